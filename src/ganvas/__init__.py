@@ -1,0 +1,3 @@
+"""ganvas: train GANs that work, and know why."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,55 @@
+"""What an architecture is: a frozen description that builds a generator and a discriminator."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ganvas.architectures.sizes import ImageShape
+
+ARCHITECTURES: dict[str, type[Architecture]] = {}
+"""Every known architecture by name; a class that derives from `Architecture` enters by itself."""
+
+
+class Networks(NamedTuple):
+    """The two players.
+
+    generator: `forward(latents (N, Z)) -> images (N, C, H, W)`, each value in [-1, 1].
+    discriminator: `forward(images (N, C, H, W) in [-1, 1]) -> logits (N,)`, unbounded.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture(ABC):
+    """Base of every architecture description: fields that only this architecture has, and `build`.
+
+    Descriptions import no torch (the command line's help reads them); `build` does.
+    """
+
+    name: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if not inspect.isabstract(cls):
+            ARCHITECTURES[cls.name] = cls
+
+    @abstractmethod
+    def build(self, image: ImageShape, latent_dim: int) -> Networks:
+        """Make both networks with freshly drawn weights from torch's global generator."""
+
+    @property
+    @abstractmethod
+    def couples_samples(self) -> bool:
+        """Whether the discriminator's logit for one image depends on the others of its batch.
+
+        True under batch normalisation. A gradient penalty is then undefined: it is a statement
+        about the gradient at one input (Gulrajani 2017, section 4).
+        """

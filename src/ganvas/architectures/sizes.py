@@ -1,0 +1,93 @@
+"""Which image sizes the networks can be built for, and how a size is split into doublings.
+
+Every network starts from a small base grid and doubles it. A size fits when both sides are a base
+times the same power of two, the smaller base is 3 to 7, and there are at least two doublings:
+28 = 7 x 2^2, 32 = 4 x 2^3, 64x96 = (4 x 6) x 2^4, 256x64 = (16 x 4) x 2^4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SMALLEST_BASE, LARGEST_BASE = 3, 7
+FEWEST_DOUBLINGS = 2
+
+
+@dataclass(frozen=True)
+class ImageShape:
+    """What the generator makes and the discriminator sees: channels (1 to 4), height, width."""
+
+    channels: int
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        return f"{size_name((self.height, self.width))}, {CHANNEL_NAMES[self.channels]}"
+
+
+CHANNEL_NAMES = {1: "grey", 2: "grey with alpha", 3: "colour", 4: "colour with alpha"}
+
+
+@dataclass(frozen=True)
+class Doubling:
+    """A size split up: `height = base_height * 2**doublings`, the same for the width."""
+
+    base_height: int
+    base_width: int
+    doublings: int
+
+
+def split(height: int, width: int) -> Doubling | None:
+    """Split a size with as many doublings as possible; None where the size does not fit."""
+    for doublings in range(min(height, width).bit_length(), FEWEST_DOUBLINGS - 1, -1):
+        factor = 2**doublings
+        if height % factor or width % factor:
+            continue
+        smaller_base = min(height, width) // factor
+        if SMALLEST_BASE <= smaller_base <= LARGEST_BASE:
+            return Doubling(height // factor, width // factor, doublings)
+    return None
+
+
+def size_problem(height: int, width: int) -> str | None:
+    """Why a size does not fit, naming the nearest that do; None where it fits."""
+    if split(height, width) is not None:
+        return None
+    nearest = " or ".join(size_name(size) for size in nearest_sizes(height, width))
+    return (
+        f"size {size_name((height, width))} does not fit: both sides must be a base doubled the "
+        f"same number of times, at least twice, the smaller base being "
+        f"{SMALLEST_BASE} to {LARGEST_BASE}. Nearest: {nearest}"
+    )
+
+
+def nearest_sizes(height: int, width: int) -> list[tuple[int, int]]:
+    """The fitting sizes nearest below and above (square sizes stay square)."""
+    smallest = SMALLEST_BASE * 2**FEWEST_DOUBLINGS
+    reach = max(height, width, smallest)
+    if height == width:
+        fitting = [(side, side) for side in range(smallest, 2 * reach + 1) if split(side, side)]
+    else:
+        near_h = _multiples_near(height)
+        near_w = _multiples_near(width)
+        fitting = [(h, w) for h in near_h for w in near_w if split(h, w)]
+
+    def distance(size: tuple[int, int]) -> int:
+        return abs(size[0] - height) + abs(size[1] - width)
+
+    below = [size for size in fitting if size[0] * size[1] < height * width]
+    above = [size for size in fitting if size[0] * size[1] > height * width]
+    chosen = [min(side, key=distance) for side in (below, above) if side]
+    return chosen
+
+
+def _multiples_near(side: int) -> list[int]:
+    """Multiples of four within a factor of about two of a side: where fitting sides lie."""
+    step = 2**FEWEST_DOUBLINGS
+    low = max(SMALLEST_BASE * step, side // 2 // step * step)
+    return list(range(low, max(2 * side, 2 * low) + step, step))
+
+
+def size_name(size: tuple[int, int]) -> str:
+    """`32x32` for people; height first."""
+    return f"{size[0]}x{size[1]}"

@@ -1,0 +1,26 @@
+"""How images become training data: the fields of a recipe that preparation and the stream read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """How images are prepared and streamed."""
+
+    size: tuple[int, int] = (32, 32)
+    """Height and width to train at, in pixels: 32 or HxW."""
+    channels: Literal["auto", "1", "2", "3", "4"] = "auto"
+    """1 grey, 2 grey with alpha, 3 colour, 4 colour with alpha; auto: 1 if all are grey, else 3."""
+    fit: Literal["crop", "pad", "stretch"] = "crop"
+    """What to do when the aspect ratio differs: cut the edges, add a border, or distort."""
+    background: str = "white"
+    """Colour behind transparent pixels and of the border: a name or #rrggbb."""
+    keep_duplicates: bool = False
+    """Keep exact copies of an image; otherwise each counts once."""
+    flip: bool = False
+    """Mirror half of the images left to right while training."""
+    dequantize: bool = False
+    """Add uniform noise of one grey level to real images (Gulrajani 2017, CIFAR-10 networks)."""

@@ -1,0 +1,61 @@
+"""The errors a user can cause or meet, each with the message they read and the exit code it means.
+
+A message says what was wrong, where, what was expected and what to do. The command line prints it
+on stderr without a traceback; Python callers catch `GanvasError` or one of its kinds.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class GanvasError(Exception):
+    """Something the user can put right. Everything ganvas raises on purpose is one of these."""
+
+    exit_code = 2
+
+
+class DataError(GanvasError):
+    """Images that cannot be found, read or trained on."""
+
+
+class RecipeError(GanvasError):
+    """A recipe that cannot be right. Carries every problem found, not the first.
+
+    Args:
+        problems: one line each, starting with the field's name (`batch: must be at least 1, got 0`).
+        where: what was read, e.g. the file's name.
+    """
+
+    def __init__(self, problems: Sequence[str], where: str = "recipe") -> None:
+        self.problems = tuple(problems)
+        lines = "".join(f"\n  {problem}" for problem in self.problems)
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        super().__init__(f"{where}: {count}{lines}")
+
+
+class RunError(GanvasError):
+    """A run directory or checkpoint that cannot be used, or cannot be written."""
+
+
+class DeviceError(GanvasError):
+    """A device that this machine does not have."""
+
+
+class Diverged(GanvasError):
+    """A loss or gradient stopped being finite; raised before the update, so no weight was spoiled."""
+
+    exit_code = 3
+
+
+class Interrupted(GanvasError):
+    """The user or the system asked training to stop; a checkpoint was written first."""
+
+    exit_code = 130
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """` Did you mean X?` with a leading space where a known name is near, else an empty string."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]}?" if near else ""

@@ -1,0 +1,64 @@
+"""Writes that are whole or absent: to a temporary name, flushed to the disk, then renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from ganvas.errors import RunError
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that a kill or a full disk leaves the old file or the new one.
+
+    Raises:
+        RunError: the disk is full, or the place may not be written; nothing is left behind.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)  # noqa: PTH105 - the name every reader knows for the atomic one
+        flush_directory(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise cannot_write(path, error) from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON, whole or not at all (see `write_bytes`)."""
+    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append one line with a single write; a kill can cut only the line being written."""
+    try:
+        with path.open("ab") as file:
+            file.write(line.encode() + b"\n")
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def flush_directory(directory: Path) -> None:
+    """Make a rename inside `directory` survive a power cut; only POSIX systems can and need to."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def cannot_write(path: Path, error: OSError) -> RunError:
+    """The error for a failed write, saying what to do about the usual causes."""
+    advice = "free some space" if error.errno in _FULL else "check the folder's permissions"
+    reason = (error.strerror or str(error)).lower()
+    return RunError(f"cannot write {path}: {reason}. Nothing half-written was left; {advice}.")
+
+
+_FULL = {28, 27, 122}  # ENOSPC, EFBIG, EDQUOT
