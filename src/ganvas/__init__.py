@@ -1,3 +1,47 @@
-"""ganvas: train GANs that work, and know why."""
+"""ganvas: train GANs that work, and know why.
+
+The public names, on one page. Those that need torch are loaded when first used, so that
+`import ganvas` and the command line's help stay quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ganvas import recipes as recipes
+from ganvas.errors import DataError as DataError
+from ganvas.errors import DeviceError as DeviceError
+from ganvas.errors import Diverged as Diverged
+from ganvas.errors import GanvasError as GanvasError
+from ganvas.errors import Interrupted as Interrupted
+from ganvas.errors import RecipeError as RecipeError
+from ganvas.errors import RunError as RunError
+from ganvas.recipes import Recipe as Recipe
+
+if TYPE_CHECKING:
+    from ganvas.runs import Run as Run
+    from ganvas.sampling import TrainedGenerator as TrainedGenerator
+    from ganvas.sampling import load as load
+    from ganvas.training.trainer import resume as resume
+    from ganvas.training.trainer import train as train
 
 __version__ = "0.1.0"
+
+_LOADED_WHEN_USED = {
+    "Run": "ganvas.runs",
+    "TrainedGenerator": "ganvas.sampling",
+    "load": "ganvas.sampling",
+    "resume": "ganvas.training.trainer",
+    "train": "ganvas.training.trainer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LOADED_WHEN_USED:
+        return getattr(importlib.import_module(_LOADED_WHEN_USED[name]), name)
+    raise AttributeError(f"module 'ganvas' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LOADED_WHEN_USED])

@@ -24,15 +24,17 @@ class RecipeError(GanvasError):
     """A recipe that cannot be right. Carries every problem found, not the first.
 
     Args:
-        problems: one line each, starting with the field's name (`batch: must be at least 1, got 0`).
+        problems: one line each, starting with the field's name (`batch: at least 1, got 0`).
         where: what was read, e.g. the file's name.
     """
 
     def __init__(self, problems: Sequence[str], where: str = "recipe") -> None:
         self.problems = tuple(problems)
-        lines = "".join(f"\n  {problem}" for problem in self.problems)
-        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        super().__init__(f"{where}: {count}{lines}")
+        if len(self.problems) == 1:
+            super().__init__(f"{where}: {self.problems[0]}")
+        else:
+            lines = "".join(f"\n  {problem}" for problem in self.problems)
+            super().__init__(f"{where}: {len(self.problems)} problems{lines}")
 
 
 class RunError(GanvasError):
@@ -44,7 +46,7 @@ class DeviceError(GanvasError):
 
 
 class Diverged(GanvasError):
-    """A loss or gradient stopped being finite; raised before the update, so no weight was spoiled."""
+    """A loss or gradient stopped being finite; raised before the update, no weight was spoiled."""
 
     exit_code = 3
 

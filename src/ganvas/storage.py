@@ -62,3 +62,15 @@ def cannot_write(path: Path, error: OSError) -> RunError:
 
 
 _FULL = {28, 27, 122}  # ENOSPC, EFBIG, EDQUOT
+
+
+def make_directory(directory: Path) -> None:
+    """Make a directory and those above it; one that is there is fine.
+
+    Raises:
+        RunError: the place may not be written, or a file is in the way.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(directory, error) from error

@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from torch import nn
 
     from ganvas.architectures.sizes import ImageShape
+
+NormName = Literal["none", "batch", "layer"]
+"""Normalisation: over a batch, per channel; or over one sample, with a gain per channel."""
 
 ARCHITECTURES: dict[str, type[Architecture]] = {}
 """Every known architecture by name; a class that derives from `Architecture` enters by itself."""
@@ -53,3 +56,11 @@ class Architecture(ABC):
         True under batch normalisation. A gradient penalty is then undefined: it is a statement
         about the gradient at one input (Gulrajani 2017, section 4).
         """
+
+    def problems(self, image: ImageShape) -> list[str]:
+        """What cannot be built for this image shape, one line per problem.
+
+        Each line starts with the field's name (`final_grid: ...`). A size that fits no architecture
+        (`sizes.size_problem`) is not repeated here.
+        """
+        return []

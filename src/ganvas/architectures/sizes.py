@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ganvas.errors import RecipeError
+
 SMALLEST_BASE, LARGEST_BASE = 3, 7
 FEWEST_DOUBLINGS = 2
 
@@ -49,6 +51,14 @@ def split(height: int, width: int) -> Doubling | None:
     return None
 
 
+def doubling_of(image: ImageShape) -> Doubling:
+    """Split an image's size; a size that does not fit is a `RecipeError` naming the nearest."""
+    doubling = split(image.height, image.width)
+    if doubling is None:
+        raise RecipeError([f"size: {size_problem(image.height, image.width)}"])
+    return doubling
+
+
 def size_problem(height: int, width: int) -> str | None:
     """Why a size does not fit, naming the nearest that do; None where it fits."""
     if split(height, width) is not None:
@@ -77,8 +87,7 @@ def nearest_sizes(height: int, width: int) -> list[tuple[int, int]]:
 
     below = [size for size in fitting if size[0] * size[1] < height * width]
     above = [size for size in fitting if size[0] * size[1] > height * width]
-    chosen = [min(side, key=distance) for side in (below, above) if side]
-    return chosen
+    return [min(side, key=distance) for side in (below, above) if side]
 
 
 def _multiples_near(side: int) -> list[int]:

@@ -1,0 +1,45 @@
+# `make demo` and `make test` need nothing done first but Python 3.11+, pip and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: setup demo test test-gpu lint format bench clean
+
+setup: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(INSTALLED)
+
+demo: $(INSTALLED)
+	rm -rf runs/demo
+	$(BIN)/ganvas train dcgan fashion --out runs/demo
+	$(BIN)/ganvas sample runs/demo
+	@echo "the pictures are in runs/demo/samples; go on from here:"
+	@echo "  $(BIN)/ganvas interpolate runs/demo"
+	@echo "  $(BIN)/ganvas resume runs/demo --images 400k"
+	@echo "  $(BIN)/ganvas check YOUR_IMAGES"
+
+test: lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not gpu'
+
+test-gpu: $(INSTALLED)
+	$(BIN)/python -m pytest -m gpu
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/bench.py
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

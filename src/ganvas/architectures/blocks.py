@@ -1,0 +1,264 @@
+"""Layers that the architectures share: norms, resampling convolutions, blocks, first weights.
+
+The only module of this room that imports torch when it is imported; an architecture imports it
+inside the functions that build its networks, so that its description stays light to import.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Literal, TypeVar, assert_never
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (its name wherever torch is read)
+from torch import Tensor, nn
+
+from ganvas.architectures.architecture import NormName
+
+Resampling = Literal["none", "up", "down"]
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+
+RELU_GAIN = math.sqrt(2.0)
+"""What keeps the variance through a ReLU; the gain of the published residual blocks."""
+
+
+def named(stages: Mapping[str, nn.Module]) -> nn.Sequential:
+    """A chain whose parts carry names, so that a state dict or a health message can be read."""
+    return nn.Sequential(OrderedDict(stages))
+
+
+# -- Normalisation -------------------------------------------------------------------------------
+
+
+def image_norm(norm: NormName, channels: int) -> nn.Module:
+    """Normalisation of (N, C, H, W), with a gain and a bias per channel.
+
+    "layer" takes one mean and one variance per sample over (C, H, W), as the critics of Gulrajani
+    2017 do (section 4); in torch that is group normalisation with a single group.
+    """
+    match norm:
+        case "none":
+            return nn.Identity()
+        case "batch":
+            return nn.BatchNorm2d(channels)
+        case "layer":
+            return nn.GroupNorm(1, channels)
+        case _:
+            assert_never(norm)
+
+
+def vector_norm(norm: NormName, features: int) -> nn.Module:
+    """Normalisation of (N, F), with a gain and a bias per feature."""
+    return nn.BatchNorm1d(features) if norm == "batch" else image_norm(norm, features)
+
+
+# -- First weights -------------------------------------------------------------------------------
+
+
+def draw_normal(network: nn.Module, deviation: float = 0.02) -> None:
+    """DCGAN's first weights (Radford 2016, section 4): N(0, 0.02); gains of norms N(1, 0.02)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, 0.0, deviation)
+        elif isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
+            nn.init.normal_(module.weight, 1.0, deviation)
+        else:
+            continue
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def glorot(layer: Layer, gain: float = 1.0) -> Layer:
+    """Draw a layer's weights Glorot-uniform with this gain, set its bias to zero, and return it."""
+    nn.init.xavier_uniform_(layer.weight, gain)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+# -- Resampling convolutions ---------------------------------------------------------------------
+
+
+def neighbour_sums(kernels: Tensor) -> Tensor:
+    """Sum every 2x2 neighbourhood of zero-padded kernels: (O, I, 3, 3) -> (O, I, 4, 4)."""
+    padded = F.pad(kernels, (1, 1, 1, 1))  # (O, I, 5, 5)
+    rows = padded[:, :, 1:, :] + padded[:, :, :-1, :]  # (O, I, 4, 5)
+    return rows[:, :, :, 1:] + rows[:, :, :, :-1]
+
+
+class UpsamplingConvolution(nn.Conv2d):
+    """Nearest-neighbour doubling, then a 3x3 convolution: (N, I, H, W) -> (N, O, 2H, 2W).
+
+    Computed as one 4x4 transposed convolution of stride 2: a doubled image repeats each pixel, so
+    the taps that meet the same pixel can be summed beforehand. Equal up to rounding, 16 products
+    for 4 outputs where the plain way takes 36. Weights keep the 3x3 shape.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, bias: bool = True) -> None:
+        super().__init__(in_channels, out_channels, kernel_size=3, padding=1, bias=bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        # A transposed convolution reads its kernel backwards and wants (I, O, kH, kW).
+        kernels = neighbour_sums(self.weight.flip(2, 3)).transpose(0, 1)  # (I, O, 4, 4)
+        return F.conv_transpose2d(images, kernels, self.bias, stride=2, padding=1)
+
+
+class PoolingConvolution(nn.Conv2d):
+    """A 3x3 convolution, then 2x2 average pooling: (N, I, 2H, 2W) -> (N, O, H, W).
+
+    Computed as one 4x4 convolution of stride 2 whose kernel is the average of four shifted ones:
+    equal up to rounding, 16 products for an output where the plain way takes 36.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, kernel_size=3, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        kernels = neighbour_sums(self.weight) / 4  # (O, I, 4, 4)
+        return F.conv2d(images, kernels, self.bias, stride=2, padding=1)
+
+
+def convolution(in_channels: int, out_channels: int, resampling: Resampling) -> nn.Conv2d:
+    """The 3x3 convolution of a residual block, with a bias (Glorot-uniform, gain sqrt 2)."""
+    match resampling:
+        case "none":
+            layer = nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1)
+        case "up":
+            layer = UpsamplingConvolution(in_channels, out_channels)
+        case "down":
+            layer = PoolingConvolution(in_channels, out_channels)
+        case _:
+            assert_never(resampling)
+    return glorot(layer, RELU_GAIN)
+
+
+# -- Residual blocks -----------------------------------------------------------------------------
+
+
+class Shortcut(nn.Module):
+    """The way around a block: the identity, or a 1x1 convolution where the shape changes.
+
+    A 1x1 convolution commutes with pooling and with doubling, so it always runs at the lower of the
+    two resolutions; the published networks do it in either order.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, resampling: Resampling) -> None:
+        super().__init__()
+        self.resampling = resampling
+        changes = in_channels != out_channels or resampling != "none"
+        self.convolution = (
+            glorot(nn.Conv2d(in_channels, out_channels, kernel_size=1))
+            if changes
+            else nn.Identity()
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.resampling == "down":
+            images = F.avg_pool2d(images, 2)
+        images = self.convolution(images)
+        if self.resampling == "up":
+            images = F.interpolate(images, scale_factor=2.0, mode="nearest")
+        return images
+
+
+def inner_channels(
+    in_channels: int, out_channels: int, resampling: Resampling, sees_images: bool
+) -> int:
+    """Channels between a block's two convolutions.
+
+    A halving block widens only at its second convolution, as both papers' code does: the first one
+    still runs at the full resolution. An image's few channels would be a bottleneck there.
+    """
+    return in_channels if resampling == "down" and not sees_images else out_channels
+
+
+class PreactivationBlock(nn.Module):
+    """Norm, ReLU, 3x3, norm, ReLU, 3x3, plus the shortcut (Gulrajani 2017, app. F; Miyato 2018).
+
+    (N, in_channels, H, W) -> (N, out_channels, H', W'): H' is 2H up, H / 2 down, else H.
+
+    Args:
+        resampling: "up" doubles before the first convolution, "down" pools after the second; the
+            shortcut does the same.
+        residual: False leaves the shortcut out and keeps all else.
+        sees_images: the block is a discriminator's first; it neither normalises nor rectifies
+            its input, which is an image (the "optimized" block of both papers' code).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        resampling: Resampling,
+        norm: NormName,
+        *,
+        residual: bool,
+        sees_images: bool = False,
+    ) -> None:
+        super().__init__()
+        inner = inner_channels(in_channels, out_channels, resampling, sees_images)
+        self.enter = (
+            nn.Identity()
+            if sees_images
+            else nn.Sequential(image_norm(norm, in_channels), nn.ReLU())
+        )
+        self.convolution1 = convolution(in_channels, inner, "up" if resampling == "up" else "none")
+        self.between = nn.Sequential(image_norm(norm, inner), nn.ReLU())
+        self.convolution2 = convolution(
+            inner, out_channels, "down" if resampling == "down" else "none"
+        )
+        self.shortcut = Shortcut(in_channels, out_channels, resampling) if residual else None
+
+    def forward(self, images: Tensor) -> Tensor:
+        inner = self.convolution1(self.enter(images))
+        outer: Tensor = self.convolution2(self.between(inner))
+        return outer if self.shortcut is None else outer + self.shortcut(images)
+
+
+class PostactivationBlock(nn.Module):
+    """The tutorial's block: 3x3, norm, ReLU, 3x3, norm, plus the shortcut, ReLU (He 2016).
+
+    Shapes and arguments as in `PreactivationBlock`. The tutorial prints it for equal shapes only;
+    where the resolution changes, doubling and pooling belong to the convolutions, before the norms.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        resampling: Resampling,
+        norm: NormName,
+        *,
+        residual: bool,
+        sees_images: bool = False,
+    ) -> None:
+        super().__init__()
+        inner = inner_channels(in_channels, out_channels, resampling, sees_images)
+        self.convolution1 = convolution(in_channels, inner, "up" if resampling == "up" else "none")
+        self.between = nn.Sequential(image_norm(norm, inner), nn.ReLU())
+        self.convolution2 = convolution(
+            inner, out_channels, "down" if resampling == "down" else "none"
+        )
+        self.norm = image_norm(norm, out_channels)
+        self.shortcut = Shortcut(in_channels, out_channels, resampling) if residual else None
+
+    def forward(self, images: Tensor) -> Tensor:
+        inner = self.convolution1(images)
+        outer: Tensor = self.norm(self.convolution2(self.between(inner)))
+        return torch.relu(outer if self.shortcut is None else outer + self.shortcut(images))
+
+
+class SumPool(nn.Module):
+    """Sum over the grid: (N, C, H, W) -> (N, C)."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.sum(dim=(2, 3))
+
+
+class MeanPool(nn.Module):
+    """Mean over the grid: (N, C, H, W) -> (N, C)."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.mean(dim=(2, 3))

@@ -1,0 +1,186 @@
+"""ResNet: residual blocks in both players (Gulrajani 2017, Miyato 2018, and the tutorial's block).
+
+Four published networks are values of this description; `tests/parity/test_published_networks.py`
+holds their tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from annotated_types import Ge
+
+from ganvas.architectures.architecture import Architecture, Networks, NormName
+from ganvas.architectures.sizes import Doubling, doubling_of, split
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ganvas.architectures.blocks import Resampling
+    from ganvas.architectures.sizes import ImageShape
+
+Grid = Literal["half", "base", "double"]
+DOUBLINGS_LEFT: dict[Grid, int] = {"half": -1, "base": 0, "double": 1}
+"""How many doublings above the base each grid lies."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNet(Architecture):
+    """Residual blocks in both players, with up- and down-sampling inside the blocks."""
+
+    name: ClassVar[str] = "resnet"
+
+    generator_width: Annotated[int, Ge(1)] = 32
+    """Channels of the generator next to the image."""
+    discriminator_width: Annotated[int, Ge(1)] = 32
+    """Channels of the discriminator next to the image."""
+    largest_multiplier: Annotated[int, Ge(1)] = 4
+    """Channels double with each halving of the resolution, up to this multiple of the width."""
+    blocks_per_resolution: Annotated[int, Ge(1)] = 1
+    """Blocks at each resolution; the first of them resamples."""
+    residual: bool = True
+    """Add each block's input to its output; off: the same network without the shortcuts."""
+    block: Literal["preactivation", "postactivation"] = "preactivation"
+    """Order inside a block: norm and ReLU first (WGAN-GP, SNGAN), or the tutorial's, ReLU last."""
+    generator_norm: NormName = "batch"
+    """Normalisation in the generator."""
+    discriminator_norm: NormName = "none"
+    """Normalisation in the discriminator."""
+    stem: Literal["block", "convolution"] = "block"
+    """What the discriminator's images meet first: a halving block, or a 3x3 convolution."""
+    final_grid: Grid = "double"
+    """Where the discriminator stops halving: half the generator's first grid, it, or twice it."""
+    final_blocks: Annotated[int, Ge(0)] = 2
+    """Blocks of the discriminator after its last halving."""
+    head: Literal["sum", "mean", "flatten"] = "sum"
+    """How the discriminator's last grid becomes a logit: ReLU and a sum or mean, or as it is."""
+
+    def build(self, image: ImageShape, latent_dim: int) -> Networks:
+        doubling = doubling_of(image)
+        return Networks(
+            generator(self, image, doubling, latent_dim), discriminator(self, image, doubling)
+        )
+
+    @property
+    def couples_samples(self) -> bool:
+        return self.discriminator_norm == "batch"
+
+    def problems(self, image: ImageShape) -> list[str]:
+        doubling = split(image.height, image.width)
+        if doubling is None or self.final_grid != "half":
+            return []
+        base = (doubling.base_height, doubling.base_width)
+        if base[0] % 2 == 0 and base[1] % 2 == 0:
+            return []
+        return [
+            f"final_grid: half of the first grid needs even sides, but "
+            f"{image.height}x{image.width} starts from {base[0]}x{base[1]}; choose base or double"
+        ]
+
+
+def channels_at(level: int, width: int, largest_multiplier: int) -> int:
+    """Channels at a level: 0 is the width, and each level down doubles it up to the largest."""
+    multiplier: int = 2**level
+    return width * min(multiplier, largest_multiplier)
+
+
+def block(
+    config: ResNet,
+    in_channels: int,
+    out_channels: int,
+    resampling: Resampling,
+    norm: NormName,
+    sees_images: bool = False,
+) -> nn.Module:
+    """One block of the configured order, with or without its shortcut."""
+    from ganvas.architectures.blocks import PostactivationBlock, PreactivationBlock
+
+    kind = PostactivationBlock if config.block == "postactivation" else PreactivationBlock
+    return kind(
+        in_channels,
+        out_channels,
+        resampling,
+        norm,
+        residual=config.residual,
+        sees_images=sees_images,
+    )
+
+
+def generator(config: ResNet, image: ImageShape, doubling: Doubling, latent_dim: int) -> nn.Module:
+    """(N, Z) -> linear to the base grid -> doubling blocks -> 3x3, tanh -> (N, C, H, W)."""
+    from torch import nn
+
+    from ganvas.architectures.blocks import glorot, image_norm, named
+
+    base = (doubling.base_height, doubling.base_width)
+    norm = config.generator_norm
+
+    def channels_below(halvings: int) -> int:
+        return channels_at(halvings, config.generator_width, config.largest_multiplier)
+
+    channels = channels_below(doubling.doublings)
+    stages: dict[str, nn.Module] = {
+        "grid": nn.Sequential(
+            glorot(nn.Linear(latent_dim, channels * base[0] * base[1])),
+            nn.Unflatten(1, (channels, *base)),
+        )  # (N, channels, base_height, base_width)
+    }
+    for index in range(1, doubling.doublings + 1):
+        narrower = channels_below(doubling.doublings - index)
+        stages[f"double{index}"] = block(config, channels, narrower, "up", norm)
+        for extra in range(2, config.blocks_per_resolution + 1):
+            stages[f"double{index}_{extra}"] = block(config, narrower, narrower, "none", norm)
+        channels = narrower
+    if config.block == "preactivation":  # the other order has rectified its output already
+        stages["leave"] = nn.Sequential(image_norm(norm, channels), nn.ReLU())
+    stages["image"] = nn.Sequential(
+        glorot(nn.Conv2d(channels, image.channels, kernel_size=3, padding=1)), nn.Tanh()
+    )
+    return named(stages)
+
+
+def discriminator(config: ResNet, image: ImageShape, doubling: Doubling) -> nn.Module:
+    """(N, C, H, W) -> stem and halving blocks -> final blocks -> head -> (N,)."""
+    from torch import nn
+
+    from ganvas.architectures.blocks import glorot, named
+
+    norm = config.discriminator_norm
+    halvings = doubling.doublings - DOUBLINGS_LEFT[config.final_grid]
+    stages: dict[str, nn.Module] = {}
+    channels = image.channels
+    level = 0
+    if config.stem == "convolution":
+        channels = config.discriminator_width
+        stages["stem"] = glorot(nn.Conv2d(image.channels, channels, kernel_size=3, padding=1))
+        level = 1
+    for index in range(1, halvings + 1):
+        wider = channels_at(level, config.discriminator_width, config.largest_multiplier)
+        sees_images = index == 1 and config.stem == "block"
+        stages[f"halve{index}"] = block(config, channels, wider, "down", norm, sees_images)
+        for extra in range(2, config.blocks_per_resolution + 1):
+            stages[f"halve{index}_{extra}"] = block(config, wider, wider, "none", norm)
+        channels = wider
+        level += 1
+    for index in range(1, config.final_blocks + 1):
+        stages[f"final{index}"] = block(config, channels, channels, "none", norm)
+    stages["logit"] = head(config, channels, doubling)
+    return named(stages)
+
+
+def head(config: ResNet, channels: int, doubling: Doubling) -> nn.Module:
+    """From the last grid (N, channels, h, w) to logits (N,)."""
+    from torch import nn
+
+    from ganvas.architectures.blocks import MeanPool, SumPool, glorot
+
+    if config.head == "flatten":
+        sides = (doubling.base_height, doubling.base_width)
+        height, width = (int(side * 2.0 ** DOUBLINGS_LEFT[config.final_grid]) for side in sides)
+        # No ReLU here: the published network with this head (Gulrajani 2017, 64x64) has none.
+        return nn.Sequential(
+            nn.Flatten(), glorot(nn.Linear(channels * height * width, 1)), nn.Flatten(0)
+        )
+    pool = SumPool() if config.head == "sum" else MeanPool()
+    return nn.Sequential(nn.ReLU(), pool, glorot(nn.Linear(channels, 1)), nn.Flatten(0))

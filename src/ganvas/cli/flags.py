@@ -1,0 +1,63 @@
+"""How flags of our own types are read: counts (200k), sizes (32, 64x96), schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+
+from ganvas.schedules import Ramp, Schedule, format_schedule, parse_count, parse_schedule
+
+FLAG_TYPES = ConstructorRegistry()
+
+
+def one_word(
+    metavar: str,
+    read: Callable[[str], Any],
+    write: Callable[[Any], str],
+    types: type | tuple[type, ...],
+) -> PrimitiveConstructorSpec[Any]:
+    """A flag whose value is one word."""
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=metavar,
+        instance_from_str=lambda words: read(words[0]),
+        is_instance=lambda value: isinstance(value, types),
+        str_from_instance=lambda value: [write(value)],
+    )
+
+
+@FLAG_TYPES.primitive_rule
+def count(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """Whole numbers that may end in k, M or G."""
+    return one_word("N", parse_count, str, int) if info.type is int else None
+
+
+@FLAG_TYPES.primitive_rule
+def schedule(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """A number, or a ramp such as linear:2e-4:0."""
+    if info.type != Schedule:
+        return None
+    return one_word("NUMBER|RAMP", parse_schedule, format_schedule, (int, float, Ramp))
+
+
+@FLAG_TYPES.primitive_rule
+def size(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """An image size: one number for a square, or HxW."""
+    if info.type_origin is not tuple:
+        return None
+    return one_word("SIDE|HxW", parse_size, lambda value: f"{value[0]}x{value[1]}", tuple)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read `32` or `64x96` (height x width).
+
+    Raises:
+        ValueError: with what was expected.
+    """
+    height, _, width = text.lower().partition("x")
+    try:
+        return int(height), int(width or height)
+    except ValueError:
+        raise ValueError(f"{text!r} is no size: expected 32, or HxW such as 64x96") from None

@@ -1,0 +1,54 @@
+"""`ganvas interpolate RUN`: a walk between latents, as a strip or a GIF."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from ganvas import storage
+from ganvas.errors import GanvasError
+
+GIF_MILLISECONDS = 80
+
+
+@dataclass(frozen=True)
+class Interpolate:
+    """Walk between latents along great arcs: a strip (.png, one row a pair) or an endless .gif."""
+
+    run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """The run directory, or a generator/ folder copied from one."""
+    n: Annotated[int, tyro.conf.arg(aliases=("-n",))] = 6
+    """How many latents to walk through."""
+    steps: int = 12
+    """Images from each latent to the next."""
+    seed: int = 0
+    """Which latents: the same seed gives the same ones."""
+    out: Path | None = None
+    """strip.png or walk.gif; by default interpolation-SEED.gif in the run directory."""
+    device: str = "cpu"
+    """Where to generate: cpu, cuda, mps."""
+
+    def run(self) -> None:
+        """Generate and write."""
+        from ganvas import sampling
+        from ganvas.images import make_grid, write_gif, write_png
+        from ganvas.training.device import choose_device
+
+        if self.n < 2 or self.steps < 1:
+            raise GanvasError("a walk needs -n of at least 2 latents and --steps of at least 1")
+        generator = sampling.load(self.run_directory, choose_device(self.device))
+        out = self.out or self.run_directory / f"interpolation-{self.seed}.gif"
+        factor = sampling.display_factor((generator.shape.height, generator.shape.width))
+        storage.make_directory(out.parent)
+        if out.suffix == ".gif":
+            frames = generator.interpolate(self.n, self.steps, self.seed, loop=True)
+            write_gif(out, frames, GIF_MILLISECONDS, 2 * factor)
+        elif out.suffix == ".png":
+            frames = generator.interpolate(self.n, self.steps, self.seed)
+            write_png(out, make_grid(frames, columns=self.steps), factor)
+        else:
+            raise GanvasError(f"{out}: expected a .png or a .gif")
+        print(f"{len(frames)} images through {self.n} latents: {out}")

@@ -1,0 +1,29 @@
+"""`ganvas resume RUN`: go on exactly where a run stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Go on exactly where a run stopped, was interrupted or was killed; or train it longer."""
+
+    run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """The run directory."""
+    images: int | None = None
+    """A new, larger budget; schedules keep the end they had."""
+    data: str | None = None
+    """Where the images are now, if they moved."""
+    device: str = "auto"
+    """By default the device that the run was started on."""
+
+    def run(self) -> None:
+        """Resume."""
+        from ganvas.training.trainer import resume
+
+        resume(self.run_directory, images=self.images, data=self.data, device=self.device)

@@ -1,0 +1,91 @@
+"""`ganvas train RECIPE DATA`: train a GAN and leave everything in a run directory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from ganvas.errors import RecipeError
+from ganvas.recipes import CATALOG, Recipe, load_recipe
+from ganvas.recipes.recipe import architecture_type
+
+RECIPE_BEFORE_ANY_IS_NAMED = "dcgan"
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a GAN on images. Every field of the recipe is a flag; defaults are the recipe's own."""
+
+    recipe_name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")]
+    """A name (see ganvas recipes), or a .toml or .json file."""
+    data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
+    """Folder, .zip, .npz, .npy, .parquet, folder of IDX files, or fashion."""
+    out: Path | None = None
+    """Run directory to make; by default runs/RECIPE-DATA-N."""
+    seed: int = 0
+    """Decides weights, order and latents: same seed, same machine, same bits."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
+    deterministic: bool = False
+    """Make CUDA repeat itself bit for bit; the CPU does anyway."""
+    architecture: str = ""
+    """Exchange the recipe's architecture for another one: mlp, dcgan, resnet."""
+    recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(
+        default_factory=CATALOG[RECIPE_BEFORE_ANY_IS_NAMED]
+    )
+
+    def run(self) -> None:
+        """Train."""
+        from ganvas.training.trainer import train
+
+        train(
+            self.recipe,
+            self.data,
+            self.out,
+            seed=self.seed,
+            device=self.device,
+            deterministic=self.deterministic,
+        )
+
+
+def train_with_chosen_recipe(arguments: list[str]) -> Train:
+    """The defaults of `train` when the arguments name a recipe and perhaps an architecture.
+
+    Which flags exist depends on both, so they are looked up before anything is parsed.
+
+    Raises:
+        RecipeError: the recipe or the architecture is not known, or the file has problems.
+    """
+    recipe = CATALOG[RECIPE_BEFORE_ANY_IS_NAMED]()
+    if arguments[:1] == ["train"]:
+        chosen = named_recipe(arguments[1:])
+        recipe = load_recipe(chosen) if chosen else recipe
+        architecture = value_of("--architecture", arguments)
+        if architecture:
+            try:
+                recipe = replace(recipe, architecture=architecture_type(architecture)())
+            except KeyError as error:
+                raise RecipeError([f"architecture: {error.args[0]}"], "--architecture") from error
+    return Train(recipe_name=tyro.MISSING, data=tyro.MISSING, recipe=recipe)
+
+
+def named_recipe(arguments: list[str]) -> str:
+    """The recipe among the arguments of `train`: a known name or a file, else the first word."""
+    for word in arguments:
+        if word in CATALOG or word.endswith((".toml", ".json")):
+            return word
+    first = arguments[0] if arguments else "-"
+    return "" if first.startswith("-") else first
+
+
+def value_of(flag: str, arguments: list[str]) -> str:
+    """The value that a flag is given, as two words or as one with an equals sign."""
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if word == flag:
+            return following
+        if word.startswith(f"{flag}="):
+            return word.partition("=")[2]
+    return ""

@@ -1,0 +1,227 @@
+"""Images that are already pixels: .npy and .npz arrays, and IDX files (MNIST's format)."""
+
+from __future__ import annotations
+
+import bisect
+import gzip
+import itertools
+import math
+import re
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from ganvas.data.source import Item, Source, in_class_order
+from ganvas.errors import DataError
+
+Pixels = npt.NDArray[np.uint8]
+
+IMAGE_KEYS = ("images", "x", "arr_0")
+LABEL_KEYS = ("labels", "y")
+IDX_IMAGES = re.compile(r"(?P<part>.*?)[-_.]?images[-.]idx3-ubyte(\.gz)?", re.IGNORECASE)
+_IDX_UBYTE = 0x08
+_DEFLATE_AT_BEST = 1032  # how many times smaller gzip can make data
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySource(Source):
+    """Rows of one or more uint8 arrays, each (N, H, W, C) with C 1 to 4."""
+
+    arrays: Sequence[Pixels] = field(repr=False)
+    ends: Sequence[int] = field(repr=False)
+    """Index after the last image of each array, counted over all arrays."""
+
+    def content(self, index: int) -> bytes:
+        """Shape and pixels: the same bytes in another shape are another image."""
+        row = self._row(index)
+        return f"{row.shape} ".encode() + row.tobytes()
+
+    def read(self, index: int) -> Image.Image:
+        """The image; its mode (L, LA, RGB, RGBA) follows from the number of channels."""
+        row = self._row(index)
+        return Image.fromarray(np.ascontiguousarray(row[:, :, 0] if row.shape[2] == 1 else row))
+
+    def _row(self, index: int) -> Pixels:  # (H, W, C)
+        part = bisect.bisect_right(self.ends, index)
+        row: Pixels = self.arrays[part][index - (self.ends[part - 1] if part else 0)]
+        return row
+
+
+def open_npy(path: Path) -> ArraySource:
+    """Map a .npy file; it is never read as a whole.
+
+    Raises:
+        DataError: cut, no uint8 images in it, or Python objects, which are never unpickled.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
+    return _source(path.stem, str(path), {path.stem: _as_images(array, str(path))}, None)
+
+
+def open_npz(path: Path) -> ArraySource:
+    """Read images (`images`, `x` or `arr_0`) and labels (`labels`, `y`) of an .npz file.
+
+    The images are held in memory while they are prepared; a large set is better kept as .npy.
+
+    Raises:
+        DataError: cut, no uint8 images in it, labels that do not match, or Python objects.
+    """
+    try:
+        # numpy leaves a damaged file open unless somebody else closes it
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in _wanted_keys(path, file)}
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
+    label_key = next((key for key in LABEL_KEYS if key in arrays), None)
+    labels = None if label_key is None else _as_labels(arrays.pop(label_key), path, label_key)
+    key, array = next(iter(arrays.items()))
+    return _source(path.stem, str(path), {key: _as_images(array, f"{path}, array {key}")}, labels)
+
+
+def open_idx(
+    folder: Path,
+    files: Sequence[Path],
+    label_names: tuple[str, ...] = (),
+    location: str | None = None,
+) -> ArraySource:
+    """Read IDX image files and the label files beside them; label files are used if all are there.
+
+    Args:
+        folder: what the source is named after.
+        files: the image files, in order.
+        label_names: names for the label numbers 0, 1, 2, ...; the numbers themselves if empty.
+        location: what opens this source again, if it is not the folder's path.
+
+    Raises:
+        DataError: a cut or damaged file, or another number of labels than of images.
+    """
+    parts: dict[str, Pixels] = {}
+    labels: list[str] | None = []
+    for path in files:
+        match = IDX_IMAGES.fullmatch(path.name)
+        part = (match["part"] if match else "") or path.name
+        part = path.name if part in parts else part
+        array = read_idx(path)
+        parts[part] = _as_images(array, str(path))
+        label_path = path.with_name(re.sub("images([-.])idx3", r"labels\1idx1", path.name))
+        if labels is None or not label_path.is_file():
+            labels = None
+            continue
+        numbers = read_idx(label_path)
+        if numbers.shape != (len(array),):
+            raise DataError(f"{label_path} has {len(numbers)} labels for {len(array)} images")
+        labels += [label_names[n] if label_names else str(n) for n in numbers.tolist()]
+    return _source(folder.name, location or str(folder), parts, labels, label_names)
+
+
+def idx_image_files(names: Sequence[str]) -> list[str]:
+    """The IDX image files among a folder's file names; of a plain and a .gz twin, the plain."""
+    found = sorted(name for name in names if IDX_IMAGES.fullmatch(name))
+    return [name for name in found if not (name.endswith(".gz") and name[:-3] in found)]
+
+
+def read_idx(path: Path) -> Pixels:
+    """Read one IDX file of unsigned bytes, plain or .gz, in the shape its header declares.
+
+    Raises:
+        DataError: not an IDX file of bytes, cut, or longer than it declares.
+    """
+    try:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+            start = file.read(4)
+            if len(start) < 4 or start[:2] != b"\0\0" or start[2] != _IDX_UBYTE or not start[3]:
+                raise DataError(
+                    f"{path} is not an IDX file of bytes: it starts with {start.hex(' ')!r}, "
+                    "expected 00 00 08 and the number of dimensions"
+                )
+            sides = np.frombuffer(file.read(4 * start[3]), dtype=">u4").tolist()
+            size = math.prod(sides) if len(sides) == start[3] else 1
+            # A damaged header may declare terabytes, for which no buffer must be asked. One byte
+            # more than declared shows a file that is too long.
+            body = file.read(min(size, path.stat().st_size * _DEFLATE_AT_BEST) + 1)
+    except (OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
+        raise DataError(f"cannot read {path}: it is cut or damaged ({error})") from error
+    if len(body) != size or len(sides) != start[3]:
+        shape = "x".join(map(str, sides))
+        found = "more" if len(body) > size else f"only {len(body):,}"
+        raise DataError(f"{path} is cut or damaged: {shape} bytes declared, {found} found")
+    return np.frombuffer(body, dtype=np.uint8).reshape(sides)
+
+
+def _source(
+    name: str,
+    location: str,
+    arrays: dict[str, Pixels],
+    labels: Sequence[str] | None,
+    label_names: tuple[str, ...] = (),
+) -> ArraySource:
+    names = [f"{part}[{row}]" for part, array in arrays.items() for row in range(len(array))]
+    if not names:
+        raise DataError(f"{location} holds no images: the first dimension is 0")
+    if labels is not None and len(labels) != len(names):
+        raise DataError(f"{location} has {len(labels)} labels for {len(names)} images")
+    each: Sequence[str | None] = [None] * len(names) if labels is None else labels
+    return ArraySource(
+        name=name,
+        location=location,
+        items=[Item(name, label) for name, label in zip(names, each, strict=True)],
+        label_names=(label_names or in_class_order(each)) if labels is not None else (),
+        arrays=list(arrays.values()),
+        ends=list(itertools.accumulate(len(array) for array in arrays.values())),
+    )
+
+
+def _wanted_keys(path: Path, file: Any) -> list[str]:
+    """The key of the images and, where there is one, of the labels."""
+    keys: list[str] = list(file.files)
+    labels = [key for key in LABEL_KEYS if key in keys][:1]
+    images = [key for key in IMAGE_KEYS if key in keys][:1]
+    if not images:
+        images = [key for key in keys if key not in LABEL_KEYS and file[key].ndim >= 3]
+    if len(images) != 1:
+        raise DataError(
+            f"{path} has the arrays {', '.join(keys) or '(none)'}; "
+            "which holds the images? Name it `images`, and the labels `labels`"
+        )
+    return images + labels
+
+
+def _as_images(array: npt.NDArray[Any], where: str) -> Pixels:  # (N, H, W, C)
+    """Check dtype and shape; accepts (N, H, W), (N, H, W, C) and (N, C, H, W), C 1 to 4."""
+    if array.dtype != np.uint8:
+        how = (
+            "(images * 255).round().astype('uint8') if its values are 0 to 1"
+            if array.dtype.kind == "f"
+            else "images.astype('uint8') if its values are 0 to 255"
+        )
+        raise DataError(f"{where} is {array.dtype}, expected uint8. Convert it: {how}")
+    if array.ndim == 3:
+        return array[:, :, :, None]
+    last = array.ndim == 4 and 1 <= array.shape[3] <= 4
+    first = array.ndim == 4 and 1 <= array.shape[1] <= 4
+    if last == first:
+        kind = "can be read in two ways" if last else "is no list of images"
+        raise DataError(
+            f"{where} has the shape {array.shape}, which {kind}; "
+            "expected (N, H, W), (N, H, W, C) or (N, C, H, W) with C 1 to 4"
+        )
+    return array if last else array.transpose(0, 2, 3, 1)
+
+
+def _as_labels(array: npt.NDArray[Any], path: Path, key: str) -> list[str]:
+    flat = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    if flat.ndim != 1 or flat.dtype.kind not in "iuU":
+        raise DataError(
+            f"{path}, array {key}: expected one whole number or text for each image, "
+            f"got {array.dtype} of shape {array.shape}"
+        )
+    return [str(label) for label in flat.tolist()]

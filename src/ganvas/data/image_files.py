@@ -1,0 +1,227 @@
+"""Image files in a folder or a zip archive; sub-folders are labels."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from PIL.Image import Image
+
+from ganvas.data.decoding import open_image
+from ganvas.data.source import Item, Source, UnusableImage, in_class_order
+from ganvas.errors import DataError
+
+# What often lies beside images and is passed over. Any other file counts as an image, so that
+# one that is none gets reported.
+SIDE_SUFFIXES = frozenset(
+    (
+        *(".txt", ".md", ".rst", ".html", ".pdf", ".json", ".jsonl", ".csv", ".tsv", ".xml"),
+        *(".yaml", ".yml", ".toml", ".ini", ".cfg", ".log", ".db", ".py", ".ipynb"),
+        *(".xmp", ".aae", ".sha256", ".md5", ".lnk"),
+    )
+)
+SIDE_NAMES = ("license", "licence", "copying", "notice", "readme", "authors", "makefile")
+IMAGE_SUFFIXES = frozenset(
+    (
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".webp", ".avif"),
+        *(".tif", ".tiff", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".jpx"),
+    )
+)
+
+LARGEST_FILE = 500_000_000  # bytes; beyond any photograph, and small enough to hold a few in memory
+
+
+@dataclass(frozen=True, eq=False)
+class FolderSource(Source):
+    """The image files of a folder and its sub-folders."""
+
+    paths: Sequence[Path] = field(repr=False)
+
+    def content(self, index: int) -> bytes:
+        """The file's bytes. Raises UnusableImage where it cannot be read."""
+        path = self.paths[index]
+        try:
+            about = path.stat()
+            if not stat.S_ISREG(about.st_mode):  # reading a pipe would wait for ever
+                raise UnusableImage("not a regular file")
+            _check_size(about.st_size)
+            return path.read_bytes()
+        except FileNotFoundError:
+            raise UnusableImage("missing (a broken link, or removed meanwhile)") from None
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise UnusableImage(f"cannot be read: {reason}") from error
+
+    def read(self, index: int) -> Image:
+        """The image, its header read. Raises UnusableImage."""
+        return open_image(self.content(index))
+
+
+@dataclass(frozen=True, eq=False)
+class ZipSource(Source):
+    """The image files in a zip archive, which is never unpacked to the disk."""
+
+    archive: zipfile.ZipFile = field(repr=False)
+    entries: Sequence[zipfile.ZipInfo] = field(repr=False)
+
+    def content(self, index: int) -> bytes:
+        """The unpacked bytes. Raises UnusableImage where they are damaged or absurdly many."""
+        entry = self.entries[index]
+        _check_size(entry.file_size)
+        try:
+            return self.archive.read(entry)  # never gives more than the declared size
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+            raise UnusableImage("damaged in the archive") from error
+        except NotImplementedError as error:
+            raise UnusableImage("compressed in a way Python cannot unpack") from error
+
+    def read(self, index: int) -> Image:
+        """The image, its header read. Raises UnusableImage."""
+        return open_image(self.content(index))
+
+
+def open_folder(root: Path) -> FolderSource:
+    """List a folder; hidden and side files are passed over, links to folders are followed.
+
+    Raises:
+        DataError: a folder may not be read, or no image file is in there.
+    """
+    found = sorted(
+        (path.relative_to(root).as_posix(), path)
+        for path in walk(root)
+        if is_candidate(path.relative_to(root).as_posix())
+    )
+    names = [name for name, _ in found]
+    if not names:
+        raise DataError(f"{root} holds no images. Give a folder of image files")
+    archives = [name for name in names if name.lower().endswith((".zip", ".npz", ".npy"))]
+    if len(archives) == len(names):
+        raise DataError(f"{root} holds no image files but {archives[0]}: give that file instead")
+    labels = labels_from_folders(names)
+    return FolderSource(
+        name=root.name or str(root),
+        location=str(root),
+        items=[Item(_printable(name), label) for name, label in zip(names, labels, strict=True)],
+        label_names=in_class_order(labels),
+        paths=[path for _, path in found],
+    )
+
+
+def open_zip(path: Path) -> ZipSource:
+    """List a zip archive's images.
+
+    Raises:
+        DataError: not a zip, encrypted, without images, or with an entry that leads out of it.
+    """
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+        raise DataError(f"{path} is not a zip archive, or was cut: {error}") from error
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+    problem = _archive_problem(archive)
+    found = sorted(
+        (
+            (entry.filename.replace("\\", "/"), entry)  # as some Windows programs write them
+            for entry in archive.infolist()
+            if not entry.is_dir()
+        ),
+        key=lambda named: named[0],
+    )
+    found = [(name, entry) for name, entry in found if is_candidate(name)]
+    if problem is None and not found:
+        problem = "holds no images"
+    if problem is not None:
+        archive.close()
+        raise DataError(f"{path} {problem}")
+    names = [name for name, _ in found]
+    labels = labels_from_folders(names)
+    return ZipSource(
+        name=path.stem,
+        location=str(path),
+        items=[Item(_printable(name), label) for name, label in zip(names, labels, strict=True)],
+        label_names=in_class_order(labels),
+        archive=archive,
+        entries=[entry for _, entry in found],
+    )
+
+
+def walk(root: Path) -> Iterator[Path]:
+    """Every file below a folder, hidden folders left out, linked folders entered once.
+
+    Raises:
+        DataError: a folder may not be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        reason = (error.strerror or str(error)).lower()
+        raise DataError(
+            f"cannot read the folder {error.filename}: {reason}. Check its permissions"
+        ) from error
+
+    entered: set[str] = set()
+    for folder, inner, files in os.walk(root, onerror=refuse, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in entered:  # a link back up would go round for ever
+            inner.clear()
+            continue
+        entered.add(real)
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        for name in files:
+            yield Path(folder, name)
+
+
+def is_candidate(name: str) -> bool:
+    """Whether a file is taken for an image until reading it shows otherwise."""
+    path = PurePosixPath(name)
+    if any(part.startswith(".") or part == "__MACOSX" for part in path.parts):
+        return False
+    suffix, stem = path.suffix.lower(), path.stem.lower()
+    return suffix not in SIDE_SUFFIXES and not (suffix == "" and stem.startswith(SIDE_NAMES))
+
+
+def labels_from_folders(names: Sequence[str]) -> list[str | None]:
+    """Each file's label: its first folder below the ones that all files share.
+
+    `photos/cat/1.jpg` and `photos/dog/2.jpg` have the labels cat and dog. Files that all lie in
+    the same folder have no label, since one label for everything says nothing.
+    """
+    folders = [PurePosixPath(name).parts[:-1] for name in names]
+    shared = 0
+    for level in zip(*folders, strict=False):
+        if len(set(level)) > 1:
+            break
+        shared += 1
+    return [_printable(parts[shared]) if len(parts) > shared else None for parts in folders]
+
+
+def _archive_problem(archive: zipfile.ZipFile) -> str | None:
+    for entry in archive.infolist():
+        name = entry.orig_filename
+        parts = re.split(r"[/\\]", name)
+        if ".." in parts or parts[0] == "" or re.match(r"[A-Za-z]:", name):
+            return (
+                f"is refused: its entry {name!r} leads out of the archive. "
+                "Pack the images again, or unpack them yourself and give the folder"
+            )
+        if entry.flag_bits & 0x1:
+            return f"is encrypted (entry {name!r}). Unpack it and give the folder"
+    return None
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST_FILE:
+        raise UnusableImage(
+            f"{size / 1e6:,.0f} MB is too large, at most {LARGEST_FILE / 1e6:.0f} MB"
+        )
+
+
+def _printable(name: str) -> str:
+    """The name with bytes that are no text escaped, so that it can be printed and kept as JSON."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,312 @@
+"""Read everything before any training: what is in there, what is broken, will it train."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ganvas.architectures.sizes import size_name
+from ganvas.data.decoding import crop_box, decode, upright_size
+from ganvas.data.reading import Progress, digest, in_order
+from ganvas.data.settings import DataSettings
+from ganvas.data.source import Source, Unusable, UnusableImage
+
+FEW_IMAGES = 2000
+"""Below this a discriminator can learn the images by heart within a short training."""
+SUGGESTED_SIDES = (64, 32)
+"""From the largest; beyond 64 training takes a GPU and days, so nobody is sent there unasked."""
+
+_MODE_NAMES = {
+    "1": "black and white",
+    "L": "grey",
+    "LA": "grey with alpha",
+    "P": "palette",
+    "I": "32-bit grey",
+    "I;16": "16-bit grey",
+    "I;16B": "16-bit grey",
+    "F": "floating point",
+}
+_NOTEWORTHY_LOSS = 0.02
+_SHOWN = 5  # of a list, for people; `to_json` has all
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of the usable images, upright, each (width, height) in pixels."""
+
+    median: tuple[int, int]
+    smallest: tuple[int, int]
+    largest: tuple[int, int]
+    cropped: int
+    """How many images lose more than 2 % of their area to `fit="crop"`."""
+    cropped_area: float
+    """Mean share of the area that `fit="crop"` loses, over all images, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What `inspect` found. `usable + len(unusable) == total`."""
+
+    name: str
+    location: str
+    total: int
+    usable: int
+    unusable: tuple[Unusable, ...]
+    distinct: int
+    """Usable images that will train: each exact copy counted once, unless copies are kept."""
+    minimum: int
+    """How many images training needs."""
+    sizes: Sizes | None
+    """None where no image is usable."""
+    modes: dict[str, float]
+    """Share of each pixel mode among the usable images, the most frequent first."""
+    labels: dict[str, int]
+    """Usable images of each label, in class order; empty without labels."""
+    unlabelled: int
+    """Usable images without a label, where others have one; labels are then not used."""
+    duplicates: tuple[tuple[str, ...], ...]
+    """Groups of names with exactly the same content."""
+    fit: str
+    keeps_duplicates: bool
+    suggested_size: int
+    suggested_command: str
+
+    @property
+    def problem(self) -> str | None:
+        """Why this will not train; None where it will."""
+        if self.distinct >= self.minimum:
+            return None
+        counted = "usable" if self.distinct == self.usable else "distinct usable"
+        return f"{self.distinct:,} {counted} images, at least {self.minimum:,} are needed"
+
+    @property
+    def trainable(self) -> bool:
+        """Whether there are enough usable images to train on."""
+        return self.problem is None
+
+    @property
+    def copies(self) -> int:
+        """How many images are exact copies of an earlier one."""
+        return sum(len(group) - 1 for group in self.duplicates)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What may go wrong although it trains, with what to do."""
+        found = []
+        if self.trainable and self.distinct < FEW_IMAGES:
+            found.append(
+                f"few images: {self.distinct:,} is little for a GAN from scratch; expect the "
+                "discriminator to memorise, watch its verdict"
+            )
+        if self.labels and self.unlabelled:
+            found.append(
+                f"{self.unlabelled:,} images have no label, so labels are not used; "
+                "move them into one of the label folders"
+            )
+        if self.sizes is not None and min(self.sizes.median) < self.suggested_size:
+            width, height = self.sizes.median
+            found.append(
+                f"small images: most are about {width}x{height} and will be enlarged to "
+                f"{self.suggested_size}x{self.suggested_size}"
+            )
+        return tuple(found)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as JSON types; `usable`, `unusable` and `trainable` are the stable keys."""
+        return {
+            "name": self.name,
+            "location": self.location,
+            "total": self.total,
+            "usable": self.usable,
+            "unusable": [problem._asdict() for problem in self.unusable],
+            "trainable": self.trainable,
+            "problem": self.problem,
+            "distinct": self.distinct,
+            "minimum": self.minimum,
+            "sizes": None if self.sizes is None else asdict(self.sizes),
+            "modes": self.modes,
+            "labels": self.labels,
+            "unlabelled": self.unlabelled,
+            "duplicates": [list(group) for group in self.duplicates],
+            "warnings": list(self.warnings),
+            "suggested_size": self.suggested_size,
+            "suggested_command": self.suggested_command,
+        }
+
+    def lines(self) -> list[str]:
+        """The same for people, one line each; the first says whether it trains."""
+        details = [self._unusable_line(), self._copies_line(), self._labels_line()]
+        details.append(self._aspect_line())
+        found = [f"  {label:<20}  {text}" for label, text in filter(None, details)]
+        return [self._headline(), *found, *self.warnings, *self._next_lines()]
+
+    def _headline(self) -> str:
+        size = size_name((self.suggested_size, self.suggested_size))
+        if self.problem is not None:
+            verdict = f"will not train: {self.problem}"
+        else:
+            verdict = f"{self.distinct:,} images will train at {size}"
+        if self.sizes is None:
+            return f"{self.name}: {verdict}"
+        width, height = self.sizes.median
+        modes = ", ".join(f"{_percent(share)} {mode}" for mode, share in self.modes.items())
+        return f"{self.name}: {verdict}      median size {width}x{height}, {modes}"
+
+    def _unusable_line(self) -> tuple[str, str] | None:
+        if not self.unusable:
+            return None
+        shown = " · ".join(str(problem) for problem in self.unusable[:_SHOWN])
+        more = len(self.unusable) - _SHOWN
+        return f"{len(self.unusable):,} cannot be used", shown + (
+            f" · and {more:,} more (--json lists all)" if more > 0 else ""
+        )
+
+    def _copies_line(self) -> tuple[str, str] | None:
+        if not self.copies:
+            return None
+        kept = "they are kept, as you said" if self.keeps_duplicates else "they will count once"
+        hint = "" if self.keeps_duplicates else " unless you say --keep-duplicates"
+        return f"{self.copies:,} are exact copies", kept + hint
+
+    def _labels_line(self) -> tuple[str, str] | None:
+        if not self.labels:
+            return None
+        shown = ", ".join(f"{name} {count:,}" for name, count in list(self.labels.items())[:_SHOWN])
+        count = len(self.labels)
+        return f"{count:,} label{'s' if count > 1 else ''}", shown + (
+            ", ..." if len(self.labels) > _SHOWN else ""
+        )
+
+    def _aspect_line(self) -> tuple[str, str] | None:
+        if self.sizes is None or self.sizes.cropped_area < _NOTEWORTHY_LOSS or self.fit != "crop":
+            return None
+        loss = _percent(self.sizes.cropped_area)
+        return "aspect ratios differ", f"cropping loses {loss} of the area; --fit pad keeps it"
+
+    def _next_lines(self) -> list[str]:
+        return [f"next: {self.suggested_command}"] if self.trainable else []
+
+
+class _Seen(NamedTuple):
+    content: bytes
+    size: tuple[int, int]
+    mode: str
+    problem: str | None
+
+
+def inspect(
+    source: Source,
+    settings: DataSettings,
+    minimum: int = 1,
+    workers: int | None = None,
+    on_progress: Progress | None = None,
+) -> Inspection:
+    """Read and decode every image, exactly as training would.
+
+    Args:
+        source: from `open_source`.
+        settings: `size`, `fit`, `background` and `keep_duplicates` are read.
+        minimum: fewest images that training needs, usually one batch.
+        workers: threads; by default as many as the machine has cores, at most 8.
+        on_progress: called with (done, total).
+    """
+
+    def look(index: int) -> _Seen:
+        content = digest(source, index)
+        try:
+            image = source.read(index)
+            size, mode = upright_size(image), image.mode  # before a JPEG is decoded smaller
+            decode(image, settings, 3)
+        except UnusableImage as problem:
+            return _Seen(content, (0, 0), "", problem.reason)
+        return _Seen(content, size, mode, None)
+
+    seen = list(in_order(look, range(len(source.items)), on_progress, workers))
+    usable = [index for index, image in enumerate(seen) if image.problem is None]
+    copies = _copies(source, seen, usable)
+    surplus = 0 if settings.keep_duplicates else sum(len(group) - 1 for group in copies)
+    labels = Counter(source.items[index].label for index in usable)
+    sizes = _sizes([seen[index].size for index in usable], settings)
+    side = _suggested_side(sizes)
+    return Inspection(
+        name=source.name,
+        location=source.location,
+        total=len(seen),
+        usable=len(usable),
+        unusable=tuple(
+            Unusable(source.items[index].name, image.problem)
+            for index, image in enumerate(seen)
+            if image.problem is not None
+        ),
+        distinct=len(usable) - surplus,
+        minimum=minimum,
+        sizes=sizes,
+        modes=_mode_shares([seen[index].mode for index in usable]),
+        labels={name: labels[name] for name in source.label_names if labels[name]},
+        unlabelled=labels[None] if source.label_names else 0,
+        duplicates=copies,
+        fit=settings.fit,
+        keeps_duplicates=settings.keep_duplicates,
+        suggested_size=side,
+        suggested_command=f"ganvas train dcgan {_as_typed(source.location)} --size {side}",
+    )
+
+
+def _copies(
+    source: Source, seen: Sequence[_Seen], usable: Sequence[int]
+) -> tuple[tuple[str, ...], ...]:
+    groups: dict[bytes, list[str]] = defaultdict(list)
+    for index in usable:
+        groups[seen[index].content].append(source.items[index].name)
+    return tuple(tuple(group) for group in groups.values() if len(group) > 1)
+
+
+def _sizes(sizes: Sequence[tuple[int, int]], settings: DataSettings) -> Sizes | None:
+    if not sizes:
+        return None
+    crop = DataSettings(size=settings.size, fit="crop")
+    losses = []
+    for width, height in sizes:
+        left, top, right, bottom = crop_box((width, height), crop) or (0, 0, width, height)
+        losses.append(1 - (right - left) * (bottom - top) / (width * height))
+    widths, heights = np.median(np.array(sizes), axis=0)
+    return Sizes(
+        median=(round(widths), round(heights)),
+        smallest=min(sizes, key=lambda size: size[0] * size[1]),
+        largest=max(sizes, key=lambda size: size[0] * size[1]),
+        cropped=sum(loss > _NOTEWORTHY_LOSS for loss in losses),
+        cropped_area=round(float(np.mean(losses)), 4),
+    )
+
+
+def _suggested_side(sizes: Sizes | None) -> int:
+    """The largest suggested side that enlarges no typical image, or the smallest of all."""
+    short = 0 if sizes is None else min(sizes.median)
+    return next((side for side in SUGGESTED_SIDES if side <= short), SUGGESTED_SIDES[-1])
+
+
+def _mode_shares(modes: Sequence[str]) -> dict[str, float]:
+    names = Counter(_MODE_NAMES.get(mode, mode) for mode in modes)
+    return {name: round(count / len(modes), 4) for name, count in names.most_common()}
+
+
+def _as_typed(location: str) -> str:
+    """A location as one would type it here: relative when below the current folder, quoted."""
+    path = Path(location)
+    if not path.is_absolute():
+        return location
+    here = Path.cwd()
+    typed = str(path.relative_to(here)) if path.is_relative_to(here) else location
+    if path.is_dir():
+        typed += os.sep  # also tells a folder called `fashion` from the built-in images
+    return f'"{typed}"' if " " in typed else typed
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.0f} %" if share >= 0.01 else "under 1 %"

@@ -1,0 +1,104 @@
+"""From what a user calls their data to a `Source`: one table of what can be opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ganvas.data.arrays import idx_image_files, open_idx, open_npy, open_npz
+from ganvas.data.image_files import IMAGE_SUFFIXES, open_folder, open_zip, walk
+from ganvas.data.parquet import open_parquet
+from ganvas.data.source import Source
+from ganvas.errors import DataError, did_you_mean
+
+FASHION_LABELS = (
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+)
+
+
+def open_source(data: str | Path) -> Source:
+    """Open images by path or built-in name; nothing but names, labels and headers is read yet.
+
+    Args:
+        data: a built-in name (`fashion`), or the path of a folder of images (sub-folders are
+            labels), a folder of IDX or parquet files, a .zip, .npz, .npy or .parquet file. A
+            built-in name given as text wins over a folder of that name; say `./fashion` for that.
+
+    Raises:
+        DataError: nothing is there, it cannot be read, or no images are in it.
+    """
+    if isinstance(data, str) and data in BUILT_IN:
+        return BUILT_IN[data]()
+    if not str(data).strip():
+        raise DataError("no data given: name a folder of images, or built-in data: fashion")
+    path = Path(os.path.abspath(Path(data).expanduser()))  # noqa: PTH100 - keeps links' names
+    try:
+        if path.is_dir():
+            return _open_directory(path)
+        if not path.exists():
+            raise DataError(_nothing_there(str(data), path))
+        with path.open("rb"):  # no permission is found here, before any library words it
+            return _open_file(path)
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def open_location(location: str) -> Source:
+    """Open a `Source.location` again; raises DataError as `open_source` does."""
+    return open_source(location)
+
+
+def _open_file(path: Path) -> Source:
+    suffix = path.suffix.lower()
+    if suffix in OPENERS:
+        return OPENERS[suffix](path)
+    if suffix in IMAGE_SUFFIXES:
+        raise DataError(f"{path} is one image; give the folder that holds it: {path.parent}")
+    if idx_image_files([path.name]):
+        raise DataError(f"{path} is one IDX file; give the folder that holds it: {path.parent}")
+    raise DataError(
+        f"{path} is of no type that can be read ({suffix or 'no suffix'}). "
+        f"Expected a folder of images, or a file {', '.join(OPENERS)}"
+    )
+
+
+def _open_directory(folder: Path) -> Source:
+    idx_files = idx_image_files([entry.name for entry in folder.iterdir() if entry.is_file()])
+    if idx_files:
+        return open_idx(folder, [folder / name for name in idx_files])
+    parquet_files = []
+    for path in walk(folder):
+        suffix = path.suffix.lower()
+        if suffix in IMAGE_SUFFIXES:
+            return open_folder(folder)
+        if suffix == ".parquet":
+            parquet_files.append(path)
+    return open_parquet(folder, sorted(parquet_files)) if parquet_files else open_folder(folder)
+
+
+def _open_fashion() -> Source:
+    """10,000 Fashion-MNIST test images, 28x28 grey, in ten classes (MIT licence, Zalando SE)."""
+    folder = Path(__file__).parent / "builtin" / "fashion"
+    files = [folder / "t10k-images-idx3-ubyte.gz"]
+    return open_idx(folder, files, label_names=FASHION_LABELS, location="fashion")
+
+
+def _nothing_there(given: str, path: Path) -> str:
+    known = list(BUILT_IN)
+    if path.parent.is_dir():
+        prefix = given[: len(given) - len(path.name)] if given.endswith(path.name) else ""
+        known += [prefix + entry.name for entry in path.parent.iterdir()]
+    hint = did_you_mean(given, known)
+    return f"{given}: no such file or folder, and no built-in data ({', '.join(BUILT_IN)}).{hint}"
+
+
+OPENERS: dict[str, Callable[[Path], Source]] = {
+    ".zip": open_zip,
+    ".npz": open_npz,
+    ".npy": open_npy,
+    ".parquet": lambda path: open_parquet(path, [path]),
+}
+
+BUILT_IN: dict[str, Callable[[], Source]] = {"fashion": _open_fashion}

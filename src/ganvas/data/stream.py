@@ -1,0 +1,68 @@
+"""An endless, shuffled stream of training batches that can go on from any point."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganvas.data.preparation import PreparedData
+from ganvas.randomness import derive_seed
+
+
+class Batch(NamedTuple):
+    """Images and, where the data has them, their labels.
+
+    images: uint8 (N, C, H, W).
+    labels: int64 (N,), indices into the data's label names; None for data without labels.
+    """
+
+    images: Tensor
+    labels: Tensor | None
+
+
+class ImageStream:
+    """Draws batches; every image once an epoch, in an order that the seed and the epoch decide.
+
+    Its whole position is one number, `drawn`, so it resumes exactly. A batch that the end of an
+    epoch cuts is filled from the next one. Only the batch is copied out of the mapped file.
+    """
+
+    def __init__(self, data: PreparedData, seed: int, drawn: int = 0) -> None:
+        self.drawn = drawn
+        self._data = data
+        self._seed = seed
+        self._epoch = -1
+        self._order = np.empty(0, np.int64)
+
+    def next(self, count: int) -> Batch:
+        """The next `count` images."""
+        indices = np.concatenate(list(self._draw(count)))
+        labels = self._data.labels
+        return Batch(
+            images=torch.from_numpy(self._data.images[indices]),
+            labels=None if labels is None else torch.from_numpy(labels[indices]),
+        )
+
+    def _draw(self, count: int) -> list[np.ndarray[tuple[int], np.dtype[np.int64]]]:
+        pieces = []
+        size = len(self._data.images)
+        while count > 0:
+            epoch, position = divmod(self.drawn, size)
+            if epoch != self._epoch:
+                seed = derive_seed(self._seed, f"order of epoch {epoch}")
+                self._order = np.random.default_rng(seed).permutation(size)
+                self._epoch = epoch
+            piece = self._order[position : position + count]
+            pieces.append(piece)
+            self.drawn += len(piece)
+            count -= len(piece)
+        return pieces
+
+
+def flip_half(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Mirror each image (N, C, H, W) left to right with probability 1/2."""
+    draws = torch.rand((len(images), 1, 1, 1), generator=generator, device=images.device)
+    return torch.where(draws < 0.5, images.flip(3), images)

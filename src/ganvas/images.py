@@ -1,0 +1,97 @@
+"""Where pixel ranges change, and nowhere else: uint8 [0, 255] at rest, [-1, 1] in networks."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganvas import storage
+
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+Pixels = npt.NDArray[np.uint8]
+
+
+def to_signed(pixels: Tensor) -> Tensor:
+    """uint8 [0, 255] -> float32 [-1, 1]."""
+    return pixels.to(torch.float32).div_(127.5).sub_(1.0)  # (N, C, H, W)
+
+
+def to_signed_dequantized(pixels: Tensor, generator: torch.Generator) -> Tensor:
+    """uint8 -> float32 in [-1, 1), each grey level spread evenly over its own 1/128.
+
+    Gulrajani 2017's CIFAR-10 preprocessing: x/128 - 1 + U(0, 1/128).
+    """
+    noise = torch.rand(pixels.shape, generator=generator, device=pixels.device)
+    return noise.add_(pixels).div_(128.0).sub_(1.0)  # (N, C, H, W)
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """float [-1, 1] -> uint8 [0, 255], rounded to nearest; values outside are clamped."""
+    return images.float().add(1.0).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def to_channels_last(pixels: Tensor) -> Pixels:
+    """uint8 (N, C, H, W) -> numpy uint8 (N, H, W, C), the layout that picture tools expect."""
+    array: Pixels = pixels.cpu().permute(0, 2, 3, 1).contiguous().numpy()
+    return array
+
+
+def make_grid(images: Pixels, columns: int | None = None, gap: int = 2) -> Pixels:
+    """Lay images (N, H, W, C) out in one picture (H', W', C), row by row, on a white ground.
+
+    Args:
+        images: uint8, at least one.
+        columns: how many a row; None makes the picture about square.
+        gap: pixels between neighbours and around.
+    """
+    count, height, width, channels = images.shape
+    columns = min(count, columns or math.ceil(math.sqrt(count * height / width)))
+    rows = math.ceil(count / columns)
+    shape = (rows * (height + gap) + gap, columns * (width + gap) + gap, channels)
+    grid = np.full(shape, 255, np.uint8)
+    for index, image in enumerate(images):
+        top = gap + index // columns * (height + gap)
+        left = gap + index % columns * (width + gap)
+        grid[top : top + height, left : left + width] = image
+    return grid
+
+
+def to_pillow(pixels: Pixels) -> Image.Image:
+    """numpy uint8 (H, W, C), C of 1 to 4, -> a Pillow image of the fitting mode."""
+    channels = pixels.shape[2]
+    return Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels, mode=_MODES[channels])
+
+
+def enlarge(picture: Image.Image, factor: int) -> Image.Image:
+    """Scale a picture up with sharp pixels, so that small images can be looked at."""
+    size = (picture.width * factor, picture.height * factor)
+    return picture.resize(size, Image.Resampling.NEAREST)
+
+
+def write_png(path: Path, pixels: Pixels, factor: int = 1) -> None:
+    """Write uint8 (H, W, C) as a PNG, whole or not at all, enlarged `factor` times."""
+    buffer = io.BytesIO()
+    enlarge(to_pillow(pixels), factor).save(buffer, format="PNG")
+    storage.write_bytes(path, buffer.getvalue())
+
+
+def write_gif(path: Path, frames: Pixels, milliseconds: int, factor: int = 1) -> None:
+    """Write uint8 frames (T, H, W, C) as an endless GIF, whole or not at all."""
+    pictures = [enlarge(to_pillow(frame), factor) for frame in frames]
+    buffer = io.BytesIO()
+    pictures[0].save(
+        buffer,
+        format="GIF",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=milliseconds,
+        loop=0,
+    )
+    storage.write_bytes(path, buffer.getvalue())

@@ -1,0 +1,30 @@
+"""Constraints: what the discriminator's weights may be, whatever its loss."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrizations
+
+
+def clip_weights(discriminator: nn.Module, bound: float) -> None:
+    """Clip every parameter into [-bound, bound], in place, after an update.
+
+    Arjovsky 2017, algorithm 1: the discriminator then is K-Lipschitz for some K that the bound and
+    the architecture decide. It is a poor way to enforce a given K (Gulrajani 2017, section 3).
+    """
+    with torch.no_grad():
+        for parameter in discriminator.parameters():
+            parameter.clamp_(-bound, bound)
+
+
+def spectral_norm(discriminator: nn.Module) -> None:
+    """Divide every convolution's and linear layer's weight by its largest singular value.
+
+    Miyato 2018, algorithm 1: one power iteration each forward pass in training mode, on the weight
+    reshaped to (out, in * height * width). Called once, before the optimizer is made; drawn from
+    torch's global generator.
+    """
+    for module in list(discriminator.modules()):
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            parametrizations.spectral_norm(module)

@@ -1,0 +1,117 @@
+"""Adversarial losses: two functions each, from logits to one number per sample.
+
+Every loss is to be minimised by its player. Logits are (N,) and unbounded; real and fake logits are
+paired by position. `real_target` is one-sided label smoothing (Salimans 2016, section 3.4): the
+target of real samples, 1.0 for none, 0.9 usually; the target of fakes is never smoothed, because
+that would leave bad samples no incentive to move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What each player minimises.
+
+    discriminator: (real_logits, fake_logits, real_target) -> (N,)
+    generator: (fake_logits, real_logits) -> (N,); the real logits are zeros unless asked for.
+    generator_sees_real: whether the generator's loss depends on the real logits.
+    """
+
+    discriminator: Callable[[Tensor, Tensor, float], Tensor]
+    generator: Callable[[Tensor, Tensor], Tensor]
+    generator_sees_real: bool = False
+
+
+def cross_entropy(logits: Tensor, target: float) -> Tensor:
+    """Binary cross-entropy of sigmoid(logits) against one target in [0, 1]; (N,) -> (N,).
+
+    -t log s(x) - (1 - t) log(1 - s(x)) = softplus(x) - t x, finite for every logit.
+    """
+    return F.softplus(logits) - target * logits
+
+
+def classify(real_logits: Tensor, fake_logits: Tensor, real_target: float) -> Tensor:
+    """The discriminator of Goodfellow 2014, eq. 1: -log D(x) - log(1 - D(G(z)))."""
+    return cross_entropy(real_logits, real_target) + cross_entropy(fake_logits, 0.0)
+
+
+def minimax_generator(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
+    """Goodfellow 2014, eq. 1: log(1 - D(G(z))); its gradient vanishes when D is sure."""
+    return -F.softplus(fake_logits)
+
+
+def non_saturating_generator(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
+    """Goodfellow 2014, section 3: -log D(G(z)), with strong gradients early on."""
+    return F.softplus(-fake_logits)
+
+
+def least_squares_discriminator(
+    real_logits: Tensor, fake_logits: Tensor, real_target: float
+) -> Tensor:
+    """Mao 2017, eq. 9 with a = 0, b = real_target: ((D(x) - b)^2 + D(G(z))^2) / 2."""
+    return ((real_logits - real_target).square() + fake_logits.square()) / 2
+
+
+def least_squares_generator(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
+    """Mao 2017, eq. 9 with c = 1: (D(G(z)) - 1)^2 / 2."""
+    return (fake_logits - 1).square() / 2
+
+
+def hinge_discriminator(real_logits: Tensor, fake_logits: Tensor, real_target: float) -> Tensor:
+    """Lim and Ye 2017; Miyato 2018, eq. 16: max(0, 1 - D(x)) + max(0, 1 + D(G(z))).
+
+    It has margins and no targets; a smoothed real target is the margin that reals must reach.
+    """
+    return F.relu(real_target - real_logits) + F.relu(1 + fake_logits)
+
+
+def wasserstein_discriminator(
+    real_logits: Tensor, fake_logits: Tensor, real_target: float
+) -> Tensor:
+    """Arjovsky 2017, eq. 3: D(G(z)) - D(x).
+
+    There are no labels to smooth. The only faithful reading of a 0.9 target is to weight the real
+    term by it. Doing so breaks the loss's invariance to a constant shift of the discriminator: it
+    then gains without bound by lowering all logits together, unless a constraint holds it.
+    """
+    return fake_logits - real_target * real_logits
+
+
+def wasserstein_generator(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
+    """Arjovsky 2017, algorithm 1: -D(G(z)); Miyato 2018, eq. 17 uses it with the hinge loss too."""
+    return -fake_logits
+
+
+def relativistic_discriminator(
+    real_logits: Tensor, fake_logits: Tensor, real_target: float
+) -> Tensor:
+    """Jolicoeur-Martineau 2018 (RpGAN); Huang 2024, eq. 2: softplus(-(D(x) - D(G(z)))), paired.
+
+    A real target t is that of "x is more real than G(z)", in cross-entropy on the difference.
+    """
+    return cross_entropy(real_logits - fake_logits, real_target)
+
+
+def relativistic_generator(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
+    """The mirror image: softplus(-(D(G(z)) - D(x)))."""
+    return F.softplus(real_logits - fake_logits)
+
+
+LOSSES: dict[str, Loss] = {
+    "minimax": Loss(classify, minimax_generator),
+    "non-saturating": Loss(classify, non_saturating_generator),
+    "least-squares": Loss(least_squares_discriminator, least_squares_generator),
+    "hinge": Loss(hinge_discriminator, wasserstein_generator),
+    "wasserstein": Loss(wasserstein_discriminator, wasserstein_generator),
+    "relativistic": Loss(
+        relativistic_discriminator, relativistic_generator, generator_sees_real=True
+    ),
+}
+"""Every loss by the name that recipes use."""

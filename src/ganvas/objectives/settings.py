@@ -1,0 +1,49 @@
+"""What both players are trained for: the fields of a recipe that the objective is built from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Le
+
+from ganvas.schedules import Schedule
+
+LossName = Literal[
+    "minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PenaltySettings:
+    """How much a penalty counts, and how often."""
+
+    weight: Schedule = 0.0
+    """Weight in the discriminator's loss: 0 is off; a number or a schedule such as cosine:1:0.1."""
+    every: Annotated[int, Ge(1)] = 1
+    """Compute it at every n-th discriminator step, n times as strong (learning rate untouched)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Penalties:
+    """Each penalty on the discriminator's gradient; any of them together."""
+
+    gradient_penalty: PenaltySettings = field(default_factory=PenaltySettings)
+    one_sided_gradient_penalty: PenaltySettings = field(default_factory=PenaltySettings)
+    r1: PenaltySettings = field(default_factory=PenaltySettings)
+    r2: PenaltySettings = field(default_factory=PenaltySettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveSettings:
+    """What both players are trained for."""
+
+    loss: LossName = "non-saturating"
+    """The adversarial loss."""
+    label_smoothing: Annotated[float, Gt(0.5), Le(1.0)] = 1.0
+    """Target of real samples: 1.0 is off, 0.9 is usual. For wasserstein: weight of their term."""
+    penalties: Penalties = field(default_factory=Penalties)
+    clip_weights: Annotated[float, Ge(0.0)] = 0.0
+    """Clip the discriminator's weights into +- this after each of its updates; 0 is off."""
+    spectral_norm: bool = False
+    """Divide each discriminator weight by its largest singular value."""

@@ -1,0 +1,49 @@
+"""One seed, many independent and saveable random generators, each with a name.
+
+Every use of chance has a generator of its own, so drawing more of one (another grid, another
+penalty) never changes the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+STREAMS = ("latents", "penalties", "augmentation")
+"""The generators that training draws from and a checkpoint holds."""
+
+
+def derive_seed(seed: int, name: str) -> int:
+    """A 63-bit seed that is a fixed function of the run's seed and the use's name."""
+    digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def named_generator(seed: int, name: str, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator on `device` for one named use of chance."""
+    generator = torch.Generator(device=device)
+    generator.manual_seed(derive_seed(seed, name))
+    return generator
+
+
+def training_generators(seed: int, device: torch.device) -> dict[str, torch.Generator]:
+    """One generator for each of `STREAMS`."""
+    return {name: named_generator(seed, name, device) for name in STREAMS}
+
+
+@contextmanager
+def seeded_weights(seed: int) -> Iterator[None]:
+    """Weights built inside are drawn from the seed; the program's own random state is untouched."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "weights"))
+        yield
+
+
+def draw_latents(count: int, latent_dim: int, generator: torch.Generator) -> Tensor:
+    """Standard normal latents on the generator's device."""
+    shape = (count, latent_dim)
+    return torch.randn(shape, generator=generator, device=generator.device)  # (N, Z)

@@ -1,0 +1,213 @@
+"""The named recipes: one function each, whose docstring says what it is and why it is so.
+
+Recipes without a suffix learn at a laptop's budget: 200k images at 32x32 on two CPU cores. Those
+that end in -paper repeat published settings and need the published budgets.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from ganvas.architectures import DCGAN, MLP, ResNet
+from ganvas.data.settings import DataSettings
+from ganvas.errors import RecipeError, did_you_mean
+from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.recipes.recipe import OptimizerSettings, Recipe
+from ganvas.schedules import Ramp
+
+TO_ZERO = Ramp(shape="linear", start=2e-4, end=0.0)
+"""The papers' learning rate: 2e-4, linearly to zero over the whole budget."""
+
+
+def mlp() -> Recipe:
+    """The shallow fully-connected GAN that the tutorial starts from, as a baseline."""
+    return Recipe(
+        name="mlp",
+        architecture=MLP(),
+        objective=ObjectiveSettings(loss="non-saturating"),
+    )
+
+
+def dcgan() -> Recipe:
+    """Convolutions and batch normalisation in both players (Radford 2016)."""
+    return Recipe(
+        name="dcgan",
+        architecture=DCGAN(discriminator_norm="batch"),
+        objective=ObjectiveSettings(loss="non-saturating"),
+    )
+
+
+def lsgan() -> Recipe:
+    """The dcgan networks with the least-squares loss (Mao 2017)."""
+    return replace(dcgan(), name="lsgan", objective=ObjectiveSettings(loss="least-squares"))
+
+
+def wgan() -> Recipe:
+    """The tutorial's generator and critic, Wasserstein loss, clipped weights."""
+    adam = OptimizerSettings(learning_rate=2e-4, beta1=0.0, beta2=0.9)
+    return Recipe(
+        name="wgan",
+        architecture=DCGAN(),
+        objective=ObjectiveSettings(loss="wasserstein", clip_weights=0.05),
+        generator=adam,
+        discriminator=adam,
+    )
+
+
+def wgan_gp() -> Recipe:
+    """The tutorial's networks, Wasserstein loss, gradient penalty instead of clipping."""
+    adam = OptimizerSettings(learning_rate=2e-4, beta1=0.0, beta2=0.9)
+    return Recipe(
+        name="wgan-gp",
+        architecture=DCGAN(),
+        objective=ObjectiveSettings(
+            loss="wasserstein", penalties=Penalties(gradient_penalty=PenaltySettings(weight=10.0))
+        ),
+        generator=adam,
+        discriminator=adam,
+    )
+
+
+def resnet() -> Recipe:
+    """Residual blocks in both players, hinge loss, spectral norm (Miyato 2018, smaller)."""
+    adam = OptimizerSettings(learning_rate=2e-4, beta1=0.0, beta2=0.9)
+    return Recipe(
+        name="resnet",
+        architecture=ResNet(),
+        objective=ObjectiveSettings(loss="hinge", spectral_norm=True),
+        generator=adam,
+        discriminator=adam,
+    )
+
+
+def resnet_wgan_gp() -> Recipe:
+    """Residual blocks in both players, Wasserstein loss, gradient penalty (Gulrajani 2017)."""
+    return replace(
+        resnet(),
+        name="resnet-wgan-gp",
+        architecture=ResNet(head="mean"),
+        objective=wgan_gp().objective,
+    )
+
+
+def wgan_paper() -> Recipe:
+    """Arjovsky 2017, algorithm 1: clip 0.01, RMSprop 5e-5, 5 critic steps, batch 64.
+
+    The critic is the tutorial's, without batch normalisation, at the paper's width of 64. 100,000
+    generator steps. Learns almost nothing at a laptop's budget, which is why `wgan` exists.
+    """
+    rmsprop = OptimizerSettings(algorithm="rmsprop", learning_rate=5e-5, beta1=0.0, beta2=0.99)
+    return Recipe(
+        name="wgan-paper",
+        architecture=DCGAN(width=64),
+        objective=ObjectiveSettings(loss="wasserstein", clip_weights=0.01),
+        generator=rmsprop,
+        discriminator=rmsprop,
+        discriminator_steps=5,
+        images=32_000_000,
+        latent_dim=100,
+        ema_half_life=0,
+    )
+
+
+def wgan_gp_paper() -> Recipe:
+    """Gulrajani 2017, algorithm 1: penalty 10, Adam 1e-4 (0, 0.9), 5 critic steps, batch 64.
+
+    On the DCGAN networks at width 64 without normalisation in the critic; 100,000 generator steps.
+    """
+    adam = OptimizerSettings(learning_rate=1e-4, beta1=0.0, beta2=0.9)
+    return Recipe(
+        name="wgan-gp-paper",
+        architecture=DCGAN(width=64),
+        objective=wgan_gp().objective,
+        generator=adam,
+        discriminator=adam,
+        discriminator_steps=5,
+        images=32_000_000,
+        ema_half_life=0,
+    )
+
+
+def resnet_paper() -> Recipe:
+    """Miyato 2018, the 32x32 ResNet: hinge, spectral norm, Adam 2e-4 (0, 0.9) linearly to 0.
+
+    5 critic steps of 64 images, generator steps of 128, 50,000 of them.
+    """
+    adam = OptimizerSettings(learning_rate=TO_ZERO, beta1=0.0, beta2=0.9)
+    return Recipe(
+        name="resnet-paper",
+        architecture=ResNet(
+            generator_width=256, discriminator_width=128, largest_multiplier=1, head="sum"
+        ),
+        objective=ObjectiveSettings(loss="hinge", spectral_norm=True),
+        generator=adam,
+        discriminator=adam,
+        discriminator_steps=5,
+        generator_batch=128,
+        images=16_000_000,
+        ema_half_life=0,
+    )
+
+
+def resnet_wgan_gp_paper() -> Recipe:
+    """Gulrajani 2017, the CIFAR-10 ResNet: penalty 10, Adam 2e-4 (0, 0.9) linearly to 0.
+
+    5 critic steps of 64 images, generator steps of 128, 100,000 of them; dequantized images.
+    """
+    adam = OptimizerSettings(learning_rate=TO_ZERO, beta1=0.0, beta2=0.9)
+    return Recipe(
+        name="resnet-wgan-gp-paper",
+        architecture=ResNet(
+            generator_width=128, discriminator_width=128, largest_multiplier=1, head="mean"
+        ),
+        objective=wgan_gp().objective,
+        generator=adam,
+        discriminator=adam,
+        data=DataSettings(dequantize=True),
+        discriminator_steps=5,
+        generator_batch=128,
+        images=32_000_000,
+        ema_half_life=0,
+    )
+
+
+CATALOG: dict[str, Callable[[], Recipe]] = {
+    make().name: make
+    for make in (
+        mlp,
+        dcgan,
+        lsgan,
+        wgan,
+        wgan_gp,
+        resnet,
+        resnet_wgan_gp,
+        wgan_paper,
+        wgan_gp_paper,
+        resnet_paper,
+        resnet_wgan_gp_paper,
+    )
+}
+"""Every named recipe by its name."""
+
+
+def describe(name: str) -> str:
+    """The whole description of a named recipe; its first line stands alone."""
+    return inspect.getdoc(CATALOG[name]) or ""
+
+
+def load_recipe(name: str) -> Recipe:
+    """A named recipe, or one from a .toml or .json file.
+
+    Raises:
+        RecipeError: no such name or file, or the file has problems (all of them listed).
+    """
+    if name.endswith((".toml", ".json")):
+        return Recipe.from_file(Path(name))
+    if name not in CATALOG:
+        raise RecipeError(
+            [f"{name!r} is no recipe.{did_you_mean(name, CATALOG)} All: ganvas recipes"]
+        )
+    return CATALOG[name]()

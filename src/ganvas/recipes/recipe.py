@@ -1,0 +1,257 @@
+"""A recipe: everything that decides a training run, as one frozen and complete value."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
+
+import tyro
+from annotated_types import Ge, Lt
+
+from ganvas.architectures import ARCHITECTURES, Architecture, ImageShape
+from ganvas.architectures.sizes import size_problem
+from ganvas.data.settings import DataSettings
+from ganvas.errors import RecipeError, did_you_mean
+from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.schedules import Ramp, Schedule, extremes, format_schedule, with_budget
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    from ganvas.recipes.reading import Table
+
+AnySettings = TypeVar("AnySettings", bound="DataclassInstance")
+
+_FLAGS_WITHOUT_PREFIX = tyro.conf.arg(name="")  # on the command line it is --size, not --data.size
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerSettings:
+    """How one player's weights are updated."""
+
+    algorithm: Literal["adam", "rmsprop"] = "adam"
+    """adam (Kingma 2015) or rmsprop (Tieleman 2012, without momentum)."""
+    learning_rate: Schedule = 2e-4
+    """Step size: a number, or a schedule such as linear:2e-4:0."""
+    beta1: Annotated[float, Ge(0.0), Lt(1.0)] = 0.5
+    """How much of the last update's direction is kept (adam only; rmsprop: 0)."""
+    beta2: Annotated[float, Ge(0.0), Lt(1.0)] = 0.999
+    """How much of the running mean of squared gradients is kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intervals:
+    """After how many images something is written into the run directory."""
+
+    history: Annotated[int, Ge(1)] = 2_000
+    """A line of history.jsonl: means of every loss term since the line before."""
+    samples: Annotated[int, Ge(1)] = 20_000
+    """A grid of the same latents."""
+    checkpoint: Annotated[int, Ge(1)] = 20_000
+    """A checkpoint of everything; a kill loses at most the images since."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that decides a training run, apart from the images and the seed.
+
+    Architecture, loss, penalties and constraint are independent choices. Lengths are in images
+    seen: real images shown to the discriminator.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    architecture: Architecture
+    objective: ObjectiveSettings = field(default_factory=ObjectiveSettings)
+    generator: OptimizerSettings = field(default_factory=OptimizerSettings)
+    discriminator: OptimizerSettings = field(default_factory=OptimizerSettings)
+    data: Annotated[DataSettings, _FLAGS_WITHOUT_PREFIX] = field(default_factory=DataSettings)
+    intervals: Intervals = field(default_factory=Intervals)
+    name: str = "custom"
+    """What the run is called in tables and directories."""
+    images: Annotated[int, Ge(1)] = 200_000
+    """How many images to train on, repeats counted."""
+    batch: Annotated[int, Ge(2)] = 64
+    """Real images, and as many fakes, a discriminator step."""
+    generator_batch: Annotated[int, Ge(2)] | None = None
+    """Fakes a generator step; by default as many as batch."""
+    discriminator_steps: Annotated[int, Ge(1)] = 1
+    """Discriminator steps a generator step."""
+    latent_dim: Annotated[int, Ge(1)] = 128
+    """Numbers that the generator makes an image from."""
+    ema_half_life: Annotated[int, Ge(0)] = 10_000
+    """Images after which a weight counts half in the averaged generator; 0: no averaging."""
+
+    @property
+    def latents_a_step(self) -> int:
+        """Fakes that a generator step makes."""
+        return self.generator_batch or self.batch
+
+    def image_shape(self, channels: int) -> ImageShape:
+        """The shape that both networks are built for."""
+        return ImageShape(channels, *self.data.size)
+
+    def with_fixed_schedules(self) -> Recipe:
+        """This recipe with every open schedule ended at its budget; what a run stores."""
+        return fix_ramps(self, self.images)
+
+    def problems(self) -> list[str]:
+        """What cannot be right although each field alone can; one line a problem, field first."""
+        return [
+            *self._size_problems(),
+            *self._objective_problems(),
+            *self._optimizer_problems(),
+        ]
+
+    def _size_problems(self) -> list[str]:
+        found = []
+        wrong_size = size_problem(*self.data.size)
+        if wrong_size is not None:
+            found.append(f"data.size: {wrong_size}")
+        else:
+            channels = 3 if self.data.channels == "auto" else int(self.data.channels)
+            inner = self.architecture.problems(self.image_shape(channels))
+            found += [f"architecture.{problem}" for problem in inner]
+        if self.images < self.batch:
+            found.append(
+                f"images: the budget of {self.images} is less than one batch ({self.batch})"
+            )
+        return found
+
+    def _objective_problems(self) -> list[str]:
+        found = []
+        for entry in dataclasses.fields(self.objective.penalties):
+            low, high = extremes(getattr(self.objective.penalties, entry.name).weight)
+            where = f"objective.penalties.{entry.name}"
+            if low < 0:
+                found.append(f"{where}.weight: must not be negative, got {low:g}")
+            elif high > 0 and self.architecture.couples_samples:
+                found.append(
+                    f"{where}: a batch-normalised discriminator judges each image by its whole "
+                    "batch, so the gradient at one image is undefined (Gulrajani 2017, section 4). "
+                    "Set architecture.discriminator_norm to layer or none"
+                )
+        uneven = self.generator_batch not in (None, self.batch)
+        if self.objective.loss == "relativistic" and uneven:
+            found.append(
+                "generator_batch: the relativistic loss pairs fakes with reals, so it must be "
+                f"{self.batch} like batch (or left out), got {self.generator_batch}"
+            )
+        return found
+
+    def _optimizer_problems(self) -> list[str]:
+        found = []
+        for player in ("generator", "discriminator"):
+            settings: OptimizerSettings = getattr(self, player)
+            low, high = extremes(settings.learning_rate)
+            if low < 0 or high <= 0:
+                found.append(
+                    f"{player}.learning_rate: must be above 0, got "
+                    f"{format_schedule(settings.learning_rate)}"
+                )
+            if settings.algorithm == "rmsprop" and settings.beta1 != 0:
+                found.append(
+                    f"{player}.beta1: rmsprop has no momentum, set it to 0, got {settings.beta1:g}"
+                )
+        return found
+
+    def check(self, where: str = "recipe") -> None:
+        """Raise a `RecipeError` with everything wrong, by type, range and combination."""
+        Recipe.from_table(self.to_table(), where)
+
+    def to_table(self) -> Table:
+        """Plain values only: what JSON and TOML hold."""
+        table: Table = _plain(self)
+        table["architecture"] = {"name": self.architecture.name, **table["architecture"]}
+        return table
+
+    def to_json(self) -> str:
+        """The complete recipe as JSON."""
+        return json.dumps(self.to_table(), indent=2) + "\n"
+
+    def to_toml(self) -> str:
+        """The complete recipe as TOML (fields that are None are left out)."""
+        import tomli_w
+
+        return tomli_w.dumps(_without_none(self.to_table()))
+
+    @classmethod
+    def from_table(cls, table: Table, where: str = "recipe") -> Recipe:
+        """Read a recipe, and check it.
+
+        Raises:
+            RecipeError: with unknown keys (and the nearest known), wrong types, impossible values
+                and impossible combinations, all at once.
+        """
+        from ganvas.recipes.reading import read_recipe
+
+        return read_recipe(table, where)
+
+    @classmethod
+    def from_file(cls, path: Path) -> Recipe:
+        """Read a .toml or .json recipe.
+
+        Raises:
+            RecipeError: no such file, not TOML or JSON, or a problem inside.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+            table = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError([f"cannot be read: {error}"], str(path)) from error
+        except ValueError as error:  # both parsers' errors
+            raise RecipeError(
+                [f"not valid {path.suffix[1:].upper()}: {error}"], str(path)
+            ) from error
+        return cls.from_table(table, str(path))
+
+
+def architecture_type(name: str) -> type[Architecture]:
+    """The architecture's description class.
+
+    Raises:
+        KeyError: no such architecture; the message names the nearest.
+    """
+    if name not in ARCHITECTURES:
+        known = ", ".join(sorted(ARCHITECTURES))
+        raise KeyError(
+            f"{name!r} is no architecture.{did_you_mean(name, ARCHITECTURES)} All: {known}"
+        )
+    return ARCHITECTURES[name]
+
+
+def fix_ramps(settings: AnySettings, images: int) -> AnySettings:
+    """`settings`, a frozen dataclass, with every open ramp inside it ended at `images`."""
+    changes: dict[str, Any] = {}
+    for entry in dataclasses.fields(settings):
+        value = getattr(settings, entry.name)
+        if isinstance(value, Ramp):
+            changes[entry.name] = with_budget(value, images)
+        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+            changes[entry.name] = fix_ramps(value, images)
+    return dataclasses.replace(settings, **changes)
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses as dicts, tuples as lists, ramps as the text that reads back to them."""
+    if isinstance(value, Ramp):
+        return format_schedule(value)
+    if dataclasses.is_dataclass(value):
+        return {
+            entry.name: _plain(getattr(value, entry.name)) for entry in dataclasses.fields(value)
+        }
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _without_none(table: Table) -> Table:
+    cleaned = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            cleaned[key] = _without_none(value)
+        elif value is not None:
+            cleaned[key] = value
+    return cleaned

@@ -1,0 +1,162 @@
+"""From latents to images: a trained generator that is loaded anywhere and asked for pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import ganvas
+from ganvas import storage
+from ganvas.architectures import ImageShape
+from ganvas.errors import RunError
+from ganvas.images import Pixels, to_channels_last, to_uint8
+from ganvas.randomness import draw_latents, named_generator
+from ganvas.recipes import Recipe
+from ganvas.recipes.reading import read_architecture
+from ganvas.runs import Run, checkpoint
+
+BATCH = 256
+"""Images generated at a time: enough to be fast, few enough for any memory."""
+
+FORMAT = 1
+
+SMALLEST_DISPLAY = 64
+"""Images smaller than this are enlarged in grids, so that they can be looked at."""
+
+
+@dataclass(frozen=True)
+class TrainedGenerator:
+    """A generator that was trained; get one with `ganvas.load(RUN)`."""
+
+    network: nn.Module
+    shape: ImageShape
+    latent_dim: int
+    images_seen: int
+
+    def sample(self, n: int, seed: int = 0) -> Pixels:
+        """New images: numpy uint8 (n, H, W, C) in [0, 255]; C is 1 grey, 3 colour, 4 with alpha.
+
+        The same seed gives the same images, and the first k of n are those of k.
+        """
+        return generate(self.network, self.latents(n, seed))
+
+    def latents(self, n: int, seed: int = 0) -> Tensor:
+        """What `sample` makes its images from: float32 (n, latent_dim), standard normal."""
+        random = named_generator(seed, "samples")
+        device = next(self.network.parameters()).device
+        # One row at a time: torch may fill a larger tensor with other numbers from the same seed.
+        rows = [draw_latents(1, self.latent_dim, random) for _ in range(n)]
+        return torch.cat(rows).to(device)  # (n, Z)
+
+    def interpolate(self, n: int, steps: int, seed: int = 0, loop: bool = False) -> Pixels:
+        """A walk through n latents, `steps` images from each to the next, along great arcs.
+
+        Returns:
+            uint8 (T, H, W, C) with T = (n - 1) * steps + 1, or n * steps for a loop, which ends
+            just before it would repeat its first image.
+        """
+        corners = self.latents(n, seed)
+        following = torch.cat([corners[1:], corners[:1]]) if loop else corners[1:]
+        pieces = [
+            spherical(start, end, torch.linspace(0, 1, steps + 1)[:-1])
+            for start, end in zip(corners, following, strict=False)
+        ]
+        if not loop:
+            pieces.append(corners[-1:])
+        return generate(self.network, torch.cat(pieces))
+
+
+def spherical(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
+    """Spherical interpolation (White 2016) between two latents (Z,); shares (T,) -> (T, Z).
+
+    The straight line would pass through latents much shorter than any that training drew.
+    """
+    cosine = torch.dot(start, end) / (start.norm() * end.norm())
+    angle = torch.acos(cosine.clamp(-1, 1))
+    shares = shares.to(start.device)[:, None]  # (T, 1)
+    if torch.sin(angle) < 1e-4:  # the same or opposite directions have no arc of their own
+        return torch.lerp(start, end, shares)
+    weights = torch.sin((1 - shares) * angle), torch.sin(shares * angle)
+    return (weights[0] * start + weights[1] * end) / torch.sin(angle)
+
+
+def generate(network: nn.Module, latents: Tensor) -> Pixels:
+    """Images for latents (N, Z), in pieces: uint8 (N, H, W, C)."""
+    with torch.inference_mode():
+        pieces = [network(piece) for piece in torch.split(latents, BATCH)]  # (BATCH, C, H, W) each
+    return np.concatenate([to_channels_last(to_uint8(piece)) for piece in pieces])
+
+
+def display_factor(size: tuple[int, int]) -> int:
+    """By how much to enlarge images of this height and width so that a person can look at them."""
+    return max(1, SMALLEST_DISPLAY // max(size))
+
+
+def write_generator(
+    run: Run, recipe: Recipe, network: nn.Module, shape: ImageShape, images_seen: int
+) -> None:
+    """Write generator/config.json and generator/model.safetensors of a run."""
+    config = {
+        "format": FORMAT,
+        "ganvas": ganvas.__version__,
+        "architecture": recipe.to_table()["architecture"],
+        "image": dataclasses.asdict(shape),
+        "latent_dim": recipe.latent_dim,
+        "latents": "standard normal, float32 (N, latent_dim)",
+        "output": "float32 (N, channels, height, width) in [-1, 1]",
+    }
+    directory = run.generator_directory
+    checkpoint.write(
+        directory / "model.safetensors", network.state_dict(), {"images_seen": images_seen}
+    )
+    storage.write_json(directory / "config.json", config)
+
+
+def load(path: Path | str, device: str | torch.device = "cpu") -> TrainedGenerator:
+    """Load the averaged generator of a run, or a `generator/` directory copied from one.
+
+    Raises:
+        RunError: there is no generator yet, it is damaged, or it is from another version.
+    """
+    directory = Path(path)
+    if not (directory / "config.json").is_file():
+        directory = Run.open(directory).generator_directory
+    config = _read_config(directory / "config.json")
+    try:
+        architecture = read_architecture(config["architecture"])
+        shape = ImageShape(**config["image"])
+        network = architecture.build(shape, config["latent_dim"]).generator
+        tensors, values = checkpoint.read(directory / "model.safetensors")
+        network.load_state_dict(tensors)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise RunError(f"{directory} holds no generator that can be built: {error}") from error
+    return TrainedGenerator(
+        network=network.eval().requires_grad_(False).to(device),
+        shape=shape,
+        latent_dim=config["latent_dim"],
+        images_seen=values["images_seen"],
+    )
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise RunError(
+            f"{path.parent.parent} has no generator yet: its first checkpoint was not reached. "
+            f"Go on with: ganvas resume {path.parent.parent}"
+        )
+    try:
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+    if config.get("format") != FORMAT:
+        raise RunError(
+            f"{path} is of format {config.get('format')}, this ganvas reads format {FORMAT}"
+        )
+    return config

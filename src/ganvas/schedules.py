@@ -1,0 +1,117 @@
+"""Numbers that change while training: functions of the images seen."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ramp:
+    """A number that moves from `start` to `end` over the first `images` images, then stays."""
+
+    shape: Literal["linear", "cosine"]
+    start: float
+    end: float
+    images: int | None = None
+    """Over how many images; None means the run's whole budget, fixed when the run starts."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """Files hold ramps as text, in the form that the command line takes."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(_read_ramp)
+
+    def at(self, images_seen: int) -> float:
+        """The value after `images_seen` images."""
+        if self.images is None:
+            raise ValueError("an open ramp has no value: call with_budget first")
+        progress = min(images_seen / self.images, 1.0)
+        if self.shape == "cosine":
+            progress = (1 - math.cos(math.pi * progress)) / 2
+        return self.start + (self.end - self.start) * progress
+
+
+Schedule = float | Ramp
+"""A constant, or a `Ramp`."""
+
+
+def value_at(schedule: Schedule, images_seen: int) -> float:
+    """The schedule's value after `images_seen` images."""
+    return schedule.at(images_seen) if isinstance(schedule, Ramp) else schedule
+
+
+def with_budget(schedule: Schedule, images: int) -> Schedule:
+    """Fix an open ramp's end to the run's budget; training longer later then does not move it."""
+    if isinstance(schedule, Ramp) and schedule.images is None:
+        return dataclasses.replace(schedule, images=images)
+    return schedule
+
+
+def extremes(schedule: Schedule) -> tuple[float, float]:
+    """The smallest and the largest value that the schedule takes."""
+    if isinstance(schedule, Ramp):
+        return min(schedule.start, schedule.end), max(schedule.start, schedule.end)
+    return schedule, schedule
+
+
+def parse_schedule(text: str) -> Schedule:
+    """Read `0.1`, `linear:2e-4:0` or `cosine:1:0.1:2M` (shape, start, end, images).
+
+    Raises:
+        ValueError: with what was expected.
+    """
+    shape, *numbers = text.split(":")
+    try:
+        if not numbers:
+            return float(shape)
+        if shape in ("linear", "cosine") and len(numbers) in (2, 3):
+            images = parse_count(numbers[2]) if len(numbers) == 3 else None
+            start, end = float(numbers[0]), float(numbers[1])
+            return Ramp(shape=shape, start=start, end=end, images=images)  # type: ignore[arg-type]
+    except ValueError:
+        pass
+    raise ValueError(
+        f"{text!r} is no schedule: give a number (2e-4) or linear:START:END or cosine:START:END, "
+        "with :IMAGES to end before the budget does (cosine:1:0.1:2M)"
+    )
+
+
+def _read_ramp(value: object) -> Ramp:
+    ramp = parse_schedule(value) if isinstance(value, str) else value
+    if not isinstance(ramp, Ramp):
+        raise ValueError("expected a number, or text such as linear:2e-4:0")
+    return ramp
+
+
+def format_schedule(schedule: Schedule) -> str:
+    """The text that `parse_schedule` reads back to the same value."""
+    if not isinstance(schedule, Ramp):
+        return f"{schedule:g}"
+    parts = [schedule.shape, f"{schedule.start:g}", f"{schedule.end:g}"]
+    if schedule.images is not None:
+        parts.append(str(schedule.images))
+    return ":".join(parts)
+
+
+_FACTORS = {"k": 10**3, "m": 10**6, "g": 10**9}
+
+
+def parse_count(text: str) -> int:
+    """Read a whole number that may end in k, M or G: `64`, `200k`, `1.5M`.
+
+    Raises:
+        ValueError: with what was expected.
+    """
+    cleaned = text.strip().replace("_", "").replace(",", "").lower()
+    factor = _FACTORS.get(cleaned[-1:], 1)
+    try:
+        value = float(cleaned[:-1] if factor > 1 else cleaned) * factor
+        if value == int(value):
+            return int(value)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError(f"{text!r} is no whole number: expected something like 64, 200k or 1.5M")

@@ -1,0 +1,42 @@
+"""The generator's exponential moving average, which is what gets sampled and handed over."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+RAMP_UP = 10
+"""The half-life is at most a tenth of the images seen so far, so that early on the average does
+not hang on to the untrained weights (Karras 2020, ADA, uses a twentieth)."""
+
+
+def averaged_copy(generator: nn.Module) -> nn.Module:
+    """A copy that training never touches but through `update_average`; kept in eval mode."""
+    return copy.deepcopy(generator).eval().requires_grad_(False)
+
+
+def update_average(
+    average: nn.Module, generator: nn.Module, *, images: int, images_seen: int, half_life: int
+) -> None:
+    """Move the average towards the generator, in place.
+
+    average <- d average + (1 - d) generator, with d = 0.5^(images / half-life) (Karras 2018);
+    running statistics of normalisation layers are averaged like weights, counters are copied.
+
+    Args:
+        images: images seen since the last update.
+        images_seen: images seen in all, for the ramp-up.
+        half_life: images after which a weight counts half; 0 copies the generator.
+    """
+    half_life = min(half_life, images_seen // RAMP_UP)
+    keep = 0.5 ** (images / half_life) if half_life > 0 else 0.0
+    with torch.no_grad():
+        for ours, theirs in zip(
+            average.state_dict().values(), generator.state_dict().values(), strict=True
+        ):
+            if ours.is_floating_point():
+                ours.lerp_(theirs, 1 - keep)
+            else:
+                ours.copy_(theirs)

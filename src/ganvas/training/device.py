@@ -1,0 +1,75 @@
+"""Which device trains, and what to write down about it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from typing import Any
+
+import numpy as np
+import PIL
+import torch
+
+import ganvas
+from ganvas.errors import DeviceError
+
+
+def choose_device(name: str) -> torch.device:
+    """The device by name; `auto` takes cuda, then mps, then cpu.
+
+    Raises:
+        DeviceError: the name means nothing, or this machine has no such device.
+    """
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    here = ", ".join(kind for kind, there in available.items() if there)
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise DeviceError(f"device {name!r} means nothing here. There is: auto, {here}") from error
+    too_many = device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()
+    if not available.get(device.type, False) or too_many:
+        raise DeviceError(f"device {name!r} is not on this machine. There is: auto, {here}")
+    return device
+
+
+def use_deterministic_kernels() -> None:
+    """Make CUDA repeat itself bit for bit, at some cost in speed; the CPU does so anyway."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+
+
+def describe_environment(device: torch.device) -> dict[str, Any]:
+    """Versions and hardware that a run's numbers depend on."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    return {
+        "ganvas": ganvas.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "pillow": PIL.__version__,
+        "platform": platform.platform(),
+        "device": str(device),
+        "device_name": name or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],  # noqa: PTH119 - a name, no path
+    }
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """The most memory used so far, in MB: of the GPU there, else resident in this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    if sys.platform == "win32":
+        return 0.0  # no standard library call tells it there
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / 1e6 if sys.platform == "darwin" else used / 1e3

@@ -1,0 +1,108 @@
+"""What a person sees while training: a live line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+from ganvas.runs.history import Record
+
+SECONDS_BETWEEN_LINES = 10.0
+"""A log file gets a line at most this often (and always the last)."""
+
+
+class Display:
+    """Shows how training goes. `quiet` shows nothing, for use from Python."""
+
+    def __init__(self, budget: int, images_seen: int, quiet: bool = False) -> None:
+        self._console = Console(quiet=quiet, highlight=False, soft_wrap=True)
+        self._budget = budget
+        self._start = (time.monotonic(), images_seen)
+        self._last_line = 0.0
+        self._picture = ""
+        self._progress = Progress(
+            BarColumn(bar_width=20),
+            _Percent(),
+            TextColumn("{task.fields[status]}"),
+            console=self._console,
+            disable=quiet or not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=budget, completed=images_seen, status="")
+
+    def __enter__(self) -> Display:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line that stays."""
+        self._progress.console.print(text, markup=False)
+
+    def picture(self, path: Path) -> None:
+        """Remember the newest grid of samples, to point at."""
+        self._picture = f"samples/{path.name}"
+
+    def update(self, record: Record) -> None:
+        """Show the newest record of the history."""
+        seen = int(record["images_seen"])
+        status = self._describe(record)
+        self._progress.update(self._task, completed=seen, status=status)
+        now = time.monotonic()
+        due = now - self._last_line >= SECONDS_BETWEEN_LINES or seen >= self._budget
+        if not self._console.is_terminal and due:
+            self._last_line = now
+            self.say(f"{min(1.0, seen / self._budget):4.0%}  {status}")
+
+    def _describe(self, record: Record) -> str:
+        seen = int(record["images_seen"])
+        started, from_images = self._start
+        rate = (seen - from_images) / max(time.monotonic() - started, 1e-9)
+        left = max(0, self._budget - seen) / rate if rate > 0 else 0.0
+        parts = [
+            f"{short(seen)}/{short(self._budget)} images",
+            f"{record['images_per_second']:,.0f}/s",
+            f"{clock(left)} left",
+            f"D {total(record, 'discriminator'):.3g}  G {total(record, 'generator'):.3g}",
+        ]
+        return "  ".join([*parts, self._picture]).rstrip()
+
+
+class _Percent(ProgressColumn):
+    """Percentage that never rounds up to done."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{int(task.percentage):3d}%")
+
+
+def total(record: Record, player: str) -> float:
+    """One player's whole loss: the sum of its terms."""
+    skipped = ("gradient_norm", "real_logits", "fake_logits")
+    names = [name for name in record if name.startswith(f"{player}/")]
+    return sum(record[name] for name in names if name.split("/")[1] not in skipped)
+
+
+def short(count: int) -> str:
+    """`200k`, `1.25M`: a count in as few characters as it takes."""
+    for factor, unit in ((10**6, "M"), (10**3, "k")):
+        if count >= factor:
+            return f"{count / factor:.3g}{unit}"
+    return str(count)
+
+
+def clock(seconds: float) -> str:
+    """`1:04` or `2:10:00`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,158 @@
+"""Everything that training changes: one object, one file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganvas.architectures import ImageShape
+from ganvas.data.preparation import PreparedData
+from ganvas.data.stream import ImageStream
+from ganvas.objectives.objective import Objective
+from ganvas.randomness import seeded_weights, training_generators
+from ganvas.recipes import OptimizerSettings, Recipe
+from ganvas.training.average import averaged_copy
+
+
+@dataclass
+class RunningMeans:
+    """Means of named numbers since the last record of the history."""
+
+    sums: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, values: dict[str, float]) -> None:
+        """Take in one observation of each of the named numbers."""
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+    def take(self) -> dict[str, float]:
+        """The means, and start again."""
+        means = {name: total / self.counts[name] for name, total in self.sums.items()}
+        self.sums, self.counts = {}, {}
+        return means
+
+
+@dataclass
+class TrainState:
+    """Both players and their optimizers, the average, the stream, every random generator.
+
+    What a checkpoint holds; two states with equal content continue bit for bit alike on the same
+    machine and versions.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    average: nn.Module
+    generator_optimizer: torch.optim.Optimizer
+    discriminator_optimizer: torch.optim.Optimizer
+    stream: ImageStream
+    random: dict[str, torch.Generator]
+    device: torch.device
+    means: RunningMeans = field(default_factory=RunningMeans)
+    images_seen: int = 0
+    discriminator_steps: int = 0
+
+    @classmethod
+    def start(
+        cls,
+        recipe: Recipe,
+        objective: Objective,
+        data: PreparedData,
+        seed: int,
+        device: torch.device,
+    ) -> TrainState:
+        """The state before the first image, a function of recipe, data and seed alone.
+
+        Weights are drawn on the CPU, so that every device starts from the same.
+        """
+        shape: ImageShape = data.shape
+        with seeded_weights(seed):
+            networks = recipe.architecture.build(shape, recipe.latent_dim)
+            objective.prepare(networks.discriminator)
+        generator = networks.generator.to(device)
+        discriminator = networks.discriminator.to(device)
+        return cls(
+            generator=generator,
+            discriminator=discriminator,
+            average=averaged_copy(generator),
+            generator_optimizer=make_optimizer(generator, recipe.generator),
+            discriminator_optimizer=make_optimizer(discriminator, recipe.discriminator),
+            stream=ImageStream(data, seed),
+            random=training_generators(seed, device),
+            device=device,
+        )
+
+    def modules(self) -> dict[str, nn.Module]:
+        """The three networks by the names that a checkpoint gives them."""
+        return {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "average": self.average,
+        }
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """The two optimizers by the names that a checkpoint gives them."""
+        return {
+            "generator_optimizer": self.generator_optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
+        }
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that is a tensor, by a name with slashes."""
+        found = {}
+        for name, module in self.modules().items():
+            for key, tensor in module.state_dict().items():
+                found[f"{name}/{key}"] = tensor
+        for name, optimizer in self.optimizers().items():
+            for index, entries in optimizer.state_dict()["state"].items():
+                for key, tensor in entries.items():
+                    found[f"{name}/{index}/{key}"] = tensor
+        for name, generator in self.random.items():
+            found[f"random/{name}"] = generator.get_state()
+        return found
+
+    def values(self) -> dict[str, Any]:
+        """Everything that is a plain number."""
+        return {
+            "images_seen": self.images_seen,
+            "discriminator_steps": self.discriminator_steps,
+            "drawn": self.stream.drawn,
+            "sums": self.means.sums,
+            "counts": self.means.counts,
+        }
+
+    def restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+        """Become the state that `tensors` and `values` were taken from."""
+        for name, module in self.modules().items():
+            module.load_state_dict(_below(tensors, name))
+        for name, optimizer in self.optimizers().items():
+            state: dict[int, dict[str, Tensor]] = {}
+            for path, tensor in _below(tensors, name).items():
+                index, key = path.split("/")
+                state.setdefault(int(index), {})[key] = tensor
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": state, "param_groups": groups})
+        for name, generator in self.random.items():
+            generator.set_state(tensors[f"random/{name}"])
+        self.images_seen = values["images_seen"]
+        self.discriminator_steps = values["discriminator_steps"]
+        self.stream.drawn = values["drawn"]
+        self.means = RunningMeans(values["sums"], values["counts"])
+
+
+def make_optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
+    """The optimizer of one player; its learning rate is set anew before every update."""
+    parameters = list(network.parameters())
+    if settings.algorithm == "rmsprop":
+        return torch.optim.RMSprop(parameters, alpha=settings.beta2)
+    return torch.optim.Adam(parameters, betas=(settings.beta1, settings.beta2))
+
+
+def _below(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    prefix = f"{name}/"
+    return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}

@@ -1,0 +1,158 @@
+"""One training step: the discriminator's updates, then the generator's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ganvas import images
+from ganvas.data.stream import flip_half
+from ganvas.errors import Diverged
+from ganvas.objectives.objective import Objective, Terms
+from ganvas.randomness import draw_latents
+from ganvas.recipes import Recipe
+from ganvas.schedules import Schedule, value_at
+from ganvas.training.average import update_average
+from ganvas.training.state import TrainState
+
+
+def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
+    """Update the discriminator `discriminator_steps` times, the generator and its average once.
+
+    Raises:
+        Diverged: a loss term or gradient is not finite; raised before the update it would spoil.
+    """
+    before = state.images_seen
+    for _ in range(recipe.discriminator_steps):
+        real = next_real(state, recipe)
+        update_discriminator(state, recipe, objective, real)
+    update_generator(state, recipe, objective, real)
+    update_average(
+        state.average,
+        state.generator,
+        images=state.images_seen - before,
+        images_seen=state.images_seen,
+        half_life=recipe.ema_half_life,
+    )
+
+
+def next_real(state: TrainState, recipe: Recipe) -> Tensor:
+    """The next real batch (N, C, H, W) in [-1, 1] on the device."""
+    pixels = state.stream.next(recipe.batch).images.to(state.device, non_blocking=True)
+    random = state.random["augmentation"]
+    if recipe.data.flip:
+        pixels = flip_half(pixels, random)
+    if recipe.data.dequantize:
+        return images.to_signed_dequantized(pixels, random)
+    return images.to_signed(pixels)
+
+
+def update_discriminator(
+    state: TrainState, recipe: Recipe, objective: Objective, real: Tensor
+) -> None:
+    """One update of the discriminator on `real` and as many new fakes."""
+    latents = draw_latents(len(real), recipe.latent_dim, state.random["latents"])
+    with torch.no_grad():
+        fake = state.generator(latents)  # (N, C, H, W)
+    logits: Terms = {}
+
+    def terms_of_loss() -> Terms:
+        terms, batch = objective.discriminator_terms(
+            state.discriminator,
+            real,
+            fake,
+            step=state.discriminator_steps,
+            images_seen=state.images_seen,
+            random=state.random["penalties"],
+        )
+        with torch.no_grad():
+            logits["real_logits"] = batch.real_logits.mean()
+            logits["fake_logits"] = batch.fake_logits.mean()
+        return terms
+
+    update(
+        "discriminator",
+        state,
+        state.discriminator,
+        state.discriminator_optimizer,
+        recipe.discriminator.learning_rate,
+        terms_of_loss,
+        logits,
+    )
+    objective.enforce(state.discriminator)
+    state.images_seen += len(real)
+    state.discriminator_steps += 1
+
+
+def update_generator(state: TrainState, recipe: Recipe, objective: Objective, real: Tensor) -> None:
+    """One update of the generator; the discriminator is judged through but not changed."""
+    latents = draw_latents(recipe.latents_a_step, recipe.latent_dim, state.random["latents"])
+    state.discriminator.requires_grad_(False)
+    update(
+        "generator",
+        state,
+        state.generator,
+        state.generator_optimizer,
+        recipe.generator.learning_rate,
+        lambda: objective.generator_terms(state.discriminator, state.generator(latents), real),
+        {},
+    )
+    state.discriminator.requires_grad_(True)
+
+
+def update(
+    player: str,
+    state: TrainState,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    learning_rate: Schedule,
+    terms_of_loss: Callable[[], Terms],
+    observed: Terms,
+) -> None:
+    """Minimise the sum of one player's terms by one optimizer step, if all is finite.
+
+    Args:
+        observed: more scalars to put into the history, filled while the terms are computed.
+    """
+    terms = terms_of_loss()
+    optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(torch.stack(list(terms.values())).sum())
+    gradients = [weight.grad for weight in network.parameters() if weight.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    scalars = {**terms, **observed, "gradient_norm": norm}
+    # One transfer for everything that is looked at: on a GPU each would be a wait of its own.
+    numbers = torch.stack([value.detach() for value in scalars.values()]).tolist()
+    measured = dict(zip(scalars, numbers, strict=True))
+    if not all(math.isfinite(number) for number in numbers):
+        culprit = find_culprit(measured, terms, terms_of_loss, network)
+        raise Diverged(f"{player}: {culprit}")
+    for group in optimizer.param_groups:
+        group["lr"] = value_at(learning_rate, state.images_seen)
+    optimizer.step()
+    state.means.add({f"{player}/{name}": number for name, number in measured.items()})
+
+
+def find_culprit(
+    measured: dict[str, float],
+    terms: Terms,
+    terms_of_loss: Callable[[], Terms],
+    network: nn.Module,
+) -> str:
+    """Name what is not finite: a term, or else the term whose gradient is not."""
+    for name in terms:
+        if not math.isfinite(measured[name]):
+            return f"loss term {name} became {describe(measured[name])}"
+    weights = list(network.parameters())
+    for name, term in terms_of_loss().items():
+        for gradient in torch.autograd.grad(term, weights, retain_graph=True, allow_unused=True):
+            if gradient is not None and not gradient.isfinite().all():
+                return f"the gradient of loss term {name} is not finite"
+    return "the gradient of the summed loss terms is not finite"
+
+
+def describe(number: float) -> str:
+    """A non-finite number in words."""
+    return "not a number" if math.isnan(number) else "infinite"

@@ -1,0 +1,298 @@
+"""The training loop, and how a run starts, goes on and ends.
+
+Read `fit` first: it is the story. `train` and `resume` prepare what it needs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+from ganvas import images, sampling
+from ganvas.data.preparation import PreparedData, prepare
+from ganvas.data.sources import open_source
+from ganvas.errors import DataError, Diverged, Interrupted, RunError
+from ganvas.objectives.objective import Objective
+from ganvas.progress import Reading
+from ganvas.randomness import draw_latents, named_generator
+from ganvas.recipes import Recipe
+from ganvas.runs import Run
+from ganvas.runs.history import Record
+from ganvas.runs.run import Status, refuse_occupied
+from ganvas.training.device import (
+    choose_device,
+    describe_environment,
+    peak_memory_mb,
+    use_deterministic_kernels,
+)
+from ganvas.training.display import Display, short
+from ganvas.training.state import TrainState
+from ganvas.training.step import train_step
+from ganvas.training.stop import StopRequest
+
+GRID_IMAGES = 64
+"""How many latents are followed through the run."""
+
+
+def fit(run: Run, recipe: Recipe, state: TrainState, display: Display) -> None:
+    """Train until the recipe's budget is reached, a signal asks to stop, or a number overflows.
+
+    Raises:
+        Interrupted: after a checkpoint was written.
+        Diverged: with the last good checkpoint named.
+    """
+    objective = Objective.build(recipe.objective)
+    every = recipe.intervals
+    timer = Timer(state)
+    with StopRequest() as stop, display:
+        if state.images_seen == 0:
+            display.picture(save_grid(run, recipe, state))
+        while state.images_seen < recipe.images:
+            before = state.images_seen
+            try:
+                train_step(state, recipe, objective)
+            except Diverged as error:
+                raise record_divergence(run, before, error) from error
+            last = state.images_seen >= recipe.images
+            if last or due(every.history, before, state):
+                record = timer.record(state)
+                run.history.append(record)
+                display.update(record)
+            if last or due(every.samples, before, state):
+                display.picture(save_grid(run, recipe, state))
+            if last or stop or due(every.checkpoint, before, state):
+                save_checkpoint(run, recipe, state, "finished" if last else "running")
+            if stop and not last:
+                run.write_status("interrupted", state.images_seen, stop.signal_name)
+                raise Interrupted(
+                    f"saved at {state.images_seen:,} images; "
+                    f"go on with: ganvas resume {run.directory}"
+                )
+
+
+def train(
+    recipe: Recipe,
+    data: str | Path,
+    out: Path | str | None = None,
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    deterministic: bool = False,
+    quiet: bool = False,
+) -> Run:
+    """Train a GAN on images and leave everything in a run directory.
+
+    Args:
+        recipe: what to train, e.g. `ganvas.recipes.dcgan()`.
+        data: a folder, .zip, .npz, .npy, .parquet, a folder of IDX files, or `fashion`.
+        out: the run directory, which must not exist; None makes runs/RECIPE-DATA-N.
+        seed: decides weights, order and latents; same seed, machine and versions: same bits.
+        device: auto, cpu, cuda, cuda:1, mps.
+        deterministic: make CUDA repeat itself bit for bit (the CPU does anyway).
+        quiet: print nothing.
+
+    Raises:
+        RecipeError, DataError, RunError, DeviceError: with what to do, before training starts.
+        Interrupted, Diverged: while training; the run can be resumed from its last checkpoint.
+    """
+    recipe.check()
+    recipe = recipe.with_fixed_schedules()
+    target = choose_device(device)
+    if deterministic:
+        use_deterministic_kernels()
+    if out is not None:
+        refuse_occupied(Path(out))
+    prepared = prepare_for(recipe, data, quiet)
+    directory = Path(out) if out is not None else free_directory(recipe.name, prepared.name)
+    environment = {**describe_environment(target), "seed": seed, "deterministic": deterministic}
+    objective = Objective.build(recipe.objective)
+    state = TrainState.start(recipe, objective, prepared, seed, target)
+    run = Run.create(directory, recipe, environment, describe_data(prepared))
+    with run.lock():
+        display = Display(recipe.images, 0, quiet)
+        introduce(display, run, recipe, state, prepared)
+        fit(run, recipe, state, display)
+        conclude(display, run)
+    return run
+
+
+def resume(
+    directory: Path | str,
+    *,
+    images: int | None = None,
+    data: str | Path | None = None,
+    device: str = "auto",
+    quiet: bool = False,
+) -> Run:
+    """Go on with a run exactly where its newest whole checkpoint stands.
+
+    Args:
+        directory: the run.
+        images: a new, larger budget; schedules keep the end they had.
+        data: where the images are now, if they moved; they must be the same.
+        device: auto takes the device that the run was started on.
+        quiet: print nothing.
+
+    Raises:
+        RunError: no run, locked, all checkpoints damaged, nothing left to do.
+        DataError: the images are gone or have changed.
+        Interrupted, Diverged: as `train`.
+    """
+    run = Run.open(directory)
+    with run.lock():
+        recipe, environment = run.recipe, run.environment
+        if images is not None:
+            recipe = dataclasses.replace(recipe, images=images)
+            recipe.check()
+        target = choose_device(environment["device"] if device == "auto" else device)
+        if environment["deterministic"]:
+            use_deterministic_kernels()
+        prepared = prepare_for(recipe, data or run.data["location"], quiet)
+        refuse_changed_data(run, prepared)
+        objective = Objective.build(recipe.objective)
+        state = TrainState.start(recipe, objective, prepared, environment["seed"], target)
+        restored = run.read_newest_checkpoint()
+        warnings: list[str] = []
+        if restored is not None:
+            tensors, values, warnings = restored
+            state.restore(tensors, values)
+        if state.images_seen >= recipe.images:
+            raise RunError(
+                f"{run.directory} is finished at {state.images_seen:,} images. To train longer: "
+                f"ganvas resume {run.directory} --images {short(2 * state.images_seen)}"
+            )
+        run.history.cut_after(state.images_seen)
+        run.write_recipe(recipe)
+        run.write_status("running", state.images_seen)
+        display = Display(recipe.images, state.images_seen, quiet)
+        for warning in warnings:
+            display.say(f"{warning}; the checkpoint before it is used")
+        display.say(f"going on at {state.images_seen:,} images")
+        fit(run, recipe, state, display)
+        conclude(display, run)
+    return run
+
+
+def prepare_for(recipe: Recipe, data: str | Path, quiet: bool) -> PreparedData:
+    """The images as the recipe wants them, enough for a batch."""
+    with Reading("preparing", quiet) as on_progress:
+        prepared = prepare(open_source(data), recipe.data, on_progress=on_progress)
+    if len(prepared.images) < recipe.batch:
+        raise DataError(
+            f"{prepared.name}: {len(prepared.images)} usable images are fewer than a batch of "
+            f"{recipe.batch}. Add images, or train with --batch {max(2, len(prepared.images) // 2)}"
+        )
+    return prepared
+
+
+def refuse_changed_data(run: Run, prepared: PreparedData) -> None:
+    """Raise a `DataError` unless the images are those that the run was started with."""
+    if prepared.fingerprint != run.data["fingerprint"]:
+        raise DataError(
+            f"{prepared.location} holds other images than {run.directory} was started with. "
+            "Put the old ones back, name their place with --data, or start a new run."
+        )
+
+
+def free_directory(recipe: str, data: str) -> Path:
+    """runs/RECIPE-DATA-N with the smallest free N."""
+    number = 1
+    while (path := Path("runs") / f"{recipe}-{data}-{number}").exists():
+        number += 1
+    return path
+
+
+def describe_data(prepared: PreparedData) -> dict[str, Any]:
+    """What data.json says."""
+    return {
+        "name": prepared.name,
+        "location": prepared.location,
+        "fingerprint": prepared.fingerprint,
+        "images": len(prepared.images),
+        "shape": dataclasses.asdict(prepared.shape),
+        "labels": list(prepared.label_names),
+        "duplicates_left_out": prepared.duplicates,
+        "unusable": [{"file": file, "reason": reason} for file, reason in prepared.unusable],
+    }
+
+
+def introduce(
+    display: Display, run: Run, recipe: Recipe, state: TrainState, prepared: PreparedData
+) -> None:
+    """Say what is going to happen."""
+    display.say(prepared.summary())
+    if prepared.unusable:
+        count = len(prepared.unusable)
+        display.say(f"{count} unusable files left out, listed in {run.directory / 'data.json'}")
+    sizes = [
+        sum(weight.numel() for weight in network.parameters()) / 1e6
+        for network in (state.generator, state.discriminator)
+    ]
+    display.say(
+        f"{recipe.name} at {prepared.shape} on {state.device}  ·  generator {sizes[0]:.2f} M, "
+        f"discriminator {sizes[1]:.2f} M weights  ·  writing to {run.directory}"
+    )
+
+
+def conclude(display: Display, run: Run) -> None:
+    """Say where the results are and what one would do next."""
+    display.say(f"pictures: {run.sample_paths()[-1]}")
+    display.say(f"next: ganvas sample {run.directory}")
+
+
+class Timer:
+    """Turns the means since the last record into a record, with the rate at which they came."""
+
+    def __init__(self, state: TrainState) -> None:
+        self._started = self._last = time.monotonic()
+        self._images = state.images_seen
+
+    def record(self, state: TrainState) -> Record:
+        """The next record of the history."""
+        now = time.monotonic()
+        rate = (state.images_seen - self._images) / max(now - self._last, 1e-9)
+        self._last, self._images = now, state.images_seen
+        return {
+            "images_seen": state.images_seen,
+            **state.means.take(),
+            "seconds": round(now - self._started, 3),
+            "images_per_second": round(rate, 1),
+            "memory_mb": round(peak_memory_mb(state.device), 1),
+        }
+
+
+def due(every: int, before: int, state: TrainState) -> bool:
+    """Whether the step from `before` images to now crossed a multiple of `every`."""
+    return state.images_seen // every > before // every
+
+
+def save_grid(run: Run, recipe: Recipe, state: TrainState) -> Path:
+    """The same latents as ever through the averaged generator, as a PNG."""
+    random = named_generator(run.environment["seed"], "grid")
+    latents = draw_latents(GRID_IMAGES, recipe.latent_dim, random).to(state.device)
+    grid = images.make_grid(sampling.generate(state.average, latents))
+    path = run.sample_path(state.images_seen)
+    images.write_png(path, grid, factor=sampling.display_factor(recipe.data.size))
+    return path
+
+
+def save_checkpoint(run: Run, recipe: Recipe, state: TrainState, status: Status) -> None:
+    """The whole state, the generator for use, and the status, in that order."""
+    run.write_checkpoint(state.images_seen, state.tensors(), state.values())
+    shape = recipe.image_shape(run.data["shape"]["channels"])
+    sampling.write_generator(run, recipe, state.average, shape, state.images_seen)
+    run.write_status(status, state.images_seen)
+
+
+def record_divergence(run: Run, images_seen: int, error: Diverged) -> Diverged:
+    """Write the status, and say what the last good checkpoint is and what usually helps."""
+    run.write_status("diverged", images_seen, str(error))
+    paths = run.checkpoint_paths()
+    kept = f"The last good checkpoint is {paths[-1]}." if paths else "There is no checkpoint yet."
+    return Diverged(
+        f"training stopped at {images_seen:,} images: {error}. {kept} Usual cause: a learning rate "
+        "too high for this loss and its penalties. Try --discriminator.learning-rate and "
+        "--generator.learning-rate at half of what they are"
+    )

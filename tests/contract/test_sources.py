@@ -1,0 +1,184 @@
+"""What every kind of source must do. A new kind is tested by a line in SOURCES."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import pickle
+import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from ganvas.data.decoding import decode
+from ganvas.data.inspection import inspect
+from ganvas.data.preparation import prepare
+from ganvas.data.settings import DataSettings
+from ganvas.data.source import Source
+from ganvas.data.sources import open_source
+
+Pixels = npt.NDArray[np.uint8]
+
+COUNT, SIDE = 12, 16
+SETTINGS = DataSettings(size=(SIDE, SIDE))
+LABELS = [str(index // 6) for index in range(COUNT)]
+
+
+def grey_images() -> Pixels:  # (N, H, W)
+    return np.random.default_rng(7).integers(0, 256, (COUNT, SIDE, SIDE), dtype=np.uint8)
+
+
+def png(pixels: Pixels) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def make_folder(place: Path) -> Path:
+    for index, pixels in enumerate(grey_images()):
+        (place / "data" / LABELS[index]).mkdir(parents=True, exist_ok=True)
+        (place / "data" / LABELS[index] / f"{index:02}.PNG").write_bytes(png(pixels))
+    return place / "data"
+
+
+def make_zip(place: Path) -> Path:
+    with zipfile.ZipFile(place / "data.zip", "w") as archive:
+        for index, pixels in enumerate(grey_images()):
+            archive.writestr(f"wrapper/{LABELS[index]}/{index:02}.png", png(pixels))
+    return place / "data.zip"
+
+
+def make_npz(place: Path) -> Path:
+    np.savez(place / "data.npz", images=grey_images(), labels=np.array(LABELS).astype(int))
+    return place / "data.npz"
+
+
+def make_npy(place: Path) -> Path:
+    np.save(place / "data.npy", grey_images())
+    return place / "data.npy"
+
+
+def write_idx(path: Path, array: Pixels) -> None:
+    header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    content = header + array.tobytes()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+
+
+def make_idx(place: Path, end: str = "") -> Path:
+    folder = place / "data"
+    folder.mkdir()
+    labels = np.array(LABELS).astype(np.uint8)
+    for part, rows in (("a", slice(0, 5)), ("b", slice(5, COUNT))):
+        write_idx(folder / f"{part}-images-idx3-ubyte{end}", grey_images()[rows])
+        write_idx(folder / f"{part}-labels-idx1-ubyte{end}", labels[rows])
+    return folder
+
+
+def make_idx_gz(place: Path) -> Path:
+    return make_idx(place, ".gz")
+
+
+def image_table(rows: slice) -> pa.Table:
+    images = [{"bytes": png(pixels), "path": None} for pixels in grey_images()[rows]]
+    return pa.table({"image": images, "label": [int(label) for label in LABELS[rows]]})
+
+
+def make_parquet(place: Path) -> Path:
+    pq.write_table(image_table(slice(0, COUNT)), place / "data.parquet", row_group_size=5)
+    return place / "data.parquet"
+
+
+def make_parquet_folder(place: Path) -> Path:
+    (place / "data" / "split").mkdir(parents=True)
+    for part, rows in (("a", slice(0, 5)), ("b", slice(5, COUNT))):
+        pq.write_table(image_table(rows), place / "data" / "split" / f"{part}.parquet")
+    return place / "data"
+
+
+SOURCES: dict[str, Callable[[Path], Path]] = {
+    "folder": make_folder,
+    "zip": make_zip,
+    "npz": make_npz,
+    "npy": make_npy,
+    "idx": make_idx,
+    "idx.gz": make_idx_gz,
+    "parquet": make_parquet,
+    "parquet folder": make_parquet_folder,
+}
+WITHOUT_LABELS = {"npy"}
+
+
+@pytest.fixture(params=SOURCES)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def data(kind: str, tmp_path: Path) -> Path:
+    return SOURCES[kind](tmp_path)
+
+
+@pytest.fixture
+def source(data: Path) -> Source:
+    return open_source(data)
+
+
+def test_lists_every_image_once_in_the_same_order(data: Path, source: Source) -> None:
+    names = [item.name for item in source.items]
+    assert len(names) == len(set(names)) == COUNT
+    assert source.items == open_source(str(data)).items
+    assert source.name == "data"
+
+
+def test_knows_labels_in_class_order(kind: str, source: Source) -> None:
+    expected = [None] * COUNT if kind in WITHOUT_LABELS else LABELS
+    assert [item.label for item in source.items] == expected
+    assert source.label_names == (() if kind in WITHOUT_LABELS else ("0", "1"))
+
+
+def test_reads_the_same_pixels_from_many_threads(source: Source) -> None:
+    def read(index: int) -> Pixels:
+        return decode(source.read(index), SETTINGS, 1)
+
+    with ThreadPoolExecutor(4) as pool:
+        indices = [*range(COUNT), *reversed(range(COUNT))]
+        for index, pixels in zip(indices, pool.map(read, indices), strict=True):
+            np.testing.assert_array_equal(pixels[0], grey_images()[index])
+
+
+def test_content_tells_images_apart(source: Source) -> None:
+    contents = {source.content(index) for index in range(COUNT)}
+    assert len(contents) == COUNT
+    assert source.content(0) == source.content(0)
+
+
+def test_location_and_pickle_open_the_same_images(source: Source) -> None:
+    for again in (open_source(source.location), pickle.loads(pickle.dumps(source))):
+        assert type(again) is type(source)
+        assert again.items == source.items
+        assert again.location == source.location
+        assert again.content(COUNT - 1) == source.content(COUNT - 1)
+
+
+def test_prepares_to_the_same_pixels_and_labels(kind: str, source: Source, tmp_path: Path) -> None:
+    prepared = prepare(source, SETTINGS, tmp_path / "cache")
+    np.testing.assert_array_equal(prepared.images[:, 0], grey_images())
+    if kind in WITHOUT_LABELS:
+        assert prepared.labels is None
+    else:
+        assert prepared.labels is not None
+        assert prepared.labels.tolist() == [int(label) for label in LABELS]
+    assert prepared.unusable == ()
+
+
+def test_inspection_finds_everything_usable(source: Source) -> None:
+    inspection = inspect(source, SETTINGS, minimum=COUNT)
+    assert (inspection.usable, inspection.unusable, inspection.trainable) == (COUNT, (), True)
+    assert inspection.modes == {"grey": 1.0}

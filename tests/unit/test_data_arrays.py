@@ -1,0 +1,162 @@
+"""Arrays, IDX files and parquet tables: what they may look like, and what is wrong with others."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pictures import encoded, flat
+
+from ganvas.data.arrays import read_idx
+from ganvas.data.source import UnusableImage
+from ganvas.data.sources import open_source
+from ganvas.errors import DataError
+
+
+def message(data: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        open_source(data)
+    return str(caught.value)
+
+
+ROWS = np.zeros((5, 16, 16), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("shape", "mode"),
+    [
+        ((5, 16, 20), "L"),
+        ((5, 16, 20, 1), "L"),
+        ((5, 16, 20, 3), "RGB"),
+        ((5, 3, 16, 20), "RGB"),
+        ((5, 2, 16, 20), "LA"),
+        ((5, 16, 20, 4), "RGBA"),
+    ],
+)
+def test_array_layouts(tmp_path: Path, shape: tuple[int, ...], mode: str) -> None:
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8))
+    source = open_source(tmp_path / "a.npy")
+    image = source.read(4)
+    assert (len(source.items), image.mode, image.size) == (5, mode, (20, 16))
+    assert source.items[4].name == "a[4]"
+
+
+@pytest.mark.parametrize(
+    ("array", "text"),
+    [
+        (ROWS.astype(np.float32), "(images * 255).round().astype('uint8')"),
+        (ROWS.astype(np.int64), "images.astype('uint8')"),
+        (np.zeros((5, 3, 9, 3), np.uint8), "can be read in two ways"),
+        (np.zeros((5, 9, 9, 7), np.uint8), "is no list of images"),
+        (np.zeros((16, 16), np.uint8), "is no list of images"),
+        (np.zeros((0, 16, 16), np.uint8), "holds no images"),
+        (np.array([None, {}]), "Python objects"),
+    ],
+    ids=lambda value: str(value.dtype) if isinstance(value, np.ndarray) else None,
+)
+def test_arrays_that_cannot_be_used(tmp_path: Path, array: np.ndarray[Any, Any], text: str) -> None:
+    np.save(tmp_path / "a.npy", array)
+    assert text in message(tmp_path / "a.npy")
+
+
+def test_cut_arrays(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", ROWS)
+    (tmp_path / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:900])
+    np.savez(tmp_path / "b.npz", images=ROWS)
+    (tmp_path / "b.npz").write_bytes((tmp_path / "b.npz").read_bytes()[:900])
+    for name in ("a.npy", "b.npz"):
+        assert f"cannot read {tmp_path / name}" in message(tmp_path / name)
+
+
+def test_npz_keys(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, x=ROWS, y=np.array([["b"], ["a"], ["b"], ["b"], ["b"]]))
+    assert [item.label for item in open_source(path).items] == ["b", "a", "b", "b", "b"]
+    np.savez(path, pictures=ROWS, weights=np.ones(5))
+    assert len(open_source(path).items) == 5
+    np.savez(path, a=ROWS, b=ROWS)
+    assert "which holds the images?" in message(path)
+    np.savez(path, images=ROWS, labels=np.arange(4))
+    assert "4 labels for 5 images" in message(path)
+    np.savez(path, images=ROWS, labels=np.eye(5))
+    assert "array labels: expected one whole number or text" in message(path)
+
+
+# IDX files
+
+
+def idx(*sides: int, kind: int = 8, body: int | None = None) -> bytes:
+    size = int(np.prod(sides)) if body is None else body
+    return bytes([0, 0, kind, len(sides)]) + np.array(sides, ">u4").tobytes() + bytes(size)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"", "is not an IDX file of bytes"),
+        (b"\x00\x00\x0d\x03" + bytes(40), "is not an IDX file of bytes"),
+        (idx(5, 8, 8, body=100), "320"),
+        (idx(5, 8, 8, body=400), "more found"),
+        (idx(4_000_000_000, 60_000, 60_000, body=100), "only 100 found"),
+        (idx(5, 8, 8)[:9], "is cut or damaged"),
+    ],
+    ids=["empty", "floats", "cut", "too long", "absurd", "cut header"],
+)
+@pytest.mark.parametrize("end", ["", ".gz"])
+def test_bad_idx_files(tmp_path: Path, content: bytes, text: str, end: str) -> None:
+    path = tmp_path / f"train-images-idx3-ubyte{end}"
+    path.write_bytes(gzip.compress(content) if end else content)
+    expected = "5x8x8 bytes declared, only 100 found" if text == "320" else text
+    assert expected in message(tmp_path)
+
+
+def test_a_cut_gzip_file(tmp_path: Path) -> None:
+    (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(b"\x1f\x8b\x08\0")
+    assert "is cut or damaged" in message(tmp_path)
+
+
+def test_idx_label_files(tmp_path: Path) -> None:
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(idx(5, 8, 8))
+    assert open_source(tmp_path).label_names == ()
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(4))
+    assert "4 labels for 5 images" in message(tmp_path)
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(5))
+    assert open_source(tmp_path).label_names == ("0",)
+    assert read_idx(tmp_path / "train-labels-idx1-ubyte").shape == (5,)
+
+
+# Parquet
+
+
+def test_parquet_needs_pyarrow_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    assert "pip install 'ganvas[parquet]'" in message(tmp_path / "a.parquet")
+
+
+def test_parquet_columns(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["x"], "number": [1]}), path)
+    assert "no column `image`" in message(path)
+    assert "text (string), number (int64)" in message(path)
+    pq.write_table(pa.table({"image": [encoded(flat("L", 0)), None]}), path)
+    source = open_source(path)
+    assert source.read(0).size == (16, 16)
+    with pytest.raises(UnusableImage, match="no image bytes in this row"):
+        source.read(1)
+    features = b'{"info": {"features": {"label": {"names": ["zebra", "ant"]}}}}'
+    table = pa.table({"image": [encoded(flat("L", 0)), encoded(flat("L", 0))], "label": [1, 0]})
+    pq.write_table(table.replace_schema_metadata({"huggingface": features}), path)
+    source = open_source(path)
+    assert source.label_names == ("zebra", "ant")
+    assert [item.label for item in source.items] == ["ant", "zebra"]
+    path.write_bytes(path.read_bytes()[:50])
+    assert f"cannot read {path}" in message(path)

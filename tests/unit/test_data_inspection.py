@@ -1,0 +1,193 @@
+"""What `inspect` says about a folder with every fault, and about good ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pictures import bomb_png, encoded, flat, photograph
+from PIL import Image
+
+from ganvas.data.inspection import Inspection, inspect
+from ganvas.data.preparation import prepare
+from ganvas.data.settings import DataSettings
+from ganvas.data.source import Unusable
+from ganvas.data.sources import open_source
+
+SETTINGS = DataSettings(size=(32, 32))
+
+
+def save(image: Image.Image, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)
+
+
+def check(folder: Path | str, settings: DataSettings = SETTINGS, minimum: int = 1) -> Inspection:
+    return inspect(open_source(folder), settings, minimum)
+
+
+@pytest.fixture
+def mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Six good images of different kinds, one exact copy of a good one, and every fault."""
+    folder = tmp_path / "photos"
+    save(photograph(200, 100), folder / "a" / "good.JPG")
+    save(flat("L", 3, 100), folder / "a" / "grey.png")
+    save(flat("RGBA", (1, 2, 3, 4), 100), folder / "a" / "alpha.png")
+    save(flat("CMYK", (9, 9, 9, 9), 100), folder / "b" / "cmyk.jpg")
+    save(Image.fromarray(np.full((100, 100), 40000, np.uint16)), folder / "b" / "sixteen.png")
+    save(flat("P", 1, 100), folder / "b" / "palette.gif")
+    (folder / "b" / "zcopy.jpg").write_bytes((folder / "a" / "good.JPG").read_bytes())
+    (folder / "b" / "bomb.png").write_bytes(bomb_png(50_000, 50_000))
+    (folder / "b" / "cut.jpg").write_bytes(encoded(photograph(400, 400), "JPEG")[:12_345])
+    (folder / "b" / "denied.png").write_bytes(b"anything")
+    (folder / "b" / "notes.png").write_bytes(b"not a picture at all")
+    (folder / "b" / "pixel.png").write_bytes(encoded(flat("L", 0, 1)))
+    (folder / "b" / "zero.webp").write_bytes(b"")
+    (folder / "b" / "zero2.webp").write_bytes(b"")
+    read_bytes = Path.read_bytes
+
+    def guarded(self: Path) -> bytes:  # tests may run as root, whom no permission stops
+        if self.name == "denied.png":
+            raise PermissionError(13, "Permission denied")
+        return read_bytes(self)
+
+    monkeypatch.setattr(Path, "read_bytes", guarded)
+    return folder
+
+
+FAULTS = (
+    Unusable("b/bomb.png", "more than 89 million pixels, too large to decode safely"),
+    Unusable("b/cut.jpg", "cut after 12 kB"),
+    Unusable("b/denied.png", "cannot be read: permission denied"),
+    Unusable("b/notes.png", "not an image"),
+    Unusable("b/pixel.png", "1x1 pixels is too small, at least 8x8"),
+    Unusable("b/zero.webp", "zero bytes"),
+    Unusable("b/zero2.webp", "zero bytes"),
+)
+
+
+def test_a_folder_with_every_fault_gives_exactly_the_right_list(mixed: Path) -> None:
+    found = check(mixed, minimum=6)
+    assert found.unusable == FAULTS
+    assert (found.total, found.usable, found.distinct) == (14, 7, 6)
+    assert found.trainable
+    assert found.duplicates == (("a/good.JPG", "b/zcopy.jpg"),)
+    assert found.labels == {"a": 3, "b": 4}
+    assert found.modes["16-bit grey"] == found.modes["CMYK"] == round(1 / 7, 4)
+    assert sum(found.modes.values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_preparation_leaves_out_exactly_what_inspection_lists(mixed: Path, tmp_path: Path) -> None:
+    prepared = prepare(open_source(mixed), SETTINGS, tmp_path / "cache")
+    assert prepared.unusable == FAULTS
+    assert prepared.duplicates == 1
+    assert prepared.images.shape == (6, 3, 32, 32)
+    assert prepared.labels is not None
+    assert prepared.labels.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_lines_for_people(mixed: Path) -> None:
+    text = "\n".join(check(mixed).lines())
+    assert text.startswith("photos: 6 images will train at 64x64      median size 100x100, ")
+    assert "  7 cannot be used      b/bomb.png: more than 89 million" in text
+    assert "and 2 more (--json lists all)" in text
+    assert "  1 are exact copies" in text
+    assert "few images: 6 is little for a GAN from scratch" in text
+    assert "cropping loses 14 % of the area; --fit pad keeps it" in text
+    assert text.splitlines()[-1].startswith("next: ganvas train dcgan ")
+    assert text.splitlines()[-1].endswith("photos/ --size 64")
+
+
+def test_json_is_whole_and_serialisable(mixed: Path) -> None:
+    told = json.loads(json.dumps(check(mixed).to_json()))
+    assert told["usable"] == 7
+    assert told["trainable"] is True
+    assert told["unusable"] == [problem._asdict() for problem in FAULTS]
+
+
+def test_too_few_images_will_not_train(tmp_path: Path) -> None:
+    for value in range(3):
+        save(flat("L", value, 40), tmp_path / "few" / f"{value}.png")
+    found = check(tmp_path / "few", minimum=4)
+    assert found.problem == "3 usable images, at least 4 are needed"
+    assert not found.trainable
+    assert found.lines()[0].startswith("few: will not train: 3 usable images, at least 4")
+    assert not any(line.startswith("next:") for line in found.lines())
+    assert check(tmp_path / "few", minimum=3).trainable
+
+
+def test_copies_count_once_unless_kept(tmp_path: Path) -> None:
+    for number in range(4):
+        save(flat("L", 0, 40), tmp_path / f"{number}.png")
+    found = check(tmp_path, minimum=2)
+    assert (found.usable, found.distinct, found.copies) == (4, 1, 3)
+    assert found.problem == "1 distinct usable images, at least 2 are needed"
+    kept = check(tmp_path, DataSettings(keep_duplicates=True), minimum=2)
+    assert (kept.distinct, kept.trainable) == (4, True)
+
+
+def test_nothing_usable_is_said_without_figures(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+    found = check(tmp_path)
+    assert found.sizes is None
+    assert found.problem == "0 usable images, at least 1 are needed"
+    assert found.lines()[1] == "  1 cannot be used      a.png: zero bytes"
+
+
+def test_sizes_are_upright_and_of_the_file_not_of_a_reduced_decoding(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photograph(1600, 800).save(tmp_path / "a.jpg", exif=exif)
+    save(photograph(400, 400), tmp_path / "b.jpg")
+    save(photograph(600, 600), tmp_path / "c.jpg")
+    sizes = check(tmp_path).sizes
+    assert sizes is not None
+    assert (sizes.smallest, sizes.median, sizes.largest) == ((400, 400), (600, 600), (800, 1600))
+    assert sizes.cropped == 1
+    assert sizes.cropped_area == pytest.approx(0.5 / 3, abs=1e-4)
+
+
+def test_damaged_metadata_neither_warns_nor_counts_against_an_image(tmp_path: Path) -> None:
+    cut_exif = b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01"
+    photograph(64, 64).save(tmp_path / "a.jpg", exif=cut_exif)
+    assert check(tmp_path).unusable == ()  # a warning would be an error here
+
+
+@pytest.mark.parametrize(("side", "expected"), [(20, 32), (32, 32), (63, 32), (64, 64), (999, 64)])
+def test_the_suggested_size_enlarges_nothing_if_it_can(
+    tmp_path: Path, side: int, expected: int
+) -> None:
+    save(flat("L", 0, side), tmp_path / "a.png")
+    found = check(tmp_path)
+    assert found.suggested_size == expected
+    assert any(warning.startswith("small images") for warning in found.warnings) is (side < 32)
+
+
+def test_images_without_label_among_others_are_warned_about(tmp_path: Path) -> None:
+    save(flat("L", 0, 40), tmp_path / "top.png")
+    save(flat("L", 1, 40), tmp_path / "cat" / "a.png")
+    assert any("1 images have no label" in warning for warning in check(tmp_path).warnings)
+    assert prepare(open_source(tmp_path), SETTINGS, tmp_path / "cache").labels is None
+
+
+def test_the_suggested_command_can_be_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(flat("L", 0, 40), tmp_path / "my photos" / "a.png")
+    command = check(tmp_path / "my photos").suggested_command
+    monkeypatch.chdir(tmp_path)
+    here = check(tmp_path / "my photos").suggested_command
+    assert command.startswith(f'ganvas train dcgan "{tmp_path}')
+    assert here.replace("\\", "/") == 'ganvas train dcgan "my photos/" --size 32'
+
+
+def test_progress_reaches_the_end(tmp_path: Path) -> None:
+    for value in range(40):
+        save(flat("L", value, 8), tmp_path / f"{value}.png")
+    told: list[tuple[int, int]] = []
+    inspect(
+        open_source(tmp_path), SETTINGS, on_progress=lambda done, total: told.append((done, total))
+    )
+    assert told == [(16, 40), (32, 40), (40, 40)]

@@ -1,0 +1,394 @@
+"""Prepared data: what is in it, when it is reused, and what a failure leaves behind."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pictures import flat
+from PIL import Image
+
+from ganvas.data.preparation import PreparedData, default_cache, prepare
+from ganvas.data.settings import DataSettings
+from ganvas.data.source import Item, Source
+from ganvas.data.sources import open_source
+from ganvas.errors import DataError, GanvasError
+
+SETTINGS = DataSettings(size=(16, 16))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Twenty distinct grey images."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for value in range(20):
+        flat("L", value).save(folder / f"{value:02}.png")
+    return folder
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def entries(cache: Path) -> list[str]:
+    return sorted(path.name for path in cache.iterdir() if path.is_dir())
+
+
+def prepared_from(
+    folder: Path, cache: Path, settings: DataSettings = SETTINGS
+) -> tuple[PreparedData, bool]:
+    """The data, and whether it was decoded (rather than reused)."""
+    told: list[int] = []
+    data = prepare(open_source(folder), settings, cache, lambda done, total: told.append(done))
+    return data, bool(told)
+
+
+def test_images_are_a_read_only_map(photos: Path, cache: Path) -> None:
+    data, _ = prepared_from(photos, cache)
+    assert isinstance(data.images, np.memmap)
+    assert not data.images.flags.writeable
+    assert data.images.shape == (20, 1, 16, 16)
+    assert data.images[:, 0, 0, 0].tolist() == list(range(20))
+    assert str(data.shape) == "16x16, grey"
+    assert (data.name, data.location) == ("photos", str(photos))
+
+
+def test_summary_is_one_line(photos: Path, cache: Path) -> None:
+    assert prepared_from(photos, cache)[0].summary() == "photos: 20 images 16x16 grey"
+    (photos / "empty.png").write_bytes(b"")
+    (photos / "copy.png").write_bytes((photos / "00.png").read_bytes())
+    assert prepared_from(photos, cache)[0].summary() == (
+        "photos: 20 images 16x16 grey; 1 exact copies left out; 1 unusable left out"
+    )
+
+
+def test_fashion_is_prepared_with_its_labels(cache: Path) -> None:
+    source = open_source("fashion")
+    data = prepare(source, DataSettings(size=(28, 28)), cache)
+    assert data.summary() == "fashion: 10,000 images 28x28 grey, 10 labels"
+    assert data.labels is not None
+    assert np.bincount(data.labels).tolist() == [1000] * 10
+    np.testing.assert_array_equal(data.images[123, 0], np.asarray(source.read(123)))
+
+
+@pytest.mark.parametrize(
+    ("modes", "asked", "expected"),
+    [
+        (["L", "LA", "1", "I;16"], "auto", 1),
+        (["L", "RGB"], "auto", 3),
+        (["L", "RGBA"], "auto", 3),
+        (["RGB"], "1", 1),
+        (["LA"], "2", 2),
+        (["L"], "4", 4),
+    ],
+)
+def test_channels(tmp_path: Path, cache: Path, modes: list[str], asked: Any, expected: int) -> None:
+    for mode in modes:
+        flat(mode, 0).save(tmp_path / f"{mode[0]}{len(mode)}.png")
+    data, _ = prepared_from(tmp_path, cache, replace(SETTINGS, channels=asked))
+    assert data.images.shape[1] == expected
+
+
+def test_a_broken_colour_image_does_not_make_grey_ones_colour(photos: Path, cache: Path) -> None:
+    flat("RGB", "red", 64).save(photos / "broken.bmp")
+    (photos / "broken.bmp").write_bytes((photos / "broken.bmp").read_bytes()[:200])
+    data, _ = prepared_from(photos, cache)
+    assert data.images.shape[1] == 1
+    assert [problem.file for problem in data.unusable] == ["broken.bmp"]
+
+
+def test_duplicates_are_dropped_unless_kept(photos: Path, cache: Path) -> None:
+    (photos / "copy.png").write_bytes((photos / "03.png").read_bytes())
+    once, _ = prepared_from(photos, cache)
+    kept, _ = prepared_from(photos, cache, replace(SETTINGS, keep_duplicates=True))
+    assert (len(once.images), once.duplicates) == (20, 1)
+    assert (len(kept.images), kept.duplicates) == (21, 0)
+
+
+def test_copies_of_a_broken_file_are_all_listed(photos: Path, cache: Path) -> None:
+    for name in ("x.png", "y.png"):
+        (photos / name).write_bytes(b"no image")
+    data, _ = prepared_from(photos, cache)
+    assert [problem.file for problem in data.unusable] == ["x.png", "y.png"]
+    assert data.duplicates == 0
+
+
+# Reuse
+
+
+def test_is_reused_even_from_another_place(photos: Path, cache: Path) -> None:
+    first, decoded = prepared_from(photos, cache)
+    assert decoded
+    again, decoded = prepared_from(photos, cache)
+    assert not decoded
+    np.testing.assert_array_equal(first.images, again.images)
+    moved = photos.rename(photos.with_name("moved"))
+    data, decoded = prepared_from(moved, cache)
+    assert not decoded
+    assert (data.name, data.location) == ("moved", str(moved))
+    assert data.fingerprint == first.fingerprint
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size": (16, 20)},
+        {"channels": "3"},
+        {"fit": "pad"},
+        {"background": "black"},
+        {"keep_duplicates": True},
+    ],
+    ids=str,
+)
+def test_a_setting_that_matters_prepares_anew(
+    photos: Path, cache: Path, change: dict[str, Any]
+) -> None:
+    prepared_from(photos, cache)
+    assert prepared_from(photos, cache, replace(SETTINGS, **change))[1]
+
+
+def test_settings_of_the_stream_do_not_matter(photos: Path, cache: Path) -> None:
+    prepared_from(photos, cache)
+    assert not prepared_from(photos, cache, replace(SETTINGS, flip=True, dequantize=True))[1]
+
+
+@pytest.mark.parametrize("change", ["content", "name", "label", "removed", "added"])
+def test_any_change_of_the_data_prepares_anew(photos: Path, cache: Path, change: str) -> None:
+    before, _ = prepared_from(photos, cache)
+    if change == "content":
+        times = (photos / "05.png").stat()
+        flat("L", 99).save(photos / "05.png")
+        os.utime(photos / "05.png", (times.st_atime, times.st_mtime))  # content decides, not dates
+    elif change == "name":
+        (photos / "05.png").rename(photos / "5.png")
+    elif change == "label":
+        (photos / "cat").mkdir()
+        (photos / "05.png").rename(photos / "cat" / "05.png")
+    elif change == "removed":
+        (photos / "05.png").unlink()
+    else:
+        flat("L", 99).save(photos / "99.png")
+    after, decoded = prepared_from(photos, cache)
+    assert decoded
+    assert after.fingerprint != before.fingerprint
+
+
+def test_other_labels_or_another_shape_of_the_same_bytes_are_other_data(
+    tmp_path: Path, cache: Path
+) -> None:
+    rows = np.random.default_rng(0).integers(0, 256, (2, 8, 32), dtype=np.uint8)
+    fingerprints = set()
+    for images, labels in ((rows, [0, 1]), (rows, [1, 0]), (rows.reshape(2, 32, 8), [0, 1])):
+        np.savez(tmp_path / "a.npz", images=images, labels=labels)
+        fingerprints.add(prepared_from(tmp_path / "a.npz", cache)[0].fingerprint)
+    assert len(fingerprints) == len(entries(cache)) == 3
+
+
+@pytest.mark.parametrize("damage", ["cut", "no description", "bad description", "other shape"])
+def test_a_damaged_entry_is_made_anew(photos: Path, cache: Path, damage: str) -> None:
+    prepared_from(photos, cache)
+    entry = cache / entries(cache)[0]
+    if damage == "cut":
+        (entry / "images.npy").write_bytes((entry / "images.npy").read_bytes()[:-1])
+    elif damage == "no description":
+        (entry / "prepared.json").unlink()
+    elif damage == "bad description":
+        (entry / "prepared.json").write_text("{")
+    else:
+        np.save(entry / "images.npy", np.zeros((19, 1, 16, 16), np.uint8))
+    data, decoded = prepared_from(photos, cache)
+    assert decoded
+    assert data.images[:, 0, 0, 0].tolist() == list(range(20))
+    assert entries(cache) == [entry.name]
+
+
+def test_description_says_what_was_done(photos: Path, cache: Path) -> None:
+    data, _ = prepared_from(photos, cache)
+    about = json.loads((cache / entries(cache)[0] / "prepared.json").read_text())
+    assert about["shape"] == [20, 1, 16, 16]
+    assert about["fingerprint"] == data.fingerprint
+    assert about["settings"]["fit"] == "crop"
+    assert "flip" not in about["settings"]
+
+
+def test_the_cache_is_where_the_environment_says(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANVAS_CACHE", str(tmp_path / "chosen"))
+    prepare(open_source(photos), SETTINGS)
+    assert len(entries(tmp_path / "chosen")) == 1
+    monkeypatch.delenv("GANVAS_CACHE")
+    assert default_cache().name.lower() in ("ganvas", "cache")
+
+
+# Failures
+
+
+def test_nothing_usable_is_an_error_that_says_why(tmp_path: Path, cache: Path) -> None:
+    for name in "abcd":
+        (tmp_path / f"{name}.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"no usable image: a.png: zero bytes.* and 1 more"):
+        prepare(open_source(tmp_path), SETTINGS, cache)
+    assert entries(cache) == []
+
+
+def test_a_wrong_background_is_found_before_reading(photos: Path, cache: Path) -> None:
+    with pytest.raises(DataError, match="background: 'whit' is not a colour"):
+        prepare(open_source(photos), replace(SETTINGS, background="whit"), cache)
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("when", ["images", "rename", "interrupted"])
+def test_a_failed_write_leaves_nothing(
+    photos: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if when == "images":
+        monkeypatch.setattr("ganvas.data.preparation._write_header", full)
+    elif when == "rename":
+        monkeypatch.setattr(Path, "rename", full)
+    else:
+        monkeypatch.setattr("ganvas.data.preparation.write_json", interrupted)
+    expected = KeyboardInterrupt if when == "interrupted" else GanvasError
+    with pytest.raises(expected) as caught:
+        prepare(open_source(photos), SETTINGS, cache)
+    if when != "interrupted":
+        assert "no space left on device" in str(caught.value)
+        assert "GANVAS_CACHE" in str(caught.value)
+    assert entries(cache) == []
+
+
+def test_a_cache_that_cannot_be_made(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"cannot keep prepared images in .*set GANVAS_CACHE"):
+        prepare(open_source(photos), SETTINGS, tmp_path / "file")
+    with pytest.raises(DataError, match="cannot keep prepared images"):
+        prepare(open_source(photos), SETTINGS, tmp_path / "file" / "below")
+
+
+KILLED = """
+import os, sys
+import ganvas.data.preparation as preparation
+from ganvas.data.settings import DataSettings
+from ganvas.data.sources import open_source
+from pathlib import Path
+
+def killed(*_):
+    os._exit(9)
+
+preparation.write_json = killed
+preparation.prepare(open_source(sys.argv[1]), DataSettings(size=(16, 16)), Path(sys.argv[2]))
+"""
+
+
+def test_what_a_kill_leaves_is_cleaned_up_by_the_next(photos: Path, cache: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(photos), str(cache)]
+    assert subprocess.run(command, check=False).returncode == 9
+    (left,) = entries(cache)
+    assert left.endswith(".tmp")
+    data, decoded = prepared_from(photos, cache)
+    assert decoded
+    assert len(data.images) == 20
+    (entry,) = entries(cache)
+    assert not entry.endswith(".tmp")
+
+
+RACING = """
+import sys
+from ganvas.data.preparation import prepare
+from ganvas.data.settings import DataSettings
+from ganvas.data.sources import open_source
+from pathlib import Path
+
+sys.stdin.readline()
+data = prepare(open_source(sys.argv[1]), DataSettings(size=(16, 16)), Path(sys.argv[2]))
+print(data.images.shape[0], int(data.images.sum()))
+"""
+
+
+def test_two_processes_at_once_both_succeed(photos: Path, cache: Path) -> None:
+    command = [sys.executable, "-c", RACING, str(photos), str(cache)]
+    racers = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    told = [racer.communicate()[0] for racer in racers]
+    assert told == [f"20 {sum(range(20)) * 256}\n"] * 2
+    assert len(entries(cache)) == 1
+
+
+def test_who_waited_for_the_lock_uses_what_the_other_made(
+    photos: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared_from(photos, tmp_path / "other")
+
+    class OtherWasFaster:
+        def __init__(self, path: str) -> None:
+            pass
+
+        def __enter__(self) -> None:
+            shutil.copytree(tmp_path / "other", cache, dirs_exist_ok=True)
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr("ganvas.data.preparation.FileLock", OtherWasFaster)
+    data, decoded = prepared_from(photos, cache)
+    assert not decoded
+    assert len(data.images) == 20
+
+
+# Scale
+
+
+@dataclass(frozen=True, eq=False)
+class _Counting(Source):
+    """Many colour images made on the fly, so that nothing but ganvas can hold them in memory."""
+
+    def content(self, index: int) -> bytes:
+        return index.to_bytes(8, "little")
+
+    def read(self, index: int) -> Image.Image:
+        return Image.new("RGB", (64, 64), (index % 256, index // 256, 0))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_preparing_and_reading_hold_no_data_set_in_memory(cache: Path) -> None:
+    def own_memory() -> int:  # bytes that are not pages of a mapped file
+        fields = Path("/proc/self/status").read_text().split()
+        return 1024 * int(fields[fields.index("RssAnon:") + 1])
+
+    count = 8000  # 98 MB packed
+    items = [Item(str(index), None) for index in range(count)]
+    source = _Counting("many", "many", items, ())
+    settings = DataSettings(size=(64, 64))
+    most = before = own_memory()
+
+    def watch(done: int, total: int) -> None:
+        nonlocal most
+        most = max(most, own_memory())
+
+    data = prepare(source, settings, cache, watch)
+    assert data.images.nbytes == count * 3 * 64 * 64
+    assert data.images[:, 0].max() == 255
+    assert max(most, own_memory()) - before < 40e6
