@@ -41,8 +41,11 @@ class Architecture(ABC):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if not inspect.isabstract(cls):
-            ARCHITECTURES[cls.name] = cls
+        if inspect.isabstract(cls):
+            return
+        if cls.name in ARCHITECTURES and ARCHITECTURES[cls.name].__module__ != cls.__module__:
+            raise TypeError(f"two architectures are called {cls.name!r}: give one another name")
+        ARCHITECTURES[cls.name] = cls
 
     @abstractmethod
     def build(self, image: ImageShape, latent_dim: int) -> Networks:

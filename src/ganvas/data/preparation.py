@@ -197,8 +197,9 @@ def _write(plan: _Plan, folder: Path, on_progress: Progress | None) -> None:
     labels = [source.items[index].label for index in to_decode if index not in problems]
     labelled = None not in labels
     if labelled:
-        numbers = [source.label_names.index(label) for label in labels if label is not None]
-        np.save(folder / LABELS, np.array(numbers, np.int64), allow_pickle=False)
+        number_of = {label: number for number, label in enumerate(source.label_names)}
+        classes = [number_of[label] for label in labels if label is not None]
+        np.save(folder / LABELS, np.array(classes, np.int64), allow_pickle=False)
     description = {
         "format": FORMAT,
         "name": source.name,

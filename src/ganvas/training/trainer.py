@@ -159,6 +159,7 @@ def resume(
             tensors, values, warnings = restored
             state.restore(tensors, values)
         if state.images_seen >= recipe.images:
+            run.write_status("finished", state.images_seen)
             raise RunError(
                 f"{run.directory} is finished at {state.images_seen:,} images. To train longer: "
                 f"ganvas resume {run.directory} --images {short(2 * state.images_seen)}"
@@ -279,10 +280,13 @@ def save_grid(run: Run, recipe: Recipe, state: TrainState) -> Path:
 
 
 def save_checkpoint(run: Run, recipe: Recipe, state: TrainState, status: Status) -> None:
-    """The whole state, the generator for use, and the status, in that order."""
-    run.write_checkpoint(state.images_seen, state.tensors(), state.values())
+    """The generator for use, the whole state, and the status.
+
+    In this order: a kill between two of them leaves nothing that `resume` does not make good.
+    """
     shape = recipe.image_shape(run.data["shape"]["channels"])
     sampling.write_generator(run, recipe, state.average, shape, state.images_seen)
+    run.write_checkpoint(state.images_seen, state.tensors(), state.values())
     run.write_status(status, state.images_seen)
 
 

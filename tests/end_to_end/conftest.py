@@ -1,0 +1,127 @@
+"""Small data and small recipes, so that whole commands run in seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganvas.cli import main
+
+SMALL = """
+name = "small"
+images = 2000
+batch = 16
+latent_dim = 8
+ema_half_life = 200
+[architecture]
+name = "dcgan"
+width = 4
+discriminator_norm = "batch"
+[data]
+size = [16, 16]
+flip = true
+[intervals]
+history = 100
+samples = 500
+checkpoint = 400
+"""
+"""A recipe that trains in a second or two and uses every random generator but the penalties'."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(autouse=True)
+def private_cache(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No test touches the user's own cache."""
+    monkeypatch.setenv("GANVAS_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def ganvas(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    """Run one command inside this process."""
+
+    def run(*arguments: object) -> Result:
+        capsys.readouterr()
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else 1
+        captured = capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """200 small colour images in one .npz."""
+    path = tmp_path / "images.npz"
+    random = np.random.default_rng(0)
+    np.savez(path, images=random.integers(0, 256, (200, 16, 16, 3), dtype=np.uint8))
+    return path
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """The small recipe as a file."""
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return path
+
+
+def start(arguments: Sequence[object], patch: str = "") -> subprocess.Popen[str]:
+    """Start a command in a process of its own, perhaps with a few lines of sabotage before it."""
+    words = [str(argument) for argument in arguments]
+    program = f"{patch}\nimport sys\nfrom ganvas.cli import main\nsys.exit(main({words!r}))"
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> Result:
+    """Wait for a process."""
+    out, err = process.communicate(timeout=120)
+    return Result(process.returncode, out, err)
+
+
+def essence(run: Path) -> dict[str, object]:
+    """What two equal runs share, bit for bit: history but for timings, weights, samples, status."""
+    from ganvas.runs import checkpoint
+    from ganvas.runs.history import TIMINGS
+
+    history = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    for record in history:
+        for name in TIMINGS:
+            del record[name]
+    newest = sorted((run / "checkpoints").iterdir())[-1]
+    tensors, values = checkpoint.read(newest)
+    return {
+        "history": history,
+        "checkpoint": newest.name,
+        "tensors": {name: tensor.numpy().tobytes() for name, tensor in tensors.items()},
+        "values": values,
+        "generator": (run / "generator" / "model.safetensors").read_bytes(),
+        "samples": {path.name: path.read_bytes() for path in (run / "samples").iterdir()},
+        "status": json.loads((run / "status.json").read_text()),
+    }

@@ -1,0 +1,175 @@
+"""A run that was killed, however often and wherever, ends bit for bit like one that never was."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ganvas.runs import Run
+
+from .conftest import Result, essence, finish, start
+
+KILLS = 20
+
+
+@pytest.fixture
+def whole(tmp_path: Path, small: Path, images: Path) -> Path:
+    """The run that nothing happens to."""
+    result = finish(start(["train", small, images, "--out", tmp_path / "whole"]))
+    assert result.code == 0, result.err
+    return tmp_path / "whole"
+
+
+def test_twenty_kills_at_random_moments(tmp_path: Path, small: Path, images: Path) -> None:
+    whole, run = tmp_path / "whole", tmp_path / "killed"
+    train = ["train", small, images, "--images", 5000, "--out"]
+    result = finish(start([*train, whole]))
+    assert result.code == 0, result.err
+    moments = random.Random(0)
+    process = start([*train, run])
+    while not run.exists() and process.poll() is None:
+        time.sleep(0.01)
+    for kill in range(KILLS):
+        if kill % 4 == 3:  # some kills fall into the start itself
+            time.sleep(moments.uniform(0, 1))
+        else:
+            wait_for_record(process, run)
+            time.sleep(moments.uniform(0, 0.15))
+        assert process.poll() is None, "the run ended before it was killed often enough"
+        process.kill()
+        finish(process)
+        process = start(["resume", run])
+    result = finish(process)
+    assert result.code == 0, result.err
+    assert essence(run) == essence(whole)
+
+
+def wait_for_record(process: subprocess.Popen[str], run: Path) -> None:
+    """Wait until a process that was just started writes into the history."""
+    before = history_changed(run)
+    while process.poll() is None and history_changed(run) == before:
+        time.sleep(0.002)
+
+
+def history_changed(run: Path) -> int:
+    history = run / "history.jsonl"
+    return history.stat().st_mtime_ns if history.exists() else 0
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+@pytest.mark.parametrize("which", [1, 2, 3])
+def test_a_kill_inside_the_write_of_a_checkpoint(
+    tmp_path: Path, small: Path, images: Path, whole: Path, call: str, which: int
+) -> None:
+    run = tmp_path / "killed"
+    sabotage = f"""
+import os, signal
+real, seen = os.{call}, []
+def sabotaged(*arguments):
+    names = [str(argument) for argument in arguments] + [
+        os.readlink(f"/proc/self/fd/{{a}}") for a in arguments if isinstance(a, int)]
+    if any("checkpoints" in name and "safetensors" in name for name in names):
+        seen.append(1)
+        if len(seen) == {which}:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return real(*arguments)
+os.{call} = sabotaged
+"""
+    killed = finish(start(["train", small, images, "--out", run], sabotage))
+    assert killed.code == -signal.SIGKILL
+    assert len(list((run / "checkpoints").glob("*.safetensors"))) == which - 1
+    result = finish(start(["resume", run]))
+    assert result.code == 0, result.err
+    assert essence(run) == essence(whole)
+    assert not list((run / "checkpoints").glob("*.tmp")), "what the killed write left is swept up"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_writes_a_checkpoint_and_exits_with_130(
+    tmp_path: Path, small: Path, images: Path, whole: Path, number: signal.Signals
+) -> None:
+    run = tmp_path / "stopped"
+    process = start(["train", small, images, "--out", run])
+    wait_for_record(process, run)
+    process.send_signal(number)
+    result = finish(process)
+    assert result.code == 130
+    assert f"go on with: ganvas resume {run}" in result.err
+    assert Run.open(run).status["status"] == "interrupted"
+    assert finish(start(["resume", run])).code == 0
+    assert essence(run) == essence(whole)
+
+
+def test_the_same_seed_gives_the_same_bits(
+    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    for name in ("one", "two"):
+        assert ganvas("train", small, images, "--seed", 5, "--out", tmp_path / name).code == 0
+    assert essence(tmp_path / "one") == essence(tmp_path / "two")
+    assert ganvas("train", small, images, "--seed", 6, "--out", tmp_path / "other").code == 0
+    assert essence(tmp_path / "one")["tensors"] != essence(tmp_path / "other")["tensors"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "empty"])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(
+    tmp_path: Path,
+    small: Path,
+    images: Path,
+    whole: Path,
+    ganvas: Callable[..., Result],
+    damage: str,
+) -> None:
+    run = tmp_path / "damaged"
+    assert ganvas("train", small, images, "--images", 1200, "--out", run).code == 0
+    newest = sorted((run / "checkpoints").iterdir())[-1]
+    content = newest.read_bytes()
+    middle = len(content) // 2
+    flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    newest.write_bytes({"cut": content[:-100], "changed": flipped, "empty": b""}[damage])
+    result = ganvas("resume", run, "--images", 2000)
+    assert result.code == 0, result.err
+    assert str(newest) in result.out
+    assert "the checkpoint before it is used" in result.out
+    assert essence(run)["tensors"] == essence(whole)["tensors"]
+
+
+def test_when_every_checkpoint_is_damaged_it_says_so(
+    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    run = tmp_path / "damaged"
+    assert ganvas("train", small, images, "--out", run).code == 0
+    for path in (run / "checkpoints").iterdir():
+        path.write_bytes(b"nothing")
+    result = ganvas("resume", run, "--images", 3000)
+    assert result.code == 2
+    assert result.err.startswith("ganvas: no checkpoint can be used:")
+    assert result.err.count("safetensors cannot be read") == 2
+
+
+def test_training_longer_keeps_the_schedules_where_they_ended(
+    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    run = tmp_path / "longer"
+    ramp = "linear:2e-4:1e-4"
+    flags = ("--generator.learning-rate", ramp, "--images", 1000, "--out", run)
+    assert ganvas("train", small, images, *flags).code == 0
+    assert ganvas("resume", run, "--images", 2000).code == 0
+    recipe = Run.open(run).recipe
+    assert recipe.images == 2000
+    assert recipe.generator.learning_rate.images == 1000  # type: ignore[union-attr]
+
+
+def test_a_finished_run_says_how_to_train_longer(
+    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    run = tmp_path / "done"
+    assert ganvas("train", small, images, "--images", 320, "--out", run).code == 0
+    result = ganvas("resume", run)
+    assert result.code == 2
+    assert f"ganvas resume {run} --images 640" in result.err
