@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
 
@@ -67,10 +68,10 @@ def parse_schedule(text: str) -> Schedule:
     shape, *numbers = text.split(":")
     try:
         if not numbers:
-            return float(shape)
+            return _finite(shape)
         if shape in ("linear", "cosine") and len(numbers) in (2, 3):
-            images = parse_count(numbers[2]) if len(numbers) == 3 else None
-            start, end = float(numbers[0]), float(numbers[1])
+            images = _positive(parse_count(numbers[2])) if len(numbers) == 3 else None
+            start, end = _finite(numbers[0]), _finite(numbers[1])
             return Ramp(shape=shape, start=start, end=end, images=images)  # type: ignore[arg-type]
     except ValueError:
         pass
@@ -78,6 +79,19 @@ def parse_schedule(text: str) -> Schedule:
         f"{text!r} is no schedule: give a number (2e-4) or linear:START:END or cosine:START:END, "
         "with :IMAGES to end before the budget does (cosine:1:0.1:2M)"
     )
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError
+    return value
+
+
+def _positive(count: int) -> int:
+    if count < 1:
+        raise ValueError
+    return count
 
 
 def _read_ramp(value: object) -> Ramp:
@@ -90,8 +104,8 @@ def _read_ramp(value: object) -> Ramp:
 def format_schedule(schedule: Schedule) -> str:
     """The text that `parse_schedule` reads back to the same value."""
     if not isinstance(schedule, Ramp):
-        return f"{schedule:g}"
-    parts = [schedule.shape, f"{schedule.start:g}", f"{schedule.end:g}"]
+        return repr(float(schedule))
+    parts = [schedule.shape, repr(float(schedule.start)), repr(float(schedule.end))]
     if schedule.images is not None:
         parts.append(str(schedule.images))
     return ":".join(parts)
@@ -106,12 +120,13 @@ def parse_count(text: str) -> int:
     Raises:
         ValueError: with what was expected.
     """
-    cleaned = text.strip().replace("_", "").replace(",", "").lower()
+    cleaned = text.strip().replace("_", "").lower()
     factor = _FACTORS.get(cleaned[-1:], 1)
     try:
-        value = float(cleaned[:-1] if factor > 1 else cleaned) * factor
-        if value == int(value):
+        # Decimal, because 1.001 * 1000 is not 1001 in binary.
+        value = Decimal(cleaned[:-1] if factor > 1 else cleaned) * factor
+        if value == value.to_integral_value():
             return int(value)
-    except (ValueError, OverflowError):
+    except (ArithmeticError, ValueError):
         pass
     raise ValueError(f"{text!r} is no whole number: expected something like 64, 200k or 1.5M")

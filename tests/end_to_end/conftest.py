@@ -46,11 +46,9 @@ class Result:
 
 
 @pytest.fixture(autouse=True)
-def private_cache(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test touches the user's own cache."""
-    monkeypatch.setenv("GANVAS_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("GANVAS_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture

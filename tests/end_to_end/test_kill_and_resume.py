@@ -19,9 +19,9 @@ KILLS = 20
 
 
 @pytest.fixture
-def whole(tmp_path: Path, small: Path, images: Path) -> Path:
+def whole(tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]) -> Path:
     """The run that nothing happens to."""
-    result = finish(start(["train", small, images, "--out", tmp_path / "whole"]))
+    result = ganvas("train", small, images, "--out", tmp_path / "whole")
     assert result.code == 0, result.err
     return tmp_path / "whole"
 

@@ -72,29 +72,23 @@ def size_problem(height: int, width: int) -> str | None:
 
 
 def nearest_sizes(height: int, width: int) -> list[tuple[int, int]]:
-    """The fitting sizes nearest below and above (square sizes stay square)."""
-    smallest = SMALLEST_BASE * 2**FEWEST_DOUBLINGS
-    reach = max(height, width, smallest)
-    if height == width:
-        fitting = [(side, side) for side in range(smallest, 2 * reach + 1) if split(side, side)]
-    else:
-        near_h = _multiples_near(height)
-        near_w = _multiples_near(width)
-        fitting = [(h, w) for h in near_h for w in near_w if split(h, w)]
+    """The fitting sizes nearest below and above in area (square sizes stay square)."""
+    shorter, longer = sorted((height, width))
+    fitting = set()
+    for doublings in range(FEWEST_DOUBLINGS, max(shorter, 1).bit_length() + 1):
+        factor = 2**doublings
+        for base in range(SMALLEST_BASE, LARGEST_BASE + 1):
+            short = base * factor
+            for multiple in (longer // factor, longer // factor + 1):
+                long = short if shorter == longer else max(short, multiple * factor)
+                fitting.add((short, long) if height <= width else (long, short))
 
     def distance(size: tuple[int, int]) -> int:
         return abs(size[0] - height) + abs(size[1] - width)
 
     below = [size for size in fitting if size[0] * size[1] < height * width]
     above = [size for size in fitting if size[0] * size[1] > height * width]
-    return [min(side, key=distance) for side in (below, above) if side]
-
-
-def _multiples_near(side: int) -> list[int]:
-    """Multiples of four within a factor of about two of a side: where fitting sides lie."""
-    step = 2**FEWEST_DOUBLINGS
-    low = max(SMALLEST_BASE * step, side // 2 // step * step)
-    return list(range(low, max(2 * side, 2 * low) + step, step))
+    return [min(side, key=lambda size: (distance(size), size)) for side in (below, above) if side]
 
 
 def size_name(size: tuple[int, int]) -> str:

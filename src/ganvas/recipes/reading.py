@@ -67,7 +67,7 @@ def _read_architecture(table: object) -> tuple[Architecture, list[str]]:
 def strictly(kind: type[Architecture]) -> type[Architecture]:
     """The class, told to refuse unknown keys when read from a table."""
     if "__pydantic_config__" not in vars(kind):
-        kind.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
+        kind.__pydantic_config__ = Recipe.__pydantic_config__  # type: ignore[attr-defined]
     return kind
 
 

@@ -63,7 +63,7 @@ class Recipe:
     seen: real images shown to the discriminator.
     """
 
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 
     architecture: Architecture
     objective: ObjectiveSettings = field(default_factory=ObjectiveSettings)
@@ -108,6 +108,8 @@ class Recipe:
         ]
 
     def _size_problems(self) -> list[str]:
+        from ganvas.data.decoding import background_problem
+
         found = []
         wrong_size = size_problem(*self.data.size)
         if wrong_size is not None:
@@ -116,6 +118,9 @@ class Recipe:
             channels = 3 if self.data.channels == "auto" else int(self.data.channels)
             inner = self.architecture.problems(self.image_shape(channels))
             found += [f"architecture.{problem}" for problem in inner]
+        wrong_background = background_problem(self.data.background)
+        if wrong_background is not None:
+            found.append(f"data.background: {wrong_background}")
         if self.images < self.batch:
             found.append(
                 f"images: the budget of {self.images} is less than one batch ({self.batch})"

@@ -1,0 +1,81 @@
+"""Measure ganvas on this machine: `make bench`, or `python benchmarks/bench.py --help`.
+
+Prints a table, keeps the figures in results/HARDWARE.json and puts the table into README.md. With
+--quick it only prints: those figures are to see that everything runs, not to be believed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import hardware
+import memory
+import preparing
+import report
+import starting
+import throughput
+from figure import FULL, QUICK, Effort, Figure
+from ganvas.errors import DeviceError
+from ganvas.training.device import choose_device
+
+HERE = Path(__file__).parent
+NAMES = tuple(report.TITLES)
+
+
+def main() -> int:
+    """Measure what the command line asks for, and report it."""
+    arguments = parse()
+    try:
+        device = choose_device(arguments.device)
+    except DeviceError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    effort: Effort = QUICK if arguments.quick else FULL
+    measures: dict[str, Callable[[Path], list[Figure]]] = {
+        "throughput": partial(throughput.measure, effort, device),
+        "preparation": partial(preparing.measure, effort),
+        "startup": partial(starting.measure, effort, str(device)),
+        "memory": partial(memory.measure, effort),
+    }
+    machine = hardware.describe(device)
+    print(f"{machine.name}  ({report.caption(machine)})", flush=True)
+    measured: dict[str, list[Figure]] = {}
+    for name in arguments.only or NAMES:
+        print(f"measuring {report.TITLES[name]} ...", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            measured[name] = measures[name](Path(folder))
+    print(f"\n{report.table(measured)}")
+    if not arguments.quick:
+        keep(machine, measured)
+    return 0
+
+
+def keep(machine: hardware.Hardware, measured: dict[str, list[Figure]]) -> None:
+    """Write the figures down; those of an earlier call that were not measured now stay."""
+    path = HERE / "results" / f"{machine.slug}.json"
+    found = {**report.read_json(path), **measured}
+    ordered = {name: found[name] for name in NAMES if name in found}
+    report.write_json(path, machine, ordered)
+    readme = HERE / "README.md"
+    readme.write_text(report.fill_readme(readme.read_text(), machine, ordered))
+    print(f"\nkept in benchmarks/results/{path.name} and benchmarks/README.md")
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Measure ganvas on this machine.")
+    parser.add_argument("--quick", action="store_true", help="a minute, rough; nothing is kept")
+    parser.add_argument(
+        "--only", action="append", choices=NAMES, help="measure this alone; may be repeated"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

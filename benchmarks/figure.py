@@ -1,0 +1,94 @@
+"""What every measurement comes to: named figures with their spread and, where set, a target."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One measured number: the median over repetitions, the smallest and the largest."""
+
+    key: str
+    """Names it in files, so that two of them can be compared: `dcgan-32/ratio`."""
+    meaning: str
+    """What it is, in words."""
+    unit: str
+    value: float
+    low: float
+    high: float
+    repetitions: int
+    at_least: float | None = None
+    """The target, where a larger number is better."""
+    at_most: float | None = None
+    """The target, where a smaller number is better."""
+
+    @property
+    def meets_target(self) -> bool | None:
+        """Whether the median does; None without a target."""
+        if self.at_least is not None:
+            return self.value >= self.at_least
+        if self.at_most is not None:
+            return self.value <= self.at_most
+        return None
+
+
+def figure(
+    key: str,
+    meaning: str,
+    unit: str,
+    values: Sequence[float],
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> Figure:
+    """The figure that repeated measurements come to."""
+    return Figure(
+        key=key,
+        meaning=meaning,
+        unit=unit,
+        value=statistics.median(values),
+        low=min(values),
+        high=max(values),
+        repetitions=len(values),
+        at_least=at_least,
+        at_most=at_most,
+    )
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure."""
+
+    rounds: int
+    """Alternations of the training loops."""
+    seconds: float
+    """Length of each loop's turn in a round."""
+    colour_width: int
+    """Of the 64x64 networks."""
+    repetitions: int
+    """Of everything else."""
+    photographs: int
+    """JPEG files to prepare."""
+    large_data: int
+    """Images in the data set whose memory is watched."""
+
+
+FULL = Effort(
+    rounds=8,
+    seconds=10.0,
+    colour_width=64,
+    repetitions=7,
+    photographs=500,
+    large_data=100_000,
+)
+QUICK = Effort(
+    rounds=2,
+    seconds=0.4,
+    colour_width=16,
+    repetitions=1,
+    photographs=32,
+    large_data=2_000,
+)
