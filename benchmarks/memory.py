@@ -26,23 +26,13 @@ def measure(effort: Effort, folder: Path) -> list[Figure]:
     small = peak_gb(["fashion"], folder)
     large = folder / "large.npy"
     write_noise(large, effort.large_data)
-    images = f"{effort.large_data:,} colour images {SIDE}x{SIDE}"
+    title = (
+        f"{effort.large_data:,} colour images {SIDE}x{SIDE}, dcgan of width {effort.colour_width}"
+    )
+    peak = peak_gb(["large", str(large), str(effort.colour_width)], folder)
     return [
         figure("fashion", "peak memory of `ganvas train dcgan fashion`", "GB", [small]),
-        figure(
-            "large-preparing",
-            f"peak memory of preparing {images}",
-            "GB",
-            [peak_gb(["prepare", str(large)], folder)],
-            at_most=MOST_GB,
-        ),
-        figure(
-            "large-training",
-            f"peak memory of training dcgan of width {effort.colour_width} on them",
-            "GB",
-            [peak_gb(["large", str(large), str(effort.colour_width)], folder)],
-            at_most=MOST_GB,
-        ),
+        figure("large", f"preparing and training on {title}", "GB", [peak], at_most=MOST_GB),
     ]
 
 
@@ -88,17 +78,8 @@ def train_small(folder: Path) -> None:
         raise RuntimeError("training failed")
 
 
-def prepare_large(data: str) -> None:
-    """Preparation alone, into the cache that training then finds it in."""
-    from ganvas.data.preparation import prepare
-    from ganvas.data.settings import DataSettings
-    from ganvas.data.sources import open_source
-
-    prepare(open_source(data), DataSettings(size=(SIDE, SIDE)))
-
-
 def train_large(folder: Path, data: str, width: int) -> None:
-    """`ganvas train` in its parts, with one epoch streamed first: every page has then been read."""
+    """`ganvas train` in its parts: prepare, stream one epoch so that every page is read, train."""
     from dataclasses import replace
 
     import torch
@@ -116,12 +97,10 @@ def train_large(folder: Path, data: str, width: int) -> None:
 
 
 def main() -> None:
-    """FOLDER fashion | prepare DATA | large DATA WIDTH: do it, then print the peak in bytes."""
+    """FOLDER fashion | large DATA WIDTH: do it, then print the peak in bytes."""
     folder, what, *data = sys.argv[1:]
     if what == "fashion":
         train_small(Path(folder))
-    elif what == "prepare":
-        prepare_large(data[0])
     else:
         train_large(Path(folder), data[0], int(data[1]))
     print(own_peak_bytes())

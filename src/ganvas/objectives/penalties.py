@@ -54,7 +54,8 @@ def one_sided_gradient_penalty(batch: DiscriminatorPass) -> Tensor:
 def interpolate_gradient_norm(batch: DiscriminatorPass) -> Tensor:
     """|grad D(y)| at y = e x + (1 - e) G(z), with e uniform in [0, 1], one a sample; (N,)."""
     count = batch.real.shape[0]
-    mix = torch.rand((count, 1, 1, 1), generator=batch.random, device=batch.real.device)
+    like_images = {"dtype": batch.real.dtype, "device": batch.real.device}
+    mix = torch.rand((count, 1, 1, 1), generator=batch.random, **like_images)
     between = torch.lerp(batch.fake.detach(), batch.real.detach(), mix).requires_grad_(True)
     norm: Tensor = torch.linalg.vector_norm(input_gradient(batch.judge(between), between), dim=1)
     return norm  # (N,)

@@ -1,0 +1,259 @@
+"""Wrong input: one clear message on stderr, exit code 2, nothing half-written left behind."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from .conftest import Result, finish, start
+
+Ganvas = Callable[..., Result]
+
+
+def refused(result: Result, *fragments: str) -> None:
+    """The command ended with 2, on stderr stands one message with all of the fragments."""
+    assert result.code == 2, (result.out, result.err)
+    assert "Traceback" not in result.err
+    for fragment in fragments:
+        assert fragment in result.err
+
+
+def test_a_recipe_that_does_not_exist(images: Path, ganvas: Ganvas) -> None:
+    result = ganvas("train", "dcgn", images)
+    refused(result, "ganvas: ", "'dcgn' is no recipe. Did you mean dcgan?", "ganvas recipes")
+
+
+def test_a_recipe_file_with_many_faults_has_them_all_reported(
+    tmp_path: Path, images: Path, ganvas: Ganvas
+) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(
+        """
+btach = 64
+images = -5
+[architecture]
+name = "dcgan"
+width = "wide"
+discriminator_norm = "batch"
+[objective]
+loss = "wasserstien"
+penalties.gradient_penalty.weight = 10
+[data]
+size = [31, 31]
+"""
+    )
+    result = ganvas("train", path, images, "--out", tmp_path / "run")
+    refused(
+        result,
+        f"{path}: 6 problems",
+        "btach: no such field. Did you mean batch?",
+        "images: must be greater than or equal to 1, got -5",
+        "architecture.width: must be a valid integer",
+        "objective.loss: must be 'minimax'",
+        "data.size: size 31x31 does not fit",
+        "Nearest: 28x28 or 32x32",
+        "objective.penalties.gradient_penalty: a batch-normalised discriminator",
+    )
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("gone.toml", None, "cannot be read"),
+        ("bad.toml", "images = = 3", "not valid TOML"),
+        ("bad.json", "{", "not valid JSON"),
+        ("list.json", "[]", "expected a table"),
+    ],
+)
+def test_recipe_files_that_cannot_be_read(
+    tmp_path: Path, images: Path, ganvas: Ganvas, name: str, content: str | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    refused(ganvas("train", tmp_path / name, images), name, message)
+
+
+@pytest.mark.parametrize(
+    ("flags", "fragments"),
+    [
+        (["--objective.lable-smoothing", "0.9"], ["--objective.label-smoothing"]),
+        (["--batch", "many"], ["--batch", "64, 200k or 1.5M"]),
+        (["--size", "big"], ["32, or HxW"]),
+        (["--generator.learning-rate", "fast"], ["linear:START:END"]),
+        (["--objective.loss", "gan"], ["non-saturating"]),
+        (["--size", "31"], ["Nearest: 28x28 or 32x32"]),
+        (["--objective.label-smoothing", "0.1"], ["label_smoothing: must be greater than 0.5"]),
+        (["--objective.penalties.r1.weight", "1"], ["Set architecture.discriminator_norm"]),
+        (["--architecture", "dcgn"], ["Did you mean dcgan?"]),
+        (["--device", "tpu9"], ["There is: auto, cpu"]),
+        (["--device", "cuda:7"], ["There is: auto"]),
+        (["--background", "nocolour"], ["background"]),
+    ],
+)
+def test_flags_that_cannot_be_right(
+    tmp_path: Path, images: Path, ganvas: Ganvas, flags: list[str], fragments: list[str]
+) -> None:
+    result = ganvas("train", "dcgan", images, "--out", tmp_path / "run", *flags)
+    unboxed = " ".join(result.err.replace("│", " ").split())
+    assert result.code == 2, result
+    assert all(fragment in unboxed for fragment in fragments), unboxed
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_verb(ganvas: Ganvas) -> None:
+    refused(ganvas("trian", "dcgan", "fashion"), "train")
+
+
+def test_fewer_images_than_a_batch(tmp_path: Path, ganvas: Ganvas) -> None:
+    np.save(
+        tmp_path / "few.npy",
+        np.zeros((10, 16, 16), np.uint8) + np.arange(10)[:, None, None].astype(np.uint8),
+    )
+    data = tmp_path / "few.npy"
+    refused(
+        ganvas("train", "dcgan", data), "10 usable images are fewer than a batch of 64", "--batch 5"
+    )
+    refused(ganvas("check", data), "will not train", "at least 64 are needed")
+
+
+def test_data_that_is_not_there(tmp_path: Path, ganvas: Ganvas) -> None:
+    refused(ganvas("train", "dcgan", tmp_path / "nothing"), "nothing")
+    (tmp_path / "empty").mkdir()
+    refused(ganvas("check", tmp_path / "empty"), "empty")
+    Image.new("L", (8, 8)).save(tmp_path / "one.png")
+    refused(ganvas("check", tmp_path / "one.png"), "give the folder")
+
+
+def test_a_run_directory_that_exists(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    run = tmp_path / "run"
+    assert ganvas("train", small, images, "--images", 32, "--out", run).code == 0
+    before = sorted(run.rglob("*"))
+    result = ganvas("train", small, images, "--out", run)
+    refused(result, "already holds a run", f"ganvas resume {run}")
+    assert sorted(run.rglob("*")) == before
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "dear.txt").write_text("mine")
+    refused(ganvas("train", small, images, "--out", tmp_path / "letters"), "is no run")
+    refused(ganvas("train", small, images, "--out", small), "is no run")
+
+
+def test_an_empty_directory_may_become_a_run(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    (tmp_path / "run").mkdir()
+    assert ganvas("train", small, images, "--images", 32, "--out", tmp_path / "run").code == 0
+
+
+def test_a_run_that_another_process_writes(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    from ganvas.runs import Run
+
+    run = tmp_path / "run"
+    assert ganvas("train", small, images, "--images", 32, "--out", run).code == 0
+    with Run.open(run).lock():
+        result = finish(start(["resume", run, "--images", 64]))
+    refused(result, "is being written by another process")
+
+
+def test_a_run_of_another_version(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    run = tmp_path / "run"
+    assert ganvas("train", small, images, "--images", 32, "--out", run).code == 0
+    environment = json.loads((run / "environment.json").read_text())
+    (run / "environment.json").write_text(json.dumps({**environment, "format": 99}))
+    refused(ganvas("resume", run), "written in format 99")
+    refused(ganvas("sample", run), "written in format 99")
+
+
+def test_what_is_no_run(tmp_path: Path, ganvas: Ganvas) -> None:
+    refused(ganvas("resume", tmp_path / "nothing"), "is no run: no such directory")
+    refused(ganvas("sample", tmp_path), "it holds no recipe.json")
+
+
+def test_data_that_changed_since(tmp_path: Path, small: Path, images: Path, ganvas: Ganvas) -> None:
+    run = tmp_path / "run"
+    assert ganvas("train", small, images, "--images", 32, "--out", run).code == 0
+    random = np.random.default_rng(1)
+    np.savez(images, images=random.integers(0, 256, (200, 16, 16, 3), dtype=np.uint8))
+    refused(ganvas("resume", run, "--images", 64), "holds other images", "--data")
+    images.unlink()
+    refused(ganvas("resume", run, "--images", 64), "images.npz")
+
+
+def test_data_that_moved(tmp_path: Path, small: Path, images: Path, ganvas: Ganvas) -> None:
+    run, moved = tmp_path / "run", tmp_path / "elsewhere" / "images.npz"
+    assert ganvas("train", small, images, "--images", 32, "--out", run).code == 0
+    moved.parent.mkdir()
+    images.rename(moved)
+    assert ganvas("resume", run, "--images", 64, "--data", moved).code == 0
+
+
+def test_divergence_stops_before_the_update_and_exits_with_3(
+    tmp_path: Path, images: Path, ganvas: Ganvas
+) -> None:
+    run = tmp_path / "run"
+    flags = ("--images", 4000, "--batch", 16, "--size", 16, "--architecture.width", 4)
+    rates = ("--discriminator.learning-rate", 1e30, "--generator.learning-rate", 1e30)
+    result = ganvas("train", "wgan-gp", images, "--out", run, *flags, *rates)
+    assert result.code == 3
+    assert "training stopped at" in result.err
+    assert "loss term" in result.err
+    assert json.loads((run / "status.json").read_text())["status"] == "diverged"
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_whole(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    real, replaced = os.replace, []
+
+    def full(source: Path, target: Path) -> None:
+        replaced.append(Path(target).parent.name)
+        if replaced.count("checkpoints") == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    result = ganvas("train", small, images, "--out", run)
+    refused(result, "no space left on device", "free some space")
+    monkeypatch.undo()
+    monkeypatch.setenv("GANVAS_CACHE", str(tmp_path / "cache"))
+    assert len(list((run / "checkpoints").iterdir())) == 1
+    assert not list(run.rglob(".*.tmp"))
+    assert ganvas("resume", run).code == 0
+
+
+def test_a_place_that_may_not_be_written(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    refused(ganvas("train", small, images, "--out", tmp_path / "file" / "run"), "cannot write")
+    run = tmp_path / "run"
+    assert ganvas("train", small, images, "--images", 32, "--out", run).code == 0
+    refused(ganvas("sample", run, "--out", tmp_path / "file" / "grid.png"), "cannot write")
+
+
+def test_sample_and_interpolate_refuse_what_they_cannot_make(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    run = tmp_path / "run"
+    assert ganvas("train", small, images, "--images", 32, "--out", run).code == 0
+    refused(ganvas("sample", run, "--out", tmp_path / "a.bmp"), "expected a .png")
+    refused(ganvas("sample", run, "-n", 0), "-n must be at least 1")
+    refused(ganvas("sample", run, "--out", run), "is not empty")
+    refused(ganvas("interpolate", run, "-n", 1), "at least 2 latents")
+    refused(ganvas("interpolate", run, "--out", tmp_path / "a.mp4"), "expected a .png or a .gif")
+    (run / "generator" / "model.safetensors").write_bytes(b"nothing")
+    refused(ganvas("sample", run), "model.safetensors cannot be read")

@@ -1,0 +1,252 @@
+"""Every command, from images to pictures, and the run directory that is left behind."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import ganvas as library
+from ganvas.recipes import CATALOG
+
+from .conftest import Result
+
+Ganvas = Callable[..., Result]
+
+TINY = ("--images", 64, "--batch", 16, "--size", 16)
+
+
+@pytest.fixture
+def run(tmp_path: Path, small: Path, images: Path, ganvas: Ganvas) -> Path:
+    """A finished small run."""
+    directory = tmp_path / "run"
+    result = ganvas("train", small, images, "--images", 480, "--out", directory)
+    assert result.code == 0, result.err
+    return directory
+
+
+def width_flags(name: str) -> tuple[object, ...]:
+    """Flags that make a recipe's networks tiny."""
+    architecture = CATALOG[name]().architecture.name
+    if architecture == "resnet":
+        return ("--architecture.generator-width", 4, "--architecture.discriminator-width", 4)
+    return ("--architecture.width", 8)
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_every_recipe_trains_samples_interpolates_and_goes_on(
+    tmp_path: Path, images: Path, ganvas: Ganvas, name: str
+) -> None:
+    run = tmp_path / "run"
+    steps = CATALOG[name]().discriminator_steps
+    budget = 32 * steps
+    flags = ("--batch", 16, "--size", 16, "--images", budget)
+    assert ganvas("train", name, images, "--out", run, *flags, *width_flags(name)).code == 0
+    assert ganvas("sample", run).code == 0
+    assert ganvas("interpolate", run).code == 0
+    result = ganvas("resume", run, "--images", 2 * budget)
+    assert result.code == 0, result.err
+    status = json.loads((run / "status.json").read_text())
+    assert status["status"] == "finished"
+    assert status["images_seen"] >= 2 * budget
+    assert (run / "samples-0.png").exists()
+    assert (run / "interpolation-0.gif").exists()
+
+
+@pytest.mark.parametrize("architecture", ["mlp", "dcgan", "resnet"])
+@pytest.mark.parametrize("size", ["28", "16x24"])
+def test_any_architecture_takes_any_fitting_size(
+    tmp_path: Path, images: Path, ganvas: Ganvas, architecture: str, size: str
+) -> None:
+    flags = ("--architecture", architecture, "--size", size, "--images", 32, "--batch", 16)
+    result = ganvas("train", "wgan-gp", images, "--out", tmp_path / "run", *flags)
+    assert result.code == 0, result.err
+    generator = library.load(tmp_path / "run")
+    height, _, width = size.partition("x")
+    assert generator.sample(2).shape == (2, int(height), int(width or height), 3)
+
+
+def test_the_run_directory_holds_what_the_design_says(run: Path) -> None:
+    recipe = json.loads((run / "recipe.json").read_text())
+    assert recipe["images"] == 480
+    assert recipe["architecture"] == {
+        "name": "dcgan",
+        "width": 4,
+        "generator_norm": "batch",
+        "discriminator_norm": "batch",
+        "discriminator_activation": "leaky-relu",
+        "upsampling": "transposed",
+    }
+    environment = json.loads((run / "environment.json").read_text())
+    assert environment["seed"] == 0
+    assert {"torch", "python", "device", "command"} <= environment.keys()
+    assert json.loads((run / "data.json").read_text())["images"] == 200
+    records = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    assert [record["images_seen"] for record in records] == [112, 208, 304, 400, 480]
+    assert {"discriminator/adversarial", "generator/adversarial", "discriminator/real_logits"} <= (
+        records[0].keys()
+    )
+    assert [path.name for path in sorted((run / "samples").iterdir())] == [
+        "000000000.png",
+        "000000480.png",
+    ]
+    assert {path.name for path in (run / "generator").iterdir()} == {
+        "config.json",
+        "model.safetensors",
+    }
+
+
+def test_a_grid_shows_the_same_latents_over_time(run: Path) -> None:
+    before, after = (np.asarray(Image.open(path)) for path in sorted((run / "samples").iterdir()))
+    assert before.shape == after.shape
+    assert not np.array_equal(before, after)
+
+
+def test_sample_writes_a_grid_a_folder_or_an_npz(run: Path, tmp_path: Path, ganvas: Ganvas) -> None:
+    assert ganvas("sample", run, "-n", 5, "--seed", 3, "--out", tmp_path / "grid.png").code == 0
+    assert ganvas("sample", run, "-n", 5, "--seed", 3, "--out", tmp_path / "a.npz").code == 0
+    assert ganvas("sample", run, "-n", 5, "--seed", 3, "--out", tmp_path / "folder").code == 0
+    with np.load(tmp_path / "a.npz") as file:
+        packed, latents = file["images"], file["latents"]
+    assert packed.shape == (5, 16, 16, 3)
+    assert latents.shape == (5, 8)
+    folder = [np.asarray(Image.open(p)) for p in sorted((tmp_path / "folder").iterdir())]
+    assert np.array_equal(np.stack(folder), packed)
+    assert np.array_equal(library.load(run).sample(5, seed=3), packed)
+
+
+def test_sampling_needs_neither_the_data_nor_the_run_around_the_generator(
+    run: Path, images: Path, tmp_path: Path
+) -> None:
+    expected = library.load(run).sample(4)
+    copied = tmp_path / "elsewhere"
+    shutil.copytree(run / "generator", copied)
+    shutil.rmtree(run)
+    images.unlink()
+    assert np.array_equal(library.load(copied).sample(4), expected)
+
+
+def test_interpolate_writes_a_strip_and_a_gif(run: Path, tmp_path: Path, ganvas: Ganvas) -> None:
+    strip, walk = tmp_path / "strip.png", tmp_path / "walk.gif"
+    assert ganvas("interpolate", run, "-n", 3, "--steps", 4, "--out", strip).code == 0
+    assert ganvas("interpolate", run, "-n", 3, "--steps", 4, "--out", walk).code == 0
+    with Image.open(walk) as picture:
+        assert picture.n_frames == 12  # type: ignore[attr-defined]
+        assert picture.info["loop"] == 0
+    with Image.open(strip) as picture:
+        assert picture.mode == "RGB"
+
+
+def test_from_python(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import dataclasses
+
+    monkeypatch.chdir(tmp_path)
+    recipe = dataclasses.replace(library.recipes.CATALOG["mlp"](), images=128)
+    run = library.train(recipe, images, seed=1, quiet=True)
+    assert run.directory == Path("runs/mlp-images-1")
+    assert library.train(recipe, images, quiet=True).directory == Path("runs/mlp-images-2")
+    pictures = library.load("runs/mlp-images-1").sample(16, seed=0)
+    assert pictures.shape == (16, 32, 32, 3)
+    assert pictures.dtype == np.uint8
+
+
+def test_recipes_lists_all_and_prints_one_that_trains(
+    tmp_path: Path, images: Path, ganvas: Ganvas
+) -> None:
+    listed = ganvas("recipes").out
+    assert all(name in listed for name in CATALOG)
+    printed = tmp_path / "mine.toml"
+    printed.write_text(ganvas("recipes", "mlp").out)
+    assert ganvas("train", printed, images, "--out", tmp_path / "run", *TINY).code == 0
+    assert (
+        json.loads(ganvas("recipes", "wgan", "--format", "json").out)
+        == CATALOG["wgan"]().to_table()
+    )
+
+
+def test_check_speaks_json(images: Path, ganvas: Ganvas) -> None:
+    found = json.loads(ganvas("check", images, "--json").out)
+    assert found["usable"] == 200
+    assert found["unusable"] == []
+    assert found["trainable"] is True
+
+
+def test_labels_travel_with_their_images(tmp_path: Path) -> None:
+    from ganvas.data.preparation import prepare
+    from ganvas.data.settings import DataSettings
+    from ganvas.data.sources import open_source
+    from ganvas.data.stream import ImageStream
+
+    for label, grey in (("dark", 40), ("light", 200)):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for number in range(10):
+            picture = Image.new("L", (16, 16), grey + number)
+            picture.save(tmp_path / "data" / label / f"{number}.png")
+    prepared = prepare(open_source(tmp_path / "data"), DataSettings(size=(16, 16)))
+    stream = ImageStream(prepared, seed=0)
+    seen: list[int] = []
+    for _ in range(4):
+        pixels, labels = stream.next(5)
+        assert labels is not None
+        names = [prepared.label_names[int(label)] for label in labels]
+        assert names == ["dark" if image.max() < 100 else "light" for image in pixels]
+        seen += [int(image.max()) for image in pixels]
+    assert sorted(seen) == sorted([*range(40, 50), *range(200, 210)]), "each once an epoch"
+
+
+@pytest.mark.parametrize("arguments", [[], ["train"], ["check"], ["resume"], ["sample"]])
+def test_help_answers_without_torch(arguments: list[str]) -> None:
+    program = (
+        "import sys\nfrom ganvas.cli import main\n"
+        f"try: main({[*arguments, '--help']!r})\nexcept SystemExit as end: assert not end.code\n"
+        "assert 'torch' not in sys.modules, 'help must not wait for torch'"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_a_log_file_gets_plain_lines(run: Path, tmp_path: Path, ganvas: Ganvas) -> None:
+    out = ganvas("resume", run, "--images", 800).out
+    assert "\x1b" not in out
+    assert "100%" in out.splitlines()[-3]
+    assert f"next: ganvas sample {run}" in out
+
+
+def test_bad_images_are_left_out_and_listed_in_the_run(tmp_path: Path, ganvas: Ganvas) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for number in range(40):
+        pixels = random.integers(0, 256, (20, 24, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    (folder / "cut.png").write_bytes((folder / "0.png").read_bytes()[:400])
+    (folder / "empty.jpg").write_bytes(b"")
+    checked = json.loads(ganvas("check", folder, "--batch", 16, "--json").out)
+    assert {entry["file"] for entry in checked["unusable"]} == {"cut.png", "empty.jpg"}
+    assert checked["trainable"]
+    result = ganvas("train", "dcgan", folder, "--out", tmp_path / "run", *TINY)
+    assert result.code == 0, result.err
+    assert "2 unusable files left out" in result.out
+    listed = json.loads((tmp_path / "run" / "data.json").read_text())["unusable"]
+    assert listed == checked["unusable"]
+
+
+def test_training_longer_than_an_epoch_shows_every_image_equally_often(images: Path) -> None:
+    from ganvas.data.preparation import prepare
+    from ganvas.data.settings import DataSettings
+    from ganvas.data.sources import open_source
+    from ganvas.data.stream import ImageStream
+
+    prepared = prepare(open_source(images), DataSettings(size=(16, 16)))
+    stream = ImageStream(prepared, seed=1)
+    drawn = [image.numpy().tobytes() for _ in range(25) for image in stream.next(16).images]
+    counts = {image: drawn.count(image) for image in set(drawn)}
+    assert set(counts.values()) == {2}
+    resumed = ImageStream(prepared, seed=1, drawn=16)
+    assert [image.numpy().tobytes() for image in resumed.next(16).images] == drawn[16:32]

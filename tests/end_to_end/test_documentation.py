@@ -1,0 +1,75 @@
+"""Every command block of the README and the docs runs, in the order in which it stands there.
+
+Commands run as written but for two things: training budgets are cut to a few batches, and what
+installs or tests the project itself is left to the test run that you are looking at.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from .conftest import Result
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+ABOUT_THE_PROJECT_ITSELF = ("make ", "pip install", "git clone", "cd ")
+BUDGET = 128
+
+
+@pytest.fixture
+def folder_with_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a reader of the README has: a folder of photos to stand in."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    random = np.random.default_rng(0)
+    for number in range(70):
+        pixels = random.integers(0, 256, (80, 70, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.jpg")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.usefixtures("folder_with_photos")
+def test_the_blocks_of_a_page_run(page: Path, ganvas: Callable[..., Result]) -> None:
+    names: dict[str, object] = {}
+    for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if language == "python":
+            exec(re.sub(r"images=[\d_]+", f"images={BUDGET}", text), names)
+        elif language == "bash":
+            for command in commands(text):
+                run(command, ganvas)
+        else:
+            assert language in {"text", "toml"}, f"{page}: {language} blocks are run by nothing"
+
+
+def commands(block: str) -> Iterator[str]:
+    """The commands of a shell block: joined where a line goes on, without comments."""
+    for line in block.replace("\\\n", " ").splitlines():
+        command = line.split(" #")[0].strip()
+        if command and not command.startswith(("#", *ABOUT_THE_PROJECT_ITSELF)):
+            yield command
+
+
+def run(command: str, ganvas: Callable[..., Result]) -> None:
+    """Run one command of ours, with its output in a file where the command says so."""
+    command, _, target = command.partition(" > ")
+    program, *words = shlex.split(command)
+    assert program == "ganvas", f"this test runs only ganvas itself, not {command!r}"
+    if words[0] in ("train", "resume"):
+        budget = BUDGET if words[0] == "train" else 2 * BUDGET
+        words = [word for word in words if not re.fullmatch(r"--images=\S+", word)]
+        if "--images" in words:
+            words[words.index("--images") + 1] = str(budget)
+        else:
+            words += ["--images", str(budget)]
+    result = ganvas(*words)
+    assert result.code == 0, f"{command}\n{result.err}"
+    if target:
+        Path(target.strip()).write_text(result.out)

@@ -1,0 +1,71 @@
+"""The smallest training there is: 16x16 noise as images, networks four channels wide."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganvas.architectures import DCGAN, Architecture
+from ganvas.data.preparation import PreparedData
+from ganvas.data.settings import DataSettings
+from ganvas.objectives.objective import Objective
+from ganvas.recipes import Recipe
+from ganvas.training.state import TrainState
+
+BATCH = 4
+LATENT_DIM = 6
+SIDE = 16
+
+
+def small(kind: type[Architecture], **changes: Any) -> Architecture:
+    """An architecture with every width cut to four."""
+    names = [field.name for field in dataclasses.fields(kind)]
+    return kind(**{**{name: 4 for name in names if name.endswith("width")}, **changes})
+
+
+def tiny_data(count: int = 14, channels: int = 1) -> PreparedData:
+    pixels = np.random.default_rng(0).integers(0, 256, (count, channels, SIDE, SIDE), np.uint8)
+    return PreparedData(
+        name="noise",
+        location="nowhere",
+        images=pixels,
+        labels=None,
+        label_names=(),
+        unusable=(),
+        duplicates=0,
+        fingerprint="0" * 32,
+    )
+
+
+def tiny_recipe(**changes: Any) -> Recipe:
+    fields: dict[str, Any] = {
+        "architecture": small(DCGAN),
+        "data": DataSettings(size=(SIDE, SIDE)),
+        "batch": BATCH,
+        "latent_dim": LATENT_DIM,
+        "images": 1_000,
+        "ema_half_life": 20,
+    }
+    return Recipe(**{**fields, **changes})
+
+
+def start(recipe: Recipe, seed: int = 0) -> tuple[TrainState, Objective]:
+    """A checked recipe's state before its first step, and its objective."""
+    recipe.check()
+    objective = Objective.build(recipe.objective)
+    return TrainState.start(recipe, objective, tiny_data(), seed, torch.device("cpu")), objective
+
+
+def weights_of(network: nn.Module) -> list[Tensor]:
+    """A copy of every parameter."""
+    return [weight.detach().clone() for weight in network.parameters()]
+
+
+def same(ours: Iterable[Tensor], theirs: Iterable[Tensor]) -> bool:
+    """Whether two lists of tensors hold the same bits."""
+    return all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
