@@ -58,7 +58,7 @@ def main() -> int:
 def keep(machine: hardware.Hardware, measured: dict[str, list[Figure]]) -> None:
     """Write the figures down; those of an earlier call that were not measured now stay."""
     path = HERE / "results" / f"{machine.slug}.json"
-    found = {**report.read_json(path), **measured}
+    found = {**report.read_json(path, machine), **measured}
     ordered = {name: found[name] for name in NAMES if name in found}
     report.write_json(path, machine, ordered)
     readme = HERE / "README.md"

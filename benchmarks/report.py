@@ -65,12 +65,14 @@ def write_json(path: Path, hardware: Hardware, measured: Measured) -> None:
     path.write_text(json.dumps({"hardware": asdict(hardware), "figures": figures}, indent=1) + "\n")
 
 
-def read_json(path: Path) -> dict[str, list[Figure]]:
-    """The figures that a file keeps; none where there is no file."""
+def read_json(path: Path, hardware: Hardware) -> dict[str, list[Figure]]:
+    """The figures that a file keeps; none where there is no file, or other versions made it."""
     if not path.exists():
         return {}
-    kept = json.loads(path.read_text())["figures"]
-    return {name: [Figure(**one) for one in found] for name, found in kept.items()}
+    kept = json.loads(path.read_text())
+    if kept["hardware"] != asdict(hardware):
+        return {}
+    return {name: [Figure(**one) for one in found] for name, found in kept["figures"].items()}
 
 
 def fill_readme(text: str, hardware: Hardware, measured: Measured) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -25,7 +26,8 @@ def write_bytes(path: Path, content: bytes) -> None:
         os.replace(temporary, path)  # noqa: PTH105 - the name every reader knows for the atomic one
         flush_directory(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what stopped the write may stop this too
+            temporary.unlink(missing_ok=True)
         raise cannot_write(path, error) from error
 
 

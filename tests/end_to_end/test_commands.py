@@ -90,9 +90,11 @@ def test_the_run_directory_holds_what_the_design_says(run: Path) -> None:
     assert json.loads((run / "data.json").read_text())["images"] == 200
     records = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
     assert [record["images_seen"] for record in records] == [112, 208, 304, 400, 480]
-    assert {"discriminator/adversarial", "generator/adversarial", "discriminator/real_logits"} <= (
-        records[0].keys()
-    )
+    assert {
+        "discriminator/loss/adversarial",
+        "generator/loss/adversarial",
+        "discriminator/logits/real",
+    } <= (records[0].keys())
     assert [path.name for path in sorted((run / "samples").iterdir())] == [
         "000000000.png",
         "000000480.png",

@@ -99,8 +99,9 @@ def test_figures_survive_their_file(bench: dict[str, ModuleType], tmp_path: Path
     machine = bench["hardware"].describe(torch.device("cpu"))
     measured = {"memory": [bench["figure"].figure("large", "peak", "GB", [1.9], at_most=2.5)]}
     path = tmp_path / "results" / f"{machine.slug}.json"
-    assert report.read_json(path) == {}
+    assert report.read_json(path, machine) == {}
     report.write_json(path, machine, measured)
-    read = report.read_json(path)
+    read = report.read_json(path, machine)
     assert report.table(read) == report.table(measured)
     assert read["memory"][0].meets_target is True
+    assert report.read_json(path, replace(machine, torch="another")) == {}

@@ -53,10 +53,10 @@ def one_sided_gradient_penalty(batch: DiscriminatorPass) -> Tensor:
 
 def interpolate_gradient_norm(batch: DiscriminatorPass) -> Tensor:
     """|grad D(y)| at y = e x + (1 - e) G(z), with e uniform in [0, 1], one a sample; (N,)."""
-    count = batch.real.shape[0]
-    like_images = {"dtype": batch.real.dtype, "device": batch.real.device}
-    mix = torch.rand((count, 1, 1, 1), generator=batch.random, **like_images)
-    between = torch.lerp(batch.fake.detach(), batch.real.detach(), mix).requires_grad_(True)
+    real = batch.real.detach()
+    shape = (len(real), 1, 1, 1)
+    mix = torch.rand(shape, generator=batch.random, dtype=real.dtype, device=real.device)
+    between = torch.lerp(batch.fake.detach(), real, mix).requires_grad_(True)
     norm: Tensor = torch.linalg.vector_norm(input_gradient(batch.judge(between), between), dim=1)
     return norm  # (N,)
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
-from rich.text import Text
+from rich.progress import Progress, TextColumn
 
 from ganvas.runs.history import Record
 
@@ -26,13 +25,11 @@ class Display:
         self._last_line = 0.0
         self._picture = ""
         self._progress = Progress(
-            BarColumn(bar_width=20),
-            _Percent(),
-            TextColumn("{task.fields[status]}"),
+            TextColumn("{task.fields[status]}", markup=False),
             console=self._console,
             disable=quiet or not self._console.is_terminal,
         )
-        self._task = self._progress.add_task("", total=budget, completed=images_seen, status="")
+        self._task = self._progress.add_task("", total=None, status="starting")
 
     def __enter__(self) -> Display:
         self._progress.start()
@@ -58,12 +55,12 @@ class Display:
         """Show the newest record of the history."""
         seen = int(record["images_seen"])
         status = self._describe(record)
-        self._progress.update(self._task, completed=seen, status=status)
+        self._progress.update(self._task, status=status)
         now = time.monotonic()
         due = now - self._last_line >= SECONDS_BETWEEN_LINES or seen >= self._budget
         if not self._console.is_terminal and due:
             self._last_line = now
-            self.say(f"{min(1.0, seen / self._budget):4.0%}  {status}")
+            self.say(status)
 
     def _describe(self, record: Record) -> str:
         seen = int(record["images_seen"])
@@ -71,6 +68,7 @@ class Display:
         rate = (seen - from_images) / max(time.monotonic() - started, 1e-9)
         left = max(0, self._budget - seen) / rate if rate > 0 else 0.0
         parts = [
+            f"{min(1.0, seen / self._budget):4.0%}",
             f"{short(seen)}/{short(self._budget)} images",
             f"{record['images_per_second']:,.0f}/s",
             f"{clock(left)} left",
@@ -79,18 +77,9 @@ class Display:
         return "  ".join([*parts, self._picture]).rstrip()
 
 
-class _Percent(ProgressColumn):
-    """Percentage that never rounds up to done."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{int(task.percentage):3d}%")
-
-
 def total(record: Record, player: str) -> float:
     """One player's whole loss: the sum of its terms."""
-    skipped = ("gradient_norm", "real_logits", "fake_logits")
-    names = [name for name in record if name.startswith(f"{player}/")]
-    return sum(record[name] for name in names if name.split("/")[1] not in skipped)
+    return sum(value for name, value in record.items() if name.startswith(f"{player}/loss/"))
 
 
 def short(count: int) -> str:

@@ -69,8 +69,8 @@ def update_discriminator(
             random=state.random["penalties"],
         )
         with torch.no_grad():
-            logits["real_logits"] = batch.real_logits.mean()
-            logits["fake_logits"] = batch.fake_logits.mean()
+            logits["logits/real"] = batch.real_logits.mean()
+            logits["logits/fake"] = batch.fake_logits.mean()
         return terms
 
     update(
@@ -122,7 +122,8 @@ def update(
     torch.autograd.backward(torch.stack(list(terms.values())).sum())
     gradients = [weight.grad for weight in network.parameters() if weight.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
-    scalars = {**terms, **observed, "gradient_norm": norm}
+    losses = {f"loss/{name}": term for name, term in terms.items()}
+    scalars = {**losses, **observed, "gradient_norm": norm}
     # One transfer for everything that is looked at: on a GPU each would be a wait of its own.
     numbers = torch.stack([value.detach() for value in scalars.values()]).tolist()
     measured = dict(zip(scalars, numbers, strict=True))
@@ -143,8 +144,9 @@ def find_culprit(
 ) -> str:
     """Name what is not finite: a term, or else the term whose gradient is not."""
     for name in terms:
-        if not math.isfinite(measured[name]):
-            return f"loss term {name} became {describe(measured[name])}"
+        value = measured[f"loss/{name}"]
+        if not math.isfinite(value):
+            return f"loss term {name} became {describe(value)}"
     weights = list(network.parameters())
     for name, term in terms_of_loss().items():
         for gradient in torch.autograd.grad(term, weights, retain_graph=True, allow_unused=True):

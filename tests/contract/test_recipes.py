@@ -1,0 +1,99 @@
+"""What every named recipe promises. A new recipe is tested by existing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+import torch
+
+from ganvas.architectures import ImageShape
+from ganvas.recipes import CATALOG, Recipe, describe, load_recipe
+from ganvas.schedules import Ramp
+
+EVERY_RECIPE = pytest.mark.parametrize("name", CATALOG)
+
+
+@EVERY_RECIPE
+def test_recipe_is_sound_and_bears_its_name(name: str) -> None:
+    recipe = CATALOG[name]()
+    recipe.check()
+    assert recipe.problems() == []
+    assert recipe.name == name
+    assert load_recipe(name) == recipe == CATALOG[name]()
+
+
+@EVERY_RECIPE
+def test_recipe_survives_json_and_toml(name: str, tmp_path: Path) -> None:
+    recipe = CATALOG[name]()
+    assert Recipe.from_table(json.loads(recipe.to_json())) == recipe
+    assert Recipe.from_table(tomllib.loads(recipe.to_toml())) == recipe
+    for suffix, text in ((".json", recipe.to_json()), (".toml", recipe.to_toml())):
+        path = tmp_path / f"recipe{suffix}"
+        path.write_text(text, encoding="utf-8")
+        assert Recipe.from_file(path) == load_recipe(str(path)) == recipe
+
+
+@EVERY_RECIPE
+def test_recipe_survives_with_its_schedules_fixed(name: str) -> None:
+    fixed = CATALOG[name]().with_fixed_schedules()
+    assert Recipe.from_table(json.loads(fixed.to_json())) == fixed
+    assert Recipe.from_table(tomllib.loads(fixed.to_toml())) == fixed
+
+
+@EVERY_RECIPE
+def test_no_schedule_stays_open_when_a_run_starts(name: str) -> None:
+    def ramps(value: object) -> list[Ramp]:
+        if isinstance(value, Ramp):
+            return [value]
+        if not dataclasses.is_dataclass(value):
+            return []
+        parts = (getattr(value, field.name) for field in dataclasses.fields(value))
+        return [ramp for part in parts for ramp in ramps(part)]
+
+    recipe = CATALOG[name]()
+    fixed = ramps(recipe.with_fixed_schedules())
+    assert len(fixed) == len(ramps(recipe))
+    assert all(ramp.images == recipe.images for ramp in fixed)
+
+
+@EVERY_RECIPE
+def test_written_recipe_is_complete(name: str) -> None:
+    """Every field is written down, so later defaults change nothing about an old run."""
+
+    def keys(value: object, prefix: str = "") -> set[str]:
+        if not dataclasses.is_dataclass(value) or isinstance(value, Ramp):
+            return {prefix}
+        parts = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+        return {key for part, inner in parts for key in keys(inner, f"{prefix}.{part}")}
+
+    def paths(table: object, prefix: str = "") -> set[str]:
+        if not isinstance(table, dict):
+            return {prefix}
+        return {key for part, inner in table.items() for key in paths(inner, f"{prefix}.{part}")}
+
+    recipe = CATALOG[name]()
+    assert paths(json.loads(recipe.to_json())) == keys(recipe) | {".architecture.name"}
+
+
+@EVERY_RECIPE
+def test_description_starts_with_a_line_of_its_own(name: str) -> None:
+    first, _, rest = describe(name).partition("\n")
+    assert first.endswith(".")
+    assert not rest or rest.startswith("\n")
+
+
+@EVERY_RECIPE
+def test_networks_can_be_built_in_grey_and_colour(name: str) -> None:
+    recipe = CATALOG[name]()
+    with torch.device("meta"):
+        for channels in (1, 3):
+            shape = recipe.image_shape(channels)
+            assert shape == ImageShape(channels, 32, 32)
+            generator, discriminator = recipe.architecture.build(shape, recipe.latent_dim)
+            images = generator(torch.empty(2, recipe.latent_dim))
+            assert images.shape == (2, channels, 32, 32)
+            assert discriminator(images).shape == (2,)

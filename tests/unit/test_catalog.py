@@ -1,0 +1,163 @@
+"""The named recipes against the numbers that their papers publish."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ganvas.errors import RecipeError
+from ganvas.recipes import CATALOG, Recipe, load_recipe
+from ganvas.schedules import value_at
+
+LINEARLY_TO_ZERO = "2e-4 linearly to 0"
+
+PUBLISHED: dict[str, dict[str, Any]] = {
+    # Arjovsky 2017, algorithm 1 and section 4.
+    "wgan-paper": {
+        "loss": "wasserstein",
+        "gradient_penalty": 0.0,
+        "clip_weights": 0.01,
+        "spectral_norm": False,
+        "algorithm": "rmsprop",
+        "learning_rate": 5e-5,
+        "beta1": 0.0,
+        "discriminator_steps": 5,
+        "batch": 64,
+        "generator_batch": 64,
+        "generator_steps": 100_000,
+        "dequantize": False,
+        "architecture": "dcgan",
+    },
+    # Gulrajani 2017, algorithm 1.
+    "wgan-gp-paper": {
+        "loss": "wasserstein",
+        "gradient_penalty": 10.0,
+        "clip_weights": 0.0,
+        "spectral_norm": False,
+        "algorithm": "adam",
+        "learning_rate": 1e-4,
+        "beta1": 0.0,
+        "beta2": 0.9,
+        "discriminator_steps": 5,
+        "batch": 64,
+        "generator_batch": 64,
+        "generator_steps": 100_000,
+        "dequantize": False,
+        "architecture": "dcgan",
+    },
+    # Miyato 2018, section 4 and the authors' code.
+    "resnet-paper": {
+        "loss": "hinge",
+        "gradient_penalty": 0.0,
+        "clip_weights": 0.0,
+        "spectral_norm": True,
+        "algorithm": "adam",
+        "learning_rate": LINEARLY_TO_ZERO,
+        "beta1": 0.0,
+        "beta2": 0.9,
+        "discriminator_steps": 5,
+        "batch": 64,
+        "generator_batch": 128,
+        "generator_steps": 50_000,
+        "latent_dim": 128,
+        "dequantize": False,
+        "architecture": "resnet",
+        "generator_width": 256,
+        "discriminator_width": 128,
+        "head": "sum",
+    },
+    # Gulrajani 2017, appendix F and the authors' code.
+    "resnet-wgan-gp-paper": {
+        "loss": "wasserstein",
+        "gradient_penalty": 10.0,
+        "clip_weights": 0.0,
+        "spectral_norm": False,
+        "algorithm": "adam",
+        "learning_rate": LINEARLY_TO_ZERO,
+        "beta1": 0.0,
+        "beta2": 0.9,
+        "discriminator_steps": 5,
+        "batch": 64,
+        "generator_batch": 128,
+        "generator_steps": 100_000,
+        "latent_dim": 128,
+        "dequantize": True,
+        "architecture": "resnet",
+        "generator_width": 128,
+        "discriminator_width": 128,
+        "head": "mean",
+    },
+}
+
+
+def settings_of(recipe: Recipe) -> dict[str, Any]:
+    """A recipe's settings by the papers' names."""
+    assert recipe.generator == recipe.discriminator
+    rate = recipe.generator.learning_rate
+    if not isinstance(rate, float):
+        halves = [value_at(rate, recipe.images * part // 4) for part in range(5)]
+        assert halves == pytest.approx([2e-4, 1.5e-4, 1e-4, 0.5e-4, 0.0])
+        rate = LINEARLY_TO_ZERO
+    return {
+        **vars(recipe.architecture),
+        **vars(recipe.objective),
+        **vars(recipe.generator),
+        "gradient_penalty": recipe.objective.penalties.gradient_penalty.weight,
+        "learning_rate": rate,
+        "discriminator_steps": recipe.discriminator_steps,
+        "batch": recipe.batch,
+        "generator_batch": recipe.latents_a_step,
+        "generator_steps": recipe.images / recipe.batch / recipe.discriminator_steps,
+        "latent_dim": recipe.latent_dim,
+        "dequantize": recipe.data.dequantize,
+        "architecture": recipe.architecture.name,
+    }
+
+
+def test_every_paper_recipe_has_its_published_numbers_here() -> None:
+    assert set(PUBLISHED) == {name for name in CATALOG if name.endswith("-paper")}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_paper_recipe_holds_the_published_numbers(name: str) -> None:
+    recipe = CATALOG[name]().with_fixed_schedules()
+    ours = settings_of(recipe)
+    assert {key: ours[key] for key in PUBLISHED[name]} == PUBLISHED[name]
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_paper_recipe_has_nothing_that_the_paper_has_not(name: str) -> None:
+    recipe = CATALOG[name]()
+    penalties = vars(recipe.objective.penalties)
+    active = {key for key, penalty in penalties.items() if penalty.weight != 0}
+    assert active == ({"gradient_penalty"} if PUBLISHED[name]["gradient_penalty"] else set())
+    assert all(penalty.every == 1 for penalty in penalties.values())
+    assert recipe.objective.label_smoothing == 1.0
+    assert recipe.ema_half_life == 0
+    assert not recipe.data.flip
+    assert not recipe.architecture.couples_samples
+
+
+def test_wgan_is_the_tutorials_critic_clipped_and_trainable_at_small_budgets() -> None:
+    recipe = CATALOG["wgan"]()
+    assert recipe.architecture.name == "dcgan"
+    assert recipe.objective.loss == "wasserstein"
+    assert 0.03 <= recipe.objective.clip_weights <= 0.1
+    assert recipe.discriminator_steps == 1
+    for player in (recipe.generator, recipe.discriminator):
+        assert (player.algorithm, player.beta1, player.beta2) == ("adam", 0.0, 0.9)
+        assert player.learning_rate == 2e-4
+
+
+def test_dcgan_normalises_both_players_and_wasserstein_critics_are_never_batch_normalised() -> None:
+    assert CATALOG["dcgan"]().architecture.couples_samples
+    for name, make in CATALOG.items():
+        recipe = make()
+        if recipe.objective.loss == "wasserstein":
+            assert not recipe.architecture.couples_samples, name
+
+
+def test_unknown_recipe_names_the_nearest() -> None:
+    with pytest.raises(RecipeError, match=r"'wgna' is no recipe\. Did you mean wgan\?"):
+        load_recipe("wgna")

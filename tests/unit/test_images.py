@@ -1,0 +1,125 @@
+"""Pixel ranges both ways, grids, and the pictures that come out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageSequence
+
+from ganvas.images import (
+    make_grid,
+    to_channels_last,
+    to_pillow,
+    to_signed,
+    to_signed_dequantized,
+    to_uint8,
+    write_gif,
+    write_png,
+)
+
+EVERY_LEVEL = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
+def test_every_grey_level_survives_the_way_into_networks_and_back() -> None:
+    signed = to_signed(EVERY_LEVEL)
+    assert signed.dtype == torch.float32
+    assert signed.flatten()[[0, -1]].tolist() == [-1.0, 1.0]
+    np.testing.assert_allclose(signed.flatten().numpy(), np.linspace(-1, 1, 256), atol=1e-6)
+    assert torch.equal(to_uint8(signed), EVERY_LEVEL)
+
+
+def test_source_pixels_are_not_changed_in_place() -> None:
+    before = EVERY_LEVEL.clone()
+    to_signed(EVERY_LEVEL)
+    to_signed_dequantized(EVERY_LEVEL, torch.Generator())
+    assert torch.equal(EVERY_LEVEL, before)
+
+
+def test_values_are_rounded_to_nearest_and_clamped() -> None:
+    values = torch.tensor([-9.0, -1.0, -1 + 0.9 / 255, -1 + 1.1 / 255, 1 - 0.9 / 255, 1.0, 9.0])
+    assert to_uint8(values).tolist() == [0, 0, 0, 1, 255, 255, 255]
+
+
+def test_dequantized_level_is_spread_evenly_over_its_own_128th() -> None:
+    """Gulrajani 2017's code: x / 128 - 1 + U(0, 1/128)."""
+    pixels = EVERY_LEVEL.expand(400, 1, 16, 16)
+    signed = to_signed_dequantized(pixels, torch.Generator().manual_seed(0))
+    offset = signed.double() - (pixels.double() / 128 - 1)
+    assert offset.min() > -1e-6
+    assert offset.max() < 1 / 128 + 1e-6
+    assert float(offset.mean()) == pytest.approx(1 / 256, rel=0.01)
+    assert float(offset.std()) == pytest.approx(1 / 128 / 12**0.5, rel=0.01)
+    assert signed.min() >= -1
+    assert signed.max() <= 1
+
+
+def test_channels_go_last() -> None:
+    pixels = torch.from_numpy(noise(2, 3, 4, 5))
+    array = to_channels_last(pixels)
+    assert array.shape == (2, 4, 5, 3)
+    assert array[1, 2, 3].tolist() == pixels[1, :, 2, 3].tolist()
+    assert array.flags["C_CONTIGUOUS"]
+
+
+@settings(max_examples=60)
+@given(
+    count=st.integers(1, 12),
+    height=st.integers(1, 9),
+    width=st.integers(1, 9),
+    columns=st.none() | st.integers(1, 15),
+    gap=st.integers(0, 3),
+)
+def test_grid_shows_every_image_once_in_reading_order(
+    count: int, height: int, width: int, columns: int | None, gap: int
+) -> None:
+    images = np.arange(count, dtype=np.uint8)[:, None, None, None] + np.zeros(
+        (count, height, width, 1), np.uint8
+    )
+    grid = make_grid(images, columns, gap)
+    across = (grid.shape[1] - gap) // (width + gap)
+    assert across <= min(count, columns or count)
+    for index in range(count):
+        top = gap + index // across * (height + gap)
+        left = gap + index % across * (width + gap)
+        assert np.all(grid[top : top + height, left : left + width] == index)
+    assert np.count_nonzero(grid != 255) == count * height * width
+
+
+def test_grid_of_square_images_is_about_square() -> None:
+    assert make_grid(noise(64, 8, 8, 3)).shape == (82, 82, 3)
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA")])
+def test_png_holds_the_very_pixels(tmp_path: Path, channels: int, mode: str) -> None:
+    pixels = noise(5, 7, channels)
+    write_png(tmp_path / "one.png", pixels)
+    write_png(tmp_path / "larger.png", pixels, factor=3)
+    with Image.open(tmp_path / "one.png") as picture, Image.open(tmp_path / "larger.png") as larger:
+        assert picture.mode == larger.mode == mode
+        assert np.array_equal(np.asarray(picture).reshape(pixels.shape), pixels)
+        assert larger.size == (21, 15)
+        enlarged = np.asarray(larger).reshape(15, 21, channels)
+        assert np.array_equal(enlarged, pixels.repeat(3, axis=0).repeat(3, axis=1))
+    assert to_pillow(pixels).mode == mode
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_gif_shows_every_frame_for_ever(tmp_path: Path, channels: int) -> None:
+    frames = np.stack([np.full((6, 6, channels), 60 * index, np.uint8) for index in range(1, 5)])
+    frames[..., channels - 1 :] = 255 if channels in (2, 4) else frames[..., channels - 1 :]
+    write_gif(tmp_path / "walk.gif", frames, milliseconds=80, factor=2)
+    with Image.open(tmp_path / "walk.gif") as picture:
+        assert picture.info["loop"] == 0
+        assert picture.size == (12, 12)
+        shown = [np.asarray(frame.convert("L"))[0, 0] for frame in ImageSequence.Iterator(picture)]
+        assert picture.info["duration"] == 80
+    assert [int(value) for value in shown] == pytest.approx([60, 120, 180, 240], abs=3)

@@ -1,0 +1,330 @@
+"""Recipes as values: text both ways, and everything that is wrong said at once."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ganvas.architectures import DCGAN, MLP, ResNet
+from ganvas.data.settings import DataSettings
+from ganvas.errors import RecipeError
+from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.recipes import CATALOG, Intervals, OptimizerSettings, Recipe
+from ganvas.recipes.reading import read_architecture
+from ganvas.schedules import Ramp, value_at
+
+POSITIVE = st.floats(1e-12, 1e3)
+SCHEDULES = POSITIVE | st.builds(
+    Ramp,
+    shape=st.sampled_from(["linear", "cosine"]),
+    start=POSITIVE,
+    end=POSITIVE,
+    images=st.none() | st.integers(1, 10**9),
+)
+PENALTY = st.builds(PenaltySettings, weight=SCHEDULES, every=st.integers(1, 64))
+OPTIMIZERS = st.builds(
+    OptimizerSettings,
+    learning_rate=SCHEDULES,
+    beta1=st.floats(0, 0.999),
+    beta2=st.floats(0, 0.999),
+)
+RECIPES = st.builds(
+    Recipe,
+    architecture=st.sampled_from([DCGAN(width=5), MLP(hidden_layers=3), ResNet(head="mean")]),
+    objective=st.builds(
+        ObjectiveSettings,
+        loss=st.sampled_from(["hinge", "wasserstein", "minimax"]),
+        label_smoothing=st.floats(0.5, 1, exclude_min=True),
+        penalties=st.builds(Penalties, r1=PENALTY, gradient_penalty=PENALTY),
+        clip_weights=st.floats(0, 1),
+        spectral_norm=st.booleans(),
+    ),
+    generator=OPTIMIZERS,
+    discriminator=OPTIMIZERS,
+    data=st.builds(
+        DataSettings,
+        size=st.sampled_from([(32, 32), (64, 96), (28, 28)]),
+        channels=st.sampled_from(["auto", "1", "2", "3", "4"]),
+        flip=st.booleans(),
+        background=st.sampled_from(["white", "#00ff7f"]),
+    ),
+    intervals=st.builds(Intervals, history=st.integers(1, 10**6)),
+    name=st.text(st.characters(codec="utf-8"), max_size=20),
+    images=st.integers(10**4, 10**9),
+    batch=st.integers(2, 512),
+    generator_batch=st.none() | st.integers(2, 512),
+)
+
+
+def table_of(name: str = "wgan-gp", **changes: Any) -> dict[str, Any]:
+    """A named recipe's table with some places changed: `generator__beta1=2`."""
+    table = copy.deepcopy(CATALOG[name]().to_table())
+    for place, value in changes.items():
+        *parents, last = place.split("__")
+        inner = table
+        for parent in parents:
+            inner = inner[parent]
+        inner[last] = value
+    return table
+
+
+def problems_of(table: Any) -> list[str]:
+    with pytest.raises(RecipeError) as caught:
+        Recipe.from_table(table)
+    return list(caught.value.problems)
+
+
+@settings(max_examples=40, deadline=None)
+@given(RECIPES)
+def test_any_recipe_is_read_back_exactly_from_json_and_toml(recipe: Recipe) -> None:
+    assert Recipe.from_table(json.loads(recipe.to_json())) == recipe
+    assert Recipe.from_table(tomllib.loads(recipe.to_toml())) == recipe
+    fixed = recipe.with_fixed_schedules()
+    assert Recipe.from_table(json.loads(fixed.to_json())) == fixed
+
+
+def test_recipe_cannot_be_changed() -> None:
+    recipe = CATALOG["dcgan"]()
+    for part, field in (
+        (recipe, "batch"),
+        (recipe.architecture, "width"),
+        (recipe.objective, "loss"),
+        (recipe.objective.penalties.r1, "weight"),
+        (recipe.generator, "beta1"),
+        (recipe.data, "size"),
+        (recipe.intervals, "history"),
+    ):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(part, field, getattr(part, field))
+    assert hash(recipe) == hash(CATALOG["dcgan"]())
+
+
+@pytest.mark.parametrize(
+    ("place", "nearest"),
+    [
+        ("bacth", "batch"),
+        ("architecture__widht", "width"),
+        ("objective__los", "loss"),
+        ("objective__penalties__gradient_penaltyy", "gradient_penalty"),
+        ("objective__penalties__r1__weigth", "weight"),
+        ("discriminator__learning_rat", "learning_rate"),
+        ("data__sizes", "size"),
+        ("intervals__sample", "samples"),
+    ],
+)
+def test_unknown_field_is_named_with_the_nearest_known(place: str, nearest: str) -> None:
+    (problem,) = problems_of(table_of(**{place: 1}))
+    assert problem == f"{place.replace('__', '.')}: no such field. Did you mean {nearest}?"
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("batch", "many"),
+        ("batch", 64.5),
+        ("batch", 1),
+        ("batch", None),
+        ("images", 0),
+        ("name", 5),
+        ("latent_dim", 0),
+        ("ema_half_life", -1),
+        ("discriminator_steps", 0),
+        ("generator_batch", 1),
+        ("generator", 3),
+        ("generator__algorithm", "sgd"),
+        ("generator__beta1", 1.0),
+        ("generator__learning_rate", "fast"),
+        ("generator__learning_rate", [1]),
+        ("generator__learning_rate", 0),
+        ("generator__learning_rate", -1e-4),
+        ("generator__learning_rate", float("nan")),
+        ("generator__learning_rate", float("inf")),
+        ("generator__learning_rate", "linear:1e-4:-1e-4"),
+        ("generator__learning_rate", "linear:1e-4:0:0"),
+        ("discriminator__beta2", "x"),
+        ("objective__loss", "wassertein"),
+        ("objective__label_smoothing", 0.5),
+        ("objective__label_smoothing", 1.1),
+        ("objective__clip_weights", -0.01),
+        ("objective__clip_weights", float("inf")),
+        ("objective__spectral_norm", "perhaps"),
+        ("objective__penalties", []),
+        ("objective__penalties__r1__every", 0),
+        ("objective__penalties__r1__weight", -1.0),
+        ("objective__penalties__r1__weight", float("nan")),
+        ("objective__penalties__r1__weight", "cosine:1:-1"),
+        ("data__size", 32),
+        ("data__size", [32]),
+        ("data__size", [33, 33]),
+        ("data__size", ["a", 32]),
+        ("data__size", [-32, -32]),
+        ("data__size", [10**9, 10**9 - 1]),
+        ("data__channels", "5"),
+        ("data__fit", "squeeze"),
+        ("data__background", "nosuchcolour"),
+        ("intervals__checkpoint", 0),
+        ("architecture__width", 0),
+        ("architecture__generator_norm", "instance"),
+    ],
+)
+def test_wrong_value_is_one_problem_that_starts_with_the_fields_name(
+    place: str, value: Any
+) -> None:
+    (problem,) = problems_of(table_of(**{place: value}))
+    assert problem.startswith(f"{place.replace('__', '.')}")
+    assert problem.split(": ", 1)[1]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "expected"),
+    [
+        (None, "architecture: expected a table with a name, one of dcgan, mlp, resnet"),
+        ("dcgan", "architecture: expected a table with a name"),
+        ({"width": 4}, "architecture: expected a table with a name"),
+        ({"name": "resnt"}, "architecture.name: 'resnt' is no architecture. Did you mean resnet?"),
+        ({"name": "mlp", "head": "sum"}, "architecture.head: no such field"),
+    ],
+)
+def test_wrong_architecture_is_said_like_any_other_field(architecture: Any, expected: str) -> None:
+    (problem,) = problems_of(table_of(architecture=architecture))
+    assert problem.startswith(expected)
+
+
+@pytest.mark.parametrize("table", [None, [], "dcgan", 3])
+def test_what_is_no_table_is_refused(table: Any) -> None:
+    (problem,) = problems_of(table)
+    assert problem.startswith("expected a table of fields")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"images": 63}, "images"),
+        ({"architecture__discriminator_norm": "batch"}, "objective.penalties.gradient_penalty"),
+        ({"objective__loss": "relativistic", "generator_batch": 128}, "generator_batch"),
+        ({"generator__algorithm": "rmsprop", "generator__beta1": 0.5}, "generator.beta1"),
+        ({"data__size": [30, 30]}, "data.size"),
+    ],
+)
+def test_combination_that_cannot_be_right_is_refused(changes: dict[str, Any], field: str) -> None:
+    (problem,) = problems_of(table_of(**changes))
+    assert problem.startswith(f"{field}: ")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"objective__loss": "relativistic", "generator_batch": 64},
+        {"generator_batch": 128},
+        {"images": 64},
+        {"objective__penalties__gradient_penalty__weight": 0.0,
+         "architecture__discriminator_norm": "batch"},
+        {"architecture__discriminator_norm": "layer"},
+        {"generator__algorithm": "rmsprop", "generator__beta1": 0.0},
+        {"generator__learning_rate": "linear:0:1e-4"},
+        {"images": 64.0},
+    ],
+)  # fmt: skip
+def test_unusual_but_possible_combination_is_accepted(changes: dict[str, Any]) -> None:
+    assert isinstance(Recipe.from_table(table_of(**changes)), Recipe)
+
+
+def test_everything_wrong_is_said_at_once() -> None:
+    table = table_of(
+        bacth=3,
+        latent_dim="many",
+        architecture__widht=3,
+        architecture__discriminator_norm="batch",
+        generator__algorithm="rmsprop",
+        generator__beta1=0.5,
+        discriminator__beta2=2.0,
+        objective__penalties__r1__every=0,
+        data__size=[30, 30],
+        images=10,
+    )
+    problems = problems_of(table)
+    assert sorted(problem.split(":")[0] for problem in problems) == [
+        "architecture.widht",
+        "bacth",
+        "data.size",
+        "discriminator.beta2",
+        "generator.beta1",
+        "images",
+        "latent_dim",
+        "objective.penalties.gradient_penalty",
+        "objective.penalties.r1.every",
+    ]
+    with pytest.raises(RecipeError, match="^there: 9 problems\n  ") as caught:
+        Recipe.from_table(table, "there")
+    assert all(f"\n  {problem}" in str(caught.value) for problem in problems)
+
+
+def test_reading_leaves_the_given_table_alone() -> None:
+    table = table_of(bacth=3, generator__beta1=7)
+    before = copy.deepcopy(table)
+    problems_of(table)
+    assert table == before
+
+
+def test_recipe_made_in_python_is_checked_by_type_and_range_too() -> None:
+    recipe = dataclasses.replace(CATALOG["dcgan"](), batch=1, latent_dim="x")  # type: ignore[arg-type]
+    with pytest.raises(RecipeError) as caught:
+        recipe.check()
+    assert sorted(problem.split(":")[0] for problem in caught.value.problems) == [
+        "batch",
+        "latent_dim",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("absent.toml", None, "cannot be read"),
+        ("broken.toml", b"images = ", "not valid TOML"),
+        ("broken.json", b'{"images": ', "not valid JSON"),
+        ("binary.toml", b"\xff\xfe\x00", "cannot be read"),
+        ("list.json", b"[1, 2]", "expected a table of fields"),
+    ],
+)
+def test_unreadable_file_is_one_problem_that_names_it(
+    tmp_path: Path, name: str, content: bytes | None, expected: str
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(RecipeError) as caught:
+        Recipe.from_file(path)
+    assert len(caught.value.problems) == 1
+    assert caught.value.problems[0].startswith(expected)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_open_schedules_end_with_the_budget_and_stay_when_training_is_made_longer() -> None:
+    ramp = Ramp(shape="linear", start=1.0, end=0.0)
+    recipe = dataclasses.replace(
+        CATALOG["wgan-gp"](),
+        images=1000,
+        discriminator=OptimizerSettings(learning_rate=ramp),
+        objective=ObjectiveSettings(penalties=Penalties(r1=PenaltySettings(weight=ramp))),
+    )
+    longer = dataclasses.replace(recipe.with_fixed_schedules(), images=5000)
+    longer = longer.with_fixed_schedules()
+    for schedule in (longer.discriminator.learning_rate, longer.objective.penalties.r1.weight):
+        assert value_at(schedule, 500) == 0.5
+        assert value_at(schedule, 1000) == value_at(schedule, 5000) == 0.0
+    assert longer.generator == recipe.generator
+
+
+def test_architecture_alone_is_read_back_as_a_generators_config_needs() -> None:
+    table = CATALOG["resnet-paper"]().to_table()["architecture"]
+    assert read_architecture(table) == CATALOG["resnet-paper"]().architecture
+    with pytest.raises(RecipeError, match="architecture.hed: no such field. Did you mean head"):
+        read_architecture({**table, "hed": 1})

@@ -1,0 +1,143 @@
+"""Schedules and counts: their values, and their text both ways."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ganvas.schedules import (
+    Ramp,
+    extremes,
+    format_schedule,
+    parse_count,
+    parse_schedule,
+    value_at,
+    with_budget,
+)
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+RAMPS = st.builds(
+    Ramp,
+    shape=st.sampled_from(["linear", "cosine"]),
+    start=NUMBERS,
+    end=NUMBERS,
+    images=st.none() | st.integers(1, 10**12),
+)
+
+
+@pytest.mark.parametrize(
+    ("shape", "values"),
+    [
+        ("linear", [2.0, 1.5, 1.0, 0.5, 0.0, 0.0]),
+        ("cosine", [2.0, 1 + math.sqrt(0.5), 1.0, 1 - math.sqrt(0.5), 0.0, 0.0]),
+    ],
+)
+def test_ramp_goes_from_start_to_end_and_stays(shape: str, values: list[float]) -> None:
+    ramp = Ramp(shape=shape, start=2.0, end=0.0, images=400)  # type: ignore[arg-type]
+    assert [value_at(ramp, seen) for seen in (0, 100, 200, 300, 400, 9000)] == pytest.approx(values)
+
+
+def test_constant_is_the_same_everywhere() -> None:
+    assert value_at(0.3, 0) == value_at(0.3, 10**9) == 0.3
+
+
+@given(RAMPS, st.integers(0, 10**12))
+def test_ramp_stays_between_its_extremes(ramp: Ramp, seen: int) -> None:
+    fixed = with_budget(ramp, 1000)
+    low, high = extremes(fixed)
+    assert {low, high} == {ramp.start, ramp.end}
+    assert low <= high
+    if math.isfinite(high - low):
+        slack = 1e-9 * max(abs(low), abs(high))
+        assert low - slack <= value_at(fixed, seen) <= high + slack
+
+
+def test_extremes_of_a_constant_are_itself() -> None:
+    assert extremes(0.5) == (0.5, 0.5)
+
+
+def test_open_ramp_ends_with_the_budget_and_a_closed_one_keeps_its_end() -> None:
+    open_ramp = Ramp(shape="linear", start=1.0, end=0.0)
+    assert value_at(with_budget(open_ramp, 800), 400) == 0.5
+    closed = Ramp(shape="linear", start=1.0, end=0.0, images=100)
+    assert with_budget(closed, 800) == closed
+    assert with_budget(0.5, 800) == 0.5
+
+
+def test_open_ramp_has_no_value_yet() -> None:
+    with pytest.raises(ValueError, match="with_budget"):
+        Ramp(shape="linear", start=1.0, end=0.0).at(5)
+
+
+@given(NUMBERS | RAMPS)
+def test_schedule_is_read_back_from_its_own_text_exactly(schedule: float | Ramp) -> None:
+    assert parse_schedule(format_schedule(schedule)) == schedule
+
+
+@pytest.mark.parametrize(
+    ("text", "schedule"),
+    [
+        ("2e-4", 2e-4),
+        ("-1", -1.0),
+        ("linear:2e-4:0", Ramp(shape="linear", start=2e-4, end=0.0)),
+        ("cosine:1:0.1:2M", Ramp(shape="cosine", start=1.0, end=0.1, images=2_000_000)),
+    ],
+)
+def test_schedule_is_read_as_documented(text: str, schedule: float | Ramp) -> None:
+    assert parse_schedule(text) == schedule
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "fast",
+        "linear",
+        "linear:1",
+        "linear:1:2:3:4",
+        "linear:a:0",
+        "square:1:0",
+        "linear:1:0:1.5",
+        "linear:1:0:0",
+        "linear:1:0:-5",
+        "nan",
+        "inf",
+        "linear:nan:0",
+        "cosine:1:-inf",
+    ],
+)
+def test_wrong_schedule_says_what_was_expected(text: str) -> None:
+    with pytest.raises(ValueError, match="give a number") as caught:
+        parse_schedule(text)
+    assert repr(text) in str(caught.value)
+
+
+@given(st.integers(-(10**15), 10**15), st.sampled_from(["k", "K", "m", "M", "g", "G"]))
+def test_decimal_thousands_millions_and_billions_are_read_exactly(count: int, unit: str) -> None:
+    digits = {"k": 3, "m": 6, "g": 9}[unit.lower()]
+    sign = "-" if count < 0 else ""
+    padded = f"{abs(count):0{digits + 1}d}"
+    assert parse_count(f"{sign}{padded[:-digits]}.{padded[-digits:]}{unit}") == count
+
+
+@given(st.integers())
+def test_whole_number_is_read_as_itself(count: int) -> None:
+    assert parse_count(str(count)) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("64", 64), ("200k", 200_000), ("1.5M", 1_500_000), ("4.1M", 4_100_000), ("2G", 2 * 10**9),
+     ("1_000", 1000), (" 7 ", 7), ("1e3", 1000)],
+)  # fmt: skip
+def test_count_is_read_as_documented(text: str, count: int) -> None:
+    assert parse_count(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "k", "1.5", "0.0001k", "many", "nan", "inf", "1,5M", "5kk"])
+def test_wrong_count_says_what_was_expected(text: str) -> None:
+    with pytest.raises(ValueError, match="200k"):
+        parse_count(text)

@@ -1,0 +1,110 @@
+"""Writes are whole or absent, and failures leave what was there."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ganvas import storage
+from ganvas.errors import RunError
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_write_replaces_the_old_content_and_leaves_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "status.json"
+    storage.write_bytes(path, b"old")
+    storage.write_bytes(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert names(tmp_path) == ["status.json"]
+
+
+@given(JSON)
+def test_json_is_read_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
+    path = tmp_path_factory.getbasetemp() / "value.json"
+    storage.write_json(path, value)
+    assert json.loads(path.read_text(encoding="utf-8")) == value
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EDQUOT, "free some space"),
+        (errno.EACCES, "permissions"),
+    ],
+)
+@pytest.mark.parametrize("moment", ["fsync", "replace"])
+def test_failed_write_keeps_the_old_file_and_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, advice: str, moment: str
+) -> None:
+    path = tmp_path / "model.safetensors"
+    storage.write_bytes(path, b"old")
+
+    def fail(*arguments: Any) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, moment, fail)
+    with pytest.raises(RunError, match=advice) as caught:
+        storage.write_bytes(path, b"new" * 1000)
+    monkeypatch.undo()
+    assert str(path) in str(caught.value)
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["model.safetensors"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's always-full device")
+def test_appending_to_a_full_disk_is_an_error_to_read() -> None:
+    with pytest.raises(RunError, match="no space left.*free some space"):
+        storage.append_line(Path("/dev/full"), "a line")
+
+
+def test_missing_folder_is_an_error_to_read(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="cannot write .*no such file"):
+        storage.write_bytes(tmp_path / "absent" / "file", b"x")
+
+
+def test_file_in_the_way_of_a_folder_is_an_error_to_read(tmp_path: Path) -> None:
+    (tmp_path / "in-the-way").write_bytes(b"")
+    with pytest.raises(RunError, match="cannot write"):
+        storage.write_bytes(tmp_path / "in-the-way" / "file", b"x")
+    with pytest.raises(RunError, match="cannot write"):
+        storage.make_directory(tmp_path / "in-the-way" / "folder")
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() == 0, reason="root may write everywhere"
+)
+def test_forbidden_folder_is_an_error_to_read(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(RunError, match="permission"):
+        storage.write_bytes(tmp_path / "file", b"x")
+    tmp_path.chmod(0o700)
+
+
+def test_make_directory_makes_parents_and_accepts_what_is_there(tmp_path: Path) -> None:
+    storage.make_directory(tmp_path / "a" / "b")
+    storage.make_directory(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_lines_are_appended_one_after_the_other(tmp_path: Path) -> None:
+    for line in ("first", "zwei é"):
+        storage.append_line(tmp_path / "log", line)
+    assert (tmp_path / "log").read_bytes() == "first\nzwei é\n".encode()
