@@ -107,7 +107,7 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
         "learning_rate": rate,
         "discriminator_steps": recipe.discriminator_steps,
         "batch": recipe.batch,
-        "generator_batch": recipe.latents_a_step,
+        "generator_batch": recipe.generator_batch,
         "generator_steps": recipe.images / recipe.batch / recipe.discriminator_steps,
         "latent_dim": recipe.latent_dim,
         "dequantize": recipe.data.dequantize,

@@ -205,7 +205,7 @@ class PreactivationBlock(nn.Module):
             else nn.Sequential(image_norm(norm, in_channels), nn.ReLU())
         )
         self.convolution1 = convolution(in_channels, inner, "up" if resampling == "up" else "none")
-        self.between = nn.Sequential(image_norm(norm, inner), nn.ReLU())
+        self.between = nn.Sequential(image_norm(norm, inner), nn.ReLU(inplace=True))
         self.convolution2 = convolution(
             inner, out_channels, "down" if resampling == "down" else "none"
         )
@@ -237,7 +237,7 @@ class PostactivationBlock(nn.Module):
         super().__init__()
         inner = inner_channels(in_channels, out_channels, resampling, sees_images)
         self.convolution1 = convolution(in_channels, inner, "up" if resampling == "up" else "none")
-        self.between = nn.Sequential(image_norm(norm, inner), nn.ReLU())
+        self.between = nn.Sequential(image_norm(norm, inner), nn.ReLU(inplace=True))
         self.convolution2 = convolution(
             inner, out_channels, "down" if resampling == "down" else "none"
         )

@@ -73,7 +73,7 @@ def generator(config: DCGAN, image: ImageShape, doubling: Doubling, latent_dim: 
         "grid": nn.Sequential(
             nn.ConvTranspose2d(latent_dim, channels, base, stride=1, padding=0, bias=bias),
             image_norm(config.generator_norm, channels),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         ),  # (N, channels, base_height, base_width)
     }
 
@@ -89,7 +89,7 @@ def generator(config: DCGAN, image: ImageShape, doubling: Doubling, latent_dim: 
         stages[f"double{index}"] = nn.Sequential(
             doubled(channels, narrower, bias),
             image_norm(config.generator_norm, narrower),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         )  # (N, narrower, base_height * 2**index, base_width * 2**index)
         channels = narrower
     stages["image"] = nn.Sequential(doubled(channels, image.channels, False), nn.Tanh())
@@ -105,7 +105,9 @@ def discriminator(config: DCGAN, image: ImageShape, doubling: Doubling) -> nn.Mo
     from ganvas.architectures.blocks import draw_normal, image_norm, named
 
     def activation() -> nn.Module:
-        return nn.ReLU() if config.discriminator_activation == "relu" else nn.LeakyReLU(0.2)
+        if config.discriminator_activation == "relu":
+            return nn.ReLU(inplace=True)
+        return nn.LeakyReLU(0.2, inplace=True)
 
     stages: dict[str, nn.Module] = {}
     channels = image.channels

@@ -51,7 +51,7 @@ def generator(config: MLP, image: ImageShape, latent_dim: int) -> nn.Module:
         stages[f"hidden{index}"] = nn.Sequential(
             glorot(nn.Linear(features, config.width), RELU_GAIN),
             vector_norm(config.generator_norm, config.width),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         )  # (N, width)
         features = config.width
     pixels = image.channels * image.height * image.width
@@ -73,7 +73,7 @@ def discriminator(config: MLP, image: ImageShape) -> nn.Module:
         stages[f"hidden{index}"] = nn.Sequential(
             glorot(nn.Linear(features, config.width), RELU_GAIN),
             vector_norm(config.discriminator_norm, config.width),
-            nn.LeakyReLU(0.2),
+            nn.LeakyReLU(0.2, inplace=True),
         )  # (N, width)
         features = config.width
     stages["logit"] = nn.Sequential(glorot(nn.Linear(features, 1)), nn.Flatten(0))  # (N,)

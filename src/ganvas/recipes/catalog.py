@@ -107,6 +107,7 @@ def wgan_paper() -> Recipe:
         generator=rmsprop,
         discriminator=rmsprop,
         discriminator_steps=5,
+        generator_batch=64,
         images=32_000_000,
         latent_dim=100,
         ema_half_life=0,
@@ -126,6 +127,7 @@ def wgan_gp_paper() -> Recipe:
         generator=adam,
         discriminator=adam,
         discriminator_steps=5,
+        generator_batch=64,
         images=32_000_000,
         ema_half_life=0,
     )

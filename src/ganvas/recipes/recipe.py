@@ -78,18 +78,13 @@ class Recipe:
     batch: Annotated[int, Ge(2)] = 64
     """Real images, and as many fakes, a discriminator step."""
     generator_batch: Annotated[int, Ge(2)] | None = None
-    """Fakes a generator step; by default as many as batch."""
+    """New fakes a generator step; by default the discriminator's last ones serve again."""
     discriminator_steps: Annotated[int, Ge(1)] = 1
     """Discriminator steps a generator step."""
     latent_dim: Annotated[int, Ge(1)] = 128
     """Numbers that the generator makes an image from."""
     ema_half_life: Annotated[int, Ge(0)] = 10_000
     """Images after which a weight counts half in the averaged generator; 0: no averaging."""
-
-    @property
-    def latents_a_step(self) -> int:
-        """Fakes that a generator step makes."""
-        return self.generator_batch or self.batch
 
     def image_shape(self, channels: int) -> ImageShape:
         """The shape that both networks are built for."""

@@ -32,11 +32,9 @@ def update_average(
     """
     half_life = min(half_life, images_seen // RAMP_UP)
     keep = 0.5 ** (images / half_life) if half_life > 0 else 0.0
+    ours, theirs = (list(network.state_dict().values()) for network in (average, generator))
+    floating = [index for index, tensor in enumerate(ours) if tensor.is_floating_point()]
     with torch.no_grad():
-        for ours, theirs in zip(
-            average.state_dict().values(), generator.state_dict().values(), strict=True
-        ):
-            if ours.is_floating_point():
-                ours.lerp_(theirs, 1 - keep)
-            else:
-                ours.copy_(theirs)
+        torch._foreach_lerp_([ours[i] for i in floating], [theirs[i] for i in floating], 1 - keep)
+        for index in set(range(len(ours))) - set(floating):
+            ours[index].copy_(theirs[index])

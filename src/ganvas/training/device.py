@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,9 +69,12 @@ def peak_memory_mb(device: torch.device) -> float:
     """The most memory used so far, in MB: of the GPU there, else resident in this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would start from the peak of the process that started this one
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        return int(found[1]) / 1e3 if found else 0.0
     if sys.platform == "win32":
         return 0.0  # no standard library call tells it there
     import resource
 
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return used / 1e6 if sys.platform == "darwin" else used / 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS

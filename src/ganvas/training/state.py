@@ -74,8 +74,7 @@ class TrainState:
         with seeded_weights(seed):
             networks = recipe.architecture.build(shape, recipe.latent_dim)
             objective.prepare(networks.discriminator)
-        generator = networks.generator.to(device)
-        discriminator = networks.discriminator.to(device)
+        generator, discriminator = (place(network, device) for network in networks)
         return cls(
             generator=generator,
             discriminator=discriminator,
@@ -131,12 +130,7 @@ class TrainState:
         for name, module in self.modules().items():
             module.load_state_dict(_below(tensors, name))
         for name, optimizer in self.optimizers().items():
-            state: dict[int, dict[str, Tensor]] = {}
-            for path, tensor in _below(tensors, name).items():
-                index, key = path.split("/")
-                state.setdefault(int(index), {})[key] = tensor
-            groups = optimizer.state_dict()["param_groups"]
-            optimizer.load_state_dict({"state": state, "param_groups": groups})
+            restore_optimizer(optimizer, _below(tensors, name))
         for name, generator in self.random.items():
             generator.set_state(tensors[f"random/{name}"])
         self.images_seen = values["images_seen"]
@@ -145,12 +139,33 @@ class TrainState:
         self.means = RunningMeans(values["sums"], values["counts"])
 
 
+def place(network: nn.Module, device: torch.device) -> nn.Module:
+    """Move a network; on CPUs with channels innermost, where convolutions are then faster."""
+    network = network.to(device)
+    return network.to(memory_format=torch.channels_last) if device.type == "cpu" else network
+
+
 def make_optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
     """The optimizer of one player; its learning rate is set anew before every update."""
     parameters = list(network.parameters())
     if settings.algorithm == "rmsprop":
         return torch.optim.RMSprop(parameters, alpha=settings.beta2)
-    return torch.optim.Adam(parameters, betas=(settings.beta1, settings.beta2))
+    fused = parameters[0].device.type in ("cpu", "cuda")
+    return torch.optim.Adam(parameters, betas=(settings.beta1, settings.beta2), fused=fused)
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Fill an optimizer's state from tensors called INDEX/KEY, as in `TrainState.tensors`."""
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for path, tensor in tensors.items():
+        index, key = path.split("/")
+        weight = weights[int(index)]
+        if tensor.shape == weight.shape:  # laid out in memory like its weight, as fused kernels ask
+            tensor = torch.empty_like(weight).copy_(tensor)
+        state.setdefault(int(index), {})[key] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 def _below(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

@@ -26,10 +26,15 @@ def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
         Diverged: a loss term or gradient is not finite; raised before the update it would spoil.
     """
     before = state.images_seen
-    for _ in range(recipe.discriminator_steps):
+    for remaining in reversed(range(recipe.discriminator_steps)):
         real = next_real(state, recipe)
-        update_discriminator(state, recipe, objective, real)
-    update_generator(state, recipe, objective, real)
+        # The generator learns from the last fakes too, unless it is to get some of its own.
+        with torch.set_grad_enabled(remaining == 0 and recipe.generator_batch is None):
+            fake = make_fakes(state, recipe, recipe.batch)
+        update_discriminator(state, recipe, objective, real, fake)
+    if recipe.generator_batch is not None:
+        fake = make_fakes(state, recipe, recipe.generator_batch)
+    update_generator(state, recipe, objective, real, fake)
     update_average(
         state.average,
         state.generator,
@@ -37,6 +42,12 @@ def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
         images_seen=state.images_seen,
         half_life=recipe.ema_half_life,
     )
+
+
+def make_fakes(state: TrainState, recipe: Recipe, count: int) -> Tensor:
+    """The generator's images for new latents (N, C, H, W)."""
+    fakes: Tensor = state.generator(draw_latents(count, recipe.latent_dim, state.random["latents"]))
+    return fakes
 
 
 def next_real(state: TrainState, recipe: Recipe) -> Tensor:
@@ -51,12 +62,9 @@ def next_real(state: TrainState, recipe: Recipe) -> Tensor:
 
 
 def update_discriminator(
-    state: TrainState, recipe: Recipe, objective: Objective, real: Tensor
+    state: TrainState, recipe: Recipe, objective: Objective, real: Tensor, fake: Tensor
 ) -> None:
-    """One update of the discriminator on `real` and as many new fakes."""
-    latents = draw_latents(len(real), recipe.latent_dim, state.random["latents"])
-    with torch.no_grad():
-        fake = state.generator(latents)  # (N, C, H, W)
+    """One update of the discriminator on a real and a fake batch, which are left as they are."""
     logits: Terms = {}
 
     def terms_of_loss() -> Terms:
@@ -87,9 +95,13 @@ def update_discriminator(
     state.discriminator_steps += 1
 
 
-def update_generator(state: TrainState, recipe: Recipe, objective: Objective, real: Tensor) -> None:
-    """One update of the generator; the discriminator is judged through but not changed."""
-    latents = draw_latents(recipe.latents_a_step, recipe.latent_dim, state.random["latents"])
+def update_generator(
+    state: TrainState, recipe: Recipe, objective: Objective, real: Tensor, fake: Tensor
+) -> None:
+    """One update of the generator through fakes that remember how they were made.
+
+    The discriminator is judged through but not changed.
+    """
     state.discriminator.requires_grad_(False)
     update(
         "generator",
@@ -97,7 +109,7 @@ def update_generator(state: TrainState, recipe: Recipe, objective: Objective, re
         state.generator,
         state.generator_optimizer,
         recipe.generator.learning_rate,
-        lambda: objective.generator_terms(state.discriminator, state.generator(latents), real),
+        lambda: objective.generator_terms(state.discriminator, fake, real),
         {},
     )
     state.discriminator.requires_grad_(True)
@@ -147,6 +159,8 @@ def find_culprit(
         value = measured[f"loss/{name}"]
         if not math.isfinite(value):
             return f"loss term {name} became {describe(value)}"
+    if len(terms) == 1:
+        return f"the gradient of loss term {next(iter(terms))} is not finite"
     weights = list(network.parameters())
     for name, term in terms_of_loss().items():
         for gradient in torch.autograd.grad(term, weights, retain_graph=True, allow_unused=True):
