@@ -64,9 +64,9 @@ RECIPES = st.builds(
 )
 
 
-def table_of(name: str = "wgan-gp", **changes: Any) -> dict[str, Any]:
-    """A named recipe's table with some places changed: `generator__beta1=2`."""
-    table = copy.deepcopy(CATALOG[name]().to_table())
+def table_of(**changes: Any) -> dict[str, Any]:
+    """The wgan-gp recipe's table with some places changed: `generator__beta1=2`."""
+    table = copy.deepcopy(CATALOG["wgan-gp"]().to_table())
     for place, value in changes.items():
         *parents, last = place.split("__")
         inner = table

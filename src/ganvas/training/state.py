@@ -142,7 +142,10 @@ class TrainState:
 def place(network: nn.Module, device: torch.device) -> nn.Module:
     """Move a network; on CPUs with channels innermost, where convolutions are then faster."""
     network = network.to(device)
-    return network.to(memory_format=torch.channels_last) if device.type == "cpu" else network
+    for weight in network.parameters():
+        if device.type == "cpu" and weight.dim() == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+    return network
 
 
 def make_optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
