@@ -262,7 +262,7 @@ def test_everything_wrong_is_said_at_once() -> None:
         "objective.penalties.gradient_penalty",
         "objective.penalties.r1.every",
     ]
-    with pytest.raises(RecipeError, match="^there: 9 problems\n  ") as caught:
+    with pytest.raises(RecipeError, match=r"^there: 9 problems\n  ") as caught:
         Recipe.from_table(table, "there")
     assert all(f"\n  {problem}" in str(caught.value) for problem in problems)
 
@@ -326,5 +326,5 @@ def test_open_schedules_end_with_the_budget_and_stay_when_training_is_made_longe
 def test_architecture_alone_is_read_back_as_a_generators_config_needs() -> None:
     table = CATALOG["resnet-paper"]().to_table()["architecture"]
     assert read_architecture(table) == CATALOG["resnet-paper"]().architecture
-    with pytest.raises(RecipeError, match="architecture.hed: no such field. Did you mean head"):
+    with pytest.raises(RecipeError, match=r"architecture\.hed: no such field\. Did you mean head"):
         read_architecture({**table, "hed": 1})

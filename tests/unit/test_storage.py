@@ -71,12 +71,12 @@ def test_failed_write_keeps_the_old_file_and_says_what_to_do(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's always-full device")
 def test_appending_to_a_full_disk_is_an_error_to_read() -> None:
-    with pytest.raises(RunError, match="no space left.*free some space"):
+    with pytest.raises(RunError, match=r"no space left.*free some space"):
         storage.append_line(Path("/dev/full"), "a line")
 
 
 def test_missing_folder_is_an_error_to_read(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="cannot write .*no such file"):
+    with pytest.raises(RunError, match=r"cannot write .*no such file"):
         storage.write_bytes(tmp_path / "absent" / "file", b"x")
 
 

@@ -1,0 +1,95 @@
+"""How the command line reads counts, sizes and schedules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import pytest
+import tyro
+from annotated_types import Ge
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ganvas.cli.flags import FLAG_TYPES, parse_size
+from ganvas.schedules import Ramp, Schedule
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Some of each type."""
+
+    images: Annotated[int, Ge(1)] = 64
+    generator_batch: int | None = None
+    size: tuple[int, int] = (32, 32)
+    rate: Schedule = 2e-4
+    share: float = 0.5
+    flip: bool = False
+
+
+def read(*words: str) -> Flags:
+    with FLAG_TYPES:
+        return tyro.cli(Flags, args=words)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], Flags()),
+        (["--images", "200k"], Flags(images=200_000)),
+        (["--images", "4.1M"], Flags(images=4_100_000)),
+        (["--generator-batch", "1k"], Flags(generator_batch=1000)),
+        (["--generator-batch", "None"], Flags()),
+        (["--size", "64"], Flags(size=(64, 64))),
+        (["--size", "64x96"], Flags(size=(64, 96))),
+        (["--size", "64X96"], Flags(size=(64, 96))),
+        (["--rate", "1e-3"], Flags(rate=1e-3)),
+        (["--rate", "linear:2e-4:0"], Flags(rate=Ramp(shape="linear", start=2e-4, end=0.0))),
+        (
+            ["--rate", "cosine:1:0.1:2M"],
+            Flags(rate=Ramp(shape="cosine", start=1.0, end=0.1, images=2_000_000)),
+        ),
+        (["--share", "0.25", "--flip"], Flags(share=0.25, flip=True)),
+    ],
+)
+def test_flags_are_read_as_documented(words: list[str], expected: Flags) -> None:
+    assert read(*words) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--images", "many"], "200k"),
+        (["--images", "1.5"], "200k"),
+        (["--size", "large"], "64x96"),
+        (["--size", "x32"], "64x96"),
+        (["--size", "32x32x3"], "64x96"),
+        (["--rate", "fast"], "linear:START:END"),
+        (["--rate", "nan"], "linear:START:END"),
+        (["--imagse", "3"], "--images"),
+    ],
+)
+def test_wrong_flag_says_what_was_expected_and_exits_with_2(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        read(*words)
+    assert caught.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_help_shows_defaults_in_the_form_that_flags_take(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        read("--help")
+    assert caught.value.code == 0
+    shown = capsys.readouterr().out
+    for text in ("32x32", "SIDE|HxW", "NUMBER|RAMP", "0.0002"):
+        assert text in shown
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6))
+def test_size_is_read_back_from_its_name(height: int, width: int) -> None:
+    assert parse_size(f"{height}x{width}") == (height, width)
+    assert parse_size(str(height)) == (height, height)

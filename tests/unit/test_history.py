@@ -1,0 +1,77 @@
+"""The history file: append-only, safe to read after a kill, cut back on resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ganvas.runs.history import History
+
+RECORDS = [{"images_seen": seen, "loss": seen / 3} for seen in (64, 128, 192)]
+
+
+def written(path: Path) -> History:
+    history = History(path)
+    for record in RECORDS:
+        history.append(record)
+    return history
+
+
+def test_run_without_records_has_an_empty_history(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.jsonl")
+    assert history.records() == []
+    assert history.column("loss") == []
+
+
+def test_records_are_read_back_in_order_with_every_digit(tmp_path: Path) -> None:
+    assert written(tmp_path / "history.jsonl").records() == RECORDS
+
+
+def test_column_leaves_out_records_that_lack_it(tmp_path: Path) -> None:
+    history = written(tmp_path / "history.jsonl")
+    history.append({"images_seen": 256, "discriminator/loss/r1": 0.5})
+    assert history.column("images_seen") == [64, 128, 192, 256]
+    assert history.column("discriminator/loss/r1") == [0.5]
+
+
+def test_line_cut_anywhere_by_a_kill_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    history = written(path)
+    whole = path.read_bytes()
+    before_last = whole[:-1].rindex(b"\n") + 1
+    for end in range(before_last, len(whole)):
+        path.write_bytes(whole[:end])
+        assert history.records() == RECORDS[:2]
+
+
+def test_writing_goes_on_cleanly_after_a_cut_line(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    history = written(path)
+    path.write_bytes(path.read_bytes()[:-7])
+    history.cut_after(10_000)
+    history.append(RECORDS[2])
+    assert history.records() == RECORDS
+
+
+@pytest.mark.parametrize(("images_seen", "kept"), [(0, 0), (64, 1), (191, 2), (192, 3), (999, 3)])
+def test_records_after_a_checkpoint_are_dropped(
+    tmp_path: Path, images_seen: int, kept: int
+) -> None:
+    history = written(tmp_path / "history.jsonl")
+    history.cut_after(images_seen)
+    assert history.records() == RECORDS[:kept]
+    assert [path.name for path in tmp_path.iterdir()] == ["history.jsonl"]
+
+
+@given(st.lists(st.floats(allow_nan=False), max_size=5))
+def test_cutting_keeps_every_bit_of_what_stays(
+    tmp_path_factory: pytest.TempPathFactory, values: list[float]
+) -> None:
+    history = History(tmp_path_factory.mktemp("history") / "history.jsonl")
+    for index, value in enumerate(values):
+        history.append({"images_seen": index, "value": value})
+    history.cut_after(len(values))
+    assert history.column("value") == values

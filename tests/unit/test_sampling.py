@@ -1,0 +1,186 @@
+"""Trained generators: the same images from the same seed, and walks along great arcs."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ganvas import sampling
+from ganvas.architectures import ImageShape
+from ganvas.errors import RunError
+from ganvas.runs import Run
+from ganvas.sampling import TrainedGenerator, display_factor, spherical
+from tests.unit.tiny import LATENT_DIM, SIDE, tiny_recipe
+
+SHAPE = ImageShape(3, SIDE, SIDE)
+
+
+@pytest.fixture(scope="module")
+def trained() -> TrainedGenerator:
+    torch.manual_seed(0)
+    network = tiny_recipe().architecture.build(SHAPE, LATENT_DIM).generator
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.mul_(10)  # untrained ones are all but grey
+    return TrainedGenerator(network.eval(), SHAPE, LATENT_DIM, images_seen=64)
+
+
+class TestSpherical:
+    @staticmethod
+    def latents(seed: int, length: float = 1.0) -> torch.Tensor:
+        random = torch.Generator().manual_seed(seed)
+        vector = torch.randn(64, generator=random, dtype=torch.float64)
+        return length * vector / vector.norm()
+
+    @given(st.integers(0, 1000), st.floats(0.1, 10), st.floats(0.1, 10))
+    def test_walk_starts_and_ends_at_its_ends(self, seed: int, one: float, other: float) -> None:
+        start, end = self.latents(seed, one), self.latents(seed + 1, other)
+        walk = spherical(start, end, torch.tensor([0.0, 1.0], dtype=torch.float64))
+        torch.testing.assert_close(walk, torch.stack([start, end]))
+
+    @given(st.integers(0, 1000))
+    def test_walk_keeps_the_length_and_turns_evenly(self, seed: int) -> None:
+        start, end = self.latents(seed, 8.0), self.latents(seed + 1, 8.0)
+        walk = spherical(start, end, torch.linspace(0, 1, 11, dtype=torch.float64))
+        torch.testing.assert_close(walk.norm(dim=1), torch.full((11,), 8.0).double())
+        whole = math.acos(float(start @ end) / 64)
+        turns = [math.acos(float(a @ b) / 64) for a, b in pairwise(walk)]
+        assert turns == pytest.approx([whole / 10] * 10)
+
+    def test_quarter_circle_is_known(self) -> None:
+        walk = spherical(
+            torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), torch.tensor([1 / 3, 0.5])
+        )
+        half = math.sqrt(0.5)
+        expected = torch.tensor([[math.cos(math.pi / 6), 0.5], [half, half]])
+        torch.testing.assert_close(walk, expected)
+
+    def test_same_direction_has_a_straight_way(self) -> None:
+        start = self.latents(0)
+        walk = spherical(start, 3 * start, torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64))
+        torch.testing.assert_close(walk, torch.stack([start, 2 * start, 3 * start]))
+
+    def test_opposite_directions_stay_finite(self) -> None:
+        start = self.latents(0)
+        assert spherical(start, -start, torch.linspace(0, 1, 5).double()).isfinite().all()
+
+
+class TestSamples:
+    def test_images_are_uint8_channels_last(self, trained: TrainedGenerator) -> None:
+        images = trained.sample(3)
+        assert images.shape == (3, SIDE, SIDE, 3)
+        assert images.dtype == np.uint8
+        assert images.std() > 10
+
+    def test_same_seed_gives_the_same_images_and_another_does_not(
+        self, trained: TrainedGenerator
+    ) -> None:
+        assert np.array_equal(trained.sample(4, seed=5), trained.sample(4, seed=5))
+        assert not np.array_equal(trained.sample(4, seed=5), trained.sample(4, seed=6))
+
+    @pytest.mark.parametrize("fewer", [1, 3, 16, 256, 299])
+    def test_first_of_many_are_those_of_few(self, trained: TrainedGenerator, fewer: int) -> None:
+        assert np.array_equal(trained.sample(300, seed=1)[:fewer], trained.sample(fewer, seed=1))
+
+    def test_programs_own_chance_is_neither_used_nor_moved(self, trained: TrainedGenerator) -> None:
+        torch.manual_seed(0)
+        expected = torch.rand(3)
+        torch.manual_seed(0)
+        trained.sample(2)
+        assert torch.equal(torch.rand(3), expected)
+
+    def test_latents_are_those_behind_the_images(self, trained: TrainedGenerator) -> None:
+        latents = trained.latents(5, seed=2)
+        assert latents.shape == (5, LATENT_DIM)
+        assert np.array_equal(sampling.generate(trained.network, latents), trained.sample(5, 2))
+
+    @pytest.mark.parametrize(("loop", "count"), [(False, 9), (True, 12)])
+    def test_walk_passes_through_its_latents(
+        self, trained: TrainedGenerator, loop: bool, count: int
+    ) -> None:
+        walk = trained.interpolate(3, steps=4, seed=7, loop=loop)
+        assert len(walk) == count
+        stops = trained.sample(3, seed=7).astype(int)
+        assert np.abs(walk[[0, 4, 8]].astype(int) - stops).max() <= 1  # a rounding apart
+
+    @pytest.mark.parametrize(
+        ("size", "factor"),
+        [((16, 16), 4), ((28, 28), 2), ((32, 32), 2), ((64, 64), 1), ((256, 64), 1)],
+    )
+    def test_small_images_are_enlarged_to_be_looked_at(
+        self, size: tuple[int, int], factor: int
+    ) -> None:
+        assert display_factor(size) == factor
+
+
+class TestLoading:
+    @pytest.fixture
+    def run(self, tmp_path: Path) -> Run:
+        return Run.create(tmp_path / "run", tiny_recipe(), {"seed": 0}, {})
+
+    @pytest.fixture
+    def written(self, run: Run, trained: TrainedGenerator) -> Run:
+        sampling.write_generator(run, tiny_recipe(), trained.network, SHAPE, 12_345)
+        return run
+
+    def test_loaded_generator_makes_the_same_images(
+        self, written: Run, trained: TrainedGenerator, tmp_path: Path
+    ) -> None:
+        copied = shutil.copytree(written.generator_directory, tmp_path / "elsewhere")
+        for place in (written.directory, str(written.directory), copied):
+            loaded = sampling.load(place)
+            assert (loaded.shape, loaded.latent_dim, loaded.images_seen) == (
+                SHAPE,
+                LATENT_DIM,
+                12_345,
+            )
+            assert np.array_equal(loaded.sample(4, seed=3), trained.sample(4, seed=3))
+
+    def test_run_before_its_first_checkpoint_says_how_to_go_on(self, run: Run) -> None:
+        with pytest.raises(RunError, match=r"no generator yet.*ganvas resume"):
+            sampling.load(run.directory)
+
+    def test_what_is_no_run_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(RunError, match="no run: no such directory"):
+            sampling.load(tmp_path / "absent")
+        with pytest.raises(RunError, match=r"no run: it holds no recipe\.json"):
+            sampling.load(tmp_path)
+
+    def test_damaged_weights_are_refused(self, written: Run) -> None:
+        path = written.generator_directory / "model.safetensors"
+        damaged = bytearray(path.read_bytes())
+        damaged[-1] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(RunError, match="damaged"):
+            sampling.load(written.directory)
+
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            ({"format": 99}, "format 99"),
+            ({"image": {"height": 16}}, "no generator that can be built"),
+            ({"image": {"channels": 1, "height": 16, "width": 16}}, "no generator that can be"),
+            ({"latent_dim": 7}, "no generator that can be built"),
+        ],
+    )
+    def test_config_that_does_not_fit_is_refused(
+        self, written: Run, changes: dict[str, object], said: str
+    ) -> None:
+        path = written.generator_directory / "config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+        with pytest.raises(RunError, match=said):
+            sampling.load(written.directory)
+
+    def test_config_that_is_no_json_is_refused(self, written: Run) -> None:
+        (written.generator_directory / "config.json").write_text("{")
+        with pytest.raises(RunError, match="damaged"):
+            sampling.load(written.directory)

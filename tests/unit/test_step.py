@@ -1,0 +1,377 @@
+"""One training step: who moves when, what stops it, and that a restored state goes on alike."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganvas.architectures import DCGAN, MLP, ResNet
+from ganvas.data.settings import DataSettings
+from ganvas.errors import Diverged
+from ganvas.images import to_signed
+from ganvas.objectives.losses import Loss
+from ganvas.objectives.objective import Objective, WeightedPenalty
+from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.recipes import OptimizerSettings, Recipe
+from ganvas.runs import checkpoint
+from ganvas.schedules import Ramp
+from ganvas.training.state import RunningMeans, TrainState, make_optimizer
+from ganvas.training.step import make_fakes, next_real, train_step, update_generator
+from tests.unit.tiny import (
+    BATCH,
+    SIDE,
+    same,
+    small,
+    start,
+    tiny_data,
+    tiny_recipe,
+    weights_of,
+)
+
+SIZE = (SIDE, SIDE)
+RMSPROP = OptimizerSettings(algorithm="rmsprop", learning_rate=1e-3, beta1=0.0, beta2=0.99)
+ADAM = OptimizerSettings(learning_rate=Ramp(shape="cosine", start=1e-3, end=1e-4, images=60))
+
+
+class TestOneStep:
+    def test_discriminator_moves_several_times_and_the_generator_once(self) -> None:
+        recipe = tiny_recipe(discriminator_steps=3)
+        state, objective = start(recipe)
+        train_step(state, recipe, objective)
+        assert state.images_seen == 3 * BATCH == state.stream.drawn
+        assert state.discriminator_steps == 3
+        steps = {
+            name: {int(entry["step"]) for entry in optimizer.state.values()}
+            for name, optimizer in state.optimizers().items()
+        }
+        assert steps == {"generator_optimizer": {1}, "discriminator_optimizer": {3}}
+
+    def test_generator_update_leaves_the_discriminator_alone_and_trainable(self) -> None:
+        recipe = tiny_recipe()
+        state, objective = start(recipe)
+        before = weights_of(state.discriminator)
+        fake = make_fakes(state, recipe, BATCH)
+        update_generator(state, recipe, objective, next_real(state, recipe), fake)
+        assert same(before, state.discriminator.parameters())
+        for weight in state.discriminator.parameters():
+            assert weight.grad is None
+            assert weight.requires_grad
+
+    @pytest.mark.parametrize(
+        ("generator_batch", "batches"), [(None, [BATCH, BATCH]), (7, [BATCH, BATCH, 7])]
+    )
+    def test_generator_learns_from_the_last_fakes_or_from_a_batch_of_its_own(
+        self, generator_batch: int | None, batches: list[int]
+    ) -> None:
+        recipe = tiny_recipe(generator_batch=generator_batch, discriminator_steps=2)
+        state, objective = start(recipe)
+        counts = []
+        state.generator.register_forward_hook(lambda *call: counts.append(len(call[2])))
+        train_step(state, recipe, objective)
+        assert counts == batches
+
+    def test_each_player_follows_its_own_learning_rate_schedule(self) -> None:
+        ramp = Ramp(shape="linear", start=1e-3, end=0.0, images=10 * BATCH)
+        recipe = tiny_recipe(
+            generator=OptimizerSettings(learning_rate=3e-4),
+            discriminator=OptimizerSettings(learning_rate=ramp),
+        )
+        state, objective = start(recipe)
+        for step in range(12):
+            train_step(state, recipe, objective)
+            (group,) = state.discriminator_optimizer.param_groups
+            assert group["lr"] == pytest.approx(1e-3 * max(0.0, 1 - step / 10), abs=1e-12)
+            (group,) = state.generator_optimizer.param_groups
+            assert group["lr"] == 3e-4
+
+    def test_first_adam_step_moves_weights_by_the_learning_rate(self) -> None:
+        """Kingma 2015: the first update is lr * g / (|g| + eps), whatever the gradient's size."""
+        recipe = tiny_recipe(
+            architecture=MLP(width=4), discriminator=OptimizerSettings(learning_rate=1e-3)
+        )
+        state, objective = start(recipe)
+        before = weights_of(state.discriminator)
+        train_step(state, recipe, objective)
+        largest = max(
+            float((new - old).abs().max())
+            for old, new in zip(before, weights_of(state.discriminator), strict=True)
+        )
+        assert largest == pytest.approx(1e-3, rel=1e-3)
+
+    def test_means_hold_every_term_logits_and_gradient_norms(self) -> None:
+        penalties = Penalties(r1=PenaltySettings(weight=1.0, every=2))
+        recipe = tiny_recipe(objective=ObjectiveSettings(penalties=penalties))
+        state, objective = start(recipe)
+        for _ in range(4):
+            train_step(state, recipe, objective)
+        assert state.means.counts == {
+            "discriminator/loss/adversarial": 4,
+            "discriminator/loss/r1": 2,
+            "discriminator/logits/real": 4,
+            "discriminator/logits/fake": 4,
+            "discriminator/gradient_norm": 4,
+            "generator/loss/adversarial": 4,
+            "generator/gradient_norm": 4,
+        }
+
+    def test_average_follows_the_generator(self) -> None:
+        recipe = tiny_recipe(ema_half_life=0)
+        state, objective = start(recipe)
+        train_step(state, recipe, objective)
+        assert same(state.generator.state_dict().values(), state.average.state_dict().values())
+
+    def test_steps_with_one_seed_are_alike_and_with_another_are_not(self) -> None:
+        recipe = tiny_recipe()
+        ends = []
+        for seed in (0, 0, 1):
+            state, objective = start(recipe, seed)
+            for _ in range(2):
+                train_step(state, recipe, objective)
+            ends.append(weights_of(state.generator))
+        assert same(ends[0], ends[1])
+        assert not same(ends[0], ends[2])
+
+
+def test_running_means_are_means_since_the_last_time() -> None:
+    means = RunningMeans()
+    means.add({"loss": 1.0, "r1": 5.0})
+    means.add({"loss": 2.0})
+    assert means.take() == {"loss": 1.5, "r1": 5.0}
+    means.add({"loss": 7.0})
+    assert means.take() == {"loss": 7.0}
+    assert means.take() == {}
+
+
+def test_rmsprop_is_the_papers_without_momentum() -> None:
+    optimizer = make_optimizer(torch.nn.Linear(2, 2), RMSPROP)
+    assert isinstance(optimizer, torch.optim.RMSprop)
+    (group,) = optimizer.param_groups
+    assert (group["alpha"], group["momentum"], group["centered"]) == (0.99, 0, False)
+
+
+class TestRealBatches:
+    def test_pixels_arrive_signed_and_unchanged(self) -> None:
+        recipe = tiny_recipe()
+        state, _ = start(recipe)
+        every = to_signed(torch.from_numpy(tiny_data().images))
+        for image in next_real(state, recipe):
+            assert (every == image).flatten(1).all(1).any()
+
+    def test_flip_mirrors_about_half_left_to_right(self) -> None:
+        recipe = tiny_recipe(data=DataSettings(size=SIZE, flip=True), batch=200, images=400)
+        state, _ = start(recipe)
+        every = to_signed(torch.from_numpy(tiny_data().images))
+        mirrored = 0
+        for image in next_real(state, recipe):
+            as_is = (every == image).flatten(1).all(1).any()
+            flipped = (every.flip(3) == image).flatten(1).all(1).any()
+            assert as_is != flipped
+            mirrored += int(flipped)
+        assert 70 < mirrored < 130
+
+    def test_dequantize_adds_less_than_one_level(self) -> None:
+        recipe = tiny_recipe(data=DataSettings(size=SIZE, dequantize=True))
+        state, _ = start(recipe)
+        levels = (next_real(state, recipe).double() + 1) * 128
+        every = torch.from_numpy(tiny_data().images).double()
+        for image in levels:
+            rest = image - every
+            assert ((rest > -1e-3) & (rest < 1 + 1e-3)).flatten(1).all(1).any()
+        assert (levels - levels.round()).abs().max() > 0.4
+
+
+def broken_adversarial(
+    player: str, spoil: Callable[[Tensor], Tensor]
+) -> Callable[[Objective], Objective]:
+    def discriminator(real: Tensor, fake: Tensor, target: float) -> Tensor:
+        return spoil(fake - real) if player == "discriminator" else fake - real
+
+    def generator(fake: Tensor, real: Tensor) -> Tensor:
+        return spoil(-fake) if player == "generator" else -fake
+
+    return lambda objective: dataclasses.replace(objective, loss=Loss(discriminator, generator))
+
+
+def broken_penalty(spoil: Callable[[Tensor], Tensor]) -> Callable[[Objective], Objective]:
+    penalty = WeightedPenalty("r1", lambda batch: spoil(batch.real_logits), 1.0, 1)
+    return lambda objective: dataclasses.replace(objective, penalties=(penalty,))
+
+
+def not_a_number(values: Tensor) -> Tensor:
+    return values * float("nan")
+
+
+def infinite(values: Tensor) -> Tensor:
+    return values * 0 + float("inf")
+
+
+def finite_with_an_infinite_gradient(values: Tensor) -> Tensor:
+    return (values - values.detach()).sqrt()
+
+
+class TestDivergence:
+    @pytest.mark.parametrize(
+        ("breaks", "player", "said"),
+        [
+            (broken_adversarial("discriminator", not_a_number), "discriminator",
+             "discriminator: loss term adversarial became not a number"),
+            (broken_adversarial("discriminator", infinite), "discriminator",
+             "discriminator: loss term adversarial became infinite"),
+            (broken_penalty(not_a_number), "discriminator",
+             "discriminator: loss term r1 became not a number"),
+            (broken_penalty(infinite), "discriminator",
+             "discriminator: loss term r1 became infinite"),
+            (broken_adversarial("generator", not_a_number), "generator",
+             "generator: loss term adversarial became not a number"),
+            (broken_adversarial("discriminator", finite_with_an_infinite_gradient),
+             "discriminator",
+             "discriminator: the gradient of loss term adversarial is not finite"),
+            (broken_penalty(finite_with_an_infinite_gradient), "discriminator",
+             "discriminator: the gradient of loss term r1 is not finite"),
+            (broken_adversarial("generator", finite_with_an_infinite_gradient), "generator",
+             "generator: the gradient of loss term adversarial is not finite"),
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("good_steps", [0, 2])
+    def test_training_stops_before_the_update_and_names_player_and_term(
+        self, breaks: Callable[[Objective], Objective], player: str, said: str, good_steps: int
+    ) -> None:
+        recipe = tiny_recipe(objective=ObjectiveSettings(loss="wasserstein"))
+        state, objective = start(recipe)
+        for _ in range(good_steps):
+            train_step(state, recipe, objective)
+        network = state.modules()[player]
+        optimizer = state.optimizers()[f"{player}_optimizer"]
+        before, means = weights_of(network), dict(state.means.counts)
+        other = "generator" if player == "discriminator" else "discriminator"
+        before_other, average = weights_of(state.modules()[other]), weights_of(state.average)
+        with pytest.raises(Diverged) as caught:
+            train_step(state, recipe, breaks(objective))
+        assert str(caught.value) == said
+        assert caught.value.exit_code == 3
+        assert same(before, network.parameters())
+        assert same(average, state.average.parameters())
+        assert {int(entry["step"]) for entry in optimizer.state.values()} <= {good_steps}
+        spoiled = f"{player}/loss/adversarial"
+        assert state.means.counts.get(spoiled) == means.get(spoiled)
+        if player == "discriminator":
+            assert same(before_other, state.modules()[other].parameters())
+        assert all(weight.isfinite().all() for weight in state.modules()[other].parameters())
+
+    @pytest.mark.parametrize("broken", ["generator", "discriminator"])
+    def test_spoiled_weights_of_one_player_never_reach_the_other(self, broken: str) -> None:
+        recipe = tiny_recipe()
+        state, objective = start(recipe)
+        with torch.no_grad():
+            for weight in state.modules()[broken].parameters():
+                weight.fill_(float("nan"))
+        other = "generator" if broken == "discriminator" else "discriminator"
+        before = weights_of(state.modules()[other])
+        with pytest.raises(Diverged, match=r"^discriminator: loss term adversarial became not a"):
+            train_step(state, recipe, objective)
+        assert same(before, state.modules()[other].parameters())
+
+    def test_learning_rate_far_too_high_ends_in_divergence_not_in_nonsense(self) -> None:
+        wild = OptimizerSettings(learning_rate=1e18)
+        recipe = tiny_recipe(
+            generator=wild, discriminator=wild, objective=ObjectiveSettings(loss="least-squares")
+        )
+        state, objective = start(recipe)
+
+        def train_for_long() -> None:
+            for _ in range(50):
+                train_step(state, recipe, objective)
+
+        with pytest.raises(Diverged):
+            train_for_long()
+        for network in (state.generator, state.discriminator):
+            assert all(weight.isfinite().all() for weight in network.parameters())
+
+
+PENALISED = Penalties(
+    gradient_penalty=PenaltySettings(weight=10.0),
+    r1=PenaltySettings(weight=Ramp(shape="linear", start=1.0, end=0.1, images=80), every=3),
+)
+RESUMED: dict[str, dict[str, Any]] = {
+    "adam, batch norm, flip": {
+        "architecture": small(DCGAN, discriminator_norm="batch"),
+        "generator": ADAM,
+        "discriminator": ADAM,
+        "data": DataSettings(size=SIZE, flip=True),
+    },
+    "rmsprop, clipping, five steps": {
+        "objective": ObjectiveSettings(loss="wasserstein", clip_weights=0.05),
+        "generator": RMSPROP,
+        "discriminator": RMSPROP,
+        "discriminator_steps": 5,
+    },
+    "spectral norm, penalties, dequantize": {
+        "architecture": small(ResNet),
+        "objective": ObjectiveSettings(loss="hinge", spectral_norm=True, penalties=PENALISED),
+        "generator": ADAM,
+        "discriminator": RMSPROP,
+        "data": DataSettings(size=SIZE, flip=True, dequantize=True),
+        "generator_batch": 6,
+    },
+    "relativistic mlp without average": {
+        "architecture": MLP(width=4),
+        "objective": ObjectiveSettings(loss="relativistic", penalties=PENALISED),
+        "ema_half_life": 0,
+    },
+}  # fmt: skip
+
+
+class TestResume:
+    @staticmethod
+    def train(state: TrainState, objective: Objective, recipe: Recipe, steps: int) -> None:
+        for _ in range(steps):
+            train_step(state, recipe, objective)
+
+    @pytest.mark.parametrize("changes", RESUMED.values(), ids=RESUMED)
+    @pytest.mark.parametrize("stop_after", [0, 1, 4])
+    def test_restored_state_goes_on_bit_for_bit(
+        self, tmp_path: Path, changes: dict[str, Any], stop_after: int
+    ) -> None:
+        recipe = tiny_recipe(**changes)
+        straight, objective = start(recipe)
+        self.train(straight, objective, recipe, stop_after + 3)
+
+        stopped, _ = start(recipe)
+        self.train(stopped, objective, recipe, stop_after)
+        path = tmp_path / "checkpoint.safetensors"
+        checkpoint.write(path, stopped.tensors(), stopped.values())
+        self.train(stopped, objective, recipe, 2)
+
+        resumed, _ = start(recipe, seed=0)
+        self.train(resumed, objective, recipe, 1)  # whatever it was before is forgotten
+        resumed.restore(*checkpoint.read(path))
+        self.train(resumed, objective, recipe, 3)
+
+        assert resumed.values() == straight.values()
+        ours, theirs = resumed.tensors(), straight.tensors()
+        assert ours.keys() == theirs.keys()
+        assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+
+    def test_checkpoint_holds_every_part_of_the_state(self) -> None:
+        recipe = tiny_recipe()
+        state, objective = start(recipe)
+        self.train(state, objective, recipe, 1)
+        rooms = {name.split("/")[0] for name in state.tensors()}
+        assert rooms == {*state.modules(), *state.optimizers(), "random"}
+        assert sum(name.startswith("random/") for name in state.tensors()) == len(state.random)
+        assert state.values()["drawn"] == BATCH
+
+    def test_start_depends_on_the_seed_alone(self) -> None:
+        torch.manual_seed(1)
+        first, _ = start(tiny_recipe())
+        torch.manual_seed(2)
+        second, _ = start(tiny_recipe())
+        other, _ = start(tiny_recipe(), seed=1)
+        assert same(first.tensors().values(), second.tensors().values())
+        assert not same(first.tensors().values(), other.tensors().values())
