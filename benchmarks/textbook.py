@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn, optim
 
-BATCH = 64
+BATCH = 32
 LATENT_DIM = 128
 
 

@@ -43,7 +43,7 @@ class TrainedGenerator:
     def sample(self, n: int, seed: int = 0) -> Pixels:
         """New images: numpy uint8 (n, H, W, C) in [0, 255]; C is 1 grey, 3 colour, 4 with alpha.
 
-        The same seed gives the same images, and the first k of n are those of k.
+        The same seed gives the same images; the first k of n come from the same latents as k.
         """
         return generate(self.network, self.latents(n, seed))
 

@@ -50,7 +50,8 @@ def test_a_case_of_known_rates(bench: dict[str, ModuleType]) -> None:
         "textbook": [100.0, 100.0, 100.0],
         "matrix": [1e9, 1e9, 1e9],
     }
-    work = {"ganvas": 64_000_000 * 5, "textbook": 64_000_000 * 4}
+    step = throughput.BATCH * 1_000_000
+    work = {"ganvas": step * 5, "textbook": step * 4}
     found = throughput.summarise(throughput.Case("case", 32, 32, 1), rates, work)
     by_key = {one.key: one for one in found}
     ratio = by_key["case/ratio"]

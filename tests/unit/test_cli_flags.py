@@ -8,7 +8,7 @@ from typing import Annotated
 import pytest
 import tyro
 from annotated_types import Ge
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganvas.cli.flags import FLAG_TYPES, parse_size
@@ -89,6 +89,7 @@ def test_help_shows_defaults_in_the_form_that_flags_take(
         assert text in shown
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**6), st.integers(1, 10**6))
 def test_size_is_read_back_from_its_name(height: int, width: int) -> None:
     assert parse_size(f"{height}x{width}") == (height, width)

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pictures import encoded, flat
 
 from ganvas.data.arrays import read_idx
 from ganvas.data.source import UnusableImage
 from ganvas.data.sources import open_source
 from ganvas.errors import DataError
+
+from .pictures import encoded, flat
 
 
 def message(data: Path) -> str:

@@ -9,12 +9,13 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import bomb_png, encoded, flat, photograph
 from PIL import Image
 
 from ganvas.data.decoding import background_problem, decode, is_grey, open_image, upright_size
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import UnusableImage
+
+from .pictures import bomb_png, encoded, flat, photograph
 
 SETTINGS = DataSettings(size=(16, 16))
 Pixels = npt.NDArray[np.uint8]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import bomb_png, encoded, flat, photograph
 from PIL import Image
 
 from ganvas.data.inspection import Inspection, inspect
@@ -15,6 +14,8 @@ from ganvas.data.preparation import prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Unusable
 from ganvas.data.sources import open_source
+
+from .pictures import bomb_png, encoded, flat, photograph
 
 SETTINGS = DataSettings(size=(32, 32))
 

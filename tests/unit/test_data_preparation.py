@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pictures import flat
 from PIL import Image
 
 from ganvas.data.preparation import PreparedData, default_cache, prepare
@@ -22,6 +21,8 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.source import Item, Source
 from ganvas.data.sources import open_source
 from ganvas.errors import DataError, GanvasError
+
+from .pictures import flat
 
 SETTINGS = DataSettings(size=(16, 16))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganvas.runs.history import History
@@ -66,6 +66,7 @@ def test_records_after_a_checkpoint_are_dropped(
     assert [path.name for path in tmp_path.iterdir()] == ["history.jsonl"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False), max_size=5))
 def test_cutting_keeps_every_bit_of_what_stays(
     tmp_path_factory: pytest.TempPathFactory, values: list[float]

@@ -70,7 +70,7 @@ def test_channels_go_last() -> None:
     assert array.flags["C_CONTIGUOUS"]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     count=st.integers(1, 12),
     height=st.integers(1, 9),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganvas.randomness import (
@@ -18,6 +18,7 @@ from ganvas.randomness import (
 )
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**63), 2**64), st.text(max_size=20))
 def test_seed_is_the_first_63_bits_of_a_fixed_hash(seed: int, name: str) -> None:
     """Runs of other versions and machines must start from the same seeds."""

@@ -65,8 +65,8 @@ RECIPES = st.builds(
 
 
 def table_of(**changes: Any) -> dict[str, Any]:
-    """The wgan-gp recipe's table with some places changed: `generator__beta1=2`."""
-    table = copy.deepcopy(CATALOG["wgan-gp"]().to_table())
+    """A published recipe's table with some places changed: `generator__beta1=2`."""
+    table = copy.deepcopy(CATALOG["wgan-gp-paper"]().to_table())
     for place, value in changes.items():
         *parents, last = place.split("__")
         inner = table

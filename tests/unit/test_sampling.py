@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganvas import sampling
@@ -41,12 +41,14 @@ class TestSpherical:
         vector = torch.randn(64, generator=random, dtype=torch.float64)
         return length * vector / vector.norm()
 
+    @settings(deadline=None)
     @given(st.integers(0, 1000), st.floats(0.1, 10), st.floats(0.1, 10))
     def test_walk_starts_and_ends_at_its_ends(self, seed: int, one: float, other: float) -> None:
         start, end = self.latents(seed, one), self.latents(seed + 1, other)
         walk = spherical(start, end, torch.tensor([0.0, 1.0], dtype=torch.float64))
         torch.testing.assert_close(walk, torch.stack([start, end]))
 
+    @settings(deadline=None)
     @given(st.integers(0, 1000))
     def test_walk_keeps_the_length_and_turns_evenly(self, seed: int) -> None:
         start, end = self.latents(seed, 8.0), self.latents(seed + 1, 8.0)

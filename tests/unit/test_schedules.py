@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganvas.schedules import (
@@ -44,6 +44,7 @@ def test_constant_is_the_same_everywhere() -> None:
     assert value_at(0.3, 0) == value_at(0.3, 10**9) == 0.3
 
 
+@settings(deadline=None)
 @given(RAMPS, st.integers(0, 10**12))
 def test_ramp_stays_between_its_extremes(ramp: Ramp, seen: int) -> None:
     fixed = with_budget(ramp, 1000)
@@ -72,6 +73,7 @@ def test_open_ramp_has_no_value_yet() -> None:
         Ramp(shape="linear", start=1.0, end=0.0).at(5)
 
 
+@settings(deadline=None)
 @given(NUMBERS | RAMPS)
 def test_schedule_is_read_back_from_its_own_text_exactly(schedule: float | Ramp) -> None:
     assert parse_schedule(format_schedule(schedule)) == schedule
@@ -115,6 +117,7 @@ def test_wrong_schedule_says_what_was_expected(text: str) -> None:
     assert repr(text) in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**15), 10**15), st.sampled_from(["k", "K", "m", "M", "g", "G"]))
 def test_decimal_thousands_millions_and_billions_are_read_exactly(count: int, unit: str) -> None:
     digits = {"k": 3, "m": 6, "g": 9}[unit.lower()]
@@ -123,6 +126,7 @@ def test_decimal_thousands_millions_and_billions_are_read_exactly(count: int, un
     assert parse_count(f"{sign}{padded[:-digits]}.{padded[-digits:]}{unit}") == count
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**18), 10**18))
 def test_whole_number_is_read_as_itself(count: int) -> None:
     assert parse_count(str(count)) == count

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganvas import storage
@@ -35,6 +35,7 @@ def test_write_replaces_the_old_content_and_leaves_nothing_else(tmp_path: Path) 
     assert names(tmp_path) == ["status.json"]
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_json_is_read_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
     path = tmp_path_factory.getbasetemp() / "value.json"

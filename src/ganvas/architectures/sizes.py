@@ -75,7 +75,7 @@ def nearest_sizes(height: int, width: int) -> list[tuple[int, int]]:
     """The fitting sizes nearest below and above in area (square sizes stay square)."""
     shorter, longer = sorted((height, width))
     fitting = set()
-    for doublings in range(FEWEST_DOUBLINGS, max(shorter, 1).bit_length() + 1):
+    for doublings in range(FEWEST_DOUBLINGS, max(shorter.bit_length(), FEWEST_DOUBLINGS) + 1):
         factor = 2**doublings
         for base in range(SMALLEST_BASE, LARGEST_BASE + 1):
             short = base * factor

@@ -10,6 +10,7 @@ import tyro
 
 from ganvas.data.settings import DataSettings
 from ganvas.errors import DataError
+from ganvas.recipes import CATALOG
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Check:
     data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
     """Folder, .zip, .npz, .npy, .parquet, folder of IDX files, or fashion."""
     settings: Annotated[DataSettings, tyro.conf.arg(name="")] = field(default_factory=DataSettings)
-    batch: int = 64
+    batch: int = CATALOG["dcgan"]().batch
     """Fewest images that training needs."""
     json: bool = False
     """Print one JSON object instead of words."""

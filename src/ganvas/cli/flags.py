@@ -56,8 +56,8 @@ def parse_size(text: str) -> tuple[int, int]:
     Raises:
         ValueError: with what was expected.
     """
-    height, _, width = text.lower().partition("x")
+    height, cross, width = text.lower().partition("x")
     try:
-        return int(height), int(width or height)
+        return int(height), int(width if cross else height)
     except ValueError:
         raise ValueError(f"{text!r} is no size: expected 32, or HxW such as 64x96") from None

@@ -11,9 +11,15 @@ from pydantic import TypeAdapter, ValidationError
 from ganvas.architectures import ARCHITECTURES, Architecture
 from ganvas.errors import RecipeError, did_you_mean
 from ganvas.recipes.recipe import Recipe, architecture_type
+from ganvas.schedules import Schedule
 
 Table = dict[str, Any]
 Path = tuple[str, ...]
+Lines = dict[str, str]
+"""What is wrong, by the field's name with dots."""
+
+NUMBERS = (int, float, int | None)
+STAND_IN = ARCHITECTURES["dcgan"]()
 
 
 def read_recipe(table: Table, where: str) -> Recipe:
@@ -28,40 +34,73 @@ def read_recipe(table: Table, where: str) -> Recipe:
     if not isinstance(table, dict):
         raise RecipeError([f"expected a table of fields, got {type(table).__name__}"], where)
     table = copy.deepcopy(table)
-    architecture, problems = _read_architecture(table.pop("architecture", None))
-    recipe = None
-    while recipe is None:
-        try:
-            recipe = TypeAdapter(Recipe).validate_python({**table, "architecture": architecture})
-        except ValidationError as error:
-            removed = _report_and_remove(error, table, Recipe, (), problems)
-            if not removed:
-                break
-    if recipe is not None:
-        problems += recipe.problems()
-    if problems or recipe is None:
-        raise RecipeError(problems, where)
+    wrong: Lines = {}
+    architecture = _read_architecture(table.pop("architecture", None), wrong)
+    recipe: Recipe = _read(Recipe, table, (), wrong, architecture=architecture)
+    problems = [
+        problem.text
+        for problem in recipe.problems()
+        if not any(name.startswith(wrong_name) for name in problem.about for wrong_name in wrong)
+    ]
+    if wrong or problems:
+        raise RecipeError([*wrong.values(), *problems], where)
     return recipe
 
 
-def _read_architecture(table: object) -> tuple[Architecture, list[str]]:
-    """The architecture that a table describes; where it is wrong, what is wrong and a stand-in."""
-    problems: list[str] = []
-    stand_in = ARCHITECTURES["dcgan"]()
+def read_architecture(table: object) -> Architecture:
+    """The architecture that a table with a name and fields describes.
+
+    Raises:
+        RecipeError: with every problem found.
+    """
+    wrong: Lines = {}
+    architecture = _read_architecture(table, wrong)
+    if wrong:
+        raise RecipeError(list(wrong.values()), "architecture")
+    return architecture
+
+
+def _read_architecture(table: object, wrong: Lines) -> Architecture:
+    """The architecture that a table describes; a stand-in where that cannot be told."""
     if not isinstance(table, dict) or "name" not in table:
         known = ", ".join(sorted(ARCHITECTURES))
-        return stand_in, [f"architecture: expected a table with a name, one of {known}"]
+        wrong["architecture"] = f"architecture: expected a table with a name, one of {known}"
+        return STAND_IN
     fields = dict(table)
     try:
         kind = architecture_type(str(fields.pop("name")))
     except KeyError as error:
-        return stand_in, [f"architecture.name: {error.args[0]}"]
+        wrong["architecture"] = f"architecture.name: {error.args[0]}"
+        return STAND_IN
+    architecture: Architecture = _read(strictly(kind), fields, ("architecture",), wrong)
+    return architecture
+
+
+def _read(kind: Any, table: Table, prefix: Path, wrong: Lines, **others: object) -> Any:
+    """Read a dataclass; what is wrong goes into `wrong` and is left at its default."""
+    _refuse_conversions(kind, table, prefix, wrong)
     while True:
         try:
-            return TypeAdapter(strictly(kind)).validate_python(fields), problems
+            return TypeAdapter(kind).validate_python({**table, **others})
         except ValidationError as error:
-            if not _report_and_remove(error, fields, kind, ("architecture",), problems):
-                return kind(), problems
+            _report_and_remove(error, table, kind, prefix, wrong)
+
+
+def _refuse_conversions(kind: Any, table: Table, prefix: Path, wrong: Lines) -> None:
+    """Take out what pydantic would convert without a word: text to numbers, words to yes or no."""
+    for name, hint in get_type_hints(kind).items():
+        value = table.get(name)
+        path = (*prefix, name)
+        if isinstance(value, dict) and dataclasses.is_dataclass(hint):
+            _refuse_conversions(hint, value, path, wrong)
+            continue
+        is_number = hint in NUMBERS and isinstance(value, bool | str)
+        is_schedule = hint == Schedule and isinstance(value, bool)
+        is_switch = hint is bool and name in table and not isinstance(value, bool)
+        if is_number or is_schedule or is_switch:
+            expected = "true or false" if is_switch else "a number"
+            wrong[".".join(path)] = f"{'.'.join(path)}: must be {expected}, got {value!r}"
+            del table[name]
 
 
 def strictly(kind: type[Architecture]) -> type[Architecture]:
@@ -71,21 +110,9 @@ def strictly(kind: type[Architecture]) -> type[Architecture]:
     return kind
 
 
-def read_architecture(table: object) -> Architecture:
-    """The architecture that a table with a name and fields describes.
-
-    Raises:
-        RecipeError: with every problem found.
-    """
-    architecture, problems = _read_architecture(table)
-    if problems:
-        raise RecipeError(problems, "architecture")
-    return architecture
-
-
 def _report_and_remove(
-    error: ValidationError, table: Table, root: type, prefix: Path, problems: list[str]
-) -> bool:
+    error: ValidationError, table: Table, root: Any, prefix: Path, wrong: Lines
+) -> None:
     """Turn pydantic's errors into lines and delete what they are about from the table."""
     lines: dict[Path, str] = {}
     for item in error.errors(include_url=False):
@@ -93,9 +120,9 @@ def _report_and_remove(
         name = ".".join((*prefix, *path))
         # A union complains once for each member; the last, which reads text, says the most.
         lines[path] = f"{name}: {_message(item, _field_names(root, path[:-1]))}"
-    problems += lines.values()
-    removed = [_remove(table, path) for path in lines]
-    return any(removed)
+    for path, line in lines.items():
+        wrong[".".join((*prefix, *path))] = line
+        _remove(table, path)
 
 
 def _message(item: Any, known: list[str]) -> str:
@@ -103,7 +130,7 @@ def _message(item: Any, known: list[str]) -> str:
         hint = did_you_mean(str(item["loc"][-1]), known)
         return "no such field." + (hint or f" There is: {', '.join(known)}")
     if item["type"] == "missing":
-        return "is missing"
+        return f"has too few values, got {item['input']!r}"
     if item["type"] == "value_error":
         return str(item["msg"]).removeprefix("Value error, ")
     return f"{item['msg'].replace('Input should be', 'must be')}, got {item['input']!r}"
@@ -118,7 +145,7 @@ def _field_path(location: tuple[int | str, ...], table: Table) -> Path:
             break
         path.append(str(part))
         here = here[part]
-    return tuple(path) or tuple(str(part) for part in location[:1])
+    return tuple(path)
 
 
 def _field_names(root: type, path: Path) -> list[str]:
@@ -129,11 +156,8 @@ def _field_names(root: type, path: Path) -> list[str]:
     )
 
 
-def _remove(table: Table, path: Path) -> bool:
+def _remove(table: Table, path: Path) -> None:
     *parents, last = path
     for name in parents:
         table = table[name]
-    return table.pop(last, _ABSENT) is not _ABSENT
-
-
-_ABSENT = object()
+    del table[last]

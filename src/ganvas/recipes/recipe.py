@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import tyro
 from annotated_types import Ge, Lt
@@ -27,6 +28,15 @@ if TYPE_CHECKING:
 AnySettings = TypeVar("AnySettings", bound="DataclassInstance")
 
 _FLAGS_WITHOUT_PREFIX = tyro.conf.arg(name="")  # on the command line it is --size, not --data.size
+
+
+class Problem(NamedTuple):
+    """A combination of fields that cannot be right."""
+
+    text: str
+    """One line, starting with the field to change."""
+    about: tuple[str, ...]
+    """The fields that decide it, with dots."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,70 +104,67 @@ class Recipe:
         """This recipe with every open schedule ended at its budget; what a run stores."""
         return fix_ramps(self, self.images)
 
-    def problems(self) -> list[str]:
-        """What cannot be right although each field alone can; one line a problem, field first."""
+    def problems(self) -> list[Problem]:
+        """What cannot be right although each field alone can."""
         return [
             *self._size_problems(),
             *self._objective_problems(),
             *self._optimizer_problems(),
         ]
 
-    def _size_problems(self) -> list[str]:
+    def _size_problems(self) -> Iterator[Problem]:
         from ganvas.data.decoding import background_problem
 
-        found = []
         wrong_size = size_problem(*self.data.size)
         if wrong_size is not None:
-            found.append(f"data.size: {wrong_size}")
+            yield Problem(f"data.size: {wrong_size}", ("data.size",))
         else:
             channels = 3 if self.data.channels == "auto" else int(self.data.channels)
-            inner = self.architecture.problems(self.image_shape(channels))
-            found += [f"architecture.{problem}" for problem in inner]
+            for line in self.architecture.problems(self.image_shape(channels)):
+                field_name = f"architecture.{line.partition(':')[0]}"
+                yield Problem(f"architecture.{line}", (field_name, "data.size", "data.channels"))
         wrong_background = background_problem(self.data.background)
         if wrong_background is not None:
-            found.append(f"data.background: {wrong_background}")
+            yield Problem(f"data.background: {wrong_background}", ("data.background",))
         if self.images < self.batch:
-            found.append(
-                f"images: the budget of {self.images} is less than one batch ({self.batch})"
-            )
-        return found
+            text = f"the budget of {self.images} is less than one batch ({self.batch})"
+            yield Problem(f"images: {text}", ("images", "batch"))
 
-    def _objective_problems(self) -> list[str]:
-        found = []
+    def _objective_problems(self) -> Iterator[Problem]:
         for entry in dataclasses.fields(self.objective.penalties):
             low, high = extremes(getattr(self.objective.penalties, entry.name).weight)
             where = f"objective.penalties.{entry.name}"
             if low < 0:
-                found.append(f"{where}.weight: must not be negative, got {low:g}")
+                text = f"{where}.weight: must not be negative, got {low:g}"
+                yield Problem(text, (f"{where}.weight",))
             elif high > 0 and self.architecture.couples_samples:
-                found.append(
+                text = (
                     f"{where}: a batch-normalised discriminator judges each image by its whole "
                     "batch, so the gradient at one image is undefined (Gulrajani 2017, section 4). "
                     "Set architecture.discriminator_norm to layer or none"
                 )
+                yield Problem(text, (f"{where}.weight", "architecture.discriminator_norm"))
         uneven = self.generator_batch not in (None, self.batch)
         if self.objective.loss == "relativistic" and uneven:
-            found.append(
+            text = (
                 "generator_batch: the relativistic loss pairs fakes with reals, so it must be "
                 f"{self.batch} like batch (or left out), got {self.generator_batch}"
             )
-        return found
+            yield Problem(text, ("generator_batch", "batch", "objective.loss"))
 
-    def _optimizer_problems(self) -> list[str]:
-        found = []
+    def _optimizer_problems(self) -> Iterator[Problem]:
         for player in ("generator", "discriminator"):
             settings: OptimizerSettings = getattr(self, player)
-            low, high = extremes(settings.learning_rate)
+            rate = settings.learning_rate
+            low, high = extremes(rate)
             if low < 0 or high <= 0:
-                found.append(
-                    f"{player}.learning_rate: must be above 0, got "
-                    f"{format_schedule(settings.learning_rate)}"
-                )
+                text = f"{player}.learning_rate: must be above 0, got {format_schedule(rate)}"
+                yield Problem(text, (f"{player}.learning_rate",))
             if settings.algorithm == "rmsprop" and settings.beta1 != 0:
-                found.append(
+                text = (
                     f"{player}.beta1: rmsprop has no momentum, set it to 0, got {settings.beta1:g}"
                 )
-        return found
+                yield Problem(text, (f"{player}.beta1", f"{player}.algorithm"))
 
     def check(self, where: str = "recipe") -> None:
         """Raise a `RecipeError` with everything wrong, by type, range and combination."""

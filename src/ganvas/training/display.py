@@ -68,7 +68,7 @@ class Display:
         rate = (seen - from_images) / max(time.monotonic() - started, 1e-9)
         left = max(0, self._budget - seen) / rate if rate > 0 else 0.0
         parts = [
-            f"{min(1.0, seen / self._budget):4.0%}",
+            f"{min(100, 100 * seen // self._budget):3d}%",
             f"{short(seen)}/{short(self._budget)} images",
             f"{record['images_per_second']:,.0f}/s",
             f"{clock(left)} left",
