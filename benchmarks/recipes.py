@@ -27,7 +27,7 @@ from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.images import make_grid, to_signed, write_png
-from ganvas.recipes import CATALOG, load_recipe
+from ganvas.recipes import CATALOG, Recipe, load_recipe
 from ganvas.schedules import parse_count
 
 SAMPLES = 5_000
@@ -102,13 +102,23 @@ def run_directory(keep: Path | None, name: str) -> Iterator[Path]:
         yield Path(folder) / name
 
 
+def train_or_go_on(recipe: Recipe, directory: Path, seed: int) -> ganvas.Run:
+    """Train, or take up a run that was kept."""
+    if not directory.exists():
+        return ganvas.train(recipe, "fashion", directory, seed=seed, quiet=True)
+    run = ganvas.Run.open(directory)
+    if run.status["images_seen"] < recipe.images:
+        run = ganvas.resume(directory, images=recipe.images, quiet=True)
+    return run
+
+
 def main() -> None:
     """Train, score and print one row a recipe."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recipes", nargs="*", default=list(CATALOG))
     parser.add_argument("--images", type=parse_count, default=200_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, help="keep the run directories here")
+    parser.add_argument("--keep", type=Path, help="keep the runs here, and go on with those there")
     parser.add_argument("--pictures", type=Path, help="write a grid of each recipe here")
     options = parser.parse_args()
     settings = DataSettings()
@@ -121,7 +131,7 @@ def main() -> None:
     for name in options.recipes:
         recipe = dataclasses.replace(load_recipe(name), images=options.images)
         with run_directory(options.keep, recipe.name) as directory:
-            run = ganvas.train(recipe, "fashion", directory, seed=options.seed, quiet=True)
+            run = train_or_go_on(recipe, directory, options.seed)
             samples = ganvas.load(directory).sample(SAMPLES, seed=1)
             rate = float(np.median(run.history.column("images_per_second")))
         score = frechet(features(network, samples.transpose(0, 3, 1, 2)), real)
