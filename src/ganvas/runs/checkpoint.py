@@ -1,0 +1,62 @@
+"""Tensors and plain values in one safetensors file that knows whether it is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from ganvas import storage
+from ganvas.errors import RunError
+
+Tensors = dict[str, Tensor]
+
+
+def write(path: Path, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
+    """Write tensors by name, and JSON-able values in the file's metadata, whole or not at all.
+
+    Raises:
+        RunError: the disk is full, or the place may not be written.
+    """
+    packed = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    content = {"values": dict(values), "digest": _digest(packed, values)}
+    # One entry only: the library writes several in random order, and equal runs have equal files.
+    metadata = {"ganvas": json.dumps(content)}
+    storage.write_bytes(path, safetensors.torch.save(packed, metadata))
+
+
+def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
+    """Read what `write` wrote, and verify every byte of it.
+
+    Raises:
+        RunError: the file is missing, cut, changed, or not from ganvas.
+    """
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        content = json.loads(metadata["ganvas"])
+        values: dict[str, Any] = content["values"]
+        digest: str = content["digest"]
+    except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from error
+    if digest != _digest(tensors, values):
+        raise RunError(f"{path} is damaged: its content does not match its checksum")
+    return tensors, values
+
+
+def _digest(tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> str:
+    """A checksum over values, names, shapes and bytes."""
+    digest = hashlib.sha256(json.dumps(dict(values), sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

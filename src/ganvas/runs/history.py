@@ -1,0 +1,48 @@
+"""The history of a run: append-only records of what was measured, read back as columns."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganvas import storage
+
+Record = dict[str, float]
+"""One interval: `images_seen`, means of what was measured since the record before, timings."""
+
+TIMINGS = ("seconds", "images_per_second", "memory_mb")
+"""Fields that differ between two otherwise identical runs."""
+
+
+@dataclass(frozen=True)
+class History:
+    """A history file. Reading is safe while another process appends, and after a kill."""
+
+    path: Path
+
+    def append(self, record: Record) -> None:
+        """Add one record."""
+        storage.append_line(self.path, json.dumps(record))
+
+    def records(self) -> list[Record]:
+        """Every whole record, oldest first; a line cut by a kill is left out."""
+        if not self.path.exists():
+            return []
+        found = []
+        for line in self.path.read_bytes().splitlines(keepends=True):
+            if line.endswith(b"\n"):
+                with contextlib.suppress(ValueError):  # cut by a full disk, then written on
+                    found.append(json.loads(line))
+        return found
+
+    def column(self, name: str) -> list[float]:
+        """One measured quantity over time; records that lack it are left out."""
+        return [record[name] for record in self.records() if name in record]
+
+    def cut_after(self, images_seen: int) -> None:
+        """Drop records later than a checkpoint that training goes on from."""
+        kept = [record for record in self.records() if record["images_seen"] <= images_seen]
+        lines = "".join(json.dumps(record) + "\n" for record in kept)
+        storage.write_bytes(self.path, lines.encode())

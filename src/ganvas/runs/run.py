@@ -1,0 +1,249 @@
+"""A run directory as a type: every path, every write, the lock."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import filelock
+from torch import Tensor
+
+from ganvas import storage
+from ganvas.errors import RunError
+from ganvas.recipes import Recipe
+from ganvas.runs import checkpoint
+from ganvas.runs.history import History
+
+FORMAT = 1
+"""Version of the directory's layout; a run of another one is refused, never guessed at."""
+
+KEPT_CHECKPOINTS = 2
+
+Status = Literal["running", "finished", "interrupted", "diverged"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run on disk. Make one with `create`, find one with `open`."""
+
+    directory: Path
+
+    @classmethod
+    def create(
+        cls,
+        directory: Path,
+        recipe: Recipe,
+        environment: Mapping[str, Any],
+        data: Mapping[str, Any],
+    ) -> Run:
+        """Make a new run directory, complete or not at all.
+
+        Args:
+            directory: must not exist yet, or be empty.
+            recipe: with fixed schedules.
+            environment: versions, device, command, seed: environment.json.
+            data: which images were used and which were left out: data.json.
+
+        Raises:
+            RunError: something is there already, or the place cannot be written.
+        """
+        refuse_occupied(directory)
+        parent = directory.absolute().parent
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".tmp", dir=parent))
+        except OSError as error:
+            raise storage.cannot_write(directory, error) from error
+        try:
+            draft.chmod(0o777 & ~_umask())
+            storage.write_json(draft / "environment.json", {"format": FORMAT, **environment})
+            storage.write_json(draft / "data.json", dict(data))
+            storage.write_bytes(draft / "recipe.json", recipe.to_json().encode())
+            storage.write_json(draft / "status.json", {"status": "running", "images_seen": 0})
+            for room in ("samples", "checkpoints", "generator"):
+                (draft / room).mkdir()
+            if directory.exists():
+                directory.rmdir()  # empty, as checked above: a rename needs the name to be free
+            draft.rename(directory)
+        except OSError as error:
+            raise storage.cannot_write(directory, error) from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return cls(directory)
+
+    @classmethod
+    def open(cls, directory: Path | str) -> Run:
+        """An existing run.
+
+        Raises:
+            RunError: there is none, or it was written by another version of ganvas.
+        """
+        directory = Path(directory)
+        if not (directory / "recipe.json").is_file():
+            what = "no such directory" if not directory.exists() else "it holds no recipe.json"
+            raise RunError(f"{directory} is no run: {what}. `ganvas train` makes one.")
+        run = cls(directory)
+        found = run.environment.get("format")
+        if found != FORMAT:
+            raise RunError(
+                f"{directory} was written in format {found}, this ganvas reads format {FORMAT}. "
+                f"Use the version named in {directory / 'environment.json'}, or train again."
+            )
+        return run
+
+    @property
+    def recipe(self) -> Recipe:
+        """The run's complete recipe."""
+        return Recipe.from_file(self.directory / "recipe.json")
+
+    def write_recipe(self, recipe: Recipe) -> None:
+        """Replace the recipe, when a run is made longer."""
+        storage.write_bytes(self.directory / "recipe.json", recipe.to_json().encode())
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Versions, device, command and seed."""
+        return _read_json(self.directory / "environment.json")
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Which images were used, and which were left out and why."""
+        return _read_json(self.directory / "data.json")
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """`status` (running, finished, interrupted, diverged) and `images_seen`.
+
+        A killed run still says running: whether it is can be told from its lock.
+        """
+        return _read_json(self.directory / "status.json")
+
+    def write_status(self, status: Status, images_seen: int, reason: str = "") -> None:
+        """Say how the run stands."""
+        value = {"status": status, "images_seen": images_seen}
+        storage.write_json(
+            self.directory / "status.json", {**value, "reason": reason} if reason else value
+        )
+
+    @property
+    def history(self) -> History:
+        """What was measured while training."""
+        return History(self.directory / "history.jsonl")
+
+    @property
+    def generator_directory(self) -> Path:
+        """config.json and model.safetensors of the averaged generator."""
+        return self.directory / "generator"
+
+    def sample_path(self, images_seen: int) -> Path:
+        """Where the grid of that moment lies."""
+        return self.directory / "samples" / f"{images_seen:09d}.png"
+
+    def sample_paths(self) -> list[Path]:
+        """Every grid, oldest first."""
+        return sorted((self.directory / "samples").glob("*.png"))
+
+    def checkpoint_path(self, images_seen: int) -> Path:
+        """Where the checkpoint of that moment lies."""
+        return self.directory / "checkpoints" / f"{images_seen:09d}.safetensors"
+
+    def checkpoint_paths(self) -> list[Path]:
+        """Every checkpoint, oldest first."""
+        return sorted((self.directory / "checkpoints").glob("*.safetensors"))
+
+    def write_checkpoint(
+        self, images_seen: int, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
+    ) -> Path:
+        """Write a checkpoint, then drop all but the newest two.
+
+        Raises:
+            RunError: it could not be written; the older ones are untouched.
+        """
+        path = self.checkpoint_path(images_seen)
+        checkpoint.write(path, tensors, values)
+        for old in self.checkpoint_paths()[:-KEPT_CHECKPOINTS]:
+            old.unlink()
+        return path
+
+    def read_newest_checkpoint(
+        self,
+    ) -> tuple[checkpoint.Tensors, dict[str, Any], list[str]] | None:
+        """The newest checkpoint that is whole, and a line for each newer one that is not.
+
+        None where the run has none yet.
+
+        Raises:
+            RunError: there are some, and all are damaged.
+        """
+        damaged: list[str] = []
+        for path in reversed(self.checkpoint_paths()):
+            try:
+                tensors, values = checkpoint.read(path)
+            except RunError as error:
+                damaged.append(str(error))
+                continue
+            return tensors, values, damaged
+        if damaged:
+            raise RunError("no checkpoint can be used:\n  " + "\n  ".join(damaged))
+        return None
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run while writing. The system drops the lock of a process that dies.
+
+        Raises:
+            RunError: another process holds it.
+        """
+        lock = filelock.FileLock(self.directory / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise RunError(
+                f"{self.directory} is being written by another process. "
+                "Wait for it, or stop it with Ctrl-C where it runs."
+            ) from error
+        except OSError as error:
+            raise storage.cannot_write(self.directory, error) from error
+        try:
+            self._sweep()
+            yield
+        finally:
+            lock.release()
+
+    def _sweep(self) -> None:
+        """Remove what the writes of a killed process left; only the lock's holder may."""
+        for leftover in self.directory.rglob(".*.tmp"):
+            leftover.unlink()
+
+
+def refuse_occupied(directory: Path) -> None:
+    """Raise a `RunError` unless a new run can be made at `directory`."""
+    if (directory / "recipe.json").exists():
+        raise RunError(
+            f"{directory} already holds a run. Go on with it: ganvas resume {directory}. "
+            "Or give another --out."
+        )
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise RunError(f"{directory} is in use and is no run. Give another --out.")
+
+
+def _umask() -> int:
+    """The process's file-creation mask; it can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from error
+    return value
