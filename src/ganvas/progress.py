@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
-class Reading:
-    """While entered, gives a function to call with (done, total)."""
-
-    def __init__(self, what: str, quiet: bool = False) -> None:
-        console = Console(stderr=True, quiet=quiet)
-        self._progress = Progress(
-            TextColumn(what),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=quiet or not console.is_terminal,
-        )
-        self._task = self._progress.add_task(what, total=None)
-
-    def __enter__(self) -> Reading:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
-
-    def __call__(self, done: int, total: int) -> None:
-        """Show how far it is."""
-        self._progress.update(self._task, completed=done, total=total)
+@contextmanager
+def progress_bar(what: str, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """While entered, shows a bar on a terminal; gives a function to call with (done, total)."""
+    console = Console(stderr=True, quiet=quiet)
+    columns = (
+        TextColumn(what),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    unseen = quiet or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=unseen) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -29,9 +29,9 @@ class Check:
         """Print the result; a source that cannot train is an error."""
         from ganvas.data.inspection import inspect
         from ganvas.data.sources import open_source
-        from ganvas.progress import Reading
+        from ganvas.progress import progress_bar
 
-        with Reading("reading", quiet=self.json) as on_progress:
+        with progress_bar("reading", quiet=self.json) as on_progress:
             found = inspect(open_source(self.data), self.settings, self.batch, None, on_progress)
         print(json.dumps(found.to_json(), indent=2) if self.json else "\n".join(found.lines()))
         if not found.trainable:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import Progress, TextColumn
@@ -16,7 +15,7 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 class Display:
-    """Shows how training goes. `quiet` shows nothing, for use from Python."""
+    """Shows how training goes, in place while `live` is entered. `quiet` shows nothing."""
 
     def __init__(self, budget: int, images_seen: int, quiet: bool = False) -> None:
         self._console = Console(quiet=quiet, highlight=False, soft_wrap=True)
@@ -24,28 +23,16 @@ class Display:
         self._start = (time.monotonic(), images_seen)
         self._last_line = 0.0
         self._picture = ""
-        self._progress = Progress(
+        self.live = Progress(
             TextColumn("{task.fields[status]}", markup=False),
             console=self._console,
             disable=quiet or not self._console.is_terminal,
         )
-        self._task = self._progress.add_task("", total=None, status="starting")
-
-    def __enter__(self) -> Display:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
+        self._task = self.live.add_task("", total=None, status="starting")
 
     def say(self, text: str) -> None:
         """Print a line that stays."""
-        self._progress.console.print(text, markup=False)
+        self.live.console.print(text, markup=False)
 
     def picture(self, path: Path) -> None:
         """Remember the newest grid of samples, to point at."""
@@ -55,7 +42,7 @@ class Display:
         """Show the newest record of the history."""
         seen = int(record["images_seen"])
         status = self._describe(record)
-        self._progress.update(self._task, status=status)
+        self.live.update(self._task, status=status)
         now = time.monotonic()
         due = now - self._last_line >= SECONDS_BETWEEN_LINES or seen >= self._budget
         if not self._console.is_terminal and due:

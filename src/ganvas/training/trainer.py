@@ -15,7 +15,7 @@ from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.sources import open_source
 from ganvas.errors import DataError, Diverged, Interrupted, RunError
 from ganvas.objectives.objective import Objective
-from ganvas.progress import Reading
+from ganvas.progress import progress_bar
 from ganvas.randomness import draw_latents, named_generator
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
@@ -46,7 +46,7 @@ def fit(run: Run, recipe: Recipe, state: TrainState, display: Display) -> None:
     objective = Objective.build(recipe.objective)
     every = recipe.intervals
     timer = Timer(state)
-    with StopRequest() as stop, display:
+    with StopRequest() as stop, display.live:
         if state.images_seen == 0:
             display.picture(save_grid(run, recipe, state))
         while state.images_seen < recipe.images:
@@ -178,7 +178,7 @@ def resume(
 
 def prepare_for(recipe: Recipe, data: str | Path, quiet: bool) -> PreparedData:
     """The images as the recipe wants them, enough for a batch."""
-    with Reading("preparing", quiet) as on_progress:
+    with progress_bar("preparing", quiet) as on_progress:
         prepared = prepare(open_source(data), recipe.data, on_progress=on_progress)
     if len(prepared.images) < recipe.batch:
         raise DataError(
