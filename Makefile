@@ -15,7 +15,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 demo: $(INSTALLED)
 	rm -rf runs/demo
-	$(BIN)/ganvas train dcgan fashion --out runs/demo
+	$(BIN)/ganvas train dcgan fashion --images 160k --out runs/demo
 	$(BIN)/ganvas sample runs/demo
 	@echo "the pictures are in runs/demo/samples; go on from here:"
 	@echo "  $(BIN)/ganvas interpolate runs/demo"
