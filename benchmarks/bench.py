@@ -20,8 +20,8 @@ import report
 import starting
 import throughput
 from figure import FULL, QUICK, Effort, Figure
+from ganvas.devices import choose_device
 from ganvas.errors import DeviceError
-from ganvas.training.device import choose_device
 
 HERE = Path(__file__).parent
 NAMES = tuple(report.TITLES)

@@ -22,11 +22,11 @@ from figure import Effort, Figure, figure
 from ganvas.architectures import DCGAN
 from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.sources import open_source
+from ganvas.devices import describe_environment
 from ganvas.objectives.objective import Objective
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.runs import Run
 from ganvas.training import trainer
-from ganvas.training.device import describe_environment
 from ganvas.training.display import Display
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 import ganvas
 from ganvas import storage
 from ganvas.architectures import ImageShape
-from ganvas.errors import RunError
+from ganvas.devices import choose_device
+from ganvas.errors import GanvasError, RunError
 from ganvas.images import Pixels, to_channels_last, to_uint8
 from ganvas.randomness import draw_latents, named_generator
 from ganvas.recipes import Recipe
@@ -49,6 +50,8 @@ class TrainedGenerator:
 
     def latents(self, n: int, seed: int = 0) -> Tensor:
         """What `sample` makes its images from: float32 (n, latent_dim), standard normal."""
+        if n < 1:
+            raise GanvasError(f"the number of images must be at least 1, got {n}")
         random = named_generator(seed, "samples")
         device = next(self.network.parameters()).device
         # One row at a time: torch may fill a larger tensor with other numbers from the same seed.
@@ -119,13 +122,18 @@ def write_generator(
     storage.write_json(directory / "config.json", config)
 
 
-def load(path: Path | str, device: str | torch.device = "cpu") -> TrainedGenerator:
-    """Load the averaged generator of a run, or a `generator/` directory copied from one.
+def load(run: Path | str | Run, device: str = "cpu") -> TrainedGenerator:
+    """Load the averaged generator of a run, or of a `generator/` directory copied from one.
+
+    Args:
+        run: what `train` returned, the run's directory, or the copied directory.
+        device: where to generate: cpu, cuda, mps, auto.
 
     Raises:
         RunError: there is no generator yet, it is damaged, or it is from another version.
+        DeviceError: this machine has no such device.
     """
-    directory = Path(path)
+    directory = run.directory if isinstance(run, Run) else Path(run)
     if not (directory / "config.json").is_file():
         directory = Run.open(directory).generator_directory
     config = _read_config(directory / "config.json")
@@ -138,7 +146,7 @@ def load(path: Path | str, device: str | torch.device = "cpu") -> TrainedGenerat
     except (KeyError, TypeError, RuntimeError) as error:
         raise RunError(f"{directory} holds no generator that can be built: {error}") from error
     return TrainedGenerator(
-        network=network.eval().requires_grad_(False).to(device),
+        network=network.eval().requires_grad_(False).to(choose_device(device)),
         shape=shape,
         latent_dim=config["latent_dim"],
         images_seen=values["images_seen"],

@@ -87,7 +87,7 @@ def test_gradient_penalty_of_a_batch_normalised_discriminator_is_refused_with_th
         architecture=architecture, objective=ObjectiveSettings(penalties=penalised(penalty))
     )
     with pytest.raises(RecipeError) as caught:
-        recipe.check()
+        recipe.checked()
     (problem,) = caught.value.problems
     assert problem.startswith(f"objective.penalties.{penalty}: ")
     assert "batch" in problem

@@ -20,7 +20,7 @@ EVERY_RECIPE = pytest.mark.parametrize("name", CATALOG)
 @EVERY_RECIPE
 def test_recipe_is_sound_and_bears_its_name(name: str) -> None:
     recipe = CATALOG[name]()
-    recipe.check()
+    recipe.checked()
     assert recipe.problems() == []
     assert recipe.name == name
     assert load_recipe(name) == recipe == CATALOG[name]()

@@ -109,7 +109,49 @@ def test_flags_that_cannot_be_right(
 
 
 def test_an_unknown_verb(ganvas: Ganvas) -> None:
-    refused(ganvas("trian", "dcgan", "fashion"), "train")
+    refused(ganvas("trian", "dcgan", "fashion"), "no command. Did you mean train?")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--name", "wgan", "dcgn", "fashion"],
+        ["dcgn", "fashion", "--name", "wgan"],
+        ["dcgn", "fashion", "--out", "mlp"],
+    ],
+)
+def test_a_flags_value_is_never_taken_for_the_recipe(ganvas: Ganvas, words: list[str]) -> None:
+    refused(ganvas("train", *words), "'dcgn' is no recipe")
+
+
+@pytest.mark.parametrize(
+    ("flags", "fragment"),
+    [
+        (["--size", "0"], "Nearest: 12x12"),
+        (["--size", "31"], "Nearest: 28x28 or 32x32"),
+        (["--background", "nocolour"], "background"),
+        (["--batch", "0"], "batch: must be greater than or equal to 2"),
+    ],
+)
+def test_check_refuses_what_train_would_refuse(
+    images: Path, ganvas: Ganvas, flags: list[str], fragment: str
+) -> None:
+    refused(ganvas("check", images, *flags), fragment)
+
+
+def test_a_run_is_never_made_shorter(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    run = tmp_path / "run"
+    assert ganvas("train", small, images, "--images", 320, "--out", run).code == 0
+    before = (run / "status.json").read_text()
+    refused(ganvas("resume", run, "--images", 100), "is less than the budget of 320")
+    assert (run / "status.json").read_text() == before
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", "x/"])
+def test_a_name_that_is_no_folder_name(images: Path, ganvas: Ganvas, name: str) -> None:
+    refused(ganvas("train", "dcgan", images, "--name", name), "name: must be letters")
 
 
 def test_fewer_images_than_a_batch(tmp_path: Path, ganvas: Ganvas) -> None:
@@ -117,7 +159,9 @@ def test_fewer_images_than_a_batch(tmp_path: Path, ganvas: Ganvas) -> None:
     np.save(data, np.random.default_rng(0).integers(0, 256, (10, 16, 16), dtype=np.uint8))
     trained = ganvas("train", "dcgan", data)
     refused(trained, "10 usable images are fewer than a batch of 32", "--batch 5")
-    refused(ganvas("check", data), "will not train", "at least 32 are needed")
+    checked = ganvas("check", data)
+    refused(checked, "will not train as it is")
+    assert "at least 32 are needed" in checked.out
 
 
 def test_data_that_is_not_there(tmp_path: Path, ganvas: Ganvas) -> None:
@@ -185,7 +229,7 @@ def test_data_that_changed_since(tmp_path: Path, small: Path, images: Path, ganv
     np.savez(images, images=random.integers(0, 256, (200, 16, 16, 3), dtype=np.uint8))
     refused(ganvas("resume", run, "--images", 64), "holds other images", "--data")
     images.unlink()
-    refused(ganvas("resume", run, "--images", 64), "images.npz")
+    refused(ganvas("resume", run, "--images", 64), "images.npz", f"ganvas resume {run} --data PATH")
 
 
 def test_data_that_moved(tmp_path: Path, small: Path, images: Path, ganvas: Ganvas) -> None:
@@ -194,6 +238,7 @@ def test_data_that_moved(tmp_path: Path, small: Path, images: Path, ganvas: Ganv
     moved.parent.mkdir()
     images.rename(moved)
     assert ganvas("resume", run, "--images", 64, "--data", moved).code == 0
+    assert ganvas("resume", run, "--images", 96).code == 0, "the new place is remembered"
 
 
 def test_divergence_stops_before_the_update_and_exits_with_3(
@@ -250,6 +295,9 @@ def test_sample_and_interpolate_refuse_what_they_cannot_make(
     refused(ganvas("sample", run, "-n", 0), "-n must be at least 1")
     refused(ganvas("sample", run, "--out", run), "is not empty")
     refused(ganvas("interpolate", run, "-n", 1), "at least 2 latents")
-    refused(ganvas("interpolate", run, "--out", tmp_path / "a.mp4"), "expected a .png or a .gif")
+    deep = tmp_path / "deep"
+    refused(ganvas("interpolate", run, "--out", deep / "a.mp4"), "expected a .png or a .gif")
+    refused(ganvas("sample", run, "--out", deep / "a.txt"), "expected a .png")
+    assert not deep.exists()
     (run / "generator" / "model.safetensors").write_bytes(b"nothing")
     refused(ganvas("sample", run), "model.safetensors cannot be read")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from PIL import Image
 import ganvas as library
 from ganvas.recipes import CATALOG
 
-from .conftest import Result
+from .conftest import Result, start
 
 Ganvas = Callable[..., Result]
 
@@ -142,8 +143,11 @@ def test_interpolate_writes_a_strip_and_a_gif(run: Path, tmp_path: Path, ganvas:
     with Image.open(walk) as picture:
         assert picture.n_frames == 12  # type: ignore[attr-defined]
         assert picture.info["loop"] == 0
+    rows = library.load(run).interpolate(3, 4)
     with Image.open(strip) as picture:
-        assert picture.mode == "RGB"
+        assert picture.size == (4 * (5 * 18 + 2), 4 * (2 * 18 + 2)), "two rows of five, enlarged"
+        last_of_first_row = np.asarray(picture)[8:72:4, 4 * (4 * 18 + 2) : 4 * 90 : 4]
+    assert np.array_equal(last_of_first_row, rows[4]), "a row ends at its second latent"
 
 
 def test_from_python(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,6 +161,67 @@ def test_from_python(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPat
     pictures = library.load("runs/mlp-images-1").sample(16, seed=0)
     assert pictures.shape == (16, 32, 32, 3)
     assert pictures.dtype == np.uint8
+
+
+def test_from_python_values_are_checked_and_converted(tmp_path: Path, images: Path) -> None:
+    import dataclasses
+
+    recipe = library.recipes.dcgan()
+    as_text = dataclasses.replace(recipe.generator, learning_rate="linear:2e-4:0")  # type: ignore[arg-type]
+    ramped = dataclasses.replace(recipe, generator=as_text, images=64)
+    run = library.train(ramped, images, tmp_path / "ramped", quiet=True)
+    assert run.recipe.generator.learning_rate == library.recipes.Ramp(
+        shape="linear", start=2e-4, end=0.0, images=64
+    )
+    assert library.load(run).sample(1).shape == (1, 32, 32, 3)
+    for wrong in (
+        dataclasses.replace(recipe, batch="64"),  # type: ignore[arg-type]
+        dataclasses.replace(recipe, architecture="resnet"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(library.RecipeError):
+            library.train(wrong, images, tmp_path / "wrong", quiet=True)
+    with pytest.raises(library.RecipeError, match="Did you mean dcgan"):
+        library.train("dcgn", images, tmp_path / "wrong", quiet=True)
+    with pytest.raises(library.DataError, match=r"numpy\.save"):
+        library.train("dcgan", np.zeros(3), tmp_path / "wrong", quiet=True)  # type: ignore[arg-type]
+    with pytest.raises(library.DeviceError):
+        library.load(run, device="cuda:99")
+    with pytest.raises(library.GanvasError, match="at least 1"):
+        library.load(run).sample(0)
+
+
+def test_the_command_that_check_suggests_works(
+    tmp_path: Path, images: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = ganvas("check", images, "--batch", 16, "--size", "16x24", "--flip").out
+    assert "will train at 16x24" in found
+    command = found.splitlines()[-1].removeprefix("next: ganvas ")
+    assert command.endswith("--batch 16 --size 16x24 --flip")
+    assert ganvas(*shlex.split(command), "--images", 32).code == 0
+
+
+def test_pictures_of_a_run_are_no_data(tmp_path: Path, ganvas: Ganvas) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(20):
+        Image.new("L", (16, 16), 10 * number).save(folder / f"{number}.png")
+    flags = ("--batch", 4, "--size", 16, "--images", 16)
+    assert ganvas("train", "mlp", folder, "--out", folder / "runs" / "one", *flags).code == 0
+    assert json.loads(ganvas("check", folder, "--batch", 4, "--json").out)["total"] == 20
+
+
+def test_a_reader_that_goes_away_does_not_stop_training(
+    tmp_path: Path, small: Path, images: Path
+) -> None:
+    process = start(["train", small, images, "--out", tmp_path / "run"])
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(120) == 0
+    assert process.stderr is not None
+    process.stderr.close()
+    assert json.loads((tmp_path / "run" / "status.json").read_text())["status"] == "finished"
 
 
 def test_recipes_lists_all_and_prints_one_that_trains(
@@ -234,7 +299,8 @@ def test_bad_images_are_left_out_and_listed_in_the_run(tmp_path: Path, ganvas: G
     assert checked["trainable"]
     result = ganvas("train", "dcgan", folder, "--out", tmp_path / "run", *TINY)
     assert result.code == 0, result.err
-    assert "2 unusable files left out" in result.out
+    assert "2 unusable left out" in result.out
+    assert str(tmp_path / "run" / "data.json") in result.out
     listed = json.loads((tmp_path / "run" / "data.json").read_text())["unusable"]
     assert listed == checked["unusable"]
 

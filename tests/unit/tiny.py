@@ -56,7 +56,7 @@ def tiny_recipe(**changes: Any) -> Recipe:
 
 def start(recipe: Recipe, seed: int = 0) -> tuple[TrainState, Objective]:
     """A checked recipe's state before its first step, and its objective."""
-    recipe.check()
+    recipe.checked()
     objective = Objective.build(recipe.objective)
     return TrainState.start(recipe, objective, tiny_data(), seed, torch.device("cpu")), objective
 

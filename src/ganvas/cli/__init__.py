@@ -6,20 +6,24 @@ Nothing here imports torch: verbs do so when they run, so that help answers at o
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Protocol
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, Protocol
 
 import tyro
 
+import ganvas
 from ganvas.cli.check import Check
 from ganvas.cli.flags import FLAG_TYPES
 from ganvas.cli.interpolate import Interpolate
 from ganvas.cli.recipes import Recipes
 from ganvas.cli.resume import Resume
 from ganvas.cli.sample import Sample
-from ganvas.cli.train import Train, train_with_chosen_recipe
-from ganvas.errors import GanvasError
+from ganvas.cli.train import Train, named_recipe, train_with
+from ganvas.errors import GanvasError, did_you_mean
 
 
 class Verb(Protocol):
@@ -29,34 +33,82 @@ class Verb(Protocol):
         """Do it; raise a `GanvasError` for what the user has to put right."""
 
 
+VERBS: dict[str, type[Verb]] = {
+    "check": Check,
+    "recipes": Recipes,
+    "train": Train,
+    "resume": Resume,
+    "sample": Sample,
+    "interpolate": Interpolate,
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (see `GanvasError.exit_code`)."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        parse(arguments).run()
+        with termination_as_interrupt():
+            parse(arguments).run()
     except GanvasError as error:
-        print(f"ganvas: {error}", file=sys.stderr)
-        return error.exit_code
+        return complain(str(error), error.exit_code)
     except KeyboardInterrupt:
-        print("ganvas: interrupted; nothing was left half-written", file=sys.stderr)
-        return 130
+        return complain("interrupted; nothing was left half-written", 130)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "allocate" not in str(error):
+            raise
+        return complain("out of memory. Try a smaller --batch, --size or architecture width", 2)
     except BrokenPipeError:  # the reader of our output went away, which is its right
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return 0
 
 
+def complain(message: str, code: int) -> int:
+    """Print a message for the user, and give the exit code back."""
+    print(f"ganvas: {message}", file=sys.stderr)
+    return code
+
+
+@contextmanager
+def termination_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end the process as Ctrl-C does, so that half-written files are cleaned up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
 def parse(arguments: list[str]) -> Verb:
-    """The verb that the arguments ask for; exits with code 2 and a hint where they are wrong."""
-    train = train_with_chosen_recipe(arguments)
-    verbs = (
-        Annotated[Check, tyro.conf.subcommand("check")]
-        | Annotated[Recipes, tyro.conf.subcommand("recipes")]
-        | Annotated[Train, tyro.conf.subcommand("train", default=train)]
-        | Annotated[Resume, tyro.conf.subcommand("resume")]
-        | Annotated[Sample, tyro.conf.subcommand("sample")]
-        | Annotated[Interpolate, tyro.conf.subcommand("interpolate")]
-    )
+    """The verb that the arguments ask for; exits with code 2 and a hint where they are wrong.
+
+    Raises:
+        GanvasError: no such verb, recipe or architecture.
+    """
+    if arguments[:1] == ["--version"]:
+        print(f"ganvas {ganvas.__version__}")
+        sys.exit(0)
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in VERBS:
+        hint = did_you_mean(arguments[0], VERBS)
+        raise GanvasError(f"{arguments[0]!r} is no command.{hint} All: {', '.join(VERBS)}")
+    if arguments[:1] != ["train"]:
+        return parse_with(arguments, train_with(named_recipe([]), []))
+    recipe = named_recipe(arguments[1:])
+    verb = parse_with(arguments, train_with(recipe, arguments))
+    if isinstance(verb, Train) and verb.recipe_name != recipe:
+        # What looked like the recipe was some flag's value; now the right one is known.
+        verb = parse_with(arguments, train_with(verb.recipe_name, arguments))
+    return verb
+
+
+def parse_with(arguments: list[str], train: Train) -> Verb:
+    """Parse, with `train` as the defaults of the verb of that name."""
+    verbs: Any = Annotated[Train, tyro.conf.subcommand("train", default=train)]
+    for name, kind in VERBS.items():
+        if kind is not Train:
+            verbs |= Annotated[kind, tyro.conf.subcommand(name)]
     with FLAG_TYPES:
         verb: Verb = tyro.cli(
             verbs,

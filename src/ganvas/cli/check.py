@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated
 
 import tyro
 
+from ganvas.architectures.sizes import size_name
 from ganvas.data.settings import DataSettings
 from ganvas.errors import DataError
 from ganvas.recipes import CATALOG
@@ -31,8 +32,25 @@ class Check:
         from ganvas.data.sources import open_source
         from ganvas.progress import progress_bar
 
-        with progress_bar("reading", quiet=self.json) as on_progress:
-            found = inspect(open_source(self.data), self.settings, self.batch, None, on_progress)
+        recipe = CATALOG["dcgan"]()
+        replace(recipe, data=self.settings, batch=self.batch).checked("ganvas check")
+        source = open_source(self.data)
+        with progress_bar("reading", quiet=self.json) as show:
+            found = inspect(source, self.settings, self.batch, None, show, self.flags_given())
         print(json.dumps(found.to_json(), indent=2) if self.json else "\n".join(found.lines()))
         if not found.trainable:
-            raise DataError(f"{self.data} will not train: {found.problem}")
+            raise DataError(f"{self.data} will not train as it is: add images, or lower --batch")
+
+    def flags_given(self) -> str:
+        """The flags with which `train` would do what was asked of `check`."""
+        flags = [f"--batch {self.batch}"] if self.batch != CATALOG["dcgan"]().batch else []
+        for entry in fields(DataSettings):
+            value = getattr(self.settings, entry.name)
+            if value == entry.default:
+                continue
+            flag = f"--{entry.name.replace('_', '-')}"
+            if isinstance(value, bool):
+                flags.append(flag)
+            else:
+                flags.append(f"{flag} {size_name(value) if entry.name == 'size' else value}")
+        return " ".join(flags)

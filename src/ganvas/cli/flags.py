@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
@@ -32,6 +33,20 @@ def one_word(
 def count(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     """Whole numbers that may end in k, M or G."""
     return one_word("N", parse_count, str, int) if info.type is int else None
+
+
+@FLAG_TYPES.primitive_rule
+def optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """Flags that may be left out: shown and read as what they are when given."""
+    readers: dict[Any, tuple[str, Callable[[str], Any]]] = {
+        int | None: ("N", lambda word: None if word.lower() == "none" else parse_count(word)),
+        Path | None: ("PATH", Path),
+        str | None: ("TEXT", str),
+    }
+    for kind, (metavar, read) in readers.items():
+        if info.type == kind:
+            return one_word(metavar, read, str, (int, Path, str, type(None)))
+    return None
 
 
 @FLAG_TYPES.primitive_rule

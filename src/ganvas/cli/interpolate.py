@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from ganvas import storage
 from ganvas.errors import GanvasError
+
+if TYPE_CHECKING:
+    from ganvas.images import Pixels
 
 GIF_MILLISECONDS = 80
 
@@ -35,20 +38,26 @@ class Interpolate:
         """Generate and write."""
         from ganvas import sampling
         from ganvas.images import make_grid, write_gif, write_png
-        from ganvas.training.device import choose_device
 
         if self.n < 2 or self.steps < 1:
             raise GanvasError("a walk needs -n of at least 2 latents and --steps of at least 1")
-        generator = sampling.load(self.run_directory, choose_device(self.device))
         out = self.out or self.run_directory / f"interpolation-{self.seed}.gif"
+        if out.suffix.lower() not in (".png", ".gif"):
+            raise GanvasError(f"{out}: expected a .png or a .gif")
+        generator = sampling.load(self.run_directory, self.device)
         factor = sampling.display_factor((generator.shape.height, generator.shape.width))
         storage.make_directory(out.parent)
-        if out.suffix == ".gif":
-            frames = generator.interpolate(self.n, self.steps, self.seed, loop=True)
+        is_gif = out.suffix.lower() == ".gif"
+        frames = generator.interpolate(self.n, self.steps, self.seed, loop=is_gif)
+        if is_gif:
             write_gif(out, frames, GIF_MILLISECONDS, 2 * factor)
-        elif out.suffix == ".png":
-            frames = generator.interpolate(self.n, self.steps, self.seed)
-            write_png(out, make_grid(frames, columns=self.steps), factor)
         else:
-            raise GanvasError(f"{out}: expected a .png or a .gif")
+            write_png(out, make_grid(self.rows(frames), columns=self.steps + 1), factor)
         print(f"{len(frames)} images through {self.n} latents: {out}")
+
+    def rows(self, frames: Pixels) -> Pixels:
+        """The walk cut into rows, each from one latent to the next with both of them shown."""
+        import numpy as np
+
+        starts = range(0, len(frames) - 1, self.steps)
+        return np.concatenate([frames[start : start + self.steps + 1] for start in starts])

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
-from annotated_types import Ge
 
 from ganvas import storage
 from ganvas.errors import GanvasError, RunError
@@ -23,7 +22,7 @@ class Sample:
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run directory, or a generator/ folder copied from one."""
-    n: Annotated[int, Ge(1), tyro.conf.arg(aliases=("-n",))] = 64
+    n: Annotated[int, tyro.conf.arg(aliases=("-n",))] = 64
     """How many images."""
     seed: int = 0
     """Which images: the same seed gives the same ones."""
@@ -36,22 +35,21 @@ class Sample:
         """Generate and write."""
         from ganvas import sampling
         from ganvas.images import make_grid, write_png
-        from ganvas.training.device import choose_device
 
+        out = self.out or self.run_directory / f"samples-{self.seed}.png"
+        if out.suffix.lower() not in ("", ".png", ".npz"):
+            raise GanvasError(f"{out}: expected a .png, an .npz or a folder without a suffix")
         if self.n < 1:
             raise GanvasError(f"-n must be at least 1, got {self.n}")
-        generator = sampling.load(self.run_directory, choose_device(self.device))
-        out = self.out or self.run_directory / f"samples-{self.seed}.png"
+        generator = sampling.load(self.run_directory, self.device)
         factor = sampling.display_factor((generator.shape.height, generator.shape.width))
         storage.make_directory(out if not out.suffix else out.parent)
-        if out.suffix == ".png":
-            write_png(out, make_grid(generator.sample(self.n, self.seed)), factor)
-        elif out.suffix == ".npz":
-            storage.write_bytes(out, self.packed(generator))
-        elif out.suffix:
-            raise GanvasError(f"{out}: expected a .png, an .npz or a folder without a suffix")
-        else:
+        if not out.suffix:
             self.write_folder(out, generator)
+        elif out.suffix.lower() == ".png":
+            write_png(out, make_grid(generator.sample(self.n, self.seed)), factor)
+        else:
+            storage.write_bytes(out, self.packed(generator))
         print(f"{self.n} images at {generator.images_seen:,} images seen: {out}")
 
     def packed(self, generator: TrainedGenerator) -> bytes:

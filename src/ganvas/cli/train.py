@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -32,7 +33,7 @@ class Train:
     deterministic: bool = False
     """Make CUDA repeat itself bit for bit; the CPU does anyway."""
     architecture: str = ""
-    """Exchange the recipe's architecture for another one: mlp, dcgan, resnet."""
+    """Exchange the recipe's architecture for another one, by name, with that one's defaults."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(
         default_factory=CATALOG[RECIPE_BEFORE_ANY_IS_NAMED]
     )
@@ -51,39 +52,39 @@ class Train:
         )
 
 
-def train_with_chosen_recipe(arguments: list[str]) -> Train:
-    """The defaults of `train` when the arguments name a recipe and perhaps an architecture.
+def train_with(recipe_name: str, arguments: list[str]) -> Train:
+    """The defaults of `train` for a recipe, and for the architecture that the arguments name.
 
     Which flags exist depends on both, so they are looked up before anything is parsed.
 
     Raises:
         RecipeError: the recipe or the architecture is not known, or the file has problems.
     """
-    recipe = CATALOG[RECIPE_BEFORE_ANY_IS_NAMED]()
-    if arguments[:1] == ["train"]:
-        chosen = named_recipe(arguments[1:])
-        recipe = load_recipe(chosen) if chosen else recipe
-        architecture = value_of("--architecture", arguments)
-        if architecture:
-            try:
-                recipe = replace(recipe, architecture=architecture_type(architecture)())
-            except KeyError as error:
-                raise RecipeError([f"architecture: {error.args[0]}"], "--architecture") from error
+    recipe = load_recipe(recipe_name)
+    architecture = value_of("--architecture", arguments)
+    if architecture and architecture != recipe.architecture.name:
+        try:
+            chosen = architecture_type(architecture)()
+        except KeyError as error:
+            raise RecipeError([error.args[0]], "--architecture") from error
+        recipe = replace(recipe, architecture=chosen, name=f"{recipe.name}-{architecture}")
     return Train(recipe_name=tyro.MISSING, data=tyro.MISSING, recipe=recipe)
 
 
 def named_recipe(arguments: list[str]) -> str:
-    """The recipe among the arguments of `train`: a known name or a file, else the first word."""
-    for word in arguments:
-        if word in CATALOG or word.endswith((".toml", ".json")):
-            return word
-    first = arguments[0] if arguments else "-"
-    return "" if first.startswith("-") else first
+    """The recipe among the arguments of `train`: the first word, or after flags a known name.
+
+    A guess where flags come first: `parse` compares it with what was parsed.
+    """
+    if arguments and not arguments[0].startswith("-"):
+        return arguments[0]
+    known = (word for word in arguments if word in CATALOG or word.endswith((".toml", ".json")))
+    return next(known, RECIPE_BEFORE_ANY_IS_NAMED)
 
 
 def value_of(flag: str, arguments: list[str]) -> str:
     """The value that a flag is given, as two words or as one with an equals sign."""
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in itertools.pairwise([*arguments, ""]):
         if word == flag:
             return following
         if word.startswith(f"{flag}="):

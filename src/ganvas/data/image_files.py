@@ -34,6 +34,8 @@ IMAGE_SUFFIXES = frozenset(
     )
 )
 
+RUN_FILES = {"recipe.json", "environment.json"}  # what every run directory holds
+
 LARGEST_FILE = 500_000_000  # bytes; beyond any photograph, and small enough to hold a few in memory
 
 
@@ -172,6 +174,9 @@ def walk(root: Path) -> Iterator[Path]:
             inner.clear()
             continue
         entered.add(real)
+        if folder != str(root) and RUN_FILES.issubset(files):
+            inner.clear()  # pictures of a training run that is kept here are no data
+            continue
         inner[:] = sorted(name for name in inner if not name.startswith("."))
         for name in files:
             yield Path(folder, name)

@@ -75,6 +75,9 @@ class Inspection:
     fit: str
     keeps_duplicates: bool
     suggested_size: int
+    """Side of a square that suits these images."""
+    size: tuple[int, int]
+    """Height and width that the suggested command trains at."""
     suggested_command: str
 
     @property
@@ -102,18 +105,18 @@ class Inspection:
         if self.trainable and self.distinct < FEW_IMAGES:
             found.append(
                 f"few images: {self.distinct:,} is little for a GAN from scratch; expect the "
-                "discriminator to memorise, watch its verdict"
+                "discriminator to memorise"
             )
         if self.labels and self.unlabelled:
             found.append(
                 f"{self.unlabelled:,} images have no label, so labels are not used; "
                 "move them into one of the label folders"
             )
-        if self.sizes is not None and min(self.sizes.median) < self.suggested_size:
+        if self.sizes is not None and min(self.sizes.median) < min(self.size):
             width, height = self.sizes.median
             found.append(
                 f"small images: most are about {width}x{height} and will be enlarged to "
-                f"{self.suggested_size}x{self.suggested_size}"
+                f"{size_name(self.size)}"
             )
         return tuple(found)
 
@@ -136,7 +139,7 @@ class Inspection:
             "duplicates": [list(group) for group in self.duplicates],
             "warnings": list(self.warnings),
             "suggested_size": self.suggested_size,
-            "suggested_command": self.suggested_command,
+            "suggested_command": self.suggested_command if self.trainable else None,
         }
 
     def lines(self) -> list[str]:
@@ -147,7 +150,7 @@ class Inspection:
         return [self._headline(), *found, *self.warnings, *self._next_lines()]
 
     def _headline(self) -> str:
-        size = size_name((self.suggested_size, self.suggested_size))
+        size = size_name(self.size)
         if self.problem is not None:
             verdict = f"will not train: {self.problem}"
         else:
@@ -206,6 +209,7 @@ def inspect(
     minimum: int = 1,
     workers: int | None = None,
     on_progress: Progress | None = None,
+    flags: str = "",
 ) -> Inspection:
     """Read and decode every image, exactly as training would.
 
@@ -215,6 +219,7 @@ def inspect(
         minimum: fewest images that training needs, usually one batch.
         workers: threads; by default as many as the machine has cores, at most 8.
         on_progress: called with (done, total).
+        flags: what the suggested command says instead of the suggested size.
     """
 
     def look(index: int) -> _Seen:
@@ -254,7 +259,10 @@ def inspect(
         fit=settings.fit,
         keeps_duplicates=settings.keep_duplicates,
         suggested_size=side,
-        suggested_command=f"ganvas train dcgan {_as_typed(source.location)} --size {side}",
+        size=settings.size if flags else (side, side),
+        suggested_command=(
+            f"ganvas train dcgan {_as_typed(source.location)} {flags or f'--size {side}'}"
+        ),
     )
 
 

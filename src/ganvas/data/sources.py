@@ -29,6 +29,11 @@ def open_source(data: str | Path) -> Source:
     Raises:
         DataError: nothing is there, it cannot be read, or no images are in it.
     """
+    if not isinstance(data, str | Path):
+        raise DataError(
+            f"data must be a path or a built-in name, got {type(data).__name__}. "
+            "Save an array with numpy.save and give the .npy file"
+        )
     if isinstance(data, str) and data in BUILT_IN:
         return BUILT_IN[data]()
     if not str(data).strip():

@@ -17,3 +17,4 @@ from ganvas.recipes.catalog import wgan_paper as wgan_paper
 from ganvas.recipes.recipe import Intervals as Intervals
 from ganvas.recipes.recipe import OptimizerSettings as OptimizerSettings
 from ganvas.recipes.recipe import Recipe as Recipe
+from ganvas.schedules import Ramp as Ramp

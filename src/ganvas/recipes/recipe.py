@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -123,6 +124,9 @@ class Recipe:
             for line in self.architecture.problems(self.image_shape(channels)):
                 field_name = f"architecture.{line.partition(':')[0]}"
                 yield Problem(f"architecture.{line}", (field_name, "data.size", "data.channels"))
+        if not re.fullmatch(r"[\w.-]*\w", self.name):
+            text = f"must be letters, digits, dots, - and _, it names a folder; got {self.name!r}"
+            yield Problem(f"name: {text}", ("name",))
         wrong_background = background_problem(self.data.background)
         if wrong_background is not None:
             yield Problem(f"data.background: {wrong_background}", ("data.background",))
@@ -166,9 +170,16 @@ class Recipe:
                 )
                 yield Problem(text, (f"{player}.beta1", f"{player}.algorithm"))
 
-    def check(self, where: str = "recipe") -> None:
-        """Raise a `RecipeError` with everything wrong, by type, range and combination."""
-        Recipe.from_table(self.to_table(), where)
+    def checked(self, where: str = "recipe") -> Recipe:
+        """This recipe, with every value of its field's type.
+
+        Raises:
+            RecipeError: with everything wrong, by type, range and combination.
+        """
+        if not isinstance(self.architecture, Architecture):
+            text = f"expected a description such as DCGAN(), got {self.architecture!r}"
+            raise RecipeError([f"architecture: {text}"], where)
+        return Recipe.from_table(self.to_table(), where)
 
     def to_table(self) -> Table:
         """Plain values only: what JSON and TOML hold."""
@@ -209,7 +220,8 @@ class Recipe:
             text = path.read_text(encoding="utf-8")
             table = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
         except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError([f"cannot be read: {error}"], str(path)) from error
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise RecipeError([f"cannot be read: {reason}"], str(path)) from error
         except ValueError as error:  # both parsers' errors
             raise RecipeError(
                 [f"not valid {path.suffix[1:].upper()}: {error}"], str(path)

@@ -117,6 +117,10 @@ class Run:
         """Which images were used, and which were left out and why."""
         return _read_json(self.directory / "data.json")
 
+    def write_data(self, data: Mapping[str, Any]) -> None:
+        """Say anew where the images are; they are the same."""
+        storage.write_json(self.directory / "data.json", dict(data))
+
     @property
     def status(self) -> dict[str, Any]:
         """`status` (running, finished, interrupted, diverged) and `images_seen`.
@@ -149,6 +153,13 @@ class Run:
     def sample_paths(self) -> list[Path]:
         """Every grid, oldest first."""
         return sorted((self.directory / "samples").glob("*.png"))
+
+    def forget_after(self, images_seen: int) -> None:
+        """Drop what was recorded later than the checkpoint that training goes on from."""
+        self.history.cut_after(images_seen)
+        for path in self.sample_paths():
+            if int(path.stem) > images_seen:
+                path.unlink()
 
     def checkpoint_path(self, images_seen: int) -> Path:
         """Where the checkpoint of that moment lies."""

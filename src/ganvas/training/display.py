@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from pathlib import Path
 
@@ -14,11 +16,20 @@ SECONDS_BETWEEN_LINES = 10.0
 """A log file gets a line at most this often (and always the last)."""
 
 
+class PatientConsole(Console):
+    """A console whose reader may go away: training goes on without being watched."""
+
+    def on_broken_pipe(self) -> None:
+        """Say no more, instead of ending the process as rich would."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class Display:
     """Shows how training goes, in place while `live` is entered. `quiet` shows nothing."""
 
     def __init__(self, budget: int, images_seen: int, quiet: bool = False) -> None:
-        self._console = Console(quiet=quiet, highlight=False, soft_wrap=True)
+        self._console = PatientConsole(quiet=quiet, highlight=False, soft_wrap=True)
         self._budget = budget
         self._start = (time.monotonic(), images_seen)
         self._last_line = 0.0

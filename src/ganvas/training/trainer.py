@@ -12,21 +12,21 @@ from typing import Any
 
 from ganvas import images, sampling
 from ganvas.data.preparation import PreparedData, prepare
-from ganvas.data.sources import open_source
-from ganvas.errors import DataError, Diverged, Interrupted, RunError
-from ganvas.objectives.objective import Objective
-from ganvas.progress import progress_bar
-from ganvas.randomness import draw_latents, named_generator
-from ganvas.recipes import Recipe
-from ganvas.runs import Run
-from ganvas.runs.history import Record
-from ganvas.runs.run import Status, refuse_occupied
-from ganvas.training.device import (
+from ganvas.data.sources import BUILT_IN, open_source
+from ganvas.devices import (
     choose_device,
     describe_environment,
     peak_memory_mb,
     use_deterministic_kernels,
 )
+from ganvas.errors import DataError, Diverged, Interrupted, RunError
+from ganvas.objectives.objective import Objective
+from ganvas.progress import progress_bar
+from ganvas.randomness import draw_latents, named_generator
+from ganvas.recipes import Recipe, load_recipe
+from ganvas.runs import Run
+from ganvas.runs.history import Record
+from ganvas.runs.run import Status, refuse_occupied
 from ganvas.training.display import Display, short
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
@@ -56,12 +56,12 @@ def fit(run: Run, recipe: Recipe, state: TrainState, display: Display) -> None:
             except Diverged as error:
                 raise record_divergence(run, before, error) from error
             last = state.images_seen >= recipe.images
+            if last or due(every.samples, before, state):
+                display.picture(save_grid(run, recipe, state))
             if last or due(every.history, before, state):
                 record = timer.record(state)
                 run.history.append(record)
                 display.update(record)
-            if last or due(every.samples, before, state):
-                display.picture(save_grid(run, recipe, state))
             if last or stop or due(every.checkpoint, before, state):
                 save_checkpoint(run, recipe, state, "finished" if last else "running")
             if stop and not last:
@@ -73,7 +73,7 @@ def fit(run: Run, recipe: Recipe, state: TrainState, display: Display) -> None:
 
 
 def train(
-    recipe: Recipe,
+    recipe: Recipe | str,
     data: str | Path,
     out: Path | str | None = None,
     *,
@@ -85,7 +85,7 @@ def train(
     """Train a GAN on images and leave everything in a run directory.
 
     Args:
-        recipe: what to train, e.g. `ganvas.recipes.dcgan()`.
+        recipe: what to train, e.g. `ganvas.recipes.dcgan()`, or the name of a recipe or its file.
         data: a folder, .zip, .npz, .npy, .parquet, a folder of IDX files, or `fashion`.
         out: the run directory, which must not exist; None makes runs/RECIPE-DATA-N.
         seed: decides weights, order and latents; same seed, machine and versions: same bits.
@@ -97,8 +97,8 @@ def train(
         RecipeError, DataError, RunError, DeviceError: with what to do, before training starts.
         Interrupted, Diverged: while training; the run can be resumed from its last checkpoint.
     """
-    recipe.check()
-    recipe = recipe.with_fixed_schedules()
+    recipe = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    recipe = recipe.checked().with_fixed_schedules()
     target = choose_device(device)
     if deterministic:
         use_deterministic_kernels()
@@ -144,13 +144,14 @@ def resume(
     with run.lock():
         recipe, environment = run.recipe, run.environment
         if images is not None:
-            recipe = dataclasses.replace(recipe, images=images)
-            recipe.check()
+            refuse_shorter(run, images)
+            recipe = dataclasses.replace(recipe, images=images).checked()
         target = choose_device(environment["device"] if device == "auto" else device)
         if environment["deterministic"]:
             use_deterministic_kernels()
-        prepared = prepare_for(recipe, data or run.data["location"], quiet)
+        prepared = prepare_for(recipe, data or where_data_is(run), quiet)
         refuse_changed_data(run, prepared)
+        run.write_data(describe_data(prepared))
         objective = Objective.build(recipe.objective)
         state = TrainState.start(recipe, objective, prepared, environment["seed"], target)
         restored = run.read_newest_checkpoint()
@@ -164,7 +165,7 @@ def resume(
                 f"{run.directory} is finished at {state.images_seen:,} images. To train longer: "
                 f"ganvas resume {run.directory} --images {short(2 * state.images_seen)}"
             )
-        run.history.cut_after(state.images_seen)
+        run.forget_after(state.images_seen)
         run.write_recipe(recipe)
         run.write_status("running", state.images_seen)
         display = Display(recipe.images, state.images_seen, quiet)
@@ -186,6 +187,27 @@ def prepare_for(recipe: Recipe, data: str | Path, quiet: bool) -> PreparedData:
             f"{recipe.batch}. Add images, or train with --batch {max(2, len(prepared.images) // 2)}"
         )
     return prepared
+
+
+def where_data_is(run: Run) -> str:
+    """Where the run's images were last time; a `DataError` if they are there no more."""
+    location: str = run.data["location"]
+    if location not in BUILT_IN and not Path(location).exists():
+        raise DataError(
+            f"the images of {run.directory} are no longer at {location}. "
+            f"Say where they are: ganvas resume {run.directory} --data PATH"
+        )
+    return location
+
+
+def refuse_shorter(run: Run, images: int) -> None:
+    """Raise a `RunError` if a new budget is less than the run's own."""
+    budget = run.recipe.images
+    if images < budget:
+        raise RunError(
+            f"--images {images:,} is less than the budget of {budget:,} that {run.directory} has. "
+            "Give more to train longer, or leave it out to go on"
+        )
 
 
 def refuse_changed_data(run: Run, prepared: PreparedData) -> None:
@@ -225,8 +247,7 @@ def introduce(
     """Say what is going to happen."""
     display.say(prepared.summary())
     if prepared.unusable:
-        count = len(prepared.unusable)
-        display.say(f"{count} unusable files left out, listed in {run.directory / 'data.json'}")
+        display.say(f"what was left out, and why: {run.directory / 'data.json'}")
     sizes = [
         sum(weight.numel() for weight in network.parameters()) / 1e6
         for network in (state.generator, state.discriminator)
@@ -297,6 +318,6 @@ def record_divergence(run: Run, images_seen: int, error: Diverged) -> Diverged:
     kept = f"The last good checkpoint is {paths[-1]}." if paths else "There is no checkpoint yet."
     return Diverged(
         f"training stopped at {images_seen:,} images: {error}. {kept} Usual cause: a learning rate "
-        "too high for this loss and its penalties. Try --discriminator.learning-rate and "
-        "--generator.learning-rate at half of what they are"
+        "too high for this loss and its penalties. Start a new run with another --out, and "
+        "--discriminator.learning-rate and --generator.learning-rate at half of what they are"
     )
