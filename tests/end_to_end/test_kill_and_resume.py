@@ -28,7 +28,7 @@ def whole(tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Resul
 
 def test_twenty_kills_at_random_moments(tmp_path: Path, small: Path, images: Path) -> None:
     whole, run = tmp_path / "whole", tmp_path / "killed"
-    train = ["train", small, images, "--images", 5000, "--out"]
+    train = ["train", small, images, "--images", 20_000, "--out"]
     result = finish(start([*train, whole]))
     assert result.code == 0, result.err
     moments = random.Random(0)
