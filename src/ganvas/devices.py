@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ import numpy as np
 import PIL
 import torch
 
-import ganvas
 from ganvas.errors import DeviceError
 
 
@@ -52,7 +52,7 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
     """Versions and hardware that a run's numbers depend on."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     return {
-        "ganvas": ganvas.__version__,
+        "ganvas": metadata.version("ganvas"),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
