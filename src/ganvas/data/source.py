@@ -69,9 +69,9 @@ class Source(ABC):
         """
 
     def __reduce__(self) -> tuple[Callable[[str], Source], tuple[str]]:
-        from ganvas.data.sources import open_location
+        from ganvas.data.sources import open_source
 
-        return open_location, (self.location,)
+        return open_source, (self.location,)
 
 
 def in_class_order(labels: Iterable[str | None]) -> tuple[str, ...]:

@@ -50,11 +50,6 @@ def open_source(data: str | Path) -> Source:
         raise DataError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
 
 
-def open_location(location: str) -> Source:
-    """Open a `Source.location` again; raises DataError as `open_source` does."""
-    return open_source(location)
-
-
 def _open_file(path: Path) -> Source:
     suffix = path.suffix.lower()
     if suffix in OPENERS:
