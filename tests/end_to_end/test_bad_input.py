@@ -158,7 +158,7 @@ def test_fewer_images_than_a_batch(tmp_path: Path, ganvas: Ganvas) -> None:
     data = tmp_path / "few.npy"
     np.save(data, np.random.default_rng(0).integers(0, 256, (10, 16, 16), dtype=np.uint8))
     trained = ganvas("train", "dcgan", data)
-    refused(trained, "10 usable images are fewer than a batch of 32", "--batch 5")
+    refused(trained, "9 images to train on are fewer than a batch of 32", "--batch 4")
     checked = ganvas("check", data)
     refused(checked, "will not train as it is")
     assert "at least 32 are needed" in checked.out

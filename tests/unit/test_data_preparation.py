@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganvas.data.preparation import PreparedData, default_cache, prepare
+from ganvas.data.preparation import PreparedData, choose_held_out, default_cache, prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Item, Source
 from ganvas.data.sources import open_source
@@ -66,21 +66,52 @@ def test_images_are_a_read_only_map(photos: Path, cache: Path) -> None:
 
 
 def test_summary_is_one_line(photos: Path, cache: Path) -> None:
-    assert prepared_from(photos, cache)[0].summary() == "photos: 20 images 16x16 grey"
+    assert prepared_from(photos, cache)[0].summary() == (
+        "photos: 20 images 16x16 grey; 18 to train on, 2 held out"
+    )
     (photos / "empty.png").write_bytes(b"")
     (photos / "copy.png").write_bytes((photos / "00.png").read_bytes())
     assert prepared_from(photos, cache)[0].summary() == (
-        "photos: 20 images 16x16 grey; 1 exact copies left out; 1 unusable left out"
+        "photos: 20 images 16x16 grey; 18 to train on, 2 held out; "
+        "1 exact copies left out; 1 unusable left out"
     )
 
 
 def test_fashion_is_prepared_with_its_labels(cache: Path) -> None:
     source = open_source("fashion")
     data = prepare(source, DataSettings(size=(28, 28)), cache)
-    assert data.summary() == "fashion: 10,000 images 28x28 grey, 10 labels"
+    assert data.summary() == (
+        "fashion: 10,000 images 28x28 grey, 10 labels; 9,000 to train on, 1,000 held out"
+    )
     assert data.labels is not None
     assert np.bincount(data.labels).tolist() == [1000] * 10
     np.testing.assert_array_equal(data.images[123, 0], np.asarray(source.read(123)))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
+def test_the_split_is_whole_and_exact(photos: Path, cache: Path, share: float) -> None:
+    data, _ = prepared_from(photos, cache, replace(SETTINGS, held_out=share))
+    assert len(data.held_out) == 20 * share
+    assert sorted([*data.training, *data.held_out]) == list(range(20))
+    assert list(data.held_out) == sorted(data.held_out)
+
+
+def test_copies_are_never_on_both_sides(photos: Path, cache: Path) -> None:
+    for path in sorted(photos.iterdir()):
+        shutil.copy(path, photos / f"copy-{path.name}")
+    settings = replace(SETTINGS, held_out=0.3, keep_duplicates=True)
+    data, _ = prepared_from(photos, cache, settings)
+    sides = [{data.images[i].tobytes() for i in side} for side in (data.training, data.held_out)]
+    assert len(data.held_out) == 12
+    assert not sides[0] & sides[1]
+
+
+def test_adding_images_moves_few_between_the_sides(cache: Path) -> None:
+    digests = [int(n).to_bytes(8, "big") for n in np.random.default_rng(0).permutation(10**4)]
+    before = set(choose_held_out(digests[:9_000], 0.1))
+    after = {i for i in choose_held_out(digests, 0.1) if i < 9_000}
+    assert len(before) == 900
+    assert len(before & after) > 0.9 * len(before)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ def tiny_data(count: int = 14, channels: int = 1) -> PreparedData:
         images=pixels,
         labels=None,
         label_names=(),
+        held_out=np.empty(0, np.int64),
         unusable=(),
         duplicates=0,
         fingerprint="0" * 32,

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,15 @@ from ganvas.data.source import Source, Unusable, UnusableImage
 from ganvas.errors import DataError
 from ganvas.storage import flush_directory, write_json
 
-FORMAT = 1  # counted up when the same images and settings would give other files
-IMAGES, LABELS, DESCRIPTION = "images.npy", "labels.npy", "prepared.json"
+FORMAT = 2  # counted up when the same images and settings would give other files
+IMAGES, LABELS, HELD_OUT = "images.npy", "labels.npy", "held_out.npy"
+DESCRIPTION = "prepared.json"
 _STREAMED_LATER = {"flip", "dequantize"}  # settings that leave the prepared pixels as they are
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedData:
-    """Images ready to train on. The pixels lie in a mapped file; only what is read takes memory."""
+    """Images, decoded and split. The pixels lie in a mapped file; only what is read takes memory."""
 
     name: str
     """Short name for people."""
@@ -42,6 +44,8 @@ class PreparedData:
     labels: npt.NDArray[np.int64] | None = field(repr=False)
     """(N,), indices into `label_names`; None unless every image has a label."""
     label_names: tuple[str, ...]
+    held_out: npt.NDArray[np.int64] = field(repr=False)
+    """(M,), ascending: the images that are never trained on."""
     unusable: tuple[Unusable, ...]
     """What was left out, and why, in the order of the source."""
     duplicates: int
@@ -55,12 +59,18 @@ class PreparedData:
         _, channels, height, width = self.images.shape
         return ImageShape(channels, height, width)
 
+    @cached_property
+    def training(self) -> npt.NDArray[np.int64]:
+        """(N - M,), ascending: the images to train on."""
+        return np.setdiff1d(np.arange(len(self.images)), self.held_out, assume_unique=True)
+
     def summary(self) -> str:
-        """One line for people: `fashion: 10,000 images 28x28 grey, 10 labels`."""
+        """One line for people: `fashion: 10,000 images 32x32 grey, 10 labels, 1,000 held out`."""
         count, channels, height, width = self.images.shape
         line = f"{self.name}: {count:,} images {height}x{width} {CHANNEL_NAMES[channels]}"
         if self.labels is not None:
             line += f", {len(self.label_names)} labels"
+        line += f"; {len(self.training):,} to train on, {len(self.held_out):,} held out"
         if self.duplicates:
             line += f"; {self.duplicates:,} exact copies left out"
         if self.unusable:
@@ -75,6 +85,8 @@ class _Plan:
     source: Source
     settings: DataSettings
     fingerprint: str
+    digests: Sequence[bytes]
+    """For each item a hash of its content."""
     first: dict[int, int]
     """For each item the first one with the same content, which may be itself."""
 
@@ -143,7 +155,7 @@ def _plan(source: Source, settings: DataSettings, digests: Sequence[bytes]) -> _
         whole.update(json.dumps([item.name, item.label]).encode() + content)
         first[index] = index if settings.keep_duplicates else seen.setdefault(content, index)
     whole.update(json.dumps(source.label_names).encode())
-    return _Plan(source, settings, whole.hexdigest(), first)
+    return _Plan(source, settings, whole.hexdigest(), digests, first)
 
 
 def _key(plan: _Plan) -> str:
@@ -194,7 +206,10 @@ def _write(plan: _Plan, folder: Path, on_progress: Progress | None) -> None:
     ]
     if count == 0:
         raise DataError(f"{source.location} has no usable image: {_some(unusable)}")
-    labels = [source.items[index].label for index in to_decode if index not in problems]
+    kept = [index for index in to_decode if index not in problems]
+    held_out = choose_held_out([plan.digests[index] for index in kept], settings.held_out)
+    np.save(folder / HELD_OUT, held_out, allow_pickle=False)
+    labels = [source.items[index].label for index in kept]
     labelled = None not in labels
     if labelled:
         number_of = {label: number for number, label in enumerate(source.label_names)}
@@ -212,6 +227,17 @@ def _write(plan: _Plan, folder: Path, on_progress: Progress | None) -> None:
         "fingerprint": plan.fingerprint,
     }
     write_json(folder / DESCRIPTION, description)
+
+
+def choose_held_out(digests: Sequence[bytes], share: float) -> npt.NDArray[np.int64]:
+    """Which images are never trained on: those whose contents have the lowest hashes.
+
+    A choice by content keeps copies of an image on one side, needs no seed, and moves few images
+    when some are added.
+    """
+    contents = sorted(set(digests))
+    chosen = set(contents[: round(share * len(contents))])
+    return np.array([i for i, content in enumerate(digests) if content in chosen], np.int64)
 
 
 def _decoder(
@@ -285,6 +311,7 @@ def _open(entry: Path, source: Source) -> PreparedData | None:
         about = json.loads((entry / DESCRIPTION).read_bytes())
         images = np.load(entry / IMAGES, mmap_mode="r", allow_pickle=False)
         labels = np.load(entry / LABELS, allow_pickle=False) if about["label_names"] else None
+        held_out = np.load(entry / HELD_OUT, allow_pickle=False)
         if list(images.shape) != about["shape"] or images.dtype != np.uint8:
             return None
         if labels is not None and labels.shape != images.shape[:1]:
@@ -295,6 +322,7 @@ def _open(entry: Path, source: Source) -> PreparedData | None:
             images=images,
             labels=labels,
             label_names=tuple(about["label_names"]),
+            held_out=held_out,
             unusable=tuple(Unusable(**problem) for problem in about["unusable"]),
             duplicates=about["duplicates"],
             fingerprint=about["fingerprint"],

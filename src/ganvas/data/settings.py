@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Lt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +22,8 @@ class DataSettings:
     """Colour behind transparent pixels and of the border: a name or #rrggbb."""
     keep_duplicates: bool = False
     """Keep exact copies of an image; otherwise each counts once."""
+    held_out: Annotated[float, Ge(0.0), Lt(1.0)] = 0.1
+    """Share of the images that is never trained on, to measure the generator against."""
     flip: bool = False
     """Mirror half of the images left to right while training."""
     dequantize: bool = False

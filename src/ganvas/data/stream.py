@@ -24,10 +24,11 @@ class Batch(NamedTuple):
 
 
 class ImageStream:
-    """Draws batches; every image once an epoch, in an order that the seed and the epoch decide.
+    """Draws batches of training images, in an order that the seed and the epoch decide.
 
-    Its whole position is one number, `drawn`, so it resumes exactly. A batch that the end of an
-    epoch cuts is filled from the next one. Only the batch is copied out of the mapped file.
+    Each comes once an epoch; a batch that the end of an epoch cuts is filled from the next one. The
+    whole position is one number, `drawn`, so it resumes exactly. Only the batch is copied out of
+    the mapped file.
     """
 
     def __init__(self, data: PreparedData, seed: int, drawn: int = 0) -> None:
@@ -48,12 +49,12 @@ class ImageStream:
 
     def _draw(self, count: int) -> list[np.ndarray[tuple[int], np.dtype[np.int64]]]:
         pieces = []
-        size = len(self._data.images)
+        size = len(self._data.training)
         while count > 0:
             epoch, position = divmod(self.drawn, size)
             if epoch != self._epoch:
                 seed = derive_seed(self._seed, f"order of epoch {epoch}")
-                self._order = np.random.default_rng(seed).permutation(size)
+                self._order = np.random.default_rng(seed).permutation(self._data.training)
                 self._epoch = epoch
             piece = self._order[position : position + count]
             pieces.append(piece)

@@ -21,7 +21,7 @@ from ganvas.recipes import Recipe
 from ganvas.runs import checkpoint
 from ganvas.runs.history import History
 
-FORMAT = 1
+FORMAT = 2
 """Version of the directory's layout; a run of another one is refused, never guessed at."""
 
 KEPT_CHECKPOINTS = 2

@@ -181,10 +181,11 @@ def prepare_for(recipe: Recipe, data: str | Path, quiet: bool) -> PreparedData:
     """The images as the recipe wants them, enough for a batch."""
     with progress_bar("preparing", quiet) as on_progress:
         prepared = prepare(open_source(data), recipe.data, on_progress=on_progress)
-    if len(prepared.images) < recipe.batch:
+    usable = len(prepared.training)
+    if usable < recipe.batch:
         raise DataError(
-            f"{prepared.name}: {len(prepared.images)} usable images are fewer than a batch of "
-            f"{recipe.batch}. Add images, or train with --batch {max(2, len(prepared.images) // 2)}"
+            f"{prepared.name}: {usable} images to train on are fewer than a batch of "
+            f"{recipe.batch}. Add images, or train with --batch {max(2, usable // 2)}"
         )
     return prepared
 
@@ -234,6 +235,7 @@ def describe_data(prepared: PreparedData) -> dict[str, Any]:
         "location": prepared.location,
         "fingerprint": prepared.fingerprint,
         "images": len(prepared.images),
+        "held_out": len(prepared.held_out),
         "shape": dataclasses.asdict(prepared.shape),
         "labels": list(prepared.label_names),
         "duplicates_left_out": prepared.duplicates,
