@@ -84,7 +84,7 @@ def train_large(folder: Path, data: str, width: int) -> None:
 
     import torch
 
-    from ganvas.training.trainer import prepare_for
+    from ganvas.runs.data import prepare_for
     from throughput import Case, GanvasLoop, recipe_for
 
     recipe = recipe_for(Case("large", SIDE, width, 3))

@@ -33,7 +33,7 @@ _STREAMED_LATER = {"flip", "dequantize"}  # settings that leave the prepared pix
 
 @dataclass(frozen=True, eq=False)
 class PreparedData:
-    """Images, decoded and split. The pixels lie in a mapped file; only what is read takes memory."""
+    """Images, decoded and split. Pixels lie in a mapped file; only what is read takes memory."""
 
     name: str
     """Short name for people."""

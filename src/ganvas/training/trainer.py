@@ -8,23 +8,21 @@ from __future__ import annotations
 import dataclasses
 import time
 from pathlib import Path
-from typing import Any
 
 from ganvas import images, sampling
-from ganvas.data.preparation import PreparedData, prepare
-from ganvas.data.sources import BUILT_IN, open_source
+from ganvas.data.preparation import PreparedData
 from ganvas.devices import (
     choose_device,
     describe_environment,
     peak_memory_mb,
     use_deterministic_kernels,
 )
-from ganvas.errors import DataError, Diverged, Interrupted, RunError
+from ganvas.errors import Diverged, Interrupted, RunError
 from ganvas.objectives.objective import Objective
-from ganvas.progress import progress_bar
 from ganvas.randomness import draw_latents, named_generator
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.runs import Run
+from ganvas.runs.data import describe_data, prepare_for, refuse_changed_data, where_data_is
 from ganvas.runs.history import Record
 from ganvas.runs.run import Status, refuse_occupied
 from ganvas.training.display import Display, short
@@ -177,30 +175,6 @@ def resume(
     return run
 
 
-def prepare_for(recipe: Recipe, data: str | Path, quiet: bool) -> PreparedData:
-    """The images as the recipe wants them, enough for a batch."""
-    with progress_bar("preparing", quiet) as on_progress:
-        prepared = prepare(open_source(data), recipe.data, on_progress=on_progress)
-    usable = len(prepared.training)
-    if usable < recipe.batch:
-        raise DataError(
-            f"{prepared.name}: {usable} images to train on are fewer than a batch of "
-            f"{recipe.batch}. Add images, or train with --batch {max(2, usable // 2)}"
-        )
-    return prepared
-
-
-def where_data_is(run: Run) -> str:
-    """Where the run's images were last time; a `DataError` if they are there no more."""
-    location: str = run.data["location"]
-    if location not in BUILT_IN and not Path(location).exists():
-        raise DataError(
-            f"the images of {run.directory} are no longer at {location}. "
-            f"Say where they are: ganvas resume {run.directory} --data PATH"
-        )
-    return location
-
-
 def refuse_shorter(run: Run, images: int) -> None:
     """Raise a `RunError` if a new budget is less than the run's own."""
     budget = run.recipe.images
@@ -211,36 +185,12 @@ def refuse_shorter(run: Run, images: int) -> None:
         )
 
 
-def refuse_changed_data(run: Run, prepared: PreparedData) -> None:
-    """Raise a `DataError` unless the images are those that the run was started with."""
-    if prepared.fingerprint != run.data["fingerprint"]:
-        raise DataError(
-            f"{prepared.location} holds other images than {run.directory} was started with. "
-            "Put the old ones back, name their place with --data, or start a new run."
-        )
-
-
 def free_directory(recipe: str, data: str) -> Path:
     """runs/RECIPE-DATA-N with the smallest free N."""
     number = 1
     while (path := Path("runs") / f"{recipe}-{data}-{number}").exists():
         number += 1
     return path
-
-
-def describe_data(prepared: PreparedData) -> dict[str, Any]:
-    """What data.json says."""
-    return {
-        "name": prepared.name,
-        "location": prepared.location,
-        "fingerprint": prepared.fingerprint,
-        "images": len(prepared.images),
-        "held_out": len(prepared.held_out),
-        "shape": dataclasses.asdict(prepared.shape),
-        "labels": list(prepared.label_names),
-        "duplicates_left_out": prepared.duplicates,
-        "unusable": [{"file": file, "reason": reason} for file, reason in prepared.unusable],
-    }
 
 
 def introduce(

@@ -1,0 +1,62 @@
+"""The images of a run: prepared as its recipe says, found again, and checked to be the same."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from ganvas.data.preparation import PreparedData, prepare
+from ganvas.data.sources import BUILT_IN, open_source
+from ganvas.errors import DataError
+from ganvas.progress import progress_bar
+from ganvas.recipes import Recipe
+from ganvas.runs.run import Run
+
+
+def prepare_for(recipe: Recipe, data: str | Path, quiet: bool) -> PreparedData:
+    """The images as the recipe wants them, enough for a batch."""
+    with progress_bar("preparing", quiet) as on_progress:
+        prepared = prepare(open_source(data), recipe.data, on_progress=on_progress)
+    usable = len(prepared.training)
+    if usable < recipe.batch:
+        raise DataError(
+            f"{prepared.name}: {usable} images to train on are fewer than a batch of "
+            f"{recipe.batch}. Add images, or train with --batch {max(2, usable // 2)}"
+        )
+    return prepared
+
+
+def where_data_is(run: Run) -> str:
+    """Where the run's images were last time; a `DataError` if they are there no more."""
+    location: str = run.data["location"]
+    if location not in BUILT_IN and not Path(location).exists():
+        raise DataError(
+            f"the images of {run.directory} are no longer at {location}. "
+            "Say where they are with --data PATH"
+        )
+    return location
+
+
+def refuse_changed_data(run: Run, prepared: PreparedData) -> None:
+    """Raise a `DataError` unless the images are those that the run was started with."""
+    if prepared.fingerprint != run.data["fingerprint"]:
+        raise DataError(
+            f"{prepared.location} holds other images than {run.directory} was started with. "
+            "Put the old ones back, name their place with --data, or start a new run."
+        )
+
+
+def describe_data(prepared: PreparedData) -> dict[str, Any]:
+    """What data.json says."""
+    return {
+        "name": prepared.name,
+        "location": prepared.location,
+        "fingerprint": prepared.fingerprint,
+        "images": len(prepared.images),
+        "held_out": len(prepared.held_out),
+        "shape": dataclasses.asdict(prepared.shape),
+        "labels": list(prepared.label_names),
+        "duplicates_left_out": prepared.duplicates,
+        "unusable": [{"file": file, "reason": reason} for file, reason in prepared.unusable],
+    }
