@@ -20,6 +20,8 @@ from ganvas.errors import RunError as RunError
 from ganvas.recipes import Recipe as Recipe
 
 if TYPE_CHECKING:
+    from ganvas.evaluation.evaluate import evaluate as evaluate
+    from ganvas.evaluation.score import Score as Score
     from ganvas.runs import Run as Run
     from ganvas.sampling import TrainedGenerator as TrainedGenerator
     from ganvas.sampling import load as load
@@ -30,7 +32,9 @@ __version__ = "0.1.0"
 
 _LOADED_WHEN_USED = {
     "Run": "ganvas.runs",
+    "Score": "ganvas.evaluation.score",
     "TrainedGenerator": "ganvas.sampling",
+    "evaluate": "ganvas.evaluation.evaluate",
     "load": "ganvas.sampling",
     "resume": "ganvas.training.trainer",
     "train": "ganvas.training.trainer",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +18,18 @@ from ganvas import storage
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 Pixels = npt.NDArray[np.uint8]
 
+POINTS_TO_SHADE = 1_250
+"""A pixel with this share of all points, one of 1,250, is shaded by 1 - 1/e."""
+
 
 def to_signed(pixels: Tensor) -> Tensor:
-    """uint8 [0, 255] -> float32 [-1, 1]."""
+    """uint8 [0, 255] -> float32 [-1, 1]; points, which are floats already, stay as they are.
+
+    Points have no agreed range, and rescaling them would change what learning rates and penalties
+    of the published settings mean.
+    """
+    if pixels.is_floating_point():
+        return pixels
     return pixels.to(torch.float32).div_(127.5).sub_(1.0)  # (N, C, H, W)
 
 
@@ -35,6 +45,18 @@ def to_signed_dequantized(pixels: Tensor, generator: torch.Generator) -> Tensor:
 def to_uint8(images: Tensor) -> Tensor:
     """float [-1, 1] -> uint8 [0, 255], rounded to nearest; values outside are clamped."""
     return images.float().add(1.0).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def from_network(images: Tensor) -> npt.NDArray[Any]:
+    """What a generator made, for people: uint8 (N, H, W, C); of points float32 (N, 2), as they are.
+
+    Args:
+        images: float, (N, C, H, W) in [-1, 1], or points (N, 2, 1, 1).
+    """
+    if images.shape[2:] == (1, 1):
+        points: npt.NDArray[Any] = images.float().flatten(1).cpu().numpy()
+        return points
+    return to_channels_last(to_uint8(images))
 
 
 def to_channels_last(pixels: Tensor) -> Pixels:
@@ -61,6 +83,19 @@ def make_grid(images: Pixels, columns: int | None = None, gap: int = 2) -> Pixel
         left = gap + index % columns * (width + gap)
         grid[top : top + height, left : left + width] = image
     return grid
+
+
+def draw_points(points: npt.NDArray[np.float32], extent: float, side: int = 384) -> Pixels:
+    """Draw points (N, 2) in the square from -extent to extent, y upwards: (side, side, 1), grey.
+
+    The darker a pixel, the larger its share of all points, always by the same measure: pictures of
+    one extent compare, whatever their number of points. Points outside are drawn on the border.
+    """
+    inside = np.clip(points, -extent, extent)
+    edges = np.linspace(-extent, extent, side + 1)
+    counts, _, _ = np.histogram2d(-inside[:, 1], inside[:, 0], bins=(edges, edges))
+    darkness = 1 - np.exp(-counts * POINTS_TO_SHADE / len(points))
+    return np.round(255 * (1 - darkness)).astype(np.uint8)[:, :, None]
 
 
 def to_pillow(pixels: Pixels) -> Image.Image:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -17,11 +19,13 @@ from ganvas import storage
 from ganvas.architectures import ImageShape
 from ganvas.devices import choose_device
 from ganvas.errors import GanvasError, RunError
-from ganvas.images import Pixels, to_channels_last, to_uint8
+from ganvas.images import draw_points, from_network, make_grid, write_png
 from ganvas.randomness import draw_latents, named_generator
 from ganvas.recipes import Recipe
 from ganvas.recipes.reading import read_architecture
 from ganvas.runs import Run, checkpoint
+from ganvas.runs.checkpoint import below
+from ganvas.schedules import parse_count
 
 BATCH = 256
 """Images generated at a time: enough to be fast, few enough for any memory."""
@@ -40,9 +44,18 @@ class TrainedGenerator:
     shape: ImageShape
     latent_dim: int
     images_seen: int
+    extent: float | None = None
+    """Of points: half the side of the square around 0 in which they are drawn."""
 
-    def sample(self, n: int, seed: int = 0) -> Pixels:
+    @property
+    def makes_points(self) -> bool:
+        """Whether it makes points in the plane and no images."""
+        return self.shape.is_point
+
+    def sample(self, n: int, seed: int = 0) -> npt.NDArray[Any]:
         """New images: numpy uint8 (n, H, W, C) in [0, 255]; C is 1 grey, 3 colour, 4 with alpha.
+
+        Of a generator of points: float32 (n, 2), x and y in the units of its data.
 
         The same seed gives the same images; the first k of n come from the same latents as k.
         """
@@ -58,7 +71,15 @@ class TrainedGenerator:
         rows = [draw_latents(1, self.latent_dim, random) for _ in range(n)]
         return torch.cat(rows).to(device)  # (n, Z)
 
-    def interpolate(self, n: int, steps: int, seed: int = 0, loop: bool = False) -> Pixels:
+    def batches(self, n: int, seed: int = 0) -> Iterator[Tensor]:
+        """As `sample`, piece by piece and as the network gives them: (B, C, H, W) in [-1, 1]."""
+        for piece in torch.split(self.latents(n, seed), BATCH):
+            with torch.inference_mode():
+                yield self.network(piece)
+
+    def interpolate(
+        self, n: int, steps: int, seed: int = 0, loop: bool = False
+    ) -> npt.NDArray[Any]:
         """A walk through n latents, `steps` images from each to the next, along great arcs.
 
         Returns:
@@ -90,11 +111,25 @@ def spherical(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
     return (weights[0] * start + weights[1] * end) / torch.sin(angle)
 
 
-def generate(network: nn.Module, latents: Tensor) -> Pixels:
-    """Images for latents (N, Z), in pieces: uint8 (N, H, W, C)."""
+def generate(network: nn.Module, latents: Tensor) -> npt.NDArray[Any]:
+    """Images for latents (N, Z), in pieces: uint8 (N, H, W, C), or points float32 (N, 2)."""
     with torch.inference_mode():
         pieces = [network(piece) for piece in torch.split(latents, BATCH)]  # (BATCH, C, H, W) each
-    return np.concatenate([to_channels_last(to_uint8(piece)) for piece in pieces])
+        return np.concatenate([from_network(piece) for piece in pieces])
+
+
+def write_picture(path: Path, made: npt.NDArray[Any], extent: float | None) -> None:
+    """Write a PNG of what `generate` made: a grid of images, small ones enlarged, or points.
+
+    Args:
+        path: the PNG.
+        made: images (N, H, W, C) or points (N, 2).
+        extent: of points, half the side of the square around 0 that is drawn.
+    """
+    if extent is not None:
+        write_png(path, draw_points(made, extent))
+    else:
+        write_png(path, make_grid(made), display_factor(made.shape[1:3]))
 
 
 def display_factor(size: tuple[int, int]) -> int:
@@ -115,6 +150,9 @@ def write_generator(
         "latents": "standard normal, float32 (N, latent_dim)",
         "output": "float32 (N, channels, height, width) in [-1, 1]",
     }
+    if shape.is_point:
+        config["output"] = "float32 (N, 2, 1, 1): x and y in the units of the data, without bounds"
+        config["extent"] = run.data["extent"]
     directory = run.generator_directory
     checkpoint.write(
         directory / "model.safetensors", network.state_dict(), {"images_seen": images_seen}
@@ -150,7 +188,59 @@ def load(run: Path | str | Run, device: str = "cpu") -> TrainedGenerator:
         shape=shape,
         latent_dim=config["latent_dim"],
         images_seen=values["images_seen"],
+        extent=config.get("extent"),
     )
+
+
+def load_checkpoint(run: Run, checkpoint_name: str, device: str = "cpu") -> TrainedGenerator:
+    """The averaged generator at a moment of a run.
+
+    Args:
+        run: the run.
+        checkpoint_name: `last`, `best` (by the evaluation while training), or images seen (80k).
+        device: as for `load`.
+
+    Raises:
+        RunError: there is no such checkpoint; the message lists those there are.
+        DeviceError: this machine has no such device.
+    """
+    if checkpoint_name == "last":
+        return load(run, device)
+    path = _checkpoint_path(run, checkpoint_name)
+    recipe = run.recipe
+    shape = ImageShape(**run.data["shape"])
+    network = recipe.architecture.build(shape, recipe.latent_dim).generator
+    tensors, values = checkpoint.read(path)
+    network.load_state_dict(below(tensors, "average"))
+    return TrainedGenerator(
+        network=network.eval().requires_grad_(False).to(choose_device(device)),
+        shape=shape,
+        latent_dim=recipe.latent_dim,
+        images_seen=values["images_seen"],
+        extent=run.data.get("extent"),
+    )
+
+
+def _checkpoint_path(run: Run, name: str) -> Path:
+    paths = run.checkpoint_paths()
+    there = ", ".join(["last", *(str(int(path.stem)) for path in paths)])
+    if name == "best":
+        best = run.best()
+        if best is None:
+            raise RunError(
+                f"{run.directory} was not evaluated while it trained, so none of its checkpoints "
+                f"is known to be the best. There are: {there}. Train with --evaluation.every 50k"
+            )
+        return run.checkpoint_path(best)
+    try:
+        path = run.checkpoint_path(parse_count(name))
+    except ValueError as error:
+        raise RunError(
+            f"checkpoint {name!r}: expected last, best or a count of images. There are: {there}"
+        ) from error
+    if path not in paths:
+        raise RunError(f"{run.directory} has no checkpoint at {name} images. There are: {there}")
+    return path
 
 
 def _read_config(path: Path) -> dict[str, Any]:

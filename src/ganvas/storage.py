@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ganvas.errors import RunError
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that a kill or a full disk leaves the old file or the new one.
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write into that takes `path`'s place when it is whole.
+
+    A kill, an exception or a full disk leaves the old file or the new one.
 
     Raises:
         RunError: the disk is full, or the place may not be written; nothing is left behind.
@@ -20,15 +24,22 @@ def write_bytes(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)  # noqa: PTH105 - the name every reader knows for the atomic one
         flush_directory(path.parent)
     except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
         with contextlib.suppress(OSError):  # what stopped the write may stop this too
             temporary.unlink(missing_ok=True)
-        raise cannot_write(path, error) from error
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all (see `replacing`)."""
+    with replacing(path) as file:
+        file.write(content)
 
 
 def write_json(path: Path, value: Any) -> None:

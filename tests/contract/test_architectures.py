@@ -13,7 +13,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor
 
-from ganvas.architectures import ARCHITECTURES, Architecture, ImageShape, Networks
+from ganvas.architectures import ARCHITECTURES, POINT, Architecture, ImageShape, Networks
 
 LATENT_DIM = 10
 BATCH = 3
@@ -217,8 +217,45 @@ def test_every_option_builds_another_network(config: Architecture) -> None:
     ]
 
 
+@pytest.mark.parametrize("config", [case for case in VARIATIONS if case.values[0].makes_points])
+@pytest.mark.parametrize("dimensions", [1, 2, 7])
+def test_points_are_made_without_bounds(config: Architecture, dimensions: int) -> None:
+    assert config.size_problem(*POINT) is None
+    point = ImageShape(dimensions, *POINT)
+    assert config.problems(point) == []
+    generator, discriminator = built(config, point)
+    with torch.no_grad():
+        for name, weight in generator.named_parameters():
+            if name.startswith("image") and weight.ndim > 1:
+                weight.fill_(1e6)
+    points = generator(latents())
+    assert points.shape == (BATCH, dimensions, 1, 1)
+    assert points.abs().max() > 1
+    logits = discriminator(points)
+    assert logits.shape == (BATCH,)
+    assert logits.isfinite().all()
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES.values(), ids=ARCHITECTURES)
+def test_every_architecture_takes_the_same_image_sizes_and_says_who_makes_points(
+    kind: type[Architecture],
+) -> None:
+    config = kind()
+    for height, width in SIZES:
+        assert config.size_problem(height, width) is None
+    for height, width in ((30, 30), (1, 2), (2, 1), (8, 8)):
+        problem = config.size_problem(height, width)
+        assert problem is not None
+        assert "Nearest: " in problem
+    if not kind.makes_points:
+        problem = config.size_problem(*POINT)
+        assert problem is not None
+        assert f"{kind.name} makes images" in problem
+        assert "maxout or mlp" in problem
+
+
 def test_the_table_knows_each_by_its_name() -> None:
-    assert {"mlp", "dcgan", "resnet"} <= set(ARCHITECTURES)
+    assert {"mlp", "maxout", "dcgan", "resnet", "strided"} <= set(ARCHITECTURES)
     for name, kind in ARCHITECTURES.items():
         assert kind.name == name
 

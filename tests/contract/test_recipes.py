@@ -10,11 +10,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganvas.architectures import ImageShape
+from ganvas.architectures import POINT, ImageShape
 from ganvas.recipes import CATALOG, Recipe, describe, load_recipe
 from ganvas.schedules import Ramp
 
 EVERY_RECIPE = pytest.mark.parametrize("name", CATALOG)
+
+SIZES = {
+    "pacgan-points": POINT,
+    "points-modern": POINT,
+    "pacgan-stacked": (28, 28),
+    "stacked-modern": (28, 28),
+}
+"""Sizes of the recipes that are for the data of one benchmark; any other is for 32x32."""
 
 
 @EVERY_RECIPE
@@ -87,13 +95,15 @@ def test_description_starts_with_a_line_of_its_own(name: str) -> None:
 
 
 @EVERY_RECIPE
-def test_networks_can_be_built_in_grey_and_colour(name: str) -> None:
+def test_networks_can_be_built_for_what_the_recipe_is_for(name: str) -> None:
+    """In grey and in colour, or in one and more dimensions."""
     recipe = CATALOG[name]()
+    size = SIZES.get(name, (32, 32))
     with torch.device("meta"):
-        for channels in (1, 3):
+        for channels in (1, 2, 3):
             shape = recipe.image_shape(channels)
-            assert shape == ImageShape(channels, 32, 32)
+            assert shape == ImageShape(channels, *size)
             generator, discriminator = recipe.architecture.build(shape, recipe.latent_dim)
             images = generator(torch.empty(2, recipe.latent_dim))
-            assert images.shape == (2, channels, 32, 32)
+            assert images.shape == (2, channels, *size)
             assert discriminator(images).shape == (2,)

@@ -23,6 +23,7 @@ from ganvas.data.preparation import prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source
 from ganvas.data.sources import open_source
+from ganvas.errors import DataError
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -182,3 +183,14 @@ def test_inspection_finds_everything_usable(source: Source) -> None:
     inspection = inspect(source, SETTINGS, minimum=COUNT)
     assert (inspection.usable, inspection.unusable, inspection.trainable) == (COUNT, (), True)
     assert inspection.modes == {"grey": 1.0}
+
+
+def test_settings_for_points_are_refused(source: Source, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"holds images.*Take a recipe for images, such as dcgan"):
+        prepare(source, DataSettings(size=(1, 1)), tmp_path / "cache")
+
+
+def test_only_ten_classes_can_be_stacked(kind: str, data: Path) -> None:
+    found = "12 images have no label" if kind in WITHOUT_LABELS else "has 2 labels"
+    with pytest.raises(DataError, match=f"{found}, but stacking takes labelled images of ten"):
+        open_source(f"stacked:{data}")

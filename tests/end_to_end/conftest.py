@@ -45,6 +45,18 @@ class Result:
     err: str
 
 
+Ganvas = Callable[..., Result]
+"""Runs one command: the fixture `ganvas`."""
+
+
+def refused(result: Result, *fragments: str) -> None:
+    """The command ended with 2, on stderr stands one message with all of the fragments."""
+    assert result.code == 2, (result.out, result.err)
+    assert "Traceback" not in result.err
+    for fragment in fragments:
+        assert fragment in result.err
+
+
 @pytest.fixture(autouse=True)
 def private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test touches the user's own cache."""

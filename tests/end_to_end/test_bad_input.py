@@ -5,24 +5,13 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from .conftest import Result, finish, start
-
-Ganvas = Callable[..., Result]
-
-
-def refused(result: Result, *fragments: str) -> None:
-    """The command ended with 2, on stderr stands one message with all of the fragments."""
-    assert result.code == 2, (result.out, result.err)
-    assert "Traceback" not in result.err
-    for fragment in fragments:
-        assert fragment in result.err
+from .conftest import Ganvas, finish, refused, start
 
 
 def test_a_recipe_that_does_not_exist(images: Path, ganvas: Ganvas) -> None:

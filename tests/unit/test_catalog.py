@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ganvas.data.settings import DataSettings
 from ganvas.errors import RecipeError
-from ganvas.recipes import CATALOG, Recipe, load_recipe
+from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.recipes import CATALOG, Recipe, describe, load_recipe
 from ganvas.schedules import value_at
 
 LINEARLY_TO_ZERO = "2e-4 linearly to 0"
@@ -160,3 +163,101 @@ def test_dcgan_normalises_both_players_and_wasserstein_critics_are_never_batch_n
 def test_unknown_recipe_names_the_nearest() -> None:
     with pytest.raises(RecipeError, match=r"'wgna' is no recipe\. Did you mean wgan\?"):
         load_recipe("wgna")
+
+
+MODE_BENCHMARKS: dict[str, dict[str, Any]] = {
+    # Lin 2018, the configuration and networks in the authors' code for points.
+    "pacgan-points": {
+        "architecture": {
+            "name": "maxout",
+            "generator_width": 400,
+            "generator_hidden_layers": 4,
+            "generator_norm": "batch",
+            "discriminator_width": 200,
+            "discriminator_hidden_layers": 3,
+            "discriminator_norm": "none",
+            "pieces": 5,
+        },
+        "generator": ("adam", 1e-4, 0.8, 0.999),
+        "discriminator": ("adam", 1e-4, 0.8, 0.999),
+        "batch": 100,
+        "steps": 400 * 100_000 / 100,
+        "latent_dim": 2,
+        "size": (1, 1),
+    },
+    # Metz 2017 as repeated by Lin 2018, the authors' code for D = 1/4 G.
+    "pacgan-stacked": {
+        "architecture": {
+            "name": "strided",
+            "generator_width": 8,
+            "generator_norm": "batch",
+            "discriminator_width": 2,
+            "discriminator_norm": "batch",
+        },
+        "generator": ("adam", 1e-4, 0.5, 0.99),
+        "discriminator": ("adam", 2e-4, 0.5, 0.99),
+        "batch": 128,
+        "steps": 500_000,
+        "latent_dim": 256,
+        "size": (28, 28),
+    },
+}
+
+
+@pytest.mark.parametrize("name", MODE_BENCHMARKS)
+def test_mode_benchmark_holds_the_published_numbers_and_nothing_else(name: str) -> None:
+    recipe = CATALOG[name]()
+    players = {
+        player: (adam.algorithm, adam.learning_rate, adam.beta1, adam.beta2)
+        for player, adam in (
+            ("generator", recipe.generator),
+            ("discriminator", recipe.discriminator),
+        )
+    }
+    assert MODE_BENCHMARKS[name] == {
+        "architecture": recipe.to_table()["architecture"],
+        **players,
+        "batch": recipe.batch,
+        "steps": recipe.images / recipe.batch / recipe.discriminator_steps,
+        "latent_dim": recipe.latent_dim,
+        "size": recipe.data.size,
+    }
+    assert recipe.objective == ObjectiveSettings(loss="non-saturating")
+    assert recipe.discriminator_steps == 1
+    assert recipe.generator_batch is None  # both players' steps use the same latents there
+    assert recipe.ema_half_life == 0
+    assert recipe.data == DataSettings(size=recipe.data.size)
+
+
+@pytest.mark.parametrize("name", ["points-modern", "stacked-modern"])
+def test_modern_mode_recipes_are_relativistic_penalised_and_without_normalisation(
+    name: str,
+) -> None:
+    """Huang 2024: RpGAN with R1 and R2 at every step, no normalisation in either player."""
+    recipe = CATALOG[name]()
+    objective, architecture = recipe.objective, recipe.to_table()["architecture"]
+    assert objective.loss == "relativistic"
+    active = {key: penalty for key, penalty in vars(objective.penalties).items() if penalty.weight}
+    assert set(active) == {"r1", "r2"}
+    assert active["r1"] == active["r2"]
+    assert active["r1"].every == 1  # lazy ones fail on these very data
+    assert objective.pac == 1
+    assert not objective.spectral_norm
+    assert objective.clip_weights == 0
+    assert {architecture["generator_norm"], architecture["discriminator_norm"]} == {"none"}
+
+
+@pytest.mark.parametrize("name", MODE_BENCHMARKS)
+@pytest.mark.parametrize("pac", [2, 3, 4])
+def test_published_packs_are_stated_as_the_description_says(name: str, pac: int) -> None:
+    """As many packs a step and as many steps as without packing."""
+    plain = CATALOG[name]()
+    words = describe(name).replace("\n", " ")
+    batch, images = plain.batch * pac, plain.images * pac
+    for number in (str(batch), f"{images // 10**6}M"):
+        assert number in words
+    packed = replace(
+        plain, batch=batch, images=images, objective=replace(plain.objective, pac=pac)
+    ).checked()
+    assert packed.batch / pac == plain.batch
+    assert packed.images / packed.batch == plain.images / plain.batch

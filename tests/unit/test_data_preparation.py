@@ -292,11 +292,11 @@ def test_a_failed_write_leaves_nothing(
         raise KeyboardInterrupt
 
     if when == "images":
-        monkeypatch.setattr("ganvas.data.preparation._write_header", full)
+        monkeypatch.setattr("ganvas.data.cache._write_header", full)
     elif when == "rename":
         monkeypatch.setattr(Path, "rename", full)
     else:
-        monkeypatch.setattr("ganvas.data.preparation.write_json", interrupted)
+        monkeypatch.setattr("ganvas.data.cache.write_json", interrupted)
     expected = KeyboardInterrupt if when == "interrupted" else GanvasError
     with pytest.raises(expected) as caught:
         prepare(open_source(photos), SETTINGS, cache)
@@ -316,6 +316,7 @@ def test_a_cache_that_cannot_be_made(photos: Path, tmp_path: Path) -> None:
 
 KILLED = """
 import os, sys
+import ganvas.data.cache as cache
 import ganvas.data.preparation as preparation
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
@@ -324,7 +325,7 @@ from pathlib import Path
 def killed(*_):
     os._exit(9)
 
-preparation.write_json = killed
+cache.write_json = killed
 preparation.prepare(open_source(sys.argv[1]), DataSettings(size=(16, 16)), Path(sys.argv[2]))
 """
 
@@ -384,7 +385,7 @@ def test_who_waited_for_the_lock_uses_what_the_other_made(
         def __exit__(self, *_: object) -> None:
             pass
 
-    monkeypatch.setattr("ganvas.data.preparation.FileLock", OtherWasFaster)
+    monkeypatch.setattr("ganvas.data.cache.FileLock", OtherWasFaster)
     data, decoded = prepared_from(photos, cache)
     assert not decoded
     assert len(data.images) == 20

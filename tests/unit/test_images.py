@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
 from ganvas.images import (
+    draw_points,
+    from_network,
     make_grid,
     to_channels_last,
     to_pillow,
@@ -123,3 +125,46 @@ def test_gif_shows_every_frame_for_ever(tmp_path: Path, channels: int) -> None:
         shown = [np.asarray(frame.convert("L"))[0, 0] for frame in ImageSequence.Iterator(picture)]
         assert picture.info["duration"] == 80
     assert [int(value) for value in shown] == pytest.approx([60, 120, 180, 240], abs=3)
+
+
+class TestPoints:
+    def test_points_are_not_pixels(self) -> None:
+        """A pixel's way would end in [-1, 1] and 0 to 255; coordinates mean themselves."""
+        points = torch.tensor([[-4.0, 2.5], [300.0, 0.0]]).view(2, 2, 1, 1)
+        assert torch.equal(to_signed(points), points)
+        made = from_network(points)
+        assert made.dtype == np.float32
+        assert made.tolist() == [[-4.0, 2.5], [300.0, 0.0]]
+
+    def test_images_become_channels_last_levels(self) -> None:
+        made = from_network(to_signed(EVERY_LEVEL))
+        assert np.array_equal(made, to_channels_last(EVERY_LEVEL))
+
+    @pytest.mark.parametrize(
+        ("point", "row", "column"),
+        [
+            ((0.9, 0.9), 0, 9),  # right and up
+            ((-0.9, 0.9), 0, 0),
+            ((-0.9, -0.9), 9, 0),
+            ((0.1, -0.5), 7, 5),
+            ((70.0, 0.1), 4, 9),  # outside: on the border
+            ((0.1, -np.inf), 9, 5),
+        ],
+    )
+    def test_a_point_darkens_the_pixel_where_it_lies(
+        self, point: tuple[float, float], row: int, column: int
+    ) -> None:
+        picture = draw_points(np.array([point], np.float32), extent=1.0, side=10)
+        assert picture.shape == (10, 10, 1)
+        assert np.argwhere(picture[:, :, 0] != 255).tolist() == [[row, column]]
+        assert picture[row, column] == 0
+
+    def test_darkness_is_a_measure_of_the_share(self) -> None:
+        """255 exp(-share / (1/1250)), whatever the number of points."""
+        crowd, one = np.tile([[0.5, 0.5]], (1249, 1)), np.array([[-0.5, -0.5]])
+        few = draw_points(np.concatenate([crowd, one]).astype(np.float32), 1.0, side=2)
+        assert int(few[1, 0, 0]) == round(255 / np.e)
+        assert int(few[0, 1, 0]) == 0
+        assert int(few[0, 0, 0]) == 255
+        many = np.repeat(np.concatenate([crowd, one]), 7, axis=0).astype(np.float32)
+        assert np.array_equal(draw_points(many, 1.0, side=2), few)

@@ -186,7 +186,7 @@ def test_wrong_value_is_one_problem_that_starts_with_the_fields_name(
 @pytest.mark.parametrize(
     ("architecture", "expected"),
     [
-        (None, "architecture: expected a table with a name, one of dcgan, mlp, resnet"),
+        (None, "architecture: expected a table with a name, one of dcgan, maxout, mlp"),
         ("dcgan", "architecture: expected a table with a name"),
         ({"width": 4}, "architecture: expected a table with a name"),
         ({"name": "resnt"}, "architecture.name: 'resnt' is no architecture. Did you mean resnet?"),

@@ -13,10 +13,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from ganvas import sampling
-from ganvas.architectures import ImageShape
+from ganvas.architectures import MLP, POINT, ImageShape
+from ganvas.data.settings import DataSettings
 from ganvas.errors import RunError
+from ganvas.images import draw_points
 from ganvas.runs import Run
 from ganvas.sampling import TrainedGenerator, display_factor, spherical
 from tests.unit.tiny import LATENT_DIM, SIDE, tiny_recipe
@@ -122,6 +125,44 @@ class TestSamples:
         self, size: tuple[int, int], factor: int
     ) -> None:
         assert display_factor(size) == factor
+
+
+class TestPoints:
+    SHAPE = ImageShape(2, *POINT)
+
+    @pytest.fixture
+    def points(self) -> TrainedGenerator:
+        torch.manual_seed(0)
+        network = MLP(width=8).build(self.SHAPE, LATENT_DIM).generator
+        return TrainedGenerator(network.eval(), self.SHAPE, LATENT_DIM, 64, extent=1.5)
+
+    def test_points_are_what_the_network_gives(self, points: TrainedGenerator) -> None:
+        made = points.sample(300, seed=3)
+        assert (made.shape, made.dtype) == ((300, 2), np.float32)
+        with torch.no_grad():
+            expected = points.network(points.latents(300, seed=3)).flatten(1)
+        np.testing.assert_allclose(made, expected, atol=1e-6)  # a batch's size may round otherwise
+        assert points.interpolate(3, steps=4).shape == (9, 2)
+
+    def test_extent_survives_the_file(self, points: TrainedGenerator, tmp_path: Path) -> None:
+        recipe = tiny_recipe(architecture=MLP(width=8), data=DataSettings(size=POINT))
+        run = Run.create(tmp_path / "run", recipe, {"seed": 0}, {"extent": 1.5})
+        sampling.write_generator(run, recipe, points.network, self.SHAPE, 64)
+        loaded = sampling.load(run)
+        assert loaded.makes_points
+        assert loaded.extent == 1.5
+        assert np.array_equal(loaded.sample(5), points.sample(5))
+
+    def test_picture_shows_points_or_a_grid(
+        self, points: TrainedGenerator, trained: TrainedGenerator, tmp_path: Path
+    ) -> None:
+        sampling.write_picture(tmp_path / "points.png", points.sample(9), points.extent)
+        sampling.write_picture(tmp_path / "grid.png", trained.sample(9), trained.extent)
+        with Image.open(tmp_path / "points.png") as picture:
+            drawn = np.asarray(picture)[:, :, None]
+        assert np.array_equal(drawn, draw_points(points.sample(9), 1.5))
+        with Image.open(tmp_path / "grid.png") as picture:
+            assert picture.size == (4 * (3 * SIDE + 8), 4 * (3 * SIDE + 8))
 
 
 class TestLoading:

@@ -104,3 +104,26 @@ def test_a_size_that_cannot_be_built_is_the_users_error() -> None:
     assert doubling_of(ImageShape(3, 64, 96)) == Doubling(4, 6, 4)
     with pytest.raises(RecipeError, match=r"30x30 does not fit.* 28x28 or 32x32"):
         doubling_of(ImageShape(3, 30, 30))
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        (ImageShape(1, 16, 16), "16x16, grey"),
+        (ImageShape(3, 64, 96), "64x96, colour"),
+        (ImageShape(4, 16, 16), "16x16, colour with alpha"),
+        (ImageShape(6, 28, 28), "28x28, 6 channels"),  # a pack of two
+        (ImageShape(2, 1, 1), "points in 2 dimensions"),
+    ],
+)
+def test_a_shape_in_words(shape: ImageShape, words: str) -> None:
+    assert str(shape) == words
+    assert shape.is_point == words.startswith("points")
+
+
+def test_points_are_no_image_size() -> None:
+    """Architectures that make points say so themselves; the rule for images stays as it is."""
+    assert split(1, 1) is None
+    assert size_problem(1, 1) is not None
+    with pytest.raises(RecipeError, match="1x1 does not fit"):
+        doubling_of(ImageShape(2, 1, 1))

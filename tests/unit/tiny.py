@@ -40,6 +40,7 @@ def tiny_data(count: int = 14, channels: int = 1) -> PreparedData:
         unusable=(),
         duplicates=0,
         fingerprint="0" * 32,
+        key="data-noise",
     )
 
 

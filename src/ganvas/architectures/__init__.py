@@ -11,6 +11,7 @@ from ganvas.architectures.architecture import ARCHITECTURES as ARCHITECTURES
 from ganvas.architectures.architecture import Architecture as Architecture
 from ganvas.architectures.architecture import Networks as Networks
 from ganvas.architectures.architecture import NormName as NormName
+from ganvas.architectures.sizes import POINT as POINT
 from ganvas.architectures.sizes import Doubling as Doubling
 from ganvas.architectures.sizes import ImageShape as ImageShape
 from ganvas.architectures.sizes import size_problem as size_problem
@@ -24,5 +25,7 @@ for _module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{_module.name}")
 
 from ganvas.architectures.dcgan import DCGAN as DCGAN  # noqa: E402
+from ganvas.architectures.maxout import Maxout as Maxout  # noqa: E402
 from ganvas.architectures.mlp import MLP as MLP  # noqa: E402
 from ganvas.architectures.resnet import ResNet as ResNet  # noqa: E402
+from ganvas.architectures.strided import Strided as Strided  # noqa: E402

@@ -7,10 +7,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
+from ganvas.architectures.sizes import POINT, ImageShape, size_problem
+
 if TYPE_CHECKING:
     from torch import nn
-
-    from ganvas.architectures.sizes import ImageShape
 
 NormName = Literal["none", "batch", "layer"]
 """Normalisation: over a batch, per channel; or over one sample, with a gain per channel."""
@@ -22,7 +22,8 @@ ARCHITECTURES: dict[str, type[Architecture]] = {}
 class Networks(NamedTuple):
     """The two players.
 
-    generator: `forward(latents (N, Z)) -> images (N, C, H, W)`, each value in [-1, 1].
+    generator: `forward(latents (N, Z)) -> images (N, C, H, W)`, each value in [-1, 1]; points
+        (N, C, 1, 1) have no bounds.
     discriminator: `forward(images (N, C, H, W) in [-1, 1]) -> logits (N,)`, unbounded.
     """
 
@@ -38,6 +39,8 @@ class Architecture(ABC):
     """
 
     name: ClassVar[str]
+    makes_points: ClassVar[bool] = False
+    """Whether it can be built for points (`sizes.POINT`) too, with a generator without bounds."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -51,6 +54,18 @@ class Architecture(ABC):
     def build(self, image: ImageShape, latent_dim: int) -> Networks:
         """Make both networks with freshly drawn weights from torch's global generator."""
 
+    def build_packed(self, image: ImageShape, latent_dim: int, pac: int) -> Networks:
+        """Make both networks, the discriminator for packs of `pac` images (Lin 2018).
+
+        The generator, and with `pac` 1 both, get the weights that `build` would give them.
+        """
+        networks = self.build(image, latent_dim)
+        if pac == 1:
+            return networks
+        # The second generator is thrown away: cheaper than a second way to build in every file.
+        packed = ImageShape(pac * image.channels, image.height, image.width)
+        return networks._replace(discriminator=self.build(packed, latent_dim).discriminator)
+
     @property
     @abstractmethod
     def couples_samples(self) -> bool:
@@ -60,10 +75,24 @@ class Architecture(ABC):
         about the gradient at one input (Gulrajani 2017, section 4).
         """
 
+    def size_problem(self, height: int, width: int) -> str | None:
+        """Why it cannot be built for this size, naming what can; None where it can.
+
+        Every architecture takes the same image sizes; points are made by some.
+        """
+        if (height, width) != POINT:
+            return size_problem(height, width)
+        if self.makes_points:
+            return None
+        makers = " or ".join(sorted(n for n, kind in ARCHITECTURES.items() if kind.makes_points))
+        return (
+            f"1x1 is the size of points, but {self.name} makes images. Choose {makers} for points"
+        )
+
     def problems(self, image: ImageShape) -> list[str]:
         """What cannot be built for this image shape, one line per problem.
 
-        Each line starts with the field's name (`final_grid: ...`). A size that fits no architecture
-        (`sizes.size_problem`) is not repeated here.
+        Each line starts with the field's name (`final_grid: ...`). A size that does not fit
+        (`size_problem`) is not repeated here.
         """
         return []

@@ -16,6 +16,7 @@ import torch.nn.functional as F  # noqa: N812  (its name wherever torch is read)
 from torch import Tensor, nn
 
 from ganvas.architectures.architecture import NormName
+from ganvas.architectures.sizes import ImageShape
 
 Resampling = Literal["none", "up", "down"]
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
@@ -54,16 +55,24 @@ def vector_norm(norm: NormName, features: int) -> nn.Module:
     return nn.BatchNorm1d(features) if norm == "batch" else image_norm(norm, features)
 
 
+# -- Output --------------------------------------------------------------------------------------
+
+
+def output_range(image: ImageShape) -> nn.Module:
+    """What ends a fully-connected generator: tanh. A point is no pixel: nothing bounds it."""
+    return nn.Identity() if image.is_point else nn.Tanh()
+
+
 # -- First weights -------------------------------------------------------------------------------
 
 
-def draw_normal(network: nn.Module, deviation: float = 0.02) -> None:
+def draw_normal(network: nn.Module, deviation: float = 0.02, gain_deviation: float = 0.02) -> None:
     """DCGAN's first weights (Radford 2016, section 4): N(0, 0.02); gains of norms N(1, 0.02)."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(module.weight, 0.0, deviation)
         elif isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
-            nn.init.normal_(module.weight, 1.0, deviation)
+            nn.init.normal_(module.weight, 1.0, gain_deviation)
         else:
             continue
         if module.bias is not None:

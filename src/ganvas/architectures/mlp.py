@@ -20,6 +20,7 @@ class MLP(Architecture):
     """Fully-connected layers in both players (Goodfellow 2014), blind to which pixels are near."""
 
     name: ClassVar[str] = "mlp"
+    makes_points: ClassVar[bool] = True
 
     width: Annotated[int, Ge(1)] = 512
     """Features of every hidden layer, in both players."""
@@ -39,10 +40,10 @@ class MLP(Architecture):
 
 
 def generator(config: MLP, image: ImageShape, latent_dim: int) -> nn.Module:
-    """(N, Z) -> hidden layers with ReLU -> tanh -> (N, C, H, W)."""
+    """(N, Z) -> hidden layers with ReLU -> tanh, but for points -> (N, C, H, W)."""
     from torch import nn
 
-    from ganvas.architectures.blocks import RELU_GAIN, glorot, named, vector_norm
+    from ganvas.architectures.blocks import RELU_GAIN, glorot, named, output_range, vector_norm
 
     shape = (image.channels, image.height, image.width)
     stages: dict[str, nn.Module] = {}
@@ -56,7 +57,7 @@ def generator(config: MLP, image: ImageShape, latent_dim: int) -> nn.Module:
         features = config.width
     pixels = image.channels * image.height * image.width
     stages["image"] = nn.Sequential(
-        glorot(nn.Linear(features, pixels)), nn.Tanh(), nn.Unflatten(1, shape)
+        glorot(nn.Linear(features, pixels)), output_range(image), nn.Unflatten(1, shape)
     )  # (N, C, H, W)
     return named(stages)
 

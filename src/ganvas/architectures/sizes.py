@@ -3,6 +3,9 @@
 Every network starts from a small base grid and doubles it. A size fits when both sides are a base
 times the same power of two, the smaller base is 3 to 7, and there are at least two doublings:
 28 = 7 x 2^2, 32 = 4 x 2^3, 64x96 = (4 x 6) x 2^4, 256x64 = (16 x 4) x 2^4.
+
+One size is none of an image: `POINT`, 1x1. Its "channels" are the coordinates of a point in space,
+real numbers without bounds, as the published mode-coverage benchmarks use them.
 """
 
 from __future__ import annotations
@@ -13,18 +16,31 @@ from ganvas.errors import RecipeError
 
 SMALLEST_BASE, LARGEST_BASE = 3, 7
 FEWEST_DOUBLINGS = 2
+POINT = (1, 1)
 
 
 @dataclass(frozen=True)
 class ImageShape:
-    """What the generator makes and the discriminator sees: channels (1 to 4), height, width."""
+    """What the generator makes and the discriminator sees: channels, height, width.
+
+    Images have 1 to 4 channels, points any number; what a discriminator of packs sees has the
+    channels of all that are in a pack.
+    """
 
     channels: int
     height: int
     width: int
 
+    @property
+    def is_point(self) -> bool:
+        """Whether this is a point in space and no image."""
+        return (self.height, self.width) == POINT
+
     def __str__(self) -> str:
-        return f"{size_name((self.height, self.width))}, {CHANNEL_NAMES[self.channels]}"
+        if self.is_point:
+            return f"points in {self.channels} dimensions"
+        channels = CHANNEL_NAMES.get(self.channels, f"{self.channels} channels")
+        return f"{size_name((self.height, self.width))}, {channels}"
 
 
 CHANNEL_NAMES = {1: "grey", 2: "grey with alpha", 3: "colour", 4: "colour with alpha"}

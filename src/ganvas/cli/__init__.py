@@ -17,6 +17,7 @@ import tyro
 
 import ganvas
 from ganvas.cli.check import Check
+from ganvas.cli.evaluate import Evaluate
 from ganvas.cli.flags import FLAG_TYPES
 from ganvas.cli.interpolate import Interpolate
 from ganvas.cli.recipes import Recipes
@@ -40,6 +41,7 @@ VERBS: dict[str, type[Verb]] = {
     "resume": Resume,
     "sample": Sample,
     "interpolate": Interpolate,
+    "evaluate": Evaluate,
 }
 
 

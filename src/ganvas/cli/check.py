@@ -13,15 +13,18 @@ from ganvas.data.settings import DataSettings
 from ganvas.errors import DataError
 from ganvas.recipes import CATALOG
 
+RECIPE = "dcgan"
+"""What images would be trained with; made data names its own."""
+
 
 @dataclass(frozen=True)
 class Check:
     """Read every image and say what is in there, what is broken, and whether it will train."""
 
     data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
-    """Folder, .zip, .npz, .npy, .parquet, folder of IDX files, or fashion."""
+    """Folder, .zip, .npz, .npy, .parquet, folder of IDX files, fashion, ring, stacked:DATA."""
     settings: Annotated[DataSettings, tyro.conf.arg(name="")] = field(default_factory=DataSettings)
-    batch: int = CATALOG["dcgan"]().batch
+    batch: int = CATALOG[RECIPE]().batch
     """Fewest images that training needs."""
     json: bool = False
     """Print one JSON object instead of words."""
@@ -29,21 +32,25 @@ class Check:
     def run(self) -> None:
         """Print the result; a source that cannot train is an error."""
         from ganvas.data.inspection import inspect
+        from ganvas.data.made import Made
         from ganvas.data.sources import open_source
         from ganvas.progress import progress_bar
 
-        recipe = CATALOG["dcgan"]()
-        replace(recipe, data=self.settings, batch=self.batch).checked("ganvas check")
         source = open_source(self.data)
+        recipe = CATALOG[source.recipe if isinstance(source, Made) else RECIPE]()
+        settings = self.settings
+        if settings.size == DataSettings.size:
+            settings = replace(settings, size=recipe.data.size)
+        replace(recipe, data=settings, batch=self.batch).checked("ganvas check")
         with progress_bar("reading", quiet=self.json) as show:
-            found = inspect(source, self.settings, self.batch, None, show, self.flags_given())
+            found = inspect(source, settings, self.batch, None, show, self.flags_given())
         print(json.dumps(found.to_json(), indent=2) if self.json else "\n".join(found.lines()))
         if not found.trainable:
             raise DataError(f"{self.data} will not train as it is: add images, or lower --batch")
 
     def flags_given(self) -> str:
         """The flags with which `train` would do what was asked of `check`."""
-        flags = [f"--batch {self.batch}"] if self.batch != CATALOG["dcgan"]().batch else []
+        flags = [f"--batch {self.batch}"] if self.batch != CATALOG[RECIPE]().batch else []
         for entry in fields(DataSettings):
             value = getattr(self.settings, entry.name)
             if value == entry.default:

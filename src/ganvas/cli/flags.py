@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
@@ -58,9 +58,22 @@ def schedule(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
 
 
 @FLAG_TYPES.primitive_rule
+def names(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """A list of names, with commas between."""
+    if get_args(info.type) != (str, ...):
+        return None
+    return one_word("NAME,NAME", parse_names, ",".join, tuple)
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Read `fd-lite0,swd`."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+@FLAG_TYPES.primitive_rule
 def size(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     """An image size: one number for a square, or HxW."""
-    if info.type_origin is not tuple:
+    if get_args(info.type) != (int, int):
         return None
     return one_word("SIDE|HxW", parse_size, lambda value: f"{value[0]}x{value[1]}", tuple)
 

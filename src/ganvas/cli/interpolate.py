@@ -45,6 +45,11 @@ class Interpolate:
         if out.suffix.lower() not in (".png", ".gif"):
             raise GanvasError(f"{out}: expected a .png or a .gif")
         generator = sampling.load(self.run_directory, self.device)
+        if generator.makes_points:
+            raise GanvasError(
+                f"{self.run_directory} makes points, between which there is no picture to see. "
+                f"See where they lie with: ganvas sample {self.run_directory}"
+            )
         factor = sampling.display_factor((generator.shape.height, generator.shape.width))
         storage.make_directory(out.parent)
         is_gif = out.suffix.lower() == ".gif"

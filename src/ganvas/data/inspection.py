@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,8 @@ from ganvas.data.decoding import crop_box, decode, upright_size
 from ganvas.data.reading import Progress, digest, in_order
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, Unusable, UnusableImage
+from ganvas.data.stacking import CLASSES, PREFIX, Stacked
+from ganvas.data.synthetic import Points
 
 FEW_IMAGES = 2000
 """Below this a discriminator can learn the images by heart within a short training."""
@@ -79,6 +81,10 @@ class Inspection:
     size: tuple[int, int]
     """Height and width that the suggested command trains at."""
     suggested_command: str
+    things: str = "images"
+    """What is counted: images, or points."""
+    note: tuple[str, str] | None = None
+    """One more line for people, in two columns: what is made of them."""
 
     @property
     def problem(self) -> str | None:
@@ -86,7 +92,7 @@ class Inspection:
         if self.distinct >= self.minimum:
             return None
         counted = "usable" if self.distinct == self.usable else "distinct usable"
-        return f"{self.distinct:,} {counted} images, at least {self.minimum:,} are needed"
+        return f"{self.distinct:,} {counted} {self.things}, at least {self.minimum:,} are needed"
 
     @property
     def trainable(self) -> bool:
@@ -145,16 +151,16 @@ class Inspection:
     def lines(self) -> list[str]:
         """The same for people, one line each; the first says whether it trains."""
         details = [self._unusable_line(), self._copies_line(), self._labels_line()]
-        details.append(self._aspect_line())
+        details += [self._aspect_line(), self.note]
         found = [f"  {label:<20}  {text}" for label, text in filter(None, details)]
         return [self._headline(), *found, *self.warnings, *self._next_lines()]
 
     def _headline(self) -> str:
-        size = size_name(self.size)
         if self.problem is not None:
             verdict = f"will not train: {self.problem}"
         else:
-            verdict = f"{self.distinct:,} images will train at {size}"
+            size = "" if self.note else f" at {size_name(self.size)}"
+            verdict = f"{self.distinct:,} {self.things} will train{size}"
         if self.sizes is None:
             return f"{self.name}: {verdict}"
         width, height = self.sizes.median
@@ -204,14 +210,14 @@ class _Seen(NamedTuple):
 
 
 def inspect(
-    source: Source,
+    source: Source | Points | Stacked,
     settings: DataSettings,
     minimum: int = 1,
     workers: int | None = None,
     on_progress: Progress | None = None,
     flags: str = "",
 ) -> Inspection:
-    """Read and decode every image, exactly as training would.
+    """Read and decode every image, exactly as training would; of stacks, those they are made of.
 
     Args:
         source: from `open_source`.
@@ -220,7 +226,15 @@ def inspect(
         workers: threads; by default as many as the machine has cores, at most 8.
         on_progress: called with (done, total).
         flags: what the suggested command says instead of the suggested size.
+
+    Raises:
+        DataError: points or stacks that the settings do not suit.
     """
+    if isinstance(source, Points):
+        return _inspect_points(source, settings, minimum, flags)
+    if isinstance(source, Stacked):
+        found = inspect(source.base, settings, CLASSES, workers, on_progress)
+        return _of_stacks(source, found, settings, flags)
 
     def look(index: int) -> _Seen:
         content = digest(source, index)
@@ -262,6 +276,55 @@ def inspect(
         size=settings.size if flags else (side, side),
         suggested_command=(
             f"ganvas train dcgan {_as_typed(source.location)} {flags or f'--size {side}'}"
+        ),
+    )
+
+
+def _inspect_points(points: Points, settings: DataSettings, minimum: int, flags: str) -> Inspection:
+    contents, _ = points.make(settings, None, None)
+    held_out = len(contents.held_out)
+    count = contents.shape[0] - held_out
+    labels = () if contents.labels is None else np.bincount(contents.labels[:count]).tolist()
+    return Inspection(
+        name=points.name,
+        location=points.location,
+        total=count,
+        usable=count,
+        unusable=(),
+        distinct=count,
+        minimum=minimum,
+        sizes=None,
+        modes={},
+        labels=dict(zip(contents.label_names, labels, strict=True)),
+        unlabelled=0,
+        duplicates=(),
+        fit=settings.fit,
+        keeps_duplicates=settings.keep_duplicates,
+        suggested_size=settings.size[0],
+        size=settings.size,
+        suggested_command=f"ganvas train {points.recipe} {points.location} {flags}".strip(),
+        things="points",
+        note=("held out", f"{held_out:,} more"),
+    )
+
+
+def _of_stacks(
+    stacks: Stacked, found: Inspection, settings: DataSettings, flags: str
+) -> Inspection:
+    """What was found about the single images, said of their stacks."""
+    stacks.refuse_unsuited(settings)
+    typed = PREFIX + _as_typed(stacks.base.location)
+    return replace(
+        found,
+        name=stacks.name,
+        location=stacks.location,
+        size=settings.size,
+        suggested_size=settings.size[0],
+        suggested_command=f"ganvas train {stacks.recipe} {typed} {flags}".strip(),
+        note=(
+            f"{CLASSES**3:,} modes",
+            f"{stacks.training:,} stacks of three to train on, and {stacks.held_out:,} others of "
+            "held-out images",
         ),
     )
 

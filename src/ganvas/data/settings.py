@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Lt
 
+Channels = Literal["auto", "1", "2", "3", "4"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:
@@ -14,7 +16,7 @@ class DataSettings:
 
     size: tuple[int, int] = (32, 32)
     """Height and width to train at, in pixels: 32 or HxW."""
-    channels: Literal["auto", "1", "2", "3", "4"] = "auto"
+    channels: Channels = "auto"
     """1 grey, 2 grey with alpha, 3 colour, 4 colour with alpha; auto: 1 if all are grey, else 3."""
     fit: Literal["crop", "pad", "stretch"] = "crop"
     """What to do when the aspect ratio differs: cut the edges, add a border, or distort."""

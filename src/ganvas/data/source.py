@@ -68,7 +68,7 @@ class Source(ABC):
             UnusableImage: this item cannot be read or is not an image.
         """
 
-    def __reduce__(self) -> tuple[Callable[[str], Source], tuple[str]]:
+    def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
         from ganvas.data.sources import open_source
 
         return open_source, (self.location,)

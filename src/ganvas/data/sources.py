@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ from ganvas.data.arrays import idx_image_files, open_idx, open_npy, open_npz
 from ganvas.data.image_files import IMAGE_SUFFIXES, open_folder, open_zip, walk
 from ganvas.data.parquet import open_parquet
 from ganvas.data.source import Source
+from ganvas.data.stacking import PREFIX, Stacked, open_stacked
+from ganvas.data.synthetic import POINTS, Points
 from ganvas.errors import DataError, did_you_mean
 
 FASHION_LABELS = (
@@ -18,13 +21,15 @@ FASHION_LABELS = (
 )
 
 
-def open_source(data: str | Path) -> Source:
+def open_source(data: str | Path) -> Source | Points | Stacked:
     """Open images by path or built-in name; nothing but names, labels and headers is read yet.
 
     Args:
-        data: a built-in name (`fashion`), or the path of a folder of images (sub-folders are
-            labels), a folder of IDX or parquet files, a .zip, .npz, .npy or .parquet file. A
-            built-in name given as text wins over a folder of that name; say `./fashion` for that.
+        data: a built-in name (`fashion`; points: `ring`, `grid`, `swiss-roll`), or the path of a
+            folder of images (sub-folders are labels), a folder of IDX or parquet files, a .zip,
+            .npz, .npy or .parquet file; `stacked:` before any with labels of ten classes stacks
+            three of its images in one. Such a name given as text wins over a path of that name;
+            say `./fashion` for that.
 
     Raises:
         DataError: nothing is there, it cannot be read, or no images are in it.
@@ -36,8 +41,10 @@ def open_source(data: str | Path) -> Source:
         )
     if isinstance(data, str) and data in BUILT_IN:
         return BUILT_IN[data]()
+    if isinstance(data, str) and data.startswith(PREFIX):
+        return open_stacked(open_source(data.removeprefix(PREFIX)))
     if not str(data).strip():
-        raise DataError("no data given: name a folder of images, or built-in data: fashion")
+        raise DataError(f"no data given: name a folder of images, or built-in data: {KNOWN}")
     path = Path(os.path.abspath(Path(data).expanduser()))  # noqa: PTH100 - keeps links' names
     try:
         if path.is_dir():
@@ -48,6 +55,12 @@ def open_source(data: str | Path) -> Source:
             return _open_file(path)
     except OSError as error:
         raise DataError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def is_there(location: str) -> bool:
+    """Whether there is something at a location that a source was opened from."""
+    place = location.removeprefix(PREFIX)
+    return place in BUILT_IN or Path(place).exists()
 
 
 def _open_file(path: Path) -> Source:
@@ -91,7 +104,7 @@ def _nothing_there(given: str, path: Path) -> str:
         prefix = given[: len(given) - len(path.name)] if given.endswith(path.name) else ""
         known += [prefix + entry.name for entry in path.parent.iterdir()]
     hint = did_you_mean(given, known)
-    return f"{given}: no such file or folder, and no built-in data ({', '.join(BUILT_IN)}).{hint}"
+    return f"{given}: no such file or folder, and no built-in data ({KNOWN}).{hint}"
 
 
 OPENERS: dict[str, Callable[[Path], Source]] = {
@@ -101,4 +114,8 @@ OPENERS: dict[str, Callable[[Path], Source]] = {
     ".parquet": lambda path: open_parquet(path, [path]),
 }
 
-BUILT_IN: dict[str, Callable[[], Source]] = {"fashion": _open_fashion}
+BUILT_IN: dict[str, Callable[[], Source | Points]] = {
+    "fashion": _open_fashion,
+    **{name: functools.partial(POINTS.__getitem__, name) for name in POINTS},
+}
+KNOWN = ", ".join([*BUILT_IN, f"{PREFIX}DATA"])

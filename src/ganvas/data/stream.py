@@ -15,7 +15,7 @@ from ganvas.randomness import derive_seed
 class Batch(NamedTuple):
     """Images and, where the data has them, their labels.
 
-    images: uint8 (N, C, H, W).
+    images: uint8 (N, C, H, W), or points float32 (N, 2, 1, 1).
     labels: int64 (N,), indices into the data's label names; None for data without labels.
     """
 

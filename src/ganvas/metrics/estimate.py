@@ -35,9 +35,18 @@ def normal_interval(value: float, standard_error: float) -> tuple[float, float]:
     return (value - reach, value + reach)
 
 
+def students_interval(value: float, standard_error: float, degrees: int) -> tuple[float, float]:
+    """The same where the standard error was itself estimated, with few degrees of freedom."""
+    from scipy.stats import t
+
+    reach = float(t.ppf((1 + LEVEL) / 2, degrees)) * standard_error
+    return (value - reach, value + reach)
+
+
 def proportion(hits: int, of: int, warnings: tuple[str, ...] = ()) -> Estimate:
     """A share of independent draws, with the interval of Wilson (1927), which stays in [0, 1]."""
     from scipy.stats import binomtest
 
     interval = binomtest(hits, of).proportion_ci(LEVEL, method="wilson")
-    return Estimate(hits / of, (interval.low, interval.high), "Wilson", warnings)
+    low, high = float(interval.low), float(interval.high)
+    return Estimate(hits / of, (low, high), "Wilson", warnings)

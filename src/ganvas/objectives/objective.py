@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ganvas.objectives import constraints
 from ganvas.objectives.losses import LOSSES, Loss
+from ganvas.objectives.packing import pack
 from ganvas.objectives.penalties import PENALTIES, DiscriminatorPass, Penalty
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.schedules import Schedule, extremes, value_at
@@ -34,9 +35,14 @@ class WeightedPenalty:
 
 @dataclass(frozen=True)
 class Objective:
-    """Turns batches into named loss terms; knows no optimizer and makes no update of its own."""
+    """Turns batches into named loss terms; knows no optimizer and makes no update of its own.
+
+    Batches are packed here, before anything else looks at them: losses and penalties see packs as
+    they would see images, N / pac of them with pac * C channels, and one logit each.
+    """
 
     loss: Loss
+    pac: int
     real_target: float
     penalties: tuple[WeightedPenalty, ...]
     clip_bound: float
@@ -53,6 +59,7 @@ class Objective:
                 active.append(WeightedPenalty(field.name, penalty, chosen.weight, chosen.every))
         return cls(
             loss=LOSSES[settings.loss],
+            pac=settings.pac,
             real_target=settings.label_smoothing,
             penalties=tuple(active),
             clip_bound=settings.clip_weights,
@@ -72,14 +79,14 @@ class Objective:
         """The discriminator's loss on one batch, term by term, and the pass they came from.
 
         Args:
-            judge: the discriminator, images (N, C, H, W) -> logits (N,).
+            judge: the discriminator, packs (N / pac, pac * C, H, W) -> logits (N / pac,).
             real, fake: (N, C, H, W) in [-1, 1], no gradient history.
             step: how many discriminator steps came before; decides which penalties are due.
             images_seen: where the penalty weights' schedules stand.
             random: what penalties draw from.
         """
         due = [penalty for penalty in self.penalties if penalty.is_due(step)]
-        real, fake = real.detach(), fake.detach()
+        real, fake = pack(real.detach(), self.pac), pack(fake.detach(), self.pac)
         if due:
             real, fake = real.requires_grad_(True), fake.requires_grad_(True)
         batch = DiscriminatorPass(judge, real, fake, judge(real), judge(fake), random)
@@ -99,10 +106,10 @@ class Objective:
 
         `real` is looked at only by losses that compare the two (`generator_sees_real`).
         """
-        fake_logits = judge(fake)
+        fake_logits = judge(pack(fake, self.pac))
         if self.loss.generator_sees_real:
             with torch.no_grad():
-                real_logits = judge(real)
+                real_logits = judge(pack(real, self.pac))
         else:
             real_logits = torch.zeros_like(fake_logits)
         return {"adversarial": self.loss.generator(fake_logits, real_logits).mean()}

@@ -13,6 +13,8 @@ from torch import Tensor
 class DiscriminatorPass:
     """One batch shown to the discriminator, with what was already computed.
 
+    Where samples are packed (`objective.pac`), an image here is a pack of them.
+
     judge: images (N, C, H, W) -> logits (N,).
     real, fake: (N, C, H, W) in [-1, 1]; leaves that require grad when a penalty is due.
     real_logits, fake_logits: (N,), `judge` of the two.

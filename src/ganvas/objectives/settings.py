@@ -40,6 +40,8 @@ class ObjectiveSettings:
 
     loss: LossName = "non-saturating"
     """The adversarial loss."""
+    pac: Annotated[int, Ge(1)] = 1
+    """How many samples the discriminator judges together, as one (Lin 2018, PacGAN); 1 is off."""
     label_smoothing: Annotated[float, Gt(0.5), Le(1.0)] = 1.0
     """Target of real samples: 1.0 is off, 0.9 is usual. For wasserstein: weight of their term."""
     penalties: Penalties = field(default_factory=Penalties)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple,
 import tyro
 from annotated_types import Ge, Lt
 
-from ganvas.architectures import ARCHITECTURES, Architecture, ImageShape
-from ganvas.architectures.sizes import size_problem
+from ganvas.architectures import ARCHITECTURES, POINT, Architecture, ImageShape
 from ganvas.data.settings import DataSettings
-from ganvas.errors import RecipeError, did_you_mean
+from ganvas.errors import GanvasError, RecipeError, did_you_mean
+from ganvas.metrics.names import parse_metrics
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.schedules import Ramp, Schedule, extremes, format_schedule, with_budget
 
@@ -67,6 +67,18 @@ class Intervals:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EvaluationSettings:
+    """What is measured while training. The first score decides which checkpoint is the best."""
+
+    every: Annotated[int, Ge(0)] = 0
+    """Images between two evaluations, which keep the best checkpoint; 0: none."""
+    metrics: tuple[str, ...] = ("fd-lite0",)
+    """What to measure (ganvas evaluate --help), with commas between."""
+    samples: Annotated[int, Ge(100)] = 2_000
+    """Generated images an evaluation."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """Everything that decides a training run, apart from the images and the seed.
 
@@ -82,6 +94,7 @@ class Recipe:
     discriminator: OptimizerSettings = field(default_factory=OptimizerSettings)
     data: Annotated[DataSettings, _FLAGS_WITHOUT_PREFIX] = field(default_factory=DataSettings)
     intervals: Intervals = field(default_factory=Intervals)
+    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     name: str = "custom"
     """What the run is called in tables and directories."""
     images: Annotated[int, Ge(1)] = 200_000
@@ -111,19 +124,26 @@ class Recipe:
             *self._size_problems(),
             *self._objective_problems(),
             *self._optimizer_problems(),
+            *self._evaluation_problems(),
         ]
 
     def _size_problems(self) -> Iterator[Problem]:
         from ganvas.data.decoding import background_problem
 
-        wrong_size = size_problem(*self.data.size)
+        wrong_size = self.architecture.size_problem(*self.data.size)
         if wrong_size is not None:
-            yield Problem(f"data.size: {wrong_size}", ("data.size",))
+            # Which architectures make points is their matter; any other size does not depend on it.
+            decides = ("architecture.name",) if self.data.size == POINT else ()
+            yield Problem(f"data.size: {wrong_size}", ("data.size", *decides))
         else:
             channels = 3 if self.data.channels == "auto" else int(self.data.channels)
             for line in self.architecture.problems(self.image_shape(channels)):
                 field_name = f"architecture.{line.partition(':')[0]}"
                 yield Problem(f"architecture.{line}", (field_name, "data.size", "data.channels"))
+        for name in ("flip", "dequantize"):
+            if self.data.size == POINT and getattr(self.data, name):
+                text = f"data.{name}: 1x1 is the size of points, which are no pictures; set it off"
+                yield Problem(text, (f"data.{name}", "data.size"))
         if not re.fullmatch(r"[\w.-]*\w", self.name):
             text = f"must be letters, digits, dots, - and _, it names a folder; got {self.name!r}"
             yield Problem(f"name: {text}", ("name",))
@@ -148,6 +168,17 @@ class Recipe:
                     "Set architecture.discriminator_norm to layer or none"
                 )
                 yield Problem(text, (f"{where}.weight", "architecture.discriminator_norm"))
+        pac = self.objective.pac
+        for name in ("batch", "generator_batch"):
+            count = getattr(self, name)
+            if count is not None and (count % pac or count < 2 * pac):
+                fitting = sorted({max(count // pac, 2) * pac, max(-(-count // pac), 2) * pac})
+                text = (
+                    f"{name}: the discriminator judges {pac} samples together (objective.pac), so "
+                    f"it must be a multiple of {pac}, at least {2 * pac}, got {count}. "
+                    f"Nearest: {' or '.join(map(str, fitting))}"
+                )
+                yield Problem(text, (name, "objective.pac"))
         uneven = self.generator_batch not in (None, self.batch)
         if self.objective.loss == "relativistic" and uneven:
             text = (
@@ -169,6 +200,12 @@ class Recipe:
                     f"{player}.beta1: rmsprop has no momentum, set it to 0, got {settings.beta1:g}"
                 )
                 yield Problem(text, (f"{player}.beta1", f"{player}.algorithm"))
+
+    def _evaluation_problems(self) -> Iterator[Problem]:
+        try:
+            parse_metrics(self.evaluation.metrics)
+        except GanvasError as error:
+            yield Problem(f"evaluation.metrics: {error}", ("evaluation.metrics",))
 
     def checked(self, where: str = "recipe") -> Recipe:
         """This recipe, with every value of its field's type.

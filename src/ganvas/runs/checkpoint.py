@@ -52,6 +52,12 @@ def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
     return tensors, values
 
 
+def below(tensors: Mapping[str, Tensor], name: str) -> Tensors:
+    """The tensors whose names start with `name/`, without that start."""
+    prefix = f"{name}/"
+    return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
+
+
 def _digest(tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> str:
     """A checksum over values, names, shapes and bytes."""
     digest = hashlib.sha256(json.dumps(dict(values), sort_keys=True).encode())

@@ -7,17 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from ganvas.data.preparation import PreparedData, prepare
-from ganvas.data.sources import BUILT_IN, open_source
+from ganvas.data.settings import DataSettings
+from ganvas.data.sources import is_there, open_source
 from ganvas.errors import DataError
 from ganvas.progress import progress_bar
 from ganvas.recipes import Recipe
 from ganvas.runs.run import Run
 
 
+def prepare_images(settings: DataSettings, data: str | Path, quiet: bool) -> PreparedData:
+    """Prepare images, or reuse what was prepared, with a progress bar."""
+    with progress_bar("preparing", quiet) as on_progress:
+        return prepare(open_source(data), settings, on_progress=on_progress)
+
+
 def prepare_for(recipe: Recipe, data: str | Path, quiet: bool) -> PreparedData:
     """The images as the recipe wants them, enough for a batch."""
-    with progress_bar("preparing", quiet) as on_progress:
-        prepared = prepare(open_source(data), recipe.data, on_progress=on_progress)
+    prepared = prepare_images(recipe.data, data, quiet)
     usable = len(prepared.training)
     if usable < recipe.batch:
         raise DataError(
@@ -30,7 +36,7 @@ def prepare_for(recipe: Recipe, data: str | Path, quiet: bool) -> PreparedData:
 def where_data_is(run: Run) -> str:
     """Where the run's images were last time; a `DataError` if they are there no more."""
     location: str = run.data["location"]
-    if location not in BUILT_IN and not Path(location).exists():
+    if not is_there(location):
         raise DataError(
             f"the images of {run.directory} are no longer at {location}. "
             "Say where they are with --data PATH"
@@ -56,6 +62,7 @@ def describe_data(prepared: PreparedData) -> dict[str, Any]:
         "images": len(prepared.images),
         "held_out": len(prepared.held_out),
         "shape": dataclasses.asdict(prepared.shape),
+        "extent": prepared.extent,
         "labels": list(prepared.label_names),
         "duplicates_left_out": prepared.duplicates,
         "unusable": [{"file": file, "reason": reason} for file, reason in prepared.unusable],

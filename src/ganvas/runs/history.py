@@ -6,11 +6,15 @@ import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ganvas import storage
 
-Record = dict[str, float]
-"""One interval: `images_seen`, means of what was measured since the record before, timings."""
+Record = dict[str, Any]
+"""What was measured at one moment: `images_seen` and numbers by name.
+
+Of training: means since the record before, and timings. Of generated images: one score.
+"""
 
 TIMINGS = ("seconds", "images_per_second", "memory_mb")
 """Fields that differ between two otherwise identical runs."""
@@ -43,6 +47,8 @@ class History:
 
     def cut_after(self, images_seen: int) -> None:
         """Drop records later than a checkpoint that training goes on from."""
+        if not self.path.exists():
+            return
         kept = [record for record in self.records() if record["images_seen"] <= images_seen]
         lines = "".join(json.dumps(record) + "\n" for record in kept)
         storage.write_bytes(self.path, lines.encode())

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ganvas import storage
 from ganvas.errors import RunError
+from ganvas.metrics.names import more_is_better, parse_metrics
 from ganvas.recipes import Recipe
 from ganvas.runs import checkpoint
 from ganvas.runs.history import History
@@ -142,6 +143,26 @@ class Run:
         return History(self.directory / "history.jsonl")
 
     @property
+    def scores(self) -> History:
+        """What was measured of generated images, one score a record (see `evaluation.Score`)."""
+        return History(self.directory / "scores.jsonl")
+
+    def best(self) -> int | None:
+        """Images seen at the checkpoint with the best score, of those measured while training.
+
+        By the first metric of the recipe's evaluation; None before the first evaluation.
+        """
+        (first, *_) = parse_metrics(self.recipe.evaluation.metrics)
+        metric = first.named(first.scores[0])
+        sign = -1 if more_is_better(metric) else 1
+        measured = [
+            (sign * record["value"], record["images_seen"])
+            for record in self.scores.records()
+            if record["while_training"] and record["metric"] == metric
+        ]
+        return int(min(measured)[1]) if measured else None
+
+    @property
     def generator_directory(self) -> Path:
         """config.json and model.safetensors of the averaged generator."""
         return self.directory / "generator"
@@ -157,6 +178,7 @@ class Run:
     def forget_after(self, images_seen: int) -> None:
         """Drop what was recorded later than the checkpoint that training goes on from."""
         self.history.cut_after(images_seen)
+        self.scores.cut_after(images_seen)
         for path in self.sample_paths():
             if int(path.stem) > images_seen:
                 path.unlink()
@@ -172,15 +194,17 @@ class Run:
     def write_checkpoint(
         self, images_seen: int, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
     ) -> Path:
-        """Write a checkpoint, then drop all but the newest two.
+        """Write a checkpoint, then drop all but the newest two and the best.
 
         Raises:
             RunError: it could not be written; the older ones are untouched.
         """
         path = self.checkpoint_path(images_seen)
         checkpoint.write(path, tensors, values)
+        best = self.best()
         for old in self.checkpoint_paths()[:-KEPT_CHECKPOINTS]:
-            old.unlink()
+            if int(old.stem) != best:
+                old.unlink()
         return path
 
     def read_newest_checkpoint(

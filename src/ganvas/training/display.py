@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from rich import progress as rich_progress
 from rich.console import Console
-from rich.progress import Progress, TextColumn
 
+from ganvas.evaluation.score import Score
+from ganvas.evaluation.views import Progress
 from ganvas.runs.history import Record
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -34,8 +38,8 @@ class Display:
         self._start = (time.monotonic(), images_seen)
         self._last_line = 0.0
         self._picture = ""
-        self.live = Progress(
-            TextColumn("{task.fields[status]}", markup=False),
+        self.live = rich_progress.Progress(
+            rich_progress.TextColumn("{task.fields[status]}", markup=False),
             console=self._console,
             disable=quiet or not self._console.is_terminal,
         )
@@ -48,6 +52,20 @@ class Display:
     def picture(self, path: Path) -> None:
         """Remember the newest grid of samples, to point at."""
         self._picture = f"samples/{path.name}"
+
+    def scores(self, scores: Sequence[Score]) -> None:
+        """Print what was measured, beside what real images score."""
+        found = [f"{score.metric} {score.value:.4g} (real {score.floor:.4g})" for score in scores]
+        self.say("  ·  ".join(found))
+
+    @contextmanager
+    def bar(self, what: str) -> Iterator[Progress]:
+        """While entered, the live line tells how far this piece of work is."""
+
+        def show(done: int, total: int) -> None:
+            self.live.update(self._task, status=f"{what}  {done:,}/{total:,}")
+
+        yield show
 
     def update(self, record: Record) -> None:
         """Show the newest record of the history."""
@@ -77,7 +95,8 @@ class Display:
 
 def total(record: Record, player: str) -> float:
     """One player's whole loss: the sum of its terms."""
-    return sum(value for name, value in record.items() if name.startswith(f"{player}/loss/"))
+    losses = (value for name, value in record.items() if name.startswith(f"{player}/loss/"))
+    return float(sum(losses))
 
 
 def short(count: int) -> str:

@@ -14,6 +14,7 @@ from ganvas.data.stream import ImageStream
 from ganvas.objectives.objective import Objective
 from ganvas.randomness import seeded_weights, training_generators
 from ganvas.recipes import OptimizerSettings, Recipe
+from ganvas.runs.checkpoint import below
 from ganvas.training.average import averaged_copy
 
 
@@ -72,7 +73,7 @@ class TrainState:
         """
         shape: ImageShape = data.shape
         with seeded_weights(seed):
-            networks = recipe.architecture.build(shape, recipe.latent_dim)
+            networks = recipe.architecture.build_packed(shape, recipe.latent_dim, objective.pac)
             objective.prepare(networks.discriminator)
         generator, discriminator = (place(network, device) for network in networks)
         return cls(
@@ -128,9 +129,9 @@ class TrainState:
     def restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
         """Become the state that `tensors` and `values` were taken from."""
         for name, module in self.modules().items():
-            module.load_state_dict(_below(tensors, name))
+            module.load_state_dict(below(tensors, name))
         for name, optimizer in self.optimizers().items():
-            restore_optimizer(optimizer, _below(tensors, name))
+            restore_optimizer(optimizer, below(tensors, name))
         for name, generator in self.random.items():
             generator.set_state(tensors[f"random/{name}"])
         self.images_seen = values["images_seen"]
@@ -169,8 +170,3 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
         state.setdefault(int(index), {})[key] = tensor
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
-
-
-def _below(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-    prefix = f"{name}/"
-    return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from ganvas import images, sampling
+from ganvas import sampling
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import (
     choose_device,
@@ -18,6 +20,9 @@ from ganvas.devices import (
     use_deterministic_kernels,
 )
 from ganvas.errors import Diverged, Interrupted, RunError
+from ganvas.evaluation.evaluate import measure, record
+from ganvas.evaluation.score import Score
+from ganvas.metrics.names import parse_metrics
 from ganvas.objectives.objective import Objective
 from ganvas.randomness import draw_latents, named_generator
 from ganvas.recipes import Recipe, load_recipe
@@ -32,9 +37,11 @@ from ganvas.training.stop import StopRequest
 
 GRID_IMAGES = 64
 """How many latents are followed through the run."""
+DRAWN_POINTS = 2_500
+"""How many where they give points."""
 
 
-def fit(run: Run, recipe: Recipe, state: TrainState, display: Display) -> None:
+def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display: Display) -> None:
     """Train until the recipe's budget is reached, a signal asks to stop, or a number overflows.
 
     Raises:
@@ -44,6 +51,7 @@ def fit(run: Run, recipe: Recipe, state: TrainState, display: Display) -> None:
     objective = Objective.build(recipe.objective)
     every = recipe.intervals
     timer = Timer(state)
+    measuring = recipe.evaluation.every > 0
     with StopRequest() as stop, display.live:
         if state.images_seen == 0:
             display.picture(save_grid(run, recipe, state))
@@ -60,7 +68,11 @@ def fit(run: Run, recipe: Recipe, state: TrainState, display: Display) -> None:
                 record = timer.record(state)
                 run.history.append(record)
                 display.update(record)
-            if last or stop or due(every.checkpoint, before, state):
+            measured = measuring and (last or due(recipe.evaluation.every, before, state))
+            if measured:
+                with timer.stopped():
+                    display.scores(score_average(run, recipe, state, data, display))
+            if last or stop or measured or due(every.checkpoint, before, state):
                 save_checkpoint(run, recipe, state, "finished" if last else "running")
             if stop and not last:
                 run.write_status("interrupted", state.images_seen, stop.signal_name)
@@ -111,7 +123,7 @@ def train(
     with run.lock():
         display = Display(recipe.images, 0, quiet)
         introduce(display, run, recipe, state, prepared)
-        fit(run, recipe, state, display)
+        fit(run, recipe, state, prepared, display)
         conclude(display, run)
     return run
 
@@ -170,7 +182,7 @@ def resume(
         for warning in warnings:
             display.say(f"{warning}; the checkpoint before it is used")
         display.say(f"going on at {state.images_seen:,} images")
-        fit(run, recipe, state, display)
+        fit(run, recipe, state, prepared, display)
         conclude(display, run)
     return run
 
@@ -213,7 +225,21 @@ def introduce(
 def conclude(display: Display, run: Run) -> None:
     """Say where the results are and what one would do next."""
     display.say(f"pictures: {run.sample_paths()[-1]}")
-    display.say(f"next: ganvas sample {run.directory}")
+    display.say(f"next: ganvas sample {run.directory}  ·  ganvas evaluate {run.directory}")
+
+
+def score_average(
+    run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display: Display
+) -> list[Score]:
+    """Score the averaged generator as it stands, and write the scores into the run."""
+    generator = sampling.TrainedGenerator(
+        state.average, data.shape, recipe.latent_dim, state.images_seen
+    )
+    asked, n = parse_metrics(recipe.evaluation.metrics), recipe.evaluation.samples
+    seed = run.environment["seed"]
+    scores = measure(generator, data, recipe.data, asked, n, seed, display.bar)
+    record(run, scores, state.images_seen, while_training=True)
+    return scores
 
 
 class Timer:
@@ -222,6 +248,13 @@ class Timer:
     def __init__(self, state: TrainState) -> None:
         self._started = self._last = time.monotonic()
         self._images = state.images_seen
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """What is done inside does not count into the rate."""
+        began = time.monotonic()
+        yield
+        self._last += time.monotonic() - began
 
     def record(self, state: TrainState) -> Record:
         """The next record of the history."""
@@ -245,10 +278,11 @@ def due(every: int, before: int, state: TrainState) -> bool:
 def save_grid(run: Run, recipe: Recipe, state: TrainState) -> Path:
     """The same latents as ever through the averaged generator, as a PNG."""
     random = named_generator(run.environment["seed"], "grid")
-    latents = draw_latents(GRID_IMAGES, recipe.latent_dim, random).to(state.device)
-    grid = images.make_grid(sampling.generate(state.average, latents))
+    extent = run.data["extent"]
+    count = GRID_IMAGES if extent is None else DRAWN_POINTS
+    latents = draw_latents(count, recipe.latent_dim, random).to(state.device)
     path = run.sample_path(state.images_seen)
-    images.write_png(path, grid, factor=sampling.display_factor(recipe.data.size))
+    sampling.write_picture(path, sampling.generate(state.average, latents), extent)
     return path
 
 

@@ -1,0 +1,177 @@
+"""Which metric sees which fault: real images, spoiled in a known way, scored like a generator's.
+
+    .venv/bin/python benchmarks/faults.py
+
+The built-in images are split into three: 6,000 play the training set, 2,000 are held out, and the
+other 2,000 play a perfect generator, which each fault then spoils. A fault is seen where the score
+is worse than its floor by more than twice the interval's half-width, on both sides of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganvas.data.preparation import PreparedData, prepare
+from ganvas.data.settings import DataSettings
+from ganvas.data.sources import open_source
+from ganvas.evaluation.evaluate import measure
+from ganvas.evaluation.score import Score
+from ganvas.images import to_signed
+from ganvas.metrics.names import parse_metrics
+from ganvas.sampling import TrainedGenerator
+
+METRICS = ("fd-lite0", "kid-lite0", "prdc-lite0", "swd", "modes", "birthday", "memorised")
+DROPPED = 3
+REPEATED = 50
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """The three thirds, and the classes of the last."""
+
+    data: PreparedData
+    perfect: Tensor
+    classes: Tensor
+
+
+class Replay(nn.Module):
+    """A generator that shows given images (N, C, H, W), one after the other."""
+
+    def __init__(self, pixels: Tensor) -> None:
+        super().__init__()
+        self.pixels = nn.Parameter(pixels, requires_grad=False)
+        self.shown = 0
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """The next images in [-1, 1]."""
+        indices = torch.arange(self.shown, self.shown + len(latents)) % len(self.pixels)
+        self.shown += len(latents)
+        return to_signed(self.pixels[indices])
+
+
+def split(size: int, training: int = 6_000, held_out: int = 2_000, perfect: int = 2_000) -> Parts:
+    """The built-in images in three parts of so many."""
+    data = prepare(open_source("fashion"), DataSettings(size=(size, size), held_out=0.0))
+    order = np.random.default_rng(0).permutation(len(data.images))
+    kept, rest = order[: training + held_out], order[training + held_out :][:perfect]
+    assert data.labels is not None
+    parts = dataclasses.replace(
+        data,
+        images=data.images[kept],
+        labels=data.labels[kept],
+        held_out=np.arange(training, training + held_out),
+        key=f"{data.key}-faults-{training}-{held_out}",
+    )
+    images, classes = data.images[rest], data.labels[rest]
+    return Parts(parts, torch.from_numpy(images), torch.from_numpy(classes))
+
+
+def dropped(parts: Parts) -> Tensor:
+    """Three of the ten kinds are missing."""
+    return parts.perfect[parts.classes >= DROPPED]
+
+
+def blurred(parts: Parts) -> Tensor:
+    """Each pixel is the mean of its 3x3 neighbourhood."""
+    smooth = nn.functional.avg_pool2d(parts.perfect.float(), 3, 1, 1, count_include_pad=False)
+    return smooth.round().to(torch.uint8)
+
+
+def noisy(parts: Parts) -> Tensor:
+    """Normal noise of 20 grey levels."""
+    noise = torch.randn(parts.perfect.shape, generator=torch.Generator().manual_seed(0))
+    return (parts.perfect + 20 * noise).round().clamp(0, 255).to(torch.uint8)
+
+
+def repeated(parts: Parts) -> Tensor:
+    """Nothing but fifty of the training images."""
+    return torch.from_numpy(parts.data.images[parts.data.training[:REPEATED]])
+
+
+def collapsed(parts: Parts) -> Tensor:
+    """One new image, again and again."""
+    return parts.perfect[:1]
+
+
+def black(parts: Parts) -> Tensor:
+    """Nothing but black."""
+    return torch.zeros_like(parts.perfect)
+
+
+FAULTS: dict[str, Callable[[Parts], Tensor]] = {
+    "none": lambda parts: parts.perfect,
+    "3 of 10 kinds missing": dropped,
+    "blurred": blurred,
+    "noisy": noisy,
+    "50 training images repeated": repeated,
+    "one image repeated": collapsed,
+    "all black": black,
+}
+
+
+MEANT: dict[str, tuple[str, ...]] = {
+    "3 of 10 kinds missing": ("reverse-kl", "kid-lite0"),
+    "blurred": ("fd-lite0", "kid-lite0", "swd"),
+    "noisy": ("fd-lite0", "kid-lite0", "swd"),
+    "50 training images repeated": ("birthday-lite0", "memorised-lite0", "recall-lite0"),
+    "one image repeated": ("modes", "reverse-kl", "birthday-lite0", "coverage-lite0"),
+    "all black": ("fd-lite0", "kid-lite0", "precision-lite0"),
+}
+"""The metrics that are there to catch each fault; a test holds them to it."""
+
+
+@contextlib.contextmanager
+def silently(what: str) -> Iterator[Callable[[int, int], None]]:
+    """No progress bar."""
+    yield lambda done, total: None
+
+
+def score_fault(parts: Parts, name: str, metrics: tuple[str, ...] = METRICS) -> list[Score]:
+    """The scores of a generator with this fault."""
+    pixels = FAULTS[name](parts)
+    shape = parts.data.shape
+    generator = TrainedGenerator(Replay(pixels), shape, latent_dim=1, images_seen=0)
+    count = len(pixels) if name == "3 of 10 kinds missing" else len(parts.perfect)
+    settings = DataSettings(size=(shape.height, shape.width))
+    asked = parse_metrics(metrics)
+    return measure(generator, parts.data, settings, asked, count, 0, silently)
+
+
+def seen(score: Score) -> bool:
+    """Whether a score is worse than real data's, beyond doubt."""
+    low, high = score.interval
+    doubt = high - low
+    worse = score.floor - score.value if score.more_is_better else score.value - score.floor
+    return worse > doubt
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=32)
+    options = parser.parse_args()
+    parts = split(options.size)
+    rows: dict[str, dict[str, str]] = {}
+    floors: dict[str, str] = {}
+    for name in FAULTS:
+        for score in score_fault(parts, name):
+            floors.setdefault(score.metric, f"{score.floor:.3g}")
+            mark = "**" if seen(score) else ""
+            rows.setdefault(score.metric, {})[name] = f"{mark}{score.value:.3g}{mark}"
+        print(f"measured: {name}", flush=True)
+    print("| metric | real data | " + " | ".join(FAULTS) + " |")
+    print("|---|---|" + "---|" * len(FAULTS))
+    for metric, values in rows.items():
+        cells = " | ".join(values.get(name, "") for name in FAULTS)
+        print(f"| `{metric}` | {floors[metric]} | {cells} |")
+
+
+if __name__ == "__main__":
+    main()

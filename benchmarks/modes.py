@@ -1,0 +1,163 @@
+"""Mode coverage beside the published numbers, and beside what real data scores.
+
+    .venv/bin/python benchmarks/modes.py ring grid
+    .venv/bin/python benchmarks/modes.py stacked --digits FOLDER
+
+FOLDER holds MNIST's IDX files (benchmarks/fetch.py gets them). The default budgets are a laptop's,
+a small part of the published ones; --published trains as long as the papers did, for a GPU. The
+published rows come from networks trained that long.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+
+import ganvas
+from ganvas.recipes import Recipe, load_recipe
+from recipes import run_directory, train_or_go_on
+
+MEASURED = ("modes", "high-quality", "reverse-kl")
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """One row of ours: a recipe for so many samples a pack, and how long it trains."""
+
+    name: str
+    recipe: str
+    pac: int = 1
+    laptop_images: int = 1_000_000
+    """Of an unpacked discriminator; a pack of k sees k times as many, as in the papers."""
+
+    def made(self, published: bool) -> Recipe:
+        """The recipe, with the batch and budget that go with the pack."""
+        recipe = load_recipe(self.recipe)
+        images = recipe.images if published else self.laptop_images
+        return dataclasses.replace(
+            recipe,
+            name=f"{recipe.name}-pac{self.pac}",
+            objective=dataclasses.replace(recipe.objective, pac=self.pac),
+            batch=self.pac * recipe.batch,
+            images=self.pac * images,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Benchmark:
+    """One data set: our rows, and the published ones as text (modes, high quality %, KL)."""
+
+    data: str
+    samples: int
+    arms: tuple[Arm, ...]
+    published: tuple[tuple[str, str, str, str], ...]
+
+
+POINTS = (
+    Arm("GAN", "pacgan-points"),
+    Arm("PacGAN2", "pacgan-points", pac=2),
+    Arm("relativistic, R1 + R2", "points-modern"),
+)
+BENCHMARKS = {
+    "ring": Benchmark(
+        "ring",
+        2_500,
+        POINTS,
+        (
+            ("GAN (Lin 2018, table 1, 10 trials)", "6.3 ± .5", "98.2 ± .2", ".45 ± .09"),
+            ("PacGAN2 (same)", "7.9 ± .1", "95.6 ± 2.0", ".07 ± .03"),
+            ("PacGAN4 (same)", "7.8 ± .1", "95.9 ± 1.4", ".07 ± .02"),
+        ),
+    ),
+    "grid": Benchmark(
+        "grid",
+        2_500,
+        POINTS,
+        (
+            ("GAN (Lin 2018, table 1, 10 trials)", "17.3 ± .8", "94.8 ± .7", ".70 ± .07"),
+            ("PacGAN2 (same)", "23.8 ± .7", "91.3 ± .8", ".13 ± .04"),
+            ("PacGAN4 (same)", "24.8 ± .2", "93.6 ± .6", ".04 ± .01"),
+        ),
+    ),
+    "stacked": Benchmark(
+        "stacked:{digits}",
+        25_600,
+        (
+            Arm("DCGAN, discriminator 1/4", "pacgan-stacked", laptop_images=1_280_000),
+            Arm("PacDCGAN2, discriminator 1/4", "pacgan-stacked", pac=2, laptop_images=1_280_000),
+        ),
+        (
+            ("DCGAN, 1/4 (Metz 2017, via Lin 2018, table 3)", "30.6 ± 20.7", "", "5.99"),
+            ("DCGAN, 1/4 (Lin 2018, table 3, 50 trials)", "78.5 ± 17.6", "", "5.21"),
+            ("PacDCGAN2, 1/4 (same)", "484.5 ± 33.0", "", "2.61"),
+        ),
+    ),
+}
+
+
+def spread(values: Iterable[float], digits: str) -> str:
+    """The mean, and every seed's value."""
+    values = list(values)
+    each = ", ".join(f"{value:{digits}}" for value in values)
+    return f"{statistics.mean(values):{digits}} ({each})" if values else "-"
+
+
+def run_arm(arm: Arm, benchmark: Benchmark, options: argparse.Namespace) -> list[ganvas.Score]:
+    """Train every seed and print the row; gives back the scores of all."""
+    recipe = arm.made(options.published)
+    data = benchmark.data.format(digits=options.digits)
+    scores: list[ganvas.Score] = []
+    failures = []
+    kind = benchmark.data.partition(":")[0]
+    for seed in range(options.seeds):
+        with run_directory(options.keep, f"{recipe.name}-{kind}-{seed}") as directory:
+            try:
+                run = train_or_go_on(recipe, data, directory, seed)
+            except ganvas.Diverged as error:
+                failures.append(f"seed {seed}: {error}")
+                continue
+            scores += ganvas.evaluate(run, ["modes"], n=benchmark.samples, seed=seed)
+    label = f"{arm.name}; {recipe.images / 1e6:g}M images, {options.seeds} seeds"
+    print(f"| {label} | {' | '.join(cells(scores, 'value'))} |", flush=True)
+    for failure in failures:
+        print(f"| {arm.name} diverged, {failure} | - | - | - |", flush=True)
+    return scores
+
+
+def cells(scores: list[ganvas.Score], which: str) -> list[str]:
+    """Modes, high quality in percent, reverse KL: over the seeds."""
+    found = []
+    for metric, factor, digits in zip(MEASURED, (1, 100, 1), (".4g", ".1f", ".3g"), strict=True):
+        values = [factor * getattr(s, which) for s in scores if s.metric == metric]
+        found.append(spread(values, digits))
+    return found
+
+
+def main() -> None:
+    """Print a table a benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("benchmarks", nargs="*", default=["ring", "grid"], metavar="BENCHMARK")
+    parser.add_argument("--digits", default="fashion", help="what stacked is made of")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--published", action="store_true", help="train as long as the papers")
+    parser.add_argument("--keep", type=Path, help="keep the runs here, and go on with those there")
+    options = parser.parse_args()
+    unknown = sorted(set(options.benchmarks) - set(BENCHMARKS))
+    if unknown:
+        parser.error(f"no benchmark {', '.join(unknown)}; all: {', '.join(BENCHMARKS)}")
+    for name in options.benchmarks:
+        benchmark = BENCHMARKS[name]
+        data = benchmark.data.format(digits=Path(options.digits).name)
+        print(f"\n### {data}, {benchmark.samples:,} samples\n")
+        print("| | modes | high quality, % | reverse KL |\n|---|---|---|---|", flush=True)
+        scores = [score for arm in benchmark.arms for score in run_arm(arm, benchmark, options)]
+        print(f"| **real data** | {' | '.join(cells(scores, 'floor'))} |")
+        for row in benchmark.published:
+            print(f"| {' | '.join(row)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Strided: the small networks of the stacked-MNIST benchmark (Metz 2017, as in Lin 2018's code).
+
+Three 3x3 convolutions of stride 2 in each player, at any size: sides are halved and rounded up, as
+28, 14, 7, 4. The benchmark's discriminator is so narrow that training collapses reliably, which is
+what makes it a benchmark.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from annotated_types import Ge
+
+from ganvas.architectures.architecture import Architecture, Networks, NormName
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ganvas.architectures.sizes import ImageShape
+
+HALVINGS = 3
+SLOPE = 0.3
+"""Of the discriminator's LeakyReLU, in the published code."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strided(Architecture):
+    """Three 3x3 convolutions of stride 2 in each player, for a discriminator of a few channels."""
+
+    name: ClassVar[str] = "strided"
+
+    generator_width: Annotated[int, Ge(1)] = 8
+    """Channels of the generator next to the image; they double with each halving."""
+    generator_norm: NormName = "batch"
+    """Normalisation in the generator; its output has none."""
+    discriminator_width: Annotated[int, Ge(1)] = 2
+    """Channels of the discriminator next to the image: a quarter of the generator's."""
+    discriminator_norm: NormName = "none"
+    """Normalisation in the discriminator, its first layer included."""
+
+    def build(self, image: ImageShape, latent_dim: int) -> Networks:
+        return Networks(generator(self, image, latent_dim), discriminator(self, image))
+
+    @property
+    def couples_samples(self) -> bool:
+        return self.discriminator_norm == "batch"
+
+
+def grids(image: ImageShape) -> list[tuple[int, int]]:
+    """Height and width at each resolution, the image's first: halves, rounded up."""
+    sides = [(image.height, image.width)]
+    for _ in range(HALVINGS):
+        height, width = sides[-1]
+        sides.append(((height + 1) // 2, (width + 1) // 2))
+    return sides
+
+
+def generator(config: Strided, image: ImageShape, latent_dim: int) -> nn.Module:
+    """(N, Z) -> linear to the smallest grid -> three doublings -> 3x3, tanh -> (N, C, H, W)."""
+    from torch import nn
+
+    from ganvas.architectures.blocks import draw_normal, image_norm, named
+
+    *larger, smallest = grids(image)
+    norm = config.generator_norm
+    channels = config.generator_width * 2**HALVINGS
+    stages: dict[str, nn.Module] = {
+        "grid": nn.Sequential(
+            nn.Linear(latent_dim, channels * smallest[0] * smallest[1]),
+            nn.Unflatten(1, (channels, *smallest)),
+            image_norm(norm, channels),
+            nn.ReLU(inplace=True),
+        )  # (N, 8 generator_width, ceil(H / 8), ceil(W / 8))
+    }
+    below = smallest
+    for index, above in enumerate(reversed(larger), start=1):
+        # A doubling ends at 2h - 1; one more row or column where the larger side is even.
+        missing = (above[0] - (2 * below[0] - 1), above[1] - (2 * below[1] - 1))
+        stages[f"double{index}"] = nn.Sequential(
+            nn.ConvTranspose2d(
+                channels,
+                channels // 2,
+                kernel_size=3,
+                stride=2,
+                padding=1,
+                output_padding=missing,
+                bias=norm == "none",  # a norm's own bias makes the convolution's idle
+            ),
+            image_norm(norm, channels // 2),
+            nn.ReLU(inplace=True),
+        )
+        channels //= 2
+        below = above
+    stages["image"] = nn.Sequential(
+        nn.Conv2d(channels, image.channels, kernel_size=3, padding=1), nn.Tanh()
+    )
+    network = named(stages)
+    draw_normal(network, gain_deviation=0.0)
+    return network
+
+
+def discriminator(config: Strided, image: ImageShape) -> nn.Module:
+    """(N, C, H, W) -> three halvings -> linear -> (N,)."""
+    from torch import nn
+
+    from ganvas.architectures.blocks import draw_normal, image_norm, named
+
+    norm = config.discriminator_norm
+    stages: dict[str, nn.Module] = {}
+    channels = image.channels
+    for index in range(1, HALVINGS + 1):
+        wider = config.discriminator_width * 2 ** (index - 1)
+        stages[f"halve{index}"] = nn.Sequential(
+            nn.Conv2d(channels, wider, kernel_size=3, stride=2, padding=1, bias=norm == "none"),
+            image_norm(norm, wider),
+            nn.LeakyReLU(SLOPE, inplace=True),
+        )
+        channels = wider
+    height, width = grids(image)[-1]
+    stages["logit"] = nn.Sequential(
+        nn.Flatten(), nn.Linear(channels * height * width, 1), nn.Flatten(0)
+    )  # (N,)
+    network = named(stages)
+    draw_normal(network, gain_deviation=0.0)
+    return network

@@ -1,0 +1,135 @@
+"""Stacked digits: three images of ten classes in the channels of one, which makes 1000 modes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ganvas.architectures.sizes import POINT
+from ganvas.data.cache import Blocks, Contents
+from ganvas.data.made import Made, frozen_random
+from ganvas.data.preparation import PreparedData, prepare
+from ganvas.data.reading import Progress
+from ganvas.data.settings import DataSettings
+from ganvas.data.source import Source
+from ganvas.errors import DataError
+
+PREFIX = "stacked:"
+CLASSES = 10
+PLACES = np.array([100, 10, 1])
+"""What the class in each channel counts: digits 4, 0, 7 are mode 407."""
+
+_CHUNK = 1024  # stacks written at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Stacked(Made):
+    """Fixed random stacks of another source's images (Srivastava 2017; Lin 2018).
+
+    Stacks to train on are made of images to train on, held-out stacks of held-out images, so no
+    held-out image is ever trained on in any channel.
+    """
+
+    recipe: ClassVar[str] = "stacked-modern"
+
+    base: Source
+    """Labelled images of ten classes; those with colour are turned to grey."""
+    training: int = 128_000
+    """How many stacks to train on, as many as VEEGAN and PacGAN use."""
+    held_out: int = 26_000
+    """How many others: the papers' sample count. None where no image is held out."""
+
+    def make(
+        self, settings: DataSettings, cache: Path | None, on_progress: Progress | None
+    ) -> tuple[Contents, Blocks]:
+        """Prepare the images, and draw which three make each stack.
+
+        Raises:
+            DataError: the settings do not suit, or some class has no usable image.
+        """
+        self.refuse_unsuited(settings)
+        digits = prepare(self.base, base_settings(settings), cache, on_progress)
+        classes = _classes(digits)
+        random = frozen_random(0)
+        sides = [(digits.training, self.training), (digits.held_out, self.held_out)]
+        picks = [
+            side[random.randint(len(side), size=(count, 3), dtype=np.int64)]
+            for side, count in sides
+            if len(side)
+        ]
+        every = np.concatenate(picks)  # (N, 3)
+        fingerprint = hashlib.blake2b(
+            json.dumps(["stacked", digits.fingerprint]).encode() + every.tobytes(), digest_size=16
+        )
+        contents = Contents(
+            shape=(len(every), 3, digits.shape.height, digits.shape.width),
+            dtype="uint8",
+            labels=classes[every] @ PLACES,
+            label_names=tuple(f"{mode:03}" for mode in range(CLASSES**3)),
+            held_out=np.arange(len(picks[0]), len(every)),
+            fingerprint=fingerprint.hexdigest(),
+            unusable=digits.unusable,
+            duplicates=digits.duplicates,
+        )
+        return contents, _stacks(digits, every)
+
+    def refuse_unsuited(self, settings: DataSettings) -> None:
+        """Raise a `DataError` if the settings are not for three-channel images."""
+        if settings.size == POINT:
+            raise DataError(
+                f"{self.location} holds images, but the recipe makes points. "
+                f"Take a recipe for images, such as {self.recipe}"
+            )
+        if settings.channels not in ("auto", "3"):
+            raise DataError(
+                f"{self.location} stacks three images in three channels, but the recipe asks for "
+                f"{settings.channels}: leave --channels out"
+            )
+
+
+def _classes(digits: PreparedData) -> npt.NDArray[np.int64]:  # (N,)
+    """The class of each image; a `DataError` unless there are some of each to train on."""
+    assert digits.labels is not None  # `open_stacked` saw one at each
+    names = digits.label_names
+    counts = np.bincount(digits.labels[digits.training], minlength=len(names))
+    if not counts.all():
+        missing = ", ".join(names[number] for number in np.flatnonzero(counts == 0))
+        raise DataError(
+            f"{digits.location} has no usable image to train on of the label {missing}; "
+            "stacking needs some of each of the ten"
+        )
+    return digits.labels
+
+
+def open_stacked(base: Source | Made) -> Stacked:
+    """Stacks of what is already open.
+
+    Raises:
+        DataError: not labelled images of ten classes.
+    """
+    needed = "stacking takes labelled images of ten classes, such as digits"
+    if isinstance(base, Made):
+        raise DataError(f"{base.location} cannot be stacked: {needed}")
+    without = sum(item.label is None for item in base.items)
+    if without:
+        raise DataError(f"{base.location}: {without:,} images have no label, but {needed}")
+    if len(base.label_names) != CLASSES:
+        raise DataError(f"{base.location} has {len(base.label_names)} labels, but {needed}")
+    return Stacked(f"stacked-{base.name}", f"{PREFIX}{base.location}", base)
+
+
+def base_settings(settings: DataSettings) -> DataSettings:
+    """How the single images are prepared when stacks are to be prepared with `settings`."""
+    return replace(settings, channels="1")
+
+
+def _stacks(digits: PreparedData, picks: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.uint8]]:
+    for start in range(0, len(picks), _CHUNK):
+        yield digits.images[picks[start : start + _CHUNK], 0]  # (n, 3, H, W)

@@ -1,0 +1,271 @@
+"""From a run and the names of metrics to scores with their floors and protocols."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+import ganvas
+from ganvas.architectures.sizes import POINT, size_name
+from ganvas.data.preparation import PreparedData
+from ganvas.data.settings import Channels, DataSettings
+from ganvas.data.stacking import PREFIX
+from ganvas.devices import choose_device
+from ganvas.errors import DataError, GanvasError
+from ganvas.evaluation.judges import classifier_for, mode_view
+from ganvas.evaluation.measures import MEASURES, Sides
+from ganvas.evaluation.score import Protocol, Score
+from ganvas.evaluation.views import Progress, View, look_at_real, look_at_samples
+from ganvas.metrics.estimate import LEVEL
+from ganvas.metrics.features import load_features
+from ganvas.metrics.inception import load_inception_classes
+from ganvas.metrics.names import Metric, parse_metrics
+from ganvas.progress import progress_bar
+from ganvas.runs import Run
+from ganvas.runs.data import prepare_images, refuse_changed_data, where_data_is
+from ganvas.sampling import TrainedGenerator, load_checkpoint
+
+FEWEST_HELD_OUT = 20
+"""Held-out images below which no score is worth printing."""
+
+MOST_PIXELS = 4_096
+"""Images a side that are compared pixel by pixel."""
+
+Bar = Callable[[str], AbstractContextManager[Progress]]
+"""Opens a progress bar for a piece of work."""
+
+
+def evaluate(
+    run: Run | Path | str,
+    metrics: Sequence[str] = (),
+    *,
+    n: int | None = None,
+    data: str | Path | None = None,
+    checkpoint: str = "last",
+    seed: int = 0,
+    device: str = "auto",
+    quiet: bool = True,
+) -> list[Score]:
+    """Score a run's generated images against held-out real ones, and add the scores to the run.
+
+    Args:
+        run: the run or its directory.
+        metrics: names such as fd-lite0, prdc-lite0, swd; by default those that suit the data.
+        n: how many images to generate; by default what the data's protocol asks for.
+        data: other real images to compare with; by default those that were held out.
+        checkpoint: last, best, or images seen at the checkpoint (80k).
+        seed: decides the latents and every random choice; same seed, same numbers.
+        device: auto, cpu, cuda, cuda:1, mps.
+        quiet: show no progress bars.
+
+    Raises:
+        GanvasError: unknown metrics, missing weights, too few images, no labels where needed.
+        RunError: no run, no such checkpoint. DataError: its images are gone or have changed.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    asked = parse_metrics(metrics) if metrics else []
+    generator = load_checkpoint(run, checkpoint, str(choose_device(device)))
+
+    def bar(what: str) -> AbstractContextManager[Progress]:
+        return progress_bar(what, quiet)
+
+    prepared = images_to_compare_with(run, data, quiet)
+    asked = asked or parse_metrics(default_metrics(prepared))
+    count = default_count(prepared) if n is None else n
+    scores = measure(generator, prepared, run.recipe.data, asked, count, seed, bar)
+    record(run, scores, generator.images_seen, while_training=False)
+    return scores
+
+
+def images_to_compare_with(run: Run, data: str | Path | None, quiet: bool) -> PreparedData:
+    """The run's own images, or others prepared in the same way and with as many channels."""
+    settings = run.recipe.data
+    if data is None:
+        prepared = prepare_images(settings, where_data_is(run), quiet)
+        refuse_changed_data(run, prepared)
+        return prepared
+    if settings.channels == "auto" and settings.size != POINT:
+        settings = replace(settings, channels=cast(Channels, str(run.data["shape"]["channels"])))
+    return prepare_images(settings, data, quiet)
+
+
+def record(run: Run, scores: list[Score], images_seen: int, while_training: bool) -> None:
+    """Add scores to scores.jsonl."""
+    for score in scores:
+        about = {"images_seen": images_seen, "while_training": while_training}
+        run.scores.append({**about, **score.to_json()})
+
+
+def default_metrics(data: PreparedData) -> tuple[str, ...]:
+    """What suits the data where nothing is asked for."""
+    if data.shape.is_point or data.location.startswith(PREFIX):
+        return ("modes",)
+    return ("fd-lite0", "kid-lite0", "prdc-lite0", "swd")
+
+
+def default_count(data: PreparedData) -> int:
+    """How many samples the published protocols of such data take; 10,000 for pictures."""
+    if data.shape.is_point:
+        return 2_500
+    return 26_000 if data.location.startswith(PREFIX) else 10_000
+
+
+def measure(
+    generator: TrainedGenerator,
+    data: PreparedData,
+    settings: DataSettings,
+    metrics: Sequence[Metric],
+    n: int,
+    seed: int,
+    bar: Bar,
+) -> list[Score]:
+    """Score a generator. Everything that can be wrong is said before the first sample is made.
+
+    Args:
+        data: the real images, prepared with `settings`.
+    """
+    if n < 1:
+        raise GanvasError(f"the number of samples must be at least 1, got {n}")
+    refuse_without_held_out(data)
+    refuse_other_shape(generator, data)
+    device = next(generator.network.parameters()).device
+    views = {metric: view_of(metric, data, settings, device, bar) for metric in metrics}
+    different = list({view.name: view for view in views.values()}.values())
+    with bar("sampling") as on_progress:
+        seen = look_at_samples(generator, n, seed, different, on_progress)
+    common = common_protocol(generator, data, settings, seed)
+    scores = []
+    for metric, view in views.items():
+        sides = real_sides(metric, view, data, seen[view.name], bar)
+        scores += scores_of(metric, view, sides, seed, common)
+    return scores
+
+
+def view_of(
+    metric: Metric, data: PreparedData, settings: DataSettings, device: torch.device, bar: Bar
+) -> View:
+    """The way of looking that a metric needs.
+
+    Raises:
+        GanvasError: it cannot be had: missing weights, no labels, points instead of images.
+    """
+    kind = MEASURES[metric.family].kind
+    if data.shape.is_point and kind != "modes":
+        raise DataError(
+            f"{data.name} holds points, and {metric.named(metric.scores[0])} needs images. "
+            "For points there is: modes"
+        )
+    if kind == "pixels":
+        return View("pixels", lambda pixels: pixels.to(device), most=MOST_PIXELS)
+    if kind == "modes":
+        with bar("training the classifier") as on_progress:
+            return mode_view(data, settings, device, on_progress)
+    if kind == "classes":
+        classes = load_inception_classes(device)
+        return View(classes.name, classes, classes.protocol(), cached=True)
+    if metric.features == "classifier":
+        with bar("training the classifier") as on_progress:
+            classifier = classifier_for(data, settings, device, on_progress)
+        return View("classifier", classifier, classifier.protocol(), cached=True)
+    assert metric.features is not None
+    features = load_features(metric.features, device)
+    return View(features.name, features, features.protocol(), cached=True)
+
+
+def real_sides(metric: Metric, view: View, data: PreparedData, fake: Tensor, bar: Bar) -> Sides:
+    """What the view sees in real images, beside what it saw in the samples."""
+    whole = MEASURES[metric.family].whole_training_set
+    enough = len(data.training) if whole else min(len(fake), len(data.training))
+    with bar(f"real images, {view.name}") as on_progress:
+        training = look_at_real(view, data, False, enough, on_progress)
+        held_out = look_at_real(view, data, True, len(data.held_out), on_progress)
+    return Sides(training, held_out, fake, view.expected)
+
+
+def scores_of(metric: Metric, view: View, sides: Sides, seed: int, common: Protocol) -> list[Score]:
+    """The family's scores that were asked for, each with the floor of the same maths."""
+    maths = MEASURES[metric.family]
+    in_its_place = maths.floor(sides)
+    estimates = maths.estimate(sides, seed)
+    floors = maths.estimate(in_its_place, seed)
+    scores = []
+    for name in metric.scores:
+        if name == "high-quality" and not view.leaves_out:
+            continue
+        estimate = estimates[name]
+        protocol = {
+            **common,
+            "n_fake": len(sides.fake),
+            "n_real": len(sides.held_out),
+            "n_floor": len(in_its_place.fake),
+            "interval": f"{LEVEL:.0%}, {estimate.method}",
+            "view": {"name": view.name, **view.protocol},
+        }
+        scores.append(
+            Score(
+                metric=metric.named(name),
+                value=estimate.value,
+                interval=estimate.interval,
+                floor=floors[name].value,
+                protocol=protocol,
+                warnings=estimate.warnings,
+                details=estimate.details,
+            )
+        )
+    return scores
+
+
+def common_protocol(
+    generator: TrainedGenerator, data: PreparedData, settings: DataSettings, seed: int
+) -> Protocol:
+    """What all scores of one evaluation share."""
+    return {
+        "ganvas": ganvas.__version__,
+        "checkpoint": generator.images_seen,
+        "checkpoint_hash": hash_of(generator.network.state_dict()),
+        "data": data.name,
+        "fingerprint": data.fingerprint,
+        "prepared": data.key,
+        "split": "held-out",
+        "size": size_name((data.shape.height, data.shape.width)),
+        "channels": data.shape.channels,
+        "resize": "none" if data.shape.is_point else f"Lanczos, {settings.fit}",
+        "seed": seed,
+    }
+
+
+def hash_of(weights: dict[str, Any]) -> str:
+    """16 hex digits that two generators share only if their weights are the same."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(
+            weights[name].cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        )
+    return digest.hexdigest()[:16]
+
+
+def refuse_without_held_out(data: PreparedData) -> None:
+    """Raise a `DataError` unless there are real images that were never trained on, and enough."""
+    if len(data.held_out) < FEWEST_HELD_OUT:
+        raise DataError(
+            f"{data.name}: {len(data.held_out)} of {len(data.images)} images are held out, and a "
+            f"score needs at least {FEWEST_HELD_OUT}. Add images, train with a larger --held-out, "
+            "or name other images to compare with: --data DATA"
+        )
+
+
+def refuse_other_shape(generator: TrainedGenerator, data: PreparedData) -> None:
+    """Raise a `DataError` unless generated and real images have the same shape."""
+    if generator.shape != data.shape:
+        raise DataError(
+            f"the generator makes images of {generator.shape}, those of {data.name} are "
+            f"{data.shape}: name images that have the same channels, or leave --data out"
+        )

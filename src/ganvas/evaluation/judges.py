@@ -1,0 +1,109 @@
+"""Who says which mode a sample belongs to: the nearest centre, or a trained classifier."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganvas.data.preparation import PreparedData, default_cache, prepare
+from ganvas.data.settings import DataSettings
+from ganvas.data.sources import open_source
+from ganvas.data.stacking import CLASSES, PLACES, PREFIX, Stacked, base_settings
+from ganvas.data.synthetic import MIXTURES, Mixture
+from ganvas.errors import DataError
+from ganvas.evaluation.views import Progress, View, shuffled
+from ganvas.metrics.classifier import Classifier, load_classifier, train_classifier
+from ganvas.metrics.modes import nearest_mode
+from ganvas.storage import make_directory
+
+FORMAT = 1  # counted up when the same images would give another classifier
+
+MOST_TRAINED_ON = 60_000
+"""Images a classifier is trained on, as many as MNIST's training set has."""
+
+
+def mode_view(
+    data: PreparedData, settings: DataSettings, device: torch.device, on_progress: Progress
+) -> View:
+    """Which mode each sample belongs to, int64 (N,), -1 for none.
+
+    Raises:
+        DataError: the data has no modes: no labels, and no known centres.
+    """
+    if data.location in MIXTURES:
+        return _by_centres(MIXTURES[data.location])
+    if data.shape.is_point:
+        raise DataError(
+            f"{data.name} has no modes that could be told apart. Look at its pictures: "
+            "ganvas sample RUN"
+        )
+    classifier = classifier_for(data, settings, device, on_progress)
+    protocol = {"judge": "classifier", **classifier.protocol()}
+    if data.location.startswith(PREFIX):
+        places = torch.from_numpy(PLACES).to(device)
+
+        def mode_of_stack(pixels: Tensor) -> Tensor:
+            digits = classifier.classify(pixels.flatten(0, 1)[:, None])  # (N * 3,)
+            return (digits.reshape(-1, len(PLACES)) * places).sum(1)
+
+        return View("modes", mode_of_stack, protocol, expected=_uniform(CLASSES ** len(PLACES)))
+    assert data.labels is not None
+    counts = np.bincount(data.labels[data.training], minlength=len(data.label_names))
+    expected = torch.from_numpy(counts / counts.sum())
+    return View("modes", classifier.classify, protocol, expected=expected)
+
+
+def classifier_for(
+    data: PreparedData, settings: DataSettings, device: torch.device, on_progress: Progress
+) -> Classifier:
+    """A classifier of the data's labels, or of the digits that it stacks; trained once, cached.
+
+    Raises:
+        DataError: the images have no labels.
+    """
+    if data.location.startswith(PREFIX):
+        digits = open_source(data.location)
+        assert isinstance(digits, Stacked)
+        data = prepare(digits.base, base_settings(settings))
+    if data.labels is None or len(data.label_names) < 2:
+        raise DataError(
+            f"{data.name} has no labels, which this metric needs: put the images of each kind into "
+            "a sub-folder of their own, or leave the metric out"
+        )
+    path = default_cache() / f"classifier-{FORMAT}-{data.key}.safetensors"
+    if path.exists():
+        return load_classifier(path, device)
+    make_directory(path.parent)
+    training, held_out = (
+        shuffled(side)[:MOST_TRAINED_ON] for side in (data.training, data.held_out)
+    )
+    classifier = train_classifier(
+        data.images[training],
+        data.labels[training],
+        data.label_names,
+        data.images[held_out],
+        data.labels[held_out],
+        seed=0,
+        device=device,
+        on_progress=on_progress,
+    )
+    classifier.save(path)
+    return classifier
+
+
+def _by_centres(points: Mixture) -> View:
+    centres = torch.from_numpy(points.centres)
+
+    def mode_of_point(batch: Tensor) -> Tensor:
+        return nearest_mode(batch.flatten(1), centres.to(batch), points.sigma)
+
+    protocol: dict[str, str | int | float] = {
+        "judge": "nearest centre within 3 standard deviations",
+        "sigma": points.sigma,
+    }
+    return View("modes", mode_of_point, protocol, expected=_uniform(points.modes), leaves_out=True)
+
+
+def _uniform(modes: int) -> Tensor:
+    return torch.full((modes,), 1 / modes, dtype=torch.float64)

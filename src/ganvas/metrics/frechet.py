@@ -1,0 +1,117 @@
+"""The Frechet distance between two sets of features: FID when they are Inception's."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ganvas.metrics.estimate import Estimate, normal_interval
+from ganvas.metrics.inputs import (
+    check_features,
+    identical_warnings,
+    row_blocks,
+    torchmetrics_image,
+)
+
+
+def frechet_distance(real: Tensor, fake: Tensor) -> Estimate:
+    """|mu_r - mu_f|^2 + tr(S_r + S_f - 2 (S_r S_f)^(1/2)) of two fitted Gaussians.
+
+    Heusel 2017, eq. 6; moments and value by torchmetrics, in float64. The interval is over new
+    generated samples, the real ones staying as they are. It says nothing of the bias: the distance
+    of samples lies above that of their distributions, by about (d + d (d + 1) / 4)(1/n + 1/m)
+    where both are the same round Gaussian of variance one.
+
+    Args:
+        real: (n, d), n >= 2. On the CPU a mapped file does, it is read in blocks.
+        fake: (m, d), m >= 2.
+
+    Returns:
+        The distance, with the details `mean_term` and `covariance_term` that sum to it.
+
+    Raises:
+        GanvasError: too few samples, numbers that are not finite, different d, no torchmetrics.
+    """
+    check_features(at_least=2, real=real, fake=fake)
+    metric = torchmetrics_image("fid").FrechetInceptionDistance(Identity(real.shape[1]))
+    metric.to(fake.device)
+    for rows, is_real in ((real, True), (fake, False)):
+        for block in row_blocks(rows):
+            metric.update(block.double(), real=is_real)
+    value = max(0.0, float(metric.compute()))  # rounding may leave -1e-12 of identical sets
+    real_mean, real_covariance = moments(
+        metric.real_features_sum, metric.real_features_cov_sum, len(real)
+    )
+    fake_mean, fake_covariance = moments(
+        metric.fake_features_sum, metric.fake_features_cov_sum, len(fake)
+    )
+    shift = fake_mean - real_mean
+    transport = optimal_transport(fake_covariance, real_covariance)
+    influence = influence_on_distance(fake, fake_mean, shift, transport)
+    low, high = normal_interval(value, float(influence.std()) / len(fake) ** 0.5)
+    mean_term = float(shift.square().sum())
+    return Estimate(
+        value,
+        (max(0.0, low), high),
+        "delta method over generated samples",
+        identical_warnings(real=real, generated=fake) + too_few(real, fake),
+        {"mean_term": mean_term, "covariance_term": value - mean_term},
+    )
+
+
+class Identity(nn.Identity):
+    """Gives torchmetrics features in the place of images; `num_features` is how it asks for d."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.num_features = num_features
+
+
+def moments(total: Tensor, products: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Mean (d,) and unbiased covariance (d, d) from sum x (d,) and sum x x^T (d, d)."""
+    mean = total / count
+    return mean, (products - count * torch.outer(mean, mean)) / (count - 1)
+
+
+def optimal_transport(source: Tensor, target: Tensor) -> Tensor:
+    """The symmetric T with T source T = target, for two covariances (d, d).
+
+    T = S^(-1/2) (S^(1/2) R S^(1/2))^(1/2) S^(-1/2): the linear map that takes one Gaussian to the
+    other at least cost (Olkin and Pukelsheim 1982). Where the source is singular the
+    pseudo-inverse stands for the inverse, and T is zero in directions that it never takes.
+    """
+    values, vectors = torch.linalg.eigh(source)
+    roots = values.clamp(min=0).sqrt()
+    smallest = roots.max() * (len(source) * torch.finfo(source.dtype).eps) ** 0.5
+    inverse_roots = torch.where(roots > smallest, 1 / roots, 0.0)
+    root = (vectors * roots) @ vectors.T
+    inverse_root = (vectors * inverse_roots) @ vectors.T
+    values, vectors = torch.linalg.eigh(root @ target @ root)
+    middle = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    transport: Tensor = inverse_root @ middle @ inverse_root
+    return transport
+
+
+def influence_on_distance(fake: Tensor, mean: Tensor, shift: Tensor, transport: Tensor) -> Tensor:
+    """How much each sample pulls on the distance, but for a constant; (m, d) -> (m,) in float64.
+
+    The distance's derivative when a little more weight is given to x: 2 shift.(x - mu) from the
+    means, (x - mu)^T (I - T)(x - mu) from the covariances, whose gradient with respect to S_f is
+    I - T. Its mean over the samples is a constant that a standard error does not need.
+    """
+    gradient = torch.eye(len(mean), dtype=mean.dtype, device=mean.device) - transport
+    pulls = []
+    for block in row_blocks(fake):
+        centred = block.double() - mean
+        pulls.append(2 * centred @ shift + ((centred @ gradient) * centred).sum(1))
+    return torch.cat(pulls)
+
+
+def too_few(real: Tensor, fake: Tensor) -> tuple[str, ...]:
+    """A warning for each set that has no more samples than dimensions."""
+    return tuple(
+        f"{len(rows):,} {name} samples are no more than the {rows.shape[1]:,} dimensions: the"
+        " distance is biased upwards; compare it with its floor, not with zero"
+        for name, rows in (("real", real), ("generated", fake))
+        if len(rows) <= rows.shape[1]
+    )

@@ -1,0 +1,61 @@
+"""The inception score: are samples of clear kinds, and of many? Only for Inception's logits."""
+
+from __future__ import annotations
+
+import math
+import warnings as python_warnings
+
+import torch
+from torch import Tensor, nn
+
+from ganvas.errors import GanvasError
+from ganvas.metrics.estimate import Estimate, students_interval
+from ganvas.metrics.inputs import check_features, identical_warnings, torchmetrics_image
+from ganvas.randomness import derive_seed
+
+
+def inception_score(logits: Tensor, splits: int = 10, seed: int = 0) -> Estimate:
+    """exp of the mean KL(p(y | x) || p(y)), averaged over disjoint random parts of the samples.
+
+    Salimans 2016, section 4; by torchmetrics, in float64. From 1 to the number of classes. It looks
+    at no real image, and falls with fewer images a part. The interval is Student's, over parts.
+
+    Args:
+        logits: (m, classes) of a classifier, m >= 2 splits.
+        splits: how many parts, at least 2.
+        seed: which sample is in which part; the program's own random state is left alone.
+
+    Returns:
+        The score, with the details `parts` and `spread`, the standard deviation over parts that
+        other tools report.
+
+    Raises:
+        GanvasError: too few samples, numbers that are not finite, no torchmetrics.
+    """
+    if splits < 2:
+        raise GanvasError(f"inception score: at least 2 splits are needed, got {splits}")
+    check_features(at_least=2 * splits, generated=logits)
+    module = torchmetrics_image("inception")
+    with python_warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        python_warnings.simplefilter("ignore", UserWarning)  # that it keeps what it is given
+        metric = module.InceptionScore(nn.Identity(), splits=splits).to(logits.device)
+        torch.default_generator.manual_seed(derive_seed(seed, "inception score"))
+        metric.update(logits.double())
+        mean, deviation = (float(number) for number in metric.compute())
+    m, classes = logits.shape
+    largest_part = math.ceil(m / splits)
+    parts = math.ceil(m / largest_part)
+    low, high = students_interval(mean, deviation / math.sqrt(parts), parts - 1)
+    warnings = identical_warnings(generated=logits)
+    if largest_part < classes:
+        warnings += (
+            f"parts of {largest_part:,} samples for {classes:,} classes: the score is biased"
+            " downwards; compare it at equal counts only",
+        )
+    return Estimate(
+        mean,
+        (max(1.0, low), high),
+        f"Student's t over {parts} disjoint parts",
+        warnings,
+        {"parts": parts, "spread": deviation},
+    )

@@ -1,0 +1,119 @@
+"""The kernel distance between two sets of features: KID when they are Inception's."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ganvas.errors import GanvasError
+from ganvas.metrics.estimate import Estimate, normal_interval
+from ganvas.metrics.inputs import (
+    check_features,
+    identical_warnings,
+    row_blocks,
+    torchmetrics_image,
+)
+from ganvas.randomness import named_generator
+
+SUBSETS = 100
+SUBSET_SIZE = 1000
+REFERENCES = 1000
+"""How many of each set stand for the whole of it when the interval is made."""
+
+
+def kernel_distance(
+    real: Tensor, fake: Tensor, seed: int, subsets: int = SUBSETS, subset_size: int = SUBSET_SIZE
+) -> Estimate:
+    """Unbiased squared maximum mean discrepancy with the kernel (x.y / d + 1)^3.
+
+    Binkowski 2018: the mean over random subsets of equal size, each by torchmetrics;
+    `subset_size` is made smaller where there are fewer samples. Unbiased: the distance of a
+    distribution to itself is zero on average, so single values may be negative. The interval is
+    over new generated samples, the real ones staying as they are, and over other subsets.
+
+    Args:
+        real: (n, d), n >= 4.
+        fake: (m, d), m >= 4.
+        seed: which subsets are drawn; the program's own random state is left alone.
+
+    Returns:
+        The distance, with the details `subsets`, `subset_size` and `spread`: the standard deviation
+        over subsets that other tools report, which is not an error of their mean.
+
+    Raises:
+        GanvasError: too few samples, numbers that are not finite, different d, no torchmetrics.
+    """
+    if subsets < 1 or subset_size < 2:
+        raise GanvasError(
+            "kernel distance: at least one subset of at least two samples is needed, got"
+            f" {subsets} of {subset_size}"
+        )
+    check_features(at_least=4, real=real, fake=fake)
+    poly_mmd = torchmetrics_image("kid").poly_mmd
+    size = min(subset_size, len(real), len(fake))
+    if size == len(real) == len(fake):
+        subsets = 1  # there is only one
+    random = named_generator(seed, "kernel distance")
+    values = []
+    for _ in range(subsets):
+        real_subset = real[draw(len(real), size, random, real.device)]
+        fake_subset = fake[draw(len(fake), size, random, fake.device)]
+        values.append(poly_mmd(real_subset, fake_subset).double())
+    found = torch.stack(values)
+    value, spread = float(found.mean()), float(found.std(unbiased=False))
+    variance = sampling_variance(real, fake, random) + spread**2 / subsets
+    return Estimate(
+        value,
+        normal_interval(value, variance**0.5),
+        "delta method over generated samples, and the subsets' own spread",
+        identical_warnings(real=real, generated=fake),
+        {"subsets": subsets, "subset_size": size, "spread": spread},
+    )
+
+
+def draw(count: int, size: int, random: torch.Generator, device: torch.device) -> Tensor:
+    """`size` of `count` indices without repetition, the same on every device."""
+    return torch.randperm(count, generator=random)[:size].to(device)
+
+
+def sampling_variance(real: Tensor, fake: Tensor, random: torch.Generator) -> float:
+    """The variance of the unbiased estimate from all samples, over new generated ones.
+
+    The estimate is a U-statistic. With the witness w(x) = mean k(x, fake) - mean k(x, real) and
+    z = E k~(x, y)^2 of the centred kernel, its variance is 4 (Var w + z / n) / m + 2 z / m^2
+    (Serfling 1980, section 5.2): the first is all that counts when the sets differ, the others
+    when they do not. Both come from witnesses of two disjoint halves a, b of h references each:
+    Cov(w_a, w_b) = Var w, without the halves' noise, and that noise is Var(w_a - w_b) = 4 z / h.
+    """
+    half = min(REFERENCES, len(real), len(fake)) // 2
+    real_picked = draw(len(real), 2 * half, random, real.device)
+    fake_picked = draw(len(fake), 2 * half, random, fake.device)
+    witnesses = []
+    for part in (slice(0, half), slice(half, None)):
+        of_real = real[real_picked[part]]
+        of_fake, positions = fake[fake_picked[part]], fake_picked[part]
+        witnesses.append(witness(fake, of_real, of_fake, positions))
+    first, second = (values - values.mean() for values in witnesses)
+    degrees = max(len(fake) - 1, 1)
+    slope = max(0.0, float((first * second).sum()) / degrees)
+    noise = half / 4 * float((first - second).square().sum()) / degrees
+    n, m = len(real), len(fake)
+    return 4 * (slope + noise / n) / m + 2 * noise / m**2
+
+
+def witness(fake: Tensor, of_real: Tensor, of_fake: Tensor, positions: Tensor) -> Tensor:
+    """mean k(x, of_fake) - mean k(x, of_real) for every x of fake; (m, d) -> (m,) in float64.
+
+    positions: where `of_fake` lie in fake; no sample is compared with itself.
+    """
+    total = torch.cat([cubic(block, of_fake).sum(1) for block in row_blocks(fake)])
+    to_real = torch.cat([cubic(block, of_real).mean(1) for block in row_blocks(fake)])
+    others = torch.full_like(total, len(of_fake))
+    total[positions] -= (of_fake.square().sum(1) / of_fake.shape[1] + 1).double() ** 3
+    others[positions] -= 1
+    return total / others - to_real
+
+
+def cubic(x: Tensor, y: Tensor) -> Tensor:
+    """k of every pair; (n, d), (m, d) -> (n, m) in float64, from products in x's own type."""
+    return (x @ y.T / x.shape[1] + 1).double() ** 3

