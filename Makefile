@@ -17,6 +17,7 @@ demo: $(INSTALLED)
 	rm -rf runs/demo
 	$(BIN)/ganvas train dcgan fashion --images 160k --out runs/demo
 	$(BIN)/ganvas sample runs/demo
+	$(BIN)/ganvas evaluate runs/demo -n 5k --metrics fd-lite0,prdc-lite0,swd
 	@echo "the pictures are in runs/demo/samples; go on from here:"
 	@echo "  $(BIN)/ganvas interpolate runs/demo"
 	@echo "  $(BIN)/ganvas resume runs/demo --images 400k"

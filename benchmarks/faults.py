@@ -122,7 +122,7 @@ MEANT: dict[str, tuple[str, ...]] = {
     "noisy": ("fd-lite0", "kid-lite0", "swd"),
     "50 training images repeated": ("birthday-lite0", "memorised-lite0", "recall-lite0"),
     "one image repeated": ("modes", "reverse-kl", "birthday-lite0", "coverage-lite0"),
-    "all black": ("fd-lite0", "kid-lite0", "precision-lite0"),
+    "all black": ("fd-lite0", "kid-lite0", "recall-lite0"),
 }
 """The metrics that are there to catch each fault; a test holds them to it."""
 

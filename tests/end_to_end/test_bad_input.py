@@ -150,7 +150,7 @@ def test_fewer_images_than_a_batch(tmp_path: Path, ganvas: Ganvas) -> None:
     refused(trained, "9 images to train on are fewer than a batch of 32", "--batch 4")
     checked = ganvas("check", data)
     refused(checked, "will not train as it is")
-    assert "at least 32 are needed" in checked.out
+    assert "at least 36 are needed" in checked.out
 
 
 def test_data_that_is_not_there(tmp_path: Path, ganvas: Ganvas) -> None:

@@ -1,7 +1,7 @@
 """Every command block of the README and the docs runs, in the order in which it stands there.
 
-Commands run as written but for two things: training budgets are cut to a few batches, and what
-installs or tests the project itself is left to the test run that you are looking at.
+Commands run as written but for two things: training budgets and numbers of scored samples are
+cut, and what installs or tests the project itself is left to the test run that you are looking at.
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ def run(command: str, ganvas: Callable[..., Result]) -> None:
             words[words.index("--images") + 1] = str(budget)
         else:
             words += ["--images", str(budget)]
+    if words[0] == "evaluate":
+        words += ["-n", str(BUDGET)]
     result = ganvas(*words)
     assert result.code == 0, f"{command}\n{result.err}"
     if target:

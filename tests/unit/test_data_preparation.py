@@ -16,7 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganvas.data.preparation import PreparedData, choose_held_out, default_cache, prepare
+from ganvas.data.preparation import (
+    PreparedData,
+    choose_held_out,
+    default_cache,
+    fewest_images,
+    prepare,
+)
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Item, Source
 from ganvas.data.sources import open_source
@@ -104,6 +110,14 @@ def test_copies_are_never_on_both_sides(photos: Path, cache: Path) -> None:
     sides = [{data.images[i].tobytes() for i in side} for side in (data.training, data.held_out)]
     assert len(data.held_out) == 12
     assert not sides[0] & sides[1]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9])
+def test_the_fewest_images_are_just_enough(share: float) -> None:
+    fewest = fewest_images(32, share)
+    digests = [bytes([number % 256, number // 256]) for number in range(fewest)]
+    assert fewest - len(choose_held_out(digests, share)) >= 32
+    assert fewest - 1 - len(choose_held_out(digests[:-1], share)) < 32
 
 
 def test_adding_images_moves_few_between_the_sides(cache: Path) -> None:

@@ -210,15 +210,15 @@ def test_checksum_is_the_one_in_both_names() -> None:
     assert len(inception.SHA256) == 64
 
 
-def test_real_weights_give_what_torchmetrics_computes() -> None:
+def test_real_weights_give_what_torch_fidelity_computes() -> None:
     try:
-        found = load_inception(CPU)
+        ours = load_inception(CPU)
     except GanvasError as error:
         pytest.skip(f"needs torch-fidelity and its weights: {error}")
-    from torchmetrics.image.fid import NoTrainInceptionV3
-
-    path = str(inception._find_weights(None))
-    theirs = NoTrainInceptionV3("theirs", ["2048"], path)
+    theirs = inception._import_fidelity().FeatureExtractorInceptionV3(
+        "theirs", ["2048"], feature_extractor_weights_path=str(inception._find_weights(None))
+    )
     chance = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8, generator=chance)
-    torch.testing.assert_close(found(pixels), theirs(pixels), rtol=1e-3, atol=1e-4)
+    (expected,) = theirs(pixels)
+    torch.testing.assert_close(ours(pixels), expected, rtol=1e-3, atol=1e-4)

@@ -16,7 +16,7 @@ def draw(count: int, d: int, seed: int) -> Tensor:
     return torch.randn(count, d, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.fixture(params=[(2048, 8192), (16, 40), (40, 16)], ids=["one", "flat", "tall"])
+@pytest.fixture(params=[(1024, 4096), (16, 40), (40, 16)], ids=["one", "flat", "tall"])
 def tile_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
     monkeypatch.setattr(neighbours, "ROWS", request.param[0])
     monkeypatch.setattr(neighbours, "COLUMNS", request.param[1])

@@ -13,6 +13,7 @@ import numpy as np
 
 from ganvas.architectures.sizes import size_name
 from ganvas.data.decoding import crop_box, decode, upright_size
+from ganvas.data.preparation import fewest_images
 from ganvas.data.reading import Progress, digest, in_order
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, Unusable, UnusableImage
@@ -222,7 +223,7 @@ def inspect(
     Args:
         source: from `open_source`.
         settings: `size`, `fit`, `background` and `keep_duplicates` are read.
-        minimum: fewest images that training needs, usually one batch.
+        minimum: fewest images to train on, usually one batch; those held out come on top.
         workers: threads; by default as many as the machine has cores, at most 8.
         on_progress: called with (done, total).
         flags: what the suggested command says instead of the suggested size.
@@ -264,7 +265,7 @@ def inspect(
             if image.problem is not None
         ),
         distinct=len(usable) - surplus,
-        minimum=minimum,
+        minimum=fewest_images(minimum, settings.held_out),
         sizes=sizes,
         modes=_mode_shares([seen[index].mode for index in usable]),
         labels={name: labels[name] for name in source.label_names if labels[name]},

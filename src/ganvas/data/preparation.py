@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -155,6 +156,11 @@ def choose_held_out(digests: Sequence[bytes], share: float) -> npt.NDArray[np.in
     contents = sorted(set(digests))
     chosen = set(contents[: round(share * len(contents))])
     return np.array([i for i, content in enumerate(digests) if content in chosen], np.int64)
+
+
+def fewest_images(training: int, share: float) -> int:
+    """How many images there must be so that, with this share held out, so many train."""
+    return next(n for n in itertools.count(training) if n - round(share * n) >= training)
 
 
 def _decoder(

@@ -33,15 +33,17 @@ GROUPS = 8
 SMALLEST, LARGEST = 12, 64
 """Sides of what the network sees, in pixels; larger images are scaled down to fit."""
 
-IMAGES, PASSES = 60_000, 2
+IMAGES, PASSES = 90_000, 2
 """Trained on at least so many images, and over all images so many times.
 
-Measured, with one seed: 9,000 Fashion-MNIST images at 32x32, 89.9 % of 1,000 held-out images right
-after 60,000 and after 90,000 images; MNIST's 60,000 digits, 99.05 % of its 10,000 test images after
-two passes."""
+Measured on one thread of a busy CPU: from 9,000 Fashion-MNIST images at 32x32 it learns to tell
+88.7 % of 1,000 others (88.3 to 89.3, three splits) in 23 s; from MNIST's 60,000 digits, 99.23 % of
+its 10,000 test images in 27 s. After 60,000 images the former is 0.2 points worse."""
 
 BATCH = 128
 LEARNING_RATE = 2e-3
+SMOOTHING = 0.1
+"""Label smoothing (Szegedy 2016); without it Fashion-MNIST is 0.8 points worse."""
 
 VERSION = 1  # counted up when the same images would give another classifier, or another file
 
@@ -162,8 +164,8 @@ def train_classifier(
 ) -> Classifier:
     """Train a classifier on labelled images, by cross-entropy with Adam and linear decay.
 
-    The same images, seed and kind of machine give the same weights; the program's own random state
-    is left alone.
+    The same images, seed, kind of machine and number of threads give the same weights; the
+    program's own random state is left alone.
 
     Args:
         images: uint8 (N, C, H, W), C 1 to 4, sides of at least 12; may be mapped from a file.
@@ -222,7 +224,7 @@ def _fit(
             group["lr"] = LEARNING_RATE * (1 - done / total)
         optimizer.zero_grad()
         logits = network(_prepared(to_rgb(pixels), size))
-        loss = functional.cross_entropy(logits, classes)
+        loss = functional.cross_entropy(logits, classes, label_smoothing=SMOOTHING)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         done = min(done + len(rows), total)

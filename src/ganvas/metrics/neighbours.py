@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ganvas.metrics.inputs import row_blocks
 
-ROWS = 2048
-COLUMNS = 8192
-"""A tile; with what is made of it, about 200 MB, however many samples there are."""
+ROWS = 1024
+COLUMNS = 4096
+"""A tile; with all that is made of it up to 300 MB, however many samples there are."""
 
 EXACT_DIMENSIONS = 256
 """Up to here distances are made in float64. It costs little there, and it is where samples can lie
@@ -47,7 +47,7 @@ def tiles(
             y, y_norms = prepared(columns[column_place], centre)
             norms = x_norms[:, None] + y_norms
             tile = torch.addmm(norms, x, y.T, alpha=-2)
-            tile[tile <= ROUNDING * torch.finfo(tile.dtype).eps * norms] = 0
+            tile.masked_fill_(tile <= norms.mul_(ROUNDING * torch.finfo(tile.dtype).eps), 0)
             if above_diagonal:
                 row = torch.arange(row_place.start, row_place.stop, device=tile.device)
                 column = torch.arange(column_place.start, column_place.stop, device=tile.device)
