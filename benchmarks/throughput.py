@@ -26,6 +26,7 @@ from ganvas.devices import describe_environment
 from ganvas.objectives.objective import Objective
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.runs import Run
+from ganvas.runs.data import describe_data
 from ganvas.training import trainer
 from ganvas.training.display import Display
 from ganvas.training.state import TrainState
@@ -129,9 +130,10 @@ class GanvasLoop:
         environment = {**describe_environment(device), "seed": 0, "deterministic": False}
         self.recipe = recipe.with_fixed_schedules()
         self.device = device
+        self.prepared = prepared
         self.objective = Objective.build(recipe.objective)
         self.state = TrainState.start(self.recipe, self.objective, prepared, 0, device)
-        self.run = Run.create(directory, self.recipe, environment, trainer.describe_data(prepared))
+        self.run = Run.create(directory, self.recipe, environment, describe_data(prepared))
 
     def steps(self, steps: int) -> None:
         """Training steps alone: no history, no grids, no checkpoints, no display."""
@@ -149,7 +151,8 @@ class GanvasLoop:
         with watched("save_grid") as grids, watched("save_checkpoint") as checkpoints, screen():
             display = Display(recipe.images, self.state.images_seen)
             seconds = stopwatch(
-                lambda: trainer.fit(self.run, recipe, self.state, display), self.device
+                lambda: trainer.fit(self.run, recipe, self.state, self.prepared, display),
+                self.device,
             )
         for times, interval in (
             (grids, recipe.intervals.samples),

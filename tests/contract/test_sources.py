@@ -180,7 +180,7 @@ def test_prepares_to_the_same_pixels_and_labels(kind: str, source: Source, tmp_p
 
 
 def test_inspection_finds_everything_usable(source: Source) -> None:
-    inspection = inspect(source, SETTINGS, minimum=COUNT)
+    inspection = inspect(source, SETTINGS, minimum=COUNT - 1)
     assert (inspection.usable, inspection.unusable, inspection.trainable) == (COUNT, (), True)
     assert inspection.modes == {"grey": 1.0}
 

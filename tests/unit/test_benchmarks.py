@@ -37,6 +37,7 @@ def test_the_textbook_trains_the_same_networks(
     pixels = torch.zeros(textbook.BATCH, channels, side, side, dtype=torch.uint8)
     theirs = textbook.TextbookLoop(pixels, 4, torch.device("cpu"))
     throughput.insist_on_same_networks(ours.state, theirs)
+    assert ours.fit(steps=2) > 0
     wider = textbook.TextbookLoop(pixels, 8, torch.device("cpu"))
     with pytest.raises(ValueError, match="networks differ"):
         throughput.insist_on_same_networks(ours.state, wider)

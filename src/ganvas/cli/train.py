@@ -23,7 +23,7 @@ class Train:
     recipe_name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")]
     """A name (see ganvas recipes), or a .toml or .json file."""
     data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
-    """Folder, .zip, .npz, .npy, .parquet, folder of IDX files, or fashion."""
+    """Folder, .zip, .npz, .npy, .parquet, IDX folder, fashion, ring, grid, stacked:DATA."""
     out: Path | None = None
     """Run directory to make; by default runs/RECIPE-DATA-N."""
     seed: int = 0

@@ -96,7 +96,8 @@ def train(
 
     Args:
         recipe: what to train, e.g. `ganvas.recipes.dcgan()`, or the name of a recipe or its file.
-        data: a folder, .zip, .npz, .npy, .parquet, a folder of IDX files, or `fashion`.
+        data: a folder, .zip, .npz, .npy, .parquet, a folder of IDX files, `fashion`, or data made
+            for benchmarks: ring, grid, swiss-roll, stacked:DATA.
         out: the run directory, which must not exist; None makes runs/RECIPE-DATA-N.
         seed: decides weights, order and latents; same seed, machine and versions: same bits.
         device: auto, cpu, cuda, cuda:1, mps.
@@ -217,7 +218,7 @@ def introduce(
         for network in (state.generator, state.discriminator)
     ]
     display.say(
-        f"{recipe.name} at {prepared.shape} on {state.device}  ·  generator {sizes[0]:.2f} M, "
+        f"{recipe.name} for {prepared.shape} on {state.device}  ·  generator {sizes[0]:.2f} M, "
         f"discriminator {sizes[1]:.2f} M weights  ·  writing to {run.directory}"
     )
 
