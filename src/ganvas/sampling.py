@@ -73,9 +73,7 @@ class TrainedGenerator:
 
     def batches(self, n: int, seed: int = 0) -> Iterator[Tensor]:
         """As `sample`, piece by piece and as the network gives them: (B, C, H, W) in [-1, 1]."""
-        for piece in torch.split(self.latents(n, seed), BATCH):
-            with torch.inference_mode():
-                yield self.network(piece)
+        return outputs(self.network, self.latents(n, seed))
 
     def interpolate(
         self, n: int, steps: int, seed: int = 0, loop: bool = False
@@ -112,10 +110,16 @@ def spherical(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
 
 
 def generate(network: nn.Module, latents: Tensor) -> npt.NDArray[Any]:
-    """Images for latents (N, Z), in pieces: uint8 (N, H, W, C), or points float32 (N, 2)."""
-    with torch.inference_mode():
-        pieces = [network(piece) for piece in torch.split(latents, BATCH)]  # (BATCH, C, H, W) each
-        return np.concatenate([from_network(piece) for piece in pieces])
+    """Images for latents (N, Z): uint8 (N, H, W, C), or points float32 (N, 2)."""
+    return np.concatenate([from_network(piece) for piece in outputs(network, latents)])
+
+
+def outputs(network: nn.Module, latents: Tensor) -> Iterator[Tensor]:
+    """What the network makes of latents (N, Z), in pieces (B, C, H, W) of at most `BATCH`."""
+    for piece in torch.split(latents, BATCH):
+        with torch.inference_mode():  # left before each yield: it must not reach the caller
+            made: Tensor = network(piece)
+        yield made
 
 
 def write_picture(path: Path, made: npt.NDArray[Any], extent: float | None) -> None:
@@ -183,13 +187,8 @@ def load(run: Path | str | Run, device: str = "cpu") -> TrainedGenerator:
         network.load_state_dict(tensors)
     except (KeyError, TypeError, RuntimeError) as error:
         raise RunError(f"{directory} holds no generator that can be built: {error}") from error
-    return TrainedGenerator(
-        network=network.eval().requires_grad_(False).to(choose_device(device)),
-        shape=shape,
-        latent_dim=config["latent_dim"],
-        images_seen=values["images_seen"],
-        extent=config.get("extent"),
-    )
+    extent = config.get("extent")
+    return _ready(network, shape, config["latent_dim"], values["images_seen"], extent, device)
 
 
 def load_checkpoint(run: Run, checkpoint_name: str, device: str = "cpu") -> TrainedGenerator:
@@ -212,13 +211,21 @@ def load_checkpoint(run: Run, checkpoint_name: str, device: str = "cpu") -> Trai
     network = recipe.architecture.build(shape, recipe.latent_dim).generator
     tensors, values = checkpoint.read(path)
     network.load_state_dict(below(tensors, "average"))
-    return TrainedGenerator(
-        network=network.eval().requires_grad_(False).to(choose_device(device)),
-        shape=shape,
-        latent_dim=recipe.latent_dim,
-        images_seen=values["images_seen"],
-        extent=run.data.get("extent"),
-    )
+    extent = run.data.get("extent")
+    return _ready(network, shape, recipe.latent_dim, values["images_seen"], extent, device)
+
+
+def _ready(
+    network: nn.Module,
+    shape: ImageShape,
+    latent_dim: int,
+    images_seen: int,
+    extent: float | None,
+    device: str,
+) -> TrainedGenerator:
+    """A network with its weights in it, made ready for use."""
+    network = network.eval().requires_grad_(False).to(choose_device(device))
+    return TrainedGenerator(network, shape, latent_dim, images_seen, extent)
 
 
 def _checkpoint_path(run: Run, name: str) -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -233,19 +233,25 @@ def write_images(path: Path, blocks: Blocks, shape: tuple[int, int, int], dtype:
 
     Written as a file rather than through a map, so that written pages do not count as ours.
     """
-    count = 0
     with path.open("wb") as file:
-        _write_header(file, (0, *shape), dtype)
-        start = file.tell()
-        for block in blocks:
-            file.write(np.ascontiguousarray(block).data)
-            count += len(block)
-        file.seek(0)
-        _write_header(file, (count, *shape), dtype)  # numpy leaves room for the first axis to grow
-        if file.tell() != start:
-            raise ValueError("numpy changed the length of the .npy header")
+        count = write_rows(file, blocks, shape, dtype)
         file.flush()
         os.fsync(file.fileno())
+    return count
+
+
+def write_rows(file: BinaryIO, blocks: Blocks, shape: tuple[int, ...], dtype: str) -> int:
+    """Write blocks (n, *shape) into an open .npy as they come; returns how many rows that is."""
+    count = 0
+    _write_header(file, (0, *shape), dtype)
+    start = file.tell()
+    for block in blocks:
+        file.write(np.ascontiguousarray(block).data)
+        count += len(block)
+    file.seek(0)
+    _write_header(file, (count, *shape), dtype)  # numpy leaves room for the first axis to grow
+    if file.tell() != start:
+        raise ValueError("numpy changed the length of the .npy header")
     return count
 
 

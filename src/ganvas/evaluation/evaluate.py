@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor
 
 import ganvas
 from ganvas.architectures.sizes import POINT, size_name
+from ganvas.checksum import checksum
 from ganvas.data.preparation import PreparedData
+from ganvas.data.reading import Progress
 from ganvas.data.settings import Channels, DataSettings
 from ganvas.data.stacking import PREFIX
-from ganvas.devices import choose_device
 from ganvas.errors import DataError, GanvasError
 from ganvas.evaluation.judges import classifier_for, mode_view
 from ganvas.evaluation.measures import MEASURES, Sides
 from ganvas.evaluation.score import Protocol, Score
-from ganvas.evaluation.views import Progress, View, look_at_real, look_at_samples
+from ganvas.evaluation.views import View, look_at_real, look_at_samples
 from ganvas.metrics.estimate import LEVEL
 from ganvas.metrics.features import load_features
 from ganvas.metrics.inception import load_inception_classes
@@ -71,14 +72,11 @@ def evaluate(
     """
     run = run if isinstance(run, Run) else Run.open(run)
     asked = parse_metrics(metrics) if metrics else []
-    generator = load_checkpoint(run, checkpoint, str(choose_device(device)))
-
-    def bar(what: str) -> AbstractContextManager[Progress]:
-        return progress_bar(what, quiet)
-
+    generator = load_checkpoint(run, checkpoint, device)
     prepared = images_to_compare_with(run, data, quiet)
     asked = asked or parse_metrics(default_metrics(prepared))
     count = default_count(prepared) if n is None else n
+    bar = partial(progress_bar, quiet=quiet)
     scores = measure(generator, prepared, run.recipe.data, asked, count, seed, bar)
     record(run, scores, generator.images_seen, while_training=False)
     return scores
@@ -186,7 +184,7 @@ def real_sides(metric: Metric, view: View, data: PreparedData, fake: Tensor, bar
     with bar(f"real images, {view.name}") as on_progress:
         training = look_at_real(view, data, False, enough, on_progress)
         held_out = look_at_real(view, data, True, len(data.held_out), on_progress)
-    return Sides(training, held_out, fake, view.expected)
+    return Sides(training.to(fake.device), held_out.to(fake.device), fake, view.expected)
 
 
 def scores_of(metric: Metric, view: View, sides: Sides, seed: int, common: Protocol) -> list[Score]:
@@ -229,7 +227,7 @@ def common_protocol(
     return {
         "ganvas": ganvas.__version__,
         "checkpoint": generator.images_seen,
-        "checkpoint_hash": hash_of(generator.network.state_dict()),
+        "checkpoint_hash": checksum(generator.network.state_dict(), {})[:16],
         "data": data.name,
         "fingerprint": data.fingerprint,
         "prepared": data.key,
@@ -239,17 +237,6 @@ def common_protocol(
         "resize": "none" if data.shape.is_point else f"Lanczos, {settings.fit}",
         "seed": seed,
     }
-
-
-def hash_of(weights: dict[str, Any]) -> str:
-    """16 hex digits that two generators share only if their weights are the same."""
-    digest = hashlib.sha256()
-    for name in sorted(weights):
-        digest.update(name.encode())
-        digest.update(
-            weights[name].cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-        )
-    return digest.hexdigest()[:16]
 
 
 def refuse_without_held_out(data: PreparedData) -> None:

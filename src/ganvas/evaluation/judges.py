@@ -7,17 +7,16 @@ import torch
 from torch import Tensor
 
 from ganvas.data.preparation import PreparedData, default_cache, prepare
+from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.data.stacking import CLASSES, PLACES, PREFIX, Stacked, base_settings
 from ganvas.data.synthetic import MIXTURES, Mixture
 from ganvas.errors import DataError
-from ganvas.evaluation.views import Progress, View, shuffled
-from ganvas.metrics.classifier import Classifier, load_classifier, train_classifier
+from ganvas.evaluation.views import View, shuffled
+from ganvas.metrics.classifier import VERSION, Classifier, load_classifier, train_classifier
 from ganvas.metrics.modes import nearest_mode
 from ganvas.storage import make_directory
-
-FORMAT = 1  # counted up when the same images would give another classifier
 
 MOST_TRAINED_ON = 60_000
 """Images a classifier is trained on, as many as MNIST's training set has."""
@@ -71,7 +70,7 @@ def classifier_for(
             f"{data.name} has no labels, which this metric needs: put the images of each kind into "
             "a sub-folder of their own, or leave the metric out"
         )
-    path = default_cache() / f"classifier-{FORMAT}-{data.key}.safetensors"
+    path = default_cache() / f"classifier-{VERSION}-{data.key}.safetensors"
     if path.exists():
         return load_classifier(path, device)
     make_directory(path.parent)

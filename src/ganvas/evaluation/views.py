@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,13 +15,14 @@ import torch
 from torch import Tensor
 
 from ganvas import images, storage
+from ganvas.data.cache import write_rows
 from ganvas.data.preparation import PreparedData, default_cache
+from ganvas.data.reading import Progress
 from ganvas.errors import GanvasError
 from ganvas.randomness import derive_seed
 from ganvas.sampling import BATCH, TrainedGenerator
 
 FORMAT = 1  # counted up when the same images and features would give other numbers
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def look_at_samples(
 def look_at_real(
     view: View, data: PreparedData, held_out: bool, count: int, on_progress: Progress
 ) -> Tensor:
-    """What a view sees in real images; features are computed once and kept in the cache.
+    """What a view sees in real images, wherever it lies; features are computed once and cached.
 
     Args:
         held_out: the held-out images, else those that were trained on.
@@ -97,22 +99,18 @@ def look_at_real(
     kept = _open(path, len(indices))
     if kept is None:
         storage.make_directory(path.parent)
-        _keep(path, len(indices), _pieces(view, data, indices, on_progress))
+        _keep(path, _pieces(view, data, indices, on_progress))
         kept = _open(path, len(indices))
     assert kept is not None
-    return torch.from_numpy(kept).to(view.look(_batch(data, indices[:1])).device)
+    return torch.from_numpy(kept)
 
 
-def _keep(path: Path, count: int, pieces: Iterator[Tensor]) -> None:
-    """Write rows (count, D) as one .npy, piece by piece: no second copy in memory."""
+def _keep(path: Path, pieces: Iterator[Tensor]) -> None:
+    """Write rows (N, D) as one .npy, piece by piece: no second copy in memory."""
+    rows = (piece.cpu().numpy() for piece in pieces)
+    first = next(rows)
     with storage.replacing(path) as file:
-        for index, piece in enumerate(pieces):
-            rows = piece.cpu().numpy()
-            if index == 0:
-                descr = np.lib.format.dtype_to_descr(rows.dtype)
-                header = {"descr": descr, "fortran_order": False, "shape": (count, rows.shape[1])}
-                np.lib.format.write_array_header_1_0(file, header)
-            file.write(rows.tobytes())
+        write_rows(file, itertools.chain([first], rows), first.shape[1:], first.dtype.str)
 
 
 def _open(path: Path, count: int) -> npt.NDArray[np.float32] | None:

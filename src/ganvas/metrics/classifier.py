@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganvas import storage
+from ganvas.checksum import checksum
 from ganvas.errors import GanvasError
 from ganvas.images import to_signed
 from ganvas.metrics.features import CHANNELS, RESIZE, Features, Protocol, resized, to_rgb
@@ -92,7 +91,7 @@ class Classifier(Features):
             "input": f"{training.size[0]}x{training.size[1]}",
             "resize": RESIZE,
             "preprocessing": f"{CHANNELS}, x / 127.5 - 1",
-            "weights": _checksum(self.network.state_dict(), {})[:16],
+            "weights": checksum(self.network.state_dict(), {})[:16],
             "code": f"ganvas classifier {VERSION}",
             "classes": len(training.names),
             "trained_on": training.trained_on,
@@ -111,7 +110,7 @@ class Classifier(Features):
             name: tensor.cpu().contiguous() for name, tensor in self.network.state_dict().items()
         }
         about = {"version": VERSION, **asdict(self.training)}
-        content = {"classifier": about, "digest": _checksum(weights, about)}
+        content = {"classifier": about, "digest": checksum(weights, about)}
         storage.write_bytes(path, safetensors.torch.save(weights, {"ganvas": json.dumps(content)}))
 
     def _look(self, pixels: Tensor) -> Tensor:
@@ -134,7 +133,7 @@ def load_classifier(path: Path, device: torch.device) -> Classifier:
         version = about["version"]
     except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise GanvasError(f"cannot read the classifier {path}: {error}. {again}") from error
-    if digest != _checksum(weights, about):
+    if digest != checksum(weights, about):
         raise GanvasError(f"the classifier {path} is damaged: its checksum is another. {again}")
     if version != VERSION:
         raise GanvasError(f"the classifier {path} has version {version}, not {VERSION}. {again}")
@@ -291,13 +290,3 @@ def _check(which: str, images: Pixels, labels: Labels, names: tuple[str, ...]) -
             f"the labels of the {which} images must be 0 to {len(names) - 1}, one for each class; "
             f"got {labels.min()} to {labels.max()}"
         )
-
-
-def _checksum(weights: Mapping[str, Tensor], about: Mapping[str, Any]) -> str:
-    """Over values, names, shapes and bytes."""
-    digest = hashlib.sha256(json.dumps(dict(about), sort_keys=True).encode())
-    for name in sorted(weights):
-        tensor = weights[name].cpu().contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()

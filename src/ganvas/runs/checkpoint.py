@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
-import torch
 from torch import Tensor
 
 from ganvas import storage
+from ganvas.checksum import checksum
 from ganvas.errors import RunError
 
 Tensors = dict[str, Tensor]
@@ -26,7 +25,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) 
         RunError: the disk is full, or the place may not be written.
     """
     packed = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    content = {"values": dict(values), "digest": _digest(packed, values)}
+    content = {"values": dict(values), "digest": checksum(packed, values)}
     # One entry only: the library writes several in random order, and equal runs have equal files.
     metadata = {"ganvas": json.dumps(content)}
     storage.write_bytes(path, safetensors.torch.save(packed, metadata))
@@ -47,7 +46,7 @@ def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
         digest: str = content["digest"]
     except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path} cannot be read: {error}") from error
-    if digest != _digest(tensors, values):
+    if digest != checksum(tensors, values):
         raise RunError(f"{path} is damaged: its content does not match its checksum")
     return tensors, values
 
@@ -56,13 +55,3 @@ def below(tensors: Mapping[str, Tensor], name: str) -> Tensors:
     """The tensors whose names start with `name/`, without that start."""
     prefix = f"{name}/"
     return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
-
-
-def _digest(tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> str:
-    """A checksum over values, names, shapes and bytes."""
-    digest = hashlib.sha256(json.dumps(dict(values), sort_keys=True).encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()

@@ -12,8 +12,8 @@ from pathlib import Path
 from rich import progress as rich_progress
 from rich.console import Console
 
+from ganvas.data.reading import Progress
 from ganvas.evaluation.score import Score
-from ganvas.evaluation.views import Progress
 from ganvas.runs.history import Record
 
 SECONDS_BETWEEN_LINES = 10.0
