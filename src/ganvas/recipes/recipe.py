@@ -64,6 +64,8 @@ class Intervals:
     """A grid of the same latents."""
     checkpoint: Annotated[int, Ge(1)] = 20_000
     """A checkpoint of everything; a kill loses at most the images since."""
+    probes: Annotated[int, Ge(0)] = 4_000
+    """A look at the health of training, which the rules of ganvas diagnose read; 0: never."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +111,8 @@ class Recipe:
     """Numbers that the generator makes an image from."""
     ema_half_life: Annotated[int, Ge(0)] = 10_000
     """Images after which a weight counts half in the averaged generator; 0: no averaging."""
+    on_failure: Literal["warn", "stop", "rewind"] = "warn"
+    """When health fails: say so; stop with exit code 3; or go back and apply the first advice."""
 
     def image_shape(self, channels: int) -> ImageShape:
         """The shape that both networks are built for."""
