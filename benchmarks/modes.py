@@ -4,8 +4,8 @@
     .venv/bin/python benchmarks/modes.py stacked --digits FOLDER
 
 FOLDER holds MNIST's IDX files (benchmarks/fetch.py gets them). The default budgets are a laptop's,
-a small part of the published ones; --published trains as long as the papers did, for a GPU. The
-published rows come from networks trained that long.
+a small part of the published ones, and --images sets another; --published trains as long as the
+papers did, for a GPU. The published rows come from networks trained that long.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import statistics
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import ganvas
 from ganvas.recipes import Recipe, load_recipe
+from ganvas.schedules import parse_count
 from recipes import run_directory, train_or_go_on
 
 MEASURED = ("modes", "high-quality", "reverse-kl")
@@ -33,10 +35,17 @@ class Arm:
     laptop_images: int = 1_000_000
     """Of an unpacked discriminator; a pack of k sees k times as many, as in the papers."""
 
-    def made(self, published: bool) -> Recipe:
-        """The recipe, with the batch and budget that go with the pack."""
+    def made(self, images: int | None = None, published: bool = False) -> Recipe:
+        """The recipe, with the batch and budget that go with the pack.
+
+        Args:
+            images: an unpacked discriminator's budget in the place of the laptop's.
+            published: as long as the papers trained. Recipes of no paper keep their laptop budget.
+        """
         recipe = load_recipe(self.recipe)
-        images = recipe.images if published else self.laptop_images
+        images = self.laptop_images if images is None else images
+        if published:
+            images = max(images, recipe.images)
         return dataclasses.replace(
             recipe,
             name=f"{recipe.name}-pac{self.pac}",
@@ -88,6 +97,7 @@ BENCHMARKS = {
         (
             Arm("DCGAN, discriminator 1/4", "pacgan-stacked", laptop_images=1_280_000),
             Arm("PacDCGAN2, discriminator 1/4", "pacgan-stacked", pac=2, laptop_images=1_280_000),
+            Arm("relativistic, R1 + R2, small ResNet", "stacked-modern", laptop_images=1_280_000),
         ),
         (
             ("DCGAN, 1/4 (Metz 2017, via Lin 2018, table 3)", "30.6 ± 20.7", "", "5.99"),
@@ -107,7 +117,7 @@ def spread(values: Iterable[float], digits: str) -> str:
 
 def run_arm(arm: Arm, benchmark: Benchmark, options: argparse.Namespace) -> list[ganvas.Score]:
     """Train every seed and print the row; gives back the scores of all."""
-    recipe = arm.made(options.published)
+    recipe = arm.made(options.images, options.published)
     data = benchmark.data.format(digits=options.digits)
     scores: list[ganvas.Score] = []
     failures = []
@@ -142,7 +152,14 @@ def main() -> None:
     parser.add_argument("benchmarks", nargs="*", default=["ring", "grid"], metavar="BENCHMARK")
     parser.add_argument("--digits", default="fashion", help="what stacked is made of")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--published", action="store_true", help="train as long as the papers")
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--published", action="store_true", help="train as long as the papers")
+    budget.add_argument(
+        "--images",
+        type=parse_count,
+        help="train every arm for so many images, 200k or 1M, in the place of the laptop's budget;"
+        " a pack of k trains for k times as many",
+    )
     parser.add_argument("--keep", type=Path, help="keep the runs here, and go on with those there")
     options = parser.parse_args()
     unknown = sorted(set(options.benchmarks) - set(BENCHMARKS))
@@ -153,10 +170,15 @@ def main() -> None:
         data = benchmark.data.format(digits=Path(options.digits).name)
         print(f"\n### {data}, {benchmark.samples:,} samples\n")
         print("| | modes | high quality, % | reverse KL |\n|---|---|---|---|", flush=True)
-        scores = [score for arm in benchmark.arms for score in run_arm(arm, benchmark, options)]
+        scores, minutes = [], []
+        for arm in benchmark.arms:
+            start = time.perf_counter()
+            scores += run_arm(arm, benchmark, options)
+            minutes.append(f"{arm.name}: {(time.perf_counter() - start) / 60:.1f} min")
         print(f"| **real data** | {' | '.join(cells(scores, 'floor'))} |")
         for row in benchmark.published:
-            print(f"| {' | '.join(row)} |", flush=True)
+            print(f"| {' | '.join(row)} |")
+        print(f"\n<!-- all seeds trained and scored in: {'; '.join(minutes)} -->", flush=True)
 
 
 if __name__ == "__main__":

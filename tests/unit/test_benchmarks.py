@@ -12,7 +12,7 @@ import pytest
 import torch
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-MODULES = ("figure", "hardware", "report", "textbook", "throughput")
+MODULES = ("figure", "hardware", "modes", "recipes", "report", "textbook", "throughput")
 
 
 @pytest.fixture
@@ -107,3 +107,47 @@ def test_figures_survive_their_file(bench: dict[str, ModuleType], tmp_path: Path
     assert report.table(read) == report.table(measured)
     assert read["memory"][0].meets_target is True
     assert report.read_json(path, replace(machine, torch="another")) == {}
+
+
+def test_every_arm_trains_at_a_laptops_a_given_or_the_published_budget(
+    bench: dict[str, ModuleType],
+) -> None:
+    alone, packed, modern = bench["modes"].BENCHMARKS["stacked"].arms
+    assert [arm.made().images for arm in (alone, packed, modern)] == [1.28e6, 2.56e6, 1.28e6]
+    assert [arm.made(5_000).images for arm in (alone, packed, modern)] == [5_000, 10_000, 5_000]
+    # 500,000 steps of 128 packs in Lin 2018; the modern recipe is no paper's
+    published = [arm.made(published=True).images for arm in (alone, packed, modern)]
+    assert published == [64e6, 128e6, 1.28e6]
+    recipe = modern.made()
+    assert recipe.objective.loss == "relativistic"
+    assert recipe.objective.penalties.r1 is not None
+    assert recipe.objective.penalties.r2 is not None
+    assert recipe.architecture.name == "resnet"
+
+
+def test_the_table_of_modes_has_our_rows_real_data_and_the_published(
+    bench: dict[str, ModuleType],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("GANVAS_CACHE", str(tmp_path))
+    words = ["modes.py", "ring", "--images", "400", "--seeds", "1"]
+    monkeypatch.setattr(sys, "argv", words)
+    bench["modes"].main()
+    rows = [line for line in capsys.readouterr().out.splitlines() if line]
+    ours = [row for row in rows if "1 seeds" in row]
+    assert [row.split(";")[1].split(",")[0] for row in ours] == [
+        " 0.0004M images",
+        " 0.0008M images",
+        " 0.0004M images",
+    ]
+    (real,) = (row for row in rows if "real data" in row)
+    assert "8 (8, 8, 8)" in real
+    assert sum("Lin 2018" in row or "(same)" in row for row in rows) == 3
+    assert rows[-1].startswith("<!-- ")
+    assert all(f"{name}: 0." in rows[-1] for name in ("GAN", "PacGAN2", "relativistic, R1 + R2"))
+    monkeypatch.setattr(sys, "argv", [*words, "--published"])
+    with pytest.raises(SystemExit):
+        bench["modes"].main()
+    assert "not allowed with" in capsys.readouterr().err
