@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from scipy.spatial.distance import cdist, pdist
 from torch import Tensor
 
 from ganvas.errors import GanvasError
+from ganvas.evaluation.measures import MEASURES, Sides
 from ganvas.metrics import birthday as birthday_module
 from ganvas.metrics import neighbours
 from ganvas.metrics.birthday import birthday, near_duplicates, pair_distance
@@ -75,8 +78,41 @@ def test_the_share_is_that_of_random_batches() -> None:
 def test_batches_are_smaller_where_there_are_few_samples() -> None:
     found = birthday(draw(300, 4, 0), draw(500, 4, 1))
     assert found.details["batch"] == 30
-    assert found.warnings == ("batches of 30, because 400 need 10 times as many",)
+    assert found.warnings == (
+        "batches of 30 and not 400, which need 4,000 real images and there are 300",
+    )
     assert birthday(draw(300, 4, 0), draw(500, 4, 1), batch=20).warnings == ()
+
+
+@pytest.mark.parametrize(("support", "batch"), [(500, 30), (5000, 100), (20_000, 200)])
+def test_equally_many_of_each_image_are_the_birthday_paradox(support: int, batch: int) -> None:
+    """Draws of `support` different images far apart: duplicates are copies, and their share is the
+    product that the paradox is known by. 4,000 draws hold 8 million / support pairs of copies."""
+    images = 1e6 * draw(support, 8, 0)
+    found = birthday(draw(4000, 8, 1), repeated(images, 4000, 2), batch)
+    none = 1.0
+    for earlier in range(batch):
+        none *= 1 - earlier / support
+    pairs = 4000 * 3999 / 2 / support
+    assert found.details["near_pairs"] == pytest.approx(pairs, abs=4 * pairs**0.5)
+    assert found.details["support"] == pytest.approx(support, rel=4 / pairs**0.5)
+    # Between the product and its exponential lie s^3 / 6 S^2 in the exponent.
+    apart = batch**3 / (6 * support**2)
+    assert found.value == pytest.approx(1 - none, abs=apart + 4 * (1 - none) / pairs**0.5)
+    assert found.interval[0] - apart <= 1 - none <= found.interval[1] + apart
+
+
+def test_value_and_floor_are_of_one_protocol() -> None:
+    """Batches as large for the samples as for the few held-out images, and near is as near."""
+    sides = Sides(draw(900, 4, 0), draw(250, 4, 1), draw(1000, 4, 2))
+    maths = MEASURES["birthday"]
+    value = maths.estimate(sides, 0)["birthday"]
+    floor = maths.estimate(maths.floor(sides), 0)["birthday"]
+    assert value.details["batch"] == floor.details["batch"] == 25
+    assert value.details["threshold"] == floor.details["threshold"]
+    assert "need 4,000 held-out images and there are 250" in value.warnings[0]
+    with pytest.raises(GanvasError, match="at least 20 held-out images are needed, got 19"):
+        maths.estimate(replace(sides, held_out=sides.held_out[:19]), 0)
 
 
 def test_a_seed_draws_from_many_samples(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +142,7 @@ def test_no_near_pair_still_leaves_a_bound() -> None:
 
 
 def test_birthday_says_what_it_cannot_do() -> None:
-    with pytest.raises(GanvasError, match="fake: at least 20 samples are needed, got 19"):
+    with pytest.raises(GanvasError, match="at least 20 generated images are needed, got 19"):
         birthday(draw(50, 4, 0), draw(19, 4, 0))
     with pytest.raises(GanvasError, match="a batch has at least 2"):
         birthday(draw(50, 4, 0), draw(50, 4, 0), batch=1)

@@ -200,8 +200,10 @@ def scores_of(metric: Metric, view: View, sides: Sides, seed: int, common: Proto
         estimate = estimates[name]
         protocol = {
             **common,
+            "split": maths.split,
             "n_fake": len(sides.fake),
             "n_real": len(sides.held_out),
+            "n_training": len(sides.training),
             "n_floor": len(in_its_place.fake),
             "interval": f"{LEVEL:.0%}, {estimate.method}",
             "view": {"name": view.name, **view.protocol},
@@ -231,7 +233,6 @@ def common_protocol(
         "data": data.name,
         "fingerprint": data.fingerprint,
         "prepared": data.key,
-        "split": "held-out",
         "size": size_name((data.shape.height, data.shape.width)),
         "channels": data.shape.channels,
         "resize": "none" if data.shape.is_point else f"Lanczos, {settings.fit}",

@@ -45,6 +45,8 @@ class Measure:
     """From sides and a seed to estimates by score name."""
     floor: Callable[[Sides], Sides]
     """The same sides with real images in place of the samples."""
+    split: str = "held-out"
+    """Which real images the samples, or their shares of modes, are compared with."""
     whole_training_set: bool = False
     """Whether it compares with every training image, rather than as many as there are samples."""
 
@@ -55,8 +57,20 @@ def real_for_fake(sides: Sides) -> Sides:
 
 
 def held_out_for_fake(sides: Sides) -> Sides:
-    """Every second held-out image plays a sample: training images would lie at distance zero."""
+    """Held-out images play the samples, as many as there are (or as there are samples): training
+    images are what the samples are compared with."""
+    return replace(sides, fake=sides.held_out[: len(sides.fake)])
+
+
+def half_held_out_for_fake(sides: Sides) -> Sides:
+    """Every second held-out image plays a sample: the others say how near real images come."""
     return replace(sides, held_out=sides.held_out[::2], fake=sides.held_out[1::2])
+
+
+def birthdays(sides: Sides, seed: int) -> Estimates:
+    """Near-duplicates, in batches for which there are held-out images enough for the floor."""
+    held_out = len(sides.held_out)
+    return {"birthday": birthday(sides.training, sides.fake, seed=seed, held_out=held_out)}
 
 
 def modes(sides: Sides, seed: int) -> Estimates:
@@ -79,15 +93,12 @@ MEASURES: dict[str, Measure] = {
     "prdc": Measure(
         "features", lambda sides, seed: prdc(sides.held_out, sides.fake), real_for_fake
     ),
-    "birthday": Measure(
-        "features",
-        lambda sides, seed: {"birthday": birthday(sides.training, sides.fake, seed=seed)},
-        held_out_for_fake,
-    ),
+    "birthday": Measure("features", birthdays, held_out_for_fake, split="training"),
     "memorised": Measure(
         "features",
         lambda sides, seed: {"memorised": memorised(sides.training, sides.held_out, sides.fake)},
-        held_out_for_fake,
+        half_held_out_for_fake,
+        split="training and held-out",
         whole_training_set=True,
     ),
     "swd": Measure(
@@ -95,11 +106,12 @@ MEASURES: dict[str, Measure] = {
         lambda sides, seed: {"swd": sliced_wasserstein(sides.held_out, sides.fake, seed)},
         real_for_fake,
     ),
-    "modes": Measure("modes", modes, real_for_fake),
+    "modes": Measure("modes", modes, real_for_fake, split="training"),
     "inception-score": Measure(
         "classes",
-        lambda sides, seed: {"inception-score": inception_score(sides.fake)},
+        lambda sides, seed: {"inception-score": inception_score(sides.fake, seed=seed)},
         real_for_fake,
+        split="none",
     ),
 }
 """Every family of `metrics.names`."""

@@ -22,7 +22,13 @@ MOST = 10_000
 """More samples than this are drawn from, not all used: pairs grow as their square."""
 
 
-def birthday(real: Tensor, fake: Tensor, batch: int = BATCH, seed: int = 0) -> Estimate:
+def birthday(
+    real: Tensor,
+    fake: Tensor,
+    batch: int = BATCH,
+    seed: int = 0,
+    held_out: int | None = None,
+) -> Estimate:
     """The share of batches of generated images that hold a near-duplicate.
 
     Arora and Zhang 2017 look for duplicates in batches by eye: where half of the batches of s
@@ -38,8 +44,10 @@ def birthday(real: Tensor, fake: Tensor, batch: int = BATCH, seed: int = 0) -> E
     Args:
         real: (n, d), n >= 20, the images that the threshold is set by.
         fake: (m, d), m >= 20.
-        batch: s; smaller where there are not ten samples for each of the batch.
+        batch: s; smaller where there are not ten times as many images of every set.
         seed: which 10,000 are used of more; of fewer all are.
+        held_out: how many other real images there are to take the samples' place for the floor.
+            The batch is small enough for them too, so that value and floor are of one protocol.
 
     Returns:
         The share, with the details `threshold`, `batch`, `near_pairs`, and what Arora and Zhang
@@ -51,12 +59,13 @@ def birthday(real: Tensor, fake: Tensor, batch: int = BATCH, seed: int = 0) -> E
     """
     if batch < 2:
         raise GanvasError(f"birthday: a batch has at least 2 images, got {batch}")
-    check_features(at_least=2 * SAMPLES_PER_BATCH, real=real, fake=fake)
+    check_features(real=real, fake=fake)
     real, fake = at_most(real, seed, "real"), at_most(fake, seed, "generated")
-    size = min(batch, len(real) // SAMPLES_PER_BATCH, len(fake) // SAMPLES_PER_BATCH)
-    warnings = identical_warnings(real=real, generated=fake)
-    if size < batch:
-        warnings += (f"batches of {size}, because {batch} need {SAMPLES_PER_BATCH} times as many",)
+    counts = {"real": len(real), "generated": len(fake)}
+    if held_out is not None:
+        counts["held-out"] = held_out
+    size, warnings = batch_for(counts, batch)
+    warnings += identical_warnings(real=real, generated=fake)
     rank = pairs_of(len(real)) * -math.log1p(-REAL_SHARE) / pairs_of(size)
     threshold = pair_distance(real, rank)
     if threshold == 0:
@@ -81,6 +90,27 @@ def birthday(real: Tensor, fake: Tensor, batch: int = BATCH, seed: int = 0) -> E
     )
     return Estimate(
         share, (lowest, highest), "score interval for the number of near pairs", warnings, details
+    )
+
+
+def batch_for(counts: dict[str, int], wanted: int) -> tuple[int, tuple[str, ...]]:
+    """The wanted size of a batch, or a smaller one and a warning where a set has too few images.
+
+    Args:
+        counts: how many images there are, by the name of the set.
+    """
+    fewest = min(counts, key=lambda name: counts[name])
+    count = counts[fewest]
+    size = min(wanted, count // SAMPLES_PER_BATCH)
+    if size < 2:
+        least = 2 * SAMPLES_PER_BATCH
+        raise GanvasError(f"birthday: at least {least} {fewest} images are needed, got {count}")
+    if size == wanted:
+        return size, ()
+    needed = SAMPLES_PER_BATCH * wanted
+    return size, (
+        f"batches of {size} and not {wanted}, which need {needed:,} {fewest} images and there are "
+        f"{count:,}",
     )
 
 
