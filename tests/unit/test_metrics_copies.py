@@ -187,9 +187,6 @@ def test_repeating_training_images_is_memorising_and_noise_is_not() -> None:
 
 def test_what_makes_memorised_hard_to_believe() -> None:
     train = draw(100, 4, 0)
-    assert memorised(train, draw(99, 4, 1), draw(50, 4, 2)).warnings == (
-        "only 99 held-out images tell how near real images come",
-    )
     copies = memorised(train, train, train)
     assert "exact copies of training images" in copies.warnings[0]
     with pytest.raises(GanvasError, match="held_out: at least 1 samples are needed, got 0"):

@@ -107,6 +107,8 @@ def test_collapse_to_one_of_25_modes() -> None:
     assert found["modes"].value == 1
     assert found["reverse-kl"].value == pytest.approx(math.log(25), rel=1e-6)
     assert found["high-quality"].value == 1.0
+    for one in found.values():
+        assert one.warnings == ("the samples belong to 1 of 25 modes",)
 
 
 def test_no_sample_in_any_mode_is_the_worst_and_said_to_be_no_value() -> None:

@@ -36,6 +36,9 @@ from ganvas.sampling import TrainedGenerator, load_checkpoint
 FEWEST_HELD_OUT = 20
 """Held-out images below which no score is worth printing."""
 
+FEW = 100
+"""Samples or held-out images below which other ones would give quite another score."""
+
 MOST_PIXELS = 4_096
 """Images a side that are compared pixel by pixel."""
 
@@ -193,6 +196,7 @@ def scores_of(metric: Metric, view: View, sides: Sides, seed: int, common: Proto
     in_its_place = maths.floor(sides)
     estimates = maths.estimate(sides, seed)
     floors = maths.estimate(in_its_place, seed)
+    few = few_warnings(sides)
     scores = []
     for name in metric.scores:
         if name == "high-quality" and not view.leaves_out:
@@ -215,11 +219,21 @@ def scores_of(metric: Metric, view: View, sides: Sides, seed: int, common: Proto
                 interval=estimate.interval,
                 floor=floors[name].value,
                 protocol=protocol,
-                warnings=estimate.warnings,
+                warnings=few + estimate.warnings,
                 details=estimate.details,
             )
         )
     return scores
+
+
+def few_warnings(sides: Sides) -> tuple[str, ...]:
+    """A warning for each set that is too small to be believed."""
+    counts = {"samples": len(sides.fake), "held-out images": len(sides.held_out)}
+    return tuple(
+        f"only {count} {name}: as many others would give quite another score"
+        for name, count in counts.items()
+        if count < FEW
+    )
 
 
 def common_protocol(

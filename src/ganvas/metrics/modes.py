@@ -70,19 +70,23 @@ def mode_coverage(modes: Tensor, expected: Tensor) -> dict[str, Estimate]:
     m, inside, hit = len(modes), int(counts.sum()), int((counts > 0).sum())
     alone = int((counts == 1).sum())
     low, high = normal_interval(hit, math.sqrt(alone * (1 - alone / m)))
+    warnings: tuple[str, ...] = ()
+    if hit < 2:
+        warnings = (f"the samples belong to {hit} of {len(expected):,} modes",)
     return {
         "modes": Estimate(
             hit,
             (max(0.0, low), min(float(len(expected)), high)),
             "jackknife",
-            details={"of": len(expected)},
+            warnings,
+            {"of": len(expected)},
         ),
-        "reverse-kl": reverse_kl(counts, expected.double().to(counts.device)),
-        "high-quality": proportion(inside, m),
+        "reverse-kl": reverse_kl(counts, expected.double().to(counts.device), warnings),
+        "high-quality": proportion(inside, m, warnings),
     }
 
 
-def reverse_kl(counts: Tensor, expected: Tensor) -> Estimate:
+def reverse_kl(counts: Tensor, expected: Tensor, warnings: tuple[str, ...] = ()) -> Estimate:
     """KL(counts / sum || expected) with its interval.
 
     The first-order variance is V = (sum p l^2 - KL^2) / m with l = log(p / u). Where p = u it is 0
@@ -98,7 +102,7 @@ def reverse_kl(counts: Tensor, expected: Tensor) -> Estimate:
             "no sample belongs to a mode, so reverse KL has no value: the largest possible one"
             " stands here"
         )
-        return Estimate(worst, (worst, worst), "none", (warning,))
+        return Estimate(worst, (worst, worst), "none", (warning, *warnings))
     there = counts > 0
     shares = counts[there] / m
     logs = (shares / expected[there]).log()
@@ -107,9 +111,8 @@ def reverse_kl(counts: Tensor, expected: Tensor) -> Estimate:
     degenerate = (int(there.sum()) - 1) / (2 * m**2)
     variance = max(first_order - degenerate, degenerate)
     low, high = normal_interval(value, math.sqrt(variance))
-    warnings: tuple[str, ...] = ()
     if m < 5 * modes:
-        warnings = (f"{m:,} samples for {modes:,} modes: reverse KL is mostly its own bias",)
+        warnings += (f"{m:,} samples for {modes:,} modes: reverse KL is mostly its own bias",)
     return Estimate(
         value,
         (max(0.0, low), high),

@@ -1,0 +1,319 @@
+"""What every metric must do. A new family is tested by being in the table of measures."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganvas import sampling
+from ganvas.data.preparation import PreparedData, prepare
+from ganvas.data.settings import DataSettings
+from ganvas.data.sources import open_source
+from ganvas.errors import GanvasError
+from ganvas.evaluation import evaluate, views
+from ganvas.evaluation.measures import MEASURES, Sides
+from ganvas.evaluation.score import Score
+from ganvas.evaluation.views import shuffled
+from ganvas.images import to_signed
+from ganvas.metrics import classifier, features, inputs, neighbours, sliced_wasserstein
+from ganvas.metrics.features import Features, Protocol
+from ganvas.metrics.names import IN_FEATURES, WITHOUT_FEATURES, parse_metrics
+from ganvas.progress import progress_bar
+from ganvas.sampling import TrainedGenerator
+
+FAMILIES = {**IN_FEATURES, **WITHOUT_FEATURES}
+SIDE, KINDS, HELD_OUT = 12, 3, 0.5
+SETTINGS = DataSettings(size=(SIDE, SIDE), held_out=HELD_OUT)
+COUNT = 240
+"""Samples, and held-out images, and training images."""
+
+PROTOCOL = {
+    *("ganvas", "checkpoint", "checkpoint_hash", "seed", "interval"),
+    *("data", "fingerprint", "prepared", "split", "size", "channels", "resize"),
+    *("n_fake", "n_real", "n_training", "n_floor", "view"),
+}
+"""What must be known of a number before it is compared with another one."""
+
+DRAWN = {
+    "kid": "the interval is made from halves that are drawn by position",
+    "swd": "the k-th image of either side gives its patches from the same places",
+    "inception-score": "samples are dealt into parts by position",
+}
+"""Families whose numbers may depend on the samples' order, and why. Others must not."""
+
+UNTROUBLED_BY_DIMENSIONS = {
+    "kid": "unbiased at any count",
+    "prdc": "neighbours are near or far in any dimension",
+    "birthday": "the same",
+    "memorised": "the same",
+}
+"""Families that fewer samples than dimensions do no harm, and why. Others must warn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Projection(Features):
+    """Stands in for a network: random sums of pixels."""
+
+    def protocol(self) -> Protocol:
+        return {
+            "features": self.name,
+            "dimension": self.dimension,
+            "input": f"{SIDE}x{SIDE}",
+            "resize": "none",
+            "preprocessing": "none",
+            "weights": "0123456789abcdef",
+        }
+
+    def _look(self, pixels: Tensor) -> Tensor:
+        random = torch.Generator().manual_seed(0)
+        weights = torch.randn(SIDE * SIDE, self.dimension, generator=random) / SIDE
+        return pixels[:, 0].flatten(1).float() / 64 @ weights
+
+
+class Replay(nn.Module):
+    """A generator that shows given images (N, C, H, W), one after the other."""
+
+    def __init__(self, images: Tensor) -> None:
+        super().__init__()
+        self.images = nn.Parameter(images, requires_grad=False)
+        self.shown = 0
+
+    def forward(self, latents: Tensor) -> Tensor:
+        self.shown += len(latents)
+        return self.images[self.shown - len(latents) : self.shown]
+
+
+def pictures(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Grey images (N, H, W), a bright bar on noise, and their kinds: where the bar is."""
+    random = np.random.default_rng(seed)
+    kinds = random.integers(0, KINDS, count)
+    images = random.integers(0, 128, (count, SIDE, SIDE), np.uint8)
+    for image, kind in zip(images, kinds, strict=True):
+        image[4 * kind : 4 * kind + 4] += 100
+    return images, kinds
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cheap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Stand-ins for networks with weights, a short training for the classifier, a cache of ours."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANVAS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr(evaluate, "load_features", lambda name, device: Projection(name, 8, device))
+        classes = Projection("inception-classes", KINDS, torch.device("cpu"))
+        patch.setattr(evaluate, "load_inception_classes", lambda device: classes)
+        patch.setattr(classifier, "IMAGES", 2_000)
+        patch.setattr(sliced_wasserstein, "PATCHES", 2_048)
+        yield
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
+    path: Path = tmp_path_factory.mktemp("data") / "bars.npz"
+    images, kinds = pictures(2 * COUNT, 0)
+    np.savez(path, images=images, labels=kinds)
+    return prepare(open_source(str(path)), SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def samples() -> Tensor:
+    """uint8 (N, 1, H, W): of the same kinds as the real ones, but darker."""
+    return torch.from_numpy(pictures(COUNT, 1)[0])[:, None] // 2
+
+
+def measured(family: str, data: PreparedData, samples: Tensor, seed: int = 0) -> list[Score]:
+    """The scores of a generator that gives these samples, pixels or [-1, 1]."""
+    shown = samples if samples.is_floating_point() else to_signed(samples)
+    generator = TrainedGenerator(Replay(shown), data.shape, latent_dim=1, images_seen=7)
+    quiet = partial(progress_bar, quiet=True)
+    asked = parse_metrics([family])
+    return evaluate.measure(generator, data, SETTINGS, asked, len(samples), seed, quiet)
+
+
+def numbers(scores: list[Score]) -> dict[str, float]:
+    return {score.metric: score.value for score in scores}
+
+
+def test_every_named_family_has_its_maths() -> None:
+    assert set(MEASURES) == set(FAMILIES)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+class TestEveryMetric:
+    def test_gives_the_scores_that_its_name_promises(
+        self, family: str, data: PreparedData, samples: Tensor
+    ) -> None:
+        (metric,) = parse_metrics([family])
+        names = [metric.named(score) for score in FAMILIES[family]]
+        # the classifier names a mode for every sample, so none can be of low quality
+        names = [name for name in names if name != "high-quality"]
+        assert [score.metric for score in measured(family, data, samples)] == names
+
+    def test_comes_with_interval_floor_and_protocol(
+        self, family: str, data: PreparedData, samples: Tensor
+    ) -> None:
+        for score in measured(family, data, samples, seed=3):
+            low, high = score.interval
+            assert all(map(math.isfinite, (low, score.value, high, score.floor)))
+            assert low <= score.value <= high
+            protocol = score.protocol
+            assert set(protocol) == PROTOCOL
+            counts = [protocol[name] for name in ("n_fake", "n_real", "n_training", "seed")]
+            assert counts == [COUNT, COUNT, COUNT, 3]
+            assert protocol["split"] == MEASURES[family].split
+            assert protocol["interval"].startswith("95%, ")
+            assert len(protocol["checkpoint_hash"]) == 16
+            if MEASURES[family].kind in ("features", "classes"):
+                expected = {"features", "dimension", "input", "resize", "preprocessing", "weights"}
+                assert set(protocol["view"]) == {"name", *expected}
+            assert json.loads(json.dumps(score.to_json())) == score.to_json()
+
+    def test_is_the_same_for_the_same_seed(
+        self, family: str, data: PreparedData, samples: Tensor
+    ) -> None:
+        assert measured(family, data, samples, 5) == measured(family, data, samples, 5)
+
+    def test_does_not_depend_on_order(
+        self, family: str, data: PreparedData, samples: Tensor
+    ) -> None:
+        order = torch.randperm(COUNT, generator=torch.Generator().manual_seed(0))
+        first, again = (measured(family, data, some) for some in (samples, samples[order]))
+        for one, other in zip(first, again, strict=True):
+            if family in DRAWN:
+                low, high = one.interval
+                assert low <= other.value <= high
+            else:
+                assert other.value == pytest.approx(one.value, rel=1e-5)
+                assert other.interval == pytest.approx(one.interval, rel=1e-5)
+
+    def test_does_not_depend_on_how_many_are_looked_at_at_a_time(
+        self,
+        family: str,
+        data: PreparedData,
+        samples: Tensor,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        whole = measured(family, data, samples)
+        for module, name, size in (
+            (sampling, "BATCH", 17),
+            (views, "BATCH", 19),
+            (inputs, "BLOCK_ROWS", 23),
+            (neighbours, "ROWS", 16),
+            (neighbours, "COLUMNS", 40),
+            (sliced_wasserstein, "IMAGES_AT_ONCE", 29),
+            (features, "_PIECE", {"cpu": 5}),
+        ):
+            monkeypatch.setattr(module, name, size)
+        monkeypatch.setenv("GANVAS_CACHE", str(tmp_path))  # real images are looked at anew
+        for one, other in zip(whole, measured(family, data, samples), strict=True):
+            assert other.value == pytest.approx(one.value, rel=1e-5)
+            assert other.interval == pytest.approx(one.interval, rel=1e-5)
+            assert other.floor == pytest.approx(one.floor, rel=1e-5, abs=1e-9)
+
+    def test_the_floor_is_of_real_images_that_it_does_not_compare_with_themselves(
+        self, family: str
+    ) -> None:
+        training, held_out, fake = (COUNT * part + torch.arange(COUNT) for part in range(3))
+        split = MEASURES[family].split
+        found = MEASURES[family].floor(Sides(training, held_out, fake))
+        compared_with = {
+            *(found.training.tolist() if "training" in split else ()),
+            *(found.held_out.tolist() if "held-out" in split else ()),
+        }
+        stand_ins = set(found.fake.tolist())
+        assert stand_ins <= {*training.tolist(), *held_out.tolist()}
+        if family != "modes":  # which compares shares, and not images
+            assert not stand_ins & compared_with
+        # those that compare with all real images there are must share the held-out ones
+        assert len(stand_ins) == (COUNT // 2 if split == "training and held-out" else COUNT)
+
+    def test_real_images_score_the_floor(
+        self, family: str, data: PreparedData, samples: Tensor
+    ) -> None:
+        training, held_out = (
+            torch.from_numpy(data.images[shuffled(split)])
+            for split in (data.training, data.held_out)
+        )
+        in_place = MEASURES[family].floor(Sides(training, held_out, samples))
+        for score in measured(family, data, in_place.fake):
+            low, high = score.interval
+            if len(in_place.held_out) == len(held_out):
+                assert score.value == pytest.approx(score.floor, rel=1e-6, abs=1e-9)
+            else:  # the floor is found against fewer images than the value
+                assert low <= score.floor <= high
+
+    def test_the_held_out_images_themselves_are_no_worse_than_the_floor(
+        self, family: str, data: PreparedData
+    ) -> None:
+        held_out = torch.from_numpy(data.images[shuffled(data.held_out)])
+        for score in measured(family, data, held_out):
+            low, high = score.interval
+            best = high if score.more_is_better else -low
+            assert best >= (score.floor if score.more_is_better else -score.floor)
+
+    @pytest.mark.parametrize(
+        "degenerate",
+        [
+            lambda samples: torch.zeros_like(samples),
+            lambda samples: samples[:1].expand_as(samples),
+            lambda samples: samples[:1],
+            lambda samples: samples[:12],
+            lambda samples: samples.float() * torch.nan,
+        ],
+        ids=["all black", "all the same", "one", "twelve", "NaN"],
+    )
+    def test_gives_no_silent_number(
+        self,
+        family: str,
+        data: PreparedData,
+        samples: Tensor,
+        degenerate: Callable[[Tensor], Tensor],
+    ) -> None:
+        try:
+            scores = measured(family, data, degenerate(samples))
+        except GanvasError:
+            return
+        for score in scores:
+            assert score.warnings, score.metric
+            assert math.isfinite(score.value)
+
+    def test_no_warning_where_nothing_is_wrong(
+        self, family: str, data: PreparedData, samples: Tensor
+    ) -> None:
+        for score in measured(family, data, samples):
+            expected = ("batches of 24 and not 400",) if family == "birthday" else ()
+            assert len(score.warnings) == len(expected)
+            for warning, start in zip(score.warnings, expected, strict=True):
+                assert warning.startswith(start)
+
+
+def of_networks() -> list[str]:
+    return [name for name, maths in MEASURES.items() if maths.kind in ("features", "classes")]
+
+
+@pytest.mark.parametrize("family", of_networks())
+class TestEveryMetricOfFeatures:
+    def test_refuses_numbers_that_are_not_finite(self, family: str) -> None:
+        rows = torch.randn(3, 200, 8, generator=torch.Generator().manual_seed(0))
+        for broken in (torch.nan, torch.inf):
+            fake = rows[2].index_fill(0, torch.tensor([3]), broken)
+            with pytest.raises(GanvasError, match="1 of 200 rows hold NaN or infinity"):
+                MEASURES[family].estimate(Sides(rows[0], rows[1], fake), 0)
+
+    def test_says_when_there_are_fewer_samples_than_dimensions(self, family: str) -> None:
+        rows = torch.randn(3, 200, 300, generator=torch.Generator().manual_seed(0))
+        estimates = MEASURES[family].estimate(Sides(*rows), 0)
+        warned = all(
+            any("300 dimensions" in line or "300 classes" in line for line in one.warnings)
+            for one in estimates.values()
+        )
+        assert warned != (family in UNTROUBLED_BY_DIMENSIONS)
