@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import evaluating
 import hardware
 import memory
 import preparing
@@ -41,6 +42,7 @@ def main() -> int:
         "preparation": partial(preparing.measure, effort),
         "startup": partial(starting.measure, effort, str(device)),
         "memory": partial(memory.measure, effort),
+        "evaluation": partial(evaluating.measure, effort, str(device)),
     }
     machine = hardware.describe(device)
     print(f"{machine.name}  ({report.caption(machine)})", flush=True)

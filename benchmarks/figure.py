@@ -74,6 +74,10 @@ class Effort:
     """JPEG files to prepare."""
     large_data: int
     """Images in the data set whose memory is watched."""
+    scored: int
+    """Images that `ganvas evaluate` is timed with, generated and real ones each."""
+    weighed: int
+    """Images that its memory is watched with."""
 
 
 FULL = Effort(
@@ -83,6 +87,8 @@ FULL = Effort(
     repetitions=7,
     photographs=500,
     large_data=100_000,
+    scored=10_000,
+    weighed=50_000,
 )
 QUICK = Effort(
     rounds=2,
@@ -91,4 +97,6 @@ QUICK = Effort(
     repetitions=1,
     photographs=32,
     large_data=2_000,
+    scored=200,
+    weighed=400,
 )

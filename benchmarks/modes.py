@@ -40,7 +40,8 @@ class Arm:
 
         Args:
             images: an unpacked discriminator's budget in the place of the laptop's.
-            published: as long as the papers trained. Recipes of no paper keep their laptop budget.
+            published: as long as the papers trained. A recipe of no paper trains for its own
+                budget or the laptop's, whichever is longer.
         """
         recipe = load_recipe(self.recipe)
         images = self.laptop_images if images is None else images

@@ -18,6 +18,7 @@ TITLES = {
     "preparation": "preparation",
     "startup": "start-up",
     "memory": "peak memory",
+    "evaluation": "evaluation",
 }
 END = "<!-- bench: new hardware goes above -->"
 

@@ -8,11 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-MODULES = ("figure", "hardware", "modes", "recipes", "report", "textbook", "throughput")
+MODULES = (
+    *("evaluating", "figure", "hardware", "memory", "modes"),
+    *("recipes", "report", "textbook", "throughput"),
+)
 
 
 @pytest.fixture
@@ -61,6 +65,41 @@ def test_a_case_of_known_rates(bench: dict[str, ModuleType]) -> None:
     assert by_key["case/ganvas-share"].value == pytest.approx(48.0)
     assert by_key["case/textbook-share"].value == pytest.approx(40.0)
     assert by_key["case/ganvas-work"].value == pytest.approx(5.0)
+
+
+def test_an_evaluation_is_timed_cached_and_weighed_uncached(
+    bench: dict[str, ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluating, effort = bench["evaluating"], bench["figure"].FULL
+    seen: set[Path] = set()
+
+    def evaluate(run: Path, count: int, device: str) -> object:
+        """10 s an image the first time, 1 s from then on; 10 MB an image."""
+        seconds = count if run in seen else 10 * count
+        seen.add(run)
+        return evaluating.Cost(seconds, 0.01 * count)
+
+    monkeypatch.setattr(evaluating, "evaluate", evaluate)
+    monkeypatch.setattr(evaluating, "make_run", lambda folder, count: folder)
+    for weighed in (250, 8):
+        seen.clear()
+        some = replace(effort, scored=8, weighed=weighed)
+        found = {one.key: one for one in evaluating.measure(some, "cpu", tmp_path)}
+        assert len(seen) == (2 if weighed == 250 else 1)
+        assert (found["first"].value, found["cached"].value) == (80, 8)
+        assert found["cached"].repetitions == 3
+        assert found["cached"].meets_target is True
+        assert found["peak"].value == pytest.approx(0.01 * weighed)
+        assert found["peak"].meets_target is (weighed == 8)
+
+
+def test_smooth_noise_is_different_images(bench: dict[str, ModuleType], tmp_path: Path) -> None:
+    bench["evaluating"].write_smooth_noise(tmp_path / "images.npy", 60)
+    images = np.load(tmp_path / "images.npy")
+    assert (images.shape, images.dtype) == ((60, 32, 32, 3), np.uint8)
+    assert len(np.unique(images.reshape(60, -1), axis=0)) == 60
+    steps = np.abs(np.diff(images.astype(float), axis=1)).mean()
+    assert steps < 0.5 * images.std(), "neighbours are alike"
 
 
 def test_each_loop_goes_first_in_turn(bench: dict[str, ModuleType]) -> None:

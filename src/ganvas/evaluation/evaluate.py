@@ -45,6 +45,9 @@ MOST_PIXELS = 4_096
 Bar = Callable[[str], AbstractContextManager[Progress]]
 """Opens a progress bar for a piece of work."""
 
+Looks = tuple[str, str | None]
+"""What a metric looks at, and in which features."""
+
 
 def evaluate(
     run: Run | Path | str,
@@ -137,16 +140,24 @@ def measure(
     refuse_without_held_out(data)
     refuse_other_shape(generator, data)
     device = next(generator.network.parameters()).device
-    views = {metric: view_of(metric, data, settings, device, bar) for metric in metrics}
-    different = list({view.name: view for view in views.values()}.values())
+    views: dict[Looks, View] = {}
+    for metric in metrics:
+        if looks(metric) not in views:
+            views[looks(metric)] = view_of(metric, data, settings, device, bar)
     with bar("sampling") as on_progress:
-        seen = look_at_samples(generator, n, seed, different, on_progress)
+        seen = look_at_samples(generator, n, seed, list(views.values()), on_progress)
     common = common_protocol(generator, data, settings, seed)
     scores = []
-    for metric, view in views.items():
+    for metric in metrics:
+        view = views[looks(metric)]
         sides = real_sides(metric, view, data, seen[view.name], bar)
         scores += scores_of(metric, view, sides, seed, common)
     return scores
+
+
+def looks(metric: Metric) -> Looks:
+    """Metrics for which this is the same share a view, and so a network."""
+    return MEASURES[metric.family].kind, metric.features
 
 
 def view_of(

@@ -62,7 +62,7 @@ def look_at_samples(
     Raises:
         GanvasError: the generator gives numbers that are not finite.
     """
-    seen: dict[str, list[Tensor]] = {view.name: [] for view in views}
+    seen: dict[str, Tensor] = {}
     done = 0
     for batch in generator.batches(n, seed):
         if not batch.isfinite().all():
@@ -74,10 +74,13 @@ def look_at_samples(
         for view in views:
             left = view.count(n) - done
             if left > 0:
-                seen[view.name].append(view.look(pixels[:left]))
+                found = view.look(pixels[:left])
+                if done == 0:  # room for all of it at once: joining pieces would need it twice
+                    seen[view.name] = found.new_empty(view.count(n), *found.shape[1:])
+                seen[view.name][done : done + len(found)] = found
         done += len(batch)
         on_progress(done, n)
-    return {name: torch.cat(pieces) for name, pieces in seen.items()}
+    return seen
 
 
 def look_at_real(
