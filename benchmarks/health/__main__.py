@@ -27,7 +27,7 @@ from running import Outcome, Result, read_result, results_of, run_all, run_path
 from watching import evidence_of, watch
 
 import ganvas
-from ganvas.health.examine import RULES
+from ganvas.health.rules import RULES
 from ganvas.health.thresholds import Thresholds
 
 SCORING_SECONDS = 14
