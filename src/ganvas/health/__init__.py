@@ -1,0 +1,1 @@
+"""How training is doing: probes measure it, rules read what they measured."""

@@ -1,0 +1,118 @@
+"""Subjects whose numbers are known beforehand: any images as fakes, any function as critic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganvas.health.probes import PROBES
+from ganvas.health.subject import Numbers, Subject
+from ganvas.objectives.objective import Objective
+from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.recipes import Recipe
+from ganvas.schedules import value_at
+from ganvas.training.state import TrainState
+from tests.unit.tiny import BATCH, LATENT_DIM, SIDE
+
+
+class Replay(nn.Module):
+    """A generator that makes the same images whatever the latents are."""
+
+    def __init__(self, images: Tensor) -> None:
+        super().__init__()
+        self.images = nn.Parameter(images.clone())
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return self.images * 1
+
+
+class Critic(nn.Module):
+    """Any function of images (N, C, H, W) -> (N,), with one weight that multiplies it."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+        self.weight = nn.Parameter(torch.ones(1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.function(images) * self.weight[0, 0]
+
+
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    """Uniform in [-1, 1]."""
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def a_mean(images: Tensor) -> Tensor:
+    """A critic that is neither constant nor special."""
+    return images.flatten(1).mean(1)
+
+
+def subject(
+    fake: Tensor | None = None,
+    real: Tensor | None = None,
+    critic: Callable[[Tensor], Tensor] = a_mean,
+    **changes: Any,
+) -> Subject:
+    """A subject of the given fakes and reals, 1x16x16 noise where none are given.
+
+    Plain gradient descent at 0.1 for both players. `changes` replace fields; networks among them
+    get optimizers of their own.
+    """
+    fake = draw(8, 1, 16, 16, seed=1) if fake is None else fake
+    real = draw(8, 1, 16, 16, seed=2) if real is None else real
+    generator = changes.pop("generator", Replay(fake))
+    discriminator = changes.pop("discriminator", Critic(critic))
+    fields: dict[str, Any] = {
+        "generator": generator,
+        "discriminator": discriminator,
+        "average": changes.pop("average", Replay(fake)),
+        "generator_optimizer": torch.optim.SGD(generator.parameters(), 0.1),
+        "discriminator_optimizer": torch.optim.SGD(discriminator.parameters(), 0.1),
+        "objective": Objective.build(ObjectiveSettings()),
+        "latents": torch.zeros(len(fake), 3),
+        "real": real,
+        "held_out": real[:0],
+        "earlier": (),
+        "images_seen": 1_000,
+        "discriminator_steps": 10,
+        "random": torch.Generator().manual_seed(0),
+    }
+    return Subject(**{**fields, **changes})
+
+
+def probe(name: str, *arguments: Any, **changes: Any) -> Numbers:
+    """What one probe says of `subject(...)`."""
+    return PROBES[name](subject(*arguments, **changes))
+
+
+def originals_of(
+    state: TrainState, objective: Objective, count: int = BATCH, **changes: Any
+) -> Subject:
+    """A tiny state to be looked at, not copied yet; as many held-out images as reals."""
+    return Subject(
+        generator=state.generator,
+        discriminator=state.discriminator,
+        average=state.average,
+        generator_optimizer=state.generator_optimizer,
+        discriminator_optimizer=state.discriminator_optimizer,
+        objective=objective,
+        latents=torch.randn(count, LATENT_DIM, generator=torch.Generator().manual_seed(1)),
+        real=changes.pop("real", draw(count, 1, SIDE, SIDE, seed=2)),
+        held_out=changes.pop("held_out", draw(count, 1, SIDE, SIDE, seed=3)),
+        earlier=changes.pop("earlier", ()),
+        images_seen=state.images_seen,
+        discriminator_steps=state.discriminator_steps,
+        random=changes.pop("random", torch.Generator().manual_seed(state.images_seen)),
+        **changes,
+    )
+
+
+def subject_of(state: TrainState, recipe: Recipe, objective: Objective, **changes: Any) -> Subject:
+    """The same with copies, at the recipe's learning rates."""
+    originals, seen = originals_of(state, objective, **changes), state.images_seen
+    players = (recipe.generator, recipe.discriminator)
+    return originals.copied(*(value_at(player.learning_rate, seen) for player in players))

@@ -1,0 +1,290 @@
+"""Taking probes: a failure stays alone, and training never notices."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganvas.architectures import ResNet
+from ganvas.health.columns import COLUMNS, MISSING
+from ganvas.health.probes import PROBES, look, take_probes
+from ganvas.health.subject import NotMeasurable, Numbers, Subject
+from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.recipes import OptimizerSettings, Recipe
+from ganvas.training.state import TrainState
+from ganvas.training.step import train_step
+from tests.unit.subjects import Critic, a_mean, originals_of, subject, subject_of
+from tests.unit.tiny import same, small, start, tiny_recipe, weights_of
+
+RMSPROP = OptimizerSettings(algorithm="rmsprop", learning_rate=1e-3, beta1=0.0)
+RECIPES: dict[str, dict[str, Any]] = {
+    "adam, batch norm": {"architecture": small(ResNet, discriminator_norm="batch")},
+    "rmsprop, clipped": {
+        "objective": ObjectiveSettings(loss="wasserstein", clip_weights=0.01),
+        "generator": RMSPROP,
+        "discriminator": RMSPROP,
+    },
+    "spectral norm, penalties": {
+        "objective": ObjectiveSettings(
+            loss="hinge",
+            spectral_norm=True,
+            penalties=Penalties(gradient_penalty=PenaltySettings(weight=3.0)),
+        ),
+    },
+}
+EVERY_RECIPE = pytest.mark.parametrize("changes", RECIPES.values(), ids=RECIPES)
+
+
+def trained(changes: dict[str, Any], steps: int = 3) -> tuple[TrainState, Recipe, Any]:
+    recipe = tiny_recipe(**changes)
+    state, objective = start(recipe)
+    for _ in range(steps):
+        train_step(state, recipe, objective)
+    return state, recipe, objective
+
+
+# -- Failures ------------------------------------------------------------------------------------
+
+
+def test_a_probe_that_fails_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(subject: Subject) -> Numbers:
+        raise RuntimeError("a tensor is where it should not be\nand much more about it")
+
+    def empty(subject: Subject) -> Numbers:
+        raise NotMeasurable("there is none")
+
+    whole = take_probes(subject())
+    monkeypatch.setitem(PROBES, "r_t", broken)
+    monkeypatch.setitem(PROBES, "likeness", empty)
+    numbers = take_probes(subject())
+    missing = numbers.pop(MISSING)
+    assert missing == {
+        **whole[MISSING],
+        "probe/r_t": "RuntimeError: a tensor is where it should not be",
+        "probe/likeness": "there is none",
+    }
+    gone = {"probe/r_t", "probe/likeness/mean_gap", MISSING}
+    assert numbers == {name: whole[name] for name in whole if name not in gone}
+
+
+def test_a_number_that_is_not_finite_is_left_out_and_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: Numbers = {
+        "probe/a": float("nan"),
+        "probe/b": [1.0, float("-inf")],
+        "probe/c": [1.0, 2.0],
+        "probe/d": 3.0,
+    }
+    monkeypatch.setitem(PROBES, "r_t", lambda subject: made)
+    numbers = take_probes(subject())
+    assert numbers["probe/c"] == [1.0, 2.0]
+    assert numbers["probe/d"] == 3.0
+    missing = numbers[MISSING]
+    assert isinstance(missing, dict)
+    assert missing["probe/a"] == "not finite: nan"
+    assert missing["probe/b"] == "not finite: [1.0, -inf]"
+    assert not {"probe/a", "probe/b"} & set(numbers)
+
+
+def test_an_interrupt_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(subject: Subject) -> Numbers:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(PROBES, "r_t", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        take_probes(subject())
+
+
+@pytest.mark.parametrize("where", ["generator", "discriminator"])
+def test_a_player_that_diverged_is_reported_as_such(where: str) -> None:
+    """No share, rank or distance is made of numbers that are none."""
+    state, recipe, objective = trained({})
+    with torch.no_grad():
+        next(getattr(state, where).parameters()).fill_(float("nan"))
+    numbers = take_probes(subject_of(state, recipe, objective))
+    missing = numbers.pop(MISSING)
+    assert isinstance(missing, dict)
+    assert sum("not finite" in reason for reason in missing.values()) >= 5
+    about_images = {"diversity", "likeness", "checkerboard", "output"}
+    about_logits = {"logits", "ranking", "accuracy", "input_gradient", "gradient", "update"}
+    measured = {name.split("/")[1] for name in numbers}
+    if where == "generator":
+        assert measured == {"r_t", "lipschitz"}  # which look at no fakes
+    else:
+        assert about_images <= measured
+        assert not about_logits & measured
+
+
+def test_a_generator_that_cannot_run_leaves_reasons_only() -> None:
+    class Broken(nn.Linear):
+        def forward(self, latents: Tensor) -> Tensor:
+            raise ValueError("no such thing")
+
+    numbers = take_probes(subject(generator=Broken(1, 1)))
+    missing = numbers[MISSING]
+    assert isinstance(missing, dict)
+    assert "ValueError: no such thing" in missing.values()
+    assert set(numbers) <= {"probe/r_t", MISSING}
+
+
+def test_nothing_that_fails_while_looking_stops_training() -> None:
+    """Such as a graphics card without room for copies, or for that many images at once."""
+
+    class Full(nn.Linear):
+        def forward(self, latents: Tensor) -> Tensor:
+            raise torch.OutOfMemoryError("out of memory")
+
+    class Uncopied(nn.Linear):
+        def __deepcopy__(self, memo: Any) -> nn.Module:
+            raise torch.OutOfMemoryError("out of memory")
+
+    numbers, kept = look(subject(generator=Full(1, 1)), 0.1, 0.1)
+    assert "OutOfMemoryError: out of memory" in numbers[MISSING].values()
+    assert kept is None
+    numbers, kept = look(subject(generator=Uncopied(1, 1)), 0.1, 0.1)
+    assert numbers == {MISSING: {"probe/copies": "OutOfMemoryError: out of memory"}}
+    assert kept is None
+
+
+def test_a_look_is_copying_and_taking_probes() -> None:
+    state, recipe, objective = trained({})
+    originals = originals_of(state, objective)
+    before = everything(state)
+    numbers, kept = look(originals, 2e-4, 2e-4)
+    after = everything(state)
+    assert [key for key in before if not equal(before[key], after[key])] == []
+    assert numbers == take_probes(subject_of(state, recipe, objective))
+    assert kept is not None
+    assert kept.shape == originals.real.shape
+    assert kept.dtype == torch.uint8
+
+
+def test_records_are_json_and_columns_have_a_meaning() -> None:
+    state, recipe, objective = trained({})
+    numbers = take_probes(subject_of(state, recipe, objective))
+    assert json.loads(json.dumps(numbers, allow_nan=False)) == numbers
+    assert set(numbers) - {MISSING} <= set(COLUMNS)
+
+
+# -- Nothing else changes ------------------------------------------------------------------------
+
+
+def everything(state: TrainState) -> dict[str, Any]:
+    """All that training consists of, gradients and modes included, as values."""
+    found: dict[str, Any] = {k: tensor.clone() for k, tensor in state.tensors().items()}
+    for name, module in state.modules().items():
+        found[f"{name}/modes"] = [part.training for part in module.modules()]
+        for key, weight in module.named_parameters():
+            found[f"{name}/{key}/requires grad"] = weight.requires_grad
+            found[f"{name}/{key}/grad"] = None if weight.grad is None else weight.grad.clone()
+    for name, optimizer in state.optimizers().items():
+        groups = optimizer.state_dict()["param_groups"]
+        found[f"{name}/groups"] = [dict(group) for group in groups]
+    found["program"] = torch.random.get_rng_state()
+    return found
+
+
+def equal(one: Any, other: Any) -> bool:
+    return torch.equal(one, other) if isinstance(one, Tensor) else one == other
+
+
+@EVERY_RECIPE
+def test_the_originals_stay_as_they_are(changes: dict[str, Any]) -> None:
+    state, recipe, objective = trained(changes)
+    before = everything(state)
+    assert sum(value is not None for key, value in before.items() if key.endswith("/grad")) > 10
+    probed = subject_of(state, recipe, objective)
+    take_probes(probed)
+    after = everything(state)
+    assert before.keys() == after.keys()
+    assert [key for key in before if not equal(before[key], after[key])] == []
+    # And that is not because nothing happened: the copies were trained on.
+    copies = (probed.generator, probed.discriminator)
+    for copied, original in zip(copies, (state.generator, state.discriminator), strict=True):
+        assert not same(copied.parameters(), original.parameters())
+
+
+@EVERY_RECIPE
+def test_training_goes_on_as_if_nobody_had_looked(changes: dict[str, Any]) -> None:
+    watched, recipe, objective = trained(changes)
+    alone, _, _ = trained(changes)
+    for _ in range(2):
+        take_probes(subject_of(watched, recipe, objective))
+        for state in (watched, alone):
+            train_step(state, recipe, objective)
+    ours, theirs = watched.tensors(), alone.tensors()
+    assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+
+
+@EVERY_RECIPE
+def test_the_copied_optimizers_hold_the_copied_weights(changes: dict[str, Any]) -> None:
+    state, recipe, objective = trained(changes)
+    copied = subject_of(state, recipe, objective)
+    assert copied.generator.training
+    assert copied.discriminator.training
+    assert copied.average.training
+    assert not state.average.training
+    for player, settings in (
+        ("generator", recipe.generator),
+        ("discriminator", recipe.discriminator),
+    ):
+        network, optimizer = getattr(copied, player), getattr(copied, f"{player}_optimizer")
+        (group,) = optimizer.param_groups
+        assert group["lr"] == settings.learning_rate
+        pairs = itertools.zip_longest(group["params"], network.parameters())
+        assert all(one is other for one, other in pairs)
+        assert all(weight.grad is None for weight in network.parameters())
+        original = getattr(state, f"{player}_optimizer")
+        for weight, source in zip(group["params"], original.param_groups[0]["params"], strict=True):
+            assert weight is not source
+            for key, tensor in optimizer.state[weight].items():
+                assert torch.equal(tensor, original.state[source][key])
+                assert tensor.data_ptr() != original.state[source][key].data_ptr()
+
+
+def test_chance_that_a_network_draws_itself_is_given_back() -> None:
+    """Dropout draws from the program's generator, which training may be using too."""
+    critic = nn.Sequential(nn.Dropout(), Critic(a_mean))
+    before = torch.random.get_rng_state()
+    take_probes(subject(discriminator=critic))
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_equal_subjects_give_equal_bits_wherever_they_are_probed() -> None:
+    state, recipe, objective = trained({})
+    once = take_probes(subject_of(state, recipe, objective))
+    with torch.no_grad():
+        again = take_probes(subject_of(state, recipe, objective))
+    assert once == again
+
+
+def test_what_is_kept_is_what_was_probed() -> None:
+    """Read after the probes, when the rehearsed update has changed the generator."""
+    state, recipe, objective = trained({})
+    probed = subject_of(state, recipe, objective)
+    images = probed.generator(probed.latents).detach()
+    take_probes(probed)
+    assert torch.equal(probed.kept, ((images + 1) * 127.5).round().to(torch.uint8))
+    assert not torch.equal(probed.generator(probed.latents), images)
+
+
+def test_only_the_last_probes_change_weights_and_none_changes_images() -> None:
+    probed = subject_of(*trained({}))
+    players = (probed.generator, probed.discriminator, probed.average)
+    weights = [weights_of(player) for player in players]
+    images = [tensor.clone() for tensor in (probed.real, probed.held_out, probed.latents)]
+    for name, probe in PROBES.items():
+        if name in ("update/generator", "update/discriminator"):
+            continue
+        probe(probed)
+        for player, before in zip(players, weights, strict=True):
+            assert same(player.parameters(), before), name
+    assert list(PROBES)[-2:] == ["update/generator", "update/discriminator"]
+    take_probes(probed)
+    assert same((probed.real, probed.held_out, probed.latents), images)
