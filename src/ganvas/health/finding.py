@@ -1,0 +1,143 @@
+"""What health says: a finding, the numbers it rests on, and what to change."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ganvas.errors import GanvasError
+
+Verdict = Literal["healthy", "watch", "failing"]
+
+KEEPS_WEIGHTS = (
+    "objective.loss",
+    "objective.label_smoothing",
+    "objective.clip_weights",
+    "objective.penalties.",
+    "generator.learning_rate",
+    "generator.beta",
+    "discriminator.learning_rate",
+    "discriminator.beta",
+    "discriminator_steps",
+    "data.flip",
+    "data.dequantize",
+    "ema_half_life",
+    "batch",
+    "generator_batch",
+    "images",
+    "intervals.",
+    "evaluation.",
+)
+"""How the fields begin under which a checkpoint of another value still fits the networks."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One number of the history, beside what is normal.
+
+    name: its column in history.jsonl, or the metric in scores.jsonl.
+    normal: in words: `above 0.3`.
+    """
+
+    name: str
+    value: float
+    normal: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """One recipe field to set to another value.
+
+    field: with dots: discriminator.learning_rate.
+    value: as the command line takes it: 2e-4, 200k, linear:2e-4:0; true or false for a switch.
+    why: what it does against the symptom, one clause.
+    """
+
+    field: str
+    value: str
+    why: str
+
+    @property
+    def flag(self) -> str:
+        """What to add to the command line: --discriminator.learning-rate 2e-4."""
+        # The fields of data have no prefix there; a switch has no value.
+        *parents, name = self.field.removeprefix("data.").replace("_", "-").split(".")
+        if self.value == "false":
+            name = f"no-{name}"
+        flag = f"--{'.'.join([*parents, name])}"
+        return flag if self.value in ("true", "false") else f"{flag} {self.value}"
+
+    @property
+    def keeps_weights(self) -> bool:
+        """Whether training can go on from an older checkpoint with it; else it takes a new run."""
+        return self.field.startswith(KEEPS_WEIGHTS)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One symptom that a run shows now.
+
+    confidence: 0 to 1; `health.rule` says how it comes about.
+    since: images seen when the symptom set in.
+    numbers: what it rests on.
+    meaning: one sentence in plain words.
+    advice: one to three changes of this run's recipe, the most useful first.
+    paper: where the symptom is described.
+    """
+
+    symptom: str
+    verdict: Literal["watch", "failing"]
+    confidence: float
+    since: int
+    numbers: tuple[Measurement, ...]
+    meaning: str
+    advice: tuple[Change, ...]
+    paper: str
+
+    def to_table(self) -> dict[str, Any]:
+        """Plain values, as findings.jsonl keeps them."""
+        table = dataclasses.asdict(self)
+        for name in ("numbers", "advice"):
+            table[name] = list(table[name])
+        return table
+
+    @classmethod
+    def from_table(cls, table: object) -> Finding:
+        """Read what `to_table` made; keys that are not known are left out.
+
+        Raises:
+            GanvasError: it is none: a field is missing or of another type.
+        """
+        try:
+            finding = cls(
+                **{
+                    **_known(cls, table),
+                    "numbers": tuple(
+                        Measurement(**_known(Measurement, n)) for n in _of(table, "numbers")
+                    ),
+                    "advice": tuple(Change(**_known(Change, n)) for n in _of(table, "advice")),
+                }
+            )
+            if finding.verdict not in ("watch", "failing"):
+                raise ValueError(f"no such verdict: {finding.verdict!r}")
+        except (TypeError, KeyError, ValueError) as error:
+            raise GanvasError(f"this is no finding of this version: {error}") from error
+        return finding
+
+
+def verdict_of(findings: Iterable[Finding]) -> Verdict:
+    """The worst verdict of all; healthy where nothing was found."""
+    verdicts = {finding.verdict for finding in findings}
+    if "failing" in verdicts:
+        return "failing"
+    return "watch" if verdicts else "healthy"
+
+
+def _known(kind: type, table: Any) -> dict[str, Any]:
+    return {entry.name: table[entry.name] for entry in dataclasses.fields(kind)}
+
+
+def _of(table: Any, name: str) -> list[Any]:
+    return list(table[name])

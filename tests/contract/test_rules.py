@@ -1,0 +1,167 @@
+"""What every rule of health promises. A new rule is tested by being in the table."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ganvas.health.advice import MOST_ADVICE, advise, apply_change
+from ganvas.health.columns import COLUMNS
+from ganvas.health.evidence import Evidence
+from ganvas.health.examine import examine, signals, unable
+from ganvas.health.finding import Finding
+from ganvas.health.rule import Rule
+from ganvas.health.rules import RULES
+from ganvas.recipes import CATALOG
+from tests.unit.histories import HEALTHY
+from tests.unit.symptoms import SICK, Case
+
+EVERY_RULE = pytest.mark.parametrize("rule", RULES.values(), ids=list(RULES))
+EVERY_CASE = pytest.mark.parametrize("case", SICK.values(), ids=list(SICK))
+
+USED = sorted({column for courses in HEALTHY.values() for column in courses} | set(COLUMNS))
+NUMBERS: Any = (
+    st.floats()
+    | st.integers(-(10**400), 10**400)
+    | st.sampled_from([0, 0.0, -0.0, 0.5, 1, 1.0, 1e-300, 1e300, -1e300])
+)
+ANYTHING: Any = st.recursive(
+    NUMBERS | st.none() | st.booleans() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=4,
+)
+SEEN: Any = st.integers(0, 500_000) | ANYTHING
+RECORDS: Any = st.lists(
+    st.builds(
+        lambda seen, columns: {"images_seen": seen, **columns},
+        SEEN,
+        st.dictionaries(st.sampled_from(USED), NUMBERS | ANYTHING, max_size=12),
+    )
+    | ANYTHING,
+    max_size=12,
+)
+SCORES: Any = st.lists(
+    st.fixed_dictionaries(
+        {"metric": st.just("fd-lite0"), "images_seen": SEEN, "value": NUMBERS},
+        optional={"while_training": st.booleans(), "interval": st.lists(NUMBERS) | ANYTHING},
+    )
+    | ANYTHING,
+    max_size=8,
+)
+RECIPES = st.sampled_from([make() for make in CATALOG.values()])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(RECORDS, RECIPES, SCORES, st.sampled_from(["", "loss term became infinite"]))
+def test_nothing_makes_a_rule_raise(
+    records: list[Any], recipe: Any, scores: list[Any], stopped: str
+) -> None:
+    evidence = Evidence(tuple(records), recipe, None, tuple(scores), stopped)
+    spoken = set(signals(evidence))
+    assert not spoken & set(unable(evidence))
+    for finding in examine(evidence):
+        assert 0 <= finding.confidence <= 1
+        assert finding.symptom in spoken
+        assert 0 <= finding.since <= evidence.judged[-1]["images_seen"]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from(sorted(SICK)),
+    st.lists(st.tuples(st.integers(0, 23), st.sampled_from(USED), NUMBERS | ANYTHING), max_size=30),
+)
+def test_nothing_that_happens_to_a_history_makes_a_rule_raise(
+    name: str, damages: list[tuple[int, str, Any]]
+) -> None:
+    """A history that is right but for some places gets further than one of garbage."""
+    evidence = SICK[name].evidence
+    records = [dict(record) for record in evidence.records]
+    for index, column, value in damages:
+        records[index][column] = value
+    damaged = Evidence(tuple(records), evidence.recipe, 100, evidence.scores)
+    examine(damaged), signals(damaged), unable(damaged)
+
+
+@EVERY_RULE
+def test_rule_is_known_by_its_symptom_and_cites_its_paper(rule: Rule) -> None:
+    assert RULES[rule.symptom] is rule
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", rule.symptom)
+    assert re.search(r"[A-Z]\w+ .*\b(19|20)\d\d\b", rule.paper)
+
+
+@EVERY_RULE
+def test_rule_reads_columns_that_there_are(rule: Rule) -> None:
+    probed = {column for column in rule.columns if column.startswith("probe/")}
+    assert probed - {"probe/missing"} <= set(COLUMNS)
+
+
+@EVERY_RULE
+def test_rule_has_a_history_on_which_it_speaks(rule: Rule) -> None:
+    """`test_rules` checks that it does."""
+    assert any(case.symptom == rule.symptom for case in SICK.values())
+
+
+@EVERY_RULE
+@pytest.mark.parametrize("name", HEALTHY)
+def test_rule_is_silent_without_its_columns(rule: Rule, name: str) -> None:
+    recipe = CATALOG[name]()
+    records = tuple({"images_seen": seen, "seconds": 1.0} for seen in range(0, 200_000, 4_000))
+    assert rule(Evidence(records, recipe)) is None
+    assert rule.reason_unable(Evidence(records, recipe))
+    assert rule(Evidence((), recipe)) is None
+    assert rule.reason_unable(Evidence((), recipe))
+
+
+def finding_of(case: Case) -> Finding:
+    (found,) = (f for f in examine(case.evidence) if f.symptom == case.symptom)
+    return found
+
+
+@EVERY_CASE
+def test_finding_rests_on_numbers_that_were_measured(case: Case) -> None:
+    evidence, finding = case.evidence, finding_of(case)
+    metrics = {score["metric"] for score in evidence.scores}
+    assert finding.numbers
+    for measurement in finding.numbers:
+        assert measurement.normal
+        assert evidence.latest(measurement.name) is not None or measurement.name in metrics
+
+
+@EVERY_CASE
+def test_finding_is_said_in_one_plain_sentence(case: Case) -> None:
+    finding = finding_of(case)
+    assert re.fullmatch(r"[A-Z][^.\n]*(\d\.\d+[^.\n]*)*\.", finding.meaning)
+    assert finding.paper == RULES[case.symptom].paper
+
+
+@EVERY_CASE
+def test_every_advice_is_a_change_that_this_recipe_takes(case: Case) -> None:
+    """Of all findings, also of those that come with it."""
+    evidence = case.evidence
+    for finding in examine(evidence):
+        assert 1 <= len(finding.advice) <= MOST_ADVICE
+        fields = [change.field for change in finding.advice]
+        assert len(set(fields)) == len(fields)
+        for change in finding.advice:
+            changed = apply_change(evidence.recipe, change)
+            assert changed != evidence.recipe
+            assert changed.problems() == []
+            assert change.why
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_advice_fits_whatever_recipe_shows_a_symptom(name: str) -> None:
+    """Where the field is set already, or missing, or ruled out, something else is advised."""
+    recipe = CATALOG[name]().with_fixed_schedules()
+    given = set()
+    for case in SICK.values():
+        _, seen = next(RULES[case.symptom].looks(case.evidence))
+        advice = advise(recipe, seen.remedies)
+        assert 1 <= len(advice) <= MOST_ADVICE
+        given.update(advice)
+    for change in given:
+        assert apply_change(recipe, change) != recipe, change.flag

@@ -1,0 +1,96 @@
+"""A finding as a value: for the command line, for the file, and the worst of several."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ganvas.errors import GanvasError
+from ganvas.health.finding import Change, Finding, Measurement, verdict_of
+
+FINDING = Finding(
+    symptom="mode-collapse",
+    verdict="failing",
+    confidence=0.9,
+    since=24_000,
+    numbers=(Measurement("probe/diversity/distance", 0.05, "above 0.3"),),
+    meaning="The generator makes nearly the same few images whatever its latents are.",
+    advice=(Change("objective.pac", "2", "the discriminator sees a lack of variety"),),
+    paper="Salimans 2016, section 3.2",
+)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "flag"),
+    [
+        ("discriminator.learning_rate", "2e-4", "--discriminator.learning-rate 2e-4"),
+        ("objective.penalties.r1.weight", "1", "--objective.penalties.r1.weight 1"),
+        ("data.flip", "true", "--flip"),
+        ("objective.spectral_norm", "true", "--objective.spectral-norm"),
+        ("architecture.residual", "false", "--architecture.no-residual"),
+        ("ema_half_life", "10k", "--ema-half-life 10k"),
+        ("images", "42000", "--images 42000"),
+    ],
+)
+def test_change_is_written_as_the_command_line_takes_it(field: str, value: str, flag: str) -> None:
+    assert Change(field, value, "").flag == flag
+
+
+@pytest.mark.parametrize(
+    ("field", "keeps"),
+    [
+        ("discriminator.learning_rate", True),
+        ("objective.penalties.r1.weight", True),
+        ("data.flip", True),
+        ("batch", True),
+        ("discriminator.algorithm", False),
+        ("objective.spectral_norm", False),
+        ("objective.pac", False),
+        ("architecture.upsampling", False),
+        ("latent_dim", False),
+        ("data.held_out", False),
+    ],
+)
+def test_change_says_whether_a_checkpoint_still_fits(field: str, keeps: bool) -> None:
+    assert Change(field, "1", "").keeps_weights is keeps
+
+
+def test_finding_is_read_back_from_its_line() -> None:
+    line = json.dumps({**FINDING.to_table(), "written_by_a_later_version": 1})
+    assert Finding.from_table(json.loads(line)) == FINDING
+
+
+def without(name: str) -> dict[str, Any]:
+    table = FINDING.to_table()
+    del table[name]
+    return table
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        None,
+        [],
+        "mode-collapse",
+        {},
+        without("advice"),
+        without("since"),
+        {**FINDING.to_table(), "verdict": "splendid"},
+        {**FINDING.to_table(), "numbers": 3},
+        {**FINDING.to_table(), "numbers": [{"name": "x"}]},
+        {**FINDING.to_table(), "advice": ["--flip"]},
+    ],
+)
+def test_anything_else_is_refused_in_words(table: object) -> None:
+    with pytest.raises(GanvasError, match="no finding of this version"):
+        Finding.from_table(table)
+
+
+def test_verdict_is_the_worst_of_all() -> None:
+    watch = replace(FINDING, verdict="watch")
+    assert verdict_of(()) == "healthy"
+    assert verdict_of((watch, watch)) == "watch"
+    assert verdict_of((watch, FINDING, watch)) == "failing"

@@ -1,0 +1,384 @@
+"""The rules on written histories: they speak of what is wrong, and of nothing else."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import itertools
+import math
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ganvas.architectures import DCGAN
+from ganvas.health import thresholds
+from ganvas.health.evidence import Evidence
+from ganvas.health.examine import examine, signals, unable
+from ganvas.health.finding import Finding, verdict_of
+from ganvas.health.players import least_loss
+from ganvas.health.rules import RULES
+from ganvas.health.thresholds import Thresholds
+from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.recipes import CATALOG
+from tests.unit.histories import HEALTHY, Course, Courses, written
+from tests.unit.symptoms import SICK, Case, scored
+
+EVERY_CASE = pytest.mark.parametrize("case", SICK.values(), ids=list(SICK))
+
+
+def evidence(recipe: str, changes: Courses | None = None, **settings: Any) -> Evidence:
+    """A healthy history but for the changes."""
+    return Case("", recipe, changes or {}, settings).evidence
+
+
+def symptoms(evidence: Evidence) -> list[str]:
+    return [finding.symptom for finding in examine(evidence)]
+
+
+def only(evidence: Evidence) -> Finding:
+    (finding,) = examine(evidence)
+    return finding
+
+
+@pytest.mark.parametrize("recipe", HEALTHY)
+def test_healthy_training_is_left_alone(recipe: str) -> None:
+    healthy = evidence(recipe)
+    assert examine(healthy) == ()
+    assert verdict_of(examine(healthy)) == "healthy"
+    assert max(signals(healthy).values()) < 0.8
+
+
+@pytest.mark.parametrize("recipe", HEALTHY)
+def test_healthy_training_is_left_alone_at_every_look(recipe: str) -> None:
+    healthy = evidence(recipe)
+    for count in range(len(healthy.records) + 1):
+        assert examine(replace(healthy, records=healthy.records[:count])) == ()
+
+
+@EVERY_CASE
+def test_what_is_wrong_is_named_first(case: Case) -> None:
+    assert symptoms(case.evidence)[0] == case.symptom
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case for case in SICK.values() if not (case.stopped or case.scores)],
+    ids=lambda case: case.symptom,
+)
+def test_rule_is_silent_as_soon_as_all_is_well_again(case: Case) -> None:
+    sick = case.evidence
+    healthy = written(sick.recipe, HEALTHY[case.recipe])
+    last = healthy[-1]["images_seen"]
+    later = [{**record, "images_seen": record["images_seen"] + last} for record in healthy[-8:]]
+    healed = replace(sick, records=(*sick.records, *later))
+    assert case.symptom not in symptoms(healed)
+
+
+def test_sure_discriminator_overpowers_nobody() -> None:
+    """Accuracies of 0.99 and a ranking of 0.998 are how a healthy DCGAN may end."""
+    sure = {
+        "probe/accuracy/real": 0.99,
+        "probe/accuracy/fake": 0.99,
+        "probe/ranking/train": 0.998,
+        "discriminator/loss/adversarial": 0.08,
+    }
+    assert symptoms(evidence("dcgan", sure)) == []
+
+
+@pytest.mark.parametrize(
+    ("loss", "target", "least"),
+    [
+        ("non-saturating", 1.0, 0.0),
+        ("non-saturating", 0.9, 0.3250829733914482),  # -0.9 ln 0.9 - 0.1 ln 0.1
+        ("relativistic", 0.9, 0.3250829733914482),
+        ("least-squares", 0.9, 0.0),
+        ("hinge", 0.9, 0.0),
+    ],
+)
+def test_least_loss_is_what_a_perfect_discriminator_gets(
+    loss: Any, target: float, least: float
+) -> None:
+    objective = ObjectiveSettings(loss=loss, label_smoothing=target)
+    recipe = replace(CATALOG["dcgan"](), objective=objective)
+    assert least_loss(recipe) == pytest.approx(least, abs=1e-12)
+    # With its targets smoothed, the discriminator's loss is spent near that, not near zero.
+    spent = {"probe/ranking/train": 1.0, "discriminator/loss/adversarial": least + 0.005}
+    assert "discriminator-overpowers" in symptoms(evidence("dcgan", spent, objective=objective))
+
+
+@pytest.mark.parametrize("recipe", ["stacked-modern", "wgan", "wgan-gp"])
+@pytest.mark.parametrize("shift", [-1e4, 1e4])
+def test_level_of_logits_means_nothing_where_the_loss_leaves_it_open(
+    recipe: str, shift: float
+) -> None:
+    """Adding a constant to every logit moves accuracies to 0 or 1, and no finding."""
+    moved: dict[str, Course] = {"probe/r_t": math.copysign(1.0, shift)}
+    for column, course in HEALTHY[recipe].items():
+        if "/logits/" in column and isinstance(course, tuple):
+            moved[column] = (course[0] + shift, course[1] + shift)
+        if column.startswith("probe/accuracy/"):
+            moved[column] = float((shift > 0) != column.endswith("fake"))
+    assert symptoms(evidence(recipe, moved)) == []
+
+
+def test_saturation_is_a_matter_of_the_minimax_loss() -> None:
+    deep: Courses = {"probe/logits/fake": -12.0}
+    assert symptoms(evidence("dcgan", deep)) == []
+    minimax = evidence("dcgan", deep, objective=ObjectiveSettings(loss="minimax"))
+    found = only(minimax)
+    assert found.symptom == "vanishing-generator-gradient"
+    assert found.advice[0].flag == "--objective.loss non-saturating"
+
+
+@pytest.mark.parametrize(
+    ("symptom", "recipe", "changes", "reason"),
+    [
+        ("discriminator-overpowers", "wgan-gp", {"probe/ranking/train": 1.0}, "as good as it can"),
+        ("not-lipschitz", "dcgan", {"probe/input_gradient/between": 1e6}, "wasserstein"),
+        ("clip-too-small", "wgan-gp", {"probe/clip/share": 1.0}, "clip_weights is 0"),
+        ("clip-too-large", "wgan-gp", {"probe/clip/share": 0.0}, "clip_weights is 0"),
+        ("checkerboard", "mlp", {"probe/checkerboard/ratio": 9.0}, "no strided layers"),
+        ("checkerboard", "pacgan-points", {"probe/checkerboard/ratio": 9.0}, "no pixels"),
+        ("saturated-output", "pacgan-points", {"probe/output/saturated": 1.0}, "no pixels"),
+        ("idle-penalty", "dcgan", {"discriminator/loss/r1": 1e-9}, "no penalty"),
+        ("average-lags", "pacgan-points", {"probe/movement/average_lag": 2.0}, "not averaged"),
+    ],
+)
+def test_rule_knows_what_it_does_not_apply_to(
+    symptom: str, recipe: str, changes: Courses, reason: str
+) -> None:
+    elsewhere = evidence(recipe, changes)
+    assert symptom not in symptoms(elsewhere)
+    assert reason in unable(elsewhere)[symptom]
+    assert symptom not in signals(elsewhere)
+
+
+def test_memory_needs_held_out_images() -> None:
+    recipe = CATALOG["dcgan"]()
+    without = replace(recipe, data=replace(recipe.data, held_out=0.0))
+    remembered = SICK["a hundred images"].evidence
+    assert "discriminator-memorises" in symptoms(remembered)
+    blind = replace(remembered, recipe=without)
+    assert "discriminator-memorises" not in symptoms(blind)
+    assert "held_out is 0" in unable(blind)["discriminator-memorises"]
+
+
+def test_memory_shows_accuracies_only_where_they_mean_something() -> None:
+    def shown(name: str) -> set[str]:
+        found = examine(SICK[name].evidence)[0]
+        return {measurement.name for measurement in found.numbers}
+
+    assert "probe/accuracy/held_out" in shown("a hundred images")
+    assert shown("memory under a loss without a zero") == {
+        "probe/ranking/memory",
+        "probe/r_v",
+        "probe/ranking/train",
+        "probe/ranking/held_out",
+    }
+
+
+def test_schedule_that_ends_at_zero_is_no_standstill() -> None:
+    """At the end of linear:2e-4:0 nothing moves, as was asked for."""
+    recipe = CATALOG["resnet-paper"]().with_fixed_schedules()
+    courses: Courses = {
+        **HEALTHY["resnet"],
+        "probe/update/generator": (3e-3, 0.0),
+        "probe/update/discriminator": (3e-3, 0.0),
+        "probe/movement/last": (0.3, 0.0),
+        "probe/movement/before_last": (0.4, 0.0),
+        "probe/movement/average_lag": None,
+    }
+    records = written(recipe, courses)
+    scale = recipe.images / records[-1]["images_seen"]
+    slow = tuple({**r, "images_seen": int(r["images_seen"] * scale)} for r in records)
+    assert symptoms(Evidence(slow, recipe)) == []
+    held = replace(recipe, generator=replace(recipe.generator, learning_rate=2e-4))
+    assert "generator-stands-still" in symptoms(Evidence(slow, held))
+
+
+def test_few_latents_are_held_to_a_higher_standard() -> None:
+    varied: Courses = {"probe/diversity/vendi": 0.72}
+    assert symptoms(evidence("dcgan", varied)) == []
+    found = only(evidence("dcgan", varied, latent_dim=2))
+    assert found.symptom == "partial-collapse"
+    assert found.advice[0].field == "latent_dim"
+
+
+def test_total_collapse_is_not_told_twice() -> None:
+    total = SICK["one image for all"].evidence
+    assert signals(total)["partial-collapse"] > 1
+    assert symptoms(total) == ["mode-collapse"]
+
+
+def test_saturation_of_pixels_is_measured_against_real_ones() -> None:
+    """Half of Fashion-MNIST is pure black: 60 % is little there and much in photographs."""
+    assert symptoms(evidence("dcgan", {"probe/output/saturated": 0.6})) == []
+    photographs = {"probe/output/saturated": 0.6, "probe/output/saturated_real": 0.01}
+    assert symptoms(evidence("dcgan", photographs)) == ["saturated-output"]
+
+
+def test_causes_stand_before_what_they_cause() -> None:
+    collapsed = {
+        **SICK["one image for all"].changes,
+        **SICK["fast discriminator"].changes,
+        "discriminator/loss/adversarial": 0.001,
+        "probe/ranking/train": 1.0,
+    }
+    assert symptoms(evidence("dcgan", collapsed)) == [
+        "updates-too-large",
+        "discriminator-overpowers",
+        "mode-collapse",
+    ]
+
+
+def test_order_of_findings_is_that_of_the_table() -> None:
+    everything: dict[str, Course] = {}
+    for case in SICK.values():
+        if case.symptom not in ("clip-too-large", "generator-stands-still"):
+            everything.update({k: v for k, v in case.changes.items() if v is not None})
+    found = symptoms(evidence("wgan", everything))
+    assert len(found) >= 5
+    assert found == [symptom for symptom in RULES if symptom in found]
+
+
+def test_growing_steep_everywhere_is_no_divergence() -> None:
+    """It explodes on fakes first (Huang 2024); a discriminator that learns grows steep at both."""
+    both = [0.5] * 14 + [3.0, 9.0, 30.0, 90.0, 300.0, 900.0]
+    steep: Courses = {"probe/input_gradient/fake": both, "probe/input_gradient/real": both}
+    assert "diverging" not in symptoms(evidence("stacked-modern", steep))
+
+
+def test_probes_that_lose_their_numbers_are_an_alarm() -> None:
+    healthy = evidence("dcgan")
+    lost = {f"probe/{name}": "the logits: 3 of 64 numbers are not finite" for name in "abcdefghi"}
+    *before, last = healthy.records
+    spoilt = replace(healthy, records=(*before, {**last, "probe/missing": lost}))
+    assert symptoms(spoilt)[0] == "diverging"
+    failed = dict.fromkeys(lost, "RuntimeError: out of memory")
+    assert symptoms(replace(healthy, records=(*before, {**last, "probe/missing": failed}))) == []
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 24])
+def test_run_that_stopped_by_itself_has_diverged(count: int) -> None:
+    healthy = evidence("dcgan")
+    reason = "discriminator: loss term adversarial became infinite"
+    stopped = replace(healthy, records=healthy.records[:count], stopped=reason)
+    found = examine(stopped)[0]
+    assert found.symptom == "diverging"
+    assert found.verdict == "failing"
+    assert reason in found.meaning
+    assert found.since == 2_000 * count
+
+
+def test_explosion_is_told_apart_from_gradients_that_were_always_large() -> None:
+    """A residual Wasserstein critic has norms above 100 from start to end."""
+    large: Courses = {"discriminator/gradient_norm": 170.0, "generator/gradient_norm": 160.0}
+    assert symptoms(evidence("wgan-gp", large)) == []
+    risen: Courses = {"discriminator/gradient_norm": [5.0] * 20 + [170.0] * 4}
+    assert symptoms(evidence("wgan-gp", risen)) == ["exploding-gradients"]
+    small: Courses = {"discriminator/gradient_norm": [0.01] * 20 + [1.0] * 4}
+    assert symptoms(evidence("wgan-gp", small)) == []
+
+
+def test_thresholds_can_be_replaced() -> None:
+    noisy = evidence("dcgan", {"probe/checkerboard/ratio": 2.0})
+    assert symptoms(noisy) == []
+    strict = replace(noisy, thresholds=Thresholds(checkerboard=1.5))
+    assert symptoms(strict) == ["checkerboard"]
+
+
+def test_every_threshold_is_explained() -> None:
+    (body,) = (
+        node.body
+        for node in ast.parse(inspect.getsource(thresholds)).body
+        if isinstance(node, ast.ClassDef)
+    )
+    fields = {f.name for f in dataclasses.fields(Thresholds)}
+    explained = {
+        node.target.id
+        for node, following in itertools.pairwise(body)
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and isinstance(following, ast.Expr)
+    }
+    assert explained == fields
+
+
+# Scores: when did it stop to improve?
+
+
+def judged_by(*values: float, metric: str = "fd-lite0", recipe: str = "dcgan") -> Evidence:
+    named = CATALOG[recipe]()
+    settings = replace(named.evaluation, every=4_000, metrics=(metric,))
+    case = Case("", recipe, {}, {"evaluation": settings}, scored(*values, metric=metric))
+    return case.evidence
+
+
+def test_best_checkpoint_is_named() -> None:
+    """A DCGAN of StudioGAN's logs: best at 42k steps, then worse and worse."""
+    found = only(judged_by(90, 60, 49, 103, 131, 137))
+    assert found.symptom == "stagnation"
+    assert found.since == 12_000
+    assert "12,000" in found.meaning
+    assert "worse" in found.meaning
+
+
+@pytest.mark.parametrize(
+    ("values", "stagnates"),
+    [
+        ((90, 80, 70, 60, 50, 40), False),
+        ((90, 60, 50, 130), False),  # one bad evaluation is no trend
+        ((90, 60, 50, 130, 51), False),
+        ((90, 60, 50, 130, 120), True),
+        ((90, 60, 50, 55, 52, 51, 50), False),  # four without a gain
+        ((90, 60, 50, 55, 52, 51, 50, 52), True),  # five
+        ((90, 60, 50, 49.5, 49, 48.9, 48.8, 48.7), True),  # gains within the interval of 2
+        ((90, 60, 50, 47, 44, 41, 38, 35), False),
+    ],
+)
+def test_score_stagnates_when_it_has_not_improved_for_long(
+    values: tuple[float, ...], stagnates: bool
+) -> None:
+    assert symptoms(judged_by(*values)) == (["stagnation"] if stagnates else [])
+
+
+def test_more_of_some_scores_is_better() -> None:
+    rising = (10.0, 20.0, 40.0, 60.0, 80.0, 100.0)
+    assert symptoms(judged_by(*rising, metric="modes")) == []
+    found = only(judged_by(*rising[::-1], metric="modes"))
+    assert found.symptom == "stagnation"
+    assert found.since == 4_000
+
+
+def test_scores_by_other_metrics_or_of_afterwards_decide_nothing() -> None:
+    worse = judged_by(90, 60, 49, 103, 131, 137)
+    afterwards = tuple({**score, "while_training": False} for score in worse.scores)
+    assert examine(replace(worse, scores=afterwards)) == ()
+    other = tuple({**score, "metric": "swd"} for score in worse.scores)
+    assert examine(replace(worse, scores=other)) == ()
+
+
+# What it costs.
+
+
+def test_rules_import_no_torch() -> None:
+    """`ganvas diagnose` answers at once."""
+    code = "import sys, ganvas.health.examine; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_normalised_discriminator_is_never_told_to_take_a_penalty() -> None:
+    for case in SICK.values():
+        sick = case.evidence
+        if isinstance(sick.recipe.architecture, DCGAN):
+            architecture = replace(sick.recipe.architecture, discriminator_norm="batch")
+            objective = ObjectiveSettings(loss=sick.recipe.objective.loss)
+            sick = replace(
+                sick, recipe=replace(sick.recipe, architecture=architecture, objective=objective)
+            )
+            for finding in examine(sick):
+                assert not any("penalties" in change.field for change in finding.advice)

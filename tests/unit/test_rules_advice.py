@@ -1,0 +1,212 @@
+"""Advice: changes that a recipe can take, in the words of the command line, cause first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ganvas.cli import parse
+from ganvas.cli.train import Train
+from ganvas.errors import RecipeError
+from ganvas.health.advice import (
+    SPECTRAL_NORM,
+    advise,
+    apply_change,
+    at_least,
+    at_most,
+    present,
+    regularise,
+    scaled,
+    slower,
+    times,
+    to,
+)
+from ganvas.health.examine import examine
+from ganvas.health.finding import Change
+from ganvas.health.rules import RULES
+from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.recipes import CATALOG, Recipe
+from ganvas.schedules import Ramp
+from tests.unit.symptoms import SICK, rate
+
+DCGAN = CATALOG["dcgan"]()
+
+
+def changed(field: str, value: str, recipe: Recipe = DCGAN) -> Any:
+    return present(apply_change(recipe, Change(field, value, "")), field)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("discriminator.learning_rate", "5e-5", 5e-5),
+        (
+            "generator.learning_rate",
+            "cosine:2e-4:0:2M",
+            Ramp(shape="cosine", start=2e-4, end=0.0, images=2_000_000),
+        ),
+        ("images", "1.5M", 1_500_000),
+        ("generator_batch", "64", 64),
+        ("data.flip", "true", True),
+        ("objective.spectral_norm", "true", True),
+        ("objective.loss", "hinge", "hinge"),
+        ("objective.label_smoothing", "0.9", 0.9),
+        ("architecture.upsampling", "resize", "resize"),
+    ],
+)
+def test_value_is_read_as_the_command_line_reads_it(field: str, value: str, expected: Any) -> None:
+    assert changed(field, value) == expected
+
+
+def test_only_the_field_changes() -> None:
+    longer = apply_change(DCGAN, Change("images", "400k", ""))
+    assert longer == replace(DCGAN, images=400_000)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("images", "many", "whole number"),
+        ("discriminator.learning_rate", "fast", "no schedule"),
+        ("discriminator.learning_rate", "-1", "above 0"),
+        ("data.flip", "yes", "true or false"),
+        ("objective.loss", "hing", "'hing'"),
+        ("architecture.wdth", "3", "Did you mean width?"),
+        ("architecture.residual", "true", "no such field"),
+        ("images.more", "3", "no such field"),
+        ("nonsense", "3", "no such field"),
+        ("objective.penalties", "3", "one word"),
+        ("objective.penalties.r1.weight", "1", "batch-normalised"),
+        ("objective.pac", "3", "multiple of 3"),
+    ],
+)
+def test_change_that_does_not_fit_is_refused(field: str, value: str, said: str) -> None:
+    with pytest.raises(RecipeError, match=said):
+        changed(field, value)
+
+
+def test_flags_of_advice_make_the_recipe_that_apply_change_makes() -> None:
+    """What is printed can be typed."""
+    seen = set()
+    for case in SICK.values():
+        for finding in examine(case.evidence):
+            for change in finding.advice:
+                if case.recipe == "dcgan" and not case.settings:
+                    seen.add(change)
+    assert len(seen) >= 8
+    words = [word for change in sorted(seen, key=str) for word in change.flag.split()]
+    verb = parse(["train", "dcgan", "fashion", *words])
+    assert isinstance(verb, Train)
+    for change in seen:
+        alone = present(apply_change(DCGAN, change), change.field)
+        if sum(other.field == change.field for other in seen) == 1:
+            assert present(verb.recipe, change.field) == alone
+
+
+@pytest.mark.parametrize("name", ["dcgan", "wgan", "wgan-gp", "resnet-paper", "points-modern"])
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
+@pytest.mark.parametrize("factor", [30.0, 1 / 30])
+def test_learning_rate_that_is_far_off_is_the_first_advice_of_all(
+    name: str, player: str, factor: float
+) -> None:
+    recipe = CATALOG[name]().with_fixed_schedules()
+    settings: Any = getattr(recipe, player)
+    rate = settings.learning_rate
+    off: Any = replace(rate, start=rate.start * factor) if isinstance(rate, Ramp) else rate * factor
+    broken = replace(recipe, **{player: replace(settings, learning_rate=off)})  # type: ignore[arg-type]
+    for case in SICK.values():
+        _, seen = next(RULES[case.symptom].looks(case.evidence))
+        first = advise(broken, seen.remedies)[0]
+        assert apply_change(broken, first) == recipe
+
+
+def test_usual_learning_rate_is_that_of_the_papers_where_a_recipe_has_no_name() -> None:
+    recipe = replace(DCGAN, name="custom", **rate("dcgan", "discriminator", 100))
+    (first, *_) = advise(recipe, ())
+    assert first == Change("discriminator.learning_rate", "0.0002", "it is 100 times what is usual")
+    slow = replace(DCGAN, name="custom", **rate("dcgan", "generator", 1e-3))
+    assert advise(slow, ())[0].flag == "--generator.learning-rate 0.0002"
+    assert advise(CATALOG["wgan-paper"](), ())[0].flag != "--generator.learning-rate 0.0002"
+
+
+def test_something_is_always_advised() -> None:
+    assert advise(DCGAN, ()) == (
+        Change("discriminator.learning_rate", "0.0001", "the discriminator takes smaller steps"),
+    )
+
+
+def test_what_is_set_already_is_not_advised() -> None:
+    resnet = CATALOG["resnet"]()
+    assert resnet.objective.spectral_norm
+    assert "objective.spectral_norm" not in {c.field for c in advise(resnet, (SPECTRAL_NORM,))}
+    assert advise(DCGAN, (SPECTRAL_NORM,))[0].field == "objective.spectral_norm"
+
+
+def test_at_most_three_changes_of_different_fields() -> None:
+    remedies = (
+        to("data.flip", "true", ""),
+        slower("generator"),
+        slower("generator", 2.0),
+        to("objective.pac", "2", ""),
+        to("batch", "64", ""),
+    )
+    assert [change.field for change in advise(DCGAN, remedies)] == [
+        "data.flip",
+        "generator.learning_rate",
+        "objective.pac",
+    ]
+
+
+def penalised(loss: Any, **weights: Any) -> Recipe:
+    penalties = Penalties(**{name: PenaltySettings(weight=w) for name, w in weights.items()})
+    return replace(
+        CATALOG["stacked-modern"](), objective=ObjectiveSettings(loss=loss, penalties=penalties)
+    )
+
+
+@pytest.mark.parametrize(
+    ("recipe", "flag"),
+    [
+        (penalised("hinge"), "--objective.penalties.r1.weight 1"),
+        (penalised("wasserstein"), "--objective.penalties.gradient-penalty.weight 10"),
+        (
+            penalised("wasserstein", gradient_penalty=10.0),
+            "--objective.penalties.gradient-penalty.weight 40",
+        ),
+        # Huang 2024: under the relativistic loss R1 alone diverges.
+        (penalised("relativistic", r1=0.5), "--objective.penalties.r2.weight 0.5"),
+        (penalised("relativistic", r1=0.5, r2=0.5), "--objective.penalties.r1.weight 2"),
+    ],
+)
+def test_regularisation_suits_loss_and_what_there_is(recipe: Recipe, flag: str) -> None:
+    change = regularise(recipe)
+    assert change is not None
+    assert change.flag == flag
+    assert apply_change(recipe, change) != recipe
+
+
+@pytest.mark.parametrize(
+    ("value", "factor", "text"),
+    [
+        (2e-4, 0.25, "5e-05"),
+        (0.006, 1 / 30, "0.0002"),
+        (32, 2, "64"),
+        (1, 0.5, "1"),
+        (Ramp(shape="linear", start=2e-4, end=0.0), 0.5, "linear:0.0001:0.0"),
+        (Ramp(shape="cosine", start=1.0, end=0.1, images=99), 10, "cosine:10.0:1.0:99"),
+    ],
+)
+def test_schedules_are_scaled_as_a_whole(value: Any, factor: float, text: str) -> None:
+    assert scaled(value, factor) == text
+
+
+def test_remedies_that_have_nothing_to_change_say_nothing() -> None:
+    assert times("objective.penalties.r1.weight", 4, "")(DCGAN) is None
+    assert times("architecture.residual", 4, "")(DCGAN) is None
+    assert at_least("latent_dim", 64, "")(DCGAN) is None
+    assert at_most("latent_dim", 256, "")(DCGAN) is None
+    assert at_least("architecture.discriminator_width", 32, "")(DCGAN) is None
+    narrow = replace(DCGAN, latent_dim=2)
+    assert at_least("latent_dim", 64, "")(narrow) == Change("latent_dim", "64", "")

@@ -1,0 +1,300 @@
+"""What looks in a row add up to: onset, patience, extremes, healing, confidence, verdict."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ganvas.health.evidence import Evidence
+from ganvas.health.examine import examine, signals, unable
+from ganvas.health.finding import Finding
+from ganvas.health.rule import Rule
+from ganvas.health.rules import RULES
+from ganvas.health.sight import STRONGEST, Moment, Sight, Signal, shown, sight, strongest
+from ganvas.health.thresholds import Thresholds
+from ganvas.recipes import CATALOG
+
+RECIPE = CATALOG["dcgan"]()
+BATCH = RECIPE.batch
+STEP = 4_000
+
+RULE = Rule(
+    "made-up",
+    "Nobody 2026",
+    lambda moment: sight("It is so.", (), moment.far("probe/x", 1.0)),
+    ("probe/x",),
+)
+
+
+def looks(*strengths: float | None, first: int = 300 * BATCH) -> Evidence:
+    """One look after the other; None: the probe failed."""
+    records = tuple(
+        {"images_seen": first + STEP * index, "probe/r_t": 0.5}
+        | ({} if strength is None else {"probe/x": strength})
+        for index, strength in enumerate(strengths)
+    )
+    return Evidence(records, RECIPE)
+
+
+def found(*strengths: float | None) -> Finding:
+    finding = RULE(looks(*strengths))
+    assert finding is not None
+    return finding
+
+
+def after(looks: int) -> int:
+    return 300 * BATCH + STEP * looks
+
+
+@pytest.mark.parametrize(
+    ("strengths", "speaks"),
+    [
+        ((), False),
+        ((1.5,), False),  # one look is noise
+        ((0.5, 1.5), False),
+        ((1.5, 1.5), True),
+        ((1.5, 0.5, 1.5), False),
+        ((1.5, 0.9, 1.5), False),  # never two in a row
+        ((1.5, 1.5, 0.9), True),  # not yet released
+        ((1.5, 1.5, 0.79), False),  # healed
+        ((3.0,), True),  # extreme
+        ((2.9,), False),
+        ((3.0, 0.5), False),
+        ((1.5, None, 1.5), True),  # a failed probe says nothing
+        ((None, None), False),
+        ((1.5, 1.5, 0.5, 1.5), False),
+    ],
+)
+def test_rule_speaks_of_what_lasts_or_is_extreme(
+    strengths: tuple[float | None, ...], speaks: bool
+) -> None:
+    assert (RULE(looks(*strengths)) is not None) is speaks
+
+
+def test_nothing_is_said_while_training_warms_up() -> None:
+    early = looks(5.0, 5.0, first=300 * BATCH - 1 - STEP)
+    assert RULE(early) is None
+    assert RULE.signal(early) is None
+    assert RULE.reason_unable(early) == "too early: it looks from 9,600 images on"
+    assert RULE(looks(5.0, 5.0)) is not None
+    slow = replace(RECIPE, discriminator_steps=5)
+    assert RULE(replace(looks(5.0, 5.0), recipe=slow)) is None
+
+
+@pytest.mark.parametrize(
+    ("strengths", "onset"),
+    [
+        ((1.5, 1.5), 0),
+        ((0.1, 1.5, 1.5, 1.5), 1),
+        ((1.5, 1.5, 0.1, 1.5, 1.5), 3),  # of the present stretch
+        ((0.1, 0.9, 1.5, 1.5), 2),  # above its release, but not there yet
+        ((1.5, 1.5, 0.9, 1.5), 0),
+    ],
+)
+def test_onset_is_the_first_look_of_the_present_stretch(
+    strengths: tuple[float, ...], onset: int
+) -> None:
+    assert found(*strengths).since == after(onset)
+
+
+def test_confidence_is_the_documented_formula() -> None:
+    """1 - 1 / (s (k + 1)), s the median of the newest three, k the looks of the stretch."""
+    assert found(1.0, 1.0).confidence == pytest.approx(2 / 3)
+    assert found(2.0, 2.0).confidence == pytest.approx(5 / 6)
+    assert found(1.0, 1.0, 1.0, 1.0).confidence == pytest.approx(4 / 5)
+    assert found(9.0, 1.0, 4.0, 2.0).confidence == pytest.approx(1 - 1 / (2.0 * 5))
+    assert found(4.0).confidence == pytest.approx(7 / 8)
+
+
+@given(st.floats(1.0, 9.0), st.floats(1.01, 2.0), st.integers(2, 20))
+def test_confidence_grows_with_strength_and_with_time(
+    strength: float, factor: float, count: int
+) -> None:
+    usual = found(*[strength] * count).confidence
+    assert found(*[strength * factor] * count).confidence > usual
+    assert found(*[strength] * (count + 1)).confidence > usual
+    assert 0.5 < usual < 1
+
+
+@pytest.mark.parametrize(
+    ("strengths", "verdict"),
+    [
+        ((1.2, 1.2), "watch"),
+        ((1.2, 1.2, 1.2, 1.2), "watch"),
+        ((1.2,) * 5, "failing"),  # it lasts
+        ((2.0, 2.0), "failing"),
+        ((3.5,), "failing"),
+        ((9.0, 1.2, 1.2), "watch"),  # it was worse
+    ],
+)
+def test_verdict_is_of_how_bad_it_is_now_and_how_long_it_lasts(
+    strengths: tuple[float, ...], verdict: str
+) -> None:
+    assert found(*strengths).verdict == verdict
+    mild = replace(RULE, worst="watch")(looks(*strengths))
+    assert mild is not None
+    assert mild.verdict == "watch"
+
+
+@given(st.lists(st.floats(0, 6) | st.none(), max_size=8))
+def test_signal_above_one_is_a_finding(strengths: list[float | None]) -> None:
+    evidence = looks(*strengths)
+    signal = RULE.signal(evidence)
+    if signal is not None and signal >= 1:
+        assert RULE(evidence) is not None
+    if RULE(evidence) is not None:
+        assert signal is not None
+        # The rest are findings that are not yet released.
+        assert signal >= 1 or max(s for s in strengths if s is not None) >= 1
+
+
+def test_looks_without_probes_are_passed_over() -> None:
+    """A record of training alone, between two looks, does not say that anything healed."""
+    evidence = looks(2.0, 2.0)
+    between = {"images_seen": after(0) + STEP // 2, "generator/gradient_norm": 1.0}
+    evidence = replace(evidence, records=(evidence.records[0], between, evidence.records[1]))
+    finding = RULE(evidence)
+    assert finding is not None
+    assert finding.since == after(0)
+
+
+def test_run_without_probes_is_judged_by_what_there_is() -> None:
+    records = tuple({"images_seen": 2_000 * n, "generator/gradient_norm": 1e-9} for n in range(20))
+    recipe = replace(RECIPE, intervals=replace(RECIPE.intervals, probes=0))
+    blind = Evidence(records, recipe)
+    assert [finding.symptom for finding in examine(blind)] == ["vanishing-generator-gradient"]
+    assert "probe/diversity/vendi" in unable(blind)["mode-collapse"]
+
+
+def test_reason_for_a_missing_number_is_handed_on() -> None:
+    failed = {"probe/diversity/effective": "most real images are the same"}
+    records = tuple(
+        {"images_seen": after(n), "probe/r_t": 0.5, "probe/missing": failed} for n in range(3)
+    )
+    reason = unable(Evidence(records, RECIPE))["mode-collapse"]
+    assert reason.startswith("not measured: probe/diversity/distance")
+    overflow = {"probe/checkerboard": "the generator's images: 9 of 64 numbers are not finite"}
+    records = tuple(
+        {"images_seen": 40_000 + after(n), "probe/r_t": 0.5, "probe/missing": overflow}
+        for n in range(3)
+    )
+    assert "9 of 64" in unable(Evidence(records, RECIPE))["checkerboard"]
+
+
+def test_every_rule_can_or_cannot_look() -> None:
+    evidence = looks(1.0, 1.0)
+    assert set(signals(evidence)) | set(unable(evidence)) == set(RULES)
+    assert not set(signals(evidence)) & set(unable(evidence))
+
+
+# Strength: how far past its limit a number is.
+
+
+@pytest.mark.parametrize(
+    ("signal", "strength"),
+    [
+        (Signal("x", 5.0, 5.0), 1.0),
+        (Signal("x", 10.0, 5.0), 2.0),
+        (Signal("x", 0.0, 5.0), 0.0),
+        (Signal("x", -9.0, 5.0), 0.0),
+        (Signal("x", 1e99, 5.0), STRONGEST),
+        (Signal("x", 0.3, 0.3, nearer=True), 1.0),
+        (Signal("x", 0.1, 0.3, nearer=True), 3.0),
+        (Signal("x", 0.0, 0.3, nearer=True), STRONGEST),
+        (Signal("x", -1.0, 0.3, nearer=True), STRONGEST),
+        (Signal("x", 0.6, 0.3, nearer=True), 0.5),
+        (Signal("x", 0.995, 0.99, 1.0, nearer=True), 2.0),  # half the errors
+        (Signal("x", 0.98, 0.99, 1.0, nearer=True), 0.5),
+        (Signal("x", 0.9, 0.7, 0.5), 2.0),  # twice as far from chance
+        (Signal("x", 0.2, 0.7, 0.5), 0.0),  # on the other side of it
+        (Signal("x", 0.2, 0.6, 1.0), 2.0),
+        (Signal("x", 1.3, 0.6, 1.0), 0.0),
+        (Signal("x", -14.0, -7.0), 2.0),
+        (Signal("x", 14.0, -7.0), 0.0),
+        (Signal("x", 1e3, 1e3, decades=True), 1.0),
+        (Signal("x", 1e5, 1e3, decades=True), 3.0),  # two factors of ten
+        (Signal("x", 1e2, 1e3, decades=True), 0.0),
+        (Signal("x", 1e-6, 1e-4, nearer=True, decades=True), 3.0),
+        (Signal("x", 0.0, 1e-4, nearer=True, decades=True), STRONGEST),
+        (Signal("x", 0.0, 1e-4, decades=True), 0.0),
+    ],
+)
+def test_strength_is_the_distance_from_the_origin_in_limits(
+    signal: Signal, strength: float
+) -> None:
+    assert signal.strength == pytest.approx(strength)
+
+
+@settings(max_examples=300)
+@given(
+    st.floats(-1e100, 1e100),
+    st.floats(-1e100, 1e100),
+    st.sampled_from([0.0, 0.5, 1.0]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_strength_and_what_is_normal_agree(
+    value: float, limit: float, origin: float, nearer: bool, decades: bool
+) -> None:
+    """Strength above 1 is on the wrong side of the limit, below 1 on the right one."""
+    if limit == origin:
+        return
+    signal = Signal("x", value, limit, origin, nearer, decades)
+    assert 0 <= signal.strength <= STRONGEST
+    normal_is_below = signal.measurement.normal.startswith("below")
+    if signal.strength > 1.001:
+        assert (value > limit) is normal_is_below
+    if signal.strength < 0.999:
+        assert (value < limit) is normal_is_below
+
+
+def test_sight_is_as_strong_as_its_weakest_signal() -> None:
+    weak, strong = Signal("a", 1.1, 1.0), Signal("b", 5.0, 1.0)
+    together = Sight("", (weak, strong), ())
+    assert together.strength == pytest.approx(1.1)
+    assert [m.name for m in together.numbers] == ["a", "b"]
+    assert sight("", (), weak, None) is None
+    assert strongest(None, together, Sight("", (strong,), ())) == Sight("", (strong,), ())
+    assert strongest(None, None) is None
+
+
+def test_moment_sees_itself_and_the_past_only() -> None:
+    evidence = looks(*[float(n) for n in range(8)])
+    moment = Moment(evidence, 5)
+    assert moment.value("probe/x") == 5
+    assert moment.before("probe/x", 3) == [4, 3, 2]
+    assert moment.mean("probe/x", 3) == 4
+    assert moment.mean("probe/x", 7) is None
+    assert moment.usual("probe/x") == 2
+    assert Moment(evidence, 4).usual("probe/x") is None
+    assert [Moment(evidence, n).is_last for n in range(8)] == [False] * 7 + [True]
+    assert moment.steps == pytest.approx((after(0) + 5 * STEP) / BATCH)
+
+
+def test_long_histories_cost_no_more_for_looking_back() -> None:
+    """A healthy run is looked at from its end: a rule stops at the first look that is well."""
+    count = itertools.count()
+
+    def look(moment: Moment) -> Sight | None:
+        next(count)
+        return sight("It is so.", (), moment.far("probe/x", 1.0))
+
+    assert replace(RULE, look=look)(looks(*[0.5] * 1_000)) is None
+    assert next(count) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0.05, "0.05"), (1e-5, "1e-05"), (32_000, "32,000"), (1e12, "1e+12"), (math.pi, "3.14")],
+)
+def test_numbers_are_shown_short(number: float, text: str) -> None:
+    assert shown(number) == text
+
+
+def test_defaults_are_the_thresholds_of_a_history() -> None:
+    assert looks().thresholds == Thresholds()
