@@ -31,11 +31,14 @@ from ganvas.training import trainer
 from ganvas.training.display import Display
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
+from ganvas.training.watch import Watch
 from hardware import matrix_rate, wait_for
 from textbook import BATCH, LATENT_DIM, TextbookLoop
 
 LEAST_RATIO = 0.97
 """All that ganvas does beside training may cost 3 %."""
+MOST_PROBING = 5.0
+"""Percent of the training time that looking at its health may cost."""
 COLOUR_IMAGES = 2_000
 WARM_UP_STEPS = 3
 
@@ -90,7 +93,14 @@ def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path)
         rates["matrix"].append(matrix_rate(device, min(1.0, effort.seconds / 4)))
         for name in rotated(list(turns), index):
             rates[name].append(steps * BATCH / turns[name]())
-    return summarise(case, rates, work)
+    probing = figure(
+        f"{case.key}/probes",
+        f"{case.title}: probes of health, of ganvas' time",
+        "%",
+        ours.probing[1:],  # the first call warmed up
+        at_most=MOST_PROBING,
+    )
+    return [*summarise(case, rates, work), probing]
 
 
 def summarise(case: Case, rates: dict[str, list[float]], work: dict[str, int]) -> list[Figure]:
@@ -134,6 +144,8 @@ class GanvasLoop:
         self.objective = Objective.build(recipe.objective)
         self.state = TrainState.start(self.recipe, self.objective, prepared, 0, device)
         self.run = Run.create(directory, self.recipe, environment, describe_data(prepared))
+        self.probing: list[float] = []
+        """Share of the time, in percent, that went into the probes of health, by round."""
 
     def steps(self, steps: int) -> None:
         """Training steps alone: no history, no grids, no checkpoints, no display."""
@@ -143,12 +155,17 @@ class GanvasLoop:
     def fit(self, steps: int) -> float:
         """Seconds of the real loop for some steps, with a live display.
 
-        `fit` ends with a grid and a checkpoint. A long run has them only at the recipe's
+        `fit` ends with a grid, a checkpoint and a probe. A long run has them only at the recipe's
         intervals, so what each took is measured and counted in that proportion.
         """
         images = steps * self.recipe.batch
         recipe = dataclasses.replace(self.recipe, images=self.state.images_seen + images)
-        with watched("save_grid") as grids, watched("save_checkpoint") as checkpoints, screen():
+        with (
+            watched(trainer, "save_grid") as grids,
+            watched(trainer, "save_checkpoint") as checkpoints,
+            watched(Watch, "probe") as probes,
+            screen(),
+        ):
             display = Display(recipe.images, self.state.images_seen)
             seconds = stopwatch(
                 lambda: trainer.fit(self.run, recipe, self.state, self.prepared, display),
@@ -157,15 +174,18 @@ class GanvasLoop:
         for times, interval in (
             (grids, recipe.intervals.samples),
             (checkpoints, recipe.intervals.checkpoint),
+            (probes, recipe.intervals.probes),
         ):
             seconds += statistics.median(times) * images / interval - sum(times)
+        self.probing.append(100 * statistics.median(probes) * images / recipe.intervals.probes)
+        self.probing[-1] /= seconds
         return seconds
 
 
 @contextlib.contextmanager
-def watched(name: str) -> Iterator[list[float]]:
-    """Collect the seconds of every call that the trainer makes to one of its functions."""
-    function = getattr(trainer, name)
+def watched(owner: object, name: str) -> Iterator[list[float]]:
+    """Collect the seconds of every call to one function of a module or class."""
+    function = getattr(owner, name)
     times: list[float] = []
 
     def timed(*arguments: object) -> object:
@@ -175,7 +195,7 @@ def watched(name: str) -> Iterator[list[float]]:
         finally:
             times.append(time.perf_counter() - start)
 
-    with mock.patch.object(trainer, name, timed):
+    with mock.patch.object(owner, name, timed):
         yield times
 
 
