@@ -17,9 +17,12 @@ from ganvas.errors import GanvasError as GanvasError
 from ganvas.errors import Interrupted as Interrupted
 from ganvas.errors import RecipeError as RecipeError
 from ganvas.errors import RunError as RunError
+from ganvas.errors import Unhealthy as Unhealthy
 from ganvas.recipes import Recipe as Recipe
 
 if TYPE_CHECKING:
+    from ganvas.diagnosis import Diagnosis as Diagnosis
+    from ganvas.diagnosis import diagnose as diagnose
     from ganvas.evaluation.evaluate import evaluate as evaluate
     from ganvas.evaluation.score import Score as Score
     from ganvas.runs import Run as Run
@@ -31,9 +34,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LOADED_WHEN_USED = {
+    "Diagnosis": "ganvas.diagnosis",
     "Run": "ganvas.runs",
     "Score": "ganvas.evaluation.score",
     "TrainedGenerator": "ganvas.sampling",
+    "diagnose": "ganvas.diagnosis",
     "evaluate": "ganvas.evaluation.evaluate",
     "load": "ganvas.sampling",
     "resume": "ganvas.training.trainer",

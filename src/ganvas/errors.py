@@ -51,6 +51,12 @@ class Diverged(GanvasError):
     exit_code = 3
 
 
+class Unhealthy(GanvasError):
+    """Training fails by the rules of health, and the recipe's `on_failure` says not to go on."""
+
+    exit_code = 3
+
+
 class Interrupted(GanvasError):
     """The user or the system asked training to stop; a checkpoint was written first."""
 

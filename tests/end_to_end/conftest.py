@@ -30,6 +30,7 @@ size = [16, 16]
 flip = true
 [intervals]
 history = 100
+probes = 500
 samples = 500
 checkpoint = 400
 """
@@ -126,8 +127,10 @@ def essence(run: Path) -> dict[str, object]:
             del record[name]
     newest = sorted((run / "checkpoints").iterdir())[-1]
     tensors, values = checkpoint.read(newest)
+    findings = run / "findings.jsonl"
     return {
         "history": history,
+        "findings": findings.read_text() if findings.exists() else "",
         "checkpoint": newest.name,
         "tensors": {name: tensor.numpy().tobytes() for name, tensor in tensors.items()},
         "values": values,

@@ -17,6 +17,7 @@ import tyro
 
 import ganvas
 from ganvas.cli.check import Check
+from ganvas.cli.diagnose import Diagnose
 from ganvas.cli.evaluate import Evaluate
 from ganvas.cli.flags import FLAG_TYPES
 from ganvas.cli.interpolate import Interpolate
@@ -30,8 +31,12 @@ from ganvas.errors import GanvasError, did_you_mean
 class Verb(Protocol):
     """What every verb is."""
 
-    def run(self) -> None:
-        """Do it; raise a `GanvasError` for what the user has to put right."""
+    def run(self) -> int | None:
+        """Do it, and return an exit code where that is the result.
+
+        Raises:
+            GanvasError: something that the user has to put right.
+        """
 
 
 VERBS: dict[str, type[Verb]] = {
@@ -42,6 +47,7 @@ VERBS: dict[str, type[Verb]] = {
     "sample": Sample,
     "interpolate": Interpolate,
     "evaluate": Evaluate,
+    "diagnose": Diagnose,
 }
 
 
@@ -50,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with termination_as_interrupt():
-            parse(arguments).run()
+            return parse(arguments).run() or 0
     except GanvasError as error:
         return complain(str(error), error.exit_code)
     except KeyboardInterrupt:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import tyro
 
+from ganvas.recipes import OnFailure
+
 
 @dataclass(frozen=True)
 class Resume:
@@ -19,6 +21,8 @@ class Resume:
     """A new, larger budget; schedules keep the end they had."""
     data: str | None = None
     """Where the images are now, if they moved."""
+    on_failure: OnFailure | None = None
+    """From now on, when health fails: warn, stop or rewind; by default as the recipe says."""
     device: str = "auto"
     """By default the device that the run was started on."""
 
@@ -26,4 +30,10 @@ class Resume:
         """Resume."""
         from ganvas.training.trainer import resume
 
-        resume(self.run_directory, images=self.images, data=self.data, device=self.device)
+        resume(
+            self.run_directory,
+            images=self.images,
+            data=self.data,
+            on_failure=self.on_failure,
+            device=self.device,
+        )

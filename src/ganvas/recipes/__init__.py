@@ -19,6 +19,7 @@ from ganvas.recipes.catalog import wgan_gp as wgan_gp
 from ganvas.recipes.catalog import wgan_gp_paper as wgan_gp_paper
 from ganvas.recipes.catalog import wgan_paper as wgan_paper
 from ganvas.recipes.recipe import Intervals as Intervals
+from ganvas.recipes.recipe import OnFailure as OnFailure
 from ganvas.recipes.recipe import OptimizerSettings as OptimizerSettings
 from ganvas.recipes.recipe import Recipe as Recipe
 from ganvas.schedules import Ramp as Ramp

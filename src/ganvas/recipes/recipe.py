@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 AnySettings = TypeVar("AnySettings", bound="DataclassInstance")
 
+OnFailure = Literal["warn", "stop", "rewind"]
+"""What training does when it is found to fail."""
+
 _FLAGS_WITHOUT_PREFIX = tyro.conf.arg(name="")  # on the command line it is --size, not --data.size
 
 
@@ -111,7 +114,7 @@ class Recipe:
     """Numbers that the generator makes an image from."""
     ema_half_life: Annotated[int, Ge(0)] = 10_000
     """Images after which a weight counts half in the averaged generator; 0: no averaging."""
-    on_failure: Literal["warn", "stop", "rewind"] = "warn"
+    on_failure: OnFailure = "warn"
     """When health fails: say so; stop with exit code 3; or go back and apply the first advice."""
 
     def image_shape(self, channels: int) -> ImageShape:

@@ -52,3 +52,20 @@ class History:
         kept = [record for record in self.records() if record["images_seen"] <= images_seen]
         lines = "".join(json.dumps(record) + "\n" for record in kept)
         storage.write_bytes(self.path, lines.encode())
+
+
+def failing_spans(findings: list[Record]) -> list[tuple[int, float]]:
+    """When something failed, in images seen, [begin, end); an end of infinity is still open.
+
+    Args:
+        findings: the records of findings.jsonl (see `training.watch`).
+    """
+    spans: dict[str, tuple[int, float]] = {}
+    closed = []
+    for record in findings:
+        symptom = record.get("symptom", "")
+        if record["event"] == "end" and symptom in spans:
+            closed.append((spans.pop(symptom)[0], record["images_seen"]))
+        elif record["event"] in ("onset", "worse") and record["verdict"] == "failing":
+            spans.setdefault(symptom, (record["since"], float("inf")))
+    return closed + list(spans.values())

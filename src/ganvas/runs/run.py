@@ -20,14 +20,14 @@ from ganvas.errors import RunError
 from ganvas.metrics.names import more_is_better, parse_metrics
 from ganvas.recipes import Recipe
 from ganvas.runs import checkpoint
-from ganvas.runs.history import History
+from ganvas.runs.history import History, failing_spans
 
 FORMAT = 2
 """Version of the directory's layout; a run of another one is refused, never guessed at."""
 
 KEPT_CHECKPOINTS = 2
 
-Status = Literal["running", "finished", "interrupted", "diverged"]
+Status = Literal["running", "finished", "interrupted", "diverged", "unhealthy"]
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Run:
 
     @property
     def status(self) -> dict[str, Any]:
-        """`status` (running, finished, interrupted, diverged) and `images_seen`.
+        """`status` (running, finished, interrupted, diverged, unhealthy) and `images_seen`.
 
         A killed run still says running: whether it is can be told from its lock.
         """
@@ -146,6 +146,11 @@ class Run:
     def scores(self) -> History:
         """What was measured of generated images, one score a record (see `evaluation.Score`)."""
         return History(self.directory / "scores.jsonl")
+
+    @property
+    def findings(self) -> History:
+        """What the rules of health found and when it began, got worse and ended; and rewinds."""
+        return History(self.directory / "findings.jsonl")
 
     def best(self) -> int | None:
         """Images seen at the checkpoint with the best score, of those measured while training.
@@ -175,10 +180,17 @@ class Run:
         """Every grid, oldest first."""
         return sorted((self.directory / "samples").glob("*.png"))
 
+    def forget_checkpoints_after(self, images_seen: int) -> None:
+        """Drop checkpoints later than the one that training goes back to."""
+        for path in self.checkpoint_paths():
+            if int(path.stem) > images_seen:
+                path.unlink()
+
     def forget_after(self, images_seen: int) -> None:
         """Drop what was recorded later than the checkpoint that training goes on from."""
         self.history.cut_after(images_seen)
         self.scores.cut_after(images_seen)
+        self.findings.cut_after(images_seen)
         for path in self.sample_paths():
             if int(path.stem) > images_seen:
                 path.unlink()
@@ -194,18 +206,31 @@ class Run:
     def write_checkpoint(
         self, images_seen: int, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
     ) -> Path:
-        """Write a checkpoint, then drop all but the newest two and the best.
+        """Write a checkpoint, then drop all but the newest two, the best and the last healthy one.
 
         Raises:
             RunError: it could not be written; the older ones are untouched.
         """
         path = self.checkpoint_path(images_seen)
         checkpoint.write(path, tensors, values)
-        best = self.best()
+        kept = {self.best(), self.last_healthy()}
         for old in self.checkpoint_paths()[:-KEPT_CHECKPOINTS]:
-            if int(old.stem) != best:
+            if int(old.stem) not in kept:
                 old.unlink()
         return path
+
+    def last_healthy(self) -> int | None:
+        """Images seen at the newest checkpoint at which nothing was failing; None without any.
+
+        A finding counts from `since`, when it can first be seen, not from when it was sure.
+        """
+        failing = failing_spans(self.findings.records())
+        healthy = [
+            seen
+            for seen in (int(path.stem) for path in self.checkpoint_paths())
+            if not any(begin <= seen < end for begin, end in failing)
+        ]
+        return max(healthy, default=None)
 
     def read_newest_checkpoint(
         self,
@@ -254,8 +279,11 @@ class Run:
 
     def _sweep(self) -> None:
         """Remove what the writes of a killed process left; only the lock's holder may."""
-        for leftover in self.directory.rglob(".*.tmp"):
-            leftover.unlink()
+        for leftover in list(self.directory.rglob(".*.tmp")):
+            if leftover.is_dir():
+                shutil.rmtree(leftover)
+            else:
+                leftover.unlink()
 
 
 def refuse_occupied(directory: Path) -> None:

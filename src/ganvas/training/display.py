@@ -14,6 +14,7 @@ from rich.console import Console
 
 from ganvas.data.reading import Progress
 from ganvas.evaluation.score import Score
+from ganvas.health.finding import Finding
 from ganvas.runs.history import Record
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -67,10 +68,21 @@ class Display:
 
         yield show
 
-    def update(self, record: Record) -> None:
-        """Show the newest record of the history."""
+    def findings(self, events: Sequence[Record]) -> None:
+        """Print what the rules of health newly found, and what is over."""
+        for event in events:
+            if event["event"] == "end":
+                self.say(f"over: {event['symptom']}")
+            else:
+                found = Finding.from_table(event)
+                self.say(
+                    f"{found.verdict}: {found.symptom}. {found.meaning} Try {found.advice[0].flag}"
+                )
+
+    def update(self, record: Record, health: str) -> None:
+        """Show the newest record of the history, and how training goes in a word or two."""
         seen = int(record["images_seen"])
-        status = self._describe(record)
+        status = self._describe(record, health)
         self.live.update(self._task, status=status)
         now = time.monotonic()
         due = now - self._last_line >= SECONDS_BETWEEN_LINES or seen >= self._budget
@@ -78,7 +90,7 @@ class Display:
             self._last_line = now
             self.say(status)
 
-    def _describe(self, record: Record) -> str:
+    def _describe(self, record: Record, health: str) -> str:
         seen = int(record["images_seen"])
         started, from_images = self._start
         rate = (seen - from_images) / max(time.monotonic() - started, 1e-9)
@@ -90,7 +102,7 @@ class Display:
             f"{clock(left)} left",
             f"D {total(record, 'discriminator'):.3g}  G {total(record, 'generator'):.3g}",
         ]
-        return "  ".join([*parts, self._picture]).rstrip()
+        return "  ".join(part for part in (*parts, health, self._picture) if part)
 
 
 def total(record: Record, player: str) -> float:

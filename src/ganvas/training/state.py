@@ -55,6 +55,8 @@ class TrainState:
     random: dict[str, torch.Generator]
     device: torch.device
     means: RunningMeans = field(default_factory=RunningMeans)
+    followed: tuple[Tensor, ...] = ()
+    """What the generator made of the same latents at the last two probes, oldest first."""
     images_seen: int = 0
     discriminator_steps: int = 0
 
@@ -114,6 +116,8 @@ class TrainState:
                     found[f"{name}/{index}/{key}"] = tensor
         for name, generator in self.random.items():
             found[f"random/{name}"] = generator.get_state()
+        for index, made in enumerate(self.followed):
+            found[f"followed/{index}"] = made
         return found
 
     def values(self) -> dict[str, Any]:
@@ -134,6 +138,8 @@ class TrainState:
             restore_optimizer(optimizer, below(tensors, name))
         for name, generator in self.random.items():
             generator.set_state(tensors[f"random/{name}"])
+        followed = below(tensors, "followed")
+        self.followed = tuple(followed[name].to(self.device) for name in sorted(followed))
         self.images_seen = values["images_seen"]
         self.discriminator_steps = values["discriminator_steps"]
         self.stream.drawn = values["drawn"]

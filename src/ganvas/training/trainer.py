@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
+
 from ganvas import sampling
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import (
@@ -19,21 +21,23 @@ from ganvas.devices import (
     peak_memory_mb,
     use_deterministic_kernels,
 )
-from ganvas.errors import Diverged, Interrupted, RunError
+from ganvas.errors import Diverged, Interrupted, RunError, Unhealthy
 from ganvas.evaluation.evaluate import measure, record
 from ganvas.evaluation.score import Score
 from ganvas.metrics.names import parse_metrics
 from ganvas.objectives.objective import Objective
 from ganvas.randomness import draw_latents, named_generator
-from ganvas.recipes import Recipe, load_recipe
+from ganvas.recipes import OnFailure, Recipe, load_recipe
 from ganvas.runs import Run
 from ganvas.runs.data import describe_data, prepare_for, refuse_changed_data, where_data_is
 from ganvas.runs.history import Record
 from ganvas.runs.run import Status, refuse_occupied
 from ganvas.training.display import Display, short
+from ganvas.training.rewind import finish_rewind, rewind
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from ganvas.training.stop import StopRequest
+from ganvas.training.watch import Watch
 
 GRID_IMAGES = 64
 """How many latents are followed through the run."""
@@ -47,10 +51,12 @@ def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display
     Raises:
         Interrupted: after a checkpoint was written.
         Diverged: with the last good checkpoint named.
+        Unhealthy: training fails, and the recipe says not to go on.
     """
     objective = Objective.build(recipe.objective)
     every = recipe.intervals
     timer = Timer(state)
+    watch = Watch(run, recipe, objective, data, state)
     measuring = recipe.evaluation.every > 0
     with StopRequest() as stop, display.live:
         if state.images_seen == 0:
@@ -64,10 +70,17 @@ def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display
             last = state.images_seen >= recipe.images
             if last or due(every.samples, before, state):
                 display.picture(save_grid(run, recipe, state))
-            if last or due(every.history, before, state):
+            probed = every.probes > 0 and (last or due(every.probes, before, state))
+            if last or probed or due(every.history, before, state):
                 record = timer.record(state)
+                if probed:
+                    record |= watch.probe(state)
                 run.history.append(record)
-                display.update(record)
+                watch.take(record)
+                if probed:
+                    display.findings(watch.judge(state.images_seen))
+                    watch.refuse_failure(state.images_seen)
+                display.update(record, watch.in_words())
             measured = measuring and (last or due(recipe.evaluation.every, before, state))
             if measured:
                 with timer.stopped():
@@ -80,6 +93,23 @@ def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display
                     f"saved at {state.images_seen:,} images; "
                     f"go on with: ganvas resume {run.directory}"
                 )
+
+
+def fit_and_rewind(
+    run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display: Display
+) -> None:
+    """`fit`; where it fails and the recipe says so, go back, apply the advice, and fit again."""
+    while True:
+        try:
+            return fit(run, recipe, state, data, display)
+        except (Diverged, Unhealthy) as error:
+            way_back = rewind(run, state.images_seen)
+            if way_back is None:
+                raise
+            display.say(str(error))
+        display.say(way_back.in_words())
+        recipe = run.recipe
+        state, _ = newest_state(run, recipe, data, state.device)
 
 
 def train(
@@ -106,7 +136,8 @@ def train(
 
     Raises:
         RecipeError, DataError, RunError, DeviceError: with what to do, before training starts.
-        Interrupted, Diverged: while training; the run can be resumed from its last checkpoint.
+        Interrupted, Diverged, Unhealthy: while training; the run can be resumed from its last
+            checkpoint.
     """
     recipe = load_recipe(recipe) if isinstance(recipe, str) else recipe
     recipe = recipe.checked().with_fixed_schedules()
@@ -118,13 +149,12 @@ def train(
     prepared = prepare_for(recipe, data, quiet)
     directory = Path(out) if out is not None else free_directory(recipe.name, prepared.name)
     environment = {**describe_environment(target), "seed": seed, "deterministic": deterministic}
-    objective = Objective.build(recipe.objective)
-    state = TrainState.start(recipe, objective, prepared, seed, target)
+    state = TrainState.start(recipe, Objective.build(recipe.objective), prepared, seed, target)
     run = Run.create(directory, recipe, environment, describe_data(prepared))
     with run.lock():
         display = Display(recipe.images, 0, quiet)
         introduce(display, run, recipe, state, prepared)
-        fit(run, recipe, state, prepared, display)
+        fit_and_rewind(run, recipe, state, prepared, display)
         conclude(display, run)
     return run
 
@@ -134,6 +164,7 @@ def resume(
     *,
     images: int | None = None,
     data: str | Path | None = None,
+    on_failure: OnFailure | None = None,
     device: str = "auto",
     quiet: bool = False,
 ) -> Run:
@@ -143,33 +174,31 @@ def resume(
         directory: the run.
         images: a new, larger budget; schedules keep the end they had.
         data: where the images are now, if they moved; they must be the same.
+        on_failure: what to do from now on when health fails: warn, stop or rewind.
         device: auto takes the device that the run was started on.
         quiet: print nothing.
 
     Raises:
         RunError: no run, locked, all checkpoints damaged, nothing left to do.
         DataError: the images are gone or have changed.
-        Interrupted, Diverged: as `train`.
+        Interrupted, Diverged, Unhealthy: as `train`.
     """
     run = Run.open(directory)
     with run.lock():
+        finish_rewind(run)
         recipe, environment = run.recipe, run.environment
         if images is not None:
             refuse_shorter(run, images)
             recipe = dataclasses.replace(recipe, images=images).checked()
+        if on_failure is not None:
+            recipe = dataclasses.replace(recipe, on_failure=on_failure).checked()
         target = choose_device(environment["device"] if device == "auto" else device)
         if environment["deterministic"]:
             use_deterministic_kernels()
         prepared = prepare_for(recipe, data or where_data_is(run), quiet)
         refuse_changed_data(run, prepared)
         run.write_data(describe_data(prepared))
-        objective = Objective.build(recipe.objective)
-        state = TrainState.start(recipe, objective, prepared, environment["seed"], target)
-        restored = run.read_newest_checkpoint()
-        warnings: list[str] = []
-        if restored is not None:
-            tensors, values, warnings = restored
-            state.restore(tensors, values)
+        state, warnings = newest_state(run, recipe, prepared, target)
         if state.images_seen >= recipe.images:
             run.write_status("finished", state.images_seen)
             raise RunError(
@@ -183,9 +212,27 @@ def resume(
         for warning in warnings:
             display.say(f"{warning}; the checkpoint before it is used")
         display.say(f"going on at {state.images_seen:,} images")
-        fit(run, recipe, state, prepared, display)
+        fit_and_rewind(run, recipe, state, prepared, display)
         conclude(display, run)
     return run
+
+
+def newest_state(
+    run: Run, recipe: Recipe, data: PreparedData, device: torch.device
+) -> tuple[TrainState, list[str]]:
+    """The state of the newest whole checkpoint, or of the start; and a line for each damaged one.
+
+    Raises:
+        RunError: there are checkpoints, and all are damaged.
+    """
+    objective = Objective.build(recipe.objective)
+    state = TrainState.start(recipe, objective, data, run.environment["seed"], device)
+    restored = run.read_newest_checkpoint()
+    if restored is None:
+        return state, []
+    tensors, values, warnings = restored
+    state.restore(tensors, values)
+    return state, warnings
 
 
 def refuse_shorter(run: Run, images: int) -> None:

@@ -1,0 +1,124 @@
+"""Going back: to the last healthy checkpoint, with the first advice of what failed applied.
+
+What is given up is kept under RUN/rewound/N, whole before anything else changes; a kill at any
+moment after that is made good by `finish_rewind`, which does the rest again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganvas import storage
+from ganvas.diagnosis import diagnose
+from ganvas.health.advice import apply_change
+from ganvas.health.finding import Change
+from ganvas.recipes import Recipe
+from ganvas.runs import Run
+
+MOST_REWINDS = 2
+"""A run that fails a third time needs a person."""
+
+PLAN = "plan.json"
+GIVEN_UP = ("recipe.json", "history.jsonl", "findings.jsonl", "scores.jsonl")
+
+
+@dataclass(frozen=True)
+class Rewind:
+    """One way back."""
+
+    number: int
+    """The first is 1."""
+    symptom: str
+    failed_at: int
+    """Images seen when training was found to fail."""
+    to: int
+    """Images seen at the checkpoint that training goes on from; 0: it starts anew."""
+    change: Change
+
+    def in_words(self) -> str:
+        """One line for people."""
+        start = f"back to {self.to:,} images" if self.to else "starting anew"
+        return (
+            f"rewind {self.number} of {MOST_REWINDS}, because of {self.symptom}: {start} with "
+            f"{self.change.flag}"
+        )
+
+    def event(self) -> dict[str, Any]:
+        """What findings.jsonl says of it."""
+        return {"event": "rewind", "images_seen": self.to, **dataclasses.asdict(self)}
+
+
+def rewind(run: Run, failed_at: int) -> Rewind | None:
+    """Take the run back, if it may go back once more and something can be changed.
+
+    The run's recipe is then another one, and its newest checkpoint the one to go on from.
+    """
+    recipe = run.recipe
+    number = len(places(run)) + 1
+    if recipe.on_failure != "rewind" or number > MOST_REWINDS:
+        return None
+    failing = [one for one in diagnose(run).findings if one.verdict == "failing" and one.advice]
+    if not failing:
+        return None
+    change = failing[0].advice[0]
+    to = (run.last_healthy() or 0) if change.keeps_weights else 0
+    plan = Rewind(number, failing[0].symptom, failed_at, to, change)
+    keep_what_is_given_up(run, plan)
+    carry_out(run, plan)
+    return plan
+
+
+def finish_rewind(run: Run) -> None:
+    """Carry out what a kill interrupted."""
+    for place in places(run)[-1:]:
+        table = json.loads((place / PLAN).read_text(encoding="utf-8"))
+        plan = Rewind(**{**table, "change": Change(**table["change"])})
+        if plan.event() not in run.findings.records():
+            carry_out(run, plan)
+
+
+def carry_out(run: Run, plan: Rewind) -> None:
+    """Forget what came after, and change the recipe; doing it twice is doing it once."""
+    run.forget_checkpoints_after(plan.to)
+    run.forget_after(plan.to)
+    before = Recipe.from_file(place_of(run, plan.number) / "recipe.json")
+    run.write_recipe(apply_change(before, plan.change).with_fixed_schedules())
+    run.write_status("running", plan.to)
+    run.findings.append(plan.event())
+
+
+def keep_what_is_given_up(run: Run, plan: Rewind) -> None:
+    """Copy the record of the failure, and the pictures that will be made anew."""
+    place = place_of(run, plan.number)
+    storage.make_directory(place.parent)
+    draft = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".tmp", dir=place.parent))
+    try:
+        for name in GIVEN_UP:
+            if (run.directory / name).exists():
+                shutil.copy2(run.directory / name, draft / name)
+        (draft / "samples").mkdir()
+        for path in run.sample_paths():
+            if int(path.stem) > plan.to:
+                shutil.copy2(path, draft / "samples" / path.name)
+        storage.write_json(draft / PLAN, dataclasses.asdict(plan))
+        draft.rename(place)
+    except OSError as error:
+        raise storage.cannot_write(place, error) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def place_of(run: Run, number: int) -> Path:
+    """Where what a rewind gave up is kept."""
+    return run.directory / "rewound" / str(number)
+
+
+def places(run: Run) -> list[Path]:
+    """One for each rewind of this run, oldest first."""
+    return sorted(path.parent for path in (run.directory / "rewound").glob(f"[0-9]/{PLAN}"))

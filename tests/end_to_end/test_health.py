@@ -1,0 +1,234 @@
+"""What training does about findings: says them, stops, or goes back; and what `diagnose` says.
+
+Where a test is about what follows from a finding, a rule of the test's own stands in for the real
+ones: it finds a failure as long as the discriminator learns faster than 0.01.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ganvas.health.evidence import Evidence
+from ganvas.health.finding import Change, Finding
+from ganvas.runs import Run
+
+from .conftest import Result, essence, finish, start
+
+TOO_FAST = ("--discriminator.learning-rate", "0.02")
+SEEN_AT = 700
+"""The rule sees nothing before this many images; the first checkpoint is at 400."""
+
+
+def too_fast(evidence: Evidence) -> tuple[Finding, ...]:
+    rate = evidence.recipe.discriminator.learning_rate
+    if not evidence.probed or not isinstance(rate, float) or rate <= 0.01:
+        return ()
+    if evidence.probed[-1]["images_seen"] < SEEN_AT:
+        return ()
+    advice = (Change("discriminator.learning_rate", "2e-4", "it is far above the usual"),)
+    meaning = "The discriminator learns too fast."
+    return (Finding("diverging", "failing", 0.9, SEEN_AT, (), meaning, advice, "a test"),)
+
+
+@pytest.fixture
+def ruled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rule of this file in place of the real ones."""
+    monkeypatch.setattr("ganvas.training.watch.examine", too_fast)
+    monkeypatch.setattr("ganvas.diagnosis.examine", too_fast)
+
+
+def events(run: Path) -> list[dict[str, Any]]:
+    return Run.open(run).findings.records()
+
+
+@pytest.mark.usefixtures("ruled")
+def test_warn_says_it_once_and_trains_to_the_end(
+    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    run = tmp_path / "run"
+    result = ganvas("train", small, images, "--out", run, *TOO_FAST)
+    assert result.code == 0, result.err
+    assert result.out.count("failing: diverging. The discriminator learns too fast.") == 1
+    assert "--discriminator.learning-rate 2e-4" in result.out
+    assert [(event["event"], event["symptom"]) for event in events(run)] == [("onset", "diverging")]
+    said = ganvas("diagnose", run)
+    assert said.code == 1
+    assert "failing at 2,000 images (finished)" in said.out
+    table = json.loads(ganvas("diagnose", run, "--json").out)
+    assert table["verdict"] == "failing"
+    assert table["findings"][0]["symptom"] == "diverging"
+    assert table["findings"][0]["advice"][0]["value"] == "2e-4"
+
+
+@pytest.mark.usefixtures("ruled")
+def test_stop_ends_with_3_and_keeps_the_last_healthy_checkpoint(
+    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    run = tmp_path / "run"
+    result = ganvas("train", small, images, "--out", run, *TOO_FAST, "--on-failure", "stop")
+    assert result.code == 3
+    assert "diverging: The discriminator learns too fast." in result.err
+    assert str(Run.open(run).checkpoint_path(400)) in result.err
+    assert Run.open(run).status["status"] == "unhealthy"
+    assert Run.open(run).checkpoint_path(400) in Run.open(run).checkpoint_paths()
+    going_on = ganvas("resume", run, "--on-failure", "warn")
+    assert going_on.code == 0, going_on.err
+    assert Run.open(run).status == {"status": "finished", "images_seen": 2000}
+
+
+@pytest.mark.usefixtures("ruled")
+def test_rewind_goes_back_applies_the_advice_and_recovers(
+    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    run = tmp_path / "run"
+    result = ganvas("train", small, images, "--out", run, *TOO_FAST, "--on-failure", "rewind")
+    assert result.code == 0, result.err
+    assert "rewind 1 of 2, because of diverging: back to 400 images" in result.out
+    assert Run.open(run).recipe.discriminator.learning_rate == 2e-4
+    (event,) = events(run)
+    assert (event["event"], event["images_seen"], event["failed_at"]) == ("rewind", 400, 1008)
+    given_up = run / "rewound" / "1"
+    kept = [json.loads(line) for line in (given_up / "history.jsonl").read_text().splitlines()]
+    assert kept[-1]["images_seen"] == 1008, "the record of the failure is kept"
+    assert "diverging" in (given_up / "findings.jsonl").read_text()
+    seen = [record["images_seen"] for record in Run.open(run).history.records()]
+    assert seen == sorted(set(seen)), "the history tells one run, not two"
+    said = ganvas("diagnose", run)
+    assert said.code == 0
+    assert "went back here from 1,008, because of diverging (rewound/1)" in said.out
+
+
+def never_content(evidence: Evidence) -> tuple[Finding, ...]:
+    """As `too_fast`, with an advice that does not help."""
+    if not evidence.probed or evidence.probed[-1]["images_seen"] < SEEN_AT:
+        return ()
+    rate = evidence.recipe.discriminator.learning_rate
+    assert isinstance(rate, float)
+    advice = (Change("discriminator.learning_rate", str(rate / 2), "half"),)
+    return (Finding("diverging", "failing", 0.9, SEEN_AT, (), "It fails.", advice, "a test"),)
+
+
+def test_a_run_goes_back_twice_at_most(
+    tmp_path: Path,
+    small: Path,
+    images: Path,
+    ganvas: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ganvas.training.watch.examine", never_content)
+    monkeypatch.setattr("ganvas.diagnosis.examine", never_content)
+    run = tmp_path / "run"
+    result = ganvas("train", small, images, "--out", run, *TOO_FAST, "--on-failure", "rewind")
+    assert result.code == 3
+    assert sorted(path.name for path in (run / "rewound").iterdir()) == ["1", "2"]
+    assert Run.open(run).recipe.discriminator.learning_rate == pytest.approx(0.005)
+
+
+RULED = """
+import ganvas.training.watch, ganvas.diagnosis
+from tests.end_to_end.test_health import too_fast
+ganvas.training.watch.examine = ganvas.diagnosis.examine = too_fast
+"""
+KILL_AT_REPLACE = """
+import os, signal
+real = os.replace
+def sabotaged(source, target):
+    if {name!r} in str(target) and os.path.exists({plan!r}):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(source, target)
+os.replace = sabotaged
+"""
+
+
+@pytest.mark.parametrize("name", ["history.jsonl", "recipe.json", "status.json"])
+def test_a_kill_in_the_middle_of_a_rewind_changes_nothing(
+    tmp_path: Path, small: Path, images: Path, name: str
+) -> None:
+    arguments = ["train", small, images, *TOO_FAST, "--on-failure", "rewind", "--out"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    result = finish(start([*arguments, whole], RULED))
+    assert result.code == 0, result.err
+    sabotage = KILL_AT_REPLACE.format(name=name, plan=str(killed / "rewound" / "1"))
+    assert finish(start([*arguments, killed], RULED + sabotage)).code == -signal.SIGKILL
+    result = finish(start(["resume", killed], RULED))
+    assert result.code == 0, result.err
+    assert essence(killed) == essence(whole)
+    assert len(list((killed / "rewound").iterdir())) == 1
+
+
+def test_a_run_that_overflows_goes_back_too(
+    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    run = tmp_path / "run"
+    flags = ("--discriminator.learning-rate", "1e30", "--on-failure", "rewind")
+    result = ganvas("train", small, images, "--out", run, *flags)
+    assert result.code == 0, result.err
+    assert "rewind 1 of 2" in result.out
+    assert Run.open(run).status["status"] == "finished"
+
+
+def test_diagnose_of_a_run_that_overflowed_names_it(
+    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    run = tmp_path / "run"
+    result = ganvas("train", small, images, "--out", run, "--discriminator.learning-rate", "1e30")
+    assert result.code == 3
+    said = ganvas("diagnose", run)
+    assert said.code == 1
+    assert "failing: diverging" in said.out
+    assert "--discriminator.learning-rate" in said.out
+
+
+@pytest.fixture
+def trained(tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]) -> Path:
+    result = ganvas("train", small, images, "--out", tmp_path / "run")
+    assert result.code == 0, result.err
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) * 2 // 3],
+        lambda text: "",
+        lambda text: text + text,
+        lambda text: text.replace("probe/", "other/"),
+        lambda text: '{"images_seen": "many"}\nno json\n[1]\n' + text,
+    ],
+    ids=["cut", "empty", "two runs", "other version", "nonsense"],
+)
+def test_diagnose_of_a_damaged_history_says_what_it_can(
+    trained: Path, ganvas: Callable[..., Result], damage: Callable[[str], str]
+) -> None:
+    history = trained / "history.jsonl"
+    history.write_text(damage(history.read_text()))
+    result = ganvas("diagnose", trained)
+    assert result.code in (0, 1), result.err
+    assert result.err == ""
+    assert "images (finished)" in result.out
+    table = json.loads(ganvas("diagnose", trained, "--json").out)
+    assert table["verdict"] in ("healthy", "watch", "failing")
+
+
+def test_diagnose_of_what_is_no_run_is_refused(
+    tmp_path: Path, ganvas: Callable[..., Result]
+) -> None:
+    result = ganvas("diagnose", tmp_path)
+    assert result.code == 2
+    assert "is no run" in result.err
+
+
+def test_no_probes_no_verdict(
+    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    run = tmp_path / "run"
+    assert ganvas("train", small, images, "--out", run, "--intervals.probes", "0").code == 0
+    result = ganvas("diagnose", run)
+    assert result.code == 0
+    assert "nothing was probed" in result.out
