@@ -173,6 +173,18 @@ def test_a_run_that_overflows_goes_back_too(
     assert Run.open(run).status["status"] == "finished"
 
 
+def test_training_does_not_notice_that_it_is_probed(
+    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    weights = []
+    for probes in (0, 500):
+        run = tmp_path / f"probes-{probes}"
+        result = ganvas("train", small, images, "--out", run, "--intervals.probes", probes)
+        assert result.code == 0, result.err
+        weights.append((run / "generator" / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1]
+
+
 def test_diagnose_of_a_run_that_overflowed_names_it(
     tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
 ) -> None:
