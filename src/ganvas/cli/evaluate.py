@@ -95,11 +95,17 @@ def footnotes(scores: list[Score]) -> list[str]:
     about = scores[0].protocol
     lines = [
         f"checkpoint at {about['checkpoint']:,} images ({about['checkpoint_hash']}), seed "
-        f"{about['seed']}, against held-out images of {about['data']} ({about['fingerprint'][:8]})"
-        f" at {about['size']}",
-        "real data: what training images score in place of the samples; no generator can honestly "
-        "do better",
+        f"{about['seed']}; real images from {about['data']} ({about['fingerprint'][:8]}) at "
+        f"{about['size']}",
+        "real data: what other real images score in place of the samples; no generator can "
+        "honestly do better",
     ]
+    against: dict[str, list[str]] = {}
+    for score in scores:
+        against.setdefault(score.protocol["split"], []).append(score.metric)
+    for split, metrics in against.items():
+        which = f"{split} images" if split != "none" else "no images"
+        lines.append(f"against {which}: {', '.join(metrics)}")
     for view in {json.dumps(score.protocol["view"]): score for score in scores}.values():
         parts = [f"{key} {value}" for key, value in view.protocol["view"].items() if key != "name"]
         if parts:
