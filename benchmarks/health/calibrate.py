@@ -138,10 +138,16 @@ class Line:
         return min(self.failures, key=lambda reading: reading.strength, default=None)
 
     @property
+    def lie_apart(self) -> bool:
+        """Whether both are there, and the failure is the more alarming."""
+        one, other = self.worst_healthy, self.weakest_failure
+        return one is not None and other is not None and one.strength < other.strength
+
+    @property
     def proposal(self) -> float | None:
         """A limit between the two; None where they overlap or one is missing."""
         one, other = self.worst_healthy, self.weakest_failure
-        if one is None or other is None or one.strength >= other.strength:
+        if one is None or other is None or not self.lie_apart:
             return None
         return between(one.value, other.value, one.origin)
 
@@ -194,9 +200,11 @@ def table(made: Iterable[Line]) -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for line in made:
-        proposal = "overlap" if line.healthy and line.failures else ""
+        proposal = ""
         if line.proposal is not None:
             proposal = f"**{line.proposal:.3g}**"
+        elif line.healthy and line.failures:
+            proposal = "apart" if line.lie_apart else "overlap"
         cells = [
             f"`{line.symptom}`",
             line.threshold,

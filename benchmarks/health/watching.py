@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import ganvas
+from ganvas import diagnosis
 from ganvas.health.evidence import Evidence, is_probed
 from ganvas.health.examine import examine
 from ganvas.health.finding import Finding
@@ -87,8 +88,7 @@ def timeline(
             known = replace(evidence, records=evidence.records[: index + 1], stopped="")
             moments.append(Moment(record["images_seen"], said_by(rules(known))))
     if evidence.stopped:
-        # Whatever the rules can tell of it: training itself has said so, and ended with an error.
-        moments.append(Moment(ended, said_by(rules(evidence)) or (("diverging", "failing"),)))
+        moments.append(Moment(ended, said_by(rules(evidence))))
     return Timeline(tuple(moments))
 
 
@@ -98,15 +98,8 @@ def said_by(findings: Iterable[Finding]) -> tuple[Said, ...]:
 
 
 def evidence_of(run: ganvas.Run, thresholds: Thresholds) -> Evidence:
-    """A run's files as the rules see them.
+    """A run's files as `ganvas diagnose` reads them, under these limits.
 
     Without its scores: this benchmark made them, and they confirm what the rules must find alone.
     """
-    data, status = run.data, run.status
-    return Evidence(
-        records=tuple(run.history.records()),
-        recipe=run.recipe,
-        training_images=data["images"] - data["held_out"],
-        stopped=status["reason"] if status["status"] == "diverged" else "",
-        thresholds=thresholds,
-    )
+    return replace(diagnosis.evidence_of(run), scores=(), thresholds=thresholds)

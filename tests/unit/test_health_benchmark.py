@@ -329,6 +329,8 @@ def test_rules_are_asked_at_each_look_and_know_only_what_was_before(bench: Bench
 
     def rules(evidence: Evidence) -> list[Finding]:
         seen.append((len(evidence.records), evidence.stopped, len(evidence.scores)))
+        if evidence.stopped:
+            return [finding("diverging", "failing")]
         level = evidence.records[-1]["probe/level"]
         return [finding("oscillation", "watch")] if level == 1 else []
 
