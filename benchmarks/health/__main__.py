@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import calibrate
-from cases import BASES, HEALTHY, KINDS, Case, chosen, every_case, quick_cases
+from bases import BASES
+from cases import HEALTHY, KINDS, Case, chosen, every_case, quick_cases
 from judging import Judged, failures, half, judge
 from page import exceptions, matrix, page_of
 from picture import write_confusion

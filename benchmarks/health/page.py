@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 
-from cases import BASES, HEALTHY, KINDS
+from bases import BASES
+from cases import HEALTHY, KINDS
 from judging import (
     MARGIN,
     Judged,

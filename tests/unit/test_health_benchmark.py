@@ -29,7 +29,7 @@ from tests.unit.tiny import tiny_recipe
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "health"
 MODULES = (
-    *("networks", "cases", "running", "watching", "judging"),
+    *("networks", "bases", "cases", "running", "watching", "judging"),
     *("calibrate", "page", "picture"),
 )
 Bench = dict[str, ModuleType]
@@ -65,7 +65,7 @@ def test_there_are_enough_runs_of_enough_kinds(bench: Bench, every: list[Any]) -
     assert len(every) - len(healthy) >= 60
     assert len({case.name for case in every}) == len(every)
     for name in CATALOG:
-        seeds = [c.seed for c in healthy if bench["cases"].BASES[c.base].recipe == name]
+        seeds = [c.seed for c in healthy if bench["bases"].BASES[c.base].recipe == name]
         assert len(set(seeds)) >= 4, name
     for kind, row in kinds.items():
         ours = [case for case in every if case.kind == kind]

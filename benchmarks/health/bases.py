@@ -1,0 +1,116 @@
+"""Healthy recipes at sizes and budgets that a minute is enough for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ganvas.architectures import DCGAN
+from ganvas.recipes import CATALOG, Intervals, Recipe
+
+IMAGE_METRICS = ("fd-lite0", "prdc-lite0")
+POINT_METRICS = ("modes",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """A healthy recipe at a size and budget that a minute is enough for.
+
+    images_per_second: about, on one thread beside another busy one; for the plan alone.
+    """
+
+    recipe: str
+    images: int
+    images_per_second: float
+    size: int | None = None
+    """Side in pixels; None leaves the recipe's own."""
+    data: tuple[str, ...] = ("fashion",)
+    """Which data a pair of seeds trains on, in turn."""
+    metrics: tuple[str, ...] = IMAGE_METRICS
+    samples: int = 1_000
+    """Generated images a score."""
+    width: int | None = None
+    """Of DCGAN; None leaves the recipe's own."""
+    looks: int = 12
+    """How often the health of the run is probed, unless that were less than every 4,000 images."""
+
+    def made(self) -> Recipe:
+        """The recipe at this size and budget; pictures and checkpoints only at the end."""
+        recipe = CATALOG[self.recipe]()
+        if self.size is not None:
+            recipe = replace(recipe, data=replace(recipe.data, size=(self.size, self.size)))
+        if self.width is not None:
+            assert isinstance(recipe.architecture, DCGAN)
+            recipe = replace(recipe, architecture=replace(recipe.architecture, width=self.width))
+        return budgeted(recipe, self.images, self.looks)
+
+
+def budgeted(recipe: Recipe, images: int, looks: int) -> Recipe:
+    """The recipe for so many images, probed so often or at the default interval."""
+    probes = min(Intervals().probes, max(recipe.batch, images // looks))
+    intervals = Intervals(
+        history=max(1, probes // 2), samples=images, checkpoint=images, probes=probes
+    )
+    return replace(recipe, images=images, intervals=intervals)
+
+
+BASES: dict[str, Base] = {
+    "mlp": Base(recipe="mlp", size=32, images=48_000, images_per_second=1_500),
+    "dcgan": Base(
+        recipe="dcgan",
+        size=32,
+        images=25_600,
+        images_per_second=450,
+        metrics=(*IMAGE_METRICS, "swd", "memorised-lite0"),
+    ),
+    "dcgan-narrow": Base(
+        recipe="dcgan", size=16, width=8, images=24_000, images_per_second=3_000, looks=8
+    ),
+    "lsgan": Base(
+        recipe="lsgan",
+        size=16,
+        images=56_000,
+        images_per_second=1_600,
+        metrics=(*IMAGE_METRICS, "memorised-lite0"),
+    ),
+    "wgan": Base(recipe="wgan", size=16, images=56_000, images_per_second=1_600),
+    "wgan-gp": Base(recipe="wgan-gp", size=16, images=48_000, images_per_second=1_100),
+    "resnet": Base(recipe="resnet", size=16, images=24_000, images_per_second=700),
+    "resnet-wgan-gp": Base(recipe="resnet-wgan-gp", size=16, images=20_000, images_per_second=440),
+    "wgan-paper": Base(recipe="wgan-paper", size=16, images=48_000, images_per_second=1_300),
+    "wgan-gp-paper": Base(recipe="wgan-gp-paper", size=16, images=36_000, images_per_second=700),
+    "resnet-paper": Base(
+        recipe="resnet-paper", size=16, images=2_560, images_per_second=46, looks=4
+    ),
+    "resnet-wgan-gp-paper": Base(
+        recipe="resnet-wgan-gp-paper", size=16, images=2_560, images_per_second=50, looks=4
+    ),
+    "pacgan-points": Base(
+        recipe="pacgan-points",
+        images=120_000,
+        images_per_second=4_000,
+        data=("ring", "grid"),
+        metrics=POINT_METRICS,
+        samples=2_500,
+    ),
+    "points-modern": Base(
+        recipe="points-modern",
+        images=120_000,
+        images_per_second=4_000,
+        data=("ring", "grid"),
+        metrics=POINT_METRICS,
+        samples=2_500,
+    ),
+    "pacgan-stacked": Base(
+        recipe="pacgan-stacked",
+        images=64_000,
+        images_per_second=1_500,
+        data=("stacked:fashion",),
+    ),
+    "stacked-modern": Base(
+        recipe="stacked-modern",
+        images=12_000,
+        images_per_second=250,
+        data=("stacked:fashion",),
+    ),
+}
+"""Every recipe of the catalogue once, and a narrow DCGAN to put beside a wide discriminator."""
