@@ -17,8 +17,8 @@ from statistics import median
 from cases import KINDS
 
 from ganvas.health.evidence import Evidence
-from ganvas.health.rule import Rule
-from ganvas.health.sight import Sight, Signal
+from ganvas.health.rules.rule import Rule
+from ganvas.health.rules.sight import Sight, Signal
 from ganvas.health.thresholds import Thresholds
 
 WHOLE = "(rule)"

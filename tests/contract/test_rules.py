@@ -14,8 +14,8 @@ from ganvas.health.columns import COLUMNS
 from ganvas.health.evidence import Evidence
 from ganvas.health.examine import examine, signals, unable
 from ganvas.health.finding import Finding
-from ganvas.health.rule import Rule
 from ganvas.health.rules import RULES
+from ganvas.health.rules.rule import Rule
 from ganvas.recipes import CATALOG
 from tests.unit.histories import HEALTHY
 from tests.unit.symptoms import SICK, Case

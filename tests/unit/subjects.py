@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.health.probes import PROBES
-from ganvas.health.subject import Numbers, Subject
+from ganvas.health.probes.subject import Numbers, Subject
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import Recipe

@@ -20,9 +20,9 @@ from ganvas.data.preparation import prepare
 from ganvas.data.sources import open_source
 from ganvas.health.evidence import Evidence
 from ganvas.health.finding import Finding
-from ganvas.health.rule import Rule
 from ganvas.health.rules import RULES
-from ganvas.health.sight import Moment, Sight, sight
+from ganvas.health.rules.rule import Rule
+from ganvas.health.rules.sight import Moment, Sight, sight
 from ganvas.health.thresholds import Thresholds
 from ganvas.recipes import CATALOG, Recipe
 from tests.unit.tiny import tiny_recipe

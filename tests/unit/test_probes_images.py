@@ -12,9 +12,9 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from ganvas import images
-from ganvas.health.diversity import vendi
 from ganvas.health.probes import PROBES
-from ganvas.health.subject import NotMeasurable
+from ganvas.health.probes.diversity import vendi
+from ganvas.health.probes.subject import NotMeasurable
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.settings import ObjectiveSettings
 from tests.unit.subjects import Replay, draw, probe, subject

@@ -18,9 +18,9 @@ from ganvas.architectures.blocks import (
     SumPool,
     UpsamplingConvolution,
 )
-from ganvas.health.lipschitz import bound_of, operator_norm
-from ganvas.health.norms import norms
-from ganvas.health.subject import NotMeasurable
+from ganvas.health.probes.lipschitz import bound_of, operator_norm
+from ganvas.health.probes.norms import norms
+from ganvas.health.probes.subject import NotMeasurable
 from tests.unit.subjects import draw, probe
 
 SHAPE = (2, 4, 4)

@@ -9,7 +9,7 @@ import torch
 from scipy.stats import mannwhitneyu
 from torch import Tensor
 
-from ganvas.health.subject import NotMeasurable
+from ganvas.health.probes.subject import NotMeasurable
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.packing import pack
 from ganvas.objectives.settings import ObjectiveSettings

@@ -19,8 +19,8 @@ from ganvas.health import thresholds
 from ganvas.health.evidence import Evidence
 from ganvas.health.examine import examine, signals, unable
 from ganvas.health.finding import Finding, verdict_of
-from ganvas.health.players import least_loss
 from ganvas.health.rules import RULES
+from ganvas.health.rules.players import least_loss
 from ganvas.health.thresholds import Thresholds
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import CATALOG

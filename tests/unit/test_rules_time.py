@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from ganvas.health.evidence import Evidence
 from ganvas.health.examine import examine, signals, unable
 from ganvas.health.finding import Finding
-from ganvas.health.rule import Rule
 from ganvas.health.rules import RULES
-from ganvas.health.sight import STRONGEST, Moment, Sight, Signal, shown, sight, strongest
+from ganvas.health.rules.rule import Rule
+from ganvas.health.rules.sight import STRONGEST, Moment, Sight, Signal, shown, sight, strongest
 from ganvas.health.thresholds import Thresholds
 from ganvas.recipes import CATALOG
 

@@ -17,7 +17,7 @@ from ganvas.architectures import POINT
 from ganvas.errors import RecipeError, did_you_mean
 from ganvas.health.evidence import Player
 from ganvas.health.finding import Change
-from ganvas.health.sight import Remedy
+from ganvas.health.rules.sight import Remedy
 from ganvas.recipes.catalog import CATALOG
 from ganvas.recipes.recipe import Recipe
 from ganvas.schedules import Ramp, Schedule, extremes, format_schedule, parse_count, parse_schedule

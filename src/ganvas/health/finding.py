@@ -79,7 +79,7 @@ class Change:
 class Finding:
     """One symptom that a run shows now.
 
-    confidence: 0 to 1; `health.rule` says how it comes about.
+    confidence: 0 to 1; `health.rules.rule` says how it comes about.
     since: images seen when the symptom set in.
     numbers: what it rests on.
     meaning: one sentence in plain words.

@@ -20,7 +20,7 @@ from ganvas.health.evidence import Evidence
 from ganvas.health.examine import examine
 from ganvas.health.finding import Finding, Verdict, verdict_of
 from ganvas.health.probes import look
-from ganvas.health.subject import Subject
+from ganvas.health.probes.subject import Subject
 from ganvas.objectives.objective import Objective
 from ganvas.randomness import derive_seed, draw_latents, named_generator
 from ganvas.recipes import Recipe

@@ -14,8 +14,8 @@ from ganvas.health.advice import (
 from ganvas.health.columns import MISSING
 from ganvas.health.evidence import missing_probes
 from ganvas.health.finding import Change, Measurement
-from ganvas.health.rule import Rule
-from ganvas.health.sight import Moment, Remedy, Sight, Signal, shown, sight, strongest
+from ganvas.health.rules.rule import Rule
+from ganvas.health.rules.sight import Moment, Remedy, Sight, Signal, shown, sight, strongest
 from ganvas.recipes.catalog import CATALOG
 from ganvas.recipes.recipe import Recipe
 

@@ -13,8 +13,8 @@ from ganvas.health.advice import (
     slower,
 )
 from ganvas.health.evidence import Player
-from ganvas.health.rule import Rule
-from ganvas.health.sight import Moment, Sight, sight, strongest
+from ganvas.health.rules.rule import Rule
+from ganvas.health.rules.sight import Moment, Sight, sight, strongest
 
 
 def exploding_gradients(moment: Moment) -> Sight | None:

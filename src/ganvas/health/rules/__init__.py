@@ -7,8 +7,8 @@ rules themselves are in the modules below, a family each.
 
 from __future__ import annotations
 
-from ganvas.health import backward, collapse, pictures, players, progress, steepness
-from ganvas.health.rule import Rule
+from ganvas.health.rules import backward, collapse, pictures, players, progress, steepness
+from ganvas.health.rules.rule import Rule
 
 RULES: dict[str, Rule] = {
     rule.symptom: rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganvas.health.subject import Numbers, Subject
+from ganvas.health.probes.subject import Numbers, Subject
 
 PERIOD = 4
 """The last two layers of stride 2 leave patterns that repeat every 2 and every 4 pixels."""

@@ -11,8 +11,8 @@ from ganvas.health.advice import (
     slower,
     times,
 )
-from ganvas.health.rule import Rule
-from ganvas.health.sight import Moment, Sight, sight, strongest
+from ganvas.health.rules.rule import Rule
+from ganvas.health.rules.sight import Moment, Sight, sight, strongest
 
 DISTANCE = "probe/diversity/distance"
 SAMPLES = "probe/diversity/vendi"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganvas import images
-from ganvas.health.subject import NotMeasurable, Numbers, Subject, as_kept, finite
+from ganvas.health.probes.subject import NotMeasurable, Numbers, Subject, as_kept, finite
 
 NAMES = ("last", "before_last")
 

@@ -11,8 +11,8 @@ from ganvas.health.advice import (
     slower,
     to,
 )
-from ganvas.health.rule import Rule
-from ganvas.health.sight import Moment, Sight, sight
+from ganvas.health.rules.rule import Rule
+from ganvas.health.rules.sight import Moment, Sight, sight
 from ganvas.recipes.recipe import Recipe
 
 FULLY_CONNECTED = ("mlp", "maxout")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ganvas import images
-from ganvas.health.norms import norms
+from ganvas.health.probes.norms import norms
 from ganvas.objectives.objective import Objective, Terms
 from ganvas.objectives.packing import pack
 

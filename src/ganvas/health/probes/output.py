@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ganvas.health.logits import share
-from ganvas.health.subject import Numbers, Subject
+from ganvas.health.probes.logits import share
+from ganvas.health.probes.subject import Numbers, Subject
 
 SATURATED = 0.99
 

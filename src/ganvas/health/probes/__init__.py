@@ -8,7 +8,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ganvas.health import (
+from ganvas.health.columns import COLUMNS as COLUMNS
+from ganvas.health.columns import MISSING
+from ganvas.health.probes import (
     checkerboard,
     clipping,
     diversity,
@@ -18,9 +20,7 @@ from ganvas.health import (
     movement,
     output,
 )
-from ganvas.health.columns import COLUMNS as COLUMNS
-from ganvas.health.columns import MISSING
-from ganvas.health.subject import NotMeasurable, Numbers, Subject
+from ganvas.health.probes.subject import NotMeasurable, Numbers, Subject
 
 Measured = dict[str, float | list[float] | dict[str, str]]
 """Numbers by column, and reasons in `MISSING`; as they stand in a line of history.jsonl."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganvas.health.subject import NotMeasurable, Numbers, Subject
+from ganvas.health.probes.subject import NotMeasurable, Numbers, Subject
 
 CLEAR = 2.0
 """A gap counts that is this many times its standard error."""

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (its name wherever torch is read)
 from torch import Tensor
 
-from ganvas.health.subject import NotMeasurable, Numbers, Subject
+from ganvas.health.probes.subject import NotMeasurable, Numbers, Subject
 
 COARSE = 8
 """Sides of the images that are compared: less than this is texture or noise, and no image."""

@@ -22,7 +22,7 @@ from typing import Literal
 from ganvas.health.advice import advise
 from ganvas.health.evidence import Evidence, missing_probes
 from ganvas.health.finding import Finding
-from ganvas.health.sight import Moment, Sight
+from ganvas.health.rules.sight import Moment, Sight
 from ganvas.recipes.recipe import Recipe
 
 Phase = Literal["any", "start", "learning", "settled"]

@@ -17,8 +17,8 @@ from ganvas.health.advice import (
 )
 from ganvas.health.evidence import Scored
 from ganvas.health.finding import Measurement
-from ganvas.health.rule import Rule
-from ganvas.health.sight import Moment, Sight, Signal, sight, strongest
+from ganvas.health.rules.rule import Rule
+from ganvas.health.rules.sight import Moment, Sight, Signal, sight, strongest
 from ganvas.metrics.names import more_is_better
 from ganvas.recipes.recipe import Recipe
 from ganvas.schedules import value_at, with_budget

@@ -23,8 +23,8 @@ from ganvas.health.advice import (
 )
 from ganvas.health.evidence import Player
 from ganvas.health.finding import Measurement
-from ganvas.health.rule import Rule
-from ganvas.health.sight import Moment, Remedy, Sight, sight, strongest
+from ganvas.health.rules.rule import Rule
+from ganvas.health.rules.sight import Moment, Remedy, Sight, sight, strongest
 from ganvas.recipes.recipe import Recipe
 
 CROSS_ENTROPIES = ("minimax", "non-saturating", "relativistic")

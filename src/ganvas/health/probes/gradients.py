@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ganvas.architectures.blocks import Shortcut
-from ganvas.health.norms import norms
-from ganvas.health.subject import NotMeasurable, Numbers, Subject
+from ganvas.health.probes.norms import norms
+from ganvas.health.probes.subject import NotMeasurable, Numbers, Subject
 
 
 def generator_gradients(subject: Subject) -> Numbers:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from ganvas.health.logits import share
-from ganvas.health.subject import Numbers, Subject
+from ganvas.health.probes.logits import share
+from ganvas.health.probes.subject import Numbers, Subject
 
 AT_THE_BOUND = 0.99
 SMALL = 0.01

@@ -20,7 +20,7 @@ from ganvas.architectures.blocks import (
     SumPool,
     UpsamplingConvolution,
 )
-from ganvas.health.subject import NotMeasurable, Numbers, Subject
+from ganvas.health.probes.subject import NotMeasurable, Numbers, Subject
 
 AFFINE = (
     nn.Linear,
