@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ganvas.health.advice import MOST_ADVICE, advise, apply_change
-from ganvas.health.columns import COLUMNS
+from ganvas.health.columns import COLUMNS, NO_RULE_READS
 from ganvas.health.evidence import Evidence
 from ganvas.health.examine import examine, signals, unable
 from ganvas.health.finding import Finding
@@ -165,3 +165,9 @@ def test_advice_fits_whatever_recipe_shows_a_symptom(name: str) -> None:
         given.update(advice)
     for change in given:
         assert apply_change(recipe, change) != recipe, change.flag
+
+
+def test_no_rule_reads_the_columns_that_are_for_people_alone() -> None:
+    read = {column for rule in RULES.values() for column in rule.columns}
+    assert not [column for column in read if column.startswith(NO_RULE_READS)]
+    assert [column for column in COLUMNS if column.startswith(NO_RULE_READS)]

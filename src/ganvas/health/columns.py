@@ -5,6 +5,9 @@ from __future__ import annotations
 MISSING = "probe/missing"
 """The one column that is no number: reasons, by probe or column, why numbers are missing."""
 
+NO_RULE_READS = "probe/lipschitz/"
+"""How columns begin that are for people alone: lacking one takes nothing from a verdict."""
+
 COLUMNS: dict[str, str] = {
     "probe/logits/real": "mean logit of training images",
     "probe/logits/fake": "mean logit of generated images",

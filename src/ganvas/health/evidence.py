@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
 
-from ganvas.health.columns import MISSING
+from ganvas.health.columns import MISSING, NO_RULE_READS
 from ganvas.health.thresholds import Thresholds
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes.recipe import Recipe
@@ -190,7 +190,9 @@ def reservations(evidence: Evidence) -> tuple[str, ...]:
         said.append("No probes were taken yet: most rules cannot look.")
     elif len(probed) < evidence.thresholds.patience:
         said.append("There is only one look so far: anything but an extreme goes unseen.")
-    if probed and (missing := missing_probes(probed[-1])):
+    missing = missing_probes(probed[-1]) if probed else {}
+    missing = {name: why for name, why in missing.items() if not name.startswith(NO_RULE_READS)}
+    if missing:
         reasons = "; ".join(f"{name}: {why}" for name, why in missing.items())
         said.append(f"At the last look some probes could not be taken ({reasons}).")
     return tuple(said)
