@@ -23,7 +23,8 @@ from ganvas.images import draw_points, from_network, make_grid, write_png
 from ganvas.randomness import draw_latents, named_generator
 from ganvas.recipes import Recipe
 from ganvas.recipes.reading import read_architecture
-from ganvas.runs import Run, checkpoint
+from ganvas.runs import Run
+from ganvas.runs import checkpoint as tensor_file
 from ganvas.runs.checkpoint import below
 from ganvas.schedules import parse_count
 
@@ -158,24 +159,29 @@ def write_generator(
         config["output"] = "float32 (N, 2, 1, 1): x and y in the units of the data, without bounds"
         config["extent"] = run.data["extent"]
     directory = run.generator_directory
-    checkpoint.write(
+    tensor_file.write(
         directory / "model.safetensors", network.state_dict(), {"images_seen": images_seen}
     )
     storage.write_json(directory / "config.json", config)
 
 
-def load(run: Path | str | Run, device: str = "cpu") -> TrainedGenerator:
+def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -> TrainedGenerator:
     """Load the averaged generator of a run, or of a `generator/` directory copied from one.
 
     Args:
         run: what `train` returned, the run's directory, or the copied directory.
         device: where to generate: cpu, cuda, mps, auto.
+        checkpoint: of a run: `last`, `best` (by the evaluation while training), or images
+            seen (80k).
 
     Raises:
-        RunError: there is no generator yet, it is damaged, or it is from another version.
+        RunError: there is no generator yet, it is damaged, or it is from another version; or there
+            is no such checkpoint, and the message lists those there are.
         DeviceError: this machine has no such device.
     """
     directory = run.directory if isinstance(run, Run) else Path(run)
+    if checkpoint != "last":
+        return _from_checkpoint(Run.open(directory), checkpoint, device)
     if not (directory / "config.json").is_file():
         directory = Run.open(directory).generator_directory
     config = _read_config(directory / "config.json")
@@ -183,7 +189,7 @@ def load(run: Path | str | Run, device: str = "cpu") -> TrainedGenerator:
         architecture = read_architecture(config["architecture"])
         shape = ImageShape(**config["image"])
         network = architecture.build(shape, config["latent_dim"]).generator
-        tensors, values = checkpoint.read(directory / "model.safetensors")
+        tensors, values = tensor_file.read(directory / "model.safetensors")
         network.load_state_dict(tensors)
     except (KeyError, TypeError, RuntimeError) as error:
         raise RunError(f"{directory} holds no generator that can be built: {error}") from error
@@ -191,25 +197,13 @@ def load(run: Path | str | Run, device: str = "cpu") -> TrainedGenerator:
     return _ready(network, shape, config["latent_dim"], values["images_seen"], extent, device)
 
 
-def load_checkpoint(run: Run, checkpoint_name: str, device: str = "cpu") -> TrainedGenerator:
-    """The averaged generator at a moment of a run.
-
-    Args:
-        run: the run.
-        checkpoint_name: `last`, `best` (by the evaluation while training), or images seen (80k).
-        device: as for `load`.
-
-    Raises:
-        RunError: there is no such checkpoint; the message lists those there are.
-        DeviceError: this machine has no such device.
-    """
-    if checkpoint_name == "last":
-        return load(run, device)
-    path = _checkpoint_path(run, checkpoint_name)
+def _from_checkpoint(run: Run, checkpoint: str, device: str) -> TrainedGenerator:
+    """The averaged generator at a moment of a run."""
+    path = _checkpoint_path(run, checkpoint)
     recipe = run.recipe
     shape = ImageShape(**run.data["shape"])
     network = recipe.architecture.build(shape, recipe.latent_dim).generator
-    tensors, values = checkpoint.read(path)
+    tensors, values = tensor_file.read(path)
     network.load_state_dict(below(tensors, "average"))
     extent = run.data.get("extent")
     return _ready(network, shape, recipe.latent_dim, values["images_seen"], extent, device)

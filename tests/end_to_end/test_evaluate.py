@@ -109,6 +109,9 @@ def test_evaluation_while_training_keeps_the_best(
     assert len(run.checkpoint_paths()) == (2 if best in (1808, 2000) else 3)
     (score,) = scores_in(ganvas("evaluate", directory, *SWD, "--checkpoint", "best").out)
     assert score["protocol"]["checkpoint"] == best
+    said = ganvas("sample", directory, "--checkpoint", "best", "-n", 4)
+    assert f"at {best:,} images seen" in said.out
+    assert ganvas("interpolate", directory, "--checkpoint", "best").code == 0
 
 
 def test_evaluation_changes_nothing_of_the_training(

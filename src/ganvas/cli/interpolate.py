@@ -31,6 +31,8 @@ class Interpolate:
     """Which latents: the same seed gives the same ones."""
     out: Path | None = None
     """strip.png or walk.gif; by default interpolation-SEED.gif in the run directory."""
+    checkpoint: str = "last"
+    """last, best (of those evaluated while training), or images seen: 80k."""
     device: str = "cpu"
     """Where to generate: cpu, cuda, mps."""
 
@@ -44,7 +46,7 @@ class Interpolate:
         out = self.out or self.run_directory / f"interpolation-{self.seed}.gif"
         if out.suffix.lower() not in (".png", ".gif"):
             raise GanvasError(f"{out}: expected a .png or a .gif")
-        generator = sampling.load(self.run_directory, self.device)
+        generator = sampling.load(self.run_directory, self.device, self.checkpoint)
         if generator.makes_points:
             raise GanvasError(
                 f"{self.run_directory} makes points, between which there is no picture to see. "

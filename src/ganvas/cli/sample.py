@@ -35,6 +35,8 @@ class Sample:
     """Which images: the same seed gives the same ones."""
     out: Path | None = None
     """grid.png, images.npz, or a folder; by default samples-SEED.png in the run directory."""
+    checkpoint: str = "last"
+    """last, best (of those evaluated while training), or images seen: 80k."""
     device: str = "cpu"
     """Where to generate: cpu, cuda, mps."""
 
@@ -47,7 +49,7 @@ class Sample:
             raise GanvasError(f"{out}: expected a .png, an .npz or a folder without a suffix")
         if self.n is not None and self.n < 1:
             raise GanvasError(f"-n must be at least 1, got {self.n}")
-        generator = sampling.load(self.run_directory, self.device)
+        generator = sampling.load(self.run_directory, self.device, self.checkpoint)
         points = generator.makes_points
         if points and not out.suffix:
             raise GanvasError(f"{out}: {self.run_directory} makes points; give a .png or an .npz")

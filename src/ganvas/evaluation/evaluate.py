@@ -31,7 +31,7 @@ from ganvas.metrics.names import Metric, parse_metrics
 from ganvas.progress import progress_bar
 from ganvas.runs import Run
 from ganvas.runs.data import prepare_images, refuse_changed_data, where_data_is
-from ganvas.sampling import TrainedGenerator, load_checkpoint
+from ganvas.sampling import TrainedGenerator, load
 
 FEWEST_HELD_OUT = 20
 """Held-out images below which no score is worth printing."""
@@ -78,7 +78,7 @@ def evaluate(
     """
     run = run if isinstance(run, Run) else Run.open(run)
     asked = parse_metrics(metrics) if metrics else []
-    generator = load_checkpoint(run, checkpoint, device)
+    generator = load(run, device, checkpoint)
     prepared = images_to_compare_with(run, data, quiet)
     asked = asked or parse_metrics(default_metrics(prepared))
     count = default_count(prepared) if n is None else n
