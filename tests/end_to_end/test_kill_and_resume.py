@@ -165,6 +165,19 @@ def test_training_longer_keeps_the_schedules_where_they_ended(
     assert recipe.generator.learning_rate.images == 1000  # type: ignore[union-attr]
 
 
+def test_training_time_adds_up_over_resumes(
+    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    run = tmp_path / "run"
+    assert ganvas("train", small, images, "--images", 1000, "--out", run).code == 0
+    before = Run.open(run).history.column("seconds")
+    assert ganvas("resume", run, "--images", 2000).code == 0
+    seconds = Run.open(run).history.column("seconds")
+    assert seconds[: len(before)] == before
+    assert seconds == sorted(seconds)
+    assert seconds[-1] > before[-1]
+
+
 def test_a_finished_run_says_how_to_train_longer(
     tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
 ) -> None:

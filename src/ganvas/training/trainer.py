@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display
     """
     objective = Objective.build(recipe.objective)
     every = recipe.intervals
-    timer = Timer(state)
+    timer = Timer(state, run.history.column("seconds"))
     watch = Watch(run, recipe, objective, data, state)
     measuring = recipe.evaluation.every > 0
     with StopRequest() as stop, display.live:
@@ -291,10 +291,15 @@ def score_average(
 
 
 class Timer:
-    """Turns the means since the last record into a record, with the rate at which they came."""
+    """Turns the means since the last record into a record, with the rate at which they came.
 
-    def __init__(self, state: TrainState) -> None:
-        self._started = self._last = time.monotonic()
+    Args:
+        before: the seconds of earlier records; pauses between them do not count.
+    """
+
+    def __init__(self, state: TrainState, before: Sequence[float]) -> None:
+        self._last = time.monotonic()
+        self._started = self._last - (before[-1] if before else 0.0)
         self._images = state.images_seen
 
     @contextmanager
