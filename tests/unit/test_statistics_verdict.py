@@ -1,0 +1,283 @@
+"""Verdicts and recommendations: the stories that a study can tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import get_args
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ganvas.errors import GanvasError
+from ganvas.studies.statistics import Arm, Failure, pairs_needed
+from ganvas.studies.verdict import Against, Verdict, compare, judge, pareto_set
+
+NO = None  # a failed run
+DCGAN = (402.0, 391.0, 418.0, 399.0, 405.0)
+RESNET = (318.0, 301.0, 344.0, 310.0, 322.0)
+WGAN_GP = (455.0, 440.0, 502.0, 449.0, 461.0)
+
+
+def arm(name: str, scores: Sequence[float | None], cost: float | None = None) -> Arm:
+    """None is a failed run; seeds count from 0."""
+    runs = {s: Failure("diverged") if x is None else x for s, x in enumerate(scores)}
+    return Arm(name, runs, cost)
+
+
+def only(
+    base: Sequence[float | None],
+    other: Sequence[float | None],
+    *,
+    more_is_better: bool = False,
+    arms: int = 1,
+) -> Against:
+    """The arm's judgement, as one of so many arms (the others repeat the base)."""
+    others = [arm(f"copy {i}", base) for i in range(arms - 1)]
+    found = compare(
+        arm("base", base),
+        [arm("other", other), *others],
+        more_is_better=more_is_better,
+        scale="log",
+    )
+    return found.against[0]
+
+
+def test_the_study_of_minute_40() -> None:
+    """Three architectures, five seeds, the dearest best."""
+    found = compare(
+        arm("dcgan", DCGAN, cost=100),
+        [arm("wgan-gp", WGAN_GP, cost=190), arm("resnet", RESNET, cost=340)],
+        more_is_better=False,
+        scale="log",
+    )
+    assert [one.verdict for one in found.against] == ["worse", "better"]
+    assert [one.test for one in found.against] == ["paired t on logs"] * 2
+    assert found.pareto == ("dcgan", "resnet")
+    assert found.recommendation == (
+        "resnet, if 3.4 times the training time can be accepted; else dcgan"
+    )
+    resnet = found.against[1]
+    assert resnet.difference is not None
+    assert resnet.difference.value == pytest.approx(-84)
+    assert resnet.difference.interval is not None
+    assert resnet.difference.interval[0] < -84 < resnet.difference.interval[1] < 0
+    assert [summary.name for summary in found.summaries] == ["dcgan", "wgan-gp", "resnet"]
+
+
+def test_one_failure_leaves_five_seeds_too_few() -> None:
+    """The same with one of resnet's runs failed: four won and one lost."""
+    found = only(DCGAN, (*RESNET[:4], NO))
+    assert found.test == "ranks, failures last"
+    assert found.verdict == "too few seeds to say"
+    assert found.more_seeds is not None
+    assert found.more_seeds > 0
+    assert "more would say" in found.why
+
+
+def test_more_seeds_bear_a_failure() -> None:
+    base = [400 + 3.0 * s for s in range(10)]
+    better = [300 + 2.0 * s for s in range(9)]
+    assert only(base, [*better, NO]).verdict == "better"
+
+
+def test_an_arm_is_not_better_on_its_survivors_alone() -> None:
+    base = [400 + 3.0 * s for s in range(8)]
+    survivors = [100 + 1.0 * s for s in range(4)]
+    assert only(base[:4], survivors).verdict == "better"
+    assert only(base, [*survivors, NO, NO, NO, NO]).verdict != "better"
+
+
+def test_failures_alone_make_an_arm_worse_and_the_base_too() -> None:
+    assert only(DCGAN, [NO] * 5).verdict == "worse"
+    assert only([NO] * 5, DCGAN).verdict == "better"
+    assert only(DCGAN[:3], [NO] * 3).verdict == "too few seeds to say"
+    assert only([NO] * 5, [NO] * 5).verdict == "too few seeds to say"
+
+
+def test_a_better_arm_of_a_base_that_fails() -> None:
+    base, better = (*DCGAN[:4], NO), RESNET
+    assert only(base, better).verdict == "better"
+    assert only(base, better).p == pytest.approx(2 / 252)
+
+
+def test_more_or_less_may_be_better() -> None:
+    base, more = (0.20, 0.22, 0.21, 0.19), (0.30, 0.31, 0.33, 0.30)
+    assert only(base, more, more_is_better=True).verdict == "better"
+    assert only(base, more, more_is_better=False).verdict == "worse"
+    assert only((*base, 0.2), (*more, NO), more_is_better=True).test == "ranks, failures last"
+    assert only((*base, NO), (*more, 0.3), more_is_better=True).verdict == "better"
+    assert only((*base, NO), (*more, 0.3), more_is_better=False).verdict != "better"
+
+
+def test_many_arms_ask_more_of_each() -> None:
+    base, other = (100.0, 101.0, 99.0, 102.0), (93.0, 98.0, 92.0, 95.0)
+    alone, among_ten = only(base, other), only(base, other, arms=10)
+    assert alone.p == among_ten.p
+    assert alone.verdict == "better"
+    assert among_ten.adjusted == pytest.approx(10 * (alone.p or 0))
+    assert among_ten.verdict == "too few seeds to say"
+    assert (among_ten.needed or 0) > (alone.needed or 0)
+
+
+def test_too_few_seeds_say_how_many_more() -> None:
+    wide = (300.0, 500.0, 380.0)
+    found = only((400.0, 380.0, 420.0), wide)
+    assert found.verdict == "too few seeds to say"
+    assert found.needed is not None
+    assert found.more_seeds == found.needed - 3
+    assert f"about {found.more_seeds} more" in found.why
+
+
+def test_the_seeds_called_for_are_for_the_larger_of_observed_and_smallest_difference() -> None:
+    base = (400.0, 380.0, 420.0, 390.0)
+    for other, effect in (
+        ((300.0, 360.0, 250.0, 395.0), None),  # a fifth less, observed
+        ((380.0, 420.0, 390.0, 400.0), math.log(1.1)),  # next to nothing
+    ):
+        logs = np.log(other) - np.log(base)
+        larger = abs(logs.mean()) if effect is None else effect
+        found = only(base, other)
+        assert found.verdict == "too few seeds to say"
+        assert found.needed == pairs_needed(larger, logs.std(ddof=1))
+
+
+def test_no_difference_shown_takes_seeds_that_would_have_shown_it() -> None:
+    base = (100.0, 101.0, 99.5, 100.2, 100.7)
+    same = (100.3, 100.6, 99.9, 99.8, 100.9)
+    found = only(base, same)
+    assert found.verdict == "no difference shown"
+    assert found.more_seeds == 0
+    assert "four times in five" in found.why
+
+
+def test_scores_that_are_always_the_same() -> None:
+    """Modes hit: without any spread only the signs of differences are known."""
+    same = only([10.0] * 4, [10.0] * 4)
+    assert (same.p, same.verdict) == (1.0, "no difference shown")
+    fewer = only([10.0] * 4, [9.0] * 4)
+    assert (fewer.p, fewer.verdict, fewer.more_seeds) == (0.125, "too few seeds to say", 2)
+    assert only([10.0] * 6, [9.0] * 6).verdict == "better"
+
+
+def test_one_or_two_seeds_say_nothing() -> None:
+    one = only((400.0,), (100.0,))
+    assert (one.p, one.verdict, one.more_seeds) == (None, "too few seeds to say", None)
+    assert one.why.startswith("1 seed (")
+    two = only((400.0, 401.0), (100.0, 100.2))
+    assert (two.p, two.verdict, two.more_seeds) == (None, "too few seeds to say", 1)
+
+
+def test_only_seeds_that_ended_on_both_sides_are_compared() -> None:
+    base = Arm("base", {0: 400.0, 1: 410.0, 2: 405.0, 3: 395.0, 8: Failure("diverged")})
+    other = Arm("other", {1: 300.0, 2: 310.0, 3: 299.0, 4: 1.0, 5: Failure("collapsed")})
+    found = judge(base, [other], more_is_better=False, scale="log")[0]
+    assert (found.seeds, found.test) == (3, "paired t on logs")
+    assert found.difference is not None
+    assert found.difference.value == pytest.approx((300 + 310 + 299 - 410 - 405 - 395) / 3)
+    apart = judge(base, [Arm("apart", {9: 1.0})], more_is_better=False, scale="log")[0]
+    assert (apart.seeds, apart.difference, apart.verdict) == (0, None, "too few seeds to say")
+
+
+def test_scores_that_have_no_logs_are_compared_as_they_are() -> None:
+    found = compare(
+        arm("base", (0.01, 0.02, 0.015)),
+        [arm("other", (0.0, 0.001, 0.0005))],
+        more_is_better=True,
+        scale="log",
+    )
+    assert found.scale == "plain"
+    assert found.against[0].test == "paired t"
+    assert found.against[0].ratio is None
+
+
+def test_names_must_differ() -> None:
+    with pytest.raises(GanvasError, match=r"more than once: a$"):
+        compare(arm("a", DCGAN), [arm("a", RESNET)], more_is_better=False, scale="log")
+
+
+def test_a_base_alone() -> None:
+    found = compare(arm("dcgan", DCGAN), [], more_is_better=False, scale="log")
+    assert found.against == ()
+    assert found.recommendation == "dcgan: no arm is shown to be better"
+
+
+def test_the_pareto_set_by_hand() -> None:
+    arms = [
+        arm("dear and good", (1, 1, 1), cost=9),
+        arm("cheap and bad", (5, 5, 5), cost=1),
+        arm("middling", (3, 3, 3), cost=4),
+        arm("beaten by middling", (3, 3, 3), cost=5),
+        arm("its median is a failure", (0.1, NO, NO), cost=2),
+        arm("one failure of three", (2, 2, NO), cost=6),
+        arm("cost unknown", (0.5, 0.5, 0.5)),
+    ]
+    less = pareto_set(arms, more_is_better=False)
+    assert less == ("cheap and bad", "middling", "one failure of three", "dear and good")
+    assert pareto_set(arms, more_is_better=True) == ("cheap and bad",)
+
+
+def recommendation(base: Arm, *arms: Arm) -> str:
+    return compare(base, arms, more_is_better=False, scale="log").recommendation
+
+
+def test_what_is_recommended() -> None:
+    dcgan = arm("dcgan", DCGAN, cost=100)
+    same = [score + more for score, more in zip(DCGAN, (1, -1, 2, -2, 0.5), strict=True)]
+    assert recommendation(dcgan, arm("resnet", RESNET, cost=105)) == "resnet"
+    assert recommendation(dcgan, arm("wgan-gp", WGAN_GP)) == "dcgan: no arm is shown to be better"
+    assert recommendation(dcgan, arm("small", same, cost=50)) == (
+        "small: no difference in quality was shown, and dcgan takes 2.0 times as long"
+    )
+    assert recommendation(arm("dcgan", [NO] * 3), arm("other", [NO] * 3)) == (
+        "none: every run of dcgan failed, and no arm is shown to be better;"
+        " too few seeds to say: other (about 18 more)"
+    )
+
+
+def test_a_recommendation_names_what_must_be_accepted() -> None:
+    base = arm("dcgan", [400 + 3.0 * s for s in range(12)], cost=100)
+    risky = arm("risky", [*(200 + 2.0 * s for s in range(11)), NO], cost=200)
+    steady = arm("steady", [300 + 2.0 * s for s in range(12)], cost=100)
+    assert recommendation(base, risky) == (
+        "risky, if 2.0 times the training time and failures (1 of 12 runs) can be accepted;"
+        " else dcgan"
+    )
+    assert recommendation(base, risky, steady).endswith("else steady")
+
+
+OUTCOMES = st.lists(st.none() | st.floats(0.01, 100.0), min_size=1, max_size=6)
+
+
+@settings(max_examples=60)
+@given(OUTCOMES, st.lists(OUTCOMES, max_size=3), st.booleans())
+def test_any_study_has_an_answer(
+    base: list[float | None], others: list[list[float | None]], more: bool
+) -> None:
+    arms = [arm(f"arm {i}", scores, cost=1.0 + i) for i, scores in enumerate(others)]
+    found = judge(arm("base", base), arms, more_is_better=more, scale="log")
+    for one in found:
+        assert one.verdict in get_args(Verdict)
+        assert (one.verdict in ("better", "worse")) == (one.adjusted <= 0.05)
+        if one.verdict == "too few seeds to say":
+            assert one.more_seeds is None or one.more_seeds > 0
+        else:
+            assert one.seeds >= 3
+            assert one.more_seeds == 0
+
+
+@settings(max_examples=60)
+@given(OUTCOMES, st.data())
+def test_sides_exchanged_exchange_the_verdict(
+    base: list[float | None], data: st.DataObject
+) -> None:
+    other = data.draw(st.lists(st.none() | st.floats(0.01, 100.0), min_size=6, max_size=6))
+    there = judge(arm("a", base), [arm("b", other)], more_is_better=False, scale="log")[0]
+    back = judge(arm("b", other), [arm("a", base)], more_is_better=False, scale="log")[0]
+    exchanged = {"better": "worse", "worse": "better"}
+    assert back.verdict == exchanged.get(there.verdict, there.verdict)
+    assert back.adjusted == pytest.approx(there.adjusted)
+    if there.ratio is not None and back.ratio is not None:
+        assert math.isclose(there.ratio.value * back.ratio.value, 1, rel_tol=1e-9)
