@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -171,3 +173,8 @@ def test_no_rule_reads_the_columns_that_are_for_people_alone() -> None:
     read = {column for rule in RULES.values() for column in rule.columns}
     assert not [column for column in read if column.startswith(NO_RULE_READS)]
     assert [column for column in COLUMNS if column.startswith(NO_RULE_READS)]
+
+
+@pytest.mark.parametrize("name", ["advice", "examine", "evidence", "finding", "rules"])
+def test_every_part_can_be_the_first_that_is_imported(name: str) -> None:
+    subprocess.run([sys.executable, "-c", f"import ganvas.health.{name}"], check=True)

@@ -29,6 +29,7 @@ size = [1, 1]
 weight = 0.1
 [intervals]
 history = 100
+probes = 500
 samples = 1000
 checkpoint = 400
 """

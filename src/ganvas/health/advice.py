@@ -11,16 +11,18 @@ import dataclasses
 from collections.abc import Iterable
 from functools import lru_cache
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from ganvas.architectures import POINT
 from ganvas.errors import RecipeError, did_you_mean
 from ganvas.health.evidence import Player
 from ganvas.health.finding import Change
-from ganvas.health.rules.sight import Remedy
 from ganvas.recipes.catalog import CATALOG
 from ganvas.recipes.recipe import Recipe
 from ganvas.schedules import Ramp, Schedule, extremes, format_schedule, parse_count, parse_schedule
+
+if TYPE_CHECKING:
+    from ganvas.health.rules.sight import Remedy
 
 MOST_ADVICE = 3
 PLAYERS: tuple[Player, Player] = ("generator", "discriminator")
