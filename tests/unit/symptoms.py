@@ -221,7 +221,7 @@ SICK: dict[str, Case] = {
     "two latents": Case(
         "partial-collapse", "dcgan", {"probe/diversity/vendi": 0.7}, {"latent_dim": 2}
     ),
-    "kernel 3, stride 2": Case("checkerboard", "dcgan", {"probe/checkerboard/ratio": 6.0}),
+    "kernel 3, stride 2": Case("checkerboard", "dcgan", {"probe/checkerboard/ratio": 30.0}),
     "circles": Case(
         "oscillation",
         "wgan",

@@ -134,8 +134,9 @@ class Thresholds:
     """Effective number of samples, of a partial collapse with so few latents; measured from 1."""
 
     # What images look like.
-    checkerboard: float = 2.5
-    """Energy at the frequencies of strided layers, over the same of reals. Expected: 1."""
+    checkerboard: float = 12.0
+    """Energy at the frequencies of strided layers, over the same of reals. Expected: 1 in the end;
+    one healthy DCGAN fell from 42 after 125 steps to 9 after 600 and to 3 after 1,000."""
     saturated_output: float = 0.5
     """Share of pixels at the ends of tanh, of those that are not there in real images."""
 

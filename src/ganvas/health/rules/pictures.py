@@ -67,6 +67,7 @@ CHECKERBOARD = Rule(
     ("probe/checkerboard/ratio",),
     phase="settled",
     applies=draws_with_strides,
+    worst="watch",
 )
 SATURATED_OUTPUT = Rule(
     "saturated-output",
