@@ -162,6 +162,19 @@ def test_a_kill_in_the_middle_of_a_rewind_changes_nothing(
     assert len(list((killed / "rewound").iterdir())) == 1
 
 
+def test_what_a_kill_left_of_a_rewind_is_swept_up(
+    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    run = tmp_path / "run"
+    assert ganvas("train", small, images, "--images", 320, "--out", run).code == 0
+    draft = run / "rewound" / ".1.draft.tmp"
+    draft.mkdir(parents=True)
+    (draft / ".plan.json.1.tmp").write_text("{")
+    result = ganvas("resume", run, "--images", 640)
+    assert result.code == 0, result.err
+    assert not list((run / "rewound").iterdir())
+
+
 def test_a_run_that_overflows_goes_back_too(
     tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
 ) -> None:

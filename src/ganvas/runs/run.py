@@ -283,7 +283,7 @@ class Run:
             if leftover.is_dir():
                 shutil.rmtree(leftover)
             else:
-                leftover.unlink()
+                leftover.unlink(missing_ok=True)  # it may have lain in a folder just removed
 
 
 def refuse_occupied(directory: Path) -> None:
