@@ -6,6 +6,7 @@ is over ("end"): the file tells the story, and what is open can be read from it 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 
 import numpy as np
@@ -45,7 +46,7 @@ class Watch:
         self.findings: tuple[Finding, ...] = ()
         self._judged = False
         self._run, self._recipe, self._objective = run, recipe, objective
-        self._records = run.history.records()[-LOOK_BACK:]
+        self._records = deque(run.history.records(), maxlen=LOOK_BACK)
         self._open = open_findings(run.findings.records())
         self._training_images = len(data.training)
         seed = run.environment["seed"]
@@ -58,16 +59,11 @@ class Watch:
         grid = named_generator(seed, "grid")  # the images that the grids show
         self._latents = draw_latents(shown, recipe.latent_dim, grid).to(state.device)
 
-    @property
-    def verdict(self) -> Verdict:
-        """How training goes, by the newest probes."""
-        return verdict_of(self.findings)
-
     def in_words(self) -> str:
         """The verdict for the live line; nothing before the first probe."""
         if not self.findings:
             return "healthy" if self._judged else ""
-        return f"{self.verdict}: {self.findings[0].symptom}"
+        return f"{verdict_of(self.findings)}: {self.findings[0].symptom}"
 
     def probe(self, state: TrainState) -> Record:
         """Measure, on copies, what the rules want to know; training does not notice."""
@@ -103,7 +99,7 @@ class Watch:
 
     def take(self, record: Record) -> None:
         """Remember a record of the history."""
-        self._records = [*self._records[1 - LOOK_BACK :], record]
+        self._records.append(record)
 
     def judge(self, images_seen: int) -> list[Record]:
         """Apply the rules to all that was taken; returns and writes down what has changed."""
