@@ -32,7 +32,7 @@ class Arm:
     name: str
     recipe: str
     pac: int = 1
-    laptop_images: int = 1_000_000
+    laptop_images: int = 400_000
     """Of an unpacked discriminator; a pack of k sees k times as many, as in the papers."""
 
     def made(self, images: int | None = None, published: bool = False) -> Recipe:
@@ -96,9 +96,9 @@ BENCHMARKS = {
         "stacked:{digits}",
         25_600,
         (
-            Arm("DCGAN, discriminator 1/4", "pacgan-stacked", laptop_images=1_280_000),
-            Arm("PacDCGAN2, discriminator 1/4", "pacgan-stacked", pac=2, laptop_images=1_280_000),
-            Arm("relativistic, R1 + R2, small ResNet", "stacked-modern", laptop_images=1_280_000),
+            Arm("DCGAN, discriminator 1/4", "pacgan-stacked", laptop_images=384_000),
+            Arm("PacDCGAN2, discriminator 1/4", "pacgan-stacked", pac=2, laptop_images=384_000),
+            Arm("relativistic, R1 + R2, small ResNet", "stacked-modern", laptop_images=96_000),
         ),
         (
             ("DCGAN, 1/4 (Metz 2017, via Lin 2018, table 3)", "30.6 ± 20.7", "", "5.99"),

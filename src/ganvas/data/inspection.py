@@ -6,6 +6,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -237,16 +238,7 @@ def inspect(
         found = inspect(source.base, settings, CLASSES, workers, on_progress)
         return _of_stacks(source, found, settings, flags)
 
-    def look(index: int) -> _Seen:
-        content = digest(source, index)
-        try:
-            image = source.read(index)
-            size, mode = upright_size(image), image.mode  # before a JPEG is decoded smaller
-            decode(image, settings, 3)
-        except UnusableImage as problem:
-            return _Seen(content, (0, 0), "", problem.reason)
-        return _Seen(content, size, mode, None)
-
+    look = partial(_look_at, source, settings)
     seen = list(in_order(look, range(len(source.items)), on_progress, workers))
     usable = [index for index, image in enumerate(seen) if image.problem is None]
     copies = _copies(source, seen, usable)
@@ -279,6 +271,18 @@ def inspect(
             f"ganvas train dcgan {_as_typed(source.location)} {flags or f'--size {side}'}"
         ),
     )
+
+
+def _look_at(source: Source, settings: DataSettings, index: int) -> _Seen:
+    """One image, as training would read it."""
+    content = digest(source, index)
+    try:
+        image = source.read(index)
+        size, mode = upright_size(image), image.mode  # before a JPEG is decoded smaller
+        decode(image, settings, 3)
+    except UnusableImage as problem:
+        return _Seen(content, (0, 0), "", problem.reason)
+    return _Seen(content, size, mode, None)
 
 
 def _inspect_points(points: Points, settings: DataSettings, minimum: int, flags: str) -> Inspection:

@@ -65,14 +65,8 @@ def birthday(
     if held_out is not None:
         counts["held-out"] = held_out
     size, warnings = batch_for(counts, batch)
-    warnings += identical_warnings(real=real, generated=fake)
-    rank = pairs_of(len(real)) * -math.log1p(-REAL_SHARE) / pairs_of(size)
-    threshold = pair_distance(real, rank)
-    if threshold == 0:
-        warnings += (
-            f"more than {REAL_SHARE:.0%} of batches of real images hold an exact copy: only exact"
-            " copies count as near-duplicates, and real images score more than that",
-        )
+    threshold, rank, said = real_threshold(real, size)
+    warnings += identical_warnings(real=real, generated=fake) + said
     degrees = near_duplicates(fake, threshold)
     pairs = pairs_of(len(fake))
     found = float(degrees.sum()) / 2
@@ -90,6 +84,26 @@ def birthday(
     )
     return Estimate(
         share, (lowest, highest), "score interval for the number of near pairs", warnings, details
+    )
+
+
+def real_threshold(real: Tensor, size: int) -> tuple[float, float, tuple[str, ...]]:
+    """The distance that a pair lies within in `REAL_SHARE` of batches of `size` real images.
+
+    Returns:
+        The distance, its rank among all pairs of real images, and a warning where it is 0.
+    """
+    rank = pairs_of(len(real)) * -math.log1p(-REAL_SHARE) / pairs_of(size)
+    threshold = pair_distance(real, rank)
+    if threshold > 0:
+        return threshold, rank, ()
+    return (
+        threshold,
+        rank,
+        (
+            f"more than {REAL_SHARE:.0%} of batches of real images hold an exact copy: only exact"
+            " copies count as near-duplicates, and real images score more than that",
+        ),
     )
 
 
