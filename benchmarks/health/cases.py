@@ -27,6 +27,8 @@ FEW = 100
 """Images that the sabotage by too few of them trains on."""
 FEW_DATA = "few"
 """The data of that sabotage; each seed has images of its own."""
+SHOWN_EVERYWHERE = ("fd-lite0", "coverage-lite0", "high-quality", "reverse-kl")
+"""Scores of pictures, and of points."""
 HELD_OUT = 1_000
 """Of the built-in images, the tenth that every recipe holds out."""
 
@@ -126,16 +128,18 @@ KINDS: dict[str, Kind] = {
     "fast-generator": Kind(
         what="generator's learning rate x 30",
         change=lambda recipe: faster(recipe, "generator"),
-        bases=("dcgan", "wgan-gp", "lsgan"),
+        bases=("points-modern", "dcgan-16", "stacked-modern"),
         # Training with too large steps is what people call diverging.
         symptoms=("updates-too-large", "diverging"),
+        shown_by=SHOWN_EVERYWHERE,
     ),
     "fast-discriminator": Kind(
         what="discriminator's learning rate x 30",
         change=lambda recipe: faster(recipe, "discriminator"),
-        bases=("dcgan", "wgan-gp", "lsgan"),
+        bases=("points-modern", "dcgan-16", "stacked-modern"),
         # As above.
         symptoms=("updates-too-large", "diverging"),
+        shown_by=SHOWN_EVERYWHERE,
     ),
     "deep-and-bare": Kind(
         what="deep post-activation blocks, no normalisation, no shortcuts",
@@ -163,14 +167,14 @@ KINDS: dict[str, Kind] = {
     "two-latents": Kind(
         what="latents of two dimensions",
         change=lambda recipe: replace(recipe, latent_dim=2),
-        bases=("dcgan", "wgan-gp", "lsgan"),
+        bases=("dcgan-16", "wgan-gp", "lsgan"),
         # The same lack of variety, in degrees.
         symptoms=("partial-collapse", "mode-collapse"),
     ),
     "tiny-discriminator": Kind(
         what="discriminator of width 1",
         change=lambda recipe: with_discriminator(recipe, 1),
-        bases=("dcgan", "resnet", "lsgan"),
+        bases=("dcgan-16", "resnet", "lsgan"),
         symptoms=("discriminator-too-weak",),
         cost=0.8,
     ),
@@ -192,35 +196,35 @@ KINDS: dict[str, Kind] = {
     "few-images": Kind(
         what=f"{FEW} training images, no augmentation",
         change=few_images,
-        bases=("dcgan", "lsgan", "dcgan"),
+        bases=("dcgan-16", "lsgan", "dcgan-16"),
         symptoms=("discriminator-memorises",),
-        shown_by=("memorised-lite0", "fd-lite0", "coverage-lite0"),
+        shown_by=("swd", "memorised-lite0", "fd-lite0", "coverage-lite0"),
         data=FEW_DATA,
     ),
     "three-taps": Kind(
         what="transposed convolutions of kernel 3, stride 2",
         change=lambda recipe: replace(recipe, architecture=ThreeTapDCGAN()),
-        bases=("dcgan",),
+        bases=("dcgan-16",),
         symptoms=("checkerboard",),
-        shown_by=("swd/32x32", "fd-lite0"),
+        shown_by=("swd", "fd-lite0"),
     ),
     "half-precision": Kind(
         what="logits overflow in half precision",
         change=lambda recipe: replace(recipe, architecture=HalfPrecisionDCGAN()),
-        bases=("dcgan",),
+        bases=("dcgan-16",),
         symptoms=("diverging",),
         cost=0.5,
     ),
     "frozen-generator": Kind(
         what="frozen generator",
         change=lambda recipe: frozen(recipe, "generator"),
-        bases=("dcgan", "wgan-gp", "resnet"),
+        bases=("dcgan-16", "wgan-gp", "resnet"),
         symptoms=("generator-stands-still",),
     ),
     "frozen-discriminator": Kind(
         what="frozen discriminator",
         change=lambda recipe: frozen(recipe, "discriminator"),
-        bases=("dcgan", "wgan-gp", "resnet"),
+        bases=("dcgan-16", "wgan-gp", "resnet"),
         symptoms=("discriminator-too-weak",),
     ),
 }
