@@ -21,7 +21,7 @@ from pathlib import Path
 import calibrate
 from bases import BASES
 from cases import HEALTHY, KINDS, Case, chosen, every_case, quick_cases
-from judging import Judged, failures, half, judge
+from judging import Judged, counts, failures, half, judge
 from page import exceptions, matrix, page_of
 from picture import write_confusion
 from running import Outcome, Result, read_result, results_of, run_all, run_path
@@ -97,11 +97,13 @@ def judge_all(results: Sequence[Result], keep: Path) -> list[Judged]:
 
 
 def counterparts(result: Result, results: Sequence[Result]) -> list[Result]:
-    """The healthy runs of the same base that came to their end."""
+    """The healthy runs of the same base on the same data that came to their end."""
+    data_of = BASES[result.base].data_of
     return [
         one
         for one in results
         if (one.kind, one.base, one.status) == (HEALTHY, result.base, "finished")
+        and data_of(one.seed) == data_of(result.seed)
     ]
 
 
@@ -117,7 +119,9 @@ def write_report(results: Sequence[Result], keep: Path, out: Path | None) -> Non
 
 def calibration(keep: Path) -> str:
     """The table for setting thresholds; of the odd seeds nothing is read."""
-    results = results_of([case for case in every_case() if case.seed % 2 == 0], keep)
+    cases = [case for case in every_case() if case.seed % 2 == 0]
+    cases = [case for case in cases if not case.is_healthy or counts(case.base)]
+    results = results_of(cases, keep)
     judged = judge_all(results, keep)
     limits = Thresholds()
     readings = []

@@ -36,6 +36,10 @@ class Base:
     looks: int = 12
     """How often the health of the run is probed, unless that were less than every 4,000 images."""
 
+    def data_of(self, seed: int) -> str:
+        """What a seed trains on."""
+        return self.data[seed // 2 % len(self.data)]
+
     def made(self) -> Recipe:
         """The recipe at this size and budget; pictures and checkpoints only at the end."""
         recipe = CATALOG[self.recipe]()

@@ -271,7 +271,7 @@ def healthy_case(base: str, seed: int) -> Case:
         base=base,
         seed=seed,
         recipe=recipe,
-        data=row.data[seed // 2 % len(row.data)],
+        data=row.data_of(seed),
         metrics=row.metrics,
         samples=row.samples,
         seconds=recipe.images / row.images_per_second,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from bases import BASES
 from cases import HEALTHY, KINDS
 from running import Result
 from watching import COUNTED, Heard, Level, Timeline
@@ -131,8 +132,13 @@ def failures(judged: Iterable[Judged], kind: str | None = None) -> list[Judged]:
 
 
 def healthy(judged: Iterable[Judged], base: str | None = None) -> list[Judged]:
-    """Runs to which nothing was done."""
-    return [run for run in judged if run.is_healthy and (base is None or run.base == base)]
+    """Runs to which nothing was done; of a base that is built to fail only where it is named."""
+    return [run for run in judged if run.is_healthy and counts(run.base, base)]
+
+
+def counts(base: str, named: str | None = None) -> bool:
+    """Whether runs of a base count as healthy: those that are built to fail only by name."""
+    return not BASES[base].built_to_fail if named is None else base == named
 
 
 def spoken_of(runs: Sequence[Judged], level: Level) -> Share:
@@ -167,6 +173,6 @@ def confusion(runs: Iterable[Judged], level: Level) -> Confusion:
     """Failures by kind, and healthy runs, against what was named."""
     counted: Confusion = {kind: Counter() for kind in (*KINDS, HEALTHY)}
     for run in runs:
-        if run.is_healthy or run.failed:
+        if run.failed or (run.is_healthy and counts(run.base)):
             counted[run.kind][run.heard[level].named] += 1
     return counted

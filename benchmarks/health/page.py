@@ -171,7 +171,7 @@ def by_base(runs: Sequence[Judged], results: Sequence[Result]) -> str:
         metric = "modes" if "modes" in BASES[base].metrics else "fd-lite0"
         values = [scores[run.name][metric] for run in ours if metric in scores.get(run.name, {})]
         cells = [
-            f"`{base}`",
+            f"`{base}`{' (built to collapse, not counted)' if BASES[base].built_to_fail else ''}",
             str(len(ours)),
             str(spoken_of(ours, "failing").hits),
             str(spoken_of(ours, "watch").hits),

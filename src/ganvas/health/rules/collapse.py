@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 from ganvas.architectures import POINT
 from ganvas.health.advice import (
     PACKING,
@@ -12,7 +14,7 @@ from ganvas.health.advice import (
     times,
 )
 from ganvas.health.rules.rule import Rule
-from ganvas.health.rules.sight import Moment, Sight, sight, strongest
+from ganvas.health.rules.sight import Moment, Sight, Signal, sight, strongest
 
 DISTANCE = "probe/diversity/distance"
 SAMPLES = "probe/diversity/vendi"
@@ -21,20 +23,20 @@ COLUMNS = (DISTANCE, SAMPLES, DUPLICATES)
 
 
 def mode_collapse(moment: Moment) -> Sight | None:
-    """Nearly the same image for all latents."""
-    limits = moment.thresholds
+    """Nearly the same image for all latents, and no more variety than before."""
+    limits, grows = moment.thresholds, growth(moment)
     meaning = "The generator makes nearly the same few images whatever its latents are."
     remedies = (more_latents, PACKING, regularise, SPECTRAL_NORM, slower("discriminator"))
     return strongest(
-        sight(meaning, remedies, moment.near(DISTANCE, limits.collapsed_distance)),
-        sight(meaning, remedies, moment.near(SAMPLES, limits.collapsed_samples)),
-        sight(meaning, remedies, moment.far(DUPLICATES, limits.collapsed_duplicates)),
+        sight(meaning, remedies, moment.near(DISTANCE, limits.collapsed_distance), *grows),
+        sight(meaning, remedies, moment.near(SAMPLES, limits.collapsed_samples), *grows),
+        sight(meaning, remedies, moment.far(DUPLICATES, limits.collapsed_duplicates), *grows),
     )
 
 
 def partial_collapse(moment: Moment) -> Sight | None:
-    """Much less variety than in as many real images."""
-    limits, recipe = moment.thresholds, moment.recipe
+    """Much less variety than in as many real images, and no more than before."""
+    limits, recipe, grows = moment.thresholds, moment.recipe, growth(moment)
     meaning = "The generator's images vary much less than as many real ones."
     remedies = (
         more_latents,
@@ -46,10 +48,28 @@ def partial_collapse(moment: Moment) -> Sight | None:
     few = recipe.latent_dim < limits.few_latents and recipe.data.size != POINT
     enough = limits.few_latents_samples if few else limits.narrow_samples
     return strongest(
-        sight(meaning, remedies, moment.far(DISTANCE, limits.narrow_distance, 1.0)),
-        sight(meaning, remedies, moment.far(SAMPLES, enough, 1.0)),
-        sight(meaning, remedies, moment.far(DUPLICATES, limits.narrow_duplicates)),
+        sight(meaning, remedies, moment.far(DISTANCE, limits.narrow_distance, 1.0), *grows),
+        sight(meaning, remedies, moment.far(SAMPLES, enough, 1.0), *grows),
+        sight(meaning, remedies, moment.far(DUPLICATES, limits.narrow_duplicates), *grows),
     )
+
+
+def growth(moment: Moment) -> tuple[Signal, ...]:
+    """Holds a collapse back while variety grows: every run begins with nearly one image.
+
+    The median of the newest three looks against that of the three before, or of as many as there
+    are; a signal below its limit where it grows, none where it does not or cannot be told.
+    """
+    now = moment.value(SAMPLES)
+    if now is None:
+        return ()
+    values = [now, *moment.before(SAMPLES, 5)]
+    half = len(values) // 2
+    if half == 0:
+        return ()
+    newest, older = values[:half], values[half:]
+    most = moment.thresholds.growing_samples * median(older)
+    return (Signal(SAMPLES, median(newest), most, nearer=True),) if median(newest) > most else ()
 
 
 MODE_COLLAPSE = Rule(

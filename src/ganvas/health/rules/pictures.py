@@ -17,6 +17,9 @@ from ganvas.recipes.recipe import Recipe
 
 FULLY_CONNECTED = ("mlp", "maxout")
 
+CHECKED_LOOKS = 3
+"""Looks over which the energy of a checkerboard is averaged: it comes and goes in healthy runs."""
+
 
 def checkerboard(moment: Moment) -> Sight | None:
     """Energy at the frequencies of strided layers."""
@@ -28,7 +31,7 @@ def checkerboard(moment: Moment) -> Sight | None:
             at_least("ema_half_life", 10_000, "averaged weights smooth what changes all the time"),
             slower("discriminator", by=2.0),
         ),
-        moment.far("probe/checkerboard/ratio", moment.thresholds.checkerboard),
+        moment.far("probe/checkerboard/ratio", moment.thresholds.checkerboard, over=CHECKED_LOOKS),
     )
 
 

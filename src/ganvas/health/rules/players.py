@@ -24,13 +24,14 @@ from ganvas.health.advice import (
 from ganvas.health.evidence import Player
 from ganvas.health.finding import Measurement
 from ganvas.health.rules.rule import Rule
-from ganvas.health.rules.sight import Moment, Remedy, Sight, sight, strongest
+from ganvas.health.rules.sight import Moment, Sight, Signal, sight, strongest
 from ganvas.recipes.recipe import Recipe
 
 CROSS_ENTROPIES = ("minimax", "non-saturating", "relativistic")
 SIGNED = ("minimax", "non-saturating", "hinge")
-"""Losses whose discriminator says real above 0 and fake below. Least squares decides at 0.5;
-relativistic and Wasserstein logits have no zero of their own."""
+"""Losses whose discriminator says real above 0 and fake below. Least squares decides at 0.5."""
+RELATIVE = ("relativistic", "wasserstein")
+"""Losses whose logits have no zero of their own: only differences mean something."""
 
 
 def updates_too_large(moment: Moment) -> Sight | None:
@@ -42,45 +43,61 @@ def _too_large(moment: Moment, player: Player) -> Sight | None:
     # Weights grow under steps that are too large, which hides them: 1 / sqrt(steps) is left.
     suspect = rate_factor(moment.recipe, player) >= FAR_OFF
     limits = moment.thresholds
-    return sight(
-        f"Each step of the {player} changes so much of its weights that it unlearns what it knew.",
-        (slower(player), at_least(f"{player}.beta2", 0.99, "single gradients count for less")),
-        moment.far(
-            f"probe/update/{player}",
-            limits.suspect_update if suspect else limits.largest_update,
+    remedies = (
+        slower(player),
+        at_least(f"{player}.beta2", 0.99, "single gradients count for less"),
+    )
+    return strongest(
+        sight(
+            f"Each step of the {player} changes so much of its weights that it unlearns what it "
+            "knew.",
+            remedies,
+            moment.far(
+                f"probe/update/{player}",
+                limits.suspect_update if suspect else limits.largest_update,
+            ),
         ),
+        sight(
+            f"Steps were so large that they threw the {player} to where no gradient moves it any "
+            "more.",
+            remedies,
+            standstill(moment, player),
+        )
+        if suspect
+        else None,
     )
 
 
-def generator_stands_still(moment: Moment) -> Sight | None:
+def standstill(moment: Moment, player: Player) -> Signal | None:
     """Next to no update, although the schedule asks for one."""
-    meaning = "The generator hardly changes any more, so nor do its images."
-    return _stands_still(moment, "generator", meaning, (faster("generator"), non_saturating))
-
-
-def _stands_still(
-    moment: Moment, player: Player, meaning: str, remedies: tuple[Remedy, ...]
-) -> Sight | None:
     # A schedule that ends at zero is no fault.
     share = moment.evidence.rate_left(player, moment.images_seen)
     limit = moment.thresholds.smallest_update * share
+    return moment.near(f"probe/update/{player}", limit, decades=True)
+
+
+def generator_stands_still(moment: Moment) -> Sight | None:
+    """Next to no update."""
     return sight(
-        meaning,
-        remedies,
-        moment.near(f"probe/update/{player}", limit, decades=True),
+        "The generator hardly changes any more, so nor do its images.",
+        (faster("generator"), non_saturating),
+        standstill(moment, "generator"),
     )
 
 
 def discriminator_too_weak(moment: Moment) -> Sight | None:
     """It stands still, or takes fakes for real that are nowhere near."""
     limits = moment.thresholds
+    relative = moment.recipe.objective.loss in RELATIVE
+    far_off = limits.blind_far_off_relative if relative else limits.blind_far_off
     return strongest(
-        _stands_still(
-            moment,
-            "discriminator",
+        sight(
             "The discriminator hardly changes any more, so the generator learns to please a judge "
             "that does not learn.",
             (faster("discriminator"), *WEAKER_PENALTIES),
+            standstill(moment, "discriminator"),
+            # One that stands still because it has won is not weak.
+            moment.far("probe/ranking/train", limits.separated, 1.0),
         ),
         sight(
             "The discriminator cannot tell fakes from real images although they are far apart, so "
@@ -92,7 +109,7 @@ def discriminator_too_weak(moment: Moment) -> Sight | None:
                 at_least("discriminator_steps", 2, "the discriminator learns more often"),
             ),
             moment.far("probe/ranking/train", limits.blind, 1.0),
-            moment.far("probe/likeness/mean_gap", limits.far_off),
+            moment.far("probe/likeness/mean_gap", far_off),
         ),
     )
 
