@@ -40,32 +40,25 @@ def updates_too_large(moment: Moment) -> Sight | None:
 
 
 def _too_large(moment: Moment, player: Player) -> Sight | None:
-    # Weights grow under steps that are too large, which hides them: 1 / sqrt(steps) is left.
-    suspect = rate_factor(moment.recipe, player) >= FAR_OFF
-    limits = moment.thresholds
+    column, limits = f"probe/update/{player}", moment.thresholds
     remedies = (
         slower(player),
         at_least(f"{player}.beta2", 0.99, "single gradients count for less"),
     )
-    return strongest(
-        sight(
-            f"Each step of the {player} changes so much of its weights that it unlearns what it "
-            "knew.",
-            remedies,
-            moment.far(
-                f"probe/update/{player}",
-                limits.suspect_update if suspect else limits.largest_update,
-            ),
-        ),
-        sight(
-            f"Steps were so large that they threw the {player} to where no gradient moves it any "
-            "more.",
-            remedies,
-            standstill(moment, player),
-        )
-        if suspect
-        else None,
+    meaning = (
+        f"Each step of the {player} changes so much of its weights that it unlearns what it knew."
     )
+    seen = sight(meaning, remedies, moment.far(column, limits.largest_update))
+    # Weights grow under steps that are too large, which hides them: 1 / sqrt(steps) is left.
+    if rate_factor(moment.recipe, player) < FAR_OFF or (seen and seen.strength >= 1):
+        return seen
+    suspect = sight(meaning, remedies, moment.far(column, limits.suspect_update))
+    thrown = sight(
+        f"Steps were so large that they threw the {player} to where no gradient moves it any more.",
+        remedies,
+        standstill(moment, player),
+    )
+    return strongest(suspect and dataclasses.replace(suspect, mild=True), thrown)
 
 
 def standstill(moment: Moment, player: Player) -> Signal | None:

@@ -9,7 +9,8 @@ looks in a row had strength 1 or more, or one look `extreme` strength. A look is
 - strength of the stretch s: the median of its newest three looks.
 - confidence: 1 - 1 / (s (k + 1)), with k the looks of the stretch: one look at the limit is as good
   as a coin, and the doubt falls with the strength and with the looks.
-- verdict: failing from s = `failing` on, or after `lasting` looks; else watch.
+- verdict: failing from s = `failing` on, or after `lasting` looks; else watch. Some rules, and
+  some sights of others, are never more than a watch.
 """
 
 from __future__ import annotations
@@ -66,9 +67,10 @@ class Rule:
         newest = stretch[0][1]
         strength = median(sight.strength for _, sight in stretch[:3])
         fails = strength >= limits.failing or len(stretch) >= limits.lasting
+        fails = fails and not newest.mild and self.worst == "failing"
         return Finding(
             symptom=self.symptom,
-            verdict="failing" if fails and self.worst == "failing" else "watch",
+            verdict="failing" if fails else "watch",
             confidence=1 - 1 / (max(strength, 1.0) * (len(stretch) + 1)),
             since=onset[0] if newest.since is None else newest.since,
             numbers=newest.numbers,

@@ -75,6 +75,7 @@ class Sight:
     beside: numbers that are shown but decide nothing.
     since: images seen at the onset, where that is not when the rule began to see it.
     certain: it is no matter of degree.
+    mild: it is never more than a watch, however strong and lasting.
     """
 
     meaning: str
@@ -83,6 +84,7 @@ class Sight:
     beside: tuple[Measurement, ...] = ()
     since: int | None = None
     certain: bool = False
+    mild: bool = False
 
     @property
     def strength(self) -> float:
