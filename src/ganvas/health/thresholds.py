@@ -156,7 +156,7 @@ class Thresholds:
     # Time.
     movement_looks: int = 4
     """Looks over which movement is averaged."""
-    churn: float = 0.7
+    churn: float = 0.8
     """Change of an image from look to look over the difference of two real images: at 1, nothing
     of what it was is left."""
     returning: float = 0.7
