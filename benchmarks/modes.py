@@ -32,7 +32,7 @@ class Arm:
     name: str
     recipe: str
     pac: int = 1
-    laptop_images: int = 400_000
+    laptop_images: int = 300_000
     """Of an unpacked discriminator; a pack of k sees k times as many, as in the papers."""
     published_images: int | None = None
     """With --published; None takes the recipe's own budget."""
@@ -97,12 +97,12 @@ BENCHMARKS = {
         "stacked:{digits}",
         25_600,
         (
-            Arm("DCGAN, discriminator 1/4", "pacgan-stacked", laptop_images=384_000),
-            Arm("PacDCGAN2, discriminator 1/4", "pacgan-stacked", pac=2, laptop_images=384_000),
+            Arm("DCGAN, discriminator 1/4", "pacgan-stacked", laptop_images=256_000),
+            Arm("PacDCGAN2, discriminator 1/4", "pacgan-stacked", pac=2, laptop_images=256_000),
             Arm(
                 "relativistic, R1 + R2, small ResNet",
                 "stacked-modern",
-                laptop_images=96_000,
+                laptop_images=64_000,
                 published_images=10_000_000,  # of Huang 2024, table 9, with far larger networks
             ),
         ),
