@@ -121,7 +121,7 @@ class HalfPrecisionDCGAN(Architecture):
     """Channels next to the image; they double with each halving, up to 8 times this."""
     discriminator_norm: NormName = "batch"
     """Normalisation in the discriminator; its first and last layer have none."""
-    scale: Annotated[int, Ge(1)] = 10_000
+    scale: Annotated[int, Ge(1)] = 30_000
     """By how much logits are scaled in half precision."""
 
     def build(self, image: ImageShape, latent_dim: int) -> Networks:
