@@ -116,10 +116,13 @@ BENCHMARKS = {
 
 
 def spread(values: Iterable[float], digits: str) -> str:
-    """The mean, and every seed's value."""
+    """The mean, and every seed's value where they differ."""
     values = list(values)
-    each = ", ".join(f"{value:{digits}}" for value in values)
-    return f"{statistics.mean(values):{digits}} ({each})" if values else "-"
+    if not values:
+        return "-"
+    each = [f"{value:{digits}}" for value in values]
+    mean = f"{statistics.mean(values):{digits}}"
+    return mean if len(set(each)) == 1 else f"{mean} ({', '.join(each)})"
 
 
 def run_arm(arm: Arm, benchmark: Benchmark, options: argparse.Namespace) -> list[ganvas.Score]:
