@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ganvas.diagnosis import diagnose as diagnose
     from ganvas.evaluation.evaluate import evaluate as evaluate
     from ganvas.evaluation.score import Score as Score
+    from ganvas.reports.report import report as report
     from ganvas.runs import Run as Run
     from ganvas.sampling import TrainedGenerator as TrainedGenerator
     from ganvas.sampling import load as load
@@ -41,6 +42,7 @@ _LOADED_WHEN_USED = {
     "diagnose": "ganvas.diagnosis",
     "evaluate": "ganvas.evaluation.evaluate",
     "load": "ganvas.sampling",
+    "report": "ganvas.reports.report",
     "resume": "ganvas.training.trainer",
     "train": "ganvas.training.trainer",
 }

@@ -22,6 +22,7 @@ from ganvas.cli.evaluate import Evaluate
 from ganvas.cli.flags import FLAG_TYPES
 from ganvas.cli.interpolate import Interpolate
 from ganvas.cli.recipes import Recipes
+from ganvas.cli.report import Report
 from ganvas.cli.resume import Resume
 from ganvas.cli.sample import Sample
 from ganvas.cli.train import Train, named_recipe, train_with
@@ -48,6 +49,7 @@ VERBS: dict[str, type[Verb]] = {
     "interpolate": Interpolate,
     "evaluate": Evaluate,
     "diagnose": Diagnose,
+    "report": Report,
 }
 
 

@@ -277,6 +277,19 @@ class Run:
         finally:
             lock.release()
 
+    def is_being_written(self) -> bool:
+        """Whether a process holds the lock now: a run that says running may have been killed."""
+        path = self.directory / ".lock"
+        if not path.exists():
+            return False
+        try:
+            with filelock.FileLock(path, timeout=0):
+                return False
+        except filelock.Timeout:
+            return True
+        except OSError:  # it is not ours to lock, and nobody can tell
+            return False
+
     def _sweep(self) -> None:
         """Remove what the writes of a killed process left; only the lock's holder may."""
         for leftover in list(self.directory.rglob(".*.tmp")):

@@ -1,0 +1,40 @@
+"""`ganvas.report`: one file about a run or a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ganvas import storage
+from ganvas.errors import GanvasError
+from ganvas.reports.run_report import run_report
+from ganvas.runs import Run
+
+NAME = "report.html"
+
+
+def report(
+    directory: Run | Path | str, out: Path | str | None = None, *, quiet: bool = True
+) -> Path:
+    """Write one self-contained HTML page about a run, in whatever state it is.
+
+    Args:
+        directory: the run.
+        out: the file; by default report.html in the directory.
+        quiet: show no progress bars.
+
+    Returns:
+        The file.
+
+    Raises:
+        RunError: it is no run, or the file cannot be written.
+        GanvasError: the page would be larger than 8 MB.
+    """
+    place = directory.directory if isinstance(directory, Run) else Path(directory)
+    run = Run.open(place)
+    path = place / NAME if out is None else Path(out)
+    if path.is_dir():
+        raise GanvasError(f"{path} is a folder; give a file, such as {path / NAME}")
+    page = run_report(run, quiet)
+    storage.make_directory(path.absolute().parent)
+    storage.write_bytes(path, page)
+    return path
