@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ganvas.errors import RunError
+from ganvas.errors import Locked, RunError
 
 
 @contextlib.contextmanager
@@ -87,3 +87,36 @@ def make_directory(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(directory, error) from error
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold a directory while writing it. The system drops the lock of a process that dies.
+
+    Raises:
+        Locked: another process holds it.
+        RunError: the place may not be written.
+    """
+    import filelock
+
+    lock = filelock.FileLock(directory / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise Locked(
+            f"{directory} is being written by another process. "
+            "Wait for it, or stop it with Ctrl-C where it runs."
+        ) from error
+    except OSError as error:
+        raise cannot_write(directory, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def umask() -> int:
+    """The process's file-creation mask; it can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
