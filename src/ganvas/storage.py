@@ -115,6 +115,22 @@ def locked(directory: Path) -> Iterator[None]:
         lock.release()
 
 
+def is_locked(directory: Path) -> bool:
+    """Whether a process holds a directory now (see `locked`)."""
+    import filelock
+
+    path = directory / ".lock"
+    if not path.exists():
+        return False
+    try:
+        with filelock.FileLock(path, timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+    except OSError:  # it is not ours to lock, and nobody can tell
+        return False
+
+
 def umask() -> int:
     """The process's file-creation mask; it can only be read by setting it."""
     mask = os.umask(0)

@@ -18,9 +18,10 @@ from ganvas.data.preparation import PreparedData
 from ganvas.evaluation.nearest import nearest_training_images
 from ganvas.images import make_grid
 from ganvas.recipes import CATALOG, Ramp, Recipe
-from ganvas.reports import figures, page, pictures, story, words
+from ganvas.reports import charts, figures, page, pictures, story, words
+from ganvas.reports.charts import Lane, Span
 from ganvas.reports.commands import flags_of
-from ganvas.reports.figures import Lane, Line, Mark, Panel, Span
+from ganvas.reports.figures import Line, Mark, Panel
 from ganvas.reports.findings import limit_of
 from ganvas.runs import Run
 from ganvas.runs.history import Record
@@ -64,7 +65,7 @@ class TestFigures:
         import matplotlib
 
         before = dict(matplotlib.rcParams)
-        figures.timeline([Lane("run", 0, 10, "finished", [Span("sick", 2, 5, 3)])])
+        charts.timeline([Lane("run", 0, 10, "finished", [Span("sick", 2, 5, 3)])])
         assert dict(matplotlib.rcParams) == before
 
     def test_axes_show_numbers_briefly(self) -> None:

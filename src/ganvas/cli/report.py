@@ -1,4 +1,4 @@
-"""`ganvas report RUN`: everything about a run on one page."""
+"""`ganvas report RUN` or `STUDY`: everything about it on one page."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import tyro
 
 @dataclass(frozen=True)
 class Report:
-    """Write one self-contained HTML page about a run, in whatever state it is.
+    """Write one self-contained HTML page about a run or a study, in whatever state it is.
 
     It works offline: verdict, pictures, health, scores, nearest training images, how to repeat it.
     """
 
-    directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run directory."""
+    directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|STUDY")]
+    """The directory of a run or of a study."""
     out: Path | None = None
     """The HTML file; by default report.html in the directory."""
 

@@ -23,6 +23,7 @@ class Command:
     line: str
     about: str
     file: str = ""
+    file_name: str = RECIPE_FILE
 
 
 def training_command(run: Run, recipe: Recipe, about: str, out: str) -> Command:

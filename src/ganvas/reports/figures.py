@@ -84,6 +84,7 @@ class Panel:
     limits: of the y axis; None leaves them to the numbers.
     log: whether the y axis counts factors.
     moments: x values to mark with a thin upright line.
+    end: of the x axis; None where the last line ends.
     """
 
     lines: Sequence[Line]
@@ -92,6 +93,7 @@ class Panel:
     limits: tuple[float | None, float | None] = (None, None)
     log: bool = False
     moments: Sequence[float] = ()
+    end: float | None = None
     size: tuple[float, float] = (420, 190)
 
 
@@ -99,7 +101,7 @@ def curves(panel: Panel) -> bytes:
     """Lines with their bands, named at their right ends."""
     names = [line.label for line in panel.lines if line.label]
     right = 10 + LETTER * max((len(name) for name in names), default=0)
-    figure, axes = _empty(panel.size, left=48, right=right, bottom=36, top=10)
+    figure, axes = empty(panel.size, left=48, right=right, bottom=36, top=10)
     if panel.log:
         axes.set_yscale("log")
         axes.yaxis.set_minor_locator(NullLocator())
@@ -110,8 +112,9 @@ def curves(panel: Panel) -> bytes:
     for moment in panel.moments:
         axes.axvline(moment, color=COLOURS["muted"], linewidth=0.8)
     axes.set_ylim(*_room(axes, panel))
-    axes.set_xlim(0, max((line.x[-1] for line in panel.lines if len(line.x)), default=1))
-    _quiet(axes, panel.x_label, across="y")
+    last = max((line.x[-1] for line in panel.lines if len(line.x)), default=1)
+    axes.set_xlim(0, last if panel.end is None else panel.end)
+    quiet(axes, panel.x_label, across="y")
     axes.yaxis.set_major_formatter(FuncFormatter(short))
     if not panel.log:
         axes.yaxis.set_major_locator(MaxNLocator(4))
@@ -126,62 +129,7 @@ def curves(panel: Panel) -> bytes:
             fontsize=SIZE,
         )
     _name_ends(axes, panel.lines, panel.size[1] - 46)
-    return _svg(figure)
-
-
-@dataclass(frozen=True)
-class Span:
-    """A symptom while it was there, in images seen.
-
-    failing_from: from when on it was failing and not only to be watched; None for never.
-    """
-
-    name: str
-    since: float
-    until: float
-    failing_from: float | None = None
-
-
-@dataclass(frozen=True)
-class Lane:
-    """One course of training, from where it began to where it ended, with its symptoms."""
-
-    name: str
-    begin: float
-    end: float
-    ending: str
-    """What happened at its end, in a word or two: finished, given up."""
-    spans: Sequence[Span] = ()
-
-
-def timeline(lanes: Sequence[Lane], width: float = 760) -> bytes:
-    """A bar for each symptom, under the line of the training that it belongs to.
-
-    A failing symptom has a thick bar, one to be watched a thin one; both are named in words.
-    """
-    rows = sum(1 + len(lane.spans) for lane in lanes)
-    names = [lane.name for lane in lanes] + [s.name for lane in lanes for s in lane.spans]
-    left = 16 + LETTER * max(len(name) for name in names)
-    size = (width, 46 + 22 * rows + 10 * (len(lanes) - 1))
-    figure, axes = _empty(size, left=left, right=16 + 11 * LETTER, bottom=36, top=4)
-    y, places = 0.0, []
-    for lane in lanes:
-        places.append((y, lane.name))
-        axes.plot([lane.begin, lane.end], [y, y], color=COLOURS["muted"], linewidth=1.5)
-        axes.plot(lane.end, y, "|", color=COLOURS["ink"], markersize=9, markeredgewidth=1.5)
-        _after(axes, lane.end, y, lane.ending, "ink")
-        for span in lane.spans:
-            y -= 1
-            places.append((y, span.name))
-            _bar(axes, span, y)
-        y -= 1 + 10 / 22
-    end = max(lane.end for lane in lanes)
-    axes.set_xlim(min(lane.begin for lane in lanes), max(end, 1))
-    axes.set_ylim(y + 10 / 22 + 0.4, 0.6)
-    _quiet(axes, "images seen", across="x")
-    axes.set_yticks([place for place, _ in places], [name for _, name in places])
-    axes.tick_params(axis="y", labelcolor=COLOURS["ink"])
-    return _svg(figure)
+    return svg(figure)
 
 
 def thinned(line: Line) -> Line:
@@ -216,7 +164,7 @@ def short(number: float, _position: object = None) -> str:
     return f"{number:.3g}"
 
 
-def _empty(
+def empty(
     size: tuple[float, float], left: float, right: float, bottom: float, top: float
 ) -> tuple[Figure, Axes]:
     """A figure of this size and one pair of axes with these margins around, in units."""
@@ -234,7 +182,7 @@ def _empty(
     return figure, axes
 
 
-def _quiet(axes: Axes, x_label: str, across: Literal["x", "y"]) -> None:
+def quiet(axes: Axes, x_label: str, across: Literal["x", "y"]) -> None:
     """Quiet axes: thin rules on one side, no frame, few ticks, small grey numbers."""
     axes.set_axisbelow(True)
     axes.grid(axis=across, color=COLOURS["rule"], linewidth=0.8)
@@ -308,27 +256,7 @@ def apart(places: Sequence[float], gap: float) -> list[float]:
     return moved
 
 
-def _bar(axes: Axes, span: Span, y: float) -> None:
-    worst: Colour = "watch" if span.failing_from is None else "failing"
-    axes.plot(
-        [span.since, span.until],
-        [y, y],
-        color=COLOURS["watch"],
-        linewidth=4,
-        solid_capstyle="butt",
-    )
-    if span.failing_from is not None:
-        axes.plot(
-            [span.failing_from, span.until],
-            [y, y],
-            color=COLOURS["failing"],
-            linewidth=10,
-            solid_capstyle="butt",
-        )
-    _after(axes, span.until, y, worst, worst)
-
-
-def _after(axes: Axes, x: float, y: float, text: str, colour: Colour) -> None:
+def beside(axes: Axes, x: float, y: float, text: str, colour: Colour) -> None:
     """A word just right of a point."""
     axes.annotate(
         text,
@@ -342,7 +270,7 @@ def _after(axes: Axes, x: float, y: float, text: str, colour: Colour) -> None:
     )
 
 
-def _svg(figure: Figure) -> bytes:
+def svg(figure: Figure) -> bytes:
     """The figure's bytes, the same for the same numbers."""
     buffer = io.BytesIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))

@@ -117,6 +117,14 @@ def strip(run: Run, paths: list[Path]) -> list[Picture]:
     return pictures
 
 
+def newest_row(run: Run, path: Path, alt: str) -> Picture:
+    """The first images of a grid in a row; of points where they lie."""
+    grid = grid_of(run, path)
+    if run.data["extent"] is not None:
+        return Picture(grid, alt)
+    return row_of(tiles_of(run, grid)[:IN_A_ROW], alt)
+
+
 def row_of(tiles: Pixels, alt: str, caption: str = "") -> Picture:
     """Images beside each other, each about `TILE` pixels wide on the page."""
     pixels = sheet(tiles, columns=len(tiles))

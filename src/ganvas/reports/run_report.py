@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import ganvas
@@ -18,13 +19,14 @@ MOST_LISTED = 50
 """Unusable files that are listed one by one."""
 
 
-def run_report(run: Run, quiet: bool = True) -> bytes:
-    """The page, as UTF-8.
+def run_report(path: Path, quiet: bool = True) -> bytes:
+    """The page of the run in this directory, as UTF-8.
 
     Raises:
-        RunError: a file of the run cannot be read. GanvasError: the page would be too large.
+        RunError: it is no run, or a file of it cannot be read.
+        GanvasError: the page would be too large.
     """
-    return render("run.html", parts(run, quiet))
+    return render("run.html", parts(Run.open(path), quiet))
 
 
 def parts(run: Run, quiet: bool) -> dict[str, Any]:

@@ -214,7 +214,7 @@ def facts(run: Run, stands: Standing, taken: list[Attempt]) -> list[Fact]:
     device, name = environment["device"], environment["device_name"]
     if device == "cpu":
         threads = environment["threads"]
-        name = f"{name}, {threads} thread{'s' if threads > 1 else ''}"
+        name = f"{name}, {words.counted(threads, 'thread')}"
     both = " + ".join(words.weights(size) for size in weights_of(recipe, shape))
     return [
         *found,

@@ -10,7 +10,7 @@ from ganvas.errors import GanvasError
 from ganvas.health.finding import Finding
 from ganvas.recipes import Recipe
 from ganvas.reports import words
-from ganvas.reports.figures import Lane, Span
+from ganvas.reports.charts import Lane, Span
 from ganvas.runs import History, Run
 from ganvas.runs.history import Record
 

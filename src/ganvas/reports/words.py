@@ -8,6 +8,9 @@ from ganvas.health.columns import COLUMNS
 
 MINUTE, HOUR = 60, 3600
 
+Ends = tuple[float, float]
+"""Of an interval."""
+
 
 def number(value: float) -> str:
     """Four digits: 0.01234, 12.35, 1,234."""
@@ -46,6 +49,11 @@ def sentence(text: str) -> str:
     """With a capital and a full stop."""
     text = text.strip()
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
+
+
+def counted(count: int, what: str) -> str:
+    """`1 seed`, `3 seeds`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -265,16 +265,7 @@ class Run:
 
     def is_being_written(self) -> bool:
         """Whether a process holds the lock now: a run that says running may have been killed."""
-        path = self.directory / ".lock"
-        if not path.exists():
-            return False
-        try:
-            with filelock.FileLock(path, timeout=0):
-                return False
-        except filelock.Timeout:
-            return True
-        except OSError:  # it is not ours to lock, and nobody can tell
-            return False
+        return storage.is_locked(self.directory)
 
     def _sweep(self) -> None:
         """Remove what the writes of a killed process left; only the lock's holder may."""
