@@ -77,6 +77,15 @@ def cannot_write(path: Path, error: OSError) -> RunError:
 _FULL = {28, 27, 122}  # ENOSPC, EFBIG, EDQUOT
 
 
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error goes back to a disk that is full."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def make_directory(directory: Path) -> None:
     """Make a directory and those above it; one that is there is fine.
 

@@ -17,6 +17,7 @@ import tyro
 
 import ganvas
 from ganvas.cli.check import Check
+from ganvas.cli.compare import Compare
 from ganvas.cli.diagnose import Diagnose
 from ganvas.cli.evaluate import Evaluate
 from ganvas.cli.flags import FLAG_TYPES
@@ -49,6 +50,7 @@ VERBS: dict[str, type[Verb]] = {
     "interpolate": Interpolate,
     "evaluate": Evaluate,
     "diagnose": Diagnose,
+    "compare": Compare,
     "report": Report,
 }
 

@@ -11,6 +11,7 @@ STUDY/study.json            the study, complete; its data and their fingerprint;
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import shutil
 import tempfile
@@ -107,7 +108,7 @@ class StudyDirectory:
 
     @cached_property
     def about(self) -> dict[str, Any]:
-        """All of study.json; it never changes."""
+        """All of study.json; only the number of seeds may ever grow."""
         return read_json(self.path / STUDY)
 
     @cached_property
@@ -173,6 +174,14 @@ class StudyDirectory:
         """How every run ended that did, by arm and seed."""
         found = {(arm, seed): self.outcome(arm, seed) for arm, seed in self.pairs()}
         return {key: outcome for key, outcome in found.items() if outcome is not None}
+
+    def with_seeds(self, seeds: int) -> StudyDirectory:
+        """The study with at least so many seeds; call this with the lock held."""
+        if seeds <= self.study.seeds:
+            return self
+        study = dataclasses.replace(self.study, seeds=seeds)
+        storage.write_json(self.path / STUDY, {**self.about, "study": study.to_table()})
+        return StudyDirectory(self.path)
 
     @contextmanager
     def lock(self) -> Iterator[None]:

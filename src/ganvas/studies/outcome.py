@@ -53,7 +53,8 @@ class Outcome:
     floors: what real images score in place of samples.
     course: the deciding score while training, oldest first.
     cost: None where it crashed before it trained.
-    attempts: how many times it was started after a crash, the first start included.
+    attempts: 1, or 2 where it crashed and was tried again.
+    trace: of a crash, where it happened.
     """
 
     arm: str
@@ -66,6 +67,7 @@ class Outcome:
     course: tuple[Moment, ...] = ()
     cost: Cost | None = None
     attempts: int = 1
+    trace: str = ""
 
     @property
     def failed(self) -> bool:
