@@ -11,7 +11,6 @@ from ganvas.metrics.names import more_is_better
 from ganvas.reports import words
 from ganvas.reports.charts import Dot, Spot, dots, scatter
 from ganvas.reports.commands import Command
-from ganvas.reports.figures import Mark
 from ganvas.reports.page import Drawing
 from ganvas.studies.results import ArmResults, Family, StudyResults
 from ganvas.studies.statistics import Effect, Scale
@@ -204,12 +203,15 @@ def effects(results: StudyResults, family: Family) -> Drawing | None:
         f"{dot.name} {dot.value:.3g} {words.interval(dot.interval)}, {dot.note}" for dot in lines
     )
     better = "higher" if family.more_is_better else "lower"
+    shown = {dot.name for dot in lines}
+    left_out = [one.name for one in comparison.against if one.name not in shown]
+    without = f" Without a pair of scores: {words.listed(left_out)}." if left_out else ""
     return Drawing(
-        dots(lines, Mark(1 if log else 0, family.base), label, log),
+        dots(lines, 1 if log else 0, label, log),
         f"{label}, with 95 % intervals. {said}.",
         f"Paired over seeds, with 95 % interval of each arm by itself; {better} is better. The "
         "verdicts beside it are corrected for the number of arms (Holm), and count failed runs as "
-        "worse than every score.",
+        f"worse than every score.{without}",
     )
 
 

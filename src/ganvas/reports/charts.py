@@ -13,7 +13,6 @@ from ganvas.reports.figures import (
     LETTER,
     SIZE,
     Colour,
-    Mark,
     apart,
     beside,
     empty,
@@ -120,11 +119,11 @@ class Dot:
     colour: Colour
 
 
-def dots(rows: Sequence[Dot], mark: Mark, label: str, log: bool, width: float = 760) -> bytes:
+def dots(rows: Sequence[Dot], nothing: float, label: str, log: bool, width: float = 760) -> bytes:
     """A row for each effect: a dot, its interval as a line, its verdict in words.
 
     Args:
-        mark: where there is no effect.
+        nothing: where there is no effect.
         label: of the x axis.
         log: whether the x axis counts factors.
     """
@@ -134,7 +133,7 @@ def dots(rows: Sequence[Dot], mark: Mark, label: str, log: bool, width: float = 
     ends = [end for row in rows for end in (row.interval or (row.value, row.value))]
     if log:
         axes.set_xscale("log")
-    axes.axvline(mark.value, color=COLOURS["muted"], linewidth=1, linestyle=(0, (2, 2)))
+    axes.axvline(nothing, color=COLOURS["muted"], linewidth=1, linestyle=(0, (2, 2)))
     for place, row in enumerate(rows):
         colour = COLOURS[row.colour]
         if row.interval is not None:
@@ -151,7 +150,7 @@ def dots(rows: Sequence[Dot], mark: Mark, label: str, log: bool, width: float = 
             fontsize=SIZE,
         )
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    low, high = min(*ends, mark.value), max(*ends, mark.value)
+    low, high = min(*ends, nothing), max(*ends, nothing)
     room = (high / low) ** 0.06 if log else 0.06 * (high - low)
     axes.set_xlim((low / room, high * room) if log else (low - room, high + room))
     quiet(axes, label, across="x")
@@ -176,7 +175,7 @@ class Spot:
 
 def scatter(spots: Sequence[Spot], x_label: str, y_label: str) -> bytes:
     """Named spots in a plane, those that matter most ringed and in bold."""
-    width, height = 620.0, 300.0
+    width, height = 520.0, 280.0
     right = 16 + LETTER * max(len(spot.name) for spot in spots)
     figure, axes = empty((width, height), left=48, right=right, bottom=36, top=26)
     for spot in spots:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ganvas.health.evidence import number
 from ganvas.reports import words
-from ganvas.reports.figures import Colour, Line, Mark, Panel, curves
+from ganvas.reports.figures import Colour, Dashes, Line, Mark, Panel, curves
 from ganvas.reports.page import Drawing
 from ganvas.reports.story import Attempt
 from ganvas.runs.history import Record
 
-STYLES: tuple[tuple[Colour, str], ...] = (
+STYLES: tuple[tuple[Colour, Dashes], ...] = (
     ("first", "-"), ("second", "--"), ("third", ":"), ("fourth", "-."),
 )  # fmt: skip
 """Of a panel's lines: no two differ by colour alone."""
@@ -85,7 +85,7 @@ def series(records: Sequence[Record], name: str) -> tuple[list[float], list[floa
 def styled(lines: Sequence[Line]) -> list[Line]:
     """The lines, each with a colour and a dash of its own."""
     return [
-        Line(one.label, one.x, one.y, one.low, one.high, colour, dashes)  # type: ignore[arg-type]
+        replace(one, colour=colour, dashes=dashes)
         for one, (colour, dashes) in zip(lines, STYLES, strict=False)
     ]
 

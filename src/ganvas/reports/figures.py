@@ -10,7 +10,7 @@ import io
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import matplotlib
@@ -40,6 +40,8 @@ Colour = Literal[
     "fourth",
 ]  # fmt: skip
 
+Dashes = Literal["-", "--", ":", "-."]
+
 SIZE = 10.5
 """Of all letters, in the SVG's units; the page shows a unit as about one pixel."""
 
@@ -65,7 +67,7 @@ class Line:
     low: Sequence[float] = ()
     high: Sequence[float] = ()
     colour: Colour = "first"
-    dashes: Literal["-", "--", ":", "-."] = "-"
+    dashes: Dashes = "-"
     steps: bool = False
 
 
@@ -145,14 +147,8 @@ def thinned(line: Line) -> Line:
         pieces = [values[start : start + size] for start in range(0, len(values), size)]
         return [sum(piece) / len(piece) for piece in pieces]
 
-    return Line(
-        line.label,
-        means(line.x),
-        means(line.y),
-        means(line.low),
-        means(line.high),
-        line.colour,
-        line.dashes,
+    return replace(
+        line, x=means(line.x), y=means(line.y), low=means(line.low), high=means(line.high)
     )
 
 

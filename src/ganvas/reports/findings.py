@@ -39,6 +39,11 @@ class Case:
     command: Command | None
 
     @property
+    def title(self) -> str:
+        """The symptom, as a heading."""
+        return words.symptom(self.finding.symptom)
+
+    @property
     def numbers(self) -> list[tuple[Measurement, str]]:
         """What it rests on, each with what it means."""
         return [(one, words.column(one.name)) for one in self.finding.numbers]
@@ -46,11 +51,11 @@ class Case:
 
 @dataclass(frozen=True)
 class GoneBack:
-    """A rewind: what happened, the last samples of what was given up."""
+    """A rewind: what happened; the last samples of what was given up, and what stands instead."""
 
     title: str
     told: str
-    picture: Picture | None
+    pictures: list[Picture]
 
 
 def cases(run: Run, found: Diagnosis, history: Sequence[Record]) -> list[Case]:
@@ -134,13 +139,23 @@ def gone_back(run: Run, taken: list[Attempt]) -> list[GoneBack]:
     stories = []
     for attempt in taken[:-1]:
         paths = sorted((attempt.directory / "samples").glob("*.png"))
-        picture = None
+        pictures = []
         if paths:
-            seen = f"{int(paths[-1].stem):,} images seen"
-            alt = f"The last samples of attempt {attempt.number}, at {seen}"
-            picture = whole_grid(run, paths[-1], alt, f"{alt}; given up", SMALL_GRID)
-        stories.append(GoneBack(f"Rewind {attempt.number}", rewind_in_words(attempt), picture))
+            seen = int(paths[-1].stem)
+            alt = f"The last samples of attempt {attempt.number}, at {seen:,} images seen"
+            pictures.append(whole_grid(run, paths[-1], alt, f"{alt}; given up", SMALL_GRID))
+            pictures += instead(run, seen, len(taken))
+        stories.append(GoneBack(f"Rewind {attempt.number}", rewind_in_words(attempt), pictures))
     return stories
+
+
+def instead(run: Run, images_seen: int, attempt: int) -> list[Picture]:
+    """What the attempt that stands made at that moment, if it came so far."""
+    path = run.sample_path(images_seen)
+    if not path.exists():
+        return []
+    caption = f"Attempt {attempt}, which stands, at {images_seen:,} images seen"
+    return [whole_grid(run, path, caption, caption, SMALL_GRID)]
 
 
 def past(taken: list[Attempt]) -> list[str]:

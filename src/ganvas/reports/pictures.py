@@ -27,7 +27,7 @@ GAP = 2
 MOMENTS = 7
 """How many points in time a strip shows."""
 
-IN_A_ROW = 10
+IN_A_ROW = 12
 """Of the same latents, how many images each moment shows."""
 
 SAMPLES, NEIGHBOURS = 12, 3
@@ -36,7 +36,7 @@ SAMPLES, NEIGHBOURS = 12, 3
 REFERENCES = 256
 """Held-out images that tell how near a real image is to its nearest training image."""
 
-GRID_WIDTH, TILE = 560, 56
+GRID_WIDTH, TILE = 520, 56
 """About how wide a large grid and one image of a row are shown, in pixels of the page."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal
 
@@ -83,7 +83,7 @@ def mean_course(arm: ArmResults, axis: Axis) -> Line:
 
 def as_base(line: Line) -> Line:
     """What an arm is compared with, in grey and dashed."""
-    return Line(line.label, line.x, line.y, line.low, line.high, "muted", "--")
+    return replace(line, colour="muted", dashes="--")
 
 
 def floor_while_training(results: StudyResults) -> float | None:

@@ -12,9 +12,9 @@ import ganvas
 from ganvas.reports import arms, pictures, quality, study_course, words
 from ganvas.reports.commands import Command, training_command
 from ganvas.reports.page import Picture, render
+from ganvas.reports.study_file import study_toml
 from ganvas.runs import Run
 from ganvas.studies.results import Family, StudyResults, read_results
-from ganvas.studies.study import Study
 
 Runs = dict[tuple[str, int], Run]
 
@@ -70,7 +70,6 @@ def parts(results: StudyResults, quiet: bool) -> dict[str, Any]:
         "scored": scored(runs),
         "environment": quality.flat(directory.environment),
         "data": data_rows(results),
-        "toml": study.to_toml(),
         "commands": repeating(results, best),
         "path": shlex.quote(str(directory.path)),
         "made": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
@@ -189,9 +188,8 @@ def data_rows(results: StudyResults) -> list[tuple[str, str]]:
 
 def repeating(results: StudyResults, best: tuple[str, Run] | None) -> list[Command]:
     """The commands that make the study again, and its best arm alone."""
-    study: Study = results.study
     line = f"ganvas compare {STUDY_FILE} --out studies/again"
-    found = [Command(line, "Do the whole study again.", study.to_toml(), STUDY_FILE)]
+    found = [Command(line, "Do the whole study again.", study_toml(results.study), STUDY_FILE)]
     if best is not None:
         name, run = best
         about = f"Train the best arm alone ({name})."
