@@ -152,6 +152,8 @@ def dots(rows: Sequence[Dot], nothing: float, label: str, log: bool, width: floa
     axes.set_ylim(len(rows) - 0.4, -0.6)
     low, high = min(*ends, nothing), max(*ends, nothing)
     room = (high / low) ** 0.06 if log else 0.06 * (high - low)
+    if low == high:
+        room = 1.1
     axes.set_xlim((low / room, high * room) if log else (low - room, high + room))
     quiet(axes, label, across="x")
     if log:

@@ -92,19 +92,23 @@ def _text(field: str, value: Any) -> str:
 
 def evaluation_commands(run: Run) -> list[Command]:
     """What made the scores that were asked for after training."""
-    asked: dict[tuple[int, int], list[Record]] = {}
+    asked: dict[tuple[int, int, str, bool], list[Record]] = {}
     for record in run.scores.records():
         if not record["while_training"]:
-            about = record["images_seen"], record["protocol"]["seed"]
+            protocol = record["protocol"]
+            own = protocol["fingerprint"] == run.data["fingerprint"]
+            about = record["images_seen"], protocol["seed"], protocol["data"], own
             asked.setdefault(about, []).append(record)
     newest = run.status["images_seen"]
     commands = []
-    for (seen, seed), records in asked.items():
+    for (seen, seed, data, own), records in asked.items():
         metrics = ",".join(dict.fromkeys(record["metric"] for record in records))
         n = max(record["protocol"]["n_fake"] for record in records)  # some look at fewer
         words = ["ganvas", "evaluate", str(run.directory), "--metrics", metrics]
         words += ["-n", f"{n}", "--seed", f"{seed}"]
         if seen != newest:
             words += ["--checkpoint", f"{seen}"]
+        if not own:
+            words += ["--data", data]
         commands.append(Command(shlex.join(words), f"Make the scores at {seen:,} images again."))
     return commands

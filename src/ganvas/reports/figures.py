@@ -115,7 +115,7 @@ def curves(panel: Panel) -> bytes:
         axes.axvline(moment, color=COLOURS["muted"], linewidth=0.8)
     axes.set_ylim(*_room(axes, panel))
     last = max((line.x[-1] for line in panel.lines if len(line.x)), default=1)
-    axes.set_xlim(0, last if panel.end is None else panel.end)
+    axes.set_xlim(0, (last if panel.end is None else panel.end) or 1)
     quiet(axes, panel.x_label, across="y")
     axes.yaxis.set_major_formatter(FuncFormatter(short))
     if not panel.log:

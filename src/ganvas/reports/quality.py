@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,9 +64,14 @@ def over_images(records: Sequence[Record]) -> list[Plot]:
     """Each metric measured while training, with its interval and what real images score."""
     courses: dict[str, list[Record]] = {}
     for one in records:
-        if one["while_training"]:
+        if one["while_training"] and is_finite(one):
             courses.setdefault(one["metric"], []).append(one)
     return [_course(metric, course) for metric, course in courses.items() if len(course) > 1]
+
+
+def is_finite(record: Record) -> bool:
+    """Whether a score and its interval can be drawn."""
+    return all(math.isfinite(number) for number in (record["value"], *record["interval"]))
 
 
 def _course(metric: str, course: Sequence[Record]) -> Plot:

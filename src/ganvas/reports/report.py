@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ganvas import storage
-from ganvas.errors import GanvasError
+from ganvas.errors import GanvasError, RunError
 from ganvas.reports.run_report import run_report
 from ganvas.reports.study_report import study_report
 from ganvas.runs import Run
@@ -36,7 +36,12 @@ def report(
     path = place / NAME if out is None else Path(out)
     if path.is_dir():
         raise GanvasError(f"{path} is a folder; give a file, such as {path / NAME}")
-    page = make(place, quiet)
+    try:
+        page = make(place, quiet)
+    except FileNotFoundError as error:  # training goes on meanwhile, or goes back
+        raise RunError(
+            f"{error.filename} was removed while the report was made. Try again"
+        ) from error
     storage.make_directory(path.absolute().parent)
     storage.write_bytes(path, page)
     return path

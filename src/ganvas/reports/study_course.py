@@ -38,7 +38,7 @@ def courses(results: StudyResults, axis: Axis) -> list[Plot]:
     every = [y for line in drawn_.values() for y in (*line.low, *line.high)]
     every += [mark.value for mark in marks]
     log, end = is_wide(every), max(line.x[-1] for line in drawn_.values())
-    room = 0.06 * (max(every) - min(every))
+    room = 0.06 * (max(every) - min(every)) or 1.0
     limits = (None, None) if log else (min(every) - room, max(every) + room)
     plots = []
     for arm in results.arms:
