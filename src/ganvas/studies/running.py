@@ -212,7 +212,8 @@ def make_plan(place: Place, workers: int | None, dask: str | None, display: Stud
     display.say(f"trying {', '.join(names)} for a few seconds each")
     try:
         with crew.hire(crew.workers, crew.threads) as executor:
-            found = [future.result() for future in [executor.submit(try_out, job) for job in jobs]]
+            trying = [executor.submit(try_out, job) for job in jobs]
+            found = [future.result() for future in trying]
     except BrokenExecutor as error:
         raise RunError(
             "a worker's process died while arms were tried, for want of memory perhaps. Try fewer "
