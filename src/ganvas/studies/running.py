@@ -140,8 +140,8 @@ def locate(study: Study | str | Path, out: str | Path | None, quiet: bool) -> Pl
     path = Path(out) if out is not None else Path("studies") / f"{asked.base.name}-{prepared.name}"
     if not is_study(path):
         refuse_occupied(path)
-        for arm in asked.treatments:
-            prepare_for(arm.recipe, asked.data, quiet)  # enough images for every batch?
+        largest = max((arm.recipe for arm in asked.treatments), key=lambda recipe: recipe.batch)
+        prepare_for(largest, asked.data, quiet)  # are there enough images for every batch?
         return Place(asked, path, prepared, None)
     directory = StudyDirectory.open(path)
     refuse_other_study(directory, asked)
