@@ -129,7 +129,6 @@ def test_a_run_whose_process_dies_is_found_and_the_others_go_on(
 ) -> None:
     out = tmp_path / "out"
     crew = Crew(2, 1, ("cpu",), dying_with("hinge"))
-    result = ganvas("compare", study, "--out", out, "--plan")
     monkeypatch.setattr("ganvas.studies.running.hire", lambda runs, workers, dask: crew)
     result = ganvas("compare", study, "--out", out)
     assert result.code == 0, result.err

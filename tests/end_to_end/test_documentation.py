@@ -24,7 +24,13 @@ PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").r
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ABOUT_THE_PROJECT_ITSELF = ("make ", "pip install", "git clone", "cd ")
 BUDGET = 128
-TINY_STUDY = {"--images": str(BUDGET), "--seeds": "2", "--metrics": "swd", "--samples": "100"}
+TINY_STUDY = {
+    "--images": str(BUDGET),
+    "--seeds": "2",
+    "--metrics": "swd",
+    "--samples": "100",
+    "--evaluations": "0",
+}
 
 
 @pytest.fixture
