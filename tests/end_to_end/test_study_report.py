@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from ganvas.studies.directory import StudyDirectory
+from ganvas.studies.outcome import Ending
 from ganvas.studies.results import read_results
 from ganvas.studies.study import Study
 
-from . import pages, studies
+from . import made_studies, pages
 from .conftest import Ganvas
 
 BUDGET = 400
@@ -39,9 +40,10 @@ def study_of(small: Path, images: Path) -> Study:
 @pytest.fixture
 def study(tmp_path: Path, small: Path, images: Path) -> StudyDirectory:
     """A finished study in which one run diverged."""
-    directory = studies.start(tmp_path / "study", study_of(small, images), BUDGET)
+    directory = made_studies.start(tmp_path / "study", study_of(small, images), BUDGET)
     for arm, seed in directory.pairs():
-        studies.do(directory, arm, seed, "diverged" if (arm, seed) == ("hinge", 1) else "finished")
+        ending: Ending = "diverged" if (arm, seed) == ("hinge", 1) else "finished"
+        made_studies.do(directory, arm, seed, ending)
     return directory
 
 
@@ -120,7 +122,7 @@ def check_figures(elements: list[pages.Element]) -> None:
 def test_an_unfinished_study_says_what_is_missing_and_how_to_go_on(
     tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
 ) -> None:
-    directory = studies.start(tmp_path / "study", study_of(small, images), BUDGET)
+    directory = made_studies.start(tmp_path / "study", study_of(small, images), BUDGET)
     elements, said = report_of(ganvas, directory)
     (h1,) = pages.of(elements, "h1")
     assert h1.text == "Nothing to be said yet: 0 of 6 runs have ended"
@@ -135,8 +137,8 @@ def test_an_unfinished_study_says_what_is_missing_and_how_to_go_on(
     ):
         assert missing in said
     assert f"ganvas compare {directory.path}" in said
-    studies.do(directory, "small", 0)
-    studies.do(directory, "hinge", 0)
+    made_studies.do(directory, "small", 0)
+    made_studies.do(directory, "hinge", 0)
     elements, said = report_of(ganvas, directory)
     (h1,) = pages.of(elements, "h1")
     assert h1.text == "Too few seeds to tell whether hinge is better than small, so far"
@@ -149,7 +151,7 @@ def test_an_unfinished_study_says_what_is_missing_and_how_to_go_on(
 def test_a_study_that_is_damaged_is_refused(
     tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
 ) -> None:
-    directory = studies.start(tmp_path / "study", study_of(small, images), BUDGET)
+    directory = made_studies.start(tmp_path / "study", study_of(small, images), BUDGET)
     (directory.path / "study.json").write_text("{")
     result = ganvas("report", directory.path)
     assert result.code == 2

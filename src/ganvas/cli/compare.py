@@ -53,6 +53,8 @@ class Compare:
     ] = ()
     samples: int | None = None
     """Images generated for the final scores of each run, by default 5k."""
+    evaluations: int | None = None
+    """Scores while training, for the curves, by default 4 a run; 0: none."""
     out: Path | None = None
     """Study directory to make or go on with; by default studies/BASE-DATA."""
     workers: int | None = None
@@ -115,6 +117,7 @@ class Compare:
             "time": self.time,
             "metrics": self.metrics or None,
             "samples": self.samples,
+            "evaluations": self.evaluations,
             "stop_early": self.stop_early or None,
         }
         return {name: value for name, value in given.items() if value is not None}

@@ -52,12 +52,15 @@ class Plan:
     def seconds(self, study: Study, left: list[str] | None = None) -> float:
         """About how long the study takes, each worker taking the next run when it is free.
 
+        What the metrics see in real images is computed once, before the first scores.
+
         Args:
             left: the arm of every run that is still to be done, in order; None: of all.
         """
         if left is None:
             left = [arm.name for _ in range(study.seeds) for arm in study.treatments]
-        free = [0.0] * self.workers
+        once = self.scoring[1] * (study.samples + SAMPLES_WHILE_TRAINING)
+        free = [once if left else 0.0] * self.workers
         for arm in left:
             heapq.heappush(free, heapq.heappop(free) + self.run_seconds(study, arm))
         return max(free)

@@ -9,7 +9,7 @@ import dataclasses
 import itertools
 import math
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -140,8 +140,8 @@ def locate(study: Study | str | Path, out: str | Path | None, quiet: bool) -> Pl
     path = Path(out) if out is not None else Path("studies") / f"{asked.base.name}-{prepared.name}"
     if not is_study(path):
         refuse_occupied(path)
-        for arm in asked.treatments:
-            prepare_for(arm.recipe, asked.data, quiet)  # enough images for every batch?
+        largest = max((arm.recipe for arm in asked.treatments), key=lambda recipe: recipe.batch)
+        prepare_for(largest, asked.data, quiet)  # are there enough images for every batch?
         return Place(asked, path, prepared, None)
     directory = StudyDirectory.open(path)
     refuse_other_study(directory, asked)
@@ -212,7 +212,8 @@ def make_plan(place: Place, workers: int | None, dask: str | None, display: Stud
     display.say(f"trying {', '.join(names)} for a few seconds each")
     try:
         with crew.hire(crew.workers, crew.threads) as executor:
-            found = [future.result() for future in [executor.submit(try_out, job) for job in jobs]]
+            trying = [executor.submit(try_out, job) for job in jobs]
+            found = [future.result() for future in trying]
     except BrokenExecutor as error:
         raise RunError(
             "a worker's process died while arms were tried, for want of memory perhaps. Try fewer "
@@ -266,7 +267,7 @@ def work_off(
                 queue, at_a_time = (suspects, 1) if suspects else (todo, crew.workers)
                 lost = work_on(queue, at_a_time, crew, directory, display)
                 if len(lost) == 1:
-                    give_up(lost[0], directory, display)
+                    display.ended(give_up(lost[0], directory, "for want of memory perhaps"))
                 else:
                     suspects += lost
     except KeyboardInterrupt:
@@ -305,7 +306,7 @@ def work_on(
                     free.pop()
                 done, _ = wait(running, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
                 for future in done:
-                    display.ended(future.result())
+                    display.ended(result_of(future, running[future][0], directory))
                     free.append(running.pop(future)[1])
                 display.update([job for job, _ in running.values()])
         except BrokenExecutor:
@@ -325,17 +326,29 @@ def is_left(directory: StudyDirectory, job: Job) -> bool:
     return outcome is None or outcome.attempts < job.attempt
 
 
-def give_up(job: Job, directory: StudyDirectory, display: StudyDisplay) -> None:
+def result_of(future: Future[Outcome], job: Job, directory: StudyDirectory) -> Outcome:
+    """What a worker returned; a crash where a cluster lost the run with its workers."""
+    try:
+        return future.result()
+    except (GanvasError, BrokenExecutor):
+        raise
+    except CancelledError as error:
+        raise RunError("the cluster is gone, or gave the runs up.") from error
+    except Exception as error:  # of dask's own: it tried several workers, and each died
+        return give_up(job, directory, str(error))
+
+
+def give_up(job: Job, directory: StudyDirectory, why: str) -> Outcome:
     """Write down that a run's process died."""
     outcome = Outcome(
         arm=job.arm,
         seed=job.seed,
         ending="crashed",
-        reason="its process died, for want of memory perhaps",
+        reason=f"its process died, {why}",
         images_seen=images_seen(directory.run_path(job.arm, job.seed)),
         scores={},
         floors={},
         attempts=job.attempt,
     )
     directory.write_outcome(outcome)
-    display.ended(outcome)
+    return outcome

@@ -9,7 +9,7 @@ import torch
 
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device, forget_peak_memory, peak_memory_mb
-from ganvas.errors import Diverged
+from ganvas.errors import Diverged, GanvasError
 from ganvas.evaluation.evaluate import measure
 from ganvas.metrics.names import parse_metrics
 from ganvas.objectives.objective import Objective
@@ -54,16 +54,23 @@ def try_out(job: TrialJob) -> tuple[Trial, tuple[float, float] | None]:
 
     Returns:
         the trial, and the seconds of an evaluation: of none, and of each sample.
+
+    Raises:
+        GanvasError: the arm cannot be trained, or the images cannot be scored.
     """
     torch.set_num_threads(job.threads)
     device = choose_device(job.device)
     forget_peak_memory(device)
-    recipe = job.study.recipe_for(job.study.treatment(job.arm), job.study.images or UNLIMITED)
+    images = job.study.images or UNLIMITED
+    recipe = job.study.recipe_for(job.study.treatment(job.arm), images)
     data = prepare_for(recipe, job.data, quiet=True)
     objective = Objective.build(recipe.objective)
-    state = TrainState.start(recipe, objective, data, 0, device)
-    train_for(WARM_UP, state, recipe, objective, data)
-    rate = train_for(SECONDS, state, recipe, objective, data)
+    try:
+        state = TrainState.start(recipe, objective, data, 0, device)
+        _, state = train_for(WARM_UP, state, recipe, objective, data)
+        rate, state = train_for(SECONDS, state, recipe, objective, data)
+    except RuntimeError as error:  # for want of memory, mostly
+        raise GanvasError(f"arm {job.arm!r} cannot be trained here: {error}") from error
     scoring = time_scoring(job.study, recipe, state, data) if job.scored else None
     trial = Trial(
         images_per_second=rate,
@@ -75,18 +82,21 @@ def try_out(job: TrialJob) -> tuple[Trial, tuple[float, float] | None]:
 
 def train_for(
     seconds: float, state: TrainState, recipe: Recipe, objective: Objective, data: PreparedData
-) -> float:
-    """Train at least one step and so long; returns images a second. It may diverge."""
+) -> tuple[float, TrainState]:
+    """Train at least one step and so long. Returns images a second, and where that led.
+
+    What diverges starts again: what comes of it is the study's matter, and steps take as long.
+    """
     began, images = time.perf_counter(), 0
     while (took := time.perf_counter() - began) < seconds or images == 0:
         try:
             train_step(state, recipe, objective)
-        except Diverged:  # what comes of it is the study's matter; steps take as long all the same
+        except Diverged:
             state = TrainState.start(recipe, objective, data, 0, state.device)
         images += recipe.batch * recipe.discriminator_steps
         if state.device.type == "cuda":
             torch.cuda.synchronize(state.device)
-    return images / took
+    return images / took, state
 
 
 def time_scoring(

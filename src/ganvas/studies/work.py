@@ -110,6 +110,7 @@ def at_work_for(directory: StudyDirectory) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+        take_back()
         _AT_WORK.clear()
 
 
