@@ -92,6 +92,7 @@ def check_table(elements: list[pages.Element], said: str, study: StudyDirectory)
     assert against is not None
     row = cells_of(elements, "hinge")
     assert f"{summary.mean:.4g}" in row
+    assert "of 1 run of 2" in row, "a mean of survivors says so"
     assert "1 of 2" in row
     assert 'objective.loss = "hinge"' in row
     row = cells_of(elements, "wide")
@@ -112,7 +113,7 @@ def check_figures(elements: list[pages.Element]) -> None:
         "swd of wide, over images seen. hinge: ",
         "swd of wide, over seconds of training.",
         "Share that reached it, wide, over images seen.",
-        "Health of hinge. seed 0 (finished): no symptom; seed 1 (diverged)",
+        "Health of hinge. seed 0, from 0 to 400 images (finished): no symptom. seed 1",
     ):
         assert any(label.startswith(start) for label in labels), start
     alts = [one.attributes["alt"] for one in pages.of(elements, "img")]

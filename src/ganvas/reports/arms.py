@@ -11,9 +11,10 @@ from ganvas.metrics.names import more_is_better
 from ganvas.reports import words
 from ganvas.reports.charts import Dot, Spot, dots, scatter
 from ganvas.reports.commands import Command
+from ganvas.reports.figures import Colour
 from ganvas.reports.page import Drawing
 from ganvas.studies.results import ArmResults, Family, StudyResults
-from ganvas.studies.statistics import Effect, Scale
+from ganvas.studies.statistics import Effect, Scale, Summary
 from ganvas.studies.study import in_words
 from ganvas.studies.verdict import Against
 
@@ -28,6 +29,7 @@ class ArmRow:
     changes: what it changes, in words; against: in which arm, where that is not the base.
     effect: beside that arm, with interval.
     verdict: one word or a few; why: what it rests on.
+    survivors: of how many runs the value is, where some failed.
     failures: `1 of 5`.
     """
 
@@ -41,6 +43,7 @@ class ArmRow:
     verdict: str
     tone: Tone
     why: str
+    survivors: str
     failures: str
     rate: str
     memory: str
@@ -73,6 +76,7 @@ def row(results: StudyResults, arm: ArmResults, metric: str) -> ArmRow:
         verdict=verdict,
         tone=tone_of(verdict),
         why="" if against is None else words.sentence(against.why),
+        survivors=survivors_of(summary),
         failures=f"{len(arm.failures)} of {len(arm.outcomes)}",
         rate="" if cost is None else f"{cost.images_per_second:,.0f}",
         memory="" if cost is None else f"{cost.memory_mb:,.0f}",
@@ -81,9 +85,18 @@ def row(results: StudyResults, arm: ArmResults, metric: str) -> ArmRow:
     )
 
 
+def survivors_of(summary: Summary | None) -> str:
+    """`of 1 run of 3`, where runs failed and their scores are not in the mean; else nothing."""
+    if summary is None or not summary.reasons or summary.mean is None:
+        return ""
+    left = summary.runs - len(summary.reasons)
+    return f"of {words.counted(left, 'run')} of {summary.runs}"
+
+
 def tone_of(verdict: str) -> Tone:
     """Better and worse have colours; what cannot be said is grey."""
-    return {"better": "better", "worse": "worse"}.get(verdict, "muted")  # type: ignore[return-value]
+    tones: dict[str, Tone] = {"better": "better", "worse": "worse"}
+    return tones.get(verdict, "muted")
 
 
 def scale_of(results: StudyResults, arm: ArmResults, metric: str) -> Scale:
@@ -176,6 +189,10 @@ def next_steps(results: StudyResults) -> list[Command]:
     return [Command(f"ganvas compare {path} --seeds {seeds}", about)]
 
 
+COLOUR_OF: dict[str, Colour] = {"better": "healthy", "worse": "failing"}
+"""Of a verdict in a figure; others are grey."""
+
+
 def effects(results: StudyResults, family: Family) -> Drawing | None:
     """Every arm of a family beside its base: the effect with its interval."""
     comparison = family.comparison
@@ -193,7 +210,7 @@ def effects(results: StudyResults, family: Family) -> Drawing | None:
             effect.value,
             effect.interval,
             one.verdict,
-            {"better": "healthy", "worse": "failing"}.get(one.verdict, "muted"),  # type: ignore[arg-type]
+            COLOUR_OF.get(one.verdict, "muted"),
         )
         for one, effect in found
     ]

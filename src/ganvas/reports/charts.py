@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
@@ -52,10 +52,6 @@ class Lane:
     ending: str
     """What happened at its end, in a word or two: finished, given up."""
     spans: Sequence[Span] = ()
-
-    def named(self, name: str) -> Lane:
-        """The same under another name."""
-        return replace(self, name=name)
 
 
 def timeline(lanes: Sequence[Lane], width: float = 760) -> bytes:

@@ -16,7 +16,7 @@ from ganvas.reports.figures import Line, Mark, Panel
 from ganvas.reports.page import Drawing, Picture
 from ganvas.reports.pictures import path_from, whole_grid
 from ganvas.reports.standing import State, changed_command
-from ganvas.reports.story import Attempt, lanes, over, rewind_in_words
+from ganvas.reports.story import Attempt, lane_in_words, lanes, over, rewind_in_words
 from ganvas.runs import Run
 from ganvas.runs.history import Record
 
@@ -122,16 +122,8 @@ def short_name(column: str) -> str:
 def health_timeline(taken: list[Attempt], state: State) -> tuple[Drawing, list[Lane]]:
     """Every symptom as a bar."""
     found = lanes(taken, state)
-    said = []
-    for lane in found:
-        course = [
-            f"{span.name} from {span.since:,.0f} to {span.until:,.0f}"
-            + (f", failing from {span.failing_from:,.0f}" if span.failing_from is not None else "")
-            for span in lane.spans
-        ]
-        ends = f"{lane.name}, from {lane.begin:,.0f} to {lane.end:,.0f} images ({lane.ending})"
-        said.append(f"{ends}: {'; '.join(course) or 'no symptom'}")
-    return Drawing(timeline(found), f"Health over images seen. {'. '.join(said)}."), found
+    said = ". ".join(lane_in_words(lane) for lane in found)
+    return Drawing(timeline(found), f"Health over images seen. {said}."), found
 
 
 def gone_back(run: Run, taken: list[Attempt]) -> list[GoneBack]:

@@ -100,6 +100,17 @@ def lanes(taken: list[Attempt], ending: str) -> list[Lane]:
     return found
 
 
+def lane_in_words(lane: Lane) -> str:
+    """A line of the timeline for those who cannot see it."""
+    course = [
+        f"{span.name} from {span.since:,.0f} to {span.until:,.0f}"
+        + (f", failing from {span.failing_from:,.0f}" if span.failing_from is not None else "")
+        for span in lane.spans
+    ]
+    ends = f"{lane.name}, from {lane.begin:,.0f} to {lane.end:,.0f} images ({lane.ending})"
+    return f"{ends}: {'; '.join(course) or 'no symptom'}"
+
+
 def rewind_in_words(attempt: Attempt) -> str:
     """Why an attempt was given up, and what was done, in two or three sentences."""
     plan = attempt.rewind

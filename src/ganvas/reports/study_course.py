@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal
@@ -10,11 +10,11 @@ from typing import Literal
 from ganvas.errors import RunError
 from ganvas.metrics.names import more_is_better
 from ganvas.reports import words
-from ganvas.reports.charts import timeline
+from ganvas.reports.charts import Lane, timeline
 from ganvas.reports.course import Plot, drawn, is_wide
 from ganvas.reports.figures import Line, Mark, Panel
 from ganvas.reports.page import Drawing
-from ganvas.reports.story import attempts, lanes
+from ganvas.reports.story import attempts, lane_in_words, lanes
 from ganvas.runs import Run
 from ganvas.studies.outcome import Moment, Outcome
 from ganvas.studies.results import ArmResults, StudyResults
@@ -30,27 +30,41 @@ def courses(results: StudyResults, axis: Axis) -> list[Plot]:
     A panel each, all with the same y axis: mean over seeds, band from the least to the largest.
     """
     lines = {arm.name: mean_course(arm, axis) for arm in results.arms}
-    drawn_ = {name: line for name, line in lines.items() if line.x}
-    if not drawn_:
+    lines = {name: line for name, line in lines.items() if line.x}
+    if not lines:
         return []
     floor = floor_while_training(results)
     marks = [] if floor is None else [Mark(floor, f"real images: {words.number(floor)}")]
-    every = [y for line in drawn_.values() for y in (*line.low, *line.high)]
+    every = [y for line in lines.values() for y in (*line.low, *line.high)]
     every += [mark.value for mark in marks]
-    log, end = is_wide(every), max(line.x[-1] for line in drawn_.values())
-    room = 0.06 * (max(every) - min(every)) or 1.0
-    limits = (None, None) if log else (min(every) - room, max(every) + room)
-    plots = []
+    low, high, log = min(every), max(every), is_wide(every)
+    room = 0.06 * (high - low) or 1.0
+    empty = Panel(
+        [],
+        AXES[axis],
+        marks,
+        limits=(low / 1.1, high * 1.1) if log else (low - room, high + room),
+        log=log,
+        end=max(line.x[-1] for line in lines.values()),
+    )
+    return [
+        Plot(title, drawn(f"{results.deciding} of {arm.name}", panel), told(arm))
+        for arm, title, panel in panels(results, lines, empty)
+    ]
+
+
+def panels(
+    results: StudyResults, lines: Mapping[str, Line], empty: Panel
+) -> Iterator[tuple[ArmResults, str, Panel]]:
+    """For each arm with a line: a title, and a panel with it and what it is compared with."""
     for arm in results.arms:
-        if arm.name not in drawn_:
+        if arm.name not in lines:
             continue
-        panel_lines = [drawn_[arm.name]]
-        if arm.against in drawn_:
-            panel_lines.insert(0, as_base(drawn_[arm.against]))
-        panel = Panel(panel_lines, AXES[axis], marks, limits, log, end=end)
-        title = arm.name if not arm.against else f"{arm.name} beside {arm.against}"
-        plots.append(Plot(title, drawn(f"{results.deciding} of {arm.name}", panel), told(arm)))
-    return plots
+        shown, title = [lines[arm.name]], arm.name
+        if arm.against in lines:  # in grey and dashed, and drawn below
+            shown.insert(0, replace(lines[arm.against], colour="muted", dashes="--"))
+            title = f"{arm.name} beside {arm.against}"
+        yield arm, title, replace(empty, lines=shown)
 
 
 def told(arm: ArmResults) -> str:
@@ -79,11 +93,6 @@ def mean_course(arm: ArmResults, axis: Axis) -> Line:
         [min(one) for one in values],
         [max(one) for one in values],
     )
-
-
-def as_base(line: Line) -> Line:
-    """What an arm is compared with, in grey and dashed."""
-    return replace(line, colour="muted", dashes="--")
 
 
 def floor_while_training(results: StudyResults) -> float | None:
@@ -160,17 +169,11 @@ def shares(results: StudyResults) -> list[Plot]:
         for arm in results.arms
         if arm.to_quality_images is not None
     }
-    plots = []
-    for arm in results.arms:
-        if arm.name not in lines:
-            continue
-        panel_lines = [lines[arm.name]]
-        if arm.against in lines:
-            panel_lines.insert(0, as_base(lines[arm.against]))
-        panel = Panel(panel_lines, limits=(0, 1.05), end=end)
-        title = arm.name if not arm.against else f"{arm.name} beside {arm.against}"
-        plots.append(Plot(title, drawn(f"Share that reached it, {arm.name}", panel), ""))
-    return plots
+    empty = Panel([], limits=(0, 1.05), end=end)
+    return [
+        Plot(title, drawn(f"Share that reached it, {arm.name}", panel), "")
+        for arm, title, panel in panels(results, lines, empty)
+    ]
 
 
 def share_line(name: str, attainment: Attainment, end: float) -> Line:
@@ -185,35 +188,25 @@ def health(results: StudyResults) -> list[Plot]:
     runs = runs_of(results)
     plots = []
     for arm in results.arms:
-        courses_ = []
-        for seed in range(results.study.seeds):
-            if (arm.name, seed) in runs:
-                ending = ending_of(arm.outcomes.get(seed))
-                taken = attempts(runs[arm.name, seed])
-                several = lanes(taken, ending)
-                names = (
-                    [f"seed {seed}"]
-                    if len(several) == 1
-                    else [f"seed {seed}, {lane.name}" for lane in several]
-                )
-                courses_ += [lane.named(name) for lane, name in zip(several, names, strict=True)]
-        if courses_:
-            said = "; ".join(
-                f"{lane.name} ({lane.ending}): "
-                + (
-                    ", ".join(f"{s.name} from {s.since:,.0f} to {s.until:,.0f}" for s in lane.spans)
-                    or "no symptom"
-                )
-                for lane in courses_
-            )
-            drawing = Drawing(timeline(courses_, 460), f"Health of {arm.name}. {said}.")
+        found = [
+            lane
+            for seed in range(results.study.seeds)
+            if (arm.name, seed) in runs
+            for lane in lanes_of(runs[arm.name, seed], seed, arm.outcomes.get(seed))
+        ]
+        if found:
+            said = ". ".join(lane_in_words(lane) for lane in found)
+            drawing = Drawing(timeline(found, width=460), f"Health of {arm.name}. {said}.")
             plots.append(Plot(arm.name, drawing, ""))
     return plots
 
 
-def ending_of(outcome: Outcome | None) -> str:
-    """How a run ended, in a word."""
-    return "not ended" if outcome is None else outcome.ending
+def lanes_of(run: Run, seed: int, outcome: Outcome | None) -> list[Lane]:
+    """The courses that one run took, named by its seed."""
+    found = lanes(attempts(run), "not ended" if outcome is None else outcome.ending)
+    if len(found) == 1:
+        return [replace(found[0], name=f"seed {seed}")]
+    return [replace(lane, name=f"seed {seed}, {lane.name}") for lane in found]
 
 
 @dataclass(frozen=True)
@@ -248,8 +241,3 @@ def shown_seed(results: StudyResults, runs: dict[tuple[str, int], Run]) -> int:
         return sum(bool(run.sample_paths()) for (_, of), run in runs.items() if of == seed)
 
     return max(range(results.study.seeds), key=lambda seed: (pictured(seed), -seed))
-
-
-def seeds_in_words(seeds: Sequence[int]) -> str:
-    """`0, 1 and 2`."""
-    return words.listed([str(seed) for seed in seeds])
