@@ -151,7 +151,7 @@ def look(path: Path, place: Path) -> Seen:
         path.as_uri(),
     ]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, env={**os.environ, "HOME": str(place)}
+        command, capture_output=True, text=True, timeout=300, env={**os.environ, "HOME": str(place)}
     )
     assert done.returncode == 0, done.stderr
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]

@@ -240,7 +240,10 @@ def pareto(results: StudyResults, family: Family) -> Drawing | None:
         if summary.median is None or cost is None:
             continue
         best = summary.name in family.comparison.pareto
-        spots.append(Spot(summary.name, 1000 / cost.images_per_second, summary.median, best))
+        name, failed = summary.name, len(summary.reasons)
+        if failed:  # its place is that of the survivors, which flatters it
+            name = f"{name}, {failed} of {summary.runs} failed"
+        spots.append(Spot(name, 1000 / cost.images_per_second, summary.median, best))
     if len(spots) < 2:
         return None
     better = "higher" if more_is_better(family.metric) else "lower"
