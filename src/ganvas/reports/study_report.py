@@ -97,10 +97,12 @@ def about(results: StudyResults) -> str:
 class Sheet:
     """What each arm makes of the same latents.
 
+    others: arms with another number of latents than the base, which cannot get the same ones.
     rows: the arm, what to say of its run, and its picture, if there is one.
     """
 
     seed: int
+    others: str
     rows: list[tuple[str, str, Picture | None]]
 
 
@@ -119,7 +121,9 @@ def sheet(results: StudyResults, runs: Runs) -> Sheet:
         if outcome is None:
             how = f"{seen}, not ended"
         rows.append((arm.name, how, pictures.newest_row(run, paths[-1], f"{arm.name} at {how}")))
-    return Sheet(seed, rows)
+    dim = results.study.base.latent_dim
+    others = [arm.name for arm in results.study.treatments if arm.recipe.latent_dim != dim]
+    return Sheet(seed, words.listed(others) if others else "", rows)
 
 
 def best_run(results: StudyResults, runs: Runs) -> tuple[str, Run] | None:
