@@ -14,6 +14,11 @@ import pytest
 from ganvas.studies.crew import Crew
 from ganvas.studies.directory import StudyDirectory
 
+from .conftest import SMALL
+
+UNWATCHED = SMALL.replace("probes = 500", "probes = 0")
+"""The small recipe, unwatched by health, which would rightly call such a short training failing."""
+
 TINY = """
 base = "{recipe}"
 data = "{data}"

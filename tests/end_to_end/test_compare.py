@@ -18,8 +18,8 @@ import ganvas as library
 from ganvas.errors import Locked
 from ganvas.studies.directory import StudyDirectory
 
-from .conftest import SMALL, Result, essence, finish, start
-from .studies import DIVERGING, endings, tiny_study, written
+from .conftest import Result, essence, finish, start
+from .studies import DIVERGING, UNWATCHED, endings, tiny_study, written
 
 PATIENCE = 300.0
 """Seconds for a study of six runs, on a machine that does other things too."""
@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (400, 16, 16, 1), dtype=np.uint8)
     np.savez(folder / "images.npz", images=pixels)
-    (folder / "small.toml").write_text(SMALL)
+    (folder / "small.toml").write_text(UNWATCHED)
     tiny_study(folder, folder / "small.toml", folder / "images.npz", DIVERGING, images=IMAGES)
     return folder
 

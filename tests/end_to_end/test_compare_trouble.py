@@ -10,12 +10,14 @@ import json
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from ganvas.health.finding import Finding
 from ganvas.runs import Run
 from ganvas.storage import cannot_write
 from ganvas.studies import work
@@ -23,19 +25,28 @@ from ganvas.studies.crew import Crew
 from ganvas.studies.directory import StudyDirectory
 
 from .conftest import Result, refused
-from .studies import endings, stay_in_this_process, this_process, tiny_study, written
+from .studies import (
+    UNWATCHED,
+    endings,
+    stay_in_this_process,
+    this_process,
+    tiny_study,
+    written,
+)
 
 Ganvas = Callable[..., Result]
 
 
 @pytest.fixture
-def study(tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A study's file, on images of its own."""
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A study's file, on images of its own; health looks at nothing, so that nothing collapses."""
     stay_in_this_process(monkeypatch)
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (250, 16, 16, 1), dtype=np.uint8)
     np.savez(tmp_path / "grey.npz", images=pixels)
-    return tiny_study(tmp_path, small, tmp_path / "grey.npz", images=200, evaluations=0)
+    recipe = tmp_path / "small.toml"
+    recipe.write_text(UNWATCHED)
+    return tiny_study(tmp_path, recipe, tmp_path / "grey.npz", images=200, evaluations=0)
 
 
 def failing_once(arm: str, error: Exception) -> Callable[..., Run]:
@@ -94,15 +105,36 @@ def test_a_crash_is_a_result_and_is_tried_once_more(
     assert "4 of 4 runs are done already" in ganvas("compare", out).out
 
 
+def test_a_run_that_has_collapsed_at_its_end_failed(
+    tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its scores are kept beside the failure."""
+    collapse = Finding("mode-collapse", "failing", 0.9, 100, (), "All alike.", (), "a test")
+    real = work.diagnose
+
+    def diagnose(run: Run) -> Any:
+        found = real(run)
+        return replace(found, findings=(collapse,)) if run.recipe.name == "hinge" else found
+
+    monkeypatch.setattr(work, "diagnose", diagnose)
+    result = ganvas("compare", study, "--out", tmp_path / "out")
+    assert result.code == 0, result.err
+    assert "hinge seed 1 collapsed: All alike." in result.out
+    outcome = StudyDirectory.open(tmp_path / "out").outcome("hinge", 1)
+    assert outcome is not None
+    assert outcome.failed
+    assert outcome.scores["swd"] > 0
+    assert endings(tmp_path / "out")["small", 1] == "finished"
+
+
 def test_a_run_that_crashes_twice_is_left_alone(
     tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
     for _ in range(2):
-        monkeypatch.setattr(work, "train", failing_once("hinge", RuntimeError("boom")))
-        assert ganvas("compare", study, "--out", out).code == 0
-        monkeypatch.undo()
-        stay_in_this_process(monkeypatch)
+        with monkeypatch.context() as patch:
+            patch.setattr(work, "train", failing_once("hinge", RuntimeError("boom")))
+            assert ganvas("compare", study, "--out", out).code == 0
     before = written(out / "outcomes")
     assert ganvas("compare", study, "--out", out).code == 0
     assert written(out / "outcomes") == before
@@ -205,7 +237,7 @@ def test_a_run_that_is_still_being_written(
 ) -> None:
     out = tmp_path / "out"
     monkeypatch.setattr(work, "PATIENCE", 0.2)
-    monkeypatch.setattr(work, "train", failing_once("small", KeyboardInterrupt()))  # type: ignore[arg-type]
+    monkeypatch.setattr(work, "train", failing_once("small", KeyboardInterrupt()))
     stopped = ganvas("compare", study, "--out", out)
     assert stopped.code == 130
     assert "stopped with 0 of 4 runs done; the others were saved" in stopped.err

@@ -45,4 +45,4 @@ def test_a_share_differs_by_a_difference() -> None:
     base = Arm("base", {seed: 0.5 + 0.001 * seed for seed in range(5)})
     arm = Arm("arm", {seed: 0.4 + 0.002 * seed for seed in range(5)})
     (against,) = judge(base, [arm], more_is_better=True, scale="plain")
-    assert in_a_word(against).startswith("worse (-0.098 [-0.0")
+    assert in_a_word(against).startswith("worse (-0.098 [-0.1, -0.096")

@@ -94,7 +94,10 @@ class Compare:
             if unused or self.out is not None:
                 text = "is started; only --seeds and --data can be given anew"
                 raise StudyError([text], str(self.study))
-            return replace(started.study, **flags) if flags else self.study, self.study
+            if not flags:
+                return self.study, None
+            anew = {"data": started.data["location"], **flags}
+            return replace(started.study, **anew), self.study
         if self.study is not None:
             if arms:
                 text = "names the arms itself: give no --recipes, --base, --vary, --shared"
