@@ -17,6 +17,7 @@ from ganvas.errors import GanvasError as GanvasError
 from ganvas.errors import Interrupted as Interrupted
 from ganvas.errors import RecipeError as RecipeError
 from ganvas.errors import RunError as RunError
+from ganvas.errors import StudyError as StudyError
 from ganvas.errors import Unhealthy as Unhealthy
 from ganvas.recipes import Recipe as Recipe
 
@@ -25,9 +26,15 @@ if TYPE_CHECKING:
     from ganvas.diagnosis import diagnose as diagnose
     from ganvas.evaluation.evaluate import evaluate as evaluate
     from ganvas.evaluation.score import Score as Score
+    from ganvas.reports.report import report as report
     from ganvas.runs import Run as Run
     from ganvas.sampling import TrainedGenerator as TrainedGenerator
     from ganvas.sampling import load as load
+    from ganvas.studies.results import StudyResults as StudyResults
+    from ganvas.studies.results import read_results as read_results
+    from ganvas.studies.running import compare as compare
+    from ganvas.studies.study import Study as Study
+    from ganvas.studies.study import Treatment as Treatment
     from ganvas.training.trainer import resume as resume
     from ganvas.training.trainer import train as train
 
@@ -37,10 +44,16 @@ _LOADED_WHEN_USED = {
     "Diagnosis": "ganvas.diagnosis",
     "Run": "ganvas.runs",
     "Score": "ganvas.evaluation.score",
+    "Study": "ganvas.studies.study",
+    "StudyResults": "ganvas.studies.results",
     "TrainedGenerator": "ganvas.sampling",
+    "Treatment": "ganvas.studies.study",
+    "compare": "ganvas.studies.running",
     "diagnose": "ganvas.diagnosis",
     "evaluate": "ganvas.evaluation.evaluate",
     "load": "ganvas.sampling",
+    "read_results": "ganvas.studies.results",
+    "report": "ganvas.reports.report",
     "resume": "ganvas.training.trainer",
     "train": "ganvas.training.trainer",
 }

@@ -37,8 +37,16 @@ class RecipeError(GanvasError):
             super().__init__(f"{where}: {len(self.problems)} problems{lines}")
 
 
+class StudyError(RecipeError):
+    """A study that cannot be right. Carries every problem found in any of its arms."""
+
+
 class RunError(GanvasError):
-    """A run directory or checkpoint that cannot be used, or cannot be written."""
+    """A run or study directory or checkpoint that cannot be used, or cannot be written."""
+
+
+class Locked(RunError):
+    """A directory that another process is writing."""
 
 
 class DeviceError(GanvasError):

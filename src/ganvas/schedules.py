@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -130,3 +131,21 @@ def parse_count(text: str) -> int:
     except (ArithmeticError, ValueError):
         pass
     raise ValueError(f"{text!r} is no whole number: expected something like 64, 200k or 1.5M")
+
+
+def parse_duration(text: str) -> float:
+    """Read a time as seconds: `90s`, `10m`, `1.5h`, `1h30m`.
+
+    Raises:
+        ValueError: with what was expected.
+    """
+    found = re.fullmatch(
+        r"(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?", text.strip().lower().replace(" ", "")
+    )
+    try:
+        if found is not None and any(found.groups()):
+            hours, minutes, seconds = (float(part or 0) for part in found.groups())
+            return 3600 * hours + 60 * minutes + seconds
+    except ValueError:
+        pass
+    raise ValueError(f"{text!r} is no time: expected something like 90s, 10m or 1h30m")

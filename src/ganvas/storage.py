@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ganvas.errors import RunError
+from ganvas.errors import Locked, RunError
 
 
 @contextlib.contextmanager
@@ -77,6 +77,15 @@ def cannot_write(path: Path, error: OSError) -> RunError:
 _FULL = {28, 27, 122}  # ENOSPC, EFBIG, EDQUOT
 
 
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error goes back to a disk that is full."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def make_directory(directory: Path) -> None:
     """Make a directory and those above it; one that is there is fine.
 
@@ -87,3 +96,52 @@ def make_directory(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(directory, error) from error
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold a directory while writing it. The system drops the lock of a process that dies.
+
+    Raises:
+        Locked: another process holds it.
+        RunError: the place may not be written.
+    """
+    import filelock
+
+    lock = filelock.FileLock(directory / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise Locked(
+            f"{directory} is being written by another process. "
+            "Wait for it, or stop it with Ctrl-C where it runs."
+        ) from error
+    except OSError as error:
+        raise cannot_write(directory, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_locked(directory: Path) -> bool:
+    """Whether a process holds a directory now (see `locked`)."""
+    import filelock
+
+    path = directory / ".lock"
+    if not path.exists():
+        return False
+    try:
+        with filelock.FileLock(path, timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+    except OSError:  # it is not ours to lock, and nobody can tell
+        return False
+
+
+def umask() -> int:
+    """The process's file-creation mask; it can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -110,9 +110,9 @@ def start(arguments: Sequence[object], patch: str = "") -> subprocess.Popen[str]
     )
 
 
-def finish(process: subprocess.Popen[str]) -> Result:
-    """Wait for a process."""
-    out, err = process.communicate(timeout=120)
+def finish(process: subprocess.Popen[str], seconds: float = 120) -> Result:
+    """Wait for a process, so long at most."""
+    out, err = process.communicate(timeout=seconds)
     return Result(process.returncode, out, err)
 
 

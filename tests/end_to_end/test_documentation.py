@@ -1,7 +1,8 @@
 """Every command block of the README and the docs runs, in the order in which it stands there.
 
-Commands run as written but for two things: training budgets and numbers of scored samples are
-cut, and what installs or tests the project itself is left to the test run that you are looking at.
+Commands run as written but for two things: training budgets, seeds and numbers of scored samples
+are cut, and what installs or tests the project itself is left to the test run that you are looking
+at.
 """
 
 from __future__ import annotations
@@ -16,17 +17,26 @@ import pytest
 from PIL import Image
 
 from .conftest import Result
+from .studies import stay_in_this_process
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ABOUT_THE_PROJECT_ITSELF = ("make ", "pip install", "git clone", "cd ")
 BUDGET = 128
+TINY_STUDY = {
+    "--images": str(BUDGET),
+    "--seeds": "2",
+    "--metrics": "swd",
+    "--samples": "100",
+    "--evaluations": "0",
+}
 
 
 @pytest.fixture
 def folder_with_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a reader of the README has: a folder of photos to stand in."""
+    stay_in_this_process(monkeypatch)  # studies start processes otherwise, which takes long
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
     random = np.random.default_rng(0)
@@ -69,6 +79,8 @@ def run(command: str, ganvas: Callable[..., Result]) -> None:
             words[words.index("--images") + 1] = str(budget)
         else:
             words += ["--images", str(budget)]
+    if words[0] == "compare":
+        words = cut_study(words)
     if words[0] == "evaluate":
         words += ["-n", str(BUDGET)]
     result = ganvas(*words)
@@ -77,3 +89,14 @@ def run(command: str, ganvas: Callable[..., Result]) -> None:
     assert result.code in expected, f"{command}\n{result.err}"
     if target:
         Path(target.strip()).write_text(result.out)
+
+
+def cut_study(words: list[str]) -> list[str]:
+    """A study with tiny budgets; one that is gone on with has them already, and gets one seed."""
+    going_on = not words[1].startswith("-")
+    for flag, value in ({"--seeds": "3"} if going_on else TINY_STUDY).items():
+        if flag in words:
+            words[words.index(flag) + 1] = value
+        else:
+            words += [flag, value]
+    return words

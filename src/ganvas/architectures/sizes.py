@@ -107,6 +107,19 @@ def nearest_sizes(height: int, width: int) -> list[tuple[int, int]]:
     return [min(side, key=lambda size: (distance(size), size)) for side in (below, above) if side]
 
 
+def parse_size(text: str) -> tuple[int, int]:
+    """Read `32` or `64x96` (height x width).
+
+    Raises:
+        ValueError: with what was expected.
+    """
+    height, cross, width = text.lower().partition("x")
+    try:
+        return int(height), int(width if cross else height)
+    except ValueError:
+        raise ValueError(f"{text!r} is no size: expected 32, or HxW such as 64x96") from None
+
+
 def size_name(size: tuple[int, int]) -> str:
     """`32x32` for people; height first."""
     return f"{size[0]}x{size[1]}"

@@ -17,11 +17,13 @@ import tyro
 
 import ganvas
 from ganvas.cli.check import Check
+from ganvas.cli.compare import Compare
 from ganvas.cli.diagnose import Diagnose
 from ganvas.cli.evaluate import Evaluate
 from ganvas.cli.flags import FLAG_TYPES
 from ganvas.cli.interpolate import Interpolate
 from ganvas.cli.recipes import Recipes
+from ganvas.cli.report import Report
 from ganvas.cli.resume import Resume
 from ganvas.cli.sample import Sample
 from ganvas.cli.train import Train, named_recipe, train_with
@@ -48,6 +50,8 @@ VERBS: dict[str, type[Verb]] = {
     "interpolate": Interpolate,
     "evaluate": Evaluate,
     "diagnose": Diagnose,
+    "compare": Compare,
+    "report": Report,
 }
 
 

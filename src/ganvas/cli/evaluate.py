@@ -14,12 +14,13 @@ from ganvas.metrics.names import known_names
 if TYPE_CHECKING:
     from ganvas.evaluation.score import Score
 
-METRICS_HELP = (
+METRIC_NAMES_HELP = (
     "Any of "
     + ", ".join(known_names())
-    + ", with commas between; by default those that suit the data. In place of a family, one of "
-    "its scores (coverage-lite0). Without an ending lite0 is meant."
+    + ", with commas between. In place of a family, one of its scores (coverage-lite0). Without an "
+    "ending lite0 is meant."
 )
+METRICS_HELP = f"{METRIC_NAMES_HELP} By default those that suit the data."
 
 
 @dataclass(frozen=True)

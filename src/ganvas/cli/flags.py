@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
+from ganvas.architectures.sizes import parse_size as parse_size
 from ganvas.schedules import Ramp, Schedule, format_schedule, parse_count, parse_schedule
 
 FLAG_TYPES = ConstructorRegistry()
@@ -76,16 +77,3 @@ def size(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     if get_args(info.type) != (int, int):
         return None
     return one_word("SIDE|HxW", parse_size, lambda value: f"{value[0]}x{value[1]}", tuple)
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Read `32` or `64x96` (height x width).
-
-    Raises:
-        ValueError: with what was expected.
-    """
-    height, cross, width = text.lower().partition("x")
-    try:
-        return int(height), int(width if cross else height)
-    except ValueError:
-        raise ValueError(f"{text!r} is no size: expected 32, or HxW such as 64x96") from None

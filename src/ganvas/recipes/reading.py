@@ -18,7 +18,7 @@ Path = tuple[str, ...]
 Lines = dict[str, str]
 """What is wrong, by the field's name with dots."""
 
-NUMBERS = (int, float, int | None)
+NUMBERS = (int, float, int | None, float | None)
 STAND_IN = ARCHITECTURES["dcgan"]()
 
 
@@ -36,7 +36,7 @@ def read_recipe(table: Table, where: str) -> Recipe:
     table = copy.deepcopy(table)
     wrong: Lines = {}
     architecture = _read_architecture(table.pop("architecture", None), wrong)
-    recipe: Recipe = _read(Recipe, table, (), wrong, architecture=architecture)
+    recipe: Recipe = read_fields(Recipe, table, (), wrong, architecture=architecture)
     problems = [
         problem.text
         for problem in recipe.problems()
@@ -72,11 +72,11 @@ def _read_architecture(table: object, wrong: Lines) -> Architecture:
     except KeyError as error:
         wrong["architecture"] = f"architecture.name: {error.args[0]}"
         return STAND_IN
-    architecture: Architecture = _read(strictly(kind), fields, ("architecture",), wrong)
+    architecture: Architecture = read_fields(strictly(kind), fields, ("architecture",), wrong)
     return architecture
 
 
-def _read(kind: Any, table: Table, prefix: Path, wrong: Lines, **others: object) -> Any:
+def read_fields(kind: Any, table: Table, prefix: Path, wrong: Lines, **others: object) -> Any:
     """Read a dataclass; what is wrong goes into `wrong` and is left at its default."""
     _refuse_conversions(kind, table, prefix, wrong)
     while True:

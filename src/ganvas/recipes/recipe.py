@@ -239,7 +239,7 @@ class Recipe:
         """The complete recipe as TOML (fields that are None are left out)."""
         import tomli_w
 
-        return tomli_w.dumps(_without_none(self.to_table()))
+        return tomli_w.dumps(without_none(self.to_table()))
 
     @classmethod
     def from_table(cls, table: Table, where: str = "recipe") -> Recipe:
@@ -260,17 +260,7 @@ class Recipe:
         Raises:
             RecipeError: no such file, not TOML or JSON, or a problem inside.
         """
-        try:
-            text = path.read_text(encoding="utf-8")
-            table = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise RecipeError([f"cannot be read: {reason}"], str(path)) from error
-        except ValueError as error:  # both parsers' errors
-            raise RecipeError(
-                [f"not valid {path.suffix[1:].upper()}: {error}"], str(path)
-            ) from error
-        return cls.from_table(table, str(path))
+        return cls.from_table(read_table(path), str(path))
 
 
 def architecture_type(name: str) -> type[Architecture]:
@@ -310,11 +300,31 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _without_none(table: Table) -> Table:
-    cleaned = {}
+def without_none(table: Table) -> Table:
+    """The table without the fields that are None, which TOML cannot hold."""
+    cleaned: Table = {}
     for key, value in table.items():
         if isinstance(value, dict):
-            cleaned[key] = _without_none(value)
+            cleaned[key] = without_none(value)
+        elif isinstance(value, list):
+            cleaned[key] = [without_none(one) if isinstance(one, dict) else one for one in value]
         elif value is not None:
             cleaned[key] = value
     return cleaned
+
+
+def read_table(path: Path, kind: type[RecipeError] = RecipeError) -> Table:
+    """What a .toml or .json file holds, still unchecked.
+
+    Raises:
+        RecipeError: of the kind given: no such file, or not TOML or JSON.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        table: Table = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise kind([f"cannot be read: {reason}"], str(path)) from error
+    except ValueError as error:  # both parsers' errors
+        raise kind([f"not valid {path.suffix[1:].upper()}: {error}"], str(path)) from error
+    return table

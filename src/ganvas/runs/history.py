@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ Of training: means since the record before, and timings. Of generated images: on
 
 TIMINGS = ("seconds", "images_per_second", "memory_mb")
 """Fields that differ between two otherwise identical runs."""
+
+TAIL = 2**16
+"""Bytes that hold the last record for sure."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,21 @@ class History:
                 with contextlib.suppress(ValueError):  # cut by a full disk, then written on
                     found.append(json.loads(line))
         return found
+
+    def newest(self) -> Record | None:
+        """The last whole record, without reading the others; None without one."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+                lines = file.read().splitlines(keepends=True)
+        except OSError:
+            return None
+        for line in reversed(lines):
+            if line.endswith(b"\n"):
+                with contextlib.suppress(ValueError):
+                    record: Record = json.loads(line)
+                    return record
+        return None
 
     def column(self, name: str) -> list[float]:
         """One measured quantity over time; records that lack it are left out."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import filelock
 from torch import Tensor
 
 from ganvas import storage
@@ -63,7 +61,7 @@ class Run:
         except OSError as error:
             raise storage.cannot_write(directory, error) from error
         try:
-            draft.chmod(0o777 & ~_umask())
+            draft.chmod(0o777 & ~storage.umask())
             storage.write_json(draft / "environment.json", {"format": FORMAT, **environment})
             storage.write_json(draft / "data.json", dict(data))
             storage.write_bytes(draft / "recipe.json", recipe.to_json().encode())
@@ -259,23 +257,15 @@ class Run:
         """Hold the run while writing. The system drops the lock of a process that dies.
 
         Raises:
-            RunError: another process holds it.
+            Locked: another process holds it.
         """
-        lock = filelock.FileLock(self.directory / ".lock", timeout=0)
-        try:
-            lock.acquire()
-        except filelock.Timeout as error:
-            raise RunError(
-                f"{self.directory} is being written by another process. "
-                "Wait for it, or stop it with Ctrl-C where it runs."
-            ) from error
-        except OSError as error:
-            raise storage.cannot_write(self.directory, error) from error
-        try:
+        with storage.locked(self.directory):
             self._sweep()
             yield
-        finally:
-            lock.release()
+
+    def is_being_written(self) -> bool:
+        """Whether a process holds the lock now: a run that says running may have been killed."""
+        return storage.is_locked(self.directory)
 
     def _sweep(self) -> None:
         """Remove what the writes of a killed process left; only the lock's holder may."""
@@ -295,13 +285,6 @@ def refuse_occupied(directory: Path) -> None:
         )
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise RunError(f"{directory} is in use and is no run. Give another --out.")
-
-
-def _umask() -> int:
-    """The process's file-creation mask; it can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _read_json(path: Path) -> dict[str, Any]:

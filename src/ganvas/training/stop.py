@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request that the loop reads between two steps."""
+"""Ctrl-C, SIGTERM, or the program itself as a request that the loop reads between two steps."""
 
 from __future__ import annotations
 
@@ -6,11 +6,28 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
+_ASKED = threading.Event()
+
+
+def ask_to_stop() -> None:
+    """Have training in this process, in whatever thread, save and stop as at a signal."""
+    _ASKED.set()
+
+
+def asked_to_stop() -> bool:
+    """Whether it was asked, and not taken back."""
+    return _ASKED.is_set()
+
+
+def take_back() -> None:
+    """Let training go on, or begin, again."""
+    _ASKED.clear()
+
 
 class StopRequest:
     """While entered, the first signal only sets `signal_name`; a second one acts as usual.
 
-    Python allows handlers in the main thread only; in others this never requests anything.
+    Python allows handlers in the main thread only; in others only `ask_to_stop` is heard.
     """
 
     def __init__(self) -> None:
@@ -32,7 +49,7 @@ class StopRequest:
         self._restore()
 
     def __bool__(self) -> bool:
-        return bool(self.signal_name)
+        return bool(self.signal_name) or asked_to_stop()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.signal_name = signal.Signals(number).name

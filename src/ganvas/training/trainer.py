@@ -273,7 +273,8 @@ def introduce(
 def conclude(display: Display, run: Run) -> None:
     """Say where the results are and what one would do next."""
     display.say(f"pictures: {run.sample_paths()[-1]}")
-    display.say(f"next: ganvas sample {run.directory}  ·  ganvas evaluate {run.directory}")
+    verbs = ("sample", "evaluate", "report")
+    display.say("next: " + "  ·  ".join(f"ganvas {verb} {run.directory}" for verb in verbs))
 
 
 def score_average(

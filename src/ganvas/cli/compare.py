@@ -1,0 +1,126 @@
+"""`ganvas compare`: train several arms over several seeds, and say which is better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from ganvas.cli.evaluate import METRIC_NAMES_HELP
+
+if TYPE_CHECKING:
+    from ganvas.studies.study import Study
+
+DEFAULT = "fd-lite0,prdc-lite0"
+
+Several = Annotated[list[str], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="FIELD=A,B")]
+"""A flag that may be given more than once."""
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Compare recipes fairly: same seeds, same images, same budget; intervals, failures counted.
+
+    Prints the plan before it begins. Killed or stopped, the same command goes on where it was; so
+    does `ganvas compare DIRECTORY`.
+    """
+
+    study: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="STUDY")] = None
+    """A study's .toml or .json file, or the directory of a study to go on with."""
+    recipes: tuple[str, ...] = ()
+    """Whole recipes to compare, the first of which is the base."""
+    base: str = ""
+    """The recipe that every --vary changes: a name, or a .toml or .json file."""
+    vary: Several = field(default_factory=list)
+    """FIELD=a,b,c: an arm for each value, which changes that field alone; may be repeated."""
+    shared: Several = field(default_factory=list)
+    """FIELD=VALUE: what base and arms have alike, such as data.size=64; may be repeated."""
+    data: str | None = None
+    """Folder, .zip, .npz, .npy, .parquet, IDX folder, fashion, ring, grid, stacked:DATA."""
+    seeds: int | None = None
+    """Runs of each arm, by default 3. More than a study had are added to it."""
+    images: int | None = None
+    """Budget of each run in images seen."""
+    time: str | None = None
+    """Budget of each run in training time instead: 90s, 10m, 1h30m."""
+    metrics: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(
+            help=f"The first decides. By default fd-lite0,prdc-lite0. {METRIC_NAMES_HELP}"
+        ),
+    ] = ()
+    samples: int | None = None
+    """Images generated for the final scores of each run, by default 5k."""
+    evaluations: int | None = None
+    """Scores while training, for the curves, by default 4 a run; 0: none."""
+    out: Path | None = None
+    """Study directory to make or go on with; by default studies/BASE-DATA."""
+    workers: int | None = None
+    """Runs at a time on this machine; by default one for each core or GPU."""
+    dask: str | None = None
+    """Address of a dask scheduler whose workers do the runs (pip install 'ganvas[cluster]')."""
+    stop_early: bool = False
+    """End runs that health calls failing; they count as failed."""
+    plan: bool = False
+    """Print the plan, measured by a short trial of every arm, and stop there."""
+
+    def run(self) -> None:
+        """Plan, and unless --plan was given train, score and compare."""
+        from ganvas.studies.running import compare, plan_study
+
+        study, out = self.asked()
+        do = plan_study if self.plan else compare
+        do(study, out, workers=self.workers, dask=self.dask)
+
+    def asked(self) -> tuple[Study | Path, Path | None]:
+        """The study, or the directory of one that is to go on as it is; and where it lies.
+
+        Raises:
+            StudyError: with everything wrong in any arm.
+        """
+        from ganvas.errors import StudyError
+        from ganvas.recipes.recipe import read_table
+        from ganvas.studies.directory import StudyDirectory
+        from ganvas.studies.study import Study
+        from ganvas.studies.variations import study_table
+
+        flags = self.flags()
+        arms = self.recipes or self.base or self.vary or self.shared
+        if self.study is not None and self.study.suffix not in (".toml", ".json"):
+            started = StudyDirectory.open(self.study)
+            unused = [*(["arms"] if arms else []), *(flags.keys() - {"seeds", "data"})]
+            if unused or self.out is not None:
+                text = "is started; only --seeds and --data can be given anew"
+                raise StudyError([text], str(self.study))
+            if not flags:
+                return self.study, None
+            anew = {"data": started.data["location"], **flags}
+            return replace(started.study, **anew), self.study
+        if self.study is not None:
+            if arms:
+                text = "names the arms itself: give no --recipes, --base, --vary, --shared"
+                raise StudyError([text], str(self.study))
+            table, where = read_table(self.study, StudyError), str(self.study)
+        else:
+            table = study_table(self.base, self.vary, self.recipes, self.shared)
+            where = "compare"
+        for name, other in (("images", "time"), ("time", "images")):
+            if name in flags and other not in flags:
+                table.pop(other, None)  # the file's budget gives way to the command line's
+        return Study.from_table({**table, **flags}, where), self.out
+
+    def flags(self) -> dict[str, Any]:
+        """What was said of the study's own fields."""
+        given = {
+            "data": self.data,
+            "seeds": self.seeds,
+            "images": self.images,
+            "time": self.time,
+            "metrics": self.metrics or None,
+            "samples": self.samples,
+            "evaluations": self.evaluations,
+            "stop_early": self.stop_early or None,
+        }
+        return {name: value for name, value in given.items() if value is not None}

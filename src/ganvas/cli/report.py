@@ -1,0 +1,29 @@
+"""`ganvas report RUN` or `STUDY`: everything about it on one page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Report:
+    """Write one self-contained HTML page about a run or a study, in whatever state it is.
+
+    It works offline: verdict, pictures, health, scores, nearest training images, how to repeat it.
+    """
+
+    directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|STUDY")]
+    """The directory of a run or of a study."""
+    out: Path | None = None
+    """The HTML file; by default report.html in the directory."""
+
+    def run(self) -> None:
+        """Write it and say where."""
+        from ganvas.reports.report import report
+
+        path = report(self.directory, self.out, quiet=False)
+        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, opens in any browser")

@@ -1,0 +1,47 @@
+"""`ganvas.report`: one file about a run or a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ganvas import storage
+from ganvas.errors import GanvasError, RunError
+from ganvas.reports.run_report import run_report
+from ganvas.reports.study_report import study_report
+from ganvas.runs import Run
+from ganvas.studies.directory import is_study
+
+NAME = "report.html"
+
+
+def report(
+    directory: Run | Path | str, out: Path | str | None = None, *, quiet: bool = True
+) -> Path:
+    """Write one self-contained HTML page about a run or a study, in whatever state it is.
+
+    Args:
+        directory: the run or study.
+        out: the file; by default report.html in the directory.
+        quiet: show no progress bars.
+
+    Returns:
+        The file.
+
+    Raises:
+        RunError: it is neither, or the file cannot be written.
+        GanvasError: the page would be larger than 8 MB.
+    """
+    place = directory.directory if isinstance(directory, Run) else Path(directory)
+    make = study_report if is_study(place) else run_report
+    path = place / NAME if out is None else Path(out)
+    if path.is_dir():
+        raise GanvasError(f"{path} is a folder; give a file, such as {path / NAME}")
+    try:
+        page = make(place, quiet)
+    except FileNotFoundError as error:  # training goes on meanwhile, or goes back
+        raise RunError(
+            f"{error.filename} was removed while the report was made. Try again"
+        ) from error
+    storage.make_directory(path.absolute().parent)
+    storage.write_bytes(path, page)
+    return path

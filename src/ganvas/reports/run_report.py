@@ -1,0 +1,100 @@
+"""The report of one run, in whatever state it is: verdict first, then what shows it."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import ganvas
+from ganvas.diagnosis import diagnose
+from ganvas.reports import commands, course, findings, pictures, quality, standing
+from ganvas.reports.commands import Command
+from ganvas.reports.page import Picture, render
+from ganvas.reports.story import Attempt, attempts
+from ganvas.runs import Run
+
+MOST_LISTED = 50
+"""Unusable files that are listed one by one."""
+
+
+def run_report(path: Path, quiet: bool = True) -> bytes:
+    """The page of the run in this directory, as UTF-8.
+
+    Raises:
+        RunError: it is no run, or a file of it cannot be read.
+        GanvasError: the page would be too large.
+    """
+    return render("run.html", parts(Run.open(path), quiet))
+
+
+def parts(run: Run, quiet: bool) -> dict[str, Any]:
+    """Everything that the template shows."""
+    found, taken = diagnose(run), attempts(run)
+    stands = standing.standing_of(run, found, len(taken) - 1)
+    history, scores = taken[-1].history, run.scores.records()
+    drawing, lanes = findings.health_timeline(taken, stands.state)
+    return {
+        "name": run.directory.resolve().name,
+        "stands": stands,
+        "facts": standing.facts(run, stands, taken),
+        "steps": standing.next_steps(run, found, stands),
+        "newest": newest_grid(run),
+        "points": run.data["extent"] is not None,
+        "strip": pictures.strip(run, run.sample_paths()),
+        "losses": course.losses(taken),
+        "telling": course.telling(history),
+        "columns": course.columns(history),
+        "found": found,
+        "cases": findings.cases(run, found, history),
+        "timeline": drawing if any(lane.end > 0 for lane in lanes) else None,
+        "rewinds": findings.gone_back(run, taken),
+        "past": findings.past(taken),
+        "score_rows": quality.score_rows(scores),
+        "quality": quality.over_images(scores),
+        "warnings": quality.warnings_of(scores),
+        "protocols": quality.protocols(scores),
+        "lookups": pictures.look_up(run, quiet),
+        "environment": quality.flat(run.environment),
+        "data": data_rows(run),
+        "unusable": run.data["unusable"][:MOST_LISTED],
+        "more_unusable": max(0, len(run.data["unusable"]) - MOST_LISTED),
+        "recipe": run.recipe.to_toml(),
+        "commands": repeating(run, taken),
+        "path": shlex.quote(str(run.directory)),
+        "made": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        "version": ganvas.__version__,
+    }
+
+
+def newest_grid(run: Run) -> Picture | None:
+    """The last grid of samples, large."""
+    paths = run.sample_paths()
+    if not paths:
+        return None
+    seen = f"{int(paths[-1].stem):,} images seen"
+    alt = f"Generated samples at {seen}"
+    return pictures.whole_grid(run, paths[-1], alt, f"What it makes after {seen}")
+
+
+def data_rows(run: Run) -> list[tuple[str, str]]:
+    """What data.json says, without the long lists."""
+    table = {name: value for name, value in run.data.items() if name not in ("unusable", "labels")}
+    rows = quality.flat(table)
+    rows.append(("labels", f"{len(run.data['labels'])}"))
+    rows.append(("unusable", f"{len(run.data['unusable'])}"))
+    return rows
+
+
+def repeating(run: Run, taken: list[Attempt]) -> list[Command]:
+    """The commands that make this run and its scores again."""
+    first = taken[0].recipe
+    told = "Train it again, bit for bit on the same machine and versions."
+    if len(taken) > 1:
+        told = "Train it again from the start, rewinds and all."
+    found = [commands.training_command(run, first, told, "runs/again")]
+    if len(taken) > 1:
+        about = "Train straight with what the rewinds changed."
+        found.append(commands.training_command(run, run.recipe, about, "runs/straight"))
+    return [*found, *commands.evaluation_commands(run)]

@@ -1,0 +1,149 @@
+"""Who does the work of a study: processes on this machine, or a dask cluster. Both are executors of
+the standard library's `concurrent.futures`."""
+
+from __future__ import annotations
+
+import importlib.util
+import multiprocessing
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+
+from ganvas.errors import GanvasError
+from ganvas.studies.work import follow_parent
+
+SECONDS_TO_CONNECT = 10
+
+
+@dataclass(frozen=True)
+class Crew:
+    """A number of workers, and the way to hire them.
+
+    workers: how many runs are done at a time.
+    threads: of each; threads of all fill the machine.
+    devices: of the workers, in turn.
+    hire: opens an executor with so many workers and threads; closing it waits for them.
+    """
+
+    workers: int
+    threads: int
+    devices: tuple[str, ...]
+    hire: Callable[[int, int], AbstractContextManager[Executor]]
+
+    def device(self, worker: int) -> str:
+        """What the worker of this number computes on."""
+        return self.devices[worker % len(self.devices)]
+
+
+def local_crew(runs: int, workers: int | None = None) -> Crew:
+    """Processes on this machine: one for each GPU, or for each core; or as many as asked for.
+
+    Args:
+        runs: no more workers than these.
+
+    Raises:
+        GanvasError: fewer than one worker.
+    """
+    if workers is not None and workers < 1:
+        raise GanvasError(f"workers: at least 1, got {workers}")
+    devices = local_devices()
+    default = cores() if devices == ("cpu",) else len(devices)
+    count = min(workers or default, runs)
+    return Crew(count, max(1, cores() // count), devices, processes)
+
+
+def local_devices() -> tuple[str, ...]:
+    """Every GPU of this machine, or its CPU."""
+    if torch.cuda.is_available():
+        return tuple(f"cuda:{number}" for number in range(torch.cuda.device_count()))
+    return ("mps",) if torch.backends.mps.is_available() else ("cpu",)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def processes(workers: int, threads: int) -> Iterator[Executor]:
+    """Worker processes that begin with nothing, each with so many threads."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # read by the workers when they import torch
+    spawn = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(workers, spawn, initializer=begin) as executor:
+            yield executor
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
+
+
+def begin() -> None:
+    """What each worker process does first. Ctrl-C is the parent's matter: it asks to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    follow_parent()
+
+
+def dask_crew(address: str, runs: int) -> Crew:
+    """The workers of a dask cluster, which must see the same files as this machine.
+
+    Raises:
+        GanvasError: dask is not installed, nobody answers, or a worker would do several runs at a
+            time in one process, where they would share torch's random state.
+    """
+    if importlib.util.find_spec("distributed") is None:
+        raise GanvasError("--dask needs dask.distributed: pip install 'ganvas[cluster]'")
+    with connected(address) as client:
+        workers = client.scheduler_info(n_workers=-1)["workers"]
+        if not workers:
+            raise GanvasError(f"the cluster at {address} has no workers: start some, dask worker")
+        crowded = [worker for worker, about in workers.items() if about["nthreads"] != 1]
+        if crowded:
+            raise GanvasError(
+                f"{len(crowded)} of {len(workers)} workers at {address} do several tasks at a time "
+                "in one process, and training needs it for itself: dask worker --nthreads 1"
+            )
+        there = Counter(str(about["host"]) for about in workers.values())
+        cores_of = client.run(cores)
+        threads = min(cores_of[w] // there[str(workers[w]["host"])] for w in workers)
+    return Crew(min(len(workers), runs), max(1, threads), ("auto",), partial(cluster, address))
+
+
+@contextmanager
+def cluster(address: str, workers: int, threads: int) -> Iterator[Executor]:
+    """A cluster's executor; `workers` is what was counted there."""
+    with connected(address) as client, client.get_executor() as executor:
+        yield executor
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """A client of the scheduler at an address.
+
+    Raises:
+        GanvasError: nobody answers there.
+    """
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        reason = str(error) or type(error).__name__
+        raise GanvasError(f"no dask scheduler answers at {address}: {reason}") from error
+    try:
+        yield client
+    finally:
+        client.close()

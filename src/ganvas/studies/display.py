@@ -1,0 +1,249 @@
+"""What a person sees of a study: its plan, how far it is, and what it comes to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich import progress as rich_progress
+
+from ganvas.studies.directory import StudyDirectory
+from ganvas.studies.outcome import Outcome
+from ganvas.studies.plan import Plan
+from ganvas.studies.results import StudyResults
+from ganvas.studies.statistics import Effect
+from ganvas.studies.study import Study, in_words
+from ganvas.studies.verdict import Against
+from ganvas.studies.work import Job, images_seen
+from ganvas.training.display import PatientConsole, clock, short
+
+SECONDS_BETWEEN_LINES = 60.0
+"""A log file gets a line of progress at most this often, besides one for each run that ends."""
+
+
+class StudyDisplay:
+    """Shows how a study goes, in place while `live` is entered. `quiet` shows nothing."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._console = PatientConsole(quiet=quiet, highlight=False, soft_wrap=True)
+        self.live = rich_progress.Progress(
+            rich_progress.TextColumn("{task.fields[status]}", markup=False),
+            console=self._console,
+            disable=quiet or not self._console.is_terminal,
+        )
+        self._task = self.live.add_task("", total=None, status="starting")
+        self._last_line = self._started = time.monotonic()
+
+    def say(self, text: str) -> None:
+        """Print a line that stays."""
+        self.live.console.print(text, markup=False)
+
+    def plan(self, study: Study, plan: Plan) -> None:
+        """Say what is going to be done, and about how long it takes."""
+        arms, runs = len(study.treatments), study.seeds * len(study.treatments)
+        self.say(
+            f"{counted(arms, 'arm')} x {counted(study.seeds, 'seed')} = {counted(runs, 'run')} · "
+            f"about {in_hours(plan.seconds(study))} on this machine ({plan.workers} at a time, "
+            f"{counted(plan.threads, 'thread')} each; measured on short trials) · "
+            f"{in_bytes(plan.bytes(study))}"
+        )
+        rows = [("arm", "images", "images/s", "a run", "what it changes")]
+        for arm in study.treatments:
+            of = f" (of {arm.against})" if arm.against not in ("", study.base.name) else ""
+            rows.append(
+                (
+                    arm.name,
+                    short(plan.images[arm.name]),
+                    f"{plan.trials[arm.name].images_per_second:,.0f}",
+                    in_hours(plan.run_seconds(study, arm.name)),
+                    in_words(study.changes(arm.name)) + of if arm.against else "the base",
+                )
+            )
+        self.say(aligned(rows))
+
+    def begin(self, directory: StudyDirectory, jobs: Sequence[Job]) -> None:
+        """Say what is left to do."""
+        self._directory = directory
+        self._study, self._plan = directory.study, directory.plan
+        self._runs = len(directory.pairs())
+        self._done = {key: one.failed for key, one in directory.outcomes().items()}
+        self._left = sum(self._weight(job) for job in jobs)
+        self._worked = 0.0
+        self._started = time.monotonic()
+        again = [f"{job.arm} seed {job.seed}" for job in jobs if job.attempt > 1]
+        if again:
+            self.say(f"tried once more, because they crashed: {', '.join(again)}")
+            for job in jobs:
+                self._done.pop((job.arm, job.seed), None)
+        if self._done:
+            self.say(f"{len(self._done)} of {self._runs} runs are done already")
+
+    def ended(self, outcome: Outcome) -> None:
+        """Say how a run ended."""
+        self._done[outcome.arm, outcome.seed] = outcome.failed
+        self._worked += self._plan.run_seconds(self._study, outcome.arm)
+        told = [f"{metric} {value:.4g}" for metric, value in list(outcome.scores.items())[:1]]
+        text = "  ·  ".join([f"{outcome.arm} seed {outcome.seed}: {outcome.in_words()}", *told])
+        self.say(f"[{len(self._done)}/{self._runs}] {text}")
+
+    def update(self, running: Sequence[Job]) -> None:
+        """Show how far everything is."""
+        status = self._describe(running)
+        self.live.update(self._task, status=status)
+        now = time.monotonic()
+        if not self._console.is_terminal and now - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            self.say(status)
+
+    def _weight(self, job: Job) -> float:
+        return self._plan.run_seconds(self._study, job.arm)
+
+    def _describe(self, running: Sequence[Job]) -> str:
+        """Runs and images done, failures, and the time left by the pace so far."""
+        budgets = self._plan.images
+        images, worked = sum(budgets[arm] for arm, _ in self._done), self._worked
+        for job in running:
+            seen = images_seen(self._directory.run_path(job.arm, job.seed))
+            images += seen
+            worked += self._weight(job) * min(1.0, seen / budgets[job.arm])
+        total = self._study.seeds * sum(budgets.values())
+        failed = sum(self._done.values())
+        took = time.monotonic() - self._started
+        # The first seconds go into starting processes, and say nothing about the pace.
+        pace = worked / took if worked > 0.02 * self._left else self._plan.workers
+        parts = [
+            f"{len(self._done)} of {self._runs} runs",
+            f"{failed} failed" if failed else "",
+            f"{short(images)}/{short(total)} images",
+            f"{clock(max(0.0, self._left - worked) / pace)} left",
+            "now " + ", ".join(f"{job.arm} {job.seed}" for job in running) if running else "",
+        ]
+        return "  ".join(part for part in parts if part)
+
+    def results(self, results: StudyResults) -> None:
+        """Print what the study comes to, and what one would do next."""
+        self.say(verdict_table(results))
+        for line in explanations(results):
+            self.say(line)
+        others = [metric for metric in results.metrics if metric != results.deciding]
+        if others:
+            self.say(f"\nbeside it, without verdicts ({results.deciding} decides):")
+            self.say(score_table(results, others))
+        if results.recommendation:
+            self.say(f"\nrecommendation: {results.recommendation}")
+        self.say(f"all of it: {results.directory.results_file}")
+        self.say(f"next: ganvas report {results.directory.path}")
+
+
+def verdict_table(results: StudyResults) -> str:
+    """Each arm by the score that decides."""
+    base = results.study.base.name
+    several = len({arm.against for arm in results.arms if arm.against}) > 1
+    beside = "verdict" if several else f"against {base}"
+    rows = [("", results.deciding, beside, "failures", "images/s")]
+    for arm in results.arms:
+        against = results.against(arm.name, results.deciding)
+        words = "-" if against is None else in_a_word(against)
+        rows.append(
+            (
+                arm.name,
+                mean_of(results, arm.name, results.deciding),
+                f"against {arm.against}: {words}" if several and arm.against else words,
+                f"{len(arm.failures)} of {len(arm.outcomes)}",
+                "-" if arm.cost is None else f"{arm.cost.images_per_second:,.0f}",
+            )
+        )
+    return aligned(rows)
+
+
+def score_table(results: StudyResults, metrics: Sequence[str]) -> str:
+    """Means and intervals of further scores."""
+    rows = [("", *metrics)]
+    for arm in results.arms:
+        rows.append((arm.name, *(mean_of(results, arm.name, metric) for metric in metrics)))
+    return aligned(rows)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as lines, columns apart; a log file is as wide as it takes, so nothing is cut."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(f"{c:{w}}" for c, w in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def mean_of(results: StudyResults, arm: str, metric: str) -> str:
+    """`402 [388, 421]`."""
+    summary = results.summary(arm, metric)
+    if summary is None or summary.mean is None:
+        return "-"
+    if summary.interval is None:
+        return number(summary.mean)
+    low, high = summary.interval
+    return f"{number(summary.mean)} [{number(low)}, {number(high)}]"
+
+
+def in_a_word(against: Against) -> str:
+    """`better (-21 % [-30, -12])`: the verdict and the size of the effect."""
+    effect, unit = against.difference, ""
+    if against.test == "paired t on logs" and against.ratio is not None:
+        effect, unit = in_percent(against.ratio), " %"
+    if effect is None:
+        return against.verdict
+    size = f"{signed(effect.value)}{unit}"
+    if effect.interval is not None:
+        low, high = effect.interval
+        size += f" [{signed(low)}, {signed(high)}]"
+    return f"{against.verdict} ({size})"
+
+
+def in_percent(ratio: Effect) -> Effect:
+    """A ratio as the percentage by which the arm lies above the base."""
+    interval = ratio.interval
+    return Effect(
+        100 * (ratio.value - 1),
+        None if interval is None else (100 * (interval[0] - 1), 100 * (interval[1] - 1)),
+    )
+
+
+def explanations(results: StudyResults) -> list[str]:
+    """On what each verdict rests, every failure with its reason, and what is missing."""
+    lines = []
+    for arm in results.arms:
+        against = results.against(arm.name, results.deciding)
+        if against is not None:
+            lines.append(f"  {arm.name}: {against.verdict}, by {against.why}")
+    for arm in results.arms:
+        for seed, outcome in arm.failures.items():
+            lines.append(f"  {arm.name} seed {seed} {outcome.in_words()}")
+    if results.missing:
+        lines.append(f"  not done yet: {counted(len(results.missing), 'run')}")
+    return lines
+
+
+def number(value: float) -> str:
+    """Three significant digits, without an exponent where it can be avoided."""
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"
+
+
+def signed(value: float) -> str:
+    """The same, with a sign."""
+    return f"{'+' if value >= 0 else ''}{number(value)}"
+
+
+def counted(count: int, what: str) -> str:
+    """`1 run`, `15 runs`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def in_hours(seconds: float) -> str:
+    """`40 s`, `12 min`, `2 h 10 min`."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def in_bytes(count: int) -> str:
+    """`1.1 GB`, `340 MB`."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"

@@ -1,0 +1,131 @@
+"""A few seconds of an arm's training and scoring, to say beforehand how long a study will take."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from ganvas.data.preparation import PreparedData
+from ganvas.devices import choose_device, forget_peak_memory, peak_memory_mb
+from ganvas.errors import Diverged, GanvasError
+from ganvas.evaluation.evaluate import measure
+from ganvas.metrics.names import parse_metrics
+from ganvas.objectives.objective import Objective
+from ganvas.recipes import Recipe
+from ganvas.runs.data import prepare_for
+from ganvas.runs.run import KEPT_CHECKPOINTS
+from ganvas.sampling import TrainedGenerator
+from ganvas.studies.plan import Trial
+from ganvas.studies.study import Study
+from ganvas.studies.work import watched_bar
+from ganvas.training.state import TrainState
+from ganvas.training.step import train_step
+from ganvas.training.trainer import GRID_IMAGES
+
+WARM_UP = 1.0
+"""Seconds of training before the clock starts."""
+
+SECONDS = 3.0
+
+SCORED = 100
+"""Samples of the smaller of two timed evaluations; twice as many of the other."""
+
+UNLIMITED = 10**9
+"""Images of a budget that is still to be measured."""
+
+
+@dataclass(frozen=True)
+class TrialJob:
+    """One arm to be tried."""
+
+    study: Study
+    arm: str
+    data: str
+    device: str
+    threads: int
+    scored: bool = False
+    """Whether an evaluation is timed too."""
+
+
+def try_out(job: TrialJob) -> tuple[Trial, tuple[float, float] | None]:
+    """Train an arm for a few seconds, and time an evaluation where that is asked for.
+
+    Returns:
+        the trial, and the seconds of an evaluation: of none, and of each sample.
+
+    Raises:
+        GanvasError: the arm cannot be trained, or the images cannot be scored.
+    """
+    torch.set_num_threads(job.threads)
+    device = choose_device(job.device)
+    forget_peak_memory(device)
+    images = job.study.images or UNLIMITED
+    recipe = job.study.recipe_for(job.study.treatment(job.arm), images)
+    data = prepare_for(recipe, job.data, quiet=True)
+    objective = Objective.build(recipe.objective)
+    try:
+        state = TrainState.start(recipe, objective, data, 0, device)
+        _, state = train_for(WARM_UP, state, recipe, objective, data)
+        rate, state = train_for(SECONDS, state, recipe, objective, data)
+    except RuntimeError as error:  # for want of memory, mostly
+        raise GanvasError(f"arm {job.arm!r} cannot be trained here: {error}") from error
+    scoring = time_scoring(job.study, recipe, state, data) if job.scored else None
+    trial = Trial(
+        images_per_second=rate,
+        memory_mb=peak_memory_mb(device),
+        run_bytes=run_bytes(recipe, state, job.study.images),
+    )
+    return trial, scoring
+
+
+def train_for(
+    seconds: float, state: TrainState, recipe: Recipe, objective: Objective, data: PreparedData
+) -> tuple[float, TrainState]:
+    """Train at least one step and so long. Returns images a second, and where that led.
+
+    What diverges starts again: what comes of it is the study's matter, and steps take as long.
+    """
+    began, images = time.perf_counter(), 0
+    while (took := time.perf_counter() - began) < seconds or images == 0:
+        try:
+            train_step(state, recipe, objective)
+        except Diverged:
+            state = TrainState.start(recipe, objective, data, 0, state.device)
+        images += recipe.batch * recipe.discriminator_steps
+        if state.device.type == "cuda":
+            torch.cuda.synchronize(state.device)
+    return images / took, state
+
+
+def time_scoring(
+    study: Study, recipe: Recipe, state: TrainState, data: PreparedData
+) -> tuple[float, float]:
+    """Seconds to score no samples, and each: the line through two evaluations.
+
+    Each is timed the second time, when what it sees in real images is cached.
+    """
+    generator = TrainedGenerator(state.average, data.shape, recipe.latent_dim, 0)
+    asked = parse_metrics(study.metrics)
+    took = []
+    for count in (SCORED, 2 * SCORED):
+        for _ in range(2):
+            began = time.perf_counter()
+            measure(generator, data, recipe.data, asked, count, 0, watched_bar)
+        took.append(time.perf_counter() - began)
+    each = max(0.0, took[1] - took[0]) / SCORED
+    return max(0.0, took[0] - SCORED * each), each
+
+
+def run_bytes(recipe: Recipe, state: TrainState, images: int | None) -> int:
+    """About how large a run directory becomes: checkpoints, the generator, grids of samples.
+
+    The best checkpoint and the last healthy one are often among the newest.
+    """
+    sizes = {name: tensor.nbytes for name, tensor in state.tensors().items()}
+    generator = sum(size for name, size in sizes.items() if name.startswith("average/"))
+    height, width = recipe.data.size
+    grid = 3 * GRID_IMAGES * height * width  # random pixels do not compress
+    grids = 2 if images is None else 2 + images // recipe.intervals.samples
+    return (KEPT_CHECKPOINTS + 1) * sum(sizes.values()) + generator + grids * grid

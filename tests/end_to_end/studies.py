@@ -1,0 +1,81 @@
+"""Tiny studies for the tests of `ganvas compare`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ganvas.studies.crew import Crew
+from ganvas.studies.directory import StudyDirectory
+
+from .conftest import SMALL
+
+UNWATCHED = SMALL.replace("probes = 500", "probes = 0")
+"""The small recipe, unwatched by health, which would rightly call such a short training failing."""
+
+TINY = """
+base = "{recipe}"
+data = "{data}"
+images = 1000
+seeds = 2
+metrics = ["swd"]
+samples = 100
+evaluations = 2
+[[arms]]
+name = "hinge"
+objective.loss = "hinge"
+"""
+
+DIVERGING = """
+[[arms]]
+name = "absurd"
+discriminator.learning_rate = 1e30
+"""
+
+
+def tiny_study(folder: Path, recipe: Path, data: Path, more: str = "", **fields: Any) -> Path:
+    """A study's file: 16x16, two arms, two seeds, a second or two a run."""
+    text = TINY.format(recipe=recipe, data=data)
+    for name, value in fields.items():
+        lines = [line for line in text.splitlines() if not line.startswith(f"{name} =")]
+        lines.insert(1, f"{name} = {json.dumps(value)}")
+        text = "\n".join(lines)
+    path = folder / "study.toml"
+    path.write_text(f"{text}\n{more}")
+    return path
+
+
+@contextmanager
+def this_process(workers: int, threads: int) -> Iterator[Executor]:
+    """An executor in a thread, where a test can reach what the runs do."""
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+def stay_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One worker, a thread of this process; and trials of a moment."""
+    crew = Crew(1, 1, ("cpu",), this_process)
+    monkeypatch.setattr("ganvas.studies.running.hire", lambda runs, workers, dask: crew)
+    monkeypatch.setattr("ganvas.studies.trial.WARM_UP", 0.0)
+    monkeypatch.setattr("ganvas.studies.trial.SECONDS", 0.05)
+
+
+def endings(study: Path) -> dict[tuple[str, int], str]:
+    """How every run of a study ended that did."""
+    outcomes = StudyDirectory.open(study).outcomes()
+    return {key: outcome.ending for key, outcome in outcomes.items()}
+
+
+def written(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file of a folder, with when it was written and what is in it."""
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }

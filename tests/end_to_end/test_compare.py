@@ -1,0 +1,185 @@
+"""`ganvas compare` with real worker processes, from a file to a verdict, however often killed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ganvas as library
+from ganvas.errors import Locked
+from ganvas.studies.directory import StudyDirectory
+
+from .conftest import Result, essence, finish, start
+from .studies import DIVERGING, UNWATCHED, endings, tiny_study, written
+
+PATIENCE = 300.0
+"""Seconds for a study of six runs, on a machine that does other things too."""
+
+IMAGES = 3000
+
+ARMS = ("small", "hinge", "absurd")
+TRAINED = [(arm, seed) for arm in ("small", "hinge") for seed in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Images, a recipe, a study's file, and a cache of this file's own."""
+    folder = tmp_path_factory.mktemp("studies")
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (400, 16, 16, 1), dtype=np.uint8)
+    np.savez(folder / "images.npz", images=pixels)
+    (folder / "small.toml").write_text(UNWATCHED)
+    tiny_study(folder, folder / "small.toml", folder / "images.npz", DIVERGING, images=IMAGES)
+    return folder
+
+
+@pytest.fixture
+def shared_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANVAS_CACHE", str(folder / "cache"))
+
+
+@pytest.fixture(scope="module")
+def whole(folder: Path) -> tuple[Path, Result]:
+    """The study that nothing happens to, and what was printed."""
+    os.environ["GANVAS_CACHE"], before = str(folder / "cache"), os.environ.get("GANVAS_CACHE")
+    try:
+        process = start(["compare", folder / "study.toml", "--out", folder / "whole"])
+    finally:
+        os.environ.pop("GANVAS_CACHE")
+        if before is not None:
+            os.environ["GANVAS_CACHE"] = before
+    result = finish(process, PATIENCE)
+    assert result.code == 0, result.err
+    return folder / "whole", result
+
+
+def test_from_a_file_to_a_verdict(whole: tuple[Path, Result]) -> None:
+    study, result = whole
+    assert "3 arms x 2 seeds = 6 runs · about" in result.out
+    assert 'objective.loss = "hinge"' in result.out
+    assert "against small" in result.out
+    assert "too few seeds to say" in result.out, "two seeds carry no verdict"
+    assert f"next: ganvas report {study}" in result.out
+    found = json.loads((study / "results.json").read_text())
+    assert [arm["name"] for arm in found["arms"]] == list(ARMS)
+    assert {"name", "runs", "failures", "metrics", "verdict"} <= found["arms"][0].keys()
+    assert found["recommendation"] in result.out
+    assert found["missing"] == []
+    for arm, seed in TRAINED:
+        run = library.Run.open(study / "runs" / arm / str(seed))
+        assert run.status == {"status": "finished", "images_seen": 3008}
+        scores = [(score["while_training"], score["images_seen"]) for score in run.scores.records()]
+        assert scores == [(True, 1504), (True, 3008), (False, 3008)]
+        assert run.environment["seed"] == seed
+
+
+def test_a_diverging_arm_is_a_result(whole: tuple[Path, Result]) -> None:
+    study, result = whole
+    assert [endings(study)["absurd", seed] for seed in (0, 1)] == ["diverged", "diverged"]
+    assert "absurd seed 0 diverged: " in result.out
+    assert "2 of 2" in result.out
+    found = json.loads((study / "results.json").read_text())
+    absurd = found["arms"][2]
+    assert absurd["failures"].keys() == {"0", "1"}
+    assert absurd["metrics"]["swd"]["mean"] is None
+    assert found["recommendation"].startswith("small")
+
+
+@pytest.mark.usefixtures("shared_cache")
+def test_stopped_and_killed_it_goes_on_and_redoes_nothing(
+    folder: Path, whole: tuple[Path, Result]
+) -> None:
+    command = ["compare", folder / "study.toml", "--out", folder / "killed"]
+    killed = folder / "killed"
+    process = start(command)
+    wait_for(process, killed / "runs" / "small" / "0" / "history.jsonl")
+    process.send_signal(signal.SIGINT)
+    stopped = finish(process, PATIENCE)
+    assert stopped.code == 130, stopped.err
+    assert f"Go on with: ganvas compare {killed}" in stopped.err
+    process = start(["compare", killed])
+    wait_for(process, killed / "outcomes" / "small-0.json")
+    wait_for(process, killed / "runs" / "small" / "1" / "history.jsonl")
+    process.kill()
+    finish(process, PATIENCE)
+    wait_until_free(killed / "runs" / "small" / "1")
+    done = [key for key in endings(killed) if key in TRAINED]
+    assert 1 <= len(done) < len(TRAINED), "it was to be killed half way"
+    before = {key: written(killed / "runs" / key[0] / str(key[1])) for key in done}
+    before_outcomes = written(killed / "outcomes")
+    result = finish(start(command), PATIENCE)
+    assert result.code == 0, result.err
+    assert f"{len(before_outcomes)} of 6 runs are done already" in result.out
+    for arm, seed in done:
+        assert written(killed / "runs" / arm / str(seed)) == before[arm, seed]
+    assert before_outcomes.items() <= written(killed / "outcomes").items()
+    for arm, seed in TRAINED:
+        ours, theirs = (place / "runs" / arm / str(seed) for place in (killed, whole[0]))
+        assert essence(ours) == essence(theirs)
+    assert scores(killed) == scores(whole[0])
+    assert not (killed / "stop").exists()
+
+
+def scores(study: Path) -> dict[tuple[str, int], object]:
+    outcomes = StudyDirectory.open(study).outcomes()
+    return {key: (one.ending, one.scores, one.images_seen) for key, one in outcomes.items()}
+
+
+def wait_until_free(run: Path) -> None:
+    """Workers do not outlive their parent: they let go of what they train."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with library.Run.open(run).lock():
+                return
+        except Locked:
+            assert time.monotonic() < until, "the worker trains on although its parent is gone"
+            time.sleep(0.1)
+
+
+def wait_for(process: subprocess.Popen[str], path: Path) -> None:
+    """Wait until a study that was just started has written something."""
+    until = time.monotonic() + PATIENCE
+    while not (path.exists() and path.stat().st_size):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until, f"{path} was never written"
+        time.sleep(0.002)
+
+
+@pytest.mark.usefixtures("shared_cache")
+def test_a_dask_cluster_runs_the_same_study(folder: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    study = dataclasses.replace(library.Study.from_file(folder / "study.toml"), images=200)
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        results = library.compare(
+            study, folder / "cluster", dask=cluster.scheduler_address, quiet=True
+        )
+    assert results.missing == ()
+    assert endings(folder / "cluster") == {
+        **dict.fromkeys(TRAINED, "finished"),
+        ("absurd", 0): "diverged",
+        ("absurd", 1): "diverged",
+    }
+
+
+def test_nobody_at_the_clusters_address(
+    folder: Path, ganvas: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganvas.studies.crew.SECONDS_TO_CONNECT", 1)
+    result = ganvas(
+        "compare", folder / "study.toml", "--dask", "tcp://127.0.0.1:9", "--out", folder / "nobody"
+    )
+    assert result.code == 2
+    assert "no dask scheduler answers at tcp://127.0.0.1:9" in result.err
+    assert not (folder / "nobody").exists()

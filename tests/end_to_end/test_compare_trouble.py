@@ -1,0 +1,300 @@
+"""What can be wrong with a study: bad input, crashes, full disks, other studies, changed images.
+
+Runs are done in a thread of this process, so that a test can reach what they do.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ganvas.health.finding import Finding
+from ganvas.runs import Run
+from ganvas.storage import cannot_write
+from ganvas.studies import work
+from ganvas.studies.crew import Crew
+from ganvas.studies.directory import StudyDirectory
+
+from .conftest import Result, refused
+from .studies import (
+    UNWATCHED,
+    endings,
+    stay_in_this_process,
+    this_process,
+    tiny_study,
+    written,
+)
+
+Ganvas = Callable[..., Result]
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A study's file, on images of its own; health looks at nothing, so that nothing collapses."""
+    stay_in_this_process(monkeypatch)
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (250, 16, 16, 1), dtype=np.uint8)
+    np.savez(tmp_path / "grey.npz", images=pixels)
+    recipe = tmp_path / "small.toml"
+    recipe.write_text(UNWATCHED)
+    return tiny_study(tmp_path, recipe, tmp_path / "grey.npz", images=200, evaluations=0)
+
+
+def failing_once(arm: str, error: Exception) -> Callable[..., Run]:
+    """A training that goes wrong the first time that this arm is trained."""
+    left = [1]
+
+    def train(recipe: Any, *arguments: Any, **named: Any) -> Run:
+        if recipe.name == arm and left:
+            left.pop()
+            raise error
+        return real(recipe, *arguments, **named)
+
+    real = work.train
+    return train
+
+
+def test_the_plan_alone_makes_nothing(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:
+    result = ganvas("compare", study, "--plan", "--out", tmp_path / "planned")
+    assert result.code == 0, result.err
+    assert "2 arms x 2 seeds = 4 runs · about" in result.out
+    assert "hinge" in result.out
+    assert not (tmp_path / "planned").exists()
+
+
+def test_a_time_becomes_images_of_each_arm_once(
+    tmp_path: Path, study: Path, ganvas: Ganvas
+) -> None:
+    out = tmp_path / "timed"
+    assert ganvas("compare", study, "--time", "0.2s", "--seeds", 1, "--out", out).code == 0
+    directory = StudyDirectory.open(out)
+    for arm, images in directory.plan.images.items():
+        batch = directory.study.treatment(arm).recipe.batch
+        rate = directory.plan.trials[arm].images_per_second
+        assert images % batch == 0
+        assert images == pytest.approx(0.2 * rate, abs=batch)
+        assert Run.open(directory.run_path(arm, 0)).status["images_seen"] == images
+
+
+def test_a_crash_is_a_result_and_is_tried_once_more(
+    tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    monkeypatch.setattr(work, "train", failing_once("hinge", RuntimeError("boom")))
+    result = ganvas("compare", study, "--out", out)
+    assert result.code == 0, result.err
+    assert "hinge seed 0 crashed: RuntimeError: boom" in result.out
+    assert endings(out)["hinge", 0] == "crashed"
+    crashed = StudyDirectory.open(out).outcome("hinge", 0)
+    assert crashed is not None
+    assert "in train" in crashed.trace
+    others = written(out / "runs" / "small")
+    result = ganvas("compare", study, "--out", out)
+    assert "tried once more, because they crashed: hinge seed 0" in result.out
+    assert endings(out)["hinge", 0] == "finished"
+    assert written(out / "runs" / "small") == others
+    assert "4 of 4 runs are done already" in ganvas("compare", out).out
+
+
+def test_a_run_that_has_collapsed_at_its_end_failed(
+    tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its scores are kept beside the failure."""
+    collapse = Finding("mode-collapse", "failing", 0.9, 100, (), "All alike.", (), "a test")
+    real = work.diagnose
+
+    def diagnose(run: Run) -> Any:
+        found = real(run)
+        return replace(found, findings=(collapse,)) if run.recipe.name == "hinge" else found
+
+    monkeypatch.setattr(work, "diagnose", diagnose)
+    result = ganvas("compare", study, "--out", tmp_path / "out")
+    assert result.code == 0, result.err
+    assert "hinge seed 1 collapsed: All alike." in result.out
+    outcome = StudyDirectory.open(tmp_path / "out").outcome("hinge", 1)
+    assert outcome is not None
+    assert outcome.failed
+    assert outcome.scores["swd"] > 0
+    assert endings(tmp_path / "out")["small", 1] == "finished"
+
+
+def test_a_run_that_crashes_twice_is_left_alone(
+    tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(work, "train", failing_once("hinge", RuntimeError("boom")))
+            assert ganvas("compare", study, "--out", out).code == 0
+    before = written(out / "outcomes")
+    assert ganvas("compare", study, "--out", out).code == 0
+    assert written(out / "outcomes") == before
+
+
+def test_a_disk_that_is_full_ends_the_study_and_it_goes_on(
+    tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    full = OSError(errno.ENOSPC, "No space left on device")
+    error = cannot_write(Path("somewhere"), full)
+    error.__cause__ = full
+    monkeypatch.setattr(work, "train", failing_once("hinge", error))
+    result = ganvas("compare", study, "--out", out)
+    refused(result, "cannot write somewhere: no space left", f"Go on with: ganvas compare {out}")
+    assert ("hinge", 0) not in endings(out), "that says nothing about the arm"
+    assert json.loads((out / "results.json").read_text())["missing"], "what there is, is told"
+    assert ganvas("compare", out).code == 0
+    assert set(endings(out).values()) == {"finished"}
+
+
+def test_a_run_whose_process_dies_is_found_and_the_others_go_on(
+    tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    crew = Crew(2, 1, ("cpu",), dying_with("hinge"))
+    monkeypatch.setattr("ganvas.studies.running.hire", lambda runs, workers, dask: crew)
+    result = ganvas("compare", study, "--out", out)
+    assert result.code == 0, result.err
+    found = endings(out)
+    assert {key: found[key] for key in found if key[0] == "small"} == {
+        ("small", 0): "finished",
+        ("small", 1): "finished",
+    }
+    assert found["hinge", 0] == found["hinge", 1] == "crashed"
+    assert "its process died, for want of memory perhaps" in result.out
+
+
+def dying_with(arm: str) -> Any:
+    """Hires executors that break as soon as they are given a run of this arm."""
+
+    class Broken:
+        def __init__(self, executor: Any) -> None:
+            self.executor = executor
+
+        def submit(self, work: Callable[..., Any], job: Any) -> Any:
+            def do() -> Any:
+                if getattr(job, "seed", None) is not None and job.arm == arm:
+                    raise BrokenExecutor("a process died")
+                return work(job)
+
+            return self.executor.submit(do)
+
+    @contextmanager
+    def hire(workers: int, threads: int) -> Any:
+        with this_process(workers, threads) as executor:
+            yield Broken(executor)
+
+    return hire
+
+
+def test_more_seeds_are_added_to_a_study(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:
+    out = tmp_path / "out"
+    assert ganvas("compare", study, "--seeds", 1, "--out", out).code == 0
+    before = written(out / "runs")
+    result = ganvas("compare", out, "--seeds", 2)
+    assert result.code == 0, result.err
+    assert len(endings(out)) == 4
+    assert before.items() <= written(out / "runs").items()
+
+
+def test_another_study_in_the_directory(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:
+    out = tmp_path / "out"
+    assert ganvas("compare", study, "--seeds", 1, "--out", out).code == 0
+    result = ganvas("compare", study, "--out", out, "--images", 300, "--metrics", "swd,kid-lite0")
+    refused(result, "holds another study", "images: 200 there, 300 now", "metrics: ['swd'] there")
+    refused(ganvas("compare", out, "--images", 300), "only --seeds and --data can be given anew")
+
+
+def test_images_that_changed_since(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:
+    out = tmp_path / "out"
+    assert ganvas("compare", study, "--seeds", 1, "--out", out).code == 0
+    moved = tmp_path / "moved.npz"
+    (tmp_path / "grey.npz").rename(moved)
+    refused(ganvas("compare", out), "are no longer at", f"ganvas compare {out} --data PATH")
+    assert ganvas("compare", out, "--data", moved).code == 0
+    np.savez(tmp_path / "grey.npz", images=np.zeros((250, 16, 16, 1), np.uint8))
+    refused(ganvas("compare", out), "holds other images than", str(out))
+
+
+def test_a_study_that_is_being_run(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:
+    out = tmp_path / "out"
+    assert ganvas("compare", study, "--seeds", 1, "--out", out).code == 0
+    with StudyDirectory.open(out).lock():
+        refused(ganvas("compare", out), "is being written by another process")
+
+
+def test_a_run_that_is_still_being_written(
+    tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    monkeypatch.setattr(work, "PATIENCE", 0.2)
+    monkeypatch.setattr(work, "train", failing_once("small", KeyboardInterrupt()))
+    stopped = ganvas("compare", study, "--out", out)
+    assert stopped.code == 130
+    assert "stopped with 0 of 4 runs done; the others were saved" in stopped.err
+    assert f"Go on with: ganvas compare {out}" in stopped.err
+    assert ganvas("compare", out).code == 0
+    run = Run.open(out / "runs" / "small" / "1")
+    run.write_status("interrupted", 100)
+    StudyDirectory.open(out).outcome_path("small", 1).unlink()
+    with run.lock():
+        refused(ganvas("compare", out), str(run.directory), "is being written by another process")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragments"),
+    [
+        ([], ["give a study's file or directory"]),
+        (["nowhere"], ["nowhere is no study: no such directory"]),
+        (["nowhere.toml"], ["nowhere.toml: cannot be read"]),
+        (
+            ["--recipes", "dcgan,mlpp", "--data", "fashion", "--images", "1k"],
+            ["'mlpp' is no recip"],
+        ),
+        (["--base", "dcgan", "--vary", "objective.los=hinge"], ["Did you mean objective.loss?"]),
+        (["--base", "dcgan", "--images", "1k"], ["data: what to train on is missing"]),
+        (["--base", "dcgan", "--data", "fashion"], ["images or time", "none is given"]),
+        (
+            ["--base", "dcgan", "--data", "fashion", "--images", "1k", "--seeds", "0"],
+            ["seeds: must be greater than or equal to 1"],
+        ),
+        (
+            ["--base", "dcgan", "--data", "fashion", "--time", "soon"],
+            ["time: 'soon' is no time: expected something like 90s, 10m or 1h30m"],
+        ),
+        (
+            ["--base", "dcgan", "--data", "nothing-here", "--images", "1k"],
+            ["nothing-here"],
+        ),
+        (
+            ["--base", "dcgan", "--data", "fashion", "--images", "1k", "--workers", "0"],
+            ["workers: at least 1"],
+        ),
+    ],
+)
+def test_what_is_refused_before_anything_runs(
+    tmp_path: Path,
+    ganvas: Ganvas,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    fragments: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused(ganvas("compare", *arguments), *fragments)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == []
+
+
+def test_a_file_names_the_arms_itself(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:
+    refused(ganvas("compare", study, "--base", "dcgan"), "names the arms itself")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "note.txt").write_text("mine")
+    refused(ganvas("compare", study, "--out", tmp_path / "full"), "is in use and is no study")

@@ -1,0 +1,304 @@
+"""Reports: of runs in every state, readable by everybody, and offline in a real browser."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ganvas as library
+from ganvas.cli import parse
+from ganvas.cli.train import Train
+from ganvas.health.evidence import Evidence
+from ganvas.health.finding import Change, Finding, Measurement
+from ganvas.reports.page import render
+from ganvas.reports.run_report import parts
+from ganvas.runs import Run
+
+from . import pages
+from .conftest import Ganvas
+
+SEEN_AT = 700
+TOO_FAST = ("--discriminator.learning-rate", "0.02")
+
+
+def too_fast(evidence: Evidence) -> tuple[Finding, ...]:
+    """A rule of this file: the discriminator's learning rate, from 700 images on."""
+    rate = evidence.recipe.discriminator.learning_rate
+    if not evidence.probed or not isinstance(rate, float) or rate <= 0.01:
+        return ()
+    if evidence.probed[-1]["images_seen"] < SEEN_AT:
+        return ()
+    number = Measurement("probe/update/discriminator", 0.3, "below 0.05")
+    advice = (Change("discriminator.learning_rate", "2e-4", "it is far above the usual"),)
+    meaning = "The discriminator learns too fast."
+    found = Finding("diverging", "failing", 0.9, SEEN_AT, (number,), meaning, advice, "a test")
+    return (found,)
+
+
+@pytest.fixture
+def ruled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rule of this file in place of the real ones."""
+    monkeypatch.setattr("ganvas.training.watch.examine", too_fast)
+    monkeypatch.setattr("ganvas.diagnosis.examine", too_fast)
+
+
+@pytest.fixture
+def run(tmp_path: Path, small: Path, images: Path, ganvas: Ganvas) -> Path:
+    """A finished run, measured while it trained and afterwards."""
+    directory = tmp_path / "run"
+    flags = ("--evaluation.every", 500, "--evaluation.metrics", "swd", "--evaluation.samples", 100)
+    result = ganvas("train", small, images, "--images", 1000, "--out", directory, *flags)
+    assert result.code == 0, result.err
+    assert ganvas("evaluate", directory, "--metrics", "swd", "-n", 100).code == 0
+    return directory
+
+
+def report_of(ganvas: Ganvas, run: Path) -> tuple[list[pages.Element], str]:
+    """Make the report and check it as a page; its elements and all its words."""
+    result = ganvas("report", run)
+    assert result.code == 0, result.err
+    assert str(run / "report.html") in result.out
+    elements = pages.check_structure(run / "report.html")
+    return elements, pages.words(elements)
+
+
+def headline(elements: list[pages.Element]) -> str:
+    (h1,) = pages.of(elements, "h1")
+    return h1.text
+
+
+def test_a_finished_run_shows_everything(run: Path, ganvas: Ganvas) -> None:
+    elements, said = report_of(ganvas, run)
+    assert "1,008 images" in headline(elements)
+    assert said.index("healthy") < said.index("What it makes"), "the verdict comes first"
+    alts = [one.attributes["alt"] or "" for one in pages.of(elements, "img")]
+    assert "Generated samples at 1,008 images seen" in alts
+    assert sum("nearest training images" in alt for alt in alts) == 12
+    labels = [one.attributes["aria-label"] or "" for one in pages.of(elements, "svg")]
+    record = Run.open(run).history.records()[-1]
+    last = f"{record['generator/loss/adversarial']:.4g} at 1,008"
+    assert any("generator's loss" in label and last in label for label in labels)
+    score = Run.open(run).scores.records()[-1]
+    cells = [one.text for one in pages.of(elements, "td")]
+    assert f"{score['value']:.4g}" in cells
+    assert f"{score['floor']:.4g}" in cells
+    assert score["protocol"]["checkpoint_hash"] in said
+    assert Run.open(run).data["fingerprint"] in said
+
+
+def test_its_commands_make_the_same_run_again(run: Path, ganvas: Ganvas) -> None:
+    elements, _ = report_of(ganvas, run)
+    lines = [" ".join(one.text.split()) for one in pages.of(elements, "code")]
+    train = next(line for line in lines if line.startswith("ganvas train"))
+    toml = next(one.text for one in pages.of(elements, "code") if "[architecture]" in one.text)
+    (run.parent / "recipe.toml").write_text(toml)
+    words = [
+        str(run.parent / word) if word == "recipe.toml" else word for word in shlex.split(train)
+    ]
+    again = run.parent / "again"
+    words[words.index("runs/again")] = str(again)
+    result = ganvas(*words[1:])
+    assert result.code == 0, result.err
+    assert Run.open(again).recipe == Run.open(run).recipe
+    weights = "generator/model.safetensors"
+    assert (again / weights).read_bytes() == (run / weights).read_bytes()
+    measure = next(line for line in lines if line.startswith("ganvas evaluate"))
+    assert ganvas(*shlex.split(measure)[1:]).code == 0
+    first, second = Run.open(run).scores.records()[-2:]
+    assert first == second
+
+
+@pytest.mark.usefixtures("ruled")
+def test_a_rewind_is_told_with_what_was_given_up(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    run = tmp_path / "run"
+    flags = (*TOO_FAST, "--on-failure", "rewind")
+    assert ganvas("train", small, images, "--out", run, *flags).code == 0
+    elements, said = report_of(ganvas, run)
+    assert headline(elements) == "Healthy after one rewind; trained on 2,000 images"
+    assert "At 1,008 images training was found to fail: diverging." in said
+    assert "it went back to 400 images" in said
+    assert "discriminator's learning rate set to 2e-4" in said
+    labels = [one.attributes["aria-label"] or "" for one in pages.of(elements, "svg")]
+    (line,) = (label for label in labels if label.startswith("Health over"))
+    assert "attempt 1, from 0 to 1,008 images (given up): diverging from 700 to 1,008" in line
+    assert "attempt 2, from 400 to 2,000 images (finished): no symptom" in line
+    alts = [one.attributes["alt"] for one in pages.of(elements, "img")]
+    assert "The last samples of attempt 1, at 1,008 images seen" in alts
+    assert "0.02" in said, "the whole story starts with the rate that failed"
+
+
+@pytest.mark.usefixtures("ruled")
+def test_a_finding_stands_first_with_its_number_its_limit_and_a_command(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    run = tmp_path / "run"
+    assert ganvas("train", small, images, "--out", run, *TOO_FAST).code == 0
+    elements, said = report_of(ganvas, run)
+    assert headline(elements) == "Failing: diverging; trained on 2,000 images"
+    first = next(one.text for one in pages.of(elements, "code"))
+    assert first.startswith("ganvas train recipe.toml")
+    assert first.endswith("--discriminator.learning-rate 2e-4")
+    labels = [one.attributes["aria-label"] or "" for one in pages.of(elements, "svg")]
+    assert any("normal: below 0.05: 0.05" in label for label in labels)
+    alts = [one.attributes["alt"] for one in pages.of(elements, "img")]
+    assert "Samples at 1,008 images seen, soon after it set in (diverging)" in alts
+    assert "Samples at 2,000 images seen, newest (diverging)" in alts
+    assert "90 % sure" in said
+
+
+def test_health_that_was_never_probed_is_not_called_healthy(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    run = tmp_path / "run"
+    flags = ("--images", 300, "--intervals.probes", 0)
+    assert ganvas("train", small, images, "--out", run, *flags).code == 0
+    elements, said = report_of(ganvas, run)
+    assert headline(elements) == "Health was not judged; trained on 304 images"
+    assert "No probes were taken (intervals.probes is 0)" in said
+    assert "Nothing was measured yet." in said
+    first = next(one.text for one in pages.of(elements, "code"))
+    assert first == f"ganvas evaluate {run}"
+
+
+@pytest.mark.parametrize("status", ["running", "interrupted", "diverged", "unhealthy"])
+def test_a_run_that_did_not_end_well_says_so(run: Path, ganvas: Ganvas, status: Any) -> None:
+    Run.open(run).write_status(status, 800, "some reason")
+    elements, said = report_of(ganvas, run)
+    expected = {
+        "running": "Healthy so far; broken off at 1,008 of 1,000 images",
+        "interrupted": "Healthy so far; interrupted at 1,008 of 1,000 images",
+        "unhealthy": "Healthy so far; stopped at 1,008 of 1,000 images",
+        "diverged": "Diverged; stopped at 1,008 of 1,000 images",
+    }[status]
+    assert headline(elements) == expected
+    assert (f"ganvas resume {run}" in said) == (status in ("running", "interrupted"))
+    if status == "diverged":
+        assert "Some reason." in said
+
+
+def test_a_run_that_is_being_written_is_training_now(run: Path, ganvas: Ganvas) -> None:
+    opened = Run.open(run)
+    assert not opened.is_being_written()
+    opened.write_status("running", 800)
+    with opened.lock():
+        assert opened.is_being_written()
+        elements, said = report_of(ganvas, run)
+    assert "training now" in headline(elements)
+    assert f"ganvas report {run}" in said
+
+
+def test_a_run_that_was_killed_at_once_has_a_report_that_says_what_is_missing(
+    run: Path, ganvas: Ganvas
+) -> None:
+    for name in ("history.jsonl", "findings.jsonl", "scores.jsonl"):
+        (run / name).unlink(missing_ok=True)
+    for name in ("samples", "checkpoints", "generator"):
+        shutil.rmtree(run / name)
+        (run / name).mkdir()
+    Run.open(run).write_status("running", 0)
+    elements, said = report_of(ganvas, run)
+    assert headline(elements) == "Health was not judged; broken off at 0 of 1,000 images"
+    for missing in (
+        "There are no pictures yet",
+        "There is no history yet",
+        "Nothing was recorded yet",
+        "Nothing was measured yet",
+        "has no generator yet",
+    ):
+        assert missing in said
+
+
+def test_images_that_are_gone_cost_only_their_section(
+    run: Path, images: Path, ganvas: Ganvas
+) -> None:
+    images.unlink()
+    elements, said = report_of(ganvas, run)
+    assert f"are no longer at {images}" in said
+    assert "1,008 images" in headline(elements)
+
+
+def test_points_have_pictures_and_no_nearest_images(tmp_path: Path, ganvas: Ganvas) -> None:
+    run = tmp_path / "run"
+    flags = ("--images", 512, "--batch", 128, "--intervals.samples", 256)
+    assert ganvas("train", "points-modern", "ring", "--out", run, *flags).code == 0
+    elements, said = report_of(ganvas, run)
+    alts = [one.attributes["alt"] for one in pages.of(elements, "img")]
+    assert alts == [
+        "Generated samples at 512 images seen",
+        *(f"where the points lie at {seen} seen" for seen in (0, 256, 512)),
+    ]
+    assert "Points have no nearest images." in said
+    words = next(one.text for one in pages.of(elements, "code") if "runs/again" in one.text)
+    verb = parse(shlex.split(words)[1:])
+    assert isinstance(verb, Train)
+    assert verb.recipe.with_fixed_schedules() == Run.open(run).recipe
+
+
+def test_what_is_strange_in_names_stays_text(run: Path, ganvas: Ganvas) -> None:
+    strange = run.with_name("<b>a & 'b'")
+    shutil.move(run, strange)
+    data = json.loads((strange / "data.json").read_text())
+    data["unusable"] = [{"file": "<script>alert(1)</script>.png", "reason": "cut & <empty>"}]
+    (strange / "data.json").write_text(json.dumps(data))
+    elements, said = report_of(ganvas, strange)
+    assert not pages.of(elements, "b", "script")
+    assert "Run report · <b>a & 'b'" in said
+    assert "<script>alert(1)</script>.png" in said
+    assert shlex.quote(str(strange)) in said
+
+
+def test_python_writes_it_where_it_is_asked_to(run: Path, tmp_path: Path) -> None:
+    path = library.report(run, tmp_path / "new" / "page.html")
+    assert path == tmp_path / "new" / "page.html"
+    pages.check_structure(path)
+    assert library.report(Run.open(run)) == run / "report.html"
+
+
+def test_pictures_are_halved_until_the_page_is_small_enough(run: Path) -> None:
+    shown = parts(Run.open(run), quiet=True)
+    whole = render("run.html", shown)
+    less = render("run.html", shown, limit=len(whole) - 1)
+    assert len(less) < len(whole)
+    assert b"at one half of their size" in less
+    assert b"of their size" not in whole
+    with pytest.raises(library.GanvasError, match="however small its pictures are"):
+        render("run.html", shown, limit=1_000)
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path, run: Path, ganvas: Ganvas) -> None:
+    for arguments, fragment in (
+        ((tmp_path / "nowhere",), "is no run: no such directory"),
+        ((tmp_path,), "it holds no recipe.json"),
+        ((run, "--out", tmp_path), "is a folder"),
+        ((run, "--out", run / "recipe.json" / "x.html"), "cannot write"),
+    ):
+        result = ganvas("report", *arguments)
+        assert result.code == 2, result.err
+        assert fragment in result.err
+    assert not (run / "report.html").exists()
+
+
+def test_a_browser_shows_it_and_asks_for_nothing(run: Path, ganvas: Ganvas, tmp_path: Path) -> None:
+    report_of(ganvas, run)
+    seen = pages.look(run / "report.html", tmp_path)
+    assert "What it makes</h2>" in seen.dom
+    assert seen.console == []
+    assert seen.requests == []
+
+
+def test_the_browser_would_have_told(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text(
+        "<!doctype html><title>x</title><h1>x</h1><img src='http://127.0.0.1:9/x.png' alt='x'>"
+        "<script>console.error('no')</script>"
+    )
+    seen = pages.look(page, tmp_path)
+    assert seen.requests == ["http://127.0.0.1:9/x.png"]
+    assert any("no" in line for line in seen.console)

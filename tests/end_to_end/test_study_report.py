@@ -1,0 +1,160 @@
+"""Reports of studies: finished, unfinished, with failures; by one page's rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ganvas.studies.directory import StudyDirectory
+from ganvas.studies.outcome import Ending
+from ganvas.studies.results import read_results
+from ganvas.studies.study import Study
+
+from . import made_studies, pages
+from .conftest import Ganvas
+
+BUDGET = 400
+
+
+def study_of(small: Path, images: Path) -> Study:
+    """Two arms beside a base, two seeds each, of which one arm changes the other."""
+    arms = [
+        {"name": "hinge", "objective": {"loss": "hinge"}},
+        {"name": "wide", "against": "hinge", "architecture": {"width": 8}},
+    ]
+    return Study.from_table(
+        {
+            "base": str(small),
+            "data": str(images),
+            "seeds": 2,
+            "images": BUDGET,
+            "metrics": ["swd"],
+            "samples": 100,
+            "evaluations": 2,
+            "arms": arms,
+        }
+    )
+
+
+@pytest.fixture
+def study(tmp_path: Path, small: Path, images: Path) -> StudyDirectory:
+    """A finished study in which one run diverged."""
+    directory = made_studies.start(tmp_path / "study", study_of(small, images), BUDGET)
+    for arm, seed in directory.pairs():
+        ending: Ending = "diverged" if (arm, seed) == ("hinge", 1) else "finished"
+        made_studies.do(directory, arm, seed, ending)
+    return directory
+
+
+def report_of(ganvas: Ganvas, directory: StudyDirectory) -> tuple[list[pages.Element], str]:
+    result = ganvas("report", directory.path)
+    assert result.code == 0, result.err
+    elements = pages.check_structure(directory.path / "report.html")
+    return elements, pages.words(elements)
+
+
+def cells_of(elements: list[pages.Element], arm: str) -> str:
+    """The first row of a table that is about an arm."""
+    rows = [one for one in pages.of(elements, "tr") if one.text.strip().startswith(arm)]
+    return " ".join(rows[0].text.split())
+
+
+def test_a_finished_study_shows_everything(
+    study: StudyDirectory, ganvas: Ganvas, tmp_path: Path
+) -> None:
+    elements, said = report_of(ganvas, study)
+    results = read_results(study.path)
+    (h1,) = pages.of(elements, "h1")
+    assert h1.text == "Too few seeds to tell whether hinge is better than small"
+    assert said.index(results.recommendation) < said.index("The arms")
+    check_table(elements, said, study)
+    check_figures(elements)
+    (reason,) = (one for one in pages.of(elements, "td") if "adversarial" in one.text)
+    assert reason.text == "Loss adversarial became nan."
+    assert "None of the runs" not in said
+    toml = next(one.text for one in pages.of(elements, "code") if "[[arms]]" in one.text)
+    (tmp_path / "study.toml").write_text(toml)
+    assert Study.from_file(tmp_path / "study.toml") == study.study
+    assert study.data["fingerprint"] in said
+    seen = pages.look(study.path / "report.html", tmp_path)
+    assert "The arms</h2>" in seen.dom
+    assert seen.console == []
+    assert seen.requests == []
+
+
+def check_table(elements: list[pages.Element], said: str, study: StudyDirectory) -> None:
+    """Arms with their scores, effects and verdicts, as the statistics have them."""
+    results = read_results(study.path)
+    summary, against = results.summary("hinge", "swd"), results.against("wide", "swd")
+    assert summary is not None
+    assert summary.mean is not None
+    assert against is not None
+    row = cells_of(elements, "hinge")
+    assert f"{summary.mean:.4g}" in row
+    assert "of 1 run of 2" in row, "a mean of survivors says so"
+    assert "1 of 2" in row
+    assert 'objective.loss = "hinge"' in row
+    row = cells_of(elements, "wide")
+    assert "against hinge" in row
+    assert against.ratio is not None
+    assert f"× {against.ratio.value:.3g}" in row
+    assert against.verdict in row
+    assert against.why in said
+
+
+def check_figures(elements: list[pages.Element]) -> None:
+    """Every figure says its numbers in words; pictures stand side by side."""
+    labels = [one.attributes["aria-label"] or "" for one in pages.of(elements, "svg")]
+    for start in (
+        "swd: ratio to small, with 95 % intervals. hinge",
+        "swd: ratio to hinge, with 95 % intervals. wide",
+        "Quality against cost.",
+        "swd of wide, over images seen. hinge: ",
+        "swd of wide, over seconds of training.",
+        "Share that reached it, wide, over images seen.",
+        "Health of hinge. seed 0, from 0 to 400 images (finished): no symptom. seed 1",
+    ):
+        assert any(label.startswith(start) for label in labels), start
+    alts = [one.attributes["alt"] for one in pages.of(elements, "img")]
+    assert alts[:3] == [f"{arm} at 400 images" for arm in ("small", "hinge", "wide")]
+
+
+def test_an_unfinished_study_says_what_is_missing_and_how_to_go_on(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    directory = made_studies.start(tmp_path / "study", study_of(small, images), BUDGET)
+    elements, said = report_of(ganvas, directory)
+    (h1,) = pages.of(elements, "h1")
+    assert h1.text == "Nothing to be said yet: 0 of 6 runs have ended"
+    for missing in (
+        "This study is not finished.",
+        "small: seeds 0 and 1",
+        "6 runs are missing, about",
+        "Fewer than two arms have both a score and a cost yet.",
+        "There are no scores while training.",
+        "No run has begun yet.",
+        "No arm has a run with a score yet.",
+    ):
+        assert missing in said
+    assert f"ganvas compare {directory.path}" in said
+    made_studies.do(directory, "small", 0)
+    made_studies.do(directory, "hinge", 0)
+    elements, said = report_of(ganvas, directory)
+    (h1,) = pages.of(elements, "h1")
+    assert h1.text == "Too few seeds to tell whether hinge is better than small, so far"
+    assert "small: seed 1" in said
+    assert "wide: seeds 0 and 1" in said
+    assert "not to be said yet" in cells_of(elements, "wide")
+    assert len(pages.of(elements, "img")) == 2 + 2 * 12, "two arms' samples, twelve looked up"
+
+
+def test_a_study_that_is_damaged_is_refused(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    directory = made_studies.start(tmp_path / "study", study_of(small, images), BUDGET)
+    (directory.path / "study.json").write_text("{")
+    result = ganvas("report", directory.path)
+    assert result.code == 2
+    assert "study.json cannot be read" in result.err
+    assert "Traceback" not in result.err

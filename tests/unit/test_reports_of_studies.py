@@ -1,0 +1,129 @@
+"""What a study's report says of its arms: the headline, the effects, the curves, what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from ganvas.reports import arms, charts, study_course
+from ganvas.reports.charts import Dot, Spot
+from ganvas.studies.outcome import Moment, Outcome
+from ganvas.studies.results import ArmResults, StudyResults
+from ganvas.studies.statistics import Arm, Failure
+from ganvas.studies.survival import Watched, time_to_quality
+from ganvas.studies.verdict import compare
+
+GOOD, SAME, BAD = ({seed: value + 0.1 * seed for seed in range(8)} for value in (1.0, 10.0, 30.0))
+SCATTERED = {seed: (1.0, 90.0)[seed % 2] for seed in range(8)}
+
+
+def results_of(sides: dict[str, dict[int, Any]], missing: tuple[Any, ...] = ()) -> StudyResults:
+    """Results of a study by fd-lite0 whose base is called base and scores 10."""
+    base = Arm("base", SAME)
+    others = [Arm(name, runs) for name, runs in sides.items()]
+    found = compare(base, others, more_is_better=False, scale="log")
+    by_name = {one.name: one for one in found.against}
+    return cast(
+        StudyResults,
+        SimpleNamespace(
+            study=SimpleNamespace(base=SimpleNamespace(name="base"), seeds=8),
+            deciding="fd-lite0",
+            missing=missing,
+            directory=SimpleNamespace(path=Path("st udy")),
+            plan=SimpleNamespace(seconds=lambda study, left: 90.0),
+            arms=[
+                SimpleNamespace(name=name, against="base" * (name != "base"), outcomes=SAME)
+                for name in ("base", *sides)
+            ],
+            against=lambda name, metric: by_name.get(name),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("sides", "expected"),
+    [
+        ({"a": GOOD}, "a is better than base"),
+        ({"a": GOOD, "b": BAD, "c": GOOD}, "a and c are better than base"),
+        ({"a": BAD, "b": BAD}, "a and b are worse than base"),
+        ({"a": SCATTERED}, "Too few seeds to tell whether a is better than base"),
+        ({"a": BAD, "b": SCATTERED}, "No arm is shown to be better than base"),
+        ({"a": SAME}, "No arm is shown to be better than base"),
+        ({"a": {seed: Failure("nan") for seed in range(8)}}, "a is worse than base"),
+        ({}, "How much base varies over 8 seeds"),
+    ],
+)
+def test_the_headline_says_what_the_verdicts_say(
+    sides: dict[str, dict[int, Any]], expected: str
+) -> None:
+    assert arms.headline(results_of(sides)) == expected
+
+
+def test_what_is_missing_comes_first_and_seeds_that_would_say_come_next() -> None:
+    unfinished = results_of({"a": GOOD}, missing=(("a", 8), ("a", 9)))
+    assert arms.headline(unfinished) == "a is better than base, so far"
+    (step,) = arms.next_steps(unfinished)
+    assert step.line == "ganvas compare 'st udy'"
+    assert step.about.startswith("2 runs are missing, about 1 min 30 s")
+    undecided = results_of({"a": {seed: 10.3 + (-1) ** seed for seed in range(8)}})
+    against = undecided.against("a", "fd-lite0")
+    assert against is not None
+    assert against.more_seeds
+    (step,) = arms.next_steps(undecided)
+    assert step.line == f"ganvas compare 'st udy' --seeds {8 + against.more_seeds}"
+    assert arms.next_steps(results_of({"a": GOOD})) == []
+
+
+def test_effects_are_ratios_on_logs_and_signed_differences_else() -> None:
+    # Logs of the ratio are ln 3 and as often ln 1.1 above as below: Student's 2.3646 with 7 degrees
+    # of freedom, times ln 1.1 / sqrt 7, is 0.0852, and 3 exp(-+0.0852) are 2.755 and 3.267.
+    tripled = {seed: 3 * value * 1.1 ** (-1) ** seed for seed, value in SAME.items()}
+    found = results_of({"a": tripled}).against("a", "fd-lite0")
+    assert found is not None
+    assert arms.effect_of(found, "log") == ("× 3", "[2.76, 3.27]")
+    worse = results_of({"a": BAD}).against("a", "fd-lite0")
+    assert worse is not None
+    assert arms.effect_of(worse, "plain") == ("+20", "")
+    better = results_of({"a": GOOD}).against("a", "fd-lite0")
+    assert better is not None
+    assert arms.effect_of(better, "plain") == ("−9", "")
+
+
+def outcome(seed: int, values: list[float], seconds: float) -> Outcome:
+    course = tuple(
+        Moment(images_seen=100 * number, seconds=seconds * number, value=value)
+        for number, value in enumerate(values, 1)
+    )
+    return Outcome(arm="a", seed=seed, ending="finished", scores={}, floors={}, course=course)
+
+
+def test_a_curve_is_the_mean_of_those_that_got_there_and_its_band_what_they_span() -> None:
+    outcomes = {0: outcome(0, [8.0, 4.0], 1.0), 1: outcome(1, [6.0], 3.0)}
+    arm = cast(ArmResults, SimpleNamespace(name="a", outcomes=outcomes))
+    images = study_course.mean_course(arm, "images")
+    assert (images.x, images.y) == ([100, 200], [7.0, 4.0])
+    assert (images.low, images.high) == ([6.0, 4.0], [8.0, 4.0])
+    assert study_course.mean_course(arm, "seconds").x == [2.0, 2.0]
+
+
+def test_the_share_that_reached_a_quality_rises_to_what_reached_it() -> None:
+    attainment = time_to_quality([Watched(10.0, 50.0), Watched(None, 50.0, failed=True)])
+    line = study_course.share_line("a", attainment, 50)
+    assert line.steps
+    assert list(line.x) == [0, 10.0, 50.0, 50]
+    assert list(line.y) == [0.0, 0.5, 0.5, 0.5]
+    assert study_course.middle(attainment, "images") == "10"
+    never = time_to_quality([Watched(None, 50.0)])
+    assert study_course.middle(never, "seconds") == "not reached by half"
+    assert study_course.ends(never, "seconds") == ""
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_effects_of_nothing_and_without_intervals_can_be_drawn(log: bool) -> None:
+    nothing = 1.0 if log else 0.0
+    drawn = charts.dots([Dot("a", nothing, None, "why", "muted")], nothing, "x", log)
+    assert b"why" in drawn
+    assert b"<svg" in charts.scatter([Spot("a", 1, 2, True), Spot("b", 1, 2, False)], "x", "y")

@@ -1,0 +1,224 @@
+"""Studies as files and values: what is read, what is refused, and what arms share."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ganvas import recipes
+from ganvas.errors import StudyError
+from ganvas.randomness import draw_latents, named_generator
+from ganvas.studies.study import Study, Treatment, in_words
+
+from .tiny import start, tiny_recipe
+
+SHORT = """
+base = "dcgan"
+data = "fashion"
+seeds = 5
+images = "60k"
+shared.data.size = [64, 64]
+[[arms]]
+name = "no-norm"
+architecture.discriminator_norm = "none"
+[[arms]]
+recipe = "mlp"
+[[arms]]
+name = "resnet-net"
+architecture = "resnet"
+[[arms]]
+name = "resnet-deep"
+against = "resnet-net"
+architecture.blocks_per_resolution = 2
+"""
+
+
+def study_from(text: str, **changes: Any) -> Study:
+    return Study.from_table({**tomllib.loads(text), **changes})
+
+
+def problems_of(text: str = SHORT, **changes: Any) -> str:
+    with pytest.raises(StudyError) as caught:
+        study_from(text, **changes)
+    return str(caught.value)
+
+
+def with_arm(**arm: Any) -> list[dict[str, Any]]:
+    return [*tomllib.loads(SHORT)["arms"], arm]
+
+
+def test_a_short_file_becomes_complete_recipes() -> None:
+    study = study_from(SHORT)
+    names = [arm.name for arm in study.treatments]
+    assert names == ["dcgan", "no-norm", "mlp", "resnet-net", "resnet-deep"]
+    assert study.images == 60_000
+    assert study.treatment("no-norm").recipe == dataclasses.replace(
+        study.base,
+        architecture=dataclasses.replace(recipes.dcgan().architecture, discriminator_norm="none"),
+    )
+    assert {arm.recipe.data.size for arm in study.treatments} == {(64, 64)}, "shared by all"
+    mlp = dataclasses.replace(recipes.mlp(), data=study.base.data)
+    assert study.treatment("mlp").recipe == mlp
+
+
+def test_an_arm_changes_what_it_is_compared_with() -> None:
+    study = study_from(SHORT)
+    assert study.changes("resnet-deep") == {"architecture.blocks_per_resolution": 2}
+    assert study.changes("no-norm") == {"architecture.discriminator_norm": "none"}
+    assert study.changes("resnet-net") == {"architecture": "resnet"}, "with its own defaults"
+    assert study.changes("mlp") == {"architecture": "mlp", "architecture.generator_norm": "batch"}
+    assert study.changes("dcgan") == {}
+    assert in_words(study.changes("resnet-net")) == 'architecture = "resnet"'
+
+
+def test_families_are_what_is_compared_with_the_same_arm() -> None:
+    families = study_from(SHORT).families()
+    names = {base: [arm.name for arm in arms] for base, arms in families.items()}
+    assert names == {"dcgan": ["no-norm", "mlp", "resnet-net"], "resnet-net": ["resnet-deep"]}
+
+
+def test_written_out_it_reads_back_to_the_same() -> None:
+    for study in (study_from(SHORT), study_from(SHORT, images=None, time="1h30m", quality=200.0)):
+        assert Study.from_table(json.loads(study.to_json())) == study
+        assert Study.from_table(tomllib.loads(study.to_toml())) == study
+    assert study.time == 5400
+
+
+def test_from_python_it_is_checked_as_a_file_is() -> None:
+    hinge = dataclasses.replace(recipes.dcgan(), batch=64)
+    study = Study(base=recipes.dcgan(), arms=(Treatment(name="big", recipe=hinge),), data="fashion")
+    with pytest.raises(StudyError, match="none is given"):
+        study.checked()
+    study = dataclasses.replace(study, images=1000)
+    checked = study.checked()
+    assert [arm.against for arm in checked.treatments] == ["", "dcgan"]
+    assert checked.treatments == study.treatments
+
+
+def test_a_base_alone_is_a_study_of_its_seeds() -> None:
+    assert [arm.name for arm in study_from(SHORT, arms=[]).treatments] == ["dcgan"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "fragments"),
+    [
+        ({"base": "dcgn"}, ["base: 'dcgn' is no recipe. Did you mean dcgan?"]),
+        ({"base": None}, ["base: missing"]),
+        ({"seeds": 0}, ["seeds: must be greater than or equal to 1, got 0"]),
+        ({"seeds": "many"}, ["seeds: must be a number, got 'many'"]),
+        ({"images": "6oo"}, ["images: '6oo' is no whole number"]),
+        ({"images": None}, ["images or time: the budget of each run; none is given"]),
+        ({"time": "10m"}, ["one of the two, not both"]),
+        ({"images": None, "time": "10 parsecs"}, ["time: '10 parsecs' is no time"]),
+        ({"images": None, "time": 0.0}, ["time: must be greater than 0"]),
+        ({"metrics": ["fd-lite"]}, ["metrics: 'fd-lite' is no metric. Did you mean fd-lite0?"]),
+        ({"metrics": []}, ["metrics: no metric was named"]),
+        ({"samples": 3}, ["samples: must be greater than or equal to 100"]),
+        ({"data": ""}, ["data: what to train on is missing"]),
+        ({"seed": 3}, ["seed: no such field. Did you mean seeds?"]),
+        ({"arms": 3}, ["arms: expected a list of tables"]),
+        ({"shared": {"data": {"sze": 3}}}, ["data.sze: no such field. Did you mean size?"]),
+    ],
+)
+def test_what_is_wrong_with_a_study_is_said(changes: Any, fragments: list[str]) -> None:
+    said = problems_of(**changes)
+    for fragment in fragments:
+        assert fragment in said
+
+
+@pytest.mark.parametrize(
+    ("arm", "fragments"),
+    [
+        ({"name": "x", "batchh": 3}, ["arm 'x': batchh: no such field. Did you mean batch?"]),
+        ({"name": "x"}, ["arm 'x': it is the same as 'dcgan'; nothing is changed"]),
+        (
+            {"name": "x", "architecture": {"discriminator_norm": "none"}},
+            ["arm 'x': it is the same as 'no-norm'; nothing is changed"],
+        ),
+        ({"name": "mlp", "batch": 8}, ["arm 'mlp': 2 arms have this name"]),
+        ({"name": "dcgan", "batch": 8}, ["arm 'dcgan': 2 arms have this name"]),
+        ({"batch": 8}, ["arm 'number-5': it needs a name"]),
+        ({"name": "a/b", "batch": 8}, ["arm 'a/b': a name must be letters, digits"]),
+        ({"recipe": "mlpp"}, ["'mlpp' is no recipe. Did you mean mlp?"]),
+        ({"recipe": 7}, ["expected a recipe's name, got 7"]),
+        (
+            {"name": "x", "batch": 8, "against": "no-nrm"},
+            ["arm 'x': against: 'no-nrm' is no arm. Did you mean no-norm?"],
+        ),
+        (
+            {"name": "x", "batch": 8, "against": "x"},
+            ["arm 'x': against: 'x' must stand before it"],
+        ),
+        ({"name": "x", "images": 5}, ["arm 'x': images: the study decides it, for all arms"]),
+        (
+            {"name": "x", "data": {"size": [32, 32]}},
+            ["arm 'x': data.size: (32, 32), but the base has (64, 64)", "cannot be compared"],
+        ),
+        ({"name": "x", "data": {"held_out": 0.2}}, ["data.held_out: 0.2, but the base has 0.1"]),
+        ({"name": "x", "batch": 60_001}, ["the budget of 60000 is less than one batch"]),
+        (
+            {"name": "x", "objective": {"penalties": {"r1": {"weight": 1.0}}}},
+            ["arm 'x': objective.penalties.r1: a batch-normalised discriminator"],
+        ),
+    ],
+)
+def test_what_is_wrong_with_an_arm_is_said(arm: Any, fragments: list[str]) -> None:
+    said = problems_of(arms=with_arm(**arm))
+    for fragment in fragments:
+        assert fragment in said
+
+
+def test_all_problems_of_all_arms_are_said_at_once() -> None:
+    arms = with_arm(name="x", batchh=3) + with_arm(name="y", ema_half_lif=3)[-1:]
+    said = problems_of(arms=arms, seeds=0, metrics=["fdd"], base="dcgn")
+    for fragment in ("batchh", "ema_half_lif", "seeds", "'fdd'", "'dcgn'"):
+        assert fragment in said
+    assert "same as" not in said, "what follows from a problem is not a problem of its own"
+
+
+def test_data_may_be_flipped_in_one_arm() -> None:
+    study = study_from(SHORT, arms=with_arm(name="flipped", data={"flip": True}))
+    assert study.changes("flipped") == {"data.flip": True}
+
+
+def test_the_study_decides_budget_evaluation_and_what_a_failure_does() -> None:
+    study = study_from(SHORT, stop_early=True, evaluations=4, metrics=["swd", "fd-lite0"])
+    recipe = study.recipe_for(study.treatment("mlp"), 60_001)
+    assert (recipe.name, recipe.images, recipe.on_failure) == ("mlp", 60_001, "stop")
+    assert recipe.evaluation.every == 15_001, "four scores, the last one at the end"
+    assert recipe.evaluation.metrics == ("swd",), "the deciding one alone"
+    assert study.recipe_for(study.treatment("mlp"), 100).evaluation.every == 25
+    none = dataclasses.replace(study, evaluations=0)
+    assert none.recipe_for(none.treatment("mlp"), 100).evaluation.every == 0
+
+
+def test_points_are_scored_by_their_modes() -> None:
+    study = Study.from_table({"base": "points-modern", "data": "ring", "images": "1k"})
+    assert study.metrics == ("modes",)
+    assert study.scores[0] == "modes"
+
+
+def test_a_seed_means_the_same_images_and_latents_in_every_arm() -> None:
+    """Whatever an arm changes: networks, loss, batch."""
+    one, other = tiny_recipe(), tiny_recipe(architecture=recipes.mlp().architecture, batch=2)
+    streams = [start(recipe, seed=3)[0].stream for recipe in (one, other)]
+    theirs = torch.cat([streams[1].next(2).images for _ in range(20)])
+    assert torch.equal(torch.cat([streams[0].next(4).images for _ in range(10)]), theirs)
+    grids = [draw_latents(8, 6, named_generator(3, "grid")) for _ in range(2)]
+    assert torch.equal(*grids)
+    different = start(one, seed=4)[0].stream.next(4).images
+    assert not torch.equal(different, theirs[:4])
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="cannot be read"):
+        Study.from_file(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("base = ")
+    with pytest.raises(StudyError, match="not valid TOML"):
+        Study.from_file(tmp_path / "bad.toml")

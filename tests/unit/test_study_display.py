@@ -1,0 +1,48 @@
+"""How verdicts, plans and times are put into words."""
+
+from __future__ import annotations
+
+import pytest
+
+from ganvas.studies.display import aligned, in_a_word, in_bytes, in_hours, number, signed
+from ganvas.studies.statistics import Arm
+from ganvas.studies.verdict import judge
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "1 s"), (40, "40 s"), (720, "12 min"), (7800, "2 h 10 min"), (7199, "2 h 0 min")],
+)
+def test_times(seconds: float, text: str) -> None:
+    assert in_hours(seconds) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(10, "1 MB"), (3.4e8, "340 MB"), (1.1e9, "1.1 GB")])
+def test_sizes(count: float, text: str) -> None:
+    assert in_bytes(int(count)) == text
+
+
+def test_numbers() -> None:
+    assert [number(value) for value in (402.31, 0.51234, 12345.6)] == ["402", "0.512", "12,346"]
+    assert [signed(value) for value in (53.0, -84.2, 0.0)] == ["+53", "-84.2", "+0"]
+
+
+def test_columns_are_as_wide_as_they_need() -> None:
+    assert aligned([("", "fd"), ("a-long-name", "1")]) == "             fd\na-long-name  1"
+
+
+def test_a_distance_differs_by_a_percentage() -> None:
+    """Half of the base's, give or take a hundredth: -50 %."""
+    base = Arm("base", {seed: 100.0 + seed for seed in range(5)})
+    arm = Arm("arm", {seed: (50.0 + seed / 2) * (1 + 0.01 * (seed - 2)) for seed in range(5)})
+    (against,) = judge(base, [arm], more_is_better=False, scale="log")
+    words = in_a_word(against)
+    assert words.startswith("better (-50 % [-5")
+    assert words.endswith("])")
+
+
+def test_a_share_differs_by_a_difference() -> None:
+    base = Arm("base", {seed: 0.5 + 0.001 * seed for seed in range(5)})
+    arm = Arm("arm", {seed: 0.4 + 0.002 * seed for seed in range(5)})
+    (against,) = judge(base, [arm], more_is_better=True, scale="plain")
+    assert in_a_word(against).startswith("worse (-0.098 [-0.1, -0.096")

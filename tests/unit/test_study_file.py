@@ -1,0 +1,54 @@
+"""A study's short file says the same as the complete one."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import pytest
+
+from ganvas.reports.study_file import study_toml
+from ganvas.studies.study import Study
+
+COMMON: dict[str, Any] = {"base": "dcgan", "data": "fashion", "images": 60_000}
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ({"arms": [{"recipe": "mlp"}]}, {"arms": [{"name": "mlp", "recipe": "mlp"}]}),
+        (
+            {"arms": [{"name": "h", "objective": {"loss": "hinge"}}], "seeds": 5},
+            {"arms": [{"name": "h", "objective": {"loss": "hinge"}}], "seeds": 5},
+        ),
+        (
+            {
+                "shared": {"data": {"size": [64, 64]}},
+                "arms": [
+                    {"name": "plain", "architecture": "resnet"},
+                    {"name": "wide", "against": "plain", "architecture": {"generator_width": 96}},
+                ],
+            },
+            {"shared": {"data": {"size": [64, 64]}}},
+        ),
+    ],
+)
+def test_the_short_form_is_short_and_reads_back(
+    table: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    study = Study.from_table({**COMMON, **table})
+    text = study_toml(study)
+    assert Study.from_table(tomllib.loads(text)) == study
+    assert len(text) < 400
+    short = tomllib.loads(text)
+    assert short["base"] == "dcgan"
+    for name, value in expected.items():
+        assert short[name] == value
+
+
+def test_what_has_no_name_is_written_out() -> None:
+    base = Study.from_table(COMMON).base.to_table()
+    study = Study.from_table({**COMMON, "base": {**base, "name": "mine"}})
+    text = study_toml(study)
+    assert Study.from_table(tomllib.loads(text)) == study
+    assert "[base.architecture]" in text

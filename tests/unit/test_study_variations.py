@@ -1,0 +1,115 @@
+"""What the command line's --vary, --recipes and --shared make of a base."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ganvas import recipes
+from ganvas.errors import StudyError
+from ganvas.schedules import parse_duration
+from ganvas.studies.study import Study
+from ganvas.studies.variations import arm_name, leaf_types, parse_value, study_table
+
+
+def study(base: str = "", vary: Any = (), of: Any = (), shared: Any = ()) -> Study:
+    table = study_table(base, list(vary), list(of), list(shared))
+    return Study.from_table({**table, "data": "fashion", "images": 100_000})
+
+
+def test_each_value_makes_an_arm_that_changes_one_field() -> None:
+    vary = ["architecture=mlp,dcgan,resnet", "objective.loss=non-saturating,wasserstein"]
+    made = study("dcgan", vary)
+    changes = {arm.name: made.changes(arm.name) for arm in made.treatments}
+    assert changes == {
+        "dcgan": {},
+        "mlp": {"architecture": "mlp"},
+        "resnet": {"architecture": "resnet"},
+        "loss-wasserstein": {"objective.loss": "wasserstein"},
+    }, "the base's own values make no arms"
+
+
+def test_whole_recipes_the_first_is_the_base() -> None:
+    made = study(of=["wgan", "dcgan"], shared=["data.size=16", "ema-half-life=1k"])
+    assert [arm.name for arm in made.treatments] == ["wgan", "dcgan"]
+    for arm in made.treatments:
+        assert arm.recipe.data.size == (16, 16)
+        assert arm.recipe.ema_half_life == 1000
+    assert made.treatment("dcgan").recipe.objective == recipes.dcgan().objective
+
+
+@pytest.mark.parametrize(
+    ("field", "word", "value"),
+    [
+        ("batch", "1.5k", 1500),
+        ("generator_batch", "none", None),
+        ("generator_batch", "64", 64),
+        ("generator.learning_rate", "1e-3", 0.001),
+        ("generator.learning_rate", "linear:2e-4:0", "linear:0.0002:0.0"),
+        ("generator.beta1", "0.9", 0.9),
+        ("objective.spectral_norm", "true", True),
+        ("objective.loss", "hinge", "hinge"),
+        ("data.size", "32x64", [32, 64]),
+        ("architecture.width", "16", 16),
+        ("data.background", "black", "black"),
+    ],
+)
+def test_values_are_typed_by_the_field(field: str, word: str, value: Any) -> None:
+    kind = leaf_types(recipes.dcgan())[field]
+    found = parse_value(kind, word)
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_names_of_arms() -> None:
+    assert arm_name("architecture", "resnet") == "resnet"
+    assert arm_name("architecture.discriminator_norm", "none") == "discriminator-norm-none"
+    assert arm_name("objective.penalties.r1.weight", "0.1") == "r1.weight-0.1"
+    assert arm_name("generator.learning_rate", "linear:2e-4:0") == (
+        "generator.learning-rate-linear-2e-4-0"
+    )
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    vary = ["objective.los=x", "objective.loss=hing", "batch=many", "batch", "batch=32"]
+    with pytest.raises(StudyError) as caught:
+        study("dcgan", [*vary, "objective.spectral_norm=yes", "architecture=vit"], shared=["batch"])
+    said = str(caught.value)
+    for fragment in (
+        "--vary objective.los: dcgan has no such field. Did you mean objective.loss?",
+        "'hing' is none of its values. Did you mean hinge?",
+        "'many' is no whole number",
+        "--vary batch: expected FIELD=VALUE",
+        "--vary batch=32: the base has this value itself",
+        "must be true or false, got 'yes'",
+        "'vit' is no architecture",
+        "--shared batch: expected FIELD=VALUE",
+    ):
+        assert fragment in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (("", [], [], []), "give a study's file or directory"),
+        (("dcgan", [], ["mlp"], []), "it goes neither with --base"),
+        (("dcgan", [], [], ["batch=8,16"]), "one value alone"),
+    ],
+)
+def test_flags_that_do_not_go_together(arguments: Any, fragment: str) -> None:
+    with pytest.raises(StudyError, match=fragment):
+        study_table(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("10m", 600), ("1.5h", 5400), ("1h 30m", 5400)]
+)
+def test_times(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "10", "m", "ten minutes", "1..5h"])
+def test_what_is_no_time(text: str) -> None:
+    with pytest.raises(ValueError, match="is no time"):
+        parse_duration(text)

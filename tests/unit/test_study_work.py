@@ -1,0 +1,104 @@
+"""The small parts that do a study's work: crews, clocks of training, stopping, the last record."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from ganvas.errors import GanvasError, Interrupted
+from ganvas.runs.history import History
+from ganvas.studies import crew
+from ganvas.studies.work import seconds_at, watched_bar
+from ganvas.training.stop import StopRequest, ask_to_stop, take_back
+
+
+def test_a_crew_fills_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "cores", lambda: 8)
+    monkeypatch.setattr(crew, "local_devices", lambda: ("cpu",))
+    made = {
+        (runs, workers): crew.local_crew(runs, workers)
+        for runs, workers in ((100, None), (3, None), (100, 4), (100, 16))
+    }
+    sizes = {key: (one.workers, one.threads) for key, one in made.items()}
+    assert sizes == {(100, None): (8, 1), (3, None): (3, 2), (100, 4): (4, 2), (100, 16): (16, 1)}
+    monkeypatch.setattr(crew, "local_devices", lambda: ("cuda:0", "cuda:1"))
+    gpus = crew.local_crew(100)
+    assert (gpus.workers, gpus.threads) == (2, 4)
+    assert [gpus.device(worker) for worker in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
+    with pytest.raises(GanvasError, match="workers: at least 1, got 0"):
+        crew.local_crew(3, 0)
+
+
+def test_workers_find_their_number_of_threads_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    with crew.processes(1, 2):
+        assert os.environ["OMP_NUM_THREADS"] == "2"
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+def test_without_dask_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(GanvasError, match=r"pip install 'ganvas\[cluster\]'"):
+        crew.dask_crew("tcp://somewhere:8786", 3)
+
+
+def test_seconds_of_training_come_from_the_rates() -> None:
+    """1,000 images at 500 a second, then 600 at 300: the evaluation between does not count."""
+    history = [
+        {"images_seen": 1000, "images_per_second": 500.0, "seconds": 2.0},
+        {"images_seen": 1600, "images_per_second": 300.0, "seconds": 60.0},
+    ]
+    assert seconds_at(history) == {1000: 2.0, 1600: 4.0}
+    assert seconds_at([]) == {}
+
+
+def test_training_in_any_thread_can_be_asked_to_stop() -> None:
+    heard = []
+
+    def train() -> None:
+        with StopRequest() as stop:
+            heard.append(bool(stop))
+            ask_to_stop()
+            heard.append(bool(stop))
+
+    try:
+        thread = threading.Thread(target=train)
+        thread.start()
+        thread.join()
+        with pytest.raises(Interrupted, match="sampling"), watched_bar("sampling") as look:
+            look(1, 2)
+    finally:
+        take_back()
+    assert heard == [False, True]
+    with StopRequest() as stop, watched_bar("sampling") as look:
+        look(1, 2)
+        assert not stop
+
+
+@pytest.mark.parametrize(
+    ("content", "newest"),
+    [
+        ("", None),
+        ('{"images_seen": 1}\n', 1),
+        ('{"images_seen": 1}\n{"images_seen": 2}\n', 2),
+        ('{"images_seen": 1}\n{"images_s', 1),
+        ('{"images_seen": 1}\n{"images_s\n', 1),
+    ],
+)
+def test_the_newest_whole_record(tmp_path: Path, content: str, newest: int | None) -> None:
+    path = tmp_path / "history.jsonl"
+    assert History(path).newest() is None
+    path.write_text(content)
+    record = History(path).newest()
+    assert (record and record["images_seen"]) == newest
+
+
+def test_the_newest_record_of_a_long_history(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.jsonl")
+    history.path.write_text("".join(f'{{"images_seen": {n}}}\n' for n in range(20_000)))
+    assert history.newest() == {"images_seen": 19_999} == history.records()[-1]
