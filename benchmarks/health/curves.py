@@ -1,0 +1,169 @@
+"""The number that decides a symptom, over a run: what the rule compared, and with which limit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from watching import Timeline
+
+from ganvas.health.evidence import Evidence
+from ganvas.health.finding import Finding
+from ganvas.health.rules.rule import Rule
+from ganvas.health.rules.sight import Moment, Sight, Signal
+
+Points = tuple[tuple[int, float], ...]
+"""(images seen, value), oldest first."""
+
+SCORE = "images_seen"
+"""What stagnation compares where there are scores: how long ago the best of them was."""
+
+FIRST_AT_THE_END, FIRST, AT_THE_END, SAID, SILENT = 4, 3, 2, 1, 0
+"""How clearly a run shows a symptom: named first at its end, first at some look, and so on."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A number over two runs, beside its limit.
+
+    limits: what it was compared with at each look of the sick run; empty where nothing was.
+    alarms_above: on which side of the limit the symptom lies.
+    judged_from: images seen from which on the rule looks.
+    """
+
+    column: str
+    sick: Points
+    healthy: Points
+    limits: Points
+    alarms_above: bool
+    judged_from: int
+
+
+def clarity(timeline: Timeline, symptom: str) -> int:
+    """How clearly a run shows a symptom, from `SILENT` to `FIRST_AT_THE_END`."""
+    names = [[name for name, _ in moment.said] for moment in timeline.moments]
+    if not any(symptom in said for said in names):
+        return SILENT
+    if names[-1][:1] == [symptom]:
+        return FIRST_AT_THE_END
+    if any(said[:1] == [symptom] for said in names):
+        return FIRST
+    return AT_THE_END if symptom in names[-1] else SAID
+
+
+def moment_of(timeline: Timeline, symptom: str) -> int:
+    """Images seen at the last look at which a symptom was named as clearly as it ever was."""
+    names = [(m.images_seen, [name for name, _ in m.said]) for m in timeline.moments]
+    first = [seen for seen, said in names if said[:1] == [symptom]]
+    return (first or [seen for seen, said in names if symptom in said])[-1]
+
+
+def named_at(timeline: Timeline, symptom: str, until: int) -> int:
+    """Images seen when the stretch of looks that names the symptom, up to that one, began."""
+    began = until
+    for moment in reversed(timeline.moments):
+        if moment.images_seen > until:
+            continue
+        if symptom not in [name for name, _ in moment.said]:
+            break
+        began = moment.images_seen
+    return began
+
+
+def until(evidence: Evidence, images: int) -> Evidence:
+    """What was known then; that training stopped is known only at the end."""
+    known = tuple(r for r in evidence.records if r.get("images_seen", math.inf) <= images)
+    is_all = len(known) == len(evidence.records)
+    return replace(evidence, records=known, stopped=evidence.stopped if is_all else "")
+
+
+def deciding(sight: Sight) -> Signal | None:
+    """The signal that a sight is as strong as: its weakest. None where nothing was compared."""
+    return min(sight.signals, key=lambda signal: signal.strength, default=None)
+
+
+def curve_of(rule: Rule, sick: Evidence, healthy: Evidence, finding: Finding) -> Curve | None:
+    """The number that decided a finding, over both runs; None where no number did.
+
+    Args:
+        sick: the run's evidence, whole; the finding may be of an earlier look.
+        healthy: the twin's.
+    """
+    seen = next((s for s in sights(rule, sick) if s[1].meaning == finding.meaning), None)
+    signal = None if seen is None else deciding(seen[1])
+    if signal is None:
+        return None
+    if signal.column == SCORE:
+        return scores(sick, healthy, rule)
+    pairs = [(images, strictest(sight, signal)) for images, sight in reversed(sights(rule, sick))]
+    limits = tuple((images, s.limit) for images, s in pairs if s is not None)
+    return Curve(
+        column=signal.column,
+        sick=values(rule, sick, signal.column),
+        healthy=values(rule, healthy, signal.column),
+        limits=limits,
+        alarms_above=alarms_above(signal),
+        judged_from=rule.first_look(sick),
+    )
+
+
+def alarms_above(signal: Signal) -> bool:
+    """On which side of its limit a number is alarming."""
+    return (signal.limit > signal.origin) != signal.nearer
+
+
+def strictest(sight: Sight, like: Signal) -> Signal | None:
+    """The signal of the same column that is hardest to reach; two limits must both be passed."""
+    ours = [s for s in sight.signals if s.column == like.column]
+    same_side = [s for s in ours if alarms_above(s) == alarms_above(like)]
+    return min(same_side, key=lambda signal: signal.strength, default=None)
+
+
+def sights(rule: Rule, evidence: Evidence) -> list[tuple[int, Sight]]:
+    """What the rule saw at each look, newest first."""
+    return list(rule.looks(evidence))
+
+
+def values(rule: Rule, evidence: Evidence, column: str) -> Points:
+    """A column at every look, as the rule compares it: where it takes means, the means."""
+    looks = [Moment(evidence, index) for index in evidence.looks]
+    raw = {m.images_seen: v for m in looks if (v := m.value(column)) is not None}
+    compared: dict[int, float] = {}
+    for moment in looks:
+        sight = rule.look(moment) if rule.applies(evidence.recipe) is None else None
+        for signal in sight.signals if sight is not None else ():
+            if signal.column == column:
+                compared[moment.images_seen] = signal.value
+    as_measured = all(
+        math.isclose(raw.get(images, math.nan), value) for images, value in compared.items()
+    )
+    return tuple(sorted((raw if as_measured else compared).items()))
+
+
+def scores(sick: Evidence, healthy: Evidence, rule: Rule) -> Curve:
+    """The score that decides which checkpoint is best, of both runs; the limit is the best one."""
+    points = [
+        tuple((score.images, score.value) for score in evidence.scored)
+        for evidence in (sick, healthy)
+    ]
+    best = min(value for _, value in points[0])
+    limits = tuple((images, best) for images, _ in points[0])
+    return Curve(sick.deciding_metric, points[0], points[1], limits, True, rule.first_look(sick))
+
+
+def needs_decades(numbers: Iterable[float]) -> bool:
+    """Whether only a logarithmic scale shows all of them: all positive, and far apart."""
+    found = list(numbers)
+    return bool(found) and min(found) > 0 and max(found) > 30 * min(found)
+
+
+def steady(points: Points) -> bool:
+    """Whether a limit is the same at all looks."""
+    return len({value for _, value in points}) <= 1
+
+
+def last_value(points: Points, at: int) -> float | None:
+    """The newest value up to then; None where there is none."""
+    earlier: Sequence[float] = [value for images, value in points if images <= at]
+    return earlier[-1] if earlier else None

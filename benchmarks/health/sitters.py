@@ -1,0 +1,246 @@
+"""Small extra runs for symptoms that no sabotage of the benchmark brings about, with their twins.
+
+Each is a recipe of the catalogue with a few fields changed, and its twin is that recipe without the
+change: same size, budget, looks and seed. They are for pictures alone; no figure counts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from bases import Base
+from cases import HEALTHY, Case, with_clip, with_rate
+from networks import ThreeTapDCGAN
+
+from ganvas.architectures import DCGAN, ResNet
+from ganvas.objectives.settings import LossName, ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.recipes import Recipe
+from ganvas.recipes.recipe import EvaluationSettings
+
+Recast = Callable[[Recipe], Recipe]
+"""From one recipe to another."""
+
+
+def as_it_is(recipe: Recipe) -> Recipe:
+    """No change."""
+    return recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sitter:
+    """A run that is to show one symptom.
+
+    what: the change, in words.
+    base: the recipe, its size and budget.
+    change: from the twin's recipe to its own.
+    twin: from the base's recipe to the twin's, where that is not the base as it is.
+    """
+
+    what: str
+    base: Base
+    change: Recast
+    twin: Recast = as_it_is
+
+    def twin_recipe(self) -> Recipe:
+        """Without the change."""
+        return self.twin(self.base.made())
+
+    def recipe(self) -> Recipe:
+        """With the change."""
+        return self.change(self.twin_recipe())
+
+
+def dcgan(images: int, looks: int) -> Base:
+    """The recipe dcgan at 16x16."""
+    return small("dcgan", images, looks, 1_600)
+
+
+def wgan(images: int, looks: int) -> Base:
+    """The recipe wgan at 16x16."""
+    return small("wgan", images, looks, 1_600)
+
+
+def wgan_gp(images: int, looks: int) -> Base:
+    """The recipe wgan-gp at 16x16."""
+    return small("wgan-gp", images, looks, 1_100)
+
+
+def small(recipe: str, images: int, looks: int, images_per_second: float) -> Base:
+    """A recipe at 16x16."""
+    return Base(
+        recipe=recipe, size=16, images=images, looks=looks, images_per_second=images_per_second
+    )
+
+
+def trained(
+    recipe: Recipe, generator: float | None, discriminator: float | None, momentum: float
+) -> Recipe:
+    """Other learning rates (None leaves one) and another momentum for both players."""
+    rates = {"generator": generator, "discriminator": discriminator}
+    for player, rate in rates.items():
+        if rate is not None:
+            recipe = with_rate(recipe, player, rate)
+    return replace(
+        recipe,
+        generator=replace(recipe.generator, beta1=momentum),
+        discriminator=replace(recipe.discriminator, beta1=momentum),
+    )
+
+
+def with_loss(recipe: Recipe, loss: LossName) -> Recipe:
+    """Another loss."""
+    return replace(recipe, objective=replace(recipe.objective, loss=loss))
+
+
+def without_norm(recipe: Recipe, player: str) -> Recipe:
+    """A DCGAN one of whose players is not normalised."""
+    assert isinstance(recipe.architecture, DCGAN)
+    if player == "generator":
+        architecture = replace(recipe.architecture, generator_norm="none")
+    else:
+        architecture = replace(recipe.architecture, discriminator_norm="none")
+    return replace(recipe, architecture=architecture)
+
+
+def with_r1(recipe: Recipe, weight: float) -> Recipe:
+    """R1 of a weight, for a discriminator without batch normalisation."""
+    penalties = Penalties(r1=PenaltySettings(weight=weight))
+    bare = without_norm(recipe, "discriminator")
+    return replace(bare, objective=replace(bare.objective, penalties=penalties))
+
+
+def deep(recipe: Recipe, blocks: int) -> Recipe:
+    """Many residual blocks a resolution, nothing normalised, the least-squares loss."""
+    architecture = ResNet(
+        generator_width=16,
+        discriminator_width=16,
+        blocks_per_resolution=blocks,
+        generator_norm="none",
+    )
+    return replace(
+        recipe, architecture=architecture, objective=ObjectiveSettings(loss="least-squares")
+    )
+
+
+def drawn_often(recipe: Recipe) -> Recipe:
+    """A grid of samples at every look."""
+    intervals = replace(recipe.intervals, samples=recipe.intervals.probes)
+    return replace(recipe, intervals=intervals)
+
+
+def unaveraged(recipe: Recipe) -> Recipe:
+    """The generator as it is at each moment, drawn often."""
+    return drawn_often(replace(recipe, ema_half_life=0))
+
+
+def scored(recipe: Recipe) -> Recipe:
+    """Scored while it trains, by a metric that costs little, and drawn as often."""
+    evaluation = EvaluationSettings(every=recipe.intervals.probes, metrics=("swd",), samples=1_000)
+    return drawn_often(replace(recipe, evaluation=evaluation))
+
+
+def steep(recipe: Recipe, clip: float) -> Recipe:
+    """A critic that momentum drives on, with as good as nothing that bounds it."""
+    return with_clip(trained(recipe, None, 1e-3, momentum=0.9), clip)
+
+
+SITTERS: dict[str, Sitter] = {
+    "clip-too-large": Sitter(
+        what="weights clipped at 10, momentum 0.9, the critic's learning rate x 2",
+        base=wgan(22_000, looks=11),
+        change=lambda recipe: steep(recipe, clip=10.0),
+    ),
+    "not-lipschitz": Sitter(
+        what="weights not clipped at all, momentum 0.9, the critic's learning rate x 2",
+        base=wgan(22_000, looks=11),
+        change=lambda recipe: steep(recipe, clip=0.0),
+    ),
+    "vanishing-generator-gradient": Sitter(
+        what="minimax loss, bare discriminator, momentum 0.9, learning rates x 5",
+        base=dcgan(32_000, looks=16),
+        change=lambda recipe: with_loss(
+            without_norm(trained(recipe, 1e-3, 1e-3, momentum=0.9), "discriminator"), "minimax"
+        ),
+    ),
+    "exploding-gradients": Sitter(
+        what="8 residual blocks a resolution, nothing normalised, least squares",
+        base=small("resnet", 4_000, 8, 700),
+        change=lambda recipe: deep(recipe, blocks=8),
+    ),
+    "diverging": Sitter(
+        what="4 residual blocks a resolution, nothing normalised, least squares",
+        base=small("resnet", 4_000, 8, 700),
+        change=lambda recipe: deep(recipe, blocks=4),
+    ),
+    "discriminator-overpowers": Sitter(
+        what="a bare discriminator that learns 75 times as fast as the generator, momentum 0.9",
+        base=dcgan(32_000, looks=16),
+        change=lambda recipe: without_norm(
+            trained(recipe, 2e-5, 1.5e-3, momentum=0.9), "discriminator"
+        ),
+    ),
+    "oscillation": Sitter(
+        what="generator not normalised, its learning rate x 7; no averaging",
+        base=wgan_gp(26_000, looks=13),
+        twin=unaveraged,
+        change=lambda recipe: with_rate(without_norm(recipe, "generator"), "generator", 3.5e-3),
+    ),
+    "saturated-output": Sitter(
+        what="generator not normalised, its learning rate x 7",
+        base=wgan_gp(16_000, looks=8),
+        change=lambda recipe: with_rate(without_norm(recipe, "generator"), "generator", 3.5e-3),
+    ),
+    "checkerboard": Sitter(
+        what="transposed convolutions of kernel 3, stride 2; no averaging",
+        base=wgan(22_000, looks=11),
+        change=lambda recipe: replace(
+            recipe, architecture=ThreeTapDCGAN(discriminator_norm="none"), ema_half_life=0
+        ),
+    ),
+    "stagnation": Sitter(
+        what="learning rates x 7.5",
+        base=dcgan(64_000, looks=16),
+        twin=scored,
+        change=lambda recipe: trained(recipe, 1.5e-3, 1.5e-3, momentum=0.5),
+    ),
+    "idle-penalty": Sitter(
+        what="an R1 penalty of weight 1e-9 in place of 1",
+        base=dcgan(32_000, looks=12),
+        twin=lambda recipe: with_r1(recipe, 1.0),
+        change=lambda recipe: with_r1(recipe, 1e-9),
+    ),
+    "average-lags": Sitter(
+        what="momentum 0.95, learning rates x 2",
+        base=wgan_gp(24_000, looks=92),
+        change=lambda recipe: trained(recipe, 1e-3, 1e-3, momentum=0.95),
+    ),
+}
+"""By the symptom that each is to show. Whether the rules name it is for them to say."""
+
+
+def sick_case(symptom: str) -> Case:
+    """The run that is to show the symptom."""
+    sitter = SITTERS[symptom]
+    return case_of(symptom, sitter.base, sitter.recipe())
+
+
+def twin_case(symptom: str) -> Case:
+    """Its healthy twin; sitters whose twins are alike share one."""
+    recipe = SITTERS[symptom].twin_recipe()
+    first = next(name for name in SITTERS if SITTERS[name].twin_recipe() == recipe)
+    return replace(case_of(HEALTHY, SITTERS[first].base, recipe), base=f"{recipe.name}-for-{first}")
+
+
+def case_of(kind: str, base: Base, recipe: Recipe) -> Case:
+    """A run on the built-in images, as the benchmark trains them."""
+    return Case(
+        kind=kind,
+        base=base.recipe,
+        seed=0,
+        recipe=recipe,
+        data="fashion",
+        metrics=(),
+        samples=0,
+        seconds=recipe.images / base.images_per_second,
+    )
