@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from watching import Timeline
 
 from ganvas.health.evidence import Evidence
-from ganvas.health.finding import Finding
 from ganvas.health.rules.rule import Rule
 from ganvas.health.rules.sight import Moment, Sight, Signal
 
@@ -18,6 +17,9 @@ Points = tuple[tuple[int, float], ...]
 
 SCORE = "images_seen"
 """What stagnation compares where there are scores: how long ago the best of them was."""
+
+WHERE_IT_STOPPED = "probe/logits/real"
+"""What is drawn of a run that stopped by itself, which is a finding without a number."""
 
 FIRST_AT_THE_END, FIRST, AT_THE_END, SAID, SILENT = 4, 3, 2, 1, 0
 """How clearly a run shows a symptom: named first at its end, first at some look, and so on."""
@@ -38,6 +40,8 @@ class Curve:
     limits: Points
     alarms_above: bool
     judged_from: int
+    stopped_at: int | None = None
+    """Images seen where the sick run stopped at numbers that are not finite."""
 
 
 def clarity(timeline: Timeline, symptom: str) -> int:
@@ -83,28 +87,31 @@ def deciding(sight: Sight) -> Signal | None:
     return min(sight.signals, key=lambda signal: signal.strength, default=None)
 
 
-def curve_of(rule: Rule, sick: Evidence, healthy: Evidence, finding: Finding) -> Curve | None:
-    """The number that decided a finding, over both runs; None where no number did.
+def curve_of(rule: Rule, sick: Evidence, healthy: Evidence, at: int) -> Curve | None:
+    """The number that decided a finding, over both runs; None where the rule never looked.
 
     Args:
-        sick: the run's evidence, whole; the finding may be of an earlier look.
+        sick: the run's evidence, whole.
         healthy: the twin's.
+        at: images seen at the look whose finding is told.
     """
-    seen = next((s for s in sights(rule, sick) if s[1].meaning == finding.meaning), None)
-    signal = None if seen is None else deciding(seen[1])
-    if signal is None:
+    looks = list(rule.looks(sick))
+    known = [sight for images, sight in rule.looks(until(sick, at)) if images <= at]
+    if not known:
         return None
-    if signal.column == SCORE:
+    signal = deciding(known[0])
+    if signal is not None and signal.column == SCORE:
         return scores(sick, healthy, rule)
-    pairs = [(images, strictest(sight, signal)) for images, sight in reversed(sights(rule, sick))]
-    limits = tuple((images, s.limit) for images, s in pairs if s is not None)
+    column = WHERE_IT_STOPPED if signal is None else signal.column
+    pairs = [] if signal is None else [(at, strictest(sight, signal)) for at, sight in looks[::-1]]
     return Curve(
-        column=signal.column,
-        sick=values(rule, sick, signal.column),
-        healthy=values(rule, healthy, signal.column),
-        limits=limits,
-        alarms_above=alarms_above(signal),
+        column=column,
+        sick=values(rule, sick, column),
+        healthy=values(rule, healthy, column),
+        limits=tuple((images, compared.limit) for images, compared in pairs if compared),
+        alarms_above=signal is None or alarms_above(signal),
         judged_from=rule.first_look(sick),
+        stopped_at=sick.judged[-1]["images_seen"] if sick.stopped else None,
     )
 
 
@@ -118,11 +125,6 @@ def strictest(sight: Sight, like: Signal) -> Signal | None:
     ours = [s for s in sight.signals if s.column == like.column]
     same_side = [s for s in ours if alarms_above(s) == alarms_above(like)]
     return min(same_side, key=lambda signal: signal.strength, default=None)
-
-
-def sights(rule: Rule, evidence: Evidence) -> list[tuple[int, Sight]]:
-    """What the rule saw at each look, newest first."""
-    return list(rule.looks(evidence))
 
 
 def values(rule: Rule, evidence: Evidence, column: str) -> Points:

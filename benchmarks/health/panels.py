@@ -58,23 +58,38 @@ def panel_of(run: Run, symptom: str, moments: tuple[int, ...]) -> Panel:
     """What is to be seen of a run.
 
     Args:
-        moments: images seen of the grids that show a symptom over time.
+        moments: images seen of the grids to show: a column each, or one of which all is shown;
+            none for the newest images.
     """
-    if symptom in OVER_TIME and len(moments) == COLUMNS:
+    if len(moments) == COLUMNS:
         grids = [grid_of(run, moment)[:ROWS] for moment in moments]
         return Panel(side_by_side(grids), tuple(f"{moment:,}" for moment in moments))
     if symptom in BESIDE_THE_AVERAGE and run.checkpoint_paths():
         pairs = both_generators(run, 2 * ROWS)
         columns = [images[half::2] for half in (0, 1) for images in pairs]
         return Panel(side_by_side(columns), ("average", "now") * 2)
-    return Panel(last_images(run, ROWS * COLUMNS), ())
+    n = ROWS * COLUMNS
+    if moments and moments[0] in drawn_moments(run):
+        return Panel(grid_of(run, moments[0])[:n], ())
+    return Panel(ganvas.load(run).sample(n, seed=0), ())
 
 
-def last_images(run: Run, n: int) -> Pixels:
-    """The newest images of a run, of seed 0; of one that wrote no generator, its last grid."""
-    if any(run.generator_directory.iterdir()):
-        return ganvas.load(run).sample(n, seed=0)
-    return grid_of(run, last_moment(run))[:n]
+def moments_to_show(run: Run, symptom: str, since: int, moment: int) -> tuple[int, ...]:
+    """Which grids of a run show a symptom, as `panel_of` takes them.
+
+    Args:
+        since, moment: images seen at the symptom's onset and at the look that is told of.
+    """
+    drawn = drawn_moments(run)
+    if symptom == "stagnation":
+        return spread_moments(drawn, since)
+    if symptom in OVER_TIME:
+        return chosen_moments(drawn, moment)
+    has_ended_well = any(run.generator_directory.iterdir())
+    if has_ended_well and moment >= run.status["images_seen"]:
+        return ()
+    earlier = [images for images in drawn if images <= moment]
+    return (earlier[-1],) if earlier[-1] > 0 or not has_ended_well else ()
 
 
 def both_generators(run: Run, n: int) -> tuple[Pixels, Pixels]:
@@ -91,11 +106,6 @@ def both_generators(run: Run, n: int) -> tuple[Pixels, Pixels]:
 def drawn_moments(run: Run) -> list[int]:
     """Images seen at each grid of samples."""
     return [int(path.stem) for path in run.sample_paths()]
-
-
-def last_moment(run: Run) -> int:
-    """Images seen at the newest grid."""
-    return drawn_moments(run)[-1]
 
 
 def chosen_moments(drawn: list[int], until: int) -> tuple[int, ...]:

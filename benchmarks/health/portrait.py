@@ -12,7 +12,7 @@ from curves import Curve, Points, needs_decades, steady
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from panels import CELL, COLUMNS, GAP, ROWS, Panel
 from PIL import Image
 
@@ -22,9 +22,9 @@ from ganvas.health.rules.sight import shown
 SICK, WELL, LIMIT, INK, FAINT = "#c2410c", "#1d6fb8", "#4b5563", "#111827", "#6b7280"
 """Colours that hold their own on white, and differ in lightness too."""
 
-WIDTH, HEIGHT = 1600, 740
+WIDTH, HEIGHT = 1600, 720
 """Pixels; shown at half of it, so that text stays sharp on dense screens."""
-EDGE, TOP = 36, 176
+EDGE, TOP = 36, 166
 """Pixels around the whole, and down to the images."""
 PANEL_WIDTH, PANEL_HEIGHT = COLUMNS * (CELL + GAP) - GAP, ROWS * (CELL + GAP) - GAP
 DPI = 100
@@ -67,6 +67,7 @@ LABELS = {
     "probe/gradient/generator/first": "gradient at the generator's first layer",
     "probe/gradient/discriminator/first": "gradient at the first layer",
     "probe/logits/fake": "mean logit of fakes",
+    "probe/logits/real": "mean logit of real images",
     "probe/ranking/train": "share of fakes told from real images",
     "probe/ranking/memory": "training images ranked above held-out ones",
     "probe/r_v": "held-out logits: 0 as training, 1 as fakes",
@@ -200,12 +201,17 @@ def chart(figure: Figure, left: int, portrait: Portrait) -> None:
     numbers = [value for points in (curve.sick, curve.healthy, curve.limits) for _, value in points]
     if needs_decades(numbers):
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(numticks=7))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value)))
     for points, colour in ((curve.healthy, WELL), (curve.sick, SICK)):
         mark = "o" if len(points) <= 24 else ""
         axes.plot(*unzipped(points), color=colour, lw=3.5, marker=mark, ms=7, zorder=3)
     end = max(images for points in (curve.sick, curve.healthy) for images, _ in points)
     axes.set_xlim(0, end * 1.03)
     draw_limit(axes, curve, end)
+    if curve.stopped_at is not None and curve.sick:
+        axes.plot(*curve.sick[-1], color=SICK, marker="X", ms=20, zorder=6)
     draw_onset(axes, portrait, end)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import curves
 from cases import HEALTHY, KINDS, Case, every_case
 from curves import FIRST, SILENT, Curve, clarity, curve_of, moment_of, named_at, until
-from panels import OVER_TIME, chosen_moments, drawn_moments, panel_of, spread_moments
+from panels import moments_to_show, panel_of
 from portrait import Portrait, label_of, write_portrait
 from running import Result, results_of, run_path, train, use_one_thread
 from sitters import SITTERS, sick_case, twin_case
@@ -137,11 +137,10 @@ def clearest(symptom: str, candidates: Sequence[Candidate]) -> Candidate | None:
 
 def portrait_of(symptom: str, chosen: Candidate) -> Portrait:
     """What is to be seen of a symptom in one run."""
-    rule = RULES[symptom]
     moment = moment_of(chosen.timeline, symptom)
     finding = finding_at(symptom, chosen.evidence, moment)
     run, twin, recipe = chosen.run, chosen.twin, chosen.run.recipe
-    moments = moments_of(symptom, run, finding.since, moment)
+    moments = moments_to_show(run, symptom, finding.since, moment)
     height, width = recipe.data.size
     return Portrait(
         symptom=symptom,
@@ -149,7 +148,7 @@ def portrait_of(symptom: str, chosen: Candidate) -> Portrait:
         setting=f"{twin.recipe.name} at {height}x{width}, {run.status['images_seen']:,} images",
         sick=panel_of(run, symptom, moments),
         healthy=panel_of(twin, symptom, moments),
-        curve=curve_of(rule, chosen.evidence, diagnosis.evidence_of(twin), finding),
+        curve=curve_of(RULES[symptom], chosen.evidence, diagnosis.evidence_of(twin), moment),
         since=finding.since,
         named=named_at(chosen.timeline, symptom, moment),
     )
@@ -160,16 +159,6 @@ def finding_at(symptom: str, evidence: Evidence, moment: int) -> Finding:
     finding = RULES[symptom](until(evidence, moment))
     assert finding is not None  # the look was chosen because it has one
     return finding
-
-
-def moments_of(symptom: str, run: ganvas.Run, since: int, moment: int) -> tuple[int, ...]:
-    """Which grids show a symptom that needs several."""
-    if symptom not in OVER_TIME:
-        return ()
-    drawn = drawn_moments(run)
-    if symptom == "stagnation":
-        return spread_moments(drawn, since)
-    return chosen_moments(drawn, moment)
 
 
 def alternative(portrait: Portrait) -> str:

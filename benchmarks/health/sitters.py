@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from bases import Base
 from cases import HEALTHY, Case, with_clip, with_rate
-from networks import ThreeTapDCGAN
+from networks import HalfPrecisionDCGAN, ThreeTapDCGAN
 
 from ganvas.architectures import DCGAN, ResNet
 from ganvas.objectives.settings import LossName, ObjectiveSettings, Penalties, PenaltySettings
@@ -140,21 +140,16 @@ def scored(recipe: Recipe) -> Recipe:
     return drawn_often(replace(recipe, evaluation=evaluation))
 
 
-def steep(recipe: Recipe, clip: float) -> Recipe:
-    """A critic that momentum drives on, with as good as nothing that bounds it."""
-    return with_clip(trained(recipe, None, 1e-3, momentum=0.9), clip)
-
-
 SITTERS: dict[str, Sitter] = {
     "clip-too-large": Sitter(
         what="weights clipped at 10, momentum 0.9, the critic's learning rate x 2",
-        base=wgan(22_000, looks=11),
-        change=lambda recipe: steep(recipe, clip=10.0),
+        base=wgan(24_000, looks=12),
+        change=lambda recipe: with_clip(trained(recipe, None, 1e-3, momentum=0.9), 10.0),
     ),
     "not-lipschitz": Sitter(
-        what="weights not clipped at all, momentum 0.9, the critic's learning rate x 2",
-        base=wgan(22_000, looks=11),
-        change=lambda recipe: steep(recipe, clip=0.0),
+        what="weights not clipped at all, momentum 0.9, learning rates x 2",
+        base=wgan(24_000, looks=12),
+        change=lambda recipe: with_clip(trained(recipe, 1e-3, 1e-3, momentum=0.9), 0.0),
     ),
     "vanishing-generator-gradient": Sitter(
         what="minimax loss, bare discriminator, momentum 0.9, learning rates x 5",
@@ -169,19 +164,20 @@ SITTERS: dict[str, Sitter] = {
         change=lambda recipe: deep(recipe, blocks=8),
     ),
     "diverging": Sitter(
-        what="4 residual blocks a resolution, nothing normalised, least squares",
-        base=small("resnet", 4_000, 8, 700),
-        change=lambda recipe: deep(recipe, blocks=4),
+        what="logits that pass through half precision, and overflow",
+        base=dcgan(8_000, looks=25),
+        twin=drawn_often,
+        change=lambda recipe: replace(recipe, architecture=HalfPrecisionDCGAN()),
     ),
     "discriminator-overpowers": Sitter(
-        what="a bare discriminator that learns 75 times as fast as the generator, momentum 0.9",
+        what="bare discriminator that learns 75 times as fast, momentum 0.9",
         base=dcgan(32_000, looks=16),
         change=lambda recipe: without_norm(
             trained(recipe, 2e-5, 1.5e-3, momentum=0.9), "discriminator"
         ),
     ),
     "oscillation": Sitter(
-        what="generator not normalised, its learning rate x 7; no averaging",
+        what="generator not normalised, its learning rate x 7",
         base=wgan_gp(26_000, looks=13),
         twin=unaveraged,
         change=lambda recipe: with_rate(without_norm(recipe, "generator"), "generator", 3.5e-3),
@@ -189,11 +185,12 @@ SITTERS: dict[str, Sitter] = {
     "saturated-output": Sitter(
         what="generator not normalised, its learning rate x 7",
         base=wgan_gp(16_000, looks=8),
+        twin=unaveraged,
         change=lambda recipe: with_rate(without_norm(recipe, "generator"), "generator", 3.5e-3),
     ),
     "checkerboard": Sitter(
         what="transposed convolutions of kernel 3, stride 2; no averaging",
-        base=wgan(22_000, looks=11),
+        base=wgan(24_000, looks=12),
         change=lambda recipe: replace(
             recipe, architecture=ThreeTapDCGAN(discriminator_norm="none"), ema_half_life=0
         ),
@@ -205,9 +202,9 @@ SITTERS: dict[str, Sitter] = {
         change=lambda recipe: trained(recipe, 1.5e-3, 1.5e-3, momentum=0.5),
     ),
     "idle-penalty": Sitter(
-        what="an R1 penalty of weight 1e-9 in place of 1",
+        what="an R1 penalty of weight 1e-9 in place of 0.1",
         base=dcgan(32_000, looks=12),
-        twin=lambda recipe: with_r1(recipe, 1.0),
+        twin=lambda recipe: with_r1(recipe, 0.1),
         change=lambda recipe: with_r1(recipe, 1e-9),
     ),
     "average-lags": Sitter(
