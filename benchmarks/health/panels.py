@@ -125,7 +125,8 @@ def spread_moments(drawn: list[int], since: int) -> tuple[int, ...]:
 def grid_of(run: Run, moment: int) -> Pixels:
     """The images of a run's grid: uint8 (N, H, W, C)."""
     height, width = run.recipe.data.size
-    picture = np.asarray(Image.open(run.sample_path(moment)))
+    with Image.open(run.sample_path(moment)) as file:
+        picture = np.asarray(file)
     return cut_grid(picture, (height, width), display_factor((height, width)))
 
 

@@ -256,7 +256,8 @@ def draw_limit(axes: Axes, curve: Curve, end: int) -> None:
         va="top" if curve.alarms_above else "bottom",
         fontsize=19 * 72 / DPI,
         color=LIMIT,
-        zorder=4,
+        bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 1.5},
+        zorder=5,
     )
 
 

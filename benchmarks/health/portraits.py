@@ -40,20 +40,22 @@ class Candidate:
     """A run that may show a symptom, and its healthy twin.
 
     what: the change that made it.
+    wanted: the symptom that it was made for.
     """
 
     what: str
+    wanted: str
     run: ganvas.Run
     twin: ganvas.Run
     evidence: Evidence
     timeline: Timeline
 
     @classmethod
-    def of(cls, what: str, run: ganvas.Run, twin: ganvas.Run) -> Candidate:
+    def of(cls, what: str, wanted: str, run: ganvas.Run, twin: ganvas.Run) -> Candidate:
         """A run as the rules saw it, look by look."""
         evidence = diagnosis.evidence_of(run)
         said = timeline(evidence, run.status["images_seen"], examine)
-        return cls(what, run, twin, evidence, said)
+        return cls(what, wanted, run, twin, evidence, said)
 
 
 def main() -> int:
@@ -62,12 +64,11 @@ def main() -> int:
     use_one_thread()
     symptoms = options.only or list(RULES)
     extras = train_sitters(symptoms, options.keep)
-    candidates = list(sabotaged(options.keep))
+    candidates = [*extras, *sabotaged(options.keep)]
     print("## What it looks like\n")
     missing, unclear = [], []
     for symptom in symptoms:
-        ours = [*extras.get(symptom, []), *candidates]
-        best = clearest(symptom, ours)
+        best = clearest(symptom, candidates)
         if best is None:
             missing.append(symptom)
             continue
@@ -85,14 +86,13 @@ def main() -> int:
     return 1 if missing else 0
 
 
-def train_sitters(symptoms: Sequence[str], keep: Path) -> dict[str, list[Candidate]]:
-    """The extra runs of these symptoms, trained unless they are there."""
-    found = {}
+def train_sitters(symptoms: Sequence[str], keep: Path) -> list[Candidate]:
+    """The extra runs for these symptoms, trained unless they are there."""
+    found = []
     for symptom in symptoms:
-        if symptom not in SITTERS:
-            continue
-        run, twin = (trained(case, keep) for case in (sick_case(symptom), twin_case(symptom)))
-        found[symptom] = [Candidate.of(SITTERS[symptom].what, run, twin)]
+        if symptom in SITTERS:
+            run, twin = (trained(case, keep) for case in (sick_case(symptom), twin_case(symptom)))
+            found.append(Candidate.of(SITTERS[symptom].what, symptom, run, twin))
     return found
 
 
@@ -114,7 +114,8 @@ def sabotaged(keep: Path) -> Iterator[Candidate]:
         run = ganvas.Run.open(run_path(keep, result.name))
         if run.data.get("extent") is None:
             healthy = ganvas.Run.open(run_path(keep, twin.name))
-            yield Candidate.of(KINDS[result.kind].what, run, healthy)
+            kind = KINDS[result.kind]
+            yield Candidate.of(kind.what, kind.symptoms[0], run, healthy)
 
 
 def twin_of(result: Result, results: Sequence[Result]) -> Result | None:
@@ -128,11 +129,14 @@ def twin_of(result: Result, results: Sequence[Result]) -> Result | None:
 
 
 def clearest(symptom: str, candidates: Sequence[Candidate]) -> Candidate | None:
-    """The first of those that show a symptom most clearly; None where none does."""
-    best = max(candidates, key=lambda one: clarity(one.timeline, symptom), default=None)
-    if best is None or clarity(best.timeline, symptom) == SILENT:
-        return None
-    return best
+    """A run that names a symptom first, one that was made for it before others; or None."""
+
+    def rank(one: Candidate) -> tuple[bool, bool, int]:
+        clear = clarity(one.timeline, symptom)
+        return clear >= FIRST, one.wanted == symptom, clear
+
+    best = max(candidates, key=rank, default=None)
+    return None if best is None or clarity(best.timeline, symptom) == SILENT else best
 
 
 def portrait_of(symptom: str, chosen: Candidate) -> Portrait:

@@ -83,17 +83,19 @@ def test_it_was_named_where_the_stretch_of_looks_began(bench: Bench) -> None:
     assert bench["curves"].named_at(line, "a", 1_000) == 1_000
 
 
-def test_the_first_of_equally_clear_runs_is_taken_and_none_where_all_are_silent(
-    bench: Bench,
-) -> None:
+def test_of_equally_clear_runs_one_is_taken_that_was_made_for_the_symptom(bench: Bench) -> None:
     candidate, clearest = bench["portraits"].Candidate, bench["portraits"].clearest
 
-    def run(name: str, *looks: tuple[str, ...]) -> Any:
-        return candidate(name, None, None, None, told(bench, *looks))
+    def run(wanted: str, *looks: tuple[str, ...]) -> Any:
+        return candidate("", wanted, None, None, None, told(bench, *looks))
 
-    one, two, three = run("1", ("b", "a")), run("2", ("a",)), run("3", ("a",))
-    assert clearest("a", [one, two, three]) is two
-    assert clearest("c", [one, two, three]) is None
+    beside, other, made, again = (
+        *(run("a", ("b", "a")), run("b", ("a",))),
+        *(run("a", ("a",)), run("a", ("a",))),
+    )
+    assert clearest("a", [beside, other, made, again]) is made
+    assert clearest("a", [beside, other]) is other
+    assert clearest("c", [beside, other, made]) is None
     assert clearest("a", []) is None
 
 
@@ -255,8 +257,8 @@ def test_a_portrait_is_drawn_whole(bench: Bench, tmp_path: Path) -> None:
         named=2_000,
     )
     size = bench["portrait"].write_portrait(tmp_path / "it.png", portrait)
-    picture = Image.open(tmp_path / "it.png")
-    assert picture.size == (bench["portrait"].WIDTH, bench["portrait"].HEIGHT)
+    with Image.open(tmp_path / "it.png") as picture:
+        assert picture.size == (bench["portrait"].WIDTH, bench["portrait"].HEIGHT)
     assert size == (tmp_path / "it.png").stat().st_size
     words = bench["portraits"].alternative(portrait)
     assert "0.05 in this run, 1 in the other, 0.3 its limit, since 1,000 images" in words
