@@ -134,6 +134,11 @@ def unaveraged(recipe: Recipe) -> Recipe:
     return drawn_often(replace(recipe, ema_half_life=0))
 
 
+def in_small_batches(recipe: Recipe) -> Recipe:
+    """Twice the updates from as many images: slow symptoms are looked for from 1,000 on."""
+    return replace(recipe, batch=16)
+
+
 def scored(recipe: Recipe) -> Recipe:
     """Scored while it trains, by a metric that costs little."""
     evaluation = EvaluationSettings(every=recipe.intervals.probes, metrics=("swd",), samples=1_000)
@@ -143,7 +148,7 @@ def scored(recipe: Recipe) -> Recipe:
 SITTERS: dict[str, Sitter] = {
     "clip-too-large": Sitter(
         what="weights clipped at 10, momentum 0.9, the critic's learning rate x 2",
-        base=wgan(24_000, looks=12),
+        base=wgan(40_000, looks=10),
         change=lambda recipe: with_clip(trained(recipe, None, 1e-3, momentum=0.9), 10.0),
     ),
     "not-lipschitz": Sitter(
@@ -152,9 +157,11 @@ SITTERS: dict[str, Sitter] = {
         change=lambda recipe: with_clip(trained(recipe, 1e-3, 1e-3, momentum=0.9), 0.0),
     ),
     "updates-too-large": Sitter(
-        what="the generator's learning rate x 30",
+        what="nothing normalised, the generator's learning rate x 30",
         base=dcgan(32_000, looks=16),
-        change=lambda recipe: with_rate(recipe, "generator", 30 * 2e-4),
+        change=lambda recipe: with_rate(
+            without_norm(without_norm(recipe, "discriminator"), "generator"), "generator", 6e-3
+        ),
     ),
     "vanishing-generator-gradient": Sitter(
         what="minimax loss, bare discriminator, momentum 0.9, learning rates x 5",
@@ -172,17 +179,23 @@ SITTERS: dict[str, Sitter] = {
         what="logits that pass through half precision, and overflow",
         base=dcgan(8_000, looks=25),
         twin=drawn_often,
-        change=lambda recipe: replace(recipe, architecture=HalfPrecisionDCGAN()),
+        change=lambda recipe: replace(recipe, architecture=HalfPrecisionDCGAN(scale=10_000)),
     ),
     "oscillation": Sitter(
         what="generator not normalised, its learning rate x 7",
         base=wgan_gp(26_000, looks=13),
+        twin=lambda recipe: in_small_batches(unaveraged(recipe)),
+        change=lambda recipe: with_rate(without_norm(recipe, "generator"), "generator", 3.5e-3),
+    ),
+    "saturated-output": Sitter(
+        what="generator not normalised, its learning rate x 7",
+        base=wgan_gp(16_000, looks=8),
         twin=unaveraged,
         change=lambda recipe: with_rate(without_norm(recipe, "generator"), "generator", 3.5e-3),
     ),
     "checkerboard": Sitter(
         what="transposed convolutions of kernel 3, stride 2; no averaging",
-        base=wgan(24_000, looks=12),
+        base=wgan(40_000, looks=10),
         change=lambda recipe: replace(
             recipe, architecture=ThreeTapDCGAN(discriminator_norm="none"), ema_half_life=0
         ),
@@ -195,14 +208,9 @@ SITTERS: dict[str, Sitter] = {
     ),
     "idle-penalty": Sitter(
         what="an R1 penalty of weight 1e-9 in place of 0.1",
-        base=dcgan(32_000, looks=12),
+        base=dcgan(40_000, looks=10),
         twin=lambda recipe: with_r1(recipe, 0.1),
         change=lambda recipe: with_r1(recipe, 1e-9),
-    ),
-    "average-lags": Sitter(
-        what="momentum 0.95, learning rates x 2",
-        base=wgan_gp(24_000, looks=92),
-        change=lambda recipe: trained(recipe, 1e-3, 1e-3, momentum=0.95),
     ),
 }
 """By the symptom that each is to show. Whether the rules name it is for them to say."""
