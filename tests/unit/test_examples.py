@@ -1,0 +1,27 @@
+"""The studies in examples/ can be run, and change what they say they change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ganvas.studies.study import Study
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_study_can_be_read(path: Path) -> None:
+    assert Study.from_file(path).arms
+
+
+def test_the_tutorials_tricks_change_one_thing_each() -> None:
+    study = Study.from_file(EXAMPLES / "tutorial.toml")
+    changes = {arm.name: study.changes(arm.name) for arm in study.arms}
+    assert changes["dcgan-resize"] == {"architecture.upsampling": "resize"}
+    assert changes["plain-12"] == {"architecture.residual": False}
+    several = {name for name, changed in changes.items() if len(changed) > 1}
+    # What takes the clip's place takes it away; the narrow network is narrow in both players.
+    assert several == {"dcgan", "wgan", "resnet", "wgan-penalty", "wgan-spectral", "residual-3"}
+    assert study.seeds >= 5
