@@ -20,6 +20,7 @@ DISTANCE = "probe/diversity/distance"
 SAMPLES = "probe/diversity/vendi"
 DUPLICATES = "probe/diversity/duplicates"
 COLUMNS = (DISTANCE, SAMPLES, DUPLICATES)
+MEDIAN_SAMPLES = f"{SAMPLES}, median of three looks"
 
 
 def mode_collapse(moment: Moment) -> Sight | None:
@@ -69,7 +70,11 @@ def growth(moment: Moment) -> tuple[Signal, ...]:
         return ()
     newest, older = values[:half], values[half:]
     most = moment.thresholds.growing_samples * median(older)
-    return (Signal(SAMPLES, median(newest), most, nearer=True),) if median(newest) > most else ()
+    return (
+        (Signal(MEDIAN_SAMPLES, median(newest), most, nearer=True),)
+        if median(newest) > most
+        else ()
+    )
 
 
 MODE_COLLAPSE = Rule(
