@@ -40,6 +40,8 @@ class Curve:
     limits: Points
     alarms_above: bool
     judged_from: int
+    is_score: bool = False
+    """Whether it is the score of a run, and the limit the best one."""
     stopped_at: int | None = None
     """Images seen where the sick run stopped at numbers that are not finite."""
 
@@ -151,7 +153,8 @@ def scores(sick: Evidence, healthy: Evidence, rule: Rule) -> Curve:
     ]
     best = min(value for _, value in points[0])
     limits = tuple((images, best) for images, _ in points[0])
-    return Curve(sick.deciding_metric, points[0], points[1], limits, True, rule.first_look(sick))
+    first = rule.first_look(sick)
+    return Curve(*(sick.deciding_metric, points[0], points[1], limits, True, first), is_score=True)
 
 
 def needs_decades(numbers: Iterable[float]) -> bool:

@@ -199,15 +199,16 @@ def chart(figure: Figure, left: int, portrait: Portrait) -> None:
     write(figure, left - 70, 122, label_of(curve.column), 24, INK, bold=True)
     dress(axes)
     numbers = [value for points in (curve.sick, curve.healthy, curve.limits) for _, value in points]
-    if needs_decades(numbers):
+    if curve.is_score or needs_decades(numbers):
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(numticks=7))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if curve.is_score else (1,)))
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
     for points, colour in ((curve.healthy, WELL), (curve.sick, SICK)):
         mark = "o" if len(points) <= 24 else ""
         axes.plot(*unzipped(points), color=colour, lw=3.5, marker=mark, ms=7, zorder=3)
     end = max(images for points in (curve.sick, curve.healthy) for images, _ in points)
+    end = end if curve.stopped_at is None else round(1.2 * curve.stopped_at)
     axes.set_xlim(0, end * 1.03)
     draw_limit(axes, curve, end)
     if curve.stopped_at is not None and curve.sick:
@@ -245,20 +246,36 @@ def draw_limit(axes: Axes, curve: Curve, end: int) -> None:
     axes.plot(images, limits, color=LIMIT, lw=2.5, ls=(0, (4, 2.5)), zorder=2)
     far = high if curve.alarms_above else low
     axes.fill_between(images, limits, far, color=SICK, alpha=0.10, lw=0, zorder=1)
-    name = "best" if curve.column == "swd" else "limit"
+    name = "best" if curve.is_score else "limit"
+    below = has_more_room_below(axes, limits[-1], [curve.sick[-1][1], curve.healthy[-1][1]])
     text = f"{name} {shown(limits[-1])}" if steady(curve.limits) else name
     axes.annotate(
         text,
         (images[-1], limits[-1]),
-        xytext=(0, -5 if curve.alarms_above else 5),
+        xytext=(0, -5 if below else 5),
         textcoords="offset points",
         ha="right",
-        va="top" if curve.alarms_above else "bottom",
+        va="top" if below else "bottom",
         fontsize=19 * 72 / DPI,
         color=LIMIT,
         bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 1.5},
         zorder=5,
     )
+
+
+def has_more_room_below(axes: Axes, limit: float, lines: Sequence[float]) -> bool:
+    """On which side of a limit the lines at the right edge, or the axis, are farther away."""
+    low, high = axes.get_ylim()
+    heights = axes.transData.transform([(0, y) for y in (limit, low, high, *lines)])[:, 1]
+    here, others = heights[0], heights[1:]
+    below = min(here - y for y in others if y <= here)
+    above = min((y - here for y in others if y > here), default=0.0)
+    return bool(below > above)
+
+
+def tick(value: float) -> str:
+    """A number at an axis, short."""
+    return shown(value) if value < 1e5 else f"{value:.0e}".replace("e+0", "e")
 
 
 def widened(low: float, high: float, limits: Sequence[float], *, log: bool) -> tuple[float, float]:

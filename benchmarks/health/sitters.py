@@ -194,10 +194,11 @@ SITTERS: dict[str, Sitter] = {
         change=lambda recipe: with_rate(without_norm(recipe, "generator"), "generator", 3.5e-3),
     ),
     "checkerboard": Sitter(
-        what="transposed convolutions of kernel 3, stride 2; no averaging",
-        base=wgan(40_000, looks=10),
+        what="transposed convolutions of kernel 3, stride 2",
+        base=dcgan(40_000, looks=10),
+        twin=lambda recipe: without_norm(recipe, "discriminator"),
         change=lambda recipe: replace(
-            recipe, architecture=ThreeTapDCGAN(discriminator_norm="none"), ema_half_life=0
+            recipe, architecture=ThreeTapDCGAN(discriminator_norm="none")
         ),
     ),
     "stagnation": Sitter(
