@@ -98,9 +98,13 @@ def small(tmp_path: Path) -> Path:
 
 
 def start(arguments: Sequence[object], patch: str = "") -> subprocess.Popen[str]:
-    """Start a command in a process of its own, perhaps with a few lines of sabotage before it."""
+    """Start a command in a process of its own, perhaps with a few lines of sabotage before it.
+
+    It hears Ctrl-C even where the tests run in the background of a shell, which turns that off.
+    """
     words = [str(argument) for argument in arguments]
-    program = f"{patch}\nimport sys\nfrom ganvas.cli import main\nsys.exit(main({words!r}))"
+    hear = "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{patch}\n{hear}\nfrom ganvas.cli import main\nsys.exit(main({words!r}))"
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-c", program],
         stdout=subprocess.PIPE,
