@@ -10,8 +10,8 @@ from torch import Tensor
 from ganvas.metrics.inputs import row_blocks
 
 ROWS = 1024
-COLUMNS = 4096
-"""A tile; with all that is made of it up to 300 MB, however many samples there are."""
+COLUMNS = 2048
+"""A tile; with all that is made of it up to 150 MB, however many samples there are."""
 
 EXACT_DIMENSIONS = 256
 """Up to here distances are made in float64. It costs little there, and it is where samples can lie
