@@ -58,26 +58,29 @@ def diagnose(run: Run | Path | str) -> Diagnosis:
     evidence = evidence_of(run)
     findings = examine(evidence)
     judged = evidence.judged
-    newest = judged[-1]["images_seen"] if judged else run.status["images_seen"]
+    newest = judged[-1]["images_seen"] if judged else run.status.get("images_seen", 0)
     return Diagnosis(
         verdict=verdict_of(findings),
         findings=findings,
-        status=run.status["status"],
+        status=run.status.get("status", "unknown"),
         images_seen=newest,
         records=len(evidence.probed),
         unable=unable(evidence),
         reservations=reservations(evidence),
-        events=tuple(run.findings.records()),
+        events=tuple(
+            event for event in run.findings.records() if {"event", "images_seen"} <= event.keys()
+        ),
     )
 
 
 def evidence_of(run: Run) -> Evidence:
     """What the rules look at, read from a run's files."""
     status, data = run.status, run.data
+    known = {"images", "held_out"} <= data.keys()
     return Evidence(
         records=tuple(run.history.records()),
         recipe=run.recipe,
-        training_images=data["images"] - data["held_out"],
+        training_images=data["images"] - data["held_out"] if known else None,
         scores=tuple(run.scores.records()),
-        stopped=status.get("reason", "") if status["status"] == "diverged" else "",
+        stopped=status.get("reason", "") if status.get("status") == "diverged" else "",
     )

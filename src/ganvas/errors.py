@@ -30,11 +30,16 @@ class RecipeError(GanvasError):
 
     def __init__(self, problems: Sequence[str], where: str = "recipe") -> None:
         self.problems = tuple(problems)
+        self.where = where
         if len(self.problems) == 1:
             super().__init__(f"{where}: {self.problems[0]}")
         else:
             lines = "".join(f"\n  {problem}" for problem in self.problems)
             super().__init__(f"{where}: {len(self.problems)} problems{lines}")
+
+    def __reduce__(self) -> tuple[type[RecipeError], tuple[tuple[str, ...], str]]:
+        """Workers hand it over to the process that shows it."""
+        return type(self), (self.problems, self.where)
 
 
 class StudyError(RecipeError):

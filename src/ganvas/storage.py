@@ -47,6 +47,21 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of ours.
+
+    Raises:
+        RunError: it cannot be read, or holds something else.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from error
+    if not isinstance(value, dict):
+        raise RunError(f"{path} is damaged: expected an object, got {type(value).__name__}")
+    return value
+
+
 def append_line(path: Path, line: str) -> None:
     """Append one line with a single write; a kill can cut only the line being written."""
     try:

@@ -241,6 +241,25 @@ def test_diagnose_of_a_damaged_history_says_what_it_can(
     assert table["verdict"] in ("healthy", "watch", "failing")
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "code"),
+    [
+        ("status.json", "{}", 0),
+        ("status.json", "[]", 2),
+        ("data.json", "{}", 0),
+        ("findings.jsonl", '[1]\n{"event": "end"}\n3\n', 0),
+    ],
+)
+def test_diagnose_of_other_damaged_files_tells_or_refuses(
+    trained: Path, ganvas: Callable[..., Result], name: str, text: str, code: int
+) -> None:
+    (trained / name).write_text(text)
+    result = ganvas("diagnose", trained)
+    assert (2 if result.code == 2 else 0) == code, result.err
+    assert "Traceback" not in result.err
+    assert name in result.err if code == 2 else "images (" in result.out
+
+
 def test_diagnose_of_what_is_no_run_is_refused(
     tmp_path: Path, ganvas: Callable[..., Result]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pickle
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -222,3 +223,30 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("base = ")
     with pytest.raises(StudyError, match="not valid TOML"):
         Study.from_file(tmp_path / "bad.toml")
+
+
+@pytest.mark.parametrize("text", ["[]", "3", '"dcgan"'])
+def test_a_file_that_holds_no_table(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "study.json"
+    path.write_text(text)
+    with pytest.raises(StudyError, match="expected a table"):
+        Study.from_file(path)
+
+
+def test_what_is_shared_is_a_table_of_what_the_study_does_not_decide() -> None:
+    assert "shared: expected a table" in problems_of(shared="data.size")
+    said = problems_of(shared={"images": 400_000})
+    assert said.count("shared: images: the study decides it") == 1
+    assert "\n" not in said.partition("shared: images")[2], "said once, not for every arm"
+
+
+def test_a_recipe_that_cannot_be_read_is_named_as_it_was_written() -> None:
+    said = problems_of(arms=[{"recipe": "nowhere.toml"}, {"recipe": "dcgann"}])
+    assert "arm 'nowhere.toml': nowhere.toml: cannot be read" in said
+    assert "arm 'dcgann': 'dcgann' is no recipe. Did you mean dcgan?" in said
+
+
+def test_problems_survive_the_way_from_a_worker() -> None:
+    error = StudyError(["data: missing", "seeds: at least 1"], "study.toml")
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.problems) == (str(error), error.problems)

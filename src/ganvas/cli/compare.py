@@ -35,7 +35,9 @@ class Compare:
     """The recipe that every --vary changes: a name, or a .toml or .json file."""
     vary: Several = field(default_factory=list)
     """FIELD=a,b,c: an arm for each value, which changes that field alone; may be repeated."""
-    shared: Several = field(default_factory=list)
+    shared: Annotated[
+        list[str], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="FIELD=VALUE")
+    ] = field(default_factory=list)
     """FIELD=VALUE: what base and arms have alike, such as data.size=64; may be repeated."""
     data: str | None = None
     """Folder, .zip, .npz, .npy, .parquet, IDX folder, fashion, ring, grid, stacked:DATA."""

@@ -38,7 +38,12 @@ class Diagnose:
 
 def lines(found: Diagnosis) -> list[str]:
     """The diagnosis in words."""
+    from ganvas.health.rules import RULES
+
     head = f"{found.verdict} at {found.images_seen:,} images ({found.status})"
+    if not found.findings and found.unable:
+        able = len(RULES) - len(found.unable)
+        head += f", as far as can be told: {able} of {len(RULES)} symptoms could be looked for"
     said = [head, *(line for finding in found.findings for line in about(finding))]
     if found.records == 0:
         said.append("nothing was probed yet, so there is nothing to judge by")

@@ -327,4 +327,6 @@ def read_table(path: Path, kind: type[RecipeError] = RecipeError) -> Table:
         raise kind([f"cannot be read: {reason}"], str(path)) from error
     except ValueError as error:  # both parsers' errors
         raise kind([f"not valid {path.suffix[1:].upper()}: {error}"], str(path)) from error
+    if not isinstance(table, dict):
+        raise kind([f"expected a table of fields, got {type(table).__name__}"], str(path))
     return table

@@ -42,7 +42,9 @@ class History:
         for line in self.path.read_bytes().splitlines(keepends=True):
             if line.endswith(b"\n"):
                 with contextlib.suppress(ValueError):  # cut by a full disk, then written on
-                    found.append(json.loads(line))
+                    record = json.loads(line)
+                    if isinstance(record, dict):
+                        found.append(record)
         return found
 
     def newest(self) -> Record | None:

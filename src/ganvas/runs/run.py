@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -109,12 +108,12 @@ class Run:
     @property
     def environment(self) -> dict[str, Any]:
         """Versions, device, command and seed."""
-        return _read_json(self.directory / "environment.json")
+        return storage.read_json(self.directory / "environment.json")
 
     @property
     def data(self) -> dict[str, Any]:
         """Which images were used, and which were left out and why."""
-        return _read_json(self.directory / "data.json")
+        return storage.read_json(self.directory / "data.json")
 
     def write_data(self, data: Mapping[str, Any]) -> None:
         """Say anew where the images are; they are the same."""
@@ -126,7 +125,7 @@ class Run:
 
         A killed run still says running: whether it is can be told from its lock.
         """
-        return _read_json(self.directory / "status.json")
+        return storage.read_json(self.directory / "status.json")
 
     def write_status(self, status: Status, images_seen: int, reason: str = "") -> None:
         """Say how the run stands."""
@@ -285,11 +284,3 @@ def refuse_occupied(directory: Path) -> None:
         )
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise RunError(f"{directory} is in use and is no run. Give another --out.")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read: {error}") from error
-    return value

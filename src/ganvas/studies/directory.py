@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -104,12 +103,16 @@ class StudyDirectory:
                 f"{path} was written in format {found}, this ganvas reads format {FORMAT}. Use the "
                 f"version named in {directory.path / STUDY}, or start the study anew."
             )
+        missing = {"study", "plan", "data"} - directory.about.keys()
+        if missing:
+            what = ", ".join(sorted(missing))
+            raise RunError(f"{directory.path / STUDY} is damaged: {what} is missing")
         return directory
 
     @cached_property
     def about(self) -> dict[str, Any]:
         """All of study.json; only the number of seeds may ever grow."""
-        return read_json(self.path / STUDY)
+        return storage.read_json(self.path / STUDY)
 
     @cached_property
     def study(self) -> Study:
@@ -162,7 +165,15 @@ class StudyDirectory:
     def outcome(self, arm: str, seed: int) -> Outcome | None:
         """How a run ended; None while it did not."""
         path = self.outcome_path(arm, seed)
-        return Outcome.from_table(read_json(path)) if path.exists() else None
+        if not path.exists():
+            return None
+        try:
+            return Outcome.from_table(storage.read_json(path))
+        except (KeyError, TypeError) as error:
+            raise RunError(
+                f"{path} is damaged ({error}). Delete it, and the run is scored again: "
+                f"ganvas compare {self.path}"
+            ) from error
 
     def write_outcome(self, outcome: Outcome) -> None:
         """Say how a run ended."""
@@ -212,12 +223,3 @@ def refuse_occupied(path: Path) -> None:
     """Raise a `RunError` unless a new study can be made at `path`."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise RunError(f"{path} is in use and is no study. Give another --out.")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file of ours."""
-    try:
-        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read: {error}") from error
-    return value

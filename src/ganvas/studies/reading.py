@@ -59,7 +59,7 @@ def read_study(table: Table, where: str) -> Study:
         raise StudyError([f"expected a table of fields, got {type(table).__name__}"], where)
     table = copy.deepcopy(table)
     wrong = Wrong()
-    shared = table.pop("shared", {})
+    shared = _read_shared(table.pop("shared", {}), wrong)
     base = _read_base(table.pop("base", None), shared, wrong)
     arms = _read_arms(table.pop("arms", []), shared, base, wrong)
     _read_budget(table, wrong.fields)
@@ -89,6 +89,19 @@ class Wrong:
         """Note the problems of the base or of an arm."""
         self.arms.add(name)
         self.lines += [f"{who}: {problem}" for problem in problems]
+
+
+def _read_shared(value: object, wrong: Wrong) -> Table:
+    """What all arms have alike."""
+    if not isinstance(value, dict):
+        wrong.fields["shared"] = f"shared: expected a table of a recipe's fields, got {value!r}"
+        return {}
+    wrong.lines += [
+        f"shared: {key}: the study decides it, for all arms; write it outside of shared"
+        for key in DECIDED_BY_THE_STUDY
+        if key in value
+    ]
+    return {key: found for key, found in value.items() if key not in DECIDED_BY_THE_STUDY}
 
 
 def _read_base(value: object, shared: Table, wrong: Wrong) -> Recipe:
@@ -123,6 +136,7 @@ def _read_arm(
     name = str(changes.pop("name", ""))
     against = str(changes.pop("against", "") or base.name)
     recipe = changes.pop("recipe", None)
+    nameless = recipe if isinstance(recipe, str) else nameless
     arm = recipes.get(against, base)
     try:
         if recipe is not None:
@@ -144,7 +158,12 @@ def _recipe_from(value: object, shared: Table) -> Recipe:
     """A recipe by name or file, or complete as a table, with what all arms share."""
     if not isinstance(value, str | dict):
         raise RecipeError([f"expected a recipe's name, got {value!r}"])
-    recipe = load_recipe(value) if isinstance(value, str) else Recipe.from_table(value)
+    try:
+        recipe = load_recipe(value) if isinstance(value, str) else Recipe.from_table(value)
+    except RecipeError as error:
+        if error.where != "recipe":  # a file, whose name must be told
+            raise RecipeError([f"{error.where}: {line}" for line in error.problems]) from error
+        raise
     return Recipe.from_table(changed(recipe, shared)) if shared else recipe
 
 

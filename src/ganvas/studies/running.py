@@ -16,7 +16,14 @@ from typing import Any, NamedTuple
 from ganvas.data.preparation import PreparedData
 from ganvas.data.sources import is_there
 from ganvas.devices import choose_device, describe_environment
-from ganvas.errors import DataError, GanvasError, Interrupted, RunError, StudyError
+from ganvas.errors import (
+    DataError,
+    GanvasError,
+    Interrupted,
+    RecipeError,
+    RunError,
+    StudyError,
+)
 from ganvas.runs.data import describe_data, prepare_for, prepare_images
 from ganvas.studies.crew import Crew, dask_crew, local_crew
 from ganvas.studies.directory import StudyDirectory, is_study, refuse_occupied
@@ -313,7 +320,8 @@ def work_on(
             return [job for job, _ in running.values() if is_left(directory, job)]
         except GanvasError as error:
             directory.ask_to_stop()
-            raise type(error)(f"{error}\nGo on with: ganvas compare {directory.path}") from error
+            kind = GanvasError if isinstance(error, RecipeError) else type(error)
+            raise kind(f"{error}\nGo on with: ganvas compare {directory.path}") from error
         except BaseException:
             directory.ask_to_stop()
             raise
