@@ -103,15 +103,16 @@ def curve_of(rule: Rule, sick: Evidence, healthy: Evidence, at: int) -> Curve | 
         return None
     signal = deciding(known[0])
     if signal is not None and signal.column == SCORE:
-        return scores(sick, healthy, rule)
+        return scores(sick, healthy, rule, best_at=int(signal.origin))
     column = WHERE_IT_STOPPED if signal is None else signal.column
+    above = signal is None or alarms_above(signal)
     pairs = [] if signal is None else [(at, strictest(sight, signal)) for at, sight in looks[::-1]]
     return Curve(
         column=column,
         sick=values(rule, sick, column),
         healthy=values(rule, healthy, column),
-        limits=tuple((images, compared.limit) for images, compared in pairs if compared),
-        alarms_above=signal is None or alarms_above(signal),
+        limits=loosest(tuple((images, s.limit) for images, s in pairs if s is not None), above),
+        alarms_above=above,
         judged_from=rule.first_look(sick),
         stopped_at=sick.judged[-1]["images_seen"] if sick.stopped else None,
     )
@@ -127,6 +128,15 @@ def strictest(sight: Sight, like: Signal) -> Signal | None:
     ours = [s for s in sight.signals if s.column == like.column]
     same_side = [s for s in ours if alarms_above(s) == alarms_above(like)]
     return min(same_side, key=lambda signal: signal.strength, default=None)
+
+
+def loosest(limits: Points, alarms_above: bool) -> Points:
+    """Of the limits of a watch and of a failure, the one reached first; others vary by nature."""
+    different = {limit for _, limit in limits}
+    if len(different) != 2:
+        return limits
+    first = min(different) if alarms_above else max(different)
+    return tuple((images, first) for images, _ in limits)
 
 
 def values(rule: Rule, evidence: Evidence, column: str) -> Points:
@@ -145,16 +155,27 @@ def values(rule: Rule, evidence: Evidence, column: str) -> Points:
     return tuple(sorted((raw if as_measured else compared).items()))
 
 
-def scores(sick: Evidence, healthy: Evidence, rule: Rule) -> Curve:
-    """The score that decides which checkpoint is best, of both runs; the limit is the best one."""
+def scores(sick: Evidence, healthy: Evidence, rule: Rule, best_at: int) -> Curve:
+    """The score that decides which checkpoint is best, of both runs.
+
+    Args:
+        best_at: images seen at the one that the rule counts as the best: the first of those within
+            the interval of the very best. It is the limit.
+    """
     points = [
         tuple((score.images, score.value) for score in evidence.scored)
         for evidence in (sick, healthy)
     ]
-    best = min(value for _, value in points[0])
-    limits = tuple((images, best) for images, _ in points[0])
-    first = rule.first_look(sick)
-    return Curve(*(sick.deciding_metric, points[0], points[1], limits, True, first), is_score=True)
+    best = dict(points[0])[best_at]
+    return Curve(
+        column=sick.deciding_metric,
+        sick=points[0],
+        healthy=points[1],
+        limits=tuple((images, best) for images, _ in points[0]),
+        alarms_above=True,
+        judged_from=rule.first_look(sick),
+        is_score=True,
+    )
 
 
 def needs_decades(numbers: Iterable[float]) -> bool:

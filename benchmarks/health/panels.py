@@ -19,6 +19,8 @@ COLUMNS, ROWS = 4, 5
 """Images of a panel."""
 CELL, GAP = 96, 4
 """Pixels that an image is enlarged to, at most, and those between two."""
+BETWEEN = 200
+"""The grey between images, so that white ones end somewhere."""
 GRID_GAP = 2
 """Pixels between the images of a run's grids, before they are enlarged (`images.make_grid`)."""
 
@@ -43,7 +45,7 @@ class Panel:
         factor = max(1, CELL // self.images.shape[1])
         height, width = (side * factor for side in self.images.shape[1:3])
         shape = (ROWS * (height + GAP) - GAP, COLUMNS * (width + GAP) - GAP, 3)
-        picture = np.full(shape, 255, np.uint8)
+        picture = np.full(shape, BETWEEN, np.uint8)
         for index, image in enumerate(self.images):
             row, column = divmod(index, COLUMNS)
             top, left = row * (height + GAP), column * (width + GAP)

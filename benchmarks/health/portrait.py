@@ -29,7 +29,7 @@ EDGE, TOP = 36, 166
 PANEL_WIDTH, PANEL_HEIGHT = COLUMNS * (CELL + GAP) - GAP, ROWS * (CELL + GAP) - GAP
 DPI = 100
 LARGEST_FILE = 60 * 1024
-PALETTES = (96, 64, 40, 24, 16)
+PALETTES = (256, 160, 96, 64, 40, 24, 16)
 """Colours, of which the first that gives a small enough file is taken."""
 
 TITLES = {
@@ -242,6 +242,8 @@ def draw_limit(axes: Axes, curve: Curve, end: int) -> None:
         images, limits = [0, round(end * 1.03)], [limits[-1]] * 2
     low, high = axes.get_ylim()
     low, high = widened(low, high, limits, log=axes.get_yscale() == "log")
+    if min(value for points in (curve.sick, curve.healthy) for _, value in points) >= 0:
+        low = max(low, 0.0)
     axes.set_ylim(low, high)
     axes.plot(images, limits, color=LIMIT, lw=2.5, ls=(0, (4, 2.5)), zorder=2)
     far = high if curve.alarms_above else low
@@ -285,7 +287,7 @@ def widened(low: float, high: float, limits: Sequence[float], *, log: bool) -> t
         room = (most / least) ** 0.08
         return least / room, most * room
     room = 0.08 * (most - least)
-    return (least - room if least < 0 or low < 0 else max(0.0, least - room)), most + room
+    return least - room, most + room
 
 
 def draw_onset(axes: Axes, portrait: Portrait, end: int) -> None:
@@ -293,9 +295,10 @@ def draw_onset(axes: Axes, portrait: Portrait, end: int) -> None:
     axes.axvline(portrait.since, color=SICK, lw=2, ls=":", zorder=2)
     said = "" if portrait.named == portrait.since else f"\nnamed at {portrait.named:,}"
     on_the_left = portrait.since > 0.55 * end
+    stopped = portrait.curve.stopped_at if portrait.curve is not None else None
     axes.annotate(
         f"since {portrait.since:,}{said}",
-        (portrait.since, 1),
+        (portrait.since, 1 if stopped is None else 0.3),
         xycoords=("data", "axes fraction"),
         xytext=(-7 if on_the_left else 7, -2),
         textcoords="offset points",

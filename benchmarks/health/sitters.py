@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from bases import Base
 from cases import HEALTHY, Case, with_clip, with_rate
-from networks import HalfPrecisionDCGAN, ThreeTapDCGAN
+from networks import HalfPrecisionDCGAN
 
 from ganvas.architectures import DCGAN, ResNet
 from ganvas.objectives.settings import LossName, ObjectiveSettings, Penalties, PenaltySettings
@@ -157,10 +157,11 @@ SITTERS: dict[str, Sitter] = {
         change=lambda recipe: with_clip(trained(recipe, 1e-3, 1e-3, momentum=0.9), 0.0),
     ),
     "updates-too-large": Sitter(
-        what="nothing normalised, the generator's learning rate x 30",
-        base=dcgan(32_000, looks=16),
+        what="nothing normalised, the generator's learning rate x 100",
+        base=dcgan(8_000, looks=25),
+        twin=drawn_often,
         change=lambda recipe: with_rate(
-            without_norm(without_norm(recipe, "discriminator"), "generator"), "generator", 6e-3
+            without_norm(without_norm(recipe, "discriminator"), "generator"), "generator", 2e-2
         ),
     ),
     "vanishing-generator-gradient": Sitter(
@@ -194,12 +195,9 @@ SITTERS: dict[str, Sitter] = {
         change=lambda recipe: with_rate(without_norm(recipe, "generator"), "generator", 3.5e-3),
     ),
     "checkerboard": Sitter(
-        what="transposed convolutions of kernel 3, stride 2",
+        what="discriminator not normalised, an R1 penalty of weight 1e-9",
         base=dcgan(40_000, looks=10),
-        twin=lambda recipe: without_norm(recipe, "discriminator"),
-        change=lambda recipe: replace(
-            recipe, architecture=ThreeTapDCGAN(discriminator_norm="none")
-        ),
+        change=lambda recipe: with_r1(recipe, 1e-9),
     ),
     "stagnation": Sitter(
         what="learning rates x 7.5",

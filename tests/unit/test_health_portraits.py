@@ -123,6 +123,14 @@ def test_of_two_limits_of_one_number_the_one_hard_to_reach_counts(bench: Bench) 
     assert bench["curves"].strictest(Sight("", (other,), ()), loose) is None
 
 
+def test_of_a_limit_to_watch_and_one_to_fail_the_first_is_drawn(bench: Bench) -> None:
+    loosest = bench["curves"].loosest
+    assert loosest(((1, 0.03), (2, 0.1)), alarms_above=True) == ((1, 0.03), (2, 0.03))
+    assert loosest(((1, 0.03), (2, 0.1)), alarms_above=False) == ((1, 0.1), (2, 0.1))
+    varying = ((1, 0.1), (2, 0.2), (3, 0.3))
+    assert loosest(varying, alarms_above=True) == varying
+
+
 def test_the_alarming_side_of_a_limit(bench: Bench) -> None:
     side = bench["curves"].alarms_above
     assert side(Signal("gradient", 9.0, 1.0))
