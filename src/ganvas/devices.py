@@ -16,13 +16,16 @@ import PIL
 import torch
 
 from ganvas.errors import DeviceError
+from ganvas.ranks import ALONE, Ranks
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str, ranks: Ranks = ALONE) -> torch.device:
     """The device by name; `auto` takes cuda, then mps, then cpu.
 
+    Each of several ranks takes a GPU of its own, whatever number the name has; a CPU is shared.
+
     Raises:
-        DeviceError: the name means nothing, or this machine has no such device.
+        DeviceError: the name means nothing, or this machine has no such device, or too few.
     """
     available = {
         "cuda": torch.cuda.is_available(),
@@ -30,7 +33,7 @@ def choose_device(name: str) -> torch.device:
         "cpu": True,
     }
     if name == "auto":
-        return torch.device(next(kind for kind, there in available.items() if there))
+        name = next(kind for kind, there in available.items() if there)
     here = ", ".join(kind for kind, there in available.items() if there)
     try:
         device = torch.device(name)
@@ -39,7 +42,27 @@ def choose_device(name: str) -> torch.device:
     too_many = device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()
     if not available.get(device.type, False) or too_many:
         raise DeviceError(f"device {name!r} is not on this machine. There is: auto, {here}")
-    return device
+    return device if ranks.size == 1 else device_of_its_own(device, ranks)
+
+
+def device_of_its_own(device: torch.device, ranks: Ranks) -> torch.device:
+    """The device of this kind that this rank trains on.
+
+    Raises:
+        DeviceError: this kind cannot be shared, and there are fewer than processes.
+    """
+    if device.type == "cpu":
+        return device
+    if device.type != "cuda":
+        raise DeviceError(f"several processes cannot train on {device.type}: give --device cpu")
+    there = torch.cuda.device_count()
+    if ranks.local >= there:
+        raise DeviceError(
+            f"each process needs a GPU of its own, and this machine has {there}: start that many, "
+            "torchrun --nproc-per-node " + str(there)
+        )
+    torch.cuda.set_device(ranks.local)
+    return torch.device("cuda", ranks.local)
 
 
 def use_deterministic_kernels() -> None:

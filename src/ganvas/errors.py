@@ -70,6 +70,12 @@ class Unhealthy(GanvasError):
     exit_code = 3
 
 
+class RankLost(GanvasError):
+    """Another process that trained with this one is gone, or does not answer."""
+
+    exit_code = 1
+
+
 class Interrupted(GanvasError):
     """The user or the system asked training to stop; a checkpoint was written first."""
 

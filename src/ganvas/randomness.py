@@ -13,6 +13,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from ganvas.ranks import ALONE, Ranks
+
 STREAMS = ("latents", "penalties", "augmentation")
 """The generators that training draws from and a checkpoint holds."""
 
@@ -43,7 +45,29 @@ def seeded_weights(seed: int) -> Iterator[None]:
         yield
 
 
-def draw_latents(count: int, latent_dim: int, generator: torch.Generator) -> Tensor:
-    """Standard normal latents on the generator's device."""
+def draw_latents(
+    count: int, latent_dim: int, generator: torch.Generator, ranks: Ranks = ALONE
+) -> Tensor:
+    """Standard normal latents on the generator's device; of `count`, this rank's part."""
     shape = (count, latent_dim)
-    return torch.randn(shape, generator=generator, device=generator.device)  # (N, Z)
+    latents = torch.randn(shape, generator=generator, device=generator.device)
+    return latents[ranks.part(count)]  # (N, Z)
+
+
+def draw_uniform(
+    shape: tuple[int, ...],
+    generator: torch.Generator,
+    ranks: Ranks = ALONE,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """Numbers uniform in [0, 1) on the generator's device, for the rows of this rank's part.
+
+    What the other ranks get is drawn too, so that all of them draw alike from equal generators.
+
+    Args:
+        shape: of this rank's part, rows first.
+    """
+    rows, *rest = shape
+    rows *= ranks.size
+    drawn = torch.rand((rows, *rest), generator=generator, device=generator.device, dtype=dtype)
+    return drawn[ranks.part(rows)]

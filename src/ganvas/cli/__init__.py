@@ -27,6 +27,7 @@ from ganvas.cli.report import Report
 from ganvas.cli.resume import Resume
 from ganvas.cli.sample import Sample
 from ganvas.cli.train import Train, named_recipe, train_with
+from ganvas.cli.voice import complain, first_speaks, processes
 from ganvas.errors import GanvasError, did_you_mean
 
 
@@ -60,7 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with termination_as_interrupt():
-            return parse(arguments).run() or 0
+            with first_speaks():
+                verb = parse(arguments)
+            refuse_processes(verb)
+            return verb.run() or 0
     except GanvasError as error:
         return complain(str(error), error.exit_code)
     except KeyboardInterrupt:
@@ -74,10 +78,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def complain(message: str, code: int) -> int:
-    """Print a message for the user, and give the exit code back."""
-    print(f"ganvas: {message}", file=sys.stderr)
-    return code
+def refuse_processes(verb: Verb) -> None:
+    """Raise a `GanvasError` where torchrun starts several processes of what one does."""
+    if processes() > 1 and not isinstance(verb, Train | Resume):
+        raise GanvasError(
+            f"torchrun started {processes()} processes, and only train and resume share their "
+            "work. Start everything else without it"
+        )
 
 
 @contextmanager

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ganvas.data.preparation import PreparedData
-from ganvas.randomness import derive_seed
+from ganvas.randomness import derive_seed, draw_uniform
+from ganvas.ranks import ALONE, Ranks
 
 
 class Batch(NamedTuple):
@@ -38,9 +39,9 @@ class ImageStream:
         self._epoch = -1
         self._order = np.empty(0, np.int64)
 
-    def next(self, count: int) -> Batch:
-        """The next `count` images."""
-        indices = np.concatenate(list(self._draw(count)))
+    def next(self, count: int, ranks: Ranks = ALONE) -> Batch:
+        """The next `count` images; of them, this rank's part."""
+        indices = np.concatenate(list(self._draw(count)))[ranks.part(count)]
         labels = self._data.labels
         return Batch(
             images=torch.from_numpy(self._data.images[indices]),
@@ -63,7 +64,7 @@ class ImageStream:
         return pieces
 
 
-def flip_half(images: Tensor, generator: torch.Generator) -> Tensor:
+def flip_half(images: Tensor, generator: torch.Generator, ranks: Ranks = ALONE) -> Tensor:
     """Mirror each image (N, C, H, W) left to right with probability 1/2."""
-    draws = torch.rand((len(images), 1, 1, 1), generator=generator, device=images.device)
+    draws = draw_uniform((len(images), 1, 1, 1), generator, ranks)
     return torch.where(draws < 0.5, images.flip(3), images)

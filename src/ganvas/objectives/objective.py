@@ -13,6 +13,7 @@ from ganvas.objectives.losses import LOSSES, Loss
 from ganvas.objectives.packing import pack
 from ganvas.objectives.penalties import PENALTIES, DiscriminatorPass, Penalty
 from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.ranks import ALONE, Ranks
 from ganvas.schedules import Schedule, extremes, value_at
 
 Terms = dict[str, Tensor]
@@ -75,6 +76,7 @@ class Objective:
         step: int,
         images_seen: int,
         random: torch.Generator,
+        ranks: Ranks = ALONE,
     ) -> tuple[Terms, DiscriminatorPass]:
         """The discriminator's loss on one batch, term by term, and the pass they came from.
 
@@ -84,12 +86,13 @@ class Objective:
             step: how many discriminator steps came before; decides which penalties are due.
             images_seen: where the penalty weights' schedules stand.
             random: what penalties draw from.
+            ranks: the processes that the whole batch is shared among; real and fake are one's part.
         """
         due = [penalty for penalty in self.penalties if penalty.is_due(step)]
         real, fake = pack(real.detach(), self.pac), pack(fake.detach(), self.pac)
         if due:
             real, fake = real.requires_grad_(True), fake.requires_grad_(True)
-        batch = DiscriminatorPass(judge, real, fake, judge(real), judge(fake), random)
+        batch = DiscriminatorPass(judge, real, fake, judge(real), judge(fake), random, ranks)
         adversarial = self.loss.discriminator(
             batch.real_logits, batch.fake_logits, self.real_target
         )

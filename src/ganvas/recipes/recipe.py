@@ -114,6 +114,8 @@ class Recipe:
     """Numbers that the generator makes an image from."""
     ema_half_life: Annotated[int, Ge(0)] = 10_000
     """Images after which a weight counts half in the averaged generator; 0: no averaging."""
+    sync_batch_norm: bool = False
+    """Batch normalisation over the images of all processes, not each one's own (CUDA only)."""
     on_failure: OnFailure = "warn"
     """When health fails: say so; stop with exit code 3; or go back and apply the first advice."""
 

@@ -12,10 +12,14 @@ from pathlib import Path
 from rich import progress as rich_progress
 from rich.console import Console
 
+from ganvas.data.preparation import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.evaluation.score import Score
 from ganvas.health.finding import Finding
+from ganvas.recipes import Recipe
+from ganvas.runs import Run
 from ganvas.runs.history import Record
+from ganvas.training.state import TrainState
 
 SECONDS_BETWEEN_LINES = 10.0
 """A log file gets a line at most this often (and always the last)."""
@@ -103,6 +107,35 @@ class Display:
             f"D {total(record, 'discriminator'):.3g}  G {total(record, 'generator'):.3g}",
         ]
         return "  ".join(part for part in (*parts, health, self._picture) if part)
+
+
+def introduce(
+    display: Display, run: Run, recipe: Recipe, state: TrainState, prepared: PreparedData
+) -> None:
+    """Say what is going to happen."""
+    display.say(prepared.summary())
+    if prepared.unusable:
+        display.say(f"what was left out, and why: {run.directory / 'data.json'}")
+    sizes = [
+        sum(weight.numel() for weight in network.parameters()) / 1e6
+        for network in (state.generator, state.discriminator)
+    ]
+    together = f" in {state.ranks.size} processes" if state.ranks.size > 1 else ""
+    display.say(
+        f"{recipe.name} for {prepared.shape} on {state.device}{together}  ·  "
+        f"generator {sizes[0]:.2f} M, discriminator {sizes[1]:.2f} M weights  ·  "
+        f"writing to {run.directory}"
+    )
+
+
+def conclude(display: Display, run: Run) -> None:
+    """Say where the results are and what one would do next."""
+    pictures = run.sample_paths()
+    if not pictures:
+        return  # a rank on a machine that does not see the run
+    display.say(f"pictures: {pictures[-1]}")
+    verbs = ("sample", "evaluate", "report")
+    display.say("next: " + "  ·  ".join(f"ganvas {verb} {run.directory}" for verb in verbs))
 
 
 def total(record: Record, player: str) -> float:

@@ -13,6 +13,7 @@ from ganvas.data.preparation import PreparedData
 from ganvas.data.stream import ImageStream
 from ganvas.objectives.objective import Objective
 from ganvas.randomness import seeded_weights, training_generators
+from ganvas.ranks import ALONE, Ranks, normalise_together
 from ganvas.recipes import OptimizerSettings, Recipe
 from ganvas.runs.checkpoint import below
 from ganvas.training.average import averaged_copy
@@ -42,8 +43,9 @@ class RunningMeans:
 class TrainState:
     """Both players and their optimizers, the average, the stream, every random generator.
 
-    What a checkpoint holds; two states with equal content continue bit for bit alike on the same
-    machine and versions.
+    What a checkpoint holds, and who trains. All ranks hold the same: any number of them can go on
+    with what any other number has saved. Two states with equal content continue bit for bit alike
+    on the same machine and versions, with as many ranks.
     """
 
     generator: nn.Module
@@ -54,6 +56,7 @@ class TrainState:
     stream: ImageStream
     random: dict[str, torch.Generator]
     device: torch.device
+    ranks: Ranks = ALONE
     means: RunningMeans = field(default_factory=RunningMeans)
     followed: tuple[Tensor, ...] = ()
     """What the generator made of the same latents at the last two probes, oldest first."""
@@ -68,16 +71,22 @@ class TrainState:
         data: PreparedData,
         seed: int,
         device: torch.device,
+        ranks: Ranks = ALONE,
     ) -> TrainState:
         """The state before the first image, a function of recipe, data and seed alone.
 
-        Weights are drawn on the CPU, so that every device starts from the same.
+        Weights are drawn on the CPU, so that every device starts from the same; processors of
+        several kinds may round them differently, so all ranks take those of the first.
         """
         shape: ImageShape = data.shape
         with seeded_weights(seed):
             networks = recipe.architecture.build_packed(shape, recipe.latent_dim, objective.pac)
             objective.prepare(networks.discriminator)
         generator, discriminator = (place(network, device) for network in networks)
+        if recipe.sync_batch_norm and ranks.size > 1:
+            generator, discriminator = map(normalise_together, (generator, discriminator))
+        for network in (generator, discriminator):
+            ranks.take_from_first(list(network.state_dict().values()))
         return cls(
             generator=generator,
             discriminator=discriminator,
@@ -87,6 +96,7 @@ class TrainState:
             stream=ImageStream(data, seed),
             random=training_generators(seed, device),
             device=device,
+            ranks=ranks,
         )
 
     def modules(self) -> dict[str, nn.Module]:

@@ -13,6 +13,7 @@ from ganvas.data.stream import flip_half
 from ganvas.errors import Diverged
 from ganvas.objectives.objective import Objective, Terms
 from ganvas.randomness import draw_latents
+from ganvas.ranks import Ranks, running_statistics
 from ganvas.recipes import Recipe
 from ganvas.schedules import Schedule, value_at
 from ganvas.training.average import update_average
@@ -35,6 +36,7 @@ def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
     if recipe.generator_batch is not None:
         fake = make_fakes(state, recipe, recipe.generator_batch)
     update_generator(state, recipe, objective, real, fake)
+    state.ranks.average(running_statistics(state.generator, state.discriminator))
     update_average(
         state.average,
         state.generator,
@@ -45,19 +47,21 @@ def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
 
 
 def make_fakes(state: TrainState, recipe: Recipe, count: int) -> Tensor:
-    """The generator's images for new latents (N, C, H, W)."""
-    fakes: Tensor = state.generator(draw_latents(count, recipe.latent_dim, state.random["latents"]))
+    """The generator's images for `count` new latents (N, C, H, W), N of them this rank's part."""
+    latents = draw_latents(count, recipe.latent_dim, state.random["latents"], state.ranks)
+    fakes: Tensor = state.generator(latents)
     return fakes
 
 
 def next_real(state: TrainState, recipe: Recipe) -> Tensor:
-    """The next real batch (N, C, H, W) in [-1, 1] on the device."""
-    pixels = state.stream.next(recipe.batch).images.to(state.device, non_blocking=True)
+    """This rank's part of the next real batch (N, C, H, W) in [-1, 1] on the device."""
+    batch = state.stream.next(recipe.batch, state.ranks)
+    pixels = batch.images.to(state.device, non_blocking=True)
     random = state.random["augmentation"]
     if recipe.data.flip:
-        pixels = flip_half(pixels, random)
+        pixels = flip_half(pixels, random, state.ranks)
     if recipe.data.dequantize:
-        return images.to_signed_dequantized(pixels, random)
+        return images.to_signed_dequantized(pixels, random, state.ranks)
     return images.to_signed(pixels)
 
 
@@ -75,6 +79,7 @@ def update_discriminator(
             step=state.discriminator_steps,
             images_seen=state.images_seen,
             random=state.random["penalties"],
+            ranks=state.ranks,
         )
         with torch.no_grad():
             logits["logits/real"] = batch.real_logits.mean()
@@ -91,7 +96,7 @@ def update_discriminator(
         logits,
     )
     objective.enforce(state.discriminator)
-    state.images_seen += len(real)
+    state.images_seen += recipe.batch
     state.discriminator_steps += 1
 
 
@@ -133,14 +138,17 @@ def update(
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(torch.stack(list(terms.values())).sum())
     gradients = [weight.grad for weight in network.parameters() if weight.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients)
     losses = {f"loss/{name}": term for name, term in terms.items()}
-    scalars = {**losses, **observed, "gradient_norm": norm}
+    scalars = {**losses, **observed}
+    values = torch.stack([value.detach() for value in scalars.values()])
+    # From here on all ranks hold the same, and whatever is not finite anywhere stops them all.
+    state.ranks.average([*gradients, values])
+    norm = torch.nn.utils.get_total_norm(gradients)
     # One transfer for everything that is looked at: on a GPU each would be a wait of its own.
-    numbers = torch.stack([value.detach() for value in scalars.values()]).tolist()
-    measured = dict(zip(scalars, numbers, strict=True))
+    numbers = torch.cat([values, norm[None]]).tolist()
+    measured = dict(zip([*scalars, "gradient_norm"], numbers, strict=True))
     if not all(math.isfinite(number) for number in numbers):
-        culprit = find_culprit(measured, terms, terms_of_loss, network)
+        culprit = find_culprit(measured, terms, terms_of_loss, network, state.ranks)
         raise Diverged(f"{player}: {culprit}")
     for group in optimizer.param_groups:
         group["lr"] = value_at(learning_rate, state.images_seen)
@@ -153,20 +161,30 @@ def find_culprit(
     terms: Terms,
     terms_of_loss: Callable[[], Terms],
     network: nn.Module,
+    ranks: Ranks,
 ) -> str:
-    """Name what is not finite: a term, or else the term whose gradient is not."""
+    """Name what is not finite on any rank: a term, or else the term whose gradient is not."""
     for name in terms:
         value = measured[f"loss/{name}"]
         if not math.isfinite(value):
             return f"loss term {name} became {describe(value)}"
     if len(terms) == 1:
         return f"the gradient of loss term {next(iter(terms))} is not finite"
+    found = ranks.exchange(term_with_bad_gradient(terms_of_loss(), network))
+    culprit = next((name for name in found if name is not None), None)
+    if culprit is None:
+        return "the gradient of the summed loss terms is not finite"
+    return f"the gradient of loss term {culprit} is not finite"
+
+
+def term_with_bad_gradient(terms: Terms, network: nn.Module) -> str | None:
+    """The first term whose own gradient is not finite."""
     weights = list(network.parameters())
-    for name, term in terms_of_loss().items():
+    for name, term in terms.items():
         for gradient in torch.autograd.grad(term, weights, retain_graph=True, allow_unused=True):
             if gradient is not None and not gradient.isfinite().all():
-                return f"the gradient of loss term {name} is not finite"
-    return "the gradient of the summed loss terms is not finite"
+                return name
+    return None
 
 
 def describe(number: float) -> str:

@@ -21,22 +21,36 @@ from ganvas.devices import (
     peak_memory_mb,
     use_deterministic_kernels,
 )
-from ganvas.errors import Diverged, Interrupted, RunError, Unhealthy
+from ganvas.errors import Diverged, RankLost, RunError, Unhealthy
 from ganvas.evaluation.evaluate import measure, record
 from ganvas.evaluation.score import Score
 from ganvas.metrics.names import parse_metrics
 from ganvas.objectives.objective import Objective
 from ganvas.randomness import draw_latents, named_generator
+from ganvas.ranks import Ranks, launch, restarted
 from ganvas.recipes import OnFailure, Recipe, load_recipe
 from ganvas.runs import Run
 from ganvas.runs.data import describe_data, prepare_for, refuse_changed_data, where_data_is
 from ganvas.runs.history import Record
 from ganvas.runs.run import Status, refuse_occupied
-from ganvas.training.display import Display, short
+from ganvas.training.display import Display, conclude, introduce, short
 from ganvas.training.rewind import finish_rewind, rewind
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from ganvas.training.stop import StopRequest
+from ganvas.training.together import (
+    Word,
+    follow,
+    interrupted,
+    is_over,
+    lost,
+    refuse_differences,
+    refuse_other_state,
+    refuse_single_images,
+    refuse_unshareable,
+    run_of_this_launch,
+    writing,
+)
 from ganvas.training.watch import Watch
 
 GRID_IMAGES = 64
@@ -47,6 +61,8 @@ DRAWN_POINTS = 2_500
 
 def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display: Display) -> None:
     """Train until the recipe's budget is reached, a signal asks to stop, or a number overflows.
+
+    Of several ranks the first one is here, and the others in `together.follow`.
 
     Raises:
         Interrupted: after a checkpoint was written.
@@ -85,31 +101,47 @@ def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display
             if measured:
                 with timer.stopped():
                     display.scores(score_average(run, recipe, state, data, display))
-            if last or stop or measured or due(every.checkpoint, before, state):
+            asked = state.ranks.largest(Word.STOP if stop else Word.GO_ON) == Word.STOP
+            if last or asked or measured or due(every.checkpoint, before, state):
                 save_checkpoint(run, recipe, state, "finished" if last else "running")
-            if stop and not last:
+            if asked and not last:
                 run.write_status("interrupted", state.images_seen, stop.signal_name)
-                raise Interrupted(
-                    f"saved at {state.images_seen:,} images; "
-                    f"go on with: ganvas resume {run.directory}"
-                )
+                state.ranks.meet()  # the others wait until all is saved
+                raise interrupted(run, state)
 
 
 def fit_and_rewind(
     run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display: Display
 ) -> None:
     """`fit`; where it fails and the recipe says so, go back, apply the advice, and fit again."""
+    ranks = state.ranks
     while True:
         try:
-            return fit(run, recipe, state, data, display)
+            if ranks.first:
+                return fit(run, recipe, state, data, display)
+            return follow(run, recipe, state)
         except (Diverged, Unhealthy) as error:
-            way_back = rewind(run, state.images_seen)
+            if ranks.first and isinstance(error, Unhealthy):
+                ranks.largest(Word.UNHEALTHY)  # the others wait for a word after the step
+            way_back = go_back(run, state)
             if way_back is None:
                 raise
             display.say(str(error))
-        display.say(way_back.in_words())
+        except RankLost as error:
+            raise lost(run, error) from error
+        display.say(way_back)
         recipe = run.recipe
-        state, _ = newest_state(run, recipe, data, state.device)
+        state, _ = newest_state(run, recipe, data, state.device, ranks)
+
+
+def go_back(run: Run, state: TrainState) -> str | None:
+    """Rewind, and say in words how; None where training does not go on."""
+
+    def in_words() -> str | None:
+        way_back = rewind(run, state.images_seen)
+        return None if way_back is None else way_back.in_words()
+
+    return state.ranks.from_first(in_words)
 
 
 def train(
@@ -124,6 +156,9 @@ def train(
 ) -> Run:
     """Train a GAN on images and leave everything in a run directory.
 
+    Started by torchrun, the processes share every batch, and the first one writes. Started again by
+    torchrun after a failure, they go on from the last checkpoint.
+
     Args:
         recipe: what to train, e.g. `ganvas.recipes.dcgan()`, or the name of a recipe or its file.
         data: a folder, .zip, .npz, .npy, .parquet, a folder of IDX files, `fashion`, or data made
@@ -136,26 +171,45 @@ def train(
 
     Raises:
         RecipeError, DataError, RunError, DeviceError: with what to do, before training starts.
-        Interrupted, Diverged, Unhealthy: while training; the run can be resumed from its last
-            checkpoint.
+        Interrupted, Diverged, Unhealthy, RankLost: while training; the run can be resumed from its
+            last checkpoint.
     """
     recipe = load_recipe(recipe) if isinstance(recipe, str) else recipe
     recipe = recipe.checked().with_fixed_schedules()
-    target = choose_device(device)
+    ranks = Ranks.join()
+    if restarted() and (before := ranks.from_first(lambda: run_of_this_launch(out))):
+        return resume(before, data=data, device=device, quiet=quiet)
+    target = choose_device(device, ranks)
+    refuse_unshareable(recipe, ranks, target)
     if deterministic:
         use_deterministic_kernels()
-    if out is not None:
+    if out is not None and ranks.first:
         refuse_occupied(Path(out))
+    quiet = quiet or not ranks.first
     prepared = prepare_for(recipe, data, quiet)
-    directory = Path(out) if out is not None else free_directory(recipe.name, prepared.name)
-    environment = {**describe_environment(target), "seed": seed, "deterministic": deterministic}
-    state = TrainState.start(recipe, Objective.build(recipe.objective), prepared, seed, target)
-    run = Run.create(directory, recipe, environment, describe_data(prepared))
-    with run.lock():
+    refuse_differences(ranks, recipe, prepared, target, seed)
+    objective = Objective.build(recipe.objective)
+    state = TrainState.start(recipe, objective, prepared, seed, target, ranks)
+    refuse_single_images(recipe, state)
+    environment = {
+        **describe_environment(target),
+        "seed": seed,
+        "deterministic": deterministic,
+        "world_size": ranks.size,
+        "launch": launch(),
+    }
+
+    def create() -> str:
+        directory = free_directory(recipe.name, prepared.name) if out is None else Path(out)
+        return str(Run.create(directory, recipe, environment, describe_data(prepared)).directory)
+
+    run = Run(Path(ranks.from_first(create)))
+    with writing(run, ranks):
         display = Display(recipe.images, 0, quiet)
         introduce(display, run, recipe, state, prepared)
         fit_and_rewind(run, recipe, state, prepared, display)
         conclude(display, run)
+    ranks.leave()
     return run
 
 
@@ -181,44 +235,58 @@ def resume(
     Raises:
         RunError: no run, locked, all checkpoints damaged, nothing left to do.
         DataError: the images are gone or have changed.
-        Interrupted, Diverged, Unhealthy: as `train`.
+        Interrupted, Diverged, Unhealthy, RankLost: as `train`.
     """
+    ranks = Ranks.join()
     run = Run.open(directory)
-    with run.lock():
-        finish_rewind(run)
+    if restarted() and is_over(run, images):
+        return run
+    quiet = quiet or not ranks.first
+    with writing(run, ranks):
+        if ranks.first:
+            finish_rewind(run)
+        ranks.meet()
         recipe, environment = run.recipe, run.environment
         if images is not None:
             refuse_shorter(run, images)
             recipe = dataclasses.replace(recipe, images=images).checked()
         if on_failure is not None:
             recipe = dataclasses.replace(recipe, on_failure=on_failure).checked()
-        target = choose_device(environment["device"] if device == "auto" else device)
+        target = choose_device(environment["device"] if device == "auto" else device, ranks)
+        if ranks.size > 1:  # one process always can go on
+            refuse_unshareable(recipe, ranks, target)
         if environment["deterministic"]:
             use_deterministic_kernels()
         prepared = prepare_for(recipe, data or where_data_is(run), quiet)
         refuse_changed_data(run, prepared)
-        run.write_data(describe_data(prepared))
-        state, warnings = newest_state(run, recipe, prepared, target)
+        refuse_differences(ranks, recipe, prepared, target, environment["seed"])
+        state, warnings = newest_state(run, recipe, prepared, target, ranks)
+        refuse_single_images(recipe, state)
+        if ranks.first:
+            run.write_data(describe_data(prepared))
         if state.images_seen >= recipe.images:
-            run.write_status("finished", state.images_seen)
+            if ranks.first:
+                run.write_status("finished", state.images_seen)
             raise RunError(
                 f"{run.directory} is finished at {state.images_seen:,} images. To train longer: "
                 f"ganvas resume {run.directory} --images {short(2 * state.images_seen)}"
             )
-        run.forget_after(state.images_seen)
-        run.write_recipe(recipe)
-        run.write_status("running", state.images_seen)
+        if ranks.first:
+            run.forget_after(state.images_seen)
+            run.write_recipe(recipe)
+            run.write_status("running", state.images_seen)
         display = Display(recipe.images, state.images_seen, quiet)
         for warning in warnings:
             display.say(f"{warning}; the checkpoint before it is used")
         display.say(f"going on at {state.images_seen:,} images")
         fit_and_rewind(run, recipe, state, prepared, display)
         conclude(display, run)
+    ranks.leave()
     return run
 
 
 def newest_state(
-    run: Run, recipe: Recipe, data: PreparedData, device: torch.device
+    run: Run, recipe: Recipe, data: PreparedData, device: torch.device, ranks: Ranks
 ) -> tuple[TrainState, list[str]]:
     """The state of the newest whole checkpoint, or of the start; and a line for each damaged one.
 
@@ -226,12 +294,13 @@ def newest_state(
         RunError: there are checkpoints, and all are damaged.
     """
     objective = Objective.build(recipe.objective)
-    state = TrainState.start(recipe, objective, data, run.environment["seed"], device)
+    state = TrainState.start(recipe, objective, data, run.environment["seed"], device, ranks)
     restored = run.read_newest_checkpoint()
-    if restored is None:
-        return state, []
-    tensors, values, warnings = restored
-    state.restore(tensors, values)
+    warnings: list[str] = []
+    if restored is not None:
+        tensors, values, warnings = restored
+        state.restore(tensors, values)
+    refuse_other_state(run, state)
     return state, warnings
 
 
@@ -251,30 +320,6 @@ def free_directory(recipe: str, data: str) -> Path:
     while (path := Path("runs") / f"{recipe}-{data}-{number}").exists():
         number += 1
     return path
-
-
-def introduce(
-    display: Display, run: Run, recipe: Recipe, state: TrainState, prepared: PreparedData
-) -> None:
-    """Say what is going to happen."""
-    display.say(prepared.summary())
-    if prepared.unusable:
-        display.say(f"what was left out, and why: {run.directory / 'data.json'}")
-    sizes = [
-        sum(weight.numel() for weight in network.parameters()) / 1e6
-        for network in (state.generator, state.discriminator)
-    ]
-    display.say(
-        f"{recipe.name} for {prepared.shape} on {state.device}  ·  generator {sizes[0]:.2f} M, "
-        f"discriminator {sizes[1]:.2f} M weights  ·  writing to {run.directory}"
-    )
-
-
-def conclude(display: Display, run: Run) -> None:
-    """Say where the results are and what one would do next."""
-    display.say(f"pictures: {run.sample_paths()[-1]}")
-    verbs = ("sample", "evaluate", "report")
-    display.say("next: " + "  ·  ".join(f"ganvas {verb} {run.directory}" for verb in verbs))
 
 
 def score_average(

@@ -14,6 +14,7 @@ from ganvas import images
 from ganvas.health.probes.norms import norms
 from ganvas.objectives.objective import Objective, Terms
 from ganvas.objectives.packing import pack
+from ganvas.ranks import normalise_alone
 
 Numbers = dict[str, float | list[float]]
 """What a probe measured, by column."""
@@ -86,6 +87,8 @@ class Subject:
                 self.discriminator_optimizer,
             )
         )
+        for network in (generator, discriminator, average):
+            normalise_alone(network)  # the other ranks do not probe
         rates = ((for_generator, generator_rate), (for_discriminator, discriminator_rate))
         for optimizer, rate in rates:
             for group in optimizer.param_groups:

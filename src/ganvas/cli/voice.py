@@ -1,0 +1,70 @@
+"""Of the processes that torchrun starts, one tells the user what is wrong, once.
+
+All of them mostly meet the same mistake, or one dies and the others notice. Nothing here needs them
+to have met before: the store that torchrun itself keeps decides who speaks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+
+PATIENCE = timedelta(seconds=3)
+"""How long the others give the first process to speak, which knows most."""
+
+TOLD = "ganvas/told"
+
+
+def processes() -> int:
+    """How many processes torchrun has started, over all machines; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_first() -> bool:
+    """Whether this is the one that talks, if all goes well."""
+    return processes() == 1 or os.environ.get("RANK", "0") == "0"
+
+
+def complain(message: str, code: int) -> int:
+    """Print a message for the user, unless another process has; give the exit code back."""
+    if may_speak():
+        print(f"ganvas: {message}", file=sys.stderr)
+    return code
+
+
+def may_speak() -> bool:
+    """Whether this process is to tell what is wrong; true for one of them only."""
+    if processes() == 1:
+        return True
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):  # torchrun ends who is left: we are ending
+            signal.signal(number, signal.SIG_IGN)
+    from torch.distributed.distributed_c10d import TCPStore
+
+    host, port = os.environ.get("MASTER_ADDR", ""), int(os.environ.get("MASTER_PORT", "0"))
+    try:
+        store = TCPStore(host, port, is_master=False, wait_for_workers=False, timeout=PATIENCE)
+        if not is_first():
+            with contextlib.suppress(RuntimeError):  # nobody has spoken so far
+                store.wait([TOLD], PATIENCE)
+                return False
+        return store.add(TOLD, 1) == 1
+    except (RuntimeError, ValueError):  # the store is gone: better twice than never
+        return True
+
+
+@contextlib.contextmanager
+def first_speaks() -> Iterator[None]:
+    """While entered, what other processes than the first print is not heard."""
+    if is_first():
+        yield
+        return
+    nowhere = io.StringIO()
+    with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        yield

@@ -1,0 +1,236 @@
+"""The processes that train one run together: which one this is, its part, means over all of them.
+
+torchrun starts them and tells each by the environment who it is. A batch is stated and drawn as a
+whole by every rank, from the same random generators, and each works on its part of the rows: so N
+ranks compute what one process would, and nothing has to be handed round but means.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ganvas.errors import GanvasError, RankLost
+
+Value = TypeVar("Value")
+
+LONGEST_WAIT = timedelta(hours=2)
+"""For the others, while they prepare images, or while the first one evaluates. A process that dies
+is noticed at once; this is for a machine that falls silent."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The processes of a run, as one of them sees it.
+
+    A single process is rank 0 of 1: it sends nothing, and every part is the whole.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local: int = 0
+    """Its number on its own machine, which is that of its GPU."""
+
+    @classmethod
+    def join(cls) -> Ranks:
+        """Meet the other processes that torchrun has started; `ALONE` where it has not.
+
+        Raises:
+            GanvasError: the environment says that there are others, but not where.
+        """
+        size = int(os.environ.get("WORLD_SIZE", "1"))
+        if size == 1:
+            return ALONE
+        missing = [
+            name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ
+        ]
+        if missing:
+            raise GanvasError(
+                f"WORLD_SIZE says {size} processes, but {', '.join(missing)} is not set. Start "
+                "them with torchrun, or unset WORLD_SIZE to train in one process"
+            )
+        if not distributed.is_initialized():
+            gpus = torch.cuda.is_available() and distributed.is_nccl_available()
+            with sending():
+                # What lies in main memory always travels by gloo, which sees at once who is gone.
+                distributed.init_process_group(
+                    "cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=LONGEST_WAIT
+                )
+        return cls(int(os.environ["RANK"]), size, int(os.environ.get("LOCAL_RANK", "0")))
+
+    def leave(self) -> None:
+        """Part from the others at the end."""
+        if self.size > 1 and distributed.is_initialized():
+            distributed.destroy_process_group()
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the one that writes, measures and talks."""
+        return self.rank == 0
+
+    def part(self, count: int) -> slice:
+        """Which of `count` rows are this rank's; the ranks' parts follow each other.
+
+        So rows that belong together because they are neighbours (packs) or have the same number
+        (pairs of reals and fakes) stay together. `size` must divide the count.
+        """
+        share = count // self.size
+        return slice(self.rank * share, (self.rank + 1) * share)
+
+    def average(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each tensor by its mean over all ranks, in place and bit for bit alike on all.
+
+        Gradients of a mean over equal parts become those of the mean over the whole batch. They are
+        averaged after backward, so how often a penalty differentiates does not matter here.
+
+        Raises:
+            RankLost: another process is gone.
+        """
+        if self.size == 1:
+            return
+        for same in by_type(tensors):
+            flat = torch.cat([tensor.detach().reshape(-1) for tensor in same])  # one message
+            with sending():
+                distributed.all_reduce(flat)
+            put_back(flat.div_(self.size), same)
+
+    def take_from_first(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each tensor by what the first rank has in its place."""
+        if self.size == 1:
+            return
+        for same in by_type(tensors):
+            flat = torch.cat([tensor.detach().reshape(-1) for tensor in same])
+            with sending():
+                distributed.broadcast(flat, 0)
+            put_back(flat, same)
+
+    def largest(self, number: int) -> int:
+        """The largest of the numbers that the ranks bring; all come to know it together."""
+        if self.size == 1:
+            return number
+        value = torch.tensor(number)
+        with sending():
+            distributed.all_reduce(value, distributed.ReduceOp.MAX)
+        return int(value)
+
+    def meet(self) -> None:
+        """Wait until every rank is here."""
+        self.largest(0)
+
+    def exchange(self, value: Any) -> list[Any]:
+        """What every rank brings, by rank: anything that JSON holds."""
+        if self.size == 1:
+            return [value]
+        text = json.dumps(value).encode()
+        text = text.ljust(self.largest(len(text)))  # JSON may end with spaces
+        brought = torch.frombuffer(bytearray(text), dtype=torch.uint8)
+        found = [torch.empty_like(brought) for _ in range(self.size)]
+        with sending():
+            distributed.all_gather(found, brought)
+        return [json.loads(one.numpy().tobytes()) for one in found]
+
+    def from_first(self, make: Callable[[], Value]) -> Value:
+        """What `make` gives on the first rank (and JSON holds); on the others it is not called."""
+        value: Value = self.exchange(make() if self.first else None)[0]
+        return value
+
+
+ALONE = Ranks()
+"""One process that trains by itself."""
+
+
+@contextmanager
+def sending() -> Iterator[None]:
+    """What torch raises inside means that another process does not answer.
+
+    Raises:
+        RankLost: in its place.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        raise RankLost("another process of this run is gone") from error
+
+
+def by_type(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
+    """The tensors, those of one type together, in an order that is the same on all ranks."""
+    types = dict.fromkeys(tensor.dtype for tensor in tensors)
+    return [[tensor for tensor in tensors if tensor.dtype == kind] for kind in types]
+
+
+def put_back(flat: Tensor, tensors: Sequence[Tensor]) -> None:
+    """Fill tensors from all their numbers in one row."""
+    with torch.no_grad():
+        for tensor in tensors:
+            tensor.copy_(flat[: tensor.numel()].view_as(tensor))
+            flat = flat[tensor.numel() :]
+
+
+# -- Batch normalisation ---------------------------------------------------------------------------
+
+
+def normalise_together(network: nn.Module) -> nn.Module:
+    """Have batch normalisation look at all ranks' batches as one; the weights stay the same."""
+    convert: Callable[[nn.Module], nn.Module] = nn.SyncBatchNorm.convert_sync_batchnorm
+    return convert(network)
+
+
+class OwnBatchNorm(_BatchNorm):
+    """Batch normalisation of any shape (N, C, ...) over this rank's batch."""
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        pass
+
+
+def normalise_alone(network: nn.Module) -> None:
+    """Undo `normalise_together`, in place: what one rank does by itself must wait for nobody.
+
+    The weights stay the very same tensors, so optimizers still hold them.
+    """
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.SyncBatchNorm):
+                own = OwnBatchNorm(child.num_features, child.eps, child.momentum)
+                own.weight, own.bias = child.weight, child.bias
+                own.running_mean, own.running_var = child.running_mean, child.running_var
+                own.num_batches_tracked = child.num_batches_tracked
+                setattr(parent, name, own.train(child.training))
+
+
+def running_statistics(*networks: nn.Module) -> list[Tensor]:
+    """Means and variances that batch normalisation has gathered: the only thing that ranks learn
+    from their own images alone."""
+    return [
+        statistic
+        for network in networks
+        for module in network.modules()
+        if isinstance(module, _BatchNorm)
+        for statistic in (module.running_mean, module.running_var)
+        if statistic is not None
+    ]
+
+
+# -- What torchrun says ----------------------------------------------------------------------------
+
+
+def restarted() -> bool:
+    """Whether torchrun has started these processes again, after one of them failed."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+
+
+def launch() -> str | None:
+    """A name for one call of torchrun, the same after its restarts; None without torchrun."""
+    name = os.environ.get("TORCHELASTIC_RUN_ID")
+    if name in (None, "none"):  # none is what every launch without --rdzv-id is called
+        name = None if name is None else f"{socket.gethostname()}-{os.getppid()}"
+    return name

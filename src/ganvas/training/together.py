@@ -1,0 +1,218 @@
+"""What several ranks must agree on: what they train, when they stop, and what the others do
+while the first one writes, measures and talks (see `ganvas.ranks`)."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from enum import IntEnum
+from pathlib import Path
+
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+
+import ganvas
+from ganvas.checksum import checksum
+from ganvas.data.preparation import PreparedData
+from ganvas.errors import (
+    DataError,
+    Diverged,
+    Interrupted,
+    RankLost,
+    RecipeError,
+    RunError,
+    Unhealthy,
+)
+from ganvas.objectives.objective import Objective
+from ganvas.ranks import Ranks, launch
+from ganvas.recipes import Recipe
+from ganvas.runs import Run
+from ganvas.training.state import TrainState
+from ganvas.training.step import train_step
+from ganvas.training.stop import StopRequest
+
+
+class Word(IntEnum):
+    """What a rank has to say after a step; the highest counts, for all of them."""
+
+    GO_ON = 0
+    STOP = 1
+    """A signal asked this rank to stop."""
+    UNHEALTHY = 2
+    """The first rank found that training fails, and the recipe says not to go on."""
+
+
+def follow(run: Run, recipe: Recipe, state: TrainState) -> None:
+    """What every rank but the first does: the same steps as `trainer.fit`, and listen after each.
+
+    Raises:
+        Interrupted, Diverged, Unhealthy: when the first rank does, at the same step.
+        RankLost: another process is gone.
+    """
+    objective = Objective.build(recipe.objective)
+    with StopRequest() as stop:
+        while state.images_seen < recipe.images:
+            train_step(state, recipe, objective)
+            word = state.ranks.largest(Word.STOP if stop else Word.GO_ON)
+            if word == Word.UNHEALTHY:
+                raise Unhealthy("training fails; the first process says how")
+            if word == Word.STOP and state.images_seen < recipe.images:
+                state.ranks.meet()  # the first one has saved
+                raise interrupted(run, state)
+
+
+def interrupted(run: Run, state: TrainState) -> Interrupted:
+    """What a run that was stopped says."""
+    return Interrupted(
+        f"saved at {state.images_seen:,} images; go on with: ganvas resume {run.directory}"
+    )
+
+
+def lost(run: Run, error: RankLost) -> RankLost:
+    """What a run says that has lost one of its processes."""
+    return RankLost(
+        f"{error}, and the run ends at its last checkpoint. Go on, with as many processes as you "
+        f"like: ganvas resume {run.directory}"
+    )
+
+
+def writing(run: Run, ranks: Ranks) -> AbstractContextManager[None]:
+    """The run's lock, held by the first rank for all."""
+    return run.lock() if ranks.first else nullcontext()
+
+
+# -- What cannot be trained together ---------------------------------------------------------------
+
+
+def refuse_unshareable(recipe: Recipe, ranks: Ranks, device: torch.device) -> None:
+    """Raise a `RecipeError` unless every batch can be shared equally, and no pack be torn.
+
+    Batches can be normalised together where torch can do that.
+    """
+    unit = ranks.size * recipe.objective.pac
+    problems = []
+    for name in ("batch", "generator_batch"):
+        count = getattr(recipe, name)
+        if count is None or count % unit == 0:
+            continue
+        fitting = sorted({max(count // unit, 1) * unit, -(-count // unit) * unit})
+        packs = f" in packs of {recipe.objective.pac} (objective.pac)" if unit > ranks.size else ""
+        problems.append(
+            f"{name}: {count} images cannot be shared equally by {ranks.size} processes{packs}. "
+            f"Nearest: {' or '.join(map(str, fitting))}"
+        )
+    if recipe.sync_batch_norm and device.type != "cuda":
+        problems.append(
+            f"sync_batch_norm: works on CUDA only, and this is {device.type}. Set it off: each "
+            "process then normalises its own part of a batch"
+        )
+    if problems:
+        raise RecipeError(problems)
+
+
+def refuse_single_images(recipe: Recipe, state: TrainState) -> None:
+    """Raise a `RecipeError` where a rank would normalise a batch of one."""
+    ranks, pac = state.ranks, recipe.objective.pac
+    problems = []
+    for player, network in (("generator", state.generator), ("discriminator", state.discriminator)):
+        normalised = any(
+            isinstance(module, _BatchNorm) and not isinstance(module, torch.nn.SyncBatchNorm)
+            for module in network.modules()
+        )
+        fewest = 2 * ranks.size * (pac if player == "discriminator" else 1)
+        counts = [count for count in (recipe.batch, recipe.generator_batch) if count is not None]
+        if normalised and ranks.size > 1 and min(counts) < fewest:
+            problems.append(
+                f"batch: the {player}'s batch normalisation needs at least two samples in each of "
+                f"{ranks.size} processes, so at least {fewest}, got {min(counts)}"
+            )
+    if problems:
+        raise RecipeError(problems)
+
+
+def refuse_differences(
+    ranks: Ranks, recipe: Recipe, data: PreparedData, device: torch.device, seed: int
+) -> None:
+    """Raise the same error on all ranks unless all of them are about to train the same.
+
+    Raises:
+        DataError: some see other images than the first one. RunError: they differ in another way.
+    """
+    mine = {
+        "images": data.fingerprint,
+        "recipe": recipe.to_json(),
+        "seed": str(seed),
+        "device": device.type,
+        "version of ganvas": ganvas.__version__,
+        "version of torch": torch.__version__,
+    }
+    shown = ranks.exchange({**mine, "place": data.location})
+    lines = []
+    for what in mine:
+        others = [rank for rank, one in enumerate(shown) if one[what] != shown[0][what]]
+        if others and what == "images":
+            places = "; ".join(f"process {rank} has {shown[rank]['place']}" for rank in others)
+            lines.append(
+                f"images: {places}, and that is not what process 0 has at {shown[0]['place']}"
+            )
+        elif others:
+            differing = ", ".join(str(rank) for rank in others)
+            lines.append(f"{what}: other in process {differing} than in process 0")
+    if lines:
+        kind = DataError if lines[0].startswith("images") else RunError
+        text = "the processes of this run do not see the same. Give all of them the same:"
+        raise kind("\n  ".join([text, *lines]))
+
+
+def refuse_other_state(run: Run, state: TrainState) -> None:
+    """Raise a `RunError` unless all ranks have read the same checkpoint.
+
+    The run directory has to lie where all machines see it.
+    """
+    if state.ranks.size == 1:
+        return
+    found = state.ranks.exchange(checksum(state.tensors(), state.values()))
+    others = [str(rank) for rank, one in enumerate(found) if one != found[0]]
+    if others:
+        raise RunError(
+            f"process {', '.join(others)} sees another checkpoint in {run.directory} than process "
+            "0. Put the run directory where all machines see the same"
+        )
+
+
+# -- Restarts --------------------------------------------------------------------------------------
+
+
+def run_of_this_launch(out: Path | str | None) -> str | None:
+    """The run that these processes trained before torchrun started them again; None without one.
+
+    Args:
+        out: where it is, if it was said.
+    """
+    name = launch()
+    if name is None:
+        return None
+    places = Path("runs").glob("*/recipe.json") if out is None else [Path(out) / "recipe.json"]
+    for place in places:
+        if place.exists() and Run.open(place.parent).environment.get("launch") == name:
+            return str(place.parent)
+    return None
+
+
+def is_over(run: Run, images: int | None) -> bool:
+    """Whether a run that torchrun started again has nothing left to do.
+
+    Raises:
+        Interrupted, Diverged, Unhealthy: it ended in this way, and starting again changes nothing.
+    """
+    status = run.status
+    reason = f"{run.directory}: {status.get('reason', '')}"
+    match status["status"]:
+        case "finished":
+            return images is None or images <= status["images_seen"]
+        case "interrupted":
+            raise Interrupted(f"stopped on request; go on with: ganvas resume {run.directory}")
+        case "diverged":
+            raise Diverged(reason)
+        case "unhealthy":
+            raise Unhealthy(reason)
+    return False
