@@ -67,7 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return verb.run() or 0
     except GanvasError as error:
         return complain(str(error), error.exit_code)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        unheard = stop.__context__
+        if isinstance(unheard, GanvasError):  # torchrun ends a process that is about to say why
+            return complain(str(unheard), unheard.exit_code)
         return complain("interrupted; nothing was left half-written", 130)
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "allocate" not in str(error):

@@ -33,8 +33,9 @@ def is_first() -> bool:
 
 def complain(message: str, code: int) -> int:
     """Print a message for the user, unless another process has; give the exit code back."""
-    if may_speak():
-        print(f"ganvas: {message}", file=sys.stderr)
+    with undisturbed():
+        if may_speak():
+            print(f"ganvas: {message}", file=sys.stderr)
     return code
 
 
@@ -42,10 +43,7 @@ def may_speak() -> bool:
     """Whether this process is to tell what is wrong; true for one of them only."""
     if processes() == 1:
         return True
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):  # torchrun ends who is left: we are ending
-            signal.signal(number, signal.SIG_IGN)
-    from torch.distributed.distributed_c10d import TCPStore
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
     host, port = os.environ.get("MASTER_ADDR", ""), int(os.environ.get("MASTER_PORT", "0"))
     try:
@@ -54,9 +52,24 @@ def may_speak() -> bool:
             with contextlib.suppress(RuntimeError):  # nobody has spoken so far
                 store.wait([TOLD], PATIENCE)
                 return False
-        return store.add(TOLD, 1) == 1
+        return bool(store.add(TOLD, 1) == 1)
     except (RuntimeError, ValueError):  # the store is gone: better twice than never
         return True
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """While entered, signals are not heard: torchrun ends who is left, and this one is ending."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

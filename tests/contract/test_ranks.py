@@ -1,0 +1,112 @@
+"""Two processes with half a batch each train what one process trains with the whole of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganvas.ranks import ALONE
+from ganvas.runs import checkpoint
+from ganvas.training.state import TrainState
+from ganvas.training.step import train_step
+
+from . import together
+from .together import CASES, STEPS, numbers_of, path_of, recipe_of
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a pair of processes has left of all cases."""
+    folder = tmp_path_factory.mktemp("pair")
+    together.train_in_two_processes(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def double_precision() -> Iterator[None]:
+    """So that what differs is not how sums of 32 and of 64 numbers are rounded."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def differences(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> dict[str, float]:
+    """The largest difference of each pair of tensors that is above 1e-6."""
+    assert ours.keys() == theirs.keys()
+    gaps = {name: float((ours[name].double() - theirs[name].double()).abs().max()) for name in ours}
+    return {name: gap for name, gap in gaps.items() if not gap <= 1e-6}
+
+
+def found(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_two_halves_of_a_batch_train_what_the_whole_trains(pair: Path, name: str) -> None:
+    alone = together.train_alone(name)
+    shared, values = checkpoint.read(path_of(pair, 0, name))
+    assert differences(shared, numbers_of(alone)) == {}
+    for number in ("images_seen", "discriminator_steps", "drawn", "counts"):
+        assert values[number] == alone.values()[number]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_both_processes_hold_the_same_bits(pair: Path, name: str) -> None:
+    first, second = (checkpoint.read(path_of(pair, rank, name)) for rank in range(2))
+    assert first[1] == second[1]
+    assert [key for key in first[0] if not torch.equal(first[0][key], second[0][key])] == []
+
+
+def test_what_two_have_begun_one_goes_on_with(pair: Path) -> None:
+    name = "penalty gradient_penalty"
+    recipe = recipe_of(CASES[name])
+    state, objective = together.start(recipe, ALONE)
+    state.restore(*checkpoint.read(path_of(pair, 0, "half way")))
+    for _ in range(STEPS - STEPS // 2):
+        train_step(state, recipe, objective)
+    assert differences(numbers_of(state), numbers_of(together.train_alone(name))) == {}
+
+
+def test_what_is_not_finite_in_one_process_stops_both_with_the_same_words(pair: Path) -> None:
+    for one in found(pair):
+        assert one["said when rank 1 breaks"] == [
+            "discriminator: loss term adversarial became not a number",
+            "generator: loss term adversarial became not a number",
+            "discriminator: the gradient of loss term adversarial is not finite",
+        ]
+
+
+def test_statistics_of_batch_normalisation_are_the_mean_of_both(pair: Path) -> None:
+    """In the first step nothing before the generator's first norm depends on who sees what."""
+    first, second = (one["statistics"] for one in found(pair))
+    assert first == second
+    channels = 8  # next to the base grid
+    alone = together.statistics(ALONE, 1)[:channels]
+    assert first[0][:channels] == pytest.approx(alone, rel=1e-9, abs=1e-12)
+    assert first[0][:channels] != first[1][:channels]
+
+
+def test_as_many_go_on_bit_for_bit_with_batch_normalisation_too(pair: Path) -> None:
+    assert [one["goes on bit for bit"] for one in found(pair)] == [True, True]
+
+
+def test_what_ranks_tell_each_other(pair: Path) -> None:
+    for one in found(pair):
+        assert one["largest"] == 6
+        assert one["exchanged"] == [{"rank": 0, "text": ""}, {"rank": 1, "text": "ä"}]
+        assert one["from the first"] == "rank 0 says so"
+
+
+def test_a_single_process_is_the_trivial_case() -> None:
+    numbers = torch.arange(4.0)
+    ALONE.average([numbers])
+    assert torch.equal(numbers, torch.arange(4.0))
+    assert torch.equal(numbers[ALONE.part(4)], numbers)
+    assert (ALONE.largest(3), ALONE.exchange("a"), ALONE.from_first(lambda: 5)) == (3, ["a"], 5)
+    assert isinstance(together.start(recipe_of({}), ALONE)[0], TrainState)

@@ -1,0 +1,219 @@
+"""What two processes train beside what one trains: the cases, and the program of one rank."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganvas.architectures import DCGAN, MLP
+from ganvas.data.preparation import PreparedData
+from ganvas.data.settings import DataSettings
+from ganvas.errors import Diverged
+from ganvas.objectives.losses import LOSSES, Loss
+from ganvas.objectives.objective import Objective
+from ganvas.objectives.penalties import PENALTIES
+from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.ranks import ALONE, Ranks, running_statistics
+from ganvas.recipes import OptimizerSettings, Recipe
+from ganvas.runs import checkpoint
+from ganvas.training.state import TrainState
+from ganvas.training.step import train_step
+from tests.unit.tiny import small, tiny_data, tiny_recipe
+
+ROOT = Path(__file__).parents[2]
+STEPS = 50
+BATCH = 64
+SIDE = 12
+SIZE = (SIDE, SIDE)
+
+LAZY = Penalties(**{name: PenaltySettings(weight=0.5, every=2) for name in PENALTIES})
+ADAM = OptimizerSettings(learning_rate=1e-3)
+RMSPROP = OptimizerSettings(algorithm="rmsprop", learning_rate=1e-3, beta1=0.0, beta2=0.99)
+CONVOLUTIONS = small(DCGAN, generator_norm="layer", discriminator_norm="layer")
+
+
+def one_penalty(name: str) -> ObjectiveSettings:
+    return ObjectiveSettings(penalties=Penalties(**{name: PenaltySettings(weight=1.0)}))
+
+
+CASES: dict[str, dict[str, Any]] = {
+    **{f"loss {name}": {"objective": ObjectiveSettings(loss=name)} for name in LOSSES},
+    **{f"penalty {name}": {"objective": one_penalty(name)} for name in PENALTIES},
+    "relativistic in packs, every penalty at every second step": {
+        "objective": ObjectiveSettings(loss="relativistic", pac=2, penalties=LAZY),
+    },
+    "clipped, rmsprop, three steps": {
+        "objective": ObjectiveSettings(loss="wasserstein", clip_weights=0.05),
+        "generator": RMSPROP,
+        "discriminator": RMSPROP,
+        "discriminator_steps": 3,
+    },
+    "spectral norm, fakes of the generator's own, smoothed": {
+        "objective": ObjectiveSettings(loss="hinge", spectral_norm=True, label_smoothing=0.9),
+        "generator_batch": 36,
+    },
+    "convolutions, penalty, flipped, dequantized": {
+        "architecture": CONVOLUTIONS,
+        "objective": one_penalty("gradient_penalty"),
+        "data": DataSettings(size=SIZE, flip=True, dequantize=True),
+    },
+}  # fmt: skip
+"""Every loss and penalty, and everything else that chance or the place in a batch decides."""
+
+NORMALISED = {"architecture": small(DCGAN, discriminator_norm="batch")}
+
+
+def recipe_of(changes: dict[str, Any]) -> Recipe:
+    plain = {
+        "architecture": MLP(width=8),
+        "data": DataSettings(size=SIZE, flip=True),
+        "batch": BATCH,
+        "images": 100_000,
+        "generator": ADAM,
+        "discriminator": ADAM,
+        "ema_half_life": 500,
+    }
+    return tiny_recipe(**{**plain, **changes}).checked()
+
+
+def data_of(recipe: Recipe) -> PreparedData:
+    """Noise in double precision, or as pixels where these are dequantized."""
+    pixels = tiny_data(150).images[:, :, :SIDE, :SIDE]
+    images = pixels if recipe.data.dequantize else pixels.astype(np.float64) / 127.5 - 1
+    return dataclasses.replace(tiny_data(), images=images)
+
+
+def start(recipe: Recipe, ranks: Ranks) -> tuple[TrainState, Objective]:
+    objective = Objective.build(recipe.objective)
+    data = data_of(recipe)
+    return TrainState.start(recipe, objective, data, 0, torch.device("cpu"), ranks), objective
+
+
+def trained(recipe: Recipe, ranks: Ranks, steps: int = STEPS) -> TrainState:
+    state, objective = start(recipe, ranks)
+    for _ in range(steps):
+        train_step(state, recipe, objective)
+    return state
+
+
+def numbers_of(state: TrainState) -> dict[str, Tensor]:
+    """All that a checkpoint holds, and the means for the history."""
+    means = {f"mean/{name}": torch.tensor(total) for name, total in state.means.sums.items()}
+    return {**state.tensors(), **means}
+
+
+# -- The program of one rank -----------------------------------------------------------------------
+
+
+def main(folder: Path) -> None:
+    """Train every case together with the other rank, and leave what came out."""
+    torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
+    ranks = Ranks.join()
+    for name, changes in CASES.items():
+        state = trained(recipe_of(changes), ranks)
+        checkpoint.write(path_of(folder, ranks.rank, name), numbers_of(state), state.values())
+    half_way = trained(recipe_of(CASES["penalty gradient_penalty"]), ranks, STEPS // 2)
+    path = path_of(folder, ranks.rank, "half way")
+    checkpoint.write(path, half_way.tensors(), half_way.values())
+    found = {
+        "said when rank 1 breaks": [divergence(ranks, player) for player in ("D", "G", "gradient")],
+        "statistics": [statistics(ranks, steps) for steps in (1, 3)],
+        "goes on bit for bit": goes_on_bit_for_bit(ranks),
+        "largest": ranks.largest(ranks.rank + 5),
+        "exchanged": ranks.exchange({"rank": ranks.rank, "text": "ä" * ranks.rank}),
+        "from the first": ranks.from_first(lambda: f"rank {ranks.rank} says so"),
+    }
+    (folder / f"{ranks.rank}.json").write_text(json.dumps(found))
+    ranks.meet()
+    ranks.leave()
+
+
+def divergence(ranks: Ranks, player: str) -> str:
+    """What this rank says when a loss of rank 1 alone is not finite, or its gradient."""
+
+    def spoil(logits: Tensor) -> Tensor:
+        if ranks.first:
+            return logits
+        return (logits - logits.detach()).sqrt() if player == "gradient" else logits * float("nan")
+
+    def discriminator(real: Tensor, fake: Tensor, target: float) -> Tensor:
+        return fake - real if player == "G" else spoil(fake - real)
+
+    def generator(fake: Tensor, real: Tensor) -> Tensor:
+        return spoil(-fake) if player == "G" else -fake
+
+    recipe = recipe_of(CASES["penalty r1"])
+    state, objective = start(recipe, ranks)
+    objective = dataclasses.replace(objective, loss=Loss(discriminator, generator))
+    try:
+        train_step(state, recipe, objective)
+    except Diverged as error:
+        return str(error)
+    return "went on"
+
+
+def statistics(ranks: Ranks, steps: int) -> list[float]:
+    """What batch normalisation has gathered, the means of the generator's first one first."""
+    state = trained(recipe_of(NORMALISED), ranks, steps)
+    gathered: list[float] = torch.cat(
+        running_statistics(state.generator, state.discriminator, state.average)
+    ).tolist()
+    return gathered
+
+
+def goes_on_bit_for_bit(ranks: Ranks) -> bool:
+    """Whether both ranks, from what the first one saved, get where they get without a stop."""
+    recipe = recipe_of(NORMALISED)
+    straight = trained(recipe, ranks, 4)
+    stopped = trained(recipe, ranks, 2)
+    ranks.take_from_first(list(stopped.tensors().values()))
+    resumed, objective = start(recipe, ranks)
+    resumed.restore(stopped.tensors(), stopped.values())
+    for _ in range(2):
+        train_step(resumed, recipe, objective)
+    ours, theirs = numbers_of(resumed), numbers_of(straight)
+    return all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def path_of(folder: Path, rank: int, name: str) -> Path:
+    return folder / f"{name}-{rank}.safetensors"
+
+
+def train_in_two_processes(folder: Path) -> None:
+    """Have `main` run as two ranks that find each other without torchrun."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    pair = []
+    for rank in range(2):
+        about = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+        where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+        program = [sys.executable, "-W", "error", "-m", __name__, str(folder)]
+        environment = {**os.environ, **about, **where}
+        pair.append(subprocess.Popen(program, cwd=ROOT, env=environment, stderr=subprocess.PIPE))
+    try:
+        complaints = [process.communicate(timeout=300)[1].decode() for process in pair]
+    finally:
+        for process in pair:
+            process.kill()
+            process.communicate()
+    assert [process.returncode for process in pair] == [0, 0], "\n".join(complaints)
+
+
+def train_alone(name: str) -> TrainState:
+    return trained(recipe_of(CASES[name]), ALONE)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

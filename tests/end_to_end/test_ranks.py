@@ -1,0 +1,202 @@
+"""Several processes that train one run: how it starts, is stopped, dies, goes on and is refused."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganvas.runs import Run
+
+from .conftest import Ganvas, finish, refused, start
+from .ranks import SMALL_FOR_RANKS, Processes, checkpoints, run_together, said_once, started
+
+
+def wait_for_checkpoints(processes: Processes, run: Path, count: int) -> None:
+    """Wait until so many images are in the newest checkpoint, or a process ends."""
+    while all(process.poll() is None for process in processes):
+        names = checkpoints(run)
+        if names and int(names[-1].partition(".")[0]) >= count:
+            return
+        time.sleep(0.01)
+    raise AssertionError([process.communicate() for process in processes])
+
+
+def test_a_run_is_stopped_goes_on_loses_a_process_and_one_alone_ends_it(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    run = tmp_path / "run"
+    train = ["train", small, images, "--images", 100_000, *SMALL_FOR_RANKS, "--out", run]
+    with started([train] * 2) as processes:
+        wait_for_checkpoints(processes, run, 64)
+        processes[1].send_signal(signal.SIGTERM)  # to one of them, and both stop
+        stopped = [finish(process) for process in processes]
+    assert [result.code for result in stopped] == [130, 130], stopped
+    said_once(stopped, "saved at", f"go on with: ganvas resume {run}")
+    assert "in 2 processes" in stopped[0].out
+    assert stopped[1].out == ""
+    status = Run.open(run).status
+    assert status["status"] == "interrupted"
+    assert checkpoints(run)[-1] == f"{status['images_seen']:09d}.safetensors"
+    assert Run.open(run).environment["world_size"] == 2
+
+    with started([["resume", run]] * 2) as processes:
+        wait_for_checkpoints(processes, run, status["images_seen"] + 128)
+        processes[0].kill()  # the one that writes
+        left = finish(processes[1])
+    assert left.code == 1
+    said_once([left], "another process of this run is gone", f"ganvas resume {run}")
+    assert Run.open(run).status["status"] == "running"
+    assert not Run.open(run).is_being_written()
+
+    last = int(checkpoints(run)[-1].partition(".")[0])
+    # The budget of a run cannot be cut, so the recipe is: nobody waits for 100,000 images.
+    recipe = run / "recipe.json"
+    recipe.write_text(recipe.read_text().replace("100000", str(last + 64)))
+    result = ganvas("resume", run)
+    assert result.code == 0, result.err
+    assert f"going on at {last:,} images" in result.out
+    seen = [record["images_seen"] for record in Run.open(run).history.records()]
+    assert seen == sorted(set(seen))
+    assert seen[-1] >= last + 64
+
+
+def test_torchrun_starts_them_again_and_they_go_on(
+    tmp_path: Path, small: Path, images: Path
+) -> None:
+    """At the first attempt rank 1 kills itself. Without --out the run is found too."""
+    program = tmp_path / "sabotaged.py"
+    program.write_text(
+        """
+import os, signal, sys
+from ganvas.cli import main
+from ganvas.training import together
+
+real, steps = together.train_step, []
+def sabotaged(*arguments):
+    steps.append(1)
+    if len(steps) == 9 and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*arguments)
+together.train_step = sabotaged
+sys.exit(main(sys.argv[1:]))
+"""
+    )
+    train = ["train", small, images, "--images", 320, *SMALL_FOR_RANKS]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", 2]
+    command = [*torchrun, "--standalone", "--max-restarts", 1, program, *train]
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("ganvas: another process of this run is gone") == 1
+    assert "going on at 128 images" in done.stdout
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["small-images-1"]
+    assert Run.open(tmp_path / "runs" / "small-images-1").status["status"] == "finished"
+
+
+UNHEALTHY = """
+from ganvas.errors import Unhealthy
+from ganvas.training import watch
+def failing(self, images_seen):
+    self._run.write_status("unhealthy", images_seen, "it fails")
+    raise Unhealthy("it fails")
+watch.Watch.refuse_failure = failing
+"""
+
+
+@pytest.mark.parametrize(
+    ("flags", "patch", "status", "said"),
+    [
+        (["--generator.learning-rate", "1e30", "--objective.loss", "least-squares"], "", "diverged",
+         "The last good checkpoint"),
+        (["--intervals.probes", "32"], UNHEALTHY, "unhealthy", "it fails"),
+    ],
+)  # fmt: skip
+def test_failing_ends_all_of_them_with_one_message(
+    tmp_path: Path, small: Path, images: Path, flags: list[str], patch: str, status: str, said: str
+) -> None:
+    run = tmp_path / "run"
+    train = ["train", small, images, *SMALL_FOR_RANKS, *flags, "--out", run]
+    results = run_together([train] * 2, patch)
+    assert [result.code for result in results] == [3, 3], results
+    said_once(results, said)
+    assert Run.open(run).status["status"] == status
+
+
+def test_batches_that_cannot_be_shared_are_refused_once(
+    tmp_path: Path, small: Path, images: Path
+) -> None:
+    run = tmp_path / "run"
+    flags = ("--batch", 18, "--generator-batch", 6, "--objective.pac", 2, "--sync-batch-norm")
+    results = run_together([["train", small, images, *flags, "--out", run]] * 2)
+    assert [result.code for result in results] == [2, 2], results
+    said_once(
+        results,
+        "3 problems",
+        "batch: 18 images cannot be shared equally by 2 processes in packs of 2 (objective.pac). "
+        "Nearest: 16 or 20",
+        "generator_batch: 6 images cannot be shared equally",
+        "Nearest: 4 or 8",
+        "sync_batch_norm: works on CUDA only, and this is cpu",
+    )
+    assert not run.exists()
+
+
+def test_processes_that_see_different_images_are_refused_once(
+    tmp_path: Path, small: Path, images: Path
+) -> None:
+    other = tmp_path / "other.npz"
+    pixels = np.random.default_rng(1).integers(0, 256, (200, 16, 16, 3), dtype=np.uint8)
+    np.savez(other, images=pixels)
+    run = tmp_path / "run"
+    commands = [["train", small, data, "--out", run] for data in (images, other)]
+    results = run_together(commands)
+    assert [result.code for result in results] == [2, 2], results
+    said_once(results, "do not see the same", f"process 1 has {other}", str(images))
+    assert not run.exists()
+
+
+def test_sync_batch_norm_is_refused_without_cuda(small: Path, images: Path, ganvas: Ganvas) -> None:
+    refused(ganvas("train", small, images, "--sync-batch-norm", "--device", "cpu"), "CUDA only")
+
+
+@pytest.mark.parametrize("words", [["recipes"], ["sample", "run"]])
+def test_only_train_and_resume_take_several_processes(
+    ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    refused(ganvas(*words), "torchrun started 2 processes", "Start everything else without it")
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_an_environment_that_says_half_of_it(
+    small: Path, images: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    refused(ganvas("train", small, images), "MASTER_ADDR", "unset WORLD_SIZE")
+
+
+def test_a_single_process_under_torchrun_is_like_any_other(
+    tmp_path: Path, small: Path, images: Path
+) -> None:
+    run = tmp_path / "run"
+    (result,) = run_together([["train", small, images, "--images", 64, "--out", run]])
+    assert result.code == 0, result.err
+    assert "processes" not in result.out
+    process = start(["resume", run, "--images", 128])
+    assert finish(process).code == 0

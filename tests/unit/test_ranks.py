@@ -1,0 +1,179 @@
+"""What a rank knows of itself, and what is refused before ranks train together."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from ganvas.architectures import DCGAN, MLP
+from ganvas.devices import device_of_its_own
+from ganvas.errors import DeviceError, Diverged, Interrupted, RecipeError, Unhealthy
+from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.randomness import draw_latents, draw_uniform, named_generator
+from ganvas.ranks import (
+    ALONE,
+    Ranks,
+    launch,
+    normalise_alone,
+    normalise_together,
+    restarted,
+    running_statistics,
+)
+from ganvas.runs import Run
+from ganvas.runs.run import Status
+from ganvas.training.state import TrainState
+from ganvas.training.together import (
+    is_over,
+    refuse_single_images,
+    refuse_unshareable,
+    run_of_this_launch,
+)
+from tests.unit.tiny import small, start, tiny_recipe
+
+THREE = [Ranks(rank, 3) for rank in range(3)]
+
+
+def test_parts_follow_each_other_and_are_all_there_is() -> None:
+    rows = torch.arange(12)
+    assert torch.equal(torch.cat([rows[ranks.part(12)] for ranks in THREE]), rows)
+    assert {len(rows[ranks.part(12)]) for ranks in THREE} == {4}
+
+
+def test_what_ranks_draw_is_what_one_process_draws() -> None:
+    def both(ranks: Ranks) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        random = named_generator(0, "test")
+        latents = draw_latents(6, 5, random, ranks)
+        uniform = draw_uniform((6 // ranks.size, 1, 2), random, ranks)
+        return latents, uniform, random.get_state()
+
+    whole = both(ALONE)
+    parts = [both(ranks) for ranks in THREE]
+    for kind in range(2):
+        assert torch.equal(torch.cat([part[kind] for part in parts]), whole[kind])
+    assert all(torch.equal(part[2], whole[2]) for part in parts)  # and they stay in step
+
+
+def test_batch_norm_over_all_ranks_can_be_undone_with_the_very_same_weights() -> None:
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.BatchNorm1d(4), nn.ReLU()))
+    together = normalise_together(copy.deepcopy(plain))
+    assert any(isinstance(module, nn.SyncBatchNorm) for module in together.modules())
+    weights = list(together.parameters())
+    normalise_alone(together)
+    assert not any(isinstance(module, nn.SyncBatchNorm) for module in together.modules())
+    assert all(one is other for one, other in zip(weights, together.parameters(), strict=True))
+    numbers = torch.randn(8, 3)
+    assert torch.equal(together(numbers), plain(numbers))
+    for ours, theirs in zip(running_statistics(together), running_statistics(plain), strict=True):
+        assert torch.equal(ours, theirs)
+    assert together.state_dict().keys() == plain.state_dict().keys()
+
+
+class TestRefused:
+    cpu = torch.device("cpu")
+
+    @pytest.mark.parametrize(
+        ("size", "batch", "pac", "nearest"),
+        [(3, 64, 1, "63 or 66"), (8, 4, 1, "8"), (2, 18, 2, "16 or 20"), (2, 6, 4, "8")],
+    )
+    def test_batches_that_cannot_be_shared(
+        self, size: int, batch: int, pac: int, nearest: str
+    ) -> None:
+        recipe = tiny_recipe(batch=batch, objective=ObjectiveSettings(pac=pac))
+        with pytest.raises(RecipeError, match=f"Nearest: {nearest}$"):
+            refuse_unshareable(recipe, Ranks(0, size), self.cpu)
+
+    @pytest.mark.parametrize(("size", "batch", "pac"), [(1, 7, 1), (4, 64, 1), (2, 16, 4)])
+    def test_batches_that_can(self, size: int, batch: int, pac: int) -> None:
+        recipe = tiny_recipe(batch=batch, objective=ObjectiveSettings(pac=pac))
+        refuse_unshareable(recipe, Ranks(0, size), self.cpu)
+
+    def test_both_batches_and_sync_batch_norm_at_once(self) -> None:
+        recipe = tiny_recipe(batch=5, generator_batch=7, sync_batch_norm=True)
+        with pytest.raises(RecipeError) as caught:
+            refuse_unshareable(recipe, Ranks(0, 2), self.cpu)
+        assert [line.split(":")[0] for line in caught.value.problems] == [
+            "batch",
+            "generator_batch",
+            "sync_batch_norm",
+        ]
+        refuse_unshareable(tiny_recipe(sync_batch_norm=True), Ranks(0, 2), torch.device("cuda"))
+
+    def test_a_batch_of_one_is_not_normalised(self) -> None:
+        def state(norm: str) -> TrainState:
+            recipe = tiny_recipe(batch=4, architecture=small(DCGAN, generator_norm=norm))
+            return dataclasses.replace(start(recipe)[0], ranks=Ranks(0, 4))
+
+        recipe = tiny_recipe(batch=4)
+        with pytest.raises(RecipeError, match=r"generator.s batch normalisation .* at least 8"):
+            refuse_single_images(recipe, state("batch"))
+        refuse_single_images(recipe, state("layer"))
+
+    def test_more_processes_than_gpus(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+        with pytest.raises(DeviceError, match="this machine has 2"):
+            device_of_its_own(torch.device("cuda"), Ranks(2, 3, 2))
+        with pytest.raises(DeviceError, match="mps"):
+            device_of_its_own(torch.device("mps"), Ranks(0, 2))
+
+
+class TestRestart:
+    def test_a_launch_has_one_name_over_its_restarts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+        assert launch() is None
+        monkeypatch.setenv("TORCHELASTIC_RUN_ID", "photos-1")
+        assert launch() == "photos-1"
+        monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+        assert launch() not in (None, "none")
+        assert launch() == launch()
+
+    def test_restarted_is_what_torchrun_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("TORCHELASTIC_RESTART_COUNT", raising=False)
+        assert not restarted()
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "2")
+        assert restarted()
+
+    def test_only_a_run_of_this_launch_is_gone_on_with(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        mine = self.made(Path("runs/a-1"), "mine")
+        self.made(Path("runs/a-2"), "other")
+        self.made(Path("runs/a-3"), None)
+        monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+        assert run_of_this_launch(None) is None
+        monkeypatch.setenv("TORCHELASTIC_RUN_ID", "mine")
+        assert run_of_this_launch(None) == str(mine.directory)
+        assert run_of_this_launch("runs/a-1") == "runs/a-1"
+        assert run_of_this_launch("runs/a-2") is None
+        assert run_of_this_launch("runs/a-4") is None
+
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [("diverged", Diverged), ("unhealthy", Unhealthy), ("interrupted", Interrupted)],
+    )
+    def test_what_ended_on_purpose_stays_so(
+        self, tmp_path: Path, status: Status, error: type[Exception]
+    ) -> None:
+        run = self.made(tmp_path / "run", None)
+        assert not is_over(run, None)
+        run.write_status(status, 10, "why")
+        with pytest.raises(error, match=str(run.directory)):
+            is_over(run, None)
+
+    def test_a_finished_run_is_over_unless_it_is_to_train_longer(self, tmp_path: Path) -> None:
+        run = self.made(tmp_path / "run", None)
+        run.write_status("finished", 100)
+        assert is_over(run, None)
+        assert is_over(run, 100)
+        assert not is_over(run, 200)
+
+    @staticmethod
+    def made(directory: Path, launch: str | None) -> Run:
+        recipe = tiny_recipe(architecture=MLP(width=4)).with_fixed_schedules()
+        return Run.create(directory, recipe, {"launch": launch, "seed": 0}, {})
