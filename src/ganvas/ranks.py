@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,14 +61,19 @@ class Ranks:
                 f"WORLD_SIZE says {size} processes, but {', '.join(missing)} is not set. Start "
                 "them with torchrun, or unset WORLD_SIZE to train in one process"
             )
+        rank = int(os.environ["RANK"])
         if not distributed.is_initialized():
             gpus = torch.cuda.is_available() and distributed.is_nccl_available()
             with sending():
-                # What lies in main memory always travels by gloo, which sees at once who is gone.
                 distributed.init_process_group(
-                    "cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=LONGEST_WAIT
+                    # What lies in main memory travels by gloo, which sees at once who is gone.
+                    "cpu:gloo,cuda:nccl" if gpus else "gloo",
+                    store=meeting_place(rank, size),
+                    rank=rank,
+                    world_size=size,
+                    timeout=LONGEST_WAIT,
                 )
-        return cls(int(os.environ["RANK"]), size, int(os.environ.get("LOCAL_RANK", "0")))
+        return cls(rank, size, int(os.environ.get("LOCAL_RANK", "0")))
 
     def leave(self) -> None:
         """Part from the others at the end."""
@@ -147,6 +154,36 @@ class Ranks:
 
 ALONE = Ranks()
 """One process that trains by itself."""
+
+
+def meeting_place(rank: int, size: int) -> Any:
+    """A store (of torch.distributed) that holds nothing of processes before a restart.
+
+    torchrun's own holds the addresses of those that died (pytorch issue 135712), and its machines
+    count restarts differently. So the first rank draws a name for this attempt, and tells it to
+    whoever asks by a name drawn now: an old question is answered too, but nobody hears it.
+    """
+    store = distributed.TCPStore(  # type: ignore[attr-defined]
+        os.environ["MASTER_ADDR"],
+        int(os.environ["MASTER_PORT"]),
+        is_master=rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True",
+        wait_for_workers=False,
+        timeout=LONGEST_WAIT,
+    )
+    name = secrets.token_hex(8)
+    if rank > 0:
+        store.set(f"ganvas/question/{rank}", name)
+        name = store.get(f"ganvas/answer/{name}").decode()
+        store.set(f"ganvas/{name}/{rank}", "heard")
+    missing = set(range(1, size)) if rank == 0 else set()
+    while missing:
+        for other in sorted(missing):
+            if store.check([f"ganvas/question/{other}"]):
+                question = store.get(f"ganvas/question/{other}").decode()
+                store.set(f"ganvas/answer/{question}", name)
+        missing = {one for one in missing if not store.check([f"ganvas/{name}/{one}"])}
+        time.sleep(0.02)
+    return distributed.PrefixStore(name, store)  # type: ignore[attr-defined]
 
 
 @contextmanager

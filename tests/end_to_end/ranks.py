@@ -13,6 +13,9 @@ from torch.distributed import TCPStore
 
 from .conftest import Result, finish
 
+PATIENCE = 400.0
+"""Seconds for several processes, on a machine that does other things too."""
+
 Processes = list[subprocess.Popen[str]]
 
 SMALL_FOR_RANKS = (
@@ -67,7 +70,7 @@ def start_rank(
 def run_together(commands: Sequence[Sequence[object]], patch: str = "") -> list[Result]:
     """What came of each rank."""
     with started(commands, patch) as processes:
-        return [finish(process) for process in processes]
+        return [finish(process, PATIENCE) for process in processes]
 
 
 def said_once(results: Sequence[Result], *fragments: str) -> None:

@@ -15,7 +15,15 @@ import pytest
 from ganvas.runs import Run
 
 from .conftest import Ganvas, finish, refused, start
-from .ranks import SMALL_FOR_RANKS, Processes, checkpoints, run_together, said_once, started
+from .ranks import (
+    PATIENCE,
+    SMALL_FOR_RANKS,
+    Processes,
+    checkpoints,
+    run_together,
+    said_once,
+    started,
+)
 
 
 def wait_for_checkpoints(processes: Processes, run: Path, count: int) -> None:
@@ -36,7 +44,7 @@ def test_a_run_is_stopped_goes_on_loses_a_process_and_one_alone_ends_it(
     with started([train] * 2) as processes:
         wait_for_checkpoints(processes, run, 64)
         processes[1].send_signal(signal.SIGTERM)  # to one of them, and both stop
-        stopped = [finish(process) for process in processes]
+        stopped = [finish(process, PATIENCE) for process in processes]
     assert [result.code for result in stopped] == [130, 130], stopped
     said_once(stopped, "saved at", f"go on with: ganvas resume {run}")
     assert "in 2 processes" in stopped[0].out
@@ -49,7 +57,7 @@ def test_a_run_is_stopped_goes_on_loses_a_process_and_one_alone_ends_it(
     with started([["resume", run]] * 2) as processes:
         wait_for_checkpoints(processes, run, status["images_seen"] + 128)
         processes[0].kill()  # the one that writes
-        left = finish(processes[1])
+        left = finish(processes[1], PATIENCE)
     assert left.code == 1
     said_once([left], "another process of this run is gone", f"ganvas resume {run}")
     assert Run.open(run).status["status"] == "running"
@@ -97,7 +105,7 @@ sys.exit(main(sys.argv[1:]))
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("ganvas: another process of this run is gone") == 1
@@ -120,7 +128,7 @@ watch.Watch.refuse_failure = failing
     ("flags", "patch", "status", "said"),
     [
         (["--generator.learning-rate", "1e30", "--objective.loss", "least-squares"], "", "diverged",
-         "The last good checkpoint"),
+         "training stopped at 16 images"),
         (["--intervals.probes", "32"], UNHEALTHY, "unhealthy", "it fails"),
     ],
 )  # fmt: skip
@@ -199,4 +207,4 @@ def test_a_single_process_under_torchrun_is_like_any_other(
     assert result.code == 0, result.err
     assert "processes" not in result.out
     process = start(["resume", run, "--images", 128])
-    assert finish(process).code == 0
+    assert finish(process, PATIENCE).code == 0

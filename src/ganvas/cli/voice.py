@@ -18,7 +18,8 @@ from datetime import timedelta
 PATIENCE = timedelta(seconds=3)
 """How long the others give the first process to speak, which knows most."""
 
-TOLD = "ganvas/told"
+TOLD = "ganvas/told/" + os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+"""Set in the store once somebody has spoken; what was said before a restart does not count."""
 
 
 def processes() -> int:
