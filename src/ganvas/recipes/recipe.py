@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import tyro
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Gt, Le, Lt
 
 from ganvas.architectures import ARCHITECTURES, POINT, Architecture, ImageShape
 from ganvas.data.settings import DataSettings
@@ -114,6 +114,8 @@ class Recipe:
     """Numbers that the generator makes an image from."""
     ema_half_life: Annotated[int, Ge(0)] = 10_000
     """Images after which a weight counts half in the averaged generator; 0: no averaging."""
+    ema_ramp_up: Annotated[float, Gt(0.0), Le(1.0)] = 0.1
+    """The half-life is at most this share of the images seen (Karras 2020, ADA: 0.05)."""
     on_failure: OnFailure = "warn"
     """When health fails: say so; stop with exit code 3; or go back and apply the first advice."""
 
