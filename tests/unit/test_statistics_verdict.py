@@ -248,6 +248,22 @@ def test_a_recommendation_names_what_must_be_accepted() -> None:
     assert recommendation(base, risky, steady).endswith("else steady")
 
 
+def test_a_recommendation_names_what_asks_for_less() -> None:
+    base, dear, middling, beaten = (
+        arm(name, [score + 3.0 * seed for seed in range(12)], cost=cost)
+        for name, score, cost in (
+            ("mlp", 400, 100),
+            ("resnet", 200, 2_000),
+            ("dcgan", 300, 400),
+            ("wgan", 320, 390),
+        )
+    )
+    assert recommendation(base, beaten, middling, dear) == (
+        "resnet, if 20.0 times the training time can be accepted;"
+        " else dcgan, if 4.0 times the training time can be accepted; else mlp"
+    )
+
+
 OUTCOMES = st.lists(st.none() | st.floats(0.01, 100.0), min_size=1, max_size=6)
 
 

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from ganvas import recipes
-from ganvas.errors import StudyError
+from ganvas.errors import RecipeError, StudyError
 from ganvas.randomness import draw_latents, named_generator
+from ganvas.recipes import Recipe
 from ganvas.studies.study import Study, Treatment, in_words
 
 from .tiny import start, tiny_recipe
@@ -144,6 +145,7 @@ def test_what_is_wrong_with_a_study_is_said(changes: Any, fragments: list[str]) 
         ),
         ({"name": "mlp", "batch": 8}, ["arm 'mlp': 2 arms have this name"]),
         ({"name": "dcgan", "batch": 8}, ["arm 'dcgan': 2 arms have this name"]),
+        ({"name": "MLP", "batch": 8}, ["arm 'mlp': it differs from 'MLP' in case only"]),
         ({"batch": 8}, ["arm 'number-5': it needs a name"]),
         ({"name": "a/b", "batch": 8}, ["arm 'a/b': a name must be letters, digits"]),
         ({"recipe": "mlpp"}, ["'mlpp' is no recipe. Did you mean mlp?"]),
@@ -159,7 +161,7 @@ def test_what_is_wrong_with_a_study_is_said(changes: Any, fragments: list[str]) 
         ({"name": "x", "images": 5}, ["arm 'x': images: the study decides it, for all arms"]),
         (
             {"name": "x", "data": {"size": [32, 32]}},
-            ["arm 'x': data.size: (32, 32), but the base has (64, 64)", "cannot be compared"],
+            ["arm 'x': data.size: (32, 32), but the base has (64, 64)", "--shared data.size=..."],
         ),
         ({"name": "x", "data": {"held_out": 0.2}}, ["data.held_out: 0.2, but the base has 0.1"]),
         ({"name": "x", "batch": 60_001}, ["the budget of 60000 is less than one batch"]),
@@ -181,6 +183,25 @@ def test_all_problems_of_all_arms_are_said_at_once() -> None:
     for fragment in ("batchh", "ema_half_lif", "seeds", "'fdd'", "'dcgn'"):
         assert fragment in said
     assert "same as" not in said, "what follows from a problem is not a problem of its own"
+
+
+def test_an_arm_that_is_there_twice_is_said_once() -> None:
+    said = problems_of(arms=[{"recipe": "mlp"}, {"recipe": "mlp"}])
+    assert said.count("mlp") == 1
+    assert "2 arms have this name" in said
+
+
+@pytest.mark.parametrize(("size", "read"), [(16, (16, 16)), ("16x32", (16, 32))])
+def test_a_size_may_be_written_as_on_the_command_line(size: object, read: tuple[int, int]) -> None:
+    study = study_from(SHORT, shared={"data": {"size": size}})
+    assert {arm.recipe.data.size for arm in study.treatments} == {read}
+
+
+def test_a_study_in_the_place_of_a_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text(study_from(SHORT).to_toml())
+    with pytest.raises(RecipeError, match=r"study.toml: this is a study, it has arms"):
+        Recipe.from_file(path)
 
 
 def test_data_may_be_flipped_in_one_arm() -> None:

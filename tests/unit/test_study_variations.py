@@ -72,12 +72,22 @@ def test_names_of_arms() -> None:
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
-    vary = ["objective.los=x", "objective.loss=hing", "batch=many", "batch", "batch=32"]
+    vary = [
+        "objective=x",
+        "seeds=1,2",
+        "objective.los=x",
+        "objective.loss=hing",
+        "batch=many",
+        "batch",
+        "batch=32",
+    ]
     with pytest.raises(StudyError) as caught:
         study("dcgan", [*vary, "objective.spectral_norm=yes", "architecture=vit"], shared=["batch"])
     said = str(caught.value)
     for fragment in (
         "--vary objective.los: dcgan has no such field. Did you mean objective.loss?",
+        "--vary objective: a group of fields, not one. Inside: objective.loss, ",
+        "--vary seeds: the study decides it, for all arms alike: --seeds",
         "'hing' is none of its values. Did you mean hinge?",
         "'many' is no whole number",
         "--vary batch: expected FIELD=VALUE",

@@ -13,10 +13,16 @@ from ganvas.cli.evaluate import METRIC_NAMES_HELP
 if TYPE_CHECKING:
     from ganvas.studies.study import Study
 
-DEFAULT = "fd-lite0,prdc-lite0"
-
 Several = Annotated[list[str], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="FIELD=A,B")]
 """A flag that may be given more than once."""
+
+
+def by_default(what: str) -> Any:
+    """The help of a flag whose default depends on other flags, or on the study that goes on."""
+    return tyro.conf.arg(help_behavior_hint=f"(default: {what})" if what else "")
+
+
+NOTHING = by_default("")
 
 
 @dataclass(frozen=True)
@@ -27,11 +33,15 @@ class Compare:
     does `ganvas compare DIRECTORY`.
     """
 
-    study: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="STUDY")] = None
+    study: Annotated[
+        Path | None,
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="STUDY", help_behavior_hint=""),
+    ] = None
     """A study's .toml or .json file, or the directory of a study to go on with."""
-    recipes: tuple[str, ...] = ()
+    recipes: Annotated[tuple[str, ...], NOTHING] = ()
     """Whole recipes to compare, the first of which is the base."""
-    base: str = ""
+    base: Annotated[str, NOTHING] = ""
     """The recipe that every --vary changes: a name, or a .toml or .json file."""
     vary: Several = field(default_factory=list)
     """FIELD=a,b,c: an arm for each value, which changes that field alone; may be repeated."""
@@ -39,29 +49,30 @@ class Compare:
         list[str], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="FIELD=VALUE")
     ] = field(default_factory=list)
     """FIELD=VALUE: what base and arms have alike, such as data.size=64; may be repeated."""
-    data: str | None = None
+    data: Annotated[str | None, NOTHING] = None
     """Folder, .zip, .npz, .npy, .parquet, IDX folder, fashion, ring, grid, stacked:DATA."""
-    seeds: int | None = None
-    """Runs of each arm, by default 3. More than a study had are added to it."""
-    images: int | None = None
+    seeds: Annotated[int | None, by_default("3")] = None
+    """Runs of each arm. More than a study had are added to it."""
+    images: Annotated[int | None, NOTHING] = None
     """Budget of each run in images seen."""
-    time: str | None = None
+    time: Annotated[str | None, NOTHING] = None
     """Budget of each run in training time instead: 90s, 10m, 1h30m."""
     metrics: Annotated[
         tuple[str, ...],
         tyro.conf.arg(
-            help=f"The first decides. By default fd-lite0,prdc-lite0. {METRIC_NAMES_HELP}"
+            help=f"The first decides. {METRIC_NAMES_HELP}",
+            help_behavior_hint="(default: fd-lite0,prdc-lite0; of points modes)",
         ),
     ] = ()
-    samples: int | None = None
-    """Images generated for the final scores of each run, by default 5k."""
-    evaluations: int | None = None
-    """Scores while training, for the curves, by default 4 a run; 0: none."""
-    out: Path | None = None
-    """Study directory to make or go on with; by default studies/BASE-DATA."""
-    workers: int | None = None
-    """Runs at a time on this machine; by default one for each core or GPU."""
-    dask: str | None = None
+    samples: Annotated[int | None, by_default("5k")] = None
+    """Images generated for the final scores of each run."""
+    evaluations: Annotated[int | None, by_default("4")] = None
+    """Scores of each run while training, for the curves; 0: none."""
+    out: Annotated[Path | None, by_default("studies/BASE-DATA")] = None
+    """Study directory to make or go on with."""
+    workers: Annotated[int | None, by_default("one for each core or GPU")] = None
+    """Runs at a time on this machine."""
+    dask: Annotated[str | None, NOTHING] = None
     """Address of a dask scheduler whose workers do the runs (pip install 'ganvas[cluster]')."""
     stop_early: bool = False
     """End runs that health calls failing; they count as failed."""

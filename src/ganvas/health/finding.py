@@ -24,6 +24,7 @@ KEEPS_WEIGHTS = (
     "data.flip",
     "data.dequantize",
     "ema_half_life",
+    "ema_ramp_up",
     "batch",
     "generator_batch",
     "images",

@@ -172,7 +172,7 @@ class Thresholds:
     """The latest score over the best, in the worse direction."""
     idle_penalty: float = 1e-3
     """A penalty's term over the adversarial one."""
-    lag: float = 0.6
+    lag: float = 0.4
     """Difference of the averaged generator's images from the current one's, over that of two real
     images."""
     lag_of_movement: float = 3.0

@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from ganvas.architectures import ARCHITECTURES, Architecture
+from ganvas.architectures.sizes import parse_size
 from ganvas.errors import RecipeError, did_you_mean
 from ganvas.recipes.recipe import Recipe, architecture_type
 from ganvas.schedules import Schedule
@@ -33,9 +34,12 @@ def read_recipe(table: Table, where: str) -> Recipe:
     """
     if not isinstance(table, dict):
         raise RecipeError([f"expected a table of fields, got {type(table).__name__}"], where)
+    if "arms" in table:
+        raise RecipeError(["this is a study, it has arms: ganvas compare FILE"], where)
     table = copy.deepcopy(table)
     wrong: Lines = {}
     architecture = _read_architecture(table.pop("architecture", None), wrong)
+    _read_size(table.get("data"), wrong)
     recipe: Recipe = read_fields(Recipe, table, (), wrong, architecture=architecture)
     problems = [
         problem.text
@@ -74,6 +78,18 @@ def _read_architecture(table: object, wrong: Lines) -> Architecture:
         return STAND_IN
     architecture: Architecture = read_fields(strictly(kind), fields, ("architecture",), wrong)
     return architecture
+
+
+def _read_size(data: object, wrong: Lines) -> None:
+    """A size written as on the command line, 64 or "48x64", becomes height and width."""
+    size = data.get("size") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or isinstance(size, bool) or not isinstance(size, int | str):
+        return
+    try:
+        data["size"] = parse_size(str(size))
+    except ValueError as error:
+        wrong["data.size"] = f"data.size: {error}"
+        del data["size"]
 
 
 def read_fields(kind: Any, table: Table, prefix: Path, wrong: Lines, **others: object) -> Any:
@@ -133,6 +149,8 @@ def _message(item: Any, known: list[str]) -> str:
         return f"has too few values, got {item['input']!r}"
     if item["type"] == "value_error":
         return str(item["msg"]).removeprefix("Value error, ")
+    if item["type"] == "tuple_type":
+        return f"must be a list in brackets, got {item['input']!r}"
     return f"{item['msg'].replace('Input should be', 'must be')}, got {item['input']!r}"
 
 

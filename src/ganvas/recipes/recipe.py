@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import tyro
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Gt, Le, Lt
 
 from ganvas.architectures import ARCHITECTURES, POINT, Architecture, ImageShape
 from ganvas.data.settings import DataSettings
@@ -116,6 +116,8 @@ class Recipe:
     """Images after which a weight counts half in the averaged generator; 0: no averaging."""
     sync_batch_norm: bool = False
     """Batch normalisation over the images of all processes, not each one's own (CUDA only)."""
+    ema_ramp_up: Annotated[float, Gt(0.0), Le(1.0)] = 0.1
+    """The half-life is at most this share of the images seen (Karras 2020, ADA: 0.05)."""
     on_failure: OnFailure = "warn"
     """When health fails: say so; stop with exit code 3; or go back and apply the first advice."""
 

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -153,6 +154,12 @@ class Study:
         names = [arm.name for arm in arms]
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield Problem(f"arm {name!r}: {names.count(name)} arms have this name", ())
+        for one, other in combinations(sorted(set(names)), 2):
+            if one.casefold() == other.casefold():
+                text = "many file systems take it for the same folder; give it another name"
+                yield Problem(
+                    f"arm {other!r}: it differs from {one!r} in case only, and {text}", ()
+                )
         for place, arm in enumerate(arms):
             if not re.fullmatch(r"[\w.-]*\w", arm.name):
                 text = "a name must be letters, digits, dots, - and _, it names a folder"
@@ -168,7 +175,7 @@ class Study:
             lines = [*self._budget_problems(arm), *incomparable(self.base, arm.recipe)]
             essence = self._essence(arm.recipe)
             twin = next((name for name, other in seen if other == essence), None)
-            if twin is not None:
+            if twin not in (None, arm.name):  # of the same name, which is a problem of its own
                 lines.append(f"it is the same as {twin!r}; nothing is changed")
             seen.append((arm.name, essence))
             for line in lines:
@@ -245,7 +252,8 @@ def incomparable(base: Recipe, recipe: Recipe) -> list[str]:
         if entry.name not in FREE_DATA_FIELDS and ours != bases:
             lines.append(
                 f"data.{entry.name}: {ours!r}, but the base has {bases!r}; scores against "
-                "different images cannot be compared"
+                "different images cannot be compared. For all arms alike: "
+                f"shared.data.{entry.name}, or --shared data.{entry.name}=..."
             )
     return lines
 

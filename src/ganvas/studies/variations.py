@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ganvas.architectures.sizes import parse_size
@@ -20,6 +20,9 @@ from ganvas.studies.reading import changed
 
 ARCHITECTURE = "architecture"
 """The one field whose value is a name in place of a table: it exchanges the whole architecture."""
+
+STUDY_FIELDS = ("data", "seeds", "images", "time", "metrics", "samples", "evaluations")
+"""What a study has one of, which no arm varies."""
 
 TELL_NOTHING = ("architecture.", "objective.", "penalties.", "data.")
 """Beginnings of fields that are left out of arms' names."""
@@ -94,8 +97,7 @@ def _read(
         wrong.append(f"{flag} {text}: expected FIELD=VALUE, such as objective.loss=hinge")
         return "", []
     if field not in kinds:
-        hint = did_you_mean(field, kinds)
-        wrong.append(f"{flag} {field}: {recipe.name} has no such field.{hint}")
+        wrong.append(f"{flag} {field}: {_why_no_field(recipe, field, kinds)}")
         return "", []
     values = []
     for word in words:
@@ -110,6 +112,17 @@ def _read(
             except KeyError as error:
                 wrong.append(f"{flag} {field}: {error.args[0]}")
     return field, values
+
+
+def _why_no_field(recipe: Recipe, field: str, known: Iterable[str]) -> str:
+    """Why a name is none of a recipe's fields, with what was meant perhaps."""
+    if field in STUDY_FIELDS:
+        flag = field.replace("_", "-")
+        return f"the study decides it, for all arms alike: --{flag}"
+    inside = [name for name in known if name.startswith(f"{field}.")]
+    if inside:
+        return f"a group of fields, not one. Inside: {', '.join(inside)}"
+    return f"{recipe.name} has no such field.{did_you_mean(field, known)}"
 
 
 def leaf_types(recipe: Recipe) -> dict[str, Any]:

@@ -256,7 +256,8 @@ def pareto_set(arms: Sequence[Arm], *, more_is_better: bool) -> tuple[str, ...]:
 def recommend(
     base: Arm, arms: Sequence[Arm], against: Sequence[Against], *, more_is_better: bool
 ) -> str:
-    """One sentence: the best of the arms that are shown to be better, and on what conditions.
+    """One sentence: the best of the arms that are shown to be better, and on what conditions; then
+    the best of those that ask for less, and so on.
 
     Without one it is the base, or an arm that costs less where no difference was shown.
     """
@@ -277,19 +278,35 @@ def recommend(
 
 
 def _of_the_better(base: Arm, better: Sequence[Arm], sign: float) -> str:
-    best = min(better, key=lambda arm: (_typical(arm, sign), len(arm.failures)))
+    offers: list[Arm] = []
+    for arm in sorted(better, key=lambda arm: (_typical(arm, sign), len(arm.failures))):
+        if not offers or _asks_less(arm, offers[-1]):
+            offers.append(arm)
+    parts = []
+    for arm in offers:
+        conditions = _conditions(arm, base)
+        if not conditions:
+            parts.append(arm.name)
+            break
+        parts.append(f"{arm.name}, if {' and '.join(conditions)} can be accepted")
+    else:
+        parts.append(base.name)
+    return "; else ".join(parts)
+
+
+def _asks_less(arm: Arm, other: Arm) -> bool:
+    """Whether `arm` costs less, or fails less often, than `other`."""
+    return _times(other, arm) > SAME_COST or _failing(arm) < _failing(other)
+
+
+def _conditions(arm: Arm, base: Arm) -> list[str]:
+    """What must be accepted to have `arm` in place of the base."""
     conditions = []
-    if _times(best, base) > SAME_COST:
-        conditions.append(f"{_times(best, base):.1f} times the training time")
-    if _failing(best) > _failing(base):
-        conditions.append(f"failures ({len(best.failures)} of {len(best.runs)} runs)")
-    if not conditions:
-        return best.name
-    undemanding = [
-        arm for arm in better if _times(arm, base) <= SAME_COST and _failing(arm) <= _failing(base)
-    ]
-    other = min(undemanding or [base], key=lambda arm: _typical(arm, sign))
-    return f"{best.name}, if {' and '.join(conditions)} can be accepted; else {other.name}"
+    if _times(arm, base) > SAME_COST:
+        conditions.append(f"{_times(arm, base):.1f} times the training time")
+    if _failing(arm) > _failing(base):
+        conditions.append(f"failures ({len(arm.failures)} of {len(arm.runs)} runs)")
+    return conditions
 
 
 def _of_the_cheaper(base: Arm, same: Sequence[Arm]) -> str:

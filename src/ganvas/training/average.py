@@ -7,10 +7,6 @@ import copy
 import torch
 from torch import nn
 
-RAMP_UP = 10
-"""The half-life is at most a tenth of the images seen so far, so that early on the average does
-not hang on to the untrained weights (Karras 2020, ADA, uses a twentieth)."""
-
 
 def averaged_copy(generator: nn.Module) -> nn.Module:
     """A copy that training never touches but through `update_average`; kept in eval mode."""
@@ -18,7 +14,13 @@ def averaged_copy(generator: nn.Module) -> nn.Module:
 
 
 def update_average(
-    average: nn.Module, generator: nn.Module, *, images: int, images_seen: int, half_life: int
+    average: nn.Module,
+    generator: nn.Module,
+    *,
+    images: int,
+    images_seen: int,
+    half_life: int,
+    ramp_up: float,
 ) -> None:
     """Move the average towards the generator, in place.
 
@@ -29,8 +31,10 @@ def update_average(
         images: images seen since the last update.
         images_seen: images seen in all, for the ramp-up.
         half_life: images after which a weight counts half; 0 copies the generator.
+        ramp_up: the half-life is at most this share of the images seen, so that early on the
+            average does not hang on to the untrained weights (Karras 2020, ADA).
     """
-    half_life = min(half_life, images_seen // RAMP_UP)
+    half_life = min(half_life, int(ramp_up * images_seen))
     keep = 0.5 ** (images / half_life) if half_life > 0 else 0.0
     ours, theirs = (list(network.state_dict().values()) for network in (average, generator))
     floating = [index for index, tensor in enumerate(ours) if tensor.is_floating_point()]

@@ -43,6 +43,7 @@ def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
         images=state.images_seen - before,
         images_seen=state.images_seen,
         half_life=recipe.ema_half_life,
+        ramp_up=recipe.ema_ramp_up,
     )
 
 

@@ -7,6 +7,7 @@ import dataclasses
 from ganvas.health.advice import (
     PLAYERS,
     at_least,
+    at_most,
     decay,
     faster,
     regularise,
@@ -178,6 +179,7 @@ def average_lags(moment: Moment) -> Sight | None:
     return sight(
         "The averaged generator lies far behind the one that is trained, so samples show its past.",
         (
+            at_most("ema_ramp_up", 0.1, "the average then reaches back a tenth of the run at most"),
             times("ema_half_life", 0.25, "the average follows four times as fast"),
             decay("generator"),
         ),

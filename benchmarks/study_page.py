@@ -1,0 +1,168 @@
+"""A study's results as a page for docs/results: tables, failures, and what each arm draws.
+
+    .venv/bin/python benchmarks/study_page.py STUDY --name tutorial --out docs/results
+
+writes tutorial.md, tutorial.png and tutorial.json (what results.json of the study holds), and
+prints nothing but their names. Every figure in them is the study's; nothing is typed by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from ganvas import storage
+from ganvas.architectures.sizes import size_name
+from ganvas.reports.pictures import grid_of, on_white, tiles_of
+from ganvas.runs import Run
+from ganvas.studies.display import in_a_word, in_hours, mean_of
+from ganvas.studies.results import StudyResults, read_results
+from ganvas.studies.study import in_words
+
+IMAGES = 12
+"""How many of each arm's images are shown."""
+
+SEED = 0
+"""Of the runs whose images are shown."""
+
+
+def main() -> int:
+    """Read the study and write its page."""
+    options = parse()
+    results = read_results(options.study)
+    if results.missing:
+        print(f"the study is not done: {len(results.missing)} runs are missing", file=sys.stderr)
+        return 1
+    options.out.mkdir(parents=True, exist_ok=True)
+    page, picture, table = (
+        options.out / f"{options.name}.{kind}" for kind in ("md", "png", "json")
+    )
+    storage.write_json(table, results.to_json())
+    draw(results, picture)
+    page.write_text(markdown(results, options.title, picture.name), encoding="utf-8")
+    for path in (page, picture, table):
+        print(path)
+    return 0
+
+
+def markdown(results: StudyResults, title: str, picture: str) -> str:
+    """The whole page."""
+    parts = [
+        f"# {title}",
+        about(results),
+        verdicts(results),
+        f"{results.recommendation[:1].upper()}{results.recommendation[1:]}.".replace("..", "."),
+        "## Every run that failed",
+        failures(results),
+        "## What each arm changes, and its other scores",
+        others(results),
+        "## What it looks like",
+        f"The same latents at the end, seed {SEED}, in the order of the table.",
+        f"![Rows of generated images, one row for each arm in the order of the table]({picture})",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def about(results: StudyResults) -> str:
+    """What was done, on what."""
+    study, made_on = results.study, results.directory.environment
+    runs = sum(len(arm.outcomes) for arm in results.arms)
+    hours = sum(
+        outcome.cost.training_seconds
+        for arm in results.arms
+        for outcome in arm.outcomes.values()
+        if outcome.cost is not None
+    )
+    data = results.directory.data
+    return (
+        f"{len(results.arms)} arms, seeds 0 to {study.seeds - 1}, {runs} runs of "
+        f"{study.images:,} images each; trained on {data['name']} at "
+        f"{size_name(study.base.data.size)}, scored with {study.samples:,} samples "
+        f"against images that were held out. {in_hours(hours)} of training on one thread each, "
+        f"torch {made_on['torch']}. `{results.deciding}` decides (less is better); real images in "
+        f"the place of samples score {floor(results)}."
+    )
+
+
+def floor(results: StudyResults) -> str:
+    """What real images score."""
+    value = results.families[0].floor
+    return "unknown" if value is None else f"{value:.0f}"
+
+
+def verdicts(results: StudyResults) -> str:
+    """Each arm against what it changes."""
+    lines = [
+        f"| arm | {results.deciding}: mean [95 %] | against | verdict (effect [95 %]) | failed "
+        "| images/s |",
+        "|---|---|---|---|---|---|",
+    ]
+    for arm in results.arms:
+        against = results.against(arm.name, results.deciding)
+        cells = (
+            f"`{arm.name}`",
+            mean_of(results, arm.name, results.deciding),
+            f"`{arm.against}`" if arm.against else "",
+            "" if against is None else in_a_word(against),
+            f"{len(arm.failures)} of {len(arm.outcomes)}",
+            "" if arm.cost is None else f"{arm.cost.images_per_second:,.0f}",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def failures(results: StudyResults) -> str:
+    """One line a failed run, with its reason."""
+    lines = [
+        f"- `{arm.name}`, seed {seed}: {outcome.in_words()}"
+        for arm in results.arms
+        for seed, outcome in arm.failures.items()
+    ]
+    return "\n".join(lines) or "None did."
+
+
+def others(results: StudyResults) -> str:
+    """The scores that decide nothing, and the fields of each arm."""
+    metrics = [metric for metric in results.metrics if metric != results.deciding]
+    lines = [
+        f"| arm | {' | '.join(metrics)} | what it changes |",
+        f"|{'---|' * (len(metrics) + 2)}",
+    ]
+    for arm in results.arms:
+        scores = [mean_of(results, arm.name, metric) for metric in metrics]
+        changes = f"`{in_words(arm.changes)}`" if arm.changes else "the base"
+        lines.append(f"| {' | '.join((f'`{arm.name}`', *scores, changes))} |")
+    return "\n".join(lines)
+
+
+def draw(results: StudyResults, path: Path) -> None:
+    """The last images of each arm in a row."""
+    names = [arm.name for arm in results.arms]
+    figure = Figure(figsize=(9, 0.62 * len(names)), layout="constrained")
+    rows = figure.subplots(len(names), 1, squeeze=False)[:, 0]
+    for axes, name in zip(rows, names, strict=True):
+        run = Run.open(results.directory.run_path(name, SEED))
+        tiles = on_white(tiles_of(run, grid_of(run, run.sample_paths()[-1])))[:IMAGES]
+        strip = tiles.transpose(1, 0, 2, 3).reshape(tiles.shape[1], -1, tiles.shape[3])
+        axes.imshow(strip.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+        axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+    figure.savefig(path, dpi=110, bbox_inches="tight")  # names of any length
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="A page for docs/results from a study.")
+    parser.add_argument("study", type=Path, help="the study's directory, all its runs ended")
+    parser.add_argument("--name", required=True, help="of the files")
+    parser.add_argument("--title", required=True, help="of the page")
+    parser.add_argument("--out", type=Path, default=Path("docs/results"), help="docs/results")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""The page on the tutorial's claims says what its study measured, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+RESULTS = json.loads((DOCS / "results" / "tutorial.json").read_text(encoding="utf-8"))
+ARMS = {arm["name"]: arm for arm in RESULTS["arms"]}
+CLAIM = re.compile(
+    r"`(?P<arm>[\w.-]+)` against\s+`(?P<against>[\w.-]+)`[^%`]*?"
+    r"(?P<verdict>better|worse|too few seeds to say) "
+    r"\((?P<effect>[-+\d.]+) % \[(?P<low>[-+\d.]+), (?P<high>[-+\d.]+)\]\)"
+)
+PAGE = (DOCS / "what-helps.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("claim", list(CLAIM.finditer(PAGE)), ids=lambda claim: claim["arm"])
+def test_a_claim_says_what_was_measured(claim: re.Match[str]) -> None:
+    arm = ARMS[claim["arm"]]
+    against = arm["metrics"]["fd-lite0"]["against"]
+    assert (arm["against"], arm["verdict"]) == (claim["against"], claim["verdict"])
+    ratios = (against["ratio"]["value"], *against["ratio"]["interval"])
+    said = (claim["effect"], claim["low"], claim["high"])
+    assert [float(f"{100 * (ratio - 1):.3g}") for ratio in ratios] == [float(one) for one in said]
+
+
+def test_every_arm_of_the_study_has_its_claim() -> None:
+    claimed = {claim["arm"] for claim in CLAIM.finditer(PAGE)}
+    width = {"residual-3"}  # narrow for the sake of the deep ones; named in the text
+    assert claimed == ARMS.keys() - {"mlp"} - width
+
+
+def test_nothing_failed_as_the_page_says() -> None:
+    assert "No run failed." in PAGE
+    assert not any(arm["failures"] for arm in ARMS.values())
+    assert {arm["runs"] for arm in ARMS.values()} == {5}
