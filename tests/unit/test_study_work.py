@@ -11,7 +11,7 @@ import pytest
 from ganvas.errors import GanvasError, Interrupted
 from ganvas.runs.history import History
 from ganvas.studies import crew
-from ganvas.studies.work import seconds_at, watched_bar
+from ganvas.studies.work import seconds_at, seconds_until, watched_bar
 from ganvas.training.stop import StopRequest, ask_to_stop, take_back
 
 
@@ -55,6 +55,14 @@ def test_seconds_of_training_come_from_the_rates() -> None:
     ]
     assert seconds_at(history) == {1000: 2.0, 1600: 4.0}
     assert seconds_at([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("images_seen", "seconds"), [(0, 0), (500, 1), (1000, 2), (1300, 3), (1600, 4), (1700, 4)]
+)
+def test_a_score_between_two_records_has_its_seconds_too(images_seen: int, seconds: float) -> None:
+    assert seconds_until(images_seen, {1000: 2.0, 1600: 4.0}) == pytest.approx(seconds)
+    assert seconds_until(images_seen, {}) == 0
 
 
 def test_training_in_any_thread_can_be_asked_to_stop() -> None:

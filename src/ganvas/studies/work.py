@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from ganvas import storage
@@ -239,7 +240,7 @@ def course_of(run: Run, deciding: str) -> tuple[Moment, ...]:
     return tuple(
         Moment(
             images_seen=score["images_seen"],
-            seconds=clock.get(score["images_seen"], 0.0),
+            seconds=seconds_until(score["images_seen"], clock),
             value=score["value"],
         )
         for score in run.scores.records()
@@ -259,6 +260,12 @@ def seconds_at(history: list[Record]) -> dict[int, float]:
         seconds += (seen - before) / rate if rate > 0 else 0.0
         clock[seen], before = round(seconds, 3), seen
     return clock
+
+
+def seconds_until(images_seen: int, clock: dict[int, float]) -> float:
+    """Seconds of training until a moment, which mostly lies between two records of the history."""
+    images, seconds = [0, *clock], [0.0, *clock.values()]
+    return round(float(np.interp(images_seen, images, seconds)), 3)
 
 
 def cost_of(run: Run) -> Cost | None:
