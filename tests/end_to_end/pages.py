@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-VOID = {"meta", "link", "img", "br", "hr", "path", "use", "clippath"}
+VOID = {"meta", "link", "img", "wbr", "br", "hr", "path", "use", "clippath"}
 LARGEST = 8_000_000
 
 
