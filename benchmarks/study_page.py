@@ -54,7 +54,7 @@ def markdown(results: StudyResults, title: str, picture: str) -> str:
         f"# {title}",
         about(results),
         verdicts(results),
-        f"{results.recommendation[:1].upper()}{results.recommendation[1:]}.".replace("..", "."),
+        f"{results.recommendation[:1].upper()}{results.recommendation[1:]}.",
         "## Every run that failed",
         failures(results),
         "## What each arm changes, and its other scores",
@@ -70,20 +70,21 @@ def about(results: StudyResults) -> str:
     """What was done, on what."""
     study, made_on = results.study, results.directory.environment
     runs = sum(len(arm.outcomes) for arm in results.arms)
-    hours = sum(
+    seconds = sum(
         outcome.cost.training_seconds
         for arm in results.arms
         for outcome in arm.outcomes.values()
         if outcome.cost is not None
     )
     data = results.directory.data
+    better = "more" if results.families[0].more_is_better else "less"
     return (
         f"{len(results.arms)} arms, seeds 0 to {study.seeds - 1}, {runs} runs of "
         f"{study.images:,} images each; trained on {data['name']} at "
         f"{size_name(study.base.data.size)}, scored with {study.samples:,} samples "
-        f"against images that were held out. {in_hours(hours)} of training on one thread each, "
-        f"torch {made_on['torch']}. `{results.deciding}` decides (less is better); real images in "
-        f"the place of samples score {floor(results)}."
+        f"against images that were held out. {in_hours(seconds)} of training on one thread each, "
+        f"torch {made_on['torch']}. `{results.deciding}` decides ({better} is better); real images "
+        f"in the place of samples score {floor(results)}."
     )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ganvas import torchrun
 from ganvas.errors import GanvasError, RankLost
 
 Value = TypeVar("Value")
@@ -50,7 +50,7 @@ class Ranks:
         Raises:
             GanvasError: the environment says that there are others, but not where.
         """
-        size = int(os.environ.get("WORLD_SIZE", "1"))
+        size = torchrun.processes()
         if size == 1:
             return ALONE
         missing = [
@@ -61,7 +61,7 @@ class Ranks:
                 f"WORLD_SIZE says {size} processes, but {', '.join(missing)} is not set. Start "
                 "them with torchrun, or unset WORLD_SIZE to train in one process"
             )
-        rank = int(os.environ["RANK"])
+        rank = torchrun.rank()
         if not distributed.is_initialized():
             gpus = torch.cuda.is_available() and distributed.is_nccl_available()
             with sending():
@@ -73,7 +73,7 @@ class Ranks:
                     world_size=size,
                     timeout=LONGEST_WAIT,
                 )
-        return cls(rank, size, int(os.environ.get("LOCAL_RANK", "0")))
+        return cls(rank, size, torchrun.local_rank())
 
     def leave(self) -> None:
         """Part from the others at the end."""
@@ -103,23 +103,38 @@ class Ranks:
         Raises:
             RankLost: another process is gone.
         """
-        if self.size == 1:
-            return
-        for same in by_type(tensors):
-            flat = torch.cat([tensor.detach().reshape(-1) for tensor in same])  # one message
-            with sending():
-                distributed.all_reduce(flat)
-            put_back(flat.div_(self.size), same)
+
+        def mean(flat: Tensor) -> None:
+            distributed.all_reduce(flat)
+            flat.div_(self.size)
+
+        self._replace(tensors, mean)
+
+    def average_statistics(self, *networks: nn.Module) -> None:
+        """Make one of what batch normalisation has gathered on each rank."""
+        if self.size > 1:  # a single process need not even look for it
+            self.average(running_statistics(*networks))
 
     def take_from_first(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by what the first rank has in its place."""
+        self._replace(tensors, lambda flat: distributed.broadcast(flat, 0))
+
+    def _replace(self, tensors: Sequence[Tensor], send: Callable[[Tensor], object]) -> None:
+        """Put into the tensors what `send`, in place, makes of their numbers in one row.
+
+        One message for each type of numbers, in an order that is the same on all ranks.
+        """
         if self.size == 1:
             return
-        for same in by_type(tensors):
+        for kind in dict.fromkeys(tensor.dtype for tensor in tensors):
+            same = [tensor for tensor in tensors if tensor.dtype == kind]
             flat = torch.cat([tensor.detach().reshape(-1) for tensor in same])
             with sending():
-                distributed.broadcast(flat, 0)
-            put_back(flat, same)
+                send(flat)
+            parts = torch.split(flat, [tensor.numel() for tensor in same])
+            with torch.no_grad():
+                for tensor, part in zip(same, parts, strict=True):
+                    tensor.copy_(part.view_as(tensor))
 
     def largest(self, number: int) -> int:
         """The largest of the numbers that the ranks bring; all come to know it together."""
@@ -199,20 +214,6 @@ def sending() -> Iterator[None]:
         raise RankLost("another process of this run is gone") from error
 
 
-def by_type(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
-    """The tensors, those of one type together, in an order that is the same on all ranks."""
-    types = dict.fromkeys(tensor.dtype for tensor in tensors)
-    return [[tensor for tensor in tensors if tensor.dtype == kind] for kind in types]
-
-
-def put_back(flat: Tensor, tensors: Sequence[Tensor]) -> None:
-    """Fill tensors from all their numbers in one row."""
-    with torch.no_grad():
-        for tensor in tensors:
-            tensor.copy_(flat[: tensor.numel()].view_as(tensor))
-            flat = flat[tensor.numel() :]
-
-
 # -- Batch normalisation ---------------------------------------------------------------------------
 
 
@@ -255,19 +256,3 @@ def running_statistics(*networks: nn.Module) -> list[Tensor]:
         for statistic in (module.running_mean, module.running_var)
         if statistic is not None
     ]
-
-
-# -- What torchrun says ----------------------------------------------------------------------------
-
-
-def restarted() -> bool:
-    """Whether torchrun has started these processes again, after one of them failed."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
-
-
-def launch() -> str | None:
-    """A name for one call of torchrun, the same after its restarts; None without torchrun."""
-    name = os.environ.get("TORCHELASTIC_RUN_ID")
-    if name in (None, "none"):  # none is what every launch without --rdzv-id is called
-        name = None if name is None else f"{socket.gethostname()}-{os.getppid()}"
-    return name

@@ -18,14 +18,13 @@ from ganvas.randomness import draw_latents, draw_uniform, named_generator
 from ganvas.ranks import (
     ALONE,
     Ranks,
-    launch,
     normalise_alone,
     normalise_together,
-    restarted,
     running_statistics,
 )
 from ganvas.runs import Run
 from ganvas.runs.run import Status
+from ganvas.torchrun import launch, restarts
 from ganvas.training.state import TrainState
 from ganvas.training.together import (
     is_over,
@@ -134,9 +133,9 @@ class TestRestart:
 
     def test_restarted_is_what_torchrun_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("TORCHELASTIC_RESTART_COUNT", raising=False)
-        assert not restarted()
+        assert not restarts()
         monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "2")
-        assert restarted()
+        assert restarts()
 
     def test_only_a_run_of_this_launch_is_gone_on_with(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

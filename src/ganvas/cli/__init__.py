@@ -27,8 +27,9 @@ from ganvas.cli.report import Report
 from ganvas.cli.resume import Resume
 from ganvas.cli.sample import Sample
 from ganvas.cli.train import Train, named_recipe, train_with
-from ganvas.cli.voice import complain, first_speaks, processes
+from ganvas.cli.voice import complain, first_speaks
 from ganvas.errors import GanvasError, did_you_mean
+from ganvas.torchrun import processes
 
 
 class Verb(Protocol):

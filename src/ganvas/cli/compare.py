@@ -19,10 +19,11 @@ Several = Annotated[list[str], tyro.conf.UseAppendAction, tyro.conf.arg(metavar=
 
 def by_default(what: str) -> Any:
     """The help of a flag whose default depends on other flags, or on the study that goes on."""
-    return tyro.conf.arg(help_behavior_hint=f"(default: {what})" if what else "")
+    return tyro.conf.arg(help_behavior_hint=f"(default: {what})")
 
 
-NOTHING = by_default("")
+NOTHING = tyro.conf.arg(help_behavior_hint="")
+"""The help of a flag that may be left out."""
 
 
 @dataclass(frozen=True)

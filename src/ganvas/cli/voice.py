@@ -15,21 +15,18 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
+from ganvas.torchrun import processes, rank, restarts
+
 PATIENCE = timedelta(seconds=3)
 """How long the others give the first process to speak, which knows most."""
 
-TOLD = "ganvas/told/" + os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+TOLD = f"ganvas/told/{restarts()}"
 """Set in the store once somebody has spoken; what was said before a restart does not count."""
-
-
-def processes() -> int:
-    """How many processes torchrun has started, over all machines; 1 without it."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def is_first() -> bool:
     """Whether this is the one that talks, if all goes well."""
-    return processes() == 1 or os.environ.get("RANK", "0") == "0"
+    return processes() == 1 or rank() == 0
 
 
 def complain(message: str, code: int) -> int:

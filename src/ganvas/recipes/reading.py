@@ -82,11 +82,10 @@ def _read_architecture(table: object, wrong: Lines) -> Architecture:
 
 def _read_size(data: object, wrong: Lines) -> None:
     """A size written as on the command line, 64 or "48x64", becomes height and width."""
-    size = data.get("size") if isinstance(data, dict) else None
-    if not isinstance(data, dict) or isinstance(size, bool) or not isinstance(size, int | str):
+    if not isinstance(data, dict) or type(data.get("size")) not in (int, str):
         return
     try:
-        data["size"] = parse_size(str(size))
+        data["size"] = parse_size(str(data["size"]))
     except ValueError as error:
         wrong["data.size"] = f"data.size: {error}"
         del data["size"]

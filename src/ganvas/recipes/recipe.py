@@ -114,10 +114,10 @@ class Recipe:
     """Numbers that the generator makes an image from."""
     ema_half_life: Annotated[int, Ge(0)] = 10_000
     """Images after which a weight counts half in the averaged generator; 0: no averaging."""
-    sync_batch_norm: bool = False
-    """Batch normalisation over the images of all processes, not each one's own (CUDA only)."""
     ema_ramp_up: Annotated[float, Gt(0.0), Le(1.0)] = 0.1
     """The half-life is at most this share of the images seen (Karras 2020, ADA: 0.05)."""
+    sync_batch_norm: bool = False
+    """Batch normalisation over the images of all processes, not each one's own (CUDA only)."""
     on_failure: OnFailure = "warn"
     """When health fails: say so; stop with exit code 3; or go back and apply the first advice."""
 
@@ -183,11 +183,10 @@ class Recipe:
         for name in ("batch", "generator_batch"):
             count = getattr(self, name)
             if count is not None and (count % pac or count < 2 * pac):
-                fitting = sorted({max(count // pac, 2) * pac, max(-(-count // pac), 2) * pac})
                 text = (
                     f"{name}: the discriminator judges {pac} samples together (objective.pac), so "
                     f"it must be a multiple of {pac}, at least {2 * pac}, got {count}. "
-                    f"Nearest: {' or '.join(map(str, fitting))}"
+                    f"Nearest: {nearest_multiples(count, pac, fewest=2)}"
                 )
                 yield Problem(text, (name, "objective.pac"))
         uneven = self.generator_batch not in (None, self.batch)
@@ -265,6 +264,12 @@ class Recipe:
             RecipeError: no such file, not TOML or JSON, or a problem inside.
         """
         return cls.from_table(read_table(path), str(path))
+
+
+def nearest_multiples(count: int, unit: int, fewest: int = 1) -> str:
+    """`60 or 66`: the multiples of `unit` next below and above, of at least `fewest` units."""
+    multiples = {max(count // unit, fewest) * unit, max(-(-count // unit), fewest) * unit}
+    return " or ".join(map(str, sorted(multiples)))
 
 
 def architecture_type(name: str) -> type[Architecture]:

@@ -13,7 +13,7 @@ from ganvas.data.stream import flip_half
 from ganvas.errors import Diverged
 from ganvas.objectives.objective import Objective, Terms
 from ganvas.randomness import draw_latents
-from ganvas.ranks import Ranks, running_statistics
+from ganvas.ranks import Ranks
 from ganvas.recipes import Recipe
 from ganvas.schedules import Schedule, value_at
 from ganvas.training.average import update_average
@@ -36,7 +36,7 @@ def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
     if recipe.generator_batch is not None:
         fake = make_fakes(state, recipe, recipe.generator_batch)
     update_generator(state, recipe, objective, real, fake)
-    state.ranks.average(running_statistics(state.generator, state.discriminator))
+    state.ranks.average_statistics(state.generator, state.discriminator)
     update_average(
         state.average,
         state.generator,

@@ -23,9 +23,11 @@ from ganvas.errors import (
     Unhealthy,
 )
 from ganvas.objectives.objective import Objective
-from ganvas.ranks import Ranks, launch
+from ganvas.ranks import Ranks
 from ganvas.recipes import Recipe
+from ganvas.recipes.recipe import nearest_multiples
 from ganvas.runs import Run
+from ganvas.torchrun import launch
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from ganvas.training.stop import StopRequest
@@ -94,11 +96,10 @@ def refuse_unshareable(recipe: Recipe, ranks: Ranks, device: torch.device) -> No
         count = getattr(recipe, name)
         if count is None or count % unit == 0:
             continue
-        fitting = sorted({max(count // unit, 1) * unit, -(-count // unit) * unit})
         packs = f" in packs of {recipe.objective.pac} (objective.pac)" if unit > ranks.size else ""
         problems.append(
             f"{name}: {count} images cannot be shared equally by {ranks.size} processes{packs}. "
-            f"Nearest: {' or '.join(map(str, fitting))}"
+            f"Nearest: {nearest_multiples(count, unit)}"
         )
     if recipe.sync_batch_norm and device.type != "cuda":
         problems.append(

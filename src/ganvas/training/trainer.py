@@ -6,38 +6,32 @@ Read `fit` first: it is the story. `train` and `resume` prepare what it needs.
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ganvas import sampling
 from ganvas.data.preparation import PreparedData
-from ganvas.devices import (
-    choose_device,
-    describe_environment,
-    peak_memory_mb,
-    use_deterministic_kernels,
-)
+from ganvas.devices import choose_device, describe_environment, use_deterministic_kernels
 from ganvas.errors import Diverged, RankLost, RunError, Unhealthy
 from ganvas.evaluation.evaluate import measure, record
 from ganvas.evaluation.score import Score
 from ganvas.metrics.names import parse_metrics
 from ganvas.objectives.objective import Objective
 from ganvas.randomness import draw_latents, named_generator
-from ganvas.ranks import Ranks, launch, restarted
+from ganvas.ranks import Ranks
 from ganvas.recipes import OnFailure, Recipe, load_recipe
 from ganvas.runs import Run
 from ganvas.runs.data import describe_data, prepare_for, refuse_changed_data, where_data_is
-from ganvas.runs.history import Record
 from ganvas.runs.run import Status, refuse_occupied
+from ganvas.torchrun import launch, restarts
 from ganvas.training.display import Display, conclude, introduce, short
 from ganvas.training.rewind import finish_rewind, rewind
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from ganvas.training.stop import StopRequest
+from ganvas.training.timer import Timer
 from ganvas.training.together import (
     Word,
     follow,
@@ -177,7 +171,7 @@ def train(
     recipe = load_recipe(recipe) if isinstance(recipe, str) else recipe
     recipe = recipe.checked().with_fixed_schedules()
     ranks = Ranks.join()
-    if restarted() and (before := ranks.from_first(lambda: run_of_this_launch(out))):
+    if restarts() and (before := ranks.from_first(lambda: run_of_this_launch(out))):
         return resume(before, data=data, device=device, quiet=quiet)
     target = choose_device(device, ranks)
     refuse_unshareable(recipe, ranks, target)
@@ -199,11 +193,7 @@ def train(
         "launch": launch(),
     }
 
-    def create() -> str:
-        directory = free_directory(recipe.name, prepared.name) if out is None else Path(out)
-        return str(Run.create(directory, recipe, environment, describe_data(prepared)).directory)
-
-    run = Run(Path(ranks.from_first(create)))
+    run = new_run(out, recipe, prepared, environment, ranks)
     with writing(run, ranks):
         display = Display(recipe.images, 0, quiet)
         introduce(display, run, recipe, state, prepared)
@@ -239,19 +229,14 @@ def resume(
     """
     ranks = Ranks.join()
     run = Run.open(directory)
-    if restarted() and is_over(run, images):
+    if restarts() and is_over(run, images):
         return run
     quiet = quiet or not ranks.first
     with writing(run, ranks):
         if ranks.first:
             finish_rewind(run)
         ranks.meet()
-        recipe, environment = run.recipe, run.environment
-        if images is not None:
-            refuse_shorter(run, images)
-            recipe = dataclasses.replace(recipe, images=images).checked()
-        if on_failure is not None:
-            recipe = dataclasses.replace(recipe, on_failure=on_failure).checked()
+        recipe, environment = continued(run, images, on_failure), run.environment
         target = choose_device(environment["device"] if device == "auto" else device, ranks)
         if ranks.size > 1:  # one process always can go on
             refuse_unshareable(recipe, ranks, target)
@@ -264,13 +249,9 @@ def resume(
         refuse_single_images(recipe, state)
         if ranks.first:
             run.write_data(describe_data(prepared))
-        if state.images_seen >= recipe.images:
-            if ranks.first:
+            if state.images_seen >= recipe.images:
                 run.write_status("finished", state.images_seen)
-            raise RunError(
-                f"{run.directory} is finished at {state.images_seen:,} images. To train longer: "
-                f"ganvas resume {run.directory} --images {short(2 * state.images_seen)}"
-            )
+        refuse_finished(run, recipe, state)
         if ranks.first:
             run.forget_after(state.images_seen)
             run.write_recipe(recipe)
@@ -304,13 +285,47 @@ def newest_state(
     return state, warnings
 
 
-def refuse_shorter(run: Run, images: int) -> None:
-    """Raise a `RunError` if a new budget is less than the run's own."""
-    budget = run.recipe.images
-    if images < budget:
+def new_run(
+    out: Path | str | None,
+    recipe: Recipe,
+    data: PreparedData,
+    environment: dict[str, Any],
+    ranks: Ranks,
+) -> Run:
+    """The run directory, which the first rank makes and all come to know."""
+
+    def create() -> str:
+        directory = free_directory(recipe.name, data.name) if out is None else Path(out)
+        return str(Run.create(directory, recipe, environment, describe_data(data)).directory)
+
+    return Run(Path(ranks.from_first(create)))
+
+
+def continued(run: Run, images: int | None, on_failure: OnFailure | None) -> Recipe:
+    """The run's recipe with what is other from now on.
+
+    Raises:
+        RunError: the new budget is less than the run's own.
+    """
+    recipe = run.recipe
+    if images is not None:
+        if images < recipe.images:
+            raise RunError(
+                f"--images {images:,} is less than the budget of {recipe.images:,} that "
+                f"{run.directory} has. Give more to train longer, or leave it out to go on"
+            )
+        recipe = dataclasses.replace(recipe, images=images).checked()
+    if on_failure is not None:
+        recipe = dataclasses.replace(recipe, on_failure=on_failure).checked()
+    return recipe
+
+
+def refuse_finished(run: Run, recipe: Recipe, state: TrainState) -> None:
+    """Raise a `RunError` where nothing is left to train."""
+    if state.images_seen >= recipe.images:
         raise RunError(
-            f"--images {images:,} is less than the budget of {budget:,} that {run.directory} has. "
-            "Give more to train longer, or leave it out to go on"
+            f"{run.directory} is finished at {state.images_seen:,} images. To train longer: "
+            f"ganvas resume {run.directory} --images {short(2 * state.images_seen)}"
         )
 
 
@@ -334,39 +349,6 @@ def score_average(
     scores = measure(generator, data, recipe.data, asked, n, seed, display.bar)
     record(run, scores, state.images_seen, while_training=True)
     return scores
-
-
-class Timer:
-    """Turns the means since the last record into a record, with the rate at which they came.
-
-    Args:
-        before: the seconds of earlier records; pauses between them do not count.
-    """
-
-    def __init__(self, state: TrainState, before: Sequence[float]) -> None:
-        self._last = time.monotonic()
-        self._started = self._last - (before[-1] if before else 0.0)
-        self._images = state.images_seen
-
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        """What is done inside does not count into the rate."""
-        began = time.monotonic()
-        yield
-        self._last += time.monotonic() - began
-
-    def record(self, state: TrainState) -> Record:
-        """The next record of the history."""
-        now = time.monotonic()
-        rate = (state.images_seen - self._images) / max(now - self._last, 1e-9)
-        self._last, self._images = now, state.images_seen
-        return {
-            "images_seen": state.images_seen,
-            **state.means.take(),
-            "seconds": round(now - self._started, 3),
-            "images_per_second": round(rate, 1),
-            "memory_mb": round(peak_memory_mb(state.device), 1),
-        }
 
 
 def due(every: int, before: int, state: TrainState) -> bool:

@@ -1,0 +1,44 @@
+"""The clock of training, which stands still while something else is done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from ganvas.devices import peak_memory_mb
+from ganvas.runs.history import Record
+from ganvas.training.state import TrainState
+
+
+class Timer:
+    """Turns the means since the last record into a record, with the rate at which they came.
+
+    Args:
+        before: the seconds of earlier records; pauses between them do not count.
+    """
+
+    def __init__(self, state: TrainState, before: Sequence[float]) -> None:
+        self._last = time.monotonic()
+        self._started = self._last - (before[-1] if before else 0.0)
+        self._images = state.images_seen
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """What is done inside does not count into the rate."""
+        began = time.monotonic()
+        yield
+        self._last += time.monotonic() - began
+
+    def record(self, state: TrainState) -> Record:
+        """The next record of the history."""
+        now = time.monotonic()
+        rate = (state.images_seen - self._images) / max(now - self._last, 1e-9)
+        self._last, self._images = now, state.images_seen
+        return {
+            "images_seen": state.images_seen,
+            **state.means.take(),
+            "seconds": round(now - self._started, 3),
+            "images_per_second": round(rate, 1),
+            "memory_mb": round(peak_memory_mb(state.device), 1),
+        }
