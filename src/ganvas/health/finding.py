@@ -26,6 +26,7 @@ KEEPS_WEIGHTS = (
     "ema_half_life",
     "batch",
     "generator_batch",
+    "generator_new_reals",
     "images",
     "intervals.",
     "evaluation.",

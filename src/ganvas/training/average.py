@@ -18,7 +18,7 @@ def averaged_copy(generator: nn.Module) -> nn.Module:
 
 
 def update_average(
-    average: nn.Module, generator: nn.Module, *, images: int, images_seen: int, half_life: int
+    average: nn.Module, generator: nn.Module, *, images: int, images_seen: int, half_life: float
 ) -> None:
     """Move the average towards the generator, in place.
 

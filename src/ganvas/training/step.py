@@ -13,10 +13,10 @@ from ganvas.data.stream import flip_half
 from ganvas.errors import Diverged
 from ganvas.objectives.objective import Objective, Terms
 from ganvas.randomness import draw_latents
-from ganvas.recipes import Recipe
-from ganvas.schedules import Schedule, value_at
+from ganvas.recipes import OptimizerSettings, Recipe
+from ganvas.schedules import value_at
 from ganvas.training.average import update_average
-from ganvas.training.state import TrainState
+from ganvas.training.state import TrainState, follow_schedules
 
 
 def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
@@ -27,20 +27,22 @@ def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
     """
     before = state.images_seen
     for remaining in reversed(range(recipe.discriminator_steps)):
-        real = next_real(state, recipe)
+        real = next_real(state, recipe, recipe.batch)
         # The generator learns from the last fakes too, unless it is to get some of its own.
         with torch.set_grad_enabled(remaining == 0 and recipe.generator_batch is None):
             fake = make_fakes(state, recipe, recipe.batch)
         update_discriminator(state, recipe, objective, real, fake)
     if recipe.generator_batch is not None:
         fake = make_fakes(state, recipe, recipe.generator_batch)
+    if recipe.generator_new_reals and objective.loss.generator_sees_real:
+        real = next_real(state, recipe, len(fake))  # it learns nothing from them: not counted
     update_generator(state, recipe, objective, real, fake)
     update_average(
         state.average,
         state.generator,
         images=state.images_seen - before,
         images_seen=state.images_seen,
-        half_life=recipe.ema_half_life,
+        half_life=value_at(recipe.ema_half_life, state.images_seen),
     )
 
 
@@ -50,9 +52,9 @@ def make_fakes(state: TrainState, recipe: Recipe, count: int) -> Tensor:
     return fakes
 
 
-def next_real(state: TrainState, recipe: Recipe) -> Tensor:
-    """The next real batch (N, C, H, W) in [-1, 1] on the device."""
-    pixels = state.stream.next(recipe.batch).images.to(state.device, non_blocking=True)
+def next_real(state: TrainState, recipe: Recipe, count: int) -> Tensor:
+    """The next `count` real images (N, C, H, W) in [-1, 1] on the device."""
+    pixels = state.stream.next(count).images.to(state.device, non_blocking=True)
     random = state.random["augmentation"]
     if recipe.data.flip:
         pixels = flip_half(pixels, random)
@@ -86,7 +88,7 @@ def update_discriminator(
         state,
         state.discriminator,
         state.discriminator_optimizer,
-        recipe.discriminator.learning_rate,
+        recipe.discriminator,
         terms_of_loss,
         logits,
     )
@@ -108,7 +110,7 @@ def update_generator(
         state,
         state.generator,
         state.generator_optimizer,
-        recipe.generator.learning_rate,
+        recipe.generator,
         lambda: objective.generator_terms(state.discriminator, fake, real),
         {},
     )
@@ -120,7 +122,7 @@ def update(
     state: TrainState,
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    learning_rate: Schedule,
+    settings: OptimizerSettings,
     terms_of_loss: Callable[[], Terms],
     observed: Terms,
 ) -> None:
@@ -142,8 +144,7 @@ def update(
     if not all(math.isfinite(number) for number in numbers):
         culprit = find_culprit(measured, terms, terms_of_loss, network)
         raise Diverged(f"{player}: {culprit}")
-    for group in optimizer.param_groups:
-        group["lr"] = value_at(learning_rate, state.images_seen)
+    follow_schedules(optimizer, settings, state.images_seen)
     optimizer.step()
     state.means.add({f"{player}/{name}": number for name, number in measured.items()})
 
