@@ -155,6 +155,8 @@ def write_generator(
         "latents": "standard normal, float32 (N, latent_dim)",
         "output": "float32 (N, channels, height, width) in [-1, 1]",
     }
+    if not recipe.architecture.bounded:
+        config["output"] = "float32 (N, channels, height, width), to be clamped to [-1, 1]"
     if shape.is_point:
         config["output"] = "float32 (N, 2, 1, 1): x and y in the units of the data, without bounds"
         config["extent"] = run.data["extent"]

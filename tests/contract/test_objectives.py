@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from typing import Any
 
@@ -23,7 +24,9 @@ CONSTRAINTS: dict[str, dict[str, Any]] = {
     "spectral": {"spectral_norm": True},
 }
 BATCH_NORMALISED = [
-    small(kind, discriminator_norm="batch") for name, kind in sorted(ARCHITECTURES.items())
+    small(kind, discriminator_norm="batch")
+    for name, kind in sorted(ARCHITECTURES.items())
+    if "discriminator_norm" in {field.name for field in dataclasses.fields(kind)}
 ]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ganvas.architectures import DCGAN
+from ganvas.architectures import DCGAN, R3GAN
 from ganvas.health import thresholds
 from ganvas.health.evidence import Evidence
 from ganvas.health.examine import examine, signals, unable
@@ -155,6 +155,12 @@ def test_rule_knows_what_it_does_not_apply_to(
     assert symptom not in symptoms(elsewhere)
     assert reason in unable(elsewhere)[symptom]
     assert symptom not in signals(elsewhere)
+
+
+def test_a_generator_without_tanh_has_none_to_be_stuck_in() -> None:
+    unbounded = evidence("dcgan", {"probe/output/saturated": 1.0}, architecture=R3GAN())
+    assert "saturated-output" not in symptoms(unbounded)
+    assert "r3gan has no tanh" in unable(unbounded)["saturated-output"]
 
 
 def test_memory_needs_held_out_images() -> None:

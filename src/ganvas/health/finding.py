@@ -27,6 +27,7 @@ KEEPS_WEIGHTS = (
     "ema_ramp_up",
     "batch",
     "generator_batch",
+    "generator_new_reals",
     "images",
     "intervals.",
     "evaluation.",

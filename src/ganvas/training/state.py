@@ -16,6 +16,7 @@ from ganvas.randomness import seeded_weights, training_generators
 from ganvas.ranks import ALONE, Ranks, normalise_together
 from ganvas.recipes import OptimizerSettings, Recipe
 from ganvas.runs.checkpoint import below
+from ganvas.schedules import value_at
 from ganvas.training.average import averaged_copy
 
 
@@ -166,12 +167,29 @@ def place(network: nn.Module, device: torch.device) -> nn.Module:
 
 
 def make_optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """The optimizer of one player; its learning rate is set anew before every update."""
+    """The optimizer of one player; `follow_schedules` before every update."""
     parameters = list(network.parameters())
+    optimizer: torch.optim.Optimizer
     if settings.algorithm == "rmsprop":
-        return torch.optim.RMSprop(parameters, alpha=settings.beta2)
-    fused = parameters[0].device.type in ("cpu", "cuda")
-    return torch.optim.Adam(parameters, betas=(settings.beta1, settings.beta2), fused=fused)
+        optimizer = torch.optim.RMSprop(parameters)
+    else:
+        fused = parameters[0].device.type in ("cpu", "cuda")
+        optimizer = torch.optim.Adam(parameters, fused=fused)
+    follow_schedules(optimizer, settings, images_seen=0)
+    return optimizer
+
+
+def follow_schedules(
+    optimizer: torch.optim.Optimizer, settings: OptimizerSettings, images_seen: int
+) -> None:
+    """Set the learning rate and the betas that are due after `images_seen` images."""
+    beta2 = value_at(settings.beta2, images_seen)
+    for group in optimizer.param_groups:
+        group["lr"] = value_at(settings.learning_rate, images_seen)
+        if settings.algorithm == "rmsprop":
+            group["alpha"] = beta2
+        else:
+            group["betas"] = (settings.beta1, beta2)
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:

@@ -14,10 +14,10 @@ from ganvas.errors import Diverged
 from ganvas.objectives.objective import Objective, Terms
 from ganvas.randomness import draw_latents
 from ganvas.ranks import Ranks
-from ganvas.recipes import Recipe
-from ganvas.schedules import Schedule, value_at
+from ganvas.recipes import OptimizerSettings, Recipe
+from ganvas.schedules import value_at
 from ganvas.training.average import update_average
-from ganvas.training.state import TrainState
+from ganvas.training.state import TrainState, follow_schedules
 
 
 def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
@@ -28,13 +28,16 @@ def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
     """
     before = state.images_seen
     for remaining in reversed(range(recipe.discriminator_steps)):
-        real = next_real(state, recipe)
+        real = next_real(state, recipe, recipe.batch)
         # The generator learns from the last fakes too, unless it is to get some of its own.
         with torch.set_grad_enabled(remaining == 0 and recipe.generator_batch is None):
             fake = make_fakes(state, recipe, recipe.batch)
         update_discriminator(state, recipe, objective, real, fake)
     if recipe.generator_batch is not None:
         fake = make_fakes(state, recipe, recipe.generator_batch)
+    if recipe.generator_new_reals and objective.loss.generator_sees_real:
+        # The generator learns nothing from them, so they are not counted as seen.
+        real = next_real(state, recipe, recipe.generator_batch or recipe.batch)
     update_generator(state, recipe, objective, real, fake)
     state.ranks.average_statistics(state.generator, state.discriminator)
     update_average(
@@ -42,7 +45,7 @@ def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
         state.generator,
         images=state.images_seen - before,
         images_seen=state.images_seen,
-        half_life=recipe.ema_half_life,
+        half_life=value_at(recipe.ema_half_life, state.images_seen),
         ramp_up=recipe.ema_ramp_up,
     )
 
@@ -54,9 +57,9 @@ def make_fakes(state: TrainState, recipe: Recipe, count: int) -> Tensor:
     return fakes
 
 
-def next_real(state: TrainState, recipe: Recipe) -> Tensor:
-    """This rank's part of the next real batch (N, C, H, W) in [-1, 1] on the device."""
-    batch = state.stream.next(recipe.batch, state.ranks)
+def next_real(state: TrainState, recipe: Recipe, count: int) -> Tensor:
+    """This rank's part of the next `count` real images (N, C, H, W) in [-1, 1] on the device."""
+    batch = state.stream.next(count, state.ranks)
     pixels = batch.images.to(state.device, non_blocking=True)
     random = state.random["augmentation"]
     if recipe.data.flip:
@@ -92,7 +95,7 @@ def update_discriminator(
         state,
         state.discriminator,
         state.discriminator_optimizer,
-        recipe.discriminator.learning_rate,
+        recipe.discriminator,
         terms_of_loss,
         logits,
     )
@@ -114,7 +117,7 @@ def update_generator(
         state,
         state.generator,
         state.generator_optimizer,
-        recipe.generator.learning_rate,
+        recipe.generator,
         lambda: objective.generator_terms(state.discriminator, fake, real),
         {},
     )
@@ -126,7 +129,7 @@ def update(
     state: TrainState,
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    learning_rate: Schedule,
+    settings: OptimizerSettings,
     terms_of_loss: Callable[[], Terms],
     observed: Terms,
 ) -> None:
@@ -151,8 +154,7 @@ def update(
     if not all(math.isfinite(number) for number in numbers):
         culprit = find_culprit(measured, terms, terms_of_loss, network, state.ranks)
         raise Diverged(f"{player}: {culprit}")
-    for group in optimizer.param_groups:
-        group["lr"] = value_at(learning_rate, state.images_seen)
+    follow_schedules(optimizer, settings, state.images_seen)
     optimizer.step()
     state.means.add({f"{player}/{name}": number for name, number in measured.items()})
 
