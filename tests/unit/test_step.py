@@ -22,7 +22,8 @@ from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySett
 from ganvas.recipes import OptimizerSettings, Recipe
 from ganvas.runs import checkpoint
 from ganvas.schedules import Ramp
-from ganvas.training.state import RunningMeans, TrainState, make_optimizer
+from ganvas.training.means import RunningMeans
+from ganvas.training.state import TrainState, make_optimizer
 from ganvas.training.step import make_fakes, next_real, train_step, update_generator
 from tests.unit.tiny import (
     BATCH,
@@ -206,11 +207,11 @@ class TestOneStep:
 
 def test_running_means_are_means_since_the_last_time() -> None:
     means = RunningMeans()
-    means.add({"loss": 1.0, "r1": 5.0})
-    means.add({"loss": 2.0})
-    assert means.take() == {"loss": 1.5, "r1": 5.0}
-    means.add({"loss": 7.0})
-    assert means.take() == {"loss": 7.0}
+    means.add("generator", {"loss": 1.0, "r1": 5.0})
+    means.add("generator", {"loss": 2.0})
+    assert means.take() == {"generator/loss": 1.5, "generator/r1": 5.0}
+    means.add("generator", {"loss": 7.0})
+    assert means.take() == {"generator/loss": 7.0}
     assert means.take() == {}
 
 

@@ -28,6 +28,7 @@ KEEPS_WEIGHTS = (
     "batch",
     "generator_batch",
     "generator_new_reals",
+    "precision",
     "images",
     "intervals.",
     "evaluation.",

@@ -118,6 +118,8 @@ class Recipe:
     """Images after which a weight counts half in the averaged generator; 0: no averaging."""
     ema_ramp_up: Annotated[float, Gt(0.0), Le(1.0)] = 0.1
     """The half-life is at most this share of the images seen (Karras 2020, ADA: 0.05)."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """What networks calculate in while training: bf16 is faster where the device has it (auto)."""
     sync_batch_norm: bool = False
     """Batch normalisation over the images of all processes, not each one's own (CUDA only)."""
     on_failure: OnFailure = "warn"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,32 +12,24 @@ from ganvas.architectures import ImageShape
 from ganvas.data.preparation import PreparedData
 from ganvas.data.stream import ImageStream
 from ganvas.objectives.objective import Objective
+from ganvas.precision import FP32, Precision, choose_precision
 from ganvas.randomness import seeded_weights, training_generators
 from ganvas.ranks import ALONE, Ranks, normalise_together
 from ganvas.recipes import OptimizerSettings, Recipe
 from ganvas.runs.checkpoint import below
 from ganvas.schedules import value_at
 from ganvas.training.average import averaged_copy
+from ganvas.training.engine import Compile, Eager, Engine, choose_engine
+from ganvas.training.means import RunningMeans
 
 
-@dataclass
-class RunningMeans:
-    """Means of named numbers since the last record of the history."""
+class Player(NamedTuple):
+    """One of the two networks that learn, and how."""
 
-    sums: dict[str, float] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def add(self, values: dict[str, float]) -> None:
-        """Take in one observation of each of the named numbers."""
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-            self.counts[name] = self.counts.get(name, 0) + 1
-
-    def take(self) -> dict[str, float]:
-        """The means, and start again."""
-        means = {name: total / self.counts[name] for name, total in self.sums.items()}
-        self.sums, self.counts = {}, {}
-        return means
+    name: Literal["generator", "discriminator"]
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    settings: OptimizerSettings
 
 
 @dataclass
@@ -58,6 +50,8 @@ class TrainState:
     random: dict[str, torch.Generator]
     device: torch.device
     ranks: Ranks = ALONE
+    precision: Precision = FP32
+    engine: Engine = field(default_factory=Eager)
     means: RunningMeans = field(default_factory=RunningMeans)
     followed: tuple[Tensor, ...] = ()
     """What the generator made of the same latents at the last two probes, oldest first."""
@@ -73,11 +67,15 @@ class TrainState:
         seed: int,
         device: torch.device,
         ranks: Ranks = ALONE,
+        compiled: Compile = "auto",
     ) -> TrainState:
         """The state before the first image, a function of recipe, data and seed alone.
 
         Weights are drawn on the CPU, so that every device starts from the same; processors of
         several kinds may round them differently, so all ranks take those of the first.
+
+        Raises:
+            DeviceError: the recipe wants bf16, which the device lacks.
         """
         shape: ImageShape = data.shape
         with seeded_weights(seed):
@@ -98,7 +96,29 @@ class TrainState:
             random=training_generators(seed, device),
             device=device,
             ranks=ranks,
+            precision=choose_precision(recipe.precision, device, generator, discriminator),
+            engine=choose_engine(compiled, recipe, device, ranks),
         )
+
+    def let_go(self) -> None:
+        """Give back the memory of networks and optimizers; the state is then of no more use."""
+        for network in self.modules().values():
+            network.zero_grad(set_to_none=True)
+            network.to("meta")
+        for optimizer in self.optimizers().values():
+            optimizer.state.clear()
+        self.engine = Eager("memory has run out")
+
+    def crossed(self, every: int, before: int) -> bool:
+        """Whether a multiple of `every` images came since `before` were seen; never of 0."""
+        return every > 0 and self.images_seen // every > before // every
+
+    def player(self, name: Literal["generator", "discriminator"], recipe: Recipe) -> Player:
+        """One player, with what its recipe says."""
+        if name == "generator":
+            return Player(name, self.generator, self.generator_optimizer, recipe.generator)
+        optimizer = self.discriminator_optimizer
+        return Player(name, self.discriminator, optimizer, recipe.discriminator)
 
     def modules(self) -> dict[str, nn.Module]:
         """The three networks by the names that a checkpoint gives them."""

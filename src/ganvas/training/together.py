@@ -57,6 +57,8 @@ def follow(run: Run, recipe: Recipe, state: TrainState) -> None:
             word = state.ranks.largest(Word.STOP if stop else Word.GO_ON)
             if word == Word.UNHEALTHY:
                 raise Unhealthy("training fails; the first process says how")
+            if word == Word.STOP:
+                state.means.settle()  # as the first one does before it saves
             if word == Word.STOP and state.images_seen < recipe.images:
                 state.ranks.meet()  # the first one has saved
                 raise interrupted(run, state)

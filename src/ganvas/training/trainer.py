@@ -27,6 +27,7 @@ from ganvas.runs.data import describe_data, prepare_for, refuse_changed_data, wh
 from ganvas.runs.run import Status, refuse_occupied
 from ganvas.torchrun import launch, restarts
 from ganvas.training.display import Display, conclude, introduce, short
+from ganvas.training.engine import Compile
 from ganvas.training.rewind import finish_rewind, rewind
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
@@ -45,6 +46,7 @@ from ganvas.training.together import (
     run_of_this_launch,
     writing,
 )
+from ganvas.training.trouble import diverging, within_memory
 from ganvas.training.watch import Watch
 
 GRID_IMAGES = 64
@@ -73,15 +75,13 @@ def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display
             display.picture(save_grid(run, recipe, state))
         while state.images_seen < recipe.images:
             before = state.images_seen
-            try:
+            with diverging(run, before):
                 train_step(state, recipe, objective)
-            except Diverged as error:
-                raise record_divergence(run, before, error) from error
             last = state.images_seen >= recipe.images
-            if last or due(every.samples, before, state):
+            if last or state.crossed(every.samples, before):
                 display.picture(save_grid(run, recipe, state))
-            probed = every.probes > 0 and (last or due(every.probes, before, state))
-            if last or probed or due(every.history, before, state):
+            probed = every.probes > 0 and (last or state.crossed(every.probes, before))
+            if last or probed or state.crossed(every.history, before):
                 record = timer.record(state)
                 if probed:
                     record |= watch.probe(state)
@@ -91,12 +91,15 @@ def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display
                     display.findings(watch.judge(state.images_seen))
                     watch.refuse_failure(state.images_seen)
                 display.update(record, watch.in_words())
-            measured = measuring and (last or due(recipe.evaluation.every, before, state))
+            measured = measuring and (last or state.crossed(recipe.evaluation.every, before))
             if measured:
                 with timer.stopped():
                     display.scores(score_average(run, recipe, state, data, display))
             asked = state.ranks.largest(Word.STOP if stop else Word.GO_ON) == Word.STOP
-            if last or asked or measured or due(every.checkpoint, before, state):
+            if asked:
+                with diverging(run, before):
+                    state.means.settle()
+            if last or asked or measured or state.crossed(every.checkpoint, before):
                 save_checkpoint(run, recipe, state, "finished" if last else "running")
             if asked and not last:
                 run.write_status("interrupted", state.images_seen, stop.signal_name)
@@ -146,6 +149,7 @@ def train(
     seed: int = 0,
     device: str = "auto",
     deterministic: bool = False,
+    compile: Compile = "auto",
     quiet: bool = False,
 ) -> Run:
     """Train a GAN on images and leave everything in a run directory.
@@ -161,6 +165,8 @@ def train(
         seed: decides weights, order and latents; same seed, machine and versions: same bits.
         device: auto, cpu, cuda, cuda:1, mps.
         deterministic: make CUDA repeat itself bit for bit (the CPU does anyway).
+        compile: auto records the step as CUDA graphs where there is CUDA; off lets Python launch
+            every kernel, as it always does on a CPU.
         quiet: print nothing.
 
     Raises:
@@ -183,10 +189,13 @@ def train(
     prepared = prepare_for(recipe, data, quiet)
     refuse_differences(ranks, recipe, prepared, target, seed)
     objective = Objective.build(recipe.objective)
-    state = TrainState.start(recipe, objective, prepared, seed, target, ranks)
+    state = TrainState.start(recipe, objective, prepared, seed, target, ranks, compile)
     refuse_single_images(recipe, state)
     environment = {
         **describe_environment(target),
+        "precision": dataclasses.asdict(state.precision),
+        "compile": compile,
+        "step": {"name": state.engine.name, "why": state.engine.why},
         "seed": seed,
         "deterministic": deterministic,
         "world_size": ranks.size,
@@ -197,7 +206,8 @@ def train(
     with writing(run, ranks):
         display = Display(recipe.images, 0, quiet)
         introduce(display, run, recipe, state, prepared)
-        fit_and_rewind(run, recipe, state, prepared, display)
+        with within_memory(recipe, prepared, state):
+            fit_and_rewind(run, recipe, state, prepared, display)
         conclude(display, run)
     ranks.leave()
     return run
@@ -260,7 +270,8 @@ def resume(
         for warning in warnings:
             display.say(f"{warning}; the checkpoint before it is used")
         display.say(f"going on at {state.images_seen:,} images")
-        fit_and_rewind(run, recipe, state, prepared, display)
+        with within_memory(recipe, prepared, state):
+            fit_and_rewind(run, recipe, state, prepared, display)
         conclude(display, run)
     ranks.leave()
     return run
@@ -275,7 +286,9 @@ def newest_state(
         RunError: there are checkpoints, and all are damaged.
     """
     objective = Objective.build(recipe.objective)
-    state = TrainState.start(recipe, objective, data, run.environment["seed"], device, ranks)
+    environment = run.environment
+    compiled = environment.get("compile", "auto")  # runs of before do not say
+    state = TrainState.start(recipe, objective, data, environment["seed"], device, ranks, compiled)
     restored = run.read_newest_checkpoint()
     warnings: list[str] = []
     if restored is not None:
@@ -351,11 +364,6 @@ def score_average(
     return scores
 
 
-def due(every: int, before: int, state: TrainState) -> bool:
-    """Whether the step from `before` images to now crossed a multiple of `every`."""
-    return state.images_seen // every > before // every
-
-
 def save_grid(run: Run, recipe: Recipe, state: TrainState) -> Path:
     """The same latents as ever through the averaged generator, as a PNG."""
     random = named_generator(run.environment["seed"], "grid")
@@ -376,15 +384,3 @@ def save_checkpoint(run: Run, recipe: Recipe, state: TrainState, status: Status)
     sampling.write_generator(run, recipe, state.average, shape, state.images_seen)
     run.write_checkpoint(state.images_seen, state.tensors(), state.values())
     run.write_status(status, state.images_seen)
-
-
-def record_divergence(run: Run, images_seen: int, error: Diverged) -> Diverged:
-    """Write the status, and say what the last good checkpoint is and what usually helps."""
-    run.write_status("diverged", images_seen, str(error))
-    paths = run.checkpoint_paths()
-    kept = f"The last good checkpoint is {paths[-1]}." if paths else "There is no checkpoint yet."
-    return Diverged(
-        f"training stopped at {images_seen:,} images: {error}. {kept} Usual cause: a learning rate "
-        "too high for this loss and its penalties. Start a new run with another --out, and "
-        "--discriminator.learning-rate and --generator.learning-rate at half of what they are"
-    )
