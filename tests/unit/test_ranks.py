@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,8 +13,9 @@ from torch import nn
 
 from ganvas.architectures import DCGAN, MLP
 from ganvas.devices import device_of_its_own
-from ganvas.errors import DeviceError, Diverged, Interrupted, RecipeError, Unhealthy
+from ganvas.errors import DeviceError, Diverged, Interrupted, RecipeError, RunError, Unhealthy
 from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.precision import Precision
 from ganvas.randomness import draw_latents, draw_uniform, named_generator
 from ganvas.ranks import (
     ALONE,
@@ -28,6 +30,7 @@ from ganvas.torchrun import launch, restarts
 from ganvas.training.state import TrainState
 from ganvas.training.together import (
     is_over,
+    refuse_mixed_precision,
     refuse_single_images,
     refuse_unshareable,
     run_of_this_launch,
@@ -55,6 +58,22 @@ def test_what_ranks_draw_is_what_one_process_draws() -> None:
     for kind in range(2):
         assert torch.equal(torch.cat([part[kind] for part in parts]), whole[kind])
     assert all(torch.equal(part[2], whole[2]) for part in parts)  # and they stay in step
+
+
+class Telling(Ranks):
+    """Ranks of which the others bring what is given here."""
+
+    def exchange(self, value: Any) -> list[Any]:
+        return [value, "fp32", value]
+
+
+def test_ranks_that_would_calculate_in_other_numbers_are_refused() -> None:
+    state, _ = start(tiny_recipe())
+    state.ranks = Telling(0, 3)
+    refuse_mixed_precision(state)
+    state.precision = Precision("bf16", "for a test")
+    with pytest.raises(RunError, match=r"^process 1 would not .* bf16 as process 0 .* fp32$"):
+        refuse_mixed_precision(state)
 
 
 def test_batch_norm_over_all_ranks_can_be_undone_with_the_very_same_weights() -> None:

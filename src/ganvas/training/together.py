@@ -132,6 +132,17 @@ def refuse_single_images(recipe: Recipe, state: TrainState) -> None:
         raise RecipeError(problems)
 
 
+def refuse_mixed_precision(state: TrainState) -> None:
+    """Raise a `RunError` where `auto` has chosen other numbers for one rank than for another."""
+    found = state.ranks.exchange(state.precision.name)
+    others = [str(rank) for rank, name in enumerate(found) if name != found[0]]
+    if others:
+        raise RunError(
+            f"process {', '.join(others)} would not calculate in {found[0]} as process 0 does, for "
+            "want of instructions or because it has some. Give all of them --precision fp32"
+        )
+
+
 def refuse_differences(
     ranks: Ranks, recipe: Recipe, data: PreparedData, device: torch.device, seed: int
 ) -> None:

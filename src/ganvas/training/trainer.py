@@ -40,6 +40,7 @@ from ganvas.training.together import (
     is_over,
     lost,
     refuse_differences,
+    refuse_mixed_precision,
     refuse_other_state,
     refuse_single_images,
     refuse_unshareable,
@@ -191,6 +192,7 @@ def train(
     objective = Objective.build(recipe.objective)
     state = TrainState.start(recipe, objective, prepared, seed, target, ranks, compile)
     refuse_single_images(recipe, state)
+    refuse_mixed_precision(state)
     environment = {
         **describe_environment(target),
         "precision": dataclasses.asdict(state.precision),
@@ -257,6 +259,7 @@ def resume(
         refuse_differences(ranks, recipe, prepared, target, environment["seed"])
         state, warnings = newest_state(run, recipe, prepared, target, ranks)
         refuse_single_images(recipe, state)
+        refuse_mixed_precision(state)
         if ranks.first:
             run.write_data(describe_data(prepared))
             if state.images_seen >= recipe.images:
