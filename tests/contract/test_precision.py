@@ -18,13 +18,13 @@ from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySett
 from ganvas.precision import FP32, Precision
 from ganvas.training.state import TrainState
 from ganvas.training.step import make_fakes, next_real, train_step
-from tests.unit.tiny import awake, small, start, tiny_recipe
+from tests.unit.tiny import awake, start, tiny_recipe
 
 BF16 = Precision("bf16", "for a test")
 
-ROUNDING = 0.04
-"""Of the length of a gradient: some ten roundings by at most 2^-9 one after another, and as many
-back, of which those of ReLUs near zero are the largest."""
+ROUNDING = 0.15
+"""Of a gradient's length. Ten layers and back round by 2^-9 each, which is a hundredth; the rest is
+ReLUs that round to the other side of zero. A term left out or a batch halved is far beyond it."""
 
 
 def penalised(*names: str, weight: float = 1.0) -> Penalties:
@@ -81,14 +81,16 @@ def test_gradients_are_those_of_float32_within_rounding(loss: Any, penalty: str)
 def test_every_architecture_has_the_gradients_of_float32_within_rounding(
     kind: type[Architecture],
 ) -> None:
-    recipe = tiny_recipe(architecture=small(kind), objective=ObjectiveSettings(spectral_norm=True))
+    widths = [field.name for field in dataclasses.fields(kind) if field.name.endswith("width")]
+    wider = kind(**dict.fromkeys(widths, 16))
+    recipe = tiny_recipe(architecture=wider, objective=ObjectiveSettings(spectral_norm=True))
     state, objective = start(recipe)
     for network in (state.generator, state.discriminator):
         awake(network).eval()  # spectral norms and batch statistics as they are, twice
     exact = gradients(state, objective, FP32)
     rough = gradients(state, objective, BF16)
     for player, found in exact.items():
-        assert distance(rough[player], found) < 2 * ROUNDING, player
+        assert distance(rough[player], found) < ROUNDING, player
 
 
 @pytest.mark.parametrize("constraint", ["clip", "spectral"])

@@ -11,7 +11,14 @@ from torch import Tensor
 
 from ganvas.ranks import ALONE, Ranks
 from ganvas.training import engine
-from ganvas.training.engine import WARM_UPS, Calculated, Eager, Graphs, choose_engine
+from ganvas.training.engine import (
+    WARM_UPS,
+    Calculated,
+    Compiled,
+    Eager,
+    Graphs,
+    choose_engine,
+)
 from tests.unit.tiny import tiny_recipe
 
 CUDA, CPU = torch.device("cuda"), torch.device("cpu")
@@ -124,3 +131,36 @@ def test_graphs_are_for_cuda_and_for_what_talks_to_nobody_on_the_way() -> None:
         chosen = choose_engine(asked, recipe, device, ranks)
         assert isinstance(chosen, Eager)
         assert chosen.why.startswith(why)
+
+
+def test_compiled_pieces_run_in_what_the_device_has() -> None:
+    for device, inner in [(CPU, Eager), (CUDA, Graphs)]:
+        chosen = choose_engine("on", tiny_recipe(), device, ALONE)
+        assert isinstance(chosen, Compiled)
+        assert isinstance(chosen.inner, inner)
+
+
+def test_what_cannot_be_compiled_is_done_without_and_said_once() -> None:
+    said: list[str] = []
+    engine = Compiled(Eager(), say=said.append, backend="aot_eager")
+
+    def talkative(tensor: Tensor) -> Calculated:
+        torch._dynamo.graph_break()
+        return (2 * tensor,)
+
+    for number in range(3):
+        (made,) = engine.run(("talkative",), talkative, torch.tensor([float(number)]))
+        assert made.tolist() == [2.0 * number]
+    assert len(said) == 1
+    assert said[0].startswith("the step cannot be compiled, training goes on without: ")
+
+
+def test_a_piece_that_goes_back_through_another_one_is_left_as_it_is() -> None:
+    engine = Compiled(Eager(), backend="aot_eager")
+    leaf = torch.ones(2, requires_grad=True)
+    (made,) = engine.run(("first",), twice, leaf)
+    (slope,) = engine.run(
+        ("second",), lambda made: torch.autograd.grad(made.square().sum(), leaf), made
+    )
+    assert slope.tolist() == [8.0, 8.0]
+    assert engine.failed is None

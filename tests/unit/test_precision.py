@@ -92,11 +92,11 @@ class TestPassing:
         network = nn.Conv2d(1, 1, kernel_size=1, bias=False)
         weight, inputs = 1 + 2.0**-10, 3 + 2.0**-6
         nn.init.constant_(network.weight, weight)
-        made = BF16.through(network)(torch.full((1, 1, 1, 1), inputs))
+        made = BF16.through(network)(torch.full((1, 1, 1, 1), inputs)).detach()
         rounded = torch.tensor([weight, inputs]).bfloat16()
         assert rounded.tolist() == [1.0, 3.015625]
         assert made.dtype == torch.float32
-        assert float(made) == float((rounded[0] * rounded[1]).bfloat16()) != weight * inputs
+        assert made.item() == float((rounded[0] * rounded[1]).bfloat16()) != weight * inputs
 
     def test_weights_and_their_gradients_stay_float32(self) -> None:
         network = nn.Sequential(nn.Conv2d(1, 4, kernel_size=3), nn.Flatten(), nn.Linear(16, 1))

@@ -62,11 +62,11 @@ def test_where_nothing_fits_other_things_are_to_be_changed(monkeypatch: pytest.M
 
 
 def test_a_batch_that_is_tried_really_trains() -> None:
-    """Without a stand-in: a real step of half the batch has room here."""
+    """Without a stand-in: real steps of half the batch and of three quarters have room."""
     recipe = tiny_recipe(batch=8)
     state, _ = start(recipe)
     with (
-        pytest.raises(OutOfMemory, match="--batch 4"),
+        pytest.raises(OutOfMemory, match="--batch 6"),
         within_memory(recipe, tiny_data(), state),
     ):
         raise MemoryError
@@ -97,13 +97,13 @@ def test_a_real_lack_of_memory_on_a_cpu_ends_with_a_batch_that_fits(tmp_path: An
         from ganvas.cli import main
         here = int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
         resource.setrlimit(resource.RLIMIT_AS, (here + 1_000_000_000,) * 2)
-        sys.exit(main(["train", "dcgan", "fashion", "--size", "16", "--batch", "16384",
-                       "--images", "32768", "--out", {str(tmp_path / "run")!r}]))
+        sys.exit(main(["train", "dcgan", "fashion", "--size", "32", "--batch", "8192",
+                       "--images", "16384", "--out", {str(tmp_path / "run")!r}]))
     """
     ended = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True
     )
     assert ended.returncode == 2, ended.stderr
     assert "Traceback" not in ended.stderr
-    assert "out of memory with batches of 16384 on cpu" in ended.stderr
+    assert "out of memory with batches of 8192 on cpu" in ended.stderr
     assert "--batch" in ended.stderr

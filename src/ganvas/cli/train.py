@@ -32,8 +32,8 @@ class Train:
     """auto, cpu, cuda, cuda:1 or mps."""
     deterministic: bool = False
     """Make CUDA repeat itself bit for bit; the CPU does anyway."""
-    compile: Literal["auto", "off"] = "auto"
-    """auto: the step as CUDA graphs where there is CUDA; off: every kernel launched by Python."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """auto: CUDA graphs where there is CUDA; on: compiled too, on every device; off: neither."""
     architecture: str = ""
     """Exchange the recipe's architecture for another one, by name, with that one's defaults."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(

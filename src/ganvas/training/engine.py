@@ -21,7 +21,7 @@ from ganvas.recipes import Recipe
 Calculated = tuple[Tensor, ...]
 Piece = Callable[..., Calculated]
 Key = tuple[str, ...]
-Compile = Literal["auto", "off"]
+Compile = Literal["auto", "on", "off"]
 
 WARM_UPS = 3
 """Calls before a piece is recorded, in which libraries choose and load their kernels."""
@@ -109,11 +109,60 @@ class Graphs:
 
     def give_up(self, error: RuntimeError) -> None:
         """Go on as Python says it, and say why once."""
-        self.failed = str(error).splitlines()[0]
+        self.failed = first_line(error)
         self.recorded.clear()
         self.say(
             f"the step cannot be recorded as CUDA graphs, training goes on without: {self.failed}"
         )
+
+
+@dataclass
+class Compiled:
+    """Pieces through torch.compile, whole or not at all, and then as another engine runs them.
+
+    A piece that goes back through what another one has made cannot be compiled by itself; it stays
+    as it is. torch traces a penalty's own gradient only if it is told to, since 2.11.
+    """
+
+    inner: Eager | Graphs
+    why: str = "asked for"
+    say: Callable[[str], None] = print
+    backend: str = "inductor"
+    pieces: dict[Key, Piece] = field(default_factory=dict)
+    failed: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"compiled {self.inner.name}"
+
+    def run(self, key: Key, piece: Piece, *tensors: Tensor) -> Calculated:
+        if key not in self.pieces:
+            from_outside = all(tensor.is_leaf for tensor in tensors)
+            self.pieces[key] = self.compiled(piece) if from_outside else piece
+        return self.inner.run(key, self.pieces[key] if self.failed is None else piece, *tensors)
+
+    def compiled(self, piece: Piece) -> Piece:
+        """The piece, compiled when it is first called; from a failure on as Python says it."""
+        fast = torch.compile(piece, fullgraph=True, dynamic=False, backend=self.backend)
+
+        def guarded(*tensors: Tensor) -> Calculated:
+            if self.failed is None:
+                try:
+                    with torch._dynamo.config.patch(trace_autograd_ops=True):
+                        return fast(*tensors)
+                except Exception as error:  # of many kinds, and nothing is computed yet
+                    self.failed = first_line(error)
+                    self.say(
+                        f"the step cannot be compiled, training goes on without: {self.failed}"
+                    )
+            return piece(*tensors)
+
+        return guarded
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in short."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def own_place(tensor: Tensor) -> Tensor:
@@ -122,11 +171,21 @@ def own_place(tensor: Tensor) -> Tensor:
 
 
 def choose_engine(asked: Compile, recipe: Recipe, device: torch.device, ranks: Ranks) -> Engine:
-    """Graphs on CUDA, for all that can be recorded."""
+    """Graphs on CUDA, for all that can be recorded; compiled pieces where that is asked for.
+
+    On a CPU, compiling made a discriminator's step 6 to 11 % faster and took 11 to 24 seconds
+    (dcgan and wgan-gp at 32x32), so that nobody gets it who does not ask.
+    """
     if asked == "off":
         return Eager()
+    inner: Eager | Graphs
     if device.type != "cuda":
-        return Eager(f"a {device.type} has no graphs to record")
-    if recipe.sync_batch_norm and ranks.size > 1:
-        return Eager("sync_batch_norm talks to the other processes in the middle of a piece")
-    return Graphs("a GPU launches a recorded graph faster than its kernels")
+        inner = Eager(f"a {device.type} has no graphs to record")
+    elif recipe.sync_batch_norm and ranks.size > 1:
+        inner = Eager("sync_batch_norm talks to the other processes in the middle of a piece")
+    else:
+        inner = Graphs("a GPU launches a recorded graph faster than its kernels")
+    if asked == "auto":
+        return inner
+    torch._dynamo.reset()  # what was compiled for another run counts against a limit
+    return Compiled(inner)

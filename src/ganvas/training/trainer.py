@@ -166,8 +166,8 @@ def train(
         seed: decides weights, order and latents; same seed, machine and versions: same bits.
         device: auto, cpu, cuda, cuda:1, mps.
         deterministic: make CUDA repeat itself bit for bit (the CPU does anyway).
-        compile: auto records the step as CUDA graphs where there is CUDA; off lets Python launch
-            every kernel, as it always does on a CPU.
+        compile: auto records the step as CUDA graphs where there is CUDA; on compiles it too, on
+            every device; off lets Python launch every kernel.
         quiet: print nothing.
 
     Raises:
