@@ -19,6 +19,12 @@ PrecisionName = Literal["fp32", "bf16"]
 CPU_FLAGS = ("amx_bf16", "avx512_bf16", "bf16")
 """How /proc/cpuinfo names bfloat16 instructions, of x86 and of ARM."""
 
+WIDE = 32
+"""Channels on both sides of a convolution from which on bfloat16 was faster (docs/speed.md).
+
+Narrower ones lose by conversions what they gain, and so did networks without convolutions.
+"""
+
 FIRST_CAPABILITY = (8, 0)
 """Of CUDA devices that multiply matrices in bfloat16 (Ampere)."""
 
@@ -75,10 +81,16 @@ def choose_precision(
         return Precision("bf16", "asked for")
     if lacking:
         return Precision("fp32", lacking)
-    layers = [layer for network in networks for layer in network.modules()]
-    if not any(isinstance(layer, nn.Conv2d) for layer in layers):
-        return Precision("fp32", "networks without convolutions are no faster in bfloat16")
+    if not any(is_wide(layer) for network in networks for layer in network.modules()):
+        return Precision("fp32", f"no convolution has {WIDE} channels, which bfloat16 asks for")
     return Precision("bf16", f"the {device.type} has bfloat16 instructions")
+
+
+def is_wide(layer: nn.Module) -> bool:
+    """Whether a layer is a convolution that bfloat16 makes faster."""
+    if not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        return False
+    return min(layer.in_channels, layer.out_channels) // layer.groups >= WIDE
 
 
 def lacks_bfloat16(device: torch.device) -> str | None:

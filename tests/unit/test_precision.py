@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas import precision
-from ganvas.architectures import DCGAN, MLP, ImageShape
+from ganvas.architectures import DCGAN, ImageShape
 from ganvas.errors import DeviceError
 from ganvas.objectives import constraints
 from ganvas.precision import FP32, Precision, choose_precision, has_flag
@@ -49,18 +49,25 @@ class TestChoice:
         self, monkeypatch: pytest.MonkeyPatch, there: bool
     ) -> None:
         monkeypatch.setattr(precision, "has_flag", lambda: there)
-        chosen = choose_precision("auto", CPU, *DCGAN(width=4).build(ImageShape(1, 16, 16), 6))
+        chosen = choose_precision("auto", CPU, *DCGAN(width=32).build(ImageShape(1, 16, 16), 6))
         assert chosen.name == ("bf16" if there else "fp32")
         assert "has bfloat16" in chosen.why if there else "no bfloat16" in chosen.why
 
-    def test_auto_leaves_networks_without_convolutions_alone(
-        self, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(
+        "network",
+        [
+            nn.Linear(64, 64),
+            nn.Conv2d(1, 64, 3),
+            nn.Conv2d(64, 31, 3),
+            nn.Conv2d(64, 64, 3, groups=4),
+        ],
+    )
+    def test_auto_leaves_networks_without_wide_convolutions_alone(
+        self, monkeypatch: pytest.MonkeyPatch, network: nn.Module
     ) -> None:
         monkeypatch.setattr(precision, "has_flag", lambda: True)
-        chosen = choose_precision("auto", CPU, *MLP(width=4).build(ImageShape(1, 16, 16), 6))
-        assert chosen == Precision(
-            "fp32", "networks without convolutions are no faster in bfloat16"
-        )
+        assert choose_precision("auto", CPU, network).name == "fp32"
+        assert choose_precision("auto", CPU, network, nn.ConvTranspose2d(32, 32, 4)).name == "bf16"
 
     @pytest.mark.parametrize("there", [True, False])
     def test_what_is_asked_for_is_taken_or_refused(
@@ -77,7 +84,7 @@ class TestChoice:
             assert caught.value.exit_code == 2
 
     def test_another_kind_of_device_is_not_trusted_unmeasured(self) -> None:
-        chosen = choose_precision("auto", torch.device("mps"), nn.Conv2d(1, 1, 1))
+        chosen = choose_precision("auto", torch.device("mps"), nn.Conv2d(64, 64, 1))
         assert chosen.name == "fp32"
         assert "mps" in chosen.why
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -30,9 +30,13 @@ WARM_UPS = 3
 class Engine(Protocol):
     """Calculates pieces."""
 
-    name: str
     why: str
     """What decided that it is this one, in a few words."""
+
+    @property
+    def name(self) -> str:
+        """One or two words."""
+        ...
 
     def run(self, key: Key, piece: Piece, *tensors: Tensor) -> Calculated:
         """The piece of the tensors. What it gives may be written over when `key` runs again."""
@@ -43,8 +47,8 @@ class Engine(Protocol):
 class Eager:
     """As Python says it."""
 
+    name: ClassVar[str] = "eager"
     why: str = "asked for"
-    name: str = "eager"
 
     def run(self, key: Key, piece: Piece, *tensors: Tensor) -> Calculated:
         return piece(*tensors)
@@ -76,9 +80,9 @@ class Graphs:
     the same step, and goes back through the very tensors that the other one writes.
     """
 
+    name: ClassVar[str] = "graphs"
     why: str
     say: Callable[[str], None] = print
-    name: str = "graphs"
     calls: dict[Key, int] = field(default_factory=dict)
     recorded: dict[Key, Recorded] = field(default_factory=dict)
     failed: str | None = None
