@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import scipy.linalg
 import torch
 from torch import Tensor, nn
 
@@ -80,16 +81,30 @@ def optimal_transport(source: Tensor, target: Tensor) -> Tensor:
     other at least cost (Olkin and Pukelsheim 1982). Where the source is singular the
     pseudo-inverse stands for the inverse, and T is zero in directions that it never takes.
     """
-    values, vectors = torch.linalg.eigh(source)
+    values, vectors = eigenvalues(source)
     roots = values.clamp(min=0).sqrt()
     smallest = roots.max() * (len(source) * torch.finfo(source.dtype).eps) ** 0.5
     inverse_roots = torch.where(roots > smallest, 1 / roots, 0.0)
     root = (vectors * roots) @ vectors.T
     inverse_root = (vectors * inverse_roots) @ vectors.T
-    values, vectors = torch.linalg.eigh(root @ target @ root)
+    values, vectors = eigenvalues(root @ target @ root)
     middle = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
     transport: Tensor = inverse_root @ middle @ inverse_root
     return transport
+
+
+def eigenvalues(symmetric: Tensor) -> tuple[Tensor, Tensor]:
+    """The eigenvalues (d,), the smallest first, and the eigenvectors (d, d) of a symmetric matrix.
+
+    torch's solver, which divides and conquers, gives up now and then where most eigenvalues are
+    equal, and fewer samples than features leave most of them zero. QR iteration does not.
+    """
+    try:
+        values, vectors = torch.linalg.eigh(symmetric)
+    except torch.linalg.LinAlgError:
+        found = scipy.linalg.eigh(symmetric.cpu().numpy(), driver="ev")
+        values, vectors = (torch.from_numpy(one).to(symmetric) for one in found)
+    return values, vectors
 
 
 def influence_on_distance(fake: Tensor, mean: Tensor, shift: Tensor, transport: Tensor) -> Tensor:
