@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -37,9 +38,9 @@ def in_order(
         work: called from several threads at once.
         indices: what `work` is called with.
         on_progress: called after each few items with (done, total).
-        workers: threads; by default as many as the machine has cores, at most 8.
+        workers: threads; by default as many as there are cores for this process.
     """
-    count = workers or min(_MOST_WORKERS, os.cpu_count() or 1)
+    count = workers or min(_MOST_WORKERS, cores())
     pool = ThreadPoolExecutor(max(1, count))
     waiting: deque[Future[list[Result]]] = deque()
     done = 0
@@ -68,6 +69,13 @@ def in_order(
                 yield from finished()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def digest(source: Source, index: int) -> bytes:
