@@ -6,6 +6,7 @@ import gc
 import threading
 import time
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -152,6 +153,25 @@ def test_waiting_is_counted_and_fetching_early_ends_it(data: PreparedData) -> No
         time.sleep(0.15)  # a step that takes longer than fetching
         stream.next(4)
     assert stream.waited - first < 0.03
+
+
+def test_the_next_window_is_read_before_it_is_drawn(large: PreparedData) -> None:
+    class Spy(Mapped):
+        read: ClassVar[list[int]] = []
+
+        def expect(self, rows: Rows) -> None:
+            self.read.extend(rows.tolist())
+            super().expect(rows)
+
+    stream = ImageStream(large, seed=1, pixels=Spy(large.images))
+    window = 20
+    for _ in range(90):
+        recent = set(Spy.read[-3 * window :])  # longer ago, and it might be gone
+        drawn = numbers(stream.next(4))
+        assert stream.drawn <= window or set(drawn) <= recent
+        assert stream._early is not None
+        stream._early.submit(int).result()  # all that it has begun is done
+    assert 0 <= len(Spy.read) - stream.drawn <= 2 * window, "nothing is read twice"
 
 
 def test_a_stream_that_nobody_holds_ends_its_thread(large: PreparedData) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -31,6 +32,10 @@ class Pixels(ABC):
     def place(self, fetched: Tensor) -> Tensor:
         """The images (N, C, H, W) that were fetched, on the device; waits for no GPU."""
 
+    @abstractmethod
+    def expect(self, rows: Rows) -> None:
+        """Make ready for these images, which will be fetched before long; in whatever thread."""
+
 
 class Mapped(Pixels):
     """Images that stay in the mapped file; a batch of them is copied."""
@@ -46,6 +51,10 @@ class Mapped(Pixels):
     def place(self, fetched: Tensor) -> Tensor:
         """The copy, sent."""
         return fetched.to(self.device, non_blocking=True)
+
+    def expect(self, rows: Rows) -> None:
+        """Have the system read them. One byte of each page is enough: it reads on by itself."""
+        self._images.reshape(len(self._images), -1)[:, :: mmap.PAGESIZE][rows]
 
 
 class Resident(Pixels):
@@ -68,6 +77,9 @@ class Resident(Pixels):
     def place(self, fetched: Tensor) -> Tensor:
         """The images, gathered there."""
         return self._images[fetched.to(self.device, non_blocking=True)]
+
+    def expect(self, rows: Rows) -> None:
+        """They are there."""
 
 
 def pixels_on(device: torch.device, images: npt.NDArray[Any]) -> Pixels:

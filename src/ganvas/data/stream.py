@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -110,15 +109,13 @@ class ImageStream:
     def _read_ahead(self, request: Request) -> None:
         """Read the next window as it lies in the file, so that drawing finds it in memory.
 
-        A window ahead of the drawing, and up to eight times as fast until it is that far. One byte
-        of each page is enough: the system reads the page, and what follows it.
+        A window ahead of the drawing, and up to eight times as fast until it is that far.
         """
         window = self._order(request.start // len(self._data.training)).window
         goal = request.start + window
         start = max(0, request.start - window, min(self._read, goal))
         self._read = min(goal, start + 8 * request.count)
-        rows = self._rows(start, self._read - start, lambda order: order.read)
-        self._data.images.reshape(len(self._data.images), -1)[:, :: mmap.PAGESIZE][rows]
+        self._pixels.expect(self._rows(start, self._read - start, lambda order: order.read))
 
     def _rows(self, start: int, count: int, which: Callable[[Order], Rows]) -> Rows:
         """`count` images from the `start`-th on, epochs put together without end."""
