@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import threading
 import time
@@ -19,7 +20,8 @@ from ganvas.data.pixels import CPU, Mapped, Resident, pixels_on
 from ganvas.data.preparation import PreparedData
 from ganvas.data.stream import Batch, ImageStream
 from ganvas.ranks import Ranks
-from tests.unit.tiny import tiny_data
+from ganvas.training.step import train_step
+from tests.unit.tiny import BATCH, start, tiny_data, tiny_recipe
 
 COUNT, HELD_OUT = 130, 10
 
@@ -86,6 +88,23 @@ def test_a_large_file_goes_on_from_any_point(large: PreparedData, drawn: int) ->
     for count in (7, 7, 3, 50, 300):
         assert numbers(resumed.next(count)) == numbers(whole.next(count))
         assert resumed.drawn == whole.drawn
+
+
+def test_training_on_a_large_file_goes_on_bit_for_bit(large: PreparedData) -> None:
+    """A checkpoint holds what was consumed, not what was fetched early."""
+    recipe = tiny_recipe()
+    whole, objective = start(recipe)
+    for _ in range(5):
+        train_step(whole, recipe, objective)
+    assert whole.stream.drawn == 5 * BATCH
+    parts, _ = start(recipe)
+    parts.restore(*copy.deepcopy((whole.tensors(), whole.values())))
+    for state in (whole, parts):
+        for _ in range(5):
+            train_step(state, recipe, objective)
+    ours, theirs = parts.tensors(), whole.tensors()
+    assert [name for name in theirs if not torch.equal(ours[name], theirs[name])] == []
+    assert parts.values() == whole.values()
 
 
 def test_batches_that_were_fetched_early_are_those_that_were_not(data: PreparedData) -> None:
