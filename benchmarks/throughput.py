@@ -37,6 +37,8 @@ from textbook import BATCH, LATENT_DIM, TextbookLoop
 
 LEAST_RATIO = 0.97
 """All that ganvas does beside training may cost 3 %."""
+MOST_WAITING = 2.0
+"""Percent of the training time that may pass in waiting for the next batch of images."""
 MOST_PROBING = 5.0
 """Percent of the training time that looking at its health may cost."""
 COLOUR_IMAGES = 2_000
@@ -100,7 +102,14 @@ def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path)
         ours.probing[1:],  # the first call warmed up
         at_most=MOST_PROBING,
     )
-    return [*summarise(case, rates, work), probing]
+    waiting = figure(
+        f"{case.key}/data-wait",
+        f"{case.title}: waiting for images, of ganvas' time",
+        "%",
+        ours.waiting[1:],
+        at_most=MOST_WAITING,
+    )
+    return [*summarise(case, rates, work), probing, waiting]
 
 
 def summarise(case: Case, rates: dict[str, list[float]], work: dict[str, int]) -> list[Figure]:
@@ -146,6 +155,8 @@ class GanvasLoop:
         self.run = Run.create(directory, self.recipe, environment, describe_data(prepared))
         self.probing: list[float] = []
         """Share of the time, in percent, that went into the probes of health, by round."""
+        self.waiting: list[float] = []
+        """Share of the time, in percent, in which the loop waited for its images, by round."""
 
     def steps(self, steps: int) -> None:
         """Training steps alone: no history, no grids, no checkpoints, no display."""
@@ -160,6 +171,7 @@ class GanvasLoop:
         """
         images = steps * self.recipe.batch
         recipe = dataclasses.replace(self.recipe, images=self.state.images_seen + images)
+        waited = self.state.stream.waited
         with (
             watched(trainer, "save_grid") as grids,
             watched(trainer, "save_checkpoint") as checkpoints,
@@ -179,6 +191,7 @@ class GanvasLoop:
             seconds += statistics.median(times) * images / interval - sum(times)
         self.probing.append(100 * statistics.median(probes) * images / recipe.intervals.probes)
         self.probing[-1] /= seconds
+        self.waiting.append(100 * (self.state.stream.waited - waited) / seconds)
         return seconds
 
 

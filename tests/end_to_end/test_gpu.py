@@ -10,6 +10,8 @@ import pytest
 import torch
 
 import ganvas as library
+from ganvas.data.pixels import Mapped, Resident
+from ganvas.data.stream import ImageStream
 from ganvas.errors import Diverged
 from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.objective import Objective
@@ -36,6 +38,19 @@ def test_a_recipe_trains_on_the_gpu_and_samples_without_one(
     )
     assert library.Run.open(run).environment["device"].startswith("cuda")
     assert library.load(run, "cpu").sample(4).shape == (4, 32, 32, 3)
+
+
+@pytest.mark.parametrize("kind", [Resident, Mapped])
+def test_images_that_lie_on_the_gpu_or_are_sent_there_are_those_of_the_file(
+    kind: type[Resident] | type[Mapped],
+) -> None:
+    data = tiny_data(130)
+    there = ImageStream(data, seed=1, pixels=kind(data.images, torch.device("cuda")))
+    here = ImageStream(data, seed=1)
+    for count in (8, 8, 8, 5, 100, 300):
+        images = there.next(count).images
+        assert images.is_cuda
+        assert torch.equal(images.cpu(), here.next(count).images)
 
 
 def test_deterministic_kernels_resume_bit_for_bit(

@@ -226,7 +226,7 @@ def inspect(
         source: from `open_source`.
         settings: `size`, `fit`, `background` and `keep_duplicates` are read.
         minimum: fewest images to train on, usually one batch; those held out come on top.
-        workers: threads; by default as many as the machine has cores, at most 8.
+        workers: threads; by default as many as there are cores for this process, at most 32.
         on_progress: called with (done, total).
         flags: what the suggested command says instead of the suggested size.
 

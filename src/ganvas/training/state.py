@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.architectures import ImageShape
+from ganvas.data.pixels import pixels_on
 from ganvas.data.preparation import PreparedData
 from ganvas.data.stream import ImageStream
 from ganvas.objectives.objective import Objective
@@ -92,7 +93,7 @@ class TrainState:
             average=averaged_copy(generator),
             generator_optimizer=make_optimizer(generator, recipe.generator),
             discriminator_optimizer=make_optimizer(discriminator, recipe.discriminator),
-            stream=ImageStream(data, seed),
+            stream=ImageStream(data, seed, pixels=pixels_on(device, data.images)),
             random=training_generators(seed, device),
             device=device,
             ranks=ranks,
