@@ -104,7 +104,8 @@ def update_discriminator(
         logits = [batch.real_logits.mean(), batch.fake_logits.mean()]
         return with_gradients(terms, logits, state.discriminator)
 
-    weights = torch.tensor(list(shown.weights.values()), dtype=real.dtype).to(state.device)
+    weights = torch.tensor(list(shown.weights.values()), dtype=real.dtype)
+    weights = weights.to(state.device, non_blocking=True)  # a GPU is not waited for
     tensors = (shown.real, shown.fake, shown.share, weights)
     calculated = state.engine.run(("discriminator", *penalties), calculate, *tensors)
     loss = PlayersLoss(
