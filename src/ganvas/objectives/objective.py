@@ -82,7 +82,7 @@ class Objective:
 
         Args:
             judge: the discriminator, packs (N / pac, pac * C, H, W) -> logits (N / pac,).
-            real, fake: (N, C, H, W) in [-1, 1], no gradient history.
+            real, fake: (N, C, H, W) around [-1, 1], as the discriminator sees them.
             step: how many discriminator steps came before; decides which penalties are due.
             images_seen: where the penalty weights' schedules stand.
             random: what penalties draw from.

@@ -118,6 +118,8 @@ class Recipe:
     """Images after which a weight counts half in the averaged generator; 0: no averaging."""
     ema_ramp_up: Annotated[float, Gt(0.0), Le(1.0)] = 0.1
     """The half-life is at most this share of the images seen (Karras 2020, ADA: 0.05)."""
+    augmentation: Schedule = 0.0
+    """Chance of each transformation of what the discriminator sees (Karras 2020, ADA); 0: off."""
     sync_batch_norm: bool = False
     """Batch normalisation over the images of all processes, not each one's own (CUDA only)."""
     on_failure: OnFailure = "warn"
@@ -137,6 +139,7 @@ class Recipe:
             *self._size_problems(),
             *self._objective_problems(),
             *self._optimizer_problems(),
+            *self._augmentation_problems(),
             *self._evaluation_problems(),
         ]
 
@@ -223,6 +226,16 @@ class Recipe:
         if extremes(self.ema_half_life)[0] < 0:
             kept = format_schedule(self.ema_half_life)
             yield Problem(f"ema_half_life: must not be negative, got {kept}", ("ema_half_life",))
+
+    def _augmentation_problems(self) -> Iterator[Problem]:
+        low, high = extremes(self.augmentation)
+        if low < 0 or high > 1:
+            given = format_schedule(self.augmentation)
+            text = f"augmentation: must be a probability, 0 to 1, got {given}"
+            yield Problem(text, ("augmentation",))
+        elif high > 0 and self.data.size == POINT:
+            text = "augmentation: 1x1 is the size of points, which are no pictures; set it to 0"
+            yield Problem(text, ("augmentation", "data.size"))
 
     def _evaluation_problems(self) -> Iterator[Problem]:
         try:
