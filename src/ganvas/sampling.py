@@ -73,7 +73,10 @@ class TrainedGenerator:
         return torch.cat(rows).to(device)  # (n, Z)
 
     def batches(self, n: int, seed: int = 0) -> Iterator[Tensor]:
-        """As `sample`, piece by piece and as the network gives them: (B, C, H, W) in [-1, 1]."""
+        """As `sample`, piece by piece and as the network gives them: (B, C, H, W) in [-1, 1].
+
+        Where the architecture is not `bounded`, some lie beyond.
+        """
         return outputs(self.network, self.latents(n, seed))
 
     def interpolate(

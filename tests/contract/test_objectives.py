@@ -78,6 +78,21 @@ def test_all_penalties_and_constraints_work_together(kind: type[Architecture]) -
     assert all(weight.isfinite().all() for weight in state.discriminator.parameters())
 
 
+@pytest.mark.parametrize("kind", ARCHITECTURES.values(), ids=ARCHITECTURES)
+def test_augmented_images_train_any_architecture_with_all_penalties(
+    kind: type[Architecture],
+) -> None:
+    settings = ObjectiveSettings(loss="relativistic", penalties=penalised(*PENALTIES))
+    recipe = tiny_recipe(architecture=small(kind), objective=settings, augmentation=0.5)
+    state, objective = start(recipe)
+    before = weights_of(state.generator), weights_of(state.discriminator)
+    for _ in range(3):
+        train_step(state, recipe, objective)
+    for network, old in zip((state.generator, state.discriminator), before, strict=True):
+        assert all(weight.isfinite().all() for weight in network.parameters())
+        assert not same(old, network.parameters())
+
+
 @pytest.mark.parametrize(
     ("architecture", "penalty"),
     list(itertools.product(BATCH_NORMALISED, PENALTIES)),

@@ -26,6 +26,7 @@ from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySett
 from ganvas.ranks import ALONE, Ranks, running_statistics
 from ganvas.recipes import OptimizerSettings, Recipe
 from ganvas.runs import checkpoint
+from ganvas.schedules import Ramp
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from tests.unit.tiny import small, tiny_data, tiny_recipe
@@ -66,6 +67,10 @@ CASES: dict[str, dict[str, Any]] = {
         "architecture": CONVOLUTIONS,
         "objective": one_penalty("gradient_penalty"),
         "data": DataSettings(size=SIZE, flip=True, dequantize=True),
+    },
+    "augmented in packs, relativistic, every penalty": {
+        "objective": ObjectiveSettings(loss="relativistic", pac=2, penalties=LAZY),
+        "augmentation": Ramp(shape="linear", start=0.0, end=0.8, images=20 * BATCH),
     },
 }  # fmt: skip
 """Every loss and penalty, and everything else that chance or the place in a batch decides."""

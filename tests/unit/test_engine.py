@@ -127,6 +127,7 @@ def test_graphs_are_for_cuda_and_for_what_talks_to_nobody_on_the_way() -> None:
         ("off", plain, CUDA, ALONE, "asked for"),
         ("auto", plain, CPU, ALONE, "a cpu has no graphs to record"),
         ("auto", together, CUDA, two, "sync_batch_norm talks to the other processes"),
+        ("auto", tiny_recipe(augmentation=0.3), CUDA, ALONE, "augmentation stands between"),
     ]:
         chosen = choose_engine(asked, recipe, device, ranks)
         assert isinstance(chosen, Eager)

@@ -70,6 +70,14 @@ RECIPES = st.builds(
     generator_batch=st.none() | st.integers(2, 512),
     generator_new_reals=st.booleans(),
     ema_half_life=SCHEDULES,
+    augmentation=st.floats(0, 1)
+    | st.builds(
+        Ramp,
+        shape=st.sampled_from(["linear", "cosine"]),
+        start=st.floats(0, 1),
+        end=st.floats(0, 1),
+        images=st.none() | st.integers(1, 10**9),
+    ),
 )
 
 
@@ -148,6 +156,10 @@ def test_unknown_field_is_named_with_the_nearest_known(place: str, nearest: str)
         ("ema_half_life", "linear:10:-10"),
         ("ema_half_life", True),
         ("generator_new_reals", "yes"),
+        ("augmentation", -0.1),
+        ("augmentation", 1.01),
+        ("augmentation", "cosine:0:2"),
+        ("augmentation", "often"),
         ("discriminator_steps", 0),
         ("generator_batch", 1),
         ("generator", 3),
@@ -241,6 +253,7 @@ def test_combination_that_cannot_be_right_is_refused(changes: dict[str, Any], fi
         {"objective__loss": "relativistic", "generator_batch": 128, "generator_new_reals": True},
         {"discriminator__beta2": "cosine:0.9:0.99:2000"},
         {"ema_half_life": "cosine:0:20k"},
+        {"augmentation": "cosine:0:1:20k"},
         {"generator_batch": 128},
         {"images": 64},
         {"objective__penalties__gradient_penalty__weight": 0.0,

@@ -16,15 +16,23 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.stream import ImageStream
 from ganvas.errors import Diverged
 from ganvas.images import to_signed
+from ganvas.objectives.augmentation import augment
 from ganvas.objectives.losses import Loss
 from ganvas.objectives.objective import Objective, WeightedPenalty
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.randomness import named_generator
 from ganvas.recipes import OptimizerSettings, Recipe
 from ganvas.runs import checkpoint
 from ganvas.schedules import Ramp
 from ganvas.training.means import RunningMeans
 from ganvas.training.state import TrainState, make_optimizer
-from ganvas.training.step import make_fakes, next_real, train_step, update_generator
+from ganvas.training.step import (
+    make_fakes,
+    next_real,
+    train_step,
+    update_discriminator,
+    update_generator,
+)
 from tests.unit.tiny import (
     BATCH,
     SIDE,
@@ -156,6 +164,46 @@ class TestOneStep:
         state, objective = start(recipe)
         train_step(state, recipe, objective)
         assert state.stream.drawn == state.images_seen == BATCH
+
+    @pytest.mark.parametrize("loss", ["hinge", "relativistic"])
+    def test_discriminator_sees_reals_and_fakes_augmented_in_either_step(self, loss: Any) -> None:
+        recipe = tiny_recipe(objective=ObjectiveSettings(loss=loss), augmentation=0.8)
+        state, objective = start(recipe)
+        shown, made = [], []
+        state.discriminator.register_forward_hook(lambda *call: shown.append(call[1][0]))
+        state.generator.register_forward_hook(lambda *call: made.append(call[2]))
+        train_step(state, recipe, objective)
+        real, fake = to_signed(ImageStream(tiny_data(), seed=0).next(BATCH).images), made[0]
+        random = named_generator(0, "augmentation")
+        # The discriminator's step, then the generator's, which draws anew.
+        judged = [real, fake, fake] if loss == "hinge" else [real, fake, fake, real]
+        for batch, seen in zip(judged, shown, strict=True):
+            assert torch.equal(augment(batch, 0.8, random), seen)
+            assert not torch.equal(batch, seen)
+
+    def test_generator_learns_through_the_augmentation(self) -> None:
+        recipe = tiny_recipe(augmentation=1.0)
+        state, objective = start(recipe)
+        before = weights_of(state.generator)
+        train_step(state, recipe, objective)
+        assert not same(before, state.generator.parameters())
+
+    def test_augmentation_follows_its_schedule_and_draws_nothing_at_zero(self) -> None:
+        ramp = Ramp(shape="linear", start=0.0, end=0.5, images=2 * BATCH)
+        ends = []
+        for augmentation in (0.0, ramp):
+            recipe = tiny_recipe(augmentation=augmentation)
+            state, objective = start(recipe)
+            chance = state.random["augmentation"].get_state()
+            # The discriminator's step comes before any image is counted as seen.
+            real, fake = next_real(state, recipe, BATCH), make_fakes(state, recipe, BATCH)
+            update_discriminator(state, recipe, objective, real, fake)
+            assert torch.equal(state.random["augmentation"].get_state(), chance)
+            ends.append(weights_of(state.discriminator))
+            update_generator(state, recipe, objective, real, fake)
+            ends.append(weights_of(state.generator))
+        assert same(ends[0], ends[2])
+        assert not same(ends[1], ends[3])
 
     def test_first_adam_step_moves_weights_by_the_learning_rate(self) -> None:
         """Kingma 2015: the first update is lr * g / (|g| + eps), whatever the gradient's size."""
@@ -399,6 +447,12 @@ RESUMED: dict[str, dict[str, Any]] = {
         "data": DataSettings(size=SIZE, flip=True, dequantize=True),
         "generator_new_reals": True,
         "ema_half_life": Ramp(shape="cosine", start=0.0, end=20.0, images=60),
+    },
+    "augmented more and more, packs": {
+        "objective": ObjectiveSettings(loss="relativistic", pac=2, penalties=PENALISED),
+        "data": DataSettings(size=SIZE, flip=True),
+        "generator_new_reals": True,
+        "augmentation": Ramp(shape="cosine", start=0.0, end=0.8, images=20),
     },
 }  # fmt: skip
 

@@ -113,8 +113,8 @@ class Inspection:
         if self.trainable and self.distinct < FEW_IMAGES:
             found.append(
                 f"few images: {self.distinct:,} is little for a GAN from scratch; expect the "
-                "discriminator to memorise. Where a mirrored image is as real as any, train with "
-                "--flip, and look at ganvas diagnose while it runs"
+                "discriminator to memorise. Train with --augmentation 0.3, and with --flip where a "
+                "mirrored image is as real as any; look at ganvas diagnose while it runs"
             )
         if self.labels and self.unlabelled:
             found.append(

@@ -23,6 +23,7 @@ KEEPS_WEIGHTS = (
     "discriminator_steps",
     "data.flip",
     "data.dequantize",
+    "augmentation",
     "ema_half_life",
     "ema_ramp_up",
     "batch",

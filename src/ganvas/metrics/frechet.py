@@ -101,7 +101,7 @@ def eigenvalues(symmetric: Tensor) -> tuple[Tensor, Tensor]:
     """
     try:
         values, vectors = torch.linalg.eigh(symmetric)
-    except torch.linalg.LinAlgError:
+    except RuntimeError:  # torch.linalg.LinAlgError is one, and not exported
         found = scipy.linalg.eigh(symmetric.cpu().numpy(), driver="ev")
         values, vectors = (torch.from_numpy(one).to(symmetric) for one in found)
     return values, vectors

@@ -99,7 +99,8 @@ class Objective:
 
         Args:
             judge: the discriminator, packs (N / pac, pac * C, H, W) -> logits (N / pac,).
-            real, fake: (N, C, H, W) in [-1, 1]; left as they are, without their history.
+            real, fake: (N, C, H, W) around [-1, 1], as the discriminator sees them; left as they
+                are, without their history.
             step, images_seen, random, ranks: as of `show`.
         """
         shown = self.show(

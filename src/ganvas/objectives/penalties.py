@@ -16,7 +16,8 @@ class DiscriminatorPass:
     Where samples are packed (`objective.pac`), an image here is a pack of them.
 
     judge: images (N, C, H, W) -> logits (N,).
-    real, fake: (N, C, H, W) in [-1, 1]; leaves that require grad when a penalty is due.
+    real, fake: (N, C, H, W) around [-1, 1], augmented where that is asked for; leaves that require
+        grad when a penalty is due.
     real_logits, fake_logits: (N,), `judge` of the two.
     share: (N, 1, 1, 1) uniform in [0, 1): where between its fake and its real a penalty looks.
     """

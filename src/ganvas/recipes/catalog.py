@@ -120,11 +120,12 @@ def resnet_wgan_gp() -> Recipe:
 def r3gan() -> Recipe:
     """The modern baseline at a CPU's width: relativistic loss, R1 and R2 (Huang 2024).
 
-    Networks, loss, penalties and the five schedules are the paper's. A CPU's are width, batch and
-    learning rate, which falls from 5e-4 by the paper's factor of four, and the schedules end with
-    the budget, not after a tenth or fifth of it. The penalties start at pixels / 2048 and fall to
-    a tenth, right for 32x32; docs/r3gan.md says why, and what to give at other sizes. The
-    generator's step sees new reals, as in the paper's code; augmentation there is none.
+    Networks, loss, penalties and four of the five schedules are the paper's. A CPU's are width,
+    batch and learning rate, which falls from 5e-4 by the paper's factor of four, and the schedules
+    end with the budget, not after a tenth or fifth of it. The penalties start at pixels / 2048 and
+    fall to a tenth, right for 32x32; docs/r3gan.md says why, and what to give at other sizes. The
+    generator's step sees new reals, as in the paper's code. The fifth schedule, augmentation, is
+    off, as in the paper on stacked MNIST: small grey images at a small budget.
     """
     adam = OptimizerSettings(
         learning_rate=Ramp(shape="cosine", start=5e-4, end=1.25e-4),

@@ -120,6 +120,8 @@ class Recipe:
     """The half-life is at most this share of the images seen (Karras 2020, ADA: 0.05)."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """What networks calculate in while training: bf16 is faster where the device has it (auto)."""
+    augmentation: Schedule = 0.0
+    """Chance of each transformation of what the discriminator sees (Karras 2020, ADA); 0: off."""
     sync_batch_norm: bool = False
     """Batch normalisation over the images of all processes, not each one's own (CUDA only)."""
     on_failure: OnFailure = "warn"
@@ -139,6 +141,7 @@ class Recipe:
             *self._size_problems(),
             *self._objective_problems(),
             *self._optimizer_problems(),
+            *self._augmentation_problems(),
             *self._evaluation_problems(),
         ]
 
@@ -225,6 +228,16 @@ class Recipe:
         if extremes(self.ema_half_life)[0] < 0:
             kept = format_schedule(self.ema_half_life)
             yield Problem(f"ema_half_life: must not be negative, got {kept}", ("ema_half_life",))
+
+    def _augmentation_problems(self) -> Iterator[Problem]:
+        low, high = extremes(self.augmentation)
+        if low < 0 or high > 1:
+            given = format_schedule(self.augmentation)
+            text = f"augmentation: must be a probability, 0 to 1, got {given}"
+            yield Problem(text, ("augmentation",))
+        elif high > 0 and self.data.size == POINT:
+            text = "augmentation: 1x1 is the size of points, which are no pictures; set it to 0"
+            yield Problem(text, ("augmentation", "data.size"))
 
     def _evaluation_problems(self) -> Iterator[Problem]:
         try:

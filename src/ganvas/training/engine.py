@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ganvas.ranks import Ranks
 from ganvas.recipes import Recipe
+from ganvas.schedules import extremes
 
 Calculated = tuple[Tensor, ...]
 Piece = Callable[..., Calculated]
@@ -187,6 +188,8 @@ def choose_engine(asked: Compile, recipe: Recipe, device: torch.device, ranks: R
         inner = Eager(f"a {device.type} has no graphs to record")
     elif recipe.sync_batch_norm and ranks.size > 1:
         inner = Eager("sync_batch_norm talks to the other processes in the middle of a piece")
+    elif extremes(recipe.augmentation) != (0, 0):
+        inner = Eager("augmentation stands between the fakes and the generator's loss")
     else:
         inner = Graphs("a GPU launches a recorded graph faster than its kernels")
     if asked == "auto":

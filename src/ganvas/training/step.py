@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ganvas import images
 from ganvas.data.stream import flip_half
 from ganvas.errors import Diverged
+from ganvas.objectives.augmentation import augment
 from ganvas.objectives.objective import Objective, Shown, Terms
 from ganvas.randomness import draw_latents
 from ganvas.ranks import Ranks
@@ -83,11 +84,21 @@ def next_real(state: TrainState, recipe: Recipe, count: int) -> Tensor:
     return images.to_signed(pixels)
 
 
+def as_shown(state: TrainState, recipe: Recipe, batch: Tensor) -> Tensor:
+    """What the discriminator sees of this rank's images (N, C, H, W), real or fake."""
+    probability = value_at(recipe.augmentation, state.images_seen)
+    return augment(batch, probability, state.random["augmentation"], state.ranks)
+
+
 def update_discriminator(
     state: TrainState, recipe: Recipe, objective: Objective, real: Tensor, fake: Tensor
 ) -> None:
-    """One update of the discriminator on a real and a fake batch, which are left as they are."""
+    """One update of the discriminator on a real and a fake batch, which are left as they are.
+
+    Penalties are taken at what it sees, which may be augmented.
+    """
     judge = state.precision.through(state.discriminator)
+    real, fake = (as_shown(state, recipe, batch.detach()) for batch in (real, fake))
     shown = objective.show(
         real,
         fake,
@@ -127,6 +138,9 @@ def update_generator(
     The discriminator is judged through but not changed.
     """
     judge = state.precision.through(state.discriminator)
+    fake = as_shown(state, recipe, fake)
+    if objective.loss.generator_sees_real:
+        real = as_shown(state, recipe, real)
 
     def calculate(fake: Tensor, real: Tensor) -> Calculated:
         return with_gradients(objective.generator_terms(judge, fake, real), [], state.generator)
