@@ -33,7 +33,9 @@ def frechet_distance(real: Tensor, fake: Tensor) -> Estimate:
         GanvasError: too few samples, numbers that are not finite, different d, no torchmetrics.
     """
     check_features(at_least=2, real=real, fake=fake)
-    metric = torchmetrics_image("fid").FrechetInceptionDistance(Identity(real.shape[1]))
+    module = torchmetrics_image("fid")
+    # All samples are here; of several ranks only one computes, and must not wait for the others.
+    metric = module.FrechetInceptionDistance(Identity(real.shape[1]), sync_on_compute=False)
     metric.to(fake.device)
     for rows, is_real in ((real, True), (fake, False)):
         for block in row_blocks(rows):
