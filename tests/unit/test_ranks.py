@@ -14,6 +14,7 @@ from torch import nn
 from ganvas.architectures import DCGAN, MLP
 from ganvas.devices import device_of_its_own
 from ganvas.errors import DeviceError, Diverged, Interrupted, RecipeError, RunError, Unhealthy
+from ganvas.evaluation.views import rows_of
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.precision import Precision
 from ganvas.randomness import draw_latents, draw_uniform, named_generator
@@ -26,6 +27,7 @@ from ganvas.ranks import (
 )
 from ganvas.runs import Run
 from ganvas.runs.run import Status
+from ganvas.sampling import BATCH
 from ganvas.torchrun import launch, restarts
 from ganvas.training.state import TrainState
 from ganvas.training.together import (
@@ -44,6 +46,35 @@ def test_parts_follow_each_other_and_are_all_there_is() -> None:
     rows = torch.arange(12)
     assert torch.equal(torch.cat([rows[ranks.part(12)] for ranks in THREE]), rows)
     assert {len(rows[ranks.part(12)]) for ranks in THREE} == {4}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 64])
+@pytest.mark.parametrize("n", [1, BATCH, BATCH + 1, 3 * BATCH - 1, 10_000])
+def test_samples_to_score_are_shared_out_in_whole_pieces(n: int, size: int) -> None:
+    shares = [rows_of(rank, size, n) for rank in range(size)]
+    assert [row for rows in shares for row in rows] == list(range(n))
+    assert all(rows.start % BATCH == 0 for rows in shares if rows)
+    pieces = [-(-len(rows) // BATCH) for rows in shares]
+    assert max(pieces) - min(pieces) <= 1
+    assert pieces[0] == max(pieces)
+
+
+def test_of_one_process_what_fails_is_raised_as_it_is() -> None:
+    with pytest.raises(DeviceError, match="none here"), ALONE.failing_together():
+        raise DeviceError("none here")
+
+
+def test_one_process_normalises_alone_whatever_the_recipe_says() -> None:
+    """So a run of several GPUs goes on with one, or without any."""
+    recipe = tiny_recipe(
+        sync_batch_norm=True, architecture=small(DCGAN, discriminator_norm="batch")
+    )
+    state, _ = start(recipe)
+    plain, _ = start(dataclasses.replace(recipe, sync_batch_norm=False))
+    modules = list(state.discriminator.modules())
+    assert any(isinstance(module, nn.BatchNorm2d) for module in modules)
+    assert not any(isinstance(module, nn.SyncBatchNorm) for module in modules)
+    assert state.tensors().keys() == plain.tensors().keys()
 
 
 def test_what_ranks_draw_is_what_one_process_draws() -> None:

@@ -34,7 +34,9 @@ def frechet_distance(real: Tensor, fake: Tensor) -> Estimate:
         GanvasError: too few samples, numbers that are not finite, different d, no torchmetrics.
     """
     check_features(at_least=2, real=real, fake=fake)
-    metric = torchmetrics_image("fid").FrechetInceptionDistance(Identity(real.shape[1]))
+    module = torchmetrics_image("fid")
+    # All samples are here; of several ranks only one computes, and must not wait for the others.
+    metric = module.FrechetInceptionDistance(Identity(real.shape[1]), sync_on_compute=False)
     metric.to(fake.device)
     for rows, is_real in ((real, True), (fake, False)):
         for block in row_blocks(rows):
@@ -87,7 +89,8 @@ def optimal_transport(source: Tensor, target: Tensor) -> Tensor:
     inverse_roots = torch.where(roots > smallest, 1 / roots, 0.0)
     root = (vectors * roots) @ vectors.T
     inverse_root = (vectors * inverse_roots) @ vectors.T
-    values, vectors = eigenvalues(root @ target @ root)
+    inner = root @ target @ root
+    values, vectors = eigenvalues((inner + inner.T) / 2)  # rounding left it not quite symmetric
     middle = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
     transport: Tensor = inverse_root @ middle @ inverse_root
     return transport

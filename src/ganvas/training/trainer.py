@@ -15,9 +15,6 @@ from ganvas import sampling
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device, describe_environment, use_deterministic_kernels
 from ganvas.errors import Diverged, RankLost, RunError, Unhealthy
-from ganvas.evaluation.evaluate import measure, record
-from ganvas.evaluation.score import Score
-from ganvas.metrics.names import parse_metrics
 from ganvas.objectives.objective import Objective
 from ganvas.randomness import draw_latents, named_generator
 from ganvas.ranks import Ranks
@@ -29,6 +26,7 @@ from ganvas.torchrun import launch, restarts
 from ganvas.training.display import Display, conclude, introduce, short
 from ganvas.training.engine import Compile
 from ganvas.training.rewind import finish_rewind, rewind
+from ganvas.training.scoring import score_average
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from ganvas.training.stop import StopRequest
@@ -36,6 +34,7 @@ from ganvas.training.timer import Timer
 from ganvas.training.together import (
     Word,
     follow,
+    hear,
     interrupted,
     is_over,
     lost,
@@ -94,9 +93,10 @@ def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display
                 display.update(record, watch.in_words())
             measured = measuring and (last or state.crossed(recipe.evaluation.every, before))
             if measured:
+                state.ranks.largest(Word.MEASURE)  # the others do their share of it
                 with timer.stopped():
-                    display.scores(score_average(run, recipe, state, data, display))
-            asked = state.ranks.largest(Word.STOP if stop else Word.GO_ON) == Word.STOP
+                    display.scores(score_average(run, recipe, state, data, display.bar))
+            asked = hear(state, stop) == Word.STOP
             if asked:
                 with diverging(run, before):
                     state.means.settle()
@@ -117,7 +117,7 @@ def fit_and_rewind(
         try:
             if ranks.first:
                 return fit(run, recipe, state, data, display)
-            return follow(run, recipe, state)
+            return follow(run, recipe, state, data)
         except (Diverged, Unhealthy) as error:
             if ranks.first and isinstance(error, Unhealthy):
                 ranks.largest(Word.UNHEALTHY)  # the others wait for a word after the step
@@ -351,20 +351,6 @@ def free_directory(recipe: str, data: str) -> Path:
     while (path := Path("runs") / f"{recipe}-{data}-{number}").exists():
         number += 1
     return path
-
-
-def score_average(
-    run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display: Display
-) -> list[Score]:
-    """Score the averaged generator as it stands, and write the scores into the run."""
-    generator = sampling.TrainedGenerator(
-        state.average, data.shape, recipe.latent_dim, state.images_seen
-    )
-    asked, n = parse_metrics(recipe.evaluation.metrics), recipe.evaluation.samples
-    seed = run.environment["seed"]
-    scores = measure(generator, data, recipe.data, asked, n, seed, display.bar)
-    record(run, scores, state.images_seen, while_training=True)
-    return scores
 
 
 def save_grid(run: Run, recipe: Recipe, state: TrainState) -> Path:
