@@ -1,0 +1,94 @@
+"""How fast a step could be: what it must calculate and move, over what the device can do.
+
+    floor = max(operations / matrix rate, bytes / copy rate)
+
+Counted is what convolutions and matrix products do, in both directions. Everything else (norms,
+activations, optimizers, averages) is free, so a floor is no promise that it can be reached.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
+
+BACKWARD = torch.ops.aten.convolution_backward
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one step takes in convolutions and matrix products."""
+
+    operations: int
+    """A multiplication and an addition are two."""
+    bytes: int
+    """Every operand read once and every result written once, by each of them."""
+
+    def floor_seconds(self, matrix_rate: float, copy_rate: float) -> float:
+        """The least time, from operations and bytes a second."""
+        return max(self.operations / matrix_rate, self.bytes / copy_rate)
+
+
+def count_work(work: Callable[[], None]) -> Work:
+    """The work in whatever is called, watched while it runs."""
+    formulas = {BACKWARD: gradient_operations}
+    with Traffic() as traffic, FlopCounterMode(display=False, custom_mapping=formulas) as counter:
+        work()
+    return Work(int(counter.get_total_flops()), traffic.bytes)
+
+
+class Traffic(TorchDispatchMode):
+    """Adds up the bytes of what every convolution and matrix product reads and writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = 0
+
+    def __torch_dispatch__(
+        self, operation: Any, types: Any, arguments: Any = (), named: Any = None
+    ) -> Any:
+        made = operation(*arguments, **(named or {}))
+        if operation.overloadpacket in flop_registry:
+            read = used(arguments) if operation.overloadpacket is BACKWARD else arguments
+            written = made if isinstance(made, tuple) else (made,)
+            self.bytes += sum(bytes_of(one) for one in (*read, *written))
+        return made
+
+
+def used(arguments: Sequence[Any]) -> list[Any]:
+    """What a convolution's backward reads: images for the weights, weights for the images."""
+    gradient, images, weight, *_, wanted = arguments
+    return [gradient, *([images] if wanted[1] else []), *([weight] if wanted[0] else [])]
+
+
+def bytes_of(value: Any) -> int:
+    """The size of a tensor; of all else 0."""
+    return value.numel() * value.element_size() if isinstance(value, Tensor) else 0
+
+
+def gradient_operations(
+    gradient: Sequence[int],
+    images: Sequence[int],
+    weight: Sequence[int],
+    _bias: Sequence[int] | None,
+    _stride: Sequence[int],
+    _padding: Sequence[int],
+    _dilation: Sequence[int],
+    transposed: bool,
+    _output_padding: Sequence[int],
+    _groups: int,
+    wanted: Sequence[bool],
+    out_shape: Any = None,
+) -> int:
+    """Of a convolution's backward, from shapes: each gradient takes as many as the forward pass.
+
+    torch's own formula counts the gradient of a grouped weight as if all groups met.
+    """
+    grid = images[2:] if transposed else gradient[2:]
+    return 2 * images[0] * math.prod(grid) * math.prod(weight) * sum(wanted[:2])
