@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode, flop_registry
+from torch.utils.flop_counter import flop_registry
 
 BACKWARD = torch.ops.aten.convolution_backward
 
@@ -37,27 +37,33 @@ class Work:
 
 def count_work(work: Callable[[], None]) -> Work:
     """The work in whatever is called, watched while it runs."""
-    formulas = {BACKWARD: gradient_operations}
-    with Traffic() as traffic, FlopCounterMode(display=False, custom_mapping=formulas) as counter:
+    with Watching() as watching:
         work()
-    return Work(int(counter.get_total_flops()), traffic.bytes)
+    return Work(watching.operations, watching.bytes)
 
 
-class Traffic(TorchDispatchMode):
-    """Adds up the bytes of what every convolution and matrix product reads and writes."""
+class Watching(TorchDispatchMode):
+    """Adds up what every convolution and matrix product calculates, reads and writes.
+
+    torch's own `FlopCounterMode` follows modules too, and fails where a penalty asks for gradients.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.bytes = 0
+        self.operations = self.bytes = 0
 
     def __torch_dispatch__(
         self, operation: Any, types: Any, arguments: Any = (), named: Any = None
     ) -> Any:
-        made = operation(*arguments, **(named or {}))
-        if operation.overloadpacket in flop_registry:
-            read = used(arguments) if operation.overloadpacket is BACKWARD else arguments
+        named = named or {}
+        made = operation(*arguments, **named)
+        kind = operation.overloadpacket
+        if kind in flop_registry:
+            formula = gradient_operations if kind is BACKWARD else flop_registry[kind]
+            self.operations += int(formula(*arguments, **named, out_val=made))
+            read = used(arguments) if kind is BACKWARD else arguments
             written = made if isinstance(made, tuple) else (made,)
-            self.bytes += sum(bytes_of(one) for one in (*read, *written))
+            self.bytes += sum(map(bytes_of, (*read, *written)))
         return made
 
 
@@ -72,23 +78,11 @@ def bytes_of(value: Any) -> int:
     return value.numel() * value.element_size() if isinstance(value, Tensor) else 0
 
 
-def gradient_operations(
-    gradient: Sequence[int],
-    images: Sequence[int],
-    weight: Sequence[int],
-    _bias: Sequence[int] | None,
-    _stride: Sequence[int],
-    _padding: Sequence[int],
-    _dilation: Sequence[int],
-    transposed: bool,
-    _output_padding: Sequence[int],
-    _groups: int,
-    wanted: Sequence[bool],
-    out_shape: Any = None,
-) -> int:
-    """Of a convolution's backward, from shapes: each gradient takes as many as the forward pass.
+def gradient_operations(*arguments: Any, out_val: Any) -> int:
+    """Of a convolution's backward: each of both gradients takes as many as the forward pass.
 
     torch's own formula counts the gradient of a grouped weight as if all groups met.
     """
-    grid = images[2:] if transposed else gradient[2:]
-    return 2 * images[0] * math.prod(grid) * math.prod(weight) * sum(wanted[:2])
+    gradient, images, weight, *_, transposed, _padding, _groups, wanted = arguments
+    grid = (images if transposed else gradient).shape[2:]
+    return 2 * len(images) * math.prod(grid) * weight.numel() * sum(wanted[:2])

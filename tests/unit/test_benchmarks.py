@@ -229,6 +229,19 @@ def test_work_of_convolutions_in_groups(
     assert (through.operations, through.bytes) == (2 * product, 2 * sum(sizes.values()))
 
 
+def test_work_of_a_penalty_is_counted(bench: Bench) -> None:
+    """A third product: from the gradient at the images to the weights."""
+    layer, images = torch.nn.Linear(7, 5, bias=False), torch.ones(3, 7, requires_grad=True)
+
+    def penalise() -> None:
+        (gradient,) = torch.autograd.grad(layer(images).sum(), images, create_graph=True)
+        gradient.square().sum().backward()
+
+    # Forward, to the images, and from there to the weights (and to the ones above the logits,
+    # which want none).
+    assert bench["floor"].count_work(penalise).operations == 3 * 2 * 3 * 7 * 5
+
+
 def test_the_floor_is_the_slower_of_calculating_and_moving(bench: Bench) -> None:
     work = bench["floor"].Work(operations=600, bytes=100)
     assert work.floor_seconds(matrix_rate=100, copy_rate=50) == 6
