@@ -24,45 +24,44 @@ STATED = 700.0
 BUDGETS = {"dcgan": 60_000, "wgan": 60_000, "resnet": 40_000, "r3gan": 40_000}
 """Images that a recipe is given at most."""
 SAMPLES = 2_000
+QUICK_METRIC, QUICK_SAMPLES = "swd", 100
+"""To see that it runs: no network has to look at the images first."""
 NOISE_IMAGES = 300
 
 
 def measure(effort: Effort, device: str, folder: Path) -> list[Figure]:
     """One run of each recipe; with less than the full effort on noise, to see that it runs."""
     share = effort.quality_images / max(BUDGETS.values())
-    data, samples = "fashion", SAMPLES
+    data, metric, samples = "fashion", METRIC, SAMPLES
     if effort is not FULL:
-        data, samples = str(folder / "noise.npy"), 100
+        data, metric, samples = str(folder / "noise.npy"), QUICK_METRIC, QUICK_SAMPLES
         write_smooth_noise(folder / "noise.npy", NOISE_IMAGES)
     found = []
     for recipe, budget in BUDGETS.items():
-        run = folder / recipe
         images = round(budget * share)
-        train(recipe, data, images, images // effort.evaluations, samples, device, run)
-        found += summarise(recipe, course_of(Run.open(run), METRIC))
+        words = ["train", recipe, data, "--size", "32", "--device", device, "--images", str(images)]
+        words += ["--evaluation.every", str(images // effort.evaluations)]
+        words += ["--evaluation.metrics", metric, "--evaluation.samples", str(samples)]
+        found += summarise(recipe, metric, course_of(train(words, folder / recipe), metric))
     return found
 
 
-def train(
-    recipe: str, data: str, images: int, every: int, samples: int, device: str, out: Path
-) -> None:
+def train(words: list[str], out: Path) -> Run:
     """The command as a user types it."""
-    words = ["train", recipe, data, "--size", "32", "--images", str(images), "--device", device]
-    words += ["--evaluation.every", str(every), "--evaluation.metrics", METRIC]
-    words += ["--evaluation.samples", str(samples), "--out", str(out)]
     environment = {**os.environ, "GANVAS_CACHE": str(out.parent / "cache")}
-    command = [sys.executable, "-m", "ganvas", *words]
+    command = [sys.executable, "-m", "ganvas", *words, "--out", str(out)]
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    return Run.open(out)
 
 
-def summarise(recipe: str, course: Sequence[Moment]) -> list[Figure]:
+def summarise(recipe: str, metric: str, course: Sequence[Moment]) -> list[Figure]:
     """When the bound was reached first, or that it was not; and the last score of all."""
     last = course[-1]
     end = figure(
-        f"{recipe}/score", f"{recipe}: {METRIC} after {last.images_seen:,} images", "", [last.value]
+        f"{recipe}/score", f"{recipe}: {metric} after {last.images_seen:,} images", "", [last.value]
     )
     reached = next((moment for moment in course if moment.value <= STATED), None)
-    bound = f"{METRIC} of {STATED:g}"
+    bound = f"{metric} of {STATED:g}"
     if reached is None:
         meaning = f"{recipe}: {bound} not reached; the least seen"
         return [figure(f"{recipe}/least", meaning, "", [min(one.value for one in course)]), end]

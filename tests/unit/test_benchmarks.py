@@ -277,9 +277,9 @@ def test_a_quality_is_reached_at_the_first_evaluation_below_it(bench: Bench) -> 
         Moment(images_seen=1_000 * number, seconds=2.0 * number, value=value)
         for number, value in enumerate(scores, start=1)
     ]
-    found = {one.key: one.value for one in quality.summarise("dcgan", course)}
+    found = {one.key: one.value for one in quality.summarise("dcgan", "fd-lite0", course)}
     assert found == {"dcgan/images": 2_000, "dcgan/seconds": 4.0, "dcgan/score": 640.0}
-    missed = quality.summarise("dcgan", course[:1] + course[2:3])
+    missed = quality.summarise("dcgan", "fd-lite0", course[:1] + course[2:3])
     assert {one.key: one.value for one in missed} == {"dcgan/least": 710.0, "dcgan/score": 710.0}
     assert "not reached" in missed[0].meaning
 
