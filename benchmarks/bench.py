@@ -79,9 +79,7 @@ def keep(machine: hardware.Hardware, measured: dict[str, list[Figure]]) -> None:
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Measure ganvas on this machine.")
-    parser.add_argument(
-        "--quick", action="store_true", help="a minute or two, rough; nothing is kept"
-    )
+    parser.add_argument("--quick", action="store_true", help="some minutes, rough; nothing is kept")
     parser.add_argument(
         "--only", action="append", choices=NAMES, help="measure this alone; may be repeated"
     )
