@@ -183,6 +183,7 @@ def choose_engine(asked: Compile, recipe: Recipe, device: torch.device, ranks: R
     """
     if asked == "off":
         return Eager()
+    say = print if ranks.first else silence
     inner: Eager | Graphs
     if device.type != "cuda":
         inner = Eager(f"a {device.type} has no graphs to record")
@@ -191,8 +192,12 @@ def choose_engine(asked: Compile, recipe: Recipe, device: torch.device, ranks: R
     elif extremes(recipe.augmentation) != (0, 0):
         inner = Eager("augmentation stands between the fakes and the generator's loss")
     else:
-        inner = Graphs("a GPU launches a recorded graph faster than its kernels")
+        inner = Graphs("a GPU launches a recorded graph faster than its kernels", say)
     if asked == "auto":
         return inner
     torch._dynamo.reset()  # what was compiled for another run counts against a limit
-    return Compiled(inner)
+    return Compiled(inner, say=say)
+
+
+def silence(text: str) -> None:
+    """Say nothing: another process says it."""
