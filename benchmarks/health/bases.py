@@ -100,7 +100,7 @@ BASES: dict[str, Base] = {
     "r3gan": Base(
         recipe="r3gan",
         size=16,
-        gamma=Ramp(shape="cosine", start=0.125, end=0.0125),
+        gamma=Ramp(shape="cosine", start=1.25, end=0.125),
         images=9_600,
         images_per_second=135,
     ),

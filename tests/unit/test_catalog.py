@@ -249,19 +249,25 @@ def test_modern_mode_recipes_are_relativistic_penalised_and_without_normalisatio
 
 
 def test_r3gan_is_the_papers_but_for_what_a_cpu_asks_for() -> None:
-    """Huang 2024, table 9: four of the five schedules, the rates those of a smaller batch."""
+    """Huang 2024, table 9: the shapes of four of its five schedules.
+
+    Rates and penalties are those of a laptop's budget (docs/r3gan.md).
+    """
     recipe = CATALOG["r3gan"]().with_fixed_schedules()
     assert recipe.architecture.name == "r3gan"
     assert recipe.objective.loss == "relativistic"
     penalties = recipe.objective.penalties
     assert penalties.r1 == penalties.r2
     assert penalties.r1.every == 1
-    assert recipe.generator == recipe.discriminator
-    adam = recipe.generator
-    assert (adam.algorithm, adam.beta1) == ("adam", 0.0)
+    for player in (recipe.generator, recipe.discriminator):
+        assert (player.algorithm, player.beta1) == ("adam", 0.0)
+        rate = player.learning_rate
+        assert isinstance(rate, Ramp)
+        assert rate.end / rate.start == pytest.approx(5e-5 / 2e-4)
+        assert rate.shape == "cosine"
+    assert recipe.generator.beta2 == recipe.discriminator.beta2
     schedules = {
-        "learning_rate": adam.learning_rate,
-        "beta2": adam.beta2,
+        "beta2": recipe.generator.beta2,
         "half_life": recipe.ema_half_life,
         "gamma": penalties.r1.weight,
     }
@@ -272,11 +278,9 @@ def test_r3gan_is_the_papers_but_for_what_a_cpu_asks_for() -> None:
         name: (value_at(schedule, 0), value_at(schedule, recipe.images))
         for name, schedule in schedules.items()
     }
-    first, last = ends["learning_rate"]
-    assert last / first == pytest.approx(5e-5 / 2e-4)
     assert ends["beta2"] == pytest.approx((0.9, 0.99))
     assert ends["half_life"][0] == 0
-    assert ends["gamma"] == pytest.approx((32 * 32 / 2048, 32 * 32 / 20480))
+    assert ends["gamma"] == pytest.approx((10 * 32 * 32 / 2048, 32 * 32 / 2048))
     assert recipe.latent_dim == 64
     assert recipe.generator_new_reals
     assert recipe.augmentation == 0  # the paper's fifth schedule; docs/r3gan.md
