@@ -1,7 +1,8 @@
 """Measure ganvas on this machine: `make bench`, or `python benchmarks/bench.py --help`.
 
-Prints a table, keeps the figures in results/HARDWARE.json and puts the table into README.md. With
---quick it only prints: those figures are to see that everything runs, not to be believed.
+Prints a table, keeps the figures in results/HARDWARE.json and puts the table into README.md. What
+takes long on a CPU is measured only when asked for: --only evaluation, --only quality. With --quick
+it measures all and only prints: to see that everything runs, not to be believed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import evaluating
 import hardware
 import memory
 import preparing
+import quality
 import report
+import scaling
 import starting
 import throughput
 from figure import FULL, QUICK, Effort, Figure
@@ -26,6 +29,8 @@ from ganvas.errors import DeviceError
 
 HERE = Path(__file__).parent
 NAMES = tuple(report.TITLES)
+ON_REQUEST = ("evaluation", "quality")
+"""Minutes of Lite0 on a CPU, so not part of every run."""
 
 
 def main() -> int:
@@ -39,15 +44,18 @@ def main() -> int:
     effort: Effort = QUICK if arguments.quick else FULL
     measures: dict[str, Callable[[Path], list[Figure]]] = {
         "throughput": partial(throughput.measure, effort, device),
+        "scaling": partial(scaling.measure, effort, device),
         "preparation": partial(preparing.measure, effort),
         "startup": partial(starting.measure, effort, str(device)),
         "memory": partial(memory.measure, effort),
         "evaluation": partial(evaluating.measure, effort, str(device)),
+        "quality": partial(quality.measure, effort, str(device)),
     }
     machine = hardware.describe(device)
     print(f"{machine.name}  ({report.caption(machine)})", flush=True)
     measured: dict[str, list[Figure]] = {}
-    for name in arguments.only or NAMES:
+    usual = [name for name in NAMES if arguments.quick or name not in ON_REQUEST]
+    for name in arguments.only or usual:
         print(f"measuring {report.TITLES[name]} ...", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory() as folder:
             measured[name] = measures[name](Path(folder))
@@ -71,7 +79,7 @@ def keep(machine: hardware.Hardware, measured: dict[str, list[Figure]]) -> None:
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Measure ganvas on this machine.")
-    parser.add_argument("--quick", action="store_true", help="a minute, rough; nothing is kept")
+    parser.add_argument("--quick", action="store_true", help="some minutes, rough; nothing is kept")
     parser.add_argument(
         "--only", action="append", choices=NAMES, help="measure this alone; may be repeated"
     )

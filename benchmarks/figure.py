@@ -68,6 +68,20 @@ class Effort:
     """Length of each loop's turn in a round."""
     colour_width: int
     """Of the 64x64 networks."""
+    resnet_width: int
+    """Of the residual networks with WGAN-GP."""
+    r3gan_width: int
+    """Of R3GAN."""
+    batches: tuple[int, ...]
+    """Batch sizes whose speed is compared."""
+    sides: tuple[int, ...]
+    """Image sizes whose speed is compared."""
+    shared_images: int
+    """Images of a run that one or two processes train."""
+    quality_images: int
+    """Images that the recipe with the longest way to a stated quality is given."""
+    evaluations: int
+    """On that way: the answer is as coarse."""
     repetitions: int
     """Of everything else."""
     photographs: int
@@ -81,9 +95,16 @@ class Effort:
 
 
 FULL = Effort(
-    rounds=8,
-    seconds=10.0,
+    rounds=6,
+    seconds=6.0,
     colour_width=64,
+    resnet_width=32,
+    r3gan_width=64,
+    batches=(16, 32, 64, 128, 256),
+    sides=(16, 32, 64),
+    shared_images=10_240,
+    quality_images=60_000,
+    evaluations=8,
     repetitions=7,
     photographs=500,
     large_data=100_000,
@@ -92,8 +113,15 @@ FULL = Effort(
 )
 QUICK = Effort(
     rounds=2,
-    seconds=0.4,
+    seconds=0.2,
     colour_width=16,
+    resnet_width=8,
+    r3gan_width=16,
+    batches=(16, 64),
+    sides=(16, 32),
+    shared_images=256,
+    quality_images=96,
+    evaluations=2,
     repetitions=1,
     photographs=32,
     large_data=2_000,

@@ -1,4 +1,4 @@
-"""The machine: its name (never its host name), and how fast it multiplies matrices."""
+"""The machine: its name (never its host name), how fast it multiplies matrices and copies."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ import platform
 import re
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 MATRIX_SIDE = {"cpu": 2048, "mps": 4096, "cuda": 8192}
+COPIED_BYTES = 2**29
+"""Read, and as many written: together more than caches hold, which are up to half of it."""
+BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16", "bf16")
+"""How /proc/cpuinfo names bfloat16 instructions, of x86 and of ARM."""
 
 
 @dataclass(frozen=True)
@@ -66,18 +71,46 @@ def wait_for(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def matrix_rate(device: torch.device, seconds: float) -> float:
-    """Floating-point operations a second in large fp32 products: the median over `seconds`."""
+def has_bfloat16(about: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether Linux names bfloat16 among what the processor can; elsewhere nobody says."""
+    if not about.is_file():
+        return False
+    text = about.read_text(encoding="utf-8", errors="replace")
+    found = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
+    return found is not None and not set(BFLOAT16_FLAGS).isdisjoint(found[1].split())
+
+
+def matrix_rate(
+    device: torch.device, seconds: float, numbers: torch.dtype = torch.float32
+) -> float:
+    """Floating-point operations a second in large products: the median over `seconds`."""
     side = MATRIX_SIDE[device.type]
-    left = torch.randn(side, side, device=device)
-    right = torch.randn(side, side, device=device)
-    torch.matmul(left, right)
-    wait_for(device)
-    rates: list[float] = []
+    left = torch.randn(side, side, device=device).to(numbers)
+    right = torch.randn(side, side, device=device).to(numbers)
+    return 2 * side**3 / median_seconds(lambda: torch.matmul(left, right), device, seconds)
+
+
+def copy_rate(device: torch.device, seconds: float) -> float:
+    """Bytes read and written a second in copying a large tensor: the median over `seconds`."""
+    source = torch.ones(COPIED_BYTES // 4, device=device)
+    target = torch.empty_like(source)
+    return 2 * COPIED_BYTES / median_seconds(lambda: target.copy_(source), device, seconds)
+
+
+def median_seconds(work: Callable[[], object], device: torch.device, seconds: float) -> float:
+    """What the work takes, once it is warm: the median of all that fit into `seconds`."""
+    work()
+    times: list[float] = []
     end = time.perf_counter() + seconds
-    while not rates or time.perf_counter() < end:
-        start = time.perf_counter()
-        torch.matmul(left, right)
-        wait_for(device)
-        rates.append(2 * side**3 / (time.perf_counter() - start))
-    return statistics.median(rates)
+    while not times or time.perf_counter() < end:
+        times.append(stopwatch(work, device))
+    return statistics.median(times)
+
+
+def stopwatch(work: Callable[[], object], device: torch.device) -> float:
+    """Seconds until the work is done, on the device too."""
+    wait_for(device)
+    start = time.perf_counter()
+    work()
+    wait_for(device)
+    return time.perf_counter() - start

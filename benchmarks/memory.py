@@ -5,6 +5,7 @@ Its parent cannot do so: after a fork, the system's own figure starts at what th
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -19,6 +20,7 @@ MOST_GB = 2.5
 """For 100,000 colour images of 64x64, the mapped file's 1.2 GB of pages included."""
 SIDE, BATCH = 64, 64
 STEPS = 30
+CASE_STEPS = 5
 
 
 def measure(effort: Effort, folder: Path) -> list[Figure]:
@@ -85,9 +87,10 @@ def train_large(folder: Path, data: str, width: int) -> None:
     import torch
 
     from ganvas.runs.data import prepare_for
-    from throughput import Case, GanvasLoop, recipe_for
+    from loops import GanvasLoop
+    from speed_cases import Case, recipe_for
 
-    recipe = recipe_for(Case("large", SIDE, width, 3))
+    recipe = recipe_for(Case("large", "dcgan", SIDE, width, channels=3))
     recipe = replace(recipe, intervals=replace(recipe.intervals, history=BATCH))
     prepared = prepare_for(recipe, data, quiet=True)
     loop = GanvasLoop(recipe, prepared, folder / "large-run", torch.device("cpu"))
@@ -96,13 +99,37 @@ def train_large(folder: Path, data: str, width: int) -> None:
     loop.fit(STEPS)
 
 
+def train_case(folder: Path, loop: str, case_as_json: str, device_name: str) -> int:
+    """Some steps of one loop of a case of training speed, its data prepared before; the peak.
+
+    On CUDA that is the GPU's memory. Both loops have loaded the same modules.
+    """
+    import torch
+
+    from ganvas.devices import peak_memory_mb
+    from loops import GanvasLoop
+    from speed_cases import Case, data_for, recipe_for, textbook_for
+
+    case, device = Case(**json.loads(case_as_json)), torch.device(device_name)
+    recipe = recipe_for(case)
+    prepared = data_for(case, recipe, folder)
+    if loop == "ganvas":
+        GanvasLoop(recipe, prepared, folder / "weighed", device).fit(CASE_STEPS)
+    else:
+        textbook_for(case, recipe, prepared, device).run(CASE_STEPS)
+    return round(peak_memory_mb(device) * 1e6)
+
+
 def main() -> None:
-    """FOLDER fashion | large DATA WIDTH: do it, then print the peak in bytes."""
-    folder, what, *data = sys.argv[1:]
+    """FOLDER fashion | large DATA WIDTH | case LOOP CASE DEVICE: do it, then print the peak."""
+    folder, what, *about = sys.argv[1:]
+    if what == "case":
+        print(train_case(Path(folder), *about))
+        return
     if what == "fashion":
         train_small(Path(folder))
     else:
-        train_large(Path(folder), data[0], int(data[1]))
+        train_large(Path(folder), about[0], int(about[1]))
     print(own_peak_bytes())
 
 

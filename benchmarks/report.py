@@ -15,10 +15,12 @@ Measured = Mapping[str, Sequence[Figure]]
 
 TITLES = {
     "throughput": "training speed",
+    "scaling": "growth",
     "preparation": "preparation",
     "startup": "start-up",
     "memory": "peak memory",
     "evaluation": "evaluation",
+    "quality": "to a stated quality",
 }
 END = "<!-- bench: new hardware goes above -->"
 
@@ -29,9 +31,15 @@ def table(measured: Measured) -> str:
     for name, figures in measured.items():
         rows.append([f"**{TITLES[name]}**", "", "", ""])
         rows += [row(one) for one in figures]
-    widths = [max(len(line[column]) for line in rows) for column in range(4)]
-    rows.insert(1, ["-" * width for width in widths])
-    return "\n".join(f"| {' | '.join(map(str.ljust, line, widths))} |" for line in rows)
+    return aligned(rows)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as a markdown table, the first of them its head."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    head, *body = rows
+    lines = [head, ["-" * width for width in widths], *body]
+    return "\n".join(f"| {' | '.join(map(str.ljust, line, widths))} |" for line in lines)
 
 
 def row(one: Figure) -> list[str]:
@@ -68,12 +76,20 @@ def write_json(path: Path, hardware: Hardware, measured: Measured) -> None:
 
 def read_json(path: Path, hardware: Hardware) -> dict[str, list[Figure]]:
     """The figures that a file keeps; none where there is no file, or other versions made it."""
-    if not path.exists():
+    if not path.exists() or read_hardware(path) != hardware:
         return {}
-    kept = json.loads(path.read_text())
-    if kept["hardware"] != asdict(hardware):
-        return {}
-    return {name: [Figure(**one) for one in found] for name, found in kept["figures"].items()}
+    return read_figures(path)
+
+
+def read_hardware(path: Path) -> Hardware:
+    """What the figures of a file belong to."""
+    return Hardware(**json.loads(path.read_text())["hardware"])
+
+
+def read_figures(path: Path) -> dict[str, list[Figure]]:
+    """The figures that a file keeps, whatever made it."""
+    kept = json.loads(path.read_text())["figures"]
+    return {name: [Figure(**one) for one in found] for name, found in kept.items()}
 
 
 def fill_readme(text: str, hardware: Hardware, measured: Measured) -> str:

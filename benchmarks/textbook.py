@@ -1,19 +1,22 @@
-"""A DCGAN as textbooks and tutorials train it: the loop that ganvas is measured against.
+"""GANs as textbooks and tutorials train them: the loops that ganvas is measured against.
 
-Plain PyTorch and nothing of ganvas: the networks of Radford 2016 written out, two Adams, binary
-cross-entropy on logits, real and fake batches judged one after the other, and the same fakes used
-again for the generator. No average of the weights, no gradient norms, no history, no files.
+Plain PyTorch and nothing of ganvas: two Adams, the loss written out, the same fakes for both
+players. No average of the weights, no gradient norms, no history, no files. DCGAN's networks
+(Radford 2016) are written out too; the other loops take whatever networks they are given.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn, optim
+import torch.nn.functional as F  # noqa: N812  (its name wherever torch is read)
+from torch import Tensor, autograd, nn, optim
 
 BATCH = 32
 LATENT_DIM = 128
+"""Of DCGAN."""
 
 
 def generator(side: int, width: int, channels: int) -> nn.Sequential:
@@ -58,39 +61,124 @@ def draw_weights(layer: nn.Module) -> None:
         nn.init.normal_(layer.weight, 1.0, 0.02)
 
 
-class TextbookLoop:
-    """The whole training script; `run` does some more steps of it."""
+class TextbookLoop(ABC):
+    """A whole training script; `run` does some more steps of it."""
 
-    def __init__(self, pixels: Tensor, width: int, device: torch.device) -> None:
+    latents: tuple[int, ...]
+    """The shape of one sample's noise."""
+    rate: float
+    betas: tuple[float, float]
+
+    def __init__(
+        self, pixels: Tensor, generator: nn.Module, discriminator: nn.Module, device: torch.device
+    ) -> None:
         """`pixels` is uint8 (N, C, S, S) in main memory."""
-        _, channels, side, _ = pixels.shape
         self.device = device
-        self.generator = generator(side, width, channels).to(device)
-        self.discriminator = discriminator(side, width, channels).to(device)
-        self.generator_adam = optim.Adam(self.generator.parameters(), 2e-4, betas=(0.5, 0.999))
-        self.discriminator_adam = optim.Adam(
-            self.discriminator.parameters(), 2e-4, betas=(0.5, 0.999)
-        )
-        self.criterion = nn.BCEWithLogitsLoss()
+        self.generator = generator.to(device)
+        self.discriminator = discriminator.to(device)
+        self.generator_adam = optim.Adam(self.generator.parameters(), self.rate, self.betas)
+        self.discriminator_adam = optim.Adam(self.discriminator.parameters(), self.rate, self.betas)
         self.batches = endless_batches(pixels)
 
     def run(self, steps: int) -> None:
         """Train for some steps."""
-        ones = torch.ones(BATCH, device=self.device)
-        zeros = torch.zeros(BATCH, device=self.device)
         for _ in range(steps):
-            real = next(self.batches).to(self.device).float() / 127.5 - 1
+            self.step()
 
-            self.discriminator.zero_grad()
-            self.criterion(self.discriminator(real), ones).backward()
-            noise = torch.randn(BATCH, LATENT_DIM, 1, 1, device=self.device)
-            fake = self.generator(noise)
-            self.criterion(self.discriminator(fake.detach()), zeros).backward()
-            self.discriminator_adam.step()
+    @abstractmethod
+    def step(self) -> None:
+        """Update the discriminator, then the generator."""
 
-            self.generator.zero_grad()
-            self.criterion(self.discriminator(fake), ones).backward()
-            self.generator_adam.step()
+    def real(self) -> Tensor:
+        """The next batch (BATCH, C, S, S) in [-1, 1]."""
+        return next(self.batches).to(self.device).float() / 127.5 - 1
+
+    def noise(self) -> Tensor:
+        """What the next fakes are made from."""
+        return torch.randn(BATCH, *self.latents, device=self.device)
+
+
+class DCGANLoop(TextbookLoop):
+    """Radford 2016: binary cross-entropy on logits, reals and fakes judged one after the other."""
+
+    latents = (LATENT_DIM, 1, 1)
+    rate, betas = 2e-4, (0.5, 0.999)
+
+    def __init__(self, pixels: Tensor, width: int, device: torch.device) -> None:
+        _, channels, side, _ = pixels.shape
+        made, judging = generator(side, width, channels), discriminator(side, width, channels)
+        super().__init__(pixels, made, judging, device)
+        self.criterion = nn.BCEWithLogitsLoss()
+        self.ones, self.zeros = torch.ones(BATCH, device=device), torch.zeros(BATCH, device=device)
+
+    def step(self) -> None:
+        real = self.real()
+        self.discriminator.zero_grad()
+        self.criterion(self.discriminator(real), self.ones).backward()
+        fake = self.generator(self.noise())
+        self.criterion(self.discriminator(fake.detach()), self.zeros).backward()
+        self.discriminator_adam.step()
+
+        self.generator.zero_grad()
+        self.criterion(self.discriminator(fake), self.ones).backward()
+        self.generator_adam.step()
+
+
+class WassersteinLoop(TextbookLoop):
+    """Gulrajani 2017 with one critic step: Wasserstein loss, gradient penalty of weight 10."""
+
+    latents = (128,)
+    rate, betas = 5e-4, (0.5, 0.9)
+
+    def step(self) -> None:
+        real = self.real()
+        fake = self.generator(self.noise())
+        self.discriminator.zero_grad()
+        mix = torch.rand(BATCH, 1, 1, 1, device=self.device)
+        between = (mix * real + (1 - mix) * fake.detach()).requires_grad_(True)
+        judged = self.discriminator(between).sum()
+        (gradient,) = autograd.grad(judged, between, create_graph=True)
+        penalty = 10 * (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+        distance = self.discriminator(real).mean() - self.discriminator(fake.detach()).mean()
+        (penalty - distance).backward()
+        self.discriminator_adam.step()
+
+        self.discriminator.requires_grad_(False)
+        self.generator.zero_grad()
+        (-self.discriminator(fake).mean()).backward()
+        self.generator_adam.step()
+        self.discriminator.requires_grad_(True)
+
+
+class R3GANLoop(TextbookLoop):
+    """Huang 2024: the relativistic loss with R1 and R2, new reals for the generator's step."""
+
+    latents = (64,)
+    rate, betas = 5e-4, (0.0, 0.9)
+    gamma = 0.5
+
+    def step(self) -> None:
+        made = self.generator(self.noise())
+        real, fake = self.real().requires_grad_(True), made.detach().requires_grad_(True)
+        self.discriminator.zero_grad()
+        real_logits, fake_logits = self.discriminator(real), self.discriminator(fake)
+        steepness = self.steepness(real_logits, real) + self.steepness(fake_logits, fake)
+        loss = F.softplus(fake_logits - real_logits) + self.gamma / 2 * steepness
+        loss.mean().backward()
+        self.discriminator_adam.step()
+
+        self.discriminator.requires_grad_(False)
+        self.generator.zero_grad()
+        real_logits, fake_logits = self.discriminator(self.real()), self.discriminator(made)
+        F.softplus(real_logits - fake_logits).mean().backward()
+        self.generator_adam.step()
+        self.discriminator.requires_grad_(True)
+
+    @staticmethod
+    def steepness(logits: Tensor, images: Tensor) -> Tensor:
+        """The squared gradient of each logit at its own image (BATCH,)."""
+        (gradient,) = autograd.grad(logits.sum(), images, create_graph=True)
+        return gradient.square().sum((1, 2, 3))
 
 
 def endless_batches(pixels: Tensor) -> Iterator[Tensor]:

@@ -2,97 +2,73 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import io
-import os
-import statistics
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from unittest import mock
 
-import numpy as np
 import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from figure import Effort, Figure, figure
-from ganvas.architectures import DCGAN
-from ganvas.data.preparation import PreparedData, prepare
-from ganvas.data.sources import open_source
-from ganvas.devices import describe_environment
-from ganvas.objectives.objective import Objective
-from ganvas.recipes import CATALOG, Recipe
-from ganvas.runs import Run
-from ganvas.runs.data import describe_data
-from ganvas.training import trainer
-from ganvas.training.display import Display
-from ganvas.training.state import TrainState
-from ganvas.training.step import train_step
-from ganvas.training.watch import Watch
-from hardware import matrix_rate, wait_for
-from textbook import BATCH, LATENT_DIM, TextbookLoop
+from floor import Work, count_work
+from hardware import copy_rate, matrix_rate, stopwatch
+from loops import GanvasLoop
+from memory import peak_gb
+from speed_cases import (
+    Case,
+    data_for,
+    every_case,
+    insist_on_same_networks,
+    recipe_for,
+    textbook_for,
+)
+from textbook import BATCH, TextbookLoop
 
-LEAST_RATIO = 0.97
-"""All that ganvas does beside training may cost 3 %."""
+MOST_WAITING = 2.0
+"""Percent of the training time that may pass in waiting for the next batch of images."""
 MOST_PROBING = 5.0
 """Percent of the training time that looking at its health may cost."""
-COLOUR_IMAGES = 2_000
 WARM_UP_STEPS = 3
 
+Rates = dict[str, list[float]]
+"""One number a round, by what was measured: images a second, operations a second, bytes a second.
 
-@dataclass(frozen=True)
-class Case:
-    """The `dcgan` recipe at one size."""
-
-    key: str
-    side: int
-    width: int
-    channels: int
-
-    @property
-    def title(self) -> str:
-        """For people."""
-        colour = "grey" if self.channels == 1 else "colour"
-        return f"dcgan {self.side}x{self.side} {colour}, width {self.width}"
+matrix, copy: what the device can do, in float32; own-matrix: in the numbers that ganvas uses.
+"""
+Turns = Mapping[str, Callable[[], float]]
+"""What takes turns: each trains for as many steps and returns the seconds."""
 
 
 def measure(effort: Effort, device: torch.device, folder: Path) -> list[Figure]:
-    """Both sizes, one after the other."""
+    """Every case, one after the other."""
     found = []
-    for case in (Case("dcgan-32", 32, 32, 1), Case("dcgan-64", 64, effort.colour_width, 3)):
+    for case in every_case(effort):
         place = folder / case.key
         place.mkdir()
         found += measure_case(case, effort, device, place)
+        found += weigh_case(case, device, place)
     return found
 
 
 def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path) -> list[Figure]:
     """Let the loops take turns and compare them within each round."""
-    recipe = recipe_for(case)
-    prepared = data_for(case, recipe, folder)
-    ours = GanvasLoop(recipe, prepared, folder / "run", device)
-    theirs = TextbookLoop(torch.from_numpy(np.array(prepared.images)), case.width, device)
-    insist_on_same_networks(ours.state, theirs)
+    ours, theirs = start_loops(case, device, folder)
     work = {
-        "ganvas": count_operations(lambda: ours.steps(1)),
-        "textbook": count_operations(lambda: theirs.run(1)),
+        "ganvas": count_work(lambda: ours.steps(1)),
+        "textbook": count_work(lambda: theirs.run(1)),
     }
-    steps = steps_in(effort.seconds, theirs, device)
-    ours.steps(WARM_UP_STEPS)
-    ours.fit(WARM_UP_STEPS)
-    turns: dict[str, Callable[[], float]] = {
+    steps = warm_up(ours, theirs, effort.seconds, device)
+    turns: Turns = {
         "ganvas": lambda: ours.fit(steps),
         "bare": lambda: stopwatch(lambda: ours.steps(steps), device),
         "textbook": lambda: stopwatch(lambda: theirs.run(steps), device),
     }
-    rates: dict[str, list[float]] = {name: [] for name in [*turns, "matrix"]}
-    for index in range(effort.rounds):
-        rates["matrix"].append(matrix_rate(device, min(1.0, effort.seconds / 4)))
-        for name in rotated(list(turns), index):
-            rates[name].append(steps * BATCH / turns[name]())
+    precision = ours.state.precision.name
+    seconds = min(1.0, effort.seconds / 4)
+    limits = partial(device_limits, seconds, precision, device)
+    rates = take_turns(turns, steps, effort.rounds, limits)
     probing = figure(
         f"{case.key}/probes",
         f"{case.title}: probes of health, of ganvas' time",
@@ -100,188 +76,146 @@ def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path)
         ours.probing[1:],  # the first call warmed up
         at_most=MOST_PROBING,
     )
-    return [*summarise(case, rates, work), probing]
-
-
-def summarise(case: Case, rates: dict[str, list[float]], work: dict[str, int]) -> list[Figure]:
-    """Figures from images a second by loop and round, and operations a step by loop."""
-
-    def ratios(name: str) -> list[float]:
-        return [a / b for a, b in zip(rates[name], rates["textbook"], strict=True)]
-
-    def shares(name: str) -> list[float]:
-        pairs = zip(rates[name], rates["matrix"], strict=True)
-        return [100 * rate * work[name] / BATCH / peak for rate, peak in pairs]
-
-    def one(
-        key: str, meaning: str, unit: str, values: list[float], least: float | None = None
-    ) -> Figure:
-        return figure(f"{case.key}/{key}", f"{case.title}: {meaning}", unit, values, at_least=least)
-
-    return [
-        one("ganvas", "ganvas", "images/s", rates["ganvas"]),
-        one("textbook", "textbook loop", "images/s", rates["textbook"]),
-        one("ratio", "ganvas / textbook", "", ratios("ganvas"), LEAST_RATIO),
-        one("bare-ratio", "ganvas' bare steps / textbook", "", ratios("bare")),
-        one("ganvas-share", "ganvas, of the matrix rate", "%", shares("ganvas")),
-        one("textbook-share", "textbook, of the matrix rate", "%", shares("textbook")),
-        one("ganvas-work", "ganvas, work an image", "MFLOP", [work["ganvas"] / BATCH / 1e6]),
-        one("textbook-work", "textbook, work an image", "MFLOP", [work["textbook"] / BATCH / 1e6]),
-        one("matrix", "fp32 matrix rate", "GFLOP/s", [rate / 1e9 for rate in rates["matrix"]]),
-    ]
-
-
-class GanvasLoop:
-    """A ganvas run that goes on in pieces."""
-
-    def __init__(
-        self, recipe: Recipe, prepared: PreparedData, directory: Path, device: torch.device
-    ) -> None:
-        environment = {**describe_environment(device), "seed": 0, "deterministic": False}
-        self.recipe = recipe.with_fixed_schedules()
-        self.device = device
-        self.prepared = prepared
-        self.objective = Objective.build(recipe.objective)
-        self.state = TrainState.start(self.recipe, self.objective, prepared, 0, device)
-        self.run = Run.create(directory, self.recipe, environment, describe_data(prepared))
-        self.probing: list[float] = []
-        """Share of the time, in percent, that went into the probes of health, by round."""
-
-    def steps(self, steps: int) -> None:
-        """Training steps alone: no history, no grids, no checkpoints, no display."""
-        for _ in range(steps):
-            train_step(self.state, self.recipe, self.objective)
-
-    def fit(self, steps: int) -> float:
-        """Seconds of the real loop for some steps, with a live display.
-
-        `fit` ends with a grid, a checkpoint and a probe. A long run has them only at the recipe's
-        intervals, so what each took is measured and counted in that proportion.
-        """
-        images = steps * self.recipe.batch
-        recipe = dataclasses.replace(self.recipe, images=self.state.images_seen + images)
-        with (
-            watched(trainer, "save_grid") as grids,
-            watched(trainer, "save_checkpoint") as checkpoints,
-            watched(Watch, "probe") as probes,
-            screen(),
-        ):
-            display = Display(recipe.images, self.state.images_seen)
-            seconds = stopwatch(
-                lambda: trainer.fit(self.run, recipe, self.state, self.prepared, display),
-                self.device,
-            )
-        for times, interval in (
-            (grids, recipe.intervals.samples),
-            (checkpoints, recipe.intervals.checkpoint),
-            (probes, recipe.intervals.probes),
-        ):
-            seconds += statistics.median(times) * images / interval - sum(times)
-        self.probing.append(100 * statistics.median(probes) * images / recipe.intervals.probes)
-        self.probing[-1] /= seconds
-        return seconds
-
-
-@contextlib.contextmanager
-def watched(owner: object, name: str) -> Iterator[list[float]]:
-    """Collect the seconds of every call to one function of a module or class."""
-    function = getattr(owner, name)
-    times: list[float] = []
-
-    def timed(*arguments: object) -> object:
-        start = time.perf_counter()
-        try:
-            return function(*arguments)
-        finally:
-            times.append(time.perf_counter() - start)
-
-    with mock.patch.object(owner, name, timed):
-        yield times
-
-
-@contextlib.contextmanager
-def screen() -> Iterator[None]:
-    """A terminal that nobody looks at, so that the live line is drawn and its cost is counted."""
-    terminal = {"TTY_COMPATIBLE": "1", "TERM": "xterm-256color", "COLUMNS": "120"}
-    with mock.patch.dict(os.environ, terminal), contextlib.redirect_stdout(io.StringIO()):
-        yield
-
-
-def recipe_for(case: Case) -> Recipe:
-    """The named recipe at the case's size and width; all else as published."""
-    recipe = CATALOG["dcgan"]()
-    if not isinstance(recipe.architecture, DCGAN):
-        raise TypeError("the dcgan recipe no longer has the dcgan architecture")
-    if (recipe.batch, recipe.latent_dim) != (BATCH, LATENT_DIM):
-        raise ValueError("the dcgan recipe and the textbook loop differ in batch or latents")
-    return dataclasses.replace(
-        recipe,
-        architecture=dataclasses.replace(recipe.architecture, width=case.width),
-        data=dataclasses.replace(recipe.data, size=(case.side, case.side)),
+    waiting = figure(
+        f"{case.key}/data-wait",
+        f"{case.title}: waiting for images, of ganvas' time",
+        "%",
+        ours.waiting[1:],
+        at_most=MOST_WAITING,
     )
+    least = case.least_ratio(device)
+    return [*summarise(case, rates, work, precision, least), probing, waiting]
 
 
-def data_for(case: Case, recipe: Recipe, folder: Path) -> PreparedData:
-    """Fashion-MNIST for grey, noise for colour: speed does not depend on what is to be seen."""
-    source = "fashion"
-    if case.channels == 3:
-        shape = (COLOUR_IMAGES, case.side, case.side, 3)
-        pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-        source = str(folder / "noise.npy")
-        np.save(source, pixels)
-    return prepare(open_source(source), recipe.data, cache=folder / "cache")
+def measure_ratio(case: Case, effort: Effort, device: torch.device, folder: Path) -> Figure:
+    """ganvas / textbook alone."""
+    ours, theirs = start_loops(case, device, folder)
+    steps = warm_up(ours, theirs, effort.seconds, device)
+    turns: Turns = {
+        "ganvas": lambda: ours.fit(steps),
+        "textbook": lambda: stopwatch(lambda: theirs.run(steps), device),
+    }
+    return ratio_of(case, take_turns(turns, steps, effort.rounds), case.least_ratio(device))
 
 
-def insist_on_same_networks(state: TrainState, textbook: TextbookLoop) -> None:
-    """Give the textbook's networks our weights, and stop unless both then compute the same."""
-    latents = torch.randn(BATCH, LATENT_DIM, device=state.device)
-    noise = latents[:, :, None, None]
-    with torch.no_grad():
-        copy_weights(state.generator, textbook.generator)
-        copy_weights(state.discriminator, textbook.discriminator)
-        images = state.generator(latents)
-        torch.testing.assert_close(textbook.generator(noise), images)
-        torch.testing.assert_close(textbook.discriminator(images), state.discriminator(images))
+def start_loops(case: Case, device: torch.device, folder: Path) -> tuple[GanvasLoop, TextbookLoop]:
+    """Both loops at their start, with the same weights."""
+    recipe = recipe_for(case)
+    prepared = data_for(case, recipe, folder)
+    ours = GanvasLoop(recipe, prepared, folder / "run", device)
+    theirs = textbook_for(case, recipe, prepared, device)
+    insist_on_same_networks(ours.state, theirs)
+    return ours, theirs
 
 
-def copy_weights(source: nn.Module, target: nn.Module) -> None:
-    """Copy all weights and buffers in order.
-
-    Raises:
-        ValueError: the two differ in number or shape.
-    """
-    ours, theirs = list(source.state_dict().values()), list(target.state_dict().values())
-    shapes = [[tuple(tensor.shape) for tensor in tensors] for tensors in (ours, theirs)]
-    if shapes[0] != shapes[1]:
-        raise ValueError(f"ganvas and textbook networks differ: {shapes[0]} and {shapes[1]}")
-    for tensor, copied in zip(theirs, ours, strict=True):
-        tensor.copy_(copied)
-
-
-def count_operations(work: Callable[[], None]) -> int:
-    """Floating-point operations in matrix products and convolutions, both directions."""
-    with FlopCounterMode(display=False) as counter:
-        work()
-    return int(counter.get_total_flops())
-
-
-def steps_in(seconds: float, loop: TextbookLoop, device: torch.device) -> int:
-    """How many textbook steps take about this long; at least 2."""
-    loop.run(WARM_UP_STEPS)
-    each = stopwatch(lambda: loop.run(WARM_UP_STEPS), device) / WARM_UP_STEPS
+def warm_up(ours: GanvasLoop, theirs: TextbookLoop, seconds: float, device: torch.device) -> int:
+    """Let both loops begin; how many textbook steps take about so many seconds, at least 2."""
+    ours.steps(WARM_UP_STEPS)
+    ours.fit(WARM_UP_STEPS)
+    theirs.run(WARM_UP_STEPS)
+    each = stopwatch(lambda: theirs.run(WARM_UP_STEPS), device) / WARM_UP_STEPS
     return max(2, round(seconds / each))
 
 
-def stopwatch(work: Callable[[], None], device: torch.device) -> float:
-    """Seconds until the work is done, on the device too."""
-    wait_for(device)
-    start = time.perf_counter()
-    work()
-    wait_for(device)
-    return time.perf_counter() - start
+def take_turns(
+    turns: Turns, steps: int, rounds: int, limits: Callable[[], dict[str, float]] = dict
+) -> Rates:
+    """Images a second of each in each round; another one goes first every time.
+
+    Args:
+        limits: what the device can do, measured before each round.
+    """
+    rates: Rates = defaultdict(list)
+    for index in range(rounds):
+        for name, limit in limits().items():
+            rates[name].append(limit)
+        for name in rotated(list(turns), index):
+            rates[name].append(steps * BATCH / turns[name]())
+    return rates
 
 
 def rotated(names: list[str], index: int) -> list[str]:
     """Another one goes first in each round, so that none profits from its place."""
     cut = index % len(names)
     return names[cut:] + names[:cut]
+
+
+def device_limits(seconds: float, precision: str, device: torch.device) -> dict[str, float]:
+    """How fast the device multiplies and copies at most, by the names of `Rates`."""
+    matrix = own = matrix_rate(device, seconds)
+    if precision == "bf16":
+        own = matrix_rate(device, seconds, torch.bfloat16)
+    return {"matrix": matrix, "own-matrix": own, "copy": copy_rate(device, seconds)}
+
+
+def summarise(
+    case: Case, rates: Rates, work: dict[str, Work], precision: str, least: float
+) -> list[Figure]:
+    """Figures from rates, and from the work of one step by loop."""
+
+    def one(key: str, meaning: str, unit: str, values: list[float]) -> Figure:
+        return figure(f"{case.key}/{key}", f"{case.title}: {meaning}", unit, values)
+
+    found = [
+        one("ganvas", f"ganvas, {precision}", "images/s", rates["ganvas"]),
+        one("textbook", "textbook loop, fp32", "images/s", rates["textbook"]),
+        ratio_of(case, rates, least),
+        one("bare-ratio", "ganvas' bare steps / textbook", "", ratios(rates, "bare")),
+    ]
+    for loop, peak in (("ganvas", "own-matrix"), ("textbook", "matrix")):
+        counted = work[loop]
+        steps = [rate / BATCH for rate in rates[loop]]
+        shares = [
+            100 * rate * counted.operations / matrix
+            for rate, matrix in zip(steps, rates["matrix"], strict=True)
+        ]
+        floors = [
+            100 * rate * counted.floor_seconds(matrix, copy)
+            for rate, matrix, copy in zip(steps, rates[peak], rates["copy"], strict=True)
+        ]
+        found += [
+            one(f"{loop}-share", f"{loop}, of the fp32 matrix rate", "%", shares),
+            one(f"{loop}-floor", f"{loop}, of the speed of its floor", "%", floors),
+            one(
+                f"{loop}-work",
+                f"{loop}, work an image",
+                "MFLOP",
+                [counted.operations / BATCH / 1e6],
+            ),
+            one(f"{loop}-bytes", f"{loop}, bytes an image", "MB", [counted.bytes / BATCH / 1e6]),
+        ]
+    found.append(one("matrix", "fp32 matrix rate", "GFLOP/s", billions(rates["matrix"])))
+    if precision != "fp32":
+        meaning = f"{precision} matrix rate"
+        found.append(one("own-matrix", meaning, "GFLOP/s", billions(rates["own-matrix"])))
+    return [*found, one("copy", "copy rate", "GB/s", billions(rates["copy"]))]
+
+
+def ratio_of(case: Case, rates: Rates, least: float) -> Figure:
+    """ganvas / textbook, with its target."""
+    key, meaning = f"{case.key}/ratio", f"{case.title}: ganvas / textbook"
+    return figure(key, meaning, "", ratios(rates, "ganvas"), at_least=least)
+
+
+def ratios(rates: Rates, name: str) -> list[float]:
+    """Of one loop and the textbook, within each round."""
+    return [a / b for a, b in zip(rates[name], rates["textbook"], strict=True)]
+
+
+def billions(values: list[float]) -> list[float]:
+    """The same in units of 1e9."""
+    return [value / 1e9 for value in values]
+
+
+def weigh_case(case: Case, device: torch.device, folder: Path) -> list[Figure]:
+    """The peak memory of both loops, in a process of its own each."""
+    where = "of the GPU" if device.type == "cuda" else "resident"
+    return [
+        figure(
+            f"{case.key}/peak-{loop}",
+            f"{case.title}: {loop}, peak memory {where}",
+            "GB",
+            [peak_gb(["case", loop, json.dumps(asdict(case)), str(device)], folder)],
+        )
+        for loop in ("ganvas", "textbook")
+    ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ganvas.architectures import DCGAN
+from ganvas.objectives.settings import Penalties, PenaltySettings
 from ganvas.recipes import CATALOG, Intervals, Recipe
+from ganvas.schedules import Ramp
 
 IMAGE_METRICS = ("fd-lite0", "prdc-lite0")
 POINT_METRICS = ("modes",)
@@ -30,6 +32,8 @@ class Base:
     """Generated images a score."""
     width: int | None = None
     """Of DCGAN; None leaves the recipe's own."""
+    gamma: Ramp | None = None
+    """Weight of R1 and of R2, where it is to fit the size; None leaves the recipe's own."""
     built_to_fail: bool = False
     """Whether the recipe repeats networks that are published because they collapse: its runs are
     shown, and count neither as healthy nor as sabotaged."""
@@ -48,6 +52,10 @@ class Base:
         if self.width is not None:
             assert isinstance(recipe.architecture, DCGAN)
             recipe = replace(recipe, architecture=replace(recipe.architecture, width=self.width))
+        if self.gamma is not None:
+            both = PenaltySettings(weight=self.gamma)
+            objective = replace(recipe.objective, penalties=Penalties(r1=both, r2=both))
+            recipe = replace(recipe, objective=objective)
         return budgeted(recipe, self.images, self.looks)
 
 
@@ -89,6 +97,13 @@ BASES: dict[str, Base] = {
     "wgan-gp": Base(recipe="wgan-gp", size=16, images=48_000, images_per_second=1_100),
     "resnet": Base(recipe="resnet", size=16, images=24_000, images_per_second=700),
     "resnet-wgan-gp": Base(recipe="resnet-wgan-gp", size=16, images=20_000, images_per_second=440),
+    "r3gan": Base(
+        recipe="r3gan",
+        size=16,
+        gamma=Ramp(shape="cosine", start=1.25, end=0.125),
+        images=9_600,
+        images_per_second=135,
+    ),
     "wgan-paper": Base(recipe="wgan-paper", size=16, images=48_000, images_per_second=1_300),
     "wgan-gp-paper": Base(recipe="wgan-gp-paper", size=16, images=36_000, images_per_second=700),
     "resnet-paper": Base(

@@ -58,6 +58,10 @@ class DeviceError(GanvasError):
     """A device that this machine does not have."""
 
 
+class OutOfMemory(GanvasError):
+    """Training needs more memory than there is."""
+
+
 class Diverged(GanvasError):
     """A loss or gradient stopped being finite; raised before the update, no weight was spoiled."""
 

@@ -71,3 +71,16 @@ def draw_uniform(
     rows *= ranks.size
     drawn = torch.rand((rows, *rest), generator=generator, device=generator.device, dtype=dtype)
     return drawn[ranks.part(rows)]
+
+
+def draw_normal(
+    shape: tuple[int, ...],
+    generator: torch.Generator,
+    ranks: Ranks = ALONE,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """Standard normal numbers, as `draw_uniform` draws its own."""
+    rows, *rest = shape
+    rows *= ranks.size
+    drawn = torch.randn((rows, *rest), generator=generator, device=generator.device, dtype=dtype)
+    return drawn[ranks.part(rows)]

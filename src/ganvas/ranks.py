@@ -27,8 +27,8 @@ from ganvas.errors import GanvasError, RankLost
 Value = TypeVar("Value")
 
 LONGEST_WAIT = timedelta(hours=2)
-"""For the others, while they prepare images, or while the first one evaluates. A process that dies
-is noticed at once; this is for a machine that falls silent."""
+"""For the others, while they prepare images, or while the first one looks at real ones. A process
+that dies is noticed at once; this is for a machine that falls silent."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,37 @@ class Ranks:
         """What `make` gives on the first rank (and JSON holds); on the others it is not called."""
         value: Value = self.exchange(make() if self.first else None)[0]
         return value
+
+    @contextmanager
+    def failing_together(self) -> Iterator[None]:
+        """What goes wrong inside on one rank is raised on all: none waits for what will not come.
+
+        All of them enter, and send nothing inside.
+
+        Raises:
+            GanvasError: what is wrong, and on which rank if not on the first.
+        """
+        if self.size == 1:
+            yield
+            return
+        problem: GanvasError | None = None
+        try:
+            yield
+        except GanvasError as error:
+            problem = error
+        for rank, said in enumerate(self.exchange(None if problem is None else str(problem))):
+            if said is not None:
+                raise GanvasError(f"process {rank}: {said}" if rank > 0 else said) from problem
+
+    def hand_over(self, rows: Tensor) -> None:
+        """Send rows to the first rank, which has to `receive` them."""
+        with sending():
+            distributed.send(rows.cpu().contiguous(), 0)
+
+    def receive(self, rank: int, room: Tensor) -> None:
+        """Fill a tensor in main memory with the rows, as many and of its type, of another rank."""
+        with sending():
+            distributed.recv(room, rank)
 
 
 ALONE = Ranks()

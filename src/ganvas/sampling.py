@@ -72,9 +72,17 @@ class TrainedGenerator:
         rows = [draw_latents(1, self.latent_dim, random) for _ in range(n)]
         return torch.cat(rows).to(device)  # (n, Z)
 
-    def batches(self, n: int, seed: int = 0) -> Iterator[Tensor]:
-        """As `sample`, piece by piece and as the network gives them: (B, C, H, W) in [-1, 1]."""
-        return outputs(self.network, self.latents(n, seed))
+    def batches(self, n: int, seed: int = 0, rows: range | None = None) -> Iterator[Tensor]:
+        """As `sample`, piece by piece and as the network gives them: (B, C, H, W) in [-1, 1].
+
+        Where the architecture is not `bounded`, some lie beyond.
+
+        Args:
+            rows: make only these of the n; the same bits as ever if they start with a whole piece
+                (a multiple of `BATCH`) and end with one or with n.
+        """
+        wanted = range(n) if rows is None else rows
+        return outputs(self.network, self.latents(n, seed)[wanted.start : wanted.stop])
 
     def interpolate(
         self, n: int, steps: int, seed: int = 0, loop: bool = False
@@ -117,7 +125,7 @@ def generate(network: nn.Module, latents: Tensor) -> npt.NDArray[Any]:
 
 def outputs(network: nn.Module, latents: Tensor) -> Iterator[Tensor]:
     """What the network makes of latents (N, Z), in pieces (B, C, H, W) of at most `BATCH`."""
-    for piece in torch.split(latents, BATCH):
+    for piece in torch.split(latents, BATCH) if len(latents) else ():
         with torch.inference_mode():  # left before each yield: it must not reach the caller
             made: Tensor = network(piece)
         yield made
@@ -155,6 +163,8 @@ def write_generator(
         "latents": "standard normal, float32 (N, latent_dim)",
         "output": "float32 (N, channels, height, width) in [-1, 1]",
     }
+    if not recipe.architecture.bounded:
+        config["output"] = "float32 (N, channels, height, width), to be clamped to [-1, 1]"
     if shape.is_point:
         config["output"] = "float32 (N, 2, 1, 1): x and y in the units of the data, without bounds"
         config["extent"] = run.data["extent"]

@@ -61,7 +61,7 @@ def extremes(schedule: Schedule) -> tuple[float, float]:
 
 
 def parse_schedule(text: str) -> Schedule:
-    """Read `0.1`, `linear:2e-4:0` or `cosine:1:0.1:2M` (shape, start, end, images).
+    """Read `0.1`, `20k`, `linear:2e-4:0` or `cosine:1:0.1:2M` (shape, start, end, images).
 
     Raises:
         ValueError: with what was expected.
@@ -83,7 +83,10 @@ def parse_schedule(text: str) -> Schedule:
 
 
 def _finite(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = float(parse_count(text))
     if not math.isfinite(value):
         raise ValueError
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from itertools import cycle, islice
 from typing import Any
@@ -20,7 +21,7 @@ from ganvas.recipes import Recipe
 from ganvas.training.step import train_step
 from tests.contract.test_architectures import VARIATIONS
 from tests.unit.subjects import draw, probe, subject, subject_of
-from tests.unit.tiny import BATCH, SIDE, small, start, tiny_recipe
+from tests.unit.tiny import BATCH, SIDE, awake, small, start, tiny_recipe
 
 EVERY_ARCHITECTURE = pytest.mark.parametrize("kind", ARCHITECTURES.values(), ids=ARCHITECTURES)
 MOST = max(len(ARCHITECTURES), len(LOSSES))
@@ -36,7 +37,17 @@ BOUNDED = {name for name in COLUMNS if name.startswith(("probe/output", "probe/c
 
 R_V = {"probe/r_v": "real and fake logits are"}
 BOUND = {"probe/lipschitz/bound": "a layer that divides by the spread"}
-"""What a network may lack by its nature, and how the reason then begins."""
+FIX_UP = {
+    f"probe/gradient/{player}/slope": "layers have no gradient at all"
+    for player in ("generator", "discriminator")
+}
+"""What a network may lack by its nature, and what the reason then says; the last of one whose
+blocks start as the identity only before the first step."""
+
+
+def has_norms(kind: type[Architecture]) -> bool:
+    """Whether its discriminator can be normalised."""
+    return "discriminator_norm" in {field.name for field in dataclasses.fields(kind)}
 
 
 def probed(recipe: Recipe, steps: int = 2, **changes: Any) -> dict[str, Any]:
@@ -80,7 +91,9 @@ def test_every_column_is_measured_under_every_constraint_and_penalty(
     check(probed(recipe), absent=set(), excused=R_V)
 
 
-@EVERY_ARCHITECTURE
+@pytest.mark.parametrize(
+    "kind", [kind for kind in ARCHITECTURES.values() if has_norms(kind)], ids=lambda k: k.name
+)
 @pytest.mark.parametrize("norm", ["batch", "layer"])
 def test_only_the_bound_is_missing_of_normalised_discriminators(
     kind: type[Architecture], norm: str
@@ -95,7 +108,8 @@ def test_only_the_bound_is_missing_of_normalised_discriminators(
 def test_the_first_probes_of_a_run_without_held_out_images(kind: type[Architecture]) -> None:
     recipe = tiny_recipe(architecture=small(kind))
     numbers = probed(recipe, steps=0, earlier=(), held_out=draw(0, 1, SIDE, SIDE))
-    check(numbers, absent=CLIPPED | HELD_OUT | FIRST, excused={})
+    excused = FIX_UP if kind.name == "r3gan" else {}
+    check(numbers, absent=CLIPPED | HELD_OUT | FIRST, excused=excused)
 
 
 @pytest.mark.parametrize("pac", [1, 2])
@@ -130,10 +144,10 @@ def test_probes_repeat_themselves_bit_for_bit(kind: type[Architecture]) -> None:
 @pytest.mark.parametrize("architecture", VARIATIONS)
 def test_no_discriminator_is_steeper_than_its_bound(architecture: Architecture) -> None:
     """Nor is one left without a bound, unless it normalises; whatever its options are."""
-    if architecture.discriminator_norm != "none":
+    if vars(architecture).get("discriminator_norm", "none") != "none":
         return
     torch.manual_seed(0)
-    network = architecture.build(ImageShape(1, SIDE, SIDE), 3).discriminator
+    network = awake(architecture.build(ImageShape(1, SIDE, SIDE), 3).discriminator)
     with torch.no_grad():  # of the first weights, N(0, 0.02), too little comes through to compare
         for weight in network.parameters():
             weight.mul_(3)

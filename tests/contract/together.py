@@ -26,6 +26,7 @@ from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySett
 from ganvas.ranks import ALONE, Ranks, running_statistics
 from ganvas.recipes import OptimizerSettings, Recipe
 from ganvas.runs import checkpoint
+from ganvas.schedules import Ramp
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from tests.unit.tiny import small, tiny_data, tiny_recipe
@@ -35,6 +36,8 @@ STEPS = 50
 BATCH = 64
 SIDE = 12
 SIZE = (SIDE, SIDE)
+SINGLE = "single"
+"""Where what was trained in single precision lies."""
 
 LAZY = Penalties(**{name: PenaltySettings(weight=0.5, every=2) for name in PENALTIES})
 ADAM = OptimizerSettings(learning_rate=1e-3)
@@ -67,6 +70,10 @@ CASES: dict[str, dict[str, Any]] = {
         "objective": one_penalty("gradient_penalty"),
         "data": DataSettings(size=SIZE, flip=True, dequantize=True),
     },
+    "augmented in packs, relativistic, every penalty": {
+        "objective": ObjectiveSettings(loss="relativistic", pac=2, penalties=LAZY),
+        "augmentation": Ramp(shape="linear", start=0.0, end=0.8, images=20 * BATCH),
+    },
 }  # fmt: skip
 """Every loss and penalty, and everything else that chance or the place in a batch decides."""
 
@@ -87,9 +94,10 @@ def recipe_of(changes: dict[str, Any]) -> Recipe:
 
 
 def data_of(recipe: Recipe) -> PreparedData:
-    """Noise in double precision, or as pixels where these are dequantized."""
+    """Noise in the precision at hand, or as pixels where these are dequantized."""
     pixels = tiny_data(150).images[:, :, :SIDE, :SIDE]
-    images = pixels if recipe.data.dequantize else pixels.astype(np.float64) / 127.5 - 1
+    kind = np.float64 if torch.get_default_dtype() == torch.float64 else np.float32
+    images = pixels if recipe.data.dequantize else pixels.astype(kind) / kind(127.5) - kind(1)
     return dataclasses.replace(tiny_data(), images=images)
 
 
@@ -116,13 +124,12 @@ def numbers_of(state: TrainState) -> dict[str, Tensor]:
 
 
 def main(folder: Path) -> None:
-    """Train every case together with the other rank, and leave what came out."""
+    """Train every case together with the other rank, in both precisions; leave what came out."""
     torch.set_num_threads(1)
-    torch.set_default_dtype(torch.float64)
     ranks = Ranks.join()
-    for name, changes in CASES.items():
-        state = trained(recipe_of(changes), ranks)
-        checkpoint.write(path_of(folder, ranks.rank, name), numbers_of(state), state.values())
+    train_cases(folder / SINGLE, ranks)
+    torch.set_default_dtype(torch.float64)
+    train_cases(folder, ranks)
     half_way = trained(recipe_of(CASES["penalty gradient_penalty"]), ranks, STEPS // 2)
     path = path_of(folder, ranks.rank, "half way")
     checkpoint.write(path, half_way.tensors(), half_way.values())
@@ -137,6 +144,14 @@ def main(folder: Path) -> None:
     (folder / f"{ranks.rank}.json").write_text(json.dumps(found))
     ranks.meet()
     ranks.leave()
+
+
+def train_cases(folder: Path, ranks: Ranks) -> None:
+    """Leave what every case comes to in the precision at hand."""
+    folder.mkdir(exist_ok=True)
+    for name, changes in CASES.items():
+        state = trained(recipe_of(changes), ranks)
+        checkpoint.write(path_of(folder, ranks.rank, name), numbers_of(state), state.values())
 
 
 def divergence(ranks: Ranks, player: str) -> str:
@@ -190,8 +205,12 @@ def path_of(folder: Path, rank: int, name: str) -> Path:
     return folder / f"{name}-{rank}.safetensors"
 
 
-def train_in_two_processes(folder: Path) -> None:
-    """Have `main` run as two ranks that find each other without torchrun."""
+def in_two_processes(program: str, folder: Path) -> None:
+    """Have a module run as two ranks that find each other without torchrun.
+
+    Args:
+        program: its name; it is called with the folder, where it leaves what came out.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -199,9 +218,9 @@ def train_in_two_processes(folder: Path) -> None:
     for rank in range(2):
         about = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
         where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
-        program = [sys.executable, "-W", "error", "-m", __name__, str(folder)]
+        command = [sys.executable, "-W", "error", "-m", program, str(folder)]
         environment = {**os.environ, **about, **where}
-        pair.append(subprocess.Popen(program, cwd=ROOT, env=environment, stderr=subprocess.PIPE))
+        pair.append(subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE))
     try:
         complaints = [process.communicate(timeout=300)[1].decode() for process in pair]
     finally:
@@ -209,6 +228,11 @@ def train_in_two_processes(folder: Path) -> None:
             process.kill()
             process.communicate()
     assert [process.returncode for process in pair] == [0, 0], "\n".join(complaints)
+
+
+def train_in_two_processes(folder: Path) -> None:
+    """Have `main` run as two ranks."""
+    in_two_processes(__name__, folder)
 
 
 def train_alone(name: str) -> TrainState:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 import ganvas as library
+from ganvas.data.pixels import Mapped, Resident
+from ganvas.data.stream import ImageStream
+from ganvas.errors import Diverged
+from ganvas.objectives.losses import LOSSES
+from ganvas.objectives.objective import Objective
+from ganvas.objectives.penalties import PENALTIES
+from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.recipes import Intervals, OptimizerSettings
+from ganvas.training.engine import WARM_UPS, Graphs, choose_engine
+from ganvas.training.state import TrainState
+from ganvas.training.step import train_step
+from tests.unit.tiny import tiny_data, tiny_recipe
 
 from .conftest import Result, essence
 
@@ -27,6 +40,19 @@ def test_a_recipe_trains_on_the_gpu_and_samples_without_one(
     assert library.load(run, "cpu").sample(4).shape == (4, 32, 32, 3)
 
 
+@pytest.mark.parametrize("kind", [Resident, Mapped])
+def test_images_that_lie_on_the_gpu_or_are_sent_there_are_those_of_the_file(
+    kind: type[Resident] | type[Mapped],
+) -> None:
+    data = tiny_data(130)
+    there = ImageStream(data, seed=1, pixels=kind(data.images, torch.device("cuda")))
+    here = ImageStream(data, seed=1)
+    for count in (8, 8, 8, 5, 100, 300):
+        images = there.next(count).images
+        assert images.is_cuda
+        assert torch.equal(images.cpu(), here.next(count).images)
+
+
 def test_deterministic_kernels_resume_bit_for_bit(
     tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
 ) -> None:
@@ -37,3 +63,53 @@ def test_deterministic_kernels_resume_bit_for_bit(
     assert ganvas("resume", parts, "--images", 2000).code == 0
     assert essence(parts)["tensors"] == essence(whole)["tensors"]
     torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("penalty", ["none", *PENALTIES])
+def test_recorded_steps_are_those_that_python_says(loss: Any, penalty: str) -> None:
+    """The same kernels on the same numbers, so the same weights but for their sums' order."""
+    penalties = {} if penalty == "none" else {penalty: PenaltySettings(weight=1.0, every=2)}
+    settings = ObjectiveSettings(loss=loss, penalties=Penalties(**penalties))
+    recipe = tiny_recipe(objective=settings, discriminator_steps=2)
+    ends = []
+    for asked in ("off", "auto"):
+        objective = Objective.build(recipe.objective)
+        state = TrainState.start(recipe, objective, tiny_data(), 0, torch.device("cuda"))
+        state.engine = choose_engine(asked, recipe, state.device, state.ranks)
+        for _ in range(3 * WARM_UPS):
+            train_step(state, recipe, objective)
+        ends.append(state)
+    eager, recorded = ends
+    assert isinstance(recorded.engine, Graphs)
+    assert recorded.engine.failed is None
+    assert {key[0] for key in recorded.engine.recorded} == {"fakes", "discriminator", "generator"}
+    for ours, theirs in zip(recorded.tensors().values(), eager.tensors().values(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+    recorded.means.settle()
+    eager.means.settle()
+    assert recorded.means.sums == pytest.approx(eager.means.sums, rel=1e-3, abs=1e-3)
+
+
+def test_what_overflows_on_the_gpu_is_named_before_anything_is_written() -> None:
+    recipe = tiny_recipe(
+        objective=ObjectiveSettings(loss="wasserstein"),
+        discriminator=OptimizerSettings(learning_rate=1e30),
+        intervals=Intervals(history=40),
+    )
+    objective = Objective.build(recipe.objective)
+    state = TrainState.start(recipe, objective, tiny_data(), 0, torch.device("cuda"))
+    state.engine = choose_engine("auto", recipe, state.device, state.ranks)
+    for _ in range(9):
+        train_step(state, recipe, objective)
+    with pytest.raises(Diverged, match=r"(generator|discriminator): .*(loss term|gradient)"):
+        train_step(state, recipe, objective)
+
+
+def test_a_batch_that_does_not_fit_ends_with_one_that_does(
+    tmp_path: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    size = ("--size", 128, "--architecture.width", 256, "--batch", 65536, "--images", 65536)
+    ended = ganvas("train", "dcgan", images, "--device", "cuda", *size, "--out", tmp_path / "run")
+    assert ended.code == 2
+    assert "start anew with --batch" in ended.err

@@ -7,20 +7,28 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from ganvas.objectives import penalties
+from ganvas.recipes import CATALOG
+from ganvas.studies.outcome import Moment
+from ganvas.training import step
+
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 MODULES = (
-    *("evaluating", "figure", "hardware", "memory", "modes"),
-    *("recipes", "report", "textbook", "throughput"),
+    *("evaluating", "figure", "floor", "hardware", "loops", "memory", "modes", "quality"),
+    *("recipes", "report", "scaling", "speed_cases", "textbook", "throughput"),
 )
+
+Bench = dict[str, ModuleType]
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     """The benchmark's modules by name; they are a script's neighbours, no package."""
     monkeypatch.syspath_prepend(str(FOLDER))
     found = {name: importlib.import_module(name) for name in MODULES}
@@ -29,46 +37,124 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
     return found
 
 
-@pytest.mark.parametrize(("side", "channels"), [(32, 1), (64, 3)])
+@pytest.mark.parametrize(
+    ("recipe", "side", "width", "channels"),
+    [
+        ("dcgan", 32, 4, 1),
+        ("dcgan", 64, 4, 3),
+        ("resnet-wgan-gp", 32, 4, 1),
+        ("r3gan", 32, 8, 3),
+    ],
+)
 def test_the_textbook_trains_the_same_networks(
-    bench: dict[str, ModuleType], side: int, channels: int, tmp_path: Path
+    bench: Bench, recipe: str, side: int, width: int, channels: int, tmp_path: Path
 ) -> None:
-    throughput, textbook = bench["throughput"], bench["textbook"]
-    case = throughput.Case("case", side, 4, channels)
-    recipe = throughput.recipe_for(case)
-    prepared = throughput.data_for(case, recipe, tmp_path)
-    ours = throughput.GanvasLoop(recipe, prepared, tmp_path / "run", torch.device("cpu"))
-    pixels = torch.zeros(textbook.BATCH, channels, side, side, dtype=torch.uint8)
-    theirs = textbook.TextbookLoop(pixels, 4, torch.device("cpu"))
-    throughput.insist_on_same_networks(ours.state, theirs)
+    cases, cpu = bench["speed_cases"], torch.device("cpu")
+    case = cases.Case("case", recipe, side, width, channels)
+    ours, theirs = bench["throughput"].start_loops(case, cpu, tmp_path)
     assert ours.fit(steps=2) > 0
-    wider = textbook.TextbookLoop(pixels, 8, torch.device("cpu"))
+    before = [weight.clone() for weight in theirs.generator.parameters()]
+    theirs.run(1)
+    assert not all(map(torch.equal, before, theirs.generator.parameters()))
+    wider = replace(case, width=2 * width)
+    textbook = cases.textbook_for(wider, cases.recipe_for(wider), ours.prepared, cpu)
     with pytest.raises(ValueError, match="networks differ"):
-        throughput.insist_on_same_networks(ours.state, wider)
+        cases.insist_on_same_networks(ours.state, textbook)
 
 
-def test_a_case_of_known_rates(bench: dict[str, ModuleType]) -> None:
-    throughput = bench["throughput"]
+@pytest.mark.parametrize(("recipe", "width"), [("resnet-wgan-gp", 4), ("r3gan", 8)])
+def test_the_textbook_minimises_the_same_loss(
+    bench: Bench, recipe: str, width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the same images, latents and mixing factors come the same gradients."""
+    case = bench["speed_cases"].Case("case", recipe, 32, width)
+    ours, theirs = bench["throughput"].start_loops(case, torch.device("cpu"), tmp_path)
+    batch = bench["textbook"].BATCH
+    real, latents = torch.rand(batch, 1, 32, 32) * 2 - 1, torch.randn(batch, *theirs.latents)
+    mix = torch.rand(batch, 1, 1, 1)
+    monkeypatch.setattr(step, "next_real", lambda *_: real.clone())
+    monkeypatch.setattr(step, "draw_latents", lambda *_: latents)
+    monkeypatch.setattr(penalties, "draw_uniform", lambda *_: mix)
+    ours.steps(1)
+    monkeypatch.setattr(theirs, "real", lambda: real.clone())
+    monkeypatch.setattr(theirs, "noise", lambda: latents)
+    monkeypatch.setattr(torch, "rand", lambda *_, device: mix)
+    theirs.run(1)
+    pairs = zip(
+        ours.state.discriminator.parameters(), theirs.discriminator.parameters(), strict=True
+    )
+    for one, other in pairs:
+        largest = float(one.grad.abs().max())
+        torch.testing.assert_close(other.grad, one.grad, rtol=1e-3, atol=1e-4 * largest)
+
+
+def test_a_whole_effort_measures_the_recipes_as_they_are(bench: Bench) -> None:
+    cases = bench["speed_cases"]
+    by_key = {case.key: case for case in cases.every_case(bench["figure"].FULL)}
+    for key in ("dcgan-32", "resnet-32", "r3gan-32"):
+        assert cases.recipe_for(by_key[key]) == CATALOG[by_key[key].recipe]()
+    assert cases.recipe_for(by_key["dcgan-64"]).architecture.width == 64
+
+
+def test_targets_depend_on_the_device(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    cases, cpu, cuda = bench["speed_cases"], torch.device("cpu"), torch.device("cuda")
+    found = {}
+    for there in (False, True):
+        monkeypatch.setattr(cases, "has_bfloat16", lambda there=there: there)
+        every = cases.every_case(bench["figure"].FULL)
+        found[there] = [case.least_ratio(cpu) for case in every]
+    assert found == {False: [1.0, 1.0, 1.0, 1.0], True: [1.0, 1.8, 1.0, 1.0]}
+    assert [case.least_ratio(cuda) for case in every] == [3.0, 1.0, 3.0, 2.0]
+    quick = cases.every_case(bench["figure"].QUICK)
+    assert [case.least_ratio(cpu) for case in quick] == [1.0] * 4
+
+
+def test_bfloat16_is_read_from_what_linux_says(bench: Bench, tmp_path: Path) -> None:
+    about = tmp_path / "cpuinfo"
+    for line, there in (
+        ("flags : fpu avx512_bf16 amx_tile", True),
+        ("Features : fp asimd bf16", True),
+        ("flags : fpu avx512f\nbugs : bf16", False),
+    ):
+        about.write_text(f"model name : A\n{line}\n")
+        assert bench["hardware"].has_bfloat16(about) is there
+    assert bench["hardware"].has_bfloat16(tmp_path / "none") is False
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_case_of_known_rates(bench: Bench, precision: str) -> None:
+    throughput, work = bench["throughput"], bench["floor"].Work
     rates = {
         "ganvas": [90.0, 96.0, 99.0],
         "bare": [100.0, 100.0, 100.0],
         "textbook": [100.0, 100.0, 100.0],
         "matrix": [1e9, 1e9, 1e9],
+        "own-matrix": [1e9, 1e9, 1e9] if precision == "fp32" else [4e9, 4e9, 4e9],
+        "copy": [4e9, 4e9, 4e9],
     }
     step = throughput.BATCH * 1_000_000
-    work = {"ganvas": step * 5, "textbook": step * 4}
-    found = throughput.summarise(throughput.Case("case", 32, 32, 1), rates, work)
+    counted = {"ganvas": work(step * 5, step * 10), "textbook": work(step * 4, step * 20)}
+    case = bench["speed_cases"].Case("case", "dcgan", 32, 32)
+    found = throughput.summarise(case, rates, counted, precision, 1.0)
     by_key = {one.key: one for one in found}
+    assert len(by_key) == len(found)
     ratio = by_key["case/ratio"]
     assert (ratio.value, ratio.low, ratio.high) == pytest.approx((0.96, 0.9, 0.99))
     assert ratio.meets_target is False
     assert by_key["case/ganvas-share"].value == pytest.approx(48.0)
     assert by_key["case/textbook-share"].value == pytest.approx(40.0)
+    # ganvas: 5 ms of operations against 2.5 ms of bytes, or 1.25 ms where products are 4 times
+    # as fast; 96 images a second are 10.4 ms each. The textbook: 4 ms against 5 ms, of 10 ms.
+    bound = 48.0 if precision == "fp32" else 24.0
+    assert by_key["case/ganvas-floor"].value == pytest.approx(bound)
+    assert by_key["case/textbook-floor"].value == pytest.approx(50.0)
     assert by_key["case/ganvas-work"].value == pytest.approx(5.0)
+    assert by_key["case/ganvas-bytes"].value == pytest.approx(10.0)
+    assert ("case/own-matrix" in by_key) == (precision == "bf16")
 
 
 def test_an_evaluation_is_timed_cached_and_weighed_uncached(
-    bench: dict[str, ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evaluating, effort = bench["evaluating"], bench["figure"].FULL
     seen: set[Path] = set()
@@ -93,7 +179,7 @@ def test_an_evaluation_is_timed_cached_and_weighed_uncached(
         assert found["peak"].meets_target is (weighed == 8)
 
 
-def test_smooth_noise_is_different_images(bench: dict[str, ModuleType], tmp_path: Path) -> None:
+def test_smooth_noise_is_different_images(bench: Bench, tmp_path: Path) -> None:
     bench["evaluating"].write_smooth_noise(tmp_path / "images.npy", 60)
     images = np.load(tmp_path / "images.npy")
     assert (images.shape, images.dtype) == ((60, 32, 32, 3), np.uint8)
@@ -102,22 +188,103 @@ def test_smooth_noise_is_different_images(bench: dict[str, ModuleType], tmp_path
     assert steps < 0.5 * images.std(), "neighbours are alike"
 
 
-def test_each_loop_goes_first_in_turn(bench: dict[str, ModuleType]) -> None:
+def test_each_loop_goes_first_in_turn(bench: Bench) -> None:
     orders = [bench["throughput"].rotated(["a", "b", "c"], index) for index in range(4)]
     assert [order[0] for order in orders] == ["a", "b", "c", "a"]
     assert all(sorted(order) == ["a", "b", "c"] for order in orders)
 
 
-def test_operations_are_those_of_the_mathematics(bench: dict[str, ModuleType]) -> None:
+def test_work_is_that_of_the_mathematics(bench: Bench) -> None:
+    count, work = bench["floor"].count_work, bench["floor"].Work
     layer = torch.nn.Linear(7, 5, bias=False)
-    images = torch.ones(3, 7)
-    count = bench["throughput"].count_operations
-    assert count(lambda: layer(images)) == 2 * 3 * 7 * 5
+    images, product = torch.ones(3, 7), 2 * 3 * 7 * 5
+    size = 4 * (3 * 7 + 7 * 5 + 3 * 5)  # of the images, the weights and what comes out
+    assert count(lambda: layer(images)) == work(product, size)
     # The images need no gradient, so backward is one product: that of the weights.
-    assert count(lambda: layer(images).sum().backward()) == 2 * 2 * 3 * 7 * 5
+    assert count(lambda: layer(images).sum().backward()) == work(2 * product, 2 * size)
+    images.requires_grad_(True)
+    assert count(lambda: layer(images).sum().backward()) == work(3 * product, 3 * size)
 
 
-def test_the_readme_keeps_one_block_for_each_hardware(bench: dict[str, ModuleType]) -> None:
+@pytest.mark.parametrize("kind", [torch.nn.Conv2d, torch.nn.ConvTranspose2d])
+@pytest.mark.parametrize("groups", [1, 4])
+def test_work_of_convolutions_in_groups(
+    bench: Bench, kind: type[torch.nn.Conv2d | torch.nn.ConvTranspose2d], groups: int
+) -> None:
+    """A 2x2 kernel of stride 2 meets each pixel of the finer grid once: there is no border."""
+    layer = kind(8, 12, kernel_size=2, stride=2, groups=groups, bias=False)
+    images = torch.ones(3, 8, 6, 6)
+    coarse = 3 * 3 if kind is torch.nn.Conv2d else 6 * 6
+    product = 2 * 3 * coarse * (8 * 12 // groups) * 2 * 2
+    made = 3 * 12 * coarse * (1 if kind is torch.nn.Conv2d else 4)
+    sizes = {"images": 4 * images.numel(), "weight": 4 * layer.weight.numel(), "made": 4 * made}
+    count = bench["floor"].count_work
+    forward = count(lambda: layer(images))
+    assert (forward.operations, forward.bytes) == (product, sum(sizes.values()))
+    backward = count(lambda: layer(images).sum().backward())
+    assert (backward.operations, backward.bytes) == (2 * product, 2 * sum(sizes.values()))
+    layer.requires_grad_(False)
+    images.requires_grad_(True)
+    through = count(lambda: layer(images).sum().backward())
+    assert (through.operations, through.bytes) == (2 * product, 2 * sum(sizes.values()))
+
+
+def test_work_of_a_penalty_is_counted(bench: Bench) -> None:
+    """A third product: from the gradient at the images to the weights."""
+    layer, images = torch.nn.Linear(7, 5, bias=False), torch.ones(3, 7, requires_grad=True)
+
+    def penalise() -> None:
+        (gradient,) = torch.autograd.grad(layer(images).sum(), images, create_graph=True)
+        gradient.square().sum().backward()
+
+    # Forward, to the images, and from there to the weights (and to the ones above the logits,
+    # which want none).
+    assert bench["floor"].count_work(penalise).operations == 3 * 2 * 3 * 7 * 5
+
+
+def test_the_floor_is_the_slower_of_calculating_and_moving(bench: Bench) -> None:
+    work = bench["floor"].Work(operations=600, bytes=100)
+    assert work.floor_seconds(matrix_rate=100, copy_rate=50) == 6
+    assert work.floor_seconds(matrix_rate=100, copy_rate=10) == 10
+
+
+def test_two_processes_are_compared_within_each_repetition(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine is half as fast the second time, which the ratios do not see."""
+    scaling, calls = bench["scaling"], []
+
+    def rate_of(launch: Any, images: int, out: Path) -> float:
+        calls.append(launch)
+        slower = 1 if len(calls) <= 3 else 2
+        rates = {scaling.ALONE: 100.0, scaling.THREADED: 180.0, scaling.SHARED: 150.0}
+        return rates[launch] / slower
+
+    monkeypatch.setattr(scaling, "rate_of", rate_of)
+    effort = replace(bench["figure"].FULL, repetitions=7)
+    found = {one.key: one for one in scaling.measure_processes(effort, tmp_path)}
+    assert found["processes/2x1"].value == 112.5
+    alone, threaded = found["processes/2x1-over-1x1"], found["processes/2x1-over-1x2"]
+    assert (alone.low, alone.high) == (1.5, 1.5)
+    assert threaded.value == pytest.approx(150 / 180)
+    assert alone.meaning.endswith("2 processes of 1 thread / 1 process of 1 thread")
+
+
+def test_a_quality_is_reached_at_the_first_evaluation_below_it(bench: Bench) -> None:
+    quality = bench["quality"]
+    scores = (1200.0, 690.0, 710.0, 640.0)
+    course = [
+        Moment(images_seen=1_000 * number, seconds=2.0 * number, value=value)
+        for number, value in enumerate(scores, start=1)
+    ]
+    found = {one.key: one.value for one in quality.summarise("dcgan", "fd-lite0", course)}
+    assert found == {"dcgan/images": 2_000, "dcgan/seconds": 4.0, "dcgan/score": 640.0}
+    missed = quality.summarise("dcgan", "fd-lite0", course[:1] + course[2:3])
+    assert {one.key: one.value for one in missed} == {"dcgan/least": 710.0, "dcgan/score": 710.0}
+    assert "not reached" in missed[0].meaning
+
+
+def test_the_readme_keeps_one_block_for_each_hardware(bench: Bench) -> None:
     report = bench["report"]
     text = (FOLDER / "README.md").read_text(encoding="utf-8")
     laptop = bench["hardware"].Hardware("A Laptop (R), 4 cores", "2.6", "3.11", 4)
@@ -135,7 +302,7 @@ def test_the_readme_keeps_one_block_for_each_hardware(bench: dict[str, ModuleTyp
         report.fill_readme("lost", laptop, {"startup": [one]})
 
 
-def test_figures_survive_their_file(bench: dict[str, ModuleType], tmp_path: Path) -> None:
+def test_figures_survive_their_file(bench: Bench, tmp_path: Path) -> None:
     report = bench["report"]
     machine = bench["hardware"].describe(torch.device("cpu"))
     measured = {"memory": [bench["figure"].figure("large", "peak", "GB", [1.9], at_most=2.5)]}
@@ -149,7 +316,7 @@ def test_figures_survive_their_file(bench: dict[str, ModuleType], tmp_path: Path
 
 
 def test_every_arm_trains_at_a_laptops_a_given_or_the_published_budget(
-    bench: dict[str, ModuleType],
+    bench: Bench,
 ) -> None:
     alone, packed, modern = bench["modes"].BENCHMARKS["stacked"].arms
     assert [arm.made().images for arm in (alone, packed, modern)] == [256_000, 512_000, 64_000]
@@ -165,7 +332,7 @@ def test_every_arm_trains_at_a_laptops_a_given_or_the_published_budget(
 
 
 def test_the_table_of_modes_has_our_rows_real_data_and_the_published(
-    bench: dict[str, ModuleType],
+    bench: Bench,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

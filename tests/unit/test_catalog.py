@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import median
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.errors import RecipeError
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import CATALOG, Recipe, describe, load_recipe
-from ganvas.schedules import value_at
+from ganvas.schedules import Ramp, value_at
 
 LINEARLY_TO_ZERO = "2e-4 linearly to 0"
 
@@ -245,6 +246,63 @@ def test_modern_mode_recipes_are_relativistic_penalised_and_without_normalisatio
     assert not objective.spectral_norm
     assert objective.clip_weights == 0
     assert {architecture["generator_norm"], architecture["discriminator_norm"]} == {"none"}
+
+
+def test_r3gan_is_the_papers_but_for_what_a_cpu_asks_for() -> None:
+    """Huang 2024, table 9: the shapes of four of its five schedules.
+
+    Rates and penalties are those of a laptop's budget (docs/r3gan.md).
+    """
+    recipe = CATALOG["r3gan"]().with_fixed_schedules()
+    assert recipe.architecture.name == "r3gan"
+    assert recipe.objective.loss == "relativistic"
+    penalties = recipe.objective.penalties
+    assert penalties.r1 == penalties.r2
+    assert penalties.r1.every == 1
+    for player in (recipe.generator, recipe.discriminator):
+        assert (player.algorithm, player.beta1) == ("adam", 0.0)
+        rate = player.learning_rate
+        assert isinstance(rate, Ramp)
+        assert rate.end / rate.start == pytest.approx(5e-5 / 2e-4)
+        assert rate.shape == "cosine"
+    assert recipe.generator.beta2 == recipe.discriminator.beta2
+    schedules = {
+        "beta2": recipe.generator.beta2,
+        "half_life": recipe.ema_half_life,
+        "gamma": penalties.r1.weight,
+    }
+    for schedule in schedules.values():
+        assert isinstance(schedule, Ramp)
+        assert schedule.shape == "cosine"
+    ends = {
+        name: (value_at(schedule, 0), value_at(schedule, recipe.images))
+        for name, schedule in schedules.items()
+    }
+    assert ends["beta2"] == pytest.approx((0.9, 0.99))
+    assert ends["half_life"][0] == 0
+    assert ends["gamma"] == pytest.approx((10 * 32 * 32 / 2048, 32 * 32 / 2048))
+    assert recipe.latent_dim == 64
+    assert recipe.generator_new_reals
+    assert recipe.augmentation == 0  # the paper's fifth schedule; docs/r3gan.md
+
+
+GAMMA = {
+    "S-MNIST": (1.0, 32, 512),
+    "CIFAR-10": (0.05, 32, 512),
+    "FFHQ-64": (2.0, 64, 256),
+    "FFHQ-256": (150.0, 256, 256),
+    "ImageNet-32": (0.5, 32, 4096),
+    "ImageNet-64": (1.0, 64, 4096),
+}
+"""Huang 2024, table 9: gamma at the start, side, batch. All fall to a tenth."""
+
+
+def test_gamma_of_docs_r3gan_is_the_median_of_the_papers_and_within_ten_times_of_each() -> None:
+    shares = [gamma / side**2 for gamma, side, _ in GAMMA.values()]
+    assert median(shares) == pytest.approx(1 / 2048)
+    assert all(0.1 <= share * 2048 <= 10 for share in shares)
+    ada = [gamma / (0.0002 * side**2 / batch) for gamma, side, batch in GAMMA.values()]
+    assert (round(min(ada)), round(max(ada))) == (125, 10_000)  # docs/r3gan.md says so
 
 
 @pytest.mark.parametrize("name", MODE_BENCHMARKS)

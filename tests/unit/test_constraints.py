@@ -9,7 +9,7 @@ from torch import nn
 
 from ganvas.architectures import ARCHITECTURES, Architecture, ImageShape
 from ganvas.objectives.constraints import clip_weights, spectral_norm
-from tests.unit.tiny import SIDE, same, small, weights_of
+from tests.unit.tiny import SIDE, awake, same, small, weights_of
 
 IMAGE = ImageShape(3, SIDE, SIDE)
 ENOUGH_FORWARDS = 300
@@ -42,7 +42,7 @@ def test_clipping_bounds_every_weight_and_moves_no_other(kind: type[Architecture
 
 @EVERY_ARCHITECTURE
 def test_spectral_norm_makes_every_largest_singular_value_one(kind: type[Architecture]) -> None:
-    network = discriminator(kind)
+    network = awake(discriminator(kind))
     layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     directions = [layer.weight.detach().clone() for layer in layers]
     spectral_norm(network)
@@ -56,6 +56,17 @@ def test_spectral_norm_makes_every_largest_singular_value_one(kind: type[Archite
         assert largest_singular_value(layer.weight) == pytest.approx(1.0, abs=1e-3)
         expected = before / largest_singular_value(before)
         torch.testing.assert_close(layer.weight.detach(), expected, atol=1e-3, rtol=1e-3)
+
+
+def test_a_weight_that_starts_at_zero_is_drawn_before_it_is_divided_by_its_norm() -> None:
+    layer = nn.Conv2d(3, 5, 1)
+    nn.init.zeros_(layer.weight)
+    torch.manual_seed(0)
+    spectral_norm(nn.Sequential(layer))
+    with torch.no_grad():
+        for _ in range(ENOUGH_FORWARDS):
+            weight = layer.weight
+    assert largest_singular_value(weight) == pytest.approx(1.0, abs=1e-3)
 
 
 @pytest.mark.parametrize("layer", [nn.Linear(12, 7), nn.Conv2d(3, 5, 4)], ids=["linear", "conv"])

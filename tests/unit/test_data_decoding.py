@@ -193,6 +193,37 @@ def test_reduced_jpeg_decoding_is_near_the_exact_one() -> None:
     assert difference.max() <= 8
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        DataSettings(size=(32, 32)),
+        DataSettings(size=(24, 48)),
+        DataSettings(size=(48, 24), fit="pad"),
+        DataSettings(size=(48, 24), fit="stretch"),
+    ],
+    ids=lambda chosen: f"{chosen.fit} {chosen.size}",
+)
+def test_a_jpeg_is_decoded_as_finely_as_needed_and_no_finer(
+    chosen: DataSettings, orientation: int
+) -> None:
+    """Fine detail is the hard case: here white noise lies over a photograph."""
+    soft = np.asarray(photograph(1600, 1200), np.int16)
+    noise = np.random.default_rng(1).integers(-40, 41, (1200, 1600, 3))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = Image.fromarray((soft + noise).clip(0, 255).astype(np.uint8))
+    content = encoded(picture, "JPEG", quality=95, exif=exif)
+    reduced, whole = open_image(content), open_image(content)
+    whole.load()
+    difference = decode(reduced, chosen, 3).astype(int) - decode(whole, chosen, 3)
+    assert np.abs(difference).mean() < 1.5  # of 255 grey levels; 0.5 but for the distorted one
+    assert np.abs(difference).max() <= 8
+    assert whole.size == (1600, 1200)
+    assert reduced.width <= 800
+    assert min(reduced.size) >= 3 * max(chosen.size)
+
+
 @given(
     mode=st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I", "I;16", "YCbCr"]),
     width=st.integers(8, 70),

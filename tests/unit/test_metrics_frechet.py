@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganvas.errors import GanvasError
 from ganvas.metrics import inputs
-from ganvas.metrics.frechet import frechet_distance, optimal_transport
+from ganvas.metrics.frechet import eigenvalues, frechet_distance, optimal_transport
 
 Matrix = npt.NDArray[np.float64]
 
@@ -145,3 +145,23 @@ def test_a_torchmetrics_that_cannot_be_imported_is_one_message(
     monkeypatch.setattr(inputs.importlib, "import_module", broken)
     with pytest.raises(GanvasError, match=r"torchvision::nms.*install the one that fits"):
         frechet_distance(draw(9, 4, 0), draw(9, 4, 1))
+
+
+@pytest.mark.parametrize("gives_up", [False, True])
+def test_eigenvalues_are_found_where_torchs_solver_gives_up_too(
+    monkeypatch: pytest.MonkeyPatch, gives_up: bool
+) -> None:
+    """It has done so for scores of few samples, most of whose eigenvalues are zero."""
+    rows = torch.randn(5, 40, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    singular = rows.T @ rows
+
+    def refuse(matrix: Tensor) -> None:
+        raise torch.linalg.LinAlgError("the algorithm failed to converge")
+
+    if gives_up:
+        monkeypatch.setattr(torch.linalg, "eigh", refuse)
+    values, vectors = eigenvalues(singular)
+    torch.testing.assert_close((vectors * values) @ vectors.T, singular)
+    torch.testing.assert_close(vectors.T @ vectors, torch.eye(40, dtype=torch.float64))
+    assert (values[:35].abs() < 1e-12).all()
+    assert (values.diff() >= 0).all()

@@ -61,7 +61,8 @@ def shown(
 ) -> DiscriminatorPass:
     real, fake = real.requires_grad_(True), fake.requires_grad_(True)
     random = torch.Generator().manual_seed(seed)
-    return DiscriminatorPass(judge, real, fake, judge(real), judge(fake), random)
+    share = torch.rand((len(real), 1, 1, 1), generator=random, dtype=real.dtype)
+    return DiscriminatorPass(judge, real, fake, judge(real), judge(fake), share)
 
 
 def test_every_penalty_has_a_closed_form_here() -> None:

@@ -45,6 +45,11 @@ def test_points_are_no_pictures(option: str) -> None:
     assert "points" in problem
 
 
+def test_points_are_not_augmented() -> None:
+    (problem,) = problems_of(points(augmentation=0.3))
+    assert problem == "augmentation: 1x1 is the size of points, which are no pictures; set it to 0"
+
+
 @pytest.mark.parametrize("size", [(1, 2), (2, 2), (30, 30)])
 def test_other_odd_sizes_stay_refused(size: tuple[int, int]) -> None:
     (problem,) = problems_of(points(data=DataSettings(size=size)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,8 +13,10 @@ from torch import nn
 
 from ganvas.architectures import DCGAN, MLP
 from ganvas.devices import device_of_its_own
-from ganvas.errors import DeviceError, Diverged, Interrupted, RecipeError, Unhealthy
+from ganvas.errors import DeviceError, Diverged, Interrupted, RecipeError, RunError, Unhealthy
+from ganvas.evaluation.views import rows_of
 from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.precision import Precision
 from ganvas.randomness import draw_latents, draw_uniform, named_generator
 from ganvas.ranks import (
     ALONE,
@@ -24,10 +27,12 @@ from ganvas.ranks import (
 )
 from ganvas.runs import Run
 from ganvas.runs.run import Status
+from ganvas.sampling import BATCH
 from ganvas.torchrun import launch, restarts
 from ganvas.training.state import TrainState
 from ganvas.training.together import (
     is_over,
+    refuse_mixed_precision,
     refuse_single_images,
     refuse_unshareable,
     run_of_this_launch,
@@ -43,6 +48,35 @@ def test_parts_follow_each_other_and_are_all_there_is() -> None:
     assert {len(rows[ranks.part(12)]) for ranks in THREE} == {4}
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 64])
+@pytest.mark.parametrize("n", [1, BATCH, BATCH + 1, 3 * BATCH - 1, 10_000])
+def test_samples_to_score_are_shared_out_in_whole_pieces(n: int, size: int) -> None:
+    shares = [rows_of(rank, size, n) for rank in range(size)]
+    assert [row for rows in shares for row in rows] == list(range(n))
+    assert all(rows.start % BATCH == 0 for rows in shares if rows)
+    pieces = [-(-len(rows) // BATCH) for rows in shares]
+    assert max(pieces) - min(pieces) <= 1
+    assert pieces[0] == max(pieces)
+
+
+def test_of_one_process_what_fails_is_raised_as_it_is() -> None:
+    with pytest.raises(DeviceError, match="none here"), ALONE.failing_together():
+        raise DeviceError("none here")
+
+
+def test_one_process_normalises_alone_whatever_the_recipe_says() -> None:
+    """So a run of several GPUs goes on with one, or without any."""
+    recipe = tiny_recipe(
+        sync_batch_norm=True, architecture=small(DCGAN, discriminator_norm="batch")
+    )
+    state, _ = start(recipe)
+    plain, _ = start(dataclasses.replace(recipe, sync_batch_norm=False))
+    modules = list(state.discriminator.modules())
+    assert any(isinstance(module, nn.BatchNorm2d) for module in modules)
+    assert not any(isinstance(module, nn.SyncBatchNorm) for module in modules)
+    assert state.tensors().keys() == plain.tensors().keys()
+
+
 def test_what_ranks_draw_is_what_one_process_draws() -> None:
     def both(ranks: Ranks) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         random = named_generator(0, "test")
@@ -55,6 +89,22 @@ def test_what_ranks_draw_is_what_one_process_draws() -> None:
     for kind in range(2):
         assert torch.equal(torch.cat([part[kind] for part in parts]), whole[kind])
     assert all(torch.equal(part[2], whole[2]) for part in parts)  # and they stay in step
+
+
+class Telling(Ranks):
+    """Ranks of which the others bring what is given here."""
+
+    def exchange(self, value: Any) -> list[Any]:
+        return [value, "fp32", value]
+
+
+def test_ranks_that_would_calculate_in_other_numbers_are_refused() -> None:
+    state, _ = start(tiny_recipe())
+    state.ranks = Telling(0, 3)
+    refuse_mixed_precision(state)
+    state.precision = Precision("bf16", "for a test")
+    with pytest.raises(RunError, match=r"^process 1 would not .* bf16 as process 0 .* fp32$"):
+        refuse_mixed_precision(state)
 
 
 def test_batch_norm_over_all_ranks_can_be_undone_with_the_very_same_weights() -> None:

@@ -34,7 +34,14 @@ OPTIMIZERS = st.builds(
     OptimizerSettings,
     learning_rate=SCHEDULES,
     beta1=st.floats(0, 0.999),
-    beta2=st.floats(0, 0.999),
+    beta2=st.floats(0, 0.999)
+    | st.builds(
+        Ramp,
+        shape=st.sampled_from(["linear", "cosine"]),
+        start=st.floats(0, 0.999),
+        end=st.floats(0, 0.999),
+        images=st.none() | st.integers(1, 10**9),
+    ),
 )
 RECIPES = st.builds(
     Recipe,
@@ -61,6 +68,16 @@ RECIPES = st.builds(
     images=st.integers(10**4, 10**9),
     batch=st.integers(2, 512),
     generator_batch=st.none() | st.integers(2, 512),
+    generator_new_reals=st.booleans(),
+    ema_half_life=SCHEDULES,
+    augmentation=st.floats(0, 1)
+    | st.builds(
+        Ramp,
+        shape=st.sampled_from(["linear", "cosine"]),
+        start=st.floats(0, 1),
+        end=st.floats(0, 1),
+        images=st.none() | st.integers(1, 10**9),
+    ),
 )
 
 
@@ -136,6 +153,13 @@ def test_unknown_field_is_named_with_the_nearest_known(place: str, nearest: str)
         ("name", 5),
         ("latent_dim", 0),
         ("ema_half_life", -1),
+        ("ema_half_life", "linear:10:-10"),
+        ("ema_half_life", True),
+        ("generator_new_reals", "yes"),
+        ("augmentation", -0.1),
+        ("augmentation", 1.01),
+        ("augmentation", "cosine:0:2"),
+        ("augmentation", "often"),
         ("discriminator_steps", 0),
         ("generator_batch", 1),
         ("generator", 3),
@@ -150,6 +174,8 @@ def test_unknown_field_is_named_with_the_nearest_known(place: str, nearest: str)
         ("generator__learning_rate", "linear:1e-4:-1e-4"),
         ("generator__learning_rate", "linear:1e-4:0:0"),
         ("discriminator__beta2", "x"),
+        ("discriminator__beta2", -0.1),
+        ("discriminator__beta2", "cosine:0.9:1"),
         ("objective__loss", "wassertein"),
         ("objective__label_smoothing", 0.5),
         ("objective__label_smoothing", 1.1),
@@ -224,6 +250,10 @@ def test_combination_that_cannot_be_right_is_refused(changes: dict[str, Any], fi
     "changes",
     [
         {"objective__loss": "relativistic", "generator_batch": 64},
+        {"objective__loss": "relativistic", "generator_batch": 128, "generator_new_reals": True},
+        {"discriminator__beta2": "cosine:0.9:0.99:2000"},
+        {"ema_half_life": "cosine:0:20k"},
+        {"augmentation": "cosine:0:1:20k"},
         {"generator_batch": 128},
         {"images": 64},
         {"objective__penalties__gradient_penalty__weight": 0.0,

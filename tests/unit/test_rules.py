@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ganvas.architectures import DCGAN
+from ganvas.architectures import DCGAN, R3GAN
 from ganvas.health import thresholds
 from ganvas.health.evidence import Evidence
 from ganvas.health.examine import examine, signals, unable
@@ -24,6 +24,7 @@ from ganvas.health.rules.players import least_loss
 from ganvas.health.thresholds import Thresholds
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import CATALOG
+from ganvas.schedules import Ramp
 from tests.unit.histories import HEALTHY, Course, Courses, written
 from tests.unit.symptoms import SICK, Case, rate, scored
 
@@ -157,6 +158,12 @@ def test_rule_knows_what_it_does_not_apply_to(
     assert symptom not in signals(elsewhere)
 
 
+def test_a_generator_without_tanh_has_none_to_be_stuck_in() -> None:
+    unbounded = evidence("dcgan", {"probe/output/saturated": 1.0}, architecture=R3GAN())
+    assert "saturated-output" not in symptoms(unbounded)
+    assert "r3gan has no tanh" in unable(unbounded)["saturated-output"]
+
+
 def test_memory_needs_held_out_images() -> None:
     recipe = CATALOG["dcgan"]()
     without = replace(recipe, data=replace(recipe.data, held_out=0.0))
@@ -165,6 +172,16 @@ def test_memory_needs_held_out_images() -> None:
     blind = replace(remembered, recipe=without)
     assert "discriminator-memorises" not in symptoms(blind)
     assert "held_out is 0" in unable(blind)["discriminator-memorises"]
+
+
+def test_against_memory_augmentation_comes_first_and_training_can_go_on_with_it() -> None:
+    sick = SICK["a hundred images"].evidence
+    (found,) = [f for f in examine(sick) if f.symptom == "discriminator-memorises"]
+    assert found.advice[0].flag == "--augmentation 0.3"
+    assert found.advice[0].keeps_weights
+    augmented = replace(sick.recipe, augmentation=Ramp(shape="cosine", start=0.0, end=0.3))
+    (found,) = examine(replace(sick, recipe=augmented.with_fixed_schedules()))
+    assert found.advice[0].flag == "--flip"
 
 
 def test_memory_shows_accuracies_only_where_they_mean_something() -> None:

@@ -193,6 +193,7 @@ def test_regularisation_suits_loss_and_what_there_is(recipe: Recipe, flag: str) 
         (2e-4, 0.25, "5e-05"),
         (0.006, 1 / 30, "0.0002"),
         (32, 2, "64"),
+        (10_000.0, 0.25, "2500"),
         (1, 0.5, "1"),
         (Ramp(shape="linear", start=2e-4, end=0.0), 0.5, "linear:0.0001:0.0"),
         (Ramp(shape="cosine", start=1.0, end=0.1, images=99), 10, "cosine:10.0:1.0:99"),

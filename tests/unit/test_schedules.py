@@ -84,6 +84,8 @@ def test_schedule_is_read_back_from_its_own_text_exactly(schedule: float | Ramp)
     [
         ("2e-4", 2e-4),
         ("-1", -1.0),
+        ("20k", 20_000.0),
+        ("cosine:0:1.5M", Ramp(shape="cosine", start=0.0, end=1_500_000.0)),
         ("linear:2e-4:0", Ramp(shape="linear", start=2e-4, end=0.0)),
         ("cosine:1:0.1:2M", Ramp(shape="cosine", start=1.0, end=0.1, images=2_000_000)),
     ],

@@ -11,18 +11,28 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganvas.architectures import DCGAN, MLP, ResNet
+from ganvas.architectures import DCGAN, MLP, R3GAN, ResNet
 from ganvas.data.settings import DataSettings
+from ganvas.data.stream import ImageStream
 from ganvas.errors import Diverged
 from ganvas.images import to_signed
+from ganvas.objectives.augmentation import augment
 from ganvas.objectives.losses import Loss
 from ganvas.objectives.objective import Objective, WeightedPenalty
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.randomness import named_generator
 from ganvas.recipes import OptimizerSettings, Recipe
 from ganvas.runs import checkpoint
 from ganvas.schedules import Ramp
-from ganvas.training.state import RunningMeans, TrainState, make_optimizer
-from ganvas.training.step import make_fakes, next_real, train_step, update_generator
+from ganvas.training.means import RunningMeans
+from ganvas.training.state import TrainState, make_optimizer
+from ganvas.training.step import (
+    make_fakes,
+    next_real,
+    train_step,
+    update_discriminator,
+    update_generator,
+)
 from tests.unit.tiny import (
     BATCH,
     SIDE,
@@ -36,6 +46,11 @@ from tests.unit.tiny import (
 
 SIZE = (SIDE, SIDE)
 RMSPROP = OptimizerSettings(algorithm="rmsprop", learning_rate=1e-3, beta1=0.0, beta2=0.99)
+SCHEDULED = OptimizerSettings(
+    learning_rate=Ramp(shape="cosine", start=1e-3, end=1e-4, images=60),
+    beta1=0.0,
+    beta2=Ramp(shape="cosine", start=0.9, end=0.99, images=60),
+)
 ADAM = OptimizerSettings(learning_rate=Ramp(shape="cosine", start=1e-3, end=1e-4, images=60))
 
 
@@ -57,7 +72,7 @@ class TestOneStep:
         state, objective = start(recipe)
         before = weights_of(state.discriminator)
         fake = make_fakes(state, recipe, BATCH)
-        update_generator(state, recipe, objective, next_real(state, recipe), fake)
+        update_generator(state, recipe, objective, next_real(state, recipe, recipe.batch), fake)
         assert same(before, state.discriminator.parameters())
         for weight in state.discriminator.parameters():
             assert weight.grad is None
@@ -89,6 +104,106 @@ class TestOneStep:
             assert group["lr"] == pytest.approx(1e-3 * max(0.0, 1 - step / 10), abs=1e-12)
             (group,) = state.generator_optimizer.param_groups
             assert group["lr"] == 3e-4
+
+    def test_beta2_follows_its_schedule_in_either_algorithm(self) -> None:
+        ramp = Ramp(shape="linear", start=0.9, end=0.99, images=10 * BATCH)
+        recipe = tiny_recipe(
+            generator=OptimizerSettings(algorithm="rmsprop", beta1=0.0, beta2=ramp),
+            discriminator=OptimizerSettings(beta1=0.2, beta2=ramp),
+        )
+        state, objective = start(recipe)
+        for step in range(12):
+            train_step(state, recipe, objective)
+            (group,) = state.discriminator_optimizer.param_groups
+            assert group["betas"] == pytest.approx((0.2, min(0.99, 0.9 + 0.009 * step)))
+            (group,) = state.generator_optimizer.param_groups  # its step comes after the count
+            assert group["alpha"] == pytest.approx(min(0.99, 0.9 + 0.009 * (step + 1)))
+
+    def test_half_life_of_the_average_follows_its_schedule(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        half_lives = []
+        monkeypatch.setattr(
+            "ganvas.training.step.update_average",
+            lambda *networks, **numbers: half_lives.append(numbers["half_life"]),
+        )
+        recipe = tiny_recipe(
+            ema_half_life=Ramp(shape="linear", start=0.0, end=100.0, images=4 * BATCH)
+        )
+        state, objective = start(recipe)
+        for _ in range(5):
+            train_step(state, recipe, objective)
+        assert half_lives == [25.0, 50.0, 75.0, 100.0, 100.0]
+
+    @pytest.mark.parametrize("generator_batch", [None, 6])
+    def test_generator_is_compared_with_reals_that_nobody_has_seen_yet(
+        self, generator_batch: int | None
+    ) -> None:
+        recipe = tiny_recipe(
+            objective=ObjectiveSettings(loss="relativistic"),
+            generator_new_reals=True,
+            generator_batch=generator_batch,
+            discriminator_steps=2,
+        )
+        state, objective = start(recipe)
+        shown = []
+        state.discriminator.register_forward_hook(lambda *call: shown.append(call[1][0]))
+        train_step(state, recipe, objective)
+        drawn = ImageStream(tiny_data(), seed=0)
+        count = generator_batch or BATCH
+        expected = [to_signed(drawn.next(n).images) for n in (BATCH, BATCH, count)]
+        # Each discriminator step judges reals, then fakes; the generator's fakes, then reals.
+        for real, place in zip(expected, (0, 2, 5), strict=True):
+            assert torch.equal(shown[place], real)
+        assert len(shown) == 6
+        assert state.images_seen == 2 * BATCH  # what the discriminator learned from
+        assert state.stream.drawn == 2 * BATCH + count
+
+    def test_a_loss_that_looks_at_no_reals_draws_none_for_the_generator(self) -> None:
+        recipe = tiny_recipe(objective=ObjectiveSettings(loss="hinge"), generator_new_reals=True)
+        state, objective = start(recipe)
+        train_step(state, recipe, objective)
+        assert state.stream.drawn == state.images_seen == BATCH
+
+    @pytest.mark.parametrize("loss", ["hinge", "relativistic"])
+    def test_discriminator_sees_reals_and_fakes_augmented_in_either_step(self, loss: Any) -> None:
+        recipe = tiny_recipe(objective=ObjectiveSettings(loss=loss), augmentation=0.8)
+        state, objective = start(recipe)
+        shown, made = [], []
+        state.discriminator.register_forward_hook(lambda *call: shown.append(call[1][0]))
+        state.generator.register_forward_hook(lambda *call: made.append(call[2]))
+        train_step(state, recipe, objective)
+        real, fake = to_signed(ImageStream(tiny_data(), seed=0).next(BATCH).images), made[0]
+        random = named_generator(0, "augmentation")
+        # The discriminator's step, then the generator's, which draws anew.
+        judged = [real, fake, fake] if loss == "hinge" else [real, fake, fake, real]
+        for batch, seen in zip(judged, shown, strict=True):
+            assert torch.equal(augment(batch, 0.8, random), seen)
+            assert not torch.equal(batch, seen)
+
+    def test_generator_learns_through_the_augmentation(self) -> None:
+        recipe = tiny_recipe(augmentation=1.0)
+        state, objective = start(recipe)
+        before = weights_of(state.generator)
+        train_step(state, recipe, objective)
+        assert not same(before, state.generator.parameters())
+
+    def test_augmentation_follows_its_schedule_and_draws_nothing_at_zero(self) -> None:
+        ramp = Ramp(shape="linear", start=0.0, end=0.5, images=2 * BATCH)
+        ends = []
+        for augmentation in (0.0, ramp):
+            recipe = tiny_recipe(augmentation=augmentation)
+            state, objective = start(recipe)
+            chance = state.random["augmentation"].get_state()
+            # The discriminator's step comes before any image is counted as seen.
+            real, fake = next_real(state, recipe, BATCH), make_fakes(state, recipe, BATCH)
+            update_discriminator(state, recipe, objective, real, fake)
+            assert torch.equal(state.random["augmentation"].get_state(), chance)
+            ends.append(weights_of(state.discriminator))
+            update_generator(state, recipe, objective, real, fake)
+            ends.append(weights_of(state.generator))
+        assert same(ends[0], ends[2])
+        assert not same(ends[1], ends[3])
 
     def test_first_adam_step_moves_weights_by_the_learning_rate(self) -> None:
         """Kingma 2015: the first update is lr * g / (|g| + eps), whatever the gradient's size."""
@@ -140,11 +255,11 @@ class TestOneStep:
 
 def test_running_means_are_means_since_the_last_time() -> None:
     means = RunningMeans()
-    means.add({"loss": 1.0, "r1": 5.0})
-    means.add({"loss": 2.0})
-    assert means.take() == {"loss": 1.5, "r1": 5.0}
-    means.add({"loss": 7.0})
-    assert means.take() == {"loss": 7.0}
+    means.add("generator", {"loss": 1.0, "r1": 5.0})
+    means.add("generator", {"loss": 2.0})
+    assert means.take() == {"generator/loss": 1.5, "generator/r1": 5.0}
+    means.add("generator", {"loss": 7.0})
+    assert means.take() == {"generator/loss": 7.0}
     assert means.take() == {}
 
 
@@ -160,7 +275,7 @@ class TestRealBatches:
         recipe = tiny_recipe()
         state, _ = start(recipe)
         every = to_signed(torch.from_numpy(tiny_data().images))
-        for image in next_real(state, recipe):
+        for image in next_real(state, recipe, recipe.batch):
             assert (every == image).flatten(1).all(1).any()
 
     def test_flip_mirrors_about_half_left_to_right(self) -> None:
@@ -168,7 +283,7 @@ class TestRealBatches:
         state, _ = start(recipe)
         every = to_signed(torch.from_numpy(tiny_data().images))
         mirrored = 0
-        for image in next_real(state, recipe):
+        for image in next_real(state, recipe, recipe.batch):
             as_is = (every == image).flatten(1).all(1).any()
             flipped = (every.flip(3) == image).flatten(1).all(1).any()
             assert as_is != flipped
@@ -178,7 +293,7 @@ class TestRealBatches:
     def test_dequantize_adds_less_than_one_level(self) -> None:
         recipe = tiny_recipe(data=DataSettings(size=SIZE, dequantize=True))
         state, _ = start(recipe)
-        levels = (next_real(state, recipe).double() + 1) * 128
+        levels = (next_real(state, recipe, recipe.batch).double() + 1) * 128
         every = torch.from_numpy(tiny_data().images).double()
         for image in levels:
             rest = image - every
@@ -323,6 +438,21 @@ RESUMED: dict[str, dict[str, Any]] = {
         "architecture": MLP(width=4),
         "objective": ObjectiveSettings(loss="relativistic", penalties=PENALISED),
         "ema_half_life": 0,
+    },
+    "r3gan, new reals, every schedule": {
+        "architecture": small(R3GAN),
+        "objective": ObjectiveSettings(loss="relativistic", penalties=PENALISED),
+        "generator": SCHEDULED,
+        "discriminator": SCHEDULED,
+        "data": DataSettings(size=SIZE, flip=True, dequantize=True),
+        "generator_new_reals": True,
+        "ema_half_life": Ramp(shape="cosine", start=0.0, end=20.0, images=60),
+    },
+    "augmented more and more, packs": {
+        "objective": ObjectiveSettings(loss="relativistic", pac=2, penalties=PENALISED),
+        "data": DataSettings(size=SIZE, flip=True),
+        "generator_new_reals": True,
+        "augmentation": Ramp(shape="cosine", start=0.0, end=0.8, images=20),
     },
 }  # fmt: skip
 

@@ -52,6 +52,7 @@ def tiny_recipe(**changes: Any) -> Recipe:
         "latent_dim": LATENT_DIM,
         "images": 1_000,
         "ema_half_life": 20,
+        "precision": "fp32",  # the same numbers on every machine
     }
     return Recipe(**{**fields, **changes})
 
@@ -61,6 +62,19 @@ def start(recipe: Recipe, seed: int = 0) -> tuple[TrainState, Objective]:
     recipe.checked()
     objective = Objective.build(recipe.objective)
     return TrainState.start(recipe, objective, tiny_data(), seed, torch.device("cpu")), objective
+
+
+def awake(network: nn.Module, seed: int = 5) -> nn.Module:
+    """The network, with values in weights that start at zero (fix-up).
+
+    Nothing that lies before such a weight counts until the first step has moved it.
+    """
+    random = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in network.parameters():
+            if weight.ndim > 1 and not weight.any():
+                weight.copy_(torch.randn(weight.shape, generator=random) / weight[0].numel() ** 0.5)
+    return network
 
 
 def weights_of(network: nn.Module) -> list[Tensor]:

@@ -27,5 +27,6 @@ for _module in pkgutil.iter_modules(__path__):
 from ganvas.architectures.dcgan import DCGAN as DCGAN  # noqa: E402
 from ganvas.architectures.maxout import Maxout as Maxout  # noqa: E402
 from ganvas.architectures.mlp import MLP as MLP  # noqa: E402
+from ganvas.architectures.r3gan import R3GAN as R3GAN  # noqa: E402
 from ganvas.architectures.resnet import ResNet as ResNet  # noqa: E402
 from ganvas.architectures.strided import Strided as Strided  # noqa: E402

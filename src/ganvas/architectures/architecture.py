@@ -22,8 +22,8 @@ ARCHITECTURES: dict[str, type[Architecture]] = {}
 class Networks(NamedTuple):
     """The two players.
 
-    generator: `forward(latents (N, Z)) -> images (N, C, H, W)`, each value in [-1, 1]; points
-        (N, C, 1, 1) have no bounds.
+    generator: `forward(latents (N, Z)) -> images (N, C, H, W)`, each value in [-1, 1], of an
+        architecture that is not `bounded` mostly; points (N, C, 1, 1) have no bounds.
     discriminator: `forward(images (N, C, H, W) in [-1, 1]) -> logits (N,)`, unbounded.
     """
 
@@ -41,6 +41,9 @@ class Architecture(ABC):
     name: ClassVar[str]
     makes_points: ClassVar[bool] = False
     """Whether it can be built for points (`sizes.POINT`) too, with a generator without bounds."""
+    bounded: ClassVar[bool] = True
+    """Whether its images end in [-1, 1]; of others, what lies beyond is clamped when they become
+    pixels (`images.to_uint8`)."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

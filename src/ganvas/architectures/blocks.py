@@ -23,6 +23,9 @@ Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 RELU_GAIN = math.sqrt(2.0)
 """What keeps the variance through a ReLU; the gain of the published residual blocks."""
+LEAK = 0.2
+LEAKY_GAIN = math.sqrt(2.0 / (1.0 + LEAK**2))
+"""What keeps the variance through a leaky ReLU of this slope."""
 
 
 def named(stages: Mapping[str, nn.Module]) -> nn.Sequential:
@@ -82,6 +85,14 @@ def draw_normal(network: nn.Module, deviation: float = 0.02, gain_deviation: flo
 def glorot(layer: Layer, gain: float = 1.0) -> Layer:
     """Draw a layer's weights Glorot-uniform with this gain, set its bias to zero, and return it."""
     nn.init.xavier_uniform_(layer.weight, gain)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def he_normal(layer: Layer, gain: float = 1.0) -> Layer:
+    """Draw a layer's weights N(0, gain^2 / fan-in) (He 2015), set its bias to zero, return it."""
+    nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(layer.weight[0].numel()))
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
     return layer
@@ -271,3 +282,95 @@ class MeanPool(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return images.mean(dim=(2, 3))
+
+
+# -- Blocks of Huang 2024 (R3GAN) ----------------------------------------------------------------
+
+
+def bilinear_filter() -> Tensor:
+    """[1, 3, 3, 1] in both directions, of sum 1: (1, 1, 4, 4)."""
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+    return torch.outer(taps, taps)[None, None]
+
+
+def widening(in_channels: int, out_channels: int) -> nn.Module:
+    """A 1x1 convolution without a bias where the number of channels changes, else nothing."""
+    if in_channels == out_channels:
+        return nn.Identity()
+    return he_normal(nn.Conv2d(in_channels, out_channels, kernel_size=1, bias=False))
+
+
+class BilinearDoubling(nn.Module):
+    """A 1x1 convolution if it widens, then bilinear: (N, I, H, W) -> (N, O, 2H, 2W).
+
+    Zeros lie beyond the border, where `F.interpolate` repeats the last pixel.
+    """
+
+    filter: Tensor
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.convolution = widening(in_channels, out_channels)
+        self.register_buffer("filter", bilinear_filter(), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        images = self.convolution(images)
+        channels = images.shape[1]
+        kernels = (4 * self.filter).expand(channels, 1, 4, 4)  # a quarter of the taps meet a pixel
+        return F.conv_transpose2d(images, kernels, stride=2, padding=1, groups=channels)
+
+
+class BilinearHalving(nn.Module):
+    """Bilinear with an antialiasing filter, then 1x1: (N, I, 2H, 2W) -> (N, O, H, W)."""
+
+    filter: Tensor
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.convolution = widening(in_channels, out_channels)
+        self.register_buffer("filter", bilinear_filter(), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        channels = images.shape[1]
+        kernels = self.filter.expand(channels, 1, 4, 4)
+        halved = F.conv2d(images, kernels, stride=2, padding=1, groups=channels)
+        made: Tensor = self.convolution(halved)
+        return made
+
+
+class GroupedBlock(nn.Module):
+    """What it sees plus 1x1, leaky ReLU, grouped 3x3, leaky ReLU, 1x1 of it; keeps the shape.
+
+    First weights by fix-up (Zhang 2019): the last convolution is zero, so that the block starts as
+    the identity, and the two before it are scaled by depth^(-1/4). Biases only before activations.
+
+    Args:
+        channels: of input and output; twice as many inside.
+        group_channels: of a group; where they do not divide the inside, their largest common
+            divisor is taken.
+        depth: blocks of the whole network.
+    """
+
+    EXPANSION = 2
+
+    def __init__(self, channels: int, group_channels: int, depth: int) -> None:
+        super().__init__()
+        inner = self.EXPANSION * channels
+        groups = inner // math.gcd(inner, group_channels)
+        gain = LEAKY_GAIN * depth**-0.25
+        spatial = nn.Conv2d(inner, inner, kernel_size=3, padding=1, groups=groups)
+        narrow = nn.Conv2d(inner, channels, kernel_size=1, bias=False)
+        nn.init.zeros_(narrow.weight)
+        self.body = named(
+            {
+                "widen": he_normal(nn.Conv2d(channels, inner, kernel_size=1), gain),
+                "activation1": nn.LeakyReLU(LEAK, inplace=True),
+                "spatial": he_normal(spatial, gain),
+                "activation2": nn.LeakyReLU(LEAK, inplace=True),
+                "narrow": narrow,
+            }
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        inside: Tensor = self.body(images)
+        return images + inside

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -32,6 +32,8 @@ class Train:
     """auto, cpu, cuda, cuda:1 or mps."""
     deterministic: bool = False
     """Make CUDA repeat itself bit for bit; the CPU does anyway."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """auto: CUDA graphs where there is CUDA; on: compiled too, on every device; off: neither."""
     architecture: str = ""
     """Exchange the recipe's architecture for another one, by name, with that one's defaults."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(
@@ -49,6 +51,7 @@ class Train:
             seed=self.seed,
             device=self.device,
             deterministic=self.deterministic,
+            compile=self.compile,
         )
 
 

@@ -113,8 +113,8 @@ class Inspection:
         if self.trainable and self.distinct < FEW_IMAGES:
             found.append(
                 f"few images: {self.distinct:,} is little for a GAN from scratch; expect the "
-                "discriminator to memorise. Where a mirrored image is as real as any, train with "
-                "--flip, and look at ganvas diagnose while it runs"
+                "discriminator to memorise. Train with --augmentation 0.3, and with --flip where a "
+                "mirrored image is as real as any; look at ganvas diagnose while it runs"
             )
         if self.labels and self.unlabelled:
             found.append(
@@ -226,7 +226,7 @@ def inspect(
         source: from `open_source`.
         settings: `size`, `fit`, `background` and `keep_duplicates` are read.
         minimum: fewest images to train on, usually one batch; those held out come on top.
-        workers: threads; by default as many as the machine has cores, at most 8.
+        workers: threads; by default as many as there are cores for this process, at most 32.
         on_progress: called with (done, total).
         flags: what the suggested command says instead of the suggested size.
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ganvas.data.order import Order, Rows, chunks_of, order_of
+from ganvas.data.pixels import Mapped, Pixels, Resident
 from ganvas.data.preparation import PreparedData
-from ganvas.randomness import derive_seed, draw_uniform
+from ganvas.randomness import draw_uniform
 from ganvas.ranks import ALONE, Ranks
 
 
@@ -24,44 +30,110 @@ class Batch(NamedTuple):
     labels: Tensor | None
 
 
+@dataclass(frozen=True)
+class Request:
+    """`count` images from the `start`-th of all epochs on, and which of them are asked for."""
+
+    start: int
+    count: int
+    part: slice
+
+
+class Fetched(NamedTuple):
+    """As a `Batch`, before its pixels are on the device (see `Pixels`)."""
+
+    pixels: Tensor
+    labels: Tensor | None
+
+
 class ImageStream:
     """Draws batches of training images, in an order that the seed and the epoch decide.
 
     Each comes once an epoch; a batch that the end of an epoch cuts is filled from the next one. The
-    whole position is one number, `drawn`, so it resumes exactly. Only the batch is copied out of
-    the mapped file.
+    whole position is one number, `drawn`, so it resumes exactly: what is fetched early is a guess
+    at what will be asked for, and counts for nothing until it is.
     """
 
-    def __init__(self, data: PreparedData, seed: int, drawn: int = 0) -> None:
+    def __init__(
+        self, data: PreparedData, seed: int, drawn: int = 0, pixels: Pixels | None = None
+    ) -> None:
         self.drawn = drawn
+        self.waited = 0.0
+        """Seconds that callers have waited for their batches."""
         self._data = data
         self._seed = seed
-        self._epoch = -1
-        self._order = np.empty(0, np.int64)
+        self._pixels = pixels or Mapped(data.images)
+        self._chunks = chunks_of(data.images)
+        self._orders: dict[int, Order] = {}
+        self._early = self._worth_fetching_early()
+        self._expected: tuple[Request, Future[Fetched]] | None = None
+        self._read = 0
 
     def next(self, count: int, ranks: Ranks = ALONE) -> Batch:
-        """The next `count` images; of them, this rank's part."""
-        indices = np.concatenate(list(self._draw(count)))[ranks.part(count)]
+        """The next `count` images; of them, this rank's part, on the device of the pixels."""
+        began = time.perf_counter()
+        request = Request(self.drawn, count, ranks.part(count))
+        early = self._early
+        fetched = self._fetch_early(request, early) if early else self._fetch(request)
+        batch = Batch(self._pixels.place(fetched.pixels), fetched.labels)
+        self.drawn += count
+        self.waited += time.perf_counter() - began
+        return batch
+
+    def _worth_fetching_early(self) -> ThreadPoolExecutor | None:
+        """A thread for it where copies wait for a disk or a GPU; the rest takes microseconds."""
+        waits = self._chunks is not None or self._pixels.device.type != "cpu"
+        if isinstance(self._pixels, Resident) or not waits:
+            return None
+        return ThreadPoolExecutor(1, "ganvas-images")  # one, so that orders are made by one alone
+
+    def _fetch_early(self, request: Request, early: ThreadPoolExecutor) -> Fetched:
+        """What is asked for, fetched already if that was expected, and expect as much again."""
+        if self._expected is not None and self._expected[0] == request:
+            coming = self._expected[1]
+        else:
+            coming = early.submit(self._fetch, request)
+        following = replace(request, start=request.start + request.count)
+        self._expected = following, early.submit(self._fetch, following)
+        if self._chunks is not None:
+            early.submit(self._read_ahead, following)
+        return coming.result()
+
+    def _fetch(self, request: Request) -> Fetched:
+        rows = self._rows(request.start, request.count, lambda order: order.drawn)[request.part]
         labels = self._data.labels
-        return Batch(
-            images=torch.from_numpy(self._data.images[indices]),
-            labels=None if labels is None else torch.from_numpy(labels[indices]),
+        return Fetched(
+            self._pixels.fetch(rows), None if labels is None else torch.from_numpy(labels[rows])
         )
 
-    def _draw(self, count: int) -> list[np.ndarray[tuple[int], np.dtype[np.int64]]]:
-        pieces = []
-        size = len(self._data.training)
+    def _read_ahead(self, request: Request) -> None:
+        """Read the next window as it lies in the file, so that drawing finds it in memory.
+
+        A window ahead of the drawing, and up to eight times as fast until it is that far.
+        """
+        window = self._order(request.start // len(self._data.training)).window
+        goal = request.start + window
+        start = max(0, request.start - window, min(self._read, goal))
+        self._read = min(goal, start + 8 * request.count)
+        self._pixels.expect(self._rows(start, self._read - start, lambda order: order.read))
+
+    def _rows(self, start: int, count: int, which: Callable[[Order], Rows]) -> Rows:
+        """`count` images from the `start`-th on, epochs put together without end."""
+        pieces = [np.empty(0, np.int64)]
         while count > 0:
-            epoch, position = divmod(self.drawn, size)
-            if epoch != self._epoch:
-                seed = derive_seed(self._seed, f"order of epoch {epoch}")
-                self._order = np.random.default_rng(seed).permutation(self._data.training)
-                self._epoch = epoch
-            piece = self._order[position : position + count]
-            pieces.append(piece)
-            self.drawn += len(piece)
-            count -= len(piece)
-        return pieces
+            epoch, position = divmod(start, len(self._data.training))
+            pieces.append(which(self._order(epoch))[position : position + count])
+            start += len(pieces[-1])
+            count -= len(pieces[-1])
+        return np.concatenate(pieces)
+
+    def _order(self, epoch: int) -> Order:
+        """The order of an epoch, kept while it or a neighbour is in use."""
+        if epoch not in self._orders:
+            near = {other: self._orders[other] for other in self._orders if abs(other - epoch) == 1}
+            made = order_of(epoch, self._data.training, self._seed, self._chunks)
+            self._orders = {**near, epoch: made}
+        return self._orders[epoch]
 
 
 def flip_half(images: Tensor, generator: torch.Generator, ranks: Ranks = ALONE) -> Tensor:

@@ -23,12 +23,19 @@ from ganvas.errors import DataError, GanvasError
 from ganvas.evaluation.judges import classifier_for, mode_view
 from ganvas.evaluation.measures import MEASURES, Sides
 from ganvas.evaluation.score import Protocol, Score
-from ganvas.evaluation.views import View, look_at_real, look_at_samples
+from ganvas.evaluation.views import (
+    View,
+    bring_together,
+    look_at_real,
+    look_at_samples,
+    rows_of,
+)
 from ganvas.metrics.estimate import LEVEL
 from ganvas.metrics.features import load_features
 from ganvas.metrics.inception import load_inception_classes
 from ganvas.metrics.names import Metric, parse_metrics
 from ganvas.progress import progress_bar
+from ganvas.ranks import ALONE, Ranks
 from ganvas.runs import Run
 from ganvas.runs.data import prepare_images, refuse_changed_data, where_data_is
 from ganvas.sampling import TrainedGenerator, load
@@ -129,8 +136,13 @@ def measure(
     n: int,
     seed: int,
     bar: Bar,
+    ranks: Ranks = ALONE,
 ) -> list[Score]:
     """Score a generator. Everything that can be wrong is said before the first sample is made.
+
+    Of several ranks, which all hold the same generator and call this together, each makes a share
+    of the samples and looks at it. The first one gets what all have seen and does the rest; its
+    scores are, bit for bit, those of a single process of its kind. The others get none.
 
     Args:
         data: the real images, prepared with `settings`.
@@ -140,12 +152,15 @@ def measure(
     refuse_without_held_out(data)
     refuse_other_shape(generator, data)
     device = next(generator.network.parameters()).device
-    views: dict[Looks, View] = {}
-    for metric in metrics:
-        if looks(metric) not in views:
-            views[looks(metric)] = view_of(metric, data, settings, device, bar)
-    with bar("sampling") as on_progress:
-        seen = look_at_samples(generator, n, seed, list(views.values()), on_progress)
+    with ranks.failing_together():
+        views = views_of(metrics, data, settings, device, bar, ranks)
+        every_view = list(views.values())
+        with bar("sampling") as on_progress:
+            rows = rows_of(ranks.rank, ranks.size, n)
+            seen = look_at_samples(generator, n, seed, every_view, on_progress, rows)
+    seen = bring_together(seen, every_view, generator, n, ranks)
+    if not ranks.first:
+        return []
     common = common_protocol(generator, data, settings, seed)
     scores = []
     for metric in metrics:
@@ -153,6 +168,34 @@ def measure(
         sides = real_sides(metric, view, data, seen[view.name], bar)
         scores += scores_of(metric, view, sides, seed, common)
     return scores
+
+
+def views_of(
+    metrics: Sequence[Metric],
+    data: PreparedData,
+    settings: DataSettings,
+    device: torch.device,
+    bar: Bar,
+    ranks: Ranks,
+) -> dict[Looks, View]:
+    """One view for all metrics that look at the same, in the order in which they are asked for."""
+    views: dict[Looks, View] = {}
+    for metric in metrics:
+        if looks(metric) in views:
+            continue
+        if by_a_judge(metric) and not ranks.first:
+            views[looks(metric)] = View("images", lambda pixels: pixels, by_first=True)
+        else:
+            views[looks(metric)] = view_of(metric, data, settings, device, bar)
+    return views
+
+
+def by_a_judge(metric: Metric) -> bool:
+    """Whether a metric needs a network that is trained for it, or centres that only its data has.
+
+    The cache that such a network lies in belongs to one machine, so one rank trains and asks it.
+    """
+    return MEASURES[metric.family].kind == "modes" or metric.features == "classifier"
 
 
 def looks(metric: Metric) -> Looks:
@@ -178,14 +221,14 @@ def view_of(
         return View("pixels", lambda pixels: pixels.to(device), most=MOST_PIXELS)
     if kind == "modes":
         with bar("training the classifier") as on_progress:
-            return mode_view(data, settings, device, on_progress)
+            return replace(mode_view(data, settings, device, on_progress), by_first=True)
     if kind == "classes":
         classes = load_inception_classes(device)
         return View(classes.name, classes, classes.protocol(), cached=True)
     if metric.features == "classifier":
         with bar("training the classifier") as on_progress:
             classifier = classifier_for(data, settings, device, on_progress)
-        return View("classifier", classifier, classifier.protocol(), cached=True)
+        return View("classifier", classifier, classifier.protocol(), cached=True, by_first=True)
     assert metric.features is not None
     features = load_features(metric.features, device)
     return View(features.name, features, features.protocol(), cached=True)

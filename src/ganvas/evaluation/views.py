@@ -20,6 +20,7 @@ from ganvas.data.preparation import PreparedData, default_cache
 from ganvas.data.reading import Progress
 from ganvas.errors import GanvasError
 from ganvas.randomness import derive_seed
+from ganvas.ranks import Ranks
 from ganvas.sampling import BATCH, TrainedGenerator
 
 FORMAT = 1  # counted up when the same images and features would give other numbers
@@ -35,6 +36,8 @@ class View:
     cached: whether what it sees in real images is worth keeping on disk.
     expected: for modes, the share that each should have.
     leaves_out: for modes, whether a sample may belong to none; a classifier always names one.
+    by_first: of several ranks only the first one can look so, as its judge was trained there; the
+        others bring their images.
     """
 
     name: str
@@ -44,10 +47,22 @@ class View:
     cached: bool = False
     expected: Tensor | None = None
     leaves_out: bool = False
+    by_first: bool = False
 
     def count(self, available: int) -> int:
         """How many of the available images are looked at."""
         return available if self.most is None else min(available, self.most)
+
+
+def rows_of(rank: int, size: int, n: int) -> range:
+    """Which of n samples one of `size` ranks makes; the ranks' rows follow each other.
+
+    They are whole pieces, as a single process makes them one after the other, because numbers are
+    rounded otherwise in a piece of another size. The first rank never has fewer than the others.
+    """
+    pieces = -(-n // BATCH)
+    start, stop = (min(n, BATCH * -(-pieces * edge // size)) for edge in (rank, rank + 1))
+    return range(start, stop)
 
 
 def look_at_samples(
@@ -56,15 +71,21 @@ def look_at_samples(
     seed: int,
     views: list[View],
     on_progress: Progress,
+    rows: range | None = None,
 ) -> dict[str, Tensor]:
     """What each view sees in the same n samples; they are made once and never kept.
+
+    Args:
+        rows: look only at these of the n (see `rows_of`); a view that none of them is for is
+            missing from what is found.
 
     Raises:
         GanvasError: the generator gives numbers that are not finite.
     """
+    rows = range(n) if rows is None else rows
     seen: dict[str, Tensor] = {}
     done = 0
-    for batch in generator.batches(n, seed):
+    for batch in generator.batches(n, seed, rows):
         if not batch.isfinite().all():
             raise GanvasError(
                 f"the generator at {generator.images_seen:,} images gives values that are not "
@@ -72,15 +93,67 @@ def look_at_samples(
             )
         pixels = batch if generator.makes_points else images.to_uint8(batch)
         for view in views:
-            left = view.count(n) - done
-            if left > 0:
-                found = view.look(pixels[:left])
+            room = count_for(view, rows, n)
+            if room > done:
+                found = view.look(pixels[: room - done])
                 if done == 0:  # room for all of it at once: joining pieces would need it twice
-                    seen[view.name] = found.new_empty(view.count(n), *found.shape[1:])
+                    seen[view.name] = found.new_empty(room, *found.shape[1:])
                 seen[view.name][done : done + len(found)] = found
         done += len(batch)
-        on_progress(done, n)
+        on_progress(done, len(rows))
     return seen
+
+
+def count_for(view: View, rows: range, n: int) -> int:
+    """At how many of these rows of n samples a view looks."""
+    return max(0, min(view.count(n), rows.stop) - rows.start)
+
+
+def bring_together(
+    seen: dict[str, Tensor], views: list[View], generator: TrainedGenerator, n: int, ranks: Ranks
+) -> dict[str, Tensor]:
+    """What all ranks have seen, on the first one; the others hand theirs over and get nothing.
+
+    Args:
+        seen: what this rank has, of its rows of the n samples.
+
+    Raises:
+        RankLost: another process is gone.
+    """
+    if ranks.size == 1:
+        return seen
+    shares = [rows_of(rank, ranks.size, n) for rank in range(ranks.size)]
+    whole: dict[str, Tensor] = {}
+    for view in views:
+        counts = [count_for(view, rows, n) for rows in shares]
+        if ranks.first:
+            mine = seen.pop(view.name)
+            whole[view.name] = mine.new_empty(view.count(n), *mine.shape[1:])
+            whole[view.name][: len(mine)] = mine
+            for rank in range(1, ranks.size):
+                if counts[rank] > 0:
+                    found = seen_by(rank, counts[rank], view, mine, generator, ranks)
+                    start = shares[rank].start
+                    whole[view.name][start : start + counts[rank]] = found
+        elif counts[ranks.rank] > 0:
+            ranks.hand_over(seen[view.name])
+    return whole
+
+
+def seen_by(
+    rank: int, count: int, view: View, mine: Tensor, generator: TrainedGenerator, ranks: Ranks
+) -> Tensor:
+    """What another rank has seen, or what the first one sees in its images; `mine` is alike."""
+    if not view.by_first:
+        found = torch.empty(count, *mine.shape[1:], dtype=mine.dtype)
+        ranks.receive(rank, found)
+        return found
+    shape = generator.shape
+    kind = torch.float32 if generator.makes_points else torch.uint8
+    brought = torch.empty(count, shape.channels, shape.height, shape.width, dtype=kind)
+    ranks.receive(rank, brought)
+    pieces = torch.split(brought, BATCH)
+    return torch.cat([view.look(piece.to(mine.device)) for piece in pieces])
 
 
 def look_at_real(

@@ -143,7 +143,7 @@ def scaled(value: Any, factor: float) -> str:
         return format_schedule(dataclasses.replace(value, start=start, end=end))
     if isinstance(value, int):
         return str(max(1, round(value * factor)))
-    return f"{value * factor:.2g}"
+    return f"{float(f'{value * factor:.2g}'):g}"  # 2500 and not 2.5e+03
 
 
 def to(field: str, value: str, why: str) -> Remedy:

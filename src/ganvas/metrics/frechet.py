@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import scipy.linalg
 import torch
 from torch import Tensor, nn
 
@@ -33,7 +34,9 @@ def frechet_distance(real: Tensor, fake: Tensor) -> Estimate:
         GanvasError: too few samples, numbers that are not finite, different d, no torchmetrics.
     """
     check_features(at_least=2, real=real, fake=fake)
-    metric = torchmetrics_image("fid").FrechetInceptionDistance(Identity(real.shape[1]))
+    module = torchmetrics_image("fid")
+    # All samples are here; of several ranks only one computes, and must not wait for the others.
+    metric = module.FrechetInceptionDistance(Identity(real.shape[1]), sync_on_compute=False)
     metric.to(fake.device)
     for rows, is_real in ((real, True), (fake, False)):
         for block in row_blocks(rows):
@@ -80,16 +83,31 @@ def optimal_transport(source: Tensor, target: Tensor) -> Tensor:
     other at least cost (Olkin and Pukelsheim 1982). Where the source is singular the
     pseudo-inverse stands for the inverse, and T is zero in directions that it never takes.
     """
-    values, vectors = torch.linalg.eigh(source)
+    values, vectors = eigenvalues(source)
     roots = values.clamp(min=0).sqrt()
     smallest = roots.max() * (len(source) * torch.finfo(source.dtype).eps) ** 0.5
     inverse_roots = torch.where(roots > smallest, 1 / roots, 0.0)
     root = (vectors * roots) @ vectors.T
     inverse_root = (vectors * inverse_roots) @ vectors.T
-    values, vectors = torch.linalg.eigh(root @ target @ root)
+    inner = root @ target @ root
+    values, vectors = eigenvalues((inner + inner.T) / 2)  # rounding left it not quite symmetric
     middle = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
     transport: Tensor = inverse_root @ middle @ inverse_root
     return transport
+
+
+def eigenvalues(symmetric: Tensor) -> tuple[Tensor, Tensor]:
+    """The eigenvalues (d,), the smallest first, and the eigenvectors (d, d) of a symmetric matrix.
+
+    torch's solver, which divides and conquers, gives up now and then where most eigenvalues are
+    equal, and fewer samples than features leave most of them zero. QR iteration does not.
+    """
+    try:
+        values, vectors = torch.linalg.eigh(symmetric)
+    except RuntimeError:  # torch.linalg.LinAlgError is one, and not exported
+        found = scipy.linalg.eigh(symmetric.cpu().numpy(), driver="ev")
+        values, vectors = (torch.from_numpy(one).to(symmetric) for one in found)
+    return values, vectors
 
 
 def influence_on_distance(fake: Tensor, mean: Tensor, shift: Tensor, transport: Tensor) -> Tensor:

@@ -38,7 +38,9 @@ def inception_score(logits: Tensor, splits: int = 10, seed: int = 0) -> Estimate
     module = torchmetrics_image("inception")
     with python_warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         python_warnings.simplefilter("ignore", UserWarning)  # that it keeps what it is given
-        metric = module.InceptionScore(nn.Identity(), splits=splits).to(logits.device)
+        # Of several ranks only one computes, and must not wait for the others.
+        metric = module.InceptionScore(nn.Identity(), splits=splits, sync_on_compute=False)
+        metric.to(logits.device)
         torch.default_generator.manual_seed(derive_seed(seed, "inception score"))
         metric.update(logits.double())
         mean, deviation = (float(number) for number in metric.compute())

@@ -23,8 +23,11 @@ def spectral_norm(discriminator: nn.Module) -> None:
 
     Miyato 2018, algorithm 1: one power iteration each forward pass in training mode, on the weight
     reshaped to (out, in * height * width). Called once, before the optimizer is made; drawn from
-    torch's global generator.
+    torch's global generator. A weight that starts at zero (fix-up) has no direction to divide by
+    its size, so it is drawn anew.
     """
     for module in list(discriminator.modules()):
         if isinstance(module, nn.Conv2d | nn.Linear):
+            if not module.weight.any():
+                nn.init.xavier_uniform_(module.weight)
             parametrizations.spectral_norm(module)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from ganvas.objectives.losses import LOSSES, Loss
 from ganvas.objectives.packing import pack
 from ganvas.objectives.penalties import PENALTIES, DiscriminatorPass, Penalty
 from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.randomness import draw_uniform
 from ganvas.ranks import ALONE, Ranks
 from ganvas.schedules import Schedule, extremes, value_at
 
@@ -32,6 +34,21 @@ class WeightedPenalty:
     def is_due(self, step: int) -> bool:
         """Whether discriminator step `step` (from 0) computes it."""
         return step % self.every == 0
+
+
+class Shown(NamedTuple):
+    """One batch as the discriminator gets to see it.
+
+    real, fake: packs (N, C, H, W) in [-1, 1]; leaves that require grad where a penalty is due.
+    share: (N, 1, 1, 1) uniform in [0, 1), where between the two penalties look; (0,) where none
+        is due.
+    weights: of the penalties that are due, by name, with `every` in them.
+    """
+
+    real: Tensor
+    fake: Tensor
+    share: Tensor
+    weights: Mapping[str, float | Tensor]
 
 
 @dataclass(frozen=True)
@@ -82,24 +99,58 @@ class Objective:
 
         Args:
             judge: the discriminator, packs (N / pac, pac * C, H, W) -> logits (N / pac,).
-            real, fake: (N, C, H, W) in [-1, 1], no gradient history.
+            real, fake: (N, C, H, W) around [-1, 1], as the discriminator sees them; left as they
+                are, without their history.
+            step, images_seen, random, ranks: as of `show`.
+        """
+        shown = self.show(
+            real, fake, step=step, images_seen=images_seen, random=random, ranks=ranks
+        )
+        return self.judged(judge, shown)
+
+    def show(
+        self,
+        real: Tensor,
+        fake: Tensor,
+        *,
+        step: int,
+        images_seen: int,
+        random: torch.Generator,
+        ranks: Ranks = ALONE,
+    ) -> Shown:
+        """What the discriminator is shown: all that chance and time decide about its terms.
+
+        Args:
             step: how many discriminator steps came before; decides which penalties are due.
             images_seen: where the penalty weights' schedules stand.
-            random: what penalties draw from.
+            random: what the penalties' places are drawn from.
             ranks: the processes that the whole batch is shared among; real and fake are one's part.
         """
-        due = [penalty for penalty in self.penalties if penalty.is_due(step)]
-        real, fake = pack(real.detach(), self.pac), pack(fake.detach(), self.pac)
+        due = {
+            entry.name: value_at(entry.weight, images_seen) * entry.every
+            for entry in self.penalties
+            if entry.is_due(step)
+        }
+        leaves = [
+            pack(images.detach(), self.pac).requires_grad_(bool(due)) for images in (real, fake)
+        ]
         if due:
-            real, fake = real.requires_grad_(True), fake.requires_grad_(True)
-        batch = DiscriminatorPass(judge, real, fake, judge(real), judge(fake), random, ranks)
-        adversarial = self.loss.discriminator(
-            batch.real_logits, batch.fake_logits, self.real_target
-        )
+            share = draw_uniform((len(leaves[0]), 1, 1, 1), random, ranks, real.dtype)
+        else:
+            share = real.new_empty(0)
+        return Shown(leaves[0], leaves[1], share, due)
+
+    def judged(
+        self, judge: Callable[[Tensor], Tensor], shown: Shown
+    ) -> tuple[Terms, DiscriminatorPass]:
+        """The terms of `discriminator_terms`: a function of tensors and of nothing else."""
+        logits = judge(shown.real), judge(shown.fake)
+        batch = DiscriminatorPass(judge, shown.real, shown.fake, *logits, shown.share)
+        adversarial = self.loss.discriminator(*logits, self.real_target)
         terms = {"adversarial": adversarial.mean()}
-        for entry in due:
-            weight = value_at(entry.weight, images_seen) * entry.every
-            terms[entry.name] = weight * entry.penalty(batch).mean()
+        for entry in self.penalties:
+            if entry.name in shown.weights:
+                terms[entry.name] = shown.weights[entry.name] * entry.penalty(batch).mean()
         return terms, batch
 
     def generator_terms(

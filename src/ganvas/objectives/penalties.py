@@ -8,9 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganvas.randomness import draw_uniform
-from ganvas.ranks import ALONE, Ranks
-
 
 @dataclass(frozen=True)
 class DiscriminatorPass:
@@ -19,10 +16,10 @@ class DiscriminatorPass:
     Where samples are packed (`objective.pac`), an image here is a pack of them.
 
     judge: images (N, C, H, W) -> logits (N,).
-    real, fake: (N, C, H, W) in [-1, 1]; leaves that require grad when a penalty is due.
+    real, fake: (N, C, H, W) around [-1, 1], augmented where that is asked for; leaves that require
+        grad when a penalty is due.
     real_logits, fake_logits: (N,), `judge` of the two.
-    random: the generator a penalty draws from.
-    ranks: the processes that this batch is shared among; what is seen here is one's part.
+    share: (N, 1, 1, 1) uniform in [0, 1): where between its fake and its real a penalty looks.
     """
 
     judge: Callable[[Tensor], Tensor]
@@ -30,8 +27,7 @@ class DiscriminatorPass:
     fake: Tensor
     real_logits: Tensor
     fake_logits: Tensor
-    random: torch.Generator
-    ranks: Ranks = ALONE
+    share: Tensor
 
 
 Penalty = Callable[[DiscriminatorPass], Tensor]
@@ -60,9 +56,7 @@ def one_sided_gradient_penalty(batch: DiscriminatorPass) -> Tensor:
 
 def interpolate_gradient_norm(batch: DiscriminatorPass) -> Tensor:
     """|grad D(y)| at y = e x + (1 - e) G(z), with e uniform in [0, 1], one a sample; (N,)."""
-    real = batch.real.detach()
-    mix = draw_uniform((len(real), 1, 1, 1), batch.random, batch.ranks, real.dtype)
-    between = torch.lerp(batch.fake.detach(), real, mix).requires_grad_(True)
+    between = torch.lerp(batch.fake, batch.real, batch.share)
     norm: Tensor = torch.linalg.vector_norm(input_gradient(batch.judge(between), between), dim=1)
     return norm  # (N,)
 

@@ -9,6 +9,7 @@ from ganvas.recipes.catalog import mlp as mlp
 from ganvas.recipes.catalog import pacgan_points as pacgan_points
 from ganvas.recipes.catalog import pacgan_stacked as pacgan_stacked
 from ganvas.recipes.catalog import points_modern as points_modern
+from ganvas.recipes.catalog import r3gan as r3gan
 from ganvas.recipes.catalog import resnet as resnet
 from ganvas.recipes.catalog import resnet_paper as resnet_paper
 from ganvas.recipes.catalog import resnet_wgan_gp as resnet_wgan_gp

@@ -53,8 +53,8 @@ class OptimizerSettings:
     """Step size: a number, or a schedule such as linear:2e-4:0."""
     beta1: Annotated[float, Ge(0.0), Lt(1.0)] = 0.5
     """How much of the last update's direction is kept (adam only; rmsprop: 0)."""
-    beta2: Annotated[float, Ge(0.0), Lt(1.0)] = 0.999
-    """How much of the running mean of squared gradients is kept."""
+    beta2: Schedule = 0.999
+    """How much of the running mean of squared gradients is kept; it may be a schedule too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,14 +108,20 @@ class Recipe:
     """Real images, and as many fakes, a discriminator step."""
     generator_batch: Annotated[int, Ge(2)] | None = None
     """New fakes a generator step; by default the discriminator's last ones serve again."""
+    generator_new_reals: bool = False
+    """Draw new reals for the generator's step, if its loss looks at them; not counted as seen."""
     discriminator_steps: Annotated[int, Ge(1)] = 1
     """Discriminator steps a generator step."""
     latent_dim: Annotated[int, Ge(1)] = 128
     """Numbers that the generator makes an image from."""
-    ema_half_life: Annotated[int, Ge(0)] = 10_000
+    ema_half_life: Schedule = 10_000
     """Images after which a weight counts half in the averaged generator; 0: no averaging."""
     ema_ramp_up: Annotated[float, Gt(0.0), Le(1.0)] = 0.1
     """The half-life is at most this share of the images seen (Karras 2020, ADA: 0.05)."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """What networks calculate in while training: bf16 is faster where the device has it (auto)."""
+    augmentation: Schedule = 0.0
+    """Chance of each transformation of what the discriminator sees (Karras 2020, ADA); 0: off."""
     sync_batch_norm: bool = False
     """Batch normalisation over the images of all processes, not each one's own (CUDA only)."""
     on_failure: OnFailure = "warn"
@@ -135,6 +141,7 @@ class Recipe:
             *self._size_problems(),
             *self._objective_problems(),
             *self._optimizer_problems(),
+            *self._augmentation_problems(),
             *self._evaluation_problems(),
         ]
 
@@ -189,13 +196,16 @@ class Recipe:
                     f"Nearest: {nearest_multiples(count, pac, fewest=2)}"
                 )
                 yield Problem(text, (name, "objective.pac"))
-        uneven = self.generator_batch not in (None, self.batch)
+        # Reals that are drawn anew are as many as the fakes.
+        uneven = self.generator_batch not in (None, self.batch) and not self.generator_new_reals
         if self.objective.loss == "relativistic" and uneven:
             text = (
                 "generator_batch: the relativistic loss pairs fakes with reals, so it must be "
-                f"{self.batch} like batch (or left out), got {self.generator_batch}"
+                f"{self.batch} like batch (or left out), or generator_new_reals set, "
+                f"got {self.generator_batch}"
             )
-            yield Problem(text, ("generator_batch", "batch", "objective.loss"))
+            about = ("generator_batch", "batch", "objective.loss", "generator_new_reals")
+            yield Problem(text, about)
 
     def _optimizer_problems(self) -> Iterator[Problem]:
         for player in ("generator", "discriminator"):
@@ -210,6 +220,24 @@ class Recipe:
                     f"{player}.beta1: rmsprop has no momentum, set it to 0, got {settings.beta1:g}"
                 )
                 yield Problem(text, (f"{player}.beta1", f"{player}.algorithm"))
+            low, high = extremes(settings.beta2)
+            if low < 0 or high >= 1:
+                kept = format_schedule(settings.beta2)
+                text = f"{player}.beta2: must be at least 0 and below 1, got {kept}"
+                yield Problem(text, (f"{player}.beta2",))
+        if extremes(self.ema_half_life)[0] < 0:
+            kept = format_schedule(self.ema_half_life)
+            yield Problem(f"ema_half_life: must not be negative, got {kept}", ("ema_half_life",))
+
+    def _augmentation_problems(self) -> Iterator[Problem]:
+        low, high = extremes(self.augmentation)
+        if low < 0 or high > 1:
+            given = format_schedule(self.augmentation)
+            text = f"augmentation: must be a probability, 0 to 1, got {given}"
+            yield Problem(text, ("augmentation",))
+        elif high > 0 and self.data.size == POINT:
+            text = "augmentation: 1x1 is the size of points, which are no pictures; set it to 0"
+            yield Problem(text, ("augmentation", "data.size"))
 
     def _evaluation_problems(self) -> Iterator[Problem]:
         try:

@@ -73,7 +73,8 @@ def column(name: str) -> str:
         "logits/fake": f"mean logit of generated images, as the {player} was trained",
         "gradient_norm": f"norm of the gradient of the {player}'s loss, as it was trained",
         "images_per_second": "training images a second",
+        "data_wait": "share of the time in which training waited for its images",
     }
     if rest.startswith("loss/") and rest not in known:
         return f"the term {rest.removeprefix('loss/')} of the {player}'s loss"
-    return known.get(rest, {"images_per_second": "training images a second"}.get(name, ""))
+    return known.get(rest or name, "")

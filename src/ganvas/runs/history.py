@@ -17,7 +17,7 @@ Record = dict[str, Any]
 Of training: means since the record before, and timings. Of generated images: one score.
 """
 
-TIMINGS = ("seconds", "images_per_second", "memory_mb")
+TIMINGS = ("seconds", "images_per_second", "data_wait", "memory_mb")
 """Fields that differ between two otherwise identical runs."""
 
 TAIL = 2**16

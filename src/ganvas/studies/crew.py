@@ -7,7 +7,6 @@ import importlib.util
 import multiprocessing
 import os
 import signal
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -18,6 +17,7 @@ from typing import Any
 
 import torch
 
+from ganvas.data.reading import cores
 from ganvas.errors import GanvasError
 from ganvas.studies.work import follow_parent
 
@@ -66,13 +66,6 @@ def local_devices() -> tuple[str, ...]:
     if torch.cuda.is_available():
         return tuple(f"cuda:{number}" for number in range(torch.cuda.device_count()))
     return ("mps",) if torch.backends.mps.is_available() else ("cpu",)
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextmanager

@@ -19,7 +19,7 @@ def update_average(
     *,
     images: int,
     images_seen: int,
-    half_life: int,
+    half_life: float,
     ramp_up: float,
 ) -> None:
     """Move the average towards the generator, in place.

@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ganvas.architectures import ImageShape
+from ganvas.data.pixels import pixels_on
 from ganvas.data.preparation import PreparedData
 from ganvas.data.stream import ImageStream
 from ganvas.objectives.objective import Objective
+from ganvas.precision import FP32, Precision, choose_precision
 from ganvas.randomness import seeded_weights, training_generators
 from ganvas.ranks import ALONE, Ranks, normalise_together
 from ganvas.recipes import OptimizerSettings, Recipe
 from ganvas.runs.checkpoint import below
+from ganvas.schedules import value_at
 from ganvas.training.average import averaged_copy
+from ganvas.training.engine import Compile, Eager, Engine, choose_engine
+from ganvas.training.means import RunningMeans
 
 
-@dataclass
-class RunningMeans:
-    """Means of named numbers since the last record of the history."""
+class Player(NamedTuple):
+    """One of the two networks that learn, and how."""
 
-    sums: dict[str, float] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def add(self, values: dict[str, float]) -> None:
-        """Take in one observation of each of the named numbers."""
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-            self.counts[name] = self.counts.get(name, 0) + 1
-
-    def take(self) -> dict[str, float]:
-        """The means, and start again."""
-        means = {name: total / self.counts[name] for name, total in self.sums.items()}
-        self.sums, self.counts = {}, {}
-        return means
+    name: Literal["generator", "discriminator"]
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    settings: OptimizerSettings
 
 
 @dataclass
@@ -57,6 +51,8 @@ class TrainState:
     random: dict[str, torch.Generator]
     device: torch.device
     ranks: Ranks = ALONE
+    precision: Precision = FP32
+    engine: Engine = field(default_factory=Eager)
     means: RunningMeans = field(default_factory=RunningMeans)
     followed: tuple[Tensor, ...] = ()
     """What the generator made of the same latents at the last two probes, oldest first."""
@@ -72,11 +68,15 @@ class TrainState:
         seed: int,
         device: torch.device,
         ranks: Ranks = ALONE,
+        compiled: Compile = "auto",
     ) -> TrainState:
         """The state before the first image, a function of recipe, data and seed alone.
 
         Weights are drawn on the CPU, so that every device starts from the same; processors of
         several kinds may round them differently, so all ranks take those of the first.
+
+        Raises:
+            DeviceError: the recipe wants bf16, which the device lacks.
         """
         shape: ImageShape = data.shape
         with seeded_weights(seed):
@@ -93,11 +93,33 @@ class TrainState:
             average=averaged_copy(generator),
             generator_optimizer=make_optimizer(generator, recipe.generator),
             discriminator_optimizer=make_optimizer(discriminator, recipe.discriminator),
-            stream=ImageStream(data, seed),
+            stream=ImageStream(data, seed, pixels=pixels_on(device, data.images)),
             random=training_generators(seed, device),
             device=device,
             ranks=ranks,
+            precision=choose_precision(recipe.precision, device, generator, discriminator),
+            engine=choose_engine(compiled, recipe, device, ranks),
         )
+
+    def let_go(self) -> None:
+        """Give back the memory of networks and optimizers; the state is then of no more use."""
+        for network in self.modules().values():
+            network.zero_grad(set_to_none=True)
+            network.to("meta")
+        for optimizer in self.optimizers().values():
+            optimizer.state.clear()
+        self.engine = Eager("memory has run out")
+
+    def crossed(self, every: int, before: int) -> bool:
+        """Whether a multiple of `every` images came since `before` were seen; never of 0."""
+        return every > 0 and self.images_seen // every > before // every
+
+    def player(self, name: Literal["generator", "discriminator"], recipe: Recipe) -> Player:
+        """One player, with what its recipe says."""
+        if name == "generator":
+            return Player(name, self.generator, self.generator_optimizer, recipe.generator)
+        optimizer = self.discriminator_optimizer
+        return Player(name, self.discriminator, optimizer, recipe.discriminator)
 
     def modules(self) -> dict[str, nn.Module]:
         """The three networks by the names that a checkpoint gives them."""
@@ -166,12 +188,29 @@ def place(network: nn.Module, device: torch.device) -> nn.Module:
 
 
 def make_optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """The optimizer of one player; its learning rate is set anew before every update."""
+    """The optimizer of one player; `follow_schedules` before every update."""
     parameters = list(network.parameters())
+    optimizer: torch.optim.Optimizer
     if settings.algorithm == "rmsprop":
-        return torch.optim.RMSprop(parameters, alpha=settings.beta2)
-    fused = parameters[0].device.type in ("cpu", "cuda")
-    return torch.optim.Adam(parameters, betas=(settings.beta1, settings.beta2), fused=fused)
+        optimizer = torch.optim.RMSprop(parameters)
+    else:
+        fused = parameters[0].device.type in ("cpu", "cuda")
+        optimizer = torch.optim.Adam(parameters, fused=fused)
+    follow_schedules(optimizer, settings, images_seen=0)
+    return optimizer
+
+
+def follow_schedules(
+    optimizer: torch.optim.Optimizer, settings: OptimizerSettings, images_seen: int
+) -> None:
+    """Set the learning rate and the betas that are due after `images_seen` images."""
+    beta2 = value_at(settings.beta2, images_seen)
+    for group in optimizer.param_groups:
+        group["lr"] = value_at(settings.learning_rate, images_seen)
+        if settings.algorithm == "rmsprop":
+            group["alpha"] = beta2
+        else:
+            group["betas"] = (settings.beta1, beta2)
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:

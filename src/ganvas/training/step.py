@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -11,13 +12,16 @@ from torch import Tensor, nn
 from ganvas import images
 from ganvas.data.stream import flip_half
 from ganvas.errors import Diverged
-from ganvas.objectives.objective import Objective, Terms
+from ganvas.objectives.augmentation import augment
+from ganvas.objectives.objective import Objective, Shown, Terms
 from ganvas.randomness import draw_latents
 from ganvas.ranks import Ranks
 from ganvas.recipes import Recipe
-from ganvas.schedules import Schedule, value_at
+from ganvas.schedules import value_at
 from ganvas.training.average import update_average
-from ganvas.training.state import TrainState
+from ganvas.training.engine import Calculated
+from ganvas.training.means import NamedNumbers, bad_gradient, term_to_blame
+from ganvas.training.state import Player, TrainState, follow_schedules
 
 
 def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
@@ -28,13 +32,16 @@ def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
     """
     before = state.images_seen
     for remaining in reversed(range(recipe.discriminator_steps)):
-        real = next_real(state, recipe)
+        real = next_real(state, recipe, recipe.batch)
         # The generator learns from the last fakes too, unless it is to get some of its own.
         with torch.set_grad_enabled(remaining == 0 and recipe.generator_batch is None):
             fake = make_fakes(state, recipe, recipe.batch)
         update_discriminator(state, recipe, objective, real, fake)
     if recipe.generator_batch is not None:
         fake = make_fakes(state, recipe, recipe.generator_batch)
+    if recipe.generator_new_reals and objective.loss.generator_sees_real:
+        # The generator learns nothing from them, so they are not counted as seen.
+        real = next_real(state, recipe, recipe.generator_batch or recipe.batch)
     update_generator(state, recipe, objective, real, fake)
     state.ranks.average_statistics(state.generator, state.discriminator)
     update_average(
@@ -42,21 +49,32 @@ def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
         state.generator,
         images=state.images_seen - before,
         images_seen=state.images_seen,
-        half_life=recipe.ema_half_life,
+        half_life=value_at(recipe.ema_half_life, state.images_seen),
         ramp_up=recipe.ema_ramp_up,
     )
+    if state.images_seen >= recipe.images or is_looked_at(state, recipe, before):
+        state.means.settle()
+
+
+def is_looked_at(state: TrainState, recipe: Recipe, before: int) -> bool:
+    """Whether anything is written or measured after the step from `before` images to now."""
+    every = recipe.intervals
+    intervals = (every.history, every.samples, every.checkpoint, every.probes)
+    return any(state.crossed(n, before) for n in (*intervals, recipe.evaluation.every))
 
 
 def make_fakes(state: TrainState, recipe: Recipe, count: int) -> Tensor:
     """The generator's images for `count` new latents (N, C, H, W), N of them this rank's part."""
     latents = draw_latents(count, recipe.latent_dim, state.random["latents"], state.ranks)
-    fakes: Tensor = state.generator(latents)
+    generator = state.precision.through(state.generator)
+    key = ("fakes", str(count), str(torch.is_grad_enabled()))
+    (fakes,) = state.engine.run(key, lambda latents: (generator(latents),), latents)
     return fakes
 
 
-def next_real(state: TrainState, recipe: Recipe) -> Tensor:
-    """This rank's part of the next real batch (N, C, H, W) in [-1, 1] on the device."""
-    batch = state.stream.next(recipe.batch, state.ranks)
+def next_real(state: TrainState, recipe: Recipe, count: int) -> Tensor:
+    """This rank's part of the next `count` real images (N, C, H, W) in [-1, 1] on the device."""
+    batch = state.stream.next(count, state.ranks)
     pixels = batch.images.to(state.device, non_blocking=True)
     random = state.random["augmentation"]
     if recipe.data.flip:
@@ -66,36 +84,47 @@ def next_real(state: TrainState, recipe: Recipe) -> Tensor:
     return images.to_signed(pixels)
 
 
+def as_shown(state: TrainState, recipe: Recipe, batch: Tensor) -> Tensor:
+    """What the discriminator sees of this rank's images (N, C, H, W), real or fake."""
+    probability = value_at(recipe.augmentation, state.images_seen)
+    return augment(batch, probability, state.random["augmentation"], state.ranks)
+
+
 def update_discriminator(
     state: TrainState, recipe: Recipe, objective: Objective, real: Tensor, fake: Tensor
 ) -> None:
-    """One update of the discriminator on a real and a fake batch, which are left as they are."""
-    logits: Terms = {}
+    """One update of the discriminator on a real and a fake batch, which are left as they are.
 
-    def terms_of_loss() -> Terms:
-        terms, batch = objective.discriminator_terms(
-            state.discriminator,
-            real,
-            fake,
-            step=state.discriminator_steps,
-            images_seen=state.images_seen,
-            random=state.random["penalties"],
-            ranks=state.ranks,
-        )
-        with torch.no_grad():
-            logits["logits/real"] = batch.real_logits.mean()
-            logits["logits/fake"] = batch.fake_logits.mean()
-        return terms
-
-    update(
-        "discriminator",
-        state,
-        state.discriminator,
-        state.discriminator_optimizer,
-        recipe.discriminator.learning_rate,
-        terms_of_loss,
-        logits,
+    Penalties are taken at what it sees, which may be augmented.
+    """
+    judge = state.precision.through(state.discriminator)
+    real, fake = (as_shown(state, recipe, batch.detach()) for batch in (real, fake))
+    shown = objective.show(
+        real,
+        fake,
+        step=state.discriminator_steps,
+        images_seen=state.images_seen,
+        random=state.random["penalties"],
+        ranks=state.ranks,
     )
+    penalties = list(shown.weights)
+
+    def calculate(real: Tensor, fake: Tensor, share: Tensor, weights: Tensor) -> Calculated:
+        due = dict(zip(penalties, weights.unbind(), strict=True))
+        terms, batch = objective.judged(judge, Shown(real, fake, share, due))
+        logits = [batch.real_logits.mean(), batch.fake_logits.mean()]
+        return with_gradients(terms, logits, state.discriminator)
+
+    weights = torch.tensor(list(shown.weights.values()), dtype=real.dtype)
+    weights = weights.to(state.device, non_blocking=True)  # a GPU is not waited for
+    tensors = (shown.real, shown.fake, shown.share, weights)
+    calculated = state.engine.run(("discriminator", *penalties), calculate, *tensors)
+    loss = PlayersLoss(
+        terms=("adversarial", *penalties),
+        observed=("logits/real", "logits/fake"),
+        again=lambda: objective.judged(judge, shown)[0],
+    )
+    update(state, state.player("discriminator", recipe), calculated, loss)
     objective.enforce(state.discriminator)
     state.images_seen += recipe.batch
     state.discriminator_steps += 1
@@ -108,74 +137,87 @@ def update_generator(
 
     The discriminator is judged through but not changed.
     """
+    judge = state.precision.through(state.discriminator)
+    fake = as_shown(state, recipe, fake)
+    if objective.loss.generator_sees_real:
+        real = as_shown(state, recipe, real)
+
+    def calculate(fake: Tensor, real: Tensor) -> Calculated:
+        return with_gradients(objective.generator_terms(judge, fake, real), [], state.generator)
+
     state.discriminator.requires_grad_(False)
-    update(
-        "generator",
-        state,
-        state.generator,
-        state.generator_optimizer,
-        recipe.generator.learning_rate,
-        lambda: objective.generator_terms(state.discriminator, fake, real),
-        {},
+    calculated = state.engine.run(("generator",), calculate, fake, real)
+    loss = PlayersLoss(
+        terms=("adversarial",),
+        observed=(),
+        again=lambda: objective.generator_terms(judge, fake, real),
     )
+    update(state, state.player("generator", recipe), calculated, loss)
     state.discriminator.requires_grad_(True)
 
 
-def update(
-    player: str,
-    state: TrainState,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    learning_rate: Schedule,
-    terms_of_loss: Callable[[], Terms],
-    observed: Terms,
-) -> None:
+def with_gradients(terms: Terms, observed: list[Tensor], network: nn.Module) -> Calculated:
+    """One row of the terms and what is observed beside them; the gradient of the terms' sum for
+    each weight of the network, laid out in memory like it."""
+    total = torch.stack(list(terms.values())).sum()
+    weights = list(network.parameters())
+    found = torch.autograd.grad(total, weights, allow_unused=True, materialize_grads=True)
+    row = torch.stack([value.detach() for value in (*terms.values(), *observed)])
+    return row, *map(laid_out_like, found, weights)
+
+
+def laid_out_like(gradient: Tensor, weight: Tensor) -> Tensor:
+    """The gradient in the strides of its weight, as fused optimizers ask for."""
+    if gradient.stride() == weight.stride():
+        return gradient
+    return torch.empty_like(weight).copy_(gradient)
+
+
+@dataclass(frozen=True)
+class PlayersLoss:
+    """What the numbers in a row of `with_gradients` are called, and how they came about."""
+
+    terms: tuple[str, ...]
+    observed: tuple[str, ...]
+    again: Callable[[], Terms]
+    """Calculates the terms once more, to see which one is to blame."""
+
+
+def update(state: TrainState, player: Player, calculated: Calculated, loss: PlayersLoss) -> None:
     """Minimise the sum of one player's terms by one optimizer step, if all is finite.
 
-    Args:
-        observed: more scalars to put into the history, filled while the terms are computed.
+    A GPU is not waited for: there `RunningMeans.settle` looks whether all was finite, later.
     """
-    terms = terms_of_loss()
-    optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(torch.stack(list(terms.values())).sum())
-    gradients = [weight.grad for weight in network.parameters() if weight.grad is not None]
-    losses = {f"loss/{name}": term for name, term in terms.items()}
-    scalars = {**losses, **observed}
-    values = torch.stack([value.detach() for value in scalars.values()])
+    row, *gradients = calculated
     # From here on all ranks hold the same, and whatever is not finite anywhere stops them all.
-    state.ranks.average([*gradients, values])
+    state.ranks.average([*gradients, row])
     norm = torch.nn.utils.get_total_norm(gradients)
-    # One transfer for everything that is looked at: on a GPU each would be a wait of its own.
-    numbers = torch.cat([values, norm[None]]).tolist()
-    measured = dict(zip([*scalars, "gradient_norm"], numbers, strict=True))
-    if not all(math.isfinite(number) for number in numbers):
-        culprit = find_culprit(measured, terms, terms_of_loss, network, state.ranks)
-        raise Diverged(f"{player}: {culprit}")
-    for group in optimizer.param_groups:
-        group["lr"] = value_at(learning_rate, state.images_seen)
-    optimizer.step()
-    state.means.add({f"{player}/{name}": number for name, number in measured.items()})
+    names = (*(f"loss/{name}" for name in loss.terms), *loss.observed, "gradient_norm")
+    numbers = NamedNumbers(player.name, names, torch.cat([row, norm[None]]))
+    if state.device.type == "cuda":
+        state.means.add_later(numbers)
+    else:
+        measured = numbers.by_name()
+        if not all(map(math.isfinite, measured.values())):
+            culprit = find_culprit(measured, loss, player.network, state.ranks)
+            raise Diverged(f"{player.name}: {culprit}")
+        state.means.add(player.name, measured)
+    for weight, gradient in zip(player.network.parameters(), gradients, strict=True):
+        weight.grad = gradient
+    follow_schedules(player.optimizer, player.settings, state.images_seen)
+    player.optimizer.step()
 
 
 def find_culprit(
-    measured: dict[str, float],
-    terms: Terms,
-    terms_of_loss: Callable[[], Terms],
-    network: nn.Module,
-    ranks: Ranks,
+    measured: Mapping[str, float], loss: PlayersLoss, network: nn.Module, ranks: Ranks
 ) -> str:
     """Name what is not finite on any rank: a term, or else the term whose gradient is not."""
-    for name in terms:
-        value = measured[f"loss/{name}"]
-        if not math.isfinite(value):
-            return f"loss term {name} became {describe(value)}"
-    if len(terms) == 1:
-        return f"the gradient of loss term {next(iter(terms))} is not finite"
-    found = ranks.exchange(term_with_bad_gradient(terms_of_loss(), network))
+    blamed = term_to_blame(measured)
+    if blamed is not None:
+        return blamed
+    found = ranks.exchange(term_with_bad_gradient(loss.again(), network))
     culprit = next((name for name in found if name is not None), None)
-    if culprit is None:
-        return "the gradient of the summed loss terms is not finite"
-    return f"the gradient of loss term {culprit} is not finite"
+    return bad_gradient(culprit)
 
 
 def term_with_bad_gradient(terms: Terms, network: nn.Module) -> str | None:
@@ -186,8 +228,3 @@ def term_with_bad_gradient(terms: Terms, network: nn.Module) -> str | None:
             if gradient is not None and not gradient.isfinite().all():
                 return name
     return None
-
-
-def describe(number: float) -> str:
-    """A non-finite number in words."""
-    return "not a number" if math.isnan(number) else "infinite"

@@ -14,6 +14,8 @@ from ganvas.training.state import TrainState
 class Timer:
     """Turns the means since the last record into a record, with the rate at which they came.
 
+    `data_wait` is the share of the time in which training waited for its next batch of images.
+
     Args:
         before: the seconds of earlier records; pauses between them do not count.
     """
@@ -22,6 +24,7 @@ class Timer:
         self._last = time.monotonic()
         self._started = self._last - (before[-1] if before else 0.0)
         self._images = state.images_seen
+        self._waited = state.stream.waited
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
@@ -33,12 +36,15 @@ class Timer:
     def record(self, state: TrainState) -> Record:
         """The next record of the history."""
         now = time.monotonic()
-        rate = (state.images_seen - self._images) / max(now - self._last, 1e-9)
-        self._last, self._images = now, state.images_seen
+        elapsed = max(now - self._last, 1e-9)
+        rate = (state.images_seen - self._images) / elapsed
+        wait = (state.stream.waited - self._waited) / elapsed
+        self._last, self._images, self._waited = now, state.images_seen, state.stream.waited
         return {
             "images_seen": state.images_seen,
             **state.means.take(),
             "seconds": round(now - self._started, 3),
             "images_per_second": round(rate, 1),
+            "data_wait": round(wait, 5),
             "memory_mb": round(peak_memory_mb(state.device), 1),
         }

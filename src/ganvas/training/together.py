@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,11 +24,13 @@ from ganvas.errors import (
     Unhealthy,
 )
 from ganvas.objectives.objective import Objective
+from ganvas.progress import progress_bar
 from ganvas.ranks import Ranks
 from ganvas.recipes import Recipe
 from ganvas.recipes.recipe import nearest_multiples
 from ganvas.runs import Run
 from ganvas.torchrun import launch
+from ganvas.training.scoring import score_average
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from ganvas.training.stop import StopRequest
@@ -39,27 +42,38 @@ class Word(IntEnum):
     GO_ON = 0
     STOP = 1
     """A signal asked this rank to stop."""
-    UNHEALTHY = 2
+    MEASURE = 2
+    """The first rank scores the generator: each does its share, and has another word."""
+    UNHEALTHY = 3
     """The first rank found that training fails, and the recipe says not to go on."""
 
 
-def follow(run: Run, recipe: Recipe, state: TrainState) -> None:
+def follow(run: Run, recipe: Recipe, state: TrainState, data: PreparedData) -> None:
     """What every rank but the first does: the same steps as `trainer.fit`, and listen after each.
 
     Raises:
         Interrupted, Diverged, Unhealthy: when the first rank does, at the same step.
+        GanvasError: the generator cannot be scored, on this rank or another.
         RankLost: another process is gone.
     """
     objective = Objective.build(recipe.objective)
     with StopRequest() as stop:
         while state.images_seen < recipe.images:
             train_step(state, recipe, objective)
-            word = state.ranks.largest(Word.STOP if stop else Word.GO_ON)
+            while (word := hear(state, stop)) == Word.MEASURE:
+                score_average(run, recipe, state, data, partial(progress_bar, quiet=True))
             if word == Word.UNHEALTHY:
                 raise Unhealthy("training fails; the first process says how")
+            if word == Word.STOP:
+                state.means.settle()  # as the first one does before it saves
             if word == Word.STOP and state.images_seen < recipe.images:
                 state.ranks.meet()  # the first one has saved
                 raise interrupted(run, state)
+
+
+def hear(state: TrainState, stop: StopRequest) -> int:
+    """What the ranks have to say, to which this one adds only that it was asked to stop."""
+    return state.ranks.largest(Word.STOP if stop else Word.GO_ON)
 
 
 def interrupted(run: Run, state: TrainState) -> Interrupted:
@@ -128,6 +142,17 @@ def refuse_single_images(recipe: Recipe, state: TrainState) -> None:
             )
     if problems:
         raise RecipeError(problems)
+
+
+def refuse_mixed_precision(state: TrainState) -> None:
+    """Raise a `RunError` where `auto` has chosen other numbers for one rank than for another."""
+    found = state.ranks.exchange(state.precision.name)
+    others = [str(rank) for rank, name in enumerate(found) if name != found[0]]
+    if others:
+        raise RunError(
+            f"process {', '.join(others)} would not calculate in {found[0]} as process 0 does, for "
+            "want of instructions or because it has some. Give all of them --precision fp32"
+        )
 
 
 def refuse_differences(

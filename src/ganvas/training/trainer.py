@@ -15,9 +15,6 @@ from ganvas import sampling
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device, describe_environment, use_deterministic_kernels
 from ganvas.errors import Diverged, RankLost, RunError, Unhealthy
-from ganvas.evaluation.evaluate import measure, record
-from ganvas.evaluation.score import Score
-from ganvas.metrics.names import parse_metrics
 from ganvas.objectives.objective import Objective
 from ganvas.randomness import draw_latents, named_generator
 from ganvas.ranks import Ranks
@@ -27,7 +24,9 @@ from ganvas.runs.data import describe_data, prepare_for, refuse_changed_data, wh
 from ganvas.runs.run import Status, refuse_occupied
 from ganvas.torchrun import launch, restarts
 from ganvas.training.display import Display, conclude, introduce, short
+from ganvas.training.engine import Compile
 from ganvas.training.rewind import finish_rewind, rewind
+from ganvas.training.scoring import score_average
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from ganvas.training.stop import StopRequest
@@ -35,16 +34,19 @@ from ganvas.training.timer import Timer
 from ganvas.training.together import (
     Word,
     follow,
+    hear,
     interrupted,
     is_over,
     lost,
     refuse_differences,
+    refuse_mixed_precision,
     refuse_other_state,
     refuse_single_images,
     refuse_unshareable,
     run_of_this_launch,
     writing,
 )
+from ganvas.training.trouble import diverging, within_memory
 from ganvas.training.watch import Watch
 
 GRID_IMAGES = 64
@@ -73,15 +75,13 @@ def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display
             display.picture(save_grid(run, recipe, state))
         while state.images_seen < recipe.images:
             before = state.images_seen
-            try:
+            with diverging(run, before):
                 train_step(state, recipe, objective)
-            except Diverged as error:
-                raise record_divergence(run, before, error) from error
             last = state.images_seen >= recipe.images
-            if last or due(every.samples, before, state):
+            if last or state.crossed(every.samples, before):
                 display.picture(save_grid(run, recipe, state))
-            probed = every.probes > 0 and (last or due(every.probes, before, state))
-            if last or probed or due(every.history, before, state):
+            probed = every.probes > 0 and (last or state.crossed(every.probes, before))
+            if last or probed or state.crossed(every.history, before):
                 record = timer.record(state)
                 if probed:
                     record |= watch.probe(state)
@@ -91,12 +91,16 @@ def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display
                     display.findings(watch.judge(state.images_seen))
                     watch.refuse_failure(state.images_seen)
                 display.update(record, watch.in_words())
-            measured = measuring and (last or due(recipe.evaluation.every, before, state))
+            measured = measuring and (last or state.crossed(recipe.evaluation.every, before))
             if measured:
+                state.ranks.largest(Word.MEASURE)  # the others do their share of it
                 with timer.stopped():
-                    display.scores(score_average(run, recipe, state, data, display))
-            asked = state.ranks.largest(Word.STOP if stop else Word.GO_ON) == Word.STOP
-            if last or asked or measured or due(every.checkpoint, before, state):
+                    display.scores(score_average(run, recipe, state, data, display.bar))
+            asked = hear(state, stop) == Word.STOP
+            if asked:
+                with diverging(run, before):
+                    state.means.settle()
+            if last or asked or measured or state.crossed(every.checkpoint, before):
                 save_checkpoint(run, recipe, state, "finished" if last else "running")
             if asked and not last:
                 run.write_status("interrupted", state.images_seen, stop.signal_name)
@@ -113,7 +117,7 @@ def fit_and_rewind(
         try:
             if ranks.first:
                 return fit(run, recipe, state, data, display)
-            return follow(run, recipe, state)
+            return follow(run, recipe, state, data)
         except (Diverged, Unhealthy) as error:
             if ranks.first and isinstance(error, Unhealthy):
                 ranks.largest(Word.UNHEALTHY)  # the others wait for a word after the step
@@ -146,6 +150,7 @@ def train(
     seed: int = 0,
     device: str = "auto",
     deterministic: bool = False,
+    compile: Compile = "auto",
     quiet: bool = False,
 ) -> Run:
     """Train a GAN on images and leave everything in a run directory.
@@ -161,6 +166,8 @@ def train(
         seed: decides weights, order and latents; same seed, machine and versions: same bits.
         device: auto, cpu, cuda, cuda:1, mps.
         deterministic: make CUDA repeat itself bit for bit (the CPU does anyway).
+        compile: auto records the step as CUDA graphs where there is CUDA; on compiles it too, on
+            every device; off lets Python launch every kernel.
         quiet: print nothing.
 
     Raises:
@@ -183,10 +190,14 @@ def train(
     prepared = prepare_for(recipe, data, quiet)
     refuse_differences(ranks, recipe, prepared, target, seed)
     objective = Objective.build(recipe.objective)
-    state = TrainState.start(recipe, objective, prepared, seed, target, ranks)
+    state = TrainState.start(recipe, objective, prepared, seed, target, ranks, compile)
     refuse_single_images(recipe, state)
+    refuse_mixed_precision(state)
     environment = {
         **describe_environment(target),
+        "precision": dataclasses.asdict(state.precision),
+        "compile": compile,
+        "step": {"name": state.engine.name, "why": state.engine.why},
         "seed": seed,
         "deterministic": deterministic,
         "world_size": ranks.size,
@@ -197,7 +208,8 @@ def train(
     with writing(run, ranks):
         display = Display(recipe.images, 0, quiet)
         introduce(display, run, recipe, state, prepared)
-        fit_and_rewind(run, recipe, state, prepared, display)
+        with within_memory(recipe, prepared, state):
+            fit_and_rewind(run, recipe, state, prepared, display)
         conclude(display, run)
     ranks.leave()
     return run
@@ -247,6 +259,7 @@ def resume(
         refuse_differences(ranks, recipe, prepared, target, environment["seed"])
         state, warnings = newest_state(run, recipe, prepared, target, ranks)
         refuse_single_images(recipe, state)
+        refuse_mixed_precision(state)
         if ranks.first:
             run.write_data(describe_data(prepared))
             if state.images_seen >= recipe.images:
@@ -260,7 +273,8 @@ def resume(
         for warning in warnings:
             display.say(f"{warning}; the checkpoint before it is used")
         display.say(f"going on at {state.images_seen:,} images")
-        fit_and_rewind(run, recipe, state, prepared, display)
+        with within_memory(recipe, prepared, state):
+            fit_and_rewind(run, recipe, state, prepared, display)
         conclude(display, run)
     ranks.leave()
     return run
@@ -275,7 +289,9 @@ def newest_state(
         RunError: there are checkpoints, and all are damaged.
     """
     objective = Objective.build(recipe.objective)
-    state = TrainState.start(recipe, objective, data, run.environment["seed"], device, ranks)
+    environment = run.environment
+    compiled = environment.get("compile", "auto")  # runs of before do not say
+    state = TrainState.start(recipe, objective, data, environment["seed"], device, ranks, compiled)
     restored = run.read_newest_checkpoint()
     warnings: list[str] = []
     if restored is not None:
@@ -337,25 +353,6 @@ def free_directory(recipe: str, data: str) -> Path:
     return path
 
 
-def score_average(
-    run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display: Display
-) -> list[Score]:
-    """Score the averaged generator as it stands, and write the scores into the run."""
-    generator = sampling.TrainedGenerator(
-        state.average, data.shape, recipe.latent_dim, state.images_seen
-    )
-    asked, n = parse_metrics(recipe.evaluation.metrics), recipe.evaluation.samples
-    seed = run.environment["seed"]
-    scores = measure(generator, data, recipe.data, asked, n, seed, display.bar)
-    record(run, scores, state.images_seen, while_training=True)
-    return scores
-
-
-def due(every: int, before: int, state: TrainState) -> bool:
-    """Whether the step from `before` images to now crossed a multiple of `every`."""
-    return state.images_seen // every > before // every
-
-
 def save_grid(run: Run, recipe: Recipe, state: TrainState) -> Path:
     """The same latents as ever through the averaged generator, as a PNG."""
     random = named_generator(run.environment["seed"], "grid")
@@ -376,15 +373,3 @@ def save_checkpoint(run: Run, recipe: Recipe, state: TrainState, status: Status)
     sampling.write_generator(run, recipe, state.average, shape, state.images_seen)
     run.write_checkpoint(state.images_seen, state.tensors(), state.values())
     run.write_status(status, state.images_seen)
-
-
-def record_divergence(run: Run, images_seen: int, error: Diverged) -> Diverged:
-    """Write the status, and say what the last good checkpoint is and what usually helps."""
-    run.write_status("diverged", images_seen, str(error))
-    paths = run.checkpoint_paths()
-    kept = f"The last good checkpoint is {paths[-1]}." if paths else "There is no checkpoint yet."
-    return Diverged(
-        f"training stopped at {images_seen:,} images: {error}. {kept} Usual cause: a learning rate "
-        "too high for this loss and its penalties. Start a new run with another --out, and "
-        "--discriminator.learning-rate and --generator.learning-rate at half of what they are"
-    )

@@ -109,9 +109,10 @@ def step(network: nn.Module, optimizer: Optimizer, gradients: list[Tensor]) -> N
 
 
 def change(player: str, before: list[Tensor], network: nn.Module) -> Numbers:
-    """|change| / |weight| of each layer: the median and the largest."""
+    """|change| / |weight| of each layer that is not zero yet: the median and the largest."""
     pairs = zip(weights_of(network), before, strict=True)
-    ratios = lengths([after - earlier for after, earlier in pairs]) / lengths(before)
+    sizes = lengths(before)
+    ratios = (lengths([after - earlier for after, earlier in pairs]) / sizes)[sizes > 0]
     return {
         f"probe/update/{player}": float(ratios.quantile(0.5)),
         f"probe/update/{player}_largest": float(ratios.max()),

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from ganvas.architectures import Maxout
 from ganvas.architectures.blocks import (
+    BilinearDoubling,
+    BilinearHalving,
+    GroupedBlock,
     MeanPool,
     PoolingConvolution,
     PostactivationBlock,
@@ -29,6 +32,8 @@ AFFINE = (
     nn.AvgPool2d,
     UpsamplingConvolution,
     PoolingConvolution,
+    BilinearDoubling,
+    BilinearHalving,
     Shortcut,
     SumPool,
     MeanPool,
@@ -120,6 +125,9 @@ def bound_of(
         if module.shortcut is not None:
             total += bound_of(module.shortcut, shown, random, f"{name}.shortcut")[0]
         return total, made
+    if isinstance(module, GroupedBlock):
+        total, _ = bound_of(module.body, shown, random, f"{name}.body")
+        return 1 + total, shown
     with torch.no_grad():
         made = module(shown.clone())
     if runs_as(module, *AFFINE):

@@ -59,8 +59,11 @@ def draws_with_strides(recipe: Recipe) -> str | None:
 
 
 def has_pixels(recipe: Recipe) -> str | None:
-    """Points have no bounds to be stuck at."""
-    return "points have no pixels" if recipe.data.size == POINT else None
+    """Points and generators without tanh have no bounds to be stuck at."""
+    if recipe.data.size == POINT:
+        return "points have no pixels"
+    architecture = recipe.architecture
+    return None if architecture.bounded else f"{architecture.name} has no tanh to be stuck in"
 
 
 CHECKERBOARD = Rule(

@@ -163,6 +163,7 @@ def discriminator_memorises(moment: Moment) -> Sight | None:
     which = "the training images" if count is None else f"the {count:,} training images"
     meaning = f"The discriminator knows {which} by heart and takes other real ones for fakes."
     remedies = (
+        at_least("augmentation", 0.3, "images seen in ever new ways are hard to learn by heart"),
         to("data.flip", "true", "twice the images, where a mirrored one is as plausible"),
         regularise,
         SPECTRAL_NORM,

@@ -1,0 +1,74 @@
+"""Time and images to a stated quality: training until `fd-lite0` falls to a bound.
+
+One seed and the built-in images at 32x32, evaluated while training. It shows what a minute brings;
+which recipe is better is a question for `ganvas compare`, with seeds and intervals.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from evaluating import write_smooth_noise
+from figure import FULL, Effort, Figure, figure
+from ganvas.runs import Run
+from ganvas.studies.outcome import Moment
+from ganvas.studies.work import course_of
+
+METRIC = "fd-lite0"
+STATED = 700.0
+"""Clothes can be told apart by then; the first grids score above 2,000, real images about 100."""
+BUDGETS = {"dcgan": 60_000, "wgan": 60_000, "resnet": 40_000, "r3gan": 40_000}
+"""Images that a recipe is given at most."""
+SAMPLES = 2_000
+QUICK_METRIC, QUICK_SAMPLES = "swd", 100
+"""To see that it runs: no network has to look at the images first."""
+NOISE_IMAGES = 300
+
+
+def measure(effort: Effort, device: str, folder: Path) -> list[Figure]:
+    """One run of each recipe; with less than the full effort on noise, to see that it runs."""
+    share = effort.quality_images / max(BUDGETS.values())
+    data, metric, samples = "fashion", METRIC, SAMPLES
+    if effort is not FULL:
+        data, metric, samples = str(folder / "noise.npy"), QUICK_METRIC, QUICK_SAMPLES
+        write_smooth_noise(folder / "noise.npy", NOISE_IMAGES)
+    found = []
+    for recipe, budget in BUDGETS.items():
+        images = round(budget * share)
+        words = ["train", recipe, data, "--size", "32", "--device", device, "--images", str(images)]
+        words += ["--evaluation.every", str(images // effort.evaluations)]
+        words += ["--evaluation.metrics", metric, "--evaluation.samples", str(samples)]
+        found += summarise(recipe, metric, course_of(train(words, folder / recipe), metric))
+    return found
+
+
+def train(words: list[str], out: Path) -> Run:
+    """The command as a user types it."""
+    environment = {**os.environ, "GANVAS_CACHE": str(out.parent / "cache")}
+    command = [sys.executable, "-m", "ganvas", *words, "--out", str(out)]
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    return Run.open(out)
+
+
+def summarise(recipe: str, metric: str, course: Sequence[Moment]) -> list[Figure]:
+    """When the bound was reached first, or that it was not; and the last score of all."""
+    last = course[-1]
+    end = figure(
+        f"{recipe}/score", f"{recipe}: {metric} after {last.images_seen:,} images", "", [last.value]
+    )
+    reached = next((moment for moment in course if moment.value <= STATED), None)
+    bound = f"{metric} of {STATED:g}"
+    if reached is None:
+        meaning = f"{recipe}: {bound} not reached; the least seen"
+        return [figure(f"{recipe}/least", meaning, "", [min(one.value for one in course)]), end]
+    return [
+        figure(f"{recipe}/images", f"{recipe}: to {bound}", "images", [reached.images_seen]),
+        figure(
+            f"{recipe}/seconds", f"{recipe}: to {bound}, training alone", "s", [reached.seconds]
+        ),
+        end,
+    ]

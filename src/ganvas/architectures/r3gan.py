@@ -1,0 +1,117 @@
+"""R3GAN: the modern baseline, residual networks without normalisation (Huang 2024, config E).
+
+The published networks are values of this description; `tests/parity/test_r3gan_networks.py` holds
+their parameter counts. It differs in one thing: no labels, so the conditional ones lack those.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from annotated_types import Ge
+
+from ganvas.architectures.architecture import Architecture, Networks
+from ganvas.architectures.sizes import Doubling, doubling_of
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ganvas.architectures.sizes import ImageShape
+
+
+@dataclass(frozen=True, kw_only=True)
+class R3GAN(Architecture):
+    """Grouped residual blocks and bilinear resampling; nothing normalises, no tanh at the end."""
+
+    name: ClassVar[str] = "r3gan"
+    bounded: ClassVar[bool] = False
+
+    width: Annotated[int, Ge(1)] = 64
+    """Channels of the coarsest grids in both players; the paper has 768."""
+    full_grids: Annotated[int, Ge(1)] = 2
+    """How many of the coarsest grids have the whole width; each finer one halves it (paper: 4)."""
+    blocks_per_resolution: Annotated[int, Ge(1)] = 2
+    """Residual blocks at each resolution."""
+    group_channels: Annotated[int, Ge(1)] = 16
+    """Channels of a group in the 3x3 convolutions, or the largest divisor common with 2 x width."""
+
+    def build(self, image: ImageShape, latent_dim: int) -> Networks:
+        doubling = doubling_of(image)
+        return Networks(
+            generator(self, image, doubling, latent_dim), discriminator(self, image, doubling)
+        )
+
+    @property
+    def couples_samples(self) -> bool:
+        return False
+
+
+def widths(config: R3GAN, doubling: Doubling) -> list[int]:
+    """Channels of every grid, the coarsest first; a narrow width ends at one channel."""
+    halvings = [max(0, level + 1 - config.full_grids) for level in range(doubling.doublings + 1)]
+    return [max(1, config.width // 2**halving) for halving in halvings]
+
+
+def blocks(config: R3GAN, grid: int, channels: int, depth: int) -> dict[str, nn.Module]:
+    """The residual blocks of one grid, counted from the network's input."""
+    from ganvas.architectures.blocks import GroupedBlock
+
+    return {
+        f"block{grid}_{number}": GroupedBlock(channels, config.group_channels, depth)
+        for number in range(1, config.blocks_per_resolution + 1)
+    }
+
+
+def generator(config: R3GAN, image: ImageShape, doubling: Doubling, latent_dim: int) -> nn.Module:
+    """(N, Z) -> learned base grid -> blocks and doublings -> 1x1 -> (N, C, H, W), no bounds."""
+    from torch import nn
+
+    from ganvas.architectures.blocks import BilinearDoubling, he_normal, named
+
+    base = (doubling.base_height, doubling.base_width)
+    channels, *finer = widths(config, doubling)
+    depth = (1 + len(finer)) * config.blocks_per_resolution
+    # One learned picture a channel, times a linear function of the latents.
+    basis = nn.ConvTranspose2d(channels, channels, base, groups=channels, bias=False)
+    nn.init.normal_(basis.weight)
+    stages: dict[str, nn.Module] = {
+        "grid": nn.Sequential(
+            he_normal(nn.Linear(latent_dim, channels, bias=False)),
+            nn.Unflatten(1, (channels, 1, 1)),
+            basis,
+        ),  # (N, channels, base_height, base_width)
+        **blocks(config, 0, channels, depth),
+    }
+    for index, narrower in enumerate(finer, start=1):
+        stages[f"double{index}"] = BilinearDoubling(channels, narrower)
+        stages |= blocks(config, index, narrower, depth)
+        channels = narrower
+    stages["image"] = he_normal(nn.Conv2d(channels, image.channels, kernel_size=1, bias=False))
+    return named(stages)
+
+
+def discriminator(config: R3GAN, image: ImageShape, doubling: Doubling) -> nn.Module:
+    """(N, C, H, W) -> 1x1 -> blocks and halvings -> depthwise over the base grid -> (N,)."""
+    from torch import nn
+
+    from ganvas.architectures.blocks import BilinearHalving, he_normal, named
+
+    base = (doubling.base_height, doubling.base_width)
+    channels, *coarser = reversed(widths(config, doubling))
+    depth = (1 + len(coarser)) * config.blocks_per_resolution
+    stages: dict[str, nn.Module] = {
+        "image": he_normal(nn.Conv2d(image.channels, channels, kernel_size=1, bias=False)),
+        **blocks(config, 0, channels, depth),
+    }
+    for index, wider in enumerate(coarser, start=1):
+        stages[f"halve{index}"] = BilinearHalving(channels, wider)
+        stages |= blocks(config, index, wider, depth)
+        channels = wider
+    stages["logit"] = nn.Sequential(
+        he_normal(nn.Conv2d(channels, channels, base, groups=channels, bias=False)),
+        nn.Flatten(),
+        he_normal(nn.Linear(channels, 1, bias=False)),
+        nn.Flatten(0),
+    )  # (N,)
+    return named(stages)

@@ -1,0 +1,232 @@
+"""Augmentation: what the discriminator sees in place of an image (Karras 2020, ADA, appendix B).
+
+Reals and fakes are transformed alike, each image by chance, so that few images are not learned by
+heart. The generator still learns the images as they are, as long as the chance is well below 1:
+most of what it could get wrong then shows. All of it is differentiable, twice too.
+
+Strengths and order are the paper's, with a fixed or scheduled chance (its own adapts). Cutout is
+beyond its standard set. Pixels are found by bilinear interpolation, where the paper's code filters
+at twice the resolution.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ganvas.randomness import draw_normal, draw_uniform
+from ganvas.ranks import ALONE, Ranks
+
+SHIFT = 0.125
+"""Of the side: the farthest whole-pixel shift, and the standard deviation of one by fractions."""
+SCALE = 0.2
+"""Standard deviation of the binary logarithm of scale, and of stretch."""
+BRIGHTNESS = 0.2
+"""Standard deviation of what is added, where black is -1 and white 1."""
+CONTRAST = 0.5
+"""Standard deviation of its binary logarithm."""
+SATURATION = 1.0
+"""Standard deviation of its binary logarithm."""
+CUTOUT = 0.5
+"""Of each side: how long the hole is."""
+
+WITH_ALPHA = (2, 4)
+"""Channels of images whose last one says how opaque a pixel is. It is no colour."""
+
+
+def augment(
+    images: Tensor, probability: float, random: torch.Generator, ranks: Ranks = ALONE
+) -> Tensor:
+    """Images (N, C, H, W) around [-1, 1] of C in 1 to 4, each transformed by chance.
+
+    Args:
+        probability: of each transformation, for each image by itself; at 0 nothing is drawn.
+        random: on the images' device.
+        ranks: the processes that the batch is shared among; `images` are one's part.
+    """
+    if probability == 0:
+        return images
+    dtype = torch.promote_types(images.dtype, torch.float32)  # half a pixel is too fine for 16 bits
+    dice = Dice(probability, len(images), random, ranks, dtype)
+    seen = resample(images.to(dtype), geometry(dice, images.shape[2:]))
+    seen = recolour(seen, dice)
+    return cut_out(seen, dice).to(images.dtype)  # (N, C, H, W)
+
+
+class Dice:
+    """The chance of one batch, drawn at once; every use takes the next numbers, one an image."""
+
+    def __init__(
+        self,
+        probability: float,
+        count: int,
+        random: torch.Generator,
+        ranks: Ranks,
+        dtype: torch.dtype,
+    ) -> None:
+        self.probability = probability
+        self._uniform = iter(draw_uniform((count, 24), random, ranks, dtype).unbind(1))
+        self._normal = iter(draw_normal((count, 7), random, ranks, dtype).unbind(1))
+
+    def uniform(self, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """(N,) in [low, high)."""
+        return low + (high - low) * next(self._uniform)
+
+    def normal(self, deviation: float) -> Tensor:
+        """(N,) around 0."""
+        return deviation * next(self._normal)
+
+    def whole(self, below: int) -> Tensor:
+        """(N,) of 0, 1, ... `below` - 1."""
+        return self.uniform(0, below).floor()
+
+    def maybe(self, values: Tensor, else_: float, probability: float | None = None) -> Tensor:
+        """For each image its value (N, ...), or with the rest of the probability `else_`."""
+        happens = self.uniform() < (self.probability if probability is None else probability)
+        return torch.where(happens.view(-1, *[1] * (values.dim() - 1)), values, else_)
+
+
+# -- Where pixels come from ------------------------------------------------------------------------
+
+
+class Place(NamedTuple):
+    """Where each image's pixels come from: from `linear` times the pixel's own place plus `shift`.
+
+    Places are (across, down) in pixels from the middle of the image, so that transformations mean
+    the same whatever its shape. What is applied to a place comes after all before it.
+
+    linear: (N, 2, 2)
+    shift: (N, 2)
+    """
+
+    linear: Tensor
+    shift: Tensor
+
+    def turned(self, cosine: Tensor, sine: Tensor) -> Place:
+        """Turned by an angle, each (N,)."""
+        rows = [torch.stack([cosine, -sine], 1), torch.stack([sine, cosine], 1)]
+        # Not by matmul, which may be told to round to 16 bits.
+        turn = torch.stack(rows, 1)[:, None]  # (N, 1, 2, 2)
+        return Place((self.linear[:, :, :, None] * turn).sum(2), self.shift)
+
+    def stretched(self, across: Tensor, down: Tensor) -> Place:
+        """Made so many times as wide and as high, each (N,)."""
+        return Place(self.linear / torch.stack([across, down], 1)[:, None], self.shift)
+
+    def moved(self, by: Tensor) -> Place:
+        """Moved by pixels (N, 2)."""
+        return Place(self.linear, self.shift - (self.linear * by[:, None]).sum(2))
+
+
+def geometry(dice: Dice, size: torch.Size) -> Place:
+    """All transformations of place as a single one, for images of this (height, width)."""
+    height, width = size
+    mirror = dice.maybe(1 - 2 * dice.whole(2), 1.0)
+    side = torch.tensor([width, height]).to(mirror)
+    unmoved = torch.eye(2).to(mirror).expand(len(mirror), 2, 2)
+    place = Place(unmoved, mirror.new_zeros(len(mirror), 2))
+
+    place = place.stretched(mirror, torch.ones_like(mirror))
+    quarters = dice.maybe(dice.whole(4), 0.0)
+    if height == width:  # others would not fit
+        odd = quarters % 2
+        place = place.turned((1 - odd) * (1 - quarters), odd * (2 - quarters))
+    shift = torch.stack([dice.uniform(-SHIFT, SHIFT), dice.uniform(-SHIFT, SHIFT)], 1)
+    place = place.moved(dice.maybe((shift * side).round(), 0.0))
+
+    scale = torch.exp2(dice.maybe(dice.normal(SCALE), 0.0))
+    place = place.stretched(scale, scale)
+    # Two turns, one on either side of the stretch, so that one or both come with the probability.
+    either = 1 - math.sqrt(1 - dice.probability)
+    angle = dice.maybe(dice.uniform(-math.pi, math.pi), 0.0, either)
+    place = place.turned(angle.cos(), angle.sin())
+    stretch = torch.exp2(dice.maybe(dice.normal(SCALE), 0.0))
+    place = place.stretched(stretch, 1 / stretch)
+    angle = dice.maybe(dice.uniform(-math.pi, math.pi), 0.0, either)
+    place = place.turned(angle.cos(), angle.sin())
+    shift = torch.stack([dice.normal(SHIFT), dice.normal(SHIFT)], 1)
+    return place.moved(dice.maybe(shift * side, 0.0))
+
+
+def resample(images: Tensor, place: Place) -> Tensor:
+    """The images (N, C, H, W) with their pixels from those places; bilinear between pixels.
+
+    Beyond its edges an image goes on as its mirror image. Written with `gather`, because torch's
+    grid_sample cannot be differentiated twice, nor on CUDA repeats itself bit for bit.
+    """
+    channels, height, width = images.shape[1:]
+    middle_across, middle_down = (width - 1) / 2, (height - 1) / 2
+    across = torch.arange(width).to(images) - middle_across  # (W,)
+    down = (torch.arange(height).to(images) - middle_down)[:, None]  # (H, 1)
+    linear, shift = place.linear[:, :, :, None, None], place.shift[:, :, None, None]
+    x = linear[:, 0, 0] * across + linear[:, 0, 1] * down + shift[:, 0] + middle_across
+    y = linear[:, 1, 0] * across + linear[:, 1, 1] * down + shift[:, 1] + middle_down  # (N, H, W)
+
+    pixels = images.flatten(2)  # (N, C, H*W)
+    left, top = x.floor(), y.floor()
+    right_share, bottom_share = x - left, y - top
+    seen = torch.zeros_like(pixels)
+    for row, row_share in ((top, 1 - bottom_share), (top + 1, bottom_share)):
+        for column, column_share in ((left, 1 - right_share), (left + 1, right_share)):
+            index = mirrored(row, height) * width + mirrored(column, width)
+            corner = pixels.gather(2, index.flatten(1)[:, None].expand(-1, channels, -1))
+            seen = seen + (row_share * column_share).flatten(1)[:, None] * corner
+    return seen.reshape(images.shape)
+
+
+def mirrored(index: Tensor, count: int) -> Tensor:
+    """Which of `count` pixels is seen at any index: 1, 0, 0, 1, ... from -2 on."""
+    index = index.long() % (2 * count)
+    return torch.where(index < count, index, 2 * count - 1 - index)
+
+
+# -- What pixels become ----------------------------------------------------------------------------
+
+
+def recolour(images: Tensor, dice: Dice) -> Tensor:
+    """Brightness and contrast; of three colours also inverted luma, hue and saturation."""
+    channels = images.shape[1]
+    colours = channels - 1 if channels in WITH_ALPHA else channels
+    brightness = dice.maybe(dice.normal(BRIGHTNESS), 0.0)
+    contrast = torch.exp2(dice.maybe(dice.normal(CONTRAST), 0.0))
+    inverted = dice.maybe(dice.whole(2), 0.0)
+    hue = dice.maybe(dice.uniform(-math.pi, math.pi), 0.0)
+    saturation = torch.exp2(dice.maybe(dice.normal(SATURATION), 0.0))
+
+    colour, alpha = images[:, :colours], images[:, colours:]
+    colour = (colour + brightness.view(-1, 1, 1, 1)) * contrast.view(-1, 1, 1, 1)
+    if colours == 3:
+        mixed = mixing(inverted, hue, saturation) @ colour.flatten(2)
+        colour = mixed.reshape(colour.shape)
+    return torch.cat([colour, alpha], 1) if alpha.shape[1] else colour
+
+
+def mixing(inverted: Tensor, hue: Tensor, saturation: Tensor) -> Tensor:
+    """What red, green and blue are made of, (N, 3, 3): around the axis of greys, in their space.
+
+    Args:
+        inverted: (N,) 1 where light and dark change places and hues stay.
+        hue: (N,) angle about the axis.
+        saturation: (N,) factor of the distance from the axis.
+    """
+    inverted, hue, saturation = (v[:, None, None] for v in (inverted, hue, saturation))
+    same = torch.eye(3).to(hue)
+    grey = torch.full_like(same, 1 / 3)  # projects onto the axis
+    around = (same.roll(1, 0) - same.roll(1, 1)) / math.sqrt(3)  # the cross product with the axis
+    flip = same - 2 * inverted * grey
+    turn = hue.cos() * same + hue.sin() * around + (1 - hue.cos()) * grey
+    return (saturation * same + (1 - saturation) * grey) @ turn @ flip
+
+
+def cut_out(images: Tensor, dice: Dice) -> Tensor:
+    """A hole of mid-grey, half as wide and high as the image, part of which may lie outside."""
+    height, width = images.shape[2:]
+    across, down = ((torch.arange(n).to(images) + 0.5) / n for n in (width, height))
+    middle_across, middle_down = dice.uniform()[:, None], dice.uniform()[:, None]
+    column = (across - middle_across).abs() < CUTOUT / 2  # (N, W)
+    row = (down - middle_down).abs() < CUTOUT / 2  # (N, H)
+    kept = 1 - (row[:, None, :, None] & column[:, None, None, :]).to(images)
+    return images * dice.maybe(kept, 1.0)

@@ -1,0 +1,27 @@
+"""Scores while training: every rank makes a share of the samples, the first one has the scores."""
+
+from __future__ import annotations
+
+from ganvas.data.preparation import PreparedData
+from ganvas.evaluation.evaluate import Bar, measure, record
+from ganvas.evaluation.score import Score
+from ganvas.metrics.names import parse_metrics
+from ganvas.recipes import Recipe
+from ganvas.runs import Run
+from ganvas.sampling import TrainedGenerator
+from ganvas.training.state import TrainState
+
+
+def score_average(
+    run: Run, recipe: Recipe, state: TrainState, data: PreparedData, bar: Bar
+) -> list[Score]:
+    """Score the averaged generator as it stands, and write the scores into the run.
+
+    All ranks call this together; only the first one gets and writes scores.
+    """
+    generator = TrainedGenerator(state.average, data.shape, recipe.latent_dim, state.images_seen)
+    asked, n = parse_metrics(recipe.evaluation.metrics), recipe.evaluation.samples
+    seed = run.environment["seed"]
+    scores = measure(generator, data, recipe.data, asked, n, seed, bar, state.ranks)
+    record(run, scores, state.images_seen, while_training=True)
+    return scores

@@ -1,0 +1,113 @@
+"""What ends training early, and what is said then: numbers that overflow, memory that runs out."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from ganvas.data.preparation import PreparedData
+from ganvas.errors import Diverged, OutOfMemory
+from ganvas.objectives.objective import Objective
+from ganvas.recipes import Recipe
+from ganvas.runs import Run
+from ganvas.training.state import TrainState
+from ganvas.training.step import train_step
+
+
+@contextmanager
+def diverging(run: Run, images_seen: int) -> Iterator[None]:
+    """Where a number overflows inside, write the status, and say what usually helps.
+
+    Raises:
+        Diverged: with the last good checkpoint named.
+    """
+    try:
+        yield
+    except Diverged as error:
+        run.write_status("diverged", images_seen, str(error))
+        paths = run.checkpoint_paths()
+        kept = (
+            f"The last good checkpoint is {paths[-1]}." if paths else "There is no checkpoint yet."
+        )
+        raise Diverged(
+            f"training stopped at {images_seen:,} images: {error}. {kept} Usual cause: a learning "
+            "rate too high for this loss and its penalties. Start a new run with another --out, "
+            "and --discriminator.learning-rate and --generator.learning-rate at half of what they "
+            "are"
+        ) from error
+
+
+@contextmanager
+def within_memory(recipe: Recipe, data: PreparedData, state: TrainState) -> Iterator[None]:
+    """While entered, what does not fit into memory ends with the largest batch that does.
+
+    Raises:
+        OutOfMemory: in place of what torch or Python raises; the state is then of no more use.
+    """
+    try:
+        yield
+        return
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out(error):
+            raise
+        said = (str(error) or "no memory left").splitlines()[0]
+        traceback.clear_frames(error.__traceback__)  # they hold what the failed step has made
+    state.let_go()
+    largest = largest_batch(recipe, data, state)
+    advice = (
+        f"The largest batch that was found to fit is {largest}: start anew with --batch {largest}"
+        if largest
+        else "No smaller batch fits either: start anew with a smaller --size or architecture width"
+    )
+    raise OutOfMemory(
+        f"out of memory with batches of {recipe.batch} on {state.device} ({said}). {advice}"
+    )
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether an error says that memory has run out; a CPU's is a RuntimeError like any other."""
+    kinds = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, kinds) or "can't allocate memory" in str(error)
+
+
+def largest_batch(recipe: Recipe, data: PreparedData, state: TrainState) -> int | None:
+    """A batch that one step of this rank's part fits with: the first of the halves that does, or
+    half as much again where that fits too; None where nothing does."""
+    unit = 2 * recipe.objective.pac * state.ranks.size
+    batch = recipe.batch
+    while (batch := batch // 2 // unit * unit) >= unit:
+        if fits(recipe, batch, data, state):
+            more = batch * 3 // 2 // unit * unit
+            return more if more > batch and fits(recipe, more, data, state) else batch
+    return None
+
+
+def fits(recipe: Recipe, batch: int, data: PreparedData, state: TrainState) -> bool:
+    """Whether a step with this batch (of all ranks) has room on this rank's device."""
+    share = batch // state.ranks.size
+    own = None if recipe.generator_batch is None else share
+    smaller = dataclasses.replace(recipe, batch=share, generator_batch=own)
+    objective = Objective.build(recipe.objective)
+    try:
+        tried = TrainState.start(smaller, objective, data, 0, state.device)
+        train_step(tried, smaller, objective)
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out(error):
+            raise
+        traceback.clear_frames(error.__traceback__)
+        return False
+    finally:
+        free(state.device)
+    return True
+
+
+def free(device: torch.device) -> None:
+    """Give back what nobody holds any more."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

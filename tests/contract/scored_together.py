@@ -1,0 +1,157 @@
+"""What two processes score beside what one scores: the cases, and the program of one rank."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganvas.architectures import DCGAN, MLP
+from ganvas.architectures.sizes import POINT
+from ganvas.data.preparation import PreparedData, prepare
+from ganvas.data.settings import DataSettings
+from ganvas.data.sources import open_source
+from ganvas.errors import GanvasError
+from ganvas.evaluation import evaluate
+from ganvas.metrics import classifier, sliced_wasserstein
+from ganvas.metrics.features import Features, Protocol
+from ganvas.metrics.names import parse_metrics
+from ganvas.progress import progress_bar
+from ganvas.randomness import seeded_weights
+from ganvas.ranks import ALONE, Ranks
+from ganvas.sampling import TrainedGenerator
+from tests.unit.tiny import LATENT_DIM, SIDE, small
+
+IMAGES, KINDS = 80, 2
+PICTURES = DataSettings(size=(SIDE, SIDE), held_out=0.5)
+POINTS = DataSettings(size=POINT)
+MOST_PIXELS = 600
+"""So that of 700 samples only some of the second rank's are compared pixel by pixel."""
+
+CASES: dict[str, tuple[str, tuple[str, ...], int]] = {
+    "three pieces for two ranks": ("images.npz", ("fd-lite0", "prdc-lite0", "swd"), 700),
+    "a judge that only the first one has": ("images.npz", ("modes", "kid-classifier"), 700),
+    "nothing left for the second": ("images.npz", ("fd-lite0", "swd"), 150),
+    "no pixels of the second's": ("images.npz", ("swd", "inception-score"), 1_300),
+    "points": ("ring", ("modes",), 700),
+}
+"""Data, metrics and number of samples."""
+
+
+def write_images(folder: Path) -> None:
+    """Noise in two brightnesses, which are its labels."""
+    random = np.random.default_rng(0)
+    labels = np.arange(IMAGES) % KINDS
+    pixels = random.integers(0, 128, (IMAGES, SIDE, SIDE), dtype=np.uint8)
+    pixels += (100 * labels)[:, None, None].astype(np.uint8)
+    np.savez(folder / "images.npz", images=pixels, labels=labels)
+
+
+def prepared(folder: Path, name: str) -> tuple[PreparedData, DataSettings]:
+    settings, place = (POINTS, name) if name == "ring" else (PICTURES, str(folder / name))
+    return prepare(open_source(place), settings), settings
+
+
+def generator_for(data: PreparedData) -> TrainedGenerator:
+    """Drawn and never trained."""
+    architecture = MLP(width=8) if data.shape.is_point else small(DCGAN, generator_norm="layer")
+    with seeded_weights(0):
+        network = architecture.build(data.shape, LATENT_DIM).generator
+    return TrainedGenerator(network.eval().requires_grad_(False), data.shape, LATENT_DIM, 7)
+
+
+def scores(folder: Path, name: str, ranks: Ranks) -> list[dict[str, Any]]:
+    """The scores of a case, as they are kept."""
+    place, metrics, n = CASES[name]
+    data, settings = prepared(folder, place)
+    return measured(generator_for(data), data, settings, metrics, n, ranks)
+
+
+def measured(
+    generator: TrainedGenerator,
+    data: PreparedData,
+    settings: DataSettings,
+    metrics: tuple[str, ...],
+    n: int,
+    ranks: Ranks,
+) -> list[dict[str, Any]]:
+    quiet = partial(progress_bar, quiet=True)
+    found = evaluate.measure(generator, data, settings, parse_metrics(metrics), n, 3, quiet, ranks)
+    return json.loads(json.dumps([score.to_json() for score in found]))  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, eq=False)
+class Classes(Features):
+    """Stands in for Inception: some pixels are its logits."""
+
+    def protocol(self) -> Protocol:
+        return {"features": self.name}
+
+    def _look(self, pixels: Tensor) -> Tensor:
+        return pixels[:, 0].flatten(1)[:, : self.dimension].float() / 64
+
+
+def be_quick() -> None:
+    """Fewer pixels to compare, a short training for the classifier, no weights of Inception."""
+    classes = Classes("inception-classes", 10, torch.device("cpu"))
+    evaluate.load_inception_classes = lambda device: classes  # type: ignore[assignment, return-value]
+    evaluate.MOST_PIXELS = MOST_PIXELS
+    classifier.IMAGES = 500
+    sliced_wasserstein.PATCHES = 1_024
+
+
+class Broken(nn.Module):
+    """A generator that gives what is not a number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(float("nan")), requires_grad=False)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return self.scale.expand(len(latents), 1, SIDE, SIDE)
+
+
+def said_when_broken(folder: Path, ranks: Ranks, broken: int, metrics: tuple[str, ...]) -> str:
+    """What this rank says when one rank alone has a broken generator."""
+    data, settings = prepared(folder, "images.npz")
+    generator = generator_for(data)
+    if ranks.rank == broken:
+        generator = TrainedGenerator(Broken(), data.shape, LATENT_DIM, 7)
+    try:
+        measured(generator, data, settings, metrics, 700, ranks)
+    except GanvasError as error:
+        return str(error)
+    return "went on"
+
+
+def main(folder: Path) -> None:
+    """Score every case together with the other rank; each has a cache of its own."""
+    torch.set_num_threads(1)
+    ranks = Ranks.join()
+    os.environ["GANVAS_CACHE"] = str(folder / f"cache-{ranks.rank}")
+    be_quick()
+    found = {
+        "scores": {name: scores(folder, name, ranks) for name in CASES},
+        "said": [said_when_broken(folder, ranks, broken, ("swd",)) for broken in (0, 1)],
+        "met again": ranks.exchange(ranks.rank),
+        "trained a classifier": any((folder / f"cache-{ranks.rank}").glob("classifier-*")),
+    }
+    (folder / f"{ranks.rank}.json").write_text(json.dumps(found))
+    ranks.meet()
+    ranks.leave()
+
+
+def score_alone(folder: Path, name: str) -> list[dict[str, Any]]:
+    return scores(folder, name, ALONE)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

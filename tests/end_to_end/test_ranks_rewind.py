@@ -1,0 +1,88 @@
+"""Two processes whose training fails go back together, as one would, and hold the same ever after.
+
+The rule that finds the failure is that of test_health.py.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from ganvas.runs import Run
+
+from .conftest import finish, start
+from .ranks import PATIENCE, run_together
+from .test_health import RULED, TOO_FAST
+
+NOTED = """
+import json
+from ganvas.checksum import checksum
+from ganvas.training import together, trainer
+def noted(step):
+    def noting(state, recipe, objective):
+        held = {{name: one for name, one in state.tensors().items() if "followed" not in name}}
+        note = [state.images_seen, recipe.to_json(), checksum(held, {{}})]
+        with open({place!r} + str(state.ranks.rank), "a") as file:
+            file.write(json.dumps(note) + chr(10))
+        step(state, recipe, objective)
+    return noting
+trainer.train_step = noted(trainer.train_step)
+together.train_step = noted(together.train_step)
+"""
+"""Each rank writes down, before every step, where it is, by what recipe, and what it holds; but for
+what probes follow, which only the first one does."""
+
+
+def notes(path: Path) -> list[tuple[int, str, str]]:
+    return [tuple(json.loads(line)) for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("flags", "patch", "failed_at", "to"),
+    [
+        (TOO_FAST, RULED, 1008, 400),  # the first process finds it, and tells the others
+        (("--discriminator.learning-rate", "1e30"), "", None, 0),  # every process meets it
+    ],
+    ids=["unhealthy", "diverged"],
+)
+def test_both_go_back_to_the_same_checkpoint_with_the_same_advice(
+    tmp_path: Path,
+    small: Path,
+    images: Path,
+    flags: tuple[str, ...],
+    patch: str,
+    failed_at: int | None,
+    to: int,
+) -> None:
+    train = ["train", small, images, *flags, "--on-failure", "rewind", "--out"]
+    pair, alone = tmp_path / "pair", tmp_path / "alone"
+    place = str(tmp_path / "notes-")
+    results = run_together([[*train, pair]] * 2, patch + NOTED.format(place=place))
+    assert [result.code for result in results] == [0, 0], results
+    single = finish(start([*train, alone], patch), PATIENCE)
+    assert single.code == 0, single.err
+
+    first, second = notes(Path(f"{place}0")), notes(Path(f"{place}1"))
+    assert first == second, "before each step both hold the same, by the same recipe"
+    back = [(one[0], other[0]) for one, other in pairwise(first) if other[0] <= one[0]]
+    assert [after for _, after in back] == [to]
+    assert first[0][1] != first[-1][1] == Run.open(pair).recipe.to_json()
+
+    of_pair, of_one = (
+        [event for event in Run.open(run).findings.records() if event["event"] == "rewind"]
+        for run in (pair, alone)
+    )
+    assert of_pair == of_one
+    assert [event["to"] for event in of_pair] == [to]
+    assert failed_at is None or of_pair[0]["failed_at"] == back[0][0] + 16 == failed_at
+    assert Run.open(pair).recipe == Run.open(alone).recipe
+    assert Run.open(pair).status == {"status": "finished", "images_seen": 2000}
+    said = f"rewind 1 of 2, because of {of_pair[0]['symptom']}"
+    assert said in results[0].out
+    assert said in single.out
+    assert results[1].out == ""
+    seen = [record["images_seen"] for record in Run.open(pair).history.records()]
+    assert seen == sorted(set(seen)), "the history tells one run, not two"

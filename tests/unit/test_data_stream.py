@@ -1,0 +1,205 @@
+"""The stream gives the same batches from any point, wherever pixels lie and whoever fetches."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import threading
+import time
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from ganvas.data import order
+from ganvas.data.order import Rows
+from ganvas.data.pixels import CPU, Mapped, Resident, pixels_on
+from ganvas.data.preparation import PreparedData
+from ganvas.data.stream import Batch, ImageStream
+from ganvas.ranks import Ranks
+from ganvas.training.step import train_step
+from tests.unit.tiny import BATCH, start, tiny_data, tiny_recipe
+
+COUNT, HELD_OUT = 130, 10
+
+
+@pytest.fixture
+def data() -> PreparedData:
+    """Each image's label is its number."""
+    whole = replace(tiny_data(COUNT), labels=np.arange(COUNT), label_names=("",) * COUNT)
+    return replace(whole, held_out=np.arange(0, COUNT, COUNT // HELD_OUT))
+
+
+@pytest.fixture
+def large(data: PreparedData, monkeypatch: pytest.MonkeyPatch) -> PreparedData:
+    """The same, called large: chunks of 4 images, windows of 5 chunks."""
+    monkeypatch.setattr(order, "LARGE", 1000)
+    monkeypatch.setattr(order, "CHUNK", 4 * data.images[0].nbytes)
+    monkeypatch.setattr(order, "WINDOW", 20 * data.images[0].nbytes)
+    return data
+
+
+def numbers(batch: Batch) -> list[int]:
+    assert batch.labels is not None
+    return batch.labels.tolist()
+
+
+def right(batch: Batch, data: PreparedData) -> bool:
+    return bool((batch.images.numpy() == data.images[numbers(batch)]).all())
+
+
+class Elsewhere(Mapped):
+    """A mapped file for a device that is no CPU, as far as the stream can tell."""
+
+    def __init__(self, data: PreparedData) -> None:
+        super().__init__(data.images, torch.device("meta"))
+        self.threads: set[str] = set()
+
+    def fetch(self, rows: Rows) -> Tensor:
+        self.threads.add(threading.current_thread().name)
+        return torch.from_numpy(self._images[rows])
+
+    def place(self, fetched: Tensor) -> Tensor:
+        return fetched
+
+
+def test_a_large_file_is_drawn_whole_in_every_epoch(large: PreparedData) -> None:
+    stream = ImageStream(large, seed=1)
+    for _ in range(3):
+        batches = [stream.next(12) for _ in range(10)]
+        assert all(right(batch, large) for batch in batches)
+        drawn = [number for batch in batches for number in numbers(batch)]
+        assert sorted(drawn) == large.training.tolist()
+        of_chunk = np.searchsorted(large.training, drawn) // 4
+        assert [len(set(window.tolist())) for window in of_chunk.reshape(6, 20)] == [5] * 6
+
+
+@pytest.mark.parametrize("drawn", [1, 12, 50, 119, 120, 121, 500])
+def test_a_large_file_goes_on_from_any_point(large: PreparedData, drawn: int) -> None:
+    whole = ImageStream(large, seed=1)
+    passed = [numbers(whole.next(1)) for _ in range(drawn)]
+    assert len(passed) == drawn
+    resumed = ImageStream(large, seed=1)
+    resumed.next(7)  # what was fetched early for another place must not come
+    resumed.drawn = drawn
+    for count in (7, 7, 3, 50, 300):
+        assert numbers(resumed.next(count)) == numbers(whole.next(count))
+        assert resumed.drawn == whole.drawn
+
+
+def test_training_on_a_large_file_goes_on_bit_for_bit(large: PreparedData) -> None:
+    """A checkpoint holds what was consumed, not what was fetched early."""
+    recipe = tiny_recipe()
+    whole, objective = start(recipe)
+    for _ in range(5):
+        train_step(whole, recipe, objective)
+    assert whole.stream.drawn == 5 * BATCH
+    parts, _ = start(recipe)
+    parts.restore(*copy.deepcopy((whole.tensors(), whole.values())))
+    for state in (whole, parts):
+        for _ in range(5):
+            train_step(state, recipe, objective)
+    ours, theirs = parts.tensors(), whole.tensors()
+    assert [name for name in theirs if not torch.equal(ours[name], theirs[name])] == []
+    assert parts.values() == whole.values()
+
+
+def test_batches_that_were_fetched_early_are_those_that_were_not(data: PreparedData) -> None:
+    pixels = Elsewhere(data)
+    early, plain = ImageStream(data, seed=1, pixels=pixels), ImageStream(data, seed=1)
+    for count in (8, 8, 8, 5, 8, 100, 100, 300):
+        batch = early.next(count)
+        assert numbers(batch) == numbers(plain.next(count))
+        assert right(batch, data)
+        assert early.drawn == plain.drawn, "what was fetched and not asked for is not counted"
+    assert all(name.startswith("ganvas-images") for name in pixels.threads)
+
+
+def test_ranks_share_what_was_fetched_early(large: PreparedData) -> None:
+    whole = ImageStream(large, seed=1)
+    parts = [(ImageStream(large, seed=1), Ranks(rank, 2)) for rank in range(2)]
+    for _ in range(20):
+        together = [number for stream, ranks in parts for number in numbers(stream.next(8, ranks))]
+        assert together == numbers(whole.next(8))
+
+
+def test_resident_images_are_the_mapped_ones(
+    data: PreparedData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganvas.data.pixels._BLOCK", 7 * data.images[0].nbytes)
+    data.images.flags.writeable = False  # as a map is
+    resident = ImageStream(data, seed=1, pixels=Resident(data.images, CPU))
+    mapped = ImageStream(data, seed=1)
+    for _ in range(20):
+        one, other = resident.next(8), mapped.next(8)
+        assert one.images.dtype == torch.uint8
+        assert torch.equal(one.images, other.images)
+        assert numbers(one) == numbers(other)
+
+
+def test_points_can_be_resident() -> None:
+    points = np.random.default_rng(0).normal(size=(9, 2, 1, 1)).astype(np.float32)
+    rows = np.array([3, 0, 8])
+    pixels = Resident(points, CPU)
+    np.testing.assert_array_equal(pixels.place(pixels.fetch(rows)).numpy(), points[rows])
+
+
+@pytest.mark.parametrize(("images", "resident"), [(33, True), (34, False)])
+def test_images_lie_on_a_gpu_where_they_take_a_third_of_what_is_free(
+    monkeypatch: pytest.MonkeyPatch, images: int, resident: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (100 * 256, 1000 * 256))
+    monkeypatch.setattr("ganvas.data.pixels.Resident", lambda images, device: "resident")
+    found = pixels_on(torch.device("cuda"), tiny_data(images).images)
+    assert (found == "resident") is resident
+    assert isinstance(pixels_on(CPU, tiny_data(images).images), Mapped)
+
+
+def test_waiting_is_counted_and_fetching_early_ends_it(data: PreparedData) -> None:
+    class Slow(Elsewhere):
+        def fetch(self, rows: Rows) -> Tensor:
+            time.sleep(0.05)
+            return super().fetch(rows)
+
+    stream = ImageStream(data, seed=1, pixels=Slow(data))
+    stream.next(4)
+    assert stream.waited >= 0.05, "nobody could know what would be asked for first"
+    first = stream.waited
+    for _ in range(3):
+        time.sleep(0.15)  # a step that takes longer than fetching
+        stream.next(4)
+    assert stream.waited - first < 0.03
+
+
+def test_the_next_window_is_read_before_it_is_drawn(large: PreparedData) -> None:
+    class Spy(Mapped):
+        read: ClassVar[list[int]] = []
+
+        def expect(self, rows: Rows) -> None:
+            self.read.extend(rows.tolist())
+            super().expect(rows)
+
+    stream = ImageStream(large, seed=1, pixels=Spy(large.images))
+    window = 20
+    for _ in range(90):
+        recent = set(Spy.read[-3 * window :])  # longer ago, and it might be gone
+        drawn = numbers(stream.next(4))
+        assert stream.drawn <= window or set(drawn) <= recent
+        assert stream._early is not None
+        stream._early.submit(int).result()  # all that it has begun is done
+    assert 0 <= len(Spy.read) - stream.drawn <= 2 * window, "nothing is read twice"
+
+
+def test_a_stream_that_nobody_holds_ends_its_thread(large: PreparedData) -> None:
+    stream = ImageStream(large, seed=1)
+    stream.next(4)
+    names = [one for one in threading.enumerate() if one.name.startswith("ganvas-images")]
+    assert names
+    del stream
+    gc.collect()
+    for one in names:
+        one.join(timeout=10)
+    assert not any(one.is_alive() for one in names)

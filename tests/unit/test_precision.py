@@ -1,0 +1,155 @@
+"""In which numbers networks calculate: what is chosen and why, and what bfloat16 may change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganvas import precision
+from ganvas.architectures import DCGAN, ImageShape
+from ganvas.errors import DeviceError
+from ganvas.objectives import constraints
+from ganvas.precision import FP32, Precision, choose_precision, has_flag
+
+BF16 = Precision("bf16", "for a test")
+CPU = torch.device("cpu")
+HALF_A_STEP = 2.0**-9
+"""By how much rounding to bfloat16 (8 bits of mantissa) changes a number at most, relatively."""
+
+
+def cpuinfo(folder: Path, line: str) -> Path:
+    path = folder / "cpuinfo"
+    path.write_text(f"processor\t: 0\nmodel name\t: bf16 in a name is not a flag\n{line}\n\n")
+    return path
+
+
+class TestChoice:
+    @pytest.mark.parametrize(
+        ("line", "there"),
+        [
+            ("flags\t\t: fpu sse2 avx512f avx512_bf16 amx_tile", True),
+            ("flags\t\t: fpu amx_bf16 amx_tile", True),
+            ("flags\t\t: fpu sse2 avx512f avx512_vnni", False),
+            ("Features\t: fp asimd i8mm bf16", True),
+            ("Features\t: fp asimd", False),
+            ("", False),
+        ],
+    )
+    def test_linux_names_the_instructions(self, tmp_path: Path, line: str, there: bool) -> None:
+        assert has_flag(cpuinfo(tmp_path, line)) is there
+
+    def test_nobody_says_so_elsewhere(self, tmp_path: Path) -> None:
+        assert not has_flag(tmp_path / "no-cpuinfo")
+
+    @pytest.mark.parametrize("there", [True, False])
+    def test_auto_takes_bfloat16_for_convolutions_where_the_processor_has_it(
+        self, monkeypatch: pytest.MonkeyPatch, there: bool
+    ) -> None:
+        monkeypatch.setattr(precision, "has_flag", lambda: there)
+        chosen = choose_precision("auto", CPU, *DCGAN(width=32).build(ImageShape(1, 16, 16), 6))
+        assert chosen.name == ("bf16" if there else "fp32")
+        assert "has bfloat16" in chosen.why if there else "no bfloat16" in chosen.why
+
+    @pytest.mark.parametrize(
+        "network",
+        [
+            nn.Linear(64, 64),
+            nn.Conv2d(1, 64, 3),
+            nn.Conv2d(64, 31, 3),
+            nn.Conv2d(64, 64, 3, groups=4),
+        ],
+    )
+    def test_auto_leaves_networks_without_wide_convolutions_alone(
+        self, monkeypatch: pytest.MonkeyPatch, network: nn.Module
+    ) -> None:
+        monkeypatch.setattr(precision, "has_flag", lambda: True)
+        assert choose_precision("auto", CPU, network).name == "fp32"
+        assert choose_precision("auto", CPU, network, nn.ConvTranspose2d(32, 32, 4)).name == "bf16"
+
+    @pytest.mark.parametrize("there", [True, False])
+    def test_what_is_asked_for_is_taken_or_refused(
+        self, monkeypatch: pytest.MonkeyPatch, there: bool
+    ) -> None:
+        monkeypatch.setattr(precision, "has_flag", lambda: there)
+        assert choose_precision("fp32", CPU, nn.Linear(2, 2)).name == "fp32"
+        if there:
+            assert choose_precision("bf16", CPU, nn.Linear(2, 2)).name == "bf16"
+        else:
+            expected = r"precision bf16: this processor .* Give --precision fp32, or auto"
+            with pytest.raises(DeviceError, match=expected) as caught:
+                choose_precision("bf16", CPU, nn.Linear(2, 2))
+            assert caught.value.exit_code == 2
+
+    def test_another_kind_of_device_is_not_trusted_unmeasured(self) -> None:
+        chosen = choose_precision("auto", torch.device("mps"), nn.Conv2d(64, 64, 1))
+        assert chosen.name == "fp32"
+        assert "mps" in chosen.why
+
+
+class TestPassing:
+    def test_float32_is_the_network_itself(self) -> None:
+        network = nn.Linear(2, 2)
+        assert FP32.through(network) is network
+
+    def test_products_are_of_rounded_numbers_and_results_are_float32(self) -> None:
+        """A 1x1 convolution in bfloat16 is the product of the rounded factors, rounded again."""
+        network = nn.Conv2d(1, 1, kernel_size=1, bias=False)
+        weight, inputs = 1 + 2.0**-10, 3 + 2.0**-6
+        nn.init.constant_(network.weight, weight)
+        made = BF16.through(network)(torch.full((1, 1, 1, 1), inputs)).detach()
+        rounded = torch.tensor([weight, inputs]).bfloat16()
+        assert rounded.tolist() == [1.0, 3.015625]
+        assert made.dtype == torch.float32
+        assert made.item() == float((rounded[0] * rounded[1]).bfloat16()) != weight * inputs
+
+    def test_weights_and_their_gradients_stay_float32(self) -> None:
+        network = nn.Sequential(nn.Conv2d(1, 4, kernel_size=3), nn.Flatten(), nn.Linear(16, 1))
+        BF16.through(network)(torch.randn(2, 1, 4, 4)).sum().backward()
+        for weight in network.parameters():
+            assert weight.dtype == torch.float32
+            assert weight.grad is not None
+            assert weight.grad.dtype == torch.float32
+
+    def test_outside_of_it_nothing_has_changed(self) -> None:
+        network = nn.Linear(3, 3)
+        inputs = torch.randn(2, 3)
+        before = network(inputs)
+        BF16.through(network)(inputs)
+        assert not torch.is_autocast_enabled("cpu")
+        assert torch.equal(network(inputs), before)
+
+
+class TestSpectralNorm:
+    @staticmethod
+    def normed() -> nn.Sequential:
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Conv2d(2, 3, kernel_size=3), nn.Flatten(), nn.Linear(12, 1))
+        constraints.spectral_norm(network)
+        return network
+
+    def test_weights_are_divided_in_float32_and_iterated_once_a_pass(self) -> None:
+        """After a pass the state of the power iteration is what one in float32 leaves."""
+        inputs = torch.randn(2, 2, 4, 4)
+        ours, theirs = self.normed(), self.normed()
+        BF16.through(ours)(inputs)
+        theirs(inputs)
+        for name, value in theirs.state_dict().items():
+            assert torch.equal(ours.state_dict()[name], value), name
+
+    def test_the_pass_uses_the_divided_weight(self) -> None:
+        network = self.normed().eval()
+        inputs = torch.randn(2, 2, 4, 4)
+        first, last = network[0], network[2]
+        assert isinstance(first, nn.Conv2d)
+        assert isinstance(last, nn.Linear)
+
+        def rounded(tensor: Tensor) -> Tensor:
+            return tensor.detach().bfloat16().float()
+
+        seen = nn.functional.conv2d(rounded(inputs), rounded(first.weight), rounded(first.bias))
+        expected = rounded(seen).flatten(1) @ rounded(last.weight).T + rounded(last.bias)
+        made = BF16.through(network)(inputs)
+        torch.testing.assert_close(made, expected, rtol=2 * HALF_A_STEP, atol=2 * HALF_A_STEP)

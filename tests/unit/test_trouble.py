@@ -1,0 +1,109 @@
+"""Out of memory: the message names a batch that was tried and fits, or says what else to change."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from ganvas.errors import OutOfMemory
+from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.recipes import Recipe
+from ganvas.training import trouble
+from ganvas.training.trouble import ran_out, within_memory
+from tests.unit.tiny import start, tiny_data, tiny_recipe
+
+
+def room_for(batch: int) -> Callable[..., None]:
+    """A step that has room for so many images."""
+
+    def train_step(state: Any, recipe: Recipe, objective: Any) -> None:
+        if recipe.batch > batch:
+            raise torch.OutOfMemoryError("no room. Tried to allocate 2.00 GiB")
+
+    return train_step
+
+
+def message(recipe: Recipe, room: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(trouble, "train_step", room_for(room))
+    state, _ = start(recipe)
+    with pytest.raises(OutOfMemory) as caught, within_memory(recipe, tiny_data(), state):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.00 GiB\nand more")
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("batch", "room", "found"), [(64, 32, 32), (64, 50, 48), (64, 31, 24), (100, 3, 2), (7, 2, 2)]
+)
+def test_largest_batch_is_a_half_that_fits_or_half_as_much_again(
+    batch: int, room: int, found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = message(tiny_recipe(batch=batch), room, monkeypatch)
+    assert said.startswith(f"out of memory with batches of {batch} on cpu (CUDA out of memory.")
+    assert "and more" not in said
+    assert said.endswith(f"found to fit is {found}: start anew with --batch {found}")
+
+
+def test_packs_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tiny_recipe(batch=48, objective=ObjectiveSettings(pac=3))
+    assert "--batch 12" in message(recipe, 17, monkeypatch)
+
+
+def test_where_nothing_fits_other_things_are_to_be_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = message(tiny_recipe(batch=64), 0, monkeypatch)
+    assert "No smaller batch fits either" in said
+    assert "--size" in said
+
+
+def test_a_batch_that_is_tried_really_trains() -> None:
+    """Without a stand-in: real steps of half the batch and of three quarters have room."""
+    recipe = tiny_recipe(batch=8)
+    state, _ = start(recipe)
+    with (
+        pytest.raises(OutOfMemory, match="--batch 6"),
+        within_memory(recipe, tiny_data(), state),
+    ):
+        raise MemoryError
+    assert all(weight.is_meta for weight in state.generator.parameters())
+
+
+def test_other_errors_pass() -> None:
+    recipe = tiny_recipe()
+    state, _ = start(recipe)
+    with pytest.raises(RuntimeError, match="shapes"), within_memory(recipe, tiny_data(), state):
+        raise RuntimeError("shapes do not match")
+    assert not any(weight.is_meta for weight in state.generator.parameters())
+
+
+def test_torchs_own_words_are_known() -> None:
+    """A CPU's allocator raises a RuntimeError; what it says is asked for here."""
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert ran_out(caught.value)
+    assert not ran_out(RuntimeError("anything else"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits a process by RLIMIT_AS")
+def test_a_real_lack_of_memory_on_a_cpu_ends_with_a_batch_that_fits(tmp_path: Any) -> None:
+    program = f"""
+        import re, resource, sys
+        import ganvas.training.trainer
+        from ganvas.cli import main
+        here = int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
+        resource.setrlimit(resource.RLIMIT_AS, (here + 1_000_000_000,) * 2)
+        sys.exit(main(["train", "dcgan", "fashion", "--size", "32", "--batch", "8192",
+                       "--images", "16384", "--out", {str(tmp_path / "run")!r}]))
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "out of memory with batches of 8192 on cpu" in ended.stderr
+    assert "--batch" in ended.stderr
