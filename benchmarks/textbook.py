@@ -154,8 +154,8 @@ class R3GANLoop(TextbookLoop):
     """Huang 2024: the relativistic loss with R1 and R2, new reals for the generator's step."""
 
     latents = (64,)
-    rate, betas = 5e-4, (0.0, 0.9)
-    gamma = 0.5
+    rate, betas = 1e-3, (0.0, 0.9)
+    gamma = 5.0
 
     def step(self) -> None:
         made = self.generator(self.noise())

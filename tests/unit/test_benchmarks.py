@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganvas.objectives import penalties
+from ganvas.objectives import objective
 from ganvas.recipes import CATALOG
 from ganvas.studies.outcome import Moment
 from ganvas.training import step
@@ -74,7 +74,7 @@ def test_the_textbook_minimises_the_same_loss(
     mix = torch.rand(batch, 1, 1, 1)
     monkeypatch.setattr(step, "next_real", lambda *_: real.clone())
     monkeypatch.setattr(step, "draw_latents", lambda *_: latents)
-    monkeypatch.setattr(penalties, "draw_uniform", lambda *_: mix)
+    monkeypatch.setattr(objective, "draw_uniform", lambda *_: mix)
     ours.steps(1)
     monkeypatch.setattr(theirs, "real", lambda: real.clone())
     monkeypatch.setattr(theirs, "noise", lambda: latents)
