@@ -16,8 +16,6 @@ import torch
 MATRIX_SIDE = {"cpu": 2048, "mps": 4096, "cuda": 8192}
 COPIED_BYTES = 2**29
 """Read, and as many written: together more than caches hold, which are up to half of it."""
-BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16", "bf16")
-"""How /proc/cpuinfo names bfloat16 instructions, of x86 and of ARM."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +67,6 @@ def wait_for(device: torch.device) -> None:
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
-
-
-def has_bfloat16(about: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether Linux names bfloat16 among what the processor can; elsewhere nobody says."""
-    if not about.is_file():
-        return False
-    text = about.read_text(encoding="utf-8", errors="replace")
-    found = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
-    return found is not None and not set(BFLOAT16_FLAGS).isdisjoint(found[1].split())
 
 
 def matrix_rate(

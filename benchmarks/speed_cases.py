@@ -14,9 +14,9 @@ from figure import Effort
 from ganvas.architectures import DCGAN, R3GAN, Architecture, ResNet
 from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.sources import open_source
+from ganvas.precision import has_bfloat16
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.training.state import TrainState
-from hardware import has_bfloat16
 from textbook import BATCH, DCGANLoop, R3GANLoop, TextbookLoop, WassersteinLoop
 
 COLOUR_IMAGES = 2_000

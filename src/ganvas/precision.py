@@ -101,11 +101,11 @@ def lacks_bfloat16(device: torch.device) -> str | None:
             return None
         return f"{torch.cuda.get_device_name(device)} has no bfloat16 instructions"
     if device.type == "cpu":
-        return None if has_flag() else "this processor has no bfloat16 instructions"
+        return None if has_bfloat16() else "this processor has no bfloat16 instructions"
     return f"bfloat16 was not measured on {device.type}"
 
 
-def has_flag(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+def has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether Linux names bfloat16 among what the processor can; elsewhere nobody says."""
     if not cpuinfo.exists():
         return False

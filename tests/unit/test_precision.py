@@ -12,7 +12,7 @@ from ganvas import precision
 from ganvas.architectures import DCGAN, ImageShape
 from ganvas.errors import DeviceError
 from ganvas.objectives import constraints
-from ganvas.precision import FP32, Precision, choose_precision, has_flag
+from ganvas.precision import FP32, Precision, choose_precision, has_bfloat16
 
 BF16 = Precision("bf16", "for a test")
 CPU = torch.device("cpu")
@@ -35,20 +35,21 @@ class TestChoice:
             ("flags\t\t: fpu sse2 avx512f avx512_vnni", False),
             ("Features\t: fp asimd i8mm bf16", True),
             ("Features\t: fp asimd", False),
+            ("flags : fpu avx512f\nbugs : bf16", False),
             ("", False),
         ],
     )
     def test_linux_names_the_instructions(self, tmp_path: Path, line: str, there: bool) -> None:
-        assert has_flag(cpuinfo(tmp_path, line)) is there
+        assert has_bfloat16(cpuinfo(tmp_path, line)) is there
 
     def test_nobody_says_so_elsewhere(self, tmp_path: Path) -> None:
-        assert not has_flag(tmp_path / "no-cpuinfo")
+        assert not has_bfloat16(tmp_path / "no-cpuinfo")
 
     @pytest.mark.parametrize("there", [True, False])
     def test_auto_takes_bfloat16_for_convolutions_where_the_processor_has_it(
         self, monkeypatch: pytest.MonkeyPatch, there: bool
     ) -> None:
-        monkeypatch.setattr(precision, "has_flag", lambda: there)
+        monkeypatch.setattr(precision, "has_bfloat16", lambda: there)
         chosen = choose_precision("auto", CPU, *DCGAN(width=32).build(ImageShape(1, 16, 16), 6))
         assert chosen.name == ("bf16" if there else "fp32")
         assert "has bfloat16" in chosen.why if there else "no bfloat16" in chosen.why
@@ -65,7 +66,7 @@ class TestChoice:
     def test_auto_leaves_networks_without_wide_convolutions_alone(
         self, monkeypatch: pytest.MonkeyPatch, network: nn.Module
     ) -> None:
-        monkeypatch.setattr(precision, "has_flag", lambda: True)
+        monkeypatch.setattr(precision, "has_bfloat16", lambda: True)
         assert choose_precision("auto", CPU, network).name == "fp32"
         assert choose_precision("auto", CPU, network, nn.ConvTranspose2d(32, 32, 4)).name == "bf16"
 
@@ -73,7 +74,7 @@ class TestChoice:
     def test_what_is_asked_for_is_taken_or_refused(
         self, monkeypatch: pytest.MonkeyPatch, there: bool
     ) -> None:
-        monkeypatch.setattr(precision, "has_flag", lambda: there)
+        monkeypatch.setattr(precision, "has_bfloat16", lambda: there)
         assert choose_precision("fp32", CPU, nn.Linear(2, 2)).name == "fp32"
         if there:
             assert choose_precision("bf16", CPU, nn.Linear(2, 2)).name == "bf16"

@@ -300,11 +300,8 @@ def widening(in_channels: int, out_channels: int) -> nn.Module:
     return he_normal(nn.Conv2d(in_channels, out_channels, kernel_size=1, bias=False))
 
 
-class BilinearDoubling(nn.Module):
-    """A 1x1 convolution if it widens, then bilinear: (N, I, H, W) -> (N, O, 2H, 2W).
-
-    Zeros lie beyond the border, where `F.interpolate` repeats the last pixel.
-    """
+class Bilinear(nn.Module):
+    """What doubling and halving have: a filter, and a 1x1 convolution where the width changes."""
 
     filter: Tensor
 
@@ -312,6 +309,13 @@ class BilinearDoubling(nn.Module):
         super().__init__()
         self.convolution = widening(in_channels, out_channels)
         self.register_buffer("filter", bilinear_filter(), persistent=False)
+
+
+class BilinearDoubling(Bilinear):
+    """A 1x1 convolution if it widens, then bilinear: (N, I, H, W) -> (N, O, 2H, 2W).
+
+    Zeros lie beyond the border, where `F.interpolate` repeats the last pixel.
+    """
 
     def forward(self, images: Tensor) -> Tensor:
         images = self.convolution(images)
@@ -320,15 +324,8 @@ class BilinearDoubling(nn.Module):
         return F.conv_transpose2d(images, kernels, stride=2, padding=1, groups=channels)
 
 
-class BilinearHalving(nn.Module):
+class BilinearHalving(Bilinear):
     """Bilinear with an antialiasing filter, then 1x1: (N, I, 2H, 2W) -> (N, O, H, W)."""
-
-    filter: Tensor
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.convolution = widening(in_channels, out_channels)
-        self.register_buffer("filter", bilinear_filter(), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         channels = images.shape[1]

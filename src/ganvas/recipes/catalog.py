@@ -120,11 +120,12 @@ def resnet_wgan_gp() -> Recipe:
 def r3gan() -> Recipe:
     """The modern baseline at a CPU's width: relativistic loss, R1 and R2 (Huang 2024).
 
-    Networks, loss, penalties and the five schedules are the paper's. A laptop's budget is a
-    thousandth of its, so that learning rates are five and ten times as high (2e-3 and 1e-3, and
-    fall by the paper's factor of four), penalties hold as much more, and the schedules end with
-    the budget, not after a tenth or fifth of it; docs/r3gan.md has the measurements, and what to
-    give at other sizes. The generator's step sees new reals, as in the paper's code.
+    Networks, loss, penalties and four of the five schedules are the paper's; augmentation, the
+    fifth, is off. A laptop's budget is a thousandth of its, so that learning rates are ten and
+    five times as high (2e-3 and 1e-3, and fall by the paper's factor of four), penalties hold as
+    much more, and the schedules end with the budget, not after a tenth or fifth of it;
+    docs/r3gan.md has the measurements, and what to give at other sizes. The generator's step sees
+    new reals, as in the paper's code.
     """
 
     def adam(start: float) -> OptimizerSettings:

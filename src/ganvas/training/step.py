@@ -74,8 +74,7 @@ def make_fakes(state: TrainState, recipe: Recipe, count: int) -> Tensor:
 
 def next_real(state: TrainState, recipe: Recipe, count: int) -> Tensor:
     """This rank's part of the next `count` real images (N, C, H, W) in [-1, 1] on the device."""
-    batch = state.stream.next(count, state.ranks)
-    pixels = batch.images.to(state.device, non_blocking=True)
+    pixels = state.stream.next(count, state.ranks).images
     random = state.random["augmentation"]
     if recipe.data.flip:
         pixels = flip_half(pixels, random, state.ranks)

@@ -195,9 +195,8 @@ def train(
     refuse_mixed_precision(state)
     environment = {
         **describe_environment(target),
-        "precision": dataclasses.asdict(state.precision),
+        **describe_step(state),
         "compile": compile,
-        "step": {"name": state.engine.name, "why": state.engine.why},
         "seed": seed,
         "deterministic": deterministic,
         "world_size": ranks.size,
@@ -278,6 +277,14 @@ def resume(
         conclude(display, run)
     ranks.leave()
     return run
+
+
+def describe_step(state: TrainState) -> dict[str, Any]:
+    """What was chosen for this device, and why."""
+    return {
+        "precision": dataclasses.asdict(state.precision),
+        "step": {"name": state.engine.name, "why": state.engine.why},
+    }
 
 
 def newest_state(
