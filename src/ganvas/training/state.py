@@ -179,10 +179,15 @@ class TrainState:
 
 
 def place(network: nn.Module, device: torch.device) -> nn.Module:
-    """Move a network; on CPUs with channels innermost, where convolutions are then faster."""
+    """Move a network; on CPUs with channels innermost, where convolutions are then faster.
+
+    Grouped ones are not: in float32 an R3GAN's step takes a tenth longer so.
+    """
     network = network.to(device)
+    convolutions = nn.Conv2d | nn.ConvTranspose2d
+    grouped = any(isinstance(at, convolutions) and at.groups > 1 for at in network.modules())
     for weight in network.parameters():
-        if device.type == "cpu" and weight.dim() == 4:
+        if device.type == "cpu" and weight.dim() == 4 and not grouped:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
     return network
 
