@@ -71,7 +71,7 @@ def main() -> int:
     for line in differences(report.read_hardware(path), machine):
         print(f"bench-check: {line}", file=sys.stderr)
     measured = {}
-    for case in every_case(SHORT):
+    for case in every_case(SHORT, device):
         key = f"{case.key}/ratio"
         if key not in committed:
             print(f"{key} is not committed yet and is left out", file=sys.stderr)

@@ -72,6 +72,8 @@ class Effort:
     """Of the residual networks with WGAN-GP."""
     r3gan_width: int
     """Of R3GAN."""
+    published_width: int
+    """Of R3GAN on CUDA, beside a batch of 64."""
     batches: tuple[int, ...]
     """Batch sizes whose speed is compared."""
     sides: tuple[int, ...]
@@ -100,6 +102,7 @@ FULL = Effort(
     colour_width=64,
     resnet_width=32,
     r3gan_width=64,
+    published_width=768,
     batches=(16, 32, 64, 128, 256),
     sides=(16, 32, 64),
     shared_images=10_240,
@@ -117,6 +120,7 @@ QUICK = Effort(
     colour_width=16,
     resnet_width=8,
     r3gan_width=16,
+    published_width=64,
     batches=(16, 64),
     sides=(16, 32),
     shared_images=256,

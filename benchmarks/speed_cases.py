@@ -17,7 +17,7 @@ from ganvas.data.sources import open_source
 from ganvas.precision import has_bfloat16
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.training.state import TrainState
-from textbook import BATCH, DCGANLoop, R3GANLoop, TextbookLoop, WassersteinLoop
+from textbook import DCGANLoop, R3GANLoop, TextbookLoop, WassersteinLoop
 
 COLOUR_IMAGES = 2_000
 ROUNDING = 1e-3
@@ -28,6 +28,10 @@ LEAST_WITH_BFLOAT16 = 1.8
 """At 64x64 and width 64, on a CPU whose instructions know bfloat16."""
 LEAST_ON_CUDA = {"dcgan-32": 3.0, "resnet-32": 3.0, "r3gan-32": 2.0}
 """At 32x32; the last has R1 and R2."""
+PUBLISHED = "r3gan-published"
+"""R3GAN as wide as Huang 2024 has it on CIFAR-10, which only a GPU trains."""
+LEAST_SHARE = 50.0
+"""Percent of the GPU's own matrix rate, in the numbers of ganvas, at that size."""
 
 LOOPS: dict[str, type[TextbookLoop]] = {"resnet-wgan-gp": WassersteinLoop, "r3gan": R3GANLoop}
 """The plain loops that take copies of ganvas' networks."""
@@ -43,12 +47,18 @@ class Case:
     width: int
     """Of both networks."""
     channels: int = 1
+    batch: int = 32
 
     @property
     def title(self) -> str:
         """For people."""
         colour = "grey" if self.channels == 1 else "colour"
         return f"{self.recipe} {self.side}x{self.side} {colour}, width {self.width}"
+
+    @property
+    def least_share(self) -> float | None:
+        """The target of what ganvas reaches of the device's matrix rate, in percent, if any."""
+        return LEAST_SHARE if self.key == PUBLISHED else None
 
     def least_ratio(self, device: torch.device) -> float:
         """The target of ganvas / textbook."""
@@ -60,22 +70,29 @@ class Case:
         return LEAST_RATIO
 
 
-def every_case(effort: Effort) -> tuple[Case, ...]:
-    """Two sizes of DCGAN, and two residual networks with penalties."""
-    return (
+def every_case(effort: Effort, device: torch.device) -> tuple[Case, ...]:
+    """Two sizes of DCGAN, two residual networks with penalties; on CUDA a published one too."""
+    cases = (
         Case("dcgan-32", "dcgan", 32, 32),
         Case("dcgan-64", "dcgan", 64, effort.colour_width, channels=3),
         Case("resnet-32", "resnet-wgan-gp", 32, effort.resnet_width),
         Case("r3gan-32", "r3gan", 32, effort.r3gan_width),
     )
+    if device.type != "cuda":
+        return cases
+    return (*cases, Case(PUBLISHED, "r3gan", 32, effort.published_width, channels=3, batch=64))
 
 
 def recipe_for(case: Case) -> Recipe:
     """The named recipe at the case's size and width; all else as published."""
     recipe = CATALOG[case.recipe]()
+    architecture = widened(recipe.architecture, case.width)
+    if case.key == PUBLISHED and isinstance(architecture, R3GAN):
+        architecture = dataclasses.replace(architecture, full_grids=4)
     return dataclasses.replace(
         recipe,
-        architecture=widened(recipe.architecture, case.width),
+        architecture=architecture,
+        batch=case.batch,
         data=dataclasses.replace(recipe.data, size=(case.side, case.side)),
     )
 
@@ -106,28 +123,28 @@ def textbook_for(
     """The plain loop on networks of its own, laid out in memory as torch does by itself.
 
     Raises:
-        ValueError: the recipe's batch or latents are no longer the textbook's.
+        ValueError: the recipe's latents are no longer the textbook's.
     """
     pixels = torch.from_numpy(np.array(prepared.images))
     loop: TextbookLoop
     if case.recipe == "dcgan":
-        loop = DCGANLoop(pixels, case.width, device)
+        loop = DCGANLoop(pixels, case.width, device, case.batch)
     else:
         networks = recipe.architecture.build(prepared.shape, recipe.latent_dim)
-        loop = LOOPS[case.recipe](pixels, *networks, device)
-    if (recipe.batch, recipe.latent_dim) != (BATCH, loop.latents[0]):
-        raise ValueError(f"{case.recipe} and its textbook loop differ in batch or latents")
+        loop = LOOPS[case.recipe](pixels, *networks, device, case.batch)
+    if recipe.latent_dim != loop.latents[0]:
+        raise ValueError(f"{case.recipe} and its textbook loop differ in latents")
     return loop
 
 
 def insist_on_same_networks(state: TrainState, textbook: TextbookLoop) -> None:
     """Give the textbook's networks our weights, and stop unless both then compute the same."""
-    latents = torch.randn(BATCH, textbook.latents[0], device=state.device)
+    latents = torch.randn(textbook.batch, textbook.latents[0], device=state.device)
     with torch.no_grad():
         copy_weights(state.generator, textbook.generator)
         copy_weights(state.discriminator, textbook.discriminator)
         images = state.generator(latents)
-        noise = latents.reshape(BATCH, *textbook.latents)
+        noise = latents.reshape(-1, *textbook.latents)
         for theirs, ours in (
             (textbook.generator(noise), images),
             (textbook.discriminator(images), state.discriminator(images)),

@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (its name wherever torch is read)
 from torch import Tensor, autograd, nn, optim
 
-BATCH = 32
 LATENT_DIM = 128
 """Of DCGAN."""
 
@@ -70,15 +69,21 @@ class TextbookLoop(ABC):
     betas: tuple[float, float]
 
     def __init__(
-        self, pixels: Tensor, generator: nn.Module, discriminator: nn.Module, device: torch.device
+        self,
+        pixels: Tensor,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        device: torch.device,
+        batch: int,
     ) -> None:
         """`pixels` is uint8 (N, C, S, S) in main memory."""
         self.device = device
+        self.batch = batch
         self.generator = generator.to(device)
         self.discriminator = discriminator.to(device)
         self.generator_adam = optim.Adam(self.generator.parameters(), self.rate, self.betas)
         self.discriminator_adam = optim.Adam(self.discriminator.parameters(), self.rate, self.betas)
-        self.batches = endless_batches(pixels)
+        self.batches = endless_batches(pixels, batch)
 
     def run(self, steps: int) -> None:
         """Train for some steps."""
@@ -90,12 +95,12 @@ class TextbookLoop(ABC):
         """Update the discriminator, then the generator."""
 
     def real(self) -> Tensor:
-        """The next batch (BATCH, C, S, S) in [-1, 1]."""
+        """The next batch (N, C, S, S) in [-1, 1]."""
         return next(self.batches).to(self.device).float() / 127.5 - 1
 
     def noise(self) -> Tensor:
         """What the next fakes are made from."""
-        return torch.randn(BATCH, *self.latents, device=self.device)
+        return torch.randn(self.batch, *self.latents, device=self.device)
 
 
 class DCGANLoop(TextbookLoop):
@@ -104,12 +109,13 @@ class DCGANLoop(TextbookLoop):
     latents = (LATENT_DIM, 1, 1)
     rate, betas = 2e-4, (0.5, 0.999)
 
-    def __init__(self, pixels: Tensor, width: int, device: torch.device) -> None:
+    def __init__(self, pixels: Tensor, width: int, device: torch.device, batch: int) -> None:
         _, channels, side, _ = pixels.shape
         made, judging = generator(side, width, channels), discriminator(side, width, channels)
-        super().__init__(pixels, made, judging, device)
+        super().__init__(pixels, made, judging, device, batch)
         self.criterion = nn.BCEWithLogitsLoss()
-        self.ones, self.zeros = torch.ones(BATCH, device=device), torch.zeros(BATCH, device=device)
+        self.ones = torch.ones(batch, device=device)
+        self.zeros = torch.zeros(batch, device=device)
 
     def step(self) -> None:
         real = self.real()
@@ -134,7 +140,7 @@ class WassersteinLoop(TextbookLoop):
         real = self.real()
         fake = self.generator(self.noise())
         self.discriminator.zero_grad()
-        mix = torch.rand(BATCH, 1, 1, 1, device=self.device)
+        mix = torch.rand(self.batch, 1, 1, 1, device=self.device)
         between = (mix * real + (1 - mix) * fake.detach()).requires_grad_(True)
         judged = self.discriminator(between).sum()
         (gradient,) = autograd.grad(judged, between, create_graph=True)
@@ -176,14 +182,14 @@ class R3GANLoop(TextbookLoop):
 
     @staticmethod
     def steepness(logits: Tensor, images: Tensor) -> Tensor:
-        """The squared gradient of each logit at its own image (BATCH,)."""
+        """The squared gradient of each logit at its own image (N,)."""
         (gradient,) = autograd.grad(logits.sum(), images, create_graph=True)
         return gradient.square().sum((1, 2, 3))
 
 
-def endless_batches(pixels: Tensor) -> Iterator[Tensor]:
-    """Shuffled whole batches, epoch after epoch: uint8 (BATCH, C, S, S)."""
+def endless_batches(pixels: Tensor, batch: int) -> Iterator[Tensor]:
+    """Shuffled whole batches, epoch after epoch: uint8 (batch, C, S, S)."""
     while True:
         order = torch.randperm(len(pixels))
-        for start in range(0, len(pixels) - BATCH + 1, BATCH):
-            yield pixels[order[start : start + BATCH]]
+        for start in range(0, len(pixels) - batch + 1, batch):
+            yield pixels[order[start : start + batch]]

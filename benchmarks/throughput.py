@@ -24,7 +24,7 @@ from speed_cases import (
     recipe_for,
     textbook_for,
 )
-from textbook import BATCH, TextbookLoop
+from textbook import TextbookLoop
 
 MOST_WAITING = 2.0
 """Percent of the training time that may pass in waiting for the next batch of images."""
@@ -44,7 +44,7 @@ Turns = Mapping[str, Callable[[], float]]
 def measure(effort: Effort, device: torch.device, folder: Path) -> list[Figure]:
     """Every case, one after the other."""
     found = []
-    for case in every_case(effort):
+    for case in every_case(effort, device):
         place = folder / case.key
         place.mkdir()
         found += measure_case(case, effort, device, place)
@@ -68,7 +68,7 @@ def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path)
     precision = ours.state.precision.name
     seconds = min(1.0, effort.seconds / 4)
     limits = partial(device_limits, seconds, precision, device)
-    rates = take_turns(turns, steps, effort.rounds, limits)
+    rates = take_turns(turns, steps * case.batch, effort.rounds, limits)
     probing = figure(
         f"{case.key}/probes",
         f"{case.title}: probes of health, of ganvas' time",
@@ -95,7 +95,8 @@ def measure_ratio(case: Case, effort: Effort, device: torch.device, folder: Path
         "ganvas": lambda: ours.fit(steps),
         "textbook": lambda: stopwatch(lambda: theirs.run(steps), device),
     }
-    return ratio_of(case, take_turns(turns, steps, effort.rounds), case.least_ratio(device))
+    rates = take_turns(turns, steps * case.batch, effort.rounds)
+    return ratio_of(case, rates, case.least_ratio(device))
 
 
 def start_loops(case: Case, device: torch.device, folder: Path) -> tuple[GanvasLoop, TextbookLoop]:
@@ -118,11 +119,12 @@ def warm_up(ours: GanvasLoop, theirs: TextbookLoop, seconds: float, device: torc
 
 
 def take_turns(
-    turns: Turns, steps: int, rounds: int, limits: Callable[[], dict[str, float]] = dict
+    turns: Turns, images: int, rounds: int, limits: Callable[[], dict[str, float]] = dict
 ) -> Rates:
     """Images a second of each in each round; another one goes first every time.
 
     Args:
+        images: in a turn.
         limits: what the device can do, measured before each round.
     """
     rates: Rates = defaultdict(list)
@@ -130,7 +132,7 @@ def take_turns(
         for name, limit in limits().items():
             rates[name].append(limit)
         for name in rotated(list(turns), index):
-            rates[name].append(steps * BATCH / turns[name]())
+            rates[name].append(images / turns[name]())
     return rates
 
 
@@ -164,7 +166,7 @@ def summarise(
     ]
     for loop, peak in (("ganvas", "own-matrix"), ("textbook", "matrix")):
         counted = work[loop]
-        steps = [rate / BATCH for rate in rates[loop]]
+        steps = [rate / case.batch for rate in rates[loop]]
         shares = [
             100 * rate * counted.operations / matrix
             for rate, matrix in zip(steps, rates["matrix"], strict=True)
@@ -180,14 +182,17 @@ def summarise(
                 f"{loop}-work",
                 f"{loop}, work an image",
                 "MFLOP",
-                [counted.operations / BATCH / 1e6],
+                [counted.operations / case.batch / 1e6],
             ),
-            one(f"{loop}-bytes", f"{loop}, bytes an image", "MB", [counted.bytes / BATCH / 1e6]),
+            one(
+                f"{loop}-bytes", f"{loop}, bytes an image", "MB", [counted.bytes / case.batch / 1e6]
+            ),
         ]
     found.append(one("matrix", "fp32 matrix rate", "GFLOP/s", billions(rates["matrix"])))
     if precision != "fp32":
         meaning = f"{precision} matrix rate"
         found.append(one("own-matrix", meaning, "GFLOP/s", billions(rates["own-matrix"])))
+        found.append(own_share_of(case, rates, work["ganvas"], precision))
     return [*found, one("copy", "copy rate", "GB/s", billions(rates["copy"]))]
 
 
@@ -195,6 +200,16 @@ def ratio_of(case: Case, rates: Rates, least: float) -> Figure:
     """ganvas / textbook, with its target."""
     key, meaning = f"{case.key}/ratio", f"{case.title}: ganvas / textbook"
     return figure(key, meaning, "", ratios(rates, "ganvas"), at_least=least)
+
+
+def own_share_of(case: Case, rates: Rates, work: Work, precision: str) -> Figure:
+    """What ganvas reaches of the matrix rate in its own numbers, with its target."""
+    shares = [
+        100 * rate / case.batch * work.operations / matrix
+        for rate, matrix in zip(rates["ganvas"], rates["own-matrix"], strict=True)
+    ]
+    key, meaning = f"{case.key}/ganvas-own-share", f"ganvas, of the {precision} matrix rate"
+    return figure(key, f"{case.title}: {meaning}", "%", shares, at_least=case.least_share)
 
 
 def ratios(rates: Rates, name: str) -> list[float]:

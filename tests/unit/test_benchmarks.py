@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from ganvas.architectures import R3GAN
 from ganvas.objectives import objective
 from ganvas.precision import has_bfloat16
 from ganvas.recipes import CATALOG
@@ -70,7 +71,7 @@ def test_the_textbook_minimises_the_same_loss(
     """From the same images, latents and mixing factors come the same gradients."""
     case = bench["speed_cases"].Case("case", recipe, 32, width)
     ours, theirs = bench["throughput"].start_loops(case, torch.device("cpu"), tmp_path)
-    batch = bench["textbook"].BATCH
+    batch = theirs.batch
     real, latents = torch.rand(batch, 1, 32, 32) * 2 - 1, torch.randn(batch, *theirs.latents)
     mix = torch.rand(batch, 1, 1, 1)
     monkeypatch.setattr(step, "next_real", lambda *_: real.clone())
@@ -91,10 +92,14 @@ def test_the_textbook_minimises_the_same_loss(
 
 def test_a_whole_effort_measures_the_recipes_as_they_are(bench: Bench) -> None:
     cases = bench["speed_cases"]
-    by_key = {case.key: case for case in cases.every_case(bench["figure"].FULL)}
+    full, cuda = bench["figure"].FULL, torch.device("cuda")
+    by_key = {case.key: case for case in cases.every_case(full, cuda)}
     for key in ("dcgan-32", "resnet-32", "r3gan-32"):
         assert cases.recipe_for(by_key[key]) == CATALOG[by_key[key].recipe]()
     assert cases.recipe_for(by_key["dcgan-64"]).architecture.width == 64
+    published = cases.recipe_for(by_key["r3gan-published"])
+    assert published.architecture == replace(R3GAN(), width=768, full_grids=4)
+    assert published.batch == 64
 
 
 def test_targets_depend_on_the_device(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,11 +107,13 @@ def test_targets_depend_on_the_device(bench: Bench, monkeypatch: pytest.MonkeyPa
     found = {}
     for there in (False, True):
         monkeypatch.setattr(cases, "has_bfloat16", lambda there=there: there)
-        every = cases.every_case(bench["figure"].FULL)
+        every = cases.every_case(bench["figure"].FULL, cpu)
         found[there] = [case.least_ratio(cpu) for case in every]
     assert found == {False: [1.0, 1.0, 1.0, 1.0], True: [1.0, 1.8, 1.0, 1.0]}
-    assert [case.least_ratio(cuda) for case in every] == [3.0, 1.0, 3.0, 2.0]
-    quick = cases.every_case(bench["figure"].QUICK)
+    on_cuda = cases.every_case(bench["figure"].FULL, cuda)
+    assert [case.least_ratio(cuda) for case in on_cuda] == [3.0, 1.0, 3.0, 2.0, 1.0]
+    assert [case.least_share for case in on_cuda] == [None] * 4 + [50.0]
+    quick = cases.every_case(bench["figure"].QUICK, cpu)
     assert [case.least_ratio(cpu) for case in quick] == [1.0] * 4
 
 
@@ -133,7 +140,7 @@ def test_a_case_of_known_rates(bench: Bench, precision: str) -> None:
         "own-matrix": [1e9, 1e9, 1e9] if precision == "fp32" else [4e9, 4e9, 4e9],
         "copy": [4e9, 4e9, 4e9],
     }
-    step = throughput.BATCH * 1_000_000
+    step = 32 * 1_000_000
     counted = {"ganvas": work(step * 5, step * 10), "textbook": work(step * 4, step * 20)}
     case = bench["speed_cases"].Case("case", "dcgan", 32, 32)
     found = throughput.summarise(case, rates, counted, precision, 1.0)
@@ -152,6 +159,9 @@ def test_a_case_of_known_rates(bench: Bench, precision: str) -> None:
     assert by_key["case/ganvas-work"].value == pytest.approx(5.0)
     assert by_key["case/ganvas-bytes"].value == pytest.approx(10.0)
     assert ("case/own-matrix" in by_key) == (precision == "bf16")
+    if precision == "bf16":
+        assert by_key["case/ganvas-own-share"].value == pytest.approx(12.0)
+        assert by_key["case/ganvas-own-share"].meets_target is None
 
 
 def test_an_evaluation_is_timed_cached_and_weighed_uncached(
