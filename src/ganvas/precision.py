@@ -48,12 +48,12 @@ class Precision:
         """
         if self.name == "fp32":
             return network
-        normed = [one for one in network.modules() if parametrize.is_parametrized(one, "weight")]
 
         def passed(inputs: Tensor) -> Tensor:
             with parametrize.cached():
-                for module in normed:
-                    _ = module.weight
+                for module in network.modules():
+                    if parametrize.is_parametrized(module, "weight"):
+                        _ = module.weight  # kept until the network asks for it
                 with torch.autocast(inputs.device.type, torch.bfloat16):
                     outputs: Tensor = network(inputs)
             return outputs.float()
@@ -84,6 +84,14 @@ def choose_precision(
     if not any(is_wide(layer) for network in networks for layer in network.modules()):
         return Precision("fp32", f"no convolution has {WIDE} channels, which bfloat16 asks for")
     return Precision("bf16", f"the {device.type} has bfloat16 instructions")
+
+
+def as_begun(
+    asked: Literal["auto", "fp32", "bf16"], begun: PrecisionName, device: torch.device
+) -> Literal["auto", "fp32", "bf16"]:
+    """What a run goes on with: under auto in the numbers that it began in, where the device can."""
+    able = begun == "fp32" or lacks_bfloat16(device) is None
+    return begun if asked == "auto" and able else asked
 
 
 def is_wide(layer: nn.Module) -> bool:

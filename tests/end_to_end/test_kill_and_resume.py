@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ganvas import precision
 from ganvas.runs import Run
 
 from .conftest import Result, essence, finish, start
@@ -150,6 +151,31 @@ def test_when_every_checkpoint_is_damaged_it_says_so(
     assert result.code == 2
     assert result.err.startswith("ganvas: no checkpoint can be used:")
     assert result.err.count("safetensors cannot be read") == 2
+
+
+def test_a_run_goes_on_in_the_numbers_that_it_began_in(
+    tmp_path: Path,
+    small: Path,
+    images: Path,
+    ganvas: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def on_a_processor(bfloat16: bool, *words: object) -> Result:
+        monkeypatch.setattr(precision, "has_bfloat16", lambda: bfloat16)
+        result = ganvas(*words)
+        assert result.code == 0, result.err
+        return result
+
+    wide = ("train", small, images, "--architecture.width", 32, "--images")
+    on_a_processor(False, *wide, 800, "--precision", "fp32", "--out", tmp_path / "whole")
+    on_a_processor(False, *wide, 400, "--out", tmp_path / "moved")
+    moved = on_a_processor(True, "resume", tmp_path / "moved", "--images", 800)
+    assert "began in" not in moved.out
+    tensors = [essence(tmp_path / name)["tensors"] for name in ("whole", "moved")]
+    assert tensors[0] == tensors[1]
+    on_a_processor(True, *wide, 400, "--out", tmp_path / "back")
+    back = on_a_processor(False, "resume", tmp_path / "back", "--images", 800)
+    assert "the run began in bf16 and goes on in fp32: this processor has no" in back.out
 
 
 def test_training_longer_keeps_the_schedules_where_they_ended(

@@ -15,7 +15,6 @@ import torch
 
 from ganvas.architectures import R3GAN
 from ganvas.objectives import objective
-from ganvas.precision import has_bfloat16
 from ganvas.recipes import CATALOG
 from ganvas.studies.outcome import Moment
 from ganvas.training import step
@@ -115,18 +114,6 @@ def test_targets_depend_on_the_device(bench: Bench, monkeypatch: pytest.MonkeyPa
     assert [case.least_share for case in on_cuda] == [None] * 4 + [50.0]
     quick = cases.every_case(bench["figure"].QUICK, cpu)
     assert [case.least_ratio(cpu) for case in quick] == [1.0] * 4
-
-
-def test_bfloat16_is_read_from_what_linux_says(tmp_path: Path) -> None:
-    about = tmp_path / "cpuinfo"
-    for line, there in (
-        ("flags : fpu avx512_bf16 amx_tile", True),
-        ("Features : fp asimd bf16", True),
-        ("flags : fpu avx512f\nbugs : bf16", False),
-    ):
-        about.write_text(f"model name : A\n{line}\n")
-        assert has_bfloat16(about) is there
-    assert has_bfloat16(tmp_path / "none") is False
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -16,6 +16,7 @@ from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device, describe_environment, use_deterministic_kernels
 from ganvas.errors import Diverged, RankLost, RunError, Unhealthy
 from ganvas.objectives.objective import Objective
+from ganvas.precision import as_begun
 from ganvas.randomness import draw_latents, named_generator
 from ganvas.ranks import Ranks
 from ganvas.recipes import OnFailure, Recipe, load_recipe
@@ -270,7 +271,7 @@ def resume(
             run.write_status("running", state.images_seen)
         display = Display(recipe.images, state.images_seen, quiet)
         for warning in warnings:
-            display.say(f"{warning}; the checkpoint before it is used")
+            display.say(warning)
         display.say(f"going on at {state.images_seen:,} images")
         with within_memory(recipe, prepared, state):
             fit_and_rewind(run, recipe, state, prepared, display)
@@ -290,7 +291,7 @@ def describe_step(state: TrainState) -> dict[str, Any]:
 def newest_state(
     run: Run, recipe: Recipe, data: PreparedData, device: torch.device, ranks: Ranks
 ) -> tuple[TrainState, list[str]]:
-    """The state of the newest whole checkpoint, or of the start; and a line for each damaged one.
+    """The state of the newest whole checkpoint, or of the start; and what is not as before.
 
     Raises:
         RunError: there are checkpoints, and all are damaged.
@@ -298,14 +299,20 @@ def newest_state(
     objective = Objective.build(recipe.objective)
     environment = run.environment
     compiled = environment.get("compile", "auto")  # runs of before do not say
+    begun = environment.get("precision", {"name": "fp32"})["name"]
+    recipe = dataclasses.replace(recipe, precision=as_begun(recipe.precision, begun, device))
     state = TrainState.start(recipe, objective, data, environment["seed"], device, ranks, compiled)
     restored = run.read_newest_checkpoint()
-    warnings: list[str] = []
+    lines = []
     if restored is not None:
-        tensors, values, warnings = restored
+        tensors, values, damaged = restored
+        lines = [f"{one}; the checkpoint before it is used" for one in damaged]
         state.restore(tensors, values)
     refuse_other_state(run, state)
-    return state, warnings
+    if state.precision.name != begun:
+        name, why = dataclasses.astuple(state.precision)
+        lines.append(f"the run began in {begun} and goes on in {name}: {why}")
+    return state, lines
 
 
 def new_run(
