@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 import ganvas
 from ganvas.runs import Run
 from ganvas.runs.data import describe_data, prepare_images
@@ -25,7 +27,12 @@ def start(path: Path, study: Study, images: int) -> StudyDirectory:
         threads=1,
     )
     data = describe_data(prepare_images(study.base.data, study.data, quiet=True))
-    environment = {"ganvas": ganvas.__version__, "device": "cpu", "command": ["ganvas", "compare"]}
+    environment = {
+        "ganvas": ganvas.__version__,
+        "torch": torch.__version__,
+        "device": "cpu",
+        "command": ["ganvas", "compare"],
+    }
     return StudyDirectory.create(path, study, plan, data, environment)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import json
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -15,6 +19,7 @@ from . import made_studies, pages
 from .conftest import Ganvas
 
 BUDGET = 400
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 def study_of(small: Path, images: Path) -> Study:
@@ -158,3 +163,47 @@ def test_a_study_that_is_damaged_is_refused(
     assert result.code == 2
     assert "study.json cannot be read" in result.err
     assert "Traceback" not in result.err
+
+
+@pytest.fixture
+def study_page(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The program that makes pages for docs/results."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("study_page")
+
+
+def test_a_page_for_the_docs_holds_what_the_study_found(
+    study: StudyDirectory,
+    study_page: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = ["study_page.py", str(study.path), "--name", "losses", "--title", "Losses"]
+    monkeypatch.setattr(sys, "argv", [*words, "--out", str(tmp_path)])
+    assert study_page.main() == 0
+    page = (tmp_path / "losses.md").read_text(encoding="utf-8")
+    assert page.startswith("# Losses\n")
+    assert "3 arms, seeds 0 to 1, 6 runs of 400 images each" in page
+    rows = [line for line in page.splitlines() if line.startswith("| `hinge` ")]
+    assert "1 of 2" in rows[0]
+    assert 'objective.loss = "hinge"' in rows[1]
+    assert "- `hinge`, seed 1: diverged" in page
+    found = json.loads((tmp_path / "losses.json").read_text(encoding="utf-8"))
+    assert {arm["name"] for arm in found["arms"]} == {"small", "hinge", "wide"}
+    assert (tmp_path / "losses.png").stat().st_size > 0
+
+
+def test_no_page_is_made_of_a_study_that_is_not_done(
+    tmp_path: Path,
+    small: Path,
+    images: Path,
+    study_page: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    begun = made_studies.start(tmp_path / "begun", study_of(small, images), BUDGET)
+    words = ["study_page.py", str(begun.path), "--name", "none", "--title", "None"]
+    monkeypatch.setattr(sys, "argv", [*words, "--out", str(tmp_path / "out")])
+    assert study_page.main() == 1
+    assert "6 runs are missing" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
