@@ -18,13 +18,14 @@ from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySett
 from ganvas.precision import FP32, Precision
 from ganvas.training.state import TrainState
 from ganvas.training.step import make_fakes, next_real, train_step
+from tests.unit.telling import TELLING, distance, lacks, steep, told
 from tests.unit.tiny import awake, start, tiny_recipe
 
 BF16 = Precision("bf16", "for a test")
 
 ROUNDING = 0.15
 """Of a gradient's length. Ten layers and back round by 2^-9 each, which is a hundredth; the rest is
-ReLUs that round to the other side of zero. A term left out or a batch halved is far beyond it."""
+ReLUs that round to the other side of zero. A term left out is beyond `TELLING`."""
 
 
 def penalised(*names: str, weight: float = 1.0) -> Penalties:
@@ -58,18 +59,16 @@ def of(terms: Any, network: nn.Module) -> Tensor:
     return torch.cat([one.flatten() for one in found if one is not None])
 
 
-def distance(rough: Tensor, exact: Tensor) -> float:
-    return float((rough - exact).norm() / exact.norm())
-
-
 @pytest.mark.parametrize("penalty", ["none", *PENALTIES])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_gradients_are_those_of_float32_within_rounding(loss: Any, penalty: str) -> None:
-    penalties = penalised(*[] if penalty == "none" else [penalty], weight=10.0)
-    recipe = tiny_recipe(
-        architecture=DCGAN(width=16), objective=ObjectiveSettings(loss=loss, penalties=penalties)
-    )
-    state, objective = start(recipe)
+    settings = ObjectiveSettings(loss=loss)
+    state, _ = start(tiny_recipe(architecture=DCGAN(width=16)))
+    steep(state)
+    if penalty != "none":
+        settings = told(state, settings, penalty)
+        assert lacks(state, settings) > TELLING > 3 * ROUNDING
+    objective = Objective.build(settings)
     exact = gradients(state, objective, FP32)
     rough = gradients(state, objective, BF16)
     for player, found in exact.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from ganvas.errors import Diverged
 from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES
-from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
-from ganvas.recipes import Intervals, OptimizerSettings
+from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.recipes import Intervals, OptimizerSettings, Recipe
 from ganvas.training.engine import WARM_UPS, Graphs, choose_engine
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
+from tests.unit.telling import TELLING, lacks, steep, told
 from tests.unit.tiny import tiny_data, tiny_recipe
 
 from .conftest import Result, essence
@@ -28,14 +30,17 @@ from .conftest import Result, essence
 pytestmark = pytest.mark.gpu
 
 
-@pytest.mark.parametrize("recipe", ["dcgan", "wgan", "wgan-gp", "resnet"])
+RECIPES = ("dcgan", "wgan", "wgan-gp", "resnet", "resnet-wgan-gp", "r3gan")
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_trains_on_the_gpu_and_samples_without_one(
     tmp_path: Path, images: Path, ganvas: Callable[..., Result], recipe: str
 ) -> None:
     run = tmp_path / "run"
-    assert (
-        ganvas("train", recipe, images, "--device", "cuda", "--images", 640, "--out", run).code == 0
-    )
+    result = ganvas("train", recipe, images, "--device", "cuda", "--images", 640, "--out", run)
+    assert result.code == 0, result.err
+    assert "cannot be recorded" not in result.out
     assert library.Run.open(run).environment["device"].startswith("cuda")
     assert library.load(run, "cpu").sample(4).shape == (4, 32, 32, 3)
 
@@ -65,17 +70,28 @@ def test_deterministic_kernels_resume_bit_for_bit(
     torch.use_deterministic_algorithms(False)
 
 
+def on_cuda(recipe: Recipe) -> TrainState:
+    """A state before its first step, whose discriminator is steep."""
+    objective = Objective.build(recipe.objective)
+    return steep(TrainState.start(recipe, objective, tiny_data(), 0, torch.device("cuda")))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("penalty", ["none", *PENALTIES])
-def test_recorded_steps_are_those_that_python_says(loss: Any, penalty: str) -> None:
+def test_recorded_steps_are_those_that_python_says(loss: Any, penalty: str, precision: Any) -> None:
     """The same kernels on the same numbers, so the same weights but for their sums' order."""
-    penalties = {} if penalty == "none" else {penalty: PenaltySettings(weight=1.0, every=2)}
-    settings = ObjectiveSettings(loss=loss, penalties=Penalties(**penalties))
-    recipe = tiny_recipe(objective=settings, discriminator_steps=2)
+    settings = ObjectiveSettings(loss=loss)
+    recipe = tiny_recipe(discriminator_steps=2, precision=precision)
+    if penalty != "none":
+        state = on_cuda(recipe)
+        settings = told(state, settings, penalty, every=2)
+        assert lacks(state, settings) > TELLING
+    recipe = dataclasses.replace(recipe, objective=settings)
+    objective = Objective.build(settings)
     ends = []
     for asked in ("off", "auto"):
-        objective = Objective.build(recipe.objective)
-        state = TrainState.start(recipe, objective, tiny_data(), 0, torch.device("cuda"))
+        state = on_cuda(recipe)
         state.engine = choose_engine(asked, recipe, state.device, state.ranks)
         for _ in range(3 * WARM_UPS):
             train_step(state, recipe, objective)
