@@ -45,6 +45,20 @@ def test_largest_batch_is_a_half_that_fits_or_half_as_much_again(
     assert said.startswith(f"out of memory with batches of {batch} on cpu (CUDA out of memory.")
     assert "and more" not in said
     assert said.endswith(f"found to fit is {found}: start anew with --batch {found}")
+    assert "A step alone" not in said
+
+
+def test_a_generators_own_batch_shrinks_too_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = message(tiny_recipe(batch=64, generator_batch=128), 32, monkeypatch)
+    assert said.endswith("--batch 32 --generator-batch 64")
+
+
+def test_where_a_step_alone_fits_something_else_took_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = message(tiny_recipe(batch=64), 64, monkeypatch)
+    assert "A step alone does fit" in said
+    assert said.endswith("--batch 48")
 
 
 def test_packs_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,10 +74,10 @@ def test_where_nothing_fits_other_things_are_to_be_changed(monkeypatch: pytest.M
 
 def test_a_batch_that_is_tried_really_trains() -> None:
     """Without a stand-in: real steps of half the batch and of three quarters have room."""
-    recipe = tiny_recipe(batch=8)
+    recipe = tiny_recipe(batch=8, generator_batch=16)
     state, _ = start(recipe)
     with (
-        pytest.raises(OutOfMemory, match="--batch 6"),
+        pytest.raises(OutOfMemory, match="--batch 6 --generator-batch 12"),
         within_memory(recipe, tiny_data(), state),
     ):
         raise MemoryError

@@ -15,6 +15,7 @@ from ganvas.errors import Diverged, OutOfMemory
 from ganvas.objectives.objective import Objective
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
+from ganvas.training.engine import WARM_UPS
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 
@@ -58,15 +59,28 @@ def within_memory(recipe: Recipe, data: PreparedData, state: TrainState) -> Iter
         said = (str(error) or "no memory left").splitlines()[0]
         traceback.clear_frames(error.__traceback__)  # they hold what the failed step has made
     state.let_go()
+    beside = (
+        "A step alone does fit, so that something beside it took the rest: the scores while "
+        "training, or another program. "
+        if fits(recipe, data, state)
+        else ""
+    )
     largest = largest_batch(recipe, data, state)
     advice = (
-        f"The largest batch that was found to fit is {largest}: start anew with --batch {largest}"
+        f"The largest smaller batch that was found to fit is {largest.batch}: start anew with "
+        f"{flags_of(largest)}"
         if largest
         else "No smaller batch fits either: start anew with a smaller --size or architecture width"
     )
     raise OutOfMemory(
-        f"out of memory with batches of {recipe.batch} on {state.device} ({said}). {advice}"
+        f"out of memory with batches of {recipe.batch} on {state.device} ({said}). {beside}{advice}"
     )
+
+
+def flags_of(recipe: Recipe) -> str:
+    """How the command line asks for a recipe's batches."""
+    own = recipe.generator_batch
+    return f"--batch {recipe.batch}" + (f" --generator-batch {own}" if own else "")
 
 
 def ran_out(error: BaseException) -> bool:
@@ -75,27 +89,39 @@ def ran_out(error: BaseException) -> bool:
     return isinstance(error, kinds) or "can't allocate memory" in str(error)
 
 
-def largest_batch(recipe: Recipe, data: PreparedData, state: TrainState) -> int | None:
-    """A batch that one step of this rank's part fits with: the first of the halves that does, or
-    half as much again where that fits too; None where nothing does."""
+def largest_batch(recipe: Recipe, data: PreparedData, state: TrainState) -> Recipe | None:
+    """The recipe with a smaller batch that has room: the first of the halves that has, or half as
+    much again where that has too; None where nothing does."""
     unit = 2 * recipe.objective.pac * state.ranks.size
     batch = recipe.batch
     while (batch := batch // 2 // unit * unit) >= unit:
-        if fits(recipe, batch, data, state):
-            more = batch * 3 // 2 // unit * unit
-            return more if more > batch and fits(recipe, more, data, state) else batch
+        half = with_batch(recipe, batch, unit)
+        if fits(half, data, state):
+            more = with_batch(recipe, batch * 3 // 2 // unit * unit, unit)
+            return more if more.batch > batch and fits(more, data, state) else half
     return None
 
 
-def fits(recipe: Recipe, batch: int, data: PreparedData, state: TrainState) -> bool:
-    """Whether a step with this batch (of all ranks) has room on this rank's device."""
-    share = batch // state.ranks.size
-    own = None if recipe.generator_batch is None else share
-    smaller = dataclasses.replace(recipe, batch=share, generator_batch=own)
+def with_batch(recipe: Recipe, batch: int, unit: int) -> Recipe:
+    """The recipe with another batch, and a generator's own in proportion, in whole units."""
+    own = recipe.generator_batch
+    if own is not None:
+        own = max(1, own * batch // recipe.batch // unit) * unit
+    return dataclasses.replace(recipe, batch=batch, generator_batch=own)
+
+
+def fits(recipe: Recipe, data: PreparedData, state: TrainState) -> bool:
+    """Whether this rank's part of the recipe's steps has room on its device."""
+    ranks, own = state.ranks.size, recipe.generator_batch
+    share = dataclasses.replace(
+        recipe, batch=recipe.batch // ranks, generator_batch=own and own // ranks
+    )
     objective = Objective.build(recipe.objective)
+    steps = WARM_UPS + 1 if state.device.type == "cuda" else 1  # the last of them is recorded
     try:
-        tried = TrainState.start(smaller, objective, data, 0, state.device)
-        train_step(tried, smaller, objective)
+        tried = TrainState.start(share, objective, data, 0, state.device)
+        for _ in range(steps):
+            train_step(tried, share, objective)
     except (MemoryError, RuntimeError) as error:
         if not ran_out(error):
             raise
