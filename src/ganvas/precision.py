@@ -86,12 +86,9 @@ def choose_precision(
     return Precision("bf16", f"the {device.type} has bfloat16 instructions")
 
 
-def as_begun(
-    asked: Literal["auto", "fp32", "bf16"], begun: PrecisionName, device: torch.device
-) -> Literal["auto", "fp32", "bf16"]:
-    """What a run goes on with: under auto in the numbers that it began in, where the device can."""
-    able = begun == "fp32" or lacks_bfloat16(device) is None
-    return begun if asked == "auto" and able else asked
+def as_begun(begun: PrecisionName, device: torch.device) -> Literal["auto", "fp32", "bf16"]:
+    """What a run that began so is to go on with on this device; auto then finds what it lacks."""
+    return "auto" if begun == "bf16" and lacks_bfloat16(device) else begun
 
 
 def is_wide(layer: nn.Module) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from .conftest import Ganvas, finish, refused, start
@@ -94,6 +95,15 @@ def test_flags_that_cannot_be_right(
     unboxed = " ".join(result.err.replace("│", " ").split())
     assert result.code == 2, result
     assert all(fragment in unboxed for fragment in fragments), unboxed
+    assert not (tmp_path / "run").exists()
+
+
+def test_cuda_where_there_is_none(
+    tmp_path: Path, images: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    result = ganvas("train", "dcgan", images, "--device", "cuda", "--out", tmp_path / "run")
+    refused(result, "device 'cuda' is not on this machine. There is: auto")
     assert not (tmp_path / "run").exists()
 
 

@@ -173,7 +173,7 @@ def test_a_run_goes_on_in_the_numbers_that_it_began_in(
     assert "began in" not in moved.out
     tensors = [essence(tmp_path / name)["tensors"] for name in ("whole", "moved")]
     assert tensors[0] == tensors[1]
-    on_a_processor(True, *wide, 400, "--out", tmp_path / "back")
+    on_a_processor(True, *wide, 400, "--precision", "bf16", "--out", tmp_path / "back")
     back = on_a_processor(False, "resume", tmp_path / "back", "--images", 800)
     assert "the run began in bf16 and goes on in fp32: this processor has no" in back.out
 

@@ -84,6 +84,18 @@ class TestChoice:
                 choose_precision("bf16", CPU, nn.Linear(2, 2))
             assert caught.value.exit_code == 2
 
+    @pytest.mark.parametrize(("capability", "there"), [((7, 5), False), ((8, 0), True)])
+    def test_a_gpus_capability_says_what_it_can(
+        self, monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], there: bool
+    ) -> None:
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "An old GPU")
+        cuda, wide = torch.device("cuda"), nn.Conv2d(64, 64, 1)
+        assert choose_precision("auto", cuda, wide).name == ("bf16" if there else "fp32")
+        if not there:
+            with pytest.raises(DeviceError, match="bf16: An old GPU has no bfloat16"):
+                choose_precision("bf16", cuda, wide)
+
     def test_another_kind_of_device_is_not_trusted_unmeasured(self) -> None:
         chosen = choose_precision("auto", torch.device("mps"), nn.Conv2d(64, 64, 1))
         assert chosen.name == "fp32"

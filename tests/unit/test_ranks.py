@@ -13,7 +13,7 @@ from torch import nn
 
 from ganvas.architectures import DCGAN, MLP
 from ganvas.devices import device_of_its_own
-from ganvas.errors import DeviceError, Diverged, Interrupted, RecipeError, RunError, Unhealthy
+from ganvas.errors import DeviceError, Diverged, Interrupted, RecipeError, Unhealthy
 from ganvas.evaluation.views import rows_of
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.precision import Precision
@@ -31,8 +31,8 @@ from ganvas.sampling import BATCH
 from ganvas.torchrun import launch, restarts
 from ganvas.training.state import TrainState
 from ganvas.training.together import (
+    agree_on_precision,
     is_over,
-    refuse_mixed_precision,
     refuse_single_images,
     refuse_unshareable,
     run_of_this_launch,
@@ -95,16 +95,18 @@ class Telling(Ranks):
     """Ranks of which the others bring what is given here."""
 
     def exchange(self, value: Any) -> list[Any]:
-        return [value, "fp32", value]
+        return [value, ("fp32", "has no bfloat16"), value]
 
 
-def test_ranks_that_would_calculate_in_other_numbers_are_refused() -> None:
+def test_ranks_calculate_in_numbers_that_all_of_them_have() -> None:
     state, _ = start(tiny_recipe())
+    before = state.precision
     state.ranks = Telling(0, 3)
-    refuse_mixed_precision(state)
+    agree_on_precision(state)
+    assert state.precision == before
     state.precision = Precision("bf16", "for a test")
-    with pytest.raises(RunError, match=r"^process 1 would not .* bf16 as process 0 .* fp32$"):
-        refuse_mixed_precision(state)
+    agree_on_precision(state)
+    assert state.precision == Precision("fp32", "process 1: has no bfloat16")
 
 
 def test_batch_norm_over_all_ranks_can_be_undone_with_the_very_same_weights() -> None:
@@ -127,14 +129,21 @@ class TestRefused:
     cpu = torch.device("cpu")
 
     @pytest.mark.parametrize(
-        ("size", "batch", "pac", "nearest"),
-        [(3, 64, 1, "63 or 66"), (8, 4, 1, "8"), (2, 18, 2, "16 or 20"), (2, 6, 4, "8")],
+        ("size", "batch", "pac", "images", "processes"),
+        [
+            (3, 64, 1, "63 or 66", "2 or 4"),
+            (8, 4, 1, "8", "4"),
+            (2, 18, 2, "16 or 20", "1 or 3"),
+            (2, 12, 4, "8 or 16", "1 or 3"),
+        ],
     )
     def test_batches_that_cannot_be_shared(
-        self, size: int, batch: int, pac: int, nearest: str
+        self, size: int, batch: int, pac: int, images: str, processes: str
     ) -> None:
         recipe = tiny_recipe(batch=batch, objective=ObjectiveSettings(pac=pac))
-        with pytest.raises(RecipeError, match=f"Nearest: {nearest}$"):
+        with pytest.raises(
+            RecipeError, match=f"Nearest: {images} images, or {processes} processes$"
+        ):
             refuse_unshareable(recipe, Ranks(0, size), self.cpu)
 
     @pytest.mark.parametrize(("size", "batch", "pac"), [(1, 7, 1), (4, 64, 1), (2, 16, 4)])

@@ -3,6 +3,7 @@ while the first one writes, measures and talks (see `ganvas.ranks`)."""
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import AbstractContextManager, nullcontext
 from enum import IntEnum
 from functools import partial
@@ -24,6 +25,7 @@ from ganvas.errors import (
     Unhealthy,
 )
 from ganvas.objectives.objective import Objective
+from ganvas.precision import Precision
 from ganvas.progress import progress_bar
 from ganvas.ranks import Ranks
 from ganvas.recipes import Recipe
@@ -113,7 +115,8 @@ def refuse_unshareable(recipe: Recipe, ranks: Ranks, device: torch.device) -> No
         packs = f" in packs of {recipe.objective.pac} (objective.pac)" if unit > ranks.size else ""
         problems.append(
             f"{name}: {count} images cannot be shared equally by {ranks.size} processes{packs}. "
-            f"Nearest: {nearest_multiples(count, unit)}"
+            f"Nearest: {nearest_multiples(count, unit)} images, or "
+            f"{nearest_divisors(count // recipe.objective.pac, ranks.size)} processes"
         )
     if recipe.sync_batch_norm and device.type != "cuda":
         problems.append(
@@ -122,6 +125,14 @@ def refuse_unshareable(recipe: Recipe, ranks: Ranks, device: torch.device) -> No
         )
     if problems:
         raise RecipeError(problems)
+
+
+def nearest_divisors(count: int, than: int) -> str:
+    """`2 or 4`: the divisors of `count` next below and above."""
+    divisors = [number for number in range(1, count + 1) if count % number == 0]
+    below = [number for number in divisors if number < than][-1:]
+    above = [number for number in divisors if number > than][:1]
+    return " or ".join(map(str, below + above))
 
 
 def refuse_single_images(recipe: Recipe, state: TrainState) -> None:
@@ -144,15 +155,12 @@ def refuse_single_images(recipe: Recipe, state: TrainState) -> None:
         raise RecipeError(problems)
 
 
-def refuse_mixed_precision(state: TrainState) -> None:
-    """Raise a `RunError` where `auto` has chosen other numbers for one rank than for another."""
-    found = state.ranks.exchange(state.precision.name)
-    others = [str(rank) for rank, name in enumerate(found) if name != found[0]]
-    if others:
-        raise RunError(
-            f"process {', '.join(others)} would not calculate in {found[0]} as process 0 does, for "
-            "want of instructions or because it has some. Give all of them --precision fp32"
-        )
+def agree_on_precision(state: TrainState) -> None:
+    """Let all ranks calculate in float32 unless all of them have bfloat16."""
+    found = state.ranks.exchange(dataclasses.astuple(state.precision))
+    if {name for name, _ in found} == {"fp32", "bf16"}:
+        rank, why = next((rank, why) for rank, (name, why) in enumerate(found) if name == "fp32")
+        state.precision = Precision("fp32", f"process {rank}: {why}")
 
 
 def refuse_differences(

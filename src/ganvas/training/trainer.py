@@ -34,13 +34,13 @@ from ganvas.training.stop import StopRequest
 from ganvas.training.timer import Timer
 from ganvas.training.together import (
     Word,
+    agree_on_precision,
     follow,
     hear,
     interrupted,
     is_over,
     lost,
     refuse_differences,
-    refuse_mixed_precision,
     refuse_other_state,
     refuse_single_images,
     refuse_unshareable,
@@ -192,8 +192,8 @@ def train(
     refuse_differences(ranks, recipe, prepared, target, seed)
     objective = Objective.build(recipe.objective)
     state = TrainState.start(recipe, objective, prepared, seed, target, ranks, compile)
+    agree_on_precision(state)
     refuse_single_images(recipe, state)
-    refuse_mixed_precision(state)
     environment = {
         **describe_environment(target),
         **describe_step(state),
@@ -259,7 +259,6 @@ def resume(
         refuse_differences(ranks, recipe, prepared, target, environment["seed"])
         state, warnings = newest_state(run, recipe, prepared, target, ranks)
         refuse_single_images(recipe, state)
-        refuse_mixed_precision(state)
         if ranks.first:
             run.write_data(describe_data(prepared))
             if state.images_seen >= recipe.images:
@@ -300,7 +299,7 @@ def newest_state(
     environment = run.environment
     compiled = environment.get("compile", "auto")  # runs of before do not say
     begun = environment.get("precision", {"name": "fp32"})["name"]
-    recipe = dataclasses.replace(recipe, precision=as_begun(recipe.precision, begun, device))
+    recipe = dataclasses.replace(recipe, precision=as_begun(begun, device))
     state = TrainState.start(recipe, objective, data, environment["seed"], device, ranks, compiled)
     restored = run.read_newest_checkpoint()
     lines = []
@@ -309,6 +308,7 @@ def newest_state(
         lines = [f"{one}; the checkpoint before it is used" for one in damaged]
         state.restore(tensors, values)
     refuse_other_state(run, state)
+    agree_on_precision(state)
     if state.precision.name != begun:
         name, why = dataclasses.astuple(state.precision)
         lines.append(f"the run began in {begun} and goes on in {name}: {why}")
