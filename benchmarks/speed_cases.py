@@ -33,7 +33,11 @@ PUBLISHED = "r3gan-published"
 LEAST_SHARE = 50.0
 """Percent of the GPU's own matrix rate, in the numbers of ganvas, at that size."""
 
-LOOPS: dict[str, type[TextbookLoop]] = {"resnet-wgan-gp": WassersteinLoop, "r3gan": R3GANLoop}
+LOOPS: dict[str, type[TextbookLoop]] = {
+    "resnet-wgan-gp": WassersteinLoop,
+    "r3gan": R3GANLoop,
+    "r3gan-paper": R3GANLoop,
+}
 """The plain loops that take copies of ganvas' networks."""
 
 
@@ -80,19 +84,21 @@ def every_case(effort: Effort, device: torch.device) -> tuple[Case, ...]:
     )
     if device.type != "cuda":
         return cases
-    return (*cases, Case(PUBLISHED, "r3gan", 32, effort.published_width, channels=3, batch=64))
+    return (
+        *cases,
+        Case(PUBLISHED, "r3gan-paper", 32, effort.published_width, channels=3, batch=64),
+    )
 
 
 def recipe_for(case: Case) -> Recipe:
     """The named recipe at the case's size and width; all else as published."""
     recipe = CATALOG[case.recipe]()
-    architecture = widened(recipe.architecture, case.width)
-    if case.key == PUBLISHED and isinstance(architecture, R3GAN):
-        architecture = dataclasses.replace(architecture, full_grids=4)
     return dataclasses.replace(
         recipe,
-        architecture=architecture,
+        architecture=widened(recipe.architecture, case.width),
         batch=case.batch,
+        generator_batch=None,
+        augmentation=0.0,  # which the textbook loop has not
         data=dataclasses.replace(recipe.data, size=(case.side, case.side)),
     )
 

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 
-from ganvas.architectures import R3GAN
 from ganvas.objectives import objective
 from ganvas.recipes import CATALOG
 from ganvas.studies.outcome import Moment
@@ -97,7 +96,7 @@ def test_a_whole_effort_measures_the_recipes_as_they_are(bench: Bench) -> None:
         assert cases.recipe_for(by_key[key]) == CATALOG[by_key[key].recipe]()
     assert cases.recipe_for(by_key["dcgan-64"]).architecture.width == 64
     published = cases.recipe_for(by_key["r3gan-published"])
-    assert published.architecture == replace(R3GAN(), width=768, full_grids=4)
+    assert published.architecture == CATALOG["r3gan-paper"]().architecture
     assert published.batch == 64
 
 

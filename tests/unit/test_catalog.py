@@ -92,22 +92,53 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "discriminator_width": 128,
         "head": "mean",
     },
+    # Huang 2024, table 9, CIFAR-10: over the first 20 million images.
+    "r3gan-paper": {
+        "loss": "relativistic",
+        "gradient_penalty": 0.0,
+        "gamma": (0.05, 0.005),
+        "clip_weights": 0.0,
+        "spectral_norm": False,
+        "algorithm": "adam",
+        "learning_rate": (2e-4, 5e-5),
+        "beta1": 0.0,
+        "beta2": (0.9, 0.99),
+        "ema_half_life": (0.0, 5e6),
+        "augmentation": (0.0, 0.55),
+        "discriminator_steps": 1,
+        "batch": 512,
+        "generator_batch": 512,
+        "generator_steps": 250e6 / 512,
+        "latent_dim": 64,
+        "dequantize": False,
+        "architecture": "r3gan",
+        "width": 768,
+        "full_grids": 4,
+        "blocks_per_resolution": 2,
+        "group_channels": 16,
+    },
 }
+BURN_IN = 20_000_000
+"""Of Huang 2024 on CIFAR-10, in images."""
 
 
 def settings_of(recipe: Recipe) -> dict[str, Any]:
     """A recipe's settings by the papers' names."""
     assert recipe.generator == recipe.discriminator
     rate = recipe.generator.learning_rate
-    if not isinstance(rate, float):
+    if isinstance(rate, Ramp) and rate.shape == "linear":
         halves = [value_at(rate, recipe.images * part // 4) for part in range(5)]
         assert halves == pytest.approx([2e-4, 1.5e-4, 1e-4, 0.5e-4, 0.0])
         rate = LINEARLY_TO_ZERO
-    return {
+    assert recipe.objective.penalties.r1 == recipe.objective.penalties.r2
+    found = {
         **vars(recipe.architecture),
         **vars(recipe.objective),
         **vars(recipe.generator),
         "gradient_penalty": recipe.objective.penalties.gradient_penalty.weight,
+        "gamma": recipe.objective.penalties.r1.weight,
+        "ema_half_life": recipe.ema_half_life,
+        "augmentation": recipe.augmentation,
         "learning_rate": rate,
         "discriminator_steps": recipe.discriminator_steps,
         "batch": recipe.batch,
@@ -117,6 +148,15 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
         "dequantize": recipe.data.dequantize,
         "architecture": recipe.architecture.name,
     }
+    return {name: ends_of(value) for name, value in found.items()}
+
+
+def ends_of(value: Any) -> Any:
+    """Where a cosine over the burn-in begins and ends; anything else as it is."""
+    if not isinstance(value, Ramp):
+        return value
+    assert (value.shape, value.images) == ("cosine", BURN_IN)
+    return value.start, value.end
 
 
 def test_every_paper_recipe_has_its_published_numbers_here() -> None:
@@ -135,10 +175,12 @@ def test_paper_recipe_has_nothing_that_the_paper_has_not(name: str) -> None:
     recipe = CATALOG[name]()
     penalties = vars(recipe.objective.penalties)
     active = {key for key, penalty in penalties.items() if penalty.weight != 0}
-    assert active == ({"gradient_penalty"} if PUBLISHED[name]["gradient_penalty"] else set())
+    published = {"gradient_penalty"} if PUBLISHED[name]["gradient_penalty"] else set()
+    assert active == published | ({"r1", "r2"} if "gamma" in PUBLISHED[name] else set())
     assert all(penalty.every == 1 for penalty in penalties.values())
     assert recipe.objective.label_smoothing == 1.0
-    assert recipe.ema_half_life == 0
+    assert "ema_half_life" in PUBLISHED[name] or recipe.ema_half_life == 0
+    assert "augmentation" in PUBLISHED[name] or recipe.augmentation == 0
     assert not recipe.data.flip
     assert not recipe.architecture.couples_samples
 
