@@ -319,3 +319,26 @@ def test_training_longer_than_an_epoch_shows_every_image_equally_often(images: P
     assert set(counts) == {prepared.images[index].tobytes() for index in prepared.training}
     resumed = ImageStream(prepared, seed=1, drawn=12)
     assert [image.numpy().tobytes() for image in resumed.next(12).images] == drawn[12:24]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own code
+def test_what_cannot_be_compiled_is_said_once_and_written_down(
+    tmp_path: Path, small: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Spectral norms in bfloat16 are beyond the compiler."""
+    recipe = library.recipes.load_recipe(str(small))
+    recipe = dataclasses.replace(
+        recipe,
+        images=96,
+        precision="bf16",
+        objective=dataclasses.replace(recipe.objective, spectral_norm=True),
+    )
+    for quiet in (False, True):
+        out = tmp_path / str(quiet)
+        run = library.train(recipe, images, out, device="cpu", compile="on", quiet=quiet)
+        said = capsys.readouterr().out
+        assert said.count("the step cannot be compiled: ") == (0 if quiet else 1)
+        assert (said == "") is quiet
+        step = run.environment["step"]
+        assert step["name"] == "eager"
+        assert step["why"].startswith("the step cannot be compiled: ")

@@ -99,22 +99,23 @@ def test_what_another_piece_made_is_read_where_it_lies() -> None:
     assert graphs.recorded["second",].inputs[0] is graphs.recorded["first",].outputs[0]
 
 
-def test_what_cannot_be_recorded_is_done_without_and_said_once(
+def test_what_cannot_be_recorded_is_done_without(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse() -> None:
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
     monkeypatch.setattr(torch.cuda, "CUDAGraph", refuse)
-    said: list[str] = []
-    graphs = Graphs("for a test", said.append)
+    graphs = Graphs("for a test")
+    assert (graphs.name, graphs.why, graphs.failed) == ("graphs", "for a test", None)
     for number in range(WARM_UPS + 4):
         (made,) = graphs.run(("twice",), twice, torch.tensor([float(number)]))
         assert made.tolist() == [2.0 * number]
-    assert said == [
-        "the step cannot be recorded as CUDA graphs, training goes on without: "
+    assert (graphs.name, graphs.why) == ("eager", graphs.failed)
+    assert graphs.failed == (
+        "the step cannot be recorded as CUDA graphs: "
         "operation not permitted when stream is capturing"
-    ]
+    )
 
 
 def test_graphs_are_for_cuda_and_for_what_talks_to_nobody_on_the_way() -> None:
@@ -141,9 +142,9 @@ def test_compiled_pieces_run_in_what_the_device_has() -> None:
         assert isinstance(chosen.inner, inner)
 
 
-def test_what_cannot_be_compiled_is_done_without_and_said_once() -> None:
-    said: list[str] = []
-    engine = Compiled(Eager(), say=said.append, backend="aot_eager")
+def test_what_cannot_be_compiled_is_done_without() -> None:
+    engine = Compiled(Eager(), backend="aot_eager")
+    assert (engine.name, engine.why, engine.failed) == ("compiled eager", "asked for", None)
 
     def talkative(tensor: Tensor) -> Calculated:
         torch._dynamo.graph_break()
@@ -152,8 +153,9 @@ def test_what_cannot_be_compiled_is_done_without_and_said_once() -> None:
     for number in range(3):
         (made,) = engine.run(("talkative",), talkative, torch.tensor([float(number)]))
         assert made.tolist() == [2.0 * number]
-    assert len(said) == 1
-    assert said[0].startswith("the step cannot be compiled, training goes on without: ")
+    assert (engine.name, engine.why) == ("eager", engine.failed)
+    assert engine.failed is not None
+    assert engine.failed.startswith("the step cannot be compiled: ")
 
 
 def test_a_piece_that_goes_back_through_another_one_is_left_as_it_is() -> None:

@@ -115,6 +115,10 @@ class Run:
         """Which images were used, and which were left out and why."""
         return storage.read_json(self.directory / "data.json")
 
+    def write_environment(self, environment: Mapping[str, Any]) -> None:
+        """Replace what is known of versions, device and step, when one of them has changed."""
+        storage.write_json(self.directory / "environment.json", dict(environment))
+
     def write_data(self, data: Mapping[str, Any]) -> None:
         """Say anew where the images are; they are the same."""
         storage.write_json(self.directory / "data.json", dict(data))

@@ -31,12 +31,19 @@ WARM_UPS = 3
 class Engine(Protocol):
     """Calculates pieces."""
 
-    why: str
-    """What decided that it is this one, in a few words."""
-
     @property
     def name(self) -> str:
         """One or two words."""
+        ...
+
+    @property
+    def why(self) -> str:
+        """What decided that it is this one, in a few words."""
+        ...
+
+    @property
+    def failed(self) -> str | None:
+        """Why a faster way was given up; None where it was not."""
         ...
 
     def run(self, key: Key, piece: Piece, *tensors: Tensor) -> Calculated:
@@ -49,6 +56,7 @@ class Eager:
     """As Python says it."""
 
     name: ClassVar[str] = "eager"
+    failed: ClassVar[None] = None
     why: str = "asked for"
 
     def run(self, key: Key, piece: Piece, *tensors: Tensor) -> Calculated:
@@ -75,18 +83,25 @@ class Recorded:
 
 @dataclass
 class Graphs:
-    """Every piece as a CUDA graph from its fourth call on; as Python says it if that fails.
+    """Every piece as a CUDA graph from its fourth call on; as Python says it once that failed.
 
     A piece that reads what another one has made (the generator's loss, its fakes) is recorded in
     the same step, and goes back through the very tensors that the other one writes.
     """
 
-    name: ClassVar[str] = "graphs"
-    why: str
-    say: Callable[[str], None] = print
+    chosen: str
+    """What decided that pieces are recorded."""
     calls: dict[Key, int] = field(default_factory=dict)
     recorded: dict[Key, Recorded] = field(default_factory=dict)
     failed: str | None = None
+
+    @property
+    def name(self) -> str:
+        return "graphs" if self.failed is None else Eager.name
+
+    @property
+    def why(self) -> str:
+        return self.failed or self.chosen
 
     def run(self, key: Key, piece: Piece, *tensors: Tensor) -> Calculated:
         if self.failed is not None:
@@ -99,7 +114,8 @@ class Graphs:
         try:
             self.recorded[key] = self.record(piece, tensors)
         except RuntimeError as error:
-            self.give_up(error)
+            self.failed = f"the step cannot be recorded as CUDA graphs: {first_line(error)}"
+            self.recorded.clear()
             return piece(*tensors)
         return self.recorded[key].replay(tensors)
 
@@ -112,14 +128,6 @@ class Graphs:
             outputs = piece(*inputs)
         return Recorded(graph, inputs, outputs)
 
-    def give_up(self, error: RuntimeError) -> None:
-        """Go on as Python says it, and say why once."""
-        self.failed = first_line(error)
-        self.recorded.clear()
-        self.say(
-            f"the step cannot be recorded as CUDA graphs, training goes on without: {self.failed}"
-        )
-
 
 @dataclass
 class Compiled:
@@ -130,36 +138,40 @@ class Compiled:
     """
 
     inner: Eager | Graphs
-    why: str = "asked for"
-    say: Callable[[str], None] = print
     backend: str = "inductor"
     pieces: dict[Key, Piece] = field(default_factory=dict)
-    failed: str | None = None
+    refused: str | None = None
+    """Why nothing is compiled any more."""
 
     @property
     def name(self) -> str:
-        return f"compiled {self.inner.name}"
+        return f"compiled {self.inner.name}" if self.refused is None else self.inner.name
+
+    @property
+    def why(self) -> str:
+        return self.failed or "asked for"
+
+    @property
+    def failed(self) -> str | None:
+        return "; ".join(one for one in (self.refused, self.inner.failed) if one) or None
 
     def run(self, key: Key, piece: Piece, *tensors: Tensor) -> Calculated:
         if key not in self.pieces:
             from_outside = all(tensor.is_leaf for tensor in tensors)
             self.pieces[key] = self.compiled(piece) if from_outside else piece
-        return self.inner.run(key, self.pieces[key] if self.failed is None else piece, *tensors)
+        return self.inner.run(key, self.pieces[key] if self.refused is None else piece, *tensors)
 
     def compiled(self, piece: Piece) -> Piece:
         """The piece, compiled when it is first called; from a failure on as Python says it."""
         fast = torch.compile(piece, fullgraph=True, dynamic=False, backend=self.backend)
 
         def guarded(*tensors: Tensor) -> Calculated:
-            if self.failed is None:
+            if self.refused is None:
                 try:
                     with torch._dynamo.config.patch(trace_autograd_ops=True):
                         return fast(*tensors)
                 except Exception as error:  # of many kinds, and nothing is computed yet
-                    self.failed = first_line(error)
-                    self.say(
-                        f"the step cannot be compiled, training goes on without: {self.failed}"
-                    )
+                    self.refused = f"the step cannot be compiled: {first_line(error)}"
             return piece(*tensors)
 
         return guarded
@@ -183,7 +195,6 @@ def choose_engine(asked: Compile, recipe: Recipe, device: torch.device, ranks: R
     """
     if asked == "off":
         return Eager()
-    say = print if ranks.first else silence
     inner: Eager | Graphs
     if device.type != "cuda":
         inner = Eager(f"a {device.type} has no graphs to record")
@@ -192,12 +203,8 @@ def choose_engine(asked: Compile, recipe: Recipe, device: torch.device, ranks: R
     elif extremes(recipe.augmentation) != (0, 0):
         inner = Eager("augmentation stands between the fakes and the generator's loss")
     else:
-        inner = Graphs("a GPU launches a recorded graph faster than its kernels", say)
+        inner = Graphs("a GPU launches a recorded graph faster than its kernels")
     if asked == "auto":
         return inner
     torch._dynamo.reset()  # what was compiled for another run counts against a limit
-    return Compiled(inner, say=say)
-
-
-def silence(text: str) -> None:
-    """Say nothing: another process says it."""
+    return Compiled(inner)

@@ -71,6 +71,7 @@ def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display
     timer = Timer(state, run.history.column("seconds"))
     watch = Watch(run, recipe, objective, data, state)
     measuring = recipe.evaluation.every > 0
+    said: str | None = None
     with StopRequest() as stop, display.live:
         if state.images_seen == 0:
             display.picture(save_grid(run, recipe, state))
@@ -78,6 +79,8 @@ def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display
             before = state.images_seen
             with diverging(run, before):
                 train_step(state, recipe, objective)
+            if state.engine.failed != said:
+                said = tell_fall_back(run, state, display)
             last = state.images_seen >= recipe.images
             if last or state.crossed(every.samples, before):
                 display.picture(save_grid(run, recipe, state))
@@ -277,6 +280,13 @@ def resume(
         conclude(display, run)
     ranks.leave()
     return run
+
+
+def tell_fall_back(run: Run, state: TrainState, display: Display) -> str | None:
+    """Say why a faster way of calculating was given up, and write down which one it is now."""
+    display.say(f"{state.engine.failed}. Training goes on without")
+    run.write_environment({**run.environment, **describe_step(state)})
+    return state.engine.failed
 
 
 def describe_step(state: TrainState) -> dict[str, Any]:
