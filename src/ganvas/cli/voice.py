@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -47,9 +48,11 @@ def may_speak() -> bool:
     try:
         store = TCPStore(host, port, is_master=False, wait_for_workers=False, timeout=PATIENCE)
         if not is_first():
-            with contextlib.suppress(RuntimeError):  # nobody has spoken so far
-                store.wait([TOLD], PATIENCE)
-                return False
+            end = time.monotonic() + PATIENCE.total_seconds()
+            while time.monotonic() < end:  # the store's own wait would warn when it is over
+                if store.check([TOLD]):
+                    return False
+                time.sleep(0.05)
         return bool(store.add(TOLD, 1) == 1)
     except (RuntimeError, ValueError):  # the store is gone: better twice than never
         return True
