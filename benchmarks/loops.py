@@ -27,6 +27,9 @@ from ganvas.training.step import train_step
 from ganvas.training.watch import Watch
 from hardware import stopwatch
 
+ENDLESS = 10**12
+"""Images."""
+
 
 class GanvasLoop:
     """A ganvas run that goes on in pieces."""
@@ -35,7 +38,8 @@ class GanvasLoop:
         self, recipe: Recipe, prepared: PreparedData, directory: Path, device: torch.device
     ) -> None:
         environment = {**describe_environment(device), "seed": 0, "deterministic": False}
-        self.recipe = recipe.with_fixed_schedules()
+        # Schedules as the recipe has them, and no end: the last step is followed by more work.
+        self.recipe = dataclasses.replace(recipe.with_fixed_schedules(), images=ENDLESS)
         self.device = device
         self.prepared = prepared
         self.objective = Objective.build(self.recipe.objective)

@@ -88,6 +88,7 @@ def turn_of(
     recipe = dataclasses.replace(recipe_for(case), batch=batch)
     loop = GanvasLoop(recipe, data_for(case, recipe, folder), place / "run", device)
     loop.steps(WARM_UP_STEPS)
+    loop.steps(WARM_UP_STEPS)  # by now graphs are recorded
     each = stopwatch(lambda: loop.steps(WARM_UP_STEPS), device) / WARM_UP_STEPS
     return loop, max(2, round(seconds / each))
 

@@ -92,15 +92,16 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
 def forget_peak_memory(device: torch.device) -> None:
     """Let the peak begin anew, in a process that did other work before; Linux and CUDA can."""
     if device.type == "cuda":
+        torch.cuda.current_device()  # begins CUDA, as the next line does not by itself
         torch.cuda.reset_peak_memory_stats(device)
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets VmHWM
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """The most memory used so far, in MB: of the GPU there, else resident in this process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e6
+    """The most memory taken so far, in MB: of the GPU there, else resident in this process."""
+    if device.type == "cuda":  # reserved: what recorded graphs keep for themselves counts too
+        return torch.cuda.max_memory_reserved(device) / 1e6
     status = Path("/proc/self/status")
     if status.exists():  # getrusage would start from the peak of the process that started this one
         found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import Intervals, OptimizerSettings, Recipe
-from ganvas.training.engine import WARM_UPS, Graphs, choose_engine
+from ganvas.training.engine import WARM_UPS, Calculated, Eager, Graphs, Key, Piece, choose_engine
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from tests.unit.telling import TELLING, lacks, steep, told
@@ -105,6 +107,67 @@ def test_recorded_steps_are_those_that_python_says(loss: Any, penalty: str, prec
     recorded.means.settle()
     eager.means.settle()
     assert recorded.means.sums == pytest.approx(eager.means.sums, rel=1e-3, abs=1e-3)
+
+
+def test_what_cannot_be_recorded_goes_on_from_the_very_same_fakes() -> None:
+    """A piece that asks the GPU for a number after it went back: no recording survives that."""
+
+    class Curious(Graphs):
+        def run(self, key: Key, piece: Piece, *tensors: torch.Tensor) -> Calculated:
+            def curious(*inputs: torch.Tensor) -> Calculated:
+                made = piece(*inputs)
+                if key == ("generator",):
+                    made[0].sum().item()
+                return made
+
+            return super().run(key, curious, *tensors)
+
+    recipe = tiny_recipe()
+    objective = Objective.build(recipe.objective)
+    ends = []
+    for engine in (Eager(), Curious("for a test")):
+        state = on_cuda(recipe)
+        state.engine = engine
+        for _ in range(3 * WARM_UPS):
+            train_step(state, recipe, objective)
+        ends.append(state)
+    assert ends[1].engine.failed is not None
+    for ours, theirs in zip(*(one.generator.parameters() for one in ends), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="one GPU alone")
+def test_another_gpu_than_the_first_one_trains_the_same(
+    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    ends = []
+    for name in ("cuda:0", "cuda:1"):
+        run = tmp_path / name
+        result = ganvas("train", small, images, "--device", name, "--out", run)
+        assert result.code == 0, result.err
+        assert "cannot be recorded" not in result.out
+        ends.append(library.load(run, "cpu").sample(4))
+    assert abs(ends[0].astype(int) - ends[1].astype(int)).mean() < 8
+
+
+def test_peak_memory_begins_anew_in_a_process_that_has_not_used_the_gpu() -> None:
+    program = """
+import torch
+from ganvas.devices import forget_peak_memory, peak_memory_mb
+forget_peak_memory(torch.device("cuda:0"))
+assert peak_memory_mb(torch.device("cuda:0")) == 0
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_run_of_the_gpu_goes_on_without_one(
+    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    run = tmp_path / "run"
+    assert ganvas("train", small, images, "--device", "cuda", "--out", run).code == 0
+    result = ganvas("resume", run, "--device", "cpu", "--images", 3000)
+    assert result.code == 0, result.err
+    assert "other random numbers are drawn from here on" in result.out
 
 
 def test_what_overflows_on_the_gpu_is_named_before_anything_is_written() -> None:

@@ -46,11 +46,21 @@ class Recording(Graphs):
 @pytest.fixture
 def tape(monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def graph(tape: Tape) -> Iterator[None]:
+    def graph(tape: Tape, stream: object, capture_error_mode: str) -> Iterator[None]:
         yield
 
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Tape)
     monkeypatch.setattr(torch.cuda, "graph", graph)
+    pretend_streams(monkeypatch)
+
+
+def pretend_streams(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Streams by name; what becomes the current one again is collected."""
+    restored: list[object] = []
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: f"a stream of {device}")
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: "before")
+    monkeypatch.setattr(torch.cuda, "set_stream", restored.append)
+    return restored
 
 
 def twice(tensor: Tensor) -> Calculated:
@@ -102,15 +112,20 @@ def test_what_another_piece_made_is_read_where_it_lies() -> None:
 def test_what_cannot_be_recorded_is_done_without(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse() -> None:
+    @contextmanager
+    def graph(tape: Tape, stream: object, capture_error_mode: str) -> Iterator[None]:
+        yield
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", refuse)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Tape)
+    monkeypatch.setattr(torch.cuda, "graph", graph)
+    restored = pretend_streams(monkeypatch)
     graphs = Graphs("for a test")
     assert (graphs.name, graphs.why, graphs.failed) == ("graphs", "for a test", None)
     for number in range(WARM_UPS + 4):
         (made,) = graphs.run(("twice",), twice, torch.tensor([float(number)]))
         assert made.tolist() == [2.0 * number]
+    assert restored == ["before"]
     assert (graphs.name, graphs.why) == ("eager", graphs.failed)
     assert graphs.failed == (
         "the step cannot be recorded as CUDA graphs: "

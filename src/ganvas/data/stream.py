@@ -80,6 +80,11 @@ class ImageStream:
         self.waited += time.perf_counter() - began
         return batch
 
+    def let_go(self) -> None:
+        """Give back the memory of images on a GPU, and of those that were fetched early."""
+        self._pixels = Mapped(self._data.images)
+        self._expected = None
+
     def _worth_fetching_early(self) -> ThreadPoolExecutor | None:
         """A thread for it where copies wait for a disk or a GPU; the rest takes microseconds."""
         waits = self._chunks is not None or self._pixels.device.type != "cpu"

@@ -8,6 +8,7 @@ between the pieces (drawing, averaging over ranks, optimizers) is a few launches
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
@@ -91,6 +92,8 @@ class Graphs:
 
     chosen: str
     """What decided that pieces are recorded."""
+    stream: torch.cuda.Stream | None = None
+    """On which all pieces are recorded, so that one can go back through another."""
     calls: dict[Key, int] = field(default_factory=dict)
     recorded: dict[Key, Recorded] = field(default_factory=dict)
     failed: str | None = None
@@ -116,6 +119,8 @@ class Graphs:
         except RuntimeError as error:
             self.failed = f"the step cannot be recorded as CUDA graphs: {first_line(error)}"
             self.recorded.clear()
+            traceback.clear_frames(error.__traceback__)  # they hold what was made so far
+        if self.failed is not None:
             return piece(*tensors)
         return self.recorded[key].replay(tensors)
 
@@ -124,8 +129,17 @@ class Graphs:
         made = {id(output) for one in self.recorded.values() for output in one.outputs}
         inputs = tuple(one if id(one) in made else own_place(one) for one in tensors)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            outputs = piece(*inputs)
+        device = tensors[0].device
+        if self.stream is None:
+            self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        before = torch.cuda.current_stream(device)
+        try:
+            # Other threads may go on pinning memory for images meanwhile.
+            with torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):
+                outputs = piece(*inputs)
+        except RuntimeError:
+            torch.cuda.set_stream(before)  # where torch leaves the other one
+            raise
         return Recorded(graph, inputs, outputs)
 
 

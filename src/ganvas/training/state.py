@@ -14,7 +14,7 @@ from ganvas.data.preparation import PreparedData
 from ganvas.data.stream import ImageStream
 from ganvas.objectives.objective import Objective
 from ganvas.precision import FP32, Precision, choose_precision
-from ganvas.randomness import seeded_weights, training_generators
+from ganvas.randomness import derive_seed, seeded_weights, training_generators
 from ganvas.ranks import ALONE, Ranks, normalise_together
 from ganvas.recipes import OptimizerSettings, Recipe
 from ganvas.runs.checkpoint import below
@@ -78,6 +78,8 @@ class TrainState:
         Raises:
             DeviceError: the recipe wants bf16, which the device lacks.
         """
+        if device.type == "cuda":
+            torch.cuda.set_device(device)  # graphs are recorded on the current one
         shape: ImageShape = data.shape
         with seeded_weights(seed):
             networks = recipe.architecture.build_packed(shape, recipe.latent_dim, objective.pac)
@@ -102,13 +104,19 @@ class TrainState:
         )
 
     def let_go(self) -> None:
-        """Give back the memory of networks and optimizers; the state is then of no more use."""
+        """Give back the memory of networks, optimizers, graphs and images on a GPU.
+
+        The state is then of no more use.
+        """
         for network in self.modules().values():
             network.zero_grad(set_to_none=True)
             network.to("meta")
         for optimizer in self.optimizers().values():
             optimizer.state.clear()
-        self.engine = Eager("memory has run out")
+            optimizer.param_groups.clear()
+        self.stream.let_go()
+        self.followed = ()
+        self.engine = Eager("given up")
 
     def crossed(self, every: int, before: int) -> bool:
         """Whether a multiple of `every` images came since `before` were seen; never of 0."""
@@ -162,20 +170,33 @@ class TrainState:
             "counts": self.means.counts,
         }
 
-    def restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
-        """Become the state that `tensors` and `values` were taken from."""
+    def restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> bool:
+        """Become the state that `tensors` and `values` were taken from.
+
+        Returns:
+            Whether chance goes on too. Each kind of device has random numbers of its own kind;
+            those of another begin anew, as a function of the seed and the images seen.
+        """
         for name, module in self.modules().items():
             module.load_state_dict(below(tensors, name))
         for name, optimizer in self.optimizers().items():
             restore_optimizer(optimizer, below(tensors, name))
+        same_kind = True
         for name, generator in self.random.items():
-            generator.set_state(tensors[f"random/{name}"])
+            kept = tensors[f"random/{name}"]
+            if kept.shape == generator.get_state().shape:
+                generator.set_state(kept)
+            else:
+                same_kind = False
+                seed = generator.initial_seed()
+                generator.manual_seed(derive_seed(seed, str(values["images_seen"])))
         followed = below(tensors, "followed")
         self.followed = tuple(followed[name].to(self.device) for name in sorted(followed))
         self.images_seen = values["images_seen"]
         self.discriminator_steps = values["discriminator_steps"]
         self.stream.drawn = values["drawn"]
         self.means = RunningMeans(values["sums"], values["counts"])
+        return same_kind
 
 
 def place(network: nn.Module, device: torch.device) -> nn.Module:

@@ -142,7 +142,10 @@ def update_generator(
         real = as_shown(state, recipe, real)
 
     def calculate(fake: Tensor, real: Tensor) -> Calculated:
-        return with_gradients(objective.generator_terms(judge, fake, real), [], state.generator)
+        terms = objective.generator_terms(judge, fake, real)
+        # If recording fails half way, the same fakes are gone back through once more.
+        keep = fake.is_cuda and torch.cuda.is_current_stream_capturing()
+        return with_gradients(terms, [], state.generator, keep)
 
     state.discriminator.requires_grad_(False)
     calculated = state.engine.run(("generator",), calculate, fake, real)
@@ -155,12 +158,20 @@ def update_generator(
     state.discriminator.requires_grad_(True)
 
 
-def with_gradients(terms: Terms, observed: list[Tensor], network: nn.Module) -> Calculated:
+def with_gradients(
+    terms: Terms, observed: list[Tensor], network: nn.Module, keep: bool = False
+) -> Calculated:
     """One row of the terms and what is observed beside them; the gradient of the terms' sum for
-    each weight of the network, laid out in memory like it."""
+    each weight of the network, laid out in memory like it.
+
+    Args:
+        keep: what is needed to go back is needed again.
+    """
     total = torch.stack(list(terms.values())).sum()
     weights = list(network.parameters())
-    found = torch.autograd.grad(total, weights, allow_unused=True, materialize_grads=True)
+    found = torch.autograd.grad(
+        total, weights, retain_graph=keep, allow_unused=True, materialize_grads=True
+    )
     row = torch.stack([value.detach() for value in (*terms.values(), *observed)])
     return row, *map(laid_out_like, found, weights)
 

@@ -9,14 +9,11 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ganvas import sampling
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device, describe_environment, use_deterministic_kernels
 from ganvas.errors import Diverged, RankLost, RunError, Unhealthy
 from ganvas.objectives.objective import Objective
-from ganvas.precision import as_begun
 from ganvas.randomness import draw_latents, named_generator
 from ganvas.ranks import Ranks
 from ganvas.recipes import OnFailure, Recipe, load_recipe
@@ -26,6 +23,7 @@ from ganvas.runs.run import Status, refuse_occupied
 from ganvas.torchrun import launch, restarts
 from ganvas.training.display import Display, conclude, introduce, short
 from ganvas.training.engine import Compile
+from ganvas.training.newest import newest_state
 from ganvas.training.rewind import finish_rewind, rewind
 from ganvas.training.scoring import score_average
 from ganvas.training.state import TrainState
@@ -41,7 +39,6 @@ from ganvas.training.together import (
     is_over,
     lost,
     refuse_differences,
-    refuse_other_state,
     refuse_single_images,
     refuse_unshareable,
     run_of_this_launch,
@@ -133,6 +130,7 @@ def fit_and_rewind(
             raise lost(run, error) from error
         display.say(way_back)
         recipe = run.recipe
+        state.let_go()
         state, _ = newest_state(run, recipe, data, state.device, ranks)
 
 
@@ -295,34 +293,6 @@ def describe_step(state: TrainState) -> dict[str, Any]:
         "precision": dataclasses.asdict(state.precision),
         "step": {"name": state.engine.name, "why": state.engine.why},
     }
-
-
-def newest_state(
-    run: Run, recipe: Recipe, data: PreparedData, device: torch.device, ranks: Ranks
-) -> tuple[TrainState, list[str]]:
-    """The state of the newest whole checkpoint, or of the start; and what is not as before.
-
-    Raises:
-        RunError: there are checkpoints, and all are damaged.
-    """
-    objective = Objective.build(recipe.objective)
-    environment = run.environment
-    compiled = environment.get("compile", "auto")  # runs of before do not say
-    begun = environment.get("precision", {"name": "fp32"})["name"]
-    recipe = dataclasses.replace(recipe, precision=as_begun(begun, device))
-    state = TrainState.start(recipe, objective, data, environment["seed"], device, ranks, compiled)
-    restored = run.read_newest_checkpoint()
-    lines = []
-    if restored is not None:
-        tensors, values, damaged = restored
-        lines = [f"{one}; the checkpoint before it is used" for one in damaged]
-        state.restore(tensors, values)
-    refuse_other_state(run, state)
-    agree_on_precision(state)
-    if state.precision.name != begun:
-        name, why = dataclasses.astuple(state.precision)
-        lines.append(f"the run began in {begun} and goes on in {name}: {why}")
-    return state, lines
 
 
 def new_run(

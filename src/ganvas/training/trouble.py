@@ -122,6 +122,7 @@ def fits(recipe: Recipe, data: PreparedData, state: TrainState) -> bool:
         tried = TrainState.start(share, objective, data, 0, state.device)
         for _ in range(steps):
             train_step(tried, share, objective)
+        return tried.engine.failed is None  # graphs want room too
     except (MemoryError, RuntimeError) as error:
         if not ran_out(error):
             raise
@@ -129,7 +130,6 @@ def fits(recipe: Recipe, data: PreparedData, state: TrainState) -> bool:
         return False
     finally:
         free(state.device)
-    return True
 
 
 def free(device: torch.device) -> None:
