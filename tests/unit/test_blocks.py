@@ -5,9 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import Tensor
+from torch import Tensor, nn
 
-from ganvas.architectures.blocks import PoolingConvolution, UpsamplingConvolution
+from ganvas.architectures.blocks import (
+    OwnGrid,
+    PoolingConvolution,
+    UpsamplingConvolution,
+    WeightedSum,
+)
 
 
 def plain_up(images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -38,3 +43,25 @@ def test_one_step_equals_two(kind, plain, grid: tuple[int, int]) -> None:
     torch.testing.assert_close(*gradients)
     seconds = [torch.autograd.grad(first[0].square().sum(), layer.weight)[0] for first in gradients]
     torch.testing.assert_close(*seconds)
+
+
+@pytest.mark.parametrize(
+    ("kind", "plain", "shape"),
+    [
+        (OwnGrid, nn.ConvTranspose2d, (2, 6, 1, 1)),
+        (WeightedSum, nn.Conv2d, (2, 6, 4, 3)),
+    ],
+)
+def test_each_channel_by_itself_is_the_grouped_convolution(kind, plain, shape) -> None:
+    """Values, gradients, and the gradient of a gradient."""
+    torch.manual_seed(0)
+    layer = kind(6, (4, 3)).double()
+    theirs = plain(6, 6, (4, 3), groups=6, bias=False).double()
+    theirs.load_state_dict(layer.state_dict())
+    inputs = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+    found = []
+    for one in (layer, theirs):
+        outputs = one(inputs)
+        (slope,) = torch.autograd.grad(outputs.square().sum(), inputs, create_graph=True)
+        found.append([outputs, slope, *torch.autograd.grad(slope.square().sum(), one.weight)])
+    torch.testing.assert_close(*found)

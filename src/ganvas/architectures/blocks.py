@@ -350,6 +350,33 @@ class BilinearHalving(Bilinear):
         return made
 
 
+class OwnGrid(nn.ConvTranspose2d):
+    """Times a learned grid for each channel: (N, C, 1, 1) -> (N, C, H, W).
+
+    A transposed convolution of each channel by itself, computed as the one product that it is.
+    """
+
+    def __init__(self, channels: int, grid: tuple[int, int]) -> None:
+        super().__init__(channels, channels, grid, groups=channels, bias=False)
+
+    def forward(self, numbers: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return numbers * self.weight[:, 0]
+
+
+class WeightedSum(nn.Conv2d):
+    """Sums each channel over the grid with weights of its own: (N, C, H, W) -> (N, C, 1, 1).
+
+    A convolution of each channel by itself over the whole grid, computed as a product and a sum:
+    torch goes back through the gradient of a grouped convolution one group at a time.
+    """
+
+    def __init__(self, channels: int, grid: tuple[int, int]) -> None:
+        super().__init__(channels, channels, grid, groups=channels, bias=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return (images * self.weight[:, 0]).sum((2, 3), keepdim=True)
+
+
 class GroupedBlock(nn.Module):
     """What it sees plus 1x1, leaky ReLU, grouped 3x3, leaky ReLU, 1x1 of it; keeps the shape.
 

@@ -67,13 +67,13 @@ def generator(config: R3GAN, image: ImageShape, doubling: Doubling, latent_dim: 
     """(N, Z) -> learned base grid -> blocks and doublings -> 1x1 -> (N, C, H, W), no bounds."""
     from torch import nn
 
-    from ganvas.architectures.blocks import BilinearDoubling, he_normal, named
+    from ganvas.architectures.blocks import BilinearDoubling, OwnGrid, he_normal, named
 
     base = (doubling.base_height, doubling.base_width)
     channels, *finer = widths(config, doubling)
     depth = (1 + len(finer)) * config.blocks_per_resolution
     # One learned picture a channel, times a linear function of the latents.
-    basis = nn.ConvTranspose2d(channels, channels, base, groups=channels, bias=False)
+    basis = OwnGrid(channels, base)
     nn.init.normal_(basis.weight)
     stages: dict[str, nn.Module] = {
         "grid": nn.Sequential(
@@ -95,7 +95,7 @@ def discriminator(config: R3GAN, image: ImageShape, doubling: Doubling) -> nn.Mo
     """(N, C, H, W) -> 1x1 -> blocks and halvings -> depthwise over the base grid -> (N,)."""
     from torch import nn
 
-    from ganvas.architectures.blocks import BilinearHalving, he_normal, named
+    from ganvas.architectures.blocks import BilinearHalving, WeightedSum, he_normal, named
 
     base = (doubling.base_height, doubling.base_width)
     channels, *coarser = reversed(widths(config, doubling))
@@ -109,7 +109,7 @@ def discriminator(config: R3GAN, image: ImageShape, doubling: Doubling) -> nn.Mo
         stages |= blocks(config, index, wider, depth)
         channels = wider
     stages["logit"] = nn.Sequential(
-        he_normal(nn.Conv2d(channels, channels, base, groups=channels, bias=False)),
+        he_normal(WeightedSum(channels, base)),
         nn.Flatten(),
         he_normal(nn.Linear(channels, 1, bias=False)),
         nn.Flatten(0),
