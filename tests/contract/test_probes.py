@@ -17,6 +17,7 @@ from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.precision import FP32, Precision
 from ganvas.recipes import Recipe
 from ganvas.training.step import train_step
 from tests.contract.test_architectures import VARIATIONS
@@ -102,6 +103,23 @@ def test_only_the_bound_is_missing_of_normalised_discriminators(
     numbers = probed(recipe)
     assert set(BOUND) <= set(numbers[MISSING])
     check(numbers, absent=CLIPPED, excused=R_V | BOUND)
+
+
+@EVERY_ARCHITECTURE
+def test_gradients_alone_are_of_the_numbers_that_training_calculates_in(
+    kind: type[Architecture],
+) -> None:
+    """In bfloat16 they are float32's within rounding; all else is float32's to the last bit."""
+    recipe = tiny_recipe(architecture=small(kind))
+    exact, rough = (
+        probed(recipe, precision=precision) for precision in (FP32, Precision("bf16", "for a test"))
+    )
+    of_training = {name for name in exact if name.startswith(("probe/gradient/", "probe/update/"))}
+    assert all(rough[name] == exact[name] for name in exact.keys() - of_training)
+    for player in ("generator", "discriminator"):
+        norm = f"probe/gradient/{player}/norm"
+        assert rough[norm] != exact[norm]
+        assert rough[norm] == pytest.approx(exact[norm], rel=0.15)
 
 
 @EVERY_ARCHITECTURE

@@ -95,6 +95,7 @@ class Watch:
             images_seen=seen,
             discriminator_steps=state.discriminator_steps,
             random=named_generator(seed, f"at {seen}", state.device),
+            precision=state.precision,
         )
 
     def take(self, record: Record) -> None:

@@ -22,6 +22,7 @@ from ganvas.architectures.blocks import (
     Shortcut,
     SumPool,
     UpsamplingConvolution,
+    WeightedSum,
 )
 from ganvas.health.probes.subject import NotMeasurable, Numbers, Subject
 
@@ -34,6 +35,7 @@ AFFINE = (
     PoolingConvolution,
     BilinearDoubling,
     BilinearHalving,
+    WeightedSum,
     Shortcut,
     SumPool,
     MeanPool,

@@ -14,6 +14,7 @@ from ganvas import images
 from ganvas.health.probes.norms import norms
 from ganvas.objectives.objective import Objective, Terms
 from ganvas.objectives.packing import pack
+from ganvas.precision import FP32, Precision
 from ganvas.ranks import normalise_alone
 
 Numbers = dict[str, float | list[float]]
@@ -68,6 +69,8 @@ class Subject:
     discriminator_steps: int
     random: torch.Generator
     """On the device; from the run's seed and the images seen, so that probes repeat themselves."""
+    precision: Precision = FP32
+    """The numbers that training calculates in: gradients are those that it gets."""
 
     def copied(self, generator_rate: float, discriminator_rate: float) -> Subject:
         """The same with copies of the networks, in training mode, and of their optimizers.
@@ -114,14 +117,15 @@ class Subject:
 
     @cached_property
     def drawn(self) -> Tensor:
-        """The generator's images for `latents`, with their history; (N, C, H, W)."""
-        made: Tensor = self.generator(self.latents)
+        """The generator's images for `latents`, in float32 and without history; (N, C, H, W)."""
+        with torch.no_grad():
+            made: Tensor = self.generator(self.latents)
         return made
 
     @cached_property
     def fake(self) -> Tensor:
-        """The same without history. Raises NotMeasurable where they are not finite."""
-        return finite(self.drawn.detach(), "the generator's images")
+        """The same. Raises NotMeasurable where they are not finite."""
+        return finite(self.drawn, "the generator's images")
 
     @property
     def kept(self) -> Tensor | None:
@@ -130,7 +134,7 @@ class Subject:
         To be read after the probes, of which any may have been the one that asked for images.
         """
         made: Tensor | None = vars(self).get("drawn")
-        return None if made is None else as_kept(made.detach())
+        return None if made is None else as_kept(made)
 
     @cached_property
     def judged_real(self) -> Judged:
@@ -169,14 +173,16 @@ class Subject:
     @cached_property
     def generator_gradients(self) -> list[Tensor]:
         """Of the generator's loss, one for each of its weights."""
-        terms = self.objective.generator_terms(self.discriminator, self.drawn, self.real)
+        _ = self.drawn  # made before the rehearsal of an update moves the generator
+        make, judge = map(self.precision.through, (self.generator, self.discriminator))
+        terms = self.objective.generator_terms(judge, make(self.latents), self.real)
         return gradients(self.generator, terms)
 
     @cached_property
     def discriminator_gradients(self) -> list[Tensor]:
         """Of the discriminator's loss, penalties that are due included, for each of its weights."""
         terms, _ = self.objective.discriminator_terms(
-            self.discriminator,
+            self.precision.through(self.discriminator),
             self.real,
             self.fake,
             step=self.discriminator_steps,
