@@ -36,7 +36,7 @@ def wait_for_checkpoints(processes: Processes, run: Path, count: int) -> None:
     raise AssertionError([process.communicate() for process in processes])
 
 
-def test_a_run_is_stopped_goes_on_loses_a_process_and_one_alone_ends_it(
+def test_a_run_is_stopped_goes_on_loses_a_process_one_alone_ends_it_and_two_go_on(
     tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
 ) -> None:
     run = tmp_path / "run"
@@ -73,6 +73,10 @@ def test_a_run_is_stopped_goes_on_loses_a_process_and_one_alone_ends_it(
     seen = [record["images_seen"] for record in Run.open(run).history.records()]
     assert seen == sorted(set(seen))
     assert seen[-1] >= last + 64
+
+    longer = run_together([["resume", run, "--images", last + 192]] * 2)  # and two go on with it
+    assert [result.code for result in longer] == [0, 0], longer
+    assert Run.open(run).status["images_seen"] >= last + 192
 
 
 def test_torchrun_starts_them_again_and_they_go_on(
