@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ganvas.architectures import DCGAN
+from ganvas.architectures import DCGAN, R3GAN
 from ganvas.objectives.settings import Penalties, PenaltySettings
 from ganvas.recipes import CATALOG, Intervals, Recipe
 from ganvas.schedules import Ramp
@@ -31,7 +31,7 @@ class Base:
     samples: int = 1_000
     """Generated images a score."""
     width: int | None = None
-    """Of DCGAN; None leaves the recipe's own."""
+    """Of DCGAN or R3GAN; None leaves the recipe's own."""
     gamma: Ramp | None = None
     """Weight of R1 and of R2, where it is to fit the size; None leaves the recipe's own."""
     built_to_fail: bool = False
@@ -50,7 +50,7 @@ class Base:
         if self.size is not None:
             recipe = replace(recipe, data=replace(recipe.data, size=(self.size, self.size)))
         if self.width is not None:
-            assert isinstance(recipe.architecture, DCGAN)
+            assert isinstance(recipe.architecture, DCGAN | R3GAN)
             recipe = replace(recipe, architecture=replace(recipe.architecture, width=self.width))
         if self.gamma is not None:
             both = PenaltySettings(weight=self.gamma)
@@ -111,6 +111,15 @@ BASES: dict[str, Base] = {
     ),
     "resnet-wgan-gp-paper": Base(
         recipe="resnet-wgan-gp-paper", size=16, images=2_560, images_per_second=50, looks=4
+    ),
+    "r3gan-paper": Base(
+        recipe="r3gan-paper",
+        size=16,
+        width=16,
+        gamma=Ramp(shape="cosine", start=0.125, end=0.0125, images=20_000_000),
+        images=10_240,
+        images_per_second=200,
+        looks=4,
     ),
     "pacgan-points": Base(
         recipe="pacgan-points",

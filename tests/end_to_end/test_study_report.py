@@ -52,6 +52,13 @@ def study(tmp_path: Path, small: Path, images: Path) -> StudyDirectory:
     return directory
 
 
+@pytest.fixture
+def study_page(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The program that makes pages for docs/results."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("study_page")
+
+
 def report_of(ganvas: Ganvas, directory: StudyDirectory) -> tuple[list[pages.Element], str]:
     result = ganvas("report", directory.path)
     assert result.code == 0, result.err
@@ -66,7 +73,11 @@ def cells_of(elements: list[pages.Element], arm: str) -> str:
 
 
 def test_a_finished_study_shows_everything(
-    study: StudyDirectory, ganvas: Ganvas, tmp_path: Path
+    study: StudyDirectory,
+    study_page: ModuleType,
+    ganvas: Ganvas,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     elements, said = report_of(ganvas, study)
     results = read_results(study.path)
@@ -75,6 +86,7 @@ def test_a_finished_study_shows_everything(
     assert said.index(results.recommendation) < said.index("The arms")
     check_table(elements, said, study)
     check_figures(elements)
+    check_page_for_the_docs(study, study_page, tmp_path, monkeypatch)
     (reason,) = (one for one in pages.of(elements, "td") if "adversarial" in one.text)
     assert reason.text == "Loss adversarial became nan."
     assert "None of the runs" not in said
@@ -106,6 +118,28 @@ def check_table(elements: list[pages.Element], said: str, study: StudyDirectory)
     assert f"× {against.ratio.value:.3g}" in row
     assert against.verdict in row
     assert against.why in said
+
+
+def check_page_for_the_docs(
+    study: StudyDirectory,
+    study_page: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the study found, as a page of docs/results."""
+    words = ["study_page.py", str(study.path), "--name", "losses", "--title", "Losses"]
+    monkeypatch.setattr(sys, "argv", [*words, "--out", str(tmp_path)])
+    assert study_page.main() == 0
+    page = (tmp_path / "losses.md").read_text(encoding="utf-8")
+    assert page.startswith("# Losses\n")
+    assert "3 arms, seeds 0 to 1, 6 runs of 400 images each" in page
+    rows = [line for line in page.splitlines() if line.startswith("| `hinge` ")]
+    assert "1 of 2" in rows[0]
+    assert 'objective.loss = "hinge"' in rows[1]
+    assert "- `hinge`, seed 1: diverged" in page
+    found = json.loads((tmp_path / "losses.json").read_text(encoding="utf-8"))
+    assert {arm["name"] for arm in found["arms"]} == {"small", "hinge", "wide"}
+    assert (tmp_path / "losses.png").stat().st_size > 0
 
 
 def check_figures(elements: list[pages.Element]) -> None:
@@ -163,34 +197,6 @@ def test_a_study_that_is_damaged_is_refused(
     assert result.code == 2
     assert "study.json cannot be read" in result.err
     assert "Traceback" not in result.err
-
-
-@pytest.fixture
-def study_page(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The program that makes pages for docs/results."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module("study_page")
-
-
-def test_a_page_for_the_docs_holds_what_the_study_found(
-    study: StudyDirectory,
-    study_page: ModuleType,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    words = ["study_page.py", str(study.path), "--name", "losses", "--title", "Losses"]
-    monkeypatch.setattr(sys, "argv", [*words, "--out", str(tmp_path)])
-    assert study_page.main() == 0
-    page = (tmp_path / "losses.md").read_text(encoding="utf-8")
-    assert page.startswith("# Losses\n")
-    assert "3 arms, seeds 0 to 1, 6 runs of 400 images each" in page
-    rows = [line for line in page.splitlines() if line.startswith("| `hinge` ")]
-    assert "1 of 2" in rows[0]
-    assert 'objective.loss = "hinge"' in rows[1]
-    assert "- `hinge`, seed 1: diverged" in page
-    found = json.loads((tmp_path / "losses.json").read_text(encoding="utf-8"))
-    assert {arm["name"] for arm in found["arms"]} == {"small", "hinge", "wide"}
-    assert (tmp_path / "losses.png").stat().st_size > 0
 
 
 def test_no_page_is_made_of_a_study_that_is_not_done(
