@@ -23,9 +23,7 @@ from .together import CASES, SINGLE, STEPS, numbers_of, path_of, recipe_of
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a pair of processes has left of all cases."""
-    folder = tmp_path_factory.mktemp("pair")
-    together.train_in_two_processes(folder)
-    return folder
+    return together.made_once(tmp_path_factory, "pair", together.train_in_two_processes)
 
 
 @pytest.fixture(autouse=True)

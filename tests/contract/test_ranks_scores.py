@@ -20,10 +20,12 @@ from .scored_together import CASES
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a pair of processes has found in all cases."""
-    folder = tmp_path_factory.mktemp("scores")
-    scored_together.write_images(folder)
-    together.in_two_processes(scored_together.__name__, folder)
-    return folder
+
+    def make(folder: Path) -> None:
+        scored_together.write_images(folder)
+        together.in_two_processes(scored_together.__name__, folder)
+
+    return together.made_once(tmp_path_factory, "scores", make)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -8,11 +8,14 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
+from filelock import FileLock
 from torch import Tensor
 
 from ganvas.architectures import DCGAN, MLP
@@ -203,6 +206,20 @@ def goes_on_bit_for_bit(ranks: Ranks) -> bool:
 
 def path_of(folder: Path, rank: int, name: str) -> Path:
     return folder / f"{name}-{rank}.safetensors"
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that the first of pytest's workers to want it makes for all of them."""
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / name
+    with FileLock(shared / f"{name}.lock"):
+        if not (folder / "made").exists():
+            folder.mkdir(exist_ok=True)
+            make(folder)
+            (folder / "made").touch()
+    return folder
 
 
 def in_two_processes(program: str, folder: Path) -> None:
