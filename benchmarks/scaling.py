@@ -87,8 +87,7 @@ def turn_of(
     case = Case(place.name, "dcgan", side, WIDTH)
     recipe = dataclasses.replace(recipe_for(case), batch=batch)
     loop = GanvasLoop(recipe, data_for(case, recipe, folder), place / "run", device)
-    loop.steps(WARM_UP_STEPS)
-    loop.steps(WARM_UP_STEPS)  # by now graphs are recorded
+    loop.steps(2 * WARM_UP_STEPS)  # by now a GPU's graphs are recorded
     each = stopwatch(lambda: loop.steps(WARM_UP_STEPS), device) / WARM_UP_STEPS
     return loop, max(2, round(seconds / each))
 
