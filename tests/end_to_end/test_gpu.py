@@ -24,7 +24,7 @@ from ganvas.recipes import Intervals, OptimizerSettings, Recipe
 from ganvas.training.engine import WARM_UPS, Calculated, Eager, Graphs, Key, Piece, choose_engine
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
-from tests.unit.telling import TELLING, lacks, steep, told
+from tests.unit.telling import TELLING, distance, gradient_of, lacks, steep, told
 from tests.unit.tiny import tiny_data, tiny_recipe
 
 from .conftest import Result, essence
@@ -32,6 +32,9 @@ from .conftest import Result, essence
 pytestmark = pytest.mark.gpu
 
 
+ROUNDING = 1e-2
+"""Of a gradient's length: another order of sums, in the numbers a GPU multiplies in."""
+PIECES = {"fakes", "discriminator", "generator", "back"}
 RECIPES = ("dcgan", "wgan", "wgan-gp", "resnet", "resnet-wgan-gp", "r3gan")
 
 
@@ -101,12 +104,32 @@ def test_recorded_steps_are_those_that_python_says(loss: Any, penalty: str, prec
     eager, recorded = ends
     assert isinstance(recorded.engine, Graphs)
     assert recorded.engine.failed is None
-    assert {key[0] for key in recorded.engine.recorded} == {"fakes", "discriminator", "generator"}
+    assert {key[0] for key in recorded.engine.recorded} == PIECES
     for ours, theirs in zip(recorded.tensors().values(), eager.tensors().values(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
     recorded.means.settle()
     eager.means.settle()
     assert recorded.means.sums == pytest.approx(eager.means.sums, rel=1e-3, abs=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own code
+@pytest.mark.parametrize("penalty", ["gradient_penalty", "r1"])
+def test_steps_are_compiled_and_recorded_with_augmentation_between(penalty: str) -> None:
+    recipe = tiny_recipe(augmentation=0.5)
+    plain, ours = on_cuda(recipe), on_cuda(recipe)
+    settings = told(plain, recipe.objective, penalty)
+    assert lacks(plain, settings) > TELLING > 10 * ROUNDING
+    objective = Objective.build(settings)
+    ours.engine = choose_engine("on", recipe, ours.device, ours.ranks)
+    for _ in range(3 * WARM_UPS):
+        for state in (plain, ours):
+            train_step(state, recipe, objective)
+        for name in ("generator", "discriminator"):
+            exact, found = (gradient_of(state.modules()[name]) for state in (plain, ours))
+            assert distance(found, exact) < ROUNDING, name
+            ours.modules()[name].load_state_dict(plain.modules()[name].state_dict())
+    assert ours.engine.name == "compiled graphs"
+    assert ours.engine.failed is None
 
 
 def test_what_cannot_be_recorded_goes_on_from_the_very_same_fakes() -> None:
@@ -116,7 +139,7 @@ def test_what_cannot_be_recorded_goes_on_from_the_very_same_fakes() -> None:
         def run(self, key: Key, piece: Piece, *tensors: torch.Tensor) -> Calculated:
             def curious(*inputs: torch.Tensor) -> Calculated:
                 made = piece(*inputs)
-                if key == ("generator",):
+                if key == ("back",):
                     made[0].sum().item()
                 return made
 

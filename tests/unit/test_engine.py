@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 import torch
 from torch import Tensor
 
 from ganvas.ranks import ALONE, Ranks
-from ganvas.training import engine
 from ganvas.training.engine import (
     WARM_UPS,
     Calculated,
@@ -19,48 +15,15 @@ from ganvas.training.engine import (
     Graphs,
     choose_engine,
 )
+from tests.unit.tape import pretend_cuda_graphs
 from tests.unit.tiny import tiny_recipe
 
 CUDA, CPU = torch.device("cuda"), torch.device("cpu")
 
 
-class Tape:
-    """Stands in for a CUDA graph: what was recorded is done again, in the same tensors."""
-
-    def replay(self) -> None:
-        again = self.piece(*self.inputs)
-        for place, value in zip(self.outputs, again, strict=True):
-            place.copy_(value)
-
-
-class Recording(Graphs):
-    """Graphs on a tape."""
-
-    def record(self, piece: engine.Piece, tensors: tuple[Tensor, ...]) -> engine.Recorded:
-        recorded = super().record(piece, tensors)
-        tape = recorded.graph
-        tape.piece, tape.inputs, tape.outputs = piece, recorded.inputs, recorded.outputs
-        return recorded
-
-
 @pytest.fixture
-def tape(monkeypatch: pytest.MonkeyPatch) -> None:
-    @contextmanager
-    def graph(tape: Tape, stream: object, capture_error_mode: str) -> Iterator[None]:
-        yield
-
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", Tape)
-    monkeypatch.setattr(torch.cuda, "graph", graph)
-    pretend_streams(monkeypatch)
-
-
-def pretend_streams(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Streams by name; what becomes the current one again is collected."""
-    restored: list[object] = []
-    monkeypatch.setattr(torch.cuda, "Stream", lambda device: f"a stream of {device}")
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: "before")
-    monkeypatch.setattr(torch.cuda, "set_stream", restored.append)
-    return restored
+def tape(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    return pretend_cuda_graphs(monkeypatch)
 
 
 def twice(tensor: Tensor) -> Calculated:
@@ -69,7 +32,7 @@ def twice(tensor: Tensor) -> Calculated:
 
 @pytest.mark.usefixtures("tape")
 def test_a_piece_is_recorded_once_and_then_reads_what_it_is_given() -> None:
-    graphs = Recording("for a test")
+    graphs = Graphs("for a test")
     for number in range(2 * WARM_UPS):
         (made,) = graphs.run(("twice",), twice, torch.tensor([float(number)]))
         assert made.tolist() == [2.0 * number]
@@ -78,7 +41,7 @@ def test_a_piece_is_recorded_once_and_then_reads_what_it_is_given() -> None:
 
 @pytest.mark.usefixtures("tape")
 def test_keys_are_recorded_apart() -> None:
-    graphs = Recording("for a test")
+    graphs = Graphs("for a test")
     for _ in range(WARM_UPS + 1):
         graphs.run(("one",), twice, torch.ones(1))
     (made,) = graphs.run(("other",), lambda tensor: (tensor + 1,), torch.ones(3))
@@ -91,7 +54,7 @@ def test_a_wish_for_gradients_is_recorded_too() -> None:
     def slope(tensor: Tensor) -> Calculated:
         return torch.autograd.grad(tensor.square().sum(), tensor)
 
-    graphs = Recording("for a test")
+    graphs = Graphs("for a test")
     for number in range(WARM_UPS + 3):
         leaf = torch.tensor([float(number)], requires_grad=True)
         (made,) = graphs.run(("slope",), slope, leaf)
@@ -101,7 +64,7 @@ def test_a_wish_for_gradients_is_recorded_too() -> None:
 
 @pytest.mark.usefixtures("tape")
 def test_what_another_piece_made_is_read_where_it_lies() -> None:
-    graphs = Recording("for a test")
+    graphs = Graphs("for a test")
     for number in range(WARM_UPS + 1):
         (made,) = graphs.run(("first",), twice, torch.tensor([float(number)]))
         (more,) = graphs.run(("second",), twice, made)
@@ -109,23 +72,35 @@ def test_what_another_piece_made_is_read_where_it_lies() -> None:
     assert graphs.recorded["second",].inputs[0] is graphs.recorded["first",].outputs[0]
 
 
-def test_what_cannot_be_recorded_is_done_without(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    @contextmanager
-    def graph(tape: Tape, stream: object, capture_error_mode: str) -> Iterator[None]:
-        yield
-        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+@pytest.mark.usefixtures("tape")
+def test_the_way_back_is_through_what_the_last_call_read() -> None:
+    weight = torch.tensor([3.0], requires_grad=True)
+    graphs = Graphs("for a test")
 
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", Tape)
-    monkeypatch.setattr(torch.cuda, "graph", graph)
-    restored = pretend_streams(monkeypatch)
+    def back(made: Tensor) -> Calculated:
+        return torch.autograd.grad(made.sum(), weight, retain_graph=graphs.recording)
+
+    for number in range(2 * WARM_UPS):
+        given = torch.tensor([float(number)])
+        (made,) = graphs.run(("forth",), lambda given: (weight * given,), given)
+        (slope,) = graphs.run(("back",), back, made)
+        assert slope.tolist() == [number]
+    assert graphs.failed is None
+    assert not graphs.recording
+
+
+def test_what_cannot_be_recorded_is_done_without(tape: list[object]) -> None:
+    def twice_and_told(tensor: Tensor) -> Calculated:
+        if graphs.recording:
+            raise RuntimeError("operation not permitted when stream is capturing\nmore")
+        return twice(tensor)
+
     graphs = Graphs("for a test")
     assert (graphs.name, graphs.why, graphs.failed) == ("graphs", "for a test", None)
     for number in range(WARM_UPS + 4):
-        (made,) = graphs.run(("twice",), twice, torch.tensor([float(number)]))
+        (made,) = graphs.run(("twice",), twice_and_told, torch.tensor([float(number)]))
         assert made.tolist() == [2.0 * number]
-    assert restored == ["before"]
+    assert tape == ["before"]
     assert (graphs.name, graphs.why) == ("eager", graphs.failed)
     assert graphs.failed == (
         "the step cannot be recorded as CUDA graphs: "
@@ -138,12 +113,12 @@ def test_graphs_are_for_cuda_and_for_what_talks_to_nobody_on_the_way() -> None:
     two = Ranks(0, 2)
     assert isinstance(choose_engine("auto", plain, CUDA, ALONE), Graphs)
     assert isinstance(choose_engine("auto", plain, CUDA, two), Graphs)
+    assert isinstance(choose_engine("auto", tiny_recipe(augmentation=0.3), CUDA, ALONE), Graphs)
     together = tiny_recipe(sync_batch_norm=True)
     for asked, recipe, device, ranks, why in [
         ("off", plain, CUDA, ALONE, "asked for"),
         ("auto", plain, CPU, ALONE, "a cpu has no graphs to record"),
         ("auto", together, CUDA, two, "sync_batch_norm talks to the other processes"),
-        ("auto", tiny_recipe(augmentation=0.3), CUDA, ALONE, "augmentation stands between"),
     ]:
         chosen = choose_engine(asked, recipe, device, ranks)
         assert isinstance(chosen, Eager)
@@ -181,4 +156,22 @@ def test_a_piece_that_goes_back_through_another_one_is_left_as_it_is() -> None:
         ("second",), lambda made: torch.autograd.grad(made.square().sum(), leaf), made
     )
     assert slope.tolist() == [8.0, 8.0]
+    assert engine.failed is None
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own code
+def test_what_was_compiled_may_be_kept_on_the_way_back() -> None:
+    """As recording does, after warm-ups that did not: it calculates nothing, and may fail."""
+    network = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 8))
+    weights, given = list(network.parameters()), torch.randn(16, 4)
+    engine = Compiled(Eager())
+    for keep in (False, True):
+
+        def back(made: Tensor, keep: bool = keep) -> Calculated:
+            return torch.autograd.grad(made.square().sum(), weights, retain_graph=keep)
+
+        (made,) = engine.run(("forth",), lambda given: (network(given),), given)
+        found = engine.run(("back", str(keep)), back, made)
+        for ours, theirs in zip(found, back(network(given)), strict=True):
+            torch.testing.assert_close(ours, theirs)
     assert engine.failed is None

@@ -1,9 +1,10 @@
 """How a device calculates the pieces of a step: as Python says it, or as a recorded CUDA graph.
 
 A piece is a function of tensors alone, the same for as long as its key is: it makes fakes, or one
-player's gradients. Small networks are bound by the time that Python takes to launch their hundreds
-of kernels; a graph launches all of a piece's at once. Kernels and results are the same. What stands
-between the pieces (drawing, averaging over ranks, optimizers) is a few launches, and not recorded.
+player's gradients; the generator's in two, back to its fakes and then through them. Small networks
+are bound by the time that Python takes to launch their hundreds of kernels; a graph launches all of
+a piece's at once. Kernels and results are the same. What stands between the pieces (drawing,
+augmentation, averaging over ranks, optimizers) is a few launches, and not recorded.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from torch import Tensor
 
 from ganvas.ranks import Ranks
 from ganvas.recipes import Recipe
-from ganvas.schedules import extremes
 
 Calculated = tuple[Tensor, ...]
 Piece = Callable[..., Calculated]
@@ -47,6 +47,11 @@ class Engine(Protocol):
         """Why a faster way was given up; None where it was not."""
         ...
 
+    @property
+    def recording(self) -> bool:
+        """Whether the piece that runs is written down and nothing is calculated."""
+        ...
+
     def run(self, key: Key, piece: Piece, *tensors: Tensor) -> Calculated:
         """The piece of the tensors. What it gives may be written over when `key` runs again."""
         ...
@@ -58,6 +63,7 @@ class Eager:
 
     name: ClassVar[str] = "eager"
     failed: ClassVar[None] = None
+    recording: ClassVar[bool] = False
     why: str = "asked for"
 
     def run(self, key: Key, piece: Piece, *tensors: Tensor) -> Calculated:
@@ -74,10 +80,10 @@ class Recorded:
 
     def replay(self, tensors: tuple[Tensor, ...]) -> Calculated:
         """The piece of other tensors, in the outputs that it always has."""
-        with torch.no_grad():
-            for place, tensor in zip(self.inputs, tensors, strict=True):
-                if place is not tensor:
-                    place.copy_(tensor)
+        for place, tensor in zip(self.inputs, tensors, strict=True):
+            if place is not tensor:
+                # Unseen by autograd, which would not go back through what another call has read.
+                place.data.copy_(tensor.data)
         self.graph.replay()
         return self.outputs
 
@@ -86,8 +92,8 @@ class Recorded:
 class Graphs:
     """Every piece as a CUDA graph from its fourth call on; as Python says it once that failed.
 
-    A piece that reads what another one has made (the generator's loss, its fakes) is recorded in
-    the same step, and goes back through the very tensors that the other one writes.
+    A piece that reads what another one has made (fakes, the slope at them) is recorded in the same
+    step, and goes back through the very tensors that the other one writes.
     """
 
     chosen: str
@@ -96,6 +102,7 @@ class Graphs:
     """On which all pieces are recorded, so that one can go back through another."""
     calls: dict[Key, int] = field(default_factory=dict)
     recorded: dict[Key, Recorded] = field(default_factory=dict)
+    recording: bool = False
     failed: str | None = None
 
     @property
@@ -133,6 +140,7 @@ class Graphs:
         if self.stream is None:
             self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         before = torch.cuda.current_stream(device)
+        self.recording = True
         try:
             # Other threads may go on pinning memory for images meanwhile.
             with torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):
@@ -140,6 +148,8 @@ class Graphs:
         except RuntimeError:
             torch.cuda.set_stream(before)  # where torch leaves the other one
             raise
+        finally:
+            self.recording = False
         return Recorded(graph, inputs, outputs)
 
 
@@ -147,8 +157,8 @@ class Graphs:
 class Compiled:
     """Pieces through torch.compile, whole or not at all, and then as another engine runs them.
 
-    A piece that goes back through what another one has made cannot be compiled by itself; it stays
-    as it is. torch traces a penalty's own gradient only if it is told to, since 2.11.
+    What goes back through another piece stays as it is: it calls what was compiled with that piece.
+    torch traces a penalty's own gradient only if it is told to, since 2.11.
     """
 
     inner: Eager | Graphs
@@ -166,6 +176,10 @@ class Compiled:
         return self.failed or "asked for"
 
     @property
+    def recording(self) -> bool:
+        return self.inner.recording
+
+    @property
     def failed(self) -> str | None:
         return "; ".join(one for one in (self.refused, self.inner.failed) if one) or None
 
@@ -173,7 +187,10 @@ class Compiled:
         if key not in self.pieces:
             from_outside = all(tensor.is_leaf for tensor in tensors)
             self.pieces[key] = self.compiled(piece) if from_outside else piece
-        return self.inner.run(key, self.pieces[key] if self.refused is None else piece, *tensors)
+        chosen = self.pieces[key] if self.refused is None else piece
+        # Recording keeps what the way back needs, and torch fears then that it is needed twice.
+        with torch._functorch.config.patch(donated_buffer=False):
+            return self.inner.run(key, chosen, *tensors)
 
     def compiled(self, piece: Piece) -> Piece:
         """The piece, compiled when it is first called; from a failure on as Python says it."""
@@ -214,8 +231,6 @@ def choose_engine(asked: Compile, recipe: Recipe, device: torch.device, ranks: R
         inner = Eager(f"a {device.type} has no graphs to record")
     elif recipe.sync_batch_norm and ranks.size > 1:
         inner = Eager("sync_batch_norm talks to the other processes in the middle of a piece")
-    elif extremes(recipe.augmentation) != (0, 0):
-        inner = Eager("augmentation stands between the fakes and the generator's loss")
     else:
         inner = Graphs("a GPU launches a recorded graph faster than its kernels")
     if asked == "auto":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -112,7 +112,7 @@ def update_discriminator(
         due = dict(zip(penalties, weights.unbind(), strict=True))
         terms, batch = objective.judged(judge, Shown(real, fake, share, due))
         logits = [batch.real_logits.mean(), batch.fake_logits.mean()]
-        return with_gradients(terms, logits, state.discriminator)
+        return with_gradients(terms, logits, list(state.discriminator.parameters()))
 
     weights = torch.tensor(list(shown.weights.values()), dtype=real.dtype)
     weights = weights.to(state.device, non_blocking=True)  # a GPU is not waited for
@@ -137,43 +137,60 @@ def update_generator(
     The discriminator is judged through but not changed.
     """
     judge = state.precision.through(state.discriminator)
-    fake = as_shown(state, recipe, fake)
+    shown = as_shown(state, recipe, fake)
     if objective.loss.generator_sees_real:
         real = as_shown(state, recipe, real)
 
-    def calculate(fake: Tensor, real: Tensor) -> Calculated:
-        terms = objective.generator_terms(judge, fake, real)
-        # If recording fails half way, the same fakes are gone back through once more.
-        keep = fake.is_cuda and torch.cuda.is_current_stream_capturing()
-        return with_gradients(terms, [], state.generator, keep)
+    def calculate(shown: Tensor, real: Tensor) -> Calculated:
+        terms = objective.generator_terms(judge, shown, real)
+        return with_gradients(terms, [], [shown])
 
     state.discriminator.requires_grad_(False)
-    calculated = state.engine.run(("generator",), calculate, fake, real)
-    loss = PlayersLoss(
-        terms=("adversarial",),
-        observed=(),
-        again=lambda: objective.generator_terms(judge, fake, real),
-    )
-    update(state, state.player("generator", recipe), calculated, loss)
+    leaf = shown.detach().requires_grad_(True)
+    row, slope = state.engine.run(("generator",), calculate, leaf, real)
     state.discriminator.requires_grad_(True)
+    if shown is not fake:
+        (slope,) = torch.autograd.grad(shown, fake, slope)
+    gradients = back_through(state, fake, slope)
+    loss = PlayersLoss(terms=("adversarial",))
+    update(state, state.player("generator", recipe), (row, *gradients), loss)
 
 
-def with_gradients(
-    terms: Terms, observed: list[Tensor], network: nn.Module, keep: bool = False
-) -> Calculated:
+def back_through(state: TrainState, fake: Tensor, slope: Tensor) -> Calculated:
+    """The gradient for each of the generator's weights, from that at the fakes it has made.
+
+    A piece of its own: what judges the fakes can then be compiled and recorded without what made
+    them, and augmentation may stand between the two.
+    """
+    weights = list(state.generator.parameters())
+
+    def calculate(fake: Tensor, slope: Tensor) -> Calculated:
+        # If recording fails half way, the same fakes are gone back through once more.
+        return gradients_of(fake, weights, slope, keep=state.engine.recording)
+
+    return state.engine.run(("back",), calculate, fake, slope)
+
+
+def with_gradients(terms: Terms, observed: list[Tensor], tensors: Sequence[Tensor]) -> Calculated:
     """One row of the terms and what is observed beside them; the gradient of the terms' sum for
-    each weight of the network, laid out in memory like it.
+    each tensor, laid out in memory like it."""
+    row = torch.stack([value.detach() for value in (*terms.values(), *observed)])
+    return row, *gradients_of(torch.stack(list(terms.values())).sum(), tensors)
+
+
+def gradients_of(
+    outputs: Tensor, tensors: Sequence[Tensor], slope: Tensor | None = None, keep: bool = False
+) -> Calculated:
+    """The gradient of outputs, weighed by a slope of their shape, for each tensor, laid out in
+    memory like it; zeros where nothing depends on it.
 
     Args:
         keep: what is needed to go back is needed again.
     """
-    total = torch.stack(list(terms.values())).sum()
-    weights = list(network.parameters())
     found = torch.autograd.grad(
-        total, weights, retain_graph=keep, allow_unused=True, materialize_grads=True
+        outputs, tensors, slope, retain_graph=keep, allow_unused=True, materialize_grads=True
     )
-    row = torch.stack([value.detach() for value in (*terms.values(), *observed)])
-    return row, *map(laid_out_like, found, weights)
+    return tuple(map(laid_out_like, found, tensors))
 
 
 def laid_out_like(gradient: Tensor, weight: Tensor) -> Tensor:
@@ -188,9 +205,9 @@ class PlayersLoss:
     """What the numbers in a row of `with_gradients` are called, and how they came about."""
 
     terms: tuple[str, ...]
-    observed: tuple[str, ...]
-    again: Callable[[], Terms]
-    """Calculates the terms once more, to see which one is to blame."""
+    observed: tuple[str, ...] = ()
+    again: Callable[[], Terms] = dict
+    """Calculates the terms once more, to see which of several is to blame."""
 
 
 def update(state: TrainState, player: Player, calculated: Calculated, loss: PlayersLoss) -> None:

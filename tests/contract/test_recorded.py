@@ -1,0 +1,132 @@
+"""Recorded steps are the steps: the same weights, for every loss, penalty and network.
+
+CUDA graphs are played by `tests/unit/tape.py`; `tests/end_to_end/test_gpu.py` has the real ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from ganvas.architectures import ARCHITECTURES, DCGAN, Architecture
+from ganvas.objectives.losses import LOSSES
+from ganvas.objectives.objective import Objective
+from ganvas.objectives.penalties import PENALTIES
+from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.precision import FP32, Precision
+from ganvas.recipes import Recipe
+from ganvas.schedules import Ramp
+from ganvas.training.engine import WARM_UPS, Calculated, Eager, Engine, Graphs, Key, Piece
+from ganvas.training.state import TrainState
+from ganvas.training.step import train_step
+from tests.unit.tape import pretend_cuda_graphs
+from tests.unit.telling import TELLING, lacks, steep, told
+from tests.unit.tiny import small, start, tiny_recipe
+
+STEPS = WARM_UPS + 3
+
+
+@pytest.fixture(autouse=True)
+def cuda_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_cuda_graphs(monkeypatch)
+
+
+def trained(
+    recipe: Recipe, settings: ObjectiveSettings, engine: Engine, precision: Precision = FP32
+) -> TrainState:
+    """A steep state after some steps."""
+    state, objective = steep(start(recipe)[0]), Objective.build(settings)
+    state.engine, state.precision = engine, precision
+    for _ in range(STEPS):
+        train_step(state, recipe, objective)
+    return state
+
+
+def assert_alike(
+    recipe: Recipe, *penalties: str, every: int = 1, precision: Precision = FP32
+) -> None:
+    """Both ways end with the same tensors, and all pieces are recorded."""
+    state = steep(start(recipe)[0])
+    settings = told(state, recipe.objective, *penalties, every=every)
+    if penalties:
+        assert lacks(state, settings) > TELLING
+    plain = trained(recipe, settings, Eager(), precision)
+    graphs = Graphs("for a test")
+    ours = trained(recipe, settings, graphs, precision)
+    assert graphs.failed is None
+    assert {key[0] for key in graphs.recorded} == {"fakes", "discriminator", "generator", "back"}
+    assert_same_tensors(ours, plain)
+    assert ours.means.sums == pytest.approx(plain.means.sums, rel=1e-4, abs=1e-5)
+
+
+def assert_same_tensors(ours: TrainState, plain: TrainState) -> None:
+    """Weights, optimizers, averages, random numbers."""
+    found = ours.tensors()
+    for name, expected in plain.tensors().items():
+        torch.testing.assert_close(found[name], expected, msg=name)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_with_all_penalties(loss: Any) -> None:
+    recipe = tiny_recipe(
+        objective=ObjectiveSettings(loss=loss),
+        discriminator_steps=2,
+        generator_batch=8,
+        generator_new_reals=True,
+    )
+    assert_alike(recipe, *PENALTIES)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_every_penalty_alone_at_every_second_step(penalty: str) -> None:
+    settings = ObjectiveSettings(loss="hinge", clip_weights=0.5)
+    assert_alike(tiny_recipe(objective=settings, discriminator_steps=2), penalty, every=2)
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES.values(), ids=ARCHITECTURES)
+def test_every_architecture(kind: type[Architecture]) -> None:
+    assert_alike(tiny_recipe(architecture=small(kind)), "r1")
+
+
+def test_augmentation_stands_between_the_pieces() -> None:
+    recipe = tiny_recipe(
+        objective=ObjectiveSettings(loss="relativistic"),
+        augmentation=Ramp(shape="linear", start=0.2, end=0.9, images=20),
+    )
+    assert_alike(recipe)
+
+
+def test_spectral_norms_and_batch_statistics() -> None:
+    for recipe in (
+        tiny_recipe(architecture=small(DCGAN, discriminator_norm="batch")),
+        tiny_recipe(objective=ObjectiveSettings(spectral_norm=True)),
+    ):
+        assert_alike(recipe, "gradient_penalty")
+
+
+def test_bfloat16() -> None:
+    recipe = tiny_recipe(architecture=DCGAN(width=16))
+    assert_alike(recipe, "r1", precision=Precision("bf16", "for a test"))
+
+
+@pytest.mark.parametrize("stops", ["fakes", "discriminator", "generator", "back"])
+def test_what_cannot_be_recorded_is_done_from_the_very_same_tensors(stops: str) -> None:
+    class Stopping(Graphs):
+        """Asks for what no recording gives after one of the pieces is calculated."""
+
+        def run(self, key: Key, piece: Piece, *tensors: torch.Tensor) -> Calculated:
+            def stopped(*inputs: torch.Tensor) -> Calculated:
+                made = piece(*inputs)
+                if self.recording and key[0] == stops:
+                    raise RuntimeError("operation not permitted when stream is capturing")
+                return made
+
+            return super().run(key, stopped, *tensors)
+
+    recipe = tiny_recipe()
+    plain = trained(recipe, recipe.objective, Eager())
+    ours = trained(recipe, recipe.objective, Stopping("for a test"))
+    assert ours.engine.failed is not None
+    assert_same_tensors(ours, plain)
