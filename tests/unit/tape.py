@@ -2,38 +2,42 @@
 
 What a graph asks of those who record it can so be shown on a CPU: nothing of a recording is
 calculated, a replay runs the very kernels on the very tensors, knows nothing of Python, and is not
-seen by autograd. What it cannot show is what a GPU alone refuses (waiting for it, its memory).
+seen by autograd. What it cannot show is what a GPU's memory has to do with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, UntypedStorage
-from torch.autograd import _unsafe_preserve_version_counter
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+REFUSED = {
+    torch.Tag.data_dependent_output: "asks for a number",
+    torch.Tag.dynamic_output_shape: "asks how many there are",
+    torch.Tag.nondeterministic_seeded: "draws",
+}
+"""What would wait for the GPU, or draw from a generator that no graph knows of."""
 
 
 @dataclass
 class Kernel:
-    """One call, with the tensors it reads and writes."""
+    """One call, with the memory it reads and writes, of which autograd knows nothing."""
 
     call: Callable[[], Any]
     outputs: list[Tensor]
     """What it made; not what it wrote into or only looks at otherwise."""
-    written: list[Tensor]
 
     def run(self) -> None:
-        with unseen(*self.written, *self.outputs):
-            made = tensors_in(self.call())
-            for place, value in zip(self.outputs, made, strict=bool(self.outputs)):
-                place.copy_(value)
+        made = tensors_in(self.call())
+        for place, value in zip(self.outputs, made, strict=bool(self.outputs)):
+            place.copy_(value)
 
 
 @dataclass
@@ -61,28 +65,31 @@ class Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        reasons = [reason for tag, reason in REFUSED.items() if tag in func.tags]
+        if func is torch.ops.aten.lift_fresh.default:
+            reasons.append("brings a number of Python's")
+        if reasons:
+            raise RuntimeError(f"operation not permitted when stream is capturing: {reasons[0]}")
         given = tensors_in([args, kwargs])
         for tensor in given:
             if address(tensor) not in self.made | self.before.keys():
                 memory = tensor.untyped_storage()
                 self.before[address(tensor)] = memory, memory.clone()
+        places, named = tree_map_only(Tensor, lambda tensor: tensor.data, (args, kwargs))
         made = func(*args, **kwargs)
-        places = {address(tensor) for tensor in given}
-        outputs = tensors_in(made)
-        if all(address(tensor) in places for tensor in outputs):  # views, and what was written
-            written, outputs = outputs, []
-        else:
-            written = []
+        outputs = [tensor.data for tensor in tensors_in(made)]
+        read = {address(tensor) for tensor in given}
+        if all(address(tensor) in read for tensor in outputs):  # views, and what was written
+            outputs = []
         self.made |= {address(tensor) for tensor in outputs}
-        self.tape.kernels.append(Kernel(lambda: func(*args, **kwargs), outputs, written))
+        self.tape.kernels.append(Kernel(lambda: func(*places, **named), outputs))
         return made
 
     def undo(self) -> None:
         """Nothing was calculated: what was there is what it was, and what was made is nothing."""
         for output in (output for kernel in self.tape.kernels for output in kernel.outputs):
             if output.is_floating_point():
-                with torch.no_grad(), unseen(output):
-                    output.fill_(float("nan"))
+                output.fill_(float("nan"))
         for memory, held in self.before.values():
             memory.copy_(held)
 
@@ -90,15 +97,6 @@ class Recorder(TorchDispatchMode):
 def address(tensor: Tensor) -> int:
     """Of the memory that a tensor lies in."""
     return tensor.untyped_storage().data_ptr()
-
-
-@contextmanager
-def unseen(*tensors: Tensor) -> Iterator[None]:
-    """While entered, autograd does not see that these are written."""
-    with ExitStack() as stack:
-        for tensor in tensors:
-            stack.enter_context(_unsafe_preserve_version_counter(tensor))
-        yield
 
 
 def tensors_in(tree: Any) -> list[Tensor]:

@@ -91,8 +91,7 @@ def test_the_way_back_is_through_what_the_last_call_read() -> None:
 
 def test_what_cannot_be_recorded_is_done_without(tape: list[object]) -> None:
     def twice_and_told(tensor: Tensor) -> Calculated:
-        if graphs.recording:
-            raise RuntimeError("operation not permitted when stream is capturing\nmore")
+        assert tensor.sum().item() >= 0
         return twice(tensor)
 
     graphs = Graphs("for a test")
@@ -104,7 +103,7 @@ def test_what_cannot_be_recorded_is_done_without(tape: list[object]) -> None:
     assert (graphs.name, graphs.why) == ("eager", graphs.failed)
     assert graphs.failed == (
         "the step cannot be recorded as CUDA graphs: "
-        "operation not permitted when stream is capturing"
+        "operation not permitted when stream is capturing: asks for a number"
     )
 
 
