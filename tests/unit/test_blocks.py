@@ -7,12 +7,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from ganvas.architectures.blocks import (
-    OwnGrid,
-    PoolingConvolution,
-    UpsamplingConvolution,
-    WeightedSum,
-)
+from ganvas.architectures.blocks import PoolingConvolution, UpsamplingConvolution
+from ganvas.architectures.grouped import OwnGrid, WeightedSum
 
 
 def plain_up(images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

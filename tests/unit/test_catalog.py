@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ganvas import recipes
 from ganvas.data.settings import DataSettings
 from ganvas.errors import RecipeError
 from ganvas.objectives.settings import ObjectiveSettings
@@ -361,3 +362,8 @@ def test_published_packs_are_stated_as_the_description_says(name: str, pac: int)
     ).checked()
     assert packed.batch / pac == plain.batch
     assert packed.images / packed.batch == plain.images / plain.batch
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_every_recipe_is_a_function_of_the_package(name: str) -> None:
+    assert getattr(recipes, name.replace("-", "_")) is CATALOG[name]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ganvas import sampling
 from ganvas.architectures import R3GAN, Doubling, ImageShape
-from ganvas.architectures.blocks import BilinearDoubling, BilinearHalving, GroupedBlock
+from ganvas.architectures.grouped import BilinearDoubling, BilinearHalving, GroupedBlock
 from ganvas.architectures.r3gan import widths
 from ganvas.runs import Run
 from tests.unit.tiny import tiny_recipe

@@ -1,9 +1,9 @@
 """The named recipes: one function each, whose docstring says what it is and why it is so.
 
 Recipes without a suffix learn at a laptop's budget: 200k images at 32x32 on two CPU cores. Those
-that end in -paper repeat published settings and need the published budgets. Those of the mode
-benchmarks say in their name what they are for, points or stacked digits: pacgan- as published,
--modern what does better today.
+that end in -paper repeat published settings and need the published budgets (`papers.py`). Those of
+the mode benchmarks say in their name what they are for, points or stacked digits: pacgan- as
+published, -modern what does better today.
 """
 
 from __future__ import annotations
@@ -16,13 +16,20 @@ from pathlib import Path
 from ganvas.architectures import DCGAN, MLP, POINT, R3GAN, Maxout, ResNet, Strided
 from ganvas.data.settings import DataSettings
 from ganvas.errors import RecipeError, did_you_mean
-from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.recipes.papers import (
+    WGAN_GP,
+    cosine,
+    r3gan_adam,
+    r3gan_paper,
+    relativistic,
+    resnet_paper,
+    resnet_wgan_gp_paper,
+    wgan_gp_paper,
+    wgan_paper,
+)
 from ganvas.recipes.recipe import Intervals, OptimizerSettings, Recipe
-from ganvas.schedules import Ramp, Schedule
-
-TO_ZERO = Ramp(shape="linear", start=2e-4, end=0.0)
-"""The papers' learning rate: 2e-4, linearly to zero over the whole budget."""
-
+from ganvas.schedules import Ramp
 
 LAPTOP_BATCH = 32
 """At a small budget more updates are worth more than smoother ones (docs/recipes.md)."""
@@ -86,9 +93,7 @@ def wgan_gp() -> Recipe:
     return Recipe(
         name="wgan-gp",
         architecture=DCGAN(),
-        objective=ObjectiveSettings(
-            loss="wasserstein", penalties=Penalties(gradient_penalty=PenaltySettings(weight=10.0))
-        ),
+        objective=WGAN_GP,
         generator=adam,
         discriminator=adam,
         batch=LAPTOP_BATCH,
@@ -138,101 +143,6 @@ def r3gan() -> Recipe:
         generator_new_reals=True,
         latent_dim=64,
         ema_half_life=cosine(0.0, 10_000.0),
-    )
-
-
-def r3gan_adam(rate: float, images: int | None = None) -> OptimizerSettings:
-    """Huang 2024, table 9: the rate falls to a quarter while beta2 rises, over so many images."""
-    return OptimizerSettings(
-        learning_rate=cosine(rate, rate / 4, images), beta1=0.0, beta2=cosine(0.9, 0.99, images)
-    )
-
-
-def cosine(start: float, end: float, images: int | None = None) -> Ramp:
-    """Half a cosine wave over so many images; None is the whole budget."""
-    return Ramp(shape="cosine", start=start, end=end, images=images)
-
-
-def wgan_paper() -> Recipe:
-    """Arjovsky 2017, algorithm 1: clip 0.01, RMSprop 5e-5, 5 critic steps, batch 64.
-
-    The critic is the tutorial's, without batch normalisation, at the paper's width of 64. 100,000
-    generator steps. 200k images would be 625 of them, which is why `wgan` exists.
-    """
-    rmsprop = OptimizerSettings(algorithm="rmsprop", learning_rate=5e-5, beta1=0.0, beta2=0.99)
-    return Recipe(
-        name="wgan-paper",
-        architecture=DCGAN(width=64),
-        objective=ObjectiveSettings(loss="wasserstein", clip_weights=0.01),
-        generator=rmsprop,
-        discriminator=rmsprop,
-        discriminator_steps=5,
-        generator_batch=64,
-        images=32_000_000,
-        latent_dim=100,
-        ema_half_life=0,
-    )
-
-
-def wgan_gp_paper() -> Recipe:
-    """Gulrajani 2017, algorithm 1: penalty 10, Adam 1e-4 (0, 0.9), 5 critic steps, batch 64.
-
-    On the DCGAN networks at width 64 without normalisation in the critic; 100,000 generator steps.
-    """
-    adam = OptimizerSettings(learning_rate=1e-4, beta1=0.0, beta2=0.9)
-    return Recipe(
-        name="wgan-gp-paper",
-        architecture=DCGAN(width=64),
-        objective=wgan_gp().objective,
-        generator=adam,
-        discriminator=adam,
-        discriminator_steps=5,
-        generator_batch=64,
-        images=32_000_000,
-        ema_half_life=0,
-    )
-
-
-def resnet_paper() -> Recipe:
-    """Miyato 2018, the 32x32 ResNet: hinge, spectral norm, Adam 2e-4 (0, 0.9) linearly to 0.
-
-    5 critic steps of 64 images, generator steps of 128, 50,000 of them.
-    """
-    adam = OptimizerSettings(learning_rate=TO_ZERO, beta1=0.0, beta2=0.9)
-    return Recipe(
-        name="resnet-paper",
-        architecture=ResNet(
-            generator_width=256, discriminator_width=128, largest_multiplier=1, head="sum"
-        ),
-        objective=ObjectiveSettings(loss="hinge", spectral_norm=True),
-        generator=adam,
-        discriminator=adam,
-        discriminator_steps=5,
-        generator_batch=128,
-        images=16_000_000,
-        ema_half_life=0,
-    )
-
-
-def resnet_wgan_gp_paper() -> Recipe:
-    """Gulrajani 2017, the CIFAR-10 ResNet: penalty 10, Adam 2e-4 (0, 0.9) linearly to 0.
-
-    5 critic steps of 64 images, generator steps of 128, 100,000 of them; dequantized images.
-    """
-    adam = OptimizerSettings(learning_rate=TO_ZERO, beta1=0.0, beta2=0.9)
-    return Recipe(
-        name="resnet-wgan-gp-paper",
-        architecture=ResNet(
-            generator_width=128, discriminator_width=128, largest_multiplier=1, head="mean"
-        ),
-        objective=wgan_gp().objective,
-        generator=adam,
-        discriminator=adam,
-        data=DataSettings(dequantize=True),
-        discriminator_steps=5,
-        generator_batch=128,
-        images=32_000_000,
-        ema_half_life=0,
     )
 
 
@@ -329,41 +239,6 @@ def stacked_modern() -> Recipe:
         data=DataSettings(size=(28, 28)),
         batch=LAPTOP_BATCH,
         latent_dim=64,
-    )
-
-
-def relativistic(penalty: Schedule) -> ObjectiveSettings:
-    """Huang 2024, section 2: the paired loss with R1 and R2 of one weight, every step.
-
-    `penalty` is the paper's gamma; what it should be depends on the scale of the data. Computing it
-    every 8th step made the paper's authors fail on these very benchmarks.
-    """
-    settings = PenaltySettings(weight=penalty)
-    return ObjectiveSettings(loss="relativistic", penalties=Penalties(r1=settings, r2=settings))
-
-
-def r3gan_paper() -> Recipe:
-    """Huang 2024 on CIFAR-10 (table 9), without labels: width 768, 250 million images, gamma 0.05.
-
-    Batches of 512. Five cosine schedules over the first 20 million images: learning rate 2e-4 to
-    5e-5, beta2 0.9 to 0.99, gamma to a tenth, the average's half-life from 0 to 5 million images,
-    augmentation from 0 to 0.55.
-    """
-    burn_in = 20_000_000
-    adam = r3gan_adam(2e-4, burn_in)
-    return Recipe(
-        name="r3gan-paper",
-        architecture=R3GAN(width=768, full_grids=4),
-        objective=relativistic(penalty=cosine(0.05, 0.005, burn_in)),
-        generator=adam,
-        discriminator=adam,
-        batch=512,
-        generator_batch=512,
-        generator_new_reals=True,
-        latent_dim=64,
-        images=250_000_000,
-        ema_half_life=cosine(0.0, 5_000_000.0, burn_in),
-        augmentation=cosine(0.0, 0.55, burn_in),
     )
 
 

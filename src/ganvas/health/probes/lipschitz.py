@@ -12,9 +12,6 @@ from torch import Tensor, nn
 
 from ganvas.architectures import Maxout
 from ganvas.architectures.blocks import (
-    BilinearDoubling,
-    BilinearHalving,
-    GroupedBlock,
     MeanPool,
     PoolingConvolution,
     PostactivationBlock,
@@ -22,6 +19,11 @@ from ganvas.architectures.blocks import (
     Shortcut,
     SumPool,
     UpsamplingConvolution,
+)
+from ganvas.architectures.grouped import (
+    BilinearDoubling,
+    BilinearHalving,
+    GroupedBlock,
     WeightedSum,
 )
 from ganvas.health.probes.subject import NotMeasurable, Numbers, Subject
