@@ -48,6 +48,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def records(self) -> bool:
+        """Whether pieces are or will be recorded."""
+        ...
+
+    @property
     def recording(self) -> bool:
         """Whether the piece that runs is written down and nothing is calculated."""
         ...
@@ -63,6 +68,7 @@ class Eager:
 
     name: ClassVar[str] = "eager"
     failed: ClassVar[None] = None
+    records: ClassVar[bool] = False
     recording: ClassVar[bool] = False
     why: str = "asked for"
 
@@ -106,8 +112,12 @@ class Graphs:
     failed: str | None = None
 
     @property
+    def records(self) -> bool:
+        return self.failed is None
+
+    @property
     def name(self) -> str:
-        return "graphs" if self.failed is None else Eager.name
+        return "graphs" if self.records else Eager.name
 
     @property
     def why(self) -> str:
@@ -174,6 +184,10 @@ class Compiled:
     @property
     def why(self) -> str:
         return self.failed or "asked for"
+
+    @property
+    def records(self) -> bool:
+        return self.inner.records
 
     @property
     def recording(self) -> bool:

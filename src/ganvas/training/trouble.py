@@ -7,6 +7,7 @@ import gc
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 
@@ -15,7 +16,7 @@ from ganvas.errors import Diverged, OutOfMemory
 from ganvas.objectives.objective import Objective
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
-from ganvas.training.engine import WARM_UPS
+from ganvas.training.engine import WARM_UPS, Compile
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 
@@ -58,14 +59,15 @@ def within_memory(recipe: Recipe, data: PreparedData, state: TrainState) -> Iter
             raise
         said = (str(error) or "no memory left").splitlines()[0]
         traceback.clear_frames(error.__traceback__)  # they hold what the failed step has made
+    trial = Trial(data, state.device, state.ranks.size, "auto" if state.engine.records else "off")
     state.let_go()
     beside = (
         "A step alone does fit, so that something beside it took the rest: the scores while "
         "training, or another program. "
-        if fits(recipe, data, state)
+        if trial.fits(recipe)
         else ""
     )
-    largest = largest_batch(recipe, data, state)
+    largest = trial.largest_batch(recipe)
     advice = (
         f"The largest smaller batch that was found to fit is {largest.batch}: start anew with "
         f"{flags_of(largest)}"
@@ -89,17 +91,50 @@ def ran_out(error: BaseException) -> bool:
     return isinstance(error, kinds) or "can't allocate memory" in str(error)
 
 
-def largest_batch(recipe: Recipe, data: PreparedData, state: TrainState) -> Recipe | None:
-    """The recipe with a smaller batch that has room: the first of the halves that has, or half as
-    much again where that has too; None where nothing does."""
-    unit = 2 * recipe.objective.pac * state.ranks.size
-    batch = recipe.batch
-    while (batch := batch // 2 // unit * unit) >= unit:
-        half = with_batch(recipe, batch, unit)
-        if fits(half, data, state):
-            more = with_batch(recipe, batch * 3 // 2 // unit * unit, unit)
-            return more if more.batch > batch and fits(more, data, state) else half
-    return None
+@dataclass(frozen=True)
+class Trial:
+    """Steps of other batches, to see which have room where the run has none."""
+
+    data: PreparedData
+    device: torch.device
+    ranks: int
+    compiled: Compile
+    """Whether the run's steps are recorded: a graph's memory is its own."""
+
+    def largest_batch(self, recipe: Recipe) -> Recipe | None:
+        """The recipe with a smaller batch that has room: the first of the halves that has, or half
+        as much again where that has too; None where nothing does."""
+        unit = 2 * recipe.objective.pac * self.ranks
+        batch = recipe.batch
+        while (batch := batch // 2 // unit * unit) >= unit:
+            half = with_batch(recipe, batch, unit)
+            if self.fits(half):
+                more = with_batch(recipe, batch * 3 // 2 // unit * unit, unit)
+                return more if more.batch > batch and self.fits(more) else half
+        return None
+
+    def fits(self, recipe: Recipe) -> bool:
+        """Whether one rank's part of the recipe's steps has room on the device."""
+        own = recipe.generator_batch
+        share = dataclasses.replace(
+            recipe, batch=recipe.batch // self.ranks, generator_batch=own and own // self.ranks
+        )
+        objective = Objective.build(recipe.objective)
+        steps = WARM_UPS + 1 if self.compiled == "auto" else 1  # the last of them is recorded
+        try:
+            tried = TrainState.start(
+                share, objective, self.data, 0, self.device, compiled=self.compiled
+            )
+            for _ in range(steps):
+                train_step(tried, share, objective)
+            return tried.engine.failed is None
+        except (MemoryError, RuntimeError) as error:
+            if not ran_out(error):
+                raise
+            traceback.clear_frames(error.__traceback__)
+            return False
+        finally:
+            free(self.device)
 
 
 def with_batch(recipe: Recipe, batch: int, unit: int) -> Recipe:
@@ -108,28 +143,6 @@ def with_batch(recipe: Recipe, batch: int, unit: int) -> Recipe:
     if own is not None:
         own = max(1, own * batch // recipe.batch // unit) * unit
     return dataclasses.replace(recipe, batch=batch, generator_batch=own)
-
-
-def fits(recipe: Recipe, data: PreparedData, state: TrainState) -> bool:
-    """Whether this rank's part of the recipe's steps has room on its device."""
-    ranks, own = state.ranks.size, recipe.generator_batch
-    share = dataclasses.replace(
-        recipe, batch=recipe.batch // ranks, generator_batch=own and own // ranks
-    )
-    objective = Objective.build(recipe.objective)
-    steps = WARM_UPS + 1 if state.device.type == "cuda" else 1  # the last of them is recorded
-    try:
-        tried = TrainState.start(share, objective, data, 0, state.device)
-        for _ in range(steps):
-            train_step(tried, share, objective)
-        return tried.engine.failed is None  # graphs want room too
-    except (MemoryError, RuntimeError) as error:
-        if not ran_out(error):
-            raise
-        traceback.clear_frames(error.__traceback__)
-        return False
-    finally:
-        free(state.device)
 
 
 def free(device: torch.device) -> None:
