@@ -90,9 +90,9 @@ def test_terms_are_those_of_a_discriminator_of_concatenated_channels(
     del generator
     settings = ObjectiveSettings(loss=loss, pac=PAC, penalties=penalised("r1", "r2"))
     real, fake = drawn(1), drawn(2)
-    terms, batch = Objective.build(settings).discriminator_terms(
-        discriminator, real, fake, step=0, images_seen=0, random=torch.Generator()
-    )
+    objective = Objective.build(settings)
+    shown = objective.show(real, fake, step=0, images_seen=0, random=torch.Generator())
+    terms, batch = objective.judged(discriminator, shown)
     by_hand = {name: concatenated(images) for name, images in (("r1", real), ("r2", fake))}
     logits = {}
     for name, packs in by_hand.items():
@@ -104,7 +104,7 @@ def test_terms_are_those_of_a_discriminator_of_concatenated_channels(
     assert batch.real_logits.shape == batch.fake_logits.shape == (PACKS,)
     ours = LOSSES[loss].discriminator(logits["r1"], logits["r2"], 1.0).mean()
     torch.testing.assert_close(terms["adversarial"], ours)
-    theirs = Objective.build(settings).generator_terms(discriminator, fake, real)
+    theirs = objective.generator_terms(discriminator, fake, real)
     expected = LOSSES[loss].generator(logits["r2"], logits["r1"]).mean()
     if not LOSSES[loss].generator_sees_real:
         expected = LOSSES[loss].generator(logits["r2"], torch.zeros(PACKS)).mean()

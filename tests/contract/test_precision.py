@@ -39,9 +39,8 @@ def gradients(state: TrainState, objective: Objective, precision: Precision) -> 
     state.precision = precision
     real, fake = next_real(state, recipe, 8), make_fakes(state, recipe, 8)
     judge = precision.through(state.discriminator)
-    terms, _ = objective.discriminator_terms(
-        judge, real, fake, step=0, images_seen=0, random=state.random["penalties"]
-    )
+    shown = objective.show(real, fake, step=0, images_seen=0, random=state.random["penalties"])
+    terms, _ = objective.judged(judge, shown)
     found = {
         "discriminator": of(terms.values(), state.discriminator),
         "generator": of(objective.generator_terms(judge, fake, real).values(), state.generator),

@@ -73,14 +73,9 @@ def discriminator_gradient(
     latents = torch.randn(IMAGES, LATENT_DIM, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         fake = state.generator(latents.to(state.device))
-    terms, _ = Objective.build(settings).discriminator_terms(
-        precision.through(state.discriminator),
-        real,
-        fake,
-        step=0,
-        images_seen=0,
-        random=state.random["penalties"],
-    )
+    objective = Objective.build(settings)
+    shown = objective.show(real, fake, step=0, images_seen=0, random=state.random["penalties"])
+    terms, _ = objective.judged(precision.through(state.discriminator), shown)
     state.stream.drawn = 0
     for name, generator in state.random.items():
         generator.set_state(kept[name])

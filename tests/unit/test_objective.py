@@ -51,15 +51,14 @@ def terms(
     images_seen: int = 0,
     fake: Tensor | None = None,
 ) -> Terms:
-    found, _ = chosen.discriminator_terms(
-        judge or Critic(),
+    shown = chosen.show(
         images(0),
         images(1) if fake is None else fake,
         step=step,
         images_seen=images_seen,
         random=torch.Generator().manual_seed(2),
     )
-    return found
+    return chosen.judged(judge or Critic(), shown)[0]
 
 
 def test_recipes_can_name_exactly_the_losses_and_penalties_that_exist() -> None:
@@ -179,9 +178,9 @@ def test_generator_terms_do_train_the_generator() -> None:
 
 def test_a_callers_batch_is_left_as_it_was() -> None:
     real = images(0)
-    objective(r1=PenaltySettings(weight=1.0)).discriminator_terms(
-        Critic(), real, images(1), step=0, images_seen=0, random=torch.Generator()
-    )
+    chosen = objective(r1=PenaltySettings(weight=1.0))
+    shown = chosen.show(real, images(1), step=0, images_seen=0, random=torch.Generator())
+    chosen.judged(Critic(), shown)
     assert not real.requires_grad
 
 

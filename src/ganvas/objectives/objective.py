@@ -84,30 +84,6 @@ class Objective:
             spectral_norm=settings.spectral_norm,
         )
 
-    def discriminator_terms(
-        self,
-        judge: Callable[[Tensor], Tensor],
-        real: Tensor,
-        fake: Tensor,
-        *,
-        step: int,
-        images_seen: int,
-        random: torch.Generator,
-        ranks: Ranks = ALONE,
-    ) -> tuple[Terms, DiscriminatorPass]:
-        """The discriminator's loss on one batch, term by term, and the pass they came from.
-
-        Args:
-            judge: the discriminator, packs (N / pac, pac * C, H, W) -> logits (N / pac,).
-            real, fake: (N, C, H, W) around [-1, 1], as the discriminator sees them; left as they
-                are, without their history.
-            step, images_seen, random, ranks: as of `show`.
-        """
-        shown = self.show(
-            real, fake, step=step, images_seen=images_seen, random=random, ranks=ranks
-        )
-        return self.judged(judge, shown)
-
     def show(
         self,
         real: Tensor,
@@ -121,6 +97,7 @@ class Objective:
         """What the discriminator is shown: all that chance and time decide about its terms.
 
         Args:
+            real, fake: (N, C, H, W) around [-1, 1]; left as they are, without their history.
             step: how many discriminator steps came before; decides which penalties are due.
             images_seen: where the penalty weights' schedules stand.
             random: what the penalties' places are drawn from.
@@ -143,7 +120,13 @@ class Objective:
     def judged(
         self, judge: Callable[[Tensor], Tensor], shown: Shown
     ) -> tuple[Terms, DiscriminatorPass]:
-        """The terms of `discriminator_terms`: a function of tensors and of nothing else."""
+        """The discriminator's loss on what it is shown, term by term, and the pass they came from.
+
+        A function of tensors and of nothing else.
+
+        Args:
+            judge: the discriminator, packs (N / pac, pac * C, H, W) -> logits (N / pac,).
+        """
         logits = judge(shown.real), judge(shown.fake)
         batch = DiscriminatorPass(judge, shown.real, shown.fake, *logits, shown.share)
         adversarial = self.loss.discriminator(*logits, self.real_target)

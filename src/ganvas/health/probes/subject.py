@@ -181,14 +181,14 @@ class Subject:
     @cached_property
     def discriminator_gradients(self) -> list[Tensor]:
         """Of the discriminator's loss, penalties that are due included, for each of its weights."""
-        terms, _ = self.objective.discriminator_terms(
-            self.precision.through(self.discriminator),
+        shown = self.objective.show(
             self.real,
             self.fake,
             step=self.discriminator_steps,
             images_seen=self.images_seen,
             random=self.random,
         )
+        terms, _ = self.objective.judged(self.precision.through(self.discriminator), shown)
         return gradients(self.discriminator, terms)
 
 
