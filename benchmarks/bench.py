@@ -1,8 +1,8 @@
 """Measure ganvas on this machine: `make bench`, or `python benchmarks/bench.py --help`.
 
 Prints a table, keeps the figures in results/HARDWARE.json and puts the table into README.md. What
-takes long on a CPU is measured only when asked for: --only evaluation, --only quality. With --quick
-it measures all and only prints: to see that everything runs, not to be believed.
+takes long on a CPU is measured only when asked for: --only compiling, --only evaluation, --only
+quality. With --quick it measures all and only prints: to see that all runs, not to be believed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import compiling
 import evaluating
 import hardware
 import memory
@@ -29,8 +30,8 @@ from ganvas.errors import DeviceError
 
 HERE = Path(__file__).parent
 NAMES = tuple(report.TITLES)
-ON_REQUEST = ("evaluation", "quality")
-"""Minutes of Lite0 on a CPU, so not part of every run."""
+ON_REQUEST = ("compiling", "evaluation", "quality")
+"""Minutes of a compiler or of Lite0 on a CPU, so not part of every run."""
 
 
 def main() -> int:
@@ -48,6 +49,7 @@ def main() -> int:
         "preparation": partial(preparing.measure, effort),
         "startup": partial(starting.measure, effort, str(device)),
         "memory": partial(memory.measure, effort),
+        "compiling": partial(compiling.measure, effort, device),
         "evaluation": partial(evaluating.measure, effort, str(device)),
         "quality": partial(quality.measure, effort, str(device)),
     }

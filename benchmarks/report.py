@@ -19,6 +19,7 @@ TITLES = {
     "preparation": "preparation",
     "startup": "start-up",
     "memory": "peak memory",
+    "compiling": "compiling",
     "evaluation": "evaluation",
     "quality": "to a stated quality",
 }

@@ -16,12 +16,12 @@ import torch
 from ganvas.objectives import objective
 from ganvas.recipes import CATALOG
 from ganvas.studies.outcome import Moment
-from ganvas.training import step
+from ganvas.training import engine, step
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 MODULES = (
-    *("evaluating", "figure", "floor", "hardware", "loops", "memory", "modes", "quality"),
-    *("recipes", "report", "scaling", "speed_cases", "textbook", "throughput"),
+    *("compiling", "evaluating", "figure", "floor", "hardware", "loops", "memory", "modes"),
+    *("quality", "recipes", "report", "scaling", "speed_cases", "textbook", "throughput"),
 )
 
 Bench = dict[str, ModuleType]
@@ -113,6 +113,31 @@ def test_targets_depend_on_the_device(bench: Bench, monkeypatch: pytest.MonkeyPa
     assert [case.least_share for case in on_cuda] == [None] * 4 + [50.0]
     quick = cases.every_case(bench["figure"].QUICK, cpu)
     assert [case.least_ratio(cpu) for case in quick] == [1.0] * 4
+
+
+def no_compiler(*_: object) -> None:
+    raise RuntimeError("no compiler")
+
+
+@pytest.mark.parametrize("backend", ["aot_eager", no_compiler])
+def test_compiled_steps_take_turns_with_plain_ones_or_say_why_not(
+    bench: Bench,
+    backend: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    compiling, cpu = bench["compiling"], torch.device("cpu")
+    chosen = engine.Compiled(engine.Eager(), backend=backend)
+    monkeypatch.setattr(compiling, "choose_engine", lambda *_: chosen)
+    case = bench["speed_cases"].Case("case", "dcgan", 32, 4)
+    found = compiling.measure_case(case, bench["figure"].QUICK, cpu, tmp_path)
+    if backend == "aot_eager":
+        assert [one.key for one in found] == ["case/compiled", "case/compiling"]
+        assert all(one.value > 0 for one in found)
+    else:
+        assert found == []
+        assert "cannot be compiled" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

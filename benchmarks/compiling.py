@@ -1,0 +1,56 @@
+"""What `--compile on` brings beside `auto`, and what the compiler takes: bare steps take turns."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from unittest import mock
+
+import torch
+
+from figure import Effort, Figure, figure
+from ganvas.ranks import ALONE
+from ganvas.training.engine import WARM_UPS, choose_engine
+from hardware import stopwatch
+from loops import GanvasLoop
+from speed_cases import Case, data_for, every_case, recipe_for
+from throughput import take_turns
+
+
+def measure(effort: Effort, device: torch.device, folder: Path) -> list[Figure]:
+    """Every case of training speed, and one with a penalty on networks without normalisation."""
+    found = []
+    for case in (Case("wgan-gp-32", "wgan-gp", 32, 32), *every_case(effort, device)):
+        place = folder / case.key
+        place.mkdir()
+        # Whatever was compiled before would be found again, in no time.
+        with mock.patch.dict(os.environ, TORCHINDUCTOR_CACHE_DIR=str(place / "compiled")):
+            found += measure_case(case, effort, device, place)
+    return found
+
+
+def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path) -> list[Figure]:
+    """Steps as both ways calculate them, in turns; nothing where the compiler refuses one."""
+    recipe = recipe_for(case)
+    prepared = data_for(case, recipe, folder)
+    auto, on = (GanvasLoop(recipe, prepared, folder / name, device) for name in ("auto", "on"))
+    on.state.engine = choose_engine("on", on.recipe, device, ALONE)
+    first = [stopwatch(partial(loop.steps, WARM_UPS + 1), device) for loop in (auto, on)]
+    if on.state.engine.failed is not None:
+        print(f"{case.title}: {on.state.engine.failed}", file=sys.stderr, flush=True)
+        return []
+    each = stopwatch(lambda: auto.steps(WARM_UPS), device) / WARM_UPS
+    steps = max(2, round(effort.seconds / each))
+    turns = {
+        name: partial(stopwatch, partial(loop.steps, steps), device)
+        for name, loop in (("auto", auto), ("on", on))
+    }
+    rates = take_turns(turns, steps * case.batch, effort.rounds)
+    ratios = [a / b for a, b in zip(rates["on"], rates["auto"], strict=True)]
+    numbers = auto.state.precision.name
+    return [
+        figure(f"{case.key}/compiled", f"{case.title}, {numbers}: compiled / plain", "", ratios),
+        figure(f"{case.key}/compiling", f"{case.title}: compiling", "s", [first[1] - first[0]]),
+    ]
