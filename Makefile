@@ -27,7 +27,7 @@ test: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not gpu'
 
 test-gpu: $(INSTALLED)
-	$(BIN)/python -m pytest -m gpu
+	$(BIN)/python -m pytest -m gpu -W default  # what a device's kernels warn of is shown, no more
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -72,7 +72,11 @@ def wait_for(device: torch.device) -> None:
 def matrix_rate(
     device: torch.device, seconds: float, numbers: torch.dtype = torch.float32
 ) -> float:
-    """Floating-point operations a second in large products: the median over `seconds`."""
+    """Floating-point operations a second in large products: the median over `seconds`.
+
+    In the float32 that convolutions have: on CUDA that is TF32 unless somebody forbids it.
+    """
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32
     side = MATRIX_SIDE[device.type]
     left = torch.randn(side, side, device=device).to(numbers)
     right = torch.randn(side, side, device=device).to(numbers)

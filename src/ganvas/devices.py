@@ -61,8 +61,15 @@ def device_of_its_own(device: torch.device, ranks: Ranks) -> torch.device:
             f"each process needs a GPU of its own, and this machine has {there}: start that many, "
             "torchrun --nproc-per-node " + str(there)
         )
-    torch.cuda.set_device(ranks.local)
-    return torch.device("cuda", ranks.local)
+    device = torch.device("cuda", ranks.local)
+    make_current(device)
+    return device
+
+
+def make_current(device: torch.device) -> None:
+    """Let a GPU that has a number be the one that kernels are recorded on; without one it is."""
+    if device.type == "cuda" and device.index is not None:  # torch refuses to look for the number
+        torch.cuda.set_device(device)
 
 
 def use_deterministic_kernels() -> None:

@@ -106,11 +106,13 @@ def tensors_in(tree: Any) -> list[Tensor]:
 
 @contextmanager
 def recorded(tape: Tape, stream: object, capture_error_mode: str) -> Iterator[None]:
-    """Stands in for `torch.cuda.graph`."""
+    """Stands in for `torch.cuda.graph`, whose end says nothing of what went wrong inside."""
     recorder = Recorder(tape)
     try:
         with recorder:
             yield
+    except RuntimeError:
+        raise RuntimeError("operation failed due to a previous error during capture")  # noqa: B904
     finally:
         recorder.undo()
 

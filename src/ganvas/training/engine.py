@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
 
 import torch
+import torch._functorch.config as functorch_config
 from torch import Tensor
 
 from ganvas.ranks import Ranks
@@ -134,7 +135,8 @@ class Graphs:
         try:
             self.recorded[key] = self.record(piece, tensors)
         except RuntimeError as error:
-            self.failed = f"the step cannot be recorded as CUDA graphs: {first_line(error)}"
+            cause = error.__context__ or error  # a graph that is left half way says nothing of why
+            self.failed = f"the step cannot be recorded as CUDA graphs: {first_line(cause)}"
             self.recorded.clear()
             traceback.clear_frames(error.__traceback__)  # they hold what was made so far
         if self.failed is not None:
@@ -152,8 +154,12 @@ class Graphs:
         before = torch.cuda.current_stream(device)
         self.recording = True
         try:
-            # Other threads may go on pinning memory for images meanwhile.
-            with torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):
+            with (
+                # Keeping what the way back needs, torch fears that what it compiled has spoiled it.
+                functorch_config.patch(donated_buffer=False),
+                # Other threads may go on pinning memory for images meanwhile.
+                torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"),
+            ):
                 outputs = piece(*inputs)
         except RuntimeError:
             torch.cuda.set_stream(before)  # where torch leaves the other one
@@ -202,9 +208,7 @@ class Compiled:
             from_outside = all(tensor.is_leaf for tensor in tensors)
             self.pieces[key] = self.compiled(piece) if from_outside else piece
         chosen = self.pieces[key] if self.refused is None else piece
-        # Recording keeps what the way back needs, and torch fears then that it is needed twice.
-        with torch._functorch.config.patch(donated_buffer=False):
-            return self.inner.run(key, chosen, *tensors)
+        return self.inner.run(key, chosen, *tensors)
 
     def compiled(self, piece: Piece) -> Piece:
         """The piece, compiled when it is first called; from a failure on as Python says it."""
@@ -222,7 +226,7 @@ class Compiled:
         return guarded
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What an error says, in short."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 

@@ -12,6 +12,7 @@ from ganvas.architectures import ImageShape
 from ganvas.data.pixels import pixels_on
 from ganvas.data.preparation import PreparedData
 from ganvas.data.stream import ImageStream
+from ganvas.devices import make_current
 from ganvas.objectives.objective import Objective
 from ganvas.precision import FP32, Precision, choose_precision
 from ganvas.randomness import derive_seed, seeded_weights, training_generators
@@ -78,8 +79,7 @@ class TrainState:
         Raises:
             DeviceError: the recipe wants bf16, which the device lacks.
         """
-        if device.type == "cuda":
-            torch.cuda.set_device(device)  # graphs are recorded on the current one
+        make_current(device)
         shape: ImageShape = data.shape
         with seeded_weights(seed):
             networks = recipe.architecture.build_packed(shape, recipe.latent_dim, objective.pac)

@@ -6,7 +6,7 @@ import dataclasses
 import gc
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import torch
@@ -149,4 +149,5 @@ def free(device: torch.device) -> None:
     """Give back what nobody holds any more."""
     gc.collect()
     if device.type == "cuda":
-        torch.cuda.empty_cache()
+        with suppress(RuntimeError):  # of torch before 2.13 once a recording has failed
+            torch.cuda.empty_cache()

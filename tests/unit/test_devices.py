@@ -1,0 +1,23 @@
+"""Which GPU is worked on."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from ganvas.devices import make_current
+
+
+def test_a_gpu_without_a_number_is_the_current_one_already() -> None:
+    device = torch.device("cuda")
+    with pytest.raises(ValueError, match="specified index"):
+        torch.cuda.set_device(device)
+    make_current(device)
+
+
+def test_a_gpu_with_a_number_becomes_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    for name in ("cpu", "cuda", "cuda:1"):
+        make_current(torch.device(name))
+    assert chosen == [torch.device("cuda:1")]
