@@ -17,11 +17,11 @@ from ganvas.architectures.sizes import ImageShape as ImageShape
 from ganvas.architectures.sizes import size_problem as size_problem
 from ganvas.architectures.sizes import split as split
 
-SHARED_LAYERS = "blocks"
-"""The one module that is torch through and through; architectures import it when they build."""
+LAYERS = ("blocks", "grouped")
+"""The modules that are torch through and through; architectures import them when they build."""
 
 for _module in pkgutil.iter_modules(__path__):
-    if _module.name != SHARED_LAYERS:
+    if _module.name not in LAYERS:
         importlib.import_module(f"{__name__}.{_module.name}")
 
 from ganvas.architectures.dcgan import DCGAN as DCGAN  # noqa: E402
