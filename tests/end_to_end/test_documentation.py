@@ -20,7 +20,8 @@ from .conftest import Result
 from .studies import stay_in_this_process
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").rglob("*.md"))]
+README, TRANSLATION = ROOT / "README.md", ROOT / "README.zh-CN.md"
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ABOUT_THE_PROJECT_ITSELF = ("make ", "pip install", "git clone", "cd ")
 BUDGET = 128
@@ -34,8 +35,15 @@ TINY_STUDY = {
 
 
 @pytest.fixture
-def folder_with_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a reader of the README has: a folder of photos to stand in."""
+def folder_with_photos(
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    ganvas: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a reader of the README has: a folder of photos to stand in, and a cache."""
+    # After `ganvas`, which has one for each test: features of real images take half a minute.
+    monkeypatch.setenv("GANVAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache-of-pages"))
     stay_in_this_process(monkeypatch)  # studies start processes otherwise, which takes long
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
@@ -59,6 +67,21 @@ def test_the_blocks_of_a_page_run(page: Path, ganvas: Callable[..., Result]) -> 
             assert language in {"text", "toml"}, f"{page}: {language} blocks are run by nothing"
 
 
+def test_the_translation_has_blocks_of_the_original() -> None:
+    ours, theirs = ([*lines_of(page)] for page in (README, TRANSLATION))
+    assert len(theirs) > 10
+    assert [line for line in theirs if line not in ours] == []
+
+
+def lines_of(page: Path) -> Iterator[str]:
+    """What all blocks of a page do, line by line, without comments."""
+    for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if language == "bash":
+            yield from commands(text)
+        else:
+            yield from (line.split("  #")[0] for line in text.splitlines())
+
+
 def commands(block: str) -> Iterator[str]:
     """The commands of a shell block: joined where a line goes on, without comments."""
     for line in block.replace("\\\n", " ").splitlines():
@@ -79,6 +102,8 @@ def run(command: str, ganvas: Callable[..., Result]) -> None:
             words[words.index("--images") + 1] = str(budget)
         else:
             words += ["--images", str(budget)]
+        if "--evaluation.every" in words:
+            words += ["--evaluation.samples", str(BUDGET)]
     if words[0] == "compare":
         words = cut_study(words)
     if words[0] == "evaluate":
