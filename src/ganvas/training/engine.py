@@ -239,8 +239,8 @@ def own_place(tensor: Tensor) -> Tensor:
 def choose_engine(asked: Compile, recipe: Recipe, device: torch.device, ranks: Ranks) -> Engine:
     """Graphs on CUDA, for all that can be recorded; compiled pieces where that is asked for.
 
-    On a CPU a step with its discriminator's piece compiled took 4 to 10 % less time, and compiling
-    11 to 24 seconds (dcgan and wgan-gp at 32x32), so that nobody gets it who does not ask.
+    On a CPU compiled steps were 1.1 to 1.5 times as fast, and the compiler took 18 to 161 seconds
+    before the first one (docs/speed.md), so that nobody gets it who does not ask.
     """
     if asked == "off":
         return Eager()
