@@ -76,11 +76,15 @@ def matrix_rate(
 
     In the float32 that convolutions have: on CUDA that is TF32 unless somebody forbids it.
     """
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32
     side = MATRIX_SIDE[device.type]
     left = torch.randn(side, side, device=device).to(numbers)
     right = torch.randn(side, side, device=device).to(numbers)
-    return 2 * side**3 / median_seconds(lambda: torch.matmul(left, right), device, seconds)
+    products = torch.backends.cuda.matmul
+    before, products.allow_tf32 = products.allow_tf32, torch.backends.cudnn.allow_tf32
+    try:
+        return 2 * side**3 / median_seconds(lambda: torch.matmul(left, right), device, seconds)
+    finally:
+        products.allow_tf32 = before  # the loops that take turns with this multiply as by default
 
 
 def copy_rate(device: torch.device, seconds: float) -> float:
