@@ -18,10 +18,10 @@ from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.precision import FP32, Precision
 from ganvas.recipes import Recipe
 from ganvas.schedules import Ramp
-from ganvas.training.engine import WARM_UPS, Calculated, Eager, Engine, Graphs, Key, Piece
+from ganvas.training.engine import WARM_UPS, Eager, Engine, Graphs
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
-from tests.unit.tape import pretend_cuda_graphs
+from tests.unit.tape import Curious, pretend_cuda_graphs
 from tests.unit.telling import TELLING, lacks, steep, told
 from tests.unit.tiny import small, start, tiny_recipe
 
@@ -113,20 +113,8 @@ def test_bfloat16() -> None:
 
 @pytest.mark.parametrize("stops", ["fakes", "discriminator", "generator", "back"])
 def test_what_cannot_be_recorded_is_done_from_the_very_same_tensors(stops: str) -> None:
-    class Stopping(Graphs):
-        """Asks for what no recording gives after one of the pieces is calculated."""
-
-        def run(self, key: Key, piece: Piece, *tensors: torch.Tensor) -> Calculated:
-            def stopped(*inputs: torch.Tensor) -> Calculated:
-                made = piece(*inputs)
-                if self.recording and key[0] == stops:
-                    raise RuntimeError("operation not permitted when stream is capturing")
-                return made
-
-            return super().run(key, stopped, *tensors)
-
     recipe = tiny_recipe()
     plain = trained(recipe, recipe.objective, Eager())
-    ours = trained(recipe, recipe.objective, Stopping("for a test"))
+    ours = trained(recipe, recipe.objective, Curious("for a test", about=stops))
     assert ours.engine.failed is not None
     assert_same_tensors(ours, plain)

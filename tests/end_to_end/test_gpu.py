@@ -21,9 +21,10 @@ from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import Intervals, OptimizerSettings, Recipe
-from ganvas.training.engine import WARM_UPS, Calculated, Eager, Graphs, Key, Piece, choose_engine
+from ganvas.training.engine import WARM_UPS, Eager, Graphs, choose_engine
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
+from tests.unit.tape import Curious
 from tests.unit.telling import TELLING, distance, gradient_of, lacks, steep, told
 from tests.unit.tiny import tiny_data, tiny_recipe
 
@@ -218,17 +219,6 @@ def test_what_cannot_be_recorded_goes_on_from_the_very_same_fakes() -> None:
 
     The last test, since before torch 2.13 no other recording does in the same process either.
     """
-
-    class Curious(Graphs):
-        def run(self, key: Key, piece: Piece, *tensors: torch.Tensor) -> Calculated:
-            def curious(*inputs: torch.Tensor) -> Calculated:
-                made = piece(*inputs)
-                if key == ("back",):
-                    made[0].sum().item()
-                return made
-
-            return super().run(key, curious, *tensors)
-
     recipe = tiny_recipe()
     objective = Objective.build(recipe.objective)
     ends = []

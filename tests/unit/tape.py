@@ -18,6 +18,8 @@ from torch import Tensor, UntypedStorage
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from ganvas.training.engine import Calculated, Graphs, Key, Piece
+
 REFUSED = {
     torch.Tag.data_dependent_output: "asks for a number",
     torch.Tag.dynamic_output_shape: "asks how many there are",
@@ -126,3 +128,19 @@ def pretend_cuda_graphs(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: "before")
     monkeypatch.setattr(torch.cuda, "set_stream", restored.append)
     return restored
+
+
+@dataclass
+class Curious(Graphs):
+    """Asks for a number once one of the pieces is calculated, which no recording survives."""
+
+    about: str = "back"
+
+    def run(self, key: Key, piece: Piece, *tensors: Tensor) -> Calculated:
+        def curious(*inputs: Tensor) -> Calculated:
+            made = piece(*inputs)
+            if key[0] == self.about:
+                made[0].sum().item()
+            return made
+
+        return super().run(key, curious, *tensors)
