@@ -7,6 +7,7 @@ ranks compute what one process would, and nothing has to be handed round but mea
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import secrets
@@ -18,6 +19,9 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
+
+# Its defaults keep the group there is when it is first imported, and so keep that from ending.
+import torch.distributed.nn.functional
 from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -73,12 +77,14 @@ class Ranks:
                     world_size=size,
                     timeout=LONGEST_WAIT,
                 )
+            if not gpus:  # nccl would wait for processes that are gone
+                atexit.register(part)
         return cls(rank, size, torchrun.local_rank())
 
     def leave(self) -> None:
         """Part from the others at the end."""
-        if self.size > 1 and distributed.is_initialized():
-            distributed.destroy_process_group()
+        if self.size > 1:
+            part()
 
     @property
     def first(self) -> bool:
@@ -230,6 +236,16 @@ def meeting_place(rank: int, size: int) -> Any:
         missing = {one for one in missing if not store.check([f"ganvas/{name}/{one}"])}
         time.sleep(0.02)
     return distributed.PrefixStore(name, store)  # type: ignore[attr-defined]
+
+
+def part() -> None:
+    """End the threads that send, where there are any: all of them, whatever went wrong before.
+
+    A thread of gloo's that is not quite done when the interpreter ends aborts the process (pytorch
+    issue 190489), however well its work went.
+    """
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 @contextmanager

@@ -119,6 +119,11 @@ def test_what_ranks_tell_each_other(pair: Path) -> None:
         assert one["from the first"] == "rank 0 says so"
 
 
+def test_who_leaves_leaves_no_thread_behind(pair: Path) -> None:
+    """One that waits for the interpreter when this ends would abort the process."""
+    assert [one["gone"] for one in found(pair)] == [True, True]
+
+
 def test_a_single_process_is_the_trivial_case() -> None:
     numbers = torch.arange(4.0)
     ALONE.average([numbers])

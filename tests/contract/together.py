@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 from filelock import FileLock
-from torch import Tensor
+from torch import Tensor, distributed
 
 from ganvas.architectures import DCGAN, MLP
 from ganvas.data.preparation import PreparedData
@@ -144,9 +145,11 @@ def main(folder: Path) -> None:
         "exchanged": ranks.exchange({"rank": ranks.rank, "text": "ä" * ranks.rank}),
         "from the first": ranks.from_first(lambda: f"rank {ranks.rank} says so"),
     }
-    (folder / f"{ranks.rank}.json").write_text(json.dumps(found))
     ranks.meet()
+    group = weakref.ref(distributed.group.WORLD)
     ranks.leave()
+    found["gone"] = group() is None
+    (folder / f"{ranks.rank}.json").write_text(json.dumps(found))
 
 
 def train_cases(folder: Path, ranks: Ranks) -> None:

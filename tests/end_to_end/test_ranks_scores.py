@@ -50,7 +50,9 @@ def test_two_processes_score_what_one_scores_of_the_same_generator(
 
 
 FAILING = """
-import os, signal
+import atexit, os, signal
+from torch import distributed
+atexit.register(lambda: print("ends in a group:", distributed.is_initialized()))
 from ganvas.errors import GanvasError
 from ganvas.evaluation import evaluate
 real = evaluate.look_at_samples
@@ -77,6 +79,7 @@ def test_one_that_fails_while_it_scores_ends_both(
     results = run_together([train] * 2, FAILING.format(what=what))
     assert [result.code for result in results] == codes, results
     said_once(results, said)
+    assert "ends in a group: False" in results[0].out, "its threads could abort the process"
     assert not Run.open(run).is_being_written()
     assert Run.open(run).checkpoint_paths()[-1].stem == f"{48:09d}"
 
