@@ -25,7 +25,8 @@ from ganvas.recipes import OptimizerSettings, Recipe
 from ganvas.runs import checkpoint
 from ganvas.schedules import Ramp
 from ganvas.training.means import RunningMeans
-from ganvas.training.state import TrainState, make_optimizer
+from ganvas.training.optimizers import make_optimizer
+from ganvas.training.state import TrainState
 from ganvas.training.step import (
     make_fakes,
     next_real,

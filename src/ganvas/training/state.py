@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,21 +17,12 @@ from ganvas.objectives.objective import Objective
 from ganvas.precision import FP32, Precision, choose_precision
 from ganvas.randomness import derive_seed, seeded_weights, training_generators
 from ganvas.ranks import ALONE, Ranks, normalise_together
-from ganvas.recipes import OptimizerSettings, Recipe
+from ganvas.recipes import Recipe
 from ganvas.runs.checkpoint import below
-from ganvas.schedules import value_at
 from ganvas.training.average import averaged_copy
 from ganvas.training.engine import Compile, Eager, Engine, choose_engine
 from ganvas.training.means import RunningMeans
-
-
-class Player(NamedTuple):
-    """One of the two networks that learn, and how."""
-
-    name: Literal["generator", "discriminator"]
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
-    settings: OptimizerSettings
+from ganvas.training.optimizers import Player, make_optimizer, restore_optimizer
 
 
 @dataclass
@@ -211,43 +202,3 @@ def place(network: nn.Module, device: torch.device) -> nn.Module:
         if device.type == "cpu" and weight.dim() == 4 and not grouped:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
     return network
-
-
-def make_optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """The optimizer of one player; `follow_schedules` before every update."""
-    parameters = list(network.parameters())
-    optimizer: torch.optim.Optimizer
-    if settings.algorithm == "rmsprop":
-        optimizer = torch.optim.RMSprop(parameters)
-    else:
-        fused = parameters[0].device.type in ("cpu", "cuda")
-        optimizer = torch.optim.Adam(parameters, fused=fused)
-    follow_schedules(optimizer, settings, images_seen=0)
-    return optimizer
-
-
-def follow_schedules(
-    optimizer: torch.optim.Optimizer, settings: OptimizerSettings, images_seen: int
-) -> None:
-    """Set the learning rate and the betas that are due after `images_seen` images."""
-    beta2 = value_at(settings.beta2, images_seen)
-    for group in optimizer.param_groups:
-        group["lr"] = value_at(settings.learning_rate, images_seen)
-        if settings.algorithm == "rmsprop":
-            group["alpha"] = beta2
-        else:
-            group["betas"] = (settings.beta1, beta2)
-
-
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Fill an optimizer's state from tensors called INDEX/KEY, as in `TrainState.tensors`."""
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    state: dict[int, dict[str, Tensor]] = {}
-    for path, tensor in tensors.items():
-        index, key = path.split("/")
-        weight = weights[int(index)]
-        if tensor.shape == weight.shape:  # laid out in memory like its weight, as fused kernels ask
-            tensor = torch.empty_like(weight).copy_(tensor)
-        state.setdefault(int(index), {})[key] = tensor
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -21,7 +21,8 @@ from ganvas.schedules import value_at
 from ganvas.training.average import update_average
 from ganvas.training.engine import Calculated
 from ganvas.training.means import NamedNumbers, bad_gradient, term_to_blame
-from ganvas.training.state import Player, TrainState, follow_schedules
+from ganvas.training.optimizers import Player, follow_schedules
+from ganvas.training.state import TrainState
 
 
 def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
