@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganvas.training.average import averaged_copy, update_average
+from ganvas.training.average import Pairs, averaged_copy, update_average
 
 LONG_AGO = 10**9
 """Images seen after which the ramp-up is over."""
@@ -27,9 +27,8 @@ def weight(network: nn.Module) -> float:
 
 
 def averaged(target: nn.Module, average: nn.Module, images: int, half_life: int) -> None:
-    update_average(
-        average, target, images=images, images_seen=LONG_AGO, half_life=half_life, ramp_up=0.1
-    )
+    pairs = Pairs.of(average, target)
+    update_average(pairs, images=images, images_seen=LONG_AGO, half_life=half_life, ramp_up=0.1)
 
 
 @pytest.mark.parametrize("images", [1, 10, 50])
@@ -63,8 +62,7 @@ def test_no_half_life_means_a_copy() -> None:
 def test_half_life_is_at_most_a_share_of_the_images_seen(images_seen: int, ramp_up: float) -> None:
     average = averaged_copy(constant(0.0))
     update_average(
-        average,
-        constant(1.0),
+        Pairs.of(average, constant(1.0)),
         images=64,
         images_seen=images_seen,
         half_life=10**12,
@@ -77,7 +75,11 @@ def test_untrained_weights_are_forgotten_early() -> None:
     average, target = averaged_copy(constant(1.0)), constant(0.0)
     for step in range(1, 20):
         update_average(
-            average, target, images=64, images_seen=64 * step, half_life=10_000, ramp_up=0.1
+            Pairs.of(average, target),
+            images=64,
+            images_seen=64 * step,
+            half_life=10_000,
+            ramp_up=0.1,
         )
     assert weight(average) < 1e-6
 

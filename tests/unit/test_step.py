@@ -126,7 +126,7 @@ class TestOneStep:
         half_lives = []
         monkeypatch.setattr(
             "ganvas.training.step.update_average",
-            lambda *networks, **numbers: half_lives.append(numbers["half_life"]),
+            lambda pairs, **numbers: half_lives.append(numbers["half_life"]),
         )
         recipe = tiny_recipe(
             ema_half_life=Ramp(shape="linear", start=0.0, end=100.0, images=4 * BATCH)

@@ -19,6 +19,12 @@ class Player(NamedTuple):
     optimizer: torch.optim.Optimizer
     settings: OptimizerSettings
 
+    @property
+    def weights(self) -> list[Tensor]:
+        """The network's, which the optimizer has at hand: looking for them takes long."""
+        weights: list[Tensor] = self.optimizer.param_groups[0]["params"]
+        return weights
+
 
 def make_optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
     """The optimizer of one player; `follow_schedules` before every update."""

@@ -19,7 +19,7 @@ from ganvas.randomness import derive_seed, seeded_weights, training_generators
 from ganvas.ranks import ALONE, Ranks, normalise_together
 from ganvas.recipes import Recipe
 from ganvas.runs.checkpoint import below
-from ganvas.training.average import averaged_copy
+from ganvas.training.average import Pairs, averaged_copy
 from ganvas.training.engine import Compile, Eager, Engine, choose_engine
 from ganvas.training.means import RunningMeans
 from ganvas.training.optimizers import Player, make_optimizer, restore_optimizer
@@ -37,6 +37,8 @@ class TrainState:
     generator: nn.Module
     discriminator: nn.Module
     average: nn.Module
+    pairs: Pairs
+    """What the average follows, tensor by tensor."""
     generator_optimizer: torch.optim.Optimizer
     discriminator_optimizer: torch.optim.Optimizer
     stream: ImageStream
@@ -80,10 +82,12 @@ class TrainState:
             generator, discriminator = map(normalise_together, (generator, discriminator))
         for network in (generator, discriminator):
             ranks.take_from_first(list(network.state_dict().values()))
+        average = averaged_copy(generator)
         return cls(
             generator=generator,
             discriminator=discriminator,
-            average=averaged_copy(generator),
+            average=average,
+            pairs=Pairs.of(average, generator),
             generator_optimizer=make_optimizer(generator, recipe.generator),
             discriminator_optimizer=make_optimizer(discriminator, recipe.discriminator),
             stream=ImageStream(data, seed, pixels=pixels_on(device, data.images)),
@@ -107,6 +111,7 @@ class TrainState:
             optimizer.param_groups.clear()
         self.stream.let_go()
         self.followed = ()
+        self.pairs = Pairs([], [], [])
         self.engine = Eager("given up")
 
     def crossed(self, every: int, before: int) -> bool:

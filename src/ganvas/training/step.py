@@ -46,8 +46,7 @@ def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
     update_generator(state, recipe, objective, real, fake)
     state.ranks.average_statistics(state.generator, state.discriminator)
     update_average(
-        state.average,
-        state.generator,
+        state.pairs,
         images=state.images_seen - before,
         images_seen=state.images_seen,
         half_life=value_at(recipe.ema_half_life, state.images_seen),
@@ -109,11 +108,13 @@ def update_discriminator(
     )
     penalties = list(shown.weights)
 
+    player = state.player("discriminator", recipe)
+
     def calculate(real: Tensor, fake: Tensor, share: Tensor, weights: Tensor) -> Calculated:
         due = dict(zip(penalties, weights.unbind(), strict=True))
         terms, batch = objective.judged(judge, Shown(real, fake, share, due))
         logits = [batch.real_logits.mean(), batch.fake_logits.mean()]
-        return with_gradients(terms, logits, list(state.discriminator.parameters()))
+        return with_gradients(terms, logits, player.weights)
 
     weights = torch.tensor(list(shown.weights.values()), dtype=real.dtype)
     weights = weights.to(state.device, non_blocking=True)  # a GPU is not waited for
@@ -124,7 +125,7 @@ def update_discriminator(
         observed=("logits/real", "logits/fake"),
         again=lambda: objective.judged(judge, shown)[0],
     )
-    update(state, state.player("discriminator", recipe), calculated, loss)
+    update(state, player, calculated, loss)
     objective.enforce(state.discriminator)
     state.images_seen += recipe.batch
     state.discriminator_steps += 1
@@ -146,24 +147,28 @@ def update_generator(
         terms = objective.generator_terms(judge, shown, real)
         return with_gradients(terms, [], [shown])
 
-    state.discriminator.requires_grad_(False)
+    frozen = state.player("discriminator", recipe).weights
+    for weight in frozen:
+        weight.requires_grad_(False)
     leaf = shown.detach().requires_grad_(True)
     row, slope = state.engine.run(("generator",), calculate, leaf, real)
-    state.discriminator.requires_grad_(True)
+    for weight in frozen:
+        weight.requires_grad_(True)
     if shown is not fake:
         (slope,) = torch.autograd.grad(shown, fake, slope)
-    gradients = back_through(state, fake, slope)
-    loss = PlayersLoss(terms=("adversarial",))
-    update(state, state.player("generator", recipe), (row, *gradients), loss)
+    player = state.player("generator", recipe)
+    gradients = back_through(state, player.weights, fake, slope)
+    update(state, player, (row, *gradients), PlayersLoss(terms=("adversarial",)))
 
 
-def back_through(state: TrainState, fake: Tensor, slope: Tensor) -> Calculated:
+def back_through(
+    state: TrainState, weights: Sequence[Tensor], fake: Tensor, slope: Tensor
+) -> Calculated:
     """The gradient for each of the generator's weights, from that at the fakes it has made.
 
     A piece of its own: what judges the fakes can then be compiled and recorded without what made
     them, and augmentation may stand between the two.
     """
-    weights = list(state.generator.parameters())
 
     def calculate(fake: Tensor, slope: Tensor) -> Calculated:
         # If recording fails half way, the same fakes are gone back through once more.
@@ -230,7 +235,7 @@ def update(state: TrainState, player: Player, calculated: Calculated, loss: Play
             culprit = find_culprit(measured, loss, player.network, state.ranks)
             raise Diverged(f"{player.name}: {culprit}")
         state.means.add(player.name, measured)
-    for weight, gradient in zip(player.network.parameters(), gradients, strict=True):
+    for weight, gradient in zip(player.weights, gradients, strict=True):
         weight.grad = gradient
     follow_schedules(player.optimizer, player.settings, state.images_seen)
     player.optimizer.step()
