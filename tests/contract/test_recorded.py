@@ -16,16 +16,17 @@ from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.precision import FP32, Precision
-from ganvas.recipes import Recipe
+from ganvas.recipes import OptimizerSettings, Recipe
 from ganvas.schedules import Ramp
 from ganvas.training.engine import WARM_UPS, Eager, Engine, Graphs
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from tests.unit.tape import Curious, pretend_cuda_graphs
 from tests.unit.telling import TELLING, lacks, steep, told
-from tests.unit.tiny import small, start, tiny_recipe
+from tests.unit.tiny import BATCH, small, start, tiny_recipe
 
 STEPS = WARM_UPS + 3
+PIECES = {"fakes", "discriminator", "generator", "back", "norm", "update"}
 
 
 @pytest.fixture(autouse=True)
@@ -34,12 +35,16 @@ def cuda_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def trained(
-    recipe: Recipe, settings: ObjectiveSettings, engine: Engine, precision: Precision = FP32
+    recipe: Recipe,
+    settings: ObjectiveSettings,
+    engine: Engine,
+    precision: Precision = FP32,
+    steps: int = STEPS,
 ) -> TrainState:
     """A steep state after some steps."""
     state, objective = steep(start(recipe)[0]), Objective.build(settings)
     state.engine, state.precision = engine, precision
-    for _ in range(STEPS):
+    for _ in range(steps):
         train_step(state, recipe, objective)
     return state
 
@@ -56,7 +61,7 @@ def assert_alike(
     graphs = Graphs("for a test")
     ours = trained(recipe, settings, graphs, precision)
     assert graphs.failed is None
-    assert {key[0] for key in graphs.recorded} == {"fakes", "discriminator", "generator", "back"}
+    assert {key[0] for key in graphs.recorded} == PIECES
     assert_same_tensors(ours, plain)
     assert ours.means.sums == pytest.approx(plain.means.sums, rel=1e-4, abs=1e-5)
 
@@ -111,7 +116,28 @@ def test_bfloat16() -> None:
     assert_alike(recipe, "r1", precision=Precision("bf16", "for a test"))
 
 
-@pytest.mark.parametrize("stops", ["fakes", "discriminator", "generator", "back"])
+@pytest.mark.parametrize("algorithm", ["adam", "rmsprop"])
+def test_updates_follow_schedules(algorithm: Any) -> None:
+    """A recording keeps the settings that it was made with, so they are recorded once they stay."""
+    settings = OptimizerSettings(
+        algorithm=algorithm,
+        beta1=0.0,
+        learning_rate=Ramp(shape="linear", start=0.0, end=1e-3, images=3 * BATCH),
+        beta2=Ramp(shape="linear", start=0.9, end=0.99, images=5 * BATCH),
+    )
+    recipe = tiny_recipe(discriminator=settings, generator=OptimizerSettings(learning_rate=1e-3))
+    plain = trained(recipe, recipe.objective, Eager(), steps=12)
+    graphs = Graphs("for a test")
+    ours = trained(recipe, recipe.objective, graphs, steps=12)
+    assert graphs.failed is None
+    assert_same_tensors(ours, plain)
+    recorded = {key[1:-1] for key in graphs.recorded if key[0] == "update"}
+    last = ("0.001", "(0.0, 0.99)") if algorithm == "adam" else ("0.001", "0.99")
+    assert recorded == {("generator", "0.001", "(0.5, 0.999)"), ("discriminator", *last)}
+    assert len(graphs.calls) == 9, "settings that change are not remembered"
+
+
+@pytest.mark.parametrize("stops", sorted(PIECES))
 def test_what_cannot_be_recorded_is_done_from_the_very_same_tensors(stops: str) -> None:
     recipe = tiny_recipe()
     plain = trained(recipe, recipe.objective, Eager())

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.gpu
 
 ROUNDING = 1e-2
 """Of a gradient's length: another order of sums, in the numbers a GPU multiplies in."""
-PIECES = {"fakes", "discriminator", "generator", "back"}
+PIECES = {"fakes", "discriminator", "generator", "back", "norm", "update"}
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,11 @@
 """How a device calculates the pieces of a step: as Python says it, or as a recorded CUDA graph.
 
 A piece is a function of tensors alone, the same for as long as its key is: it makes fakes, or one
-player's gradients; the generator's in two, back to its fakes and then through them. Small networks
-are bound by the time that Python takes to launch their hundreds of kernels; a graph launches all of
-a piece's at once. Kernels and results are the same. What stands between the pieces (drawing,
-augmentation, averaging over ranks, optimizers) is a few launches, and not recorded.
+player's gradients (the generator's in two, back to its fakes and then through them), or changes a
+player's weights by them. Small networks are bound by the time that Python takes to launch their
+hundreds of kernels; a graph launches all of a piece's at once. Kernels and results are the same.
+What stands between the pieces (drawing, augmentation, averaging over ranks, the average of the
+generator) is a few launches, and not recorded.
 """
 
 from __future__ import annotations
@@ -58,6 +59,11 @@ class Engine(Protocol):
         """Whether the piece that runs is written down and nothing is calculated."""
         ...
 
+    @property
+    def recorder(self) -> Eager | Graphs:
+        """What records or does not, and never compiles."""
+        ...
+
     def run(self, key: Key, piece: Piece, *tensors: Tensor) -> Calculated:
         """The piece of the tensors. What it gives may be written over when `key` runs again."""
         ...
@@ -72,6 +78,10 @@ class Eager:
     records: ClassVar[bool] = False
     recording: ClassVar[bool] = False
     why: str = "asked for"
+
+    @property
+    def recorder(self) -> Eager:
+        return self
 
     def run(self, key: Key, piece: Piece, *tensors: Tensor) -> Calculated:
         return piece(*tensors)
@@ -123,6 +133,10 @@ class Graphs:
     @property
     def why(self) -> str:
         return self.failed or self.chosen
+
+    @property
+    def recorder(self) -> Graphs:
+        return self
 
     def run(self, key: Key, piece: Piece, *tensors: Tensor) -> Calculated:
         if self.failed is not None:
@@ -194,6 +208,10 @@ class Compiled:
     @property
     def records(self) -> bool:
         return self.inner.records
+
+    @property
+    def recorder(self) -> Eager | Graphs:
+        return self.inner
 
     @property
     def recording(self) -> bool:

@@ -25,16 +25,24 @@ class Player(NamedTuple):
         weights: list[Tensor] = self.optimizer.param_groups[0]["params"]
         return weights
 
+    @property
+    def in_force(self) -> tuple[str, ...]:
+        """What the schedules have set last, as text."""
+        (group,) = self.optimizer.param_groups
+        return tuple(str(group[name]) for name in ("lr", "betas", "alpha") if name in group)
+
 
 def make_optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
     """The optimizer of one player; `follow_schedules` before every update."""
     parameters = list(network.parameters())
+    device = parameters[0].device.type
+    capturable = device == "cuda"  # it counts its steps there, so a graph can do so too
     optimizer: torch.optim.Optimizer
     if settings.algorithm == "rmsprop":
-        optimizer = torch.optim.RMSprop(parameters)
+        optimizer = torch.optim.RMSprop(parameters, capturable=capturable)
     else:
-        fused = parameters[0].device.type in ("cpu", "cuda")
-        optimizer = torch.optim.Adam(parameters, fused=fused)
+        fused = device in ("cpu", "cuda")
+        optimizer = torch.optim.Adam(parameters, fused=fused, capturable=capturable)
     follow_schedules(optimizer, settings, images_seen=0)
     return optimizer
 

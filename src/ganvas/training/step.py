@@ -224,7 +224,7 @@ def update(state: TrainState, player: Player, calculated: Calculated, loss: Play
     row, *gradients = calculated
     # From here on all ranks hold the same, and whatever is not finite anywhere stops them all.
     state.ranks.average([*gradients, row])
-    norm = torch.nn.utils.get_total_norm(gradients)
+    (norm,) = state.engine.recorder.run(("norm", player.name, *loss.terms), norm_of, *gradients)
     names = (*(f"loss/{name}" for name in loss.terms), *loss.observed, "gradient_norm")
     numbers = NamedNumbers(player.name, names, torch.cat([row, norm[None]]))
     if state.device.type == "cuda":
@@ -235,10 +235,36 @@ def update(state: TrainState, player: Player, calculated: Calculated, loss: Play
             culprit = find_culprit(measured, loss, player.network, state.ranks)
             raise Diverged(f"{player.name}: {culprit}")
         state.means.add(player.name, measured)
-    for weight, gradient in zip(player.weights, gradients, strict=True):
-        weight.grad = gradient
+    step_optimizer(state, player, gradients, loss)
+
+
+def norm_of(*gradients: Tensor) -> Calculated:
+    """The length of all gradients as one vector."""
+    return (torch.nn.utils.get_total_norm(gradients),)
+
+
+def step_optimizer(
+    state: TrainState, player: Player, gradients: Sequence[Tensor], loss: PlayersLoss
+) -> None:
+    """Change one player's weights, with the settings that are due now.
+
+    A piece too while these stay as they are, because a recording keeps them: one for each set of
+    them, and of terms, whose gradients lie in places of their own.
+    """
+
+    def step(*gradients: Tensor) -> Calculated:
+        for weight, gradient in zip(player.weights, gradients, strict=True):
+            weight.grad = gradient
+        player.optimizer.step()
+        return ()
+
+    before = player.in_force
     follow_schedules(player.optimizer, player.settings, state.images_seen)
-    player.optimizer.step()
+    if player.in_force == before:
+        key = ("update", player.name, *player.in_force, *loss.terms)
+        state.engine.recorder.run(key, step, *gradients)
+    else:
+        step(*gradients)
 
 
 def find_culprit(
