@@ -17,6 +17,7 @@ from pathlib import Path
 import compiling
 import evaluating
 import hardware
+import launching
 import memory
 import preparing
 import quality
@@ -45,6 +46,7 @@ def main() -> int:
     effort: Effort = QUICK if arguments.quick else FULL
     measures: dict[str, Callable[[Path], list[Figure]]] = {
         "throughput": partial(throughput.measure, effort, device),
+        "launching": partial(launching.measure, effort),
         "scaling": partial(scaling.measure, effort, device),
         "preparation": partial(preparing.measure, effort),
         "startup": partial(starting.measure, effort, str(device)),

@@ -18,6 +18,10 @@ COPIED_BYTES = 2**29
 """Read, and as many written: together more than caches hold, which are up to half of it."""
 
 
+INSTRUCTIONS = {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16", "avx512f": "AVX-512"}
+"""What Linux calls those that matter here, and others do; the best first."""
+
+
 @dataclass(frozen=True)
 class Hardware:
     """What figures belong to."""
@@ -57,7 +61,7 @@ def processor() -> str:
     text = about.read_text(encoding="utf-8", errors="replace")
     model = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
     name = re.sub(r"\((R|TM)\)", "", model[1]).strip() if model else platform.machine()
-    extras = [word for flag, word in (("amx_bf16", "AMX"), ("avx512f", "AVX-512")) if flag in text]
+    extras = [word for flag, word in INSTRUCTIONS.items() if flag in text]
     return f"{name} with {extras[0]}" if extras else name
 
 

@@ -15,6 +15,7 @@ Measured = Mapping[str, Sequence[Figure]]
 
 TITLES = {
     "throughput": "training speed",
+    "launching": "what Python takes",
     "scaling": "growth",
     "preparation": "preparation",
     "startup": "start-up",

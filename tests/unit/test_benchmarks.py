@@ -20,8 +20,18 @@ from ganvas.training import engine, step
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 MODULES = (
-    *("compiling", "evaluating", "figure", "floor", "hardware", "loops", "memory", "modes"),
-    *("quality", "recipes", "report", "scaling", "speed_cases", "textbook", "throughput"),
+    *("compiling", "evaluating", "figure", "floor", "hardware", "launching", "loops"),
+    *(
+        "memory",
+        "modes",
+        "quality",
+        "recipes",
+        "report",
+        "scaling",
+        "speed_cases",
+        "textbook",
+        "throughput",
+    ),
 )
 
 Bench = dict[str, ModuleType]
@@ -113,6 +123,26 @@ def test_targets_depend_on_the_device(bench: Bench, monkeypatch: pytest.MonkeyPa
     assert [case.least_share for case in on_cuda] == [None] * 4 + [50.0]
     quick = cases.every_case(bench["figure"].QUICK, cpu)
     assert [case.least_ratio(cpu) for case in quick] == [1.0] * 4
+
+
+def test_what_python_takes_is_a_step_whose_pieces_are_calculated_once(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[engine.Key] = []
+    made: list[engine.Key] = []
+    run = bench["launching"].Silent.run
+
+    def watched(self: Any, key: engine.Key, piece: engine.Piece, *tensors: Any) -> Any:
+        asked.append(key)
+        return run(self, key, lambda *given: made.append(key) or piece(*given), *tensors)
+
+    monkeypatch.setattr(bench["launching"].Silent, "run", watched)
+    case = bench["speed_cases"].Case("case", "dcgan", 32, 4)
+    effort = replace(bench["figure"].QUICK, seconds=0.1, rounds=2)
+    (found,) = bench["launching"].measure_case(case, effort, tmp_path)
+    assert found.value > 0
+    assert len(made) == len(set(made)) == len(set(asked)) < len(asked)
+    assert {key[0] for key in made} >= {"fakes", "discriminator", "generator", "back", "update"}
 
 
 def no_compiler(*_: object) -> None:
