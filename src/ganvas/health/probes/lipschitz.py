@@ -197,19 +197,17 @@ def operator_norm(layer: nn.Module, shown: Tensor, random: torch.Generator) -> f
     # A^T pull, a function of pull whose own gradient gives A v without the bias.
     (pulled,) = torch.autograd.grad(y, x, pull, create_graph=True)
     v = torch.randn(x.shape, generator=random, device=x.device, dtype=x.dtype)
-    basis = x.new_zeros(0, x.numel())
-    made = []
-    for _ in range(STEPS):
-        v = v.flatten()
-        before = float(v.norm())
+    basis, made = x.new_zeros(STEPS, x.numel()), y.new_zeros(STEPS, y.numel())
+    for step in range(STEPS):  # a GPU is not waited for
+        v, span = v.flatten(), basis[:step]
+        before = v.norm()
         for _ in range(2):  # once leaves what rounding puts back
-            v = v - (basis @ v) @ basis
-        length = float(v.norm())
-        if length <= EXHAUSTED * before:  # the span holds all that A makes of v: it is exact
-            break
-        v = v / length
-        basis = torch.cat([basis, v[None]])
+            v = torch.addmv(v, span.T, span @ v, alpha=-1)
+        length = v.norm()
+        # Where the span holds all that A makes of v it is exact, and nothing may come to it.
+        v = v * torch.where(length > EXHAUSTED * before, 1 / length, 0)
         (u,) = torch.autograd.grad(pulled, pull, v.view_as(x), retain_graph=True)  # A v
+        basis[step], made[step] = v, u.flatten()
         (v,) = torch.autograd.grad(y, x, u, retain_graph=True)  # A^T A v
-        made.append(u.flatten())
-    return float(torch.linalg.matrix_norm(torch.stack(made), 2))
+    squares = torch.linalg.eigvalsh((made @ made.T).double().cpu())
+    return float(squares[-1].clamp_min(0).sqrt())
