@@ -1,12 +1,13 @@
 """Every command block of the README and the docs runs, in the order in which it stands there.
 
-Commands run as written but for three things: training budgets, seeds and numbers of scored samples
-are cut, features are those of small pictures, and what installs or tests the project itself is left
-to the test run that you are looking at.
+Commands run as written but for three things: training budgets, seeds, built-in images and numbers
+of samples are cut, features are those of small pictures or of little training, and what installs
+or tests the project itself is left to the test run that you are looking at.
 """
 
 from __future__ import annotations
 
+import gzip
 import re
 import shlex
 from collections.abc import Callable, Iterator
@@ -16,7 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganvas.metrics import lite0
+from ganvas.data import sources
+from ganvas.data.arrays import open_idx
+from ganvas.data.source import Source
+from ganvas.metrics import classifier, lite0, sliced_wasserstein
 
 from .conftest import Result
 from .studies import stay_in_this_process
@@ -27,6 +31,8 @@ PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ABOUT_THE_PROJECT_ITSELF = ("make ", "pip install", "git clone", "cd ")
 BUDGET = 128
+FEW = 1_500
+"""Of the built-in images."""
 TINY_STUDY = {
     "--images": str(BUDGET),
     "--seeds": "2",
@@ -44,6 +50,10 @@ def folder_with_photos(
 ) -> None:
     """What a reader of the README has: a folder of photos to stand in, and a cache."""
     monkeypatch.setattr(lite0, "SIDE", 32)  # a sixth of the time (its docstring)
+    monkeypatch.setattr(sliced_wasserstein, "PATCHES", 2_000)
+    monkeypatch.setattr(classifier, "IMAGES", 3_000)
+    few = few_of_fashion(tmp_path_factory.mktemp("built-in"))
+    monkeypatch.setitem(sources.BUILT_IN, "fashion", lambda: few)
     # In the place of one for each test, since features of real images take long all the same.
     monkeypatch.setenv("GANVAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache-of-pages"))
     stay_in_this_process(monkeypatch)  # studies start processes otherwise, which takes long
@@ -53,6 +63,20 @@ def folder_with_photos(
     for number in range(70):
         pixels = random.integers(0, 256, (80, 70, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.jpg")
+
+
+def few_of_fashion(folder: Path) -> Source:
+    """The first of the built-in images and their labels, under the same name."""
+    written = []
+    for kind, header in (("images-idx3", 16), ("labels-idx1", 8)):
+        name = f"t10k-{kind}-ubyte.gz"
+        content = gzip.decompress((sources.FASHION / name).read_bytes())
+        end = header + FEW * (len(content) - header) // 10_000
+        start = content[:4] + FEW.to_bytes(4, "big") + content[8:header]
+        written.append(folder / name)
+        written[-1].write_bytes(gzip.compress(start + content[header:end]))
+    names = sources.FASHION_LABELS
+    return open_idx(folder, written[:1], label_names=names, location="fashion")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

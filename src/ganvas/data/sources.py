@@ -15,6 +15,7 @@ from ganvas.data.stacking import PREFIX, Stacked, open_stacked
 from ganvas.data.synthetic import POINTS, Points
 from ganvas.errors import DataError, did_you_mean
 
+FASHION = Path(__file__).parent / "builtin" / "fashion"
 FASHION_LABELS = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
@@ -93,9 +94,8 @@ def _open_directory(folder: Path) -> Source:
 
 def _open_fashion() -> Source:
     """10,000 Fashion-MNIST test images, 28x28 grey, in ten classes (MIT licence, Zalando SE)."""
-    folder = Path(__file__).parent / "builtin" / "fashion"
-    files = [folder / "t10k-images-idx3-ubyte.gz"]
-    return open_idx(folder, files, label_names=FASHION_LABELS, location="fashion")
+    files = [FASHION / "t10k-images-idx3-ubyte.gz"]
+    return open_idx(FASHION, files, label_names=FASHION_LABELS, location="fashion")
 
 
 def _nothing_there(given: str, path: Path) -> str:
