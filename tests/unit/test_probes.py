@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -220,6 +221,28 @@ def test_training_goes_on_as_if_nobody_had_looked(changes: dict[str, Any]) -> No
             train_step(state, recipe, objective)
     ours, theirs = watched.tensors(), alone.tensors()
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+
+
+@pytest.mark.parametrize("algorithm", ["adam", "rmsprop"])
+def test_a_gpus_optimizers_are_rehearsed_without_torchs_warning(
+    algorithm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It warns of a copy that could be recorded in a graph and is not."""
+    settings = OptimizerSettings(algorithm=algorithm, beta1=0.0)  # type: ignore[arg-type]
+    state, recipe, objective = trained({"generator": settings, "discriminator": settings})
+    for optimizer in state.optimizers().values():
+        optimizer.param_groups[0]["capturable"] = True
+    gpu = torch.device("cuda")
+    monkeypatch.setattr(
+        torch.accelerator,
+        "current_accelerator",
+        lambda check_available=False: gpu if check_available else None,
+    )
+    idle = SimpleNamespace(is_capturing=lambda: False)
+    monkeypatch.setattr(torch.accelerator, "current_stream", lambda: idle)
+    numbers = take_probes(subject_of(state, recipe, objective))
+    assert "probe/update/generator" in numbers
+    assert "probe/update/discriminator" in numbers
 
 
 @EVERY_RECIPE

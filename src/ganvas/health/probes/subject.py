@@ -96,6 +96,7 @@ class Subject:
         for optimizer, rate in rates:
             for group in optimizer.param_groups:
                 group["lr"] = rate
+                group["capturable"] = False  # torch warns where it is, and nobody records the step
         return replace(
             self,
             generator=generator.train(),
