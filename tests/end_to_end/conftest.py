@@ -80,21 +80,31 @@ def ganvas(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
     return run
 
 
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
+def write_images(folder: Path) -> Path:
     """200 small colour images in one .npz."""
-    path = tmp_path / "images.npz"
+    path = folder / "images.npz"
     random = np.random.default_rng(0)
     np.savez(path, images=random.integers(0, 256, (200, 16, 16, 3), dtype=np.uint8))
     return path
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
+def write_small(folder: Path) -> Path:
     """The small recipe as a file."""
-    path = tmp_path / "small.toml"
+    path = folder / "small.toml"
     path.write_text(SMALL)
     return path
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """200 small colour images, the same for all tests."""
+    return write_images(tmp_path)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """The small recipe."""
+    return write_small(tmp_path)
 
 
 def start(arguments: Sequence[object], patch: str = "") -> subprocess.Popen[str]:

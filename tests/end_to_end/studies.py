@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ganvas.metrics import sliced_wasserstein
 from ganvas.studies.crew import Crew
 from ganvas.studies.directory import StudyDirectory
 
@@ -59,7 +60,8 @@ def this_process(workers: int, threads: int) -> Iterator[Executor]:
 
 
 def stay_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One worker, a thread of this process; and trials of a moment."""
+    """One worker, a thread of this process; trials of a moment, and fewer patches to score."""
+    monkeypatch.setattr(sliced_wasserstein, "PATCHES", 2_000)
     crew = Crew(1, 1, ("cpu",), this_process)
     monkeypatch.setattr("ganvas.studies.running.hire", lambda runs, workers, dask: crew)
     monkeypatch.setattr("ganvas.studies.trial.WARM_UP", 0.0)

@@ -20,7 +20,7 @@ from PIL import Image
 from ganvas.data import sources
 from ganvas.data.arrays import open_idx
 from ganvas.data.source import Source
-from ganvas.metrics import classifier, lite0, sliced_wasserstein
+from ganvas.metrics import classifier, lite0
 
 from .conftest import Result
 from .studies import stay_in_this_process
@@ -50,7 +50,6 @@ def folder_with_photos(
 ) -> None:
     """What a reader of the README has: a folder of photos to stand in, and a cache."""
     monkeypatch.setattr(lite0, "SIDE", 32)  # a sixth of the time (its docstring)
-    monkeypatch.setattr(sliced_wasserstein, "PATCHES", 2_000)
     monkeypatch.setattr(classifier, "IMAGES", 3_000)
     few = few_of_fashion(tmp_path_factory.mktemp("built-in"))
     monkeypatch.setitem(sources.BUILT_IN, "fashion", lambda: few)

@@ -18,9 +18,10 @@ from ganvas.health.evidence import Evidence
 from ganvas.health.finding import Change, Finding
 from ganvas.runs import Run
 
-from .conftest import Result, essence, finish, start
+from .conftest import Result, essence, finish, start, write_images, write_small
 
 TOO_FAST = ("--discriminator.learning-rate", "0.02")
+GOING_BACK = (*TOO_FAST, "--on-failure", "rewind")
 SEEN_AT = 700
 """The rule sees nothing before this many images; the first checkpoint is at 400."""
 
@@ -146,19 +147,27 @@ os.replace = sabotaged
 """
 
 
+@pytest.fixture(scope="module")
+def rewound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that went back, and that nothing happened to meanwhile."""
+    folder = tmp_path_factory.mktemp("rewound")
+    train = ["train", write_small(folder), write_images(folder), *GOING_BACK]
+    result = finish(start([*train, "--out", folder / "whole"], RULED))
+    assert result.code == 0, result.err
+    return folder / "whole"
+
+
 @pytest.mark.parametrize("name", ["history.jsonl", "recipe.json", "status.json"])
 def test_a_kill_in_the_middle_of_a_rewind_changes_nothing(
-    tmp_path: Path, small: Path, images: Path, name: str
+    tmp_path: Path, small: Path, images: Path, rewound: Path, name: str
 ) -> None:
-    arguments = ["train", small, images, *TOO_FAST, "--on-failure", "rewind", "--out"]
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    result = finish(start([*arguments, whole], RULED))
-    assert result.code == 0, result.err
+    killed = tmp_path / "killed"
+    arguments = ["train", small, images, *GOING_BACK, "--out"]
     sabotage = KILL_AT_REPLACE.format(name=name, plan=str(killed / "rewound" / "1"))
     assert finish(start([*arguments, killed], RULED + sabotage)).code == -signal.SIGKILL
     result = finish(start(["resume", killed], RULED))
     assert result.code == 0, result.err
-    assert essence(killed) == essence(whole)
+    assert essence(killed) == essence(rewound)
     assert len(list((killed / "rewound").iterdir())) == 1
 
 

@@ -17,6 +17,7 @@ from ganvas.studies.study import Study
 
 from . import made_studies, pages
 from .conftest import Ganvas
+from .studies import stay_in_this_process
 
 BUDGET = 400
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -43,8 +44,11 @@ def study_of(small: Path, images: Path) -> Study:
 
 
 @pytest.fixture
-def study(tmp_path: Path, small: Path, images: Path) -> StudyDirectory:
+def study(
+    tmp_path: Path, small: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> StudyDirectory:
     """A finished study in which one run diverged."""
+    stay_in_this_process(monkeypatch)
     directory = made_studies.start(tmp_path / "study", study_of(small, images), BUDGET)
     for arm, seed in directory.pairs():
         ending: Ending = "diverged" if (arm, seed) == ("hinge", 1) else "finished"
