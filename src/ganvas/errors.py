@@ -58,6 +58,10 @@ class DeviceError(GanvasError):
     """A device that this machine does not have."""
 
 
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+"""What a CPU, a GPU and its libraries say where there is none, in errors of any kind."""
+
+
 class OutOfMemory(GanvasError):
     """Training needs more memory than there is."""
 

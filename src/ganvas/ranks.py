@@ -116,11 +116,6 @@ class Ranks:
 
         self._replace(tensors, mean)
 
-    def average_statistics(self, *networks: nn.Module) -> None:
-        """Make one of what batch normalisation has gathered on each rank."""
-        if self.size > 1:  # a single process need not even look for it
-            self.average(running_statistics(*networks))
-
     def take_from_first(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by what the first rank has in its place."""
         self._replace(tensors, lambda flat: distributed.broadcast(flat, 0))
@@ -139,8 +134,9 @@ class Ranks:
                 send(flat)
             parts = torch.split(flat, [tensor.numel() for tensor in same])
             with torch.no_grad():
-                for tensor, part in zip(same, parts, strict=True):
-                    tensor.copy_(part.view_as(tensor))
+                torch._foreach_copy_(
+                    same, [part.view_as(one) for one, part in zip(same, parts, strict=True)]
+                )
 
     def largest(self, number: int) -> int:
         """The largest of the numbers that the ranks bring; all come to know it together."""
@@ -253,11 +249,16 @@ def sending() -> Iterator[None]:
     """What torch raises inside means that another process does not answer.
 
     Raises:
-        RankLost: in its place.
+        RankLost: in its place; with what NCCL says, which may have other reasons.
     """
     try:
         yield
+    except distributed.DistBackendError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise RankLost(f"another process of this run is gone or not reached ({reason})") from error
     except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError) or "CUDA error" in str(error):
+            raise  # this process's own trouble
         raise RankLost("another process of this run is gone") from error
 
 

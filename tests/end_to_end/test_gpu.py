@@ -14,19 +14,23 @@ import torch
 
 import ganvas as library
 from ganvas.data.pixels import Mapped, Resident
+from ganvas.data.settings import DataSettings
 from ganvas.data.stream import ImageStream
 from ganvas.errors import Diverged
+from ganvas.health.columns import MISSING
 from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES
-from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import Intervals, OptimizerSettings, Recipe
+from ganvas.runs import Run
+from ganvas.schedules import Ramp
 from ganvas.training.engine import WARM_UPS, Eager, Graphs, choose_engine
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from tests.unit.tape import Curious
 from tests.unit.telling import TELLING, distance, gradient_of, lacks, steep, told
-from tests.unit.tiny import tiny_data, tiny_recipe
+from tests.unit.tiny import SIDE, tiny_data, tiny_recipe
 
 from .conftest import Result, essence
 
@@ -127,6 +131,45 @@ def test_recorded_steps_are_those_that_python_says(loss: Any, penalty: str, prec
     recorded.means.settle()
     eager.means.settle()
     assert recorded.means.sums == pytest.approx(eager.means.sums, rel=1e-3, abs=1e-3)
+
+
+@pytest.mark.parametrize("loss", ["non-saturating", "relativistic"])
+def test_between_reports_nobody_waits_for_the_gpu(loss: Any) -> None:
+    """Once all is recorded; the draws, augmentation and schedules between the pieces included."""
+    r1 = Penalties(r1=PenaltySettings(weight=1.0))
+    recipe = tiny_recipe(
+        objective=ObjectiveSettings(loss=loss, penalties=r1, clip_weights=0.5),
+        data=DataSettings(size=(SIDE, SIDE), flip=True),
+        augmentation=Ramp(shape="linear", start=0.2, end=0.9, images=1_000),
+        generator=OptimizerSettings(beta2=Ramp(shape="linear", start=0.9, end=0.99, images=1_000)),
+        images=100_000,
+        intervals=Intervals(history=50_000, samples=50_000, checkpoint=50_000, probes=0),
+    )
+    state, objective = on_cuda(recipe), Objective.build(recipe.objective)
+    state.engine = choose_engine("auto", recipe, state.device, state.ranks)
+    for _ in range(2 * WARM_UPS):
+        train_step(state, recipe, objective)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(2 * WARM_UPS):
+            train_step(state, recipe, objective)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def test_probes_on_the_gpu_miss_nothing_that_those_of_a_cpu_find(
+    tmp_path: Path, ganvas: Callable[..., Result], images: Path
+) -> None:
+    reasons = []
+    for device in ("cpu", "cuda"):
+        run = tmp_path / device
+        flags = ("--images", 256, "--batch", 32, "--intervals.probes", 128, "--device", device)
+        result = ganvas("train", "wgan-gp", images, *flags, "--size", 32, "--out", run)
+        assert result.code == 0, result.err
+        assert "Warning" not in result.err
+        records = Run.open(run).history.records()
+        reasons.append({name for one in records for name in one.get(MISSING, {})})
+    assert reasons[0] == reasons[1]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own code

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.distributed import DistBackendError
 
 from ganvas.architectures import DCGAN, MLP
 from ganvas.devices import device_of_its_own
-from ganvas.errors import DeviceError, Diverged, Interrupted, RecipeError, Unhealthy
+from ganvas.errors import DeviceError, Diverged, Interrupted, RankLost, RecipeError, Unhealthy
 from ganvas.evaluation.views import rows_of
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.precision import Precision
@@ -24,6 +25,7 @@ from ganvas.ranks import (
     normalise_alone,
     normalise_together,
     running_statistics,
+    sending,
 )
 from ganvas.runs import Run
 from ganvas.runs.run import Status
@@ -62,6 +64,22 @@ def test_samples_to_score_are_shared_out_in_whole_pieces(n: int, size: int) -> N
 def test_of_one_process_what_fails_is_raised_as_it_is() -> None:
     with pytest.raises(DeviceError, match="none here"), ALONE.failing_together():
         raise DeviceError("none here")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (RuntimeError("[pair.cc:5] Connection closed"), RankLost, "process of this run is gone$"),
+        (DistBackendError("NCCL: Duplicate GPU\nmore"), RankLost, r"\(NCCL: Duplicate GPU\)$"),
+        (torch.OutOfMemoryError("CUDA out of memory"), RuntimeError, "out of memory"),
+        (RuntimeError("CUDA error: an illegal address"), RuntimeError, "illegal address"),
+    ],
+)
+def test_who_is_gone_and_what_is_this_process_own_trouble(
+    error: RuntimeError, kind: type[Exception], said: str
+) -> None:
+    with pytest.raises(kind, match=said), sending():
+        raise error
 
 
 def test_one_process_normalises_alone_whatever_the_recipe_says() -> None:

@@ -97,4 +97,8 @@ def test_torchs_own_words_are_known() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60, dtype=torch.uint8)
     assert ran_out(caught.value)
+    assert ran_out(RuntimeError("CUDA error: out of memory\nand more"))
+    assert ran_out(
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`")
+    )
     assert not ran_out(RuntimeError("anything else"))

@@ -125,8 +125,7 @@ def geometry(dice: Dice, size: torch.Size) -> Place:
     """All transformations of place as a single one, for images of this (height, width)."""
     height, width = size
     mirror = dice.maybe(1 - 2 * dice.whole(2), 1.0)
-    side = torch.tensor([width, height]).to(mirror)
-    unmoved = torch.eye(2).to(mirror).expand(len(mirror), 2, 2)
+    unmoved = torch.eye(2, dtype=mirror.dtype, device=mirror.device).expand(len(mirror), 2, 2)
     place = Place(unmoved, mirror.new_zeros(len(mirror), 2))
 
     place = place.stretched(mirror, torch.ones_like(mirror))
@@ -134,8 +133,8 @@ def geometry(dice: Dice, size: torch.Size) -> Place:
     if height == width:  # others would not fit
         odd = quarters % 2
         place = place.turned((1 - odd) * (1 - quarters), odd * (2 - quarters))
-    shift = torch.stack([dice.uniform(-SHIFT, SHIFT), dice.uniform(-SHIFT, SHIFT)], 1)
-    place = place.moved(dice.maybe((shift * side).round(), 0.0))
+    across, down = dice.uniform(-SHIFT, SHIFT) * width, dice.uniform(-SHIFT, SHIFT) * height
+    place = place.moved(dice.maybe(torch.stack([across, down], 1).round(), 0.0))
 
     scale = torch.exp2(dice.maybe(dice.normal(SCALE), 0.0))
     place = place.stretched(scale, scale)
@@ -147,8 +146,13 @@ def geometry(dice: Dice, size: torch.Size) -> Place:
     place = place.stretched(stretch, 1 / stretch)
     angle = dice.maybe(dice.uniform(-math.pi, math.pi), 0.0, either)
     place = place.turned(angle.cos(), angle.sin())
-    shift = torch.stack([dice.normal(SHIFT), dice.normal(SHIFT)], 1)
-    return place.moved(dice.maybe(shift * side, 0.0))
+    across, down = dice.normal(SHIFT) * width, dice.normal(SHIFT) * height
+    return place.moved(dice.maybe(torch.stack([across, down], 1), 0.0))
+
+
+def count_like(images: Tensor, count: int) -> Tensor:
+    """0, 1, ... as numbers of the images' kind, made where they are: a GPU is not waited for."""
+    return torch.arange(count, dtype=images.dtype, device=images.device)
 
 
 def resample(images: Tensor, place: Place) -> Tensor:
@@ -159,8 +163,8 @@ def resample(images: Tensor, place: Place) -> Tensor:
     """
     channels, height, width = images.shape[1:]
     middle_across, middle_down = (width - 1) / 2, (height - 1) / 2
-    across = torch.arange(width).to(images) - middle_across  # (W,)
-    down = (torch.arange(height).to(images) - middle_down)[:, None]  # (H, 1)
+    across = count_like(images, width) - middle_across  # (W,)
+    down = (count_like(images, height) - middle_down)[:, None]  # (H, 1)
     linear, shift = place.linear[:, :, :, None, None], place.shift[:, :, None, None]
     x = linear[:, 0, 0] * across + linear[:, 0, 1] * down + shift[:, 0] + middle_across
     y = linear[:, 1, 0] * across + linear[:, 1, 1] * down + shift[:, 1] + middle_down  # (N, H, W)
@@ -213,7 +217,7 @@ def mixing(inverted: Tensor, hue: Tensor, saturation: Tensor) -> Tensor:
         saturation: (N,) factor of the distance from the axis.
     """
     inverted, hue, saturation = (v[:, None, None] for v in (inverted, hue, saturation))
-    same = torch.eye(3).to(hue)
+    same = torch.eye(3, dtype=hue.dtype, device=hue.device)
     grey = torch.full_like(same, 1 / 3)  # projects onto the axis
     around = (same.roll(1, 0) - same.roll(1, 1)) / math.sqrt(3)  # the cross product with the axis
     flip = same - 2 * inverted * grey
@@ -224,7 +228,7 @@ def mixing(inverted: Tensor, hue: Tensor, saturation: Tensor) -> Tensor:
 def cut_out(images: Tensor, dice: Dice) -> Tensor:
     """A hole of mid-grey, half as wide and high as the image, part of which may lie outside."""
     height, width = images.shape[2:]
-    across, down = ((torch.arange(n).to(images) + 0.5) / n for n in (width, height))
+    across, down = ((count_like(images, n) + 0.5) / n for n in (width, height))
     middle_across, middle_down = dice.uniform()[:, None], dice.uniform()[:, None]
     column = (across - middle_across).abs() < CUTOUT / 2  # (N, W)
     row = (down - middle_down).abs() < CUTOUT / 2  # (N, H)

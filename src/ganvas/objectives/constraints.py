@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 
@@ -14,8 +14,9 @@ def clip_weights(discriminator: nn.Module, bound: float) -> None:
     the architecture decide. It is a poor way to enforce a given K (Gulrajani 2017, section 3).
     """
     with torch.no_grad():
-        for parameter in discriminator.parameters():
-            parameter.clamp_(-bound, bound)
+        weights: list[Tensor] = list(discriminator.parameters())
+        torch._foreach_clamp_min_(weights, -bound)
+        torch._foreach_clamp_max_(weights, bound)
 
 
 def spectral_norm(discriminator: nn.Module) -> None:

@@ -16,7 +16,7 @@ from ganvas.devices import make_current
 from ganvas.objectives.objective import Objective
 from ganvas.precision import FP32, Precision, choose_precision
 from ganvas.randomness import derive_seed, seeded_weights, training_generators
-from ganvas.ranks import ALONE, Ranks, normalise_together
+from ganvas.ranks import ALONE, Ranks, normalise_together, running_statistics
 from ganvas.recipes import Recipe
 from ganvas.runs.checkpoint import below
 from ganvas.training.average import Pairs, averaged_copy
@@ -39,6 +39,8 @@ class TrainState:
     average: nn.Module
     pairs: Pairs
     """What the average follows, tensor by tensor."""
+    statistics: list[Tensor]
+    """What both players' batch normalisation gathers."""
     generator_optimizer: torch.optim.Optimizer
     discriminator_optimizer: torch.optim.Optimizer
     stream: ImageStream
@@ -88,6 +90,7 @@ class TrainState:
             discriminator=discriminator,
             average=average,
             pairs=Pairs.of(average, generator),
+            statistics=running_statistics(generator, discriminator),
             generator_optimizer=make_optimizer(generator, recipe.generator),
             discriminator_optimizer=make_optimizer(discriminator, recipe.discriminator),
             stream=ImageStream(data, seed, pixels=pixels_on(device, data.images)),
@@ -111,7 +114,7 @@ class TrainState:
             optimizer.param_groups.clear()
         self.stream.let_go()
         self.followed = ()
-        self.pairs = Pairs([], [], [])
+        self.pairs, self.statistics = Pairs([], [], []), []
         self.engine = Eager("given up")
 
     def crossed(self, every: int, before: int) -> bool:

@@ -44,7 +44,7 @@ def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
         # The generator learns nothing from them, so they are not counted as seen.
         real = next_real(state, recipe, recipe.generator_batch or recipe.batch)
     update_generator(state, recipe, objective, real, fake)
-    state.ranks.average_statistics(state.generator, state.discriminator)
+    state.ranks.average(state.statistics)
     update_average(
         state.pairs,
         images=state.images_seen - before,

@@ -4,7 +4,8 @@ while the first one writes, measures and talks (see `ganvas.ranks`)."""
 from __future__ import annotations
 
 import dataclasses
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import IntEnum
 from functools import partial
 from pathlib import Path
@@ -96,6 +97,17 @@ def lost(run: Run, error: RankLost) -> RankLost:
 def writing(run: Run, ranks: Ranks) -> AbstractContextManager[None]:
     """The run's lock, held by the first rank for all."""
     return run.lock() if ranks.first else nullcontext()
+
+
+@contextmanager
+def leaving(ranks: Ranks) -> Iterator[None]:
+    """Part from the others at the end, and where all of them stop alike."""
+    try:
+        yield
+    except (Interrupted, Diverged, Unhealthy):
+        ranks.leave()
+        raise
+    ranks.leave()
 
 
 # -- What cannot be trained together ---------------------------------------------------------------

@@ -37,6 +37,7 @@ from ganvas.training.together import (
     hear,
     interrupted,
     is_over,
+    leaving,
     lost,
     refuse_differences,
     refuse_single_images,
@@ -206,13 +207,12 @@ def train(
     }
 
     run = new_run(out, recipe, prepared, environment, ranks)
-    with writing(run, ranks):
+    with leaving(ranks), writing(run, ranks):
         display = Display(recipe.images, 0, quiet)
         introduce(display, run, recipe, state, prepared)
         with within_memory(recipe, prepared, state):
             fit_and_rewind(run, recipe, state, prepared, display)
         conclude(display, run)
-    ranks.leave()
     return run
 
 
@@ -245,7 +245,7 @@ def resume(
     if restarts() and is_over(run, images):
         return run
     quiet = quiet or not ranks.first
-    with writing(run, ranks):
+    with leaving(ranks), writing(run, ranks):
         if ranks.first:
             finish_rewind(run)
         ranks.meet()
@@ -276,7 +276,6 @@ def resume(
         with within_memory(recipe, prepared, state):
             fit_and_rewind(run, recipe, state, prepared, display)
         conclude(display, run)
-    ranks.leave()
     return run
 
 
