@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from ganvas.errors import OutOfMemory
-from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import Recipe
 from ganvas.training import trouble
-from ganvas.training.trouble import ran_out, within_memory
+from ganvas.training.engine import WARM_UPS
+from ganvas.training.trouble import Trial, ran_out, within_memory
 from tests.unit.tiny import start, tiny_data, tiny_recipe
 
 
@@ -70,6 +71,18 @@ def test_where_nothing_fits_other_things_are_to_be_changed(monkeypatch: pytest.M
     said = message(tiny_recipe(batch=64), 0, monkeypatch)
     assert "No smaller batch fits either" in said
     assert "--size" in said
+
+
+@pytest.mark.parametrize(("compiled", "steps"), [("off", 1), ("auto", 4 * WARM_UPS + 1)])
+def test_a_trial_goes_on_until_the_rarest_penalty_is_recorded(
+    compiled: Any, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    monkeypatch.setattr(trouble, "train_step", lambda *_: made.append(1))
+    rare = Penalties(r1=PenaltySettings(weight=1.0, every=4), r2=PenaltySettings(weight=1.0))
+    recipe = tiny_recipe(objective=ObjectiveSettings(penalties=rare))
+    assert Trial(tiny_data(), torch.device("cpu"), 1, compiled).fits(recipe)
+    assert len(made) == steps
 
 
 def test_a_batch_that_is_tried_really_trains() -> None:

@@ -120,7 +120,9 @@ class Trial:
             recipe, batch=recipe.batch // self.ranks, generator_batch=own and own // self.ranks
         )
         objective = Objective.build(recipe.objective)
-        steps = WARM_UPS + 1 if self.compiled == "auto" else 1  # the last of them is recorded
+        rarest = max((penalty.every for penalty in objective.penalties), default=1)
+        # The first one has every penalty; by the last one a step with every penalty is recorded.
+        steps = WARM_UPS * rarest + 1 if self.compiled == "auto" else 1
         try:
             tried = TrainState.start(
                 share, objective, self.data, 0, self.device, compiled=self.compiled
