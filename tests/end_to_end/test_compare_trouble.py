@@ -240,7 +240,7 @@ def test_a_run_that_is_still_being_written(
     monkeypatch.setattr(work, "train", failing_once("small", KeyboardInterrupt()))
     stopped = ganvas("compare", study, "--out", out)
     assert stopped.code == 130
-    assert "stopped with 0 of 4 runs done; the others were saved" in stopped.err
+    assert "stopped with 0 of 4 runs done; those under way were saved" in stopped.err
     assert f"Go on with: ganvas compare {out}" in stopped.err
     assert ganvas("compare", out).code == 0
     run = Run.open(out / "runs" / "small" / "1")

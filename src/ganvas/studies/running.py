@@ -280,8 +280,8 @@ def work_off(
     except KeyboardInterrupt:
         done = len(directory.outcomes())
         raise Interrupted(
-            f"stopped with {done} of {len(directory.pairs())} runs done; the others were saved. "
-            f"Go on with: ganvas compare {directory.path}"
+            f"stopped with {done} of {len(directory.pairs())} runs done; those under way were "
+            f"saved. Go on with: ganvas compare {directory.path}"
         ) from None
 
 

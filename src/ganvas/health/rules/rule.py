@@ -21,6 +21,7 @@ from statistics import median
 from typing import Literal
 
 from ganvas.health.advice import advise
+from ganvas.health.columns import MISSING
 from ganvas.health.evidence import Evidence, missing_probes
 from ganvas.health.finding import Finding
 from ganvas.health.rules.sight import Moment, Sight
@@ -109,7 +110,8 @@ class Rule:
         first = self.first_look(evidence)
         if not evidence.looks or evidence.judged[evidence.looks[-1]]["images_seen"] < first:
             return f"too early: it looks from {first:,} images on"
-        missing = [name for name in self.columns if evidence.latest(name) is None]
+        expected = [name for name in self.columns if name != MISSING]  # there if others are not
+        missing = [name for name in expected if evidence.latest(name) is None]
         if not missing:
             return "too few records for it"
         reasons = missing_probes(evidence.probed[-1]) if evidence.probed else {}
