@@ -58,12 +58,14 @@ class DeviceError(GanvasError):
     """A device that this machine does not have."""
 
 
-OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
-"""What a CPU, a GPU and its libraries say where there is none, in errors of any kind."""
-
-
 class OutOfMemory(GanvasError):
     """Training needs more memory than there is."""
+
+
+def tells_of_no_memory(error: BaseException) -> bool:
+    """Whether an error of any kind says what a CPU, a GPU or its libraries say without memory."""
+    words = ("allocate memory", "out of memory", "ALLOC_FAILED")
+    return isinstance(error, MemoryError) or any(said in str(error) for said in words)
 
 
 class Diverged(GanvasError):

@@ -28,7 +28,7 @@ from ganvas.cli.resume import Resume
 from ganvas.cli.sample import Sample
 from ganvas.cli.train import Train, named_recipe, train_with
 from ganvas.cli.voice import complain, first_speaks
-from ganvas.errors import OUT_OF_MEMORY, GanvasError, did_you_mean
+from ganvas.errors import GanvasError, did_you_mean, tells_of_no_memory
 from ganvas.torchrun import processes
 
 
@@ -74,8 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return complain(str(unheard), unheard.exit_code)
         return complain("interrupted; nothing was left half-written", 130)
     except (MemoryError, RuntimeError) as error:
-        known = isinstance(error, MemoryError) or any(said in str(error) for said in OUT_OF_MEMORY)
-        if not known:
+        if not tells_of_no_memory(error):
             raise
         return complain("out of memory. Try a smaller --batch, --size or architecture width", 2)
     except BrokenPipeError:  # the reader of our output went away, which is its right

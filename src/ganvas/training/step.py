@@ -261,7 +261,7 @@ def step_optimizer(
     before = player.in_force
     follow_schedules(player.optimizer, player.settings, state.images_seen)
     if player.in_force == before:
-        key = ("update", player.name, *player.in_force, *loss.terms)
+        key = ("update", player.name, *before, *loss.terms)
         state.engine.recorder.run(key, step, *gradients)
     else:
         step(*gradients)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from ganvas.data.preparation import PreparedData
-from ganvas.errors import OUT_OF_MEMORY, Diverged, OutOfMemory
+from ganvas.errors import Diverged, OutOfMemory, tells_of_no_memory
 from ganvas.objectives.objective import Objective
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
@@ -87,8 +87,7 @@ def flags_of(recipe: Recipe) -> str:
 
 def ran_out(error: BaseException) -> bool:
     """Whether an error says that memory has run out; most are RuntimeErrors like any other."""
-    kinds = (MemoryError, torch.OutOfMemoryError)
-    return isinstance(error, kinds) or any(words in str(error) for words in OUT_OF_MEMORY)
+    return isinstance(error, torch.OutOfMemoryError) or tells_of_no_memory(error)
 
 
 @dataclass(frozen=True)
