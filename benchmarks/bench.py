@@ -1,8 +1,9 @@
 """Measure ganvas on this machine: `make bench`, or `python benchmarks/bench.py --help`.
 
 Prints a table, keeps the figures in results/HARDWARE.json and puts the table into README.md. What
-takes long on a CPU is measured only when asked for: --only compiling, --only evaluation, --only
-quality. With --quick it measures all and only prints: to see that all runs, not to be believed.
+takes long on a CPU is measured only when asked for: --only precision, --only compiling, --only
+evaluation, --only quality. With --quick it measures all and only prints: to see that all runs, not
+to be believed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import evaluating
 import hardware
 import launching
 import memory
+import precision
 import preparing
 import quality
 import report
@@ -31,8 +33,8 @@ from ganvas.errors import DeviceError
 
 HERE = Path(__file__).parent
 NAMES = tuple(report.TITLES)
-ON_REQUEST = ("compiling", "evaluation", "quality")
-"""Minutes of a compiler or of Lite0 on a CPU, so not part of every run."""
+ON_REQUEST = ("precision", "compiling", "evaluation", "quality")
+"""Minutes of many networks, of a compiler or of Lite0 on a CPU, so not part of every run."""
 
 
 def main() -> int:
@@ -51,6 +53,7 @@ def main() -> int:
         "preparation": partial(preparing.measure, effort),
         "startup": partial(starting.measure, effort, str(device)),
         "memory": partial(memory.measure, effort),
+        "precision": partial(precision.measure, effort, device),
         "compiling": partial(compiling.measure, effort, device),
         "evaluation": partial(evaluating.measure, effort, str(device)),
         "quality": partial(quality.measure, effort, str(device)),

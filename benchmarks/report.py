@@ -20,6 +20,7 @@ TITLES = {
     "preparation": "preparation",
     "startup": "start-up",
     "memory": "peak memory",
+    "precision": "bfloat16 and im2col",
     "compiling": "compiling",
     "evaluation": "evaluation",
     "quality": "to a stated quality",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ PrecisionName = Literal["fp32", "bf16"]
 
 CPU_FLAGS = ("amx_bf16", "avx512_bf16", "bf16")
 """How /proc/cpuinfo names bfloat16 instructions, of x86 and of ARM."""
+
+CPUINFO = Path("/proc/cpuinfo")
 
 WIDE = 32
 """Channels on both sides of a convolution from which on bfloat16 was faster (docs/speed.md).
@@ -110,9 +113,15 @@ def lacks_bfloat16(device: torch.device) -> str | None:
     return f"bfloat16 was not measured on {device.type}"
 
 
-def has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+def has_bfloat16(cpuinfo: Path = CPUINFO) -> bool:
     """Whether Linux names bfloat16 among what the processor can; elsewhere nobody says."""
+    return not cpu_flags(cpuinfo).isdisjoint(CPU_FLAGS)
+
+
+@functools.cache
+def cpu_flags(cpuinfo: Path = CPUINFO) -> frozenset[str]:
+    """What Linux says that the processor can."""
     if not cpuinfo.exists():
-        return False
+        return frozenset()
     found = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo.read_text(), re.MULTILINE)
-    return found is not None and any(flag in found[1].split() for flag in CPU_FLAGS)
+    return frozenset(found[1].split() if found else ())

@@ -32,7 +32,6 @@ RESHAPING = (nn.Flatten, nn.Unflatten, nn.Identity)
 
 def table_of(network: nn.Module, image_channels: int) -> list[tuple[object, ...]]:
     """A network written down as the tutorial writes it."""
-    names = {layer: name for name, layer in LAYERS.items()}
     rows: list[tuple[object, ...]] = []
     for module in network.modules():
         if any(module.children()) or isinstance(module, RESHAPING):
@@ -46,7 +45,8 @@ def table_of(network: nn.Module, image_channels: int) -> list[tuple[object, ...]
             assert all(side[0] == side[1] for side in sides)
             after: list[str] = []
             bias = module.bias is not None
-            rows.append((names[type(module)], ins, outs, *(s[0] for s in sides), bias, after))
+            kind = next(name for name, layer in LAYERS.items() if isinstance(module, layer))
+            rows.append((kind, ins, outs, *(s[0] for s in sides), bias, after))
         else:
             after.append(type(module).__name__)
     return rows

@@ -20,18 +20,23 @@ from ganvas.training import engine, step
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 MODULES = (
-    *("compiling", "evaluating", "figure", "floor", "hardware", "launching", "loops"),
-    *(
-        "memory",
-        "modes",
-        "quality",
-        "recipes",
-        "report",
-        "scaling",
-        "speed_cases",
-        "textbook",
-        "throughput",
-    ),
+    "compiling",
+    "evaluating",
+    "figure",
+    "floor",
+    "hardware",
+    "launching",
+    "loops",
+    "memory",
+    "modes",
+    "precision",
+    "quality",
+    "recipes",
+    "report",
+    "scaling",
+    "speed_cases",
+    "textbook",
+    "throughput",
 )
 
 Bench = dict[str, ModuleType]

@@ -17,7 +17,7 @@ from ganvas.architectures.sizes import ImageShape as ImageShape
 from ganvas.architectures.sizes import size_problem as size_problem
 from ganvas.architectures.sizes import split as split
 
-LAYERS = ("blocks", "grouped")
+LAYERS = ("blocks", "convolutions", "grouped")
 """The modules that are torch through and through; architectures import them when they build."""
 
 for _module in pkgutil.iter_modules(__path__):

@@ -64,6 +64,7 @@ def generator(config: DCGAN, image: ImageShape, doubling: Doubling, latent_dim: 
     from torch import nn
 
     from ganvas.architectures.blocks import UpsamplingConvolution, draw_normal, image_norm, named
+    from ganvas.architectures.convolutions import TransposedConvolution
 
     base = (doubling.base_height, doubling.base_width)
     bias = config.generator_norm == "none"  # a norm's own bias makes the convolution's idle
@@ -71,7 +72,7 @@ def generator(config: DCGAN, image: ImageShape, doubling: Doubling, latent_dim: 
     stages: dict[str, nn.Module] = {
         "latents": nn.Unflatten(1, (latent_dim, 1, 1)),  # (N, Z, 1, 1)
         "grid": nn.Sequential(
-            nn.ConvTranspose2d(latent_dim, channels, base, stride=1, padding=0, bias=bias),
+            TransposedConvolution(latent_dim, channels, base, stride=1, padding=0, bias=bias),
             image_norm(config.generator_norm, channels),
             nn.ReLU(inplace=True),
         ),  # (N, channels, base_height, base_width)
@@ -80,7 +81,7 @@ def generator(config: DCGAN, image: ImageShape, doubling: Doubling, latent_dim: 
     def doubled(in_channels: int, out_channels: int, bias: bool) -> nn.Module:
         if config.upsampling == "resize":
             return UpsamplingConvolution(in_channels, out_channels, bias=bias)
-        return nn.ConvTranspose2d(
+        return TransposedConvolution(
             in_channels, out_channels, kernel_size=4, stride=2, padding=1, bias=bias
         )
 
@@ -103,6 +104,7 @@ def discriminator(config: DCGAN, image: ImageShape, doubling: Doubling) -> nn.Mo
     from torch import nn
 
     from ganvas.architectures.blocks import draw_normal, image_norm, named
+    from ganvas.architectures.convolutions import Convolution
 
     def activation() -> nn.Module:
         if config.discriminator_activation == "relu":
@@ -116,7 +118,7 @@ def discriminator(config: DCGAN, image: ImageShape, doubling: Doubling) -> nn.Mo
         # Normalising the layer that sees the images makes samples oscillate (Radford 2016, 3).
         norm: NormName = "none" if index == 1 else config.discriminator_norm
         stages[f"halve{index}"] = nn.Sequential(
-            nn.Conv2d(channels, wider, kernel_size=4, stride=2, padding=1, bias=norm == "none"),
+            Convolution(channels, wider, kernel_size=4, stride=2, padding=1, bias=norm == "none"),
             image_norm(norm, wider),
             activation(),
         )  # (N, wider, H / 2**index, W / 2**index)

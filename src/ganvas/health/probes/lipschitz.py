@@ -20,6 +20,7 @@ from ganvas.architectures.blocks import (
     SumPool,
     UpsamplingConvolution,
 )
+from ganvas.architectures.convolutions import Convolution, TransposedConvolution
 from ganvas.architectures.grouped import (
     BilinearDoubling,
     BilinearHalving,
@@ -32,6 +33,8 @@ AFFINE = (
     nn.Linear,
     nn.Conv2d,
     nn.ConvTranspose2d,
+    Convolution,
+    TransposedConvolution,
     nn.AvgPool2d,
     UpsamplingConvolution,
     PoolingConvolution,
