@@ -165,9 +165,20 @@ def test_scores_that_are_always_the_same() -> None:
 def test_one_or_two_seeds_say_nothing() -> None:
     one = only((400.0,), (100.0,))
     assert (one.p, one.verdict, one.more_seeds) == (None, "too few seeds to say", None)
-    assert one.why.startswith("1 seed (")
+    assert one.adjusted is None, "what was not tested has no p"
+    assert one.why.startswith("1 seed (paired t on logs, which can tell nothing below 3 seeds)")
+    assert "p =" not in one.why
     two = only((400.0, 401.0), (100.0, 100.2))
     assert (two.p, two.verdict, two.more_seeds) == (None, "too few seeds to say", 1)
+    assert "below 3 seeds" in two.why
+
+
+def test_ranks_of_three_seeds_say_nothing_whatever_they_are() -> None:
+    """Of 20 ways to share out six ranks the arm has the best one: p is 2 / 20 at least."""
+    three = only((400.0, 401.0, NO), (1.0, 2.0, 3.0))
+    assert (three.p, three.verdict) == (pytest.approx(0.1), "too few seeds to say")
+    assert three.why.startswith("3 seeds (ranks, failures last, which can tell nothing below 4")
+    assert only((400.0, 401.0, 402.0, NO), (1.0, 2.0, 3.0, 4.0)).verdict == "better"
 
 
 def test_only_seeds_that_ended_on_both_sides_are_compared() -> None:
@@ -276,7 +287,9 @@ def test_any_study_has_an_answer(
     found = judge(arm("base", base), arms, more_is_better=more, scale="log")
     for one in found:
         assert one.verdict in get_args(Verdict)
-        assert (one.verdict in ("better", "worse")) == (one.adjusted <= 0.05)
+        assert (one.p is None) == (one.adjusted is None)
+        adjusted = 1.0 if one.adjusted is None else one.adjusted
+        assert (one.verdict in ("better", "worse")) == (adjusted <= 0.05)
         if one.verdict == "too few seeds to say":
             assert one.more_seeds is None or one.more_seeds > 0
         else:

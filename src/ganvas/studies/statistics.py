@@ -50,6 +50,10 @@ FEWEST = 3
 """Seeds below which no verdict is given: where runs end well or badly by the toss of a coin, two
 differences agree in one study of eight."""
 
+FEWEST_RANKED = 4
+"""Seeds below which ranks reach 5 % by no scores at all: of three on each side every one of the arm
+may be better, and p is 2 / 20."""
+
 MOST = 1000
 """Seeds above which no number of seeds is named."""
 

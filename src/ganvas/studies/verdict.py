@@ -13,6 +13,7 @@ from ganvas.errors import GanvasError
 from ganvas.studies.statistics import (
     ALPHA,
     FEWEST,
+    FEWEST_RANKED,
     MOST,
     Arm,
     Effect,
@@ -51,7 +52,7 @@ class Against:
     difference, ratio: over the seeds with a score on both sides; None where there is none (ratio
         also where a score is not above 0).
     p: two-sided, of `test`, not corrected; None where there are fewer than three seeds.
-    adjusted: after Holm's correction over all arms.
+    adjusted: after Holm's correction over all arms; None where p is.
     needed: seeds that would find the larger of the observed and the smallest interesting difference
         four times in five, by the spread that these seeds show; None if more than 1,000 or unknown.
     why: what the verdict rests on, one clause.
@@ -63,7 +64,7 @@ class Against:
     ratio: Effect | None
     test: Test
     p: float | None
-    adjusted: float
+    adjusted: float | None
     verdict: Verdict
     needed: int | None
     why: str
@@ -96,13 +97,18 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _Tested:
-    """An arm before the correction over arms. gain: above 0 if the arm is the better one."""
+    """An arm before the correction over arms.
+
+    gain: above 0 if the arm is the better one.
+    fewest: seeds below which the test reaches 5 % by no scores at all.
+    """
 
     test: Test
     seeds: int
     p: float | None
     gain: float
     needed: int | None
+    fewest: int = FEWEST
 
 
 def compare(base: Arm, arms: Sequence[Arm], *, more_is_better: bool, scale: Scale) -> Comparison:
@@ -155,7 +161,8 @@ def judge(
     tested = [_test(base, arm, more_is_better, scale, level) for arm in arms]
     adjusted = holm([1.0 if one.p is None else one.p for one in tested])
     return tuple(
-        _against(base, arm, one, p) for arm, one, p in zip(arms, tested, adjusted, strict=True)
+        _against(base, arm, one, None if one.p is None else p)
+        for arm, one, p in zip(arms, tested, adjusted, strict=True)
     )
 
 
@@ -190,12 +197,13 @@ def _test_ranks(base: Floats, arm: Floats, level: float) -> _Tested:
     ranks = worst_rank(base, arm)
     gain = ranks.superiority - 0.5
     needed = runs_needed(0.5 + max(abs(gain), SMALLEST_SUPERIORITY - 0.5), level)
-    return _Tested("ranks, failures last", n, ranks.p if n >= FEWEST else None, gain, needed)
+    p = ranks.p if n >= FEWEST else None
+    return _Tested("ranks, failures last", n, p, gain, needed, FEWEST_RANKED)
 
 
-def _against(base: Arm, arm: Arm, tested: _Tested, adjusted: float) -> Against:
+def _against(base: Arm, arm: Arm, tested: _Tested, adjusted: float | None) -> Against:
     verdict: Verdict
-    if adjusted <= ALPHA:
+    if adjusted is not None and adjusted <= ALPHA:
         verdict = "better" if tested.gain > 0 else "worse"
     elif tested.needed is None or tested.needed > tested.seeds:
         verdict = "too few seeds to say"
@@ -217,15 +225,18 @@ def _against(base: Arm, arm: Arm, tested: _Tested, adjusted: float) -> Against:
     )
 
 
-def _why(verdict: Verdict, tested: _Tested, adjusted: float) -> str:
+def _why(verdict: Verdict, tested: _Tested, adjusted: float | None) -> str:
     seeds = "1 seed" if tested.seeds == 1 else f"{tested.seeds} seeds"
-    of = f"{seeds} ({tested.test}; p = {adjusted:.2g} over all arms)"
+    if adjusted is None or tested.seeds < tested.fewest:
+        of = f"{seeds} ({tested.test}, which can tell nothing below {tested.fewest} seeds)"
+    else:
+        of = f"{seeds} ({tested.test}; p = {adjusted:.2g} over all arms)"
     if verdict in ("better", "worse"):
         return of
     if verdict == "no difference shown":
         return f"{of}; a difference worth finding would have shown four times in five"
     if tested.needed is None:
-        unknown = "two seeds on both sides are the least that show a spread"
+        unknown = "how many would say is known from 2 seeds on"
         return f"{of}; {unknown if tested.seeds < 2 else f'it would take more than {MOST:,}'}"
     return f"{of}; about {tested.needed - tested.seeds} more would say, by what these show"
 
