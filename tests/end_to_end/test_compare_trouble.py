@@ -188,6 +188,9 @@ def dying_with(arm: str) -> Any:
 
             return self.executor.submit(do)
 
+        def shutdown(self, wait: bool) -> None:
+            self.executor.shutdown(wait)
+
     @contextmanager
     def hire(workers: int, threads: int) -> Any:
         with this_process(workers, threads) as executor:
@@ -210,7 +213,17 @@ def test_another_study_in_the_directory(tmp_path: Path, study: Path, ganvas: Gan
     out = tmp_path / "out"
     assert ganvas("compare", study, "--seeds", 1, "--out", out).code == 0
     result = ganvas("compare", study, "--out", out, "--images", 300, "--metrics", "swd,kid-lite0")
-    refused(result, "holds another study", "images: 200 there, 300 now", "metrics: ['swd'] there")
+    refused(
+        result,
+        f"{out}: holds another study (images: 200 there, 300 now; and 1 more)",
+        "--out DIRECTORY",
+        f"ganvas compare {out}",
+    )
+    assert len(result.err.splitlines()) == 1
+    study.write_text(study.read_text().replace('"hinge"', '"wasserstein"'))
+    result = ganvas("compare", study, "--seeds", 1, "--out", out)
+    refused(result, "holds another study of small, hinge, where this one is of small, wasserstein")
+    assert len(result.err.splitlines()) == 1
     refused(ganvas("compare", out, "--images", 300), "only --seeds and --data can be given anew")
 
 
@@ -261,22 +274,23 @@ def test_a_run_that_is_still_being_written(
             ["'mlpp' is no recip"],
         ),
         (["--base", "dcgan", "--vary", "objective.los=hinge"], ["Did you mean objective.loss?"]),
-        (["--base", "dcgan", "--images", "1k"], ["data: what to train on is missing"]),
-        (["--base", "dcgan", "--data", "fashion"], ["images or time", "none is given"]),
+        (["--base", "dcgan", "--data", "fashion"], ["--base dcgan alone is one arm", "--vary"]),
+        (["--recipes", "dcgan", "--images", "1k"], ["data: what to train on is missing"]),
+        (["--recipes", "dcgan", "--data", "fashion"], ["images or time", "none is given"]),
         (
-            ["--base", "dcgan", "--data", "fashion", "--images", "1k", "--seeds", "0"],
+            ["--recipes", "dcgan", "--data", "fashion", "--images", "1k", "--seeds", "0"],
             ["seeds: must be greater than or equal to 1"],
         ),
         (
-            ["--base", "dcgan", "--data", "fashion", "--time", "soon"],
+            ["--recipes", "dcgan", "--data", "fashion", "--time", "soon"],
             ["time: 'soon' is no time: expected something like 90s, 10m or 1h30m"],
         ),
         (
-            ["--base", "dcgan", "--data", "nothing-here", "--images", "1k"],
+            ["--recipes", "dcgan", "--data", "nothing-here", "--images", "1k"],
             ["nothing-here"],
         ),
         (
-            ["--base", "dcgan", "--data", "fashion", "--images", "1k", "--workers", "0"],
+            ["--recipes", "dcgan", "--data", "fashion", "--images", "1k", "--workers", "0"],
             ["workers: at least 1"],
         ),
     ],

@@ -104,7 +104,8 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     [
         (("", [], [], []), "give a study's file or directory"),
         (("dcgan", [], ["mlp"], []), "it goes neither with --base"),
-        (("dcgan", [], [], ["batch=8,16"]), "one value alone"),
+        (("dcgan", [], [], []), "--base dcgan alone is one arm, with nothing beside it"),
+        (("dcgan", ["batch=8,16"], [], ["batch=8,16"]), "one value alone"),
     ],
 )
 def test_flags_that_do_not_go_together(arguments: Any, fragment: str) -> None:

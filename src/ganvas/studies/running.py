@@ -40,7 +40,8 @@ SECONDS_BETWEEN_LOOKS = 1.0
 MOST_ATTEMPTS = 2
 """A run that crashed is tried once more when the study is gone on with."""
 
-DIFFERENCES_SHOWN = 5
+NOTHING = "nothing"
+"""In the place of a value that one of two studies does not have."""
 
 
 def compare(
@@ -170,16 +171,25 @@ def refuse_other_study(directory: StudyDirectory, asked: Study) -> None:
     there, here = leaves(directory.study), leaves(asked)
     if asked.seeds >= directory.study.seeds:
         del there["seeds"], here["seeds"]
-    missing = "nothing"
-    lines = [
-        f"{name}: {there.get(name, missing)} there, {here.get(name, missing)} now"
-        for name in dict.fromkeys([*there, *here])
-        if there.get(name, missing) != here.get(name, missing)
-    ]
-    if lines:
-        more = len(lines) - DIFFERENCES_SHOWN
-        shown = lines[:DIFFERENCES_SHOWN] + ([f"and {more} more"] if more > 0 else [])
-        raise StudyError(["holds another study; give another --out", *shown], str(directory.path))
+    names = list(dict.fromkeys([*there, *here]))
+    other = [name for name in names if there.get(name, NOTHING) != here.get(name, NOTHING)]
+    if not other:
+        return
+    path = directory.path
+    arms = [[arm.name for arm in study.treatments] for study in (directory.study, asked)]
+    if arms[0] != arms[1]:
+        what = f" of {', '.join(arms[0])}, where this one is of {', '.join(arms[1])}"
+    else:
+        first = other[0]
+        what = f" ({first}: {there.get(first, NOTHING)} there, {here.get(first, NOTHING)} now"
+        what += f"; and {len(other) - 1} more)" if len(other) > 1 else ")"
+    raise StudyError(
+        [
+            f"holds another study{what}. Give this one a directory of its own: --out DIRECTORY. "
+            f"To go on with the other: ganvas compare {path}"
+        ],
+        str(path),
+    )
 
 
 def leaves(study: Study) -> dict[str, Any]:

@@ -49,6 +49,13 @@ def study_table(
         wrong.append("--recipes names whole recipes; it goes neither with --base nor with --vary")
     if not recipes and not base:
         wrong.append("give a study's file or directory, --recipes a,b,c, or --base and --vary")
+    if base and not vary and not recipes:
+        wrong.append(
+            f"--base {base} alone is one arm, with nothing beside it. Say what it is compared "
+            "with: --vary FIELD=A,B (objective.loss=non-saturating,hinge for example), or whole "
+            f"recipes: --recipes {base},OTHER. To see how much it varies by itself over seeds: "
+            f"--recipes {base}"
+        )
     if wrong:
         raise StudyError(wrong, "compare")
     recipe = load_recipe(base or recipes[0])
