@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import threading
+import time
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 import pytest
@@ -39,6 +43,28 @@ def test_workers_find_their_number_of_threads_in_the_environment(
     with crew.processes(1, 2):
         assert os.environ["OMP_NUM_THREADS"] == "2"
     assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+def test_workers_that_are_just_starting_do_not_hear_ctrl_c() -> None:
+    """It reaches every process of the terminal; one that imports torch would die with a trace."""
+    with crew.processes(2, 1) as executor:
+        workers = multiprocessing.active_children()
+        for worker in workers:
+            assert worker.pid is not None
+            os.kill(worker.pid, signal.SIGINT)
+        assert executor.submit(os.getpid).result() in [worker.pid for worker in workers]
+    assert len(workers) == 2
+
+
+def test_dismissed_workers_end_at_once() -> None:
+    with crew.processes(1, 1) as executor:
+        (worker,) = multiprocessing.active_children()
+        asleep = executor.submit(time.sleep, 600)
+        crew.dismiss(executor)
+    worker.join(60)
+    assert not worker.is_alive()
+    with pytest.raises(BrokenExecutor):
+        asleep.result(60)
 
 
 def test_without_dask_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import importlib.util
 import multiprocessing
 import os
 import signal
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -76,6 +77,7 @@ def processes(workers: int, threads: int) -> Iterator[Executor]:
     spawn = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(workers, spawn, initializer=begin) as executor:
+            start_deaf(executor, workers)
             yield executor
     finally:
         if before is None:
@@ -84,10 +86,36 @@ def processes(workers: int, threads: int) -> Iterator[Executor]:
             os.environ["OMP_NUM_THREADS"] = before
 
 
+def start_deaf(executor: ProcessPoolExecutor, workers: int) -> None:
+    """Start all processes while Ctrl-C is held back, which they inherit: it is the parent's matter,
+    and while they import torch they would answer it with a traceback each."""
+    if sys.platform == "win32":  # no signals there that could be held back
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        for _ in range(workers):  # each call starts a process while none is idle
+            executor.submit(os.getpid)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def begin() -> None:
     """What each worker process does first. Ctrl-C is the parent's matter: it asks to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     follow_parent()
+
+
+def dismiss(executor: Executor) -> None:
+    """Let go of workers at once, and end those that are processes of this machine: nothing that
+    they do is worth saving."""
+    # Of a pool's own, since before Python 3.14 it has no way to end its processes.
+    pool = executor._processes if isinstance(executor, ProcessPoolExecutor) else {}
+    workers = list(pool.values())
+    executor.shutdown(wait=False)
+    for worker in workers:
+        worker.terminate()
 
 
 def dask_crew(address: str, runs: int) -> Crew:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from rich import progress as rich_progress
 
+from ganvas.data.reading import Progress
 from ganvas.studies.directory import StudyDirectory
+from ganvas.studies.forecast import Forecast, Key
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
 from ganvas.studies.results import StudyResults
 from ganvas.studies.statistics import Effect
 from ganvas.studies.study import Study, in_words
 from ganvas.studies.verdict import Against
-from ganvas.studies.work import Job, images_seen
+from ganvas.studies.work import Job
 from ganvas.training.display import PatientConsole, clock, short
 
 SECONDS_BETWEEN_LINES = 60.0
@@ -26,17 +29,39 @@ class StudyDisplay:
 
     def __init__(self, quiet: bool = False) -> None:
         self._console = PatientConsole(quiet=quiet, highlight=False, soft_wrap=True)
-        self.live = rich_progress.Progress(
+        self.live = self._line()
+        self._task = self.live.add_task("", total=None, status="starting")
+        self._last_line = time.monotonic()
+
+    def _line(self, transient: bool = False) -> rich_progress.Progress:
+        """A line that changes in place, on a terminal."""
+        return rich_progress.Progress(
             rich_progress.TextColumn("{task.fields[status]}", markup=False),
             console=self._console,
-            disable=quiet or not self._console.is_terminal,
+            disable=self._console.quiet or not self._console.is_terminal,
+            transient=transient,
         )
-        self._task = self.live.add_task("", total=None, status="starting")
-        self._last_line = self._started = time.monotonic()
 
     def say(self, text: str) -> None:
         """Print a line that stays."""
         self.live.console.print(text, markup=False)
+
+    @contextmanager
+    def trying(self, arms: Sequence[str]) -> Iterator[Progress]:
+        """While entered, says that arms are tried; gives a function to call with (done, total)."""
+        self.say(
+            f"trying {', '.join(arms)} for a few seconds each, and timing the scores of "
+            f"{arms[0]}, to say how long the study takes; nothing is trained yet"
+        )
+        began = time.monotonic()
+        with self._line(transient=True) as line:
+            task = line.add_task("", total=None, status="starting workers")
+
+            def show(done: int, total: int) -> None:
+                took = clock(time.monotonic() - began)
+                line.update(task, status=f"{done} of {counted(total, 'trial')} done  {took}")
+
+            yield show
 
     def plan(self, study: Study, plan: Plan) -> None:
         """Say what is going to be done, and about how long it takes."""
@@ -67,9 +92,8 @@ class StudyDisplay:
         self._study, self._plan = directory.study, directory.plan
         self._runs = len(directory.pairs())
         self._done = {key: one.failed for key, one in directory.outcomes().items()}
-        self._left = sum(self._weight(job) for job in jobs)
-        self._worked = 0.0
-        self._started = time.monotonic()
+        self._forecast = Forecast(directory, jobs)
+        self._most: dict[Key, int] = {}
         again = [f"{job.arm} seed {job.seed}" for job in jobs if job.attempt > 1]
         if again:
             self.say(f"tried once more, because they crashed: {', '.join(again)}")
@@ -80,43 +104,40 @@ class StudyDisplay:
 
     def ended(self, outcome: Outcome) -> None:
         """Say how a run ended."""
-        self._done[outcome.arm, outcome.seed] = outcome.failed
-        self._worked += self._plan.run_seconds(self._study, outcome.arm)
+        key = (outcome.arm, outcome.seed)
+        self._done[key] = outcome.failed
+        self._forecast.ended(key, time.monotonic(), failed=not outcome.scores)
         told = [f"{metric} {value:.4g}" for metric, value in list(outcome.scores.items())[:1]]
         text = "  ·  ".join([f"{outcome.arm} seed {outcome.seed}: {outcome.in_words()}", *told])
         self.say(f"[{len(self._done)}/{self._runs}] {text}")
 
     def update(self, running: Sequence[Job]) -> None:
         """Show how far everything is."""
-        status = self._describe(running)
+        status = self.describe(running)
         self.live.update(self._task, status=status)
         now = time.monotonic()
         if not self._console.is_terminal and now - self._last_line >= SECONDS_BETWEEN_LINES:
             self._last_line = now
             self.say(status)
 
-    def _weight(self, job: Job) -> float:
-        return self._plan.run_seconds(self._study, job.arm)
-
-    def _describe(self, running: Sequence[Job]) -> str:
-        """Runs and images done, failures, and the time left by the pace so far."""
+    def describe(self, running: Sequence[Job]) -> str:
+        """Runs and images done, failures, the time left where it is known, and what goes on."""
+        now = time.monotonic()
+        stages = self._forecast.look(running, now)
+        for key, stage in stages.items():  # a run that goes back to a checkpoint loses no image
+            self._most[key] = max(self._most.get(key, 0), stage.images)
         budgets = self._plan.images
-        images, worked = sum(budgets[arm] for arm, _ in self._done), self._worked
-        for job in running:
-            seen = images_seen(self._directory.run_path(job.arm, job.seed))
-            images += seen
-            worked += self._weight(job) * min(1.0, seen / budgets[job.arm])
+        images = sum(budgets[arm] for arm, _ in self._done)
+        images += sum(most for key, most in self._most.items() if key not in self._done)
         total = self._study.seeds * sum(budgets.values())
-        failed = sum(self._done.values())
-        took = time.monotonic() - self._started
-        # The first seconds go into starting processes, and say nothing about the pace.
-        pace = worked / took if worked > 0.02 * self._left else self._plan.workers
+        failed, left = sum(self._done.values()), self._forecast.seconds(now)
         parts = [
             f"{len(self._done)} of {self._runs} runs",
             f"{failed} failed" if failed else "",
             f"{short(images)}/{short(total)} images",
-            f"{clock(max(0.0, self._left - worked) / pace)} left",
-            "now " + ", ".join(f"{job.arm} {job.seed}" for job in running) if running else "",
+            f"{clock(left)} left" if left else "",
+            doing("training", [key for key, stage in stages.items() if not stage.scoring]),
+            doing("scoring", [key for key, stage in stages.items() if stage.scoring]),
         ]
         return "  ".join(part for part in parts if part)
 
@@ -133,6 +154,11 @@ class StudyDisplay:
             self.say(f"\nrecommendation: {results.recommendation}")
         self.say(f"all of it: {results.directory.results_file}")
         self.say(f"next: ganvas report {results.directory.path}")
+
+
+def doing(what: str, runs: Sequence[Key]) -> str:
+    """`training mlp 0, mlp 1`; nothing where no run is in that stage."""
+    return f"{what} {', '.join(f'{arm} {seed}' for arm, seed in runs)}" if runs else ""
 
 
 def verdict_table(results: StudyResults) -> str:

@@ -44,10 +44,14 @@ class Plan:
 
     def run_seconds(self, study: Study, arm: str) -> float:
         """About how long one run of the arm takes, with its scores."""
+        training = self.images[arm] / self.trials[arm].images_per_second
+        while_training = study.evaluations * self.scoring_seconds(SAMPLES_WHILE_TRAINING)
+        return training + while_training + self.scoring_seconds(study.samples)
+
+    def scoring_seconds(self, samples: int) -> float:
+        """About how long it takes to score so many samples."""
         fixed, each = self.scoring
-        samples = study.samples + study.evaluations * SAMPLES_WHILE_TRAINING
-        scoring = (1 + study.evaluations) * fixed + samples * each
-        return self.images[arm] / self.trials[arm].images_per_second + scoring
+        return fixed + samples * each
 
     def seconds(self, study: Study, left: list[str] | None = None) -> float:
         """About how long the study takes, each worker taking the next run when it is free.

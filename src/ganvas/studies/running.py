@@ -9,7 +9,14 @@ import dataclasses
 import itertools
 import math
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    FIRST_EXCEPTION,
+    BrokenExecutor,
+    CancelledError,
+    Future,
+    wait,
+)
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,14 +32,14 @@ from ganvas.errors import (
     StudyError,
 )
 from ganvas.runs.data import describe_data, prepare_for, prepare_images
-from ganvas.studies.crew import Crew, dask_crew, local_crew
+from ganvas.studies.crew import Crew, dask_crew, dismiss, local_crew
 from ganvas.studies.directory import StudyDirectory, is_study, refuse_occupied
 from ganvas.studies.display import StudyDisplay
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
 from ganvas.studies.results import StudyResults, write_results
 from ganvas.studies.study import Study
-from ganvas.studies.trial import TrialJob, try_out
+from ganvas.studies.trial import TrialJob, Tried, try_out
 from ganvas.studies.work import Job, carry_out, images_seen
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -226,16 +233,7 @@ def make_plan(place: Place, workers: int | None, dask: str | None, display: Stud
         TrialJob(study, name, place.prepared.location, crew.device(n), crew.threads, scored=n == 0)
         for n, name in enumerate(itertools.islice(itertools.cycle(names), count))
     ]
-    display.say(f"trying {', '.join(names)} for a few seconds each")
-    try:
-        with crew.hire(crew.workers, crew.threads) as executor:
-            trying = [executor.submit(try_out, job) for job in jobs]
-            found = [future.result() for future in trying]
-    except BrokenExecutor as error:
-        raise RunError(
-            "a worker's process died while arms were tried, for want of memory perhaps. Try fewer "
-            "--workers, or smaller networks"
-        ) from error
+    found = tried(jobs, crew, display)
     trials = {name: trial for name, (trial, _) in zip(names, found, strict=False)}
     scoring = found[0][1]
     assert scoring is not None
@@ -246,6 +244,36 @@ def make_plan(place: Place, workers: int | None, dask: str | None, display: Stud
         workers=crew.workers,
         threads=crew.threads,
     )
+
+
+def tried(jobs: list[TrialJob], crew: Crew, display: StudyDisplay) -> list[Tried]:
+    """What the trials of a plan found, in their order.
+
+    Raises:
+        Interrupted: by Ctrl-C, without waiting for a trial's end.
+        GanvasError: an arm cannot be trained or scored.
+    """
+    names = dict.fromkeys(job.arm for job in jobs)
+    with crew.hire(crew.workers, crew.threads) as executor, display.trying(list(names)) as show:
+        try:
+            trying = [executor.submit(try_out, job) for job in jobs]
+            while True:
+                done, going_on = wait(trying, SECONDS_BETWEEN_LOOKS, FIRST_EXCEPTION)
+                show(len(done), len(jobs))
+                if not going_on or any(future.exception() for future in done):
+                    return [future.result() for future in trying if future in done]
+        except BrokenExecutor as error:
+            raise RunError(
+                "a worker's process died while arms were tried, for want of memory perhaps. Try "
+                "fewer --workers, or smaller networks"
+            ) from error
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "stopped while arms were tried: nothing was trained and nothing written yet. "
+                "The same command begins anew"
+            ) from None
+        finally:
+            dismiss(executor)
 
 
 def budget(study: Study, arm: str, images_per_second: float) -> int:

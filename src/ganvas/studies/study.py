@@ -120,11 +120,16 @@ class Study:
         Args:
             images: the budget of the arm's runs.
         """
-        every = math.ceil(images / self.evaluations) if self.evaluations else 0
         evaluation = EvaluationSettings(
-            every=every, metrics=self.metrics[:1], samples=SAMPLES_WHILE_TRAINING
+            every=self.evaluated_every(images),
+            metrics=self.metrics[:1],
+            samples=SAMPLES_WHILE_TRAINING,
         )
         return self._decide(arm.recipe, arm.name, images, evaluation).with_fixed_schedules()
+
+    def evaluated_every(self, images: int) -> int:
+        """After how many images of a budget a run is scored while it trains; 0: never."""
+        return math.ceil(images / self.evaluations) if self.evaluations else 0
 
     def checked(self, where: str = "study") -> Study:
         """This study, with every value of its field's type.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 
 from ganvas.data.preparation import PreparedData
+from ganvas.data.reading import Progress
 from ganvas.devices import choose_device, forget_peak_memory, peak_memory_mb
 from ganvas.errors import Diverged, GanvasError
 from ganvas.evaluation.evaluate import measure
@@ -29,11 +32,15 @@ WARM_UP = 1.0
 
 SECONDS = 3.0
 
-SCORED = 100
-"""Samples of the smaller of two timed evaluations; twice as many of the other."""
+SCORED = 200
+"""Samples of the timed evaluation."""
 
 UNLIMITED = 10**9
 """Images of a budget that is still to be measured."""
+
+
+Tried = tuple[Trial, tuple[float, float] | None]
+"""The trial, and the seconds of an evaluation, where one was timed: of none, and of each sample."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +56,8 @@ class TrialJob:
     """Whether an evaluation is timed too."""
 
 
-def try_out(job: TrialJob) -> tuple[Trial, tuple[float, float] | None]:
+def try_out(job: TrialJob) -> Tried:
     """Train an arm for a few seconds, and time an evaluation where that is asked for.
-
-    Returns:
-        the trial, and the seconds of an evaluation: of none, and of each sample.
 
     Raises:
         GanvasError: the arm cannot be trained, or the images cannot be scored.
@@ -102,20 +106,26 @@ def train_for(
 def time_scoring(
     study: Study, recipe: Recipe, state: TrainState, data: PreparedData
 ) -> tuple[float, float]:
-    """Seconds to score no samples, and each: the line through two evaluations.
+    """Seconds to score no samples, and each: making and looking at them, and all the rest.
 
-    Each is timed the second time, when what it sees in real images is cached.
+    The second of two evaluations is timed, when what it sees in real images is cached.
     """
     generator = TrainedGenerator(state.average, data.shape, recipe.latent_dim, 0)
     asked = parse_metrics(study.metrics)
-    took = []
-    for count in (SCORED, 2 * SCORED):
-        for _ in range(2):
-            began = time.perf_counter()
-            measure(generator, data, recipe.data, asked, count, 0, watched_bar)
-        took.append(time.perf_counter() - began)
-    each = max(0.0, took[1] - took[0]) / SCORED
-    return max(0.0, took[0] - SCORED * each), each
+    seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed_bar(what: str) -> Iterator[Progress]:
+        began = time.perf_counter()
+        with watched_bar(what) as look:
+            yield look
+        seconds[what] = time.perf_counter() - began
+
+    for _ in range(2):
+        began = time.perf_counter()
+        measure(generator, data, recipe.data, asked, SCORED, 0, timed_bar)
+        whole = time.perf_counter() - began
+    return whole - seconds["sampling"], seconds["sampling"] / SCORED
 
 
 def run_bytes(recipe: Recipe, state: TrainState, images: int | None) -> int:

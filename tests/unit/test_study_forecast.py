@@ -1,0 +1,130 @@
+"""How far runs are by what they have written, and how long a study takes still."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ganvas.studies.directory import StudyDirectory
+from ganvas.studies.display import StudyDisplay
+from ganvas.studies.forecast import Forecast, Stage, stage_of
+from ganvas.studies.outcome import Outcome
+from ganvas.studies.plan import Plan, Trial
+from ganvas.studies.study import Study
+from ganvas.studies.work import Job
+
+MLP = ("mlp", 0)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> StudyDirectory:
+    """One arm and two seeds of 1,000 images, scored at 500, at 1,000 and at the end.
+
+    By the plan a run trains for 10 s; its scores take 2 s each while it trains, and 6 s at the end.
+    """
+    study = Study.from_table(
+        {"base": "mlp", "data": "fashion", "images": 1000, "seeds": 2, "evaluations": 2}
+    )
+    trial = Trial(images_per_second=100.0, memory_mb=1.0, run_bytes=1)
+    plan = Plan(
+        images={"mlp": 1000}, trials={"mlp": trial}, scoring=(1.0, 0.001), workers=1, threads=1
+    )
+    return StudyDirectory.create(tmp_path / "study", study, plan, {}, {})
+
+
+def jobs(directory: StudyDirectory) -> list[Job]:
+    return [Job(directory.path, arm, seed, "fashion", 1) for arm, seed in directory.pairs()]
+
+
+def trained(directory: StudyDirectory, seen: int, rate: float = 100.0) -> None:
+    add(directory, "history", {"images_seen": seen, "images_per_second": rate})
+
+
+def scored(directory: StudyDirectory, seen: int) -> None:
+    add(directory, "scores", {"images_seen": seen, "while_training": True})
+
+
+def add(directory: StudyDirectory, name: str, record: dict[str, float]) -> None:
+    path = directory.run_path(*MLP) / f"{name}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+def finished(seed: int) -> Outcome:
+    return Outcome(arm="mlp", seed=seed, ending="finished", scores={"fd-lite0": 1.0}, floors={})
+
+
+def test_the_stages_of_a_run(directory: StudyDirectory) -> None:
+    assert stage_of(directory, MLP) == Stage(0, 0, False)
+    trained(directory, 448)
+    assert stage_of(directory, MLP) == Stage(448, 0, False)
+    trained(directory, 512)
+    assert stage_of(directory, MLP) == Stage(512, 0, True)
+    scored(directory, 512)
+    assert stage_of(directory, MLP) == Stage(512, 1, False)
+    trained(directory, 1024)
+    assert stage_of(directory, MLP) == Stage(1000, 1, True), "the last batch reaches beyond"
+    scored(directory, 1024)
+    assert stage_of(directory, MLP) == Stage(1000, 2, True), "the scores at the end come now"
+
+
+def test_time_left_falls_while_a_run_is_scored_and_is_not_guessed_beyond(
+    directory: StudyDirectory,
+) -> None:
+    one, two = jobs(directory)
+    forecast = Forecast(directory, [one, two])
+    forecast.look([one], 0.0)
+    assert forecast.seconds(0.0) == pytest.approx(2 * (10 + 2 * 2 + 6))
+    assert forecast.seconds(3.0) == pytest.approx(40 - 3), "it trains, though nothing was written"
+    trained(directory, 1024)
+    scored(directory, 1024)
+    forecast.look([one], 20.0)
+    assert [forecast.seconds(20.0 + s) for s in (0, 2, 5)] == pytest.approx([26, 24, 21])
+    assert forecast.seconds(27.0) is None, "six seconds are over, and it is scored still"
+
+
+def test_what_was_measured_is_believed_and_not_the_plan(directory: StudyDirectory) -> None:
+    """Training is four times as fast as planned, scores take three times as long."""
+    one, two = jobs(directory)
+    forecast = Forecast(directory, [one, two])
+    forecast.look([one], 0.0)
+    trained(directory, 1024, rate=400.0)
+    scored(directory, 1024)
+    forecast.look([one], 10.0)
+    forecast.ended(MLP, 10.0 + 3 * 6)
+    assert forecast.seconds(28.0) == pytest.approx(1000 / 400 + 3 * (2 * 2 + 6))
+    forecast.ended(("mlp", 1), 30.0, failed=True)
+    assert forecast.seconds(30.0) == 0.0
+
+
+def test_workers_between_two_runs_take_the_next_ones(directory: StudyDirectory) -> None:
+    one, two = jobs(directory)
+    forecast = Forecast(directory, [one, two])
+    forecast.look([one, two], 0.0)
+    assert forecast.seconds(0.0) == pytest.approx(20), "side by side"
+    forecast.look([one], 0.0)
+    assert forecast.seconds(0.0) == pytest.approx(20)
+
+
+def test_the_line_says_who_is_scored_and_never_loses_an_image(
+    directory: StudyDirectory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    display = StudyDisplay()
+    one, two = jobs(directory)
+    display.begin(directory, [one, two])
+    trained(directory, 448)
+    assert display.describe([one, two]).startswith("0 of 2 runs  448/2k images  0:")
+    assert display.describe([one, two]).endswith(" left  training mlp 0, mlp 1")
+    trained(directory, 256)  # it went on from its last checkpoint
+    assert "448/2k images" in display.describe([one, two])
+    trained(directory, 1024)
+    assert "1k/2k images" in display.describe([one, two])
+    assert display.describe([one, two]).endswith("training mlp 1  scoring mlp 0")
+    display.ended(finished(seed=0))
+    assert display.describe([two]).startswith("1 of 2 runs  1k/2k images  0:")
+    display.ended(finished(seed=1))
+    assert display.describe([]) == "2 of 2 runs  2k/2k images"
+    assert "[1/2] mlp seed 0: finished" in capsys.readouterr().out

@@ -1,0 +1,27 @@
+"""What a trial measures."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ganvas.studies import trial
+
+
+def test_samples_are_timed_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that no noise between two evaluations becomes the cost of every sample."""
+    clock = [0.0]
+
+    def measure(generator: Any, data: Any, settings: Any, asked: Any, n: int, *rest: Any) -> None:
+        bar = rest[1]
+        with bar("sampling"):
+            clock[0] += 0.5 * n
+        clock[0] += 7.0
+
+    monkeypatch.setattr(trial, "measure", measure)
+    monkeypatch.setattr(trial.time, "perf_counter", lambda: clock[0])
+    study: Any = SimpleNamespace(metrics=("swd",))
+    stand_in: Any = SimpleNamespace(average=None, shape=None, latent_dim=1, data=None)
+    assert trial.time_scoring(study, stand_in, stand_in, stand_in) == pytest.approx((7.0, 0.5))
