@@ -6,12 +6,9 @@ Read `compare` first: it is the story.
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import math
 from collections import deque
 from concurrent.futures import (
     FIRST_COMPLETED,
-    FIRST_EXCEPTION,
     BrokenExecutor,
     CancelledError,
     Future,
@@ -32,14 +29,14 @@ from ganvas.errors import (
     StudyError,
 )
 from ganvas.runs.data import describe_data, prepare_for, prepare_images
-from ganvas.studies.crew import Crew, dask_crew, dismiss, local_crew
+from ganvas.studies.crew import Crew, dask_crew, local_crew
 from ganvas.studies.directory import StudyDirectory, is_study, refuse_occupied
 from ganvas.studies.display import StudyDisplay
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
+from ganvas.studies.planning import make_plan
 from ganvas.studies.results import StudyResults, write_results
 from ganvas.studies.study import Study
-from ganvas.studies.trial import TrialJob, Tried, try_out
 from ganvas.studies.work import Job, carry_out, images_seen
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -85,7 +82,7 @@ def compare(
     place = locate(study, out, quiet)
     directory = place.directory
     if directory is None:
-        plan = make_plan(place, workers, dask, display)
+        plan = planned(place, workers, dask, display)
         display.plan(place.study, plan)
         environment = describe_environment(choose_device("auto"))
         directory = StudyDirectory.create(
@@ -117,9 +114,7 @@ def plan_study(
     display = StudyDisplay(quiet)
     place = locate(study, out, quiet)
     plan = (
-        make_plan(place, workers, dask, display)
-        if place.directory is None
-        else place.directory.plan
+        planned(place, workers, dask, display) if place.directory is None else place.directory.plan
     )
     display.plan(place.study, plan)
     return plan
@@ -222,67 +217,10 @@ def hire(runs: int, workers: int | None, dask: str | None) -> Crew:
     return local_crew(runs, workers) if dask is None else dask_crew(dask, runs)
 
 
-def make_plan(place: Place, workers: int | None, dask: str | None, display: StudyDisplay) -> Plan:
-    """Try every arm for a few seconds, as many at a time as the study will train."""
-    study = place.study
-    crew = hire(study.seeds * len(study.treatments), workers, dask)
-    names = [arm.name for arm in study.treatments]
-    # Filled up with repeats, so that the last one is measured under the same load as the first.
-    count = math.ceil(len(names) / crew.workers) * crew.workers
-    jobs = [
-        TrialJob(study, name, place.prepared.location, crew.device(n), crew.threads, scored=n == 0)
-        for n, name in enumerate(itertools.islice(itertools.cycle(names), count))
-    ]
-    found = tried(jobs, crew, display)
-    trials = {name: trial for name, (trial, _) in zip(names, found, strict=False)}
-    scoring = found[0][1]
-    assert scoring is not None
-    return Plan(
-        images={name: budget(study, name, trials[name].images_per_second) for name in names},
-        trials=trials,
-        scoring=scoring,
-        workers=crew.workers,
-        threads=crew.threads,
-    )
-
-
-def tried(jobs: list[TrialJob], crew: Crew, display: StudyDisplay) -> list[Tried]:
-    """What the trials of a plan found, in their order.
-
-    Raises:
-        Interrupted: by Ctrl-C, without waiting for a trial's end.
-        GanvasError: an arm cannot be trained or scored.
-    """
-    names = dict.fromkeys(job.arm for job in jobs)
-    with crew.hire(crew.workers, crew.threads) as executor, display.trying(list(names)) as show:
-        try:
-            trying = [executor.submit(try_out, job) for job in jobs]
-            while True:
-                done, going_on = wait(trying, SECONDS_BETWEEN_LOOKS, FIRST_EXCEPTION)
-                show(len(done), len(jobs))
-                if not going_on or any(future.exception() for future in done):
-                    return [future.result() for future in trying if future in done]
-        except BrokenExecutor as error:
-            raise RunError(
-                "a worker's process died while arms were tried, for want of memory perhaps. Try "
-                "fewer --workers, or smaller networks"
-            ) from error
-        except KeyboardInterrupt:
-            raise Interrupted(
-                "stopped while arms were tried: nothing was trained and nothing written yet. "
-                "The same command begins anew"
-            ) from None
-        finally:
-            dismiss(executor)
-
-
-def budget(study: Study, arm: str, images_per_second: float) -> int:
-    """The images of the arm's runs: the study's, or as many whole batches as fit into its time."""
-    if study.images is not None:
-        return study.images
-    assert study.time is not None
-    batch = study.treatment(arm).recipe.batch
-    return max(1, round(images_per_second * study.time / batch)) * batch
+def planned(place: Place, workers: int | None, dask: str | None, display: StudyDisplay) -> Plan:
+    """The plan of a study that is not there yet, made by those who will do its runs."""
+    crew = hire(place.study.seeds * len(place.study.treatments), workers, dask)
+    return make_plan(place.study, place.prepared, crew, display)
 
 
 def work_off(

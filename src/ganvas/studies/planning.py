@@ -1,0 +1,82 @@
+"""How long a study will take and what it needs, found by trying its arms."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from concurrent.futures import FIRST_EXCEPTION, BrokenExecutor, wait
+
+from ganvas.data.preparation import PreparedData
+from ganvas.errors import Interrupted, RunError
+from ganvas.studies.crew import Crew, dismiss
+from ganvas.studies.display import StudyDisplay
+from ganvas.studies.plan import Plan
+from ganvas.studies.study import Study
+from ganvas.studies.trial import TrialJob, Tried, try_out
+
+SECONDS_BETWEEN_LOOKS = 1.0
+
+
+def make_plan(study: Study, prepared: PreparedData, crew: Crew, display: StudyDisplay) -> Plan:
+    """Try every arm for a few seconds, as many at a time as the study will train.
+
+    Raises:
+        Interrupted, GanvasError: as `tried`.
+    """
+    names = [arm.name for arm in study.treatments]
+    # Filled up with repeats, so that the last one is measured under the same load as the first.
+    count = math.ceil(len(names) / crew.workers) * crew.workers
+    jobs = [
+        TrialJob(study, name, prepared.location, crew.device(n), crew.threads, scored=n == 0)
+        for n, name in enumerate(itertools.islice(itertools.cycle(names), count))
+    ]
+    found = tried(jobs, crew, display)
+    trials = {name: trial for name, (trial, _) in zip(names, found, strict=False)}
+    scoring = found[0][1]
+    assert scoring is not None
+    return Plan(
+        images={name: budget(study, name, trials[name].images_per_second) for name in names},
+        trials=trials,
+        scoring=scoring,
+        workers=crew.workers,
+        threads=crew.threads,
+    )
+
+
+def tried(jobs: list[TrialJob], crew: Crew, display: StudyDisplay) -> list[Tried]:
+    """What the trials of a plan found, in their order.
+
+    Raises:
+        Interrupted: by Ctrl-C, without waiting for a trial's end.
+        GanvasError: an arm cannot be trained or scored.
+    """
+    names = dict.fromkeys(job.arm for job in jobs)
+    with crew.hire(crew.workers, crew.threads) as executor, display.trying(list(names)) as show:
+        try:
+            trying = [executor.submit(try_out, job) for job in jobs]
+            while True:
+                done, going_on = wait(trying, SECONDS_BETWEEN_LOOKS, FIRST_EXCEPTION)
+                show(len(done), len(jobs))
+                if not going_on or any(future.exception() for future in done):
+                    return [future.result() for future in trying if future in done]
+        except BrokenExecutor as error:
+            raise RunError(
+                "a worker's process died while arms were tried, for want of memory perhaps. Try "
+                "fewer --workers, or smaller networks"
+            ) from error
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "stopped while arms were tried: nothing was trained and nothing written yet. "
+                "The same command begins anew"
+            ) from None
+        finally:
+            dismiss(executor)
+
+
+def budget(study: Study, arm: str, images_per_second: float) -> int:
+    """The images of the arm's runs: the study's, or as many whole batches as fit into its time."""
+    if study.images is not None:
+        return study.images
+    assert study.time is not None
+    batch = study.treatment(arm).recipe.batch
+    return max(1, round(images_per_second * study.time / batch)) * batch
