@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
 import tyro
@@ -25,6 +25,8 @@ class Flags:
     rate: Schedule = 2e-4
     share: float = 0.5
     flip: bool = False
+    loss: Literal["hinge", "non-saturating"] = "hinge"
+    on_failure: Literal["warn", "stop"] | None = None
 
 
 def read(*words: str) -> Flags:
@@ -50,6 +52,8 @@ def read(*words: str) -> Flags:
             Flags(rate=Ramp(shape="cosine", start=1.0, end=0.1, images=2_000_000)),
         ),
         (["--share", "0.25", "--flip"], Flags(share=0.25, flip=True)),
+        (["--loss", "non-saturating"], Flags(loss="non-saturating")),
+        (["--on-failure", "stop"], Flags(on_failure="stop")),
     ],
 )
 def test_flags_are_read_as_documented(words: list[str], expected: Flags) -> None:
@@ -67,6 +71,9 @@ def test_flags_are_read_as_documented(words: list[str], expected: Flags) -> None
         (["--rate", "fast"], "linear:START:END"),
         (["--rate", "nan"], "linear:START:END"),
         (["--imagse", "3"], "--images"),
+        (["--loss", "hing"], "Did you mean hinge?"),
+        (["--loss", "xyz"], "All: hinge, non-saturating"),
+        (["--on-failure", "stp"], "Did you mean stop?"),
     ],
 )
 def test_wrong_flag_says_what_was_expected_and_exits_with_2(
@@ -75,7 +82,7 @@ def test_wrong_flag_says_what_was_expected_and_exits_with_2(
     with pytest.raises(SystemExit) as caught:
         read(*words)
     assert caught.value.code == 2
-    assert said in capsys.readouterr().err
+    assert said in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
 
 def test_help_shows_defaults_in_the_form_that_flags_take(
@@ -85,7 +92,7 @@ def test_help_shows_defaults_in_the_form_that_flags_take(
         read("--help")
     assert caught.value.code == 0
     shown = capsys.readouterr().out
-    for text in ("32x32", "SIDE|HxW", "NUMBER|RAMP", "0.0002"):
+    for text in ("32x32", "SIDE|HxW", "NUMBER|RAMP", "0.0002", "{hinge,non-saturating}"):
         assert text in shown
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ganvas.errors import GanvasError
-from ganvas.metrics.names import Metric, known_names, more_is_better, parse_metrics
+from ganvas.metrics.names import Metric, accepted_names, known_names, more_is_better, parse_metrics
 
 
 def test_a_family_gives_all_of_its_scores() -> None:
@@ -48,6 +48,17 @@ def test_all_unknown_names_are_told_with_the_nearest() -> None:
         parse_metrics(["fid-lite0", "swd", "kidd-lite0"])
     assert "'fid-lite0' is no metric. Did you mean fd-lite0?" in str(caught.value)
     assert "'kidd-lite0' is no metric. Did you mean kid-lite0?" in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "meant"), [("fid", "fd"), ("coverge", "coverage")])
+def test_the_nearest_may_be_a_short_name_or_a_single_score(name: str, meant: str) -> None:
+    with pytest.raises(GanvasError, match=f"'{name}' is no metric. Did you mean {meant}\\?"):
+        parse_metrics([name])
+
+
+@pytest.mark.parametrize("name", accepted_names())
+def test_every_name_that_may_be_proposed_is_understood(name: str) -> None:
+    assert len(parse_metrics([name])) == 1
 
 
 def test_nothing_asked_for_is_an_error() -> None:

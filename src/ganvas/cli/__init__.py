@@ -5,13 +5,15 @@ Nothing here imports torch: verbs do so when they run, so that help answers at o
 
 from __future__ import annotations
 
+import functools
+import operator
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, NoReturn, Protocol
 
 import tyro
 
@@ -28,7 +30,7 @@ from ganvas.cli.resume import Resume
 from ganvas.cli.sample import Sample
 from ganvas.cli.train import Train, named_recipe, train_with
 from ganvas.cli.voice import complain, first_speaks
-from ganvas.errors import GanvasError, did_you_mean, tells_of_no_memory
+from ganvas.errors import GanvasError, Interrupted, did_you_mean, tells_of_no_memory
 from ganvas.torchrun import processes
 
 
@@ -72,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         unheard = stop.__context__
         if isinstance(unheard, GanvasError):  # torchrun ends a process that is about to say why
             return complain(str(unheard), unheard.exit_code)
-        return complain("interrupted; nothing was left half-written", 130)
+        return complain("interrupted; nothing was left half-written", Interrupted.exit_code)
     except (MemoryError, RuntimeError) as error:
         if not tells_of_no_memory(error):
             raise
@@ -80,6 +82,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away, which is its right
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def command() -> NoReturn:
+    """`main` as a program of its own, which a second Ctrl-C finds ending, and lets end."""
+    try:
+        code = main()
+        if code == Interrupted.exit_code:
+            end_undisturbed()
+    except KeyboardInterrupt:  # between the answer to the first one and the line above
+        end_undisturbed()
+        code = Interrupted.exit_code
+    sys.exit(code)
+
+
+def end_undisturbed() -> None:
+    """No longer hear Ctrl-C: Python takes a while to end, and would call it killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def refuse_processes(verb: Verb) -> None:
@@ -116,28 +135,37 @@ def parse(arguments: list[str]) -> Verb:
     if arguments and not arguments[0].startswith("-") and arguments[0] not in VERBS:
         hint = did_you_mean(arguments[0], VERBS)
         raise GanvasError(f"{arguments[0]!r} is no command.{hint} All: {', '.join(VERBS)}")
-    if arguments[:1] != ["train"]:
-        return parse_with(arguments, train_with(named_recipe([]), []))
-    recipe = named_recipe(arguments[1:])
-    verb = parse_with(arguments, train_with(recipe, arguments))
+    name, *rest = arguments or ["--help"]
+    if name not in VERBS:
+        return parse_as(any_verb(), "ganvas", [name, *rest])  # its help, or a flag before a verb
+    prog = f"ganvas {name}"  # one verb alone: tyro's messages then point to its help
+    if name != "train":
+        return parse_as(VERBS[name], prog, rest)
+    recipe = named_recipe(rest)
+    verb = parse_as(Train, prog, rest, train_with(recipe, rest))
     if isinstance(verb, Train) and verb.recipe_name != recipe:
         # What looked like the recipe was some flag's value; now the right one is known.
-        verb = parse_with(arguments, train_with(verb.recipe_name, arguments))
+        verb = parse_as(Train, prog, rest, train_with(verb.recipe_name, rest))
     return verb
 
 
-def parse_with(arguments: list[str], train: Train) -> Verb:
-    """Parse, with `train` as the defaults of the verb of that name."""
-    verbs: Any = Annotated[Train, tyro.conf.subcommand("train", default=train)]
-    for name, kind in VERBS.items():
-        if kind is not Train:
-            verbs |= Annotated[kind, tyro.conf.subcommand(name)]
+def any_verb() -> Any:
+    """All of them as one type, for the help that lists them."""
+    kinds = (Annotated[kind, tyro.conf.subcommand(name)] for name, kind in VERBS.items())
+    return functools.reduce(operator.or_, kinds)
+
+
+def parse_as(
+    kind: Any, prog: str, arguments: list[str], default: Any = tyro.MISSING_NONPROP
+) -> Verb:
+    """Read arguments as tyro does, with the types of our own."""
     with FLAG_TYPES:
         verb: Verb = tyro.cli(
-            verbs,
-            prog="ganvas",
-            description="Train GANs that work, and know why.",
-            args=arguments or ["--help"],
+            kind,
+            prog=prog,
+            description="Train GANs that work, and know why." if prog == "ganvas" else None,
+            args=arguments,
+            default=default,
             config=(tyro.conf.AvoidSubcommands, tyro.conf.FlagCreatePairsOff),
         )
     return verb

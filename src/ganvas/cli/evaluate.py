@@ -30,7 +30,7 @@ class Evaluate:
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run directory."""
     metrics: Annotated[tuple[str, ...], tyro.conf.arg(help=METRICS_HELP)] = ()
-    n: Annotated[int | None, tyro.conf.arg(aliases=("-n",))] = None
+    n: Annotated[int | None, tyro.conf.arg(aliases=("-n", "--samples"))] = None
     """Images to generate; by default 10k (2.5k points, 26k stacked digits)."""
     data: str | None = None
     """Other real images to compare with; by default those held out when the run was trained."""

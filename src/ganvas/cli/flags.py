@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
 
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from ganvas.architectures.sizes import parse_size as parse_size
+from ganvas.errors import parse_choice
 from ganvas.schedules import Ramp, Schedule, format_schedule, parse_count, parse_schedule
 
 FLAG_TYPES = ConstructorRegistry()
@@ -46,7 +48,7 @@ def optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     }
     for kind, (metavar, read) in readers.items():
         if info.type == kind:
-            return one_word(metavar, read, str, (int, Path, str, type(None)))
+            return one_word(metavar, read, str, (int, Path, str, NoneType))
     return None
 
 
@@ -56,6 +58,19 @@ def schedule(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     if info.type != Schedule:
         return None
     return one_word("NUMBER|RAMP", parse_schedule, format_schedule, (int, float, Ramp))
+
+
+@FLAG_TYPES.primitive_rule
+def choice(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """One of a few words. tyro reads them too, but does not say which one was meant perhaps."""
+    kind = info.type
+    if NoneType in get_args(kind):  # a flag that may be left out
+        kind = get_args(kind)[0]
+    if get_origin(kind) is not Literal:
+        return None
+    words = get_args(kind)
+    metavar = f"{{{','.join(words)}}}"
+    return one_word(metavar, lambda word: parse_choice(word, words), str, (str, NoneType))
 
 
 @FLAG_TYPES.primitive_rule

@@ -67,7 +67,7 @@ def parse_metrics(names: Sequence[str]) -> list[Metric]:
         try:
             family, features, scores = _parse(name)
         except KeyError:
-            problems.append(f"{name!r} is no metric.{did_you_mean(name, known_names())}")
+            problems.append(f"{name!r} is no metric.{did_you_mean(name, accepted_names())}")
             continue
         asked = found.setdefault((family, features), [])
         asked += [score for score in scores if score not in asked]
@@ -84,6 +84,14 @@ def known_names() -> list[str]:
         *(f"{family}-{features}" for features in FEATURES for family in IN_FEATURES),
         *WITHOUT_FEATURES,
     ]
+
+
+def accepted_names() -> list[str]:
+    """Every name that can be asked for: families and single scores, also without an ending."""
+    scores = [score for family in WITHOUT_FEATURES.values() for score in family]
+    stems = [name for family, inside in IN_FEATURES.items() for name in (family, *inside)]
+    ended = [f"{stem}-{features}" for features in FEATURES for stem in stems]
+    return [*known_names(), *scores, *stems, *ended]
 
 
 def _parse(name: str) -> tuple[str, str | None, tuple[str, ...]]:

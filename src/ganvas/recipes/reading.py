@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import re
 from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -150,7 +151,11 @@ def _message(item: Any, known: list[str]) -> str:
         return str(item["msg"]).removeprefix("Value error, ")
     if item["type"] == "tuple_type":
         return f"must be a list in brackets, got {item['input']!r}"
-    return f"{item['msg'].replace('Input should be', 'must be')}, got {item['input']!r}"
+    text = f"{item['msg'].replace('Input should be', 'must be')}, got {item['input']!r}"
+    if item["type"] == "literal_error":
+        hint = did_you_mean(str(item["input"]), re.findall("'(.*?)'", item["ctx"]["expected"]))
+        return f"{text}.{hint}" if hint else text
+    return text
 
 
 def _field_path(location: tuple[int | str, ...], table: Table) -> Path:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ganvas.architectures.sizes import parse_size
-from ganvas.errors import StudyError, did_you_mean
+from ganvas.errors import StudyError, did_you_mean, parse_choice
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.recipes.reading import Table
 from ganvas.recipes.recipe import architecture_type
@@ -173,10 +173,8 @@ def parse_value(kind: Any, word: str) -> Any:
             raise ValueError(f"must be a number, got {word!r}") from None
     if kind == tuple[int, int]:
         return list(parse_size(word))
-    if get_origin(kind) is Literal and word not in get_args(kind):
-        known = ", ".join(get_args(kind))
-        hint = did_you_mean(word, get_args(kind))
-        raise ValueError(f"{word!r} is none of its values.{hint} All: {known}")
+    if get_origin(kind) is Literal:
+        return parse_choice(word, get_args(kind))
     return [word] if kind == tuple[str, ...] else word
 
 
