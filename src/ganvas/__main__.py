@@ -1,8 +1,6 @@
 """`python -m ganvas`: the same as the `ganvas` command."""
 
-import sys
-
-from ganvas.cli import main
+from ganvas.cli import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -114,7 +114,9 @@ def start(arguments: Sequence[object], patch: str = "") -> subprocess.Popen[str]
     """
     words = [str(argument) for argument in arguments]
     hear = "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
-    program = f"{patch}\n{hear}\nfrom ganvas.cli import main\nsys.exit(main({words!r}))"
+    program = (
+        f"{patch}\n{hear}\nsys.argv[1:] = {words!r}\nfrom ganvas.cli import command\ncommand()"
+    )
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-c", program],
         stdout=subprocess.PIPE,

@@ -107,6 +107,21 @@ def test_a_signal_writes_a_checkpoint_and_exits_with_130(
     assert essence(run) == essence(whole)
 
 
+def test_a_second_ctrl_c_does_not_spoil_how_the_first_one_ends(
+    tmp_path: Path, small: Path, images: Path
+) -> None:
+    run = tmp_path / "stopped"
+    process = start(["train", small, images, "--out", run])
+    wait_for_record(process, run)
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    said = process.stderr.readline()
+    process.send_signal(signal.SIGINT)  # Python is still at ending itself
+    result = finish(process)
+    assert (result.code, result.err) == (130, "")
+    assert f"go on with: ganvas resume {run}" in said
+
+
 def test_the_same_seed_gives_the_same_bits(
     tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
 ) -> None:
