@@ -276,7 +276,7 @@ def test_a_run_that_is_still_being_written(
         (["--base", "dcgan", "--vary", "objective.los=hinge"], ["Did you mean objective.loss?"]),
         (["--base", "dcgan", "--data", "fashion"], ["--base dcgan alone is one arm", "--vary"]),
         (["--recipes", "dcgan", "--images", "1k"], ["data: what to train on is missing"]),
-        (["--recipes", "dcgan", "--data", "fashion"], ["images or time", "none is given"]),
+        (["--recipes", "dcgan", "--data", "fashion"], ["--images or --time", "none is given"]),
         (
             ["--recipes", "dcgan", "--data", "fashion", "--images", "1k", "--seeds", "0"],
             ["seeds: must be greater than or equal to 1"],

@@ -157,11 +157,11 @@ def test_batches_that_cannot_be_shared_are_refused_once(
     said_once(
         results,
         "3 problems",
-        "batch: 18 images cannot be shared equally by 2 processes in packs of 2 (objective.pac). "
-        "Nearest: 16 or 20",
-        "generator_batch: 6 images cannot be shared equally",
+        "--batch: 18 images cannot be shared equally by 2 processes in packs of 2 "
+        "(--objective.pac). Nearest: 16 or 20",
+        "--generator-batch: 6 images cannot be shared equally",
         "Nearest: 4 or 8",
-        "sync_batch_norm: works on CUDA only, and this is cpu",
+        "--sync-batch-norm: works on CUDA only, and this is cpu",
     )
     assert not run.exists()
 

@@ -235,7 +235,10 @@ def test_what_is_no_table_is_refused(table: Any) -> None:
     ("changes", "field"),
     [
         ({"images": 63}, "images"),
-        ({"architecture__discriminator_norm": "batch"}, "objective.penalties.gradient_penalty"),
+        (
+            {"architecture__discriminator_norm": "batch"},
+            "objective.penalties.gradient_penalty.weight",
+        ),
         ({"objective__loss": "relativistic", "generator_batch": 128}, "generator_batch"),
         ({"generator__algorithm": "rmsprop", "generator__beta1": 0.5}, "generator.beta1"),
         ({"data__size": [30, 30]}, "data.size"),
@@ -290,7 +293,7 @@ def test_everything_wrong_is_said_at_once() -> None:
         "generator.beta1",
         "images",
         "latent_dim",
-        "objective.penalties.gradient_penalty",
+        "objective.penalties.gradient_penalty.weight",
         "objective.penalties.r1.every",
     ]
     with pytest.raises(RecipeError, match=r"^there: 9 problems\n  ") as caught:

@@ -167,7 +167,7 @@ def test_what_is_wrong_with_a_study_is_said(changes: Any, fragments: list[str]) 
         ({"name": "x", "batch": 60_001}, ["the budget of 60000 is less than one batch"]),
         (
             {"name": "x", "objective": {"penalties": {"r1": {"weight": 1.0}}}},
-            ["arm 'x': objective.penalties.r1: a batch-normalised discriminator"],
+            ["arm 'x': objective.penalties.r1.weight: a batch-normalised discriminator"],
         ),
     ],
 )

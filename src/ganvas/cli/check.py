@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from ganvas.architectures.sizes import size_name
+from ganvas.cli.naming import naming_flags
 from ganvas.data.settings import DataSettings
 from ganvas.errors import DataError
 from ganvas.recipes import CATALOG
@@ -19,10 +20,14 @@ RECIPE = "dcgan"
 
 @dataclass(frozen=True)
 class Check:
-    """Read every image and say what is in there, what is broken, and whether it will train."""
+    """Read every image and say what is in there, what is broken, and whether it will train.
+
+    Ends with the command to train with: it has the flags that are given here, or without any a size
+    that suits the images.
+    """
 
     data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
-    """Folder, .zip, .npz, .npy, .parquet, folder of IDX files, fashion, ring, stacked:DATA."""
+    """Folder, .zip, .npz, .npy, .parquet, IDX folder, fashion, ring, grid, stacked:DATA."""
     settings: Annotated[DataSettings, tyro.conf.arg(name="")] = field(default_factory=DataSettings)
     batch: int = CATALOG[RECIPE]().batch
     """Fewest images that training needs."""
@@ -41,7 +46,8 @@ class Check:
         settings = self.settings
         if settings.size == DataSettings.size:
             settings = replace(settings, size=recipe.data.size)
-        replace(recipe, data=settings, batch=self.batch).checked("ganvas check")
+        with naming_flags(["batch", *(f"data.{entry.name}" for entry in fields(DataSettings))]):
+            replace(recipe, data=settings, batch=self.batch).checked("check")
         with progress_bar("reading", quiet=self.json) as show:
             found = inspect(source, settings, self.batch, None, show, self.flags_given())
         print(json.dumps(found.to_json(), indent=2) if self.json else "\n".join(found.lines()))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from ganvas.cli.evaluate import METRIC_NAMES_HELP
+from ganvas.cli.naming import naming_flags
 
 if TYPE_CHECKING:
     from ganvas.studies.study import Study
@@ -100,8 +101,10 @@ class Compare:
         from ganvas.studies.study import Study
         from ganvas.studies.variations import study_table
 
-        flags = self.flags()
+        known = self.flags()
+        flags = {name: value for name, value in known.items() if value is not None}
         arms = self.recipes or self.base or self.vary or self.shared
+        typed = known if self.study is None else flags  # what a file says is called as it is there
         if self.study is not None and self.study.suffix not in (".toml", ".json"):
             started = StudyDirectory.open(self.study)
             unused = [*(["arms"] if arms else []), *(flags.keys() - {"seeds", "data"})]
@@ -111,7 +114,8 @@ class Compare:
             if not flags:
                 return self.study, None
             anew = {"data": started.data["location"], **flags}
-            return replace(started.study, **anew), self.study
+            with naming_flags(typed):
+                return replace(started.study, **anew).checked(str(self.study)), self.study
         if self.study is not None:
             if arms:
                 text = "names the arms itself: give no --recipes, --base, --vary, --shared"
@@ -123,11 +127,12 @@ class Compare:
         for name, other in (("images", "time"), ("time", "images")):
             if name in flags and other not in flags:
                 table.pop(other, None)  # the file's budget gives way to the command line's
-        return Study.from_table({**table, **flags}, where), self.out
+        with naming_flags(typed):
+            return Study.from_table({**table, **flags}, where), self.out
 
     def flags(self) -> dict[str, Any]:
-        """What was said of the study's own fields."""
-        given = {
+        """The study's own fields; None where nothing was said."""
+        return {
             "data": self.data,
             "seeds": self.seeds,
             "images": self.images,
@@ -137,4 +142,3 @@ class Compare:
             "evaluations": self.evaluations,
             "stop_early": self.stop_early or None,
         }
-        return {name: value for name, value in given.items() if value is not None}

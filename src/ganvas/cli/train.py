@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from ganvas.cli.naming import naming_flags
 from ganvas.errors import RecipeError
 from ganvas.recipes import CATALOG, Recipe, load_recipe
 from ganvas.recipes.recipe import architecture_type
@@ -42,17 +43,19 @@ class Train:
 
     def run(self) -> None:
         """Train."""
+        from ganvas.studies.variations import leaf_types
         from ganvas.training.trainer import train
 
-        train(
-            self.recipe,
-            self.data,
-            self.out,
-            seed=self.seed,
-            device=self.device,
-            deterministic=self.deterministic,
-            compile=self.compile,
-        )
+        with naming_flags(leaf_types(self.recipe)):
+            train(
+                self.recipe,
+                self.data,
+                self.out,
+                seed=self.seed,
+                device=self.device,
+                deterministic=self.deterministic,
+                compile=self.compile,
+            )
 
 
 def train_with(recipe_name: str, arguments: list[str]) -> Train:

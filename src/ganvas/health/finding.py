@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ganvas.errors import GanvasError
+from ganvas.recipes.recipe import flag_of
 
 Verdict = Literal["healthy", "watch", "failing"]
 
@@ -66,12 +67,10 @@ class Change:
     @property
     def flag(self) -> str:
         """What to add to the command line: --discriminator.learning-rate 2e-4."""
-        # The fields of data have no prefix there; a switch has no value.
-        *parents, name = self.field.removeprefix("data.").replace("_", "-").split(".")
-        if self.value == "false":
-            name = f"no-{name}"
-        flag = f"--{'.'.join([*parents, name])}"
-        return flag if self.value in ("true", "false") else f"{flag} {self.value}"
+        if self.value not in ("true", "false"):
+            return f"{flag_of(self.field)} {self.value}"
+        *parents, name = self.field.split(".")  # a switch has no value, and says no itself
+        return flag_of(".".join([*parents, name if self.value == "true" else f"no_{name}"]))
 
     @property
     def keeps_weights(self) -> bool:

@@ -181,9 +181,9 @@ class Recipe:
                 yield Problem(text, (f"{where}.weight",))
             elif high > 0 and self.architecture.couples_samples:
                 text = (
-                    f"{where}: a batch-normalised discriminator judges each image by its whole "
-                    "batch, so the gradient at one image is undefined (Gulrajani 2017, section 4). "
-                    "Set architecture.discriminator_norm to layer or none"
+                    f"{where}.weight: a batch-normalised discriminator judges each image by its "
+                    "whole batch, so the gradient at one image is undefined (Gulrajani 2017, "
+                    "section 4). Set architecture.discriminator_norm to layer or none"
                 )
                 yield Problem(text, (f"{where}.weight", "architecture.discriminator_norm"))
         pac = self.objective.pac
@@ -292,6 +292,11 @@ class Recipe:
             RecipeError: no such file, not TOML or JSON, or a problem inside.
         """
         return cls.from_table(read_table(path), str(path))
+
+
+def flag_of(field: str) -> str:
+    """What the command line calls a field: `--size` for data.size."""
+    return f"--{field.removeprefix('data.').replace('_', '-')}"  # see _FLAGS_WITHOUT_PREFIX
 
 
 def nearest_multiples(count: int, unit: int, fewest: int = 1) -> str:

@@ -1,0 +1,38 @@
+"""Errors of the command line name flags, and leave all other words alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from ganvas.cli.naming import naming_flags, with_flags
+from ganvas.errors import RecipeError, StudyError
+
+FIELDS = ("data.size", "batch", "images", "time", "generator_batch", "architecture.width")
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        ("data.size: size 31x31 does not fit", "--size: size 31x31 does not fit"),
+        ("images or time: none is given", "--images or --time: none is given"),
+        ("generator_batch: must be 64 like batch", "--generator-batch: must be 64 like batch"),
+        ("batch: pairs (generator_batch). More", "--batch: pairs (--generator-batch). More"),
+        ("name: set architecture.width.", "name: set --architecture.width."),
+        ("batch: got 'data.size'", "--batch: got 'data.size'"),
+        ("arm 'batch': batch: no", "arm 'batch': batch: no"),
+        ("arm 'x': data.sizes: no", "arm 'x': data.sizes: no"),
+        ("no colon, batch", "no colon, batch"),
+    ],
+)
+def test_a_field_becomes_its_flag_where_it_can_be_nothing_else(problem: str, said: str) -> None:
+    assert with_flags(problem, FIELDS) == said
+
+
+def test_an_error_keeps_its_kind_its_place_and_all_of_its_problems() -> None:
+    with pytest.raises(StudyError) as caught, naming_flags(FIELDS):
+        raise StudyError(["batch: at least 2", "name: no"], "mine.toml")
+    assert caught.value.problems == ("--batch: at least 2", "name: no")
+    assert caught.value.where == "mine.toml"
+    with pytest.raises(RecipeError) as other, naming_flags(FIELDS):
+        raise RecipeError(["batch: at least 2"])
+    assert type(other.value) is RecipeError
