@@ -145,7 +145,7 @@ def test_check_says_what_there_is(tmp_path: Path, digits: Path, ganvas: Ganvas) 
     assert found.code == 0, found.err
     report = json.loads(found.out)
     assert (report["usable"], report["trainable"]) == (100, True)
-    assert report["suggested_command"].endswith(f"stacked-modern stacked:{digits}")
+    assert report["suggested_command"].endswith(f"stacked:{digits} --augmentation 0.3")
     words = ganvas("check", "stacked:fashion").out
     assert "1,000 modes" in words
     assert "128,000 stacks of three to train on, and 26,000 others of held-out images" in words
@@ -153,7 +153,7 @@ def test_check_says_what_there_is(tmp_path: Path, digits: Path, ganvas: Ganvas) 
 
 def test_check_refuses_what_train_would_refuse_of_points(ganvas: Ganvas) -> None:
     refused(ganvas("check", "ring", "--channels", 3), "two coordinates, but the recipe asks for 3")
-    refused(ganvas("check", "ring", "--flip"), "data.flip")
+    refused(ganvas("check", "ring", "--flip"), "check: --flip: ")
     refused(ganvas("check", "stacked:ring"), "ring cannot be stacked")
     refused(ganvas("check", "rign"), "Did you mean ring?")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganvas.data.inspection import Inspection, inspect
+from ganvas.data.inspection import FEW_IMAGES, Inspection, inspect
 from ganvas.data.preparation import prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Unusable
@@ -98,7 +98,7 @@ def test_lines_for_people(mixed: Path) -> None:
     assert "few images: 6 is little for a GAN from scratch" in text
     assert "cropping loses 14 % of the area; --fit pad keeps it" in text
     assert text.splitlines()[-1].startswith("next: ganvas train dcgan ")
-    assert text.splitlines()[-1].endswith("photos/ --size 64")
+    assert text.splitlines()[-1].endswith("photos/ --size 64 --augmentation 0.3")
 
 
 def test_json_is_whole_and_serialisable(mixed: Path) -> None:
@@ -181,7 +181,17 @@ def test_the_suggested_command_can_be_typed(
     monkeypatch.chdir(tmp_path)
     here = check(tmp_path / "my photos").suggested_command
     assert command.startswith(f'ganvas train dcgan "{tmp_path}')
-    assert here.replace("\\", "/") == 'ganvas train dcgan "my photos/" --size 32'
+    assert here.replace("\\", "/") == 'ganvas train dcgan "my photos/" --size 32 --augmentation 0.3'
+
+
+def test_augmentation_is_suggested_where_it_is_advised_and_nowhere_else(tmp_path: Path) -> None:
+    for name, count in (("few", FEW_IMAGES - 1), ("enough", FEW_IMAGES)):
+        pixels = np.arange(count * 64, dtype=np.uint32).view(np.uint8).reshape(count, 16, 16)
+        np.save(tmp_path / f"{name}.npy", pixels)
+        found = check(tmp_path / f"{name}.npy")
+        advised = any("--augmentation 0.3" in warning for warning in found.warnings)
+        assert (advised, "--augmentation 0.3" in found.suggested_command) == (name == "few",) * 2
+        assert found.to_json()["suggested_command"] == found.suggested_command
 
 
 def test_progress_reaches_the_end(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from ganvas.data.synthetic import Points
 
 FEW_IMAGES = 2000
 """Below this a discriminator can learn the images by heart within a short training."""
+AUGMENTED = "--augmentation 0.3"
+"""How few images are trained on, so that it takes longer (docs/recipes.md)."""
 SUGGESTED_SIDES = (64, 32)
 """From the largest; beyond 64 training takes a GPU and days, so nobody is sent there unasked."""
 
@@ -82,7 +84,8 @@ class Inspection:
     """Side of a square that suits these images."""
     size: tuple[int, int]
     """Height and width that the suggested command trains at."""
-    suggested_command: str
+    command: str
+    """What trains on them, were they many."""
     things: str = "images"
     """What is counted: images, or points."""
     note: tuple[str, str] | None = None
@@ -102,6 +105,16 @@ class Inspection:
         return self.problem is None
 
     @property
+    def few(self) -> bool:
+        """Whether a discriminator will soon know the images by heart."""
+        return self.trainable and self.distinct < FEW_IMAGES
+
+    @property
+    def suggested_command(self) -> str:
+        """What to type next, with what few images need."""
+        return f"{self.command} {AUGMENTED}" if self.few else self.command
+
+    @property
     def copies(self) -> int:
         """How many images are exact copies of an earlier one."""
         return sum(len(group) - 1 for group in self.duplicates)
@@ -110,10 +123,10 @@ class Inspection:
     def warnings(self) -> tuple[str, ...]:
         """What may go wrong although it trains, with what to do."""
         found = []
-        if self.trainable and self.distinct < FEW_IMAGES:
+        if self.few:
             found.append(
                 f"few images: {self.distinct:,} is little for a GAN from scratch; expect the "
-                "discriminator to memorise. Train with --augmentation 0.3, and with --flip where a "
+                f"discriminator to memorise. Train with {AUGMENTED}, and with --flip where a "
                 "mirrored image is as real as any; look at ganvas diagnose while it runs"
             )
         if self.labels and self.unlabelled:
@@ -268,9 +281,7 @@ def inspect(
         keeps_duplicates=settings.keep_duplicates,
         suggested_size=side,
         size=settings.size if flags else (side, side),
-        suggested_command=(
-            f"ganvas train dcgan {_as_typed(source.location)} {flags or f'--size {side}'}"
-        ),
+        command=f"ganvas train dcgan {_as_typed(source.location)} {flags or f'--size {side}'}",
     )
 
 
@@ -308,7 +319,7 @@ def _inspect_points(points: Points, settings: DataSettings, minimum: int, flags:
         keeps_duplicates=settings.keep_duplicates,
         suggested_size=settings.size[0],
         size=settings.size,
-        suggested_command=f"ganvas train {points.recipe} {points.location} {flags}".strip(),
+        command=f"ganvas train {points.recipe} {points.location} {flags}".strip(),
         things="points",
         note=("held out", f"{held_out:,} more"),
     )
@@ -326,7 +337,7 @@ def _of_stacks(
         location=stacks.location,
         size=settings.size,
         suggested_size=settings.size[0],
-        suggested_command=f"ganvas train {stacks.recipe} {typed} {flags}".strip(),
+        command=f"ganvas train {stacks.recipe} {typed} {flags}".strip(),
         note=(
             f"{CLASSES**3:,} modes",
             f"{stacks.training:,} stacks of three to train on, and {stacks.held_out:,} others of "

@@ -27,6 +27,6 @@ class DataSettings:
     held_out: Annotated[float, Ge(0.0), Lt(1.0)] = 0.1
     """Share of the images that is never trained on, to measure the generator against."""
     flip: bool = False
-    """Mirror half of the images left to right while training."""
+    """Training mirrors half of the images left to right."""
     dequantize: bool = False
-    """Add uniform noise of one grey level to real images (Gulrajani 2017, CIFAR-10 networks)."""
+    """Training adds uniform noise of one grey level to real images (Gulrajani 2017, CIFAR-10)."""
