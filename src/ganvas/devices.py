@@ -54,7 +54,7 @@ def device_of_its_own(device: torch.device, ranks: Ranks) -> torch.device:
     if device.type == "cpu":
         return device
     if device.type != "cuda":
-        raise DeviceError(f"several processes cannot train on {device.type}: give --device cpu")
+        raise DeviceError(f"several processes cannot train on {device.type}: set device to cpu")
     there = torch.cuda.device_count()
     if ranks.local >= there:
         raise DeviceError(

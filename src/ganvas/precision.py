@@ -80,7 +80,7 @@ def choose_precision(
     lacking = lacks_bfloat16(device)
     if asked == "bf16":
         if lacking:
-            raise DeviceError(f"precision bf16: {lacking}. Give --precision fp32, or auto")
+            raise DeviceError(f"precision bf16: {lacking}. Set precision to fp32 or auto")
         return Precision("bf16", "asked for")
     if lacking:
         return Precision("fp32", lacking)

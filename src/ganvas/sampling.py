@@ -240,7 +240,8 @@ def _checkpoint_path(run: Run, name: str) -> Path:
         if best is None:
             raise RunError(
                 f"{run.directory} was not evaluated while it trained, so none of its checkpoints "
-                f"is known to be the best. There are: {there}. Train with --evaluation.every 50k"
+                f"is known to be the best. There are: {there}. It takes a run with "
+                "evaluation.every above 0 (--evaluation.every 50k)"
             )
         return run.checkpoint_path(best)
     try:

@@ -84,7 +84,12 @@ def flush_directory(directory: Path) -> None:
 
 def cannot_write(path: Path, error: OSError) -> RunError:
     """The error for a failed write, saying what to do about the usual causes."""
-    advice = "free some space" if error.errno in _FULL else "check the folder's permissions"
+    if error.errno in _FULL:
+        advice = "free some space"
+    elif isinstance(error, FileExistsError | NotADirectoryError):
+        advice = "a file is in the way: choose another folder"
+    else:
+        advice = "check the folder's permissions"
     reason = (error.strerror or str(error)).lower()
     return RunError(f"cannot write {path}: {reason}. Nothing half-written was left; {advice}.")
 
@@ -111,6 +116,12 @@ def make_directory(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(directory, error) from error
+
+
+def refuse_file(path: Path) -> None:
+    """Raise a `RunError` where a file lies in the place of a directory that is to be made."""
+    if path.exists() and not path.is_dir():
+        raise RunError(f"{path} is a file. Choose another folder as out (--out)")
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+
+import ganvas as library
 
 from .conftest import Ganvas, finish, refused, start
 
@@ -47,9 +50,10 @@ size = [31, 31]
         "images: must be greater than or equal to 1, got -5",
         "architecture.width: must be a number, got 'wide'",
         "objective.loss: must be 'minimax'",
+        "got 'wasserstien'. Did you mean wasserstein?",
         "data.size: size 31x31 does not fit",
         "Nearest: 28x28 or 32x32",
-        "objective.penalties.gradient_penalty: a batch-normalised discriminator",
+        "objective.penalties.gradient_penalty.weight: a batch-normalised discriminator",
     )
     assert not (tmp_path / "run").exists()
 
@@ -78,14 +82,17 @@ def test_recipe_files_that_cannot_be_read(
         (["--batch", "many"], ["--batch", "64, 200k or 1.5M"]),
         (["--size", "big"], ["32, or HxW"]),
         (["--generator.learning-rate", "fast"], ["linear:START:END"]),
-        (["--objective.loss", "gan"], ["non-saturating"]),
-        (["--size", "31"], ["Nearest: 28x28 or 32x32"]),
-        (["--objective.label-smoothing", "0.1"], ["label_smoothing: must be greater than 0.5"]),
-        (["--objective.penalties.r1.weight", "1"], ["Set architecture.discriminator_norm"]),
+        (["--objective.loss", "gan"], ["non-saturating", "see ganvas train --help"]),
+        (["--objective.loss", "hing"], ["Did you mean hinge?"]),
+        (["--size", "31"], ["--size: size", "Nearest: 28x28 or 32x32"]),
+        (["--objective.label-smoothing", "0.1"], ["--objective.label-smoothing: must be greater"]),
+        (["--objective.penalties.r1.weight", "1"], ["--objective.penalties.r1.weight: a batch"]),
+        (["--objective.penalties.r1.weight", "1"], ["Set --architecture.discriminator-norm"]),
         (["--architecture", "dcgn"], ["Did you mean dcgan?"]),
+        (["--evaluation.metrics", "fid"], ["--evaluation.metrics: 'fid'", "Did you mean fd?"]),
         (["--device", "tpu9"], ["There is: auto, cpu"]),
         (["--device", "cuda:7"], ["There is: auto"]),
-        (["--background", "nocolour"], ["background"]),
+        (["--background", "nocolour"], ["--background: "]),
     ],
 )
 def test_flags_that_cannot_be_right(
@@ -105,6 +112,41 @@ def test_cuda_where_there_is_none(
     result = ganvas("train", "dcgan", images, "--device", "cuda", "--out", tmp_path / "run")
     refused(result, "device 'cuda' is not on this machine. There is: auto")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "verb"),
+    [
+        (["train", "dcgan", "fashion", "--batch", "many"], "train"),
+        (["train", "dcgan", "fashion", "--btch", "8"], "train"),
+        (["check", "fashion", "--fit", "crp"], "check"),
+        (["evaluate", "run", "--sampels", "100"], "evaluate"),
+        (["compare", "--workers", "a"], "compare"),
+        (["resume"], "resume"),
+    ],
+)
+def test_what_a_verb_does_not_understand_points_to_its_own_help(
+    ganvas: Ganvas, words: list[str], verb: str
+) -> None:
+    refused(ganvas(*words), f"ganvas {verb} --help")
+
+
+def test_images_to_evaluate_may_be_called_samples_as_elsewhere(
+    tmp_path: Path, ganvas: Ganvas
+) -> None:
+    for flag in ("-n", "--samples"):
+        refused(ganvas("evaluate", tmp_path / "none", flag, 100), "is no run")
+
+
+def test_a_study_that_was_typed_has_its_flags_named(
+    tmp_path: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = "base = 'dcgan'\ndata = 'fashion'\nimages = 1000\nsamples = 5\n"
+    (tmp_path / "mine.toml").write_text(study)
+    typed = ganvas("compare", "--base", "dcgan", "--seeds", 0)
+    refused(typed, "--seeds: must be", "--images or --time: the budget", "--data: what to train on")
+    refused(ganvas("compare", "mine.toml", "--seeds", 0), "--seeds: must be", "  samples: must be")
 
 
 def test_an_unknown_verb(ganvas: Ganvas) -> None:
@@ -128,8 +170,9 @@ def test_a_flags_value_is_never_taken_for_the_recipe(ganvas: Ganvas, words: list
     [
         (["--size", "0"], "Nearest: 12x12"),
         (["--size", "31"], "Nearest: 28x28 or 32x32"),
-        (["--background", "nocolour"], "background"),
-        (["--batch", "0"], "batch: must be greater than or equal to 2"),
+        (["--background", "nocolour"], "check: --background: "),
+        (["--held-out", "2"], "check: --held-out: must be less than 1"),
+        (["--batch", "0"], "check: --batch: must be greater than or equal to 2"),
     ],
 )
 def test_check_refuses_what_train_would_refuse(
@@ -183,7 +226,34 @@ def test_a_run_directory_that_exists(
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "dear.txt").write_text("mine")
     refused(ganvas("train", small, images, "--out", tmp_path / "letters"), "is no run")
-    refused(ganvas("train", small, images, "--out", small), "is no run")
+
+
+def test_a_file_in_the_place_of_the_run(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    before = small.read_bytes()
+    result = ganvas("train", small, images, "--out", small)
+    refused(result, f"{small} is a file. Choose another folder as out (--out)")
+    compared = ganvas(
+        *("compare", "--base", small, "--vary", "batch=8", "--data", images),
+        *("--images", 64, "--out", small),
+    )
+    refused(compared, f"{small} is a file. Choose another folder as out (--out)")
+    assert small.read_bytes() == before
+
+
+def test_from_python_errors_name_what_python_calls_it(tmp_path: Path, images: Path) -> None:
+    recipe = dataclasses.replace(library.recipes.mlp(), images=64, latent_dim=0)
+    with pytest.raises(library.RecipeError, match=r"recipe: latent_dim: "):
+        library.train(recipe, images, quiet=True)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(library.RunError, match=r"is a file. Choose another folder as out "):
+        library.train("mlp", images, tmp_path / "file", quiet=True)
+    run = library.train(
+        dataclasses.replace(recipe, latent_dim=8), images, tmp_path / "run", quiet=True
+    )
+    with pytest.raises(library.RunError, match=r"^images: 32 is less than the budget of 64"):
+        library.resume(run.directory, images=32, quiet=True)
 
 
 def test_an_empty_directory_may_become_a_run(
@@ -279,7 +349,8 @@ def test_a_place_that_may_not_be_written(
     tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    refused(ganvas("train", small, images, "--out", tmp_path / "file" / "run"), "cannot write")
+    inside = ganvas("train", small, images, "--out", tmp_path / "file" / "run")
+    refused(inside, "cannot write", "a file is in the way: choose another folder")
     run = tmp_path / "run"
     assert ganvas("train", small, images, "--images", 32, "--out", run).code == 0
     refused(ganvas("sample", run, "--out", tmp_path / "file" / "grid.png"), "cannot write")

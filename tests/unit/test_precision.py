@@ -79,7 +79,7 @@ class TestChoice:
         if there:
             assert choose_precision("bf16", CPU, nn.Linear(2, 2)).name == "bf16"
         else:
-            expected = r"precision bf16: this processor .* Give --precision fp32, or auto"
+            expected = r"precision bf16: this processor .* Set precision to fp32 or auto"
             with pytest.raises(DeviceError, match=expected) as caught:
                 choose_precision("bf16", CPU, nn.Linear(2, 2))
             assert caught.value.exit_code == 2

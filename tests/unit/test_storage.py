@@ -85,8 +85,10 @@ def test_file_in_the_way_of_a_folder_is_an_error_to_read(tmp_path: Path) -> None
     (tmp_path / "in-the-way").write_bytes(b"")
     with pytest.raises(RunError, match="cannot write"):
         storage.write_bytes(tmp_path / "in-the-way" / "file", b"x")
-    with pytest.raises(RunError, match="cannot write"):
+    with pytest.raises(RunError, match=r"cannot write .*a file is in the way: choose another"):
         storage.make_directory(tmp_path / "in-the-way" / "folder")
+    with pytest.raises(RunError, match=r"cannot write .*a file is in the way: choose another"):
+        storage.make_directory(tmp_path / "in-the-way")
 
 
 @pytest.mark.skipif(

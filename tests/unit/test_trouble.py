@@ -45,13 +45,16 @@ def test_largest_batch_is_a_half_that_fits_or_half_as_much_again(
     said = message(tiny_recipe(batch=batch), room, monkeypatch)
     assert said.startswith(f"out of memory with batches of {batch} on cpu (CUDA out of memory.")
     assert "and more" not in said
-    assert said.endswith(f"found to fit is {found}: start anew with --batch {found}")
+    assert f"found to fit is {found}: start anew with --batch {found} " in said
+    assert said.endswith(f"(in Python: batch={found})")
     assert "A step alone" not in said
 
 
 def test_a_generators_own_batch_shrinks_too_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     said = message(tiny_recipe(batch=64, generator_batch=128), 32, monkeypatch)
-    assert said.endswith("--batch 32 --generator-batch 64")
+    assert said.endswith(
+        "--batch 32 --generator-batch 64 (in Python: batch=32, generator_batch=64)"
+    )
 
 
 def test_where_a_step_alone_fits_something_else_took_the_memory(
@@ -59,7 +62,7 @@ def test_where_a_step_alone_fits_something_else_took_the_memory(
 ) -> None:
     said = message(tiny_recipe(batch=64), 64, monkeypatch)
     assert "A step alone does fit" in said
-    assert said.endswith("--batch 48")
+    assert said.endswith("--batch 48 (in Python: batch=48)")
 
 
 def test_packs_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +73,7 @@ def test_packs_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_where_nothing_fits_other_things_are_to_be_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     said = message(tiny_recipe(batch=64), 0, monkeypatch)
     assert "No smaller batch fits either" in said
-    assert "--size" in said
+    assert "a smaller size" in said
 
 
 @pytest.mark.parametrize(("compiled", "steps"), [("off", 1), ("auto", 4 * WARM_UPS + 1)])

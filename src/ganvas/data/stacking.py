@@ -90,7 +90,7 @@ class Stacked(Made):
         if settings.channels not in ("auto", "3"):
             raise DataError(
                 f"{self.location} stacks three images in three channels, but the recipe asks for "
-                f"{settings.channels}: leave --channels out"
+                f"{settings.channels}: set channels to auto"
             )
 
 

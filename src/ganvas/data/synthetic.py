@@ -85,7 +85,7 @@ class Points(Made):
         if settings.channels not in ("auto", "2"):
             raise DataError(
                 f"{self.name} holds points with two coordinates, but the recipe asks for "
-                f"{settings.channels}: leave --channels out"
+                f"{settings.channels}: set channels to auto"
             )
 
 

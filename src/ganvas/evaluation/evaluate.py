@@ -313,8 +313,8 @@ def refuse_without_held_out(data: PreparedData) -> None:
     if len(data.held_out) < FEWEST_HELD_OUT:
         raise DataError(
             f"{data.name}: {len(data.held_out)} of {len(data.images)} images are held out, and a "
-            f"score needs at least {FEWEST_HELD_OUT}. Add images, train with a larger --held-out, "
-            "or name other images to compare with: --data DATA"
+            f"score needs at least {FEWEST_HELD_OUT}. Add images, train with a larger "
+            "data.held_out (--held-out), or name other images to compare with as data (--data DATA)"
         )
 
 
@@ -323,5 +323,5 @@ def refuse_other_shape(generator: TrainedGenerator, data: PreparedData) -> None:
     if generator.shape != data.shape:
         raise DataError(
             f"the generator makes images of {generator.shape}, those of {data.name} are "
-            f"{data.shape}: name images that have the same channels, or leave --data out"
+            f"{data.shape}: name images that have the same channels, or none"
         )

@@ -89,7 +89,7 @@ def look_at_samples(
         if not batch.isfinite().all():
             raise GanvasError(
                 f"the generator at {generator.images_seen:,} images gives values that are not "
-                "finite: it diverged. Evaluate an earlier checkpoint: --checkpoint N"
+                "finite: it diverged. Evaluate an earlier checkpoint (--checkpoint N)"
             )
         pixels = batch if generator.makes_points else images.to_uint8(batch)
         for view in views:

@@ -28,7 +28,8 @@ def prepare_for(recipe: Recipe, data: str | Path, quiet: bool) -> PreparedData:
     if usable < recipe.batch:
         raise DataError(
             f"{prepared.name}: {usable} images to train on are fewer than a batch of "
-            f"{recipe.batch}. Add images, or train with --batch {max(2, usable // 2)}"
+            f"{recipe.batch}. Add images, or train with a smaller batch "
+            f"(--batch {max(2, usable // 2)})"
         )
     return prepared
 
@@ -39,7 +40,7 @@ def where_data_is(run: Run) -> str:
     if not is_there(location):
         raise DataError(
             f"the images of {run.directory} are no longer at {location}. "
-            "Say where they are with --data PATH"
+            "Say where they are as data (--data PATH)"
         )
     return location
 
@@ -49,7 +50,7 @@ def refuse_changed_data(run: Run, prepared: PreparedData) -> None:
     if prepared.fingerprint != run.data["fingerprint"]:
         raise DataError(
             f"{prepared.location} holds other images than {run.directory} was started with. "
-            "Put the old ones back, name their place with --data, or start a new run."
+            "Put the old ones back, name their place as data (--data), or start a new run."
         )
 
 

@@ -284,7 +284,8 @@ def refuse_occupied(directory: Path) -> None:
     if (directory / "recipe.json").exists():
         raise RunError(
             f"{directory} already holds a run. Go on with it: ganvas resume {directory}. "
-            "Or give another --out."
+            "Or choose another folder as out (--out)."
         )
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise RunError(f"{directory} is in use and is no run. Give another --out.")
+    storage.refuse_file(directory)
+    if directory.exists() and any(directory.iterdir()):
+        raise RunError(f"{directory} is in use and is no run. Choose another folder as out (--out)")

@@ -126,7 +126,7 @@ def dask_crew(address: str, runs: int) -> Crew:
             time in one process, where they would share torch's random state.
     """
     if importlib.util.find_spec("distributed") is None:
-        raise GanvasError("--dask needs dask.distributed: pip install 'ganvas[cluster]'")
+        raise GanvasError("dask workers need dask.distributed: pip install 'ganvas[cluster]'")
     with connected(address) as client:
         workers = client.scheduler_info(n_workers=-1)["workers"]
         if not workers:

@@ -221,5 +221,6 @@ def is_study(path: Path) -> bool:
 
 def refuse_occupied(path: Path) -> None:
     """Raise a `RunError` unless a new study can be made at `path`."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise RunError(f"{path} is in use and is no study. Give another --out.")
+    storage.refuse_file(path)
+    if path.exists() and any(path.iterdir()):
+        raise RunError(f"{path} is in use and is no study. Choose another folder as out (--out)")

@@ -62,7 +62,7 @@ def tried(jobs: list[TrialJob], crew: Crew, display: StudyDisplay) -> list[Tried
         except BrokenExecutor as error:
             raise RunError(
                 "a worker's process died while arms were tried, for want of memory perhaps. Try "
-                "fewer --workers, or smaller networks"
+                "fewer workers, or smaller networks"
             ) from error
         except KeyboardInterrupt:
             raise Interrupted(

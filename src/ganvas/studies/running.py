@@ -164,7 +164,8 @@ def refuse_changed_data(directory: StudyDirectory, prepared: PreparedData) -> No
     if prepared.fingerprint != directory.data["fingerprint"]:
         raise DataError(
             f"{prepared.location} holds other images than {directory.path} was started with. "
-            "Put the old ones back, name their place with --data, or start a new study: --out"
+            "Put the old ones back, name their place as data (--data), or start a new study in "
+            "another folder (--out)"
         )
 
 
@@ -187,7 +188,7 @@ def refuse_other_study(directory: StudyDirectory, asked: Study) -> None:
         what += f"; and {len(other) - 1} more)" if len(other) > 1 else ")"
     raise StudyError(
         [
-            f"holds another study{what}. Give this one a directory of its own: --out DIRECTORY. "
+            f"holds another study{what}. Choose another folder as out (--out). "
             f"To go on with the other: ganvas compare {path}"
         ],
         str(path),

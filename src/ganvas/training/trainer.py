@@ -320,7 +320,7 @@ def continued(run: Run, images: int | None, on_failure: OnFailure | None) -> Rec
     if images is not None:
         if images < recipe.images:
             raise RunError(
-                f"--images {images:,} is less than the budget of {recipe.images:,} that "
+                f"images: {images:,} is less than the budget of {recipe.images:,} that "
                 f"{run.directory} has. Give more to train longer, or leave it out to go on"
             )
         recipe = dataclasses.replace(recipe, images=images).checked()

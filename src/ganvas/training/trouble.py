@@ -38,9 +38,9 @@ def diverging(run: Run, images_seen: int) -> Iterator[None]:
         )
         raise Diverged(
             f"training stopped at {images_seen:,} images: {error}. {kept} Usual cause: a learning "
-            "rate too high for this loss and its penalties. Start a new run with another --out, "
-            "and --discriminator.learning-rate and --generator.learning-rate at half of what they "
-            "are"
+            "rate too high for this loss and its penalties. Start a new run in another folder "
+            "(--out), with half the discriminator.learning_rate and generator.learning_rate "
+            "(--discriminator.learning-rate, --generator.learning-rate)"
         ) from error
 
 
@@ -70,19 +70,21 @@ def within_memory(recipe: Recipe, data: PreparedData, state: TrainState) -> Iter
     largest = trial.largest_batch(recipe)
     advice = (
         f"The largest smaller batch that was found to fit is {largest.batch}: start anew with "
-        f"{flags_of(largest)}"
+        f"{in_words(largest)}"
         if largest
-        else "No smaller batch fits either: start anew with a smaller --size or architecture width"
+        else "No smaller batch fits either: start anew with a smaller size or architecture width"
     )
     raise OutOfMemory(
         f"out of memory with batches of {recipe.batch} on {state.device} ({said}). {beside}{advice}"
     )
 
 
-def flags_of(recipe: Recipe) -> str:
-    """How the command line asks for a recipe's batches."""
+def in_words(recipe: Recipe) -> str:
+    """How the command line asks for a recipe's batches, and how Python does."""
     own = recipe.generator_batch
-    return f"--batch {recipe.batch}" + (f" --generator-batch {own}" if own else "")
+    flags = f"--batch {recipe.batch}" + (f" --generator-batch {own}" if own else "")
+    fields = f"batch={recipe.batch}" + (f", generator_batch={own}" if own else "")
+    return f"{flags} (in Python: {fields})"
 
 
 def ran_out(error: BaseException) -> bool:

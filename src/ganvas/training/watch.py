@@ -127,6 +127,7 @@ class Watch:
         if not failing or self._recipe.on_failure == "warn":
             return
         first = failing[0]
+        change = first.advice[0]
         reason = f"{first.symptom}: {first.meaning}"
         self._run.write_status("unhealthy", images_seen, reason)
         healthy = self._run.last_healthy()
@@ -137,7 +138,7 @@ class Watch:
         )
         raise Unhealthy(
             f"training was stopped at {images_seen:,} images, {reason} {kept} "
-            f"Try {first.advice[0].flag}. The whole diagnosis: ganvas diagnose "
+            f"Try {change.flag} (in recipes {change.field}). The whole diagnosis: ganvas diagnose "
             f"{self._run.directory}"
         )
 
