@@ -144,7 +144,7 @@ def test_a_study_that_was_typed_has_its_flags_named(
     monkeypatch.chdir(tmp_path)
     study = "base = 'dcgan'\ndata = 'fashion'\nimages = 1000\nsamples = 5\n"
     (tmp_path / "mine.toml").write_text(study)
-    typed = ganvas("compare", "--base", "dcgan", "--seeds", 0)
+    typed = ganvas("compare", "--recipes", "dcgan,wgan", "--seeds", 0)
     refused(typed, "--seeds: must be", "--images or --time: the budget", "--data: what to train on")
     refused(ganvas("compare", "mine.toml", "--seeds", 0), "--seeds: must be", "  samples: must be")
 

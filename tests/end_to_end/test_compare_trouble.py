@@ -216,7 +216,7 @@ def test_another_study_in_the_directory(tmp_path: Path, study: Path, ganvas: Gan
     refused(
         result,
         f"{out}: holds another study (images: 200 there, 300 now; and 1 more)",
-        "--out DIRECTORY",
+        "another folder as out (--out)",
         f"ganvas compare {out}",
     )
     assert len(result.err.splitlines()) == 1
