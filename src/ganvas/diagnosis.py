@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ganvas.health.evidence import Evidence, reservations
-from ganvas.health.examine import examine, unable
-from ganvas.health.finding import Finding, Verdict, verdict_of
+from ganvas.health.examine import applying, examine, unable, verdict_on
+from ganvas.health.finding import Finding, Verdict
 from ganvas.runs import Run
 from ganvas.runs.history import Record
 
@@ -26,6 +26,8 @@ class Diagnosis:
     """Of the newest record."""
     records: int
     """How many of the history's records have probes."""
+    possible: int
+    """How many symptoms a run of this recipe can show."""
     unable: dict[str, str]
     """Symptoms that could not be looked for, and why."""
     reservations: tuple[str, ...]
@@ -60,11 +62,12 @@ def diagnose(run: Run | Path | str) -> Diagnosis:
     judged = evidence.judged
     newest = judged[-1]["images_seen"] if judged else run.status.get("images_seen", 0)
     return Diagnosis(
-        verdict=verdict_of(findings),
+        verdict=verdict_on(evidence, findings),
         findings=findings,
         status=run.status.get("status", "unknown"),
         images_seen=newest,
         records=len(evidence.probed),
+        possible=len(applying(evidence.recipe)),
         unable=unable(evidence),
         reservations=reservations(evidence),
         events=tuple(

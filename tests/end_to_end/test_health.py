@@ -247,7 +247,7 @@ def test_diagnose_of_a_damaged_history_says_what_it_can(
     assert result.err == ""
     assert "images (finished)" in result.out
     table = json.loads(ganvas("diagnose", trained, "--json").out)
-    assert table["verdict"] in ("healthy", "watch", "failing")
+    assert table["verdict"] in ("too early to tell", "not judged")
 
 
 @pytest.mark.parametrize(
@@ -284,4 +284,19 @@ def test_no_probes_no_verdict(
     assert ganvas("train", small, images, "--out", run, "--intervals.probes", "0").code == 0
     result = ganvas("diagnose", run)
     assert result.code == 0
+    assert result.out.startswith("not judged at ")
     assert "nothing was probed" in result.out
+
+
+def test_a_run_that_ends_before_most_rules_look_is_not_called_healthy(
+    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    run = tmp_path / "run"
+    trained = ganvas("train", small, images, "--out", run)
+    assert trained.code == 0, trained.err
+    assert "too early to tell" in trained.out.splitlines()[-3]
+    result = ganvas("diagnose", run)
+    assert result.code == 0
+    head = "too early to tell at 2,000 images (finished): 5 of the 15 symptoms it can show were "
+    assert result.out.startswith(head)
+    assert "healthy" not in trained.out + result.out

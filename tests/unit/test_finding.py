@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ganvas.errors import GanvasError
-from ganvas.health.finding import Change, Finding, Measurement, verdict_of
+from ganvas.health.finding import Change, Finding, Measurement
 
 FINDING = Finding(
     symptom="mode-collapse",
@@ -88,10 +87,3 @@ def without(name: str) -> dict[str, Any]:
 def test_anything_else_is_refused_in_words(table: object) -> None:
     with pytest.raises(GanvasError, match="no finding of this version"):
         Finding.from_table(table)
-
-
-def test_verdict_is_the_worst_of_all() -> None:
-    watch = replace(FINDING, verdict="watch")
-    assert verdict_of(()) == "healthy"
-    assert verdict_of((watch, watch)) == "watch"
-    assert verdict_of((watch, FINDING, watch)) == "failing"

@@ -17,8 +17,8 @@ import pytest
 from ganvas.architectures import DCGAN, R3GAN
 from ganvas.health import thresholds
 from ganvas.health.evidence import Evidence
-from ganvas.health.examine import examine, signals, unable
-from ganvas.health.finding import Finding, verdict_of
+from ganvas.health.examine import examine, signals, unable, verdict_on
+from ganvas.health.finding import Finding
 from ganvas.health.rules import RULES
 from ganvas.health.rules.players import least_loss
 from ganvas.health.thresholds import Thresholds
@@ -49,7 +49,7 @@ def only(evidence: Evidence) -> Finding:
 def test_healthy_training_is_left_alone(recipe: str) -> None:
     healthy = evidence(recipe)
     assert examine(healthy) == ()
-    assert verdict_of(examine(healthy)) == "healthy"
+    assert verdict_on(healthy, ()) == "healthy"
     assert max(signals(healthy).values()) < 0.8
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Diagnose:
     """Say whether a finished, running or killed run is healthy, and if not, what to change.
 
-    Ends with 0 where it is healthy, with 1 where something was found.
+    Ends with 1 where something was found, else with 0.
     """
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -40,10 +40,11 @@ def lines(found: Diagnosis) -> list[str]:
     """The diagnosis in words."""
     from ganvas.health.rules import RULES
 
+    able = len(RULES) - len(found.unable)
     head = f"{found.verdict} at {found.images_seen:,} images ({found.status})"
-    if not found.findings and found.unable:
-        able = len(RULES) - len(found.unable)
-        head += f", as far as can be told: {able} of {len(RULES)} symptoms could be looked for"
+    if not found.findings:
+        count = f"{able}" if able < found.possible else "all"
+        head += f": {count} of the {found.possible} symptoms it can show were looked for"
     said = [head, *(line for finding in found.findings for line in about(finding))]
     if found.records == 0:
         said.append("nothing was probed yet, so there is nothing to judge by")

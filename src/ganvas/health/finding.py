@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ganvas.errors import GanvasError
 from ganvas.recipes.recipe import flag_of
 
-Verdict = Literal["healthy", "watch", "failing"]
+Verdict = Literal["healthy", "watch", "failing", "too early to tell", "not judged"]
 
 KEEPS_WEIGHTS = (
     "objective.loss",
@@ -128,14 +127,6 @@ class Finding:
         except (TypeError, KeyError, ValueError) as error:
             raise GanvasError(f"this is no finding of this version: {error}") from error
         return finding
-
-
-def verdict_of(findings: Iterable[Finding]) -> Verdict:
-    """The worst verdict of all; healthy where nothing was found."""
-    verdicts = {finding.verdict for finding in findings}
-    if "failing" in verdicts:
-        return "failing"
-    return "watch" if verdicts else "healthy"
 
 
 def _known(kind: type, table: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from ganvas.errors import GanvasError
 from ganvas.images import Pixels, to_pillow
+from ganvas.reports import words
 from ganvas.reports.figures import COLOURS
 
 LIMIT = 8_000_000
@@ -90,6 +91,7 @@ def _environment(shrink: int) -> jinja2.Environment:
     environment.filters["inline"] = functools.partial(inline, numbers=itertools.count(1))
     environment.filters["uri"] = functools.partial(uri, shrink=shrink)
     environment.filters["unbroken"] = unbroken
+    environment.filters["counted"] = words.counted
     environment.filters["count"] = lambda number: f"{number:,}"
     return environment
 

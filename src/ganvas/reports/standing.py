@@ -14,7 +14,8 @@ from ganvas.architectures import ImageShape
 from ganvas.diagnosis import Diagnosis
 from ganvas.errors import RecipeError
 from ganvas.health.advice import apply_change
-from ganvas.health.finding import Change
+from ganvas.health.finding import Change, Verdict
+from ganvas.health.rules import RULES
 from ganvas.metrics.names import more_is_better
 from ganvas.recipes import Recipe
 from ganvas.reports import words
@@ -34,13 +35,13 @@ class Standing:
     """How a run stands.
 
     seen: images; budget: how many it shall see.
-    word: healthy, watch, failing, or not judged.
+    word: the verdict on its health.
     """
 
     state: State
     seen: int
     budget: int
-    word: Literal["healthy", "watch", "failing", "not judged"]
+    word: Verdict
     headline: str
     meaning: str
 
@@ -57,10 +58,6 @@ class Fact:
 def standing_of(run: Run, found: Diagnosis, rewinds: int = 0) -> Standing:
     """The verdict first, then where training stands."""
     state = state_of(run, found.status)
-    judged = found.records > 0 or bool(found.findings)
-    word: Literal["healthy", "watch", "failing", "not judged"] = (
-        found.verdict if judged else "not judged"
-    )
     seen, budget = max(found.images_seen, run.status["images_seen"]), run.recipe.images
     first = found.findings[0] if found.findings else None
     symptom = "" if first is None else words.symptom(first.symptom)
@@ -68,8 +65,9 @@ def standing_of(run: Run, found: Diagnosis, rewinds: int = 0) -> Standing:
         "healthy": "Healthy" if state == "finished" else "Healthy so far",
         "watch": f"To be watched: {symptom}",
         "failing": f"Failing: {symptom}",
+        "too early to tell": "Too early to tell whether it is healthy",
         "not judged": "Health was not judged",
-    }[word]
+    }[found.verdict]
     if state == "diverged":
         verdict = "Diverged"
     if rewinds:
@@ -83,7 +81,8 @@ def standing_of(run: Run, found: Diagnosis, rewinds: int = 0) -> Standing:
         "diverged": f"stopped at {of}",
         "unhealthy": f"stopped at {of}",
     }[state]
-    return Standing(state, seen, budget, word, f"{verdict}; {where}", meaning(run, found, word))
+    headline = f"{verdict}; {where}"
+    return Standing(state, seen, budget, found.verdict, headline, meaning(run, found))
 
 
 def state_of(run: Run, status: str) -> State:
@@ -99,7 +98,7 @@ def state_of(run: Run, status: str) -> State:
     return known.get(status, "finished")
 
 
-def meaning(run: Run, found: Diagnosis, word: str) -> str:
+def meaning(run: Run, found: Diagnosis) -> str:
     """What the verdict means, in a sentence or two."""
     reason = words.sentence(run.status.get("reason", "")) if found.status == "diverged" else ""
     if found.findings:
@@ -108,7 +107,13 @@ def meaning(run: Run, found: Diagnosis, word: str) -> str:
         return f"{reason} {found.findings[0].meaning}{more}".strip()
     if reason:
         return reason
-    if word == "healthy":
+    if found.verdict == "too early to tell":
+        looked = len(RULES) - len(found.unable)
+        return (
+            f"No symptom of sick training shows, but only {looked} of the {found.possible} that it "
+            "can show could be looked for. Under Health stands from when on the others are."
+        )
+    if found.verdict == "healthy":
         return (
             "No symptom of sick training shows. That says how training goes, not how good the "
             "images are: scores beside those of real images say that."

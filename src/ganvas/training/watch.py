@@ -18,8 +18,8 @@ from ganvas import images
 from ganvas.data.preparation import PreparedData
 from ganvas.errors import Unhealthy
 from ganvas.health.evidence import Evidence
-from ganvas.health.examine import examine
-from ganvas.health.finding import Finding, Verdict, verdict_of
+from ganvas.health.examine import examine, verdict_on
+from ganvas.health.finding import Finding, Verdict
 from ganvas.health.probes import look
 from ganvas.health.probes.subject import Subject
 from ganvas.objectives.objective import Objective
@@ -44,7 +44,7 @@ class Watch:
         self, run: Run, recipe: Recipe, objective: Objective, data: PreparedData, state: TrainState
     ) -> None:
         self.findings: tuple[Finding, ...] = ()
-        self._judged = False
+        self._verdict: Verdict | None = None
         self._run, self._recipe, self._objective = run, recipe, objective
         self._records = deque(run.history.records(), maxlen=LOOK_BACK)
         self._open = open_findings(run.findings.records())
@@ -61,9 +61,8 @@ class Watch:
 
     def in_words(self) -> str:
         """The verdict for the live line; nothing before the first probe."""
-        if not self.findings:
-            return "healthy" if self._judged else ""
-        return f"{verdict_of(self.findings)}: {self.findings[0].symptom}"
+        first = f": {self.findings[0].symptom}" if self.findings else ""
+        return f"{self._verdict or ''}{first}"
 
     def probe(self, state: TrainState) -> Record:
         """Measure, on copies, what the rules want to know; training does not notice."""
@@ -104,8 +103,9 @@ class Watch:
 
     def judge(self, images_seen: int) -> list[Record]:
         """Apply the rules to all that was taken; returns and writes down what has changed."""
-        self.findings = examine(self.evidence())
-        self._judged = True
+        evidence = self.evidence()
+        self.findings = examine(evidence)
+        self._verdict = verdict_on(evidence, self.findings)
         events = changes(self._open, self.findings, images_seen)
         for event in events:
             self._run.findings.append(event)

@@ -1,0 +1,74 @@
+"""From findings to a verdict, which is healthy only where enough rules could look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ganvas.health.evidence import Evidence
+from ganvas.health.examine import applying, examine, unable, verdict_on
+from ganvas.health.finding import Finding
+from ganvas.recipes import CATALOG
+from tests.unit.histories import HEALTHY
+from tests.unit.symptoms import SICK, Case
+
+FOUND = Finding("mode-collapse", "failing", 0.8, 100, (), "One image.", (), "Metz 2017")
+WATCHED = replace(FOUND, verdict="watch")
+
+
+def healthy(recipe: str, until: int | None = None) -> Evidence:
+    """A healthy history, or what there is of it after so many images."""
+    whole = Case("", recipe, {}).evidence
+    seen = (record for record in whole.records if until is None or record["images_seen"] <= until)
+    return replace(whole, records=tuple(seen))
+
+
+def test_it_is_the_worst_of_what_was_found_however_early() -> None:
+    early = healthy("dcgan", 4_000)
+    assert verdict_on(early, (WATCHED, WATCHED)) == "watch"
+    assert verdict_on(early, (WATCHED, FOUND, WATCHED)) == "failing"
+    sick = SICK["a hundred images"].evidence
+    assert verdict_on(sick, examine(sick)) == "failing"
+
+
+@pytest.mark.parametrize("recipe", HEALTHY)
+def test_it_is_too_early_until_the_rules_that_need_300_updates_look(recipe: str) -> None:
+    settings = CATALOG[recipe]()
+    needed = 300 * settings.batch * settings.discriminator_steps
+    whole = healthy(recipe)
+    for count in range(1, len(whole.records) + 1):
+        seen = replace(whole, records=whole.records[:count])
+        if not seen.probed:
+            continue
+        late = seen.probed[-1]["images_seen"] >= needed
+        expected = "healthy" if late else "too early to tell"
+        assert verdict_on(seen, ()) == expected, seen.records[-1]["images_seen"]
+
+
+@pytest.mark.parametrize("recipe", CATALOG)
+def test_a_half_lies_well_between_the_rules_that_look_early_and_those_that_look_then(
+    recipe: str,
+) -> None:
+    settings = CATALOG[recipe]().with_fixed_schedules()
+    nothing = Evidence((), settings)
+    updates = [rule.first_look(nothing) for rule in applying(settings)]
+    needed = 300 * settings.batch * settings.discriminator_steps
+    assert sum(first < needed for first in updates) / len(updates) < 0.45
+    assert sum(first <= needed for first in updates) / len(updates) > 0.65
+
+
+def test_without_probes_or_with_ones_that_fail_nothing_is_judged() -> None:
+    whole = healthy("dcgan")
+    assert verdict_on(replace(whole, records=()), ()) == "not judged"
+    without = [{"images_seen": record["images_seen"]} for record in whole.records]
+    assert verdict_on(replace(whole, records=tuple(without)), ()) == "not judged"
+    failed = tuple({**record, "probe/missing": {"probe/": "broken"}} for record in without)
+    assert verdict_on(replace(whole, records=failed), ()) == "not judged"
+
+
+def test_rules_that_do_not_apply_are_not_missed() -> None:
+    whole = healthy("dcgan")
+    assert len(applying(whole.recipe)) == 15
+    assert set(unable(whole)).isdisjoint(rule.symptom for rule in applying(whole.recipe))
+    assert verdict_on(whole, ()) == "healthy"
