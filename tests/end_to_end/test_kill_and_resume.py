@@ -103,6 +103,9 @@ def test_a_signal_writes_a_checkpoint_and_exits_with_130(
     assert result.code == 130
     assert f"go on with: ganvas resume {run}" in result.err
     assert Run.open(run).status["status"] == "interrupted"
+    newest = Run.open(run).sample_paths()[-1]
+    assert newest == Run.open(run).sample_path(Run.open(run).status["images_seen"])
+    assert str(newest) in result.err, "whoever stops sees what it makes by then"
     assert finish(start(["resume", run])).code == 0
     assert essence(run) == essence(whole)
 

@@ -19,7 +19,7 @@ from ganvas.progress import progress_bar
 from ganvas.reports.page import Picture
 from ganvas.runs import Run
 from ganvas.sampling import display_factor, load
-from ganvas.training.trainer import GRID_IMAGES
+from ganvas.training.grids import GRID_IMAGES
 
 GAP = 2
 """Pixels between the images of a grid, before it is enlarged (`images.make_grid`)."""

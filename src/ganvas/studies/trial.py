@@ -23,9 +23,9 @@ from ganvas.sampling import TrainedGenerator
 from ganvas.studies.plan import Trial
 from ganvas.studies.study import Study
 from ganvas.studies.work import watched_bar
+from ganvas.training.grids import GRID_IMAGES, early_moments
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
-from ganvas.training.trainer import GRID_IMAGES
 
 WARM_UP = 1.0
 """Seconds of training before the clock starts."""
@@ -137,5 +137,6 @@ def run_bytes(recipe: Recipe, state: TrainState, images: int | None) -> int:
     generator = sum(size for name, size in sizes.items() if name.startswith("average/"))
     height, width = recipe.data.size
     grid = 3 * GRID_IMAGES * height * width  # random pixels do not compress
-    grids = 2 if images is None else 2 + images // recipe.intervals.samples
+    every = recipe.intervals.samples
+    grids = 2 + len([*early_moments(every)]) + (0 if images is None else images // every)
     return (KEPT_CHECKPOINTS + 1) * sum(sizes.values()) + generator + grids * grid

@@ -20,6 +20,7 @@ from ganvas.recipes import Recipe
 from ganvas.schedules import value_at
 from ganvas.training.average import update_average
 from ganvas.training.engine import Calculated
+from ganvas.training.grids import is_grid_due
 from ganvas.training.means import NamedNumbers, bad_gradient, term_to_blame
 from ganvas.training.optimizers import Player, follow_schedules
 from ganvas.training.state import TrainState
@@ -59,8 +60,10 @@ def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
 def is_looked_at(state: TrainState, recipe: Recipe, before: int) -> bool:
     """Whether anything is written or measured after the step from `before` images to now."""
     every = recipe.intervals
-    intervals = (every.history, every.samples, every.checkpoint, every.probes)
-    return any(state.crossed(n, before) for n in (*intervals, recipe.evaluation.every))
+    intervals = (every.history, every.checkpoint, every.probes, recipe.evaluation.every)
+    return is_grid_due(state, every.samples, before) or any(
+        state.crossed(n, before) for n in intervals
+    )
 
 
 def make_fakes(state: TrainState, recipe: Recipe, count: int) -> Tensor:

@@ -82,7 +82,8 @@ def hear(state: TrainState, stop: StopRequest) -> int:
 def interrupted(run: Run, state: TrainState) -> Interrupted:
     """What a run that was stopped says."""
     return Interrupted(
-        f"saved at {state.images_seen:,} images; go on with: ganvas resume {run.directory}"
+        f"saved at {state.images_seen:,} images, which gave {run.sample_path(state.images_seen)}; "
+        f"go on with: ganvas resume {run.directory}"
     )
 
 

@@ -14,7 +14,6 @@ from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device, describe_environment, use_deterministic_kernels
 from ganvas.errors import Diverged, RankLost, RunError, Unhealthy
 from ganvas.objectives.objective import Objective
-from ganvas.randomness import draw_latents, named_generator
 from ganvas.ranks import Ranks
 from ganvas.recipes import OnFailure, Recipe, load_recipe
 from ganvas.runs import Run
@@ -23,6 +22,7 @@ from ganvas.runs.run import Status, refuse_occupied
 from ganvas.torchrun import launch, restarts
 from ganvas.training.display import Display, conclude, introduce, short
 from ganvas.training.engine import Compile
+from ganvas.training.grids import forget_grid_of_stop, is_grid_due, save_grid
 from ganvas.training.newest import newest_state
 from ganvas.training.rewind import finish_rewind, rewind
 from ganvas.training.scoring import score_average
@@ -48,11 +48,6 @@ from ganvas.training.together import (
 from ganvas.training.trouble import diverging, within_memory
 from ganvas.training.watch import Watch
 
-GRID_IMAGES = 64
-"""How many latents are followed through the run."""
-DRAWN_POINTS = 2_500
-"""How many where they give points."""
-
 
 def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display: Display) -> None:
     """Train until the recipe's budget is reached, a signal asks to stop, or a number overflows.
@@ -72,7 +67,7 @@ def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display
     said: str | None = None
     with StopRequest() as stop, display.live:
         if state.images_seen == 0:
-            display.picture(save_grid(run, recipe, state))
+            save_grid(run, recipe, state)
         while state.images_seen < recipe.images:
             before = state.images_seen
             with diverging(run, before):
@@ -80,7 +75,7 @@ def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display
             if state.engine.failed != said:
                 said = tell_fall_back(run, state, display)
             last = state.images_seen >= recipe.images
-            if last or state.crossed(every.samples, before):
+            if last or is_grid_due(state, every.samples, before):
                 display.picture(save_grid(run, recipe, state))
             probed = every.probes > 0 and (last or state.crossed(every.probes, before))
             if last or probed or state.crossed(every.history, before):
@@ -106,6 +101,7 @@ def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display
                 save_checkpoint(run, recipe, state, "finished" if last else "running")
             if asked and not last:
                 run.write_status("interrupted", state.images_seen, stop.signal_name)
+                save_grid(run, recipe, state)
                 state.ranks.meet()  # the others wait until all is saved
                 raise interrupted(run, state)
 
@@ -267,6 +263,7 @@ def resume(
         refuse_finished(run, recipe, state)
         if ranks.first:
             run.forget_after(state.images_seen)
+            forget_grid_of_stop(run, recipe, state)
             run.write_recipe(recipe)
             run.write_status("running", state.images_seen)
         display = Display(recipe.images, state.images_seen, quiet)
@@ -343,17 +340,6 @@ def free_directory(recipe: str, data: str) -> Path:
     number = 1
     while (path := Path("runs") / f"{recipe}-{data}-{number}").exists():
         number += 1
-    return path
-
-
-def save_grid(run: Run, recipe: Recipe, state: TrainState) -> Path:
-    """The same latents as ever through the averaged generator, as a PNG."""
-    random = named_generator(run.environment["seed"], "grid")
-    extent = run.data["extent"]
-    count = GRID_IMAGES if extent is None else DRAWN_POINTS
-    latents = draw_latents(count, recipe.latent_dim, random).to(state.device)
-    path = run.sample_path(state.images_seen)
-    sampling.write_picture(path, sampling.generate(state.average, latents), extent)
     return path
 
 
