@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+PATIENCE = 0.5
+"""Seconds before a bar shows itself: work that finds all it needs in the cache would flash."""
+
+
+class PatientBar(Progress):
+    """A bar for work that has taken a moment already."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Nothing at first."""
+        if any((task.elapsed or 0) >= PATIENCE for task in self.tasks):
+            yield from super().get_renderables()
 
 
 @contextmanager
@@ -16,10 +28,14 @@ def progress_bar(what: str, quiet: bool = False) -> Iterator[Callable[[int, int]
     columns = (
         TextColumn(what),
         BarColumn(bar_width=20),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[count]}"),
         TimeRemainingColumn(),
     )
     unseen = quiet or not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=unseen) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    with PatientBar(*columns, console=console, transient=True, disable=unseen) as progress:
+        task = progress.add_task(what, total=None, count="")
+
+        def show(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total, count=f"{done:,}/{total:,}")
+
+        yield show

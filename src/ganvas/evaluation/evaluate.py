@@ -31,7 +31,7 @@ from ganvas.evaluation.views import (
     rows_of,
 )
 from ganvas.metrics.estimate import LEVEL
-from ganvas.metrics.features import load_features
+from ganvas.metrics.features import Features, load_features
 from ganvas.metrics.inception import load_inception_classes
 from ganvas.metrics.names import Metric, parse_metrics
 from ganvas.progress import progress_bar
@@ -166,7 +166,8 @@ def measure(
     for metric in metrics:
         view = views[looks(metric)]
         sides = real_sides(metric, view, data, seen[view.name], bar)
-        scores += scores_of(metric, view, sides, seed, common)
+        with bar(f"computing {metric.named(metric.scores[0])}"):
+            scores += scores_of(metric, view, sides, seed, common)
     return scores
 
 
@@ -224,22 +225,29 @@ def view_of(
             return replace(mode_view(data, settings, device, on_progress), by_first=True)
     if kind == "classes":
         classes = load_inception_classes(device)
-        return View(classes.name, classes, classes.protocol(), cached=True)
+        return features_view(classes, data)
     if metric.features == "classifier":
         with bar("training the classifier") as on_progress:
             classifier = classifier_for(data, settings, device, on_progress)
         return View("classifier", classifier, classifier.protocol(), cached=True, by_first=True)
     assert metric.features is not None
     features = load_features(metric.features, device)
-    return View(features.name, features, features.protocol(), cached=True)
+    return features_view(features, data)
+
+
+def features_view(features: Features, data: PreparedData) -> View:
+    """Images as numbers of a network."""
+    at_once = features.at_once(data.shape.height, data.shape.width)
+    return View(features.name, features, features.protocol(), at_once=at_once, cached=True)
 
 
 def real_sides(metric: Metric, view: View, data: PreparedData, fake: Tensor, bar: Bar) -> Sides:
     """What the view sees in real images, beside what it saw in the samples."""
     whole = MEASURES[metric.family].whole_training_set
     enough = len(data.training) if whole else min(len(fake), len(data.training))
-    with bar(f"real images, {view.name}") as on_progress:
+    with bar(f"training images, {view.name}") as on_progress:
         training = look_at_real(view, data, False, enough, on_progress)
+    with bar(f"held-out images, {view.name}") as on_progress:
         held_out = look_at_real(view, data, True, len(data.held_out), on_progress)
     return Sides(training.to(fake.device), held_out.to(fake.device), fake, view.expected)
 

@@ -33,6 +33,7 @@ class View:
     look: pixels uint8 (N, C, H, W), or points float32 (N, 2, 1, 1), -> (N, ...) on its device.
     protocol: what decides the result, for the score and for the cache.
     most: look at no more images than this.
+    at_once: how many images it looks at together, however many it is shown.
     cached: whether what it sees in real images is worth keeping on disk.
     expected: for modes, the share that each should have.
     leaves_out: for modes, whether a sample may belong to none; a classifier always names one.
@@ -44,10 +45,15 @@ class View:
     look: Callable[[Tensor], Tensor]
     protocol: dict[str, str | int | float] = field(default_factory=dict)
     most: int | None = None
+    at_once: int = BATCH
     cached: bool = False
     expected: Tensor | None = None
     leaves_out: bool = False
     by_first: bool = False
+
+    def pieces(self, pixels: Tensor) -> Iterator[Tensor]:
+        """What `look` sees, bit for bit, a part of the images after the other."""
+        return map(self.look, torch.split(pixels, self.at_once))
 
     def count(self, available: int) -> int:
         """How many of the available images are looked at."""
@@ -85,6 +91,7 @@ def look_at_samples(
     rows = range(n) if rows is None else rows
     seen: dict[str, Tensor] = {}
     done = 0
+    on_progress(done, len(rows))
     for batch in generator.batches(n, seed, rows):
         if not batch.isfinite().all():
             raise GanvasError(
@@ -92,13 +99,16 @@ def look_at_samples(
                 "finite: it diverged. Evaluate an earlier checkpoint (--checkpoint N)"
             )
         pixels = batch if generator.makes_points else images.to_uint8(batch)
+        pieces, taken = sum(-(-len(batch) // view.at_once) for view in views), 0
         for view in views:
-            room = count_for(view, rows, n)
-            if room > done:
-                found = view.look(pixels[: room - done])
-                if done == 0:  # room for all of it at once: joining pieces would need it twice
+            room, at = count_for(view, rows, n), done
+            for found in view.pieces(pixels[: room - done]) if room > done else ():
+                if at == 0:  # room for all of it at once: joining pieces would need it twice
                     seen[view.name] = found.new_empty(room, *found.shape[1:])
-                seen[view.name][done : done + len(found)] = found
+                seen[view.name][at : at + len(found)] = found
+                at += len(found)
+                taken += 1
+                on_progress(done + len(batch) * taken // pieces, len(rows))
         done += len(batch)
         on_progress(done, len(rows))
     return seen
@@ -210,9 +220,13 @@ def shuffled(indices: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 def _pieces(
     view: View, data: PreparedData, indices: npt.NDArray[np.int64], on_progress: Progress
 ) -> Iterator[Tensor]:
+    done = 0
+    on_progress(done, len(indices))
     for start in range(0, len(indices), BATCH):
-        yield view.look(_batch(data, indices[start : start + BATCH]))
-        on_progress(min(start + BATCH, len(indices)), len(indices))
+        for found in view.pieces(_batch(data, indices[start : start + BATCH])):
+            yield found
+            done += len(found)
+            on_progress(done, len(indices))
 
 
 def _batch(data: PreparedData, indices: npt.NDArray[np.int64]) -> Tensor:

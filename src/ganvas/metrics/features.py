@@ -58,8 +58,7 @@ class Features(ABC):
             GanvasError: another dtype or shape.
         """
         _check(images)
-        piece = _PIECE.get(self.device.type, _PIECE_ELSEWHERE)
-        piece = max(1, min(piece, _PIXELS // (images.shape[2] * images.shape[3])))
+        piece = self.at_once(images.shape[2], images.shape[3])
         exact = torch.backends.cudnn.flags(
             enabled=True, benchmark=False, deterministic=True, allow_tf32=False
         )
@@ -69,6 +68,11 @@ class Features(ABC):
                 pixels = images[start : start + piece].to(self.device)
                 found[start : start + piece] = self._look(to_rgb(pixels))
         return found  # (N, D)
+
+    def at_once(self, height: int, width: int) -> int:
+        """How many images of this size a piece holds."""
+        piece = _PIECE.get(self.device.type, _PIECE_ELSEWHERE)
+        return max(1, min(piece, _PIXELS // (height * width)))
 
     @abstractmethod
     def protocol(self) -> Protocol:

@@ -70,6 +70,7 @@ class Display:
         def show(done: int, total: int) -> None:
             self.live.update(self._task, status=f"{what}  {done:,}/{total:,}")
 
+        self.live.update(self._task, status=what)
         yield show
 
     def findings(self, events: Sequence[Record]) -> None:
