@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,10 +19,14 @@ from ganvas.health.finding import Finding
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.history import Record
+from ganvas.training.engine import Compiled
 from ganvas.training.state import TrainState
 
 SECONDS_BETWEEN_LINES = 10.0
 """A log file gets a line at most this often (and always the last)."""
+
+LEFT_OUT = ("picture", "losses", "rate", "left", "images")
+"""Parts of the live line that go, the first of them first, where the terminal is too narrow."""
 
 
 class PatientConsole(Console):
@@ -49,6 +53,13 @@ class Display:
             disable=quiet or not self._console.is_terminal,
         )
         self._task = self.live.add_task("", total=None, status="starting")
+
+    def begin(self, state: TrainState, every: int) -> None:
+        """Say what goes on until the first record of the history, one being due `every` images."""
+        doing = "compiling" if isinstance(state.engine, Compiled) else "training"
+        first = min(self._budget, state.images_seen + every - state.images_seen % every)
+        status = f"{doing}, first numbers at {short(first)} images"
+        self.live.update(self._task, status=status)
 
     def say(self, text: str) -> None:
         """Print a line that stays."""
@@ -87,27 +98,29 @@ class Display:
     def update(self, record: Record, health: str) -> None:
         """Show the newest record of the history, and how training goes in a word or two."""
         seen = int(record["images_seen"])
-        status = self._describe(record, health)
-        self.live.update(self._task, status=status)
+        parts = self._describe(record, health)
+        self.live.update(self._task, status=fitting(parts, self._console.width))
         now = time.monotonic()
         due = now - self._last_line >= SECONDS_BETWEEN_LINES or seen >= self._budget
         if not self._console.is_terminal and due:
             self._last_line = now
-            self.say(status)
+            self.say(joined(parts))
 
-    def _describe(self, record: Record, health: str) -> str:
+    def _describe(self, record: Record, health: str) -> dict[str, str]:
         seen = int(record["images_seen"])
         started, from_images = self._start
         rate = (seen - from_images) / max(time.monotonic() - started, 1e-9)
         left = max(0, self._budget - seen) / rate if rate > 0 else 0.0
-        parts = [
-            f"{min(100, 100 * seen // self._budget):3d}%",
-            f"{short(seen)}/{short(self._budget)} images",
-            f"{record['images_per_second']:,.0f}/s",
-            f"{clock(left)} left",
-            f"D {total(record, 'discriminator'):.3g}  G {total(record, 'generator'):.3g}",
-        ]
-        return "  ".join(part for part in (*parts, health, self._picture) if part)
+        discriminator, generator = total(record, "discriminator"), total(record, "generator")
+        return {
+            "share": f"{min(100, 100 * seen // self._budget):3d}%",
+            "images": f"{short(seen)}/{short(self._budget)} images",
+            "rate": f"{record['images_per_second']:,.0f}/s",
+            "left": f"{clock(left)} left",
+            "losses": f"D {discriminator:.3g}  G {generator:.3g}",
+            "health": health,
+            "picture": self._picture,
+        }
 
 
 def introduce(
@@ -125,7 +138,7 @@ def introduce(
     display.say(
         f"{recipe.name} for {prepared.shape} on {state.device}{together}  ·  "
         f"generator {sizes[0]:.2f} M, discriminator {sizes[1]:.2f} M weights  ·  "
-        f"writing to {run.directory}"
+        f"writing to {run.directory}, pictures to samples in it"
     )
 
 
@@ -137,6 +150,20 @@ def conclude(display: Display, run: Run) -> None:
     display.say(f"pictures: {pictures[-1]}")
     verbs = ("sample", "evaluate", "report")
     display.say("next: " + "  ·  ".join(f"ganvas {verb} {run.directory}" for verb in verbs))
+
+
+def joined(parts: Mapping[str, str]) -> str:
+    """The parts of a line side by side."""
+    return "  ".join(part for part in parts.values() if part)
+
+
+def fitting(parts: Mapping[str, str], width: int) -> str:
+    """The parts that have room, each whole: how training goes is never cut."""
+    kept = dict(parts)
+    for name in LEFT_OUT:
+        if len(joined(kept)) > width:
+            del kept[name]
+    return joined(kept)
 
 
 def total(record: Record, player: str) -> float:

@@ -68,6 +68,7 @@ def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display
     with StopRequest() as stop, display.live:
         if state.images_seen == 0:
             save_grid(run, recipe, state)
+        display.begin(state, every.history)
         while state.images_seen < recipe.images:
             before = state.images_seen
             with diverging(run, before):
