@@ -76,6 +76,8 @@ def test_a_finished_run_shows_everything(run: Path, ganvas: Ganvas) -> None:
     elements, said = report_of(ganvas, run)
     assert "1,008 images" in headline(elements)
     assert said.index("Too early to tell") < said.index("What it makes"), "the verdict comes first"
+    assert "only 5 of the 15 that this recipe can show could be looked for yet" in said
+    assert "2 looks at health found no symptom" in said
     alts = [one.attributes["alt"] or "" for one in pages.of(elements, "img")]
     assert "Generated samples at 1,008 images seen" in alts
     assert sum("nearest training images" in alt for alt in alts) == 12
@@ -153,6 +155,18 @@ def test_a_finding_stands_first_with_its_number_its_limit_and_a_command(
     assert "Samples at 1,008 images seen, soon after it set in (diverging)" in alts
     assert "Samples at 2,000 images seen, newest (diverging)" in alts
     assert "90 % sure" in said
+
+
+def test_a_run_that_ended_too_early_is_told_how_long_to_train(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    run = tmp_path / "run"
+    assert ganvas("train", small, images, "--images", 300, "--out", run).code == 0
+    elements, said = report_of(ganvas, run)
+    assert headline(elements) == "Too early to tell whether it is healthy; trained on 304 images"
+    assert "1 look at health found no symptom" in said
+    lines = [" ".join(one.text.split()) for one in pages.of(elements, "code")]
+    assert f"ganvas resume {run} --images 16000" in lines, "every rule looks after 1,000 updates"
 
 
 def test_health_that_was_never_probed_is_not_called_healthy(

@@ -43,8 +43,8 @@ def lines(found: Diagnosis) -> list[str]:
     able = len(RULES) - len(found.unable)
     head = f"{found.verdict} at {found.images_seen:,} images ({found.status})"
     if not found.findings:
-        count = f"{able}" if able < found.possible else "all"
-        head += f": {count} of the {found.possible} symptoms it can show were looked for"
+        count = f"{able} of the" if able < found.possible else "all"
+        head += f"; looked for {count} {found.possible} symptoms it can show"
     said = [head, *(line for finding in found.findings for line in about(finding))]
     if found.records == 0:
         said.append("nothing was probed yet, so there is nothing to judge by")

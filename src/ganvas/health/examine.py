@@ -47,6 +47,12 @@ def applying(recipe: Recipe) -> list[Rule]:
     return [rule for rule in RULES.values() if rule.applies(recipe) is None]
 
 
+def all_look_from(recipe: Recipe) -> int:
+    """Images seen from which on every rule that applies to a recipe looks."""
+    nothing = Evidence((), recipe)
+    return max((rule.first_look(nothing) for rule in applying(recipe)), default=0)
+
+
 def unable(evidence: Evidence) -> dict[str, str]:
     """The symptoms that could not be looked for, with the reason."""
     reasons = {symptom: rule.reason_unable(evidence) for symptom, rule in RULES.items()}

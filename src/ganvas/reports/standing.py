@@ -14,6 +14,7 @@ from ganvas.architectures import ImageShape
 from ganvas.diagnosis import Diagnosis
 from ganvas.errors import RecipeError
 from ganvas.health.advice import apply_change
+from ganvas.health.examine import all_look_from
 from ganvas.health.finding import Change, Verdict
 from ganvas.health.rules import RULES
 from ganvas.metrics.names import more_is_better
@@ -110,8 +111,9 @@ def meaning(run: Run, found: Diagnosis) -> str:
     if found.verdict == "too early to tell":
         looked = len(RULES) - len(found.unable)
         return (
-            f"No symptom of sick training shows, but only {looked} of the {found.possible} that it "
-            "can show could be looked for. Under Health stands from when on the others are."
+            f"No symptom of sick training shows, but only {looked} of the {found.possible} that "
+            "this recipe can show could be looked for yet; Health below says from when on the "
+            "others are."
         )
     if found.verdict == "healthy":
         return (
@@ -164,6 +166,12 @@ def after_scores(run: Run, stands: Standing, path: str) -> Iterator[Command]:
             f"ganvas sample {path} --checkpoint best",
             f"The best score was at {best:,} images: take the generator of then.",
         )
+    elif stands.state == "finished" and stands.word == "too early to tell":
+        images = max(2 * stands.budget, all_look_from(run.recipe))
+        yield Command(
+            f"ganvas resume {path} --images {images}",
+            "Train on, until every symptom can be looked for.",
+        )
     elif stands.state == "finished" and stands.word != "failing":
         improving = len(course) > 2 and course[-1]["images_seen"] == best
         why = "The score was still getting better" if improving else "It may get better"
@@ -206,7 +214,7 @@ def facts(run: Run, stands: Standing, taken: list[Attempt]) -> list[Fact]:
         rates = [one["images_per_second"] for one in history if "images_per_second" in one]
         memory = max(one.get("memory_mb", 0) for one in history)
         spent = words.duration(history[-1]["seconds"])
-        rate = f"{median(rates):,.0f} images/s"
+        rate = f"typically {median(rates):,.0f} images/s"
         found.append(
             Fact(
                 "Time training",

@@ -72,7 +72,9 @@ def column(name: str) -> str:
         "logits/real": f"mean logit of training images, as the {player} was trained",
         "logits/fake": f"mean logit of generated images, as the {player} was trained",
         "gradient_norm": f"norm of the gradient of the {player}'s loss, as it was trained",
+        "seconds": "seconds of training",
         "images_per_second": "training images a second",
+        "memory_mb": "memory at most so far, in MB",
         "data_wait": "share of the time in which training waited for its images",
     }
     if rest.startswith("loss/") and rest not in known:
