@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from ganvas.architectures import POINT
-from ganvas.data.inspection import inspect
+from ganvas.data.inspection import AUGMENTED, inspect
 from ganvas.data.made import Made
 from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.settings import DataSettings
@@ -149,6 +149,7 @@ def test_inspection_says_how_to_train_on_it(made: Made, recipe: Recipe) -> None:
     found = inspect(made, recipe.data, minimum=10)  # type: ignore[arg-type]
     assert found.trainable
     assert found.unusable == ()
-    assert found.lines()[-1] == f"next: ganvas train {made.recipe} {made.location}"
+    few = f" {AUGMENTED}" if found.few else ""
+    assert found.lines()[-1] == f"next: ganvas train {made.recipe} {made.location}{few}"
     assert json.loads(json.dumps(found.to_json()))["usable"] == found.usable
     assert found.lines()[0].startswith(f"{made.name}: {found.distinct:,} {found.things} will train")

@@ -107,7 +107,7 @@ def test_gradient_penalty_of_a_batch_normalised_discriminator_is_refused_with_th
     with pytest.raises(RecipeError) as caught:
         recipe.checked()
     (problem,) = caught.value.problems
-    assert problem.startswith(f"objective.penalties.{penalty}: ")
+    assert problem.startswith(f"objective.penalties.{penalty}.weight: ")
     assert "batch" in problem
     assert "architecture.discriminator_norm" in problem
 
