@@ -27,6 +27,9 @@ WIDE = 32
 
 Narrower ones lose by conversions what they gain, and so did networks without convolutions.
 """
+WIDE_ON_AVX512 = 64
+"""The same where AVX-512 has bfloat16 and AMX is not there: less is gained, and the loss is as big.
+"""
 
 FIRST_CAPABILITY = (8, 0)
 """Of CUDA devices that multiply matrices in bfloat16 (Ampere)."""
@@ -84,8 +87,9 @@ def choose_precision(
         return Precision("bf16", "asked for")
     if lacking:
         return Precision("fp32", lacking)
-    if not any(is_wide(layer) for network in networks for layer in network.modules()):
-        return Precision("fp32", f"no convolution has {WIDE} channels, which bfloat16 asks for")
+    wide = WIDE_ON_AVX512 if device.type == "cpu" and has_avx512_alone() else WIDE
+    if all(channels_of(at) < wide for network in networks for at in network.modules()):
+        return Precision("fp32", f"no convolution has {wide} channels, which bfloat16 asks for")
     return Precision("bf16", f"the {device.type} has bfloat16 instructions")
 
 
@@ -94,11 +98,16 @@ def as_begun(begun: PrecisionName, device: torch.device) -> Literal["auto", "fp3
     return "auto" if begun == "bf16" and lacks_bfloat16(device) else begun
 
 
-def is_wide(layer: nn.Module) -> bool:
-    """Whether a layer is a convolution that bfloat16 makes faster."""
+def channels_of(layer: nn.Module) -> int:
+    """Of a convolution, on its narrower side, within a group; 0 of what is none.
+
+    None is what has one place for its kernel, as from latents to a grid: that is a mere product.
+    """
     if not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-        return False
-    return min(layer.in_channels, layer.out_channels) // layer.groups >= WIDE
+        return 0
+    if layer.padding == (0, 0) and layer.stride == (1, 1) and layer.kernel_size != (1, 1):
+        return 0
+    return min(layer.in_channels, layer.out_channels) // layer.groups
 
 
 def lacks_bfloat16(device: torch.device) -> str | None:
@@ -116,6 +125,11 @@ def lacks_bfloat16(device: torch.device) -> str | None:
 def has_bfloat16(cpuinfo: Path = CPUINFO) -> bool:
     """Whether Linux names bfloat16 among what the processor can; elsewhere nobody says."""
     return not cpu_flags(cpuinfo).isdisjoint(CPU_FLAGS)
+
+
+def has_avx512_alone() -> bool:
+    """Whether the processor multiplies in bfloat16 by AVX-512, and AMX is not there."""
+    return "avx512_bf16" in cpu_flags() and "amx_bf16" not in cpu_flags()
 
 
 @functools.cache

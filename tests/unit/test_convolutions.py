@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganvas.architectures import DCGAN, ImageShape, convolutions
+from ganvas import precision
+from ganvas.architectures import DCGAN, ImageShape
 from ganvas.architectures.convolutions import (
     FEW,
     WIDE,
@@ -85,7 +86,7 @@ LEFT: dict[str, Layer] = {
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """A processor on which it was measured to be faster."""
-    monkeypatch.setattr(convolutions, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
+    monkeypatch.setattr(precision, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
 
 
 def through(layer: nn.Module, inputs: Tensor, name: PrecisionName = "bf16") -> Tensor:
@@ -157,7 +158,7 @@ def test_weights_whose_gradient_nobody_wants_are_left_to_torch() -> None:
 def test_it_is_used_on_processors_on_which_it_was_measured(
     monkeypatch: pytest.MonkeyPatch, flags: set[str], gains: bool
 ) -> None:
-    monkeypatch.setattr(convolutions, "cpu_flags", lambda: frozenset(flags))
+    monkeypatch.setattr(precision, "cpu_flags", lambda: frozenset(flags))
     layer, plane = TAKEN["halving"]
     assert by_im2col(through(layer, example(layer, plane))) is gains
 

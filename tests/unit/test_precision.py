@@ -26,6 +26,11 @@ def cpuinfo(folder: Path, line: str) -> Path:
     return path
 
 
+def on_processor(monkeypatch: pytest.MonkeyPatch, *flags: str) -> None:
+    """As if Linux named these among what the processor can."""
+    monkeypatch.setattr(precision, "cpu_flags", lambda *_: frozenset(flags))
+
+
 class TestChoice:
     @pytest.mark.parametrize(
         ("line", "there"),
@@ -49,7 +54,7 @@ class TestChoice:
     def test_auto_takes_bfloat16_for_convolutions_where_the_processor_has_it(
         self, monkeypatch: pytest.MonkeyPatch, there: bool
     ) -> None:
-        monkeypatch.setattr(precision, "has_bfloat16", lambda: there)
+        on_processor(monkeypatch, *(["amx_bf16"] if there else []))
         chosen = choose_precision("auto", CPU, *DCGAN(width=32).build(ImageShape(1, 16, 16), 6))
         assert chosen.name == ("bf16" if there else "fp32")
         assert "has bfloat16" in chosen.why if there else "no bfloat16" in chosen.why
@@ -61,14 +66,26 @@ class TestChoice:
             nn.Conv2d(1, 64, 3),
             nn.Conv2d(64, 31, 3),
             nn.Conv2d(64, 64, 3, groups=4),
+            nn.ConvTranspose2d(64, 64, 4),  # from latents to a grid: one place
         ],
     )
     def test_auto_leaves_networks_without_wide_convolutions_alone(
         self, monkeypatch: pytest.MonkeyPatch, network: nn.Module
     ) -> None:
-        monkeypatch.setattr(precision, "has_bfloat16", lambda: True)
+        on_processor(monkeypatch, "avx512_bf16", "amx_bf16")
         assert choose_precision("auto", CPU, network).name == "fp32"
-        assert choose_precision("auto", CPU, network, nn.ConvTranspose2d(32, 32, 4)).name == "bf16"
+        wide = nn.ConvTranspose2d(32, 32, 4, 2, 1)
+        assert choose_precision("auto", CPU, network, wide).name == "bf16"
+
+    def test_avx512_asks_for_more_channels_than_amx(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        on_processor(monkeypatch, "avx512_bf16")
+        less, enough = nn.Conv2d(64, 63, 3, padding=1), nn.Conv2d(64, 64, 1)
+        chosen = choose_precision("auto", CPU, less)
+        assert (chosen.name, chosen.why) == (
+            "fp32",
+            "no convolution has 64 channels, which bfloat16 asks for",
+        )
+        assert choose_precision("auto", CPU, less, enough).name == "bf16"
 
     @pytest.mark.parametrize("there", [True, False])
     def test_what_is_asked_for_is_taken_or_refused(
