@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from concurrent.futures import FIRST_EXCEPTION, BrokenExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, BrokenExecutor, Future, wait
 
 from ganvas.data.preparation import PreparedData
+from ganvas.data.reading import Progress
 from ganvas.errors import Interrupted, RunError
 from ganvas.studies.crew import Crew, dismiss
 from ganvas.studies.display import StudyDisplay
@@ -51,26 +52,32 @@ def tried(jobs: list[TrialJob], crew: Crew, display: StudyDisplay) -> list[Tried
         GanvasError: an arm cannot be trained or scored.
     """
     names = dict.fromkeys(job.arm for job in jobs)
-    with crew.hire(crew.workers, crew.threads) as executor, display.trying(list(names)) as show:
-        try:
-            trying = [executor.submit(try_out, job) for job in jobs]
-            while True:
-                done, going_on = wait(trying, SECONDS_BETWEEN_LOOKS, FIRST_EXCEPTION)
-                show(len(done), len(jobs))
-                if not going_on or any(future.exception() for future in done):
-                    return [future.result() for future in trying if future in done]
-        except BrokenExecutor as error:
-            raise RunError(
-                "a worker's process died while arms were tried, for want of memory perhaps. Try "
-                "fewer workers, or smaller networks"
-            ) from error
-        except KeyboardInterrupt:
-            raise Interrupted(
-                "stopped while arms were tried: nothing was trained and nothing written yet. "
-                "The same command begins anew"
-            ) from None
-        finally:
-            dismiss(executor)
+    try:
+        with display.trying(list(names)) as show, crew.hire(crew.workers, crew.threads) as executor:
+            try:
+                trying = [executor.submit(try_out, job) for job in jobs]
+                return results_of(trying, show)
+            finally:
+                dismiss(executor)
+    except BrokenExecutor as error:
+        raise RunError(
+            "a worker's process died while arms were tried, for want of memory perhaps. Try fewer "
+            "workers, or smaller networks"
+        ) from error
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "stopped while arms were tried: nothing was trained and nothing written yet. "
+            "The same command begins anew"
+        ) from None
+
+
+def results_of(trying: list[Future[Tried]], show: Progress) -> list[Tried]:
+    """All results once all are there, or the first error as soon as it is."""
+    while True:
+        done, going_on = wait(trying, SECONDS_BETWEEN_LOOKS, FIRST_EXCEPTION)
+        show(len(done), len(trying))
+        if not going_on or any(future.exception() for future in done):
+            return [future.result() for future in trying if future in done]
 
 
 def budget(study: Study, arm: str, images_per_second: float) -> int:
