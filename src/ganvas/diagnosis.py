@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ganvas.health.evidence import Evidence, reservations
-from ganvas.health.examine import applying, examine, unable, verdict_on
+from ganvas.health.examine import applying, examine, impossible, unable, verdict_on
 from ganvas.health.finding import Finding, Verdict
 from ganvas.runs import Run
 from ganvas.runs.history import Record
@@ -29,7 +29,9 @@ class Diagnosis:
     possible: int
     """How many symptoms a run of this recipe can show."""
     unable: dict[str, str]
-    """Symptoms that could not be looked for, and why."""
+    """Those of them that could not be looked for, and why."""
+    impossible: dict[str, str]
+    """The other symptoms, and why a run of this recipe cannot show them."""
     reservations: tuple[str, ...]
     """What is the matter with the files, where something is."""
     events: tuple[Record, ...]
@@ -60,6 +62,7 @@ def diagnose(run: Run | Path | str) -> Diagnosis:
     evidence = evidence_of(run)
     findings = examine(evidence)
     judged = evidence.judged
+    ruled_out = impossible(evidence.recipe)
     newest = judged[-1]["images_seen"] if judged else run.status.get("images_seen", 0)
     return Diagnosis(
         verdict=verdict_on(evidence, findings),
@@ -68,7 +71,8 @@ def diagnose(run: Run | Path | str) -> Diagnosis:
         images_seen=newest,
         records=len(evidence.probed),
         possible=len(applying(evidence.recipe)),
-        unable=unable(evidence),
+        unable={name: why for name, why in unable(evidence).items() if name not in ruled_out},
+        impossible=ruled_out,
         reservations=reservations(evidence),
         events=tuple(
             event for event in run.findings.records() if {"event", "images_seen"} <= event.keys()

@@ -16,6 +16,7 @@ import pytest
 
 from ganvas.health.evidence import Evidence
 from ganvas.health.finding import Change, Finding
+from ganvas.health.rules import RULES
 from ganvas.runs import Run
 
 from .conftest import Result, essence, finish, start, write_images, write_small
@@ -301,4 +302,9 @@ def test_a_run_that_ends_before_most_rules_look_is_not_called_healthy(
         "too early to tell at 2,000 images (finished); looked for 5 of the 15 symptoms it can show"
     )
     assert result.out.splitlines()[0] == head
+    told = result.out.split("\n\n")
+    later = next(part for part in told if part.startswith("not looked for:"))
+    never = next(part for part in told if part.startswith("cannot be shown by a run of"))
+    assert len(later.splitlines()) == 1 + 15 - 5
+    assert len(later.splitlines()) + len(never.splitlines()) + 5 == 2 + len(RULES)
     assert "healthy" not in trained.out + result.out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import pytest
 
@@ -46,11 +47,11 @@ def test_what_matters_least_goes_first_and_nothing_where_there_is_room() -> None
 @pytest.mark.parametrize(
     ("engine", "seen", "said"),
     [
-        (Eager(), 0, "training, first numbers at 500 images"),
-        (Compiled(Eager()), 0, "compiling, first numbers at 500 images"),
-        (Eager(), 500, "training, first numbers at 1k images"),
-        (Eager(), 700, "training, first numbers at 1k images"),
-        (Eager(), 1_100, "training, first numbers at 1.2k images"),
+        (Eager(), 0, "training, losses at 500 images"),
+        (Compiled(Eager()), 0, "compiling, losses at 500 images"),
+        (Eager(), 500, "training, losses at 1k images"),
+        (Eager(), 700, "training, losses at 1k images"),
+        (Eager(), 1_100, "training, losses at 1.2k images"),
     ],
 )
 def test_it_says_what_one_waits_for(engine: Eager | Compiled, seen: int, said: str) -> None:
@@ -59,3 +60,22 @@ def test_it_says_what_one_waits_for(engine: Eager | Compiled, seen: int, said: s
     display = Display(1_200, seen, quiet=True)
     display.begin(state, every=500)
     assert live_line(display) == said
+
+
+def test_it_moves_between_the_records_of_slow_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    state, _ = start(tiny_recipe())
+    display = Display(1_200, 0, quiet=True)
+    display.begin(state, every=500)
+    clock[0] += 4.0
+    display.move(40)
+    assert live_line(display) == "  3%  40/1.2k images  10/s  1:56 left  losses at 500 images"
+    clock[0] += 0.5
+    display.move(48)
+    assert "40/1.2k" in live_line(display), "twice a second is faster than one can read"
+    losses = {"discriminator/loss/adversarial": 0.5, "generator/loss/adversarial": 2.0}
+    display.update({"images_seen": 500, "images_per_second": 12.0, **losses}, "healthy")
+    clock[0] += 55.5
+    display.move(600)
+    assert live_line(display) == " 50%  600/1.2k images  12/s  1:00 left  D 0.5  G 2  healthy"

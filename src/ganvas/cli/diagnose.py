@@ -38,9 +38,7 @@ class Diagnose:
 
 def lines(found: Diagnosis) -> list[str]:
     """The diagnosis in words."""
-    from ganvas.health.rules import RULES
-
-    able = len(RULES) - len(found.unable)
+    able = found.possible - len(found.unable)
     head = f"{found.verdict} at {found.images_seen:,} images ({found.status})"
     if not found.findings:
         count = f"{able} of the" if able < found.possible else "all"
@@ -52,9 +50,13 @@ def lines(found: Diagnosis) -> list[str]:
     if past:
         said += ["", "what happened:", *(f"  {told}" for told in past)]
     said += [f"note: {text}" for text in found.reservations]
-    if found.unable:
-        said += ["", "not looked for:"]
-        said += [f"  {symptom}: {reason}" for symptom, reason in found.unable.items()]
+    lists = {
+        "not looked for:": found.unable,
+        "cannot be shown by a run of this recipe:": found.impossible,
+    }
+    for title, reasons in lists.items():
+        if reasons:
+            said += ["", title, *(f"  {symptom}: {why}" for symptom, why in reasons.items())]
     return said
 
 

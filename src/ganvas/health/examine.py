@@ -47,6 +47,12 @@ def applying(recipe: Recipe) -> list[Rule]:
     return [rule for rule in RULES.values() if rule.applies(recipe) is None]
 
 
+def impossible(recipe: Recipe) -> dict[str, str]:
+    """The symptoms that cannot be told under a recipe, with the reason."""
+    reasons = {symptom: rule.applies(recipe) for symptom, rule in RULES.items()}
+    return {symptom: reason for symptom, reason in reasons.items() if reason is not None}
+
+
 def all_look_from(recipe: Recipe) -> int:
     """Images seen from which on every rule that applies to a recipe looks."""
     nothing = Evidence((), recipe)

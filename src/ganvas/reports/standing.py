@@ -16,7 +16,6 @@ from ganvas.errors import RecipeError
 from ganvas.health.advice import apply_change
 from ganvas.health.examine import all_look_from
 from ganvas.health.finding import Change, Verdict
-from ganvas.health.rules import RULES
 from ganvas.metrics.names import more_is_better
 from ganvas.recipes import Recipe
 from ganvas.reports import words
@@ -109,7 +108,7 @@ def meaning(run: Run, found: Diagnosis) -> str:
     if reason:
         return reason
     if found.verdict == "too early to tell":
-        looked = len(RULES) - len(found.unable)
+        looked = found.possible - len(found.unable)
         return (
             f"No symptom of sick training shows, but only {looked} of the {found.possible} that "
             "this recipe can show could be looked for yet; Health below says from when on the "

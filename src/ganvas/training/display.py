@@ -25,6 +25,8 @@ from ganvas.training.state import TrainState
 SECONDS_BETWEEN_LINES = 10.0
 """A log file gets a line at most this often (and always the last)."""
 
+SECONDS_BETWEEN_MOVES = 1.0
+
 LEFT_OUT = ("picture", "losses", "rate", "left", "images")
 """Parts of the live line that go, the first of them first, where the terminal is too narrow."""
 
@@ -45,8 +47,9 @@ class Display:
         self._console = PatientConsole(quiet=quiet, highlight=False, soft_wrap=True)
         self._budget = budget
         self._start = (time.monotonic(), images_seen)
-        self._last_line = 0.0
-        self._picture = ""
+        self._last_line = self._shown = 0.0
+        self._rate = 0.0
+        self._losses = self._health = self._picture = ""
         self.live = rich_progress.Progress(
             rich_progress.TextColumn("{task.fields[status]}", markup=False),
             console=self._console,
@@ -55,11 +58,12 @@ class Display:
         self._task = self.live.add_task("", total=None, status="starting")
 
     def begin(self, state: TrainState, every: int) -> None:
-        """Say what goes on until the first record of the history, one being due `every` images."""
-        doing = "compiling" if isinstance(state.engine, Compiled) else "training"
+        """Say what goes on until the first step is done, and when losses are known: at the first
+        record of the history, one being due `every` images."""
         first = min(self._budget, state.images_seen + every - state.images_seen % every)
-        status = f"{doing}, first numbers at {short(first)} images"
-        self.live.update(self._task, status=status)
+        self._losses = f"losses at {short(first)} images"
+        doing = "compiling" if isinstance(state.engine, Compiled) else "training"
+        self.live.update(self._task, status=f"{doing}, {self._losses}")
 
     def say(self, text: str) -> None:
         """Print a line that stays."""
@@ -98,29 +102,38 @@ class Display:
     def update(self, record: Record, health: str) -> None:
         """Show the newest record of the history, and how training goes in a word or two."""
         seen = int(record["images_seen"])
-        parts = self._describe(record, health)
-        self.live.update(self._task, status=fitting(parts, self._console.width))
-        now = time.monotonic()
-        due = now - self._last_line >= SECONDS_BETWEEN_LINES or seen >= self._budget
+        discriminator, generator = total(record, "discriminator"), total(record, "generator")
+        self._rate = float(record["images_per_second"])
+        self._losses = f"D {discriminator:.3g}  G {generator:.3g}"
+        self._health = health
+        parts = self._show(seen)
+        due = self._shown - self._last_line >= SECONDS_BETWEEN_LINES or seen >= self._budget
         if not self._console.is_terminal and due:
-            self._last_line = now
+            self._last_line = self._shown
             self.say(joined(parts))
 
-    def _describe(self, record: Record, health: str) -> dict[str, str]:
-        seen = int(record["images_seen"])
+    def move(self, images_seen: int) -> None:
+        """Count images and the time that is left between two records, as fast as one can read."""
+        if time.monotonic() - self._shown >= SECONDS_BETWEEN_MOVES:
+            self._show(images_seen)
+
+    def _show(self, images_seen: int) -> dict[str, str]:
+        """Put what is known into the live line; returns its parts."""
+        self._shown = time.monotonic()
         started, from_images = self._start
-        rate = (seen - from_images) / max(time.monotonic() - started, 1e-9)
-        left = max(0, self._budget - seen) / rate if rate > 0 else 0.0
-        discriminator, generator = total(record, "discriminator"), total(record, "generator")
-        return {
-            "share": f"{min(100, 100 * seen // self._budget):3d}%",
-            "images": f"{short(seen)}/{short(self._budget)} images",
-            "rate": f"{record['images_per_second']:,.0f}/s",
+        mean_rate = (images_seen - from_images) / max(self._shown - started, 1e-9)
+        left = max(0, self._budget - images_seen) / mean_rate if mean_rate > 0 else 0.0
+        parts = {
+            "share": f"{min(100, 100 * images_seen // self._budget):3d}%",
+            "images": f"{short(images_seen)}/{short(self._budget)} images",
+            "rate": f"{self._rate or mean_rate:,.0f}/s",
             "left": f"{clock(left)} left",
-            "losses": f"D {discriminator:.3g}  G {generator:.3g}",
-            "health": health,
+            "losses": self._losses,
+            "health": self._health,
             "picture": self._picture,
         }
+        self.live.update(self._task, status=fitting(parts, self._console.width))
+        return parts
 
 
 def introduce(

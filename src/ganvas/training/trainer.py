@@ -73,6 +73,7 @@ def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display
             before = state.images_seen
             with diverging(run, before):
                 train_step(state, recipe, objective)
+            display.move(state.images_seen)
             if state.engine.failed != said:
                 said = tell_fall_back(run, state, display)
             last = state.images_seen >= recipe.images

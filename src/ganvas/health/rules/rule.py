@@ -108,6 +108,8 @@ class Rule:
         if reason is not None or next(self.looks(evidence), None) is not None:
             return reason
         first = self.first_look(evidence)
+        if not evidence.looks and first == 0:
+            return "nothing was probed yet"
         if not evidence.looks or evidence.judged[evidence.looks[-1]]["images_seen"] < first:
             return f"too early: it looks from {first:,} images on"
         expected = [name for name in self.columns if name != MISSING]  # there if others are not
