@@ -106,6 +106,7 @@ def test_stopped_and_killed_it_goes_on_and_redoes_nothing(
     stopped = finish(process, PATIENCE)
     assert stopped.code == 130, stopped.err
     assert f"Go on with: ganvas compare {killed}" in stopped.err
+    assert "stopping: the runs under way are saved first" in stopped.out
     process = start(["compare", killed])
     wait_for(process, killed / "outcomes" / "small-0.json")
     wait_for(process, killed / "runs" / "small" / "1" / "history.jsonl")

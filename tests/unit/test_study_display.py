@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from ganvas.studies.display import aligned, in_a_word, in_bytes, in_hours, number, signed
-from ganvas.studies.statistics import Arm
+from ganvas.studies.display import (
+    StudyDisplay,
+    aligned,
+    in_a_word,
+    in_bytes,
+    in_hours,
+    number,
+    signed,
+)
+from ganvas.studies.plan import Plan, Trial
+from ganvas.studies.statistics import FEWEST, Arm
+from ganvas.studies.study import Study
 from ganvas.studies.verdict import judge
 
 
@@ -46,3 +56,25 @@ def test_a_share_differs_by_a_difference() -> None:
     arm = Arm("arm", {seed: 0.4 + 0.002 * seed for seed in range(5)})
     (against,) = judge(base, [arm], more_is_better=True, scale="plain")
     assert in_a_word(against).startswith("worse (-0.098 [-0.1, -0.096")
+
+
+@pytest.mark.parametrize(
+    ("seeds", "arms", "warned"), [(2, 2, True), (FEWEST, 2, False), (2, 1, False)]
+)
+def test_a_plan_says_that_so_few_seeds_can_show_nothing(
+    capsys: pytest.CaptureFixture[str], seeds: int, arms: int, warned: bool
+) -> None:
+    """Before hours are spent on it; one arm has nothing to differ from."""
+    table = {"base": "mlp", "data": "fashion", "images": 1000, "seeds": seeds}
+    study = Study.from_table({**table, "arms": [{"name": "wgan", "recipe": "wgan"}][: arms - 1]})
+    trial = Trial(images_per_second=100.0, memory_mb=1.0, run_bytes=1)
+    names = [arm.name for arm in study.treatments]
+    plan = Plan(
+        images=dict.fromkeys(names, 1000),
+        trials=dict.fromkeys(names, trial),
+        scoring=(1.0, 0.001),
+        workers=1,
+        threads=1,
+    )
+    StudyDisplay().plan(study, plan)
+    assert ("--seeds 3 is the least" in capsys.readouterr().out) is warned

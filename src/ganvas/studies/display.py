@@ -14,7 +14,7 @@ from ganvas.studies.forecast import Forecast, Key
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
 from ganvas.studies.results import StudyResults
-from ganvas.studies.statistics import Effect
+from ganvas.studies.statistics import FEWEST, Effect
 from ganvas.studies.study import Study, in_words
 from ganvas.studies.verdict import Against
 from ganvas.studies.work import Job
@@ -85,6 +85,11 @@ class StudyDisplay:
                 )
             )
         self.say(aligned(rows))
+        if arms > 1 and study.seeds < FEWEST:
+            self.say(
+                f"{counted(study.seeds, 'seed')} can show no difference, whatever the scores: "
+                f"--seeds {FEWEST} is the least"
+            )
 
     def begin(self, directory: StudyDirectory, jobs: Sequence[Job]) -> None:
         """Say what is left to do."""

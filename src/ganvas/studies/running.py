@@ -299,8 +299,10 @@ def work_on(
             directory.ask_to_stop()
             kind = GanvasError if isinstance(error, RecipeError) else type(error)
             raise kind(f"{error}\nGo on with: ganvas compare {directory.path}") from error
-        except BaseException:
+        except BaseException as error:
             directory.ask_to_stop()
+            if isinstance(error, KeyboardInterrupt):
+                display.say("stopping: the runs under way are saved first")
             raise
     return []
 
