@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ganvas.diagnosis import diagnose
+from ganvas.reports import standing
 from ganvas.runs import Run
 
 from .conftest import Ganvas, refused
@@ -147,11 +149,25 @@ def test_bad_input_is_one_message(
     assert not (run / "scores.jsonl").exists()
 
 
+def next_steps(directory: Path) -> str:
+    """What the report says one would do now."""
+    run, found = Run.open(directory), diagnose(directory)
+    steps = standing.next_steps(run, found, standing.standing_of(run, found))
+    assert steps
+    return "\n".join(step.line for step in steps)
+
+
 def test_no_held_out_split(tmp_path: Path, small: Path, images: Path, ganvas: Ganvas) -> None:
     directory = tmp_path / "run"
     flags = ("--images", 64, "--held-out", 0.01, "--out", directory)
-    assert ganvas("train", small, images, *flags).code == 0
-    refused(ganvas("evaluate", directory, "--metrics", "swd"), "2 of 200 images", "--held-out")
+    trained = ganvas("train", small, images, *flags)
+    assert trained.code == 0
+    assert "ganvas sample" in trained.out
+    for offer in (trained.out, next_steps(directory)):
+        assert "ganvas evaluate" not in offer
+    for other in ((), ("--data", images)):
+        result = ganvas("evaluate", directory, "--metrics", "swd", *other)
+        refused(result, "2 of 200 images", "a share of 0.01", "--held-out", "1,950 images")
 
 
 def test_no_run_and_no_checkpoint(tmp_path: Path, ganvas: Ganvas) -> None:

@@ -194,6 +194,37 @@ def test_augmentation_is_suggested_where_it_is_advised_and_nowhere_else(tmp_path
         assert found.to_json()["suggested_command"] == found.suggested_command
 
 
+@pytest.mark.parametrize(
+    ("count", "flags", "advice"),
+    [
+        (110, "--held-out 0.2 --augmentation 0.3", "11 of 110 would be held out"),
+        (195, "--augmentation 0.3", None),
+        (70, "--augmentation 0.3", "too few for scores"),  # 21 of them leave no batch of 62
+    ],
+)
+def test_too_few_held_out_for_scores(
+    tmp_path: Path, count: int, flags: str, advice: str | None
+) -> None:
+    pixels = np.arange(count * 64, dtype=np.uint32).view(np.uint8).reshape(count, 16, 16)
+    np.save(tmp_path / "pics.npy", pixels)
+    found = check(tmp_path / "pics.npy", minimum=62)
+    assert found.suggested_command.endswith(f"pics.npy --size 32 {flags}")
+    told = [line for line in found.lines() if line.startswith("few held-out images")]
+    assert len(told) == (advice is not None)
+    assert all(str(advice) in line and "at least 20" in line for line in told)
+    prepared = prepare(open_source(tmp_path / "pics.npy"), SETTINGS, tmp_path / "cache")
+    assert found.to_json()["held_out"] == len(prepared.held_out)
+
+
+def test_a_share_that_was_given_stays(tmp_path: Path) -> None:
+    pixels = np.arange(110 * 64, dtype=np.uint32).view(np.uint8).reshape(110, 16, 16)
+    np.save(tmp_path / "pics.npy", pixels)
+    settings = DataSettings(size=(32, 32), held_out=0.05)
+    found = inspect(open_source(tmp_path / "pics.npy"), settings, flags="--held-out 0.05")
+    assert found.suggested_command.endswith("--held-out 0.05 --augmentation 0.3")
+    assert any("Train with --held-out 0.2" in warning for warning in found.warnings)
+
+
 def test_progress_reaches_the_end(tmp_path: Path) -> None:
     for value in range(40):
         save(flat("L", value, 8), tmp_path / f"{value}.png")

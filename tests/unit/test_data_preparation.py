@@ -16,11 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganvas.data.held_out import choose_held_out, fewest_images
 from ganvas.data.preparation import (
     PreparedData,
-    choose_held_out,
     default_cache,
-    fewest_images,
     prepare,
 )
 from ganvas.data.settings import DataSettings

@@ -33,7 +33,8 @@ class Evaluate:
     n: Annotated[int | None, tyro.conf.arg(aliases=("-n", "--samples"))] = None
     """Images to generate; by default 10k (2.5k points, 26k stacked digits)."""
     data: str | None = None
-    """Other real images to compare with; by default those held out when the run was trained."""
+    """Other real images, by default those of the run. As there, samples are compared with the
+    held-out share alone (a tenth, or what --held-out was); the rest give the column "real data"."""
     checkpoint: str = "last"
     """last, best (of those evaluated while training), or images seen: 80k."""
     seed: int = 0

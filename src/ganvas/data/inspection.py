@@ -13,8 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganvas.architectures.sizes import size_name
-from ganvas.data.decoding import crop_box, decode, upright_size
-from ganvas.data.preparation import fewest_images
+from ganvas.data.decoding import decode, upright_size
+from ganvas.data.held_out import (
+    FEWEST_HELD_OUT,
+    count_held_out,
+    fewest_images,
+    share_for_scores,
+)
+from ganvas.data.image_sizes import NOTEWORTHY_LOSS, Sizes, measure_sizes, suggested_side
 from ganvas.data.reading import Progress, digest, in_order
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, Unusable, UnusableImage
@@ -25,8 +31,7 @@ FEW_IMAGES = 2000
 """Below this a discriminator can learn the images by heart within a short training."""
 AUGMENTED = "--augmentation 0.3"
 """How few images are trained on, so that it takes longer (docs/recipes.md)."""
-SUGGESTED_SIDES = (64, 32)
-"""From the largest; beyond 64 training takes a GPU and days, so nobody is sent there unasked."""
+HELD_OUT = "--held-out"
 
 _MODE_NAMES = {
     "1": "black and white",
@@ -38,21 +43,7 @@ _MODE_NAMES = {
     "I;16B": "16-bit grey",
     "F": "floating point",
 }
-_NOTEWORTHY_LOSS = 0.02
 _SHOWN = 5  # of a list, for people; `to_json` has all
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Sizes of the usable images, upright, each (width, height) in pixels."""
-
-    median: tuple[int, int]
-    smallest: tuple[int, int]
-    largest: tuple[int, int]
-    cropped: int
-    """How many images lose more than 2 % of their area to `fit="crop"`."""
-    cropped_area: float
-    """Mean share of the area that `fit="crop"` loses, over all images, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +59,10 @@ class Inspection:
     """Usable images that will train: each exact copy counted once, unless copies are kept."""
     minimum: int
     """How many images training needs."""
+    held_out: int
+    """How many of them would not be trained on, but kept for scores."""
+    share_for_scores: float | None
+    """Share to hold out instead, where so few are too few for scores; None: no share will do."""
     sizes: Sizes | None
     """None where no image is usable."""
     modes: dict[str, float]
@@ -110,9 +105,18 @@ class Inspection:
         return self.trainable and self.distinct < FEW_IMAGES
 
     @property
+    def scores_possible(self) -> bool:
+        """Whether what was trained can be scored with these images."""
+        return self.held_out >= FEWEST_HELD_OUT
+
+    @property
     def suggested_command(self) -> str:
         """What to type next, with what few images need."""
-        return f"{self.command} {AUGMENTED}" if self.few else self.command
+        command = self.command
+        share = None if self.scores_possible else self.share_for_scores
+        if share is not None and HELD_OUT not in command:  # a share that was given stays
+            command += f" {HELD_OUT} {share}"
+        return f"{command} {AUGMENTED}" if self.few else command
 
     @property
     def copies(self) -> int:
@@ -129,6 +133,8 @@ class Inspection:
                 f"discriminator to memorise. Train with {AUGMENTED}, and with --flip where a "
                 "mirrored image is as real as any; look at ganvas diagnose while it runs"
             )
+        if self.trainable and not self.scores_possible:
+            found.append(self._scores_warning())
         if self.labels and self.unlabelled:
             found.append(
                 f"{self.unlabelled:,} images have no label, so labels are not used; "
@@ -154,6 +160,7 @@ class Inspection:
             "problem": self.problem,
             "distinct": self.distinct,
             "minimum": self.minimum,
+            "held_out": self.held_out,
             "sizes": None if self.sizes is None else asdict(self.sizes),
             "modes": self.modes,
             "labels": self.labels,
@@ -170,6 +177,15 @@ class Inspection:
         details += [self._aspect_line(), self.note]
         found = [f"  {label:<20}  {text}" for label, text in filter(None, details)]
         return [self._headline(), *found, *self.warnings, *self._next_lines()]
+
+    def _scores_warning(self) -> str:
+        few = (
+            f"few held-out {self.things}: {self.held_out:,} of {self.distinct:,} would be held "
+            f"out, and ganvas evaluate needs at least {FEWEST_HELD_OUT}"
+        )
+        if self.share_for_scores is None:
+            return f"{few}. These are too few for scores: add {self.things} to have some"
+        return f"{few}. Train with {HELD_OUT} {self.share_for_scores}"
 
     def _headline(self) -> str:
         if self.problem is not None:
@@ -209,7 +225,7 @@ class Inspection:
         )
 
     def _aspect_line(self) -> tuple[str, str] | None:
-        if self.sizes is None or self.sizes.cropped_area < _NOTEWORTHY_LOSS or self.fit != "crop":
+        if self.sizes is None or self.sizes.cropped_area < NOTEWORTHY_LOSS or self.fit != "crop":
             return None
         loss = _percent(self.sizes.cropped_area)
         return "aspect ratios differ", f"cropping loses {loss} of the area; --fit pad keeps it"
@@ -256,10 +272,10 @@ def inspect(
     seen = list(in_order(look, range(len(source.items)), on_progress, workers))
     usable = [index for index, image in enumerate(seen) if image.problem is None]
     copies = _copies(source, seen, usable)
-    surplus = 0 if settings.keep_duplicates else sum(len(group) - 1 for group in copies)
+    different = len(usable) - sum(len(group) - 1 for group in copies)
     labels = Counter(source.items[index].label for index in usable)
-    sizes = _sizes([seen[index].size for index in usable], settings)
-    side = _suggested_side(sizes)
+    sizes = measure_sizes([seen[index].size for index in usable], settings)
+    side = suggested_side(sizes)
     return Inspection(
         name=source.name,
         location=source.location,
@@ -270,8 +286,10 @@ def inspect(
             for index, image in enumerate(seen)
             if image.problem is not None
         ),
-        distinct=len(usable) - surplus,
+        distinct=len(usable) if settings.keep_duplicates else different,
         minimum=fewest_images(minimum, settings.held_out),
+        held_out=count_held_out(different, settings.held_out),
+        share_for_scores=share_for_scores(different, minimum),
         sizes=sizes,
         modes=_mode_shares([seen[index].mode for index in usable]),
         labels={name: labels[name] for name in source.label_names if labels[name]},
@@ -310,6 +328,8 @@ def _inspect_points(points: Points, settings: DataSettings, minimum: int, flags:
         unusable=(),
         distinct=count,
         minimum=minimum,
+        held_out=held_out,
+        share_for_scores=share_for_scores(count, minimum),
         sizes=None,
         modes={},
         labels=dict(zip(contents.label_names, labels, strict=True)),
@@ -335,6 +355,7 @@ def _of_stacks(
         found,
         name=stacks.name,
         location=stacks.location,
+        held_out=stacks.held_out if found.held_out else 0,
         size=settings.size,
         suggested_size=settings.size[0],
         command=f"ganvas train {stacks.recipe} {typed} {flags}".strip(),
@@ -353,30 +374,6 @@ def _copies(
     for index in usable:
         groups[seen[index].content].append(source.items[index].name)
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)
-
-
-def _sizes(sizes: Sequence[tuple[int, int]], settings: DataSettings) -> Sizes | None:
-    if not sizes:
-        return None
-    crop = DataSettings(size=settings.size, fit="crop")
-    losses = []
-    for width, height in sizes:
-        left, top, right, bottom = crop_box((width, height), crop) or (0, 0, width, height)
-        losses.append(1 - (right - left) * (bottom - top) / (width * height))
-    widths, heights = np.median(np.array(sizes), axis=0)
-    return Sizes(
-        median=(round(widths), round(heights)),
-        smallest=min(sizes, key=lambda size: size[0] * size[1]),
-        largest=max(sizes, key=lambda size: size[0] * size[1]),
-        cropped=sum(loss > _NOTEWORTHY_LOSS for loss in losses),
-        cropped_area=round(float(np.mean(losses)), 4),
-    )
-
-
-def _suggested_side(sizes: Sizes | None) -> int:
-    """The largest suggested side that enlarges no typical image, or the smallest of all."""
-    short = 0 if sizes is None else min(sizes.median)
-    return next((side for side in SUGGESTED_SIDES if side <= short), SUGGESTED_SIDES[-1])
 
 
 def _mode_shares(modes: Sequence[str]) -> dict[str, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from ganvas.data.cache import IMAGES, Blocks, Contents, counted, keep, write_con
 from ganvas.data.cache import PreparedData as PreparedData
 from ganvas.data.cache import default_cache as default_cache
 from ganvas.data.decoding import background_problem, decode, is_grey
+from ganvas.data.held_out import choose_held_out
 from ganvas.data.made import Made
 from ganvas.data.reading import Progress, digest, in_order
 from ganvas.data.settings import DataSettings
@@ -145,22 +145,6 @@ def _class_numbers(source: Source, kept: Sequence[int]) -> npt.NDArray[np.int64]
         return None
     number_of = {label: number for number, label in enumerate(source.label_names)}
     return np.array([number_of[label] for label in labels if label is not None], np.int64)
-
-
-def choose_held_out(digests: Sequence[bytes], share: float) -> npt.NDArray[np.int64]:
-    """Which images are never trained on: those whose contents have the lowest hashes.
-
-    A choice by content keeps copies of an image on one side, needs no seed, and moves few images
-    when some are added.
-    """
-    contents = sorted(set(digests))
-    chosen = set(contents[: round(share * len(contents))])
-    return np.array([i for i, content in enumerate(digests) if content in chosen], np.int64)
-
-
-def fewest_images(training: int, share: float) -> int:
-    """How many images there must be so that, with this share held out, so many train."""
-    return next(n for n in itertools.count(training) if n - round(share * n) >= training)
 
 
 def _decoder(

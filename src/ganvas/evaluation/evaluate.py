@@ -15,6 +15,7 @@ from torch import Tensor
 import ganvas
 from ganvas.architectures.sizes import POINT, size_name
 from ganvas.checksum import checksum
+from ganvas.data.held_out import FEWEST_HELD_OUT, fewest_for_scores
 from ganvas.data.preparation import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.data.settings import Channels, DataSettings
@@ -39,9 +40,6 @@ from ganvas.ranks import ALONE, Ranks
 from ganvas.runs import Run
 from ganvas.runs.data import prepare_images, refuse_changed_data, where_data_is
 from ganvas.sampling import TrainedGenerator, load
-
-FEWEST_HELD_OUT = 20
-"""Held-out images below which no score is worth printing."""
 
 FEW = 100
 """Samples or held-out images below which other ones would give quite another score."""
@@ -73,7 +71,7 @@ def evaluate(
         run: the run or its directory.
         metrics: names such as fd-lite0, prdc-lite0, swd; by default those that suit the data.
         n: how many images to generate; by default what the data's protocol asks for.
-        data: other real images to compare with; by default those that were held out.
+        data: other real images to compare with, split as the run's are; by default the run's own.
         checkpoint: last, best, or images seen at the checkpoint (80k).
         seed: decides the latents and every random choice; same seed, same numbers.
         device: auto, cpu, cuda, cuda:1, mps.
@@ -149,7 +147,7 @@ def measure(
     """
     if n < 1:
         raise GanvasError(f"the number of samples must be at least 1, got {n}")
-    refuse_without_held_out(data)
+    refuse_without_held_out(data, settings.held_out)
     refuse_other_shape(generator, data)
     device = next(generator.network.parameters()).device
     with ranks.failing_together():
@@ -316,14 +314,19 @@ def common_protocol(
     }
 
 
-def refuse_without_held_out(data: PreparedData) -> None:
+def refuse_without_held_out(data: PreparedData, share: float) -> None:
     """Raise a `DataError` unless there are real images that were never trained on, and enough."""
-    if len(data.held_out) < FEWEST_HELD_OUT:
-        raise DataError(
-            f"{data.name}: {len(data.held_out)} of {len(data.images)} images are held out, and a "
-            f"score needs at least {FEWEST_HELD_OUT}. Add images, train with a larger "
-            "data.held_out (--held-out), or name other images to compare with as data (--data DATA)"
-        )
+    if len(data.held_out) >= FEWEST_HELD_OUT:
+        return
+    what = "train with a larger data.held_out (--held-out)"
+    if share > 0:
+        what = f"name at least {fewest_for_scores(share):,} images as data (--data DATA), or {what}"
+    raise DataError(
+        f"{data.name}: {len(data.held_out)} of {len(data.images)} images are held out, and a score "
+        f"needs at least {FEWEST_HELD_OUT}. Only these are compared with, a share of {share:g} as "
+        "the run's recipe says, of other data too; the rest says what real images score. "
+        f"{what[0].upper()}{what[1:]}"
+    )
 
 
 def refuse_other_shape(generator: TrainedGenerator, data: PreparedData) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 
 from ganvas.architectures import ImageShape
+from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.diagnosis import Diagnosis
 from ganvas.errors import RecipeError
 from ganvas.health.advice import apply_change
@@ -157,7 +158,8 @@ def changed_command(run: Run, change: Change) -> Command | None:
 def after_scores(run: Run, stands: Standing, path: str) -> Iterator[Command]:
     """What the scores suggest."""
     records = run.scores.records()
-    if not records and stands.seen > 0:
+    scores_possible = run.data["held_out"] >= FEWEST_HELD_OUT
+    if not records and stands.seen > 0 and scores_possible:
         yield Command(f"ganvas evaluate {path}", "Measure how good the images are.")
     best, course = run.best(), deciding_scores(run)
     if best is not None and course and is_worse(course[-1], best, course):
