@@ -236,6 +236,14 @@ class TestEveryMetric:
         # those that compare with all real images there are must share the held-out ones
         assert len(stand_ins) == (COUNT // 2 if split == "training and held-out" else COUNT)
 
+    def test_takes_the_fewest_samples_and_refuses_fewer(
+        self, family: str, data: PreparedData, samples: Tensor
+    ) -> None:
+        fewest = MEASURES[family].fewest
+        assert measured(family, data, samples[:fewest])
+        with pytest.raises(GanvasError, match=f"at least {fewest}"):
+            measured(family, data, samples[: fewest - 1])
+
     def test_real_images_score_the_floor(
         self, family: str, data: PreparedData, samples: Tensor
     ) -> None:

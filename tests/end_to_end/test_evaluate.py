@@ -138,6 +138,10 @@ def test_evaluation_changes_nothing_of_the_training(
         (("--metrics", "fd-classifier"), ("no labels",)),
         (("--metrics", "fd-inception"), ("inception",)),
         (("--metrics", "swd", "-n", 0), ("at least 1",)),
+        (
+            ("--metrics", "swd,prdc,coverage-lite0", "-n", 5),
+            ("5 samples are too few: prdc-lite0 needs at least 6. Generate more: n (-n)",),
+        ),
         (("--metrics", "swd", "--device", "tpu"), ("device 'tpu'",)),
         (("--metrics", "swd", "--data", "nowhere"), ("nowhere",)),
     ],

@@ -145,8 +145,7 @@ def measure(
     Args:
         data: the real images, prepared with `settings`.
     """
-    if n < 1:
-        raise GanvasError(f"the number of samples must be at least 1, got {n}")
+    refuse_few_samples(metrics, n)
     refuse_without_held_out(data, settings.held_out)
     refuse_other_shape(generator, data)
     device = next(generator.network.parameters()).device
@@ -312,6 +311,17 @@ def common_protocol(
         "resize": "none" if data.shape.is_point else f"Lanczos, {settings.fit}",
         "seed": seed,
     }
+
+
+def refuse_few_samples(metrics: Sequence[Metric], n: int) -> None:
+    """Raise a `GanvasError` unless there will be samples enough for every metric."""
+    if n < 1:
+        raise GanvasError(f"the number of samples must be at least 1, got {n}")
+    fewest = {metric.named(metric.family): MEASURES[metric.family].fewest for metric in metrics}
+    needing = [f"{name} needs at least {needed}" for name, needed in fewest.items() if n < needed]
+    if needing:
+        counted = f"{n} sample{'s are' if n > 1 else ' is'} too few"
+        raise GanvasError(f"{counted}: {', '.join(needing)}. Generate more: n (-n)")
 
 
 def refuse_without_held_out(data: PreparedData, share: float) -> None:

@@ -7,15 +7,13 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from ganvas.metrics.birthday import birthday
+from ganvas.metrics import frechet, kernel, sliced_wasserstein
+from ganvas.metrics.birthday import FEWEST_PER_BATCH, SAMPLES_PER_BATCH, birthday
 from ganvas.metrics.estimate import Estimate
-from ganvas.metrics.frechet import frechet_distance
-from ganvas.metrics.inception_score import inception_score
-from ganvas.metrics.kernel import kernel_distance
+from ganvas.metrics.inception_score import FEWEST_PER_SPLIT, SPLITS, inception_score
 from ganvas.metrics.memorised import memorised
 from ganvas.metrics.modes import mode_coverage
-from ganvas.metrics.prdc import prdc
-from ganvas.metrics.sliced_wasserstein import sliced_wasserstein
+from ganvas.metrics.prdc import NEIGHBOURS, prdc
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,8 @@ class Measure:
     """The same sides with real images in place of the samples."""
     split: str = "held-out"
     """Which real images the samples, or their shares of modes, are compared with."""
+    fewest: int = 1
+    """How many samples the maths needs."""
     whole_training_set: bool = False
     """Whether it compares with every training image, rather than as many as there are samples."""
 
@@ -82,18 +82,29 @@ def modes(sides: Sides, seed: int) -> Estimates:
 MEASURES: dict[str, Measure] = {
     "fd": Measure(
         "features",
-        lambda sides, seed: {"fd": frechet_distance(sides.held_out, sides.fake)},
+        lambda sides, seed: {"fd": frechet.frechet_distance(sides.held_out, sides.fake)},
         real_for_fake,
+        fewest=frechet.FEWEST,
     ),
     "kid": Measure(
         "features",
-        lambda sides, seed: {"kid": kernel_distance(sides.held_out, sides.fake, seed)},
+        lambda sides, seed: {"kid": kernel.kernel_distance(sides.held_out, sides.fake, seed)},
         real_for_fake,
+        fewest=kernel.FEWEST,
     ),
     "prdc": Measure(
-        "features", lambda sides, seed: prdc(sides.held_out, sides.fake), real_for_fake
+        "features",
+        lambda sides, seed: prdc(sides.held_out, sides.fake),
+        real_for_fake,
+        fewest=NEIGHBOURS + 1,
     ),
-    "birthday": Measure("features", birthdays, held_out_for_fake, split="training"),
+    "birthday": Measure(
+        "features",
+        birthdays,
+        held_out_for_fake,
+        split="training",
+        fewest=FEWEST_PER_BATCH * SAMPLES_PER_BATCH,
+    ),
     "memorised": Measure(
         "features",
         lambda sides, seed: {"memorised": memorised(sides.training, sides.held_out, sides.fake)},
@@ -103,8 +114,11 @@ MEASURES: dict[str, Measure] = {
     ),
     "swd": Measure(
         "pixels",
-        lambda sides, seed: {"swd": sliced_wasserstein(sides.held_out, sides.fake, seed)},
+        lambda sides, seed: {
+            "swd": sliced_wasserstein.sliced_wasserstein(sides.held_out, sides.fake, seed)
+        },
         real_for_fake,
+        fewest=sliced_wasserstein.FEWEST,
     ),
     "modes": Measure("modes", modes, real_for_fake, split="training"),
     "inception-score": Measure(
@@ -112,6 +126,7 @@ MEASURES: dict[str, Measure] = {
         lambda sides, seed: {"inception-score": inception_score(sides.fake, seed=seed)},
         real_for_fake,
         split="none",
+        fewest=FEWEST_PER_SPLIT * SPLITS,
     ),
 }
 """Every family of `metrics.names`."""

@@ -16,6 +16,7 @@ from ganvas.randomness import named_generator
 BATCH = 400
 REAL_SHARE = 0.05
 """How often a batch of real images may hold a near-duplicate: it decides what near is."""
+FEWEST_PER_BATCH = 2
 SAMPLES_PER_BATCH = 10
 """With fewer samples than this for one of the batch, less than five pairs decide what near is."""
 MOST = 10_000
@@ -116,8 +117,8 @@ def batch_for(counts: dict[str, int], wanted: int) -> tuple[int, tuple[str, ...]
     fewest = min(counts, key=lambda name: counts[name])
     count = counts[fewest]
     size = min(wanted, count // SAMPLES_PER_BATCH)
-    if size < 2:
-        least = 2 * SAMPLES_PER_BATCH
+    if size < FEWEST_PER_BATCH:
+        least = FEWEST_PER_BATCH * SAMPLES_PER_BATCH
         raise GanvasError(f"birthday: at least {least} {fewest} images are needed, got {count}")
     if size == wanted:
         return size, ()

@@ -14,6 +14,9 @@ from ganvas.metrics.inputs import (
     torchmetrics_image,
 )
 
+FEWEST = 2
+"""Samples of each set that a covariance needs."""
+
 
 def frechet_distance(real: Tensor, fake: Tensor) -> Estimate:
     """|mu_r - mu_f|^2 + tr(S_r + S_f - 2 (S_r S_f)^(1/2)) of two fitted Gaussians.
@@ -33,7 +36,7 @@ def frechet_distance(real: Tensor, fake: Tensor) -> Estimate:
     Raises:
         GanvasError: too few samples, numbers that are not finite, different d, no torchmetrics.
     """
-    check_features(at_least=2, real=real, fake=fake)
+    check_features(at_least=FEWEST, real=real, fake=fake)
     module = torchmetrics_image("fid")
     # All samples are here; of several ranks only one computes, and must not wait for the others.
     metric = module.FrechetInceptionDistance(Identity(real.shape[1]), sync_on_compute=False)

@@ -13,8 +13,12 @@ from ganvas.metrics.estimate import Estimate, students_interval
 from ganvas.metrics.inputs import check_features, identical_warnings, torchmetrics_image
 from ganvas.randomness import derive_seed
 
+SPLITS = 10
+"""Parts that the score is averaged over."""
+FEWEST_PER_SPLIT = 2
 
-def inception_score(logits: Tensor, splits: int = 10, seed: int = 0) -> Estimate:
+
+def inception_score(logits: Tensor, splits: int = SPLITS, seed: int = 0) -> Estimate:
     """exp of the mean KL(p(y | x) || p(y)), averaged over disjoint random parts of the samples.
 
     Salimans 2016, section 4; by torchmetrics, in float64. From 1 to the number of classes. It looks
@@ -34,7 +38,7 @@ def inception_score(logits: Tensor, splits: int = 10, seed: int = 0) -> Estimate
     """
     if splits < 2:
         raise GanvasError(f"inception score: at least 2 splits are needed, got {splits}")
-    check_features(at_least=2 * splits, generated=logits)
+    check_features(at_least=FEWEST_PER_SPLIT * splits, generated=logits)
     module = torchmetrics_image("inception")
     with python_warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         python_warnings.simplefilter("ignore", UserWarning)  # that it keeps what it is given

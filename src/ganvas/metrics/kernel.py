@@ -15,6 +15,8 @@ from ganvas.metrics.inputs import (
 )
 from ganvas.randomness import named_generator
 
+FEWEST = 4
+"""Samples of each set that the distance and its interval need."""
 SUBSETS = 100
 SUBSET_SIZE = 1000
 REFERENCES = 1000
@@ -48,7 +50,7 @@ def kernel_distance(
             "kernel distance: at least one subset of at least two samples is needed, got"
             f" {subsets} of {subset_size}"
         )
-    check_features(at_least=4, real=real, fake=fake)
+    check_features(at_least=FEWEST, real=real, fake=fake)
     poly_mmd = torchmetrics_image("kid").poly_mmd
     size = min(subset_size, len(real), len(fake))
     if size == len(real) == len(fake):

@@ -12,6 +12,9 @@ from ganvas.metrics.estimate import Estimate, normal_interval, proportion
 from ganvas.metrics.inputs import check_features, identical_warnings
 from ganvas.metrics.neighbours import kth_nearest, tiles
 
+NEIGHBOURS = 5
+"""How many a ball reaches to; each set must have one image more."""
+
 
 @dataclass(frozen=True)
 class Balls:
@@ -33,7 +36,7 @@ class Balls:
     only_fake_around_real: Tensor
 
 
-def prdc(real: Tensor, fake: Tensor, k: int = 5) -> dict[str, Estimate]:
+def prdc(real: Tensor, fake: Tensor, k: int = NEIGHBOURS) -> dict[str, Estimate]:
     """The four shares, from balls that reach to the k-th nearest neighbour.
 
     precision: generated images in some real image's ball (Kynkaanniemi 2019, eq. 2).

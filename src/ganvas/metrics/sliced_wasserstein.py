@@ -14,6 +14,8 @@ from ganvas.errors import GanvasError
 from ganvas.metrics.estimate import Estimate, students_interval
 from ganvas.randomness import named_generator
 
+FEWEST = 2
+"""Images of each set."""
 PATCH = 7
 SMALLEST_SIDE = 12
 """A level is there as long as its shorter side has this many pixels: 64, 32, 16 or 28, 14."""
@@ -221,8 +223,8 @@ def check_images(real: Tensor, fake: Tensor) -> None:
                 f"{name}: expected uint8 images (n, C, H, W), got {images.dtype}"
                 f" {tuple(images.shape)}"
             )
-        elif len(images) < 2:
-            problems.append(f"{name}: at least 2 images are needed, got {len(images)}")
+        elif len(images) < FEWEST:
+            problems.append(f"{name}: at least {FEWEST} images are needed, got {len(images)}")
         elif min(images.shape[2:]) < SMALLEST_SIDE:
             problems.append(
                 f"{name}: sides of {SMALLEST_SIDE} pixels at least are needed, got"
