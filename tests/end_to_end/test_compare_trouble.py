@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
@@ -207,6 +208,12 @@ def test_more_seeds_are_added_to_a_study(tmp_path: Path, study: Path, ganvas: Ga
     assert result.code == 0, result.err
     assert len(endings(out)) == 4
     assert before.items() <= written(out / "runs").items()
+    shutil.copytree(out / "runs" / "hinge" / "0", out / "runs" / "hinge" / ".9.abc.tmp")
+    runs = f"Name one of its runs: {out}/runs/hinge/0, {out}/runs/hinge/1, {out}/runs/small/0 and 1"
+    refused(ganvas("diagnose", out), f"{out} is a study, not a run. {runs} more.")
+    refused(ganvas("resume", out / "runs"), f"is no run, but holds some. Name one of them: {out}")
+    run = out / "runs" / "hinge" / "0"
+    refused(ganvas("compare", run), f"{run} is a run, not a study", f"ganvas report {run}")
 
 
 def test_another_study_in_the_directory(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:

@@ -294,7 +294,8 @@ def test_pictures_are_halved_until_the_page_is_small_enough(run: Path) -> None:
 def test_what_is_no_run_is_refused(tmp_path: Path, run: Path, ganvas: Ganvas) -> None:
     for arguments, fragment in (
         ((tmp_path / "nowhere",), "is no run: no such directory"),
-        ((tmp_path,), "it holds no recipe.json"),
+        ((tmp_path,), f"is no run, but holds some. Name one of them: {run}"),
+        ((run / "samples",), "it holds no recipe.json"),
         ((run, "--out", tmp_path), "is a folder"),
         ((run, "--out", run / "recipe.json" / "x.html"), "cannot write"),
     ):

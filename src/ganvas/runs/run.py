@@ -18,6 +18,7 @@ from ganvas.metrics.names import more_is_better, parse_metrics
 from ganvas.recipes import Recipe
 from ganvas.runs import checkpoint
 from ganvas.runs.history import History, failing_spans
+from ganvas.runs.places import RECIPE, refuse_other_than_run
 
 FORMAT = 2
 """Version of the directory's layout; a run of another one is refused, never guessed at."""
@@ -63,7 +64,7 @@ class Run:
             draft.chmod(0o777 & ~storage.umask())
             storage.write_json(draft / "environment.json", {"format": FORMAT, **environment})
             storage.write_json(draft / "data.json", dict(data))
-            storage.write_bytes(draft / "recipe.json", recipe.to_json().encode())
+            storage.write_bytes(draft / RECIPE, recipe.to_json().encode())
             storage.write_json(draft / "status.json", {"status": "running", "images_seen": 0})
             for room in ("samples", "checkpoints", "generator"):
                 (draft / room).mkdir()
@@ -84,9 +85,7 @@ class Run:
             RunError: there is none, or it was written by another version of ganvas.
         """
         directory = Path(directory)
-        if not (directory / "recipe.json").is_file():
-            what = "no such directory" if not directory.exists() else "it holds no recipe.json"
-            raise RunError(f"{directory} is no run: {what}. `ganvas train` makes one.")
+        refuse_other_than_run(directory)
         run = cls(directory)
         found = run.environment.get("format")
         if found != FORMAT:
@@ -99,11 +98,11 @@ class Run:
     @property
     def recipe(self) -> Recipe:
         """The run's complete recipe."""
-        return Recipe.from_file(self.directory / "recipe.json")
+        return Recipe.from_file(self.directory / RECIPE)
 
     def write_recipe(self, recipe: Recipe) -> None:
         """Replace the recipe, when a run is made longer."""
-        storage.write_bytes(self.directory / "recipe.json", recipe.to_json().encode())
+        storage.write_bytes(self.directory / RECIPE, recipe.to_json().encode())
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -281,7 +280,7 @@ class Run:
 
 def refuse_occupied(directory: Path) -> None:
     """Raise a `RunError` unless a new run can be made at `directory`."""
-    if (directory / "recipe.json").exists():
+    if (directory / RECIPE).exists():
         raise RunError(
             f"{directory} already holds a run. Go on with it: ganvas resume {directory}. "
             "Or choose another folder as out (--out)."

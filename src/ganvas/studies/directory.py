@@ -23,14 +23,13 @@ from typing import Any
 
 from ganvas import storage
 from ganvas.errors import RunError
+from ganvas.runs.places import STUDY, is_run
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
 from ganvas.studies.study import Study
 
 FORMAT = 1
 """Version of the directory's layout; a study of another one is refused, never guessed at."""
-
-STUDY = "study.json"
 
 
 @dataclass(frozen=True)
@@ -94,6 +93,11 @@ class StudyDirectory:
             RunError: there is none, it is damaged, or another version of ganvas wrote it.
         """
         directory = cls(Path(path))
+        if is_run(directory.path):
+            raise RunError(
+                f"{path} is a run, not a study. To look at it: ganvas report {path}. "
+                "To compare recipes: ganvas compare --help"
+            )
         if not is_study(directory.path):
             what = "no such directory" if not directory.path.exists() else f"it holds no {STUDY}"
             raise RunError(f"{path} is no study: {what}. `ganvas compare` makes one.")
