@@ -208,6 +208,8 @@ def test_more_seeds_are_added_to_a_study(tmp_path: Path, study: Path, ganvas: Ga
     assert result.code == 0, result.err
     assert len(endings(out)) == 4
     assert before.items() <= written(out / "runs").items()
+    for again in ((out, "--seeds", 1), (study, "--seeds", 1, "--out", out)):
+        refused(ganvas("compare", *again), "seeds: 2 there, 1 asked for", "added, not taken away")
     shutil.copytree(out / "runs" / "hinge" / "0", out / "runs" / "hinge" / ".9.abc.tmp")
     runs = f"Name one of its runs: {out}/runs/hinge/0, {out}/runs/hinge/1, {out}/runs/small/0 and 1"
     refused(ganvas("diagnose", out), f"{out} is a study, not a run. {runs} more.")

@@ -174,6 +174,12 @@ def refuse_other_study(directory: StudyDirectory, asked: Study) -> None:
     there, here = leaves(directory.study), leaves(asked)
     if asked.seeds >= directory.study.seeds:
         del there["seeds"], here["seeds"]
+    elif there | {"seeds": here["seeds"]} == here:
+        text = (
+            f"seeds: {directory.study.seeds} there, {asked.seeds} asked for: they can be added, "
+            "not taken away. For fewer, start a new study in another folder (--out)"
+        )
+        raise StudyError([text], str(directory.path))
     names = list(dict.fromkeys([*there, *here]))
     other = [name for name in names if there.get(name, NOTHING) != here.get(name, NOTHING)]
     if not other:
