@@ -11,6 +11,7 @@ import pytest
 
 from ganvas.diagnosis import diagnose
 from ganvas.reports import standing
+from ganvas.reports.report import report
 from ganvas.runs import Run
 
 from .conftest import Ganvas, refused
@@ -169,9 +170,21 @@ def test_no_held_out_split(tmp_path: Path, small: Path, images: Path, ganvas: Ga
     assert "ganvas sample" in trained.out
     for offer in (trained.out, next_steps(directory)):
         assert "ganvas evaluate" not in offer
+    report(directory)
+    page = (directory / "report.html").read_text()
+    assert "ganvas evaluate" not in page
+    assert "at least 20 held-out images" in page
     for other in ((), ("--data", images)):
         result = ganvas("evaluate", directory, "--metrics", "swd", *other)
         refused(result, "2 of 200 images", "a share of 0.01", "--held-out", "1,950 images")
+
+
+def test_scores_while_training_that_cannot_be_are_refused_at_once(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    flags = ("--evaluation.every", 400, "--held-out", 0.05, "--out", tmp_path / "run")
+    refused(ganvas("train", small, images, *flags), "10 of 200 images", "--held-out")
+    assert not (tmp_path / "run").exists()
 
 
 def test_no_run_and_no_checkpoint(tmp_path: Path, ganvas: Ganvas) -> None:

@@ -328,14 +328,13 @@ def refuse_without_held_out(data: PreparedData, share: float) -> None:
     """Raise a `DataError` unless there are real images that were never trained on, and enough."""
     if len(data.held_out) >= FEWEST_HELD_OUT:
         return
-    what = "train with a larger data.held_out (--held-out)"
+    advice = "Train with a larger data.held_out (--held-out)"
     if share > 0:
-        what = f"name at least {fewest_for_scores(share):,} images as data (--data DATA), or {what}"
+        advice += f", or name {fewest_for_scores(share):,} images as data (evaluate --data DATA)"
     raise DataError(
         f"{data.name}: {len(data.held_out)} of {len(data.images)} images are held out, and a score "
         f"needs at least {FEWEST_HELD_OUT}. Only these are compared with, a share of {share:g} as "
-        "the run's recipe says, of other data too; the rest says what real images score. "
-        f"{what[0].upper()}{what[1:]}"
+        f"the run's recipe says, of other data too; the rest says what real images score. {advice}"
     )
 
 

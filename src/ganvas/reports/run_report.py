@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import ganvas
+from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.diagnosis import diagnose
 from ganvas.reports import commands, course, findings, pictures, quality, standing
 from ganvas.reports.commands import Command
@@ -51,6 +52,8 @@ def parts(run: Run, quiet: bool) -> dict[str, Any]:
         "timeline": drawing if any(lane.end > 0 for lane in lanes) else None,
         "rewinds": findings.gone_back(run, taken),
         "past": findings.past(taken),
+        "scores_possible": run.scores_possible,
+        "fewest_held_out": FEWEST_HELD_OUT,
         "score_rows": quality.score_rows(scores),
         "quality": quality.over_images(scores),
         "warnings": quality.warnings_of(scores),

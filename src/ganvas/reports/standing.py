@@ -11,7 +11,6 @@ from typing import Literal
 import torch
 
 from ganvas.architectures import ImageShape
-from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.diagnosis import Diagnosis
 from ganvas.errors import RecipeError
 from ganvas.health.advice import apply_change
@@ -158,8 +157,7 @@ def changed_command(run: Run, change: Change) -> Command | None:
 def after_scores(run: Run, stands: Standing, path: str) -> Iterator[Command]:
     """What the scores suggest."""
     records = run.scores.records()
-    scores_possible = run.data["held_out"] >= FEWEST_HELD_OUT
-    if not records and stands.seen > 0 and scores_possible:
+    if not records and stands.seen > 0 and run.scores_possible:
         yield Command(f"ganvas evaluate {path}", "Measure how good the images are.")
     best, course = run.best(), deciding_scores(run)
     if best is not None and course and is_worse(course[-1], best, course):

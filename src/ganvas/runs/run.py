@@ -13,6 +13,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from ganvas import storage
+from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.errors import RunError
 from ganvas.metrics.names import more_is_better, parse_metrics
 from ganvas.recipes import Recipe
@@ -113,6 +114,11 @@ class Run:
     def data(self) -> dict[str, Any]:
         """Which images were used, and which were left out and why."""
         return storage.read_json(self.directory / "data.json")
+
+    @property
+    def scores_possible(self) -> bool:
+        """Whether so many images were held out that its samples can be compared with them."""
+        return bool(self.data["held_out"] >= FEWEST_HELD_OUT)
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         """Replace what is known of versions, device and step, when one of them has changed."""

@@ -12,7 +12,6 @@ from pathlib import Path
 from rich import progress as rich_progress
 from rich.console import Console
 
-from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.data.preparation import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.evaluation.score import Score
@@ -162,8 +161,7 @@ def conclude(display: Display, run: Run) -> None:
     if not pictures:
         return  # a rank on a machine that does not see the run
     display.say(f"pictures: {pictures[-1]}")
-    scores_possible = run.data["held_out"] >= FEWEST_HELD_OUT
-    verbs = ("sample", *(["evaluate"] if scores_possible else []), "report")
+    verbs = ("sample", *(["evaluate"] if run.scores_possible else []), "report")
     display.say("next: " + "  ·  ".join(f"ganvas {verb} {run.directory}" for verb in verbs))
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from ganvas.data.preparation import PreparedData
-from ganvas.evaluation.evaluate import Bar, measure, record
+from ganvas.evaluation.evaluate import Bar, measure, record, refuse_without_held_out
 from ganvas.evaluation.score import Score
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.sampling import TrainedGenerator
 from ganvas.training.state import TrainState
+
+
+def refuse_without_scores(recipe: Recipe, data: PreparedData) -> None:
+    """Raise a `DataError` where the recipe wants scores and too few images are held out."""
+    if recipe.evaluation.every > 0:
+        refuse_without_held_out(data, recipe.data.held_out)
 
 
 def score_average(

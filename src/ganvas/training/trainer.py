@@ -25,7 +25,7 @@ from ganvas.training.engine import Compile
 from ganvas.training.grids import forget_grid_of_stop, is_grid_due, save_grid
 from ganvas.training.newest import newest_state
 from ganvas.training.rewind import finish_rewind, rewind
-from ganvas.training.scoring import score_average
+from ganvas.training.scoring import refuse_without_scores, score_average
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from ganvas.training.stop import StopRequest
@@ -189,6 +189,7 @@ def train(
         refuse_occupied(Path(out))
     quiet = quiet or not ranks.first
     prepared = prepare_for(recipe, data, quiet)
+    refuse_without_scores(recipe, prepared)
     refuse_differences(ranks, recipe, prepared, target, seed)
     objective = Objective.build(recipe.objective)
     state = TrainState.start(recipe, objective, prepared, seed, target, ranks, compile)
