@@ -31,7 +31,7 @@ GRIDS = [
     ((4, 4), (2, 2), (1, 1), (6, 8)),
     ((3, 3), (1, 1), (1, 1), (4, 3)),
     ((4, 3), (1, 1), (0, 0), (4, 3)),  # a kernel as large as the plane
-    ((3, 2), (2, 3), (1, 0), (7, 9)),  # rows and columns differ in all, and the last are left over
+    ((3, 2), (2, 3), (1, 0), (4, 6)),  # rows and columns differ in all, and the last are left over
     ((1, 1), (1, 1), (0, 0), (3, 2)),
 ]
 """Kernels, strides, paddings, planes."""
