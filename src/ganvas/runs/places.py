@@ -20,13 +20,18 @@ def is_run(directory: Path) -> bool:
     return (directory / RECIPE).is_file()
 
 
+def is_study(directory: Path) -> bool:
+    """Whether a study lies there."""
+    return (directory / STUDY).is_file()
+
+
 def refuse_other_than_run(directory: Path) -> None:
     """Raise a `RunError` unless a run lies there, with the runs that are meant perhaps."""
     if is_run(directory):
         return
     if not directory.exists():
         raise RunError(f"{directory} is no run: no such directory. `ganvas train` makes one.")
-    if (directory / STUDY).is_file():
+    if is_study(directory):
         inside = some_of(directory.glob(f"runs/*/*/{RECIPE}"))
         where = f"Name one of its runs: {inside}. " if inside else "It has no runs yet. "
         raise RunError(

@@ -19,7 +19,7 @@ from ganvas.metrics.names import more_is_better, parse_metrics
 from ganvas.recipes import Recipe
 from ganvas.runs import checkpoint
 from ganvas.runs.history import History, failing_spans
-from ganvas.runs.places import RECIPE, refuse_other_than_run
+from ganvas.runs.places import RECIPE, is_run, refuse_other_than_run
 
 FORMAT = 2
 """Version of the directory's layout; a run of another one is refused, never guessed at."""
@@ -286,7 +286,7 @@ class Run:
 
 def refuse_occupied(directory: Path) -> None:
     """Raise a `RunError` unless a new run can be made at `directory`."""
-    if (directory / RECIPE).exists():
+    if is_run(directory):
         raise RunError(
             f"{directory} already holds a run. Go on with it: ganvas resume {directory}. "
             "Or choose another folder as out (--out)."

@@ -23,7 +23,7 @@ from typing import Any
 
 from ganvas import storage
 from ganvas.errors import RunError
-from ganvas.runs.places import STUDY, is_run
+from ganvas.runs.places import STUDY, is_run, is_study
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
 from ganvas.studies.study import Study
@@ -216,11 +216,6 @@ class StudyDirectory:
         """Have the workers save and stop."""
         with contextlib.suppress(OSError):
             self.stop_file.touch()
-
-
-def is_study(path: Path) -> bool:
-    """Whether a study directory lies there."""
-    return (path / STUDY).is_file()
 
 
 def refuse_occupied(path: Path) -> None:

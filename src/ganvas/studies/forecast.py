@@ -100,8 +100,10 @@ class Forecast:
         return max(free)
 
     def _learn_rate(self, key: Key, more: int) -> None:
+        if more <= 0:
+            return
         record = Run(self._directory.run_path(*key)).history.newest()
-        if more > 0 and record is not None and record["images_per_second"] > 0:
+        if record is not None and record["images_per_second"] > 0:
             images, seconds = self._trained.get(key[0], (0, 0.0))
             seconds += more / record["images_per_second"]
             self._trained[key[0]] = (images + more, seconds)

@@ -16,6 +16,7 @@ from ganvas.studies.study import Study
 from ganvas.studies.trial import TrialJob, Tried, try_out
 
 SECONDS_BETWEEN_LOOKS = 1.0
+"""At workers: at those that try arms, and later at those that do the runs."""
 
 
 def make_plan(study: Study, prepared: PreparedData, crew: Crew, display: StudyDisplay) -> Plan:

@@ -29,17 +29,16 @@ from ganvas.errors import (
     StudyError,
 )
 from ganvas.runs.data import describe_data, prepare_for, prepare_images
+from ganvas.runs.places import is_study
 from ganvas.studies.crew import Crew, dask_crew, local_crew
-from ganvas.studies.directory import StudyDirectory, is_study, refuse_occupied
+from ganvas.studies.directory import StudyDirectory, refuse_occupied
 from ganvas.studies.display import StudyDisplay
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
-from ganvas.studies.planning import make_plan
+from ganvas.studies.planning import SECONDS_BETWEEN_LOOKS, make_plan
 from ganvas.studies.results import StudyResults, write_results
 from ganvas.studies.study import Study
 from ganvas.studies.work import Job, carry_out, images_seen
-
-SECONDS_BETWEEN_LOOKS = 1.0
 
 MOST_ATTEMPTS = 2
 """A run that crashed is tried once more when the study is gone on with."""

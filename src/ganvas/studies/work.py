@@ -27,6 +27,7 @@ from ganvas.evaluation.evaluate import MOST_PIXELS, images_to_compare_with, meas
 from ganvas.metrics.names import parse_metrics
 from ganvas.runs import Run
 from ganvas.runs.history import Record
+from ganvas.runs.places import is_run
 from ganvas.sampling import load
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.outcome import Cost, Ending, Moment, Outcome
@@ -147,7 +148,7 @@ def trained(job: Job, directory: StudyDirectory, path: Path) -> Run:
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            if not (path / "recipe.json").exists():
+            if not is_run(path):
                 recipe = directory.study.recipe_for(
                     directory.study.treatment(job.arm), directory.plan.images[job.arm]
                 )
@@ -163,7 +164,7 @@ def trained(job: Job, directory: StudyDirectory, path: Path) -> Run:
             continue
         except RunError:
             # Killed between the last checkpoint and its status: it was finished all the same.
-            if not (path / "recipe.json").exists() or Run.open(path).status["status"] not in DONE:
+            if not is_run(path) or Run.open(path).status["status"] not in DONE:
                 raise
         return Run.open(path)
 
