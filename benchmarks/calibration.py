@@ -27,10 +27,10 @@ import numpy as np
 
 import ganvas
 from ganvas import storage
-from ganvas.architectures import DCGAN
 from ganvas.data.settings import DataSettings
 from ganvas.metrics.estimate import QUANTILE
 from ganvas.metrics.names import more_is_better
+from ganvas.networks import DCGAN
 from ganvas.schedules import parse_count
 from ganvas.studies.results import StudyResults, sample_of
 from ganvas.studies.statistics import Arm, scale_of

@@ -11,7 +11,7 @@ from unittest import mock
 import torch
 
 from figure import Effort, Figure, figure
-from ganvas.ranks import ALONE
+from ganvas.processes import SINGLE_PROCESS
 from ganvas.training.engine import WARM_UPS, choose_engine
 from hardware import stopwatch
 from loops import GanvasLoop
@@ -36,7 +36,7 @@ def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path)
     recipe = recipe_for(case)
     prepared = data_for(case, recipe, folder)
     auto, on = (GanvasLoop(recipe, prepared, folder / name, device) for name in ("auto", "on"))
-    on.state.engine = choose_engine("on", on.recipe, device, ALONE)
+    on.state.engine = choose_engine("on", on.recipe, device, SINGLE_PROCESS)
     first = [stopwatch(partial(loop.steps, WARM_UPS + 1), device) for loop in (auto, on)]
     if on.state.engine.failed is not None:
         print(f"{case.title}: {on.state.engine.failed}", file=sys.stderr, flush=True)

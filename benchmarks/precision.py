@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from figure import Effort, Figure, figure
-from ganvas.architectures.convolutions import Grid
+from ganvas.networks.convolutions import Grid
 from ganvas.precision import lacks_bfloat16
 from hardware import stopwatch
 from loops import GanvasLoop

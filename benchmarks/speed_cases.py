@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from figure import Effort
-from ganvas.architectures import DCGAN, R3GAN, Architecture, ResNet
 from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.sources import open_source
+from ganvas.networks import DCGAN, R3GAN, Architecture, ResNet
 from ganvas.precision import has_bfloat16
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.training.state import TrainState

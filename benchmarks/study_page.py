@@ -15,7 +15,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from ganvas import storage
-from ganvas.architectures.sizes import size_name
+from ganvas.networks.sizes import size_name
 from ganvas.reports.pictures import grid_of, on_white, tiles_of
 from ganvas.runs import Run
 from ganvas.studies.display import in_a_word, in_hours, mean_of

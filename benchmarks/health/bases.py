@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ganvas.architectures import DCGAN, R3GAN
+from ganvas.networks import DCGAN, R3GAN
 from ganvas.objectives.settings import Penalties, PenaltySettings
 from ganvas.recipes import CATALOG, Intervals, Recipe
 from ganvas.schedules import Ramp

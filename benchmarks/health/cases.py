@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from bases import BASES, POINT_METRICS, budgeted
 from networks import HalfPrecisionDCGAN, ThreeTapDCGAN, UnevenDCGAN
 
-from ganvas.architectures import DCGAN, ResNet
+from ganvas.networks import DCGAN, ResNet
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import Recipe
 

@@ -13,9 +13,9 @@ import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
-from ganvas.architectures import DCGAN, Architecture, ImageShape, Networks, NormName, dcgan
-from ganvas.architectures.blocks import draw_normal, image_norm, named
-from ganvas.architectures.sizes import Doubling, doubling_of
+from ganvas.networks import DCGAN, Architecture, ImageShape, Networks, NormName, dcgan
+from ganvas.networks.blocks import draw_normal, image_norm, named
+from ganvas.networks.sizes import Doubling, doubling_of
 
 LARGEST_HALF = 65_504.0
 """The largest number that half precision holds; what is larger becomes infinite."""

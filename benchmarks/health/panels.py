@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 import ganvas
-from ganvas.architectures import ImageShape
 from ganvas.images import Pixels, to_pillow
+from ganvas.networks import ImageShape
 from ganvas.runs import Run
 from ganvas.runs import checkpoint as tensor_file
 from ganvas.runs.checkpoint import below

@@ -13,7 +13,7 @@ from bases import Base
 from cases import HEALTHY, Case, with_clip, with_rate
 from networks import HalfPrecisionDCGAN
 
-from ganvas.architectures import DCGAN, ResNet
+from ganvas.networks import DCGAN, ResNet
 from ganvas.objectives.settings import LossName, ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import Recipe
 from ganvas.recipes.recipe import EvaluationSettings

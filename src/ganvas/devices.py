@@ -16,10 +16,10 @@ import PIL
 import torch
 
 from ganvas.errors import DeviceError
-from ganvas.ranks import ALONE, Ranks
+from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 
 
-def choose_device(name: str, ranks: Ranks = ALONE) -> torch.device:
+def choose_device(name: str, processes: ProcessGroup = SINGLE_PROCESS) -> torch.device:
     """The device by name; `auto` takes cuda, then mps, then cpu.
 
     Each of several ranks takes a GPU of its own, whatever number the name has; a CPU is shared.
@@ -42,10 +42,10 @@ def choose_device(name: str, ranks: Ranks = ALONE) -> torch.device:
     too_many = device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()
     if not available.get(device.type, False) or too_many:
         raise DeviceError(f"device {name!r} is not on this machine. There is: auto, {here}")
-    return device if ranks.size == 1 else device_of_its_own(device, ranks)
+    return device if processes.size == 1 else device_of_its_own(device, processes)
 
 
-def device_of_its_own(device: torch.device, ranks: Ranks) -> torch.device:
+def device_of_its_own(device: torch.device, processes: ProcessGroup) -> torch.device:
     """The device of this kind that this rank trains on.
 
     Raises:
@@ -56,12 +56,12 @@ def device_of_its_own(device: torch.device, ranks: Ranks) -> torch.device:
     if device.type != "cuda":
         raise DeviceError(f"several processes cannot train on {device.type}: set device to cpu")
     there = torch.cuda.device_count()
-    if ranks.local >= there:
+    if processes.local >= there:
         raise DeviceError(
             f"each process needs a GPU of its own, and this machine has {there}: start that many, "
             "torchrun --nproc-per-node " + str(there)
         )
-    device = torch.device("cuda", ranks.local)
+    device = torch.device("cuda", processes.local)
     make_current(device)
     return device
 

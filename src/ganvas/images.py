@@ -14,8 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from ganvas import storage
+from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.randomness import draw_uniform
-from ganvas.ranks import ALONE, Ranks
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 Pixels = npt.NDArray[np.uint8]
@@ -36,13 +36,13 @@ def to_signed(pixels: Tensor) -> Tensor:
 
 
 def to_signed_dequantized(
-    pixels: Tensor, generator: torch.Generator, ranks: Ranks = ALONE
+    pixels: Tensor, generator: torch.Generator, processes: ProcessGroup = SINGLE_PROCESS
 ) -> Tensor:
     """uint8 -> float32 in [-1, 1), each grey level spread evenly over its own 1/128.
 
     Gulrajani 2017's CIFAR-10 preprocessing: x/128 - 1 + U(0, 1/128).
     """
-    noise = draw_uniform(tuple(pixels.shape), generator, ranks)
+    noise = draw_uniform(tuple(pixels.shape), generator, processes)
     return noise.add_(pixels).div_(128.0).sub_(1.0)  # (N, C, H, W)
 
 

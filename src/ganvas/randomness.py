@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from ganvas.ranks import ALONE, Ranks
+from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 
 STREAMS = ("latents", "penalties", "augmentation")
 """The generators that training draws from and a checkpoint holds."""
@@ -46,18 +46,21 @@ def seeded_weights(seed: int) -> Iterator[None]:
 
 
 def draw_latents(
-    count: int, latent_dim: int, generator: torch.Generator, ranks: Ranks = ALONE
+    count: int,
+    latent_dim: int,
+    generator: torch.Generator,
+    processes: ProcessGroup = SINGLE_PROCESS,
 ) -> Tensor:
     """Standard normal latents on the generator's device; of `count`, this rank's part."""
     shape = (count, latent_dim)
     latents = torch.randn(shape, generator=generator, device=generator.device)
-    return latents[ranks.part(count)]  # (N, Z)
+    return latents[processes.local_slice(count)]  # (N, Z)
 
 
 def draw_uniform(
     shape: tuple[int, ...],
     generator: torch.Generator,
-    ranks: Ranks = ALONE,
+    processes: ProcessGroup = SINGLE_PROCESS,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
     """Numbers uniform in [0, 1) on the generator's device, for the rows of this rank's part.
@@ -68,19 +71,19 @@ def draw_uniform(
         shape: of this rank's part, rows first.
     """
     rows, *rest = shape
-    rows *= ranks.size
+    rows *= processes.size
     drawn = torch.rand((rows, *rest), generator=generator, device=generator.device, dtype=dtype)
-    return drawn[ranks.part(rows)]
+    return drawn[processes.local_slice(rows)]
 
 
 def draw_normal(
     shape: tuple[int, ...],
     generator: torch.Generator,
-    ranks: Ranks = ALONE,
+    processes: ProcessGroup = SINGLE_PROCESS,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
     """Standard normal numbers, as `draw_uniform` draws its own."""
     rows, *rest = shape
-    rows *= ranks.size
+    rows *= processes.size
     drawn = torch.randn((rows, *rest), generator=generator, device=generator.device, dtype=dtype)
-    return drawn[ranks.part(rows)]
+    return drawn[processes.local_slice(rows)]

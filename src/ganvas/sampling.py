@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 import ganvas
 from ganvas import storage
-from ganvas.architectures import ImageShape
 from ganvas.devices import choose_device
 from ganvas.errors import GanvasError, RunError
 from ganvas.images import draw_points, from_network, make_grid, write_png
+from ganvas.networks import ImageShape
 from ganvas.randomness import draw_latents, named_generator
 from ganvas.recipes import Recipe
 from ganvas.recipes.reading import read_architecture

@@ -6,7 +6,7 @@ import os
 import socket
 
 
-def processes() -> int:
+def world_size() -> int:
     """How many there are, over all machines."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 

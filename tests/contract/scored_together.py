@@ -14,8 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganvas.architectures import DCGAN, MLP
-from ganvas.architectures.sizes import POINT
 from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
@@ -24,9 +22,11 @@ from ganvas.evaluation import evaluate
 from ganvas.metrics import classifier, sliced_wasserstein
 from ganvas.metrics.features import Features, Protocol
 from ganvas.metrics.names import parse_metrics
+from ganvas.networks import DCGAN, MLP
+from ganvas.networks.sizes import POINT
+from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.progress import progress_bar
 from ganvas.randomness import seeded_weights
-from ganvas.ranks import ALONE, Ranks
 from ganvas.sampling import TrainedGenerator
 from tests.unit.tiny import LATENT_DIM, SIDE, small
 
@@ -68,11 +68,11 @@ def generator_for(data: PreparedData) -> TrainedGenerator:
     return TrainedGenerator(network.eval().requires_grad_(False), data.shape, LATENT_DIM, 7)
 
 
-def scores(folder: Path, name: str, ranks: Ranks) -> list[dict[str, Any]]:
+def scores(folder: Path, name: str, processes: ProcessGroup) -> list[dict[str, Any]]:
     """The scores of a case, as they are kept."""
     place, metrics, n = CASES[name]
     data, settings = prepared(folder, place)
-    return measured(generator_for(data), data, settings, metrics, n, ranks)
+    return measured(generator_for(data), data, settings, metrics, n, processes)
 
 
 def measured(
@@ -81,10 +81,12 @@ def measured(
     settings: DataSettings,
     metrics: tuple[str, ...],
     n: int,
-    ranks: Ranks,
+    processes: ProcessGroup,
 ) -> list[dict[str, Any]]:
     quiet = partial(progress_bar, quiet=True)
-    found = evaluate.measure(generator, data, settings, parse_metrics(metrics), n, 3, quiet, ranks)
+    found = evaluate.measure(
+        generator, data, settings, parse_metrics(metrics), n, 3, quiet, processes
+    )
     return json.loads(json.dumps([score.to_json() for score in found]))  # type: ignore[no-any-return]
 
 
@@ -119,14 +121,16 @@ class Broken(nn.Module):
         return self.scale.expand(len(latents), 1, SIDE, SIDE)
 
 
-def said_when_broken(folder: Path, ranks: Ranks, broken: int, metrics: tuple[str, ...]) -> str:
+def said_when_broken(
+    folder: Path, processes: ProcessGroup, broken: int, metrics: tuple[str, ...]
+) -> str:
     """What this rank says when one rank alone has a broken generator."""
     data, settings = prepared(folder, "images.npz")
     generator = generator_for(data)
-    if ranks.rank == broken:
+    if processes.rank == broken:
         generator = TrainedGenerator(Broken(), data.shape, LATENT_DIM, 7)
     try:
-        measured(generator, data, settings, metrics, 700, ranks)
+        measured(generator, data, settings, metrics, 700, processes)
     except GanvasError as error:
         return str(error)
     return "went on"
@@ -135,22 +139,22 @@ def said_when_broken(folder: Path, ranks: Ranks, broken: int, metrics: tuple[str
 def main(folder: Path) -> None:
     """Score every case together with the other rank; each has a cache of its own."""
     torch.set_num_threads(1)
-    ranks = Ranks.join()
-    os.environ["GANVAS_CACHE"] = str(folder / f"cache-{ranks.rank}")
+    processes = ProcessGroup.join()
+    os.environ["GANVAS_CACHE"] = str(folder / f"cache-{processes.rank}")
     be_quick()
     found = {
-        "scores": {name: scores(folder, name, ranks) for name in CASES},
-        "said": [said_when_broken(folder, ranks, broken, ("swd",)) for broken in (0, 1)],
-        "met again": ranks.exchange(ranks.rank),
-        "trained a classifier": any((folder / f"cache-{ranks.rank}").glob("classifier-*")),
+        "scores": {name: scores(folder, name, processes) for name in CASES},
+        "said": [said_when_broken(folder, processes, broken, ("swd",)) for broken in (0, 1)],
+        "met again": processes.all_gather_object(processes.rank),
+        "trained a classifier": any((folder / f"cache-{processes.rank}").glob("classifier-*")),
     }
-    (folder / f"{ranks.rank}.json").write_text(json.dumps(found))
-    ranks.meet()
-    ranks.leave()
+    (folder / f"{processes.rank}.json").write_text(json.dumps(found))
+    processes.barrier()
+    processes.shut_down()
 
 
 def score_alone(folder: Path, name: str) -> list[dict[str, Any]]:
-    return scores(folder, name, ALONE)
+    return scores(folder, name, SINGLE_PROCESS)
 
 
 if __name__ == "__main__":

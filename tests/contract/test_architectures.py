@@ -13,7 +13,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor
 
-from ganvas.architectures import ARCHITECTURES, POINT, Architecture, ImageShape, Networks
+from ganvas.networks import ARCHITECTURES, POINT, Architecture, ImageShape, Networks
 from tests.unit.tiny import awake
 
 LATENT_DIM = 10
@@ -279,5 +279,5 @@ def test_the_table_knows_each_by_its_name() -> None:
 
 
 def test_descriptions_import_no_torch() -> None:
-    probe = "import sys, ganvas.architectures; sys.exit('torch' in sys.modules)"
+    probe = "import sys, ganvas.networks; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", probe], check=False).returncode == 0

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganvas.architectures import ARCHITECTURES, DCGAN, MLP, Architecture
+from ganvas.networks import ARCHITECTURES, DCGAN, MLP, Architecture
 from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES

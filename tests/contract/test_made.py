@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from ganvas.architectures import POINT
 from ganvas.data.inspection import AUGMENTED, inspect
 from ganvas.data.made import Made
 from ganvas.data.preparation import PreparedData, prepare
@@ -21,6 +20,7 @@ from ganvas.data.stream import ImageStream
 from ganvas.data.synthetic import POINTS
 from ganvas.errors import DataError
 from ganvas.images import to_signed
+from ganvas.networks import POINT
 from ganvas.recipes import CATALOG, Recipe
 
 KINDS = [*POINTS, "stacked"]

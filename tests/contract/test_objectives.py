@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from ganvas.architectures import ARCHITECTURES, Architecture
 from ganvas.errors import RecipeError
+from ganvas.networks import ARCHITECTURES, Architecture
 from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganvas.architectures import ARCHITECTURES, DCGAN, Architecture, ImageShape, ResNet
 from ganvas.errors import RecipeError
+from ganvas.networks import ARCHITECTURES, DCGAN, Architecture, ImageShape, ResNet
 from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.packing import pack

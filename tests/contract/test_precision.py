@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganvas.architectures import ARCHITECTURES, DCGAN, Architecture
+from ganvas.networks import ARCHITECTURES, DCGAN, Architecture
 from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES

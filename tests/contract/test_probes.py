@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from ganvas.architectures import ARCHITECTURES, POINT, Architecture, ImageShape
 from ganvas.health.columns import COLUMNS, MISSING
 from ganvas.health.probes import take_probes
+from ganvas.networks import ARCHITECTURES, POINT, Architecture, ImageShape
 from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES

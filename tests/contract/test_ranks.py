@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganvas.ranks import ALONE
+from ganvas.processes import SINGLE_PROCESS
 from ganvas.runs import checkpoint
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
@@ -82,7 +82,7 @@ def test_both_processes_hold_the_same_bits(pair: Path, name: str) -> None:
 def test_what_two_have_begun_one_goes_on_with(pair: Path) -> None:
     name = "penalty gradient_penalty"
     recipe = recipe_of(CASES[name])
-    state, objective = together.start(recipe, ALONE)
+    state, objective = together.start(recipe, SINGLE_PROCESS)
     state.restore(*checkpoint.read(path_of(pair, 0, "half way")))
     for _ in range(STEPS - STEPS // 2):
         train_step(state, recipe, objective)
@@ -103,7 +103,7 @@ def test_statistics_of_batch_normalisation_are_the_mean_of_both(pair: Path) -> N
     first, second = (one["statistics"] for one in found(pair))
     assert first == second
     channels = 8  # next to the base grid
-    alone = together.statistics(ALONE, 1)[:channels]
+    alone = together.statistics(SINGLE_PROCESS, 1)[:channels]
     assert first[0][:channels] == pytest.approx(alone, rel=1e-9, abs=1e-12)
     assert first[0][:channels] != first[1][:channels]
 
@@ -126,8 +126,12 @@ def test_who_leaves_leaves_no_thread_behind(pair: Path) -> None:
 
 def test_a_single_process_is_the_trivial_case() -> None:
     numbers = torch.arange(4.0)
-    ALONE.average([numbers])
+    SINGLE_PROCESS.all_reduce_mean([numbers])
     assert torch.equal(numbers, torch.arange(4.0))
-    assert torch.equal(numbers[ALONE.part(4)], numbers)
-    assert (ALONE.largest(3), ALONE.exchange("a"), ALONE.from_first(lambda: 5)) == (3, ["a"], 5)
-    assert isinstance(together.start(recipe_of({}), ALONE)[0], TrainState)
+    assert torch.equal(numbers[SINGLE_PROCESS.local_slice(4)], numbers)
+    assert (
+        SINGLE_PROCESS.all_reduce_max(3),
+        SINGLE_PROCESS.all_gather_object("a"),
+        SINGLE_PROCESS.broadcast_object(lambda: 5),
+    ) == (3, ["a"], 5)
+    assert isinstance(together.start(recipe_of({}), SINGLE_PROCESS)[0], TrainState)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganvas.architectures import POINT, ImageShape
+from ganvas.networks import POINT, ImageShape
 from ganvas.recipes import CATALOG, Recipe, describe, load_recipe
 from ganvas.schedules import Ramp
 

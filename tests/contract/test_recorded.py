@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from ganvas.architectures import ARCHITECTURES, DCGAN, Architecture
+from ganvas.networks import ARCHITECTURES, DCGAN, Architecture
 from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES

@@ -19,15 +19,15 @@ import torch
 from filelock import FileLock
 from torch import Tensor, distributed
 
-from ganvas.architectures import DCGAN, MLP
 from ganvas.data.preparation import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.errors import Diverged
+from ganvas.networks import DCGAN, MLP
 from ganvas.objectives.losses import LOSSES, Loss
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
-from ganvas.ranks import ALONE, Ranks, running_statistics
+from ganvas.processes import SINGLE_PROCESS, ProcessGroup, running_statistics
 from ganvas.recipes import OptimizerSettings, Recipe
 from ganvas.runs import checkpoint
 from ganvas.schedules import Ramp
@@ -105,14 +105,14 @@ def data_of(recipe: Recipe) -> PreparedData:
     return dataclasses.replace(tiny_data(), images=images)
 
 
-def start(recipe: Recipe, ranks: Ranks) -> tuple[TrainState, Objective]:
+def start(recipe: Recipe, processes: ProcessGroup) -> tuple[TrainState, Objective]:
     objective = Objective.build(recipe.objective)
     data = data_of(recipe)
-    return TrainState.start(recipe, objective, data, 0, torch.device("cpu"), ranks), objective
+    return TrainState.start(recipe, objective, data, 0, torch.device("cpu"), processes), objective
 
 
-def trained(recipe: Recipe, ranks: Ranks, steps: int = STEPS) -> TrainState:
-    state, objective = start(recipe, ranks)
+def trained(recipe: Recipe, processes: ProcessGroup, steps: int = STEPS) -> TrainState:
+    state, objective = start(recipe, processes)
     for _ in range(steps):
         train_step(state, recipe, objective)
     return state
@@ -130,41 +130,45 @@ def numbers_of(state: TrainState) -> dict[str, Tensor]:
 def main(folder: Path) -> None:
     """Train every case together with the other rank, in both precisions; leave what came out."""
     torch.set_num_threads(1)
-    ranks = Ranks.join()
-    train_cases(folder / SINGLE, ranks)
+    processes = ProcessGroup.join()
+    train_cases(folder / SINGLE, processes)
     torch.set_default_dtype(torch.float64)
-    train_cases(folder, ranks)
-    half_way = trained(recipe_of(CASES["penalty gradient_penalty"]), ranks, STEPS // 2)
-    path = path_of(folder, ranks.rank, "half way")
+    train_cases(folder, processes)
+    half_way = trained(recipe_of(CASES["penalty gradient_penalty"]), processes, STEPS // 2)
+    path = path_of(folder, processes.rank, "half way")
     checkpoint.write(path, half_way.tensors(), half_way.values())
     found = {
-        "said when rank 1 breaks": [divergence(ranks, player) for player in ("D", "G", "gradient")],
-        "statistics": [statistics(ranks, steps) for steps in (1, 3)],
-        "goes on bit for bit": goes_on_bit_for_bit(ranks),
-        "largest": ranks.largest(ranks.rank + 5),
-        "exchanged": ranks.exchange({"rank": ranks.rank, "text": "ä" * ranks.rank}),
-        "from the first": ranks.from_first(lambda: f"rank {ranks.rank} says so"),
+        "said when rank 1 breaks": [
+            divergence(processes, player) for player in ("D", "G", "gradient")
+        ],
+        "statistics": [statistics(processes, steps) for steps in (1, 3)],
+        "goes on bit for bit": goes_on_bit_for_bit(processes),
+        "largest": processes.all_reduce_max(processes.rank + 5),
+        "exchanged": processes.all_gather_object(
+            {"rank": processes.rank, "text": "ä" * processes.rank}
+        ),
+        "from the first": processes.broadcast_object(lambda: f"rank {processes.rank} says so"),
     }
-    ranks.meet()
+    processes.barrier()
     group = weakref.ref(distributed.group.WORLD)
-    ranks.leave()
+    processes.shut_down()
     found["gone"] = group() is None
-    (folder / f"{ranks.rank}.json").write_text(json.dumps(found))
+    (folder / f"{processes.rank}.json").write_text(json.dumps(found))
 
 
-def train_cases(folder: Path, ranks: Ranks) -> None:
+def train_cases(folder: Path, processes: ProcessGroup) -> None:
     """Leave what every case comes to in the precision at hand."""
     folder.mkdir(exist_ok=True)
     for name, changes in CASES.items():
-        state = trained(recipe_of(changes), ranks)
-        checkpoint.write(path_of(folder, ranks.rank, name), numbers_of(state), state.values())
+        state = trained(recipe_of(changes), processes)
+        checkpoint.write(path_of(folder, processes.rank, name), numbers_of(state), state.values())
 
 
-def divergence(ranks: Ranks, player: str) -> str:
+def divergence(processes: ProcessGroup, player: str) -> str:
     """What this rank says when a loss of rank 1 alone is not finite, or its gradient."""
 
     def spoil(logits: Tensor) -> Tensor:
-        if ranks.first:
+        if processes.is_main:
             return logits
         return (logits - logits.detach()).sqrt() if player == "gradient" else logits * float("nan")
 
@@ -175,7 +179,7 @@ def divergence(ranks: Ranks, player: str) -> str:
         return spoil(-fake) if player == "G" else -fake
 
     recipe = recipe_of(CASES["penalty r1"])
-    state, objective = start(recipe, ranks)
+    state, objective = start(recipe, processes)
     objective = dataclasses.replace(objective, loss=Loss(discriminator, generator))
     try:
         train_step(state, recipe, objective)
@@ -184,22 +188,22 @@ def divergence(ranks: Ranks, player: str) -> str:
     return "went on"
 
 
-def statistics(ranks: Ranks, steps: int) -> list[float]:
+def statistics(processes: ProcessGroup, steps: int) -> list[float]:
     """What batch normalisation has gathered, the means of the generator's first one first."""
-    state = trained(recipe_of(NORMALISED), ranks, steps)
+    state = trained(recipe_of(NORMALISED), processes, steps)
     gathered: list[float] = torch.cat(
         running_statistics(state.generator, state.discriminator, state.average)
     ).tolist()
     return gathered
 
 
-def goes_on_bit_for_bit(ranks: Ranks) -> bool:
-    """Whether both ranks, from what the first one saved, get where they get without a stop."""
+def goes_on_bit_for_bit(processes: ProcessGroup) -> bool:
+    """Whether both processes, from what the first one saved, get where they get without a stop."""
     recipe = recipe_of(NORMALISED)
-    straight = trained(recipe, ranks, 4)
-    stopped = trained(recipe, ranks, 2)
-    ranks.take_from_first(list(stopped.tensors().values()))
-    resumed, objective = start(recipe, ranks)
+    straight = trained(recipe, processes, 4)
+    stopped = trained(recipe, processes, 2)
+    processes.broadcast(list(stopped.tensors().values()))
+    resumed, objective = start(recipe, processes)
     resumed.restore(stopped.tensors(), stopped.values())
     for _ in range(2):
         train_step(resumed, recipe, objective)
@@ -251,12 +255,12 @@ def in_two_processes(program: str, folder: Path) -> None:
 
 
 def train_in_two_processes(folder: Path) -> None:
-    """Have `main` run as two ranks."""
+    """Have `main` run as two processes."""
     in_two_processes(__name__, folder)
 
 
 def train_alone(name: str) -> TrainState:
-    return trained(recipe_of(CASES[name]), ALONE)
+    return trained(recipe_of(CASES[name]), SINGLE_PROCESS)
 
 
 if __name__ == "__main__":

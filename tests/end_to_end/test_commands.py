@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import ganvas as library
-from ganvas.architectures import ARCHITECTURES, POINT
+from ganvas.networks import ARCHITECTURES, POINT
 from ganvas.recipes import CATALOG
 
 from .conftest import Ganvas, start

@@ -118,7 +118,7 @@ def test_recorded_steps_are_those_that_python_says(loss: Any, penalty: str, prec
     ends = []
     for asked in ("off", "auto"):
         state = on_cuda(recipe)
-        state.engine = choose_engine(asked, recipe, state.device, state.ranks)
+        state.engine = choose_engine(asked, recipe, state.device, state.processes)
         for _ in range(3 * WARM_UPS):
             train_step(state, recipe, objective)
         ends.append(state)
@@ -146,7 +146,7 @@ def test_between_reports_nobody_waits_for_the_gpu(loss: Any) -> None:
         intervals=Intervals(history=50_000, samples=50_000, checkpoint=50_000, probes=0),
     )
     state, objective = on_cuda(recipe), Objective.build(recipe.objective)
-    state.engine = choose_engine("auto", recipe, state.device, state.ranks)
+    state.engine = choose_engine("auto", recipe, state.device, state.processes)
     for _ in range(2 * WARM_UPS):
         train_step(state, recipe, objective)
     torch.cuda.set_sync_debug_mode("error")
@@ -180,7 +180,7 @@ def test_steps_are_compiled_and_recorded_with_augmentation_between(penalty: str)
     settings = told(plain, recipe.objective, penalty)
     assert lacks(plain, settings) > TELLING > 10 * ROUNDING
     objective = Objective.build(settings)
-    ours.engine = choose_engine("on", recipe, ours.device, ours.ranks)
+    ours.engine = choose_engine("on", recipe, ours.device, ours.processes)
     for _ in range(3 * WARM_UPS):
         for state in (plain, ours):
             train_step(state, recipe, objective)
@@ -235,7 +235,7 @@ def test_what_overflows_on_the_gpu_is_named_before_anything_is_written() -> None
     )
     objective = Objective.build(recipe.objective)
     state = TrainState.start(recipe, objective, tiny_data(), 0, torch.device("cuda"))
-    state.engine = choose_engine("auto", recipe, state.device, state.ranks)
+    state.engine = choose_engine("auto", recipe, state.device, state.processes)
     for _ in range(9):
         train_step(state, recipe, objective)
     with pytest.raises(Diverged, match=r"(generator|discriminator): .*(loss term|gradient)"):

@@ -25,7 +25,7 @@ def noted(step):
     def noting(state, recipe, objective):
         held = {{name: one for name, one in state.tensors().items() if "followed" not in name}}
         note = [state.images_seen, recipe.to_json(), checksum(held, {{}})]
-        with open({place!r} + str(state.ranks.rank), "a") as file:
+        with open({place!r} + str(state.processes.rank), "a") as file:
             file.write(json.dumps(note) + chr(10))
         step(state, recipe, objective)
     return noting

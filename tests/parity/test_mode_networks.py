@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from ganvas.architectures import ImageShape, Maxout, Strided
+from ganvas.networks import ImageShape, Maxout, Strided
 
 POINTS = ImageShape(2, 1, 1)
 STACKED = ImageShape(3, 28, 28)

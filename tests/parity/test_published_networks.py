@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from ganvas.architectures import ImageShape, ResNet
-from ganvas.architectures.blocks import PreactivationBlock
+from ganvas.networks import ImageShape, ResNet
+from ganvas.networks.blocks import PreactivationBlock
 
 Z = 128
 Row = tuple[str, int, int, int]  # what ("up", "down", "same", "optimized"), in, out, side after it

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganvas.architectures import R3GAN, ImageShape
+from ganvas.networks import R3GAN, ImageShape
 
 Z = 64
 LABEL_FEATURES = 64

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from ganvas.architectures import DCGAN, ImageShape
-from ganvas.architectures.blocks import PostactivationBlock
+from ganvas.networks import DCGAN, ImageShape
+from ganvas.networks.blocks import PostactivationBlock
 
 NOISE = 100
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ganvas.architectures import DCGAN, Architecture, Strided
 from ganvas.health.evidence import Evidence, Record
+from ganvas.networks import DCGAN, Architecture, Strided
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import CATALOG
 from tests.unit.histories import HEALTHY, Courses, written

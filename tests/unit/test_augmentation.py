@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ganvas.objectives import augmentation
 from ganvas.objectives.augmentation import Dice, augment, mixing
-from ganvas.ranks import ALONE, Ranks
+from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 
 SIDE = 16
 UNIFORM = (
@@ -234,7 +234,7 @@ def test_cutout_is_a_box_of_half_the_sides(loaded: Loaded) -> None:
 
 def test_cutout_takes_the_share_that_the_integral_says() -> None:
     """A side loses 1/2 less what lies outside: 2 times the integral of 1/4 - c over 0 to 1/4."""
-    dice = Dice(1.0, 4_000, started(), ALONE, torch.float64)
+    dice = Dice(1.0, 4_000, started(), SINGLE_PROCESS, torch.float64)
     made = augmentation.cut_out(torch.ones(4_000, 1, 16, 16, dtype=torch.float64), dice)
     assert float(1 - made.mean()) == pytest.approx((1 / 2 - 1 / 16) ** 2, abs=0.005)
 
@@ -319,8 +319,10 @@ def test_chance_is_the_generators_and_nothing_else() -> None:
 def test_two_parts_of_a_batch_become_what_the_whole_becomes() -> None:
     images = noise(count=6)
     whole = augment(images, 0.7, started())
-    pair = Ranks(0, 2), Ranks(1, 2)
-    parts = [augment(images[ranks.part(6)], 0.7, started(), ranks) for ranks in pair]
+    pair = ProcessGroup(0, 2), ProcessGroup(1, 2)
+    parts = [
+        augment(images[processes.local_slice(6)], 0.7, started(), processes) for processes in pair
+    ]
     assert torch.equal(torch.cat(parts), whole)
 
 

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from ganvas.architectures.blocks import PoolingConvolution, UpsamplingConvolution
-from ganvas.architectures.grouped import OwnGrid, WeightedSum
+from ganvas.networks.blocks import PoolingConvolution, UpsamplingConvolution
+from ganvas.networks.grouped import OwnGrid, WeightedSum
 
 
 def plain_up(images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

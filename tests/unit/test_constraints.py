@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganvas.architectures import ARCHITECTURES, Architecture, ImageShape
+from ganvas.networks import ARCHITECTURES, Architecture, ImageShape
 from ganvas.objectives.constraints import clip_weights, spectral_norm
 from tests.unit.tiny import SIDE, awake, same, small, weights_of
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ganvas import precision
-from ganvas.architectures import DCGAN, ImageShape
-from ganvas.architectures.convolutions import (
+from ganvas.networks import DCGAN, ImageShape
+from ganvas.networks.convolutions import (
     FEW,
     WIDE,
     ByIm2col,

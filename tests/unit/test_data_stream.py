@@ -19,7 +19,7 @@ from ganvas.data.order import Rows
 from ganvas.data.pixels import CPU, Mapped, Resident, pixels_on
 from ganvas.data.preparation import PreparedData
 from ganvas.data.stream import Batch, ImageStream
-from ganvas.ranks import Ranks
+from ganvas.processes import ProcessGroup
 from ganvas.training.step import train_step
 from tests.unit.tiny import BATCH, start, tiny_data, tiny_recipe
 
@@ -120,9 +120,11 @@ def test_batches_that_were_fetched_early_are_those_that_were_not(data: PreparedD
 
 def test_ranks_share_what_was_fetched_early(large: PreparedData) -> None:
     whole = ImageStream(large, seed=1)
-    parts = [(ImageStream(large, seed=1), Ranks(rank, 2)) for rank in range(2)]
+    parts = [(ImageStream(large, seed=1), ProcessGroup(rank, 2)) for rank in range(2)]
     for _ in range(20):
-        together = [number for stream, ranks in parts for number in numbers(stream.next(8, ranks))]
+        together = [
+            number for stream, processes in parts for number in numbers(stream.next(8, processes))
+        ]
         assert together == numbers(whole.next(8))
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganvas.ranks import ALONE, Ranks
+from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.training import engine as engine_room
 from ganvas.training.engine import (
     WARM_UPS,
@@ -110,24 +110,26 @@ def test_what_cannot_be_recorded_is_done_without(tape: list[object]) -> None:
 
 def test_graphs_are_for_cuda_and_for_what_talks_to_nobody_on_the_way() -> None:
     plain = tiny_recipe()
-    two = Ranks(0, 2)
-    assert isinstance(choose_engine("auto", plain, CUDA, ALONE), Graphs)
+    two = ProcessGroup(0, 2)
+    assert isinstance(choose_engine("auto", plain, CUDA, SINGLE_PROCESS), Graphs)
     assert isinstance(choose_engine("auto", plain, CUDA, two), Graphs)
-    assert isinstance(choose_engine("auto", tiny_recipe(augmentation=0.3), CUDA, ALONE), Graphs)
+    assert isinstance(
+        choose_engine("auto", tiny_recipe(augmentation=0.3), CUDA, SINGLE_PROCESS), Graphs
+    )
     together = tiny_recipe(sync_batch_norm=True)
-    for asked, recipe, device, ranks, why in [
-        ("off", plain, CUDA, ALONE, "asked for"),
-        ("auto", plain, CPU, ALONE, "a cpu has no graphs to record"),
+    for asked, recipe, device, processes, why in [
+        ("off", plain, CUDA, SINGLE_PROCESS, "asked for"),
+        ("auto", plain, CPU, SINGLE_PROCESS, "a cpu has no graphs to record"),
         ("auto", together, CUDA, two, "sync_batch_norm talks to the other processes"),
     ]:
-        chosen = choose_engine(asked, recipe, device, ranks)
+        chosen = choose_engine(asked, recipe, device, processes)
         assert isinstance(chosen, Eager)
         assert chosen.why.startswith(why)
 
 
 def test_compiled_pieces_run_in_what_the_device_has() -> None:
     for device, inner in [(CPU, Eager), (CUDA, Graphs)]:
-        chosen = choose_engine("on", tiny_recipe(), device, ALONE)
+        chosen = choose_engine("on", tiny_recipe(), device, SINGLE_PROCESS)
         assert isinstance(chosen, Compiled)
         assert isinstance(chosen.inner, inner)
 

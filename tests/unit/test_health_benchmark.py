@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 import torch
 
-from ganvas.architectures import ARCHITECTURES, ImageShape
 from ganvas.data.preparation import prepare
 from ganvas.data.sources import open_source
 from ganvas.health.evidence import Evidence
@@ -25,6 +24,7 @@ from ganvas.health.rules import RULES
 from ganvas.health.rules.rule import Rule
 from ganvas.health.rules.sight import Moment, Sight, sight
 from ganvas.health.thresholds import Thresholds
+from ganvas.networks import ARCHITECTURES, ImageShape
 from ganvas.recipes import CATALOG, Recipe
 from tests.unit.tiny import tiny_recipe
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganvas.architectures import ARCHITECTURES
 from ganvas.health.evidence import Evidence
 from ganvas.health.rules import RULES
 from ganvas.health.rules.sight import Sight, Signal
 from ganvas.images import make_grid
+from ganvas.networks import ARCHITECTURES
 from ganvas.recipes import CATALOG
 from tests.unit.tiny import tiny_recipe
 

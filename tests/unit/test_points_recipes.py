@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ganvas.architectures import DCGAN, MLP, POINT, Maxout, ResNet, Strided
 from ganvas.data.settings import DataSettings
 from ganvas.errors import RecipeError
+from ganvas.networks import DCGAN, MLP, POINT, Maxout, ResNet, Strided
 from ganvas.recipes import Recipe
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ganvas import precision
-from ganvas.architectures import DCGAN, ImageShape
 from ganvas.errors import DeviceError
+from ganvas.networks import DCGAN, ImageShape
 from ganvas.objectives import constraints
 from ganvas.precision import FP32, Precision, choose_precision, has_bfloat16
 

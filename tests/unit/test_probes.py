@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganvas.architectures import ResNet
 from ganvas.health.columns import COLUMNS, MISSING
 from ganvas.health.probes import PROBES, look, take_probes
 from ganvas.health.probes.subject import NotMeasurable, Numbers, Subject
+from ganvas.networks import ResNet
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import OptimizerSettings, Recipe
 from ganvas.training.state import TrainState

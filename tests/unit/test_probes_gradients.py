@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganvas.architectures import ResNet
 from ganvas.health.probes import PROBES
 from ganvas.health.probes.gradients import layers
 from ganvas.health.probes.subject import NotMeasurable
+from ganvas.networks import ResNet
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import OptimizerSettings

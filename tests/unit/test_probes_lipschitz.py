@@ -9,7 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from ganvas.architectures.blocks import (
+from ganvas.health.probes.lipschitz import bound_of, operator_norm
+from ganvas.health.probes.norms import norms
+from ganvas.health.probes.subject import NotMeasurable
+from ganvas.networks.blocks import (
     MeanPool,
     PoolingConvolution,
     PostactivationBlock,
@@ -18,9 +21,6 @@ from ganvas.architectures.blocks import (
     SumPool,
     UpsamplingConvolution,
 )
-from ganvas.health.probes.lipschitz import bound_of, operator_norm
-from ganvas.health.probes.norms import norms
-from ganvas.health.probes.subject import NotMeasurable
 from tests.unit.subjects import draw, probe
 
 SHAPE = (2, 4, 4)

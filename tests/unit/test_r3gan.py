@@ -12,9 +12,9 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from ganvas import sampling
-from ganvas.architectures import R3GAN, Doubling, ImageShape
-from ganvas.architectures.grouped import BilinearDoubling, BilinearHalving, GroupedBlock
-from ganvas.architectures.r3gan import widths
+from ganvas.networks import R3GAN, Doubling, ImageShape
+from ganvas.networks.grouped import BilinearDoubling, BilinearHalving, GroupedBlock
+from ganvas.networks.r3gan import widths
 from ganvas.runs import Run
 from tests.unit.tiny import tiny_recipe
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganvas.architectures import DCGAN, MLP, ResNet
 from ganvas.data.settings import DataSettings
 from ganvas.errors import RecipeError
+from ganvas.networks import DCGAN, MLP, ResNet
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import CATALOG, Intervals, OptimizerSettings, Recipe
 from ganvas.recipes.reading import read_architecture

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from ganvas.architectures import DCGAN, R3GAN
 from ganvas.health import thresholds
 from ganvas.health.evidence import Evidence
 from ganvas.health.examine import examine, signals, unable, verdict_on
@@ -22,6 +21,7 @@ from ganvas.health.finding import Finding
 from ganvas.health.rules import RULES
 from ganvas.health.rules.players import least_loss
 from ganvas.health.thresholds import Thresholds
+from ganvas.networks import DCGAN, R3GAN
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import CATALOG
 from ganvas.schedules import Ramp

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ganvas import sampling
-from ganvas.architectures import MLP, POINT, ImageShape
 from ganvas.data.settings import DataSettings
 from ganvas.errors import RunError
 from ganvas.images import draw_points
+from ganvas.networks import MLP, POINT, ImageShape
 from ganvas.runs import Run
 from ganvas.sampling import TrainedGenerator, display_factor, spherical
 from tests.unit.tiny import LATENT_DIM, SIDE, tiny_recipe

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganvas.architectures.sizes import (
+from ganvas.errors import RecipeError
+from ganvas.networks.sizes import (
     FEWEST_DOUBLINGS,
     LARGEST_BASE,
     SMALLEST_BASE,
@@ -17,7 +18,6 @@ from ganvas.architectures.sizes import (
     size_problem,
     split,
 )
-from ganvas.errors import RecipeError
 
 sides = st.integers(min_value=1, max_value=600)
 

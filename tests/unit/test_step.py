@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganvas.architectures import DCGAN, MLP, R3GAN, ResNet
 from ganvas.data.settings import DataSettings
 from ganvas.data.stream import ImageStream
 from ganvas.errors import Diverged
 from ganvas.images import to_signed
+from ganvas.networks import DCGAN, MLP, R3GAN, ResNet
 from ganvas.objectives.augmentation import augment
 from ganvas.objectives.losses import Loss
 from ganvas.objectives.objective import Objective, WeightedPenalty

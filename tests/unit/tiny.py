@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganvas.architectures import DCGAN, Architecture
 from ganvas.data.preparation import PreparedData
 from ganvas.data.settings import DataSettings
+from ganvas.networks import DCGAN, Architecture
 from ganvas.objectives.objective import Objective
 from ganvas.recipes import Recipe
 from ganvas.training.state import TrainState

@@ -31,7 +31,7 @@ from ganvas.cli.sample import Sample
 from ganvas.cli.train import Train, named_recipe, train_with
 from ganvas.cli.voice import complain, first_speaks
 from ganvas.errors import GanvasError, Interrupted, did_you_mean, tells_of_no_memory
-from ganvas.torchrun import processes
+from ganvas.torchrun import world_size
 
 
 class Verb(Protocol):
@@ -103,9 +103,9 @@ def end_undisturbed() -> None:
 
 def refuse_processes(verb: Verb) -> None:
     """Raise a `GanvasError` where torchrun starts several processes of what one does."""
-    if processes() > 1 and not isinstance(verb, Train | Resume):
+    if world_size() > 1 and not isinstance(verb, Train | Resume):
         raise GanvasError(
-            f"torchrun started {processes()} processes, and only train and resume share their "
+            f"torchrun started {world_size()} processes, and only train and resume share their "
             "work. Start everything else without it"
         )
 

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import tyro
 
-from ganvas.architectures.sizes import size_name
 from ganvas.cli.naming import naming_flags
 from ganvas.data.settings import DataSettings
 from ganvas.errors import DataError
+from ganvas.networks.sizes import size_name
 from ganvas.recipes import CATALOG
 
 RECIPE = "dcgan"

@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args, get_origin
 
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from ganvas.architectures.sizes import parse_size as parse_size
 from ganvas.errors import parse_choice
+from ganvas.networks.sizes import parse_size as parse_size
 from ganvas.schedules import Ramp, Schedule, format_schedule, parse_count, parse_schedule
 
 FLAG_TYPES = ConstructorRegistry()

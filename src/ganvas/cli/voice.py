@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 
-from ganvas.torchrun import processes, rank, restarts
+from ganvas.torchrun import rank, restarts, world_size
 
 PATIENCE = timedelta(seconds=3)
 """How long the others give the first process to speak, which knows most."""
@@ -27,7 +27,7 @@ TOLD = f"ganvas/told/{restarts()}"
 
 def is_first() -> bool:
     """Whether this is the one that talks, if all goes well."""
-    return processes() == 1 or rank() == 0
+    return world_size() == 1 or rank() == 0
 
 
 def complain(message: str, code: int) -> int:
@@ -40,7 +40,7 @@ def complain(message: str, code: int) -> int:
 
 def may_speak() -> bool:
     """Whether this process is to tell what is wrong; true for one of them only."""
-    if processes() == 1:
+    if world_size() == 1:
         return True
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 

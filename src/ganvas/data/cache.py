@@ -17,11 +17,11 @@ import numpy.typing as npt
 from filelock import FileLock
 from platformdirs import user_cache_dir
 
-from ganvas.architectures.sizes import CHANNEL_NAMES, ImageShape
 from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, Unusable
 from ganvas.errors import DataError
+from ganvas.networks.sizes import CHANNEL_NAMES, ImageShape
 from ganvas.storage import flush_directory, write_json
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganvas.architectures.sizes import size_name
 from ganvas.data.decoding import decode, upright_size
 from ganvas.data.held_out import (
     FEWEST_HELD_OUT,
@@ -26,6 +25,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, Unusable, UnusableImage
 from ganvas.data.stacking import CLASSES, PREFIX, Stacked
 from ganvas.data.synthetic import Points
+from ganvas.networks.sizes import size_name
 
 FEW_IMAGES = 2000
 """Below this a discriminator can learn the images by heart within a short training."""

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ganvas.architectures.sizes import POINT
 from ganvas.data.cache import IMAGES, Blocks, Contents, counted, keep, write_contents, write_images
 from ganvas.data.cache import PreparedData as PreparedData
 from ganvas.data.cache import default_cache as default_cache
@@ -22,6 +21,7 @@ from ganvas.data.reading import Progress, digest, in_order
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, Unusable, UnusableImage
 from ganvas.errors import DataError
+from ganvas.networks.sizes import POINT
 
 
 @dataclass(frozen=True)

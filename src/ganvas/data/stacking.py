@@ -12,7 +12,6 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ganvas.architectures.sizes import POINT
 from ganvas.data.cache import Blocks, Contents
 from ganvas.data.made import Made, frozen_random
 from ganvas.data.preparation import PreparedData, prepare
@@ -20,6 +19,7 @@ from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source
 from ganvas.errors import DataError
+from ganvas.networks.sizes import POINT
 
 PREFIX = "stacked:"
 CLASSES = 10

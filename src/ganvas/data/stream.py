@@ -15,8 +15,8 @@ from torch import Tensor
 from ganvas.data.order import Order, Rows, chunks_of, order_of
 from ganvas.data.pixels import Mapped, Pixels, Resident
 from ganvas.data.preparation import PreparedData
+from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.randomness import draw_uniform
-from ganvas.ranks import ALONE, Ranks
 
 
 class Batch(NamedTuple):
@@ -69,10 +69,10 @@ class ImageStream:
         self._expected: tuple[Request, Future[Fetched]] | None = None
         self._read = 0
 
-    def next(self, count: int, ranks: Ranks = ALONE) -> Batch:
+    def next(self, count: int, processes: ProcessGroup = SINGLE_PROCESS) -> Batch:
         """The next `count` images; of them, this rank's part, on the device of the pixels."""
         began = time.perf_counter()
-        request = Request(self.drawn, count, ranks.part(count))
+        request = Request(self.drawn, count, processes.local_slice(count))
         early = self._early
         fetched = self._fetch_early(request, early) if early else self._fetch(request)
         self.waited += time.perf_counter() - began
@@ -140,7 +140,9 @@ class ImageStream:
         return self._orders[epoch]
 
 
-def flip_half(images: Tensor, generator: torch.Generator, ranks: Ranks = ALONE) -> Tensor:
+def flip_half(
+    images: Tensor, generator: torch.Generator, processes: ProcessGroup = SINGLE_PROCESS
+) -> Tensor:
     """Mirror each image (N, C, H, W) left to right with probability 1/2."""
-    draws = draw_uniform((len(images), 1, 1, 1), generator, ranks)
+    draws = draw_uniform((len(images), 1, 1, 1), generator, processes)
     return torch.where(draws < 0.5, images.flip(3), images)

@@ -14,12 +14,12 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ganvas.architectures.sizes import POINT, size_name
 from ganvas.data.cache import Blocks, Contents
 from ganvas.data.made import Made, frozen_random
 from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.errors import DataError
+from ganvas.networks.sizes import POINT, size_name
 
 Plane = npt.NDArray[np.float64]  # (N, 2): x and y
 

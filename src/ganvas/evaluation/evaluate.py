@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 import ganvas
-from ganvas.architectures.sizes import POINT, size_name
 from ganvas.checksum import checksum
 from ganvas.data.held_out import FEWEST_HELD_OUT, fewest_for_scores
 from ganvas.data.preparation import PreparedData
@@ -35,8 +34,9 @@ from ganvas.metrics.estimate import LEVEL
 from ganvas.metrics.features import Features, load_features
 from ganvas.metrics.inception import load_inception_classes
 from ganvas.metrics.names import Metric, parse_metrics
+from ganvas.networks.sizes import POINT, size_name
+from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.progress import progress_bar
-from ganvas.ranks import ALONE, Ranks
 from ganvas.runs import Run
 from ganvas.runs.data import prepare_images, refuse_changed_data, where_data_is
 from ganvas.sampling import TrainedGenerator, load
@@ -134,13 +134,13 @@ def measure(
     n: int,
     seed: int,
     bar: Bar,
-    ranks: Ranks = ALONE,
+    processes: ProcessGroup = SINGLE_PROCESS,
 ) -> list[Score]:
     """Score a generator. Everything that can be wrong is said before the first sample is made.
 
-    Of several ranks, which all hold the same generator and call this together, each makes a share
-    of the samples and looks at it. The first one gets what all have seen and does the rest; its
-    scores are, bit for bit, those of a single process of its kind. The others get none.
+    Of several processes, which all hold the same generator and call this together, each makes
+    a share of the samples and looks at it. The first one gets what all have seen and does the
+    rest; its scores are, bit for bit, those of a single process of its kind. The others get none.
 
     Args:
         data: the real images, prepared with `settings`.
@@ -149,14 +149,14 @@ def measure(
     refuse_without_held_out(data, settings.held_out)
     refuse_other_shape(generator, data)
     device = next(generator.network.parameters()).device
-    with ranks.failing_together():
-        views = views_of(metrics, data, settings, device, bar, ranks)
+    with processes.failing_together():
+        views = views_of(metrics, data, settings, device, bar, processes)
         every_view = list(views.values())
         with bar("sampling") as on_progress:
-            rows = rows_of(ranks.rank, ranks.size, n)
+            rows = rows_of(processes.rank, processes.size, n)
             seen = look_at_samples(generator, n, seed, every_view, on_progress, rows)
-    seen = bring_together(seen, every_view, generator, n, ranks)
-    if not ranks.first:
+    seen = bring_together(seen, every_view, generator, n, processes)
+    if not processes.is_main:
         return []
     common = common_protocol(generator, data, settings, seed)
     scores = []
@@ -174,14 +174,14 @@ def views_of(
     settings: DataSettings,
     device: torch.device,
     bar: Bar,
-    ranks: Ranks,
+    processes: ProcessGroup,
 ) -> dict[Looks, View]:
     """One view for all metrics that look at the same, in the order in which they are asked for."""
     views: dict[Looks, View] = {}
     for metric in metrics:
         if looks(metric) in views:
             continue
-        if by_a_judge(metric) and not ranks.first:
+        if by_a_judge(metric) and not processes.is_main:
             views[looks(metric)] = View("images", lambda pixels: pixels, by_first=True)
         else:
             views[looks(metric)] = view_of(metric, data, settings, device, bar)

@@ -19,8 +19,8 @@ from ganvas.data.cache import write_rows
 from ganvas.data.preparation import PreparedData, default_cache
 from ganvas.data.reading import Progress
 from ganvas.errors import GanvasError
+from ganvas.processes import ProcessGroup
 from ganvas.randomness import derive_seed
-from ganvas.ranks import Ranks
 from ganvas.sampling import BATCH, TrainedGenerator
 
 FORMAT = 1  # counted up when the same images and features would give other numbers
@@ -120,7 +120,11 @@ def count_for(view: View, rows: range, n: int) -> int:
 
 
 def bring_together(
-    seen: dict[str, Tensor], views: list[View], generator: TrainedGenerator, n: int, ranks: Ranks
+    seen: dict[str, Tensor],
+    views: list[View],
+    generator: TrainedGenerator,
+    n: int,
+    processes: ProcessGroup,
 ) -> dict[str, Tensor]:
     """What all ranks have seen, on the first one; the others hand theirs over and get nothing.
 
@@ -130,38 +134,43 @@ def bring_together(
     Raises:
         RankLost: another process is gone.
     """
-    if ranks.size == 1:
+    if processes.size == 1:
         return seen
-    shares = [rows_of(rank, ranks.size, n) for rank in range(ranks.size)]
+    shares = [rows_of(rank, processes.size, n) for rank in range(processes.size)]
     whole: dict[str, Tensor] = {}
     for view in views:
         counts = [count_for(view, rows, n) for rows in shares]
-        if ranks.first:
+        if processes.is_main:
             mine = seen.pop(view.name)
             whole[view.name] = mine.new_empty(view.count(n), *mine.shape[1:])
             whole[view.name][: len(mine)] = mine
-            for rank in range(1, ranks.size):
+            for rank in range(1, processes.size):
                 if counts[rank] > 0:
-                    found = seen_by(rank, counts[rank], view, mine, generator, ranks)
+                    found = seen_by(rank, counts[rank], view, mine, generator, processes)
                     start = shares[rank].start
                     whole[view.name][start : start + counts[rank]] = found
-        elif counts[ranks.rank] > 0:
-            ranks.hand_over(seen[view.name])
+        elif counts[processes.rank] > 0:
+            processes.send_to_main(seen[view.name])
     return whole
 
 
 def seen_by(
-    rank: int, count: int, view: View, mine: Tensor, generator: TrainedGenerator, ranks: Ranks
+    rank: int,
+    count: int,
+    view: View,
+    mine: Tensor,
+    generator: TrainedGenerator,
+    processes: ProcessGroup,
 ) -> Tensor:
     """What another rank has seen, or what the first one sees in its images; `mine` is alike."""
     if not view.by_first:
         found = torch.empty(count, *mine.shape[1:], dtype=mine.dtype)
-        ranks.receive(rank, found)
+        processes.receive(rank, found)
         return found
     shape = generator.shape
     kind = torch.float32 if generator.makes_points else torch.uint8
     brought = torch.empty(count, shape.channels, shape.height, shape.width, dtype=kind)
-    ranks.receive(rank, brought)
+    processes.receive(rank, brought)
     pieces = torch.split(brought, BATCH)
     return torch.cat([view.look(piece.to(mine.device)) for piece in pieces])
 

@@ -13,10 +13,10 @@ from functools import lru_cache
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
-from ganvas.architectures import POINT
 from ganvas.errors import RecipeError, did_you_mean
 from ganvas.health.evidence import Player
 from ganvas.health.finding import Change
+from ganvas.networks import POINT
 from ganvas.recipes.catalog import CATALOG
 from ganvas.recipes.recipe import Recipe
 from ganvas.schedules import Ramp, Schedule, extremes, format_schedule, parse_count, parse_schedule

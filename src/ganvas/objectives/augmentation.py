@@ -17,8 +17,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.randomness import draw_normal, draw_uniform
-from ganvas.ranks import ALONE, Ranks
 
 SHIFT = 0.125
 """Of the side: the farthest whole-pixel shift, and the standard deviation of one by fractions."""
@@ -38,19 +38,22 @@ WITH_ALPHA = (2, 4)
 
 
 def augment(
-    images: Tensor, probability: float, random: torch.Generator, ranks: Ranks = ALONE
+    images: Tensor,
+    probability: float,
+    random: torch.Generator,
+    processes: ProcessGroup = SINGLE_PROCESS,
 ) -> Tensor:
     """Images (N, C, H, W) around [-1, 1] of C in 1 to 4, each transformed by chance.
 
     Args:
         probability: of each transformation, for each image by itself; at 0 nothing is drawn.
         random: on the images' device.
-        ranks: the processes that the batch is shared among; `images` are one's part.
+        processes: the processes that the batch is shared among; `images` are one's part.
     """
     if probability == 0:
         return images
     dtype = torch.promote_types(images.dtype, torch.float32)  # half a pixel is too fine for 16 bits
-    dice = Dice(probability, len(images), random, ranks, dtype)
+    dice = Dice(probability, len(images), random, processes, dtype)
     seen = resample(images.to(dtype), geometry(dice, images.shape[2:]))
     seen = recolour(seen, dice)
     return cut_out(seen, dice).to(images.dtype)  # (N, C, H, W)
@@ -64,12 +67,12 @@ class Dice:
         probability: float,
         count: int,
         random: torch.Generator,
-        ranks: Ranks,
+        processes: ProcessGroup,
         dtype: torch.dtype,
     ) -> None:
         self.probability = probability
-        self._uniform = iter(draw_uniform((count, 24), random, ranks, dtype).unbind(1))
-        self._normal = iter(draw_normal((count, 7), random, ranks, dtype).unbind(1))
+        self._uniform = iter(draw_uniform((count, 24), random, processes, dtype).unbind(1))
+        self._normal = iter(draw_normal((count, 7), random, processes, dtype).unbind(1))
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> Tensor:
         """(N,) in [low, high)."""

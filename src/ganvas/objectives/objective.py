@@ -14,8 +14,8 @@ from ganvas.objectives.losses import LOSSES, Loss
 from ganvas.objectives.packing import pack
 from ganvas.objectives.penalties import PENALTIES, DiscriminatorPass, Penalty
 from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.randomness import draw_uniform
-from ganvas.ranks import ALONE, Ranks
 from ganvas.schedules import Schedule, extremes, value_at
 
 Terms = dict[str, Tensor]
@@ -92,7 +92,7 @@ class Objective:
         step: int,
         images_seen: int,
         random: torch.Generator,
-        ranks: Ranks = ALONE,
+        processes: ProcessGroup = SINGLE_PROCESS,
     ) -> Shown:
         """What the discriminator is shown: all that chance and time decide about its terms.
 
@@ -101,7 +101,7 @@ class Objective:
             step: how many discriminator steps came before; decides which penalties are due.
             images_seen: where the penalty weights' schedules stand.
             random: what the penalties' places are drawn from.
-            ranks: the processes that the whole batch is shared among; real and fake are one's part.
+            processes: those that share the whole batch; real and fake are the part of one.
         """
         due = {
             entry.name: value_at(entry.weight, images_seen) * entry.every
@@ -112,7 +112,7 @@ class Objective:
             pack(images.detach(), self.pac).requires_grad_(bool(due)) for images in (real, fake)
         ]
         if due:
-            share = draw_uniform((len(leaves[0]), 1, 1, 1), random, ranks, real.dtype)
+            share = draw_uniform((len(leaves[0]), 1, 1, 1), random, processes, real.dtype)
         else:
             share = real.new_empty(0)
         return Shown(leaves[0], leaves[1], share, due)

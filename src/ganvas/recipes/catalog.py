@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ganvas.architectures import DCGAN, MLP, POINT, R3GAN, Maxout, ResNet, Strided
 from ganvas.data.settings import DataSettings
 from ganvas.errors import RecipeError, did_you_mean
+from ganvas.networks import DCGAN, MLP, POINT, R3GAN, Maxout, ResNet, Strided
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes.papers import (
     WGAN_GP,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ganvas.architectures import DCGAN, R3GAN, ResNet
 from ganvas.data.settings import DataSettings
+from ganvas.networks import DCGAN, R3GAN, ResNet
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes.recipe import OptimizerSettings, Recipe
 from ganvas.schedules import Ramp, Schedule

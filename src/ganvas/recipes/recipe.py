@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple,
 import tyro
 from annotated_types import Ge, Gt, Le, Lt
 
-from ganvas.architectures import ARCHITECTURES, POINT, Architecture, ImageShape
 from ganvas.data.settings import DataSettings
 from ganvas.errors import GanvasError, RecipeError, did_you_mean
 from ganvas.metrics.names import parse_metrics
+from ganvas.networks import ARCHITECTURES, POINT, Architecture, ImageShape
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.schedules import Ramp, Schedule, extremes, format_schedule, with_budget
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ganvas.architectures import ARCHITECTURES
 from ganvas.health.finding import Change
+from ganvas.networks import ARCHITECTURES
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.runs import Run
 from ganvas.runs.history import Record

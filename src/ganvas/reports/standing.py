@@ -10,13 +10,13 @@ from typing import Literal
 
 import torch
 
-from ganvas.architectures import ImageShape
 from ganvas.diagnosis import Diagnosis
 from ganvas.errors import RecipeError
 from ganvas.health.advice import apply_change
 from ganvas.health.examine import all_look_from
 from ganvas.health.finding import Change, Verdict
 from ganvas.metrics.names import more_is_better
+from ganvas.networks import ImageShape
 from ganvas.recipes import Recipe
 from ganvas.reports import words
 from ganvas.reports.commands import Command, flags_of, training_command

@@ -26,8 +26,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganvas.architectures.sizes import POINT
 from ganvas.errors import RecipeError, StudyError
+from ganvas.networks.sizes import POINT
 from ganvas.recipes import CATALOG, Recipe, load_recipe
 from ganvas.recipes.reading import Lines, Table, read_fields
 from ganvas.schedules import parse_count, parse_duration

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from ganvas.architectures.sizes import parse_size
 from ganvas.errors import StudyError, did_you_mean, parse_choice
+from ganvas.networks.sizes import parse_size
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.recipes.reading import Table
 from ganvas.recipes.recipe import architecture_type

@@ -147,7 +147,7 @@ def introduce(
         sum(weight.numel() for weight in network.parameters()) / 1e6
         for network in (state.generator, state.discriminator)
     ]
-    together = f" in {state.ranks.size} processes" if state.ranks.size > 1 else ""
+    together = f" in {state.processes.size} processes" if state.processes.size > 1 else ""
     display.say(
         f"{recipe.name} for {prepared.shape} on {state.device}{together}  ·  "
         f"generator {sizes[0]:.2f} M, discriminator {sizes[1]:.2f} M weights  ·  "

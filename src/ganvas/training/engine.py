@@ -4,7 +4,7 @@ A piece is a function of tensors alone, the same for as long as its key is: it m
 player's gradients (the generator's in two, back to its fakes and then through them), or changes a
 player's weights by them. Small networks are bound by the time that Python takes to launch their
 hundreds of kernels; a graph launches all of a piece's at once. Kernels and results are the same.
-What stands between the pieces (drawing, augmentation, averaging over ranks, the average of the
+What stands between the pieces (drawing, augmentation, averaging over processes, the average of the
 generator) is a few launches, and not recorded.
 """
 
@@ -19,7 +19,7 @@ import torch
 import torch._functorch.config as functorch_config
 from torch import Tensor
 
-from ganvas.ranks import Ranks
+from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
 
 Calculated = tuple[Tensor, ...]
@@ -254,7 +254,9 @@ def own_place(tensor: Tensor) -> Tensor:
     return torch.empty_like(tensor).requires_grad_(tensor.requires_grad)
 
 
-def choose_engine(asked: Compile, recipe: Recipe, device: torch.device, ranks: Ranks) -> Engine:
+def choose_engine(
+    asked: Compile, recipe: Recipe, device: torch.device, processes: ProcessGroup
+) -> Engine:
     """Graphs on CUDA, for all that can be recorded; compiled pieces where that is asked for.
 
     On a CPU compiled steps were 1.1 to 1.5 times as fast, and the compiler took 18 to 161 seconds
@@ -265,7 +267,7 @@ def choose_engine(asked: Compile, recipe: Recipe, device: torch.device, ranks: R
     inner: Eager | Graphs
     if device.type != "cuda":
         inner = Eager(f"a {device.type} has no graphs to record")
-    elif recipe.sync_batch_norm and ranks.size > 1:
+    elif recipe.sync_batch_norm and processes.size > 1:
         inner = Eager("sync_batch_norm talks to the other processes in the middle of a piece")
     else:
         inner = Graphs("a GPU launches a recorded graph faster than its kernels")

@@ -9,7 +9,7 @@ import torch
 from ganvas.data.preparation import PreparedData
 from ganvas.objectives.objective import Objective
 from ganvas.precision import as_begun
-from ganvas.ranks import Ranks
+from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.training.state import TrainState
@@ -17,7 +17,7 @@ from ganvas.training.together import agree_on_precision, refuse_other_state
 
 
 def newest_state(
-    run: Run, recipe: Recipe, data: PreparedData, device: torch.device, ranks: Ranks
+    run: Run, recipe: Recipe, data: PreparedData, device: torch.device, processes: ProcessGroup
 ) -> tuple[TrainState, list[str]]:
     """The state of the newest whole checkpoint, or of the start; and what is not as before.
 
@@ -29,7 +29,9 @@ def newest_state(
     compiled = environment.get("compile", "auto")  # runs of before do not say
     begun = environment.get("precision", {"name": "fp32"})["name"]
     recipe = dataclasses.replace(recipe, precision=as_begun(begun, device))
-    state = TrainState.start(recipe, objective, data, environment["seed"], device, ranks, compiled)
+    state = TrainState.start(
+        recipe, objective, data, environment["seed"], device, processes, compiled
+    )
     restored = run.read_newest_checkpoint()
     lines = []
     if restored is not None:

@@ -8,15 +8,15 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ganvas.architectures import ImageShape
 from ganvas.data.pixels import pixels_on
 from ganvas.data.preparation import PreparedData
 from ganvas.data.stream import ImageStream
 from ganvas.devices import make_current
+from ganvas.networks import ImageShape
 from ganvas.objectives.objective import Objective
 from ganvas.precision import FP32, Precision, choose_precision
+from ganvas.processes import SINGLE_PROCESS, ProcessGroup, running_statistics, to_sync_batch_norm
 from ganvas.randomness import derive_seed, seeded_weights, training_generators
-from ganvas.ranks import ALONE, Ranks, normalise_together, running_statistics
 from ganvas.recipes import Recipe
 from ganvas.runs.checkpoint import below
 from ganvas.training.average import Pairs, averaged_copy
@@ -31,7 +31,7 @@ class TrainState:
 
     What a checkpoint holds, and who trains. All ranks hold the same: any number of them can go on
     with what any other number has saved. Two states with equal content continue bit for bit alike
-    on the same machine and versions, with as many ranks.
+    on the same machine and versions, with as many processes.
     """
 
     generator: nn.Module
@@ -46,7 +46,7 @@ class TrainState:
     stream: ImageStream
     random: dict[str, torch.Generator]
     device: torch.device
-    ranks: Ranks = ALONE
+    processes: ProcessGroup = SINGLE_PROCESS
     precision: Precision = FP32
     engine: Engine = field(default_factory=Eager)
     means: RunningMeans = field(default_factory=RunningMeans)
@@ -63,7 +63,7 @@ class TrainState:
         data: PreparedData,
         seed: int,
         device: torch.device,
-        ranks: Ranks = ALONE,
+        processes: ProcessGroup = SINGLE_PROCESS,
         compiled: Compile = "auto",
     ) -> TrainState:
         """The state before the first image, a function of recipe, data and seed alone.
@@ -80,10 +80,10 @@ class TrainState:
             networks = recipe.architecture.build_packed(shape, recipe.latent_dim, objective.pac)
             objective.prepare(networks.discriminator)
         generator, discriminator = (place(network, device) for network in networks)
-        if recipe.sync_batch_norm and ranks.size > 1:
-            generator, discriminator = map(normalise_together, (generator, discriminator))
+        if recipe.sync_batch_norm and processes.size > 1:
+            generator, discriminator = map(to_sync_batch_norm, (generator, discriminator))
         for network in (generator, discriminator):
-            ranks.take_from_first(list(network.state_dict().values()))
+            processes.broadcast(list(network.state_dict().values()))
         average = averaged_copy(generator)
         return cls(
             generator=generator,
@@ -96,9 +96,9 @@ class TrainState:
             stream=ImageStream(data, seed, pixels=pixels_on(device, data.images)),
             random=training_generators(seed, device),
             device=device,
-            ranks=ranks,
+            processes=processes,
             precision=choose_precision(recipe.precision, device, generator, discriminator),
-            engine=choose_engine(compiled, recipe, device, ranks),
+            engine=choose_engine(compiled, recipe, device, processes),
         )
 
     def let_go(self) -> None:

@@ -14,8 +14,8 @@ from ganvas.data.stream import flip_half
 from ganvas.errors import Diverged
 from ganvas.objectives.augmentation import augment
 from ganvas.objectives.objective import Objective, Shown, Terms
+from ganvas.processes import ProcessGroup
 from ganvas.randomness import draw_latents
-from ganvas.ranks import Ranks
 from ganvas.recipes import Recipe
 from ganvas.schedules import value_at
 from ganvas.training.average import update_average
@@ -45,7 +45,7 @@ def train_step(state: TrainState, recipe: Recipe, objective: Objective) -> None:
         # The generator learns nothing from them, so they are not counted as seen.
         real = next_real(state, recipe, recipe.generator_batch or recipe.batch)
     update_generator(state, recipe, objective, real, fake)
-    state.ranks.average(state.statistics)
+    state.processes.all_reduce_mean(state.statistics)
     update_average(
         state.pairs,
         images=state.images_seen - before,
@@ -68,7 +68,7 @@ def is_looked_at(state: TrainState, recipe: Recipe, before: int) -> bool:
 
 def make_fakes(state: TrainState, recipe: Recipe, count: int) -> Tensor:
     """The generator's images for `count` new latents (N, C, H, W), N of them this rank's part."""
-    latents = draw_latents(count, recipe.latent_dim, state.random["latents"], state.ranks)
+    latents = draw_latents(count, recipe.latent_dim, state.random["latents"], state.processes)
     generator = state.precision.through(state.generator)
     key = ("fakes", str(count), str(torch.is_grad_enabled()))
     (fakes,) = state.engine.run(key, lambda latents: (generator(latents),), latents)
@@ -77,19 +77,19 @@ def make_fakes(state: TrainState, recipe: Recipe, count: int) -> Tensor:
 
 def next_real(state: TrainState, recipe: Recipe, count: int) -> Tensor:
     """This rank's part of the next `count` real images (N, C, H, W) in [-1, 1] on the device."""
-    pixels = state.stream.next(count, state.ranks).images
+    pixels = state.stream.next(count, state.processes).images
     random = state.random["augmentation"]
     if recipe.data.flip:
-        pixels = flip_half(pixels, random, state.ranks)
+        pixels = flip_half(pixels, random, state.processes)
     if recipe.data.dequantize:
-        return images.to_signed_dequantized(pixels, random, state.ranks)
+        return images.to_signed_dequantized(pixels, random, state.processes)
     return images.to_signed(pixels)
 
 
 def as_shown(state: TrainState, recipe: Recipe, batch: Tensor) -> Tensor:
     """What the discriminator sees of this rank's images (N, C, H, W), real or fake."""
     probability = value_at(recipe.augmentation, state.images_seen)
-    return augment(batch, probability, state.random["augmentation"], state.ranks)
+    return augment(batch, probability, state.random["augmentation"], state.processes)
 
 
 def update_discriminator(
@@ -107,7 +107,7 @@ def update_discriminator(
         step=state.discriminator_steps,
         images_seen=state.images_seen,
         random=state.random["penalties"],
-        ranks=state.ranks,
+        processes=state.processes,
     )
     penalties = list(shown.weights)
 
@@ -226,7 +226,7 @@ def update(state: TrainState, player: Player, calculated: Calculated, loss: Play
     """
     row, *gradients = calculated
     # From here on all ranks hold the same, and whatever is not finite anywhere stops them all.
-    state.ranks.average([*gradients, row])
+    state.processes.all_reduce_mean([*gradients, row])
     (norm,) = state.engine.recorder.run(("norm", player.name, *loss.terms), norm_of, *gradients)
     names = (*(f"loss/{name}" for name in loss.terms), *loss.observed, "gradient_norm")
     numbers = NamedNumbers(player.name, names, torch.cat([row, norm[None]]))
@@ -235,7 +235,7 @@ def update(state: TrainState, player: Player, calculated: Calculated, loss: Play
     else:
         measured = numbers.by_name()
         if not all(map(math.isfinite, measured.values())):
-            culprit = find_culprit(measured, loss, player.network, state.ranks)
+            culprit = find_culprit(measured, loss, player.network, state.processes)
             raise Diverged(f"{player.name}: {culprit}")
         state.means.add(player.name, measured)
     step_optimizer(state, player, gradients, loss)
@@ -271,13 +271,13 @@ def step_optimizer(
 
 
 def find_culprit(
-    measured: Mapping[str, float], loss: PlayersLoss, network: nn.Module, ranks: Ranks
+    measured: Mapping[str, float], loss: PlayersLoss, network: nn.Module, processes: ProcessGroup
 ) -> str:
     """Name what is not finite on any rank: a term, or else the term whose gradient is not."""
     blamed = term_to_blame(measured)
     if blamed is not None:
         return blamed
-    found = ranks.exchange(term_with_bad_gradient(loss.again(), network))
+    found = processes.all_gather_object(term_with_bad_gradient(loss.again(), network))
     culprit = next((name for name in found if name is not None), None)
     return bad_gradient(culprit)
 

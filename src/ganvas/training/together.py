@@ -1,5 +1,5 @@
 """What several ranks must agree on: what they train, when they stop, and what the others do
-while the first one writes, measures and talks (see `ganvas.ranks`)."""
+while the first one writes, measures and talks (see `ganvas.processes`)."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from ganvas.errors import (
 )
 from ganvas.objectives.objective import Objective
 from ganvas.precision import Precision
+from ganvas.processes import ProcessGroup
 from ganvas.progress import progress_bar
-from ganvas.ranks import Ranks
 from ganvas.recipes import Recipe
 from ganvas.recipes.recipe import nearest_multiples
 from ganvas.runs import Run
@@ -70,13 +70,13 @@ def follow(run: Run, recipe: Recipe, state: TrainState, data: PreparedData) -> N
             if word == Word.STOP:
                 state.means.settle()  # as the first one does before it saves
             if word == Word.STOP and state.images_seen < recipe.images:
-                state.ranks.meet()  # the first one has saved
+                state.processes.barrier()  # the first one has saved
                 raise interrupted(run, state)
 
 
 def hear(state: TrainState, stop: StopRequest) -> int:
     """What the ranks have to say, to which this one adds only that it was asked to stop."""
-    return state.ranks.largest(Word.STOP if stop else Word.GO_ON)
+    return state.processes.all_reduce_max(Word.STOP if stop else Word.GO_ON)
 
 
 def interrupted(run: Run, state: TrainState) -> Interrupted:
@@ -95,41 +95,44 @@ def lost(run: Run, error: RankLost) -> RankLost:
     )
 
 
-def writing(run: Run, ranks: Ranks) -> AbstractContextManager[None]:
+def writing(run: Run, processes: ProcessGroup) -> AbstractContextManager[None]:
     """The run's lock, held by the first rank for all."""
-    return run.lock() if ranks.first else nullcontext()
+    return run.lock() if processes.is_main else nullcontext()
 
 
 @contextmanager
-def leaving(ranks: Ranks) -> Iterator[None]:
+def leaving(processes: ProcessGroup) -> Iterator[None]:
     """Part from the others at the end, and where all of them stop alike."""
     try:
         yield
     except (Interrupted, Diverged, Unhealthy):
-        ranks.leave()
+        processes.shut_down()
         raise
-    ranks.leave()
+    processes.shut_down()
 
 
 # -- What cannot be trained together ---------------------------------------------------------------
 
 
-def refuse_unshareable(recipe: Recipe, ranks: Ranks, device: torch.device) -> None:
+def refuse_unshareable(recipe: Recipe, processes: ProcessGroup, device: torch.device) -> None:
     """Raise a `RecipeError` unless every batch can be shared equally, and no pack be torn.
 
     Batches can be normalised together where torch can do that.
     """
-    unit = ranks.size * recipe.objective.pac
+    unit = processes.size * recipe.objective.pac
     problems = []
     for name in ("batch", "generator_batch"):
         count = getattr(recipe, name)
         if count is None or count % unit == 0:
             continue
-        packs = f" in packs of {recipe.objective.pac} (objective.pac)" if unit > ranks.size else ""
+        packs = (
+            f" in packs of {recipe.objective.pac} (objective.pac)" if unit > processes.size else ""
+        )
         problems.append(
-            f"{name}: {count} images cannot be shared equally by {ranks.size} processes{packs}. "
+            f"{name}: {count} images cannot be shared equally by {processes.size} "
+            f"processes{packs}. "
             f"Nearest: {nearest_multiples(count, unit)} images, or "
-            f"{nearest_divisors(count // recipe.objective.pac, ranks.size)} processes"
+            f"{nearest_divisors(count // recipe.objective.pac, processes.size)} processes"
         )
     if recipe.sync_batch_norm and device.type != "cuda":
         problems.append(
@@ -150,19 +153,19 @@ def nearest_divisors(count: int, than: int) -> str:
 
 def refuse_single_images(recipe: Recipe, state: TrainState) -> None:
     """Raise a `RecipeError` where a rank would normalise a batch of one."""
-    ranks, pac = state.ranks, recipe.objective.pac
+    processes, pac = state.processes, recipe.objective.pac
     problems = []
     for player, network in (("generator", state.generator), ("discriminator", state.discriminator)):
         normalised = any(
             isinstance(module, _BatchNorm) and not isinstance(module, torch.nn.SyncBatchNorm)
             for module in network.modules()
         )
-        fewest = 2 * ranks.size * (pac if player == "discriminator" else 1)
+        fewest = 2 * processes.size * (pac if player == "discriminator" else 1)
         counts = [count for count in (recipe.batch, recipe.generator_batch) if count is not None]
-        if normalised and ranks.size > 1 and min(counts) < fewest:
+        if normalised and processes.size > 1 and min(counts) < fewest:
             problems.append(
                 f"batch: the {player}'s batch normalisation needs at least two samples in each of "
-                f"{ranks.size} processes, so at least {fewest}, got {min(counts)}"
+                f"{processes.size} processes, so at least {fewest}, got {min(counts)}"
             )
     if problems:
         raise RecipeError(problems)
@@ -170,14 +173,14 @@ def refuse_single_images(recipe: Recipe, state: TrainState) -> None:
 
 def agree_on_precision(state: TrainState) -> None:
     """Let all ranks calculate in float32 unless all of them have bfloat16."""
-    found = state.ranks.exchange(dataclasses.astuple(state.precision))
+    found = state.processes.all_gather_object(dataclasses.astuple(state.precision))
     if {name for name, _ in found} == {"fp32", "bf16"}:
         rank, why = next((rank, why) for rank, (name, why) in enumerate(found) if name == "fp32")
         state.precision = Precision("fp32", f"process {rank}: {why}")
 
 
 def refuse_differences(
-    ranks: Ranks, recipe: Recipe, data: PreparedData, device: torch.device, seed: int
+    processes: ProcessGroup, recipe: Recipe, data: PreparedData, device: torch.device, seed: int
 ) -> None:
     """Raise the same error on all ranks unless all of them are about to train the same.
 
@@ -192,7 +195,7 @@ def refuse_differences(
         "version of ganvas": ganvas.__version__,
         "version of torch": torch.__version__,
     }
-    shown = ranks.exchange({**mine, "place": data.location})
+    shown = processes.all_gather_object({**mine, "place": data.location})
     lines = []
     for what in mine:
         others = [rank for rank, one in enumerate(shown) if one[what] != shown[0][what]]
@@ -215,9 +218,9 @@ def refuse_other_state(run: Run, state: TrainState) -> None:
 
     The run directory has to lie where all machines see it.
     """
-    if state.ranks.size == 1:
+    if state.processes.size == 1:
         return
-    found = state.ranks.exchange(checksum(state.tensors(), state.values()))
+    found = state.processes.all_gather_object(checksum(state.tensors(), state.values()))
     others = [str(rank) for rank, one in enumerate(found) if one != found[0]]
     if others:
         raise RunError(

@@ -14,7 +14,7 @@ from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device, describe_environment, use_deterministic_kernels
 from ganvas.errors import Diverged, RankLost, RunError, Unhealthy
 from ganvas.objectives.objective import Objective
-from ganvas.ranks import Ranks
+from ganvas.processes import ProcessGroup
 from ganvas.recipes import OnFailure, Recipe, load_recipe
 from ganvas.runs import Run
 from ganvas.runs.data import describe_data, prepare_for, refuse_changed_data, where_data_is
@@ -92,7 +92,7 @@ def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display
                 display.update(record, watch.in_words())
             measured = measuring and (last or state.crossed(recipe.evaluation.every, before))
             if measured:
-                state.ranks.largest(Word.MEASURE)  # the others do their share of it
+                state.processes.all_reduce_max(Word.MEASURE)  # the others do their share of it
                 with timer.stopped():
                     display.scores(score_average(run, recipe, state, data, display.bar))
             asked = hear(state, stop) == Word.STOP
@@ -104,7 +104,7 @@ def fit(run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display
             if asked and not last:
                 run.write_status("interrupted", state.images_seen, stop.signal_name)
                 save_grid(run, recipe, state)
-                state.ranks.meet()  # the others wait until all is saved
+                state.processes.barrier()  # the others wait until all is saved
                 raise interrupted(run, state)
 
 
@@ -112,15 +112,17 @@ def fit_and_rewind(
     run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display: Display
 ) -> None:
     """`fit`; where it fails and the recipe says so, go back, apply the advice, and fit again."""
-    ranks = state.ranks
+    processes = state.processes
     while True:
         try:
-            if ranks.first:
+            if processes.is_main:
                 return fit(run, recipe, state, data, display)
             return follow(run, recipe, state, data)
         except (Diverged, Unhealthy) as error:
-            if ranks.first and isinstance(error, Unhealthy):
-                ranks.largest(Word.UNHEALTHY)  # the others wait for a word after the step
+            if processes.is_main and isinstance(error, Unhealthy):
+                processes.all_reduce_max(
+                    Word.UNHEALTHY
+                )  # the others wait for a word after the step
             way_back = go_back(run, state)
             if way_back is None:
                 raise
@@ -130,7 +132,7 @@ def fit_and_rewind(
         display.say(way_back)
         recipe = run.recipe
         state.let_go()
-        state, _ = newest_state(run, recipe, data, state.device, ranks)
+        state, _ = newest_state(run, recipe, data, state.device, processes)
 
 
 def go_back(run: Run, state: TrainState) -> str | None:
@@ -140,7 +142,7 @@ def go_back(run: Run, state: TrainState) -> str | None:
         way_back = rewind(run, state.images_seen)
         return None if way_back is None else way_back.in_words()
 
-    return state.ranks.from_first(in_words)
+    return state.processes.broadcast_object(in_words)
 
 
 def train(
@@ -178,21 +180,21 @@ def train(
     """
     recipe = load_recipe(recipe) if isinstance(recipe, str) else recipe
     recipe = recipe.checked().with_fixed_schedules()
-    ranks = Ranks.join()
-    if restarts() and (before := ranks.from_first(lambda: run_of_this_launch(out))):
+    processes = ProcessGroup.join()
+    if restarts() and (before := processes.broadcast_object(lambda: run_of_this_launch(out))):
         return resume(before, data=data, device=device, quiet=quiet)
-    target = choose_device(device, ranks)
-    refuse_unshareable(recipe, ranks, target)
+    target = choose_device(device, processes)
+    refuse_unshareable(recipe, processes, target)
     if deterministic:
         use_deterministic_kernels()
-    if out is not None and ranks.first:
+    if out is not None and processes.is_main:
         refuse_occupied(Path(out))
-    quiet = quiet or not ranks.first
+    quiet = quiet or not processes.is_main
     prepared = prepare_for(recipe, data, quiet)
     refuse_without_scores(recipe, prepared)
-    refuse_differences(ranks, recipe, prepared, target, seed)
+    refuse_differences(processes, recipe, prepared, target, seed)
     objective = Objective.build(recipe.objective)
-    state = TrainState.start(recipe, objective, prepared, seed, target, ranks, compile)
+    state = TrainState.start(recipe, objective, prepared, seed, target, processes, compile)
     agree_on_precision(state)
     refuse_single_images(recipe, state)
     environment = {
@@ -201,12 +203,12 @@ def train(
         "compile": compile,
         "seed": seed,
         "deterministic": deterministic,
-        "world_size": ranks.size,
+        "world_size": processes.size,
         "launch": launch(),
     }
 
-    run = new_run(out, recipe, prepared, environment, ranks)
-    with leaving(ranks), writing(run, ranks):
+    run = new_run(out, recipe, prepared, environment, processes)
+    with leaving(processes), writing(run, processes):
         display = Display(recipe.images, 0, quiet)
         introduce(display, run, recipe, state, prepared)
         with within_memory(recipe, prepared, state):
@@ -239,32 +241,32 @@ def resume(
         DataError: the images are gone or have changed.
         Interrupted, Diverged, Unhealthy, RankLost: as `train`.
     """
-    ranks = Ranks.join()
+    processes = ProcessGroup.join()
     run = Run.open(directory)
     if restarts() and is_over(run, images):
         return run
-    quiet = quiet or not ranks.first
-    with leaving(ranks), writing(run, ranks):
-        if ranks.first:
+    quiet = quiet or not processes.is_main
+    with leaving(processes), writing(run, processes):
+        if processes.is_main:
             finish_rewind(run)
-        ranks.meet()
+        processes.barrier()
         recipe, environment = continued(run, images, on_failure), run.environment
-        target = choose_device(environment["device"] if device == "auto" else device, ranks)
-        if ranks.size > 1:  # one process always can go on
-            refuse_unshareable(recipe, ranks, target)
+        target = choose_device(environment["device"] if device == "auto" else device, processes)
+        if processes.size > 1:  # one process always can go on
+            refuse_unshareable(recipe, processes, target)
         if environment["deterministic"]:
             use_deterministic_kernels()
         prepared = prepare_for(recipe, data or where_data_is(run), quiet)
         refuse_changed_data(run, prepared)
-        refuse_differences(ranks, recipe, prepared, target, environment["seed"])
-        state, warnings = newest_state(run, recipe, prepared, target, ranks)
+        refuse_differences(processes, recipe, prepared, target, environment["seed"])
+        state, warnings = newest_state(run, recipe, prepared, target, processes)
         refuse_single_images(recipe, state)
-        if ranks.first:
+        if processes.is_main:
             run.write_data(describe_data(prepared))
             if state.images_seen >= recipe.images:
                 run.write_status("finished", state.images_seen)
         refuse_finished(run, recipe, state)
-        if ranks.first:
+        if processes.is_main:
             run.forget_after(state.images_seen)
             forget_grid_of_stop(run, recipe, state)
             run.write_recipe(recipe)
@@ -299,7 +301,7 @@ def new_run(
     recipe: Recipe,
     data: PreparedData,
     environment: dict[str, Any],
-    ranks: Ranks,
+    processes: ProcessGroup,
 ) -> Run:
     """The run directory, which the first rank makes and all come to know."""
 
@@ -307,7 +309,7 @@ def new_run(
         directory = free_directory(recipe.name, data.name) if out is None else Path(out)
         return str(Run.create(directory, recipe, environment, describe_data(data)).directory)
 
-    return Run(Path(ranks.from_first(create)))
+    return Run(Path(processes.broadcast_object(create)))
 
 
 def continued(run: Run, images: int | None, on_failure: OnFailure | None) -> Recipe:

@@ -59,7 +59,9 @@ def within_memory(recipe: Recipe, data: PreparedData, state: TrainState) -> Iter
             raise
         said = (str(error) or "no memory left").splitlines()[0]
         traceback.clear_frames(error.__traceback__)  # they hold what the failed step has made
-    trial = Trial(data, state.device, state.ranks.size, "auto" if state.engine.records else "off")
+    trial = Trial(
+        data, state.device, state.processes.size, "auto" if state.engine.records else "off"
+    )
     state.let_go()
     beside = (
         "A step alone does fit, so that something beside it took the rest: the scores while "
@@ -98,14 +100,14 @@ class Trial:
 
     data: PreparedData
     device: torch.device
-    ranks: int
+    processes: int
     compiled: Compile
     """Whether the run's steps are recorded: a graph's memory is its own."""
 
     def largest_batch(self, recipe: Recipe) -> Recipe | None:
         """The recipe with a smaller batch that has room: the first of the halves that has, or half
         as much again where that has too; None where nothing does."""
-        unit = 2 * recipe.objective.pac * self.ranks
+        unit = 2 * recipe.objective.pac * self.processes
         batch = recipe.batch
         while (batch := batch // 2 // unit * unit) >= unit:
             half = with_batch(recipe, batch, unit)
@@ -118,7 +120,9 @@ class Trial:
         """Whether one rank's part of the recipe's steps has room on the device."""
         own = recipe.generator_batch
         share = dataclasses.replace(
-            recipe, batch=recipe.batch // self.ranks, generator_batch=own and own // self.ranks
+            recipe,
+            batch=recipe.batch // self.processes,
+            generator_batch=own and own // self.processes,
         )
         objective = Objective.build(recipe.objective)
         rarest = max((penalty.every for penalty in objective.penalties), default=1)

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ganvas.architectures.blocks import Shortcut
 from ganvas.health.probes.norms import norms
 from ganvas.health.probes.subject import NotMeasurable, Numbers, Subject
+from ganvas.networks.blocks import Shortcut
 
 
 def generator_gradients(subject: Subject) -> Numbers:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ganvas.architectures import Maxout
-from ganvas.architectures.blocks import (
+from ganvas.health.probes.subject import NotMeasurable, Numbers, Subject
+from ganvas.networks import Maxout
+from ganvas.networks.blocks import (
     MeanPool,
     PoolingConvolution,
     PostactivationBlock,
@@ -20,14 +21,13 @@ from ganvas.architectures.blocks import (
     SumPool,
     UpsamplingConvolution,
 )
-from ganvas.architectures.convolutions import Convolution, TransposedConvolution
-from ganvas.architectures.grouped import (
+from ganvas.networks.convolutions import Convolution, TransposedConvolution
+from ganvas.networks.grouped import (
     BilinearDoubling,
     BilinearHalving,
     GroupedBlock,
     WeightedSum,
 )
-from ganvas.health.probes.subject import NotMeasurable, Numbers, Subject
 
 AFFINE = (
     nn.Linear,

@@ -15,7 +15,7 @@ from ganvas.health.probes.norms import norms
 from ganvas.objectives.objective import Objective, Terms
 from ganvas.objectives.packing import pack
 from ganvas.precision import FP32, Precision
-from ganvas.ranks import normalise_alone
+from ganvas.processes import from_sync_batch_norm
 
 Numbers = dict[str, float | list[float]]
 """What a probe measured, by column."""
@@ -91,7 +91,7 @@ class Subject:
             )
         )
         for network in (generator, discriminator, average):
-            normalise_alone(network)  # the other ranks do not probe
+            from_sync_batch_norm(network)  # the other ranks do not probe
         rates = ((for_generator, generator_rate), (for_discriminator, discriminator_rate))
         for optimizer, rate in rates:
             for group in optimizer.param_groups:

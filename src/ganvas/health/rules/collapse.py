@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from statistics import median
 
-from ganvas.architectures import POINT
 from ganvas.health.advice import (
     PACKING,
     SPECTRAL_NORM,
@@ -15,6 +14,7 @@ from ganvas.health.advice import (
 )
 from ganvas.health.rules.rule import Rule
 from ganvas.health.rules.sight import Moment, Sight, Signal, sight, strongest
+from ganvas.networks import POINT
 
 DISTANCE = "probe/diversity/distance"
 SAMPLES = "probe/diversity/vendi"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ganvas.architectures import POINT
 from ganvas.health.advice import (
     NORMALISED_GENERATOR,
     SPECTRAL_NORM,
@@ -13,6 +12,7 @@ from ganvas.health.advice import (
 )
 from ganvas.health.rules.rule import Rule
 from ganvas.health.rules.sight import Moment, Sight, sight
+from ganvas.networks import POINT
 from ganvas.recipes.recipe import Recipe
 
 FULLY_CONNECTED = ("mlp", "maxout")

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
 
-from ganvas.architectures.architecture import Architecture, Networks, NormName
+from ganvas.networks.network import Architecture, Networks, NormName
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from ganvas.architectures.sizes import ImageShape
+    from ganvas.networks.sizes import ImageShape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ def generator(config: Maxout, image: ImageShape, latent_dim: int) -> nn.Module:
     """(N, Z) -> hidden layers with ReLU -> tanh, but for points -> (N, C, H, W)."""
     from torch import nn
 
-    from ganvas.architectures.blocks import draw_normal, named, output_range, vector_norm
+    from ganvas.networks.blocks import draw_normal, named, output_range, vector_norm
 
     shape = (image.channels, image.height, image.width)
     bias = config.generator_norm == "none"  # a norm's own bias makes the layer's idle
@@ -79,7 +79,7 @@ def discriminator(config: Maxout, image: ImageShape) -> nn.Module:
     """(N, C, H, W) -> hidden layers of maxout units -> (N,)."""
     from torch import Tensor, nn
 
-    from ganvas.architectures.blocks import draw_normal, named, vector_norm
+    from ganvas.networks.blocks import draw_normal, named, vector_norm
 
     class Largest(nn.Module):
         """The largest of each unit's pieces: (N, F * pieces) -> (N, F)."""

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (its name wherever torch is read)
 from torch import Tensor, nn
 
-from ganvas.architectures.architecture import NormName
-from ganvas.architectures.sizes import ImageShape
+from ganvas.networks.network import NormName
+from ganvas.networks.sizes import ImageShape
 
 Resampling = Literal["none", "up", "down"]
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (its name wherever torch is read)
 from torch import Tensor, nn
 
-from ganvas.architectures.blocks import LEAK, LEAKY_GAIN, he_normal, named
+from ganvas.networks.blocks import LEAK, LEAKY_GAIN, he_normal, named
 
 
 def bilinear_filter() -> Tensor:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
 
-from ganvas.architectures.architecture import Architecture, Networks, NormName
+from ganvas.networks.network import Architecture, Networks, NormName
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from ganvas.architectures.sizes import ImageShape
+    from ganvas.networks.sizes import ImageShape
 
 HALVINGS = 3
 SLOPE = 0.3
@@ -60,7 +60,7 @@ def generator(config: Strided, image: ImageShape, latent_dim: int) -> nn.Module:
     """(N, Z) -> linear to the smallest grid -> three doublings -> 3x3, tanh -> (N, C, H, W)."""
     from torch import nn
 
-    from ganvas.architectures.blocks import draw_normal, image_norm, named
+    from ganvas.networks.blocks import draw_normal, image_norm, named
 
     *larger, smallest = grids(image)
     norm = config.generator_norm
@@ -104,7 +104,7 @@ def discriminator(config: Strided, image: ImageShape) -> nn.Module:
     """(N, C, H, W) -> three halvings -> linear -> (N,)."""
     from torch import nn
 
-    from ganvas.architectures.blocks import draw_normal, image_norm, named
+    from ganvas.networks.blocks import draw_normal, image_norm, named
 
     norm = config.discriminator_norm
     stages: dict[str, nn.Module] = {}

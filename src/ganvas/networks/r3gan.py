@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
 
-from ganvas.architectures.architecture import Architecture, Networks
-from ganvas.architectures.sizes import Doubling, doubling_of
+from ganvas.networks.network import Architecture, Networks
+from ganvas.networks.sizes import Doubling, doubling_of
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from ganvas.architectures.sizes import ImageShape
+    from ganvas.networks.sizes import ImageShape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ def widths(config: R3GAN, doubling: Doubling) -> list[int]:
 
 def blocks(config: R3GAN, grid: int, channels: int, depth: int) -> dict[str, nn.Module]:
     """The residual blocks of one grid, counted from the network's input."""
-    from ganvas.architectures.grouped import GroupedBlock
+    from ganvas.networks.grouped import GroupedBlock
 
     return {
         f"block{grid}_{number}": GroupedBlock(channels, config.group_channels, depth)
@@ -67,8 +67,8 @@ def generator(config: R3GAN, image: ImageShape, doubling: Doubling, latent_dim: 
     """(N, Z) -> learned base grid -> blocks and doublings -> 1x1 -> (N, C, H, W), no bounds."""
     from torch import nn
 
-    from ganvas.architectures.blocks import he_normal, named
-    from ganvas.architectures.grouped import BilinearDoubling, OwnGrid
+    from ganvas.networks.blocks import he_normal, named
+    from ganvas.networks.grouped import BilinearDoubling, OwnGrid
 
     base = (doubling.base_height, doubling.base_width)
     channels, *finer = widths(config, doubling)
@@ -96,8 +96,8 @@ def discriminator(config: R3GAN, image: ImageShape, doubling: Doubling) -> nn.Mo
     """(N, C, H, W) -> 1x1 -> blocks and halvings -> depthwise over the base grid -> (N,)."""
     from torch import nn
 
-    from ganvas.architectures.blocks import he_normal, named
-    from ganvas.architectures.grouped import BilinearHalving, WeightedSum
+    from ganvas.networks.blocks import he_normal, named
+    from ganvas.networks.grouped import BilinearHalving, WeightedSum
 
     base = (doubling.base_height, doubling.base_width)
     channels, *coarser = reversed(widths(config, doubling))

@@ -36,7 +36,7 @@ that dies is noticed at once; this is for a machine that falls silent."""
 
 
 @dataclass(frozen=True)
-class Ranks:
+class ProcessGroup:
     """The processes of a run, as one of them sees it.
 
     A single process is rank 0 of 1: it sends nothing, and every part is the whole.
@@ -48,15 +48,15 @@ class Ranks:
     """Its number on its own machine, which is that of its GPU."""
 
     @classmethod
-    def join(cls) -> Ranks:
-        """Meet the other processes that torchrun has started; `ALONE` where it has not.
+    def join(cls) -> ProcessGroup:
+        """Meet the other processes that torchrun has started; `SINGLE_PROCESS` where it has not.
 
         Raises:
             GanvasError: the environment says that there are others, but not where.
         """
-        size = torchrun.processes()
+        size = torchrun.world_size()
         if size == 1:
-            return ALONE
+            return SINGLE_PROCESS
         missing = [
             name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ
         ]
@@ -68,30 +68,30 @@ class Ranks:
         rank = torchrun.rank()
         if not distributed.is_initialized():
             gpus = torch.cuda.is_available() and distributed.is_nccl_available()
-            with sending():
+            with reporting_lost_processes():
                 distributed.init_process_group(
                     # What lies in main memory travels by gloo, which sees at once who is gone.
                     "cpu:gloo,cuda:nccl" if gpus else "gloo",
-                    store=meeting_place(rank, size),
+                    store=rendezvous_store(rank, size),
                     rank=rank,
                     world_size=size,
                     timeout=LONGEST_WAIT,
                 )
             if not gpus:  # nccl would wait for processes that are gone
-                atexit.register(part)
+                atexit.register(destroy_process_group)
         return cls(rank, size, torchrun.local_rank())
 
-    def leave(self) -> None:
+    def shut_down(self) -> None:
         """Part from the others at the end."""
         if self.size > 1:
-            part()
+            destroy_process_group()
 
     @property
-    def first(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this is the one that writes, measures and talks."""
         return self.rank == 0
 
-    def part(self, count: int) -> slice:
+    def local_slice(self, count: int) -> slice:
         """Which of `count` rows are this rank's; the ranks' parts follow each other.
 
         So rows that belong together because they are neighbours (packs) or have the same number
@@ -100,8 +100,8 @@ class Ranks:
         share = count // self.size
         return slice(self.rank * share, (self.rank + 1) * share)
 
-    def average(self, tensors: Sequence[Tensor]) -> None:
-        """Replace each tensor by its mean over all ranks, in place and bit for bit alike on all.
+    def all_reduce_mean(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each tensor by its mean over all processes, in place, bitwise equal on all.
 
         Gradients of a mean over equal parts become those of the mean over the whole batch. They are
         averaged after backward, so how often a penalty differentiates does not matter here.
@@ -116,21 +116,21 @@ class Ranks:
 
         self._replace(tensors, mean)
 
-    def take_from_first(self, tensors: Sequence[Tensor]) -> None:
+    def broadcast(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by what the first rank has in its place."""
         self._replace(tensors, lambda flat: distributed.broadcast(flat, 0))
 
     def _replace(self, tensors: Sequence[Tensor], send: Callable[[Tensor], object]) -> None:
         """Put into the tensors what `send`, in place, makes of their numbers in one row.
 
-        One message for each type of numbers, in an order that is the same on all ranks.
+        One message for each type of numbers, in an order that is the same on all processes.
         """
         if self.size == 1:
             return
         for kind in dict.fromkeys(tensor.dtype for tensor in tensors):
             same = [tensor for tensor in tensors if tensor.dtype == kind]
             flat = torch.cat([tensor.detach().reshape(-1) for tensor in same])
-            with sending():
+            with reporting_lost_processes():
                 send(flat)
             parts = torch.split(flat, [tensor.numel() for tensor in same])
             with torch.no_grad():
@@ -138,34 +138,34 @@ class Ranks:
                     same, [part.view_as(one) for one, part in zip(same, parts, strict=True)]
                 )
 
-    def largest(self, number: int) -> int:
+    def all_reduce_max(self, number: int) -> int:
         """The largest of the numbers that the ranks bring; all come to know it together."""
         if self.size == 1:
             return number
         value = torch.tensor(number)
-        with sending():
+        with reporting_lost_processes():
             distributed.all_reduce(value, distributed.ReduceOp.MAX)
         return int(value)
 
-    def meet(self) -> None:
+    def barrier(self) -> None:
         """Wait until every rank is here."""
-        self.largest(0)
+        self.all_reduce_max(0)
 
-    def exchange(self, value: Any) -> list[Any]:
+    def all_gather_object(self, value: Any) -> list[Any]:
         """What every rank brings, by rank: anything that JSON holds."""
         if self.size == 1:
             return [value]
         text = json.dumps(value).encode()
-        text = text.ljust(self.largest(len(text)))  # JSON may end with spaces
+        text = text.ljust(self.all_reduce_max(len(text)))  # JSON may end with spaces
         brought = torch.frombuffer(bytearray(text), dtype=torch.uint8)
         found = [torch.empty_like(brought) for _ in range(self.size)]
-        with sending():
+        with reporting_lost_processes():
             distributed.all_gather(found, brought)
         return [json.loads(one.numpy().tobytes()) for one in found]
 
-    def from_first(self, make: Callable[[], Value]) -> Value:
+    def broadcast_object(self, make: Callable[[], Value]) -> Value:
         """What `make` gives on the first rank (and JSON holds); on the others it is not called."""
-        value: Value = self.exchange(make() if self.first else None)[0]
+        value: Value = self.all_gather_object(make() if self.is_main else None)[0]
         return value
 
     @contextmanager
@@ -185,26 +185,28 @@ class Ranks:
             yield
         except GanvasError as error:
             problem = error
-        for rank, said in enumerate(self.exchange(None if problem is None else str(problem))):
+        for rank, said in enumerate(
+            self.all_gather_object(None if problem is None else str(problem))
+        ):
             if said is not None:
                 raise GanvasError(f"process {rank}: {said}" if rank > 0 else said) from problem
 
-    def hand_over(self, rows: Tensor) -> None:
+    def send_to_main(self, rows: Tensor) -> None:
         """Send rows to the first rank, which has to `receive` them."""
-        with sending():
+        with reporting_lost_processes():
             distributed.send(rows.cpu().contiguous(), 0)
 
     def receive(self, rank: int, room: Tensor) -> None:
         """Fill a tensor in main memory with the rows, as many and of its type, of another rank."""
-        with sending():
+        with reporting_lost_processes():
             distributed.recv(room, rank)
 
 
-ALONE = Ranks()
+SINGLE_PROCESS = ProcessGroup()
 """One process that trains by itself."""
 
 
-def meeting_place(rank: int, size: int) -> Any:
+def rendezvous_store(rank: int, size: int) -> Any:
     """A store (of torch.distributed) that holds nothing of processes before a restart.
 
     torchrun's own holds the addresses of those that died (pytorch issue 135712), and its machines
@@ -234,7 +236,7 @@ def meeting_place(rank: int, size: int) -> Any:
     return distributed.PrefixStore(name, store)  # type: ignore[attr-defined]
 
 
-def part() -> None:
+def destroy_process_group() -> None:
     """End the threads that send, where there are any: all of them, whatever went wrong before.
 
     A thread of gloo's that is not quite done when the interpreter ends aborts the process (pytorch
@@ -245,7 +247,7 @@ def part() -> None:
 
 
 @contextmanager
-def sending() -> Iterator[None]:
+def reporting_lost_processes() -> Iterator[None]:
     """What torch raises inside means that another process does not answer.
 
     Raises:
@@ -265,28 +267,28 @@ def sending() -> Iterator[None]:
 # -- Batch normalisation ---------------------------------------------------------------------------
 
 
-def normalise_together(network: nn.Module) -> nn.Module:
+def to_sync_batch_norm(network: nn.Module) -> nn.Module:
     """Have batch normalisation look at all ranks' batches as one; the weights stay the same."""
     convert: Callable[[nn.Module], nn.Module] = nn.SyncBatchNorm.convert_sync_batchnorm
     return convert(network)
 
 
-class OwnBatchNorm(_BatchNorm):
+class LocalBatchNorm(_BatchNorm):
     """Batch normalisation of any shape (N, C, ...) over this rank's batch."""
 
     def _check_input_dim(self, input: Tensor) -> None:
         pass
 
 
-def normalise_alone(network: nn.Module) -> None:
-    """Undo `normalise_together`, in place: what one rank does by itself must wait for nobody.
+def from_sync_batch_norm(network: nn.Module) -> None:
+    """Undo `to_sync_batch_norm`, in place: what one rank does by itself must wait for nobody.
 
     The weights stay the very same tensors, so optimizers still hold them.
     """
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.SyncBatchNorm):
-                own = OwnBatchNorm(child.num_features, child.eps, child.momentum)
+                own = LocalBatchNorm(child.num_features, child.eps, child.momentum)
                 own.weight, own.bias = child.weight, child.bias
                 own.running_mean, own.running_var = child.running_mean, child.running_var
                 own.num_batches_tracked = child.num_batches_tracked

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
-from ganvas.architectures.sizes import POINT, ImageShape, size_problem
+from ganvas.networks.sizes import POINT, ImageShape, size_problem
 
 if TYPE_CHECKING:
     from torch import nn

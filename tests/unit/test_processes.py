@@ -12,21 +12,21 @@ import torch
 from torch import nn
 from torch.distributed import DistBackendError
 
-from ganvas.architectures import DCGAN, MLP
 from ganvas.devices import device_of_its_own
 from ganvas.errors import DeviceError, Diverged, Interrupted, RankLost, RecipeError, Unhealthy
 from ganvas.evaluation.views import rows_of
+from ganvas.networks import DCGAN, MLP
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.precision import Precision
-from ganvas.randomness import draw_latents, draw_uniform, named_generator
-from ganvas.ranks import (
-    ALONE,
-    Ranks,
-    normalise_alone,
-    normalise_together,
+from ganvas.processes import (
+    SINGLE_PROCESS,
+    ProcessGroup,
+    from_sync_batch_norm,
+    reporting_lost_processes,
     running_statistics,
-    sending,
+    to_sync_batch_norm,
 )
+from ganvas.randomness import draw_latents, draw_uniform, named_generator
 from ganvas.runs import Run
 from ganvas.runs.run import Status
 from ganvas.sampling import BATCH
@@ -41,13 +41,13 @@ from ganvas.training.together import (
 )
 from tests.unit.tiny import small, start, tiny_recipe
 
-THREE = [Ranks(rank, 3) for rank in range(3)]
+THREE = [ProcessGroup(rank, 3) for rank in range(3)]
 
 
 def test_parts_follow_each_other_and_are_all_there_is() -> None:
     rows = torch.arange(12)
-    assert torch.equal(torch.cat([rows[ranks.part(12)] for ranks in THREE]), rows)
-    assert {len(rows[ranks.part(12)]) for ranks in THREE} == {4}
+    assert torch.equal(torch.cat([rows[processes.local_slice(12)] for processes in THREE]), rows)
+    assert {len(rows[processes.local_slice(12)]) for processes in THREE} == {4}
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 64])
@@ -62,7 +62,7 @@ def test_samples_to_score_are_shared_out_in_whole_pieces(n: int, size: int) -> N
 
 
 def test_of_one_process_what_fails_is_raised_as_it_is() -> None:
-    with pytest.raises(DeviceError, match="none here"), ALONE.failing_together():
+    with pytest.raises(DeviceError, match="none here"), SINGLE_PROCESS.failing_together():
         raise DeviceError("none here")
 
 
@@ -78,7 +78,7 @@ def test_of_one_process_what_fails_is_raised_as_it_is() -> None:
 def test_who_is_gone_and_what_is_this_process_own_trouble(
     error: RuntimeError, kind: type[Exception], said: str
 ) -> None:
-    with pytest.raises(kind, match=said), sending():
+    with pytest.raises(kind, match=said), reporting_lost_processes():
         raise error
 
 
@@ -96,30 +96,30 @@ def test_one_process_normalises_alone_whatever_the_recipe_says() -> None:
 
 
 def test_what_ranks_draw_is_what_one_process_draws() -> None:
-    def both(ranks: Ranks) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def both(processes: ProcessGroup) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         random = named_generator(0, "test")
-        latents = draw_latents(6, 5, random, ranks)
-        uniform = draw_uniform((6 // ranks.size, 1, 2), random, ranks)
+        latents = draw_latents(6, 5, random, processes)
+        uniform = draw_uniform((6 // processes.size, 1, 2), random, processes)
         return latents, uniform, random.get_state()
 
-    whole = both(ALONE)
-    parts = [both(ranks) for ranks in THREE]
+    whole = both(SINGLE_PROCESS)
+    parts = [both(processes) for processes in THREE]
     for kind in range(2):
         assert torch.equal(torch.cat([part[kind] for part in parts]), whole[kind])
     assert all(torch.equal(part[2], whole[2]) for part in parts)  # and they stay in step
 
 
-class Telling(Ranks):
-    """Ranks of which the others bring what is given here."""
+class Telling(ProcessGroup):
+    """ProcessGroup of which the others bring what is given here."""
 
-    def exchange(self, value: Any) -> list[Any]:
+    def all_gather_object(self, value: Any) -> list[Any]:
         return [value, ("fp32", "has no bfloat16"), value]
 
 
 def test_ranks_calculate_in_numbers_that_all_of_them_have() -> None:
     state, _ = start(tiny_recipe())
     before = state.precision
-    state.ranks = Telling(0, 3)
+    state.processes = Telling(0, 3)
     agree_on_precision(state)
     assert state.precision == before
     state.precision = Precision("bf16", "for a test")
@@ -130,10 +130,10 @@ def test_ranks_calculate_in_numbers_that_all_of_them_have() -> None:
 def test_batch_norm_over_all_ranks_can_be_undone_with_the_very_same_weights() -> None:
     torch.manual_seed(0)
     plain = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.BatchNorm1d(4), nn.ReLU()))
-    together = normalise_together(copy.deepcopy(plain))
+    together = to_sync_batch_norm(copy.deepcopy(plain))
     assert any(isinstance(module, nn.SyncBatchNorm) for module in together.modules())
     weights = list(together.parameters())
-    normalise_alone(together)
+    from_sync_batch_norm(together)
     assert not any(isinstance(module, nn.SyncBatchNorm) for module in together.modules())
     assert all(one is other for one, other in zip(weights, together.parameters(), strict=True))
     numbers = torch.randn(8, 3)
@@ -162,28 +162,30 @@ class TestRefused:
         with pytest.raises(
             RecipeError, match=f"Nearest: {images} images, or {processes} processes$"
         ):
-            refuse_unshareable(recipe, Ranks(0, size), self.cpu)
+            refuse_unshareable(recipe, ProcessGroup(0, size), self.cpu)
 
     @pytest.mark.parametrize(("size", "batch", "pac"), [(1, 7, 1), (4, 64, 1), (2, 16, 4)])
     def test_batches_that_can(self, size: int, batch: int, pac: int) -> None:
         recipe = tiny_recipe(batch=batch, objective=ObjectiveSettings(pac=pac))
-        refuse_unshareable(recipe, Ranks(0, size), self.cpu)
+        refuse_unshareable(recipe, ProcessGroup(0, size), self.cpu)
 
     def test_both_batches_and_sync_batch_norm_at_once(self) -> None:
         recipe = tiny_recipe(batch=5, generator_batch=7, sync_batch_norm=True)
         with pytest.raises(RecipeError) as caught:
-            refuse_unshareable(recipe, Ranks(0, 2), self.cpu)
+            refuse_unshareable(recipe, ProcessGroup(0, 2), self.cpu)
         assert [line.split(":")[0] for line in caught.value.problems] == [
             "batch",
             "generator_batch",
             "sync_batch_norm",
         ]
-        refuse_unshareable(tiny_recipe(sync_batch_norm=True), Ranks(0, 2), torch.device("cuda"))
+        refuse_unshareable(
+            tiny_recipe(sync_batch_norm=True), ProcessGroup(0, 2), torch.device("cuda")
+        )
 
     def test_a_batch_of_one_is_not_normalised(self) -> None:
         def state(norm: str) -> TrainState:
             recipe = tiny_recipe(batch=4, architecture=small(DCGAN, generator_norm=norm))
-            return dataclasses.replace(start(recipe)[0], ranks=Ranks(0, 4))
+            return dataclasses.replace(start(recipe)[0], processes=ProcessGroup(0, 4))
 
         recipe = tiny_recipe(batch=4)
         with pytest.raises(RecipeError, match=r"generator.s batch normalisation .* at least 8"):
@@ -193,9 +195,9 @@ class TestRefused:
     def test_more_processes_than_gpus(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
         with pytest.raises(DeviceError, match="this machine has 2"):
-            device_of_its_own(torch.device("cuda"), Ranks(2, 3, 2))
+            device_of_its_own(torch.device("cuda"), ProcessGroup(2, 3, 2))
         with pytest.raises(DeviceError, match="mps"):
-            device_of_its_own(torch.device("mps"), Ranks(0, 2))
+            device_of_its_own(torch.device("mps"), ProcessGroup(0, 2))
 
 
 class TestRestart:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
 
-from ganvas.architectures.architecture import Architecture, Networks, NormName
+from ganvas.networks.network import Architecture, Networks, NormName
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from ganvas.architectures.sizes import ImageShape
+    from ganvas.networks.sizes import ImageShape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ def generator(config: MLP, image: ImageShape, latent_dim: int) -> nn.Module:
     """(N, Z) -> hidden layers with ReLU -> tanh, but for points -> (N, C, H, W)."""
     from torch import nn
 
-    from ganvas.architectures.blocks import RELU_GAIN, glorot, named, output_range, vector_norm
+    from ganvas.networks.blocks import RELU_GAIN, glorot, named, output_range, vector_norm
 
     shape = (image.channels, image.height, image.width)
     stages: dict[str, nn.Module] = {}
@@ -66,7 +66,7 @@ def discriminator(config: MLP, image: ImageShape) -> nn.Module:
     """(N, C, H, W) -> hidden layers with LeakyReLU 0.2 -> (N,)."""
     from torch import nn
 
-    from ganvas.architectures.blocks import RELU_GAIN, glorot, named, vector_norm
+    from ganvas.networks.blocks import RELU_GAIN, glorot, named, vector_norm
 
     stages: dict[str, nn.Module] = {"pixels": nn.Flatten()}  # (N, C * H * W)
     features = image.channels * image.height * image.width

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge
 
-from ganvas.architectures.architecture import Architecture, Networks, NormName
-from ganvas.architectures.sizes import Doubling, doubling_of, split
+from ganvas.networks.network import Architecture, Networks, NormName
+from ganvas.networks.sizes import Doubling, doubling_of, split
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from ganvas.architectures.blocks import Resampling
-    from ganvas.architectures.sizes import ImageShape
+    from ganvas.networks.blocks import Resampling
+    from ganvas.networks.sizes import ImageShape
 
 Grid = Literal["half", "base", "double"]
 DOUBLINGS_LEFT: dict[Grid, int] = {"half": -1, "base": 0, "double": 1}
@@ -94,7 +94,7 @@ def block(
     sees_images: bool = False,
 ) -> nn.Module:
     """One block of the configured order, with or without its shortcut."""
-    from ganvas.architectures.blocks import PostactivationBlock, PreactivationBlock
+    from ganvas.networks.blocks import PostactivationBlock, PreactivationBlock
 
     kind = PostactivationBlock if config.block == "postactivation" else PreactivationBlock
     return kind(
@@ -111,7 +111,7 @@ def generator(config: ResNet, image: ImageShape, doubling: Doubling, latent_dim:
     """(N, Z) -> linear to the base grid -> doubling blocks -> 3x3, tanh -> (N, C, H, W)."""
     from torch import nn
 
-    from ganvas.architectures.blocks import glorot, image_norm, named
+    from ganvas.networks.blocks import glorot, image_norm, named
 
     base = (doubling.base_height, doubling.base_width)
     norm = config.generator_norm
@@ -144,7 +144,7 @@ def discriminator(config: ResNet, image: ImageShape, doubling: Doubling) -> nn.M
     """(N, C, H, W) -> stem and halving blocks -> final blocks -> head -> (N,)."""
     from torch import nn
 
-    from ganvas.architectures.blocks import glorot, named
+    from ganvas.networks.blocks import glorot, named
 
     norm = config.discriminator_norm
     halvings = doubling.doublings - DOUBLINGS_LEFT[config.final_grid]
@@ -173,7 +173,7 @@ def head(config: ResNet, channels: int, doubling: Doubling) -> nn.Module:
     """From the last grid (N, channels, h, w) to logits (N,)."""
     from torch import nn
 
-    from ganvas.architectures.blocks import MeanPool, SumPool, glorot
+    from ganvas.networks.blocks import MeanPool, SumPool, glorot
 
     if config.head == "flatten":
         sides = (doubling.base_height, doubling.base_width)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge
 
-from ganvas.architectures.architecture import Architecture, Networks, NormName
-from ganvas.architectures.sizes import Doubling, doubling_of
+from ganvas.networks.network import Architecture, Networks, NormName
+from ganvas.networks.sizes import Doubling, doubling_of
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from ganvas.architectures.sizes import ImageShape
+    from ganvas.networks.sizes import ImageShape
 
 LARGEST_MULTIPLIER = 8
 """Channels double with each halving of the resolution up to this multiple of the width."""
@@ -63,8 +63,8 @@ def generator(config: DCGAN, image: ImageShape, doubling: Doubling, latent_dim: 
     """
     from torch import nn
 
-    from ganvas.architectures.blocks import UpsamplingConvolution, draw_normal, image_norm, named
-    from ganvas.architectures.convolutions import TransposedConvolution
+    from ganvas.networks.blocks import UpsamplingConvolution, draw_normal, image_norm, named
+    from ganvas.networks.convolutions import TransposedConvolution
 
     base = (doubling.base_height, doubling.base_width)
     bias = config.generator_norm == "none"  # a norm's own bias makes the convolution's idle
@@ -103,8 +103,8 @@ def discriminator(config: DCGAN, image: ImageShape, doubling: Doubling) -> nn.Mo
     """(N, C, H, W) -> one halving after the other -> base grid -> (N,)."""
     from torch import nn
 
-    from ganvas.architectures.blocks import draw_normal, image_norm, named
-    from ganvas.architectures.convolutions import Convolution
+    from ganvas.networks.blocks import draw_normal, image_norm, named
+    from ganvas.networks.convolutions import Convolution
 
     def activation() -> nn.Module:
         if config.discriminator_activation == "relu":
