@@ -88,7 +88,7 @@ def moments_to_show(run: Run, symptom: str, since: int, moment: int) -> tuple[in
     if symptom in OVER_TIME:
         return chosen_moments(drawn, moment)
     has_ended_well = any(run.generator_directory.iterdir())
-    if has_ended_well and moment >= run.status["images_seen"]:
+    if has_ended_well and moment >= run.read_status()["images_seen"]:
         return ()
     earlier = [images for images in drawn if images <= moment]
     return (earlier[-1],) if earlier[-1] > 0 or not has_ended_well else ()
@@ -97,7 +97,7 @@ def moments_to_show(run: Run, symptom: str, since: int, moment: int) -> tuple[in
 def both_generators(run: Run, n: int) -> tuple[Pixels, Pixels]:
     """Images of the averaged generator and of the one that is trained, for the same latents."""
     averaged = ganvas.load(run)
-    recipe, shape = run.recipe, ImageShape(**run.data["shape"])
+    recipe, shape = run.read_recipe(), ImageShape(**run.read_data()["shape"])
     network = recipe.architecture.build(shape, recipe.latent_dim).generator
     tensors, _ = tensor_file.read(run.checkpoint_paths()[-1])
     network.load_state_dict(below(tensors, "generator"))
@@ -126,7 +126,7 @@ def spread_moments(drawn: list[int], since: int) -> tuple[int, ...]:
 
 def grid_of(run: Run, moment: int) -> Pixels:
     """The images of a run's grid: uint8 (N, H, W, C)."""
-    height, width = run.recipe.data.size
+    height, width = run.read_recipe().data.size
     with Image.open(run.sample_path(moment)) as file:
         picture = np.asarray(file)
     return cut_grid(picture, (height, width), display_factor((height, width)))

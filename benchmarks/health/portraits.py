@@ -54,7 +54,7 @@ class Candidate:
     def of(cls, what: str, wanted: str, run: ganvas.Run, twin: ganvas.Run) -> Candidate:
         """A run as the rules saw it, look by look."""
         evidence = diagnosis.evidence_of(run)
-        said = timeline(evidence, run.status["images_seen"], examine)
+        said = timeline(evidence, run.read_status()["images_seen"], examine)
         return cls(what, wanted, run, twin, evidence, said)
 
 
@@ -112,7 +112,7 @@ def sabotaged(keep: Path) -> Iterator[Candidate]:
         if result.kind == HEALTHY or twin is None:
             continue
         run = ganvas.Run.open(run_path(keep, result.name))
-        if run.data.get("extent") is None:
+        if run.read_data().get("extent") is None:
             healthy = ganvas.Run.open(run_path(keep, twin.name))
             kind = KINDS[result.kind]
             yield Candidate.of(kind.what, kind.symptoms[0], run, healthy)
@@ -143,13 +143,14 @@ def portrait_of(symptom: str, chosen: Candidate) -> Portrait:
     """What is to be seen of a symptom in one run."""
     moment = moment_of(chosen.timeline, symptom)
     finding = finding_at(symptom, chosen.evidence, moment)
-    run, twin, recipe = chosen.run, chosen.twin, chosen.run.recipe
+    run, twin, recipe = chosen.run, chosen.twin, chosen.run.read_recipe()
     moments = moments_to_show(run, symptom, finding.since, moment)
     height, width = recipe.data.size
+    seen = run.read_status()["images_seen"]
     return Portrait(
         symptom=symptom,
         what=chosen.what,
-        setting=f"{twin.recipe.name} at {height}x{width}, {run.status['images_seen']:,} images",
+        setting=f"{twin.read_recipe().name} at {height}x{width}, {seen:,} images",
         sick=panel_of(run, symptom, moments),
         healthy=panel_of(twin, symptom, moments),
         curve=curve_of(RULES[symptom], chosen.evidence, diagnosis.evidence_of(twin), moment),

@@ -121,7 +121,7 @@ def run_case(case: Case, keep: Path) -> Result:
     started = time.monotonic()
     run = train(case, keep)
     trained = time.monotonic()
-    status = run.status
+    status = run.read_status()
     scores = score(run, case)
     result = Result(
         name=case.name,
@@ -147,7 +147,7 @@ def run_case(case: Case, keep: Path) -> Result:
 def train(case: Case, keep: Path) -> ganvas.Run:
     """Train a case, or take up a run that a kill has left; a divergence ends it too."""
     directory = run_path(keep, case.name)
-    if directory.exists() and ganvas.Run.open(directory).recipe != complete(case):
+    if directory.exists() and ganvas.Run.open(directory).read_recipe() != complete(case):
         shutil.rmtree(directory)  # the table of cases has changed since
     try:
         if not directory.exists():
@@ -160,7 +160,7 @@ def train(case: Case, keep: Path) -> ganvas.Run:
                 quiet=True,
             )
         run = ganvas.Run.open(directory)
-        if run.status["status"] not in ("finished", "diverged"):
+        if run.read_status()["status"] not in ("finished", "diverged"):
             ganvas.resume(directory, quiet=True)
     except ganvas.Diverged:
         return ganvas.Run.open(directory)

@@ -63,11 +63,12 @@ def diagnose(run: Run | Path | str) -> Diagnosis:
     findings = examine(evidence)
     judged = evidence.judged
     ruled_out = impossible(evidence.recipe)
-    newest = judged[-1]["images_seen"] if judged else run.status.get("images_seen", 0)
+    status = run.read_status()
+    newest = judged[-1]["images_seen"] if judged else status.get("images_seen", 0)
     return Diagnosis(
         verdict=verdict_on(evidence, findings),
         findings=findings,
-        status=run.status.get("status", "unknown"),
+        status=status.get("status", "unknown"),
         images_seen=newest,
         records=len(evidence.probed),
         possible=len(applying(evidence.recipe)),
@@ -82,11 +83,11 @@ def diagnose(run: Run | Path | str) -> Diagnosis:
 
 def evidence_of(run: Run) -> Evidence:
     """What the rules look at, read from a run's files."""
-    status, data = run.status, run.data
+    status, data = run.read_status(), run.read_data()
     known = {"images", "held_out"} <= data.keys()
     return Evidence(
         records=tuple(run.history.records()),
-        recipe=run.recipe,
+        recipe=run.read_recipe(),
         training_images=data["images"] - data["held_out"] if known else None,
         scores=tuple(run.scores.records()),
         stopped=status.get("reason", "") if status.get("status") == "diverged" else "",

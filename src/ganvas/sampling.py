@@ -167,7 +167,7 @@ def write_generator(
         config["output"] = "float32 (N, channels, height, width), to be clamped to [-1, 1]"
     if shape.is_point:
         config["output"] = "float32 (N, 2, 1, 1): x and y in the units of the data, without bounds"
-        config["extent"] = run.data["extent"]
+        config["extent"] = run.read_data()["extent"]
     directory = run.generator_directory
     tensor_file.write(
         directory / "model.safetensors", network.state_dict(), {"images_seen": images_seen}
@@ -210,12 +210,13 @@ def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -
 def _from_checkpoint(run: Run, checkpoint: str, device: str) -> TrainedGenerator:
     """The averaged generator at a moment of a run."""
     path = _checkpoint_path(run, checkpoint)
-    recipe = run.recipe
-    shape = ImageShape(**run.data["shape"])
+    recipe = run.read_recipe()
+    data = run.read_data()
+    shape = ImageShape(**data["shape"])
     network = recipe.architecture.build(shape, recipe.latent_dim).generator
     tensors, values = tensor_file.read(path)
     network.load_state_dict(below(tensors, "average"))
-    extent = run.data.get("extent")
+    extent = data.get("extent")
     return _ready(network, shape, recipe.latent_dim, values["images_seen"], extent, device)
 
 

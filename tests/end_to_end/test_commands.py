@@ -168,7 +168,7 @@ def test_from_python_values_are_checked_and_converted(tmp_path: Path, images: Pa
     as_text = dataclasses.replace(recipe.generator, learning_rate="linear:2e-4:0")  # type: ignore[arg-type]
     ramped = dataclasses.replace(recipe, generator=as_text, images=64)
     run = library.train(ramped, images, tmp_path / "ramped", quiet=True)
-    assert run.recipe.generator.learning_rate == library.recipes.Ramp(
+    assert run.read_recipe().generator.learning_rate == library.recipes.Ramp(
         shape="linear", start=2e-4, end=0.0, images=64
     )
     assert library.load(run).sample(1).shape == (1, 32, 32, 3)
@@ -339,6 +339,6 @@ def test_what_cannot_be_compiled_is_said_once_and_written_down(
         said = capsys.readouterr().out
         assert said.count("the step cannot be compiled: ") == (0 if quiet else 1)
         assert (said == "") is quiet
-        step = run.environment["step"]
+        step = run.read_environment()["step"]
         assert step["name"] == "eager"
         assert step["why"].startswith("the step cannot be compiled: ")

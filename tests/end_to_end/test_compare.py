@@ -76,10 +76,10 @@ def test_from_a_file_to_a_verdict(whole: tuple[Path, Result]) -> None:
     assert found["missing"] == []
     for arm, seed in TRAINED:
         run = library.Run.open(study / "runs" / arm / str(seed))
-        assert run.status == {"status": "finished", "images_seen": 3008}
+        assert run.read_status() == {"status": "finished", "images_seen": 3008}
         scores = [(score["while_training"], score["images_seen"]) for score in run.scores.records()]
         assert scores == [(True, 1504), (True, 3008), (False, 3008)]
-        assert run.environment["seed"] == seed
+        assert run.read_environment()["seed"] == seed
 
 
 def test_a_diverging_arm_is_a_result(whole: tuple[Path, Result]) -> None:

@@ -83,7 +83,7 @@ def test_a_time_becomes_images_of_each_arm_once(
         rate = directory.plan.trials[arm].images_per_second
         assert images % batch == 0
         assert images == pytest.approx(0.2 * rate, abs=batch)
-        assert Run.open(directory.run_path(arm, 0)).status["images_seen"] == images
+        assert Run.open(directory.run_path(arm, 0)).read_status()["images_seen"] == images
 
 
 def test_a_crash_is_a_result_and_is_tried_once_more(
@@ -115,7 +115,7 @@ def test_a_run_that_has_collapsed_at_its_end_failed(
 
     def diagnose(run: Run) -> Any:
         found = real(run)
-        return replace(found, findings=(collapse,)) if run.recipe.name == "hinge" else found
+        return replace(found, findings=(collapse,)) if run.read_recipe().name == "hinge" else found
 
     monkeypatch.setattr(work, "diagnose", diagnose)
     result = ganvas("compare", study, "--out", tmp_path / "out")

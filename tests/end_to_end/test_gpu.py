@@ -63,7 +63,7 @@ def test_a_recipe_trains_on_the_gpu_and_samples_without_one(
     result = ganvas("train", recipe, images, "--device", "cuda", "--images", 640, "--out", run)
     assert result.code == 0, result.err
     assert "cannot be recorded" not in result.out
-    assert library.Run.open(run).environment["device"].startswith("cuda")
+    assert library.Run.open(run).read_environment()["device"].startswith("cuda")
     assert library.load(run, "cpu").sample(4).shape == (4, 32, 32, 3)
 
 
@@ -93,7 +93,7 @@ def test_deterministic_kernels_resume_bit_for_bit(
         torch.use_deterministic_algorithms(False)
     assert essence(parts)["tensors"] == essence(whole)["tensors"]
     for run in (whole, parts):
-        assert library.Run.open(run).environment["step"]["name"] == "graphs"
+        assert library.Run.open(run).read_environment()["step"]["name"] == "graphs"
 
 
 def on_cuda(recipe: Recipe) -> TrainState:
@@ -221,7 +221,7 @@ def test_a_run_of_the_gpu_goes_on_without_one(
 ) -> None:
     run = tmp_path / "run"
     assert ganvas("train", small, images, "--device", "cuda", "--out", run).code == 0
-    assert library.Run.open(run).environment["step"]["name"] == "graphs"
+    assert library.Run.open(run).read_environment()["step"]["name"] == "graphs"
     result = ganvas("resume", run, "--device", "cpu", "--images", 3000)
     assert result.code == 0, result.err
     assert "other random numbers are drawn from here on" in result.out

@@ -77,11 +77,11 @@ def test_stop_ends_with_3_and_keeps_the_last_healthy_checkpoint(
     assert result.code == 3
     assert "diverging: The discriminator learns too fast." in result.err
     assert str(Run.open(run).checkpoint_path(400)) in result.err
-    assert Run.open(run).status["status"] == "unhealthy"
+    assert Run.open(run).read_status()["status"] == "unhealthy"
     assert Run.open(run).checkpoint_path(400) in Run.open(run).checkpoint_paths()
     going_on = ganvas("resume", run, "--on-failure", "warn")
     assert going_on.code == 0, going_on.err
-    assert Run.open(run).status == {"status": "finished", "images_seen": 2000}
+    assert Run.open(run).read_status() == {"status": "finished", "images_seen": 2000}
 
 
 @pytest.mark.usefixtures("ruled")
@@ -92,7 +92,7 @@ def test_rewind_goes_back_applies_the_advice_and_recovers(
     result = ganvas("train", small, images, "--out", run, *TOO_FAST, "--on-failure", "rewind")
     assert result.code == 0, result.err
     assert "rewind 1 of 2, because of diverging: back to 400 images" in result.out
-    assert Run.open(run).recipe.discriminator.learning_rate == 2e-4
+    assert Run.open(run).read_recipe().discriminator.learning_rate == 2e-4
     (event,) = events(run)
     assert (event["event"], event["images_seen"], event["failed_at"]) == ("rewind", 400, 1008)
     given_up = run / "rewound" / "1"
@@ -129,7 +129,7 @@ def test_a_run_goes_back_twice_at_most(
     result = ganvas("train", small, images, "--out", run, *TOO_FAST, "--on-failure", "rewind")
     assert result.code == 3
     assert sorted(path.name for path in (run / "rewound").iterdir()) == ["1", "2"]
-    assert Run.open(run).recipe.discriminator.learning_rate == pytest.approx(0.005)
+    assert Run.open(run).read_recipe().discriminator.learning_rate == pytest.approx(0.005)
 
 
 RULED = """
@@ -193,7 +193,7 @@ def test_a_run_that_overflows_goes_back_too(
     result = ganvas("train", small, images, "--out", run, *flags)
     assert result.code == 0, result.err
     assert "rewind 1 of 2" in result.out
-    assert Run.open(run).status["status"] == "finished"
+    assert Run.open(run).read_status()["status"] == "finished"
 
 
 def test_training_does_not_notice_that_it_is_probed(

@@ -69,7 +69,7 @@ def test_both_go_back_to_the_same_checkpoint_with_the_same_advice(
     assert first == second, "before each step both hold the same, by the same recipe"
     back = [(one[0], other[0]) for one, other in pairwise(first) if other[0] <= one[0]]
     assert [after for _, after in back] == [to]
-    assert first[0][1] != first[-1][1] == Run.open(pair).recipe.to_json()
+    assert first[0][1] != first[-1][1] == Run.open(pair).read_recipe().to_json()
 
     of_pair, of_one = (
         [event for event in Run.open(run).findings.records() if event["event"] == "rewind"]
@@ -78,8 +78,8 @@ def test_both_go_back_to_the_same_checkpoint_with_the_same_advice(
     assert of_pair == of_one
     assert [event["to"] for event in of_pair] == [to]
     assert failed_at is None or of_pair[0]["failed_at"] == back[0][0] + 16 == failed_at
-    assert Run.open(pair).recipe == Run.open(alone).recipe
-    assert Run.open(pair).status == {"status": "finished", "images_seen": 2000}
+    assert Run.open(pair).read_recipe() == Run.open(alone).read_recipe()
+    assert Run.open(pair).read_status() == {"status": "finished", "images_seen": 2000}
     said = f"rewind 1 of 2, because of {of_pair[0]['symptom']}"
     assert said in results[0].out
     assert said in single.out

@@ -90,7 +90,7 @@ def test_a_finished_run_shows_everything(run: Path, ganvas: Ganvas) -> None:
     assert f"{score['value']:.4g}" in cells
     assert f"{score['floor']:.4g}" in cells
     assert score["protocol"]["checkpoint_hash"] in said
-    assert Run.open(run).data["fingerprint"] in said
+    assert Run.open(run).read_data()["fingerprint"] in said
 
 
 def test_its_commands_make_the_same_run_again(run: Path, ganvas: Ganvas) -> None:
@@ -106,7 +106,7 @@ def test_its_commands_make_the_same_run_again(run: Path, ganvas: Ganvas) -> None
     words[words.index("runs/again")] = str(again)
     result = ganvas(*words[1:])
     assert result.code == 0, result.err
-    assert Run.open(again).recipe == Run.open(run).recipe
+    assert Run.open(again).read_recipe() == Run.open(run).read_recipe()
     weights = "generator/model.safetensors"
     assert (again / weights).read_bytes() == (run / weights).read_bytes()
     measure = next(line for line in lines if line.startswith("ganvas evaluate"))
@@ -257,7 +257,7 @@ def test_points_have_pictures_and_no_nearest_images(tmp_path: Path, ganvas: Ganv
     words = next(one.text for one in pages.of(elements, "code") if "runs/again" in one.text)
     verb = parse(shlex.split(words)[1:])
     assert isinstance(verb, Train)
-    assert verb.recipe.with_fixed_schedules() == Run.open(run).recipe
+    assert verb.recipe.with_fixed_schedules() == Run.open(run).read_recipe()
 
 
 def test_what_is_strange_in_names_stays_text(run: Path, ganvas: Ganvas) -> None:

@@ -196,7 +196,7 @@ class TestGrids:
     def test_a_grid_is_cut_into_the_images_it_was_made_of(self, shape: tuple[int, ...]) -> None:
         images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
         data = {"shape": {"height": shape[1], "width": shape[2]}, "extent": None}
-        run = cast(Run, SimpleNamespace(data=data))
+        run = cast(Run, SimpleNamespace(read_data=lambda: data))
         tiles = pictures.tiles_of(run, make_grid(images))
         assert np.array_equal(tiles[: len(images)], images)
 

@@ -88,20 +88,21 @@ def evaluate(
     asked = asked or parse_metrics(default_metrics(prepared))
     count = default_count(prepared) if n is None else n
     bar = partial(progress_bar, quiet=quiet)
-    scores = measure(generator, prepared, run.recipe.data, asked, count, seed, bar)
+    scores = measure(generator, prepared, run.read_recipe().data, asked, count, seed, bar)
     record(run, scores, generator.images_seen, while_training=False)
     return scores
 
 
 def images_to_compare_with(run: Run, data: str | Path | None, quiet: bool) -> PreparedData:
     """The run's own images, or others prepared in the same way and with as many channels."""
-    settings = run.recipe.data
+    settings = run.read_recipe().data
     if data is None:
         prepared = prepare_images(settings, where_data_is(run), quiet)
         refuse_changed_data(run, prepared)
         return prepared
     if settings.channels == "auto" and settings.size != POINT:
-        settings = replace(settings, channels=cast(Channels, str(run.data["shape"]["channels"])))
+        channels = str(run.read_data()["shape"]["channels"])
+        settings = replace(settings, channels=cast(Channels, channels))
     return prepare_images(settings, data, quiet)
 
 

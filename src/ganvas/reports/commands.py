@@ -28,10 +28,10 @@ class Command:
 
 def training_command(run: Run, recipe: Recipe, about: str, out: str) -> Command:
     """The `ganvas train` that starts such a run anew."""
-    environment = run.environment
+    environment = run.read_environment()
     flags = flags_of(recipe)
     words = [RECIPE_FILE] if flags is None else flags
-    words = ["ganvas", "train", words[0], run.data["location"], *words[1:]]
+    words = ["ganvas", "train", words[0], run.read_data()["location"], *words[1:]]
     words += ["--seed", str(environment["seed"]), "--device", environment["device"]]
     if environment["deterministic"]:
         words.append("--deterministic")
@@ -93,13 +93,14 @@ def _text(field: str, value: Any) -> str:
 def evaluation_commands(run: Run) -> list[Command]:
     """What made the scores that were asked for after training."""
     asked: dict[tuple[int, int, str, bool], list[Record]] = {}
+    fingerprint = run.read_data()["fingerprint"]
     for record in run.scores.records():
         if not record["while_training"]:
             protocol = record["protocol"]
-            own = protocol["fingerprint"] == run.data["fingerprint"]
+            own = protocol["fingerprint"] == fingerprint
             about = record["images_seen"], protocol["seed"], protocol["data"], own
             asked.setdefault(about, []).append(record)
-    newest = run.status["images_seen"]
+    newest = run.read_status()["images_seen"]
     commands = []
     for (seen, seed, data, own), records in asked.items():
         metrics = ",".join(dict.fromkeys(record["metric"] for record in records))

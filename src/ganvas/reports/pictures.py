@@ -50,9 +50,10 @@ def read_png(path: Path) -> Pixels:
 def grid_of(run: Run, path: Path) -> Pixels:
     """A grid as training made it, without its enlargement: uint8 (H, W, C)."""
     pixels = read_png(path)
-    shape = run.data["shape"]
-    if run.data["extent"] is not None:
+    data = run.read_data()
+    if data["extent"] is not None:
         return pixels
+    shape = data["shape"]
     factor = display_factor((shape["height"], shape["width"]))
     small: Pixels = np.ascontiguousarray(pixels[::factor, ::factor])
     return small
@@ -60,7 +61,8 @@ def grid_of(run: Run, path: Path) -> Pixels:
 
 def tiles_of(run: Run, grid: Pixels) -> Pixels:
     """The images of a grid, row by row: uint8 (N, H, W, C)."""
-    height, width = run.data["shape"]["height"], run.data["shape"]["width"]
+    shape = run.read_data()["shape"]
+    height, width = shape["height"], shape["width"]
     rows, columns = (
         (side - GAP) // (length + GAP)
         for side, length in zip(grid.shape[:2], (height, width), strict=True)
@@ -94,16 +96,17 @@ def on_white(tiles: Pixels) -> Pixels:
 def whole_grid(run: Run, path: Path, alt: str, caption: str = "", width: int = 0) -> Picture:
     """The grid of one moment, large."""
     grid = grid_of(run, path)
-    if run.data["extent"] is not None:
+    data = run.read_data()
+    if data["extent"] is not None:
         return Picture(grid, alt, caption)
-    columns = grid.shape[1] // (run.data["shape"]["width"] + GAP)
+    columns = grid.shape[1] // (data["shape"]["width"] + GAP)
     pixels = sheet(tiles_of(run, grid), columns)
     return Picture(pixels, alt, caption, enlargement(pixels.shape[1], width or GRID_WIDTH))
 
 
 def strip(run: Run, paths: list[Path]) -> list[Picture]:
     """What the same latents gave at a handful of moments, first to last; captions say when."""
-    points = run.data["extent"] is not None
+    points = run.read_data()["extent"] is not None
     pictures = []
     for path in spread(paths, MOMENTS):
         seen = f"{int(path.stem):,}"
@@ -120,7 +123,7 @@ def strip(run: Run, paths: list[Path]) -> list[Picture]:
 def newest_row(run: Run, path: Path, alt: str) -> Picture:
     """The first images of a grid in a row; of points where they lie."""
     grid = grid_of(run, path)
-    if run.data["extent"] is not None:
+    if run.read_data()["extent"] is not None:
         return Picture(grid, alt)
     return row_of(tiles_of(run, grid)[:IN_A_ROW], alt)
 
@@ -178,14 +181,14 @@ class Lookups:
 
 def look_up(run: Run, quiet: bool) -> Lookups:
     """The first samples of seed 0, each with its nearest training images."""
-    if run.data["extent"] is not None:
+    if run.read_data()["extent"] is not None:
         return Lookups((), "Points have no nearest images.")
     try:
         samples = load(run).sample(SAMPLES)
         data = images_to_compare_with(run, None, quiet)
     except GanvasError as error:
         return Lookups((), f"{error}")
-    mirrored = run.recipe.data.flip
+    mirrored = run.read_recipe().data.flip
     made = torch.from_numpy(samples).permute(0, 3, 1, 2)
     with progress_bar("nearest training images", quiet) as bar:
         references = torch.from_numpy(data.images[data.held_out[:REFERENCES]])

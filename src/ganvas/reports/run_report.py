@@ -34,7 +34,7 @@ def parts(run: Run, quiet: bool) -> dict[str, Any]:
     """Everything that the template shows."""
     found, taken = diagnose(run), attempts(run)
     stands = standing.standing_of(run, found, len(taken) - 1)
-    history, scores = taken[-1].history, run.scores.records()
+    history, scores, data = taken[-1].history, run.scores.records(), run.read_data()
     drawing, lanes = findings.health_timeline(taken, stands.state)
     return {
         "name": run.directory.resolve().name,
@@ -42,7 +42,7 @@ def parts(run: Run, quiet: bool) -> dict[str, Any]:
         "facts": standing.facts(run, stands, taken),
         "steps": standing.next_steps(run, found, stands),
         "newest": newest_grid(run),
-        "points": run.data["extent"] is not None,
+        "points": data["extent"] is not None,
         "strip": pictures.strip(run, run.sample_paths()),
         "losses": course.losses(taken),
         "telling": course.telling(history),
@@ -52,18 +52,18 @@ def parts(run: Run, quiet: bool) -> dict[str, Any]:
         "timeline": drawing if any(lane.end > 0 for lane in lanes) else None,
         "rewinds": findings.gone_back(run, taken),
         "past": findings.past(taken),
-        "scores_possible": run.scores_possible,
+        "scores_possible": run.can_be_scored(),
         "fewest_held_out": FEWEST_HELD_OUT,
         "score_rows": quality.score_rows(scores),
         "quality": quality.over_images(scores),
         "warnings": quality.warnings_of(scores),
         "protocols": quality.protocols(scores),
         "lookups": pictures.look_up(run, quiet),
-        "environment": quality.flat(run.environment),
+        "environment": quality.flat(run.read_environment()),
         "data": data_rows(run),
-        "unusable": run.data["unusable"][:MOST_LISTED],
-        "more_unusable": max(0, len(run.data["unusable"]) - MOST_LISTED),
-        "recipe": run.recipe.to_toml(),
+        "unusable": data["unusable"][:MOST_LISTED],
+        "more_unusable": max(0, len(data["unusable"]) - MOST_LISTED),
+        "recipe": run.read_recipe().to_toml(),
         "commands": repeating(run, taken),
         "path": shlex.quote(str(run.directory)),
         "made": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
@@ -83,10 +83,9 @@ def newest_grid(run: Run) -> Picture | None:
 
 def data_rows(run: Run) -> list[tuple[str, str]]:
     """What data.json says, without the long lists."""
-    table = {name: value for name, value in run.data.items() if name not in ("unusable", "labels")}
-    rows = quality.flat(table)
-    rows.append(("labels", f"{len(run.data['labels'])}"))
-    rows.append(("unusable", f"{len(run.data['unusable'])}"))
+    data = run.read_data()
+    rows = quality.flat({name: data[name] for name in data if name not in ("unusable", "labels")})
+    rows += [(name, f"{len(data[name])}") for name in ("labels", "unusable")]
     return rows
 
 
@@ -99,5 +98,5 @@ def repeating(run: Run, taken: list[Attempt]) -> list[Command]:
     found = [commands.training_command(run, first, told, "runs/again")]
     if len(taken) > 1:
         about = "Train straight with what the rewinds changed."
-        found.append(commands.training_command(run, run.recipe, about, "runs/straight"))
+        found.append(commands.training_command(run, run.read_recipe(), about, "runs/straight"))
     return [*found, *commands.evaluation_commands(run)]

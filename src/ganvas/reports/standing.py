@@ -58,7 +58,8 @@ class Fact:
 def standing_of(run: Run, found: Diagnosis, rewinds: int = 0) -> Standing:
     """The verdict first, then where training stands."""
     state = state_of(run, found.status)
-    seen, budget = max(found.images_seen, run.status["images_seen"]), run.recipe.images
+    seen = max(found.images_seen, run.read_status()["images_seen"])
+    budget = run.read_recipe().images
     first = found.findings[0] if found.findings else None
     symptom = "" if first is None else words.symptom(first.symptom)
     verdict = {
@@ -100,7 +101,9 @@ def state_of(run: Run, status: str) -> State:
 
 def meaning(run: Run, found: Diagnosis) -> str:
     """What the verdict means, in a sentence or two."""
-    reason = words.sentence(run.status.get("reason", "")) if found.status == "diverged" else ""
+    reason = ""
+    if found.status == "diverged":
+        reason = words.sentence(run.read_status().get("reason", ""))
     if found.findings:
         others = len(found.findings) - 1
         more = f" {others} more below." if others else ""
@@ -142,22 +145,23 @@ def next_steps(run: Run, found: Diagnosis, stands: Standing) -> list[Command]:
 
 def changed_command(run: Run, change: Change) -> Command | None:
     """A new run with one change; None where the recipe cannot take it."""
+    recipe = run.read_recipe()
     try:
-        changed = apply_change(run.recipe, change)
+        changed = apply_change(recipe, change)
     except RecipeError:
         return None
     about = f"Train anew with {change.flag}: {change.why}."
     if flags_of(changed) is not None:
         return training_command(run, changed, about, NEW_RUN)
     # The run's own recipe as a file, and the change where one sees it.
-    command = training_command(run, run.recipe, about, NEW_RUN)
+    command = training_command(run, recipe, about, NEW_RUN)
     return replace(command, line=f"{command.line} {change.flag}")
 
 
 def after_scores(run: Run, stands: Standing, path: str) -> Iterator[Command]:
     """What the scores suggest."""
     records = run.scores.records()
-    if not records and stands.seen > 0 and run.scores_possible:
+    if not records and stands.seen > 0 and run.can_be_scored():
         yield Command(f"ganvas evaluate {path}", "Measure how good the images are.")
     best, course = run.best(), deciding_scores(run)
     if best is not None and course and is_worse(course[-1], best, course):
@@ -166,7 +170,7 @@ def after_scores(run: Run, stands: Standing, path: str) -> Iterator[Command]:
             f"The best score was at {best:,} images: take the generator of then.",
         )
     elif stands.state == "finished" and stands.word == "too early to tell":
-        images = max(2 * stands.budget, all_look_from(run.recipe))
+        images = max(2 * stands.budget, all_look_from(run.read_recipe()))
         yield Command(
             f"ganvas resume {path} --images {images}",
             "Train on, until every symptom can be looked for.",
@@ -196,7 +200,7 @@ def is_worse(last: Record, best: int, course: list[Record]) -> bool:
 
 def facts(run: Run, stands: Standing, taken: list[Attempt]) -> list[Fact]:
     """The numbers of the run."""
-    recipe, data, environment = run.recipe, run.data, run.environment
+    recipe, data, environment = run.read_recipe(), run.read_data(), run.read_environment()
     history = taken[-1].history
     shape = ImageShape(**data["shape"])
     training = data["images"] - data["held_out"]

@@ -49,7 +49,7 @@ def attempts(run: Run) -> list[Attempt]:
         found.append(_attempt(len(found) + 1, place.parent, begin, plan["failed_at"], plan))
         begin = plan["to"]
     history = run.history.records()
-    end = max(history[-1]["images_seen"] if history else 0, run.status["images_seen"])
+    end = max(history[-1]["images_seen"] if history else 0, run.read_status()["images_seen"])
     return [*found, _attempt(len(found) + 1, run.directory, begin, end, None)]
 
 

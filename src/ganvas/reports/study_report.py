@@ -197,5 +197,5 @@ def repeating(results: StudyResults, best: tuple[str, Run] | None) -> list[Comma
     if best is not None:
         name, run = best
         about = f"Train the best arm alone ({name})."
-        found.append(training_command(run, run.recipe, about, "runs/best"))
+        found.append(training_command(run, run.read_recipe(), about, "runs/best"))
     return found

@@ -36,7 +36,7 @@ def prepare_for(recipe: Recipe, data: str | Path, quiet: bool) -> PreparedData:
 
 def where_data_is(run: Run) -> str:
     """Where the run's images were last time; a `DataError` if they are there no more."""
-    location: str = run.data["location"]
+    location: str = run.read_data()["location"]
     if not is_there(location):
         raise DataError(
             f"the images of {run.directory} are no longer at {location}. "
@@ -47,7 +47,7 @@ def where_data_is(run: Run) -> str:
 
 def refuse_changed_data(run: Run, prepared: PreparedData) -> None:
     """Raise a `DataError` unless the images are those that the run was started with."""
-    if prepared.fingerprint != run.data["fingerprint"]:
+    if prepared.fingerprint != run.read_data()["fingerprint"]:
         raise DataError(
             f"{prepared.location} holds other images than {run.directory} was started with. "
             "Put the old ones back, name their place as data (--data), or start a new run."

@@ -88,7 +88,7 @@ class Run:
         directory = Path(directory)
         refuse_other_than_run(directory)
         run = cls(directory)
-        found = run.environment.get("format")
+        found = run.read_environment().get("format")
         if found != FORMAT:
             raise RunError(
                 f"{directory} was written in format {found}, this ganvas reads format {FORMAT}. "
@@ -96,8 +96,7 @@ class Run:
             )
         return run
 
-    @property
-    def recipe(self) -> Recipe:
+    def read_recipe(self) -> Recipe:
         """The run's complete recipe."""
         return Recipe.from_file(self.directory / RECIPE)
 
@@ -105,20 +104,17 @@ class Run:
         """Replace the recipe, when a run is made longer."""
         storage.write_bytes(self.directory / RECIPE, recipe.to_json().encode())
 
-    @property
-    def environment(self) -> dict[str, Any]:
+    def read_environment(self) -> dict[str, Any]:
         """Versions, device, command and seed."""
         return storage.read_json(self.directory / "environment.json")
 
-    @property
-    def data(self) -> dict[str, Any]:
+    def read_data(self) -> dict[str, Any]:
         """Which images were used, and which were left out and why."""
         return storage.read_json(self.directory / "data.json")
 
-    @property
-    def scores_possible(self) -> bool:
+    def can_be_scored(self) -> bool:
         """Whether so many images were held out that its samples can be compared with them."""
-        return bool(self.data["held_out"] >= FEWEST_HELD_OUT)
+        return bool(self.read_data()["held_out"] >= FEWEST_HELD_OUT)
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         """Replace what is known of versions, device and step, when one of them has changed."""
@@ -128,8 +124,7 @@ class Run:
         """Say anew where the images are; they are the same."""
         storage.write_json(self.directory / "data.json", dict(data))
 
-    @property
-    def status(self) -> dict[str, Any]:
+    def read_status(self) -> dict[str, Any]:
         """`status` (running, finished, interrupted, diverged, unhealthy) and `images_seen`.
 
         A killed run still says running: whether it is can be told from its lock.
@@ -163,7 +158,7 @@ class Run:
 
         By the first metric of the recipe's evaluation; None before the first evaluation.
         """
-        (first, *_) = parse_metrics(self.recipe.evaluation.metrics)
+        (first, *_) = parse_metrics(self.read_recipe().evaluation.metrics)
         metric = first.named(first.scores[0])
         sign = -1 if more_is_better(metric) else 1
         measured = [

@@ -120,7 +120,7 @@ def outcome_of(job: Job, directory: StudyDirectory) -> Outcome:
     """Do what is left to do of one run."""
     path = directory.run_path(job.arm, job.seed)
     run = trained(job, directory, path)
-    status = run.status
+    status = run.read_status()
     ending: Ending = status["status"]
     reason = status.get("reason", "")
     scores: list[Record] = []
@@ -153,7 +153,7 @@ def trained(job: Job, directory: StudyDirectory, path: Path) -> Run:
                     directory.study.treatment(job.arm), directory.plan.images[job.arm]
                 )
                 train(recipe, job.data, path, seed=job.seed, device=job.device, quiet=True)
-            elif Run.open(path).status["status"] not in DONE:
+            elif Run.open(path).read_status()["status"] not in DONE:
                 resume(path, data=job.data, device=job.device, quiet=True)
         except (Diverged, Unhealthy):
             pass  # the run's status says so
@@ -164,7 +164,7 @@ def trained(job: Job, directory: StudyDirectory, path: Path) -> Run:
             continue
         except RunError:
             # Killed between the last checkpoint and its status: it was finished all the same.
-            if not is_run(path) or Run.open(path).status["status"] not in DONE:
+            if not is_run(path) or Run.open(path).read_status()["status"] not in DONE:
                 raise
         return Run.open(path)
 
@@ -182,7 +182,7 @@ def final_scores(run: Run, job: Job, directory: StudyDirectory) -> list[Record]:
     generator = load(run, job.device)
     prepared = images_to_compare_with(run, job.data, quiet=True)
     scores = measure(
-        generator, prepared, run.recipe.data, asked, study.samples, job.seed, watched_bar
+        generator, prepared, run.read_recipe().data, asked, study.samples, job.seed, watched_bar
     )
     record(run, scores, generator.images_seen, while_training=False)
     return [score.to_json() for score in scores]
@@ -190,7 +190,7 @@ def final_scores(run: Run, job: Job, directory: StudyDirectory) -> list[Record]:
 
 def scores_there(run: Run, samples: int, seed: int) -> dict[str, Record]:
     """The final scores that are written down already, by full name."""
-    last = run.status["images_seen"]
+    last = run.read_status()["images_seen"]
     return {
         score["metric"]: score
         for score in run.scores.records()
@@ -276,7 +276,8 @@ def cost_of(run: Run) -> Cost | None:
         return None
     clock = seconds_at(history)
     images, seconds = max(clock), max(clock.values())
-    recipe, shape = run.recipe, run.recipe.image_shape(run.data["shape"]["channels"])
+    recipe = run.read_recipe()
+    shape = recipe.image_shape(run.read_data()["shape"]["channels"])
     networks = recipe.architecture.build_packed(shape, recipe.latent_dim, recipe.objective.pac)
     weights = [sum(w.numel() for w in network.parameters()) for network in networks]
     model = run.generator_directory / "model.safetensors"

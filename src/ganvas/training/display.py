@@ -161,7 +161,7 @@ def conclude(display: Display, run: Run) -> None:
     if not pictures:
         return  # a rank on a machine that does not see the run
     display.say(f"pictures: {pictures[-1]}")
-    verbs = ("sample", *(["evaluate"] if run.scores_possible else []), "report")
+    verbs = ("sample", *(["evaluate"] if run.can_be_scored() else []), "report")
     display.say("next: " + "  ·  ".join(f"ganvas {verb} {run.directory}" for verb in verbs))
 
 

@@ -24,8 +24,8 @@ GROWTH = 3
 
 def save_grid(run: Run, recipe: Recipe, state: TrainState) -> Path:
     """The same latents as ever through the averaged generator, as a PNG."""
-    random = named_generator(run.environment["seed"], "grid")
-    extent = run.data["extent"]
+    random = named_generator(run.read_environment()["seed"], "grid")
+    extent = run.read_data()["extent"]
     count = GRID_IMAGES if extent is None else DRAWN_POINTS
     latents = draw_latents(count, recipe.latent_dim, random).to(state.device)
     path = run.sample_path(state.images_seen)
@@ -46,7 +46,7 @@ def forget_grid_of_stop(run: Run, recipe: Recipe, state: TrainState) -> None:
     """Remove the grid that an interruption drew: a run that goes on is like one without it."""
     before = state.images_seen - recipe.batch * recipe.discriminator_steps
     due = is_grid_due(state, recipe.intervals.samples, before)
-    if run.status["status"] == "interrupted" and not due:
+    if run.read_status()["status"] == "interrupted" and not due:
         run.sample_path(state.images_seen).unlink(missing_ok=True)
 
 

@@ -25,7 +25,7 @@ def newest_state(
         RunError: there are checkpoints, and all are damaged.
     """
     objective = Objective.build(recipe.objective)
-    environment = run.environment
+    environment = run.read_environment()
     compiled = environment.get("compile", "auto")  # runs of before do not say
     begun = environment.get("precision", {"name": "fp32"})["name"]
     recipe = dataclasses.replace(recipe, precision=as_begun(begun, device))

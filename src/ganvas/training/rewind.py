@@ -59,7 +59,7 @@ def rewind(run: Run, failed_at: int) -> Rewind | None:
 
     The run's recipe is then another one, and its newest checkpoint the one to go on from.
     """
-    recipe = run.recipe
+    recipe = run.read_recipe()
     number = len(places(run)) + 1
     if recipe.on_failure != "rewind" or number > MOST_REWINDS:
         return None

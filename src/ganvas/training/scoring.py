@@ -27,7 +27,7 @@ def score_average(
     """
     generator = TrainedGenerator(state.average, data.shape, recipe.latent_dim, state.images_seen)
     asked, n = parse_metrics(recipe.evaluation.metrics), recipe.evaluation.samples
-    seed = run.environment["seed"]
+    seed = run.read_environment()["seed"]
     scores = measure(generator, data, recipe.data, asked, n, seed, bar, state.processes)
     record(run, scores, state.images_seen, while_training=True)
     return scores

@@ -243,7 +243,7 @@ def run_of_this_launch(out: Path | str | None) -> str | None:
         return None
     places = Path("runs").glob("*/recipe.json") if out is None else [Path(out) / "recipe.json"]
     for place in places:
-        if place.exists() and Run.open(place.parent).environment.get("launch") == name:
+        if place.exists() and Run.open(place.parent).read_environment().get("launch") == name:
             return str(place.parent)
     return None
 
@@ -254,7 +254,7 @@ def is_over(run: Run, images: int | None) -> bool:
     Raises:
         Interrupted, Diverged, Unhealthy: it ended in this way, and starting again changes nothing.
     """
-    status = run.status
+    status = run.read_status()
     reason = f"{run.directory}: {status.get('reason', '')}"
     match status["status"]:
         case "finished":

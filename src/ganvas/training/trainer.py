@@ -130,7 +130,7 @@ def fit_and_rewind(
         except RankLost as error:
             raise lost(run, error) from error
         display.say(way_back)
-        recipe = run.recipe
+        recipe = run.read_recipe()
         state.let_go()
         state, _ = newest_state(run, recipe, data, state.device, processes)
 
@@ -250,7 +250,7 @@ def resume(
         if processes.is_main:
             finish_rewind(run)
         processes.barrier()
-        recipe, environment = continued(run, images, on_failure), run.environment
+        recipe, environment = continued(run, images, on_failure), run.read_environment()
         target = choose_device(environment["device"] if device == "auto" else device, processes)
         if processes.size > 1:  # one process always can go on
             refuse_unshareable(recipe, processes, target)
@@ -284,7 +284,7 @@ def resume(
 def tell_fall_back(run: Run, state: TrainState, display: Display) -> str | None:
     """Say why a faster way of calculating was given up, and write down which one it is now."""
     display.say(f"{state.engine.failed}. Training goes on without")
-    run.write_environment({**run.environment, **describe_step(state)})
+    run.write_environment({**run.read_environment(), **describe_step(state)})
     return state.engine.failed
 
 
@@ -318,7 +318,7 @@ def continued(run: Run, images: int | None, on_failure: OnFailure | None) -> Rec
     Raises:
         RunError: the new budget is less than the run's own.
     """
-    recipe = run.recipe
+    recipe = run.read_recipe()
     if images is not None:
         if images < recipe.images:
             raise RunError(
@@ -353,7 +353,7 @@ def save_checkpoint(run: Run, recipe: Recipe, state: TrainState, status: Status)
 
     In this order: a kill between two of them leaves nothing that `resume` does not make good.
     """
-    shape = recipe.image_shape(run.data["shape"]["channels"])
+    shape = recipe.image_shape(run.read_data()["shape"]["channels"])
     sampling.write_generator(run, recipe, state.average, shape, state.images_seen)
     run.write_checkpoint(state.images_seen, state.tensors(), state.values())
     run.write_status(status, state.images_seen)

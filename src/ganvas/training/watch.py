@@ -49,7 +49,7 @@ class Watch:
         self._records = deque(run.history.records(), maxlen=LOOK_BACK)
         self._open = open_findings(run.findings.records())
         self._training_images = len(data.training)
-        seed = run.environment["seed"]
+        seed = run.read_environment()["seed"]
         shown, held_out = (
             min(LOOKED_AT, len(indices)) // objective.pac * objective.pac
             for indices in (data.training, data.held_out)
@@ -78,7 +78,7 @@ class Watch:
 
     def _subject(self, state: TrainState) -> Subject:
         """What training holds, and the images to show it."""
-        seed = derive_seed(self._run.environment["seed"], "probes")
+        seed = derive_seed(self._run.read_environment()["seed"], "probes")
         seen = state.images_seen
         return Subject(
             generator=state.generator,
