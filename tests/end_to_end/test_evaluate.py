@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ganvas.diagnosis import diagnose
-from ganvas.reports import standing
+from ganvas.reports import status
 from ganvas.reports.report import report
 from ganvas.runs import Run
 
@@ -157,7 +157,7 @@ def test_bad_input_is_one_message(
 def next_steps(directory: Path) -> str:
     """What the report says one would do now."""
     run, found = Run.open(directory), diagnose(directory)
-    steps = standing.next_steps(run, found, standing.standing_of(run, found))
+    steps = status.next_steps(run, found, status.status_of(run, found))
     assert steps
     return "\n".join(step.line for step in steps)
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from ganvas.diagnosis import Diagnosis
 from ganvas.health.finding import Finding, Measurement
 from ganvas.reports import words
+from ganvas.reports.attempts import Attempt, lane_in_words, lanes, over, rewind_in_words
 from ganvas.reports.charts import Lane, timeline
 from ganvas.reports.commands import Command
-from ganvas.reports.course import drawn, is_wide, series
+from ganvas.reports.curves import drawn, is_wide, series
 from ganvas.reports.figures import Line, Mark, Panel
 from ganvas.reports.page import Drawing, Picture
 from ganvas.reports.pictures import path_from, whole_grid
-from ganvas.reports.standing import State, changed_command
-from ganvas.reports.story import Attempt, lane_in_words, lanes, over, rewind_in_words
+from ganvas.reports.status import State, changed_command
 from ganvas.runs import Run
 from ganvas.runs.history import Record
 

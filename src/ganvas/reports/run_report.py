@@ -10,10 +10,10 @@ from typing import Any
 import ganvas
 from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.diagnosis import diagnose
-from ganvas.reports import commands, course, findings, pictures, quality, standing
+from ganvas.reports import commands, curves, findings, pictures, scores, status
+from ganvas.reports.attempts import Attempt, attempts
 from ganvas.reports.commands import Command
 from ganvas.reports.page import Picture, render
-from ganvas.reports.story import Attempt, attempts
 from ganvas.runs import Run
 
 MOST_LISTED = 50
@@ -33,20 +33,20 @@ def run_report(path: Path, quiet: bool = True) -> bytes:
 def parts(run: Run, quiet: bool) -> dict[str, Any]:
     """Everything that the template shows."""
     found, taken = diagnose(run), attempts(run)
-    stands = standing.standing_of(run, found, len(taken) - 1)
-    history, scores, data = taken[-1].history, run.scores.records(), run.read_data()
+    stands = status.status_of(run, found, len(taken) - 1)
+    history, score_records, data = taken[-1].history, run.scores.records(), run.read_data()
     drawing, lanes = findings.health_timeline(taken, stands.state)
     return {
         "name": run.directory.resolve().name,
         "stands": stands,
-        "facts": standing.facts(run, stands, taken),
-        "steps": standing.next_steps(run, found, stands),
+        "facts": status.facts(run, stands, taken),
+        "steps": status.next_steps(run, found, stands),
         "newest": newest_grid(run),
         "points": data["extent"] is not None,
         "strip": pictures.strip(run, run.sample_paths()),
-        "losses": course.losses(taken),
-        "telling": course.telling(history),
-        "columns": course.columns(history),
+        "losses": curves.losses(taken),
+        "telling": curves.telling(history),
+        "columns": curves.columns(history),
         "found": found,
         "cases": findings.cases(run, found, history),
         "timeline": drawing if any(lane.end > 0 for lane in lanes) else None,
@@ -54,12 +54,12 @@ def parts(run: Run, quiet: bool) -> dict[str, Any]:
         "past": findings.past(taken),
         "scores_possible": run.can_be_scored(),
         "fewest_held_out": FEWEST_HELD_OUT,
-        "score_rows": quality.score_rows(scores),
-        "quality": quality.over_images(scores),
-        "warnings": quality.warnings_of(scores),
-        "protocols": quality.protocols(scores),
+        "score_rows": scores.score_rows(score_records),
+        "quality": scores.over_images(score_records),
+        "warnings": scores.warnings_of(score_records),
+        "protocols": scores.protocols(score_records),
         "lookups": pictures.look_up(run, quiet),
-        "environment": quality.flat(run.read_environment()),
+        "environment": scores.flat(run.read_environment()),
         "data": data_rows(run),
         "unusable": data["unusable"][:MOST_LISTED],
         "more_unusable": max(0, len(data["unusable"]) - MOST_LISTED),
@@ -84,7 +84,7 @@ def newest_grid(run: Run) -> Picture | None:
 def data_rows(run: Run) -> list[tuple[str, str]]:
     """What data.json says, without the long lists."""
     data = run.read_data()
-    rows = quality.flat({name: data[name] for name in data if name not in ("unusable", "labels")})
+    rows = scores.flat({name: data[name] for name in data if name not in ("unusable", "labels")})
     rows += [(name, f"{len(data[name])}") for name in ("labels", "unusable")]
     return rows
 

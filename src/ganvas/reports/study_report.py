@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import ganvas
-from ganvas.reports import arms, pictures, quality, study_course, words
+from ganvas.reports import arms, pictures, scores, study_curves, words
 from ganvas.reports.commands import Command, training_command
 from ganvas.reports.page import Picture, render
 from ganvas.reports.study_file import study_toml
@@ -34,7 +34,7 @@ def study_report(path: Path, quiet: bool = True) -> bytes:
 def parts(results: StudyResults, quiet: bool) -> dict[str, Any]:
     """Everything that the template shows."""
     directory, study = results.directory, results.study
-    runs = study_course.runs_of(results)
+    runs = study_curves.runs_of(results)
     best = best_run(results, runs)
     return {
         "name": directory.path.resolve().name,
@@ -45,7 +45,7 @@ def parts(results: StudyResults, quiet: bool) -> dict[str, Any]:
         "study": study,
         "about": about(results),
         "deciding": results.deciding,
-        "better": study_course.better_word(results.deciding),
+        "better": study_curves.better_word(results.deciding),
         "rows": arms.rows(results, results.deciding),
         "others": [(metric, arms.rows(results, metric)) for metric in arms.others(results)],
         "floors": {family.metric: family.floor for family in reversed(results.families)},
@@ -57,18 +57,18 @@ def parts(results: StudyResults, quiet: bool) -> dict[str, Any]:
         "pareto": next((arms.pareto(results, family) for family in results.families), None),
         "sheet": sheet(results, runs),
         "points": directory.data["extent"] is not None,
-        "images": study_course.courses(results, "images"),
-        "seconds": study_course.courses(results, "seconds"),
+        "images": study_curves.courses(results, "images"),
+        "seconds": study_curves.courses(results, "seconds"),
         "quality": None if results.quality is None else words.number(results.quality),
-        "reached": study_course.reached(results),
-        "shares": study_course.shares(results),
-        "health": study_course.health(results),
-        "failures": study_course.failures(results),
+        "reached": study_curves.reached(results),
+        "shares": study_curves.shares(results),
+        "health": study_curves.health(results),
+        "failures": study_curves.failures(results),
         "best": None if best is None else best[0],
         "lookups": None if best is None else pictures.look_up(best[1], quiet),
         "protocol": protocol(results),
         "scored": scored(runs),
-        "environment": quality.flat(directory.environment),
+        "environment": scores.flat(directory.environment),
         "data": data_rows(results),
         "commands": repeating(results, best),
         "path": shlex.quote(str(directory.path)),
@@ -108,7 +108,7 @@ class Sheet:
 
 def sheet(results: StudyResults, runs: Runs) -> Sheet:
     """The last samples of each arm, all of one seed."""
-    seed = study_course.shown_seed(results, runs)
+    seed = study_curves.shown_seed(results, runs)
     rows: list[tuple[str, str, Picture | None]] = []
     for arm in results.arms:
         run, outcome = runs.get((arm.name, seed)), arm.outcomes.get(seed)
@@ -178,7 +178,7 @@ def scored(runs: Runs) -> list[tuple[str, str]]:
         records = [one for one in run.scores.records() if not one["while_training"]]
         if records:
             own = ("checkpoint", "checkpoint_hash", "seed")
-            return [row for row in quality.flat(records[0]["protocol"]) if row[0] not in own]
+            return [row for row in scores.flat(records[0]["protocol"]) if row[0] not in own]
     return []
 
 
@@ -186,7 +186,7 @@ def data_rows(results: StudyResults) -> list[tuple[str, str]]:
     """What was trained on."""
     lists = ("unusable", "labels")
     data = results.directory.data
-    rows = quality.flat({name: value for name, value in data.items() if name not in lists})
+    rows = scores.flat({name: value for name, value in data.items() if name not in lists})
     return [*rows, *((name, f"{len(data[name])}") for name in lists)]
 
 

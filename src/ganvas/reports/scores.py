@@ -9,7 +9,7 @@ from typing import Any
 
 from ganvas.metrics.names import more_is_better
 from ganvas.reports import words
-from ganvas.reports.course import Plot, drawn, is_wide
+from ganvas.reports.curves import Plot, drawn, is_wide
 from ganvas.reports.figures import Line, Mark, Panel
 from ganvas.runs.history import Record
 

@@ -19,8 +19,8 @@ from ganvas.metrics.names import more_is_better
 from ganvas.networks import ImageShape
 from ganvas.recipes import Recipe
 from ganvas.reports import words
+from ganvas.reports.attempts import Attempt
 from ganvas.reports.commands import Command, flags_of, training_command
-from ganvas.reports.story import Attempt
 from ganvas.runs import Run
 from ganvas.runs.history import Record
 
@@ -55,7 +55,7 @@ class Fact:
     note: str = ""
 
 
-def standing_of(run: Run, found: Diagnosis, rewinds: int = 0) -> Standing:
+def status_of(run: Run, found: Diagnosis, rewinds: int = 0) -> Standing:
     """The verdict first, then where training stands."""
     state = state_of(run, found.status)
     seen = max(found.images_seen, run.read_status()["images_seen"])

@@ -10,11 +10,11 @@ from typing import Literal
 from ganvas.errors import RunError
 from ganvas.metrics.names import more_is_better
 from ganvas.reports import words
+from ganvas.reports.attempts import attempts, lane_in_words, lanes
 from ganvas.reports.charts import Lane, timeline
-from ganvas.reports.course import Plot, drawn, is_wide
+from ganvas.reports.curves import Plot, drawn, is_wide
 from ganvas.reports.figures import Line, Mark, Panel
 from ganvas.reports.page import Drawing
-from ganvas.reports.story import attempts, lane_in_words, lanes
 from ganvas.runs import Run
 from ganvas.studies.outcome import Moment, Outcome
 from ganvas.studies.results import ArmResults, StudyResults

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from ganvas.reports import arms, charts, study_course
+from ganvas.reports import arms, charts, study_curves
 from ganvas.reports.charts import Dot, Spot
 from ganvas.studies.outcome import Moment, Outcome
 from ganvas.studies.results import ArmResults, StudyResults
@@ -103,22 +103,22 @@ def outcome(seed: int, values: list[float], seconds: float) -> Outcome:
 def test_a_curve_is_the_mean_of_those_that_got_there_and_its_band_what_they_span() -> None:
     outcomes = {0: outcome(0, [8.0, 4.0], 1.0), 1: outcome(1, [6.0], 3.0)}
     arm = cast(ArmResults, SimpleNamespace(name="a", outcomes=outcomes))
-    images = study_course.mean_course(arm, "images")
+    images = study_curves.mean_course(arm, "images")
     assert (images.x, images.y) == ([100, 200], [7.0, 4.0])
     assert (images.low, images.high) == ([6.0, 4.0], [8.0, 4.0])
-    assert study_course.mean_course(arm, "seconds").x == [2.0, 2.0]
+    assert study_curves.mean_course(arm, "seconds").x == [2.0, 2.0]
 
 
 def test_the_share_that_reached_a_quality_rises_to_what_reached_it() -> None:
     attainment = time_to_quality([Watched(10.0, 50.0), Watched(None, 50.0, failed=True)])
-    line = study_course.share_line("a", attainment, 50)
+    line = study_curves.share_line("a", attainment, 50)
     assert line.steps
     assert list(line.x) == [0, 10.0, 50.0, 50]
     assert list(line.y) == [0.0, 0.5, 0.5, 0.5]
-    assert study_course.middle(attainment, "images") == "10"
+    assert study_curves.middle(attainment, "images") == "10"
     never = time_to_quality([Watched(None, 50.0)])
-    assert study_course.middle(never, "seconds") == "not reached by half"
-    assert study_course.ends(never, "seconds") == ""
+    assert study_curves.middle(never, "seconds") == "not reached by half"
+    assert study_curves.ends(never, "seconds") == ""
 
 
 @pytest.mark.parametrize("log", [False, True])

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from ganvas.health.evidence import number
 from ganvas.reports import words
+from ganvas.reports.attempts import Attempt
 from ganvas.reports.figures import Colour, Dashes, Line, Mark, Panel, curves
 from ganvas.reports.page import Drawing
-from ganvas.reports.story import Attempt
 from ganvas.runs.history import Record
 
 STYLES: tuple[tuple[Colour, Dashes], ...] = (

@@ -1,0 +1,61 @@
+"""The flags that turn a named recipe into the recipe of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from ganvas.cli import parse
+from ganvas.cli.train import Train
+from ganvas.recipes import CATALOG, Ramp, Recipe
+from ganvas.reports.commands import flags_of
+
+
+def changed(recipe: Recipe, **changes: Any) -> Recipe:
+    return dataclasses.replace(recipe, **changes)
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_flags_give_the_named_recipe_back(name: str) -> None:
+    recipe = CATALOG[name]().with_fixed_schedules()
+    assert flags_of(recipe) == [name]
+
+
+def test_flags_give_every_changed_field_back() -> None:
+    base = CATALOG["dcgan"]()
+    objective = base.objective
+    recipes = [
+        changed(base, images=50_000, batch=32, generator_batch=16, on_failure="stop"),
+        changed(base, data=dataclasses.replace(base.data, size=(16, 32), flip=True)),
+        changed(base, objective=dataclasses.replace(objective, loss="hinge", spectral_norm=True)),
+        changed(
+            base,
+            generator=dataclasses.replace(
+                base.generator, learning_rate=Ramp(shape="linear", start=2e-4, end=0.0)
+            ),
+        ),
+        changed(
+            base,
+            evaluation=dataclasses.replace(base.evaluation, every=5, metrics=("swd", "fd-lite0")),
+        ),
+    ]
+    for recipe in recipes:
+        stored = recipe.with_fixed_schedules()
+        flags = flags_of(stored)
+        assert flags is not None
+        verb = parse(["train", flags[0], "fashion", *flags[1:]])
+        assert isinstance(verb, Train)
+        assert verb.recipe.with_fixed_schedules() == stored
+
+
+def test_an_exchanged_architecture_is_a_flag() -> None:
+    verb = parse(["train", "wgan", "fashion", "--architecture", "resnet", "--batch", "48"])
+    assert isinstance(verb, Train)
+    flags = flags_of(verb.recipe.with_fixed_schedules())
+    assert flags == ["wgan", "--architecture", "resnet", "--batch", "48"]
+
+
+def test_a_recipe_of_ones_own_has_no_flags() -> None:
+    assert flags_of(changed(CATALOG["dcgan"](), name="mine")) is None

@@ -1,0 +1,30 @@
+"""Figures and commands as parts of a page."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from ganvas.reports import figures, page
+from ganvas.reports.figures import Line, Panel
+
+
+class TestPage:
+    def test_a_drawing_takes_the_colours_of_the_page_and_names_of_its_own(self) -> None:
+        drawing = page.Drawing(figures.curves(Panel([Line("a<b", [1, 2], [3, 4])])), 'said "so"')
+        numbers = iter(range(1, 9))
+        first, second = (page.inline(drawing, cast(Any, numbers)) for _ in range(2))
+        for colour in figures.COLOURS.values():
+            assert colour not in first
+        assert "var(--first)" in first
+        assert "a&lt;b" in first
+        assert 'aria-label="said &#34;so&#34;"' in first
+        names = [set(re.findall(r' id="([^"]+)"', text)) for text in (first, second)]
+        assert names[0]
+        assert not names[0] & names[1]
+
+    def test_a_command_breaks_between_flags(self) -> None:
+        shown = page.unbroken("ganvas train a&b --size 16 --flip")
+        assert shown == (
+            "<span>ganvas train a&amp;b</span> <span>--size 16</span> <span>--flip</span>"
+        )
