@@ -32,10 +32,10 @@ from ganvas.metrics.estimate import QUANTILE
 from ganvas.metrics.names import more_is_better
 from ganvas.networks import DCGAN
 from ganvas.schedules import parse_count
-from ganvas.studies.results import StudyResults, sample_of
-from ganvas.studies.statistics import Arm, scale_of
+from ganvas.studies.comparison import compare_arms
+from ganvas.studies.results import StudyResults, arm_scores
+from ganvas.studies.statistics import ArmScores, scale_of
 from ganvas.studies.study import Study
-from ganvas.studies.verdict import judge
 
 DEALS = ((1, 3), (1, 5), (1, 8), (3, 3), (3, 5), (6, 5))
 """Arms beside the base, and seeds of each."""
@@ -85,12 +85,14 @@ def main() -> int:
     return 0
 
 
-def pool(results: StudyResults, metric: str) -> Arm:
+def pool(results: StudyResults, metric: str) -> ArmScores:
     """All runs as one arm."""
-    return sample_of("narrow", results.arms[0].outcomes, metric, None)
+    return arm_scores("narrow", results.arms[0].outcomes, metric, None)
 
 
-def false_verdicts(everyone: Arm, metric: str, arms: int, seeds: int, studies: int) -> Rate | None:
+def false_verdicts(
+    everyone: ArmScores, metric: str, arms: int, seeds: int, studies: int
+) -> Rate | None:
     """Deal the runs to a base and arms, again and again; None where there are too few runs."""
     runs = list(everyone.runs.values())
     needed = (arms + 1) * seeds
@@ -105,10 +107,12 @@ def false_verdicts(everyone: Arm, metric: str, arms: int, seeds: int, studies: i
     for study in range(studies):
         dealt = random.permutation(len(runs))[:needed].reshape(arms + 1, seeds)
         base, *others = (
-            Arm(f"arm {side}", {seed: runs[run] for seed, run in enumerate(hand)})
+            ArmScores(f"arm {side}", {seed: runs[run] for seed, run in enumerate(hand)})
             for side, hand in enumerate(dealt)
         )
-        verdicts = {one.verdict for one in judge(base, others, more_is_better=better, scale=scale)}
+        verdicts = {
+            one.verdict for one in compare_arms(base, others, more_is_better=better, scale=scale)
+        }
         found[study] = not verdicts.isdisjoint({"better", "worse"})
         used[study, dealt.ravel()] = True
     rate = float(found.mean())

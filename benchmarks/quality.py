@@ -15,8 +15,8 @@ from pathlib import Path
 from evaluating import write_smooth_noise
 from figure import FULL, Effort, Figure, figure
 from ganvas.runs import Run
-from ganvas.studies.outcome import Moment
-from ganvas.studies.work import course_of
+from ganvas.studies.outcome import ScorePoint
+from ganvas.studies.worker import score_curve
 
 METRIC = "fd-lite0"
 STATED = 700.0
@@ -42,7 +42,7 @@ def measure(effort: Effort, device: str, folder: Path) -> list[Figure]:
         words = ["train", recipe, data, "--size", "32", "--device", device, "--images", str(images)]
         words += ["--evaluation.every", str(images // effort.evaluations)]
         words += ["--evaluation.metrics", metric, "--evaluation.samples", str(samples)]
-        found += summarise(recipe, metric, course_of(train(words, folder / recipe), metric))
+        found += summarise(recipe, metric, score_curve(train(words, folder / recipe), metric))
     return found
 
 
@@ -54,17 +54,20 @@ def train(words: list[str], out: Path) -> Run:
     return Run.open(out)
 
 
-def summarise(recipe: str, metric: str, course: Sequence[Moment]) -> list[Figure]:
+def summarise(recipe: str, metric: str, score_curve: Sequence[ScorePoint]) -> list[Figure]:
     """When the bound was reached first, or that it was not; and the last score of all."""
-    last = course[-1]
+    last = score_curve[-1]
     end = figure(
         f"{recipe}/score", f"{recipe}: {metric} after {last.images_seen:,} images", "", [last.value]
     )
-    reached = next((moment for moment in course if moment.value <= STATED), None)
+    reached = next((moment for moment in score_curve if moment.value <= STATED), None)
     bound = f"{metric} of {STATED:g}"
     if reached is None:
         meaning = f"{recipe}: {bound} not reached; the least seen"
-        return [figure(f"{recipe}/least", meaning, "", [min(one.value for one in course)]), end]
+        return [
+            figure(f"{recipe}/least", meaning, "", [min(one.value for one in score_curve)]),
+            end,
+        ]
     return [
         figure(f"{recipe}/images", f"{recipe}: to {bound}", "images", [reached.images_seen]),
         figure(

@@ -20,7 +20,7 @@ from ganvas.reports.pictures import grid_of, on_white, tiles_of
 from ganvas.runs import Run
 from ganvas.studies.display import in_a_word, in_hours, mean_of
 from ganvas.studies.results import StudyResults, read_results
-from ganvas.studies.study import in_words
+from ganvas.studies.study import format_changes
 
 IMAGES = 12
 """How many of each arm's images are shown."""
@@ -102,7 +102,7 @@ def verdicts(results: StudyResults) -> str:
         "|---|---|---|---|---|---|",
     ]
     for arm in results.arms:
-        against = results.against(arm.name, results.deciding)
+        against = results.comparison(arm.name, results.deciding)
         cells = (
             f"`{arm.name}`",
             mean_of(results, arm.name, results.deciding),
@@ -118,7 +118,7 @@ def verdicts(results: StudyResults) -> str:
 def failures(results: StudyResults) -> str:
     """One line a failed run, with its reason."""
     lines = [
-        f"- `{arm.name}`, seed {seed}: {outcome.in_words()}"
+        f"- `{arm.name}`, seed {seed}: {outcome.describe()}"
         for arm in results.arms
         for seed, outcome in arm.failures.items()
     ]
@@ -134,7 +134,7 @@ def others(results: StudyResults) -> str:
     ]
     for arm in results.arms:
         scores = [mean_of(results, arm.name, metric) for metric in metrics]
-        changes = f"`{in_words(arm.changes)}`" if arm.changes else "the base"
+        changes = f"`{format_changes(arm.changes)}`" if arm.changes else "the base"
         lines.append(f"| {' | '.join((f'`{arm.name}`', *scores, changes))} |")
     return "\n".join(lines)
 

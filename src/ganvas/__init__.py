@@ -33,21 +33,21 @@ if TYPE_CHECKING:
     from ganvas.studies.results import StudyResults as StudyResults
     from ganvas.studies.results import read_results as read_results
     from ganvas.studies.running import compare as compare
+    from ganvas.studies.study import Arm as Arm
     from ganvas.studies.study import Study as Study
-    from ganvas.studies.study import Treatment as Treatment
     from ganvas.training.trainer import resume as resume
     from ganvas.training.trainer import train as train
 
 __version__ = "0.1.0"
 
 _LOADED_WHEN_USED = {
+    "Arm": "ganvas.studies.study",
     "Diagnosis": "ganvas.diagnosis",
     "Run": "ganvas.runs",
     "Score": "ganvas.evaluation.score",
     "Study": "ganvas.studies.study",
     "StudyResults": "ganvas.studies.results",
     "TrainedGenerator": "ganvas.sampling",
-    "Treatment": "ganvas.studies.study",
     "compare": "ganvas.studies.running",
     "diagnose": "ganvas.diagnosis",
     "evaluate": "ganvas.evaluation.evaluate",

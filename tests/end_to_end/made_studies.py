@@ -10,18 +10,18 @@ import ganvas
 from ganvas.runs import Run
 from ganvas.runs.data import describe_data, prepare_images
 from ganvas.studies.directory import StudyDirectory
-from ganvas.studies.outcome import Cost, Ending, Moment, Outcome
-from ganvas.studies.plan import Plan, Trial
+from ganvas.studies.outcome import Cost, Ending, Outcome, ScorePoint
+from ganvas.studies.plan import Plan, ThroughputEstimate
 from ganvas.studies.study import Study
 
 
 def start(path: Path, study: Study, images: int) -> StudyDirectory:
     """A study directory in which no run was begun yet."""
-    names = [arm.name for arm in study.treatments]
-    trial = Trial(images_per_second=1000.0, memory_mb=100.0, run_bytes=10**6)
+    names = [arm.name for arm in study.all_arms]
+    trial = ThroughputEstimate(images_per_second=1000.0, memory_mb=100.0, run_bytes=10**6)
     plan = Plan(
         images=dict.fromkeys(names, images),
-        trials=dict.fromkeys(names, trial),
+        throughput=dict.fromkeys(names, trial),
         scoring=(1.0, 0.001),
         workers=1,
         threads=1,
@@ -39,17 +39,17 @@ def start(path: Path, study: Study, images: int) -> StudyDirectory:
 def do(directory: StudyDirectory, arm: str, seed: int, ending: Ending = "finished") -> Outcome:
     """Train one run of a study, score it and write its outcome."""
     study, plan = directory.study, directory.plan
-    recipe = study.recipe_for(study.treatment(arm), plan.images[arm])
+    recipe = study.recipe_for(study.arm(arm), plan.images[arm])
     place = directory.run_path(arm, seed)
     place.parent.mkdir(parents=True, exist_ok=True)
     run = ganvas.train(recipe, study.data, out=place, seed=seed, device="cpu", quiet=True)
     ganvas.evaluate(run, study.metrics, n=study.samples, device="cpu")
-    outcome = outcome_of(run, arm, seed, ending)
+    outcome = run_outcome(run, arm, seed, ending)
     directory.write_outcome(outcome)
     return outcome
 
 
-def outcome_of(run: Run, arm: str, seed: int, ending: Ending) -> Outcome:
+def run_outcome(run: Run, arm: str, seed: int, ending: Ending) -> Outcome:
     """How a run ended, as the engine writes it."""
     history, scores = run.history.records(), run.scores.records()
     seconds = {one["images_seen"]: one["seconds"] for one in history}
@@ -63,8 +63,8 @@ def outcome_of(run: Run, arm: str, seed: int, ending: Ending) -> Outcome:
         images_seen=run.read_status()["images_seen"],
         scores={} if failed else {one["metric"]: one["value"] for one in ends},
         floors={} if failed else {one["metric"]: one["floor"] for one in ends},
-        course=tuple(
-            Moment(
+        score_curve=tuple(
+            ScorePoint(
                 images_seen=one["images_seen"],
                 seconds=seconds[one["images_seen"]],
                 value=one["value"],

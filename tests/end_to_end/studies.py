@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from ganvas.metrics import sliced_wasserstein
-from ganvas.studies.crew import Crew
 from ganvas.studies.directory import StudyDirectory
+from ganvas.studies.executors import WorkerPool
 
 from .conftest import SMALL
 
@@ -62,10 +62,10 @@ def this_process(workers: int, threads: int) -> Iterator[Executor]:
 def stay_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """One worker, a thread of this process; trials of a moment, and fewer patches to score."""
     monkeypatch.setattr(sliced_wasserstein, "PATCHES", 2_000)
-    crew = Crew(1, 1, ("cpu",), this_process)
-    monkeypatch.setattr("ganvas.studies.running.hire", lambda runs, workers, dask: crew)
-    monkeypatch.setattr("ganvas.studies.trial.WARM_UP", 0.0)
-    monkeypatch.setattr("ganvas.studies.trial.SECONDS", 0.05)
+    pool = WorkerPool(1, 1, ("cpu",), this_process)
+    monkeypatch.setattr("ganvas.studies.running.make_pool", lambda runs, workers, dask: pool)
+    monkeypatch.setattr("ganvas.studies.throughput.WARM_UP", 0.0)
+    monkeypatch.setattr("ganvas.studies.throughput.SECONDS", 0.05)
 
 
 def endings(study: Path) -> dict[tuple[str, int], str]:

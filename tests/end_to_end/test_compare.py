@@ -192,7 +192,7 @@ def test_a_dask_cluster_runs_the_same_study(folder: Path) -> None:
 def test_nobody_at_the_clusters_address(
     folder: Path, ganvas: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganvas.studies.crew.SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr("ganvas.studies.executors.SECONDS_TO_CONNECT", 1)
     result = ganvas(
         "compare", folder / "study.toml", "--dask", "tcp://127.0.0.1:9", "--out", folder / "nobody"
     )

@@ -21,9 +21,9 @@ import pytest
 from ganvas.health.finding import Finding
 from ganvas.runs import Run
 from ganvas.storage import cannot_write
-from ganvas.studies import work
-from ganvas.studies.crew import Crew
+from ganvas.studies import worker
 from ganvas.studies.directory import StudyDirectory
+from ganvas.studies.executors import WorkerPool
 
 from .conftest import Result, refused
 from .studies import (
@@ -60,7 +60,7 @@ def failing_once(arm: str, error: Exception) -> Callable[..., Run]:
             raise error
         return real(recipe, *arguments, **named)
 
-    real = work.train
+    real = worker.train
     return train
 
 
@@ -79,8 +79,8 @@ def test_a_time_becomes_images_of_each_arm_once(
     assert ganvas("compare", study, "--time", "0.2s", "--seeds", 1, "--out", out).code == 0
     directory = StudyDirectory.open(out)
     for arm, images in directory.plan.images.items():
-        batch = directory.study.treatment(arm).recipe.batch
-        rate = directory.plan.trials[arm].images_per_second
+        batch = directory.study.arm(arm).recipe.batch
+        rate = directory.plan.throughput[arm].images_per_second
         assert images % batch == 0
         assert images == pytest.approx(0.2 * rate, abs=batch)
         assert Run.open(directory.run_path(arm, 0)).read_status()["images_seen"] == images
@@ -90,7 +90,7 @@ def test_a_crash_is_a_result_and_is_tried_once_more(
     tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    monkeypatch.setattr(work, "train", failing_once("hinge", RuntimeError("boom")))
+    monkeypatch.setattr(worker, "train", failing_once("hinge", RuntimeError("boom")))
     result = ganvas("compare", study, "--out", out)
     assert result.code == 0, result.err
     assert "hinge seed 0 crashed: RuntimeError: boom" in result.out
@@ -111,13 +111,13 @@ def test_a_run_that_has_collapsed_at_its_end_failed(
 ) -> None:
     """Its scores are kept beside the failure."""
     collapse = Finding("mode-collapse", "failing", 0.9, 100, (), "All alike.", (), "a test")
-    real = work.diagnose
+    real = worker.diagnose
 
     def diagnose(run: Run) -> Any:
         found = real(run)
         return replace(found, findings=(collapse,)) if run.read_recipe().name == "hinge" else found
 
-    monkeypatch.setattr(work, "diagnose", diagnose)
+    monkeypatch.setattr(worker, "diagnose", diagnose)
     result = ganvas("compare", study, "--out", tmp_path / "out")
     assert result.code == 0, result.err
     assert "hinge seed 1 collapsed: All alike." in result.out
@@ -134,7 +134,7 @@ def test_a_run_that_crashes_twice_is_left_alone(
     out = tmp_path / "out"
     for _ in range(2):
         with monkeypatch.context() as patch:
-            patch.setattr(work, "train", failing_once("hinge", RuntimeError("boom")))
+            patch.setattr(worker, "train", failing_once("hinge", RuntimeError("boom")))
             assert ganvas("compare", study, "--out", out).code == 0
     before = written(out / "outcomes")
     assert ganvas("compare", study, "--out", out).code == 0
@@ -148,7 +148,7 @@ def test_a_disk_that_is_full_ends_the_study_and_it_goes_on(
     full = OSError(errno.ENOSPC, "No space left on device")
     error = cannot_write(Path("somewhere"), full)
     error.__cause__ = full
-    monkeypatch.setattr(work, "train", failing_once("hinge", error))
+    monkeypatch.setattr(worker, "train", failing_once("hinge", error))
     result = ganvas("compare", study, "--out", out)
     refused(result, "cannot write somewhere: no space left", f"Go on with: ganvas compare {out}")
     assert ("hinge", 0) not in endings(out), "that says nothing about the arm"
@@ -161,8 +161,8 @@ def test_a_run_whose_process_dies_is_found_and_the_others_go_on(
     tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    crew = Crew(2, 1, ("cpu",), dying_with("hinge"))
-    monkeypatch.setattr("ganvas.studies.running.hire", lambda runs, workers, dask: crew)
+    pool = WorkerPool(2, 1, ("cpu",), dying_with("hinge"))
+    monkeypatch.setattr("ganvas.studies.running.make_pool", lambda runs, workers, dask: pool)
     result = ganvas("compare", study, "--out", out)
     assert result.code == 0, result.err
     found = endings(out)
@@ -258,8 +258,8 @@ def test_a_run_that_is_still_being_written(
     tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    monkeypatch.setattr(work, "PATIENCE", 0.2)
-    monkeypatch.setattr(work, "train", failing_once("small", KeyboardInterrupt()))
+    monkeypatch.setattr(worker, "PATIENCE", 0.2)
+    monkeypatch.setattr(worker, "train", failing_once("small", KeyboardInterrupt()))
     stopped = ganvas("compare", study, "--out", out)
     assert stopped.code == 130
     assert "stopped with 0 of 4 runs done; those under way were saved" in stopped.err

@@ -107,7 +107,7 @@ def test_a_finished_study_shows_everything(
 def check_table(elements: list[pages.Element], said: str, study: StudyDirectory) -> None:
     """Arms with their scores, effects and verdicts, as the statistics have them."""
     results = read_results(study.path)
-    summary, against = results.summary("hinge", "swd"), results.against("wide", "swd")
+    summary, against = results.summary("hinge", "swd"), results.comparison("wide", "swd")
     assert summary is not None
     assert summary.mean is not None
     assert against is not None

@@ -15,7 +15,7 @@ import torch
 
 from ganvas.objectives import objective
 from ganvas.recipes import CATALOG
-from ganvas.studies.outcome import Moment
+from ganvas.studies.outcome import ScorePoint
 from ganvas.training import engine, step
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
@@ -330,13 +330,13 @@ def test_two_processes_are_compared_within_each_repetition(
 def test_a_quality_is_reached_at_the_first_evaluation_below_it(bench: Bench) -> None:
     quality = bench["quality"]
     scores = (1200.0, 690.0, 710.0, 640.0)
-    course = [
-        Moment(images_seen=1_000 * number, seconds=2.0 * number, value=value)
+    score_curve = [
+        ScorePoint(images_seen=1_000 * number, seconds=2.0 * number, value=value)
         for number, value in enumerate(scores, start=1)
     ]
-    found = {one.key: one.value for one in quality.summarise("dcgan", "fd-lite0", course)}
+    found = {one.key: one.value for one in quality.summarise("dcgan", "fd-lite0", score_curve)}
     assert found == {"dcgan/images": 2_000, "dcgan/seconds": 4.0, "dcgan/score": 640.0}
-    missed = quality.summarise("dcgan", "fd-lite0", course[:1] + course[2:3])
+    missed = quality.summarise("dcgan", "fd-lite0", score_curve[:1] + score_curve[2:3])
     assert {one.key: one.value for one in missed} == {"dcgan/least": 710.0, "dcgan/score": 710.0}
     assert "not reached" in missed[0].meaning
 

@@ -13,10 +13,10 @@ from ganvas.reports.charts import Dot, Spot, dots, scatter
 from ganvas.reports.commands import Command
 from ganvas.reports.figures import Colour
 from ganvas.reports.page import Drawing
+from ganvas.studies.comparison import ArmComparison
 from ganvas.studies.results import ArmResults, Family, StudyResults
 from ganvas.studies.statistics import Effect, Scale, Summary
-from ganvas.studies.study import in_words
-from ganvas.studies.verdict import Against
+from ganvas.studies.study import format_changes
 
 Tone = Literal["better", "worse", "muted"]
 """How a verdict is coloured, beside its words."""
@@ -58,7 +58,7 @@ def rows(results: StudyResults, metric: str) -> list[ArmRow]:
 
 def row(results: StudyResults, arm: ArmResults, metric: str) -> ArmRow:
     """One arm by one score."""
-    summary, against = results.summary(arm.name, metric), results.against(arm.name, metric)
+    summary, against = results.summary(arm.name, metric), results.comparison(arm.name, metric)
     family = next((one for one in results.families if one.metric == metric), None)
     effect = None if against is None else effect_of(against, scale_of(results, arm, metric))
     verdict = "base" if not arm.against else "not to be said yet"
@@ -67,7 +67,7 @@ def row(results: StudyResults, arm: ArmResults, metric: str) -> ArmRow:
     cost = arm.cost
     return ArmRow(
         name=arm.name,
-        changes=in_words(arm.changes),
+        changes=format_changes(arm.changes),
         against=arm.against if arm.against != results.study.base.name else "",
         value="" if summary is None or summary.mean is None else words.number(summary.mean),
         interval="" if summary is None else words.interval(summary.interval),
@@ -107,7 +107,7 @@ def scale_of(results: StudyResults, arm: ArmResults, metric: str) -> Scale:
     return "plain"
 
 
-def effect_of(against: Against, scale: Scale) -> tuple[str, str] | None:
+def effect_of(against: ArmComparison, scale: Scale) -> tuple[str, str] | None:
     """A ratio where scores were compared by their logs, else a difference; and its interval."""
     if scale == "log" and against.ratio is not None:
         return f"× {against.ratio.value:.3g}", words.interval(against.ratio.interval)
@@ -132,7 +132,7 @@ def headline(results: StudyResults) -> str:
     base = results.study.base.name
     found: dict[str, list[str]] = {}
     for arm in results.arms[1:]:
-        against = results.against(arm.name, results.deciding)
+        against = results.comparison(arm.name, results.deciding)
         if arm.against == base and against is not None:
             found.setdefault(against.verdict, []).append(arm.name)
     if not found:
@@ -177,7 +177,7 @@ def next_steps(results: StudyResults) -> list[Command]:
     unsaid = [
         against
         for arm in results.arms
-        if (against := results.against(arm.name, results.deciding)) is not None
+        if (against := results.comparison(arm.name, results.deciding)) is not None
         and against.more_seeds
     ]
     known = [one for one in unsaid if one.more_seeds]
@@ -197,9 +197,9 @@ def effects(results: StudyResults, family: Family) -> Drawing | None:
     """Every arm of a family beside its base: the effect with its interval."""
     comparison = family.comparison
     log = comparison.scale == "log"
-    found: list[tuple[Against, Effect]] = [
+    found: list[tuple[ArmComparison, Effect]] = [
         (one, effect)
-        for one in comparison.against
+        for one in comparison.arms
         if (effect := one.ratio if log else one.difference) is not None
     ]
     if not found:
@@ -221,7 +221,7 @@ def effects(results: StudyResults, family: Family) -> Drawing | None:
     )
     better = "higher" if family.more_is_better else "lower"
     shown = {dot.name for dot in lines}
-    left_out = [one.name for one in comparison.against if one.name not in shown]
+    left_out = [one.name for one in comparison.arms if one.name not in shown]
     without = f" Without a pair of scores: {words.listed(left_out)}." if left_out else ""
     return Drawing(
         dots(lines, 1 if log else 0, label, log),

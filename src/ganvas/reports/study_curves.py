@@ -16,9 +16,9 @@ from ganvas.reports.curves import Plot, drawn, is_wide
 from ganvas.reports.figures import Line, Mark, Panel
 from ganvas.reports.page import Drawing
 from ganvas.runs import Run
-from ganvas.studies.outcome import Moment, Outcome
+from ganvas.studies.outcome import Outcome, ScorePoint
 from ganvas.studies.results import ArmResults, StudyResults
-from ganvas.studies.survival import Attainment
+from ganvas.studies.survival import TimeToQuality
 
 Axis = Literal["images", "seconds"]
 AXES: dict[Axis, str] = {"images": "images seen", "seconds": "seconds of training"}
@@ -69,7 +69,7 @@ def panels(
 
 def told(arm: ArmResults) -> str:
     """How many runs a curve stands for."""
-    count = sum(1 for outcome in arm.outcomes.values() if outcome.course)
+    count = sum(1 for outcome in arm.outcomes.values() if outcome.score_curve)
     failed = len(arm.failures)
     said = words.counted(count, "run")
     return f"{said}, of which {failed} failed; each up to its end." if failed else f"{said}."
@@ -77,9 +77,9 @@ def told(arm: ArmResults) -> str:
 
 def mean_course(arm: ArmResults, axis: Axis) -> Line:
     """The mean over seeds at each moment of the schedule, and the ends of what they span."""
-    moments: dict[int, list[Moment]] = {}
+    moments: dict[int, list[ScorePoint]] = {}
     for outcome in arm.outcomes.values():
-        for moment in outcome.course:
+        for moment in outcome.score_curve:
             moments.setdefault(moment.images_seen, []).append(moment)
     places = sorted(moments)
     values = [[moment.value for moment in moments[place]] for place in places]
@@ -143,12 +143,12 @@ def reached(results: StudyResults) -> list[ReachedRow]:
     ]
 
 
-def middle(attainment: Attainment, axis: Axis) -> str:
+def middle(attainment: TimeToQuality, axis: Axis) -> str:
     """By when half of the runs have reached it."""
     return "not reached by half" if attainment.median is None else moment(attainment.median, axis)
 
 
-def ends(attainment: Attainment, axis: Axis) -> str:
+def ends(attainment: TimeToQuality, axis: Axis) -> str:
     """The interval of the median; an open end is one that was not reached."""
     low, high = attainment.interval
     if low is None:
@@ -176,7 +176,7 @@ def shares(results: StudyResults) -> list[Plot]:
     ]
 
 
-def share_line(name: str, attainment: Attainment, end: float) -> Line:
+def share_line(name: str, attainment: TimeToQuality, end: float) -> Line:
     """One minus the curve of Kaplan and Meier, from 0 to the end of the budget."""
     times, there = list(attainment.times), [1 - share for share in attainment.unreached]
     last = there[-1] if there else 0.0

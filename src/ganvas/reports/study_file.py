@@ -11,7 +11,7 @@ import tomli_w
 from ganvas.errors import GanvasError
 from ganvas.recipes import CATALOG
 from ganvas.recipes.recipe import without_none
-from ganvas.studies.study import Study, Treatment, differences
+from ganvas.studies.study import Arm, Study, differences
 
 
 def study_toml(study: Study) -> str:
@@ -36,13 +36,13 @@ def short_table(study: Study) -> dict[str, Any]:
         if name not in ("base", "arms") and value != defaults[name]
     }
     shared = nested(differences(CATALOG[study.base.name](), study.base))
-    arms = [entry_of(study, arm) for arm in study.treatments[1:]]
+    arms = [entry_of(study, arm) for arm in study.all_arms[1:]]
     return {"base": study.base.name, **table, "shared": shared, "arms": arms}
 
 
-def entry_of(study: Study, arm: Treatment) -> dict[str, Any]:
+def entry_of(study: Study, arm: Arm) -> dict[str, Any]:
     """One arm: a recipe's name, or what it changes."""
-    before = study.treatment(arm.against)
+    before = study.arm(arm.against)
     entry: dict[str, Any] = {"name": arm.name}
     if arm.against != study.base.name:
         entry["against"] = arm.against

@@ -122,7 +122,7 @@ def sheet(results: StudyResults, runs: Runs) -> Sheet:
             how = f"{seen}, not ended"
         rows.append((arm.name, how, pictures.newest_row(run, paths[-1], f"{arm.name} at {how}")))
     dim = results.study.base.latent_dim
-    others = [arm.name for arm in results.study.treatments if arm.recipe.latent_dim != dim]
+    others = [arm.name for arm in results.study.all_arms if arm.recipe.latent_dim != dim]
     return Sheet(seed, words.listed(others) if others else "", rows)
 
 
@@ -141,7 +141,7 @@ def protocol(results: StudyResults) -> list[tuple[str, str]]:
     """What is the same for all runs, and how they were compared."""
     study, plan = results.study, results.plan
     families = deciding_families(results)
-    tests = {one.test for family in families for one in family.comparison.against}
+    tests = {one.test for family in families for one in family.comparison.arms}
     rows = [
         (
             "seeds",

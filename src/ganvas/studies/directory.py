@@ -28,7 +28,7 @@ from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
 from ganvas.studies.study import Study
 
-FORMAT = 1
+FORMAT = 2
 """Version of the directory's layout; a study of another one is refused, never guessed at."""
 
 
@@ -163,7 +163,7 @@ class StudyDirectory:
 
         Seed by seed, so that an unfinished study has whole comparisons.
         """
-        arms = self.study.treatments
+        arms = self.study.all_arms
         return [(arm.name, seed) for seed in range(self.study.seeds) for arm in arms]
 
     def outcome(self, arm: str, seed: int) -> Outcome | None:

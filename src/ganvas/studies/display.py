@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from rich import progress as rich_progress
 
 from ganvas.data.reading import Progress
+from ganvas.studies.comparison import ArmComparison
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.forecast import Forecast, Key
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
 from ganvas.studies.results import StudyResults
-from ganvas.studies.statistics import FEWEST, Effect
-from ganvas.studies.study import Study, in_words
-from ganvas.studies.verdict import Against
-from ganvas.studies.work import Job
+from ganvas.studies.statistics import MIN_SEEDS, Effect
+from ganvas.studies.study import Study, format_changes
+from ganvas.studies.worker import Job
 from ganvas.training.display import PatientConsole, clock, short
 
 SECONDS_BETWEEN_LINES = 60.0
@@ -65,7 +65,7 @@ class StudyDisplay:
 
     def plan(self, study: Study, plan: Plan) -> None:
         """Say what is going to be done, and about how long it takes."""
-        arms, runs = len(study.treatments), study.seeds * len(study.treatments)
+        arms, runs = len(study.all_arms), study.seeds * len(study.all_arms)
         self.say(
             f"{counted(arms, 'arm')} x {counted(study.seeds, 'seed')} = {counted(runs, 'run')} · "
             f"about {in_hours(plan.seconds(study))} on this machine ({plan.workers} at a time, "
@@ -73,22 +73,22 @@ class StudyDisplay:
             f"{in_bytes(plan.bytes(study))}"
         )
         rows = [("arm", "images", "images/s", "a run", "what it changes")]
-        for arm in study.treatments:
+        for arm in study.all_arms:
             of = f" (of {arm.against})" if arm.against not in ("", study.base.name) else ""
             rows.append(
                 (
                     arm.name,
                     short(plan.images[arm.name]),
-                    f"{plan.trials[arm.name].images_per_second:,.0f}",
+                    f"{plan.throughput[arm.name].images_per_second:,.0f}",
                     in_hours(plan.run_seconds(study, arm.name)),
-                    in_words(study.changes(arm.name)) + of if arm.against else "the base",
+                    format_changes(study.changes(arm.name)) + of if arm.against else "the base",
                 )
             )
         self.say(aligned(rows))
-        if arms > 1 and study.seeds < FEWEST:
+        if arms > 1 and study.seeds < MIN_SEEDS:
             self.say(
                 f"{counted(study.seeds, 'seed')} can show no difference, whatever the scores: "
-                f"--seeds {FEWEST} is the least"
+                f"--seeds {MIN_SEEDS} is the least"
             )
 
     def begin(self, directory: StudyDirectory, jobs: Sequence[Job]) -> None:
@@ -113,7 +113,7 @@ class StudyDisplay:
         self._done[key] = outcome.failed
         self._forecast.ended(key, time.monotonic(), failed=not outcome.scores)
         told = [f"{metric} {value:.4g}" for metric, value in list(outcome.scores.items())[:1]]
-        text = "  ·  ".join([f"{outcome.arm} seed {outcome.seed}: {outcome.in_words()}", *told])
+        text = "  ·  ".join([f"{outcome.arm} seed {outcome.seed}: {outcome.describe()}", *told])
         self.say(f"[{len(self._done)}/{self._runs}] {text}")
 
     def update(self, running: Sequence[Job]) -> None:
@@ -173,7 +173,7 @@ def verdict_table(results: StudyResults) -> str:
     beside = "verdict" if several else f"against {base}"
     rows = [("", results.deciding, beside, "failures", "images/s")]
     for arm in results.arms:
-        against = results.against(arm.name, results.deciding)
+        against = results.comparison(arm.name, results.deciding)
         words = "-" if against is None else in_a_word(against)
         rows.append(
             (
@@ -213,7 +213,7 @@ def mean_of(results: StudyResults, arm: str, metric: str) -> str:
     return f"{number(summary.mean)} [{number(low)}, {number(high)}]"
 
 
-def in_a_word(against: Against) -> str:
+def in_a_word(against: ArmComparison) -> str:
     """`better (-21 % [-30, -12])`: the verdict and the size of the effect."""
     effect, unit = against.difference, ""
     if against.test == "paired t on logs" and against.ratio is not None:
@@ -240,12 +240,12 @@ def explanations(results: StudyResults) -> list[str]:
     """On what each verdict rests, every failure with its reason, and what is missing."""
     lines = []
     for arm in results.arms:
-        against = results.against(arm.name, results.deciding)
+        against = results.comparison(arm.name, results.deciding)
         if against is not None:
             lines.append(f"  {arm.name}: {against.verdict}, by {against.why}")
     for arm in results.arms:
         for seed, outcome in arm.failures.items():
-            lines.append(f"  {arm.name} seed {seed} {outcome.in_words()}")
+            lines.append(f"  {arm.name} seed {seed} {outcome.describe()}")
     if results.missing:
         lines.append(f"  not done yet: {counted(len(results.missing), 'run')}")
     return lines

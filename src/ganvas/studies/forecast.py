@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ganvas.runs import Run
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.study import SAMPLES_WHILE_TRAINING
-from ganvas.studies.work import Job
+from ganvas.studies.worker import Job
 
 Key = tuple[str, int]
 """Arm and seed of a run."""
@@ -121,7 +121,7 @@ class Forecast:
 
     def _rate(self, arm: str) -> float:
         images, seconds = self._trained.get(arm, (0, 0.0))
-        return images / seconds if images else self._plan.trials[arm].images_per_second
+        return images / seconds if images else self._plan.throughput[arm].images_per_second
 
     def _slower(self) -> float:
         """How many times as long as planned the scores take."""
@@ -131,7 +131,7 @@ class Forecast:
         """Until a run writes something again: the next scores, or the next record of training."""
         if stage.scoring:
             return self._planned_scoring(stage) * self._slower()
-        images = self._study.treatment(arm).recipe.intervals.history
+        images = self._study.arm(arm).recipe.intervals.history
         return min(images, self._plan.images[arm] - stage.images) / self._rate(arm)
 
     def _seconds_from(self, arm: str, stage: Stage) -> float:

@@ -15,7 +15,7 @@ crashed: an error of any other kind.
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moment:
+class ScorePoint:
     """One score while training, by the study's deciding metric."""
 
     images_seen: int
@@ -51,7 +51,7 @@ class Outcome:
     scores: of the last checkpoint, by full name. Of a collapsed run they stand beside the failure;
         of others that failed there are none.
     floors: what real images score in place of samples.
-    course: the deciding score while training, oldest first.
+    score_curve: the deciding score while training, oldest first.
     cost: None where it crashed before it trained.
     attempts: 1, or 2 where it crashed and was tried again.
     trace: of a crash, where it happened.
@@ -64,7 +64,7 @@ class Outcome:
     images_seen: int = 0
     scores: dict[str, float]
     floors: dict[str, float]
-    course: tuple[Moment, ...] = ()
+    score_curve: tuple[ScorePoint, ...] = ()
     cost: Cost | None = None
     attempts: int = 1
     trace: str = ""
@@ -74,13 +74,13 @@ class Outcome:
         """Whether it counts as a failure."""
         return self.ending != "finished"
 
-    def in_words(self) -> str:
+    def describe(self) -> str:
         """The failure as tables and reports name it."""
         return f"{self.ending}: {self.reason}" if self.reason else self.ending
 
     def to_table(self) -> dict[str, Any]:
         """Plain values."""
-        return {**asdict(self), "course": [asdict(moment) for moment in self.course]}
+        return {**asdict(self), "score_curve": [asdict(moment) for moment in self.score_curve]}
 
     @classmethod
     def from_table(cls, table: dict[str, Any]) -> Outcome:
@@ -89,7 +89,7 @@ class Outcome:
         return cls(
             **{
                 **table,
-                "course": tuple(Moment(**moment) for moment in table["course"]),
+                "score_curve": tuple(ScorePoint(**moment) for moment in table["score_curve"]),
                 "cost": cost and Cost(**cost),
             }
         )

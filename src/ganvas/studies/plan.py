@@ -10,7 +10,7 @@ from ganvas.studies.study import SAMPLES_WHILE_TRAINING, Study
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
+class ThroughputEstimate:
     """A few seconds of one arm's training, measured under the load that the study will make.
 
     images_per_second: of training alone.
@@ -37,14 +37,14 @@ class Plan:
     """
 
     images: dict[str, int]
-    trials: dict[str, Trial]
+    throughput: dict[str, ThroughputEstimate]
     scoring: tuple[float, float]
     workers: int
     threads: int
 
     def run_seconds(self, study: Study, arm: str) -> float:
         """About how long one run of the arm takes, with its scores."""
-        training = self.images[arm] / self.trials[arm].images_per_second
+        training = self.images[arm] / self.throughput[arm].images_per_second
         while_training = study.evaluations * self.scoring_seconds(SAMPLES_WHILE_TRAINING)
         return training + while_training + self.scoring_seconds(study.samples)
 
@@ -62,7 +62,7 @@ class Plan:
             left: the arm of every run that is still to be done, in order; None: of all.
         """
         if left is None:
-            left = [arm.name for _ in range(study.seeds) for arm in study.treatments]
+            left = [arm.name for _ in range(study.seeds) for arm in study.all_arms]
         once = self.scoring[1] * (study.samples + SAMPLES_WHILE_TRAINING)
         free = [once if left else 0.0] * self.workers
         for arm in left:
@@ -71,7 +71,7 @@ class Plan:
 
     def bytes(self, study: Study) -> int:
         """About how much disk all runs will take."""
-        return study.seeds * sum(trial.run_bytes for trial in self.trials.values())
+        return study.seeds * sum(trial.run_bytes for trial in self.throughput.values())
 
     def to_table(self) -> dict[str, Any]:
         """Plain values."""
@@ -80,6 +80,6 @@ class Plan:
     @classmethod
     def from_table(cls, table: dict[str, Any]) -> Plan:
         """What `to_table` wrote."""
-        trials = {arm: Trial(**trial) for arm, trial in table["trials"].items()}
+        trials = {arm: ThroughputEstimate(**trial) for arm, trial in table["throughput"].items()}
         fixed, each = table["scoring"]
-        return cls(**{**table, "trials": trials, "scoring": (fixed, each)})
+        return cls(**{**table, "throughput": trials, "scoring": (fixed, each)})

@@ -9,43 +9,45 @@ from concurrent.futures import FIRST_EXCEPTION, BrokenExecutor, Future, wait
 from ganvas.data.preparation import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.errors import Interrupted, RunError
-from ganvas.studies.crew import Crew, dismiss
 from ganvas.studies.display import StudyDisplay
+from ganvas.studies.executors import WorkerPool, terminate
 from ganvas.studies.plan import Plan
 from ganvas.studies.study import Study
-from ganvas.studies.trial import TrialJob, Tried, try_out
+from ganvas.studies.throughput import ThroughputJob, Tried, estimate_throughput
 
 SECONDS_BETWEEN_LOOKS = 1.0
 """At workers: at those that try arms, and later at those that do the runs."""
 
 
-def make_plan(study: Study, prepared: PreparedData, crew: Crew, display: StudyDisplay) -> Plan:
+def make_plan(
+    study: Study, prepared: PreparedData, pool: WorkerPool, display: StudyDisplay
+) -> Plan:
     """Try every arm for a few seconds, as many at a time as the study will train.
 
     Raises:
         Interrupted, GanvasError: as `tried`.
     """
-    names = [arm.name for arm in study.treatments]
+    names = [arm.name for arm in study.all_arms]
     # Filled up with repeats, so that the last one is measured under the same load as the first.
-    count = math.ceil(len(names) / crew.workers) * crew.workers
+    count = math.ceil(len(names) / pool.workers) * pool.workers
     jobs = [
-        TrialJob(study, name, prepared.location, crew.device(n), crew.threads, scored=n == 0)
+        ThroughputJob(study, name, prepared.location, pool.device(n), pool.threads, scored=n == 0)
         for n, name in enumerate(itertools.islice(itertools.cycle(names), count))
     ]
-    found = tried(jobs, crew, display)
+    found = tried(jobs, pool, display)
     trials = {name: trial for name, (trial, _) in zip(names, found, strict=False)}
     scoring = found[0][1]
     assert scoring is not None
     return Plan(
         images={name: budget(study, name, trials[name].images_per_second) for name in names},
-        trials=trials,
+        throughput=trials,
         scoring=scoring,
-        workers=crew.workers,
-        threads=crew.threads,
+        workers=pool.workers,
+        threads=pool.threads,
     )
 
 
-def tried(jobs: list[TrialJob], crew: Crew, display: StudyDisplay) -> list[Tried]:
+def tried(jobs: list[ThroughputJob], pool: WorkerPool, display: StudyDisplay) -> list[Tried]:
     """What the trials of a plan found, in their order.
 
     Raises:
@@ -54,12 +56,15 @@ def tried(jobs: list[TrialJob], crew: Crew, display: StudyDisplay) -> list[Tried
     """
     names = dict.fromkeys(job.arm for job in jobs)
     try:
-        with display.trying(list(names)) as show, crew.hire(crew.workers, crew.threads) as executor:
+        with (
+            display.trying(list(names)) as show,
+            pool.make_executor(pool.workers, pool.threads) as executor,
+        ):
             try:
-                trying = [executor.submit(try_out, job) for job in jobs]
+                trying = [executor.submit(estimate_throughput, job) for job in jobs]
                 return results_of(trying, show)
             finally:
-                dismiss(executor)
+                terminate(executor)
     except BrokenExecutor as error:
         raise RunError(
             "a worker's process died while arms were tried, for want of memory perhaps. Try fewer "
@@ -86,5 +91,5 @@ def budget(study: Study, arm: str, images_per_second: float) -> int:
     if study.images is not None:
         return study.images
     assert study.time is not None
-    batch = study.treatment(arm).recipe.batch
+    batch = study.arm(arm).recipe.batch
     return max(1, round(images_per_second * study.time / batch)) * batch

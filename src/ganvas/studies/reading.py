@@ -31,7 +31,7 @@ from ganvas.networks.sizes import POINT
 from ganvas.recipes import CATALOG, Recipe, load_recipe
 from ganvas.recipes.reading import Lines, Table, read_fields
 from ganvas.schedules import parse_count, parse_duration
-from ganvas.studies.study import Study, Treatment
+from ganvas.studies.study import Arm, Study
 
 STAND_IN = "dcgan"
 """The recipe in the place of a base that cannot be read, so that the arms are still looked at."""
@@ -115,11 +115,11 @@ def _read_base(value: object, shared: Table, wrong: Wrong) -> Recipe:
         return stand_in
 
 
-def _read_arms(entries: object, shared: Table, base: Recipe, wrong: Wrong) -> tuple[Treatment, ...]:
+def _read_arms(entries: object, shared: Table, base: Recipe, wrong: Wrong) -> tuple[Arm, ...]:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         wrong.fields["arms"] = "arms: expected a list of tables, [[arms]] each"
         return ()
-    arms: list[Treatment] = []
+    arms: list[Arm] = []
     recipes = {base.name: base}
     for place, entry in enumerate(entries, 1):
         arm = _read_arm(entry, f"number-{place}", shared, base, recipes, wrong)
@@ -130,7 +130,7 @@ def _read_arms(entries: object, shared: Table, base: Recipe, wrong: Wrong) -> tu
 
 def _read_arm(
     entry: Table, nameless: str, shared: Table, base: Recipe, recipes: Recipes, wrong: Wrong
-) -> Treatment:
+) -> Arm:
     """One arm; where it cannot be read, what it starts from stands in for it."""
     changes = dict(entry)
     name = str(changes.pop("name", ""))
@@ -151,7 +151,7 @@ def _read_arm(
     except RecipeError as error:
         name = name or nameless
         wrong.add(f"arm {name!r}", name, error.problems)
-    return Treatment(name=name, recipe=arm, against=against)
+    return Arm(name=name, recipe=arm, against=against)
 
 
 def _recipe_from(value: object, shared: Table) -> Recipe:

@@ -14,13 +14,13 @@ from typing import Any
 
 from ganvas import storage
 from ganvas.metrics.names import more_is_better
+from ganvas.studies.comparison import ArmComparison, Comparison, compare_metric
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.outcome import Cost, Outcome
 from ganvas.studies.plan import Plan
-from ganvas.studies.statistics import Arm, Failure, Summary, scale_of
-from ganvas.studies.study import Study, Treatment
-from ganvas.studies.survival import Attainment, Watched, time_to_quality
-from ganvas.studies.verdict import Against, Comparison, compare
+from ganvas.studies.statistics import ArmScores, Failure, Summary, scale_of
+from ganvas.studies.study import Arm, Study
+from ganvas.studies.survival import RunObservation, TimeToQuality, time_to_quality
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class ArmResults:
     outcomes: dict[int, Outcome]
     missing: tuple[int, ...]
     cost: Cost | None
-    to_quality_images: Attainment | None
-    to_quality_seconds: Attainment | None
+    to_quality_images: TimeToQuality | None
+    to_quality_seconds: TimeToQuality | None
 
     @property
     def failures(self) -> dict[int, Outcome]:
@@ -110,11 +110,11 @@ class StudyResults:
                     return summary
         return None
 
-    def against(self, arm: str, metric: str) -> Against | None:
+    def comparison(self, arm: str, metric: str) -> ArmComparison | None:
         """One arm beside what it is compared with; None for the base, and while runs are missing
         on either side."""
         for family in self.families:
-            for against in family.comparison.against:
+            for against in family.comparison.arms:
                 if family.metric == metric and against.name == arm:
                     return against
         return None
@@ -142,10 +142,10 @@ class StudyResults:
         }
 
     def _arm_table(self, arm: ArmResults) -> dict[str, Any]:
-        decides = self.against(arm.name, self.deciding)
+        decides = self.comparison(arm.name, self.deciding)
         metrics = {}
         for metric in self.metrics:
-            summary, against = self.summary(arm.name, metric), self.against(arm.name, metric)
+            summary, against = self.summary(arm.name, metric), self.comparison(arm.name, metric)
             scores = {seed: one.scores.get(metric) for seed, one in arm.outcomes.items()}
             metrics[metric] = {
                 "scores": scores,
@@ -155,7 +155,7 @@ class StudyResults:
         return {
             "name": arm.name,
             "runs": len(arm.outcomes),
-            "failures": {seed: one.in_words() for seed, one in sorted(arm.failures.items())},
+            "failures": {seed: one.describe() for seed, one in sorted(arm.failures.items())},
             "metrics": metrics,
             "verdict": None if decides is None else decides.verdict,
             "against": arm.against,
@@ -177,29 +177,31 @@ def read_results(path: Path | str) -> StudyResults:
     study, plan, outcomes = directory.study, directory.plan, directory.outcomes()
     by_arm = {
         arm.name: {seed: one for (name, seed), one in outcomes.items() if name == arm.name}
-        for arm in study.treatments
+        for arm in study.all_arms
     }
     deciding = study.scores[0]
     quality = study.quality
     if quality is None:
-        quality = usual_end(list(by_arm[study.base.name].values()))
+        quality = median_final_score(list(by_arm[study.base.name].values()))
     families = tuple(
         family
         for metric in scores_of(study, list(outcomes.values()))
         for base, arms in all_families(study).items()
-        if (family := family_of(study, plan, by_arm, metric, base, arms)) is not None
+        if (family := compare_family(study, plan, by_arm, metric, base, arms)) is not None
     )
     first = families[0] if families and families[0].metric == deciding else None
     return StudyResults(
         directory=directory,
         study=study,
         plan=plan,
-        arms=tuple(arm_of(study, plan, arm, by_arm[arm.name], quality) for arm in study.treatments),
+        arms=tuple(
+            arm_results(study, plan, arm, by_arm[arm.name], quality) for arm in study.all_arms
+        ),
         families=families,
         deciding=deciding,
         quality=quality,
         recommendation=first.comparison.recommendation
-        if first is not None and first.base == study.base.name and first.comparison.against
+        if first is not None and first.base == study.base.name and first.comparison.arms
         else "",
     )
 
@@ -211,7 +213,7 @@ def write_results(path: Path | str) -> StudyResults:
     return results
 
 
-def all_families(study: Study) -> dict[str, tuple[Treatment, ...]]:
+def all_families(study: Study) -> dict[str, tuple[Arm, ...]]:
     """The study's families, the base's first even where nothing is compared with it."""
     return {study.base.name: (), **study.families()}
 
@@ -223,19 +225,19 @@ def scores_of(study: Study, outcomes: Sequence[Outcome]) -> list[str]:
     return [deciding, *(metric for metric in others if metric in found)]
 
 
-def family_of(
+def compare_family(
     study: Study,
     plan: Plan,
     by_arm: dict[str, dict[int, Outcome]],
     metric: str,
     base: str,
-    arms: Sequence[Treatment],
+    arms: Sequence[Arm],
 ) -> Family | None:
     """One comparison; None while no run of the base ended."""
     if not by_arm[base]:
         return None
     sides = [
-        sample_of(name, by_arm[name], metric, cost_for_pareto(study, plan, by_arm, base, name))
+        arm_scores(name, by_arm[name], metric, cost_for_pareto(study, plan, by_arm, base, name))
         for name in (base, *(arm.name for arm in arms))
         if by_arm[name]
     ]
@@ -251,22 +253,26 @@ def family_of(
         base=base,
         more_is_better=better,
         floor=median(floors) if floors else None,
-        comparison=compare(sides[0], sides[1:], more_is_better=better, scale=scale_of(metric)),
+        comparison=compare_metric(
+            sides[0], sides[1:], more_is_better=better, scale=scale_of(metric)
+        ),
     )
 
 
-def sample_of(name: str, outcomes: dict[int, Outcome], metric: str, cost: float | None) -> Arm:
+def arm_scores(
+    name: str, outcomes: dict[int, Outcome], metric: str, cost: float | None
+) -> ArmScores:
     """The scores and failures of one arm, as the statistics take them."""
     runs: dict[int, float | Failure] = {}
     for seed, outcome in sorted(outcomes.items()):
         score = outcome.scores.get(metric, math.nan)
         if outcome.failed:
-            runs[seed] = Failure(outcome.in_words())
+            runs[seed] = Failure(outcome.describe())
         elif math.isfinite(score):
             runs[seed] = score
         else:
             runs[seed] = Failure(f"{metric} could not be computed")
-    return Arm(name, runs, cost)
+    return ArmScores(name, runs, cost)
 
 
 def cost_for_pareto(
@@ -276,11 +282,11 @@ def cost_for_pareto(
     all had alike."""
     if study.time is not None:
         return study.time
-    cost = typical_cost(list(by_arm[name].values()))
+    cost = median_cost(list(by_arm[name].values()))
     return None if cost is None else plan.images[base] / cost.images_per_second
 
 
-def typical_cost(outcomes: Sequence[Outcome]) -> Cost | None:
+def median_cost(outcomes: Sequence[Outcome]) -> Cost | None:
     """Medians over the runs that trained; failed ones took what they took."""
     costs = [one.cost for one in outcomes if one.cost is not None and one.cost.images_per_second]
     if not costs:
@@ -295,16 +301,16 @@ def typical_cost(outcomes: Sequence[Outcome]) -> Cost | None:
     )
 
 
-def usual_end(outcomes: Sequence[Outcome]) -> float | None:
+def median_final_score(outcomes: Sequence[Outcome]) -> float | None:
     """The median of the last score while training; None where there is none."""
-    ends = [one.course[-1].value for one in outcomes if one.course]
+    ends = [one.score_curve[-1].value for one in outcomes if one.score_curve]
     return median(ends) if ends else None
 
 
-def arm_of(
+def arm_results(
     study: Study,
     plan: Plan,
-    arm: Treatment,
+    arm: Arm,
     outcomes: dict[int, Outcome],
     quality: float | None,
 ) -> ArmResults:
@@ -322,23 +328,24 @@ def arm_of(
         images=plan.images[arm.name],
         outcomes=dict(sorted(outcomes.items())),
         missing=tuple(seed for seed in range(study.seeds) if seed not in outcomes),
-        cost=typical_cost(list(outcomes.values())),
+        cost=median_cost(list(outcomes.values())),
         to_quality_images=images,
         to_quality_seconds=seconds,
     )
 
 
-def watch(outcome: Outcome, quality: float, better: bool) -> tuple[Watched, Watched]:
+def watch(outcome: Outcome, quality: float, better: bool) -> tuple[RunObservation, RunObservation]:
     """When a run was first seen at the quality, in images and in seconds of training."""
     sign = 1 if better else -1
-    there = [moment for moment in outcome.course if sign * (moment.value - quality) >= 0]
+    there = [moment for moment in outcome.score_curve if sign * (moment.value - quality) >= 0]
     took = outcome.cost.training_seconds if outcome.cost is not None else 0.0
     ends = (
-        max([outcome.images_seen, *(moment.images_seen for moment in outcome.course)]),
-        max([took, *(moment.seconds for moment in outcome.course)]),
+        max([outcome.images_seen, *(moment.images_seen for moment in outcome.score_curve)]),
+        max([took, *(moment.seconds for moment in outcome.score_curve)]),
     )
     reached = (there[0].images_seen, there[0].seconds) if there else (None, None)
     images, seconds = (
-        Watched(at, end, failed=outcome.failed) for at, end in zip(reached, ends, strict=True)
+        RunObservation(at, end, failed=outcome.failed)
+        for at, end in zip(reached, ends, strict=True)
     )
     return images, seconds

@@ -30,15 +30,15 @@ from ganvas.errors import (
 )
 from ganvas.runs.data import describe_data, prepare_for, prepare_images
 from ganvas.runs.places import is_study
-from ganvas.studies.crew import Crew, dask_crew, local_crew
 from ganvas.studies.directory import StudyDirectory, refuse_occupied
 from ganvas.studies.display import StudyDisplay
+from ganvas.studies.executors import WorkerPool, dask_pool, local_pool
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
 from ganvas.studies.planning import SECONDS_BETWEEN_LOOKS, make_plan
 from ganvas.studies.results import StudyResults, write_results
 from ganvas.studies.study import Study
-from ganvas.studies.work import Job, carry_out, images_seen
+from ganvas.studies.worker import Job, images_seen, run_job
 
 MOST_ATTEMPTS = 2
 """A run that crashed is tried once more when the study is gone on with."""
@@ -90,7 +90,7 @@ def compare(
     with directory.lock():
         directory = directory.with_seeds(place.study.seeds)
         try:
-            work_off(directory, place.prepared, workers, dask, display)
+            run_pending(directory, place.prepared, workers, dask, display)
         finally:
             results = write_results(directory.path)
     display.results(results)
@@ -142,23 +142,23 @@ def locate(study: Study | str | Path, out: str | Path | None, quiet: bool) -> Pl
                 f"Say where they are: ganvas compare {study} --data PATH"
             )
         prepared = prepare_images(directory.study.base.data, location, quiet)
-        refuse_changed_data(directory, prepared)
+        check_data_unchanged(directory, prepared)
         return Place(directory.study, directory.path, prepared, directory)
     asked = study.checked() if isinstance(study, Study) else Study.from_file(Path(study))
     prepared = prepare_images(asked.base.data, asked.data, quiet)
     path = Path(out) if out is not None else Path("studies") / f"{asked.base.name}-{prepared.name}"
     if not is_study(path):
         refuse_occupied(path)
-        largest = max((arm.recipe for arm in asked.treatments), key=lambda recipe: recipe.batch)
+        largest = max((arm.recipe for arm in asked.all_arms), key=lambda recipe: recipe.batch)
         prepare_for(largest, asked.data, quiet)  # are there enough images for every batch?
         return Place(asked, path, prepared, None)
     directory = StudyDirectory.open(path)
-    refuse_other_study(directory, asked)
-    refuse_changed_data(directory, prepared)
+    check_same_study(directory, asked)
+    check_data_unchanged(directory, prepared)
     return Place(asked, path, prepared, directory)
 
 
-def refuse_changed_data(directory: StudyDirectory, prepared: PreparedData) -> None:
+def check_data_unchanged(directory: StudyDirectory, prepared: PreparedData) -> None:
     """Raise a `DataError` unless the images are those that the study was started with."""
     if prepared.fingerprint != directory.data["fingerprint"]:
         raise DataError(
@@ -168,7 +168,7 @@ def refuse_changed_data(directory: StudyDirectory, prepared: PreparedData) -> No
         )
 
 
-def refuse_other_study(directory: StudyDirectory, asked: Study) -> None:
+def check_same_study(directory: StudyDirectory, asked: Study) -> None:
     """Raise a `StudyError` unless the directory holds this study, perhaps with fewer seeds."""
     there, here = leaves(directory.study), leaves(asked)
     if asked.seeds >= directory.study.seeds:
@@ -184,7 +184,7 @@ def refuse_other_study(directory: StudyDirectory, asked: Study) -> None:
     if not other:
         return
     path = directory.path
-    arms = [[arm.name for arm in study.treatments] for study in (directory.study, asked)]
+    arms = [[arm.name for arm in study.all_arms] for study in (directory.study, asked)]
     if arms[0] != arms[1]:
         what = f" of {', '.join(arms[0])}, where this one is of {', '.join(arms[1])}"
     else:
@@ -218,18 +218,18 @@ def leaves(study: Study) -> dict[str, Any]:
     return found
 
 
-def hire(runs: int, workers: int | None, dask: str | None) -> Crew:
+def make_pool(runs: int, workers: int | None, dask: str | None) -> WorkerPool:
     """Those who do so many runs."""
-    return local_crew(runs, workers) if dask is None else dask_crew(dask, runs)
+    return local_pool(runs, workers) if dask is None else dask_pool(dask, runs)
 
 
 def planned(place: Place, workers: int | None, dask: str | None, display: StudyDisplay) -> Plan:
     """The plan of a study that is not there yet, made by those who will do its runs."""
-    crew = hire(place.study.seeds * len(place.study.treatments), workers, dask)
-    return make_plan(place.study, place.prepared, crew, display)
+    pool = make_pool(place.study.seeds * len(place.study.all_arms), workers, dask)
+    return make_plan(place.study, place.prepared, pool, display)
 
 
-def work_off(
+def run_pending(
     directory: StudyDirectory,
     prepared: PreparedData,
     workers: int | None,
@@ -242,21 +242,21 @@ def work_off(
         Interrupted, RunError, DataError: as `compare`.
     """
     directory.stop_file.unlink(missing_ok=True)
-    jobs = jobs_left(directory, prepared)
+    jobs = pending_jobs(directory, prepared)
     display.begin(directory, jobs)
     if not jobs:
         return
-    crew = hire(len(jobs), workers, dask)
+    pool = make_pool(len(jobs), workers, dask)
     todo = deque(jobs)
     suspects: deque[Job] = deque()
     try:
         with display.live:
             while todo or suspects:
                 # What was at work when a process died is done again one by one, to see which it is.
-                queue, at_a_time = (suspects, 1) if suspects else (todo, crew.workers)
-                lost = work_on(queue, at_a_time, crew, directory, display)
+                queue, at_a_time = (suspects, 1) if suspects else (todo, pool.workers)
+                lost = run_queue(queue, at_a_time, pool, directory, display)
                 if len(lost) == 1:
-                    display.ended(give_up(lost[0], directory, "for want of memory perhaps"))
+                    display.ended(record_lost_run(lost[0], directory, "for want of memory perhaps"))
                 else:
                     suspects += lost
     except KeyboardInterrupt:
@@ -267,7 +267,7 @@ def work_off(
         ) from None
 
 
-def jobs_left(directory: StudyDirectory, prepared: PreparedData) -> list[Job]:
+def pending_jobs(directory: StudyDirectory, prepared: PreparedData) -> list[Job]:
     """What is still to be done, in order."""
     jobs = []
     for arm, seed in directory.pairs():
@@ -279,27 +279,31 @@ def jobs_left(directory: StudyDirectory, prepared: PreparedData) -> list[Job]:
     return jobs
 
 
-def work_on(
-    queue: deque[Job], at_a_time: int, crew: Crew, directory: StudyDirectory, display: StudyDisplay
+def run_queue(
+    queue: deque[Job],
+    at_a_time: int,
+    pool: WorkerPool,
+    directory: StudyDirectory,
+    display: StudyDisplay,
 ) -> list[Job]:
     """Do the jobs of a queue, so many at a time. Returns those at work when a process died."""
     running: dict[Future[Outcome], tuple[Job, int]] = {}
     free = list(range(at_a_time))
-    with crew.hire(at_a_time, directory.plan.threads) as executor:
+    with pool.make_executor(at_a_time, directory.plan.threads) as executor:
         try:
             while queue or running:
                 while queue and free:
-                    job = dataclasses.replace(queue[0], device=crew.device(free[-1]))
-                    running[executor.submit(carry_out, job)] = (job, free[-1])
+                    job = dataclasses.replace(queue[0], device=pool.device(free[-1]))
+                    running[executor.submit(run_job, job)] = (job, free[-1])
                     queue.popleft()
                     free.pop()
                 done, _ = wait(running, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
                 for future in done:
-                    display.ended(result_of(future, running[future][0], directory))
+                    display.ended(job_outcome(future, running[future][0], directory))
                     free.append(running.pop(future)[1])
                 display.update([job for job, _ in running.values()])
         except BrokenExecutor:
-            return [job for job, _ in running.values() if is_left(directory, job)]
+            return [job for job, _ in running.values() if is_pending(directory, job)]
         except GanvasError as error:
             directory.ask_to_stop()
             kind = GanvasError if isinstance(error, RecipeError) else type(error)
@@ -312,13 +316,13 @@ def work_on(
     return []
 
 
-def is_left(directory: StudyDirectory, job: Job) -> bool:
+def is_pending(directory: StudyDirectory, job: Job) -> bool:
     """Whether this attempt at a run has no outcome."""
     outcome = directory.outcome(job.arm, job.seed)
     return outcome is None or outcome.attempts < job.attempt
 
 
-def result_of(future: Future[Outcome], job: Job, directory: StudyDirectory) -> Outcome:
+def job_outcome(future: Future[Outcome], job: Job, directory: StudyDirectory) -> Outcome:
     """What a worker returned; a crash where a cluster lost the run with its workers."""
     try:
         return future.result()
@@ -327,10 +331,10 @@ def result_of(future: Future[Outcome], job: Job, directory: StudyDirectory) -> O
     except CancelledError as error:
         raise RunError("the cluster is gone, or gave the runs up.") from error
     except Exception as error:  # of dask's own: it tried several workers, and each died
-        return give_up(job, directory, str(error))
+        return record_lost_run(job, directory, str(error))
 
 
-def give_up(job: Job, directory: StudyDirectory, why: str) -> Outcome:
+def record_lost_run(job: Job, directory: StudyDirectory, why: str) -> Outcome:
     """Write down that a run's process died."""
     outcome = Outcome(
         arm=job.arm,

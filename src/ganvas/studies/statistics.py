@@ -46,15 +46,15 @@ ALPHA = 1 - LEVEL
 POWER = 0.8
 """How often a study of the seeds called for finds the difference they are called for."""
 
-FEWEST = 3
+MIN_SEEDS = 3
 """Seeds below which no verdict is given: where runs end well or badly by the toss of a coin, two
 differences agree in one study of eight."""
 
-FEWEST_RANKED = 4
+MIN_SEEDS_RANK_SUM = 4
 """Seeds below which ranks reach 5 % by no scores at all: of three on each side every one of the arm
 may be better, and p is 2 / 20."""
 
-MOST = 1000
+MAX_SEEDS = 1000
 """Seeds above which no number of seeds is named."""
 
 RESAMPLES = 9999
@@ -72,7 +72,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Arm:
+class ArmScores:
     """One arm of a study: what became of each of its seeds.
 
     runs: by seed, the score or the failure. Seeds that are not run yet are not in it.
@@ -143,7 +143,7 @@ class Effect:
     interval: Interval | None
 
 
-def summarise(arm: Arm) -> Summary:
+def summarise(arm: ArmScores) -> Summary:
     """Mean, median, interval and failures of one arm."""
     scores = np.array(list(arm.scores.values()))
     interval, method = interval_of_mean(scores)
@@ -226,7 +226,7 @@ def paired_t(differences: ArrayLike) -> Floats:
 
 
 @dataclass(frozen=True)
-class Ranks:
+class RankSumResult:
     """Runs of an arm and of the base in one ranking.
 
     superiority: P(arm better) + P(as good) / 2 for a run of either, in [0, 1]; 1/2: no
@@ -238,7 +238,7 @@ class Ranks:
     p: float
 
 
-def worst_rank(base: Floats, arm: Floats) -> Ranks:
+def rank_sum_test(base: Floats, arm: Floats) -> RankSumResult:
     """The exact rank-sum test (Wilcoxon 1945, Mann and Whitney 1947), failed runs ranked last.
 
     A failed run is worse than every score and as bad as any other failed one (worst-rank scores,
@@ -264,7 +264,7 @@ def worst_rank(base: Floats, arm: Floats) -> Ranks:
     shares = ways[m] / ways[m].sum()
     p = 2 * min(shares[: total + 1].sum(), shares[total:].sum())
     lost = total / 2 - m * (m + 1) / 2  # pairs of an arm's and a base's run which the arm loses
-    return Ranks(1 - lost / (n * m), min(1.0, float(p)))
+    return RankSumResult(1 - lost / (n * m), min(1.0, float(p)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -296,7 +296,7 @@ def power_of_t(n: int, effect: float, spread: float, alpha: float) -> float:
 
 
 def pairs_needed(effect: float, spread: float, alpha: float = ALPHA) -> int | None:
-    """The fewest pairs whose t test finds `effect` with the chance POWER; None above MOST.
+    """The fewest pairs whose t test finds `effect` with the chance POWER; None above MAX_SEEDS.
 
     Few seeds tell little of their own spread. Where 9 pairs are right, half of all studies of 5
     seeds call for 8 or fewer, and 95 % for 3 to 24; with the number called for the difference is
@@ -305,8 +305,8 @@ def pairs_needed(effect: float, spread: float, alpha: float = ALPHA) -> int | No
     if effect == 0:
         return None
     if spread == 0:  # then only signs speak
-        return max(FEWEST, math.ceil(1 - math.log2(alpha)))
-    sizes = range(FEWEST, MOST + 1)
+        return max(MIN_SEEDS, math.ceil(1 - math.log2(alpha)))
+    sizes = range(MIN_SEEDS, MAX_SEEDS + 1)
     at = bisect_left(sizes, POWER, key=lambda n: power_of_t(n, effect, spread, alpha))
     return sizes[at] if at < len(sizes) else None
 
@@ -314,14 +314,14 @@ def pairs_needed(effect: float, spread: float, alpha: float = ALPHA) -> int | No
 def runs_needed(superiority: float, alpha: float = ALPHA) -> int | None:
     """The fewest seeds of each side with which ranks find `superiority` with the chance POWER.
 
-    Noether (1987): (z_(1 - alpha/2) + z_POWER)^2 / (6 (superiority - 1/2)^2). None above MOST.
-    Against shifted normal scores the exact test then found 83 to 94 % (29 to 7 seeds).
+    Noether (1987): (z_(1 - alpha/2) + z_POWER)^2 / (6 (superiority - 1/2)^2). None above MAX_SEEDS.
+    ArmComparison shifted normal scores the exact test then found 83 to 94 % (29 to 7 seeds).
     """
     if superiority == 0.5:
         return None
     reach = float(stats.norm.isf(alpha / 2) + stats.norm.ppf(POWER))
     n = reach**2 / (6 * (superiority - 0.5) ** 2)
-    return math.ceil(n) if n <= MOST else None
+    return math.ceil(n) if n <= MAX_SEEDS else None
 
 
 def scale_of(metric: str) -> Scale:

@@ -38,7 +38,7 @@ FREE_DATA_FIELDS = ("flip", "dequantize")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Treatment:
+class Arm:
     """What one arm of a study does: what it trains, and which other arm it is compared with."""
 
     name: str
@@ -62,7 +62,7 @@ class Study:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 
     base: Recipe
-    arms: tuple[Treatment, ...] = ()
+    arms: tuple[Arm, ...] = ()
     """Beside the base. None: how much does the base vary over seeds?"""
     data: str = ""
     """What the data is called or where it lies."""
@@ -84,11 +84,11 @@ class Study:
     """The deciding score whose reaching is timed; None: what half of the base's runs end at."""
 
     @property
-    def treatments(self) -> tuple[Treatment, ...]:
+    def all_arms(self) -> tuple[Arm, ...]:
         """Every arm, the base first; all others name what they are compared with."""
         base = self.base.name
         arms = (dataclasses.replace(arm, against=arm.against or base) for arm in self.arms)
-        return (Treatment(name=base, recipe=self.base), *arms)
+        return (Arm(name=base, recipe=self.base), *arms)
 
     @property
     def scores(self) -> tuple[str, ...]:
@@ -96,25 +96,25 @@ class Study:
         asked = parse_metrics(self.metrics)
         return tuple(metric.named(score) for metric in asked for score in metric.scores)
 
-    def treatment(self, name: str) -> Treatment:
+    def arm(self, name: str) -> Arm:
         """The arm of this name; KeyError without one."""
-        return {one.name: one for one in self.treatments}[name]
+        return {one.name: one for one in self.all_arms}[name]
 
-    def families(self) -> dict[str, tuple[Treatment, ...]]:
+    def families(self) -> dict[str, tuple[Arm, ...]]:
         """The arms by what they are compared with. Holm's correction is over one such family."""
-        found: dict[str, list[Treatment]] = {}
-        for arm in self.treatments[1:]:
+        found: dict[str, list[Arm]] = {}
+        for arm in self.all_arms[1:]:
             found.setdefault(arm.against, []).append(arm)
         return {name: tuple(arms) for name, arms in found.items()}
 
     def changes(self, name: str) -> dict[str, Any]:
         """In which fields an arm differs from what it is compared with, as plain values."""
-        arm = self.treatment(name)
+        arm = self.arm(name)
         if not arm.against:
             return {}
-        return differences(self.treatment(arm.against).recipe, arm.recipe)
+        return differences(self.arm(arm.against).recipe, arm.recipe)
 
-    def recipe_for(self, arm: Treatment, images: int) -> Recipe:
+    def recipe_for(self, arm: Arm, images: int) -> Recipe:
         """What a run of the arm trains: its recipe with the study's budget and evaluation.
 
         Args:
@@ -155,7 +155,7 @@ class Study:
             yield Problem(f"metrics: {error}", ("metrics",))
 
     def _name_problems(self) -> Iterator[Problem]:
-        arms = self.treatments
+        arms = self.all_arms
         names = [arm.name for arm in arms]
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield Problem(f"arm {name!r}: {names.count(name)} arms have this name", ())
@@ -176,7 +176,7 @@ class Study:
 
     def _arm_problems(self) -> Iterator[Problem]:
         seen: list[tuple[str, Recipe]] = []
-        for arm in self.treatments:
+        for arm in self.all_arms:
             lines = [*self._budget_problems(arm), *incomparable(self.base, arm.recipe)]
             essence = self._essence(arm.recipe)
             twin = next((name for name, other in seen if other == essence), None)
@@ -186,7 +186,7 @@ class Study:
             for line in lines:
                 yield Problem(f"arm {arm.name!r}: {line}", (arm.name,))
 
-    def _budget_problems(self, arm: Treatment) -> list[str]:
+    def _budget_problems(self, arm: Arm) -> list[str]:
         """What is wrong with an arm's recipe under the study's budget, as far as it is known."""
         images = arm.recipe.batch if self.images is None else self.images
         recipe = dataclasses.replace(arm.recipe, images=images, name="arm")
@@ -213,7 +213,7 @@ class Study:
         table = {entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self)}
         arms = [
             {"name": arm.name, "against": arm.against, "recipe": arm.recipe.to_table()}
-            for arm in self.treatments[1:]
+            for arm in self.all_arms[1:]
         ]
         complete = {"base": self.base.to_table(), "metrics": list(self.metrics), "arms": arms}
         return {**table, **complete}
@@ -294,6 +294,6 @@ def _leaves_that_differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[
     return found
 
 
-def in_words(changes: Mapping[str, Any]) -> str:
+def format_changes(changes: Mapping[str, Any]) -> str:
     """Changes as one would write them into a study's file."""
     return ", ".join(f"{name} = {json.dumps(value)}" for name, value in changes.items())

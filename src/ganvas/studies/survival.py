@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Watched:
+class RunObservation:
     """One run, watched until it reached a given quality or ended. Images seen, or seconds.
 
     reached: when it did; None if it never did.
@@ -44,7 +44,7 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class Attainment:
+class TimeToQuality:
     """When runs reach a quality.
 
     median: by when half of all runs have; None: not reached by half of them.
@@ -61,7 +61,7 @@ class Attainment:
     unreached: tuple[float, ...]
 
 
-def time_to_quality(runs: Sequence[Watched]) -> Attainment:
+def time_to_quality(runs: Sequence[RunObservation]) -> TimeToQuality:
     """The curve of Kaplan and Meier (1958), S(t) = prod (1 - d_i / n_i) over times t_i <= t.
 
     d_i runs reach the quality at t_i, of n_i still watched and not there yet. A run that ended
@@ -83,11 +83,11 @@ def time_to_quality(runs: Sequence[Watched]) -> Attainment:
     last = max(run.ended for run in runs)
     censored = [last if run.failed else run.ended for run in runs if run.reached is None]
     if not reached:
-        return Attainment(None, (None, None), 0, len(runs), (), ())
+        return TimeToQuality(None, (None, None), 0, len(runs), (), ())
     curve = stats.ecdf(stats.CensoredData(uncensored=reached, right=censored)).sf
     times, unreached = curve.quantiles, curve.probabilities
     low, high = _bounds(curve)
-    return Attainment(
+    return TimeToQuality(
         median=_first(times, unreached),
         interval=(_first(times, low), _first(times, high)),
         reached=len(reached),

@@ -10,11 +10,11 @@ import pytest
 
 from ganvas.reports import arms, charts, study_curves
 from ganvas.reports.charts import Dot, Spot
-from ganvas.studies.outcome import Moment, Outcome
+from ganvas.studies.comparison import compare_metric
+from ganvas.studies.outcome import Outcome, ScorePoint
 from ganvas.studies.results import ArmResults, StudyResults
-from ganvas.studies.statistics import Arm, Failure
-from ganvas.studies.survival import Watched, time_to_quality
-from ganvas.studies.verdict import compare
+from ganvas.studies.statistics import ArmScores, Failure
+from ganvas.studies.survival import RunObservation, time_to_quality
 
 GOOD, SAME, BAD = ({seed: value + 0.1 * seed for seed in range(8)} for value in (1.0, 10.0, 30.0))
 SCATTERED = {seed: (1.0, 90.0)[seed % 2] for seed in range(8)}
@@ -22,10 +22,10 @@ SCATTERED = {seed: (1.0, 90.0)[seed % 2] for seed in range(8)}
 
 def results_of(sides: dict[str, dict[int, Any]], missing: tuple[Any, ...] = ()) -> StudyResults:
     """Results of a study by fd-lite0 whose base is called base and scores 10."""
-    base = Arm("base", SAME)
-    others = [Arm(name, runs) for name, runs in sides.items()]
-    found = compare(base, others, more_is_better=False, scale="log")
-    by_name = {one.name: one for one in found.against}
+    base = ArmScores("base", SAME)
+    others = [ArmScores(name, runs) for name, runs in sides.items()]
+    found = compare_metric(base, others, more_is_better=False, scale="log")
+    by_name = {one.name: one for one in found.arms}
     return cast(
         StudyResults,
         SimpleNamespace(
@@ -38,7 +38,7 @@ def results_of(sides: dict[str, dict[int, Any]], missing: tuple[Any, ...] = ()) 
                 SimpleNamespace(name=name, against="base" * (name != "base"), outcomes=SAME)
                 for name in ("base", *sides)
             ],
-            against=lambda name, metric: by_name.get(name),
+            comparison=lambda name, metric: by_name.get(name),
         ),
     )
 
@@ -69,7 +69,7 @@ def test_what_is_missing_comes_first_and_seeds_that_would_say_come_next() -> Non
     assert step.line == "ganvas compare 'st udy'"
     assert step.about.startswith("2 runs are missing, about 1 min 30 s")
     undecided = results_of({"a": {seed: 10.3 + (-1) ** seed for seed in range(8)}})
-    against = undecided.against("a", "fd-lite0")
+    against = undecided.comparison("a", "fd-lite0")
     assert against is not None
     assert against.more_seeds
     (step,) = arms.next_steps(undecided)
@@ -81,23 +81,25 @@ def test_effects_are_ratios_on_logs_and_signed_differences_else() -> None:
     # Logs of the ratio are ln 3 and as often ln 1.1 above as below: Student's 2.3646 with 7 degrees
     # of freedom, times ln 1.1 / sqrt 7, is 0.0852, and 3 exp(-+0.0852) are 2.755 and 3.267.
     tripled = {seed: 3 * value * 1.1 ** (-1) ** seed for seed, value in SAME.items()}
-    found = results_of({"a": tripled}).against("a", "fd-lite0")
+    found = results_of({"a": tripled}).comparison("a", "fd-lite0")
     assert found is not None
     assert arms.effect_of(found, "log") == ("× 3", "[2.76, 3.27]")
-    worse = results_of({"a": BAD}).against("a", "fd-lite0")
+    worse = results_of({"a": BAD}).comparison("a", "fd-lite0")
     assert worse is not None
     assert arms.effect_of(worse, "plain") == ("+20", "")
-    better = results_of({"a": GOOD}).against("a", "fd-lite0")
+    better = results_of({"a": GOOD}).comparison("a", "fd-lite0")
     assert better is not None
     assert arms.effect_of(better, "plain") == ("−9", "")
 
 
 def outcome(seed: int, values: list[float], seconds: float) -> Outcome:
-    course = tuple(
-        Moment(images_seen=100 * number, seconds=seconds * number, value=value)
+    score_curve = tuple(
+        ScorePoint(images_seen=100 * number, seconds=seconds * number, value=value)
         for number, value in enumerate(values, 1)
     )
-    return Outcome(arm="a", seed=seed, ending="finished", scores={}, floors={}, course=course)
+    return Outcome(
+        arm="a", seed=seed, ending="finished", scores={}, floors={}, score_curve=score_curve
+    )
 
 
 def test_a_curve_is_the_mean_of_those_that_got_there_and_its_band_what_they_span() -> None:
@@ -110,13 +112,15 @@ def test_a_curve_is_the_mean_of_those_that_got_there_and_its_band_what_they_span
 
 
 def test_the_share_that_reached_a_quality_rises_to_what_reached_it() -> None:
-    attainment = time_to_quality([Watched(10.0, 50.0), Watched(None, 50.0, failed=True)])
+    attainment = time_to_quality(
+        [RunObservation(10.0, 50.0), RunObservation(None, 50.0, failed=True)]
+    )
     line = study_curves.share_line("a", attainment, 50)
     assert line.steps
     assert list(line.x) == [0, 10.0, 50.0, 50]
     assert list(line.y) == [0.0, 0.5, 0.5, 0.5]
     assert study_curves.middle(attainment, "images") == "10"
-    never = time_to_quality([Watched(None, 50.0)])
+    never = time_to_quality([RunObservation(None, 50.0)])
     assert study_curves.middle(never, "seconds") == "not reached by half"
     assert study_curves.ends(never, "seconds") == ""
 

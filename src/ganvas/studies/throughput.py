@@ -20,9 +20,9 @@ from ganvas.recipes import Recipe
 from ganvas.runs.data import prepare_for
 from ganvas.runs.run import KEPT_CHECKPOINTS
 from ganvas.sampling import TrainedGenerator
-from ganvas.studies.plan import Trial
+from ganvas.studies.plan import ThroughputEstimate
 from ganvas.studies.study import Study
-from ganvas.studies.work import watched_bar
+from ganvas.studies.worker import interruptible_progress
 from ganvas.training.grids import GRID_IMAGES, early_moments
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
@@ -39,12 +39,12 @@ UNLIMITED = 10**9
 """Images of a budget that is still to be measured."""
 
 
-Tried = tuple[Trial, tuple[float, float] | None]
+Tried = tuple[ThroughputEstimate, tuple[float, float] | None]
 """The trial, and the seconds of an evaluation, where one was timed: of none, and of each sample."""
 
 
 @dataclass(frozen=True)
-class TrialJob:
+class ThroughputJob:
     """One arm to be tried."""
 
     study: Study
@@ -56,7 +56,7 @@ class TrialJob:
     """Whether an evaluation is timed too."""
 
 
-def try_out(job: TrialJob) -> Tried:
+def estimate_throughput(job: ThroughputJob) -> Tried:
     """Train an arm for a few seconds, and time an evaluation where that is asked for.
 
     Raises:
@@ -66,7 +66,7 @@ def try_out(job: TrialJob) -> Tried:
     device = choose_device(job.device)
     forget_peak_memory(device)
     images = job.study.images or UNLIMITED
-    recipe = job.study.recipe_for(job.study.treatment(job.arm), images)
+    recipe = job.study.recipe_for(job.study.arm(job.arm), images)
     data = prepare_for(recipe, job.data, quiet=True)
     objective = Objective.build(recipe.objective)
     try:
@@ -76,7 +76,7 @@ def try_out(job: TrialJob) -> Tried:
     except RuntimeError as error:  # for want of memory, mostly
         raise GanvasError(f"arm {job.arm!r} cannot be trained here: {error}") from error
     scoring = time_scoring(job.study, recipe, state, data) if job.scored else None
-    trial = Trial(
+    trial = ThroughputEstimate(
         images_per_second=rate,
         memory_mb=peak_memory_mb(device),
         run_bytes=run_bytes(recipe, state, job.study.images),
@@ -117,7 +117,7 @@ def time_scoring(
     @contextmanager
     def timed_bar(what: str) -> Iterator[Progress]:
         began = time.perf_counter()
-        with watched_bar(what) as look:
+        with interruptible_progress(what) as look:
             yield look
         seconds[what] = time.perf_counter() - began
 

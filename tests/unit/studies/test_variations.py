@@ -21,7 +21,7 @@ def study(base: str = "", vary: Any = (), of: Any = (), shared: Any = ()) -> Stu
 def test_each_value_makes_an_arm_that_changes_one_field() -> None:
     vary = ["architecture=mlp,dcgan,resnet", "objective.loss=non-saturating,wasserstein"]
     made = study("dcgan", vary)
-    changes = {arm.name: made.changes(arm.name) for arm in made.treatments}
+    changes = {arm.name: made.changes(arm.name) for arm in made.all_arms}
     assert changes == {
         "dcgan": {},
         "mlp": {"architecture": "mlp"},
@@ -32,11 +32,11 @@ def test_each_value_makes_an_arm_that_changes_one_field() -> None:
 
 def test_whole_recipes_the_first_is_the_base() -> None:
     made = study(of=["wgan", "dcgan"], shared=["data.size=16", "ema-half-life=1k"])
-    assert [arm.name for arm in made.treatments] == ["wgan", "dcgan"]
-    for arm in made.treatments:
+    assert [arm.name for arm in made.all_arms] == ["wgan", "dcgan"]
+    for arm in made.all_arms:
         assert arm.recipe.data.size == (16, 16)
         assert arm.recipe.ema_half_life == 1000
-    assert made.treatment("dcgan").recipe.objective == recipes.dcgan().objective
+    assert made.arm("dcgan").recipe.objective == recipes.dcgan().objective
 
 
 @pytest.mark.parametrize(

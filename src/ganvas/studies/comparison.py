@@ -12,10 +12,10 @@ import numpy as np
 from ganvas.errors import GanvasError
 from ganvas.studies.statistics import (
     ALPHA,
-    FEWEST,
-    FEWEST_RANKED,
-    MOST,
-    Arm,
+    MAX_SEEDS,
+    MIN_SEEDS,
+    MIN_SEEDS_RANK_SUM,
+    ArmScores,
     Effect,
     Floats,
     Scale,
@@ -25,13 +25,13 @@ from ganvas.studies.statistics import (
     paired_ratio,
     paired_t,
     pairs_needed,
+    rank_sum_test,
     runs_needed,
     spread_of,
     summarise,
-    worst_rank,
 )
 
-Verdict = Literal["better", "worse", "no difference shown", "too few seeds to say"]
+ArmVerdict = Literal["better", "worse", "no difference shown", "too few seeds to say"]
 Test = Literal["paired t on logs", "paired t", "ranks, failures last"]
 
 SMALLEST_CHANGE = 0.1
@@ -45,7 +45,7 @@ SAME_COST = 1.1
 
 
 @dataclass(frozen=True)
-class Against:
+class ArmComparison:
     """One arm against the base.
 
     seeds: how many seeds ended on both sides; only these are compared.
@@ -65,7 +65,7 @@ class Against:
     test: Test
     p: float | None
     adjusted: float | None
-    verdict: Verdict
+    verdict: ArmVerdict
     needed: int | None
     why: str
 
@@ -83,14 +83,14 @@ class Comparison:
 
     scale: on which scores were compared: plain where a score of any arm is not above 0.
     summaries: base first, then the arms in their order.
-    against: the arms in their order.
+    arms: in their order.
     pareto: names of the arms that no other beats in both quality and cost, cheapest first.
     recommendation: one sentence.
     """
 
     scale: Scale
     summaries: tuple[Summary, ...]
-    against: tuple[Against, ...]
+    arms: tuple[ArmComparison, ...]
     pareto: tuple[str, ...]
     recommendation: str
 
@@ -108,10 +108,12 @@ class _Tested:
     p: float | None
     gain: float
     needed: int | None
-    fewest: int = FEWEST
+    fewest: int = MIN_SEEDS
 
 
-def compare(base: Arm, arms: Sequence[Arm], *, more_is_better: bool, scale: Scale) -> Comparison:
+def compare_metric(
+    base: ArmScores, arms: Sequence[ArmScores], *, more_is_better: bool, scale: Scale
+) -> Comparison:
     """Every arm against the base, with summaries, Pareto set and recommendation.
 
     One metric is one family: Holm's correction is over its arms. Whoever asks several metrics
@@ -127,19 +129,19 @@ def compare(base: Arm, arms: Sequence[Arm], *, more_is_better: bool, scale: Scal
         raise GanvasError(f"arms need different names; more than once: {', '.join(twice)}")
     if any(score <= 0 for arm in everyone for score in arm.scores.values()):
         scale = "plain"
-    against = judge(base, arms, more_is_better=more_is_better, scale=scale)
+    against = compare_arms(base, arms, more_is_better=more_is_better, scale=scale)
     return Comparison(
         scale=scale,
         summaries=tuple(summarise(arm) for arm in everyone),
-        against=against,
+        arms=against,
         pareto=pareto_set(everyone, more_is_better=more_is_better),
         recommendation=recommend(base, arms, against, more_is_better=more_is_better),
     )
 
 
-def judge(
-    base: Arm, arms: Sequence[Arm], *, more_is_better: bool, scale: Scale
-) -> tuple[Against, ...]:
+def compare_arms(
+    base: ArmScores, arms: Sequence[ArmScores], *, more_is_better: bool, scale: Scale
+) -> tuple[ArmComparison, ...]:
     """The verdict on each arm.
 
     Where every run has a score the paired t test decides. Where a run of the arm or of the base
@@ -166,7 +168,9 @@ def judge(
     )
 
 
-def _test(base: Arm, arm: Arm, more_is_better: bool, scale: Scale, level: float) -> _Tested:
+def _test(
+    base: ArmScores, arm: ArmScores, more_is_better: bool, scale: Scale, level: float
+) -> _Tested:
     shared = _shared(base, arm)
     sign = 1.0 if more_is_better else -1.0
     if any(seed in side.failures for side in (base, arm) for seed in shared):
@@ -185,24 +189,26 @@ def _test_scores(base: Floats, arm: Floats, sign: float, scale: Scale, level: fl
     else:
         differences, smallest = arm - base, SMALLEST_CHANGE * abs(float(base.mean()))
     mean, spread = float(differences.mean()), float(spread_of(differences))
-    p = float(paired_t(differences)) if n >= FEWEST else None
+    p = float(paired_t(differences)) if n >= MIN_SEEDS else None
     # The same scores twice: what else there may be to find nobody knows.
     same = not differences.any()
-    needed = FEWEST if same else pairs_needed(max(abs(mean), smallest), spread, level)
+    needed = MIN_SEEDS if same else pairs_needed(max(abs(mean), smallest), spread, level)
     return _Tested(test, n, p, sign * mean, needed)
 
 
 def _test_ranks(base: Floats, arm: Floats, level: float) -> _Tested:
     n = len(base)
-    ranks = worst_rank(base, arm)
+    ranks = rank_sum_test(base, arm)
     gain = ranks.superiority - 0.5
     needed = runs_needed(0.5 + max(abs(gain), SMALLEST_SUPERIORITY - 0.5), level)
-    p = ranks.p if n >= FEWEST else None
-    return _Tested("ranks, failures last", n, p, gain, needed, FEWEST_RANKED)
+    p = ranks.p if n >= MIN_SEEDS else None
+    return _Tested("ranks, failures last", n, p, gain, needed, MIN_SEEDS_RANK_SUM)
 
 
-def _against(base: Arm, arm: Arm, tested: _Tested, adjusted: float | None) -> Against:
-    verdict: Verdict
+def _against(
+    base: ArmScores, arm: ArmScores, tested: _Tested, adjusted: float | None
+) -> ArmComparison:
+    verdict: ArmVerdict
     if adjusted is not None and adjusted <= ALPHA:
         verdict = "better" if tested.gain > 0 else "worse"
     elif tested.needed is None or tested.needed > tested.seeds:
@@ -211,7 +217,7 @@ def _against(base: Arm, arm: Arm, tested: _Tested, adjusted: float | None) -> Ag
         verdict = "no difference shown"
     pairs = [seed for seed in _shared(base, arm) if seed in base.scores and seed in arm.scores]
     left, right = (np.array([side.scores[seed] for seed in pairs]) for side in (base, arm))
-    return Against(
+    return ArmComparison(
         name=arm.name,
         seeds=tested.seeds,
         difference=paired_difference(left, right) if pairs else None,
@@ -225,7 +231,7 @@ def _against(base: Arm, arm: Arm, tested: _Tested, adjusted: float | None) -> Ag
     )
 
 
-def _why(verdict: Verdict, tested: _Tested, adjusted: float | None) -> str:
+def _why(verdict: ArmVerdict, tested: _Tested, adjusted: float | None) -> str:
     seeds = "1 seed" if tested.seeds == 1 else f"{tested.seeds} seeds"
     if adjusted is None or tested.seeds < tested.fewest:
         of = f"{seeds} ({tested.test}, which can tell nothing below {tested.fewest} seeds)"
@@ -237,11 +243,11 @@ def _why(verdict: Verdict, tested: _Tested, adjusted: float | None) -> str:
         return f"{of}; a difference worth finding would have shown four times in five"
     if tested.needed is None:
         unknown = "how many would say is known from 2 seeds on"
-        return f"{of}; {unknown if tested.seeds < 2 else f'it would take more than {MOST:,}'}"
+        return f"{of}; {unknown if tested.seeds < 2 else f'it would take more than {MAX_SEEDS:,}'}"
     return f"{of}; about {tested.needed - tested.seeds} more would say, by what these show"
 
 
-def pareto_set(arms: Sequence[Arm], *, more_is_better: bool) -> tuple[str, ...]:
+def pareto_set(arms: Sequence[ArmScores], *, more_is_better: bool) -> tuple[str, ...]:
     """Arms that no other beats in quality and cost, cheapest first (Pareto 1906).
 
     Quality is the median over all runs, a failed one being worse than every score. An arm is left
@@ -265,7 +271,11 @@ def pareto_set(arms: Sequence[Arm], *, more_is_better: bool) -> tuple[str, ...]:
 
 
 def recommend(
-    base: Arm, arms: Sequence[Arm], against: Sequence[Against], *, more_is_better: bool
+    base: ArmScores,
+    arms: Sequence[ArmScores],
+    against: Sequence[ArmComparison],
+    *,
+    more_is_better: bool,
 ) -> str:
     """One sentence: the best of the arms that are shown to be better, and on what conditions; then
     the best of those that ask for less, and so on.
@@ -288,8 +298,8 @@ def recommend(
     return f"{sentence}; too few seeds to say: {', '.join(unsaid)}" if unsaid else sentence
 
 
-def _of_the_better(base: Arm, better: Sequence[Arm], sign: float) -> str:
-    offers: list[Arm] = []
+def _of_the_better(base: ArmScores, better: Sequence[ArmScores], sign: float) -> str:
+    offers: list[ArmScores] = []
     for arm in sorted(better, key=lambda arm: (_typical(arm, sign), len(arm.failures))):
         if not offers or _asks_less(arm, offers[-1]):
             offers.append(arm)
@@ -305,12 +315,12 @@ def _of_the_better(base: Arm, better: Sequence[Arm], sign: float) -> str:
     return "; else ".join(parts)
 
 
-def _asks_less(arm: Arm, other: Arm) -> bool:
+def _asks_less(arm: ArmScores, other: ArmScores) -> bool:
     """Whether `arm` costs less, or fails less often, than `other`."""
     return _times(other, arm) > SAME_COST or _failing(arm) < _failing(other)
 
 
-def _conditions(arm: Arm, base: Arm) -> list[str]:
+def _conditions(arm: ArmScores, base: ArmScores) -> list[str]:
     """What must be accepted to have `arm` in place of the base."""
     conditions = []
     if _times(arm, base) > SAME_COST:
@@ -320,7 +330,7 @@ def _conditions(arm: Arm, base: Arm) -> list[str]:
     return conditions
 
 
-def _of_the_cheaper(base: Arm, same: Sequence[Arm]) -> str:
+def _of_the_cheaper(base: ArmScores, same: Sequence[ArmScores]) -> str:
     savers = [
         arm for arm in same if _times(base, arm) > SAME_COST and _failing(arm) <= _failing(base)
     ]
@@ -333,24 +343,24 @@ def _of_the_cheaper(base: Arm, same: Sequence[Arm]) -> str:
     return f"{base.name}: no arm is shown to be better"
 
 
-def _times(arm: Arm, other: Arm) -> float:
+def _times(arm: ArmScores, other: ArmScores) -> float:
     """How many times as much `arm` costs; 1 where either is unknown."""
     return 1.0 if arm.cost is None or other.cost is None else arm.cost / other.cost
 
 
-def _typical(arm: Arm, sign: float) -> float:
+def _typical(arm: ArmScores, sign: float) -> float:
     """The median over all runs, less is better; inf where half of them failed."""
     return float(np.median(_badness(arm, sorted(arm.runs), sign)))
 
 
-def _failing(arm: Arm) -> float:
+def _failing(arm: ArmScores) -> float:
     return len(arm.failures) / len(arm.runs)
 
 
-def _badness(arm: Arm, seeds: Sequence[int], sign: float) -> Floats:
+def _badness(arm: ArmScores, seeds: Sequence[int], sign: float) -> Floats:
     """Less is better, inf for a failed run."""
     return np.array([-sign * arm.scores[s] if s in arm.scores else math.inf for s in seeds])
 
 
-def _shared(base: Arm, arm: Arm) -> list[int]:
+def _shared(base: ArmScores, arm: ArmScores) -> list[int]:
     return sorted(base.runs.keys() & arm.runs.keys())

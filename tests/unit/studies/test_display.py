@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ganvas.studies.comparison import compare_arms
 from ganvas.studies.display import (
     StudyDisplay,
     aligned,
@@ -13,10 +14,9 @@ from ganvas.studies.display import (
     number,
     signed,
 )
-from ganvas.studies.plan import Plan, Trial
-from ganvas.studies.statistics import FEWEST, Arm
+from ganvas.studies.plan import Plan, ThroughputEstimate
+from ganvas.studies.statistics import MIN_SEEDS, ArmScores
 from ganvas.studies.study import Study
-from ganvas.studies.verdict import judge
 
 
 @pytest.mark.parametrize(
@@ -43,23 +43,23 @@ def test_columns_are_as_wide_as_they_need() -> None:
 
 def test_a_distance_differs_by_a_percentage() -> None:
     """Half of the base's, give or take a hundredth: -50 %."""
-    base = Arm("base", {seed: 100.0 + seed for seed in range(5)})
-    arm = Arm("arm", {seed: (50.0 + seed / 2) * (1 + 0.01 * (seed - 2)) for seed in range(5)})
-    (against,) = judge(base, [arm], more_is_better=False, scale="log")
+    base = ArmScores("base", {seed: 100.0 + seed for seed in range(5)})
+    arm = ArmScores("arm", {seed: (50.0 + seed / 2) * (1 + 0.01 * (seed - 2)) for seed in range(5)})
+    (against,) = compare_arms(base, [arm], more_is_better=False, scale="log")
     words = in_a_word(against)
     assert words.startswith("better (-50 % [-5")
     assert words.endswith("])")
 
 
 def test_a_share_differs_by_a_difference() -> None:
-    base = Arm("base", {seed: 0.5 + 0.001 * seed for seed in range(5)})
-    arm = Arm("arm", {seed: 0.4 + 0.002 * seed for seed in range(5)})
-    (against,) = judge(base, [arm], more_is_better=True, scale="plain")
+    base = ArmScores("base", {seed: 0.5 + 0.001 * seed for seed in range(5)})
+    arm = ArmScores("arm", {seed: 0.4 + 0.002 * seed for seed in range(5)})
+    (against,) = compare_arms(base, [arm], more_is_better=True, scale="plain")
     assert in_a_word(against).startswith("worse (-0.098 [-0.1, -0.096")
 
 
 @pytest.mark.parametrize(
-    ("seeds", "arms", "warned"), [(2, 2, True), (FEWEST, 2, False), (2, 1, False)]
+    ("seeds", "arms", "warned"), [(2, 2, True), (MIN_SEEDS, 2, False), (2, 1, False)]
 )
 def test_a_plan_says_that_so_few_seeds_can_show_nothing(
     capsys: pytest.CaptureFixture[str], seeds: int, arms: int, warned: bool
@@ -67,11 +67,11 @@ def test_a_plan_says_that_so_few_seeds_can_show_nothing(
     """Before hours are spent on it; one arm has nothing to differ from."""
     table = {"base": "mlp", "data": "fashion", "images": 1000, "seeds": seeds}
     study = Study.from_table({**table, "arms": [{"name": "wgan", "recipe": "wgan"}][: arms - 1]})
-    trial = Trial(images_per_second=100.0, memory_mb=1.0, run_bytes=1)
-    names = [arm.name for arm in study.treatments]
+    trial = ThroughputEstimate(images_per_second=100.0, memory_mb=1.0, run_bytes=1)
+    names = [arm.name for arm in study.all_arms]
     plan = Plan(
         images=dict.fromkeys(names, 1000),
-        trials=dict.fromkeys(names, trial),
+        throughput=dict.fromkeys(names, trial),
         scoring=(1.0, 0.001),
         workers=1,
         threads=1,

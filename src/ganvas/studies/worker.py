@@ -30,7 +30,7 @@ from ganvas.runs.history import Record
 from ganvas.runs.places import is_run
 from ganvas.sampling import load
 from ganvas.studies.directory import StudyDirectory
-from ganvas.studies.outcome import Cost, Ending, Moment, Outcome
+from ganvas.studies.outcome import Cost, Ending, Outcome, ScorePoint
 from ganvas.training.stop import ask_to_stop, asked_to_stop, take_back
 from ganvas.training.trainer import resume, train
 
@@ -68,7 +68,7 @@ class Job:
     device: str = "auto"
 
 
-def carry_out(job: Job) -> Outcome:
+def run_job(job: Job) -> Outcome:
     """Train or resume one run, score it, and write its outcome.
 
     Raises:
@@ -80,21 +80,21 @@ def carry_out(job: Job) -> Outcome:
     directory = StudyDirectory.open(job.study)
     torch.set_num_threads(directory.plan.threads)
     forget_peak_memory(choose_device(job.device))
-    with at_work_for(directory):
+    with stop_watcher(directory):
         try:
-            outcome = outcome_of(job, directory)
+            outcome = run_outcome(job, directory)
         except (Interrupted, Locked, DataError):
             raise
         except Exception as error:
             if storage.is_full(error):
                 raise RunError(str(error)) from error
-            outcome = crashed(job, directory, error)
+            outcome = crash_outcome(job, directory, error)
         directory.write_outcome(outcome)
     return outcome
 
 
 @contextmanager
-def at_work_for(directory: StudyDirectory) -> Iterator[None]:
+def stop_watcher(directory: StudyDirectory) -> Iterator[None]:
     """While entered, training in this process stops when the study is asked to."""
     over = threading.Event()
 
@@ -116,10 +116,10 @@ def at_work_for(directory: StudyDirectory) -> Iterator[None]:
         _AT_WORK.clear()
 
 
-def outcome_of(job: Job, directory: StudyDirectory) -> Outcome:
+def run_outcome(job: Job, directory: StudyDirectory) -> Outcome:
     """Do what is left to do of one run."""
     path = directory.run_path(job.arm, job.seed)
-    run = trained(job, directory, path)
+    run = train_or_resume(job, directory, path)
     status = run.read_status()
     ending: Ending = status["status"]
     reason = status.get("reason", "")
@@ -137,20 +137,20 @@ def outcome_of(job: Job, directory: StudyDirectory) -> Outcome:
         images_seen=status["images_seen"],
         scores={score["metric"]: score["value"] for score in scores},
         floors={score["metric"]: score["floor"] for score in scores},
-        course=course_of(run, directory.study.scores[0]),
-        cost=cost_of(run),
+        score_curve=score_curve(run, directory.study.scores[0]),
+        cost=run_cost(run),
         attempts=job.attempt,
     )
 
 
-def trained(job: Job, directory: StudyDirectory, path: Path) -> Run:
+def train_or_resume(job: Job, directory: StudyDirectory, path: Path) -> Run:
     """The run, trained as far as it goes."""
     until = time.monotonic() + PATIENCE
     while True:
         try:
             if not is_run(path):
                 recipe = directory.study.recipe_for(
-                    directory.study.treatment(job.arm), directory.plan.images[job.arm]
+                    directory.study.arm(job.arm), directory.plan.images[job.arm]
                 )
                 train(recipe, job.data, path, seed=job.seed, device=job.device, quiet=True)
             elif Run.open(path).read_status()["status"] not in DONE:
@@ -176,19 +176,25 @@ def final_scores(run: Run, job: Job, directory: StudyDirectory) -> list[Record]:
     """
     study = directory.study
     asked = parse_metrics(study.metrics)
-    there = scores_there(run, study.samples, job.seed)
+    there = recorded_scores(run, study.samples, job.seed)
     if set(study.scores) - {"high-quality"} <= there.keys():  # that one is not always there
         return list(there.values())
     generator = load(run, job.device)
     prepared = images_to_compare_with(run, job.data, quiet=True)
     scores = measure(
-        generator, prepared, run.read_recipe().data, asked, study.samples, job.seed, watched_bar
+        generator,
+        prepared,
+        run.read_recipe().data,
+        asked,
+        study.samples,
+        job.seed,
+        interruptible_progress,
     )
     record(run, scores, generator.images_seen, while_training=False)
     return [score.to_json() for score in scores]
 
 
-def scores_there(run: Run, samples: int, seed: int) -> dict[str, Record]:
+def recorded_scores(run: Run, samples: int, seed: int) -> dict[str, Record]:
     """The final scores that are written down already, by full name."""
     last = run.read_status()["images_seen"]
     return {
@@ -202,7 +208,7 @@ def scores_there(run: Run, samples: int, seed: int) -> dict[str, Record]:
 
 
 @contextmanager
-def watched_bar(what: str) -> Iterator[Progress]:
+def interruptible_progress(what: str) -> Iterator[Progress]:
     """In the place of a progress bar: it ends the work when the study is asked to stop."""
 
     def look(done: int, total: int) -> None:
@@ -212,7 +218,7 @@ def watched_bar(what: str) -> Iterator[Progress]:
     yield look
 
 
-def crashed(job: Job, directory: StudyDirectory, error: Exception) -> Outcome:
+def crash_outcome(job: Job, directory: StudyDirectory, error: Exception) -> Outcome:
     """The outcome of a run that ended with an error of its own."""
     run_path = directory.run_path(job.arm, job.seed)
     first_line = (str(error).splitlines() or [""])[0]
@@ -235,13 +241,13 @@ def images_seen(run_path: Path) -> int:
     return int(newest["images_seen"]) if newest else 0
 
 
-def course_of(run: Run, deciding: str) -> tuple[Moment, ...]:
+def score_curve(run: Run, deciding: str) -> tuple[ScorePoint, ...]:
     """The deciding score while training, with the seconds of training until then."""
-    clock = seconds_at(run.history.records())
+    clock = training_clock(run.history.records())
     return tuple(
-        Moment(
+        ScorePoint(
             images_seen=score["images_seen"],
-            seconds=seconds_until(score["images_seen"], clock),
+            seconds=training_seconds_at(score["images_seen"], clock),
             value=score["value"],
         )
         for score in run.scores.records()
@@ -249,7 +255,7 @@ def course_of(run: Run, deciding: str) -> tuple[Moment, ...]:
     )
 
 
-def seconds_at(history: list[Record]) -> dict[int, float]:
+def training_clock(history: list[Record]) -> dict[int, float]:
     """Seconds of training at each record of a history, by images seen.
 
     By the rates, since the history's own seconds hold the evaluations too.
@@ -263,18 +269,18 @@ def seconds_at(history: list[Record]) -> dict[int, float]:
     return clock
 
 
-def seconds_until(images_seen: int, clock: dict[int, float]) -> float:
+def training_seconds_at(images_seen: int, clock: dict[int, float]) -> float:
     """Seconds of training until a moment, which mostly lies between two records of the history."""
     images, seconds = [0, *clock], [0.0, *clock.values()]
     return round(float(np.interp(images_seen, images, seconds)), 3)
 
 
-def cost_of(run: Run) -> Cost | None:
+def run_cost(run: Run) -> Cost | None:
     """What a run took; None where it has no record."""
     history = run.history.records()
     if not history:
         return None
-    clock = seconds_at(history)
+    clock = training_clock(history)
     images, seconds = max(clock), max(clock.values())
     recipe = run.read_recipe()
     shape = recipe.image_shape(run.read_data()["shape"]["channels"])
@@ -291,7 +297,7 @@ def cost_of(run: Run) -> Cost | None:
     )
 
 
-def follow_parent() -> None:
+def exit_with_parent() -> None:
     """Start a thread that ends this process when the one that started it is gone.
 
     What trains is saved first, so that the next start finds no lock; a worker that waits for work

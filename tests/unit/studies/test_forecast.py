@@ -11,9 +11,9 @@ from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.display import StudyDisplay
 from ganvas.studies.forecast import Forecast, Stage, stage_of
 from ganvas.studies.outcome import Outcome
-from ganvas.studies.plan import Plan, Trial
+from ganvas.studies.plan import Plan, ThroughputEstimate
 from ganvas.studies.study import Study
-from ganvas.studies.work import Job
+from ganvas.studies.worker import Job
 
 MLP = ("mlp", 0)
 
@@ -27,9 +27,9 @@ def directory(tmp_path: Path) -> StudyDirectory:
     study = Study.from_table(
         {"base": "mlp", "data": "fashion", "images": 1000, "seeds": 2, "evaluations": 2}
     )
-    trial = Trial(images_per_second=100.0, memory_mb=1.0, run_bytes=1)
+    trial = ThroughputEstimate(images_per_second=100.0, memory_mb=1.0, run_bytes=1)
     plan = Plan(
-        images={"mlp": 1000}, trials={"mlp": trial}, scoring=(1.0, 0.001), workers=1, threads=1
+        images={"mlp": 1000}, throughput={"mlp": trial}, scoring=(1.0, 0.001), workers=1, threads=1
     )
     return StudyDirectory.create(tmp_path / "study", study, plan, {}, {})
 
@@ -38,7 +38,7 @@ def jobs(directory: StudyDirectory) -> list[Job]:
     return [Job(directory.path, arm, seed, "fashion", 1) for arm, seed in directory.pairs()]
 
 
-def trained(directory: StudyDirectory, seen: int, rate: float = 100.0) -> None:
+def train_or_resume(directory: StudyDirectory, seen: int, rate: float = 100.0) -> None:
     add(directory, "history", {"images_seen": seen, "images_per_second": rate})
 
 
@@ -59,13 +59,13 @@ def finished(seed: int) -> Outcome:
 
 def test_the_stages_of_a_run(directory: StudyDirectory) -> None:
     assert stage_of(directory, MLP) == Stage(0, 0, False)
-    trained(directory, 448)
+    train_or_resume(directory, 448)
     assert stage_of(directory, MLP) == Stage(448, 0, False)
-    trained(directory, 512)
+    train_or_resume(directory, 512)
     assert stage_of(directory, MLP) == Stage(512, 0, True)
     scored(directory, 512)
     assert stage_of(directory, MLP) == Stage(512, 1, False)
-    trained(directory, 1024)
+    train_or_resume(directory, 1024)
     assert stage_of(directory, MLP) == Stage(1000, 1, True), "the last batch reaches beyond"
     scored(directory, 1024)
     assert stage_of(directory, MLP) == Stage(1000, 2, True), "the scores at the end come now"
@@ -79,7 +79,7 @@ def test_time_left_falls_while_a_run_is_scored_and_is_not_guessed_beyond(
     forecast.look([one], 0.0)
     assert forecast.seconds(0.0) == pytest.approx(2 * (10 + 2 * 2 + 6))
     assert forecast.seconds(3.0) == pytest.approx(40 - 3), "it trains, though nothing was written"
-    trained(directory, 1024)
+    train_or_resume(directory, 1024)
     scored(directory, 1024)
     forecast.look([one], 20.0)
     assert [forecast.seconds(20.0 + s) for s in (0, 2, 5)] == pytest.approx([26, 24, 21])
@@ -91,7 +91,7 @@ def test_what_was_measured_is_believed_and_not_the_plan(directory: StudyDirector
     one, two = jobs(directory)
     forecast = Forecast(directory, [one, two])
     forecast.look([one], 0.0)
-    trained(directory, 1024, rate=400.0)
+    train_or_resume(directory, 1024, rate=400.0)
     scored(directory, 1024)
     forecast.look([one], 10.0)
     forecast.ended(MLP, 10.0 + 3 * 6)
@@ -115,12 +115,12 @@ def test_the_line_says_who_is_scored_and_never_loses_an_image(
     display = StudyDisplay()
     one, two = jobs(directory)
     display.begin(directory, [one, two])
-    trained(directory, 448)
+    train_or_resume(directory, 448)
     assert display.describe([one, two]).startswith("0 of 2 runs  448/2k images  0:")
     assert display.describe([one, two]).endswith(" left  training mlp 0, mlp 1")
-    trained(directory, 256)  # it went on from its last checkpoint
+    train_or_resume(directory, 256)  # it went on from its last checkpoint
     assert "448/2k images" in display.describe([one, two])
-    trained(directory, 1024)
+    train_or_resume(directory, 1024)
     assert "1k/2k images" in display.describe([one, two])
     assert display.describe([one, two]).endswith("training mlp 1  scoring mlp 0")
     display.ended(finished(seed=0))

@@ -20,32 +20,32 @@ import torch
 
 from ganvas.data.reading import cores
 from ganvas.errors import GanvasError
-from ganvas.studies.work import follow_parent
+from ganvas.studies.worker import exit_with_parent
 
 SECONDS_TO_CONNECT = 10
 
 
 @dataclass(frozen=True)
-class Crew:
-    """A number of workers, and the way to hire them.
+class WorkerPool:
+    """A number of workers, and the way to make_executor them.
 
     workers: how many runs are done at a time.
     threads: of each; threads of all fill the machine.
     devices: of the workers, in turn.
-    hire: opens an executor with so many workers and threads; closing it waits for them.
+    make_executor: opens an executor with so many workers and threads; closing it waits for them.
     """
 
     workers: int
     threads: int
     devices: tuple[str, ...]
-    hire: Callable[[int, int], AbstractContextManager[Executor]]
+    make_executor: Callable[[int, int], AbstractContextManager[Executor]]
 
     def device(self, worker: int) -> str:
         """What the worker of this number computes on."""
         return self.devices[worker % len(self.devices)]
 
 
-def local_crew(runs: int, workers: int | None = None) -> Crew:
+def local_pool(runs: int, workers: int | None = None) -> WorkerPool:
     """Processes on this machine: one for each GPU, or for each core; or as many as asked for.
 
     Args:
@@ -59,7 +59,7 @@ def local_crew(runs: int, workers: int | None = None) -> Crew:
     devices = local_devices()
     default = cores() if devices == ("cpu",) else len(devices)
     count = min(workers or default, runs)
-    return Crew(count, max(1, cores() // count), devices, processes)
+    return WorkerPool(count, max(1, cores() // count), devices, process_executor)
 
 
 def local_devices() -> tuple[str, ...]:
@@ -70,14 +70,14 @@ def local_devices() -> tuple[str, ...]:
 
 
 @contextmanager
-def processes(workers: int, threads: int) -> Iterator[Executor]:
+def process_executor(workers: int, threads: int) -> Iterator[Executor]:
     """Worker processes that begin with nothing, each with so many threads."""
     before = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = str(threads)  # read by the workers when they import torch
     spawn = multiprocessing.get_context("spawn")
     try:
-        with ProcessPoolExecutor(workers, spawn, initializer=begin) as executor:
-            start_deaf(executor, workers)
+        with ProcessPoolExecutor(workers, spawn, initializer=init_worker) as executor:
+            spawn_ignoring_sigint(executor, workers)
             yield executor
     finally:
         if before is None:
@@ -86,7 +86,7 @@ def processes(workers: int, threads: int) -> Iterator[Executor]:
             os.environ["OMP_NUM_THREADS"] = before
 
 
-def start_deaf(executor: ProcessPoolExecutor, workers: int) -> None:
+def spawn_ignoring_sigint(executor: ProcessPoolExecutor, workers: int) -> None:
     """Start all processes while Ctrl-C is held back, which they inherit: it is the parent's matter,
     and while they import torch they would answer it with a traceback each."""
     if sys.platform == "win32":  # no signals there that could be held back
@@ -99,15 +99,15 @@ def start_deaf(executor: ProcessPoolExecutor, workers: int) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def begin() -> None:
+def init_worker() -> None:
     """What each worker process does first. Ctrl-C is the parent's matter: it asks to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    follow_parent()
+    exit_with_parent()
 
 
-def dismiss(executor: Executor) -> None:
+def terminate(executor: Executor) -> None:
     """Let go of workers at once, and end those that are processes of this machine: nothing that
     they do is worth saving."""
     # Of a pool's own, since before Python 3.14 it has no way to end its processes.
@@ -118,7 +118,7 @@ def dismiss(executor: Executor) -> None:
         worker.terminate()
 
 
-def dask_crew(address: str, runs: int) -> Crew:
+def dask_pool(address: str, runs: int) -> WorkerPool:
     """The workers of a dask cluster, which must see the same files as this machine.
 
     Raises:
@@ -127,7 +127,7 @@ def dask_crew(address: str, runs: int) -> Crew:
     """
     if importlib.util.find_spec("distributed") is None:
         raise GanvasError("dask workers need dask.distributed: pip install 'ganvas[cluster]'")
-    with connected(address) as client:
+    with dask_client(address) as client:
         workers = client.scheduler_info(n_workers=-1)["workers"]
         if not workers:
             raise GanvasError(f"the cluster at {address} has no workers: start some, dask worker")
@@ -140,18 +140,20 @@ def dask_crew(address: str, runs: int) -> Crew:
         there = Counter(str(about["host"]) for about in workers.values())
         cores_of = client.run(cores)
         threads = min(cores_of[w] // there[str(workers[w]["host"])] for w in workers)
-    return Crew(min(len(workers), runs), max(1, threads), ("auto",), partial(cluster, address))
+    return WorkerPool(
+        min(len(workers), runs), max(1, threads), ("auto",), partial(dask_executor, address)
+    )
 
 
 @contextmanager
-def cluster(address: str, workers: int, threads: int) -> Iterator[Executor]:
+def dask_executor(address: str, workers: int, threads: int) -> Iterator[Executor]:
     """A cluster's executor; `workers` is what was counted there."""
-    with connected(address) as client, client.get_executor() as executor:
+    with dask_client(address) as client, client.get_executor() as executor:
         yield executor
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Any]:
+def dask_client(address: str) -> Iterator[Any]:
     """A client of the scheduler at an address.
 
     Raises:

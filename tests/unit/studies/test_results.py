@@ -12,8 +12,8 @@ import pytest
 
 from ganvas.errors import RunError, StudyError
 from ganvas.studies.directory import StudyDirectory
-from ganvas.studies.outcome import Cost, Moment, Outcome
-from ganvas.studies.plan import Plan, Trial
+from ganvas.studies.outcome import Cost, Outcome, ScorePoint
+from ganvas.studies.plan import Plan, ThroughputEstimate
 from ganvas.studies.results import read_results, write_results
 from ganvas.studies.study import Study
 
@@ -44,11 +44,11 @@ def a_study(**changes: Any) -> Study:
 
 def a_plan(study: Study, **changes: Any) -> Plan:
     trials = {
-        name: Trial(images_per_second=rate, memory_mb=300.0, run_bytes=10**6)
+        name: ThroughputEstimate(images_per_second=rate, memory_mb=300.0, run_bytes=10**6)
         for name, rate in RATE.items()
     }
-    images = {arm.name: study.images or 1000 for arm in study.treatments}
-    plan = Plan(images=images, trials=trials, scoring=(1.0, 0.001), workers=2, threads=1)
+    images = {arm.name: study.images or 1000 for arm in study.all_arms}
+    plan = Plan(images=images, throughput=trials, scoring=(1.0, 0.001), workers=2, threads=1)
     return dataclasses.replace(plan, **changes)
 
 
@@ -64,9 +64,9 @@ def an_outcome(arm: str, seed: int, **changes: Any) -> Outcome:
         discriminator_weights=20,
         generator_bytes=40,
     )
-    course = (
-        Moment(images_seen=500, seconds=500 / RATE[arm], value=1.5 * fd),
-        Moment(images_seen=1000, seconds=1000 / RATE[arm], value=fd),
+    score_curve = (
+        ScorePoint(images_seen=500, seconds=500 / RATE[arm], value=1.5 * fd),
+        ScorePoint(images_seen=1000, seconds=1000 / RATE[arm], value=fd),
     )
     outcome = Outcome(
         arm=arm,
@@ -75,7 +75,7 @@ def an_outcome(arm: str, seed: int, **changes: Any) -> Outcome:
         images_seen=1000,
         scores={"fd-lite0": fd, "coverage-lite0": 0.5 + 0.01 * seed},
         floors={"fd-lite0": 5.0, "coverage-lite0": 0.9},
-        course=course,
+        score_curve=score_curve,
         cost=cost,
     )
     return dataclasses.replace(outcome, **changes)
@@ -83,7 +83,13 @@ def an_outcome(arm: str, seed: int, **changes: Any) -> Outcome:
 
 def a_failure(arm: str, seed: int, ending: str = "diverged") -> Outcome:
     return an_outcome(
-        arm, seed, ending=ending, reason="loss is not finite", images_seen=700, scores={}, course=()
+        arm,
+        seed,
+        ending=ending,
+        reason="loss is not finite",
+        images_seen=700,
+        scores={},
+        score_curve=(),
     )
 
 
@@ -120,7 +126,7 @@ def test_verdicts_within_each_family(directory: StudyDirectory) -> None:
         ("coverage-lite0", "dcgan"),
         ("coverage-lite0", "good"),
     ]
-    good, wide = results.against("good", "fd-lite0"), results.against("good-wide", "fd-lite0")
+    good, wide = results.comparison("good", "fd-lite0"), results.comparison("good-wide", "fd-lite0")
     assert good is not None
     assert wide is not None
     assert good.verdict == wide.verdict == "better"
@@ -130,7 +136,7 @@ def test_verdicts_within_each_family(directory: StudyDirectory) -> None:
     assert wide.ratio.value == pytest.approx(0.5, rel=0.01), "against good, not against the base"
     assert good.adjusted == pytest.approx(2 * good.p), "Holm's correction over a family of two"
     assert wide.adjusted == wide.p, "and of one"
-    assert results.against("dcgan", "fd-lite0") is None
+    assert results.comparison("dcgan", "fd-lite0") is None
     assert results.families[0].floor == 5.0
     summary = results.summary("good-wide", "fd-lite0")
     assert summary is not None
@@ -141,7 +147,7 @@ def test_failures_count_with_their_reasons(directory: StudyDirectory) -> None:
     fill(directory, *(a_failure("frail", seed) for seed in (0, 1, 2, 3)))
     results = read_results(directory.path)
     assert list(results.arm("frail").failures) == [0, 1, 2, 3]
-    frail = results.against("frail", "fd-lite0")
+    frail = results.comparison("frail", "fd-lite0")
     assert frail is not None
     assert frail.test == "ranks, failures last", "not judged by its one survivor"
     assert frail.verdict != "better"
@@ -176,10 +182,10 @@ def test_half_done_it_compares_what_there_is(directory: StudyDirectory) -> None:
     results = read_results(directory.path)
     assert len(results.missing) == 2 + 2 * 5
     assert results.arm("good").missing == (4,)
-    good = results.against("good", "fd-lite0")
+    good = results.comparison("good", "fd-lite0")
     assert good is not None
     assert good.seeds == 4
-    assert results.against("frail", "fd-lite0") is None
+    assert results.comparison("frail", "fd-lite0") is None
 
 
 def test_how_long_until_the_bases_usual_end(directory: StudyDirectory) -> None:

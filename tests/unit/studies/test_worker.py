@@ -14,40 +14,40 @@ import pytest
 
 from ganvas.errors import GanvasError, Interrupted
 from ganvas.runs.history import History
-from ganvas.studies import crew
-from ganvas.studies.work import seconds_at, seconds_until, watched_bar
+from ganvas.studies import executors
+from ganvas.studies.worker import interruptible_progress, training_clock, training_seconds_at
 from ganvas.training.stop import StopRequest, ask_to_stop, take_back
 
 
 def test_a_crew_fills_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew, "cores", lambda: 8)
-    monkeypatch.setattr(crew, "local_devices", lambda: ("cpu",))
+    monkeypatch.setattr(executors, "cores", lambda: 8)
+    monkeypatch.setattr(executors, "local_devices", lambda: ("cpu",))
     made = {
-        (runs, workers): crew.local_crew(runs, workers)
+        (runs, workers): executors.local_pool(runs, workers)
         for runs, workers in ((100, None), (3, None), (100, 4), (100, 16))
     }
     sizes = {key: (one.workers, one.threads) for key, one in made.items()}
     assert sizes == {(100, None): (8, 1), (3, None): (3, 2), (100, 4): (4, 2), (100, 16): (16, 1)}
-    monkeypatch.setattr(crew, "local_devices", lambda: ("cuda:0", "cuda:1"))
-    gpus = crew.local_crew(100)
+    monkeypatch.setattr(executors, "local_devices", lambda: ("cuda:0", "cuda:1"))
+    gpus = executors.local_pool(100)
     assert (gpus.workers, gpus.threads) == (2, 4)
     assert [gpus.device(worker) for worker in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
     with pytest.raises(GanvasError, match="workers: at least 1, got 0"):
-        crew.local_crew(3, 0)
+        executors.local_pool(3, 0)
 
 
 def test_workers_find_their_number_of_threads_in_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    with crew.processes(1, 2):
+    with executors.process_executor(1, 2):
         assert os.environ["OMP_NUM_THREADS"] == "2"
     assert os.environ["OMP_NUM_THREADS"] == "7"
 
 
 def test_workers_that_are_just_starting_do_not_hear_ctrl_c() -> None:
     """It reaches every process of the terminal; one that imports torch would die with a trace."""
-    with crew.processes(2, 1) as executor:
+    with executors.process_executor(2, 1) as executor:
         workers = multiprocessing.active_children()
         for worker in workers:
             assert worker.pid is not None
@@ -57,10 +57,10 @@ def test_workers_that_are_just_starting_do_not_hear_ctrl_c() -> None:
 
 
 def test_dismissed_workers_end_at_once() -> None:
-    with crew.processes(1, 1) as executor:
+    with executors.process_executor(1, 1) as executor:
         (worker,) = multiprocessing.active_children()
         asleep = executor.submit(time.sleep, 600)
-        crew.dismiss(executor)
+        executors.terminate(executor)
     worker.join(60)
     assert not worker.is_alive()
     with pytest.raises(BrokenExecutor):
@@ -70,7 +70,7 @@ def test_dismissed_workers_end_at_once() -> None:
 def test_without_dask_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(GanvasError, match=r"pip install 'ganvas\[cluster\]'"):
-        crew.dask_crew("tcp://somewhere:8786", 3)
+        executors.dask_pool("tcp://somewhere:8786", 3)
 
 
 def test_seconds_of_training_come_from_the_rates() -> None:
@@ -79,16 +79,16 @@ def test_seconds_of_training_come_from_the_rates() -> None:
         {"images_seen": 1000, "images_per_second": 500.0, "seconds": 2.0},
         {"images_seen": 1600, "images_per_second": 300.0, "seconds": 60.0},
     ]
-    assert seconds_at(history) == {1000: 2.0, 1600: 4.0}
-    assert seconds_at([]) == {}
+    assert training_clock(history) == {1000: 2.0, 1600: 4.0}
+    assert training_clock([]) == {}
 
 
 @pytest.mark.parametrize(
     ("images_seen", "seconds"), [(0, 0), (500, 1), (1000, 2), (1300, 3), (1600, 4), (1700, 4)]
 )
 def test_a_score_between_two_records_has_its_seconds_too(images_seen: int, seconds: float) -> None:
-    assert seconds_until(images_seen, {1000: 2.0, 1600: 4.0}) == pytest.approx(seconds)
-    assert seconds_until(images_seen, {}) == 0
+    assert training_seconds_at(images_seen, {1000: 2.0, 1600: 4.0}) == pytest.approx(seconds)
+    assert training_seconds_at(images_seen, {}) == 0
 
 
 def test_training_in_any_thread_can_be_asked_to_stop() -> None:
@@ -104,12 +104,15 @@ def test_training_in_any_thread_can_be_asked_to_stop() -> None:
         thread = threading.Thread(target=train)
         thread.start()
         thread.join()
-        with pytest.raises(Interrupted, match="sampling"), watched_bar("sampling") as look:
+        with (
+            pytest.raises(Interrupted, match="sampling"),
+            interruptible_progress("sampling") as look,
+        ):
             look(1, 2)
     finally:
         take_back()
     assert heard == [False, True]
-    with StopRequest() as stop, watched_bar("sampling") as look:
+    with StopRequest() as stop, interruptible_progress("sampling") as look:
         look(1, 2)
         assert not stop
 

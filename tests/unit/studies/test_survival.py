@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganvas.errors import GanvasError
-from ganvas.studies.survival import Watched, time_to_quality
+from ganvas.studies.survival import RunObservation, time_to_quality
 
 SIX_MP = [6, 6, 6, 7, 10, 13, 16, 22, 23]
 SIX_MP_CENSORED = [6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35]
 
 
-def at(*times: float) -> list[Watched]:
-    return [Watched(time, time) for time in times]
+def at(*times: float) -> list[RunObservation]:
+    return [RunObservation(time, time) for time in times]
 
 
-def never(*ends: float, failed: bool = False) -> list[Watched]:
-    return [Watched(None, end, failed) for end in ends]
+def never(*ends: float, failed: bool = False) -> list[RunObservation]:
+    return [RunObservation(None, end, failed) for end in ends]
 
 
 def test_the_leukaemia_example() -> None:
@@ -53,7 +53,7 @@ def test_a_failed_run_does_not_let_the_others_speak_for_it() -> None:
 
 
 def test_a_quality_reached_before_failing_counts() -> None:
-    found = time_to_quality([Watched(5, 9, failed=True), Watched(7, 20)])
+    found = time_to_quality([RunObservation(5, 9, failed=True), RunObservation(7, 20)])
     assert (found.median, found.reached) == (5, 2)
 
 
@@ -86,9 +86,9 @@ def test_the_interval_holds_the_median_as_often_as_its_docstring_says(
         fails = g.random(runs) < failing
         low, high = time_to_quality(
             [
-                Watched(None, 30, failed=True)
+                RunObservation(None, 30, failed=True)
                 if fail
-                else Watched(t, t)
+                else RunObservation(t, t)
                 if t < 300
                 else never(300)[0]
                 for t, fail in zip(times.tolist(), fails, strict=True)
@@ -101,7 +101,7 @@ def test_the_interval_holds_the_median_as_often_as_its_docstring_says(
 @given(st.lists(st.tuples(st.integers(0, 20), st.booleans(), st.booleans()), min_size=1))
 def test_any_runs_make_a_falling_curve(runs: list[tuple[int, bool, bool]]) -> None:
     found = time_to_quality(
-        [Watched(float(t) if hit else None, float(t), failed) for t, hit, failed in runs]
+        [RunObservation(float(t) if hit else None, float(t), failed) for t, hit, failed in runs]
     )
     assert found.reached == sum(hit for _, hit, _ in runs)
     assert all(0 <= share <= 1 for share in found.unreached)
@@ -116,8 +116,8 @@ def test_impossible_runs_are_refused() -> None:
     with pytest.raises(GanvasError, match="at least one run"):
         time_to_quality([])
     with pytest.raises(GanvasError, match="from 0 to the run's end at 5"):
-        Watched(6, 5)
+        RunObservation(6, 5)
     with pytest.raises(GanvasError, match="from 0 to the run's end"):
-        Watched(math.nan, 5)
+        RunObservation(math.nan, 5)
     with pytest.raises(GanvasError, match="ends at 0 or later, got inf"):
-        Watched(None, math.inf)
+        RunObservation(None, math.inf)

@@ -13,7 +13,7 @@ from scipy import stats
 
 from ganvas.errors import GanvasError
 from ganvas.studies.statistics import (
-    Arm,
+    ArmScores,
     Failure,
     holm,
     interval_of_mean,
@@ -22,11 +22,11 @@ from ganvas.studies.statistics import (
     paired_t,
     pairs_needed,
     power_of_t,
+    rank_sum_test,
     runs_needed,
     scale_of,
     spread_of,
     summarise,
-    worst_rank,
 )
 
 BASE = np.array([422.5, 420.2, 439.7, 431.0, 455.3])
@@ -76,7 +76,7 @@ def test_neither_units_nor_order_nor_sides_change_the_t_test(
 
 def test_ranks_without_ties_are_scipys() -> None:
     for arm in (ARM, BASE + np.arange(5) * 7 - 9.1, BASE[:3] - 200):
-        found = worst_rank(BASE, arm)
+        found = rank_sum_test(BASE, arm)
         expected = stats.mannwhitneyu(arm, BASE, method="exact")
         assert found.p == pytest.approx(expected.pvalue, rel=1e-12)
         assert found.superiority == 1 - expected.statistic / (len(BASE) * len(arm))
@@ -90,7 +90,7 @@ def test_ranks_with_ties_and_failures_by_enumeration(base: list[float], arm: lis
     sums = np.array([ranks[list(who)].sum() for who in combinations(range(len(ranks)), len(arm))])
     p = 2 * min((sums <= observed + 1e-9).mean(), (sums >= observed - 1e-9).mean())
     wins = [1.0 if a < b else 0.5 if a == b else 0.0 for a, b in product(arm, base)]
-    found = worst_rank(np.array(base), np.array(arm))
+    found = rank_sum_test(np.array(base), np.array(arm))
     assert found.p == pytest.approx(min(1.0, p), rel=1e-9)
     assert found.superiority == pytest.approx(np.mean(wins), abs=1e-12)
 
@@ -98,11 +98,11 @@ def test_ranks_with_ties_and_failures_by_enumeration(base: list[float], arm: lis
 def test_failures_are_worse_than_every_score() -> None:
     base = np.arange(1.0, 6.0)
     arm = np.full(5, math.inf)
-    assert worst_rank(base, arm).superiority == 0
-    assert worst_rank(base, arm).p == pytest.approx(2 / math.comb(10, 5))
-    assert worst_rank(base[:4], arm[:4]).p == pytest.approx(2 / 70)
-    assert worst_rank(arm, arm).p == 1.0
-    assert worst_rank(arm, arm).superiority == 0.5
+    assert rank_sum_test(base, arm).superiority == 0
+    assert rank_sum_test(base, arm).p == pytest.approx(2 / math.comb(10, 5))
+    assert rank_sum_test(base[:4], arm[:4]).p == pytest.approx(2 / 70)
+    assert rank_sum_test(arm, arm).p == 1.0
+    assert rank_sum_test(arm, arm).superiority == 0.5
 
 
 def test_holm_by_hand() -> None:
@@ -193,7 +193,9 @@ def test_the_bootstrap_stays_among_the_scores(scores: list[float]) -> None:
 
 
 def test_a_summary_counts_every_run() -> None:
-    arm = Arm("resnet", {3: Failure("collapsed"), 0: 3.0, 1: Failure("diverged"), 2: 5.0, 4: 4.5})
+    arm = ArmScores(
+        "resnet", {3: Failure("collapsed"), 0: 3.0, 1: Failure("diverged"), 2: 5.0, 4: 4.5}
+    )
     found = summarise(arm)
     assert (found.runs, found.mean, found.median) == (5, pytest.approx(12.5 / 3), 4.5)
     assert found.reasons == ("diverged", "collapsed")
@@ -207,21 +209,21 @@ def test_failures_have_the_published_interval(
     failed: int, runs: int, interval: tuple[float, float]
 ) -> None:
     """Newcombe 1998, table I, method 3."""
-    arm = Arm("a", {seed: Failure("x") if seed < failed else 1.0 for seed in range(runs)})
+    arm = ArmScores("a", {seed: Failure("x") if seed < failed else 1.0 for seed in range(runs)})
     assert summarise(arm).failed.interval == pytest.approx(interval, abs=5e-5)
 
 
 def test_an_arm_that_only_failed_has_no_mean() -> None:
-    found = summarise(Arm("a", {0: Failure("diverged"), 1: Failure("diverged")}))
+    found = summarise(ArmScores("a", {0: Failure("diverged"), 1: Failure("diverged")}))
     assert (found.mean, found.median, found.interval) == (None, None, None)
     assert found.failed.value == 1.0
 
 
 def test_an_arm_says_all_that_is_wrong_with_it() -> None:
     with pytest.raises(GanvasError, match=r"arm 'a': seed 1: the score is nan.*seed 2.*inf.*cost"):
-        Arm("a", {0: 1.0, 1: math.nan, 2: -math.inf}, cost=0.0)
+        ArmScores("a", {0: 1.0, 1: math.nan, 2: -math.inf}, cost=0.0)
     with pytest.raises(GanvasError, match="no run has ended yet"):
-        Arm("a", {})
+        ArmScores("a", {})
 
 
 def test_distances_are_compared_on_logs() -> None:

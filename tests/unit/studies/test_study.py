@@ -16,9 +16,9 @@ from ganvas import recipes
 from ganvas.errors import RecipeError, StudyError
 from ganvas.randomness import draw_latents, named_generator
 from ganvas.recipes import Recipe
-from ganvas.studies.study import Study, Treatment, in_words
+from ganvas.studies.study import Arm, Study, format_changes
 
-from .tiny import start, tiny_recipe
+from ..tiny import start, tiny_recipe
 
 SHORT = """
 base = "dcgan"
@@ -57,16 +57,16 @@ def with_arm(**arm: Any) -> list[dict[str, Any]]:
 
 def test_a_short_file_becomes_complete_recipes() -> None:
     study = study_from(SHORT)
-    names = [arm.name for arm in study.treatments]
+    names = [arm.name for arm in study.all_arms]
     assert names == ["dcgan", "no-norm", "mlp", "resnet-net", "resnet-deep"]
     assert study.images == 60_000
-    assert study.treatment("no-norm").recipe == dataclasses.replace(
+    assert study.arm("no-norm").recipe == dataclasses.replace(
         study.base,
         architecture=dataclasses.replace(recipes.dcgan().architecture, discriminator_norm="none"),
     )
-    assert {arm.recipe.data.size for arm in study.treatments} == {(64, 64)}, "shared by all"
+    assert {arm.recipe.data.size for arm in study.all_arms} == {(64, 64)}, "shared by all"
     mlp = dataclasses.replace(recipes.mlp(), data=study.base.data)
-    assert study.treatment("mlp").recipe == mlp
+    assert study.arm("mlp").recipe == mlp
 
 
 def test_an_arm_changes_what_it_is_compared_with() -> None:
@@ -76,7 +76,7 @@ def test_an_arm_changes_what_it_is_compared_with() -> None:
     assert study.changes("resnet-net") == {"architecture": "resnet"}, "with its own defaults"
     assert study.changes("mlp") == {"architecture": "mlp", "architecture.generator_norm": "batch"}
     assert study.changes("dcgan") == {}
-    assert in_words(study.changes("resnet-net")) == 'architecture = "resnet"'
+    assert format_changes(study.changes("resnet-net")) == 'architecture = "resnet"'
 
 
 def test_families_are_what_is_compared_with_the_same_arm() -> None:
@@ -94,17 +94,17 @@ def test_written_out_it_reads_back_to_the_same() -> None:
 
 def test_from_python_it_is_checked_as_a_file_is() -> None:
     hinge = dataclasses.replace(recipes.dcgan(), batch=64)
-    study = Study(base=recipes.dcgan(), arms=(Treatment(name="big", recipe=hinge),), data="fashion")
+    study = Study(base=recipes.dcgan(), arms=(Arm(name="big", recipe=hinge),), data="fashion")
     with pytest.raises(StudyError, match="none is given"):
         study.checked()
     study = dataclasses.replace(study, images=1000)
     checked = study.checked()
-    assert [arm.against for arm in checked.treatments] == ["", "dcgan"]
-    assert checked.treatments == study.treatments
+    assert [arm.against for arm in checked.all_arms] == ["", "dcgan"]
+    assert checked.all_arms == study.all_arms
 
 
 def test_a_base_alone_is_a_study_of_its_seeds() -> None:
-    assert [arm.name for arm in study_from(SHORT, arms=[]).treatments] == ["dcgan"]
+    assert [arm.name for arm in study_from(SHORT, arms=[]).all_arms] == ["dcgan"]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_an_arm_that_is_there_twice_is_said_once() -> None:
 @pytest.mark.parametrize(("size", "read"), [(16, (16, 16)), ("16x32", (16, 32))])
 def test_a_size_may_be_written_as_on_the_command_line(size: object, read: tuple[int, int]) -> None:
     study = study_from(SHORT, shared={"data": {"size": size}})
-    assert {arm.recipe.data.size for arm in study.treatments} == {read}
+    assert {arm.recipe.data.size for arm in study.all_arms} == {read}
 
 
 def test_a_study_in_the_place_of_a_recipe(tmp_path: Path) -> None:
@@ -211,13 +211,13 @@ def test_data_may_be_flipped_in_one_arm() -> None:
 
 def test_the_study_decides_budget_evaluation_and_what_a_failure_does() -> None:
     study = study_from(SHORT, stop_early=True, evaluations=4, metrics=["swd", "fd-lite0"])
-    recipe = study.recipe_for(study.treatment("mlp"), 60_001)
+    recipe = study.recipe_for(study.arm("mlp"), 60_001)
     assert (recipe.name, recipe.images, recipe.on_failure) == ("mlp", 60_001, "stop")
     assert recipe.evaluation.every == 15_001, "four scores, the last one at the end"
     assert recipe.evaluation.metrics == ("swd",), "the deciding one alone"
-    assert study.recipe_for(study.treatment("mlp"), 100).evaluation.every == 25
+    assert study.recipe_for(study.arm("mlp"), 100).evaluation.every == 25
     none = dataclasses.replace(study, evaluations=0)
-    assert none.recipe_for(none.treatment("mlp"), 100).evaluation.every == 0
+    assert none.recipe_for(none.arm("mlp"), 100).evaluation.every == 0
 
 
 def test_points_are_scored_by_their_modes() -> None:

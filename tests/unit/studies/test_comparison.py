@@ -12,8 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganvas.errors import GanvasError
-from ganvas.studies.statistics import Arm, Failure, pairs_needed
-from ganvas.studies.verdict import Against, Verdict, compare, judge, pareto_set
+from ganvas.studies.comparison import (
+    ArmComparison,
+    ArmVerdict,
+    compare_arms,
+    compare_metric,
+    pareto_set,
+)
+from ganvas.studies.statistics import ArmScores, Failure, pairs_needed
 
 NO = None  # a failed run
 DCGAN = (402.0, 391.0, 418.0, 399.0, 405.0)
@@ -21,10 +27,10 @@ RESNET = (318.0, 301.0, 344.0, 310.0, 322.0)
 WGAN_GP = (455.0, 440.0, 502.0, 449.0, 461.0)
 
 
-def arm(name: str, scores: Sequence[float | None], cost: float | None = None) -> Arm:
+def arm(name: str, scores: Sequence[float | None], cost: float | None = None) -> ArmScores:
     """None is a failed run; seeds count from 0."""
     runs = {s: Failure("diverged") if x is None else x for s, x in enumerate(scores)}
-    return Arm(name, runs, cost)
+    return ArmScores(name, runs, cost)
 
 
 def only(
@@ -33,33 +39,33 @@ def only(
     *,
     more_is_better: bool = False,
     arms: int = 1,
-) -> Against:
+) -> ArmComparison:
     """The arm's judgement, as one of so many arms (the others repeat the base)."""
     others = [arm(f"copy {i}", base) for i in range(arms - 1)]
-    found = compare(
+    found = compare_metric(
         arm("base", base),
         [arm("other", other), *others],
         more_is_better=more_is_better,
         scale="log",
     )
-    return found.against[0]
+    return found.arms[0]
 
 
 def test_the_study_of_minute_40() -> None:
     """Three architectures, five seeds, the dearest best."""
-    found = compare(
+    found = compare_metric(
         arm("dcgan", DCGAN, cost=100),
         [arm("wgan-gp", WGAN_GP, cost=190), arm("resnet", RESNET, cost=340)],
         more_is_better=False,
         scale="log",
     )
-    assert [one.verdict for one in found.against] == ["worse", "better"]
-    assert [one.test for one in found.against] == ["paired t on logs"] * 2
+    assert [one.verdict for one in found.arms] == ["worse", "better"]
+    assert [one.test for one in found.arms] == ["paired t on logs"] * 2
     assert found.pareto == ("dcgan", "resnet")
     assert found.recommendation == (
         "resnet, if 3.4 times the training time can be accepted; else dcgan"
     )
-    resnet = found.against[1]
+    resnet = found.arms[1]
     assert resnet.difference is not None
     assert resnet.difference.value == pytest.approx(-84)
     assert resnet.difference.interval is not None
@@ -182,36 +188,36 @@ def test_ranks_of_three_seeds_say_nothing_whatever_they_are() -> None:
 
 
 def test_only_seeds_that_ended_on_both_sides_are_compared() -> None:
-    base = Arm("base", {0: 400.0, 1: 410.0, 2: 405.0, 3: 395.0, 8: Failure("diverged")})
-    other = Arm("other", {1: 300.0, 2: 310.0, 3: 299.0, 4: 1.0, 5: Failure("collapsed")})
-    found = judge(base, [other], more_is_better=False, scale="log")[0]
+    base = ArmScores("base", {0: 400.0, 1: 410.0, 2: 405.0, 3: 395.0, 8: Failure("diverged")})
+    other = ArmScores("other", {1: 300.0, 2: 310.0, 3: 299.0, 4: 1.0, 5: Failure("collapsed")})
+    found = compare_arms(base, [other], more_is_better=False, scale="log")[0]
     assert (found.seeds, found.test) == (3, "paired t on logs")
     assert found.difference is not None
     assert found.difference.value == pytest.approx((300 + 310 + 299 - 410 - 405 - 395) / 3)
-    apart = judge(base, [Arm("apart", {9: 1.0})], more_is_better=False, scale="log")[0]
+    apart = compare_arms(base, [ArmScores("apart", {9: 1.0})], more_is_better=False, scale="log")[0]
     assert (apart.seeds, apart.difference, apart.verdict) == (0, None, "too few seeds to say")
 
 
 def test_scores_that_have_no_logs_are_compared_as_they_are() -> None:
-    found = compare(
+    found = compare_metric(
         arm("base", (0.01, 0.02, 0.015)),
         [arm("other", (0.0, 0.001, 0.0005))],
         more_is_better=True,
         scale="log",
     )
     assert found.scale == "plain"
-    assert found.against[0].test == "paired t"
-    assert found.against[0].ratio is None
+    assert found.arms[0].test == "paired t"
+    assert found.arms[0].ratio is None
 
 
 def test_names_must_differ() -> None:
     with pytest.raises(GanvasError, match=r"more than once: a$"):
-        compare(arm("a", DCGAN), [arm("a", RESNET)], more_is_better=False, scale="log")
+        compare_metric(arm("a", DCGAN), [arm("a", RESNET)], more_is_better=False, scale="log")
 
 
 def test_a_base_alone() -> None:
-    found = compare(arm("dcgan", DCGAN), [], more_is_better=False, scale="log")
-    assert found.against == ()
+    found = compare_metric(arm("dcgan", DCGAN), [], more_is_better=False, scale="log")
+    assert found.arms == ()
     assert found.recommendation == "dcgan: no arm is shown to be better"
 
 
@@ -230,8 +236,8 @@ def test_the_pareto_set_by_hand() -> None:
     assert pareto_set(arms, more_is_better=True) == ("cheap and bad",)
 
 
-def recommendation(base: Arm, *arms: Arm) -> str:
-    return compare(base, arms, more_is_better=False, scale="log").recommendation
+def recommendation(base: ArmScores, *arms: ArmScores) -> str:
+    return compare_metric(base, arms, more_is_better=False, scale="log").recommendation
 
 
 def test_what_is_recommended() -> None:
@@ -284,9 +290,9 @@ def test_any_study_has_an_answer(
     base: list[float | None], others: list[list[float | None]], more: bool
 ) -> None:
     arms = [arm(f"arm {i}", scores, cost=1.0 + i) for i, scores in enumerate(others)]
-    found = judge(arm("base", base), arms, more_is_better=more, scale="log")
+    found = compare_arms(arm("base", base), arms, more_is_better=more, scale="log")
     for one in found:
-        assert one.verdict in get_args(Verdict)
+        assert one.verdict in get_args(ArmVerdict)
         assert (one.p is None) == (one.adjusted is None)
         adjusted = 1.0 if one.adjusted is None else one.adjusted
         assert (one.verdict in ("better", "worse")) == (adjusted <= 0.05)
@@ -303,8 +309,8 @@ def test_sides_exchanged_exchange_the_verdict(
     base: list[float | None], data: st.DataObject
 ) -> None:
     other = data.draw(st.lists(st.none() | st.floats(0.01, 100.0), min_size=6, max_size=6))
-    there = judge(arm("a", base), [arm("b", other)], more_is_better=False, scale="log")[0]
-    back = judge(arm("b", other), [arm("a", base)], more_is_better=False, scale="log")[0]
+    there = compare_arms(arm("a", base), [arm("b", other)], more_is_better=False, scale="log")[0]
+    back = compare_arms(arm("b", other), [arm("a", base)], more_is_better=False, scale="log")[0]
     exchanged = {"better": "worse", "worse": "better"}
     assert back.verdict == exchanged.get(there.verdict, there.verdict)
     assert back.adjusted == pytest.approx(there.adjusted)

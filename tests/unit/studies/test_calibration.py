@@ -12,16 +12,16 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
+from ganvas.studies.comparison import compare_arms
 from ganvas.studies.statistics import (
-    Arm,
+    ArmScores,
     Failure,
     holm,
     paired_t,
     pairs_needed,
     power_of_t,
-    worst_rank,
+    rank_sum_test,
 )
-from ganvas.studies.verdict import judge
 
 Floats = NDArray[np.float64]
 STUDIES = 10_000
@@ -139,19 +139,19 @@ def test_ranks_of_an_arm_that_fails_like_the_base(n: int, failing: float) -> Non
     g = RNG(n)
     shape = (1000, 2, n)
     runs = np.where(g.random(shape) < failing, math.inf, np.exp(0.3 * g.standard_normal(shape)))
-    assert not_above(np.array([worst_rank(base, arm).p <= 0.05 for base, arm in runs]))
+    assert not_above(np.array([rank_sum_test(base, arm).p <= 0.05 for base, arm in runs]))
 
 
-def arm_of(name: str, scores: Floats) -> Arm:
+def arm_results(name: str, scores: Floats) -> ArmScores:
     """inf is a failed run."""
-    return Arm(
+    return ArmScores(
         name, {s: float(x) if x < math.inf else Failure("diverged") for s, x in enumerate(scores)}
     )
 
 
 def verdicts(base: Floats, *arms: Floats) -> list[str]:
-    named = [arm_of(f"arm {i}", arm) for i, arm in enumerate(arms)]
-    found = judge(arm_of("base", base), named, more_is_better=False, scale="log")
+    named = [arm_results(f"arm {i}", arm) for i, arm in enumerate(arms)]
+    found = compare_arms(arm_results("base", base), named, more_is_better=False, scale="log")
     return [one.verdict for one in found]
 
 

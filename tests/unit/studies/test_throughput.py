@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ganvas.studies import trial
+from ganvas.studies import throughput
 
 
 def test_samples_are_timed_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,8 +20,8 @@ def test_samples_are_timed_by_themselves(monkeypatch: pytest.MonkeyPatch) -> Non
             clock[0] += 0.5 * n
         clock[0] += 7.0
 
-    monkeypatch.setattr(trial, "measure", measure)
-    monkeypatch.setattr(trial.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(throughput, "measure", measure)
+    monkeypatch.setattr(throughput.time, "perf_counter", lambda: clock[0])
     study: Any = SimpleNamespace(metrics=("swd",))
     stand_in: Any = SimpleNamespace(average=None, shape=None, latent_dim=1, data=None)
-    assert trial.time_scoring(study, stand_in, stand_in, stand_in) == pytest.approx((7.0, 0.5))
+    assert throughput.time_scoring(study, stand_in, stand_in, stand_in) == pytest.approx((7.0, 0.5))
