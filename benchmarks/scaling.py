@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from figure import Effort, Figure, figure
+from ganvas.formatting import format_count
 from ganvas.runs import Run
 from hardware import stopwatch
 from loops import GanvasLoop
@@ -44,8 +45,8 @@ class Launch:
     @property
     def title(self) -> str:
         """For people."""
-        processes = "1 process" if self.processes == 1 else f"{self.processes} processes"
-        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        processes = format_count(self.processes, "process", "processes")
+        threads = format_count(self.threads, "thread")
         return f"{processes} of {threads}"
 
 

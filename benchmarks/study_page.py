@@ -15,10 +15,10 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from ganvas import storage
-from ganvas.networks.sizes import size_name
+from ganvas.formatting import format_estimate, format_image_size
 from ganvas.reports.pictures import grid_of, on_white, tiles_of
 from ganvas.runs import Run
-from ganvas.studies.display import in_a_word, in_hours, mean_of
+from ganvas.studies.display import in_a_word, mean_of
 from ganvas.studies.results import StudyResults, read_results
 from ganvas.studies.study import format_changes
 
@@ -81,8 +81,9 @@ def about(results: StudyResults) -> str:
     return (
         f"{len(results.arms)} arms, seeds 0 to {study.seeds - 1}, {runs} runs of "
         f"{study.images:,} images each; trained on {data['name']} at "
-        f"{size_name(study.base.data.size)}, scored with {study.samples:,} samples "
-        f"against images that were held out. {in_hours(seconds)} of training on one thread each, "
+        f"{format_image_size(study.base.data.size)}, scored with {study.samples:,} samples "
+        f"against images that were held out. {format_estimate(seconds)} of training on one "
+        f"thread each, "
         f"torch {made_on['torch']}. `{results.deciding}` decides ({better} is better); real images "
         f"in the place of samples score {floor(results)}."
     )

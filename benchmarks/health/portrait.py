@@ -17,7 +17,7 @@ from panels import CELL, COLUMNS, GAP, ROWS, Panel
 from PIL import Image
 
 from ganvas import storage
-from ganvas.health.rules.sight import shown
+from ganvas.formatting import format_number
 
 SICK, WELL, LIMIT, INK, FAINT = "#c2410c", "#1d6fb8", "#4b5563", "#111827", "#6b7280"
 """Colours that hold their own on white, and differ in lightness too."""
@@ -250,7 +250,7 @@ def draw_limit(axes: Axes, curve: Curve, end: int) -> None:
     axes.fill_between(images, limits, far, color=SICK, alpha=0.10, lw=0, zorder=1)
     name = "best" if curve.is_score else "limit"
     below = has_more_room_below(axes, limits[-1], [curve.sick[-1][1], curve.healthy[-1][1]])
-    text = f"{name} {shown(limits[-1])}" if steady(curve.limits) else name
+    text = f"{name} {format_number(limits[-1], 3)}" if steady(curve.limits) else name
     axes.annotate(
         text,
         (images[-1], limits[-1]),
@@ -277,7 +277,7 @@ def has_more_room_below(axes: Axes, limit: float, lines: Sequence[float]) -> boo
 
 def tick(value: float) -> str:
     """A number at an axis, short."""
-    return shown(value) if value < 1e5 else f"{value:.0e}".replace("e+0", "e")
+    return format_number(value, 3) if value < 1e5 else f"{value:.0e}".replace("e+0", "e")
 
 
 def widened(low: float, high: float, limits: Sequence[float], *, log: bool) -> tuple[float, float]:

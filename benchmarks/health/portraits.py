@@ -28,11 +28,11 @@ from watching import Timeline, timeline
 
 import ganvas
 from ganvas import diagnosis
+from ganvas.formatting import format_number
 from ganvas.health.evidence import Evidence
 from ganvas.health.examine import examine
 from ganvas.health.finding import Finding
 from ganvas.health.rules import RULES
-from ganvas.health.rules.sight import shown
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def curve_in_words(curve: Curve | None, since: int) -> str:
         curves.last_value(points, end) for points in (curve.sick, curve.healthy, curve.limits)
     )
     values = [
-        f"{shown(value)} {whose}"
+        f"{format_number(value, 3)} {whose}"
         for value, whose in ((sick, "in this run"), (healthy, "in the other"), (limit, "its limit"))
         if value is not None
     ]

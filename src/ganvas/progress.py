@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ganvas.formatting import format_progress
+
 PATIENCE = 0.5
 """Seconds before a bar shows itself: work that finds all it needs in the cache would flash."""
 
@@ -36,6 +38,6 @@ def progress_bar(what: str, quiet: bool = False) -> Iterator[Callable[[int, int]
         task = progress.add_task(what, total=None, count="")
 
         def show(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total, count=f"{done:,}/{total:,}")
+            progress.update(task, completed=done, total=total, count=format_progress(done, total))
 
         yield show

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from dataclasses import replace
 
 import pytest
@@ -15,8 +14,7 @@ from ganvas.health.examine import examine, signals, unable
 from ganvas.health.finding import Finding
 from ganvas.health.rules import RULES
 from ganvas.health.rules.rule import Rule
-from ganvas.health.rules.sight import STRONGEST, Moment, Sight, Signal, shown, sight, strongest
-from ganvas.health.thresholds import Thresholds
+from ganvas.health.rules.sight import STRONGEST, Moment, Sight, Signal, sight, strongest
 from ganvas.recipes import CATALOG
 
 RECIPE = CATALOG["dcgan"]()
@@ -286,15 +284,3 @@ def test_long_histories_cost_no_more_for_looking_back() -> None:
 
     assert replace(RULE, look=look)(looks(*[0.5] * 1_000)) is None
     assert next(count) == 1
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [(0.05, "0.05"), (1e-5, "1e-05"), (32_000, "32,000"), (1e12, "1e+12"), (math.pi, "3.14")],
-)
-def test_numbers_are_shown_short(number: float, text: str) -> None:
-    assert shown(number) == text
-
-
-def test_defaults_are_the_thresholds_of_a_history() -> None:
-    assert looks().thresholds == Thresholds()

@@ -11,7 +11,7 @@ import tyro
 from ganvas.cli.naming import naming_flags
 from ganvas.data.settings import DataSettings
 from ganvas.errors import DataError
-from ganvas.networks.sizes import size_name
+from ganvas.formatting import format_image_size
 from ganvas.recipes import CATALOG
 
 RECIPE = "dcgan"
@@ -65,5 +65,6 @@ class Check:
             if isinstance(value, bool):
                 flags.append(flag)
             else:
-                flags.append(f"{flag} {size_name(value) if entry.name == 'size' else value}")
+                text = format_image_size(value) if entry.name == "size" else value
+                flags.append(f"{flag} {text}")
         return " ".join(flags)

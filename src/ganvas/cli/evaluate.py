@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from ganvas.formatting import format_number
 from ganvas.metrics.names import known_names
 
 if TYPE_CHECKING:
@@ -79,9 +80,9 @@ def show(scores: list[Score], run_directory: Path) -> None:
         low, high = score.interval
         table.add_row(
             score.metric,
-            number(score.value),
-            f"{number(low)} to {number(high)}",
-            number(score.floor),
+            format_number(score.value),
+            f"{format_number(low)} to {format_number(high)}",
+            format_number(score.floor),
             f"{score.protocol['n_fake']:,}",
             f"{score.protocol['n_real']:,}",
             "higher" if score.more_is_better else "lower",
@@ -118,8 +119,3 @@ def footnotes(scores: list[Score]) -> list[str]:
             warnings.setdefault(warning, []).append(score.metric)
     lines += [f"warning ({', '.join(names)}): {text}" for text, names in warnings.items()]
     return lines
-
-
-def number(value: float) -> str:
-    """Four significant digits, without an exponent where it can be avoided."""
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"

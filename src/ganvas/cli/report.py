@@ -23,7 +23,8 @@ class Report:
 
     def run(self) -> None:
         """Write it and say where."""
+        from ganvas.formatting import format_bytes
         from ganvas.reports.report import report
 
         path = report(self.directory, self.out, quiet=False)
-        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, opens in any browser")
+        print(f"{path}: {format_bytes(path.stat().st_size)}, opens in any browser")

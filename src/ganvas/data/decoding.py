@@ -13,6 +13,7 @@ from PIL import Image, ImageColor, ImageFile, UnidentifiedImageError
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import UnusableImage
 from ganvas.errors import did_you_mean
+from ganvas.formatting import format_bytes
 
 SMALLEST_SIDE = 8
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -263,5 +264,4 @@ def _damage(error: Exception, start: bytes, byte_count: int) -> str:
 
 
 def _cut(byte_count: int) -> str:
-    size = f"{byte_count / 1000:.0f} kB" if byte_count >= 1000 else f"{byte_count} bytes"
-    return f"cut after {size}"
+    return f"cut after {format_bytes(byte_count)}"

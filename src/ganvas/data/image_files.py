@@ -16,6 +16,7 @@ from PIL.Image import Image
 from ganvas.data.decoding import open_image
 from ganvas.data.source import Item, Source, UnusableImage, in_class_order
 from ganvas.errors import DataError
+from ganvas.formatting import format_bytes
 
 # What often lies beside images and is passed over. Any other file counts as an image, so that
 # one that is none gets reported.
@@ -223,7 +224,7 @@ def _archive_problem(archive: zipfile.ZipFile) -> str | None:
 def _check_size(size: int) -> None:
     if size > LARGEST_FILE:
         raise UnusableImage(
-            f"{size / 1e6:,.0f} MB is too large, at most {LARGEST_FILE / 1e6:.0f} MB"
+            f"{format_bytes(size)} is too large, at most {format_bytes(LARGEST_FILE)}"
         )
 
 

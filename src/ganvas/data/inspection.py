@@ -25,7 +25,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, Unusable, UnusableImage
 from ganvas.data.stacking import CLASSES, PREFIX, Stacked
 from ganvas.data.synthetic import Points
-from ganvas.networks.sizes import size_name
+from ganvas.formatting import format_count, format_image_size, format_percent
 
 FEW_IMAGES = 2000
 """Below this a discriminator can learn the images by heart within a short training."""
@@ -144,7 +144,7 @@ class Inspection:
             width, height = self.sizes.median
             found.append(
                 f"small images: most are about {width}x{height} and will be enlarged to "
-                f"{size_name(self.size)}"
+                f"{format_image_size(self.size)}"
             )
         return tuple(found)
 
@@ -191,12 +191,12 @@ class Inspection:
         if self.problem is not None:
             verdict = f"will not train: {self.problem}"
         else:
-            size = "" if self.note else f" at {size_name(self.size)}"
+            size = "" if self.note else f" at {format_image_size(self.size)}"
             verdict = f"{self.distinct:,} {self.things} will train{size}"
         if self.sizes is None:
             return f"{self.name}: {verdict}"
         width, height = self.sizes.median
-        modes = ", ".join(f"{_percent(share)} {mode}" for mode, share in self.modes.items())
+        modes = ", ".join(f"{format_percent(share)} {mode}" for mode, share in self.modes.items())
         return f"{self.name}: {verdict}      median size {width}x{height}, {modes}"
 
     def _unusable_line(self) -> tuple[str, str] | None:
@@ -220,14 +220,12 @@ class Inspection:
             return None
         shown = ", ".join(f"{name} {count:,}" for name, count in list(self.labels.items())[:_SHOWN])
         count = len(self.labels)
-        return f"{count:,} label{'s' if count > 1 else ''}", shown + (
-            ", ..." if len(self.labels) > _SHOWN else ""
-        )
+        return format_count(count, "label"), shown + (", ..." if len(self.labels) > _SHOWN else "")
 
     def _aspect_line(self) -> tuple[str, str] | None:
         if self.sizes is None or self.sizes.cropped_area < NOTEWORTHY_LOSS or self.fit != "crop":
             return None
-        loss = _percent(self.sizes.cropped_area)
+        loss = format_percent(self.sizes.cropped_area)
         return "aspect ratios differ", f"cropping loses {loss} of the area; --fit pad keeps it"
 
     def _next_lines(self) -> list[str]:
@@ -391,7 +389,3 @@ def _as_typed(location: str) -> str:
     if path.is_dir():
         typed += os.sep  # also tells a folder called `fashion` from the built-in images
     return f'"{typed}"' if " " in typed else typed
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.0f} %" if share >= 0.01 else "under 1 %"

@@ -19,7 +19,8 @@ from ganvas.data.made import Made, frozen_random
 from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.errors import DataError
-from ganvas.networks.sizes import POINT, size_name
+from ganvas.formatting import format_image_size
+from ganvas.networks.sizes import POINT
 
 Plane = npt.NDArray[np.float64]  # (N, 2): x and y
 
@@ -78,9 +79,9 @@ class Points(Made):
     def _refuse_unsuited(self, settings: DataSettings) -> None:
         if settings.size != POINT:
             raise DataError(
-                f"{self.name} holds points in the plane (size {size_name(POINT)}), but the recipe "
-                f"is for images of {size_name(settings.size)}. Take a recipe for points, such as "
-                f"{self.recipe}: ganvas train {self.recipe} {self.location}"
+                f"{self.name} holds points in the plane (size {format_image_size(POINT)}), but the "
+                f"recipe is for images of {format_image_size(settings.size)}. Take a recipe for "
+                f"points, such as {self.recipe}: ganvas train {self.recipe} {self.location}"
             )
         if settings.channels not in ("auto", "2"):
             raise DataError(

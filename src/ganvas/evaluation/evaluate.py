@@ -30,11 +30,12 @@ from ganvas.evaluation.views import (
     look_at_samples,
     rows_of,
 )
+from ganvas.formatting import format_image_size
 from ganvas.metrics.estimate import LEVEL
 from ganvas.metrics.features import Features, load_features
 from ganvas.metrics.inception import load_inception_classes
 from ganvas.metrics.names import Metric, parse_metrics
-from ganvas.networks.sizes import POINT, size_name
+from ganvas.networks.sizes import POINT
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.progress import progress_bar
 from ganvas.runs import Run
@@ -307,7 +308,7 @@ def common_protocol(
         "data": data.name,
         "fingerprint": data.fingerprint,
         "prepared": data.key,
-        "size": size_name((data.shape.height, data.shape.width)),
+        "size": format_image_size((data.shape.height, data.shape.width)),
         "channels": data.shape.channels,
         "resize": "none" if data.shape.is_point else f"Lanczos, {settings.fit}",
         "seed": seed,

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ganvas.errors import RecipeError
+from ganvas.formatting import format_image_size
 
 SMALLEST_BASE, LARGEST_BASE = 3, 7
 FEWEST_DOUBLINGS = 2
@@ -40,7 +41,7 @@ class ImageShape:
         if self.is_point:
             return f"points in {self.channels} dimensions"
         channels = CHANNEL_NAMES.get(self.channels, f"{self.channels} channels")
-        return f"{size_name((self.height, self.width))}, {channels}"
+        return f"{format_image_size((self.height, self.width))}, {channels}"
 
 
 CHANNEL_NAMES = {1: "grey", 2: "grey with alpha", 3: "colour", 4: "colour with alpha"}
@@ -79,10 +80,10 @@ def size_problem(height: int, width: int) -> str | None:
     """Why a size does not fit, naming the nearest that do; None where it fits."""
     if split(height, width) is not None:
         return None
-    nearest = " or ".join(size_name(size) for size in nearest_sizes(height, width))
+    nearest = " or ".join(format_image_size(size) for size in nearest_sizes(height, width))
     return (
-        f"size {size_name((height, width))} does not fit: both sides must be a base doubled the "
-        f"same number of times, at least twice, the smaller base being "
+        f"size {format_image_size((height, width))} does not fit: both sides must be a base "
+        f"doubled the same number of times, at least twice, the smaller base being "
         f"{SMALLEST_BASE} to {LARGEST_BASE}. Nearest: {nearest}"
     )
 
@@ -118,8 +119,3 @@ def parse_size(text: str) -> tuple[int, int]:
         return int(height), int(width if cross else height)
     except ValueError:
         raise ValueError(f"{text!r} is no size: expected 32, or HxW such as 64x96") from None
-
-
-def size_name(size: tuple[int, int]) -> str:
-    """`32x32` for people; height first."""
-    return f"{size[0]}x{size[1]}"

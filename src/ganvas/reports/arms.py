@@ -7,6 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ganvas.formatting import (
+    format_count,
+    format_duration,
+    format_interval,
+    format_list,
+    format_number,
+    format_weights,
+)
 from ganvas.metrics.names import more_is_better
 from ganvas.reports import words
 from ganvas.reports.charts import Dot, Spot, dots, scatter
@@ -69,8 +77,8 @@ def row(results: StudyResults, arm: ArmResults, metric: str) -> ArmRow:
         name=arm.name,
         changes=format_changes(arm.changes),
         against=arm.against if arm.against != results.study.base.name else "",
-        value="" if summary is None or summary.mean is None else words.number(summary.mean),
-        interval="" if summary is None else words.interval(summary.interval),
+        value="" if summary is None or summary.mean is None else format_number(summary.mean),
+        interval="" if summary is None else format_interval(summary.interval),
         effect="" if effect is None else effect[0],
         effect_interval="" if effect is None else effect[1],
         verdict=verdict,
@@ -80,7 +88,7 @@ def row(results: StudyResults, arm: ArmResults, metric: str) -> ArmRow:
         failures=f"{len(arm.failures)} of {len(arm.outcomes)}",
         rate="" if cost is None else f"{cost.images_per_second:,.0f}",
         memory="" if cost is None else f"{cost.memory_mb:,.0f}",
-        weights="" if cost is None else words.weights(cost.generator_weights),
+        weights="" if cost is None else format_weights(cost.generator_weights),
         pareto=family is not None and arm.name in family.comparison.pareto,
     )
 
@@ -90,7 +98,7 @@ def survivors_of(summary: Summary | None) -> str:
     if summary is None or not summary.reasons or summary.mean is None:
         return ""
     left = summary.runs - len(summary.reasons)
-    return f"of {words.counted(left, 'run')} of {summary.runs}"
+    return f"of {format_count(left, 'run')} of {summary.runs}"
 
 
 def tone_of(verdict: str) -> Tone:
@@ -110,12 +118,12 @@ def scale_of(results: StudyResults, arm: ArmResults, metric: str) -> Scale:
 def effect_of(against: ArmComparison, scale: Scale) -> tuple[str, str] | None:
     """A ratio where scores were compared by their logs, else a difference; and its interval."""
     if scale == "log" and against.ratio is not None:
-        return f"× {against.ratio.value:.3g}", words.interval(against.ratio.interval)
+        return f"× {against.ratio.value:.3g}", format_interval(against.ratio.interval)
     if against.difference is None:
         return None
     value = against.difference.value
-    return f"{'+' if value > 0 else '−' if value < 0 else ''}{words.number(abs(value))}", (
-        words.interval(against.difference.interval)
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{format_number(abs(value))}", (
+        format_interval(against.difference.interval)
     )
 
 
@@ -141,7 +149,7 @@ def headline(results: StudyResults) -> str:
     for verdict, sentence in SENTENCES.items():
         if verdict in found and (verdict == "better" or len(found) == 1):
             names = found[verdict]
-            said = sentence.format(words.listed(names), "is" if len(names) == 1 else "are", base)
+            said = sentence.format(format_list(names), "is" if len(names) == 1 else "are", base)
             break
     return f"{said}, so far" if results.missing else said
 
@@ -152,14 +160,14 @@ def nothing_yet(results: StudyResults) -> str:
     runs = results.study.seeds * len(results.arms)
     if ended < runs:
         return f"Nothing to be said yet: {ended} of {runs} runs have ended"
-    return f"How much {results.study.base.name} varies over {words.counted(runs, 'seed')}"
+    return f"How much {results.study.base.name} varies over {format_count(runs, 'seed')}"
 
 
 def missing(results: StudyResults) -> list[str]:
     """The runs that did not end yet, arm by arm."""
     return [
         f"{arm.name}: seed{'' if len(arm.missing) == 1 else 's'} "
-        f"{words.listed([str(seed) for seed in arm.missing])}"
+        f"{format_list([str(seed) for seed in arm.missing])}"
         for arm in results.arms
         if arm.missing
     ]
@@ -172,7 +180,7 @@ def next_steps(results: StudyResults) -> list[Command]:
         count = len(results.missing)
         seconds = results.plan.seconds(results.study, [arm for arm, _ in results.missing])
         about = f"{count} run{'s are' if count > 1 else ' is'} missing, about "
-        about += f"{words.duration(seconds)} by the plan: go on."
+        about += f"{format_duration(seconds)} by the plan: go on."
         return [Command(f"ganvas compare {path}", about)]
     unsaid = [
         against
@@ -217,12 +225,12 @@ def effects(results: StudyResults, family: Family) -> Drawing | None:
     what = "ratio to" if log else "difference from"
     label = f"{family.metric}: {what} {family.base}"
     said = "; ".join(
-        f"{dot.name} {dot.value:.3g} {words.interval(dot.interval)}, {dot.note}" for dot in lines
+        f"{dot.name} {dot.value:.3g} {format_interval(dot.interval)}, {dot.note}" for dot in lines
     )
     better = "higher" if family.more_is_better else "lower"
     shown = {dot.name for dot in lines}
     left_out = [one.name for one in comparison.arms if one.name not in shown]
-    without = f" Without a pair of scores: {words.listed(left_out)}." if left_out else ""
+    without = f" Without a pair of scores: {format_list(left_out)}." if left_out else ""
     return Drawing(
         dots(lines, 1 if log else 0, label, log),
         f"{label}, with 95 % intervals. {said}.",
@@ -248,7 +256,7 @@ def pareto(results: StudyResults, family: Family) -> Drawing | None:
         return None
     better = "higher" if more_is_better(family.metric) else "lower"
     said = "; ".join(
-        f"{spot.name}: {spot.x:.3g} s, {words.number(spot.y)}"
+        f"{spot.name}: {spot.x:.3g} s, {format_number(spot.y)}"
         + (", beaten by no other in both" if spot.ringed else "")
         for spot in spots
     )

@@ -14,10 +14,10 @@ from ganvas.reports.figures import (
     SIZE,
     Colour,
     apart,
+    axis_label,
     beside,
     empty,
     quiet,
-    short,
     svg,
 )
 from ganvas.reports.words import Ends
@@ -155,7 +155,7 @@ def dots(rows: Sequence[Dot], nothing: float, label: str, log: bool, width: floa
     if log:
         axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(short))
+        axes.xaxis.set_major_formatter(FuncFormatter(axis_label))
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.tick_params(axis="y", labelcolor=COLOURS["ink"])
     return svg(figure)
@@ -191,7 +191,7 @@ def scatter(spots: Sequence[Spot], x_label: str, y_label: str) -> bytes:
     axes.set_xlim(0, 1.05 * max(spot.x for spot in spots))
     quiet(axes, x_label, across="y")
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_formatter(FuncFormatter(short))
+    axes.yaxis.set_major_formatter(FuncFormatter(axis_label))
     axes.set_title(
         y_label, loc="left", x=-44 / (width - 48 - right), color=COLOURS["muted"], fontsize=SIZE
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ganvas.formatting import format_number
 from ganvas.health.evidence import number
 from ganvas.reports import words
 from ganvas.reports.attempts import Attempt
@@ -95,16 +96,16 @@ def in_words(line: Line) -> str:
     if not len(line.y):
         return f"{line.label}: no values"
     return (
-        f"{line.label}: {words.number(line.y[0])} at {line.x[0]:,.0f}, "
-        f"{words.number(line.y[-1])} at {line.x[-1]:,.0f}, "
-        f"between {words.number(min(line.y))} and {words.number(max(line.y))}"
+        f"{line.label}: {format_number(line.y[0])} at {line.x[0]:,.0f}, "
+        f"{format_number(line.y[-1])} at {line.x[-1]:,.0f}, "
+        f"between {format_number(min(line.y))} and {format_number(max(line.y))}"
     )
 
 
 def drawn(title: str, panel: Panel) -> Drawing:
     """A panel with its numbers in words."""
     lines = [in_words(line) for line in panel.lines if line.label]
-    marks = [f"{mark.label}: {words.number(mark.value)}" for mark in panel.marks]
+    marks = [f"{mark.label}: {format_number(mark.value)}" for mark in panel.marks]
     return Drawing(curves(panel), f"{title}, over {panel.x_label}. {'; '.join([*lines, *marks])}.")
 
 
@@ -171,6 +172,6 @@ def columns(history: Sequence[Record]) -> list[ColumnRow]:
     for name in names:
         _, values = series(history, name)
         if values:
-            first, last = words.number(values[0]), words.number(values[-1])
+            first, last = format_number(values[0]), format_number(values[-1])
             rows.append(ColumnRow(name, first, last, words.column(name)))
     return rows

@@ -17,6 +17,8 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
+from ganvas.formatting import format_short
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -117,7 +119,7 @@ def curves(panel: Panel) -> bytes:
     last = max((line.x[-1] for line in panel.lines if len(line.x)), default=1)
     axes.set_xlim(0, (last if panel.end is None else panel.end) or 1)
     quiet(axes, panel.x_label, across="y")
-    axes.yaxis.set_major_formatter(FuncFormatter(short))
+    axes.yaxis.set_major_formatter(FuncFormatter(axis_label))
     if not panel.log:
         axes.yaxis.set_major_locator(MaxNLocator(4))
     for mark in panel.marks:
@@ -152,12 +154,9 @@ def thinned(line: Line) -> Line:
     )
 
 
-def short(number: float, _position: object = None) -> str:
-    """A number as axes show it: 0, 0.02, 1.5, 200k, 1.5M."""
-    for factor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(number) >= factor:
-            return f"{number / factor:.3g}{unit}"
-    return f"{number:.3g}"
+def axis_label(value: float, _position: object = None) -> str:
+    """What matplotlib writes at a tick."""
+    return format_short(value)
 
 
 def empty(
@@ -187,7 +186,7 @@ def quiet(axes: Axes, x_label: str, across: Literal["x", "y"]) -> None:
     axes.spines["bottom"].set_color(COLOURS["muted"])
     axes.tick_params(length=0, labelsize=SIZE, labelcolor=COLOURS["muted"], pad=5)
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(short))
+    axes.xaxis.set_major_formatter(FuncFormatter(axis_label))
     axes.set_xlabel(x_label, color=COLOURS["muted"], fontsize=SIZE)
 
 

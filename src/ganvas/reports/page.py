@@ -16,8 +16,8 @@ from markupsafe import Markup, escape
 from PIL import Image
 
 from ganvas.errors import GanvasError
+from ganvas.formatting import format_bytes, format_count
 from ganvas.images import Pixels, to_pillow
-from ganvas.reports import words
 from ganvas.reports.figures import COLOURS
 
 LIMIT = 8_000_000
@@ -75,7 +75,7 @@ def render(template: str, parts: Mapping[str, Any], limit: int = LIMIT) -> bytes
             return page
         shrink *= 2
     raise GanvasError(
-        f"the report takes {len(page) / 1e6:.1f} MB where {limit / 1e6:.0f} MB are the limit, "
+        f"the report takes {format_bytes(len(page))} where {format_bytes(limit)} are the limit, "
         "however small its pictures are"
     )
 
@@ -91,7 +91,7 @@ def _environment(shrink: int) -> jinja2.Environment:
     environment.filters["inline"] = functools.partial(inline, numbers=itertools.count(1))
     environment.filters["uri"] = functools.partial(uri, shrink=shrink)
     environment.filters["unbroken"] = unbroken
-    environment.filters["counted"] = words.counted
+    environment.filters["counted"] = format_count
     environment.filters["count"] = lambda number: f"{number:,}"
     return environment
 

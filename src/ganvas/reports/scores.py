@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ganvas.formatting import format_interval, format_number
 from ganvas.metrics.names import more_is_better
-from ganvas.reports import words
 from ganvas.reports.curves import Plot, drawn, is_wide
 from ganvas.reports.figures import Line, Mark, Panel
 from ganvas.runs.history import Record
@@ -37,9 +37,9 @@ def score_rows(records: Sequence[Record]) -> list[ScoreRow]:
         rows.append(
             ScoreRow(
                 metric,
-                words.number(one["value"]),
-                words.interval(one["interval"]),
-                words.number(one["floor"]),
+                format_number(one["value"]),
+                format_interval(one["interval"]),
+                format_number(one["floor"]),
                 "higher" if more_is_better(metric) else "lower",
                 one["images_seen"],
                 f"{protocol['n_fake']:,} / {protocol['n_real']:,}",
@@ -85,7 +85,7 @@ def _course(metric: str, course: Sequence[Record]) -> Plot:
     floor = course[-1]["floor"]
     every = [*line.y, *line.low, floor]
     panel = Panel(
-        [line], marks=[Mark(floor, f"real images: {words.number(floor)}")], log=is_wide(every)
+        [line], marks=[Mark(floor, f"real images: {format_number(floor)}")], log=is_wide(every)
     )
     better = "Higher" if more_is_better(metric) else "Lower"
     return Plot(

@@ -12,6 +12,7 @@ import torch
 
 from ganvas.diagnosis import Diagnosis
 from ganvas.errors import RecipeError
+from ganvas.formatting import format_count, format_duration, format_number, format_weights
 from ganvas.health.advice import apply_change
 from ganvas.health.examine import all_look_from
 from ganvas.health.finding import Change, Verdict
@@ -216,7 +217,7 @@ def facts(run: Run, stands: Standing, taken: list[Attempt]) -> list[Fact]:
     if history:
         rates = [one["images_per_second"] for one in history if "images_per_second" in one]
         memory = max(one.get("memory_mb", 0) for one in history)
-        spent = words.duration(history[-1]["seconds"])
+        spent = format_duration(history[-1]["seconds"])
         rate = f"typically {median(rates):,.0f} images/s"
         found.append(
             Fact(
@@ -230,8 +231,8 @@ def facts(run: Run, stands: Standing, taken: list[Attempt]) -> list[Fact]:
     device, name = environment["device"], environment["device_name"]
     if device == "cpu":
         threads = environment["threads"]
-        name = f"{name}, {words.counted(threads, 'thread')}"
-    both = " + ".join(words.weights(size) for size in weights_of(recipe, shape))
+        name = f"{name}, {format_count(threads, 'thread')}"
+    both = " + ".join(format_weights(size) for size in weights_of(recipe, shape))
     return [
         *found,
         Fact("Weights", both, "generator + discriminator"),
@@ -247,9 +248,9 @@ def score_fact(run: Run) -> list[Fact]:
     last = records[-1]
     same = (last["images_seen"], last["while_training"])
     first = next(one for one in records if (one["images_seen"], one["while_training"]) == same)
-    floor = f"real images {words.number(first['floor'])}"
+    floor = f"real images {format_number(first['floor'])}"
     better = "higher" if more_is_better(first["metric"]) else "lower"
-    return [Fact(first["metric"], words.number(first["value"]), f"{floor}; {better} is better")]
+    return [Fact(first["metric"], format_number(first["value"]), f"{floor}; {better} is better")]
 
 
 def weights_of(recipe: Recipe, shape: ImageShape) -> tuple[int, int]:

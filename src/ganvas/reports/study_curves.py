@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Literal
 
 from ganvas.errors import RunError
+from ganvas.formatting import format_count, format_duration, format_number
 from ganvas.metrics.names import more_is_better
 from ganvas.reports import words
 from ganvas.reports.attempts import attempts, lane_in_words, lanes
@@ -34,7 +35,7 @@ def courses(results: StudyResults, axis: Axis) -> list[Plot]:
     if not lines:
         return []
     floor = floor_while_training(results)
-    marks = [] if floor is None else [Mark(floor, f"real images: {words.number(floor)}")]
+    marks = [] if floor is None else [Mark(floor, f"real images: {format_number(floor)}")]
     every = [y for line in lines.values() for y in (*line.low, *line.high)]
     every += [mark.value for mark in marks]
     low, high, log = min(every), max(every), is_wide(every)
@@ -71,7 +72,7 @@ def told(arm: ArmResults) -> str:
     """How many runs a curve stands for."""
     count = sum(1 for outcome in arm.outcomes.values() if outcome.score_curve)
     failed = len(arm.failures)
-    said = words.counted(count, "run")
+    said = format_count(count, "run")
     return f"{said}, of which {failed} failed; each up to its end." if failed else f"{said}."
 
 
@@ -158,7 +159,7 @@ def ends(attainment: TimeToQuality, axis: Axis) -> str:
 
 def moment(value: float, axis: Axis) -> str:
     """A number of images, or a time."""
-    return f"{value:,.0f}" if axis == "images" else words.duration(value)
+    return f"{value:,.0f}" if axis == "images" else format_duration(value)
 
 
 def shares(results: StudyResults) -> list[Plot]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import ganvas
-from ganvas.reports import arms, pictures, scores, study_curves, words
+from ganvas.formatting import format_count, format_duration, format_list, format_number
+from ganvas.reports import arms, pictures, scores, study_curves
 from ganvas.reports.commands import Command, training_command
 from ganvas.reports.page import Picture, render
 from ganvas.reports.study_file import study_toml
@@ -59,7 +60,7 @@ def parts(results: StudyResults, quiet: bool) -> dict[str, Any]:
         "points": directory.data["extent"] is not None,
         "images": study_curves.courses(results, "images"),
         "seconds": study_curves.courses(results, "seconds"),
-        "quality": None if results.quality is None else words.number(results.quality),
+        "quality": None if results.quality is None else format_number(results.quality),
         "reached": study_curves.reached(results),
         "shares": study_curves.shares(results),
         "health": study_curves.health(results),
@@ -85,9 +86,9 @@ def deciding_families(results: StudyResults) -> list[Family]:
 def about(results: StudyResults) -> str:
     """What was compared, in a sentence."""
     study, data = results.study, results.directory.data
-    budget = f"{study.images:,} images" if study.images else words.duration(study.time or 0)
+    budget = f"{study.images:,} images" if study.images else format_duration(study.time or 0)
     return (
-        f"{words.counted(len(results.arms), 'arm')}, {words.counted(study.seeds, 'seed')} each, "
+        f"{format_count(len(results.arms), 'arm')}, {format_count(study.seeds, 'seed')} each, "
         f"{budget} a run, on {data['name']} ({data['images'] - data['held_out']:,} to train on, "
         f"{data['held_out']:,} held out)."
     )
@@ -123,7 +124,7 @@ def sheet(results: StudyResults, runs: Runs) -> Sheet:
         rows.append((arm.name, how, pictures.newest_row(run, paths[-1], f"{arm.name} at {how}")))
     dim = results.study.base.latent_dim
     others = [arm.name for arm in results.study.all_arms if arm.recipe.latent_dim != dim]
-    return Sheet(seed, words.listed(others) if others else "", rows)
+    return Sheet(seed, format_list(others) if others else "", rows)
 
 
 def best_run(results: StudyResults, runs: Runs) -> tuple[str, Run] | None:
@@ -152,7 +153,7 @@ def protocol(results: StudyResults) -> list[tuple[str, str]]:
         ("samples a score", f"{study.samples:,} at the end"),
         ("scores while training", f"{study.evaluations} a run"),
         ("failing runs", "ended early" if study.stop_early else "trained to their end"),
-        ("runs at a time", f"{plan.workers}, {words.counted(plan.threads, 'thread')} each"),
+        ("runs at a time", f"{plan.workers}, {format_count(plan.threads, 'thread')} each"),
     ]
     if tests:
         scales = {family.comparison.scale for family in families}

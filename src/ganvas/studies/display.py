@@ -9,6 +9,15 @@ from contextlib import contextmanager
 from rich import progress as rich_progress
 
 from ganvas.data.reading import Progress
+from ganvas.formatting import (
+    format_bytes,
+    format_clock,
+    format_count,
+    format_estimate,
+    format_number,
+    format_short,
+    format_signed,
+)
 from ganvas.studies.comparison import ArmComparison
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.forecast import Forecast, Key
@@ -18,7 +27,7 @@ from ganvas.studies.results import StudyResults
 from ganvas.studies.statistics import MIN_SEEDS, Effect
 from ganvas.studies.study import Study, format_changes
 from ganvas.studies.worker import Job
-from ganvas.training.display import PatientConsole, clock, short
+from ganvas.training.display import PatientConsole
 
 SECONDS_BETWEEN_LINES = 60.0
 """A log file gets a line of progress at most this often, besides one for each run that ends."""
@@ -58,8 +67,8 @@ class StudyDisplay:
             task = line.add_task("", total=None, status="starting workers")
 
             def show(done: int, total: int) -> None:
-                took = clock(time.monotonic() - began)
-                line.update(task, status=f"{done} of {counted(total, 'trial')} done  {took}")
+                took = format_clock(time.monotonic() - began)
+                line.update(task, status=f"{done} of {format_count(total, 'trial')} done  {took}")
 
             yield show
 
@@ -67,10 +76,11 @@ class StudyDisplay:
         """Say what is going to be done, and about how long it takes."""
         arms, runs = len(study.all_arms), study.seeds * len(study.all_arms)
         self.say(
-            f"{counted(arms, 'arm')} x {counted(study.seeds, 'seed')} = {counted(runs, 'run')} · "
-            f"about {in_hours(plan.seconds(study))} on this machine ({plan.workers} at a time, "
-            f"{counted(plan.threads, 'thread')} each; measured on short trials) · "
-            f"{in_bytes(plan.bytes(study))}"
+            f"{format_count(arms, 'arm')} x {format_count(study.seeds, 'seed')} "
+            f"= {format_count(runs, 'run')} · "
+            f"about {format_estimate(plan.seconds(study))} on this machine "
+            f"({plan.workers} at a time, {format_count(plan.threads, 'thread')} each; "
+            f"measured on short trials) · {format_bytes(plan.bytes(study))}"
         )
         rows = [("arm", "images", "images/s", "a run", "what it changes")]
         for arm in study.all_arms:
@@ -78,16 +88,16 @@ class StudyDisplay:
             rows.append(
                 (
                     arm.name,
-                    short(plan.images[arm.name]),
+                    format_short(plan.images[arm.name]),
                     f"{plan.throughput[arm.name].images_per_second:,.0f}",
-                    in_hours(plan.run_seconds(study, arm.name)),
+                    format_estimate(plan.run_seconds(study, arm.name)),
                     format_changes(study.changes(arm.name)) + of if arm.against else "the base",
                 )
             )
         self.say(aligned(rows))
         if arms > 1 and study.seeds < MIN_SEEDS:
             self.say(
-                f"{counted(study.seeds, 'seed')} can show no difference, whatever the scores: "
+                f"{format_count(study.seeds, 'seed')} can show no difference, whatever the scores: "
                 f"--seeds {MIN_SEEDS} is the least"
             )
 
@@ -139,8 +149,8 @@ class StudyDisplay:
         parts = [
             f"{len(self._done)} of {self._runs} runs",
             f"{failed} failed" if failed else "",
-            f"{short(images)}/{short(total)} images",
-            f"{clock(left)} left" if left else "",
+            f"{format_short(images)}/{format_short(total)} images",
+            f"{format_clock(left)} left" if left else "",
             doing("training", [key for key, stage in stages.items() if not stage.scoring]),
             doing("scoring", [key for key, stage in stages.items() if stage.scoring]),
         ]
@@ -208,9 +218,9 @@ def mean_of(results: StudyResults, arm: str, metric: str) -> str:
     if summary is None or summary.mean is None:
         return "-"
     if summary.interval is None:
-        return number(summary.mean)
+        return format_number(summary.mean, 3)
     low, high = summary.interval
-    return f"{number(summary.mean)} [{number(low)}, {number(high)}]"
+    return f"{format_number(summary.mean, 3)} [{format_number(low, 3)}, {format_number(high, 3)}]"
 
 
 def in_a_word(against: ArmComparison) -> str:
@@ -220,10 +230,10 @@ def in_a_word(against: ArmComparison) -> str:
         effect, unit = in_percent(against.ratio), " %"
     if effect is None:
         return against.verdict
-    size = f"{signed(effect.value)}{unit}"
+    size = f"{format_signed(effect.value)}{unit}"
     if effect.interval is not None:
         low, high = effect.interval
-        size += f" [{signed(low)}, {signed(high)}]"
+        size += f" [{format_signed(low)}, {format_signed(high)}]"
     return f"{against.verdict} ({size})"
 
 
@@ -247,34 +257,5 @@ def explanations(results: StudyResults) -> list[str]:
         for seed, outcome in arm.failures.items():
             lines.append(f"  {arm.name} seed {seed} {outcome.describe()}")
     if results.missing:
-        lines.append(f"  not done yet: {counted(len(results.missing), 'run')}")
+        lines.append(f"  not done yet: {format_count(len(results.missing), 'run')}")
     return lines
-
-
-def number(value: float) -> str:
-    """Three significant digits, without an exponent where it can be avoided."""
-    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"
-
-
-def signed(value: float) -> str:
-    """The same, with a sign."""
-    return f"{'+' if value >= 0 else ''}{number(value)}"
-
-
-def counted(count: int, what: str) -> str:
-    """`1 run`, `15 runs`."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def in_hours(seconds: float) -> str:
-    """`40 s`, `12 min`, `2 h 10 min`."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
-
-
-def in_bytes(count: int) -> str:
-    """`1.1 GB`, `340 MB`."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"

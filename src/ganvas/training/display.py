@@ -15,6 +15,7 @@ from rich.console import Console
 from ganvas.data.preparation import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.evaluation.score import Score
+from ganvas.formatting import format_clock, format_progress, format_short
 from ganvas.health.finding import Finding
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
@@ -61,7 +62,7 @@ class Display:
         """Say what goes on until the first step is done, and when losses are known: at the first
         record of the history, one being due `every` images."""
         first = min(self._budget, state.images_seen + every - state.images_seen % every)
-        self._losses = f"losses at {short(first)} images"
+        self._losses = f"losses at {format_short(first)} images"
         doing = "compiling" if isinstance(state.engine, Compiled) else "training"
         self.live.update(self._task, status=f"{doing}, {self._losses}")
 
@@ -83,7 +84,7 @@ class Display:
         """While entered, the live line tells how far this piece of work is."""
 
         def show(done: int, total: int) -> None:
-            self.live.update(self._task, status=f"{what}  {done:,}/{total:,}")
+            self.live.update(self._task, status=f"{what}  {format_progress(done, total)}")
 
         self.live.update(self._task, status=what)
         yield show
@@ -125,9 +126,9 @@ class Display:
         left = max(0, self._budget - images_seen) / mean_rate if mean_rate > 0 else 0.0
         parts = {
             "share": f"{min(100, 100 * images_seen // self._budget):3d}%",
-            "images": f"{short(images_seen)}/{short(self._budget)} images",
+            "images": f"{format_short(images_seen)}/{format_short(self._budget)} images",
             "rate": f"{self._rate or mean_rate:,.0f}/s",
-            "left": f"{clock(left)} left",
+            "left": f"{format_clock(left)} left",
             "losses": self._losses,
             "health": self._health,
             "picture": self._picture,
@@ -183,18 +184,3 @@ def total(record: Record, player: str) -> float:
     """One player's whole loss: the sum of its terms."""
     losses = (value for name, value in record.items() if name.startswith(f"{player}/loss/"))
     return float(sum(losses))
-
-
-def short(count: int) -> str:
-    """`200k`, `1.25M`: a count in as few characters as it takes."""
-    for factor, unit in ((10**6, "M"), (10**3, "k")):
-        if count >= factor:
-            return f"{count / factor:.3g}{unit}"
-    return str(count)
-
-
-def clock(seconds: float) -> str:
-    """`1:04` or `2:10:00`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -13,6 +13,7 @@ from ganvas import sampling
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device, describe_environment, use_deterministic_kernels
 from ganvas.errors import Diverged, RankLost, RunError, Unhealthy
+from ganvas.formatting import format_short
 from ganvas.objectives.objective import Objective
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import OnFailure, Recipe, load_recipe
@@ -20,7 +21,7 @@ from ganvas.runs import Run
 from ganvas.runs.data import describe_data, prepare_for, refuse_changed_data, where_data_is
 from ganvas.runs.run import Status, refuse_occupied
 from ganvas.torchrun import launch, restarts
-from ganvas.training.display import Display, conclude, introduce, short
+from ganvas.training.display import Display, conclude, introduce
 from ganvas.training.engine import Compile
 from ganvas.training.grids import forget_grid_of_stop, is_grid_due, save_grid
 from ganvas.training.newest import newest_state
@@ -336,7 +337,7 @@ def refuse_finished(run: Run, recipe: Recipe, state: TrainState) -> None:
     if state.images_seen >= recipe.images:
         raise RunError(
             f"{run.directory} is finished at {state.images_seen:,} images. To train longer: "
-            f"ganvas resume {run.directory} --images {short(2 * state.images_seen)}"
+            f"ganvas resume {run.directory} --images {format_short(2 * state.images_seen)}"
         )
 
 

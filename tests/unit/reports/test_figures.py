@@ -51,5 +51,5 @@ class TestFigures:
         assert dict(matplotlib.rcParams) == before
 
     def test_axes_show_numbers_briefly(self) -> None:
-        shown = [figures.short(number) for number in (0, 0.0123456, 1500, 200_000, 1.5e6)]
+        shown = [figures.axis_label(number) for number in (0, 0.0123456, 1500, 200_000, 1.5e6)]
         assert shown == ["0", "0.0123", "1.5k", "200k", "1.5M"]

@@ -5,36 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ganvas.studies.comparison import compare_arms
-from ganvas.studies.display import (
-    StudyDisplay,
-    aligned,
-    in_a_word,
-    in_bytes,
-    in_hours,
-    number,
-    signed,
-)
+from ganvas.studies.display import StudyDisplay, aligned, in_a_word
 from ganvas.studies.plan import Plan, ThroughputEstimate
 from ganvas.studies.statistics import MIN_SEEDS, ArmScores
 from ganvas.studies.study import Study
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.2, "1 s"), (40, "40 s"), (720, "12 min"), (7800, "2 h 10 min"), (7199, "2 h 0 min")],
-)
-def test_times(seconds: float, text: str) -> None:
-    assert in_hours(seconds) == text
-
-
-@pytest.mark.parametrize(("count", "text"), [(10, "1 MB"), (3.4e8, "340 MB"), (1.1e9, "1.1 GB")])
-def test_sizes(count: float, text: str) -> None:
-    assert in_bytes(int(count)) == text
-
-
-def test_numbers() -> None:
-    assert [number(value) for value in (402.31, 0.51234, 12345.6)] == ["402", "0.512", "12,346"]
-    assert [signed(value) for value in (53.0, -84.2, 0.0)] == ["+53", "-84.2", "+0"]
 
 
 def test_columns_are_as_wide_as_they_need() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import fmean, median
 
+from ganvas.formatting import format_number
 from ganvas.health.evidence import Evidence, Record, number
 from ganvas.health.finding import Change, Measurement
 from ganvas.health.thresholds import Thresholds
@@ -63,7 +64,7 @@ class Signal:
         """The number and what is normal, for a finding."""
         alarms_above = (self.limit > self.origin) != self.nearer
         side = "below" if alarms_above else "above"
-        return Measurement(self.column, self.value, f"{side} {shown(self.limit)}")
+        return Measurement(self.column, self.value, f"{side} {format_number(self.limit, 3)}")
 
 
 @dataclass(frozen=True)
@@ -213,11 +214,6 @@ class Moment:
         if value is None or limit is None or limit == origin:
             return None
         return Signal(column, value, limit, origin, nearer=True, decades=decades)
-
-
-def shown(number: float) -> str:
-    """A number for people: 0.0123, 1e-05, 32,000."""
-    return f"{number:,.0f}" if 1_000 <= abs(number) < 1e9 else f"{number:.3g}"
 
 
 def quotient(above: float, below: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ganvas.formatting import format_number
 from ganvas.health.advice import (
     NO_BATCH_NORM,
     PLAYERS,
@@ -15,7 +16,7 @@ from ganvas.health.columns import MISSING
 from ganvas.health.evidence import missing_probes
 from ganvas.health.finding import Change, Measurement
 from ganvas.health.rules.rule import Rule
-from ganvas.health.rules.sight import Moment, Remedy, Sight, Signal, shown, sight, strongest
+from ganvas.health.rules.sight import Moment, Remedy, Sight, Signal, sight, strongest
 from ganvas.recipes.catalog import CATALOG
 from ganvas.recipes.recipe import Recipe
 
@@ -155,7 +156,7 @@ def _stopped(moment: Moment, remedies: tuple[Remedy, ...]) -> Sight | None:
         f"Training stopped because numbers were no longer finite ({reason.rstrip('.')}).",
         (),
         remedies,
-        beside=(Measurement("images_seen", seen, shown(moment.recipe.images)),),
+        beside=(Measurement("images_seen", seen, format_number(moment.recipe.images, 3)),),
         since=seen,
         certain=True,
     )
