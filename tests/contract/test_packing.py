@@ -132,7 +132,9 @@ def test_one_step_is_finite_and_moves_both_players(
         assert all(weight.isfinite().all() for weight in new)
         assert not same(old, new)
     assert set(judged) == {BATCH}
-    assert state.images_seen == state.stream.drawn == 2 * BATCH  # images are counted, not packs
+    assert (
+        state.images_seen == state.stream.samples_drawn == 2 * BATCH
+    )  # images are counted, not packs
 
 
 PACKED: dict[str, dict[str, Any]] = {

@@ -45,7 +45,7 @@ def gradients(state: TrainState, objective: Objective, precision: Precision) -> 
         "discriminator": of(terms.values(), state.discriminator),
         "generator": of(objective.generator_terms(judge, fake, real).values(), state.generator),
     }
-    state.stream.drawn = 0
+    state.stream.samples_drawn = 0
     for name, generator in state.random.items():
         generator.set_state(random[name])
     return found

@@ -317,7 +317,7 @@ def test_training_longer_than_an_epoch_shows_every_image_equally_often(images: P
     counts = {image: drawn.count(image) for image in set(drawn)}
     assert set(counts.values()) == {2}
     assert set(counts) == {prepared.images[index].tobytes() for index in prepared.training}
-    resumed = ImageStream(prepared, seed=1, drawn=12)
+    resumed = ImageStream(prepared, seed=1, samples_drawn=12)
     assert [image.numpy().tobytes() for image in resumed.next(12).images] == drawn[12:24]
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import ganvas as library
-from ganvas.data.pixels import Mapped, Resident
+from ganvas.data.pixels import MemoryMapped, OnDevice
 from ganvas.data.settings import DataSettings
 from ganvas.data.stream import ImageStream
 from ganvas.errors import Diverged
@@ -67,9 +67,9 @@ def test_a_recipe_trains_on_the_gpu_and_samples_without_one(
     assert library.load(run, "cpu").sample(4).shape == (4, 32, 32, 3)
 
 
-@pytest.mark.parametrize("kind", [Resident, Mapped])
+@pytest.mark.parametrize("kind", [OnDevice, MemoryMapped])
 def test_images_that_lie_on_the_gpu_or_are_sent_there_are_those_of_the_file(
-    kind: type[Resident] | type[Mapped],
+    kind: type[OnDevice] | type[MemoryMapped],
 ) -> None:
     data = tiny_data(130)
     there = ImageStream(data, seed=1, pixels=kind(data.images, torch.device("cuda")))

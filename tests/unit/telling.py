@@ -36,7 +36,7 @@ def steep(state: TrainState) -> TrainState:
     (found,) = torch.autograd.grad(state.discriminator(real).sum(), real)
     with torch.no_grad():
         last.mul_(STEEP / found.flatten(1).norm(dim=1).mean())
-    state.stream.drawn = 0
+    state.stream.samples_drawn = 0
     return state
 
 
@@ -76,7 +76,7 @@ def discriminator_gradient(
     objective = Objective.build(settings)
     shown = objective.show(real, fake, step=0, images_seen=0, random=state.random["penalties"])
     terms, _ = objective.judged(precision.through(state.discriminator), shown)
-    state.stream.drawn = 0
+    state.stream.samples_drawn = 0
     for name, generator in state.random.items():
         generator.set_state(kept[name])
     return row(torch.autograd.grad(sum(terms.values()), list(state.discriminator.parameters())))

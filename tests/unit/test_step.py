@@ -60,7 +60,7 @@ class TestOneStep:
         recipe = tiny_recipe(discriminator_steps=3)
         state, objective = start(recipe)
         train_step(state, recipe, objective)
-        assert state.images_seen == 3 * BATCH == state.stream.drawn
+        assert state.images_seen == 3 * BATCH == state.stream.samples_drawn
         assert state.discriminator_steps == 3
         steps = {
             name: {int(entry["step"]) for entry in optimizer.state.values()}
@@ -158,13 +158,13 @@ class TestOneStep:
             assert torch.equal(shown[place], real)
         assert len(shown) == 6
         assert state.images_seen == 2 * BATCH  # what the discriminator learned from
-        assert state.stream.drawn == 2 * BATCH + count
+        assert state.stream.samples_drawn == 2 * BATCH + count
 
     def test_a_loss_that_looks_at_no_reals_draws_none_for_the_generator(self) -> None:
         recipe = tiny_recipe(objective=ObjectiveSettings(loss="hinge"), generator_new_reals=True)
         state, objective = start(recipe)
         train_step(state, recipe, objective)
-        assert state.stream.drawn == state.images_seen == BATCH
+        assert state.stream.samples_drawn == state.images_seen == BATCH
 
     @pytest.mark.parametrize("loss", ["hinge", "relativistic"])
     def test_discriminator_sees_reals_and_fakes_augmented_in_either_step(self, loss: Any) -> None:

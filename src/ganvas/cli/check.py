@@ -36,13 +36,13 @@ class Check:
 
     def run(self) -> None:
         """Print the result; a source that cannot train is an error."""
+        from ganvas.data.generated import GeneratedDataset
         from ganvas.data.inspection import inspect
-        from ganvas.data.made import Made
         from ganvas.data.sources import open_source
         from ganvas.progress import progress_bar
 
         source = open_source(self.data)
-        recipe = CATALOG[source.recipe if isinstance(source, Made) else RECIPE]()
+        recipe = CATALOG[source.recipe if isinstance(source, GeneratedDataset) else RECIPE]()
         settings = self.settings
         if settings.size == DataSettings.size:
             settings = replace(settings, size=recipe.data.size)

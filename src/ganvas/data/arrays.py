@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ganvas.data.source import Item, Source, in_class_order
+from ganvas.data.source import Item, Source, sorted_labels
 from ganvas.errors import DataError
 
-Pixels = npt.NDArray[np.uint8]
+ImageArray = npt.NDArray[np.uint8]
 
 IMAGE_KEYS = ("images", "x", "arr_0")
 LABEL_KEYS = ("labels", "y")
@@ -34,7 +34,7 @@ _DEFLATE_AT_BEST = 1032  # how many times smaller gzip can make data
 class ArraySource(Source):
     """Rows of one or more uint8 arrays, each (N, H, W, C) with C 1 to 4."""
 
-    arrays: Sequence[Pixels] = field(repr=False)
+    arrays: Sequence[ImageArray] = field(repr=False)
     ends: Sequence[int] = field(repr=False)
     """Index after the last image of each array, counted over all arrays."""
 
@@ -48,9 +48,9 @@ class ArraySource(Source):
         row = self._row(index)
         return Image.fromarray(np.ascontiguousarray(row[:, :, 0] if row.shape[2] == 1 else row))
 
-    def _row(self, index: int) -> Pixels:  # (H, W, C)
+    def _row(self, index: int) -> ImageArray:  # (H, W, C)
         part = bisect.bisect_right(self.ends, index)
-        row: Pixels = self.arrays[part][index - (self.ends[part - 1] if part else 0)]
+        row: ImageArray = self.arrays[part][index - (self.ends[part - 1] if part else 0)]
         return row
 
 
@@ -104,7 +104,7 @@ def open_idx(
     Raises:
         DataError: a cut or damaged file, or another number of labels than of images.
     """
-    parts: dict[str, Pixels] = {}
+    parts: dict[str, ImageArray] = {}
     labels: list[str] | None = []
     for path in files:
         match = IDX_IMAGES.fullmatch(path.name)
@@ -129,7 +129,7 @@ def idx_image_files(names: Sequence[str]) -> list[str]:
     return [name for name in found if not (name.endswith(".gz") and name[:-3] in found)]
 
 
-def read_idx(path: Path) -> Pixels:
+def read_idx(path: Path) -> ImageArray:
     """Read one IDX file of unsigned bytes, plain or .gz, in the shape its header declares.
 
     Raises:
@@ -160,7 +160,7 @@ def read_idx(path: Path) -> Pixels:
 def _source(
     name: str,
     location: str,
-    arrays: dict[str, Pixels],
+    arrays: dict[str, ImageArray],
     labels: Sequence[str] | None,
     label_names: tuple[str, ...] = (),
 ) -> ArraySource:
@@ -174,7 +174,7 @@ def _source(
         name=name,
         location=location,
         items=[Item(name, label) for name, label in zip(names, each, strict=True)],
-        label_names=(label_names or in_class_order(each)) if labels is not None else (),
+        label_names=(label_names or sorted_labels(each)) if labels is not None else (),
         arrays=list(arrays.values()),
         ends=list(itertools.accumulate(len(array) for array in arrays.values())),
     )
@@ -195,7 +195,7 @@ def _wanted_keys(path: Path, file: Any) -> list[str]:
     return images + labels
 
 
-def _as_images(array: npt.NDArray[Any], where: str) -> Pixels:  # (N, H, W, C)
+def _as_images(array: npt.NDArray[Any], where: str) -> ImageArray:  # (N, H, W, C)
     """Check dtype and shape; accepts (N, H, W), (N, H, W, C) and (N, C, H, W), C 1 to 4."""
     if array.dtype != np.uint8:
         how = (

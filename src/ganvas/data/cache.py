@@ -25,7 +25,7 @@ from ganvas.networks.sizes import CHANNEL_NAMES, ImageShape
 from ganvas.storage import flush_directory, write_json
 
 if TYPE_CHECKING:
-    from ganvas.data.made import Made
+    from ganvas.data.generated import GeneratedDataset
 
 FORMAT = 2  # counted up when the same images and settings would give other files
 IMAGES, LABELS, HELD_OUT = "images.npy", "labels.npy", "held_out.npy"
@@ -99,7 +99,7 @@ class PreparedData:
 
 
 @dataclass(frozen=True, eq=False)
-class Contents:
+class DatasetMetadata:
     """What there is to know about prepared data apart from its pixels."""
 
     shape: tuple[int, int, int, int]
@@ -119,8 +119,8 @@ class Contents:
     """How many exact copies were left out."""
 
 
-def keep(
-    source: Source | Made,
+def open_or_build(
+    source: Source | GeneratedDataset,
     settings: DataSettings,
     fingerprint: str,
     cache: Path | None,
@@ -136,7 +136,7 @@ def keep(
         settings: how it is prepared; part of the key, as is the fingerprint.
         fingerprint: hash of the content.
         cache: folder to keep prepared data in; by default `default_cache()`.
-        write: fills the folder that it is given, with `write_images` and `write_contents`.
+        write: fills the folder that it is given, with `write_images` and `write_metadata`.
 
     Raises:
         DataError: the cache cannot be written.
@@ -196,24 +196,27 @@ def _build(entry: Path, write: Callable[[Path], None]) -> None:
         raise
 
 
-def write_contents(
-    folder: Path, source: Source | Made, settings: DataSettings, contents: Contents
+def write_metadata(
+    folder: Path,
+    source: Source | GeneratedDataset,
+    settings: DataSettings,
+    metadata: DatasetMetadata,
 ) -> None:
     """Write all that lies beside the pixels; the description last."""
-    np.save(folder / HELD_OUT, contents.held_out, allow_pickle=False)
-    if contents.labels is not None:
-        np.save(folder / LABELS, contents.labels, allow_pickle=False)
+    np.save(folder / HELD_OUT, metadata.held_out, allow_pickle=False)
+    if metadata.labels is not None:
+        np.save(folder / LABELS, metadata.labels, allow_pickle=False)
     description = {
         "format": FORMAT,
         "name": source.name,
         "location": source.location,
-        "shape": contents.shape,
-        "dtype": contents.dtype,
-        "label_names": contents.label_names,
-        "unusable": [problem._asdict() for problem in contents.unusable],
-        "duplicates": contents.duplicates,
+        "shape": metadata.shape,
+        "dtype": metadata.dtype,
+        "label_names": metadata.label_names,
+        "unusable": [problem._asdict() for problem in metadata.unusable],
+        "duplicates": metadata.duplicates,
         "settings": _kept_settings(settings),
-        "fingerprint": contents.fingerprint,
+        "fingerprint": metadata.fingerprint,
     }
     write_json(folder / DESCRIPTION, description)
 
@@ -260,7 +263,7 @@ def _write_header(file: Any, shape: tuple[int, ...], dtype: str) -> None:
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def _open(entry: Path, source: Source | Made) -> PreparedData | None:
+def _open(entry: Path, source: Source | GeneratedDataset) -> PreparedData | None:
     """Open a prepared entry; None where there is none or it is damaged.
 
     Name and location come from the source: the same content may lie elsewhere now.

@@ -42,7 +42,7 @@ def fewest_for_scores(share: float) -> int:
     return next(n for n in itertools.count(start) if count_held_out(n, share) >= FEWEST_HELD_OUT)
 
 
-def share_for_scores(images: int, training: int) -> float | None:
+def fraction_for_scores(images: int, training: int) -> float | None:
     """The smallest tenth that holds out enough for scores and leaves so many images to train on;
     None where there are too few images for both."""
     for share in TENTHS:

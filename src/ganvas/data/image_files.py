@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from PIL.Image import Image
 
 from ganvas.data.decoding import open_image
-from ganvas.data.source import Item, Source, UnusableImage, in_class_order
+from ganvas.data.source import Item, Source, UnusableImage, sorted_labels
 from ganvas.errors import DataError
 from ganvas.formatting import format_bytes
 
@@ -111,7 +111,7 @@ def open_folder(root: Path) -> FolderSource:
         name=root.name or str(root),
         location=str(root),
         items=[Item(_printable(name), label) for name, label in zip(names, labels, strict=True)],
-        label_names=in_class_order(labels),
+        label_names=sorted_labels(labels),
         paths=[path for _, path in found],
     )
 
@@ -149,7 +149,7 @@ def open_zip(path: Path) -> ZipSource:
         name=path.stem,
         location=str(path),
         items=[Item(_printable(name), label) for name, label in zip(names, labels, strict=True)],
-        label_names=in_class_order(labels),
+        label_names=sorted_labels(labels),
         archive=archive,
         entries=[entry for _, entry in found],
     )

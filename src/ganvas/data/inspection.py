@@ -17,10 +17,10 @@ from ganvas.data.held_out import (
     FEWEST_HELD_OUT,
     count_held_out,
     fewest_images,
-    share_for_scores,
+    fraction_for_scores,
 )
 from ganvas.data.image_sizes import NOTEWORTHY_LOSS, Sizes, measure_sizes, suggested_side
-from ganvas.data.reading import Progress, digest, in_order
+from ganvas.data.reading import Progress, digest, parallel_map
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, Unusable, UnusableImage
 from ganvas.data.stacking import CLASSES, PREFIX, Stacked
@@ -61,7 +61,7 @@ class Inspection:
     """How many images training needs."""
     held_out: int
     """How many of them would not be trained on, but kept for scores."""
-    share_for_scores: float | None
+    fraction_for_scores: float | None
     """Share to hold out instead, where so few are too few for scores; None: no share will do."""
     sizes: Sizes | None
     """None where no image is usable."""
@@ -113,7 +113,7 @@ class Inspection:
     def suggested_command(self) -> str:
         """What to type next, with what few images need."""
         command = self.command
-        share = None if self.scores_possible else self.share_for_scores
+        share = None if self.scores_possible else self.fraction_for_scores
         if share is not None and HELD_OUT not in command:  # a share that was given stays
             command += f" {HELD_OUT} {share}"
         return f"{command} {AUGMENTED}" if self.few else command
@@ -183,9 +183,9 @@ class Inspection:
             f"few held-out {self.things}: {self.held_out:,} of {self.distinct:,} would be held "
             f"out, and ganvas evaluate needs at least {FEWEST_HELD_OUT}"
         )
-        if self.share_for_scores is None:
+        if self.fraction_for_scores is None:
             return f"{few}. These are too few for scores: add {self.things} to have some"
-        return f"{few}. Train with {HELD_OUT} {self.share_for_scores}"
+        return f"{few}. Train with {HELD_OUT} {self.fraction_for_scores}"
 
     def _headline(self) -> str:
         if self.problem is not None:
@@ -267,7 +267,7 @@ def inspect(
         return _of_stacks(source, found, settings, flags)
 
     look = partial(_look_at, source, settings)
-    seen = list(in_order(look, range(len(source.items)), on_progress, workers))
+    seen = list(parallel_map(look, range(len(source.items)), on_progress, workers))
     usable = [index for index, image in enumerate(seen) if image.problem is None]
     copies = _copies(source, seen, usable)
     different = len(usable) - sum(len(group) - 1 for group in copies)
@@ -287,7 +287,7 @@ def inspect(
         distinct=len(usable) if settings.keep_duplicates else different,
         minimum=fewest_images(minimum, settings.held_out),
         held_out=count_held_out(different, settings.held_out),
-        share_for_scores=share_for_scores(different, minimum),
+        fraction_for_scores=fraction_for_scores(different, minimum),
         sizes=sizes,
         modes=_mode_shares([seen[index].mode for index in usable]),
         labels={name: labels[name] for name in source.label_names if labels[name]},
@@ -314,10 +314,10 @@ def _look_at(source: Source, settings: DataSettings, index: int) -> _Seen:
 
 
 def _inspect_points(points: Points, settings: DataSettings, minimum: int, flags: str) -> Inspection:
-    contents, _ = points.make(settings, None, None)
-    held_out = len(contents.held_out)
-    count = contents.shape[0] - held_out
-    labels = () if contents.labels is None else np.bincount(contents.labels[:count]).tolist()
+    metadata, _ = points.generate(settings, None, None)
+    held_out = len(metadata.held_out)
+    count = metadata.shape[0] - held_out
+    labels = () if metadata.labels is None else np.bincount(metadata.labels[:count]).tolist()
     return Inspection(
         name=points.name,
         location=points.location,
@@ -327,10 +327,10 @@ def _inspect_points(points: Points, settings: DataSettings, minimum: int, flags:
         distinct=count,
         minimum=minimum,
         held_out=held_out,
-        share_for_scores=share_for_scores(count, minimum),
+        fraction_for_scores=fraction_for_scores(count, minimum),
         sizes=None,
         modes={},
-        labels=dict(zip(contents.label_names, labels, strict=True)),
+        labels=dict(zip(metadata.label_names, labels, strict=True)),
         unlabelled=0,
         duplicates=(),
         fit=settings.fit,
@@ -347,7 +347,7 @@ def _of_stacks(
     stacks: Stacked, found: Inspection, settings: DataSettings, flags: str
 ) -> Inspection:
     """What was found about the single images, said of their stacks."""
-    stacks.refuse_unsuited(settings)
+    stacks.check_settings(settings)
     typed = PREFIX + _as_typed(stacks.base.location)
     return replace(
         found,

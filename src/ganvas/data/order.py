@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ganvas.randomness import derive_seed
 
-Rows = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 """Numbers of images in the file of prepared data."""
 
 LARGE = 4_000_000_000
@@ -21,52 +21,52 @@ WINDOW = 1_000_000_000
 """Bytes that are shuffled together. Two such windows must find room in memory."""
 
 
-class Chunks(NamedTuple):
+class ChunkLayout(NamedTuple):
     """How a large file is cut: `rows` neighbouring images a chunk, `window` chunks a window."""
 
     rows: int
     window: int
 
 
-class Order(NamedTuple):
+class EpochOrder(NamedTuple):
     """One epoch.
 
-    drawn: (N,) every image once, in the order in which they are trained on.
-    read: (N,) the same, window by window, each as it lies in the file.
+    shuffled: (N,) every image once, in the order in which they are trained on.
+    sequential: (N,) the same, window by window, each as it lies in the file.
     window: images of the longest window.
     """
 
-    drawn: Rows
-    read: Rows
+    shuffled: Indices
+    sequential: Indices
     window: int
 
 
-def chunks_of(images: npt.NDArray[np.generic]) -> Chunks | None:
+def chunk_layout(images: npt.NDArray[np.generic]) -> ChunkLayout | None:
     """How to cut these images (N, C, H, W), a function of their size alone; None if not at all."""
     if images.nbytes <= LARGE:
         return None
     rows = max(1, CHUNK // images[0].nbytes)
-    return Chunks(rows, max(1, WINDOW // (rows * images[0].nbytes)))
+    return ChunkLayout(rows, max(1, WINDOW // (rows * images[0].nbytes)))
 
 
-def order_of(epoch: int, rows: Rows, seed: int, chunks: Chunks | None) -> Order:
+def epoch_order(epoch: int, rows: Indices, seed: int, chunks: ChunkLayout | None) -> EpochOrder:
     """The order of one epoch, a function of the arguments alone.
 
     Args:
         epoch: counted from 0.
         rows: (N,) the images to train on, ascending.
         seed: the run's.
-        chunks: how the file is cut if it is large. Chunks are shuffled, dealt to windows of as
+        chunks: how the file is cut if it is large. ChunkLayout are shuffled, dealt to windows of as
             equal length as can be, and the images of each window are shuffled.
     """
     random = np.random.default_rng(derive_seed(seed, f"order of epoch {epoch}"))
     if chunks is None:
-        return Order(drawn=random.permutation(rows), read=rows, window=len(rows))
+        return EpochOrder(shuffled=random.permutation(rows), sequential=rows, window=len(rows))
     cut = [rows[start : start + chunks.rows] for start in range(0, len(rows), chunks.rows)]
     dealt = np.array_split(random.permutation(len(cut)), -(-len(cut) // chunks.window))
     windows = [np.concatenate([cut[number] for number in np.sort(one)]) for one in dealt]
-    return Order(
-        drawn=np.concatenate([random.permutation(window) for window in windows]),
-        read=np.concatenate(windows),
+    return EpochOrder(
+        shuffled=np.concatenate([random.permutation(window) for window in windows]),
+        sequential=np.concatenate(windows),
         window=max(len(window) for window in windows),
     )

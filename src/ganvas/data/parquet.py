@@ -17,7 +17,7 @@ from typing import Any
 from PIL.Image import Image
 
 from ganvas.data.decoding import open_image
-from ganvas.data.source import Item, Source, UnusableImage, in_class_order
+from ganvas.data.source import Item, Source, UnusableImage, sorted_labels
 from ganvas.errors import DataError
 
 IMAGE_COLUMNS = ("image", "img")
@@ -85,7 +85,7 @@ def open_parquet(location: Path, files: Sequence[Path]) -> ParquetSource:
         name=location.stem if location.is_file() else location.name,
         location=str(location),
         items=items,
-        label_names=known if labels_seen <= set(known) else in_class_order(labels_seen),
+        label_names=known if labels_seen <= set(known) else sorted_labels(labels_seen),
         groups=groups,
         ends=list(itertools.accumulate(counts)),
         read_group=functools.lru_cache(_GROUPS_KEPT)(functools.partial(_read_group, groups)),

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ganvas.data.order import Rows
+from ganvas.data.order import Indices
 
 CPU = torch.device("cpu")
 MOST_RESIDENT = 1 / 3
@@ -19,45 +19,45 @@ MOST_RESIDENT = 1 / 3
 _BLOCK = 64_000_000  # bytes copied to the device at one go
 
 
-class Pixels(ABC):
+class PixelStore(ABC):
     """All images; any of them on the device, in two steps, so that the slow one may be early."""
 
     device: torch.device
 
     @abstractmethod
-    def fetch(self, rows: Rows) -> Tensor:
+    def load(self, rows: Indices) -> Tensor:
         """All that needs no device, in whatever thread."""
 
     @abstractmethod
-    def place(self, fetched: Tensor) -> Tensor:
+    def to_device(self, fetched: Tensor) -> Tensor:
         """The images (N, C, H, W) that were fetched, on the device; waits for no GPU."""
 
     @abstractmethod
-    def expect(self, rows: Rows) -> None:
+    def prefetch(self, rows: Indices) -> None:
         """Make ready for these images, which will be fetched before long; in whatever thread."""
 
 
-class Mapped(Pixels):
+class MemoryMapped(PixelStore):
     """Images that stay in the mapped file; a batch of them is copied."""
 
     def __init__(self, images: npt.NDArray[Any], device: torch.device = CPU) -> None:
         self.device = device
         self._images = images
 
-    def fetch(self, rows: Rows) -> Tensor:
+    def load(self, rows: Indices) -> Tensor:
         """A copy of the images; pinned for a GPU, which then fetches it by itself."""
         return _pinned(torch.from_numpy(self._images[rows]), self.device)
 
-    def place(self, fetched: Tensor) -> Tensor:
+    def to_device(self, fetched: Tensor) -> Tensor:
         """The copy, sent."""
         return fetched.to(self.device, non_blocking=True)
 
-    def expect(self, rows: Rows) -> None:
+    def prefetch(self, rows: Indices) -> None:
         """Have the system read them. One byte of each page is enough: it reads on by itself."""
         self._images.reshape(len(self._images), -1)[:, :: mmap.PAGESIZE][rows]
 
 
-class Resident(Pixels):
+class OnDevice(PixelStore):
     """Images that all lie on the device, as they do in the file: uint8, or points in float32."""
 
     def __init__(self, images: npt.NDArray[Any], device: torch.device) -> None:
@@ -70,25 +70,25 @@ class Resident(Pixels):
             block = np.array(images[start : start + step])  # the map itself is read-only
             self._images[start : start + step] = torch.from_numpy(block)
 
-    def fetch(self, rows: Rows) -> Tensor:
+    def load(self, rows: Indices) -> Tensor:
         """The numbers of the images alone."""
         return _pinned(torch.from_numpy(rows), self.device)
 
-    def place(self, fetched: Tensor) -> Tensor:
+    def to_device(self, fetched: Tensor) -> Tensor:
         """The images, gathered there."""
         return self._images[fetched.to(self.device, non_blocking=True)]
 
-    def expect(self, rows: Rows) -> None:
+    def prefetch(self, rows: Indices) -> None:
         """They are there."""
 
 
-def pixels_on(device: torch.device, images: npt.NDArray[Any]) -> Pixels:
+def pixel_store(device: torch.device, images: npt.NDArray[Any]) -> PixelStore:
     """Images that lie on a GPU if they fit there; on a CPU the mapped file is in memory anyway."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         if images.nbytes <= MOST_RESIDENT * free:
-            return Resident(images, device)
-    return Mapped(images, device)
+            return OnDevice(images, device)
+    return MemoryMapped(images, device)
 
 
 def _pinned(tensor: Tensor, device: torch.device) -> Tensor:

@@ -11,13 +11,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ganvas.data.cache import IMAGES, Blocks, Contents, counted, keep, write_contents, write_images
+from ganvas.data.cache import (
+    IMAGES,
+    Blocks,
+    DatasetMetadata,
+    counted,
+    open_or_build,
+    write_images,
+    write_metadata,
+)
 from ganvas.data.cache import PreparedData as PreparedData
 from ganvas.data.cache import default_cache as default_cache
 from ganvas.data.decoding import background_problem, decode, is_grey
+from ganvas.data.generated import GeneratedDataset
 from ganvas.data.held_out import choose_held_out
-from ganvas.data.made import Made
-from ganvas.data.reading import Progress, digest, in_order
+from ganvas.data.reading import Progress, digest, parallel_map
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, Unusable, UnusableImage
 from ganvas.errors import DataError
@@ -38,7 +46,7 @@ class _Plan:
 
 
 def prepare(
-    source: Source | Made,
+    source: Source | GeneratedDataset,
     settings: DataSettings,
     cache: Path | None = None,
     on_progress: Progress | None = None,
@@ -47,7 +55,7 @@ def prepare(
 
     Images that cannot be used are left out and listed; exact copies count once unless
     `settings.keep_duplicates`. Several processes may prepare the same data at the same time
-    (`cache.keep`). Points and stacks are computed, and kept in the same way.
+    (`cache.open_or_build`). Points and stacks are computed, and kept in the same way.
 
     Args:
         source: from `open_source`.
@@ -58,7 +66,7 @@ def prepare(
     Raises:
         DataError: no usable image, settings that do not suit, or the cache cannot be written.
     """
-    if isinstance(source, Made):
+    if isinstance(source, GeneratedDataset):
         return _prepare_made(source, settings, cache, on_progress)
     if settings.size == POINT:
         raise DataError(
@@ -68,26 +76,29 @@ def prepare(
     problem = background_problem(settings.background)
     if problem is not None:
         raise DataError(f"background: {problem}")
-    digests = list(in_order(lambda index: digest(source, index), range(len(source.items))))
+    digests = list(parallel_map(lambda index: digest(source, index), range(len(source.items))))
     plan = _plan(source, settings, digests)
 
     def write(folder: Path) -> None:
         _write(plan, folder, on_progress)
 
-    return keep(source, settings, plan.fingerprint, cache, write)
+    return open_or_build(source, settings, plan.fingerprint, cache, write)
 
 
 def _prepare_made(
-    source: Made, settings: DataSettings, cache: Path | None, on_progress: Progress | None
+    source: GeneratedDataset,
+    settings: DataSettings,
+    cache: Path | None,
+    on_progress: Progress | None,
 ) -> PreparedData:
-    contents, blocks = source.make(settings, cache, on_progress)
+    metadata, blocks = source.generate(settings, cache, on_progress)
 
     def write(folder: Path) -> None:
-        reported = counted(blocks, contents.shape[0], on_progress)
-        write_images(folder / IMAGES, reported, contents.shape[1:], contents.dtype)
-        write_contents(folder, source, settings, contents)
+        reported = counted(blocks, metadata.shape[0], on_progress)
+        write_images(folder / IMAGES, reported, metadata.shape[1:], metadata.dtype)
+        write_metadata(folder, source, settings, metadata)
 
-    return keep(source, settings, contents.fingerprint, cache, write)
+    return open_or_build(source, settings, metadata.fingerprint, cache, write)
 
 
 def _plan(source: Source, settings: DataSettings, digests: Sequence[bytes]) -> _Plan:
@@ -106,7 +117,7 @@ def _write(plan: _Plan, folder: Path, on_progress: Progress | None) -> None:
     channels = _channels(source, settings)
     to_decode = [index for index, first in plan.first.items() if index == first]
     problems: dict[int, str] = {}
-    decoded = in_order(_decoder(source, settings, channels), to_decode, on_progress)
+    decoded = parallel_map(_decoder(source, settings, channels), to_decode, on_progress)
 
     def usable() -> Blocks:
         for index, outcome in zip(to_decode, decoded, strict=True):
@@ -125,7 +136,7 @@ def _write(plan: _Plan, folder: Path, on_progress: Progress | None) -> None:
         raise DataError(f"{source.location} has no usable image: {_some(unusable)}")
     kept = [index for index in to_decode if index not in problems]
     labels = _class_numbers(source, kept)
-    contents = Contents(
+    metadata = DatasetMetadata(
         shape=(count, channels, *settings.size),
         dtype="uint8",
         labels=labels,
@@ -135,7 +146,7 @@ def _write(plan: _Plan, folder: Path, on_progress: Progress | None) -> None:
         unusable=tuple(unusable),
         duplicates=len(source.items) - count - len(unusable),
     )
-    write_contents(folder, source, settings, contents)
+    write_metadata(folder, source, settings, metadata)
 
 
 def _class_numbers(source: Source, kept: Sequence[int]) -> npt.NDArray[np.int64] | None:
@@ -174,7 +185,7 @@ def _channels(source: Source, settings: DataSettings) -> int:
 
     decode_one = _decoder(source, settings, 3)
     indices = range(len(source.items))
-    for index, may in zip(indices, in_order(may_have_colour, indices), strict=False):
+    for index, may in zip(indices, parallel_map(may_have_colour, indices), strict=False):
         # A broken colour image among grey ones decides nothing.
         if may and not isinstance(decode_one(index), str):
             return 3

@@ -21,7 +21,7 @@ _CHUNK = 16  # items a task, so that handing over small images costs nothing
 _MOST_WORKERS = 32  # each may hold one decoded photograph of 250 MB
 
 
-def in_order(
+def parallel_map(
     work: Callable[[int], Result],
     indices: Sequence[int],
     on_progress: Progress | None = None,

@@ -74,7 +74,7 @@ class Source(ABC):
         return open_source, (self.location,)
 
 
-def in_class_order(labels: Iterable[str | None]) -> tuple[str, ...]:
+def sorted_labels(labels: Iterable[str | None]) -> tuple[str, ...]:
     """Every label once, sorted; numbers by value, so that `10` comes after `9`."""
 
     def order(label: str) -> tuple[bool, int, str]:

@@ -58,7 +58,7 @@ def open_source(data: str | Path) -> Source | Points | Stacked:
         raise DataError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
 
 
-def is_there(location: str) -> bool:
+def source_exists(location: str) -> bool:
     """Whether there is something at a location that a source was opened from."""
     place = location.removeprefix(PREFIX)
     return place in BUILT_IN or Path(place).exists()

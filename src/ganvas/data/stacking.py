@@ -12,8 +12,8 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ganvas.data.cache import Blocks, Contents
-from ganvas.data.made import Made, frozen_random
+from ganvas.data.cache import Blocks, DatasetMetadata
+from ganvas.data.generated import GeneratedDataset, frozen_random
 from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
@@ -23,14 +23,14 @@ from ganvas.networks.sizes import POINT
 
 PREFIX = "stacked:"
 CLASSES = 10
-PLACES = np.array([100, 10, 1])
+PLACE_VALUES = np.array([100, 10, 1])
 """What the class in each channel counts: digits 4, 0, 7 are mode 407."""
 
 _CHUNK = 1024  # stacks written at a time
 
 
 @dataclass(frozen=True, eq=False)
-class Stacked(Made):
+class Stacked(GeneratedDataset):
     """Fixed random stacks of another source's images (Srivastava 2017; Lin 2018).
 
     Stacks to train on are made of images to train on, held-out stacks of held-out images, so no
@@ -46,15 +46,15 @@ class Stacked(Made):
     held_out: int = 26_000
     """How many others: the papers' sample count. None where no image is held out."""
 
-    def make(
+    def generate(
         self, settings: DataSettings, cache: Path | None, on_progress: Progress | None
-    ) -> tuple[Contents, Blocks]:
+    ) -> tuple[DatasetMetadata, Blocks]:
         """Prepare the images, and draw which three make each stack.
 
         Raises:
             DataError: the settings do not suit, or some class has no usable image.
         """
-        self.refuse_unsuited(settings)
+        self.check_settings(settings)
         digits = prepare(self.base, base_settings(settings), cache, on_progress)
         classes = _classes(digits)
         random = frozen_random(0)
@@ -68,19 +68,19 @@ class Stacked(Made):
         fingerprint = hashlib.blake2b(
             json.dumps(["stacked", digits.fingerprint]).encode() + every.tobytes(), digest_size=16
         )
-        contents = Contents(
+        metadata = DatasetMetadata(
             shape=(len(every), 3, digits.shape.height, digits.shape.width),
             dtype="uint8",
-            labels=classes[every] @ PLACES,
+            labels=classes[every] @ PLACE_VALUES,
             label_names=tuple(f"{mode:03}" for mode in range(CLASSES**3)),
             held_out=np.arange(len(picks[0]), len(every)),
             fingerprint=fingerprint.hexdigest(),
             unusable=digits.unusable,
             duplicates=digits.duplicates,
         )
-        return contents, _stacks(digits, every)
+        return metadata, _stacks(digits, every)
 
-    def refuse_unsuited(self, settings: DataSettings) -> None:
+    def check_settings(self, settings: DataSettings) -> None:
         """Raise a `DataError` if the settings are not for three-channel images."""
         if settings.size == POINT:
             raise DataError(
@@ -108,14 +108,14 @@ def _classes(digits: PreparedData) -> npt.NDArray[np.int64]:  # (N,)
     return digits.labels
 
 
-def open_stacked(base: Source | Made) -> Stacked:
+def open_stacked(base: Source | GeneratedDataset) -> Stacked:
     """Stacks of what is already open.
 
     Raises:
         DataError: not labelled images of ten classes.
     """
     needed = "stacking takes labelled images of ten classes, such as digits"
-    if isinstance(base, Made):
+    if isinstance(base, GeneratedDataset):
         raise DataError(f"{base.location} cannot be stacked: {needed}")
     without = sum(item.label is None for item in base.items)
     if without:

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganvas.data.order import Order, Rows, chunks_of, order_of
-from ganvas.data.pixels import Mapped, Pixels, Resident
+from ganvas.data.order import EpochOrder, Indices, chunk_layout, epoch_order
+from ganvas.data.pixels import MemoryMapped, OnDevice, PixelStore
 from ganvas.data.preparation import PreparedData
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.randomness import draw_uniform
@@ -40,7 +40,7 @@ class Request:
 
 
 class Fetched(NamedTuple):
-    """As a `Batch`, before its pixels are on the device (see `Pixels`)."""
+    """As a `Batch`, before its pixels are on the device (see `PixelStore`)."""
 
     pixels: Tensor
     labels: Tensor | None
@@ -55,16 +55,20 @@ class ImageStream:
     """
 
     def __init__(
-        self, data: PreparedData, seed: int, drawn: int = 0, pixels: Pixels | None = None
+        self,
+        data: PreparedData,
+        seed: int,
+        samples_drawn: int = 0,
+        pixels: PixelStore | None = None,
     ) -> None:
-        self.drawn = drawn
+        self.samples_drawn = samples_drawn
         self.waited = 0.0
         """Seconds that callers have waited for their batches."""
         self._data = data
         self._seed = seed
-        self._pixels = pixels or Mapped(data.images)
-        self._chunks = chunks_of(data.images)
-        self._orders: dict[int, Order] = {}
+        self._pixels = pixels or MemoryMapped(data.images)
+        self._chunks = chunk_layout(data.images)
+        self._orders: dict[int, EpochOrder] = {}
         self._early = self._worth_fetching_early()
         self._expected: tuple[Request, Future[Fetched]] | None = None
         self._read = 0
@@ -72,22 +76,22 @@ class ImageStream:
     def next(self, count: int, processes: ProcessGroup = SINGLE_PROCESS) -> Batch:
         """The next `count` images; of them, this rank's part, on the device of the pixels."""
         began = time.perf_counter()
-        request = Request(self.drawn, count, processes.local_slice(count))
+        request = Request(self.samples_drawn, count, processes.local_slice(count))
         early = self._early
         fetched = self._fetch_early(request, early) if early else self._fetch(request)
         self.waited += time.perf_counter() - began
-        self.drawn += count
-        return Batch(self._pixels.place(fetched.pixels), fetched.labels)  # a GPU does it, later
+        self.samples_drawn += count
+        return Batch(self._pixels.to_device(fetched.pixels), fetched.labels)  # a GPU does it, later
 
-    def let_go(self) -> None:
+    def release_memory(self) -> None:
         """Give back the memory of images on a GPU, and of those that were fetched early."""
-        self._pixels = Mapped(self._data.images)
+        self._pixels = MemoryMapped(self._data.images)
         self._expected = None
 
     def _worth_fetching_early(self) -> ThreadPoolExecutor | None:
         """A thread for it where copies wait for a disk or a GPU; the rest takes microseconds."""
         waits = self._chunks is not None or self._pixels.device.type != "cpu"
-        if isinstance(self._pixels, Resident) or not waits:
+        if isinstance(self._pixels, OnDevice) or not waits:
             return None
         return ThreadPoolExecutor(1, "ganvas-images")  # one, so that orders are made by one alone
 
@@ -104,10 +108,10 @@ class ImageStream:
         return coming.result()
 
     def _fetch(self, request: Request) -> Fetched:
-        rows = self._rows(request.start, request.count, lambda order: order.drawn)[request.part]
+        rows = self._rows(request.start, request.count, lambda order: order.shuffled)[request.part]
         labels = self._data.labels
         return Fetched(
-            self._pixels.fetch(rows), None if labels is None else torch.from_numpy(labels[rows])
+            self._pixels.load(rows), None if labels is None else torch.from_numpy(labels[rows])
         )
 
     def _read_ahead(self, request: Request) -> None:
@@ -119,9 +123,9 @@ class ImageStream:
         goal = request.start + window
         start = max(0, request.start - window, min(self._read, goal))
         self._read = min(goal, start + 8 * request.count)
-        self._pixels.expect(self._rows(start, self._read - start, lambda order: order.read))
+        self._pixels.prefetch(self._rows(start, self._read - start, lambda order: order.sequential))
 
-    def _rows(self, start: int, count: int, which: Callable[[Order], Rows]) -> Rows:
+    def _rows(self, start: int, count: int, which: Callable[[EpochOrder], Indices]) -> Indices:
         """`count` images from the `start`-th on, epochs put together without end."""
         pieces = [np.empty(0, np.int64)]
         while count > 0:
@@ -131,11 +135,11 @@ class ImageStream:
             count -= len(pieces[-1])
         return np.concatenate(pieces)
 
-    def _order(self, epoch: int) -> Order:
+    def _order(self, epoch: int) -> EpochOrder:
         """The order of an epoch, kept while it or a neighbour is in use."""
         if epoch not in self._orders:
             near = {other: self._orders[other] for other in self._orders if abs(other - epoch) == 1}
-            made = order_of(epoch, self._data.training, self._seed, self._chunks)
+            made = epoch_order(epoch, self._data.training, self._seed, self._chunks)
             self._orders = {**near, epoch: made}
         return self._orders[epoch]
 

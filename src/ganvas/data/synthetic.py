@@ -14,8 +14,8 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ganvas.data.cache import Blocks, Contents
-from ganvas.data.made import Made, frozen_random
+from ganvas.data.cache import Blocks, DatasetMetadata
+from ganvas.data.generated import GeneratedDataset, frozen_random
 from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.errors import DataError
@@ -29,7 +29,7 @@ TRAINING_POINTS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
-class Points(Made):
+class Points(GeneratedDataset):
     """Points (N, 2, 1, 1) of a distribution in the plane, float32, in the units of its paper.
 
     They are neither quantised nor rescaled: that would change what the published settings mean.
@@ -48,9 +48,9 @@ class Points(Made):
     ) -> tuple[Plane, npt.NDArray[np.int64]]:
         """New points (count, 2), and the mode (count,) that each belongs to."""
 
-    def make(
+    def generate(
         self, settings: DataSettings, cache: Path | None, on_progress: Progress | None
-    ) -> tuple[Contents, Blocks]:
+    ) -> tuple[DatasetMetadata, Blocks]:
         """100,000 points to train on, and `settings.held_out` times as many that are held out.
 
         Raises:
@@ -66,7 +66,7 @@ class Points(Made):
         content = hashlib.blake2b(json.dumps([self.name, names]).encode(), digest_size=16)
         for array in (points, labels):
             content.update(b"" if array is None else array.tobytes())
-        contents = Contents(
+        metadata = DatasetMetadata(
             shape=(len(points), 2, *POINT),
             dtype="float32",
             labels=labels,
@@ -74,7 +74,7 @@ class Points(Made):
             held_out=np.arange(TRAINING_POINTS, len(points)),
             fingerprint=content.hexdigest(),
         )
-        return contents, iter([points.reshape(contents.shape)])
+        return metadata, iter([points.reshape(metadata.shape)])
 
     def _refuse_unsuited(self, settings: DataSettings) -> None:
         if settings.size != POINT:

@@ -39,7 +39,7 @@ from ganvas.networks.sizes import POINT
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.progress import progress_bar
 from ganvas.runs import Run
-from ganvas.runs.data import prepare_images, refuse_changed_data, where_data_is
+from ganvas.runs.data import check_data_unchanged, data_location, prepare_images
 from ganvas.sampling import TrainedGenerator, load
 
 FEW = 100
@@ -98,8 +98,8 @@ def images_to_compare_with(run: Run, data: str | Path | None, quiet: bool) -> Pr
     """The run's own images, or others prepared in the same way and with as many channels."""
     settings = run.read_recipe().data
     if data is None:
-        prepared = prepare_images(settings, where_data_is(run), quiet)
-        refuse_changed_data(run, prepared)
+        prepared = prepare_images(settings, data_location(run), quiet)
+        check_data_unchanged(run, prepared)
         return prepared
     if settings.channels == "auto" and settings.size != POINT:
         channels = str(run.read_data()["shape"]["channels"])

@@ -10,7 +10,7 @@ from ganvas.data.preparation import PreparedData, default_cache, prepare
 from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
-from ganvas.data.stacking import CLASSES, PLACES, PREFIX, Stacked, base_settings
+from ganvas.data.stacking import CLASSES, PLACE_VALUES, PREFIX, Stacked, base_settings
 from ganvas.data.synthetic import MIXTURES, Mixture
 from ganvas.errors import DataError
 from ganvas.evaluation.views import View, shuffled
@@ -40,13 +40,15 @@ def mode_view(
     classifier = classifier_for(data, settings, device, on_progress)
     protocol = {"judge": "classifier", **classifier.protocol()}
     if data.location.startswith(PREFIX):
-        places = torch.from_numpy(PLACES).to(device)
+        places = torch.from_numpy(PLACE_VALUES).to(device)
 
         def mode_of_stack(pixels: Tensor) -> Tensor:
             digits = classifier.classify(pixels.flatten(0, 1)[:, None])  # (N * 3,)
-            return (digits.reshape(-1, len(PLACES)) * places).sum(1)
+            return (digits.reshape(-1, len(PLACE_VALUES)) * places).sum(1)
 
-        return View("modes", mode_of_stack, protocol, expected=_uniform(CLASSES ** len(PLACES)))
+        return View(
+            "modes", mode_of_stack, protocol, expected=_uniform(CLASSES ** len(PLACE_VALUES))
+        )
     assert data.labels is not None
     counts = np.bincount(data.labels[data.training], minlength=len(data.label_names))
     expected = torch.from_numpy(counts / counts.sum())

@@ -8,7 +8,7 @@ from typing import Any
 
 from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.settings import DataSettings
-from ganvas.data.sources import is_there, open_source
+from ganvas.data.sources import open_source, source_exists
 from ganvas.errors import DataError
 from ganvas.progress import progress_bar
 from ganvas.recipes import Recipe
@@ -34,10 +34,10 @@ def prepare_for(recipe: Recipe, data: str | Path, quiet: bool) -> PreparedData:
     return prepared
 
 
-def where_data_is(run: Run) -> str:
+def data_location(run: Run) -> str:
     """Where the run's images were last time; a `DataError` if they are there no more."""
     location: str = run.read_data()["location"]
-    if not is_there(location):
+    if not source_exists(location):
         raise DataError(
             f"the images of {run.directory} are no longer at {location}. "
             "Say where they are as data (--data PATH)"
@@ -45,7 +45,7 @@ def where_data_is(run: Run) -> str:
     return location
 
 
-def refuse_changed_data(run: Run, prepared: PreparedData) -> None:
+def check_data_unchanged(run: Run, prepared: PreparedData) -> None:
     """Raise a `DataError` unless the images are those that the run was started with."""
     if prepared.fingerprint != run.read_data()["fingerprint"]:
         raise DataError(

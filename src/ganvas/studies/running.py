@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ganvas.data.preparation import PreparedData
-from ganvas.data.sources import is_there
+from ganvas.data.sources import source_exists
 from ganvas.devices import choose_device, describe_environment
 from ganvas.errors import (
     DataError,
@@ -136,7 +136,7 @@ def locate(study: Study | str | Path, out: str | Path | None, quiet: bool) -> Pl
     if isinstance(study, str | Path) and Path(study).suffix not in (".toml", ".json"):
         directory = StudyDirectory.open(study)
         location = directory.data["location"]
-        if not is_there(location):
+        if not source_exists(location):
             raise DataError(
                 f"the images of {study} are no longer at {location}. "
                 f"Say where they are: ganvas compare {study} --data PATH"

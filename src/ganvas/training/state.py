@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ganvas.data.pixels import pixels_on
+from ganvas.data.pixels import pixel_store
 from ganvas.data.preparation import PreparedData
 from ganvas.data.stream import ImageStream
 from ganvas.devices import make_current
@@ -93,7 +93,7 @@ class TrainState:
             statistics=running_statistics(generator, discriminator),
             generator_optimizer=make_optimizer(generator, recipe.generator),
             discriminator_optimizer=make_optimizer(discriminator, recipe.discriminator),
-            stream=ImageStream(data, seed, pixels=pixels_on(device, data.images)),
+            stream=ImageStream(data, seed, pixels=pixel_store(device, data.images)),
             random=training_generators(seed, device),
             device=device,
             processes=processes,
@@ -112,7 +112,7 @@ class TrainState:
         for optimizer in self.optimizers().values():
             optimizer.state.clear()
             optimizer.param_groups.clear()
-        self.stream.let_go()
+        self.stream.release_memory()
         self.followed = ()
         self.pairs, self.statistics = Pairs([], [], []), []
         self.engine = Eager("given up")
@@ -164,7 +164,7 @@ class TrainState:
         return {
             "images_seen": self.images_seen,
             "discriminator_steps": self.discriminator_steps,
-            "drawn": self.stream.drawn,
+            "drawn": self.stream.samples_drawn,
             "sums": self.means.sums,
             "counts": self.means.counts,
         }
@@ -193,7 +193,7 @@ class TrainState:
         self.followed = tuple(followed[name].to(self.device) for name in sorted(followed))
         self.images_seen = values["images_seen"]
         self.discriminator_steps = values["discriminator_steps"]
-        self.stream.drawn = values["drawn"]
+        self.stream.samples_drawn = values["drawn"]
         self.means = RunningMeans(values["sums"], values["counts"])
         return same_kind
 

@@ -18,7 +18,7 @@ from ganvas.objectives.objective import Objective
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import OnFailure, Recipe, load_recipe
 from ganvas.runs import Run
-from ganvas.runs.data import describe_data, prepare_for, refuse_changed_data, where_data_is
+from ganvas.runs.data import check_data_unchanged, data_location, describe_data, prepare_for
 from ganvas.runs.run import Status, refuse_occupied
 from ganvas.torchrun import launch, restarts
 from ganvas.training.display import Display, conclude, introduce
@@ -257,8 +257,8 @@ def resume(
             refuse_unshareable(recipe, processes, target)
         if environment["deterministic"]:
             use_deterministic_kernels()
-        prepared = prepare_for(recipe, data or where_data_is(run), quiet)
-        refuse_changed_data(run, prepared)
+        prepared = prepare_for(recipe, data or data_location(run), quiet)
+        check_data_unchanged(run, prepared)
         refuse_differences(processes, recipe, prepared, target, environment["seed"])
         state, warnings = newest_state(run, recipe, prepared, target, processes)
         refuse_single_images(recipe, state)

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from ganvas.data.generated import GeneratedDataset
 from ganvas.data.inspection import AUGMENTED, inspect
-from ganvas.data.made import Made
 from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.settings import DataSettings
-from ganvas.data.sources import BUILT_IN, is_there, open_source
+from ganvas.data.sources import BUILT_IN, open_source, source_exists
 from ganvas.data.stream import ImageStream
 from ganvas.data.synthetic import POINTS
 from ganvas.errors import DataError
@@ -41,14 +41,14 @@ def location(request: pytest.FixtureRequest, digits: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def made(location: str) -> Made:
+def made(location: str) -> GeneratedDataset:
     source = open_source(location)
-    assert isinstance(source, Made)
+    assert isinstance(source, GeneratedDataset)
     return source
 
 
 @pytest.fixture(scope="module")
-def recipe(made: Made) -> Recipe:
+def recipe(made: GeneratedDataset) -> Recipe:
     """The recipe that the data itself names, for the smallest images that there are."""
     recipe = CATALOG[made.recipe]()
     if recipe.data.size == POINT:
@@ -62,7 +62,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def prepared(made: Made, recipe: Recipe, cache: Path) -> PreparedData:
+def prepared(made: GeneratedDataset, recipe: Recipe, cache: Path) -> PreparedData:
     return prepare(made, recipe.data, cache)
 
 
@@ -70,17 +70,17 @@ def test_every_built_in_is_found_by_its_name() -> None:
     assert set(POINTS) < set(BUILT_IN)
     for name in BUILT_IN:
         assert open_source(name).location == name
-        assert is_there(name)
+        assert source_exists(name)
 
 
-def test_location_and_pickle_open_the_same(made: Made, location: str) -> None:
+def test_location_and_pickle_open_the_same(made: GeneratedDataset, location: str) -> None:
     assert made.location == location
-    assert is_there(made.location)
+    assert source_exists(made.location)
     again = pickle.loads(pickle.dumps(made))
     assert (type(again), again.name, again.location) == (type(made), made.name, made.location)
 
 
-def test_its_name_may_stand_in_a_folder_name(made: Made) -> None:
+def test_its_name_may_stand_in_a_folder_name(made: GeneratedDataset) -> None:
     assert not set(made.name) & set(':/\\*?"<>| ')
 
 
@@ -112,7 +112,7 @@ def test_every_label_has_a_name(prepared: PreparedData) -> None:
 
 
 def test_it_is_kept_like_other_data(
-    made: Made, recipe: Recipe, cache: Path, prepared: PreparedData
+    made: GeneratedDataset, recipe: Recipe, cache: Path, prepared: PreparedData
 ) -> None:
     told: list[int] = []
     again = prepare(made, recipe.data, cache, lambda done, total: told.append(done))
@@ -138,14 +138,16 @@ def test_training_never_sees_what_is_held_out(prepared: PreparedData) -> None:
         assert not any(row.tobytes() in held_out for row in stream.next(1000).images.numpy())
 
 
-def test_the_other_kind_of_recipe_is_refused(made: Made, recipe: Recipe, tmp_path: Path) -> None:
+def test_the_other_kind_of_recipe_is_refused(
+    made: GeneratedDataset, recipe: Recipe, tmp_path: Path
+) -> None:
     wrong = DataSettings() if recipe.data.size == POINT else DataSettings(size=POINT)
     with pytest.raises(DataError, match=f"such as {made.recipe}"):
         prepare(made, wrong, tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 
 
-def test_inspection_says_how_to_train_on_it(made: Made, recipe: Recipe) -> None:
+def test_inspection_says_how_to_train_on_it(made: GeneratedDataset, recipe: Recipe) -> None:
     found = inspect(made, recipe.data, minimum=10)  # type: ignore[arg-type]
     assert found.trainable
     assert found.unusable == ()

@@ -9,13 +9,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from ganvas.data.cache import Blocks, Contents
+from ganvas.data.cache import Blocks, DatasetMetadata
 from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 
 
 @dataclass(frozen=True, eq=False)
-class Made(ABC):
+class GeneratedDataset(ABC):
     """Data that is computed: always the same, so it is prepared and cached like what is read."""
 
     recipe: ClassVar[str]
@@ -27,9 +27,9 @@ class Made(ABC):
     """What `open_source` opens again."""
 
     @abstractmethod
-    def make(
+    def generate(
         self, settings: DataSettings, cache: Path | None, on_progress: Progress | None
-    ) -> tuple[Contents, Blocks]:
+    ) -> tuple[DatasetMetadata, Blocks]:
         """Decide what there will be; the blocks are computed when they are asked for.
 
         Args:

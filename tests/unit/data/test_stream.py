@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from ganvas.data import order
-from ganvas.data.order import Rows
-from ganvas.data.pixels import CPU, Mapped, Resident, pixels_on
+from ganvas.data.order import Indices
+from ganvas.data.pixels import CPU, MemoryMapped, OnDevice, pixel_store
 from ganvas.data.preparation import PreparedData
 from ganvas.data.stream import Batch, ImageStream
 from ganvas.processes import ProcessGroup
@@ -51,18 +51,18 @@ def right(batch: Batch, data: PreparedData) -> bool:
     return bool((batch.images.numpy() == data.images[numbers(batch)]).all())
 
 
-class Elsewhere(Mapped):
+class Elsewhere(MemoryMapped):
     """A mapped file for a device that is no CPU, as far as the stream can tell."""
 
     def __init__(self, data: PreparedData) -> None:
         super().__init__(data.images, torch.device("meta"))
         self.threads: set[str] = set()
 
-    def fetch(self, rows: Rows) -> Tensor:
+    def load(self, rows: Indices) -> Tensor:
         self.threads.add(threading.current_thread().name)
         return torch.from_numpy(self._images[rows])
 
-    def place(self, fetched: Tensor) -> Tensor:
+    def to_device(self, fetched: Tensor) -> Tensor:
         return fetched
 
 
@@ -84,10 +84,10 @@ def test_a_large_file_goes_on_from_any_point(large: PreparedData, drawn: int) ->
     assert len(passed) == drawn
     resumed = ImageStream(large, seed=1)
     resumed.next(7)  # what was fetched early for another place must not come
-    resumed.drawn = drawn
+    resumed.samples_drawn = drawn
     for count in (7, 7, 3, 50, 300):
         assert numbers(resumed.next(count)) == numbers(whole.next(count))
-        assert resumed.drawn == whole.drawn
+        assert resumed.samples_drawn == whole.samples_drawn
 
 
 def test_training_on_a_large_file_goes_on_bit_for_bit(large: PreparedData) -> None:
@@ -96,7 +96,7 @@ def test_training_on_a_large_file_goes_on_bit_for_bit(large: PreparedData) -> No
     whole, objective = start(recipe)
     for _ in range(5):
         train_step(whole, recipe, objective)
-    assert whole.stream.drawn == 5 * BATCH
+    assert whole.stream.samples_drawn == 5 * BATCH
     parts, _ = start(recipe)
     parts.restore(*copy.deepcopy((whole.tensors(), whole.values())))
     for state in (whole, parts):
@@ -114,7 +114,9 @@ def test_batches_that_were_fetched_early_are_those_that_were_not(data: PreparedD
         batch = early.next(count)
         assert numbers(batch) == numbers(plain.next(count))
         assert right(batch, data)
-        assert early.drawn == plain.drawn, "what was fetched and not asked for is not counted"
+        assert early.samples_drawn == plain.samples_drawn, (
+            "what was fetched and not asked for is not counted"
+        )
     assert all(name.startswith("ganvas-images") for name in pixels.threads)
 
 
@@ -133,7 +135,7 @@ def test_resident_images_are_the_mapped_ones(
 ) -> None:
     monkeypatch.setattr("ganvas.data.pixels._BLOCK", 7 * data.images[0].nbytes)
     data.images.flags.writeable = False  # as a map is
-    resident = ImageStream(data, seed=1, pixels=Resident(data.images, CPU))
+    resident = ImageStream(data, seed=1, pixels=OnDevice(data.images, CPU))
     mapped = ImageStream(data, seed=1)
     for _ in range(20):
         one, other = resident.next(8), mapped.next(8)
@@ -145,8 +147,8 @@ def test_resident_images_are_the_mapped_ones(
 def test_points_can_be_resident() -> None:
     points = np.random.default_rng(0).normal(size=(9, 2, 1, 1)).astype(np.float32)
     rows = np.array([3, 0, 8])
-    pixels = Resident(points, CPU)
-    np.testing.assert_array_equal(pixels.place(pixels.fetch(rows)).numpy(), points[rows])
+    pixels = OnDevice(points, CPU)
+    np.testing.assert_array_equal(pixels.to_device(pixels.load(rows)).numpy(), points[rows])
 
 
 @pytest.mark.parametrize(("images", "resident"), [(33, True), (34, False)])
@@ -154,17 +156,17 @@ def test_images_lie_on_a_gpu_where_they_take_a_third_of_what_is_free(
     monkeypatch: pytest.MonkeyPatch, images: int, resident: bool
 ) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (100 * 256, 1000 * 256))
-    monkeypatch.setattr("ganvas.data.pixels.Resident", lambda images, device: "resident")
-    found = pixels_on(torch.device("cuda"), tiny_data(images).images)
+    monkeypatch.setattr("ganvas.data.pixels.OnDevice", lambda images, device: "resident")
+    found = pixel_store(torch.device("cuda"), tiny_data(images).images)
     assert (found == "resident") is resident
-    assert isinstance(pixels_on(CPU, tiny_data(images).images), Mapped)
+    assert isinstance(pixel_store(CPU, tiny_data(images).images), MemoryMapped)
 
 
 def test_waiting_is_counted_and_fetching_early_ends_it(data: PreparedData) -> None:
     class Slow(Elsewhere):
-        def fetch(self, rows: Rows) -> Tensor:
+        def load(self, rows: Indices) -> Tensor:
             time.sleep(0.05)
-            return super().fetch(rows)
+            return super().load(rows)
 
     stream = ImageStream(data, seed=1, pixels=Slow(data))
     stream.next(4)
@@ -177,22 +179,22 @@ def test_waiting_is_counted_and_fetching_early_ends_it(data: PreparedData) -> No
 
 
 def test_the_next_window_is_read_before_it_is_drawn(large: PreparedData) -> None:
-    class Spy(Mapped):
+    class Spy(MemoryMapped):
         read: ClassVar[list[int]] = []
 
-        def expect(self, rows: Rows) -> None:
+        def prefetch(self, rows: Indices) -> None:
             self.read.extend(rows.tolist())
-            super().expect(rows)
+            super().prefetch(rows)
 
     stream = ImageStream(large, seed=1, pixels=Spy(large.images))
     window = 20
     for _ in range(90):
         recent = set(Spy.read[-3 * window :])  # longer ago, and it might be gone
         drawn = numbers(stream.next(4))
-        assert stream.drawn <= window or set(drawn) <= recent
+        assert stream.samples_drawn <= window or set(drawn) <= recent
         assert stream._early is not None
         stream._early.submit(int).result()  # all that it has begun is done
-    assert 0 <= len(Spy.read) - stream.drawn <= 2 * window, "nothing is read twice"
+    assert 0 <= len(Spy.read) - stream.samples_drawn <= 2 * window, "nothing is read twice"
 
 
 def test_a_stream_that_nobody_holds_ends_its_thread(large: PreparedData) -> None:

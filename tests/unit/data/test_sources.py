@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from ganvas.data.image_files import is_candidate, labels_from_folders
-from ganvas.data.source import UnusableImage, in_class_order
+from ganvas.data.source import UnusableImage, sorted_labels
 from ganvas.data.sources import FASHION_LABELS, open_source
 from ganvas.errors import DataError
 
@@ -86,7 +86,7 @@ def test_the_first_folder_that_differs_is_the_label(
 
 
 def test_class_order_counts_numbers_by_value() -> None:
-    assert in_class_order(["10", "9", "b", None, "a", "9"]) == ("9", "10", "a", "b")
+    assert sorted_labels(["10", "9", "b", None, "a", "9"]) == ("9", "10", "a", "b")
 
 
 @pytest.mark.parametrize(

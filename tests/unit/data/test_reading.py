@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from ganvas.data.reading import in_order
+from ganvas.data.reading import parallel_map
 
 
 def test_work_is_yielded_in_order_by_several_threads() -> None:
@@ -19,7 +19,7 @@ def test_work_is_yielded_in_order_by_several_threads() -> None:
         threads.add(threading.get_ident())
         return index * index
 
-    assert list(in_order(work, range(100), workers=3)) == [index**2 for index in range(100)]
+    assert list(parallel_map(work, range(100), workers=3)) == [index**2 for index in range(100)]
     assert len(threads) == 3
 
 
@@ -28,4 +28,4 @@ def test_an_error_in_the_work_reaches_the_caller() -> None:
         return 1 // (50 - index)
 
     with pytest.raises(ZeroDivisionError):
-        list(in_order(work, range(100), workers=2))
+        list(parallel_map(work, range(100), workers=2))

@@ -14,7 +14,7 @@ import pytest
 from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source
-from ganvas.data.sources import is_there, open_source
+from ganvas.data.sources import open_source, source_exists
 from ganvas.data.stacking import Stacked, base_settings, open_stacked
 from ganvas.errors import DataError
 
@@ -238,10 +238,10 @@ def test_settings_that_do_not_suit(
 def test_a_location_is_there_as_long_as_its_digits_are(digits: Path) -> None:
     location = stacked(digits).location
     assert location == f"stacked:{digits}"
-    assert is_there(location)
-    assert is_there("stacked:fashion")
+    assert source_exists(location)
+    assert source_exists("stacked:fashion")
     digits.unlink()
-    assert not is_there(location)
+    assert not source_exists(location)
 
 
 def test_the_base_is_open_to_those_who_judge(digits: Path) -> None:
