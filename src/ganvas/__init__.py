@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ganvas.runs import Run as Run
     from ganvas.sampling import TrainedGenerator as TrainedGenerator
     from ganvas.sampling import load as load
+    from ganvas.studies.reading import load_study as load_study
     from ganvas.studies.results import StudyResults as StudyResults
     from ganvas.studies.results import read_results as read_results
     from ganvas.studies.running import compare as compare
@@ -52,6 +53,7 @@ _LOADED_WHEN_USED = {
     "diagnose": "ganvas.diagnosis",
     "evaluate": "ganvas.evaluation.evaluate",
     "load": "ganvas.sampling",
+    "load_study": "ganvas.studies.reading",
     "read_results": "ganvas.studies.results",
     "report": "ganvas.reports.report",
     "resume": "ganvas.training.trainer",

@@ -174,7 +174,7 @@ def test_stopped_while_arms_are_tried_it_says_that_nothing_was_done(folder: Path
 @pytest.mark.usefixtures("shared_cache")
 def test_a_dask_cluster_runs_the_same_study(folder: Path) -> None:
     distributed = pytest.importorskip("distributed")
-    study = dataclasses.replace(library.Study.from_file(folder / "study.toml"), images=200)
+    study = dataclasses.replace(library.load_study(folder / "study.toml"), images=200)
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
     ) as cluster:

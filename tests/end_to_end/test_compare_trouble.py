@@ -233,7 +233,7 @@ def test_another_study_in_the_directory(tmp_path: Path, study: Path, ganvas: Gan
     result = ganvas("compare", study, "--seeds", 1, "--out", out)
     refused(result, "holds another study of small, hinge, where this one is of small, wasserstein")
     assert len(result.err.splitlines()) == 1
-    refused(ganvas("compare", out, "--images", 300), "only --seeds and --data can be given anew")
+    refused(ganvas("compare", out, "--images", 300), "only --seeds and --data can be changed")
 
 
 def test_images_that_changed_since(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.outcome import Ending
+from ganvas.studies.reading import load_study, read_study
 from ganvas.studies.results import read_results
 from ganvas.studies.study import Study
 
@@ -29,7 +30,7 @@ def study_of(small: Path, images: Path) -> Study:
         {"name": "hinge", "objective": {"loss": "hinge"}},
         {"name": "wide", "against": "hinge", "architecture": {"width": 8}},
     ]
-    return Study.from_table(
+    return read_study(
         {
             "base": str(small),
             "data": str(images),
@@ -96,7 +97,7 @@ def test_a_finished_study_shows_everything(
     assert "None of the runs" not in said
     toml = next(one.text for one in pages.of(elements, "code") if "[[arms]]" in one.text)
     (tmp_path / "study.toml").write_text(toml)
-    assert Study.from_file(tmp_path / "study.toml") == study.study
+    assert load_study(tmp_path / "study.toml") == study.study
     assert study.data["fingerprint"] in said
     seen = pages.look(study.path / "report.html", tmp_path)
     assert "The arms</h2>" in seen.dom

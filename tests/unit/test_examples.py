@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from ganvas.studies.study import Study
+from ganvas.studies.reading import load_study
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_study_can_be_read(path: Path) -> None:
-    assert Study.from_file(path).arms
+    assert load_study(path).arms
 
 
 def test_the_tutorials_tricks_change_one_thing_each() -> None:
-    study = Study.from_file(EXAMPLES / "tutorial.toml")
+    study = load_study(EXAMPLES / "tutorial.toml")
     changes = {arm.name: study.changes(arm.name) for arm in study.arms}
     assert changes["dcgan-resize"] == {"architecture.upsampling": "resize"}
     assert changes["plain-12"] == {"architecture.residual": False}

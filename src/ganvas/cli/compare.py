@@ -1,4 +1,4 @@
-"""`ganvas compare`: train several arms over several seeds, and say which is better."""
+"""`ganvas compare`: train several arms over several seeds, and test which is better."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from ganvas.cli.naming import naming_flags
 if TYPE_CHECKING:
     from ganvas.studies.study import Study
 
-Several = Annotated[list[str], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="FIELD=A,B")]
+RepeatedFlag = Annotated[list[str], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="FIELD=A,B")]
 """A flag that may be given more than once."""
 
 
 def by_default(what: str) -> Any:
-    """The help of a flag whose default depends on other flags, or on the study that goes on."""
+    """Help for a flag whose default depends on other flags, or on the study that is continued."""
     return tyro.conf.arg(help_behavior_hint=f"(default: {what})")
 
 
-NOTHING = tyro.conf.arg(help_behavior_hint="")
-"""The help of a flag that may be left out."""
+OPTIONAL = tyro.conf.arg(help_behavior_hint="")
+"""Help without a default, for a flag that may be left out."""
 
 
 @dataclass(frozen=True)
 class Compare:
     """Compare recipes fairly: same seeds, same images, same budget; intervals, failures counted.
 
-    Prints the plan before it begins. Killed or stopped, the same command goes on where it was; so
-    does `ganvas compare DIRECTORY`.
+    Prints a plan first. After a stop or a kill, the same command continues where it was; so does
+    `ganvas compare DIRECTORY`.
     """
 
     study: Annotated[
@@ -40,25 +40,25 @@ class Compare:
         tyro.conf.Positional,
         tyro.conf.arg(metavar="STUDY", help_behavior_hint=""),
     ] = None
-    """A study's .toml or .json file, or the directory of a study to go on with."""
-    recipes: Annotated[tuple[str, ...], NOTHING] = ()
-    """Whole recipes to compare, the first of which is the base."""
-    base: Annotated[str, NOTHING] = ""
+    """A study's .toml or .json file, or the directory of a study to continue."""
+    recipes: Annotated[tuple[str, ...], OPTIONAL] = ()
+    """Whole recipes to compare; the first is the base."""
+    base: Annotated[str, OPTIONAL] = ""
     """The recipe that every --vary changes: a name, or a .toml or .json file."""
-    vary: Several = field(default_factory=list)
-    """FIELD=a,b,c: an arm for each value, which changes that field alone; may be repeated."""
+    vary: RepeatedFlag = field(default_factory=list)
+    """FIELD=a,b,c: one arm per value, which changes only that field; may be repeated."""
     shared: Annotated[
         list[str], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="FIELD=VALUE")
     ] = field(default_factory=list)
-    """FIELD=VALUE: what base and arms have alike, such as data.size=64; may be repeated."""
-    data: Annotated[str | None, NOTHING] = None
+    """FIELD=VALUE: for base and arms alike, such as data.size=64; may be repeated."""
+    data: Annotated[str | None, OPTIONAL] = None
     """Folder, .zip, .npz, .npy, .parquet, IDX folder, fashion, ring, grid, stacked:DATA."""
     seeds: Annotated[int | None, by_default("3")] = None
-    """Runs of each arm. More than a study had are added to it."""
-    images: Annotated[int | None, NOTHING] = None
+    """Runs per arm. A study can be continued with more seeds."""
+    images: Annotated[int | None, OPTIONAL] = None
     """Budget of each run in images seen."""
-    time: Annotated[str | None, NOTHING] = None
-    """Budget of each run in training time instead: 90s, 10m, 1h30m."""
+    time: Annotated[str | None, OPTIONAL] = None
+    """Or budget of each run in training time: 90s, 10m, 1h30m."""
     metrics: Annotated[
         tuple[str, ...],
         tyro.conf.arg(
@@ -69,69 +69,77 @@ class Compare:
     samples: Annotated[int | None, by_default("5k")] = None
     """Images generated for the final scores of each run."""
     evaluations: Annotated[int | None, by_default("4")] = None
-    """Scores of each run while training, for the curves; 0: none."""
+    """Scores per run while training, for the curves; 0: none."""
     out: Annotated[Path | None, by_default("studies/BASE-DATA")] = None
-    """Study directory to make or go on with."""
+    """Study directory to create or continue."""
     workers: Annotated[int | None, by_default("one for each core or GPU")] = None
     """Runs at a time on this machine."""
-    dask: Annotated[str | None, NOTHING] = None
+    dask: Annotated[str | None, OPTIONAL] = None
     """Address of a dask scheduler whose workers do the runs (pip install 'ganvas[cluster]')."""
     stop_early: bool = False
-    """End runs that health calls failing; they count as failed."""
+    """Stop runs that health calls failing; they count as failed."""
     plan: bool = False
-    """Print the plan, measured by a short trial of every arm, and stop there."""
+    """Measure every arm's throughput, print the plan, and stop there."""
 
     def run(self) -> None:
-        """Plan, and unless --plan was given train, score and compare."""
+        """Print the plan; without --plan, train, score and compare too."""
         from ganvas.studies.running import compare, plan_study
 
-        study, out = self.asked()
-        do = plan_study if self.plan else compare
-        do(study, out, workers=self.workers, dask=self.dask)
+        study, out = self.read_study()
+        action = plan_study if self.plan else compare
+        action(study, out, workers=self.workers, dask=self.dask)
 
-    def asked(self) -> tuple[Study | Path, Path | None]:
-        """The study, or the directory of one that is to go on as it is; and where it lies.
+    def read_study(self) -> tuple[Study | Path, Path | None]:
+        """The study, or the directory of one to continue as it is; and its output directory.
 
         Raises:
-            StudyError: with everything wrong in any arm.
+            StudyError: with every problem found in any arm.
         """
         from ganvas.errors import StudyError
         from ganvas.recipes.recipe import read_table
-        from ganvas.studies.directory import StudyDirectory
-        from ganvas.studies.study import Study
+        from ganvas.studies.reading import read_study
         from ganvas.studies.variations import study_table
 
-        known = self.flags()
-        flags = {name: value for name, value in known.items() if value is not None}
-        arms = self.recipes or self.base or self.vary or self.shared
-        typed = known if self.study is None else flags  # what a file says is called as it is there
-        if self.study is not None and self.study.suffix not in (".toml", ".json"):
-            started = StudyDirectory.open(self.study)
-            unused = [*(["arms"] if arms else []), *(flags.keys() - {"seeds", "data"})]
-            if unused or self.out is not None:
-                text = "is started; only --seeds and --data can be given anew"
-                raise StudyError([text], str(self.study))
-            if not flags:
-                return self.study, None
-            anew = {"data": started.data["location"], **flags}
-            with naming_flags(typed):
-                return replace(started.study, **anew).checked(str(self.study)), self.study
-        if self.study is not None:
-            if arms:
-                text = "names the arms itself: give no --recipes, --base, --vary, --shared"
-                raise StudyError([text], str(self.study))
-            table, where = read_table(self.study, StudyError), str(self.study)
-        else:
+        known = self.study_fields()
+        given = {name: value for name, value in known.items() if value is not None}
+        names_arms = bool(self.recipes or self.base or self.vary or self.shared)
+        if self.study is None:
             table = study_table(self.base, self.vary, self.recipes, self.shared)
             where = "compare"
+        elif self.study.suffix not in (".toml", ".json"):
+            return self._continue(self.study, given, names_arms)
+        elif names_arms:
+            text = "names the arms itself: give no --recipes, --base, --vary, --shared"
+            raise StudyError([text], str(self.study))
+        else:
+            table, where = read_table(self.study, StudyError), str(self.study)
         for name, other in (("images", "time"), ("time", "images")):
-            if name in flags and other not in flags:
-                table.pop(other, None)  # the file's budget gives way to the command line's
-        with naming_flags(typed):
-            return Study.from_table({**table, **flags}, where), self.out
+            if name in given and other not in given:
+                table.pop(other, None)  # the command line's budget replaces the file's
+        # Fields that a file sets keep their names in messages.
+        with naming_flags(known if self.study is None else given):
+            return read_study({**table, **given}, where), self.out
 
-    def flags(self) -> dict[str, Any]:
-        """The study's own fields; None where nothing was said."""
+    def _continue(
+        self, directory: Path, given: dict[str, Any], names_arms: bool
+    ) -> tuple[Study | Path, Path | None]:
+        """A study that was started already, perhaps with more seeds, or with its data moved."""
+        from ganvas.errors import StudyError
+        from ganvas.studies.directory import StudyDirectory
+        from ganvas.studies.reading import check_study
+
+        started = StudyDirectory.open(directory)
+        if names_arms or given.keys() - {"seeds", "data"} or self.out is not None:
+            text = "was started already; only --seeds and --data can be changed"
+            raise StudyError([text], str(directory))
+        if not given:
+            return directory, None
+        with naming_flags(given):
+            changes = {"data": started.data["location"], **given}
+            return check_study(replace(started.study, **changes), str(directory)), directory
+
+    def study_fields(self) -> dict[str, Any]:
+        """The study's own fields; None for those that were not given."""
         return {
             "data": self.data,
             "seeds": self.seeds,

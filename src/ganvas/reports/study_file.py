@@ -11,6 +11,7 @@ import tomli_w
 from ganvas.errors import GanvasError
 from ganvas.recipes import CATALOG
 from ganvas.recipes.recipe import without_none
+from ganvas.studies.reading import read_study
 from ganvas.studies.study import Arm, Study, differences
 
 
@@ -19,7 +20,7 @@ def study_toml(study: Study) -> str:
     if study.base.name in CATALOG:
         table = without_none(short_table(study))
         try:
-            if Study.from_table(table) == study:
+            if read_study(table) == study:
                 return tomli_w.dumps(table)
         except GanvasError:
             pass  # it takes the complete form to say it

@@ -26,6 +26,7 @@ from ganvas.errors import RunError
 from ganvas.runs.places import STUDY, is_run, is_study
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
+from ganvas.studies.reading import read_study
 from ganvas.studies.study import Study
 
 FORMAT = 2
@@ -121,7 +122,7 @@ class StudyDirectory:
     @cached_property
     def study(self) -> Study:
         """What is compared."""
-        return Study.from_table(self.about["study"], str(self.path / STUDY))
+        return read_study(self.about["study"], str(self.path / STUDY))
 
     @cached_property
     def plan(self) -> Plan:

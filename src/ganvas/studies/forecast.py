@@ -41,7 +41,7 @@ def stage_of(directory: StudyDirectory, key: Key) -> Stage:
     if seen >= budget:
         evaluations = directory.study.evaluations
         return Stage(budget, evaluations if measured >= budget else max(0, evaluations - 1), True)
-    every = directory.study.evaluated_every(budget)
+    every = directory.study.evaluation_interval(budget)
     if every == 0:
         return Stage(seen)
     return Stage(seen, measured // every, seen // every > measured // every)

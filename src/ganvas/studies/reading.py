@@ -1,22 +1,22 @@
-"""From a plain table (TOML, JSON, the command line) to a study; all that is wrong is said at once.
+"""From a plain table (TOML, JSON, the command line) to a study; all problems are reported at once.
 
 The short form that people write:
 
     base = "dcgan"                # a recipe's name or file
     data = "fashion"
     images = "60k"                # or time = "10m"
-    shared.data.size = [64, 64]   # what every arm has, the base too
+    shared.data.size = [64, 64]   # for every arm, the base included
     [[arms]]
     name = "no-norm"
     architecture.discriminator_norm = "none"
     [[arms]]
-    recipe = "mlp"                # a whole recipe; its name is the arm's unless another is given
+    recipe = "mlp"                # a whole recipe; the arm takes its name unless it has its own
     [[arms]]
     name = "residual-12"
     against = "plain-12"          # changes that arm, and is compared with it
     architecture.residual = true
 
-The complete one, which `Study.to_table` writes, has whole tables in place of names of recipes.
+The complete form, which `Study.to_table` writes, has whole tables in place of recipes' names.
 """
 
 from __future__ import annotations
@@ -24,17 +24,19 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
 from ganvas.errors import RecipeError, StudyError
 from ganvas.networks.sizes import POINT
 from ganvas.recipes import CATALOG, Recipe, load_recipe
 from ganvas.recipes.reading import Lines, Table, read_fields
+from ganvas.recipes.recipe import read_table
 from ganvas.schedules import parse_count, parse_duration
+from ganvas.studies.problems import study_problems
 from ganvas.studies.study import Arm, Study
 
 STAND_IN = "dcgan"
-"""The recipe in the place of a base that cannot be read, so that the arms are still looked at."""
+"""Replaces a base that cannot be read, so that the arms are checked all the same."""
 
 DECIDED_BY_THE_STUDY = ("images", "evaluation")
 
@@ -43,14 +45,29 @@ PARSERS: dict[str, Callable[[str], float]] = {
     "samples": parse_count,
     "time": parse_duration,
 }
-"""Of fields that may be written as text."""
-
-Recipes = dict[str, Recipe]
-"""Of the arms read so far, by name."""
+"""For fields that may be written as text."""
 
 
-def read_study(table: Table, where: str) -> Study:
-    """Validate `table` against the study's types, ranges and combinations.
+def load_study(path: Path | str) -> Study:
+    """Read a .toml or .json study.
+
+    Raises:
+        StudyError: no such file, not TOML or JSON, or problems inside.
+    """
+    return read_study(read_table(Path(path), StudyError), str(path))
+
+
+def check_study(study: Study, where: str = "study") -> Study:
+    """The study with every value converted to its field's type.
+
+    Raises:
+        StudyError: with every problem found in any arm.
+    """
+    return read_study(study.to_table(), where)
+
+
+def read_study(table: Table, where: str = "study") -> Study:
+    """Validate `table`, in the short or the complete form: types, ranges and combinations.
 
     Raises:
         StudyError: with every problem found in any arm.
@@ -58,110 +75,118 @@ def read_study(table: Table, where: str) -> Study:
     if not isinstance(table, dict):
         raise StudyError([f"expected a table of fields, got {type(table).__name__}"], where)
     table = copy.deepcopy(table)
-    wrong = Wrong()
-    shared = _read_shared(table.pop("shared", {}), wrong)
-    base = _read_base(table.pop("base", None), shared, wrong)
-    arms = _read_arms(table.pop("arms", []), shared, base, wrong)
-    _read_budget(table, wrong.fields)
+    found = _Problems()
+    shared = _read_shared(table.pop("shared", {}), found)
+    base = _read_base(table.pop("base", None), shared, found)
+    arms = _read_arms(table.pop("arms", []), shared, base, found)
+    _read_counts_and_times(table, found.fields)
     if "metrics" not in table and base.data.size == POINT:
         table["metrics"] = ("modes",)
-    study: Study = read_fields(Study, table, (), wrong.fields, base=base, arms=arms)
-    known = wrong.arms | wrong.fields.keys()
-    combined = [problem.text for problem in study.problems() if known.isdisjoint(problem.about)]
-    problems = [*wrong.fields.values(), *wrong.lines, *combined]
+    study: Study = read_fields(Study, table, (), found.fields, base=base, arms=arms)
+    known = found.arms | found.fields.keys()
+    combined = [line.text for line in study_problems(study) if known.isdisjoint(line.about)]
+    problems = [*found.fields.values(), *found.lines, *combined]
     if problems:
         raise StudyError(problems, where)
     return study
 
 
 @dataclass
-class Wrong:
-    """What was found wrong so far; combinations with it are not looked at."""
+class _Problems:
+    """The problems found so far. Combinations with a wrong field or arm are not checked."""
 
     fields: Lines = field(default_factory=dict)
     """Of the study's own fields."""
     arms: set[str] = field(default_factory=set)
     """Names of arms whose recipe is a stand-in."""
     lines: list[str] = field(default_factory=list)
-    """About base and arms."""
+    """About the base and the arms."""
 
     def add(self, who: str, name: str, problems: Sequence[str]) -> None:
-        """Note the problems of the base or of an arm."""
+        """Add the problems of the base or of an arm."""
         self.arms.add(name)
         self.lines += [f"{who}: {problem}" for problem in problems]
 
 
-def _read_shared(value: object, wrong: Wrong) -> Table:
-    """What all arms have alike."""
+def _read_shared(value: object, found: _Problems) -> Table:
+    """The fields that all arms share."""
     if not isinstance(value, dict):
-        wrong.fields["shared"] = f"shared: expected a table of a recipe's fields, got {value!r}"
+        found.fields["shared"] = f"shared: expected a table of a recipe's fields, got {value!r}"
         return {}
-    wrong.lines += [
+    found.lines += [
         f"shared: {key}: the study decides it, for all arms; write it outside of shared"
         for key in DECIDED_BY_THE_STUDY
         if key in value
     ]
-    return {key: found for key, found in value.items() if key not in DECIDED_BY_THE_STUDY}
+    return {key: inner for key, inner in value.items() if key not in DECIDED_BY_THE_STUDY}
 
 
-def _read_base(value: object, shared: Table, wrong: Wrong) -> Recipe:
+def _read_base(value: object, shared: Table, found: _Problems) -> Recipe:
     try:
         if value is None:
             raise RecipeError(["missing; give a recipe's name or file"])
-        return _recipe_from(value, shared)
+        return _read_recipe(value, shared)
     except RecipeError as error:
         stand_in = CATALOG[STAND_IN]()
-        wrong.add("base", stand_in.name, error.problems)
+        found.add("base", stand_in.name, error.problems)
         return stand_in
 
 
-def _read_arms(entries: object, shared: Table, base: Recipe, wrong: Wrong) -> tuple[Arm, ...]:
+def _read_arms(entries: object, shared: Table, base: Recipe, found: _Problems) -> tuple[Arm, ...]:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        wrong.fields["arms"] = "arms: expected a list of tables, [[arms]] each"
+        found.fields["arms"] = "arms: expected a list of tables, [[arms]] each"
         return ()
     arms: list[Arm] = []
     recipes = {base.name: base}
-    for place, entry in enumerate(entries, 1):
-        arm = _read_arm(entry, f"number-{place}", shared, base, recipes, wrong)
+    for number, entry in enumerate(entries, 1):
+        arm = _read_arm(entry, f"number-{number}", shared, base, recipes, found)
         recipes.setdefault(arm.name, arm.recipe)
         arms.append(arm)
     return tuple(arms)
 
 
 def _read_arm(
-    entry: Table, nameless: str, shared: Table, base: Recipe, recipes: Recipes, wrong: Wrong
+    entry: Table,
+    default_name: str,
+    shared: Table,
+    base: Recipe,
+    recipes: dict[str, Recipe],
+    found: _Problems,
 ) -> Arm:
-    """One arm; where it cannot be read, what it starts from stands in for it."""
+    """One arm. An arm that cannot be read gets the recipe that it starts from.
+
+    Args:
+        recipes: of the arms read so far, by name.
+    """
     changes = dict(entry)
     name = str(changes.pop("name", ""))
     against = str(changes.pop("against", "") or base.name)
-    recipe = changes.pop("recipe", None)
-    nameless = recipe if isinstance(recipe, str) else nameless
-    arm = recipes.get(against, base)
+    whole = changes.pop("recipe", None)
+    recipe = recipes.get(against, base)
     try:
-        if recipe is not None:
-            arm = _recipe_from(recipe, shared)
-            name = name or arm.name
+        if whole is not None:
+            recipe = _read_recipe(whole, shared)
+            name = name or recipe.name
         elif not name:
             raise RecipeError(["it needs a name"])
         decided = [key for key in DECIDED_BY_THE_STUDY if key in changes]
         if decided:
             raise RecipeError([f"{key}: the study decides it, for all arms" for key in decided])
-        arm = Recipe.from_table(changed(arm, changes)) if changes else arm
+        recipe = Recipe.from_table(changed(recipe, changes)) if changes else recipe
     except RecipeError as error:
-        name = name or nameless
-        wrong.add(f"arm {name!r}", name, error.problems)
-    return Arm(name=name, recipe=arm, against=against)
+        name = name or (whole if isinstance(whole, str) else default_name)
+        found.add(f"arm {name!r}", name, error.problems)
+    return Arm(name=name, recipe=recipe, against=against)
 
 
-def _recipe_from(value: object, shared: Table) -> Recipe:
-    """A recipe by name or file, or complete as a table, with what all arms share."""
+def _read_recipe(value: object, shared: Table) -> Recipe:
+    """A recipe by name or file, or complete as a table, with the fields that all arms share."""
     if not isinstance(value, str | dict):
         raise RecipeError([f"expected a recipe's name, got {value!r}"])
     try:
         recipe = load_recipe(value) if isinstance(value, str) else Recipe.from_table(value)
     except RecipeError as error:
-        if error.where != "recipe":  # a file, whose name must be told
+        if error.where != "recipe":  # a file: the message must name it
             raise RecipeError([f"{error.where}: {line}" for line in error.problems]) from error
         raise
     return Recipe.from_table(changed(recipe, shared)) if shared else recipe
@@ -170,7 +195,7 @@ def _recipe_from(value: object, shared: Table) -> Recipe:
 def changed(recipe: Recipe, changes: Table) -> Table:
     """The recipe's table with other values in it.
 
-    Another architecture, by name alone or as a table with a name, comes with its own defaults.
+    Another architecture, by name or as a table with a name, starts from its own defaults.
     """
     table = recipe.to_table()
     changes = dict(changes)
@@ -195,13 +220,13 @@ def merged(table: Table, changes: Table) -> Table:
     return result
 
 
-def _read_budget(table: dict[str, Any], wrong: Lines) -> None:
-    """Counts and times that were written as people write them."""
+def _read_counts_and_times(table: Table, problems: Lines) -> None:
+    """Parse counts and times that are written as text, such as 60k and 10m."""
     for name, parse in PARSERS.items():
         value = table.get(name)
         if isinstance(value, str):
             try:
                 table[name] = parse(value)
             except ValueError as error:
-                wrong[name] = f"{name}: {error}"
+                problems[name] = f"{name}: {error}"
                 del table[name]

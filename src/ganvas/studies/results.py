@@ -186,7 +186,7 @@ def read_results(path: Path | str) -> StudyResults:
     families = tuple(
         family
         for metric in scores_of(study, list(outcomes.values()))
-        for base, arms in all_families(study).items()
+        for base, arms in study.families().items()
         if (family := compare_family(study, plan, by_arm, metric, base, arms)) is not None
     )
     first = families[0] if families and families[0].metric == deciding else None
@@ -211,11 +211,6 @@ def write_results(path: Path | str) -> StudyResults:
     results = read_results(path)
     storage.write_json(results.directory.results_file, results.to_json())
     return results
-
-
-def all_families(study: Study) -> dict[str, tuple[Arm, ...]]:
-    """The study's families, the base's first even where nothing is compared with it."""
-    return {study.base.name: (), **study.families()}
 
 
 def scores_of(study: Study, outcomes: Sequence[Outcome]) -> list[str]:

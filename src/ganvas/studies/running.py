@@ -36,6 +36,7 @@ from ganvas.studies.executors import WorkerPool, dask_pool, local_pool
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
 from ganvas.studies.planning import SECONDS_BETWEEN_LOOKS, make_plan
+from ganvas.studies.reading import check_study, load_study
 from ganvas.studies.results import StudyResults, write_results
 from ganvas.studies.study import Study
 from ganvas.studies.worker import Job, images_seen, run_job
@@ -144,7 +145,7 @@ def locate(study: Study | str | Path, out: str | Path | None, quiet: bool) -> Pl
         prepared = prepare_images(directory.study.base.data, location, quiet)
         check_data_unchanged(directory, prepared)
         return Place(directory.study, directory.path, prepared, directory)
-    asked = study.checked() if isinstance(study, Study) else Study.from_file(Path(study))
+    asked = check_study(study) if isinstance(study, Study) else load_study(Path(study))
     prepared = prepare_images(asked.base.data, asked.data, quiet)
     path = Path(out) if out is not None else Path("studies") / f"{asked.base.name}-{prepared.name}"
     if not is_study(path):

@@ -1,7 +1,8 @@
-"""A study: a base recipe, arms that each change something, and what is the same for all.
+"""A study: a base recipe, arms that each change something, and what all of them share.
 
-Every arm trains with the same seeds, and a seed means the same order of images, the same held-out
-images and the same latents of the grids in every arm. So arms are compared seed by seed.
+Every arm trains with the same seeds. A seed gives the same order of images, the same held-out
+images and the same latents for the sample grids in every arm, so arms are compared seed by seed.
+`studies.reading` makes studies from files and checks them.
 """
 
 from __future__ import annotations
@@ -9,63 +10,55 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt
 
-from ganvas.data.settings import DataSettings
-from ganvas.errors import GanvasError, StudyError, did_you_mean
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import Recipe
-from ganvas.recipes.recipe import EvaluationSettings, Problem, read_table, without_none
+from ganvas.recipes.recipe import EvaluationSettings, without_none
 
 if TYPE_CHECKING:
     from ganvas.recipes.reading import Table
 
 METRICS = ("fd-lite0", "prdc-lite0")
-"""What is measured where nothing else is asked for; the first score decides."""
+"""The default metrics; the first score decides."""
 
 SAMPLES_WHILE_TRAINING = 1_000
-"""Images of each score while training: enough to draw a curve, few enough to cost little."""
-
-FREE_DATA_FIELDS = ("flip", "dequantize")
-"""What arms may change about the data. All else would change the images they are scored against."""
+"""Images per score while training: enough to draw a curve, few enough to be cheap."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """What one arm of a study does: what it trains, and which other arm it is compared with."""
+    """One arm of a study: the recipe it trains, and the arm it is compared with."""
 
     name: str
     """Unique in the study; names the arm's folder and its row in every table."""
     recipe: Recipe
-    """Complete. Its budget and its evaluation give way to the study's."""
+    """Complete. The study replaces its budget and its evaluation."""
     against: str = ""
-    """The arm it is compared with, which stands before it; empty: the base."""
+    """The arm it is compared with, which must be listed before it; empty: the base."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """Which recipes are compared, on what, how long, how often, and by which measure.
+    """Which recipes are compared, on what data, for how long, how often, and by which metrics.
 
-    A budget is either images or time. A time is turned into images once, when the study starts: a
-    short trial of each arm gives its images a second, and rate x time is what that arm trains on.
-    So learning rates fall to their end where they should, and a killed study goes on bit for bit.
-    What the runs then took is reported.
+    The budget is either a number of images or a time. A time is converted to images once, when the
+    study starts: a short measurement gives each arm's throughput, and throughput x time is the
+    arm's budget in images. So learning rates decay to their end as they should, and a killed study
+    resumes bit for bit. The time that each run took is reported.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 
     base: Recipe
     arms: tuple[Arm, ...] = ()
-    """Beside the base. None: how much does the base vary over seeds?"""
+    """Besides the base. Without any, the study shows how much the base varies over seeds."""
     data: str = ""
-    """What the data is called or where it lies."""
+    """Name or path of the data."""
     seeds: Annotated[int, Ge(1)] = 3
     """Each arm is trained with the seeds 0 to seeds - 1."""
     images: Annotated[int, Ge(1)] | None = None
@@ -73,19 +66,20 @@ class Study:
     time: Annotated[float, Gt(0)] | None = None
     """Budget of every run in seconds of training."""
     metrics: tuple[str, ...] = METRICS
-    """Families or scores; the first score decides."""
+    """Metric families or single scores; the first score decides."""
     samples: Annotated[int, Ge(100)] = 5_000
     """Images generated for the final scores of a run."""
     evaluations: Annotated[int, Ge(0)] = 4
-    """Scores while training, evenly spread, by the first metric alone; 0: none."""
+    """Scores while training, evenly spaced, by the first metric only; 0: none."""
     stop_early: bool = False
-    """End runs that health calls failing; they count as failed."""
+    """Stop runs that health calls failing; they count as failed."""
     quality: float | None = None
-    """The deciding score whose reaching is timed; None: what half of the base's runs end at."""
+    """The time to reach this value of the deciding score is reported; None: the median final score
+    of the base's runs."""
 
     @property
     def all_arms(self) -> tuple[Arm, ...]:
-        """Every arm, the base first; all others name what they are compared with."""
+        """Every arm, the base first. All but the base name the arm they are compared with."""
         base = self.base.name
         arms = (dataclasses.replace(arm, against=arm.against or base) for arm in self.arms)
         return (Arm(name=base, recipe=self.base), *arms)
@@ -93,113 +87,54 @@ class Study:
     @property
     def scores(self) -> tuple[str, ...]:
         """Full names of all scores that the metrics ask for; the first decides."""
-        asked = parse_metrics(self.metrics)
-        return tuple(metric.named(score) for metric in asked for score in metric.scores)
+        metrics = parse_metrics(self.metrics)
+        return tuple(metric.named(score) for metric in metrics for score in metric.scores)
 
     def arm(self, name: str) -> Arm:
-        """The arm of this name; KeyError without one."""
-        return {one.name: one for one in self.all_arms}[name]
+        """The arm of this name; KeyError if there is none."""
+        return {arm.name: arm for arm in self.all_arms}[name]
 
     def families(self) -> dict[str, tuple[Arm, ...]]:
-        """The arms by what they are compared with. Holm's correction is over one such family."""
-        found: dict[str, list[Arm]] = {}
+        """The arms, by the arm they are compared with. The base's family comes first.
+
+        Holm's correction is over one family.
+        """
+        families: dict[str, tuple[Arm, ...]] = {self.base.name: ()}
         for arm in self.all_arms[1:]:
-            found.setdefault(arm.against, []).append(arm)
-        return {name: tuple(arms) for name, arms in found.items()}
+            families[arm.against] = (*families.get(arm.against, ()), arm)
+        return families
 
     def changes(self, name: str) -> dict[str, Any]:
-        """In which fields an arm differs from what it is compared with, as plain values."""
+        """The fields in which an arm differs from the one it is compared with, as plain values."""
         arm = self.arm(name)
         if not arm.against:
             return {}
         return differences(self.arm(arm.against).recipe, arm.recipe)
 
     def recipe_for(self, arm: Arm, images: int) -> Recipe:
-        """What a run of the arm trains: its recipe with the study's budget and evaluation.
+        """The recipe that a run of the arm trains: its own, with the study's budget and evaluation.
 
         Args:
             images: the budget of the arm's runs.
         """
         evaluation = EvaluationSettings(
-            every=self.evaluated_every(images),
+            every=self.evaluation_interval(images),
             metrics=self.metrics[:1],
             samples=SAMPLES_WHILE_TRAINING,
         )
-        return self._decide(arm.recipe, arm.name, images, evaluation).with_fixed_schedules()
+        return self._with_budget(arm.recipe, arm.name, images, evaluation).with_fixed_schedules()
 
-    def evaluated_every(self, images: int) -> int:
-        """After how many images of a budget a run is scored while it trains; 0: never."""
+    def evaluation_interval(self, images: int) -> int:
+        """Images between two scores while training, for a budget of `images`; 0: never."""
         return math.ceil(images / self.evaluations) if self.evaluations else 0
 
-    def checked(self, where: str = "study") -> Study:
-        """This study, with every value of its field's type.
+    def canonical(self, recipe: Recipe) -> Recipe:
+        """The recipe without what the study decides. Two arms are equal if these are."""
+        return self._with_budget(recipe, "arm", 1, EvaluationSettings())
 
-        Raises:
-            StudyError: with everything wrong in any arm.
-        """
-        return Study.from_table(self.to_table(), where)
-
-    def problems(self) -> list[Problem]:
-        """What cannot be right although each field and each recipe alone can."""
-        return [*self._own_problems(), *self._name_problems(), *self._arm_problems()]
-
-    def _own_problems(self) -> Iterator[Problem]:
-        if (self.images is None) == (self.time is None):
-            both = "one of the two, not both" if self.images is not None else "none is given"
-            yield Problem(f"images or time: the budget of each run; {both}", ("images", "time"))
-        if not self.data:
-            yield Problem("data: what to train on is missing", ("data",))
-        try:
-            parse_metrics(self.metrics)
-        except GanvasError as error:
-            yield Problem(f"metrics: {error}", ("metrics",))
-
-    def _name_problems(self) -> Iterator[Problem]:
-        arms = self.all_arms
-        names = [arm.name for arm in arms]
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            yield Problem(f"arm {name!r}: {names.count(name)} arms have this name", ())
-        for one, other in combinations(sorted(set(names)), 2):
-            if one.casefold() == other.casefold():
-                text = "many file systems take it for the same folder; give it another name"
-                yield Problem(
-                    f"arm {other!r}: it differs from {one!r} in case only, and {text}", ()
-                )
-        for place, arm in enumerate(arms):
-            if not re.fullmatch(r"[\w.-]*\w", arm.name):
-                text = "a name must be letters, digits, dots, - and _, it names a folder"
-                yield Problem(f"arm {arm.name!r}: {text}", (arm.name,))
-            if arm.against and arm.against not in names[:place]:
-                hint = did_you_mean(arm.against, names[:place])
-                why = "must stand before it" if arm.against in names else f"is no arm.{hint}"
-                yield Problem(f"arm {arm.name!r}: against: {arm.against!r} {why}", ())
-
-    def _arm_problems(self) -> Iterator[Problem]:
-        seen: list[tuple[str, Recipe]] = []
-        for arm in self.all_arms:
-            lines = [*self._budget_problems(arm), *incomparable(self.base, arm.recipe)]
-            essence = self._essence(arm.recipe)
-            twin = next((name for name, other in seen if other == essence), None)
-            if twin not in (None, arm.name):  # of the same name, which is a problem of its own
-                lines.append(f"it is the same as {twin!r}; nothing is changed")
-            seen.append((arm.name, essence))
-            for line in lines:
-                yield Problem(f"arm {arm.name!r}: {line}", (arm.name,))
-
-    def _budget_problems(self, arm: Arm) -> list[str]:
-        """What is wrong with an arm's recipe under the study's budget, as far as it is known."""
-        images = arm.recipe.batch if self.images is None else self.images
-        recipe = dataclasses.replace(arm.recipe, images=images, name="arm")
-        return [problem.text for problem in recipe.problems()]
-
-    def _essence(self, recipe: Recipe) -> Recipe:
-        """A recipe with name, budget and evaluation of any other, to tell whether they differ."""
-        return self._decide(recipe, "arm", 1, EvaluationSettings())
-
-    def _decide(
+    def _with_budget(
         self, recipe: Recipe, name: str, images: int, evaluation: EvaluationSettings
     ) -> Recipe:
-        """The recipe with what the study decides in it."""
         return dataclasses.replace(
             recipe,
             name=name,
@@ -209,7 +144,7 @@ class Study:
         )
 
     def to_table(self) -> Table:
-        """Plain values only, complete: what study.json holds and `from_table` reads."""
+        """The complete study as plain values: the content of study.json."""
         table = {entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self)}
         arms = [
             {"name": arm.name, "against": arm.against, "recipe": arm.recipe.to_table()}
@@ -228,46 +163,12 @@ class Study:
 
         return tomli_w.dumps(without_none(self.to_table()))
 
-    @classmethod
-    def from_table(cls, table: Table, where: str = "study") -> Study:
-        """Read a study, short or complete (see `studies.reading`), and check it.
-
-        Raises:
-            StudyError: with everything wrong in any arm.
-        """
-        from ganvas.studies.reading import read_study
-
-        return read_study(table, where)
-
-    @classmethod
-    def from_file(cls, path: Path) -> Study:
-        """Read a .toml or .json study.
-
-        Raises:
-            StudyError: no such file, not TOML or JSON, or problems inside.
-        """
-        return cls.from_table(read_table(path, StudyError), str(path))
-
-
-def incomparable(base: Recipe, recipe: Recipe) -> list[str]:
-    """Where a recipe would be scored against other images than the base."""
-    lines = []
-    for entry in dataclasses.fields(DataSettings):
-        ours, bases = getattr(recipe.data, entry.name), getattr(base.data, entry.name)
-        if entry.name not in FREE_DATA_FIELDS and ours != bases:
-            lines.append(
-                f"data.{entry.name}: {ours!r}, but the base has {bases!r}; scores against "
-                "different images cannot be compared. For all arms alike: "
-                f"shared.data.{entry.name}, or --shared data.{entry.name}=..."
-            )
-    return lines
-
 
 def differences(before: Recipe, after: Recipe) -> dict[str, Any]:
-    """The fields, with dots, in which `after` differs, and its plain values there.
+    """The fields in which `after` differs from `before`, as dotted names with plain values.
 
-    Of another architecture its name, and the fields that differ from that one's defaults. Name,
-    budget and evaluation are left out: the study decides them.
+    For another architecture: its name, and the fields that differ from its own defaults. Name,
+    budget and evaluation are left out, because the study decides them.
     """
     old, new = before.to_table(), after.to_table()
     for table in (old, new):
@@ -295,5 +196,5 @@ def _leaves_that_differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[
 
 
 def format_changes(changes: Mapping[str, Any]) -> str:
-    """Changes as one would write them into a study's file."""
+    """Changes as they are written in a study's file."""
     return ", ".join(f"{name} = {json.dumps(value)}" for name, value in changes.items())

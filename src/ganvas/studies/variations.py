@@ -1,6 +1,6 @@
-"""Studies as the command line writes them: FIELD=a,b,c, and names of recipes with commas between.
+"""Studies as the command line writes them: --vary FIELD=a,b,c and --recipes a,b,c.
 
-From text to the table that `studies.reading` reads. Values are typed by the recipe's own fields.
+The result is a table for `studies.reading`. Values get the types of the recipe's fields.
 """
 
 from __future__ import annotations
@@ -19,116 +19,118 @@ from ganvas.schedules import Schedule, format_schedule, parse_count, parse_sched
 from ganvas.studies.reading import changed
 
 ARCHITECTURE = "architecture"
-"""The one field whose value is a name in place of a table: it exchanges the whole architecture."""
+"""The one field whose value is a name instead of a table: it replaces the whole architecture."""
 
 STUDY_FIELDS = ("data", "seeds", "images", "time", "metrics", "samples", "evaluations")
-"""What a study has one of, which no arm varies."""
+"""Fields of the study, which no arm can vary."""
 
-TELL_NOTHING = ("architecture.", "objective.", "penalties.", "data.")
-"""Beginnings of fields that are left out of arms' names."""
+OMITTED_PREFIXES = ("architecture.", "objective.", "penalties.", "data.")
+"""Prefixes of fields that are left out of arms' names."""
 
 
 def study_table(
     base: str, vary: Sequence[str], recipes: Sequence[str], shared: Sequence[str]
 ) -> Table:
-    """The base, the arms and what all share, as a study's file would hold them.
+    """The base, the arms and the shared fields, as a study's file holds them.
 
     Args:
         base: a recipe's name or file.
-        vary: FIELD=a,b,c each; every value makes an arm that changes this field alone. The base's
-            own value makes none.
-        recipes: whole recipes, the first of which is the base, where `base` names none.
-        shared: FIELD=VALUE each; what base and arms have alike.
+        vary: FIELD=a,b,c each; one arm per value, which changes only this field. The base's own
+            value does not get a second arm.
+        recipes: whole recipes; the first is the base unless `base` is given.
+        shared: FIELD=VALUE each, for the base and every arm.
 
     Raises:
-        StudyError: with everything wrong in any of them.
-        RecipeError: the base is no recipe.
+        StudyError: with every problem found.
+        RecipeError: the base is not a recipe.
     """
-    wrong: list[str] = []
+    problems: list[str] = []
     if recipes and (base or vary):
-        wrong.append("--recipes names whole recipes; it goes neither with --base nor with --vary")
+        problems.append(
+            "--recipes names whole recipes and cannot be combined with --base or --vary"
+        )
     if not recipes and not base:
-        wrong.append("give a study's file or directory, --recipes a,b,c, or --base and --vary")
+        problems.append("give a study's file or directory, --recipes a,b,c, or --base and --vary")
     if base and not vary and not recipes:
-        wrong.append(
-            f"--base {base} alone is one arm, with nothing beside it. Say what it is compared "
-            "with: --vary FIELD=A,B (objective.loss=non-saturating,hinge for example), or whole "
-            f"recipes: --recipes {base},OTHER. To see how much it varies by itself over seeds: "
+        problems.append(
+            f"--base {base} alone is one arm, with nothing to compare it with. Vary a field: "
+            "--vary FIELD=A,B (for example objective.loss=non-saturating,hinge), or name whole "
+            f"recipes: --recipes {base},OTHER. To see how much it varies over seeds: "
             f"--recipes {base}"
         )
-    if wrong:
-        raise StudyError(wrong, "compare")
+    if problems:
+        raise StudyError(problems, "compare")
     recipe = load_recipe(base or recipes[0])
     common: Table = {}
     for text in shared:
-        field, values = _read(recipe, text, "--shared", wrong)
+        field, values = _parse_assignment(recipe, text, "--shared", problems)
         if len(values) == 1:
-            _set(common, field, values[0])
+            _set_field(common, field, values[0])
         elif field and values:
-            wrong.append(f"--shared {text}: one value alone")
+            problems.append(f"--shared {text}: expected a single value")
     if common:
         recipe = Recipe.from_table(changed(recipe, common), "--shared")
     arms: list[Table] = [{"recipe": name} for name in recipes[1:]]
     for text in vary:
-        arms += _arms(recipe, text, wrong)
-    if wrong:
-        raise StudyError(wrong, "compare")
+        arms += _arms_of(recipe, text, problems)
+    if problems:
+        raise StudyError(problems, "compare")
     table: Table = {"base": base or recipes[0], "arms": arms}
     return {**table, "shared": common} if common else table
 
 
-def _arms(base: Recipe, text: str, wrong: list[str]) -> list[Table]:
-    """One arm for each value but the base's own."""
-    field, values = _read(base, text, "--vary", wrong)
+def _arms_of(base: Recipe, text: str, problems: list[str]) -> list[Table]:
+    """One arm for each value except the base's own."""
+    field, values = _parse_assignment(base, text, "--vary", problems)
     arms = []
     for value, word in values:
-        if value == _own(base, field):
+        if value == _base_value(base, field):
             continue
         arm: Table = {"name": arm_name(field, word)}
-        _set(arm, field, (value, word))
+        _set_field(arm, field, (value, word))
         arms.append(arm)
     if values and not arms:
-        wrong.append(f"--vary {text}: the base has this value itself, so nothing varies")
+        problems.append(f"--vary {text}: this is the base's own value, so nothing varies")
     return arms
 
 
-def _read(
-    recipe: Recipe, text: str, flag: str, wrong: list[str]
+def _parse_assignment(
+    recipe: Recipe, text: str, flag: str, problems: list[str]
 ) -> tuple[str, list[tuple[Any, str]]]:
-    """Field and values of FIELD=a,b,c, each value as plain data and as it was written."""
+    """The field and the values of FIELD=a,b,c, each as plain data and as it was written."""
     field, _, rest = text.partition("=")
     field = field.strip().replace("-", "_")
     words = [word.strip() for word in rest.split(",") if word.strip()]
     kinds = {ARCHITECTURE: str, **leaf_types(recipe)}
     if not words:
-        wrong.append(f"{flag} {text}: expected FIELD=VALUE, such as objective.loss=hinge")
+        problems.append(f"{flag} {text}: expected FIELD=VALUE, such as objective.loss=hinge")
         return "", []
     if field not in kinds:
-        wrong.append(f"{flag} {field}: {_why_no_field(recipe, field, kinds)}")
+        problems.append(f"{flag} {field}: {_unknown_field(recipe, field, kinds)}")
         return "", []
     values = []
     for word in words:
         try:
             values.append((parse_value(kinds[field], word), word))
         except ValueError as error:
-            wrong.append(f"{flag} {field}: {error}")
+            problems.append(f"{flag} {field}: {error}")
     if field == ARCHITECTURE:
         for _, word in values:
             try:
                 architecture_type(word)
             except KeyError as error:
-                wrong.append(f"{flag} {field}: {error.args[0]}")
+                problems.append(f"{flag} {field}: {error.args[0]}")
     return field, values
 
 
-def _why_no_field(recipe: Recipe, field: str, known: Iterable[str]) -> str:
-    """Why a name is none of a recipe's fields, with what was meant perhaps."""
+def _unknown_field(recipe: Recipe, field: str, known: Iterable[str]) -> str:
+    """Why a name is not a field of the recipe, with the nearest one that is."""
     if field in STUDY_FIELDS:
         flag = field.replace("_", "-")
         return f"the study decides it, for all arms alike: --{flag}"
     inside = [name for name in known if name.startswith(f"{field}.")]
     if inside:
-        return f"a group of fields, not one. Inside: {', '.join(inside)}"
+        return f"a group of fields. It has: {', '.join(inside)}"
     return f"{recipe.name} has no such field.{did_you_mean(field, known)}"
 
 
@@ -179,11 +181,11 @@ def parse_value(kind: Any, word: str) -> Any:
 
 
 def arm_name(field: str, word: str) -> str:
-    """`discriminator-norm-none`, `r1.weight-0.1`; of another architecture its name."""
+    """`discriminator-norm-none`, `r1.weight-0.1`; for another architecture its name."""
     if field == ARCHITECTURE:
         return word
-    for beginning in TELL_NOTHING:
-        field = field.removeprefix(beginning)
+    for prefix in OMITTED_PREFIXES:
+        field = field.removeprefix(prefix)
     value = re.sub(r"[^\w.]+", "-", word).strip("-.")
     return f"{field.replace('_', '-')}-{value}"
 
@@ -192,8 +194,8 @@ def _is_schedule(kind: Any) -> bool:
     return bool(kind == Schedule)
 
 
-def _own(recipe: Recipe, field: str) -> Any:
-    """The recipe's own plain value."""
+def _base_value(recipe: Recipe, field: str) -> Any:
+    """The recipe's own value, as plain data."""
     if field == ARCHITECTURE:
         return recipe.architecture.name
     value: Any = recipe.to_table()
@@ -202,8 +204,8 @@ def _own(recipe: Recipe, field: str) -> Any:
     return value
 
 
-def _set(table: Table, field: str, value: tuple[Any, str]) -> None:
-    """Put a value where its dots lead."""
+def _set_field(table: Table, field: str, value: tuple[Any, str]) -> None:
+    """Set a value by the field's dotted name."""
     *parents, last = field.split(".")
     for name in parents:
         table = table.setdefault(name, {})

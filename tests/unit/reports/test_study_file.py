@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ganvas.reports.study_file import study_toml
-from ganvas.studies.study import Study
+from ganvas.studies.reading import read_study
 
 COMMON: dict[str, Any] = {"base": "dcgan", "data": "fashion", "images": 60_000}
 
@@ -36,9 +36,9 @@ COMMON: dict[str, Any] = {"base": "dcgan", "data": "fashion", "images": 60_000}
 def test_the_short_form_is_short_and_reads_back(
     table: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    study = Study.from_table({**COMMON, **table})
+    study = read_study({**COMMON, **table})
     text = study_toml(study)
-    assert Study.from_table(tomllib.loads(text)) == study
+    assert read_study(tomllib.loads(text)) == study
     assert len(text) < 400
     short = tomllib.loads(text)
     assert short["base"] == "dcgan"
@@ -47,8 +47,8 @@ def test_the_short_form_is_short_and_reads_back(
 
 
 def test_what_has_no_name_is_written_out() -> None:
-    base = Study.from_table(COMMON).base.to_table()
-    study = Study.from_table({**COMMON, "base": {**base, "name": "mine"}})
+    base = read_study(COMMON).base.to_table()
+    study = read_study({**COMMON, "base": {**base, "name": "mine"}})
     text = study_toml(study)
-    assert Study.from_table(tomllib.loads(text)) == study
+    assert read_study(tomllib.loads(text)) == study
     assert "[base.architecture]" in text

@@ -7,8 +7,8 @@ import pytest
 from ganvas.studies.comparison import compare_arms
 from ganvas.studies.display import StudyDisplay, aligned, in_a_word
 from ganvas.studies.plan import Plan, ThroughputEstimate
+from ganvas.studies.reading import read_study
 from ganvas.studies.statistics import MIN_SEEDS, ArmScores
-from ganvas.studies.study import Study
 
 
 def test_columns_are_as_wide_as_they_need() -> None:
@@ -40,7 +40,7 @@ def test_a_plan_says_that_so_few_seeds_can_show_nothing(
 ) -> None:
     """Before hours are spent on it; one arm has nothing to differ from."""
     table = {"base": "mlp", "data": "fashion", "images": 1000, "seeds": seeds}
-    study = Study.from_table({**table, "arms": [{"name": "wgan", "recipe": "wgan"}][: arms - 1]})
+    study = read_study({**table, "arms": [{"name": "wgan", "recipe": "wgan"}][: arms - 1]})
     trial = ThroughputEstimate(images_per_second=100.0, memory_mb=1.0, run_bytes=1)
     names = [arm.name for arm in study.all_arms]
     plan = Plan(

@@ -12,7 +12,7 @@ from ganvas.studies.display import StudyDisplay
 from ganvas.studies.forecast import Forecast, Stage, stage_of
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan, ThroughputEstimate
-from ganvas.studies.study import Study
+from ganvas.studies.reading import read_study
 from ganvas.studies.worker import Job
 
 MLP = ("mlp", 0)
@@ -24,7 +24,7 @@ def directory(tmp_path: Path) -> StudyDirectory:
 
     By the plan a run trains for 10 s; its scores take 2 s each while it trains, and 6 s at the end.
     """
-    study = Study.from_table(
+    study = read_study(
         {"base": "mlp", "data": "fashion", "images": 1000, "seeds": 2, "evaluations": 2}
     )
     trial = ThroughputEstimate(images_per_second=100.0, memory_mb=1.0, run_bytes=1)

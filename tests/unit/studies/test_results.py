@@ -14,6 +14,7 @@ from ganvas.errors import RunError, StudyError
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.outcome import Cost, Outcome, ScorePoint
 from ganvas.studies.plan import Plan, ThroughputEstimate
+from ganvas.studies.reading import read_study
 from ganvas.studies.results import read_results, write_results
 from ganvas.studies.study import Study
 
@@ -39,7 +40,7 @@ RATE = {"dcgan": 1000.0, "good": 500.0, "frail": 1000.0, "good-wide": 250.0}
 
 
 def a_study(**changes: Any) -> Study:
-    return Study.from_table({**tomllib.loads(TEXT), **changes})
+    return read_study({**tomllib.loads(TEXT), **changes})
 
 
 def a_plan(study: Study, **changes: Any) -> Plan:

@@ -16,6 +16,7 @@ from ganvas import recipes
 from ganvas.errors import RecipeError, StudyError
 from ganvas.randomness import draw_latents, named_generator
 from ganvas.recipes import Recipe
+from ganvas.studies.reading import check_study, load_study, read_study
 from ganvas.studies.study import Arm, Study, format_changes
 
 from ..tiny import start, tiny_recipe
@@ -42,7 +43,7 @@ architecture.blocks_per_resolution = 2
 
 
 def study_from(text: str, **changes: Any) -> Study:
-    return Study.from_table({**tomllib.loads(text), **changes})
+    return read_study({**tomllib.loads(text), **changes})
 
 
 def problems_of(text: str = SHORT, **changes: Any) -> str:
@@ -87,8 +88,8 @@ def test_families_are_what_is_compared_with_the_same_arm() -> None:
 
 def test_written_out_it_reads_back_to_the_same() -> None:
     for study in (study_from(SHORT), study_from(SHORT, images=None, time="1h30m", quality=200.0)):
-        assert Study.from_table(json.loads(study.to_json())) == study
-        assert Study.from_table(tomllib.loads(study.to_toml())) == study
+        assert read_study(json.loads(study.to_json())) == study
+        assert read_study(tomllib.loads(study.to_toml())) == study
     assert study.time == 5400
 
 
@@ -96,9 +97,9 @@ def test_from_python_it_is_checked_as_a_file_is() -> None:
     hinge = dataclasses.replace(recipes.dcgan(), batch=64)
     study = Study(base=recipes.dcgan(), arms=(Arm(name="big", recipe=hinge),), data="fashion")
     with pytest.raises(StudyError, match="none is given"):
-        study.checked()
+        check_study(study)
     study = dataclasses.replace(study, images=1000)
-    checked = study.checked()
+    checked = check_study(study)
     assert [arm.against for arm in checked.all_arms] == ["", "dcgan"]
     assert checked.all_arms == study.all_arms
 
@@ -156,7 +157,7 @@ def test_what_is_wrong_with_a_study_is_said(changes: Any, fragments: list[str]) 
         ),
         (
             {"name": "x", "batch": 8, "against": "x"},
-            ["arm 'x': against: 'x' must stand before it"],
+            ["arm 'x': against: 'x' must be listed before it"],
         ),
         ({"name": "x", "images": 5}, ["arm 'x': images: the study decides it, for all arms"]),
         (
@@ -221,7 +222,7 @@ def test_the_study_decides_budget_evaluation_and_what_a_failure_does() -> None:
 
 
 def test_points_are_scored_by_their_modes() -> None:
-    study = Study.from_table({"base": "points-modern", "data": "ring", "images": "1k"})
+    study = read_study({"base": "points-modern", "data": "ring", "images": "1k"})
     assert study.metrics == ("modes",)
     assert study.scores[0] == "modes"
 
@@ -240,10 +241,10 @@ def test_a_seed_means_the_same_images_and_latents_in_every_arm() -> None:
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="cannot be read"):
-        Study.from_file(tmp_path / "none.toml")
+        load_study(tmp_path / "none.toml")
     (tmp_path / "bad.toml").write_text("base = ")
     with pytest.raises(StudyError, match="not valid TOML"):
-        Study.from_file(tmp_path / "bad.toml")
+        load_study(tmp_path / "bad.toml")
 
 
 @pytest.mark.parametrize("text", ["[]", "3", '"dcgan"'])
@@ -251,7 +252,7 @@ def test_a_file_that_holds_no_table(tmp_path: Path, text: str) -> None:
     path = tmp_path / "study.json"
     path.write_text(text)
     with pytest.raises(StudyError, match="expected a table"):
-        Study.from_file(path)
+        load_study(path)
 
 
 def test_what_is_shared_is_a_table_of_what_the_study_does_not_decide() -> None:

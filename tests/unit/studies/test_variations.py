@@ -9,13 +9,14 @@ import pytest
 from ganvas import recipes
 from ganvas.errors import StudyError
 from ganvas.schedules import parse_duration
+from ganvas.studies.reading import read_study
 from ganvas.studies.study import Study
 from ganvas.studies.variations import arm_name, leaf_types, parse_value, study_table
 
 
 def study(base: str = "", vary: Any = (), of: Any = (), shared: Any = ()) -> Study:
     table = study_table(base, list(vary), list(of), list(shared))
-    return Study.from_table({**table, "data": "fashion", "images": 100_000})
+    return read_study({**table, "data": "fashion", "images": 100_000})
 
 
 def test_each_value_makes_an_arm_that_changes_one_field() -> None:
@@ -86,12 +87,12 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     said = str(caught.value)
     for fragment in (
         "--vary objective.los: dcgan has no such field. Did you mean objective.loss?",
-        "--vary objective: a group of fields, not one. Inside: objective.loss, ",
+        "--vary objective: a group of fields. It has: objective.loss, ",
         "--vary seeds: the study decides it, for all arms alike: --seeds",
         "'hing' is none of its values. Did you mean hinge?",
         "'many' is no whole number",
         "--vary batch: expected FIELD=VALUE",
-        "--vary batch=32: the base has this value itself",
+        "--vary batch=32: this is the base's own value",
         "must be true or false, got 'yes'",
         "'vit' is no architecture",
         "--shared batch: expected FIELD=VALUE",
@@ -103,9 +104,9 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     ("arguments", "fragment"),
     [
         (("", [], [], []), "give a study's file or directory"),
-        (("dcgan", [], ["mlp"], []), "it goes neither with --base"),
-        (("dcgan", [], [], []), "--base dcgan alone is one arm, with nothing beside it"),
-        (("dcgan", ["batch=8,16"], [], ["batch=8,16"]), "one value alone"),
+        (("dcgan", [], ["mlp"], []), "cannot be combined with --base"),
+        (("dcgan", [], [], []), "--base dcgan alone is one arm, with nothing to compare it with"),
+        (("dcgan", ["batch=8,16"], [], ["batch=8,16"]), "expected a single value"),
     ],
 )
 def test_flags_that_do_not_go_together(arguments: Any, fragment: str) -> None:
