@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup demo test test-gpu lint format bench bench-check clean
+.PHONY: setup demo test test-benchmarks test-gpu lint format bench bench-check clean
 
 setup: $(INSTALLED)
 
@@ -25,6 +25,9 @@ demo: $(INSTALLED)
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not gpu'
+
+test-benchmarks: $(INSTALLED)
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/benchmarks
 
 test-gpu: $(INSTALLED)
 	$(BIN)/python -m pytest -m gpu -W default  # what a device's kernels warn of is shown, no more
