@@ -27,6 +27,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ganvas.storage import atomic_directory
+
 FILES = tuple(
     f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
 )
@@ -80,19 +82,11 @@ def fetch(package: Package, folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Refused(f"{folder} is in use; give an empty or a new folder")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
-        try:
-            archive = pack(package, place)
+        with tempfile.TemporaryDirectory() as download, atomic_directory(folder) as draft:
+            archive = pack(package, Path(download))
             refuse_other_content(package, archive)
-            (place / "files").mkdir()
             with tarfile.open(archive) as packed:
-                package.unpack(packed, place / "files")
-            if folder.exists():
-                folder.rmdir()  # empty, as checked above: a rename needs the name to be free
-            (place / "files").rename(folder)
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
+                package.unpack(packed, draft)
     except OSError as error:
         raise Refused(f"cannot write {folder}: {(error.strerror or str(error)).lower()}") from error
 

@@ -199,6 +199,6 @@ def few_images(folder: Path, seed: int) -> Path:
     chosen = random.choice(data.training, FEW, replace=False)
     storage.make_directory(folder)
     pixels = data.images[np.concatenate([data.held_out, chosen])][:, 0]  # (N, 28, 28)
-    with storage.replacing(path) as file:
+    with storage.atomic_file(path) as file:
         np.savez_compressed(file, images=pixels)
     return path

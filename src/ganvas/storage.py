@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,7 +15,16 @@ from ganvas.errors import Locked, RunError
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def write_errors(path: Path) -> Iterator[None]:
+    """Turn an `OSError` while writing `path` into a `RunError` that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write into that takes `path`'s place when it is whole.
 
     A kill, an exception or a full disk leaves the old file or the new one.
@@ -23,22 +34,57 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)  # noqa: PTH105 - the name every reader knows for the atomic one
-        flush_directory(path.parent)
-    except OSError as error:
-        raise cannot_write(path, error) from error
+        with write_errors(path):
+            with temporary.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)  # noqa: PTH105 - the usual name of an atomic rename
+            flush_directory(path.parent)
     finally:
         with contextlib.suppress(OSError):  # what stopped the write may stop this too
             temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def atomic_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """A directory to fill, which gets the name `path` when it is complete.
+
+    An exception leaves nothing behind. A kill leaves only a hidden `.NAME.*.tmp` beside `path`
+    (see `remove_drafts`). Directories above `path` are made.
+
+    Args:
+        path: must not exist, or be an empty directory.
+        replace: a directory with contents is replaced too.
+
+    Raises:
+        OSError: the place cannot be written, or is not empty (see `write_errors`).
+    """
+    parent = path.absolute().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=parent))
+    try:
+        draft.chmod(0o777 & ~umask())  # mkdtemp lets only the owner in
+        yield draft
+        if replace and path.exists():
+            shutil.rmtree(path)
+        elif path.exists():
+            path.rmdir()  # a rename needs the name to be free
+        draft.rename(path)
+        flush_directory(parent)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def remove_drafts(path: Path) -> None:
+    """Remove what killed processes left of `atomic_directory(path)`. Needs a lock on `path`."""
+    for draft in path.parent.glob(f".{path.name}.*.tmp"):
+        shutil.rmtree(draft, ignore_errors=True)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all (see `replacing`)."""
-    with replacing(path) as file:
+    """Write `content` to `path`, whole or not at all (see `atomic_file`)."""
+    with atomic_file(path) as file:
         file.write(content)
 
 
@@ -64,11 +110,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def append_line(path: Path, line: str) -> None:
     """Append one line with a single write; a kill can cut only the line being written."""
-    try:
-        with path.open("ab") as file:
-            file.write(line.encode() + b"\n")
-    except OSError as error:
-        raise cannot_write(path, error) from error
+    with write_errors(path), path.open("ab") as file:
+        file.write(line.encode() + b"\n")
 
 
 def flush_directory(directory: Path) -> None:
@@ -112,10 +155,8 @@ def make_directory(directory: Path) -> None:
     Raises:
         RunError: the place may not be written, or a file is in the way.
     """
-    try:
+    with write_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(directory, error) from error
 
 
 def refuse_file(path: Path) -> None:

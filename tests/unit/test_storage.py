@@ -107,6 +107,62 @@ def test_make_directory_makes_parents_and_accepts_what_is_there(tmp_path: Path) 
     assert (tmp_path / "a" / "b").is_dir()
 
 
+def test_a_directory_appears_when_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "above" / "run"
+    with storage.atomic_directory(path) as draft:
+        (draft / "file").write_text("content")
+        assert not path.exists()
+    assert names(tmp_path / "above") == ["run"]
+    assert names(path) == ["file"]
+
+
+def test_a_directory_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with storage.atomic_directory(tmp_path / "run") as draft:
+            (draft / "file").write_text("content")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert names(tmp_path) == []
+
+
+def test_only_an_empty_directory_is_replaced_unless_asked(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    path.mkdir()
+    for content in ("first", "second"):
+        with storage.atomic_directory(path, replace=content == "second") as draft:
+            (draft / content).touch()
+    assert names(path) == ["second"]
+    with pytest.raises(OSError), storage.atomic_directory(path):  # noqa: PT011 - any system's words
+        pass
+    assert names(path) == ["second"]
+    assert names(tmp_path) == ["run"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX systems have these permissions")
+def test_a_directory_is_as_open_as_one_made_by_hand(tmp_path: Path) -> None:
+    (tmp_path / "by hand").mkdir()
+    with storage.atomic_directory(tmp_path / "run"):
+        pass
+    expected = (tmp_path / "by hand").stat().st_mode
+    assert (tmp_path / "run").stat().st_mode == expected
+
+
+def test_drafts_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    for name in (".run.1.tmp", ".other.1.tmp", "run"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+    storage.remove_drafts(tmp_path / "run")
+    assert names(tmp_path) == [".other.1.tmp", "run"]
+
+
+def test_an_error_of_the_system_says_what_to_do(tmp_path: Path) -> None:
+    expected = r"cannot write .*full.*no space.*free some space"
+    with pytest.raises(RunError, match=expected), storage.write_errors(tmp_path / "full"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def test_lines_are_appended_one_after_the_other(tmp_path: Path) -> None:
     for line in ("first", "zwei é"):
         storage.append_line(tmp_path / "log", line)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -22,7 +21,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, Unusable
 from ganvas.errors import DataError
 from ganvas.networks.sizes import CHANNEL_NAMES, ImageShape
-from ganvas.storage import flush_directory, write_json
+from ganvas.storage import atomic_directory, remove_drafts, write_json
 
 if TYPE_CHECKING:
     from ganvas.data.generated import GeneratedDataset
@@ -129,7 +128,8 @@ def open_or_build(
     """Open what an earlier call kept of the same content, or have it written first.
 
     Another process may do the same at the same time: one writes, the others wait and use its
-    result. A kill leaves only a folder `*.tmp`, which the next call for the same content removes.
+    result. A kill leaves only a hidden folder `*.tmp`; the next call for the same content removes
+    it.
 
     Args:
         source: what the data calls itself.
@@ -181,19 +181,9 @@ def _kept_settings(settings: DataSettings) -> dict[str, Any]:
 
 def _build(entry: Path, write: Callable[[Path], None]) -> None:
     """Write an entry under a temporary name and rename it when whole. The caller holds the lock."""
-    for abandoned in entry.parent.glob(f"{entry.name}.*.tmp"):
-        shutil.rmtree(abandoned)
-    temporary = entry.with_name(f"{entry.name}.{os.getpid()}.tmp")
-    temporary.mkdir()
-    try:
-        write(temporary)
-        if entry.exists():  # cut or damaged, else it would have been used
-            shutil.rmtree(entry)
-        temporary.rename(entry)
-        flush_directory(entry.parent)
-    except BaseException:  # Ctrl-C too
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    remove_drafts(entry)
+    with atomic_directory(entry, replace=True) as draft:  # an entry that is damaged is replaced
+        write(draft)
 
 
 def write_metadata(

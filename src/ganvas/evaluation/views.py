@@ -204,7 +204,7 @@ def _keep(path: Path, pieces: Iterator[Tensor]) -> None:
     """Write rows (N, D) as one .npy, piece by piece: no second copy in memory."""
     rows = (piece.cpu().numpy() for piece in pieces)
     first = next(rows)
-    with storage.replacing(path) as file:
+    with storage.atomic_file(path) as file:
         write_rows(file, itertools.chain([first], rows), first.shape[1:], first.dtype.str)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,27 +54,13 @@ class Run:
             RunError: something is there already, or the place cannot be written.
         """
         refuse_occupied(directory)
-        parent = directory.absolute().parent
-        try:
-            parent.mkdir(parents=True, exist_ok=True)
-            draft = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".tmp", dir=parent))
-        except OSError as error:
-            raise storage.cannot_write(directory, error) from error
-        try:
-            draft.chmod(0o777 & ~storage.umask())
+        with storage.write_errors(directory), storage.atomic_directory(directory) as draft:
             storage.write_json(draft / "environment.json", {"format": FORMAT, **environment})
             storage.write_json(draft / "data.json", dict(data))
             storage.write_bytes(draft / RECIPE, recipe.to_json().encode())
             storage.write_json(draft / "status.json", {"status": "running", "images_seen": 0})
-            for room in ("samples", "checkpoints", "generator"):
-                (draft / room).mkdir()
-            if directory.exists():
-                directory.rmdir()  # empty, as checked above: a rename needs the name to be free
-            draft.rename(directory)
-        except OSError as error:
-            raise storage.cannot_write(directory, error) from error
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            for name in ("samples", "checkpoints", "generator"):
+                (draft / name).mkdir()
         return cls(directory)
 
     @classmethod

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,31 +58,17 @@ class StudyDirectory:
             RunError: something is there already, or the place cannot be written.
         """
         refuse_occupied(path)
-        parent = path.absolute().parent
-        storage.make_directory(parent)
-        try:
-            draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=parent))
-        except OSError as error:
-            raise storage.cannot_write(path, error) from error
-        try:
-            draft.chmod(0o777 & ~storage.umask())
-            about = {
-                "format": FORMAT,
-                "study": study.to_table(),
-                "data": dict(data),
-                "plan": plan.to_table(),
-                "environment": dict(environment),
-            }
+        about = {
+            "format": FORMAT,
+            "study": study.to_table(),
+            "data": dict(data),
+            "plan": plan.to_table(),
+            "environment": dict(environment),
+        }
+        with storage.write_errors(path), storage.atomic_directory(path) as draft:
             storage.write_json(draft / STUDY, about)
-            for room in ("runs", "outcomes"):
-                (draft / room).mkdir()
-            if path.exists():
-                path.rmdir()  # empty, as checked above: a rename needs the name to be free
-            draft.rename(path)
-        except OSError as error:
-            raise storage.cannot_write(path, error) from error
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            for name in ("runs", "outcomes"):
+                (draft / name).mkdir()
         return cls(path)
 
     @classmethod

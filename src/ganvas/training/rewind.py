@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,9 +95,7 @@ def carry_out(run: Run, plan: Rewind) -> None:
 def keep_what_is_given_up(run: Run, plan: Rewind) -> None:
     """Copy the record of the failure, and the pictures that will be made anew."""
     place = place_of(run, plan.number)
-    storage.make_directory(place.parent)
-    draft = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".tmp", dir=place.parent))
-    try:
+    with storage.write_errors(place), storage.atomic_directory(place) as draft:
         for name in GIVEN_UP:
             if (run.directory / name).exists():
                 shutil.copy2(run.directory / name, draft / name)
@@ -107,11 +104,6 @@ def keep_what_is_given_up(run: Run, plan: Rewind) -> None:
             if int(path.stem) > plan.to:
                 shutil.copy2(path, draft / "samples" / path.name)
         storage.write_json(draft / PLAN, dataclasses.asdict(plan))
-        draft.rename(place)
-    except OSError as error:
-        raise storage.cannot_write(place, error) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def place_of(run: Run, number: int) -> Path:
