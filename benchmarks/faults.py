@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
-from ganvas.evaluation.evaluate import measure
+from ganvas.evaluation.measure import measure
 from ganvas.evaluation.score import Score
 from ganvas.images import to_signed
 from ganvas.metrics.names import parse_metrics

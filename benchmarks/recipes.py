@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, help="write a grid of each recipe here")
     options = parser.parse_args()
     metrics = [
-        metric.named(score)
+        metric.full_name(score)
         for metric in parse_metrics(options.metrics.split(","))
         for score in metric.scores
     ]

@@ -28,7 +28,7 @@ from ganvas.runs import checkpoint as tensor_file
 from ganvas.runs.checkpoint import below
 from ganvas.schedules import parse_count
 
-BATCH = 256
+BATCH_SIZE = 256
 """Images generated at a time: enough to be fast, few enough for any memory."""
 
 FORMAT = 1
@@ -79,7 +79,7 @@ class TrainedGenerator:
 
         Args:
             rows: make only these of the n; the same bits as ever if they start with a whole piece
-                (a multiple of `BATCH`) and end with one or with n.
+                (a multiple of `BATCH_SIZE`) and end with one or with n.
         """
         wanted = range(n) if rows is None else rows
         return outputs(self.network, self.latents(n, seed)[wanted.start : wanted.stop])
@@ -124,8 +124,8 @@ def generate(network: nn.Module, latents: Tensor) -> npt.NDArray[Any]:
 
 
 def outputs(network: nn.Module, latents: Tensor) -> Iterator[Tensor]:
-    """What the network makes of latents (N, Z), in pieces (B, C, H, W) of at most `BATCH`."""
-    for piece in torch.split(latents, BATCH) if len(latents) else ():
+    """What the network makes of latents (N, Z), in pieces (B, C, H, W) of at most `BATCH_SIZE`."""
+    for piece in torch.split(latents, BATCH_SIZE) if len(latents) else ():
         with torch.inference_mode():  # left before each yield: it must not reach the caller
             made: Tensor = network(piece)
         yield made

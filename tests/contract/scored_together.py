@@ -18,9 +18,9 @@ from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.errors import GanvasError
-from ganvas.evaluation import evaluate
+from ganvas.evaluation import measure
 from ganvas.metrics import classifier, sliced_wasserstein
-from ganvas.metrics.features import Features, Protocol
+from ganvas.metrics.features import FeatureConfig, FeatureNetwork
 from ganvas.metrics.names import parse_metrics
 from ganvas.networks import DCGAN, MLP
 from ganvas.networks.sizes import POINT
@@ -33,7 +33,7 @@ from tests.unit.tiny import LATENT_DIM, SIDE, small
 IMAGES, KINDS = 80, 2
 PICTURES = DataSettings(size=(SIDE, SIDE), held_out=0.5)
 POINTS = DataSettings(size=POINT)
-MOST_PIXELS = 600
+MAX_PIXEL_IMAGES = 600
 """So that of 700 samples only some of the second rank's are compared pixel by pixel."""
 
 CASES: dict[str, tuple[str, tuple[str, ...], int]] = {
@@ -84,29 +84,29 @@ def measured(
     processes: ProcessGroup,
 ) -> list[dict[str, Any]]:
     quiet = partial(progress_bar, quiet=True)
-    found = evaluate.measure(
+    found = measure.measure(
         generator, data, settings, parse_metrics(metrics), n, 3, quiet, processes
     )
     return json.loads(json.dumps([score.to_json() for score in found]))  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, eq=False)
-class Classes(Features):
+class Classes(FeatureNetwork):
     """Stands in for Inception: some pixels are its logits."""
 
-    def protocol(self) -> Protocol:
+    def config(self) -> FeatureConfig:
         return {"features": self.name}
 
-    def _look(self, pixels: Tensor) -> Tensor:
+    def _extract(self, pixels: Tensor) -> Tensor:
         return pixels[:, 0].flatten(1)[:, : self.dimension].float() / 64
 
 
 def be_quick() -> None:
     """Fewer pixels to compare, a short training for the classifier, no weights of Inception."""
     classes = Classes("inception-classes", 10, torch.device("cpu"))
-    evaluate.load_inception_classes = lambda device: classes  # type: ignore[assignment, return-value]
-    evaluate.MOST_PIXELS = MOST_PIXELS
-    classifier.IMAGES = 500
+    measure.load_inception_classes = lambda device: classes  # type: ignore[assignment, return-value]
+    measure.MAX_PIXEL_IMAGES = MAX_PIXEL_IMAGES
+    classifier.MIN_IMAGES_SHOWN = 500
     sliced_wasserstein.PATCHES = 1_024
 
 

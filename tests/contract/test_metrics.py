@@ -1,4 +1,4 @@
-"""What every metric must do. A new family is tested by being in the table of measures."""
+"""What every metric must do. A new family is tested by being in the table of families."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.errors import GanvasError
-from ganvas.evaluation import evaluate, views
-from ganvas.evaluation.measures import MEASURES, Sides
+from ganvas.evaluation import extractors, measure
+from ganvas.evaluation.extractors import shuffled
+from ganvas.evaluation.families import FAMILIES, FeatureSets
 from ganvas.evaluation.score import Score
-from ganvas.evaluation.views import shuffled
 from ganvas.images import to_signed
 from ganvas.metrics import classifier, features, inputs, neighbours, sliced_wasserstein
-from ganvas.metrics.features import Features, Protocol
+from ganvas.metrics.features import FeatureConfig, FeatureNetwork
 from ganvas.metrics.names import IN_FEATURES, WITHOUT_FEATURES, parse_metrics
 from ganvas.progress import progress_bar
 from ganvas.sampling import TrainedGenerator
 
-FAMILIES = {**IN_FEATURES, **WITHOUT_FEATURES}
+SCORE_NAMES = {**IN_FEATURES, **WITHOUT_FEATURES}
 SIDE, KINDS, HELD_OUT = 12, 3, 0.5
 SETTINGS = DataSettings(size=(SIDE, SIDE), held_out=HELD_OUT)
 COUNT = 240
@@ -60,10 +60,10 @@ UNTROUBLED_BY_DIMENSIONS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Projection(Features):
+class Projection(FeatureNetwork):
     """Stands in for a network: random sums of pixels."""
 
-    def protocol(self) -> Protocol:
+    def config(self) -> FeatureConfig:
         return {
             "features": self.name,
             "dimension": self.dimension,
@@ -73,7 +73,7 @@ class Projection(Features):
             "weights": "0123456789abcdef",
         }
 
-    def _look(self, pixels: Tensor) -> Tensor:
+    def _extract(self, pixels: Tensor) -> Tensor:
         random = torch.Generator().manual_seed(0)
         weights = torch.randn(SIDE * SIDE, self.dimension, generator=random) / SIDE
         return pixels[:, 0].flatten(1).float() / 64 @ weights
@@ -107,10 +107,12 @@ def cheap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Stand-ins for networks with weights, a short training for the classifier, a cache of ours."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANVAS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr(evaluate, "load_features", lambda name, device: Projection(name, 8, device))
+        patch.setattr(
+            measure, "load_feature_network", lambda name, device: Projection(name, 8, device)
+        )
         classes = Projection("inception-classes", KINDS, torch.device("cpu"))
-        patch.setattr(evaluate, "load_inception_classes", lambda device: classes)
-        patch.setattr(classifier, "IMAGES", 2_000)
+        patch.setattr(measure, "load_inception_classes", lambda device: classes)
+        patch.setattr(classifier, "MIN_IMAGES_SHOWN", 2_000)
         patch.setattr(sliced_wasserstein, "PATCHES", 2_048)
         yield
 
@@ -135,15 +137,15 @@ def measured(family: str, data: PreparedData, samples: Tensor, seed: int = 0) ->
     generator = TrainedGenerator(Replay(shown), data.shape, latent_dim=1, images_seen=7)
     quiet = partial(progress_bar, quiet=True)
     asked = parse_metrics([family])
-    return evaluate.measure(generator, data, SETTINGS, asked, len(samples), seed, quiet)
+    return measure.measure(generator, data, SETTINGS, asked, len(samples), seed, quiet)
 
 
 def numbers(scores: list[Score]) -> dict[str, float]:
     return {score.metric: score.value for score in scores}
 
 
-def test_every_named_family_has_its_maths() -> None:
-    assert set(MEASURES) == set(FAMILIES)
+def test_every_named_family_is_in_the_table() -> None:
+    assert set(FAMILIES) == set(SCORE_NAMES)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -152,7 +154,7 @@ class TestEveryMetric:
         self, family: str, data: PreparedData, samples: Tensor
     ) -> None:
         (metric,) = parse_metrics([family])
-        names = [metric.named(score) for score in FAMILIES[family]]
+        names = [metric.full_name(score) for score in SCORE_NAMES[family]]
         # the classifier names a mode for every sample, so none can be of low quality
         names = [name for name in names if name != "high-quality"]
         assert [score.metric for score in measured(family, data, samples)] == names
@@ -168,10 +170,10 @@ class TestEveryMetric:
             assert set(protocol) == PROTOCOL
             counts = [protocol[name] for name in ("n_fake", "n_real", "n_training", "seed")]
             assert counts == [COUNT, COUNT, COUNT, 3]
-            assert protocol["split"] == MEASURES[family].split
+            assert protocol["split"] == FAMILIES[family].split
             assert protocol["interval"].startswith("95%, ")
             assert len(protocol["checkpoint_hash"]) == 16
-            if MEASURES[family].kind in ("features", "classes"):
+            if FAMILIES[family].kind in ("features", "classes"):
                 expected = {"features", "dimension", "input", "resize", "preprocessing", "weights"}
                 assert set(protocol["view"]) == {"name", *expected}
             assert json.loads(json.dumps(score.to_json())) == score.to_json()
@@ -204,13 +206,13 @@ class TestEveryMetric:
     ) -> None:
         whole = measured(family, data, samples)
         for module, name, size in (
-            (sampling, "BATCH", 17),
-            (views, "BATCH", 19),
+            (sampling, "BATCH_SIZE", 17),
+            (extractors, "BATCH_SIZE", 19),
             (inputs, "BLOCK_ROWS", 23),
             (neighbours, "ROWS", 16),
             (neighbours, "COLUMNS", 40),
-            (sliced_wasserstein, "IMAGES_AT_ONCE", 29),
-            (features, "_PIECE", {"cpu": 5}),
+            (sliced_wasserstein, "IMAGES_PER_BATCH", 29),
+            (features, "_BATCH_SIZE", {"cpu": 5}),
         ):
             monkeypatch.setattr(module, name, size)
         monkeypatch.setenv("GANVAS_CACHE", str(tmp_path))  # real images are looked at anew
@@ -223,8 +225,8 @@ class TestEveryMetric:
         self, family: str
     ) -> None:
         training, held_out, fake = (COUNT * part + torch.arange(COUNT) for part in range(3))
-        split = MEASURES[family].split
-        found = MEASURES[family].floor(Sides(training, held_out, fake))
+        split = FAMILIES[family].split
+        found = FAMILIES[family].real_reference(FeatureSets(training, held_out, fake))
         compared_with = {
             *(found.training.tolist() if "training" in split else ()),
             *(found.held_out.tolist() if "held-out" in split else ()),
@@ -239,7 +241,7 @@ class TestEveryMetric:
     def test_takes_the_fewest_samples_and_refuses_fewer(
         self, family: str, data: PreparedData, samples: Tensor
     ) -> None:
-        fewest = MEASURES[family].fewest
+        fewest = FAMILIES[family].fewest
         assert measured(family, data, samples[:fewest])
         with pytest.raises(GanvasError, match=f"at least {fewest}"):
             measured(family, data, samples[: fewest - 1])
@@ -251,10 +253,10 @@ class TestEveryMetric:
             torch.from_numpy(data.images[shuffled(split)])
             for split in (data.training, data.held_out)
         )
-        in_place = MEASURES[family].floor(Sides(training, held_out, samples))
-        for score in measured(family, data, in_place.fake):
+        reference = FAMILIES[family].real_reference(FeatureSets(training, held_out, samples))
+        for score in measured(family, data, reference.fake):
             low, high = score.interval
-            if len(in_place.held_out) == len(held_out):
+            if len(reference.held_out) == len(held_out):
                 assert score.value == pytest.approx(score.floor, rel=1e-6, abs=1e-9)
             else:  # the floor is found against fewer images than the value
                 assert low <= score.floor <= high
@@ -305,7 +307,7 @@ class TestEveryMetric:
 
 
 def of_networks() -> list[str]:
-    return [name for name, maths in MEASURES.items() if maths.kind in ("features", "classes")]
+    return [name for name, family in FAMILIES.items() if family.kind in ("features", "classes")]
 
 
 @pytest.mark.parametrize("family", of_networks())
@@ -315,11 +317,11 @@ class TestEveryMetricOfFeatures:
         for broken in (torch.nan, torch.inf):
             fake = rows[2].index_fill(0, torch.tensor([3]), broken)
             with pytest.raises(GanvasError, match="1 of 200 rows hold NaN or infinity"):
-                MEASURES[family].estimate(Sides(rows[0], rows[1], fake), 0)
+                FAMILIES[family].estimate(FeatureSets(rows[0], rows[1], fake), 0)
 
     def test_says_when_there_are_fewer_samples_than_dimensions(self, family: str) -> None:
         rows = torch.randn(3, 200, 300, generator=torch.Generator().manual_seed(0))
-        estimates = MEASURES[family].estimate(Sides(*rows), 0)
+        estimates = FAMILIES[family].estimate(FeatureSets(*rows), 0)
         warned = all(
             any("300 dimensions" in line or "300 classes" in line for line in one.warnings)
             for one in estimates.values()

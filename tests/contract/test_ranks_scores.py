@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from ganvas.evaluation import evaluate
+from ganvas.evaluation import measure
 from ganvas.metrics import classifier, sliced_wasserstein
 
 from . import scored_together, together
@@ -37,8 +37,8 @@ def as_they_do(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("GANVAS_CACHE", str(tmp_path_factory.mktemp("cache")))
         # so that they are put back
         for place, name in (
-            (evaluate, "MOST_PIXELS"), (evaluate, "load_inception_classes"),
-            (classifier, "IMAGES"), (sliced_wasserstein, "PATCHES"),
+            (measure, "MAX_PIXEL_IMAGES"), (measure, "load_inception_classes"),
+            (classifier, "MIN_IMAGES_SHOWN"), (sliced_wasserstein, "PATCHES"),
         ):  # fmt: skip
             patch.setattr(place, name, getattr(place, name))
         scored_together.be_quick()

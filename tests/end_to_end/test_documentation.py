@@ -50,7 +50,7 @@ def folder_with_photos(
 ) -> None:
     """What a reader of the README has: a folder of photos to stand in, and a cache."""
     monkeypatch.setattr(lite0, "SIDE", 32)  # a sixth of the time (its docstring)
-    monkeypatch.setattr(classifier, "IMAGES", 3_000)
+    monkeypatch.setattr(classifier, "MIN_IMAGES_SHOWN", 3_000)
     few = few_of_fashion(tmp_path_factory.mktemp("built-in"))
     monkeypatch.setitem(sources.BUILT_IN, "fashion", lambda: few)
     # In the place of one for each test, since features of real images take long all the same.

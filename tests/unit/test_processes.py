@@ -14,7 +14,7 @@ from torch.distributed import DistBackendError
 
 from ganvas.devices import device_of_its_own
 from ganvas.errors import DeviceError, Diverged, Interrupted, RankLost, RecipeError, Unhealthy
-from ganvas.evaluation.views import rows_of
+from ganvas.evaluation.extractors import local_range
 from ganvas.networks import DCGAN, MLP
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.precision import Precision
@@ -29,7 +29,7 @@ from ganvas.processes import (
 from ganvas.randomness import draw_latents, draw_uniform, named_generator
 from ganvas.runs import Run
 from ganvas.runs.run import Status
-from ganvas.sampling import BATCH
+from ganvas.sampling import BATCH_SIZE
 from ganvas.torchrun import launch, restarts
 from ganvas.training.state import TrainState
 from ganvas.training.together import (
@@ -51,12 +51,12 @@ def test_parts_follow_each_other_and_are_all_there_is() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 64])
-@pytest.mark.parametrize("n", [1, BATCH, BATCH + 1, 3 * BATCH - 1, 10_000])
+@pytest.mark.parametrize("n", [1, BATCH_SIZE, BATCH_SIZE + 1, 3 * BATCH_SIZE - 1, 10_000])
 def test_samples_to_score_are_shared_out_in_whole_pieces(n: int, size: int) -> None:
-    shares = [rows_of(rank, size, n) for rank in range(size)]
+    shares = [local_range(rank, size, n) for rank in range(size)]
     assert [row for rows in shares for row in rows] == list(range(n))
-    assert all(rows.start % BATCH == 0 for rows in shares if rows)
-    pieces = [-(-len(rows) // BATCH) for rows in shares]
+    assert all(rows.start % BATCH_SIZE == 0 for rows in shares if rows)
+    pieces = [-(-len(rows) // BATCH_SIZE) for rows in shares]
     assert max(pieces) - min(pieces) <= 1
     assert pieces[0] == max(pieces)
 

@@ -129,9 +129,9 @@ class TestSamples:
     def test_rows_of_a_sample_are_the_same_bits_as_in_the_whole(
         self, trained: TrainedGenerator
     ) -> None:
-        n = 2 * sampling.BATCH + 40
+        n = 2 * sampling.BATCH_SIZE + 40
         whole = torch.cat(list(trained.batches(n, seed=3)))
-        for start, stop in ((0, sampling.BATCH), (sampling.BATCH, n), (n - 40, n)):
+        for start, stop in ((0, sampling.BATCH_SIZE), (sampling.BATCH_SIZE, n), (n - 40, n)):
             rows = torch.cat(list(trained.batches(n, 3, range(start, stop))))
             assert torch.equal(rows, whole[start:stop])
         assert list(trained.batches(n, 3, range(n, n))) == []

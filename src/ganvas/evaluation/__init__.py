@@ -1,1 +1,1 @@
-"""Scores of generated images: `evaluate` for a run on disk, `measure` while it trains."""
+"""Scores of generated images: `evaluate` scores a run on disk, `measure` a generator in memory."""

@@ -1,4 +1,4 @@
-"""A score: a number about generated images, with everything that one must know to believe it."""
+"""A score: a value that describes generated images, and how it was measured."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from typing import Any
 
 from ganvas.metrics.names import more_is_better
 
-Protocol = dict[str, Any]
-"""How a number came about: sample counts, split, resize, features, checkpoint, seed."""
+MeasurementConfig = dict[str, Any]
+"""How a score was measured: sample counts, split, resize, features, checkpoint, seed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """One measured number of one checkpoint.
+    """One measured value of one checkpoint.
 
     metric: full name, with the features: fd-lite0.
-    value: in the metric's own unit.
-    interval: 95 %, over new draws of the samples; `protocol` says how it was made.
-    floor: what real images score against other real images at the same sample counts; no generator
-        can honestly do better.
-    protocol: two scores can be compared only where it is the same.
-    warnings: what makes the number hard to believe.
-    details: further numbers, such as the spread over subsets.
+    value: in the unit of the metric.
+    interval: 95 %, over new draws of the samples; `protocol` says how it was computed.
+    floor: the score of other real images at the same sample counts; no generator can honestly be
+        better.
+    protocol: only scores with equal protocols can be compared.
+    warnings: why the value may be unreliable.
+    details: further values, such as the spread over subsets.
     """
 
     metric: str
     value: float
     interval: tuple[float, float]
     floor: float
-    protocol: Protocol
+    protocol: MeasurementConfig
     warnings: tuple[str, ...] = ()
     details: dict[str, float] = field(default_factory=dict)
 
@@ -39,5 +39,5 @@ class Score:
         return more_is_better(self.metric)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, as `ganvas evaluate --json` prints them and scores.jsonl keeps them."""
+        """Plain values, as in `ganvas evaluate --json` and scores.jsonl."""
         return {**asdict(self), "interval": list(self.interval), "warnings": list(self.warnings)}

@@ -103,7 +103,7 @@ class Evidence:
     def deciding_metric(self) -> str:
         """The full name of the first score that is measured while training."""
         first = parse_metrics(self.recipe.evaluation.metrics)[0]
-        return first.named(first.scores[0])
+        return first.full_name(first.scores[0])
 
     def column(self, name: str) -> list[tuple[int, float]]:
         """(images seen, value) wherever the judged records hold this number."""

@@ -1,4 +1,4 @@
-"""A small classifier trained on the data's own labels, for what only labels can tell."""
+"""A small classifier, trained on the labels of the data set."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 import safetensors
 import safetensors.torch
 import torch
+from pydantic import TypeAdapter
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,7 +21,7 @@ from ganvas import storage
 from ganvas.checksum import checksum
 from ganvas.errors import GanvasError
 from ganvas.images import to_signed
-from ganvas.metrics.features import CHANNELS, RESIZE, Features, Protocol, resized, to_rgb
+from ganvas.metrics.features import CHANNELS, RESIZE, FeatureConfig, FeatureNetwork, resized, to_rgb
 from ganvas.randomness import derive_seed, named_generator, seeded_weights
 
 Pixels = npt.NDArray[np.uint8]
@@ -30,31 +31,33 @@ DIMENSION = 128
 WIDTHS = (32, 64, 128)
 GROUPS = 8
 SMALLEST, LARGEST = 12, 64
-"""Sides of what the network sees, in pixels; larger images are scaled down to fit."""
+"""Sides of the network's input in pixels; larger images are scaled down."""
 
-IMAGES, PASSES = 90_000, 2
-"""Trained on at least so many images, and over all images so many times.
+MIN_IMAGES_SHOWN, MIN_EPOCHS = 90_000, 2
+"""Training takes at least this many images, counting repeats, and at least this many epochs.
 
-Measured on one thread of a busy CPU: from 9,000 Fashion-MNIST images at 32x32 it learns to tell
-88.7 % of 1,000 others (88.3 to 89.3, three splits) in 23 s; from MNIST's 60,000 digits, 99.23 % of
-its 10,000 test images in 27 s. After 60,000 images the former is 0.2 points worse."""
+Measured on one thread of a busy CPU: trained on 9,000 Fashion-MNIST images at 32x32, it classifies
+88.7 % of 1,000 other images correctly (88.3 to 89.3, three splits), in 23 s; trained on MNIST's
+60,000 digits, 99.23 % of the 10,000 test images, in 27 s. Training on Fashion-MNIST for 60,000
+images only costs 0.2 points."""
 
 BATCH = 128
 LEARNING_RATE = 2e-3
 SMOOTHING = 0.1
-"""Label smoothing (Szegedy 2016); without it Fashion-MNIST is 0.8 points worse."""
+"""Label smoothing (Szegedy 2016); without it accuracy on Fashion-MNIST is 0.8 points lower."""
 
-VERSION = 1  # counted up when the same images would give another classifier, or another file
+VERSION = 1  # increases when the same images would give a different classifier or file
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a classifier came about.
+    """How a classifier was trained.
 
-    names: of the classes, in the order of their numbers.
-    size: height and width in pixels that images are brought to.
-    trained_on: how many images.
-    held_out: how many images it never saw; accuracy: the share of them that it classifies rightly.
+    names: of the classes, by class index.
+    size: height and width in pixels of the network's input.
+    trained_on: number of training images.
+    held_out: number of held-out images.
+    accuracy: the fraction of the held-out images that it classifies correctly, 0 to 1.
     """
 
     names: tuple[str, ...]
@@ -66,8 +69,8 @@ class Training:
 
 
 @dataclass(frozen=True, eq=False)
-class Classifier(Features):
-    """Says which class an image belongs to; the 128 numbers it says so by are features."""
+class Classifier(FeatureNetwork):
+    """Assigns a class to an image; its 128 penultimate activations are the features."""
 
     network: nn.Sequential
     training: Training
@@ -76,14 +79,14 @@ class Classifier(Features):
         """The most likely class of each image, int64 (N,), on its device.
 
         Args:
-            images: uint8 (N, C, H, W), see `Features.__call__`.
+            images: uint8 (N, C, H, W), see `FeatureNetwork.__call__`.
         """
         with torch.no_grad():
             logits: Tensor = self.network[-1](self(images))
         return logits.argmax(1)  # (N,)
 
-    def protocol(self) -> Protocol:
-        """See `Features.protocol`; and how good it is on images that it never saw."""
+    def config(self) -> FeatureConfig:
+        """See `FeatureNetwork.config`; also how it was trained, and its held-out accuracy."""
         training = self.training
         return {
             "features": self.name,
@@ -101,50 +104,43 @@ class Classifier(Features):
         }
 
     def save(self, path: Path) -> None:
-        """Write the weights and all about them to one safetensors file, whole or not at all.
+        """Write the weights and the metadata to one safetensors file, atomically.
 
         Raises:
-            RunError: the disk is full, or the place may not be written.
+            RunError: the disk is full, or the path is not writable.
         """
         weights = {
             name: tensor.cpu().contiguous() for name, tensor in self.network.state_dict().items()
         }
-        about = {"version": VERSION, **asdict(self.training)}
-        content = {"classifier": about, "digest": checksum(weights, about)}
+        metadata = {"version": VERSION, **asdict(self.training)}
+        content = {"classifier": metadata, "digest": checksum(weights, metadata)}
         storage.write_bytes(path, safetensors.torch.save(weights, {"ganvas": json.dumps(content)}))
 
-    def _look(self, pixels: Tensor) -> Tensor:
+    def _extract(self, pixels: Tensor) -> Tensor:
         features: Tensor = self.network[:-1](_prepared(pixels, self.training.size))
         return features  # (n, 128)
 
 
 def load_classifier(path: Path, device: torch.device) -> Classifier:
-    """Read what `Classifier.save` wrote, and verify every byte of it.
+    """Read a classifier that `Classifier.save` wrote, and verify its checksum.
 
     Raises:
-        GanvasError: the file is missing, damaged, or no classifier of this version.
+        GanvasError: the file is missing, damaged, or from another version.
     """
-    again = "Delete it, and a new one is trained"
+    advice = "Delete it, and a new one is trained"
     try:
         with safetensors.safe_open(path, "pt") as file:
             content = json.loads((file.metadata() or {})["ganvas"])
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        about, digest = content["classifier"], content["digest"]
-        version = about["version"]
+        metadata, digest = content["classifier"], content["digest"]
+        version = metadata["version"]
     except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise GanvasError(f"cannot read the classifier {path}: {error}. {again}") from error
-    if digest != checksum(weights, about):
-        raise GanvasError(f"the classifier {path} is damaged: its checksum is another. {again}")
+        raise GanvasError(f"cannot read the classifier {path}: {error}. {advice}") from error
+    if digest != checksum(weights, metadata):
+        raise GanvasError(f"the classifier {path} is damaged: wrong checksum. {advice}")
     if version != VERSION:
-        raise GanvasError(f"the classifier {path} has version {version}, not {VERSION}. {again}")
-    training = Training(
-        names=tuple(about["names"]),
-        size=(about["size"][0], about["size"][1]),
-        seed=about["seed"],
-        trained_on=about["trained_on"],
-        held_out=about["held_out"],
-        accuracy=about["accuracy"],
-    )
+        raise GanvasError(f"the classifier {path} has version {version}, not {VERSION}. {advice}")
+    training = TypeAdapter(Training).validate_python(metadata)
     network = _network(training.size, len(training.names), seed=0)
     network.load_state_dict(weights)
     return _classifier(network, device, training)
@@ -163,22 +159,22 @@ def train_classifier(
 ) -> Classifier:
     """Train a classifier on labelled images, by cross-entropy with Adam and linear decay.
 
-    The same images, seed, kind of machine and number of threads give the same weights; the
-    program's own random state is left alone.
+    The same images, seed, kind of machine and number of threads give the same weights. The global
+    random state does not change.
 
     Args:
-        images: uint8 (N, C, H, W), C 1 to 4, sides of at least 12; may be mapped from a file.
-        labels: int64 (N,), 0 to the number of names - 1.
+        images: uint8 (N, C, H, W), C 1 to 4, sides of at least 12; may be memory-mapped.
+        labels: int64 (N,), 0 to len(names) - 1.
         names: of the classes, at least two.
-        held_out_images, held_out_labels: others like them, for its accuracy; at least one.
-        seed: decides first weights and order.
-        on_progress: called with the images done and the images in all.
+        held_out_images, held_out_labels: at least one other image, to measure accuracy.
+        seed: decides the initial weights and the order of images.
+        on_progress: called with (images done, images in total).
 
     Raises:
-        GanvasError: images or labels that cannot be trained on, or training diverged.
+        GanvasError: the images or labels are unsuitable, or training diverged.
     """
-    _check("training", images, labels, names)
-    _check("held-out", held_out_images, held_out_labels, names)
+    _check_images("training", images, labels, names)
+    _check_images("held-out", held_out_images, held_out_labels, names)
     height, width = images.shape[2:]
     if min(height, width) < SMALLEST:
         raise GanvasError(
@@ -190,17 +186,17 @@ def train_classifier(
     network = _network(size, len(names), seed).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     _fit(network, size, images, labels, seed, device, on_progress)
     training = Training(names, size, seed, len(images), len(held_out_images), math.nan)
-    unrated = _classifier(network, device, training)
-    right = 0
-    for start in range(0, len(held_out_images), _LOOK):
-        pixels = torch.from_numpy(np.array(held_out_images[start : start + _LOOK]))
-        found = unrated.classify(pixels).cpu().numpy()
-        right += int((found == held_out_labels[start : start + _LOOK]).sum())
-    accuracy = right / len(held_out_images)
-    return replace(unrated, training=replace(training, accuracy=accuracy))
+    classifier = _classifier(network, device, training)
+    correct = 0
+    for start in range(0, len(held_out_images), _HELD_OUT_BATCH_SIZE):
+        pixels = torch.from_numpy(np.array(held_out_images[start : start + _HELD_OUT_BATCH_SIZE]))
+        predicted = classifier.classify(pixels).cpu().numpy()
+        correct += int((predicted == held_out_labels[start : start + _HELD_OUT_BATCH_SIZE]).sum())
+    accuracy = correct / len(held_out_images)
+    return replace(classifier, training=replace(training, accuracy=accuracy))
 
 
-_LOOK = 1024  # held-out images in memory at a time
+_HELD_OUT_BATCH_SIZE = 1024  # held-out images in memory at a time
 
 
 def _fit(
@@ -213,12 +209,12 @@ def _fit(
     on_progress: Callable[[int, int], None],
 ) -> None:
     """Train the network in place."""
-    total = max(IMAGES, PASSES * len(images))
+    total = max(MIN_IMAGES_SHOWN, MIN_EPOCHS * len(images))
     optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
     done = 0
-    for rows in _batches(len(images), seed):
-        pixels = torch.from_numpy(np.array(images[rows])).to(device)
-        classes = torch.from_numpy(np.array(labels[rows], np.int64)).to(device)
+    for indices in _batches(len(images), seed):
+        pixels = torch.from_numpy(np.array(images[indices])).to(device)
+        classes = torch.from_numpy(np.array(labels[indices], np.int64)).to(device)
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * (1 - done / total)
         optimizer.zero_grad()
@@ -226,7 +222,7 @@ def _fit(
         loss = functional.cross_entropy(logits, classes, label_smoothing=SMOOTHING)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        done = min(done + len(rows), total)
+        done = min(done + len(indices), total)
         on_progress(done, total)
         if done == total:
             break
@@ -235,23 +231,23 @@ def _fit(
 
 
 def _batches(count: int, seed: int) -> Iterator[npt.NDArray[np.int64]]:
-    """Endless batches of row numbers; each pass shows every row once."""
-    chance = named_generator(seed, "order of the classifier's images")
+    """Endless batches of indices; each epoch has every index once."""
+    random = named_generator(seed, "order of the classifier's images")
     while True:
-        order = torch.randperm(count, generator=chance).numpy()
+        order = torch.randperm(count, generator=random).numpy()
         for start in range(0, count, BATCH):
             yield order[start : start + BATCH]
 
 
 def _network(size: tuple[int, int], classes: int, seed: int) -> nn.Sequential:
-    """Three strided convolutions, 128 features, the logits; no sample depends on its batch."""
+    """Three strided convolutions, 128 features, the logits; batch-independent."""
     with seeded_weights(derive_seed(seed, "classifier")):
         layers: list[nn.Module] = []
         channels, (height, width) = 3, size
-        for wider in WIDTHS:
-            layers += [nn.Conv2d(channels, wider, kernel_size=3, stride=2, padding=1)]
-            layers += [nn.GroupNorm(GROUPS, wider), nn.ReLU()]
-            channels, height, width = wider, (height + 1) // 2, (width + 1) // 2
+        for width_out in WIDTHS:
+            layers += [nn.Conv2d(channels, width_out, kernel_size=3, stride=2, padding=1)]
+            layers += [nn.GroupNorm(GROUPS, width_out), nn.ReLU()]
+            channels, height, width = width_out, (height + 1) // 2, (width + 1) // 2
         layers += [nn.Flatten(), nn.Linear(channels * height * width, DIMENSION), nn.ReLU()]
         return nn.Sequential(*layers, nn.Linear(DIMENSION, classes))
 
@@ -268,25 +264,25 @@ def _prepared(pixels: Tensor, size: tuple[int, int]) -> Tensor:
     return signed.contiguous(memory_format=torch.channels_last)
 
 
-def _check(which: str, images: Pixels, labels: Labels, names: tuple[str, ...]) -> None:
+def _check_images(split: str, images: Pixels, labels: Labels, names: tuple[str, ...]) -> None:
     shape = images.shape
     if images.dtype != np.uint8 or len(shape) != 4 or shape[1] not in (1, 2, 3, 4):
         raise GanvasError(
-            f"the classifier's {which} images must be uint8 (N, C, H, W), C 1 to 4; "
+            f"the classifier's {split} images must be uint8 (N, C, H, W), C 1 to 4; "
             f"got {images.dtype} of shape {shape}"
         )
     if labels.shape != shape[:1] or labels.dtype.kind not in "iu":
         raise GanvasError(
-            f"the classifier needs one whole number for each of {shape[0]:,} {which} images; "
+            f"the classifier needs one whole number for each of {shape[0]:,} {split} images; "
             f"got {labels.dtype} of shape {labels.shape}"
         )
     if len(labels) == 0 or len(names) < 2:
         raise GanvasError(
             "the classifier needs images of at least two classes; "
-            f"got {len(labels):,} {which} images of {len(names)} classes"
+            f"got {len(labels):,} {split} images of {len(names)} classes"
         )
     if labels.min() < 0 or labels.max() >= len(names):
         raise GanvasError(
-            f"the labels of the {which} images must be 0 to {len(names) - 1}, one for each class; "
+            f"the labels of the {split} images must be 0 to {len(names) - 1}, one for each class; "
             f"got {labels.min()} to {labels.max()}"
         )

@@ -1,4 +1,4 @@
-"""What every metric returns: a number, how sure it is, and what one must know to believe it."""
+"""What every metric returns: a value, its confidence interval, and warnings."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ LEVEL = 0.95
 """The confidence level of every interval."""
 
 QUANTILE = 1.959963984540054
-"""How many standard errors a two-sided normal interval of this level reaches to each side."""
+"""Half the width of a two-sided normal interval of this level, in standard errors."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """One measured number.
+    """One measured value.
 
-    value: in the metric's own unit.
-    interval: low and high end at the level `LEVEL`, over new draws of the samples.
-    method: how the interval was made, in a few words.
-    warnings: what makes the number hard to believe, one sentence each.
-    details: further numbers by name, e.g. the spread over subsets.
+    value: in the unit of the metric.
+    interval: lower and upper end at confidence level `LEVEL`, over new draws of the samples.
+    method: how the interval was computed, in a few words.
+    warnings: why the value may be unreliable, one sentence each.
+    details: further values by name, e.g. the spread over subsets.
     """
 
     value: float
@@ -31,20 +31,20 @@ class Estimate:
 
 def normal_interval(value: float, standard_error: float) -> tuple[float, float]:
     """value -+ 1.96 standard errors."""
-    reach = QUANTILE * standard_error
-    return (value - reach, value + reach)
+    half_width = QUANTILE * standard_error
+    return (value - half_width, value + half_width)
 
 
 def students_interval(value: float, standard_error: float, degrees: int) -> tuple[float, float]:
-    """The same where the standard error was itself estimated, with few degrees of freedom."""
+    """Student's t interval, for a standard error with few degrees of freedom."""
     from scipy.stats import t
 
-    reach = float(t.ppf((1 + LEVEL) / 2, degrees)) * standard_error
-    return (value - reach, value + reach)
+    half_width = float(t.ppf((1 + LEVEL) / 2, degrees)) * standard_error
+    return (value - half_width, value + half_width)
 
 
 def proportion(hits: int, of: int, warnings: tuple[str, ...] = ()) -> Estimate:
-    """A share of independent draws, with the interval of Wilson (1927), which stays in [0, 1]."""
+    """The fraction hits / of of independent draws, with Wilson's interval (1927), within [0, 1]."""
     from scipy.stats import binomtest
 
     interval = binomtest(hits, of).proportion_ci(LEVEL, method="wilson")

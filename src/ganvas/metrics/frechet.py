@@ -21,13 +21,13 @@ FEWEST = 2
 def frechet_distance(real: Tensor, fake: Tensor) -> Estimate:
     """|mu_r - mu_f|^2 + tr(S_r + S_f - 2 (S_r S_f)^(1/2)) of two fitted Gaussians.
 
-    Heusel 2017, eq. 6; moments and value by torchmetrics, in float64. The interval is over new
-    generated samples, the real ones staying as they are. It says nothing of the bias: the distance
-    of samples lies above that of their distributions, by about (d + d (d + 1) / 4)(1/n + 1/m)
-    where both are the same round Gaussian of variance one.
+    Heusel 2017, eq. 6; torchmetrics computes moments and value in float64. The interval is over
+    new generated samples, with the real ones fixed. It does not include the bias: the distance
+    between samples is larger than the distance between their distributions, by about
+    (d + d (d + 1) / 4)(1/n + 1/m) if both are the same isotropic Gaussian of variance one.
 
     Args:
-        real: (n, d), n >= 2. On the CPU a mapped file does, it is read in blocks.
+        real: (n, d), n >= 2. On the CPU it may be memory-mapped: it is read in blocks.
         fake: (m, d), m >= 2.
 
     Returns:
@@ -38,13 +38,13 @@ def frechet_distance(real: Tensor, fake: Tensor) -> Estimate:
     """
     check_features(at_least=FEWEST, real=real, fake=fake)
     module = torchmetrics_image("fid")
-    # All samples are here; of several ranks only one computes, and must not wait for the others.
+    # This process has all samples. No sync: with several processes only one gets here.
     metric = module.FrechetInceptionDistance(Identity(real.shape[1]), sync_on_compute=False)
     metric.to(fake.device)
     for rows, is_real in ((real, True), (fake, False)):
         for block in row_blocks(rows):
             metric.update(block.double(), real=is_real)
-    value = max(0.0, float(metric.compute()))  # rounding may leave -1e-12 of identical sets
+    value = max(0.0, float(metric.compute()))  # rounding gives -1e-12 for identical sets
     real_mean, real_covariance = moments(
         metric.real_features_sum, metric.real_features_cov_sum, len(real)
     )
@@ -60,13 +60,13 @@ def frechet_distance(real: Tensor, fake: Tensor) -> Estimate:
         value,
         (max(0.0, low), high),
         "delta method over generated samples",
-        identical_warnings(real=real, generated=fake) + too_few(real, fake),
+        identical_warnings(real=real, generated=fake) + dimension_warnings(real, fake),
         {"mean_term": mean_term, "covariance_term": value - mean_term},
     )
 
 
 class Identity(nn.Identity):
-    """Gives torchmetrics features in the place of images; `num_features` is how it asks for d."""
+    """Lets torchmetrics take features in place of images; it reads d from `num_features`."""
 
     def __init__(self, num_features: int) -> None:
         super().__init__()
@@ -82,9 +82,9 @@ def moments(total: Tensor, products: Tensor, count: int) -> tuple[Tensor, Tensor
 def optimal_transport(source: Tensor, target: Tensor) -> Tensor:
     """The symmetric T with T source T = target, for two covariances (d, d).
 
-    T = S^(-1/2) (S^(1/2) R S^(1/2))^(1/2) S^(-1/2): the linear map that takes one Gaussian to the
-    other at least cost (Olkin and Pukelsheim 1982). Where the source is singular the
-    pseudo-inverse stands for the inverse, and T is zero in directions that it never takes.
+    T = S^(-1/2) (S^(1/2) R S^(1/2))^(1/2) S^(-1/2): the linear map that transports one Gaussian to
+    the other at least cost (Olkin and Pukelsheim 1982). For a singular source the pseudo-inverse
+    replaces the inverse, and T is zero in its null space.
     """
     values, vectors = eigenvalues(source)
     roots = values.clamp(min=0).sqrt()
@@ -93,43 +93,43 @@ def optimal_transport(source: Tensor, target: Tensor) -> Tensor:
     root = (vectors * roots) @ vectors.T
     inverse_root = (vectors * inverse_roots) @ vectors.T
     inner = root @ target @ root
-    values, vectors = eigenvalues((inner + inner.T) / 2)  # rounding left it not quite symmetric
+    values, vectors = eigenvalues((inner + inner.T) / 2)  # rounding broke its symmetry
     middle = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
     transport: Tensor = inverse_root @ middle @ inverse_root
     return transport
 
 
 def eigenvalues(symmetric: Tensor) -> tuple[Tensor, Tensor]:
-    """The eigenvalues (d,), the smallest first, and the eigenvectors (d, d) of a symmetric matrix.
+    """The eigenvalues (d,), ascending, and the eigenvectors (d, d) of a symmetric matrix.
 
-    torch's solver, which divides and conquers, gives up now and then where most eigenvalues are
-    equal, and fewer samples than features leave most of them zero. QR iteration does not.
+    torch's divide-and-conquer solver sometimes fails if most eigenvalues are equal, as they are
+    (zero) with fewer samples than features. QR iteration does not.
     """
     try:
         values, vectors = torch.linalg.eigh(symmetric)
     except RuntimeError:  # torch.linalg.LinAlgError is one, and not exported
-        found = scipy.linalg.eigh(symmetric.cpu().numpy(), driver="ev")
-        values, vectors = (torch.from_numpy(one).to(symmetric) for one in found)
+        arrays = scipy.linalg.eigh(symmetric.cpu().numpy(), driver="ev")
+        values, vectors = (torch.from_numpy(array).to(symmetric) for array in arrays)
     return values, vectors
 
 
 def influence_on_distance(fake: Tensor, mean: Tensor, shift: Tensor, transport: Tensor) -> Tensor:
-    """How much each sample pulls on the distance, but for a constant; (m, d) -> (m,) in float64.
+    """The influence of each sample on the distance, up to a constant; (m, d) -> (m,) in float64.
 
-    The distance's derivative when a little more weight is given to x: 2 shift.(x - mu) from the
-    means, (x - mu)^T (I - T)(x - mu) from the covariances, whose gradient with respect to S_f is
-    I - T. Its mean over the samples is a constant that a standard error does not need.
+    The derivative of the distance with respect to the weight of x: 2 shift.(x - mu) from the means,
+    and (x - mu)^T (I - T)(x - mu) from the covariances, since the gradient with respect to S_f is
+    I - T. The constant is the mean over all samples, which a standard error does not need.
     """
     gradient = torch.eye(len(mean), dtype=mean.dtype, device=mean.device) - transport
-    pulls = []
+    influences = []
     for block in row_blocks(fake):
         centred = block.double() - mean
-        pulls.append(2 * centred @ shift + ((centred @ gradient) * centred).sum(1))
-    return torch.cat(pulls)
+        influences.append(2 * centred @ shift + ((centred @ gradient) * centred).sum(1))
+    return torch.cat(influences)
 
 
-def too_few(real: Tensor, fake: Tensor) -> tuple[str, ...]:
-    """A warning for each set that has no more samples than dimensions."""
+def dimension_warnings(real: Tensor, fake: Tensor) -> tuple[str, ...]:
+    """A warning for each set with no more samples than dimensions."""
     return tuple(
         f"{len(rows):,} {name} samples are no more than the {rows.shape[1]:,} dimensions: the"
         " distance is biased upwards; compare it with its floor, not with zero"

@@ -13,19 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.errors import GanvasError
-from ganvas.metrics.features import CHANNELS, Features, Protocol, read_weights
+from ganvas.metrics.features import CHANNELS, FeatureConfig, FeatureNetwork, read_weights
 
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
-"""Of the file of weights; both names it goes by carry the first eight digits."""
+"""Of the weights file; both of its names hold the first eight digits."""
 
 FILES = (
     "weights-inception-2015-12-05-6726825d.pth",
     "pt_inception-2015-12-05-6726825d.pth",
 )
-"""What torch-fidelity and torchmetrics, and pytorch-fid and pyiqa, call that file."""
+"""The names of that file in torch-fidelity and torchmetrics, and in pytorch-fid and pyiqa."""
 
 VARIABLE = "GANVAS_INCEPTION_WEIGHTS"
-"""The environment variable that may name the file of weights."""
+"""The environment variable that may name the weights file."""
 
 _TORCH = torch.__version__.partition("+")[0]  # without the build: +cpu, +cu130
 _INSTEAD = "Or use features that need neither: lite0"
@@ -34,18 +34,18 @@ _LAYERS = {"2048": 2048, "logits_unbiased": 1008}
 
 
 @dataclass(frozen=True, eq=False)
-class Inception(Features):
+class Inception(FeatureNetwork):
     """torch-fidelity's Inception v3, which agrees with the TensorFlow original.
 
-    It resizes to 299x299 itself, bilinear as TensorFlow 1 did and not antialiased: that is what
-    the published scores were made with.
+    It resizes to 299x299 itself, bilinear as in TensorFlow 1 and not antialiased: the published
+    scores were computed in this way.
     """
 
     network: nn.Module
     code: str
 
-    def protocol(self) -> Protocol:
-        """See `Features.protocol`."""
+    def config(self) -> FeatureConfig:
+        """See `FeatureNetwork.config`."""
         return {
             "features": self.name,
             "dimension": self.dimension,
@@ -56,18 +56,18 @@ class Inception(Features):
             "code": self.code,
         }
 
-    def _look(self, pixels: Tensor) -> Tensor:
+    def _extract(self, pixels: Tensor) -> Tensor:
         (layer,) = self.network(pixels)
         features: Tensor = layer
         return features  # (n, D)
 
 
 def load_inception(device: torch.device, weights: Path | None = None) -> Inception:
-    """The 2048 pooled features that FID and KID are defined on (Heusel 2017, Binkowski 2018).
+    """The 2048 pooled features on which FID and KID are defined (Heusel 2017, Binkowski 2018).
 
     Args:
-        weights: the file; by default the one that GANVAS_INCEPTION_WEIGHTS names, else one of
-            `FILES` where other tools keep it. Nothing is ever downloaded.
+        weights: the file; by default the one named by GANVAS_INCEPTION_WEIGHTS, else one of
+            `FILES` where other tools keep it. Nothing is downloaded.
 
     Raises:
         GanvasError: torch-fidelity is missing or does not import, or the weights are missing or
@@ -77,7 +77,7 @@ def load_inception(device: torch.device, weights: Path | None = None) -> Incepti
 
 
 def load_inception_classes(device: torch.device, weights: Path | None = None) -> Inception:
-    """The logits of 1008 classes, without bias, that the inception score is defined on.
+    """The logits of 1008 classes, without bias, on which the inception score is defined.
 
     Salimans 2016; the original code leaves the bias out, and so do the published scores. Takes and
     raises what `load_inception` does.
@@ -89,17 +89,17 @@ def _load(name: str, layer: str, device: torch.device, weights: Path | None) -> 
     fidelity = _import_fidelity()
     path = _find_weights(weights)
     advice = f"Put the published file there, e.g. torch-fidelity's {FILES[0]}. {_INSTEAD}"
-    # torch-fidelity unpickles whatever its file holds. It is given a copy of tensors that were
+    # torch-fidelity unpickles the file that it gets. We give it a copy of the tensors, which were
     # read without running any code.
     copy = io.BytesIO()
     torch.save(read_weights(path, SHA256, advice), copy)
     copy.seek(0)
-    with torch.random.fork_rng(devices=[]):  # it draws weights that are then replaced
+    with torch.random.fork_rng(devices=[]):  # the constructor draws weights, then replaces them
         network: nn.Module = fidelity.FeatureExtractorInceptionV3(
             name, [layer], feature_extractor_weights_path=copy
         )
     network.eval().requires_grad_(False)
-    # 1.4 times as fast as the usual layout on a CPU
+    # channels_last is 1.4 times as fast on a CPU.
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     code = f"torch-fidelity {fidelity.__version__}"
     return Inception(name, _LAYERS[layer], device, network, code)

@@ -1,4 +1,4 @@
-"""The inception score: are samples of clear kinds, and of many? Only for Inception's logits."""
+"""The inception score: is each sample of a clear class, and are the classes diverse?"""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from ganvas.metrics.inputs import check_features, identical_warnings, torchmetri
 from ganvas.randomness import derive_seed
 
 SPLITS = 10
-"""Parts that the score is averaged over."""
+"""The score is the mean over this many parts."""
 FEWEST_PER_SPLIT = 2
 
 
 def inception_score(logits: Tensor, splits: int = SPLITS, seed: int = 0) -> Estimate:
     """exp of the mean KL(p(y | x) || p(y)), averaged over disjoint random parts of the samples.
 
-    Salimans 2016, section 4; by torchmetrics, in float64. From 1 to the number of classes. It looks
-    at no real image, and falls with fewer images a part. The interval is Student's, over parts.
+    Salimans 2016, section 4; computed by torchmetrics in float64. From 1 to the number of classes.
+    It uses no real images, and is lower with fewer images per part. The interval is Student's t
+    over the parts.
 
     Args:
-        logits: (m, classes) of a classifier, m >= 2 splits.
-        splits: how many parts, at least 2.
-        seed: which sample is in which part; the program's own random state is left alone.
+        logits: (m, classes) of Inception, m >= 2 splits.
+        splits: number of parts, at least 2.
+        seed: decides which samples form a part; the global random state does not change.
 
     Returns:
-        The score, with the details `parts` and `spread`, the standard deviation over parts that
-        other tools report.
+        The score, with the details `parts` and `spread`: the standard deviation over parts, as
+        other tools report it.
 
     Raises:
         GanvasError: too few samples, numbers that are not finite, no torchmetrics.
@@ -41,8 +42,8 @@ def inception_score(logits: Tensor, splits: int = SPLITS, seed: int = 0) -> Esti
     check_features(at_least=FEWEST_PER_SPLIT * splits, generated=logits)
     module = torchmetrics_image("inception")
     with python_warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-        python_warnings.simplefilter("ignore", UserWarning)  # that it keeps what it is given
-        # Of several ranks only one computes, and must not wait for the others.
+        python_warnings.simplefilter("ignore", UserWarning)  # about the memory for stored features
+        # No sync: with several processes only one gets here.
         metric = module.InceptionScore(nn.Identity(), splits=splits, sync_on_compute=False)
         metric.to(logits.device)
         torch.default_generator.manual_seed(derive_seed(seed, "inception score"))

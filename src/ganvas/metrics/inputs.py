@@ -1,4 +1,4 @@
-"""What every metric asks of the samples it is given, and what it says of strange ones."""
+"""Checks of the samples that a metric gets, and warnings about degenerate ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from ganvas.errors import GanvasError
 
 BLOCK_ROWS = 2048
-"""How many rows are looked at at a time, so that a mapped file is never in memory as a whole."""
+"""Rows processed at a time, so that a memory-mapped file is never in memory as a whole."""
 
 
 def row_blocks(rows: Tensor) -> Iterator[Tensor]:
@@ -21,12 +21,15 @@ def row_blocks(rows: Tensor) -> Iterator[Tensor]:
 
 
 def check_features(at_least: int = 1, **sets: Tensor) -> None:
-    """Checks sets of features, each named by its keyword.
+    """Check sets of features, each named by its keyword.
 
-    Raises GanvasError, naming every problem, for a set that is not a floating (n, d), that has
-    fewer than `at_least` rows, or rows that are not finite; and for sets of different d.
+    Raises:
+        GanvasError: with every problem: a set is not a floating-point (n, d), has fewer than
+            `at_least` rows or a row that is not finite, or the sets differ in d.
     """
-    problems = [line for name, rows in sets.items() for line in problems_of(name, rows, at_least)]
+    problems = [
+        line for name, rows in sets.items() for line in feature_problems(name, rows, at_least)
+    ]
     if not problems:
         dimensions = {name: rows.shape[1] for name, rows in sets.items()}
         if len(set(dimensions.values())) > 1:
@@ -36,8 +39,8 @@ def check_features(at_least: int = 1, **sets: Tensor) -> None:
         raise GanvasError("; ".join(problems))
 
 
-def problems_of(name: str, rows: Tensor, at_least: int) -> list[str]:
-    """What is wrong with one set of features (n, d), or with logits (n, classes)."""
+def feature_problems(name: str, rows: Tensor, at_least: int) -> list[str]:
+    """The problems of one set of features (n, d), or of logits (n, classes)."""
     if rows.ndim != 2 or not rows.is_floating_point():
         shape = tuple(rows.shape)
         return [f"{name}: expected floating numbers of shape (n, d), got {rows.dtype} {shape}"]
@@ -52,12 +55,12 @@ def problems_of(name: str, rows: Tensor, at_least: int) -> list[str]:
 
 
 def all_identical(rows: Tensor) -> bool:
-    """Whether every sample equals the first; of one sample nothing can be said: False."""
+    """Whether all samples are equal; False for a single sample."""
     return len(rows) > 1 and all(bool((block == rows[:1]).all()) for block in row_blocks(rows))
 
 
 def identical_warnings(**sets: Tensor) -> tuple[str, ...]:
-    """One sentence for each set whose samples are all the same, named by its keyword."""
+    """A warning for each set whose samples are all equal, named by its keyword."""
     return tuple(
         f"all {len(rows):,} {name} samples are identical"
         for name, rows in sets.items()
@@ -68,8 +71,9 @@ def identical_warnings(**sets: Tensor) -> tuple[str, ...]:
 def torchmetrics_image(module: str) -> Any:
     """`torchmetrics.image.<module>`, imported when a metric first needs it.
 
-    Raises GanvasError where it cannot be imported. torchmetrics imports torchvision where there
-    is one, and a torchvision made for another torch raises RuntimeError, not ImportError.
+    Raises:
+        GanvasError: it cannot be imported. torchmetrics imports torchvision if it is installed,
+            and one built for another torch raises RuntimeError, not ImportError.
     """
     try:
         return importlib.import_module(f"torchmetrics.image.{module}")

@@ -20,7 +20,7 @@ FEWEST = 4
 SUBSETS = 100
 SUBSET_SIZE = 1000
 REFERENCES = 1000
-"""How many of each set stand for the whole of it when the interval is made."""
+"""Samples of each set that represent it when the interval is computed."""
 
 
 def kernel_distance(
@@ -28,19 +28,19 @@ def kernel_distance(
 ) -> Estimate:
     """Unbiased squared maximum mean discrepancy with the kernel (x.y / d + 1)^3.
 
-    Binkowski 2018: the mean over random subsets of equal size, each by torchmetrics;
-    `subset_size` is made smaller where there are fewer samples. Unbiased: the distance of a
-    distribution to itself is zero on average, so single values may be negative. The interval is
-    over new generated samples, the real ones staying as they are, and over other subsets.
+    Binkowski 2018: the mean over random subsets of equal size, each computed by torchmetrics.
+    With fewer samples than `subset_size`, subsets are as large as the smaller set. Unbiased: the
+    distance of a distribution to itself is zero on average, so single values may be negative. The
+    interval is over new generated samples, with the real ones fixed, and over other subsets.
 
     Args:
         real: (n, d), n >= 4.
         fake: (m, d), m >= 4.
-        seed: which subsets are drawn; the program's own random state is left alone.
+        seed: decides the subsets; the global random state does not change.
 
     Returns:
         The distance, with the details `subsets`, `subset_size` and `spread`: the standard deviation
-        over subsets that other tools report, which is not an error of their mean.
+        over subsets, as other tools report it. It is not the standard error of the mean.
 
     Raises:
         GanvasError: too few samples, numbers that are not finite, different d, no torchmetrics.
@@ -54,15 +54,15 @@ def kernel_distance(
     poly_mmd = torchmetrics_image("kid").poly_mmd
     size = min(subset_size, len(real), len(fake))
     if size == len(real) == len(fake):
-        subsets = 1  # there is only one
+        subsets = 1  # all subsets are the same
     random = named_generator(seed, "kernel distance")
     values = []
     for _ in range(subsets):
-        real_subset = real[draw(len(real), size, random, real.device)]
-        fake_subset = fake[draw(len(fake), size, random, fake.device)]
+        real_subset = real[random_indices(len(real), size, random, real.device)]
+        fake_subset = fake[random_indices(len(fake), size, random, fake.device)]
         values.append(poly_mmd(real_subset, fake_subset).double())
-    found = torch.stack(values)
-    value, spread = float(found.mean()), float(found.std(unbiased=False))
+    distances = torch.stack(values)
+    value, spread = float(distances.mean()), float(distances.std(unbiased=False))
     variance = sampling_variance(real, fake, random) + spread**2 / subsets
     return Estimate(
         value,
@@ -73,8 +73,8 @@ def kernel_distance(
     )
 
 
-def draw(count: int, size: int, random: torch.Generator, device: torch.device) -> Tensor:
-    """`size` of `count` indices without repetition, the same on every device."""
+def random_indices(count: int, size: int, random: torch.Generator, device: torch.device) -> Tensor:
+    """`size` of `count` indices without replacement, the same on every device."""
     return torch.randperm(count, generator=random)[:size].to(device)
 
 
@@ -83,13 +83,13 @@ def sampling_variance(real: Tensor, fake: Tensor, random: torch.Generator) -> fl
 
     The estimate is a U-statistic. With the witness w(x) = mean k(x, fake) - mean k(x, real) and
     z = E k~(x, y)^2 of the centred kernel, its variance is 4 (Var w + z / n) / m + 2 z / m^2
-    (Serfling 1980, section 5.2): the first is all that counts when the sets differ, the others
-    when they do not. Both come from witnesses of two disjoint halves a, b of h references each:
-    Cov(w_a, w_b) = Var w, without the halves' noise, and that noise is Var(w_a - w_b) = 4 z / h.
+    (Serfling 1980, section 5.2). The first term dominates if the sets differ, the others if they
+    do not. Both are estimated with witnesses of two disjoint halves a, b of h references each:
+    Cov(w_a, w_b) = Var w is free of the halves' noise, which is Var(w_a - w_b) = 4 z / h.
     """
     half = min(REFERENCES, len(real), len(fake)) // 2
-    real_picked = draw(len(real), 2 * half, random, real.device)
-    fake_picked = draw(len(fake), 2 * half, random, fake.device)
+    real_picked = random_indices(len(real), 2 * half, random, real.device)
+    fake_picked = random_indices(len(fake), 2 * half, random, fake.device)
     witnesses = []
     for part in (slice(0, half), slice(half, None)):
         of_real = real[real_picked[part]]
@@ -106,16 +106,16 @@ def sampling_variance(real: Tensor, fake: Tensor, random: torch.Generator) -> fl
 def witness(fake: Tensor, of_real: Tensor, of_fake: Tensor, positions: Tensor) -> Tensor:
     """mean k(x, of_fake) - mean k(x, of_real) for every x of fake; (m, d) -> (m,) in float64.
 
-    positions: where `of_fake` lie in fake; no sample is compared with itself.
+    positions: indices of `of_fake` in fake; no sample is compared with itself.
     """
-    total = torch.cat([cubic(block, of_fake).sum(1) for block in row_blocks(fake)])
-    to_real = torch.cat([cubic(block, of_real).mean(1) for block in row_blocks(fake)])
+    total = torch.cat([cubic_kernel(block, of_fake).sum(1) for block in row_blocks(fake)])
+    to_real = torch.cat([cubic_kernel(block, of_real).mean(1) for block in row_blocks(fake)])
     others = torch.full_like(total, len(of_fake))
     total[positions] -= (of_fake.square().sum(1) / of_fake.shape[1] + 1).double() ** 3
     others[positions] -= 1
     return total / others - to_real
 
 
-def cubic(x: Tensor, y: Tensor) -> Tensor:
-    """k of every pair; (n, d), (m, d) -> (n, m) in float64, from products in x's own type."""
+def cubic_kernel(x: Tensor, y: Tensor) -> Tensor:
+    """k of every pair; (n, d), (m, d) -> (n, m) in float64, from products in the dtype of x."""
     return (x @ y.T / x.shape[1] + 1).double() ** 3

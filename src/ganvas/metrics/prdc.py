@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: are samples real, and are all the real ones there?"""
+"""Precision, recall, density and coverage of samples, from k-nearest-neighbour balls."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from torch import Tensor
 from ganvas.errors import GanvasError
 from ganvas.metrics.estimate import Estimate, normal_interval, proportion
 from ganvas.metrics.inputs import check_features, identical_warnings
-from ganvas.metrics.neighbours import kth_nearest, tiles
+from ganvas.metrics.neighbours import distance_tiles, kth_nearest_distances
 
 NEIGHBOURS = 5
-"""How many a ball reaches to; each set must have one image more."""
+"""k: the ball of an image reaches to its k-th nearest neighbour. Each set needs k + 1 images."""
 
 
 @dataclass(frozen=True)
-class Balls:
-    """Which samples lie in the balls around which, counted.
+class NeighbourCounts:
+    """How many samples of one set lie in the balls of the other.
 
-    A ball reaches from its centre to the k-th nearest sample of the centre's own set.
+    The ball of an image reaches to the k-th nearest image of its own set.
 
-    real_around_fake: (m,) in how many balls of real images each generated one lies.
-    fake_in_real: (n,) how many generated images lie in each real one's ball.
-    only_fake_in_real: (n,) which one it is, where there is one; anything elsewhere.
-    fake_around_real: (n,) in how many balls of generated images each real one lies.
-    only_fake_around_real: (n,) whose ball it is, where it is one; anything elsewhere.
+    real_around_fake: (m,) number of real images whose ball holds each generated image.
+    fake_in_real: (n,) number of generated images in each real image's ball.
+    single_fake_in_real: (n,) index of that image, where the number is 1; undefined elsewhere.
+    fake_around_real: (n,) number of generated images whose ball holds each real image.
+    single_fake_around_real: (n,) index of that image, where the number is 1; undefined elsewhere.
     """
 
     real_around_fake: Tensor
     fake_in_real: Tensor
-    only_fake_in_real: Tensor
+    single_fake_in_real: Tensor
     fake_around_real: Tensor
-    only_fake_around_real: Tensor
+    single_fake_around_real: Tensor
 
 
 def prdc(real: Tensor, fake: Tensor, k: int = NEIGHBOURS) -> dict[str, Estimate]:
-    """The four shares, from balls that reach to the k-th nearest neighbour.
+    """The four scores, from balls that reach to the k-th nearest neighbour.
 
-    precision: generated images in some real image's ball (Kynkaanniemi 2019, eq. 2).
-    recall: real images in some generated image's ball (the same, roles exchanged).
-    density: real balls around a generated image, over k (Naeem 2020); it may exceed 1.
-    coverage: real images whose ball holds a generated one (Naeem 2020).
+    precision: fraction of generated images in some real image's ball (Kynkaanniemi 2019, eq. 2).
+    recall: fraction of real images in some generated image's ball (the same, roles exchanged).
+    density: mean number of real balls around a generated image, over k (Naeem 2020); may exceed 1.
+    coverage: fraction of real images whose ball holds a generated image (Naeem 2020).
 
-    Intervals are over new generated samples, the real ones staying as they are. Distances are made
-    in tiles, so memory beside the features is the same for 50,000 samples as for 10,000.
+    Intervals are over new generated samples, with the real ones fixed. Distances are computed in
+    tiles, so the memory beside the features is the same for 50,000 samples as for 10,000.
 
     Args:
         real: (n, d), n > k.
@@ -62,72 +62,74 @@ def prdc(real: Tensor, fake: Tensor, k: int = NEIGHBOURS) -> dict[str, Estimate]
         raise GanvasError(f"prdc: k is how many neighbours a ball reaches to, at least 1, got {k}")
     check_features(at_least=k + 1, real=real, fake=fake)
     n, m = len(real), len(fake)
-    found = count_balls(real, fake, k)
+    counts = count_neighbours(real, fake, k)
     warnings = identical_warnings(real=real, generated=fake)
-    density = found.real_around_fake.double() / k
+    density = counts.real_around_fake.double() / k
     return {
-        "precision": proportion(int((found.real_around_fake > 0).sum()), m, warnings),
-        "recall": reached(found.fake_around_real, found.only_fake_around_real, m, warnings),
+        "precision": proportion(int((counts.real_around_fake > 0).sum()), m, warnings),
+        "recall": coverage_estimate(
+            counts.fake_around_real, counts.single_fake_around_real, m, warnings
+        ),
         "density": Estimate(
             float(density.mean()),
             normal_interval(float(density.mean()), float(density.std()) / m**0.5),
             "normal, over generated samples",
             warnings,
         ),
-        "coverage": reached(
-            found.fake_in_real,
-            found.only_fake_in_real,
+        "coverage": coverage_estimate(
+            counts.fake_in_real,
+            counts.single_fake_in_real,
             m,
-            warnings + saturated(n, m),
+            warnings + saturation_warnings(n, m),
             {"identical": expected_coverage(n, m, k)},
         ),
     }
 
 
-def count_balls(real: Tensor, fake: Tensor, k: int) -> Balls:
-    """All counts in one pass over the distances between the two sets."""
+def count_neighbours(real: Tensor, fake: Tensor, k: int) -> NeighbourCounts:
+    """All counts, in one pass over the distances between the two sets."""
     n, m, device = len(real), len(fake), real.device
-    real_radii, fake_radii = kth_nearest(real, k), kth_nearest(fake, k)
+    real_radii, fake_radii = kth_nearest_distances(real, k), kth_nearest_distances(fake, k)
     real_around_fake = torch.zeros(m, dtype=torch.float64, device=device)
-    of_real = torch.zeros(4, n, dtype=torch.float64, device=device)
-    for rows, columns, tile in tiles(real, fake):
-        # Counts and sums of positions by one product each. A sum of one position is that position.
-        position = torch.arange(tile.shape[1], device=device, dtype=tile.dtype)
-        summands = torch.stack([torch.ones_like(position), position], dim=1)  # (columns, 2)
+    per_real = torch.zeros(4, n, dtype=torch.float64, device=device)
+    for rows, columns, tile in distance_tiles(real, fake):
+        # One product gives counts and sums of indices; with a count of 1 the sum is the index.
+        index = torch.arange(tile.shape[1], device=device, dtype=tile.dtype)
+        summands = torch.stack([torch.ones_like(index), index], dim=1)  # (columns, 2)
         inside = (tile <= real_radii[rows, None]).to(tile.dtype)
         real_around_fake[columns] += inside.sum(0)
         in_real = inside @ summands
         inside = (tile <= fake_radii[columns]).to(tile.dtype)
         sums = torch.cat([in_real, inside @ summands], dim=1).T.double()
         sums[[1, 3]] += columns.start * sums[[0, 2]]
-        of_real[:, rows] += sums
-    return Balls(real_around_fake, *of_real)
+        per_real[:, rows] += sums
+    return NeighbourCounts(real_around_fake, *per_real)
 
 
-def reached(
+def coverage_estimate(
     counts: Tensor,
-    only: Tensor,
+    single: Tensor,
     samples: int,
     warnings: tuple[str, ...],
     details: dict[str, float] | None = None,
 ) -> Estimate:
-    """The share of real images with a count above zero, jackknifed over the generated samples.
+    """The fraction of real images with a count above zero, with a jackknife interval.
 
-    Without sample j the share falls by the images that only j reaches; balls are kept as they are.
-    (Efron and Stein 1981: such an interval is rather too wide than too narrow.)
+    Leaving out generated sample j lowers the fraction by the real images that only j covers; the
+    balls stay the same. Such an interval tends to be too wide (Efron and Stein 1981).
 
     Args:
-        counts: (n,) how many generated samples reach each real image.
-        only: (n,) which one does where it is one.
-        samples: how many generated samples there are.
+        counts: (n,) number of generated samples that cover each real image.
+        single: (n,) index of that sample, where the number is 1.
+        samples: number of generated samples.
     """
-    share = float((counts > 0).double().mean())
-    alone = only[counts == 1].long()
-    losses = torch.bincount(alone, minlength=samples).double() / len(counts)
+    fraction = float((counts > 0).double().mean())
+    sole = single[counts == 1].long()
+    losses = torch.bincount(sole, minlength=samples).double() / len(counts)
     error = float((losses - losses.mean()).square().sum()) ** 0.5
-    low, high = normal_interval(share, error)
+    low, high = normal_interval(fraction, error)
     return Estimate(
-        share,
+        fraction,
         (max(0.0, low), min(1.0, high)),
         "jackknife over generated samples",
         warnings,
@@ -136,9 +138,9 @@ def reached(
 
 
 def expected_coverage(n: int, m: int, k: int) -> float:
-    """Coverage of n real by m generated samples of the same continuous distribution.
+    """Expected coverage of n real by m generated samples of the same continuous distribution.
 
-    A ball holds no generated sample if the k nearest of the n - 1 + m others are all real.
+    A ball holds no generated sample if the k nearest of the n - 1 + m other samples are all real.
     """
     empty = 1.0
     for nearer in range(k):
@@ -146,8 +148,8 @@ def expected_coverage(n: int, m: int, k: int) -> float:
     return 1 - empty
 
 
-def saturated(n: int, m: int) -> tuple[str, ...]:
-    """A warning where so many samples are thrown at the balls that nearly all are hit."""
+def saturation_warnings(n: int, m: int) -> tuple[str, ...]:
+    """A warning if so many samples are generated that nearly all balls hold one."""
     if m <= 2 * n:
         return ()
     return (

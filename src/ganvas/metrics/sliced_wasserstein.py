@@ -15,30 +15,30 @@ from ganvas.metrics.estimate import Estimate, students_interval
 from ganvas.randomness import named_generator
 
 FEWEST = 2
-"""Images of each set."""
+"""Images needed in each set."""
 PATCH = 7
 SMALLEST_SIDE = 12
-"""A level is there as long as its shorter side has this many pixels: 64, 32, 16 or 28, 14."""
+"""The pyramid ends when its shorter side would be smaller: levels of 64, 32, 16 or 28, 14."""
 PATCHES = 2**16
-"""About how many patches each set gives at each level; 2^17 in total, some 80 MB in colour."""
+"""Patches of each set at each level, approximately; both sets take about 80 MB in colour."""
 PATCHES_PER_IMAGE = 128
-"""At most; what Karras 2018 takes of each of 16,384 images."""
+"""At most; as Karras 2018, from each of 16,384 images."""
 DIRECTIONS = 512
-DIRECTIONS_AT_ONCE = 64
+DIRECTIONS_PER_BATCH = 64
 GROUPS = 10
-"""Into how many parts the generated images are split to see how much the distance varies."""
-IMAGES_AT_ONCE = 512
+"""Parts of the generated images, to estimate how much the distance varies."""
+IMAGES_PER_BATCH = 512
 SCALE = 1000.0
-"""Published numbers are a thousand times the distance."""
+"""Published values are a thousand times the distance."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """One level's distance, and what its uncertainty is made of.
+    """The distance at one level of the pyramid, and its sources of uncertainty.
 
     value: mean over directions.
     groups: (GROUPS,) the same for each part of the generated images.
-    direction_variance: of that mean, from the directions drawn.
+    direction_variance: variance of the mean, from the choice of directions.
     """
 
     value: float
@@ -47,29 +47,30 @@ class Level:
 
 
 def sliced_wasserstein(real: Tensor, fake: Tensor, seed: int) -> Estimate:
-    """The distance between 7x7 patches of two sets of images, a thousand times, over all levels.
+    """The sliced Wasserstein distance of 7x7 patches, times 1000, over all levels of a pyramid.
 
-    Karras 2018, section 5: at each level of a Laplacian pyramid, patches are drawn at random, each
-    set's channels brought to mean zero and variance one, projected onto random directions, and
-    compared by the mean |x - y| of the sorted projections. So it sees structure and sharpness, and
-    no shift of all brightness or contrast. Fewer samples give larger numbers, for equal sets too.
+    Karras 2018, section 5: at each level of a Laplacian pyramid, random patches are drawn, each
+    channel of each set is normalised to mean zero and variance one, and patches are projected onto
+    random directions and compared by the mean |x - y| of the sorted projections. The distance
+    measures structure and sharpness, but not brightness or contrast. Fewer samples give larger
+    values, also for equal distributions.
 
-    Sets of different size give different numbers of patches; sorted projections are then matched
-    at equal quantiles. The k-th image of either set gives its patches from the same places, so that
-    a set has no distance to itself. The interval comes from subsamples, the distances of ten
-    disjoint parts of the generated images, which vary sqrt(10) times as much as that of all (its
-    error falls as 1 / sqrt(m), for equal and for different sets), and from the directions.
+    Sets of different size give different numbers of patches; sorted projections are then compared
+    at equal quantiles. The k-th images of both sets give patches at the same positions, so that the
+    distance of a set to itself is zero. The interval includes the choice of directions, and the
+    variance over ten disjoint parts of the generated images: their distances vary sqrt(10) times as
+    much as that of all images, since its error falls as 1 / sqrt(m).
 
     Args:
         real: (n, C, H, W) uint8, n >= 2, at least 12 pixels a side.
         fake: (m, C, H, W) uint8, m >= 2.
-        seed: which patches and directions are drawn.
+        seed: decides the patches and directions.
 
     Returns:
-        The mean over levels, with a detail for each level, named by its size, e.g. `16x16`.
+        The mean over levels; the details are the distances of all levels by size, e.g. `16x16`.
 
     Raises:
-        GanvasError: not such images, too few, too small, or of different shapes.
+        GanvasError: other types of images, too few, too small, or of different shapes.
     """
     check_images(real, fake)
     levels = {
@@ -91,98 +92,99 @@ def sliced_wasserstein(real: Tensor, fake: Tensor, seed: int) -> Estimate:
 
 
 def level_distance(real: Tensor, fake: Tensor, depth: int, seed: int) -> Level:
-    """Everything about one level of the pyramid."""
-    real_patches, fake_patches = patches(real, depth, seed), patches(fake, depth, seed)
-    target, generated = normalised(real_patches), normalised(fake_patches)
+    """The distance at one level of the pyramid."""
+    real_patches, fake_patches = (extract_patches(images, depth, seed) for images in (real, fake))
+    target, generated = normalise_channels(real_patches), normalise_channels(fake_patches)
     random = named_generator(seed, f"directions {depth}")
-    each = fake_patches.shape[0] // len(fake)
+    per_image = fake_patches.shape[0] // len(fake)
     groups = torch.randperm(len(fake), generator=random).tensor_split(min(GROUPS, len(fake)))
-    of_image = fake_patches.view(len(fake), each, *fake_patches.shape[1:])
+    by_image = fake_patches.view(len(fake), per_image, *fake_patches.shape[1:])
     distances, partial = [], []
-    for start in range(0, DIRECTIONS, DIRECTIONS_AT_ONCE):
-        shape = (target.shape[1], DIRECTIONS_AT_ONCE)
+    for start in range(0, DIRECTIONS, DIRECTIONS_PER_BATCH):
+        shape = (target.shape[1], DIRECTIONS_PER_BATCH)
         directions = torch.randn(shape, generator=random).to(fake.device)
         directions /= directions.norm(dim=0)
-        wanted = ascending(target @ directions)
-        distances.append(earth_movers(wanted, ascending(generated @ directions)))
-        if start == 0:  # enough directions to see how much the parts differ
+        sorted_target = sort_projections(target @ directions)
+        distances.append(wasserstein_1d(sorted_target, sort_projections(generated @ directions)))
+        if start == 0:  # these directions are enough to compare the parts
             for group in groups:
-                part = normalised(of_image[group.to(fake.device)].flatten(0, 1))
-                partial.append(earth_movers(wanted, ascending(part @ directions)).mean())
-    found = torch.cat(distances).double()
+                part = normalise_channels(by_image[group.to(fake.device)].flatten(0, 1))
+                sorted_part = sort_projections(part @ directions)
+                partial.append(wasserstein_1d(sorted_target, sorted_part).mean())
+    all_distances = torch.cat(distances).double()
     return Level(
-        float(found.mean()),
+        float(all_distances.mean()),
         torch.stack(partial).double().cpu(),
-        float(found.var()) / len(found),
+        float(all_distances.var()) / len(all_distances),
     )
 
 
-def patches(images: Tensor, depth: int, seed: int) -> Tensor:
-    """Patches of one level, equally many of each image, side by side; -> (p, C, 7, 7)."""
+def extract_patches(images: Tensor, depth: int, seed: int) -> Tensor:
+    """Random patches of one level, equally many per image, in image order; -> (p, C, 7, 7)."""
     count, channels = images.shape[:2]
-    each = max(1, min(PATCHES_PER_IMAGE, PATCHES // count))
+    per_image = max(1, min(PATCHES_PER_IMAGE, PATCHES // count))
     height, width = level_sizes(*images.shape[2:])[depth]
     random = named_generator(seed, f"patches {depth}")
-    places = torch.rand(count, each, 2, generator=random)
+    positions = torch.rand(count, per_image, 2, generator=random)
     room = torch.tensor([height - PATCH + 1, width - PATCH + 1])
-    corners = (places * room).long().to(images.device)  # (n, each, 2): y, x
+    corners = (positions * room).long().to(images.device)  # (n, per_image, 2): y, x
     step = torch.arange(PATCH, device=images.device)
     channel = torch.arange(channels, device=images.device)[:, None, None]
-    cut = []
-    for start in range(0, count, IMAGES_AT_ONCE):
-        level = laplacian_level(images[start : start + IMAGES_AT_ONCE].float(), depth)
-        y, x = corners[start : start + IMAGES_AT_ONCE].unbind(2)  # (b, each)
-        which = torch.arange(len(level), device=images.device)[:, None, None, None, None]
+    batches = []
+    for start in range(0, count, IMAGES_PER_BATCH):
+        level = laplacian_level(images[start : start + IMAGES_PER_BATCH].float(), depth)
+        y, x = corners[start : start + IMAGES_PER_BATCH].unbind(2)  # (b, per_image)
+        index = torch.arange(len(level), device=images.device)[:, None, None, None, None]
         rows = (y[..., None] + step)[:, :, None, :, None]
         columns = (x[..., None] + step)[:, :, None, None, :]
-        cut.append(level[which, channel, rows, columns].flatten(0, 1))  # (b * each, C, 7, 7)
-    return torch.cat(cut)
+        patches = level[index, channel, rows, columns]  # (b, per_image, C, 7, 7)
+        batches.append(patches.flatten(0, 1))
+    return torch.cat(batches)
 
 
-def normalised(patches: Tensor) -> Tensor:
-    """Each channel with mean 0 and variance 1 over all patches; (p, C, 7, 7) -> (p, C 7 7)."""
+def normalise_channels(patches: Tensor) -> Tensor:
+    """Normalise each channel to mean 0, variance 1 over all patches; (p, C, 7, 7) -> (p, C 7 7)."""
     deviation, mean = torch.std_mean(patches, dim=(0, 2, 3), correction=0, keepdim=True)
     return ((patches - mean) / torch.where(deviation > 0, deviation, 1.0)).flatten(1)
 
 
 def laplacian_level(images: Tensor, depth: int) -> Tensor:
-    """What remains of images (n, C, H, W) at one depth of their Laplacian pyramid.
+    """One level of the Laplacian pyramid of images (n, C, H, W) (Burt and Adelson 1983).
 
-    Each level is what halving the size loses; the last is the halved image itself (Burt and
-    Adelson 1983).
+    Each level is the detail lost by downsampling; the last level is the downsampled image itself.
     """
     last = len(level_sizes(*images.shape[2:])) - 1
     for _ in range(depth):
-        images = halved(images)
+        images = downsample(images)
     if depth == last:
         return images
-    return images - doubled(halved(images), images.shape[2], images.shape[3])
+    return images - upsample(downsample(images), images.shape[2], images.shape[3])
 
 
 def level_sizes(height: int, width: int) -> list[tuple[int, int]]:
-    """(height, width) of every level, the full size first."""
+    """(height, width) of every level, full size first."""
     sizes = [(height, width)]
     while (min(sizes[-1]) + 1) // 2 >= SMALLEST_SIDE:
         sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
     return sizes
 
 
-def halved(images: Tensor) -> Tensor:
-    """Every second pixel of the smoothed images."""
-    return smoothed(images)[:, :, ::2, ::2]
+def downsample(images: Tensor) -> Tensor:
+    """Blur images (n, C, H, W), and keep every second pixel."""
+    return binomial_blur(images)[:, :, ::2, ::2]
 
 
-def doubled(images: Tensor, height: int, width: int) -> Tensor:
-    """Back to the size before `halved`: zeros between the pixels, smoothed, times 4."""
+def upsample(images: Tensor, height: int, width: int) -> Tensor:
+    """Undo the size change of `downsample`: insert zeros between pixels, blur, times 4."""
     spread = images.new_zeros(*images.shape[:2], height, width)
     spread[:, :, ::2, ::2] = images
-    return 4 * smoothed(spread)
+    return 4 * binomial_blur(spread)
 
 
-def smoothed(images: Tensor) -> Tensor:
-    """Convolution with the binomial 1 4 6 4 1 over 16 both ways, mirrored at the borders.
+def binomial_blur(images: Tensor) -> Tensor:
+    """Convolve with [1 4 6 4 1] / 16 along both axes, reflected at the borders.
 
-    As a sum of shifted images, which takes a fifth of the time of conv2d with a group a channel.
+    A sum of shifted images takes a fifth of the time of a depthwise conv2d.
     """
     for dim in (2, 3):
         size = images.shape[dim]
@@ -194,18 +196,18 @@ def smoothed(images: Tensor) -> Tensor:
     return images
 
 
-def ascending(projected: Tensor) -> Tensor:
-    """(patches, directions) -> (directions, patches), each row sorted."""
+def sort_projections(projected: Tensor) -> Tensor:
+    """(patches, directions) -> (directions, patches), each row ascending."""
     rows = projected.T.contiguous()
-    if rows.device.type == "cpu":  # numpy sorts numbers several times as fast as torch there
+    if rows.device.type == "cpu":  # numpy sorts several times as fast as torch
         return torch.from_numpy(np.sort(rows.numpy(), axis=1))
     return rows.sort(dim=1).values
 
 
-def earth_movers(target: Tensor, values: Tensor) -> Tensor:
+def wasserstein_1d(target: Tensor, values: Tensor) -> Tensor:
     """The 1-d Wasserstein distance of sorted rows; (k, p), (k, q) -> (k,).
 
-    Where p differs from q each value meets the target at its own quantile, (i + 1/2) / q.
+    If p differs from q, each value is compared with the target at its quantile, (i + 1/2) / q.
     """
     p, q = target.shape[1], values.shape[1]
     if p != q:
@@ -215,7 +217,7 @@ def earth_movers(target: Tensor, values: Tensor) -> Tensor:
 
 
 def check_images(real: Tensor, fake: Tensor) -> None:
-    """Raises GanvasError, naming every problem."""
+    """Raise a `GanvasError` that names every problem of the images."""
     problems = []
     for name, images in (("real", real), ("generated", fake)):
         if images.ndim != 4 or images.dtype != torch.uint8:
@@ -240,8 +242,7 @@ def check_images(real: Tensor, fake: Tensor) -> None:
 
 
 def one_colour_warnings(**sets: Tensor) -> tuple[str, ...]:
-    """One sentence for each set that has no structure: every image is of one and the same colour,
-    or all images are the same."""
+    """A warning for each set without structure: all pixels, or all images, are the same."""
     warnings = []
     for name, images in sets.items():
         first = images[:1]
@@ -249,6 +250,6 @@ def one_colour_warnings(**sets: Tensor) -> tuple[str, ...]:
             warnings.append(
                 f"all {name} images are of one colour, e.g. black: they have no patches"
             )
-        elif all(bool((part == first).all()) for part in torch.split(images, IMAGES_AT_ONCE)):
+        elif all(bool((part == first).all()) for part in torch.split(images, IMAGES_PER_BATCH)):
             warnings.append(f"all {len(images):,} {name} samples are identical")
     return tuple(warnings)

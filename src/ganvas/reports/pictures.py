@@ -12,7 +12,7 @@ from PIL import Image
 
 from ganvas.data.preparation import PreparedData
 from ganvas.errors import GanvasError
-from ganvas.evaluation.evaluate import images_to_compare_with
+from ganvas.evaluation.evaluate import reference_images
 from ganvas.evaluation.nearest import nearest_training_images
 from ganvas.images import Pixels, make_grid, to_channels_last
 from ganvas.progress import progress_bar
@@ -185,7 +185,7 @@ def look_up(run: Run, quiet: bool) -> Lookups:
         return Lookups((), "Points have no nearest images.")
     try:
         samples = load(run).sample(SAMPLES)
-        data = images_to_compare_with(run, None, quiet)
+        data = reference_images(run, None, quiet)
     except GanvasError as error:
         return Lookups((), f"{error}")
     mirrored = run.read_recipe().data.flip

@@ -144,7 +144,7 @@ class Run:
         By the first metric of the recipe's evaluation; None before the first evaluation.
         """
         (first, *_) = parse_metrics(self.read_recipe().evaluation.metrics)
-        metric = first.named(first.scores[0])
+        metric = first.full_name(first.scores[0])
         sign = -1 if more_is_better(metric) else 1
         measured = [
             (sign * record["value"], record["images_seen"])

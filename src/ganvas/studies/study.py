@@ -88,7 +88,7 @@ class Study:
     def scores(self) -> tuple[str, ...]:
         """Full names of all scores that the metrics ask for; the first decides."""
         metrics = parse_metrics(self.metrics)
-        return tuple(metric.named(score) for metric in metrics for score in metric.scores)
+        return tuple(metric.full_name(score) for metric in metrics for score in metric.scores)
 
     def arm(self, name: str) -> Arm:
         """The arm of this name; KeyError if there is none."""

@@ -13,7 +13,7 @@ from ganvas.data.preparation import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.devices import choose_device, forget_peak_memory, peak_memory_mb
 from ganvas.errors import Diverged, GanvasError
-from ganvas.evaluation.evaluate import measure
+from ganvas.evaluation.measure import measure
 from ganvas.metrics.names import parse_metrics
 from ganvas.objectives.objective import Objective
 from ganvas.recipes import Recipe

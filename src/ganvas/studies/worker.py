@@ -23,7 +23,8 @@ from ganvas.data.reading import Progress
 from ganvas.devices import choose_device, forget_peak_memory
 from ganvas.diagnosis import diagnose
 from ganvas.errors import DataError, Diverged, Interrupted, Locked, RunError, Unhealthy
-from ganvas.evaluation.evaluate import MOST_PIXELS, images_to_compare_with, measure, record
+from ganvas.evaluation.evaluate import record_scores, reference_images
+from ganvas.evaluation.measure import MAX_PIXEL_IMAGES, measure
 from ganvas.metrics.names import parse_metrics
 from ganvas.runs import Run
 from ganvas.runs.history import Record
@@ -180,7 +181,7 @@ def final_scores(run: Run, job: Job, directory: StudyDirectory) -> list[Record]:
     if set(study.scores) - {"high-quality"} <= there.keys():  # that one is not always there
         return list(there.values())
     generator = load(run, job.device)
-    prepared = images_to_compare_with(run, job.data, quiet=True)
+    prepared = reference_images(run, job.data, quiet=True)
     scores = measure(
         generator,
         prepared,
@@ -190,7 +191,7 @@ def final_scores(run: Run, job: Job, directory: StudyDirectory) -> list[Record]:
         job.seed,
         interruptible_progress,
     )
-    record(run, scores, generator.images_seen, while_training=False)
+    record_scores(run, scores, generator.images_seen, while_training=False)
     return [score.to_json() for score in scores]
 
 
@@ -203,7 +204,7 @@ def recorded_scores(run: Run, samples: int, seed: int) -> dict[str, Record]:
         if not score["while_training"]
         and score["images_seen"] == last
         and score["protocol"]["seed"] == seed
-        and score["protocol"]["n_fake"] in (samples, MOST_PIXELS)
+        and score["protocol"]["n_fake"] in (samples, MAX_PIXEL_IMAGES)
     }
 
 

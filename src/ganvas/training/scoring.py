@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ganvas.data.preparation import PreparedData
-from ganvas.evaluation.evaluate import Bar, measure, record, refuse_without_held_out
+from ganvas.evaluation.checks import check_held_out
+from ganvas.evaluation.evaluate import record_scores
+from ganvas.evaluation.measure import OpenBar, measure
 from ganvas.evaluation.score import Score
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import Recipe
@@ -15,11 +17,11 @@ from ganvas.training.state import TrainState
 def refuse_without_scores(recipe: Recipe, data: PreparedData) -> None:
     """Raise a `DataError` where the recipe wants scores and too few images are held out."""
     if recipe.evaluation.every > 0:
-        refuse_without_held_out(data, recipe.data.held_out)
+        check_held_out(data, recipe.data.held_out)
 
 
 def score_average(
-    run: Run, recipe: Recipe, state: TrainState, data: PreparedData, bar: Bar
+    run: Run, recipe: Recipe, state: TrainState, data: PreparedData, open_bar: OpenBar
 ) -> list[Score]:
     """Score the averaged generator as it stands, and write the scores into the run.
 
@@ -28,6 +30,6 @@ def score_average(
     generator = TrainedGenerator(state.average, data.shape, recipe.latent_dim, state.images_seen)
     asked, n = parse_metrics(recipe.evaluation.metrics), recipe.evaluation.samples
     seed = run.read_environment()["seed"]
-    scores = measure(generator, data, recipe.data, asked, n, seed, bar, state.processes)
-    record(run, scores, state.images_seen, while_training=True)
+    scores = measure(generator, data, recipe.data, asked, n, seed, open_bar, state.processes)
+    record_scores(run, scores, state.images_seen, while_training=True)
     return scores

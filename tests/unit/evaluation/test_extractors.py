@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganvas.evaluation.views import View, look_at_real, look_at_samples
-from ganvas.sampling import BATCH, TrainedGenerator
+from ganvas.evaluation.extractors import Extractor, fake_features, real_features
+from ganvas.sampling import BATCH_SIZE, TrainedGenerator
 from tests.unit.tiny import tiny_data
 
-COUNT = BATCH + 40
+COUNT = BATCH_SIZE + 40
 Told = list[tuple[int, int]]
 
 
@@ -32,15 +32,15 @@ def mean(pixels: Tensor) -> Tensor:
     return pixels.float().mean((1, 2, 3))
 
 
-BY_PIECES = View("by pieces", mean, at_once=100)
-WHOLE = View("whole", mean)
+BY_PIECES = Extractor("by pieces", mean, batch_size=100)
+WHOLE = Extractor("whole", mean)
 
 
-def told_of_samples(*views: View) -> tuple[Told, dict[str, Tensor]]:
-    """What look_at_samples told while it looked at `COUNT` samples, and what it found."""
+def told_of_samples(*views: Extractor) -> tuple[Told, dict[str, Tensor]]:
+    """What fake_features told while it looked at `COUNT` samples, and what it found."""
     generator = TrainedGenerator(Grey(), tiny_data().shape, 1, images_seen=7)
     told: Told = []
-    found = look_at_samples(generator, COUNT, 0, [*views], lambda *now: told.append(now))
+    found = fake_features(generator, COUNT, 0, [*views], lambda *now: told.append(now))
     return told, found
 
 
@@ -62,7 +62,7 @@ def test_real_images_are_told_piece_by_piece(held_out: bool) -> None:
     indices = np.arange(100) if held_out else np.arange(300)
     data = replace(tiny_data(400), held_out=indices)
     told: Told = []
-    view = replace(BY_PIECES, at_once=60)
-    found = look_at_real(view, data, held_out, 100, lambda *now: told.append(now))
+    view = replace(BY_PIECES, batch_size=60)
+    found = real_features(view, data, held_out, 100, lambda *now: told.append(now))
     assert told == [(0, 100), (60, 100), (100, 100)]
-    assert torch.equal(found, look_at_real(WHOLE, data, held_out, 100, lambda *now: None))
+    assert torch.equal(found, real_features(WHOLE, data, held_out, 100, lambda *now: None))

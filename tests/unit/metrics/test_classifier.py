@@ -44,8 +44,8 @@ def corners(
 
 def train(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Classifier:
     """Trained on few images for a short while."""
-    monkeypatch.setattr(classifier, "IMAGES", changes.pop("budget", 3_000))
-    monkeypatch.setattr(classifier, "PASSES", 1)
+    monkeypatch.setattr(classifier, "MIN_IMAGES_SHOWN", changes.pop("budget", 3_000))
+    monkeypatch.setattr(classifier, "MIN_EPOCHS", 1)
     images, labels = changes.pop("given", corners(400))
     held_out_images, held_out_labels = changes.pop("held_out", corners(200, seed=1))
     settings = {"seed": 0, "device": CPU, **changes}
@@ -92,7 +92,7 @@ class TestLearning:
         """Chance is 10 %; a linear classifier of the pixels gets 82 % from as many images."""
         images = read_idx(FASHION / "t10k-images-idx3-ubyte.gz")[:2_500, None]
         labels = read_idx(FASHION / "t10k-labels-idx1-ubyte.gz")[:2_500].astype(np.int64)
-        monkeypatch.setattr(classifier, "IMAGES", 6_000)
+        monkeypatch.setattr(classifier, "MIN_IMAGES_SHOWN", 6_000)
         found = train_classifier(
             images[:1_500],
             labels[:1_500],
@@ -123,7 +123,7 @@ class TestLearning:
     ) -> None:
         data = corners(4, 1, size)
         found = train(monkeypatch, given=data, held_out=data, budget=4)
-        assert found.protocol()["input"] == seen
+        assert found.config()["input"] == seen
 
     def test_every_image_is_shown_as_often(self) -> None:
         batches = classifier._batches(300, seed=0)
@@ -140,8 +140,8 @@ class TestLearning:
             totals.append(total)
 
         for budget, passes, expected in [(100, 3, 120), (500, 3, 500)]:
-            monkeypatch.setattr(classifier, "IMAGES", budget)
-            monkeypatch.setattr(classifier, "PASSES", passes)
+            monkeypatch.setattr(classifier, "MIN_IMAGES_SHOWN", budget)
+            monkeypatch.setattr(classifier, "MIN_EPOCHS", passes)
             images, labels = corners(40)
             train_classifier(
                 images, labels, NAMES, images, labels, seed=0, device=CPU, on_progress=note
@@ -163,14 +163,14 @@ class TestChance:
         torch.manual_seed(123)  # whatever the program drew before
         again = train(monkeypatch)
         assert same_weights(trained, again)
-        assert trained.protocol() == again.protocol()
+        assert trained.config() == again.config()
 
     def test_another_seed_gives_others(
         self, trained: Classifier, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         other = train(monkeypatch, seed=1)
         assert not same_weights(trained, other)
-        assert trained.protocol()["weights"] != other.protocol()["weights"]
+        assert trained.config()["weights"] != other.config()["weights"]
 
     def test_the_programs_random_state_is_left_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
         state, numpy_state = torch.get_rng_state(), np.random.get_state()  # noqa: NPY002
@@ -195,7 +195,7 @@ class TestFile:
         trained.save(path)
         found = load_classifier(path, CPU)
         assert found.training == trained.training
-        assert found.protocol() == trained.protocol()
+        assert found.config() == trained.config()
         pixels = torch.from_numpy(corners(50, seed=3)[0])
         assert torch.equal(found(pixels), trained(pixels))
         assert torch.equal(found.classify(pixels), trained.classify(pixels))
@@ -259,7 +259,7 @@ class TestFile:
 
 class TestProtocol:
     def test_says_how_good_it_is(self, trained: Classifier) -> None:
-        protocol = trained.protocol()
+        protocol = trained.config()
         assert protocol["held_out_accuracy"] == trained.training.accuracy
         assert protocol["held_out"] == 200
         assert protocol["trained_on"] == 400

@@ -11,10 +11,10 @@ from scipy.spatial.distance import cdist, pdist
 from torch import Tensor
 
 from ganvas.errors import GanvasError
-from ganvas.evaluation.measures import MEASURES, Sides
+from ganvas.evaluation.families import FAMILIES, FeatureSets
 from ganvas.metrics import birthday as birthday_module
 from ganvas.metrics import neighbours
-from ganvas.metrics.birthday import birthday, near_duplicates, pair_distance
+from ganvas.metrics.birthday import birthday, kth_pair_distance, near_duplicate_counts
 from ganvas.metrics.memorised import memorised
 
 
@@ -32,11 +32,11 @@ def test_the_threshold_is_the_distance_of_that_many_pairs(monkeypatch: pytest.Mo
     monkeypatch.setattr(neighbours, "COLUMNS", 40)
     samples = draw(101, 5, 0)
     distances = np.sort(pdist(samples.double().numpy()))
-    assert pair_distance(samples, 7.0) == pytest.approx(distances[6], rel=1e-9)
+    assert kth_pair_distance(samples, 7.0) == pytest.approx(distances[6], rel=1e-9)
     between = 0.75 * distances[6] + 0.25 * distances[7]
-    assert pair_distance(samples, 7.25) == pytest.approx(between, rel=1e-9)
+    assert kth_pair_distance(samples, 7.25) == pytest.approx(between, rel=1e-9)
     near = cdist(samples.double().numpy(), samples.double().numpy()) <= between
-    np.testing.assert_array_equal(near_duplicates(samples, between), near.sum(1) - 1)
+    np.testing.assert_array_equal(near_duplicate_counts(samples, between), near.sum(1) - 1)
 
 
 def test_real_images_score_one_in_twenty_and_intervals_hold_it() -> None:
@@ -79,7 +79,7 @@ def test_batches_are_smaller_where_there_are_few_samples() -> None:
     found = birthday(draw(300, 4, 0), draw(500, 4, 1))
     assert found.details["batch"] == 30
     assert found.warnings == (
-        "batches of 30 and not 400, which need 4,000 real images and there are 300",
+        "batches of 30 and not 400, which need 4,000 real images; there are 300",
     )
     assert birthday(draw(300, 4, 0), draw(500, 4, 1), batch=20).warnings == ()
 
@@ -104,19 +104,19 @@ def test_equally_many_of_each_image_are_the_birthday_paradox(support: int, batch
 
 def test_value_and_floor_are_of_one_protocol() -> None:
     """Batches as large for the samples as for the few held-out images, and near is as near."""
-    sides = Sides(draw(900, 4, 0), draw(250, 4, 1), draw(1000, 4, 2))
-    maths = MEASURES["birthday"]
+    sides = FeatureSets(draw(900, 4, 0), draw(250, 4, 1), draw(1000, 4, 2))
+    maths = FAMILIES["birthday"]
     value = maths.estimate(sides, 0)["birthday"]
     floor = maths.estimate(maths.floor(sides), 0)["birthday"]
     assert value.details["batch"] == floor.details["batch"] == 25
     assert value.details["threshold"] == floor.details["threshold"]
-    assert "need 4,000 held-out images and there are 250" in value.warnings[0]
+    assert "need 4,000 held-out images; there are 250" in value.warnings[0]
     with pytest.raises(GanvasError, match="at least 20 held-out images are needed, got 19"):
         maths.estimate(replace(sides, held_out=sides.held_out[:19]), 0)
 
 
 def test_a_seed_draws_from_many_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(birthday_module, "MOST", 200)
+    monkeypatch.setattr(birthday_module, "MAX_IMAGES", 200)
     real, fake = draw(300, 4, 0), draw(250, 4, 1)
     first = birthday(real, fake, seed=0)
     assert first.details["batch"] == 20

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from ganvas.errors import GanvasError
 from ganvas.metrics import classifier, features
-from ganvas.metrics.features import Features, load_features, read_weights, resized, to_rgb
+from ganvas.metrics.feature_networks import load_feature_network
+from ganvas.metrics.features import FeatureNetwork, read_weights, resized, to_rgb
 from ganvas.metrics.inception import Inception
 from ganvas.metrics.lite0 import load_lite0
 
@@ -44,18 +45,18 @@ class PooledInception(torch.nn.Module):
         return (small.flatten(1) @ self.weight,)
 
 
-def made_classifier() -> Features:
+def made_classifier() -> FeatureNetwork:
     pixels, labels = noise(40, 3, 16, 16).numpy(), np.arange(40) % 2
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classifier, "IMAGES", 256)
-        patch.setattr(classifier, "PASSES", 1)
+        patch.setattr(classifier, "MIN_IMAGES_SHOWN", 256)
+        patch.setattr(classifier, "MIN_EPOCHS", 1)
         return classifier.train_classifier(
             pixels, labels, ("a", "b"), pixels, labels, seed=0, device=CPU
         )
 
 
 @pytest.fixture(scope="module", params=["lite0", "inception", "classifier"])
-def extractor(request: pytest.FixtureRequest) -> Features:
+def extractor(request: pytest.FixtureRequest) -> FeatureNetwork:
     if request.param == "lite0":
         return load_lite0(CPU)
     if request.param == "inception":
@@ -71,7 +72,7 @@ class TestAllFeatures:
     @pytest.mark.parametrize("channels", [1, 2, 3, 4])
     @pytest.mark.parametrize("size", [(12, 12), (32, 32), (37, 21), (130, 97)])
     def test_any_image_gives_its_numbers(
-        self, extractor: Features, channels: int, size: tuple[int, int]
+        self, extractor: FeatureNetwork, channels: int, size: tuple[int, int]
     ) -> None:
         found = extractor(noise(3, channels, *size))
         assert found.shape == (3, extractor.dimension)
@@ -82,59 +83,61 @@ class TestAllFeatures:
         assert not found.is_inference()  # may be changed in place by whoever gets it
         assert len(found.unique(dim=0)) == 3
 
-    def test_no_images_give_no_numbers(self, extractor: Features) -> None:
+    def test_no_images_give_no_numbers(self, extractor: FeatureNetwork) -> None:
         assert extractor(noise(0, 3, 16, 16)).shape == (0, extractor.dimension)
 
     @pytest.mark.parametrize("calls", [1, 7, 33, 64])
-    def test_the_images_beside_it_do_not_matter(self, extractor: Features, calls: int) -> None:
+    def test_the_images_beside_it_do_not_matter(
+        self, extractor: FeatureNetwork, calls: int
+    ) -> None:
         pixels = noise(70, 3, 16, 16)
         whole = extractor(pixels)
         close(torch.cat([extractor(part) for part in torch.split(pixels, calls)]), whole)
         order = torch.randperm(70, generator=torch.Generator().manual_seed(1))
         close(extractor(pixels[order]), whole[order])
 
-    def test_twice_the_same_images_give_the_same_bits(self, extractor: Features) -> None:
+    def test_twice_the_same_images_give_the_same_bits(self, extractor: FeatureNetwork) -> None:
         pixels = noise(40, 1, 28, 28)
         assert torch.equal(extractor(pixels), extractor(pixels.clone()))
 
-    def test_another_image_gives_other_numbers(self, extractor: Features) -> None:
+    def test_another_image_gives_other_numbers(self, extractor: FeatureNetwork) -> None:
         pixels = noise(2, 3, 32, 32)
         found = extractor(pixels)
         assert (found[0] - found[1]).abs().max() > 1e-3
 
-    def test_grey_is_seen_as_colour_with_equal_channels(self, extractor: Features) -> None:
+    def test_grey_is_seen_as_colour_with_equal_channels(self, extractor: FeatureNetwork) -> None:
         grey = noise(4, 1, 24, 24)
         close(extractor(grey), extractor(grey.repeat(1, 3, 1, 1)))
 
-    def test_opaque_is_seen_as_without_alpha(self, extractor: Features) -> None:
+    def test_opaque_is_seen_as_without_alpha(self, extractor: FeatureNetwork) -> None:
         for channels in (1, 3):
             pixels = noise(4, channels, 24, 24)
             opaque = torch.full_like(pixels[:, :1], 255)
             close(extractor(torch.cat([pixels, opaque], 1)), extractor(pixels))
 
-    def test_what_is_transparent_is_seen_as_white(self, extractor: Features) -> None:
+    def test_what_is_transparent_is_seen_as_white(self, extractor: FeatureNetwork) -> None:
         pixels, hole = noise(4, 3, 24, 24), torch.full((4, 1, 24, 24), 255, dtype=torch.uint8)
         hole[:, :, 6:18, 6:18] = 0
         white = pixels.clone()
         white[:, :, 6:18, 6:18] = 255
         close(extractor(torch.cat([pixels, hole], 1)), extractor(white))
 
-    def test_layout_in_memory_does_not_matter(self, extractor: Features) -> None:
+    def test_layout_in_memory_does_not_matter(self, extractor: FeatureNetwork) -> None:
         pixels = noise(4, 3, 24, 24)
         close(extractor(pixels.contiguous(memory_format=torch.channels_last)), extractor(pixels))
         assert torch.equal(pixels, noise(4, 3, 24, 24)), "images were changed"
 
-    def test_protocol_says_everything_and_fits_into_json(self, extractor: Features) -> None:
-        protocol = extractor.protocol()
+    def test_protocol_says_everything_and_fits_into_json(self, extractor: FeatureNetwork) -> None:
+        protocol = extractor.config()
         expected = {"features", "dimension", "input", "resize", "preprocessing", "weights", "code"}
         assert expected <= protocol.keys()
         assert protocol["features"] == extractor.name
         assert protocol["dimension"] == extractor.dimension
         assert "alpha over white" in str(protocol["preprocessing"])
         assert int(str(protocol["weights"]), 16) > 0
-        assert json.loads(json.dumps(protocol)) == protocol == extractor.protocol()
+        assert json.loads(json.dumps(protocol)) == protocol == extractor.config()
 
-    def test_the_program_is_left_as_it_was(self, extractor: Features) -> None:
+    def test_the_program_is_left_as_it_was(self, extractor: FeatureNetwork) -> None:
         state, exact = torch.get_rng_state(), torch.backends.cudnn.allow_tf32
         extractor(noise(2, 3, 16, 16))
         assert torch.equal(state, torch.get_rng_state())
@@ -152,8 +155,8 @@ class TestAllFeatures:
         ],
         ids=["float", "one image", "five channels", "channels last", "no pixels"],
     )
-    def test_what_is_no_image_is_refused(self, extractor: Features, images: Tensor) -> None:
-        with pytest.raises(GanvasError, match=r"features are taken of .*shape"):
+    def test_what_is_no_image_is_refused(self, extractor: FeatureNetwork, images: Tensor) -> None:
+        with pytest.raises(GanvasError, match=r"features need .*shape"):
             extractor(images)
 
 
@@ -171,7 +174,7 @@ def test_large_images_come_in_smaller_pieces(
             sizes.append(len(pixels))
             return (pixels.float().mean((2, 3)),)
 
-    monkeypatch.setattr(features, "_PIXELS", 100_000)
+    monkeypatch.setattr(features, "_MAX_BATCH_PIXELS", 100_000)
     means = Inception("means", 3, CPU, Network(), "test")
     pixels = noise(count, 3, side, side)
     torch.testing.assert_close(means(pixels), pixels.float().mean((2, 3)))
@@ -224,7 +227,7 @@ class TestResize:
 
 class TestNames:
     def test_lite0_is_found_by_its_name(self) -> None:
-        found = load_features("lite0", CPU)
+        found = load_feature_network("lite0", CPU)
         assert (found.name, found.dimension) == ("lite0", 1280)
 
     @pytest.mark.parametrize(
@@ -233,12 +236,12 @@ class TestNames:
     )
     def test_unknown_name_is_refused_with_the_nearest(self, name: str, near: str) -> None:
         with pytest.raises(GanvasError, match=f"Did you mean {near}") as caught:
-            load_features(name, CPU)
+            load_feature_network(name, CPU)
         assert "lite0, inception" in str(caught.value)
 
     def test_classifier_is_not_loaded_but_trained(self) -> None:
         with pytest.raises(GanvasError, match="is trained on labelled images"):
-            load_features("classifier", CPU)
+            load_feature_network("classifier", CPU)
 
 
 class TestWeights:
@@ -283,5 +286,5 @@ class TestWeights:
 
 def test_a_piece_of_the_largest_images_stays_small() -> None:
     images, channels, bytes_each = 1, 3, 4
-    side = math.isqrt(features._PIXELS)
+    side = math.isqrt(features._MAX_BATCH_PIXELS)
     assert images * channels * side * side * bytes_each <= 250e6

@@ -16,7 +16,7 @@ import torch
 
 from ganvas.errors import GanvasError
 from ganvas.metrics import inception
-from ganvas.metrics.features import load_features
+from ganvas.metrics.feature_networks import load_feature_network
 from ganvas.metrics.inception import FILES, VARIABLE, load_inception, load_inception_classes
 
 CPU = torch.device("cpu")
@@ -98,7 +98,7 @@ class TestWithWeights:
         expected = (weight.sum(1) * 7).expand(2, -1)
         torch.testing.assert_close(found(grey), expected)
         assert (found.name, found.dimension) == ("inception", 2048)
-        protocol = found.protocol()
+        protocol = found.config()
         assert protocol["code"] == "torch-fidelity 9.9"
         assert protocol["input"] == "299x299"
         assert protocol["weights"] == inception.SHA256[:16]
@@ -116,7 +116,7 @@ class TestWithWeights:
         self, tiny: Path, tmp_path: Path, folder: str, file: str
     ) -> None:
         put(tiny, tmp_path / "torch" / folder / file)
-        assert load_features("inception", CPU).name == "inception"
+        assert load_feature_network("inception", CPU).name == "inception"
 
     def test_found_where_the_variable_says(
         self, tiny: Path, monkeypatch: pytest.MonkeyPatch

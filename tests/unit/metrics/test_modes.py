@@ -115,7 +115,7 @@ def test_no_sample_in_any_mode_is_the_worst_and_said_to_be_no_value() -> None:
     found = mode_coverage(torch.full((50,), -1), torch.tensor([0.25, 0.75]))
     assert (found["modes"].value, found["high-quality"].value) == (0, 0.0)
     assert found["reverse-kl"].value == pytest.approx(math.log(4))
-    assert "reverse KL has no value" in found["reverse-kl"].warnings[0]
+    assert "reverse KL is undefined" in found["reverse-kl"].warnings[0]
 
 
 def test_too_few_samples_for_the_modes_are_warned_of() -> None:

@@ -11,7 +11,7 @@ from ganvas.metrics.names import Metric, accepted_names, known_names, more_is_be
 def test_a_family_gives_all_of_its_scores() -> None:
     (metric,) = parse_metrics(["prdc-lite0"])
     assert metric == Metric("prdc", "lite0", ("precision", "recall", "density", "coverage"))
-    assert [metric.named(score) for score in metric.scores][3] == "coverage-lite0"
+    assert [metric.full_name(score) for score in metric.scores][3] == "coverage-lite0"
 
 
 def test_scores_of_one_family_are_measured_together() -> None:
@@ -26,7 +26,7 @@ def test_lite0_is_meant_where_no_features_are_named() -> None:
 
 
 def test_scores_of_different_features_have_different_names() -> None:
-    named = [m.named(m.scores[0]) for m in parse_metrics(["fd-lite0", "fd-inception"])]
+    named = [m.full_name(m.scores[0]) for m in parse_metrics(["fd-lite0", "fd-inception"])]
     assert named == ["fd-lite0", "fd-inception"]
 
 

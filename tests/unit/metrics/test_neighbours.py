@@ -9,7 +9,12 @@ from scipy.spatial.distance import cdist, pdist
 from torch import Tensor
 
 from ganvas.metrics import neighbours
-from ganvas.metrics.neighbours import kth_nearest, nearest, smallest, tiles
+from ganvas.metrics.neighbours import (
+    distance_tiles,
+    kth_nearest_distances,
+    nearest_distances,
+    smallest_distances,
+)
 
 
 def draw(count: int, d: int, seed: int) -> Tensor:
@@ -28,10 +33,10 @@ def tile_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 def test_nearest_ones_are_scipys(d: int) -> None:
     x, y = draw(70, d, 0) + 5, draw(90, d, 1) + 5
     squared = np.sort(cdist(x.double().numpy(), y.double().numpy()) ** 2, axis=1)
-    np.testing.assert_allclose(smallest(x, y, 3), squared[:, :3], rtol=1e-4)
-    np.testing.assert_allclose(nearest(x, y), squared[:, 0], rtol=1e-4)
+    np.testing.assert_allclose(smallest_distances(x, y, 3), squared[:, :3], rtol=1e-4)
+    np.testing.assert_allclose(nearest_distances(x, y), squared[:, 0], rtol=1e-4)
     own = np.sort(cdist(x.double().numpy(), x.double().numpy()) ** 2, axis=1)
-    np.testing.assert_allclose(kth_nearest(x, 4), own[:, 4], rtol=1e-4)
+    np.testing.assert_allclose(kth_nearest_distances(x, 4), own[:, 4], rtol=1e-4)
 
 
 def test_tiles_are_small_and_every_pair_above_the_diagonal_comes_once(
@@ -39,7 +44,7 @@ def test_tiles_are_small_and_every_pair_above_the_diagonal_comes_once(
 ) -> None:
     x = draw(101, 5, 0)
     found = []
-    for rows, columns, tile in tiles(x, x, above_diagonal=True):
+    for rows, columns, tile in distance_tiles(x, x, above_diagonal=True):
         assert tile.shape == (rows.stop - rows.start, columns.stop - columns.start)
         assert tile.shape[0] <= tile_size[0]
         assert tile.shape[1] <= tile_size[1]
@@ -54,7 +59,7 @@ def test_a_copy_is_at_distance_zero_and_nothing_else_is(d: int) -> None:
     """Sums in another order would leave it at some 1e-6 of its length, and not at zero."""
     x = torch.relu(draw(60, d, 0)) + 1
     others = torch.cat([draw(30, d, 1), x.flip(0)])
-    distances = nearest(x, others)
+    distances = nearest_distances(x, others)
     assert torch.equal(distances, torch.zeros_like(distances))
-    moved = nearest(x + 0.02 * draw(60, d, 2), others)
+    moved = nearest_distances(x + 0.02 * draw(60, d, 2), others)
     assert bool((moved > 0).all())

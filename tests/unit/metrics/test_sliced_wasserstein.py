@@ -11,14 +11,14 @@ from torch import Tensor
 from ganvas.errors import GanvasError
 from ganvas.metrics import sliced_wasserstein as module
 from ganvas.metrics.sliced_wasserstein import (
-    doubled,
-    earth_movers,
-    halved,
+    downsample,
+    extract_patches,
     laplacian_level,
     level_sizes,
-    normalised,
-    patches,
+    normalise_channels,
     sliced_wasserstein,
+    upsample,
+    wasserstein_1d,
 )
 
 
@@ -51,7 +51,7 @@ def test_sorted_rows_of_equal_length_are_as_far_apart_as_scipy_says() -> None:
     random = np.random.default_rng(0)
     x, y = np.sort(random.standard_normal((3, 200))), np.sort(random.standard_normal((3, 200)) * 2)
     expected = [stats.wasserstein_distance(a, b) for a, b in zip(x, y, strict=True)]
-    found = earth_movers(torch.from_numpy(x), torch.from_numpy(y))
+    found = wasserstein_1d(torch.from_numpy(x), torch.from_numpy(y))
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
@@ -59,7 +59,7 @@ def test_sorted_rows_of_equal_length_are_as_far_apart_as_scipy_says() -> None:
 def test_rows_of_different_length_meet_at_their_quantiles(p: int, q: int) -> None:
     random = np.random.default_rng(0)
     x, y = np.sort(random.standard_normal(p)), np.sort(random.standard_normal(q) * 2 + 1)
-    found = earth_movers(torch.from_numpy(x)[None], torch.from_numpy(y)[None])
+    found = wasserstein_1d(torch.from_numpy(x)[None], torch.from_numpy(y)[None])
     assert float(found) == pytest.approx(stats.wasserstein_distance(x, y), rel=0.01)
 
 
@@ -73,8 +73,8 @@ def test_smoothing_is_scipys_convolution_with_mirrored_borders(size: tuple[int, 
     spread[:, :, ::2, ::2] = down
     up = ndimage.convolve(spread, 4 * kernel, mode="mirror")
     tensor = torch.from_numpy(image)
-    np.testing.assert_allclose(halved(tensor), down, rtol=1e-10)
-    np.testing.assert_allclose(doubled(torch.from_numpy(down), *size), up, rtol=1e-10)
+    np.testing.assert_allclose(downsample(tensor), down, rtol=1e-10)
+    np.testing.assert_allclose(upsample(torch.from_numpy(down), *size), up, rtol=1e-10)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (28, 28), (25, 50), (12, 12)])
@@ -83,7 +83,7 @@ def test_the_pyramid_gives_the_image_back(size: tuple[int, int]) -> None:
     sizes = level_sizes(*size)
     rebuilt = laplacian_level(image, len(sizes) - 1)
     for depth in reversed(range(len(sizes) - 1)):
-        rebuilt = doubled(rebuilt, *sizes[depth]) + laplacian_level(image, depth)
+        rebuilt = upsample(rebuilt, *sizes[depth]) + laplacian_level(image, depth)
     torch.testing.assert_close(rebuilt, image)
 
 
@@ -99,7 +99,7 @@ def test_patches_are_cut_out_of_their_image() -> None:
     side, channels = 20, 3
     place = torch.arange(channels * side * side).view(1, channels, side, side)
     images = (place % 251).to(torch.uint8).repeat(2, 1, 1, 1)
-    cut = patches(images, 0, seed=0)
+    cut = extract_patches(images, 0, seed=0)
     assert len(level_sizes(side, side)) == 1
     every = images[:1].float().unfold(2, 7, 1).unfold(3, 7, 1)  # (1, C, 14, 14, 7, 7)
     known = {tuple(patch.flatten().tolist()) for patch in every[0].flatten(1, 2).unbind(1)}
@@ -109,7 +109,7 @@ def test_patches_are_cut_out_of_their_image() -> None:
 
 
 def test_patches_have_mean_zero_and_variance_one_in_each_channel() -> None:
-    found = normalised(torch.rand(50, 3, 7, 7) * 9 + 4).view(50, 3, 49)
+    found = normalise_channels(torch.rand(50, 3, 7, 7) * 9 + 4).view(50, 3, 49)
     torch.testing.assert_close(found.mean((0, 2)), torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(found.var((0, 2), correction=0), torch.ones(3))
 

@@ -1,4 +1,4 @@
-"""Who says which mode a sample belongs to: the nearest centre, or a trained classifier."""
+"""Which mode a sample belongs to: by the nearest known centre, or by a trained classifier."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from ganvas.data.sources import open_source
 from ganvas.data.stacking import CLASSES, PLACE_VALUES, PREFIX, Stacked, base_settings
 from ganvas.data.synthetic import MIXTURES, Mixture
 from ganvas.errors import DataError
-from ganvas.evaluation.views import View, shuffled
+from ganvas.evaluation.extractors import Extractor, shuffled
 from ganvas.metrics.classifier import VERSION, Classifier, load_classifier, train_classifier
+from ganvas.metrics.features import FeatureConfig
 from ganvas.metrics.modes import nearest_mode
 from ganvas.storage import make_directory
 
-MOST_TRAINED_ON = 60_000
-"""Images a classifier is trained on, as many as MNIST's training set has."""
+MAX_TRAINING_IMAGES = 60_000
+"""The classifier is trained on at most this many images, as many as MNIST's training set has."""
 
 
-def mode_view(
+def mode_extractor(
     data: PreparedData, settings: DataSettings, device: torch.device, on_progress: Progress
-) -> View:
-    """Which mode each sample belongs to, int64 (N,), -1 for none.
+) -> Extractor:
+    """Extracts the mode of each sample, int64 (N,), -1 for none.
 
     Raises:
         DataError: the data has no modes: no labels, and no known centres.
     """
     if data.location in MIXTURES:
-        return _by_centres(MIXTURES[data.location])
+        return _nearest_centre(MIXTURES[data.location])
     if data.shape.is_point:
         raise DataError(
-            f"{data.name} has no modes that could be told apart. Look at its pictures: "
-            "ganvas sample RUN"
+            f"{data.name} has no known modes. Look at its samples instead: ganvas sample RUN"
         )
     classifier = classifier_for(data, settings, device, on_progress)
-    protocol = {"judge": "classifier", **classifier.protocol()}
+    config: FeatureConfig = {"judge": "classifier", **classifier.config()}
     if data.location.startswith(PREFIX):
         places = torch.from_numpy(PLACE_VALUES).to(device)
 
@@ -46,19 +46,18 @@ def mode_view(
             digits = classifier.classify(pixels.flatten(0, 1)[:, None])  # (N * 3,)
             return (digits.reshape(-1, len(PLACE_VALUES)) * places).sum(1)
 
-        return View(
-            "modes", mode_of_stack, protocol, expected=_uniform(CLASSES ** len(PLACE_VALUES))
-        )
+        expected = _uniform(CLASSES ** len(PLACE_VALUES))
+        return Extractor("modes", mode_of_stack, config, expected=expected)
     assert data.labels is not None
     counts = np.bincount(data.labels[data.training], minlength=len(data.label_names))
     expected = torch.from_numpy(counts / counts.sum())
-    return View("modes", classifier.classify, protocol, expected=expected)
+    return Extractor("modes", classifier.classify, config, expected=expected)
 
 
 def classifier_for(
     data: PreparedData, settings: DataSettings, device: torch.device, on_progress: Progress
 ) -> Classifier:
-    """A classifier of the data's labels, or of the digits that it stacks; trained once, cached.
+    """A classifier of the data's labels, or of its stacked digits; trained once, then cached.
 
     Raises:
         DataError: the images have no labels.
@@ -69,15 +68,15 @@ def classifier_for(
         data = prepare(digits.base, base_settings(settings))
     if data.labels is None or len(data.label_names) < 2:
         raise DataError(
-            f"{data.name} has no labels, which this metric needs: put the images of each kind into "
-            "a sub-folder of their own, or leave the metric out"
+            f"{data.name} has no labels, which this metric needs: put the images of each class "
+            "into a sub-folder of their own, or leave the metric out"
         )
     path = default_cache() / f"classifier-{VERSION}-{data.key}.safetensors"
     if path.exists():
         return load_classifier(path, device)
     make_directory(path.parent)
     training, held_out = (
-        shuffled(side)[:MOST_TRAINED_ON] for side in (data.training, data.held_out)
+        shuffled(split)[:MAX_TRAINING_IMAGES] for split in (data.training, data.held_out)
     )
     classifier = train_classifier(
         data.images[training],
@@ -93,17 +92,18 @@ def classifier_for(
     return classifier
 
 
-def _by_centres(points: Mixture) -> View:
-    centres = torch.from_numpy(points.centres)
+def _nearest_centre(mixture: Mixture) -> Extractor:
+    centres = torch.from_numpy(mixture.centres)
 
-    def mode_of_point(batch: Tensor) -> Tensor:
-        return nearest_mode(batch.flatten(1), centres.to(batch), points.sigma)
+    def mode_of_point(points: Tensor) -> Tensor:
+        return nearest_mode(points.flatten(1), centres.to(points), mixture.sigma)
 
-    protocol: dict[str, str | int | float] = {
+    config: FeatureConfig = {
         "judge": "nearest centre within 3 standard deviations",
-        "sigma": points.sigma,
+        "sigma": mixture.sigma,
     }
-    return View("modes", mode_of_point, protocol, expected=_uniform(points.modes), leaves_out=True)
+    expected = _uniform(mixture.modes)
+    return Extractor("modes", mode_of_point, config, expected=expected, may_reject=True)
 
 
 def _uniform(modes: int) -> Tensor:
