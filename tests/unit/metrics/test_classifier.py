@@ -77,7 +77,7 @@ class TestLearning:
     ) -> None:
         images, labels = corners(200, seed=1)
         labels[:60] = (labels[:60] + 1) % 4  # sixty labels are wrong
-        monkeypatch.setattr(classifier, "_LOOK", 33)
+        monkeypatch.setattr(classifier, "_HELD_OUT_BATCH_SIZE", 33)
         found = train(monkeypatch, held_out=(images, labels))
         right = (trained.classify(torch.from_numpy(images)).numpy() == labels).sum()
         assert found.training.accuracy == right / 200

@@ -104,15 +104,15 @@ def test_equally_many_of_each_image_are_the_birthday_paradox(support: int, batch
 
 def test_value_and_floor_are_of_one_protocol() -> None:
     """Batches as large for the samples as for the few held-out images, and near is as near."""
-    sides = FeatureSets(draw(900, 4, 0), draw(250, 4, 1), draw(1000, 4, 2))
-    maths = FAMILIES["birthday"]
-    value = maths.estimate(sides, 0)["birthday"]
-    floor = maths.estimate(maths.floor(sides), 0)["birthday"]
+    sets = FeatureSets(draw(900, 4, 0), draw(250, 4, 1), draw(1000, 4, 2))
+    family = FAMILIES["birthday"]
+    value = family.estimate(sets, 0)["birthday"]
+    floor = family.estimate(family.real_reference(sets), 0)["birthday"]
     assert value.details["batch"] == floor.details["batch"] == 25
     assert value.details["threshold"] == floor.details["threshold"]
     assert "need 4,000 held-out images; there are 250" in value.warnings[0]
     with pytest.raises(GanvasError, match="at least 20 held-out images are needed, got 19"):
-        maths.estimate(replace(sides, held_out=sides.held_out[:19]), 0)
+        family.estimate(replace(sets, held_out=sets.held_out[:19]), 0)
 
 
 def test_a_seed_draws_from_many_samples(monkeypatch: pytest.MonkeyPatch) -> None:
