@@ -96,15 +96,3 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """` Did you mean X?` with a leading space where a known name is near, else an empty string."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" Did you mean {near[0]}?" if near else ""
-
-
-def parse_choice(word: str, known: Sequence[str]) -> str:
-    """The word, which must be one of the known ones.
-
-    Raises:
-        ValueError: it is none; with the nearest one, and all.
-    """
-    if word not in known:
-        hint = did_you_mean(word, known)
-        raise ValueError(f"{word!r} is none of its values.{hint} All: {', '.join(known)}")
-    return word

@@ -11,6 +11,7 @@ import tyro
 
 from ganvas.cli.naming import naming_flags
 from ganvas.errors import RecipeError
+from ganvas.fields import flatten
 from ganvas.recipes import CATALOG, Recipe, load_recipe
 from ganvas.recipes.recipe import architecture_type
 
@@ -43,10 +44,9 @@ class Train:
 
     def run(self) -> None:
         """Train."""
-        from ganvas.studies.variations import leaf_types
         from ganvas.training.trainer import train
 
-        with naming_flags(leaf_types(self.recipe)):
+        with naming_flags(flatten(self.recipe)):
             train(
                 self.recipe,
                 self.data,

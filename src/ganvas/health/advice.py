@@ -10,16 +10,23 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from functools import lru_cache
-from types import NoneType
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any
 
-from ganvas.errors import RecipeError, did_you_mean
+from ganvas.errors import RecipeError
+from ganvas.fields import (
+    flatten,
+    get_field,
+    has_field,
+    parse_field,
+    replace_field,
+    unknown_field,
+)
 from ganvas.health.evidence import Player
 from ganvas.health.finding import Change
 from ganvas.networks import POINT
 from ganvas.recipes.catalog import CATALOG
 from ganvas.recipes.recipe import Recipe
-from ganvas.schedules import Ramp, Schedule, extremes, format_schedule, parse_count, parse_schedule
+from ganvas.schedules import Ramp, extremes, format_schedule
 
 if TYPE_CHECKING:
     from ganvas.health.rules.sight import Remedy
@@ -72,60 +79,19 @@ def apply_change(recipe: Recipe, change: Change) -> Recipe:
     Raises:
         RecipeError: no such field, a value that does not fit, or a recipe with problems.
     """
-    *parents, last = change.field.split(".")
-    settings: Any = recipe
-    table = inner = recipe.to_table()
-    for name in parents:
-        settings, inner = _field(settings, name, change), inner[name]
-    _field(settings, last, change)
-    inner[last] = _read(get_type_hints(type(settings))[last], change)
-    return Recipe.from_table(table, change.flag)
-
-
-def _field(settings: Any, name: str, change: Change) -> Any:
-    """The value of a field of settings; a RecipeError where it is none."""
-    known = names_of(settings)
-    if name not in known:
-        raise RecipeError([f"{change.field}: no such field.{did_you_mean(name, known)}"])
-    return getattr(settings, name)
-
-
-def names_of(settings: Any) -> list[str]:
-    """The fields of settings; none where it is a plain value."""
-    is_settings = dataclasses.is_dataclass(settings) and not isinstance(settings, Ramp)
-    return [entry.name for entry in dataclasses.fields(settings)] if is_settings else []
-
-
-def _read(hint: Any, change: Change) -> Any:
-    """A value as a recipe's table holds it, from the text that the command line takes."""
-    text = change.value
+    kinds = flatten(recipe)
+    if change.field not in kinds:
+        raise RecipeError([f"{change.field}: {unknown_field(change.field, kinds)}"])
     try:
-        if hint == Schedule:
-            schedule = parse_schedule(text)
-            return format_schedule(schedule) if isinstance(schedule, Ramp) else schedule
-        if hint is bool:
-            return {"true": True, "false": False}[text]
-        if set(get_args(hint)) == {int, NoneType}:
-            return None if text.lower() == "none" else parse_count(text)
-        if hint in (int, float):
-            return parse_count(text) if hint is int else float(text)
-        if hint is str or get_origin(hint) is Literal:
-            return text
-    except KeyError:
-        raise RecipeError([f"{change.field}: must be true or false, got {text!r}"]) from None
+        value = parse_field(kinds[change.field], change.value)
     except ValueError as error:
         raise RecipeError([f"{change.field}: {error}"]) from error
-    raise RecipeError([f"{change.field}: cannot be set from one word"])
+    return replace_field(recipe, change.field, value).checked(change.flag)
 
 
 def present(recipe: Recipe, field: str) -> Any:
     """A field's value; None where the recipe has no such field."""
-    value: Any = recipe
-    for name in field.split("."):
-        if name not in names_of(value):
-            return None
-        value = getattr(value, name)
-    return value
+    return get_field(recipe, field) if has_field(recipe, field) else None
 
 
 def size_of(value: Any) -> float | None:

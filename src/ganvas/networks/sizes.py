@@ -106,16 +106,3 @@ def nearest_sizes(height: int, width: int) -> list[tuple[int, int]]:
     below = [size for size in fitting if size[0] * size[1] < height * width]
     above = [size for size in fitting if size[0] * size[1] > height * width]
     return [min(side, key=lambda size: (distance(size), size)) for side in (below, above) if side]
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Read `32` or `64x96` (height x width).
-
-    Raises:
-        ValueError: with what was expected.
-    """
-    height, cross, width = text.lower().partition("x")
-    try:
-        return int(height), int(width if cross else height)
-    except ValueError:
-        raise ValueError(f"{text!r} is no size: expected 32, or HxW such as 64x96") from None

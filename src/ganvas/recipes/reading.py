@@ -10,8 +10,8 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from ganvas.errors import RecipeError, did_you_mean
+from ganvas.fields import parse_size
 from ganvas.networks import ARCHITECTURES, Architecture
-from ganvas.networks.sizes import parse_size
 from ganvas.recipes.recipe import Recipe, architecture_type
 from ganvas.schedules import Schedule
 

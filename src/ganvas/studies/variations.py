@@ -5,17 +5,15 @@ The result is a table for `studies.reading`. Values get the types of the recipe'
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
-from ganvas.errors import StudyError, did_you_mean, parse_choice
-from ganvas.networks.sizes import parse_size
+from ganvas.errors import StudyError
+from ganvas.fields import flatten, get_field, parse_field, plain_value, unknown_field
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.recipes.reading import Table
 from ganvas.recipes.recipe import architecture_type
-from ganvas.schedules import Schedule, format_schedule, parse_count, parse_schedule
 from ganvas.studies.reading import changed
 
 ARCHITECTURE = "architecture"
@@ -101,7 +99,7 @@ def _parse_assignment(
     field, _, rest = text.partition("=")
     field = field.strip().replace("-", "_")
     words = [word.strip() for word in rest.split(",") if word.strip()]
-    kinds = {ARCHITECTURE: str, **leaf_types(recipe)}
+    kinds = {ARCHITECTURE: str, **flatten(recipe)}
     if not words:
         problems.append(f"{flag} {text}: expected FIELD=VALUE, such as objective.loss=hinge")
         return "", []
@@ -111,7 +109,7 @@ def _parse_assignment(
     values = []
     for word in words:
         try:
-            values.append((parse_value(kinds[field], word), word))
+            values.append((plain_value(parse_field(kinds[field], word)), word))
         except ValueError as error:
             problems.append(f"{flag} {field}: {error}")
     if field == ARCHITECTURE:
@@ -128,56 +126,7 @@ def _unknown_field(recipe: Recipe, field: str, known: Iterable[str]) -> str:
     if field in STUDY_FIELDS:
         flag = field.replace("_", "-")
         return f"the study decides it, for all arms alike: --{flag}"
-    inside = [name for name in known if name.startswith(f"{field}.")]
-    if inside:
-        return f"a group of fields. It has: {', '.join(inside)}"
-    return f"{recipe.name} has no such field.{did_you_mean(field, known)}"
-
-
-def leaf_types(recipe: Recipe) -> dict[str, Any]:
-    """The type of every field of a recipe, by its name with dots."""
-    found: dict[str, Any] = {}
-
-    def collect(prefix: str, settings: Any) -> None:
-        hints = get_type_hints(type(settings))
-        for entry in dataclasses.fields(settings):
-            value = getattr(settings, entry.name)
-            if dataclasses.is_dataclass(value) and not _is_schedule(hints[entry.name]):
-                collect(f"{prefix}{entry.name}.", value)
-            else:
-                found[f"{prefix}{entry.name}"] = hints[entry.name]
-
-    collect("", recipe)
-    return found
-
-
-def parse_value(kind: Any, word: str) -> Any:
-    """A word from the command line as the plain value that a recipe's table holds.
-
-    Raises:
-        ValueError: with what was expected.
-    """
-    if kind == int | None and word.lower() == "none":
-        return None
-    if kind in (int, int | None):
-        return parse_count(word)
-    if _is_schedule(kind):
-        schedule = parse_schedule(word)
-        return schedule if isinstance(schedule, float) else format_schedule(schedule)
-    if kind is bool:
-        if word.lower() not in ("true", "false"):
-            raise ValueError(f"must be true or false, got {word!r}")
-        return word.lower() == "true"
-    if kind is float:
-        try:
-            return float(word)
-        except ValueError:
-            raise ValueError(f"must be a number, got {word!r}") from None
-    if kind == tuple[int, int]:
-        return list(parse_size(word))
-    if get_origin(kind) is Literal:
-        return parse_choice(word, get_args(kind))
-    return [word] if kind == tuple[str, ...] else word
+    return unknown_field(field, known, recipe.name)
 
 
 def arm_name(field: str, word: str) -> str:
@@ -190,18 +139,11 @@ def arm_name(field: str, word: str) -> str:
     return f"{field.replace('_', '-')}-{value}"
 
 
-def _is_schedule(kind: Any) -> bool:
-    return bool(kind == Schedule)
-
-
 def _base_value(recipe: Recipe, field: str) -> Any:
     """The recipe's own value, as plain data."""
     if field == ARCHITECTURE:
         return recipe.architecture.name
-    value: Any = recipe.to_table()
-    for name in field.split("."):
-        value = value[name]
-    return value
+    return plain_value(get_field(recipe, field))
 
 
 def _set_field(table: Table, field: str, value: tuple[Any, str]) -> None:

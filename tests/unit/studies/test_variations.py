@@ -11,7 +11,7 @@ from ganvas.errors import StudyError
 from ganvas.schedules import parse_duration
 from ganvas.studies.reading import read_study
 from ganvas.studies.study import Study
-from ganvas.studies.variations import arm_name, leaf_types, parse_value, study_table
+from ganvas.studies.variations import arm_name, study_table
 
 
 def study(base: str = "", vary: Any = (), of: Any = (), shared: Any = ()) -> Study:
@@ -38,29 +38,6 @@ def test_whole_recipes_the_first_is_the_base() -> None:
         assert arm.recipe.data.size == (16, 16)
         assert arm.recipe.ema_half_life == 1000
     assert made.arm("dcgan").recipe.objective == recipes.dcgan().objective
-
-
-@pytest.mark.parametrize(
-    ("field", "word", "value"),
-    [
-        ("batch", "1.5k", 1500),
-        ("generator_batch", "none", None),
-        ("generator_batch", "64", 64),
-        ("generator.learning_rate", "1e-3", 0.001),
-        ("generator.learning_rate", "linear:2e-4:0", "linear:0.0002:0.0"),
-        ("generator.beta1", "0.9", 0.9),
-        ("objective.spectral_norm", "true", True),
-        ("objective.loss", "hinge", "hinge"),
-        ("data.size", "32x64", [32, 64]),
-        ("architecture.width", "16", 16),
-        ("data.background", "black", "black"),
-    ],
-)
-def test_values_are_typed_by_the_field(field: str, word: str, value: Any) -> None:
-    kind = leaf_types(recipes.dcgan())[field]
-    found = parse_value(kind, word)
-    assert found == value
-    assert type(found) is type(value)
 
 
 def test_names_of_arms() -> None:

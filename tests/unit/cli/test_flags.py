@@ -8,10 +8,8 @@ from typing import Annotated, Literal
 import pytest
 import tyro
 from annotated_types import Ge
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from ganvas.cli.flags import FLAG_TYPES, parse_size
+from ganvas.cli.flags import FLAG_TYPES
 from ganvas.schedules import Ramp, Schedule
 
 
@@ -94,10 +92,3 @@ def test_help_shows_defaults_in_the_form_that_flags_take(
     shown = capsys.readouterr().out
     for text in ("32x32", "SIDE|HxW", "NUMBER|RAMP", "0.0002", "{hinge,non-saturating}"):
         assert text in shown
-
-
-@settings(deadline=None)
-@given(st.integers(1, 10**6), st.integers(1, 10**6))
-def test_size_is_read_back_from_its_name(height: int, width: int) -> None:
-    assert parse_size(f"{height}x{width}") == (height, width)
-    assert parse_size(str(height)) == (height, height)
