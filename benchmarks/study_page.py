@@ -18,7 +18,7 @@ from ganvas import storage
 from ganvas.formatting import format_estimate, format_image_size
 from ganvas.reports.pictures import grid_of, on_white, tiles_of
 from ganvas.runs import Run
-from ganvas.studies.display import in_a_word, mean_of
+from ganvas.studies.display import format_comparison, format_mean
 from ganvas.studies.results import StudyResults, read_results
 from ganvas.studies.study import format_changes
 
@@ -106,9 +106,9 @@ def verdicts(results: StudyResults) -> str:
         against = results.comparison(arm.name, results.deciding)
         cells = (
             f"`{arm.name}`",
-            mean_of(results, arm.name, results.deciding),
+            format_mean(results, arm.name, results.deciding),
             f"`{arm.against}`" if arm.against else "",
-            "" if against is None else in_a_word(against),
+            "" if against is None else format_comparison(against),
             f"{len(arm.failures)} of {len(arm.outcomes)}",
             "" if arm.cost is None else f"{arm.cost.images_per_second:,.0f}",
         )
@@ -134,7 +134,7 @@ def others(results: StudyResults) -> str:
         f"|{'---|' * (len(metrics) + 2)}",
     ]
     for arm in results.arms:
-        scores = [mean_of(results, arm.name, metric) for metric in metrics]
+        scores = [format_mean(results, arm.name, metric) for metric in metrics]
         changes = f"`{format_changes(arm.changes)}`" if arm.changes else "the base"
         lines.append(f"| {' | '.join((f'`{arm.name}`', *scores, changes))} |")
     return "\n".join(lines)

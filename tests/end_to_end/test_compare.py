@@ -105,8 +105,8 @@ def test_stopped_and_killed_it_goes_on_and_redoes_nothing(
     process.send_signal(signal.SIGINT)
     stopped = finish(process, PATIENCE)
     assert stopped.code == 130, stopped.err
-    assert f"Go on with: ganvas compare {killed}" in stopped.err
-    assert "stopping: the runs under way are saved first" in stopped.out
+    assert f"Continue with: ganvas compare {killed}" in stopped.err
+    assert "stopping: the runs in progress are saved first" in stopped.out
     process = start(["compare", killed])
     wait_for(process, killed / "outcomes" / "small-0.json")
     wait_for(process, killed / "runs" / "small" / "1" / "history.jsonl")
@@ -157,16 +157,16 @@ def wait_for(process: subprocess.Popen[str], path: Path) -> None:
 
 
 @pytest.mark.usefixtures("shared_cache")
-def test_stopped_while_arms_are_tried_it_says_that_nothing_was_done(folder: Path) -> None:
+def test_stopped_while_throughput_is_measured_nothing_is_written(folder: Path) -> None:
     process = start(["compare", folder / "study.toml", "--out", folder / "tried"])
     assert process.stdout is not None
     line = process.stdout.readline()
-    assert line.startswith("trying small, hinge, absurd for a few seconds each"), line
+    assert line.startswith("measuring the throughput of small, hinge, absurd,"), line
     assert "nothing is trained yet" in line
     process.send_signal(signal.SIGINT)
     stopped = finish(process, PATIENCE)
     assert stopped.code == 130, stopped.err
-    assert "nothing was trained and nothing written yet. The same command begins" in stopped.err
+    assert "nothing was trained or written yet. The same command starts again" in stopped.err
     assert "Traceback" not in stopped.err
     assert not (folder / "tried").exists()
 

@@ -150,7 +150,7 @@ def test_a_disk_that_is_full_ends_the_study_and_it_goes_on(
     error.__cause__ = full
     monkeypatch.setattr(worker, "train", failing_once("hinge", error))
     result = ganvas("compare", study, "--out", out)
-    refused(result, "cannot write somewhere: no space left", f"Go on with: ganvas compare {out}")
+    refused(result, "cannot write somewhere: no space left", f"Continue with: ganvas compare {out}")
     assert ("hinge", 0) not in endings(out), "that says nothing about the arm"
     assert json.loads((out / "results.json").read_text())["missing"], "what there is, is told"
     assert ganvas("compare", out).code == 0
@@ -171,7 +171,7 @@ def test_a_run_whose_process_dies_is_found_and_the_others_go_on(
         ("small", 1): "finished",
     }
     assert found["hinge", 0] == found["hinge", 1] == "crashed"
-    assert "its process died, for want of memory perhaps" in result.out
+    assert "its process died, possibly out of memory" in result.out
 
 
 def dying_with(arm: str) -> Any:
@@ -209,7 +209,7 @@ def test_more_seeds_are_added_to_a_study(tmp_path: Path, study: Path, ganvas: Ga
     assert len(endings(out)) == 4
     assert before.items() <= written(out / "runs").items()
     for again in ((out, "--seeds", 1), (study, "--seeds", 1, "--out", out)):
-        refused(ganvas("compare", *again), "seeds: 2 there, 1 asked for", "added, not taken away")
+        refused(ganvas("compare", *again), "seeds: 2 there, 1 asked for", "added, not removed")
     shutil.copytree(out / "runs" / "hinge" / "0", out / "runs" / "hinge" / ".9.abc.tmp")
     runs = f"Name one of its runs: {out}/runs/hinge/0, {out}/runs/hinge/1, {out}/runs/small/0 and 1"
     refused(ganvas("diagnose", out), f"{out} is a study, not a run. {runs} more.")
@@ -258,12 +258,12 @@ def test_a_run_that_is_still_being_written(
     tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    monkeypatch.setattr(worker, "PATIENCE", 0.2)
+    monkeypatch.setattr(worker, "LOCK_TIMEOUT", 0.2)
     monkeypatch.setattr(worker, "train", failing_once("small", KeyboardInterrupt()))
     stopped = ganvas("compare", study, "--out", out)
     assert stopped.code == 130
-    assert "stopped with 0 of 4 runs done; those under way were saved" in stopped.err
-    assert f"Go on with: ganvas compare {out}" in stopped.err
+    assert "stopped with 0 of 4 runs done; those in progress were saved" in stopped.err
+    assert f"Continue with: ganvas compare {out}" in stopped.err
     assert ganvas("compare", out).code == 0
     run = Run.open(out / "runs" / "small" / "1")
     run.write_status("interrupted", 100)

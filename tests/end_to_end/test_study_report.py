@@ -51,7 +51,7 @@ def study(
     """A finished study in which one run diverged."""
     stay_in_this_process(monkeypatch)
     directory = made_studies.start(tmp_path / "study", study_of(small, images), BUDGET)
-    for arm, seed in directory.pairs():
+    for arm, seed in directory.run_keys():
         ending: Ending = "diverged" if (arm, seed) == ("hinge", 1) else "finished"
         made_studies.do(directory, arm, seed, ending)
     return directory

@@ -108,7 +108,7 @@ def floor_while_training(results: StudyResults) -> float | None:
 def runs_of(results: StudyResults) -> dict[tuple[str, int], Run]:
     """The runs that there are, by arm and seed; those that cannot be read are left out."""
     found = {}
-    for arm, seed in results.directory.pairs():
+    for arm, seed in results.directory.run_keys():
         try:
             found[arm, seed] = Run.open(results.directory.run_path(arm, seed))
         except RunError:

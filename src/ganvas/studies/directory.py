@@ -1,11 +1,11 @@
 """A study directory as a type: every path, every write, the lock.
 
-STUDY/study.json            the study, complete; its data and their fingerprint; the plan; where and
-                            with which versions it was started
+STUDY/study.json            the complete study; its data and their fingerprint; the plan; the
+                            environment that it was started in
       runs/ARM/SEED/        an ordinary run directory
       outcomes/ARM-SEED.json  how that run ended, its scores and cost; written last
-      results.json          what it all comes to
-      stop                  while there is one, workers save and stop
+      results.json          the results of all runs so far
+      stop                  while this file exists, workers save and stop
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from ganvas import storage
 from ganvas.errors import RunError
@@ -29,14 +30,27 @@ from ganvas.studies.reading import read_study
 from ganvas.studies.study import Study
 
 FORMAT = 2
-"""Version of the directory's layout; a study of another one is refused, never guessed at."""
+"""Version of the directory's layout. A study in any other format is refused."""
+
+RunKey = tuple[str, int]
+"""Arm and seed of a run."""
 
 
 @dataclass(frozen=True)
 class StudyDirectory:
-    """One study on disk. Make one with `create`, find one with `open`."""
+    """One study on disk. Make one with `create`, find one with `open`.
+
+    study: what is compared; only its number of seeds may ever grow.
+    plan: budgets, workers, and the measured throughput of each arm.
+    data: which images are used, as in a run's data.json.
+    environment: versions, device and command at the start.
+    """
 
     path: Path
+    study: Study
+    plan: Plan
+    data: dict[str, Any]
+    environment: dict[str, Any]
 
     @classmethod
     def create(
@@ -44,32 +58,24 @@ class StudyDirectory:
         path: Path,
         study: Study,
         plan: Plan,
-        data: Mapping[str, Any],
-        environment: Mapping[str, Any],
+        data: dict[str, Any],
+        environment: dict[str, Any],
     ) -> StudyDirectory:
         """Make a new study directory, complete or not at all.
 
         Args:
             path: must not exist yet, or be empty.
-            data: which images are used: what data.json of a run says.
-            environment: versions, device, command.
 
         Raises:
-            RunError: something is there already, or the place cannot be written.
+            RunError: the directory is in use, or cannot be written.
         """
-        refuse_occupied(path)
-        about = {
-            "format": FORMAT,
-            "study": study.to_table(),
-            "data": dict(data),
-            "plan": plan.to_table(),
-            "environment": dict(environment),
-        }
+        check_unused(path)
+        directory = cls(path, study, plan, data, environment)
         with storage.write_errors(path), storage.atomic_directory(path) as draft:
-            storage.write_json(draft / STUDY, about)
+            storage.write_json(draft / STUDY, directory._content())
             for name in ("runs", "outcomes"):
                 (draft / name).mkdir()
-        return cls(path)
+        return directory
 
     @classmethod
     def open(cls, path: Path | str) -> StudyDirectory:
@@ -78,111 +84,96 @@ class StudyDirectory:
         Raises:
             RunError: there is none, it is damaged, or another version of ganvas wrote it.
         """
-        directory = cls(Path(path))
-        if is_run(directory.path):
+        path = Path(path)
+        file = path / STUDY
+        if is_run(path):
             raise RunError(
                 f"{path} is a run, not a study. To look at it: ganvas report {path}. "
                 "To compare recipes: ganvas compare --help"
             )
-        if not is_study(directory.path):
-            what = "no such directory" if not directory.path.exists() else f"it holds no {STUDY}"
-            raise RunError(f"{path} is no study: {what}. `ganvas compare` makes one.")
-        found = directory.about.get("format")
-        if found != FORMAT:
+        if not is_study(path):
+            reason = f"it holds no {STUDY}" if path.exists() else "no such directory"
+            raise RunError(f"{path} is no study: {reason}. `ganvas compare` makes one.")
+        content = storage.read_json(file)
+        if content.get("format") != FORMAT:
             raise RunError(
-                f"{path} was written in format {found}, this ganvas reads format {FORMAT}. Use the "
-                f"version named in {directory.path / STUDY}, or start the study anew."
+                f"{path} was written in format {content.get('format')}, this ganvas reads format "
+                f"{FORMAT}. Use the version named in {file}, or start the study anew."
             )
-        missing = {"study", "plan", "data"} - directory.about.keys()
-        if missing:
-            what = ", ".join(sorted(missing))
-            raise RunError(f"{directory.path / STUDY} is damaged: {what} is missing")
-        return directory
+        try:
+            study = read_study(content["study"], str(file))
+            plan = TypeAdapter(Plan).validate_python(content["plan"])
+            return cls(path, study, plan, content["data"], content["environment"])
+        except (KeyError, ValidationError) as error:
+            raise RunError(f"{file} is damaged: {_fields(error)}") from error
 
-    @cached_property
-    def about(self) -> dict[str, Any]:
-        """All of study.json; only the number of seeds may ever grow."""
-        return storage.read_json(self.path / STUDY)
-
-    @cached_property
-    def study(self) -> Study:
-        """What is compared."""
-        return read_study(self.about["study"], str(self.path / STUDY))
-
-    @cached_property
-    def plan(self) -> Plan:
-        """Budgets, workers, and what the trials measured."""
-        return Plan.from_table(self.about["plan"])
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """Which images are used, as data.json of a run says."""
-        data: dict[str, Any] = self.about["data"]
-        return data
-
-    @property
-    def environment(self) -> dict[str, Any]:
-        """Versions, device and command at the start."""
-        environment: dict[str, Any] = self.about["environment"]
-        return environment
+    def _content(self) -> dict[str, Any]:
+        """The content of study.json."""
+        return {
+            "format": FORMAT,
+            "study": self.study.to_table(),
+            "data": self.data,
+            "plan": dataclasses.asdict(self.plan),
+            "environment": self.environment,
+        }
 
     @property
     def stop_file(self) -> Path:
-        """While it is there, whatever works for this study saves and stops."""
+        """While this file exists, every worker of the study saves and stops."""
         return self.path / "stop"
 
     @property
     def results_file(self) -> Path:
-        """What it all comes to, as JSON."""
+        """The results of all runs so far, as JSON."""
         return self.path / "results.json"
 
     def run_path(self, arm: str, seed: int) -> Path:
-        """Where that run lies, or will."""
+        """The directory of a run, whether it exists yet or not."""
         return self.path / "runs" / arm / str(seed)
 
     def outcome_path(self, arm: str, seed: int) -> Path:
-        """Where it is written how that run ended."""
+        """The file that says how a run ended."""
         return self.path / "outcomes" / f"{arm}-{seed}.json"
 
-    def pairs(self) -> list[tuple[str, int]]:
+    def run_keys(self) -> list[RunKey]:
         """Arm and seed of every run, in the order in which they are done.
 
-        Seed by seed, so that an unfinished study has whole comparisons.
+        Seed by seed, so that an unfinished study has complete comparisons.
         """
-        arms = self.study.all_arms
-        return [(arm.name, seed) for seed in range(self.study.seeds) for arm in arms]
+        return [(arm.name, seed) for seed in range(self.study.seeds) for arm in self.study.all_arms]
 
     def outcome(self, arm: str, seed: int) -> Outcome | None:
-        """How a run ended; None while it did not."""
+        """How a run ended; None before its end."""
         path = self.outcome_path(arm, seed)
         if not path.exists():
             return None
         try:
-            return Outcome.from_table(storage.read_json(path))
-        except (KeyError, TypeError) as error:
+            return TypeAdapter(Outcome).validate_python(storage.read_json(path))
+        except ValidationError as error:
             raise RunError(
-                f"{path} is damaged ({error}). Delete it, and the run is scored again: "
+                f"{path} is damaged: {_fields(error)}. Delete it, and the run is scored again: "
                 f"ganvas compare {self.path}"
             ) from error
 
     def write_outcome(self, outcome: Outcome) -> None:
-        """Say how a run ended."""
+        """Record how a run ended."""
         path = self.outcome_path(outcome.arm, outcome.seed)
         storage.make_directory(path.parent)
-        storage.write_json(path, outcome.to_table())
+        storage.write_json(path, dataclasses.asdict(outcome))
 
-    def outcomes(self) -> dict[tuple[str, int], Outcome]:
-        """How every run ended that did, by arm and seed."""
-        found = {(arm, seed): self.outcome(arm, seed) for arm, seed in self.pairs()}
-        return {key: outcome for key, outcome in found.items() if outcome is not None}
+    def outcomes(self) -> dict[RunKey, Outcome]:
+        """The outcome of every run that ended, by arm and seed."""
+        outcomes = {(arm, seed): self.outcome(arm, seed) for arm, seed in self.run_keys()}
+        return {key: outcome for key, outcome in outcomes.items() if outcome is not None}
 
     def with_seeds(self, seeds: int) -> StudyDirectory:
         """The study with at least so many seeds; call this with the lock held."""
         if seeds <= self.study.seeds:
             return self
         study = dataclasses.replace(self.study, seeds=seeds)
-        storage.write_json(self.path / STUDY, {**self.about, "study": study.to_table()})
-        return StudyDirectory(self.path)
+        directory = dataclasses.replace(self, study=study)
+        storage.write_json(self.path / STUDY, directory._content())
+        return directory
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -194,18 +185,25 @@ class StudyDirectory:
         with storage.locked(self.path):
             for leftover in [*self.path.glob(".*.tmp"), *self.path.glob("outcomes/.*.tmp")]:
                 leftover.unlink(missing_ok=True)
-            for draft in self.path.glob("runs/*/.*.tmp"):  # of runs killed while they were made
+            for draft in self.path.glob("runs/*/.*.tmp"):  # of runs killed during their creation
                 shutil.rmtree(draft, ignore_errors=True)
             yield
 
-    def ask_to_stop(self) -> None:
-        """Have the workers save and stop."""
+    def request_stop(self) -> None:
+        """Make the workers save and stop."""
         with contextlib.suppress(OSError):
             self.stop_file.touch()
 
 
-def refuse_occupied(path: Path) -> None:
+def check_unused(path: Path) -> None:
     """Raise a `RunError` unless a new study can be made at `path`."""
     storage.refuse_file(path)
     if path.exists() and any(path.iterdir()):
         raise RunError(f"{path} is in use and is no study. Choose another folder as out (--out)")
+
+
+def _fields(error: KeyError | ValidationError) -> str:
+    """The fields that are missing or wrong."""
+    if isinstance(error, KeyError):
+        return f"{error.args[0]} is missing"
+    return ", ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())

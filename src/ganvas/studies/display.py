@@ -1,4 +1,4 @@
-"""What a person sees of a study: its plan, how far it is, and what it comes to."""
+"""What the terminal shows of a study: its plan, its progress, and its results."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from ganvas.formatting import (
     format_clock,
     format_count,
     format_estimate,
+    format_interval,
     format_number,
     format_short,
     format_signed,
 )
 from ganvas.studies.comparison import ArmComparison
-from ganvas.studies.directory import StudyDirectory
-from ganvas.studies.forecast import Forecast, Key
+from ganvas.studies.directory import RunKey, StudyDirectory
+from ganvas.studies.forecast import Forecast
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
 from ganvas.studies.results import StudyResults
@@ -30,11 +31,11 @@ from ganvas.studies.worker import Job
 from ganvas.training.display import PatientConsole
 
 SECONDS_BETWEEN_LINES = 60.0
-"""A log file gets a line of progress at most this often, besides one for each run that ends."""
+"""Minimum time between two progress lines in a log file; each run that ends has its own line."""
 
 
 class StudyDisplay:
-    """Shows how a study goes, in place while `live` is entered. `quiet` shows nothing."""
+    """Shows a study's progress, updated in place while `live` is entered. `quiet` shows nothing."""
 
     def __init__(self, quiet: bool = False) -> None:
         self._console = PatientConsole(quiet=quiet, highlight=False, soft_wrap=True)
@@ -43,7 +44,7 @@ class StudyDisplay:
         self._last_line = time.monotonic()
 
     def _line(self, transient: bool = False) -> rich_progress.Progress:
-        """A line that changes in place, on a terminal."""
+        """A line that is updated in place, on a terminal only."""
         return rich_progress.Progress(
             rich_progress.TextColumn("{task.fields[status]}", markup=False),
             console=self._console,
@@ -52,37 +53,38 @@ class StudyDisplay:
         )
 
     def say(self, text: str) -> None:
-        """Print a line that stays."""
+        """Print a permanent line."""
         self.live.console.print(text, markup=False)
 
     @contextmanager
-    def trying(self, arms: Sequence[str]) -> Iterator[Progress]:
-        """While entered, says that arms are tried; gives a function to call with (done, total)."""
+    def measuring(self, arms: Sequence[str]) -> Iterator[Progress]:
+        """While entered, shows the measurements' progress; gives a callback for (done, total)."""
         self.say(
-            f"trying {', '.join(arms)} for a few seconds each, and timing the scores of "
-            f"{arms[0]}, to say how long the study takes; nothing is trained yet"
+            f"measuring the throughput of {', '.join(arms)}, and how long scores of {arms[0]} "
+            "take, to plan the study; nothing is trained yet"
         )
-        began = time.monotonic()
+        start = time.monotonic()
         with self._line(transient=True) as line:
             task = line.add_task("", total=None, status="starting workers")
 
-            def show(done: int, total: int) -> None:
-                took = format_clock(time.monotonic() - began)
-                line.update(task, status=f"{done} of {format_count(total, 'trial')} done  {took}")
+            def update(done: int, total: int) -> None:
+                elapsed = format_clock(time.monotonic() - start)
+                status = f"{done} of {format_count(total, 'measurement')} done  {elapsed}"
+                line.update(task, status=status)
 
-            yield show
+            yield update
 
     def plan(self, study: Study, plan: Plan) -> None:
-        """Say what is going to be done, and about how long it takes."""
+        """Print what will be done, and an estimate of its duration."""
         arms, runs = len(study.all_arms), study.seeds * len(study.all_arms)
         self.say(
             f"{format_count(arms, 'arm')} x {format_count(study.seeds, 'seed')} "
             f"= {format_count(runs, 'run')} · "
             f"about {format_estimate(plan.seconds(study))} on this machine "
             f"({plan.workers} at a time, {format_count(plan.threads, 'thread')} each; "
-            f"measured on short trials) · {format_bytes(plan.bytes(study))}"
+            f"from short measurements) · {format_bytes(plan.bytes(study))}"
         )
-        rows = [("arm", "images", "images/s", "a run", "what it changes")]
+        rows = [("arm", "images", "images/s", "per run", "changes")]
         for arm in study.all_arms:
             of = f" (of {arm.against})" if arm.against not in ("", study.base.name) else ""
             rows.append(
@@ -97,37 +99,38 @@ class StudyDisplay:
         self.say(aligned(rows))
         if arms > 1 and study.seeds < MIN_SEEDS:
             self.say(
-                f"{format_count(study.seeds, 'seed')} can show no difference, whatever the scores: "
-                f"--seeds {MIN_SEEDS} is the least"
+                f"{format_count(study.seeds, 'seed')} cannot show a difference, whatever the "
+                f"scores: use at least --seeds {MIN_SEEDS}"
             )
 
     def begin(self, directory: StudyDirectory, jobs: Sequence[Job]) -> None:
-        """Say what is left to do."""
+        """Print which runs are done already; expect the others."""
         self._directory = directory
         self._study, self._plan = directory.study, directory.plan
-        self._runs = len(directory.pairs())
-        self._done = {key: one.failed for key, one in directory.outcomes().items()}
+        self._runs = len(directory.run_keys())
+        self._failed = {key: run.failed for key, run in directory.outcomes().items()}
+        """Of the runs that ended."""
         self._forecast = Forecast(directory, jobs)
-        self._most: dict[Key, int] = {}
-        again = [f"{job.arm} seed {job.seed}" for job in jobs if job.attempt > 1]
-        if again:
-            self.say(f"tried once more, because they crashed: {', '.join(again)}")
+        self._most_images: dict[RunKey, int] = {}
+        retried = [f"{job.arm} seed {job.seed}" for job in jobs if job.attempt > 1]
+        if retried:
+            self.say(f"tried once more, because they crashed: {', '.join(retried)}")
             for job in jobs:
-                self._done.pop((job.arm, job.seed), None)
-        if self._done:
-            self.say(f"{len(self._done)} of {self._runs} runs are done already")
+                self._failed.pop((job.arm, job.seed), None)
+        if self._failed:
+            self.say(f"{len(self._failed)} of {self._runs} runs are done already")
 
     def ended(self, outcome: Outcome) -> None:
-        """Say how a run ended."""
+        """Print how a run ended."""
         key = (outcome.arm, outcome.seed)
-        self._done[key] = outcome.failed
-        self._forecast.ended(key, time.monotonic(), failed=not outcome.scores)
-        told = [f"{metric} {value:.4g}" for metric, value in list(outcome.scores.items())[:1]]
-        text = "  ·  ".join([f"{outcome.arm} seed {outcome.seed}: {outcome.describe()}", *told])
-        self.say(f"[{len(self._done)}/{self._runs}] {text}")
+        self._failed[key] = outcome.failed
+        self._forecast.run_ended(key, time.monotonic(), scored=bool(outcome.scores))
+        score = [f"{metric} {value:.4g}" for metric, value in list(outcome.scores.items())[:1]]
+        text = "  ·  ".join([f"{outcome.arm} seed {outcome.seed}: {outcome.describe()}", *score])
+        self.say(f"[{len(self._failed)}/{self._runs}] {text}")
 
     def update(self, running: Sequence[Job]) -> None:
-        """Show how far everything is."""
+        """Show the progress of all runs."""
         status = self.describe(running)
         self.live.update(self._task, status=status)
         now = time.monotonic()
@@ -136,60 +139,61 @@ class StudyDisplay:
             self.say(status)
 
     def describe(self, running: Sequence[Job]) -> str:
-        """Runs and images done, failures, the time left where it is known, and what goes on."""
+        """Runs and images done, failures, the remaining time if known, and the current runs."""
         now = time.monotonic()
-        stages = self._forecast.look(running, now)
-        for key, stage in stages.items():  # a run that goes back to a checkpoint loses no image
-            self._most[key] = max(self._most.get(key, 0), stage.images)
+        stages = self._forecast.observe(running, now)
+        for key, stage in stages.items():  # never fewer, after a run went back to a checkpoint
+            self._most_images[key] = max(self._most_images.get(key, 0), stage.images)
         budgets = self._plan.images
-        images = sum(budgets[arm] for arm, _ in self._done)
-        images += sum(most for key, most in self._most.items() if key not in self._done)
+        images = sum(budgets[arm] for arm, _ in self._failed)
+        images += sum(n for key, n in self._most_images.items() if key not in self._failed)
         total = self._study.seeds * sum(budgets.values())
-        failed, left = sum(self._done.values()), self._forecast.seconds(now)
+        failed, left = sum(self._failed.values()), self._forecast.seconds(now)
         parts = [
-            f"{len(self._done)} of {self._runs} runs",
+            f"{len(self._failed)} of {self._runs} runs",
             f"{failed} failed" if failed else "",
             f"{format_short(images)}/{format_short(total)} images",
             f"{format_clock(left)} left" if left else "",
-            doing("training", [key for key, stage in stages.items() if not stage.scoring]),
-            doing("scoring", [key for key, stage in stages.items() if stage.scoring]),
+            list_runs("training", [key for key, stage in stages.items() if not stage.scoring]),
+            list_runs("scoring", [key for key, stage in stages.items() if stage.scoring]),
         ]
         return "  ".join(part for part in parts if part)
 
     def results(self, results: StudyResults) -> None:
-        """Print what the study comes to, and what one would do next."""
+        """Print the results and the next command."""
         self.say(verdict_table(results))
         for line in explanations(results):
             self.say(line)
         others = [metric for metric in results.metrics if metric != results.deciding]
         if others:
-            self.say(f"\nbeside it, without verdicts ({results.deciding} decides):")
+            self.say(f"\nother scores, without verdicts ({results.deciding} decides):")
             self.say(score_table(results, others))
         if results.recommendation:
             self.say(f"\nrecommendation: {results.recommendation}")
-        self.say(f"all of it: {results.directory.results_file}")
+        self.say(f"all results: {results.directory.results_file}")
         self.say(f"next: ganvas report {results.directory.path}")
 
 
-def doing(what: str, runs: Sequence[Key]) -> str:
-    """`training mlp 0, mlp 1`; nothing where no run is in that stage."""
+def list_runs(what: str, runs: Sequence[RunKey]) -> str:
+    """`training mlp 0, mlp 1`; empty without a run."""
     return f"{what} {', '.join(f'{arm} {seed}' for arm, seed in runs)}" if runs else ""
 
 
 def verdict_table(results: StudyResults) -> str:
-    """Each arm by the score that decides."""
+    """Each arm by the deciding score."""
     base = results.study.base.name
     several = len({arm.against for arm in results.arms if arm.against}) > 1
-    beside = "verdict" if several else f"against {base}"
-    rows = [("", results.deciding, beside, "failures", "images/s")]
+    rows = [
+        ("", results.deciding, "verdict" if several else f"against {base}", "failures", "images/s")
+    ]
     for arm in results.arms:
-        against = results.comparison(arm.name, results.deciding)
-        words = "-" if against is None else in_a_word(against)
+        comparison = results.comparison(arm.name, results.deciding)
+        verdict = "-" if comparison is None else format_comparison(comparison)
         rows.append(
             (
                 arm.name,
-                mean_of(results, arm.name, results.deciding),
-                f"against {arm.against}: {words}" if several and arm.against else words,
+                format_mean(results, arm.name, results.deciding),
+                f"against {arm.against}: {verdict}" if several and arm.against else verdict,
                 f"{len(arm.failures)} of {len(arm.outcomes)}",
                 "-" if arm.cost is None else f"{arm.cost.images_per_second:,.0f}",
             )
@@ -198,61 +202,55 @@ def verdict_table(results: StudyResults) -> str:
 
 
 def score_table(results: StudyResults, metrics: Sequence[str]) -> str:
-    """Means and intervals of further scores."""
+    """Means and intervals of other scores."""
     rows = [("", *metrics)]
     for arm in results.arms:
-        rows.append((arm.name, *(mean_of(results, arm.name, metric) for metric in metrics)))
+        rows.append((arm.name, *(format_mean(results, arm.name, metric) for metric in metrics)))
     return aligned(rows)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Rows as lines, columns apart; a log file is as wide as it takes, so nothing is cut."""
+    """Rows as lines with aligned columns. Nothing is cut, because a log file has no width."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(f"{c:{w}}" for c, w in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
 
 
-def mean_of(results: StudyResults, arm: str, metric: str) -> str:
+def format_mean(results: StudyResults, arm: str, metric: str) -> str:
     """`402 [388, 421]`."""
     summary = results.summary(arm, metric)
     if summary is None or summary.mean is None:
         return "-"
-    if summary.interval is None:
-        return format_number(summary.mean, 3)
-    low, high = summary.interval
-    return f"{format_number(summary.mean, 3)} [{format_number(low, 3)}, {format_number(high, 3)}]"
+    return f"{format_number(summary.mean, 3)} {format_interval(summary.interval)}".rstrip()
 
 
-def in_a_word(against: ArmComparison) -> str:
+def format_comparison(comparison: ArmComparison) -> str:
     """`better (-21 % [-30, -12])`: the verdict and the size of the effect."""
-    effect, unit = against.difference, ""
-    if against.test == "paired t on logs" and against.ratio is not None:
-        effect, unit = in_percent(against.ratio), " %"
+    effect, unit = comparison.difference, ""
+    if comparison.test == "paired t on logs" and comparison.ratio is not None:
+        effect, unit = as_percent(comparison.ratio), " %"
     if effect is None:
-        return against.verdict
+        return comparison.verdict
     size = f"{format_signed(effect.value)}{unit}"
     if effect.interval is not None:
         low, high = effect.interval
         size += f" [{format_signed(low)}, {format_signed(high)}]"
-    return f"{against.verdict} ({size})"
+    return f"{comparison.verdict} ({size})"
 
 
-def in_percent(ratio: Effect) -> Effect:
-    """A ratio as the percentage by which the arm lies above the base."""
-    interval = ratio.interval
-    return Effect(
-        100 * (ratio.value - 1),
-        None if interval is None else (100 * (interval[0] - 1), 100 * (interval[1] - 1)),
-    )
+def as_percent(ratio: Effect) -> Effect:
+    """A ratio of arm to base as the difference in percent of the base."""
+    value, *interval = (100 * (x - 1) for x in (ratio.value, *(ratio.interval or ())))
+    return Effect(value, (interval[0], interval[1]) if interval else None)
 
 
 def explanations(results: StudyResults) -> list[str]:
-    """On what each verdict rests, every failure with its reason, and what is missing."""
+    """The reason for each verdict, every failure with its reason, and the missing runs."""
     lines = []
     for arm in results.arms:
-        against = results.comparison(arm.name, results.deciding)
-        if against is not None:
-            lines.append(f"  {arm.name}: {against.verdict}, by {against.why}")
+        comparison = results.comparison(arm.name, results.deciding)
+        if comparison is not None:
+            lines.append(f"  {arm.name}: {comparison.verdict}, by {comparison.why}")
     for arm in results.arms:
         for seed, outcome in arm.failures.items():
             lines.append(f"  {arm.name} seed {seed} {outcome.describe()}")

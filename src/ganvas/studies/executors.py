@@ -1,5 +1,7 @@
-"""Who does the work of a study: processes on this machine, or a dask cluster. Both are executors of
-the standard library's `concurrent.futures`."""
+"""The executors that do a study's runs: processes on this machine, or a dask cluster.
+
+Both are executors of the standard library's `concurrent.futures`.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,12 @@ SECONDS_TO_CONNECT = 10
 
 @dataclass(frozen=True)
 class WorkerPool:
-    """A number of workers, and the way to make_executor them.
+    """How many workers there are, and how to start them.
 
-    workers: how many runs are done at a time.
-    threads: of each; threads of all fill the machine.
-    devices: of the workers, in turn.
-    make_executor: opens an executor with so many workers and threads; closing it waits for them.
+    workers: runs at a time.
+    threads: per worker; together they fill the machine.
+    devices: assigned to the workers in turn.
+    make_executor: (workers, threads) -> context manager of an executor; its exit waits for them.
     """
 
     workers: int
@@ -41,15 +43,16 @@ class WorkerPool:
     make_executor: Callable[[int, int], AbstractContextManager[Executor]]
 
     def device(self, worker: int) -> str:
-        """What the worker of this number computes on."""
+        """The device of the worker with this number."""
         return self.devices[worker % len(self.devices)]
 
 
 def local_pool(runs: int, workers: int | None = None) -> WorkerPool:
-    """Processes on this machine: one for each GPU, or for each core; or as many as asked for.
+    """Processes on this machine: one per GPU, or per core without a GPU.
 
     Args:
-        runs: no more workers than these.
+        runs: there are no more workers than runs.
+        workers: replaces the default number.
 
     Raises:
         GanvasError: fewer than one worker.
@@ -71,8 +74,8 @@ def local_devices() -> tuple[str, ...]:
 
 @contextmanager
 def process_executor(workers: int, threads: int) -> Iterator[Executor]:
-    """Worker processes that begin with nothing, each with so many threads."""
-    before = os.environ.get("OMP_NUM_THREADS")
+    """Spawned worker processes with so many threads each."""
+    previous = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = str(threads)  # read by the workers when they import torch
     spawn = multiprocessing.get_context("spawn")
     try:
@@ -80,27 +83,30 @@ def process_executor(workers: int, threads: int) -> Iterator[Executor]:
             spawn_ignoring_sigint(executor, workers)
             yield executor
     finally:
-        if before is None:
+        if previous is None:
             del os.environ["OMP_NUM_THREADS"]
         else:
-            os.environ["OMP_NUM_THREADS"] = before
+            os.environ["OMP_NUM_THREADS"] = previous
 
 
 def spawn_ignoring_sigint(executor: ProcessPoolExecutor, workers: int) -> None:
-    """Start all processes while Ctrl-C is held back, which they inherit: it is the parent's matter,
-    and while they import torch they would answer it with a traceback each."""
-    if sys.platform == "win32":  # no signals there that could be held back
+    """Start all processes with Ctrl-C blocked, which they inherit.
+
+    Only the parent reacts to Ctrl-C. A worker that is still importing torch would print a
+    traceback.
+    """
+    if sys.platform == "win32":  # it cannot block signals
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         for _ in range(workers):  # each call starts a process while none is idle
             executor.submit(os.getpid)
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def init_worker() -> None:
-    """What each worker process does first. Ctrl-C is the parent's matter: it asks to stop."""
+    """The first thing a worker process does. It ignores Ctrl-C: the parent asks it to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -108,9 +114,8 @@ def init_worker() -> None:
 
 
 def terminate(executor: Executor) -> None:
-    """Let go of workers at once, and end those that are processes of this machine: nothing that
-    they do is worth saving."""
-    # Of a pool's own, since before Python 3.14 it has no way to end its processes.
+    """Shut down at once. Processes of this machine are ended, whatever they are doing."""
+    # A pool has no public way to end its processes before Python 3.14.
     pool = executor._processes if isinstance(executor, ProcessPoolExecutor) else {}
     workers = list(pool.values())
     executor.shutdown(wait=False)
@@ -122,8 +127,8 @@ def dask_pool(address: str, runs: int) -> WorkerPool:
     """The workers of a dask cluster, which must see the same files as this machine.
 
     Raises:
-        GanvasError: dask is not installed, nobody answers, or a worker would do several runs at a
-            time in one process, where they would share torch's random state.
+        GanvasError: dask is not installed, no scheduler answers, or a worker would do several runs
+            at a time in one process, where they would share torch's random state.
     """
     if importlib.util.find_spec("distributed") is None:
         raise GanvasError("dask workers need dask.distributed: pip install 'ganvas[cluster]'")
@@ -131,15 +136,15 @@ def dask_pool(address: str, runs: int) -> WorkerPool:
         workers = client.scheduler_info(n_workers=-1)["workers"]
         if not workers:
             raise GanvasError(f"the cluster at {address} has no workers: start some, dask worker")
-        crowded = [worker for worker, about in workers.items() if about["nthreads"] != 1]
-        if crowded:
+        threaded = [worker for worker, info in workers.items() if info["nthreads"] != 1]
+        if threaded:
             raise GanvasError(
-                f"{len(crowded)} of {len(workers)} workers at {address} do several tasks at a time "
-                "in one process, and training needs it for itself: dask worker --nthreads 1"
+                f"{len(threaded)} of {len(workers)} workers at {address} do several tasks at a "
+                "time in one process, but training needs its own process: dask worker --nthreads 1"
             )
-        there = Counter(str(about["host"]) for about in workers.values())
-        cores_of = client.run(cores)
-        threads = min(cores_of[w] // there[str(workers[w]["host"])] for w in workers)
+        per_host = Counter(str(info["host"]) for info in workers.values())
+        host_cores = client.run(cores)
+        threads = min(host_cores[w] // per_host[str(workers[w]["host"])] for w in workers)
     return WorkerPool(
         min(len(workers), runs), max(1, threads), ("auto",), partial(dask_executor, address)
     )
@@ -147,17 +152,17 @@ def dask_pool(address: str, runs: int) -> WorkerPool:
 
 @contextmanager
 def dask_executor(address: str, workers: int, threads: int) -> Iterator[Executor]:
-    """A cluster's executor; `workers` is what was counted there."""
+    """A cluster's executor. The cluster has its own workers and threads."""
     with dask_client(address) as client, client.get_executor() as executor:
         yield executor
 
 
 @contextmanager
 def dask_client(address: str) -> Iterator[Any]:
-    """A client of the scheduler at an address.
+    """A client of the scheduler at this address.
 
     Raises:
-        GanvasError: nobody answers there.
+        GanvasError: no scheduler answers.
     """
     from distributed import Client
 

@@ -1,38 +1,37 @@
-"""What became of one run of a study."""
+"""How one run of a study ended: its scores, its cost, or why it failed."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 Ending = Literal["finished", "diverged", "unhealthy", "collapsed", "crashed"]
-"""How a run ended. All but finished are failures.
+"""How a run ended. All but finished count as failures.
 
-diverged: a number stopped being finite. unhealthy: stopped early, because health called it failing.
-collapsed: it ran to its end, where health finds that the generator makes (nearly) one image.
-crashed: an error of any other kind.
+diverged: a loss or gradient was not finite. unhealthy: stopped early, because health called it
+failing. collapsed: trained to its end, where health finds mode collapse. crashed: any other error.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScorePoint:
-    """One score while training, by the study's deciding metric."""
+    """One value of the deciding score while training."""
 
     images_seen: int
     seconds: float
-    """Of training, without the scoring itself."""
+    """Of training, without the time for scores."""
     value: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What a run took.
+    """What a run cost.
 
-    training_seconds: without evaluations; for as far as it came.
-    images_per_second: over all of its training.
-    memory_mb: the most that the process, or the GPU, held.
-    generator_weights, discriminator_weights: how many numbers each player learns.
-    generator_bytes: the file that `ganvas.load` reads; 0 where none was written.
+    training_seconds: as far as the run came, without the time for scores.
+    images_per_second: mean over its training.
+    memory_mb: peak memory of the process, or of the GPU.
+    generator_weights, discriminator_weights: trainable numbers of each player.
+    generator_bytes: size of the file that `ganvas.load` reads; 0 where none was written.
     """
 
     training_seconds: float
@@ -47,14 +46,14 @@ class Cost:
 class Outcome:
     """One run: how it ended, its scores, its cost.
 
-    reason: of a failure, in one line; empty for a finished run.
-    scores: of the last checkpoint, by full name. Of a collapsed run they stand beside the failure;
-        of others that failed there are none.
-    floors: what real images score in place of samples.
+    reason: one line, of a failure; empty for a finished run.
+    scores: of the last checkpoint, by full name. A collapsed run has scores although it failed;
+        other failed runs have none.
+    floors: what real images score instead of samples.
     score_curve: the deciding score while training, oldest first.
-    cost: None where it crashed before it trained.
-    attempts: 1, or 2 where it crashed and was tried again.
-    trace: of a crash, where it happened.
+    cost: None if it crashed before it trained.
+    attempts: 1, or 2 if it crashed and was tried again.
+    trace: the traceback of a crash.
     """
 
     arm: str
@@ -75,21 +74,5 @@ class Outcome:
         return self.ending != "finished"
 
     def describe(self) -> str:
-        """The failure as tables and reports name it."""
+        """The ending with its reason, as tables and reports show it."""
         return f"{self.ending}: {self.reason}" if self.reason else self.ending
-
-    def to_table(self) -> dict[str, Any]:
-        """Plain values."""
-        return {**asdict(self), "score_curve": [asdict(moment) for moment in self.score_curve]}
-
-    @classmethod
-    def from_table(cls, table: dict[str, Any]) -> Outcome:
-        """What `to_table` wrote."""
-        cost = table["cost"]
-        return cls(
-            **{
-                **table,
-                "score_curve": tuple(ScorePoint(**moment) for moment in table["score_curve"]),
-                "cost": cost and Cost(**cost),
-            }
-        )

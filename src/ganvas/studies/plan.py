@@ -1,21 +1,21 @@
-"""The plan of a study: how many runs, how long they will take, how much disk."""
+"""The plan of a study: how many runs, how long they will take, how much disk they need."""
 
 from __future__ import annotations
 
 import heapq
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from ganvas.studies.study import SAMPLES_WHILE_TRAINING, Study
 
 
 @dataclass(frozen=True, kw_only=True)
 class ThroughputEstimate:
-    """A few seconds of one arm's training, measured under the load that the study will make.
+    """A few seconds of one arm's training, measured under the load that the study will have.
 
-    images_per_second: of training alone.
-    memory_mb: the most that the process, or the GPU, held.
-    run_bytes: how large a run directory will about become.
+    images_per_second: of training, without scores.
+    memory_mb: peak memory of the process, or of the GPU.
+    run_bytes: estimated size of a run directory.
     """
 
     images_per_second: float
@@ -27,13 +27,12 @@ class ThroughputEstimate:
 class Plan:
     """What the study will do, fixed when it starts.
 
-    images: each arm's budget.
-    trials: of each arm.
-    scoring: seconds to score no samples at all, and what each adds (of an evaluation by the study's
-        metrics).
+    images: budget of each arm's runs.
+    throughput: of each arm.
+    scoring: seconds that an evaluation by the study's metrics takes: without samples, and for each.
     workers: how many runs train at a time.
-    threads: of each run. Fixed too: with other numbers of them sums round otherwise, and a run that
-        goes on would not do so bit for bit.
+    threads: per run. Fixed too: another number rounds sums differently, and a resumed run would
+        not continue bit for bit.
     """
 
     images: dict[str, int]
@@ -43,43 +42,42 @@ class Plan:
     threads: int
 
     def run_seconds(self, study: Study, arm: str) -> float:
-        """About how long one run of the arm takes, with its scores."""
+        """Estimated duration of one run of the arm, with its scores."""
         training = self.images[arm] / self.throughput[arm].images_per_second
         while_training = study.evaluations * self.scoring_seconds(SAMPLES_WHILE_TRAINING)
         return training + while_training + self.scoring_seconds(study.samples)
 
     def scoring_seconds(self, samples: int) -> float:
-        """About how long it takes to score so many samples."""
-        fixed, each = self.scoring
-        return fixed + samples * each
+        """Estimated duration of an evaluation with so many samples."""
+        fixed, per_sample = self.scoring
+        return fixed + samples * per_sample
 
-    def seconds(self, study: Study, left: list[str] | None = None) -> float:
-        """About how long the study takes, each worker taking the next run when it is free.
-
-        What the metrics see in real images is computed once, before the first scores.
+    def seconds(self, study: Study, arms: Iterable[str] | None = None) -> float:
+        """Estimated duration of the study. Features of real images are computed once, at first.
 
         Args:
-            left: the arm of every run that is still to be done, in order; None: of all.
+            arms: the arm of every run that is left, in order; None: all runs.
         """
-        if left is None:
-            left = [arm.name for _ in range(study.seeds) for arm in study.all_arms]
-        once = self.scoring[1] * (study.samples + SAMPLES_WHILE_TRAINING)
-        free = [once if left else 0.0] * self.workers
-        for arm in left:
-            heapq.heappush(free, heapq.heappop(free) + self.run_seconds(study, arm))
-        return max(free)
+        if arms is None:
+            arms = [arm.name for arm in study.all_arms] * study.seeds
+        runs = [self.run_seconds(study, arm) for arm in arms]
+        real_features = self.scoring[1] * (study.samples + SAMPLES_WHILE_TRAINING)
+        return makespan([real_features if runs else 0.0] * self.workers, runs)
 
     def bytes(self, study: Study) -> int:
-        """About how much disk all runs will take."""
-        return study.seeds * sum(trial.run_bytes for trial in self.throughput.values())
+        """Estimated disk space of all runs."""
+        return study.seeds * sum(arm.run_bytes for arm in self.throughput.values())
 
-    def to_table(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
-    @classmethod
-    def from_table(cls, table: dict[str, Any]) -> Plan:
-        """What `to_table` wrote."""
-        trials = {arm: ThroughputEstimate(**trial) for arm, trial in table["throughput"].items()}
-        fixed, each = table["scoring"]
-        return cls(**{**table, "throughput": trials, "scoring": (fixed, each)})
+def makespan(workers: Sequence[float], runs: Iterable[float]) -> float:
+    """Seconds until all runs are done, if each worker takes the next run as soon as it is free.
+
+    Args:
+        workers: seconds until each worker is free.
+        runs: duration of each run, in order.
+    """
+    free = list(workers)
+    heapq.heapify(free)
+    for seconds in runs:
+        heapq.heapreplace(free, free[0] + seconds)
+    return max(free)

@@ -1,4 +1,4 @@
-"""How long a study will take and what it needs, found by trying its arms."""
+"""Measures the throughput of a study's arms, and makes the plan from it."""
 
 from __future__ import annotations
 
@@ -13,77 +13,82 @@ from ganvas.studies.display import StudyDisplay
 from ganvas.studies.executors import WorkerPool, terminate
 from ganvas.studies.plan import Plan
 from ganvas.studies.study import Study
-from ganvas.studies.throughput import ThroughputJob, Tried, estimate_throughput
+from ganvas.studies.throughput import ThroughputJob, ThroughputResult, estimate_throughput
 
-SECONDS_BETWEEN_LOOKS = 1.0
-"""At workers: at those that try arms, and later at those that do the runs."""
+POLL_SECONDS = 1.0
+"""How often workers are checked, while throughput is measured and later during the runs."""
 
 
 def make_plan(
     study: Study, prepared: PreparedData, pool: WorkerPool, display: StudyDisplay
 ) -> Plan:
-    """Try every arm for a few seconds, as many at a time as the study will train.
+    """Measure every arm for a few seconds, as many at a time as the study will train.
 
     Raises:
-        Interrupted, GanvasError: as `tried`.
+        Interrupted, GanvasError: see `run_measurements`.
     """
     names = [arm.name for arm in study.all_arms]
-    # Filled up with repeats, so that the last one is measured under the same load as the first.
+    # Filled up with repeats, so that the last arm is measured under the same load as the first.
     count = math.ceil(len(names) / pool.workers) * pool.workers
     jobs = [
         ThroughputJob(study, name, prepared.location, pool.device(n), pool.threads, scored=n == 0)
         for n, name in enumerate(itertools.islice(itertools.cycle(names), count))
     ]
-    found = tried(jobs, pool, display)
-    trials = {name: trial for name, (trial, _) in zip(names, found, strict=False)}
-    scoring = found[0][1]
+    results = run_measurements(jobs, pool, display)
+    throughput = {name: estimate for name, (estimate, _) in zip(names, results, strict=False)}
+    scoring = results[0][1]
     assert scoring is not None
     return Plan(
-        images={name: budget(study, name, trials[name].images_per_second) for name in names},
-        throughput=trials,
+        images={name: budget(study, name, throughput[name].images_per_second) for name in names},
+        throughput=throughput,
         scoring=scoring,
         workers=pool.workers,
         threads=pool.threads,
     )
 
 
-def tried(jobs: list[ThroughputJob], pool: WorkerPool, display: StudyDisplay) -> list[Tried]:
-    """What the trials of a plan found, in their order.
+def run_measurements(
+    jobs: list[ThroughputJob], pool: WorkerPool, display: StudyDisplay
+) -> list[ThroughputResult]:
+    """The results of all jobs, in their order.
 
     Raises:
-        Interrupted: by Ctrl-C, without waiting for a trial's end.
+        Interrupted: by Ctrl-C, without waiting for a job's end.
         GanvasError: an arm cannot be trained or scored.
     """
-    names = dict.fromkeys(job.arm for job in jobs)
+    names = list(dict.fromkeys(job.arm for job in jobs))
     try:
         with (
-            display.trying(list(names)) as show,
+            display.measuring(names) as update,
             pool.make_executor(pool.workers, pool.threads) as executor,
         ):
             try:
-                trying = [executor.submit(estimate_throughput, job) for job in jobs]
-                return results_of(trying, show)
+                return wait_for_all(
+                    [executor.submit(estimate_throughput, job) for job in jobs], update
+                )
             finally:
                 terminate(executor)
     except BrokenExecutor as error:
         raise RunError(
-            "a worker's process died while arms were tried, for want of memory perhaps. Try fewer "
-            "workers, or smaller networks"
+            "a worker process died while throughput was measured, possibly out of memory. Try "
+            "fewer workers, or smaller networks"
         ) from error
     except KeyboardInterrupt:
         raise Interrupted(
-            "stopped while arms were tried: nothing was trained and nothing written yet. "
-            "The same command begins anew"
+            "stopped while throughput was measured: nothing was trained or written yet. "
+            "The same command starts again"
         ) from None
 
 
-def results_of(trying: list[Future[Tried]], show: Progress) -> list[Tried]:
-    """All results once all are there, or the first error as soon as it is."""
+def wait_for_all(
+    futures: list[Future[ThroughputResult]], update: Progress
+) -> list[ThroughputResult]:
+    """All results once all are there, or the first error as soon as it occurs."""
     while True:
-        done, going_on = wait(trying, SECONDS_BETWEEN_LOOKS, FIRST_EXCEPTION)
-        show(len(done), len(trying))
-        if not going_on or any(future.exception() for future in done):
-            return [future.result() for future in trying if future in done]
+        done, pending = wait(futures, POLL_SECONDS, FIRST_EXCEPTION)
+        update(len(done), len(futures))
+        if not pending or any(future.exception() for future in done):
+            return [future.result() for future in futures if future in done]
 
 
 def budget(study: Study, arm: str, images_per_second: float) -> int:

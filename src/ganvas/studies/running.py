@@ -1,19 +1,13 @@
-"""How a study is run: planned, started or gone on with, and what is left of it worked off.
+"""How a study is run: planned, started or continued, and its pending runs done.
 
-Read `compare` first: it is the story.
+Read `compare` first.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    CancelledError,
-    Future,
-    wait,
-)
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,22 +24,22 @@ from ganvas.errors import (
 )
 from ganvas.runs.data import describe_data, prepare_for, prepare_images
 from ganvas.runs.places import is_study
-from ganvas.studies.directory import StudyDirectory, refuse_occupied
+from ganvas.studies.directory import StudyDirectory, check_unused
 from ganvas.studies.display import StudyDisplay
 from ganvas.studies.executors import WorkerPool, dask_pool, local_pool
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
-from ganvas.studies.planning import SECONDS_BETWEEN_LOOKS, make_plan
+from ganvas.studies.planning import POLL_SECONDS, make_plan
 from ganvas.studies.reading import check_study, load_study
 from ganvas.studies.results import StudyResults, write_results
 from ganvas.studies.study import Study
-from ganvas.studies.worker import Job, images_seen, run_job
+from ganvas.studies.worker import Job, crash_outcome, run_job
 
-MOST_ATTEMPTS = 2
-"""A run that crashed is tried once more when the study is gone on with."""
+MAX_ATTEMPTS = 2
+"""A run that crashed is tried once more when the study is continued."""
 
-NOTHING = "nothing"
-"""In the place of a value that one of two studies does not have."""
+ABSENT = "nothing"
+"""Stands for a value that one of two studies does not have."""
 
 
 def compare(
@@ -56,42 +50,45 @@ def compare(
     dask: str | None = None,
     quiet: bool = False,
 ) -> StudyResults:
-    """Train every arm of a study with every seed, score the runs, and say which arm is better.
+    """Train every arm of a study with every seed, score the runs, and test which arm is better.
 
-    A study that was killed or stopped goes on where it was: give the same study again, or its
-    directory. Runs that ended are never done again, but for those that crashed, once. More seeds
-    than before are added to those that there are.
+    To continue a study that was killed or stopped, give the same study again, or its directory.
+    Runs that ended are not repeated; a run that crashed is tried once more. A study can be
+    continued with more seeds.
 
     Worker processes are spawned, so a script that calls this needs `if __name__ == "__main__":`.
 
     Args:
-        study: what to compare; or its .toml or .json file; or the directory of one to go on with.
-        out: the study directory; None makes studies/BASE-DATA.
-        workers: how many runs at a time on this machine; by default one for each core or GPU.
+        study: what to compare; or its .toml or .json file; or the directory of one to continue.
+        out: the study directory; None: studies/BASE-DATA.
+        workers: runs at a time on this machine; by default one per core or GPU.
         dask: address of a dask scheduler whose workers do the runs, and see the same files.
         quiet: print nothing.
 
     Raises:
-        StudyError: with everything wrong in any arm, before anything runs; or the directory holds
-            another study.
+        StudyError: with every problem found in any arm, before anything runs; or the directory
+            holds another study.
         DataError: images that cannot be used, or that changed since the study was started.
-        RunError: the directory cannot be used, or the disk is full; the study can be gone on with.
+        RunError: the directory cannot be used, or the disk is full; the study can be continued.
         Interrupted: by Ctrl-C; every run was saved.
     """
     display = StudyDisplay(quiet)
-    place = locate(study, out, quiet)
-    directory = place.directory
+    located = locate(study, out, quiet)
+    directory = located.directory
     if directory is None:
-        plan = planned(place, workers, dask, display)
-        display.plan(place.study, plan)
-        environment = describe_environment(choose_device("auto"))
+        plan = plan_new_study(located, workers, dask, display)
+        display.plan(located.study, plan)
         directory = StudyDirectory.create(
-            place.path, place.study, plan, describe_data(place.prepared), environment
+            located.path,
+            located.study,
+            plan,
+            describe_data(located.prepared),
+            describe_environment(choose_device("auto")),
         )
     with directory.lock():
-        directory = directory.with_seeds(place.study.seeds)
+        directory = directory.with_seeds(located.study.seeds)
         try:
-            run_pending(directory, place.prepared, workers, dask, display)
+            run_pending(directory, located.prepared, workers, dask, display)
         finally:
             results = write_results(directory.path)
     display.results(results)
@@ -106,24 +103,24 @@ def plan_study(
     dask: str | None = None,
     quiet: bool = False,
 ) -> Plan:
-    """What `compare` would do, by a short trial of every arm; nothing is trained or written.
+    """What `compare` would do, from a short measurement of every arm; nothing is written.
 
-    Of a study that was started already, the plan that it was started with. Arguments and errors are
-    those of `compare`.
+    A study that was started already has its plan. Arguments and errors are those of `compare`.
     """
     display = StudyDisplay(quiet)
-    place = locate(study, out, quiet)
-    plan = (
-        planned(place, workers, dask, display) if place.directory is None else place.directory.plan
-    )
-    display.plan(place.study, plan)
+    located = locate(study, out, quiet)
+    if located.directory is None:
+        plan = plan_new_study(located, workers, dask, display)
+    else:
+        plan = located.directory.plan
+    display.plan(located.study, plan)
     return plan
 
 
-class Place(NamedTuple):
-    """Which study, where it lies or will, and its images.
+class LocatedStudy(NamedTuple):
+    """A study, its path, and its images.
 
-    directory: None where it is to be started.
+    directory: None if the study is not started yet.
     """
 
     study: Study
@@ -132,8 +129,8 @@ class Place(NamedTuple):
     directory: StudyDirectory | None
 
 
-def locate(study: Study | str | Path, out: str | Path | None, quiet: bool) -> Place:
-    """Find what is asked for, and refuse what cannot be right."""
+def locate(study: Study | str | Path, out: str | Path | None, quiet: bool) -> LocatedStudy:
+    """Find the study, its directory and its images, and check that they belong together."""
     if isinstance(study, str | Path) and Path(study).suffix not in (".toml", ".json"):
         directory = StudyDirectory.open(study)
         location = directory.data["location"]
@@ -144,19 +141,19 @@ def locate(study: Study | str | Path, out: str | Path | None, quiet: bool) -> Pl
             )
         prepared = prepare_images(directory.study.base.data, location, quiet)
         check_data_unchanged(directory, prepared)
-        return Place(directory.study, directory.path, prepared, directory)
-    asked = check_study(study) if isinstance(study, Study) else load_study(Path(study))
-    prepared = prepare_images(asked.base.data, asked.data, quiet)
-    path = Path(out) if out is not None else Path("studies") / f"{asked.base.name}-{prepared.name}"
+        return LocatedStudy(directory.study, directory.path, prepared, directory)
+    study = check_study(study) if isinstance(study, Study) else load_study(study)
+    prepared = prepare_images(study.base.data, study.data, quiet)
+    path = Path(out) if out is not None else Path("studies") / f"{study.base.name}-{prepared.name}"
     if not is_study(path):
-        refuse_occupied(path)
-        largest = max((arm.recipe for arm in asked.all_arms), key=lambda recipe: recipe.batch)
-        prepare_for(largest, asked.data, quiet)  # are there enough images for every batch?
-        return Place(asked, path, prepared, None)
+        check_unused(path)
+        largest = max((arm.recipe for arm in study.all_arms), key=lambda recipe: recipe.batch)
+        prepare_for(largest, study.data, quiet)  # are there enough images for every batch?
+        return LocatedStudy(study, path, prepared, None)
     directory = StudyDirectory.open(path)
-    check_same_study(directory, asked)
+    check_same_study(directory, study)
     check_data_unchanged(directory, prepared)
-    return Place(asked, path, prepared, directory)
+    return LocatedStudy(study, path, prepared, directory)
 
 
 def check_data_unchanged(directory: StudyDirectory, prepared: PreparedData) -> None:
@@ -164,45 +161,44 @@ def check_data_unchanged(directory: StudyDirectory, prepared: PreparedData) -> N
     if prepared.fingerprint != directory.data["fingerprint"]:
         raise DataError(
             f"{prepared.location} holds other images than {directory.path} was started with. "
-            "Put the old ones back, name their place as data (--data), or start a new study in "
+            "Put the old ones back, give their path as data (--data), or start a new study in "
             "another folder (--out)"
         )
 
 
-def check_same_study(directory: StudyDirectory, asked: Study) -> None:
+def check_same_study(directory: StudyDirectory, study: Study) -> None:
     """Raise a `StudyError` unless the directory holds this study, perhaps with fewer seeds."""
-    there, here = leaves(directory.study), leaves(asked)
-    if asked.seeds >= directory.study.seeds:
-        del there["seeds"], here["seeds"]
-    elif there | {"seeds": here["seeds"]} == here:
+    stored, given = flatten(directory.study), flatten(study)
+    changed = [
+        name
+        for name in dict.fromkeys([*stored, *given])
+        if stored.get(name, ABSENT) != given.get(name, ABSENT)
+        and (name != "seeds" or study.seeds < directory.study.seeds)
+    ]
+    if not changed:
+        return
+    if changed == ["seeds"]:
         text = (
-            f"seeds: {directory.study.seeds} there, {asked.seeds} asked for: they can be added, "
-            "not taken away. For fewer, start a new study in another folder (--out)"
+            f"seeds: {directory.study.seeds} there, {study.seeds} asked for: seeds can be added, "
+            "not removed. For fewer, start a new study in another folder (--out)"
         )
         raise StudyError([text], str(directory.path))
-    names = list(dict.fromkeys([*there, *here]))
-    other = [name for name in names if there.get(name, NOTHING) != here.get(name, NOTHING)]
-    if not other:
-        return
-    path = directory.path
-    arms = [[arm.name for arm in study.all_arms] for study in (directory.study, asked)]
+    arms = [", ".join(arm.name for arm in one.all_arms) for one in (directory.study, study)]
     if arms[0] != arms[1]:
-        what = f" of {', '.join(arms[0])}, where this one is of {', '.join(arms[1])}"
+        difference = f" of {arms[0]}, where this one is of {arms[1]}"
     else:
-        first = other[0]
-        what = f" ({first}: {there.get(first, NOTHING)} there, {here.get(first, NOTHING)} now"
-        what += f"; and {len(other) - 1} more)" if len(other) > 1 else ")"
-    raise StudyError(
-        [
-            f"holds another study{what}. Choose another folder as out (--out). "
-            f"To go on with the other: ganvas compare {path}"
-        ],
-        str(path),
+        name = changed[0]
+        difference = f" ({name}: {stored.get(name, ABSENT)} there, {given.get(name, ABSENT)} now"
+        difference += f"; and {len(changed) - 1} more)" if len(changed) > 1 else ")"
+    text = (
+        f"holds another study{difference}. Choose another folder as out (--out). "
+        f"To continue the other study: ganvas compare {directory.path}"
     )
+    raise StudyError([text], str(directory.path))
 
 
-def leaves(study: Study) -> dict[str, Any]:
-    """Every plain value of a study but where its data lies, by a name with dots."""
+def flatten(study: Study) -> dict[str, Any]:
+    """Every plain value of a study by its dotted name, without the location of its data."""
     found: dict[str, Any] = {}
 
     def collect(prefix: str, value: Any) -> None:
@@ -220,14 +216,16 @@ def leaves(study: Study) -> dict[str, Any]:
 
 
 def make_pool(runs: int, workers: int | None, dask: str | None) -> WorkerPool:
-    """Those who do so many runs."""
+    """The workers for so many runs."""
     return local_pool(runs, workers) if dask is None else dask_pool(dask, runs)
 
 
-def planned(place: Place, workers: int | None, dask: str | None, display: StudyDisplay) -> Plan:
-    """The plan of a study that is not there yet, made by those who will do its runs."""
-    pool = make_pool(place.study.seeds * len(place.study.all_arms), workers, dask)
-    return make_plan(place.study, place.prepared, pool, display)
+def plan_new_study(
+    located: LocatedStudy, workers: int | None, dask: str | None, display: StudyDisplay
+) -> Plan:
+    """The plan of a new study, measured by the workers that will do its runs."""
+    pool = make_pool(located.study.seeds * len(located.study.all_arms), workers, dask)
+    return make_plan(located.study, located.prepared, pool, display)
 
 
 def run_pending(
@@ -237,7 +235,7 @@ def run_pending(
     dask: str | None,
     display: StudyDisplay,
 ) -> None:
-    """Do what is left of a study; call this with the lock held.
+    """Do the remaining runs of a study; call this with the lock held.
 
     Raises:
         Interrupted, RunError, DataError: as `compare`.
@@ -248,34 +246,35 @@ def run_pending(
     if not jobs:
         return
     pool = make_pool(len(jobs), workers, dask)
-    todo = deque(jobs)
+    queue = deque(jobs)
     suspects: deque[Job] = deque()
     try:
         with display.live:
-            while todo or suspects:
-                # What was at work when a process died is done again one by one, to see which it is.
-                queue, at_a_time = (suspects, 1) if suspects else (todo, pool.workers)
-                lost = run_queue(queue, at_a_time, pool, directory, display)
+            while queue or suspects:
+                # If a process dies, the jobs in progress are repeated one by one, to see which of
+                # them it was.
+                batch, at_a_time = (suspects, 1) if suspects else (queue, pool.workers)
+                lost = run_queue(batch, at_a_time, pool, directory, display)
                 if len(lost) == 1:
-                    display.ended(record_lost_run(lost[0], directory, "for want of memory perhaps"))
+                    display.ended(record_lost_run(lost[0], directory, "possibly out of memory"))
                 else:
                     suspects += lost
     except KeyboardInterrupt:
         done = len(directory.outcomes())
         raise Interrupted(
-            f"stopped with {done} of {len(directory.pairs())} runs done; those under way were "
-            f"saved. Go on with: ganvas compare {directory.path}"
+            f"stopped with {done} of {len(directory.run_keys())} runs done; those in progress "
+            f"were saved. Continue with: ganvas compare {directory.path}"
         ) from None
 
 
 def pending_jobs(directory: StudyDirectory, prepared: PreparedData) -> list[Job]:
-    """What is still to be done, in order."""
+    """The remaining jobs, in order."""
     jobs = []
-    for arm, seed in directory.pairs():
+    for arm, seed in directory.run_keys():
         outcome = directory.outcome(arm, seed)
         attempt = 1 if outcome is None else outcome.attempts + 1
-        again = outcome is not None and outcome.ending == "crashed" and attempt <= MOST_ATTEMPTS
-        if outcome is None or again:
+        retry = outcome is not None and outcome.ending == "crashed" and attempt <= MAX_ATTEMPTS
+        if outcome is None or retry:
             jobs.append(Job(directory.path.absolute(), arm, seed, prepared.location, attempt))
     return jobs
 
@@ -287,7 +286,7 @@ def run_queue(
     directory: StudyDirectory,
     display: StudyDisplay,
 ) -> list[Job]:
-    """Do the jobs of a queue, so many at a time. Returns those at work when a process died."""
+    """Do the jobs of a queue, so many at a time. Returns those in progress when a process died."""
     running: dict[Future[Outcome], tuple[Job, int]] = {}
     free = list(range(at_a_time))
     with pool.make_executor(at_a_time, directory.plan.threads) as executor:
@@ -298,7 +297,7 @@ def run_queue(
                     running[executor.submit(run_job, job)] = (job, free[-1])
                     queue.popleft()
                     free.pop()
-                done, _ = wait(running, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
+                done, _ = wait(running, POLL_SECONDS, FIRST_COMPLETED)
                 for future in done:
                     display.ended(job_outcome(future, running[future][0], directory))
                     free.append(running.pop(future)[1])
@@ -306,13 +305,13 @@ def run_queue(
         except BrokenExecutor:
             return [job for job, _ in running.values() if is_pending(directory, job)]
         except GanvasError as error:
-            directory.ask_to_stop()
+            directory.request_stop()
             kind = GanvasError if isinstance(error, RecipeError) else type(error)
-            raise kind(f"{error}\nGo on with: ganvas compare {directory.path}") from error
+            raise kind(f"{error}\nContinue with: ganvas compare {directory.path}") from error
         except BaseException as error:
-            directory.ask_to_stop()
+            directory.request_stop()
             if isinstance(error, KeyboardInterrupt):
-                display.say("stopping: the runs under way are saved first")
+                display.say("stopping: the runs in progress are saved first")
             raise
     return []
 
@@ -324,28 +323,19 @@ def is_pending(directory: StudyDirectory, job: Job) -> bool:
 
 
 def job_outcome(future: Future[Outcome], job: Job, directory: StudyDirectory) -> Outcome:
-    """What a worker returned; a crash where a cluster lost the run with its workers."""
+    """What a worker returned; a crash if a cluster lost the run with its workers."""
     try:
         return future.result()
     except (GanvasError, BrokenExecutor):
         raise
     except CancelledError as error:
-        raise RunError("the cluster is gone, or gave the runs up.") from error
-    except Exception as error:  # of dask's own: it tried several workers, and each died
+        raise RunError("the cluster is gone, or cancelled the runs.") from error
+    except Exception as error:  # dask's own: it tried several workers, and each died
         return record_lost_run(job, directory, str(error))
 
 
-def record_lost_run(job: Job, directory: StudyDirectory, why: str) -> Outcome:
-    """Write down that a run's process died."""
-    outcome = Outcome(
-        arm=job.arm,
-        seed=job.seed,
-        ending="crashed",
-        reason=f"its process died, {why}",
-        images_seen=images_seen(directory.run_path(job.arm, job.seed)),
-        scores={},
-        floors={},
-        attempts=job.attempt,
-    )
+def record_lost_run(job: Job, directory: StudyDirectory, reason: str) -> Outcome:
+    """Write the outcome of a run whose process died."""
+    outcome = crash_outcome(job, directory, f"its process died, {reason}")
     directory.write_outcome(outcome)
     return outcome

@@ -1,4 +1,4 @@
-"""A few seconds of an arm's training and scoring, to say beforehand how long a study will take."""
+"""Measures a few seconds of an arm's training and scoring, to plan how long a study will take."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ WARM_UP = 1.0
 """Seconds of training before the clock starts."""
 
 SECONDS = 3.0
+"""Seconds of training that are timed."""
 
 SCORED = 200
 """Samples of the timed evaluation."""
 
 UNLIMITED = 10**9
-"""Images of a budget that is still to be measured."""
+"""Stands for a budget in images that is not known yet."""
 
-
-Tried = tuple[ThroughputEstimate, tuple[float, float] | None]
-"""The trial, and the seconds of an evaluation, where one was timed: of none, and of each sample."""
+ThroughputResult = tuple[ThroughputEstimate, tuple[float, float] | None]
+"""The estimate, and `Plan.scoring` if an evaluation was timed."""
 
 
 @dataclass(frozen=True)
 class ThroughputJob:
-    """One arm to be tried."""
+    """One arm to measure."""
 
     study: Study
     arm: str
@@ -56,8 +56,8 @@ class ThroughputJob:
     """Whether an evaluation is timed too."""
 
 
-def estimate_throughput(job: ThroughputJob) -> Tried:
-    """Train an arm for a few seconds, and time an evaluation where that is asked for.
+def estimate_throughput(job: ThroughputJob) -> ThroughputResult:
+    """Train an arm for a few seconds, and time an evaluation if the job says so.
 
     Raises:
         GanvasError: the arm cannot be trained, or the images cannot be scored.
@@ -73,26 +73,26 @@ def estimate_throughput(job: ThroughputJob) -> Tried:
         state = TrainState.start(recipe, objective, data, 0, device)
         _, state = train_for(WARM_UP, state, recipe, objective, data)
         rate, state = train_for(SECONDS, state, recipe, objective, data)
-    except RuntimeError as error:  # for want of memory, mostly
+    except RuntimeError as error:  # mostly out of memory
         raise GanvasError(f"arm {job.arm!r} cannot be trained here: {error}") from error
     scoring = time_scoring(job.study, recipe, state, data) if job.scored else None
-    trial = ThroughputEstimate(
+    estimate = ThroughputEstimate(
         images_per_second=rate,
         memory_mb=peak_memory_mb(device),
         run_bytes=run_bytes(recipe, state, job.study.images),
     )
-    return trial, scoring
+    return estimate, scoring
 
 
 def train_for(
     seconds: float, state: TrainState, recipe: Recipe, objective: Objective, data: PreparedData
 ) -> tuple[float, TrainState]:
-    """Train at least one step and so long. Returns images a second, and where that led.
+    """Train for so many seconds, at least one step. Returns images per second and the last state.
 
-    What diverges starts again: what comes of it is the study's matter, and steps take as long.
+    Training that diverges starts again: its steps take as long, and only speed matters here.
     """
-    began, images = time.perf_counter(), 0
-    while (took := time.perf_counter() - began) < seconds or images == 0:
+    start, images = time.perf_counter(), 0
+    while (elapsed := time.perf_counter() - start) < seconds or images == 0:
         try:
             train_step(state, recipe, objective)
         except Diverged:
@@ -100,36 +100,36 @@ def train_for(
         images += recipe.batch * recipe.discriminator_steps
         if state.device.type == "cuda":
             torch.cuda.synchronize(state.device)
-    return images / took, state
+    return images / elapsed, state
 
 
 def time_scoring(
     study: Study, recipe: Recipe, state: TrainState, data: PreparedData
 ) -> tuple[float, float]:
-    """Seconds to score no samples, and each: making and looking at them, and all the rest.
+    """Seconds of an evaluation without samples, and seconds per sample.
 
-    The second of two evaluations is timed, when what it sees in real images is cached.
+    The second of two evaluations is timed, when the features of real images are cached.
     """
     generator = TrainedGenerator(state.average, data.shape, recipe.latent_dim, 0)
-    asked = parse_metrics(study.metrics)
+    metrics = parse_metrics(study.metrics)
     seconds: dict[str, float] = {}
 
     @contextmanager
     def timed_bar(what: str) -> Iterator[Progress]:
-        began = time.perf_counter()
-        with interruptible_progress(what) as look:
-            yield look
-        seconds[what] = time.perf_counter() - began
+        start = time.perf_counter()
+        with interruptible_progress(what) as update:
+            yield update
+        seconds[what] = time.perf_counter() - start
 
     for _ in range(2):
-        began = time.perf_counter()
-        measure(generator, data, recipe.data, asked, SCORED, 0, timed_bar)
-        whole = time.perf_counter() - began
-    return whole - seconds["sampling"], seconds["sampling"] / SCORED
+        start = time.perf_counter()
+        measure(generator, data, recipe.data, metrics, SCORED, 0, timed_bar)
+        total = time.perf_counter() - start
+    return total - seconds["sampling"], seconds["sampling"] / SCORED
 
 
 def run_bytes(recipe: Recipe, state: TrainState, images: int | None) -> int:
-    """About how large a run directory becomes: checkpoints, the generator, grids of samples.
+    """Estimated size of a run directory: checkpoints, the generator, sample grids.
 
     The best checkpoint and the last healthy one are often among the newest.
     """

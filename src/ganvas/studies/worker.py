@@ -1,7 +1,7 @@
-"""What a worker does: one run, from wherever it stands to its outcome; or a short trial of an arm.
+"""What a worker does with one run: train or resume it, score it, and write its outcome.
 
-Runs in processes of their own, on this machine or on a cluster, so what is handed over is small,
-and all else is read from the study directory.
+Workers are separate processes, on this machine or on a cluster. A job is small; everything else is
+read from the study directory.
 """
 
 from __future__ import annotations
@@ -36,29 +36,29 @@ from ganvas.training.stop import ask_to_stop, asked_to_stop, take_back
 from ganvas.training.trainer import resume, train
 
 COLLAPSE = "mode-collapse"
-"""The symptom that makes a failure of a run that trained to its end."""
+"""The symptom that makes a run fail although it trained to its end."""
 
-SECONDS_BETWEEN_LOOKS = 0.5
-"""At the stop file, and at whether the parent process still lives."""
+POLL_SECONDS = 0.5
+"""How often the stop file and the parent process are checked."""
 
-PATIENCE = 60.0
+LOCK_TIMEOUT = 60.0
 """Seconds to wait for the lock of a run: workers of a killed study may still be saving."""
 
-_AT_WORK = threading.Event()
+_BUSY = threading.Event()
 """Set while this process does a run of a study."""
 
-DONE = ("finished", "diverged", "unhealthy")
+ENDED = ("finished", "diverged", "unhealthy")
 """Statuses of a run that is not trained any further."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run to be done.
+    """One run to do.
 
     study: the study's directory.
-    data: where its images are.
+    data: path or name of the images.
     attempt: 1, or 2 for a run that crashed before.
-    device: chosen when a worker takes it.
+    device: set when a worker takes the job.
     """
 
     study: Path
@@ -74,62 +74,64 @@ def run_job(job: Job) -> Outcome:
 
     Raises:
         Interrupted: the study was asked to stop; the run was saved.
-        Locked: another process writes the run, and does not end.
+        Locked: another process is writing the run.
         RunError: the disk is full, or the study's directory cannot be written.
-        DataError: the images are gone or have changed.
+        DataError: the images are missing or have changed.
     """
     directory = StudyDirectory.open(job.study)
     torch.set_num_threads(directory.plan.threads)
     forget_peak_memory(choose_device(job.device))
     with stop_watcher(directory):
         try:
-            outcome = run_outcome(job, directory)
+            outcome = train_and_score(job, directory)
         except (Interrupted, Locked, DataError):
             raise
         except Exception as error:
             if storage.is_full(error):
                 raise RunError(str(error)) from error
-            outcome = crash_outcome(job, directory, error)
+            first_line = (str(error).splitlines() or [""])[0]
+            reason = f"{type(error).__name__}: {first_line}"
+            trace = "".join(traceback.format_exception(error))
+            outcome = crash_outcome(job, directory, reason, trace)
         directory.write_outcome(outcome)
     return outcome
 
 
 @contextmanager
 def stop_watcher(directory: StudyDirectory) -> Iterator[None]:
-    """While entered, training in this process stops when the study is asked to."""
-    over = threading.Event()
+    """While entered, training in this process stops when the study is asked to stop."""
+    finished = threading.Event()
 
-    def look() -> None:
-        while not over.wait(SECONDS_BETWEEN_LOOKS):
+    def watch() -> None:
+        while not finished.wait(POLL_SECONDS):
             if directory.stop_file.exists():
                 ask_to_stop()
 
     take_back()
-    _AT_WORK.set()
-    thread = threading.Thread(target=look, daemon=True)
+    _BUSY.set()
+    thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        over.set()
+        finished.set()
         thread.join()
         take_back()
-        _AT_WORK.clear()
+        _BUSY.clear()
 
 
-def run_outcome(job: Job, directory: StudyDirectory) -> Outcome:
-    """Do what is left to do of one run."""
-    path = directory.run_path(job.arm, job.seed)
-    run = train_or_resume(job, directory, path)
+def train_and_score(job: Job, directory: StudyDirectory) -> Outcome:
+    """Train the run to its end, or resume it, and score it."""
+    run = train_or_resume(job, directory)
     status = run.read_status()
     ending: Ending = status["status"]
     reason = status.get("reason", "")
     scores: list[Record] = []
     if ending == "finished":
         scores = final_scores(run, job, directory)
-        collapse = [f for f in diagnose(run).findings if f.symptom == COLLAPSE]
-        if collapse and collapse[0].verdict == "failing":
-            ending, reason = "collapsed", collapse[0].meaning
+        collapse = next((f for f in diagnose(run).findings if f.symptom == COLLAPSE), None)
+        if collapse is not None and collapse.verdict == "failing":
+            ending, reason = "collapsed", collapse.meaning
     return Outcome(
         arm=job.arm,
         seed=job.seed,
@@ -144,49 +146,52 @@ def run_outcome(job: Job, directory: StudyDirectory) -> Outcome:
     )
 
 
-def train_or_resume(job: Job, directory: StudyDirectory, path: Path) -> Run:
-    """The run, trained as far as it goes."""
-    until = time.monotonic() + PATIENCE
+def train_or_resume(job: Job, directory: StudyDirectory) -> Run:
+    """Train the run of a job until it finishes or fails."""
+    path = directory.run_path(job.arm, job.seed)
+    deadline = time.monotonic() + LOCK_TIMEOUT
+
+    def has_ended() -> bool:
+        return is_run(path) and Run.open(path).read_status()["status"] in ENDED
+
     while True:
         try:
             if not is_run(path):
-                recipe = directory.study.recipe_for(
-                    directory.study.arm(job.arm), directory.plan.images[job.arm]
-                )
+                arm, images = directory.study.arm(job.arm), directory.plan.images[job.arm]
+                recipe = directory.study.recipe_for(arm, images)
                 train(recipe, job.data, path, seed=job.seed, device=job.device, quiet=True)
-            elif Run.open(path).read_status()["status"] not in DONE:
+            elif not has_ended():
                 resume(path, data=job.data, device=job.device, quiet=True)
         except (Diverged, Unhealthy):
-            pass  # the run's status says so
+            pass  # recorded in the run's status
         except Locked:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+            time.sleep(POLL_SECONDS)
             continue
         except RunError:
-            # Killed between the last checkpoint and its status: it was finished all the same.
-            if not is_run(path) or Run.open(path).read_status()["status"] not in DONE:
+            # A run that was killed between its last checkpoint and its status is finished too.
+            if not has_ended():
                 raise
         return Run.open(path)
 
 
 def final_scores(run: Run, job: Job, directory: StudyDirectory) -> list[Record]:
-    """The study's scores of the run's last checkpoint; made once, however often it is killed.
+    """The study's scores of the run's last checkpoint. Scores that exist already are kept.
 
-    The seed of the samples is the run's, so arms are compared over the same latents.
+    The samples have the run's seed, so arms are compared over the same latents.
     """
     study = directory.study
-    asked = parse_metrics(study.metrics)
-    there = recorded_scores(run, study.samples, job.seed)
-    if set(study.scores) - {"high-quality"} <= there.keys():  # that one is not always there
-        return list(there.values())
+    recorded = recorded_scores(run, study.samples, job.seed)
+    if set(study.scores) - {"high-quality"} <= recorded.keys():  # not every run has that one
+        return list(recorded.values())
     generator = load(run, job.device)
     prepared = reference_images(run, job.data, quiet=True)
     scores = measure(
         generator,
         prepared,
         run.read_recipe().data,
-        asked,
+        parse_metrics(study.metrics),
         study.samples,
         job.seed,
         interruptible_progress,
@@ -196,7 +201,7 @@ def final_scores(run: Run, job: Job, directory: StudyDirectory) -> list[Record]:
 
 
 def recorded_scores(run: Run, samples: int, seed: int) -> dict[str, Record]:
-    """The final scores that are written down already, by full name."""
+    """The final scores that the run has already, by full name."""
     last = run.read_status()["images_seen"]
     return {
         score["metric"]: score
@@ -210,40 +215,33 @@ def recorded_scores(run: Run, samples: int, seed: int) -> dict[str, Record]:
 
 @contextmanager
 def interruptible_progress(what: str) -> Iterator[Progress]:
-    """In the place of a progress bar: it ends the work when the study is asked to stop."""
+    """A progress callback that raises `Interrupted` when the study is asked to stop."""
 
-    def look(done: int, total: int) -> None:
+    def update(done: int, total: int) -> None:
         if asked_to_stop():
             raise Interrupted(f"stopped while {what}")
 
-    yield look
+    yield update
 
 
-def crash_outcome(job: Job, directory: StudyDirectory, error: Exception) -> Outcome:
-    """The outcome of a run that ended with an error of its own."""
-    run_path = directory.run_path(job.arm, job.seed)
-    first_line = (str(error).splitlines() or [""])[0]
+def crash_outcome(job: Job, directory: StudyDirectory, reason: str, trace: str = "") -> Outcome:
+    """The outcome of a run that ended with an error, or whose process died."""
+    newest = Run(directory.run_path(job.arm, job.seed)).history.newest()
     return Outcome(
         arm=job.arm,
         seed=job.seed,
         ending="crashed",
-        reason=f"{type(error).__name__}: {first_line}",
-        images_seen=images_seen(run_path),
+        reason=reason,
+        images_seen=int(newest["images_seen"]) if newest else 0,
         scores={},
         floors={},
         attempts=job.attempt,
-        trace="".join(traceback.format_exception(error)),
+        trace=trace,
     )
 
 
-def images_seen(run_path: Path) -> int:
-    """How far a run has come by its history, be it written just now; 0 before it began."""
-    newest = Run(run_path).history.newest()
-    return int(newest["images_seen"]) if newest else 0
-
-
 def score_curve(run: Run, deciding: str) -> tuple[ScorePoint, ...]:
-    """The deciding score while training, with the seconds of training until then."""
+    """The deciding score while training, with the seconds of training before each."""
     clock = training_clock(run.history.records())
     return tuple(
         ScorePoint(
@@ -259,25 +257,25 @@ def score_curve(run: Run, deciding: str) -> tuple[ScorePoint, ...]:
 def training_clock(history: list[Record]) -> dict[int, float]:
     """Seconds of training at each record of a history, by images seen.
 
-    By the rates, since the history's own seconds hold the evaluations too.
+    Computed from the rates, because the history's own seconds include evaluations.
     """
     clock: dict[int, float] = {}
-    before, seconds = 0, 0.0
+    previous, seconds = 0, 0.0
     for line in history:
         seen, rate = line["images_seen"], line["images_per_second"]
-        seconds += (seen - before) / rate if rate > 0 else 0.0
-        clock[seen], before = round(seconds, 3), seen
+        seconds += (seen - previous) / rate if rate > 0 else 0.0
+        clock[seen], previous = round(seconds, 3), seen
     return clock
 
 
 def training_seconds_at(images_seen: int, clock: dict[int, float]) -> float:
-    """Seconds of training until a moment, which mostly lies between two records of the history."""
+    """Seconds of training at `images_seen`, interpolated between two records of the history."""
     images, seconds = [0, *clock], [0.0, *clock.values()]
     return round(float(np.interp(images_seen, images, seconds)), 3)
 
 
 def run_cost(run: Run) -> Cost | None:
-    """What a run took; None where it has no record."""
+    """What a run cost; None without a record in its history."""
     history = run.history.records()
     if not history:
         return None
@@ -299,21 +297,21 @@ def run_cost(run: Run) -> Cost | None:
 
 
 def exit_with_parent() -> None:
-    """Start a thread that ends this process when the one that started it is gone.
+    """Start a thread that ends this process when its parent process is gone.
 
-    What trains is saved first, so that the next start finds no lock; a worker that waits for work
-    would otherwise wait for ever.
+    A run in progress is saved first, so that the next start finds no lock. Without this, a worker
+    that waits for jobs would wait for ever.
     """
     parent = os.getppid()
 
-    def look() -> None:
+    def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+            time.sleep(POLL_SECONDS)
         ask_to_stop()
-        until = time.monotonic() + PATIENCE
-        while _AT_WORK.is_set() and time.monotonic() < until:
-            ask_to_stop()  # again: a run that was just begun has taken it back
-            time.sleep(SECONDS_BETWEEN_LOOKS / 10)
+        deadline = time.monotonic() + LOCK_TIMEOUT
+        while _BUSY.is_set() and time.monotonic() < deadline:
+            ask_to_stop()  # again: a run that has just begun clears the request
+            time.sleep(POLL_SECONDS / 10)
         os._exit(1)
 
-    threading.Thread(target=look, daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()

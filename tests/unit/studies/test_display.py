@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ganvas.studies.comparison import compare_arms
-from ganvas.studies.display import StudyDisplay, aligned, in_a_word
+from ganvas.studies.display import StudyDisplay, aligned, format_comparison
 from ganvas.studies.plan import Plan, ThroughputEstimate
 from ganvas.studies.reading import read_study
 from ganvas.studies.statistics import MIN_SEEDS, ArmScores
@@ -20,7 +20,7 @@ def test_a_distance_differs_by_a_percentage() -> None:
     base = ArmScores("base", {seed: 100.0 + seed for seed in range(5)})
     arm = ArmScores("arm", {seed: (50.0 + seed / 2) * (1 + 0.01 * (seed - 2)) for seed in range(5)})
     (against,) = compare_arms(base, [arm], more_is_better=False, scale="log")
-    words = in_a_word(against)
+    words = format_comparison(against)
     assert words.startswith("better (-50 % [-5")
     assert words.endswith("])")
 
@@ -29,7 +29,7 @@ def test_a_share_differs_by_a_difference() -> None:
     base = ArmScores("base", {seed: 0.5 + 0.001 * seed for seed in range(5)})
     arm = ArmScores("arm", {seed: 0.4 + 0.002 * seed for seed in range(5)})
     (against,) = compare_arms(base, [arm], more_is_better=True, scale="plain")
-    assert in_a_word(against).startswith("worse (-0.098 [-0.1, -0.096")
+    assert format_comparison(against).startswith("worse (-0.098 [-0.1, -0.096")
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_a_plan_says_that_so_few_seeds_can_show_nothing(
         threads=1,
     )
     StudyDisplay().plan(study, plan)
-    assert ("--seeds 3 is the least" in capsys.readouterr().out) is warned
+    assert ("use at least --seeds 3" in capsys.readouterr().out) is warned

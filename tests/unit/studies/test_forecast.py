@@ -9,7 +9,7 @@ import pytest
 
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.display import StudyDisplay
-from ganvas.studies.forecast import Forecast, Stage, stage_of
+from ganvas.studies.forecast import Forecast, Stage, read_stage
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan, ThroughputEstimate
 from ganvas.studies.reading import read_study
@@ -35,10 +35,10 @@ def directory(tmp_path: Path) -> StudyDirectory:
 
 
 def jobs(directory: StudyDirectory) -> list[Job]:
-    return [Job(directory.path, arm, seed, "fashion", 1) for arm, seed in directory.pairs()]
+    return [Job(directory.path, arm, seed, "fashion", 1) for arm, seed in directory.run_keys()]
 
 
-def train_or_resume(directory: StudyDirectory, seen: int, rate: float = 100.0) -> None:
+def trained(directory: StudyDirectory, seen: int, rate: float = 100.0) -> None:
     add(directory, "history", {"images_seen": seen, "images_per_second": rate})
 
 
@@ -58,17 +58,17 @@ def finished(seed: int) -> Outcome:
 
 
 def test_the_stages_of_a_run(directory: StudyDirectory) -> None:
-    assert stage_of(directory, MLP) == Stage(0, 0, False)
-    train_or_resume(directory, 448)
-    assert stage_of(directory, MLP) == Stage(448, 0, False)
-    train_or_resume(directory, 512)
-    assert stage_of(directory, MLP) == Stage(512, 0, True)
+    assert read_stage(directory, MLP) == Stage(0, 0, False)
+    trained(directory, 448)
+    assert read_stage(directory, MLP) == Stage(448, 0, False)
+    trained(directory, 512)
+    assert read_stage(directory, MLP) == Stage(512, 0, True)
     scored(directory, 512)
-    assert stage_of(directory, MLP) == Stage(512, 1, False)
-    train_or_resume(directory, 1024)
-    assert stage_of(directory, MLP) == Stage(1000, 1, True), "the last batch reaches beyond"
+    assert read_stage(directory, MLP) == Stage(512, 1, False)
+    trained(directory, 1024)
+    assert read_stage(directory, MLP) == Stage(1000, 1, True), "the last batch reaches beyond"
     scored(directory, 1024)
-    assert stage_of(directory, MLP) == Stage(1000, 2, True), "the scores at the end come now"
+    assert read_stage(directory, MLP) == Stage(1000, 2, True), "the scores at the end come now"
 
 
 def test_time_left_falls_while_a_run_is_scored_and_is_not_guessed_beyond(
@@ -76,12 +76,12 @@ def test_time_left_falls_while_a_run_is_scored_and_is_not_guessed_beyond(
 ) -> None:
     one, two = jobs(directory)
     forecast = Forecast(directory, [one, two])
-    forecast.look([one], 0.0)
+    forecast.observe([one], 0.0)
     assert forecast.seconds(0.0) == pytest.approx(2 * (10 + 2 * 2 + 6))
     assert forecast.seconds(3.0) == pytest.approx(40 - 3), "it trains, though nothing was written"
-    train_or_resume(directory, 1024)
+    trained(directory, 1024)
     scored(directory, 1024)
-    forecast.look([one], 20.0)
+    forecast.observe([one], 20.0)
     assert [forecast.seconds(20.0 + s) for s in (0, 2, 5)] == pytest.approx([26, 24, 21])
     assert forecast.seconds(27.0) is None, "six seconds are over, and it is scored still"
 
@@ -90,22 +90,22 @@ def test_what_was_measured_is_believed_and_not_the_plan(directory: StudyDirector
     """Training is four times as fast as planned, scores take three times as long."""
     one, two = jobs(directory)
     forecast = Forecast(directory, [one, two])
-    forecast.look([one], 0.0)
-    train_or_resume(directory, 1024, rate=400.0)
+    forecast.observe([one], 0.0)
+    trained(directory, 1024, rate=400.0)
     scored(directory, 1024)
-    forecast.look([one], 10.0)
-    forecast.ended(MLP, 10.0 + 3 * 6)
+    forecast.observe([one], 10.0)
+    forecast.run_ended(MLP, 10.0 + 3 * 6)
     assert forecast.seconds(28.0) == pytest.approx(1000 / 400 + 3 * (2 * 2 + 6))
-    forecast.ended(("mlp", 1), 30.0, failed=True)
+    forecast.run_ended(("mlp", 1), 30.0, scored=False)
     assert forecast.seconds(30.0) == 0.0
 
 
 def test_workers_between_two_runs_take_the_next_ones(directory: StudyDirectory) -> None:
     one, two = jobs(directory)
     forecast = Forecast(directory, [one, two])
-    forecast.look([one, two], 0.0)
+    forecast.observe([one, two], 0.0)
     assert forecast.seconds(0.0) == pytest.approx(20), "side by side"
-    forecast.look([one], 0.0)
+    forecast.observe([one], 0.0)
     assert forecast.seconds(0.0) == pytest.approx(20)
 
 
@@ -115,12 +115,12 @@ def test_the_line_says_who_is_scored_and_never_loses_an_image(
     display = StudyDisplay()
     one, two = jobs(directory)
     display.begin(directory, [one, two])
-    train_or_resume(directory, 448)
+    trained(directory, 448)
     assert display.describe([one, two]).startswith("0 of 2 runs  448/2k images  0:")
     assert display.describe([one, two]).endswith(" left  training mlp 0, mlp 1")
-    train_or_resume(directory, 256)  # it went on from its last checkpoint
+    trained(directory, 256)  # it went on from its last checkpoint
     assert "448/2k images" in display.describe([one, two])
-    train_or_resume(directory, 1024)
+    trained(directory, 1024)
     assert "1k/2k images" in display.describe([one, two])
     assert display.describe([one, two]).endswith("training mlp 1  scoring mlp 0")
     display.ended(finished(seed=0))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from ganvas.errors import RunError, StudyError
 from ganvas.studies.directory import StudyDirectory
@@ -103,7 +104,7 @@ def directory(tmp_path: Path) -> StudyDirectory:
 
 def fill(directory: StudyDirectory, *failures: Outcome) -> None:
     failed = {(one.arm, one.seed): one for one in failures}
-    for arm, seed in directory.pairs():
+    for arm, seed in directory.run_keys():
         directory.write_outcome(failed.get((arm, seed)) or an_outcome(arm, seed))
 
 
@@ -262,7 +263,8 @@ def test_the_plan_adds_up() -> None:
     assert plan.seconds(one, ["dcgan"]) == pytest.approx(2 + 12)
     assert plan.seconds(one, []) == 0
     assert plan.bytes(study) == 5 * 4 * 10**6
-    assert Plan.from_table(json.loads(json.dumps(plan.to_table()))) == plan
+    table = json.loads(json.dumps(dataclasses.asdict(plan)))
+    assert TypeAdapter(Plan).validate_python(table) == plan
 
 
 def test_directories_that_are_no_study(tmp_path: Path, directory: StudyDirectory) -> None:

@@ -1,4 +1,4 @@
-"""The small parts that do a study's work: crews, clocks of training, stopping, the last record."""
+"""The parts that do a study's runs: pools, seconds of training, stopping, the newest record."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ganvas.studies.worker import interruptible_progress, training_clock, traini
 from ganvas.training.stop import StopRequest, ask_to_stop, take_back
 
 
-def test_a_crew_fills_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pool_fills_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executors, "cores", lambda: 8)
     monkeypatch.setattr(executors, "local_devices", lambda: ("cpu",))
     made = {
@@ -45,8 +45,8 @@ def test_workers_find_their_number_of_threads_in_the_environment(
     assert os.environ["OMP_NUM_THREADS"] == "7"
 
 
-def test_workers_that_are_just_starting_do_not_hear_ctrl_c() -> None:
-    """It reaches every process of the terminal; one that imports torch would die with a trace."""
+def test_starting_workers_ignore_ctrl_c() -> None:
+    """Ctrl-C reaches every process of the terminal, also one that is importing torch."""
     with executors.process_executor(2, 1) as executor:
         workers = multiprocessing.active_children()
         for worker in workers:
@@ -56,7 +56,7 @@ def test_workers_that_are_just_starting_do_not_hear_ctrl_c() -> None:
     assert len(workers) == 2
 
 
-def test_dismissed_workers_end_at_once() -> None:
+def test_terminated_workers_end_at_once() -> None:
     with executors.process_executor(1, 1) as executor:
         (worker,) = multiprocessing.active_children()
         asleep = executor.submit(time.sleep, 600)
@@ -106,14 +106,14 @@ def test_training_in_any_thread_can_be_asked_to_stop() -> None:
         thread.join()
         with (
             pytest.raises(Interrupted, match="sampling"),
-            interruptible_progress("sampling") as look,
+            interruptible_progress("sampling") as update,
         ):
-            look(1, 2)
+            update(1, 2)
     finally:
         take_back()
     assert heard == [False, True]
-    with StopRequest() as stop, interruptible_progress("sampling") as look:
-        look(1, 2)
+    with StopRequest() as stop, interruptible_progress("sampling") as update:
+        update(1, 2)
         assert not stop
 
 
