@@ -16,7 +16,7 @@ from ganvas.cli.train import Train
 from ganvas.health.evidence import Evidence
 from ganvas.health.finding import Change, Finding, Measurement
 from ganvas.reports.page import render
-from ganvas.reports.run_report import parts
+from ganvas.reports.run_report import content_of
 from ganvas.runs import Run
 
 from . import pages
@@ -75,9 +75,11 @@ def headline(elements: list[pages.Element]) -> str:
 def test_a_finished_run_shows_everything(run: Path, ganvas: Ganvas) -> None:
     elements, said = report_of(ganvas, run)
     assert "1,008 images" in headline(elements)
-    assert said.index("Too early to tell") < said.index("What it makes"), "the verdict comes first"
-    assert "only 5 of the 15 that this recipe can show could be looked for yet" in said
-    assert "2 looks at health found no symptom" in said
+    assert said.index("Too early to tell") < said.index("The run in numbers"), (
+        "the verdict comes first"
+    )
+    assert "only 5 of the 15 symptoms that this recipe can show could be checked so far" in said
+    assert "No symptom at 2 probed records" in said
     alts = [one.attributes["alt"] or "" for one in pages.of(elements, "img")]
     assert "Generated samples at 1,008 images seen" in alts
     assert sum("nearest training images" in alt for alt in alts) == 12
@@ -126,12 +128,12 @@ def test_a_rewind_is_told_with_what_was_given_up(
     assert headline(elements) == (
         "Too early to tell whether it is healthy after one rewind; trained on 2,000 images"
     )
-    assert "At 1,008 images training was found to fail: diverging." in said
-    assert "it went back to 400 images" in said
+    assert "At 1,008 images training was failing: diverging." in said
+    assert "It went back to 400 images" in said
     assert "discriminator's learning rate set to 2e-4" in said
     labels = [one.attributes["aria-label"] or "" for one in pages.of(elements, "svg")]
     (line,) = (label for label in labels if label.startswith("Health over"))
-    assert "attempt 1, from 0 to 1,008 images (given up): diverging from 700 to 1,008" in line
+    assert "attempt 1, from 0 to 1,008 images (discarded): diverging from 700 to 1,008" in line
     assert "attempt 2, from 400 to 2,000 images (finished): no symptom" in line
     alts = [one.attributes["alt"] for one in pages.of(elements, "img")]
     assert "The last samples of attempt 1, at 1,008 images seen" in alts
@@ -152,7 +154,7 @@ def test_a_finding_stands_first_with_its_number_its_limit_and_a_command(
     labels = [one.attributes["aria-label"] or "" for one in pages.of(elements, "svg")]
     assert any("normal: below 0.05: 0.05" in label for label in labels)
     alts = [one.attributes["alt"] for one in pages.of(elements, "img")]
-    assert "Samples at 1,008 images seen, soon after it set in (diverging)" in alts
+    assert "Samples at 1,008 images seen, soon after onset (diverging)" in alts
     assert "Samples at 2,000 images seen, newest (diverging)" in alts
     assert "90 % sure" in said
 
@@ -164,7 +166,7 @@ def test_a_run_that_ended_too_early_is_told_how_long_to_train(
     assert ganvas("train", small, images, "--images", 300, "--out", run).code == 0
     elements, said = report_of(ganvas, run)
     assert headline(elements) == "Too early to tell whether it is healthy; trained on 304 images"
-    assert "1 look at health found no symptom" in said
+    assert "No symptom at 1 probed record" in said
     lines = [" ".join(one.text.split()) for one in pages.of(elements, "code")]
     assert f"ganvas resume {run} --images 16000" in lines, "every rule looks after 1,000 updates"
 
@@ -176,7 +178,7 @@ def test_health_that_was_never_probed_is_not_called_healthy(
     flags = ("--images", 300, "--intervals.probes", 0)
     assert ganvas("train", small, images, "--out", run, *flags).code == 0
     elements, said = report_of(ganvas, run)
-    assert headline(elements) == "Health was not judged; trained on 304 images"
+    assert headline(elements) == "Health was not checked; trained on 304 images"
     assert "No probes were taken (intervals.probes is 0)" in said
     assert "Nothing was measured yet." in said
     first = next(one.text for one in pages.of(elements, "code"))
@@ -191,7 +193,7 @@ def test_a_run_that_did_not_end_well_says_so(
     Run.open(run).write_status(status, 800, "some reason")
     elements, said = report_of(ganvas, run)
     expected = {
-        "running": "Healthy so far; broken off at 1,008 of 1,000 images",
+        "running": "Healthy so far; killed at 1,008 of 1,000 images",
         "interrupted": "Healthy so far; interrupted at 1,008 of 1,000 images",
         "unhealthy": "Healthy so far; stopped at 1,008 of 1,000 images",
         "diverged": "Diverged; stopped at 1,008 of 1,000 images",
@@ -223,7 +225,7 @@ def test_a_run_that_was_killed_at_once_has_a_report_that_says_what_is_missing(
         (run / name).mkdir()
     Run.open(run).write_status("running", 0)
     elements, said = report_of(ganvas, run)
-    assert headline(elements) == "Health was not judged; broken off at 0 of 1,000 images"
+    assert headline(elements) == "Health was not checked; killed at 0 of 1,000 images"
     for missing in (
         "There are no pictures yet",
         "There is no history yet",
@@ -251,7 +253,7 @@ def test_points_have_pictures_and_no_nearest_images(tmp_path: Path, ganvas: Ganv
     alts = [one.attributes["alt"] for one in pages.of(elements, "img")]
     assert alts == [
         "Generated samples at 512 images seen",
-        *(f"where the points lie at {seen} seen" for seen in (0, 256, 512)),
+        *(f"generated points at {seen} images seen" for seen in (0, 256, 512)),
     ]
     assert "Points have no nearest images." in said
     words = next(one.text for one in pages.of(elements, "code") if "runs/again" in one.text)
@@ -281,7 +283,7 @@ def test_python_writes_it_where_it_is_asked_to(run: Path, tmp_path: Path) -> Non
 
 
 def test_pictures_are_halved_until_the_page_is_small_enough(run: Path) -> None:
-    shown = parts(Run.open(run), quiet=True)
+    shown = content_of(Run.open(run), quiet=True)
     whole = render("run.html", shown)
     less = render("run.html", shown, limit=len(whole) - 1)
     assert len(less) < len(whole)
@@ -308,7 +310,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path, run: Path, ganvas: Ganvas) ->
 def test_a_browser_shows_it_and_asks_for_nothing(run: Path, ganvas: Ganvas, tmp_path: Path) -> None:
     report_of(ganvas, run)
     seen = pages.look(run / "report.html", tmp_path)
-    assert "What it makes</h2>" in seen.dom
+    assert "Samples</h2>" in seen.dom
     assert seen.console == []
     assert seen.requests == []
 

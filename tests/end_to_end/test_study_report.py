@@ -156,7 +156,7 @@ def check_figures(elements: list[pages.Element]) -> None:
         "Quality against cost.",
         "swd of wide, over images seen. hinge: ",
         "swd of wide, over seconds of training.",
-        "Share that reached it, wide, over images seen.",
+        "Fraction that reached it, wide, over images seen.",
         "Health of hinge. seed 0, from 0 to 400 images (finished): no symptom. seed 1",
     ):
         assert any(label.startswith(start) for label in labels), start
@@ -170,14 +170,14 @@ def test_an_unfinished_study_says_what_is_missing_and_how_to_go_on(
     directory = made_studies.start(tmp_path / "study", study_of(small, images), BUDGET)
     elements, said = report_of(ganvas, directory)
     (h1,) = pages.of(elements, "h1")
-    assert h1.text == "Nothing to be said yet: 0 of 6 runs have ended"
+    assert h1.text == "No result yet: 0 of 6 runs have ended"
     for missing in (
         "This study is not finished.",
         "small: seeds 0 and 1",
         "6 runs are missing, about",
         "Fewer than two arms have both a score and a cost yet.",
         "There are no scores while training.",
-        "No run has begun yet.",
+        "No run has started yet.",
         "No arm has a run with a score yet.",
     ):
         assert missing in said
@@ -189,7 +189,7 @@ def test_an_unfinished_study_says_what_is_missing_and_how_to_go_on(
     assert h1.text == "Too few seeds to tell whether hinge is better than small, so far"
     assert "small: seed 1" in said
     assert "wide: seeds 0 and 1" in said
-    assert "not to be said yet" in cells_of(elements, "wide")
+    assert "no verdict yet" in cells_of(elements, "wide")
     assert len(pages.of(elements, "img")) == 2 + 2 * 12, "two arms' samples, twelve looked up"
 
 

@@ -1,11 +1,9 @@
-"""The arms of a study: the table, the sentence that it comes to, what to do next."""
+"""The arms of a study: the headline, the tables, the charts of effects and cost, next steps."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from ganvas.formatting import (
     format_count,
@@ -13,118 +11,75 @@ from ganvas.formatting import (
     format_interval,
     format_list,
     format_number,
-    format_weights,
 )
-from ganvas.metrics.names import more_is_better
-from ganvas.reports import words
-from ganvas.reports.charts import Dot, Spot, dots, scatter
+from ganvas.reports.charts import EffectRow, Spot, effect_chart, scatter
 from ganvas.reports.commands import Command
 from ganvas.reports.figures import Colour
 from ganvas.reports.page import Drawing
+from ganvas.reports.texts import as_sentence, better_word
 from ganvas.studies.comparison import ArmComparison
 from ganvas.studies.results import ArmResults, Family, StudyResults
 from ganvas.studies.statistics import Effect, Scale, Summary
 from ganvas.studies.study import format_changes
-
-Tone = Literal["better", "worse", "muted"]
-"""How a verdict is coloured, beside its words."""
 
 
 @dataclass(frozen=True)
 class ArmRow:
     """One arm in the table of one score.
 
-    changes: what it changes, in words; against: in which arm, where that is not the base.
-    effect: beside that arm, with interval.
-    verdict: one word or a few; why: what it rests on.
-    survivors: of how many runs the value is, where some failed.
-    failures: `1 of 5`.
+    summary: of its scores; None while none of its runs ended.
+    effect, effect_interval: compared with the arm it is against, as text.
+    verdict: a few words; reason: what it is based on.
+    survivors: of how many runs the mean is, where some failed.
     """
 
-    name: str
+    arm: ArmResults
+    summary: Summary | None
     changes: str
-    against: str
-    value: str
-    interval: str
     effect: str
     effect_interval: str
     verdict: str
-    tone: Tone
-    why: str
+    reason: str
     survivors: str
-    failures: str
-    rate: str
-    memory: str
-    weights: str
-    pareto: bool
 
 
-def rows(results: StudyResults, metric: str) -> list[ArmRow]:
+def arm_rows(results: StudyResults, metric: str) -> list[ArmRow]:
     """The arms by one score, the base first."""
-    return [row(results, arm, metric) for arm in results.arms]
-
-
-def row(results: StudyResults, arm: ArmResults, metric: str) -> ArmRow:
-    """One arm by one score."""
-    summary, against = results.summary(arm.name, metric), results.comparison(arm.name, metric)
-    family = next((one for one in results.families if one.metric == metric), None)
-    effect = None if against is None else effect_of(against, scale_of(results, arm, metric))
-    verdict = "base" if not arm.against else "not to be said yet"
-    if against is not None:
-        verdict = against.verdict
-    cost = arm.cost
-    return ArmRow(
-        name=arm.name,
-        changes=format_changes(arm.changes),
-        against=arm.against if arm.against != results.study.base.name else "",
-        value="" if summary is None or summary.mean is None else format_number(summary.mean),
-        interval="" if summary is None else format_interval(summary.interval),
-        effect="" if effect is None else effect[0],
-        effect_interval="" if effect is None else effect[1],
-        verdict=verdict,
-        tone=tone_of(verdict),
-        why="" if against is None else words.sentence(against.why),
-        survivors=survivors_of(summary),
-        failures=f"{len(arm.failures)} of {len(arm.outcomes)}",
-        rate="" if cost is None else f"{cost.images_per_second:,.0f}",
-        memory="" if cost is None else f"{cost.memory_mb:,.0f}",
-        weights="" if cost is None else format_weights(cost.generator_weights),
-        pareto=family is not None and arm.name in family.comparison.pareto,
-    )
+    scales = {
+        family.base: family.comparison.scale
+        for family in results.families
+        if family.metric == metric
+    }
+    rows = []
+    for arm in results.arms:
+        summary = results.summary(arm.name, metric)
+        comparison = results.comparison(arm.name, metric)
+        effect, interval, verdict, reason = "", "", "no verdict yet", ""
+        if comparison is not None:
+            effect, interval = format_effect(comparison, scales[arm.against])
+            verdict, reason = comparison.verdict, comparison.why
+        changes, survivors = format_changes(arm.changes), survivors_of(summary)
+        rows.append(ArmRow(arm, summary, changes, effect, interval, verdict, reason, survivors))
+    return rows
 
 
 def survivors_of(summary: Summary | None) -> str:
     """`of 1 run of 3`, where runs failed and their scores are not in the mean; else nothing."""
     if summary is None or not summary.reasons or summary.mean is None:
         return ""
-    left = summary.runs - len(summary.reasons)
-    return f"of {format_count(left, 'run')} of {summary.runs}"
+    survivors = summary.runs - len(summary.reasons)
+    return f"of {format_count(survivors, 'run')} of {summary.runs}"
 
 
-def tone_of(verdict: str) -> Tone:
-    """Better and worse have colours; what cannot be said is grey."""
-    tones: dict[str, Tone] = {"better": "better", "worse": "worse"}
-    return tones.get(verdict, "muted")
-
-
-def scale_of(results: StudyResults, arm: ArmResults, metric: str) -> Scale:
-    """On which scale an arm was compared."""
-    for family in results.families:
-        if family.metric == metric and family.base == arm.against:
-            return family.comparison.scale
-    return "plain"
-
-
-def effect_of(against: ArmComparison, scale: Scale) -> tuple[str, str] | None:
+def format_effect(comparison: ArmComparison, scale: Scale) -> tuple[str, str]:
     """A ratio where scores were compared by their logs, else a difference; and its interval."""
-    if scale == "log" and against.ratio is not None:
-        return f"× {against.ratio.value:.3g}", format_interval(against.ratio.interval)
-    if against.difference is None:
-        return None
-    value = against.difference.value
-    return f"{'+' if value > 0 else '−' if value < 0 else ''}{format_number(abs(value))}", (
-        format_interval(against.difference.interval)
-    )
+    if scale == "log" and comparison.ratio is not None:
+        return f"× {comparison.ratio.value:.3g}", format_interval(comparison.ratio.interval)
+    if comparison.difference is None:
+        return "", ""
+    value = comparison.difference.value
+    sign = "+" if value > 0 else "−" if value < 0 else ""
+    return f"{sign}{format_number(abs(value))}", format_interval(comparison.difference.interval)
 
 
 SENTENCES = {
@@ -132,39 +87,40 @@ SENTENCES = {
     "worse": "{} {} worse than {}",
     "too few seeds to say": "Too few seeds to tell whether {} {} better than {}",
 }
-"""The headline, by the verdict that makes it: any arm that is better, or what is true of all."""
+"""The headline by verdict: `better` where any arm is, the others where they hold for all arms."""
 
 
 def headline(results: StudyResults) -> str:
-    """What the study comes to by its deciding score, in one sentence."""
+    """The result of the study by its deciding score, in one sentence."""
     base = results.study.base.name
-    found: dict[str, list[str]] = {}
+    by_verdict: dict[str, list[str]] = {}
     for arm in results.arms[1:]:
-        against = results.comparison(arm.name, results.deciding)
-        if arm.against == base and against is not None:
-            found.setdefault(against.verdict, []).append(arm.name)
-    if not found:
-        return nothing_yet(results)
-    said = f"No arm is shown to be better than {base}"
-    for verdict, sentence in SENTENCES.items():
-        if verdict in found and (verdict == "better" or len(found) == 1):
-            names = found[verdict]
-            said = sentence.format(format_list(names), "is" if len(names) == 1 else "are", base)
+        comparison = results.comparison(arm.name, results.deciding)
+        if arm.against == base and comparison is not None:
+            by_verdict.setdefault(comparison.verdict, []).append(arm.name)
+    if not by_verdict:
+        return headline_without_verdicts(results)
+    sentence = f"No arm is shown to be better than {base}"
+    for verdict, template in SENTENCES.items():
+        if verdict in by_verdict and (verdict == "better" or len(by_verdict) == 1):
+            names = by_verdict[verdict]
+            verb = "is" if len(names) == 1 else "are"
+            sentence = template.format(format_list(names), verb, base)
             break
-    return f"{said}, so far" if results.missing else said
+    return f"{sentence}, so far" if results.missing else sentence
 
 
-def nothing_yet(results: StudyResults) -> str:
-    """The sentence where nothing was compared."""
+def headline_without_verdicts(results: StudyResults) -> str:
+    """The headline while no arm can be compared, or where there is none to compare."""
     ended = sum(len(arm.outcomes) for arm in results.arms)
     runs = results.study.seeds * len(results.arms)
     if ended < runs:
-        return f"Nothing to be said yet: {ended} of {runs} runs have ended"
+        return f"No result yet: {ended} of {runs} runs have ended"
     return f"How much {results.study.base.name} varies over {format_count(runs, 'seed')}"
 
 
-def missing(results: StudyResults) -> list[str]:
-    """The runs that did not end yet, arm by arm."""
+def missing_seeds(results: StudyResults) -> list[str]:
+    """The runs that have not ended, arm by arm."""
     return [
         f"{arm.name}: seed{'' if len(arm.missing) == 1 else 's'} "
         f"{format_list([str(seed) for seed in arm.missing])}"
@@ -174,108 +130,90 @@ def missing(results: StudyResults) -> list[str]:
 
 
 def next_steps(results: StudyResults) -> list[Command]:
-    """What one would do now."""
-    path = shlex.quote(str(results.directory.path))
+    """What to do next: run what is missing, or the seeds that would give a verdict."""
+    line = f"ganvas compare {shlex.quote(str(results.directory.path))}"
     if results.missing:
         count = len(results.missing)
         seconds = results.plan.seconds(results.study, [arm for arm, _ in results.missing])
         about = f"{count} run{'s are' if count > 1 else ' is'} missing, about "
-        about += f"{format_duration(seconds)} by the plan: go on."
-        return [Command(f"ganvas compare {path}", about)]
-    unsaid = [
-        against
-        for arm in results.arms
-        if (against := results.comparison(arm.name, results.deciding)) is not None
-        and against.more_seeds
-    ]
-    known = [one for one in unsaid if one.more_seeds]
-    if not known:
+        return [Command(line, f"{about}{format_duration(seconds)} by the plan: continue.")]
+    comparisons = (results.comparison(arm.name, results.deciding) for arm in results.arms)
+    needed = [(c.more_seeds, c) for c in comparisons if c is not None and c.more_seeds]
+    if not needed:
         return []
-    seeds = results.study.seeds + min(one.more_seeds or 0 for one in known)
-    first = min(known, key=lambda one: one.more_seeds or 0)
-    about = f"{first.name}: {words.sentence(first.why)} The runs there are stay as they are."
-    return [Command(f"ganvas compare {path} --seeds {seeds}", about)]
+    more, first = min(needed, key=lambda pair: pair[0])
+    about = f"{first.name}: {as_sentence(first.why)} The existing runs are kept."
+    return [Command(f"{line} --seeds {results.study.seeds + more}", about)]
 
 
-COLOUR_OF: dict[str, Colour] = {"better": "healthy", "worse": "failing"}
-"""Of a verdict in a figure; others are grey."""
+VERDICT_COLOURS: dict[str, Colour] = {"better": "healthy", "worse": "failing"}
+"""Of a verdict in a chart; the others are grey."""
 
 
-def effects(results: StudyResults, family: Family) -> Drawing | None:
-    """Every arm of a family beside its base: the effect with its interval."""
-    comparison = family.comparison
-    log = comparison.scale == "log"
-    found: list[tuple[ArmComparison, Effect]] = [
-        (one, effect)
-        for one in comparison.arms
-        if (effect := one.ratio if log else one.difference) is not None
+def draw_effects(family: Family) -> Drawing | None:
+    """The effect of every arm of a family with its interval; None without any."""
+    log = family.comparison.scale == "log"
+    effects: list[tuple[ArmComparison, Effect | None]] = [
+        (arm, arm.ratio if log else arm.difference) for arm in family.comparison.arms
     ]
-    if not found:
-        return None
-    lines = [
-        Dot(
-            one.name,
+    rows = [
+        EffectRow(
+            arm.name,
             effect.value,
             effect.interval,
-            one.verdict,
-            COLOUR_OF.get(one.verdict, "muted"),
+            arm.verdict,
+            VERDICT_COLOURS.get(arm.verdict, "muted"),
         )
-        for one, effect in found
+        for arm, effect in effects
+        if effect is not None
     ]
-    what = "ratio to" if log else "difference from"
-    label = f"{family.metric}: {what} {family.base}"
-    said = "; ".join(
-        f"{dot.name} {dot.value:.3g} {format_interval(dot.interval)}, {dot.note}" for dot in lines
+    if not rows:
+        return None
+    label = f"{family.metric}: {'ratio to' if log else 'difference from'} {family.base}"
+    values = "; ".join(
+        f"{row.name} {row.value:.3g} {format_interval(row.interval)}, {row.note}" for row in rows
     )
-    better = "higher" if family.more_is_better else "lower"
-    shown = {dot.name for dot in lines}
-    left_out = [one.name for one in comparison.arms if one.name not in shown]
-    without = f" Without a pair of scores: {format_list(left_out)}." if left_out else ""
-    return Drawing(
-        dots(lines, 1 if log else 0, label, log),
-        f"{label}, with 95 % intervals. {said}.",
-        f"Paired over seeds, with 95 % interval of each arm by itself; {better} is better. The "
-        "verdicts beside it are corrected for the number of arms (Holm), and count failed runs as "
-        f"worse than every score.{without}",
+    caption = (
+        "Paired over seeds, with the 95 % interval of each arm by itself; "
+        f"{better_word(family.metric)} is better. The verdicts are corrected for the number "
+        "of arms (Holm), and count failed runs as worse than every score."
     )
+    left_out = [arm.name for arm, effect in effects if effect is None]
+    if left_out:
+        caption += f" Without a pair of scores: {format_list(left_out)}."
+    chart = effect_chart(rows, 1 if log else 0, label, log)
+    return Drawing(chart, f"{label}, with 95 % intervals. {values}.", caption)
 
 
-def pareto(results: StudyResults, family: Family) -> Drawing | None:
-    """Quality against cost; the arms that no other beats in both are ringed and named so."""
+def draw_pareto(results: StudyResults, family: Family) -> Drawing | None:
+    """Quality against cost, with the Pareto set ringed; None with fewer than two arms."""
     spots = []
     for summary in family.comparison.summaries:
         cost = results.arm(summary.name).cost
         if summary.median is None or cost is None:
             continue
-        best = summary.name in family.comparison.pareto
         name, failed = summary.name, len(summary.reasons)
-        if failed:  # its place is that of the survivors, which flatters it
+        if failed:  # the median is that of the survivors, which flatters the arm
             name = f"{name}, {failed} of {summary.runs} failed"
+        best = summary.name in family.comparison.pareto
         spots.append(Spot(name, 1000 / cost.images_per_second, summary.median, best))
     if len(spots) < 2:
         return None
-    better = "higher" if more_is_better(family.metric) else "lower"
-    said = "; ".join(
+    values = "; ".join(
         f"{spot.name}: {spot.x:.3g} s, {format_number(spot.y)}"
-        + (", beaten by no other in both" if spot.ringed else "")
+        + (", not beaten in both" if spot.best else "")
         for spot in spots
     )
-    label = f"{family.metric}, median ({better} is better)"
+    label = f"{family.metric}, median ({better_word(family.metric)} is better)"
     return Drawing(
         scatter(spots, "seconds of training per 1,000 images", label),
-        f"Quality against cost. {said}.",
-        "Ringed and set in bold: no other arm is as good in both and better in one, failed runs "
+        f"Quality against cost. {values}.",
+        "Ringed and bold: no other arm is as good in both and better in one, with failed runs "
         "counted as worse than every score.",
     )
 
 
 def best_arm(results: StudyResults) -> str | None:
-    """The arm with the best typical score of those that no other beats; None without scores."""
-    if not results.families or not results.families[0].comparison.pareto:
-        return None
-    return results.families[0].comparison.pareto[-1]  # cheapest first, so best last
-
-
-def others(results: StudyResults) -> Sequence[str]:
-    """The scores that do not decide."""
-    return [metric for metric in results.metrics if metric != results.deciding]
+    """The arm of the Pareto set with the best typical score; None without scores."""
+    pareto = results.families[0].comparison.pareto if results.families else ()
+    return pareto[-1] if pareto else None  # cheapest first, so the best is last

@@ -1,29 +1,27 @@
-"""What health said over a run, as spans and words: findings.jsonl, and what rewinds gave up."""
+"""The attempts of a run and when each symptom lasted: from findings.jsonl and its rewinds."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ganvas.errors import GanvasError
-from ganvas.health.finding import Finding
 from ganvas.recipes import Recipe
-from ganvas.reports import words
-from ganvas.reports.charts import Lane, Span
+from ganvas.reports.charts import Span, TimelineRow
+from ganvas.reports.texts import as_sentence, symptom_name
 from ganvas.runs import History, Run
 from ganvas.runs.history import Record
 
 PLAN = "plan.json"
-"""What a rewind is, in the folder of what it gave up (see `training.rewind`)."""
+"""What a rewind did, in the folder of what it discarded (see `training.rewind`)."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One course of training: one that a rewind gave up, or the one that stands.
+    """One attempt at training: one that a rewind discarded, or the current one.
 
     begin, end: in images seen; it begins where the rewind before it went back to.
-    rewind: the plan of the rewind that gave it up; None for the one that stands.
+    rewind: the plan of the rewind that discarded it; None for the current attempt.
     """
 
     number: int
@@ -35,128 +33,147 @@ class Attempt:
     rewind: Record | None = None
 
     @property
-    def recipe(self) -> Recipe:
-        """What it was trained with."""
+    def name(self) -> str:
+        """`attempt 1`."""
+        return f"attempt {self.number}"
+
+    def read_recipe(self) -> Recipe:
+        """The recipe that it was trained with."""
         return Recipe.from_file(self.directory / "recipe.json")
 
+    def sample_paths(self) -> list[Path]:
+        """Its grids of samples, oldest first."""
+        return sorted((self.directory / "samples").glob("*.png"))
 
-def attempts(run: Run) -> list[Attempt]:
-    """Every course that the run took, in order; the last is what it is now."""
-    found: list[Attempt] = []
+
+def read_attempts(run: Run) -> list[Attempt]:
+    """Every attempt of the run, in order; the last is the current one."""
+    attempts: list[Attempt] = []
     begin = 0
-    for place in sorted((run.directory / "rewound").glob(f"[0-9]*/{PLAN}")):
-        plan = json.loads(place.read_text(encoding="utf-8"))
-        found.append(_attempt(len(found) + 1, place.parent, begin, plan["failed_at"], plan))
+    for path in sorted((run.directory / "rewound").glob(f"[0-9]*/{PLAN}")):
+        plan = json.loads(path.read_text(encoding="utf-8"))
+        attempts.append(_attempt(len(attempts) + 1, path.parent, begin, plan["failed_at"], plan))
         begin = plan["to"]
     history = run.history.records()
     end = max(history[-1]["images_seen"] if history else 0, run.read_status()["images_seen"])
-    return [*found, _attempt(len(found) + 1, run.directory, begin, end, None)]
+    return [*attempts, _attempt(len(attempts) + 1, run.directory, begin, end, None)]
 
 
-def _attempt(number: int, place: Path, begin: int, end: int, plan: Record | None) -> Attempt:
-    findings = History(place / "findings.jsonl").records()
-    history = History(place / "history.jsonl").records()
-    return Attempt(number, place, begin, max(end, begin), findings, history, plan)
+def _attempt(number: int, folder: Path, begin: int, end: int, plan: Record | None) -> Attempt:
+    findings = History(folder / "findings.jsonl").records()
+    history = History(folder / "history.jsonl").records()
+    return Attempt(number, folder, begin, max(end, begin), findings, history, plan)
 
 
-def spans(events: list[Record], begin: int, end: int) -> list[Span]:
-    """When each symptom was there, from the records of findings.jsonl; open ones last to the end.
+@dataclass(frozen=True)
+class Episode:
+    """A symptom from its onset to its end, in images seen.
 
-    A symptom that was carried over from before `begin` begins there.
+    until: None while it lasts.
+    failing_from: None if it was only ever to be watched.
+    verdict, meaning: of its newest finding.
     """
-    closed: list[Span] = []
-    open_: dict[str, tuple[float, float | None]] = {}
-    for event in events:
-        name, seen = event.get("symptom", ""), event["images_seen"]
-        if event["event"] in ("onset", "worse"):
-            since, failing = open_.get(name, (event["since"], None))
-            if event["verdict"] == "failing" and failing is None:
-                failing = event["since"] if event["event"] == "onset" else seen
-            open_[name] = (since, failing)
-        elif event["event"] == "end" and name in open_:
-            closed.append(_span(name, *open_.pop(name), begin, seen))
-    still = [_span(name, *found, begin, end) for name, found in open_.items()]
-    seen_here = [span for span in closed if span.until > begin] + still
-    return sorted(seen_here, key=lambda span: (span.since, span.name))
+
+    symptom: str
+    since: int
+    until: int | None
+    failing_from: int | None
+    verdict: str
+    meaning: str
 
 
-def _span(name: str, since: float, failing: float | None, begin: float, until: float) -> Span:
-    failing = None if failing is None else max(failing, begin)
-    return Span(words.symptom(name), max(since, begin), until, failing)
-
-
-def lanes(taken: list[Attempt], ending: str) -> list[Lane]:
-    """The attempts for the timeline.
-
-    Args:
-        ending: how the last one stands, in a word.
-    """
-    found = []
-    for attempt in taken:
-        course = spans(attempt.findings, attempt.begin, attempt.end)
-        name = f"attempt {attempt.number}" if len(taken) > 1 else "training"
-        ends = ending if attempt.rewind is None else "given up"
-        found.append(Lane(name, attempt.begin, attempt.end, ends, course))
-    return found
-
-
-def lane_in_words(lane: Lane) -> str:
-    """A line of the timeline for those who cannot see it."""
-    course = [
-        f"{span.name} from {span.since:,.0f} to {span.until:,.0f}"
-        + (f", failing from {span.failing_from:,.0f}" if span.failing_from is not None else "")
-        for span in lane.spans
-    ]
-    ends = f"{lane.name}, from {lane.begin:,.0f} to {lane.end:,.0f} images ({lane.ending})"
-    return f"{ends}: {'; '.join(course) or 'no symptom'}"
-
-
-def rewind_in_words(attempt: Attempt) -> str:
-    """Why an attempt was given up, and what was done, in two or three sentences."""
-    plan = attempt.rewind
-    assert plan is not None
-    change = plan["change"]
-    why = last_meaning(attempt, plan["symptom"])
-    back = (
-        f"went back to {plan['to']:,} images" if plan["to"] else "began anew from the first image"
-    )
-    field = change["field"].replace("_", " ").replace(".", "'s ", 1)
-    return (
-        f"At {plan['failed_at']:,} images training was found to fail: "
-        f"{words.symptom(plan['symptom'])}. {why + ' ' if why else ''}So it {back}, with the "
-        f"{field} set to {change['value']}: {change['why']}."
-    )
-
-
-def last_meaning(attempt: Attempt, symptom: str) -> str:
-    """What the symptom means, as the attempt's findings say; nothing where they do not."""
-    for event in reversed(attempt.findings):
-        if event.get("symptom") == symptom and "meaning" in event:
-            return words.sentence(event["meaning"])
-    return ""
-
-
-def finding_of(event: Record) -> Finding | None:
-    """The finding of an onset; None where the event is no finding of this version."""
-    try:
-        return Finding.from_table(event)
-    except GanvasError:
-        return None
-
-
-def over(events: list[Record]) -> list[str]:
-    """What began and is over, a sentence each."""
-    began: dict[str, Record] = {}
-    said = []
+def episodes(events: list[Record]) -> list[Episode]:
+    """The symptoms in the records of findings.jsonl: those that ended, then those that last."""
+    ended: list[Episode] = []
+    lasting: dict[str, Episode] = {}
     for event in events:
         name = event.get("symptom", "")
         if event["event"] in ("onset", "worse"):
-            began[name] = event if event["event"] == "worse" else began.get(name, event)
-        elif event["event"] == "end" and name in began:
-            first = began.pop(name)
-            said.append(
-                f"{words.sentence(words.symptom(name)).removesuffix('.')} ({first['verdict']}), "
-                f"from {first['since']:,} to {event['images_seen']:,} images. "
-                f"{words.sentence(first.get('meaning', ''))}"
-            )
-    return said
+            lasting[name] = _episode(event, lasting.get(name))
+        elif event["event"] == "end" and name in lasting:
+            ended.append(replace(lasting.pop(name), until=event["images_seen"]))
+    return [*ended, *lasting.values()]
+
+
+def _episode(event: Record, known: Episode | None) -> Episode:
+    """The episode that an onset begins, or that a worsening continues."""
+    failing_from = None if known is None else known.failing_from
+    if event["verdict"] == "failing" and failing_from is None:
+        failing_from = event["since"] if event["event"] == "onset" else event["images_seen"]
+    since = event["since"] if known is None else known.since
+    meaning = event.get("meaning", "")
+    return Episode(event["symptom"], since, None, failing_from, event["verdict"], meaning)
+
+
+def spans(events: list[Record], begin: int, end: int) -> list[Span]:
+    """The episodes between `begin` and `end`, cut where they reach beyond them."""
+    lasted = [
+        Span(
+            symptom_name(episode.symptom),
+            max(episode.since, begin),
+            end if episode.until is None else episode.until,
+            None if episode.failing_from is None else max(episode.failing_from, begin),
+        )
+        for episode in episodes(events)
+        if episode.until is None or episode.until > begin
+    ]
+    return sorted(lasted, key=lambda span: (span.since, span.name))
+
+
+def ended_symptoms(events: list[Record]) -> list[str]:
+    """Each symptom that ended, in two sentences."""
+    return [
+        f"{as_sentence(symptom_name(episode.symptom)).removesuffix('.')} ({episode.verdict}), "
+        f"from {episode.since:,} to {episode.until:,} images. {as_sentence(episode.meaning)}"
+        for episode in episodes(events)
+        if episode.until is not None
+    ]
+
+
+def timeline_rows(attempts: list[Attempt], ending: str) -> list[TimelineRow]:
+    """The attempts for the timeline.
+
+    Args:
+        ending: the state of the last one, in a word.
+    """
+    return [
+        TimelineRow(
+            attempt.name if len(attempts) > 1 else "training",
+            attempt.begin,
+            attempt.end,
+            ending if attempt.rewind is None else "discarded",
+            spans(attempt.findings, attempt.begin, attempt.end),
+        )
+        for attempt in attempts
+    ]
+
+
+def describe_rows(rows: list[TimelineRow]) -> str:
+    """A timeline in words, for readers who cannot see it."""
+    return ". ".join(_describe_row(row) for row in rows)
+
+
+def _describe_row(row: TimelineRow) -> str:
+    symptoms = [
+        f"{span.name} from {span.since:,.0f} to {span.until:,.0f}"
+        + (f", failing from {span.failing_from:,.0f}" if span.failing_from is not None else "")
+        for span in row.spans
+    ]
+    attempt = f"{row.name}, from {row.begin:,.0f} to {row.end:,.0f} images ({row.ending})"
+    return f"{attempt}: {'; '.join(symptoms) or 'no symptom'}"
+
+
+def describe_rewind(attempt: Attempt) -> str:
+    """Why an attempt was discarded and what was changed, in two or three sentences."""
+    plan = attempt.rewind
+    assert plan is not None
+    change, symptom = plan["change"], plan["symptom"]
+    meanings = (e.meaning for e in reversed(episodes(attempt.findings)) if e.symptom == symptom)
+    meaning = as_sentence(next(filter(None, meanings), ""))
+    to = f"went back to {plan['to']:,} images" if plan["to"] else "started again from the beginning"
+    field = change["field"].replace("_", " ").replace(".", "'s ", 1)
+    return (
+        f"At {plan['failed_at']:,} images training was failing: {symptom_name(symptom)}. "
+        f"{meaning + ' ' if meaning else ''}It {to}, with the {field} set to {change['value']}: "
+        f"{change['why']}."
+    )

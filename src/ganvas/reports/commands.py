@@ -1,4 +1,4 @@
-"""The commands that repeat a run: the named recipe and what differs from it, as flags."""
+"""The commands that repeat a run: a named recipe, and what differs from it as flags."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ganvas.errors import RecipeError
+from ganvas.health.advice import apply_change
 from ganvas.health.finding import Change
 from ganvas.networks import ARCHITECTURES
 from ganvas.recipes import CATALOG, Recipe
@@ -15,10 +17,13 @@ from ganvas.runs.history import Record
 
 RECIPE_FILE = "recipe.toml"
 
+NEW_RUN = "runs/changed"
+"""Where suggested commands write, as an example."""
+
 
 @dataclass(frozen=True)
 class Command:
-    """One command line, what it does, and the file that must stand beside it, if any."""
+    """A command line, what it does, and the file that it needs, if any."""
 
     line: str
     about: str
@@ -27,34 +32,49 @@ class Command:
 
 
 def training_command(run: Run, recipe: Recipe, about: str, out: str) -> Command:
-    """The `ganvas train` that starts such a run anew."""
-    environment = run.read_environment()
+    """The `ganvas train` that starts a run of this recipe on the data of `run`."""
+    environment, location = run.read_environment(), run.read_data()["location"]
     flags = flags_of(recipe)
-    words = [RECIPE_FILE] if flags is None else flags
-    words = ["ganvas", "train", words[0], run.read_data()["location"], *words[1:]]
-    words += ["--seed", str(environment["seed"]), "--device", environment["device"]]
+    name, *rest = [RECIPE_FILE] if flags is None else flags
+    arguments = ["ganvas", "train", name, location, *rest]
+    arguments += ["--seed", str(environment["seed"]), "--device", environment["device"]]
     if environment["deterministic"]:
-        words.append("--deterministic")
-    line = shlex.join([*words, "--out", out])
+        arguments.append("--deterministic")
+    line = shlex.join([*arguments, "--out", out])
     return Command(line, about, recipe.to_toml() if flags is None else "")
 
 
+def command_with_change(run: Run, change: Change) -> Command | None:
+    """A new run with one change; None where the recipe cannot take it."""
+    recipe = run.read_recipe()
+    try:
+        changed = apply_change(recipe, change)
+    except RecipeError:
+        return None
+    about = f"Train a new run with {change.flag}: {change.why}."
+    if flags_of(changed) is not None:
+        return training_command(run, changed, about, NEW_RUN)
+    # The run's own recipe as a file, and the change as a flag, where it can be seen.
+    command = training_command(run, recipe, about, NEW_RUN)
+    return replace(command, line=f"{command.line} {change.flag}")
+
+
 def flags_of(recipe: Recipe) -> list[str] | None:
-    """A named recipe and the flags that make it `recipe`; None where no named one is near."""
-    base, flags = _nearest(recipe)
+    """A named recipe and the flags that turn it into `recipe`; None where no name fits."""
+    base, flags = _named_base(recipe)
     if base is None:
         return None
     base = replace(base, images=recipe.images).with_fixed_schedules()
     changes = [*_differences(base.to_table(), recipe.to_table())]
     if any(value is None for _, value in changes):
-        return None  # a flag can set what is not set, and not the other way about
-    images = [] if CATALOG[flags[0]]().images == recipe.images else ["--images", f"{recipe.images}"]
-    words = [word for field, value in changes for word in _flag(field, value)]
-    return [*flags, *images, *words]
+        return None  # a flag can set a field, but it cannot unset one
+    if CATALOG[flags[0]]().images != recipe.images:
+        flags += ["--images", f"{recipe.images}"]
+    return [*flags, *(word for field, value in changes for word in _flag(field, value))]
 
 
-def _nearest(recipe: Recipe) -> tuple[Recipe | None, list[str]]:
-    """The recipe of that name, or the one whose architecture was exchanged as `train` does it."""
+def _named_base(recipe: Recipe) -> tuple[Recipe | None, list[str]]:
+    """The recipe of that name, or the one whose architecture was replaced as `train` does it."""
     if recipe.name in CATALOG:
         base = CATALOG[recipe.name]()
         same = base.architecture.name == recipe.architecture.name
@@ -62,15 +82,15 @@ def _nearest(recipe: Recipe) -> tuple[Recipe | None, list[str]]:
     name = recipe.name.removesuffix(f"-{recipe.architecture.name}")
     if name not in CATALOG:
         return None, []
-    exchanged = ARCHITECTURES[recipe.architecture.name]()
-    base = replace(CATALOG[name](), architecture=exchanged, name=recipe.name)
+    replaced = ARCHITECTURES[recipe.architecture.name]()
+    base = replace(CATALOG[name](), architecture=replaced, name=recipe.name)
     return base, [name, "--architecture", recipe.architecture.name]
 
 
-def _differences(base: Any, wanted: Any, at: str = "") -> Iterator[tuple[str, Any]]:
+def _differences(base: Any, wanted: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """(field with dots, value) wherever two tables of recipes differ."""
     for name, value in wanted.items():
-        field = f"{at}{name}"
+        field = f"{prefix}{name}"
         if isinstance(value, dict):
             yield from _differences(base[name], value, f"{field}.")
         elif value != base[name]:
@@ -78,10 +98,10 @@ def _differences(base: Any, wanted: Any, at: str = "") -> Iterator[tuple[str, An
 
 
 def _flag(field: str, value: Any) -> list[str]:
-    return Change(field, _text(field, value), "").flag.split(" ", 1)
+    return Change(field, _flag_value(field, value), "").flag.split(" ", 1)
 
 
-def _text(field: str, value: Any) -> str:
+def _flag_value(field: str, value: Any) -> str:
     """A value as the command line takes it."""
     if isinstance(value, bool):
         return str(value).lower()
@@ -91,25 +111,24 @@ def _text(field: str, value: Any) -> str:
 
 
 def evaluation_commands(run: Run) -> list[Command]:
-    """What made the scores that were asked for after training."""
-    asked: dict[tuple[int, int, str, bool], list[Record]] = {}
+    """The commands that measured the scores on request."""
+    evaluations: dict[tuple[int, int, str, bool], list[Record]] = {}
     fingerprint = run.read_data()["fingerprint"]
     for record in run.scores.records():
         if not record["while_training"]:
             protocol = record["protocol"]
-            own = protocol["fingerprint"] == fingerprint
-            about = record["images_seen"], protocol["seed"], protocol["data"], own
-            asked.setdefault(about, []).append(record)
+            own_data = protocol["fingerprint"] == fingerprint
+            key = record["images_seen"], protocol["seed"], protocol["data"], own_data
+            evaluations.setdefault(key, []).append(record)
     newest = run.read_status()["images_seen"]
     commands = []
-    for (seen, seed, data, own), records in asked.items():
+    for (seen, seed, data, own_data), records in evaluations.items():
         metrics = ",".join(dict.fromkeys(record["metric"] for record in records))
-        n = max(record["protocol"]["n_fake"] for record in records)  # some look at fewer
-        words = ["ganvas", "evaluate", str(run.directory), "--metrics", metrics]
-        words += ["-n", f"{n}", "--seed", f"{seed}"]
-        if seen != newest:
-            words += ["--checkpoint", f"{seen}"]
-        if not own:
-            words += ["--data", data]
-        commands.append(Command(shlex.join(words), f"Make the scores at {seen:,} images again."))
+        samples = max(record["protocol"]["n_fake"] for record in records)  # some use fewer
+        arguments = ["ganvas", "evaluate", str(run.directory), "--metrics", metrics]
+        arguments += ["-n", f"{samples}", "--seed", f"{seed}"]
+        arguments += [] if seen == newest else ["--checkpoint", f"{seen}"]
+        arguments += [] if own_data else ["--data", data]
+        about = f"Measure the scores at {seen:,} images again."
+        commands.append(Command(shlex.join(arguments), about))
     return commands

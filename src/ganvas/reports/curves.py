@@ -1,4 +1,4 @@
-"""How training went: losses and telling columns over images, and where every column ended."""
+"""The curves of a run: losses and the key numbers of the probes over images seen."""
 
 from __future__ import annotations
 
@@ -7,92 +7,89 @@ from dataclasses import dataclass, replace
 
 from ganvas.formatting import format_number
 from ganvas.health.evidence import number
-from ganvas.reports import words
 from ganvas.reports.attempts import Attempt
-from ganvas.reports.figures import Colour, Dashes, Line, Mark, Panel, curves
+from ganvas.reports.charts import Dashes, Line, Mark, Panel, line_chart
+from ganvas.reports.figures import Colour
 from ganvas.reports.page import Drawing
+from ganvas.reports.texts import column_meaning
 from ganvas.runs.history import Record
 
-STYLES: tuple[tuple[Colour, Dashes], ...] = (
+LINE_STYLES: tuple[tuple[Colour, Dashes], ...] = (
     ("first", "-"), ("second", "--"), ("third", ":"), ("fourth", "-."),
 )  # fmt: skip
-"""Of a panel's lines: no two differ by colour alone."""
+"""Of the lines of a panel: no two differ by their colour alone."""
 
-WIDE = 30
-"""From this ratio of the largest to the smallest value on, an axis counts factors."""
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A drawing under a heading, with a line that explains it."""
-
-    title: str
-    drawing: Drawing
-    explained: str
+LOG_FROM = 30
+"""An axis is logarithmic from this ratio of its largest to its smallest value on."""
 
 
 @dataclass(frozen=True)
-class Telling:
-    """Columns that tell how training goes. names: column and what its line is called."""
+class KeyPlot:
+    """A plot of probe columns that say most about training.
+
+    columns: each column of the history and the label of its line.
+    """
 
     title: str
-    names: tuple[tuple[str, str], ...]
+    columns: tuple[tuple[str, str], ...]
     mark: Mark | None
     limits: tuple[float | None, float | None]
-    explained: str
+    caption: str
 
 
-TELLING = (
-    Telling(
-        "Can the discriminator tell?",
+KEY_PLOTS = (
+    KeyPlot(
+        "Can the discriminator tell real from generated?",
         (("probe/ranking/train", "training"), ("probe/ranking/held_out", "held out")),
         Mark(0.5, "a coin toss"),
         (0, 1.04),
-        "How often a real image's logit is above a generated one's. Two lines apart: the "
-        "discriminator knows its training images by heart.",
+        "How often the logit of a real image is above that of a generated one. Where the two lines "
+        "separate, the discriminator has memorised its training images.",
     ),
-    Telling(
-        "How various are the images?",
+    KeyPlot(
+        "How diverse are the images?",
         (("probe/diversity/vendi", "number"), ("probe/diversity/distance", "distance")),
-        Mark(1, "as real images"),
+        Mark(1, "real images"),
         (0, None),
-        "Effective number of different images, and mean distance of two, over those of real ones.",
+        "The effective number of different images, and the mean distance between two, each divided "
+        "by that of real images.",
     ),
-    Telling(
-        "How far from real on average?",
+    KeyPlot(
+        "How far is the mean image from the real one?",
         (("probe/likeness/mean_gap", "mean image"),),
         Mark(0.18, "noise of 64 images"),
         (0, None),
-        "Distance of the mean generated from the mean training image, over the reals' own spread.",
+        "The distance between the mean generated and the mean training image, divided by the "
+        "spread of training images.",
     ),
-    Telling(
+    KeyPlot(
         "How much do images still change?",
-        (("probe/movement/last", "last look"), ("probe/movement/average_lag", "average lag")),
+        (("probe/movement/last", "last probes"), ("probe/movement/average_lag", "EMA lag")),
         None,
         (0, None),
-        "For the same latents, over the distance of two real images: since the last look, and "
-        "between the averaged generator and the current one.",
+        "The distance between images of the same latents, divided by that between two real images: "
+        "since the last probes, and between the EMA generator and the current one.",
     ),
 )
 
 
 def series(records: Sequence[Record], name: str) -> tuple[list[float], list[float]]:
     """Images seen and values wherever a column has a finite number."""
-    pairs = [(one["images_seen"], number(one.get(name))) for one in records]
-    known = [(seen, value) for seen, value in pairs if value is not None]
-    return [seen for seen, _ in known], [value for _, value in known]
+    values = [(record["images_seen"], number(record.get(name))) for record in records]
+    finite = [(seen, value) for seen, value in values if value is not None]
+    return [seen for seen, _ in finite], [value for _, value in finite]
 
 
-def styled(lines: Sequence[Line]) -> list[Line]:
-    """The lines, each with a colour and a dash of its own."""
+def with_styles(lines: Sequence[Line]) -> list[Line]:
+    """The lines, each with its own colour and dashes."""
     return [
-        replace(one, colour=colour, dashes=dashes)
-        for one, (colour, dashes) in zip(lines, STYLES, strict=False)
+        replace(line, colour=colour, dashes=dashes)
+        for line, (colour, dashes) in zip(lines, LINE_STYLES, strict=False)
     ]
 
 
-def in_words(line: Line) -> str:
-    """A line for those who cannot see it."""
+def describe_line(line: Line) -> str:
+    """A line in words, for readers who cannot see it."""
     if not len(line.y):
         return f"{line.label}: no values"
     return (
@@ -102,76 +99,61 @@ def in_words(line: Line) -> str:
     )
 
 
-def drawn(title: str, panel: Panel) -> Drawing:
-    """A panel with its numbers in words."""
-    lines = [in_words(line) for line in panel.lines if line.label]
+def draw_panel(about: str, panel: Panel, caption: str = "", title: str = "") -> Drawing:
+    """A panel with its numbers in words; `about` says what is plotted."""
+    lines = [describe_line(line) for line in panel.lines if line.label]
     marks = [f"{mark.label}: {format_number(mark.value)}" for mark in panel.marks]
-    return Drawing(curves(panel), f"{title}, over {panel.x_label}. {'; '.join([*lines, *marks])}.")
+    alt = f"{about}, over {panel.x_label}. {'; '.join([*lines, *marks])}."
+    return Drawing(line_chart(panel), alt, caption, title)
 
 
-def is_wide(values: Sequence[float]) -> bool:
-    """Whether values are all above 0 and span factors."""
-    return bool(values) and min(values) > 0 and max(values) / min(values) > WIDE
+def needs_log(values: Sequence[float]) -> bool:
+    """Whether values are all above 0 and span more than `LOG_FROM`."""
+    return bool(values) and min(values) > 0 and max(values) / min(values) > LOG_FROM
 
 
-def losses(taken: Sequence[Attempt]) -> list[Plot]:
-    """Each player's loss terms; those of attempts that were given up in grey."""
-    return [plot for player in ("discriminator", "generator") for plot in _losses(taken, player)]
+def loss_plots(attempts: Sequence[Attempt]) -> list[Drawing]:
+    """The loss terms of each player; those of discarded attempts in grey."""
+    players = ("discriminator", "generator")
+    return [drawing for player in players for drawing in _loss_plot(attempts, player)]
 
 
-def _losses(taken: Sequence[Attempt], player: str) -> Iterator[Plot]:
-    history = taken[-1].history
-    start = f"{player}/loss/"
-    names = list(dict.fromkeys(name for one in history for name in one if name.startswith(start)))
-    lines = styled([Line(name.removeprefix(start), *series(history, name)) for name in names])
+def _loss_plot(attempts: Sequence[Attempt], player: str) -> Iterator[Drawing]:
+    history = attempts[-1].history
+    prefix = f"{player}/loss/"
+    names = dict.fromkeys(name for record in history for name in record if name.startswith(prefix))
+    lines = [Line(name.removeprefix(prefix), *series(history, name)) for name in names]
     if not any(line.y for line in lines):
         return
-    given_up = []
-    for attempt in taken[:-1]:
-        past = [one for one in attempt.history if one["images_seen"] > attempt.begin]
-        given_up.append(Line("", *series(past, f"{start}adversarial"), colour="muted", dashes=":"))
-    every = [value for line in [*lines, *given_up] for value in line.y]
-    panel = Panel([*given_up, *lines], log=is_wide(every))
+    discarded = []
+    for attempt in attempts[:-1]:
+        own = [record for record in attempt.history if record["images_seen"] > attempt.begin]
+        points = series(own, f"{prefix}adversarial")
+        discarded.append(Line("", *points, colour="muted", dashes=":"))
+    lines = [*discarded, *with_styles(lines)]
+    panel = Panel(lines, log=needs_log([value for line in lines for value in line.y]))
+    caption = "Means since the record before."
+    caption += " Grey and dotted: discarded attempts." if discarded else ""
+    caption += " Logarithmic axis." if panel.log else ""
     title = f"The {player}'s loss"
-    said = "Means between two records."
-    if given_up:
-        said += " Grey and dotted: what was given up."
-    if panel.log:
-        said += " The axis counts factors."
-    yield Plot(title, drawn(title, panel), said)
+    yield draw_panel(title, panel, caption, title)
 
 
-def telling(history: Sequence[Record]) -> list[Plot]:
-    """The columns of probes that tell most, where they were measured."""
-    plots = []
-    for one in TELLING:
-        lines = [Line(label, *series(history, name)) for name, label in one.names]
-        lines = styled([line for line in lines if line.y])
-        if not lines:
-            continue
-        marks = [] if one.mark is None else [one.mark]
-        panel = Panel(lines, marks=marks, limits=one.limits)
-        plots.append(Plot(one.title, drawn(one.title, panel), one.explained))
-    return plots
+def key_plots(history: Sequence[Record]) -> list[Drawing]:
+    """Those of the `KEY_PLOTS` for which something was measured."""
+    drawings = []
+    for plot in KEY_PLOTS:
+        lines = [Line(label, *series(history, name)) for name, label in plot.columns]
+        lines = with_styles([line for line in lines if line.y])
+        if lines:
+            marks = [] if plot.mark is None else [plot.mark]
+            panel = Panel(lines, marks=marks, limits=plot.limits)
+            drawings.append(draw_panel(plot.title, panel, plot.caption, plot.title))
+    return drawings
 
 
-@dataclass(frozen=True)
-class ColumnRow:
-    """A column of the history: its first and last value, and what it means."""
-
-    name: str
-    first: str
-    last: str
-    meaning: str
-
-
-def columns(history: Sequence[Record]) -> list[ColumnRow]:
-    """Every column that holds numbers."""
-    names = dict.fromkeys(name for one in history for name in one if name != "images_seen")
-    rows = []
-    for name in names:
-        _, values = series(history, name)
-        if values:
-            first, last = format_number(values[0]), format_number(values[-1])
-            rows.append(ColumnRow(name, first, last, words.column(name)))
-    return rows
+def column_rows(history: Sequence[Record]) -> list[tuple[str, float, float, str]]:
+    """Every numeric column of the history: name, first and last value, meaning."""
+    names = dict.fromkeys(name for record in history for name in record if name != "images_seen")
+    values = {name: series(history, name)[1] for name in names}
+    return [(name, v[0], v[-1], column_meaning(name)) for name, v in values.items() if v]

@@ -1,32 +1,36 @@
-"""Figures as SVG: functions from numbers to bytes, by matplotlib's `Figure`, without pyplot.
+"""The style that all charts of a report share, and what they are made with.
 
-Colours in them are placeholders, which `page.inline` turns into the page's own variables: so a
-figure reads on paper, on a light and on a dark screen. Texts stay texts, in the page's font.
+A chart is a function that returns a matplotlib `Figure`, made without pyplot; `as_svg` turns it
+into one that returns the bytes of an SVG. Its colours are placeholders that `page.inline` replaces
+by the page's CSS variables, so a chart is readable on paper, on a light and on a dark screen.
+Texts stay texts, in the page's font.
 """
 
 from __future__ import annotations
 
+import functools
 import io
 import itertools
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 import matplotlib
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
 from ganvas.formatting import format_short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS = {
+Colour = Literal[
+    "ink", "muted", "rule", "healthy", "watch", "failing", "first", "second", "third", "fourth"
+]
+
+COLOURS: dict[Colour, str] = {
     "ink": "#100001",
     "muted": "#100002",
     "rule": "#100003",
-    "ground": "#100004",
     "healthy": "#100005",
     "watch": "#100006",
     "failing": "#100007",
@@ -35,122 +39,110 @@ COLOURS = {
     "third": "#100013",
     "fourth": "#100014",
 }
-"""What stands in an SVG for a variable of the page, by the variable's name."""
-
-Colour = Literal[
-    "ink", "muted", "rule", "ground", "healthy", "watch", "failing", "first", "second", "third",
-    "fourth",
-]  # fmt: skip
-
-Dashes = Literal["-", "--", ":", "-."]
+"""The placeholder in an SVG for each colour variable of the page."""
 
 SIZE = 10.5
-"""Of all letters, in the SVG's units; the page shows a unit as about one pixel."""
+"""Font size in SVG units; the page shows a unit as about one pixel."""
 
 LETTER = 6.4
-"""How wide one is on average."""
+"""Mean width of a letter, in SVG units."""
 
-MOST_POINTS = 300
-"""Points of a line; more than that are averaged in neighbourhoods."""
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "ganvas",
+    "font.size": SIZE,
+    "figure.frameon": False,
+    "axes.labelsize": "medium",
+    "axes.labelcolor": COLOURS["muted"],
+    "axes.titlesize": "medium",
+    "axes.titlecolor": COLOURS["muted"],
+    "axes.edgecolor": COLOURS["muted"],
+    "axes.axisbelow": True,
+    "axes.spines.left": False,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "grid.color": COLOURS["rule"],
+    "xtick.labelcolor": COLOURS["muted"],
+    "xtick.major.pad": 5,
+    "xtick.major.size": 0,
+    "ytick.labelcolor": COLOURS["muted"],
+    "ytick.major.pad": 5,
+    "ytick.major.size": 0,
+    "lines.linewidth": 1.6,
+}
+"""matplotlib's settings for a chart: thin grid lines, no frame, no ticks, small grey numbers."""
+
+METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+"""None of these is written, so the same numbers give the same bytes."""
+
+P = ParamSpec("P")
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of a panel, named where it ends.
+def as_svg(chart: Callable[P, Figure]) -> Callable[P, bytes]:
+    """Draw a chart in our style and return its SVG; matplotlib's own settings are restored."""
 
-    low, high: ends of a band around it; empty for none.
-    dashes: how it is drawn, so that lines differ by more than colour.
-    steps: it keeps each value until the next x.
+    @functools.wraps(chart)
+    def draw(*args: P.args, **kwargs: P.kwargs) -> bytes:
+        buffer = io.BytesIO()
+        with matplotlib.rc_context(STYLE):
+            chart(*args, **kwargs).savefig(buffer, format="svg", metadata=METADATA)
+        return buffer.getvalue()
+
+    return draw
+
+
+def empty_figure(
+    size: tuple[float, float], *, left: float, right: float, top: float, bottom: float = 36
+) -> tuple[Figure, Axes]:
+    """A figure of this width and height with one pair of axes inside margins, in SVG units."""
+    width, height = size
+    figure = Figure(figsize=(width / 72, height / 72))  # matplotlib writes 72 units per inch
+    inner = (width - left - right) / width, (height - bottom - top) / height
+    axes = figure.add_axes((left / width, bottom / height, *inner))
+    axes.patch.set_visible(False)
+    return figure, axes
+
+
+def finish_axes(axes: Axes, x_label: str, grid: Literal["x", "y"]) -> None:
+    """Name the x axis, choose its numbers, and draw grid lines across one axis."""
+    axes.grid(axis=grid)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(axis_label)
+    axes.set_xlabel(x_label)
+
+
+def name_rows(axes: Axes, names: Sequence[str], positions: Sequence[float]) -> None:
+    """Write names on the y axis, one beside each row of a chart."""
+    axes.set_yticks(positions, names)
+    axes.tick_params(axis="y", labelcolor=COLOURS["ink"])
+
+
+def annotate(
+    axes: Axes,
+    text: str,
+    at: tuple[float, float],
+    colour: Colour,
+    *,
+    offset: tuple[float, float] = (7, 0),
+    coords: str | tuple[str, str] = "data",
+    weight: Literal["normal", "bold"] = "normal",
+) -> None:
+    """Write a text just right of a point.
+
+    Args:
+        at: the point, in `coords` as matplotlib names them.
+        offset: from the point to the middle of the text's left side, in SVG units.
     """
-
-    label: str
-    x: Sequence[float]
-    y: Sequence[float]
-    low: Sequence[float] = ()
-    high: Sequence[float] = ()
-    colour: Colour = "first"
-    dashes: Dashes = "-"
-    steps: bool = False
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A level to compare with: a limit, a floor, what is normal."""
-
-    value: float
-    label: str
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One plot of lines over images seen or time.
-
-    limits: of the y axis; None leaves them to the numbers.
-    log: whether the y axis counts factors.
-    moments: x values to mark with a thin upright line.
-    end: of the x axis; None where the last line ends.
-    """
-
-    lines: Sequence[Line]
-    x_label: str = "images seen"
-    marks: Sequence[Mark] = ()
-    limits: tuple[float | None, float | None] = (None, None)
-    log: bool = False
-    moments: Sequence[float] = ()
-    end: float | None = None
-    size: tuple[float, float] = (420, 190)
-
-
-def curves(panel: Panel) -> bytes:
-    """Lines with their bands, named at their right ends."""
-    names = [line.label for line in panel.lines if line.label]
-    right = 10 + LETTER * max((len(name) for name in names), default=0)
-    figure, axes = empty(panel.size, left=48, right=right, bottom=36, top=10)
-    if panel.log:
-        axes.set_yscale("log")
-        axes.yaxis.set_minor_locator(NullLocator())
-    for line in panel.lines:
-        _draw(axes, thinned(line))
-    for mark in panel.marks:
-        axes.axhline(mark.value, color=COLOURS["muted"], linewidth=1, linestyle=(0, (2, 2)))
-    for moment in panel.moments:
-        axes.axvline(moment, color=COLOURS["muted"], linewidth=0.8)
-    axes.set_ylim(*_room(axes, panel))
-    last = max((line.x[-1] for line in panel.lines if len(line.x)), default=1)
-    axes.set_xlim(0, (last if panel.end is None else panel.end) or 1)
-    quiet(axes, panel.x_label, across="y")
-    axes.yaxis.set_major_formatter(FuncFormatter(axis_label))
-    if not panel.log:
-        axes.yaxis.set_major_locator(MaxNLocator(4))
-    for mark in panel.marks:
-        axes.annotate(
-            mark.label,
-            (0, mark.value),
-            xycoords=("axes fraction", "data"),
-            xytext=(4, 3),
-            textcoords="offset points",
-            color=COLOURS["muted"],
-            fontsize=SIZE,
-        )
-    _name_ends(axes, panel.lines, panel.size[1] - 46)
-    return svg(figure)
-
-
-def thinned(line: Line) -> Line:
-    """The same line with at most `MOST_POINTS` points, each the mean of its neighbourhood.
-
-    Steps stay as they are: a mean of times would be no time at which anything happened.
-    """
-    if len(line.x) <= MOST_POINTS or line.steps:
-        return line
-    size = math.ceil(len(line.x) / MOST_POINTS)
-
-    def means(values: Sequence[float]) -> list[float]:
-        pieces = [values[start : start + size] for start in range(0, len(values), size)]
-        return [sum(piece) / len(piece) for piece in pieces]
-
-    return replace(
-        line, x=means(line.x), y=means(line.y), low=means(line.low), high=means(line.high)
+    axes.annotate(
+        text,
+        at,
+        xycoords=coords,
+        xytext=offset,
+        textcoords="offset points",
+        va="center",
+        color=COLOURS[colour],
+        fontweight=weight,
+        annotation_clip=False,
     )
 
 
@@ -159,89 +151,15 @@ def axis_label(value: float, _position: object = None) -> str:
     return format_short(value)
 
 
-def empty(
-    size: tuple[float, float], left: float, right: float, bottom: float, top: float
-) -> tuple[Figure, Axes]:
-    """A figure of this size and one pair of axes with these margins around, in units."""
-    width, height = size
-    figure = Figure(figsize=(width / 72, height / 72))  # matplotlib writes 72 units an inch
-    figure.patch.set_visible(False)
-    box = (
-        left / width,
-        bottom / height,
-        (width - left - right) / width,
-        (height - bottom - top) / height,
-    )
-    axes = figure.add_axes(box)
-    axes.patch.set_visible(False)
-    return figure, axes
+def text_width(texts: Sequence[str]) -> float:
+    """About how wide the longest of these texts is, in SVG units."""
+    return LETTER * max((len(text) for text in texts), default=0)
 
 
-def quiet(axes: Axes, x_label: str, across: Literal["x", "y"]) -> None:
-    """Quiet axes: thin rules on one side, no frame, few ticks, small grey numbers."""
-    axes.set_axisbelow(True)
-    axes.grid(axis=across, color=COLOURS["rule"], linewidth=0.8)
-    for side in ("left", "right", "top"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(COLOURS["muted"])
-    axes.tick_params(length=0, labelsize=SIZE, labelcolor=COLOURS["muted"], pad=5)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(axis_label))
-    axes.set_xlabel(x_label, color=COLOURS["muted"], fontsize=SIZE)
-
-
-def _draw(axes: Axes, line: Line) -> None:
-    colour = COLOURS[line.colour]
-    style = "steps-post" if line.steps else "default"
-    few = len(line.x) <= 15 and not line.steps
-    axes.plot(
-        line.x,
-        line.y,
-        color=colour,
-        linestyle=line.dashes,
-        linewidth=1.6,
-        drawstyle=style,
-        marker="o" if few else "",
-        markersize=3.5,
-        clip_on=False,
-    )
-    if len(line.low):
-        axes.fill_between(line.x, line.low, line.high, facecolor=colour, alpha=0.18, linewidth=0)
-
-
-def _room(axes: Axes, panel: Panel) -> tuple[float, float]:
-    """The y limits: those asked for, else what the numbers take, with room for the marks."""
-    low, high = axes.get_ylim()
-    wanted_low, wanted_high = panel.limits
-    for mark in panel.marks:  # with a margin in which its label stands
-        span = high - low
-        if not panel.log:
-            low, high = min(low, mark.value - 0.08 * span), max(high, mark.value + 0.18 * span)
-    return (low if wanted_low is None else wanted_low, high if wanted_high is None else wanted_high)
-
-
-def _name_ends(axes: Axes, lines: Sequence[Line], height: float) -> None:
-    """Each line's name at its right end, pushed apart where they would overlap."""
-    named = [line for line in lines if line.label and len(line.y)]
-    to_axes = axes.transData + axes.transAxes.inverted()
-    ends = [float(to_axes.transform((line.x[-1], line.y[-1]))[1]) for line in named]
-    for place, line in zip(apart(ends, (SIZE + 2) / height), named, strict=True):
-        axes.annotate(
-            line.label,
-            (1, place),
-            xycoords="axes fraction",
-            xytext=(7, 0),
-            textcoords="offset points",
-            va="center",
-            color=COLOURS[line.colour],
-            fontsize=SIZE,
-        )
-
-
-def apart(places: Sequence[float], gap: float) -> list[float]:
-    """Places in [0, 1], moved as little as it takes to lie at least `gap` from each other."""
-    order = sorted(range(len(places)), key=lambda index: places[index])
-    moved = [min(max(place, 0.0), 1.0) for place in places]
+def spread_apart(positions: Sequence[float], gap: float) -> list[float]:
+    """Positions in [0, 1], moved as little as needed to lie at least `gap` from each other."""
+    order = sorted(range(len(positions)), key=lambda index: positions[index])
+    moved = [min(max(position, 0.0), 1.0) for position in positions]
     for before, after in itertools.pairwise(order):
         moved[after] = max(moved[after], moved[before] + gap)
     if order and moved[order[-1]] > 1:
@@ -249,27 +167,3 @@ def apart(places: Sequence[float], gap: float) -> list[float]:
         for after, before in itertools.pairwise(reversed(order)):
             moved[before] = min(moved[before], moved[after] - gap)
     return moved
-
-
-def beside(axes: Axes, x: float, y: float, text: str, colour: Colour) -> None:
-    """A word just right of a point."""
-    axes.annotate(
-        text,
-        (x, y),
-        xytext=(7, 0),
-        textcoords="offset points",
-        va="center",
-        color=COLOURS[colour],
-        fontsize=SIZE,
-        annotation_clip=False,
-    )
-
-
-def svg(figure: Figure) -> bytes:
-    """The figure's bytes, the same for the same numbers."""
-    buffer = io.BytesIO()
-    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    # The settings of the SVG writer can be given in no other way; they hold for this call only.
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "ganvas"}):
-        figure.savefig(buffer, format="svg", metadata=nothing)
-    return buffer.getvalue()

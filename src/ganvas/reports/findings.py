@@ -1,155 +1,140 @@
-"""Health in a report: the timeline, the rewinds, and each finding with what one can see of it."""
+"""Health in a report: the timeline, the rewinds, and each finding with its evidence."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from ganvas.diagnosis import Diagnosis
 from ganvas.health.finding import Finding, Measurement
-from ganvas.reports import words
-from ganvas.reports.attempts import Attempt, lane_in_words, lanes, over, rewind_in_words
-from ganvas.reports.charts import Lane, timeline
-from ganvas.reports.commands import Command
-from ganvas.reports.curves import drawn, is_wide, series
-from ganvas.reports.figures import Line, Mark, Panel
+from ganvas.reports.attempts import Attempt, describe_rewind, describe_rows, timeline_rows
+from ganvas.reports.charts import Line, Mark, Panel, timeline
+from ganvas.reports.commands import Command, command_with_change
+from ganvas.reports.curves import draw_panel, needs_log, series
 from ganvas.reports.page import Drawing, Picture
-from ganvas.reports.pictures import path_from, whole_grid
-from ganvas.reports.status import State, changed_command
+from ganvas.reports.pictures import grid_picture, path_from
+from ganvas.reports.texts import as_sentence, column_meaning, symptom_name
 from ganvas.runs import Run
 from ganvas.runs.history import Record
 
 SMALL_GRID = 300
-"""How wide grids are that stand beside each other, in pixels of the page."""
+"""Width of grids that stand side by side, in CSS pixels."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A finding, with what one can see of it.
+    """A finding with its evidence.
 
+    numbers: its measurements, each with what it means.
     pictures: the first samples after its onset, and the newest ones.
-    drawing: the number that it rests on over images, with its limit; None where it was not kept.
-    command: a new run with the first advice; None where that cannot be.
+    drawing: its first number over images seen, with the limit; None where it was not recorded.
+    command: a new run with the first advice; None where the recipe cannot take it.
     """
 
     finding: Finding
+    title: str
+    numbers: list[tuple[Measurement, str]]
     pictures: list[Picture]
     drawing: Drawing | None
     command: Command | None
 
-    @property
-    def title(self) -> str:
-        """The symptom, as a heading."""
-        return words.symptom(self.finding.symptom)
 
-    @property
-    def numbers(self) -> list[tuple[Measurement, str]]:
-        """What it rests on, each with what it means."""
-        return [(one, words.column(one.name)) for one in self.finding.numbers]
-
-
-@dataclass(frozen=True)
-class GoneBack:
-    """A rewind: what happened; the last samples of what was given up, and what stands instead."""
-
-    title: str
-    told: str
-    pictures: list[Picture]
+def case_of(run: Run, finding: Finding, history: Sequence[Record]) -> Case:
+    """One finding with its evidence."""
+    return Case(
+        finding,
+        symptom_name(finding.symptom),
+        [(number, column_meaning(number.name)) for number in finding.numbers],
+        onset_pictures(run, finding),
+        draw_number(run, finding, history) if finding.numbers else None,
+        command_with_change(run, finding.advice[0]) if finding.advice else None,
+    )
 
 
-def cases(run: Run, found: Diagnosis, history: Sequence[Record]) -> list[Case]:
-    """What is wrong now."""
-    return [case(run, finding, history) for finding in found.findings]
-
-
-def case(run: Run, finding: Finding, history: Sequence[Record]) -> Case:
-    """One finding with its pictures."""
-    number = finding.numbers[0] if finding.numbers else None
-    drawing = None if number is None else deciding(run, number, history, finding.since)
-    command = changed_command(run, finding.advice[0]) if finding.advice else None
-    return Case(finding, pictures_of(run, finding), drawing, command)
-
-
-def pictures_of(run: Run, finding: Finding) -> list[Picture]:
-    """The first samples after the onset beside the newest; one where that is the same."""
+def onset_pictures(run: Run, finding: Finding) -> list[Picture]:
+    """The first samples after the onset beside the newest; one where they are the same."""
     paths = run.sample_paths()
-    then = path_from(paths, finding.since)
-    if then is None:
+    onset = path_from(paths, finding.since)
+    if onset is None:
         return []
-    name = words.symptom(finding.symptom)
-    pictures = []
-    for path, when in ((then, "soon after it set in"), (paths[-1], "newest")):
-        seen = f"{int(path.stem):,} images seen"
-        alt = f"Samples at {seen}, {when} ({name})"
-        pictures.append(whole_grid(run, path, alt, f"At {seen}, {when}", SMALL_GRID))
-    return pictures if then != paths[-1] else pictures[1:]
+    moments = [(onset, "soon after onset")] if onset != paths[-1] else []
+    name = symptom_name(finding.symptom)
+    return [
+        small_grid(run, path, "At {}, " + when, f"Samples at {{}}, {when} ({name})")
+        for path, when in [*moments, (paths[-1], "newest")]
+    ]
 
 
-def deciding(
-    run: Run, number: Measurement, history: Sequence[Record], since: int
-) -> Drawing | None:
-    """The number that a finding rests on, over images, with its limit."""
+def small_grid(run: Run, path: Path, caption: str, alt: str = "") -> Picture:
+    """A grid of samples, small; `{}` in its texts becomes how many images were seen."""
+    seen = f"{int(path.stem):,} images seen"
+    return grid_picture(run, path, (alt or caption).format(seen), caption.format(seen), SMALL_GRID)
+
+
+def draw_number(run: Run, finding: Finding, history: Sequence[Record]) -> Drawing | None:
+    """The first number of a finding over images seen, with its limit and the onset."""
+    number = finding.numbers[0]
     records = [*history]
     if not number.name.startswith("probe/"):
         records += [
-            {"images_seen": one["images_seen"], one["metric"]: one["value"]}
-            for one in run.scores.records()
-            if one["while_training"]
+            {"images_seen": score["images_seen"], score["metric"]: score["value"]}
+            for score in run.scores.records()
+            if score["while_training"]
         ]
     seen, values = series(records, number.name)
     if not values:
         return None
     limit = limit_of(number.normal)
     marks = [] if limit is None else [Mark(limit, f"normal: {number.normal}")]
-    line = Line(short_name(number.name), seen, values)
-    every = values if limit is None else [*values, limit]
-    panel = Panel([line], marks=marks, log=is_wide(every), moments=[since])
-    return drawn(words.sentence(words.column(number.name) or number.name), panel)
+    line = Line(number.name.rpartition("/")[2].replace("_", " "), seen, values)
+    log = needs_log([*values, *(mark.value for mark in marks)])
+    panel = Panel([line], marks=marks, log=log, events=[finding.since])
+    caption = f"{number.name} over images seen, with its limit. The vertical line is the onset."
+    return draw_panel(as_sentence(column_meaning(number.name) or number.name), panel, caption)
 
 
 def limit_of(normal: str) -> float | None:
-    """The number in `above 0.3`; None where there is not exactly one."""
+    """The number in `above 0.3`; None unless there is exactly one."""
     numbers = re.findall(r"-?\d[\d,]*\.?\d*(?:e[+-]?\d+)?", normal)
     return float(numbers[0].replace(",", "")) if len(numbers) == 1 else None
 
 
-def short_name(column: str) -> str:
-    """The last part of a column's name, which has room in a figure."""
-    return column.rpartition("/")[2].replace("_", " ")
+def health_timeline(attempts: list[Attempt], ending: str, width: float = 760) -> Drawing:
+    """The attempts of a run with a bar for each symptom."""
+    rows = timeline_rows(attempts, ending)
+    return Drawing(timeline(rows, width), f"Health over images seen. {describe_rows(rows)}.")
 
 
-def health_timeline(taken: list[Attempt], state: State) -> tuple[Drawing, list[Lane]]:
-    """Every symptom as a bar."""
-    found = lanes(taken, state)
-    said = ". ".join(lane_in_words(lane) for lane in found)
-    return Drawing(timeline(found), f"Health over images seen. {said}."), found
+@dataclass(frozen=True)
+class RewindStory:
+    """A rewind: what happened, and the last samples before it beside those made since."""
+
+    title: str
+    text: str
+    pictures: list[Picture]
 
 
-def gone_back(run: Run, taken: list[Attempt]) -> list[GoneBack]:
-    """The story of each rewind."""
-    stories = []
-    for attempt in taken[:-1]:
-        paths = sorted((attempt.directory / "samples").glob("*.png"))
-        pictures = []
-        if paths:
-            seen = int(paths[-1].stem)
-            alt = f"The last samples of attempt {attempt.number}, at {seen:,} images seen"
-            pictures.append(whole_grid(run, paths[-1], alt, f"{alt}; given up", SMALL_GRID))
-            pictures += instead(run, seen, len(taken))
-        stories.append(GoneBack(f"Rewind {attempt.number}", rewind_in_words(attempt), pictures))
-    return stories
+def rewind_stories(run: Run, attempts: list[Attempt]) -> list[RewindStory]:
+    """What each rewind did."""
+    return [
+        RewindStory(
+            f"Rewind {attempt.number}",
+            describe_rewind(attempt),
+            rewind_pictures(run, attempt, attempts[-1]),
+        )
+        for attempt in attempts[:-1]
+    ]
 
 
-def instead(run: Run, images_seen: int, attempt: int) -> list[Picture]:
-    """What the attempt that stands made at that moment, if it came so far."""
-    path = run.sample_path(images_seen)
-    if not path.exists():
+def rewind_pictures(run: Run, discarded: Attempt, current: Attempt) -> list[Picture]:
+    """The last samples that were discarded, and those of the current attempt at that point."""
+    paths = discarded.sample_paths()
+    if not paths:
         return []
-    caption = f"Attempt {attempt}, which stands, at {images_seen:,} images seen"
-    return [whole_grid(run, path, caption, caption, SMALL_GRID)]
-
-
-def past(taken: list[Attempt]) -> list[str]:
-    """What is over, in the attempt that stands."""
-    return over(taken[-1].findings)
+    alt = f"The last samples of {discarded.name}, at {{}}"
+    pictures = [small_grid(run, paths[-1], f"{alt}; discarded", alt)]
+    same_point = run.directory / "samples" / paths[-1].name
+    if same_point.exists():
+        pictures.append(small_grid(run, same_point, f"{current.name.capitalize()}, kept, at {{}}"))
+    return pictures

@@ -1,4 +1,4 @@
-"""From a report's parts to one HTML file: figures inside, pictures inside, nothing from outside."""
+"""From the content of a report to one HTML file: charts and pictures inside, nothing loaded."""
 
 from __future__ import annotations
 
@@ -16,29 +16,38 @@ from markupsafe import Markup, escape
 from PIL import Image
 
 from ganvas.errors import GanvasError
-from ganvas.formatting import format_bytes, format_count
+from ganvas.formatting import (
+    format_bytes,
+    format_count,
+    format_duration,
+    format_interval,
+    format_number,
+    format_weights,
+)
 from ganvas.images import Pixels, to_pillow
 from ganvas.reports.figures import COLOURS
+from ganvas.reports.texts import as_sentence, better_word, when_measured
 
 LIMIT = 8_000_000
-"""Bytes of a page; browsers and mail programs take more, readers' patience does not."""
+"""Most bytes of a page."""
 
 SMALLEST = 8
-"""Pictures are shown at no less than one n-th of their size."""
+"""Pictures are reduced to no less than one n-th of their size."""
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure: an SVG from `figures`, what it shows in words and numbers, its caption."""
+    """A chart as SVG, the same in words and numbers (alt), and the texts around it."""
 
     svg: bytes
     alt: str
     caption: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Pixels: uint8 (H, W, C), shown `enlarged` times with sharp edges."""
+    """Pixels, uint8 (H, W, C), shown `enlarged` times with sharp edges."""
 
     pixels: Pixels
     alt: str
@@ -47,37 +56,37 @@ class Picture:
 
     @property
     def width(self) -> int:
-        """On the page, in its pixels."""
+        """In CSS pixels."""
         return int(self.pixels.shape[1]) * self.enlarged
 
     @property
     def height(self) -> int:
-        """On the page, in its pixels."""
+        """In CSS pixels."""
         return int(self.pixels.shape[0]) * self.enlarged
 
 
-def render(template: str, parts: Mapping[str, Any], limit: int = LIMIT) -> bytes:
+def render(template: str, content: Mapping[str, Any], limit: int = LIMIT) -> bytes:
     """One HTML page. Pictures are halved until it is small enough, and the page says so.
 
     Args:
-        template: a file's name in templates/.
-        parts: what it shows.
+        template: the name of a file in templates/.
+        content: the variables of the template.
         limit: bytes.
 
     Raises:
         GanvasError: it is too large even with pictures of an eighth of their size.
     """
-    page = b""
     shrink = 1
-    while shrink <= SMALLEST:
-        page = _environment(shrink).get_template(template).render(parts, shrink=shrink).encode()
+    while True:
+        page = _environment(shrink).get_template(template).render(content, shrink=shrink).encode()
         if len(page) <= limit:
             return page
+        if shrink == SMALLEST:
+            raise GanvasError(
+                f"the report takes {format_bytes(len(page))}, more than the limit of "
+                f"{format_bytes(limit)}, however small its pictures are"
+            )
         shrink *= 2
-    raise GanvasError(
-        f"the report takes {format_bytes(len(page))} where {format_bytes(limit)} are the limit, "
-        "however small its pictures are"
-    )
 
 
 def _environment(shrink: int) -> jinja2.Environment:
@@ -88,16 +97,25 @@ def _environment(shrink: int) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["inline"] = functools.partial(inline, numbers=itertools.count(1))
-    environment.filters["uri"] = functools.partial(uri, shrink=shrink)
-    environment.filters["unbroken"] = unbroken
-    environment.filters["counted"] = format_count
-    environment.filters["count"] = lambda number: f"{number:,}"
+    environment.filters |= {
+        "inline": functools.partial(inline, numbers=itertools.count(1)),
+        "uri": functools.partial(data_uri, shrink=shrink),
+        "unbroken": unbroken,
+        "thousands": lambda number: f"{number:,}",
+        "number": format_number,
+        "interval": format_interval,
+        "duration": format_duration,
+        "sentence": as_sentence,
+        "counted": format_count,
+        "weights": format_weights,
+        "better_word": better_word,
+        "when_measured": when_measured,
+    }
     return environment
 
 
-def uri(picture: Picture, shrink: int = 1) -> str:
-    """The picture as a PNG inside an address."""
+def data_uri(picture: Picture, shrink: int = 1) -> str:
+    """The picture as a PNG inside a data: URI."""
     image = to_pillow(picture.pixels)
     if shrink > 1:
         size = (max(1, image.width // shrink), max(1, image.height // shrink))
@@ -108,28 +126,28 @@ def uri(picture: Picture, shrink: int = 1) -> str:
 
 
 def unbroken(line: str) -> Markup:
-    """A command line that breaks between its flags and not inside them."""
-    first, *flags = line.split(" --")
-    pieces = [first, *(f"--{flag}" for flag in flags)]
-    return Markup(" ").join(Markup("<span>{}</span>").format(piece) for piece in pieces)
+    """A command line that wraps between its flags and not inside them."""
+    program, *flags = line.split(" --")
+    parts = [program, *(f"--{flag}" for flag in flags)]
+    return Markup(" ").join(Markup("<span>{}</span>").format(part) for part in parts)
 
 
 def inline(drawing: Drawing, numbers: itertools.count[int]) -> Markup:
-    """The drawing as an element of the page: its colours the page's, its names its own.
+    """The SVG as an element of the page, with the page's colours and unique ids.
 
     Args:
         numbers: gives each drawing of a page a number.
     """
-    name = f"f{next(numbers)}"
+    prefix = f"f{next(numbers)}"
     text = drawing.svg.decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
     text = re.sub(r' transform="rotate\(-0 [^"]*\)"| font-family: [^;"]*;?', "", text)
     used = set(re.findall(r'(?:href="|url\()#([\w.-]+)', text))
     text = re.sub(
-        r' id="([\w.-]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text
+        r' id="([\w.-]+)"', lambda m: f' id="{prefix}-{m[1]}"' if m[1] in used else "", text
     )
-    text = re.sub(r'(href="|url\()#', rf"\g<1>#{name}-", text)
+    text = re.sub(r'(href="|url\()#', rf"\g<1>#{prefix}-", text)
     for variable, placeholder in COLOURS.items():
         text = text.replace(placeholder, f"var(--{variable})")
     text = re.sub(r"\s*\n\s*", " ", text)

@@ -1,4 +1,4 @@
-"""Pictures of a run: the grids that training left, cut into what a page shows."""
+"""Pictures of samples: the grids that training saved, and samples beside training images."""
 
 from __future__ import annotations
 
@@ -22,50 +22,50 @@ from ganvas.sampling import display_factor, load
 from ganvas.training.grids import GRID_IMAGES
 
 GAP = 2
-"""Pixels between the images of a grid, before it is enlarged (`images.make_grid`)."""
+"""Pixels between the images of a saved grid, before it is enlarged (`images.make_grid`)."""
 
-MOMENTS = 7
-"""How many points in time a strip shows."""
+STRIP_GRIDS = 7
+"""Most points in time that a strip shows."""
 
-IN_A_ROW = 12
-"""Of the same latents, how many images each moment shows."""
+ROW_IMAGES = 12
+"""Images of a row of a strip."""
 
 SAMPLES, NEIGHBOURS = 12, 3
-"""How many samples are looked up, and how many training images are shown for each."""
+"""Samples that are looked up, and training images that are shown beside each."""
 
 REFERENCES = 256
-"""Held-out images that tell how near a real image is to its nearest training image."""
+"""Held-out images that tell how far a real image is from its nearest training image."""
 
-GRID_WIDTH, TILE = 520, 56
-"""About how wide a large grid and one image of a row are shown, in pixels of the page."""
+GRID_WIDTH, TILE_WIDTH = 520, 56
+"""About how wide a large grid and one image of a row are shown, in CSS pixels."""
 
 
-def read_png(path: Path) -> Pixels:
-    """uint8 (H, W, C)."""
+def read_grid(run: Run, path: Path) -> Pixels:
+    """A grid of samples as they were made, uint8.
+
+    Returns:
+        (N, H, W, C), the images row by row; of points (1, H, W, 1), the drawing.
+    """
+    data = run.read_data()
     with Image.open(path) as image:
         pixels: Pixels = np.atleast_3d(np.asarray(image))
-    return pixels
-
-
-def grid_of(run: Run, path: Path) -> Pixels:
-    """A grid as training made it, without its enlargement: uint8 (H, W, C)."""
-    pixels = read_png(path)
-    data = run.read_data()
     if data["extent"] is not None:
-        return pixels
-    shape = data["shape"]
-    factor = display_factor((shape["height"], shape["width"]))
-    small: Pixels = np.ascontiguousarray(pixels[::factor, ::factor])
-    return small
+        return pixels[None]
+    shape = data["shape"]["height"], data["shape"]["width"]
+    factor = display_factor(shape)
+    return cut_grid(np.ascontiguousarray(pixels[::factor, ::factor]), shape)
 
 
-def tiles_of(run: Run, grid: Pixels) -> Pixels:
-    """The images of a grid, row by row: uint8 (N, H, W, C)."""
-    shape = run.read_data()["shape"]
-    height, width = shape["height"], shape["width"]
+def cut_grid(grid: Pixels, shape: tuple[int, int]) -> Pixels:
+    """The images of a grid, row by row: uint8 (N, H, W, C).
+
+    Args:
+        grid: as `make_grid` lays it out.
+        shape: height and width of an image.
+    """
+    height, width = shape
     rows, columns = (
-        (side - GAP) // (length + GAP)
-        for side, length in zip(grid.shape[:2], (height, width), strict=True)
+        (side - GAP) // (length + GAP) for side, length in zip(grid.shape, shape, strict=False)
     )
     places = itertools.product(range(rows), range(columns))
     corners = [(GAP + row * (height + GAP), GAP + column * (width + GAP)) for row, column in places]
@@ -73,8 +73,8 @@ def tiles_of(run: Run, grid: Pixels) -> Pixels:
     return np.stack(tiles[:GRID_IMAGES])
 
 
-def sheet(tiles: Pixels, columns: int | None = None, gap: int = 1) -> Pixels:
-    """Images side by side, with gaps that let the page through: uint8 (H, W, 2 or 4)."""
+def sample_grid(tiles: Pixels, columns: int | None = None, gap: int = 1) -> Pixels:
+    """Images side by side, with transparent gaps: uint8 (H, W, 2 or 4)."""
     opaque = on_white(tiles)
     alpha = np.full((*opaque.shape[:3], 1), 255, np.uint8)
     pixels = make_grid(np.concatenate([opaque, alpha], axis=3), columns, gap)
@@ -85,62 +85,53 @@ def sheet(tiles: Pixels, columns: int | None = None, gap: int = 1) -> Pixels:
 
 def on_white(tiles: Pixels) -> Pixels:
     """Images without transparency: (N, H, W, 1 or 3)."""
-    channels = tiles.shape[3]
-    if channels in (1, 3):
+    if tiles.shape[3] in (1, 3):
         return tiles
-    share = tiles[..., -1:].astype(np.float32) / 255
-    blended = tiles[..., :-1] * share + 255 * (1 - share)
-    return np.round(blended).astype(np.uint8)
+    alpha = tiles[..., -1:].astype(np.float32) / 255
+    return np.round(tiles[..., :-1] * alpha + 255 * (1 - alpha)).astype(np.uint8)
 
 
-def whole_grid(run: Run, path: Path, alt: str, caption: str = "", width: int = 0) -> Picture:
-    """The grid of one moment, large."""
-    grid = grid_of(run, path)
-    data = run.read_data()
-    if data["extent"] is not None:
-        return Picture(grid, alt, caption)
-    columns = grid.shape[1] // (data["shape"]["width"] + GAP)
-    pixels = sheet(tiles_of(run, grid), columns)
-    return Picture(pixels, alt, caption, enlargement(pixels.shape[1], width or GRID_WIDTH))
+def grid_picture(
+    run: Run, path: Path, alt: str, caption: str = "", width: int = GRID_WIDTH
+) -> Picture:
+    """A grid of samples, about `width` CSS pixels wide."""
+    tiles = read_grid(run, path)
+    if len(tiles) == 1:
+        return Picture(tiles[0], alt, caption)
+    pixels = sample_grid(tiles)
+    return Picture(pixels, alt, caption, enlargement(pixels.shape[1], width))
+
+
+def row_picture(tiles: Pixels, alt: str, caption: str = "") -> Picture:
+    """Images side by side, each about `TILE_WIDTH` CSS pixels wide."""
+    pixels = sample_grid(tiles, columns=len(tiles))
+    return Picture(pixels, alt, caption, enlargement(tiles.shape[2], TILE_WIDTH))
+
+
+def first_samples(run: Run, path: Path, alt: str, caption: str = "") -> Picture:
+    """The first images of a grid in a row; of points the whole drawing."""
+    tiles = read_grid(run, path)
+    if len(tiles) == 1:
+        return Picture(tiles[0], alt, caption)
+    return row_picture(tiles[:ROW_IMAGES], alt, caption)
 
 
 def strip(run: Run, paths: list[Path]) -> list[Picture]:
-    """What the same latents gave at a handful of moments, first to last; captions say when."""
-    points = run.read_data()["extent"] is not None
-    pictures = []
-    for path in spread(paths, MOMENTS):
-        seen = f"{int(path.stem):,}"
-        grid = grid_of(run, path)
-        if points:
-            pictures.append(Picture(grid, f"where the points lie at {seen} seen", seen))
-            continue
-        tiles = tiles_of(run, grid)[:IN_A_ROW]
-        alt = f"{len(tiles)} generated images at {seen} images seen"
-        pictures.append(row_of(tiles, alt, seen))
-    return pictures
-
-
-def newest_row(run: Run, path: Path, alt: str) -> Picture:
-    """The first images of a grid in a row; of points where they lie."""
-    grid = grid_of(run, path)
-    if run.read_data()["extent"] is not None:
-        return Picture(grid, alt)
-    return row_of(tiles_of(run, grid)[:IN_A_ROW], alt)
-
-
-def row_of(tiles: Pixels, alt: str, caption: str = "") -> Picture:
-    """Images beside each other, each about `TILE` pixels wide on the page."""
-    pixels = sheet(tiles, columns=len(tiles))
-    return Picture(pixels, alt, caption, enlargement(tiles.shape[2], TILE))
+    """Samples of the same latents at several points in time; captions say when."""
+    what = "generated images" if run.read_data()["extent"] is None else "generated points"
+    return [
+        first_samples(run, path, f"{what} at {int(path.stem):,} images seen", f"{int(path.stem):,}")
+        for path in spread(paths, STRIP_GRIDS)
+    ]
 
 
 def enlargement(width: int, wanted: int) -> int:
-    """How many times to enlarge so that it comes nearest to a width; at least once."""
+    """How many times to enlarge to come nearest to a width; at least once."""
     return max(1, round(wanted / width))
 
 
 def spread(paths: list[Path], most: int) -> list[Path]:
-    """At most so many, the first and the last among them, evenly by position."""
+    """At most so many, evenly by position, with the first and the last."""
     if len(paths) <= most:
         return paths
     chosen = np.linspace(0, len(paths) - 1, most).round().astype(int)
@@ -148,27 +139,30 @@ def spread(paths: list[Path], most: int) -> list[Path]:
 
 
 def path_from(paths: list[Path], images_seen: int) -> Path | None:
-    """The first grid from a moment on, or else the last; None where there is none."""
+    """The first grid at `images_seen` or later, or else the last; None without any."""
     later = (path for path in paths if int(path.stem) >= images_seen)
     return next(later, paths[-1] if paths else None)
 
 
 @dataclass(frozen=True)
 class Lookup:
-    """A sample beside the training images that are nearest to it."""
+    """A sample beside its nearest training images.
+
+    distance: to the nearest, in grey levels.
+    """
 
     sample: Picture
     neighbours: Picture
-    distances: tuple[float, ...]
-    """In grey levels, nearest first."""
+    distance: float
 
 
 @dataclass(frozen=True)
 class Lookups:
-    """What was looked up, or why it could not be.
+    """Samples with their nearest training images, or why there are none.
 
-    usual: the middle distance of a real image that was never trained on to its nearest training
+    usual: the median distance of a real image that was never trained on to its nearest training
         image, over `references` of them; None where none are held out.
+    searched: how many training images there are; mirrored: whether also their mirror images.
     """
 
     rows: tuple[Lookup, ...]
@@ -189,15 +183,16 @@ def look_up(run: Run, quiet: bool) -> Lookups:
     except GanvasError as error:
         return Lookups((), f"{error}")
     mirrored = run.read_recipe().data.flip
-    made = torch.from_numpy(samples).permute(0, 3, 1, 2)
     with progress_bar("nearest training images", quiet) as bar:
         references = torch.from_numpy(data.images[data.held_out[:REFERENCES]])
-        both = torch.cat([made, references])
-        found = nearest_training_images(both, data, NEIGHBOURS, mirrored, bar)
-    usual = found.distances[len(samples) :, 0]
+        pixels = torch.cat([torch.from_numpy(samples).permute(0, 3, 1, 2), references])
+        nearest = nearest_training_images(pixels, data, NEIGHBOURS, mirrored, bar)
+    usual = nearest.distances[len(samples) :, 0]
     rows = [
         lookup(image, data, indices, distances.tolist())
-        for image, indices, distances in zip(samples, found.indices, found.distances, strict=False)
+        for image, indices, distances in zip(
+            samples, nearest.indices, nearest.distances, strict=False
+        )
     ]
     return Lookups(
         tuple(rows),
@@ -210,10 +205,9 @@ def look_up(run: Run, quiet: bool) -> Lookups:
 
 def lookup(image: Pixels, data: PreparedData, indices: Pixels, distances: list[float]) -> Lookup:
     """One sample and its neighbours as pictures."""
-    found = to_channels_last(torch.from_numpy(data.images[indices]))
-    said = ", ".join(f"{distance:.0f}" for distance in distances)
+    neighbours = to_channels_last(torch.from_numpy(data.images[indices]))
+    levels = ", ".join(f"{distance:.0f}" for distance in distances)
+    alt = f"its {len(neighbours)} nearest training images, {levels} grey levels away"
     return Lookup(
-        row_of(image[None], "a generated image"),
-        row_of(found, f"its {len(found)} nearest training images, {said} grey levels away"),
-        tuple(distances),
+        row_picture(image[None], "a generated image"), row_picture(neighbours, alt), distances[0]
     )

@@ -1,4 +1,4 @@
-"""`ganvas.report`: one file about a run or a study."""
+"""`ganvas.report`: one HTML file about a run or a study."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAME = "report.html"
 def report(
     directory: Run | Path | str, out: Path | str | None = None, *, quiet: bool = True
 ) -> Path:
-    """Write one self-contained HTML page about a run or a study, in whatever state it is.
+    """Write one self-contained HTML page about a run or a study, finished or not.
 
     Args:
         directory: the run or study.
@@ -28,17 +28,17 @@ def report(
         The file.
 
     Raises:
-        RunError: it is neither, or the file cannot be written.
+        RunError: the directory is neither, or the file cannot be written.
         GanvasError: the page would be larger than 8 MB.
     """
-    place = directory.directory if isinstance(directory, Run) else Path(directory)
-    make = study_report if is_study(place) else run_report
-    path = place / NAME if out is None else Path(out)
+    source = directory.directory if isinstance(directory, Run) else Path(directory)
+    path = source / NAME if out is None else Path(out)
     if path.is_dir():
         raise GanvasError(f"{path} is a folder; give a file, such as {path / NAME}")
+    make_page = study_report if is_study(source) else run_report
     try:
-        page = make(place, quiet)
-    except FileNotFoundError as error:  # training goes on meanwhile, or goes back
+        page = make_page(source, quiet)
+    except FileNotFoundError as error:  # the run is training, or rewinds, meanwhile
         raise RunError(
             f"{error.filename} was removed while the report was made. Try again"
         ) from error

@@ -1,102 +1,82 @@
-"""The report of one run, in whatever state it is: verdict first, then what shows it."""
+"""The report of one run, finished or not: its status first, then the evidence."""
 
 from __future__ import annotations
 
-import shlex
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import ganvas
 from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.diagnosis import diagnose
 from ganvas.reports import commands, curves, findings, pictures, scores, status
-from ganvas.reports.attempts import Attempt, attempts
+from ganvas.reports.attempts import Attempt, ended_symptoms, read_attempts
 from ganvas.reports.commands import Command
 from ganvas.reports.page import Picture, render
+from ganvas.reports.provenance import shared_content
 from ganvas.runs import Run
-
-MOST_LISTED = 50
-"""Unusable files that are listed one by one."""
 
 
 def run_report(path: Path, quiet: bool = True) -> bytes:
     """The page of the run in this directory, as UTF-8.
 
     Raises:
-        RunError: it is no run, or a file of it cannot be read.
+        RunError: it is no run, or one of its files cannot be read.
         GanvasError: the page would be too large.
     """
-    return render("run.html", parts(Run.open(path), quiet))
+    return render("run.html", content_of(Run.open(path), quiet))
 
 
-def parts(run: Run, quiet: bool) -> dict[str, Any]:
-    """Everything that the template shows."""
-    found, taken = diagnose(run), attempts(run)
-    stands = status.status_of(run, found, len(taken) - 1)
-    history, score_records, data = taken[-1].history, run.scores.records(), run.read_data()
-    drawing, lanes = findings.health_timeline(taken, stands.state)
-    return {
-        "name": run.directory.resolve().name,
-        "stands": stands,
-        "facts": status.facts(run, stands, taken),
-        "steps": status.next_steps(run, found, stands),
-        "newest": newest_grid(run),
-        "points": data["extent"] is not None,
+def content_of(run: Run, quiet: bool) -> dict[str, Any]:
+    """The variables of run.html."""
+    diagnosis, attempts = diagnose(run), read_attempts(run)
+    run_status = status.status_of(run, diagnosis, len(attempts) - 1)
+    history, score_records = attempts[-1].history, run.scores.records()
+    newest = scores.newest_scores(score_records)
+    begun = any(attempt.end > 0 for attempt in attempts)
+    return shared_content(run.directory, run.read_data(), run.read_environment()) | {
+        "status": run_status,
+        "facts": list(status.facts(run, run_status, attempts)),
+        "steps": status.next_steps(run, diagnosis, run_status),
+        "newest_grid": newest_grid(run),
         "strip": pictures.strip(run, run.sample_paths()),
-        "losses": curves.losses(taken),
-        "telling": curves.telling(history),
-        "columns": curves.columns(history),
-        "found": found,
-        "cases": findings.cases(run, found, history),
-        "timeline": drawing if any(lane.end > 0 for lane in lanes) else None,
-        "rewinds": findings.gone_back(run, taken),
-        "past": findings.past(taken),
-        "scores_possible": run.can_be_scored(),
+        "loss_plots": curves.loss_plots(attempts),
+        "key_plots": curves.key_plots(history),
+        "columns": curves.column_rows(history),
+        "diagnosis": diagnosis,
+        "cases": [findings.case_of(run, finding, history) for finding in diagnosis.findings],
+        "timeline": findings.health_timeline(attempts, run_status.state) if begun else None,
+        "rewinds": findings.rewind_stories(run, attempts),
+        "ended_symptoms": ended_symptoms(attempts[-1].findings),
+        "can_be_scored": run.can_be_scored(),
         "fewest_held_out": FEWEST_HELD_OUT,
-        "score_rows": scores.score_rows(score_records),
-        "quality": scores.over_images(score_records),
-        "warnings": scores.warnings_of(score_records),
-        "protocols": scores.protocols(score_records),
+        "scores": newest,
+        "score_plots": scores.score_plots(score_records),
+        "warnings": scores.warnings_of(newest),
+        "protocols": scores.protocols(newest),
         "lookups": pictures.look_up(run, quiet),
-        "environment": scores.flat(run.read_environment()),
-        "data": data_rows(run),
-        "unusable": data["unusable"][:MOST_LISTED],
-        "more_unusable": max(0, len(data["unusable"]) - MOST_LISTED),
         "recipe": run.read_recipe().to_toml(),
-        "commands": repeating(run, taken),
-        "path": shlex.quote(str(run.directory)),
-        "made": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
-        "version": ganvas.__version__,
+        "commands": reproduction(run, attempts),
     }
 
 
 def newest_grid(run: Run) -> Picture | None:
-    """The last grid of samples, large."""
-    paths = run.sample_paths()
-    if not paths:
-        return None
-    seen = f"{int(paths[-1].stem):,} images seen"
-    alt = f"Generated samples at {seen}"
-    return pictures.whole_grid(run, paths[-1], alt, f"What it makes after {seen}")
+    """The last grid of samples, large; None without one."""
+    for path in run.sample_paths()[-1:]:
+        seen = f"{int(path.stem):,} images seen"
+        return pictures.grid_picture(run, path, f"Generated samples at {seen}", f"After {seen}")
+    return None
 
 
-def data_rows(run: Run) -> list[tuple[str, str]]:
-    """What data.json says, without the long lists."""
-    data = run.read_data()
-    rows = scores.flat({name: data[name] for name in data if name not in ("unusable", "labels")})
-    rows += [(name, f"{len(data[name])}") for name in ("labels", "unusable")]
-    return rows
-
-
-def repeating(run: Run, taken: list[Attempt]) -> list[Command]:
+def reproduction(run: Run, attempts: list[Attempt]) -> list[Command]:
     """The commands that make this run and its scores again."""
-    first = taken[0].recipe
-    told = "Train it again, bit for bit on the same machine and versions."
-    if len(taken) > 1:
-        told = "Train it again from the start, rewinds and all."
-    found = [commands.training_command(run, first, told, "runs/again")]
-    if len(taken) > 1:
-        about = "Train straight with what the rewinds changed."
-        found.append(commands.training_command(run, run.read_recipe(), about, "runs/straight"))
-    return [*found, *commands.evaluation_commands(run)]
+    first = attempts[0].read_recipe()
+    again = "Train it again, bit for bit on the same machine and versions."
+    if len(attempts) == 1:
+        training = [commands.training_command(run, first, again, "runs/again")]
+    else:
+        again = "Train it again from the start, with its rewinds."
+        straight = "Train it without rewinds, with what they changed."
+        training = [
+            commands.training_command(run, first, again, "runs/again"),
+            commands.training_command(run, run.read_recipe(), straight, "runs/straight"),
+        ]
+    return [*training, *commands.evaluation_commands(run)]

@@ -1,260 +1,211 @@
-"""How a run stands, in words: the headline, what one would do next, and its numbers."""
+"""The status of a run: the headline, the next steps, and the run in numbers."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import islice
 from statistics import median
 from typing import Literal
 
 import torch
 
 from ganvas.diagnosis import Diagnosis
-from ganvas.errors import RecipeError
 from ganvas.formatting import format_count, format_duration, format_number, format_weights
-from ganvas.health.advice import apply_change
 from ganvas.health.examine import all_look_from
-from ganvas.health.finding import Change, Verdict
+from ganvas.health.finding import Verdict
 from ganvas.metrics.names import more_is_better
 from ganvas.networks import ImageShape
 from ganvas.recipes import Recipe
-from ganvas.reports import words
 from ganvas.reports.attempts import Attempt
-from ganvas.reports.commands import Command, flags_of, training_command
+from ganvas.reports.commands import Command, command_with_change
+from ganvas.reports.texts import as_sentence, better_word, symptom_name
 from ganvas.runs import Run
 from ganvas.runs.history import Record
 
-State = Literal["finished", "running", "broken off", "interrupted", "diverged", "unhealthy"]
+State = Literal["finished", "running", "killed", "interrupted", "diverged", "unhealthy"]
 
-NEW_RUN = "runs/changed"
-"""Where suggested commands write, as an example."""
+MOST_STEPS = 3
+"""Next steps that are suggested."""
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a run stands.
+class RunStatus:
+    """How far a run got, and how healthy it is.
 
-    seen: images; budget: how many it shall see.
-    word: the verdict on its health.
+    seen: images; budget: how many it is to see.
     """
 
     state: State
     seen: int
     budget: int
-    word: Verdict
+    health: Verdict
     headline: str
     meaning: str
 
 
-@dataclass(frozen=True)
-class Fact:
-    """One number of the run."""
-
-    term: str
-    value: str
-    note: str = ""
-
-
-def status_of(run: Run, found: Diagnosis, rewinds: int = 0) -> Standing:
-    """The verdict first, then where training stands."""
-    state = state_of(run, found.status)
-    seen = max(found.images_seen, run.read_status()["images_seen"])
+def status_of(run: Run, diagnosis: Diagnosis, rewinds: int = 0) -> RunStatus:
+    """Health first, then how far training got."""
+    state = state_of(run, diagnosis.status)
+    seen = max(diagnosis.images_seen, run.read_status()["images_seen"])
     budget = run.read_recipe().images
-    first = found.findings[0] if found.findings else None
-    symptom = "" if first is None else words.symptom(first.symptom)
-    verdict = {
+    symptom = symptom_name(diagnosis.findings[0].symptom) if diagnosis.findings else ""
+    health = {
         "healthy": "Healthy" if state == "finished" else "Healthy so far",
         "watch": f"To be watched: {symptom}",
         "failing": f"Failing: {symptom}",
         "too early to tell": "Too early to tell whether it is healthy",
-        "not judged": "Health was not judged",
-    }[found.verdict]
+        "not judged": "Health was not checked",
+    }[diagnosis.verdict]
     if state == "diverged":
-        verdict = "Diverged"
+        health = "Diverged"
     if rewinds:
-        verdict += " after one rewind" if rewinds == 1 else f" after {rewinds} rewinds"
-    of = f"{seen:,} of {budget:,} images"
-    where = {
+        health += f" after {'one rewind' if rewinds == 1 else f'{rewinds} rewinds'}"
+    progress = {
         "finished": f"trained on {seen:,} images",
-        "running": f"training now, at {of}",
-        "broken off": f"broken off at {of}",
-        "interrupted": f"interrupted at {of}",
-        "diverged": f"stopped at {of}",
-        "unhealthy": f"stopped at {of}",
+        "running": f"training now, at {seen:,} of {budget:,} images",
+        "killed": f"killed at {seen:,} of {budget:,} images",
+        "interrupted": f"interrupted at {seen:,} of {budget:,} images",
+        "diverged": f"stopped at {seen:,} of {budget:,} images",
+        "unhealthy": f"stopped at {seen:,} of {budget:,} images",
     }[state]
-    headline = f"{verdict}; {where}"
-    return Standing(state, seen, budget, found.verdict, headline, meaning(run, found))
+    meaning = meaning_of(run, diagnosis)
+    return RunStatus(state, seen, budget, diagnosis.verdict, f"{health}; {progress}", meaning)
 
 
 def state_of(run: Run, status: str) -> State:
-    """The status in the files; a run that says running while nobody writes it was broken off."""
+    """The status in the files; a run that says running while no process writes it was killed."""
     if status == "running" and not run.is_being_written():
-        return "broken off"
-    known: dict[str, State] = {
+        return "killed"
+    states: dict[str, State] = {
         "running": "running",
         "interrupted": "interrupted",
         "diverged": "diverged",
         "unhealthy": "unhealthy",
     }
-    return known.get(status, "finished")
+    return states.get(status, "finished")
 
 
-def meaning(run: Run, found: Diagnosis) -> str:
-    """What the verdict means, in a sentence or two."""
+def meaning_of(run: Run, diagnosis: Diagnosis) -> str:
+    """What the headline means, in a sentence or two."""
     reason = ""
-    if found.status == "diverged":
-        reason = words.sentence(run.read_status().get("reason", ""))
-    if found.findings:
-        others = len(found.findings) - 1
-        more = f" {others} more below." if others else ""
-        return f"{reason} {found.findings[0].meaning}{more}".strip()
+    if diagnosis.status == "diverged":
+        reason = as_sentence(run.read_status().get("reason", ""))
+    if diagnosis.findings:
+        others = len(diagnosis.findings) - 1
+        more = f" {format_count(others, 'more finding')} below." if others else ""
+        return f"{reason} {diagnosis.findings[0].meaning}{more}".strip()
     if reason:
         return reason
-    if found.verdict == "too early to tell":
-        looked = found.possible - len(found.unable)
+    if diagnosis.verdict == "too early to tell":
+        checked = diagnosis.possible - len(diagnosis.unable)
         return (
-            f"No symptom of sick training shows, but only {looked} of the {found.possible} that "
-            "this recipe can show could be looked for yet; Health below says from when on the "
-            "others are."
+            f"No symptom of unhealthy training was found, but only {checked} of the "
+            f"{diagnosis.possible} symptoms that this recipe can show could be checked so far. "
+            "The section Health says when the others can be."
         )
-    if found.verdict == "healthy":
+    if diagnosis.verdict == "healthy":
         return (
-            "No symptom of sick training shows. That says how training goes, not how good the "
-            "images are: scores beside those of real images say that."
+            "No symptom of unhealthy training was found. This says how training goes, not how good "
+            "the images are: for that, compare the scores with those of real images."
         )
-    return " ".join(found.reservations) or "Nothing was probed, so there is nothing to judge by."
+    return " ".join(diagnosis.reservations) or "No probes were taken, so health cannot be checked."
 
 
-def next_steps(run: Run, found: Diagnosis, stands: Standing) -> list[Command]:
-    """What one would do now, the most useful first; at most three."""
+def next_steps(run: Run, diagnosis: Diagnosis, status: RunStatus) -> list[Command]:
+    """What to do next, the most useful first; at most three."""
+    return list(islice(_next_steps(run, diagnosis, status), MOST_STEPS))
+
+
+def _next_steps(run: Run, diagnosis: Diagnosis, status: RunStatus) -> Iterator[Command]:
     path = shlex.quote(str(run.directory))
-    steps = []
-    if found.findings and found.findings[0].advice:
-        first = found.findings[0].advice[0]
-        changed = changed_command(run, first)
-        if changed is not None:
-            steps.append(changed)
-    unfinished = stands.state in ("broken off", "interrupted")
-    if unfinished and stands.word != "failing":
-        steps.append(Command(f"ganvas resume {path}", "Go on exactly where it stopped."))
-    if stands.state == "running":
-        steps.append(Command(f"ganvas report {path}", "It is still training: look again later."))
-    steps += after_scores(run, stands, path)
-    return steps[:3]
-
-
-def changed_command(run: Run, change: Change) -> Command | None:
-    """A new run with one change; None where the recipe cannot take it."""
-    recipe = run.read_recipe()
-    try:
-        changed = apply_change(recipe, change)
-    except RecipeError:
-        return None
-    about = f"Train anew with {change.flag}: {change.why}."
-    if flags_of(changed) is not None:
-        return training_command(run, changed, about, NEW_RUN)
-    # The run's own recipe as a file, and the change where one sees it.
-    command = training_command(run, recipe, about, NEW_RUN)
-    return replace(command, line=f"{command.line} {change.flag}")
-
-
-def after_scores(run: Run, stands: Standing, path: str) -> Iterator[Command]:
-    """What the scores suggest."""
-    records = run.scores.records()
-    if not records and stands.seen > 0 and run.can_be_scored():
+    if diagnosis.findings and diagnosis.findings[0].advice:
+        command = command_with_change(run, diagnosis.findings[0].advice[0])
+        if command is not None:
+            yield command
+    if status.state in ("killed", "interrupted") and status.health != "failing":
+        yield Command(f"ganvas resume {path}", "Continue exactly where it stopped.")
+    if status.state == "running":
+        yield Command(f"ganvas report {path}", "It is still training: make this report again.")
+    if not run.scores.records() and status.seen > 0 and run.can_be_scored():
         yield Command(f"ganvas evaluate {path}", "Measure how good the images are.")
-    best, course = run.best(), deciding_scores(run)
-    if best is not None and course and is_worse(course[-1], best, course):
+    best, curve = run.best(), deciding_scores(run)
+    if best is not None and curve and is_worse(curve[-1], best, curve):
         yield Command(
             f"ganvas sample {path} --checkpoint best",
-            f"The best score was at {best:,} images: take the generator of then.",
+            f"The best score was at {best:,} images: use the generator of that checkpoint.",
         )
-    elif stands.state == "finished" and stands.word == "too early to tell":
-        images = max(2 * stands.budget, all_look_from(run.read_recipe()))
-        yield Command(
-            f"ganvas resume {path} --images {images}",
-            "Train on, until every symptom can be looked for.",
-        )
-    elif stands.state == "finished" and stands.word != "failing":
-        improving = len(course) > 2 and course[-1]["images_seen"] == best
-        why = "The score was still getting better" if improving else "It may get better"
-        yield Command(
-            f"ganvas resume {path} --images {2 * stands.budget}", f"{why}: train twice as long."
-        )
+    elif status.state == "finished" and status.health == "too early to tell":
+        images = max(2 * status.budget, all_look_from(run.read_recipe()))
+        about = "Train longer, until every symptom can be checked."
+        yield Command(f"ganvas resume {path} --images {images}", about)
+    elif status.state == "finished" and status.health != "failing":
+        improving = len(curve) > 2 and curve[-1]["images_seen"] == best
+        why = "The score was still improving" if improving else "It may improve further"
+        about = f"{why}: train twice as long."
+        yield Command(f"ganvas resume {path} --images {2 * status.budget}", about)
 
 
 def deciding_scores(run: Run) -> list[Record]:
     """The scores while training by which the best checkpoint is chosen, oldest first."""
-    records = [one for one in run.scores.records() if one["while_training"]]
-    names = [one["metric"] for one in records]
-    return [one for one in records if one["metric"] == names[0]]
+    records = [record for record in run.scores.records() if record["while_training"]]
+    return [record for record in records if record["metric"] == records[0]["metric"]]
 
 
-def is_worse(last: Record, best: int, course: list[Record]) -> bool:
+def is_worse(last: Record, best: int, curve: list[Record]) -> bool:
     """Whether the last score is worse than the best one by more than both intervals."""
-    then = next((one for one in course if one["images_seen"] == best), last)
+    top = next((record for record in curve if record["images_seen"] == best), last)
     if more_is_better(last["metric"]):
-        return bool(last["interval"][1] < then["interval"][0])
-    return bool(last["interval"][0] > then["interval"][1])
+        return bool(last["interval"][1] < top["interval"][0])
+    return bool(last["interval"][0] > top["interval"][1])
 
 
-def facts(run: Run, stands: Standing, taken: list[Attempt]) -> list[Fact]:
-    """The numbers of the run."""
+def facts(run: Run, status: RunStatus, attempts: list[Attempt]) -> Iterator[tuple[str, str, str]]:
+    """The run in numbers: a term, its value, a note."""
     recipe, data, environment = run.read_recipe(), run.read_data(), run.read_environment()
-    history = taken[-1].history
     shape = ImageShape(**data["shape"])
     training = data["images"] - data["held_out"]
-    epochs = stands.seen / max(1, training)
     kind = "points" if shape.is_point else f"images, {shape}"
     loss = recipe.objective.loss
-    about = f"{recipe.architecture.name}, {loss} loss; seed {environment['seed']}"
-    found = [
-        Fact("Recipe", recipe.name, about),
-        Fact("Data", data["name"], f"{training:,} {kind}; {data['held_out']:,} held out"),
-        Fact("Images seen", f"{stands.seen:,}", f"of {stands.budget:,}; {epochs:.1f} times over"),
-    ]
+    note = f"{recipe.architecture.name}, {loss} loss; seed {environment['seed']}"
+    yield "Recipe", recipe.name, note
+    yield "Data", data["name"], f"{training:,} {kind}; {data['held_out']:,} held out"
+    epochs = status.seen / max(1, training)
+    yield "Images seen", f"{status.seen:,}", f"of {status.budget:,}; {epochs:.1f} epochs"
+    history = attempts[-1].history
     if history:
-        rates = [one["images_per_second"] for one in history if "images_per_second" in one]
-        memory = max(one.get("memory_mb", 0) for one in history)
-        spent = format_duration(history[-1]["seconds"])
-        rate = f"typically {median(rates):,.0f} images/s"
-        found.append(
-            Fact(
-                "Time training",
-                spent,
-                f"{rate}; without what was given up" if len(taken) > 1 else rate,
-            )
-        )
-        found.append(Fact("Memory", f"{memory:,.0f} MB", "at most"))
-    found += score_fact(run)
+        rates = [r["images_per_second"] for r in history if "images_per_second" in r]
+        note = f"typically {median(rates):,.0f} images/s"
+        note += "; without discarded attempts" if len(attempts) > 1 else ""
+        yield "Training time", format_duration(history[-1]["seconds"]), note
+        memory = max(record.get("memory_mb", 0) for record in history)
+        yield "Memory", f"{memory:,.0f} MB", "at most"
+    yield from score_fact(run)
+    yield (
+        "Weights",
+        " + ".join(map(format_weights, weights_of(recipe, shape))),
+        ("generator + discriminator"),
+    )
     device, name = environment["device"], environment["device_name"]
     if device == "cpu":
-        threads = environment["threads"]
-        name = f"{name}, {format_count(threads, 'thread')}"
-    both = " + ".join(format_weights(size) for size in weights_of(recipe, shape))
-    return [
-        *found,
-        Fact("Weights", both, "generator + discriminator"),
-        Fact("Device", device, name),
-    ]
+        name = f"{name}, {format_count(environment['threads'], 'thread')}"
+    yield "Device", device, name
 
 
-def score_fact(run: Run) -> list[Fact]:
-    """The newest score, of those measured last its first; none where none was measured."""
+def score_fact(run: Run) -> Iterator[tuple[str, str, str]]:
+    """The newest score; of several measured together the first."""
     records = run.scores.records()
-    if not records:
-        return []
-    last = records[-1]
-    same = (last["images_seen"], last["while_training"])
-    first = next(one for one in records if (one["images_seen"], one["while_training"]) == same)
-    floor = f"real images {format_number(first['floor'])}"
-    better = "higher" if more_is_better(first["metric"]) else "lower"
-    return [Fact(first["metric"], format_number(first["value"]), f"{floor}; {better} is better")]
+    for record in records:
+        if all(record[key] == records[-1][key] for key in ("images_seen", "while_training")):
+            metric, floor = record["metric"], format_number(record["floor"])
+            note = f"real images {floor}; {better_word(metric)} is better"
+            yield metric, format_number(record["value"]), note
+            return
 
 
 def weights_of(recipe: Recipe, shape: ImageShape) -> tuple[int, int]:
-    """How many numbers the generator and the discriminator hold, counted without making them."""
+    """How many weights the generator and the discriminator have, without allocating them."""
     with torch.device("meta"):
         networks = recipe.architecture.build_packed(shape, recipe.latent_dim, recipe.objective.pac)
     generator, discriminator = (

@@ -1,23 +1,19 @@
-"""The report of a study, finished or not: the verdict first, then what it rests on."""
+"""The report of a study, finished or not: the verdict first, then what it is based on."""
 
 from __future__ import annotations
 
-import shlex
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import ganvas
-from ganvas.formatting import format_count, format_duration, format_list, format_number
-from ganvas.reports import arms, pictures, scores, study_curves
+from ganvas.formatting import format_count, format_duration, format_list
+from ganvas.reports import arms, pictures, study_curves
 from ganvas.reports.commands import Command, training_command
 from ganvas.reports.page import Picture, render
+from ganvas.reports.provenance import flatten, shared_content
+from ganvas.reports.study_curves import Runs, open_runs
 from ganvas.reports.study_file import study_toml
 from ganvas.runs import Run
 from ganvas.studies.results import Family, StudyResults, read_results
-
-Runs = dict[tuple[str, int], Run]
 
 STUDY_FILE = "study.toml"
 
@@ -29,52 +25,43 @@ def study_report(path: Path, quiet: bool = True) -> bytes:
         RunError: it is no study, or one of its files is damaged.
         GanvasError: the page would be too large.
     """
-    return render("study.html", parts(read_results(path), quiet))
+    return render("study.html", content_of(read_results(path), quiet))
 
 
-def parts(results: StudyResults, quiet: bool) -> dict[str, Any]:
-    """Everything that the template shows."""
-    directory, study = results.directory, results.study
-    runs = study_curves.runs_of(results)
-    best = best_run(results, runs)
-    return {
-        "name": directory.path.resolve().name,
+def content_of(results: StudyResults, quiet: bool) -> dict[str, Any]:
+    """The variables of study.html."""
+    directory, runs = results.directory, open_runs(results)
+    seed, best = samples_seed(results, runs), best_run(results, runs)
+    pareto = [arms.draw_pareto(results, family) for family in results.families[:1]]
+    effects = [arms.draw_effects(family) for family in deciding_families(results)]
+    metrics = (results.deciding, *(m for m in results.metrics if m != results.deciding))
+    return shared_content(directory.path, directory.data, directory.environment) | {
         "headline": arms.headline(results),
         "recommendation": results.recommendation,
-        "missing": arms.missing(results),
+        "missing": arms.missing_seeds(results),
         "steps": arms.next_steps(results),
-        "study": study,
+        "study": results.study,
         "about": about(results),
         "deciding": results.deciding,
-        "better": study_curves.better_word(results.deciding),
-        "rows": arms.rows(results, results.deciding),
-        "others": [(metric, arms.rows(results, metric)) for metric in arms.others(results)],
+        "quality": results.quality,
+        "arms": results.arms,
+        "tables": {metric: arms.arm_rows(results, metric) for metric in metrics},
         "floors": {family.metric: family.floor for family in reversed(results.families)},
-        "effects": [
-            drawing
-            for family in deciding_families(results)
-            if (drawing := arms.effects(results, family))
-        ],
-        "pareto": next((arms.pareto(results, family) for family in results.families), None),
-        "sheet": sheet(results, runs),
-        "points": directory.data["extent"] is not None,
-        "images": study_curves.courses(results, "images"),
-        "seconds": study_curves.courses(results, "seconds"),
-        "quality": None if results.quality is None else format_number(results.quality),
-        "reached": study_curves.reached(results),
-        "shares": study_curves.shares(results),
-        "health": study_curves.health(results),
-        "failures": study_curves.failures(results),
+        "effects": [drawing for drawing in effects if drawing is not None],
+        "pareto": pareto[0] if pareto else None,
+        "samples_seed": seed,
+        "samples": sample_rows(results, runs, seed),
+        "other_latents": other_latents(results),
+        "score_plots": study_curves.score_plots(results, runs, "images"),
+        "score_plots_over_time": study_curves.score_plots(results, runs, "seconds"),
+        "reached": study_curves.reached_rows(results),
+        "reached_plots": study_curves.reached_plots(results),
+        "health": study_curves.health_plots(results, runs),
         "best": None if best is None else best[0],
         "lookups": None if best is None else pictures.look_up(best[1], quiet),
         "protocol": protocol(results),
-        "scored": scored(runs),
-        "environment": scores.flat(directory.environment),
-        "data": data_rows(results),
-        "commands": repeating(results, best),
-        "path": shlex.quote(str(directory.path)),
-        "made": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
-        "version": ganvas.__version__,
+        "scoring": scoring_protocol(runs),
+        "commands": reproduction(results, best),
     }
 
 
@@ -89,27 +76,24 @@ def about(results: StudyResults) -> str:
     budget = f"{study.images:,} images" if study.images else format_duration(study.time or 0)
     return (
         f"{format_count(len(results.arms), 'arm')}, {format_count(study.seeds, 'seed')} each, "
-        f"{budget} a run, on {data['name']} ({data['images'] - data['held_out']:,} to train on, "
+        f"{budget} per run, on {data['name']} ({data['images'] - data['held_out']:,} to train on, "
         f"{data['held_out']:,} held out)."
     )
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """What each arm makes of the same latents.
+def samples_seed(results: StudyResults, runs: Runs) -> int:
+    """The first of the seeds for which most arms have samples."""
 
-    others: arms with another number of latents than the base, which cannot get the same ones.
-    rows: the arm, what to say of its run, and its picture, if there is one.
-    """
+    def arms_with_samples(seed: int) -> int:
+        return sum(bool(run.sample_paths()) for (_, own), run in runs.items() if own == seed)
 
-    seed: int
-    others: str
-    rows: list[tuple[str, str, Picture | None]]
+    return max(range(results.study.seeds), key=arms_with_samples)
 
 
-def sheet(results: StudyResults, runs: Runs) -> Sheet:
-    """The last samples of each arm, all of one seed."""
-    seed = study_curves.shown_seed(results, runs)
+def sample_rows(
+    results: StudyResults, runs: Runs, seed: int
+) -> list[tuple[str, str, Picture | None]]:
+    """For each arm: its name, how far its run got, and its last samples, if there are any."""
     rows: list[tuple[str, str, Picture | None]] = []
     for arm in results.arms:
         run, outcome = runs.get((arm.name, seed)), arm.outcomes.get(seed)
@@ -117,86 +101,82 @@ def sheet(results: StudyResults, runs: Runs) -> Sheet:
         if run is None or not paths:
             rows.append((arm.name, "no samples yet", None))
             continue
-        seen = f"{int(paths[-1].stem):,} images"
-        how = seen if outcome is None or not outcome.failed else f"{seen}, {outcome.ending}"
+        state = f"{int(paths[-1].stem):,} images"
         if outcome is None:
-            how = f"{seen}, not ended"
-        rows.append((arm.name, how, pictures.newest_row(run, paths[-1], f"{arm.name} at {how}")))
+            state += ", not ended"
+        elif outcome.failed:
+            state += f", {outcome.ending}"
+        picture = pictures.first_samples(run, paths[-1], f"{arm.name} at {state}")
+        rows.append((arm.name, state, picture))
+    return rows
+
+
+def other_latents(results: StudyResults) -> str:
+    """The arms whose latents are not those of the base, because their dimension differs."""
     dim = results.study.base.latent_dim
-    others = [arm.name for arm in results.study.all_arms if arm.recipe.latent_dim != dim]
-    return Sheet(seed, format_list(others) if others else "", rows)
+    names = [arm.name for arm in results.study.all_arms if arm.recipe.latent_dim != dim]
+    return format_list(names) if names else ""
 
 
 def best_run(results: StudyResults, runs: Runs) -> tuple[str, Run] | None:
-    """A run of the best arm that ended well, and its name; None where there is none."""
+    """The first run of the best arm that did not fail, with its name; None without one."""
     name = arms.best_arm(results)
-    if name is None:
-        return None
-    for seed, outcome in results.arm(name).outcomes.items():
-        if not outcome.failed and (name, seed) in runs:
-            return f"{name}, seed {seed}", runs[name, seed]
+    if name is not None:
+        for seed, outcome in results.arm(name).outcomes.items():
+            if not outcome.failed and (name, seed) in runs:
+                return f"{name}, seed {seed}", runs[name, seed]
     return None
 
 
 def protocol(results: StudyResults) -> list[tuple[str, str]]:
-    """What is the same for all runs, and how they were compared."""
+    """What all runs have in common, and how they were compared."""
     study, plan = results.study, results.plan
-    families = deciding_families(results)
-    tests = {one.test for family in families for one in family.comparison.arms}
+    comparisons = [family.comparison for family in deciding_families(results)]
+    tests = {arm.test for comparison in comparisons for arm in comparison.arms}
+    seeds = f"0 to {study.seeds - 1}: same order of images, same held-out images, same latents"
     rows = [
-        (
-            "seeds",
-            f"0 to {study.seeds - 1}: same order of images, same held-out ones, same latents",
-        ),
+        ("seeds", seeds),
         ("budget of each arm", budgets(results)),
         ("scores", f"{', '.join(study.scores)}; {results.deciding} decides"),
-        ("samples a score", f"{study.samples:,} at the end"),
-        ("scores while training", f"{study.evaluations} a run"),
-        ("failing runs", "ended early" if study.stop_early else "trained to their end"),
-        ("runs at a time", f"{plan.workers}, {format_count(plan.threads, 'thread')} each"),
+        ("samples per score", f"{study.samples:,} at the end"),
+        ("scores while training", f"{study.evaluations} per run"),
+        ("failing runs", "stopped early" if study.stop_early else "trained to their end"),
+        ("runs in parallel", f"{plan.workers}, {format_count(plan.threads, 'thread')} each"),
     ]
     if tests:
-        scales = {family.comparison.scale for family in families}
+        scales = {comparison.scale for comparison in comparisons}
         rows.append(("test", f"{', '.join(sorted(tests))}; two-sided, 5 % over all arms (Holm)"))
         rows.append(("scale of the scores", ", ".join(sorted(scales))))
-    methods = {summary.method for family in families for summary in family.comparison.summaries}
+    methods = {summary.method for comparison in comparisons for summary in comparison.summaries}
     if methods:
         rows.append(("interval of a mean", "; ".join(sorted(methods))))
     return rows
 
 
 def budgets(results: StudyResults) -> str:
-    """Images of each arm, once where all are the same."""
+    """The images of each arm, once where all have the same number."""
     images = results.plan.images
     if len(set(images.values())) == 1:
         return f"{next(iter(images.values())):,} images"
     return ", ".join(f"{name} {count:,}" for name, count in images.items())
 
 
-def scored(runs: Runs) -> list[tuple[str, str]]:
+def scoring_protocol(runs: Runs) -> list[tuple[str, str]]:
     """How the scores were measured, from the first run that has some."""
     for run in runs.values():
-        records = [one for one in run.scores.records() if not one["while_training"]]
-        if records:
-            own = ("checkpoint", "checkpoint_hash", "seed")
-            return [row for row in scores.flat(records[0]["protocol"]) if row[0] not in own]
+        for record in run.scores.records():
+            if not record["while_training"]:
+                own = ("checkpoint", "checkpoint_hash", "seed")
+                return [row for row in flatten(record["protocol"]) if row[0] not in own]
     return []
 
 
-def data_rows(results: StudyResults) -> list[tuple[str, str]]:
-    """What was trained on."""
-    lists = ("unusable", "labels")
-    data = results.directory.data
-    rows = scores.flat({name: value for name, value in data.items() if name not in lists})
-    return [*rows, *((name, f"{len(data[name])}") for name in lists)]
-
-
-def repeating(results: StudyResults, best: tuple[str, Run] | None) -> list[Command]:
-    """The commands that make the study again, and its best arm alone."""
+def reproduction(results: StudyResults, best: tuple[str, Run] | None) -> list[Command]:
+    """The commands that repeat the study, and that train its best arm alone."""
     line = f"ganvas compare {STUDY_FILE} --out studies/again"
-    found = [Command(line, "Do the whole study again.", study_toml(results.study), STUDY_FILE)]
-    if best is not None:
-        name, run = best
-        about = f"Train the best arm alone ({name})."
-        found.append(training_command(run, run.read_recipe(), about, "runs/best"))
-    return found
+    study = Command(line, "Run the whole study again.", study_toml(results.study), STUDY_FILE)
+    if best is None:
+        return [study]
+    name, run = best
+    about = f"Train the best arm alone ({name})."
+    return [study, training_command(run, run.read_recipe(), about, "runs/best")]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
-from ganvas.reports import figures, page
-from ganvas.reports.figures import Line, Panel
+from ganvas.reports import charts, figures, page
+from ganvas.reports.charts import Line, Panel
 
 
 class TestPage:
     def test_a_drawing_takes_the_colours_of_the_page_and_names_of_its_own(self) -> None:
-        drawing = page.Drawing(figures.curves(Panel([Line("a<b", [1, 2], [3, 4])])), 'said "so"')
+        drawing = page.Drawing(charts.line_chart(Panel([Line("a<b", [1, 2], [3, 4])])), 'said "so"')
         numbers = iter(range(1, 9))
         first, second = (page.inline(drawing, cast(Any, numbers)) for _ in range(2))
         for colour in figures.COLOURS.values():

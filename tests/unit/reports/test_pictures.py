@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import numpy as np
 import pytest
 
 from ganvas.images import make_grid
 from ganvas.reports import pictures
-from ganvas.runs import Run
 
 
 class TestGrids:
     @pytest.mark.parametrize("shape", [(64, 16, 16, 1), (64, 8, 24, 3), (5, 12, 12, 4)])
     def test_a_grid_is_cut_into_the_images_it_was_made_of(self, shape: tuple[int, ...]) -> None:
         images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-        data = {"shape": {"height": shape[1], "width": shape[2]}, "extent": None}
-        run = cast(Run, SimpleNamespace(read_data=lambda: data))
-        tiles = pictures.tiles_of(run, make_grid(images))
+        tiles = pictures.cut_grid(make_grid(images), shape[1:3])
         assert np.array_equal(tiles[: len(images)], images)
 
-    def test_gaps_of_a_sheet_are_clear_and_images_are_not(self) -> None:
+    def test_gaps_of_a_sample_grid_are_clear_and_images_are_not(self) -> None:
         tiles = np.full((2, 3, 3, 1), 255, np.uint8)
-        pixels = pictures.sheet(tiles, 2)
+        pixels = pictures.sample_grid(tiles, 2)
         assert pixels.shape == (5, 9, 2)
         assert (pixels[..., 1] == 255).sum() == 18
         assert (pixels[0] == 0).all()

@@ -1,25 +1,26 @@
-"""Numbers and names as people read them."""
+"""Names and sentences as the pages show them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ganvas.health.columns import COLUMNS
-
-Ends = tuple[float, float]
-"""Of an interval."""
+from ganvas.metrics.names import more_is_better
 
 
-def symptom(name: str) -> str:
-    """`updates-too-large` -> `updates too large`; `not-lipschitz` keeps its mathematician."""
+def symptom_name(name: str) -> str:
+    """`updates-too-large` -> `updates too large`; `not-lipschitz` -> `not Lipschitz`."""
     return name.replace("-", " ").replace("lipschitz", "Lipschitz")
 
 
-def sentence(text: str) -> str:
-    """With a capital and a full stop."""
+def as_sentence(text: str) -> str:
+    """A text with a capital letter and a full stop."""
     text = text.strip()
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
 
 
-def column(name: str) -> str:
+def column_meaning(name: str) -> str:
     """What a column of the history means."""
     if name in COLUMNS:
         return COLUMNS[name]
@@ -37,3 +38,13 @@ def column(name: str) -> str:
     if rest.startswith("loss/") and rest not in known:
         return f"the term {rest.removeprefix('loss/')} of the {player}'s loss"
     return known.get(rest or name, "")
+
+
+def better_word(metric: str) -> str:
+    """Which scores are better: `higher` or `lower`."""
+    return "higher" if more_is_better(metric) else "lower"
+
+
+def when_measured(score: Mapping[str, Any]) -> str:
+    """Whether a score was asked for or measured while the run trained."""
+    return "while training" if score["while_training"] else "on request"
