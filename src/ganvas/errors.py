@@ -1,7 +1,7 @@
-"""The errors a user can cause or meet, each with the message they read and the exit code it means.
+"""The errors a user can meet, each with a message and an exit code.
 
 A message says what was wrong, where, what was expected and what to do. The command line prints it
-on stderr without a traceback; Python callers catch `GanvasError` or one of its kinds.
+on stderr without a traceback. Python callers catch `GanvasError` or a subclass.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 
 class GanvasError(Exception):
-    """Something the user can put right. Everything ganvas raises on purpose is one of these."""
+    """An error that the user can correct. The base of every error that ganvas raises on purpose."""
 
     exit_code = 2
 
@@ -21,11 +21,11 @@ class DataError(GanvasError):
 
 
 class RecipeError(GanvasError):
-    """A recipe that cannot be right. Carries every problem found, not the first.
+    """An invalid recipe, with every problem found.
 
     Args:
         problems: one line each, starting with the field's name (`batch: at least 1, got 0`).
-        where: what was read, e.g. the file's name.
+        where: what was read, such as the file's name.
     """
 
     def __init__(self, problems: Sequence[str], where: str = "recipe") -> None:
@@ -38,20 +38,20 @@ class RecipeError(GanvasError):
             super().__init__(f"{where}: {len(self.problems)} problems{lines}")
 
     def __reduce__(self) -> tuple[type[RecipeError], tuple[tuple[str, ...], str]]:
-        """Workers hand it over to the process that shows it."""
+        """Pickle support: workers send the error to the main process."""
         return type(self), (self.problems, self.where)
 
 
 class StudyError(RecipeError):
-    """A study that cannot be right. Carries every problem found in any of its arms."""
+    """An invalid study, with every problem found in any of its arms."""
 
 
 class RunError(GanvasError):
-    """A run or study directory or checkpoint that cannot be used, or cannot be written."""
+    """A run directory, study directory or checkpoint that cannot be read or written."""
 
 
 class Locked(RunError):
-    """A directory that another process is writing."""
+    """A directory that is locked by another process."""
 
 
 class DeviceError(GanvasError):
@@ -62,37 +62,37 @@ class OutOfMemory(GanvasError):
     """Training needs more memory than there is."""
 
 
-def tells_of_no_memory(error: BaseException) -> bool:
-    """Whether an error of any kind says what a CPU, a GPU or its libraries say without memory."""
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that a CPU, a GPU or one of its libraries had too little memory."""
     words = ("allocate memory", "out of memory", "ALLOC_FAILED")
-    return isinstance(error, MemoryError) or any(said in str(error) for said in words)
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 class Diverged(GanvasError):
-    """A loss or gradient stopped being finite; raised before the update, no weight was spoiled."""
+    """A loss or gradient is not finite. Raised before the update, so no weight is affected."""
 
     exit_code = 3
 
 
 class Unhealthy(GanvasError):
-    """Training fails by the rules of health, and the recipe's `on_failure` says not to go on."""
+    """The rules of health found a failure, and the recipe's `on_failure` says to stop."""
 
     exit_code = 3
 
 
 class RankLost(GanvasError):
-    """Another process that trained with this one is gone, or does not answer."""
+    """Another process of the same training has ended or does not answer."""
 
     exit_code = 1
 
 
 class Interrupted(GanvasError):
-    """The user or the system asked training to stop; a checkpoint was written first."""
+    """Training was stopped by the user or the system, after it saved a checkpoint."""
 
     exit_code = 130
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """` Did you mean X?` with a leading space where a known name is near, else an empty string."""
+    """` Did you mean X?` with a leading space if a known name is similar, else an empty string."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" Did you mean {near[0]}?" if near else ""

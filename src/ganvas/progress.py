@@ -1,4 +1,4 @@
-"""A progress bar for work that is not training; nothing where nobody watches."""
+"""A progress bar for work other than training. Shown on a terminal only."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from ganvas.formatting import format_progress
 
 PATIENCE = 0.5
-"""Seconds before a bar shows itself: work that finds all it needs in the cache would flash."""
+"""Seconds before a bar is shown: for work that is quicker it would only flicker."""
 
 
 class PatientBar(Progress):
-    """A bar for work that has taken a moment already."""
+    """A bar that stays hidden for the first `PATIENCE` seconds."""
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """Nothing at first."""
+        """The bar; nothing during the first seconds."""
         if any((task.elapsed or 0) >= PATIENCE for task in self.tasks):
             yield from super().get_renderables()
 
 
 @contextmanager
 def progress_bar(what: str, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
-    """While entered, shows a bar on a terminal; gives a function to call with (done, total)."""
+    """Show a bar while entered. Yields a function to call with (done, total)."""
     console = Console(stderr=True, quiet=quiet)
     columns = (
         TextColumn(what),
@@ -33,8 +33,8 @@ def progress_bar(what: str, quiet: bool = False) -> Iterator[Callable[[int, int]
         TextColumn("{task.fields[count]}"),
         TimeRemainingColumn(),
     )
-    unseen = quiet or not console.is_terminal
-    with PatientBar(*columns, console=console, transient=True, disable=unseen) as progress:
+    hidden = quiet or not console.is_terminal
+    with PatientBar(*columns, console=console, transient=True, disable=hidden) as progress:
         task = progress.add_task(what, total=None, count="")
 
         def show(done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""Writes that are whole or absent: to a temporary name, flushed to the disk, then renamed."""
+"""Atomic writes: to a temporary name, flushed to the disk, then renamed."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def write_errors(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write into that takes `path`'s place when it is whole.
+    """A file to write into, which replaces `path` when it is complete.
 
-    A kill, an exception or a full disk leaves the old file or the new one.
+    A kill, an exception or a full disk leaves either the old file or the new one.
 
     Raises:
-        RunError: the disk is full, or the place may not be written; nothing is left behind.
+        RunError: the disk is full or the place cannot be written; no temporary file is left.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -83,21 +83,21 @@ def remove_drafts(path: Path) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all (see `atomic_file`)."""
+    """Write `content` to `path` atomically (see `atomic_file`)."""
     with atomic_file(path) as file:
         file.write(content)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, whole or not at all (see `write_bytes`)."""
+    """Write `value` as indented JSON atomically (see `atomic_file`)."""
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file of ours.
+    """The object in a JSON file that ganvas wrote.
 
     Raises:
-        RunError: it cannot be read, or holds something else.
+        RunError: the file cannot be read, or holds something else.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -109,13 +109,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line with a single write; a kill can cut only the line being written."""
+    """Append one line with a single write. A kill can cut this line only."""
     with write_errors(path), path.open("ab") as file:
         file.write(line.encode() + b"\n")
 
 
 def flush_directory(directory: Path) -> None:
-    """Make a rename inside `directory` survive a power cut; only POSIX systems can and need to."""
+    """Make a rename inside `directory` survive a power cut. Only POSIX systems need it."""
     if os.name != "posix":
         return
     descriptor = os.open(directory, os.O_RDONLY)
@@ -126,7 +126,7 @@ def flush_directory(directory: Path) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> RunError:
-    """The error for a failed write, saying what to do about the usual causes."""
+    """The error for a failed write, with advice for the usual causes."""
     if error.errno in _FULL:
         advice = "free some space"
     elif isinstance(error, FileExistsError | NotADirectoryError):
@@ -141,7 +141,7 @@ _FULL = {28, 27, 122}  # ENOSPC, EFBIG, EDQUOT
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Whether an error goes back to a disk that is full."""
+    """Whether a full disk caused an error."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _FULL:
             return True
@@ -150,28 +150,28 @@ def is_full(error: BaseException | None) -> bool:
 
 
 def make_directory(directory: Path) -> None:
-    """Make a directory and those above it; one that is there is fine.
+    """Make a directory and its parents, if they do not exist.
 
     Raises:
-        RunError: the place may not be written, or a file is in the way.
+        RunError: the place cannot be written, or a file is in the way.
     """
     with write_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
 
 
-def refuse_file(path: Path) -> None:
-    """Raise a `RunError` where a file lies in the place of a directory that is to be made."""
+def check_no_file(path: Path) -> None:
+    """Raise a `RunError` if a file has the name of the directory that is to be made."""
     if path.exists() and not path.is_dir():
         raise RunError(f"{path} is a file. Choose another folder as out (--out)")
 
 
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold a directory while writing it. The system drops the lock of a process that dies.
+    """Lock a directory while writing it. The system releases the lock when a process ends.
 
     Raises:
-        Locked: another process holds it.
-        RunError: the place may not be written.
+        Locked: another process has locked it.
+        RunError: the place cannot be written.
     """
     import filelock
 
@@ -192,7 +192,7 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def is_locked(directory: Path) -> bool:
-    """Whether a process holds a directory now (see `locked`)."""
+    """Whether a process has locked a directory (see `locked`)."""
     import filelock
 
     path = directory / ".lock"
@@ -203,12 +203,12 @@ def is_locked(directory: Path) -> bool:
             return False
     except filelock.Timeout:
         return True
-    except OSError:  # it is not ours to lock, and nobody can tell
+    except OSError:  # without permission to lock it we cannot know
         return False
 
 
 def umask() -> int:
-    """The process's file-creation mask; it can only be read by setting it."""
+    """The file-creation mask of this process. Reading it means setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -190,7 +190,7 @@ def test_only_train_and_resume_take_several_processes(
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    refused(ganvas(*words), "torchrun started 2 processes", "Start everything else without it")
+    refused(ganvas(*words), "torchrun started 2 processes", "Start this command without torchrun")
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 

@@ -1,6 +1,6 @@
-"""The command line: one file a verb. A verb is a frozen dataclass of its arguments with `run`.
+"""The command line: one file per command, a frozen dataclass of its arguments with `run`.
 
-Nothing here imports torch: verbs do so when they run, so that help answers at once.
+Nothing here imports torch. Commands import it when they run, so help is quick.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import ganvas
 from ganvas.cli.check import Check
 from ganvas.cli.compare import Compare
 from ganvas.cli.diagnose import Diagnose
+from ganvas.cli.error_output import only_one_rank_prints, print_error
 from ganvas.cli.evaluate import Evaluate
 from ganvas.cli.flags import FLAG_TYPES
 from ganvas.cli.interpolate import Interpolate
@@ -29,23 +30,22 @@ from ganvas.cli.report import Report
 from ganvas.cli.resume import Resume
 from ganvas.cli.sample import Sample
 from ganvas.cli.train import Train, named_recipe, train_with
-from ganvas.cli.voice import complain, first_speaks
-from ganvas.errors import GanvasError, Interrupted, did_you_mean, tells_of_no_memory
+from ganvas.errors import GanvasError, Interrupted, did_you_mean, is_out_of_memory
 from ganvas.torchrun import world_size
 
 
-class Verb(Protocol):
-    """What every verb is."""
+class Command(Protocol):
+    """The arguments of one command, and what it does."""
 
     def run(self) -> int | None:
-        """Do it, and return an exit code where that is the result.
+        """Run the command. Returns an exit code, or None for 0.
 
         Raises:
-            GanvasError: something that the user has to put right.
+            GanvasError: an error that the user can correct.
         """
 
 
-VERBS: dict[str, type[Verb]] = {
+COMMANDS: dict[str, type[Command]] = {
     "check": Check,
     "recipes": Recipes,
     "train": Train,
@@ -64,55 +64,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with termination_as_interrupt():
-            with first_speaks():
-                verb = parse(arguments)
-            refuse_processes(verb)
-            return verb.run() or 0
+            with only_one_rank_prints():
+                command = parse(arguments)
+            check_single_process(command)
+            return command.run() or 0
     except GanvasError as error:
-        return complain(str(error), error.exit_code)
+        return print_error(str(error), error.exit_code)
     except KeyboardInterrupt as stop:
-        unheard = stop.__context__
-        if isinstance(unheard, GanvasError):  # torchrun ends a process that is about to say why
-            return complain(str(unheard), unheard.exit_code)
-        return complain("interrupted; nothing was left half-written", Interrupted.exit_code)
+        cause = stop.__context__
+        if isinstance(cause, GanvasError):  # torchrun stopped a process before it printed its error
+            return print_error(str(cause), cause.exit_code)
+        return print_error("interrupted; nothing was left half-written", Interrupted.exit_code)
     except (MemoryError, RuntimeError) as error:
-        if not tells_of_no_memory(error):
+        if not is_out_of_memory(error):
             raise
-        return complain("out of memory. Try a smaller --batch, --size or architecture width", 2)
-    except BrokenPipeError:  # the reader of our output went away, which is its right
+        return print_error("out of memory. Try a smaller --batch, --size or architecture width", 2)
+    except BrokenPipeError:  # the reader of our output has closed it, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
 def command() -> NoReturn:
-    """`main` as a program of its own, which a second Ctrl-C finds ending, and lets end."""
+    """The program `ganvas`: run `main` and exit. A second Ctrl-C does not disturb the exit."""
     try:
         code = main()
         if code == Interrupted.exit_code:
-            end_undisturbed()
-    except KeyboardInterrupt:  # between the answer to the first one and the line above
-        end_undisturbed()
+            ignore_sigint()
+    except KeyboardInterrupt:  # a second one, before the line above
+        ignore_sigint()
         code = Interrupted.exit_code
     sys.exit(code)
 
 
-def end_undisturbed() -> None:
-    """No longer hear Ctrl-C: Python takes a while to end, and would call it killed."""
+def ignore_sigint() -> None:
+    """Ignore Ctrl-C while Python shuts down, which takes a while; else the exit code is lost."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def refuse_processes(verb: Verb) -> None:
-    """Raise a `GanvasError` where torchrun starts several processes of what one does."""
-    if world_size() > 1 and not isinstance(verb, Train | Resume):
+def check_single_process(command: Command) -> None:
+    """Raise a `GanvasError` if torchrun started several processes of a single-process command."""
+    if world_size() > 1 and not isinstance(command, Train | Resume):
         raise GanvasError(
-            f"torchrun started {world_size()} processes, and only train and resume share their "
-            "work. Start everything else without it"
+            f"torchrun started {world_size()} processes, but only train and resume can share "
+            "work between processes. Start this command without torchrun"
         )
 
 
 @contextmanager
 def termination_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM end the process as Ctrl-C does, so that half-written files are cleaned up."""
+    """Treat SIGTERM as Ctrl-C, so that half-written files are removed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -123,44 +123,44 @@ def termination_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
-def parse(arguments: list[str]) -> Verb:
-    """The verb that the arguments ask for; exits with code 2 and a hint where they are wrong.
+def parse(arguments: list[str]) -> Command:
+    """Parse the arguments of the command line. Wrong flags exit with code 2 and a hint.
 
     Raises:
-        GanvasError: no such verb, recipe or architecture.
+        GanvasError: no such command, recipe or architecture.
     """
     if arguments[:1] == ["--version"]:
         print(f"ganvas {ganvas.__version__}")
         sys.exit(0)
-    if arguments and not arguments[0].startswith("-") and arguments[0] not in VERBS:
-        hint = did_you_mean(arguments[0], VERBS)
-        raise GanvasError(f"{arguments[0]!r} is no command.{hint} All: {', '.join(VERBS)}")
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+        hint = did_you_mean(arguments[0], COMMANDS)
+        raise GanvasError(f"{arguments[0]!r} is no command.{hint} All: {', '.join(COMMANDS)}")
     name, *rest = arguments or ["--help"]
-    if name not in VERBS:
-        return parse_as(any_verb(), "ganvas", [name, *rest])  # its help, or a flag before a verb
-    prog = f"ganvas {name}"  # one verb alone: tyro's messages then point to its help
+    if name not in COMMANDS:
+        return parse_as(any_command(), "ganvas", [name, *rest])  # the overview, or a wrong flag
+    prog = f"ganvas {name}"  # one command alone, so that tyro's messages point to its help
     if name != "train":
-        return parse_as(VERBS[name], prog, rest)
+        return parse_as(COMMANDS[name], prog, rest)
     recipe = named_recipe(rest)
-    verb = parse_as(Train, prog, rest, train_with(recipe, rest))
-    if isinstance(verb, Train) and verb.recipe_name != recipe:
-        # What looked like the recipe was some flag's value; now the right one is known.
-        verb = parse_as(Train, prog, rest, train_with(verb.recipe_name, rest))
-    return verb
+    command = parse_as(Train, prog, rest, train_with(recipe, rest))
+    if isinstance(command, Train) and command.recipe_name != recipe:
+        # What looked like the recipe was the value of a flag; now the recipe is known.
+        command = parse_as(Train, prog, rest, train_with(command.recipe_name, rest))
+    return command
 
 
-def any_verb() -> Any:
-    """All of them as one type, for the help that lists them."""
-    kinds = (Annotated[kind, tyro.conf.subcommand(name)] for name, kind in VERBS.items())
+def any_command() -> Any:
+    """All commands as one type, for the help that lists them."""
+    kinds = (Annotated[kind, tyro.conf.subcommand(name)] for name, kind in COMMANDS.items())
     return functools.reduce(operator.or_, kinds)
 
 
 def parse_as(
     kind: Any, prog: str, arguments: list[str], default: Any = tyro.MISSING_NONPROP
-) -> Verb:
-    """Read arguments as tyro does, with the types of our own."""
+) -> Command:
+    """Parse arguments with tyro, with our own flag types."""
     with FLAG_TYPES:
-        verb: Verb = tyro.cli(
+        command: Command = tyro.cli(
             kind,
             prog=prog,
             description="Train GANs that work, and know why." if prog == "ganvas" else None,
@@ -168,4 +168,4 @@ def parse_as(
             default=default,
             config=(tyro.conf.AvoidSubcommands, tyro.conf.FlagCreatePairsOff),
         )
-    return verb
+    return command

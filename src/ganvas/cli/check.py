@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from ganvas.cli.naming import naming_flags
+from ganvas.cli.flag_names import errors_with_flag_names
 from ganvas.data.settings import DataSettings
 from ganvas.errors import DataError
 from ganvas.formatting import format_image_size
@@ -46,7 +46,9 @@ class Check:
         settings = self.settings
         if settings.size == DataSettings.size:
             settings = replace(settings, size=recipe.data.size)
-        with naming_flags(["batch", *(f"data.{entry.name}" for entry in fields(DataSettings))]):
+        with errors_with_flag_names(
+            ["batch", *(f"data.{entry.name}" for entry in fields(DataSettings))]
+        ):
             replace(recipe, data=settings, batch=self.batch).checked("check")
         with progress_bar("reading", quiet=self.json) as show:
             found = inspect(source, settings, self.batch, None, show, self.flags_given())

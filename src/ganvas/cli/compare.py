@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from ganvas.cli.evaluate import METRIC_NAMES_HELP
-from ganvas.cli.naming import naming_flags
+from ganvas.cli.flag_names import errors_with_flag_names
 
 if TYPE_CHECKING:
     from ganvas.studies.study import Study
@@ -117,7 +117,7 @@ class Compare:
             if name in given and other not in given:
                 table.pop(other, None)  # the command line's budget replaces the file's
         # Fields that a file sets keep their names in messages.
-        with naming_flags(known if self.study is None else given):
+        with errors_with_flag_names(known if self.study is None else given):
             return read_study({**table, **given}, where), self.out
 
     def _continue(
@@ -134,7 +134,7 @@ class Compare:
             raise StudyError([text], str(directory))
         if not given:
             return directory, None
-        with naming_flags(given):
+        with errors_with_flag_names(given):
             changes = {"data": started.data["location"], **given}
             return check_study(replace(started.study, **changes), str(directory)), directory
 

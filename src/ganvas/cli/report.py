@@ -1,4 +1,4 @@
-"""`ganvas report RUN` or `STUDY`: everything about it on one page."""
+"""`ganvas report RUN` or `STUDY`: one HTML page about it."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from ganvas.cli.naming import naming_flags
+from ganvas.cli.flag_names import errors_with_flag_names
 from ganvas.errors import RecipeError
 from ganvas.fields import flatten
 from ganvas.recipes import CATALOG, Recipe, load_recipe
@@ -46,7 +46,7 @@ class Train:
         """Train."""
         from ganvas.training.trainer import train
 
-        with naming_flags(flatten(self.recipe)):
+        with errors_with_flag_names(flatten(self.recipe)):
             train(
                 self.recipe,
                 self.data,

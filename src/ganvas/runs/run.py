@@ -271,6 +271,6 @@ def refuse_occupied(directory: Path) -> None:
             f"{directory} already holds a run. Go on with it: ganvas resume {directory}. "
             "Or choose another folder as out (--out)."
         )
-    storage.refuse_file(directory)
+    storage.check_no_file(directory)
     if directory.exists() and any(directory.iterdir()):
         raise RunError(f"{directory} is in use and is no run. Choose another folder as out (--out)")

@@ -197,7 +197,7 @@ class StudyDirectory:
 
 def check_unused(path: Path) -> None:
     """Raise a `RunError` unless a new study can be made at `path`."""
-    storage.refuse_file(path)
+    storage.check_no_file(path)
     if path.exists() and any(path.iterdir()):
         raise RunError(f"{path} is in use and is no study. Choose another folder as out (--out)")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from ganvas.data.preparation import PreparedData
-from ganvas.errors import Diverged, OutOfMemory, tells_of_no_memory
+from ganvas.errors import Diverged, OutOfMemory, is_out_of_memory
 from ganvas.objectives.objective import Objective
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
@@ -91,7 +91,7 @@ def in_words(recipe: Recipe) -> str:
 
 def ran_out(error: BaseException) -> bool:
     """Whether an error says that memory has run out; most are RuntimeErrors like any other."""
-    return isinstance(error, torch.OutOfMemoryError) or tells_of_no_memory(error)
+    return isinstance(error, torch.OutOfMemoryError) or is_out_of_memory(error)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ganvas.cli.naming import naming_flags, with_flags
+from ganvas.cli.flag_names import errors_with_flag_names, with_flag_names
 from ganvas.errors import RecipeError, StudyError
 
 FIELDS = ("data.size", "batch", "images", "time", "generator_batch", "architecture.width")
@@ -25,14 +25,14 @@ FIELDS = ("data.size", "batch", "images", "time", "generator_batch", "architectu
     ],
 )
 def test_a_field_becomes_its_flag_where_it_can_be_nothing_else(problem: str, said: str) -> None:
-    assert with_flags(problem, FIELDS) == said
+    assert with_flag_names(problem, FIELDS) == said
 
 
 def test_an_error_keeps_its_kind_its_place_and_all_of_its_problems() -> None:
-    with pytest.raises(StudyError) as caught, naming_flags(FIELDS):
+    with pytest.raises(StudyError) as caught, errors_with_flag_names(FIELDS):
         raise StudyError(["batch: at least 2", "name: no"], "mine.toml")
     assert caught.value.problems == ("--batch: at least 2", "name: no")
     assert caught.value.where == "mine.toml"
-    with pytest.raises(RecipeError) as other, naming_flags(FIELDS):
+    with pytest.raises(RecipeError) as other, errors_with_flag_names(FIELDS):
         raise RecipeError(["batch: at least 2"])
     assert type(other.value) is RecipeError

@@ -1,4 +1,4 @@
-"""What was typed is called what `--help` calls it: errors name flags where files name fields."""
+"""Errors about flags: they name `--generator-batch`, where a file has generator_batch."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from ganvas.errors import RecipeError
 from ganvas.recipes.recipe import flag_of
 
 _NAME = re.compile(r"(?<![\w.'=-])[a-z]\w*[._]\w[\w.]*\b(?![\w'=-])")
-"""A word within a sentence that can only be a field: `batch` alone may be a mere word."""
+"""A word in a sentence that can only be a field. `batch` alone may be an ordinary word."""
 
 
 @contextmanager
-def naming_flags(fields: Collection[str]) -> Iterator[None]:
-    """Let problems of recipes and studies name flags.
+def errors_with_flag_names(fields: Collection[str]) -> Iterator[None]:
+    """Replace fields by flags in errors about recipes and studies.
 
     Args:
-        fields: those that have a flag in the command in use, with dots.
+        fields: dotted names of the fields that are flags of this command.
 
     Raises:
-        RecipeError: of the same kind, in place of what was raised inside.
+        RecipeError: the error raised inside, of the same type, with flags.
     """
     try:
         yield
     except RecipeError as error:
-        problems = [with_flags(problem, fields) for problem in error.problems]
+        problems = [with_flag_names(problem, fields) for problem in error.problems]
         raise type(error)(problems, error.where) from error
 
 
-def with_flags(problem: str, fields: Collection[str]) -> str:
-    """The problem with flags for the fields that it is about, and that it mentions."""
+def with_flag_names(problem: str, fields: Collection[str]) -> str:
+    """A problem with flags in place of the fields that it names."""
     about, colon, text = problem.partition(":")
     names = about.split(" or ")
     if all(name in fields for name in names):
