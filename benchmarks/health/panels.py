@@ -12,7 +12,7 @@ from ganvas.images import Pixels, to_pillow
 from ganvas.networks import ImageShape
 from ganvas.runs import Run
 from ganvas.runs import checkpoint as tensor_file
-from ganvas.runs.checkpoint import below
+from ganvas.runs.checkpoint import select_prefix
 from ganvas.sampling import display_factor, generate
 
 COLUMNS, ROWS = 4, 5
@@ -100,7 +100,7 @@ def both_generators(run: Run, n: int) -> tuple[Pixels, Pixels]:
     recipe, shape = run.read_recipe(), ImageShape(**run.read_data()["shape"])
     network = recipe.architecture.build(shape, recipe.latent_dim).generator
     tensors, _ = tensor_file.read(run.checkpoint_paths()[-1])
-    network.load_state_dict(below(tensors, "generator"))
+    network.load_state_dict(select_prefix(tensors, "generator"))
     latents = averaged.latents(n)
     return averaged.sample(n), generate(network.eval().requires_grad_(False), latents)
 

@@ -56,7 +56,7 @@ def diagnose(run: Run | Path | str) -> Diagnosis:
         run: a finished, running, stopped or killed run, or its directory.
 
     Raises:
-        RunError: it is no run, or of another format.
+        RunError: it is not a run, or of another format.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     evidence = evidence_of(run)

@@ -25,7 +25,7 @@ from ganvas.recipes import Recipe
 from ganvas.recipes.reading import read_architecture
 from ganvas.runs import Run
 from ganvas.runs import checkpoint as tensor_file
-from ganvas.runs.checkpoint import below
+from ganvas.runs.checkpoint import select_prefix
 from ganvas.schedules import parse_count
 
 BATCH_SIZE = 256
@@ -215,7 +215,7 @@ def _from_checkpoint(run: Run, checkpoint: str, device: str) -> TrainedGenerator
     shape = ImageShape(**data["shape"])
     network = recipe.architecture.build(shape, recipe.latent_dim).generator
     tensors, values = tensor_file.read(path)
-    network.load_state_dict(below(tensors, "average"))
+    network.load_state_dict(select_prefix(tensors, "average"))
     extent = data.get("extent")
     return _ready(network, shape, recipe.latent_dim, values["images_seen"], extent, device)
 
@@ -237,7 +237,7 @@ def _checkpoint_path(run: Run, name: str) -> Path:
     paths = run.checkpoint_paths()
     there = ", ".join(["last", *(str(int(path.stem)) for path in paths)])
     if name == "best":
-        best = run.best()
+        best = run.best_checkpoint()
         if best is None:
             raise RunError(
                 f"{run.directory} was not evaluated while it trained, so none of its checkpoints "

@@ -135,7 +135,7 @@ def test_images_to_evaluate_may_be_called_samples_as_elsewhere(
     tmp_path: Path, ganvas: Ganvas
 ) -> None:
     for flag in ("-n", "--samples"):
-        refused(ganvas("evaluate", tmp_path / "none", flag, 100), "is no run")
+        refused(ganvas("evaluate", tmp_path / "none", flag, 100), "is not a run")
 
 
 def test_a_study_that_was_typed_has_its_flags_named(
@@ -225,7 +225,7 @@ def test_a_run_directory_that_exists(
     assert sorted(run.rglob("*")) == before
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "dear.txt").write_text("mine")
-    refused(ganvas("train", small, images, "--out", tmp_path / "letters"), "is no run")
+    refused(ganvas("train", small, images, "--out", tmp_path / "letters"), "not a run")
 
 
 def test_a_file_in_the_place_of_the_run(
@@ -282,13 +282,13 @@ def test_a_run_of_another_version(
     assert ganvas("train", small, images, "--images", 32, "--out", run).code == 0
     environment = json.loads((run / "environment.json").read_text())
     (run / "environment.json").write_text(json.dumps({**environment, "format": 99}))
-    refused(ganvas("resume", run), "written in format 99")
-    refused(ganvas("sample", run), "written in format 99")
+    refused(ganvas("resume", run), "has format 99")
+    refused(ganvas("sample", run), "has format 99")
 
 
 def test_what_is_no_run(tmp_path: Path, ganvas: Ganvas) -> None:
-    refused(ganvas("resume", tmp_path / "nothing"), "is no run: no such directory")
-    refused(ganvas("sample", tmp_path), "it holds no recipe.json")
+    refused(ganvas("resume", tmp_path / "nothing"), "is not a run: no such directory")
+    refused(ganvas("sample", tmp_path), "it has no recipe.json")
 
 
 def test_data_that_changed_since(tmp_path: Path, small: Path, images: Path, ganvas: Ganvas) -> None:

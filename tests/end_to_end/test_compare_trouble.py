@@ -213,7 +213,8 @@ def test_more_seeds_are_added_to_a_study(tmp_path: Path, study: Path, ganvas: Ga
     shutil.copytree(out / "runs" / "hinge" / "0", out / "runs" / "hinge" / ".9.abc.tmp")
     runs = f"Name one of its runs: {out}/runs/hinge/0, {out}/runs/hinge/1, {out}/runs/small/0 and 1"
     refused(ganvas("diagnose", out), f"{out} is a study, not a run. {runs} more.")
-    refused(ganvas("resume", out / "runs"), f"is no run, but holds some. Name one of them: {out}")
+    resumed = ganvas("resume", out / "runs")
+    refused(resumed, f"is not a run, but it holds some. Name one of them: {out}")
     run = out / "runs" / "hinge" / "0"
     refused(ganvas("compare", run), f"{run} is a run, not a study", f"ganvas report {run}")
 

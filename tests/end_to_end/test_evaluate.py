@@ -107,7 +107,7 @@ def test_evaluation_while_training_keeps_the_best(
     records = [record for record in run.scores.records() if record["while_training"]]
     assert [record["images_seen"] for record in records] == [304, 608, 912, 1200, 1504, 1808, 2000]
     best = min(records, key=lambda record: record["value"])["images_seen"]
-    assert run.best() == best
+    assert run.best_checkpoint() == best
     assert run.checkpoint_path(best) in run.checkpoint_paths()
     assert len(run.checkpoint_paths()) == (2 if best in (1808, 2000) else 3)
     (score,) = scores_in(ganvas("evaluate", directory, *SWD, "--checkpoint", "best").out)
@@ -134,7 +134,7 @@ def test_evaluation_changes_nothing_of_the_training(
 @pytest.mark.parametrize(
     ("flags", "fragments"),
     [
-        (("--metrics", "fid-lite0"), ("'fid-lite0' is no metric", "Did you mean fd-lite0")),
+        (("--metrics", "fid-lite0"), ("'fid-lite0' is not a metric", "Did you mean fd-lite0")),
         (("--metrics", "modes"), ("no labels", "sub-folder")),
         (("--metrics", "fd-classifier"), ("no labels",)),
         (("--metrics", "fd-inception"), ("inception",)),
@@ -188,7 +188,7 @@ def test_scores_while_training_that_cannot_be_are_refused_at_once(
 
 
 def test_no_run_and_no_checkpoint(tmp_path: Path, ganvas: Ganvas) -> None:
-    refused(ganvas("evaluate", tmp_path / "nothing"), "is no run")
+    refused(ganvas("evaluate", tmp_path / "nothing"), "is not a run")
 
 
 def test_a_metric_in_a_recipe_that_does_not_exist(

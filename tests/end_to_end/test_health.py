@@ -275,7 +275,7 @@ def test_diagnose_of_what_is_no_run_is_refused(
 ) -> None:
     result = ganvas("diagnose", tmp_path)
     assert result.code == 2
-    assert "is no run" in result.err
+    assert "is not a run" in result.err
 
 
 def test_no_probes_no_verdict(

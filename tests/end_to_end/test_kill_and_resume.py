@@ -167,7 +167,7 @@ def test_when_every_checkpoint_is_damaged_it_says_so(
         path.write_bytes(b"nothing")
     result = ganvas("resume", run, "--images", 3000)
     assert result.code == 2
-    assert result.err.startswith("ganvas: no checkpoint can be used:")
+    assert result.err.startswith("ganvas: all checkpoints are damaged:")
     assert result.err.count("safetensors cannot be read") == 2
 
 

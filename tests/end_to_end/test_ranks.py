@@ -61,7 +61,7 @@ def test_a_run_is_stopped_goes_on_loses_a_process_one_alone_ends_it_and_two_go_o
     assert left.code == 1
     said_once([left], "another process of this run is gone", f"ganvas resume {run}")
     assert Run.open(run).read_status()["status"] == "running"
-    assert not Run.open(run).is_being_written()
+    assert not Run.open(run).is_locked()
 
     last = int(checkpoints(run)[-1].partition(".")[0])
     # The budget of a run cannot be cut, so the recipe is: nobody waits for 100,000 images.

@@ -80,7 +80,7 @@ def test_one_that_fails_while_it_scores_ends_both(
     assert [result.code for result in results] == codes, results
     said_once(results, said)
     assert "ends in a group: False" in results[0].out, "its threads could abort the process"
-    assert not Run.open(run).is_being_written()
+    assert not Run.open(run).is_locked()
     assert Run.open(run).checkpoint_paths()[-1].stem == f"{48:09d}"
 
 

@@ -206,10 +206,10 @@ def test_a_run_that_did_not_end_well_says_so(
 
 def test_a_run_that_is_being_written_is_training_now(run: Path, ganvas: Ganvas) -> None:
     opened = Run.open(run)
-    assert not opened.is_being_written()
+    assert not opened.is_locked()
     opened.write_status("running", 800)
     with opened.lock():
-        assert opened.is_being_written()
+        assert opened.is_locked()
         elements, said = report_of(ganvas, run)
     assert "training now" in headline(elements)
     assert f"ganvas report {run}" in said
@@ -295,8 +295,8 @@ def test_pictures_are_halved_until_the_page_is_small_enough(run: Path) -> None:
 
 def test_what_is_no_run_is_refused(tmp_path: Path, run: Path, ganvas: Ganvas) -> None:
     for arguments, fragment in (
-        ((tmp_path / "nowhere",), "is no run: no such directory"),
-        ((tmp_path,), f"is no run, but holds some. Name one of them: {run}"),
+        ((tmp_path / "nowhere",), "is not a run: no such directory"),
+        ((tmp_path,), f"is not a run, but it holds some. Name one of them: {run}"),
         ((run / "samples",), "it holds no recipe.json"),
         ((run, "--out", tmp_path), "is a folder"),
         ((run, "--out", run / "recipe.json" / "x.html"), "cannot write"),

@@ -203,9 +203,9 @@ class TestLoading:
             sampling.load(run.directory)
 
     def test_what_is_no_run_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(RunError, match="no run: no such directory"):
+        with pytest.raises(RunError, match="not a run: no such directory"):
             sampling.load(tmp_path / "absent")
-        with pytest.raises(RunError, match=r"no run: it holds no recipe\.json"):
+        with pytest.raises(RunError, match=r"not a run: it has no recipe\.json"):
             sampling.load(tmp_path)
 
     def test_damaged_weights_are_refused(self, written: Run) -> None:

@@ -68,7 +68,7 @@ def parse_metrics(names: Sequence[str]) -> list[Metric]:
         try:
             family, features, scores = _parse(name)
         except KeyError:
-            problems.append(f"{name!r} is no metric.{did_you_mean(name, accepted_names())}")
+            problems.append(f"{name!r} is not a metric.{did_you_mean(name, accepted_names())}")
             continue
         known = requested.setdefault((family, features), [])
         known += [score for score in scores if score not in known]

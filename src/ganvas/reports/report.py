@@ -9,7 +9,7 @@ from ganvas.errors import GanvasError, RunError
 from ganvas.reports.run_report import run_report
 from ganvas.reports.study_report import study_report
 from ganvas.runs import Run
-from ganvas.runs.places import is_study
+from ganvas.runs.directories import is_study
 
 NAME = "report.html"
 

@@ -19,7 +19,7 @@ def run_report(path: Path, quiet: bool = True) -> bytes:
     """The page of the run in this directory, as UTF-8.
 
     Raises:
-        RunError: it is no run, or one of its files cannot be read.
+        RunError: it is not a run, or one of its files cannot be read.
         GanvasError: the page would be too large.
     """
     return render("run.html", content_of(Run.open(path), quiet))

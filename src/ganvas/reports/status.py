@@ -76,7 +76,7 @@ def status_of(run: Run, diagnosis: Diagnosis, rewinds: int = 0) -> RunStatus:
 
 def state_of(run: Run, status: str) -> State:
     """The status in the files; a run that says running while no process writes it was killed."""
-    if status == "running" and not run.is_being_written():
+    if status == "running" and not run.is_locked():
         return "killed"
     states: dict[str, State] = {
         "running": "running",
@@ -130,7 +130,7 @@ def _next_steps(run: Run, diagnosis: Diagnosis, status: RunStatus) -> Iterator[C
         yield Command(f"ganvas report {path}", "It is still training: make this report again.")
     if not run.scores.records() and status.seen > 0 and run.can_be_scored():
         yield Command(f"ganvas evaluate {path}", "Measure how good the images are.")
-    best, curve = run.best(), deciding_scores(run)
+    best, curve = run.best_checkpoint(), deciding_scores(run)
     if best is not None and curve and is_worse(curve[-1], best, curve):
         yield Command(
             f"ganvas sample {path} --checkpoint best",

@@ -1,4 +1,4 @@
-"""Tensors and plain values in one safetensors file that knows whether it is whole."""
+"""Tensors and JSON values in one safetensors file with a checksum."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ Tensors = dict[str, Tensor]
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
-    """Write tensors by name, and JSON-able values in the file's metadata, whole or not at all.
+    """Write tensors by name, and JSON values as metadata, atomically.
 
     Raises:
-        RunError: the disk is full, or the place may not be written.
+        RunError: the disk is full, or the path is not writable.
     """
     packed = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     content = {"values": dict(values), "digest": checksum(packed, values)}
-    # One entry only: the library writes several in random order, and equal runs have equal files.
+    # A single entry, since the library writes several in random order. Equal runs give equal files.
     metadata = {"ganvas": json.dumps(content)}
     storage.write_bytes(path, safetensors.torch.save(packed, metadata))
 
 
 def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
-    """Read what `write` wrote, and verify every byte of it.
+    """Read a file that `write` wrote, and verify its checksum.
 
     Raises:
-        RunError: the file is missing, cut, changed, or not from ganvas.
+        RunError: the file is missing, truncated, changed, or not from ganvas.
     """
     try:
         with safetensors.safe_open(path, "pt") as file:
@@ -51,7 +51,7 @@ def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
     return tensors, values
 
 
-def below(tensors: Mapping[str, Tensor], name: str) -> Tensors:
-    """The tensors whose names start with `name/`, without that start."""
+def select_prefix(tensors: Mapping[str, Tensor], name: str) -> Tensors:
+    """The tensors whose names start with `name/`, without that prefix."""
     prefix = f"{name}/"
     return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""The history of a run: append-only records of what was measured, read back as columns."""
+"""The history of a run: append-only records, read back as records or columns."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from typing import Any
 from ganvas import storage
 
 Record = dict[str, Any]
-"""What was measured at one moment: `images_seen` and numbers by name.
+"""Measurements at one time: `images_seen`, and values by name.
 
-Of training: means since the record before, and timings. Of generated images: one score.
+In the history: means since the last record, and timings. In the scores: one score.
 """
 
 TIMINGS = ("seconds", "images_per_second", "data_wait", "memory_mb")
-"""Fields that differ between two otherwise identical runs."""
+"""Fields that differ between otherwise identical runs."""
 
 TAIL = 2**16
-"""Bytes that hold the last record for sure."""
+"""Bytes that surely contain the last record."""
 
 
 @dataclass(frozen=True)
 class History:
-    """A history file. Reading is safe while another process appends, and after a kill."""
+    """A file of records. Reading is safe while another process appends, and after a kill."""
 
     path: Path
 
     def append(self, record: Record) -> None:
-        """Add one record."""
+        """Append one record."""
         storage.append_line(self.path, json.dumps(record))
 
     def records(self) -> list[Record]:
-        """Every whole record, oldest first; a line cut by a kill is left out."""
+        """All complete records, oldest first; a line cut by a kill is left out."""
         if not self.path.exists():
             return []
-        found = []
+        records = []
         for line in self.path.read_bytes().splitlines(keepends=True):
             if line.endswith(b"\n"):
-                with contextlib.suppress(ValueError):  # cut by a full disk, then written on
+                with contextlib.suppress(ValueError):  # cut by a full disk, then appended to
                     record = json.loads(line)
                     if isinstance(record, dict):
-                        found.append(record)
-        return found
+                        records.append(record)
+        return records
 
-    def newest(self) -> Record | None:
-        """The last whole record, without reading the others; None without one."""
+    def last_record(self) -> Record | None:
+        """The last complete record, without reading the whole file; None if there is none."""
         try:
             with self.path.open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
@@ -63,11 +63,11 @@ class History:
         return None
 
     def column(self, name: str) -> list[float]:
-        """One measured quantity over time; records that lack it are left out."""
+        """One quantity over time; records without it are left out."""
         return [record[name] for record in self.records() if name in record]
 
-    def cut_after(self, images_seen: int) -> None:
-        """Drop records later than a checkpoint that training goes on from."""
+    def truncate_after(self, images_seen: int) -> None:
+        """Delete records after the checkpoint from which training resumes."""
         if not self.path.exists():
             return
         kept = [record for record in self.records() if record["images_seen"] <= images_seen]
@@ -76,7 +76,7 @@ class History:
 
 
 def failing_spans(findings: list[Record]) -> list[tuple[int, float]]:
-    """When something failed, in images seen, [begin, end); an end of infinity is still open.
+    """The spans of failing findings, in images seen, [begin, end); infinity if still open.
 
     Args:
         findings: the records of findings.jsonl (see `training.watch`).

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ganvas import storage
 from ganvas.errors import RunError
-from ganvas.runs.places import STUDY, is_run, is_study
+from ganvas.runs.directories import STUDY_JSON, is_run, is_study
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
 from ganvas.studies.reading import read_study
@@ -72,7 +72,7 @@ class StudyDirectory:
         check_unused(path)
         directory = cls(path, study, plan, data, environment)
         with storage.write_errors(path), storage.atomic_directory(path) as draft:
-            storage.write_json(draft / STUDY, directory._content())
+            storage.write_json(draft / STUDY_JSON, directory._content())
             for name in ("runs", "outcomes"):
                 (draft / name).mkdir()
         return directory
@@ -85,14 +85,14 @@ class StudyDirectory:
             RunError: there is none, it is damaged, or another version of ganvas wrote it.
         """
         path = Path(path)
-        file = path / STUDY
+        file = path / STUDY_JSON
         if is_run(path):
             raise RunError(
                 f"{path} is a run, not a study. To look at it: ganvas report {path}. "
                 "To compare recipes: ganvas compare --help"
             )
         if not is_study(path):
-            reason = f"it holds no {STUDY}" if path.exists() else "no such directory"
+            reason = f"it holds no {STUDY_JSON}" if path.exists() else "no such directory"
             raise RunError(f"{path} is no study: {reason}. `ganvas compare` makes one.")
         content = storage.read_json(file)
         if content.get("format") != FORMAT:
@@ -172,7 +172,7 @@ class StudyDirectory:
             return self
         study = dataclasses.replace(self.study, seeds=seeds)
         directory = dataclasses.replace(self, study=study)
-        storage.write_json(self.path / STUDY, directory._content())
+        storage.write_json(self.path / STUDY_JSON, directory._content())
         return directory
 
     @contextmanager

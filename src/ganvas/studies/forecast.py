@@ -32,7 +32,7 @@ class Stage:
 def read_stage(directory: StudyDirectory, key: RunKey) -> Stage:
     """The stage of a run, by the newest records of its history and of its scores."""
     run, budget = Run(directory.run_path(*key)), directory.plan.images[key[0]]
-    record, score = run.history.newest(), run.scores.newest()
+    record, score = run.history.last_record(), run.scores.last_record()
     scored = 0 if score is None else int(score["images_seen"])
     seen = scored if record is None else max(scored, int(record["images_seen"]))
     if seen >= budget:
@@ -96,7 +96,7 @@ class Forecast:
     def _learn_rate(self, key: RunKey, more: int) -> None:
         if more <= 0:
             return
-        record = Run(self._directory.run_path(*key)).history.newest()
+        record = Run(self._directory.run_path(*key)).history.last_record()
         if record is not None and record["images_per_second"] > 0:
             images, seconds = self._trained.get(key[0], (0, 0.0))
             seconds += more / record["images_per_second"]

@@ -27,8 +27,8 @@ from ganvas.evaluation.evaluate import record_scores, reference_images
 from ganvas.evaluation.measure import MAX_PIXEL_IMAGES, measure
 from ganvas.metrics.names import parse_metrics
 from ganvas.runs import Run
+from ganvas.runs.directories import is_run
 from ganvas.runs.history import Record
-from ganvas.runs.places import is_run
 from ganvas.sampling import load
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.outcome import Cost, Ending, Outcome, ScorePoint
@@ -226,7 +226,7 @@ def interruptible_progress(what: str) -> Iterator[Progress]:
 
 def crash_outcome(job: Job, directory: StudyDirectory, reason: str, trace: str = "") -> Outcome:
     """The outcome of a run that ended with an error, or whose process died."""
-    newest = Run(directory.run_path(job.arm, job.seed)).history.newest()
+    newest = Run(directory.run_path(job.arm, job.seed)).history.last_record()
     return Outcome(
         arm=job.arm,
         seed=job.seed,

@@ -66,7 +66,7 @@ def rewind(run: Run, failed_at: int) -> Rewind | None:
     if not failing:
         return None
     change = failing[0].advice[0]
-    to = (run.last_healthy() or 0) if change.keeps_weights else 0
+    to = (run.last_healthy_checkpoint() or 0) if change.keeps_weights else 0
     plan = Rewind(number, failing[0].symptom, failed_at, to, change)
     keep_what_is_given_up(run, plan)
     carry_out(run, plan)
@@ -84,8 +84,8 @@ def finish_rewind(run: Run) -> None:
 
 def carry_out(run: Run, plan: Rewind) -> None:
     """Forget what came after, and change the recipe; doing it twice is doing it once."""
-    run.forget_checkpoints_after(plan.to)
-    run.forget_after(plan.to)
+    run.delete_checkpoints_after(plan.to)
+    run.delete_records_after(plan.to)
     before = Recipe.from_file(place_of(run, plan.number) / "recipe.json")
     run.write_recipe(apply_change(before, plan.change).with_fixed_schedules())
     run.write_status("running", plan.to)

@@ -18,7 +18,7 @@ from ganvas.precision import FP32, Precision, choose_precision
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup, running_statistics, to_sync_batch_norm
 from ganvas.randomness import derive_seed, seeded_weights, training_generators
 from ganvas.recipes import Recipe
-from ganvas.runs.checkpoint import below
+from ganvas.runs.checkpoint import select_prefix
 from ganvas.training.average import Pairs, averaged_copy
 from ganvas.training.engine import Compile, Eager, Engine, choose_engine
 from ganvas.training.means import RunningMeans
@@ -177,9 +177,9 @@ class TrainState:
             those of another begin anew, as a function of the seed and the images seen.
         """
         for name, module in self.modules().items():
-            module.load_state_dict(below(tensors, name))
+            module.load_state_dict(select_prefix(tensors, name))
         for name, optimizer in self.optimizers().items():
-            restore_optimizer(optimizer, below(tensors, name))
+            restore_optimizer(optimizer, select_prefix(tensors, name))
         same_kind = True
         for name, generator in self.random.items():
             kept = tensors[f"random/{name}"]
@@ -189,7 +189,7 @@ class TrainState:
                 same_kind = False
                 seed = generator.initial_seed()
                 generator.manual_seed(derive_seed(seed, str(values["images_seen"])))
-        followed = below(tensors, "followed")
+        followed = select_prefix(tensors, "followed")
         self.followed = tuple(followed[name].to(self.device) for name in sorted(followed))
         self.images_seen = values["images_seen"]
         self.discriminator_steps = values["discriminator_steps"]

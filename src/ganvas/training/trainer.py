@@ -19,7 +19,7 @@ from ganvas.processes import ProcessGroup
 from ganvas.recipes import OnFailure, Recipe, load_recipe
 from ganvas.runs import Run
 from ganvas.runs.data import check_data_unchanged, data_location, describe_data, prepare_for
-from ganvas.runs.run import Status, refuse_occupied
+from ganvas.runs.run import Status, check_unoccupied
 from ganvas.torchrun import launch, restarts
 from ganvas.training.display import Display, conclude, introduce
 from ganvas.training.engine import Compile
@@ -189,7 +189,7 @@ def train(
     if deterministic:
         use_deterministic_kernels()
     if out is not None and processes.is_main:
-        refuse_occupied(Path(out))
+        check_unoccupied(Path(out))
     quiet = quiet or not processes.is_main
     prepared = prepare_for(recipe, data, quiet)
     refuse_without_scores(recipe, prepared)
@@ -268,7 +268,7 @@ def resume(
                 run.write_status("finished", state.images_seen)
         refuse_finished(run, recipe, state)
         if processes.is_main:
-            run.forget_after(state.images_seen)
+            run.delete_records_after(state.images_seen)
             forget_grid_of_stop(run, recipe, state)
             run.write_recipe(recipe)
             run.write_status("running", state.images_seen)

@@ -130,7 +130,7 @@ class Watch:
         change = first.advice[0]
         reason = f"{first.symptom}: {first.meaning}"
         self._run.write_status("unhealthy", images_seen, reason)
-        healthy = self._run.last_healthy()
+        healthy = self._run.last_healthy_checkpoint()
         kept = (
             "There is no healthy checkpoint yet."
             if healthy is None

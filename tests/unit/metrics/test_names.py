@@ -46,13 +46,13 @@ def test_every_known_name_is_understood(name: str) -> None:
 def test_all_unknown_names_are_told_with_the_nearest() -> None:
     with pytest.raises(GanvasError) as caught:
         parse_metrics(["fid-lite0", "swd", "kidd-lite0"])
-    assert "'fid-lite0' is no metric. Did you mean fd-lite0?" in str(caught.value)
-    assert "'kidd-lite0' is no metric. Did you mean kid-lite0?" in str(caught.value)
+    assert "'fid-lite0' is not a metric. Did you mean fd-lite0?" in str(caught.value)
+    assert "'kidd-lite0' is not a metric. Did you mean kid-lite0?" in str(caught.value)
 
 
 @pytest.mark.parametrize(("name", "meant"), [("fid", "fd"), ("coverge", "coverage")])
 def test_the_nearest_may_be_a_short_name_or_a_single_score(name: str, meant: str) -> None:
-    with pytest.raises(GanvasError, match=f"'{name}' is no metric. Did you mean {meant}\\?"):
+    with pytest.raises(GanvasError, match=f"'{name}' is not a metric. Did you mean {meant}\\?"):
         parse_metrics([name])
 
 

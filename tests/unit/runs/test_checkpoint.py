@@ -166,6 +166,6 @@ class TestCheckpointsOfARun:
         self.write(run, 1000, 2000)
         for path in run.checkpoint_paths():
             path.write_bytes(b"")
-        with pytest.raises(RunError, match="no checkpoint can be used") as caught:
+        with pytest.raises(RunError, match="all checkpoints are damaged") as caught:
             run.read_newest_checkpoint()
         assert all(str(path) in str(caught.value) for path in run.checkpoint_paths())

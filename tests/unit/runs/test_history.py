@@ -51,7 +51,7 @@ def test_writing_goes_on_cleanly_after_a_cut_line(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     history = written(path)
     path.write_bytes(path.read_bytes()[:-7])
-    history.cut_after(10_000)
+    history.truncate_after(10_000)
     history.append(RECORDS[2])
     assert history.records() == RECORDS
 
@@ -61,7 +61,7 @@ def test_records_after_a_checkpoint_are_dropped(
     tmp_path: Path, images_seen: int, kept: int
 ) -> None:
     history = written(tmp_path / "history.jsonl")
-    history.cut_after(images_seen)
+    history.truncate_after(images_seen)
     assert history.records() == RECORDS[:kept]
     assert [path.name for path in tmp_path.iterdir()] == ["history.jsonl"]
 
@@ -74,5 +74,5 @@ def test_cutting_keeps_every_bit_of_what_stays(
     history = History(tmp_path_factory.mktemp("history") / "history.jsonl")
     for index, value in enumerate(values):
         history.append({"images_seen": index, "value": value})
-    history.cut_after(len(values))
+    history.truncate_after(len(values))
     assert history.column("value") == values

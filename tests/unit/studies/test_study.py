@@ -120,7 +120,7 @@ def test_a_base_alone_is_a_study_of_its_seeds() -> None:
         ({"time": "10m"}, ["one of the two, not both"]),
         ({"images": None, "time": "10 parsecs"}, ["time: '10 parsecs' is no time"]),
         ({"images": None, "time": 0.0}, ["time: must be greater than 0"]),
-        ({"metrics": ["fd-lite"]}, ["metrics: 'fd-lite' is no metric. Did you mean fd-lite0?"]),
+        ({"metrics": ["fd-lite"]}, ["metrics: 'fd-lite' is not a metric. Did you mean fd-lite0?"]),
         ({"metrics": []}, ["metrics: no metric was named"]),
         ({"samples": 3}, ["samples: must be greater than or equal to 100"]),
         ({"data": ""}, ["data: what to train on is missing"]),

@@ -129,13 +129,13 @@ def test_training_in_any_thread_can_be_asked_to_stop() -> None:
 )
 def test_the_newest_whole_record(tmp_path: Path, content: str, newest: int | None) -> None:
     path = tmp_path / "history.jsonl"
-    assert History(path).newest() is None
+    assert History(path).last_record() is None
     path.write_text(content)
-    record = History(path).newest()
+    record = History(path).last_record()
     assert (record and record["images_seen"]) == newest
 
 
 def test_the_newest_record_of_a_long_history(tmp_path: Path) -> None:
     history = History(tmp_path / "history.jsonl")
     history.path.write_text("".join(f'{{"images_seen": {n}}}\n' for n in range(20_000)))
-    assert history.newest() == {"images_seen": 19_999} == history.records()[-1]
+    assert history.last_record() == {"images_seen": 19_999} == history.records()[-1]

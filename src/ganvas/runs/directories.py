@@ -1,0 +1,54 @@
+"""Tell apart directories of runs, of studies, and others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ganvas.errors import RunError
+
+RECIPE_JSON = "recipe.json"
+"""The file that makes a directory a run."""
+STUDY_JSON = "study.json"
+"""The file that makes a directory a study (`studies/directory.py`)."""
+
+MAX_LISTED = 3
+"""Runs named in an error message."""
+
+
+def is_run(directory: Path) -> bool:
+    """Whether the directory is a run."""
+    return (directory / RECIPE_JSON).is_file()
+
+
+def is_study(directory: Path) -> bool:
+    """Whether the directory is a study."""
+    return (directory / STUDY_JSON).is_file()
+
+
+def check_is_run(directory: Path) -> None:
+    """Raise a `RunError` unless the directory is a run; it names runs inside the directory."""
+    if is_run(directory):
+        return
+    if not directory.exists():
+        raise RunError(f"{directory} is not a run: no such directory. `ganvas train` makes one.")
+    if is_study(directory):
+        runs = list_runs(directory.glob(f"runs/*/*/{RECIPE_JSON}"))
+        advice = f"Name one of its runs: {runs}. " if runs else "It has no runs yet. "
+        raise RunError(
+            f"{directory} is a study, not a run. {advice}To report on the whole study: ganvas "
+            f"report {directory}; to continue it: ganvas compare {directory}"
+        )
+    runs = list_runs([*directory.glob(f"*/{RECIPE_JSON}"), *directory.glob(f"*/*/{RECIPE_JSON}")])
+    if runs:
+        raise RunError(f"{directory} is not a run, but it holds some. Name one of them: {runs}")
+    raise RunError(f"{directory} is not a run: it has no {RECIPE_JSON}. `ganvas train` makes one.")
+
+
+def list_runs(recipes: Iterable[Path]) -> str:
+    """The first few runs, given the paths of their recipes, and how many more there are."""
+    runs = sorted(recipe.parent for recipe in recipes)
+    runs = [run for run in runs if run.suffix != ".tmp"]  # drafts of killed processes
+    listed = ", ".join(map(str, runs[:MAX_LISTED]))
+    more = len(runs) - MAX_LISTED
+    return f"{listed} and {more:,} more" if more > 0 else listed
