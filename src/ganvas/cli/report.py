@@ -11,9 +11,10 @@ import tyro
 
 @dataclass(frozen=True)
 class Report:
-    """Write one self-contained HTML page about a run or a study, in whatever state it is.
+    """Write one self-contained HTML page about a run or a study, finished or not.
 
-    It works offline: verdict, pictures, health, scores, nearest training images, how to repeat it.
+    The page works offline. It shows the status, samples, health, scores, nearest training images,
+    and the commands that reproduce them.
     """
 
     directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|STUDY")]
@@ -22,7 +23,7 @@ class Report:
     """The HTML file; by default report.html in the directory."""
 
     def run(self) -> None:
-        """Write it and say where."""
+        """Write the page and print where it is."""
         from ganvas.formatting import format_bytes
         from ganvas.reports.report import report
 

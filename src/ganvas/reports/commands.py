@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ganvas.errors import RecipeError
+from ganvas.fields import flatten, format_field, get_field
 from ganvas.health.advice import apply_change
 from ganvas.health.finding import Change
 from ganvas.networks import ARCHITECTURES
@@ -65,12 +64,16 @@ def flags_of(recipe: Recipe) -> list[str] | None:
     if base is None:
         return None
     base = replace(base, images=recipe.images).with_fixed_schedules()
-    changes = [*_differences(base.to_table(), recipe.to_table())]
-    if any(value is None for _, value in changes):
-        return None  # a flag can set a field, but it cannot unset one
     if CATALOG[flags[0]]().images != recipe.images:
         flags += ["--images", f"{recipe.images}"]
-    return [*flags, *(word for field, value in changes for word in _flag(field, value))]
+    for field in flatten(recipe):
+        value = get_field(recipe, field)
+        if value == get_field(base, field):
+            continue
+        if value is None:
+            return None  # a flag can set a field, but it cannot unset one
+        flags += Change(field, format_field(value), "").flag.split(" ", 1)
+    return flags
 
 
 def _named_base(recipe: Recipe) -> tuple[Recipe | None, list[str]]:
@@ -85,29 +88,6 @@ def _named_base(recipe: Recipe) -> tuple[Recipe | None, list[str]]:
     replaced = ARCHITECTURES[recipe.architecture.name]()
     base = replace(CATALOG[name](), architecture=replaced, name=recipe.name)
     return base, [name, "--architecture", recipe.architecture.name]
-
-
-def _differences(base: Any, wanted: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(field with dots, value) wherever two tables of recipes differ."""
-    for name, value in wanted.items():
-        field = f"{prefix}{name}"
-        if isinstance(value, dict):
-            yield from _differences(base[name], value, f"{field}.")
-        elif value != base[name]:
-            yield field, value
-
-
-def _flag(field: str, value: Any) -> list[str]:
-    return Change(field, _flag_value(field, value), "").flag.split(" ", 1)
-
-
-def _flag_value(field: str, value: Any) -> str:
-    """A value as the command line takes it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if field == "data.size":
-        return f"{value[0]}" if value[0] == value[1] else f"{value[0]}x{value[1]}"
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def evaluation_commands(run: Run) -> list[Command]:

@@ -8,13 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from ganvas.reports import arms, charts, study_curves
-from ganvas.reports.charts import EffectRow, Spot
+from ganvas.reports import arms
 from ganvas.studies.comparison import compare_metric
-from ganvas.studies.outcome import Outcome, ScorePoint
-from ganvas.studies.results import ArmResults, StudyResults
+from ganvas.studies.results import StudyResults
 from ganvas.studies.statistics import ArmScores, Failure
-from ganvas.studies.survival import RunObservation, time_to_quality
 
 GOOD, SAME, BAD = ({seed: value + 0.1 * seed for seed in range(8)} for value in (1.0, 10.0, 30.0))
 SCATTERED = {seed: (1.0, 90.0)[seed % 2] for seed in range(8)}
@@ -90,44 +87,3 @@ def test_effects_are_ratios_on_logs_and_signed_differences_else() -> None:
     better = results_of({"a": GOOD}).comparison("a", "fd-lite0")
     assert better is not None
     assert arms.format_effect(better, "plain") == ("−9", "")
-
-
-def outcome(seed: int, values: list[float], seconds: float) -> Outcome:
-    score_curve = tuple(
-        ScorePoint(images_seen=100 * number, seconds=seconds * number, value=value)
-        for number, value in enumerate(values, 1)
-    )
-    return Outcome(
-        arm="a", seed=seed, ending="finished", scores={}, floors={}, score_curve=score_curve
-    )
-
-
-def test_a_curve_is_the_mean_of_those_that_got_there_and_its_band_what_they_span() -> None:
-    outcomes = {0: outcome(0, [8.0, 4.0], 1.0), 1: outcome(1, [6.0], 3.0)}
-    arm = cast(ArmResults, SimpleNamespace(name="a", outcomes=outcomes))
-    images = study_curves.mean_score_curve(arm, "images")
-    assert (images.x, images.y) == ([100, 200], [7.0, 4.0])
-    assert (images.low, images.high) == ([6.0, 4.0], [8.0, 4.0])
-    assert study_curves.mean_score_curve(arm, "seconds").x == [2.0, 2.0]
-
-
-def test_the_share_that_reached_a_quality_rises_to_what_reached_it() -> None:
-    attainment = time_to_quality(
-        [RunObservation(10.0, 50.0), RunObservation(None, 50.0, failed=True)]
-    )
-    line = study_curves.reached_line("a", attainment, 50)
-    assert line.steps
-    assert list(line.x) == [0, 10.0, 50.0, 50]
-    assert list(line.y) == [0.0, 0.5, 0.5, 0.5]
-    assert study_curves.format_median(attainment, "images") == "10"
-    never = time_to_quality([RunObservation(None, 50.0)])
-    assert study_curves.format_median(never, "seconds") == "not reached by half"
-    assert study_curves.format_interval(never, "seconds") == ""
-
-
-@pytest.mark.parametrize("log", [False, True])
-def test_effects_of_nothing_and_without_intervals_can_be_drawn(log: bool) -> None:
-    nothing = 1.0 if log else 0.0
-    drawn = charts.effect_chart([EffectRow("a", nothing, None, "why", "muted")], nothing, "x", log)
-    assert b"why" in drawn
-    assert b"<svg" in charts.scatter([Spot("a", 1, 2, True), Spot("b", 1, 2, False)], "x", "y")

@@ -9,22 +9,20 @@ from ganvas.reports import charts, figures, page
 from ganvas.reports.charts import Line, Panel
 
 
-class TestPage:
-    def test_a_drawing_takes_the_colours_of_the_page_and_names_of_its_own(self) -> None:
-        drawing = page.Drawing(charts.line_chart(Panel([Line("a<b", [1, 2], [3, 4])])), 'said "so"')
-        numbers = iter(range(1, 9))
-        first, second = (page.inline(drawing, cast(Any, numbers)) for _ in range(2))
-        for colour in figures.COLOURS.values():
-            assert colour not in first
-        assert "var(--first)" in first
-        assert "a&lt;b" in first
-        assert 'aria-label="said &#34;so&#34;"' in first
-        names = [set(re.findall(r' id="([^"]+)"', text)) for text in (first, second)]
-        assert names[0]
-        assert not names[0] & names[1]
+def test_an_inlined_drawing_has_the_colours_of_the_page_and_unique_ids() -> None:
+    drawing = page.Drawing(charts.line_chart(Panel([Line("a<b", [1, 2], [3, 4])])), 'said "so"')
+    numbers = iter(range(1, 9))
+    first, second = (page.inline(drawing, cast(Any, numbers)) for _ in range(2))
+    for colour in figures.COLOURS.values():
+        assert colour not in first
+    assert "var(--first)" in first
+    assert "a&lt;b" in first
+    assert 'aria-label="said &#34;so&#34;"' in first
+    names = [set(re.findall(r' id="([^"]+)"', text)) for text in (first, second)]
+    assert names[0]
+    assert not names[0] & names[1]
 
-    def test_a_command_breaks_between_flags(self) -> None:
-        shown = page.unbroken("ganvas train a&b --size 16 --flip")
-        assert shown == (
-            "<span>ganvas train a&amp;b</span> <span>--size 16</span> <span>--flip</span>"
-        )
+
+def test_a_command_breaks_between_flags() -> None:
+    shown = page.unbroken("ganvas train a&b --size 16 --flip")
+    assert shown == ("<span>ganvas train a&amp;b</span> <span>--size 16</span> <span>--flip</span>")
