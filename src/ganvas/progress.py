@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -26,9 +27,16 @@ class PatientBar(Progress):
 @contextmanager
 def progress_bar(what: str, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
     """Show a bar while entered. Yields a function to call with (done, total)."""
+    with stages_bar(what, quiet) as update:
+        yield partial(update, what)
+
+
+@contextmanager
+def stages_bar(what: str, quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """A `progress_bar` for work in stages. Yields a function to call with (stage, done, total)."""
     console = Console(stderr=True, quiet=quiet)
     columns = (
-        TextColumn(what),
+        TextColumn("{task.description}"),
         BarColumn(bar_width=20),
         TextColumn("{task.fields[count]}"),
         TimeRemainingColumn(),
@@ -37,7 +45,9 @@ def progress_bar(what: str, quiet: bool = False) -> Iterator[Callable[[int, int]
     with PatientBar(*columns, console=console, transient=True, disable=hidden) as progress:
         task = progress.add_task(what, total=None, count="")
 
-        def show(done: int, total: int) -> None:
+        def update(stage: str, done: int, total: int) -> None:
+            if stage != progress.tasks[0].description:
+                progress.reset(task, description=stage)  # restarts the clock of the remaining time
             progress.update(task, completed=done, total=total, count=format_progress(done, total))
 
-        yield show
+        yield update

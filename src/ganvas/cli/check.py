@@ -1,4 +1,4 @@
-"""`ganvas check DATA`: what is in there, what is broken, will it train."""
+"""`ganvas check DATA`: what is in there, what is broken, whether it will train."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ganvas.formatting import format_image_size
 from ganvas.recipes import CATALOG
 
 RECIPE = "dcgan"
-"""What images would be trained with; made data names its own."""
+"""The recipe for images; generated data names its own."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """Read every image and say what is in there, what is broken, and whether it will train.
+    """Decode every image and say what is in there, what is broken, and whether it will train.
 
-    Ends with the command to train with: it has the flags that are given here, or without any a size
+    Ends with the command to train with. It has the flags that are given here; without any, a size
     that suits the images.
     """
 
@@ -31,15 +31,17 @@ class Check:
     settings: Annotated[DataSettings, tyro.conf.arg(name="")] = field(default_factory=DataSettings)
     batch: int = CATALOG[RECIPE]().batch
     """Fewest images that training needs."""
+    verify: bool = False
+    """Read every file again to find copies, even one with an unchanged size and time stamp."""
     json: bool = False
-    """Print one JSON object instead of words."""
+    """Print one JSON object instead of text."""
 
     def run(self) -> None:
         """Print the result; a source that cannot train is an error."""
         from ganvas.data.generated import GeneratedDataset
         from ganvas.data.inspection import inspect
         from ganvas.data.sources import open_source
-        from ganvas.progress import progress_bar
+        from ganvas.progress import stages_bar
 
         source = open_source(self.data)
         recipe = CATALOG[source.recipe if isinstance(source, GeneratedDataset) else RECIPE]()
@@ -50,14 +52,22 @@ class Check:
             ["batch", *(f"data.{entry.name}" for entry in fields(DataSettings))]
         ):
             replace(recipe, data=settings, batch=self.batch).checked("check")
-        with progress_bar("reading", quiet=self.json) as show:
-            found = inspect(source, settings, self.batch, None, show, self.flags_given())
-        print(json.dumps(found.to_json(), indent=2) if self.json else "\n".join(found.lines()))
-        if not found.trainable:
+        with stages_bar("reading", quiet=self.json) as on_progress:
+            inspection = inspect(
+                source,
+                settings,
+                self.batch,
+                on_progress=on_progress,
+                flags=self.flags_given(),
+                verify=self.verify,
+            )
+        text = json.dumps(inspection.to_json(), indent=2)
+        print(text if self.json else "\n".join(inspection.lines()))
+        if not inspection.trainable:
             raise DataError(f"{self.data} will not train as it is: add images, or lower --batch")
 
     def flags_given(self) -> str:
-        """The flags with which `train` would do what was asked of `check`."""
+        """The flags that give `train` the settings that `check` was given."""
         flags = [f"--batch {self.batch}"] if self.batch != CATALOG[RECIPE]().batch else []
         for entry in fields(DataSettings):
             value = getattr(self.settings, entry.name)

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ganvas.data.source import Item, Source, sorted_labels
+from ganvas.data.source import FileStamp, Item, Source, file_stamp, sorted_labels
 from ganvas.errors import DataError
 
 ImageArray = npt.NDArray[np.uint8]
@@ -37,6 +37,16 @@ class ArraySource(Source):
     arrays: Sequence[ImageArray] = field(repr=False)
     ends: Sequence[int] = field(repr=False)
     """Index after the last image of each array, counted over all arrays."""
+    array_stamps: Sequence[FileStamp] = field(repr=False)
+    """For each array the stamp of its file, taken before the file was opened."""
+
+    def stamps(self) -> list[FileStamp]:
+        """Those of the arrays' files."""
+        return [
+            stamp
+            for stamp, array in zip(self.array_stamps, self.arrays, strict=True)
+            for _ in range(len(array))
+        ]
 
     def content(self, index: int) -> bytes:
         """Shape and pixels: the same bytes in another shape are another image."""
@@ -60,11 +70,12 @@ def open_npy(path: Path) -> ArraySource:
     Raises:
         DataError: cut, no uint8 images in it, or Python objects, which are never unpickled.
     """
+    stamp = file_stamp(path)
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise DataError(f"cannot read {path}: {error}") from error
-    return _source(path.stem, str(path), {path.stem: _as_images(array, str(path))}, None)
+    return _source(path.stem, str(path), {path.stem: _as_images(array, str(path))}, [stamp], None)
 
 
 def open_npz(path: Path) -> ArraySource:
@@ -75,6 +86,7 @@ def open_npz(path: Path) -> ArraySource:
     Raises:
         DataError: cut, no uint8 images in it, labels that do not match, or Python objects.
     """
+    stamp = file_stamp(path)
     try:
         # numpy leaves a damaged file open unless somebody else closes it
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
@@ -84,7 +96,8 @@ def open_npz(path: Path) -> ArraySource:
     label_key = next((key for key in LABEL_KEYS if key in arrays), None)
     labels = None if label_key is None else _as_labels(arrays.pop(label_key), path, label_key)
     key, array = next(iter(arrays.items()))
-    return _source(path.stem, str(path), {key: _as_images(array, f"{path}, array {key}")}, labels)
+    images = {key: _as_images(array, f"{path}, array {key}")}
+    return _source(path.stem, str(path), images, [stamp], labels)
 
 
 def open_idx(
@@ -105,6 +118,7 @@ def open_idx(
         DataError: a cut or damaged file, or another number of labels than of images.
     """
     parts: dict[str, ImageArray] = {}
+    stamps = [file_stamp(path) for path in files]
     labels: list[str] | None = []
     for path in files:
         match = IDX_IMAGES.fullmatch(path.name)
@@ -120,7 +134,7 @@ def open_idx(
         if numbers.shape != (len(array),):
             raise DataError(f"{label_path} has {len(numbers)} labels for {len(array)} images")
         labels += [label_names[n] if label_names else str(n) for n in numbers.tolist()]
-    return _source(folder.name, location or str(folder), parts, labels, label_names)
+    return _source(folder.name, location or str(folder), parts, stamps, labels, label_names)
 
 
 def idx_image_files(names: Sequence[str]) -> list[str]:
@@ -161,6 +175,7 @@ def _source(
     name: str,
     location: str,
     arrays: dict[str, ImageArray],
+    stamps: Sequence[FileStamp],
     labels: Sequence[str] | None,
     label_names: tuple[str, ...] = (),
 ) -> ArraySource:
@@ -177,6 +192,7 @@ def _source(
         label_names=(label_names or sorted_labels(each)) if labels is not None else (),
         arrays=list(arrays.values()),
         ends=list(itertools.accumulate(len(array) for array in arrays.values())),
+        array_stamps=stamps,
     )
 
 

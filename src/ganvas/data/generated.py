@@ -1,41 +1,38 @@
-"""Data that is computed and not read: what each kind of it must do."""
+"""Data that is computed rather than read: what each kind of it must do."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
-from ganvas.data.cache import Blocks, DatasetMetadata
-from ganvas.data.reading import Progress
+from ganvas.data.prepared import Blocks, DatasetMetadata, PreparedData
 from ganvas.data.settings import DataSettings
+from ganvas.data.source import Dataset, Source
+
+PrepareSource = Callable[[Source, DataSettings], PreparedData]
+"""Prepares a source of images, as `preparation.prepare` does."""
 
 
 @dataclass(frozen=True, eq=False)
-class GeneratedDataset(ABC):
-    """Data that is computed: always the same, so it is prepared and cached like what is read."""
+class GeneratedDataset(Dataset, ABC):
+    """Data that is computed. It is always the same, so it is cached like data that is read."""
 
     recipe: ClassVar[str]
-    """A named recipe that suits, at a budget for a laptop."""
-
-    name: str
-    """Short name for people; also part of a run directory's name."""
-    location: str
-    """What `open_source` opens again."""
+    """A named recipe that suits this data, with a budget for a laptop."""
 
     @abstractmethod
     def generate(
-        self, settings: DataSettings, cache: Path | None, on_progress: Progress | None
+        self, settings: DataSettings, prepare: PrepareSource
     ) -> tuple[DatasetMetadata, Blocks]:
-        """Decide what there will be; the blocks are computed when they are asked for.
+        """Describe the data, and compute its pixels or points block by block on demand.
 
         Args:
-            settings: how the recipe wants its data.
-            cache: where what this is made from is prepared (see `preparation.prepare`).
-            on_progress: called with (done, total) while that is done.
+            settings: the recipe's data settings.
+            prepare: prepares the images that this data is made from.
 
         Raises:
             DataError: the settings do not suit this data.

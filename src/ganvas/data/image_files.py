@@ -14,7 +14,14 @@ from pathlib import Path, PurePosixPath
 from PIL.Image import Image
 
 from ganvas.data.decoding import open_image
-from ganvas.data.source import Item, Source, UnusableImage, sorted_labels
+from ganvas.data.source import (
+    FileStamp,
+    Item,
+    Source,
+    UnusableImage,
+    file_stamp,
+    sorted_labels,
+)
 from ganvas.errors import DataError
 from ganvas.formatting import format_bytes
 
@@ -44,16 +51,20 @@ LARGEST_FILE = 500_000_000  # bytes; beyond any photograph, and small enough to 
 class FolderSource(Source):
     """The image files of a folder and its sub-folders."""
 
-    paths: Sequence[Path] = field(repr=False)
+    paths: Sequence[str] = field(repr=False)
+
+    def stamps(self) -> list[FileStamp]:
+        """Those of the files as they are now."""
+        return [file_stamp(path) for path in self.paths]
 
     def content(self, index: int) -> bytes:
         """The file's bytes. Raises UnusableImage where it cannot be read."""
-        path = self.paths[index]
+        path = Path(self.paths[index])
         try:
-            about = path.stat()
-            if not stat.S_ISREG(about.st_mode):  # reading a pipe would wait for ever
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):  # reading a pipe would block for ever
                 raise UnusableImage("not a regular file")
-            _check_size(about.st_size)
+            _check_size(status.st_size)
             return path.read_bytes()
         except FileNotFoundError:
             raise UnusableImage("missing (a broken link, or removed meanwhile)") from None
@@ -72,6 +83,12 @@ class ZipSource(Source):
 
     archive: zipfile.ZipFile = field(repr=False)
     entries: Sequence[zipfile.ZipInfo] = field(repr=False)
+    archive_stamp: FileStamp
+    """Taken before the archive was opened."""
+
+    def stamps(self) -> list[FileStamp]:
+        """That of the archive."""
+        return [self.archive_stamp] * len(self.items)
 
     def content(self, index: int) -> bytes:
         """The unpacked bytes. Raises UnusableImage where they are damaged or absurdly many."""
@@ -95,12 +112,8 @@ def open_folder(root: Path) -> FolderSource:
     Raises:
         DataError: a folder may not be read, or no image file is in there.
     """
-    found = sorted(
-        (path.relative_to(root).as_posix(), path)
-        for path in walk(root)
-        if is_candidate(path.relative_to(root).as_posix())
-    )
-    names = [name for name, _ in found]
+    files = sorted((name, path) for name, path in walk(root) if is_candidate(name))
+    names = [name for name, _ in files]
     if not names:
         raise DataError(f"{root} holds no images. Give a folder of image files")
     archives = [name for name in names if name.lower().endswith((".zip", ".npz", ".npy"))]
@@ -112,7 +125,7 @@ def open_folder(root: Path) -> FolderSource:
         location=str(root),
         items=[Item(_printable(name), label) for name, label in zip(names, labels, strict=True)],
         label_names=sorted_labels(labels),
-        paths=[path for _, path in found],
+        paths=[path for _, path in files],
     )
 
 
@@ -122,6 +135,7 @@ def open_zip(path: Path) -> ZipSource:
     Raises:
         DataError: not a zip, encrypted, without images, or with an entry that leads out of it.
     """
+    stamp = file_stamp(path)
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, EOFError, ValueError) as error:
@@ -129,7 +143,7 @@ def open_zip(path: Path) -> ZipSource:
     except OSError as error:
         raise DataError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
     problem = _archive_problem(archive)
-    found = sorted(
+    files = sorted(
         (
             (entry.filename.replace("\\", "/"), entry)  # as some Windows programs write them
             for entry in archive.infolist()
@@ -137,13 +151,13 @@ def open_zip(path: Path) -> ZipSource:
         ),
         key=lambda named: named[0],
     )
-    found = [(name, entry) for name, entry in found if is_candidate(name)]
-    if problem is None and not found:
+    files = [(name, entry) for name, entry in files if is_candidate(name)]
+    if problem is None and not files:
         problem = "holds no images"
     if problem is not None:
         archive.close()
         raise DataError(f"{path} {problem}")
-    names = [name for name, _ in found]
+    names = [name for name, _ in files]
     labels = labels_from_folders(names)
     return ZipSource(
         name=path.stem,
@@ -151,12 +165,15 @@ def open_zip(path: Path) -> ZipSource:
         items=[Item(_printable(name), label) for name, label in zip(names, labels, strict=True)],
         label_names=sorted_labels(labels),
         archive=archive,
-        entries=[entry for _, entry in found],
+        entries=[entry for _, entry in files],
+        archive_stamp=stamp,
     )
 
 
-def walk(root: Path) -> Iterator[Path]:
-    """Every file below a folder, hidden folders left out, linked folders entered once.
+def walk(root: Path) -> Iterator[tuple[str, str]]:
+    """Every file below a folder: its name (`/` between folders) and its path.
+
+    Hidden folders are left out; linked folders are entered once.
 
     Raises:
         DataError: a folder may not be read.
@@ -171,25 +188,33 @@ def walk(root: Path) -> Iterator[Path]:
     entered: set[str] = set()
     for folder, inner, files in os.walk(root, onerror=refuse, followlinks=True):
         real = os.path.realpath(folder)
-        if real in entered:  # a link back up would go round for ever
+        if real in entered:  # a link to a parent folder would never end
             inner.clear()
             continue
         entered.add(real)
         if folder != str(root) and RUN_FILES.issubset(files):
-            inner.clear()  # pictures of a training run that is kept here are no data
+            inner.clear()  # the pictures of a training run are no data
             continue
         inner[:] = sorted(name for name in inner if not name.startswith("."))
+        below = Path(folder).relative_to(root).as_posix()
+        prefix = "" if below == "." else f"{below}/"
+        start = os.path.join(folder, "")  # noqa: PTH118 - a Path for each file takes longer
         for name in files:
-            yield Path(folder, name)
+            yield prefix + name, start + name
 
 
 def is_candidate(name: str) -> bool:
     """Whether a file is taken for an image until reading it shows otherwise."""
-    path = PurePosixPath(name)
-    if any(part.startswith(".") or part == "__MACOSX" for part in path.parts):
+    if ("/." in f"/{name}" or "__MACOSX" in name) and _is_hidden(name):
         return False
-    suffix, stem = path.suffix.lower(), path.stem.lower()
-    return suffix not in SIDE_SUFFIXES and not (suffix == "" and stem.startswith(SIDE_NAMES))
+    file = name.rpartition("/")[2].lower()
+    stem, dot, suffix = file.rpartition(".")
+    return dot + suffix not in SIDE_SUFFIXES if stem and suffix else not file.startswith(SIDE_NAMES)
+
+
+def _is_hidden(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
 def labels_from_folders(names: Sequence[str]) -> list[str | None]:
@@ -198,13 +223,18 @@ def labels_from_folders(names: Sequence[str]) -> list[str | None]:
     `photos/cat/1.jpg` and `photos/dog/2.jpg` have the labels cat and dog. Files that all lie in
     the same folder have no label, since one label for everything says nothing.
     """
-    folders = [PurePosixPath(name).parts[:-1] for name in names]
+    folders = [name.rpartition("/")[0] for name in names]
+    parts_of = {folder: PurePosixPath(folder).parts for folder in set(folders)}
     shared = 0
-    for level in zip(*folders, strict=False):
+    for level in zip(*parts_of.values(), strict=False):
         if len(set(level)) > 1:
             break
         shared += 1
-    return [_printable(parts[shared]) if len(parts) > shared else None for parts in folders]
+    label_of = {
+        folder: _printable(parts[shared]) if len(parts) > shared else None
+        for folder, parts in parts_of.items()
+    }
+    return [label_of[folder] for folder in folders]
 
 
 def _archive_problem(archive: zipfile.ZipFile) -> str | None:
@@ -229,5 +259,5 @@ def _check_size(size: int) -> None:
 
 
 def _printable(name: str) -> str:
-    """The name with bytes that are no text escaped, so that it can be printed and kept as JSON."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+    """The name with undecodable bytes escaped, so that it can be printed and stored as JSON."""
+    return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""Read everything before any training: what is in there, what is broken, will it train."""
+"""Read every image before training: what is in there, what is broken, whether it will train."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ganvas.data.cache import default_cache
 from ganvas.data.decoding import decode, upright_size
+from ganvas.data.digests import DECODING, StageProgress, read_digests
 from ganvas.data.held_out import (
     FEWEST_HELD_OUT,
     count_held_out,
@@ -20,7 +22,7 @@ from ganvas.data.held_out import (
     fraction_for_scores,
 )
 from ganvas.data.image_sizes import NOTEWORTHY_LOSS, Sizes, measure_sizes, suggested_side
-from ganvas.data.reading import Progress, digest, parallel_map
+from ganvas.data.reading import parallel_map
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, Unusable, UnusableImage
 from ganvas.data.stacking import CLASSES, PREFIX, Stacked
@@ -28,9 +30,9 @@ from ganvas.data.synthetic import Points
 from ganvas.formatting import format_count, format_image_size, format_percent
 
 FEW_IMAGES = 2000
-"""Below this a discriminator can learn the images by heart within a short training."""
+"""With fewer images a discriminator can memorise them within a short training."""
 AUGMENTED = "--augmentation 0.3"
-"""How few images are trained on, so that it takes longer (docs/recipes.md)."""
+"""What delays overfitting of the discriminator where images are few (docs/recipes.md)."""
 HELD_OUT = "--held-out"
 
 _MODE_NAMES = {
@@ -43,7 +45,7 @@ _MODE_NAMES = {
     "I;16B": "16-bit grey",
     "F": "floating point",
 }
-_SHOWN = 5  # of a list, for people; `to_json` has all
+_LISTED = 5  # entries of a list, for people; `to_json` has all
 
 
 @dataclass(frozen=True)
@@ -60,17 +62,17 @@ class Inspection:
     minimum: int
     """How many images training needs."""
     held_out: int
-    """How many of them would not be trained on, but kept for scores."""
+    """How many of them would be held out for scores."""
     fraction_for_scores: float | None
-    """Share to hold out instead, where so few are too few for scores; None: no share will do."""
+    """Fraction to hold out instead where `held_out` is too few for scores; None: none will do."""
     sizes: Sizes | None
     """None where no image is usable."""
     modes: dict[str, float]
-    """Share of each pixel mode among the usable images, the most frequent first."""
+    """Fraction of the usable images in each pixel mode, the most frequent first."""
     labels: dict[str, int]
     """Usable images of each label, in class order; empty without labels."""
     unlabelled: int
-    """Usable images without a label, where others have one; labels are then not used."""
+    """Usable images without a label, where others have one; then labels are not used."""
     duplicates: tuple[tuple[str, ...], ...]
     """Groups of names with exactly the same content."""
     fit: str
@@ -80,11 +82,11 @@ class Inspection:
     size: tuple[int, int]
     """Height and width that the suggested command trains at."""
     command: str
-    """What trains on them, were they many."""
+    """The command that would train on them if they were many."""
     things: str = "images"
     """What is counted: images, or points."""
     note: tuple[str, str] | None = None
-    """One more line for people, in two columns: what is made of them."""
+    """One more line for people, in two columns: what is generated from the images."""
 
     @property
     def problem(self) -> str | None:
@@ -101,21 +103,21 @@ class Inspection:
 
     @property
     def few(self) -> bool:
-        """Whether a discriminator will soon know the images by heart."""
+        """Whether a discriminator will soon memorise the images."""
         return self.trainable and self.distinct < FEW_IMAGES
 
     @property
     def scores_possible(self) -> bool:
-        """Whether what was trained can be scored with these images."""
+        """Whether a trained generator can be scored with these images."""
         return self.held_out >= FEWEST_HELD_OUT
 
     @property
     def suggested_command(self) -> str:
-        """What to type next, with what few images need."""
+        """The next command, with the flags that few images need."""
         command = self.command
-        share = None if self.scores_possible else self.fraction_for_scores
-        if share is not None and HELD_OUT not in command:  # a share that was given stays
-            command += f" {HELD_OUT} {share}"
+        fraction = None if self.scores_possible else self.fraction_for_scores
+        if fraction is not None and HELD_OUT not in command:  # a given fraction stays
+            command += f" {HELD_OUT} {fraction}"
         return f"{command} {AUGMENTED}" if self.few else command
 
     @property
@@ -126,27 +128,27 @@ class Inspection:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What may go wrong although it trains, with what to do."""
-        found = []
+        warnings = []
         if self.few:
-            found.append(
+            warnings.append(
                 f"few images: {self.distinct:,} is little for a GAN from scratch; expect the "
                 f"discriminator to memorise. Train with {AUGMENTED}, and with --flip where a "
                 "mirrored image is as real as any; look at ganvas diagnose while it runs"
             )
         if self.trainable and not self.scores_possible:
-            found.append(self._scores_warning())
+            warnings.append(self._scores_warning())
         if self.labels and self.unlabelled:
-            found.append(
+            warnings.append(
                 f"{self.unlabelled:,} images have no label, so labels are not used; "
                 "move them into one of the label folders"
             )
         if self.sizes is not None and min(self.sizes.median) < min(self.size):
             width, height = self.sizes.median
-            found.append(
+            warnings.append(
                 f"small images: most are about {width}x{height} and will be enlarged to "
                 f"{format_image_size(self.size)}"
             )
-        return tuple(found)
+        return tuple(warnings)
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON types; `usable`, `unusable` and `trainable` are the stable keys."""
@@ -172,11 +174,11 @@ class Inspection:
         }
 
     def lines(self) -> list[str]:
-        """The same for people, one line each; the first says whether it trains."""
+        """The report for people, line by line; the first line says whether it trains."""
         details = [self._unusable_line(), self._copies_line(), self._labels_line()]
         details += [self._aspect_line(), self.note]
-        found = [f"  {label:<20}  {text}" for label, text in filter(None, details)]
-        return [self._headline(), *found, *self.warnings, *self._next_lines()]
+        table = [f"  {label:<20}  {text}" for label, text in filter(None, details)]
+        return [self._headline(), *table, *self.warnings, *self._next_lines()]
 
     def _scores_warning(self) -> str:
         few = (
@@ -196,15 +198,15 @@ class Inspection:
         if self.sizes is None:
             return f"{self.name}: {verdict}"
         width, height = self.sizes.median
-        modes = ", ".join(f"{format_percent(share)} {mode}" for mode, share in self.modes.items())
+        modes = ", ".join(f"{format_percent(part)} {mode}" for mode, part in self.modes.items())
         return f"{self.name}: {verdict}      median size {width}x{height}, {modes}"
 
     def _unusable_line(self) -> tuple[str, str] | None:
         if not self.unusable:
             return None
-        shown = " · ".join(str(problem) for problem in self.unusable[:_SHOWN])
-        more = len(self.unusable) - _SHOWN
-        return f"{len(self.unusable):,} cannot be used", shown + (
+        listed = " · ".join(str(problem) for problem in self.unusable[:_LISTED])
+        more = len(self.unusable) - _LISTED
+        return f"{len(self.unusable):,} cannot be used", listed + (
             f" · and {more:,} more (--json lists all)" if more > 0 else ""
         )
 
@@ -218,9 +220,9 @@ class Inspection:
     def _labels_line(self) -> tuple[str, str] | None:
         if not self.labels:
             return None
-        shown = ", ".join(f"{name} {count:,}" for name, count in list(self.labels.items())[:_SHOWN])
-        count = len(self.labels)
-        return format_count(count, "label"), shown + (", ..." if len(self.labels) > _SHOWN else "")
+        counts = [f"{name} {count:,}" for name, count in self.labels.items()]
+        listed = [*counts[:_LISTED], "..."] if len(counts) > _LISTED else counts
+        return format_count(len(counts), "label"), ", ".join(listed)
 
     def _aspect_line(self) -> tuple[str, str] | None:
         if self.sizes is None or self.sizes.cropped_area < NOTEWORTHY_LOSS or self.fit != "crop":
@@ -232,8 +234,9 @@ class Inspection:
         return [f"next: {self.suggested_command}"] if self.trainable else []
 
 
-class _Seen(NamedTuple):
-    content: bytes
+class _Header(NamedTuple):
+    """Size and mode of an image, or why it is unusable."""
+
     size: tuple[int, int]
     mode: str
     problem: str | None
@@ -244,18 +247,20 @@ def inspect(
     settings: DataSettings,
     minimum: int = 1,
     workers: int | None = None,
-    on_progress: Progress | None = None,
+    on_progress: StageProgress | None = None,
     flags: str = "",
+    verify: bool = False,
 ) -> Inspection:
-    """Read and decode every image, exactly as training would; of stacks, those they are made of.
+    """Decode every image exactly as training would; for stacks, the images that they stack.
 
     Args:
         source: from `open_source`.
         settings: `size`, `fit`, `background` and `keep_duplicates` are read.
-        minimum: fewest images to train on, usually one batch; those held out come on top.
+        minimum: fewest images to train on, usually one batch; held-out images come on top.
         workers: threads; by default as many as there are cores for this process, at most 32.
-        on_progress: called with (done, total).
-        flags: what the suggested command says instead of the suggested size.
+        on_progress: called with (stage, done, total).
+        flags: flags of the suggested command in place of the suggested size.
+        verify: read every file again to find copies, whatever its time stamp.
 
     Raises:
         DataError: points or stacks that the settings do not suit.
@@ -263,33 +268,34 @@ def inspect(
     if isinstance(source, Points):
         return _inspect_points(source, settings, minimum, flags)
     if isinstance(source, Stacked):
-        found = inspect(source.base, settings, CLASSES, workers, on_progress)
-        return _of_stacks(source, found, settings, flags)
-
-    look = partial(_look_at, source, settings)
-    seen = list(parallel_map(look, range(len(source.items)), on_progress, workers))
-    usable = [index for index, image in enumerate(seen) if image.problem is None]
-    copies = _copies(source, seen, usable)
+        images = inspect(source.base, settings, CLASSES, workers, on_progress, verify=verify)
+        return _inspect_stacks(source, images, settings, flags)
+    digests = read_digests(source, default_cache(), verify, on_progress)
+    decode_one = partial(_decode_one, source, settings)
+    report = None if on_progress is None else partial(on_progress, DECODING)
+    headers = list(parallel_map(decode_one, range(len(source.items)), report, workers))
+    usable = [index for index, header in enumerate(headers) if header.problem is None]
+    copies = _copies(source, digests, usable)
     different = len(usable) - sum(len(group) - 1 for group in copies)
     labels = Counter(source.items[index].label for index in usable)
-    sizes = measure_sizes([seen[index].size for index in usable], settings)
+    sizes = measure_sizes([headers[index].size for index in usable], settings)
     side = suggested_side(sizes)
     return Inspection(
         name=source.name,
         location=source.location,
-        total=len(seen),
+        total=len(headers),
         usable=len(usable),
         unusable=tuple(
-            Unusable(source.items[index].name, image.problem)
-            for index, image in enumerate(seen)
-            if image.problem is not None
+            Unusable(source.items[index].name, header.problem)
+            for index, header in enumerate(headers)
+            if header.problem is not None
         ),
         distinct=len(usable) if settings.keep_duplicates else different,
         minimum=fewest_images(minimum, settings.held_out),
         held_out=count_held_out(different, settings.held_out),
         fraction_for_scores=fraction_for_scores(different, minimum),
         sizes=sizes,
-        modes=_mode_shares([seen[index].mode for index in usable]),
+        modes=_mode_fractions([headers[index].mode for index in usable]),
         labels={name: labels[name] for name in source.label_names if labels[name]},
         unlabelled=labels[None] if source.label_names else 0,
         duplicates=copies,
@@ -301,20 +307,19 @@ def inspect(
     )
 
 
-def _look_at(source: Source, settings: DataSettings, index: int) -> _Seen:
-    """One image, as training would read it."""
-    content = digest(source, index)
+def _decode_one(source: Source, settings: DataSettings, index: int) -> _Header:
+    """One image, decoded as training would decode it."""
     try:
         image = source.read(index)
         size, mode = upright_size(image), image.mode  # before a JPEG is decoded smaller
         decode(image, settings, 3)
     except UnusableImage as problem:
-        return _Seen(content, (0, 0), "", problem.reason)
-    return _Seen(content, size, mode, None)
+        return _Header((0, 0), "", problem.reason)
+    return _Header(size, mode, None)
 
 
 def _inspect_points(points: Points, settings: DataSettings, minimum: int, flags: str) -> Inspection:
-    metadata, _ = points.generate(settings, None, None)
+    metadata, _ = points.draw_dataset(settings)
     held_out = len(metadata.held_out)
     count = metadata.shape[0] - held_out
     labels = () if metadata.labels is None else np.bincount(metadata.labels[:count]).tolist()
@@ -343,17 +348,17 @@ def _inspect_points(points: Points, settings: DataSettings, minimum: int, flags:
     )
 
 
-def _of_stacks(
-    stacks: Stacked, found: Inspection, settings: DataSettings, flags: str
+def _inspect_stacks(
+    stacks: Stacked, images: Inspection, settings: DataSettings, flags: str
 ) -> Inspection:
-    """What was found about the single images, said of their stacks."""
+    """The inspection of the single images, turned into one of their stacks."""
     stacks.check_settings(settings)
     typed = PREFIX + _as_typed(stacks.base.location)
     return replace(
-        found,
+        images,
         name=stacks.name,
         location=stacks.location,
-        held_out=stacks.held_out if found.held_out else 0,
+        held_out=stacks.held_out if images.held_out else 0,
         size=settings.size,
         suggested_size=settings.size[0],
         command=f"ganvas train {stacks.recipe} {typed} {flags}".strip(),
@@ -366,21 +371,21 @@ def _of_stacks(
 
 
 def _copies(
-    source: Source, seen: Sequence[_Seen], usable: Sequence[int]
+    source: Source, digests: Sequence[bytes], usable: Sequence[int]
 ) -> tuple[tuple[str, ...], ...]:
     groups: dict[bytes, list[str]] = defaultdict(list)
     for index in usable:
-        groups[seen[index].content].append(source.items[index].name)
+        groups[digests[index]].append(source.items[index].name)
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
 
-def _mode_shares(modes: Sequence[str]) -> dict[str, float]:
+def _mode_fractions(modes: Sequence[str]) -> dict[str, float]:
     names = Counter(_MODE_NAMES.get(mode, mode) for mode in modes)
     return {name: round(count / len(modes), 4) for name, count in names.most_common()}
 
 
 def _as_typed(location: str) -> str:
-    """A location as one would type it here: relative when below the current folder, quoted."""
+    """A location as one would type it: relative if below the current folder, quoted if needed."""
     path = Path(location)
     if not path.is_absolute():
         return location

@@ -17,7 +17,14 @@ from typing import Any
 from PIL.Image import Image
 
 from ganvas.data.decoding import open_image
-from ganvas.data.source import Item, Source, UnusableImage, sorted_labels
+from ganvas.data.source import (
+    FileStamp,
+    Item,
+    Source,
+    UnusableImage,
+    file_stamp,
+    sorted_labels,
+)
 from ganvas.errors import DataError
 
 IMAGE_COLUMNS = ("image", "img")
@@ -36,6 +43,16 @@ class ParquetSource(Source):
     ends: Sequence[int] = field(repr=False)
     """Index after the last row of each group, counted over all groups."""
     read_group: Callable[[int], Sequence[bytes | None]] = field(repr=False)
+
+    def stamps(self) -> list[FileStamp]:
+        """Those of the files of the rows."""
+        stamp_of = {path: file_stamp(path) for path in {path for path, _, _ in self.groups}}
+        starts = [0, *self.ends]
+        return [
+            stamp_of[path]
+            for number, (path, _, _) in enumerate(self.groups)
+            for _ in range(starts[number], starts[number + 1])
+        ]
 
     def content(self, index: int) -> bytes:
         """The image file's bytes. Raises UnusableImage where the row has none or is damaged."""

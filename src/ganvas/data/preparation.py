@@ -6,68 +6,56 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ganvas.data.cache import (
-    IMAGES,
-    Blocks,
-    DatasetMetadata,
-    counted,
-    open_or_build,
-    write_images,
-    write_metadata,
-)
-from ganvas.data.cache import PreparedData as PreparedData
+from ganvas.data.cache import IMAGES, open_or_build, write_images, write_metadata
 from ganvas.data.cache import default_cache as default_cache
 from ganvas.data.decoding import background_problem, decode, is_grey
+from ganvas.data.digests import DECODING, GENERATING, StageProgress, read_digests
 from ganvas.data.generated import GeneratedDataset
 from ganvas.data.held_out import choose_held_out
-from ganvas.data.reading import Progress, digest, parallel_map
+from ganvas.data.prepared import Blocks, DatasetMetadata
+from ganvas.data.prepared import PreparedData as PreparedData
+from ganvas.data.reading import Progress, parallel_map
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, Unusable, UnusableImage
 from ganvas.errors import DataError
 from ganvas.networks.sizes import POINT
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What one preparation does: which images are decoded, and what becomes of the others."""
-
-    source: Source
-    settings: DataSettings
-    fingerprint: str
-    digests: Sequence[bytes]
-    """For each item a hash of its content."""
-    first: dict[int, int]
-    """For each item the first one with the same content, which may be itself."""
-
-
 def prepare(
     source: Source | GeneratedDataset,
     settings: DataSettings,
     cache: Path | None = None,
-    on_progress: Progress | None = None,
+    on_progress: StageProgress | None = None,
+    verify: bool = False,
 ) -> PreparedData:
-    """Decode all usable images, or reuse what an earlier call prepared from the same content.
+    """Decode all usable images, or open what an earlier call prepared from the same content.
 
-    Images that cannot be used are left out and listed; exact copies count once unless
-    `settings.keep_duplicates`. Several processes may prepare the same data at the same time
-    (`cache.open_or_build`). Points and stacks are computed, and kept in the same way.
+    Files are read again only where their size or modification time changed (`read_digests`). Images
+    that cannot be used are left out and listed; exact copies count once unless
+    `settings.keep_duplicates`. Several processes may prepare the same data at the same time: one
+    does the work. Points and stacks are computed, and cached in the same way.
 
     Args:
         source: from `open_source`.
         settings: everything but `flip` and `dequantize` matters here.
-        cache: folder to keep prepared data in; by default GANVAS_CACHE, else the user's cache.
-        on_progress: called with (done, total) while images are decoded; not at all on reuse.
+        cache: folder of prepared data; by default GANVAS_CACHE, else the user's cache.
+        on_progress: called with (stage, done, total); not at all where nothing has to be done.
+        verify: read every file again, whatever its time stamp.
 
     Raises:
         DataError: no usable image, settings that do not suit, or the cache cannot be written.
     """
+    cache = cache or default_cache()
     if isinstance(source, GeneratedDataset):
-        return _prepare_made(source, settings, cache, on_progress)
+        prepare_source = partial(prepare, cache=cache, on_progress=on_progress, verify=verify)
+        return _prepare_generated(source, settings, cache, on_progress, prepare_source)
     if settings.size == POINT:
         raise DataError(
             f"{source.location} holds images, but the recipe is for points in the plane. "
@@ -76,77 +64,107 @@ def prepare(
     problem = background_problem(settings.background)
     if problem is not None:
         raise DataError(f"background: {problem}")
-    digests = list(parallel_map(lambda index: digest(source, index), range(len(source.items))))
-    plan = _plan(source, settings, digests)
+    digests = read_digests(source, cache, verify, on_progress)
+    preparation = _Preparation(source, settings, digests, fingerprint(source, digests))
 
     def write(folder: Path) -> None:
-        _write(plan, folder, on_progress)
+        preparation.write(folder, _stage(DECODING, on_progress))
 
-    return open_or_build(source, settings, plan.fingerprint, cache, write)
+    return open_or_build(source, settings, preparation.fingerprint, cache, write)
 
 
-def _prepare_made(
-    source: GeneratedDataset,
+def fingerprint(source: Source, digests: Sequence[bytes]) -> str:
+    """Hash of every name, label and content (32 hex digits)."""
+    encoded = {label: json.dumps(label) for label in (None, *source.label_names)}
+    whole = hashlib.blake2b(digest_size=16)
+    for (name, label), digest in zip(source.items, digests, strict=True):
+        whole.update(f"[{encode_basestring_ascii(name)}, {encoded[label]}]".encode() + digest)
+    whole.update(json.dumps(source.label_names).encode())
+    return whole.hexdigest()
+
+
+def _prepare_generated(
+    dataset: GeneratedDataset,
     settings: DataSettings,
-    cache: Path | None,
-    on_progress: Progress | None,
+    cache: Path,
+    on_progress: StageProgress | None,
+    prepare_source: Callable[[Source, DataSettings], PreparedData],
 ) -> PreparedData:
-    metadata, blocks = source.generate(settings, cache, on_progress)
+    metadata, blocks = dataset.generate(settings, prepare_source)
+    report = _stage(GENERATING, on_progress)
+
+    def reported() -> Blocks:
+        done = 0
+        for block in blocks:
+            yield block
+            done += len(block)
+            report(done, metadata.shape[0])
 
     def write(folder: Path) -> None:
-        reported = counted(blocks, metadata.shape[0], on_progress)
-        write_images(folder / IMAGES, reported, metadata.shape[1:], metadata.dtype)
+        write_images(folder / IMAGES, reported(), metadata.shape[1:], metadata.dtype)
+        write_metadata(folder, dataset, settings, metadata)
+
+    return open_or_build(dataset, settings, metadata.fingerprint, cache, write)
+
+
+def _stage(name: str, on_progress: StageProgress | None) -> Progress:
+    """The same progress, of one stage."""
+    return (lambda done, total: None) if on_progress is None else partial(on_progress, name)
+
+
+@dataclass(frozen=True)
+class _Preparation:
+    """What is decoded, and from which digests it was decided."""
+
+    source: Source
+    settings: DataSettings
+    digests: Sequence[bytes]
+    fingerprint: str
+
+    def write(self, folder: Path, on_progress: Progress) -> None:
+        """Decode the images, and write them with everything that belongs to them."""
+        source, settings = self.source, self.settings
+        channels = _channels(source, settings)
+        original_of = self._originals()
+        to_decode = [index for index, original in enumerate(original_of) if index == original]
+        problems: dict[int, str] = {}
+        decoded = parallel_map(_decoder(source, settings, channels), to_decode, on_progress)
+
+        def usable() -> Blocks:
+            for index, outcome in zip(to_decode, decoded, strict=True):
+                if isinstance(outcome, str):
+                    problems[index] = outcome
+                else:
+                    yield outcome[None]
+
+        count = write_images(folder / IMAGES, usable(), (channels, *settings.size), "uint8")
+        unusable = [
+            Unusable(source.items[index].name, problems[original])
+            for index, original in enumerate(original_of)
+            if original in problems
+        ]
+        if count == 0:
+            raise DataError(f"{source.location} has no usable image: {_first_few(unusable)}")
+        kept = [index for index in to_decode if index not in problems]
+        labels = _class_numbers(source, kept)
+        metadata = DatasetMetadata(
+            shape=(count, channels, *settings.size),
+            dtype="uint8",
+            labels=labels,
+            label_names=() if labels is None else source.label_names,
+            held_out=choose_held_out([self.digests[index] for index in kept], settings.held_out),
+            fingerprint=self.fingerprint,
+            unusable=tuple(unusable),
+            duplicates=len(source.items) - count - len(unusable),
+        )
         write_metadata(folder, source, settings, metadata)
 
-    return open_or_build(source, settings, metadata.fingerprint, cache, write)
-
-
-def _plan(source: Source, settings: DataSettings, digests: Sequence[bytes]) -> _Plan:
-    whole = hashlib.blake2b(digest_size=16)
-    seen: dict[bytes, int] = {}
-    first: dict[int, int] = {}
-    for index, (item, content) in enumerate(zip(source.items, digests, strict=True)):
-        whole.update(json.dumps([item.name, item.label]).encode() + content)
-        first[index] = index if settings.keep_duplicates else seen.setdefault(content, index)
-    whole.update(json.dumps(source.label_names).encode())
-    return _Plan(source, settings, whole.hexdigest(), digests, first)
-
-
-def _write(plan: _Plan, folder: Path, on_progress: Progress | None) -> None:
-    source, settings = plan.source, plan.settings
-    channels = _channels(source, settings)
-    to_decode = [index for index, first in plan.first.items() if index == first]
-    problems: dict[int, str] = {}
-    decoded = parallel_map(_decoder(source, settings, channels), to_decode, on_progress)
-
-    def usable() -> Blocks:
-        for index, outcome in zip(to_decode, decoded, strict=True):
-            if isinstance(outcome, str):
-                problems[index] = outcome
-            else:
-                yield outcome[None]
-
-    count = write_images(folder / IMAGES, usable(), (channels, *settings.size), "uint8")
-    unusable = [
-        Unusable(source.items[index].name, problems[first])
-        for index, first in plan.first.items()
-        if first in problems
-    ]
-    if count == 0:
-        raise DataError(f"{source.location} has no usable image: {_some(unusable)}")
-    kept = [index for index in to_decode if index not in problems]
-    labels = _class_numbers(source, kept)
-    metadata = DatasetMetadata(
-        shape=(count, channels, *settings.size),
-        dtype="uint8",
-        labels=labels,
-        label_names=() if labels is None else source.label_names,
-        held_out=choose_held_out([plan.digests[index] for index in kept], settings.held_out),
-        fingerprint=plan.fingerprint,
-        unusable=tuple(unusable),
-        duplicates=len(source.items) - count - len(unusable),
-    )
-    write_metadata(folder, source, settings, metadata)
+    def _originals(self) -> list[int]:
+        """For each item the first one with the same content, which may be itself."""
+        if self.settings.keep_duplicates:
+            return list(range(len(self.digests)))
+        first: dict[bytes, int] = {}
+        return [first.setdefault(digest, index) for index, digest in enumerate(self.digests)]
 
 
 def _class_numbers(source: Source, kept: Sequence[int]) -> npt.NDArray[np.int64] | None:
@@ -173,7 +191,7 @@ def _decoder(
 
 
 def _channels(source: Source, settings: DataSettings) -> int:
-    """The number of channels; `auto` reads headers until a usable image with colour is found."""
+    """The number of channels; `auto` reads headers until it finds a usable image with colour."""
     if settings.channels != "auto":
         return int(settings.channels)
 
@@ -185,14 +203,14 @@ def _channels(source: Source, settings: DataSettings) -> int:
 
     decode_one = _decoder(source, settings, 3)
     indices = range(len(source.items))
-    for index, may in zip(indices, parallel_map(may_have_colour, indices), strict=False):
-        # A broken colour image among grey ones decides nothing.
-        if may and not isinstance(decode_one(index), str):
+    for index, coloured in zip(indices, parallel_map(may_have_colour, indices), strict=False):
+        # A broken colour image among grey ones does not count.
+        if coloured and not isinstance(decode_one(index), str):
             return 3
     return 1
 
 
-def _some(unusable: Sequence[Unusable]) -> str:
-    shown = "; ".join(str(problem) for problem in unusable[:3])
+def _first_few(unusable: Sequence[Unusable]) -> str:
+    listed = "; ".join(str(problem) for problem in unusable[:3])
     more = len(unusable) - 3
-    return f"{shown} and {more} more" if more > 0 else shown
+    return f"{listed} and {more} more" if more > 0 else listed

@@ -1,9 +1,10 @@
-"""What a source of images is: items with names and labels, each read only when it is asked for."""
+"""What a source of images is: items with names and labels, each read only on demand."""
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,8 +19,19 @@ class Item(NamedTuple):
     label: str | None
 
 
+class FileStamp(NamedTuple):
+    """What changes when a file is written: its size in bytes, its modification time in ns."""
+
+    size: int
+    modified_ns: int
+
+
+NO_FILE = FileStamp(-1, 0)
+"""The stamp of a file that is missing."""
+
+
 class Unusable(NamedTuple):
-    """One image that is left out, and why; reads as `IMG_0313.jpg: cut after 41 kB`."""
+    """One image that is left out, and why; prints as `IMG_0313.jpg: cut after 41 kB`."""
 
     file: str
     reason: str
@@ -29,7 +41,7 @@ class Unusable(NamedTuple):
 
 
 class UnusableImage(Exception):
-    """Raised for one image that cannot be trained on, whatever is wrong with it."""
+    """Raised for one image that cannot be used for training, for any reason."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -37,24 +49,31 @@ class UnusableImage(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class Source(ABC):
-    """Images in a stable order. Threads may read one source at the same time.
-
-    A source pickles as its location: another process opens it again.
-    """
+class Dataset:
+    """What `open_source` opens: images that are read, or data that is generated."""
 
     name: str
     """Short name for people: `photos` for `/home/me/photos.zip`."""
     location: str
-    """Absolute path, or the name of a built-in source: what `open_source` opens again."""
+    """Absolute path, or the name of a built-in source. `open_source` opens it again."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source(Dataset, ABC):
+    """Images in a stable order. Several threads may read one source at the same time."""
+
     items: Sequence[Item] = field(repr=False)
     """Every image or would-be image, sorted by name."""
     label_names: tuple[str, ...]
     """Every label once, in the order of their class numbers; empty where there are none."""
 
     @abstractmethod
+    def stamps(self) -> Sequence[FileStamp]:
+        """For each item the stamp of the file that holds it, taken before its content is read."""
+
+    @abstractmethod
     def content(self, index: int) -> bytes:
-        """What makes two images the same: a file's bytes, or an array's shape and pixels.
+        """The bytes that identify an image: a file's bytes, or an array's shape and pixels.
 
         Raises:
             UnusableImage: this item cannot be read (no permission, missing, damaged archive).
@@ -62,23 +81,27 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, index: int) -> Image:
-        """Open one image. The pixels of a file are decoded later, by `decoding.decode`.
+        """Open one image. `decoding.decode` decodes the pixels of a file later.
 
         Raises:
             UnusableImage: this item cannot be read or is not an image.
         """
 
-    def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
-        from ganvas.data.sources import open_source
 
-        return open_source, (self.location,)
+def file_stamp(path: str | os.PathLike[str]) -> FileStamp:
+    """Size and modification time of a file; `NO_FILE` where there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - a Path for each of many files takes longer
+    except OSError:
+        return NO_FILE
+    return FileStamp(status.st_size, status.st_mtime_ns)
 
 
 def sorted_labels(labels: Iterable[str | None]) -> tuple[str, ...]:
     """Every label once, sorted; numbers by value, so that `10` comes after `9`."""
 
     def order(label: str) -> tuple[bool, int, str]:
-        number = label.isdecimal()
-        return (not number, int(label) if number else 0, label)
+        is_number = label.isdecimal()
+        return (not is_number, int(label) if is_number else 0, label)
 
     return tuple(sorted({label for label in labels if label is not None}, key=order))

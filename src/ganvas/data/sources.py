@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from ganvas.data.arrays import idx_image_files, open_idx, open_npy, open_npz
+from ganvas.data.arrays import IDX_IMAGES, idx_image_files, open_idx, open_npy, open_npz
 from ganvas.data.image_files import IMAGE_SUFFIXES, open_folder, open_zip, walk
 from ganvas.data.parquet import open_parquet
 from ganvas.data.source import Source
@@ -79,16 +79,19 @@ def _open_file(path: Path) -> Source:
 
 
 def _open_directory(folder: Path) -> Source:
-    idx_files = idx_image_files([entry.name for entry in folder.iterdir() if entry.is_file()])
+    names = os.listdir(folder)  # noqa: PTH208 - a Path for each of many files takes longer
+    idx_files = idx_image_files(
+        [name for name in names if IDX_IMAGES.fullmatch(name) and (folder / name).is_file()]
+    )
     if idx_files:
         return open_idx(folder, [folder / name for name in idx_files])
     parquet_files = []
-    for path in walk(folder):
-        suffix = path.suffix.lower()
+    for _, path in walk(folder):
+        suffix = Path(path).suffix.lower()
         if suffix in IMAGE_SUFFIXES:
             return open_folder(folder)
         if suffix == ".parquet":
-            parquet_files.append(path)
+            parquet_files.append(Path(path))
     return open_parquet(folder, sorted(parquet_files)) if parquet_files else open_folder(folder)
 
 

@@ -6,16 +6,13 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ganvas.data.cache import Blocks, DatasetMetadata
-from ganvas.data.generated import GeneratedDataset, frozen_random
-from ganvas.data.preparation import PreparedData, prepare
-from ganvas.data.reading import Progress
+from ganvas.data.generated import GeneratedDataset, PrepareSource, frozen_random
+from ganvas.data.prepared import Blocks, DatasetMetadata, PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source
 from ganvas.errors import DataError
@@ -47,7 +44,7 @@ class Stacked(GeneratedDataset):
     """How many others: the papers' sample count. None where no image is held out."""
 
     def generate(
-        self, settings: DataSettings, cache: Path | None, on_progress: Progress | None
+        self, settings: DataSettings, prepare: PrepareSource
     ) -> tuple[DatasetMetadata, Blocks]:
         """Prepare the images, and draw which three make each stack.
 
@@ -55,7 +52,7 @@ class Stacked(GeneratedDataset):
             DataError: the settings do not suit, or some class has no usable image.
         """
         self.check_settings(settings)
-        digits = prepare(self.base, base_settings(settings), cache, on_progress)
+        digits = prepare(self.base, base_settings(settings))
         classes = _classes(digits)
         random = frozen_random(0)
         sides = [(digits.training, self.training), (digits.held_out, self.held_out)]

@@ -8,15 +8,13 @@ import json
 import math
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ganvas.data.cache import Blocks, DatasetMetadata
-from ganvas.data.generated import GeneratedDataset, frozen_random
-from ganvas.data.reading import Progress
+from ganvas.data.generated import GeneratedDataset, PrepareSource, frozen_random
+from ganvas.data.prepared import Blocks, DatasetMetadata
 from ganvas.data.settings import DataSettings
 from ganvas.errors import DataError
 from ganvas.formatting import format_image_size
@@ -49,8 +47,12 @@ class Points(GeneratedDataset):
         """New points (count, 2), and the mode (count,) that each belongs to."""
 
     def generate(
-        self, settings: DataSettings, cache: Path | None, on_progress: Progress | None
+        self, settings: DataSettings, prepare: PrepareSource
     ) -> tuple[DatasetMetadata, Blocks]:
+        """As `draw_dataset`; nothing needs to be prepared for points."""
+        return self.draw_dataset(settings)
+
+    def draw_dataset(self, settings: DataSettings) -> tuple[DatasetMetadata, Blocks]:
         """100,000 points to train on, and `settings.held_out` times as many that are held out.
 
         Raises:

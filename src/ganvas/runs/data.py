@@ -10,20 +10,27 @@ from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source, source_exists
 from ganvas.errors import DataError
-from ganvas.progress import progress_bar
+from ganvas.progress import stages_bar
 from ganvas.recipes import Recipe
 from ganvas.runs.run import Run
 
 
-def prepare_images(settings: DataSettings, data: str | Path, quiet: bool) -> PreparedData:
-    """Prepare images, or reuse what was prepared, with a progress bar."""
-    with progress_bar("preparing", quiet) as on_progress:
-        return prepare(open_source(data), settings, on_progress=on_progress)
+def prepare_images(
+    settings: DataSettings, data: str | Path, quiet: bool, verify: bool = False
+) -> PreparedData:
+    """Prepare images, or open what was prepared before, with a progress bar.
+
+    With `verify` every file is read again, whatever its time stamp.
+    """
+    with stages_bar("preparing", quiet) as on_progress:
+        return prepare(open_source(data), settings, on_progress=on_progress, verify=verify)
 
 
-def prepare_for(recipe: Recipe, data: str | Path, quiet: bool) -> PreparedData:
-    """The images as the recipe wants them, enough for a batch."""
-    prepared = prepare_images(recipe.data, data, quiet)
+def prepare_for(
+    recipe: Recipe, data: str | Path, quiet: bool, verify: bool = False
+) -> PreparedData:
+    """As `prepare_images`, with the recipe's settings and enough images for its batch."""
+    prepared = prepare_images(recipe.data, data, quiet, verify)
     usable = len(prepared.training)
     if usable < recipe.batch:
         raise DataError(
@@ -35,7 +42,7 @@ def prepare_for(recipe: Recipe, data: str | Path, quiet: bool) -> PreparedData:
 
 
 def data_location(run: Run) -> str:
-    """Where the run's images were last time; a `DataError` if they are there no more."""
+    """Where the run's images were last time; a `DataError` if they are no longer there."""
     location: str = run.read_data()["location"]
     if not source_exists(location):
         raise DataError(
@@ -50,12 +57,12 @@ def check_data_unchanged(run: Run, prepared: PreparedData) -> None:
     if prepared.fingerprint != run.read_data()["fingerprint"]:
         raise DataError(
             f"{prepared.location} holds other images than {run.directory} was started with. "
-            "Put the old ones back, name their place as data (--data), or start a new run."
+            "Put the old ones back, say where they are (--data), or start a new run."
         )
 
 
 def describe_data(prepared: PreparedData) -> dict[str, Any]:
-    """What data.json says."""
+    """The content of data.json."""
     return {
         "name": prepared.name,
         "location": prepared.location,

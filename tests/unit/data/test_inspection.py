@@ -228,8 +228,8 @@ def test_a_share_that_was_given_stays(tmp_path: Path) -> None:
 def test_progress_reaches_the_end(tmp_path: Path) -> None:
     for value in range(40):
         save(flat("L", value, 8), tmp_path / f"{value}.png")
-    told: list[tuple[int, int]] = []
-    inspect(
-        open_source(tmp_path), SETTINGS, on_progress=lambda done, total: told.append((done, total))
-    )
-    assert told == [(16, 40), (32, 40), (40, 40)]
+    reports: list[tuple[str, int, int]] = []
+    inspect(open_source(tmp_path), SETTINGS, on_progress=lambda *report: reports.append(report))
+    for stage in ("reading", "decoding"):
+        told = [report[1:] for report in reports if report[0] == stage]
+        assert told == [(16, 40), (32, 40), (40, 40)]

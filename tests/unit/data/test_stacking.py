@@ -121,18 +121,18 @@ def test_stacks_are_always_the_same(small: Stacked, tmp_path: Path) -> None:
 
 
 def test_stacks_are_reused_until_their_digits_change(digits: Path) -> None:
-    told: list[int] = []
+    told: list[tuple[str, int]] = []
 
     def prepared(settings: DataSettings = SETTINGS) -> tuple[PreparedData, bool]:
         told.clear()
         source = replace(stacked(digits), training=3000, held_out=500)
         cache = digits.parent / "cache"
-        data = prepare(source, settings, cache, lambda done, total: told.append(done))
-        return data, bool(told)
+        data = prepare(source, settings, cache, lambda stage, done, _: told.append((stage, done)))
+        return data, any(stage != "reading" for stage, _ in told)
 
     first, made = prepared()
     assert made
-    assert told[-1] == 3500
+    assert told[-1] == ("generating", 3500)
     assert not prepared()[1]
     assert prepared(replace(SETTINGS, held_out=0.4))[1]
     moved = shutil.move(digits, digits.with_name("moved.npz"))

@@ -143,7 +143,7 @@ def test_numbers_come_from_a_generator_that_never_changes() -> None:
 def test_no_two_sets_are_taken_for_each_other(prepared: dict[str, PreparedData]) -> None:
     assert len({data.fingerprint for data in prepared.values()}) == len(POINTS)
     wider = replace(MIXTURES["ring"], sigma=0.02)
-    contents, _ = wider.generate(SETTINGS, None, None)
+    contents, _ = wider.draw_dataset(SETTINGS)
     assert contents.fingerprint != prepared["ring"].fingerprint
 
 
