@@ -1,9 +1,8 @@
-"""The arms of a study: the headline, the tables, the charts of effects and cost, next steps."""
+"""The arms of a study: the headline, the charts of effects and cost, next steps."""
 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 
 from ganvas.formatting import (
     format_count,
@@ -18,57 +17,8 @@ from ganvas.reports.figures import Colour
 from ganvas.reports.page import Drawing
 from ganvas.reports.texts import as_sentence, better_word
 from ganvas.studies.comparison import ArmComparison
-from ganvas.studies.results import ArmResults, Family, StudyResults
-from ganvas.studies.statistics import Effect, Scale, Summary
-from ganvas.studies.study import format_changes
-
-
-@dataclass(frozen=True)
-class ArmRow:
-    """One arm in the table of one score.
-
-    summary: of its scores; None while none of its runs ended.
-    effect, effect_interval: compared with the arm it is against, as text.
-    verdict: a few words; reason: what it is based on.
-    survivors: of how many runs the mean is, where some failed.
-    """
-
-    arm: ArmResults
-    summary: Summary | None
-    changes: str
-    effect: str
-    effect_interval: str
-    verdict: str
-    reason: str
-    survivors: str
-
-
-def arm_rows(results: StudyResults, metric: str) -> list[ArmRow]:
-    """The arms by one score, the base first."""
-    scales = {
-        family.base: family.comparison.scale
-        for family in results.families
-        if family.metric == metric
-    }
-    rows = []
-    for arm in results.arms:
-        summary = results.summary(arm.name, metric)
-        comparison = results.comparison(arm.name, metric)
-        effect, interval, verdict, reason = "", "", "no verdict yet", ""
-        if comparison is not None:
-            effect, interval = format_effect(comparison, scales[arm.against])
-            verdict, reason = comparison.verdict, comparison.why
-        changes, survivors = format_changes(arm.changes), survivors_of(summary)
-        rows.append(ArmRow(arm, summary, changes, effect, interval, verdict, reason, survivors))
-    return rows
-
-
-def survivors_of(summary: Summary | None) -> str:
-    """`of 1 run of 3`, where runs failed and their scores are not in the mean; else nothing."""
-    if summary is None or not summary.reasons or summary.mean is None:
-        return ""
-    survivors = summary.runs - len(summary.reasons)
-    return f"of {format_count(survivors, 'run')} of {summary.runs}"
+from ganvas.studies.results import Family, StudyResults
+from ganvas.studies.statistics import Effect, Scale
 
 
 def format_effect(comparison: ArmComparison, scale: Scale) -> tuple[str, str]:
@@ -117,16 +67,6 @@ def headline_without_verdicts(results: StudyResults) -> str:
     if ended < runs:
         return f"No result yet: {ended} of {runs} runs have ended"
     return f"How much {results.study.base.name} varies over {format_count(runs, 'seed')}"
-
-
-def missing_seeds(results: StudyResults) -> list[str]:
-    """The runs that have not ended, arm by arm."""
-    return [
-        f"{arm.name}: seed{'' if len(arm.missing) == 1 else 's'} "
-        f"{format_list([str(seed) for seed in arm.missing])}"
-        for arm in results.arms
-        if arm.missing
-    ]
 
 
 def next_steps(results: StudyResults) -> list[Command]:

@@ -21,6 +21,7 @@ from ganvas.formatting import (
     format_count,
     format_duration,
     format_interval,
+    format_list,
     format_number,
     format_weights,
 )
@@ -107,6 +108,7 @@ def _environment(shrink: int) -> jinja2.Environment:
         "duration": format_duration,
         "sentence": as_sentence,
         "counted": format_count,
+        "listed": format_list,
         "weights": format_weights,
         "better_word": better_word,
         "when_measured": when_measured,

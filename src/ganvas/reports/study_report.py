@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ganvas.formatting import format_count, format_duration, format_list
+from ganvas.formatting import format_list
 from ganvas.reports import arms, pictures, study_curves
 from ganvas.reports.commands import Command, training_command
 from ganvas.reports.page import Picture, render
@@ -13,7 +13,8 @@ from ganvas.reports.provenance import flatten, shared_content
 from ganvas.reports.study_curves import Runs, open_runs
 from ganvas.reports.study_file import study_toml
 from ganvas.runs import Run
-from ganvas.studies.results import Family, StudyResults, read_results
+from ganvas.studies.results import StudyResults, read_results
+from ganvas.studies.study import format_changes
 
 STUDY_FILE = "study.toml"
 
@@ -33,20 +34,17 @@ def content_of(results: StudyResults, quiet: bool) -> dict[str, Any]:
     directory, runs = results.directory, open_runs(results)
     seed, best = samples_seed(results, runs), best_run(results, runs)
     pareto = [arms.draw_pareto(results, family) for family in results.families[:1]]
-    effects = [arms.draw_effects(family) for family in deciding_families(results)]
-    metrics = (results.deciding, *(m for m in results.metrics if m != results.deciding))
+    deciding = [family for family in results.families if family.metric == results.deciding]
+    effects = [arms.draw_effects(family) for family in deciding]
     return shared_content(directory.path, directory.data, directory.environment) | {
         "headline": arms.headline(results),
-        "recommendation": results.recommendation,
-        "missing": arms.missing_seeds(results),
         "steps": arms.next_steps(results),
-        "study": results.study,
-        "about": about(results),
-        "deciding": results.deciding,
-        "quality": results.quality,
-        "arms": results.arms,
-        "tables": {metric: arms.arm_rows(results, metric) for metric in metrics},
+        "results": results,
         "floors": {family.metric: family.floor for family in reversed(results.families)},
+        "scales": {(f.metric, f.base): f.comparison.scale for f in results.families},
+        "format_effect": arms.format_effect,
+        "format_changes": format_changes,
+        "comparisons": [family.comparison for family in deciding],
         "effects": [drawing for drawing in effects if drawing is not None],
         "pareto": pareto[0] if pareto else None,
         "samples_seed": seed,
@@ -59,26 +57,9 @@ def content_of(results: StudyResults, quiet: bool) -> dict[str, Any]:
         "health": study_curves.health_plots(results, runs),
         "best": None if best is None else best[0],
         "lookups": None if best is None else pictures.look_up(best[1], quiet),
-        "protocol": protocol(results),
         "scoring": scoring_protocol(runs),
         "commands": reproduction(results, best),
     }
-
-
-def deciding_families(results: StudyResults) -> list[Family]:
-    """The families of the deciding score."""
-    return [family for family in results.families if family.metric == results.deciding]
-
-
-def about(results: StudyResults) -> str:
-    """What was compared, in a sentence."""
-    study, data = results.study, results.directory.data
-    budget = f"{study.images:,} images" if study.images else format_duration(study.time or 0)
-    return (
-        f"{format_count(len(results.arms), 'arm')}, {format_count(study.seeds, 'seed')} each, "
-        f"{budget} per run, on {data['name']} ({data['images'] - data['held_out']:,} to train on, "
-        f"{data['held_out']:,} held out)."
-    )
 
 
 def samples_seed(results: StudyResults, runs: Runs) -> int:
@@ -126,39 +107,6 @@ def best_run(results: StudyResults, runs: Runs) -> tuple[str, Run] | None:
             if not outcome.failed and (name, seed) in runs:
                 return f"{name}, seed {seed}", runs[name, seed]
     return None
-
-
-def protocol(results: StudyResults) -> list[tuple[str, str]]:
-    """What all runs have in common, and how they were compared."""
-    study, plan = results.study, results.plan
-    comparisons = [family.comparison for family in deciding_families(results)]
-    tests = {arm.test for comparison in comparisons for arm in comparison.arms}
-    seeds = f"0 to {study.seeds - 1}: same order of images, same held-out images, same latents"
-    rows = [
-        ("seeds", seeds),
-        ("budget of each arm", budgets(results)),
-        ("scores", f"{', '.join(study.scores)}; {results.deciding} decides"),
-        ("samples per score", f"{study.samples:,} at the end"),
-        ("scores while training", f"{study.evaluations} per run"),
-        ("failing runs", "stopped early" if study.stop_early else "trained to their end"),
-        ("runs in parallel", f"{plan.workers}, {format_count(plan.threads, 'thread')} each"),
-    ]
-    if tests:
-        scales = {comparison.scale for comparison in comparisons}
-        rows.append(("test", f"{', '.join(sorted(tests))}; two-sided, 5 % over all arms (Holm)"))
-        rows.append(("scale of the scores", ", ".join(sorted(scales))))
-    methods = {summary.method for comparison in comparisons for summary in comparison.summaries}
-    if methods:
-        rows.append(("interval of a mean", "; ".join(sorted(methods))))
-    return rows
-
-
-def budgets(results: StudyResults) -> str:
-    """The images of each arm, once where all have the same number."""
-    images = results.plan.images
-    if len(set(images.values())) == 1:
-        return f"{next(iter(images.values())):,} images"
-    return ", ".join(f"{name} {count:,}" for name, count in images.items())
 
 
 def scoring_protocol(runs: Runs) -> list[tuple[str, str]]:
