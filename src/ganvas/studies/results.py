@@ -1,12 +1,12 @@
-"""From the files of a study, finished or not, to what it comes to. Reads alone; needs no torch.
+"""The results of a study, finished or not, from its files. Needs no torch and writes nothing else.
 
-`read_results(STUDY)` is what the command line's table, results.json and the report are made of.
+The table on the command line, results.json and the report are made from `read_results(STUDY)`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -15,24 +15,27 @@ from typing import Any
 from ganvas import storage
 from ganvas.metrics.names import more_is_better
 from ganvas.studies.comparison import ArmComparison, Comparison, compare_metric
-from ganvas.studies.directory import StudyDirectory
+from ganvas.studies.directory import RunKey, StudyDirectory
 from ganvas.studies.outcome import Cost, Outcome
 from ganvas.studies.plan import Plan
 from ganvas.studies.statistics import ArmScores, Failure, Summary, scale_of
 from ganvas.studies.study import Arm, Study
 from ganvas.studies.survival import RunObservation, TimeToQuality, time_to_quality
 
+Outcomes = Mapping[int, Outcome]
+"""The outcomes of one arm, by seed."""
+
 
 @dataclass(frozen=True)
 class ArmResults:
-    """One arm: what it was, how its runs ended, what they cost.
+    """One arm: what it changed, how its runs ended, what they cost.
 
-    changes: the fields in which it differs from `against`, with dots.
+    changes: the fields in which it differs from the arm `against`, by dotted name.
     images: the budget of each of its runs.
     outcomes: by seed, of the runs that ended; missing: the seeds of the others.
-    cost: medians over the runs that trained; None without one.
-    to_quality_images, to_quality_seconds: when the study's quality is reached, in images seen and
-        in seconds of training; None without scores while training.
+    cost: medians over the runs that trained; None if none did.
+    to_quality_images, to_quality_seconds: time to the study's quality, in images seen and in
+        seconds of training; None without scores while training.
     """
 
     name: str
@@ -53,10 +56,10 @@ class ArmResults:
 
 @dataclass(frozen=True)
 class Family:
-    """The arms that are compared with one of them, by one score.
+    """The arms that are compared with the same arm, by one score.
 
-    base: what the others are compared with; the first of `comparison.summaries`.
-    floor: what real images score in place of samples; None while no run ended.
+    base: the arm that the others are compared with; the first of `comparison.summaries`.
+    floor: what real images score instead of samples; None before the first run ended.
     """
 
     metric: str
@@ -68,15 +71,16 @@ class Family:
 
 @dataclass(frozen=True)
 class StudyResults:
-    """All that a study comes to so far.
+    """All results of a study so far.
 
-    directory: where it lies; also the way to its runs, its data and its environment.
+    directory: gives access to its runs, its data and its environment.
     arms: the base first.
-    families: by score, the deciding one first, and within it by what is compared with; without
-        those whose base has no ended run yet.
+    families: by score, the deciding one first, and for each score by the arm compared with. A
+        family is left out until a run of its base has ended.
     deciding: full name of the score that decides.
-    quality: the deciding score whose reaching is timed; None without scores while training.
-    recommendation: of the deciding score, among the arms compared with the base; empty without one.
+    quality: value of the deciding score for the time to quality; None without scores while
+        training.
+    recommendation: by the deciding score, among the arms compared with the base; may be empty.
     """
 
     directory: StudyDirectory
@@ -89,38 +93,34 @@ class StudyResults:
     recommendation: str
 
     @property
-    def missing(self) -> tuple[tuple[str, int], ...]:
-        """Arm and seed of the runs that did not end yet."""
+    def missing(self) -> tuple[RunKey, ...]:
+        """Arm and seed of the runs that have not ended yet."""
         return tuple((arm.name, seed) for arm in self.arms for seed in arm.missing)
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Full names of all scores that there are, the deciding one first."""
+        """Full names of all available scores, the deciding one first."""
         return tuple(dict.fromkeys(family.metric for family in self.families))
 
     def arm(self, name: str) -> ArmResults:
-        """The arm of this name; KeyError without one."""
+        """The arm of this name; KeyError if there is none."""
         return {arm.name: arm for arm in self.arms}[name]
 
     def summary(self, arm: str, metric: str) -> Summary | None:
-        """One arm's scores by themselves; None while no run of it ended."""
-        for family in self.families:
-            for summary in family.comparison.summaries:
-                if family.metric == metric and summary.name == arm:
-                    return summary
-        return None
+        """One arm's scores by themselves; None before a run of it ended."""
+        families = [family for family in self.families if family.metric == metric]
+        summaries = [one for family in families for one in family.comparison.summaries]
+        return next((summary for summary in summaries if summary.name == arm), None)
 
     def comparison(self, arm: str, metric: str) -> ArmComparison | None:
-        """One arm beside what it is compared with; None for the base, and while runs are missing
-        on either side."""
-        for family in self.families:
-            for against in family.comparison.arms:
-                if family.metric == metric and against.name == arm:
-                    return against
-        return None
+        """One arm against the arm it is compared with; None for the base, and before a run of
+        both has ended."""
+        families = [family for family in self.families if family.metric == metric]
+        comparisons = [one for family in families for one in family.comparison.arms]
+        return next((comparison for comparison in comparisons if comparison.name == arm), None)
 
     def to_json(self) -> dict[str, Any]:
-        """What results.json holds."""
+        """The content of results.json."""
         return {
             "arms": [self._arm_table(arm) for arm in self.arms],
             "recommendation": self.recommendation,
@@ -142,121 +142,112 @@ class StudyResults:
         }
 
     def _arm_table(self, arm: ArmResults) -> dict[str, Any]:
-        decides = self.comparison(arm.name, self.deciding)
         metrics = {}
         for metric in self.metrics:
-            summary, against = self.summary(arm.name, metric), self.comparison(arm.name, metric)
-            scores = {seed: one.scores.get(metric) for seed, one in arm.outcomes.items()}
+            comparison = self.comparison(arm.name, metric)
             metrics[metric] = {
-                "scores": scores,
-                **({} if summary is None else asdict(summary)),
-                "against": None if against is None else asdict(against),
+                "scores": {seed: run.scores.get(metric) for seed, run in arm.outcomes.items()},
+                **(_table(self.summary(arm.name, metric)) or {}),
+                "against": _table(comparison),
             }
+        deciding = self.comparison(arm.name, self.deciding)
         return {
             "name": arm.name,
             "runs": len(arm.outcomes),
-            "failures": {seed: one.describe() for seed, one in sorted(arm.failures.items())},
+            "failures": {seed: run.describe() for seed, run in sorted(arm.failures.items())},
             "metrics": metrics,
-            "verdict": None if decides is None else decides.verdict,
+            "verdict": None if deciding is None else deciding.verdict,
             "against": arm.against,
             "changes": arm.changes,
             "images": arm.images,
-            "cost": None if arm.cost is None else asdict(arm.cost),
-            "to_quality_images": arm.to_quality_images and asdict(arm.to_quality_images),
-            "to_quality_seconds": arm.to_quality_seconds and asdict(arm.to_quality_seconds),
+            "cost": _table(arm.cost),
+            "to_quality_images": _table(arm.to_quality_images),
+            "to_quality_seconds": _table(arm.to_quality_seconds),
         }
 
 
+def _table(value: Any) -> dict[str, Any] | None:
+    """A dataclass as plain values; None stays None."""
+    return None if value is None else asdict(value)
+
+
 def read_results(path: Path | str) -> StudyResults:
-    """What a study directory comes to, whatever is missing yet.
+    """The results of a study directory, whatever is still missing.
 
     Raises:
         RunError: it is no study, or of another format, or one of its files is damaged.
     """
     directory = StudyDirectory.open(path)
     study, plan, outcomes = directory.study, directory.plan, directory.outcomes()
-    by_arm = {
-        arm.name: {seed: one for (name, seed), one in outcomes.items() if name == arm.name}
-        for arm in study.all_arms
-    }
-    deciding = study.scores[0]
+    by_arm: dict[str, dict[int, Outcome]] = {arm.name: {} for arm in study.all_arms}
+    for (name, seed), outcome in sorted(outcomes.items()):
+        by_arm[name][seed] = outcome
+    base, (deciding, *others) = study.base.name, study.scores
     quality = study.quality
     if quality is None:
-        quality = median_final_score(list(by_arm[study.base.name].values()))
+        quality = median_final_score(by_arm[base].values())
+    available = {metric for outcome in outcomes.values() for metric in outcome.scores}
     families = tuple(
-        family
-        for metric in scores_of(study, list(outcomes.values()))
-        for base, arms in study.families().items()
-        if (family := compare_family(study, plan, by_arm, metric, base, arms)) is not None
+        compare_family(directory, by_arm, metric, family_base, arms)
+        for metric in [deciding, *(metric for metric in others if metric in available)]
+        for family_base, arms in study.families().items()
+        if by_arm[family_base]
     )
-    first = families[0] if families and families[0].metric == deciding else None
+    first = next((f for f in families if (f.metric, f.base) == (deciding, base)), None)
     return StudyResults(
         directory=directory,
         study=study,
         plan=plan,
         arms=tuple(
-            arm_results(study, plan, arm, by_arm[arm.name], quality) for arm in study.all_arms
+            arm_results(directory, arm, by_arm[arm.name], quality) for arm in study.all_arms
         ),
         families=families,
         deciding=deciding,
         quality=quality,
-        recommendation=first.comparison.recommendation
-        if first is not None and first.base == study.base.name and first.comparison.arms
-        else "",
+        recommendation=first.comparison.recommendation if first and first.comparison.arms else "",
     )
 
 
 def write_results(path: Path | str) -> StudyResults:
-    """Read what a study comes to and leave it there as results.json."""
+    """Read the results of a study, and write them into its results.json."""
     results = read_results(path)
     storage.write_json(results.directory.results_file, results.to_json())
     return results
 
 
-def scores_of(study: Study, outcomes: Sequence[Outcome]) -> list[str]:
-    """The scores that were asked for and that at least one run has; the deciding one always."""
-    found = {metric for outcome in outcomes for metric in outcome.scores}
-    deciding, *others = study.scores
-    return [deciding, *(metric for metric in others if metric in found)]
-
-
 def compare_family(
-    study: Study,
-    plan: Plan,
-    by_arm: dict[str, dict[int, Outcome]],
+    directory: StudyDirectory,
+    by_arm: Mapping[str, Outcomes],
     metric: str,
     base: str,
     arms: Sequence[Arm],
-) -> Family | None:
-    """One comparison; None while no run of the base ended."""
-    if not by_arm[base]:
-        return None
-    sides = [
-        arm_scores(name, by_arm[name], metric, cost_for_pareto(study, plan, by_arm, base, name))
-        for name in (base, *(arm.name for arm in arms))
-        if by_arm[name]
-    ]
-    floors = [
-        outcome.floors[metric]
-        for outcomes in by_arm.values()
-        for outcome in outcomes.values()
-        if metric in outcome.floors
-    ]
+) -> Family:
+    """The comparison of a family by one score. At least one run of its base has ended."""
+
+    def scores_of(name: str) -> ArmScores:
+        # The cost: seconds for the base's images; in a study by time, the time that all had.
+        seconds = directory.study.time
+        cost = median_cost(by_arm[name].values())
+        if seconds is None and cost is not None:
+            seconds = directory.plan.images[base] / cost.images_per_second
+        return arm_scores(name, by_arm[name], metric, seconds)
+
+    outcomes = [outcome for by_seed in by_arm.values() for outcome in by_seed.values()]
+    floors = [outcome.floors[metric] for outcome in outcomes if metric in outcome.floors]
     better = more_is_better(metric)
+    others = [scores_of(arm.name) for arm in arms if by_arm[arm.name]]
     return Family(
         metric=metric,
         base=base,
         more_is_better=better,
         floor=median(floors) if floors else None,
         comparison=compare_metric(
-            sides[0], sides[1:], more_is_better=better, scale=scale_of(metric)
+            scores_of(base), others, more_is_better=better, scale=scale_of(metric)
         ),
     )
 
 
-def arm_scores(
-    name: str, outcomes: dict[int, Outcome], metric: str, cost: float | None
-) -> ArmScores:
+def arm_scores(name: str, outcomes: Outcomes, metric: str, cost: float | None) -> ArmScores:
     """The scores and failures of one arm, as the statistics take them."""
     runs: dict[int, float | Failure] = {}
     for seed, outcome in sorted(outcomes.items()):
@@ -270,20 +261,9 @@ def arm_scores(
     return ArmScores(name, runs, cost)
 
 
-def cost_for_pareto(
-    study: Study, plan: Plan, by_arm: dict[str, dict[int, Outcome]], base: str, name: str
-) -> float | None:
-    """Seconds for as many images as the base's budget; of a study by time the time itself, which
-    all had alike."""
-    if study.time is not None:
-        return study.time
-    cost = median_cost(list(by_arm[name].values()))
-    return None if cost is None else plan.images[base] / cost.images_per_second
-
-
-def median_cost(outcomes: Sequence[Outcome]) -> Cost | None:
-    """Medians over the runs that trained; failed ones took what they took."""
-    costs = [one.cost for one in outcomes if one.cost is not None and one.cost.images_per_second]
+def median_cost(outcomes: Iterable[Outcome]) -> Cost | None:
+    """Medians over the runs that trained, failed ones included; None if none trained."""
+    costs = [run.cost for run in outcomes if run.cost is not None and run.cost.images_per_second]
     if not costs:
         return None
     return Cost(
@@ -296,51 +276,52 @@ def median_cost(outcomes: Sequence[Outcome]) -> Cost | None:
     )
 
 
-def median_final_score(outcomes: Sequence[Outcome]) -> float | None:
-    """The median of the last score while training; None where there is none."""
-    ends = [one.score_curve[-1].value for one in outcomes if one.score_curve]
-    return median(ends) if ends else None
+def median_final_score(outcomes: Iterable[Outcome]) -> float | None:
+    """The median over runs of the last score while training; None without any."""
+    finals = [outcome.score_curve[-1].value for outcome in outcomes if outcome.score_curve]
+    return median(finals) if finals else None
 
 
 def arm_results(
-    study: Study,
-    plan: Plan,
-    arm: Arm,
-    outcomes: dict[int, Outcome],
-    quality: float | None,
+    directory: StudyDirectory, arm: Arm, outcomes: dict[int, Outcome], quality: float | None
 ) -> ArmResults:
     """One arm by itself."""
+    study = directory.study
     images = seconds = None
     if quality is not None and outcomes and study.evaluations:
         better = more_is_better(study.scores[0])
-        watched = [watch(one, quality, better) for one in outcomes.values()]
-        images = time_to_quality([in_images for in_images, _ in watched])
-        seconds = time_to_quality([in_seconds for _, in_seconds in watched])
+        observations = [observe_quality(run, quality, better) for run in outcomes.values()]
+        images, seconds = (time_to_quality(runs) for runs in zip(*observations, strict=True))
     return ArmResults(
         name=arm.name,
         against=arm.against,
         changes=study.changes(arm.name),
-        images=plan.images[arm.name],
-        outcomes=dict(sorted(outcomes.items())),
+        images=directory.plan.images[arm.name],
+        outcomes=outcomes,
         missing=tuple(seed for seed in range(study.seeds) if seed not in outcomes),
-        cost=median_cost(list(outcomes.values())),
+        cost=median_cost(outcomes.values()),
         to_quality_images=images,
         to_quality_seconds=seconds,
     )
 
 
-def watch(outcome: Outcome, quality: float, better: bool) -> tuple[RunObservation, RunObservation]:
-    """When a run was first seen at the quality, in images and in seconds of training."""
+def observe_quality(
+    outcome: Outcome, quality: float, better: bool
+) -> tuple[RunObservation, RunObservation]:
+    """When a run first had the quality, in images seen and in seconds of training."""
     sign = 1 if better else -1
-    there = [moment for moment in outcome.score_curve if sign * (moment.value - quality) >= 0]
-    took = outcome.cost.training_seconds if outcome.cost is not None else 0.0
-    ends = (
-        max([outcome.images_seen, *(moment.images_seen for moment in outcome.score_curve)]),
-        max([took, *(moment.seconds for moment in outcome.score_curve)]),
+    curve, cost = outcome.score_curve, outcome.cost
+    first = next((point for point in curve if sign * (point.value - quality) >= 0), None)
+    seconds = cost.training_seconds if cost is not None else 0.0
+    return (
+        RunObservation(
+            None if first is None else first.images_seen,
+            max([outcome.images_seen, *(point.images_seen for point in curve)]),
+            outcome.failed,
+        ),
+        RunObservation(
+            None if first is None else first.seconds,
+            max([seconds, *(point.seconds for point in curve)]),
+            outcome.failed,
+        ),
     )
-    reached = (there[0].images_seen, there[0].seconds) if there else (None, None)
-    images, seconds = (
-        RunObservation(at, end, failed=outcome.failed)
-        for at, end in zip(reached, ends, strict=True)
-    )
-    return images, seconds

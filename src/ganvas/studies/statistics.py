@@ -1,24 +1,24 @@
-"""What scores over a few seeds can carry: summaries, paired effects, tests, seeds needed.
+"""Statistics of scores over a few seeds: summaries, paired effects, tests, seeds needed.
 
-Numbers in, frozen dataclasses out. `verdict.py` makes words of them.
+Numbers in, frozen dataclasses out. `comparison.py` turns them into verdicts.
 
-**Which test: the paired t test, on logs for distances.** Chosen by simulated studies of an arm
-against itself with 3 to 10 seeds, 20,000 each (of several arms 8,000). False verdicts at 5 %:
+**Which test: the paired t test, on logs for distances.** It was chosen by simulated studies of an
+arm against itself with 3 to 10 seeds, 20,000 each (8,000 for several arms). False verdicts at 5 %:
 
-- 4.6 to 5.4 % for normal logs, for those correlated 0.64 within a seed, and where one side's logs
-  are eight times as spread as the other's; 4.9 to 5.1 % for plain differences of normal scores;
+- 4.6 to 5.4 % for normal logs, for logs correlated 0.64 within a seed, and where the logs of one
+  side have eight times the spread of the other; 4.9 to 5.1 % for differences of normal scores;
 - 4.0 to 4.3 % for heavy tails (logs of t with 3 degrees), 3.3 to 4.1 % for exponential logs;
 - 4.3 to 5.0 % for any of 4 or 10 arms that share a base, with Holm's correction.
 
-An arm and its like differ symmetrically whatever their own shape; that is most of the reason, and
-why plain differences do for shares and counts. A factor of 1.5 (logs spread 0.2) was found with
-5 seeds in 68 % by logs, in 65 % by plain differences. Sign-flip and signed-rank tests, exact as
-they are, give no verdict at all below six seeds.
+The difference of two equal arms is symmetric whatever the shape of each. This is most of the
+reason, and it is why plain differences suffice for fractions and counts. A factor of 1.5 (logs with
+spread 0.2) was found with 5 seeds in 68 % of studies by logs, in 65 % by plain differences. Exact
+sign-flip and signed-rank tests cannot give a verdict below six seeds.
 
-**Where the 5 % do not hold.** Equal mean logs, one side normal, the other exponential and eight
-times as spread: 10 to 11 % at 3 to 10 seeds. Runs that end well or badly by the toss of a coin and
-never fail: 2 to 6 % for one arm, but for any of 4 arms 10 % at 3 seeds (3 % at 4), for any of 10
-arms 19 % at 3, 6 % at 4, 2 % at 5. Many arms want five seeds.
+**Where the 5 % do not hold.** Equal mean logs, one side normal, the other exponential with eight
+times the spread: 10 to 11 % at 3 to 10 seeds. Runs that end well or badly at random and never
+fail: 2 to 6 % for one arm; for any of 4 arms 10 % at 3 seeds (3 % at 4); for any of 10 arms 19 % at
+3 seeds, 6 % at 4, 2 % at 5. With many arms, use five seeds.
 """
 
 from __future__ import annotations
@@ -41,45 +41,45 @@ Interval = tuple[float, float]
 Scale = Literal["log", "plain"]
 
 ALPHA = 1 - LEVEL
-"""How often arms that are no different may be given a verdict, over all arms of a study."""
+"""The chance of a false verdict on any arm of a study."""
 
 POWER = 0.8
-"""How often a study of the seeds called for finds the difference they are called for."""
+"""The chance that the seeds called for find the difference that they are called for."""
 
 MIN_SEEDS = 3
-"""Seeds below which no verdict is given: where runs end well or badly by the toss of a coin, two
-differences agree in one study of eight."""
+"""No verdict is given below so many seeds: if runs end well or badly at random, two differences
+agree in one study of eight."""
 
 MIN_SEEDS_RANK_SUM = 4
-"""Seeds below which ranks reach 5 % by no scores at all: of three on each side every one of the arm
-may be better, and p is 2 / 20."""
+"""Ranks cannot reach 5 % below so many seeds: with three, even if every run of the arm is better, p
+is 2 / 20."""
 
 MAX_SEEDS = 1000
-"""Seeds above which no number of seeds is named."""
+"""The largest number of seeds that is called for."""
 
 RESAMPLES = 9999
 
 LOG_METRICS = ("fd", "swd")
-"""Distances above 0 whose spread grows with their size. Of all others plain differences are taken:
-shares reach 0 and 1, KID may be negative, counts are few and whole."""
+"""Distances above 0 whose spread grows with their size. All others are compared by plain
+differences: fractions reach 0 and 1, KID can be negative, counts are small integers."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A run that ended without a usable score, and why."""
+    """A run that ended without a usable score, and the reason."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class ArmScores:
-    """One arm of a study: what became of each of its seeds.
+    """The score or failure of every run of one arm.
 
-    runs: by seed, the score or the failure. Seeds that are not run yet are not in it.
+    runs: by seed. Seeds that are not run yet are left out.
     cost: training time for the same number of images, in seconds; None if unknown.
 
     Raises:
-        GanvasError: no runs, a score that is no finite number, a cost that is not above 0.
+        GanvasError: no runs, a score that is not finite, a cost that is not above 0.
     """
 
     name: str
@@ -101,12 +101,12 @@ class ArmScores:
 
     @property
     def scores(self) -> dict[int, float]:
-        """Of the runs that have one, by seed."""
+        """By seed, of the runs that have a score."""
         return {s: float(run) for s, run in self.runs.items() if not isinstance(run, Failure)}
 
     @property
     def failures(self) -> dict[int, str]:
-        """The reasons of the others, by seed."""
+        """The reasons, by seed, of the runs that failed."""
         return {s: run.reason for s, run in self.runs.items() if isinstance(run, Failure)}
 
 
@@ -114,10 +114,10 @@ class ArmScores:
 class Summary:
     """One arm by itself.
 
-    mean, median: of the scores of the runs that have one; None if there is none.
-    interval: 95 % for the mean, over new seeds; None where `method` says why.
-    method: how the interval came about.
-    failed: share of runs that failed, in [0, 1], with the interval of Wilson (1927).
+    mean, median: of all scores; None without scores.
+    interval: 95 % for the mean, over new seeds; None for the reason that `method` gives.
+    method: how the interval was computed.
+    failed: fraction of failed runs, in [0, 1], with Wilson's interval (1927).
     reasons: of the failures, in the order of their seeds.
     """
 
@@ -133,10 +133,10 @@ class Summary:
 
 @dataclass(frozen=True)
 class Effect:
-    """An arm against the base over the seeds where both have a score.
+    """An arm against the base, over the seeds with a score on both sides.
 
     value: mean difference in the metric's unit (arm - base), or mean ratio (arm / base).
-    interval: 95 %, for this one arm (no correction for others); None for one pair or no spread.
+    interval: 95 %, for this arm alone (uncorrected); None for one pair or no spread.
     """
 
     value: float
@@ -160,14 +160,14 @@ def summarise(arm: ArmScores) -> Summary:
 
 
 def interval_of_mean(scores: Floats) -> tuple[Interval | None, str]:
-    """95 % interval for the mean over seeds, and how it came about.
+    """95 % interval for the mean over seeds, and how it was computed.
 
-    The bias-corrected and accelerated bootstrap (BCa, Efron 1987). Of few seeds it makes too narrow
-    intervals: they held the mean of normal and log-normal scores in 72 % of cases with 3 seeds, in
-    80 % with 4, 85 % with 5, 87 % with 8, 90 % with 10. No verdict rests on them.
+    The bias-corrected and accelerated bootstrap (BCa, Efron 1987). With few seeds its intervals are
+    too narrow: they contained the mean of normal and log-normal scores in 72 % of cases with 3
+    seeds, in 80 % with 4, 85 % with 5, 87 % with 8, 90 % with 10. No verdict depends on them.
 
-    Two scores have but three resamples, so Student's interval stands in there. Scores that do not
-    vary, and a single one, get none: an interval of no width would claim what they cannot carry.
+    Two scores have only three resamples and get Student's interval. A single score, and scores that
+    do not vary, get none: an interval of width 0 would claim too much.
     """
     n = len(scores)
     if n < 2:
@@ -176,7 +176,7 @@ def interval_of_mean(scores: Floats) -> tuple[Interval | None, str]:
         return None, "no interval: the scores do not vary"
     if n == 2:
         return _mean_effect(scores).interval, "Student's t, over seeds"
-    found = stats.bootstrap(
+    interval = stats.bootstrap(
         (scores,),
         np.mean,
         confidence_level=LEVEL,
@@ -184,18 +184,18 @@ def interval_of_mean(scores: Floats) -> tuple[Interval | None, str]:
         method="BCa",
         random_state=np.random.default_rng(0),
     ).confidence_interval
-    return (float(found.low), float(found.high)), "BCa bootstrap, over seeds"
+    return (float(interval.low), float(interval.high)), "BCa bootstrap, over seeds"
 
 
 def paired_difference(base: Floats, arm: Floats) -> Effect:
-    """Mean of arm - base with Student's interval; one pair at least. base, arm: (n,), by seed."""
+    """Mean of arm - base with Student's interval. base, arm: (n,), n >= 1, paired by seed."""
     return _mean_effect(arm - base)
 
 
 def paired_ratio(base: Floats, arm: Floats) -> Effect | None:
     """Geometric mean of arm / base, exp(mean(log arm - log base)), Student's interval on the logs.
 
-    None where a score is not above 0.
+    None if a score is not above 0.
     """
     if min(base.min(), arm.min()) <= 0:
         return None
@@ -207,11 +207,11 @@ def paired_ratio(base: Floats, arm: Floats) -> Effect | None:
 def paired_t(differences: ArrayLike) -> Floats:
     """Two-sided p of the paired t test (Student 1908): t = mean sqrt(n) / s, n - 1 degrees.
 
-    Differences that are all the same have no s. Nothing but their signs is known then, and p is the
-    share of the 2^n ways to flip signs that gives so large a mean: 2^(1 - n), or 1 if all are 0.
+    Differences that are all equal have s = 0. Then only their signs are informative, and p is the
+    fraction of the 2^n sign flips with so large a mean: 2^(1 - n), or 1 if all are 0.
 
     Args:
-        differences: (..., n), n >= 2, arm - base by seed, on the scale on which spread is even.
+        differences: (..., n), n >= 2, arm - base by seed, on the scale on which the spread is even.
 
     Returns:
         (...), in [0, 1].
@@ -227,10 +227,9 @@ def paired_t(differences: ArrayLike) -> Floats:
 
 @dataclass(frozen=True)
 class RankSumResult:
-    """Runs of an arm and of the base in one ranking.
+    """The rank-sum test of an arm's runs against the base's.
 
-    superiority: P(arm better) + P(as good) / 2 for a run of either, in [0, 1]; 1/2: no
-        difference.
+    superiority: P(arm's run is better) + P(it is as good) / 2, in [0, 1]; 1/2: no difference.
     p: two-sided.
     """
 
@@ -241,81 +240,82 @@ class RankSumResult:
 def rank_sum_test(base: Floats, arm: Floats) -> RankSumResult:
     """The exact rank-sum test (Wilcoxon 1945, Mann and Whitney 1947), failed runs ranked last.
 
-    A failed run is worse than every score and as bad as any other failed one (worst-rank scores,
-    Lachin 1999), so no run is dropped. p comes from all ways to share out the ranks, ties as they
-    are, counted by the shift algorithm (Streitberg and Roehmel 1986). It reaches 5 % with four
-    seeds (2 / 70), where signs of pairs take six.
+    A failed run is worse than every score and equal to other failed runs (worst-rank scores, Lachin
+    1999), so no run is dropped. p is computed over all ways to distribute the ranks, ties included,
+    by the shift algorithm (Streitberg and Roehmel 1986); SciPy's exact test ignores ties. It
+    reaches 5 % with four seeds (2 / 70), where signs of pairs need six.
 
-    It holds 5 % whatever the scores' shape (0 to 5 % in simulated studies of an arm against itself
-    with 4 to 8 seeds and 5 to 50 % failures), less where seeds move both sides alike, because the
-    pairing is left unused. If a seed moved both sides against each other it would not: 8 to 11 % at
-    a correlation of -0.5.
+    The level of 5 % holds for every shape of scores (0 to 5 % in simulated studies of an arm
+    against itself with 4 to 8 seeds and 5 to 50 % failures). Less of it is used if seeds move both
+    sides alike, because the pairing is ignored. It does not hold if seeds move the two sides in
+    opposite directions: 8 to 11 % at a correlation of -0.5.
 
     Args:
         base, arm: (n,), (m,), less is better, inf for a failed run.
     """
     n, m = len(base), len(arm)
-    ranks = np.rint(2 * stats.rankdata(np.concatenate([arm, base]))).astype(int)  # whole, with ties
+    # Doubled, because ties have half ranks.
+    ranks = np.rint(2 * stats.rankdata(np.concatenate([arm, base]))).astype(int)
     total = int(ranks[:m].sum())
-    ways = np.zeros((m + 1, int(ranks.sum()) + 1))  # by how many are the arm's, and their sum
+    ways = np.zeros((m + 1, int(ranks.sum()) + 1))  # by the arm's number of ranks and their sum
     ways[0, 0] = 1
     for rank in ranks:
         ways[1:, rank:] += ways[:-1, : ways.shape[1] - rank].copy()
-    shares = ways[m] / ways[m].sum()
-    p = 2 * min(shares[: total + 1].sum(), shares[total:].sum())
-    lost = total / 2 - m * (m + 1) / 2  # pairs of an arm's and a base's run which the arm loses
+    chances = ways[m] / ways[m].sum()
+    p = 2 * min(chances[: total + 1].sum(), chances[total:].sum())
+    lost = total / 2 - m * (m + 1) / 2  # pairs of runs in which the arm's is the worse one
     return RankSumResult(1 - lost / (n * m), min(1.0, float(p)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjusted p values (Holm 1979): p_(i) becomes the largest of (k - j + 1) p_(j), j <= i.
 
-    An arm is told apart where its adjusted p is at most ALPHA; the chance of any false one among k
-    arms is then at most ALPHA, however they depend on each other (all share one base).
+    If an arm counts as different when its adjusted p is at most ALPHA, the chance of any false one
+    among k arms is at most ALPHA, however they depend on each other (all share one base).
     """
     adjusted = [0.0] * len(p_values)
     largest = 0.0
-    for done, i in enumerate(np.argsort(p_values, kind="stable")):
-        largest = max(largest, min(1.0, (len(p_values) - done) * p_values[i]))
+    for rank, i in enumerate(np.argsort(p_values, kind="stable")):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
         adjusted[i] = largest
     return adjusted
 
 
 def power_of_t(n: int, effect: float, spread: float, alpha: float) -> float:
-    """How often n pairs find a mean difference of `effect`, in its direction: P(T > t_crit).
+    """The chance that n pairs find a mean difference of `effect`, in its direction: P(T > t_crit).
 
     T is noncentral t with n - 1 degrees of freedom and noncentrality effect sqrt(n) / spread
-    (Johnson and Welch 1940); t_crit the upper alpha / 2 point of t.
+    (Johnson and Welch 1940); t_crit is the upper alpha / 2 quantile of t.
 
     Args:
         spread: standard deviation of the paired differences, above 0, in the unit of `effect`.
     """
     critical = stats.t.isf(alpha / 2, n - 1)
-    shift = min(abs(effect) * math.sqrt(n) / spread, 100 * critical)  # certain there
+    shift = min(abs(effect) * math.sqrt(n) / spread, 100 * critical)  # the power is 1 there
     return float(stats.nct.sf(critical, n - 1, shift))
 
 
 def pairs_needed(effect: float, spread: float, alpha: float = ALPHA) -> int | None:
-    """The fewest pairs whose t test finds `effect` with the chance POWER; None above MAX_SEEDS.
+    """The fewest pairs whose t test finds `effect` with probability POWER; None above MAX_SEEDS.
 
-    Few seeds tell little of their own spread. Where 9 pairs are right, half of all studies of 5
-    seeds call for 8 or fewer, and 95 % for 3 to 24; with the number called for the difference is
-    then found in 65 % of cases by the spread of 3 seeds, 71 % by that of 5, 77 % by that of 8.
+    Few seeds say little about their own spread. Where 9 pairs are right, half of all studies of 5
+    seeds call for 8 or fewer, and 95 % for 3 to 24. The number called for then finds the difference
+    in 65 % of cases if the spread is that of 3 seeds, in 71 % for 5 seeds, in 77 % for 8.
     """
     if effect == 0:
         return None
-    if spread == 0:  # then only signs speak
+    if spread == 0:  # only signs are informative, see paired_t
         return max(MIN_SEEDS, math.ceil(1 - math.log2(alpha)))
     sizes = range(MIN_SEEDS, MAX_SEEDS + 1)
-    at = bisect_left(sizes, POWER, key=lambda n: power_of_t(n, effect, spread, alpha))
-    return sizes[at] if at < len(sizes) else None
+    index = bisect_left(sizes, POWER, key=lambda n: power_of_t(n, effect, spread, alpha))
+    return sizes[index] if index < len(sizes) else None
 
 
 def runs_needed(superiority: float, alpha: float = ALPHA) -> int | None:
-    """The fewest seeds of each side with which ranks find `superiority` with the chance POWER.
+    """The fewest seeds per side with which ranks find `superiority` with probability POWER.
 
     Noether (1987): (z_(1 - alpha/2) + z_POWER)^2 / (6 (superiority - 1/2)^2). None above MAX_SEEDS.
-    ArmComparison shifted normal scores the exact test then found 83 to 94 % (29 to 7 seeds).
+    For shifted normal scores the exact test then found 83 to 94 % (29 to 7 seeds).
     """
     if superiority == 0.5:
         return None
@@ -325,12 +325,12 @@ def runs_needed(superiority: float, alpha: float = ALPHA) -> int | None:
 
 
 def scale_of(metric: str) -> Scale:
-    """On which scale the scores of a metric, by its full name, are compared."""
+    """The scale on which the scores of a metric are compared, by its full name."""
     return "log" if any(metric == m or metric.startswith(f"{m}-") for m in LOG_METRICS) else "plain"
 
 
 def spread_of(values: Floats) -> Floats:
-    """Standard deviation over seeds, n - 1 in the denominator; 0 where only rounding differs.
+    """Standard deviation over seeds (n - 1 degrees of freedom); 0 if only rounding differs.
 
     values: (..., n), n >= 2. Returns (...).
     """

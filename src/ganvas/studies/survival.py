@@ -1,4 +1,4 @@
-"""How long until a given quality is reached, with runs that never do."""
+"""Time to a given quality, with runs that never reach it (survival analysis)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class RunObservation:
-    """One run, watched until it reached a given quality or ended. Images seen, or seconds.
+    """When one run reached a given quality, in images seen or in seconds.
 
-    reached: when it did; None if it never did.
-    ended: until when it was watched, and not before `reached`.
-    failed: it ended because it failed, so it would not have reached it later either.
+    reached: None if it never did.
+    ended: the end of the run, not before `reached`.
+    failed: it ended because it failed, so it would never have reached the quality.
 
     Raises:
         GanvasError: numbers below 0 or not finite, reached after the end.
@@ -45,12 +45,12 @@ class RunObservation:
 
 @dataclass(frozen=True)
 class TimeToQuality:
-    """When runs reach a quality.
+    """When the runs of an arm reach a quality.
 
-    median: by when half of all runs have; None: not reached by half of them.
+    median: when half of all runs have reached it; None: half of them never do.
     interval: 95 % for the median; None as an end: not reached.
-    reached, runs: how many did, of how many.
-    times, unreached: the curve: at each time the share of runs that have not reached it yet.
+    reached, runs: how many runs reached it, of how many.
+    times, unreached: the curve: at each time, the fraction of runs that have not reached it yet.
     """
 
     median: float | None
@@ -64,15 +64,15 @@ class TimeToQuality:
 def time_to_quality(runs: Sequence[RunObservation]) -> TimeToQuality:
     """The curve of Kaplan and Meier (1958), S(t) = prod (1 - d_i / n_i) over times t_i <= t.
 
-    d_i runs reach the quality at t_i, of n_i still watched and not there yet. A run that ended
-    without is right-censored at its end. A failed one is censored at the end of the longest run and
-    not where it failed: leaving earlier would let the others speak for it, as if it had had their
-    chances (a competing event, Fine and Gray 1999, eq. 7).
+    d_i of the n_i runs that are still at risk reach the quality at t_i. A run that ends without it
+    is right-censored at its end. A failed run is censored at the end of the longest run instead of
+    where it failed, because it would not have had the chances of the others (a competing event,
+    Fine and Gray 1999, eq. 7).
 
-    The median is the first t with S(t) <= 1/2. Its interval holds the times at which 1/2 lies in
-    the interval for S (Brookmeyer and Crowley 1982; log-log of S, Greenwood's variance). Of
-    log-normal times, a fifth of the runs failing or none, it held the median in 94 to 97 % of cases
-    with 5 to 10 runs; with 5 it is always open at the upper end.
+    The median is the first t with S(t) <= 1/2. Its interval contains the times at which 1/2 lies in
+    the interval for S (Brookmeyer and Crowley 1982; log-log of S, Greenwood's variance). For
+    log-normal times, with a fifth or none of the runs failing, it contained the median in 94 to
+    97 % of cases with 5 to 10 runs; with 5 it is always open at the upper end.
 
     Raises:
         GanvasError: no runs.
@@ -98,7 +98,7 @@ def time_to_quality(runs: Sequence[RunObservation]) -> TimeToQuality:
 
 
 def _bounds(curve: Any) -> tuple[Floats, Floats]:
-    """The interval for S at each time; from 0 to 1 where S = 0 and it is not defined."""
+    """The interval for S at each time; 0 to 1 where S = 0, where it is not defined."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The confidence interval is undefined")
         bounds = curve.confidence_interval(LEVEL, method="log-log")
@@ -106,7 +106,7 @@ def _bounds(curve: Any) -> tuple[Floats, Floats]:
     return np.nan_to_num(low, nan=0.0), np.nan_to_num(high, nan=1.0)
 
 
-def _first(times: Floats, shares: Floats) -> float | None:
-    """The first time at which the share is a half or less, rounding aside."""
-    at = np.flatnonzero(shares <= 0.5 + 1e-12)
-    return float(times[at[0]]) if len(at) else None
+def _first(times: Floats, fractions: Floats) -> float | None:
+    """The first time at which the fraction is a half or less, up to rounding."""
+    (indices,) = np.nonzero(fractions <= 0.5 + 1e-12)
+    return float(times[indices[0]]) if len(indices) else None
