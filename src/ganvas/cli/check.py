@@ -32,7 +32,7 @@ class Check:
     batch: int = CATALOG[RECIPE]().batch
     """Fewest images that training needs."""
     verify: bool = False
-    """Read every file again to find copies, even one with an unchanged size and time stamp."""
+    """Read every image file again, even where size and time stamp are those of the last start."""
     json: bool = False
     """Print one JSON object instead of text."""
 

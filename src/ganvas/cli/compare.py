@@ -53,6 +53,8 @@ class Compare:
     """FIELD=VALUE: for base and arms alike, such as data.size=64; may be repeated."""
     data: Annotated[str | None, OPTIONAL] = None
     """Folder, .zip, .npz, .npy, .parquet, IDX folder, fashion, ring, grid, stacked:DATA."""
+    verify: bool = False
+    """Read every image file again, even where size and time stamp are those of the last start."""
     seeds: Annotated[int | None, by_default("3")] = None
     """Runs per arm. A study can be continued with more seeds."""
     images: Annotated[int | None, OPTIONAL] = None
@@ -87,7 +89,7 @@ class Compare:
 
         study, out = self.read_study()
         action = plan_study if self.plan else compare
-        action(study, out, workers=self.workers, dask=self.dask)
+        action(study, out, workers=self.workers, dask=self.dask, verify=self.verify)
 
     def read_study(self) -> tuple[Study | Path, Path | None]:
         """The study, or the directory of one to continue as it is; and its output directory.

@@ -36,6 +36,8 @@ class Evaluate:
     data: str | None = None
     """Other real images, by default those of the run. As there, samples are compared with the
     held-out share alone (a tenth, or what --held-out was); the rest give the column "real data"."""
+    verify: bool = False
+    """Read every image file again, even where size and time stamp are those of the last start."""
     checkpoint: str = "last"
     """last, best (of those evaluated while training), or images seen: 80k."""
     seed: int = 0
@@ -54,6 +56,7 @@ class Evaluate:
             self.metrics,
             n=self.n,
             data=self.data,
+            verify=self.verify,
             checkpoint=self.checkpoint,
             seed=self.seed,
             device=self.device,

@@ -21,6 +21,8 @@ class Resume:
     """A new, larger budget; schedules keep the end they had."""
     data: str | None = None
     """Where the images are now, if they moved."""
+    verify: bool = False
+    """Read every image file again, even where size and time stamp are those of the last start."""
     on_failure: OnFailure | None = None
     """From now on, when health fails: warn, stop or rewind; by default as the recipe says."""
     device: str = "auto"
@@ -34,6 +36,7 @@ class Resume:
             self.run_directory,
             images=self.images,
             data=self.data,
+            verify=self.verify,
             on_failure=self.on_failure,
             device=self.device,
         )

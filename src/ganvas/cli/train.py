@@ -32,6 +32,8 @@ class Train:
     """Decides weights, order and latents: same seed, same machine, same bits."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps."""
+    verify: bool = False
+    """Read every image file again, even where size and time stamp are those of the last start."""
     deterministic: bool = False
     """Make CUDA repeat itself bit for bit; the CPU does anyway."""
     compile: Literal["auto", "on", "off"] = "auto"
@@ -53,6 +55,7 @@ class Train:
                 self.out,
                 seed=self.seed,
                 device=self.device,
+                verify=self.verify,
                 deterministic=self.deterministic,
                 compile=self.compile,
             )

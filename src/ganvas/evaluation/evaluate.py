@@ -30,6 +30,7 @@ def evaluate(
     checkpoint: str = "last",
     seed: int = 0,
     device: str = "auto",
+    verify: bool = False,
     quiet: bool = True,
 ) -> list[Score]:
     """Score a run's generated images against held-out real ones, and add the scores to the run.
@@ -42,6 +43,7 @@ def evaluate(
         checkpoint: last, best, or the images seen at a checkpoint (80k).
         seed: decides the latents and all other random choices; equal seeds give equal scores.
         device: auto, cpu, cuda, cuda:1, mps.
+        verify: read every image file again, even where size and time stamp are unchanged.
         quiet: show no progress bars.
 
     Raises:
@@ -52,7 +54,7 @@ def evaluate(
     run = run if isinstance(run, Run) else Run.open(run)
     requested = parse_metrics(metrics) if metrics else []
     generator = load(run, device, checkpoint)
-    prepared = reference_images(run, data, quiet)
+    prepared = reference_images(run, data, quiet, verify)
     requested = requested or parse_metrics(default_metrics(prepared))
     count = default_count(prepared) if n is None else n
     open_bar = partial(progress_bar, quiet=quiet)
@@ -62,17 +64,19 @@ def evaluate(
     return scores
 
 
-def reference_images(run: Run, data: str | Path | None, quiet: bool) -> PreparedData:
+def reference_images(
+    run: Run, data: str | Path | None, quiet: bool, verify: bool = False
+) -> PreparedData:
     """The run's own images, or others, prepared in the same way with as many channels."""
     settings = run.read_recipe().data
     if data is None:
-        prepared = prepare_images(settings, data_location(run), quiet)
+        prepared = prepare_images(settings, data_location(run), quiet, verify)
         check_data_unchanged(run, prepared)
         return prepared
     if settings.channels == "auto" and settings.size != POINT:
         channels = str(run.read_data()["shape"]["channels"])
         settings = replace(settings, channels=cast(Channels, channels))
-    return prepare_images(settings, data, quiet)
+    return prepare_images(settings, data, quiet, verify)
 
 
 def record_scores(run: Run, scores: list[Score], images_seen: int, while_training: bool) -> None:

@@ -48,6 +48,7 @@ def compare(
     *,
     workers: int | None = None,
     dask: str | None = None,
+    verify: bool = False,
     quiet: bool = False,
 ) -> StudyResults:
     """Train every arm of a study with every seed, score the runs, and test which arm is better.
@@ -63,6 +64,7 @@ def compare(
         out: the study directory; None: studies/BASE-DATA.
         workers: runs at a time on this machine; by default one per core or GPU.
         dask: address of a dask scheduler whose workers do the runs, and see the same files.
+        verify: read every image file again, even where size and time stamp are unchanged.
         quiet: print nothing.
 
     Raises:
@@ -73,7 +75,7 @@ def compare(
         Interrupted: by Ctrl-C; every run was saved.
     """
     display = StudyDisplay(quiet)
-    located = locate(study, out, quiet)
+    located = locate(study, out, quiet, verify)
     directory = located.directory
     if directory is None:
         plan = plan_new_study(located, workers, dask, display)
@@ -101,6 +103,7 @@ def plan_study(
     *,
     workers: int | None = None,
     dask: str | None = None,
+    verify: bool = False,
     quiet: bool = False,
 ) -> Plan:
     """What `compare` would do, from a short measurement of every arm; nothing is written.
@@ -108,7 +111,7 @@ def plan_study(
     A study that was started already has its plan. Arguments and errors are those of `compare`.
     """
     display = StudyDisplay(quiet)
-    located = locate(study, out, quiet)
+    located = locate(study, out, quiet, verify)
     if located.directory is None:
         plan = plan_new_study(located, workers, dask, display)
     else:
@@ -129,7 +132,9 @@ class LocatedStudy(NamedTuple):
     directory: StudyDirectory | None
 
 
-def locate(study: Study | str | Path, out: str | Path | None, quiet: bool) -> LocatedStudy:
+def locate(
+    study: Study | str | Path, out: str | Path | None, quiet: bool, verify: bool
+) -> LocatedStudy:
     """Find the study, its directory and its images, and check that they belong together."""
     if isinstance(study, str | Path) and Path(study).suffix not in (".toml", ".json"):
         directory = StudyDirectory.open(study)
@@ -139,11 +144,11 @@ def locate(study: Study | str | Path, out: str | Path | None, quiet: bool) -> Lo
                 f"the images of {study} are no longer at {location}. "
                 f"Say where they are: ganvas compare {study} --data PATH"
             )
-        prepared = prepare_images(directory.study.base.data, location, quiet)
+        prepared = prepare_images(directory.study.base.data, location, quiet, verify)
         check_data_unchanged(directory, prepared)
         return LocatedStudy(directory.study, directory.path, prepared, directory)
     study = check_study(study) if isinstance(study, Study) else load_study(study)
-    prepared = prepare_images(study.base.data, study.data, quiet)
+    prepared = prepare_images(study.base.data, study.data, quiet, verify)
     path = Path(out) if out is not None else Path("studies") / f"{study.base.name}-{prepared.name}"
     if not is_study(path):
         check_unused(path)

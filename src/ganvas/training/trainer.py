@@ -155,6 +155,7 @@ def train(
     device: str = "auto",
     deterministic: bool = False,
     compile: Compile = "auto",
+    verify: bool = False,
     quiet: bool = False,
 ) -> Run:
     """Train a GAN on images and leave everything in a run directory.
@@ -172,6 +173,7 @@ def train(
         deterministic: make CUDA repeat itself bit for bit (the CPU does anyway).
         compile: auto records the step as CUDA graphs where there is CUDA; on compiles it too, on
             every device; off lets Python launch every kernel.
+        verify: read every image file again, even where size and time stamp are unchanged.
         quiet: print nothing.
 
     Raises:
@@ -191,7 +193,7 @@ def train(
     if out is not None and processes.is_main:
         check_unoccupied(Path(out))
     quiet = quiet or not processes.is_main
-    prepared = prepare_for(recipe, data, quiet)
+    prepared = prepare_for(recipe, data, quiet, verify)
     refuse_without_scores(recipe, prepared)
     refuse_differences(processes, recipe, prepared, target, seed)
     objective = Objective.build(recipe.objective)
@@ -225,6 +227,7 @@ def resume(
     data: str | Path | None = None,
     on_failure: OnFailure | None = None,
     device: str = "auto",
+    verify: bool = False,
     quiet: bool = False,
 ) -> Run:
     """Go on with a run exactly where its newest whole checkpoint stands.
@@ -235,6 +238,7 @@ def resume(
         data: where the images are now, if they moved; they must be the same.
         on_failure: what to do from now on when health fails: warn, stop or rewind.
         device: auto takes the device that the run was started on.
+        verify: read every image file again, even where size and time stamp are unchanged.
         quiet: print nothing.
 
     Raises:
@@ -257,7 +261,7 @@ def resume(
             refuse_unshareable(recipe, processes, target)
         if environment["deterministic"]:
             use_deterministic_kernels()
-        prepared = prepare_for(recipe, data or data_location(run), quiet)
+        prepared = prepare_for(recipe, data or data_location(run), quiet, verify)
         check_data_unchanged(run, prepared)
         refuse_differences(processes, recipe, prepared, target, environment["seed"])
         state, warnings = newest_state(run, recipe, prepared, target, processes)
