@@ -1,4 +1,4 @@
-"""What a report must be as a page: read with the standard library's parser, and in a browser."""
+"""Checks of a report as a page, with the standard library's parser and in a browser."""
 
 from __future__ import annotations
 
@@ -38,13 +38,15 @@ class Reader(HTMLParser):
         self._open: list[Element] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        element = Element(tag, dict(attrs), inside=[one.tag for one in self._open])
+        element = Element(tag, dict(attrs), inside=[element.tag for element in self._open])
         self.elements.append(element)
         if tag not in VOID:
             self._open.append(element)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append(Element(tag, dict(attrs), inside=[one.tag for one in self._open]))
+        self.elements.append(
+            Element(tag, dict(attrs), inside=[element.tag for element in self._open])
+        )
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in VOID:
@@ -61,7 +63,7 @@ def read(path: Path) -> list[Element]:
     reader = Reader()
     reader.feed(path.read_text(encoding="utf-8"))
     reader.close()
-    assert not reader._open, f"never ended: {[one.tag for one in reader._open]}"
+    assert not reader._open, f"never ended: {[element.tag for element in reader._open]}"
     return reader.elements
 
 
@@ -69,7 +71,7 @@ def of(elements: list[Element], *tags: str) -> list[Element]:
     return [element for element in elements if element.tag in tags]
 
 
-def words(elements: list[Element]) -> str:
+def visible_text(elements: list[Element]) -> str:
     """All that a reader reads, with single spaces."""
     (body,) = of(elements, "body")
     return re.sub(r"\s+", " ", body.text)
@@ -81,17 +83,21 @@ def check_structure(path: Path) -> list[Element]:
     elements = read(path)
     for landmark in ("header", "nav", "main", "footer"):
         assert len(of(elements, landmark)) == 1, landmark
-    levels = [int(one.tag[1]) for one in elements if re.fullmatch(r"h[1-6]", one.tag)]
+    levels = [int(element.tag[1]) for element in elements if re.fullmatch(r"h[1-6]", element.tag)]
     assert levels.count(1) == 1
     assert levels[0] == 1
     steps = itertools.pairwise(levels)
     assert all(after - before <= 1 for before, after in steps), f"a heading is skipped: {levels}"
-    assert all(one.text.strip() for one in elements if re.fullmatch(r"h[1-6]|title", one.tag))
-    assert all(one.attributes.get("alt") for one in of(elements, "img"))
-    drawn = [one for one in of(elements, "svg") if one.attributes.get("role") == "img"]
-    assert drawn == of(elements, "svg"), "an SVG that nobody announces"
-    assert all(one.attributes.get("aria-label") for one in drawn)
-    assert all(one.attributes.get("scope") in ("col", "row") for one in of(elements, "th"))
+    assert all(
+        element.text.strip() for element in elements if re.fullmatch(r"h[1-6]|title", element.tag)
+    )
+    assert all(element.attributes.get("alt") for element in of(elements, "img"))
+    drawings = [
+        element for element in of(elements, "svg") if element.attributes.get("role") == "img"
+    ]
+    assert drawings == of(elements, "svg"), "an SVG that nobody announces"
+    assert all(element.attributes.get("aria-label") for element in drawings)
+    assert all(element.attributes.get("scope") in ("col", "row") for element in of(elements, "th"))
     assert len(of(elements, "caption")) == len(of(elements, "table"))
     check_links(elements)
     return elements
@@ -99,21 +105,21 @@ def check_structure(path: Path) -> list[Element]:
 
 def check_links(elements: list[Element]) -> None:
     """No address leads out of the file, each inside leads somewhere, no name is given twice."""
-    names = [one.attributes["id"] for one in elements if "id" in one.attributes]
+    names = [element.attributes["id"] for element in elements if "id" in element.attributes]
     assert len(names) == len(set(names)), "two elements of one name"
-    for one in elements:
+    for element in elements:
         for attribute in ("src", "href", "xlink:href"):
-            address = one.attributes.get(attribute)
+            address = element.attributes.get(attribute)
             if address is None or address.startswith("data:"):
                 continue
-            assert address.startswith("#"), f"{one.tag} leads to {address}"
+            assert address.startswith("#"), f"{element.tag} leads to {address}"
             assert address[1:] in names, f"{address} leads nowhere"
     assert not of(elements, "script", "iframe", "object")
     assert of(elements, "a")[0].attributes["href"] == "#content", "first comes the skip link"
 
 
 @dataclass(frozen=True)
-class Seen:
+class Rendered:
     """What a browser made of a page."""
 
     dom: str
@@ -129,9 +135,9 @@ def browser() -> str:
     pytest.skip("no Chromium on this machine: apt-get install chromium")
 
 
-def look(path: Path, place: Path) -> Seen:
+def open_in_browser(path: Path, folder: Path) -> Rendered:
     """Open a page in headless Chromium and say what it showed, complained of and asked for."""
-    log = place / "net.json"
+    log = folder / "net.json"
     command = [
         browser(),
         "--headless",
@@ -143,7 +149,7 @@ def look(path: Path, place: Path) -> Seen:
         "--disable-component-update",
         "--disable-sync",
         "--host-resolver-rules=MAP * ~NOTFOUND",
-        f"--user-data-dir={place / 'profile'}",
+        f"--user-data-dir={folder / 'profile'}",
         "--enable-logging=stderr",
         f"--log-net-log={log}",
         "--window-size=1200,1000",
@@ -151,11 +157,15 @@ def look(path: Path, place: Path) -> Seen:
         path.as_uri(),
     ]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, env={**os.environ, "HOME": str(place)}
+        command,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "HOME": str(folder)},
     )
     assert done.returncode == 0, done.stderr
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    return Seen(done.stdout, console, requests(log))
+    return Rendered(done.stdout, console, requests(log))
 
 
 def requests(log: Path) -> list[str]:
@@ -169,6 +179,6 @@ def requests(log: Path) -> list[str]:
     except ValueError:  # it was cut when the browser ended
         table = json.loads(text.rstrip().rstrip(",") + "]}")
     kinds = table["constants"]["logEventTypes"]
-    events = [one for one in table["events"] if one["type"] == kinds["URL_REQUEST_START_JOB"]]
-    begun = [one["params"] for one in events if "url" in one.get("params", {})]
-    return [one["url"] for one in begun if one["initiator"] != "not an origin"]
+    events = [event for event in table["events"] if event["type"] == kinds["URL_REQUEST_START_JOB"]]
+    begun = [event["params"] for event in events if "url" in event.get("params", {})]
+    return [request["url"] for request in begun if request["initiator"] != "not an origin"]

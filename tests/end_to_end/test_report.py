@@ -36,8 +36,8 @@ def too_fast(evidence: Evidence) -> tuple[Finding, ...]:
     number = Measurement("probe/update/discriminator", 0.3, "below 0.05")
     advice = (Change("discriminator.learning_rate", "2e-4", "it is far above the usual"),)
     meaning = "The discriminator learns too fast."
-    found = Finding("diverging", "failing", 0.9, SEEN_AT, (number,), meaning, advice, "a test")
-    return (found,)
+    finding = Finding("diverging", "failing", 0.9, SEEN_AT, (number,), meaning, advice, "a test")
+    return (finding,)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def report_of(ganvas: Ganvas, run: Path) -> tuple[list[pages.Element], str]:
     assert result.code == 0, result.err
     assert str(run / "report.html") in result.out
     elements = pages.check_structure(run / "report.html")
-    return elements, pages.words(elements)
+    return elements, pages.visible_text(elements)
 
 
 def headline(elements: list[pages.Element]) -> str:
@@ -73,33 +73,35 @@ def headline(elements: list[pages.Element]) -> str:
 
 
 def test_a_finished_run_shows_everything(run: Path, ganvas: Ganvas) -> None:
-    elements, said = report_of(ganvas, run)
+    elements, text = report_of(ganvas, run)
     assert "1,008 images" in headline(elements)
-    assert said.index("Too early to tell") < said.index("The run in numbers"), (
+    assert text.index("Too early to tell") < text.index("The run in numbers"), (
         "the verdict comes first"
     )
-    assert "only 5 of the 15 symptoms that this recipe can show could be checked so far" in said
-    assert "No symptom at 2 probed records" in said
-    alts = [one.attributes["alt"] or "" for one in pages.of(elements, "img")]
+    assert "only 5 of the 15 symptoms that this recipe can show could be checked so far" in text
+    assert "No symptom at 2 probed records" in text
+    alts = [element.attributes["alt"] or "" for element in pages.of(elements, "img")]
     assert "Generated samples at 1,008 images seen" in alts
     assert sum("nearest training images" in alt for alt in alts) == 12
-    labels = [one.attributes["aria-label"] or "" for one in pages.of(elements, "svg")]
+    labels = [element.attributes["aria-label"] or "" for element in pages.of(elements, "svg")]
     record = Run.open(run).history.records()[-1]
     last = f"{record['generator/loss/adversarial']:.4g} at 1,008"
     assert any("generator's loss" in label and last in label for label in labels)
     score = Run.open(run).scores.records()[-1]
-    cells = [one.text for one in pages.of(elements, "td")]
+    cells = [element.text for element in pages.of(elements, "td")]
     assert f"{score['value']:.4g}" in cells
     assert f"{score['floor']:.4g}" in cells
-    assert score["protocol"]["checkpoint_hash"] in said
-    assert Run.open(run).read_data()["fingerprint"] in said
+    assert score["protocol"]["checkpoint_hash"] in text
+    assert Run.open(run).read_data()["fingerprint"] in text
 
 
 def test_its_commands_make_the_same_run_again(run: Path, ganvas: Ganvas) -> None:
     elements, _ = report_of(ganvas, run)
-    lines = [" ".join(one.text.split()) for one in pages.of(elements, "code")]
+    lines = [" ".join(element.text.split()) for element in pages.of(elements, "code")]
     train = next(line for line in lines if line.startswith("ganvas train"))
-    toml = next(one.text for one in pages.of(elements, "code") if "[architecture]" in one.text)
+    toml = next(
+        element.text for element in pages.of(elements, "code") if "[architecture]" in element.text
+    )
     (run.parent / "recipe.toml").write_text(toml)
     words = [
         str(run.parent / word) if word == "recipe.toml" else word for word in shlex.split(train)
@@ -124,20 +126,20 @@ def test_a_rewind_is_told_with_what_was_given_up(
     run = tmp_path / "run"
     flags = (*TOO_FAST, "--on-failure", "rewind")
     assert ganvas("train", small, images, "--out", run, *flags).code == 0
-    elements, said = report_of(ganvas, run)
+    elements, text = report_of(ganvas, run)
     assert headline(elements) == (
         "Too early to tell whether it is healthy after one rewind; trained on 2,000 images"
     )
-    assert "At 1,008 images training was failing: diverging." in said
-    assert "It went back to 400 images" in said
-    assert "discriminator's learning rate set to 2e-4" in said
-    labels = [one.attributes["aria-label"] or "" for one in pages.of(elements, "svg")]
+    assert "At 1,008 images training was failing: diverging." in text
+    assert "It went back to 400 images" in text
+    assert "discriminator's learning rate set to 2e-4" in text
+    labels = [element.attributes["aria-label"] or "" for element in pages.of(elements, "svg")]
     (line,) = (label for label in labels if label.startswith("Health over"))
     assert "attempt 1, from 0 to 1,008 images (discarded): diverging from 700 to 1,008" in line
     assert "attempt 2, from 400 to 2,000 images (finished): no symptom" in line
-    alts = [one.attributes["alt"] for one in pages.of(elements, "img")]
+    alts = [element.attributes["alt"] for element in pages.of(elements, "img")]
     assert "The last samples of attempt 1, at 1,008 images seen" in alts
-    assert "0.02" in said, "the whole story starts with the rate that failed"
+    assert "0.02" in text, "the whole story starts with the rate that failed"
 
 
 @pytest.mark.usefixtures("ruled")
@@ -146,17 +148,17 @@ def test_a_finding_stands_first_with_its_number_its_limit_and_a_command(
 ) -> None:
     run = tmp_path / "run"
     assert ganvas("train", small, images, "--out", run, *TOO_FAST).code == 0
-    elements, said = report_of(ganvas, run)
+    elements, text = report_of(ganvas, run)
     assert headline(elements) == "Failing: diverging; trained on 2,000 images"
-    first = next(one.text for one in pages.of(elements, "code"))
+    first = next(element.text for element in pages.of(elements, "code"))
     assert first.startswith("ganvas train recipe.toml")
     assert first.endswith("--discriminator.learning-rate 2e-4")
-    labels = [one.attributes["aria-label"] or "" for one in pages.of(elements, "svg")]
+    labels = [element.attributes["aria-label"] or "" for element in pages.of(elements, "svg")]
     assert any("normal: below 0.05: 0.05" in label for label in labels)
-    alts = [one.attributes["alt"] for one in pages.of(elements, "img")]
+    alts = [element.attributes["alt"] for element in pages.of(elements, "img")]
     assert "Samples at 1,008 images seen, soon after onset (diverging)" in alts
     assert "Samples at 2,000 images seen, newest (diverging)" in alts
-    assert "90 % sure" in said
+    assert "90 % sure" in text
 
 
 def test_a_run_that_ended_too_early_is_told_how_long_to_train(
@@ -164,10 +166,10 @@ def test_a_run_that_ended_too_early_is_told_how_long_to_train(
 ) -> None:
     run = tmp_path / "run"
     assert ganvas("train", small, images, "--images", 300, "--out", run).code == 0
-    elements, said = report_of(ganvas, run)
+    elements, text = report_of(ganvas, run)
     assert headline(elements) == "Too early to tell whether it is healthy; trained on 304 images"
-    assert "No symptom at 1 probed record" in said
-    lines = [" ".join(one.text.split()) for one in pages.of(elements, "code")]
+    assert "No symptom at 1 probed record" in text
+    lines = [" ".join(element.text.split()) for element in pages.of(elements, "code")]
     assert f"ganvas resume {run} --images 16000" in lines, "every rule looks after 1,000 updates"
 
 
@@ -177,11 +179,11 @@ def test_health_that_was_never_probed_is_not_called_healthy(
     run = tmp_path / "run"
     flags = ("--images", 300, "--intervals.probes", 0)
     assert ganvas("train", small, images, "--out", run, *flags).code == 0
-    elements, said = report_of(ganvas, run)
+    elements, text = report_of(ganvas, run)
     assert headline(elements) == "Health was not checked; trained on 304 images"
-    assert "No probes were taken (intervals.probes is 0)" in said
-    assert "Nothing was measured yet." in said
-    first = next(one.text for one in pages.of(elements, "code"))
+    assert "No probes were taken (intervals.probes is 0)" in text
+    assert "Nothing was measured yet." in text
+    first = next(element.text for element in pages.of(elements, "code"))
     assert first == f"ganvas evaluate {run}"
 
 
@@ -191,7 +193,7 @@ def test_a_run_that_did_not_end_well_says_so(
 ) -> None:
     monkeypatch.setattr("ganvas.health.examine.ENOUGH", 0.1)  # few rules look at so short a run
     Run.open(run).write_status(status, 800, "some reason")
-    elements, said = report_of(ganvas, run)
+    elements, text = report_of(ganvas, run)
     expected = {
         "running": "Healthy so far; killed at 1,008 of 1,000 images",
         "interrupted": "Healthy so far; interrupted at 1,008 of 1,000 images",
@@ -199,9 +201,9 @@ def test_a_run_that_did_not_end_well_says_so(
         "diverged": "Diverged; stopped at 1,008 of 1,000 images",
     }[status]
     assert headline(elements) == expected
-    assert (f"ganvas resume {run}" in said) == (status in ("running", "interrupted"))
+    assert (f"ganvas resume {run}" in text) == (status in ("running", "interrupted"))
     if status == "diverged":
-        assert "Some reason." in said
+        assert "Some reason." in text
 
 
 def test_a_run_that_is_being_written_is_training_now(run: Path, ganvas: Ganvas) -> None:
@@ -210,9 +212,9 @@ def test_a_run_that_is_being_written_is_training_now(run: Path, ganvas: Ganvas) 
     opened.write_status("running", 800)
     with opened.lock():
         assert opened.is_locked()
-        elements, said = report_of(ganvas, run)
+        elements, text = report_of(ganvas, run)
     assert "training now" in headline(elements)
-    assert f"ganvas report {run}" in said
+    assert f"ganvas report {run}" in text
 
 
 def test_a_run_that_was_killed_at_once_has_a_report_that_says_what_is_missing(
@@ -224,7 +226,7 @@ def test_a_run_that_was_killed_at_once_has_a_report_that_says_what_is_missing(
         shutil.rmtree(run / name)
         (run / name).mkdir()
     Run.open(run).write_status("running", 0)
-    elements, said = report_of(ganvas, run)
+    elements, text = report_of(ganvas, run)
     assert headline(elements) == "Health was not checked; killed at 0 of 1,000 images"
     for missing in (
         "There are no pictures yet",
@@ -233,15 +235,15 @@ def test_a_run_that_was_killed_at_once_has_a_report_that_says_what_is_missing(
         "Nothing was measured yet",
         "has no generator yet",
     ):
-        assert missing in said
+        assert missing in text
 
 
 def test_images_that_are_gone_cost_only_their_section(
     run: Path, images: Path, ganvas: Ganvas
 ) -> None:
     images.unlink()
-    elements, said = report_of(ganvas, run)
-    assert f"are no longer at {images}" in said
+    elements, text = report_of(ganvas, run)
+    assert f"are no longer at {images}" in text
     assert "1,008 images" in headline(elements)
 
 
@@ -249,14 +251,16 @@ def test_points_have_pictures_and_no_nearest_images(tmp_path: Path, ganvas: Ganv
     run = tmp_path / "run"
     flags = ("--images", 512, "--batch", 128, "--intervals.samples", 256)
     assert ganvas("train", "points-modern", "ring", "--out", run, *flags).code == 0
-    elements, said = report_of(ganvas, run)
-    alts = [one.attributes["alt"] for one in pages.of(elements, "img")]
+    elements, text = report_of(ganvas, run)
+    alts = [element.attributes["alt"] for element in pages.of(elements, "img")]
     assert alts == [
         "Generated samples at 512 images seen",
         *(f"generated points at {seen} images seen" for seen in (0, 256, 512)),
     ]
-    assert "Points have no nearest images." in said
-    words = next(one.text for one in pages.of(elements, "code") if "runs/again" in one.text)
+    assert "Points have no nearest images." in text
+    words = next(
+        element.text for element in pages.of(elements, "code") if "runs/again" in element.text
+    )
     verb = parse(shlex.split(words)[1:])
     assert isinstance(verb, Train)
     assert verb.recipe.with_fixed_schedules() == Run.open(run).read_recipe()
@@ -268,11 +272,11 @@ def test_what_is_strange_in_names_stays_text(run: Path, ganvas: Ganvas) -> None:
     data = json.loads((strange / "data.json").read_text())
     data["unusable"] = [{"file": "<script>alert(1)</script>.png", "reason": "cut & <empty>"}]
     (strange / "data.json").write_text(json.dumps(data))
-    elements, said = report_of(ganvas, strange)
+    elements, text = report_of(ganvas, strange)
     assert not pages.of(elements, "b", "script")
-    assert "Run report · <b>a & 'b'" in said
-    assert "<script>alert(1)</script>.png" in said
-    assert shlex.quote(str(strange)) in said
+    assert "Run report · <b>a & 'b'" in text
+    assert "<script>alert(1)</script>.png" in text
+    assert shlex.quote(str(strange)) in text
 
 
 def test_python_writes_it_where_it_is_asked_to(run: Path, tmp_path: Path) -> None:
@@ -309,10 +313,10 @@ def test_what_is_no_run_is_refused(tmp_path: Path, run: Path, ganvas: Ganvas) ->
 
 def test_a_browser_shows_it_and_asks_for_nothing(run: Path, ganvas: Ganvas, tmp_path: Path) -> None:
     report_of(ganvas, run)
-    seen = pages.look(run / "report.html", tmp_path)
-    assert "Samples</h2>" in seen.dom
-    assert seen.console == []
-    assert seen.requests == []
+    rendered = pages.open_in_browser(run / "report.html", tmp_path)
+    assert "Samples</h2>" in rendered.dom
+    assert rendered.console == []
+    assert rendered.requests == []
 
 
 def test_the_browser_would_have_told(tmp_path: Path) -> None:
@@ -321,6 +325,6 @@ def test_the_browser_would_have_told(tmp_path: Path) -> None:
         "<!doctype html><title>x</title><h1>x</h1><img src='http://127.0.0.1:9/x.png' alt='x'>"
         "<script>console.error('no')</script>"
     )
-    seen = pages.look(page, tmp_path)
-    assert seen.requests == ["http://127.0.0.1:9/x.png"]
-    assert any("no" in line for line in seen.console)
+    rendered = pages.open_in_browser(page, tmp_path)
+    assert rendered.requests == ["http://127.0.0.1:9/x.png"]
+    assert any("no" in line for line in rendered.console)

@@ -68,12 +68,12 @@ def report_of(ganvas: Ganvas, directory: StudyDirectory) -> tuple[list[pages.Ele
     result = ganvas("report", directory.path)
     assert result.code == 0, result.err
     elements = pages.check_structure(directory.path / "report.html")
-    return elements, pages.words(elements)
+    return elements, pages.visible_text(elements)
 
 
 def cells_of(elements: list[pages.Element], arm: str) -> str:
     """The first row of a table that is about an arm."""
-    rows = [one for one in pages.of(elements, "tr") if one.text.strip().startswith(arm)]
+    rows = [element for element in pages.of(elements, "tr") if element.text.strip().startswith(arm)]
     return " ".join(rows[0].text.split())
 
 
@@ -84,28 +84,30 @@ def test_a_finished_study_shows_everything(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    elements, said = report_of(ganvas, study)
+    elements, text = report_of(ganvas, study)
     results = read_results(study.path)
     (h1,) = pages.of(elements, "h1")
     assert h1.text == "Too few seeds to tell whether hinge is better than small"
-    assert said.index(results.recommendation) < said.index("The arms")
-    check_table(elements, said, study)
+    assert text.index(results.recommendation) < text.index("The arms")
+    check_table(elements, text, study)
     check_figures(elements)
     check_page_for_the_docs(study, study_page, tmp_path, monkeypatch)
-    (reason,) = (one for one in pages.of(elements, "td") if "adversarial" in one.text)
+    (reason,) = (element for element in pages.of(elements, "td") if "adversarial" in element.text)
     assert reason.text == "Loss adversarial became nan."
-    assert "None of the runs" not in said
-    toml = next(one.text for one in pages.of(elements, "code") if "[[arms]]" in one.text)
+    assert "None of the runs" not in text
+    toml = next(
+        element.text for element in pages.of(elements, "code") if "[[arms]]" in element.text
+    )
     (tmp_path / "study.toml").write_text(toml)
     assert load_study(tmp_path / "study.toml") == study.study
-    assert study.data["fingerprint"] in said
-    seen = pages.look(study.path / "report.html", tmp_path)
-    assert "The arms</h2>" in seen.dom
-    assert seen.console == []
-    assert seen.requests == []
+    assert study.data["fingerprint"] in text
+    rendered = pages.open_in_browser(study.path / "report.html", tmp_path)
+    assert "The arms</h2>" in rendered.dom
+    assert rendered.console == []
+    assert rendered.requests == []
 
 
-def check_table(elements: list[pages.Element], said: str, study: StudyDirectory) -> None:
+def check_table(elements: list[pages.Element], text: str, study: StudyDirectory) -> None:
     """Arms with their scores, effects and verdicts, as the statistics have them."""
     results = read_results(study.path)
     summary, against = results.summary("hinge", "swd"), results.comparison("wide", "swd")
@@ -122,7 +124,7 @@ def check_table(elements: list[pages.Element], said: str, study: StudyDirectory)
     assert against.ratio is not None
     assert f"× {against.ratio.value:.3g}" in row
     assert against.verdict in row
-    assert against.why in said
+    assert against.why in text
 
 
 def check_page_for_the_docs(
@@ -149,18 +151,18 @@ def check_page_for_the_docs(
 
 def check_figures(elements: list[pages.Element]) -> None:
     """Every figure says its numbers in words; pictures stand side by side."""
-    labels = [one.attributes["aria-label"] or "" for one in pages.of(elements, "svg")]
+    labels = [element.attributes["aria-label"] or "" for element in pages.of(elements, "svg")]
     for start in (
         "swd: ratio to small, with 95 % intervals. hinge",
         "swd: ratio to hinge, with 95 % intervals. wide",
         "Quality against cost.",
-        "swd of wide, over images seen. hinge: ",
+        "swd of wide, over images rendered. hinge: ",
         "swd of wide, over seconds of training.",
-        "Fraction that reached it, wide, over images seen.",
+        "Fraction that reached it, wide, over images rendered.",
         "Health of hinge. seed 0, from 0 to 400 images (finished): no symptom. seed 1",
     ):
         assert any(label.startswith(start) for label in labels), start
-    alts = [one.attributes["alt"] for one in pages.of(elements, "img")]
+    alts = [element.attributes["alt"] for element in pages.of(elements, "img")]
     assert alts[:3] == [f"{arm} at 400 images" for arm in ("small", "hinge", "wide")]
 
 
@@ -168,7 +170,7 @@ def test_an_unfinished_study_says_what_is_missing_and_how_to_go_on(
     tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
 ) -> None:
     directory = made_studies.start(tmp_path / "study", study_of(small, images), BUDGET)
-    elements, said = report_of(ganvas, directory)
+    elements, text = report_of(ganvas, directory)
     (h1,) = pages.of(elements, "h1")
     assert h1.text == "No result yet: 0 of 6 runs have ended"
     for missing in (
@@ -180,15 +182,15 @@ def test_an_unfinished_study_says_what_is_missing_and_how_to_go_on(
         "No run has started yet.",
         "No arm has a run with a score yet.",
     ):
-        assert missing in said
-    assert f"ganvas compare {directory.path}" in said
+        assert missing in text
+    assert f"ganvas compare {directory.path}" in text
     made_studies.do(directory, "small", 0)
     made_studies.do(directory, "hinge", 0)
-    elements, said = report_of(ganvas, directory)
+    elements, text = report_of(ganvas, directory)
     (h1,) = pages.of(elements, "h1")
     assert h1.text == "Too few seeds to tell whether hinge is better than small, so far"
-    assert "small: seed 1" in said
-    assert "wide: seeds 0 and 1" in said
+    assert "small: seed 1" in text
+    assert "wide: seeds 0 and 1" in text
     assert "no verdict yet" in cells_of(elements, "wide")
     assert len(pages.of(elements, "img")) == 2 + 2 * 12, "two arms' samples, twelve looked up"
 

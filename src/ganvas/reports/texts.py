@@ -33,7 +33,7 @@ def column_meaning(name: str) -> str:
         "seconds": "seconds of training",
         "images_per_second": "training images a second",
         "memory_mb": "memory at most so far, in MB",
-        "data_wait": "share of the time in which training waited for its images",
+        "data_wait": "fraction of the time in which training waited for images",
     }
     if rest.startswith("loss/") and rest not in known:
         return f"the term {rest.removeprefix('loss/')} of the {player}'s loss"

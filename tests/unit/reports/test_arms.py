@@ -21,8 +21,8 @@ def results_of(sides: dict[str, dict[int, Any]], missing: tuple[Any, ...] = ()) 
     """Results of a study by fd-lite0 whose base is called base and scores 10."""
     base = ArmScores("base", SAME)
     others = [ArmScores(name, runs) for name, runs in sides.items()]
-    found = compare_metric(base, others, more_is_better=False, scale="log")
-    by_name = {one.name: one for one in found.arms}
+    comparison = compare_metric(base, others, more_is_better=False, scale="log")
+    by_name = {arm.name: arm for arm in comparison.arms}
     return cast(
         StudyResults,
         SimpleNamespace(
@@ -78,9 +78,9 @@ def test_effects_are_ratios_on_logs_and_signed_differences_else() -> None:
     # Logs of the ratio are ln 3 and as often ln 1.1 above as below: Student's 2.3646 with 7 degrees
     # of freedom, times ln 1.1 / sqrt 7, is 0.0852, and 3 exp(-+0.0852) are 2.755 and 3.267.
     tripled = {seed: 3 * value * 1.1 ** (-1) ** seed for seed, value in SAME.items()}
-    found = results_of({"a": tripled}).comparison("a", "fd-lite0")
-    assert found is not None
-    assert arms.format_effect(found, "log") == ("× 3", "[2.76, 3.27]")
+    tripling = results_of({"a": tripled}).comparison("a", "fd-lite0")
+    assert tripling is not None
+    assert arms.format_effect(tripling, "log") == ("× 3", "[2.76, 3.27]")
     worse = results_of({"a": BAD}).comparison("a", "fd-lite0")
     assert worse is not None
     assert arms.format_effect(worse, "plain") == ("+20", "")

@@ -10,7 +10,7 @@ from ganvas.reports.charts import Span, TimelineRow
 
 
 @pytest.mark.parametrize(
-    ("places", "expected"),
+    ("positions", "expected"),
     [
         ([0.2, 0.8], [0.2, 0.8]),
         ([0.5, 0.5], [0.5, 0.6]),
@@ -20,8 +20,8 @@ from ganvas.reports.charts import Span, TimelineRow
         ([], []),
     ],
 )
-def test_overlapping_labels_are_moved_apart(places: list[float], expected: list[float]) -> None:
-    assert figures.spread_apart(places, 0.1) == pytest.approx(expected)
+def test_overlapping_labels_are_moved_apart(positions: list[float], expected: list[float]) -> None:
+    assert figures.spread_apart(positions, 0.1) == pytest.approx(expected)
 
 
 def test_settings_of_matplotlib_are_restored() -> None:
@@ -31,5 +31,5 @@ def test_settings_of_matplotlib_are_restored() -> None:
 
 
 def test_tick_labels_are_short() -> None:
-    shown = [figures.axis_label(number) for number in (0, 0.0123456, 1500, 200_000, 1.5e6)]
-    assert shown == ["0", "0.0123", "1.5k", "200k", "1.5M"]
+    labels = [figures.axis_label(number) for number in (0, 0.0123456, 1500, 200_000, 1.5e6)]
+    assert labels == ["0", "0.0123", "1.5k", "200k", "1.5M"]

@@ -18,11 +18,11 @@ def test_an_inlined_drawing_has_the_colours_of_the_page_and_unique_ids() -> None
     assert "var(--first)" in first
     assert "a&lt;b" in first
     assert 'aria-label="said &#34;so&#34;"' in first
-    names = [set(re.findall(r' id="([^"]+)"', text)) for text in (first, second)]
-    assert names[0]
-    assert not names[0] & names[1]
+    ids = [set(re.findall(r' id="([^"]+)"', text)) for text in (first, second)]
+    assert ids[0]
+    assert not ids[0] & ids[1]
 
 
 def test_a_command_breaks_between_flags() -> None:
-    shown = page.unbroken("ganvas train a&b --size 16 --flip")
-    assert shown == ("<span>ganvas train a&amp;b</span> <span>--size 16</span> <span>--flip</span>")
+    html = page.unbroken("ganvas train a&b --size 16 --flip")
+    assert html == ("<span>ganvas train a&amp;b</span> <span>--size 16</span> <span>--flip</span>")

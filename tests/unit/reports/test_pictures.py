@@ -18,7 +18,7 @@ def test_a_grid_is_cut_into_the_images_it_was_made_of(shape: tuple[int, ...]) ->
     assert np.array_equal(tiles[: len(images)], images)
 
 
-def test_gaps_of_a_sample_grid_are_clear_and_images_are_not() -> None:
+def test_gaps_of_a_sample_grid_are_transparent_and_images_are_not() -> None:
     tiles = np.full((2, 3, 3, 1), 255, np.uint8)
     pixels = pictures.sample_grid(tiles, 2)
     assert pixels.shape == (5, 9, 2)
@@ -31,7 +31,7 @@ def test_transparent_images_lie_on_white() -> None:
     assert pictures.on_white(pixel).tolist() == [[[[204, 204, 204]]]]
 
 
-def test_moments_are_spread_and_hold_the_first_and_the_last() -> None:
+def test_spread_keeps_the_first_and_the_last() -> None:
     paths = [Path(f"{number}.png") for number in range(100)]
     chosen = pictures.spread(paths, 7)
     assert len(chosen) == 7
