@@ -1,4 +1,4 @@
-"""Where pixel ranges change, and nowhere else: uint8 [0, 255] at rest, [-1, 1] in networks."""
+"""The only place where pixel ranges change: uint8 [0, 255] in files, [-1, 1] in networks."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 Pixels = npt.NDArray[np.uint8]
 
 POINTS_TO_SHADE = 1_250
-"""A pixel with this share of all points, one of 1,250, is shaded by 1 - 1/e."""
+"""A pixel that holds a fraction 1 / 1,250 of all points has darkness 1 - 1/e."""
 
 
 def to_signed(pixels: Tensor) -> Tensor:
-    """uint8 [0, 255] -> float32 [-1, 1]; points, which are floats already, stay as they are.
+    """uint8 [0, 255] -> float32 [-1, 1]; points, which are floats already, do not change.
 
-    Points have no agreed range, and rescaling them would change what learning rates and penalties
-    of the published settings mean.
+    Points have no standard range, and rescaling would change the effect of published learning
+    rates and penalties.
     """
     if pixels.is_floating_point():
         return pixels
@@ -38,7 +38,7 @@ def to_signed(pixels: Tensor) -> Tensor:
 def to_signed_dequantized(
     pixels: Tensor, generator: torch.Generator, processes: ProcessGroup = SINGLE_PROCESS
 ) -> Tensor:
-    """uint8 -> float32 in [-1, 1), each grey level spread evenly over its own 1/128.
+    """uint8 -> float32 in [-1, 1), each grey level spread uniformly over its interval of 1/128.
 
     Gulrajani 2017's CIFAR-10 preprocessing: x/128 - 1 + U(0, 1/128).
     """
@@ -52,7 +52,7 @@ def to_uint8(images: Tensor) -> Tensor:
 
 
 def from_network(images: Tensor) -> npt.NDArray[Any]:
-    """What a generator made, for people: uint8 (N, H, W, C); of points float32 (N, 2), as they are.
+    """Network outputs as numpy arrays: uint8 (N, H, W, C), or points float32 (N, 2), unchanged.
 
     Args:
         images: float, (N, C, H, W) in [-1, 1], or points (N, 2, 1, 1).
@@ -64,18 +64,18 @@ def from_network(images: Tensor) -> npt.NDArray[Any]:
 
 
 def to_channels_last(pixels: Tensor) -> Pixels:
-    """uint8 (N, C, H, W) -> numpy uint8 (N, H, W, C), the layout that picture tools expect."""
+    """uint8 (N, C, H, W) -> numpy uint8 (N, H, W, C), the layout of image libraries."""
     array: Pixels = pixels.cpu().permute(0, 2, 3, 1).contiguous().numpy()
     return array
 
 
 def make_grid(images: Pixels, columns: int | None = None, gap: int = 2) -> Pixels:
-    """Lay images (N, H, W, C) out in one picture (H', W', C), row by row, on a white ground.
+    """Lay out images (N, H, W, C) in one image (H', W', C), row by row, on white.
 
     Args:
         images: uint8, at least one.
-        columns: how many a row; None makes the picture about square.
-        gap: pixels between neighbours and around.
+        columns: images per row; None makes the grid about square.
+        gap: pixels between images and around them.
     """
     count, height, width, channels = images.shape
     columns = min(count, columns or math.ceil(math.sqrt(count * height / width)))
@@ -92,8 +92,9 @@ def make_grid(images: Pixels, columns: int | None = None, gap: int = 2) -> Pixel
 def draw_points(points: npt.NDArray[np.float32], extent: float, side: int = 384) -> Pixels:
     """Draw points (N, 2) in the square from -extent to extent, y upwards: (side, side, 1), grey.
 
-    The darker a pixel, the larger its share of all points, always by the same measure: pictures of
-    one extent compare, whatever their number of points. Points outside are drawn on the border.
+    A pixel is darker if it holds a larger fraction of all points, on a fixed scale: plots with the
+    same extent are comparable, whatever their number of points. Points outside are drawn on the
+    border.
     """
     inside = np.clip(points, -extent, extent)
     edges = np.linspace(-extent, extent, side + 1)
@@ -103,26 +104,26 @@ def draw_points(points: npt.NDArray[np.float32], extent: float, side: int = 384)
 
 
 def to_pillow(pixels: Pixels) -> Image.Image:
-    """numpy uint8 (H, W, C), C of 1 to 4, -> a Pillow image of the fitting mode."""
+    """numpy uint8 (H, W, C), C of 1 to 4, -> a Pillow image of the matching mode."""
     channels = pixels.shape[2]
     return Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels, mode=_MODES[channels])
 
 
 def enlarge(picture: Image.Image, factor: int) -> Image.Image:
-    """Scale a picture up with sharp pixels, so that small images can be looked at."""
+    """Scale an image up without smoothing, so that a person can see its pixels."""
     size = (picture.width * factor, picture.height * factor)
     return picture.resize(size, Image.Resampling.NEAREST)
 
 
 def write_png(path: Path, pixels: Pixels, factor: int = 1) -> None:
-    """Write uint8 (H, W, C) as a PNG, whole or not at all, enlarged `factor` times."""
+    """Write uint8 (H, W, C) as a PNG, atomically, enlarged `factor` times."""
     buffer = io.BytesIO()
     enlarge(to_pillow(pixels), factor).save(buffer, format="PNG")
     storage.write_bytes(path, buffer.getvalue())
 
 
 def write_gif(path: Path, frames: Pixels, milliseconds: int, factor: int = 1) -> None:
-    """Write uint8 frames (T, H, W, C) as an endless GIF, whole or not at all."""
+    """Write uint8 frames (T, H, W, C) as an endless GIF, atomically."""
     pictures = [enlarge(to_pillow(frame), factor) for frame in frames]
     buffer = io.BytesIO()
     pictures[0].save(

@@ -1,4 +1,4 @@
-"""From latents to images: a trained generator that is loaded anywhere and asked for pictures."""
+"""From latents to images: load a trained generator, and generate samples."""
 
 from __future__ import annotations
 
@@ -29,131 +29,132 @@ from ganvas.runs.checkpoint import select_prefix
 from ganvas.schedules import parse_count
 
 BATCH_SIZE = 256
-"""Images generated at a time: enough to be fast, few enough for any memory."""
+"""Images generated at a time: large enough to be fast, small enough for any memory."""
 
 FORMAT = 1
 
-SMALLEST_DISPLAY = 64
-"""Images smaller than this are enlarged in grids, so that they can be looked at."""
+MIN_DISPLAY_SIZE = 64
+"""Smaller images are enlarged in grids, so that a person can see them."""
 
 
 @dataclass(frozen=True)
 class TrainedGenerator:
-    """A generator that was trained; get one with `ganvas.load(RUN)`."""
+    """A trained generator; `ganvas.load(RUN)` loads one."""
 
     network: nn.Module
     shape: ImageShape
     latent_dim: int
     images_seen: int
     extent: float | None = None
-    """Of points: half the side of the square around 0 in which they are drawn."""
+    """For points: half the side of the square around 0 in which they are drawn."""
 
     @property
     def makes_points(self) -> bool:
-        """Whether it makes points in the plane and no images."""
+        """Whether it generates points in the plane instead of images."""
         return self.shape.is_point
 
     def sample(self, n: int, seed: int = 0) -> npt.NDArray[Any]:
         """New images: numpy uint8 (n, H, W, C) in [0, 255]; C is 1 grey, 3 colour, 4 with alpha.
 
-        Of a generator of points: float32 (n, 2), x and y in the units of its data.
+        A generator of points gives float32 (n, 2), x and y in the units of its data.
 
-        The same seed gives the same images; the first k of n come from the same latents as k.
+        The same seed gives the same images; the first k of n images have the latents of k images.
         """
         return generate(self.network, self.latents(n, seed))
 
     def latents(self, n: int, seed: int = 0) -> Tensor:
-        """What `sample` makes its images from: float32 (n, latent_dim), standard normal."""
+        """The latents of `sample`: float32 (n, latent_dim), standard normal."""
         if n < 1:
             raise GanvasError(f"the number of images must be at least 1, got {n}")
         random = named_generator(seed, "samples")
         device = next(self.network.parameters()).device
-        # One row at a time: torch may fill a larger tensor with other numbers from the same seed.
+        # Row by row: for a larger tensor torch may draw other values from the same seed.
         rows = [draw_latents(1, self.latent_dim, random) for _ in range(n)]
         return torch.cat(rows).to(device)  # (n, Z)
 
-    def batches(self, n: int, seed: int = 0, rows: range | None = None) -> Iterator[Tensor]:
-        """As `sample`, piece by piece and as the network gives them: (B, C, H, W) in [-1, 1].
+    def batches(self, n: int, seed: int = 0, indices: range | None = None) -> Iterator[Tensor]:
+        """The samples of `sample` in batches, as network outputs: (B, C, H, W) in [-1, 1].
 
         Where the architecture is not `bounded`, some lie beyond.
 
         Args:
-            rows: make only these of the n; the same bits as ever if they start with a whole piece
-                (a multiple of `BATCH_SIZE`) and end with one or with n.
+            indices: generate only these of the n. Bit for bit the same as all n if they start
+                and end at a multiple of `BATCH_SIZE`, or end at n.
         """
-        wanted = range(n) if rows is None else rows
-        return outputs(self.network, self.latents(n, seed)[wanted.start : wanted.stop])
+        indices = range(n) if indices is None else indices
+        latents = self.latents(n, seed)[indices.start : indices.stop]
+        return generate_batches(self.network, latents)
 
     def interpolate(
         self, n: int, steps: int, seed: int = 0, loop: bool = False
     ) -> npt.NDArray[Any]:
-        """A walk through n latents, `steps` images from each to the next, along great arcs.
+        """A walk through n latents by spherical interpolation, `steps` images per segment.
 
         Returns:
             uint8 (T, H, W, C) with T = (n - 1) * steps + 1, or n * steps for a loop, which ends
-            just before it would repeat its first image.
+            before it would repeat its first image.
         """
-        corners = self.latents(n, seed)
-        following = torch.cat([corners[1:], corners[:1]]) if loop else corners[1:]
-        pieces = [
-            spherical(start, end, torch.linspace(0, 1, steps + 1)[:-1])
-            for start, end in zip(corners, following, strict=False)
+        latents = self.latents(n, seed)
+        ends = torch.cat([latents[1:], latents[:1]]) if loop else latents[1:]
+        segments = [
+            slerp(start, end, torch.linspace(0, 1, steps + 1)[:-1])
+            for start, end in zip(latents, ends, strict=False)
         ]
         if not loop:
-            pieces.append(corners[-1:])
-        return generate(self.network, torch.cat(pieces))
+            segments.append(latents[-1:])
+        return generate(self.network, torch.cat(segments))
 
 
-def spherical(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
-    """Spherical interpolation (White 2016) between two latents (Z,); shares (T,) -> (T, Z).
+def slerp(start: Tensor, end: Tensor, alpha: Tensor) -> Tensor:
+    """Spherical interpolation (White 2016) between two latents (Z,); alpha (T,) -> (T, Z).
 
-    The straight line would pass through latents much shorter than any that training drew.
+    Linear interpolation would pass through latents much shorter than those of training.
     """
     cosine = torch.dot(start, end) / (start.norm() * end.norm())
     angle = torch.acos(cosine.clamp(-1, 1))
-    shares = shares.to(start.device)[:, None]  # (T, 1)
-    if torch.sin(angle) < 1e-4:  # the same or opposite directions have no arc of their own
-        return torch.lerp(start, end, shares)
-    weights = torch.sin((1 - shares) * angle), torch.sin(shares * angle)
+    alpha = alpha.to(start.device)[:, None]  # (T, 1)
+    if torch.sin(angle) < 1e-4:  # equal or opposite directions define no arc
+        return torch.lerp(start, end, alpha)
+    weights = torch.sin((1 - alpha) * angle), torch.sin(alpha * angle)
     return (weights[0] * start + weights[1] * end) / torch.sin(angle)
 
 
 def generate(network: nn.Module, latents: Tensor) -> npt.NDArray[Any]:
     """Images for latents (N, Z): uint8 (N, H, W, C), or points float32 (N, 2)."""
-    return np.concatenate([from_network(piece) for piece in outputs(network, latents)])
+    return np.concatenate([from_network(batch) for batch in generate_batches(network, latents)])
 
 
-def outputs(network: nn.Module, latents: Tensor) -> Iterator[Tensor]:
-    """What the network makes of latents (N, Z), in pieces (B, C, H, W) of at most `BATCH_SIZE`."""
-    for piece in torch.split(latents, BATCH_SIZE) if len(latents) else ():
-        with torch.inference_mode():  # left before each yield: it must not reach the caller
-            made: Tensor = network(piece)
-        yield made
+def generate_batches(network: nn.Module, latents: Tensor) -> Iterator[Tensor]:
+    """The network's outputs for latents (N, Z), in batches (B, C, H, W) of at most `BATCH_SIZE`."""
+    for batch in torch.split(latents, BATCH_SIZE) if len(latents) else ():
+        with torch.inference_mode():  # ends before each yield: it must not leak to the caller
+            outputs: Tensor = network(batch)
+        yield outputs
 
 
-def write_picture(path: Path, made: npt.NDArray[Any], extent: float | None) -> None:
-    """Write a PNG of what `generate` made: a grid of images, small ones enlarged, or points.
+def write_samples(path: Path, samples: npt.NDArray[Any], extent: float | None) -> None:
+    """Write samples of `generate` as a PNG: a grid of images, small ones enlarged, or points.
 
     Args:
         path: the PNG.
-        made: images (N, H, W, C) or points (N, 2).
-        extent: of points, half the side of the square around 0 that is drawn.
+        samples: images (N, H, W, C) or points (N, 2).
+        extent: for points, half the side of the square around 0 that is drawn.
     """
     if extent is not None:
-        write_png(path, draw_points(made, extent))
+        write_png(path, draw_points(samples, extent))
     else:
-        write_png(path, make_grid(made), display_factor(made.shape[1:3]))
+        write_png(path, make_grid(samples), display_factor(samples.shape[1:3]))
 
 
 def display_factor(size: tuple[int, int]) -> int:
-    """By how much to enlarge images of this height and width so that a person can look at them."""
-    return max(1, SMALLEST_DISPLAY // max(size))
+    """The factor that enlarges images of this height and width for display."""
+    return max(1, MIN_DISPLAY_SIZE // max(size))
 
 
 def write_generator(
     run: Run, recipe: Recipe, network: nn.Module, shape: ImageShape, images_seen: int
 ) -> None:
-    """Write generator/config.json and generator/model.safetensors of a run."""
+    """Write a run's generator/config.json and generator/model.safetensors."""
     config = {
         "format": FORMAT,
         "ganvas": ganvas.__version__,
@@ -181,12 +182,12 @@ def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -
     Args:
         run: what `train` returned, the run's directory, or the copied directory.
         device: where to generate: cpu, cuda, mps, auto.
-        checkpoint: of a run: `last`, `best` (by the evaluation while training), or images
+        checkpoint: for a run: `last`, `best` (by the evaluation while training), or images
             seen (80k).
 
     Raises:
-        RunError: there is no generator yet, it is damaged, or it is from another version; or there
-            is no such checkpoint, and the message lists those there are.
+        RunError: there is no generator yet, it is damaged, or from another version; or there is no
+            such checkpoint, and the message lists those that exist.
         DeviceError: this machine has no such device.
     """
     directory = run.directory if isinstance(run, Run) else Path(run)
@@ -204,7 +205,7 @@ def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -
     except (KeyError, TypeError, RuntimeError) as error:
         raise RunError(f"{directory} holds no generator that can be built: {error}") from error
     extent = config.get("extent")
-    return _ready(network, shape, config["latent_dim"], values["images_seen"], extent, device)
+    return _as_trained(network, shape, config["latent_dim"], values["images_seen"], extent, device)
 
 
 def _from_checkpoint(run: Run, checkpoint: str, device: str) -> TrainedGenerator:
@@ -217,10 +218,10 @@ def _from_checkpoint(run: Run, checkpoint: str, device: str) -> TrainedGenerator
     tensors, values = tensor_file.read(path)
     network.load_state_dict(select_prefix(tensors, "average"))
     extent = data.get("extent")
-    return _ready(network, shape, recipe.latent_dim, values["images_seen"], extent, device)
+    return _as_trained(network, shape, recipe.latent_dim, values["images_seen"], extent, device)
 
 
-def _ready(
+def _as_trained(
     network: nn.Module,
     shape: ImageShape,
     latent_dim: int,
@@ -235,32 +236,32 @@ def _ready(
 
 def _checkpoint_path(run: Run, name: str) -> Path:
     paths = run.checkpoint_paths()
-    there = ", ".join(["last", *(str(int(path.stem)) for path in paths)])
+    known = ", ".join(["last", *(str(int(path.stem)) for path in paths)])
     if name == "best":
         best = run.best_checkpoint()
         if best is None:
             raise RunError(
-                f"{run.directory} was not evaluated while it trained, so none of its checkpoints "
-                f"is known to be the best. There are: {there}. It takes a run with "
-                "evaluation.every above 0 (--evaluation.every 50k)"
+                f"{run.directory} was not evaluated while it trained, so its best checkpoint is "
+                f"not known. There are: {known}. To find the best, train with evaluation.every "
+                "above 0 (--evaluation.every 50k)"
             )
         return run.checkpoint_path(best)
     try:
         path = run.checkpoint_path(parse_count(name))
     except ValueError as error:
         raise RunError(
-            f"checkpoint {name!r}: expected last, best or a count of images. There are: {there}"
+            f"checkpoint {name!r}: expected last, best or a count of images. There are: {known}"
         ) from error
     if path not in paths:
-        raise RunError(f"{run.directory} has no checkpoint at {name} images. There are: {there}")
+        raise RunError(f"{run.directory} has no checkpoint at {name} images. There are: {known}")
     return path
 
 
 def _read_config(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise RunError(
-            f"{path.parent.parent} has no generator yet: its first checkpoint was not reached. "
-            f"Go on with: ganvas resume {path.parent.parent}"
+            f"{path.parent.parent} has no generator yet: it stopped before its first checkpoint. "
+            f"Continue it: ganvas resume {path.parent.parent}"
         )
     try:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -268,6 +269,6 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} is damaged: {error}") from error
     if config.get("format") != FORMAT:
         raise RunError(
-            f"{path} is of format {config.get('format')}, this ganvas reads format {FORMAT}"
+            f"{path} has format {config.get('format')}, this ganvas reads format {FORMAT}"
         )
     return config

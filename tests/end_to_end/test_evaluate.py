@@ -176,7 +176,7 @@ def test_no_held_out_split(tmp_path: Path, small: Path, images: Path, ganvas: Ga
     assert "at least 20 held-out images" in page
     for other in ((), ("--data", images)):
         result = ganvas("evaluate", directory, "--metrics", "swd", *other)
-        refused(result, "2 of 200 images", "a share of 0.01", "--held-out", "1,950 images")
+        refused(result, "2 of 200 images", "a fraction of 0.01", "--held-out", "1,950 images")
 
 
 def test_scores_while_training_that_cannot_be_are_refused_at_once(

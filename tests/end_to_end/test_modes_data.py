@@ -116,7 +116,7 @@ def test_points_are_sampled_as_a_picture_or_as_numbers(
 def test_what_cannot_be_done_with_points(tmp_path: Path, points_run: Path, ganvas: Ganvas) -> None:
     refused(ganvas("sample", points_run, "--out", tmp_path / "folder"), "give a .png or an .npz")
     assert not (tmp_path / "folder").exists()
-    refused(ganvas("interpolate", points_run), "makes points", "ganvas sample")
+    refused(ganvas("interpolate", points_run), "generates points", "ganvas sample")
 
 
 @pytest.mark.parametrize("data", POINTS)

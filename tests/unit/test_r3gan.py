@@ -176,7 +176,7 @@ def test_what_lies_beyond_the_range_is_clamped_in_pictures_and_the_config_says_s
     with torch.no_grad():
         network.get_submodule("image").weight.mul_(100)
     latents = torch.randn(4, recipe.latent_dim)
-    made = torch.cat(list(sampling.outputs(network, latents)))
+    made = torch.cat(list(sampling.generate_batches(network, latents)))
     pixels = torch.from_numpy(sampling.generate(network, latents)).permute(0, 3, 1, 2)
     assert made.abs().max() > 1
     assert (pixels[made >= 1] == 255).all()

@@ -21,7 +21,7 @@ from ganvas.errors import RunError
 from ganvas.images import draw_points
 from ganvas.networks import MLP, POINT, ImageShape
 from ganvas.runs import Run
-from ganvas.sampling import TrainedGenerator, display_factor, spherical
+from ganvas.sampling import TrainedGenerator, display_factor, slerp
 from tests.unit.tiny import LATENT_DIM, SIDE, tiny_recipe
 
 SHAPE = ImageShape(3, SIDE, SIDE)
@@ -48,35 +48,33 @@ class TestSpherical:
     @given(st.integers(0, 1000), st.floats(0.1, 10), st.floats(0.1, 10))
     def test_walk_starts_and_ends_at_its_ends(self, seed: int, one: float, other: float) -> None:
         start, end = self.latents(seed, one), self.latents(seed + 1, other)
-        walk = spherical(start, end, torch.tensor([0.0, 1.0], dtype=torch.float64))
+        walk = slerp(start, end, torch.tensor([0.0, 1.0], dtype=torch.float64))
         torch.testing.assert_close(walk, torch.stack([start, end]))
 
     @settings(deadline=None)
     @given(st.integers(0, 1000))
     def test_walk_keeps_the_length_and_turns_evenly(self, seed: int) -> None:
         start, end = self.latents(seed, 8.0), self.latents(seed + 1, 8.0)
-        walk = spherical(start, end, torch.linspace(0, 1, 11, dtype=torch.float64))
+        walk = slerp(start, end, torch.linspace(0, 1, 11, dtype=torch.float64))
         torch.testing.assert_close(walk.norm(dim=1), torch.full((11,), 8.0).double())
         whole = math.acos(float(start @ end) / 64)
         turns = [math.acos(float(a @ b) / 64) for a, b in pairwise(walk)]
         assert turns == pytest.approx([whole / 10] * 10)
 
     def test_quarter_circle_is_known(self) -> None:
-        walk = spherical(
-            torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), torch.tensor([1 / 3, 0.5])
-        )
+        walk = slerp(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), torch.tensor([1 / 3, 0.5]))
         half = math.sqrt(0.5)
         expected = torch.tensor([[math.cos(math.pi / 6), 0.5], [half, half]])
         torch.testing.assert_close(walk, expected)
 
     def test_same_direction_has_a_straight_way(self) -> None:
         start = self.latents(0)
-        walk = spherical(start, 3 * start, torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64))
+        walk = slerp(start, 3 * start, torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64))
         torch.testing.assert_close(walk, torch.stack([start, 2 * start, 3 * start]))
 
     def test_opposite_directions_stay_finite(self) -> None:
         start = self.latents(0)
-        assert spherical(start, -start, torch.linspace(0, 1, 5).double()).isfinite().all()
+        assert slerp(start, -start, torch.linspace(0, 1, 5).double()).isfinite().all()
 
 
 class TestSamples:
@@ -166,8 +164,8 @@ class TestPoints:
     def test_picture_shows_points_or_a_grid(
         self, points: TrainedGenerator, trained: TrainedGenerator, tmp_path: Path
     ) -> None:
-        sampling.write_picture(tmp_path / "points.png", points.sample(9), points.extent)
-        sampling.write_picture(tmp_path / "grid.png", trained.sample(9), trained.extent)
+        sampling.write_samples(tmp_path / "points.png", points.sample(9), points.extent)
+        sampling.write_samples(tmp_path / "grid.png", trained.sample(9), trained.extent)
         with Image.open(tmp_path / "points.png") as picture:
             drawn = np.asarray(picture)[:, :, None]
         assert np.array_equal(drawn, draw_points(points.sample(9), 1.5))

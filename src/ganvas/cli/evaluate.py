@@ -1,4 +1,4 @@
-"""`ganvas evaluate RUN`: how good the generated images are, in numbers that say how they came."""
+"""`ganvas evaluate RUN`: score generated images."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 METRIC_NAMES_HELP = (
     "Any of "
     + ", ".join(known_names())
-    + ", with commas between. In place of a family, one of its scores (coverage-lite0). Without an "
-    "ending lite0 is meant."
+    + ", separated by commas, or one score of a family (coverage-lite0). The default ending is "
+    "lite0."
 )
 METRICS_HELP = f"{METRIC_NAMES_HELP} By default those that suit the data."
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Score generated images against held-out real ones; every score comes with its floor."""
+    """Score generated images against held-out real ones; each score has a floor."""
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run directory."""
@@ -34,14 +34,14 @@ class Evaluate:
     n: Annotated[int | None, tyro.conf.arg(aliases=("-n", "--samples"))] = None
     """Images to generate; by default 10k (2.5k points, 26k stacked digits)."""
     data: str | None = None
-    """Other real images, by default those of the run. As there, samples are compared with the
-    held-out share alone (a tenth, or what --held-out was); the rest give the column "real data"."""
+    """Other real images; by default those of the run. Samples are compared only with the held-out
+    fraction of them (a tenth, or as --held-out was); the rest give the column "real data"."""
     verify: bool = False
-    """Read every image file again, even where size and time stamp are those of the last start."""
+    """Read every image file again, also where size and time stamp have not changed."""
     checkpoint: str = "last"
-    """last, best (of those evaluated while training), or images seen: 80k."""
+    """last, best (by the scores while training), or images seen: 80k."""
     seed: int = 0
-    """Decides the samples: the same seed gives the same numbers."""
+    """The same seed gives the same samples and scores."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps."""
     json: bool = False
@@ -65,11 +65,11 @@ class Evaluate:
         if self.json:
             print(json.dumps({"scores": [score.to_json() for score in scores]}, indent=2))
         else:
-            show(scores, self.run_directory)
+            print_scores(scores, self.run_directory)
 
 
-def show(scores: list[Score], run_directory: Path) -> None:
-    """Print a table, what the scores have in common, and what makes some hard to believe."""
+def print_scores(scores: list[Score], run_directory: Path) -> None:
+    """Print a table of scores, their common protocol, and warnings."""
     from rich.console import Console
     from rich.table import Table
 
@@ -93,29 +93,30 @@ def show(scores: list[Score], run_directory: Path) -> None:
     console.print(table)
     for line in footnotes(scores):
         console.print(line, markup=False)
-    console.print(f"whole protocol of each: {run_directory / 'scores.jsonl'}", markup=False)
+    console.print(f"complete protocols: {run_directory / 'scores.jsonl'}", markup=False)
 
 
 def footnotes(scores: list[Score]) -> list[str]:
     """The protocol in words, and each warning once."""
-    about = scores[0].protocol
+    common = scores[0].protocol
     lines = [
-        f"checkpoint at {about['checkpoint']:,} images ({about['checkpoint_hash']}), seed "
-        f"{about['seed']}; real images from {about['data']} ({about['fingerprint'][:8]}) at "
-        f"{about['size']}",
-        "real data: what other real images score in place of the samples; no generator can "
+        f"checkpoint at {common['checkpoint']:,} images ({common['checkpoint_hash']}), seed "
+        f"{common['seed']}; real images from {common['data']} ({common['fingerprint'][:8]}) at "
+        f"{common['size']}",
+        "real data: the score of other real images in place of the samples; no generator can "
         "honestly do better",
     ]
     against: dict[str, list[str]] = {}
     for score in scores:
         against.setdefault(score.protocol["split"], []).append(score.metric)
     for split, metrics in against.items():
-        which = f"{split} images" if split != "none" else "no images"
-        lines.append(f"against {which}: {', '.join(metrics)}")
-    for view in {json.dumps(score.protocol["view"]): score for score in scores}.values():
-        parts = [f"{key} {value}" for key, value in view.protocol["view"].items() if key != "name"]
+        images = f"{split} images" if split != "none" else "no images"
+        lines.append(f"against {images}: {', '.join(metrics)}")
+    extractors = {json.dumps(score.protocol["view"]): score.protocol["view"] for score in scores}
+    for extractor in extractors.values():
+        parts = [f"{key} {value}" for key, value in extractor.items() if key != "name"]
         if parts:
-            lines.append(f"{view.protocol['view']['name']}: {', '.join(parts)}")
+            lines.append(f"{extractor['name']}: {', '.join(parts)}")
     warnings: dict[str, list[str]] = {}
     for score in scores:
         for warning in score.warnings:

@@ -1,4 +1,4 @@
-"""`ganvas interpolate RUN`: a walk between latents, as a strip or a GIF."""
+"""`ganvas interpolate RUN`: interpolate between latents, as a strip or a GIF."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ GIF_MILLISECONDS = 80
 
 @dataclass(frozen=True)
 class Interpolate:
-    """Walk between latents along great arcs: a strip (.png, one row a pair) or an endless .gif."""
+    """Interpolate between latents: a strip (.png, one row per pair) or an endless .gif."""
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run directory, or a generator/ folder copied from one."""
     n: Annotated[int, tyro.conf.arg(aliases=("-n",))] = 6
-    """How many latents to walk through."""
+    """Number of latents."""
     steps: int = 12
     """Images from each latent to the next."""
     seed: int = 0
-    """Which latents: the same seed gives the same ones."""
+    """The same seed gives the same latents."""
     out: Path | None = None
     """strip.png or walk.gif; by default interpolation-SEED.gif in the run directory."""
     checkpoint: str = "last"
-    """last, best (of those evaluated while training), or images seen: 80k."""
+    """last, best (by the scores while training), or images seen: 80k."""
     device: str = "cpu"
     """Where to generate: cpu, cuda, mps."""
 
@@ -42,15 +42,15 @@ class Interpolate:
         from ganvas.images import make_grid, write_gif, write_png
 
         if self.n < 2 or self.steps < 1:
-            raise GanvasError("a walk needs -n of at least 2 latents and --steps of at least 1")
+            raise GanvasError("interpolation needs -n of at least 2 and --steps of at least 1")
         out = self.out or self.run_directory / f"interpolation-{self.seed}.gif"
         if out.suffix.lower() not in (".png", ".gif"):
             raise GanvasError(f"{out}: expected a .png or a .gif")
         generator = sampling.load(self.run_directory, self.device, self.checkpoint)
         if generator.makes_points:
             raise GanvasError(
-                f"{self.run_directory} makes points, between which there is no picture to see. "
-                f"See where they lie with: ganvas sample {self.run_directory}"
+                f"{self.run_directory} generates points, which cannot be interpolated as images. "
+                f"To plot them: ganvas sample {self.run_directory}"
             )
         factor = sampling.display_factor((generator.shape.height, generator.shape.width))
         storage.make_directory(out.parent)
@@ -63,7 +63,7 @@ class Interpolate:
         print(f"{len(frames)} images through {self.n} latents: {out}")
 
     def rows(self, frames: Pixels) -> Pixels:
-        """The walk cut into rows, each from one latent to the next with both of them shown."""
+        """The frames in rows, each from one latent to the next, including both."""
         import numpy as np
 
         starts = range(0, len(frames) - 1, self.steps)

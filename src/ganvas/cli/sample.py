@@ -17,26 +17,26 @@ if TYPE_CHECKING:
     from ganvas.sampling import TrainedGenerator
 
 IMAGES, POINTS = 64, 2_500
-"""How many are made unless something else is asked for."""
+"""Default numbers of samples."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Make new images: one grid, a folder of PNGs, or an .npz. Needs no training data, no GPU.
+    """Generate images: one grid, a folder of PNGs, or an .npz. Needs no training data and no GPU.
 
-    A generator of points gives a picture of where they lie, or an .npz.
+    A generator of points gives a plot of the points, or an .npz.
     """
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run directory, or a generator/ folder copied from one."""
     n: Annotated[int | None, tyro.conf.arg(aliases=("-n",))] = None
-    """How many images; by default 64, of points 2,500."""
+    """Number of images; by default 64, or 2,500 points."""
     seed: int = 0
-    """Which images: the same seed gives the same ones."""
+    """The same seed gives the same images."""
     out: Path | None = None
     """grid.png, images.npz, or a folder; by default samples-SEED.png in the run directory."""
     checkpoint: str = "last"
-    """last, best (of those evaluated while training), or images seen: 80k."""
+    """last, best (by the scores while training), or images seen: 80k."""
     device: str = "cpu"
     """Where to generate: cpu, cuda, mps."""
 
@@ -52,42 +52,42 @@ class Sample:
         generator = sampling.load(self.run_directory, self.device, self.checkpoint)
         points = generator.makes_points
         if points and not out.suffix:
-            raise GanvasError(f"{out}: {self.run_directory} makes points; give a .png or an .npz")
+            raise GanvasError(f"{out}: {self.run_directory} generates points: give a .png or .npz")
         n = self.n or (POINTS if points else IMAGES)
         storage.make_directory(out if not out.suffix else out.parent)
         if not out.suffix:
             write_folder(out, generator.sample(n, self.seed))
         elif out.suffix.lower() == ".png":
-            sampling.write_picture(out, generator.sample(n, self.seed), generator.extent)
+            sampling.write_samples(out, generator.sample(n, self.seed), generator.extent)
         else:
-            storage.write_bytes(out, packed(generator, n, self.seed))
-        what = "points" if points else "images"
-        print(f"{n} {what} at {generator.images_seen:,} {what} seen: {out}")
+            storage.write_bytes(out, to_npz(generator, n, self.seed))
+        noun = "points" if points else "images"
+        print(f"{n} {noun} at {generator.images_seen:,} {noun} seen: {out}")
         if generator.extent is not None and out.suffix.lower() == ".png":
-            print(f"its sides are x and y from {-generator.extent} to {generator.extent}")
+            print(f"x and y go from {-generator.extent} to {generator.extent}")
 
 
-def packed(generator: TrainedGenerator, n: int, seed: int) -> bytes:
-    """An .npz of new images and the `latents` float32 (n, Z) behind them.
+def to_npz(generator: TrainedGenerator, n: int, seed: int) -> bytes:
+    """An .npz of samples: `images` uint8 (n, H, W, C) or `points` float32 (n, 2), and `latents`.
 
-    `images` uint8 (n, H, W, C), or `points` float32 (n, 2).
+    latents: float32 (n, Z), those of the samples.
     """
     import numpy as np
 
     buffer = io.BytesIO()
-    made, latents = generator.sample(n, seed), generator.latents(n, seed).cpu().numpy()
+    samples, latents = generator.sample(n, seed), generator.latents(n, seed).cpu().numpy()
     if generator.makes_points:
-        np.savez_compressed(buffer, points=made, latents=latents)
+        np.savez_compressed(buffer, points=samples, latents=latents)
     else:
-        np.savez_compressed(buffer, images=made, latents=latents)
+        np.savez_compressed(buffer, images=samples, latents=latents)
     return buffer.getvalue()
 
 
-def write_folder(out: Path, made: Pixels) -> None:
-    """One PNG an image, in an empty folder."""
+def write_folder(out: Path, images: Pixels) -> None:
+    """Write each image as a PNG, into an empty folder."""
     from ganvas.images import write_png
 
     if any(out.iterdir()):
         raise RunError(f"{out} is not empty. Give an empty or a new folder")
-    for index, image in enumerate(made):
+    for index, image in enumerate(images):
         write_png(out / f"{index:06d}.png", image)

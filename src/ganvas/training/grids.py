@@ -29,7 +29,7 @@ def save_grid(run: Run, recipe: Recipe, state: TrainState) -> Path:
     count = GRID_IMAGES if extent is None else DRAWN_POINTS
     latents = draw_latents(count, recipe.latent_dim, random).to(state.device)
     path = run.sample_path(state.images_seen)
-    sampling.write_picture(path, sampling.generate(state.average, latents), extent)
+    sampling.write_samples(path, sampling.generate(state.average, latents), extent)
     return path
 
 
