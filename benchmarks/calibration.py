@@ -142,7 +142,7 @@ def table(results: StudyResults, rates: Sequence[Rate]) -> str:
     lines = [
         f"{len(arm.outcomes)} runs of {arm.images:,} images, {len(arm.failures)} failed",
         "",
-        "| score | arms beside the base | seeds | false verdicts | 95 % interval | studies dealt |",
+        "| score | arms beside the base | seeds | false verdicts | 95 % interval | studies |",
         "|---|---|---|---|---|---|",
     ]
     for rate in rates:

@@ -1,9 +1,9 @@
-"""A study's results as a page for docs/results: tables, failures, and what each arm draws.
+"""A study's results as a page for docs/results: tables, failures, and samples of each arm.
 
     .venv/bin/python benchmarks/study_page.py STUDY --name tutorial --out docs/results
 
-writes tutorial.md, tutorial.png and tutorial.json (what results.json of the study holds), and
-prints nothing but their names. Every figure in them is the study's; nothing is typed by hand.
+writes tutorial.md, tutorial.png and tutorial.json (a copy of the study's results.json) and prints
+their names. All figures come from the study; nothing is typed by hand.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from ganvas.studies.results import StudyResults, read_results
 from ganvas.studies.study import format_changes
 
 IMAGES = 12
-"""How many of each arm's images are shown."""
+"""Samples of each arm in the picture."""
 
 SEED = 0
-"""Of the runs whose images are shown."""
+"""Seed of the runs in the picture."""
 
 
 def main() -> int:
@@ -55,19 +55,19 @@ def markdown(results: StudyResults, title: str, picture: str) -> str:
         about(results),
         verdicts(results),
         f"{results.recommendation[:1].upper()}{results.recommendation[1:]}.",
-        "## Every run that failed",
+        "## Failed runs",
         failures(results),
-        "## What each arm changes, and its other scores",
+        "## Changes and other scores of each arm",
         others(results),
-        "## What it looks like",
-        f"The same latents at the end, seed {SEED}, in the order of the table.",
-        f"![Rows of generated images, one row for each arm in the order of the table]({picture})",
+        "## Samples",
+        f"Final samples from the same latents, seed {SEED}; one row per arm, as in the table.",
+        f"![Samples, one row per arm, as in the table]({picture})",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def about(results: StudyResults) -> str:
-    """What was done, on what."""
+    """The study in one paragraph."""
     study, made_on = results.study, results.directory.environment
     runs = sum(len(arm.outcomes) for arm in results.arms)
     seconds = sum(
@@ -77,26 +77,25 @@ def about(results: StudyResults) -> str:
         if outcome.cost is not None
     )
     data = results.directory.data
-    better = "more" if results.families[0].more_is_better else "less"
+    better = "higher" if results.families[0].more_is_better else "lower"
     return (
         f"{len(results.arms)} arms, seeds 0 to {study.seeds - 1}, {runs} runs of "
         f"{study.images:,} images each; trained on {data['name']} at "
         f"{format_image_size(study.base.data.size)}, scored with {study.samples:,} samples "
-        f"against images that were held out. {format_estimate(seconds)} of training on one "
-        f"thread each, "
-        f"torch {made_on['torch']}. `{results.deciding}` decides ({better} is better); real images "
-        f"in the place of samples score {floor(results)}."
+        f"against held-out images. {format_estimate(seconds)} of training in total, one thread "
+        f"per run, torch {made_on['torch']}. `{results.deciding}` decides ({better} is better); "
+        f"real images in place of samples score {floor(results)}."
     )
 
 
 def floor(results: StudyResults) -> str:
-    """What real images score."""
+    """The score of real images."""
     value = results.families[0].floor
     return "unknown" if value is None else f"{value:.0f}"
 
 
 def verdicts(results: StudyResults) -> str:
-    """Each arm against what it changes."""
+    """Each arm against the arm that it changes."""
     lines = [
         f"| arm | {results.deciding}: mean [95 %] | against | verdict (effect [95 %]) | failed "
         "| images/s |",
@@ -117,17 +116,17 @@ def verdicts(results: StudyResults) -> str:
 
 
 def failures(results: StudyResults) -> str:
-    """One line a failed run, with its reason."""
+    """One line per failed run, with its reason."""
     lines = [
         f"- `{arm.name}`, seed {seed}: {outcome.describe()}"
         for arm in results.arms
         for seed, outcome in arm.failures.items()
     ]
-    return "\n".join(lines) or "None did."
+    return "\n".join(lines) or "None."
 
 
 def others(results: StudyResults) -> str:
-    """The scores that decide nothing, and the fields of each arm."""
+    """The scores without verdicts, and the changed fields of each arm."""
     metrics = [metric for metric in results.metrics if metric != results.deciding]
     lines = [
         f"| arm | {' | '.join(metrics)} | what it changes |",
@@ -141,7 +140,7 @@ def others(results: StudyResults) -> str:
 
 
 def draw(results: StudyResults, path: Path) -> None:
-    """The last images of each arm in a row."""
+    """The final samples of each arm in a row."""
     names = [arm.name for arm in results.arms]
     figure = Figure(figsize=(9, 0.62 * len(names)), layout="constrained")
     rows = figure.subplots(len(names), 1, squeeze=False)[:, 0]
