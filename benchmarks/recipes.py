@@ -51,7 +51,7 @@ def train_or_go_on(recipe: Recipe, data: str, directory: Path, seed: int) -> gan
     if not directory.exists():
         return ganvas.train(recipe, data, directory, seed=seed, quiet=True)
     run = ganvas.Run.open(directory)
-    if run.read_status()["images_seen"] < recipe.images:
+    if run.read_status().images_seen < recipe.images:
         run = ganvas.resume(directory, images=recipe.images, quiet=True)
     return run
 

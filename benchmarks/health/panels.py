@@ -88,7 +88,7 @@ def moments_to_show(run: Run, symptom: str, since: int, moment: int) -> tuple[in
     if symptom in OVER_TIME:
         return chosen_moments(drawn, moment)
     has_ended_well = any(run.generator_directory.iterdir())
-    if has_ended_well and moment >= run.read_status()["images_seen"]:
+    if has_ended_well and moment >= run.read_status().images_seen:
         return ()
     earlier = [images for images in drawn if images <= moment]
     return (earlier[-1],) if earlier[-1] > 0 or not has_ended_well else ()

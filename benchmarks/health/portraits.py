@@ -54,7 +54,7 @@ class Candidate:
     def of(cls, what: str, wanted: str, run: ganvas.Run, twin: ganvas.Run) -> Candidate:
         """A run as the rules saw it, look by look."""
         evidence = diagnosis.evidence_of(run)
-        said = timeline(evidence, run.read_status()["images_seen"], examine)
+        said = timeline(evidence, run.read_status().images_seen, examine)
         return cls(what, wanted, run, twin, evidence, said)
 
 
@@ -146,7 +146,7 @@ def portrait_of(symptom: str, chosen: Candidate) -> Portrait:
     run, twin, recipe = chosen.run, chosen.twin, chosen.run.read_recipe()
     moments = moments_to_show(run, symptom, finding.since, moment)
     height, width = recipe.data.size
-    seen = run.read_status()["images_seen"]
+    seen = run.read_status().images_seen
     return Portrait(
         symptom=symptom,
         what=chosen.what,

@@ -128,9 +128,9 @@ def run_case(case: Case, keep: Path) -> Result:
         kind=case.kind,
         base=case.base,
         seed=case.seed,
-        status=status["status"],
-        reason=status.get("reason", ""),
-        images_seen=status["images_seen"],
+        status=status.status,
+        reason=status.reason,
+        images_seen=status.images_seen,
         scores=scores,
         training_seconds=round(trained - started, 1),
         scoring_seconds=round(time.monotonic() - trained, 1),
@@ -160,7 +160,7 @@ def train(case: Case, keep: Path) -> ganvas.Run:
                 quiet=True,
             )
         run = ganvas.Run.open(directory)
-        if run.read_status()["status"] not in ("finished", "diverged"):
+        if run.read_status().status not in ("finished", "diverged"):
             ganvas.resume(directory, quiet=True)
     except ganvas.Diverged:
         return ganvas.Run.open(directory)

@@ -71,7 +71,7 @@ def watch(run: ganvas.Run, thresholds: Thresholds) -> Timeline:
 
     That is what training itself would have said, and what `ganvas diagnose` says of the files.
     """
-    return timeline(evidence_of(run, thresholds), run.read_status()["images_seen"], examine)
+    return timeline(evidence_of(run, thresholds), run.read_status().images_seen, examine)
 
 
 def timeline(

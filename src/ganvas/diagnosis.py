@@ -64,11 +64,11 @@ def diagnose(run: Run | Path | str) -> Diagnosis:
     judged = evidence.judged
     ruled_out = impossible(evidence.recipe)
     status = run.read_status()
-    newest = judged[-1]["images_seen"] if judged else status.get("images_seen", 0)
+    newest = judged[-1]["images_seen"] if judged else status.images_seen
     return Diagnosis(
         verdict=verdict_on(evidence, findings),
         findings=findings,
-        status=status.get("status", "unknown"),
+        status=status.status,
         images_seen=newest,
         records=len(evidence.probed),
         possible=len(applying(evidence.recipe)),
@@ -90,5 +90,5 @@ def evidence_of(run: Run) -> Evidence:
         recipe=run.read_recipe(),
         training_images=data["images"] - data["held_out"] if known else None,
         scores=tuple(run.scores.records()),
-        stopped=status.get("reason", "") if status.get("status") == "diverged" else "",
+        stopped=status.reason if status.status == "diverged" else "",
     )

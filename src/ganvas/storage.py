@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from ganvas.errors import Locked, RunError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+    from pydantic import TypeAdapter
+
+AnyDataclass = TypeVar("AnyDataclass", bound="DataclassInstance")
 
 
 @contextlib.contextmanager
@@ -106,6 +113,50 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RunError(f"{path} is damaged: expected an object, got {type(value).__name__}")
     return value
+
+
+def read_dataclass(path: Path, kind: type[AnyDataclass]) -> AnyDataclass:
+    """Read a dataclass from a JSON file. Unknown keys are ignored.
+
+    Raises:
+        RunError: the file cannot be read, or a field is missing or has the wrong type.
+    """
+    try:
+        return from_plain(kind, read_json(path))
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+
+
+def to_plain(value: DataclassInstance) -> dict[str, Any]:
+    """The fields of a dataclass as JSON types: tuples as lists, dataclasses as dictionaries."""
+    table: dict[str, Any] = _adapter(type(value)).dump_python(value, mode="json")
+    return table
+
+
+def from_plain(kind: type[AnyDataclass], table: object) -> AnyDataclass:
+    """A dataclass from what `to_plain` made of it. Unknown keys are ignored.
+
+    Raises:
+        ValueError: a field is missing or has the wrong type; one clause per problem.
+    """
+    from pydantic import ValidationError
+
+    try:
+        value: AnyDataclass = _adapter(kind).validate_python(table)
+    except ValidationError as error:
+        problems = (
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']}".removeprefix(": ")
+            for item in error.errors(include_url=False)
+        )
+        raise ValueError("; ".join(problems)) from error
+    return value
+
+
+@functools.cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter  # here, because importing it takes a while
+
+    return TypeAdapter(kind)
 
 
 def append_line(path: Path, line: str) -> None:

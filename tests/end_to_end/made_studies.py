@@ -60,7 +60,7 @@ def run_outcome(run: Run, arm: str, seed: int, ending: Ending) -> Outcome:
         seed=seed,
         ending=ending,
         reason="loss adversarial became nan" if failed else "",
-        images_seen=run.read_status()["images_seen"],
+        images_seen=run.read_status().images_seen,
         scores={} if failed else {one["metric"]: one["value"] for one in ends},
         floors={} if failed else {one["metric"]: one["floor"] for one in ends},
         score_curve=tuple(

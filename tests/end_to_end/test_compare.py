@@ -16,6 +16,7 @@ import pytest
 
 import ganvas as library
 from ganvas.errors import Locked
+from ganvas.runs.status import SavedStatus
 from ganvas.studies.directory import StudyDirectory
 
 from .conftest import Result, essence, finish, start
@@ -76,7 +77,7 @@ def test_from_a_file_to_a_verdict(whole: tuple[Path, Result]) -> None:
     assert found["missing"] == []
     for arm, seed in TRAINED:
         run = library.Run.open(study / "runs" / arm / str(seed))
-        assert run.read_status() == {"status": "finished", "images_seen": 3008}
+        assert run.read_status() == SavedStatus("finished", 3008)
         scores = [(score["while_training"], score["images_seen"]) for score in run.scores.records()]
         assert scores == [(True, 1504), (True, 3008), (False, 3008)]
         assert run.read_environment()["seed"] == seed

@@ -83,7 +83,7 @@ def test_a_time_becomes_images_of_each_arm_once(
         rate = directory.plan.throughput[arm].images_per_second
         assert images % batch == 0
         assert images == pytest.approx(0.2 * rate, abs=batch)
-        assert Run.open(directory.run_path(arm, 0)).read_status()["images_seen"] == images
+        assert Run.open(directory.run_path(arm, 0)).read_status().images_seen == images
 
 
 def test_a_crash_is_a_result_and_is_tried_once_more(

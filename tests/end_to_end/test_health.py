@@ -18,6 +18,7 @@ from ganvas.health.evidence import Evidence
 from ganvas.health.finding import Change, Finding
 from ganvas.health.rules import RULES
 from ganvas.runs import Run
+from ganvas.runs.status import SavedStatus
 
 from .conftest import Result, essence, finish, start, write_images, write_small
 
@@ -77,11 +78,11 @@ def test_stop_ends_with_3_and_keeps_the_last_healthy_checkpoint(
     assert result.code == 3
     assert "diverging: The discriminator learns too fast." in result.err
     assert str(Run.open(run).checkpoint_path(400)) in result.err
-    assert Run.open(run).read_status()["status"] == "unhealthy"
+    assert Run.open(run).read_status().status == "unhealthy"
     assert Run.open(run).checkpoint_path(400) in Run.open(run).checkpoint_paths()
     going_on = ganvas("resume", run, "--on-failure", "warn")
     assert going_on.code == 0, going_on.err
-    assert Run.open(run).read_status() == {"status": "finished", "images_seen": 2000}
+    assert Run.open(run).read_status() == SavedStatus("finished", 2000)
 
 
 @pytest.mark.usefixtures("ruled")
@@ -193,7 +194,7 @@ def test_a_run_that_overflows_goes_back_too(
     result = ganvas("train", small, images, "--out", run, *flags)
     assert result.code == 0, result.err
     assert "rewind 1 of 2" in result.out
-    assert Run.open(run).read_status()["status"] == "finished"
+    assert Run.open(run).read_status().status == "finished"
 
 
 def test_training_does_not_notice_that_it_is_probed(

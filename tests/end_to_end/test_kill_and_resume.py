@@ -102,9 +102,9 @@ def test_a_signal_writes_a_checkpoint_and_exits_with_130(
     result = finish(process)
     assert result.code == 130
     assert f"go on with: ganvas resume {run}" in result.err
-    assert Run.open(run).read_status()["status"] == "interrupted"
+    assert Run.open(run).read_status().status == "interrupted"
     newest = Run.open(run).sample_paths()[-1]
-    assert newest == Run.open(run).sample_path(Run.open(run).read_status()["images_seen"])
+    assert newest == Run.open(run).sample_path(Run.open(run).read_status().images_seen)
     assert str(newest) in result.err, "whoever stops sees what it makes by then"
     assert finish(start(["resume", run])).code == 0
     assert essence(run) == essence(whole)

@@ -50,17 +50,17 @@ def test_a_run_is_stopped_goes_on_loses_a_process_one_alone_ends_it_and_two_go_o
     assert "in 2 processes" in stopped[0].out
     assert stopped[1].out == ""
     status = Run.open(run).read_status()
-    assert status["status"] == "interrupted"
-    assert checkpoints(run)[-1] == f"{status['images_seen']:09d}.safetensors"
+    assert status.status == "interrupted"
+    assert checkpoints(run)[-1] == f"{status.images_seen:09d}.safetensors"
     assert Run.open(run).read_environment()["world_size"] == 2
 
     with started([["resume", run]] * 2) as processes:
-        wait_for_checkpoints(processes, run, status["images_seen"] + 128)
+        wait_for_checkpoints(processes, run, status.images_seen + 128)
         processes[0].kill()  # the one that writes
         left = finish(processes[1], PATIENCE)
     assert left.code == 1
     said_once([left], "another process of this run is gone", f"ganvas resume {run}")
-    assert Run.open(run).read_status()["status"] == "running"
+    assert Run.open(run).read_status().status == "running"
     assert not Run.open(run).is_locked()
 
     last = int(checkpoints(run)[-1].partition(".")[0])
@@ -76,7 +76,7 @@ def test_a_run_is_stopped_goes_on_loses_a_process_one_alone_ends_it_and_two_go_o
 
     longer = run_together([["resume", run, "--images", last + 192]] * 2)  # and two go on with it
     assert [result.code for result in longer] == [0, 0], longer
-    assert Run.open(run).read_status()["images_seen"] >= last + 192
+    assert Run.open(run).read_status().images_seen >= last + 192
 
 
 def test_torchrun_starts_them_again_and_they_go_on(
@@ -115,7 +115,7 @@ sys.exit(main(sys.argv[1:]))
     assert done.stderr.count("ganvas: another process of this run is gone") == 1
     assert "going on at 128 images" in done.stdout
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["small-images-1"]
-    assert Run.open(tmp_path / "runs" / "small-images-1").read_status()["status"] == "finished"
+    assert Run.open(tmp_path / "runs" / "small-images-1").read_status().status == "finished"
 
 
 UNHEALTHY = """
@@ -144,7 +144,7 @@ def test_failing_ends_all_of_them_with_one_message(
     results = run_together([train] * 2, patch)
     assert [result.code for result in results] == [3, 3], results
     said_once(results, said)
-    assert Run.open(run).read_status()["status"] == status
+    assert Run.open(run).read_status().status == status
 
 
 def test_batches_that_cannot_be_shared_are_refused_once(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ganvas.runs import Run
+from ganvas.runs.status import SavedStatus
 
 from .conftest import finish, start
 from .ranks import PATIENCE, run_together
@@ -79,7 +80,7 @@ def test_both_go_back_to_the_same_checkpoint_with_the_same_advice(
     assert [event["to"] for event in of_pair] == [to]
     assert failed_at is None or of_pair[0]["failed_at"] == back[0][0] + 16 == failed_at
     assert Run.open(pair).read_recipe() == Run.open(alone).read_recipe()
-    assert Run.open(pair).read_status() == {"status": "finished", "images_seen": 2000}
+    assert Run.open(pair).read_status() == SavedStatus("finished", 2000)
     said = f"rewind 1 of 2, because of {of_pair[0]['symptom']}"
     assert said in results[0].out
     assert said in single.out

@@ -28,7 +28,7 @@ from ganvas.processes import (
 )
 from ganvas.randomness import draw_latents, draw_uniform, named_generator
 from ganvas.runs import Run
-from ganvas.runs.run import Status
+from ganvas.runs.status import Status
 from ganvas.sampling import BATCH_SIZE
 from ganvas.torchrun import launch, restarts
 from ganvas.training.state import TrainState

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,58 @@ def test_failed_write_keeps_the_old_file_and_says_what_to_do(
 def test_appending_to_a_full_disk_is_an_error_to_read() -> None:
     with pytest.raises(RunError, match=r"no space left.*free some space"):
         storage.append_line(Path("/dev/full"), "a line")
+
+
+@dataclass(frozen=True)
+class Inner:
+    """A value inside of another."""
+
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outer:
+    """What a file holds."""
+
+    name: str
+    pair: tuple[float, float] = (0.0, 1.0)
+    inner: tuple[Inner, ...] = ()
+    count: int | None = None
+
+
+class TestDataclasses:
+    """Dataclasses as JSON, and back."""
+
+    def test_a_dataclass_is_read_back_from_its_file(self, tmp_path: Path) -> None:
+        value = Outer(name="é", pair=(1.5, float("inf")), inner=(Inner(0.25),))
+        storage.write_json(tmp_path / "value.json", storage.to_plain(value))
+        assert storage.read_dataclass(tmp_path / "value.json", Outer) == value
+
+    def test_plain_values_are_what_json_reads(self) -> None:
+        table = storage.to_plain(Outer(name="a", inner=(Inner(1.0),)))
+        assert table == {"name": "a", "pair": [0.0, 1.0], "inner": [{"value": 1.0}], "count": None}
+        assert json.loads(json.dumps(table)) == table
+
+    def test_unknown_keys_are_ignored(self) -> None:
+        assert storage.from_plain(Outer, {"name": "a", "later": 1}) == Outer(name="a")
+
+    @pytest.mark.parametrize(
+        ("table", "expected"),
+        [
+            ({}, "name: Field required"),
+            ({"name": 3}, "name: Input should be a valid string"),
+            ({"name": "a", "inner": [{"value": "x"}]}, "inner.0.value: Input should be"),
+            ([], "Input should be a dictionary"),
+        ],
+    )
+    def test_problems_name_the_field(self, table: object, expected: str) -> None:
+        with pytest.raises(ValueError, match=expected):
+            storage.from_plain(Outer, table)
+
+    def test_a_damaged_file_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "value.json").write_text("{}")
+        with pytest.raises(RunError, match=r"value.json is damaged: name: Field required"):
+            storage.read_dataclass(tmp_path / "value.json", Outer)
 
 
 def test_missing_folder_is_an_error_to_read(tmp_path: Path) -> None:

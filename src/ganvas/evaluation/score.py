@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from ganvas.metrics.names import more_is_better
+from ganvas.storage import to_plain
 
 MeasurementConfig = dict[str, Any]
 """How a score was measured: sample counts, split, resize, features, checkpoint, seed."""
@@ -39,5 +40,5 @@ class Score:
         return more_is_better(self.metric)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, as in `ganvas evaluate --json` and scores.jsonl."""
-        return {**asdict(self), "interval": list(self.interval), "warnings": list(self.warnings)}
+        """JSON types, as in `ganvas evaluate --json` and scores.jsonl."""
+        return to_plain(self)

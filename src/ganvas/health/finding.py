@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ganvas.errors import GanvasError
 from ganvas.recipes.recipe import flag_of
+from ganvas.storage import from_plain, to_plain
 
 Verdict = Literal["healthy", "watch", "failing", "too early to tell", "not judged"]
 
@@ -99,39 +99,17 @@ class Finding:
     paper: str
 
     def to_table(self) -> dict[str, Any]:
-        """Plain values, as findings.jsonl keeps them."""
-        table = dataclasses.asdict(self)
-        for name in ("numbers", "advice"):
-            table[name] = list(table[name])
-        return table
+        """JSON types, as findings.jsonl holds them."""
+        return to_plain(self)
 
     @classmethod
     def from_table(cls, table: object) -> Finding:
-        """Read what `to_table` made; keys that are not known are left out.
+        """Read what `to_table` made. Unknown keys are ignored.
 
         Raises:
-            GanvasError: it is none: a field is missing or of another type.
+            GanvasError: a field is missing or has the wrong type.
         """
         try:
-            finding = cls(
-                **{
-                    **_known(cls, table),
-                    "numbers": tuple(
-                        Measurement(**_known(Measurement, n)) for n in _of(table, "numbers")
-                    ),
-                    "advice": tuple(Change(**_known(Change, n)) for n in _of(table, "advice")),
-                }
-            )
-            if finding.verdict not in ("watch", "failing"):
-                raise ValueError(f"no such verdict: {finding.verdict!r}")
-        except (TypeError, KeyError, ValueError) as error:
+            return from_plain(cls, table)
+        except ValueError as error:
             raise GanvasError(f"this is no finding of this version: {error}") from error
-        return finding
-
-
-def _known(kind: type, table: Any) -> dict[str, Any]:
-    return {entry.name: table[entry.name] for entry in dataclasses.fields(kind)}
-
-
-def _of(table: Any, name: str) -> list[Any]:
-    return list(table[name])

@@ -55,7 +55,7 @@ def read_attempts(run: Run) -> list[Attempt]:
         attempts.append(_attempt(len(attempts) + 1, path.parent, begin, plan["failed_at"], plan))
         begin = plan["to"]
     history = run.history.records()
-    end = max(history[-1]["images_seen"] if history else 0, run.read_status()["images_seen"])
+    end = max(history[-1]["images_seen"] if history else 0, run.read_status().images_seen)
     return [*attempts, _attempt(len(attempts) + 1, run.directory, begin, end, None)]
 
 

@@ -100,7 +100,7 @@ def evaluation_commands(run: Run) -> list[Command]:
             own_data = protocol["fingerprint"] == fingerprint
             key = record["images_seen"], protocol["seed"], protocol["data"], own_data
             evaluations.setdefault(key, []).append(record)
-    newest = run.read_status()["images_seen"]
+    newest = run.read_status().images_seen
     commands = []
     for (seen, seed, data, own_data), records in evaluations.items():
         metrics = ",".join(dict.fromkeys(record["metric"] for record in records))

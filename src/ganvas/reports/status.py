@@ -48,7 +48,7 @@ class RunStatus:
 def status_of(run: Run, diagnosis: Diagnosis, rewinds: int = 0) -> RunStatus:
     """Health first, then how far training got."""
     state = state_of(run, diagnosis.status)
-    seen = max(diagnosis.images_seen, run.read_status()["images_seen"])
+    seen = max(diagnosis.images_seen, run.read_status().images_seen)
     budget = run.read_recipe().images
     symptom = symptom_name(diagnosis.findings[0].symptom) if diagnosis.findings else ""
     health = {
@@ -91,7 +91,7 @@ def meaning_of(run: Run, diagnosis: Diagnosis) -> str:
     """What the headline means, in a sentence or two."""
     reason = ""
     if diagnosis.status == "diverged":
-        reason = as_sentence(run.read_status().get("reason", ""))
+        reason = as_sentence(run.read_status().reason)
     if diagnosis.findings:
         others = len(diagnosis.findings) - 1
         more = f" {format_count(others, 'more finding')} below." if others else ""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor
 
@@ -19,14 +19,13 @@ from ganvas.recipes import Recipe
 from ganvas.runs import checkpoint
 from ganvas.runs.directories import RECIPE_JSON, check_is_run, is_run
 from ganvas.runs.history import History, failing_spans
+from ganvas.runs.status import SavedStatus, Status, read_status
 
 FORMAT = 2
 """Version of the directory layout. A run of another version is refused."""
 
 KEPT_CHECKPOINTS = 2
 """The newest checkpoints, kept beside the best and the last healthy one."""
-
-Status = Literal["running", "finished", "interrupted", "diverged", "unhealthy"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Run:
             storage.write_json(draft / "environment.json", {"format": FORMAT, **environment})
             storage.write_json(draft / "data.json", dict(data))
             storage.write_bytes(draft / RECIPE_JSON, recipe.to_json().encode())
-            storage.write_json(draft / "status.json", {"status": "running", "images_seen": 0})
+            SavedStatus("running").write(draft / "status.json")
             for name in ("samples", "checkpoints", "generator"):
                 (draft / name).mkdir()
         return cls(directory)
@@ -110,19 +109,13 @@ class Run:
         """Replace data.json, when the images have moved."""
         storage.write_json(self.directory / "data.json", dict(data))
 
-    def read_status(self) -> dict[str, Any]:
-        """`status` (running, finished, interrupted, diverged, unhealthy) and `images_seen`.
-
-        A killed run still says running; `is_locked` tells whether it is.
-        """
-        return storage.read_json(self.directory / "status.json")
+    def read_status(self) -> SavedStatus:
+        """How far the run is, and how it ended."""
+        return read_status(self.directory / "status.json")
 
     def write_status(self, status: Status, images_seen: int, reason: str = "") -> None:
-        """Replace status.json."""
-        value = {"status": status, "images_seen": images_seen}
-        storage.write_json(
-            self.directory / "status.json", {**value, "reason": reason} if reason else value
-        )
+        """Replace the status."""
+        SavedStatus(status, images_seen, reason).write(self.directory / "status.json")
 
     @property
     def history(self) -> History:

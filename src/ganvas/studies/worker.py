@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -124,8 +125,8 @@ def train_and_score(job: Job, directory: StudyDirectory) -> Outcome:
     """Train the run to its end, or resume it, and score it."""
     run = train_or_resume(job, directory)
     status = run.read_status()
-    ending: Ending = status["status"]
-    reason = status.get("reason", "")
+    ending = cast("Ending", status.status)
+    reason = status.reason
     scores: list[Record] = []
     if ending == "finished":
         scores = final_scores(run, job, directory)
@@ -137,7 +138,7 @@ def train_and_score(job: Job, directory: StudyDirectory) -> Outcome:
         seed=job.seed,
         ending=ending,
         reason=reason,
-        images_seen=status["images_seen"],
+        images_seen=status.images_seen,
         scores={score["metric"]: score["value"] for score in scores},
         floors={score["metric"]: score["floor"] for score in scores},
         score_curve=score_curve(run, directory.study.scores[0]),
@@ -152,7 +153,7 @@ def train_or_resume(job: Job, directory: StudyDirectory) -> Run:
     deadline = time.monotonic() + LOCK_TIMEOUT
 
     def has_ended() -> bool:
-        return is_run(path) and Run.open(path).read_status()["status"] in ENDED
+        return is_run(path) and Run.open(path).read_status().status in ENDED
 
     while True:
         try:
@@ -202,7 +203,7 @@ def final_scores(run: Run, job: Job, directory: StudyDirectory) -> list[Record]:
 
 def recorded_scores(run: Run, samples: int, seed: int) -> dict[str, Record]:
     """The final scores that the run has already, by full name."""
-    last = run.read_status()["images_seen"]
+    last = run.read_status().images_seen
     return {
         score["metric"]: score
         for score in run.scores.records()

@@ -46,7 +46,7 @@ def forget_grid_of_stop(run: Run, recipe: Recipe, state: TrainState) -> None:
     """Remove the grid that an interruption drew: a run that goes on is like one without it."""
     before = state.images_seen - recipe.batch * recipe.discriminator_steps
     due = is_grid_due(state, recipe.intervals.samples, before)
-    if run.read_status()["status"] == "interrupted" and not due:
+    if run.read_status().status == "interrupted" and not due:
         run.sample_path(state.images_seen).unlink(missing_ok=True)
 
 

@@ -6,8 +6,6 @@ moment after that is made good by `finish_rewind`, which does the rest again.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +48,7 @@ class Rewind:
 
     def event(self) -> dict[str, Any]:
         """What findings.jsonl says of it."""
-        return {"event": "rewind", "images_seen": self.to, **dataclasses.asdict(self)}
+        return {"event": "rewind", "images_seen": self.to, **storage.to_plain(self)}
 
 
 def rewind(run: Run, failed_at: int) -> Rewind | None:
@@ -76,8 +74,7 @@ def rewind(run: Run, failed_at: int) -> Rewind | None:
 def finish_rewind(run: Run) -> None:
     """Carry out what a kill interrupted."""
     for place in places(run)[-1:]:
-        table = json.loads((place / PLAN).read_text(encoding="utf-8"))
-        plan = Rewind(**{**table, "change": Change(**table["change"])})
+        plan = storage.read_dataclass(place / PLAN, Rewind)
         if plan.event() not in run.findings.records():
             carry_out(run, plan)
 
@@ -103,7 +100,7 @@ def keep_what_is_given_up(run: Run, plan: Rewind) -> None:
         for path in run.sample_paths():
             if int(path.stem) > plan.to:
                 shutil.copy2(path, draft / "samples" / path.name)
-        storage.write_json(draft / PLAN, dataclasses.asdict(plan))
+        storage.write_json(draft / PLAN, storage.to_plain(plan))
 
 
 def place_of(run: Run, number: int) -> Path:

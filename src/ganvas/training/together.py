@@ -255,10 +255,10 @@ def is_over(run: Run, images: int | None) -> bool:
         Interrupted, Diverged, Unhealthy: it ended in this way, and starting again changes nothing.
     """
     status = run.read_status()
-    reason = f"{run.directory}: {status.get('reason', '')}"
-    match status["status"]:
+    reason = f"{run.directory}: {status.reason}"
+    match status.status:
         case "finished":
-            return images is None or images <= status["images_seen"]
+            return images is None or images <= status.images_seen
         case "interrupted":
             raise Interrupted(f"stopped on request; go on with: ganvas resume {run.directory}")
         case "diverged":

@@ -19,7 +19,8 @@ from ganvas.processes import ProcessGroup
 from ganvas.recipes import OnFailure, Recipe, load_recipe
 from ganvas.runs import Run
 from ganvas.runs.data import check_data_unchanged, data_location, describe_data, prepare_for
-from ganvas.runs.run import Status, check_unoccupied
+from ganvas.runs.run import check_unoccupied
+from ganvas.runs.status import Status
 from ganvas.torchrun import launch, restarts
 from ganvas.training.display import Display, conclude, introduce
 from ganvas.training.engine import Compile

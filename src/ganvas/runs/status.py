@@ -1,0 +1,41 @@
+"""status.json: how far a run is, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ganvas import storage
+
+Status = Literal["running", "finished", "interrupted", "diverged", "unhealthy"]
+
+
+@dataclass(frozen=True)
+class SavedStatus:
+    """The content of status.json.
+
+    status: a killed run still says running; its lock tells whether it is. unknown: not written.
+    images_seen: at the last checkpoint, or where training stopped.
+    reason: why it stopped, in one line; empty if it did not fail.
+    """
+
+    status: Status | Literal["unknown"] = "unknown"
+    images_seen: int = 0
+    reason: str = ""
+
+    def write(self, path: Path) -> None:
+        """Write the file. A reason that is empty is left out."""
+        table: dict[str, Any] = asdict(self)
+        if not self.reason:
+            del table["reason"]
+        storage.write_json(path, table)
+
+
+def read_status(path: Path) -> SavedStatus:
+    """Read what `SavedStatus.write` wrote.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    return storage.read_dataclass(path, SavedStatus)
