@@ -15,19 +15,11 @@ import jinja2
 from markupsafe import Markup, escape
 from PIL import Image
 
+from ganvas import formatting
 from ganvas.errors import GanvasError
-from ganvas.formatting import (
-    format_bytes,
-    format_count,
-    format_duration,
-    format_interval,
-    format_list,
-    format_number,
-    format_weights,
-)
 from ganvas.images import Pixels, to_pillow
+from ganvas.reports import texts
 from ganvas.reports.figures import COLOURS
-from ganvas.reports.texts import as_sentence, better_word, when_measured
 
 LIMIT = 8_000_000
 """Most bytes of a page."""
@@ -84,8 +76,8 @@ def render(template: str, content: Mapping[str, Any], limit: int = LIMIT) -> byt
             return page
         if shrink == SMALLEST:
             raise GanvasError(
-                f"the report takes {format_bytes(len(page))}, more than the limit of "
-                f"{format_bytes(limit)}, however small its pictures are"
+                f"the report takes {formatting.format_bytes(len(page))}, more than the limit of "
+                f"{formatting.format_bytes(limit)}, however small its pictures are"
             )
         shrink *= 2
 
@@ -103,15 +95,15 @@ def _environment(shrink: int) -> jinja2.Environment:
         "uri": functools.partial(data_uri, shrink=shrink),
         "unbroken": unbroken,
         "thousands": lambda number: f"{number:,}",
-        "number": format_number,
-        "interval": format_interval,
-        "duration": format_duration,
-        "sentence": as_sentence,
-        "counted": format_count,
-        "listed": format_list,
-        "weights": format_weights,
-        "better_word": better_word,
-        "when_measured": when_measured,
+        "number": formatting.format_number,
+        "interval": formatting.format_interval,
+        "duration": formatting.format_duration,
+        "sentence": texts.as_sentence,
+        "counted": formatting.format_count,
+        "listed": formatting.format_list,
+        "weights": formatting.format_weights,
+        "better_word": texts.better_word,
+        "when_measured": texts.when_measured,
     }
     return environment
 

@@ -115,22 +115,6 @@ def floor_while_training(results: StudyResults, runs: Runs) -> float | None:
     return None
 
 
-def reached_rows(results: StudyResults) -> list[tuple[str, ...]]:
-    """For each arm: how many runs reached the quality; median and interval in images, in time."""
-    return [
-        (
-            arm.name,
-            f"{arm.to_quality_images.reached} of {arm.to_quality_images.runs}",
-            format_median(arm.to_quality_images, "images"),
-            format_interval(arm.to_quality_images, "images"),
-            format_median(arm.to_quality_seconds, "seconds"),
-            format_interval(arm.to_quality_seconds, "seconds"),
-        )
-        for arm in results.arms
-        if arm.to_quality_images is not None and arm.to_quality_seconds is not None
-    ]
-
-
 def format_median(times: TimeToQuality, axis: Axis) -> str:
     """When half of the runs have reached the quality."""
     return "not reached by half" if times.median is None else format_x(times.median, axis)
