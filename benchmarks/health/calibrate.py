@@ -17,8 +17,8 @@ from statistics import median
 from cases import KINDS
 
 from ganvas.health.evidence import Evidence
+from ganvas.health.rules.condition import Condition, LimitCheck
 from ganvas.health.rules.rule import Rule
-from ganvas.health.rules.sight import Sight, Signal
 from ganvas.health.thresholds import Thresholds
 
 WHOLE = "(rule)"
@@ -62,10 +62,10 @@ def readings(run: str, kind: str, evidence: Evidence, rules: Iterable[Rule]) -> 
     evidence = dataclasses.replace(evidence, thresholds=limits)
     found = []
     for rule in rules:
-        sights = [sight for _, sight in rule.looks(evidence)]
+        sights = [sight for _, sight in rule.evaluations(evidence)]
         if not sights:
             continue
-        strength = sustained([sight.strength for sight in sights], limits.patience)
+        strength = sustained([sight.severity for sight in sights], limits.patience)
         found.append(Reading(run, kind, rule.symptom, WHOLE, "", strength, strength, 0.0))
         for threshold in sorted({names[s.limit] for s in signals_of(sights) if s.limit in names}):
             signals = [named(sight, threshold, names) for sight in sights]
@@ -75,21 +75,21 @@ def readings(run: str, kind: str, evidence: Evidence, rules: Iterable[Rule]) -> 
                 found.append(
                     Reading(
                         *(run, kind, rule.symptom, threshold, signal.column),
-                        *(value, signal.strength, origin),
+                        *(value, signal.severity, origin),
                     )
                 )
     return found
 
 
-def signals_of(sights: Iterable[Sight]) -> Iterator[Signal]:
+def signals_of(sights: Iterable[Condition]) -> Iterator[LimitCheck]:
     """Every number that was compared."""
     for sight in sights:
-        yield from sight.signals
+        yield from sight.checks
 
 
-def named(sight: Sight, threshold: str, names: dict[float, str]) -> Signal | None:
+def named(sight: Condition, threshold: str, names: dict[float, str]) -> LimitCheck | None:
     """The signal of a sight that a threshold limits, if there is one."""
-    return next((s for s in sight.signals if names.get(s.limit) == threshold), None)
+    return next((s for s in sight.checks if names.get(s.limit) == threshold), None)
 
 
 def sustained(strengths: Sequence[float], patience: int) -> float:
@@ -98,16 +98,16 @@ def sustained(strengths: Sequence[float], patience: int) -> float:
     return max(min(strengths[i : i + width]) for i in range(len(strengths) - width + 1))
 
 
-def most_alarming(signals: Sequence[Signal | None], patience: int) -> Signal | None:
+def most_alarming(signals: Sequence[LimitCheck | None], patience: int) -> LimitCheck | None:
     """The signal whose strength is `sustained`; looks without it break a row."""
     width = min(patience, len(signals))
-    best: Signal | None = None
+    best: LimitCheck | None = None
     for start in range(len(signals) - width + 1):
         row = [signal for signal in signals[start : start + width] if signal is not None]
         if len(row) < width:
             continue
-        weakest = min(row, key=lambda signal: signal.strength)
-        if best is None or weakest.strength > best.strength:
+        weakest = min(row, key=lambda signal: signal.severity)
+        if best is None or weakest.severity > best.severity:
             best = weakest
     return best
 

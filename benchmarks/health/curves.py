@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from watching import Timeline
 
 from ganvas.health.evidence import Evidence
+from ganvas.health.rules.condition import Condition, LimitCheck, RuleInput
 from ganvas.health.rules.rule import Rule
-from ganvas.health.rules.sight import Moment, Sight, Signal
 
 Points = tuple[tuple[int, float], ...]
 """(images seen, value), oldest first."""
@@ -84,9 +84,9 @@ def until(evidence: Evidence, images: int) -> Evidence:
     return replace(evidence, records=known, stopped=evidence.stopped if is_all else "")
 
 
-def deciding(sight: Sight) -> Signal | None:
+def deciding(sight: Condition) -> LimitCheck | None:
     """The signal that a sight is as strong as: its weakest. None where nothing was compared."""
-    return min(sight.signals, key=lambda signal: signal.strength, default=None)
+    return min(sight.checks, key=lambda signal: signal.severity, default=None)
 
 
 def curve_of(rule: Rule, sick: Evidence, healthy: Evidence, at: int) -> Curve | None:
@@ -97,8 +97,8 @@ def curve_of(rule: Rule, sick: Evidence, healthy: Evidence, at: int) -> Curve | 
         healthy: the twin's.
         at: images seen at the look whose finding is told.
     """
-    looks = list(rule.looks(sick))
-    known = [sight for images, sight in rule.looks(until(sick, at)) if images <= at]
+    looks = list(rule.evaluations(sick))
+    known = [sight for images, sight in rule.evaluations(until(sick, at)) if images <= at]
     if not known:
         return None
     signal = deciding(known[0])
@@ -113,21 +113,21 @@ def curve_of(rule: Rule, sick: Evidence, healthy: Evidence, at: int) -> Curve | 
         healthy=values(rule, healthy, column),
         limits=loosest(tuple((images, s.limit) for images, s in pairs if s is not None), above),
         alarms_above=above,
-        judged_from=rule.first_look(sick),
-        stopped_at=sick.judged[-1]["images_seen"] if sick.stopped else None,
+        judged_from=rule.active_from(sick),
+        stopped_at=sick.valid_records[-1]["images_seen"] if sick.stopped else None,
     )
 
 
-def alarms_above(signal: Signal) -> bool:
+def alarms_above(signal: LimitCheck) -> bool:
     """On which side of its limit a number is alarming."""
-    return (signal.limit > signal.origin) != signal.nearer
+    return signal.abnormal == "above"
 
 
-def strictest(sight: Sight, like: Signal) -> Signal | None:
+def strictest(sight: Condition, like: LimitCheck) -> LimitCheck | None:
     """The signal of the same column that is hardest to reach; two limits must both be passed."""
-    ours = [s for s in sight.signals if s.column == like.column]
+    ours = [s for s in sight.checks if s.column == like.column]
     same_side = [s for s in ours if alarms_above(s) == alarms_above(like)]
-    return min(same_side, key=lambda signal: signal.strength, default=None)
+    return min(same_side, key=lambda signal: signal.severity, default=None)
 
 
 def loosest(limits: Points, alarms_above: bool) -> Points:
@@ -141,12 +141,13 @@ def loosest(limits: Points, alarms_above: bool) -> Points:
 
 def values(rule: Rule, evidence: Evidence, column: str) -> Points:
     """A column at every look, as the rule compares it: where it takes means, the means."""
-    looks = [Moment(evidence, index) for index in evidence.looks]
+    looks = [RuleInput(evidence, index) for index in evidence.evaluated_indices]
     raw = {m.images_seen: v for m in looks if (v := m.value(column)) is not None}
     compared: dict[int, float] = {}
     for moment in looks:
-        sight = rule.look(moment) if rule.applies(evidence.recipe) is None else None
-        for signal in sight.signals if sight is not None else ():
+        applies = rule.reason_not_applicable(evidence.recipe) is None
+        sight = rule.evaluate(moment) if applies else None
+        for signal in sight.checks if sight is not None else ():
             if signal.column == column:
                 compared[moment.images_seen] = signal.value
     as_measured = all(
@@ -163,22 +164,22 @@ def scores(sick: Evidence, healthy: Evidence, rule: Rule, best_at: int) -> Curve
             the interval of the very best. It is the limit.
     """
     points = [
-        tuple((score.images, score.value) for score in evidence.scored)
+        tuple((score.images, score.value) for score in evidence.training_scores)
         for evidence in (sick, healthy)
     ]
     best = dict(points[0])[best_at]
     return Curve(
-        column=sick.deciding_metric,
+        column=sick.selection_metric,
         sick=points[0],
         healthy=points[1],
         limits=tuple((images, best) for images, _ in points[0]),
         alarms_above=True,
-        judged_from=rule.first_look(sick),
+        judged_from=rule.active_from(sick),
         is_score=True,
     )
 
 
-def needs_decades(numbers: Iterable[float]) -> bool:
+def needs_log_scale(numbers: Iterable[float]) -> bool:
     """Whether only a logarithmic scale shows all of them: all positive, and far apart."""
     found = list(numbers)
     return bool(found) and min(found) > 0 and max(found) > 30 * min(found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from curves import Curve, Points, needs_decades, steady
+from curves import Curve, Points, needs_log_scale, steady
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -199,7 +199,7 @@ def chart(figure: Figure, left: int, portrait: Portrait) -> None:
     write(figure, left - 70, 122, label_of(curve.column), 24, INK, bold=True)
     dress(axes)
     numbers = [value for points in (curve.sick, curve.healthy, curve.limits) for _, value in points]
-    if curve.is_score or needs_decades(numbers):
+    if curve.is_score or needs_log_scale(numbers):
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if curve.is_score else (1,)))
         axes.yaxis.set_minor_locator(NullLocator())

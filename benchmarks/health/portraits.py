@@ -29,8 +29,8 @@ from watching import Timeline, timeline
 import ganvas
 from ganvas import diagnosis
 from ganvas.formatting import format_number
+from ganvas.health.assessment import apply_rules
 from ganvas.health.evidence import Evidence
-from ganvas.health.examine import examine
 from ganvas.health.finding import Finding
 from ganvas.health.rules import RULES
 
@@ -54,7 +54,7 @@ class Candidate:
     def of(cls, what: str, wanted: str, run: ganvas.Run, twin: ganvas.Run) -> Candidate:
         """A run as the rules saw it, look by look."""
         evidence = diagnosis.evidence_of(run)
-        said = timeline(evidence, run.read_status().images_seen, examine)
+        said = timeline(evidence, run.read_status().images_seen, apply_rules)
         return cls(what, wanted, run, twin, evidence, said)
 
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 import ganvas
 from ganvas import diagnosis
+from ganvas.health.assessment import apply_rules
 from ganvas.health.evidence import Evidence, is_probed
-from ganvas.health.examine import examine
 from ganvas.health.finding import Finding
 from ganvas.health.thresholds import Thresholds
 
@@ -71,7 +71,7 @@ def watch(run: ganvas.Run, thresholds: Thresholds) -> Timeline:
 
     That is what training itself would have said, and what `ganvas diagnose` says of the files.
     """
-    return timeline(evidence_of(run, thresholds), run.read_status().images_seen, examine)
+    return timeline(evidence_of(run, thresholds), run.read_status().images_seen, apply_rules)
 
 
 def timeline(

@@ -1,4 +1,4 @@
-"""From a run's files to a verdict: what `ganvas diagnose` says, of a run in whatever state."""
+"""`diagnose`: apply the health rules to a run's files, whatever state the run is in."""
 
 from __future__ import annotations
 
@@ -6,36 +6,42 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ganvas.health.evidence import Evidence, reservations
-from ganvas.health.examine import applying, examine, impossible, unable, verdict_on
-from ganvas.health.finding import Finding, Verdict
+from ganvas.health.assessment import (
+    applicable_rules,
+    apply_rules,
+    health_status,
+    not_applicable,
+    not_checked,
+)
+from ganvas.health.evidence import Evidence, caveats
+from ganvas.health.finding import Finding, HealthStatus
 from ganvas.runs import Run
 from ganvas.runs.history import Record
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """How a run stands, and on what ground that is said."""
+    """The health status of a run, and what it is based on."""
 
-    verdict: Verdict
+    verdict: HealthStatus
     findings: tuple[Finding, ...]
-    """What is wrong now, most causal and serious first."""
+    """The current findings, causes before consequences."""
     status: str
-    """running, finished, interrupted, diverged or unhealthy; a killed run still says running."""
+    """Of the run: running, finished, interrupted, diverged or unhealthy; killed: running."""
     images_seen: int
     """Of the newest record."""
     records: int
     """How many of the history's records have probes."""
-    possible: int
-    """How many symptoms a run of this recipe can show."""
-    unable: dict[str, str]
-    """Those of them that could not be looked for, and why."""
-    impossible: dict[str, str]
-    """The other symptoms, and why a run of this recipe cannot show them."""
-    reservations: tuple[str, ...]
-    """What is the matter with the files, where something is."""
+    applicable: int
+    """How many symptoms can occur under this recipe."""
+    not_checked: dict[str, str]
+    """Those of them that could not be checked, and why."""
+    not_applicable: dict[str, str]
+    """The symptoms that cannot occur under this recipe, and why."""
+    caveats: tuple[str, ...]
+    """Problems with the files that make the status uncertain, one sentence each."""
     events: tuple[Record, ...]
-    """findings.jsonl: what began, got worse, ended, and led to going back."""
+    """findings.jsonl: onset, worsening and end of findings, and rewinds."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as `ganvas diagnose --json` prints them."""
@@ -50,31 +56,31 @@ class Diagnosis:
 
 
 def diagnose(run: Run | Path | str) -> Diagnosis:
-    """Apply the rules of health to what a run has written.
+    """Apply the health rules to what a run has written.
 
     Args:
         run: a finished, running, stopped or killed run, or its directory.
 
     Raises:
-        RunError: it is not a run, or of another format.
+        RunError: it is not a run, or has another format.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     evidence = evidence_of(run)
-    findings = examine(evidence)
-    judged = evidence.judged
-    ruled_out = impossible(evidence.recipe)
+    findings = apply_rules(evidence)
+    records = evidence.valid_records
+    excluded = not_applicable(evidence.recipe)
     status = run.read_status()
-    newest = judged[-1]["images_seen"] if judged else status.images_seen
+    newest = records[-1]["images_seen"] if records else status.images_seen
     return Diagnosis(
-        verdict=verdict_on(evidence, findings),
+        verdict=health_status(evidence, findings),
         findings=findings,
         status=status.status,
         images_seen=newest,
         records=len(evidence.probed),
-        possible=len(applying(evidence.recipe)),
-        unable={name: why for name, why in unable(evidence).items() if name not in ruled_out},
-        impossible=ruled_out,
-        reservations=reservations(evidence),
+        applicable=len(applicable_rules(evidence.recipe)),
+        not_checked={k: why for k, why in not_checked(evidence).items() if k not in excluded},
+        not_applicable=excluded,
+        caveats=caveats(evidence),
         events=tuple(
             event for event in run.findings.records() if {"event", "images_seen"} <= event.keys()
         ),
@@ -82,7 +88,7 @@ def diagnose(run: Run | Path | str) -> Diagnosis:
 
 
 def evidence_of(run: Run) -> Evidence:
-    """What the rules look at, read from a run's files."""
+    """Read what the rules need from a run's files."""
     status, data = run.read_status(), run.read_data()
     known = {"images", "held_out"} <= data.keys()
     return Evidence(

@@ -21,8 +21,8 @@ from ganvas.data.sources import open_source
 from ganvas.health.evidence import Evidence
 from ganvas.health.finding import Finding
 from ganvas.health.rules import RULES
+from ganvas.health.rules.condition import Condition, RuleInput, condition
 from ganvas.health.rules.rule import Rule
-from ganvas.health.rules.sight import Moment, Sight, sight
 from ganvas.health.thresholds import Thresholds
 from ganvas.networks import ARCHITECTURES, ImageShape
 from ganvas.recipes import CATALOG, Recipe
@@ -484,14 +484,14 @@ def test_the_picture_of_the_confusion(bench: Bench, judged: list[Any], tmp_path:
 # -- Setting thresholds ----------------------------------------------------------------------------
 
 
-def distance_look(moment: Moment) -> Sight | None:
+def distance_look(moment: RuleInput) -> Condition | None:
     """A rule of two signals: distance small, and something else large."""
     limits = moment.thresholds
-    return sight(
+    return condition(
         "",
         (),
-        moment.near("probe/distance", limits.collapsed_distance),
-        moment.far("probe/memory", limits.remembered, 0.5),
+        moment.below("probe/distance", limits.collapsed_distance),
+        moment.above("probe/memory", limits.remembered, 0.5),
     )
 
 

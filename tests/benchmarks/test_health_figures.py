@@ -16,7 +16,7 @@ from PIL import Image
 
 from ganvas.health.evidence import Evidence
 from ganvas.health.rules import RULES
-from ganvas.health.rules.sight import Sight, Signal
+from ganvas.health.rules.condition import Condition, LimitCheck
 from ganvas.images import make_grid
 from ganvas.networks import ARCHITECTURES
 from ganvas.recipes import CATALOG
@@ -111,16 +111,16 @@ def evidence(column: str, *values: float) -> Evidence:
 
 
 def test_the_weakest_signal_decides(bench: Bench) -> None:
-    weak, strong = Signal("weak", 1.2, 1.0), Signal("strong", 5.0, 1.0)
-    assert bench["curves"].deciding(Sight("", (strong, weak), ())) is weak
-    assert bench["curves"].deciding(Sight("", (), (), certain=True)) is None
+    weak, strong = LimitCheck("weak", 1.2, 1.0), LimitCheck("strong", 5.0, 1.0)
+    assert bench["curves"].deciding(Condition("", (strong, weak), ())) is weak
+    assert bench["curves"].deciding(Condition("", (), (), is_certain=True)) is None
 
 
 def test_of_two_limits_of_one_number_the_one_hard_to_reach_counts(bench: Bench) -> None:
-    loose, strict = Signal("lag", 2.0, 0.5), Signal("lag", 2.0, 1.5)
-    other = Signal("movement", 2.0, 9.0)
-    assert bench["curves"].strictest(Sight("", (loose, strict, other), ()), loose) is strict
-    assert bench["curves"].strictest(Sight("", (other,), ()), loose) is None
+    loose, strict = LimitCheck("lag", 2.0, 0.5), LimitCheck("lag", 2.0, 1.5)
+    other = LimitCheck("movement", 2.0, 9.0)
+    assert bench["curves"].strictest(Condition("", (loose, strict, other), ()), loose) is strict
+    assert bench["curves"].strictest(Condition("", (other,), ()), loose) is None
 
 
 def test_of_a_limit_to_watch_and_one_to_fail_the_first_is_drawn(bench: Bench) -> None:
@@ -133,10 +133,10 @@ def test_of_a_limit_to_watch_and_one_to_fail_the_first_is_drawn(bench: Bench) ->
 
 def test_the_alarming_side_of_a_limit(bench: Bench) -> None:
     side = bench["curves"].alarms_above
-    assert side(Signal("gradient", 9.0, 1.0))
-    assert not side(Signal("update", 0.1, 1.0, nearer=True))
-    assert not side(Signal("diversity", 0.2, 0.6, 1.0))  # too far below 1
-    assert side(Signal("ranking", 0.999, 0.99, 1.0, nearer=True))  # too close to 1
+    assert side(LimitCheck("gradient", 9.0, 1.0))
+    assert not side(LimitCheck("update", 0.1, 1.0, abnormal="below"))
+    assert not side(LimitCheck("diversity", 0.2, 0.6, 1.0, "below"))  # too far below 1
+    assert side(LimitCheck("ranking", 0.999, 0.99, 1.0, "above"))  # too close to 1
 
 
 def test_a_curve_shows_what_was_measured_at_every_look(bench: Bench) -> None:
@@ -180,7 +180,7 @@ def test_what_was_known_earlier_does_not_hold_the_end(bench: Bench) -> None:
 
 
 def test_only_positive_numbers_far_apart_need_decades(bench: Bench) -> None:
-    needs = bench["curves"].needs_decades
+    needs = bench["curves"].needs_log_scale
     assert needs([1e-11, 1e-3])
     assert not needs([0.2, 1.0])
     assert not needs([0.0, 1e5])

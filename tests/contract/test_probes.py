@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from ganvas.health.columns import COLUMNS, MISSING
-from ganvas.health.probes import take_probes
+from ganvas.health.probes import measure
 from ganvas.networks import ARCHITECTURES, POINT, Architecture, ImageShape
 from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.objective import Objective
@@ -20,8 +20,8 @@ from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySett
 from ganvas.precision import FP32, Precision
 from ganvas.recipes import Recipe
 from ganvas.training.step import train_step
+from tests.builders.probe_contexts import context, copied_context, draw, probe
 from tests.contract.test_architectures import VARIATIONS
-from tests.unit.subjects import draw, probe, subject, subject_of
 from tests.unit.tiny import BATCH, SIDE, awake, small, start, tiny_recipe
 
 EVERY_ARCHITECTURE = pytest.mark.parametrize("kind", ARCHITECTURES.values(), ids=ARCHITECTURES)
@@ -58,8 +58,8 @@ def probed(recipe: Recipe, steps: int = 2, **changes: Any) -> dict[str, Any]:
         train_step(state, recipe, objective)
     earlier = [draw(COUNT, 1, SIDE, SIDE, seed=seed) for seed in (4, 5)]
     pixels = tuple(((images + 1) * 127.5).to(torch.uint8) for images in earlier)
-    fields = {"count": COUNT, "earlier": pixels, **changes}
-    return take_probes(subject_of(state, recipe, objective, **fields))
+    fields = {"count": COUNT, "previous_snapshots": pixels, **changes}
+    return measure(copied_context(state, recipe, objective, **fields))
 
 
 def check(numbers: dict[str, Any], absent: set[str], excused: dict[str, str]) -> None:
@@ -125,7 +125,7 @@ def test_gradients_alone_are_of_the_numbers_that_training_calculates_in(
 @EVERY_ARCHITECTURE
 def test_the_first_probes_of_a_run_without_held_out_images(kind: type[Architecture]) -> None:
     recipe = tiny_recipe(architecture=small(kind))
-    numbers = probed(recipe, steps=0, earlier=(), held_out=draw(0, 1, SIDE, SIDE))
+    numbers = probed(recipe, steps=0, previous_snapshots=(), held_out=draw(0, 1, SIDE, SIDE))
     excused = FIX_UP if kind.name == "r3gan" else {}
     check(numbers, absent=CLIPPED | HELD_OUT | FIRST, excused=excused)
 
@@ -138,13 +138,13 @@ def test_points_have_no_pixels_and_all_else(kind: type[Architecture], pac: int) 
     torch.manual_seed(0)
     generator, discriminator = small(kind).build_packed(ImageShape(2, *POINT), 3, pac)
     sets = [4 * draw(COUNT, 2, 1, 1, seed=seed) for seed in range(4)]
-    measured = take_probes(
-        subject(
+    measured = measure(
+        context(
             real=sets[0],
             held_out=sets[1],
-            earlier=tuple(sets[2:]),
+            previous_snapshots=tuple(sets[2:]),
             generator=generator,
-            average=generator,
+            ema=generator,
             discriminator=discriminator,
             latents=draw(COUNT, 3),
             objective=Objective.build(ObjectiveSettings(pac=pac)),

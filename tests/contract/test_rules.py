@@ -11,16 +11,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ganvas.health.advice import MOST_ADVICE, advise, apply_change
+from ganvas.health.advice import MAX_ADVICE, advise, apply_change
+from ganvas.health.assessment import apply_rules, not_checked, severities
 from ganvas.health.columns import COLUMNS, NO_RULE_READS
 from ganvas.health.evidence import Evidence
-from ganvas.health.examine import examine, signals, unable
 from ganvas.health.finding import Finding
 from ganvas.health.rules import RULES
 from ganvas.health.rules.rule import Rule
 from ganvas.recipes import CATALOG
-from tests.unit.histories import HEALTHY
-from tests.unit.symptoms import SICK, Case
+from tests.builders.histories import HEALTHY
+from tests.builders.symptoms import SICK, Case
 
 EVERY_RULE = pytest.mark.parametrize("rule", RULES.values(), ids=list(RULES))
 EVERY_CASE = pytest.mark.parametrize("case", SICK.values(), ids=list(SICK))
@@ -63,12 +63,12 @@ def test_nothing_makes_a_rule_raise(
     records: list[Any], recipe: Any, scores: list[Any], stopped: str
 ) -> None:
     evidence = Evidence(tuple(records), recipe, None, tuple(scores), stopped)
-    spoken = set(signals(evidence))
-    assert not spoken & set(unable(evidence))
-    for finding in examine(evidence):
+    spoken = set(severities(evidence))
+    assert not spoken & set(not_checked(evidence))
+    for finding in apply_rules(evidence):
         assert 0 <= finding.confidence <= 1
         assert finding.symptom in spoken
-        assert 0 <= finding.since <= evidence.judged[-1]["images_seen"]
+        assert 0 <= finding.since <= evidence.valid_records[-1]["images_seen"]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -85,7 +85,7 @@ def test_nothing_that_happens_to_a_history_makes_a_rule_raise(
     for index, column, value in damages:
         records[index][column] = value
     damaged = Evidence(tuple(records), evidence.recipe, 100, evidence.scores)
-    examine(damaged), signals(damaged), unable(damaged)
+    apply_rules(damaged), severities(damaged), not_checked(damaged)
 
 
 @EVERY_RULE
@@ -113,13 +113,15 @@ def test_rule_is_silent_without_its_columns(rule: Rule, name: str) -> None:
     recipe = CATALOG[name]()
     records = tuple({"images_seen": seen, "seconds": 1.0} for seen in range(0, 200_000, 4_000))
     assert rule(Evidence(records, recipe)) is None
-    assert "probe/missing" not in (rule.reason_unable(Evidence(records, recipe)) or "probe/missing")
+    assert "probe/missing" not in (
+        rule.reason_not_checked(Evidence(records, recipe)) or "probe/missing"
+    )
     assert rule(Evidence((), recipe)) is None
-    assert rule.reason_unable(Evidence((), recipe))
+    assert rule.reason_not_checked(Evidence((), recipe))
 
 
 def finding_of(case: Case) -> Finding:
-    (found,) = (f for f in examine(case.evidence) if f.symptom == case.symptom)
+    (found,) = (f for f in apply_rules(case.evidence) if f.symptom == case.symptom)
     return found
 
 
@@ -144,8 +146,8 @@ def test_finding_is_said_in_one_plain_sentence(case: Case) -> None:
 def test_every_advice_is_a_change_that_this_recipe_takes(case: Case) -> None:
     """Of all findings, also of those that come with it."""
     evidence = case.evidence
-    for finding in examine(evidence):
-        assert 1 <= len(finding.advice) <= MOST_ADVICE
+    for finding in apply_rules(evidence):
+        assert 1 <= len(finding.advice) <= MAX_ADVICE
         fields = [change.field for change in finding.advice]
         assert len(set(fields)) == len(fields)
         for change in finding.advice:
@@ -161,9 +163,9 @@ def test_advice_fits_whatever_recipe_shows_a_symptom(name: str) -> None:
     recipe = CATALOG[name]().with_fixed_schedules()
     given = set()
     for case in SICK.values():
-        _, seen = next(RULES[case.symptom].looks(case.evidence))
+        _, seen = next(RULES[case.symptom].evaluations(case.evidence))
         advice = advise(recipe, seen.remedies)
-        assert 1 <= len(advice) <= MOST_ADVICE
+        assert 1 <= len(advice) <= MAX_ADVICE
         given.update(advice)
     for change in given:
         assert apply_change(recipe, change) != recipe, change.flag
@@ -175,6 +177,6 @@ def test_no_rule_reads_the_columns_that_are_for_people_alone() -> None:
     assert [column for column in COLUMNS if column.startswith(NO_RULE_READS)]
 
 
-@pytest.mark.parametrize("name", ["advice", "examine", "evidence", "finding", "rules"])
+@pytest.mark.parametrize("name", ["advice", "assessment", "evidence", "finding", "rules"])
 def test_every_part_can_be_the_first_that_is_imported(name: str) -> None:
     subprocess.run([sys.executable, "-c", f"import ganvas.health.{name}"], check=True)

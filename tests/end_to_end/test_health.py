@@ -42,8 +42,8 @@ def too_fast(evidence: Evidence) -> tuple[Finding, ...]:
 @pytest.fixture
 def ruled(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rule of this file in place of the real ones."""
-    monkeypatch.setattr("ganvas.training.watch.examine", too_fast)
-    monkeypatch.setattr("ganvas.diagnosis.examine", too_fast)
+    monkeypatch.setattr("ganvas.training.watch.apply_rules", too_fast)
+    monkeypatch.setattr("ganvas.diagnosis.apply_rules", too_fast)
 
 
 def events(run: Path) -> list[dict[str, Any]]:
@@ -104,7 +104,7 @@ def test_rewind_goes_back_applies_the_advice_and_recovers(
     assert seen == sorted(set(seen)), "the history tells one run, not two"
     said = ganvas("diagnose", run)
     assert said.code == 0
-    assert "went back here from 1,008, because of diverging (rewound/1)" in said.out
+    assert "rewound to here from 1,008, because of diverging (rewound/1)" in said.out
 
 
 def never_content(evidence: Evidence) -> tuple[Finding, ...]:
@@ -124,8 +124,8 @@ def test_a_run_goes_back_twice_at_most(
     ganvas: Callable[..., Result],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ganvas.training.watch.examine", never_content)
-    monkeypatch.setattr("ganvas.diagnosis.examine", never_content)
+    monkeypatch.setattr("ganvas.training.watch.apply_rules", never_content)
+    monkeypatch.setattr("ganvas.diagnosis.apply_rules", never_content)
     run = tmp_path / "run"
     result = ganvas("train", small, images, "--out", run, *TOO_FAST, "--on-failure", "rewind")
     assert result.code == 3
@@ -136,7 +136,7 @@ def test_a_run_goes_back_twice_at_most(
 RULED = """
 import ganvas.training.watch, ganvas.diagnosis
 from tests.end_to_end.test_health import too_fast
-ganvas.training.watch.examine = ganvas.diagnosis.examine = too_fast
+ganvas.training.watch.apply_rules = ganvas.diagnosis.apply_rules = too_fast
 """
 KILL_AT_REPLACE = """
 import os, signal
@@ -287,7 +287,7 @@ def test_no_probes_no_verdict(
     result = ganvas("diagnose", run)
     assert result.code == 0
     assert result.out.startswith("not judged at ")
-    assert "nothing was probed" in result.out
+    assert "no probes were taken yet" in result.out
 
 
 def test_a_run_that_ends_before_most_rules_look_is_not_called_healthy(
@@ -300,12 +300,13 @@ def test_a_run_that_ends_before_most_rules_look_is_not_called_healthy(
     result = ganvas("diagnose", run)
     assert result.code == 0
     head = (
-        "too early to tell at 2,000 images (finished); looked for 5 of the 15 symptoms it can show"
+        "too early to tell at 2,000 images (finished); checked 5 of 15 symptoms that apply to its "
+        "recipe"
     )
     assert result.out.splitlines()[0] == head
     told = result.out.split("\n\n")
-    later = next(part for part in told if part.startswith("not looked for:"))
-    never = next(part for part in told if part.startswith("cannot be shown by a run of"))
+    later = next(part for part in told if part.startswith("not checked:"))
+    never = next(part for part in told if part.startswith("not applicable to this recipe:"))
     assert len(later.splitlines()) == 1 + 15 - 5
     assert len(later.splitlines()) + len(never.splitlines()) + 5 == 2 + len(RULES)
     assert "healthy" not in trained.out + result.out

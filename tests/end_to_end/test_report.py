@@ -43,8 +43,8 @@ def too_fast(evidence: Evidence) -> tuple[Finding, ...]:
 @pytest.fixture
 def ruled(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rule of this file in place of the real ones."""
-    monkeypatch.setattr("ganvas.training.watch.examine", too_fast)
-    monkeypatch.setattr("ganvas.diagnosis.examine", too_fast)
+    monkeypatch.setattr("ganvas.training.watch.apply_rules", too_fast)
+    monkeypatch.setattr("ganvas.diagnosis.apply_rules", too_fast)
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_health_that_was_never_probed_is_not_called_healthy(
 def test_a_run_that_did_not_end_well_says_so(
     run: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch, status: Any
 ) -> None:
-    monkeypatch.setattr("ganvas.health.examine.ENOUGH", 0.1)  # few rules look at so short a run
+    monkeypatch.setattr("ganvas.health.assessment.ENOUGH", 0.1)  # few rules look at so short a run
     Run.open(run).write_status(status, 800, "some reason")
     elements, text = report_of(ganvas, run)
     expected = {

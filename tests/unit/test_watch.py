@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ganvas.health.finding import Change, Finding, Measurement, Verdict
+from ganvas.health.finding import Change, Finding, HealthStatus, Measurement
 from ganvas.runs.history import Record, failing_spans
 from ganvas.training.watch import changes, open_findings
 
 
-def finding(symptom: str, verdict: Verdict = "watch", since: int = 100) -> Finding:
+def finding(symptom: str, verdict: HealthStatus = "watch", since: int = 100) -> Finding:
     return Finding(
         symptom=symptom,
         verdict=verdict,

@@ -1,4 +1,4 @@
-"""`ganvas diagnose RUN`: is training healthy, and if not, what would one change?"""
+"""`ganvas diagnose RUN`: is a run healthy, and if not, what should be changed?"""
 
 from __future__ import annotations
 
@@ -18,65 +18,67 @@ if TYPE_CHECKING:
 class Diagnose:
     """Say whether a finished, running or killed run is healthy, and if not, what to change.
 
-    Ends with 1 where something was found, else with 0.
+    Ends with 1 if there are findings, else with 0.
     """
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run directory."""
     json: bool = False
-    """Print one JSON object instead of words."""
+    """Print one JSON object instead of text."""
 
     def run(self) -> int:
-        """Print the verdict; 1 with findings, else 0."""
+        """Print the diagnosis; 1 with findings, else 0."""
         from ganvas.diagnosis import diagnose
 
-        found = diagnose(self.run_directory)
-        text = json.dumps(found.to_json(), indent=2) if self.json else "\n".join(lines(found))
-        print(text)
-        return 1 if found.findings else 0
+        diagnosis = diagnose(self.run_directory)
+        if self.json:
+            print(json.dumps(diagnosis.to_json(), indent=2))
+        else:
+            print("\n".join(diagnosis_lines(diagnosis)))
+        return 1 if diagnosis.findings else 0
 
 
-def lines(found: Diagnosis) -> list[str]:
-    """The diagnosis in words."""
-    able = found.possible - len(found.unable)
-    head = f"{found.verdict} at {found.images_seen:,} images ({found.status})"
-    if not found.findings:
-        count = f"{able} of the" if able < found.possible else "all"
-        head += f"; looked for {count} {found.possible} symptoms it can show"
-    said = [head, *(line for finding in found.findings for line in about(finding))]
-    if found.records == 0:
-        said.append("nothing was probed yet, so there is nothing to judge by")
-    past = [told for told in map(story, found.events) if told]
+def diagnosis_lines(diagnosis: Diagnosis) -> list[str]:
+    """The diagnosis as text."""
+    checked = diagnosis.applicable - len(diagnosis.not_checked)
+    head = f"{diagnosis.verdict} at {diagnosis.images_seen:,} images ({diagnosis.status})"
+    if not diagnosis.findings:
+        count = f"{checked} of" if checked < diagnosis.applicable else "all"
+        head += f"; checked {count} {diagnosis.applicable} symptoms that apply to its recipe"
+    lines = [head, *(line for finding in diagnosis.findings for line in finding_lines(finding))]
+    if diagnosis.records == 0:
+        lines.append("no probes were taken yet, so there is nothing to judge by")
+    past = [line for line in map(event_line, diagnosis.events) if line]
     if past:
-        said += ["", "what happened:", *(f"  {told}" for told in past)]
-    said += [f"note: {text}" for text in found.reservations]
-    lists = {
-        "not looked for:": found.unable,
-        "cannot be shown by a run of this recipe:": found.impossible,
+        lines += ["", "what happened:", *(f"  {line}" for line in past)]
+    lines += [f"note: {text}" for text in diagnosis.caveats]
+    reason_lists = {
+        "not checked:": diagnosis.not_checked,
+        "not applicable to this recipe:": diagnosis.not_applicable,
     }
-    for title, reasons in lists.items():
+    for title, reasons in reason_lists.items():
         if reasons:
-            said += ["", title, *(f"  {symptom}: {why}" for symptom, why in reasons.items())]
-    return said
+            lines += ["", title, *(f"  {symptom}: {why}" for symptom, why in reasons.items())]
+    return lines
 
 
-def about(finding: Finding) -> list[str]:
-    """One finding: what, how sure, what it means, the numbers, what to change."""
-    said = [
+def finding_lines(finding: Finding) -> list[str]:
+    """One finding: symptom, confidence, meaning, numbers, and what to change."""
+    lines = [
         "",
         f"{finding.verdict}: {finding.symptom}, since {finding.since:,} images "
-        f"({finding.confidence:.0%} sure)",
+        f"(confidence {finding.confidence:.0%})",
         f"  {finding.meaning}",
     ]
-    for one in finding.numbers:
-        said.append(f"  {one.name} is {one.value:.4g}; normal: {one.normal}")
+    for number in finding.numbers:
+        lines.append(f"  {number.name} is {number.value:.4g}; normal: {number.normal}")
     for change in finding.advice:
-        said.append(f"  try {change.flag}  ({change.why})")
-    return [*said, f"  see {finding.paper}"]
+        lines.append(f"  try {change.flag}  ({change.why})")
+    return [*lines, f"  see {finding.paper}"]
 
 
-def story(event: dict[str, object]) -> str:
-    """One line of what is over or was done; what is still open is told elsewhere."""
+def event_line(event: dict[str, object]) -> str:
+    """One line for a past event; empty for events of other kinds."""
     seen = f"{event['images_seen']:,}"
     match event["event"]:
         case "end":
@@ -85,7 +87,7 @@ def story(event: dict[str, object]) -> str:
             return f"{seen}: {event['verdict']}, {event['symptom']}"
         case "rewind":
             return (
-                f"{seen}: went back here from {event['failed_at']:,}, because of "
+                f"{seen}: rewound to here from {event['failed_at']:,}, because of "
                 f"{event['symptom']} (rewound/{event['number']})"
             )
     return ""

@@ -1,16 +1,16 @@
-"""What may help: changes of a recipe's fields, and which of them fit a recipe.
+"""Advice: changes of recipe fields that may help, and which of them are valid for a recipe.
 
-A `Remedy` looks at a recipe and gives one change, or None where there is nothing to change.
-`advise` keeps those whose field the recipe has and that give another recipe without problems, so
-that remedies need not ask for what is there already or cannot be together.
+A `Remedy` takes a recipe and returns one change, or None where there is nothing to change. `advise`
+keeps the changes that give a different and valid recipe, so that remedies themselves need not check
+whether a field exists, has that value already, or conflicts with others.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ganvas.errors import RecipeError
 from ganvas.fields import (
@@ -28,43 +28,43 @@ from ganvas.recipes.catalog import CATALOG
 from ganvas.recipes.recipe import Recipe
 from ganvas.schedules import Ramp, extremes, format_schedule
 
-if TYPE_CHECKING:
-    from ganvas.health.rules.sight import Remedy
+Remedy = Callable[[Recipe], Change | None]
+"""What to change in a recipe; None where there is nothing to change."""
 
-MOST_ADVICE = 3
+MAX_ADVICE = 3
 PLAYERS: tuple[Player, Player] = ("generator", "discriminator")
 FAR_OFF = 8.0
-"""Times the usual learning rate, or as many times less, from which on it is the first advice."""
-USUAL_RATES = {"adam": 2e-4, "rmsprop": 5e-5}
-"""Radford 2016 for Adam, Arjovsky 2017 for RMSprop; a named recipe's own comes before."""
+"""A learning rate that is off by this factor in either direction is the first advice."""
+USUAL_LEARNING_RATES = {"adam": 2e-4, "rmsprop": 5e-5}
+"""Radford 2016 for Adam, Arjovsky 2017 for RMSprop; that of a named recipe takes precedence."""
 
 
 def advise(recipe: Recipe, remedies: Iterable[Remedy]) -> tuple[Change, ...]:
-    """One to three changes, each of another field, the most useful first.
+    """One to three changes, each of a different field, the most useful first.
 
-    A learning rate that is far off comes before everything: no other remedy can work then.
+    A learning rate that is far off comes first: no other remedy can work then.
     """
-    wanted: dict[str, Change] = {}
-    for remedy in (*SANE_RATES, *remedies):
-        _add(wanted, recipe, remedy)
+    changes: dict[str, Change] = {}
+    for remedy in (*RESET_LEARNING_RATES, *remedies):
+        _add(changes, recipe, remedy)
     for remedy in LAST_RESORT:
-        if not wanted:
-            _add(wanted, recipe, remedy)
-    return tuple(wanted.values())[:MOST_ADVICE]
+        if not changes:
+            _add(changes, recipe, remedy)
+    return tuple(changes.values())[:MAX_ADVICE]
 
 
-def _add(wanted: dict[str, Change], recipe: Recipe, remedy: Remedy) -> None:
-    """Take up a remedy's change, if it helps and there is room."""
+def _add(changes: dict[str, Change], recipe: Recipe, remedy: Remedy) -> None:
+    """Add a remedy's change, if it is valid and there is room."""
     change = remedy(recipe)
-    if change is None or change.field in wanted or len(wanted) == MOST_ADVICE:
+    if change is None or change.field in changes or len(changes) == MAX_ADVICE:
         return
     if is_possible(recipe, change):
-        wanted[change.field] = change
+        changes[change.field] = change
 
 
-@lru_cache(maxsize=1024)  # a run asks the same at every look
+@lru_cache(maxsize=1024)  # the same questions come up at every probe of a run
 def is_possible(recipe: Recipe, change: Change) -> bool:
-    """Whether a change gives another recipe, and one without problems."""
+    """Whether a change gives a different recipe without problems."""
     try:
         return apply_change(recipe, change) != recipe
     except RecipeError:
@@ -74,7 +74,7 @@ def is_possible(recipe: Recipe, change: Change) -> bool:
 def apply_change(recipe: Recipe, change: Change) -> Recipe:
     """The recipe with one field changed, read as the command line reads it, and checked.
 
-    A schedule without an end stays without one (`Recipe.with_fixed_schedules`).
+    A schedule without an end keeps none (`Recipe.with_fixed_schedules`).
 
     Raises:
         RecipeError: no such field, a value that does not fit, or a recipe with problems.
@@ -89,12 +89,12 @@ def apply_change(recipe: Recipe, change: Change) -> Recipe:
     return replace_field(recipe, change.field, value).checked(change.flag)
 
 
-def present(recipe: Recipe, field: str) -> Any:
+def field_value(recipe: Recipe, field: str) -> Any:
     """A field's value; None where the recipe has no such field."""
     return get_field(recipe, field) if has_field(recipe, field) else None
 
 
-def size_of(value: Any) -> float | None:
+def magnitude(value: Any) -> float | None:
     """A number, or the largest of a schedule; None for anything else."""
     if isinstance(value, Ramp):
         return extremes(value)[1]
@@ -103,7 +103,7 @@ def size_of(value: Any) -> float | None:
 
 
 def scaled(value: Any, factor: float) -> str:
-    """A number or schedule times a factor, as text of two digits."""
+    """A number or schedule times a factor, as text with two digits."""
     if isinstance(value, Ramp):
         start, end = (float(f"{number * factor:.2g}") for number in (value.start, value.end))
         return format_schedule(dataclasses.replace(value, start=start, end=end))
@@ -112,148 +112,154 @@ def scaled(value: Any, factor: float) -> str:
     return f"{float(f'{value * factor:.2g}'):g}"  # 2500 and not 2.5e+03
 
 
-def to(field: str, value: str, why: str) -> Remedy:
-    """Set a field, where there is one."""
+def set_to(field: str, value: str, why: str) -> Remedy:
+    """Set a field, if it exists."""
     return lambda recipe: Change(field, value, why)
 
 
-def times(field: str, factor: float, why: str) -> Remedy:
-    """Scale a field or its schedule; one that is 0 stays out of it."""
+def multiply(field: str, factor: float, why: str) -> Remedy:
+    """Scale a field or its schedule; fields that are 0 are left alone."""
 
     def remedy(recipe: Recipe) -> Change | None:
-        value = present(recipe, field)
-        return Change(field, scaled(value, factor), why) if size_of(value) else None
+        value = field_value(recipe, field)
+        return Change(field, scaled(value, factor), why) if magnitude(value) else None
 
     return remedy
 
 
-def at_least(field: str, value: float, why: str) -> Remedy:
-    """Raise a field that is below a value to it."""
+def raise_to(field: str, value: float, why: str) -> Remedy:
+    """Raise a field to a value, if it is lower."""
 
     def remedy(recipe: Recipe) -> Change | None:
-        size = size_of(present(recipe, field))
+        size = magnitude(field_value(recipe, field))
         return Change(field, f"{value:g}", why) if size is not None and size < value else None
 
     return remedy
 
 
-def at_most(field: str, value: float, why: str) -> Remedy:
-    """Lower a field that is above a value to it."""
+def lower_to(field: str, value: float, why: str) -> Remedy:
+    """Lower a field to a value, if it is higher."""
 
     def remedy(recipe: Recipe) -> Change | None:
-        size = size_of(present(recipe, field))
+        size = magnitude(field_value(recipe, field))
         return Change(field, f"{value:g}", why) if size is not None and size > value else None
 
     return remedy
 
 
-def sane_rate(player: Player) -> Remedy:
-    """Back to the usual learning rate, from one that is far off."""
+def reset_learning_rate(player: Player) -> Remedy:
+    """Reset a learning rate that is far off to the usual one."""
     field = f"{player}.learning_rate"
 
     def remedy(recipe: Recipe) -> Change | None:
-        factor = rate_factor(recipe, player)
+        factor = learning_rate_factor(recipe, player)
         if 1 / FAR_OFF < factor < FAR_OFF:
             return None
         off = f"{factor:.3g} times" if factor > 1 else f"one {1 / factor:.3g}th of"
-        value = scaled(present(recipe, field), 1 / factor)
-        return Change(field, value, f"it is {off} what is usual")
+        value = scaled(field_value(recipe, field), 1 / factor)
+        return Change(field, value, f"it is {off} the usual one")
 
     return remedy
 
 
-def rate_factor(recipe: Recipe, player: Player) -> float:
-    """The largest learning rate of a player over the usual one."""
-    return extremes(present(recipe, f"{player}.learning_rate"))[1] / usual_rate(recipe, player)
+def learning_rate_factor(recipe: Recipe, player: Player) -> float:
+    """The largest learning rate of a network over the usual one."""
+    return extremes(field_value(recipe, f"{player}.learning_rate"))[1] / usual_learning_rate(
+        recipe, player
+    )
 
 
-def usual_rate(recipe: Recipe, player: Player) -> float:
-    """The learning rate of the recipe of that name, or the one that papers use."""
+def usual_learning_rate(recipe: Recipe, player: Player) -> float:
+    """The learning rate of the named recipe, or the one that papers use."""
     settings = recipe.generator if player == "generator" else recipe.discriminator
     if recipe.name in CATALOG:
-        named: Any = present(CATALOG[recipe.name](), player)
+        named: Any = field_value(CATALOG[recipe.name](), player)
         if named.algorithm == settings.algorithm:
             return extremes(named.learning_rate)[1]
-    return USUAL_RATES[settings.algorithm]
+    return USUAL_LEARNING_RATES[settings.algorithm]
 
 
 def regularise(recipe: Recipe) -> Change | None:
-    """The gradient penalty that suits the loss; R2 beside R1; or four times what there is."""
+    """The penalty that suits the loss; with R1, add R2; else four times its weight."""
     loss, penalties = recipe.objective.loss, recipe.objective.penalties
     name, weight = ("gradient_penalty", 10.0) if loss == "wasserstein" else ("r1", 1.0)
-    why = "it keeps the discriminator from growing steep"
-    if size_of(penalties.r1.weight) and not size_of(penalties.r2.weight):
+    why = "it bounds the discriminator's gradient"
+    if magnitude(penalties.r1.weight) and not magnitude(penalties.r2.weight):
         field = "objective.penalties.r2.weight"
-        return Change(field, scaled(penalties.r1.weight, 1.0), "R1 alone lets it explode on fakes")
+        return Change(
+            field, scaled(penalties.r1.weight, 1.0), "R1 alone does not bound the gradient at fakes"
+        )
     field = f"objective.penalties.{name}.weight"
-    return times(field, 4.0, why)(recipe) or Change(field, f"{weight:g}", why)
+    return multiply(field, 4.0, why)(recipe) or Change(field, f"{weight:g}", why)
 
 
 def non_saturating(recipe: Recipe) -> Change | None:
-    """Away from the minimax loss, whose gradient vanishes when the discriminator is sure."""
+    """Replace the minimax loss, whose gradient vanishes when the discriminator is sure."""
     if recipe.objective.loss != "minimax":
         return None
-    why = "its gradient stays when the discriminator is sure (Goodfellow 2014)"
+    why = "its gradient does not vanish when the discriminator is sure (Goodfellow 2014)"
     return Change("objective.loss", "non-saturating", why)
 
 
 def more_latents(recipe: Recipe) -> Change | None:
-    """Enough of them for pictures."""
-    why = "images cannot vary in more ways than latents do"
-    return None if recipe.data.size == POINT else at_least("latent_dim", 64, why)(recipe)
+    """Enough latents for images."""
+    why = "images cannot have more degrees of freedom than latents"
+    return None if recipe.data.size == POINT else raise_to("latent_dim", 64, why)(recipe)
 
 
 def decay(player: Player) -> Remedy:
-    """A learning rate that falls to zero over the budget."""
+    """Let the learning rate fall to zero over the budget."""
     field = f"{player}.learning_rate"
 
     def remedy(recipe: Recipe) -> Change | None:
-        value = present(recipe, field)
+        value = field_value(recipe, field)
         if isinstance(value, Ramp):
             return None
-        return Change(field, f"linear:{value:g}:0", "smaller and smaller steps settle down")
+        return Change(field, f"linear:{value:g}:0", "smaller and smaller steps let training settle")
 
     return remedy
 
 
 def slower(player: Player, by: float = 4.0) -> Remedy:
-    """A fraction of the player's learning rate."""
-    return times(f"{player}.learning_rate", 1 / by, f"the {player} takes smaller steps")
+    """Divide the network's learning rate."""
+    return multiply(f"{player}.learning_rate", 1 / by, f"the {player} takes smaller steps")
 
 
 def faster(player: Player, by: float = 4.0) -> Remedy:
-    """A multiple of the player's learning rate."""
-    return times(f"{player}.learning_rate", by, f"the {player} takes larger steps")
+    """Multiply the network's learning rate."""
+    return multiply(f"{player}.learning_rate", by, f"the {player} takes larger steps")
 
 
-SANE_RATES = tuple(sane_rate(player) for player in PLAYERS)
+RESET_LEARNING_RATES = tuple(reset_learning_rate(player) for player in PLAYERS)
 LAST_RESORT = tuple(slower(player, by=2.0) for player in reversed(PLAYERS))
-"""For what nothing else is known to help: it is always possible."""
+"""Where no other remedy is valid: these always are."""
 
-SPECTRAL_NORM = to("objective.spectral_norm", "true", "it bounds every layer's gain (Miyato 2018)")
-NO_BATCH_NORM = to(
+SPECTRAL_NORM = set_to(
+    "objective.spectral_norm", "true", "it bounds every layer's gain (Miyato 2018)"
+)
+NO_BATCH_NORM = set_to(
     "architecture.discriminator_norm",
     "none",
-    "batch normalisation undoes the bound and rules out penalties",
+    "batch normalisation removes the bound and excludes penalties",
 )
-FEWER_STEPS = at_most("discriminator_steps", 1, "the generator moves as often")
-NORMALISED_GENERATOR = to(
-    "architecture.generator_norm", "batch", "it keeps signals in range from layer to layer"
+FEWER_STEPS = lower_to("discriminator_steps", 1, "the generator is updated as often")
+NORMALISED_GENERATOR = set_to(
+    "architecture.generator_norm", "batch", "it keeps activations in range from layer to layer"
 )
-SHORTCUTS = to("architecture.residual", "true", "gradients pass the shortcuts undamped")
-PREACTIVATION = to(
-    "architecture.block", "preactivation", "the way from input to output is then undisturbed"
+SHORTCUTS = set_to("architecture.residual", "true", "gradients pass the shortcuts undiminished")
+PREACTIVATION = set_to(
+    "architecture.block", "preactivation", "the path from input to output is then the identity"
 )
-PACKING = to("objective.pac", "2", "the discriminator sees a lack of variety (Lin 2018)")
+PACKING = set_to("objective.pac", "2", "the discriminator sees a lack of diversity (Lin 2018)")
 NARROWER = (
-    at_most("architecture.discriminator_width", 64, "a narrower one learns less by heart"),
-    at_most("architecture.width", 64, "narrower networks learn less by heart"),
+    lower_to("architecture.discriminator_width", 64, "a narrower one memorises less"),
+    lower_to("architecture.width", 64, "narrower networks memorise less"),
 )
 WIDER = (
-    at_least("architecture.discriminator_width", 32, "a wider one can see what is wrong"),
-    at_least("architecture.width", 32, "wider networks can see what is wrong"),
+    raise_to("architecture.discriminator_width", 32, "a wider one can tell them apart"),
+    raise_to("architecture.width", 32, "wider networks can tell them apart"),
 )
 WEAKER_PENALTIES = tuple(
-    times(f"objective.penalties.{name}.weight", 0.1, "a weaker penalty holds less back")
+    multiply(f"objective.penalties.{name}.weight", 0.1, "a weaker penalty slows it down less")
     for name in ("gradient_penalty", "one_sided_gradient_penalty", "r1", "r2")
 )

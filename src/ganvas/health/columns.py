@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 MISSING = "probe/missing"
-"""The one column that is no number: reasons, by probe or column, why numbers are missing."""
+"""The only column that is not a number: by probe or column, why numbers are missing."""
 
 NO_RULE_READS = "probe/lipschitz/"
-"""How columns begin that are for people alone: lacking one takes nothing from a verdict."""
+"""Prefix of the columns that no rule reads: a missing one does not affect the health status."""
 
 COLUMNS: dict[str, str] = {
     "probe/logits/real": "mean logit of training images",
@@ -15,9 +15,9 @@ COLUMNS: dict[str, str] = {
     "probe/logits/real_spread": "standard deviation of the logits of training images",
     "probe/logits/fake_spread": "standard deviation of the logits of generated images",
     "probe/logits/held_out_spread": "standard deviation of the logits of held-out images",
-    "probe/accuracy/real": "share of training images with a logit above 0",
-    "probe/accuracy/fake": "share of generated images with a logit below 0",
-    "probe/accuracy/held_out": "share of held-out images with a logit above 0",
+    "probe/accuracy/real": "fraction of training images with a logit above 0",
+    "probe/accuracy/fake": "fraction of generated images with a logit below 0",
+    "probe/accuracy/held_out": "fraction of held-out images with a logit above 0",
     "probe/ranking/train": (
         "how often a training image's logit is above a generated one's: "
         "0.5 the discriminator cannot tell, 1 it always can"
@@ -30,7 +30,7 @@ COLUMNS: dict[str, str] = {
     "probe/r_t": "mean sign of the logits of training images: 0 undecided, 1 all called real",
     "probe/r_v": (
         "how much closer held-out logits are to generated ones than training logits are, as a "
-        "share: 0 like training images, 1 like generated ones"
+        "fraction: 0 like training images, 1 like generated ones"
     ),
     "probe/input_gradient/real": "mean slope of the discriminator at training images, 1 / L2",
     "probe/input_gradient/real_largest": "the largest of them",
@@ -43,13 +43,13 @@ COLUMNS: dict[str, str] = {
     "probe/lipschitz/empirical": (
         "largest difference of two logits over the distance of their images, 1 / L2"
     ),
-    "probe/lipschitz/bound": "what that cannot exceed anywhere, from the layers' norms, 1 / L2",
-    "probe/clip/share": "share of the discriminator's weights within 1 % of the clipping bound",
-    "probe/clip/small": "share of the discriminator's weights below 1 % of the clipping bound",
+    "probe/lipschitz/bound": "upper bound of that ratio, from the layers' norms, 1 / L2",
+    "probe/clip/share": "fraction of the discriminator's weights within 1 % of the clipping bound",
+    "probe/clip/small": "fraction of the discriminator's weights below 1 % of the clipping bound",
     "probe/gradient/generator/norm": "norm of the gradient of the generator's loss",
     "probe/gradient/generator/slope": (
         "slope of ln(RMS gradient) along the generator's layers, 1 / layer: "
-        "above 0 gradients fade on their way back to the latents, below 0 they grow"
+        "above 0 gradients decay on their way back to the latents, below 0 they grow"
     ),
     "probe/gradient/generator/first": "RMS gradient of the layer at the latents",
     "probe/gradient/generator/last": "RMS gradient of the layer at the image",
@@ -57,7 +57,7 @@ COLUMNS: dict[str, str] = {
     "probe/gradient/discriminator/norm": "norm of the gradient of the discriminator's loss",
     "probe/gradient/discriminator/slope": (
         "slope of ln(RMS gradient) along the discriminator's layers, 1 / layer: "
-        "above 0 gradients fade on their way back to the image, below 0 they grow"
+        "above 0 gradients decay on their way back to the image, below 0 they grow"
     ),
     "probe/gradient/discriminator/first": "RMS gradient of the layer at the image",
     "probe/gradient/discriminator/last": "RMS gradient of the layer at the logit",
@@ -71,8 +71,8 @@ COLUMNS: dict[str, str] = {
         "to them: median of layers"
     ),
     "probe/update/discriminator_largest": "the same of the layer that moves most",
-    "probe/output/saturated": "share of generated pixel values beyond +-0.99",
-    "probe/output/saturated_real": "share of training pixel values beyond +-0.99",
+    "probe/output/saturated": "fraction of generated pixel values beyond +-0.99",
+    "probe/output/saturated_real": "fraction of training pixel values beyond +-0.99",
     "probe/diversity/distance": (
         "mean distance of two generated images over that of two training images: "
         "1 as real, 0 all the same"
@@ -84,7 +84,7 @@ COLUMNS: dict[str, str] = {
         "effective number of different images in the generated ones, from 1 to their number"
     ),
     "probe/diversity/duplicates": (
-        "share of generated images nearer to another one than 95 % of training images are: "
+        "fraction of generated images nearer to another one than 95 % of training images are: "
         "0.05 as real, 1 all are near-copies"
     ),
     "probe/likeness/mean_gap": (
@@ -105,9 +105,9 @@ COLUMNS: dict[str, str] = {
         "training images"
     ),
 }
-"""Every column that probes can give, with its unit and, where it is known, what is normal.
+"""Every column of the probes, with its unit and, where it is known, the normal value.
 
-Left out without a word is what does not apply: held-out numbers where too few images are held out,
-`clip` without clipping, `output` and `checkerboard` for points, `checkerboard` for small sides,
-`movement` at the first probes.
+Columns that do not apply are absent without a reason: held-out numbers where too few images are
+held out, `clip` without clipping, `output` and `checkerboard` for points, `checkerboard` for small
+sides, `movement` at the first probes.
 """

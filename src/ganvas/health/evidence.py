@@ -1,4 +1,4 @@
-"""What the rules look at: a run's history, its recipe and its scores, however broken they are."""
+"""What the rules read: a run's history, recipe and scores, even where files are damaged."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ Record = dict[str, Any]
 
 Player = Literal["generator", "discriminator"]
 
-MOST_IMAGES = 10**15
-"""More were never seen; beyond 2^53 a float no longer counts them."""
+MAX_IMAGES = 10**15
+"""No run sees more; beyond 2^53 a float cannot count images exactly."""
 
-LARGEST = 1e100
-"""Beyond it numbers say no more, and sums of them may overflow."""
+MAX_VALUE = 1e100
+"""Numbers are cut off here, so that sums of them do not overflow."""
 
 
 @dataclass(frozen=True)
-class Scored:
+class TrainingScore:
     """One evaluation while training.
 
-    half_width: of the score's interval; a smaller difference is no gain.
+    half_width: of the score's confidence interval; a smaller difference is no improvement.
     """
 
     images: int
@@ -40,14 +40,14 @@ class Scored:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that rules may look at. Nothing in it needs to be whole.
+    """Everything that rules read. Any part may be incomplete or damaged.
 
     records: all of history.jsonl, oldest first.
     recipe: the run's.
     training_images: how many different images are trained on; None where it is not known.
     scores: all of scores.jsonl.
     stopped: why training stopped by itself (the reason in the status of a diverged run); else "".
-    thresholds: what rules compare with.
+    thresholds: the limits that rules compare with.
     """
 
     records: tuple[Record, ...]
@@ -58,141 +58,143 @@ class Evidence:
     thresholds: Thresholds = field(default_factory=Thresholds)
 
     @cached_property
-    def judged(self) -> tuple[Record, ...]:
-        """The records that count: readable ones, since images seen last went back.
+    def valid_records(self) -> tuple[Record, ...]:
+        """The readable records since images_seen last decreased.
 
-        Of several at the same images, which a resumed run can leave, the last.
+        Of several with the same images_seen, which a resumed run can leave, the last.
         """
-        kept: list[Record] = []
+        valid: list[Record] = []
         last = -1
         for record in self.records:
             seen = images_seen(record)
             if seen is None:
                 continue
             if seen < last:
-                kept.clear()
+                valid.clear()
             elif seen == last:
-                kept.pop()
-            kept.append(record)
+                valid.pop()
+            valid.append(record)
             last = seen
-        # Training that stops before its first record still has something to tell.
-        return tuple(kept or ({"images_seen": 0},) if self.stopped else kept)
+        # A run that diverged before its first record still gets a finding.
+        return tuple(valid or ({"images_seen": 0},) if self.stopped else valid)
 
     @cached_property
     def probed(self) -> tuple[Record, ...]:
-        """The judged records that hold a look at health."""
-        return tuple(record for record in self.judged if is_probed(record))
+        """The valid records that hold probes."""
+        return tuple(record for record in self.valid_records if is_probed(record))
 
     @cached_property
-    def looks(self) -> tuple[int, ...]:
-        """Which of the judged records rules look at: the probed ones, or all if none is probed.
+    def evaluated_indices(self) -> tuple[int, ...]:
+        """The valid records that rules evaluate: the probed ones, or all if none is probed.
 
-        A record without probes shows half of the picture: what it lacks would look healed.
+        Records without probes are skipped: without those numbers a symptom would seem to be over.
         """
-        found = tuple(index for index, record in enumerate(self.judged) if is_probed(record))
-        return found or tuple(range(len(self.judged)))
+        probed = tuple(i for i, record in enumerate(self.valid_records) if is_probed(record))
+        return probed or tuple(range(len(self.valid_records)))
 
     @cached_property
-    def scored(self) -> tuple[Scored, ...]:
-        """The evaluations while training, by the metric that decides which checkpoint is best."""
-        found = (read_score(record, self.deciding_metric) for record in self.scores)
-        scores = (score for score in found if score is not None)
-        return tuple(sorted(scores, key=lambda score: score.images))
+    def training_scores(self) -> tuple[TrainingScore, ...]:
+        """The evaluations while training, by the metric that selects the best checkpoint."""
+        scores = (read_score(record, self.selection_metric) for record in self.scores)
+        valid = (score for score in scores if score is not None)
+        return tuple(sorted(valid, key=lambda score: score.images))
 
     @property
-    def deciding_metric(self) -> str:
+    def selection_metric(self) -> str:
         """The full name of the first score that is measured while training."""
         first = parse_metrics(self.recipe.evaluation.metrics)[0]
         return first.full_name(first.scores[0])
 
     def column(self, name: str) -> list[tuple[int, float]]:
-        """(images seen, value) wherever the judged records hold this number."""
-        found = ((record["images_seen"], number(record.get(name))) for record in self.judged)
-        return [(int(seen), value) for seen, value in found if value is not None]
+        """(images seen, value) of every valid record that holds this number."""
+        values = ((r["images_seen"], finite_number(r.get(name))) for r in self.valid_records)
+        return [(int(seen), value) for seen, value in values if value is not None]
 
     def latest(self, name: str) -> float | None:
         """The newest value of a column; None where there is none."""
-        for record in reversed(self.judged):
-            value = number(record.get(name))
+        for record in reversed(self.valid_records):
+            value = finite_number(record.get(name))
             if value is not None:
                 return value
         return None
 
     def generator_steps(self, images: int) -> float:
-        """How many updates the generator had after this many images."""
+        """Updates of the generator after this many images."""
         return images / (self.recipe.batch * self.recipe.discriminator_steps)
 
-    def rate_left(self, player: Player, images: int) -> float:
-        """The learning rate after this many images, as a share of its schedule's largest."""
+    def learning_rate_fraction(self, player: Player, images: int) -> float:
+        """The learning rate after this many images, as a fraction of its schedule's largest."""
         schedule = with_budget(getattr(self.recipe, player).learning_rate, self.recipe.images)
         return value_at(schedule, images) / extremes(schedule)[1]
 
 
-def number(value: object) -> float | None:
-    """A finite number as a float, at most `LARGEST` in size; None for anything else."""
+def finite_number(value: object) -> float | None:
+    """A finite number as a float, at most `MAX_VALUE` in size; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return float(max(-LARGEST, min(LARGEST, value)))
+    return float(max(-MAX_VALUE, min(MAX_VALUE, value)))
 
 
 def images_seen(record: object) -> int | None:
-    """Images seen at a record; None where it is no record."""
-    seen = number(record.get("images_seen")) if isinstance(record, dict) else None
-    return int(seen) if seen is not None and 0 <= seen < MOST_IMAGES else None
+    """Images seen at a record; None where it is no valid record."""
+    seen = finite_number(record.get("images_seen")) if isinstance(record, dict) else None
+    return int(seen) if seen is not None and 0 <= seen < MAX_IMAGES else None
 
 
-def read_score(record: object, metric: str) -> Scored | None:
+def read_score(record: object, metric: str) -> TrainingScore | None:
     """A line of scores.jsonl; None where it is no evaluation while training by this metric."""
     if not isinstance(record, dict) or record.get("metric") != metric:
         return None
-    seen, value = images_seen(record), number(record.get("value"))
+    seen, value = images_seen(record), finite_number(record.get("value"))
     if seen is None or value is None or record.get("while_training") is not True:
         return None
     interval = record.get("interval")
-    ends = [number(end) for end in interval] if isinstance(interval, list | tuple) else []
+    ends = [finite_number(end) for end in interval] if isinstance(interval, list | tuple) else []
     known = [end for end in ends if end is not None]
     half_width = (max(known) - min(known)) / 2 if len(known) == 2 else 0.0
-    return Scored(seen, value, half_width)
+    return TrainingScore(seen, value, half_width)
 
 
 def is_probed(record: Record) -> bool:
-    """Whether a look at health was taken here."""
+    """Whether a record holds probes."""
     return any(isinstance(name, str) and name.startswith("probe/") for name in record)
 
 
 def missing_probes(record: Record) -> dict[str, str]:
-    """Probes that could not be taken at a record, with their reasons."""
-    found = record.get(MISSING)
-    return {str(name): str(why) for name, why in found.items()} if isinstance(found, dict) else {}
+    """The probes that failed at a record, with their reasons."""
+    missing = record.get(MISSING)
+    return {str(k): str(why) for k, why in missing.items()} if isinstance(missing, dict) else {}
 
 
-def reservations(evidence: Evidence) -> tuple[str, ...]:
-    """What makes a verdict on this history less than certain, one sentence each."""
-    records, judged, probed = evidence.records, evidence.judged, evidence.probed
+def caveats(evidence: Evidence) -> tuple[str, ...]:
+    """Why a health status of this history is uncertain, one sentence each."""
+    records, valid, probed = evidence.records, evidence.valid_records, evidence.probed
     readable = [seen for seen in map(images_seen, records) if seen is not None]
-    said = []
+    sentences = []
     if len(readable) < len(records):
         lost = len(records) - len(readable)
-        said.append(f"{lost} of {len(records)} records could not be read and were left out.")
-    backwards = sum(now < before for before, now in pairwise(readable))
-    if backwards:
-        said.append(
-            f"Images seen go back {backwards} times, as in a history of several runs; only the "
-            f"{len(judged)} records since the last time are judged."
+        sentences.append(f"{lost} of {len(records)} records could not be read and were left out.")
+    decreases = sum(now < before for before, now in pairwise(readable))
+    if decreases:
+        sentences.append(
+            f"Images seen decrease {decreases} times, as in a history of several runs; only the "
+            f"{len(valid)} records since the last decrease are used."
         )
-    if not judged:
-        said.append("There is no history yet, so nothing can be told.")
+    if not valid:
+        sentences.append("There is no history yet, so nothing can be diagnosed.")
     elif not probed and evidence.recipe.intervals.probes == 0:
-        said.append("No probes were taken (intervals.probes is 0): most rules cannot look.")
+        sentences.append(
+            "No probes were taken (intervals.probes is 0): most rules cannot be evaluated."
+        )
     elif not probed:
-        said.append("No probes were taken yet: most rules cannot look.")
+        sentences.append("No probes were taken yet: most rules cannot be evaluated.")
     elif len(probed) < evidence.thresholds.patience:
-        said.append("There is only one look so far: anything but an extreme goes unseen.")
+        sentences.append("There is only one probed record so far: only extreme values are found.")
     missing = missing_probes(probed[-1]) if probed else {}
     missing = {name: why for name, why in missing.items() if not name.startswith(NO_RULE_READS)}
     if missing:
         reasons = "; ".join(f"{name}: {why}" for name, why in missing.items())
-        said.append(f"At the last look some probes could not be taken ({reasons}).")
-    return tuple(said)
+        sentences.append(f"At the last probes some failed ({reasons}).")
+    return tuple(sentences)

@@ -1,4 +1,4 @@
-"""What health says: a finding, the numbers it rests on, and what to change."""
+"""A finding: a symptom, the numbers that show it, and what to change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ganvas.errors import GanvasError
 from ganvas.recipes.recipe import flag_of
 from ganvas.storage import from_plain, to_plain
 
-Verdict = Literal["healthy", "watch", "failing", "too early to tell", "not judged"]
+HealthStatus = Literal["healthy", "watch", "failing", "too early to tell", "not judged"]
 
 KEEPS_WEIGHTS = (
     "objective.loss",
@@ -34,15 +34,15 @@ KEEPS_WEIGHTS = (
     "intervals.",
     "evaluation.",
 )
-"""How the fields begin under which a checkpoint of another value still fits the networks."""
+"""Prefixes of the fields that can change without changing the shape of any weight."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One number of the history, beside what is normal.
+    """One number of the history, with the normal range.
 
     name: its column in history.jsonl, or the metric in scores.jsonl.
-    normal: in words: `above 0.3`.
+    normal: as text: `above 0.3`.
     """
 
     name: str
@@ -55,8 +55,8 @@ class Change:
     """One recipe field to set to another value.
 
     field: with dots: discriminator.learning_rate.
-    value: as the command line takes it: 2e-4, 200k, linear:2e-4:0; true or false for a switch.
-    why: what it does against the symptom, one clause.
+    value: as on the command line: 2e-4, 200k, linear:2e-4:0; true or false for a switch.
+    why: how it helps against the symptom, one clause.
     """
 
     field: str
@@ -65,27 +65,27 @@ class Change:
 
     @property
     def flag(self) -> str:
-        """What to add to the command line: --discriminator.learning-rate 2e-4."""
+        """The command line argument: --discriminator.learning-rate 2e-4."""
         if self.value not in ("true", "false"):
             return f"{flag_of(self.field)} {self.value}"
-        *parents, name = self.field.split(".")  # a switch has no value, and says no itself
+        *parents, name = self.field.split(".")  # a switch has no value: --x or --no-x
         return flag_of(".".join([*parents, name if self.value == "true" else f"no_{name}"]))
 
     @property
     def keeps_weights(self) -> bool:
-        """Whether training can go on from an older checkpoint with it; else it takes a new run."""
+        """Whether training can continue from a checkpoint with it; else it needs a new run."""
         return self.field.startswith(KEEPS_WEIGHTS)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One symptom that a run shows now.
+    """A symptom that a run shows now.
 
-    confidence: 0 to 1; `health.rules.rule` says how it comes about.
-    since: images seen when the symptom set in.
-    numbers: what it rests on.
-    meaning: one sentence in plain words.
-    advice: one to three changes of this run's recipe, the most useful first.
+    confidence: 0 to 1; `health.rules.rule` has the formula.
+    since: images seen at the onset.
+    numbers: the numbers that show it.
+    meaning: one plain sentence.
+    advice: one to three changes of the run's recipe, the most useful first.
     paper: where the symptom is described.
     """
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ganvas.formatting import format_number
-from ganvas.health.evidence import number
+from ganvas.health.evidence import finite_number
 from ganvas.reports.attempts import Attempt
 from ganvas.reports.charts import Dashes, Line, Mark, Panel, line_chart
 from ganvas.reports.figures import Colour
@@ -75,7 +75,7 @@ KEY_PLOTS = (
 
 def series(records: Sequence[Record], name: str) -> tuple[list[float], list[float]]:
     """Images seen and values wherever a column has a finite number."""
-    values = [(record["images_seen"], number(record.get(name))) for record in records]
+    values = [(record["images_seen"], finite_number(record.get(name))) for record in records]
     finite = [(seen, value) for seen, value in values if value is not None]
     return [seen for seen, _ in finite], [value for _, value in finite]
 

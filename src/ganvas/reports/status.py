@@ -13,8 +13,8 @@ import torch
 
 from ganvas.diagnosis import Diagnosis
 from ganvas.formatting import format_count, format_duration, format_number, format_weights
-from ganvas.health.examine import all_look_from
-from ganvas.health.finding import Verdict
+from ganvas.health.assessment import all_rules_active_from
+from ganvas.health.finding import HealthStatus
 from ganvas.metrics.names import more_is_better
 from ganvas.networks import ImageShape
 from ganvas.recipes import Recipe
@@ -40,7 +40,7 @@ class RunStatus:
     state: State
     seen: int
     budget: int
-    health: Verdict
+    health: HealthStatus
     headline: str
     meaning: str
 
@@ -99,10 +99,10 @@ def meaning_of(run: Run, diagnosis: Diagnosis) -> str:
     if reason:
         return reason
     if diagnosis.verdict == "too early to tell":
-        checked = diagnosis.possible - len(diagnosis.unable)
+        checked = diagnosis.applicable - len(diagnosis.not_checked)
         return (
             f"No symptom of unhealthy training was found, but only {checked} of the "
-            f"{diagnosis.possible} symptoms that this recipe can show could be checked so far. "
+            f"{diagnosis.applicable} symptoms that this recipe can show could be checked so far. "
             "The section Health says when the others can be."
         )
     if diagnosis.verdict == "healthy":
@@ -110,7 +110,7 @@ def meaning_of(run: Run, diagnosis: Diagnosis) -> str:
             "No symptom of unhealthy training was found. This says how training goes, not how good "
             "the images are: for that, compare the scores with those of real images."
         )
-    return " ".join(diagnosis.reservations) or "No probes were taken, so health cannot be checked."
+    return " ".join(diagnosis.caveats) or "No probes were taken, so health cannot be checked."
 
 
 def next_steps(run: Run, diagnosis: Diagnosis, status: RunStatus) -> list[Command]:
@@ -137,7 +137,7 @@ def _next_steps(run: Run, diagnosis: Diagnosis, status: RunStatus) -> Iterator[C
             f"The best score was at {best:,} images: use the generator of that checkpoint.",
         )
     elif status.state == "finished" and status.health == "too early to tell":
-        images = max(2 * status.budget, all_look_from(run.read_recipe()))
+        images = max(2 * status.budget, all_rules_active_from(run.read_recipe()))
         about = "Train longer, until every symptom can be checked."
         yield Command(f"ganvas resume {path} --images {images}", about)
     elif status.state == "finished" and status.health != "failing":

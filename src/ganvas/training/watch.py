@@ -17,11 +17,11 @@ from torch import Tensor
 from ganvas import images
 from ganvas.data.preparation import PreparedData
 from ganvas.errors import Unhealthy
+from ganvas.health.assessment import apply_rules, health_status
 from ganvas.health.evidence import Evidence
-from ganvas.health.examine import examine, verdict_on
-from ganvas.health.finding import Finding, Verdict
-from ganvas.health.probes import look
-from ganvas.health.probes.subject import Subject
+from ganvas.health.finding import Finding, HealthStatus
+from ganvas.health.probes import run_probes
+from ganvas.health.probes.context import ProbeContext
 from ganvas.objectives.objective import Objective
 from ganvas.randomness import derive_seed, draw_latents, named_generator
 from ganvas.recipes import Recipe
@@ -44,7 +44,7 @@ class Watch:
         self, run: Run, recipe: Recipe, objective: Objective, data: PreparedData, state: TrainState
     ) -> None:
         self.findings: tuple[Finding, ...] = ()
-        self._verdict: Verdict | None = None
+        self._verdict: HealthStatus | None = None
         self._run, self._recipe, self._objective = run, recipe, objective
         self._records = deque(run.history.records(), maxlen=LOOK_BACK)
         self._open = open_findings(run.findings.records())
@@ -67,30 +67,30 @@ class Watch:
     def probe(self, state: TrainState) -> Record:
         """Measure, on copies, what the rules want to know; training does not notice."""
         recipe, seen = self._recipe, state.images_seen
-        numbers, kept = look(
-            self._subject(state),
+        numbers, snapshot = run_probes(
+            self._probe_context(state),
             value_at(recipe.generator.learning_rate, seen),
             value_at(recipe.discriminator.learning_rate, seen),
         )
-        if kept is not None:
-            state.followed = (*state.followed, kept)[-2:]
+        if snapshot is not None:
+            state.followed = (*state.followed, snapshot)[-2:]
         return numbers
 
-    def _subject(self, state: TrainState) -> Subject:
-        """What training holds, and the images to show it."""
+    def _probe_context(self, state: TrainState) -> ProbeContext:
+        """Training's networks and optimizers, and the images to probe them with."""
         seed = derive_seed(self._run.read_environment()["seed"], "probes")
         seen = state.images_seen
-        return Subject(
+        return ProbeContext(
             generator=state.generator,
             discriminator=state.discriminator,
-            average=state.average,
+            ema=state.average,
             generator_optimizer=state.generator_optimizer,
             discriminator_optimizer=state.discriminator_optimizer,
             objective=self._objective,
             latents=self._latents,
             real=self._real,
             held_out=self._held_out,
-            earlier=state.followed,
+            previous_snapshots=state.followed,
             images_seen=seen,
             discriminator_steps=state.discriminator_steps,
             random=named_generator(seed, f"at {seen}", state.device),
@@ -104,8 +104,8 @@ class Watch:
     def judge(self, images_seen: int) -> list[Record]:
         """Apply the rules to all that was taken; returns and writes down what has changed."""
         evidence = self.evidence()
-        self.findings = examine(evidence)
-        self._verdict = verdict_on(evidence, self.findings)
+        self.findings = apply_rules(evidence)
+        self._verdict = health_status(evidence, self.findings)
         events = changes(self._open, self.findings, images_seen)
         for event in events:
             self._run.findings.append(event)
@@ -153,7 +153,7 @@ def some_of(
 
 
 def changes(
-    before: dict[str, Verdict], findings: tuple[Finding, ...], images_seen: int
+    before: dict[str, HealthStatus], findings: tuple[Finding, ...], images_seen: int
 ) -> list[Record]:
     """What began, got worse or ended, as records of findings.jsonl.
 
@@ -175,8 +175,8 @@ def changes(
 
 
 def open_findings(
-    events: list[Record], before: Mapping[str, Verdict] | None = None
-) -> dict[str, Verdict]:
+    events: list[Record], before: Mapping[str, HealthStatus] | None = None
+) -> dict[str, HealthStatus]:
     """The worst verdict of every finding that began and did not end, by symptom.
 
     Args:

@@ -1,4 +1,4 @@
-"""All probes, and how they are taken. `columns.COLUMNS` says what each number means."""
+"""All probes, and how they are run. `columns.COLUMNS` says what each number means."""
 
 from __future__ import annotations
 
@@ -20,91 +20,96 @@ from ganvas.health.probes import (
     movement,
     output,
 )
-from ganvas.health.probes.subject import NotMeasurable, Numbers, Subject
+from ganvas.health.probes.context import NotMeasurable, ProbeContext, ProbeValues
 
-Measured = dict[str, float | list[float] | dict[str, str]]
+ProbeRecord = dict[str, float | list[float] | dict[str, str]]
 """Numbers by column, and reasons in `MISSING`; as they stand in a line of history.jsonl."""
 
-LONGEST_REASON = 200
+MAX_REASON_LENGTH = 200
+"""Characters."""
 
-PROBES: dict[str, Callable[[Subject], Numbers]] = {
-    "logits": logits.levels,
+PROBES: dict[str, Callable[[ProbeContext], ProbeValues]] = {
+    "logits": logits.logit_statistics,
     "ranking": logits.ranking,
-    "r_t": logits.sign,
-    "r_v": logits.gap,
+    "r_t": logits.r_t,
+    "r_v": logits.r_v,
     "input_gradient": lipschitz.input_gradients,
-    "lipschitz/empirical": lipschitz.empirical,
-    "lipschitz/bound": lipschitz.bound,
+    "lipschitz/empirical": lipschitz.empirical_constant,
+    "lipschitz/bound": lipschitz.upper_bound,
     "clip": clipping.clipping,
-    "output": output.saturated,
-    "diversity/distance": diversity.distance,
-    "diversity/effective": diversity.effective,
+    "output": output.saturation,
+    "diversity/distance": diversity.mean_distance,
+    "diversity/effective": diversity.effective_number,
     "diversity/duplicates": diversity.duplicates,
     "likeness": diversity.mean_gap,
     "checkerboard": checkerboard.checkerboard,
     "movement": movement.movement,
-    "movement/average_lag": movement.average_lag,
+    "movement/average_lag": movement.ema_lag,
     "gradient/generator": gradients.generator_gradients,
     "gradient/discriminator": gradients.discriminator_gradients,
     "gradient/generator/slope": gradients.generator_slope,
     "gradient/discriminator/slope": gradients.discriminator_slope,
-    # From here on the networks are no longer what training made them: these stay last.
+    # These two change the weights of the copied networks, so they must stay last.
     "update/generator": gradients.generator_update,
     "update/discriminator": gradients.discriminator_update,
 }
-"""By the name that a failure is recorded under, in the order in which they are taken."""
+"""Each probe by the name under which its failure is recorded, in the order in which they run."""
 
 
-def look(
-    originals: Subject, generator_rate: float, discriminator_rate: float
-) -> tuple[Measured, Tensor | None]:
-    """Probe training's own networks, which stay as they are; nothing that fails here stops it.
+def run_probes(
+    training: ProbeContext, generator_rate: float, discriminator_rate: float
+) -> tuple[ProbeRecord, Tensor | None]:
+    """Copy the networks of training and run all probes on the copies. No failure stops training.
 
     Args:
-        originals: what training uses, not copied yet.
+        training: training's own networks and optimizers, which stay unchanged.
         generator_rate, discriminator_rate: the learning rates of the next step.
 
     Returns:
-        The record of `take_probes`, and what the next look needs as its newest `earlier`.
+        The record of `measure`, and the snapshot that the next probes need as the newest of
+        `previous_snapshots`; None where no images were generated.
     """
     try:
-        subject = originals.copied(generator_rate, discriminator_rate)
+        context = training.with_copied_networks(generator_rate, discriminator_rate)
     except Exception as error:
-        return {MISSING: {"probe/copies": reason(error)}}, None
-    return take_probes(subject), subject.kept
+        return {MISSING: {"probe/copies": reason_of(error)}}, None
+    return measure(context), context.snapshot
 
 
-def take_probes(subject: Subject) -> Measured:
-    """Everything that can be measured, by column; what cannot, with the reason, in `MISSING`.
+def measure(context: ProbeContext) -> ProbeRecord:
+    """Run every probe: numbers by column, and under `MISSING` why numbers are missing.
 
-    A probe that fails takes none of the others with it, and a number that is not finite is left
-    out. The subject is used up. Chance comes from the subject's generator only: the program's own
-    random state is untouched, and equal subjects give equal bits on the CPU.
+    A probe that fails does not affect the others. Numbers that are not finite are left out. The
+    last probes change the networks, so a context can be measured only once. All randomness comes
+    from the context's generator: the global random state is untouched, and equal contexts give
+    the same bits on the CPU.
     """
-    measured: Measured = {}
+    record: ProbeRecord = {}
     missing: dict[str, str] = {}
-    device = subject.random.device
+    device = context.random.device
     with torch.enable_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
         for name, probe in PROBES.items():
             try:
-                numbers = probe(subject)
+                values = probe(context)
             except Exception as error:
-                missing[f"probe/{name}"] = reason(error)
+                missing[f"probe/{name}"] = reason_of(error)
                 continue
-            for column, value in numbers.items():
+            for column, value in values.items():
                 if is_finite(value):
-                    measured[column] = value
+                    record[column] = value
                 else:
-                    missing[column] = f"not finite: {value}"[:LONGEST_REASON]
-    return {**measured, MISSING: missing} if missing else measured
+                    missing[column] = f"not finite: {value}"[:MAX_REASON_LENGTH]
+    return {**record, MISSING: missing} if missing else record
 
 
 def is_finite(value: float | list[float]) -> bool:
-    """Whether a number, or each of a list of them, is neither infinite nor NaN."""
+    """Whether a number, or every number of a list, is neither infinite nor NaN."""
     return all(map(math.isfinite, value if isinstance(value, list) else [value]))
 
 
-def reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """One line that says why a probe failed."""
-    first = (str(error).splitlines() or [""])[0][:LONGEST_REASON]
-    return first if isinstance(error, NotMeasurable) else f"{type(error).__name__}: {first}"
+    first_line = (str(error).splitlines() or [""])[0][:MAX_REASON_LENGTH]
+    return (
+        first_line if isinstance(error, NotMeasurable) else f"{type(error).__name__}: {first_line}"
+    )

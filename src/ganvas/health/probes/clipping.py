@@ -1,29 +1,29 @@
-"""Where a critic's weights lie between the bounds that they are clipped to."""
+"""Where the weights of a critic lie between the bounds of weight clipping."""
 
 from __future__ import annotations
 
 import torch
 
-from ganvas.health.probes.logits import share
-from ganvas.health.probes.subject import Numbers, Subject
+from ganvas.health.probes.context import ProbeContext, ProbeValues
+from ganvas.health.probes.logits import fraction
 
-AT_THE_BOUND = 0.99
+AT_BOUND = 0.99
 SMALL = 0.01
-"""Of the bound."""
+"""Both as fractions of the bound."""
 
 
-def clipping(subject: Subject) -> Numbers:
-    """How many weights are at the bound, and how many are next to nothing.
+def clipping(context: ProbeContext) -> ProbeValues:
+    """The fraction of weights at the bound, and of weights near zero. Empty without clipping.
 
     Clipped weights pile up at the bounds, and the critic then models the simplest functions only
     (Gulrajani 2017, section 3.1, figure 1b). Norms and biases are not counted.
     """
-    bound = subject.objective.clip_bound
+    bound = context.objective.clip_bound
     if bound == 0:
         return {}
-    layers = [weight for weight in subject.discriminator.parameters() if weight.dim() >= 2]
+    layers = [weight for weight in context.discriminator.parameters() if weight.dim() >= 2]
     weights = torch.cat([weight.detach().flatten() for weight in layers])
     return {
-        "probe/clip/share": share(weights.abs() >= AT_THE_BOUND * bound),
-        "probe/clip/small": share(weights.abs() <= SMALL * bound),
+        "probe/clip/share": fraction(weights.abs() >= AT_BOUND * bound),
+        "probe/clip/small": fraction(weights.abs() <= SMALL * bound),
     }

@@ -1,40 +1,40 @@
-"""The rules: one for each symptom, from what a run measured to what is wrong with it.
+"""The rules: one for each symptom, from a run's numbers to a finding.
 
 Each is a pure function `Evidence -> Finding | None` that cites its paper (`Rule.paper`). Read
-`sight.py` for what a rule sees in one record and `rule.py` for what records in a row add up to; the
-rules themselves are in the modules below, a family each.
+`condition.py` for how one record is evaluated, and `rule.py` for how several records become a
+finding. The rules themselves are in the other modules, one per family.
 """
 
 from __future__ import annotations
 
-from ganvas.health.rules import backward, collapse, pictures, players, progress, steepness
+from ganvas.health.rules import balance, collapse, gradients, images, lipschitz, progress
 from ganvas.health.rules.rule import Rule
 
 RULES: dict[str, Rule] = {
     rule.symptom: rule
     for rule in (
-        # Settings that are measurably off: whatever else there is may come from them.
-        steepness.CLIP_TOO_SMALL,
-        steepness.CLIP_TOO_LARGE,
-        players.UPDATES_TOO_LARGE,
-        # A player that does not take part. Its opponent then looks too strong.
-        players.DISCRIMINATOR_TOO_WEAK,
-        players.GENERATOR_STANDS_STILL,
-        # Gradients that do not arrive, or arrive out of all proportion.
-        backward.VANISHING_GENERATOR_GRADIENT,
-        steepness.NOT_LIPSCHITZ,
-        backward.EXPLODING_GRADIENTS,
-        steepness.DIVERGING,
-        # A discriminator that knows too much. One that memorises overpowers too.
-        players.DISCRIMINATOR_MEMORISES,
-        players.DISCRIMINATOR_OVERPOWERS,
-        # What becomes of the images.
+        # Settings that are measurably wrong: they may cause all other symptoms.
+        lipschitz.CLIP_TOO_SMALL,
+        lipschitz.CLIP_TOO_LARGE,
+        balance.UPDATES_TOO_LARGE,
+        # A network that does not learn. Its opponent then seems too strong.
+        balance.DISCRIMINATOR_TOO_WEAK,
+        balance.GENERATOR_STANDS_STILL,
+        # Gradients that vanish or explode.
+        gradients.VANISHING_GENERATOR_GRADIENT,
+        lipschitz.NOT_LIPSCHITZ,
+        gradients.EXPLODING_GRADIENTS,
+        lipschitz.DIVERGING,
+        # A discriminator that is too good. One that memorises also overpowers.
+        balance.DISCRIMINATOR_MEMORISES,
+        balance.DISCRIMINATOR_OVERPOWERS,
+        # The images.
         collapse.MODE_COLLAPSE,
         collapse.PARTIAL_COLLAPSE,
         progress.OSCILLATION,
-        pictures.SATURATED_OUTPUT,
-        pictures.CHECKERBOARD,
-        # What spoils nothing but could be better.
+        images.SATURATED_OUTPUT,
+        images.CHECKERBOARD,
+        # Harmless, but training could be better.
         progress.STAGNATION,
         progress.IDLE_PENALTY,
         progress.AVERAGE_LAGS,
@@ -42,7 +42,6 @@ RULES: dict[str, Rule] = {
 }
 """Every rule by its symptom, causes before consequences.
 
-This is the order of findings: what a person should change first stands first. A later symptom is
-often made by an earlier one (a learning rate that is too high collapses the generator), hardly ever
-the other way round.
+Findings have this order: what should be changed first comes first. An earlier symptom often causes
+a later one (a learning rate that is too high collapses the generator), hardly ever vice versa.
 """

@@ -1,4 +1,4 @@
-"""Rules about variety: total and partial mode collapse."""
+"""Rules about diversity: total and partial mode collapse."""
 
 from __future__ import annotations
 
@@ -8,71 +8,75 @@ from ganvas.health.advice import (
     PACKING,
     SPECTRAL_NORM,
     more_latents,
+    multiply,
     regularise,
     slower,
-    times,
 )
+from ganvas.health.rules.condition import Condition, LimitCheck, RuleInput, condition, most_severe
 from ganvas.health.rules.rule import Rule
-from ganvas.health.rules.sight import Moment, Sight, Signal, sight, strongest
 from ganvas.networks import POINT
 
 DISTANCE = "probe/diversity/distance"
 SAMPLES = "probe/diversity/vendi"
 DUPLICATES = "probe/diversity/duplicates"
 COLUMNS = (DISTANCE, SAMPLES, DUPLICATES)
-MEDIAN_SAMPLES = f"{SAMPLES}, median of three looks"
+MEDIAN_SAMPLES = f"{SAMPLES}, median of three"
 
 
-def mode_collapse(moment: Moment) -> Sight | None:
-    """Nearly the same image for all latents, and no more variety than before."""
-    limits, grows = moment.thresholds, growth(moment)
-    meaning = "The generator makes nearly the same few images whatever its latents are."
+def mode_collapse(current: RuleInput) -> Condition | None:
+    """Nearly the same image for all latents, and diversity does not grow."""
+    limits, growing = current.thresholds, growth(current)
+    meaning = "The generator makes nearly the same few images for all latents."
     remedies = (more_latents, PACKING, regularise, SPECTRAL_NORM, slower("discriminator"))
-    return strongest(
-        sight(meaning, remedies, moment.near(DISTANCE, limits.collapsed_distance), *grows),
-        sight(meaning, remedies, moment.near(SAMPLES, limits.collapsed_samples), *grows),
-        sight(meaning, remedies, moment.far(DUPLICATES, limits.collapsed_duplicates), *grows),
+    return most_severe(
+        condition(meaning, remedies, current.below(DISTANCE, limits.collapsed_distance), *growing),
+        condition(meaning, remedies, current.below(SAMPLES, limits.collapsed_samples), *growing),
+        condition(
+            meaning, remedies, current.above(DUPLICATES, limits.collapsed_duplicates), *growing
+        ),
     )
 
 
-def partial_collapse(moment: Moment) -> Sight | None:
-    """Much less variety than in as many real images, and no more than before."""
-    limits, recipe, grows = moment.thresholds, moment.recipe, growth(moment)
-    meaning = "The generator's images vary much less than as many real ones."
+def partial_collapse(current: RuleInput) -> Condition | None:
+    """Much less diversity than in equally many real images, and diversity does not grow."""
+    limits, recipe, growing = current.thresholds, current.recipe, growth(current)
+    meaning = "The generator's images vary much less than equally many real images."
     remedies = (
         more_latents,
         PACKING,
         regularise,
         SPECTRAL_NORM,
-        times("batch", 2, "more of the variety shows in each step"),
+        multiply("batch", 2, "each step sees more of the diversity"),
     )
-    few = recipe.latent_dim < limits.few_latents and recipe.data.size != POINT
-    enough = limits.few_latents_samples if few else limits.narrow_samples
-    return strongest(
-        sight(meaning, remedies, moment.far(DISTANCE, limits.narrow_distance, 1.0), *grows),
-        sight(meaning, remedies, moment.far(SAMPLES, enough, 1.0), *grows),
-        sight(meaning, remedies, moment.far(DUPLICATES, limits.narrow_duplicates), *grows),
+    few_latents = recipe.latent_dim < limits.few_latents and recipe.data.size != POINT
+    least_samples = limits.few_latents_samples if few_latents else limits.narrow_samples
+    return most_severe(
+        condition(
+            meaning, remedies, current.below(DISTANCE, limits.narrow_distance, 1.0), *growing
+        ),
+        condition(meaning, remedies, current.below(SAMPLES, least_samples, 1.0), *growing),
+        condition(meaning, remedies, current.above(DUPLICATES, limits.narrow_duplicates), *growing),
     )
 
 
-def growth(moment: Moment) -> tuple[Signal, ...]:
-    """Holds a collapse back while variety grows: every run begins with nearly one image.
+def growth(current: RuleInput) -> tuple[LimitCheck, ...]:
+    """A check that suppresses a collapse while diversity grows: runs start with similar images.
 
-    The median of the newest three looks against that of the three before, or of as many as there
-    are; a signal below its limit where it grows, none where it does not or cannot be told.
+    Compares the median of the newest three records with that of the three before, or fewer where
+    there are not so many. Returns a check of low severity where diversity grows, else nothing.
     """
-    now = moment.value(SAMPLES)
+    now = current.value(SAMPLES)
     if now is None:
         return ()
-    values = [now, *moment.before(SAMPLES, 5)]
+    values = [now, *current.before(SAMPLES, 5)]
     half = len(values) // 2
     if half == 0:
         return ()
     newest, older = values[:half], values[half:]
-    most = moment.thresholds.growing_samples * median(older)
+    limit = current.thresholds.growing_samples * median(older)
     return (
-        (Signal(MEDIAN_SAMPLES, median(newest), most, nearer=True),)
-        if median(newest) > most
+        (LimitCheck(MEDIAN_SAMPLES, median(newest), limit, abnormal="below"),)
+        if median(newest) > limit
         else ()
     )
 

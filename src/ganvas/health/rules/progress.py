@@ -1,4 +1,4 @@
-"""Rules about time: training in circles, at a standstill, or with parts that do nothing."""
+"""Rules about convergence: oscillation, stagnation, and settings without effect."""
 
 from __future__ import annotations
 
@@ -6,20 +6,27 @@ import dataclasses
 
 from ganvas.health.advice import (
     PLAYERS,
-    at_least,
-    at_most,
     decay,
     faster,
+    lower_to,
+    magnitude,
+    multiply,
+    raise_to,
     regularise,
-    size_of,
+    set_to,
     slower,
-    times,
-    to,
 )
-from ganvas.health.evidence import Scored
+from ganvas.health.evidence import TrainingScore
 from ganvas.health.finding import Measurement
+from ganvas.health.rules.condition import (
+    Condition,
+    LimitCheck,
+    RuleInput,
+    Side,
+    condition,
+    most_severe,
+)
 from ganvas.health.rules.rule import Rule
-from ganvas.health.rules.sight import Moment, Sight, Signal, sight, strongest
 from ganvas.metrics.names import more_is_better
 from ganvas.recipes.recipe import Recipe
 from ganvas.schedules import value_at, with_budget
@@ -33,82 +40,91 @@ SETTLE = (
 )
 
 
-def oscillation(moment: Moment) -> Sight | None:
-    """Much movement that leads nowhere: it returns, or nothing of an image lasts."""
-    limits = moment.thresholds
-    looks = limits.movement_looks
-    movement = moment.mean(MOVEMENT, looks)
-    return strongest(
-        sight(
-            "The generator goes in circles, and its images come back to what they were.",
+def oscillation(current: RuleInput) -> Condition | None:
+    """Much movement without progress: images return to what they were, or nothing of them lasts."""
+    limits = current.thresholds
+    records = limits.movement_looks
+    movement = current.mean(MOVEMENT, records)
+    return most_severe(
+        condition(
+            "The generator goes in circles: its images return to what they were.",
             SETTLE,
-            moment.near(
+            current.below(
                 "probe/movement/before_last",
                 None if movement is None else limits.returning * movement,
-                over=looks,
+                over=records,
             ),
-            moment.far(MOVEMENT, limits.returning_movement, over=looks),
+            current.above(MOVEMENT, limits.returning_movement, over=records),
         ),
-        sight(
-            "The generator's images change so much from look to look that nothing it learns lasts.",
+        condition(
+            "The generator's images change so much between probes that nothing it learns lasts.",
             SETTLE,
-            moment.far(MOVEMENT, limits.churn, over=looks),
+            current.above(MOVEMENT, limits.churn, over=records),
         ),
     )
 
 
-def stagnation(moment: Moment) -> Sight | None:
+def stagnation(current: RuleInput) -> Condition | None:
     """Scores that no longer improve; without scores, images that no longer change."""
-    scores = [score for score in moment.evidence.scored if score.images <= moment.images_seen]
+    scores = [
+        score for score in current.evidence.training_scores if score.images <= current.images_seen
+    ]
     if scores:
-        return _no_better_score(moment, scores)
-    limits = moment.thresholds
-    share = min(moment.evidence.rate_left(player, moment.images_seen) for player in PLAYERS)
-    return sight(
-        "The generator's images hardly change any more although its weights do.",
+        return _no_better_score(current, scores)
+    limits = current.thresholds
+    fraction = min(
+        current.evidence.learning_rate_fraction(player, current.images_seen) for player in PLAYERS
+    )
+    return condition(
+        "The generator's images hardly change any more, although its weights do.",
         (
-            at_least("evaluation.every", 20_000, "scores tell whether it is done"),
+            raise_to("evaluation.every", 20_000, "scores show whether training is finished"),
             faster("generator"),
             regularise,
         ),
-        moment.near(MOVEMENT, limits.standing * share, over=limits.movement_looks),
+        current.below(MOVEMENT, limits.standing * fraction, over=limits.movement_looks),
     )
 
 
-def _no_better_score(moment: Moment, scores: list[Scored]) -> Sight | None:
-    """What came after the best score."""
-    limits = moment.thresholds
-    metric = moment.evidence.deciding_metric
+def _no_better_score(current: RuleInput, scores: list[TrainingScore]) -> Condition | None:
+    """Compares the scores after the best one with the best."""
+    limits = current.thresholds
+    metric = current.evidence.selection_metric
     best, later = split_at_best(scores, more_is_better(metric))
     if not later:
-        return Sight("The score improves.", (Signal(metric, best.value, 0.0, best.value),), ())
+        return improving(metric, best)
     every = (later[-1].images - best.images) / len(later)
     # The better of the last two: one bad evaluation is no trend.
     latest = closest([score.value for score in later[-2:]], best.value)
     worse = limits.worse_than_best if not more_is_better(metric) else 1 / limits.worse_than_best
-    seen = strongest(
-        sight(
+    found = most_severe(
+        condition(
             f"The score has not improved since the best checkpoint, after {best.images:,} images.",
             SETTLE,
-            Signal(
+            LimitCheck(
                 "images_seen",
                 later[-1].images,
                 best.images + limits.evaluations_without_gain * every,
                 best.images,
             ),
         ),
-        sight(
+        condition(
             f"The images got worse since the best checkpoint, after {best.images:,} images.",
             SETTLE,
-            Signal(metric, latest, worse * best.value, nearer=more_is_better(metric)),
+            LimitCheck(
+                metric,
+                latest,
+                worse * best.value,
+                abnormal="below" if more_is_better(metric) else "above",
+            ),
         )
         if len(later) >= 2 and best.value > 0
         else None,
     )
-    return seen and dataclasses.replace(
-        seen,
+    return found and dataclasses.replace(
+        found,
         since=best.images,
-        beside=(
+        additional=(
             Measurement(
                 metric, latest, f"the best was {best.value:.4g} after {best.images:,} images"
             ),
@@ -116,87 +132,96 @@ def _no_better_score(moment: Moment, scores: list[Scored]) -> Sight | None:
     )
 
 
-def split_at_best(scores: list[Scored], more: bool) -> tuple[Scored, list[Scored]]:
-    """The best score and those after it; of scores within its interval, the earliest."""
+def split_at_best(
+    scores: list[TrainingScore], more: bool
+) -> tuple[TrainingScore, list[TrainingScore]]:
+    """The best score and those after it; of those within its interval, the earliest is best."""
     best = (max if more else min)(scores, key=lambda score: score.value)
     for index, score in enumerate(scores):
         if abs(score.value - best.value) <= best.half_width or score is best:
             return score, scores[index + 1 :]
-    raise AssertionError("the best is one of them")
+    raise AssertionError("the best score is one of the scores")
+
+
+def improving(metric: str, best: TrainingScore) -> Condition:
+    """A condition of severity 0: the newest score is the best."""
+    side: Side = "below" if best.value > 0 else "above"
+    check = LimitCheck(metric, best.value, 0.0, origin=best.value, abnormal=side)
+    return Condition("The score improves.", (check,), ())
 
 
 def closest(values: list[float], target: float) -> float:
-    """The value that lies nearest to the target."""
+    """The value nearest to the target."""
     return min(values, key=lambda value: abs(value - target))
 
 
-def idle_penalty(moment: Moment) -> Sight | None:
-    """A penalty whose term is nothing beside the adversarial one."""
-    return strongest(*(_idles(moment, name) for name in active_penalties(moment)))
+def idle_penalty(current: RuleInput) -> Condition | None:
+    """A penalty whose term is negligible compared with the adversarial one."""
+    return most_severe(*(_is_idle(current, name) for name in active_penalties(current)))
 
 
-def active_penalties(moment: Moment) -> list[str]:
-    """The penalties with a weight above zero at this moment."""
-    recipe = moment.recipe
-    found = []
+def active_penalties(current: RuleInput) -> list[str]:
+    """The penalties with a weight above zero at this current."""
+    recipe = current.recipe
+    names = []
     for entry in dataclasses.fields(recipe.objective.penalties):
         weight = getattr(recipe.objective.penalties, entry.name).weight
-        if value_at(with_budget(weight, recipe.images), moment.images_seen) > 0:
-            found.append(entry.name)
-    return found
+        if value_at(with_budget(weight, recipe.images), current.images_seen) > 0:
+            names.append(entry.name)
+    return names
 
 
-def _idles(moment: Moment, name: str) -> Sight | None:
-    limits = moment.thresholds
+def _is_idle(current: RuleInput, name: str) -> Condition | None:
+    limits = current.thresholds
     adversarial = "discriminator/loss/adversarial"
     sizes = [
         abs(value)
-        for value in (moment.value(adversarial), *moment.before(adversarial, 2))
+        for value in (current.value(adversarial), *current.before(adversarial, 2))
         if value is not None
     ]
     field = f"objective.penalties.{name}.weight"
-    return sight(
-        f"The penalty {name} is next to nothing beside the loss, so it costs time and changes "
+    return condition(
+        f"The penalty {name} is negligible compared with the loss, so it costs time and changes "
         "nothing.",
         (
-            times(field, 10, "it then counts beside the loss"),
-            to(field, "0", "without it training is faster"),
+            multiply(field, 10, "it then has a weight that matters"),
+            set_to(field, "0", "training is faster without it"),
         ),
-        moment.near(
+        current.below(
             f"discriminator/loss/{name}",
             limits.idle_penalty * max(sizes) if sizes else None,
-            decades=True,
+            log_scale=True,
             over=3,
         ),
     )
 
 
-def average_lags(moment: Moment) -> Sight | None:
-    """The averaged generator draws something else than the current one."""
-    limits = moment.thresholds
-    movement = moment.value(MOVEMENT)
+def average_lags(current: RuleInput) -> Condition | None:
+    """The averaged (EMA) generator makes other images than the current one."""
+    limits = current.thresholds
+    movement = current.value(MOVEMENT)
     lag = "probe/movement/average_lag"
-    return sight(
-        "The averaged generator lies far behind the one that is trained, so samples show its past.",
+    return condition(
+        "The averaged generator lags far behind the trained one, so samples show an old state.",
         (
-            at_most("ema_ramp_up", 0.1, "the average then reaches back a tenth of the run at most"),
-            times("ema_half_life", 0.25, "the average follows four times as fast"),
+            lower_to("ema_ramp_up", 0.1, "the average then covers at most a tenth of the run"),
+            multiply("ema_half_life", 0.25, "the average follows four times as fast"),
             decay("generator"),
         ),
-        moment.far(lag, None if movement is None else limits.lag_of_movement * movement),
-        moment.far(lag, limits.lag),
+        current.above(lag, None if movement is None else limits.lag_of_movement * movement),
+        current.above(lag, limits.lag),
     )
 
 
-def has_penalty(recipe: Recipe) -> str | None:
-    """Whether there is a penalty to judge."""
+def unless_penalised(recipe: Recipe) -> str | None:
+    """Why there is no penalty to check."""
     settings = recipe.objective.penalties
     weights = [getattr(settings, entry.name).weight for entry in dataclasses.fields(settings)]
-    return None if any(map(size_of, weights)) else "there is no penalty"
+    return None if any(map(magnitude, weights)) else "there is no penalty"
 
 
-def has_average(recipe: Recipe) -> str | None:
-    """Whether there is an average to judge."""
+def unless_averaged(recipe: Recipe) -> str | None:
+    """Why there is no averaged generator to check."""
     return None if recipe.ema_half_life else "weights are not averaged (ema_half_life is 0)"
 
 
@@ -221,7 +246,7 @@ IDLE_PENALTY = Rule(
     idle_penalty,
     ("discriminator/loss/adversarial",),
     phase="settled",
-    applies=has_penalty,
+    reason_not_applicable=unless_penalised,
     worst="watch",
 )
 AVERAGE_LAGS = Rule(
@@ -230,6 +255,6 @@ AVERAGE_LAGS = Rule(
     average_lags,
     ("probe/movement/average_lag", MOVEMENT),
     phase="settled",
-    applies=has_average,
+    reason_not_applicable=unless_averaged,
     worst="watch",
 )

@@ -1,16 +1,17 @@
-"""A rule: when to look for a symptom, and what looks in a row add up to.
+"""A rule: when a symptom is checked, and how conditions at several records become a finding.
 
-Every rule is the same but for what it looks at. It goes back from the newest record for as long as
-the symptom is there (strength at least `release`). It speaks if within that stretch `patience`
-looks in a row had strength 1 or more, or one look `extreme` strength. A look is at a probed record
-(`Evidence.looks`); those that lack the rule's columns are passed over.
+All rules work the same way and differ in the condition that they evaluate. A rule is evaluated at
+each probed record (`Evidence.evaluated_indices`); records that lack its columns are skipped. The
+current episode of a symptom is all newest evaluations in a row with a severity of at least
+`release`. There is a finding if, within the episode, `patience` evaluations in a row have severity
+1 or more, or one has `extreme` severity.
 
-- since: the first look of the stretch with strength 1 or more.
-- strength of the stretch s: the median of its newest three looks.
-- confidence: 1 - 1 / (s (k + 1)), with k the looks of the stretch: one look at the limit is as good
-  as a coin, and the doubt falls with the strength and with the looks.
-- verdict: failing from s = `failing` on, or after `lasting` looks; else watch. Some rules, and
-  some sights of others, are never more than a watch.
+- since: the first evaluation of the episode with severity 1 or more.
+- severity of the episode s: the median of its newest three evaluations.
+- confidence: 1 - 1 / (s (k + 1)), with k evaluations in the episode: one evaluation at the limit
+  gives 0.5, and doubt falls with severity and with the number of evaluations.
+- verdict: "failing" from s = `failing` on, or after `lasting` evaluations; else "watch". Some
+  rules, and some conditions of others, are never more than "watch".
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ from ganvas.health.advice import advise
 from ganvas.health.columns import MISSING
 from ganvas.health.evidence import Evidence, missing_probes
 from ganvas.health.finding import Finding
-from ganvas.health.rules.sight import Moment, Sight
+from ganvas.health.rules.condition import Condition, RuleInput
 from ganvas.recipes.recipe import Recipe
 
 Phase = Literal["any", "start", "learning", "settled"]
-"""From which `..._steps` of the thresholds on a rule looks; at any time, where it asks itself."""
+"""From which `..._steps` of the thresholds on a rule is evaluated; "any": from the start."""
 
-Look = tuple[int, Sight]
-"""Images seen, and what was seen."""
+Evaluation = tuple[int, Condition]
+"""Images seen, and the condition there."""
 
 
-def always(recipe: Recipe) -> str | None:
-    """No reason against looking."""
+def always_applies(recipe: Recipe) -> str | None:
+    """No reason against any recipe."""
     return None
 
 
@@ -43,86 +44,88 @@ def always(recipe: Recipe) -> str | None:
 class Rule:
     """From evidence to a finding of one symptom, or None.
 
-    look: what can be seen at one moment; None where the numbers for it are missing. The symptom is
-        there at strength 1 and more.
-    columns: those that `look` reads.
-    applies: why the symptom cannot be told under a recipe; None where it can.
-    worst: the verdict it never goes beyond.
+    evaluate: the condition at one record; None where its numbers are missing. The symptom is
+        present from severity 1 on.
+    columns: those that `evaluate` reads.
+    reason_not_applicable: why the symptom cannot occur under a recipe; None where it can.
+    worst: the worst verdict of its findings.
     """
 
     symptom: str
     paper: str
-    look: Callable[[Moment], Sight | None]
+    evaluate: Callable[[RuleInput], Condition | None]
     columns: tuple[str, ...]
     phase: Phase = "learning"
-    applies: Callable[[Recipe], str | None] = always
+    reason_not_applicable: Callable[[Recipe], str | None] = always_applies
     worst: Literal["watch", "failing"] = "failing"
 
     def __call__(self, evidence: Evidence) -> Finding | None:
-        """The finding, if the symptom is there now."""
-        stretch = self._stretch(evidence)
-        onset = next((look for look in reversed(stretch) if look[1].strength >= 1), None)
-        if onset is None or not is_raised([sight.strength for _, sight in stretch], evidence):
+        """The finding, if the symptom is present now."""
+        episode = self._episode(evidence)
+        onset = next((images for images, cond in reversed(episode) if cond.severity >= 1), None)
+        if onset is None or not is_triggered([cond.severity for _, cond in episode], evidence):
             return None
         limits = evidence.thresholds
-        newest = stretch[0][1]
-        strength = median(sight.strength for _, sight in stretch[:3])
-        fails = strength >= limits.failing or len(stretch) >= limits.lasting
-        fails = fails and not newest.mild and self.worst == "failing"
+        newest = episode[0][1]
+        severity = median(condition.severity for _, condition in episode[:3])
+        fails = severity >= limits.failing or len(episode) >= limits.lasting
+        fails = fails and not newest.at_most_watch and self.worst == "failing"
         return Finding(
             symptom=self.symptom,
             verdict="failing" if fails else "watch",
-            confidence=1 - 1 / (max(strength, 1.0) * (len(stretch) + 1)),
-            since=onset[0] if newest.since is None else newest.since,
+            confidence=1 - 1 / (max(severity, 1.0) * (len(episode) + 1)),
+            since=onset if newest.since is None else newest.since,
             numbers=newest.numbers,
             meaning=newest.meaning,
             advice=advise(evidence.recipe, newest.remedies),
             paper=self.paper,
         )
 
-    def looks(self, evidence: Evidence) -> Iterator[Look]:
-        """Every look that could be taken, newest first."""
-        if self.applies(evidence.recipe) is not None:
+    def evaluations(self, evidence: Evidence) -> Iterator[Evaluation]:
+        """Evaluate the rule at every record where that is possible, newest first."""
+        if self.reason_not_applicable(evidence.recipe) is not None:
             return
-        for index in reversed(evidence.looks):
-            moment = Moment(evidence, index)
-            if moment.images_seen < self.first_look(evidence):
+        for index in reversed(evidence.evaluated_indices):
+            current = RuleInput(evidence, index)
+            if current.images_seen < self.active_from(evidence):
                 return
-            sight = self.look(moment)
-            if sight is not None:
-                yield moment.images_seen, sight
+            condition = self.evaluate(current)
+            if condition is not None:
+                yield current.images_seen, condition
 
-    def signal(self, evidence: Evidence) -> float | None:
-        """How near the rule is to speak: from 1 on it does. None where it cannot look."""
-        looks = self.looks(evidence)
+    def severity(self, evidence: Evidence) -> float | None:
+        """How close the rule is to a new finding: from 1 on there is one. None: not evaluated."""
+        evaluations = self.evaluations(evidence)
         patience, extreme = evidence.thresholds.patience, evidence.thresholds.extreme
-        newest = [sight.strength for (_, sight), _ in zip(looks, range(patience), strict=False)]
+        newest = [cond.severity for (_, cond), _ in zip(evaluations, range(patience), strict=False)]
         if not newest:
             return None
-        together = min(newest) if len(newest) == patience else 0.0
-        return max(together, newest[0] / extreme)
+        sustained = min(newest) if len(newest) == patience else 0.0
+        return max(sustained, newest[0] / extreme)
 
-    def reason_unable(self, evidence: Evidence) -> str | None:
-        """Why the rule could not look even once; None where it could."""
-        reason = self.applies(evidence.recipe)
-        if reason is not None or next(self.looks(evidence), None) is not None:
+    def reason_not_checked(self, evidence: Evidence) -> str | None:
+        """Why the rule could not be evaluated at any record; None where it could."""
+        reason = self.reason_not_applicable(evidence.recipe)
+        if reason is not None or next(self.evaluations(evidence), None) is not None:
             return reason
-        first = self.first_look(evidence)
-        if not evidence.looks and first == 0:
-            return "nothing was probed yet"
-        if not evidence.looks or evidence.judged[evidence.looks[-1]]["images_seen"] < first:
-            return f"too early: it looks from {first:,} images on"
-        expected = [name for name in self.columns if name != MISSING]  # there if others are not
-        missing = [name for name in expected if evidence.latest(name) is None]
+        start, evaluated = self.active_from(evidence), evidence.evaluated_indices
+        if not evaluated and start == 0:
+            return "no probes yet"
+        if not evaluated or evidence.valid_records[evaluated[-1]]["images_seen"] < start:
+            return f"too early: it is checked from {start:,} images on"
+        required = [name for name in self.columns if name != MISSING]  # present only after failures
+        missing = [name for name in required if evidence.latest(name) is None]
         if not missing:
-            return "too few records for it"
+            return "too few records"
         reasons = missing_probes(evidence.probed[-1]) if evidence.probed else {}
-        said = (reasons[probe] for probe in reasons for name in missing if name.startswith(probe))
-        why = next(said, "")
+        matching = (
+            why for probe, why in reasons.items() for name in missing if name.startswith(probe)
+        )
+        why = next(matching, "")
         return f"not measured: {', '.join(missing)}{f' ({why})' if why else ''}"
 
-    def first_look(self, evidence: Evidence) -> int:
-        """Images seen before which it does not look."""
+    def active_from(self, evidence: Evidence) -> int:
+        """Images seen from which on the rule is evaluated."""
         limits = evidence.thresholds
         steps = {
             "any": 0,
@@ -132,24 +135,24 @@ class Rule:
         }[self.phase]
         return steps * evidence.recipe.batch * evidence.recipe.discriminator_steps
 
-    def _stretch(self, evidence: Evidence) -> list[Look]:
-        """The looks since the symptom was last away, newest first."""
-        stretch = []
-        for look in self.looks(evidence):
-            if look[1].strength < evidence.thresholds.release:
+    def _episode(self, evidence: Evidence) -> list[Evaluation]:
+        """The evaluations since the symptom was last absent, newest first."""
+        episode = []
+        for evaluation in self.evaluations(evidence):
+            if evaluation[1].severity < evidence.thresholds.release:
                 break
-            stretch.append(look)
-        return stretch
+            episode.append(evaluation)
+        return episode
 
 
-def is_raised(strengths: list[float], evidence: Evidence) -> bool:
-    """Whether looks in a row are enough to speak."""
+def is_triggered(severities: list[float], evidence: Evidence) -> bool:
+    """Whether the severities of an episode are enough for a finding."""
     limits = evidence.thresholds
-    if max(strengths) >= limits.extreme:
+    if max(severities) >= limits.extreme:
         return True
-    run = 0
-    for strength in strengths:
-        run = run + 1 if strength >= 1 else 0
-        if run == limits.patience:
+    in_a_row = 0
+    for severity in severities:
+        in_a_row = in_a_row + 1 if severity >= 1 else 0
+        if in_a_row == limits.patience:
             return True
     return False

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.health.probes import PROBES
-from ganvas.health.probes.subject import Numbers, Subject
+from ganvas.health.probes.context import ProbeContext, ProbeValues
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import Recipe
@@ -51,13 +51,13 @@ def a_mean(images: Tensor) -> Tensor:
     return images.flatten(1).mean(1)
 
 
-def subject(
+def context(
     fake: Tensor | None = None,
     real: Tensor | None = None,
     critic: Callable[[Tensor], Tensor] = a_mean,
     **changes: Any,
-) -> Subject:
-    """A subject of the given fakes and reals, 1x16x16 noise where none are given.
+) -> ProbeContext:
+    """A context of the given fakes and reals, 1x16x16 noise where none are given.
 
     Plain gradient descent at 0.1 for both players. `changes` replace fields; networks among them
     get optimizers of their own.
@@ -69,41 +69,41 @@ def subject(
     fields: dict[str, Any] = {
         "generator": generator,
         "discriminator": discriminator,
-        "average": changes.pop("average", Replay(fake)),
+        "ema": changes.pop("ema", Replay(fake)),
         "generator_optimizer": torch.optim.SGD(generator.parameters(), 0.1),
         "discriminator_optimizer": torch.optim.SGD(discriminator.parameters(), 0.1),
         "objective": Objective.build(ObjectiveSettings()),
         "latents": torch.zeros(len(fake), 3),
         "real": real,
         "held_out": real[:0],
-        "earlier": (),
+        "previous_snapshots": (),
         "images_seen": 1_000,
         "discriminator_steps": 10,
         "random": torch.Generator().manual_seed(0),
     }
-    return Subject(**{**fields, **changes})
+    return ProbeContext(**{**fields, **changes})
 
 
-def probe(name: str, *arguments: Any, **changes: Any) -> Numbers:
-    """What one probe says of `subject(...)`."""
-    return PROBES[name](subject(*arguments, **changes))
+def probe(name: str, *arguments: Any, **changes: Any) -> ProbeValues:
+    """What one probe says of `context(...)`."""
+    return PROBES[name](context(*arguments, **changes))
 
 
-def originals_of(
+def training_context(
     state: TrainState, objective: Objective, count: int = BATCH, **changes: Any
-) -> Subject:
+) -> ProbeContext:
     """A tiny state to be looked at, not copied yet; as many held-out images as reals."""
-    return Subject(
+    return ProbeContext(
         generator=state.generator,
         discriminator=state.discriminator,
-        average=state.average,
+        ema=state.average,
         generator_optimizer=state.generator_optimizer,
         discriminator_optimizer=state.discriminator_optimizer,
         objective=objective,
         latents=torch.randn(count, LATENT_DIM, generator=torch.Generator().manual_seed(1)),
         real=changes.pop("real", draw(count, 1, SIDE, SIDE, seed=2)),
         held_out=changes.pop("held_out", draw(count, 1, SIDE, SIDE, seed=3)),
-        earlier=changes.pop("earlier", ()),
+        previous_snapshots=changes.pop("previous_snapshots", ()),
         images_seen=state.images_seen,
         discriminator_steps=state.discriminator_steps,
         random=changes.pop("random", torch.Generator().manual_seed(state.images_seen)),
@@ -111,8 +111,12 @@ def originals_of(
     )
 
 
-def subject_of(state: TrainState, recipe: Recipe, objective: Objective, **changes: Any) -> Subject:
+def copied_context(
+    state: TrainState, recipe: Recipe, objective: Objective, **changes: Any
+) -> ProbeContext:
     """The same with copies, at the recipe's learning rates."""
-    originals, seen = originals_of(state, objective, **changes), state.images_seen
+    training, seen = training_context(state, objective, **changes), state.images_seen
     players = (recipe.generator, recipe.discriminator)
-    return originals.copied(*(value_at(player.learning_rate, seen) for player in players))
+    return training.with_copied_networks(
+        *(value_at(player.learning_rate, seen) for player in players)
+    )

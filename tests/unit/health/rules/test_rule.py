@@ -9,12 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ganvas.health.assessment import apply_rules, not_checked, severities
 from ganvas.health.evidence import Evidence
-from ganvas.health.examine import examine, signals, unable
 from ganvas.health.finding import Finding
 from ganvas.health.rules import RULES
+from ganvas.health.rules.condition import (
+    MAX_SEVERITY,
+    Condition,
+    LimitCheck,
+    RuleInput,
+    condition,
+    most_severe,
+)
 from ganvas.health.rules.rule import Rule
-from ganvas.health.rules.sight import STRONGEST, Moment, Sight, Signal, sight, strongest
 from ganvas.recipes import CATALOG
 
 RECIPE = CATALOG["dcgan"]()
@@ -24,23 +31,23 @@ STEP = 4_000
 RULE = Rule(
     "made-up",
     "Nobody 2026",
-    lambda moment: sight("It is so.", (), moment.far("probe/x", 1.0)),
+    lambda current: condition("It is so.", (), current.above("probe/x", 1.0)),
     ("probe/x",),
 )
 
 
-def looks(*strengths: float | None, first: int = 300 * BATCH) -> Evidence:
+def looks(*values: float | None, first: int = 300 * BATCH) -> Evidence:
     """One look after the other; None: the probe failed."""
     records = tuple(
         {"images_seen": first + STEP * index, "probe/r_t": 0.5}
-        | ({} if strength is None else {"probe/x": strength})
-        for index, strength in enumerate(strengths)
+        | ({} if severity is None else {"probe/x": severity})
+        for index, severity in enumerate(values)
     )
     return Evidence(records, RECIPE)
 
 
-def found(*strengths: float | None) -> Finding:
-    finding = RULE(looks(*strengths))
+def found(*values: float | None) -> Finding:
+    finding = RULE(looks(*values))
     assert finding is not None
     return finding
 
@@ -50,7 +57,7 @@ def after(looks: int) -> int:
 
 
 @pytest.mark.parametrize(
-    ("strengths", "speaks"),
+    ("values", "speaks"),
     [
         ((), False),
         ((1.5,), False),  # one look is noise
@@ -69,23 +76,23 @@ def after(looks: int) -> int:
     ],
 )
 def test_rule_speaks_of_what_lasts_or_is_extreme(
-    strengths: tuple[float | None, ...], speaks: bool
+    values: tuple[float | None, ...], speaks: bool
 ) -> None:
-    assert (RULE(looks(*strengths)) is not None) is speaks
+    assert (RULE(looks(*values)) is not None) is speaks
 
 
 def test_nothing_is_said_while_training_warms_up() -> None:
     early = looks(5.0, 5.0, first=300 * BATCH - 1 - STEP)
     assert RULE(early) is None
-    assert RULE.signal(early) is None
-    assert RULE.reason_unable(early) == "too early: it looks from 9,600 images on"
+    assert RULE.severity(early) is None
+    assert RULE.reason_not_checked(early) == "too early: it is checked from 9,600 images on"
     assert RULE(looks(5.0, 5.0)) is not None
     slow = replace(RECIPE, discriminator_steps=5)
     assert RULE(replace(looks(5.0, 5.0), recipe=slow)) is None
 
 
 @pytest.mark.parametrize(
-    ("strengths", "onset"),
+    ("values", "onset"),
     [
         ((1.5, 1.5), 0),
         ((0.1, 1.5, 1.5, 1.5), 1),
@@ -95,9 +102,9 @@ def test_nothing_is_said_while_training_warms_up() -> None:
     ],
 )
 def test_onset_is_the_first_look_of_the_present_stretch(
-    strengths: tuple[float, ...], onset: int
+    values: tuple[float, ...], onset: int
 ) -> None:
-    assert found(*strengths).since == after(onset)
+    assert found(*values).since == after(onset)
 
 
 def test_confidence_is_the_documented_formula() -> None:
@@ -111,16 +118,16 @@ def test_confidence_is_the_documented_formula() -> None:
 
 @given(st.floats(1.0, 9.0), st.floats(1.01, 2.0), st.integers(2, 20))
 def test_confidence_grows_with_strength_and_with_time(
-    strength: float, factor: float, count: int
+    severity: float, factor: float, count: int
 ) -> None:
-    usual = found(*[strength] * count).confidence
-    assert found(*[strength * factor] * count).confidence > usual
-    assert found(*[strength] * (count + 1)).confidence > usual
+    usual = found(*[severity] * count).confidence
+    assert found(*[severity * factor] * count).confidence > usual
+    assert found(*[severity] * (count + 1)).confidence > usual
     assert 0.5 < usual < 1
 
 
 @pytest.mark.parametrize(
-    ("strengths", "verdict"),
+    ("values", "verdict"),
     [
         ((1.2, 1.2), "watch"),
         ((1.2, 1.2, 1.2, 1.2), "watch"),
@@ -131,24 +138,24 @@ def test_confidence_grows_with_strength_and_with_time(
     ],
 )
 def test_verdict_is_of_how_bad_it_is_now_and_how_long_it_lasts(
-    strengths: tuple[float, ...], verdict: str
+    values: tuple[float, ...], verdict: str
 ) -> None:
-    assert found(*strengths).verdict == verdict
-    mild = replace(RULE, worst="watch")(looks(*strengths))
+    assert found(*values).verdict == verdict
+    mild = replace(RULE, worst="watch")(looks(*values))
     assert mild is not None
     assert mild.verdict == "watch"
 
 
 @given(st.lists(st.floats(0, 6) | st.none(), max_size=8))
-def test_signal_above_one_is_a_finding(strengths: list[float | None]) -> None:
-    evidence = looks(*strengths)
-    signal = RULE.signal(evidence)
+def test_signal_above_one_is_a_finding(values: list[float | None]) -> None:
+    evidence = looks(*values)
+    signal = RULE.severity(evidence)
     if signal is not None and signal >= 1:
         assert RULE(evidence) is not None
     if RULE(evidence) is not None:
         assert signal is not None
         # The rest are findings that are not yet released.
-        assert signal >= 1 or max(s for s in strengths if s is not None) >= 1
+        assert signal >= 1 or max(s for s in values if s is not None) >= 1
 
 
 def test_looks_without_probes_are_passed_over() -> None:
@@ -165,8 +172,8 @@ def test_run_without_probes_is_judged_by_what_there_is() -> None:
     records = tuple({"images_seen": 2_000 * n, "generator/gradient_norm": 1e-9} for n in range(20))
     recipe = replace(RECIPE, intervals=replace(RECIPE.intervals, probes=0))
     blind = Evidence(records, recipe)
-    assert [finding.symptom for finding in examine(blind)] == ["vanishing-generator-gradient"]
-    assert "probe/diversity/vendi" in unable(blind)["mode-collapse"]
+    assert [finding.symptom for finding in apply_rules(blind)] == ["vanishing-generator-gradient"]
+    assert "probe/diversity/vendi" in not_checked(blind)["mode-collapse"]
 
 
 def test_reason_for_a_missing_number_is_handed_on() -> None:
@@ -174,58 +181,58 @@ def test_reason_for_a_missing_number_is_handed_on() -> None:
     records = tuple(
         {"images_seen": after(n), "probe/r_t": 0.5, "probe/missing": failed} for n in range(3)
     )
-    reason = unable(Evidence(records, RECIPE))["mode-collapse"]
+    reason = not_checked(Evidence(records, RECIPE))["mode-collapse"]
     assert reason.startswith("not measured: probe/diversity/distance")
     overflow = {"probe/checkerboard": "the generator's images: 9 of 64 numbers are not finite"}
     records = tuple(
         {"images_seen": 40_000 + after(n), "probe/r_t": 0.5, "probe/missing": overflow}
         for n in range(3)
     )
-    assert "9 of 64" in unable(Evidence(records, RECIPE))["checkerboard"]
+    assert "9 of 64" in not_checked(Evidence(records, RECIPE))["checkerboard"]
 
 
 def test_every_rule_can_or_cannot_look() -> None:
     evidence = looks(1.0, 1.0)
-    assert set(signals(evidence)) | set(unable(evidence)) == set(RULES)
-    assert not set(signals(evidence)) & set(unable(evidence))
+    assert set(severities(evidence)) | set(not_checked(evidence)) == set(RULES)
+    assert not set(severities(evidence)) & set(not_checked(evidence))
 
 
 # Strength: how far past its limit a number is.
 
 
 @pytest.mark.parametrize(
-    ("signal", "strength"),
+    ("signal", "severity"),
     [
-        (Signal("x", 5.0, 5.0), 1.0),
-        (Signal("x", 10.0, 5.0), 2.0),
-        (Signal("x", 0.0, 5.0), 0.0),
-        (Signal("x", -9.0, 5.0), 0.0),
-        (Signal("x", 1e99, 5.0), STRONGEST),
-        (Signal("x", 0.3, 0.3, nearer=True), 1.0),
-        (Signal("x", 0.1, 0.3, nearer=True), 3.0),
-        (Signal("x", 0.0, 0.3, nearer=True), STRONGEST),
-        (Signal("x", -1.0, 0.3, nearer=True), STRONGEST),
-        (Signal("x", 0.6, 0.3, nearer=True), 0.5),
-        (Signal("x", 0.995, 0.99, 1.0, nearer=True), 2.0),  # half the errors
-        (Signal("x", 0.98, 0.99, 1.0, nearer=True), 0.5),
-        (Signal("x", 0.9, 0.7, 0.5), 2.0),  # twice as far from chance
-        (Signal("x", 0.2, 0.7, 0.5), 0.0),  # on the other side of it
-        (Signal("x", 0.2, 0.6, 1.0), 2.0),
-        (Signal("x", 1.3, 0.6, 1.0), 0.0),
-        (Signal("x", -14.0, -7.0), 2.0),
-        (Signal("x", 14.0, -7.0), 0.0),
-        (Signal("x", 1e3, 1e3, decades=True), 1.0),
-        (Signal("x", 1e5, 1e3, decades=True), 3.0),  # two factors of ten
-        (Signal("x", 1e2, 1e3, decades=True), 0.0),
-        (Signal("x", 1e-6, 1e-4, nearer=True, decades=True), 3.0),
-        (Signal("x", 0.0, 1e-4, nearer=True, decades=True), STRONGEST),
-        (Signal("x", 0.0, 1e-4, decades=True), 0.0),
+        (LimitCheck("x", 5.0, 5.0), 1.0),
+        (LimitCheck("x", 10.0, 5.0), 2.0),
+        (LimitCheck("x", 0.0, 5.0), 0.0),
+        (LimitCheck("x", -9.0, 5.0), 0.0),
+        (LimitCheck("x", 1e99, 5.0), MAX_SEVERITY),
+        (LimitCheck("x", 0.3, 0.3, abnormal="below"), 1.0),
+        (LimitCheck("x", 0.1, 0.3, abnormal="below"), 3.0),
+        (LimitCheck("x", 0.0, 0.3, abnormal="below"), MAX_SEVERITY),
+        (LimitCheck("x", -1.0, 0.3, abnormal="below"), MAX_SEVERITY),
+        (LimitCheck("x", 0.6, 0.3, abnormal="below"), 0.5),
+        (LimitCheck("x", 0.995, 0.99, 1.0, "above"), 2.0),  # half the errors
+        (LimitCheck("x", 0.98, 0.99, 1.0, "above"), 0.5),
+        (LimitCheck("x", 0.9, 0.7, 0.5), 2.0),  # twice as far from chance
+        (LimitCheck("x", 0.2, 0.7, 0.5), 0.0),  # on the other side of it
+        (LimitCheck("x", 0.2, 0.6, 1.0, "below"), 2.0),
+        (LimitCheck("x", 1.3, 0.6, 1.0, "below"), 0.0),
+        (LimitCheck("x", -14.0, -7.0, abnormal="below"), 2.0),
+        (LimitCheck("x", 14.0, -7.0, abnormal="below"), 0.0),
+        (LimitCheck("x", 1e3, 1e3, log_scale=True), 1.0),
+        (LimitCheck("x", 1e5, 1e3, log_scale=True), 3.0),  # two factors of ten
+        (LimitCheck("x", 1e2, 1e3, log_scale=True), 0.0),
+        (LimitCheck("x", 1e-6, 1e-4, abnormal="below", log_scale=True), 3.0),
+        (LimitCheck("x", 0.0, 1e-4, abnormal="below", log_scale=True), MAX_SEVERITY),
+        (LimitCheck("x", 0.0, 1e-4, log_scale=True), 0.0),
     ],
 )
 def test_strength_is_the_distance_from_the_origin_in_limits(
-    signal: Signal, strength: float
+    signal: LimitCheck, severity: float
 ) -> None:
-    assert signal.strength == pytest.approx(strength)
+    assert signal.severity == pytest.approx(severity)
 
 
 @settings(max_examples=300)
@@ -242,45 +249,45 @@ def test_strength_and_what_is_normal_agree(
     """Strength above 1 is on the wrong side of the limit, below 1 on the right one."""
     if limit == origin:
         return
-    signal = Signal("x", value, limit, origin, nearer, decades)
-    assert 0 <= signal.strength <= STRONGEST
+    signal = LimitCheck("x", value, limit, origin, nearer, decades)
+    assert 0 <= signal.severity <= MAX_SEVERITY
     normal_is_below = signal.measurement.normal.startswith("below")
-    if signal.strength > 1.001:
+    if signal.severity > 1.001:
         assert (value > limit) is normal_is_below
-    if signal.strength < 0.999:
+    if signal.severity < 0.999:
         assert (value < limit) is normal_is_below
 
 
 def test_sight_is_as_strong_as_its_weakest_signal() -> None:
-    weak, strong = Signal("a", 1.1, 1.0), Signal("b", 5.0, 1.0)
-    together = Sight("", (weak, strong), ())
-    assert together.strength == pytest.approx(1.1)
+    weak, strong = LimitCheck("a", 1.1, 1.0), LimitCheck("b", 5.0, 1.0)
+    together = Condition("", (weak, strong), ())
+    assert together.severity == pytest.approx(1.1)
     assert [m.name for m in together.numbers] == ["a", "b"]
-    assert sight("", (), weak, None) is None
-    assert strongest(None, together, Sight("", (strong,), ())) == Sight("", (strong,), ())
-    assert strongest(None, None) is None
+    assert condition("", (), weak, None) is None
+    assert most_severe(None, together, Condition("", (strong,), ())) == Condition("", (strong,), ())
+    assert most_severe(None, None) is None
 
 
 def test_moment_sees_itself_and_the_past_only() -> None:
     evidence = looks(*[float(n) for n in range(8)])
-    moment = Moment(evidence, 5)
-    assert moment.value("probe/x") == 5
-    assert moment.before("probe/x", 3) == [4, 3, 2]
-    assert moment.mean("probe/x", 3) == 4
-    assert moment.mean("probe/x", 7) is None
-    assert moment.usual("probe/x") == 2
-    assert Moment(evidence, 4).usual("probe/x") is None
-    assert [Moment(evidence, n).is_last for n in range(8)] == [False] * 7 + [True]
-    assert moment.steps == pytest.approx((after(0) + 5 * STEP) / BATCH)
+    current = RuleInput(evidence, 5)
+    assert current.value("probe/x") == 5
+    assert current.before("probe/x", 3) == [4, 3, 2]
+    assert current.mean("probe/x", 3) == 4
+    assert current.mean("probe/x", 7) is None
+    assert current.usual("probe/x") == 2
+    assert RuleInput(evidence, 4).usual("probe/x") is None
+    assert [RuleInput(evidence, n).is_last for n in range(8)] == [False] * 7 + [True]
+    assert current.steps == pytest.approx((after(0) + 5 * STEP) / BATCH)
 
 
 def test_long_histories_cost_no_more_for_looking_back() -> None:
     """A healthy run is looked at from its end: a rule stops at the first look that is well."""
     count = itertools.count()
 
-    def look(moment: Moment) -> Sight | None:
+    def evaluate(current: RuleInput) -> Condition | None:
         next(count)
-        return sight("It is so.", (), moment.far("probe/x", 1.0))
+        return condition("It is so.", (), current.above("probe/x", 1.0))
 
-    assert replace(RULE, look=look)(looks(*[0.5] * 1_000)) is None
+    assert replace(RULE, evaluate=evaluate)(looks(*[0.5] * 1_000)) is None
     assert next(count) == 1

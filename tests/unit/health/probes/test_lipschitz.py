@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from ganvas.health.probes.lipschitz import bound_of, operator_norm
-from ganvas.health.probes.norms import norms
-from ganvas.health.probes.subject import NotMeasurable
+from ganvas.health.probes.context import NotMeasurable
+from ganvas.health.probes.lipschitz import module_bound, operator_norm
+from ganvas.health.probes.norms import row_norms
 from ganvas.networks.blocks import (
     MeanPool,
     PoolingConvolution,
@@ -21,7 +21,7 @@ from ganvas.networks.blocks import (
     SumPool,
     UpsamplingConvolution,
 )
-from tests.unit.subjects import draw, probe
+from tests.builders.probe_contexts import draw, probe
 
 SHAPE = (2, 4, 4)
 
@@ -61,7 +61,7 @@ def test_a_linear_critic_has_one_slope_everywhere() -> None:
 def test_slopes_are_taken_at_reals_at_fakes_and_in_between() -> None:
     real, fake = draw(8, *SHAPE, seed=1), 3 * draw(8, *SHAPE, seed=2)
     numbers = probe("input_gradient", fake, real, critic=bowl)
-    share = torch.rand((8, 1, 1, 1), generator=seeded())  # what the subject's generator gives first
+    share = torch.rand((8, 1, 1, 1), generator=seeded())  # what the context's generator gives first
     between = share * real + (1 - share) * fake
     for name, images in {"real": real, "fake": fake, "between": between}.items():
         lengths = images.flatten(1).norm(dim=1)
@@ -158,7 +158,7 @@ def test_a_block_is_as_steep_as_its_two_ways_together(
     block = kind(2, 2, "none", "none", residual=residual)
     scaled_identity(block.convolution1, 2.0)
     scaled_identity(block.convolution2, 3.0)
-    bound, made = bound_of(block, torch.zeros(1, 2, 4, 4), seeded())
+    bound, made = module_bound(block, torch.zeros(1, 2, 4, 4), seeded())
     assert bound == pytest.approx(2 * 3 + residual, rel=1e-5)
     assert made.shape == (1, 2, 4, 4)
     images = draw(2, 2, 4, 4).abs()  # ReLUs let them pass, so the bound is reached
@@ -174,7 +174,7 @@ def test_a_chain_multiplies_and_counts_a_layer_as_often_as_it_is_used() -> None:
     with torch.no_grad():
         twice.weight.mul_(3)
     network = nn.Sequential(twice, nn.LeakyReLU(0.2), nn.LeakyReLU(-2.0), nn.Tanh(), twice)
-    assert bound_of(network, torch.zeros(1, 4), seeded())[0] == pytest.approx(18, rel=1e-5)
+    assert module_bound(network, torch.zeros(1, 4), seeded())[0] == pytest.approx(18, rel=1e-5)
 
 
 def test_spectral_normalisation_of_linear_layers_bounds_each_by_one() -> None:
@@ -184,7 +184,7 @@ def test_spectral_normalisation_of_linear_layers_bounds_each_by_one() -> None:
         parametrizations.spectral_norm(network[index])
     for _ in range(100):  # each forward pass is one power iteration
         network(torch.zeros(1, 9))
-    assert bound_of(network, torch.zeros(1, 9), seeded())[0] == pytest.approx(1, rel=1e-3)
+    assert module_bound(network, torch.zeros(1, 9), seeded())[0] == pytest.approx(1, rel=1e-3)
 
 
 class Squared(nn.Linear):
@@ -213,6 +213,6 @@ def test_a_layer_without_a_bound_is_named(layer: nn.Module, reason: str) -> None
 def test_norms_neither_vanish_nor_overflow_with_their_squares() -> None:
     rows = torch.tensor([[3.0, -4.0], [3e-30, 4e-30], [3e30, 4e30], [0.0, 0.0]])
     torch.testing.assert_close(
-        norms(rows), torch.tensor([5.0, 5e-30, 5e30, 0.0]), atol=0, rtol=1e-6
+        row_norms(rows), torch.tensor([5.0, 5e-30, 5e30, 0.0]), atol=0, rtol=1e-6
     )
-    assert not norms(torch.tensor([[1.0, float("nan")], [1.0, float("inf")]])).isfinite().any()
+    assert not row_norms(torch.tensor([[1.0, float("nan")], [1.0, float("inf")]])).isfinite().any()

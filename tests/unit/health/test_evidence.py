@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganvas.health.evidence import LARGEST, Evidence, number, reservations
-from ganvas.health.examine import examine
+from ganvas.health.assessment import apply_rules
+from ganvas.health.evidence import MAX_VALUE, Evidence, caveats, finite_number
 from ganvas.recipes import CATALOG
 from ganvas.schedules import Ramp
-from tests.unit.histories import HEALTHY, written
-from tests.unit.symptoms import SICK, scored
+from tests.builders.histories import HEALTHY, written
+from tests.builders.symptoms import SICK, scored
 
 RECIPE = CATALOG["dcgan"]()
 
@@ -25,7 +25,7 @@ def at(*seen: Any, **columns: Any) -> Evidence:
 
 
 def judged(evidence: Evidence) -> list[int]:
-    return [record["images_seen"] for record in evidence.judged]
+    return [record["images_seen"] for record in evidence.valid_records]
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def judged(evidence: Evidence) -> list[int]:
         ([1.0], None),
         (math.nan, None),
         (math.inf, None),
-        (10**400, LARGEST),
-        (-1e300, -LARGEST),
+        (10**400, MAX_VALUE),
+        (-1e300, -MAX_VALUE),
     ],
 )
 def test_number_is_what_can_be_computed_with(value: object, expected: float | None) -> None:
-    assert number(value) == expected
+    assert finite_number(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_columns_leave_out_what_is_no_number() -> None:
 def test_probed_records_are_those_with_a_look() -> None:
     records = ({"images_seen": 1, "x": 1}, {"images_seen": 2, "probe/r_t": 0.5})
     assert Evidence(records, RECIPE).probed == records[1:]
-    assert Evidence(records, RECIPE).looks == (1,)
-    assert Evidence(records[:1], RECIPE).looks == (0,)
+    assert Evidence(records, RECIPE).evaluated_indices == (1,)
+    assert Evidence(records[:1], RECIPE).evaluated_indices == (0,)
 
 
 def test_steps_count_the_generators_updates() -> None:
@@ -107,7 +107,7 @@ def test_steps_count_the_generators_updates() -> None:
 )
 def test_share_of_the_learning_rate_that_is_left(schedule: Any, left: float) -> None:
     recipe = replace(RECIPE, generator=replace(RECIPE.generator, learning_rate=schedule))
-    assert Evidence((), recipe).rate_left("generator", 150_000) == pytest.approx(left)
+    assert Evidence((), recipe).learning_rate_fraction("generator", 150_000) == pytest.approx(left)
 
 
 def test_only_evaluations_by_the_deciding_metric_are_scores() -> None:
@@ -121,14 +121,16 @@ def test_only_evaluations_by_the_deciding_metric_are_scores() -> None:
         None,
     )
     evidence = Evidence((), RECIPE, scores=(*broken, *good[::-1], *broken))
-    assert [(score.images, score.value) for score in evidence.scored] == [
+    assert [(score.images, score.value) for score in evidence.training_scores] == [
         (4_000, 90),
         (8_000, 80),
         (12_000, 70),
     ]
-    assert {score.half_width for score in evidence.scored} == {2.0}
+    assert {score.half_width for score in evidence.training_scores} == {2.0}
     without = tuple({**score, "interval": "wide"} for score in good)
-    assert {score.half_width for score in Evidence((), RECIPE, scores=without).scored} == {0.0}
+    assert {score.half_width for score in Evidence((), RECIPE, scores=without).training_scores} == {
+        0.0
+    }
 
 
 # What is said about it.
@@ -136,7 +138,7 @@ def test_only_evaluations_by_the_deciding_metric_are_scores() -> None:
 
 def test_whole_history_has_no_reservations() -> None:
     recipe = RECIPE.with_fixed_schedules()
-    assert reservations(Evidence(written(recipe, HEALTHY["dcgan"]), recipe)) == ()
+    assert caveats(Evidence(written(recipe, HEALTHY["dcgan"]), recipe)) == ()
 
 
 @pytest.mark.parametrize(
@@ -144,8 +146,8 @@ def test_whole_history_has_no_reservations() -> None:
     [
         (at(), "no history yet"),
         (at(64, 128), "No probes were taken yet"),
-        (at(64, **{"probe/r_t": 0.5}), "only one look"),
-        (at(64, 128, 32, 64, **{"probe/r_t": 0.5}), "go back 1 times"),
+        (at(64, **{"probe/r_t": 0.5}), "only one probed record"),
+        (at(64, 128, 32, 64, **{"probe/r_t": 0.5}), "decrease 1 times"),
         (at(64, None, "x", 128, **{"probe/r_t": 0.5}), "2 of 4 records could not be read"),
         (
             at(64, 128, **{"probe/r_t": 0.5, "probe/missing": {"lipschitz/bound": "no bound"}}),
@@ -161,7 +163,7 @@ def test_whole_history_has_no_reservations() -> None:
     ],
 )
 def test_what_makes_a_verdict_uncertain_is_said(evidence: Evidence, said: str) -> None:
-    found = reservations(evidence)
+    found = caveats(evidence)
     assert any(said in line for line in found)
     assert all(line.endswith(".") for line in found)
 
@@ -170,13 +172,13 @@ def test_second_run_in_a_history_is_judged_alone() -> None:
     sick = SICK["one image for all"].evidence
     healthy = written(sick.recipe, HEALTHY["dcgan"])
     mixed = replace(sick, records=(*sick.records, *healthy))
-    assert examine(mixed) == ()
-    assert examine(replace(sick, records=(*healthy, *sick.records))) == examine(sick)
-    assert any("several runs" in line for line in reservations(mixed))
+    assert apply_rules(mixed) == ()
+    assert apply_rules(replace(sick, records=(*healthy, *sick.records))) == apply_rules(sick)
+    assert any("several runs" in line for line in caveats(mixed))
 
 
 def test_rows_that_cannot_be_read_hide_nothing() -> None:
     sick = SICK["one image for all"].evidence
     garbage: tuple[Any, ...] = ("{", None, [], 3, {"images_seen": None}, {"probe/r_t": 1})
     records = tuple(row for record in sick.records for row in (record, *garbage))
-    assert examine(replace(sick, records=records)) == examine(sick)
+    assert apply_rules(replace(sick, records=records)) == apply_rules(sick)

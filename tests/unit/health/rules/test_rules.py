@@ -15,18 +15,18 @@ from typing import Any
 import pytest
 
 from ganvas.health import thresholds
+from ganvas.health.assessment import apply_rules, health_status, not_checked, severities
 from ganvas.health.evidence import Evidence
-from ganvas.health.examine import examine, signals, unable, verdict_on
 from ganvas.health.finding import Finding
 from ganvas.health.rules import RULES
-from ganvas.health.rules.players import least_loss
+from ganvas.health.rules.balance import least_loss
 from ganvas.health.thresholds import Thresholds
 from ganvas.networks import DCGAN, R3GAN
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import CATALOG
 from ganvas.schedules import Ramp
-from tests.unit.histories import HEALTHY, Course, Courses, written
-from tests.unit.symptoms import SICK, Case, rate, scored
+from tests.builders.histories import HEALTHY, Course, Courses, written
+from tests.builders.symptoms import SICK, Case, rate, scored
 
 EVERY_CASE = pytest.mark.parametrize("case", SICK.values(), ids=list(SICK))
 
@@ -37,27 +37,27 @@ def evidence(recipe: str, changes: Courses | None = None, **settings: Any) -> Ev
 
 
 def symptoms(evidence: Evidence) -> list[str]:
-    return [finding.symptom for finding in examine(evidence)]
+    return [finding.symptom for finding in apply_rules(evidence)]
 
 
 def only(evidence: Evidence) -> Finding:
-    (finding,) = examine(evidence)
+    (finding,) = apply_rules(evidence)
     return finding
 
 
 @pytest.mark.parametrize("recipe", HEALTHY)
 def test_healthy_training_is_left_alone(recipe: str) -> None:
     healthy = evidence(recipe)
-    assert examine(healthy) == ()
-    assert verdict_on(healthy, ()) == "healthy"
-    assert max(signals(healthy).values()) < 0.8
+    assert apply_rules(healthy) == ()
+    assert health_status(healthy, ()) == "healthy"
+    assert max(severities(healthy).values()) < 0.8
 
 
 @pytest.mark.parametrize("recipe", HEALTHY)
 def test_healthy_training_is_left_alone_at_every_look(recipe: str) -> None:
     healthy = evidence(recipe)
     for count in range(len(healthy.records) + 1):
-        assert examine(replace(healthy, records=healthy.records[:count])) == ()
+        assert apply_rules(replace(healthy, records=healthy.records[:count])) == ()
 
 
 @EVERY_CASE
@@ -138,7 +138,12 @@ def test_saturation_is_a_matter_of_the_minimax_loss() -> None:
 @pytest.mark.parametrize(
     ("symptom", "recipe", "changes", "reason"),
     [
-        ("discriminator-overpowers", "wgan-gp", {"probe/ranking/train": 1.0}, "as good as it can"),
+        (
+            "discriminator-overpowers",
+            "wgan-gp",
+            {"probe/ranking/train": 1.0},
+            "as good as possible",
+        ),
         ("not-lipschitz", "dcgan", {"probe/input_gradient/between": 1e6}, "wasserstein"),
         ("clip-too-small", "wgan-gp", {"probe/clip/share": 1.0}, "clip_weights is 0"),
         ("clip-too-large", "wgan-gp", {"probe/clip/share": 0.0}, "clip_weights is 0"),
@@ -154,14 +159,14 @@ def test_rule_knows_what_it_does_not_apply_to(
 ) -> None:
     elsewhere = evidence(recipe, changes)
     assert symptom not in symptoms(elsewhere)
-    assert reason in unable(elsewhere)[symptom]
-    assert symptom not in signals(elsewhere)
+    assert reason in not_checked(elsewhere)[symptom]
+    assert symptom not in severities(elsewhere)
 
 
 def test_a_generator_without_tanh_has_none_to_be_stuck_in() -> None:
     unbounded = evidence("dcgan", {"probe/output/saturated": 1.0}, architecture=R3GAN())
     assert "saturated-output" not in symptoms(unbounded)
-    assert "r3gan has no tanh" in unable(unbounded)["saturated-output"]
+    assert "r3gan has no tanh" in not_checked(unbounded)["saturated-output"]
 
 
 def test_memory_needs_held_out_images() -> None:
@@ -171,22 +176,22 @@ def test_memory_needs_held_out_images() -> None:
     assert "discriminator-memorises" in symptoms(remembered)
     blind = replace(remembered, recipe=without)
     assert "discriminator-memorises" not in symptoms(blind)
-    assert "held_out is 0" in unable(blind)["discriminator-memorises"]
+    assert "held_out is 0" in not_checked(blind)["discriminator-memorises"]
 
 
 def test_against_memory_augmentation_comes_first_and_training_can_go_on_with_it() -> None:
     sick = SICK["a hundred images"].evidence
-    (found,) = [f for f in examine(sick) if f.symptom == "discriminator-memorises"]
+    (found,) = [f for f in apply_rules(sick) if f.symptom == "discriminator-memorises"]
     assert found.advice[0].flag == "--augmentation 0.3"
     assert found.advice[0].keeps_weights
     augmented = replace(sick.recipe, augmentation=Ramp(shape="cosine", start=0.0, end=0.3))
-    (found,) = examine(replace(sick, recipe=augmented.with_fixed_schedules()))
+    (found,) = apply_rules(replace(sick, recipe=augmented.with_fixed_schedules()))
     assert found.advice[0].flag == "--flip"
 
 
 def test_memory_shows_accuracies_only_where_they_mean_something() -> None:
     def shown(name: str) -> set[str]:
-        found = examine(SICK[name].evidence)[0]
+        found = apply_rules(SICK[name].evidence)[0]
         return {measurement.name for measurement in found.numbers}
 
     assert "probe/accuracy/held_out" in shown("a hundred images")
@@ -227,7 +232,7 @@ def test_few_latents_are_held_to_a_higher_standard() -> None:
 
 def test_total_collapse_is_not_told_twice() -> None:
     total = SICK["one image for all"].evidence
-    assert signals(total)["partial-collapse"] > 1
+    assert severities(total)["partial-collapse"] > 1
     assert symptoms(total) == ["mode-collapse"]
 
 
@@ -242,7 +247,7 @@ def test_large_steps_alone_are_never_failing_up_to_what_runs_scored_well_with() 
     """At thirty times the usual rate, steps of 8 % made no run of the health benchmark worse."""
     steps = {"probe/update/discriminator": 0.08}
     assert symptoms(evidence("wgan-gp", steps)) == []
-    (found,) = examine(evidence("wgan-gp", steps, **rate("wgan-gp", "discriminator", 30)))
+    (found,) = apply_rules(evidence("wgan-gp", steps, **rate("wgan-gp", "discriminator", 30)))
     assert (found.symptom, found.verdict) == ("updates-too-large", "watch")
 
 
@@ -312,7 +317,7 @@ def test_run_that_stopped_by_itself_has_diverged(count: int) -> None:
     healthy = evidence("dcgan")
     reason = "discriminator: loss term adversarial became infinite"
     stopped = replace(healthy, records=healthy.records[:count], stopped=reason)
-    found = examine(stopped)[0]
+    found = apply_rules(stopped)[0]
     assert found.symptom == "diverging"
     assert found.verdict == "failing"
     assert reason in found.meaning
@@ -402,9 +407,9 @@ def test_more_of_some_scores_is_better() -> None:
 def test_scores_by_other_metrics_or_of_afterwards_decide_nothing() -> None:
     worse = judged_by(90, 60, 49, 103, 131, 137)
     afterwards = tuple({**score, "while_training": False} for score in worse.scores)
-    assert examine(replace(worse, scores=afterwards)) == ()
+    assert apply_rules(replace(worse, scores=afterwards)) == ()
     other = tuple({**score, "metric": "swd"} for score in worse.scores)
-    assert examine(replace(worse, scores=other)) == ()
+    assert apply_rules(replace(worse, scores=other)) == ()
 
 
 # What it costs.
@@ -412,7 +417,7 @@ def test_scores_by_other_metrics_or_of_afterwards_decide_nothing() -> None:
 
 def test_rules_import_no_torch() -> None:
     """`ganvas diagnose` answers at once."""
-    code = "import sys, ganvas.health.examine; sys.exit('torch' in sys.modules)"
+    code = "import sys, ganvas.health.assessment; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -425,5 +430,5 @@ def test_normalised_discriminator_is_never_told_to_take_a_penalty() -> None:
             sick = replace(
                 sick, recipe=replace(sick.recipe, architecture=architecture, objective=objective)
             )
-            for finding in examine(sick):
+            for finding in apply_rules(sick):
                 assert not any("penalties" in change.field for change in finding.advice)

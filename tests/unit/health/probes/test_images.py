@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from ganvas import images
 from ganvas.health.probes import PROBES
+from ganvas.health.probes.context import NotMeasurable
 from ganvas.health.probes.diversity import vendi
-from ganvas.health.probes.subject import NotMeasurable
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.settings import ObjectiveSettings
-from tests.unit.subjects import Replay, draw, probe, subject
+from tests.builders.probe_contexts import Replay, context, draw, probe
 
 COUNT = 64
 
@@ -220,18 +220,18 @@ def test_clipped_weights_are_counted_at_the_bound_and_at_zero() -> None:
 
 
 def kept_of(fake: Tensor, real: Tensor) -> Tensor:
-    """What is kept of these fakes once they were probed."""
-    probed = subject(fake, real)
-    assert probed.kept is None
+    """What is snapshot of these fakes once they were probed."""
+    probed = context(fake, real)
+    assert probed.snapshot is None
     PROBES["movement"](probed)
-    assert probed.kept is not None
-    return probed.kept
+    assert probed.snapshot is not None
+    return probed.snapshot
 
 
 def test_movement_is_the_change_over_the_difference_of_two_reals(real: Tensor) -> None:
     fake = draw(COUNT, 1, 32, 32)
     earlier = (images.to_uint8(-fake), images.to_uint8(fake.flip(0)))
-    numbers = probe("movement", fake, real, earlier=earlier)
+    numbers = probe("movement", fake, real, previous_snapshots=earlier)
     pairs = [float((a - b).square().sum()) for i, a in enumerate(real) for b in real[:i]]
     unit = np.mean(pairs) ** 0.5
     for name, before in (("last", fake.flip(0)), ("before_last", -fake)):
@@ -241,19 +241,24 @@ def test_movement_is_the_change_over_the_difference_of_two_reals(real: Tensor) -
 
 def test_a_generator_that_stands_still_has_not_moved_at_all(real: Tensor) -> None:
     fake = draw(COUNT, 1, 32, 32)
-    kept = kept_of(fake, real)
-    assert kept.dtype == torch.uint8
-    assert probe("movement", fake, real, earlier=(kept,)) == {"probe/movement/last": 0.0}
+    snapshot = kept_of(fake, real)
+    assert snapshot.dtype == torch.uint8
+    assert probe("movement", fake, real, previous_snapshots=(snapshot,)) == {
+        "probe/movement/last": 0.0
+    }
     assert probe("movement", fake, real) == {}
 
 
 def test_points_are_kept_as_they_are() -> None:
     """They have no range that 8 bits would cover."""
     real, fake = 4 * draw(COUNT, 2, 1, 1, seed=1), 4 * draw(COUNT, 2, 1, 1, seed=2)
-    kept = kept_of(fake, real)
-    assert torch.equal(kept, fake)
+    snapshot = kept_of(fake, real)
+    assert torch.equal(snapshot, fake)
     numbers = probe(
-        "movement", fake + torch.tensor([3.0, 4.0])[:, None, None], real, earlier=(kept,)
+        "movement",
+        fake + torch.tensor([3.0, 4.0])[:, None, None],
+        real,
+        previous_snapshots=(snapshot,),
     )
     unit = (2 * real.flatten(1).var(0).sum()).sqrt()
     assert numbers["probe/movement/last"] == pytest.approx(5 / float(unit), rel=1e-5)
@@ -261,13 +266,13 @@ def test_points_are_kept_as_they_are() -> None:
 
 def test_images_of_another_shape_are_not_compared() -> None:
     with pytest.raises(NotMeasurable, match=r"\(7, 1, 16, 16\) then and \(8, 1, 16, 16\) now"):
-        probe("movement", earlier=(torch.zeros(7, 1, 16, 16, dtype=torch.uint8),))
+        probe("movement", previous_snapshots=(torch.zeros(7, 1, 16, 16, dtype=torch.uint8),))
 
 
 def test_the_average_lags_by_its_images_distance(real: Tensor) -> None:
     fake = draw(COUNT, 1, 32, 32) / 2
     assert number("movement/average_lag", "movement/average_lag", fake, real) == 0
-    numbers = probe("movement/average_lag", fake, real, average=Replay(fake + 0.25))
+    numbers = probe("movement/average_lag", fake, real, ema=Replay(fake + 0.25))
     unit = float((2 * real.flatten(1).var(0).sum()).sqrt())
     expected = 0.25 * 32 / unit
     assert numbers["probe/movement/average_lag"] == pytest.approx(expected, rel=2e-2)

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from ganvas.health.assessment import applicable_rules, apply_rules, health_status, not_checked
 from ganvas.health.evidence import Evidence
-from ganvas.health.examine import applying, examine, unable, verdict_on
 from ganvas.health.finding import Finding
 from ganvas.recipes import CATALOG
-from tests.unit.histories import HEALTHY
-from tests.unit.symptoms import SICK, Case
+from tests.builders.histories import HEALTHY
+from tests.builders.symptoms import SICK, Case
 
 FOUND = Finding("mode-collapse", "failing", 0.8, 100, (), "One image.", (), "Metz 2017")
 WATCHED = replace(FOUND, verdict="watch")
@@ -26,10 +26,10 @@ def healthy(recipe: str, until: int | None = None) -> Evidence:
 
 def test_it_is_the_worst_of_what_was_found_however_early() -> None:
     early = healthy("dcgan", 4_000)
-    assert verdict_on(early, (WATCHED, WATCHED)) == "watch"
-    assert verdict_on(early, (WATCHED, FOUND, WATCHED)) == "failing"
+    assert health_status(early, (WATCHED, WATCHED)) == "watch"
+    assert health_status(early, (WATCHED, FOUND, WATCHED)) == "failing"
     sick = SICK["a hundred images"].evidence
-    assert verdict_on(sick, examine(sick)) == "failing"
+    assert health_status(sick, apply_rules(sick)) == "failing"
 
 
 @pytest.mark.parametrize("recipe", HEALTHY)
@@ -43,7 +43,7 @@ def test_it_is_too_early_until_the_rules_that_need_300_updates_look(recipe: str)
             continue
         late = seen.probed[-1]["images_seen"] >= needed
         expected = "healthy" if late else "too early to tell"
-        assert verdict_on(seen, ()) == expected, seen.records[-1]["images_seen"]
+        assert health_status(seen, ()) == expected, seen.records[-1]["images_seen"]
 
 
 @pytest.mark.parametrize("recipe", CATALOG)
@@ -52,7 +52,7 @@ def test_a_half_lies_well_between_the_rules_that_look_early_and_those_that_look_
 ) -> None:
     settings = CATALOG[recipe]().with_fixed_schedules()
     nothing = Evidence((), settings)
-    updates = [rule.first_look(nothing) for rule in applying(settings)]
+    updates = [rule.active_from(nothing) for rule in applicable_rules(settings)]
     needed = 300 * settings.batch * settings.discriminator_steps
     assert sum(first < needed for first in updates) / len(updates) < 0.45
     assert sum(first <= needed for first in updates) / len(updates) > 0.65
@@ -60,15 +60,17 @@ def test_a_half_lies_well_between_the_rules_that_look_early_and_those_that_look_
 
 def test_without_probes_or_with_ones_that_fail_nothing_is_judged() -> None:
     whole = healthy("dcgan")
-    assert verdict_on(replace(whole, records=()), ()) == "not judged"
+    assert health_status(replace(whole, records=()), ()) == "not judged"
     without = [{"images_seen": record["images_seen"]} for record in whole.records]
-    assert verdict_on(replace(whole, records=tuple(without)), ()) == "not judged"
+    assert health_status(replace(whole, records=tuple(without)), ()) == "not judged"
     failed = tuple({**record, "probe/missing": {"probe/": "broken"}} for record in without)
-    assert verdict_on(replace(whole, records=failed), ()) == "not judged"
+    assert health_status(replace(whole, records=failed), ()) == "not judged"
 
 
 def test_rules_that_do_not_apply_are_not_missed() -> None:
     whole = healthy("dcgan")
-    assert len(applying(whole.recipe)) == 15
-    assert set(unable(whole)).isdisjoint(rule.symptom for rule in applying(whole.recipe))
-    assert verdict_on(whole, ()) == "healthy"
+    assert len(applicable_rules(whole.recipe)) == 15
+    assert set(not_checked(whole)).isdisjoint(
+        rule.symptom for rule in applicable_rules(whole.recipe)
+    )
+    assert health_status(whole, ()) == "healthy"

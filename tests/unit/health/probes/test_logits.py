@@ -9,11 +9,11 @@ import torch
 from scipy.stats import mannwhitneyu
 from torch import Tensor
 
-from ganvas.health.probes.subject import NotMeasurable
+from ganvas.health.probes.context import NotMeasurable
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.packing import pack
 from ganvas.objectives.settings import ObjectiveSettings
-from tests.unit.subjects import probe
+from tests.builders.probe_contexts import probe
 
 
 def with_logits(values: list[float]) -> Tensor:

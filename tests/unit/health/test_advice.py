@@ -14,28 +14,28 @@ from ganvas.health.advice import (
     SPECTRAL_NORM,
     advise,
     apply_change,
-    at_least,
-    at_most,
-    present,
+    field_value,
+    lower_to,
+    multiply,
+    raise_to,
     regularise,
     scaled,
+    set_to,
     slower,
-    times,
-    to,
 )
-from ganvas.health.examine import examine
+from ganvas.health.assessment import apply_rules
 from ganvas.health.finding import Change
 from ganvas.health.rules import RULES
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.schedules import Ramp
-from tests.unit.symptoms import SICK, rate
+from tests.builders.symptoms import SICK, rate
 
 DCGAN = CATALOG["dcgan"]()
 
 
 def changed(field: str, value: str, recipe: Recipe = DCGAN) -> Any:
-    return present(apply_change(recipe, Change(field, value, "")), field)
+    return field_value(apply_change(recipe, Change(field, value, "")), field)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_flags_of_advice_make_the_recipe_that_apply_change_makes() -> None:
     """What is printed can be typed."""
     seen = set()
     for case in SICK.values():
-        for finding in examine(case.evidence):
+        for finding in apply_rules(case.evidence):
             for change in finding.advice:
                 if case.recipe == "dcgan" and not case.settings:
                     seen.add(change)
@@ -100,9 +100,9 @@ def test_flags_of_advice_make_the_recipe_that_apply_change_makes() -> None:
     verb = parse(["train", "dcgan", "fashion", *words])
     assert isinstance(verb, Train)
     for change in seen:
-        alone = present(apply_change(DCGAN, change), change.field)
+        alone = field_value(apply_change(DCGAN, change), change.field)
         if sum(other.field == change.field for other in seen) == 1:
-            assert present(verb.recipe, change.field) == alone
+            assert field_value(verb.recipe, change.field) == alone
 
 
 @pytest.mark.parametrize("name", ["dcgan", "wgan", "wgan-gp", "resnet-paper", "points-modern"])
@@ -117,7 +117,7 @@ def test_learning_rate_that_is_far_off_is_the_first_advice_of_all(
     off: Any = replace(rate, start=rate.start * factor) if isinstance(rate, Ramp) else rate * factor
     broken = replace(recipe, **{player: replace(settings, learning_rate=off)})  # type: ignore[arg-type]
     for case in SICK.values():
-        _, seen = next(RULES[case.symptom].looks(case.evidence))
+        _, seen = next(RULES[case.symptom].evaluations(case.evidence))
         first = advise(broken, seen.remedies)[0]
         assert apply_change(broken, first) == recipe
 
@@ -125,7 +125,7 @@ def test_learning_rate_that_is_far_off_is_the_first_advice_of_all(
 def test_usual_learning_rate_is_that_of_the_papers_where_a_recipe_has_no_name() -> None:
     recipe = replace(DCGAN, name="custom", **rate("dcgan", "discriminator", 100))
     (first, *_) = advise(recipe, ())
-    assert first == Change("discriminator.learning_rate", "0.0002", "it is 100 times what is usual")
+    assert first == Change("discriminator.learning_rate", "0.0002", "it is 100 times the usual one")
     slow = replace(DCGAN, name="custom", **rate("dcgan", "generator", 1e-3))
     assert advise(slow, ())[0].flag == "--generator.learning-rate 0.0002"
     assert advise(CATALOG["wgan-paper"](), ())[0].flag != "--generator.learning-rate 0.0002"
@@ -146,11 +146,11 @@ def test_what_is_set_already_is_not_advised() -> None:
 
 def test_at_most_three_changes_of_different_fields() -> None:
     remedies = (
-        to("data.flip", "true", ""),
+        set_to("data.flip", "true", ""),
         slower("generator"),
         slower("generator", 2.0),
-        to("objective.pac", "2", ""),
-        to("batch", "64", ""),
+        set_to("objective.pac", "2", ""),
+        set_to("batch", "64", ""),
     )
     assert [change.field for change in advise(DCGAN, remedies)] == [
         "data.flip",
@@ -204,10 +204,10 @@ def test_schedules_are_scaled_as_a_whole(value: Any, factor: float, text: str) -
 
 
 def test_remedies_that_have_nothing_to_change_say_nothing() -> None:
-    assert times("objective.penalties.r1.weight", 4, "")(DCGAN) is None
-    assert times("architecture.residual", 4, "")(DCGAN) is None
-    assert at_least("latent_dim", 64, "")(DCGAN) is None
-    assert at_most("latent_dim", 256, "")(DCGAN) is None
-    assert at_least("architecture.discriminator_width", 32, "")(DCGAN) is None
+    assert multiply("objective.penalties.r1.weight", 4, "")(DCGAN) is None
+    assert multiply("architecture.residual", 4, "")(DCGAN) is None
+    assert raise_to("latent_dim", 64, "")(DCGAN) is None
+    assert lower_to("latent_dim", 256, "")(DCGAN) is None
+    assert raise_to("architecture.discriminator_width", 32, "")(DCGAN) is None
     narrow = replace(DCGAN, latent_dim=2)
-    assert at_least("latent_dim", 64, "")(narrow) == Change("latent_dim", "64", "")
+    assert raise_to("latent_dim", 64, "")(narrow) == Change("latent_dim", "64", "")

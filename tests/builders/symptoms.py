@@ -10,7 +10,7 @@ from ganvas.health.evidence import Evidence, Record
 from ganvas.networks import DCGAN, Architecture, Strided
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import CATALOG
-from tests.unit.histories import HEALTHY, Courses, written
+from tests.builders.histories import HEALTHY, Courses, written
 
 
 @dataclass(frozen=True)

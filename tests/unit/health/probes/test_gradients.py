@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.health.probes import PROBES
+from ganvas.health.probes.context import NotMeasurable
 from ganvas.health.probes.gradients import layers
-from ganvas.health.probes.subject import NotMeasurable
 from ganvas.networks import ResNet
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import OptimizerSettings
 from ganvas.schedules import Ramp
 from ganvas.training.step import train_step, update_discriminator, update_generator
-from tests.unit.subjects import draw, probe, subject_of
+from tests.builders.probe_contexts import copied_context, draw, probe
 from tests.unit.tiny import same, small, start, tiny_recipe, weights_of
 
 WASSERSTEIN = Objective.build(ObjectiveSettings(loss="wasserstein"))
@@ -175,17 +175,17 @@ def test_the_rehearsed_update_is_the_one_that_training_makes(changes: dict[str, 
         train_step(state, recipe, objective)
     random = torch.Generator()
     random.set_state(state.random["penalties"].get_state())
-    subject = subject_of(state, recipe, objective, random=random)
+    context = copied_context(state, recipe, objective, random=random)
     players = {"generator": state.generator, "discriminator": state.discriminator}
     before = {player: weights_of(network) for player, network in players.items()}
-    measured = {**PROBES["update/generator"](subject), **PROBES["update/discriminator"](subject)}
+    measured = {**PROBES["update/generator"](context), **PROBES["update/discriminator"](context)}
     for player, network in players.items():
         assert same(network.parameters(), before[player])
 
-    fake = state.generator(subject.latents)
-    update_generator(state, recipe, objective, subject.real, fake)
-    update_discriminator(state, recipe, objective, subject.real, fake)
-    copies = {"generator": subject.generator, "discriminator": subject.discriminator}
+    fake = state.generator(context.latents)
+    update_generator(state, recipe, objective, context.real, fake)
+    update_discriminator(state, recipe, objective, context.real, fake)
+    copies = {"generator": context.generator, "discriminator": context.discriminator}
     for player, network in players.items():
         for ours, theirs in zip(copies[player].parameters(), network.parameters(), strict=True):
             torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-7)

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.health.columns import COLUMNS, MISSING
-from ganvas.health.probes import PROBES, look, take_probes
-from ganvas.health.probes.subject import NotMeasurable, Numbers, Subject
+from ganvas.health.probes import PROBES, measure, run_probes
+from ganvas.health.probes.context import NotMeasurable, ProbeContext, ProbeValues
 from ganvas.networks import ResNet
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import OptimizerSettings, Recipe
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
-from tests.unit.subjects import Critic, a_mean, originals_of, subject, subject_of
+from tests.builders.probe_contexts import Critic, a_mean, context, copied_context, training_context
 from tests.unit.tiny import same, small, start, tiny_recipe, weights_of
 
 RMSPROP = OptimizerSettings(algorithm="rmsprop", learning_rate=1e-3, beta1=0.0)
@@ -53,16 +53,16 @@ def trained(changes: dict[str, Any], steps: int = 3) -> tuple[TrainState, Recipe
 
 
 def test_a_probe_that_fails_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(subject: Subject) -> Numbers:
+    def broken(context: ProbeContext) -> ProbeValues:
         raise RuntimeError("a tensor is where it should not be\nand much more about it")
 
-    def empty(subject: Subject) -> Numbers:
+    def empty(context: ProbeContext) -> ProbeValues:
         raise NotMeasurable("there is none")
 
-    whole = take_probes(subject())
+    whole = measure(context())
     monkeypatch.setitem(PROBES, "r_t", broken)
     monkeypatch.setitem(PROBES, "likeness", empty)
-    numbers = take_probes(subject())
+    numbers = measure(context())
     missing = numbers.pop(MISSING)
     assert missing == {
         **whole[MISSING],
@@ -76,14 +76,14 @@ def test_a_probe_that_fails_takes_no_other_with_it(monkeypatch: pytest.MonkeyPat
 def test_a_number_that_is_not_finite_is_left_out_and_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    made: Numbers = {
+    made: ProbeValues = {
         "probe/a": float("nan"),
         "probe/b": [1.0, float("-inf")],
         "probe/c": [1.0, 2.0],
         "probe/d": 3.0,
     }
-    monkeypatch.setitem(PROBES, "r_t", lambda subject: made)
-    numbers = take_probes(subject())
+    monkeypatch.setitem(PROBES, "r_t", lambda context: made)
+    numbers = measure(context())
     assert numbers["probe/c"] == [1.0, 2.0]
     assert numbers["probe/d"] == 3.0
     missing = numbers[MISSING]
@@ -94,12 +94,12 @@ def test_a_number_that_is_not_finite_is_left_out_and_named(
 
 
 def test_an_interrupt_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(subject: Subject) -> Numbers:
+    def interrupted(context: ProbeContext) -> ProbeValues:
         raise KeyboardInterrupt
 
     monkeypatch.setitem(PROBES, "r_t", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        take_probes(subject())
+        measure(context())
 
 
 @pytest.mark.parametrize("where", ["generator", "discriminator"])
@@ -108,7 +108,7 @@ def test_a_player_that_diverged_is_reported_as_such(where: str) -> None:
     state, recipe, objective = trained({})
     with torch.no_grad():
         next(getattr(state, where).parameters()).fill_(float("nan"))
-    numbers = take_probes(subject_of(state, recipe, objective))
+    numbers = measure(copied_context(state, recipe, objective))
     missing = numbers.pop(MISSING)
     assert isinstance(missing, dict)
     assert sum("not finite" in reason for reason in missing.values()) >= 5
@@ -127,7 +127,7 @@ def test_a_generator_that_cannot_run_leaves_reasons_only() -> None:
         def forward(self, latents: Tensor) -> Tensor:
             raise ValueError("no such thing")
 
-    numbers = take_probes(subject(generator=Broken(1, 1)))
+    numbers = measure(context(generator=Broken(1, 1)))
     missing = numbers[MISSING]
     assert isinstance(missing, dict)
     assert "ValueError: no such thing" in missing.values()
@@ -145,30 +145,30 @@ def test_nothing_that_fails_while_looking_stops_training() -> None:
         def __deepcopy__(self, memo: Any) -> nn.Module:
             raise torch.OutOfMemoryError("out of memory")
 
-    numbers, kept = look(subject(generator=Full(1, 1)), 0.1, 0.1)
+    numbers, snapshot = run_probes(context(generator=Full(1, 1)), 0.1, 0.1)
     assert "OutOfMemoryError: out of memory" in numbers[MISSING].values()
-    assert kept is None
-    numbers, kept = look(subject(generator=Uncopied(1, 1)), 0.1, 0.1)
+    assert snapshot is None
+    numbers, snapshot = run_probes(context(generator=Uncopied(1, 1)), 0.1, 0.1)
     assert numbers == {MISSING: {"probe/copies": "OutOfMemoryError: out of memory"}}
-    assert kept is None
+    assert snapshot is None
 
 
 def test_a_look_is_copying_and_taking_probes() -> None:
     state, recipe, objective = trained({})
-    originals = originals_of(state, objective)
+    training = training_context(state, objective)
     before = everything(state)
-    numbers, kept = look(originals, 2e-4, 2e-4)
+    numbers, snapshot = run_probes(training, 2e-4, 2e-4)
     after = everything(state)
     assert [key for key in before if not equal(before[key], after[key])] == []
-    assert numbers == take_probes(subject_of(state, recipe, objective))
-    assert kept is not None
-    assert kept.shape == originals.real.shape
-    assert kept.dtype == torch.uint8
+    assert numbers == measure(copied_context(state, recipe, objective))
+    assert snapshot is not None
+    assert snapshot.shape == training.real.shape
+    assert snapshot.dtype == torch.uint8
 
 
 def test_records_are_json_and_columns_have_a_meaning() -> None:
     state, recipe, objective = trained({})
-    numbers = take_probes(subject_of(state, recipe, objective))
+    numbers = measure(copied_context(state, recipe, objective))
     assert json.loads(json.dumps(numbers, allow_nan=False)) == numbers
     assert set(numbers) - {MISSING} <= set(COLUMNS)
 
@@ -200,8 +200,8 @@ def test_the_originals_stay_as_they_are(changes: dict[str, Any]) -> None:
     state, recipe, objective = trained(changes)
     before = everything(state)
     assert sum(value is not None for key, value in before.items() if key.endswith("/grad")) > 10
-    probed = subject_of(state, recipe, objective)
-    take_probes(probed)
+    probed = copied_context(state, recipe, objective)
+    measure(probed)
     after = everything(state)
     assert before.keys() == after.keys()
     assert [key for key in before if not equal(before[key], after[key])] == []
@@ -216,7 +216,7 @@ def test_training_goes_on_as_if_nobody_had_looked(changes: dict[str, Any]) -> No
     watched, recipe, objective = trained(changes)
     alone, _, _ = trained(changes)
     for _ in range(2):
-        take_probes(subject_of(watched, recipe, objective))
+        measure(copied_context(watched, recipe, objective))
         for state in (watched, alone):
             train_step(state, recipe, objective)
     ours, theirs = watched.tensors(), alone.tensors()
@@ -240,7 +240,7 @@ def test_a_gpus_optimizers_are_rehearsed_without_torchs_warning(
     )
     idle = SimpleNamespace(is_capturing=lambda: False)
     monkeypatch.setattr(torch.accelerator, "current_stream", lambda: idle)
-    numbers = take_probes(subject_of(state, recipe, objective))
+    numbers = measure(copied_context(state, recipe, objective))
     assert "probe/update/generator" in numbers
     assert "probe/update/discriminator" in numbers
 
@@ -248,10 +248,10 @@ def test_a_gpus_optimizers_are_rehearsed_without_torchs_warning(
 @EVERY_RECIPE
 def test_the_copied_optimizers_hold_the_copied_weights(changes: dict[str, Any]) -> None:
     state, recipe, objective = trained(changes)
-    copied = subject_of(state, recipe, objective)
+    copied = copied_context(state, recipe, objective)
     assert copied.generator.training
     assert copied.discriminator.training
-    assert copied.average.training
+    assert copied.ema.training
     assert not state.average.training
     for player, settings in (
         ("generator", recipe.generator),
@@ -275,31 +275,31 @@ def test_chance_that_a_network_draws_itself_is_given_back() -> None:
     """Dropout draws from the program's generator, which training may be using too."""
     critic = nn.Sequential(nn.Dropout(), Critic(a_mean))
     before = torch.random.get_rng_state()
-    take_probes(subject(discriminator=critic))
+    measure(context(discriminator=critic))
     assert torch.equal(before, torch.random.get_rng_state())
 
 
 def test_equal_subjects_give_equal_bits_wherever_they_are_probed() -> None:
     state, recipe, objective = trained({})
-    once = take_probes(subject_of(state, recipe, objective))
+    once = measure(copied_context(state, recipe, objective))
     with torch.no_grad():
-        again = take_probes(subject_of(state, recipe, objective))
+        again = measure(copied_context(state, recipe, objective))
     assert once == again
 
 
 def test_what_is_kept_is_what_was_probed() -> None:
     """Read after the probes, when the rehearsed update has changed the generator."""
     state, recipe, objective = trained({})
-    probed = subject_of(state, recipe, objective)
+    probed = copied_context(state, recipe, objective)
     images = probed.generator(probed.latents).detach()
-    take_probes(probed)
-    assert torch.equal(probed.kept, ((images + 1) * 127.5).round().to(torch.uint8))
+    measure(probed)
+    assert torch.equal(probed.snapshot, ((images + 1) * 127.5).round().to(torch.uint8))
     assert not torch.equal(probed.generator(probed.latents), images)
 
 
 def test_only_the_last_probes_change_weights_and_none_changes_images() -> None:
-    probed = subject_of(*trained({}))
-    players = (probed.generator, probed.discriminator, probed.average)
+    probed = copied_context(*trained({}))
+    players = (probed.generator, probed.discriminator, probed.ema)
     weights = [weights_of(player) for player in players]
     images = [tensor.clone() for tensor in (probed.real, probed.held_out, probed.latents)]
     for name, probe in PROBES.items():
@@ -309,5 +309,5 @@ def test_only_the_last_probes_change_weights_and_none_changes_images() -> None:
         for player, before in zip(players, weights, strict=True):
             assert same(player.parameters(), before), name
     assert list(PROBES)[-2:] == ["update/generator", "update/discriminator"]
-    take_probes(probed)
+    measure(probed)
     assert same((probed.real, probed.held_out, probed.latents), images)

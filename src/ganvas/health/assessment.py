@@ -1,0 +1,74 @@
+"""From evidence to findings, to a health status, and to what could not be checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ganvas.health.evidence import Evidence
+from ganvas.health.finding import Finding, HealthStatus
+from ganvas.health.rules import RULES
+from ganvas.health.rules.rule import Rule
+from ganvas.recipes.recipe import Recipe
+
+IMPLIED_BY = {"partial-collapse": "mode-collapse"}
+"""Symptoms that another symptom includes: they are left out beside it."""
+
+MIN_CHECKED_FRACTION = 0.5
+"""The fraction of the applicable rules that must have been evaluated before a run is "healthy".
+With every recipe of the catalog it is under 0.45 before `learning_steps`, over 0.65 from then on.
+"""
+
+
+def apply_rules(evidence: Evidence) -> tuple[Finding, ...]:
+    """The current findings, causes before consequences (the order of `RULES`)."""
+    findings = {symptom: rule(evidence) for symptom, rule in RULES.items()}
+    return tuple(
+        finding
+        for symptom, finding in findings.items()
+        if finding is not None and findings.get(IMPLIED_BY.get(symptom, "")) is None
+    )
+
+
+def health_status(evidence: Evidence, findings: Sequence[Finding]) -> HealthStatus:
+    """The worst verdict of the findings; without findings, healthy if enough rules were checked."""
+    if findings:
+        return "failing" if any(f.verdict == "failing" for f in findings) else "watch"
+    rules = applicable_rules(evidence.recipe)
+    checked = [rule for rule in rules if rule.reason_not_checked(evidence) is None]
+    if len(checked) >= MIN_CHECKED_FRACTION * len(rules):
+        return "healthy"
+    steps = [evidence.generator_steps(record["images_seen"]) for record in evidence.probed]
+    early = bool(steps) and steps[-1] < evidence.thresholds.learning_steps
+    return "too early to tell" if early else "not judged"
+
+
+def applicable_rules(recipe: Recipe) -> list[Rule]:
+    """The rules whose symptoms can occur under a recipe."""
+    return [rule for rule in RULES.values() if rule.reason_not_applicable(recipe) is None]
+
+
+def not_applicable(recipe: Recipe) -> dict[str, str]:
+    """The symptoms that cannot occur under a recipe, with the reason."""
+    reasons = {symptom: rule.reason_not_applicable(recipe) for symptom, rule in RULES.items()}
+    return {symptom: reason for symptom, reason in reasons.items() if reason is not None}
+
+
+def all_rules_active_from(recipe: Recipe) -> int:
+    """Images seen from which on every applicable rule is evaluated."""
+    nothing = Evidence((), recipe)
+    return max((rule.active_from(nothing) for rule in applicable_rules(recipe)), default=0)
+
+
+def not_checked(evidence: Evidence) -> dict[str, str]:
+    """The symptoms that could not be checked, with the reason."""
+    reasons = {symptom: rule.reason_not_checked(evidence) for symptom, rule in RULES.items()}
+    return {symptom: reason for symptom, reason in reasons.items() if reason is not None}
+
+
+def severities(evidence: Evidence) -> dict[str, float]:
+    """How close each checked rule is to a new finding: from 1 on there is one.
+
+    An existing finding stays until its severity is below `Thresholds.release`.
+    """
+    by_symptom = {symptom: rule.severity(evidence) for symptom, rule in RULES.items()}
+    return {symptom: value for symptom, value in by_symptom.items() if value is not None}
