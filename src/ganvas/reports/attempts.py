@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ganvas import storage
 from ganvas.recipes import Recipe
 from ganvas.reports.charts import Span, TimelineRow
 from ganvas.reports.texts import as_sentence, symptom_name
 from ganvas.runs import History, Run
 from ganvas.runs.history import Record
-
-PLAN = "plan.json"
-"""What a rewind did, in the folder of what it discarded (see `training.rewind`)."""
+from ganvas.training.rewind import PLAN, Rewind
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class Attempt:
     """One attempt at training: one that a rewind discarded, or the current one.
 
     begin, end: in images seen; it begins where the rewind before it went back to.
-    rewind: the plan of the rewind that discarded it; None for the current attempt.
+    rewind: the one that discarded it; None for the current attempt.
     """
 
     number: int
@@ -30,7 +28,7 @@ class Attempt:
     end: int
     findings: list[Record]
     history: list[Record]
-    rewind: Record | None = None
+    rewind: Rewind | None = None
 
     @property
     def name(self) -> str:
@@ -51,18 +49,18 @@ def read_attempts(run: Run) -> list[Attempt]:
     attempts: list[Attempt] = []
     begin = 0
     for path in sorted((run.directory / "rewound").glob(f"[0-9]*/{PLAN}")):
-        plan = json.loads(path.read_text(encoding="utf-8"))
-        attempts.append(_attempt(len(attempts) + 1, path.parent, begin, plan["failed_at"], plan))
-        begin = plan["to"]
+        rewind = storage.read_dataclass(path, Rewind)
+        attempts.append(_attempt(len(attempts) + 1, path.parent, begin, rewind.failed_at, rewind))
+        begin = rewind.to
     history = run.history.records()
     end = max(history[-1]["images_seen"] if history else 0, run.read_status().images_seen)
     return [*attempts, _attempt(len(attempts) + 1, run.directory, begin, end, None)]
 
 
-def _attempt(number: int, folder: Path, begin: int, end: int, plan: Record | None) -> Attempt:
+def _attempt(number: int, folder: Path, begin: int, end: int, rewind: Rewind | None) -> Attempt:
     findings = History(folder / "findings.jsonl").records()
     history = History(folder / "history.jsonl").records()
-    return Attempt(number, folder, begin, max(end, begin), findings, history, plan)
+    return Attempt(number, folder, begin, max(end, begin), findings, history, rewind)
 
 
 @dataclass(frozen=True)
@@ -165,15 +163,15 @@ def _describe_row(row: TimelineRow) -> str:
 
 def describe_rewind(attempt: Attempt) -> str:
     """Why an attempt was discarded and what was changed, in two or three sentences."""
-    plan = attempt.rewind
-    assert plan is not None
-    change, symptom = plan["change"], plan["symptom"]
+    rewind = attempt.rewind
+    assert rewind is not None
+    change, symptom = rewind.change, rewind.symptom
     meanings = (e.meaning for e in reversed(episodes(attempt.findings)) if e.symptom == symptom)
     meaning = as_sentence(next(filter(None, meanings), ""))
-    to = f"went back to {plan['to']:,} images" if plan["to"] else "started again from the beginning"
-    field = change["field"].replace("_", " ").replace(".", "'s ", 1)
+    to = f"went back to {rewind.to:,} images" if rewind.to else "started again from the beginning"
+    field = change.field.replace("_", " ").replace(".", "'s ", 1)
     return (
-        f"At {plan['failed_at']:,} images training was failing: {symptom_name(symptom)}. "
-        f"{meaning + ' ' if meaning else ''}It {to}, with the {field} set to {change['value']}: "
-        f"{change['why']}."
+        f"At {rewind.failed_at:,} images training was failing: {symptom_name(symptom)}. "
+        f"{meaning + ' ' if meaning else ''}It {to}, with the {field} set to {change.value}: "
+        f"{change.why}."
     )

@@ -15,9 +15,10 @@ def symptom_name(name: str) -> str:
 
 
 def as_sentence(text: str) -> str:
-    """A text with a capital letter and a full stop."""
+    """A text with a capital letter and a full stop; empty for an empty one."""
     text = text.strip()
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
+    stop = "." if text and not text.endswith((".", "!", "?")) else ""
+    return f"{text[:1].upper()}{text[1:]}{stop}"
 
 
 def column_meaning(name: str) -> str:
