@@ -41,22 +41,22 @@ PROTOCOL = {
     *("data", "fingerprint", "prepared", "split", "size", "channels", "resize"),
     *("n_fake", "n_real", "n_training", "n_floor", "view"),
 }
-"""What must be known of a number before it is compared with another one."""
+"""The keys of a score's protocol."""
 
 DRAWN = {
-    "kid": "the interval is made from halves that are drawn by position",
-    "swd": "the k-th image of either side gives its patches from the same places",
-    "inception-score": "samples are dealt into parts by position",
+    "kid": "the interval uses halves that are drawn by position",
+    "swd": "the k-th images of both sets give patches at the same positions",
+    "inception-score": "samples are split into parts by position",
 }
-"""Families whose numbers may depend on the samples' order, and why. Others must not."""
+"""Families whose scores may depend on the order of samples, and why. Others must not."""
 
-UNTROUBLED_BY_DIMENSIONS = {
+INSENSITIVE_TO_DIMENSIONS = {
     "kid": "unbiased at any count",
-    "prdc": "neighbours are near or far in any dimension",
+    "prdc": "nearest neighbours work in any dimension",
     "birthday": "the same",
     "memorised": "the same",
 }
-"""Families that fewer samples than dimensions do no harm, and why. Others must warn."""
+"""Families that work with fewer samples than dimensions, and why. Others must warn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,16 +80,16 @@ class Projection(FeatureNetwork):
 
 
 class Replay(nn.Module):
-    """A generator that shows given images (N, C, H, W), one after the other."""
+    """A generator that returns given images (N, C, H, W), in order."""
 
     def __init__(self, images: Tensor) -> None:
         super().__init__()
         self.images = nn.Parameter(images, requires_grad=False)
-        self.shown = 0
+        self.position = 0
 
     def forward(self, latents: Tensor) -> Tensor:
-        self.shown += len(latents)
-        return self.images[self.shown - len(latents) : self.shown]
+        self.position += len(latents)
+        return self.images[self.position - len(latents) : self.position]
 
 
 def pictures(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -133,11 +133,11 @@ def samples() -> Tensor:
 
 def measured(family: str, data: PreparedData, samples: Tensor, seed: int = 0) -> list[Score]:
     """The scores of a generator that gives these samples, pixels or [-1, 1]."""
-    shown = samples if samples.is_floating_point() else to_signed(samples)
-    generator = TrainedGenerator(Replay(shown), data.shape, latent_dim=1, images_seen=7)
+    images = samples if samples.is_floating_point() else to_signed(samples)
+    generator = TrainedGenerator(Replay(images), data.shape, latent_dim=1, images_seen=7)
     quiet = partial(progress_bar, quiet=True)
-    asked = parse_metrics([family])
-    return measure.measure(generator, data, SETTINGS, asked, len(samples), seed, quiet)
+    metrics = parse_metrics([family])
+    return measure.measure(generator, data, SETTINGS, metrics, len(samples), seed, quiet)
 
 
 def numbers(scores: list[Score]) -> dict[str, float]:
@@ -188,15 +188,15 @@ class TestEveryMetric:
     ) -> None:
         order = torch.randperm(COUNT, generator=torch.Generator().manual_seed(0))
         first, again = (measured(family, data, some) for some in (samples, samples[order]))
-        for one, other in zip(first, again, strict=True):
+        for score, other in zip(first, again, strict=True):
             if family in DRAWN:
-                low, high = one.interval
+                low, high = score.interval
                 assert low <= other.value <= high
             else:
-                assert other.value == pytest.approx(one.value, rel=1e-5)
-                assert other.interval == pytest.approx(one.interval, rel=1e-5)
+                assert other.value == pytest.approx(score.value, rel=1e-5)
+                assert other.interval == pytest.approx(score.interval, rel=1e-5)
 
-    def test_does_not_depend_on_how_many_are_looked_at_at_a_time(
+    def test_does_not_depend_on_the_batch_size(
         self,
         family: str,
         data: PreparedData,
@@ -215,23 +215,21 @@ class TestEveryMetric:
             (features, "_BATCH_SIZE", {"cpu": 5}),
         ):
             monkeypatch.setattr(module, name, size)
-        monkeypatch.setenv("GANVAS_CACHE", str(tmp_path))  # real images are looked at anew
-        for one, other in zip(whole, measured(family, data, samples), strict=True):
-            assert other.value == pytest.approx(one.value, rel=1e-5)
-            assert other.interval == pytest.approx(one.interval, rel=1e-5)
-            assert other.floor == pytest.approx(one.floor, rel=1e-5, abs=1e-9)
+        monkeypatch.setenv("GANVAS_CACHE", str(tmp_path))  # recompute the features of real images
+        for score, other in zip(whole, measured(family, data, samples), strict=True):
+            assert other.value == pytest.approx(score.value, rel=1e-5)
+            assert other.interval == pytest.approx(score.interval, rel=1e-5)
+            assert other.floor == pytest.approx(score.floor, rel=1e-5, abs=1e-9)
 
-    def test_the_floor_is_of_real_images_that_it_does_not_compare_with_themselves(
-        self, family: str
-    ) -> None:
+    def test_the_floor_never_compares_real_images_with_themselves(self, family: str) -> None:
         training, held_out, fake = (COUNT * part + torch.arange(COUNT) for part in range(3))
         split = FAMILIES[family].split
-        found = FAMILIES[family].real_reference(FeatureSets(training, held_out, fake))
+        reference = FAMILIES[family].real_reference(FeatureSets(training, held_out, fake))
         compared_with = {
-            *(found.training.tolist() if "training" in split else ()),
-            *(found.held_out.tolist() if "held-out" in split else ()),
+            *(reference.training.tolist() if "training" in split else ()),
+            *(reference.held_out.tolist() if "held-out" in split else ()),
         }
-        stand_ins = set(found.fake.tolist())
+        stand_ins = set(reference.fake.tolist())
         assert stand_ins <= {*training.tolist(), *held_out.tolist()}
         if family != "modes":  # which compares shares, and not images
             assert not stand_ins & compared_with
@@ -258,7 +256,7 @@ class TestEveryMetric:
             low, high = score.interval
             if len(reference.held_out) == len(held_out):
                 assert score.value == pytest.approx(score.floor, rel=1e-6, abs=1e-9)
-            else:  # the floor is found against fewer images than the value
+            else:  # the floor is computed against fewer images than the value
                 assert low <= score.floor <= high
 
     def test_the_held_out_images_themselves_are_no_worse_than_the_floor(
@@ -281,7 +279,7 @@ class TestEveryMetric:
         ],
         ids=["all black", "all the same", "one", "twelve", "NaN"],
     )
-    def test_gives_no_silent_number(
+    def test_degenerate_samples_give_an_error_or_a_warning(
         self,
         family: str,
         data: PreparedData,
@@ -296,7 +294,7 @@ class TestEveryMetric:
             assert score.warnings, score.metric
             assert math.isfinite(score.value)
 
-    def test_no_warning_where_nothing_is_wrong(
+    def test_good_samples_give_no_warning(
         self, family: str, data: PreparedData, samples: Tensor
     ) -> None:
         for score in measured(family, data, samples):
@@ -312,18 +310,18 @@ def of_networks() -> list[str]:
 
 @pytest.mark.parametrize("family", of_networks())
 class TestEveryMetricOfFeatures:
-    def test_refuses_numbers_that_are_not_finite(self, family: str) -> None:
+    def test_refuses_values_that_are_not_finite(self, family: str) -> None:
         rows = torch.randn(3, 200, 8, generator=torch.Generator().manual_seed(0))
         for broken in (torch.nan, torch.inf):
             fake = rows[2].index_fill(0, torch.tensor([3]), broken)
             with pytest.raises(GanvasError, match="1 of 200 rows hold NaN or infinity"):
                 FAMILIES[family].estimate(FeatureSets(rows[0], rows[1], fake), 0)
 
-    def test_says_when_there_are_fewer_samples_than_dimensions(self, family: str) -> None:
+    def test_warns_of_fewer_samples_than_dimensions(self, family: str) -> None:
         rows = torch.randn(3, 200, 300, generator=torch.Generator().manual_seed(0))
         estimates = FAMILIES[family].estimate(FeatureSets(*rows), 0)
         warned = all(
-            any("300 dimensions" in line or "300 classes" in line for line in one.warnings)
-            for one in estimates.values()
+            any("300 dimensions" in line or "300 classes" in line for line in estimate.warnings)
+            for estimate in estimates.values()
         )
-        assert warned != (family in UNTROUBLED_BY_DIMENSIONS)
+        assert warned != (family in INSENSITIVE_TO_DIMENSIONS)

@@ -51,7 +51,7 @@ def found(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_two_processes_score_what_one_scores(pair: Path, name: str) -> None:
+def test_two_processes_give_the_scores_of_one(pair: Path, name: str) -> None:
     first, second = (one["scores"][name] for one in found(pair))
     alone = scored_together.score_alone(pair, name)
     assert len(alone) >= len(CASES[name][1])
@@ -59,11 +59,11 @@ def test_two_processes_score_what_one_scores(pair: Path, name: str) -> None:
     assert second == []
 
 
-def test_only_the_first_one_trains_a_classifier(pair: Path) -> None:
+def test_only_the_main_process_trains_a_classifier(pair: Path) -> None:
     assert [one["trained a classifier"] for one in found(pair)] == [True, False]
 
 
-def test_what_fails_in_one_process_is_said_by_both_and_nobody_waits(pair: Path) -> None:
+def test_a_failure_in_one_process_is_raised_by_both(pair: Path) -> None:
     why = "the generator at 7 images gives values that are not finite: it diverged. "
     for one in found(pair):
         of_first, of_second = one["said"]

@@ -34,7 +34,7 @@ def scores_in(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_table_for_people(run: Path, ganvas: Ganvas) -> None:
+def test_prints_a_table(run: Path, ganvas: Ganvas) -> None:
     result = ganvas("evaluate", run, *CHEAP)
     assert result.code == 0, result.err
     for heading in ("value", "95 % interval", "real data"):
@@ -43,7 +43,7 @@ def test_a_table_for_people(run: Path, ganvas: Ganvas) -> None:
         assert fragment in result.out
 
 
-def test_one_json_object_with_the_whole_protocol(run: Path, ganvas: Ganvas) -> None:
+def test_json_has_the_complete_protocol(run: Path, ganvas: Ganvas) -> None:
     result = ganvas("evaluate", run, *CHEAP, "--json")
     swd, fd = scores_in(result.out)
     assert (swd["metric"], fd["metric"]) == ("swd", "fd-lite0")
@@ -63,7 +63,7 @@ def test_one_json_object_with_the_whole_protocol(run: Path, ganvas: Ganvas) -> N
     assert [record["metric"] for record in Run.open(run).scores.records()] == ["swd", "fd-lite0"]
 
 
-def test_the_same_seed_gives_the_same_numbers(run: Path, ganvas: Ganvas) -> None:
+def test_the_same_seed_gives_the_same_scores(run: Path, ganvas: Ganvas) -> None:
     first, again, other = (
         ganvas("evaluate", run, *TWO, "--json", "--seed", seed).out for seed in (3, 3, 4)
     )
@@ -117,7 +117,7 @@ def test_evaluation_while_training_keeps_the_best(
     assert ganvas("interpolate", directory, "--checkpoint", "best").code == 0
 
 
-def test_evaluation_changes_nothing_of_the_training(
+def test_evaluation_does_not_change_training(
     tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
 ) -> None:
     flags = ("--evaluation.every", 400, "--evaluation.metrics", "swd", "--evaluation.samples", 100)
@@ -179,7 +179,7 @@ def test_no_held_out_split(tmp_path: Path, small: Path, images: Path, ganvas: Ga
         refused(result, "2 of 200 images", "a fraction of 0.01", "--held-out", "1,950 images")
 
 
-def test_scores_while_training_that_cannot_be_are_refused_at_once(
+def test_scores_while_training_need_enough_held_out_images(
     tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
 ) -> None:
     flags = ("--evaluation.every", 400, "--held-out", 0.05, "--out", tmp_path / "run")
@@ -187,11 +187,11 @@ def test_scores_while_training_that_cannot_be_are_refused_at_once(
     assert not (tmp_path / "run").exists()
 
 
-def test_no_run_and_no_checkpoint(tmp_path: Path, ganvas: Ganvas) -> None:
+def test_a_missing_run_is_refused(tmp_path: Path, ganvas: Ganvas) -> None:
     refused(ganvas("evaluate", tmp_path / "nothing"), "is not a run")
 
 
-def test_a_metric_in_a_recipe_that_does_not_exist(
+def test_an_unknown_metric_in_a_recipe_is_refused(
     small: Path, images: Path, ganvas: Ganvas
 ) -> None:
     refused(

@@ -62,7 +62,7 @@ def points_run(tmp_path: Path, points_recipe: Path, ganvas: Ganvas) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["grid", "stacked"])
-def test_a_resumed_run_ends_bit_for_bit_like_one_that_was_not(
+def test_a_resumed_run_ends_bit_for_bit_like_an_uninterrupted_one(
     tmp_path: Path, points_recipe: Path, digits: Path, ganvas: Ganvas, kind: str
 ) -> None:
     recipe, data = points_recipe, "grid"
@@ -79,7 +79,7 @@ def test_a_resumed_run_ends_bit_for_bit_like_one_that_was_not(
     assert essence(parts) == essence(whole)
 
 
-def test_pictures_while_training_are_of_one_square(
+def test_plots_while_training_have_one_scale(
     tmp_path: Path, points_recipe: Path, ganvas: Ganvas
 ) -> None:
     run = tmp_path / "run"
@@ -97,7 +97,7 @@ def test_pictures_while_training_are_of_one_square(
     assert library.load(run).extent == extent
 
 
-def test_points_are_sampled_as_a_picture_or_as_numbers(
+def test_points_are_sampled_as_a_plot_or_an_npz(
     tmp_path: Path, points_run: Path, ganvas: Ganvas
 ) -> None:
     result = ganvas("sample", points_run)
@@ -113,20 +113,22 @@ def test_points_are_sampled_as_a_picture_or_as_numbers(
         np.testing.assert_array_equal(file["points"], library.load(points_run).sample(7))
 
 
-def test_what_cannot_be_done_with_points(tmp_path: Path, points_run: Path, ganvas: Ganvas) -> None:
+def test_commands_that_points_do_not_support(
+    tmp_path: Path, points_run: Path, ganvas: Ganvas
+) -> None:
     refused(ganvas("sample", points_run, "--out", tmp_path / "folder"), "give a .png or an .npz")
     assert not (tmp_path / "folder").exists()
     refused(ganvas("interpolate", points_run), "generates points", "ganvas sample")
 
 
 @pytest.mark.parametrize("data", POINTS)
-def test_a_recipe_for_images_is_refused_points(tmp_path: Path, ganvas: Ganvas, data: str) -> None:
+def test_a_recipe_for_images_refuses_points(tmp_path: Path, ganvas: Ganvas, data: str) -> None:
     result = ganvas("train", "dcgan", data, "--out", tmp_path / "run")
     refused(result, f"{data} holds points", "32x32", f"ganvas train points-modern {data}")
     assert not (tmp_path / "run").exists()
 
 
-def test_a_recipe_for_points_is_refused_images(
+def test_a_recipe_for_points_refuses_images(
     tmp_path: Path, points_recipe: Path, digits: Path, ganvas: Ganvas
 ) -> None:
     run = tmp_path / "run"
@@ -136,7 +138,7 @@ def test_a_recipe_for_points_is_refused_images(
     assert not run.exists()
 
 
-def test_check_says_what_there_is(tmp_path: Path, digits: Path, ganvas: Ganvas) -> None:
+def test_check_describes_points_and_digits(tmp_path: Path, digits: Path, ganvas: Ganvas) -> None:
     found = ganvas("check", "ring")
     assert found.code == 0, found.err
     assert found.out.splitlines()[0] == "ring: 100,000 points will train"
@@ -151,14 +153,14 @@ def test_check_says_what_there_is(tmp_path: Path, digits: Path, ganvas: Ganvas) 
     assert "128,000 stacks of three to train on, and 26,000 others of held-out images" in words
 
 
-def test_check_refuses_what_train_would_refuse_of_points(ganvas: Ganvas) -> None:
+def test_check_refuses_points_like_train(ganvas: Ganvas) -> None:
     refused(ganvas("check", "ring", "--channels", 3), "two coordinates, but the recipe asks for 3")
     refused(ganvas("check", "ring", "--flip"), "check: --flip: ")
     refused(ganvas("check", "stacked:ring"), "ring cannot be stacked")
     refused(ganvas("check", "rign"), "Did you mean ring?")
 
 
-def test_digits_that_moved(tmp_path: Path, digits: Path, ganvas: Ganvas) -> None:
+def test_moved_digits_are_found_by_data(tmp_path: Path, digits: Path, ganvas: Ganvas) -> None:
     recipe, run, moved = tmp_path / "stacks.toml", tmp_path / "run", tmp_path / "moved.npz"
     recipe.write_text(SMALL.replace("[16, 16]", "[12, 12]"))
     data = f"stacked:{digits}"

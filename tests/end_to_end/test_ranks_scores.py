@@ -30,7 +30,7 @@ def scores(run: Path, while_training: bool) -> list[dict[str, Any]]:
     ]
 
 
-def test_two_processes_score_what_one_scores_of_the_same_generator(
+def test_two_processes_give_the_scores_of_one_for_the_same_generator(
     tmp_path: Path, small: Path, images: Path
 ) -> None:
     run = tmp_path / "run"
@@ -71,7 +71,7 @@ evaluate.look_at_samples = failing
         ("raise GanvasError('no weights here')", [2, 2], "process 1: no weights here"),
     ],
 )  # fmt: skip
-def test_one_that_fails_while_it_scores_ends_both(
+def test_a_failure_while_scoring_ends_both(
     tmp_path: Path, small: Path, images: Path, what: str, codes: list[int], said: str
 ) -> None:
     run = tmp_path / "run"
@@ -84,7 +84,7 @@ def test_one_that_fails_while_it_scores_ends_both(
     assert Run.open(run).checkpoint_paths()[-1].stem == f"{48:09d}"
 
 
-def test_asked_to_stop_while_it_scores_it_stops_after_that(
+def test_a_stop_request_while_scoring_stops_after_the_scores(
     tmp_path: Path, small: Path, images: Path
 ) -> None:
     run = tmp_path / "run"

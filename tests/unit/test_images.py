@@ -31,7 +31,7 @@ def noise(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
 
-def test_every_grey_level_survives_the_way_into_networks_and_back() -> None:
+def test_every_grey_level_survives_the_round_trip() -> None:
     signed = to_signed(EVERY_LEVEL)
     assert signed.dtype == torch.float32
     assert signed.flatten()[[0, -1]].tolist() == [-1.0, 1.0]
@@ -51,7 +51,7 @@ def test_values_are_rounded_to_nearest_and_clamped() -> None:
     assert to_uint8(values).tolist() == [0, 0, 0, 1, 255, 255, 255]
 
 
-def test_dequantized_level_is_spread_evenly_over_its_own_128th() -> None:
+def test_dequantization_is_uniform_over_1_128th() -> None:
     """Gulrajani 2017's code: x / 128 - 1 + U(0, 1/128)."""
     pixels = EVERY_LEVEL.expand(400, 1, 16, 16)
     signed = to_signed_dequantized(pixels, torch.Generator().manual_seed(0))
@@ -101,7 +101,7 @@ def test_grid_of_square_images_is_about_square() -> None:
 
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA")])
-def test_png_holds_the_very_pixels(tmp_path: Path, channels: int, mode: str) -> None:
+def test_png_holds_the_exact_pixels(tmp_path: Path, channels: int, mode: str) -> None:
     pixels = noise(5, 7, channels)
     write_png(tmp_path / "one.png", pixels)
     write_png(tmp_path / "larger.png", pixels, factor=3)
@@ -115,7 +115,7 @@ def test_png_holds_the_very_pixels(tmp_path: Path, channels: int, mode: str) -> 
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_gif_shows_every_frame_for_ever(tmp_path: Path, channels: int) -> None:
+def test_gif_loops_over_every_frame(tmp_path: Path, channels: int) -> None:
     frames = np.stack([np.full((6, 6, channels), 60 * index, np.uint8) for index in range(1, 5)])
     frames[..., channels - 1 :] = 255 if channels in (2, 4) else frames[..., channels - 1 :]
     write_gif(tmp_path / "walk.gif", frames, milliseconds=80, factor=2)
@@ -132,13 +132,13 @@ class TestPoints:
         """A pixel's way would end in [-1, 1] and 0 to 255; coordinates mean themselves."""
         points = torch.tensor([[-4.0, 2.5], [300.0, 0.0]]).view(2, 2, 1, 1)
         assert torch.equal(to_signed(points), points)
-        made = from_network(points)
-        assert made.dtype == np.float32
-        assert made.tolist() == [[-4.0, 2.5], [300.0, 0.0]]
+        array = from_network(points)
+        assert array.dtype == np.float32
+        assert array.tolist() == [[-4.0, 2.5], [300.0, 0.0]]
 
     def test_images_become_channels_last_levels(self) -> None:
-        made = from_network(to_signed(EVERY_LEVEL))
-        assert np.array_equal(made, to_channels_last(EVERY_LEVEL))
+        array = from_network(to_signed(EVERY_LEVEL))
+        assert np.array_equal(array, to_channels_last(EVERY_LEVEL))
 
     @pytest.mark.parametrize(
         ("point", "row", "column"),
@@ -151,7 +151,7 @@ class TestPoints:
             ((0.1, -np.inf), 9, 5),
         ],
     )
-    def test_a_point_darkens_the_pixel_where_it_lies(
+    def test_a_point_darkens_its_pixel(
         self, point: tuple[float, float], row: int, column: int
     ) -> None:
         picture = draw_points(np.array([point], np.float32), extent=1.0, side=10)
@@ -159,7 +159,7 @@ class TestPoints:
         assert np.argwhere(picture[:, :, 0] != 255).tolist() == [[row, column]]
         assert picture[row, column] == 0
 
-    def test_darkness_is_a_measure_of_the_share(self) -> None:
+    def test_darkness_depends_on_the_fraction_of_points(self) -> None:
         """255 exp(-share / (1/1250)), whatever the number of points."""
         crowd, one = np.tile([[0.5, 0.5]], (1249, 1)), np.array([[-0.5, -0.5]])
         few = draw_points(np.concatenate([crowd, one]).astype(np.float32), 1.0, side=2)

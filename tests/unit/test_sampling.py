@@ -1,4 +1,4 @@
-"""Trained generators: the same images from the same seed, and walks along great arcs."""
+"""Trained generators: loading, sampling from a seed, and spherical interpolation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def trained() -> TrainedGenerator:
     return TrainedGenerator(network.eval(), SHAPE, LATENT_DIM, images_seen=64)
 
 
-class TestSpherical:
+class TestSlerp:
     @staticmethod
     def latents(seed: int, length: float = 1.0) -> torch.Tensor:
         random = torch.Generator().manual_seed(seed)
@@ -46,14 +46,16 @@ class TestSpherical:
 
     @settings(deadline=None)
     @given(st.integers(0, 1000), st.floats(0.1, 10), st.floats(0.1, 10))
-    def test_walk_starts_and_ends_at_its_ends(self, seed: int, one: float, other: float) -> None:
-        start, end = self.latents(seed, one), self.latents(seed + 1, other)
+    def test_starts_and_ends_at_the_latents(
+        self, seed: int, norm: float, other_norm: float
+    ) -> None:
+        start, end = self.latents(seed, norm), self.latents(seed + 1, other_norm)
         walk = slerp(start, end, torch.tensor([0.0, 1.0], dtype=torch.float64))
         torch.testing.assert_close(walk, torch.stack([start, end]))
 
     @settings(deadline=None)
     @given(st.integers(0, 1000))
-    def test_walk_keeps_the_length_and_turns_evenly(self, seed: int) -> None:
+    def test_keeps_the_norm_and_turns_evenly(self, seed: int) -> None:
         start, end = self.latents(seed, 8.0), self.latents(seed + 1, 8.0)
         walk = slerp(start, end, torch.linspace(0, 1, 11, dtype=torch.float64))
         torch.testing.assert_close(walk.norm(dim=1), torch.full((11,), 8.0).double())
@@ -61,13 +63,13 @@ class TestSpherical:
         turns = [math.acos(float(a @ b) / 64) for a, b in pairwise(walk)]
         assert turns == pytest.approx([whole / 10] * 10)
 
-    def test_quarter_circle_is_known(self) -> None:
+    def test_quarter_circle(self) -> None:
         walk = slerp(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), torch.tensor([1 / 3, 0.5]))
         half = math.sqrt(0.5)
         expected = torch.tensor([[math.cos(math.pi / 6), 0.5], [half, half]])
         torch.testing.assert_close(walk, expected)
 
-    def test_same_direction_has_a_straight_way(self) -> None:
+    def test_the_same_direction_is_interpolated_linearly(self) -> None:
         start = self.latents(0)
         walk = slerp(start, 3 * start, torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64))
         torch.testing.assert_close(walk, torch.stack([start, 2 * start, 3 * start]))
@@ -94,20 +96,22 @@ class TestSamples:
     def test_first_of_many_are_those_of_few(self, trained: TrainedGenerator, fewer: int) -> None:
         assert np.array_equal(trained.sample(300, seed=1)[:fewer], trained.sample(fewer, seed=1))
 
-    def test_programs_own_chance_is_neither_used_nor_moved(self, trained: TrainedGenerator) -> None:
+    def test_global_random_state_is_neither_used_nor_changed(
+        self, trained: TrainedGenerator
+    ) -> None:
         torch.manual_seed(0)
         expected = torch.rand(3)
         torch.manual_seed(0)
         trained.sample(2)
         assert torch.equal(torch.rand(3), expected)
 
-    def test_latents_are_those_behind_the_images(self, trained: TrainedGenerator) -> None:
+    def test_latents_give_the_images(self, trained: TrainedGenerator) -> None:
         latents = trained.latents(5, seed=2)
         assert latents.shape == (5, LATENT_DIM)
         assert np.array_equal(sampling.generate(trained.network, latents), trained.sample(5, 2))
 
     @pytest.mark.parametrize(("loop", "count"), [(False, 9), (True, 12)])
-    def test_walk_passes_through_its_latents(
+    def test_interpolation_passes_through_its_latents(
         self, trained: TrainedGenerator, loop: bool, count: int
     ) -> None:
         walk = trained.interpolate(3, steps=4, seed=7, loop=loop)
@@ -119,14 +123,12 @@ class TestSamples:
         ("size", "factor"),
         [((16, 16), 4), ((28, 28), 2), ((32, 32), 2), ((64, 64), 1), ((256, 64), 1)],
     )
-    def test_small_images_are_enlarged_to_be_looked_at(
+    def test_small_images_are_enlarged_for_display(
         self, size: tuple[int, int], factor: int
     ) -> None:
         assert display_factor(size) == factor
 
-    def test_rows_of_a_sample_are_the_same_bits_as_in_the_whole(
-        self, trained: TrainedGenerator
-    ) -> None:
+    def test_a_range_of_samples_is_bit_for_bit_that_of_all(self, trained: TrainedGenerator) -> None:
         n = 2 * sampling.BATCH_SIZE + 40
         whole = torch.cat(list(trained.batches(n, seed=3)))
         for start, stop in ((0, sampling.BATCH_SIZE), (sampling.BATCH_SIZE, n), (n - 40, n)):
@@ -144,12 +146,14 @@ class TestPoints:
         network = MLP(width=8).build(self.SHAPE, LATENT_DIM).generator
         return TrainedGenerator(network.eval(), self.SHAPE, LATENT_DIM, 64, extent=1.5)
 
-    def test_points_are_what_the_network_gives(self, points: TrainedGenerator) -> None:
-        made = points.sample(300, seed=3)
-        assert (made.shape, made.dtype) == ((300, 2), np.float32)
+    def test_points_are_the_networks_outputs(self, points: TrainedGenerator) -> None:
+        samples = points.sample(300, seed=3)
+        assert (samples.shape, samples.dtype) == ((300, 2), np.float32)
         with torch.no_grad():
             expected = points.network(points.latents(300, seed=3)).flatten(1)
-        np.testing.assert_allclose(made, expected, atol=1e-6)  # a batch's size may round otherwise
+        np.testing.assert_allclose(
+            samples, expected, atol=1e-6
+        )  # a batch's size may round otherwise
         assert points.interpolate(3, steps=4).shape == (9, 2)
 
     def test_extent_survives_the_file(self, points: TrainedGenerator, tmp_path: Path) -> None:
@@ -161,7 +165,7 @@ class TestPoints:
         assert loaded.extent == 1.5
         assert np.array_equal(loaded.sample(5), points.sample(5))
 
-    def test_picture_shows_points_or_a_grid(
+    def test_write_samples_draws_points_or_a_grid(
         self, points: TrainedGenerator, trained: TrainedGenerator, tmp_path: Path
     ) -> None:
         sampling.write_samples(tmp_path / "points.png", points.sample(9), points.extent)
@@ -183,7 +187,7 @@ class TestLoading:
         sampling.write_generator(run, tiny_recipe(), trained.network, SHAPE, 12_345)
         return run
 
-    def test_loaded_generator_makes_the_same_images(
+    def test_a_loaded_generator_gives_the_same_images(
         self, written: Run, trained: TrainedGenerator, tmp_path: Path
     ) -> None:
         copied = shutil.copytree(written.generator_directory, tmp_path / "elsewhere")
@@ -196,11 +200,11 @@ class TestLoading:
             )
             assert np.array_equal(loaded.sample(4, seed=3), trained.sample(4, seed=3))
 
-    def test_run_before_its_first_checkpoint_says_how_to_go_on(self, run: Run) -> None:
+    def test_a_run_without_checkpoint_names_the_command_to_continue(self, run: Run) -> None:
         with pytest.raises(RunError, match=r"no generator yet.*ganvas resume"):
             sampling.load(run.directory)
 
-    def test_what_is_no_run_is_refused(self, tmp_path: Path) -> None:
+    def test_other_directories_are_refused(self, tmp_path: Path) -> None:
         with pytest.raises(RunError, match="not a run: no such directory"):
             sampling.load(tmp_path / "absent")
         with pytest.raises(RunError, match=r"not a run: it has no recipe\.json"):
@@ -215,7 +219,7 @@ class TestLoading:
             sampling.load(written.directory)
 
     @pytest.mark.parametrize(
-        ("changes", "said"),
+        ("changes", "message"),
         [
             ({"format": 99}, "format 99"),
             ({"image": {"height": 16}}, "no generator that can be built"),
@@ -224,14 +228,14 @@ class TestLoading:
         ],
     )
     def test_config_that_does_not_fit_is_refused(
-        self, written: Run, changes: dict[str, object], said: str
+        self, written: Run, changes: dict[str, object], message: str
     ) -> None:
         path = written.generator_directory / "config.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
-        with pytest.raises(RunError, match=said):
+        with pytest.raises(RunError, match=message):
             sampling.load(written.directory)
 
-    def test_config_that_is_no_json_is_refused(self, written: Run) -> None:
+    def test_a_config_that_is_not_json_is_refused(self, written: Run) -> None:
         (written.generator_directory / "config.json").write_text("{")
         with pytest.raises(RunError, match="damaged"):
             sampling.load(written.directory)

@@ -34,7 +34,7 @@ def frechet_distance(real: Tensor, fake: Tensor) -> Estimate:
         The distance, with the details `mean_term` and `covariance_term` that sum to it.
 
     Raises:
-        GanvasError: too few samples, numbers that are not finite, different d, no torchmetrics.
+        GanvasError: too few samples, values that are not finite, different d, no torchmetrics.
     """
     check_features(at_least=FEWEST, real=real, fake=fake)
     module = torchmetrics_image("fid")

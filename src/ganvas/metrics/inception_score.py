@@ -35,7 +35,7 @@ def inception_score(logits: Tensor, splits: int = SPLITS, seed: int = 0) -> Esti
         other tools report it.
 
     Raises:
-        GanvasError: too few samples, numbers that are not finite, no torchmetrics.
+        GanvasError: too few samples, values that are not finite, no torchmetrics.
     """
     if splits < 2:
         raise GanvasError(f"inception score: at least 2 splits are needed, got {splits}")

@@ -43,7 +43,7 @@ def kernel_distance(
         over subsets, as other tools report it. It is not the standard error of the mean.
 
     Raises:
-        GanvasError: too few samples, numbers that are not finite, different d, no torchmetrics.
+        GanvasError: too few samples, values that are not finite, different d, no torchmetrics.
     """
     if subsets < 1 or subset_size < 2:
         raise GanvasError(

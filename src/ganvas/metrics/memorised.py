@@ -32,7 +32,7 @@ def memorised(train: Tensor, held_out: Tensor, fake: Tensor) -> Estimate:
         many held-out images this would be exactly 0.05.
 
     Raises:
-        GanvasError: an empty set, numbers that are not finite, different d.
+        GanvasError: an empty set, values that are not finite, different d.
     """
     check_features(train=train, held_out=held_out, fake=fake)
     from scipy.stats import beta

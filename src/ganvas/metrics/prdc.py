@@ -56,7 +56,7 @@ def prdc(real: Tensor, fake: Tensor, k: int = NEIGHBOURS) -> dict[str, Estimate]
         distribution at these n and m (1 - 2^-k for large n = m).
 
     Raises:
-        GanvasError: no more samples than k, numbers that are not finite, different d.
+        GanvasError: no more samples than k, values that are not finite, different d.
     """
     if k < 1:
         raise GanvasError(f"prdc: k is how many neighbours a ball reaches to, at least 1, got {k}")

@@ -15,9 +15,7 @@ from ganvas.evaluation.nearest import nearest_training_images
 
 class TestNearest:
     @pytest.mark.parametrize("mirrored", [False, True])
-    def test_it_finds_what_a_search_through_all_finds(
-        self, monkeypatch: pytest.MonkeyPatch, mirrored: bool
-    ) -> None:
+    def test_agrees_with_brute_force(self, monkeypatch: pytest.MonkeyPatch, mirrored: bool) -> None:
         monkeypatch.setattr("ganvas.evaluation.nearest.BLOCK", 7)
         random = np.random.default_rng(0)
         images = random.integers(0, 256, (40, 3, 4, 4), dtype=np.uint8)

@@ -32,9 +32,9 @@ def corners(
     count: int, channels: int = 1, size: tuple[int, int] = (16, 16), seed: int = 0
 ) -> tuple[Pixels, Labels]:
     """Dim noise with one brighter quarter; the label says which."""
-    chance = np.random.default_rng(seed)
-    pixels = chance.integers(0, 160, (count, channels, *size), np.uint8)
-    labels = chance.integers(0, 4, count)
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, 160, (count, channels, *size), np.uint8)
+    labels = rng.integers(0, 4, count)
     rows, columns = size[0] // 2, size[1] // 2
     for image, label in zip(pixels, labels, strict=True):
         down, right = divmod(int(label), 2)
@@ -64,13 +64,13 @@ def same_weights(one: Classifier, other: Classifier) -> bool:
 
 
 class TestLearning:
-    def test_brightest_quarter_is_learnt(self, trained: Classifier) -> None:
+    def test_learns_the_brightest_quarter(self, trained: Classifier) -> None:
         assert trained.training.accuracy > 0.97
         images, labels = corners(300, seed=2)
-        found = trained.classify(torch.from_numpy(images))
-        assert found.dtype == torch.int64
-        assert found.shape == (300,)
-        assert (found.numpy() == labels).mean() > 0.95
+        classes = trained.classify(torch.from_numpy(images))
+        assert classes.dtype == torch.int64
+        assert classes.shape == (300,)
+        assert (classes.numpy() == labels).mean() > 0.95
 
     def test_accuracy_is_that_of_the_held_out_images(
         self, trained: Classifier, monkeypatch: pytest.MonkeyPatch
@@ -78,22 +78,22 @@ class TestLearning:
         images, labels = corners(200, seed=1)
         labels[:60] = (labels[:60] + 1) % 4  # sixty labels are wrong
         monkeypatch.setattr(classifier, "_HELD_OUT_BATCH_SIZE", 33)
-        found = train(monkeypatch, held_out=(images, labels))
+        learner = train(monkeypatch, held_out=(images, labels))
         right = (trained.classify(torch.from_numpy(images)).numpy() == labels).sum()
-        assert found.training.accuracy == right / 200
-        assert found.training.accuracy < 0.71
+        assert learner.training.accuracy == right / 200
+        assert learner.training.accuracy < 0.71
 
-    def test_labels_without_meaning_are_not_learnt(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_random_labels_are_not_learnt(self, monkeypatch: pytest.MonkeyPatch) -> None:
         images, _ = corners(400)
         labels = np.random.default_rng(5).integers(0, 4, 400)
         assert train(monkeypatch, given=(images, labels)).training.accuracy < 0.4
 
-    def test_real_clothes_are_told_apart_soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_learns_fashion_mnist_quickly(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Chance is 10 %; a linear classifier of the pixels gets 82 % from as many images."""
         images = read_idx(FASHION / "t10k-images-idx3-ubyte.gz")[:2_500, None]
         labels = read_idx(FASHION / "t10k-labels-idx1-ubyte.gz")[:2_500].astype(np.int64)
         monkeypatch.setattr(classifier, "MIN_IMAGES_SHOWN", 6_000)
-        found = train_classifier(
+        learner = train_classifier(
             images[:1_500],
             labels[:1_500],
             tuple("0123456789"),
@@ -102,36 +102,36 @@ class TestLearning:
             seed=0,
             device=CPU,
         )
-        assert found.training.accuracy > 0.78
+        assert learner.training.accuracy > 0.78
 
     @pytest.mark.parametrize("channels", [1, 2, 3, 4])
     @pytest.mark.parametrize("size", [(12, 12), (13, 30), (96, 80)])
-    def test_any_images_can_be_learnt(
+    def test_learns_any_image_format(
         self, monkeypatch: pytest.MonkeyPatch, channels: int, size: tuple[int, int]
     ) -> None:
         data = corners(30, channels, size)
-        found = train(monkeypatch, given=data, held_out=data, budget=64)
-        assert found.classify(torch.from_numpy(data[0])).shape == (30,)
-        assert found(torch.from_numpy(data[0])).shape == (30, found.dimension)
+        learner = train(monkeypatch, given=data, held_out=data, budget=64)
+        assert learner.classify(torch.from_numpy(data[0])).shape == (30,)
+        assert learner(torch.from_numpy(data[0])).shape == (30, learner.dimension)
 
     @pytest.mark.parametrize(
         ("size", "seen"),
         [((12, 12), "12x12"), ((64, 48), "64x48"), ((256, 128), "64x32"), ((400, 12), "64x12")],
     )
-    def test_large_images_are_seen_small(
+    def test_large_images_are_scaled_down(
         self, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], seen: str
     ) -> None:
         data = corners(4, 1, size)
-        found = train(monkeypatch, given=data, held_out=data, budget=4)
-        assert found.config()["input"] == seen
+        learner = train(monkeypatch, given=data, held_out=data, budget=4)
+        assert learner.config()["input"] == seen
 
-    def test_every_image_is_shown_as_often(self) -> None:
+    def test_every_epoch_has_each_image_once(self) -> None:
         batches = classifier._batches(300, seed=0)
         passes = [np.concatenate([next(batches) for _ in range(3)]) for _ in range(2)]
         assert all(np.array_equal(np.sort(rows), np.arange(300)) for rows in passes)
         assert not np.array_equal(passes[0], passes[1])
 
-    def test_large_sets_are_seen_twice_and_small_ones_long_enough(
+    def test_large_sets_get_two_epochs_and_small_ones_the_minimum(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         totals = []
@@ -149,7 +149,7 @@ class TestLearning:
             assert set(totals) == {expected}
             totals.clear()
 
-    def test_progress_ends_with_the_work(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_progress_ends_at_the_total(self, monkeypatch: pytest.MonkeyPatch) -> None:
         seen: list[tuple[int, int]] = []
         train(monkeypatch, budget=500, on_progress=lambda done, total: seen.append((done, total)))
         assert seen == sorted(set(seen))
@@ -165,20 +165,20 @@ class TestChance:
         assert same_weights(trained, again)
         assert trained.config() == again.config()
 
-    def test_another_seed_gives_others(
+    def test_another_seed_gives_other_weights(
         self, trained: Classifier, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         other = train(monkeypatch, seed=1)
         assert not same_weights(trained, other)
         assert trained.config()["weights"] != other.config()["weights"]
 
-    def test_the_programs_random_state_is_left_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_global_random_state_does_not_change(self, monkeypatch: pytest.MonkeyPatch) -> None:
         state, numpy_state = torch.get_rng_state(), np.random.get_state()  # noqa: NPY002
         train(monkeypatch, budget=200)
         assert torch.equal(state, torch.get_rng_state())
         assert np.array_equal(numpy_state[1], np.random.get_state()[1])  # type: ignore[index] # noqa: NPY002
 
-    def test_mapped_images_give_the_same_as_held_ones(
+    def test_memory_mapped_images_give_the_same_classifier(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         images, labels = corners(60)
@@ -190,33 +190,33 @@ class TestChance:
 
 
 class TestFile:
-    def test_comes_back_as_it_was(self, trained: Classifier, tmp_path: Path) -> None:
+    def test_load_restores_what_save_wrote(self, trained: Classifier, tmp_path: Path) -> None:
         path = tmp_path / "classifier.safetensors"
         trained.save(path)
-        found = load_classifier(path, CPU)
-        assert found.training == trained.training
-        assert found.config() == trained.config()
+        learner = load_classifier(path, CPU)
+        assert learner.training == trained.training
+        assert learner.config() == trained.config()
         pixels = torch.from_numpy(corners(50, seed=3)[0])
-        assert torch.equal(found(pixels), trained(pixels))
-        assert torch.equal(found.classify(pixels), trained.classify(pixels))
+        assert torch.equal(learner(pixels), trained(pixels))
+        assert torch.equal(learner.classify(pixels), trained.classify(pixels))
         assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
-    def test_equal_classifiers_make_equal_files(self, trained: Classifier, tmp_path: Path) -> None:
+    def test_equal_classifiers_give_equal_files(self, trained: Classifier, tmp_path: Path) -> None:
         trained.save(tmp_path / "a")
         load_classifier(tmp_path / "a", CPU).save(tmp_path / "b")
         assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
-    def test_damage_is_noticed(self, trained: Classifier, tmp_path: Path) -> None:
+    def test_damaged_files_are_refused(self, trained: Classifier, tmp_path: Path) -> None:
         path = tmp_path / "classifier.safetensors"
         trained.save(path)
         whole = path.read_bytes()
-        chance = random.Random(0)
+        rng = random.Random(0)
         length = int.from_bytes(whole[:8], "little") + 8
-        places = [chance.randrange(length) for _ in range(30)]
-        places += [chance.randrange(length, len(whole)) for _ in range(10)]
+        places = [rng.randrange(length) for _ in range(30)]
+        places += [rng.randrange(length, len(whole)) for _ in range(10)]
         for place in places:
             damaged = bytearray(whole)
-            damaged[place] ^= 1 << chance.randrange(8)
+            damaged[place] ^= 1 << rng.randrange(8)
             path.write_bytes(damaged)
             with pytest.raises(GanvasError, match="Delete it, and a new one is trained"):
                 load_classifier(path, CPU)
@@ -245,7 +245,7 @@ class TestFile:
         with pytest.raises(GanvasError, match="has version 99, not"):
             load_classifier(path, CPU)
 
-    def test_full_disk_leaves_nothing_behind(
+    def test_full_disk_leaves_no_file(
         self, trained: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def full(descriptor: int) -> None:
@@ -258,7 +258,7 @@ class TestFile:
 
 
 class TestProtocol:
-    def test_says_how_good_it_is(self, trained: Classifier) -> None:
+    def test_config_has_the_held_out_accuracy(self, trained: Classifier) -> None:
         protocol = trained.config()
         assert protocol["held_out_accuracy"] == trained.training.accuracy
         assert protocol["held_out"] == 200
@@ -282,7 +282,7 @@ class TestBadInput:
             (lambda images, labels: (images, labels - 1), "must be 0 to 3.*; got -1 to 2"),
         ],
     )
-    def test_what_cannot_be_learnt_is_refused(
+    def test_unsuitable_images_and_labels_are_refused(
         self, monkeypatch: pytest.MonkeyPatch, side: str, change: Any, message: str
     ) -> None:
         with pytest.raises(GanvasError, match=message) as caught:
@@ -298,7 +298,7 @@ class TestBadInput:
         with pytest.raises(GanvasError, match="at least 12x12 pixels; got 11x16"):
             train(monkeypatch, given=corners(10, 1, (11, 16)))
 
-    def test_divergence_is_not_kept(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_divergence_is_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(classifier, "LEARNING_RATE", 1e30)
         with pytest.raises(GanvasError, match="diverged"):
             train(monkeypatch, budget=500)

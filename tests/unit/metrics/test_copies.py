@@ -27,7 +27,7 @@ def repeated(templates: Tensor, count: int, seed: int) -> Tensor:
     return templates[torch.randint(0, len(templates), (count,), generator=random)]
 
 
-def test_the_threshold_is_the_distance_of_that_many_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threshold_is_the_distance_at_the_rank(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "ROWS", 16)
     monkeypatch.setattr(neighbours, "COLUMNS", 40)
     samples = draw(101, 5, 0)
@@ -39,70 +39,70 @@ def test_the_threshold_is_the_distance_of_that_many_pairs(monkeypatch: pytest.Mo
     np.testing.assert_array_equal(near_duplicate_counts(samples, between), near.sum(1) - 1)
 
 
-def test_real_images_score_one_in_twenty_and_intervals_hold_it() -> None:
+def test_real_images_score_5_percent_within_their_intervals() -> None:
     pool = draw(60 * 1200, 8, 0).view(60, 2, 600, 8)
-    found = [birthday(real, other) for real, other in pool]
-    values = [one.value for one in found]
+    estimates = [birthday(real, other) for real, other in pool]
+    values = [estimate.value for estimate in estimates]
     error = np.std(values, ddof=1) / np.sqrt(len(values))
     assert abs(np.mean(values) - 0.05) < 3.5 * error
-    inside = [one.interval[0] <= 0.05 <= one.interval[1] for one in found]
+    inside = [estimate.interval[0] <= 0.05 <= estimate.interval[1] for estimate in estimates]
     assert np.mean(inside) >= 0.85
     assert birthday(pool[0, 0], pool[0, 0]).value == pytest.approx(0.05, abs=0.01)
 
 
-def test_a_generator_that_repeats_50_images_is_caught() -> None:
+def test_repeating_50_images_is_detected() -> None:
     real = draw(1000, 300, 0)
-    found = birthday(real, repeated(real[:50], 1000, 1))
-    assert found.value > 0.9999
-    assert found.interval[0] > 0.999
-    assert found.details["support"] == pytest.approx(50, rel=0.1)
-    assert found.details["support_at_least"] < found.details["support"]
+    estimate = birthday(real, repeated(real[:50], 1000, 1))
+    assert estimate.value > 0.9999
+    assert estimate.interval[0] > 0.999
+    assert estimate.details["support"] == pytest.approx(50, rel=0.1)
+    assert estimate.details["support_at_least"] < estimate.details["support"]
 
 
-def test_the_share_is_that_of_random_batches() -> None:
+def test_the_fraction_is_that_of_random_batches() -> None:
     """The definition itself: batches are drawn and looked at. 2,000 of them are off by 0.01."""
     real = draw(1000, 16, 0)
     fake = repeated(draw(4000, 16, 1), 1000, 2)
-    found = birthday(real, fake)
-    size, threshold = int(found.details["batch"]), found.details["threshold"]
+    estimate = birthday(real, fake)
+    size, threshold = int(estimate.details["batch"]), estimate.details["threshold"]
     distances = torch.cdist(fake, fake).fill_diagonal_(torch.inf)
     random = torch.Generator().manual_seed(0)
     hits = 0
     for _ in range(2000):
         batch = torch.randperm(len(fake), generator=random)[:size]
         hits += bool((distances[batch][:, batch] <= threshold).any())
-    assert 0.2 < found.value < 0.95
-    assert found.value == pytest.approx(hits / 2000, abs=0.04)
+    assert 0.2 < estimate.value < 0.95
+    assert estimate.value == pytest.approx(hits / 2000, abs=0.04)
 
 
-def test_batches_are_smaller_where_there_are_few_samples() -> None:
-    found = birthday(draw(300, 4, 0), draw(500, 4, 1))
-    assert found.details["batch"] == 30
-    assert found.warnings == (
+def test_few_samples_give_smaller_batches() -> None:
+    estimate = birthday(draw(300, 4, 0), draw(500, 4, 1))
+    assert estimate.details["batch"] == 30
+    assert estimate.warnings == (
         "batches of 30 and not 400, which need 4,000 real images; there are 300",
     )
     assert birthday(draw(300, 4, 0), draw(500, 4, 1), batch=20).warnings == ()
 
 
 @pytest.mark.parametrize(("support", "batch"), [(500, 30), (5000, 100), (20_000, 200)])
-def test_equally_many_of_each_image_are_the_birthday_paradox(support: int, batch: int) -> None:
+def test_uniform_support_gives_the_birthday_paradox(support: int, batch: int) -> None:
     """Draws of `support` different images far apart: duplicates are copies, and their share is the
     product that the paradox is known by. 4,000 draws hold 8 million / support pairs of copies."""
     images = 1e6 * draw(support, 8, 0)
-    found = birthday(draw(4000, 8, 1), repeated(images, 4000, 2), batch)
+    estimate = birthday(draw(4000, 8, 1), repeated(images, 4000, 2), batch)
     none = 1.0
     for earlier in range(batch):
         none *= 1 - earlier / support
     pairs = 4000 * 3999 / 2 / support
-    assert found.details["near_pairs"] == pytest.approx(pairs, abs=4 * pairs**0.5)
-    assert found.details["support"] == pytest.approx(support, rel=4 / pairs**0.5)
+    assert estimate.details["near_pairs"] == pytest.approx(pairs, abs=4 * pairs**0.5)
+    assert estimate.details["support"] == pytest.approx(support, rel=4 / pairs**0.5)
     # Between the product and its exponential lie s^3 / 6 S^2 in the exponent.
     apart = batch**3 / (6 * support**2)
-    assert found.value == pytest.approx(1 - none, abs=apart + 4 * (1 - none) / pairs**0.5)
-    assert found.interval[0] - apart <= 1 - none <= found.interval[1] + apart
+    assert estimate.value == pytest.approx(1 - none, abs=apart + 4 * (1 - none) / pairs**0.5)
+    assert estimate.interval[0] - apart <= 1 - none <= estimate.interval[1] + apart
 
 
-def test_value_and_floor_are_of_one_protocol() -> None:
+def test_value_and_floor_use_the_same_batch_and_threshold() -> None:
     """Batches as large for the samples as for the few held-out images, and near is as near."""
     sets = FeatureSets(draw(900, 4, 0), draw(250, 4, 1), draw(1000, 4, 2))
     family = FAMILIES["birthday"]
@@ -115,7 +115,7 @@ def test_value_and_floor_are_of_one_protocol() -> None:
         family.estimate(replace(sets, held_out=sets.held_out[:19]), 0)
 
 
-def test_a_seed_draws_from_many_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_seed_decides_the_subsample(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(birthday_module, "MAX_IMAGES", 200)
     real, fake = draw(300, 4, 0), draw(250, 4, 1)
     first = birthday(real, fake, seed=0)
@@ -124,24 +124,24 @@ def test_a_seed_draws_from_many_samples(monkeypatch: pytest.MonkeyPatch) -> None
     assert birthday(real, fake, seed=1) != first
 
 
-def test_real_images_that_are_copies_are_warned_of() -> None:
+def test_duplicate_real_images_give_a_warning() -> None:
     real = repeated(draw(30, 4, 0), 400, 1)
-    found = birthday(real, draw(400, 4, 2))
-    assert found.details["threshold"] == 0.0
-    assert found.value == 0.0
-    assert "hold an exact copy" in found.warnings[1]
+    estimate = birthday(real, draw(400, 4, 2))
+    assert estimate.details["threshold"] == 0.0
+    assert estimate.value == 0.0
+    assert "hold an exact copy" in estimate.warnings[1]
 
 
-def test_no_near_pair_still_leaves_a_bound() -> None:
-    found = birthday(draw(400, 4, 0), draw(400, 4, 1) * 1000)
-    assert found.value == 0.0
-    assert "support" not in found.details
+def test_without_near_pairs_the_support_has_a_bound() -> None:
+    estimate = birthday(draw(400, 4, 0), draw(400, 4, 1) * 1000)
+    assert estimate.value == 0.0
+    assert "support" not in estimate.details
     # No pair among 79,800: at most about QUANTILE^2 = 3.84 were to be expected.
-    assert found.details["support_at_least"] == pytest.approx(79_800 / 3.84, rel=0.01)
-    assert 0.0 < found.interval[1] < 0.1
+    assert estimate.details["support_at_least"] == pytest.approx(79_800 / 3.84, rel=0.01)
+    assert 0.0 < estimate.interval[1] < 0.1
 
 
-def test_birthday_says_what_it_cannot_do() -> None:
+def test_birthday_refuses_unsuitable_input() -> None:
     with pytest.raises(GanvasError, match="at least 20 generated images are needed, got 19"):
         birthday(draw(50, 4, 0), draw(19, 4, 0))
     with pytest.raises(GanvasError, match="a batch has at least 2"):
@@ -156,27 +156,27 @@ def test_memorised_agrees_with_brute_force(d: int) -> None:
     to_train = cdist(held_out.double(), train.double()).min(1)
     threshold = np.sort(to_train)[10]  # ten of 200 are nearer
     share = (cdist(fake.double(), train.double()).min(1) < threshold).mean()
-    found = memorised(train, held_out, fake)
-    assert found.value == share
-    assert found.details["threshold"] == pytest.approx(threshold, rel=1e-5)
+    estimate = memorised(train, held_out, fake)
+    assert estimate.value == share
+    assert estimate.details["threshold"] == pytest.approx(threshold, rel=1e-5)
 
 
-def test_held_out_images_score_one_in_twenty_themselves_and_others_nearly() -> None:
+def test_held_out_images_score_5_percent_and_others_nearly() -> None:
     train, held_out = draw(500, 6, 0), draw(400, 6, 1)
     assert memorised(train, held_out, held_out).value == 0.05
     scores = []
     inside = 0
     for seed in range(60):
         parts = draw(1900, 6, 2 + seed)
-        found = memorised(parts[:300], parts[300:500], parts[500:])
-        scores.append(found.value)
-        inside += found.details["real_low"] <= found.value <= found.details["real_high"]
+        estimate = memorised(parts[:300], parts[300:500], parts[500:])
+        scores.append(estimate.value)
+        inside += estimate.details["real_low"] <= estimate.value <= estimate.details["real_high"]
     # The share below the 11th smallest of 200 draws is 11 / 201 on average, and not 0.05.
     assert abs(np.mean(scores) - 11 / 201) < 3.5 * np.std(scores, ddof=1) / np.sqrt(60)
     assert inside >= 50
 
 
-def test_repeating_training_images_is_memorising_and_noise_is_not() -> None:
+def test_repeated_training_images_are_memorised_and_noise_is_not() -> None:
     train, held_out = draw(500, 300, 0), draw(200, 300, 1)
     copies = repeated(train[:50], 300, 2)
     assert memorised(train, held_out, copies).value == 1.0
@@ -185,7 +185,7 @@ def test_repeating_training_images_is_memorising_and_noise_is_not() -> None:
     assert memorised(train, held_out, copies + 2 * draw(300, 300, 3)).value == 0.0
 
 
-def test_what_makes_memorised_hard_to_believe() -> None:
+def test_memorised_warns_of_copies_and_identical_samples() -> None:
     train = draw(100, 4, 0)
     copies = memorised(train, train, train)
     assert "exact copies of training images" in copies.warnings[0]

@@ -127,7 +127,7 @@ def seen(fault: Callable[[], Tensor]) -> set[str]:
         ),
     ],
 )
-def test_each_fault_is_caught_by_the_metrics_meant_for_it(
+def test_each_fault_is_detected_by_its_metrics(
     fault: Callable[[], Tensor], seen_by: set[str], not_seen_by: set[str]
 ) -> None:
     found = seen(fault)
@@ -135,7 +135,7 @@ def test_each_fault_is_caught_by_the_metrics_meant_for_it(
     assert not found & not_seen_by
 
 
-def test_faultless_samples_are_at_the_floor_of_everything() -> None:
+def test_samples_without_fault_score_the_floor() -> None:
     good = measured(nothing_wrong)
     other = measured(lambda: real_images(COUNT, 7))
     for name, one in good.items():

@@ -26,8 +26,8 @@ CPU = torch.device("cpu")
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
-    chance = torch.Generator().manual_seed(seed)
-    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=chance)
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=rng)
 
 
 class PooledInception(torch.nn.Module):
@@ -35,8 +35,8 @@ class PooledInception(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        chance = torch.Generator().manual_seed(0)
-        self.weight = torch.nn.Parameter(torch.randn(48, 2048, generator=chance) / 48)
+        rng = torch.Generator().manual_seed(0)
+        self.weight = torch.nn.Parameter(torch.randn(48, 2048, generator=rng) / 48)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor]:
         assert pixels.dtype == torch.uint8
@@ -64,30 +64,30 @@ def extractor(request: pytest.FixtureRequest) -> FeatureNetwork:
     return made_classifier()
 
 
-def close(found: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+def close(actual: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
 
 
 class TestAllFeatures:
     @pytest.mark.parametrize("channels", [1, 2, 3, 4])
     @pytest.mark.parametrize("size", [(12, 12), (32, 32), (37, 21), (130, 97)])
-    def test_any_image_gives_its_numbers(
+    def test_any_image_format_gives_features(
         self, extractor: FeatureNetwork, channels: int, size: tuple[int, int]
     ) -> None:
-        found = extractor(noise(3, channels, *size))
-        assert found.shape == (3, extractor.dimension)
-        assert found.dtype == torch.float32
-        assert found.device == extractor.device
-        assert found.isfinite().all()
-        assert not found.requires_grad
-        assert not found.is_inference()  # may be changed in place by whoever gets it
-        assert len(found.unique(dim=0)) == 3
+        vectors = extractor(noise(3, channels, *size))
+        assert vectors.shape == (3, extractor.dimension)
+        assert vectors.dtype == torch.float32
+        assert vectors.device == extractor.device
+        assert vectors.isfinite().all()
+        assert not vectors.requires_grad
+        assert not vectors.is_inference()  # may be changed in place by whoever gets it
+        assert len(vectors.unique(dim=0)) == 3
 
-    def test_no_images_give_no_numbers(self, extractor: FeatureNetwork) -> None:
+    def test_no_images_give_empty_features(self, extractor: FeatureNetwork) -> None:
         assert extractor(noise(0, 3, 16, 16)).shape == (0, extractor.dimension)
 
     @pytest.mark.parametrize("calls", [1, 7, 33, 64])
-    def test_the_images_beside_it_do_not_matter(
+    def test_features_do_not_depend_on_the_batch(
         self, extractor: FeatureNetwork, calls: int
     ) -> None:
         pixels = noise(70, 3, 16, 16)
@@ -96,38 +96,38 @@ class TestAllFeatures:
         order = torch.randperm(70, generator=torch.Generator().manual_seed(1))
         close(extractor(pixels[order]), whole[order])
 
-    def test_twice_the_same_images_give_the_same_bits(self, extractor: FeatureNetwork) -> None:
+    def test_the_same_images_give_the_same_bits(self, extractor: FeatureNetwork) -> None:
         pixels = noise(40, 1, 28, 28)
         assert torch.equal(extractor(pixels), extractor(pixels.clone()))
 
-    def test_another_image_gives_other_numbers(self, extractor: FeatureNetwork) -> None:
+    def test_different_images_give_different_features(self, extractor: FeatureNetwork) -> None:
         pixels = noise(2, 3, 32, 32)
-        found = extractor(pixels)
-        assert (found[0] - found[1]).abs().max() > 1e-3
+        vectors = extractor(pixels)
+        assert (vectors[0] - vectors[1]).abs().max() > 1e-3
 
-    def test_grey_is_seen_as_colour_with_equal_channels(self, extractor: FeatureNetwork) -> None:
+    def test_grey_equals_colour_with_equal_channels(self, extractor: FeatureNetwork) -> None:
         grey = noise(4, 1, 24, 24)
         close(extractor(grey), extractor(grey.repeat(1, 3, 1, 1)))
 
-    def test_opaque_is_seen_as_without_alpha(self, extractor: FeatureNetwork) -> None:
+    def test_opaque_alpha_has_no_effect(self, extractor: FeatureNetwork) -> None:
         for channels in (1, 3):
             pixels = noise(4, channels, 24, 24)
             opaque = torch.full_like(pixels[:, :1], 255)
             close(extractor(torch.cat([pixels, opaque], 1)), extractor(pixels))
 
-    def test_what_is_transparent_is_seen_as_white(self, extractor: FeatureNetwork) -> None:
+    def test_transparent_pixels_count_as_white(self, extractor: FeatureNetwork) -> None:
         pixels, hole = noise(4, 3, 24, 24), torch.full((4, 1, 24, 24), 255, dtype=torch.uint8)
         hole[:, :, 6:18, 6:18] = 0
         white = pixels.clone()
         white[:, :, 6:18, 6:18] = 255
         close(extractor(torch.cat([pixels, hole], 1)), extractor(white))
 
-    def test_layout_in_memory_does_not_matter(self, extractor: FeatureNetwork) -> None:
+    def test_memory_layout_has_no_effect(self, extractor: FeatureNetwork) -> None:
         pixels = noise(4, 3, 24, 24)
         close(extractor(pixels.contiguous(memory_format=torch.channels_last)), extractor(pixels))
         assert torch.equal(pixels, noise(4, 3, 24, 24)), "images were changed"
 
-    def test_protocol_says_everything_and_fits_into_json(self, extractor: FeatureNetwork) -> None:
+    def test_config_is_complete_and_serialisable(self, extractor: FeatureNetwork) -> None:
         protocol = extractor.config()
         expected = {"features", "dimension", "input", "resize", "preprocessing", "weights", "code"}
         assert expected <= protocol.keys()
@@ -137,7 +137,7 @@ class TestAllFeatures:
         assert int(str(protocol["weights"]), 16) > 0
         assert json.loads(json.dumps(protocol)) == protocol == extractor.config()
 
-    def test_the_program_is_left_as_it_was(self, extractor: FeatureNetwork) -> None:
+    def test_global_state_does_not_change(self, extractor: FeatureNetwork) -> None:
         state, exact = torch.get_rng_state(), torch.backends.cudnn.allow_tf32
         extractor(noise(2, 3, 16, 16))
         assert torch.equal(state, torch.get_rng_state())
@@ -155,7 +155,7 @@ class TestAllFeatures:
         ],
         ids=["float", "one image", "five channels", "channels last", "no pixels"],
     )
-    def test_what_is_no_image_is_refused(self, extractor: FeatureNetwork, images: Tensor) -> None:
+    def test_other_tensors_are_refused(self, extractor: FeatureNetwork, images: Tensor) -> None:
         with pytest.raises(GanvasError, match=r"features need .*shape"):
             extractor(images)
 
@@ -164,7 +164,7 @@ class TestAllFeatures:
     ("count", "side", "expected"),
     [(70, 8, [32, 32, 6]), (5, 200, [2, 2, 1]), (3, 400, [1, 1, 1])],
 )
-def test_large_images_come_in_smaller_pieces(
+def test_large_images_come_in_smaller_batches(
     monkeypatch: pytest.MonkeyPatch, count: int, side: int, expected: list[int]
 ) -> None:
     sizes: list[int] = []
@@ -190,7 +190,7 @@ class TestChannels:
         expected = (2 * (colour * alpha + 255 * (255 - alpha)) + 255) // (2 * 255)
         assert np.array_equal(to_rgb(pixels).numpy(), expected)
 
-    def test_as_pillow_pastes_onto_a_white_page(self) -> None:
+    def test_alpha_composition_agrees_with_pillow(self) -> None:
         pixels = noise(1, 2, 16, 16)
         picture = Image.fromarray(pixels[0].permute(1, 2, 0).contiguous().numpy())
         assert picture.mode == "LA"
@@ -202,7 +202,7 @@ class TestChannels:
 
 class TestResize:
     @pytest.mark.parametrize("size", [(96, 96), (9, 14), (64, 20)])
-    def test_as_pillow_does_it(self, size: tuple[int, int]) -> None:
+    def test_resize_agrees_with_pillow(self, size: tuple[int, int]) -> None:
         pixels = noise(1, 3, 40, 32)
         channels = [Image.fromarray(channel.float().numpy()) for channel in pixels[0]]
         assert channels[0].mode == "F"  # Pillow rounds 8-bit images between the two directions
@@ -213,33 +213,33 @@ class TestResize:
         expected = torch.from_numpy(np.stack(scaled)).clamp(0, 255)
         torch.testing.assert_close(resized(pixels, size)[0], expected, rtol=0, atol=2e-3)
 
-    def test_same_size_is_left_as_it_is(self) -> None:
+    def test_the_same_size_is_not_resampled(self) -> None:
         pixels = noise(2, 3, 20, 30)
         assert torch.equal(resized(pixels, (20, 30)), pixels.float())
 
-    def test_edges_do_not_leave_the_range(self) -> None:
+    def test_overshoot_at_edges_is_clamped(self) -> None:
         pixels = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
         pixels[..., 4:] = 255
-        found = resized(pixels, (64, 64))
-        assert found.min() == 0
-        assert found.max() == 255
+        scaled = resized(pixels, (64, 64))
+        assert scaled.min() == 0
+        assert scaled.max() == 255
 
 
 class TestNames:
-    def test_lite0_is_found_by_its_name(self) -> None:
-        found = load_feature_network("lite0", CPU)
-        assert (found.name, found.dimension) == ("lite0", 1280)
+    def test_lite0_is_loaded_by_name(self) -> None:
+        network = load_feature_network("lite0", CPU)
+        assert (network.name, network.dimension) == ("lite0", 1280)
 
     @pytest.mark.parametrize(
         ("name", "near"),
         [("lite", "lite0"), ("incepton", "inception"), ("clasifier", "classifier")],
     )
-    def test_unknown_name_is_refused_with_the_nearest(self, name: str, near: str) -> None:
+    def test_unknown_name_is_refused_with_a_suggestion(self, name: str, near: str) -> None:
         with pytest.raises(GanvasError, match=f"Did you mean {near}") as caught:
             load_feature_network(name, CPU)
         assert "lite0, inception" in str(caught.value)
 
-    def test_classifier_is_not_loaded_but_trained(self) -> None:
+    def test_classifier_cannot_be_loaded(self) -> None:
         with pytest.raises(GanvasError, match="is trained on labelled images"):
             load_feature_network("classifier", CPU)
 
@@ -251,10 +251,10 @@ class TestWeights:
 
     def test_published_file_is_read(self, tmp_path: Path) -> None:
         digest = self.written(tmp_path / "w.pth")
-        found = read_weights(tmp_path / "w.pth", digest, "Get it again")
-        assert torch.equal(found["w"], torch.ones(3))
+        weights = read_weights(tmp_path / "w.pth", digest, "Get it again")
+        assert torch.equal(weights["w"], torch.ones(3))
 
-    def test_another_file_is_never_opened(
+    def test_a_file_with_another_checksum_is_never_loaded(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path = tmp_path / "w.pth"
@@ -284,7 +284,7 @@ class TestWeights:
         assert not (tmp_path / "was run").exists()
 
 
-def test_a_piece_of_the_largest_images_stays_small() -> None:
+def test_a_batch_of_the_largest_images_fits_into_memory() -> None:
     images, channels, bytes_each = 1, 3, 4
     side = math.isqrt(features._MAX_BATCH_PIXELS)
     assert images * channels * side * side * bytes_each <= 250e6

@@ -36,15 +36,15 @@ def by_scipy(real: Tensor, fake: Tensor) -> float:
     return float(((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(a + b - 2 * root))
 
 
-def test_two_gaussians_score_the_closed_form() -> None:
+def test_two_gaussians_agree_with_the_closed_form() -> None:
     first, second = np.array([4.0, 1.0, 0.25]), np.array([1.0, 9.0, 0.25])
     real = with_moments(np.zeros(3), np.diag(first), 200, 0)
     fake = with_moments(np.array([1.0, 2.0, 0.0]), np.diag(second), 300, 1)
-    found = frechet_distance(real, fake)
+    estimate = frechet_distance(real, fake)
     # |mu - nu|^2 = 5, and (2 - 1)^2 + (1 - 3)^2 + 0 of the standard deviations
-    assert found.value == pytest.approx(10.0, abs=1e-9)
-    assert found.details["mean_term"] == pytest.approx(5.0, abs=1e-9)
-    assert found.details["covariance_term"] == pytest.approx(5.0, abs=1e-9)
+    assert estimate.value == pytest.approx(10.0, abs=1e-9)
+    assert estimate.details["mean_term"] == pytest.approx(5.0, abs=1e-9)
+    assert estimate.details["covariance_term"] == pytest.approx(5.0, abs=1e-9)
 
 
 def test_covariances_that_do_not_commute_agree_with_scipy() -> None:
@@ -54,30 +54,30 @@ def test_covariances_that_do_not_commute_agree_with_scipy() -> None:
     assert frechet_distance(real, fake).value == pytest.approx(by_scipy(real, fake), rel=1e-6)
 
 
-def test_fewer_samples_than_dimensions_are_measured_and_warned_of() -> None:
+def test_fewer_samples_than_dimensions_give_a_warning() -> None:
     real, fake = draw(20, 32, 0), draw(200, 32, 1)
-    found = frechet_distance(real, fake)
+    estimate = frechet_distance(real, fake)
     # The symmetric form of the trace: the product itself has no square root that scipy can find.
     root = scipy.linalg.sqrtm(np.cov(fake.double().numpy().T)).real
     inner = np.linalg.eigvalsh(root @ np.cov(real.double().numpy().T) @ root)
     trace = np.trace(np.cov(real.double().numpy().T)) + np.trace(np.cov(fake.double().numpy().T))
     shift = (real.double().mean(0) - fake.double().mean(0)).square().sum()
     expected = float(shift) + trace - 2 * np.sqrt(inner.clip(min=0)).sum()
-    assert found.value == pytest.approx(expected, rel=1e-6)
-    assert found.warnings == (
+    assert estimate.value == pytest.approx(expected, rel=1e-6)
+    assert estimate.warnings == (
         "20 real samples are no more than the 32 dimensions: the distance is biased upwards;"
         " compare it with its floor, not with zero",
     )
-    assert all(np.isfinite(found.interval))
+    assert all(np.isfinite(estimate.interval))
 
 
-def test_a_set_has_no_distance_to_itself_nor_to_its_own_shuffling() -> None:
+def test_a_set_has_distance_zero_to_itself_in_any_order() -> None:
     real = draw(300, 8, 0)
     assert frechet_distance(real, real).value == pytest.approx(0.0, abs=1e-9)
     assert frechet_distance(real, real.flip(0)).value == pytest.approx(0.0, abs=1e-9)
 
 
-def test_neither_blocks_nor_order_change_the_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_and_order_do_not_change_the_distance(monkeypatch: pytest.MonkeyPatch) -> None:
     real, fake = draw(150, 5, 0), draw(130, 5, 1) * 2
     whole = frechet_distance(real, fake)
     monkeypatch.setattr(inputs, "BLOCK_ROWS", 7)
@@ -86,22 +86,26 @@ def test_neither_blocks_nor_order_change_the_number(monkeypatch: pytest.MonkeyPa
     assert blocks.interval == pytest.approx(whole.interval, rel=1e-8)
 
 
-def test_real_against_real_scores_the_bias_that_the_docstring_states() -> None:
+def test_equal_distributions_have_the_documented_bias() -> None:
     d, n = 16, 1000
-    found = [frechet_distance(draw(n, d, 2 * s), draw(n, d, 2 * s + 1)).value for s in range(20)]
+    distances = [
+        frechet_distance(draw(n, d, 2 * s), draw(n, d, 2 * s + 1)).value for s in range(20)
+    ]
     expected = (d + d * (d + 1) / 4) * 2 / n
-    assert np.mean(found) == pytest.approx(expected, rel=0.05)
+    assert np.mean(distances) == pytest.approx(expected, rel=0.05)
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.7])
 def test_the_interval_is_as_wide_as_new_samples_vary(shift: float) -> None:
     real = draw(500, 4, 0)
-    found = [frechet_distance(real, draw(400, 4, 1 + s) * 1.2 + shift) for s in range(120)]
-    values = np.array([one.value for one in found])
-    errors = np.array([(one.interval[1] - one.value) / 1.96 for one in found])
+    estimates = [frechet_distance(real, draw(400, 4, 1 + s) * 1.2 + shift) for s in range(120)]
+    values = np.array([estimate.value for estimate in estimates])
+    errors = np.array([(estimate.interval[1] - estimate.value) / 1.96 for estimate in estimates])
     # the standard deviation of 120 draws is itself known to 6.5 %
     assert errors.mean() == pytest.approx(values.std(ddof=1), rel=0.2)
-    inside = [one.interval[0] <= values.mean() <= one.interval[1] for one in found]
+    inside = [
+        estimate.interval[0] <= values.mean() <= estimate.interval[1] for estimate in estimates
+    ]
     assert np.mean(inside) >= 0.88
 
 
@@ -115,16 +119,16 @@ def test_optimal_transport_takes_one_covariance_to_the_other(rank: int) -> None:
     torch.testing.assert_close(transport @ source @ transport, target, atol=1e-6, rtol=1e-6)
 
 
-def test_a_collapsed_generator_is_measured_and_said_to_be_one() -> None:
-    found = frechet_distance(draw(200, 4, 0), torch.zeros(50, 4))
+def test_a_collapsed_generator_gives_a_warning() -> None:
+    estimate = frechet_distance(draw(200, 4, 0), torch.zeros(50, 4))
     # The distance to a point: all of the real variance, and the distance of the means.
     real = draw(200, 4, 0).double()
     expected = float(real.var(0).sum() + real.mean(0).square().sum())
-    assert found.value == pytest.approx(expected, rel=1e-9)
-    assert found.warnings == ("all 50 generated samples are identical",)
+    assert estimate.value == pytest.approx(expected, rel=1e-9)
+    assert estimate.warnings == ("all 50 generated samples are identical",)
 
 
-def test_what_cannot_be_compared_is_said() -> None:
+def test_unsuitable_sets_are_refused() -> None:
     with pytest.raises(GanvasError, match=r"different dimensions .* real 4, fake 5"):
         frechet_distance(draw(9, 4, 0), draw(9, 5, 0))
     broken = draw(9, 4, 0)
@@ -136,7 +140,7 @@ def test_what_cannot_be_compared_is_said() -> None:
         frechet_distance(torch.zeros(0, 4), draw(9, 4, 0))
 
 
-def test_a_torchmetrics_that_cannot_be_imported_is_one_message(
+def test_a_broken_torchmetrics_is_one_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def broken(name: str) -> None:
@@ -148,7 +152,7 @@ def test_a_torchmetrics_that_cannot_be_imported_is_one_message(
 
 
 @pytest.mark.parametrize("gives_up", [False, True])
-def test_eigenvalues_are_found_where_torchs_solver_gives_up_too(
+def test_eigenvalues_fall_back_when_torchs_solver_fails(
     monkeypatch: pytest.MonkeyPatch, gives_up: bool
 ) -> None:
     """It has done so for scores of few samples, most of whose eigenvalues are zero."""

@@ -1,4 +1,4 @@
-"""Inception's weights are found, checked and never downloaded; what is missing is said plainly.
+"""Inception's weights are found, checked and never downloaded; errors name what is missing.
 
 The package torch-fidelity is replaced by a tiny one, because it needs a torchvision; the last test
 runs where the real ones are.
@@ -69,8 +69,8 @@ def tiny(package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     path = tmp_path / "given.pth"
-    chance = torch.Generator().manual_seed(0)
-    weight = torch.randn(2048, 3, generator=chance)
+    rng = torch.Generator().manual_seed(0)
+    weight = torch.randn(2048, 3, generator=rng)
     torch.save({"fc.weight": weight, "fc.bias": torch.zeros(2048)}, path)
     monkeypatch.setattr(inception, "SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
     return path
@@ -91,40 +91,40 @@ def refused() -> str:
 
 
 class TestWithWeights:
-    def test_features_are_the_networks_own(self, tiny: Path) -> None:
-        found = load_inception(CPU, tiny)
+    def test_features_come_from_the_pooled_layer(self, tiny: Path) -> None:
+        network = load_inception(CPU, tiny)
         grey = torch.full((2, 1, 20, 20), 7, dtype=torch.uint8)
         weight = torch.load(tiny, weights_only=True)["fc.weight"]
         expected = (weight.sum(1) * 7).expand(2, -1)
-        torch.testing.assert_close(found(grey), expected)
-        assert (found.name, found.dimension) == ("inception", 2048)
-        protocol = found.config()
+        torch.testing.assert_close(network(grey), expected)
+        assert (network.name, network.dimension) == ("inception", 2048)
+        protocol = network.config()
         assert protocol["code"] == "torch-fidelity 9.9"
         assert protocol["input"] == "299x299"
         assert protocol["weights"] == inception.SHA256[:16]
 
     def test_classes_are_the_logits(self, tiny: Path) -> None:
-        found = load_inception_classes(CPU, tiny)
+        network = load_inception_classes(CPU, tiny)
         pixels = torch.randint(0, 256, (3, 3, 9, 9), dtype=torch.uint8)
-        assert found(pixels).shape == (3, 1008)
-        assert (found.name, found.dimension) == ("inception-classes", 1008)
-        torch.testing.assert_close(found(pixels), load_inception(CPU, tiny)(pixels)[:, :1008])
+        assert network(pixels).shape == (3, 1008)
+        assert (network.name, network.dimension) == ("inception-classes", 1008)
+        torch.testing.assert_close(network(pixels), load_inception(CPU, tiny)(pixels)[:, :1008])
 
     @pytest.mark.parametrize("file", FILES)
     @pytest.mark.parametrize("folder", ["hub/checkpoints", "hub/pyiqa"])
-    def test_found_where_other_tools_keep_it(
+    def test_weights_are_found_where_other_tools_keep_them(
         self, tiny: Path, tmp_path: Path, folder: str, file: str
     ) -> None:
         put(tiny, tmp_path / "torch" / folder / file)
         assert load_feature_network("inception", CPU).name == "inception"
 
-    def test_found_where_the_variable_says(
+    def test_weights_are_found_by_the_environment_variable(
         self, tiny: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(VARIABLE, str(tiny))
         assert load_inception(CPU).dimension == 2048
 
-    def test_argument_goes_before_variable_and_cache(
+    def test_the_argument_has_priority_over_variable_and_cache(
         self, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(VARIABLE, str(tmp_path / "not there"))
@@ -132,7 +132,7 @@ class TestWithWeights:
         (tmp_path / "torch" / "hub" / "checkpoints" / FILES[0]).write_bytes(b"damaged")
         assert load_inception(CPU, tiny).dimension == 2048
 
-    def test_file_is_unpickled_only_without_code(
+    def test_the_file_is_loaded_with_weights_only(
         self, tiny: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         sources: list[tuple[bool, bool]] = []
@@ -147,20 +147,22 @@ class TestWithWeights:
         # first the file's bytes, without code; then our copy, by torch-fidelity
         assert sources == [(False, True), (False, False)]
 
-    def test_loading_leaves_the_random_state_alone(self, tiny: Path) -> None:
+    def test_loading_does_not_change_the_random_state(self, tiny: Path) -> None:
         state = torch.get_rng_state()
         load_inception(CPU, tiny)
         assert torch.equal(state, torch.get_rng_state())
 
 
 class TestWithout:
-    def test_no_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_missing_package_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "torch_fidelity", None)
         message = refused()
         assert "torch_fidelity is missing" in message
         assert "pip install 'ganvas[fid]'" in message
 
-    def test_no_torchvision(self, package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_missing_torchvision_is_named(
+        self, package: Package, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         package("import torchvision\n")
         monkeypatch.setitem(sys.modules, "torchvision", None)
         message = refused()
@@ -168,14 +170,14 @@ class TestWithout:
         assert "pip install 'ganvas[fid]'" in message
 
     @pytest.mark.parametrize("kind", ["RuntimeError", "AttributeError", "ImportError", "OSError"])
-    def test_torchvision_made_for_another_torch(self, package: Package, kind: str) -> None:
+    def test_incompatible_torchvision_is_named(self, package: Package, kind: str) -> None:
         package(f"raise {kind}('operator torchvision::nms does not exist')\n")
         message = refused()
         assert f"{kind}: operator torchvision::nms does not exist" in message
         assert f"does not fit torch {torch.__version__.split('+')[0]}" in message
 
     @pytest.mark.usefixtures("tiny")
-    def test_no_weights(self, tmp_path: Path) -> None:
+    def test_missing_weights_are_named(self, tmp_path: Path) -> None:
         message = refused()
         assert all(file in message for file in FILES)
         assert str(tmp_path / "torch" / "hub" / "checkpoints") in message
@@ -184,19 +186,21 @@ class TestWithout:
         assert not (tmp_path / "torch").exists()
 
     @pytest.mark.usefixtures("tiny")
-    def test_variable_names_no_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_variable_without_file_is_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         for path in (tmp_path / "gone.pth", tmp_path):
             monkeypatch.setenv(VARIABLE, str(path))
             message = refused()
             assert f"there is no file {path} (from {VARIABLE})" in message
             assert FILES[0] in message
 
-    def test_given_path_is_not_replaced_by_another(self, tiny: Path, tmp_path: Path) -> None:
+    def test_a_missing_given_path_is_refused(self, tiny: Path, tmp_path: Path) -> None:
         put(tiny, tmp_path / "torch" / "hub" / "checkpoints" / FILES[0])
         with pytest.raises(GanvasError, match=r"there is no file gone\.pth: give the path"):
             load_inception(CPU, Path("gone.pth"))
 
-    def test_other_weights(self, tiny: Path, tmp_path: Path) -> None:
+    def test_weights_with_another_checksum_are_refused(self, tiny: Path, tmp_path: Path) -> None:
         path = put(tiny, tmp_path / "torch" / "hub" / "checkpoints" / FILES[1])
         path.write_bytes(path.read_bytes()[:-10])
         message = refused()
@@ -205,12 +209,12 @@ class TestWithout:
         assert FILES[0] in message
 
 
-def test_checksum_is_the_one_in_both_names() -> None:
+def test_checksum_agrees_with_the_file_names() -> None:
     assert all(f"-{inception.SHA256[:8]}.pth" in file for file in FILES)
     assert len(inception.SHA256) == 64
 
 
-def test_real_weights_give_what_torch_fidelity_computes() -> None:
+def test_real_weights_agree_with_torch_fidelity() -> None:
     try:
         ours = load_inception(CPU)
     except GanvasError as error:
@@ -218,7 +222,7 @@ def test_real_weights_give_what_torch_fidelity_computes() -> None:
     theirs = inception._import_fidelity().FeatureExtractorInceptionV3(
         "theirs", ["2048"], feature_extractor_weights_path=str(inception._find_weights(None))
     )
-    chance = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8, generator=chance)
+    rng = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8, generator=rng)
     (expected,) = theirs(pixels)
     torch.testing.assert_close(ours(pixels), expected, rtol=1e-3, atol=1e-4)

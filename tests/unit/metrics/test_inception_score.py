@@ -11,16 +11,16 @@ from ganvas.errors import GanvasError
 from ganvas.metrics.inception_score import inception_score
 
 
-def test_sure_and_evenly_spread_predictions_score_the_number_of_classes() -> None:
+def test_certain_and_uniform_predictions_score_the_number_of_classes() -> None:
     logits = 100 * torch.eye(4).repeat(2000, 1)
     # Random parts of 800 are not quite even: the mean falls short of 4 by (4 - 1) / 2 / 800 of it.
     assert inception_score(logits).value == pytest.approx(4 * (1 - 3 / 1600), rel=0.002)
 
 
-def test_unsure_predictions_score_one() -> None:
-    found = inception_score(torch.zeros(200, 4))
-    assert found.value == pytest.approx(1.0)
-    assert found.warnings == ("all 200 generated samples are identical",)
+def test_uncertain_predictions_score_one() -> None:
+    estimate = inception_score(torch.zeros(200, 4))
+    assert estimate.value == pytest.approx(1.0)
+    assert estimate.warnings == ("all 200 generated samples are identical",)
 
 
 def test_two_large_parts_agree_with_numpy_on_the_whole() -> None:
@@ -29,22 +29,24 @@ def test_two_large_parts_agree_with_numpy_on_the_whole() -> None:
     logits = random.standard_normal((3000, 5)) * 2
     p = softmax(logits, axis=1)
     expected = np.exp((p * (np.log(p) - np.log(p.mean(0)))).sum(1).mean())
-    found = inception_score(torch.from_numpy(logits).float(), splits=2)
-    assert found.value == pytest.approx(expected, rel=0.005)
-    assert found.details["parts"] == 2
+    estimate = inception_score(torch.from_numpy(logits).float(), splits=2)
+    assert estimate.value == pytest.approx(expected, rel=0.005)
+    assert estimate.details["parts"] == 2
 
 
 def test_the_interval_is_as_wide_as_new_samples_vary() -> None:
     random = torch.Generator().manual_seed(0)
-    found = [inception_score(3 * torch.randn(500, 6, generator=random)) for _ in range(60)]
-    values = np.array([one.value for one in found])
-    inside = [one.interval[0] <= values.mean() <= one.interval[1] for one in found]
+    estimates = [inception_score(3 * torch.randn(500, 6, generator=random)) for _ in range(60)]
+    values = np.array([estimate.value for estimate in estimates])
+    inside = [
+        estimate.interval[0] <= values.mean() <= estimate.interval[1] for estimate in estimates
+    ]
     assert np.mean(inside) >= 0.85
-    widths = [(one.interval[1] - one.interval[0]) / 2 / 2.262 for one in found]
+    widths = [(estimate.interval[1] - estimate.interval[0]) / 2 / 2.262 for estimate in estimates]
     assert np.mean(widths) == pytest.approx(values.std(ddof=1), rel=0.3)
 
 
-def test_a_seed_decides_and_the_global_generator_is_left_alone() -> None:
+def test_the_seed_decides_and_global_random_state_does_not_change() -> None:
     logits = torch.randn(300, 6, generator=torch.Generator().manual_seed(0))
     before = torch.get_rng_state()
     first = inception_score(logits, seed=1)
@@ -53,7 +55,7 @@ def test_a_seed_decides_and_the_global_generator_is_left_alone() -> None:
     assert inception_score(logits, seed=2).value != first.value
 
 
-def test_small_parts_are_warned_of_and_too_few_samples_refused() -> None:
+def test_small_parts_give_a_warning_and_too_few_samples_are_refused() -> None:
     logits = torch.randn(45, 6)
     assert "parts of 5 samples for 6 classes" in inception_score(logits).warnings[0]
     with pytest.raises(GanvasError, match="at least 20 samples are needed, got 19"):

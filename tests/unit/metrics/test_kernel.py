@@ -32,16 +32,16 @@ def by_numpy(real: Tensor, fake: Tensor) -> float:
     return float(sum(within) - 2 * kernel(x, y).mean())
 
 
-def test_all_samples_in_one_subset_agree_with_numpy() -> None:
+def test_one_subset_of_all_samples_agrees_with_numpy() -> None:
     real, fake = draw(60, 7, 0), draw(60, 7, 1) * 1.5 + 0.3
-    found = kernel_distance(real, fake, seed=0)
-    assert found.value == pytest.approx(by_numpy(real, fake), rel=1e-4)
-    assert found.details == {"subsets": 1, "subset_size": 60, "spread": 0.0}
+    estimate = kernel_distance(real, fake, seed=0)
+    assert estimate.value == pytest.approx(by_numpy(real, fake), rel=1e-4)
+    assert estimate.details == {"subsets": 1, "subset_size": 60, "spread": 0.0}
 
 
-def test_the_same_subsets_give_what_torchmetrics_gives() -> None:
+def test_the_same_subsets_agree_with_torchmetrics() -> None:
     real, fake = draw(90, 7, 0), draw(70, 7, 1) + 0.3
-    found = kernel_distance(real, fake, seed=5, subsets=12, subset_size=30)
+    estimate = kernel_distance(real, fake, seed=5, subsets=12, subset_size=30)
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")
         metric = KernelInceptionDistance(nn.Identity(), subsets=12, subset_size=30)
@@ -49,22 +49,22 @@ def test_the_same_subsets_give_what_torchmetrics_gives() -> None:
         metric.update(fake, real=False)
         torch.manual_seed(derive_seed(5, "kernel distance"))
         mean, spread = metric.compute()
-    assert found.value == pytest.approx(float(mean), rel=1e-5)
-    assert found.details["spread"] == pytest.approx(float(spread), rel=1e-4)
+    assert estimate.value == pytest.approx(float(mean), rel=1e-5)
+    assert estimate.details["spread"] == pytest.approx(float(spread), rel=1e-4)
 
 
 def test_it_is_unbiased() -> None:
     """Subsets of one set are zero apart on average: the mean lies within 3 standard errors of 0."""
     pool = draw(4000, 6, 0)
     pairs = pool.view(20, 2, 100, 6)
-    found = [kernel_distance(x, y, 0, 20, 50).value for x, y in pairs]
-    assert abs(np.mean(found)) < 3 * np.std(found, ddof=1) / np.sqrt(len(found))
+    distances = [kernel_distance(x, y, 0, 20, 50).value for x, y in pairs]
+    assert abs(np.mean(distances)) < 3 * np.std(distances, ddof=1) / np.sqrt(len(distances))
     # and it can tell: a shift of a third of a standard deviation is far outside
     moved = [kernel_distance(x, y + 0.33, 0, 20, 50).value for x, y in pairs]
-    assert np.mean(moved) > 6 * np.std(found, ddof=1) / np.sqrt(len(found))
+    assert np.mean(moved) > 6 * np.std(distances, ddof=1) / np.sqrt(len(distances))
 
 
-def test_a_seed_decides_and_the_global_generator_is_left_alone() -> None:
+def test_the_seed_decides_and_global_random_state_does_not_change() -> None:
     real, fake = draw(90, 7, 0), draw(70, 7, 1)
     before = torch.get_rng_state()
     first = kernel_distance(real, fake, seed=1, subsets=5, subset_size=20)
@@ -78,15 +78,15 @@ def test_a_seed_decides_and_the_global_generator_is_left_alone() -> None:
 def test_the_interval_is_as_wide_as_new_samples_vary(shift: float, n: int) -> None:
     """Where the sets are equal and where they differ, because other terms count there."""
     real = draw(n, 6, 0)
-    found = [kernel_distance(real, draw(300, 6, 1 + s) + shift, s, 10, 100) for s in range(120)]
-    values = np.array([one.value for one in found])
-    errors = np.array([(one.interval[1] - one.value) / 1.96 for one in found])
+    estimates = [kernel_distance(real, draw(300, 6, 1 + s) + shift, s, 10, 100) for s in range(120)]
+    values = np.array([estimate.value for estimate in estimates])
+    errors = np.array([(estimate.interval[1] - estimate.value) / 1.96 for estimate in estimates])
     assert errors.mean() == pytest.approx(values.std(ddof=1), rel=0.25)
 
 
-def test_strange_sets() -> None:
-    found = kernel_distance(draw(50, 4, 0), torch.zeros(50, 4), 0)
-    assert found.warnings == ("all 50 generated samples are identical",)
+def test_degenerate_sets() -> None:
+    estimate = kernel_distance(draw(50, 4, 0), torch.zeros(50, 4), 0)
+    assert estimate.warnings == ("all 50 generated samples are identical",)
     with pytest.raises(GanvasError, match="real: at least 4 samples are needed, got 3"):
         kernel_distance(draw(3, 4, 0), draw(50, 4, 0), 0)
     with pytest.raises(GanvasError, match="subset of at least two"):

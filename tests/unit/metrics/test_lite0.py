@@ -95,8 +95,8 @@ def forward_by_hand(weights: dict[str, Tensor], x: Tensor) -> Tensor:
 
 
 def test_features_agree_with_a_forward_pass_by_hand(extractor: Lite0) -> None:
-    chance = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, 256, (2, 3, 96, 96), dtype=torch.uint8, generator=chance)
+    rng = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (2, 3, 96, 96), dtype=torch.uint8, generator=rng)
     # smoothed, because white noise is nothing that the network was made for
     pixels = functional.avg_pool2d(pixels.float(), 9, 1, 4).to(torch.uint8)
     expected = forward_by_hand(extractor.network.state_dict(), (pixels.double() - 127) / 128)
@@ -104,7 +104,7 @@ def test_features_agree_with_a_forward_pass_by_hand(extractor: Lite0) -> None:
     torch.testing.assert_close(extractor(pixels).double(), expected, rtol=1e-3, atol=1e-4)
 
 
-def test_boots_and_sneakers_are_seen_as_footwear(extractor: Lite0) -> None:
+def test_boots_and_sneakers_are_classified_as_footwear(extractor: Lite0) -> None:
     """Fashion-MNIST's labels against ImageNet's classes: weights, channels and range fit."""
     pixels = torch.from_numpy(read_idx(FASHION / "t10k-images-idx3-ubyte.gz")[:300, None].copy())
     labels = torch.from_numpy(read_idx(FASHION / "t10k-labels-idx1-ubyte.gz")[:300].copy())
@@ -118,7 +118,7 @@ def test_boots_and_sneakers_are_seen_as_footwear(extractor: Lite0) -> None:
     assert footwear[~worn_on_feet & ~sandal].mean() < 0.01
 
 
-def test_loading_leaves_the_random_state_alone() -> None:
+def test_loading_does_not_change_the_random_state() -> None:
     state = torch.get_rng_state()
     load_lite0(CPU)
     assert torch.equal(state, torch.get_rng_state())

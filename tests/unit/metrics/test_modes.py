@@ -33,17 +33,17 @@ def grid() -> Tensor:
     ("modes", "m", "floor", "spread"),
     [(1000, 26_000, 0.0194, 0.0008), (25, 2500, 0.0048, 0.0014), (8, 2500, 0.0014, 0.0007)],
 )
-def test_a_perfect_sampler_scores_the_known_floor(
+def test_a_perfect_sampler_scores_the_published_floor(
     modes: int, m: int, floor: float, spread: float
 ) -> None:
     """(K - 1) / 2m, and its spread sqrt((K - 1) / 2) / m, as simulated before this was written."""
-    found = [mode_coverage(drawn(uniform(modes), m, s), uniform(modes)) for s in range(60)]
-    values = [one["reverse-kl"].value for one in found]
+    estimates = [mode_coverage(drawn(uniform(modes), m, s), uniform(modes)) for s in range(60)]
+    values = [estimate["reverse-kl"].value for estimate in estimates]
     assert np.mean(values) == pytest.approx(floor, abs=3.5 * spread / math.sqrt(60) + 0.00005)
     assert np.std(values, ddof=1) == pytest.approx(spread, rel=0.35)
-    details = found[0]["reverse-kl"].details
+    details = estimates[0]["reverse-kl"].details
     assert details["perfect"] == pytest.approx((modes - 1) / (2 * m))
-    assert all(one["modes"].value == modes for one in found)
+    assert all(estimate["modes"].value == modes for estimate in estimates)
 
 
 def test_a_perfect_grid_has_9889_percent_high_quality() -> None:
@@ -51,10 +51,10 @@ def test_a_perfect_grid_has_9889_percent_high_quality() -> None:
     random = torch.Generator().manual_seed(0)
     mode = torch.randint(0, 25, (m,), generator=random)
     points = grid()[mode] + sigma * torch.randn(m, 2, generator=random)
-    found = nearest_mode(points, grid(), sigma)
-    inside = found >= 0
-    assert torch.equal(found[inside], mode[inside])
-    quality = mode_coverage(found, uniform(25))["high-quality"]
+    nearest = nearest_mode(points, grid(), sigma)
+    inside = nearest >= 0
+    assert torch.equal(nearest[inside], mode[inside])
+    quality = mode_coverage(nearest, uniform(25))["high-quality"]
     expected = 1 - math.exp(-4.5)
     assert quality.value == pytest.approx(0.9889, abs=4 * math.sqrt(expected * 0.0111 / m))
     assert quality.interval[0] < expected < quality.interval[1]
@@ -71,10 +71,10 @@ def test_reverse_kl_is_scipys_entropy_over_samples_that_belong_to_a_mode() -> No
     counts = [7, 0, 20, 13]
     modes = torch.repeat_interleave(torch.arange(4), torch.tensor(counts))
     modes = torch.cat([modes, torch.full((60,), -1)])
-    found = mode_coverage(modes, expected)
-    assert found["reverse-kl"].value == pytest.approx(stats.entropy(counts, expected.numpy()))
-    assert found["modes"].value == 3
-    assert found["high-quality"].value == 0.4
+    scores = mode_coverage(modes, expected)
+    assert scores["reverse-kl"].value == pytest.approx(stats.entropy(counts, expected.numpy()))
+    assert scores["modes"].value == 3
+    assert scores["high-quality"].value == 0.4
 
 
 def test_order_does_not_matter() -> None:
@@ -83,47 +83,51 @@ def test_order_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize("unevenness", [0.0, 0.1, 1.0])
-def test_reverse_kl_varies_as_its_interval_says(unevenness: float) -> None:
+def test_reverse_kl_interval_has_the_width_of_repeated_draws(unevenness: float) -> None:
     """At the floor, where the variance is of second order, close to it, and far from it."""
     normal = torch.randn(100, generator=torch.Generator().manual_seed(0))
     shares = torch.softmax(unevenness * normal, 0)
-    found = [mode_coverage(drawn(shares, 3000, s), uniform(100))["reverse-kl"] for s in range(150)]
-    measured = np.std([one.value for one in found], ddof=1)
-    stated = np.mean([(one.interval[1] - one.value) / 1.96 for one in found])
+    estimates = [
+        mode_coverage(drawn(shares, 3000, s), uniform(100))["reverse-kl"] for s in range(150)
+    ]
+    measured = np.std([estimate.value for estimate in estimates], ddof=1)
+    stated = np.mean([(estimate.interval[1] - estimate.value) / 1.96 for estimate in estimates])
     assert stated == pytest.approx(measured, rel=0.25)
 
 
-def test_the_count_of_modes_varies_no_more_than_its_interval_says() -> None:
+def test_modes_interval_covers_repeated_draws() -> None:
     """Efron and Stein: the jackknife is too wide, here by less than twice."""
-    found = [mode_coverage(drawn(uniform(300), 700, s), uniform(300))["modes"] for s in range(150)]
-    measured = np.std([one.value for one in found], ddof=1)
-    stated = np.mean([(one.value - one.interval[0]) / 1.96 for one in found])
+    estimates = [
+        mode_coverage(drawn(uniform(300), 700, s), uniform(300))["modes"] for s in range(150)
+    ]
+    measured = np.std([estimate.value for estimate in estimates], ddof=1)
+    stated = np.mean([(estimate.value - estimate.interval[0]) / 1.96 for estimate in estimates])
     assert 1.0 < stated / measured < 2.0
-    assert all(one.interval[1] <= 300 for one in found)
+    assert all(estimate.interval[1] <= 300 for estimate in estimates)
 
 
 def test_collapse_to_one_of_25_modes() -> None:
-    found = mode_coverage(torch.zeros(1000, dtype=torch.int64), uniform(25))
-    assert found["modes"].value == 1
-    assert found["reverse-kl"].value == pytest.approx(math.log(25), rel=1e-6)
-    assert found["high-quality"].value == 1.0
-    for one in found.values():
-        assert one.warnings == ("the samples belong to 1 of 25 modes",)
+    scores = mode_coverage(torch.zeros(1000, dtype=torch.int64), uniform(25))
+    assert scores["modes"].value == 1
+    assert scores["reverse-kl"].value == pytest.approx(math.log(25), rel=1e-6)
+    assert scores["high-quality"].value == 1.0
+    for estimate in scores.values():
+        assert estimate.warnings == ("the samples belong to 1 of 25 modes",)
 
 
-def test_no_sample_in_any_mode_is_the_worst_and_said_to_be_no_value() -> None:
-    found = mode_coverage(torch.full((50,), -1), torch.tensor([0.25, 0.75]))
-    assert (found["modes"].value, found["high-quality"].value) == (0, 0.0)
-    assert found["reverse-kl"].value == pytest.approx(math.log(4))
-    assert "reverse KL is undefined" in found["reverse-kl"].warnings[0]
+def test_without_samples_in_any_mode_reverse_kl_is_undefined() -> None:
+    scores = mode_coverage(torch.full((50,), -1), torch.tensor([0.25, 0.75]))
+    assert (scores["modes"].value, scores["high-quality"].value) == (0, 0.0)
+    assert scores["reverse-kl"].value == pytest.approx(math.log(4))
+    assert "reverse KL is undefined" in scores["reverse-kl"].warnings[0]
 
 
-def test_too_few_samples_for_the_modes_are_warned_of() -> None:
-    found = mode_coverage(drawn(uniform(100), 300, 0), uniform(100))["reverse-kl"]
-    assert found.warnings == ("300 samples for 100 modes: reverse KL is mostly its own bias",)
+def test_few_samples_per_mode_give_a_warning() -> None:
+    scores = mode_coverage(drawn(uniform(100), 300, 0), uniform(100))["reverse-kl"]
+    assert scores.warnings == ("300 samples for 100 modes: reverse KL is mostly its own bias",)
 
 
-def test_what_cannot_be_counted_is_said() -> None:
+def test_invalid_modes_are_refused() -> None:
     modes = torch.zeros(3, dtype=torch.int64)
     with pytest.raises(GanvasError, match=r"sum to 1, got .* with sum 2"):
         mode_coverage(modes, torch.ones(2))

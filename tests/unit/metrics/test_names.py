@@ -21,7 +21,7 @@ def test_scores_of_one_family_are_measured_together() -> None:
     ]
 
 
-def test_lite0_is_meant_where_no_features_are_named() -> None:
+def test_lite0_is_the_default() -> None:
     assert parse_metrics(["fd", "memorised"]) == parse_metrics(["fd-lite0", "memorised-lite0"])
 
 
@@ -30,7 +30,7 @@ def test_scores_of_different_features_have_different_names() -> None:
     assert named == ["fd-lite0", "fd-inception"]
 
 
-def test_names_with_hyphens_are_not_taken_for_features() -> None:
+def test_hyphens_in_names_are_not_features() -> None:
     assert parse_metrics(["reverse-kl"]) == [Metric("modes", None, ("reverse-kl",))]
     assert parse_metrics(["inception-score"]) == [
         Metric("inception-score", None, ("inception-score",))
@@ -38,12 +38,12 @@ def test_names_with_hyphens_are_not_taken_for_features() -> None:
 
 
 @pytest.mark.parametrize("name", known_names())
-def test_every_known_name_is_understood(name: str) -> None:
+def test_every_known_name_is_parsed(name: str) -> None:
     (metric,) = parse_metrics([name])
     assert metric.scores
 
 
-def test_all_unknown_names_are_told_with_the_nearest() -> None:
+def test_all_unknown_names_are_listed_with_suggestions() -> None:
     with pytest.raises(GanvasError) as caught:
         parse_metrics(["fid-lite0", "swd", "kidd-lite0"])
     assert "'fid-lite0' is not a metric. Did you mean fd-lite0?" in str(caught.value)
@@ -51,17 +51,17 @@ def test_all_unknown_names_are_told_with_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(("name", "meant"), [("fid", "fd"), ("coverge", "coverage")])
-def test_the_nearest_may_be_a_short_name_or_a_single_score(name: str, meant: str) -> None:
+def test_suggestions_include_short_names_and_single_scores(name: str, meant: str) -> None:
     with pytest.raises(GanvasError, match=f"'{name}' is not a metric. Did you mean {meant}\\?"):
         parse_metrics([name])
 
 
 @pytest.mark.parametrize("name", accepted_names())
-def test_every_name_that_may_be_proposed_is_understood(name: str) -> None:
+def test_every_suggested_name_is_parsed(name: str) -> None:
     assert len(parse_metrics([name])) == 1
 
 
-def test_nothing_asked_for_is_an_error() -> None:
+def test_no_names_are_an_error() -> None:
     with pytest.raises(GanvasError, match="no metric was named"):
         parse_metrics([])
 

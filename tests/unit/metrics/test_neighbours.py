@@ -30,7 +30,7 @@ def tile_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.usefixtures("tile_size")
 @pytest.mark.parametrize("d", [3, 400])
-def test_nearest_ones_are_scipys(d: int) -> None:
+def test_nearest_distances_agree_with_scipy(d: int) -> None:
     x, y = draw(70, d, 0) + 5, draw(90, d, 1) + 5
     squared = np.sort(cdist(x.double().numpy(), y.double().numpy()) ** 2, axis=1)
     np.testing.assert_allclose(smallest_distances(x, y, 3), squared[:, :3], rtol=1e-4)
@@ -39,23 +39,23 @@ def test_nearest_ones_are_scipys(d: int) -> None:
     np.testing.assert_allclose(kth_nearest_distances(x, 4), own[:, 4], rtol=1e-4)
 
 
-def test_tiles_are_small_and_every_pair_above_the_diagonal_comes_once(
+def test_tiles_have_every_pair_above_the_diagonal_once(
     tile_size: tuple[int, int],
 ) -> None:
     x = draw(101, 5, 0)
-    found = []
+    distances = []
     for rows, columns, tile in distance_tiles(x, x, above_diagonal=True):
         assert tile.shape == (rows.stop - rows.start, columns.stop - columns.start)
         assert tile.shape[0] <= tile_size[0]
         assert tile.shape[1] <= tile_size[1]
-        found.append(tile[tile.isfinite()])
+        distances.append(tile[tile.isfinite()])
     expected = np.sort(pdist(x.double().numpy()) ** 2)
-    np.testing.assert_allclose(torch.cat(found).sort().values, expected, rtol=1e-9)
+    np.testing.assert_allclose(torch.cat(distances).sort().values, expected, rtol=1e-9)
 
 
 @pytest.mark.usefixtures("tile_size")
 @pytest.mark.parametrize("d", [3, 1280])
-def test_a_copy_is_at_distance_zero_and_nothing_else_is(d: int) -> None:
+def test_only_copies_have_distance_zero(d: int) -> None:
     """Sums in another order would leave it at some 1e-6 of its length, and not at zero."""
     x = torch.relu(draw(60, d, 0)) + 1
     others = torch.cat([draw(30, d, 1), x.flip(0)])

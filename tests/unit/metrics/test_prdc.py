@@ -18,7 +18,7 @@ def draw(count: int, d: int, seed: int) -> Tensor:
 
 
 def values(real: Tensor, fake: Tensor, k: int = 5) -> dict[str, float]:
-    return {name: found.value for name, found in prdc(real, fake, k).items()}
+    return {name: estimate.value for name, estimate in prdc(real, fake, k).items()}
 
 
 def by_brute_force(real: Tensor, fake: Tensor, k: int) -> dict[str, float]:
@@ -43,35 +43,35 @@ def test_it_agrees_with_brute_force(d: int, k: int) -> None:
     assert values(real, fake, k) == pytest.approx(by_brute_force(real, fake, k), abs=1e-12)
 
 
-def test_neither_tiles_nor_order_change_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiles_and_order_do_not_change_the_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     real, fake = draw(150, 9, 0), draw(170, 9, 1) + 0.3
     whole = prdc(real, fake)
     monkeypatch.setattr(neighbours, "ROWS", 32)
     monkeypatch.setattr(neighbours, "COLUMNS", 20)
     tiled = prdc(real.flip(0), fake.flip(0))
-    for name, found in whole.items():
-        assert tiled[name].value == pytest.approx(found.value, abs=1e-12), name
-        assert tiled[name].interval == pytest.approx(found.interval, abs=1e-9), name
+    for name, estimate in whole.items():
+        assert tiled[name].value == pytest.approx(estimate.value, abs=1e-12), name
+        assert tiled[name].interval == pytest.approx(estimate.interval, abs=1e-9), name
 
 
 def test_the_published_example() -> None:
     """10,000 against 10,000 standard normals in 1,000 dimensions, k = 5, as in the README of the
     authors' own implementation. One draw of theirs; over six of ours precision had a standard
     deviation of 0.011, recall 0.008, density 0.07 and coverage 0.007."""
-    found = values(draw(10_000, 1000, 0), draw(10_000, 1000, 1))
-    assert found["precision"] == pytest.approx(0.4772, abs=0.045)
-    assert found["recall"] == pytest.approx(0.4705, abs=0.035)
-    assert found["density"] == pytest.approx(1.0555, abs=0.28)
-    assert found["coverage"] == pytest.approx(0.9735, abs=0.03)
+    scores = values(draw(10_000, 1000, 0), draw(10_000, 1000, 1))
+    assert scores["precision"] == pytest.approx(0.4772, abs=0.045)
+    assert scores["recall"] == pytest.approx(0.4705, abs=0.035)
+    assert scores["density"] == pytest.approx(1.0555, abs=0.28)
+    assert scores["coverage"] == pytest.approx(0.9735, abs=0.03)
 
 
 @pytest.mark.parametrize(("n", "m", "k"), [(100, 100, 5), (60, 120, 3), (120, 60, 1)])
 def test_coverage_of_identical_distributions(n: int, m: int, k: int) -> None:
     pool = draw(200 * (n + m), 3, 0).view(200, n + m, 3)
-    found = [prdc(samples[:n], samples[n:], k)["coverage"] for samples in pool]
-    expected = found[0].details["identical"]
-    coverages = [one.value for one in found]
-    error = np.std(coverages, ddof=1) / np.sqrt(len(found))
+    estimates = [prdc(samples[:n], samples[n:], k)["coverage"] for samples in pool]
+    expected = estimates[0].details["identical"]
+    coverages = [estimate.value for estimate in estimates]
+    error = np.std(coverages, ddof=1) / np.sqrt(len(estimates))
     assert abs(np.mean(coverages) - expected) < 3.5 * error
 
 
@@ -82,15 +82,15 @@ def test_coverage_of_large_identical_sets_is_0969() -> None:
 def test_intervals_are_as_wide_as_new_samples_vary() -> None:
     """Recall's and coverage's jackknife may be wider, up to twice, and not much narrower."""
     real = draw(250, 6, 0)
-    found = [prdc(real, draw(250, 6, 1 + s) + 0.2) for s in range(80)]
-    for name in found[0]:
-        measured = np.std([one[name].value for one in found], ddof=1)
-        low, high = np.mean([one[name].interval for one in found], axis=0)
+    estimates = [prdc(real, draw(250, 6, 1 + s) + 0.2) for s in range(80)]
+    for name in estimates[0]:
+        measured = np.std([estimate[name].value for estimate in estimates], ddof=1)
+        low, high = np.mean([estimate[name].interval for estimate in estimates], axis=0)
         ratio = (high - low) / 2 / 1.96 / measured
         assert 0.8 < ratio < 2.2, name
 
 
-def test_a_far_generator_and_a_copying_one() -> None:
+def test_distant_samples_and_copies() -> None:
     real = draw(200, 4, 0)
     assert values(real, real + 100) == {
         "precision": 0.0,
@@ -102,22 +102,22 @@ def test_a_far_generator_and_a_copying_one() -> None:
     assert (copies["precision"], copies["recall"], copies["coverage"]) == (1.0, 1.0, 1.0)
 
 
-def test_identical_samples_are_warned_of_and_cover_nearly_nothing() -> None:
+def test_identical_samples_give_a_warning_and_low_coverage() -> None:
     real = draw(200, 300, 0) * 10 + 3
-    found = prdc(real, real[:1].expand(100, 300).contiguous())
-    assert found["coverage"].value <= 0.2
-    assert found["recall"].value == 1 / 200  # the copied one lies in a ball of radius zero
-    for one in found.values():
-        assert one.warnings == ("all 100 generated samples are identical",)
+    scores = prdc(real, real[:1].expand(100, 300).contiguous())
+    assert scores["coverage"].value <= 0.2
+    assert scores["recall"].value == 1 / 200  # the copied one lies in a ball of radius zero
+    for estimate in scores.values():
+        assert estimate.warnings == ("all 100 generated samples are identical",)
 
 
-def test_unequal_counts_are_warned_of() -> None:
-    found = prdc(draw(40, 3, 0), draw(100, 3, 1))
-    assert "coverage is close to 1 even for poor" in found["coverage"].warnings[0]
-    assert found["precision"].warnings == ()
+def test_unequal_counts_give_a_warning() -> None:
+    scores = prdc(draw(40, 3, 0), draw(100, 3, 1))
+    assert "coverage is close to 1 even for poor" in scores["coverage"].warnings[0]
+    assert scores["precision"].warnings == ()
 
 
-def test_what_cannot_be_measured_is_said() -> None:
+def test_unsuitable_sets_are_refused() -> None:
     with pytest.raises(GanvasError, match="fake: at least 6 samples are needed, got 5"):
         prdc(draw(50, 3, 0), draw(5, 3, 0))
     with pytest.raises(GanvasError, match="k is how many neighbours"):

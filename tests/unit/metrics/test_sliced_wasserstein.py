@@ -47,24 +47,24 @@ def noisy(images: Tensor, scale: float) -> Tensor:
     return (images + noise).clamp(0, 255).to(torch.uint8)
 
 
-def test_sorted_rows_of_equal_length_are_as_far_apart_as_scipy_says() -> None:
+def test_wasserstein_1d_of_equal_lengths_agrees_with_scipy() -> None:
     random = np.random.default_rng(0)
     x, y = np.sort(random.standard_normal((3, 200))), np.sort(random.standard_normal((3, 200)) * 2)
     expected = [stats.wasserstein_distance(a, b) for a, b in zip(x, y, strict=True)]
-    found = wasserstein_1d(torch.from_numpy(x), torch.from_numpy(y))
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    distance = wasserstein_1d(torch.from_numpy(x), torch.from_numpy(y))
+    np.testing.assert_allclose(distance, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize(("p", "q"), [(3000, 400), (400, 3000), (1000, 999)])
-def test_rows_of_different_length_meet_at_their_quantiles(p: int, q: int) -> None:
+def test_wasserstein_1d_of_different_lengths_compares_quantiles(p: int, q: int) -> None:
     random = np.random.default_rng(0)
     x, y = np.sort(random.standard_normal(p)), np.sort(random.standard_normal(q) * 2 + 1)
-    found = wasserstein_1d(torch.from_numpy(x)[None], torch.from_numpy(y)[None])
-    assert float(found) == pytest.approx(stats.wasserstein_distance(x, y), rel=0.01)
+    distance = wasserstein_1d(torch.from_numpy(x)[None], torch.from_numpy(y)[None])
+    assert float(distance) == pytest.approx(stats.wasserstein_distance(x, y), rel=0.01)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (28, 20), (25, 13)])
-def test_smoothing_is_scipys_convolution_with_mirrored_borders(size: tuple[int, int]) -> None:
+def test_blur_agrees_with_scipys_mirrored_convolution(size: tuple[int, int]) -> None:
     image = np.random.default_rng(0).uniform(0, 255, (2, 3, *size))
     line = np.array([1, 4, 6, 4, 1]) / 16
     kernel = np.outer(line, line)[None, None]
@@ -78,7 +78,7 @@ def test_smoothing_is_scipys_convolution_with_mirrored_borders(size: tuple[int, 
 
 
 @pytest.mark.parametrize("size", [(64, 64), (28, 28), (25, 50), (12, 12)])
-def test_the_pyramid_gives_the_image_back(size: tuple[int, int]) -> None:
+def test_the_pyramid_sums_to_the_image(size: tuple[int, int]) -> None:
     image = torch.rand(2, 3, *size, dtype=torch.float64)
     sizes = level_sizes(*size)
     rebuilt = laplacian_level(image, len(sizes) - 1)
@@ -87,14 +87,14 @@ def test_the_pyramid_gives_the_image_back(size: tuple[int, int]) -> None:
     torch.testing.assert_close(rebuilt, image)
 
 
-def test_levels_end_at_sixteen_pixels_or_where_patches_no_longer_fit() -> None:
+def test_levels_end_at_the_smallest_side() -> None:
     assert level_sizes(128, 128) == [(128, 128), (64, 64), (32, 32), (16, 16)]
     assert level_sizes(28, 28) == [(28, 28), (14, 14)]
     assert level_sizes(12, 12) == [(12, 12)]
     assert level_sizes(23, 40) == [(23, 40), (12, 20)]
 
 
-def test_patches_are_cut_out_of_their_image() -> None:
+def test_patches_come_from_their_image() -> None:
     """Each pixel of an image of one level says where it is, and each channel which it is."""
     side, channels = 20, 3
     place = torch.arange(channels * side * side).view(1, channels, side, side)
@@ -109,32 +109,32 @@ def test_patches_are_cut_out_of_their_image() -> None:
 
 
 def test_patches_have_mean_zero_and_variance_one_in_each_channel() -> None:
-    found = normalise_channels(torch.rand(50, 3, 7, 7) * 9 + 4).view(50, 3, 49)
-    torch.testing.assert_close(found.mean((0, 2)), torch.zeros(3), atol=1e-5, rtol=0)
-    torch.testing.assert_close(found.var((0, 2), correction=0), torch.ones(3))
+    normalised = normalise_channels(torch.rand(50, 3, 7, 7) * 9 + 4).view(50, 3, 49)
+    torch.testing.assert_close(normalised.mean((0, 2)), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(normalised.var((0, 2), correction=0), torch.ones(3))
 
 
-def test_the_distance_of_white_and_of_constant_patches() -> None:
+def test_distance_of_white_noise_and_of_constant_patches() -> None:
     """A closed form. Projected on a unit direction u, white noise is N(0, 1), and images of one
     brightness each are N(0, (sum u)^2); two centred normals are |s - t| sqrt(2 / pi) apart."""
     random = torch.Generator().manual_seed(0)
     white = (torch.randn(600, 1, 13, 13, generator=random) * 20 + 128).to(torch.uint8)
     flat = (torch.randn(600, 1, 1, 1, generator=random) * 20 + 128).to(torch.uint8)
-    found = sliced_wasserstein(white, flat.expand(600, 1, 13, 13).contiguous(), seed=0)
+    estimate = sliced_wasserstein(white, flat.expand(600, 1, 13, 13).contiguous(), seed=0)
     directions = np.random.default_rng(0).standard_normal((100_000, 49))
     lengths = directions.sum(1) / np.linalg.norm(directions, axis=1)
     expected = 1000 * np.abs(1 - np.abs(lengths)).mean() * np.sqrt(2 / np.pi)
-    assert found.value == pytest.approx(expected, rel=0.12)
-    assert found.interval[0] <= expected <= found.interval[1]
+    assert estimate.value == pytest.approx(expected, rel=0.12)
+    assert estimate.interval[0] <= expected <= estimate.interval[1]
 
 
-def test_a_set_has_no_distance_to_itself_and_a_little_to_another() -> None:
+def test_a_set_has_distance_zero_to_itself_and_little_to_another() -> None:
     images = pictures(200, 0)
     assert sliced_wasserstein(images, images, seed=0).value == 0.0
     assert 0 < sliced_wasserstein(images, pictures(200, 1), seed=0).value < 40
 
 
-def test_a_seed_decides_and_the_global_generator_is_left_alone() -> None:
+def test_the_seed_decides_and_global_random_state_does_not_change() -> None:
     real, fake = pictures(60, 0), pictures(60, 1)
     before = torch.get_rng_state()
     first = sliced_wasserstein(real, fake, seed=0)
@@ -143,7 +143,7 @@ def test_a_seed_decides_and_the_global_generator_is_left_alone() -> None:
     assert sliced_wasserstein(real, fake, seed=1).value != first.value
 
 
-def test_noise_is_seen_where_it_is_and_blur_too() -> None:
+def test_noise_and_blur_show_at_their_levels() -> None:
     """Fine noise hardly changes the coarse level; a blur over a pixel changes both."""
     real, other = pictures(300, 0), pictures(300, 1)
     floor = sliced_wasserstein(real, other, seed=0)
@@ -158,7 +158,7 @@ def test_noise_is_seen_where_it_is_and_blur_too() -> None:
     assert all(blur.details[level] > 1.25 * floor.details[level] for level in floor.details)
 
 
-def test_different_counts_give_nearly_the_same_number() -> None:
+def test_different_counts_give_nearly_the_same_distance() -> None:
     real, damaged = pictures(300, 0), noisy(pictures(300, 1), 20)
     whole = sliced_wasserstein(real, damaged, seed=0).value
     assert sliced_wasserstein(real[:170], damaged, seed=0).value == pytest.approx(whole, rel=0.2)
@@ -167,14 +167,16 @@ def test_different_counts_give_nearly_the_same_number() -> None:
 
 def test_the_interval_is_as_wide_as_new_samples_vary() -> None:
     real = pictures(150, 0, 20, 1)
-    found = [sliced_wasserstein(real, noisy(pictures(150, 1 + s, 20, 1), 8), s) for s in range(40)]
+    estimates = [
+        sliced_wasserstein(real, noisy(pictures(150, 1 + s, 20, 1), 8), s) for s in range(40)
+    ]
     students = stats.t.ppf(0.975, 9)
-    measured = np.std([one.value for one in found], ddof=1)
-    stated = np.mean([(one.interval[1] - one.value) / students for one in found])
+    measured = np.std([estimate.value for estimate in estimates], ddof=1)
+    stated = np.mean([(estimate.interval[1] - estimate.value) / students for estimate in estimates])
     assert 0.6 < stated / measured < 1.8
 
 
-def test_pictures_without_structure_are_warned_of() -> None:
+def test_images_without_structure_give_a_warning() -> None:
     real = pictures(40, 0)
     black = sliced_wasserstein(real, torch.zeros_like(real), seed=0)
     assert np.isfinite(black.value)
@@ -185,7 +187,7 @@ def test_pictures_without_structure_are_warned_of() -> None:
     assert same.warnings == ("all 40 generated samples are identical",)
 
 
-def test_what_cannot_be_compared_is_said() -> None:
+def test_unsuitable_sets_are_refused() -> None:
     good = pictures(4, 0)
     with pytest.raises(GanvasError, match=r"different shapes .* \(3, 32, 32\), generated \(1, 32"):
         sliced_wasserstein(good, pictures(4, 0, channels=1), 0)

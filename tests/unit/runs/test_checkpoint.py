@@ -92,9 +92,9 @@ def test_file_cut_at_any_byte_is_refused(small_file: Path) -> None:
 
 def test_any_changed_byte_is_refused(small_file: Path) -> None:
     whole = small_file.read_bytes()
-    chance = random.Random(0)
+    rng = random.Random(0)
     for position in range(len(whole)):
-        for change in {1 << chance.randrange(8), chance.randrange(1, 256), 0x20}:
+        for change in {1 << rng.randrange(8), rng.randrange(1, 256), 0x20}:
             damaged = bytearray(whole)
             damaged[position] ^= change
             small_file.write_bytes(damaged)
@@ -152,7 +152,7 @@ class TestCheckpointsOfARun:
         assert restored[0]["w"].item() == restored[1]["images_seen"] == 10_000
         assert restored[2] == []
 
-    def test_damaged_newest_falls_back_to_the_one_before_and_says_so(self, run: Run) -> None:
+    def test_a_damaged_newest_checkpoint_falls_back_with_a_warning(self, run: Run) -> None:
         self.write(run, 1000, 2000)
         newest = run.checkpoint_paths()[-1]
         newest.write_bytes(newest.read_bytes()[:-1])

@@ -47,7 +47,7 @@ def test_line_cut_anywhere_by_a_kill_is_left_out(tmp_path: Path) -> None:
         assert history.records() == RECORDS[:2]
 
 
-def test_writing_goes_on_cleanly_after_a_cut_line(tmp_path: Path) -> None:
+def test_appending_after_a_cut_line_works(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     history = written(path)
     path.write_bytes(path.read_bytes()[:-7])
@@ -68,7 +68,7 @@ def test_records_after_a_checkpoint_are_dropped(
 
 @settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False), max_size=5))
-def test_cutting_keeps_every_bit_of_what_stays(
+def test_truncating_keeps_all_digits(
     tmp_path_factory: pytest.TempPathFactory, values: list[float]
 ) -> None:
     history = History(tmp_path_factory.mktemp("history") / "history.jsonl")
