@@ -277,7 +277,7 @@ def test_a_run_that_is_still_being_written(
     ("arguments", "fragments"),
     [
         ([], ["give a study's file or directory"]),
-        (["nowhere"], ["nowhere is no study: no such directory"]),
+        (["nowhere"], ["nowhere is not a study: no such directory"]),
         (["nowhere.toml"], ["nowhere.toml: cannot be read"]),
         (
             ["--recipes", "dcgan,mlpp", "--data", "fashion", "--images", "1k"],
@@ -321,4 +321,4 @@ def test_a_file_names_the_arms_itself(tmp_path: Path, study: Path, ganvas: Ganva
     refused(ganvas("compare", study, "--base", "dcgan"), "names the arms itself")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "note.txt").write_text("mine")
-    refused(ganvas("compare", study, "--out", tmp_path / "full"), "is in use and is no study")
+    refused(ganvas("compare", study, "--out", tmp_path / "full"), "is in use and is not a study")

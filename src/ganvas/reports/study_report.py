@@ -23,7 +23,7 @@ def study_report(path: Path, quiet: bool = True) -> bytes:
     """The page of the study in this directory, as UTF-8.
 
     Raises:
-        RunError: it is no study, or one of its files is damaged.
+        RunError: it is not a study, or one of its files is damaged.
         GanvasError: the page would be too large.
     """
     return render("study.html", content_of(read_results(path), quiet))

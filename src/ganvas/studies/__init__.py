@@ -1,1 +1,1 @@
-"""Studies: arms that differ in one thing, over the same seeds, and what their scores can carry."""
+"""Studies: arms that differ in one thing, trained with the same seeds, and tests of scores."""

@@ -93,7 +93,7 @@ class StudyDirectory:
             )
         if not is_study(path):
             reason = f"it holds no {STUDY_JSON}" if path.exists() else "no such directory"
-            raise RunError(f"{path} is no study: {reason}. `ganvas compare` makes one.")
+            raise RunError(f"{path} is not a study: {reason}. `ganvas compare` makes one.")
         content = storage.read_json(file)
         if content.get("format") != FORMAT:
             raise RunError(
@@ -199,7 +199,7 @@ def check_unused(path: Path) -> None:
     """Raise a `RunError` unless a new study can be made at `path`."""
     storage.check_no_file(path)
     if path.exists() and any(path.iterdir()):
-        raise RunError(f"{path} is in use and is no study. Choose another folder as out (--out)")
+        raise RunError(f"{path} is in use and is not a study. Choose another folder as out (--out)")
 
 
 def _fields(error: KeyError | ValidationError) -> str:

@@ -128,8 +128,7 @@ class Forecast:
 
     def _seconds_from(self, arm: str, stage: Stage) -> float:
         """From the beginning of a stage to the end of the run."""
-        scoring = self._plan.scoring_seconds(self._study.samples)
-        while_training = self._plan.scoring_seconds(SAMPLES_WHILE_TRAINING)
-        scoring += max(0, self._study.evaluations - stage.scored) * while_training
+        evaluations = max(0, self._study.evaluations - stage.scored)
+        scoring = self._plan.all_scoring_seconds(self._study, evaluations)
         training = (self._plan.images[arm] - stage.images) / self._rate(arm)
         return training + scoring * self._slowdown()

@@ -44,8 +44,12 @@ class Plan:
     def run_seconds(self, study: Study, arm: str) -> float:
         """Estimated duration of one run of the arm, with its scores."""
         training = self.images[arm] / self.throughput[arm].images_per_second
-        while_training = study.evaluations * self.scoring_seconds(SAMPLES_WHILE_TRAINING)
-        return training + while_training + self.scoring_seconds(study.samples)
+        return training + self.all_scoring_seconds(study, study.evaluations)
+
+    def all_scoring_seconds(self, study: Study, evaluations: int) -> float:
+        """Estimated duration of so many scores while training, and of the final ones."""
+        while_training = evaluations * self.scoring_seconds(SAMPLES_WHILE_TRAINING)
+        return while_training + self.scoring_seconds(study.samples)
 
     def scoring_seconds(self, samples: int) -> float:
         """Estimated duration of an evaluation with so many samples."""

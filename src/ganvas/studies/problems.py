@@ -49,7 +49,7 @@ def _name_problems(study: Study) -> Iterator[Problem]:
             yield Problem(f"arm {arm.name!r}: {text}", (arm.name,))
         before = names[:index]
         if arm.against and arm.against not in before:
-            reason = f"is no arm.{did_you_mean(arm.against, before)}"
+            reason = f"is not an arm.{did_you_mean(arm.against, before)}"
             reason = "must be listed before it" if arm.against in names else reason
             yield Problem(f"arm {arm.name!r}: against: {arm.against!r} {reason}", ())
 

@@ -75,19 +75,19 @@ def read_study(table: Table, where: str = "study") -> Study:
     if not isinstance(table, dict):
         raise StudyError([f"expected a table of fields, got {type(table).__name__}"], where)
     table = copy.deepcopy(table)
-    found = _Problems()
-    shared = _read_shared(table.pop("shared", {}), found)
-    base = _read_base(table.pop("base", None), shared, found)
-    arms = _read_arms(table.pop("arms", []), shared, base, found)
-    _read_counts_and_times(table, found.fields)
+    problems = _Problems()
+    shared = _read_shared(table.pop("shared", {}), problems)
+    base = _read_base(table.pop("base", None), shared, problems)
+    arms = _read_arms(table.pop("arms", []), shared, base, problems)
+    _read_counts_and_times(table, problems.fields)
     if "metrics" not in table and base.data.size == POINT:
         table["metrics"] = ("modes",)
-    study: Study = read_fields(Study, table, (), found.fields, base=base, arms=arms)
-    known = found.arms | found.fields.keys()
-    combined = [line.text for line in study_problems(study) if known.isdisjoint(line.about)]
-    problems = [*found.fields.values(), *found.lines, *combined]
-    if problems:
-        raise StudyError(problems, where)
+    study: Study = read_fields(Study, table, (), problems.fields, base=base, arms=arms)
+    reported = problems.arms | problems.fields.keys()
+    combined = [p.text for p in study_problems(study) if reported.isdisjoint(p.about)]
+    lines = [*problems.fields.values(), *problems.lines, *combined]
+    if lines:
+        raise StudyError(lines, where)
     return study
 
 
@@ -108,12 +108,12 @@ class _Problems:
         self.lines += [f"{who}: {problem}" for problem in problems]
 
 
-def _read_shared(value: object, found: _Problems) -> Table:
+def _read_shared(value: object, problems: _Problems) -> Table:
     """The fields that all arms share."""
     if not isinstance(value, dict):
-        found.fields["shared"] = f"shared: expected a table of a recipe's fields, got {value!r}"
+        problems.fields["shared"] = f"shared: expected a table of a recipe's fields, got {value!r}"
         return {}
-    found.lines += [
+    problems.lines += [
         f"shared: {key}: the study decides it, for all arms; write it outside of shared"
         for key in DECIDED_BY_THE_STUDY
         if key in value
@@ -121,25 +121,27 @@ def _read_shared(value: object, found: _Problems) -> Table:
     return {key: inner for key, inner in value.items() if key not in DECIDED_BY_THE_STUDY}
 
 
-def _read_base(value: object, shared: Table, found: _Problems) -> Recipe:
+def _read_base(value: object, shared: Table, problems: _Problems) -> Recipe:
     try:
         if value is None:
             raise RecipeError(["missing; give a recipe's name or file"])
         return _read_recipe(value, shared)
     except RecipeError as error:
         stand_in = CATALOG[STAND_IN]()
-        found.add("base", stand_in.name, error.problems)
+        problems.add("base", stand_in.name, error.problems)
         return stand_in
 
 
-def _read_arms(entries: object, shared: Table, base: Recipe, found: _Problems) -> tuple[Arm, ...]:
+def _read_arms(
+    entries: object, shared: Table, base: Recipe, problems: _Problems
+) -> tuple[Arm, ...]:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        found.fields["arms"] = "arms: expected a list of tables, [[arms]] each"
+        problems.fields["arms"] = "arms: expected a list of tables, [[arms]] each"
         return ()
     arms: list[Arm] = []
     recipes = {base.name: base}
     for number, entry in enumerate(entries, 1):
-        arm = _read_arm(entry, f"number-{number}", shared, base, recipes, found)
+        arm = _read_arm(entry, f"number-{number}", shared, base, recipes, problems)
         recipes.setdefault(arm.name, arm.recipe)
         arms.append(arm)
     return tuple(arms)
@@ -151,7 +153,7 @@ def _read_arm(
     shared: Table,
     base: Recipe,
     recipes: dict[str, Recipe],
-    found: _Problems,
+    problems: _Problems,
 ) -> Arm:
     """One arm. An arm that cannot be read gets the recipe that it starts from.
 
@@ -175,7 +177,7 @@ def _read_arm(
         recipe = Recipe.from_table(changed(recipe, changes)) if changes else recipe
     except RecipeError as error:
         name = name or (whole if isinstance(whole, str) else default_name)
-        found.add(f"arm {name!r}", name, error.problems)
+        problems.add(f"arm {name!r}", name, error.problems)
     return Arm(name=name, recipe=recipe, against=against)
 
 

@@ -175,7 +175,7 @@ def read_results(path: Path | str) -> StudyResults:
     """The results of a study directory, whatever is still missing.
 
     Raises:
-        RunError: it is no study, or of another format, or one of its files is damaged.
+        RunError: it is not a study, or of another format, or one of its files is damaged.
     """
     directory = StudyDirectory.open(path)
     study, plan, outcomes = directory.study, directory.plan, directory.outcomes()

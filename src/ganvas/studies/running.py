@@ -32,7 +32,7 @@ from ganvas.studies.plan import Plan
 from ganvas.studies.planning import POLL_SECONDS, make_plan
 from ganvas.studies.reading import check_study, load_study
 from ganvas.studies.results import StudyResults, write_results
-from ganvas.studies.study import Study
+from ganvas.studies.study import Study, flat_values
 from ganvas.studies.worker import Job, crash_outcome, run_job
 
 MAX_ATTEMPTS = 2
@@ -173,7 +173,7 @@ def check_data_unchanged(directory: StudyDirectory, prepared: PreparedData) -> N
 
 def check_same_study(directory: StudyDirectory, study: Study) -> None:
     """Raise a `StudyError` unless the directory holds this study, perhaps with fewer seeds."""
-    stored, given = flatten(directory.study), flatten(study)
+    stored, given = _values(directory.study), _values(study)
     changed = [
         name
         for name in dict.fromkeys([*stored, *given])
@@ -188,9 +188,9 @@ def check_same_study(directory: StudyDirectory, study: Study) -> None:
             "not removed. For fewer, start a new study in another folder (--out)"
         )
         raise StudyError([text], str(directory.path))
-    arms = [", ".join(arm.name for arm in one.all_arms) for one in (directory.study, study)]
-    if arms[0] != arms[1]:
-        difference = f" of {arms[0]}, where this one is of {arms[1]}"
+    arms, new_arms = (", ".join(arm.name for arm in s.all_arms) for s in (directory.study, study))
+    if arms != new_arms:
+        difference = f" of {arms}, where this one is of {new_arms}"
     else:
         name = changed[0]
         difference = f" ({name}: {stored.get(name, ABSENT)} there, {given.get(name, ABSENT)} now"
@@ -202,22 +202,12 @@ def check_same_study(directory: StudyDirectory, study: Study) -> None:
     raise StudyError([text], str(directory.path))
 
 
-def flatten(study: Study) -> dict[str, Any]:
+def _values(study: Study) -> dict[str, Any]:
     """Every plain value of a study by its dotted name, without the location of its data."""
-    found: dict[str, Any] = {}
-
-    def collect(prefix: str, value: Any) -> None:
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                collect(f"{prefix}.{key}" if prefix else key, inner)
-        else:
-            found[prefix] = value
-
     table = study.to_table()
     del table["data"]
     table["arms"] = {arm["name"]: arm for arm in table["arms"]}
-    collect("", table)
-    return found
+    return flat_values(table)
 
 
 def make_pool(runs: int, workers: int | None, dask: str | None) -> WorkerPool:

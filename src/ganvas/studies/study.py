@@ -175,24 +175,27 @@ def differences(before: Recipe, after: Recipe) -> dict[str, Any]:
         for name in ("name", "images", "evaluation"):
             del table[name]
     if old["architecture"]["name"] == new["architecture"]["name"]:
-        return _leaves_that_differ(old, new)
+        return _changed_values(old, new)
     defaults = dataclasses.asdict(type(after.architecture)())
     fields = new.pop("architecture")
     exchanged = {"architecture": fields.pop("name")}
     changed = {k: v for k, v in fields.items() if defaults[k] != v}
     exchanged |= {f"architecture.{name}": value for name, value in changed.items()}
-    return {**exchanged, **_leaves_that_differ(old, new)}
+    return {**exchanged, **_changed_values(old, new)}
 
 
-def _leaves_that_differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in new.items():
-        if isinstance(value, dict):
-            inner = _leaves_that_differ(old[key], value)
-            found |= {f"{key}.{name}": leaf for name, leaf in inner.items()}
-        elif old[key] != value:
-            found[key] = value
-    return found
+def _changed_values(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    before = flat_values(old)
+    return {name: value for name, value in flat_values(new).items() if before[name] != value}
+
+
+def flat_values(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Every plain value of nested tables, by its dotted name."""
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        values |= flat_values(value, f"{name}.") if isinstance(value, dict) else {name: value}
+    return values
 
 
 def format_changes(changes: Mapping[str, Any]) -> str:

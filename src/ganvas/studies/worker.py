@@ -6,6 +6,7 @@ read from the study directory.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import threading
 import time
@@ -40,7 +41,7 @@ COLLAPSE = "mode-collapse"
 """The symptom that makes a run fail although it trained to its end."""
 
 POLL_SECONDS = 0.5
-"""How often the stop file and the parent process are checked."""
+"""How often the stop file is checked."""
 
 LOCK_TIMEOUT = 60.0
 """Seconds to wait for the lock of a run: workers of a killed study may still be saving."""
@@ -303,11 +304,11 @@ def exit_with_parent() -> None:
     A run in progress is saved first, so that the next start finds no lock. Without this, a worker
     that waits for jobs would wait for ever.
     """
-    parent = os.getppid()
+    parent = multiprocessing.parent_process()
+    assert parent is not None
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(POLL_SECONDS)
+        parent.join()
         ask_to_stop()
         deadline = time.monotonic() + LOCK_TIMEOUT
         while _BUSY.is_set() and time.monotonic() < deadline:

@@ -279,7 +279,7 @@ def test_directories_that_are_no_study(tmp_path: Path, directory: StudyDirectory
     (tmp_path / "other" / "study.json").write_text("{")
     with pytest.raises(RunError, match="cannot be read"):
         StudyDirectory.open(tmp_path / "other")
-    with pytest.raises(RunError, match="is in use and is no study"):
+    with pytest.raises(RunError, match="is in use and is not a study"):
         StudyDirectory.create(
             tmp_path / "other", directory.study, directory.plan, directory.data, {}
         )

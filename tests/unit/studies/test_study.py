@@ -153,7 +153,7 @@ def test_what_is_wrong_with_a_study_is_said(changes: Any, fragments: list[str]) 
         ({"recipe": 7}, ["expected a recipe's name, got 7"]),
         (
             {"name": "x", "batch": 8, "against": "no-nrm"},
-            ["arm 'x': against: 'no-nrm' is no arm. Did you mean no-norm?"],
+            ["arm 'x': against: 'no-nrm' is not an arm. Did you mean no-norm?"],
         ),
         (
             {"name": "x", "batch": 8, "against": "x"},
