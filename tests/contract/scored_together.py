@@ -1,4 +1,4 @@
-"""What two processes score beside what one scores: the cases, and the program of one rank."""
+"""Scores of two processes and of one: the cases, and the program of each process."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ IMAGES, KINDS = 80, 2
 PICTURES = DataSettings(size=(SIDE, SIDE), held_out=0.5)
 POINTS = DataSettings(size=POINT)
 MAX_PIXEL_IMAGES = 600
-"""So that of 700 samples only some of the second rank's are compared pixel by pixel."""
+"""So that of 700 samples only some of process 1 are compared pixel by pixel."""
 
 CASES: dict[str, tuple[str, tuple[str, ...], int]] = {
-    "three pieces for two ranks": ("images.npz", ("fd-lite0", "prdc-lite0", "swd"), 700),
-    "a judge that only the first one has": ("images.npz", ("modes", "kid-classifier"), 700),
-    "nothing left for the second": ("images.npz", ("fd-lite0", "swd"), 150),
-    "no pixels of the second's": ("images.npz", ("swd", "inception-score"), 1_300),
+    "three batches for two processes": ("images.npz", ("fd-lite0", "prdc-lite0", "swd"), 700),
+    "a classifier that only the main process has": ("images.npz", ("modes", "kid-classifier"), 700),
+    "no samples for process 1": ("images.npz", ("fd-lite0", "swd"), 150),
+    "no pixels of process 1": ("images.npz", ("swd", "inception-score"), 1_300),
     "points": ("ring", ("modes",), 700),
 }
 """Data, metrics and number of samples."""
 
 
 def write_images(folder: Path) -> None:
-    """Noise in two brightnesses, which are its labels."""
+    """Noise in two brightnesses, which are the labels."""
     random = np.random.default_rng(0)
     labels = np.arange(IMAGES) % KINDS
     pixels = random.integers(0, 128, (IMAGES, SIDE, SIDE), dtype=np.uint8)
@@ -61,7 +61,7 @@ def prepared(folder: Path, name: str) -> tuple[PreparedData, DataSettings]:
 
 
 def generator_for(data: PreparedData) -> TrainedGenerator:
-    """Drawn and never trained."""
+    """An untrained generator."""
     architecture = MLP(width=8) if data.shape.is_point else small(DCGAN, generator_norm="layer")
     with seeded_weights(0):
         network = architecture.build(data.shape, LATENT_DIM).generator
@@ -69,7 +69,7 @@ def generator_for(data: PreparedData) -> TrainedGenerator:
 
 
 def scores(folder: Path, name: str, processes: ProcessGroup) -> list[dict[str, Any]]:
-    """The scores of a case, as they are kept."""
+    """The scores of a case, as in scores.jsonl."""
     place, metrics, n = CASES[name]
     data, settings = prepared(folder, place)
     return measured(generator_for(data), data, settings, metrics, n, processes)
@@ -84,15 +84,15 @@ def measured(
     processes: ProcessGroup,
 ) -> list[dict[str, Any]]:
     quiet = partial(progress_bar, quiet=True)
-    found = measure.measure(
+    score_list = measure.measure(
         generator, data, settings, parse_metrics(metrics), n, 3, quiet, processes
     )
-    return json.loads(json.dumps([score.to_json() for score in found]))  # type: ignore[no-any-return]
+    return json.loads(json.dumps([score.to_json() for score in score_list]))  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, eq=False)
 class Classes(FeatureNetwork):
-    """Stands in for Inception: some pixels are its logits."""
+    """Replaces Inception: some pixels are the logits."""
 
     def config(self) -> FeatureConfig:
         return {"features": self.name}
@@ -101,8 +101,8 @@ class Classes(FeatureNetwork):
         return pixels[:, 0].flatten(1)[:, : self.dimension].float() / 64
 
 
-def be_quick() -> None:
-    """Fewer pixels to compare, a short training for the classifier, no weights of Inception."""
+def use_small_settings() -> None:
+    """Compare fewer pixels, train the classifier shortly, replace Inception."""
     classes = Classes("inception-classes", 10, torch.device("cpu"))
     measure.load_inception_classes = lambda device: classes  # type: ignore[assignment, return-value]
     measure.MAX_PIXEL_IMAGES = MAX_PIXEL_IMAGES
@@ -110,8 +110,8 @@ def be_quick() -> None:
     sliced_wasserstein.PATCHES = 1_024
 
 
-class Broken(nn.Module):
-    """A generator that gives what is not a number."""
+class Diverged(nn.Module):
+    """A generator that returns NaN."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,39 +121,39 @@ class Broken(nn.Module):
         return self.scale.expand(len(latents), 1, SIDE, SIDE)
 
 
-def said_when_broken(
-    folder: Path, processes: ProcessGroup, broken: int, metrics: tuple[str, ...]
+def error_when_diverged(
+    folder: Path, processes: ProcessGroup, diverged: int, metrics: tuple[str, ...]
 ) -> str:
-    """What this rank says when one rank alone has a broken generator."""
+    """This process's error when one process has a diverged generator."""
     data, settings = prepared(folder, "images.npz")
     generator = generator_for(data)
-    if processes.rank == broken:
-        generator = TrainedGenerator(Broken(), data.shape, LATENT_DIM, 7)
+    if processes.rank == diverged:
+        generator = TrainedGenerator(Diverged(), data.shape, LATENT_DIM, 7)
     try:
         measured(generator, data, settings, metrics, 700, processes)
     except GanvasError as error:
         return str(error)
-    return "went on"
+    return "no error"
 
 
 def main(folder: Path) -> None:
-    """Score every case together with the other rank; each has a cache of its own."""
+    """Score every case together with the other process; each has its own cache."""
     torch.set_num_threads(1)
     processes = ProcessGroup.join()
     os.environ["GANVAS_CACHE"] = str(folder / f"cache-{processes.rank}")
-    be_quick()
-    found = {
+    use_small_settings()
+    results = {
         "scores": {name: scores(folder, name, processes) for name in CASES},
-        "said": [said_when_broken(folder, processes, broken, ("swd",)) for broken in (0, 1)],
-        "met again": processes.all_gather_object(processes.rank),
+        "errors": [error_when_diverged(folder, processes, rank, ("swd",)) for rank in (0, 1)],
+        "gathered": processes.all_gather_object(processes.rank),
         "trained a classifier": any((folder / f"cache-{processes.rank}").glob("classifier-*")),
     }
-    (folder / f"{processes.rank}.json").write_text(json.dumps(found))
+    (folder / f"{processes.rank}.json").write_text(json.dumps(results))
     processes.barrier()
     processes.shut_down()
 
 
-def score_alone(folder: Path, name: str) -> list[dict[str, Any]]:
+def single_process_scores(folder: Path, name: str) -> list[dict[str, Any]]:
     return scores(folder, name, SINGLE_PROCESS)
 
 
