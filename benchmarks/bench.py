@@ -1,9 +1,9 @@
 """Measure ganvas on this machine: `make bench`, or `python benchmarks/bench.py --help`.
 
-Prints a table, keeps the figures in results/HARDWARE.json and puts the table into README.md. What
-takes long on a CPU is measured only when asked for: --only precision, --only compiling, --only
-evaluation, --only quality. With --quick it measures all and only prints: to see that all runs, not
-to be believed.
+Prints a table, stores the figures in results/HARDWARE.json and writes the table into README.md.
+Parts that take long on a CPU run only on request: --only precision, --only compiling, --only
+evaluation, --only quality. --quick measures everything roughly and stores nothing: it shows only
+that every part runs.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from ganvas.errors import DeviceError
 HERE = Path(__file__).parent
 NAMES = tuple(report.TITLES)
 ON_REQUEST = ("precision", "compiling", "evaluation", "quality")
-"""Minutes of many networks, of a compiler or of Lite0 on a CPU, so not part of every run."""
+"""Parts that take many minutes on a CPU, so they are not in every run."""
 
 
 def main() -> int:
-    """Measure what the command line asks for, and report it."""
+    """Measure what the command line names, and report it."""
     arguments = parse()
     try:
         device = choose_device(arguments.device)
@@ -68,27 +68,29 @@ def main() -> int:
             measured[name] = measures[name](Path(folder))
     print(f"\n{report.table(measured)}")
     if not arguments.quick:
-        keep(machine, measured)
+        store(machine, measured)
     return 0
 
 
-def keep(machine: hardware.Hardware, measured: dict[str, list[Figure]]) -> None:
-    """Write the figures down; those of an earlier call that were not measured now stay."""
+def store(machine: hardware.Hardware, measured: dict[str, list[Figure]]) -> None:
+    """Store the figures. Figures of an earlier call that were not measured now stay."""
     path = HERE / "results" / f"{machine.slug}.json"
-    found = {**report.read_json(path, machine), **measured}
-    ordered = {name: found[name] for name in NAMES if name in found}
+    figures = {**report.read_json(path, machine), **measured}
+    ordered = {name: figures[name] for name in NAMES if name in figures}
     report.write_json(path, machine, ordered)
     readme = HERE / "README.md"
     readme.write_text(report.fill_readme(readme.read_text(), machine, ordered))
-    print(f"\nkept in benchmarks/results/{path.name} and benchmarks/README.md")
+    print(f"\nstored in benchmarks/results/{path.name} and benchmarks/README.md")
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description="Measure ganvas on this machine.")
-    parser.add_argument("--quick", action="store_true", help="some minutes, rough; nothing is kept")
     parser.add_argument(
-        "--only", action="append", choices=NAMES, help="measure this alone; may be repeated"
+        "--quick", action="store_true", help="a few minutes, rough; nothing is stored"
+    )
+    parser.add_argument(
+        "--only", action="append", choices=NAMES, help="measure only this part; may be repeated"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
     return parser.parse_args()

@@ -1,16 +1,16 @@
-"""How often an arm that is no different gets a verdict: real runs of one recipe, dealt out as arms.
+"""How often equal arms get a verdict: runs of one recipe, dealt out at random as arms of studies.
 
     .venv/bin/python benchmarks/calibration.py --keep KEEP              # 40 runs, then the table
     .venv/bin/python benchmarks/calibration.py --keep KEEP --runs 80    # 40 more
 
-One narrow DCGAN at 16x16 is trained with many seeds, as a study without arms, so a killed
-benchmark goes on where it was. Its scores are then dealt out at random, without repeats, to a base
-and to arms that differ in nothing but their seeds, and judged as every study is. A verdict of
-better or worse is false. The simulated studies of tests/unit/test_statistics_calibration.py say
-what to expect; this says whether real scores are like that.
+A narrow DCGAN at 16x16 is trained with many seeds, as a study without arms; after a kill the same
+command continues it. Its scores are then dealt out at random, without replacement, to a base and to
+arms that differ only in their seeds, and compared as in every study. A verdict of better or worse
+is false. The simulated studies of tests/unit/studies/test_calibration.py show what to expect; this
+shows whether real scores behave like that.
 
-The interval is over new runs: the delete-one jackknife of the share over all deals, which share
-their runs (a U-statistic; Arvesen 1969).
+The interval is over new runs: the delete-one jackknife of the rate over all deals, which have runs
+in common (a U-statistic; Arvesen 1969).
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from ganvas.studies.statistics import ArmScores, scale_of
 from ganvas.studies.study import Study
 
 DEALS = ((1, 3), (1, 5), (1, 8), (3, 3), (3, 5), (6, 5))
-"""Arms beside the base, and seeds of each."""
+"""How many arms besides the base, and how many seeds each."""
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Share of studies with a false verdict on any arm, with its 95 % interval over new runs."""
+    """Fraction of studies with a false verdict on any arm, with its 95 % interval over new runs."""
 
     metric: str
     arms: int
@@ -54,7 +54,7 @@ class Rate:
 
 
 def main() -> int:
-    """Train what is left to train, deal, and print the table."""
+    """Train the missing runs, deal, and print the table."""
     arguments = parse()
     recipe = dataclasses.replace(
         ganvas.recipes.dcgan(),
@@ -86,23 +86,23 @@ def main() -> int:
 
 
 def pool(results: StudyResults, metric: str) -> ArmScores:
-    """All runs as one arm."""
+    """All runs, as one arm."""
     return arm_scores("narrow", results.arms[0].outcomes, metric, None)
 
 
 def false_verdicts(
-    everyone: ArmScores, metric: str, arms: int, seeds: int, studies: int
+    pooled: ArmScores, metric: str, arms: int, seeds: int, studies: int
 ) -> Rate | None:
-    """Deal the runs to a base and arms, again and again; None where there are too few runs."""
-    runs = list(everyone.runs.values())
+    """Deal the runs to a base and arms many times; None if there are too few runs."""
+    runs = list(pooled.runs.values())
     needed = (arms + 1) * seeds
     if needed > len(runs):
         return None
     random = np.random.default_rng(0)
-    found = np.empty(studies, bool)
+    is_false = np.empty(studies, bool)
     used = np.zeros((studies, len(runs)), bool)
     better, scale = more_is_better(metric), scale_of(metric)
-    if any(score <= 0 for score in everyone.scores.values()):
+    if any(score <= 0 for score in pooled.scores.values()):
         scale = "plain"
     for study in range(studies):
         dealt = random.permutation(len(runs))[:needed].reshape(arms + 1, seeds)
@@ -111,25 +111,25 @@ def false_verdicts(
             for side, hand in enumerate(dealt)
         )
         verdicts = {
-            one.verdict for one in compare_arms(base, others, more_is_better=better, scale=scale)
+            arm.verdict for arm in compare_arms(base, others, more_is_better=better, scale=scale)
         }
-        found[study] = not verdicts.isdisjoint({"better", "worse"})
+        is_false[study] = not verdicts.isdisjoint({"better", "worse"})
         used[study, dealt.ravel()] = True
-    rate = float(found.mean())
-    reach = QUANTILE * jackknife_error(found, used)
+    rate = float(is_false.mean())
+    margin = QUANTILE * jackknife_error(is_false, used)
     return Rate(
-        metric, arms, seeds, studies, rate, (max(0.0, rate - reach), min(1.0, rate + reach))
+        metric, arms, seeds, studies, rate, (max(0.0, rate - margin), min(1.0, rate + margin))
     )
 
 
-def jackknife_error(found: np.ndarray, used: np.ndarray) -> float:
-    """Standard error of the mean of `found` over new runs.
+def jackknife_error(values: np.ndarray, used: np.ndarray) -> float:
+    """Standard error of the mean of `values` over new runs.
 
     Args:
-        found: bool (studies,).
+        values: bool (studies,).
         used: bool (studies, runs): which runs each study was dealt.
     """
-    without = [found[~used[:, run]] for run in range(used.shape[1])]
+    without = [values[~used[:, run]] for run in range(used.shape[1])]
     kept = np.array([part.mean() for part in without if len(part)])
     if len(kept) < 2:
         return math.nan
@@ -137,7 +137,7 @@ def jackknife_error(found: np.ndarray, used: np.ndarray) -> float:
 
 
 def table(results: StudyResults, rates: Sequence[Rate]) -> str:
-    """A Markdown table, and what it was made of."""
+    """A Markdown table, below a line about the runs."""
     arm = results.arms[0]
     lines = [
         f"{len(arm.outcomes)} runs of {arm.images:,} images, {len(arm.failures)} failed",
@@ -155,15 +155,17 @@ def table(results: StudyResults, rates: Sequence[Rate]) -> str:
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description="How often real runs get a false verdict.")
     parser.add_argument("--keep", type=Path, required=True, help="folder for runs and figures")
     parser.add_argument("--runs", type=int, default=40, help="seeds to train (default 40)")
     parser.add_argument("--images", type=parse_count, default=20_000, help="of each run (20k)")
     parser.add_argument("--metrics", default="swd,fd-lite0", help="default swd,fd-lite0")
     parser.add_argument("--samples", type=parse_count, default=2_000, help="of each run (2k)")
-    parser.add_argument("--studies", type=parse_count, default=2_000, help="to deal (2k)")
-    parser.add_argument("--workers", type=int, default=None, help="default: one a core")
+    parser.add_argument(
+        "--studies", type=parse_count, default=2_000, help="simulated studies per row (2k)"
+    )
+    parser.add_argument("--workers", type=int, default=None, help="default: one per core")
     return parser.parse_args()
 
 

@@ -1,7 +1,7 @@
 """Has ganvas become slower? `make bench-check`, or `python benchmarks/check.py --help`.
 
-Measures ganvas / textbook again in some minutes and compares it with what is committed for this
-hardware. Ends with 1 where a ratio has fallen, and with 2 where there is nothing to compare with.
+Measures ganvas / textbook again in a few minutes and compares the ratios with those committed for
+this hardware. Exits with 1 if a ratio has fallen, and with 2 if there is nothing to compare with.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from speed_cases import every_case
 
 HERE = Path(__file__).parent
 SHORT: Effort = replace(FULL, rounds=5, seconds=4.0)
-LEAST_TOLERANCE = 0.05
-"""A ratio may always fall by this share of what it was."""
-MOST_TOLERANCE = 0.2
-"""And never by more: figures that spread further say nothing, and are to be measured again."""
+MIN_TOLERANCE = 0.05
+"""A ratio may always fall by this fraction."""
+MAX_TOLERANCE = 0.2
+"""A ratio may never fall by more. If the committed figures vary more, measure them again."""
 
 
 @dataclass(frozen=True)
@@ -38,23 +38,23 @@ class Comparison:
 
     @property
     def tolerance(self) -> float:
-        """By what share it may fall: twice the distance from a middle round to an extreme one."""
+        """The fraction by which it may fall: the spread of the committed rounds, within limits."""
         spread = (self.committed.high - self.committed.low) / self.committed.value
-        return min(max(LEAST_TOLERANCE, spread), MOST_TOLERANCE)
+        return min(max(MIN_TOLERANCE, spread), MAX_TOLERANCE)
 
     @property
-    def least(self) -> float:
-        """What it must reach."""
+    def threshold(self) -> float:
+        """The smallest ratio that passes."""
         return self.committed.value * (1 - self.tolerance)
 
     @property
     def has_fallen(self) -> bool:
-        """Whether it is worse by more than the tolerance."""
-        return self.now.value < self.least
+        """Whether the ratio has fallen by more than the tolerance."""
+        return self.now.value < self.threshold
 
 
 def main() -> int:
-    """Measure, compare, and say what came of it."""
+    """Measure, compare and print the result."""
     arguments = parse()
     try:
         device = choose_device(arguments.device)
@@ -65,7 +65,7 @@ def main() -> int:
     path = HERE / "results" / f"{machine.slug}.json"
     committed = ratios_in(path)
     if not committed:
-        print(f"bench-check: {nothing_kept(machine, path)}", file=sys.stderr)
+        print(f"bench-check: {missing_ratios(machine, path)}", file=sys.stderr)
         return 2
     print(f"{machine.name}  ({report.caption(machine)})", flush=True)
     for line in differences(report.read_hardware(path), machine):
@@ -79,17 +79,17 @@ def main() -> int:
         print(f"measuring {case.title} ...", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory() as folder:
             measured[key] = throughput.measure_ratio(case, SHORT, device, Path(folder))
-    return conclude(compare(committed, measured))
+    return print_result(compare(committed, measured))
 
 
 def ratios_in(path: Path) -> dict[str, Figure]:
-    """The committed ratios of training speed by key; none without the file."""
+    """The committed ratios of training speed by key; empty without the file."""
     figures = report.read_figures(path).get("throughput", []) if path.exists() else []
-    return {one.key: one for one in figures if one.key.endswith("/ratio")}
+    return {figure.key: figure for figure in figures if figure.key.endswith("/ratio")}
 
 
-def nothing_kept(machine: hardware.Hardware, path: Path) -> str:
-    """Why nothing can be compared, and what to do."""
+def missing_ratios(machine: hardware.Hardware, path: Path) -> str:
+    """Why nothing can be compared, and what to do about it."""
     return (
         f"no ratios are committed for {machine.name} (benchmarks/results/{path.name}). "
         "On a quiet machine, `make bench` measures them; commit what it writes"
@@ -97,31 +97,32 @@ def nothing_kept(machine: hardware.Hardware, path: Path) -> str:
 
 
 def differences(committed: hardware.Hardware, now: hardware.Hardware) -> list[str]:
-    """A line for each thing that may change ratios without anything having become slower."""
+    """A line for each difference that may change ratios although nothing became slower."""
     return [
-        f"committed with {name} {before}, and this is {after}: ratios may differ for that"
+        f"committed with {name} {before}, but this is {after}: that may change the ratios"
         for name in ("torch", "python", "threads")
         if (before := getattr(committed, name)) != (after := getattr(now, name))
     ]
 
 
 def compare(committed: Mapping[str, Figure], measured: Mapping[str, Figure]) -> list[Comparison]:
-    """Those that are in both."""
+    """A comparison for every ratio that is committed and measured."""
     return [Comparison(committed[key], now) for key, now in measured.items() if key in committed]
 
 
-def conclude(comparisons: list[Comparison]) -> int:
-    """Print the table and the verdict; 0, 1 where a ratio has fallen, 2 where there was none."""
+def print_result(comparisons: list[Comparison]) -> int:
+    """Print the table and the result. Returns 0, 1 if a ratio has fallen, 2 without ratios."""
     if not comparisons:
         print("bench-check: nothing was compared", file=sys.stderr)
         return 2
     print(f"\n{table(comparisons)}\n")
-    fallen = [one for one in comparisons if one.has_fallen]
-    for one in fallen:
-        lost = 100 * (1 - one.now.value / one.committed.value)
+    fallen = [comparison for comparison in comparisons if comparison.has_fallen]
+    for comparison in fallen:
+        committed, now = comparison.committed.value, comparison.now.value
+        lost = 100 * (1 - now / committed)
         print(
-            f"bench-check: {one.now.meaning} has fallen by {lost:.1f} %, from "
-            f"{one.committed.value:.3f} to {one.now.value:.3f}",
+            f"bench-check: {comparison.now.meaning} has fallen by {lost:.1f} %, from "
+            f"{committed:.3f} to {now:.3f}",
             file=sys.stderr,
         )
     if not fallen:
@@ -130,24 +131,24 @@ def conclude(comparisons: list[Comparison]) -> int:
 
 
 def table(comparisons: list[Comparison]) -> str:
-    """A markdown table, one row a ratio."""
+    """A Markdown table with one row per ratio."""
     rows = [["ratio", "committed", "now", "smallest to largest", "at least", ""]]
     rows += [
         [
-            one.now.meaning,
-            report.short(one.committed.value),
-            report.short(one.now.value),
-            f"{report.short(one.now.low)} to {report.short(one.now.high)}",
-            report.short(one.least),
-            "FALLEN" if one.has_fallen else "kept",
+            ratio.now.meaning,
+            report.format_value(ratio.committed.value),
+            report.format_value(ratio.now.value),
+            f"{report.format_value(ratio.now.low)} to {report.format_value(ratio.now.high)}",
+            report.format_value(ratio.threshold),
+            "FALLEN" if ratio.has_fallen else "kept",
         ]
-        for one in comparisons
+        for ratio in comparisons
     ]
     return report.aligned(rows)
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

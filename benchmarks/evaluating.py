@@ -1,10 +1,10 @@
-"""`ganvas evaluate` in lite0's features: seconds and peak memory, in a process of its own each.
+"""`ganvas evaluate` with Lite0 features: seconds and peak memory, each in its own process.
 
     .venv/bin/python benchmarks/evaluating.py --count 500
 
-The images are smooth noise and the generator has hardly been trained: there is as much to compute
-as with any others, and nothing need be downloaded. Given a RUN the script is the process that is
-weighed, and weighs itself.
+The images are smooth noise and the generator is hardly trained: the computation is the same as with
+other images, and nothing has to be downloaded. With a RUN as argument, the script evaluates that
+run and prints its own peak memory.
 """
 
 from __future__ import annotations
@@ -27,49 +27,49 @@ from ganvas.schedules import parse_count
 from memory import own_peak_bytes
 
 METRICS = "fd-lite0,kid-lite0,prdc-lite0"
-MOST_SECONDS = 90.0
+MAX_SECONDS = 90.0
 """For 10,000 images against 10,000 on two cores."""
-MOST_GB = 2.0
-"""For 50,000 against 50,000, the mapped files' pages included."""
-MOST_REPETITIONS = 3
+MAX_GB = 2.0
+"""For 50,000 against 50,000, including the pages of mapped files."""
+MAX_REPETITIONS = 3
 SIDE, COARSE = 32, 8
 TRAINED_ON = 640
 HELD_OUT = 0.5
-"""As many images to train on as are held out: so many stand in for the samples in the floor."""
+"""As many training images as held-out ones: the floor needs them in place of samples."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one evaluation took."""
+    """Time and peak memory of one evaluation."""
 
     seconds: float
     gigabytes: float
 
 
 def measure(effort: Effort, device: str, folder: Path) -> list[Figure]:
-    """Seconds, when the real features are cached and when not; and the memory of many images."""
-    count, many = effort.scored, effort.weighed
+    """Seconds with and without cached real features, and peak memory with many images."""
+    count, many = effort.evaluated, effort.evaluated_for_memory
     run = make_run(folder / "timed", count)
     first = evaluate(run, count, device)
-    repetitions = min(effort.repetitions, MOST_REPETITIONS)
+    repetitions = min(effort.repetitions, MAX_REPETITIONS)
     again = [evaluate(run, count, device).seconds for _ in range(repetitions)]
-    weighed = first if many == count else evaluate(make_run(folder / "large", many), many, device)
+    large = first if many == count else evaluate(make_run(folder / "large", many), many, device)
     what = f"`ganvas evaluate`, {count:,} images against {count:,}"
     return [
         figure("first", f"{what}: the first time", "s", [first.seconds]),
-        figure("cached", f"{what}: real features cached", "s", again, at_most=MOST_SECONDS),
+        figure("cached", f"{what}: real features cached", "s", again, at_most=MAX_SECONDS),
         figure(
             "peak",
             f"peak memory of the first time with {many:,} against {many:,}",
             "GB",
-            [weighed.gigabytes],
-            at_most=MOST_GB,
+            [large.gigabytes],
+            at_most=MAX_GB,
         ),
     ]
 
 
 def make_run(folder: Path, count: int) -> Path:
-    """A run that held out `count` images, and has as many to train on."""
+    """A run with `count` held-out images and as many training images."""
     folder.mkdir()
     images, run = folder / "images.npy", folder / "run"
     write_smooth_noise(images, round(count / HELD_OUT))
@@ -81,7 +81,7 @@ def make_run(folder: Path, count: int) -> Path:
 
 
 def write_smooth_noise(path: Path, count: int) -> None:
-    """A .npy of colour images (count, SIDE, SIDE, 3), no two of them alike."""
+    """Write a .npy of different colour images (count, SIDE, SIDE, 3)."""
     random = np.random.default_rng(0)
     shape = (count, SIDE, SIDE, 3)
     images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
@@ -92,7 +92,7 @@ def write_smooth_noise(path: Path, count: int) -> None:
 
 
 def evaluate(run: Path, count: int, device: str) -> Cost:
-    """Let a process of its own evaluate the run: from its start to its end."""
+    """Evaluate the run in a new process, and time it from start to exit."""
     command = [sys.executable, __file__, str(run), "--count", str(count), "--device", device]
     start = time.perf_counter()
     done = subprocess.run(
@@ -103,12 +103,12 @@ def evaluate(run: Path, count: int, device: str) -> Cost:
 
 
 def environment(run: Path) -> dict[str, str]:
-    """The child's environment, with a cache beside the run."""
+    """The environment of the process, with a cache next to the run."""
     return {**os.environ, "GANVAS_CACHE": str(run.parent / "cache")}
 
 
-def weigh(run: Path, count: int, device: str) -> None:
-    """The command as a user types it, in this process; then print its peak in bytes."""
+def evaluate_here(run: Path, count: int, device: str) -> None:
+    """Run `ganvas evaluate` in this process, then print its peak memory in bytes."""
     from ganvas.cli import main
 
     words = ["evaluate", str(run), "--metrics", METRICS, "-n", str(count), "--device", device]
@@ -118,18 +118,23 @@ def weigh(run: Path, count: int, device: str) -> None:
 
 
 def main() -> None:
-    """Measure with few images, or be what is measured."""
+    """Measure with few images; with a RUN, be the measured process."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run", type=Path, nargs="?")
-    parser.add_argument("--count", type=parse_count, default=10_000, help="images of either side")
+    parser.add_argument(
+        "--count",
+        type=parse_count,
+        default=10_000,
+        help="generated images, and real ones (default 10k)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
     options = parser.parse_args()
     if options.run is not None:
-        weigh(options.run, options.count, options.device)
+        evaluate_here(options.run, options.count, options.device)
         return
-    effort = replace(QUICK, scored=options.count, weighed=options.count)
+    effort = replace(QUICK, evaluated=options.count, evaluated_for_memory=options.count)
     with TemporaryDirectory() as folder:
         print(report.table({"evaluation": measure(effort, options.device, Path(folder))}))
 

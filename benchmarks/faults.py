@@ -1,10 +1,10 @@
-"""Which metric sees which fault: real images, spoiled in a known way, scored like a generator's.
+"""Which metric detects which fault: real images with a known fault, scored as generated ones.
 
     .venv/bin/python benchmarks/faults.py
 
-The built-in images are split into three: 6,000 play the training set, 2,000 are held out, and the
-other 2,000 play a perfect generator, which each fault then spoils. A fault is seen where the score
-is worse than its floor by more than the width of its interval.
+The built-in images are split into three parts: 6,000 are the training set, 2,000 are held out, and
+the other 2,000 are the samples of a perfect generator, into which each fault is then built. A
+metric detects a fault if the score is worse than its floor by more than the width of its interval.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ REPEATED = 50
 
 @dataclasses.dataclass(frozen=True)
 class Parts:
-    """The three thirds, and the classes of the last."""
+    """The training and held-out images, and the samples of the perfect generator with classes."""
 
     data: PreparedData
     perfect: Tensor
@@ -43,22 +43,22 @@ class Parts:
 
 
 class Replay(nn.Module):
-    """A generator that shows given images (N, C, H, W), one after the other."""
+    """A generator that returns given images (N, C, H, W), one after the other."""
 
     def __init__(self, pixels: Tensor) -> None:
         super().__init__()
         self.pixels = nn.Parameter(pixels, requires_grad=False)
-        self.shown = 0
+        self.position = 0
 
     def forward(self, latents: Tensor) -> Tensor:
         """The next images in [-1, 1]."""
-        indices = torch.arange(self.shown, self.shown + len(latents)) % len(self.pixels)
-        self.shown += len(latents)
+        indices = torch.arange(self.position, self.position + len(latents)) % len(self.pixels)
+        self.position += len(latents)
         return to_signed(self.pixels[indices])
 
 
 def split(size: int, training: int = 6_000, held_out: int = 2_000, perfect: int = 2_000) -> Parts:
-    """The built-in images in three parts of so many."""
+    """Split the built-in images into three parts of these sizes."""
     data = prepare(open_source("fashion"), DataSettings(size=(size, size), held_out=0.0))
     order = np.random.default_rng(0).permutation(len(data.images))
     kept, rest = order[: training + held_out], order[training + held_out :][:perfect]
@@ -75,7 +75,7 @@ def split(size: int, training: int = 6_000, held_out: int = 2_000, perfect: int 
 
 
 def dropped(parts: Parts) -> Tensor:
-    """Three of the ten kinds are missing."""
+    """Three of the ten classes are missing."""
     return parts.perfect[parts.classes >= DROPPED]
 
 
@@ -86,23 +86,23 @@ def blurred(parts: Parts) -> Tensor:
 
 
 def noisy(parts: Parts) -> Tensor:
-    """Normal noise of 20 grey levels."""
+    """Normal noise with a standard deviation of 20 grey levels."""
     noise = torch.randn(parts.perfect.shape, generator=torch.Generator().manual_seed(0))
     return (parts.perfect + 20 * noise).round().clamp(0, 255).to(torch.uint8)
 
 
 def repeated(parts: Parts) -> Tensor:
-    """Nothing but fifty of the training images."""
+    """Fifty training images only."""
     return torch.from_numpy(parts.data.images[parts.data.training[:REPEATED]])
 
 
 def collapsed(parts: Parts) -> Tensor:
-    """One new image, again and again."""
+    """The same new image every time."""
     return parts.perfect[:1]
 
 
 def black(parts: Parts) -> Tensor:
-    """Nothing but black."""
+    """All images are black."""
     return torch.zeros_like(parts.perfect)
 
 
@@ -117,7 +117,7 @@ FAULTS: dict[str, Callable[[Parts], Tensor]] = {
 }
 
 
-MEANT: dict[str, tuple[str, ...]] = {
+EXPECTED: dict[str, tuple[str, ...]] = {
     "3 of 10 kinds missing": ("reverse-kl", "kid-lite0"),
     "blurred": ("fd-lite0", "kid-lite0", "swd"),
     "noisy": ("fd-lite0", "kid-lite0", "swd"),
@@ -125,7 +125,7 @@ MEANT: dict[str, tuple[str, ...]] = {
     "one image repeated": ("modes", "reverse-kl", "birthday-lite0", "coverage-lite0"),
     "all black": ("fd-lite0", "kid-lite0", "recall-lite0"),
 }
-"""The metrics that are there to catch each fault; a test holds them to it."""
+"""The metrics that must detect each fault. A test checks it."""
 
 
 def score_fault(parts: Parts, name: str, metrics: tuple[str, ...] = METRICS) -> list[Score]:
@@ -135,18 +135,18 @@ def score_fault(parts: Parts, name: str, metrics: tuple[str, ...] = METRICS) -> 
     generator = TrainedGenerator(Replay(pixels), shape, latent_dim=1, images_seen=0)
     count = len(pixels) if name == "3 of 10 kinds missing" else len(parts.perfect)
     settings = DataSettings(size=(shape.height, shape.width))
-    asked = parse_metrics(metrics)
+    families = parse_metrics(metrics)
     return measure(
-        generator, parts.data, settings, asked, count, 0, partial(progress_bar, quiet=True)
+        generator, parts.data, settings, families, count, 0, partial(progress_bar, quiet=True)
     )
 
 
-def seen(score: Score) -> bool:
-    """Whether a score is worse than real data's, beyond doubt."""
+def detects(score: Score) -> bool:
+    """Whether a score is worse than that of real data by more than its uncertainty."""
     low, high = score.interval
-    doubt = high - low
+    uncertainty = high - low
     worse = score.floor - score.value if score.more_is_better else score.value - score.floor
-    return worse > doubt
+    return worse > uncertainty
 
 
 def main() -> None:
@@ -160,7 +160,7 @@ def main() -> None:
     for name in FAULTS:
         for score in score_fault(parts, name):
             floors.setdefault(score.metric, f"{score.floor:.3g}")
-            mark = "**" if seen(score) else ""
+            mark = "**" if detects(score) else ""
             rows.setdefault(score.metric, {})[name] = f"{mark}{score.value:.3g}{mark}"
         print(f"measured: {name}", flush=True)
     print("| metric | real data | " + " | ".join(FAULTS) + " |")

@@ -1,4 +1,4 @@
-"""What every measurement comes to: named figures with their spread and, where set, a target."""
+"""The result of every measurement: a named figure with its spread and, if any, a target."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ class Figure:
     """One measured number: the median over repetitions, the smallest and the largest."""
 
     key: str
-    """Names it in files, so that two of them can be compared: `dcgan-32/ratio`."""
+    """Its name in files, such as `dcgan-32/ratio`: figures with the same key can be compared."""
     meaning: str
-    """What it is, in words."""
+    """What was measured, as the table says it."""
     unit: str
     value: float
     low: float
     high: float
     repetitions: int
     at_least: float | None = None
-    """The target, where a larger number is better."""
+    """The target, if larger is better."""
     at_most: float | None = None
-    """The target, where a smaller number is better."""
+    """The target, if smaller is better."""
 
     @property
     def meets_target(self) -> bool | None:
-        """Whether the median does; None without a target."""
+        """Whether the median meets the target; None without a target."""
         if self.at_least is not None:
             return self.value >= self.at_least
         if self.at_most is not None:
@@ -44,7 +44,7 @@ def figure(
     at_least: float | None = None,
     at_most: float | None = None,
 ) -> Figure:
-    """The figure that repeated measurements come to."""
+    """The figure of repeated measurements."""
     return Figure(
         key=key,
         meaning=meaning,
@@ -63,37 +63,37 @@ class Effort:
     """How long to measure."""
 
     rounds: int
-    """Alternations of the training loops."""
+    """How often the training loops take turns."""
     seconds: float
-    """Length of each loop's turn in a round."""
+    """Length of a turn."""
     colour_width: int
-    """Of the 64x64 networks."""
+    """Width of the 64x64 networks."""
     resnet_width: int
-    """Of the residual networks with WGAN-GP."""
+    """Width of the residual networks with WGAN-GP."""
     r3gan_width: int
-    """Of R3GAN."""
+    """Width of R3GAN."""
     published_width: int
-    """Of R3GAN on CUDA, beside a batch of 64."""
+    """Width of R3GAN on CUDA, with a batch of 64."""
     batches: tuple[int, ...]
-    """Batch sizes whose speed is compared."""
+    """Batch sizes to compare."""
     sides: tuple[int, ...]
-    """Image sizes whose speed is compared."""
+    """Image sizes to compare."""
     shared_images: int
-    """Images of a run that one or two processes train."""
+    """Budget of a run that one or two processes train."""
     quality_images: int
-    """Images that the recipe with the longest way to a stated quality is given."""
+    """The largest budget for the quality target."""
     evaluations: int
-    """On that way: the answer is as coarse."""
+    """Evaluations within that budget. The images to the target are known to this step."""
     repetitions: int
-    """Of everything else."""
+    """Repetitions of everything else."""
     photographs: int
     """JPEG files to prepare."""
     large_data: int
-    """Images in the data set whose memory is watched."""
-    scored: int
-    """Images that `ganvas evaluate` is timed with, generated and real ones each."""
-    weighed: int
-    """Images that its memory is watched with."""
+    """Images in the data set of the memory measurement."""
+    evaluated: int
+    """Images that `ganvas evaluate` is timed with, as many generated as real ones."""
+    evaluated_for_memory: int
+    """Images that its peak memory is measured with."""
 
 
 FULL = Effort(
@@ -111,8 +111,8 @@ FULL = Effort(
     repetitions=7,
     photographs=500,
     large_data=100_000,
-    scored=10_000,
-    weighed=50_000,
+    evaluated=10_000,
+    evaluated_for_memory=50_000,
 )
 QUICK = Effort(
     rounds=2,
@@ -129,6 +129,6 @@ QUICK = Effort(
     repetitions=1,
     photographs=32,
     large_data=2_000,
-    scored=200,
-    weighed=400,
+    evaluated=200,
+    evaluated_for_memory=400,
 )

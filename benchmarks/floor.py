@@ -1,9 +1,9 @@
-"""How fast a step could be: what it must calculate and move, over what the device can do.
+"""A lower bound for the time of a step: its operations and bytes, over the device's rates.
 
     floor = max(operations / matrix rate, bytes / copy rate)
 
-Counted is what convolutions and matrix products do, in both directions. Everything else (norms,
-activations, optimizers, averages) is free, so a floor is no promise that it can be reached.
+Convolutions and matrix products count, forward and backward. Everything else (norms, activations,
+optimizers, EMA) counts as zero, so no loop can be expected to reach the floor.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ BACKWARD = torch.ops.aten.convolution_backward
 
 @dataclass(frozen=True)
 class Work:
-    """What one step takes in convolutions and matrix products."""
+    """The work of one step in convolutions and matrix products."""
 
     operations: int
-    """A multiplication and an addition are two."""
+    """A multiplication and an addition count as two."""
     bytes: int
-    """Every operand read once and every result written once, by each of them."""
+    """Each of them reads every operand once and writes its result once."""
 
     def floor_seconds(self, matrix_rate: float, copy_rate: float) -> float:
-        """The least time, from operations and bytes a second."""
+        """The lower bound, from operations and bytes per second."""
         return max(self.operations / matrix_rate, self.bytes / copy_rate)
 
 
 def count_work(work: Callable[[], None]) -> Work:
-    """The work in whatever is called, watched while it runs."""
-    with Watching() as watching:
+    """Count the work of a function while it runs."""
+    with WorkCounter() as counter:
         work()
-    return Work(watching.operations, watching.bytes)
+    return Work(counter.operations, counter.bytes)
 
 
-class Watching(TorchDispatchMode):
-    """Adds up what every convolution and matrix product calculates, reads and writes.
+class WorkCounter(TorchDispatchMode):
+    """Counts the operations and bytes of every convolution and matrix product.
 
-    torch's own `FlopCounterMode` follows modules too, and fails where a penalty asks for gradients.
+    torch's own `FlopCounterMode` also tracks modules, and fails where a penalty takes gradients.
     """
 
     def __init__(self) -> None:
@@ -56,19 +56,19 @@ class Watching(TorchDispatchMode):
         self, operation: Any, types: Any, arguments: Any = (), named: Any = None
     ) -> Any:
         named = named or {}
-        made = operation(*arguments, **named)
+        result = operation(*arguments, **named)
         kind = operation.overloadpacket
         if kind in flop_registry:
             formula = gradient_operations if kind is BACKWARD else flop_registry[kind]
-            self.operations += int(formula(*arguments, **named, out_val=made))
+            self.operations += int(formula(*arguments, **named, out_val=result))
             read = used(arguments) if kind is BACKWARD else arguments
-            written = made if isinstance(made, tuple) else (made,)
+            written = result if isinstance(result, tuple) else (result,)
             self.bytes += sum(map(bytes_of, (*read, *written)))
-        return made
+        return result
 
 
 def used(arguments: Sequence[Any]) -> list[Any]:
-    """What a convolution's backward reads: images for the weights, weights for the images."""
+    """What a convolution's backward reads: images for one gradient, weights for the other."""
     gradient, images, weight, *_, wanted = arguments
     return [gradient, *([images] if wanted[1] else []), *([weight] if wanted[0] else [])]
 
@@ -79,9 +79,9 @@ def bytes_of(value: Any) -> int:
 
 
 def gradient_operations(*arguments: Any, out_val: Any) -> int:
-    """Of a convolution's backward: each of both gradients takes as many as the forward pass.
+    """Operations of a convolution's backward: each gradient takes as many as the forward pass.
 
-    torch's own formula counts the gradient of a grouped weight as if all groups met.
+    torch's own formula overestimates the gradient of a grouped weight.
     """
     gradient, images, weight, *_, transposed, _padding, _groups, wanted = arguments
     grid = (images if transposed else gradient).shape[2:]

@@ -1,4 +1,4 @@
-"""The machine: its name (never its host name), how fast it multiplies matrices and copies."""
+"""The machine: its name (never its host name), its matrix rate and its copy rate."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import torch
 
 MATRIX_SIDE = {"cpu": 2048, "mps": 4096, "cuda": 8192}
 COPIED_BYTES = 2**29
-"""Read, and as many written: together more than caches hold, which are up to half of it."""
+"""Read once and written once; at least twice the size of the largest caches."""
 
 
 INSTRUCTIONS = {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16", "avx512f": "AVX-512"}
-"""What Linux calls those that matter here, and others do; the best first."""
+"""Instruction sets by Linux's name and their usual name, the best first."""
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """What figures belong to."""
+    """The hardware and versions that figures belong to."""
 
     name: str
     torch: str
@@ -38,7 +38,7 @@ class Hardware:
 
 
 def describe(device: torch.device) -> Hardware:
-    """The GPU, if that is what trains, else the processor; with the number of its cores."""
+    """The GPU if it trains, else the processor, with the number of cores."""
     cores = f"{os.cpu_count()} cores"
     name = f"{processor()}, {cores}"
     if device.type == "cuda":
@@ -54,7 +54,7 @@ def describe(device: torch.device) -> Hardware:
 
 
 def processor() -> str:
-    """The processor's model, with the bfloat16 instructions that a bare model name hides."""
+    """The processor's model and its best vector instructions, which decide how fast bfloat16 is."""
     about = Path("/proc/cpuinfo")
     if not about.is_file():
         return platform.processor() or platform.machine()
@@ -65,41 +65,39 @@ def processor() -> str:
     return f"{name} with {extras[0]}" if extras else name
 
 
-def wait_for(device: torch.device) -> None:
-    """Return when the device has done all its work, so that a clock may be read."""
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has finished all work, so that a clock can be read."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
 
 
-def matrix_rate(
-    device: torch.device, seconds: float, numbers: torch.dtype = torch.float32
-) -> float:
-    """Floating-point operations a second in large products: the median over `seconds`.
+def matrix_rate(device: torch.device, seconds: float, dtype: torch.dtype = torch.float32) -> float:
+    """Floating-point operations per second in large matrix products: the median over `seconds`.
 
-    In the float32 that convolutions have: on CUDA that is TF32 unless somebody forbids it.
+    float32 uses the same precision as convolutions: TF32 on CUDA, unless it is turned off.
     """
     side = MATRIX_SIDE[device.type]
-    left = torch.randn(side, side, device=device).to(numbers)
-    right = torch.randn(side, side, device=device).to(numbers)
+    left = torch.randn(side, side, device=device).to(dtype)
+    right = torch.randn(side, side, device=device).to(dtype)
     products = torch.backends.cuda.matmul
-    before, products.allow_tf32 = products.allow_tf32, torch.backends.cudnn.allow_tf32
+    previous, products.allow_tf32 = products.allow_tf32, torch.backends.cudnn.allow_tf32
     try:
         return 2 * side**3 / median_seconds(lambda: torch.matmul(left, right), device, seconds)
     finally:
-        products.allow_tf32 = before  # the loops that take turns with this multiply as by default
+        products.allow_tf32 = previous  # the measured loops use the default
 
 
 def copy_rate(device: torch.device, seconds: float) -> float:
-    """Bytes read and written a second in copying a large tensor: the median over `seconds`."""
+    """Bytes read and written per second in copying a large tensor: the median over `seconds`."""
     source = torch.ones(COPIED_BYTES // 4, device=device)
     target = torch.empty_like(source)
     return 2 * COPIED_BYTES / median_seconds(lambda: target.copy_(source), device, seconds)
 
 
 def median_seconds(work: Callable[[], object], device: torch.device, seconds: float) -> float:
-    """What the work takes, once it is warm: the median of all that fit into `seconds`."""
+    """Seconds that the work takes after a warm-up: the median of all repetitions in `seconds`."""
     work()
     times: list[float] = []
     end = time.perf_counter() + seconds
@@ -109,9 +107,9 @@ def median_seconds(work: Callable[[], object], device: torch.device, seconds: fl
 
 
 def stopwatch(work: Callable[[], object], device: torch.device) -> float:
-    """Seconds until the work is done, on the device too."""
-    wait_for(device)
+    """Seconds until the work is done, including the work on the device."""
+    synchronize(device)
     start = time.perf_counter()
     work()
-    wait_for(device)
+    synchronize(device)
     return time.perf_counter() - start

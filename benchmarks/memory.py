@@ -1,6 +1,6 @@
-"""Peak resident memory. Run as a script it is the process that is weighed, and weighs itself.
+"""Peak resident memory. As a script, this module is the measured process and prints its own peak.
 
-Its parent cannot do so: after a fork, the system's own figure starts at what the parent held.
+The parent process cannot measure it: after a fork, the system's figure starts at the parent's.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import numpy as np
 
 from figure import Effort, Figure, figure
 
-MOST_GB = 2.5
-"""For 100,000 colour images of 64x64, the mapped file's 1.2 GB of pages included."""
+MAX_GB = 2.5
+"""For 100,000 colour images of 64x64, including 1.2 GB of pages of the mapped file."""
 SIDE, BATCH = 64, 64
 STEPS = 30
 CASE_STEPS = 5
 
 
 def measure(effort: Effort, folder: Path) -> list[Figure]:
-    """A small run by command, and a large data set with every page of it touched."""
+    """A small run by the command line, and a large data set of which every page is read."""
     small = peak_gb(["fashion"], folder)
     large = folder / "large.npy"
     write_noise(large, effort.large_data)
@@ -34,24 +34,24 @@ def measure(effort: Effort, folder: Path) -> list[Figure]:
     peak = peak_gb(["large", str(large), str(effort.colour_width)], folder)
     return [
         figure("fashion", "peak memory of `ganvas train dcgan fashion`", "GB", [small]),
-        figure("large", f"preparing and training on {title}", "GB", [peak], at_most=MOST_GB),
+        figure("large", f"preparing and training on {title}", "GB", [peak], at_most=MAX_GB),
     ]
 
 
 def write_noise(path: Path, count: int) -> None:
-    """A .npy of random images (count, SIDE, SIDE, 3), written a piece at a time."""
+    """Write a .npy of random images (count, SIDE, SIDE, 3), block by block."""
     random = np.random.default_rng(0)
     shape = (count, SIDE, SIDE, 3)
     with path.open("wb") as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
         for start in range(0, count, 1_000):
-            piece = (min(1_000, count - start), *shape[1:])
-            file.write(random.integers(0, 256, piece, np.uint8).tobytes())
+            block = (min(1_000, count - start), *shape[1:])
+            file.write(random.integers(0, 256, block, np.uint8).tobytes())
 
 
 def peak_gb(words: list[str], folder: Path) -> float:
-    """What a process of its own says that it needed at most, in GB."""
+    """The peak memory of this script with these arguments, in GB."""
     environment = {**os.environ, "GANVAS_CACHE": str(folder / "cache")}
     command = [sys.executable, __file__, str(folder), *words]
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
@@ -59,12 +59,12 @@ def peak_gb(words: list[str], folder: Path) -> float:
 
 
 def own_peak_bytes() -> int:
-    """The most memory that this process has had resident, mapped files' pages included."""
-    about = Path("/proc/self/status")
-    if about.is_file():
-        found = re.search(r"VmHWM:\s*(\d+) kB", about.read_text())
-        if found:
-            return int(found[1]) * 1024
+    """Peak resident memory of this process, including pages of mapped files."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        peak = re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
+        if peak:
+            return int(peak[1]) * 1024
     import resource
 
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -72,7 +72,7 @@ def own_peak_bytes() -> int:
 
 
 def train_small(folder: Path) -> None:
-    """The command as a user types it, for enough steps to have seen every kind of work."""
+    """Run the command for enough steps to include every kind of work."""
     from ganvas.cli import main
 
     words = ["train", "dcgan", "fashion", "--out", str(folder / "small"), "--device", "cpu"]
@@ -81,7 +81,7 @@ def train_small(folder: Path) -> None:
 
 
 def train_large(folder: Path, data: str, width: int) -> None:
-    """`ganvas train` in its parts: prepare, stream one epoch so that every page is read, train."""
+    """Prepare, stream one epoch so that every page is read, then train."""
     from dataclasses import replace
 
     import torch
@@ -100,9 +100,9 @@ def train_large(folder: Path, data: str, width: int) -> None:
 
 
 def train_case(folder: Path, loop: str, case_as_json: str, device_name: str) -> int:
-    """Some steps of one loop of a case of training speed, its data prepared before; the peak.
+    """Run a few steps of one loop of a training-speed case. Returns its peak memory in bytes.
 
-    On CUDA that is the GPU's memory. Both loops have loaded the same modules.
+    On CUDA this is the GPU's memory. Both loops load the same modules. The data are prepared.
     """
     import torch
 
@@ -114,22 +114,22 @@ def train_case(folder: Path, loop: str, case_as_json: str, device_name: str) -> 
     recipe = recipe_for(case)
     prepared = data_for(case, recipe, folder)
     if loop == "ganvas":
-        GanvasLoop(recipe, prepared, folder / "weighed", device).fit(CASE_STEPS)
+        GanvasLoop(recipe, prepared, folder / "measured", device).fit(CASE_STEPS)
     else:
         textbook_for(case, recipe, prepared, device).run(CASE_STEPS)
     return round(peak_memory_mb(device) * 1e6)
 
 
 def main() -> None:
-    """FOLDER fashion | large DATA WIDTH | case LOOP CASE DEVICE: do it, then print the peak."""
-    folder, what, *about = sys.argv[1:]
+    """FOLDER fashion | large DATA WIDTH | case LOOP CASE DEVICE: run it, then print the peak."""
+    folder, what, *arguments = sys.argv[1:]
     if what == "case":
-        print(train_case(Path(folder), *about))
+        print(train_case(Path(folder), *arguments))
         return
     if what == "fashion":
         train_small(Path(folder))
     else:
-        train_large(Path(folder), about[0], int(about[1]))
+        train_large(Path(folder), arguments[0], int(arguments[1]))
     print(own_peak_bytes())
 
 

@@ -1,11 +1,12 @@
-"""Mode coverage beside the published numbers, and beside what real data scores.
+"""Mode coverage next to published numbers and to the scores of real data.
 
     .venv/bin/python benchmarks/modes.py ring grid
     .venv/bin/python benchmarks/modes.py stacked --digits FOLDER
 
-FOLDER holds MNIST's IDX files (benchmarks/fetch.py gets them). The default budgets are a laptop's,
-a small part of the published ones, and --images sets another; --published trains as long as the
-papers did, for a GPU. The published rows come from networks trained that long.
+FOLDER holds MNIST's IDX files (benchmarks/fetch.py downloads them). The default budgets suit a
+laptop and are a small fraction of the published ones. --images sets another budget; --published
+trains as long as the papers, which needs a GPU. The published rows come from networks trained that
+long.
 """
 
 from __future__ import annotations
@@ -20,29 +21,29 @@ from pathlib import Path
 import ganvas
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.schedules import parse_count
-from recipes import run_directory, train_or_go_on
+from recipes import run_directory, train_or_resume
 
 MEASURED = ("modes", "high-quality", "reverse-kl")
 
 
 @dataclasses.dataclass(frozen=True)
 class Arm:
-    """One row of ours: a recipe for so many samples a pack, and how long it trains."""
+    """One row of our results: a recipe, the samples per pack, and the budget."""
 
     name: str
     recipe: str
     pac: int = 1
     laptop_images: int = 300_000
-    """Of an unpacked discriminator; a pack of k sees k times as many, as in the papers."""
+    """Budget without packing. With packs of k it is k times as large, as in the papers."""
     published_images: int | None = None
-    """With --published; None takes the recipe's own budget."""
+    """Budget with --published; None: that of the recipe."""
 
-    def made(self, images: int | None = None, published: bool = False) -> Recipe:
-        """The recipe, with the batch and budget that go with the pack.
+    def build_recipe(self, images: int | None = None, published: bool = False) -> Recipe:
+        """The recipe, with the batch and the budget for its packs.
 
         Args:
-            images: an unpacked discriminator's budget in the place of the laptop's.
-            published: as long as the papers trained.
+            images: the budget without packing, in place of `laptop_images`.
+            published: train as long as the papers.
         """
         recipe = load_recipe(self.recipe)
         images = self.laptop_images if images is None else images
@@ -59,7 +60,7 @@ class Arm:
 
 @dataclasses.dataclass(frozen=True)
 class Benchmark:
-    """One data set: our rows, and the published ones as text (modes, high quality %, KL)."""
+    """One data set: our rows, and published rows as text (modes, high quality in %, KL)."""
 
     data: str
     samples: int
@@ -116,7 +117,7 @@ BENCHMARKS = {
 
 
 def spread(values: Iterable[float], digits: str) -> str:
-    """The mean, and every seed's value where they differ."""
+    """The mean over seeds, with the value of every seed if they differ."""
     values = list(values)
     if not values:
         return "-"
@@ -126,8 +127,8 @@ def spread(values: Iterable[float], digits: str) -> str:
 
 
 def run_arm(arm: Arm, benchmark: Benchmark, options: argparse.Namespace) -> list[ganvas.Score]:
-    """Train every seed and print the row; gives back the scores of all."""
-    recipe = arm.made(options.images, options.published)
+    """Train every seed and print the row. Returns the scores of all seeds."""
+    recipe = arm.build_recipe(options.images, options.published)
     data = benchmark.data.format(digits=options.digits)
     scores: list[ganvas.Score] = []
     failures = []
@@ -135,7 +136,7 @@ def run_arm(arm: Arm, benchmark: Benchmark, options: argparse.Namespace) -> list
     for seed in range(options.seeds):
         with run_directory(options.keep, f"{recipe.name}-{kind}-{seed}") as directory:
             try:
-                run = train_or_go_on(recipe, data, directory, seed)
+                run = train_or_resume(recipe, data, directory, seed)
             except ganvas.Diverged as error:
                 failures.append(f"seed {seed}: {error}")
                 continue
@@ -147,30 +148,36 @@ def run_arm(arm: Arm, benchmark: Benchmark, options: argparse.Namespace) -> list
     return scores
 
 
-def cells(scores: list[ganvas.Score], which: str) -> list[str]:
-    """Modes, high quality in percent, reverse KL: over the seeds."""
-    found = []
+def cells(scores: list[ganvas.Score], attribute: str) -> list[str]:
+    """Modes, high quality in percent and reverse KL, over the seeds.
+
+    Args:
+        attribute: `value`, or `floor` for the scores of real data.
+    """
+    row = []
     for metric, factor, digits in zip(MEASURED, (1, 100, 1), (".4g", ".1f", ".3g"), strict=True):
-        values = [factor * getattr(s, which) for s in scores if s.metric == metric]
-        found.append(spread(values, digits))
-    return found
+        values = [factor * getattr(s, attribute) for s in scores if s.metric == metric]
+        row.append(spread(values, digits))
+    return row
 
 
 def main() -> None:
-    """Print a table a benchmark."""
+    """Print one table per benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("benchmarks", nargs="*", default=["ring", "grid"], metavar="BENCHMARK")
-    parser.add_argument("--digits", default="fashion", help="what stacked is made of")
+    parser.add_argument("--digits", default="fashion", help="the images that stacked is made of")
     parser.add_argument("--seeds", type=int, default=3)
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--published", action="store_true", help="train as long as the papers")
     budget.add_argument(
         "--images",
         type=parse_count,
-        help="train every arm for so many images, 200k or 1M, in the place of the laptop's budget;"
-        " a pack of k trains for k times as many",
+        help="budget of every arm, such as 200k or 1M, in place of the laptop's; with packs of k"
+        " it is k times as large",
     )
-    parser.add_argument("--keep", type=Path, help="keep the runs here, and go on with those there")
+    parser.add_argument(
+        "--keep", type=Path, help="keep the runs in this folder, and resume those that are there"
+    )
     options = parser.parse_args()
     unknown = sorted(set(options.benchmarks) - set(BENCHMARKS))
     if unknown:

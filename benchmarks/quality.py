@@ -1,7 +1,7 @@
-"""Time and images to a stated quality: training until `fd-lite0` falls to a bound.
+"""Time and images to a stated quality: training until `fd-lite0` falls below a bound.
 
-One seed and the built-in images at 32x32, evaluated while training. It shows what a minute brings;
-which recipe is better is a question for `ganvas compare`, with seeds and intervals.
+One seed, the built-in images at 32x32, evaluated while training. It shows what a minute of training
+achieves. To find out which recipe is better, use `ganvas compare` with seeds and intervals.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from ganvas.studies.worker import score_curve
 
 METRIC = "fd-lite0"
 STATED = 700.0
-"""Clothes can be told apart by then; the first grids score above 2,000, real images about 100."""
+"""Clothes are recognisable at this score. First grids score above 2,000, real images about 100."""
 BUDGETS = {"dcgan": 60_000, "wgan": 60_000, "resnet": 40_000, "r3gan": 40_000}
-"""Images that a recipe is given at most."""
+"""The largest number of images per recipe."""
 SAMPLES = 2_000
 QUICK_METRIC, QUICK_SAMPLES = "swd", 100
-"""To see that it runs: no network has to look at the images first."""
+"""With --quick: a score that needs no feature network."""
 NOISE_IMAGES = 300
 
 
 def measure(effort: Effort, device: str, folder: Path) -> list[Figure]:
-    """One run of each recipe; with less than the full effort on noise, to see that it runs."""
-    share = effort.quality_images / max(BUDGETS.values())
+    """One run per recipe; on noise with less than the full effort."""
+    fraction = effort.quality_images / max(BUDGETS.values())
     data, metric, samples = "fashion", METRIC, SAMPLES
     if effort is not FULL:
         data, metric, samples = str(folder / "noise.npy"), QUICK_METRIC, QUICK_SAMPLES
         write_smooth_noise(folder / "noise.npy", NOISE_IMAGES)
     found = []
     for recipe, budget in BUDGETS.items():
-        images = round(budget * share)
+        images = round(budget * fraction)
         words = ["train", recipe, data, "--size", "32", "--device", device, "--images", str(images)]
         words += ["--evaluation.every", str(images // effort.evaluations)]
         words += ["--evaluation.metrics", metric, "--evaluation.samples", str(samples)]
@@ -47,7 +47,7 @@ def measure(effort: Effort, device: str, folder: Path) -> list[Figure]:
 
 
 def train(words: list[str], out: Path) -> Run:
-    """The command as a user types it."""
+    """Run the command line."""
     environment = {**os.environ, "GANVAS_CACHE": str(out.parent / "cache")}
     command = [sys.executable, "-m", "ganvas", *words, "--out", str(out)]
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
@@ -55,17 +55,17 @@ def train(words: list[str], out: Path) -> Run:
 
 
 def summarise(recipe: str, metric: str, score_curve: Sequence[ScorePoint]) -> list[Figure]:
-    """When the bound was reached first, or that it was not; and the last score of all."""
+    """When the bound was first reached, or the best score if it was not; and the last score."""
     last = score_curve[-1]
     end = figure(
         f"{recipe}/score", f"{recipe}: {metric} after {last.images_seen:,} images", "", [last.value]
     )
-    reached = next((moment for moment in score_curve if moment.value <= STATED), None)
+    reached = next((point for point in score_curve if point.value <= STATED), None)
     bound = f"{metric} of {STATED:g}"
     if reached is None:
         meaning = f"{recipe}: {bound} not reached; the least seen"
         return [
-            figure(f"{recipe}/least", meaning, "", [min(one.value for one in score_curve)]),
+            figure(f"{recipe}/least", meaning, "", [min(point.value for point in score_curve)]),
             end,
         ]
     return [

@@ -1,10 +1,10 @@
-"""How well recipes learn at a budget: some seeds of each, trained, scored and pictured.
+"""How well recipes learn within a budget: a few seeds of each, trained, scored, with samples.
 
     .venv/bin/python benchmarks/recipes.py --images 200k dcgan wgan resnet
     .venv/bin/python benchmarks/recipes.py --data FOLDER --images 100k --seeds 3 mlp dcgan
 
-Prints a row a recipe: every seed's score, and the floor, which is what real images score. A run
-that diverged is a row too. The seeds are too few for a verdict between recipes.
+Prints one row per recipe with the score of every seed, and the scores of real images. Runs that
+diverged are counted. A few seeds cannot decide which recipe is better.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ METRICS = "fd-lite0,kid-lite0,prdc-lite0,swd"
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """One run: its scores by metric, or why there are none."""
+    """One run: its scores by metric, or why it failed."""
 
     scores: dict[str, ganvas.Score]
     images_per_second: float
@@ -38,7 +38,7 @@ class Outcome:
 
 @contextlib.contextmanager
 def run_directory(keep: Path | None, name: str) -> Iterator[Path]:
-    """Where a run goes: a folder that stays, or one that does not."""
+    """The directory of a run, in `keep` or in a temporary folder."""
     if keep is not None:
         yield keep / name
         return
@@ -46,8 +46,8 @@ def run_directory(keep: Path | None, name: str) -> Iterator[Path]:
         yield Path(folder) / name
 
 
-def train_or_go_on(recipe: Recipe, data: str, directory: Path, seed: int) -> ganvas.Run:
-    """Train, or take up a run that was kept."""
+def train_or_resume(recipe: Recipe, data: str, directory: Path, seed: int) -> ganvas.Run:
+    """Train, or resume a run that was kept."""
     if not directory.exists():
         return ganvas.train(recipe, data, directory, seed=seed, quiet=True)
     run = ganvas.Run.open(directory)
@@ -57,10 +57,10 @@ def train_or_go_on(recipe: Recipe, data: str, directory: Path, seed: int) -> gan
 
 
 def outcome_of(recipe: Recipe, seed: int, options: argparse.Namespace) -> Outcome:
-    """Train one run, score it, and write its picture."""
+    """Train one run, score it, and write a grid of samples."""
     with run_directory(options.keep, f"{recipe.name}-{seed}") as directory:
         try:
-            run = train_or_go_on(recipe, options.data, directory, seed)
+            run = train_or_resume(recipe, options.data, directory, seed)
         except ganvas.Diverged as error:
             return Outcome({}, 0.0, str(error))
         scores = ganvas.evaluate(run, options.metrics.split(","), n=options.n, seed=1)
@@ -73,30 +73,34 @@ def outcome_of(recipe: Recipe, seed: int, options: argparse.Namespace) -> Outcom
 
 
 def row(name: str, outcomes: list[Outcome], metrics: list[str]) -> str:
-    """A recipe's row: the mean of the seeds and each of them; failures named."""
+    """The row of a recipe: mean over seeds, every seed, and how many failed."""
     finished = [outcome for outcome in outcomes if not outcome.failure]
     cells = []
     for metric in metrics:
         values = [outcome.scores[metric].value for outcome in finished]
         each = ", ".join(f"{value:.4g}" for value in values)
-        several = f"**{statistics.mean(values):.4g}** ({each})" if len(values) > 1 else each
-        cells.append(several or "-")
+        cell = f"**{statistics.mean(values):.4g}** ({each})" if len(values) > 1 else each
+        cells.append(cell or "-")
     failed = f"{len(outcomes) - len(finished)} of {len(outcomes)}"
     rate = statistics.median([outcome.images_per_second for outcome in finished] or [0.0])
     return f"| `{name}` | {' | '.join(cells)} | {failed} | {rate:,.0f} |"
 
 
 def main() -> None:
-    """Train, score and print one row a recipe."""
+    """Train, score and print one row per recipe."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recipes", nargs="*", default=list(CATALOG))
-    parser.add_argument("--data", default="fashion", help="the images: whatever ganvas train takes")
+    parser.add_argument("--data", default="fashion", help="the images, as ganvas train takes them")
     parser.add_argument("--images", type=parse_count, default=200_000)
-    parser.add_argument("--seeds", type=int, default=1, help="train with seeds 0 to this less one")
+    parser.add_argument("--seeds", type=int, default=1, help="how many seeds, from 0")
     parser.add_argument("--metrics", default=METRICS)
-    parser.add_argument("--n", type=parse_count, default=10_000, help="samples a score")
-    parser.add_argument("--keep", type=Path, help="keep the runs here, and go on with those there")
-    parser.add_argument("--pictures", type=Path, help="write a grid of each recipe here")
+    parser.add_argument("--n", type=parse_count, default=10_000, help="samples per score")
+    parser.add_argument(
+        "--keep", type=Path, help="keep the runs in this folder, and resume those that are there"
+    )
+    parser.add_argument(
+        "--pictures", type=Path, help="write a grid of samples of each recipe to this folder"
+    )
     options = parser.parse_args()
     metrics = [
         metric.full_name(score)

@@ -1,4 +1,4 @@
-"""Figures as a table for people, as JSON for tools, and into the README by hardware."""
+"""Figures as a table, as JSON, and as a block per hardware in the README."""
 
 from __future__ import annotations
 
@@ -29,41 +29,44 @@ END = "<!-- bench: new hardware goes above -->"
 
 
 def table(measured: Measured) -> str:
-    """A markdown table, readable as it stands."""
+    """A Markdown table, aligned so that it is readable as text."""
     rows = [["what", "median", "smallest to largest", "target"]]
     for name, figures in measured.items():
         rows.append([f"**{TITLES[name]}**", "", "", ""])
-        rows += [row(one) for one in figures]
+        rows += [row(figure) for figure in figures]
     return aligned(rows)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells as a markdown table, the first of them its head."""
+    """Rows of cells as a Markdown table. The first row is the header."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     head, *body = rows
     lines = [head, ["-" * width for width in widths], *body]
     return "\n".join(f"| {' | '.join(map(str.ljust, line, widths))} |" for line in lines)
 
 
-def row(one: Figure) -> list[str]:
-    """One figure's cells."""
+def row(figure: Figure) -> list[str]:
+    """The cells of one figure."""
     target = ""
-    if one.meets_target is not None:
-        bound = f">= {one.at_least:g}" if one.at_least is not None else f"<= {one.at_most:g}"
-        target = f"{bound}: {'met' if one.meets_target else 'MISSED'}"
-    spread = f"{short(one.low)} to {short(one.high)}" if one.repetitions > 1 else "once"
-    return [one.meaning, f"{short(one.value)} {one.unit}".rstrip(), spread, target]
+    if figure.meets_target is not None:
+        at_least = figure.at_least is not None
+        bound = f">= {figure.at_least:g}" if at_least else f"<= {figure.at_most:g}"
+        target = f"{bound}: {'met' if figure.meets_target else 'MISSED'}"
+    low, high = format_value(figure.low), format_value(figure.high)
+    spread = f"{low} to {high}" if figure.repetitions > 1 else "once"
+    value = f"{format_value(figure.value)} {figure.unit}".rstrip()
+    return [figure.meaning, value, spread, target]
 
 
-def short(value: float) -> str:
-    """Three digits or more, never an exponent."""
+def format_value(value: float) -> str:
+    """At least three digits, never an exponent: columns of figures stay comparable."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
 
 def caption(hardware: Hardware) -> str:
-    """One line on where the figures come from."""
+    """One line that says where the figures come from."""
     return (
         f"torch {hardware.torch}, Python {hardware.python}, "
         f"{hardware.threads} threads; by `make bench`"
@@ -71,35 +74,35 @@ def caption(hardware: Hardware) -> str:
 
 
 def write_json(path: Path, hardware: Hardware, measured: Measured) -> None:
-    """Keep the figures by name, for comparisons."""
-    figures = {name: [asdict(one) for one in found] for name, found in measured.items()}
+    """Store the figures by name, for comparisons."""
+    figures = {name: [asdict(figure) for figure in part] for name, part in measured.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"hardware": asdict(hardware), "figures": figures}, indent=1) + "\n")
 
 
 def read_json(path: Path, hardware: Hardware) -> dict[str, list[Figure]]:
-    """The figures that a file keeps; none where there is no file, or other versions made it."""
+    """The figures in a file; empty without the file, or if other versions wrote it."""
     if not path.exists() or read_hardware(path) != hardware:
         return {}
     return read_figures(path)
 
 
 def read_hardware(path: Path) -> Hardware:
-    """What the figures of a file belong to."""
+    """The hardware and versions that a file's figures were measured on."""
     return Hardware(**json.loads(path.read_text())["hardware"])
 
 
 def read_figures(path: Path) -> dict[str, list[Figure]]:
-    """The figures that a file keeps, whatever made it."""
-    kept = json.loads(path.read_text())["figures"]
-    return {name: [Figure(**one) for one in found] for name, found in kept.items()}
+    """The figures in a file, whatever versions wrote it."""
+    parts = json.loads(path.read_text())["figures"]
+    return {name: [Figure(**figure) for figure in part] for name, part in parts.items()}
 
 
 def fill_readme(text: str, hardware: Hardware, measured: Measured) -> str:
-    """The README with this hardware's block replaced, or added when it has none.
+    """The README with the block of this hardware replaced or added.
 
     Raises:
-        ValueError: the README has lost the mark below its results.
+        ValueError: the README has no mark below its results.
     """
     start, end = f"<!-- bench: {hardware.slug} -->", f"<!-- end: {hardware.slug} -->"
     block = "\n".join(

@@ -1,4 +1,4 @@
-"""Start-up as a user feels it: seconds from pressing enter, each in a process of its own."""
+"""Start-up time as a user sees it: seconds from the start of a new process."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ PATIENCE_SECONDS = 300.0
 
 
 def measure(effort: Effort, device: str, folder: Path) -> list[Figure]:
-    """Help of the whole and of the largest verb, and the first step of training."""
-    found = []
+    """The help of ganvas and of its largest command, and the first step of training."""
+    figures = []
     for words in (("--help",), ("train", "--help")):
         seconds = [seconds_to_exit(words) for _ in range(effort.repetitions)]
         command = " ".join(["ganvas", *words])
         key = "-".join(word.strip("-") for word in words)
-        found.append(figure(key, f"`{command}`", "s", seconds, at_most=SECONDS_TO_HELP))
-    # The first run prepares the data, which the second figure is to leave out.
+        figures.append(figure(key, f"`{command}`", "s", seconds, at_most=SECONDS_TO_HELP))
+    # The first run prepares the data; the second figure is without that.
     unprepared = seconds_to_first_step(folder / "unprepared", folder / "cache", device)
     prepared = [
         seconds_to_first_step(folder / f"prepared-{number}", folder / "cache", device)
@@ -33,7 +33,7 @@ def measure(effort: Effort, device: str, folder: Path) -> list[Figure]:
     ]
     command = "`ganvas train dcgan fashion` to the end of its first step"
     return [
-        *found,
+        *figures,
         figure("first-step-unprepared", f"{command}, preparing included", "s", [unprepared]),
         figure(
             "first-step",
@@ -46,14 +46,14 @@ def measure(effort: Effort, device: str, folder: Path) -> list[Figure]:
 
 
 def seconds_to_exit(words: Sequence[str]) -> float:
-    """Seconds that a command takes, its output thrown away."""
+    """Seconds that a command takes; its output is discarded."""
     start = time.perf_counter()
     subprocess.run([*COMMAND, *words], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start
 
 
 def seconds_to_first_step(run: Path, cache: Path, device: str) -> float:
-    """Seconds until the run's history has a line, which is asked for after every step."""
+    """Seconds until the history has its first line, which is written after the first step."""
     words = ["train", "dcgan", "fashion", "--out", str(run), "--device", device]
     words += ["--images", "64", "--intervals.history", "1"]
     environment = {**os.environ, "GANVAS_CACHE": str(cache)}

@@ -115,7 +115,7 @@ def test_a_device_that_is_not_there_ends_with_2(
 
 
 def test_nothing_compared_is_no_success(bench: Bench) -> None:
-    assert bench["check"].conclude([]) == 2
+    assert bench["check"].print_result([]) == 2
 
 
 def test_other_versions_are_named(bench: Bench) -> None:
@@ -123,4 +123,4 @@ def test_other_versions_are_named(bench: Bench) -> None:
     differences = bench["check"].differences
     assert differences(machine, machine) == []
     (line,) = differences(replace(machine, torch="1.0"), machine)
-    assert f"torch 1.0, and this is {machine.torch}" in line
+    assert f"torch 1.0, but this is {machine.torch}" in line

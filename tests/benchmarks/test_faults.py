@@ -30,22 +30,22 @@ def private_cache(cache: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANVAS_CACHE", cache)
 
 
-@pytest.mark.parametrize("name", faults.MEANT)
+@pytest.mark.parametrize("name", faults.EXPECTED)
 def test_a_fault_is_seen(parts: faults.Parts, name: str) -> None:
-    scores = {s.metric: s for s in faults.score_fault(parts, name, faults.MEANT[name])}
+    scores = {s.metric: s for s in faults.score_fault(parts, name, faults.EXPECTED[name])}
     blind = [
         f"{metric}: {scores[metric].value:.4g} {scores[metric].interval}, "
         f"real data {scores[metric].floor:.4g}"
-        for metric in faults.MEANT[name]
-        if not faults.seen(scores[metric])
+        for metric in faults.EXPECTED[name]
+        if not faults.detects(scores[metric])
     ]
     assert not blind, blind
 
 
 def test_a_perfect_generator_is_blamed_for_nothing(parts: faults.Parts) -> None:
     scores = faults.score_fault(parts, "none")
-    assert not [score.metric for score in scores if faults.seen(score)]
+    assert not [score.metric for score in scores if faults.detects(score)]
 
 
 def test_every_fault_has_a_metric_that_is_meant_for_it() -> None:
-    assert {"none", *faults.MEANT} == set(faults.FAULTS)
+    assert {"none", *faults.EXPECTED} == set(faults.FAULTS)

