@@ -272,24 +272,13 @@ def effect_chart(rows: Sequence[EffectRow], no_effect: float, label: str, log: b
         coords = ("axes fraction", "data")
         annotate(axes, row.note, (1, y), row.colour, offset=(10, 0), coords=coords)
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlim(*_effect_limits(rows, no_effect, log))
+    axes.margins(x=0.06)
     finish_axes(axes, label, grid="x")
     if log:
         axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.xaxis.set_minor_locator(NullLocator())
     name_rows(axes, [row.name for row in rows], range(len(rows)))
     return figure
-
-
-def _effect_limits(rows: Sequence[EffectRow], no_effect: float, log: bool) -> tuple[float, float]:
-    """The ends of the x axis: all intervals and `no_effect`, with a margin."""
-    ends = [end for row in rows for end in (row.interval or (row.value, row.value))]
-    low, high = min(*ends, no_effect), max(*ends, no_effect)
-    if log:
-        margin = (high / low) ** 0.06 if low < high else 1.1
-        return low / margin, high * margin
-    margin = 0.06 * (high - low) if low < high else 1.1
-    return low - margin, high + margin
 
 
 @dataclass(frozen=True)
