@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from ganvas import storage
 from ganvas.formatting import format_estimate, format_image_size
-from ganvas.reports.pictures import on_white, read_grid
+from ganvas.reports.pictures import image_sides, on_white, read_grid
 from ganvas.runs import Run
 from ganvas.studies.display import format_comparison, format_mean
 from ganvas.studies.results import StudyResults, read_results
@@ -144,9 +144,10 @@ def draw(results: StudyResults, path: Path) -> None:
     names = [arm.name for arm in results.arms]
     figure = Figure(figsize=(9, 0.62 * len(names)), layout="constrained")
     rows = figure.subplots(len(names), 1, squeeze=False)[:, 0]
+    sides = image_sides(results.directory.data)
     for axes, name in zip(rows, names, strict=True):
         run = Run.open(results.directory.run_path(name, SEED))
-        tiles = on_white(read_grid(run, run.sample_paths()[-1]))[:IMAGES]
+        tiles = on_white(read_grid(run.sample_paths()[-1], sides))[:IMAGES]
         strip = tiles.transpose(1, 0, 2, 3).reshape(tiles.shape[1], -1, tiles.shape[3])
         axes.imshow(strip.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axes.set(xticks=[], yticks=[])

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganvas.health.finding import Finding, Measurement
-from ganvas.reports.attempts import Attempt, describe_rewind, describe_rows, timeline_rows
+from ganvas.reports.attempts import Attempt, describe_rows, timeline_rows
 from ganvas.reports.charts import Line, Mark, Panel, timeline
 from ganvas.reports.commands import Command, command_with_change
 from ganvas.reports.curves import draw_panel, needs_log, series
 from ganvas.reports.page import Drawing, Picture
-from ganvas.reports.pictures import grid_picture, path_from
+from ganvas.reports.pictures import Sides, grid_picture, image_sides, path_from
 from ganvas.reports.texts import as_sentence, column_meaning, symptom_name
 from ganvas.runs import Run
 from ganvas.runs.history import Record
@@ -46,30 +46,25 @@ def case_of(run: Run, finding: Finding, history: Sequence[Record]) -> Case:
         finding,
         symptom_name(finding.symptom),
         [(number, column_meaning(number.name)) for number in finding.numbers],
-        onset_pictures(run, finding),
+        onset_pictures(run.sample_paths(), image_sides(run.read_data()), finding),
         draw_number(run, finding, history) if finding.numbers else None,
         command_with_change(run, finding.advice[0]) if finding.advice else None,
     )
 
 
-def onset_pictures(run: Run, finding: Finding) -> list[Picture]:
+def onset_pictures(paths: list[Path], sides: Sides, finding: Finding) -> list[Picture]:
     """The first samples after the onset beside the newest; one where they are the same."""
-    paths = run.sample_paths()
     onset = path_from(paths, finding.since)
     if onset is None:
         return []
     moments = [(onset, "soon after onset")] if onset != paths[-1] else []
     name = symptom_name(finding.symptom)
     return [
-        small_grid(run, path, "At {}, " + when, f"Samples at {{}}, {when} ({name})")
+        grid_picture(
+            path, sides, f"At {{}}, {when}", f"Samples at {{}}, {when} ({name})", SMALL_GRID
+        )
         for path, when in [*moments, (paths[-1], "newest")]
     ]
-
-
-def small_grid(run: Run, path: Path, caption: str, alt: str = "") -> Picture:
-    """A grid of samples, small; `{}` in its texts becomes how many images were seen."""
-    seen = f"{int(path.stem):,} images seen"
-    return grid_picture(run, path, (alt or caption).format(seen), caption.format(seen), SMALL_GRID)
 
 
 def draw_number(run: Run, finding: Finding, history: Sequence[Record]) -> Drawing | None:
@@ -100,41 +95,21 @@ def limit_of(normal: str) -> float | None:
     return float(numbers[0].replace(",", "")) if len(numbers) == 1 else None
 
 
-def health_timeline(attempts: list[Attempt], ending: str, width: float = 760) -> Drawing:
+def health_timeline(attempts: list[Attempt], ending: str) -> Drawing:
     """The attempts of a run with a bar for each symptom."""
     rows = timeline_rows(attempts, ending)
-    return Drawing(timeline(rows, width), f"Health over images seen. {describe_rows(rows)}.")
+    return Drawing(timeline(rows), f"Health over images seen. {describe_rows(rows)}.")
 
 
-@dataclass(frozen=True)
-class RewindStory:
-    """A rewind: what happened, and the last samples before it beside those made since."""
-
-    title: str
-    text: str
-    pictures: list[Picture]
-
-
-def rewind_stories(run: Run, attempts: list[Attempt]) -> list[RewindStory]:
-    """What each rewind did."""
-    return [
-        RewindStory(
-            f"Rewind {attempt.number}",
-            describe_rewind(attempt),
-            rewind_pictures(run, attempt, attempts[-1]),
-        )
-        for attempt in attempts[:-1]
-    ]
-
-
-def rewind_pictures(run: Run, discarded: Attempt, current: Attempt) -> list[Picture]:
-    """The last samples that were discarded, and those of the current attempt at that point."""
+def rewind_pictures(discarded: Attempt, current: Attempt, sides: Sides) -> list[Picture]:
+    """The last samples that a rewind discarded, and those of the current attempt at that point."""
     paths = discarded.sample_paths()
     if not paths:
         return []
     alt = f"The last samples of {discarded.name}, at {{}}"
-    pictures = [small_grid(run, paths[-1], f"{alt}; discarded", alt)]
-    same_point = run.directory / "samples" / paths[-1].name
-    if same_point.exists():
-        pictures.append(small_grid(run, same_point, f"{current.name.capitalize()}, kept, at {{}}"))
+    pictures = [grid_picture(paths[-1], sides, f"{alt}; discarded", alt, SMALL_GRID)]
+    for path in current.sample_paths():
+        if path.name == paths[-1].name:
+            caption = f"{current.name.capitalize()}, kept, at {{}}"
+            pictures.append(grid_picture(path, sides, caption, width=SMALL_GRID))
     return pictures

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,20 +42,32 @@ GRID_WIDTH, TILE_WIDTH = 520, 56
 """About how wide a large grid and one image of a row are shown, in CSS pixels."""
 
 
-def read_grid(run: Run, path: Path) -> Pixels:
+Sides = tuple[int, int] | None
+"""Height and width of an image; None for points, which are drawn into one picture."""
+
+
+def image_sides(data: Mapping[str, Any]) -> Sides:
+    """The sides of the images that a run or a study trains on.
+
+    Args:
+        data: the content of data.json.
+    """
+    shape = data["shape"]
+    return None if data["extent"] is not None else (shape["height"], shape["width"])
+
+
+def read_grid(path: Path, sides: Sides) -> Pixels:
     """A grid of samples as they were made, uint8.
 
     Returns:
         (N, H, W, C), the images row by row; of points (1, H, W, 1), the drawing.
     """
-    data = run.read_data()
     with Image.open(path) as image:
         pixels: Pixels = np.atleast_3d(np.asarray(image))
-    if data["extent"] is not None:
+    if sides is None:
         return pixels[None]
-    shape = data["shape"]["height"], data["shape"]["width"]
-    factor = display_factor(shape)
-    return cut_grid(np.ascontiguousarray(pixels[::factor, ::factor]), shape)
+    factor = display_factor(sides)
+    return cut_grid(np.ascontiguousarray(pixels[::factor, ::factor]), sides)
 
 
 def cut_grid(grid: Pixels, shape: tuple[int, int]) -> Pixels:
@@ -92,11 +106,17 @@ def on_white(tiles: Pixels) -> Pixels:
 
 
 def grid_picture(
-    run: Run, path: Path, alt: str, caption: str = "", width: int = GRID_WIDTH
+    path: Path, sides: Sides, caption: str, alt: str = "", width: int = GRID_WIDTH
 ) -> Picture:
-    """A grid of samples, about `width` CSS pixels wide."""
-    tiles = read_grid(run, path)
-    if len(tiles) == 1:
+    """A grid of samples, about `width` CSS pixels wide; points in the size of their drawing.
+
+    Args:
+        caption, alt: `{}` in them becomes how many images were seen; no alt: the caption.
+    """
+    seen = f"{int(path.stem):,} images seen"
+    caption, alt = caption.format(seen), (alt or caption).format(seen)
+    tiles = read_grid(path, sides)
+    if sides is None:
         return Picture(tiles[0], alt, caption)
     pixels = sample_grid(tiles)
     return Picture(pixels, alt, caption, enlargement(pixels.shape[1], width))
@@ -108,19 +128,21 @@ def row_picture(tiles: Pixels, alt: str, caption: str = "") -> Picture:
     return Picture(pixels, alt, caption, enlargement(tiles.shape[2], TILE_WIDTH))
 
 
-def first_samples(run: Run, path: Path, alt: str, caption: str = "") -> Picture:
+def first_samples(path: Path, sides: Sides, alt: str, caption: str = "") -> Picture:
     """The first images of a grid in a row; of points the whole drawing."""
-    tiles = read_grid(run, path)
-    if len(tiles) == 1:
+    tiles = read_grid(path, sides)
+    if sides is None:
         return Picture(tiles[0], alt, caption)
     return row_picture(tiles[:ROW_IMAGES], alt, caption)
 
 
-def strip(run: Run, paths: list[Path]) -> list[Picture]:
+def strip(paths: list[Path], sides: Sides) -> list[Picture]:
     """Samples of the same latents at several points in time; captions say when."""
-    what = "generated images" if run.read_data()["extent"] is None else "generated points"
+    kind = "generated points" if sides is None else "generated images"
     return [
-        first_samples(run, path, f"{what} at {int(path.stem):,} images seen", f"{int(path.stem):,}")
+        first_samples(
+            path, sides, f"{kind} at {int(path.stem):,} images seen", f"{int(path.stem):,}"
+        )
         for path in spread(paths, STRIP_GRIDS)
     ]
 

@@ -8,9 +8,9 @@ from typing import Any
 from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.diagnosis import diagnose
 from ganvas.reports import commands, curves, findings, pictures, scores, status
-from ganvas.reports.attempts import Attempt, ended_symptoms, read_attempts
+from ganvas.reports.attempts import Attempt, describe_rewind, ended_symptoms, read_attempts
 from ganvas.reports.commands import Command
-from ganvas.reports.page import Picture, render
+from ganvas.reports.page import render
 from ganvas.reports.provenance import shared_content
 from ganvas.runs import Run
 
@@ -32,19 +32,27 @@ def content_of(run: Run, quiet: bool) -> dict[str, Any]:
     history, score_records = attempts[-1].history, run.scores.records()
     newest = scores.newest_scores(score_records)
     begun = any(attempt.end > 0 for attempt in attempts)
-    return shared_content(run.directory, run.read_data(), run.read_environment()) | {
+    data, grids = run.read_data(), run.sample_paths()
+    sides = pictures.image_sides(data)
+    return shared_content(run.directory, data, run.read_environment()) | {
         "status": run_status,
         "facts": list(status.facts(run, run_status, attempts)),
         "steps": status.next_steps(run, diagnosis, run_status),
-        "newest_grid": newest_grid(run),
-        "strip": pictures.strip(run, run.sample_paths()),
+        "newest_grids": [
+            pictures.grid_picture(path, sides, "After {}", "Generated samples at {}")
+            for path in grids[-1:]
+        ],
+        "strip": pictures.strip(grids, sides),
         "loss_plots": curves.loss_plots(attempts),
         "key_plots": curves.key_plots(history),
         "columns": curves.column_rows(history),
         "diagnosis": diagnosis,
         "cases": [findings.case_of(run, finding, history) for finding in diagnosis.findings],
         "timeline": findings.health_timeline(attempts, run_status.state) if begun else None,
-        "rewinds": findings.rewind_stories(run, attempts),
+        "rewinds": [
+            (describe_rewind(attempt), findings.rewind_pictures(attempt, attempts[-1], sides))
+            for attempt in attempts[:-1]
+        ],
         "ended_symptoms": ended_symptoms(attempts[-1].findings),
         "can_be_scored": run.can_be_scored(),
         "fewest_held_out": FEWEST_HELD_OUT,
@@ -56,14 +64,6 @@ def content_of(run: Run, quiet: bool) -> dict[str, Any]:
         "recipe": run.read_recipe().to_toml(),
         "commands": reproduction(run, attempts),
     }
-
-
-def newest_grid(run: Run) -> Picture | None:
-    """The last grid of samples, large; None without one."""
-    for path in run.sample_paths()[-1:]:
-        seen = f"{int(path.stem):,} images seen"
-        return pictures.grid_picture(run, path, f"Generated samples at {seen}", f"After {seen}")
-    return None
 
 
 def reproduction(run: Run, attempts: list[Attempt]) -> list[Command]:

@@ -76,6 +76,7 @@ def sample_rows(
     results: StudyResults, runs: Runs, seed: int
 ) -> list[tuple[str, str, Picture | None]]:
     """For each arm: its name, how far its run got, and its last samples, if there are any."""
+    sides = pictures.image_sides(results.directory.data)
     rows: list[tuple[str, str, Picture | None]] = []
     for arm in results.arms:
         run, outcome = runs.get((arm.name, seed)), arm.outcomes.get(seed)
@@ -88,7 +89,7 @@ def sample_rows(
             state += ", not ended"
         elif outcome.failed:
             state += f", {outcome.ending}"
-        picture = pictures.first_samples(run, paths[-1], f"{arm.name} at {state}")
+        picture = pictures.first_samples(paths[-1], sides, f"{arm.name} at {state}")
         rows.append((arm.name, state, picture))
     return rows
 
