@@ -191,7 +191,7 @@ def test_health_that_was_never_probed_is_not_called_healthy(
 def test_a_run_that_did_not_end_well_says_so(
     run: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch, status: Any
 ) -> None:
-    monkeypatch.setattr("ganvas.health.assessment.ENOUGH", 0.1)  # few rules look at so short a run
+    monkeypatch.setattr("ganvas.health.assessment.MIN_CHECKED_FRACTION", 0.1)
     Run.open(run).write_status(status, 800, "some reason")
     elements, text = report_of(ganvas, run)
     expected = {
@@ -301,7 +301,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path, run: Path, ganvas: Ganvas) ->
     for arguments, fragment in (
         ((tmp_path / "nowhere",), "is not a run: no such directory"),
         ((tmp_path,), f"is not a run, but it holds some. Name one of them: {run}"),
-        ((run / "samples",), "it holds no recipe.json"),
+        ((run / "samples",), "it has no recipe.json"),
         ((run, "--out", tmp_path), "is a folder"),
         ((run, "--out", run / "recipe.json" / "x.html"), "cannot write"),
     ):

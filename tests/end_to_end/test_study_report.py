@@ -156,9 +156,9 @@ def check_figures(elements: list[pages.Element]) -> None:
         "swd: ratio to small, with 95 % intervals. hinge",
         "swd: ratio to hinge, with 95 % intervals. wide",
         "Quality against cost.",
-        "swd of wide, over images rendered. hinge: ",
+        "swd of wide, over images seen. hinge: ",
         "swd of wide, over seconds of training.",
-        "Fraction that reached it, wide, over images rendered.",
+        "Fraction that reached it, wide, over images seen.",
         "Health of hinge. seed 0, from 0 to 400 images (finished): no symptom. seed 1",
     ):
         assert any(label.startswith(start) for label in labels), start
