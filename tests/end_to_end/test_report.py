@@ -95,7 +95,7 @@ def test_a_finished_run_shows_everything(run: Path, ganvas: Ganvas) -> None:
     assert Run.open(run).read_data()["fingerprint"] in text
 
 
-def test_its_commands_make_the_same_run_again(run: Path, ganvas: Ganvas) -> None:
+def test_its_commands_reproduce_the_run(run: Path, ganvas: Ganvas) -> None:
     elements, _ = report_of(ganvas, run)
     lines = [" ".join(element.text.split()) for element in pages.of(elements, "code")]
     train = next(line for line in lines if line.startswith("ganvas train"))
@@ -120,7 +120,7 @@ def test_its_commands_make_the_same_run_again(run: Path, ganvas: Ganvas) -> None
 
 
 @pytest.mark.usefixtures("ruled")
-def test_a_rewind_is_told_with_what_was_given_up(
+def test_a_rewind_is_described_with_the_discarded_samples(
     tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
 ) -> None:
     run = tmp_path / "run"
@@ -143,7 +143,7 @@ def test_a_rewind_is_told_with_what_was_given_up(
 
 
 @pytest.mark.usefixtures("ruled")
-def test_a_finding_stands_first_with_its_number_its_limit_and_a_command(
+def test_a_finding_comes_first_with_its_number_its_limit_and_a_command(
     tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
 ) -> None:
     run = tmp_path / "run"
@@ -161,7 +161,7 @@ def test_a_finding_stands_first_with_its_number_its_limit_and_a_command(
     assert "90 % sure" in text
 
 
-def test_a_run_that_ended_too_early_is_told_how_long_to_train(
+def test_a_run_that_ended_too_early_suggests_how_long_to_train(
     tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
 ) -> None:
     run = tmp_path / "run"
@@ -188,7 +188,7 @@ def test_health_that_was_never_probed_is_not_called_healthy(
 
 
 @pytest.mark.parametrize("status", ["running", "interrupted", "diverged", "unhealthy"])
-def test_a_run_that_did_not_end_well_says_so(
+def test_the_headline_says_how_a_run_ended(
     run: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch, status: Any
 ) -> None:
     monkeypatch.setattr("ganvas.health.assessment.MIN_CHECKED_FRACTION", 0.1)
@@ -238,7 +238,7 @@ def test_a_run_that_was_killed_at_once_has_a_report_that_says_what_is_missing(
         assert missing in text
 
 
-def test_images_that_are_gone_cost_only_their_section(
+def test_missing_images_leave_out_only_their_section(
     run: Path, images: Path, ganvas: Ganvas
 ) -> None:
     images.unlink()
@@ -266,7 +266,7 @@ def test_points_have_pictures_and_no_nearest_images(tmp_path: Path, ganvas: Ganv
     assert verb.recipe.with_fixed_schedules() == Run.open(run).read_recipe()
 
 
-def test_what_is_strange_in_names_stays_text(run: Path, ganvas: Ganvas) -> None:
+def test_special_characters_in_names_are_escaped(run: Path, ganvas: Ganvas) -> None:
     strange = run.with_name("<b>a & 'b'")
     shutil.move(run, strange)
     data = json.loads((strange / "data.json").read_text())
@@ -279,7 +279,7 @@ def test_what_is_strange_in_names_stays_text(run: Path, ganvas: Ganvas) -> None:
     assert shlex.quote(str(strange)) in text
 
 
-def test_python_writes_it_where_it_is_asked_to(run: Path, tmp_path: Path) -> None:
+def test_the_python_function_writes_to_the_given_path(run: Path, tmp_path: Path) -> None:
     path = library.report(run, tmp_path / "new" / "page.html")
     assert path == tmp_path / "new" / "page.html"
     pages.check_structure(path)
@@ -297,7 +297,7 @@ def test_pictures_are_halved_until_the_page_is_small_enough(run: Path) -> None:
         render("run.html", shown, limit=1_000)
 
 
-def test_what_is_no_run_is_refused(tmp_path: Path, run: Path, ganvas: Ganvas) -> None:
+def test_a_directory_that_is_no_run_is_an_error(tmp_path: Path, run: Path, ganvas: Ganvas) -> None:
     for arguments, fragment in (
         ((tmp_path / "nowhere",), "is not a run: no such directory"),
         ((tmp_path,), f"is not a run, but it holds some. Name one of them: {run}"),
@@ -311,7 +311,9 @@ def test_what_is_no_run_is_refused(tmp_path: Path, run: Path, ganvas: Ganvas) ->
     assert not (run / "report.html").exists()
 
 
-def test_a_browser_shows_it_and_asks_for_nothing(run: Path, ganvas: Ganvas, tmp_path: Path) -> None:
+def test_a_browser_shows_it_without_requests_or_errors(
+    run: Path, ganvas: Ganvas, tmp_path: Path
+) -> None:
     report_of(ganvas, run)
     rendered = pages.open_in_browser(run / "report.html", tmp_path)
     assert "Samples</h2>" in rendered.dom
@@ -319,7 +321,7 @@ def test_a_browser_shows_it_and_asks_for_nothing(run: Path, ganvas: Ganvas, tmp_
     assert rendered.requests == []
 
 
-def test_the_browser_would_have_told(tmp_path: Path) -> None:
+def test_requests_and_console_errors_of_a_page_are_noticed(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text(
         "<!doctype html><title>x</title><h1>x</h1><img src='http://127.0.0.1:9/x.png' alt='x'>"

@@ -81,8 +81,8 @@ def cut_grid(grid: Pixels, shape: tuple[int, int]) -> Pixels:
     rows, columns = (
         (side - GAP) // (length + GAP) for side, length in zip(grid.shape, shape, strict=False)
     )
-    places = itertools.product(range(rows), range(columns))
-    corners = [(GAP + row * (height + GAP), GAP + column * (width + GAP)) for row, column in places]
+    cells = itertools.product(range(rows), range(columns))
+    corners = [(GAP + row * (height + GAP), GAP + column * (width + GAP)) for row, column in cells]
     tiles = [grid[top : top + height, left : left + width] for top, left in corners]
     return np.stack(tiles[:GRID_IMAGES])
 

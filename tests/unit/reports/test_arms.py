@@ -53,13 +53,13 @@ def results_of(sides: dict[str, dict[int, Any]], missing: tuple[Any, ...] = ()) 
         ({}, "How much base varies over 8 seeds"),
     ],
 )
-def test_the_headline_says_what_the_verdicts_say(
+def test_the_headline_follows_from_the_verdicts(
     sides: dict[str, dict[int, Any]], expected: str
 ) -> None:
     assert arms.headline(results_of(sides)) == expected
 
 
-def test_what_is_missing_comes_first_and_seeds_that_would_say_come_next() -> None:
+def test_next_steps_are_missing_runs_then_the_seeds_that_are_needed() -> None:
     unfinished = results_of({"a": GOOD}, missing=(("a", 8), ("a", 9)))
     assert arms.headline(unfinished) == "a is better than base, so far"
     (step,) = arms.next_steps(unfinished)
@@ -74,7 +74,7 @@ def test_what_is_missing_comes_first_and_seeds_that_would_say_come_next() -> Non
     assert arms.next_steps(results_of({"a": GOOD})) == []
 
 
-def test_effects_are_ratios_on_logs_and_signed_differences_else() -> None:
+def test_effects_are_ratios_on_a_log_scale_and_signed_differences_otherwise() -> None:
     # Logs of the ratio are ln 3 and as often ln 1.1 above as below: Student's 2.3646 with 7 degrees
     # of freedom, times ln 1.1 / sqrt 7, is 0.0852, and 3 exp(-+0.0852) are 2.755 and 3.267.
     tripled = {seed: 3 * value * 1.1 ** (-1) ** seed for seed, value in SAME.items()}

@@ -17,7 +17,7 @@ def event(what: str, seen: int, symptom: str, since: int = 0, verdict: str = "")
     }
 
 
-def test_onset_worse_and_end_make_one_span() -> None:
+def test_onset_worsening_and_end_make_one_span() -> None:
     events = [
         event("onset", 40, "a-b", 30, "watch"),
         event("worse", 60, "a-b", 30, "failing"),
@@ -27,7 +27,7 @@ def test_onset_worse_and_end_make_one_span() -> None:
     assert attempts.spans(events, 0, 100) == [Span("a b", 30, 80, 60), Span("c", 90, 100, 90)]
 
 
-def test_what_ended_before_the_beginning_is_left_out_and_what_lasts_is_cut() -> None:
+def test_spans_are_cut_at_the_begin_of_the_attempt() -> None:
     events = [
         event("onset", 10, "old", 5, "watch"),
         event("onset", 10, "on", 5, "failing"),

@@ -50,12 +50,12 @@ def test_flags_give_every_changed_field_back() -> None:
         assert verb.recipe.with_fixed_schedules() == stored
 
 
-def test_an_exchanged_architecture_is_a_flag() -> None:
+def test_a_replaced_architecture_is_a_flag() -> None:
     verb = parse(["train", "wgan", "fashion", "--architecture", "resnet", "--batch", "48"])
     assert isinstance(verb, Train)
     flags = flags_of(verb.recipe.with_fixed_schedules())
     assert flags == ["wgan", "--architecture", "resnet", "--batch", "48"]
 
 
-def test_a_recipe_of_ones_own_has_no_flags() -> None:
+def test_a_recipe_with_another_name_has_no_flags() -> None:
     assert flags_of(changed(CATALOG["dcgan"](), name="mine")) is None

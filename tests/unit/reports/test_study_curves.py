@@ -21,7 +21,7 @@ def outcome(seed: int, values: list[float], seconds: float) -> Outcome:
     )
 
 
-def test_a_curve_is_the_mean_of_those_that_got_there_and_its_band_what_they_span() -> None:
+def test_a_score_curve_is_the_mean_of_the_runs_with_a_band_from_minimum_to_maximum() -> None:
     outcomes = {0: outcome(0, [8.0, 4.0], 1.0), 1: outcome(1, [6.0], 3.0)}
     arm = cast(ArmResults, SimpleNamespace(name="a", outcomes=outcomes))
     images = study_curves.mean_score_curve(arm, "images")
@@ -30,7 +30,7 @@ def test_a_curve_is_the_mean_of_those_that_got_there_and_its_band_what_they_span
     assert study_curves.mean_score_curve(arm, "seconds").x == [2.0, 2.0]
 
 
-def test_the_share_that_reached_a_quality_rises_to_what_reached_it() -> None:
+def test_the_fraction_that_reached_a_quality_rises_in_steps() -> None:
     attainment = time_to_quality(
         [RunObservation(10.0, 50.0), RunObservation(None, 50.0, failed=True)]
     )

@@ -1,4 +1,4 @@
-"""A study's short file says the same as the complete one."""
+"""The short file of a study reads back to the same study."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_short_form_is_short_and_reads_back(
         assert short[name] == value
 
 
-def test_what_has_no_name_is_written_out() -> None:
+def test_a_base_without_a_name_is_written_in_full() -> None:
     base = read_study(COMMON).base.to_table()
     study = read_study({**COMMON, "base": {**base, "name": "mine"}})
     text = study_toml(study)
