@@ -88,6 +88,8 @@ class Effort:
     """Repetitions of everything else."""
     photographs: int
     """JPEG files to prepare."""
+    small_files: int
+    """Tiny PNG files to find again."""
     large_data: int
     """Images in the data set of the memory measurement."""
     evaluated: int
@@ -110,6 +112,7 @@ FULL = Effort(
     evaluations=8,
     repetitions=7,
     photographs=500,
+    small_files=100_000,
     large_data=100_000,
     evaluated=10_000,
     evaluated_for_memory=50_000,
@@ -128,6 +131,7 @@ QUICK = Effort(
     evaluations=2,
     repetitions=1,
     photographs=32,
+    small_files=300,
     large_data=2_000,
     evaluated=200,
     evaluated_for_memory=400,
