@@ -1,4 +1,4 @@
-"""Images that are already pixels: .npy and .npz arrays, and IDX files (MNIST's format)."""
+"""Images stored as pixels: .npy and .npz arrays, and IDX files (the format of MNIST)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ArraySource(Source):
         ]
 
     def content(self, index: int) -> bytes:
-        """Shape and pixels: the same bytes in another shape are another image."""
+        """Shape and pixels, since the same bytes in another shape are another image."""
         row = self._row(index)
         return f"{row.shape} ".encode() + row.tobytes()
 
@@ -65,10 +65,10 @@ class ArraySource(Source):
 
 
 def open_npy(path: Path) -> ArraySource:
-    """Map a .npy file; it is never read as a whole.
+    """Memory-map a .npy file.
 
     Raises:
-        DataError: cut, no uint8 images in it, or Python objects, which are never unpickled.
+        DataError: cut, without uint8 images, or with Python objects, which are never unpickled.
     """
     stamp = file_stamp(path)
     try:
@@ -81,14 +81,14 @@ def open_npy(path: Path) -> ArraySource:
 def open_npz(path: Path) -> ArraySource:
     """Read images (`images`, `x` or `arr_0`) and labels (`labels`, `y`) of an .npz file.
 
-    The images are held in memory while they are prepared; a large set is better kept as .npy.
+    The images stay in memory during preparation; use .npy for a large set.
 
     Raises:
-        DataError: cut, no uint8 images in it, labels that do not match, or Python objects.
+        DataError: cut, without uint8 images, with labels that do not match, or Python objects.
     """
     stamp = file_stamp(path)
     try:
-        # numpy leaves a damaged file open unless somebody else closes it
+        # numpy does not close a damaged file that it opened
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {key: file[key] for key in _wanted_keys(path, file)}
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
@@ -106,13 +106,13 @@ def open_idx(
     label_names: tuple[str, ...] = (),
     location: str | None = None,
 ) -> ArraySource:
-    """Read IDX image files and the label files beside them; label files are used if all are there.
+    """Read IDX image files and their label files; labels are used only if no label file is missing.
 
     Args:
-        folder: what the source is named after.
+        folder: gives the source its name.
         files: the image files, in order.
         label_names: names for the label numbers 0, 1, 2, ...; the numbers themselves if empty.
-        location: what opens this source again, if it is not the folder's path.
+        location: the argument of `open_source`, if it is not the folder's path.
 
     Raises:
         DataError: a cut or damaged file, or another number of labels than of images.
@@ -138,9 +138,9 @@ def open_idx(
 
 
 def idx_image_files(names: Sequence[str]) -> list[str]:
-    """The IDX image files among a folder's file names; of a plain and a .gz twin, the plain."""
-    found = sorted(name for name in names if IDX_IMAGES.fullmatch(name))
-    return [name for name in found if not (name.endswith(".gz") and name[:-3] in found)]
+    """The IDX image files among file names; a plain file wins over its .gz twin."""
+    files = sorted(name for name in names if IDX_IMAGES.fullmatch(name))
+    return [name for name in files if not (name.endswith(".gz") and name[:-3] in files)]
 
 
 def read_idx(path: Path) -> ImageArray:
@@ -159,15 +159,15 @@ def read_idx(path: Path) -> ImageArray:
                 )
             sides = np.frombuffer(file.read(4 * start[3]), dtype=">u4").tolist()
             size = math.prod(sides) if len(sides) == start[3] else 1
-            # A damaged header may declare terabytes, for which no buffer must be asked. One byte
-            # more than declared shows a file that is too long.
+            # A damaged header may declare terabytes, so the size of the file limits the buffer.
+            # One byte more than declared detects a file that is too long.
             body = file.read(min(size, path.stat().st_size * _DEFLATE_AT_BEST) + 1)
     except (OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
         raise DataError(f"cannot read {path}: it is cut or damaged ({error})") from error
     if len(body) != size or len(sides) != start[3]:
         shape = "x".join(map(str, sides))
-        found = "more" if len(body) > size else f"only {len(body):,}"
-        raise DataError(f"{path} is cut or damaged: {shape} bytes declared, {found} found")
+        actual = "more" if len(body) > size else f"only {len(body):,}"
+        raise DataError(f"{path} is cut or damaged: {shape} bytes declared, {actual} found")
     return np.frombuffer(body, dtype=np.uint8).reshape(sides)
 
 
@@ -197,7 +197,7 @@ def _source(
 
 
 def _wanted_keys(path: Path, file: Any) -> list[str]:
-    """The key of the images and, where there is one, of the labels."""
+    """The key of the images and, if present, of the labels."""
     keys: list[str] = list(file.files)
     labels = [key for key in LABEL_KEYS if key in keys][:1]
     images = [key for key in IMAGE_KEYS if key in keys][:1]

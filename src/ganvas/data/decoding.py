@@ -1,4 +1,4 @@
-"""From an opened image of any kind to uint8 pixels of the asked size and channels."""
+"""From an opened image of any kind to uint8 pixels of the requested size and channels."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SMALLEST_SIDE = 8
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 GREY_MODES = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"}
 
-# Formats whose readers are in wide use. Left out on purpose: EPS (runs another program), and
-# formats without a signature, which take any file for an image.
+# Formats whose readers are in wide use. Left out on purpose: EPS, which runs another program, and
+# formats without a signature, which accept any file.
 _FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "JPEG2000")
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*")
-_HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc")  # what telephones write
+_HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc")  # the format of many phones
 
 # How far above the final size a cheap first reduction may stop. With 3, photographs differ from
 # the exact resize by 0.6 of 255 levels on average, and decode four times as fast.
@@ -42,10 +42,10 @@ _TURNS = {
 
 
 def open_image(content: bytes) -> Image.Image:
-    """Recognise a file's content and read its header; pixels are decoded later.
+    """Detect the format of a file's content and read its header; pixels are decoded later.
 
     Raises:
-        UnusableImage: no bytes, no image of a known format, too large, or cut within its header.
+        UnusableImage: empty, not an image of a known format, too large, or cut in its header.
     """
     if not content:
         raise UnusableImage("zero bytes")
@@ -184,7 +184,7 @@ def _byte_count(image: Image.Image) -> int:
 def _orientation(image: Image.Image) -> int:
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # damaged EXIF: the pixels are good, so the image is used as it lies
+    except Exception:  # damaged EXIF: the pixels are good, so the image is not rotated
         return 1
     return orientation if orientation in _TURNS else 1
 
@@ -256,9 +256,9 @@ def _unrecognised(content: bytes) -> str:
 
 
 def _damage(error: Exception, start: bytes, byte_count: int) -> str:
-    """Cut or otherwise damaged, from what a reader said and how the content begins."""
-    promised = int.from_bytes(start[4:8], "little") + 8 if start[8:12] == b"WEBP" else 0
-    if "truncated" in str(error).lower() or isinstance(error, EOFError) or promised > byte_count:
+    """Describes the damage, from the error of the reader and the first bytes of the content."""
+    declared = int.from_bytes(start[4:8], "little") + 8 if start[8:12] == b"WEBP" else 0
+    if "truncated" in str(error).lower() or isinstance(error, EOFError) or declared > byte_count:
         return _cut(byte_count)
     return f"damaged ({str(error).strip() or type(error).__name__})"
 

@@ -1,4 +1,4 @@
-"""Which images are never trained on, and how many those must be for scores."""
+"""Which images are held out for scores, and how many are needed."""
 
 from __future__ import annotations
 
@@ -9,44 +9,46 @@ import numpy as np
 import numpy.typing as npt
 
 FEWEST_HELD_OUT = 20
-"""Held-out images below which no score is worth printing."""
+"""With fewer held-out images, scores mean nothing."""
 
 TENTHS = (0.1, 0.2, 0.3, 0.4, 0.5)
-"""Shares to advise, from the smallest: to hold out more than half is no way to train."""
+"""Fractions to suggest, the smallest first; holding out more than half is never suggested."""
 
 
-def choose_held_out(digests: Sequence[bytes], share: float) -> npt.NDArray[np.int64]:
-    """Which images are never trained on: those whose contents have the lowest hashes.
+def choose_held_out(digests: Sequence[bytes], fraction: float) -> npt.NDArray[np.int64]:
+    """The indices of held-out images: those whose contents have the lowest hashes.
 
-    A choice by content keeps copies of an image on one side, needs no seed, and moves few images
-    when some are added.
+    A choice by content keeps copies of an image on one side of the split, needs no seed, and moves
+    few images across it when some are added.
     """
     contents = sorted(set(digests))
-    chosen = set(contents[: count_held_out(len(contents), share)])
+    chosen = set(contents[: count_held_out(len(contents), fraction)])
     return np.array([i for i, content in enumerate(digests) if content in chosen], np.int64)
 
 
-def count_held_out(images: int, share: float) -> int:
-    """How many of so many different images are never trained on."""
-    return round(share * images)
+def count_held_out(images: int, fraction: float) -> int:
+    """How many of this many distinct images are held out."""
+    return round(fraction * images)
 
 
-def fewest_images(training: int, share: float) -> int:
-    """How many images there must be so that, with this share held out, so many train."""
-    return next(n for n in itertools.count(training) if n - count_held_out(n, share) >= training)
+def fewest_images(training: int, fraction: float) -> int:
+    """The fewest images that leave `training` of them to train on."""
+    return next(n for n in itertools.count(training) if n - count_held_out(n, fraction) >= training)
 
 
-def fewest_for_scores(share: float) -> int:
-    """How many images there must be so that, with this share (> 0) held out, there are scores."""
-    start = int((FEWEST_HELD_OUT - 1) / share)
-    return next(n for n in itertools.count(start) if count_held_out(n, share) >= FEWEST_HELD_OUT)
+def fewest_for_scores(fraction: float) -> int:
+    """The fewest images with enough held out for scores; `fraction` is above 0."""
+    start = int((FEWEST_HELD_OUT - 1) / fraction)
+    return next(n for n in itertools.count(start) if count_held_out(n, fraction) >= FEWEST_HELD_OUT)
 
 
 def fraction_for_scores(images: int, training: int) -> float | None:
-    """The smallest tenth that holds out enough for scores and leaves so many images to train on;
-    None where there are too few images for both."""
-    for share in TENTHS:
-        held_out = count_held_out(images, share)
+    """The smallest tenth that holds out enough for scores and leaves `training` images to train on.
+
+    None where there are too few images for both.
+    """
+    for fraction in TENTHS:
+        held_out = count_held_out(images, fraction)
         if held_out >= FEWEST_HELD_OUT and images - held_out >= training:
-            return share
+            return fraction
     return None

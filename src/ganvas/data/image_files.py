@@ -25,8 +25,8 @@ from ganvas.data.source import (
 from ganvas.errors import DataError
 from ganvas.formatting import format_bytes
 
-# What often lies beside images and is passed over. Any other file counts as an image, so that
-# one that is none gets reported.
+# Common files beside images, which are skipped. Any other file counts as an image, so that a file
+# that is not one gets reported.
 SIDE_SUFFIXES = frozenset(
     (
         *(".txt", ".md", ".rst", ".html", ".pdf", ".json", ".jsonl", ".csv", ".tsv", ".xml"),
@@ -42,9 +42,9 @@ IMAGE_SUFFIXES = frozenset(
     )
 )
 
-RUN_FILES = {"recipe.json", "environment.json"}  # what every run directory holds
+RUN_FILES = {"recipe.json", "environment.json"}  # every run directory has them
 
-LARGEST_FILE = 500_000_000  # bytes; beyond any photograph, and small enough to hold a few in memory
+LARGEST_FILE = 500_000_000  # bytes; larger than any photograph, and a few still fit in memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ class FolderSource(Source):
 
 @dataclass(frozen=True, eq=False)
 class ZipSource(Source):
-    """The image files in a zip archive, which is never unpacked to the disk."""
+    """The image files in a zip archive, which is never unpacked to disk."""
 
     archive: zipfile.ZipFile = field(repr=False)
     entries: Sequence[zipfile.ZipInfo] = field(repr=False)
@@ -91,11 +91,11 @@ class ZipSource(Source):
         return [self.archive_stamp] * len(self.items)
 
     def content(self, index: int) -> bytes:
-        """The unpacked bytes. Raises UnusableImage where they are damaged or absurdly many."""
+        """The unpacked bytes. Raises UnusableImage if they are damaged or far too many."""
         entry = self.entries[index]
         _check_size(entry.file_size)
         try:
-            return self.archive.read(entry)  # never gives more than the declared size
+            return self.archive.read(entry)  # never returns more than the declared size
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
             raise UnusableImage("damaged in the archive") from error
         except NotImplementedError as error:
@@ -107,10 +107,10 @@ class ZipSource(Source):
 
 
 def open_folder(root: Path) -> FolderSource:
-    """List a folder; hidden and side files are passed over, links to folders are followed.
+    """List a folder. Skips hidden and side files, and follows links to folders.
 
     Raises:
-        DataError: a folder may not be read, or no image file is in there.
+        DataError: a folder cannot be read, or there is no image file.
     """
     files = sorted((name, path) for name, path in walk(root) if is_candidate(name))
     names = [name for name, _ in files]
@@ -133,7 +133,7 @@ def open_zip(path: Path) -> ZipSource:
     """List a zip archive's images.
 
     Raises:
-        DataError: not a zip, encrypted, without images, or with an entry that leads out of it.
+        DataError: not a zip, encrypted, without images, or with an entry outside its root.
     """
     stamp = file_stamp(path)
     try:
@@ -176,7 +176,7 @@ def walk(root: Path) -> Iterator[tuple[str, str]]:
     Hidden folders are left out; linked folders are entered once.
 
     Raises:
-        DataError: a folder may not be read.
+        DataError: a folder cannot be read.
     """
 
     def refuse(error: OSError) -> None:
@@ -204,7 +204,7 @@ def walk(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def is_candidate(name: str) -> bool:
-    """Whether a file is taken for an image until reading it shows otherwise."""
+    """Whether a file counts as an image until it is read."""
     if ("/." in f"/{name}" or "__MACOSX" in name) and _is_hidden(name):
         return False
     file = name.rpartition("/")[2].lower()
@@ -218,10 +218,10 @@ def _is_hidden(name: str) -> bool:
 
 
 def labels_from_folders(names: Sequence[str]) -> list[str | None]:
-    """Each file's label: its first folder below the ones that all files share.
+    """The label of each file: its first folder below the folders that all files share.
 
     `photos/cat/1.jpg` and `photos/dog/2.jpg` have the labels cat and dog. Files that all lie in
-    the same folder have no label, since one label for everything says nothing.
+    the same folder have no label, since one label for all says nothing.
     """
     folders = [name.rpartition("/")[0] for name in names]
     parts_of = {folder: PurePosixPath(folder).parts for folder in set(folders)}

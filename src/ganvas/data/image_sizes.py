@@ -1,4 +1,4 @@
-"""How large images are, what cropping them loses, and which square suits them."""
+"""How large images are, how much cropping loses, and which square size suits them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ganvas.data.decoding import crop_box
 from ganvas.data.settings import DataSettings
 
 SUGGESTED_SIDES = (64, 32)
-"""From the largest; beyond 64 training takes a GPU and days, so nobody is sent there unasked."""
+"""The largest first. Above 64, training takes a GPU and days, so `check` never suggests it."""
 NOTEWORTHY_LOSS = 0.02
 
 
@@ -25,11 +25,11 @@ class Sizes:
     cropped: int
     """How many images lose more than 2 % of their area to `fit="crop"`."""
     cropped_area: float
-    """Mean share of the area that `fit="crop"` loses, over all images, 0 to 1."""
+    """Mean fraction of the area that `fit="crop"` loses, over all images."""
 
 
 def measure_sizes(sizes: Sequence[tuple[int, int]], settings: DataSettings) -> Sizes | None:
-    """What there is to say of sizes (width, height); nothing of none."""
+    """Summary of sizes (width, height); None without images."""
     if not sizes:
         return None
     crop = DataSettings(size=settings.size, fit="crop")
@@ -48,6 +48,6 @@ def measure_sizes(sizes: Sequence[tuple[int, int]], settings: DataSettings) -> S
 
 
 def suggested_side(sizes: Sizes | None) -> int:
-    """The largest suggested side that enlarges no typical image, or the smallest of all."""
+    """The largest suggested side that does not enlarge the median image, else the smallest side."""
     short = 0 if sizes is None else min(sizes.median)
     return next((side for side in SUGGESTED_SIDES if side <= short), SUGGESTED_SIDES[-1])

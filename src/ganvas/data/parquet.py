@@ -1,4 +1,4 @@
-"""Parquet files with one image file's bytes a row, as data sets on the Hugging Face hub have them.
+"""Parquet files with the bytes of an image file per row, like data sets on the Hugging Face hub.
 
 pyarrow is imported only here, and only when a parquet file is opened.
 """
@@ -30,13 +30,13 @@ from ganvas.errors import DataError
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("label", "labels")
 
-# Row groups kept in memory. Images are read in order by a few threads, so neighbours share a group.
+# Row groups in memory. A few threads read images in order, so neighbours share a group.
 _GROUPS_KEPT = 2
 
 
 @dataclass(frozen=True, eq=False)
 class ParquetSource(Source):
-    """The rows of one or more parquet files, read a row group at a time."""
+    """The rows of one or more parquet files, read by row group."""
 
     groups: Sequence[tuple[Path, int, str]] = field(repr=False)
     """File, number of the row group, and name of the image column."""
@@ -72,7 +72,7 @@ class ParquetSource(Source):
 
 
 def open_parquet(location: Path, files: Sequence[Path]) -> ParquetSource:
-    """List the rows of parquet files; only the labels are read.
+    """List the rows of parquet files. Reads only the labels.
 
     The column `image` (or `img`) is bytes or a struct with `bytes`; `label` is optional.
 
@@ -139,7 +139,7 @@ def _image_column(schema: Any, path: Path) -> str:
 
 
 def _labels(file: Any, known: tuple[str, ...]) -> tuple[list[str | None], tuple[str, ...]]:
-    """Each row's label, and the class names if the file tells them (Hugging Face metadata)."""
+    """The label of each row, and the class names from Hugging Face metadata, if present."""
     column = next((name for name in LABEL_COLUMNS if name in file.schema_arrow.names), None)
     if column is None:
         return [None] * file.metadata.num_rows, known

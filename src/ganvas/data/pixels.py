@@ -1,4 +1,4 @@
-"""Where the pixels of a batch come from: the mapped file, or a copy of it all on the device."""
+"""Where the pixels of a batch come from: the memory-mapped file, or a copy on the device."""
 
 from __future__ import annotations
 
@@ -14,51 +14,51 @@ from torch import Tensor
 from ganvas.data.order import Indices
 
 CPU = torch.device("cpu")
-MOST_RESIDENT = 1 / 3
-"""Share of a GPU's free memory that images may take; the rest is for training."""
-_BLOCK = 64_000_000  # bytes copied to the device at one go
+MOST_ON_DEVICE = 1 / 3
+"""Fraction of a GPU's free memory that images may take; the rest is for training."""
+_BLOCK = 64_000_000  # bytes per copy to the device
 
 
 class PixelStore(ABC):
-    """All images; any of them on the device, in two steps, so that the slow one may be early."""
+    """All images. A batch reaches the device in two steps, so that the slow one can run early."""
 
     device: torch.device
 
     @abstractmethod
     def load(self, rows: Indices) -> Tensor:
-        """All that needs no device, in whatever thread."""
+        """Do all work that needs no device. Any thread may call this."""
 
     @abstractmethod
-    def to_device(self, fetched: Tensor) -> Tensor:
-        """The images (N, C, H, W) that were fetched, on the device; waits for no GPU."""
+    def to_device(self, loaded: Tensor) -> Tensor:
+        """The loaded images (N, C, H, W) on the device. Does not wait for a GPU."""
 
     @abstractmethod
     def prefetch(self, rows: Indices) -> None:
-        """Make ready for these images, which will be fetched before long; in whatever thread."""
+        """Prepare for loading these images soon. Any thread may call this."""
 
 
 class MemoryMapped(PixelStore):
-    """Images that stay in the mapped file; a batch of them is copied."""
+    """Images that stay in the mapped file; each batch is copied."""
 
     def __init__(self, images: npt.NDArray[Any], device: torch.device = CPU) -> None:
         self.device = device
         self._images = images
 
     def load(self, rows: Indices) -> Tensor:
-        """A copy of the images; pinned for a GPU, which then fetches it by itself."""
+        """Copy the images; into pinned memory for a GPU, which then copies asynchronously."""
         return _pinned(torch.from_numpy(self._images[rows]), self.device)
 
-    def to_device(self, fetched: Tensor) -> Tensor:
-        """The copy, sent."""
-        return fetched.to(self.device, non_blocking=True)
+    def to_device(self, loaded: Tensor) -> Tensor:
+        """Send the copy."""
+        return loaded.to(self.device, non_blocking=True)
 
     def prefetch(self, rows: Indices) -> None:
-        """Have the system read them. One byte of each page is enough: it reads on by itself."""
+        """Make the system read them. Touching one byte of each page is enough."""
         self._images.reshape(len(self._images), -1)[:, :: mmap.PAGESIZE][rows]
 
 
 class OnDevice(PixelStore):
-    """Images that all lie on the device, as they do in the file: uint8, or points in float32."""
+    """A copy of all images on the device, as in the file: uint8, or points in float32."""
 
     def __init__(self, images: npt.NDArray[Any], device: torch.device) -> None:
         self.device = device
@@ -71,22 +71,22 @@ class OnDevice(PixelStore):
             self._images[start : start + step] = torch.from_numpy(block)
 
     def load(self, rows: Indices) -> Tensor:
-        """The numbers of the images alone."""
+        """Only the indices."""
         return _pinned(torch.from_numpy(rows), self.device)
 
-    def to_device(self, fetched: Tensor) -> Tensor:
-        """The images, gathered there."""
-        return self._images[fetched.to(self.device, non_blocking=True)]
+    def to_device(self, loaded: Tensor) -> Tensor:
+        """Gather the images on the device."""
+        return self._images[loaded.to(self.device, non_blocking=True)]
 
     def prefetch(self, rows: Indices) -> None:
-        """They are there."""
+        """Nothing: they are on the device."""
 
 
 def pixel_store(device: torch.device, images: npt.NDArray[Any]) -> PixelStore:
-    """Images that lie on a GPU if they fit there; on a CPU the mapped file is in memory anyway."""
+    """`OnDevice` where images fit on a GPU, else `MemoryMapped` (a CPU has the page cache)."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        if images.nbytes <= MOST_RESIDENT * free:
+        if images.nbytes <= MOST_ON_DEVICE * free:
             return OnDevice(images, device)
     return MemoryMapped(images, device)
 

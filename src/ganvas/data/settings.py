@@ -1,4 +1,4 @@
-"""How images become training data: the fields of a recipe that preparation and the stream read."""
+"""How images become training data: the recipe fields that preparation and the stream use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class DataSettings:
     keep_duplicates: bool = False
     """Keep exact copies of an image; otherwise each counts once."""
     held_out: Annotated[float, Ge(0.0), Lt(1.0)] = 0.1
-    """Share of the images that is never trained on, to measure the generator against."""
+    """Fraction of the images that is never trained on, but used to score the generator."""
     flip: bool = False
     """Training mirrors half of the images left to right."""
     dequantize: bool = False

@@ -1,4 +1,4 @@
-"""From what a user calls their data to a `Source`: one table of what can be opened."""
+"""From a path or name to a `Source`: one table of what can be opened."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ FASHION_LABELS = (
 
 
 def open_source(data: str | Path) -> Source | Points | Stacked:
-    """Open images by path or built-in name; nothing but names, labels and headers is read yet.
+    """Open images by path or built-in name. Reads only names, labels and headers.
 
     Args:
         data: a built-in name (`fashion`; points: `ring`, `grid`, `swiss-roll`), or the path of a
             folder of images (sub-folders are labels), a folder of IDX or parquet files, a .zip,
-            .npz, .npy or .parquet file; `stacked:` before any with labels of ten classes stacks
-            three of its images in one. Such a name given as text wins over a path of that name;
-            say `./fashion` for that.
+            .npz, .npy or .parquet file; `stacked:` before labelled images of ten classes stacks
+            three of them in one. A built-in name wins over a path of that name, unless it is
+            given as a `Path` or as `./fashion`.
 
     Raises:
-        DataError: nothing is there, it cannot be read, or no images are in it.
+        DataError: it does not exist, cannot be read, or holds no images.
     """
     if not isinstance(data, str | Path):
         raise DataError(
@@ -46,22 +46,22 @@ def open_source(data: str | Path) -> Source | Points | Stacked:
         return open_stacked(open_source(data.removeprefix(PREFIX)))
     if not str(data).strip():
         raise DataError(f"no data given: name a folder of images, or built-in data: {KNOWN}")
-    path = Path(os.path.abspath(Path(data).expanduser()))  # noqa: PTH100 - keeps links' names
+    path = Path(os.path.abspath(Path(data).expanduser()))  # noqa: PTH100 - keeps the names of links
     try:
         if path.is_dir():
             return _open_directory(path)
         if not path.exists():
-            raise DataError(_nothing_there(str(data), path))
-        with path.open("rb"):  # no permission is found here, before any library words it
+            raise DataError(_not_found_message(str(data), path))
+        with path.open("rb"):  # finds a missing permission before a library reports it
             return _open_file(path)
     except OSError as error:
         raise DataError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
 
 
 def source_exists(location: str) -> bool:
-    """Whether there is something at a location that a source was opened from."""
-    place = location.removeprefix(PREFIX)
-    return place in BUILT_IN or Path(place).exists()
+    """Whether the location of a source that was opened once still exists."""
+    base = location.removeprefix(PREFIX)
+    return base in BUILT_IN or Path(base).exists()
 
 
 def _open_file(path: Path) -> Source:
@@ -101,7 +101,7 @@ def _open_fashion() -> Source:
     return open_idx(FASHION, files, label_names=FASHION_LABELS, location="fashion")
 
 
-def _nothing_there(given: str, path: Path) -> str:
+def _not_found_message(given: str, path: Path) -> str:
     known = list(BUILT_IN)
     if path.parent.is_dir():
         prefix = given[: len(given) - len(path.name)] if given.endswith(path.name) else ""

@@ -1,4 +1,4 @@
-"""Stacked digits: three images of ten classes in the channels of one, which makes 1000 modes."""
+"""Stacked digits: three images of ten classes in the channels of one image make 1000 modes."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ from ganvas.networks.sizes import POINT
 PREFIX = "stacked:"
 CLASSES = 10
 PLACE_VALUES = np.array([100, 10, 1])
-"""What the class in each channel counts: digits 4, 0, 7 are mode 407."""
+"""Decimal value of the class in each channel: digits 4, 0, 7 are mode 407."""
 
-_CHUNK = 1024  # stacks written at a time
+_CHUNK = 1024  # stacks per block
 
 
 @dataclass(frozen=True, eq=False)
 class Stacked(GeneratedDataset):
     """Fixed random stacks of another source's images (Srivastava 2017; Lin 2018).
 
-    Stacks to train on are made of images to train on, held-out stacks of held-out images, so no
-    held-out image is ever trained on in any channel.
+    Training stacks consist of training images, held-out stacks of held-out images. So no held-out
+    image is ever trained on in any channel.
     """
 
     recipe: ClassVar[str] = "stacked-modern"
 
     base: Source
-    """Labelled images of ten classes; those with colour are turned to grey."""
+    """Labelled images of ten classes; colour is converted to grey."""
     training: int = 128_000
-    """How many stacks to train on, as many as VEEGAN and PacGAN use."""
+    """Number of stacks to train on, as in VEEGAN and PacGAN."""
     held_out: int = 26_000
-    """How many others: the papers' sample count. None where no image is held out."""
+    """Number of held-out stacks: the papers' sample count. None where no image is held out."""
 
     def generate(
         self, settings: DataSettings, prepare: PrepareSource
     ) -> tuple[DatasetMetadata, Blocks]:
-        """Prepare the images, and draw which three make each stack.
+        """Prepare the images, and draw the three of each stack.
 
         Raises:
             DataError: the settings do not suit, or some class has no usable image.
@@ -78,7 +78,7 @@ class Stacked(GeneratedDataset):
         return metadata, _stacks(digits, every)
 
     def check_settings(self, settings: DataSettings) -> None:
-        """Raise a `DataError` if the settings are not for three-channel images."""
+        """Raise a `DataError` unless the settings suit images with three channels."""
         if settings.size == POINT:
             raise DataError(
                 f"{self.location} holds images, but the recipe makes points. "
@@ -92,8 +92,8 @@ class Stacked(GeneratedDataset):
 
 
 def _classes(digits: PreparedData) -> npt.NDArray[np.int64]:  # (N,)
-    """The class of each image; a `DataError` unless there are some of each to train on."""
-    assert digits.labels is not None  # `open_stacked` saw one at each
+    """The class of each image; a `DataError` if a class has no training image."""
+    assert digits.labels is not None  # `open_stacked` checked them
     names = digits.label_names
     counts = np.bincount(digits.labels[digits.training], minlength=len(names))
     if not counts.all():
@@ -106,7 +106,7 @@ def _classes(digits: PreparedData) -> npt.NDArray[np.int64]:  # (N,)
 
 
 def open_stacked(base: Source | GeneratedDataset) -> Stacked:
-    """Stacks of what is already open.
+    """Stacks of an open source.
 
     Raises:
         DataError: not labelled images of ten classes.
@@ -114,16 +114,16 @@ def open_stacked(base: Source | GeneratedDataset) -> Stacked:
     needed = "stacking takes labelled images of ten classes, such as digits"
     if isinstance(base, GeneratedDataset):
         raise DataError(f"{base.location} cannot be stacked: {needed}")
-    without = sum(item.label is None for item in base.items)
-    if without:
-        raise DataError(f"{base.location}: {without:,} images have no label, but {needed}")
+    unlabelled = sum(item.label is None for item in base.items)
+    if unlabelled:
+        raise DataError(f"{base.location}: {unlabelled:,} images have no label, but {needed}")
     if len(base.label_names) != CLASSES:
         raise DataError(f"{base.location} has {len(base.label_names)} labels, but {needed}")
     return Stacked(f"stacked-{base.name}", f"{PREFIX}{base.location}", base)
 
 
 def base_settings(settings: DataSettings) -> DataSettings:
-    """How the single images are prepared when stacks are to be prepared with `settings`."""
+    """The settings of the single images of stacks."""
     return replace(settings, channels="1")
 
 

@@ -1,4 +1,4 @@
-"""An endless, shuffled stream of training batches that can go on from any point."""
+"""An endless, shuffled stream of training batches that can continue from any point."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganvas.data.order import EpochOrder, Indices, chunk_layout, epoch_order
 from ganvas.data.pixels import MemoryMapped, OnDevice, PixelStore
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.randomness import draw_uniform
 
@@ -32,26 +32,29 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Request:
-    """`count` images from the `start`-th of all epochs on, and which of them are asked for."""
+    """A batch of `count` images, of which this process needs the slice `local`.
+
+    start: position of the first image, counted over all epochs.
+    """
 
     start: int
     count: int
-    part: slice
+    local: slice
 
 
-class Fetched(NamedTuple):
-    """As a `Batch`, before its pixels are on the device (see `PixelStore`)."""
+class LoadedBatch(NamedTuple):
+    """A `Batch` before its pixels are on the device (see `PixelStore`)."""
 
     pixels: Tensor
     labels: Tensor | None
 
 
 class ImageStream:
-    """Draws batches of training images, in an order that the seed and the epoch decide.
+    """Batches of training images in an order that depends on the seed and the epoch alone.
 
-    Each comes once an epoch; a batch that the end of an epoch cuts is filled from the next one. The
-    whole position is one number, `drawn`, so it resumes exactly: what is fetched early is a guess
-    at what will be asked for, and counts for nothing until it is.
+    Each image comes once per epoch; a batch at the end of an epoch is filled from the next one.
+    `samples_drawn` is the whole position, so the stream resumes exactly. Batches that are loaded in
+    advance do not count until they are drawn.
     """
 
     def __init__(
@@ -67,80 +70,81 @@ class ImageStream:
         self._data = data
         self._seed = seed
         self._pixels = pixels or MemoryMapped(data.images)
-        self._chunks = chunk_layout(data.images)
+        self._layout = chunk_layout(data.images)
         self._orders: dict[int, EpochOrder] = {}
-        self._early = self._worth_fetching_early()
-        self._expected: tuple[Request, Future[Fetched]] | None = None
-        self._read = 0
+        self._loader = self._start_loader()
+        self._next: tuple[Request, Future[LoadedBatch]] | None = None
+        self._prefetched = 0
 
     def next(self, count: int, processes: ProcessGroup = SINGLE_PROCESS) -> Batch:
-        """The next `count` images; of them, this rank's part, on the device of the pixels."""
+        """Of the next `count` images, the part of this process, on the device of the pixels."""
         began = time.perf_counter()
         request = Request(self.samples_drawn, count, processes.local_slice(count))
-        early = self._early
-        fetched = self._fetch_early(request, early) if early else self._fetch(request)
+        loader = self._loader
+        loaded = self._load_ahead(request, loader) if loader else self._load(request)
         self.waited += time.perf_counter() - began
         self.samples_drawn += count
-        return Batch(self._pixels.to_device(fetched.pixels), fetched.labels)  # a GPU does it, later
+        return Batch(self._pixels.to_device(loaded.pixels), loaded.labels)  # asynchronous on a GPU
 
     def release_memory(self) -> None:
-        """Give back the memory of images on a GPU, and of those that were fetched early."""
+        """Free images on a GPU, and batches that were loaded in advance."""
         self._pixels = MemoryMapped(self._data.images)
-        self._expected = None
+        self._next = None
 
-    def _worth_fetching_early(self) -> ThreadPoolExecutor | None:
-        """A thread for it where copies wait for a disk or a GPU; the rest takes microseconds."""
-        waits = self._chunks is not None or self._pixels.device.type != "cpu"
+    def _start_loader(self) -> ThreadPoolExecutor | None:
+        """A thread where copies wait for a disk or a GPU; other copies take microseconds."""
+        waits = self._layout is not None or self._pixels.device.type != "cpu"
         if isinstance(self._pixels, OnDevice) or not waits:
             return None
-        return ThreadPoolExecutor(1, "ganvas-images")  # one, so that orders are made by one alone
+        return ThreadPoolExecutor(1, "ganvas-images")  # one thread, since it alone fills `_orders`
 
-    def _fetch_early(self, request: Request, early: ThreadPoolExecutor) -> Fetched:
-        """What is asked for, fetched already if that was expected, and expect as much again."""
-        if self._expected is not None and self._expected[0] == request:
-            coming = self._expected[1]
+    def _load_ahead(self, request: Request, loader: ThreadPoolExecutor) -> LoadedBatch:
+        """The requested batch, which may be loaded already; starts loading the following one."""
+        if self._next is not None and self._next[0] == request:
+            batch = self._next[1]
         else:
-            coming = early.submit(self._fetch, request)
+            batch = loader.submit(self._load, request)
         following = replace(request, start=request.start + request.count)
-        self._expected = following, early.submit(self._fetch, following)
-        if self._chunks is not None:
-            early.submit(self._read_ahead, following)
-        return coming.result()
+        self._next = following, loader.submit(self._load, following)
+        if self._layout is not None:
+            loader.submit(self._prefetch, following)
+        return batch.result()
 
-    def _fetch(self, request: Request) -> Fetched:
-        rows = self._rows(request.start, request.count, lambda order: order.shuffled)[request.part]
+    def _load(self, request: Request) -> LoadedBatch:
+        rows = self._rows(request.start, request.count, lambda order: order.shuffled)[request.local]
         labels = self._data.labels
-        return Fetched(
+        return LoadedBatch(
             self._pixels.load(rows), None if labels is None else torch.from_numpy(labels[rows])
         )
 
-    def _read_ahead(self, request: Request) -> None:
-        """Read the next window as it lies in the file, so that drawing finds it in memory.
+    def _prefetch(self, request: Request) -> None:
+        """Read the next window in the order of the file, so that drawing finds it in memory.
 
-        A window ahead of the drawing, and up to eight times as fast until it is that far.
+        Stays one window ahead, and reads up to eight times as fast as images are drawn until then.
         """
         window = self._order(request.start // len(self._data.training)).window
         goal = request.start + window
-        start = max(0, request.start - window, min(self._read, goal))
-        self._read = min(goal, start + 8 * request.count)
-        self._pixels.prefetch(self._rows(start, self._read - start, lambda order: order.sequential))
+        start = max(0, request.start - window, min(self._prefetched, goal))
+        self._prefetched = min(goal, start + 8 * request.count)
+        count = self._prefetched - start
+        self._pixels.prefetch(self._rows(start, count, lambda order: order.sequential))
 
-    def _rows(self, start: int, count: int, which: Callable[[EpochOrder], Indices]) -> Indices:
-        """`count` images from the `start`-th on, epochs put together without end."""
-        pieces = [np.empty(0, np.int64)]
+    def _rows(self, start: int, count: int, kind: Callable[[EpochOrder], Indices]) -> Indices:
+        """`count` images from position `start` of all epochs in sequence."""
+        parts = [np.empty(0, np.int64)]
         while count > 0:
             epoch, position = divmod(start, len(self._data.training))
-            pieces.append(which(self._order(epoch))[position : position + count])
-            start += len(pieces[-1])
-            count -= len(pieces[-1])
-        return np.concatenate(pieces)
+            parts.append(kind(self._order(epoch))[position : position + count])
+            start += len(parts[-1])
+            count -= len(parts[-1])
+        return np.concatenate(parts)
 
     def _order(self, epoch: int) -> EpochOrder:
-        """The order of an epoch, kept while it or a neighbour is in use."""
+        """The order of an epoch; keeps it and the orders of its neighbours."""
         if epoch not in self._orders:
-            near = {other: self._orders[other] for other in self._orders if abs(other - epoch) == 1}
-            made = epoch_order(epoch, self._data.training, self._seed, self._chunks)
-            self._orders = {**near, epoch: made}
+            neighbours = {n: self._orders[n] for n in (epoch - 1, epoch + 1) if n in self._orders}
+            order = epoch_order(epoch, self._data.training, self._seed, self._layout)
+            self._orders = {**neighbours, epoch: order}
         return self._orders[epoch]
 
 

@@ -1,4 +1,4 @@
-"""Points in the plane with known modes, on which mode coverage is measured without any network."""
+"""Points in the plane with known modes, for measuring mode coverage without a feature network."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from ganvas.networks.sizes import POINT
 Plane = npt.NDArray[np.float64]  # (N, 2): x and y
 
 TRAINING_POINTS = 100_000
-"""As many as PacGAN trains on; what is held out comes on top."""
+"""As many as PacGAN trains on; held-out points come on top."""
 
 
 @dataclass(frozen=True, eq=False)
 class Points(GeneratedDataset):
     """Points (N, 2, 1, 1) of a distribution in the plane, float32, in the units of its paper.
 
-    They are neither quantised nor rescaled: that would change what the published settings mean.
+    They are neither quantised nor rescaled, since that would change the published settings.
     """
 
     recipe: ClassVar[str] = "points-modern"
@@ -38,30 +38,32 @@ class Points(GeneratedDataset):
     @property
     @abstractmethod
     def modes(self) -> int:
-        """How many modes there are, which are the labels; 0 where none can be told apart."""
+        """Number of modes, which are the labels; 0 without distinct modes."""
 
     @abstractmethod
     def draw(
         self, count: int, random: np.random.RandomState
     ) -> tuple[Plane, npt.NDArray[np.int64]]:
-        """New points (count, 2), and the mode (count,) that each belongs to."""
+        """New points (count, 2), and the mode (count,) of each."""
 
     def generate(
         self, settings: DataSettings, prepare: PrepareSource
     ) -> tuple[DatasetMetadata, Blocks]:
-        """As `draw_dataset`; nothing needs to be prepared for points."""
+        """`draw_dataset`; points are made from no images."""
         return self.draw_dataset(settings)
 
     def draw_dataset(self, settings: DataSettings) -> tuple[DatasetMetadata, Blocks]:
-        """100,000 points to train on, and `settings.held_out` times as many that are held out.
+        """100,000 points to train on, and `settings.held_out` times as many held-out points.
 
         Raises:
             DataError: the settings are for images.
         """
-        self._refuse_unsuited(settings)
+        self._check_settings(settings)
         held_out = round(settings.held_out * TRAINING_POINTS)
         training = self.draw(TRAINING_POINTS, frozen_random(0))
-        rest = self.draw(held_out, frozen_random(1))  # its own, so that training keeps its points
+        rest = self.draw(
+            held_out, frozen_random(1)
+        )  # another seed, so that training keeps its points
         points = np.concatenate([training[0], rest[0]]).astype(np.float32)
         labels = np.concatenate([training[1], rest[1]]) if self.modes else None
         names = tuple(str(mode) for mode in range(self.modes))
@@ -78,7 +80,7 @@ class Points(GeneratedDataset):
         )
         return metadata, iter([points.reshape(metadata.shape)])
 
-    def _refuse_unsuited(self, settings: DataSettings) -> None:
+    def _check_settings(self, settings: DataSettings) -> None:
         if settings.size != POINT:
             raise DataError(
                 f"{self.name} holds points in the plane (size {format_image_size(POINT)}), but the "
@@ -97,9 +99,9 @@ class Mixture(Points):
     """Equally likely Gaussians of equal spread, each of them a mode."""
 
     centres: Plane = field(repr=False)
-    """(K, 2); the row is the mode's number and its label."""
+    """(K, 2); the row is the number of the mode, and its label."""
     sigma: float
-    """Standard deviation of every mode, in both directions."""
+    """Standard deviation of every mode, along both axes."""
 
     @property
     def modes(self) -> int:
@@ -109,7 +111,7 @@ class Mixture(Points):
     def draw(
         self, count: int, random: np.random.RandomState
     ) -> tuple[Plane, npt.NDArray[np.int64]]:
-        """Each point from a mode of its own choice."""
+        """Points from independently chosen modes."""
         modes = random.randint(self.modes, size=count, dtype=np.int64)
         noise = self.sigma * random.standard_normal((count, 2))
         return self.centres[modes] + noise, modes
@@ -122,11 +124,11 @@ class SwissRoll(Points):
     noise: float = 0.25
     """Standard deviation across the band, before it is scaled."""
     scale: float = 7.5
-    """What everything is divided by."""
+    """Divisor of all coordinates."""
 
     @property
     def modes(self) -> int:
-        """None that could be told apart."""
+        """0: a band has no distinct modes."""
         return 0
 
     def draw(
@@ -153,10 +155,10 @@ MIXTURES: dict[str, Mixture] = {
     "ring": Mixture("ring", "ring", centres=_ring(), sigma=0.01),
     "grid": Mixture("grid", "grid", centres=_grid(), sigma=0.05),
 }
-"""Those with modes, by name and location: what mode coverage is counted by."""
+"""The point sets with modes, by name and location; mode coverage needs the centres."""
 
 POINTS: dict[str, Points] = {
     **MIXTURES,
     "swiss-roll": SwissRoll("swiss-roll", "swiss-roll"),
 }
-"""All of them, by name and location."""
+"""All point sets, by name and location."""

@@ -192,8 +192,8 @@ def test_the_next_window_is_read_before_it_is_drawn(large: PreparedData) -> None
         recent = set(Spy.read[-3 * window :])  # longer ago, and it might be gone
         drawn = numbers(stream.next(4))
         assert stream.samples_drawn <= window or set(drawn) <= recent
-        assert stream._early is not None
-        stream._early.submit(int).result()  # all that it has begun is done
+        assert stream._loader is not None
+        stream._loader.submit(int).result()  # all that it has begun is done
     assert 0 <= len(Spy.read) - stream.samples_drawn <= 2 * window, "nothing is read twice"
 
 
