@@ -23,8 +23,9 @@ from ganvas.reports.commands import Command, command_with_change
 from ganvas.reports.texts import as_sentence, better_word, symptom_name
 from ganvas.runs import Run
 from ganvas.runs.history import Record
+from ganvas.runs.status import SavedStatus, Status
 
-State = Literal["finished", "running", "killed", "interrupted", "diverged", "unhealthy"]
+State = Status | Literal["killed"]
 
 MOST_STEPS = 3
 """Next steps that are suggested."""
@@ -47,9 +48,9 @@ class RunStatus:
 
 def status_of(run: Run, diagnosis: Diagnosis, rewinds: int = 0) -> RunStatus:
     """Health first, then how far training got."""
-    state = state_of(run, diagnosis.status)
-    seen = max(diagnosis.images_seen, run.read_status().images_seen)
-    budget = run.read_recipe().images
+    saved = run.read_status()
+    state = state_of(run, saved)
+    seen, budget = max(diagnosis.images_seen, saved.images_seen), run.read_recipe().images
     symptom = symptom_name(diagnosis.findings[0].symptom) if diagnosis.findings else ""
     health = {
         "healthy": "Healthy" if state == "finished" else "Healthy so far",
@@ -62,36 +63,30 @@ def status_of(run: Run, diagnosis: Diagnosis, rewinds: int = 0) -> RunStatus:
         health = "Diverged"
     if rewinds:
         health += f" after {'one rewind' if rewinds == 1 else f'{rewinds} rewinds'}"
+    so_far = f"{seen:,} of {budget:,} images"
     progress = {
         "finished": f"trained on {seen:,} images",
-        "running": f"training now, at {seen:,} of {budget:,} images",
-        "killed": f"killed at {seen:,} of {budget:,} images",
-        "interrupted": f"interrupted at {seen:,} of {budget:,} images",
-        "diverged": f"stopped at {seen:,} of {budget:,} images",
-        "unhealthy": f"stopped at {seen:,} of {budget:,} images",
-    }[state]
-    meaning = meaning_of(run, diagnosis)
+        "running": f"training now, at {so_far}",
+        "killed": f"killed at {so_far}",
+        "interrupted": f"interrupted at {so_far}",
+    }.get(state, f"stopped at {so_far}")
+    meaning = meaning_of(diagnosis, as_sentence(saved.reason) if state == "diverged" else "")
     return RunStatus(state, seen, budget, diagnosis.verdict, f"{health}; {progress}", meaning)
 
 
-def state_of(run: Run, status: str) -> State:
+def state_of(run: Run, saved: SavedStatus) -> State:
     """The status in the files; a run that says running while no process writes it was killed."""
-    if status == "running" and not run.is_locked():
+    if saved.status == "running" and not run.is_locked():
         return "killed"
-    states: dict[str, State] = {
-        "running": "running",
-        "interrupted": "interrupted",
-        "diverged": "diverged",
-        "unhealthy": "unhealthy",
-    }
-    return states.get(status, "finished")
+    return "finished" if saved.status == "unknown" else saved.status
 
 
-def meaning_of(run: Run, diagnosis: Diagnosis) -> str:
-    """What the headline means, in a sentence or two."""
-    reason = ""
-    if diagnosis.status == "diverged":
-        reason = as_sentence(run.read_status().reason)
+def meaning_of(diagnosis: Diagnosis, reason: str) -> str:
+    """What the headline means, in a sentence or two.
+
+    Args:
+        reason: why training diverged, as a sentence; empty if it did not.
+    """
     if diagnosis.findings:
         others = len(diagnosis.findings) - 1
         more = f" {format_count(others, 'more finding')} below." if others else ""
