@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ganvas.formatting import format_list
 from ganvas.reports import arms, pictures, study_curves
 from ganvas.reports.commands import Command, training_command
 from ganvas.reports.page import Picture, render
@@ -51,7 +50,6 @@ def content_of(results: StudyResults, quiet: bool) -> dict[str, Any]:
         "pareto": pareto[0] if pareto else None,
         "samples_seed": seed,
         "samples": sample_rows(results, runs, seed),
-        "other_latents": other_latents(results),
         "score_plots": study_curves.score_plots(results, runs, "images"),
         "score_plots_over_time": study_curves.score_plots(results, runs, "seconds"),
         "reached_plots": study_curves.reached_plots(results),
@@ -92,13 +90,6 @@ def sample_rows(
         picture = pictures.first_samples(paths[-1], sides, f"{arm.name} at {state}")
         rows.append((arm.name, state, picture))
     return rows
-
-
-def other_latents(results: StudyResults) -> str:
-    """The arms whose latents are not those of the base, because their dimension differs."""
-    dim = results.study.base.latent_dim
-    names = [arm.name for arm in results.study.all_arms if arm.recipe.latent_dim != dim]
-    return format_list(names) if names else ""
 
 
 def best_run(results: StudyResults, runs: Runs) -> tuple[str, Run] | None:
