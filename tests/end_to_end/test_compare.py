@@ -96,7 +96,7 @@ def test_a_diverging_arm_is_a_result(whole: tuple[Path, Result]) -> None:
 
 
 @pytest.mark.usefixtures("shared_cache")
-def test_stopped_and_killed_it_goes_on_and_redoes_nothing(
+def test_a_stopped_and_killed_study_continues_without_repeating_runs(
     folder: Path, whole: tuple[Path, Result]
 ) -> None:
     command = ["compare", folder / "study.toml", "--out", folder / "killed"]
@@ -190,7 +190,7 @@ def test_a_dask_cluster_runs_the_same_study(folder: Path) -> None:
     }
 
 
-def test_nobody_at_the_clusters_address(
+def test_no_scheduler_at_the_address(
     folder: Path, ganvas: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ganvas.studies.executors.SECONDS_TO_CONNECT", 1)

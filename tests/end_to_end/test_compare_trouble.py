@@ -64,7 +64,7 @@ def failing_once(arm: str, error: Exception) -> Callable[..., Run]:
     return train
 
 
-def test_the_plan_alone_makes_nothing(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:
+def test_plan_writes_nothing(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:
     result = ganvas("compare", study, "--plan", "--out", tmp_path / "planned")
     assert result.code == 0, result.err
     assert "2 arms x 2 seeds = 4 runs · about" in result.out
@@ -72,9 +72,7 @@ def test_the_plan_alone_makes_nothing(tmp_path: Path, study: Path, ganvas: Ganva
     assert not (tmp_path / "planned").exists()
 
 
-def test_a_time_becomes_images_of_each_arm_once(
-    tmp_path: Path, study: Path, ganvas: Ganvas
-) -> None:
+def test_a_time_is_converted_to_images_once(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:
     out = tmp_path / "timed"
     assert ganvas("compare", study, "--time", "0.2s", "--seeds", 1, "--out", out).code == 0
     directory = StudyDirectory.open(out)
@@ -86,7 +84,7 @@ def test_a_time_becomes_images_of_each_arm_once(
         assert Run.open(directory.run_path(arm, 0)).read_status().images_seen == images
 
 
-def test_a_crash_is_a_result_and_is_tried_once_more(
+def test_a_crashed_run_is_tried_once_more(
     tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
@@ -106,7 +104,7 @@ def test_a_crash_is_a_result_and_is_tried_once_more(
     assert "4 of 4 runs are done already" in ganvas("compare", out).out
 
 
-def test_a_run_that_has_collapsed_at_its_end_failed(
+def test_a_run_that_ends_collapsed_counts_as_failed(
     tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its scores are kept beside the failure."""
@@ -128,7 +126,7 @@ def test_a_run_that_has_collapsed_at_its_end_failed(
     assert endings(tmp_path / "out")["small", 1] == "finished"
 
 
-def test_a_run_that_crashes_twice_is_left_alone(
+def test_a_run_that_crashes_twice_is_not_tried_again(
     tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
@@ -141,7 +139,7 @@ def test_a_run_that_crashes_twice_is_left_alone(
     assert written(out / "outcomes") == before
 
 
-def test_a_disk_that_is_full_ends_the_study_and_it_goes_on(
+def test_a_full_disk_stops_the_study_and_it_can_continue(
     tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
@@ -157,7 +155,7 @@ def test_a_disk_that_is_full_ends_the_study_and_it_goes_on(
     assert set(endings(out).values()) == {"finished"}
 
 
-def test_a_run_whose_process_dies_is_found_and_the_others_go_on(
+def test_a_run_whose_process_dies_is_found_and_the_others_finish(
     tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
@@ -219,7 +217,9 @@ def test_more_seeds_are_added_to_a_study(tmp_path: Path, study: Path, ganvas: Ga
     refused(ganvas("compare", run), f"{run} is a run, not a study", f"ganvas report {run}")
 
 
-def test_another_study_in_the_directory(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:
+def test_another_study_in_the_directory_is_refused(
+    tmp_path: Path, study: Path, ganvas: Ganvas
+) -> None:
     out = tmp_path / "out"
     assert ganvas("compare", study, "--seeds", 1, "--out", out).code == 0
     result = ganvas("compare", study, "--out", out, "--images", 300, "--metrics", "swd,kid-lite0")
@@ -237,7 +237,7 @@ def test_another_study_in_the_directory(tmp_path: Path, study: Path, ganvas: Gan
     refused(ganvas("compare", out, "--images", 300), "only --seeds and --data can be changed")
 
 
-def test_images_that_changed_since(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:
+def test_changed_images_are_refused(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:
     out = tmp_path / "out"
     assert ganvas("compare", study, "--seeds", 1, "--out", out).code == 0
     moved = tmp_path / "moved.npz"
@@ -248,14 +248,14 @@ def test_images_that_changed_since(tmp_path: Path, study: Path, ganvas: Ganvas) 
     refused(ganvas("compare", out), "holds other images than", str(out))
 
 
-def test_a_study_that_is_being_run(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:
+def test_a_study_that_is_running_is_locked(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:
     out = tmp_path / "out"
     assert ganvas("compare", study, "--seeds", 1, "--out", out).code == 0
     with StudyDirectory.open(out).lock():
         refused(ganvas("compare", out), "is being written by another process")
 
 
-def test_a_run_that_is_still_being_written(
+def test_a_run_that_is_being_written_is_locked(
     tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
@@ -305,7 +305,7 @@ def test_a_run_that_is_still_being_written(
         ),
     ],
 )
-def test_what_is_refused_before_anything_runs(
+def test_wrong_input_is_refused_before_anything_runs(
     tmp_path: Path,
     ganvas: Ganvas,
     monkeypatch: pytest.MonkeyPatch,
@@ -317,7 +317,7 @@ def test_what_is_refused_before_anything_runs(
     assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == []
 
 
-def test_a_file_names_the_arms_itself(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:
+def test_a_study_file_and_arm_flags_conflict(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:
     refused(ganvas("compare", study, "--base", "dcgan"), "names the arms itself")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "note.txt").write_text("mine")

@@ -76,3 +76,27 @@ def test_truncating_keeps_all_digits(
         history.append({"images_seen": index, "value": value})
     history.truncate_after(len(values))
     assert history.column("value") == values
+
+
+@pytest.mark.parametrize(
+    ("content", "newest"),
+    [
+        ("", None),
+        ('{"images_seen": 1}\n', 1),
+        ('{"images_seen": 1}\n{"images_seen": 2}\n', 2),
+        ('{"images_seen": 1}\n{"images_s', 1),
+        ('{"images_seen": 1}\n{"images_s\n', 1),
+    ],
+)
+def test_last_record_ignores_a_cut_line(tmp_path: Path, content: str, newest: int | None) -> None:
+    path = tmp_path / "history.jsonl"
+    assert History(path).last_record() is None
+    path.write_text(content)
+    record = History(path).last_record()
+    assert (record and record["images_seen"]) == newest
+
+
+def test_last_record_of_a_long_history(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.jsonl")
+    history.path.write_text("".join(f'{{"images_seen": {n}}}\n' for n in range(20_000)))
+    assert history.last_record() == {"images_seen": 19_999} == history.records()[-1]

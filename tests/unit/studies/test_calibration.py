@@ -69,7 +69,7 @@ def not_above(wrong: NDArray[np.bool_], rates: int = 1) -> bool:
 
 @pytest.mark.parametrize("n", SEEDS)
 @pytest.mark.parametrize("draw", KINDS)
-def test_an_arm_against_itself(
+def test_an_arm_against_itself_rarely_gets_a_verdict(
     draw: Callable[[np.random.Generator, tuple[int, ...]], tuple[Floats, Floats]], n: int
 ) -> None:
     base, arm = draw(RNG(n), (STUDIES, n))
@@ -80,21 +80,21 @@ def test_an_arm_against_itself(
 
 
 @pytest.mark.parametrize("n", [3, 5, 8])
-def test_runs_that_end_well_or_badly_against_their_like(n: int) -> None:
+def test_two_peaked_scores_rarely_get_a_verdict(n: int) -> None:
     g = RNG(n)
     logs = two_peaked(g, (STUDIES, n)) - two_peaked(g, (STUDIES, n))
     assert not_above(paired_t(logs) <= 0.05)
 
 
 @pytest.mark.parametrize(("n", "arms"), [(3, 4), (5, 4), (5, 10)])
-def test_several_arms_that_are_all_the_base(n: int, arms: int) -> None:
+def test_several_equal_arms_rarely_get_a_verdict(n: int, arms: int) -> None:
     g = RNG(n + arms)
     base = g.standard_normal((STUDIES // 5, n))
     p = np.stack([paired_t(g.standard_normal(base.shape) - base) for _ in range(arms)])
     assert not_above(np.array([min(holm(study)) <= 0.05 for study in p.T]))
 
 
-def test_where_five_per_cent_do_not_hold() -> None:
+def test_unequal_shapes_exceed_five_percent() -> None:
     """The limits that the docstring of statistics.py states; else it promises too little."""
     g = RNG(0)
     one_sided = 0.4 * (g.standard_exponential((STUDIES, 5)) - 1)
@@ -105,7 +105,7 @@ def test_where_five_per_cent_do_not_hold() -> None:
     assert 0.08 < (four.min(0) <= 0.05 / 4).mean() < 0.13
 
 
-def test_sign_flips_cannot_say_anything_of_five_seeds() -> None:
+def test_sign_flips_give_no_verdict_with_five_seeds() -> None:
     """Why it is not the test: exact, and silent however large the difference."""
     signs = np.array(list(product((1, -1), repeat=5)))
     planted = RNG(0).standard_normal((200, 5)) + 100
@@ -116,7 +116,7 @@ def test_sign_flips_cannot_say_anything_of_five_seeds() -> None:
 
 
 @pytest.mark.parametrize(("n", "factor"), [(3, 1.5), (5, 1.25), (5, 1.5), (8, 1.25), (10, 1.1)])
-def test_a_planted_factor_is_found_as_often_as_theory_says(n: int, factor: float) -> None:
+def test_power_agrees_with_theory(n: int, factor: float) -> None:
     g = RNG(n)
     spread = 0.2
     logs = math.log(factor) + spread * (g.standard_normal((STUDIES, n, 2)) @ [1, -1])
@@ -125,7 +125,7 @@ def test_a_planted_factor_is_found_as_often_as_theory_says(n: int, factor: float
     assert abs(found - theory) < 3.5 * math.sqrt(theory * (1 - theory) / STUDIES)
 
 
-def test_the_seeds_called_for_are_enough() -> None:
+def test_the_seeds_needed_reach_the_power() -> None:
     spread, effect = 0.15, math.log(1.2)
     n = pairs_needed(effect, spread * math.sqrt(2))
     assert n is not None
@@ -135,7 +135,7 @@ def test_the_seeds_called_for_are_enough() -> None:
 
 @pytest.mark.parametrize("n", [4, 5, 8])
 @pytest.mark.parametrize("failing", [0.1, 0.4])
-def test_ranks_of_an_arm_that_fails_like_the_base(n: int, failing: float) -> None:
+def test_rank_sum_level_with_equal_failure_rates(n: int, failing: float) -> None:
     g = RNG(n)
     shape = (1000, 2, n)
     runs = np.where(g.random(shape) < failing, math.inf, np.exp(0.3 * g.standard_normal(shape)))
@@ -156,7 +156,7 @@ def verdicts(base: Floats, *arms: Floats) -> list[str]:
 
 
 @pytest.mark.parametrize(("n", "failing"), [(3, 0.0), (5, 0.1), (8, 0.3)])
-def test_whole_studies_of_an_arm_against_itself(n: int, failing: float) -> None:
+def test_whole_studies_of_equal_arms_rarely_give_a_verdict(n: int, failing: float) -> None:
     """Three arms, some runs failing: how often any of them is called better or worse."""
     g = RNG(n)
     shape = (250, 4, n)
@@ -165,7 +165,7 @@ def test_whole_studies_of_an_arm_against_itself(n: int, failing: float) -> None:
     assert not_above(np.array(wrong))
 
 
-def test_whole_studies_of_a_better_arm() -> None:
+def test_whole_studies_find_a_better_arm() -> None:
     """A quarter less with 6 seeds: found as theory says, never called worse or no different."""
     g = RNG(1)
     effect, spread = math.log(0.75), 0.12
@@ -176,7 +176,7 @@ def test_whole_studies_of_a_better_arm() -> None:
     assert found["better"] + found["too few seeds to say"] == 300
 
 
-def test_no_difference_shown_is_seldom_said_of_one_worth_finding() -> None:
+def test_no_difference_shown_is_rare_for_a_real_difference() -> None:
     g = RNG(2)
     logs = 0.08 * g.standard_normal((300, 2, 8)) + np.array([[0], [math.log(1.1)]])
     found = Counter(verdicts(*study)[0] for study in np.exp(logs))
@@ -184,7 +184,7 @@ def test_no_difference_shown_is_seldom_said_of_one_worth_finding() -> None:
     assert found["better"] == 0
 
 
-def test_an_arm_that_fails_half_the_time_is_not_called_better_on_its_survivors() -> None:
+def test_an_arm_that_fails_half_the_time_is_not_better_by_its_surviving_runs() -> None:
     g = RNG(3)
     base = np.exp(0.1 * g.standard_normal((200, 8)))
     arm = np.where(g.random(base.shape) < 0.5, math.inf, 0.3 * base)

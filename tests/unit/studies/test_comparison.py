@@ -41,7 +41,7 @@ def only(
     return found.arms[0]
 
 
-def test_the_study_of_minute_40() -> None:
+def test_a_study_of_three_architectures() -> None:
     """Three architectures, five seeds, the dearest best."""
     found = compare_metric(
         arm("dcgan", DCGAN, cost=100),
@@ -73,33 +73,33 @@ def test_one_failure_leaves_five_seeds_too_few() -> None:
     assert "more would be enough" in found.why
 
 
-def test_more_seeds_bear_a_failure() -> None:
+def test_with_more_seeds_one_failure_still_allows_a_verdict() -> None:
     base = [400 + 3.0 * s for s in range(10)]
     better = [300 + 2.0 * s for s in range(9)]
     assert only(base, [*better, NO]).verdict == "better"
 
 
-def test_an_arm_is_not_better_on_its_survivors_alone() -> None:
+def test_an_arm_is_not_better_by_its_surviving_runs_alone() -> None:
     base = [400 + 3.0 * s for s in range(8)]
     survivors = [100 + 1.0 * s for s in range(4)]
     assert only(base[:4], survivors).verdict == "better"
     assert only(base, [*survivors, NO, NO, NO, NO]).verdict != "better"
 
 
-def test_failures_alone_make_an_arm_worse_and_the_base_too() -> None:
+def test_failures_alone_make_an_arm_or_the_base_worse() -> None:
     assert only(DCGAN, [NO] * 5).verdict == "worse"
     assert only([NO] * 5, DCGAN).verdict == "better"
     assert only(DCGAN[:3], [NO] * 3).verdict == "too few seeds to say"
     assert only([NO] * 5, [NO] * 5).verdict == "too few seeds to say"
 
 
-def test_a_better_arm_of_a_base_that_fails() -> None:
+def test_an_arm_is_better_than_a_base_that_fails() -> None:
     base, better = (*DCGAN[:4], NO), RESNET
     assert only(base, better).verdict == "better"
     assert only(base, better).p == pytest.approx(2 / 252)
 
 
-def test_more_or_less_may_be_better() -> None:
+def test_direction_of_the_metric_decides_the_verdict() -> None:
     base, more = (0.20, 0.22, 0.21, 0.19), (0.30, 0.31, 0.33, 0.30)
     assert only(base, more, more_is_better=True).verdict == "better"
     assert only(base, more, more_is_better=False).verdict == "worse"
@@ -108,7 +108,7 @@ def test_more_or_less_may_be_better() -> None:
     assert only((*base, NO), (*more, 0.3), more_is_better=False).verdict != "better"
 
 
-def test_many_arms_ask_more_of_each() -> None:
+def test_holm_correction_demands_more_with_many_arms() -> None:
     base, other = (100.0, 101.0, 99.0, 102.0), (93.0, 98.0, 92.0, 95.0)
     alone, among_ten = only(base, other), only(base, other, arms=10)
     assert alone.p == among_ten.p
@@ -118,7 +118,7 @@ def test_many_arms_ask_more_of_each() -> None:
     assert (among_ten.needed or 0) > (alone.needed or 0)
 
 
-def test_too_few_seeds_say_how_many_more() -> None:
+def test_too_few_seeds_name_the_number_missing() -> None:
     wide = (300.0, 500.0, 380.0)
     found = only((400.0, 380.0, 420.0), wide)
     assert found.verdict == "too few seeds to say"
@@ -127,7 +127,7 @@ def test_too_few_seeds_say_how_many_more() -> None:
     assert f"about {found.more_seeds} more" in found.why
 
 
-def test_the_seeds_called_for_are_for_the_larger_of_observed_and_smallest_difference() -> None:
+def test_seeds_needed_are_for_the_larger_of_observed_and_smallest_difference() -> None:
     base = (400.0, 380.0, 420.0, 390.0)
     for other, effect in (
         ((300.0, 360.0, 250.0, 395.0), None),  # a fifth less, observed
@@ -140,7 +140,7 @@ def test_the_seeds_called_for_are_for_the_larger_of_observed_and_smallest_differ
         assert found.needed == pairs_needed(larger, logs.std(ddof=1))
 
 
-def test_no_difference_shown_takes_seeds_that_would_have_shown_it() -> None:
+def test_no_difference_shown_requires_enough_seeds() -> None:
     base = (100.0, 101.0, 99.5, 100.2, 100.7)
     same = (100.3, 100.6, 99.9, 99.8, 100.9)
     found = only(base, same)
@@ -149,7 +149,7 @@ def test_no_difference_shown_takes_seeds_that_would_have_shown_it() -> None:
     assert "four times in five" in found.why
 
 
-def test_scores_that_are_always_the_same() -> None:
+def test_constant_scores() -> None:
     """Modes hit: without any spread only the signs of differences are known."""
     same = only([10.0] * 4, [10.0] * 4)
     assert (same.p, same.verdict) == (1.0, "no difference shown")
@@ -158,7 +158,7 @@ def test_scores_that_are_always_the_same() -> None:
     assert only([10.0] * 6, [9.0] * 6).verdict == "better"
 
 
-def test_one_or_two_seeds_say_nothing() -> None:
+def test_one_or_two_seeds_give_no_verdict() -> None:
     one = only((400.0,), (100.0,))
     assert (one.p, one.verdict, one.more_seeds) == (None, "too few seeds to say", None)
     assert one.adjusted is None, "what was not tested has no p"
@@ -169,7 +169,7 @@ def test_one_or_two_seeds_say_nothing() -> None:
     assert "at least 3 seeds" in two.why
 
 
-def test_ranks_of_three_seeds_say_nothing_whatever_they_are() -> None:
+def test_ranks_of_three_seeds_give_no_verdict() -> None:
     """Of 20 ways to share out six ranks the arm has the best one: p is 2 / 20 at least."""
     three = only((400.0, 401.0, NO), (1.0, 2.0, 3.0))
     assert (three.p, three.verdict) == (pytest.approx(0.1), "too few seeds to say")
@@ -188,7 +188,7 @@ def test_only_seeds_that_ended_on_both_sides_are_compared() -> None:
     assert (apart.seeds, apart.difference, apart.verdict) == (0, None, "too few seeds to say")
 
 
-def test_scores_that_have_no_logs_are_compared_as_they_are() -> None:
+def test_scores_without_logs_are_compared_on_the_plain_scale() -> None:
     found = compare_metric(
         arm("base", (0.01, 0.02, 0.015)),
         [arm("other", (0.0, 0.001, 0.0005))],
@@ -216,7 +216,7 @@ OUTCOMES = st.lists(st.none() | st.floats(0.01, 100.0), min_size=1, max_size=6)
 
 @settings(max_examples=60)
 @given(OUTCOMES, st.lists(OUTCOMES, max_size=3), st.booleans())
-def test_any_study_has_an_answer(
+def test_any_scores_give_a_comparison(
     base: list[float | None], others: list[list[float | None]], more: bool
 ) -> None:
     arms = [arm(f"arm {i}", scores, cost=1.0 + i) for i, scores in enumerate(others)]
@@ -235,7 +235,7 @@ def test_any_study_has_an_answer(
 
 @settings(max_examples=60)
 @given(OUTCOMES, st.data())
-def test_sides_exchanged_exchange_the_verdict(
+def test_exchanging_base_and_arm_reverses_the_verdict(
     base: list[float | None], data: st.DataObject
 ) -> None:
     other = data.draw(st.lists(st.none() | st.floats(0.01, 100.0), min_size=6, max_size=6))

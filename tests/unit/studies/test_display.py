@@ -11,11 +11,11 @@ from ganvas.studies.reading import read_study
 from ganvas.studies.statistics import MIN_SEEDS, ArmScores
 
 
-def test_columns_are_as_wide_as_they_need() -> None:
+def test_columns_are_as_wide_as_their_content() -> None:
     assert aligned([("", "fd"), ("a-long-name", "1")]) == "             fd\na-long-name  1"
 
 
-def test_a_distance_differs_by_a_percentage() -> None:
+def test_a_distance_is_compared_by_a_percentage() -> None:
     """Half of the base's, give or take a hundredth: -50 %."""
     base = ArmScores("base", {seed: 100.0 + seed for seed in range(5)})
     arm = ArmScores("arm", {seed: (50.0 + seed / 2) * (1 + 0.01 * (seed - 2)) for seed in range(5)})
@@ -25,7 +25,7 @@ def test_a_distance_differs_by_a_percentage() -> None:
     assert words.endswith("])")
 
 
-def test_a_share_differs_by_a_difference() -> None:
+def test_a_fraction_is_compared_by_a_difference() -> None:
     base = ArmScores("base", {seed: 0.5 + 0.001 * seed for seed in range(5)})
     arm = ArmScores("arm", {seed: 0.4 + 0.002 * seed for seed in range(5)})
     (against,) = compare_arms(base, [arm], more_is_better=True, scale="plain")
@@ -35,7 +35,7 @@ def test_a_share_differs_by_a_difference() -> None:
 @pytest.mark.parametrize(
     ("seeds", "arms", "warned"), [(2, 2, True), (MIN_SEEDS, 2, False), (2, 1, False)]
 )
-def test_a_plan_says_that_so_few_seeds_can_show_nothing(
+def test_a_plan_warns_about_too_few_seeds(
     capsys: pytest.CaptureFixture[str], seeds: int, arms: int, warned: bool
 ) -> None:
     """Before hours are spent on it; one arm has nothing to differ from."""

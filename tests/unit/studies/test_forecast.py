@@ -57,7 +57,7 @@ def finished(seed: int) -> Outcome:
     return Outcome(arm="mlp", seed=seed, ending="finished", scores={"fd-lite0": 1.0}, floors={})
 
 
-def test_the_stages_of_a_run(directory: StudyDirectory) -> None:
+def test_stage_follows_history_and_scores(directory: StudyDirectory) -> None:
     assert read_stage(directory, MLP) == Stage(0, 0, False)
     trained(directory, 448)
     assert read_stage(directory, MLP) == Stage(448, 0, False)
@@ -71,7 +71,7 @@ def test_the_stages_of_a_run(directory: StudyDirectory) -> None:
     assert read_stage(directory, MLP) == Stage(1000, 2, True), "the scores at the end come now"
 
 
-def test_time_left_falls_while_a_run_is_scored_and_is_not_guessed_beyond(
+def test_time_left_falls_while_scoring_and_is_unknown_when_scoring_takes_too_long(
     directory: StudyDirectory,
 ) -> None:
     one, two = jobs(directory)
@@ -86,7 +86,7 @@ def test_time_left_falls_while_a_run_is_scored_and_is_not_guessed_beyond(
     assert forecast.seconds(27.0) is None, "six seconds are over, and it is scored still"
 
 
-def test_what_was_measured_is_believed_and_not_the_plan(directory: StudyDirectory) -> None:
+def test_measured_rates_replace_the_plan(directory: StudyDirectory) -> None:
     """Training is four times as fast as planned, scores take three times as long."""
     one, two = jobs(directory)
     forecast = Forecast(directory, [one, two])
@@ -100,7 +100,7 @@ def test_what_was_measured_is_believed_and_not_the_plan(directory: StudyDirector
     assert forecast.seconds(30.0) == 0.0
 
 
-def test_workers_between_two_runs_take_the_next_ones(directory: StudyDirectory) -> None:
+def test_idle_workers_take_the_next_runs(directory: StudyDirectory) -> None:
     one, two = jobs(directory)
     forecast = Forecast(directory, [one, two])
     forecast.observe([one, two], 0.0)
@@ -109,7 +109,7 @@ def test_workers_between_two_runs_take_the_next_ones(directory: StudyDirectory) 
     assert forecast.seconds(0.0) == pytest.approx(20)
 
 
-def test_the_line_says_who_is_scored_and_never_loses_an_image(
+def test_progress_line_names_stages_and_never_counts_down(
     directory: StudyDirectory, capsys: pytest.CaptureFixture[str]
 ) -> None:
     display = StudyDisplay()

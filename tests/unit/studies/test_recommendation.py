@@ -9,7 +9,7 @@ from ganvas.studies.statistics import ArmScores
 from .scored_arms import DCGAN, NO, RESNET, WGAN_GP, arm
 
 
-def test_the_pareto_set_by_hand() -> None:
+def test_pareto_set_by_hand() -> None:
     arms = [
         arm("dear and good", (1, 1, 1), cost=9),
         arm("cheap and bad", (5, 5, 5), cost=1),
@@ -28,7 +28,7 @@ def recommendation(base: ArmScores, *arms: ArmScores) -> str:
     return compare_metric(base, arms, more_is_better=False, scale="log").recommendation
 
 
-def test_what_is_recommended() -> None:
+def test_recommendations() -> None:
     dcgan = arm("dcgan", DCGAN, cost=100)
     same = [score + more for score, more in zip(DCGAN, (1, -1, 2, -2, 0.5), strict=True)]
     assert recommendation(dcgan, arm("resnet", RESNET, cost=105)) == "resnet"
@@ -42,7 +42,7 @@ def test_what_is_recommended() -> None:
     )
 
 
-def test_a_recommendation_names_what_must_be_accepted() -> None:
+def test_a_recommendation_names_its_conditions() -> None:
     base = arm("dcgan", [400 + 3.0 * s for s in range(12)], cost=100)
     risky = arm("risky", [*(200 + 2.0 * s for s in range(11)), NO], cost=200)
     steady = arm("steady", [300 + 2.0 * s for s in range(12)], cost=100)
@@ -53,7 +53,7 @@ def test_a_recommendation_names_what_must_be_accepted() -> None:
     assert recommendation(base, risky, steady).endswith("else steady")
 
 
-def test_a_recommendation_names_what_asks_for_less() -> None:
+def test_a_recommendation_continues_with_cheaper_arms() -> None:
     base, dear, middling, beaten = (
         arm(name, [score + 3.0 * seed for seed in range(12)], cost=cost)
         for name, score, cost in (

@@ -35,7 +35,7 @@ SCORES = st.floats(1e-3, 1e3)
 RUNS = st.lists(st.integers(1, 9).map(float) | st.just(math.inf), min_size=1, max_size=7)
 
 
-def test_the_t_test_is_scipys_on_logs() -> None:
+def test_t_test_agrees_with_scipy_on_logs() -> None:
     many = np.stack([np.log(ARM) - np.log(BASE), np.log(BASE[::-1]) - np.log(ARM)])
     expected = [
         stats.ttest_rel(np.log(ARM), np.log(BASE)).pvalue,
@@ -45,13 +45,13 @@ def test_the_t_test_is_scipys_on_logs() -> None:
 
 
 @pytest.mark.parametrize("n", [2, 3, 6, 9])
-def test_equal_differences_are_judged_by_their_signs(n: int) -> None:
+def test_equal_differences_use_the_sign_test(n: int) -> None:
     flips = [abs(sum(signs)) >= n for signs in product((-1, 1), repeat=n)]
     assert paired_t(np.full(n, -0.3)) == sum(flips) / len(flips)
     assert paired_t(np.zeros(n)) == 1.0
 
 
-def test_rounding_is_no_spread() -> None:
+def test_rounding_does_not_count_as_spread() -> None:
     base = np.array([1.0, 2.0, 3.0, 7.0])
     ratio = np.log(base * 1.1) - np.log(base)
     assert np.ptp(ratio) > 0
@@ -60,7 +60,7 @@ def test_rounding_is_no_spread() -> None:
 
 
 @given(st.lists(SCORES, min_size=2, max_size=8), st.floats(1e-3, 1e3), st.randoms())
-def test_neither_units_nor_order_nor_sides_change_the_t_test(
+def test_t_test_is_invariant_to_units_order_and_sides(
     scores: list[float], unit: float, random: object
 ) -> None:
     base = np.array(scores)
@@ -74,7 +74,7 @@ def test_neither_units_nor_order_nor_sides_change_the_t_test(
     assert paired_t(scaled) == pytest.approx(float(p), rel=1e-4)
 
 
-def test_ranks_without_ties_are_scipys() -> None:
+def test_rank_sum_without_ties_agrees_with_scipy() -> None:
     for arm in (ARM, BASE + np.arange(5) * 7 - 9.1, BASE[:3] - 200):
         found = rank_sum_test(BASE, arm)
         expected = stats.mannwhitneyu(arm, BASE, method="exact")
@@ -83,7 +83,9 @@ def test_ranks_without_ties_are_scipys() -> None:
 
 
 @given(RUNS, RUNS)
-def test_ranks_with_ties_and_failures_by_enumeration(base: list[float], arm: list[float]) -> None:
+def test_rank_sum_with_ties_and_failures_agrees_with_enumeration(
+    base: list[float], arm: list[float]
+) -> None:
     """All ways to say which runs are the arm's: the share that gives so small or large a sum."""
     ranks = stats.rankdata(arm + base)
     observed = ranks[: len(arm)].sum()
@@ -114,7 +116,7 @@ def test_holm_by_hand() -> None:
 
 
 @pytest.mark.parametrize(("effect", "pairs"), [(0.2, 199), (0.5, 34), (0.8, 15)])
-def test_pairs_needed_are_the_published_ones(effect: float, pairs: int) -> None:
+def test_pairs_needed_agree_with_published_values(effect: float, pairs: int) -> None:
     """Small, medium and large effects at 5 %, two-sided, 80 %: as G*Power has them."""
     assert pairs_needed(effect, 1.0) == pairs
     assert pairs_needed(-effect, 1.0) == pairs
@@ -138,7 +140,7 @@ def test_runs_needed_by_hand() -> None:
     assert runs_needed(0.501) is None
 
 
-def test_effects_are_scipys() -> None:
+def test_effects_agree_with_scipy() -> None:
     found = paired_difference(BASE, ARM)
     expected = stats.ttest_rel(ARM, BASE).confidence_interval(0.95)
     assert found.value == pytest.approx(np.mean(ARM - BASE))
@@ -160,7 +162,7 @@ def test_effects_without_spread_or_without_a_ratio() -> None:
     assert paired_ratio(BASE, -ARM) is None
 
 
-def test_the_bootstrap_covers_as_often_as_its_docstring_says() -> None:
+def test_bootstrap_coverage_is_as_documented() -> None:
     """87 % with 8 seeds; of 250 studies two standard errors are 4 %."""
     draws = np.random.default_rng(0).standard_normal((250, 8))
     held = 0
@@ -172,7 +174,7 @@ def test_the_bootstrap_covers_as_often_as_its_docstring_says() -> None:
     assert 0.80 < held / len(draws) < 0.93
 
 
-def test_what_stands_in_for_the_bootstrap() -> None:
+def test_intervals_of_few_or_constant_scores() -> None:
     assert interval_of_mean(np.array([])) == (None, "no interval: fewer than two scores")
     assert interval_of_mean(np.array([3.0])) == (None, "no interval: fewer than two scores")
     assert interval_of_mean(np.full(5, 3.0)) == (None, "no interval: the scores do not vary")
@@ -182,7 +184,7 @@ def test_what_stands_in_for_the_bootstrap() -> None:
 
 
 @given(st.lists(st.integers(-50, 50).map(float), min_size=3, max_size=6))
-def test_the_bootstrap_stays_among_the_scores(scores: list[float]) -> None:
+def test_bootstrap_interval_lies_within_the_scores(scores: list[float]) -> None:
     interval, method = interval_of_mean(np.array(scores))
     if len(set(scores)) == 1:
         assert interval is None
@@ -219,7 +221,7 @@ def test_an_arm_that_only_failed_has_no_mean() -> None:
     assert found.failed.value == 1.0
 
 
-def test_an_arm_says_all_that_is_wrong_with_it() -> None:
+def test_arm_scores_report_all_problems() -> None:
     with pytest.raises(GanvasError, match=r"arm 'a': seed 1: the score is nan.*seed 2.*inf.*cost"):
         ArmScores("a", {0: 1.0, 1: math.nan, 2: -math.inf}, cost=0.0)
     with pytest.raises(GanvasError, match="no run has ended yet"):

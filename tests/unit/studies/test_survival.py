@@ -35,7 +35,7 @@ def test_the_leukaemia_example() -> None:
     assert found.interval == (13, None)
 
 
-def test_by_hand() -> None:
+def test_curve_and_median_by_hand() -> None:
     """Of four at 2, one gets there: 3/4. One leaves at 3. Of two at 5, one: 3/8. The last at 8."""
     found = time_to_quality(at(2, 5) + never(3, 8))
     assert found.times == (2, 3, 5, 8)
@@ -43,7 +43,7 @@ def test_by_hand() -> None:
     assert found.median == 5
 
 
-def test_a_failed_run_does_not_let_the_others_speak_for_it() -> None:
+def test_a_failed_run_is_censored_at_the_longest_run() -> None:
     """Three fail early, two get there: less than half ever do, and no median may be claimed."""
     watched = at(50, 60)
     assert time_to_quality(watched + never(10, 10, 10)).median == 50
@@ -57,7 +57,7 @@ def test_a_quality_reached_before_failing_counts() -> None:
     assert (found.median, found.reached) == (5, 2)
 
 
-def test_nobody_or_somebody_or_everybody_gets_there() -> None:
+def test_none_some_or_all_runs_reach_the_quality() -> None:
     nobody = time_to_quality(never(100, 100) + never(20, failed=True))
     assert (nobody.median, nobody.interval, nobody.reached, nobody.runs) == (
         None,
@@ -74,9 +74,7 @@ def test_nobody_or_somebody_or_everybody_gets_there() -> None:
 
 
 @pytest.mark.parametrize(("runs", "failing"), [(5, 0.0), (8, 0.2), (10, 0.0)])
-def test_the_interval_holds_the_median_as_often_as_its_docstring_says(
-    runs: int, failing: float
-) -> None:
+def test_median_interval_coverage_is_as_documented(runs: int, failing: float) -> None:
     """94 to 97 %; of 200 studies three standard errors are 5 %."""
     g = np.random.default_rng(runs)
     shift = -float({0.0: 0.0, 0.2: 0.31863936}[failing])  # the 0.5 / 0.8 quantile of a normal
@@ -99,7 +97,7 @@ def test_the_interval_holds_the_median_as_often_as_its_docstring_says(
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.booleans(), st.booleans()), min_size=1))
-def test_any_runs_make_a_falling_curve(runs: list[tuple[int, bool, bool]]) -> None:
+def test_curve_never_rises(runs: list[tuple[int, bool, bool]]) -> None:
     found = time_to_quality(
         [RunObservation(float(t) if hit else None, float(t), failed) for t, hit, failed in runs]
     )

@@ -10,7 +10,7 @@ import pytest
 from ganvas.studies import throughput
 
 
-def test_samples_are_timed_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sampling_is_timed_separately(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that no noise between two evaluations becomes the cost of every sample."""
     clock = [0.0]
 

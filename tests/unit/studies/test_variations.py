@@ -31,7 +31,7 @@ def test_each_value_makes_an_arm_that_changes_one_field() -> None:
     }, "the base's own values make no arms"
 
 
-def test_whole_recipes_the_first_is_the_base() -> None:
+def test_the_first_of_whole_recipes_is_the_base() -> None:
     made = study(of=["wgan", "dcgan"], shared=["data.size=16", "ema-half-life=1k"])
     assert [arm.name for arm in made.all_arms] == ["wgan", "dcgan"]
     for arm in made.all_arms:
@@ -49,7 +49,7 @@ def test_names_of_arms() -> None:
     )
 
 
-def test_all_that_is_wrong_is_said_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     vary = [
         "objective=x",
         "seeds=1,2",
@@ -86,7 +86,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
         (("dcgan", ["batch=8,16"], [], ["batch=8,16"]), "expected a single value"),
     ],
 )
-def test_flags_that_do_not_go_together(arguments: Any, fragment: str) -> None:
+def test_conflicting_flags_are_refused(arguments: Any, fragment: str) -> None:
     with pytest.raises(StudyError, match=fragment):
         study_table(*arguments)
 

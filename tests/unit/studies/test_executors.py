@@ -1,0 +1,68 @@
+"""Worker pools: how many, with how many threads, and how they start and end."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from concurrent.futures import BrokenExecutor
+
+import pytest
+
+from ganvas.errors import GanvasError
+from ganvas.studies import executors
+
+
+def test_a_pool_fills_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "cores", lambda: 8)
+    monkeypatch.setattr(executors, "local_devices", lambda: ("cpu",))
+    made = {
+        (runs, workers): executors.local_pool(runs, workers)
+        for runs, workers in ((100, None), (3, None), (100, 4), (100, 16))
+    }
+    sizes = {key: (one.workers, one.threads) for key, one in made.items()}
+    assert sizes == {(100, None): (8, 1), (3, None): (3, 2), (100, 4): (4, 2), (100, 16): (16, 1)}
+    monkeypatch.setattr(executors, "local_devices", lambda: ("cuda:0", "cuda:1"))
+    gpus = executors.local_pool(100)
+    assert (gpus.workers, gpus.threads) == (2, 4)
+    assert [gpus.device(worker) for worker in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
+    with pytest.raises(GanvasError, match="workers: at least 1, got 0"):
+        executors.local_pool(3, 0)
+
+
+def test_omp_num_threads_is_set_for_workers_and_restored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    with executors.process_executor(1, 2):
+        assert os.environ["OMP_NUM_THREADS"] == "2"
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+def test_starting_workers_ignore_ctrl_c() -> None:
+    """Ctrl-C reaches every process of the terminal, also one that is importing torch."""
+    with executors.process_executor(2, 1) as executor:
+        workers = multiprocessing.active_children()
+        for worker in workers:
+            assert worker.pid is not None
+            os.kill(worker.pid, signal.SIGINT)
+        assert executor.submit(os.getpid).result() in [worker.pid for worker in workers]
+    assert len(workers) == 2
+
+
+def test_terminated_workers_end_at_once() -> None:
+    with executors.process_executor(1, 1) as executor:
+        (worker,) = multiprocessing.active_children()
+        asleep = executor.submit(time.sleep, 600)
+        executors.terminate(executor)
+    worker.join(60)
+    assert not worker.is_alive()
+    with pytest.raises(BrokenExecutor):
+        asleep.result(60)
+
+
+def test_missing_dask_names_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(GanvasError, match=r"pip install 'ganvas\[cluster\]'"):
+        executors.dask_pool("tcp://somewhere:8786", 3)
