@@ -1,4 +1,4 @@
-"""What bfloat16 brings beside float32, and im2col for weights' gradients: both sides take turns."""
+"""Speed of bfloat16 against float32, and of weight gradients by im2col against torch's own."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from speed_cases import Case, data_for, recipe_for
 from throughput import WARM_UP_STEPS, take_turns
 
 WIDTHS = (64, 32, 16, 8)
-"""Of the two networks that it is asked of down to which width bfloat16 pays."""
+"""Widths of two networks, to find the smallest at which bfloat16 is faster."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """A convolution of square kernels."""
+    """A convolution with a square kernel."""
 
     kernel: int
     stride: int
     padding: int
-    places: int
-    """Rows, and columns, of places that the kernel is laid down in."""
+    positions: int
+    """Rows and columns of kernel positions: height and width of the smaller grid."""
     few: int
-    """Channels on the side with one number a place."""
+    """Channels of the smaller grid."""
     many: int
-    """Channels on the other side, with a patch a place."""
+    """Channels of the larger grid."""
 
     @property
     def title(self) -> str:
-        """For people."""
+        """The layer as tables name it."""
         kernel = f"{self.kernel}x{self.kernel}"
-        places = f"{self.places}x{self.places}"
-        return f"{kernel} over {places} places, {self.many} and {self.few} channels"
+        positions = f"{self.positions}x{self.positions}"
+        return f"{kernel} over {positions} places, {self.many} and {self.few} channels"
 
 
 LAYERS = (
@@ -55,12 +55,12 @@ LAYERS = (
     Layer(3, 1, 1, 8, few=128, many=128),
     Layer(4, 2, 1, 16, few=128, many=64),
 )
-"""Of DCGAN at 64x64 and width 64, and those of other networks beside them."""
+"""Layers of DCGAN at 64x64 and width 64, and of other networks."""
 IMAGES = 32
 
 
 def measure(effort: Effort, device: torch.device, folder: Path) -> list[Figure]:
-    """Whole steps in both kinds of numbers; on a CPU single layers in bfloat16."""
+    """Whole steps in both dtypes; on a CPU also single layers in bfloat16."""
     lacking = lacks_bfloat16(device)
     if lacking:
         print(f"precision: {lacking}", file=sys.stderr, flush=True)
@@ -76,7 +76,7 @@ def measure(effort: Effort, device: torch.device, folder: Path) -> list[Figure]:
 
 
 def every_case() -> list[Case]:
-    """Each kind of network, and narrower ones."""
+    """One case per kind of network, and narrower ones."""
     wide = [Case(f"{name}-32", name, 32, 32) for name in ("wgan-gp", "resnet", "stacked-modern")]
     narrower = [
         Case(f"{name}-{side}-of-{width}", name, side, width)
@@ -87,21 +87,22 @@ def every_case() -> list[Case]:
 
 
 def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path) -> Figure:
-    """Images a second in bfloat16 over those in float32."""
+    """Images per second in bfloat16 over those in float32."""
     recipe = recipe_for(case)
     prepared = data_for(case, recipe, folder)
 
     def loop(precision: Literal["fp32", "bf16"]) -> GanvasLoop:
-        asked = dataclasses.replace(recipe, precision=precision)
-        return GanvasLoop(asked, prepared, folder / precision, device)
+        changed = dataclasses.replace(recipe, precision=precision)
+        return GanvasLoop(changed, prepared, folder / precision, device)
 
     loops = {"fp32": loop("fp32"), "bf16": loop("bf16")}
-    for one in loops.values():
-        one.steps(WARM_UP_STEPS)
-    each = stopwatch(partial(loops["fp32"].steps, WARM_UP_STEPS), device) / WARM_UP_STEPS
-    steps = max(2, round(effort.seconds / 4 / each))
+    for ganvas_loop in loops.values():
+        ganvas_loop.steps(WARM_UP_STEPS)
+    step_seconds = stopwatch(partial(loops["fp32"].steps, WARM_UP_STEPS), device) / WARM_UP_STEPS
+    steps = max(2, round(effort.seconds / 4 / step_seconds))
     turns = {
-        name: partial(stopwatch, partial(one.steps, steps), device) for name, one in loops.items()
+        name: partial(stopwatch, partial(ganvas_loop.steps, steps), device)
+        for name, ganvas_loop in loops.items()
     }
     rates = take_turns(turns, steps * case.batch, effort.rounds)
     ratios = [a / b for a, b in zip(rates["bf16"], rates["fp32"], strict=True)]
@@ -109,41 +110,41 @@ def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path)
 
 
 def measure_layer(layer: Layer, effort: Effort) -> Figure:
-    """Speed of a weight's gradient by im2col over that of torch's own."""
+    """Speed of a weight gradient by im2col over torch's own."""
     cpu = torch.device("cpu")
-    side = (layer.places - 1) * layer.stride + layer.kernel - 2 * layer.padding
-    inputs = innermost(IMAGES, layer.many, side, side)
-    slope = innermost(IMAGES, layer.few, layer.places, layer.places)
-    weight = innermost(layer.few, layer.many, layer.kernel, layer.kernel)
+    side = (layer.positions - 1) * layer.stride + layer.kernel - 2 * layer.padding
+    inputs = channels_last(IMAGES, layer.many, side, side)
+    gradient = channels_last(IMAGES, layer.few, layer.positions, layer.positions)
+    weight = channels_last(layer.few, layer.many, layer.kernel, layer.kernel)
     grid = Grid((layer.stride,) * 2, (layer.padding,) * 2, transposed=False)
 
-    def torchs_own() -> None:
+    def by_torch() -> None:
         torch.ops.aten.convolution_backward(
-            *(slope, inputs, weight, None, grid.stride, grid.padding, (1, 1)),
+            *(gradient, inputs, weight, None, grid.stride, grid.padding, (1, 1)),
             *(False, (0, 0), 1, (False, True, False)),
         )
 
-    by_im2col = partial(grid.weight_gradient, inputs, slope, weight)
+    by_im2col = partial(grid.weight_gradient, inputs, gradient, weight)
     repeat(by_im2col, WARM_UP_STEPS)
-    repeat(torchs_own, WARM_UP_STEPS)
-    each = stopwatch(partial(repeat, torchs_own, WARM_UP_STEPS), cpu) / WARM_UP_STEPS
-    times = max(2, round(effort.seconds / 8 / each))
+    repeat(by_torch, WARM_UP_STEPS)
+    call_seconds = stopwatch(partial(repeat, by_torch, WARM_UP_STEPS), cpu) / WARM_UP_STEPS
+    times = max(2, round(effort.seconds / 8 / call_seconds))
     turns = {
-        "own": partial(stopwatch, partial(repeat, torchs_own, times), cpu),
+        "own": partial(stopwatch, partial(repeat, by_torch, times), cpu),
         "im2col": partial(stopwatch, partial(repeat, by_im2col, times), cpu),
     }
     rates = take_turns(turns, times * IMAGES, effort.rounds)
     ratios = [a / b for a, b in zip(rates["im2col"], rates["own"], strict=True)]
-    key = f"weight-{layer.kernel}-{layer.places}-{layer.many}-{layer.few}"
+    key = f"weight-{layer.kernel}-{layer.positions}-{layer.many}-{layer.few}"
     return figure(key, f"gradient of a weight in bf16, {layer.title}: im2col / torch", "", ratios)
 
 
-def repeat(what: Callable[[], object], times: int) -> None:
-    """Do it so often."""
+def repeat(function: Callable[[], object], times: int) -> None:
+    """Call a function several times."""
     for _ in range(times):
-        what()
+        function()
 
 
-def innermost(*shape: int) -> Tensor:
-    """Normal numbers in bfloat16 with channels innermost, as networks on a CPU have them."""
+def channels_last(*shape: int) -> Tensor:
+    """Normal bfloat16 values in channels-last layout, as networks on a CPU use."""
     return torch.randn(*shape).bfloat16().contiguous(memory_format=torch.channels_last)

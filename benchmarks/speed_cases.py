@@ -143,7 +143,7 @@ def textbook_for(
     return loop
 
 
-def insist_on_same_networks(state: TrainState, textbook: TextbookLoop) -> None:
+def check_same_networks(state: TrainState, textbook: TextbookLoop) -> None:
     """Give the textbook's networks our weights, and stop unless both then compute the same."""
     latents = torch.randn(textbook.batch, textbook.latents[0], device=state.device)
     with torch.no_grad():

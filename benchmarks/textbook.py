@@ -1,8 +1,8 @@
-"""GANs as textbooks and tutorials train them: the loops that ganvas is measured against.
+"""GANs as textbooks and tutorials train them: the loops that ganvas is compared with.
 
-Plain PyTorch and nothing of ganvas: two Adams, the loss written out, the same fakes for both
-players. No average of the weights, no gradient norms, no history, no files. DCGAN's networks
-(Radford 2016) are written out too; the other loops take whatever networks they are given.
+Plain PyTorch without ganvas: two Adam optimizers, the loss written out, the same fakes for both
+players. No EMA, no gradient norms, no history, no files. DCGAN's networks (Radford 2016) are
+written out too; the other loops get their networks as arguments.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import torch.nn.functional as F  # noqa: N812  (its name wherever torch is read)
 from torch import Tensor, autograd, nn, optim
 
 LATENT_DIM = 128
-"""Of DCGAN."""
+"""Length of DCGAN's latent vector."""
 
 
 def generator(side: int, width: int, channels: int) -> nn.Sequential:
     """Noise (N, Z, 1, 1) -> 4x4 -> doubled until `side` -> (N, channels, side, side)."""
-    multiplier = side // 8  # of the width, next to the 4x4 grid
+    multiplier = side // 8  # of the width, at the 4x4 grid
     layers: list[nn.Module] = [
         nn.ConvTranspose2d(LATENT_DIM, width * multiplier, 4, 1, 0, bias=False),
         nn.BatchNorm2d(width * multiplier),
@@ -34,7 +34,7 @@ def generator(side: int, width: int, channels: int) -> nn.Sequential:
         ]
         multiplier //= 2
     layers += [nn.ConvTranspose2d(width, channels, 4, 2, 1, bias=False), nn.Tanh()]
-    return nn.Sequential(*layers).apply(draw_weights)
+    return nn.Sequential(*layers).apply(init_weights)
 
 
 def discriminator(side: int, width: int, channels: int) -> nn.Sequential:
@@ -49,11 +49,11 @@ def discriminator(side: int, width: int, channels: int) -> nn.Sequential:
         ]
         multiplier *= 2
     layers += [nn.Conv2d(width * multiplier, 1, 4, 1, 0), nn.Flatten(0)]
-    return nn.Sequential(*layers).apply(draw_weights)
+    return nn.Sequential(*layers).apply(init_weights)
 
 
-def draw_weights(layer: nn.Module) -> None:
-    """Radford 2016: N(0, 0.02), gains of batch normalisation N(1, 0.02)."""
+def init_weights(layer: nn.Module) -> None:
+    """Initialise as Radford 2016: weights N(0, 0.02), gains of batch normalisation N(1, 0.02)."""
     if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(layer.weight, 0.0, 0.02)
     elif isinstance(layer, nn.BatchNorm2d):
@@ -61,10 +61,10 @@ def draw_weights(layer: nn.Module) -> None:
 
 
 class TextbookLoop(ABC):
-    """A whole training script; `run` does some more steps of it."""
+    """A complete training script. `run` continues it for some steps."""
 
     latents: tuple[int, ...]
-    """The shape of one sample's noise."""
+    """Shape of one latent vector."""
     rate: float
     betas: tuple[float, float]
 
@@ -76,7 +76,7 @@ class TextbookLoop(ABC):
         device: torch.device,
         batch: int,
     ) -> None:
-        """`pixels` is uint8 (N, C, S, S) in main memory."""
+        """`pixels`: uint8 (N, C, S, S) in main memory."""
         self.device = device
         self.batch = batch
         self.generator = generator.to(device)
@@ -99,20 +99,20 @@ class TextbookLoop(ABC):
         return next(self.batches).to(self.device).float() / 127.5 - 1
 
     def noise(self) -> Tensor:
-        """What the next fakes are made from."""
+        """The latents of the next fakes (N, *latents)."""
         return torch.randn(self.batch, *self.latents, device=self.device)
 
 
 class DCGANLoop(TextbookLoop):
-    """Radford 2016: binary cross-entropy on logits, reals and fakes judged one after the other."""
+    """Radford 2016: binary cross-entropy on logits, reals and fakes in separate forward passes."""
 
     latents = (LATENT_DIM, 1, 1)
     rate, betas = 2e-4, (0.5, 0.999)
 
     def __init__(self, pixels: Tensor, width: int, device: torch.device, batch: int) -> None:
         _, channels, side, _ = pixels.shape
-        made, judging = generator(side, width, channels), discriminator(side, width, channels)
-        super().__init__(pixels, made, judging, device, batch)
+        networks = generator(side, width, channels), discriminator(side, width, channels)
+        super().__init__(pixels, *networks, device, batch)
         self.criterion = nn.BCEWithLogitsLoss()
         self.ones = torch.ones(batch, device=device)
         self.zeros = torch.zeros(batch, device=device)
@@ -140,10 +140,10 @@ class WassersteinLoop(TextbookLoop):
         real = self.real()
         fake = self.generator(self.noise())
         self.discriminator.zero_grad()
-        mix = torch.rand(self.batch, 1, 1, 1, device=self.device)
-        between = (mix * real + (1 - mix) * fake.detach()).requires_grad_(True)
-        judged = self.discriminator(between).sum()
-        (gradient,) = autograd.grad(judged, between, create_graph=True)
+        alpha = torch.rand(self.batch, 1, 1, 1, device=self.device)
+        between = (alpha * real + (1 - alpha) * fake.detach()).requires_grad_(True)
+        logits = self.discriminator(between).sum()
+        (gradient,) = autograd.grad(logits, between, create_graph=True)
         penalty = 10 * (gradient.flatten(1).norm(dim=1) - 1).square().mean()
         distance = self.discriminator(real).mean() - self.discriminator(fake.detach()).mean()
         (penalty - distance).backward()
@@ -164,31 +164,32 @@ class R3GANLoop(TextbookLoop):
     gamma = 5.0
 
     def step(self) -> None:
-        made = self.generator(self.noise())
-        real, fake = self.real().requires_grad_(True), made.detach().requires_grad_(True)
+        generated = self.generator(self.noise())
+        real, fake = self.real().requires_grad_(True), generated.detach().requires_grad_(True)
         self.discriminator.zero_grad()
         real_logits, fake_logits = self.discriminator(real), self.discriminator(fake)
-        steepness = self.steepness(real_logits, real) + self.steepness(fake_logits, fake)
-        loss = F.softplus(fake_logits - real_logits) + self.gamma / 2 * steepness
+        penalty = self.squared_gradient(real_logits, real)
+        penalty = penalty + self.squared_gradient(fake_logits, fake)
+        loss = F.softplus(fake_logits - real_logits) + self.gamma / 2 * penalty
         loss.mean().backward()
         self.discriminator_adam.step()
 
         self.discriminator.requires_grad_(False)
         self.generator.zero_grad()
-        real_logits, fake_logits = self.discriminator(self.real()), self.discriminator(made)
+        real_logits, fake_logits = self.discriminator(self.real()), self.discriminator(generated)
         F.softplus(real_logits - fake_logits).mean().backward()
         self.generator_adam.step()
         self.discriminator.requires_grad_(True)
 
     @staticmethod
-    def steepness(logits: Tensor, images: Tensor) -> Tensor:
-        """The squared gradient of each logit at its own image (N,)."""
+    def squared_gradient(logits: Tensor, images: Tensor) -> Tensor:
+        """The squared norm of the gradient of each logit in its own image (N,)."""
         (gradient,) = autograd.grad(logits.sum(), images, create_graph=True)
         return gradient.square().sum((1, 2, 3))
 
 
 def endless_batches(pixels: Tensor, batch: int) -> Iterator[Tensor]:
-    """Shuffled whole batches, epoch after epoch: uint8 (batch, C, S, S)."""
+    """Shuffled full batches, epoch after epoch: uint8 (batch, C, S, S)."""
     while True:
         order = torch.randperm(len(pixels))
         for start in range(0, len(pixels) - batch + 1, batch):

@@ -1,4 +1,4 @@
-"""Training speed: ganvas' real loop, its bare steps and the textbook loop take turns."""
+"""Training speed: the real loop of ganvas, its bare steps, and the textbook loop take turns."""
 
 from __future__ import annotations
 
@@ -18,42 +18,42 @@ from loops import GanvasLoop
 from memory import peak_gb
 from speed_cases import (
     Case,
+    check_same_networks,
     data_for,
     every_case,
-    insist_on_same_networks,
     recipe_for,
     textbook_for,
 )
 from textbook import TextbookLoop
 
-MOST_WAITING = 2.0
-"""Percent of the training time that may pass in waiting for the next batch of images."""
-MOST_PROBING = 5.0
-"""Percent of the training time that looking at its health may cost."""
+MAX_WAITING = 2.0
+"""Percent of the training time that may be spent waiting for the next batch of images."""
+MAX_PROBING = 5.0
+"""Percent of the training time that health probes may take."""
 WARM_UP_STEPS = 3
 
 Rates = dict[str, list[float]]
-"""One number a round, by what was measured: images a second, operations a second, bytes a second.
+"""One number per round, by what was measured: images, operations or bytes per second.
 
-matrix, copy: what the device can do, in float32; own-matrix: in the numbers that ganvas uses.
+matrix, copy: the limits of the device, in float32; own-matrix: in the dtype that ganvas uses.
 """
 Turns = Mapping[str, Callable[[], float]]
-"""What takes turns: each trains for as many steps and returns the seconds."""
+"""Functions that take turns. Each trains for the same number of steps and returns the seconds."""
 
 
 def measure(effort: Effort, device: torch.device, folder: Path) -> list[Figure]:
     """Every case, one after the other."""
-    found = []
+    figures = []
     for case in every_case(effort, device):
         place = folder / case.key
         place.mkdir()
-        found += measure_case(case, effort, device, place)
-        found += weigh_case(case, device, place)
-    return found
+        figures += measure_case(case, effort, device, place)
+        figures += measure_memory(case, device, place)
+    return figures
 
 
 def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path) -> list[Figure]:
-    """Let the loops take turns and compare them within each round."""
+    """Let the loops take turns, and compare them within each round."""
     ours, theirs = start_loops(case, device, folder)
     work = {
         "ganvas": count_work(lambda: ours.steps(1)),
@@ -74,21 +74,21 @@ def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path)
         f"{case.title}: probes of health, of ganvas' time",
         "%",
         ours.probing[1:],  # the first call warmed up
-        at_most=MOST_PROBING,
+        at_most=MAX_PROBING,
     )
     waiting = figure(
         f"{case.key}/data-wait",
         f"{case.title}: waiting for images, of ganvas' time",
         "%",
         ours.waiting[1:],
-        at_most=MOST_WAITING,
+        at_most=MAX_WAITING,
     )
     least = case.least_ratio(device)
     return [*summarise(case, rates, work, precision, least), probing, waiting]
 
 
 def measure_ratio(case: Case, effort: Effort, device: torch.device, folder: Path) -> Figure:
-    """ganvas / textbook alone."""
+    """Only the ratio ganvas / textbook."""
     ours, theirs = start_loops(case, device, folder)
     steps = warm_up(ours, theirs, effort.seconds, device)
     turns: Turns = {
@@ -100,32 +100,32 @@ def measure_ratio(case: Case, effort: Effort, device: torch.device, folder: Path
 
 
 def start_loops(case: Case, device: torch.device, folder: Path) -> tuple[GanvasLoop, TextbookLoop]:
-    """Both loops at their start, with the same weights."""
+    """Both loops at their first step, with the same weights."""
     recipe = recipe_for(case)
     prepared = data_for(case, recipe, folder)
     ours = GanvasLoop(recipe, prepared, folder / "run", device)
     theirs = textbook_for(case, recipe, prepared, device)
-    insist_on_same_networks(ours.state, theirs)
+    check_same_networks(ours.state, theirs)
     return ours, theirs
 
 
 def warm_up(ours: GanvasLoop, theirs: TextbookLoop, seconds: float, device: torch.device) -> int:
-    """Let both loops begin; how many textbook steps take about so many seconds, at least 2."""
+    """Run both loops a little. Returns how many textbook steps take so many seconds, at least 2."""
     ours.steps(WARM_UP_STEPS)
     ours.fit(WARM_UP_STEPS)
     theirs.run(WARM_UP_STEPS)
-    each = stopwatch(lambda: theirs.run(WARM_UP_STEPS), device) / WARM_UP_STEPS
-    return max(2, round(seconds / each))
+    step_seconds = stopwatch(lambda: theirs.run(WARM_UP_STEPS), device) / WARM_UP_STEPS
+    return max(2, round(seconds / step_seconds))
 
 
 def take_turns(
     turns: Turns, images: int, rounds: int, limits: Callable[[], dict[str, float]] = dict
 ) -> Rates:
-    """Images a second of each in each round; another one goes first every time.
+    """Images per second of each loop in each round. Each round starts with another loop.
 
     Args:
-        images: in a turn.
-        limits: what the device can do, measured before each round.
+        images: per turn.
+        limits: measures the limits of the device before each round.
     """
     rates: Rates = defaultdict(list)
     for index in range(rounds):
@@ -137,13 +137,13 @@ def take_turns(
 
 
 def rotated(names: list[str], index: int) -> list[str]:
-    """Another one goes first in each round, so that none profits from its place."""
+    """The names in the order of a round, so that none profits from its position."""
     cut = index % len(names)
     return names[cut:] + names[:cut]
 
 
 def device_limits(seconds: float, precision: str, device: torch.device) -> dict[str, float]:
-    """How fast the device multiplies and copies at most, by the names of `Rates`."""
+    """The matrix rates and the copy rate of the device, by the names of `Rates`."""
     matrix = own = matrix_rate(device, seconds)
     if precision == "bf16":
         own = matrix_rate(device, seconds, torch.bfloat16)
@@ -153,47 +153,50 @@ def device_limits(seconds: float, precision: str, device: torch.device) -> dict[
 def summarise(
     case: Case, rates: Rates, work: dict[str, Work], precision: str, least: float
 ) -> list[Figure]:
-    """Figures from rates, and from the work of one step by loop."""
+    """Figures from the rates, and from the work of one step of each loop."""
 
-    def one(key: str, meaning: str, unit: str, values: list[float]) -> Figure:
+    def case_figure(key: str, meaning: str, unit: str, values: list[float]) -> Figure:
         return figure(f"{case.key}/{key}", f"{case.title}: {meaning}", unit, values)
 
-    found = [
-        one("ganvas", f"ganvas, {precision}", "images/s", rates["ganvas"]),
-        one("textbook", "textbook loop, fp32", "images/s", rates["textbook"]),
+    figures = [
+        case_figure("ganvas", f"ganvas, {precision}", "images/s", rates["ganvas"]),
+        case_figure("textbook", "textbook loop, fp32", "images/s", rates["textbook"]),
         ratio_of(case, rates, least),
-        one("bare-ratio", "ganvas' bare steps / textbook", "", ratios(rates, "bare")),
+        case_figure("bare-ratio", "ganvas' bare steps / textbook", "", ratios(rates, "bare")),
     ]
     for loop, peak in (("ganvas", "own-matrix"), ("textbook", "matrix")):
-        counted = work[loop]
+        loop_work = work[loop]
         steps = [rate / case.batch for rate in rates[loop]]
-        shares = [
-            100 * rate * counted.operations / matrix
+        fractions = [
+            100 * rate * loop_work.operations / matrix
             for rate, matrix in zip(steps, rates["matrix"], strict=True)
         ]
         floors = [
-            100 * rate * counted.floor_seconds(matrix, copy)
+            100 * rate * loop_work.floor_seconds(matrix, copy)
             for rate, matrix, copy in zip(steps, rates[peak], rates["copy"], strict=True)
         ]
-        found += [
-            one(f"{loop}-share", f"{loop}, of the fp32 matrix rate", "%", shares),
-            one(f"{loop}-floor", f"{loop}, of the speed of its floor", "%", floors),
-            one(
+        figures += [
+            case_figure(f"{loop}-share", f"{loop}, of the fp32 matrix rate", "%", fractions),
+            case_figure(f"{loop}-floor", f"{loop}, of the speed of its floor", "%", floors),
+            case_figure(
                 f"{loop}-work",
                 f"{loop}, work an image",
                 "MFLOP",
-                [counted.operations / case.batch / 1e6],
+                [loop_work.operations / case.batch / 1e6],
             ),
-            one(
-                f"{loop}-bytes", f"{loop}, bytes an image", "MB", [counted.bytes / case.batch / 1e6]
+            case_figure(
+                f"{loop}-bytes",
+                f"{loop}, bytes an image",
+                "MB",
+                [loop_work.bytes / case.batch / 1e6],
             ),
         ]
-    found.append(one("matrix", "fp32 matrix rate", "GFLOP/s", billions(rates["matrix"])))
+    figures.append(case_figure("matrix", "fp32 matrix rate", "GFLOP/s", billions(rates["matrix"])))
     if precision != "fp32":
         meaning = f"{precision} matrix rate"
-        found.append(one("own-matrix", meaning, "GFLOP/s", billions(rates["own-matrix"])))
-        found.append(own_share_of(case, rates, work["ganvas"], precision))
-    return [*found, one("copy", "copy rate", "GB/s", billions(rates["copy"]))]
+        figures.append(case_figure("own-matrix", meaning, "GFLOP/s", billions(rates["own-matrix"])))
+        figures.append(own_share_of(case, rates, work["ganvas"], precision))
+    return [*figures, case_figure("copy", "copy rate", "GB/s", billions(rates["copy"]))]
 
 
 def ratio_of(case: Case, rates: Rates, least: float) -> Figure:
@@ -203,27 +206,27 @@ def ratio_of(case: Case, rates: Rates, least: float) -> Figure:
 
 
 def own_share_of(case: Case, rates: Rates, work: Work, precision: str) -> Figure:
-    """What ganvas reaches of the matrix rate in its own numbers, with its target."""
-    shares = [
+    """Percent of the matrix rate in ganvas' own dtype, with its target."""
+    percents = [
         100 * rate / case.batch * work.operations / matrix
         for rate, matrix in zip(rates["ganvas"], rates["own-matrix"], strict=True)
     ]
     key, meaning = f"{case.key}/ganvas-own-share", f"ganvas, of the {precision} matrix rate"
-    return figure(key, f"{case.title}: {meaning}", "%", shares, at_least=case.least_share)
+    return figure(key, f"{case.title}: {meaning}", "%", percents, at_least=case.least_share)
 
 
 def ratios(rates: Rates, name: str) -> list[float]:
-    """Of one loop and the textbook, within each round."""
+    """One loop over the textbook, within each round."""
     return [a / b for a, b in zip(rates[name], rates["textbook"], strict=True)]
 
 
 def billions(values: list[float]) -> list[float]:
-    """The same in units of 1e9."""
+    """The values in units of 1e9."""
     return [value / 1e9 for value in values]
 
 
-def weigh_case(case: Case, device: torch.device, folder: Path) -> list[Figure]:
-    """The peak memory of both loops, in a process of its own each."""
+def measure_memory(case: Case, device: torch.device, folder: Path) -> list[Figure]:
+    """The peak memory of both loops, each in its own process."""
     where = "of the GPU" if device.type == "cuda" else "resident"
     return [
         figure(
