@@ -237,7 +237,7 @@ def small_set_warnings(sets: FeatureSets) -> tuple[str, ...]:
     """A warning for each set that is too small for a reliable score."""
     counts = {"samples": len(sets.fake), "held-out images": len(sets.held_out)}
     return tuple(
-        f"only {count} {name}: others would give quite another score"
+        f"only {count} {name}: with other {name} the score could be very different"
         for name, count in counts.items()
         if count < FEW
     )

@@ -1,6 +1,6 @@
-"""Which metric sees which fault: ten kinds of images as clusters of features, and what goes wrong.
+"""Which metric detects which fault: ten kinds of images as clusters of features.
 
-A metric sees a fault if its interval lies apart from that of faultless samples, on the worse side.
+A metric detects a fault if its interval is entirely on the worse side of that of good samples.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ganvas.metrics.prdc import prdc
 
 KINDS, DIMENSIONS, COUNT, TRAINING = 10, 16, 1000, 2000
 SPREAD = 0.4
-"""Of a kind about its centre; centres lie some 5.6 apart."""
+"""Standard deviation of a kind around its centre; centres are about 5.6 apart."""
 
 
 def real_images(count: int, seed: int, kinds: int = KINDS) -> Tensor:
@@ -35,7 +35,7 @@ def centres() -> Tensor:
     return torch.randn(KINDS, DIMENSIONS, generator=torch.Generator().manual_seed(0))
 
 
-def nothing_wrong() -> Tensor:
+def no_fault() -> Tensor:
     return real_images(COUNT, 3)
 
 
@@ -45,13 +45,13 @@ def drops_three_kinds() -> Tensor:
 
 def blurs() -> Tensor:
     """What differs within a kind is smoothed away by half: features keep closer to the centre."""
-    points = nothing_wrong()
+    points = no_fault()
     middle = centres()[torch.cdist(points, centres()).argmin(1)]
     return middle + (points - middle) / 2
 
 
 def adds_noise() -> Tensor:
-    points = nothing_wrong()
+    points = no_fault()
     return points + SPREAD * torch.randn(points.shape, generator=torch.Generator().manual_seed(4))
 
 
@@ -91,9 +91,9 @@ def measured(fault: Callable[[], Tensor]) -> dict[str, Estimate]:
     }
 
 
-def seen(fault: Callable[[], Tensor]) -> set[str]:
-    """Scores whose interval lies wholly on the worse side of the faultless one's."""
-    bad, good = measured(fault), measured(nothing_wrong)
+def detecting_scores(fault: Callable[[], Tensor]) -> set[str]:
+    """Scores whose interval is entirely on the worse side of that without fault."""
+    bad, good = measured(fault), measured(no_fault)
     return {
         name
         for name in bad
@@ -106,7 +106,7 @@ def seen(fault: Callable[[], Tensor]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("fault", "seen_by", "not_seen_by"),
+    ("fault", "detected_by", "not_detected_by"),
     [
         (
             drops_three_kinds,
@@ -128,19 +128,19 @@ def seen(fault: Callable[[], Tensor]) -> set[str]:
     ],
 )
 def test_each_fault_is_detected_by_its_metrics(
-    fault: Callable[[], Tensor], seen_by: set[str], not_seen_by: set[str]
+    fault: Callable[[], Tensor], detected_by: set[str], not_detected_by: set[str]
 ) -> None:
-    found = seen(fault)
-    assert seen_by <= found
-    assert not found & not_seen_by
+    detected = detecting_scores(fault)
+    assert detected_by <= detected
+    assert not detected & not_detected_by
 
 
 def test_samples_without_fault_score_the_floor() -> None:
-    good = measured(nothing_wrong)
+    good = measured(no_fault)
     other = measured(lambda: real_images(COUNT, 7))
-    for name, one in good.items():
+    for name, score in good.items():
         low, high = other[name].interval
-        assert one.interval[0] <= high, name
-        assert low <= one.interval[1], name
+        assert score.interval[0] <= high, name
+        assert low <= score.interval[1], name
     assert good["coverage"].value == pytest.approx(0.969, abs=0.03)
     assert good["modes"].value == KINDS
