@@ -49,9 +49,9 @@ def unevenly_spread(g: np.random.Generator, shape: tuple[int, ...]) -> tuple[Flo
     return 0.05 * g.standard_normal(shape), 0.4 * g.standard_normal(shape)
 
 
-def two_peaked(g: np.random.Generator, shape: tuple[int, ...], share: float = 0.3) -> Floats:
-    """Logs of runs of which a share ends three times as bad."""
-    return 0.05 * g.standard_normal(shape) + math.log(3) * (g.random(shape) < share)
+def two_peaked(g: np.random.Generator, shape: tuple[int, ...], fraction: float = 0.3) -> Floats:
+    """Logs of runs of which a fraction ends three times as bad."""
+    return 0.05 * g.standard_normal(shape) + math.log(3) * (g.random(shape) < fraction)
 
 
 KINDS = [independent, heavy_tailed, skewed, correlated, unevenly_spread]
@@ -63,8 +63,8 @@ def not_above(wrong: NDArray[np.bool_], rates: int = 1) -> bool:
 
     rates: how many are asked of together, all to hold in 95 % (Bonferroni).
     """
-    found = stats.binomtest(int(wrong.sum()), wrong.size)
-    return bool(found.proportion_ci(1 - 0.05 / rates, method="wilson").low <= 0.05)
+    test = stats.binomtest(int(wrong.sum()), wrong.size)
+    return bool(test.proportion_ci(1 - 0.05 / rates, method="wilson").low <= 0.05)
 
 
 @pytest.mark.parametrize("n", SEEDS)
@@ -120,9 +120,9 @@ def test_power_agrees_with_theory(n: int, factor: float) -> None:
     g = RNG(n)
     spread = 0.2
     logs = math.log(factor) + spread * (g.standard_normal((STUDIES, n, 2)) @ [1, -1])
-    found = ((paired_t(logs) <= 0.05) & (logs.mean(1) > 0)).mean()
+    power = ((paired_t(logs) <= 0.05) & (logs.mean(1) > 0)).mean()
     theory = power_of_t(n, math.log(factor), spread * math.sqrt(2), 0.05)
-    assert abs(found - theory) < 3.5 * math.sqrt(theory * (1 - theory) / STUDIES)
+    assert abs(power - theory) < 3.5 * math.sqrt(theory * (1 - theory) / STUDIES)
 
 
 def test_the_seeds_needed_reach_the_power() -> None:
@@ -142,7 +142,7 @@ def test_rank_sum_level_with_equal_failure_rates(n: int, failing: float) -> None
     assert not_above(np.array([rank_sum_test(base, arm).p <= 0.05 for base, arm in runs]))
 
 
-def arm_results(name: str, scores: Floats) -> ArmScores:
+def scores_of(name: str, scores: Floats) -> ArmScores:
     """inf is a failed run."""
     return ArmScores(
         name, {s: float(x) if x < math.inf else Failure("diverged") for s, x in enumerate(scores)}
@@ -150,9 +150,9 @@ def arm_results(name: str, scores: Floats) -> ArmScores:
 
 
 def verdicts(base: Floats, *arms: Floats) -> list[str]:
-    named = [arm_results(f"arm {i}", arm) for i, arm in enumerate(arms)]
-    found = compare_arms(arm_results("base", base), named, more_is_better=False, scale="log")
-    return [one.verdict for one in found]
+    named = [scores_of(f"arm {i}", arm) for i, arm in enumerate(arms)]
+    comparisons = compare_arms(scores_of("base", base), named, more_is_better=False, scale="log")
+    return [one.verdict for one in comparisons]
 
 
 @pytest.mark.parametrize(("n", "failing"), [(3, 0.0), (5, 0.1), (8, 0.3)])
@@ -170,23 +170,23 @@ def test_whole_studies_find_a_better_arm() -> None:
     g = RNG(1)
     effect, spread = math.log(0.75), 0.12
     logs = spread * g.standard_normal((300, 2, 6)) + np.array([[0], [effect]])
-    found = Counter(verdicts(*study)[0] for study in np.exp(logs))
+    counts = Counter(verdicts(*study)[0] for study in np.exp(logs))
     theory = power_of_t(6, effect, spread * math.sqrt(2), 0.05)
-    assert abs(found["better"] / 300 - theory) < 3.5 * math.sqrt(theory * (1 - theory) / 300)
-    assert found["better"] + found["too few seeds to say"] == 300
+    assert abs(counts["better"] / 300 - theory) < 3.5 * math.sqrt(theory * (1 - theory) / 300)
+    assert counts["better"] + counts["too few seeds to say"] == 300
 
 
 def test_no_difference_shown_is_rare_for_a_real_difference() -> None:
     g = RNG(2)
     logs = 0.08 * g.standard_normal((300, 2, 8)) + np.array([[0], [math.log(1.1)]])
-    found = Counter(verdicts(*study)[0] for study in np.exp(logs))
-    assert found["no difference shown"] < 0.06 * 300
-    assert found["better"] == 0
+    counts = Counter(verdicts(*study)[0] for study in np.exp(logs))
+    assert counts["no difference shown"] < 0.06 * 300
+    assert counts["better"] == 0
 
 
 def test_an_arm_that_fails_half_the_time_is_not_better_by_its_surviving_runs() -> None:
     g = RNG(3)
     base = np.exp(0.1 * g.standard_normal((200, 8)))
     arm = np.where(g.random(base.shape) < 0.5, math.inf, 0.3 * base)
-    found = Counter(verdicts(*study)[0] for study in zip(base, arm, strict=True))
-    assert found["better"] < 0.1 * 200
+    counts = Counter(verdicts(*study)[0] for study in zip(base, arm, strict=True))
+    assert counts["better"] < 0.1 * 200

@@ -32,45 +32,45 @@ def only(
 ) -> ArmComparison:
     """The arm's comparison, as one of so many arms (the others repeat the base)."""
     others = [arm(f"copy {i}", base) for i in range(arms - 1)]
-    found = compare_metric(
+    comparison = compare_metric(
         arm("base", base),
         [arm("other", other), *others],
         more_is_better=more_is_better,
         scale="log",
     )
-    return found.arms[0]
+    return comparison.arms[0]
 
 
 def test_a_study_of_three_architectures() -> None:
     """Three architectures, five seeds, the dearest best."""
-    found = compare_metric(
+    comparison = compare_metric(
         arm("dcgan", DCGAN, cost=100),
         [arm("wgan-gp", WGAN_GP, cost=190), arm("resnet", RESNET, cost=340)],
         more_is_better=False,
         scale="log",
     )
-    assert [one.verdict for one in found.arms] == ["worse", "better"]
-    assert [one.test for one in found.arms] == ["paired t on logs"] * 2
-    assert found.pareto == ("dcgan", "resnet")
-    assert found.recommendation == (
+    assert [one.verdict for one in comparison.arms] == ["worse", "better"]
+    assert [one.test for one in comparison.arms] == ["paired t on logs"] * 2
+    assert comparison.pareto == ("dcgan", "resnet")
+    assert comparison.recommendation == (
         "resnet, if 3.4 times the training time can be accepted; else dcgan"
     )
-    resnet = found.arms[1]
+    resnet = comparison.arms[1]
     assert resnet.difference is not None
     assert resnet.difference.value == pytest.approx(-84)
     assert resnet.difference.interval is not None
     assert resnet.difference.interval[0] < -84 < resnet.difference.interval[1] < 0
-    assert [summary.name for summary in found.summaries] == ["dcgan", "wgan-gp", "resnet"]
+    assert [summary.name for summary in comparison.summaries] == ["dcgan", "wgan-gp", "resnet"]
 
 
 def test_one_failure_leaves_five_seeds_too_few() -> None:
     """The same with one of resnet's runs failed: four won and one lost."""
-    found = only(DCGAN, (*RESNET[:4], NO))
-    assert found.test == "ranks, failures last"
-    assert found.verdict == "too few seeds to say"
-    assert found.more_seeds is not None
-    assert found.more_seeds > 0
-    assert "more would be enough" in found.why
+    comparison = only(DCGAN, (*RESNET[:4], NO))
+    assert comparison.test == "ranks, failures last"
+    assert comparison.verdict == "too few seeds to say"
+    assert comparison.more_seeds is not None
+    assert comparison.more_seeds > 0
+    assert "more would be enough" in comparison.why
 
 
 def test_with_more_seeds_one_failure_still_allows_a_verdict() -> None:
@@ -120,11 +120,11 @@ def test_holm_correction_demands_more_with_many_arms() -> None:
 
 def test_too_few_seeds_name_the_number_missing() -> None:
     wide = (300.0, 500.0, 380.0)
-    found = only((400.0, 380.0, 420.0), wide)
-    assert found.verdict == "too few seeds to say"
-    assert found.needed is not None
-    assert found.more_seeds == found.needed - 3
-    assert f"about {found.more_seeds} more" in found.why
+    comparison = only((400.0, 380.0, 420.0), wide)
+    assert comparison.verdict == "too few seeds to say"
+    assert comparison.needed is not None
+    assert comparison.more_seeds == comparison.needed - 3
+    assert f"about {comparison.more_seeds} more" in comparison.why
 
 
 def test_seeds_needed_are_for_the_larger_of_observed_and_smallest_difference() -> None:
@@ -135,18 +135,18 @@ def test_seeds_needed_are_for_the_larger_of_observed_and_smallest_difference() -
     ):
         logs = np.log(other) - np.log(base)
         larger = abs(logs.mean()) if effect is None else effect
-        found = only(base, other)
-        assert found.verdict == "too few seeds to say"
-        assert found.needed == pairs_needed(larger, logs.std(ddof=1))
+        comparison = only(base, other)
+        assert comparison.verdict == "too few seeds to say"
+        assert comparison.needed == pairs_needed(larger, logs.std(ddof=1))
 
 
 def test_no_difference_shown_requires_enough_seeds() -> None:
     base = (100.0, 101.0, 99.5, 100.2, 100.7)
     same = (100.3, 100.6, 99.9, 99.8, 100.9)
-    found = only(base, same)
-    assert found.verdict == "no difference shown"
-    assert found.more_seeds == 0
-    assert "four times in five" in found.why
+    comparison = only(base, same)
+    assert comparison.verdict == "no difference shown"
+    assert comparison.more_seeds == 0
+    assert "four times in five" in comparison.why
 
 
 def test_constant_scores() -> None:
@@ -180,24 +180,24 @@ def test_ranks_of_three_seeds_give_no_verdict() -> None:
 def test_only_seeds_that_ended_on_both_sides_are_compared() -> None:
     base = ArmScores("base", {0: 400.0, 1: 410.0, 2: 405.0, 3: 395.0, 8: Failure("diverged")})
     other = ArmScores("other", {1: 300.0, 2: 310.0, 3: 299.0, 4: 1.0, 5: Failure("collapsed")})
-    found = compare_arms(base, [other], more_is_better=False, scale="log")[0]
-    assert (found.seeds, found.test) == (3, "paired t on logs")
-    assert found.difference is not None
-    assert found.difference.value == pytest.approx((300 + 310 + 299 - 410 - 405 - 395) / 3)
+    comparison = compare_arms(base, [other], more_is_better=False, scale="log")[0]
+    assert (comparison.seeds, comparison.test) == (3, "paired t on logs")
+    assert comparison.difference is not None
+    assert comparison.difference.value == pytest.approx((300 + 310 + 299 - 410 - 405 - 395) / 3)
     apart = compare_arms(base, [ArmScores("apart", {9: 1.0})], more_is_better=False, scale="log")[0]
     assert (apart.seeds, apart.difference, apart.verdict) == (0, None, "too few seeds to say")
 
 
 def test_scores_without_logs_are_compared_on_the_plain_scale() -> None:
-    found = compare_metric(
+    comparison = compare_metric(
         arm("base", (0.01, 0.02, 0.015)),
         [arm("other", (0.0, 0.001, 0.0005))],
         more_is_better=True,
         scale="log",
     )
-    assert found.scale == "plain"
-    assert found.arms[0].test == "paired t"
-    assert found.arms[0].ratio is None
+    assert comparison.scale == "plain"
+    assert comparison.arms[0].test == "paired t"
+    assert comparison.arms[0].ratio is None
 
 
 def test_names_must_differ() -> None:
@@ -206,9 +206,9 @@ def test_names_must_differ() -> None:
 
 
 def test_a_base_alone() -> None:
-    found = compare_metric(arm("dcgan", DCGAN), [], more_is_better=False, scale="log")
-    assert found.arms == ()
-    assert found.recommendation == "dcgan: no arm is shown to be better"
+    comparison = compare_metric(arm("dcgan", DCGAN), [], more_is_better=False, scale="log")
+    assert comparison.arms == ()
+    assert comparison.recommendation == "dcgan: no arm is shown to be better"
 
 
 OUTCOMES = st.lists(st.none() | st.floats(0.01, 100.0), min_size=1, max_size=6)
@@ -220,8 +220,8 @@ def test_any_scores_give_a_comparison(
     base: list[float | None], others: list[list[float | None]], more: bool
 ) -> None:
     arms = [arm(f"arm {i}", scores, cost=1.0 + i) for i, scores in enumerate(others)]
-    found = compare_arms(arm("base", base), arms, more_is_better=more, scale="log")
-    for one in found:
+    comparison = compare_arms(arm("base", base), arms, more_is_better=more, scale="log")
+    for one in comparison:
         assert one.verdict in get_args(ArmVerdict)
         assert (one.p is None) == (one.adjusted is None)
         adjusted = 1.0 if one.adjusted is None else one.adjusted

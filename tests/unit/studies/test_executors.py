@@ -17,11 +17,11 @@ from ganvas.studies import executors
 def test_a_pool_fills_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executors, "cores", lambda: 8)
     monkeypatch.setattr(executors, "local_devices", lambda: ("cpu",))
-    made = {
+    pools = {
         (runs, workers): executors.local_pool(runs, workers)
         for runs, workers in ((100, None), (3, None), (100, 4), (100, 16))
     }
-    sizes = {key: (one.workers, one.threads) for key, one in made.items()}
+    sizes = {key: (pool.workers, pool.threads) for key, pool in pools.items()}
     assert sizes == {(100, None): (8, 1), (3, None): (3, 2), (100, 4): (4, 2), (100, 16): (16, 1)}
     monkeypatch.setattr(executors, "local_devices", lambda: ("cuda:0", "cuda:1"))
     gpus = executors.local_pool(100)
@@ -41,7 +41,7 @@ def test_omp_num_threads_is_set_for_workers_and_restored(
 
 
 def test_starting_workers_ignore_ctrl_c() -> None:
-    """Ctrl-C reaches every process of the terminal, also one that is importing torch."""
+    """Ctrl-C reaches every process of the terminal, also pool that is importing torch."""
     with executors.process_executor(2, 1) as executor:
         workers = multiprocessing.active_children()
         for worker in workers:

@@ -31,9 +31,9 @@ from .short_study import problems_of, with_arm
     ],
 )
 def test_problems_of_a_study_are_reported(changes: Any, fragments: list[str]) -> None:
-    said = problems_of(**changes)
+    message = problems_of(**changes)
     for fragment in fragments:
-        assert fragment in said
+        assert fragment in message
 
 
 @pytest.mark.parametrize(
@@ -74,12 +74,12 @@ def test_problems_of_a_study_are_reported(changes: Any, fragments: list[str]) ->
     ],
 )
 def test_problems_of_an_arm_are_reported(arm: Any, fragments: list[str]) -> None:
-    said = problems_of(arms=with_arm(**arm))
+    message = problems_of(arms=with_arm(**arm))
     for fragment in fragments:
-        assert fragment in said
+        assert fragment in message
 
 
 def test_a_repeated_arm_is_reported_once() -> None:
-    said = problems_of(arms=[{"recipe": "mlp"}, {"recipe": "mlp"}])
-    assert said.count("mlp") == 1
-    assert "2 arms have this name" in said
+    message = problems_of(arms=[{"recipe": "mlp"}, {"recipe": "mlp"}])
+    assert message.count("mlp") == 1
+    assert "2 arms have this name" in message

@@ -53,10 +53,10 @@ def test_a_study_made_in_python_is_checked() -> None:
 
 def test_all_problems_of_all_arms_are_reported_at_once() -> None:
     arms = with_arm(name="x", batchh=3) + with_arm(name="y", ema_half_lif=3)[-1:]
-    said = problems_of(arms=arms, seeds=0, metrics=["fdd"], base="dcgn")
+    message = problems_of(arms=arms, seeds=0, metrics=["fdd"], base="dcgn")
     for fragment in ("batchh", "ema_half_lif", "seeds", "'fdd'", "'dcgn'"):
-        assert fragment in said
-    assert "same as" not in said, "what follows from a problem is not a problem of its own"
+        assert fragment in message
+    assert "same as" not in message, "what follows from a problem is not a problem of its own"
 
 
 @pytest.mark.parametrize(("size", "read"), [(16, (16, 16)), ("16x32", (16, 32))])
@@ -96,15 +96,15 @@ def test_a_file_without_a_table_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_shared_must_be_a_table_without_what_the_study_decides() -> None:
     assert "shared: expected a table" in problems_of(shared="data.size")
-    said = problems_of(shared={"images": 400_000})
-    assert said.count("shared: images: the study decides it") == 1
-    assert "\n" not in said.partition("shared: images")[2], "said once, not for every arm"
+    message = problems_of(shared={"images": 400_000})
+    assert message.count("shared: images: the study decides it") == 1
+    assert "\n" not in message.partition("shared: images")[2], "message once, not for every arm"
 
 
 def test_an_unreadable_recipe_is_named_as_written() -> None:
-    said = problems_of(arms=[{"recipe": "nowhere.toml"}, {"recipe": "dcgann"}])
-    assert "arm 'nowhere.toml': nowhere.toml: cannot be read" in said
-    assert "arm 'dcgann': 'dcgann' is no recipe. Did you mean dcgan?" in said
+    message = problems_of(arms=[{"recipe": "nowhere.toml"}, {"recipe": "dcgann"}])
+    assert "arm 'nowhere.toml': nowhere.toml: cannot be read" in message
+    assert "arm 'dcgann': 'dcgann' is no recipe. Did you mean dcgan?" in message
 
 
 def test_study_errors_survive_pickling() -> None:

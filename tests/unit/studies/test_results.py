@@ -59,10 +59,10 @@ def test_failures_count_with_their_reasons(directory: StudyDirectory) -> None:
     assert frail.test == "ranks, failures last", "not judged by its one survivor"
     assert frail.verdict != "better"
     table = json.loads(json.dumps(results.to_json()))
-    found = {arm["name"]: arm for arm in table["arms"]}["frail"]
-    assert found["runs"] == 5
-    assert found["failures"]["2"] == "diverged: loss is not finite"
-    assert found["verdict"] == frail.verdict
+    table_of_frail = {arm["name"]: arm for arm in table["arms"]}["frail"]
+    assert table_of_frail["runs"] == 5
+    assert table_of_frail["failures"]["2"] == "diverged: loss is not finite"
+    assert table_of_frail["verdict"] == frail.verdict
 
 
 def test_a_collapsed_run_is_a_failure_although_it_has_scores(directory: StudyDirectory) -> None:

@@ -76,10 +76,10 @@ def test_t_test_is_invariant_to_units_order_and_sides(
 
 def test_rank_sum_without_ties_agrees_with_scipy() -> None:
     for arm in (ARM, BASE + np.arange(5) * 7 - 9.1, BASE[:3] - 200):
-        found = rank_sum_test(BASE, arm)
+        result = rank_sum_test(BASE, arm)
         expected = stats.mannwhitneyu(arm, BASE, method="exact")
-        assert found.p == pytest.approx(expected.pvalue, rel=1e-12)
-        assert found.superiority == 1 - expected.statistic / (len(BASE) * len(arm))
+        assert result.p == pytest.approx(expected.pvalue, rel=1e-12)
+        assert result.superiority == 1 - expected.statistic / (len(BASE) * len(arm))
 
 
 @given(RUNS, RUNS)
@@ -92,9 +92,9 @@ def test_rank_sum_with_ties_and_failures_agrees_with_enumeration(
     sums = np.array([ranks[list(who)].sum() for who in combinations(range(len(ranks)), len(arm))])
     p = 2 * min((sums <= observed + 1e-9).mean(), (sums >= observed - 1e-9).mean())
     wins = [1.0 if a < b else 0.5 if a == b else 0.0 for a, b in product(arm, base)]
-    found = rank_sum_test(np.array(base), np.array(arm))
-    assert found.p == pytest.approx(min(1.0, p), rel=1e-9)
-    assert found.superiority == pytest.approx(np.mean(wins), abs=1e-12)
+    result = rank_sum_test(np.array(base), np.array(arm))
+    assert result.p == pytest.approx(min(1.0, p), rel=1e-9)
+    assert result.superiority == pytest.approx(np.mean(wins), abs=1e-12)
 
 
 def test_failures_are_worse_than_every_score() -> None:
@@ -141,10 +141,10 @@ def test_runs_needed_by_hand() -> None:
 
 
 def test_effects_agree_with_scipy() -> None:
-    found = paired_difference(BASE, ARM)
+    result = paired_difference(BASE, ARM)
     expected = stats.ttest_rel(ARM, BASE).confidence_interval(0.95)
-    assert found.value == pytest.approx(np.mean(ARM - BASE))
-    assert found.interval == pytest.approx((expected.low, expected.high))
+    assert result.value == pytest.approx(np.mean(ARM - BASE))
+    assert result.interval == pytest.approx((expected.low, expected.high))
     ratio = paired_ratio(BASE, ARM)
     expected = stats.ttest_rel(np.log(ARM), np.log(BASE)).confidence_interval(0.95)
     assert ratio is not None
@@ -198,10 +198,10 @@ def test_a_summary_counts_every_run() -> None:
     arm = ArmScores(
         "resnet", {3: Failure("collapsed"), 0: 3.0, 1: Failure("diverged"), 2: 5.0, 4: 4.5}
     )
-    found = summarise(arm)
-    assert (found.runs, found.mean, found.median) == (5, pytest.approx(12.5 / 3), 4.5)
-    assert found.reasons == ("diverged", "collapsed")
-    assert found.failed.value == 0.4
+    result = summarise(arm)
+    assert (result.runs, result.mean, result.median) == (5, pytest.approx(12.5 / 3), 4.5)
+    assert result.reasons == ("diverged", "collapsed")
+    assert result.failed.value == 0.4
 
 
 @pytest.mark.parametrize(
@@ -216,9 +216,9 @@ def test_failures_have_the_published_interval(
 
 
 def test_an_arm_that_only_failed_has_no_mean() -> None:
-    found = summarise(ArmScores("a", {0: Failure("diverged"), 1: Failure("diverged")}))
-    assert (found.mean, found.median, found.interval) == (None, None, None)
-    assert found.failed.value == 1.0
+    result = summarise(ArmScores("a", {0: Failure("diverged"), 1: Failure("diverged")}))
+    assert (result.mean, result.median, result.interval) == (None, None, None)
+    assert result.failed.value == 1.0
 
 
 def test_arm_scores_report_all_problems() -> None:

@@ -27,20 +27,20 @@ def never(*ends: float, failed: bool = False) -> list[RunObservation]:
 def test_the_leukaemia_example() -> None:
     """Weeks in remission under 6-MP (Freireich 1963), the textbooks' table; median 23 weeks, its
     interval by log-log from 13 and open at the end."""
-    found = time_to_quality(at(*SIX_MP) + never(*SIX_MP_CENSORED))
-    curve = dict(zip(found.times, found.unreached, strict=True))
+    result = time_to_quality(at(*SIX_MP) + never(*SIX_MP_CENSORED))
+    curve = dict(zip(result.times, result.unreached, strict=True))
     table = {6: 0.857, 7: 0.807, 10: 0.753, 13: 0.690, 16: 0.627, 22: 0.538, 23: 0.448, 35: 0.448}
     assert {t: round(curve[t], 3) for t in table} == table
-    assert (found.reached, found.runs, found.median) == (9, 21, 23)
-    assert found.interval == (13, None)
+    assert (result.reached, result.runs, result.median) == (9, 21, 23)
+    assert result.interval == (13, None)
 
 
 def test_curve_and_median_by_hand() -> None:
     """Of four at 2, one gets there: 3/4. One leaves at 3. Of two at 5, one: 3/8. The last at 8."""
-    found = time_to_quality(at(2, 5) + never(3, 8))
-    assert found.times == (2, 3, 5, 8)
-    assert found.unreached == pytest.approx((3 / 4, 3 / 4, 3 / 8, 3 / 8))
-    assert found.median == 5
+    result = time_to_quality(at(2, 5) + never(3, 8))
+    assert result.times == (2, 3, 5, 8)
+    assert result.unreached == pytest.approx((3 / 4, 3 / 4, 3 / 8, 3 / 8))
+    assert result.median == 5
 
 
 def test_a_failed_run_is_censored_at_the_longest_run() -> None:
@@ -53,8 +53,8 @@ def test_a_failed_run_is_censored_at_the_longest_run() -> None:
 
 
 def test_a_quality_reached_before_failing_counts() -> None:
-    found = time_to_quality([RunObservation(5, 9, failed=True), RunObservation(7, 20)])
-    assert (found.median, found.reached) == (5, 2)
+    result = time_to_quality([RunObservation(5, 9, failed=True), RunObservation(7, 20)])
+    assert (result.median, result.reached) == (5, 2)
 
 
 def test_none_some_or_all_runs_reach_the_quality() -> None:
@@ -98,16 +98,16 @@ def test_median_interval_coverage_is_as_documented(runs: int, failing: float) ->
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.booleans(), st.booleans()), min_size=1))
 def test_curve_never_rises(runs: list[tuple[int, bool, bool]]) -> None:
-    found = time_to_quality(
+    result = time_to_quality(
         [RunObservation(float(t) if hit else None, float(t), failed) for t, hit, failed in runs]
     )
-    assert found.reached == sum(hit for _, hit, _ in runs)
-    assert all(0 <= share <= 1 for share in found.unreached)
-    assert list(found.unreached) == sorted(found.unreached, reverse=True)
-    low, high = found.interval
-    if found.median is not None:
+    assert result.reached == sum(hit for _, hit, _ in runs)
+    assert all(0 <= fraction <= 1 for fraction in result.unreached)
+    assert list(result.unreached) == sorted(result.unreached, reverse=True)
+    low, high = result.interval
+    if result.median is not None:
         assert low is not None
-        assert low <= found.median <= (math.inf if high is None else high)
+        assert low <= result.median <= (math.inf if high is None else high)
 
 
 def test_impossible_runs_are_refused() -> None:

@@ -21,8 +21,8 @@ def study(base: str = "", vary: Any = (), of: Any = (), shared: Any = ()) -> Stu
 
 def test_each_value_makes_an_arm_that_changes_one_field() -> None:
     vary = ["architecture=mlp,dcgan,resnet", "objective.loss=non-saturating,wasserstein"]
-    made = study("dcgan", vary)
-    changes = {arm.name: made.changes(arm.name) for arm in made.all_arms}
+    varied = study("dcgan", vary)
+    changes = {arm.name: varied.changes(arm.name) for arm in varied.all_arms}
     assert changes == {
         "dcgan": {},
         "mlp": {"architecture": "mlp"},
@@ -32,12 +32,12 @@ def test_each_value_makes_an_arm_that_changes_one_field() -> None:
 
 
 def test_the_first_of_whole_recipes_is_the_base() -> None:
-    made = study(of=["wgan", "dcgan"], shared=["data.size=16", "ema-half-life=1k"])
-    assert [arm.name for arm in made.all_arms] == ["wgan", "dcgan"]
-    for arm in made.all_arms:
+    varied = study(of=["wgan", "dcgan"], shared=["data.size=16", "ema-half-life=1k"])
+    assert [arm.name for arm in varied.all_arms] == ["wgan", "dcgan"]
+    for arm in varied.all_arms:
         assert arm.recipe.data.size == (16, 16)
         assert arm.recipe.ema_half_life == 1000
-    assert made.arm("dcgan").recipe.objective == recipes.dcgan().objective
+    assert varied.arm("dcgan").recipe.objective == recipes.dcgan().objective
 
 
 def test_names_of_arms() -> None:
@@ -61,7 +61,7 @@ def test_all_problems_are_reported_at_once() -> None:
     ]
     with pytest.raises(StudyError) as caught:
         study("dcgan", [*vary, "objective.spectral_norm=yes", "architecture=vit"], shared=["batch"])
-    said = str(caught.value)
+    message = str(caught.value)
     for fragment in (
         "--vary objective.los: dcgan has no such field. Did you mean objective.loss?",
         "--vary objective: a group of fields. It has: objective.loss, ",
@@ -74,7 +74,7 @@ def test_all_problems_are_reported_at_once() -> None:
         "'vit' is no architecture",
         "--shared batch: expected FIELD=VALUE",
     ):
-        assert fragment in said
+        assert fragment in message
 
 
 @pytest.mark.parametrize(
