@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 import gzip
 import itertools
 import math
 import re
+import threading
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -31,22 +34,28 @@ _DEFLATE_AT_BEST = 1032  # how many times smaller gzip can make data
 
 
 @dataclass(frozen=True, eq=False)
+class Part:
+    """One array of a source."""
+
+    name: str
+    count: int
+    stamp: FileStamp
+    """Of its file, taken before the file was opened."""
+    load: Callable[[], ImageArray]
+    """Returns the array (count, H, W, C)."""
+
+
+@dataclass(frozen=True, eq=False)
 class ArraySource(Source):
     """Rows of one or more uint8 arrays, each (N, H, W, C) with C 1 to 4."""
 
-    arrays: Sequence[ImageArray] = field(repr=False)
+    parts: Sequence[Part] = field(repr=False)
     ends: Sequence[int] = field(repr=False)
     """Index after the last image of each array, counted over all arrays."""
-    array_stamps: Sequence[FileStamp] = field(repr=False)
-    """For each array the stamp of its file, taken before the file was opened."""
 
     def stamps(self) -> list[FileStamp]:
         """Those of the arrays' files."""
-        return [
-            stamp
-            for stamp, array in zip(self.array_stamps, self.arrays, strict=True)
-            for _ in range(len(array))
-        ]
+        return [part.stamp for part in self.parts for _ in range(part.count)]
 
     def content(self, index: int) -> bytes:
         """Shape and pixels, since the same bytes in another shape are another image."""
@@ -59,8 +68,9 @@ class ArraySource(Source):
         return Image.fromarray(np.ascontiguousarray(row[:, :, 0] if row.shape[2] == 1 else row))
 
     def _row(self, index: int) -> ImageArray:  # (H, W, C)
-        part = bisect.bisect_right(self.ends, index)
-        row: ImageArray = self.arrays[part][index - (self.ends[part - 1] if part else 0)]
+        number = bisect.bisect_right(self.ends, index)
+        start = self.ends[number] - self.parts[number].count
+        row: ImageArray = self.parts[number].load()[index - start]
         return row
 
 
@@ -75,29 +85,28 @@ def open_npy(path: Path) -> ArraySource:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise DataError(f"cannot read {path}: {error}") from error
-    return _source(path.stem, str(path), {path.stem: _as_images(array, str(path))}, [stamp], None)
+    images = _layout(array.shape, array.dtype, str(path))(array)
+    part = Part(path.stem, len(images), stamp, lambda: images)
+    return _source(path.stem, str(path), [part], None)
 
 
 def open_npz(path: Path) -> ArraySource:
     """Read images (`images`, `x` or `arr_0`) and labels (`labels`, `y`) of an .npz file.
 
-    The images stay in memory during preparation; use .npy for a large set.
+    Reads the labels now, and the images when the first one is read. Then they stay in memory; use
+    .npy for a large set.
 
     Raises:
         DataError: cut, without uint8 images, with labels that do not match, or Python objects.
     """
     stamp = file_stamp(path)
-    try:
-        # numpy does not close a damaged file that it opened
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in _wanted_keys(path, file)}
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"cannot read {path}: {error}") from error
-    label_key = next((key for key in LABEL_KEYS if key in arrays), None)
-    labels = None if label_key is None else _as_labels(arrays.pop(label_key), path, label_key)
-    key, array = next(iter(arrays.items()))
-    images = {key: _as_images(array, f"{path}, array {key}")}
-    return _source(path.stem, str(path), images, [stamp], labels)
+    with _npz_errors(path), path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        key, label_key = _find_keys(path, file)
+        shape, dtype = _header(file, key)
+        labels = None if label_key is None else _as_labels(file[label_key], path, label_key)
+    layout = _layout(shape, dtype, f"{path}, array {key}")
+    load = _once(lambda: layout(_read_npz(path, key, shape)))
+    return _source(path.stem, str(path), [Part(key, shape[0], stamp, load)], labels)
 
 
 def open_idx(
@@ -117,15 +126,15 @@ def open_idx(
     Raises:
         DataError: a cut or damaged file, or another number of labels than of images.
     """
-    parts: dict[str, ImageArray] = {}
-    stamps = [file_stamp(path) for path in files]
+    parts: dict[str, Part] = {}
     labels: list[str] | None = []
     for path in files:
         match = IDX_IMAGES.fullmatch(path.name)
-        part = (match["part"] if match else "") or path.name
-        part = path.name if part in parts else part
-        array = read_idx(path)
-        parts[part] = _as_images(array, str(path))
+        name = (match["part"] if match else "") or path.name
+        name = path.name if name in parts else name
+        stamp, array = file_stamp(path), read_idx(path)
+        images = _layout(array.shape, array.dtype, str(path))(array)
+        parts[name] = Part(name, len(images), stamp, partial(np.asarray, images))
         label_path = path.with_name(re.sub("images([-.])idx3", r"labels\1idx1", path.name))
         if labels is None or not label_path.is_file():
             labels = None
@@ -134,7 +143,7 @@ def open_idx(
         if numbers.shape != (len(array),):
             raise DataError(f"{label_path} has {len(numbers)} labels for {len(array)} images")
         labels += [label_names[n] if label_names else str(n) for n in numbers.tolist()]
-    return _source(folder.name, location or str(folder), parts, stamps, labels, label_names)
+    return _source(folder.name, location or str(folder), list(parts.values()), labels, label_names)
 
 
 def idx_image_files(names: Sequence[str]) -> list[str]:
@@ -174,12 +183,11 @@ def read_idx(path: Path) -> ImageArray:
 def _source(
     name: str,
     location: str,
-    arrays: dict[str, ImageArray],
-    stamps: Sequence[FileStamp],
+    parts: Sequence[Part],
     labels: Sequence[str] | None,
     label_names: tuple[str, ...] = (),
 ) -> ArraySource:
-    names = [f"{part}[{row}]" for part, array in arrays.items() for row in range(len(array))]
+    names = [f"{part.name}[{row}]" for part in parts for row in range(part.count)]
     if not names:
         raise DataError(f"{location} holds no images: the first dimension is 0")
     if labels is not None and len(labels) != len(names):
@@ -190,47 +198,91 @@ def _source(
         location=location,
         items=[Item(name, label) for name, label in zip(names, each, strict=True)],
         label_names=(label_names or sorted_labels(each)) if labels is not None else (),
-        arrays=list(arrays.values()),
-        ends=list(itertools.accumulate(len(array) for array in arrays.values())),
-        array_stamps=stamps,
+        parts=parts,
+        ends=list(itertools.accumulate(part.count for part in parts)),
     )
 
 
-def _wanted_keys(path: Path, file: Any) -> list[str]:
+@contextlib.contextmanager
+def _npz_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
+
+
+def _once(load: Callable[[], ImageArray]) -> Callable[[], ImageArray]:
+    """The same array at every call, loaded by the first; other threads wait for it."""
+    lock, cached = threading.Lock(), cache(load)
+
+    def load_once() -> ImageArray:
+        with lock:
+            return cached()
+
+    return load_once
+
+
+def _read_npz(path: Path, key: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """One array of an .npz file; a `DataError` if it is damaged, or no longer has this shape."""
+    with _npz_errors(path), path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        array: npt.NDArray[Any] = file[key]
+    if array.shape != shape:
+        raise DataError(f"{path} changed while it was read; try again")
+    return array
+
+
+def _header(file: Any, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype of an array in an open .npz file, without its values."""
+    with file.zip.open(f"{key}.npy") as member:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0
+        if version != (1, 0):
+            read = np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(member)
+    return shape, dtype
+
+
+def _find_keys(path: Path, file: Any) -> tuple[str, str | None]:
     """The key of the images and, if present, of the labels."""
     keys: list[str] = list(file.files)
-    labels = [key for key in LABEL_KEYS if key in keys][:1]
+    label_key = next((key for key in LABEL_KEYS if key in keys), None)
     images = [key for key in IMAGE_KEYS if key in keys][:1]
     if not images:
-        images = [key for key in keys if key not in LABEL_KEYS and file[key].ndim >= 3]
+        others = [key for key in keys if key not in LABEL_KEYS]
+        images = [key for key in others if len(_header(file, key)[0]) >= 3]
     if len(images) != 1:
         raise DataError(
             f"{path} has the arrays {', '.join(keys) or '(none)'}; "
             "which holds the images? Name it `images`, and the labels `labels`"
         )
-    return images + labels
+    return images[0], label_key
 
 
-def _as_images(array: npt.NDArray[Any], where: str) -> ImageArray:  # (N, H, W, C)
-    """Check dtype and shape; accepts (N, H, W), (N, H, W, C) and (N, C, H, W), C 1 to 4."""
-    if array.dtype != np.uint8:
+def _layout(
+    shape: tuple[int, ...], dtype: np.dtype[Any], where: str
+) -> Callable[[npt.NDArray[Any]], ImageArray]:
+    """Check shape and dtype; a function that views such an array as (N, H, W, C).
+
+    Accepts (N, H, W), (N, H, W, C) and (N, C, H, W), C 1 to 4.
+    """
+    if dtype != np.uint8:
         how = (
             "(images * 255).round().astype('uint8') if its values are 0 to 1"
-            if array.dtype.kind == "f"
+            if dtype.kind == "f"
             else "images.astype('uint8') if its values are 0 to 255"
         )
-        raise DataError(f"{where} is {array.dtype}, expected uint8. Convert it: {how}")
-    if array.ndim == 3:
-        return array[:, :, :, None]
-    last = array.ndim == 4 and 1 <= array.shape[3] <= 4
-    first = array.ndim == 4 and 1 <= array.shape[1] <= 4
+        raise DataError(f"{where} is {dtype}, expected uint8. Convert it: {how}")
+    if len(shape) == 3:
+        return lambda array: array[:, :, :, None]
+    last = len(shape) == 4 and 1 <= shape[3] <= 4
+    first = len(shape) == 4 and 1 <= shape[1] <= 4
     if last == first:
         kind = "can be read in two ways" if last else "is no list of images"
         raise DataError(
-            f"{where} has the shape {array.shape}, which {kind}; "
+            f"{where} has the shape {shape}, which {kind}; "
             "expected (N, H, W), (N, H, W, C) or (N, C, H, W) with C 1 to 4"
         )
-    return array if last else array.transpose(0, 2, 3, 1)
+    return (lambda array: array) if last else (lambda array: array.transpose(0, 2, 3, 1))
 
 
 def _as_labels(array: npt.NDArray[Any], path: Path, key: str) -> list[str]:

@@ -73,6 +73,30 @@ def test_cut_arrays(tmp_path: Path) -> None:
         assert f"cannot read {tmp_path / name}" in message(tmp_path / name)
 
 
+def test_an_npz_is_read_when_its_first_image_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    images = np.full((5, 64, 64), 77, np.uint8)
+    np.savez(path, images=images, labels=np.arange(5))
+    content = path.read_bytes()
+    path.write_bytes(content.replace(bytes([77]) * 100, bytes([78]) * 100))
+    source = open_source(path)
+    assert len(source.items) == 5
+    with pytest.raises(DataError, match=f"cannot read {path}: Bad CRC"):
+        source.read(0)
+    path.write_bytes(content)
+    assert np.asarray(source.read(4)).tolist() == images[4].tolist()
+    np.savez(path, images=ROWS[:3])
+    assert np.asarray(source.read(3)).max() == 77, "read already"
+
+
+def test_an_npz_that_changed_since_it_was_opened(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=ROWS)
+    source = open_source(tmp_path / "a.npz")
+    np.savez(tmp_path / "a.npz", images=ROWS[:3])
+    with pytest.raises(DataError, match="changed while it was read"):
+        source.read(0)
+
+
 def test_npz_keys(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, x=ROWS, y=np.array([["b"], ["a"], ["b"], ["b"], ["b"]]))
