@@ -1,4 +1,4 @@
-"""What `--compile on` brings beside `auto`, and what the compiler takes: bare steps take turns."""
+"""Speed of `--compile on` against `auto`, and seconds of compilation; bare steps take turns."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from throughput import take_turns
 
 
 def measure(effort: Effort, device: torch.device, folder: Path) -> list[Figure]:
-    """Every case of training speed, and one with a penalty on networks without normalisation."""
-    found = []
+    """Every training-speed case, and one with a penalty on networks without normalisation."""
+    figures = []
     for case in (Case("wgan-gp-32", "wgan-gp", 32, 32), *every_case(effort, device)):
         place = folder / case.key
         place.mkdir()
-        # Whatever was compiled before would be found again, in no time.
+        # With the usual cache directory, earlier compilations would be reused.
         with mock.patch.dict(os.environ, TORCHINDUCTOR_CACHE_DIR=str(place / "compiled")):
-            found += measure_case(case, effort, device, place)
-    return found
+            figures += measure_case(case, effort, device, place)
+    return figures
 
 
 def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path) -> list[Figure]:
-    """Steps as both ways calculate them, in turns; nothing where the compiler refuses one."""
+    """Steps of both engines, in turns; nothing if compilation fails."""
     recipe = recipe_for(case)
     prepared = data_for(case, recipe, folder)
     auto, on = (GanvasLoop(recipe, prepared, folder / name, device) for name in ("auto", "on"))

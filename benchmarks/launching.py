@@ -1,7 +1,7 @@
-"""What is left of a step when its pieces are replayed: Python, and the few kernels between them.
+"""The Python overhead per step: what remains when all graph functions take no time.
 
-A GPU that replays recorded pieces waits for nothing else, so this is the shortest that a step can
-take there. It is measured on the CPU, with pieces that give back at once what they gave before.
+On a GPU that replays CUDA graphs, no step can be shorter than this. It is measured on the CPU, with
+graph functions that return their first result again at once.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from loops import GanvasLoop
 from speed_cases import Case, data_for, every_case, recipe_for
 
 NARROW, FEW = 16, 8
-"""Channels, and images in a batch: as many kernels as ever, and little to calculate in them."""
+"""Channels, and images per batch: the usual number of kernels with little work in each."""
 TURNS = 8
-"""To the length of one in training speed: a step is short."""
+"""Turns in the time of one turn of training speed, because such a step is short."""
 
 
 @dataclass
-class Silent(Eager):
-    """As if every piece were a graph that takes no time: what it gave at first, it gives again."""
+class InstantEngine(Eager):
+    """An engine whose graph functions take no time: each returns its first result again."""
 
     gave: dict[Key, Calculated] = field(default_factory=dict)
 
@@ -38,26 +38,26 @@ class Silent(Eager):
 
 
 def measure(effort: Effort, folder: Path) -> list[Figure]:
-    """Each case of training speed that a CPU has, its networks narrow."""
-    found = []
+    """Every training-speed case of a CPU, with narrow networks."""
+    figures = []
     for case in every_case(effort, torch.device("cpu")):
         place = folder / case.key
         place.mkdir()
-        found += measure_case(dataclasses.replace(case, width=NARROW, batch=FEW), effort, place)
-    return found
+        figures += measure_case(dataclasses.replace(case, width=NARROW, batch=FEW), effort, place)
+    return figures
 
 
 def measure_case(case: Case, effort: Effort, folder: Path) -> list[Figure]:
-    """Milliseconds that are left of a step."""
+    """Milliseconds of Python overhead per step."""
     cpu = torch.device("cpu")
     recipe = dataclasses.replace(recipe_for(case), precision="fp32")
     loop = GanvasLoop(recipe, data_for(case, recipe, folder), folder / "run", cpu)
-    loop.state.engine = Silent()
+    loop.state.engine = InstantEngine()
     loop.steps(WARM_UPS)
     each = stopwatch(partial(loop.steps, WARM_UPS), cpu) / WARM_UPS
     steps = max(2, round(effort.seconds / TURNS / each))
-    taken = [
+    milliseconds = [
         stopwatch(partial(loop.steps, steps), cpu) / steps * 1_000 for _ in range(effort.rounds)
     ]
     title = f"{case.recipe} {case.side}x{case.side}: a step whose pieces take no time"
-    return [figure(f"{case.key}/left", title, "ms", taken)]
+    return [figure(f"{case.key}/left", title, "ms", milliseconds)]

@@ -1,4 +1,4 @@
-"""ganvas as it is measured: a run that goes on in pieces, with all that it does beside training."""
+"""ganvas as measured: a run that continues turn by turn, with all that it does besides training."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from ganvas.training.watch import Watch
 from hardware import stopwatch
 
 ENDLESS = 10**12
-"""Images."""
+"""A budget in images that is never reached."""
 
 
 class GanvasLoop:
-    """A ganvas run that goes on in pieces."""
+    """A ganvas run that continues turn by turn."""
 
     def __init__(
         self, recipe: Recipe, prepared: PreparedData, directory: Path, device: torch.device
     ) -> None:
         environment = {**describe_environment(device), "seed": 0, "deterministic": False}
-        # Schedules as the recipe has them, and no end: the last step is followed by more work.
+        # Schedules end where the recipe says, but the run does not: more turns follow.
         self.recipe = dataclasses.replace(recipe.with_fixed_schedules(), images=ENDLESS)
         self.device = device
         self.prepared = prepared
@@ -46,12 +46,12 @@ class GanvasLoop:
         self.state = TrainState.start(self.recipe, self.objective, prepared, 0, device)
         self.run = Run.create(directory, self.recipe, environment, describe_data(prepared))
         self.probing: list[float] = []
-        """Share of the time, in percent, that went into the probes of health, by round."""
+        """Percent of the time that health probes took, by round."""
         self.waiting: list[float] = []
-        """Share of the time, in percent, in which the loop waited for its images, by round."""
+        """Percent of the time that the loop waited for images, by round."""
 
     def steps(self, steps: int) -> None:
-        """Training steps alone: no history, no grids, no checkpoints, no display."""
+        """Bare training steps: no history, no grids, no checkpoints, no display."""
         for _ in range(steps):
             train_step(self.state, self.recipe, self.objective)
 
@@ -59,16 +59,16 @@ class GanvasLoop:
         """Seconds of the real loop for some steps, with a live display.
 
         `fit` ends with a grid, a checkpoint and a probe. A long run has them only at the recipe's
-        intervals, so what each took is measured and counted in that proportion.
+        intervals, so each is timed separately and counted in proportion.
         """
         images = steps * self.recipe.batch
         recipe = dataclasses.replace(self.recipe, images=self.state.images_seen + images)
         waited = self.state.stream.waited
         with (
-            watched(trainer, "save_grid") as grids,
-            watched(trainer, "save_checkpoint") as checkpoints,
-            watched(Watch, "probe") as probes,
-            screen(),
+            timed_calls(trainer, "save_grid") as grids,
+            timed_calls(trainer, "save_checkpoint") as checkpoints,
+            timed_calls(Watch, "probe") as probes,
+            fake_terminal(),
         ):
             display = Display(recipe.images, self.state.images_seen)
             seconds = stopwatch(
@@ -88,8 +88,8 @@ class GanvasLoop:
 
 
 @contextlib.contextmanager
-def watched(owner: object, name: str) -> Iterator[list[float]]:
-    """Collect the seconds of every call to one function of a module or class."""
+def timed_calls(owner: object, name: str) -> Iterator[list[float]]:
+    """Collect the seconds of every call of one function of a module or class."""
     function = getattr(owner, name)
     times: list[float] = []
 
@@ -105,8 +105,8 @@ def watched(owner: object, name: str) -> Iterator[list[float]]:
 
 
 @contextlib.contextmanager
-def screen() -> Iterator[None]:
-    """A terminal that nobody looks at, so that the live line is drawn and its cost is counted."""
+def fake_terminal() -> Iterator[None]:
+    """Pretend that there is a terminal, so that the live line is drawn and its cost counts."""
     terminal = {"TTY_COMPATIBLE": "1", "TERM": "xterm-256color", "COLUMNS": "120"}
     with mock.patch.dict(os.environ, terminal), contextlib.redirect_stdout(io.StringIO()):
         yield

@@ -135,13 +135,13 @@ def test_what_python_takes_is_a_step_whose_pieces_are_calculated_once(
 ) -> None:
     asked: list[engine.Key] = []
     made: list[engine.Key] = []
-    run = bench["launching"].Silent.run
+    run = bench["launching"].InstantEngine.run
 
     def watched(self: Any, key: engine.Key, piece: engine.Piece, *tensors: Any) -> Any:
         asked.append(key)
         return run(self, key, lambda *given: made.append(key) or piece(*given), *tensors)
 
-    monkeypatch.setattr(bench["launching"].Silent, "run", watched)
+    monkeypatch.setattr(bench["launching"].InstantEngine, "run", watched)
     case = bench["speed_cases"].Case("case", "dcgan", 32, 4)
     effort = replace(bench["figure"].QUICK, seconds=0.1, rounds=2)
     (found,) = bench["launching"].measure_case(case, effort, tmp_path)
