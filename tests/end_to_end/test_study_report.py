@@ -151,7 +151,10 @@ def check_page_for_the_docs(
 
 def check_figures(elements: list[pages.Element]) -> None:
     """Every figure says its numbers in words; pictures stand side by side."""
-    labels = [element.attributes["aria-label"] or "" for element in pages.of(elements, "svg")]
+    labels = [
+        " ".join((element.attributes["aria-label"] or "").split())
+        for element in pages.of(elements, "svg")
+    ]
     for start in (
         "swd: ratio to small, with 95 % intervals. hinge",
         "swd: ratio to hinge, with 95 % intervals. wide",

@@ -71,7 +71,8 @@ def render(template: str, content: Mapping[str, Any], limit: int = LIMIT) -> byt
     """
     shrink = 1
     while True:
-        page = _environment(shrink).get_template(template).render(content, shrink=shrink).encode()
+        html = _environment(shrink).get_template(template).render(content, shrink=shrink)
+        page = html.replace(" %", "\N{NO-BREAK SPACE}%").encode()  # no line breaks inside 95 %
         if len(page) <= limit:
             return page
         if shrink == SMALLEST:
