@@ -41,8 +41,8 @@ def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path)
     if on.state.engine.failed is not None:
         print(f"{case.title}: {on.state.engine.failed}", file=sys.stderr, flush=True)
         return []
-    each = stopwatch(lambda: auto.steps(WARM_UPS), device) / WARM_UPS
-    steps = max(2, round(effort.seconds / each))
+    step_seconds = stopwatch(lambda: auto.steps(WARM_UPS), device) / WARM_UPS
+    steps = max(2, round(effort.seconds / step_seconds))
     turns = {
         name: partial(stopwatch, partial(loop.steps, steps), device)
         for name, loop in (("auto", auto), ("on", on))

@@ -54,8 +54,8 @@ def measure_case(case: Case, effort: Effort, folder: Path) -> list[Figure]:
     loop = GanvasLoop(recipe, data_for(case, recipe, folder), folder / "run", cpu)
     loop.state.engine = InstantEngine()
     loop.steps(WARM_UPS)
-    each = stopwatch(partial(loop.steps, WARM_UPS), cpu) / WARM_UPS
-    steps = max(2, round(effort.seconds / TURNS / each))
+    step_seconds = stopwatch(partial(loop.steps, WARM_UPS), cpu) / WARM_UPS
+    steps = max(2, round(effort.seconds / TURNS / step_seconds))
     milliseconds = [
         stopwatch(partial(loop.steps, steps), cpu) / steps * 1_000 for _ in range(effort.rounds)
     ]

@@ -65,14 +65,14 @@ def measure(effort: Effort, device: torch.device, folder: Path) -> list[Figure]:
     if lacking:
         print(f"precision: {lacking}", file=sys.stderr, flush=True)
         return []
-    found = []
+    figures = []
     for case in every_case():
         place = folder / case.key
         place.mkdir()
-        found.append(measure_case(case, effort, device, place))
+        figures.append(measure_case(case, effort, device, place))
     if device.type == "cpu":
-        found += [measure_layer(layer, effort) for layer in LAYERS]
-    return found
+        figures += [measure_layer(layer, effort) for layer in LAYERS]
+    return figures
 
 
 def every_case() -> list[Case]:

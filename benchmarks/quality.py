@@ -36,14 +36,14 @@ def measure(effort: Effort, device: str, folder: Path) -> list[Figure]:
     if effort is not FULL:
         data, metric, samples = str(folder / "noise.npy"), QUICK_METRIC, QUICK_SAMPLES
         write_smooth_noise(folder / "noise.npy", NOISE_IMAGES)
-    found = []
+    figures = []
     for recipe, budget in BUDGETS.items():
         images = round(budget * fraction)
         words = ["train", recipe, data, "--size", "32", "--device", device, "--images", str(images)]
         words += ["--evaluation.every", str(images // effort.evaluations)]
         words += ["--evaluation.metrics", metric, "--evaluation.samples", str(samples)]
-        found += summarise(recipe, metric, score_curve(train(words, folder / recipe), metric))
-    return found
+        figures += summarise(recipe, metric, score_curve(train(words, folder / recipe), metric))
+    return figures
 
 
 def train(words: list[str], out: Path) -> Run:

@@ -1,4 +1,4 @@
-"""`make bench-check`: what counts as slower, and what it says and ends with."""
+"""`make bench-check`: what counts as slower, its messages and its exit codes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Bench = dict[str, ModuleType]
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
-    """The benchmark's modules by name; they are a script's neighbours, no package."""
+    """The benchmark's modules by name; they are scripts, not a package."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(FOLDER))
         yield {name: importlib.import_module(name) for name in MODULES}
@@ -37,7 +37,7 @@ def ratio(bench: Bench, *values: float, key: str = "dcgan-32") -> Any:
 
 @pytest.fixture
 def committed(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Figures of this machine, written down: a steady ratio, and one that no case has any more."""
+    """A file of this machine's figures, with one ratio that no case has any more."""
     check, machine = bench["check"], bench["hardware"].describe(torch.device("cpu"))
     monkeypatch.setattr(check, "HERE", tmp_path)
     monkeypatch.setattr(sys, "argv", ["check.py", "--device", "cpu"])
@@ -57,7 +57,7 @@ def committed(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         ((0.5, 1.0, 1.5), 0.2),  # never more than 20 %
     ],
 )
-def test_a_ratio_may_fall_as_far_as_it_spreads_but_not_further(
+def test_a_ratio_may_fall_within_the_spread_of_the_committed_rounds(
     bench: Bench, values: tuple[float, ...], tolerance: float
 ) -> None:
     check, before = bench["check"], ratio(bench, *values)
@@ -69,7 +69,7 @@ def test_a_ratio_may_fall_as_far_as_it_spreads_but_not_further(
 
 
 @pytest.mark.parametrize(("now", "code"), [(1.2, 0), (1.15, 0), (1.1, 1), (1.3, 0)])
-def test_a_fallen_ratio_ends_with_1_and_says_which(
+def test_a_fallen_ratio_exits_with_1_and_is_named(
     bench: Bench,
     committed: Path,
     now: float,
@@ -85,36 +85,36 @@ def test_a_fallen_ratio_ends_with_1_and_says_which(
 
     monkeypatch.setattr(bench["throughput"], "measure_ratio", measure_ratio)
     assert bench["check"].main() == code
-    said = capsys.readouterr()
+    output = capsys.readouterr()
     assert measured == ["dcgan-32"]  # the others have nothing to be compared with, and it says so
-    assert "resnet-32/ratio is not committed yet" in said.err
-    (row,) = [line for line in said.out.splitlines() if line.startswith("| dcgan-32")]
+    assert "resnet-32/ratio is not committed yet" in output.err
+    (row,) = [line for line in output.out.splitlines() if line.startswith("| dcgan-32")]
     assert ("FALLEN" in row) == (code == 1)
     assert "1.200" in row
     assert "1.140" in row
-    assert ("has fallen by 8.3 %, from 1.200 to 1.100" in said.err) == (code == 1)
-    assert ("no ratio has fallen" in said.out) == (code == 0)
+    assert ("has fallen by 8.3 %, from 1.200 to 1.100" in output.err) == (code == 1)
+    assert ("no ratio has fallen" in output.out) == (code == 0)
 
 
-def test_without_figures_of_this_hardware_it_ends_with_2(
+def test_hardware_without_figures_exits_with_2(
     bench: Bench, committed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     committed.unlink()
     assert bench["check"].main() == 2
-    said = capsys.readouterr().err
-    assert "no ratios are committed for" in said
-    assert committed.name in said
-    assert "`make bench`" in said
+    output = capsys.readouterr().err
+    assert "no ratios are committed for" in output
+    assert committed.name in output
+    assert "`make bench`" in output
 
 
-def test_a_device_that_is_not_there_ends_with_2(
+def test_a_missing_device_exits_with_2(
     bench: Bench, committed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["check.py", "--device", "nonsense"])
     assert bench["check"].main() == 2
 
 
-def test_nothing_compared_is_no_success(bench: Bench) -> None:
+def test_comparing_nothing_exits_with_2(bench: Bench) -> None:
     assert bench["check"].print_result([]) == 2
 
 

@@ -1,4 +1,4 @@
-"""The studies in examples/ can be run, and change what they say they change."""
+"""The studies in examples/ are valid, and change what they claim to change."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def test_the_tutorials_tricks_change_one_thing_each() -> None:
     assert changes["dcgan-resize"] == {"architecture.upsampling": "resize"}
     assert changes["plain-12"] == {"architecture.residual": False}
     several = {name for name, changed in changes.items() if len(changed) > 1}
-    # What takes the clip's place takes it away; the narrow network is narrow in both players.
+    # What replaces clipping removes it; the narrow network is narrow in both players.
     assert several == {"dcgan", "wgan", "resnet", "wgan-penalty", "wgan-spectral", "residual-3"}
     assert study.seeds >= 5

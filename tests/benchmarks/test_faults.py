@@ -1,4 +1,4 @@
-"""Every fault is seen by the metrics that are meant for it, and real images are blamed by none."""
+"""Every fault is detected by the metrics meant for it, and real images have no fault."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def private_cache(cache: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", faults.EXPECTED)
-def test_a_fault_is_seen(parts: faults.Parts, name: str) -> None:
+def test_the_metrics_for_a_fault_detect_it(parts: faults.Parts, name: str) -> None:
     scores = {s.metric: s for s in faults.score_fault(parts, name, faults.EXPECTED[name])}
     blind = [
         f"{metric}: {scores[metric].value:.4g} {scores[metric].interval}, "
@@ -42,10 +42,10 @@ def test_a_fault_is_seen(parts: faults.Parts, name: str) -> None:
     assert not blind, blind
 
 
-def test_a_perfect_generator_is_blamed_for_nothing(parts: faults.Parts) -> None:
+def test_no_metric_detects_a_fault_in_real_images(parts: faults.Parts) -> None:
     scores = faults.score_fault(parts, "none")
     assert not [score.metric for score in scores if faults.detects(score)]
 
 
-def test_every_fault_has_a_metric_that_is_meant_for_it() -> None:
+def test_every_fault_has_metrics_that_must_detect_it() -> None:
     assert {"none", *faults.EXPECTED} == set(faults.FAULTS)

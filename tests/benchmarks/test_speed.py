@@ -1,4 +1,4 @@
-"""The benchmark's own parts: same networks, honest arithmetic, a README that keeps its blocks."""
+"""Benchmarks of speed: same networks and losses, correct arithmetic, blocks in the README."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ Bench = dict[str, ModuleType]
 
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """The benchmark's modules by name; they are a script's neighbours, no package."""
+    """The benchmark's modules by name; they are scripts, not a package."""
     monkeypatch.syspath_prepend(str(FOLDER))
-    found = {name: importlib.import_module(name) for name in MODULES}
+    modules = {name: importlib.import_module(name) for name in MODULES}
     for name in MODULES:
         monkeypatch.delitem(sys.modules, name)
-    return found
+    return modules
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_the_textbook_trains_the_same_networks(
 def test_the_textbook_minimises_the_same_loss(
     bench: Bench, recipe: str, width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the same images, latents and mixing factors come the same gradients."""
+    """The same images, latents and alphas give the same gradients."""
     case = bench["speed_cases"].Case("case", recipe, 32, width)
     ours, theirs = bench["throughput"].start_loops(case, torch.device("cpu"), tmp_path)
     batch = theirs.batch
@@ -98,12 +98,12 @@ def test_the_textbook_minimises_the_same_loss(
     pairs = zip(
         ours.state.discriminator.parameters(), theirs.discriminator.parameters(), strict=True
     )
-    for one, other in pairs:
-        largest = float(one.grad.abs().max())
-        torch.testing.assert_close(other.grad, one.grad, rtol=1e-3, atol=1e-4 * largest)
+    for mine, other in pairs:
+        largest = float(mine.grad.abs().max())
+        torch.testing.assert_close(other.grad, mine.grad, rtol=1e-3, atol=1e-4 * largest)
 
 
-def test_a_whole_effort_measures_the_recipes_as_they_are(bench: Bench) -> None:
+def test_the_full_effort_measures_unchanged_recipes(bench: Bench) -> None:
     cases = bench["speed_cases"]
     full, cuda = bench["figure"].FULL, torch.device("cuda")
     by_key = {case.key: case for case in cases.every_case(full, cuda)}
@@ -117,12 +117,12 @@ def test_a_whole_effort_measures_the_recipes_as_they_are(bench: Bench) -> None:
 
 def test_targets_depend_on_the_device(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     cases, cpu, cuda = bench["speed_cases"], torch.device("cpu"), torch.device("cuda")
-    found = {}
-    for there in (False, True):
-        monkeypatch.setattr(cases, "has_bfloat16", lambda there=there: there)
+    targets = {}
+    for has_bfloat16 in (False, True):
+        monkeypatch.setattr(cases, "has_bfloat16", lambda known=has_bfloat16: known)
         every = cases.every_case(bench["figure"].FULL, cpu)
-        found[there] = [case.least_ratio(cpu) for case in every]
-    assert found == {False: [1.0, 1.0, 1.0, 1.0], True: [1.0, 1.8, 1.0, 1.0]}
+        targets[has_bfloat16] = [case.least_ratio(cpu) for case in every]
+    assert targets == {False: [1.0, 1.0, 1.0, 1.0], True: [1.0, 1.8, 1.0, 1.0]}
     on_cuda = cases.every_case(bench["figure"].FULL, cuda)
     assert [case.least_ratio(cuda) for case in on_cuda] == [3.0, 1.0, 3.0, 2.0, 1.0]
     assert [case.least_share for case in on_cuda] == [None] * 4 + [50.0]
@@ -130,7 +130,7 @@ def test_targets_depend_on_the_device(bench: Bench, monkeypatch: pytest.MonkeyPa
     assert [case.least_ratio(cpu) for case in quick] == [1.0] * 4
 
 
-def test_what_python_takes_is_a_step_whose_pieces_are_calculated_once(
+def test_python_overhead_runs_each_graph_function_once(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[engine.Key] = []
@@ -144,8 +144,8 @@ def test_what_python_takes_is_a_step_whose_pieces_are_calculated_once(
     monkeypatch.setattr(bench["launching"].InstantEngine, "run", watched)
     case = bench["speed_cases"].Case("case", "dcgan", 32, 4)
     effort = replace(bench["figure"].QUICK, seconds=0.1, rounds=2)
-    (found,) = bench["launching"].measure_case(case, effort, tmp_path)
-    assert found.value > 0
+    (overhead,) = bench["launching"].measure_case(case, effort, tmp_path)
+    assert overhead.value > 0
     assert len(made) == len(set(made)) == len(set(asked)) < len(asked)
     assert {key[0] for key in made} >= {"fakes", "discriminator", "generator", "back", "update"}
 
@@ -155,7 +155,7 @@ def no_compiler(*_: object) -> None:
 
 
 @pytest.mark.parametrize("backend", ["aot_eager", no_compiler])
-def test_compiled_steps_take_turns_with_plain_ones_or_say_why_not(
+def test_compiled_steps_are_compared_or_the_failure_is_printed(
     bench: Bench,
     backend: Any,
     tmp_path: Path,
@@ -166,17 +166,17 @@ def test_compiled_steps_take_turns_with_plain_ones_or_say_why_not(
     chosen = engine.Compiled(engine.Eager(), backend=backend)
     monkeypatch.setattr(compiling, "choose_engine", lambda *_: chosen)
     case = bench["speed_cases"].Case("case", "dcgan", 32, 4)
-    found = compiling.measure_case(case, bench["figure"].QUICK, cpu, tmp_path)
+    figures = compiling.measure_case(case, bench["figure"].QUICK, cpu, tmp_path)
     if backend == "aot_eager":
-        assert [one.key for one in found] == ["case/compiled", "case/compiling"]
-        assert all(one.value > 0 for one in found)
+        assert [figure.key for figure in figures] == ["case/compiled", "case/compiling"]
+        assert all(figure.value > 0 for figure in figures)
     else:
-        assert found == []
+        assert figures == []
         assert "cannot be compiled" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_case_of_known_rates(bench: Bench, precision: str) -> None:
+def test_figures_follow_from_known_rates(bench: Bench, precision: str) -> None:
     throughput, work = bench["throughput"], bench["floor"].Work
     rates = {
         "ganvas": [90.0, 96.0, 99.0],
@@ -189,9 +189,9 @@ def test_a_case_of_known_rates(bench: Bench, precision: str) -> None:
     step = 32 * 1_000_000
     counted = {"ganvas": work(step * 5, step * 10), "textbook": work(step * 4, step * 20)}
     case = bench["speed_cases"].Case("case", "dcgan", 32, 32)
-    found = throughput.summarise(case, rates, counted, precision, 1.0)
-    by_key = {one.key: one for one in found}
-    assert len(by_key) == len(found)
+    figures = throughput.summarise(case, rates, counted, precision, 1.0)
+    by_key = {figure.key: figure for figure in figures}
+    assert len(by_key) == len(figures)
     ratio = by_key["case/ratio"]
     assert (ratio.value, ratio.low, ratio.high) == pytest.approx((0.96, 0.9, 0.99))
     assert ratio.meets_target is False
@@ -210,7 +210,7 @@ def test_a_case_of_known_rates(bench: Bench, precision: str) -> None:
         assert by_key["case/ganvas-own-share"].meets_target is None
 
 
-def test_an_evaluation_is_timed_cached_and_weighed_uncached(
+def test_evaluation_is_timed_with_a_cache_and_memory_without(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evaluating, effort = bench["evaluating"], bench["figure"].FULL
@@ -227,16 +227,16 @@ def test_an_evaluation_is_timed_cached_and_weighed_uncached(
     for weighed in (250, 8):
         seen.clear()
         some = replace(effort, evaluated=8, evaluated_for_memory=weighed)
-        found = {one.key: one for one in evaluating.measure(some, "cpu", tmp_path)}
+        figures = {figure.key: figure for figure in evaluating.measure(some, "cpu", tmp_path)}
         assert len(seen) == (2 if weighed == 250 else 1)
-        assert (found["first"].value, found["cached"].value) == (80, 8)
-        assert found["cached"].repetitions == 3
-        assert found["cached"].meets_target is True
-        assert found["peak"].value == pytest.approx(0.01 * weighed)
-        assert found["peak"].meets_target is (weighed == 8)
+        assert (figures["first"].value, figures["cached"].value) == (80, 8)
+        assert figures["cached"].repetitions == 3
+        assert figures["cached"].meets_target is True
+        assert figures["peak"].value == pytest.approx(0.01 * weighed)
+        assert figures["peak"].meets_target is (weighed == 8)
 
 
-def test_smooth_noise_is_different_images(bench: Bench, tmp_path: Path) -> None:
+def test_images_of_smooth_noise_differ(bench: Bench, tmp_path: Path) -> None:
     bench["evaluating"].write_smooth_noise(tmp_path / "images.npy", 60)
     images = np.load(tmp_path / "images.npy")
     assert (images.shape, images.dtype) == ((60, 32, 32, 3), np.uint8)
@@ -245,13 +245,13 @@ def test_smooth_noise_is_different_images(bench: Bench, tmp_path: Path) -> None:
     assert steps < 0.5 * images.std(), "neighbours are alike"
 
 
-def test_each_loop_goes_first_in_turn(bench: Bench) -> None:
+def test_each_round_starts_with_another_loop(bench: Bench) -> None:
     orders = [bench["throughput"].rotated(["a", "b", "c"], index) for index in range(4)]
     assert [order[0] for order in orders] == ["a", "b", "c", "a"]
     assert all(sorted(order) == ["a", "b", "c"] for order in orders)
 
 
-def test_work_is_that_of_the_mathematics(bench: Bench) -> None:
+def test_operations_and_bytes_match_the_formulas(bench: Bench) -> None:
     count, work = bench["floor"].count_work, bench["floor"].Work
     layer = torch.nn.Linear(7, 5, bias=False)
     images, product = torch.ones(3, 7), 2 * 3 * 7 * 5
@@ -265,7 +265,7 @@ def test_work_is_that_of_the_mathematics(bench: Bench) -> None:
 
 @pytest.mark.parametrize("kind", [torch.nn.Conv2d, torch.nn.ConvTranspose2d])
 @pytest.mark.parametrize("groups", [1, 4])
-def test_work_of_convolutions_in_groups(
+def test_operations_of_grouped_convolutions(
     bench: Bench, kind: type[torch.nn.Conv2d | torch.nn.ConvTranspose2d], groups: int
 ) -> None:
     """A 2x2 kernel of stride 2 meets each pixel of the finer grid once: there is no border."""
@@ -286,7 +286,7 @@ def test_work_of_convolutions_in_groups(
     assert (through.operations, through.bytes) == (2 * product, 2 * sum(sizes.values()))
 
 
-def test_work_of_a_penalty_is_counted(bench: Bench) -> None:
+def test_operations_of_a_penalty_are_counted(bench: Bench) -> None:
     """A third product: from the gradient at the images to the weights."""
     layer, images = torch.nn.Linear(7, 5, bias=False), torch.ones(3, 7, requires_grad=True)
 
@@ -299,7 +299,7 @@ def test_work_of_a_penalty_is_counted(bench: Bench) -> None:
     assert bench["floor"].count_work(penalise).operations == 3 * 2 * 3 * 7 * 5
 
 
-def test_the_floor_is_the_slower_of_calculating_and_moving(bench: Bench) -> None:
+def test_the_floor_is_the_slower_of_computing_and_copying(bench: Bench) -> None:
     work = bench["floor"].Work(operations=600, bytes=100)
     assert work.floor_seconds(matrix_rate=100, copy_rate=50) == 6
     assert work.floor_seconds(matrix_rate=100, copy_rate=10) == 10
@@ -308,7 +308,7 @@ def test_the_floor_is_the_slower_of_calculating_and_moving(bench: Bench) -> None
 def test_two_processes_are_compared_within_each_repetition(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The machine is half as fast the second time, which the ratios do not see."""
+    """The machine is half as fast in the second repetition, which does not change the ratios."""
     scaling, calls = bench["scaling"], []
 
     def rate_of(launch: Any, images: int, out: Path) -> float:
@@ -320,36 +320,41 @@ def test_two_processes_are_compared_within_each_repetition(
 
     monkeypatch.setattr(scaling, "rate_of", rate_of)
     effort = replace(bench["figure"].FULL, repetitions=7)
-    found = {one.key: one for one in scaling.measure_processes(effort, tmp_path)}
-    assert found["processes/2x1"].value == 112.5
-    alone, threaded = found["processes/2x1-over-1x1"], found["processes/2x1-over-1x2"]
+    figures = {figure.key: figure for figure in scaling.measure_processes(effort, tmp_path)}
+    assert figures["processes/2x1"].value == 112.5
+    alone, threaded = figures["processes/2x1-over-1x1"], figures["processes/2x1-over-1x2"]
     assert (alone.low, alone.high) == (1.5, 1.5)
     assert threaded.value == pytest.approx(150 / 180)
     assert alone.meaning.endswith("2 processes of 1 thread / 1 process of 1 thread")
 
 
-def test_a_quality_is_reached_at_the_first_evaluation_below_it(bench: Bench) -> None:
+def test_quality_is_reached_at_the_first_score_below_the_bound(bench: Bench) -> None:
     quality = bench["quality"]
     scores = (1200.0, 690.0, 710.0, 640.0)
     score_curve = [
         ScorePoint(images_seen=1_000 * number, seconds=2.0 * number, value=value)
         for number, value in enumerate(scores, start=1)
     ]
-    found = {one.key: one.value for one in quality.summarise("dcgan", "fd-lite0", score_curve)}
-    assert found == {"dcgan/images": 2_000, "dcgan/seconds": 4.0, "dcgan/score": 640.0}
+    figures = {
+        figure.key: figure.value for figure in quality.summarise("dcgan", "fd-lite0", score_curve)
+    }
+    assert figures == {"dcgan/images": 2_000, "dcgan/seconds": 4.0, "dcgan/score": 640.0}
     missed = quality.summarise("dcgan", "fd-lite0", score_curve[:1] + score_curve[2:3])
-    assert {one.key: one.value for one in missed} == {"dcgan/least": 710.0, "dcgan/score": 710.0}
+    assert {figure.key: figure.value for figure in missed} == {
+        "dcgan/least": 710.0,
+        "dcgan/score": 710.0,
+    }
     assert "not reached" in missed[0].meaning
 
 
-def test_the_readme_keeps_one_block_for_each_hardware(bench: Bench) -> None:
+def test_the_readme_has_one_block_per_hardware(bench: Bench) -> None:
     report = bench["report"]
     text = (FOLDER / "README.md").read_text(encoding="utf-8")
     laptop = bench["hardware"].Hardware("A Laptop (R), 4 cores", "2.6", "3.11", 4)
-    one = bench["figure"].figure("help", "`ganvas --help`", "s", [0.3, 0.2, 0.4], at_most=0.5)
-    slow = replace(one, value=0.7)
-    text = report.fill_readme(text, laptop, {"startup": [one]})
-    text = report.fill_readme(text, replace(laptop, name="B"), {"startup": [one]})
+    figure = bench["figure"].figure("help", "`ganvas --help`", "s", [0.3, 0.2, 0.4], at_most=0.5)
+    slow = replace(figure, value=0.7)
+    text = report.fill_readme(text, laptop, {"startup": [figure]})
+    text = report.fill_readme(text, replace(laptop, name="B"), {"startup": [figure]})
     again = report.fill_readme(text, laptop, {"startup": [slow]})
     assert text.count("### A Laptop") == again.count("### A Laptop") == 1
     assert "0.300 s" in text
@@ -357,10 +362,10 @@ def test_the_readme_keeps_one_block_for_each_hardware(bench: Bench) -> None:
     assert "<= 0.5: MISSED" in again
     assert "### B" in again
     with pytest.raises(ValueError, match="no line"):
-        report.fill_readme("lost", laptop, {"startup": [one]})
+        report.fill_readme("lost", laptop, {"startup": [figure]})
 
 
-def test_figures_survive_their_file(bench: Bench, tmp_path: Path) -> None:
+def test_figures_are_read_back_from_their_file(bench: Bench, tmp_path: Path) -> None:
     report = bench["report"]
     machine = bench["hardware"].describe(torch.device("cpu"))
     measured = {"memory": [bench["figure"].figure("large", "peak", "GB", [1.9], at_most=2.5)]}
@@ -373,7 +378,7 @@ def test_figures_survive_their_file(bench: Bench, tmp_path: Path) -> None:
     assert report.read_json(path, replace(machine, torch="another")) == {}
 
 
-def test_every_arm_trains_at_a_laptops_a_given_or_the_published_budget(
+def test_arms_have_a_default_a_given_and_a_published_budget(
     bench: Bench,
 ) -> None:
     arms = bench["modes"].BENCHMARKS["stacked"].arms
@@ -389,7 +394,7 @@ def test_every_arm_trains_at_a_laptops_a_given_or_the_published_budget(
     assert recipe.architecture.name == "resnet"
 
 
-def test_the_table_of_modes_has_our_rows_real_data_and_the_published(
+def test_the_table_of_modes_has_our_real_and_published_rows(
     bench: Bench,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""The page on the tutorial's claims says what its study measured, and nothing else."""
+"""docs/what-helps.md states exactly the results of its study."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ PAGE = (DOCS / "what-helps.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("claim", list(CLAIM.finditer(PAGE)), ids=lambda claim: claim["arm"])
-def test_a_claim_says_what_was_measured(claim: re.Match[str]) -> None:
+def test_a_claim_states_the_measured_effect(claim: re.Match[str]) -> None:
     arm = ARMS[claim["arm"]]
     against = arm["metrics"]["fd-lite0"]["against"]
     assert (arm["against"], arm["verdict"]) == (claim["against"], claim["verdict"])
     ratios = (against["ratio"]["value"], *against["ratio"]["interval"])
-    said = (claim["effect"], claim["low"], claim["high"])
-    assert [float(f"{100 * (ratio - 1):.3g}") for ratio in ratios] == [float(one) for one in said]
+    stated = (claim["effect"], claim["low"], claim["high"])
+    assert [float(f"{100 * (ratio - 1):.3g}") for ratio in ratios] == [
+        float(text) for text in stated
+    ]
 
 
-def test_every_arm_of_the_study_has_its_claim() -> None:
+def test_every_arm_of_the_study_has_a_claim() -> None:
     claimed = {claim["arm"] for claim in CLAIM.finditer(PAGE)}
     width = {"residual-3"}  # narrow for the sake of the deep ones; named in the text
     assert claimed == ARMS.keys() - {"mlp"} - width

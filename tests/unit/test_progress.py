@@ -1,4 +1,4 @@
-"""The bar for work that is not training."""
+"""The progress bar for work other than training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ganvas.progress import progress_bar
 
 @pytest.fixture(autouse=True)
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody watches."""
+    """Output goes to a terminal."""
     for name, value in {"TTY_COMPATIBLE": "1", "TERM": "xterm", "COLUMNS": "80"}.items():
         monkeypatch.setenv(name, value)
 
@@ -23,7 +23,7 @@ def test_quick_work_shows_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
     assert "preparing" not in capsys.readouterr().err
 
 
-def test_work_that_takes_a_moment_shows_how_far_it_is(
+def test_slower_work_shows_its_progress(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(progress, "PATIENCE", 0.05)
@@ -32,16 +32,16 @@ def test_work_that_takes_a_moment_shows_how_far_it_is(
         assert "preparing" in capsys.readouterr().err
         show(1_000, 2_000)
         time.sleep(0.3)
-        said = capsys.readouterr().err
-    assert "1,000/2,000" in said
+        output = capsys.readouterr().err
+    assert "1,000/2,000" in output
 
 
-def test_a_count_that_is_not_known_yet_is_left_away(
+def test_an_unknown_count_is_not_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(progress, "PATIENCE", 0.0)
     with progress_bar("preparing"):
         pass
-    said = capsys.readouterr().err
-    assert "preparing" in said
-    assert "?" not in said.replace("\x1b[?25", "")
+    output = capsys.readouterr().err
+    assert "preparing" in output
+    assert "?" not in output.replace("\x1b[?25", "")

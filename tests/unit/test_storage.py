@@ -1,4 +1,4 @@
-"""Writes are whole or absent, and failures leave what was there."""
+"""Writes are atomic: a failed write leaves the old content."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_failed_write_keeps_the_old_file_and_says_what_to_do(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's always-full device")
-def test_appending_to_a_full_disk_is_an_error_to_read() -> None:
+def test_appending_to_a_full_disk_says_what_to_do() -> None:
     with pytest.raises(RunError, match=r"no space left.*free some space"):
         storage.append_line(Path("/dev/full"), "a line")
 
@@ -129,12 +129,12 @@ class TestDataclasses:
             storage.read_dataclass(tmp_path / "value.json", Outer)
 
 
-def test_missing_folder_is_an_error_to_read(tmp_path: Path) -> None:
+def test_missing_folder_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"cannot write .*no such file"):
         storage.write_bytes(tmp_path / "absent" / "file", b"x")
 
 
-def test_file_in_the_way_of_a_folder_is_an_error_to_read(tmp_path: Path) -> None:
+def test_file_in_the_way_of_a_folder_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "in-the-way").write_bytes(b"")
     with pytest.raises(RunError, match="cannot write"):
         storage.write_bytes(tmp_path / "in-the-way" / "file", b"x")
@@ -147,14 +147,14 @@ def test_file_in_the_way_of_a_folder_is_an_error_to_read(tmp_path: Path) -> None
 @pytest.mark.skipif(
     sys.platform == "win32" or os.geteuid() == 0, reason="root may write everywhere"
 )
-def test_forbidden_folder_is_an_error_to_read(tmp_path: Path) -> None:
+def test_forbidden_folder_is_a_clear_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(RunError, match="permission"):
         storage.write_bytes(tmp_path / "file", b"x")
     tmp_path.chmod(0o700)
 
 
-def test_make_directory_makes_parents_and_accepts_what_is_there(tmp_path: Path) -> None:
+def test_make_directory_makes_parents_and_accepts_existing_ones(tmp_path: Path) -> None:
     storage.make_directory(tmp_path / "a" / "b")
     storage.make_directory(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
@@ -194,11 +194,11 @@ def test_only_an_empty_directory_is_replaced_unless_asked(tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(os.name != "posix", reason="only POSIX systems have these permissions")
-def test_a_directory_is_as_open_as_one_made_by_hand(tmp_path: Path) -> None:
-    (tmp_path / "by hand").mkdir()
+def test_an_atomic_directory_has_the_usual_permissions(tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
     with storage.atomic_directory(tmp_path / "run"):
         pass
-    expected = (tmp_path / "by hand").stat().st_mode
+    expected = (tmp_path / "plain").stat().st_mode
     assert (tmp_path / "run").stat().st_mode == expected
 
 

@@ -1,4 +1,4 @@
-"""Errors of the command line name flags, and leave all other words alone."""
+"""Errors of the command line name flags, and keep all other words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FIELDS = ("data.size", "batch", "images", "time", "generator_batch", "architectu
 
 
 @pytest.mark.parametrize(
-    ("problem", "said"),
+    ("problem", "expected"),
     [
         ("data.size: size 31x31 does not fit", "--size: size 31x31 does not fit"),
         ("images or time: none is given", "--images or --time: none is given"),
@@ -24,11 +24,11 @@ FIELDS = ("data.size", "batch", "images", "time", "generator_batch", "architectu
         ("no colon, batch", "no colon, batch"),
     ],
 )
-def test_a_field_becomes_its_flag_where_it_can_be_nothing_else(problem: str, said: str) -> None:
-    assert with_flag_names(problem, FIELDS) == said
+def test_a_field_becomes_its_flag_if_it_can_be_nothing_else(problem: str, expected: str) -> None:
+    assert with_flag_names(problem, FIELDS) == expected
 
 
-def test_an_error_keeps_its_kind_its_place_and_all_of_its_problems() -> None:
+def test_an_error_keeps_its_type_its_place_and_all_problems() -> None:
     with pytest.raises(StudyError) as caught, errors_with_flag_names(FIELDS):
         raise StudyError(["batch: at least 2", "name: no"], "mine.toml")
     assert caught.value.problems == ("--batch: at least 2", "name: no")

@@ -15,7 +15,7 @@ from ganvas.schedules import Ramp, Schedule
 
 @dataclass(frozen=True)
 class Flags:
-    """Some of each type."""
+    """Flags of every type."""
 
     images: Annotated[int, Ge(1)] = 64
     generator_batch: int | None = None
@@ -59,7 +59,7 @@ def test_flags_are_read_as_documented(words: list[str], expected: Flags) -> None
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (["--images", "many"], "200k"),
         (["--images", "1.5"], "200k"),
@@ -75,12 +75,12 @@ def test_flags_are_read_as_documented(words: list[str], expected: Flags) -> None
     ],
 )
 def test_wrong_flag_says_what_was_expected_and_exits_with_2(
-    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    words: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
         read(*words)
     assert caught.value.code == 2
-    assert said in " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert expected in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
 
 def test_help_shows_defaults_in_the_form_that_flags_take(
