@@ -153,4 +153,6 @@ def test_inspection_says_how_to_train_on_it(made: GeneratedDataset, recipe: Reci
     few = f" {AUGMENTED}" if found.few else ""
     assert found.lines()[-1] == f"next: ganvas train {made.recipe} {made.location}{few}"
     assert json.loads(json.dumps(found.to_json()))["usable"] == found.usable
-    assert found.lines()[0].startswith(f"{made.name}: {found.distinct:,} {found.things} will train")
+    assert found.lines()[0].startswith(
+        f"{made.name}: {found.distinct:,} {found.things} to train on"
+    )

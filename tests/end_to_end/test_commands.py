@@ -193,7 +193,7 @@ def test_the_command_that_check_suggests_works(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     found = ganvas("check", images, "--batch", 16, "--size", "16x24", "--flip").out
-    assert "will train at 16x24" in found
+    assert "to train on at 16x24" in found
     command = found.splitlines()[-1].removeprefix("next: ganvas ")
     assert command.endswith("--batch 16 --size 16x24 --flip --augmentation 0.3")
     assert ganvas(*shlex.split(command), "--images", 32).code == 0

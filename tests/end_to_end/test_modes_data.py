@@ -141,7 +141,7 @@ def test_a_recipe_for_points_refuses_images(
 def test_check_describes_points_and_digits(tmp_path: Path, digits: Path, ganvas: Ganvas) -> None:
     found = ganvas("check", "ring")
     assert found.code == 0, found.err
-    assert found.out.splitlines()[0] == "ring: 100,000 points will train"
+    assert found.out.splitlines()[0] == "ring: 100,000 points to train on"
     assert found.out.splitlines()[-1] == "next: ganvas train points-modern ring"
     found = ganvas("check", f"stacked:{digits}", "--json")
     assert found.code == 0, found.err
@@ -150,7 +150,7 @@ def test_check_describes_points_and_digits(tmp_path: Path, digits: Path, ganvas:
     assert report["suggested_command"].endswith(f"stacked:{digits} --augmentation 0.3")
     words = ganvas("check", "stacked:fashion").out
     assert "1,000 modes" in words
-    assert "128,000 stacks of three to train on, and 26,000 others of held-out images" in words
+    assert "128,000 stacks of three to train on, and 26,000 stacks of held-out images" in words
 
 
 def test_check_refuses_points_like_train(ganvas: Ganvas) -> None:

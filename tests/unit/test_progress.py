@@ -7,7 +7,7 @@ import time
 import pytest
 
 from ganvas import progress
-from ganvas.progress import progress_bar
+from ganvas.progress import progress_bar, stages_bar
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +34,18 @@ def test_slower_work_shows_its_progress(
         time.sleep(0.3)
         output = capsys.readouterr().err
     assert "1,000/2,000" in output
+
+
+def test_each_stage_has_its_own_name_and_count(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    with stages_bar("preparing") as update:
+        for stage, done in (("reading", 2_000), ("decoding", 300)):
+            update(stage, done, 2_000)
+            time.sleep(0.3)
+            assert f"{stage} " in (output := capsys.readouterr().err)
+            assert f"{done:,}/2,000" in output
 
 
 def test_an_unknown_count_is_not_shown(

@@ -191,15 +191,15 @@ class Inspection:
 
     def _headline(self) -> str:
         if self.problem is not None:
-            verdict = f"will not train: {self.problem}"
+            headline = f"will not train: {self.problem}"
         else:
             size = "" if self.note else f" at {format_image_size(self.size)}"
-            verdict = f"{self.distinct:,} {self.things} will train{size}"
+            headline = f"{self.distinct:,} {self.things} to train on{size}"
         if self.sizes is None:
-            return f"{self.name}: {verdict}"
+            return f"{self.name}: {headline}"
         width, height = self.sizes.median
         modes = ", ".join(f"{format_percent(part)} {mode}" for mode, part in self.modes.items())
-        return f"{self.name}: {verdict}      median size {width}x{height}, {modes}"
+        return f"{self.name}: {headline}      median size {width}x{height}, {modes}"
 
     def _unusable_line(self) -> tuple[str, str] | None:
         if not self.unusable:
@@ -213,9 +213,9 @@ class Inspection:
     def _copies_line(self) -> tuple[str, str] | None:
         if not self.copies:
             return None
-        kept = "they are kept, as you said" if self.keeps_duplicates else "they will count once"
-        hint = "" if self.keeps_duplicates else " unless you say --keep-duplicates"
-        return f"{self.copies:,} are exact copies", kept + hint
+        once = "each image counts once; --keep-duplicates keeps all copies"
+        kept = "they are kept (--keep-duplicates)"
+        return f"{self.copies:,} are exact copies", kept if self.keeps_duplicates else once
 
     def _labels_line(self) -> tuple[str, str] | None:
         if not self.labels:
@@ -364,8 +364,8 @@ def _inspect_stacks(
         command=f"ganvas train {stacks.recipe} {typed} {flags}".strip(),
         note=(
             f"{CLASSES**3:,} modes",
-            f"{stacks.training:,} stacks of three to train on, and {stacks.held_out:,} others of "
-            "held-out images",
+            f"{stacks.training:,} stacks of three to train on, and {stacks.held_out:,} stacks "
+            "of held-out images",
         ),
     )
 
