@@ -73,7 +73,7 @@ def test_cut_arrays(tmp_path: Path) -> None:
         assert f"cannot read {tmp_path / name}" in message(tmp_path / name)
 
 
-def test_an_npz_is_read_when_its_first_image_is(tmp_path: Path) -> None:
+def test_an_npz_is_read_lazily(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     images = np.full((5, 64, 64), 77, np.uint8)
     np.savez(path, images=images, labels=np.arange(5))
@@ -89,7 +89,7 @@ def test_an_npz_is_read_when_its_first_image_is(tmp_path: Path) -> None:
     assert np.asarray(source.read(3)).max() == 77, "read already"
 
 
-def test_an_npz_that_changed_since_it_was_opened(tmp_path: Path) -> None:
+def test_an_npz_that_changed_after_opening_is_an_error(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=ROWS)
     source = open_source(tmp_path / "a.npz")
     np.savez(tmp_path / "a.npz", images=ROWS[:3])
@@ -157,7 +157,7 @@ def test_idx_label_files(tmp_path: Path) -> None:
 # Parquet
 
 
-def test_parquet_needs_pyarrow_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_pyarrow_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.parquet").write_bytes(b"")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)

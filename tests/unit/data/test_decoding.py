@@ -128,7 +128,7 @@ def test_exif_rotation_is_applied(orientation: int) -> None:
     np.testing.assert_array_equal(pixels[0], upright)
 
 
-def test_damaged_exif_is_no_reason_to_leave_an_image_out() -> None:
+def test_an_image_with_damaged_exif_is_used() -> None:
     image = flat("L", 9)
     image.info["exif"] = b"Exif\0\0nonsense"
     assert one_colour(decode(image, SETTINGS, 1)) == [9]
@@ -204,7 +204,7 @@ def test_reduced_jpeg_decoding_is_near_the_exact_one() -> None:
     ],
     ids=lambda chosen: f"{chosen.fit} {chosen.size}",
 )
-def test_a_jpeg_is_decoded_as_finely_as_needed_and_no_finer(
+def test_a_jpeg_is_decoded_at_the_smallest_sufficient_size(
     chosen: DataSettings, orientation: int
 ) -> None:
     """Fine detail is the hard case: here white noise lies over a photograph."""
@@ -233,7 +233,7 @@ def test_a_jpeg_is_decoded_as_finely_as_needed_and_no_finer(
     fit=st.sampled_from(["crop", "pad", "stretch"]),
 )
 @settings(max_examples=150, deadline=None)
-def test_any_image_becomes_the_asked_shape(
+def test_any_image_becomes_the_requested_shape(
     mode: str,
     width: int,
     height: int,
@@ -283,7 +283,7 @@ def test_cut_files_say_after_how_much(kind: str, share: float) -> None:
         assert reason(kept) == expected
 
 
-def test_a_header_that_is_cut_is_no_other_fault() -> None:
+def test_a_cut_header_is_reported_as_cut() -> None:
     assert reason(encoded(photograph(64, 64), "JPEG")[:100]) == "cut after 100 bytes"
     assert reason(encoded(photograph(64, 64), "PNG")[:20]) == "cut after 20 bytes"
 
@@ -292,7 +292,7 @@ def test_a_header_that_is_cut_is_no_other_fault() -> None:
     content=st.binary(min_size=1, max_size=300), kind=st.sampled_from(["", "PNG", "JPEG", "GIF"])
 )
 @settings(max_examples=100, deadline=None)
-def test_garbage_is_unusable_and_nothing_worse(content: bytes, kind: str) -> None:
+def test_garbage_is_unusable(content: bytes, kind: str) -> None:
     start = encoded(flat("RGB", "red"), kind)[:40] if kind else b""
     assert reason(start + content)
 

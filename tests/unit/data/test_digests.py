@@ -135,7 +135,7 @@ def test_a_removed_file_needs_no_reading(photos: Path, cache: Path) -> None:
     assert read(photos, cache) == (first[:5] + first[6:], 0)
 
 
-def test_a_file_that_was_just_written_is_not_trusted(photos: Path, cache: Path) -> None:
+def test_a_file_written_just_before_reading_is_read_again(photos: Path, cache: Path) -> None:
     set_time(photos / "05.png", time.time_ns())
     assert read(photos, cache)[1] == COUNT
     assert read(photos, cache)[1] == 1, "it may change again within one tick of the clock"
@@ -187,7 +187,7 @@ def test_an_archive_is_read_again_when_its_own_stamp_changes(
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_images_of_one_name_in_an_archive_are_told_apart(tmp_path: Path, cache: Path) -> None:
+def test_archive_entries_with_equal_names_are_distinguished(tmp_path: Path, cache: Path) -> None:
     def write(values: list[int]) -> Path:
         with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
             for value in values:
@@ -229,7 +229,7 @@ def test_a_damaged_index_is_rebuilt(photos: Path, cache: Path, damage: str) -> N
         assert read(photos, cache) == (first, 0)
 
 
-def test_another_place_has_an_index_of_its_own(photos: Path, cache: Path) -> None:
+def test_each_location_has_its_own_index(photos: Path, cache: Path) -> None:
     first, _ = read(photos, cache)
     moved = photos.with_name("moved")
     shutil.copytree(photos, moved)
@@ -238,14 +238,14 @@ def test_another_place_has_an_index_of_its_own(photos: Path, cache: Path) -> Non
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_cache_that_cannot_be_written_costs_time_alone(photos: Path, cache: Path) -> None:
+def test_an_unwritable_cache_only_costs_time(photos: Path, cache: Path) -> None:
     cache.mkdir()
     cache.chmod(0o500)
     first, _ = read(photos, cache)
     assert read(photos, cache) == (first, COUNT)
 
 
-def test_a_cache_that_cannot_be_made_costs_time_alone(photos: Path, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_created_only_costs_time(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     first, _ = read(photos, tmp_path / "file")
     assert read(photos, tmp_path / "file") == (first, COUNT)

@@ -101,7 +101,7 @@ def test_lines_for_people(mixed: Path) -> None:
     assert text.splitlines()[-1].endswith("photos/ --size 64 --augmentation 0.3")
 
 
-def test_json_is_whole_and_serialisable(mixed: Path) -> None:
+def test_json_is_complete_and_serialisable(mixed: Path) -> None:
     told = json.loads(json.dumps(check(mixed).to_json()))
     assert told["usable"] == 7
     assert told["trainable"] is True
@@ -129,7 +129,7 @@ def test_copies_count_once_unless_kept(tmp_path: Path) -> None:
     assert (kept.distinct, kept.trainable) == (4, True)
 
 
-def test_nothing_usable_is_said_without_figures(tmp_path: Path) -> None:
+def test_no_usable_image_gives_a_report_without_sizes(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     found = check(tmp_path)
     assert found.sizes is None
@@ -157,9 +157,7 @@ def test_damaged_metadata_neither_warns_nor_counts_against_an_image(tmp_path: Pa
 
 
 @pytest.mark.parametrize(("side", "expected"), [(20, 32), (32, 32), (63, 32), (64, 64), (999, 64)])
-def test_the_suggested_size_enlarges_nothing_if_it_can(
-    tmp_path: Path, side: int, expected: int
-) -> None:
+def test_the_suggested_size_avoids_enlarging(tmp_path: Path, side: int, expected: int) -> None:
     save(flat("L", 0, side), tmp_path / "a.png")
     found = check(tmp_path)
     assert found.suggested_size == expected
@@ -216,7 +214,7 @@ def test_too_few_held_out_for_scores(
     assert found.to_json()["held_out"] == len(prepared.held_out)
 
 
-def test_a_share_that_was_given_stays(tmp_path: Path) -> None:
+def test_a_given_held_out_fraction_stays(tmp_path: Path) -> None:
     pixels = np.arange(110 * 64, dtype=np.uint32).view(np.uint8).reshape(110, 16, 16)
     np.save(tmp_path / "pics.npy", pixels)
     settings = DataSettings(size=(32, 32), held_out=0.05)

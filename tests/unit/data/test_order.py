@@ -43,7 +43,7 @@ def test_the_order_depends_on_seed_and_epoch_and_on_nothing_else(
     assert (epoch_order(3, ROWS, 8, chunks).shuffled != first).any()
 
 
-def test_a_window_holds_few_chunks_and_reads_them_as_they_lie() -> None:
+def test_a_window_holds_few_chunks_and_reads_them_in_file_order() -> None:
     found = epoch_order(0, ROWS, 7, CHUNKS)
     ends = np.cumsum(WINDOWS) * CHUNKS.rows
     assert ends[-1] == len(ROWS)
@@ -82,7 +82,7 @@ def test_sorted_folders_are_mixed_in_every_batch() -> None:
     assert variance(ChunkLayout(rows=100, window=1)) > 100, "a chunk by itself is of one class"
 
 
-def test_only_files_larger_than_a_limit_are_cut_whatever_the_machine(
+def test_only_files_above_a_fixed_size_are_chunked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     images = np.zeros((1000, 3, 8, 8), np.uint8)

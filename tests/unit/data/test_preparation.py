@@ -94,14 +94,14 @@ def test_fashion_is_prepared_with_its_labels(cache: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
-def test_the_split_is_whole_and_exact(photos: Path, cache: Path, share: float) -> None:
+def test_the_split_is_complete_and_exact(photos: Path, cache: Path, share: float) -> None:
     data, _ = prepared_from(photos, cache, replace(SETTINGS, held_out=share))
     assert len(data.held_out) == 20 * share
     assert sorted([*data.training, *data.held_out]) == list(range(20))
     assert list(data.held_out) == sorted(data.held_out)
 
 
-def test_copies_are_never_on_both_sides(photos: Path, cache: Path) -> None:
+def test_copies_are_never_on_both_sides_of_the_split(photos: Path, cache: Path) -> None:
     for path in sorted(photos.iterdir()):
         shutil.copy(path, photos / f"copy-{path.name}")
     settings = replace(SETTINGS, held_out=0.3, keep_duplicates=True)
@@ -119,7 +119,7 @@ def test_the_fewest_images_are_just_enough(share: float) -> None:
     assert fewest - 1 - len(choose_held_out(digests[:-1], share)) < 32
 
 
-def test_adding_images_moves_few_between_the_sides(cache: Path) -> None:
+def test_adding_images_moves_few_across_the_split(cache: Path) -> None:
     digests = [int(n).to_bytes(8, "big") for n in np.random.default_rng(0).permutation(10**4)]
     before = set(choose_held_out(digests[:9_000], 0.1))
     after = {i for i in choose_held_out(digests, 0.1) if i < 9_000}
@@ -172,7 +172,7 @@ def test_copies_of_a_broken_file_are_all_listed(photos: Path, cache: Path) -> No
 # Reuse
 
 
-def test_is_reused_even_from_another_place(photos: Path, cache: Path) -> None:
+def test_prepared_data_is_reused_from_another_location(photos: Path, cache: Path) -> None:
     first, decoded = prepared_from(photos, cache)
     assert decoded
     again, decoded = prepared_from(photos, cache)
@@ -196,7 +196,7 @@ def test_is_reused_even_from_another_place(photos: Path, cache: Path) -> None:
     ],
     ids=str,
 )
-def test_a_setting_that_matters_prepares_anew(
+def test_a_changed_setting_prepares_again(
     photos: Path, cache: Path, change: dict[str, Any]
 ) -> None:
     prepared_from(photos, cache)
@@ -209,7 +209,7 @@ def test_settings_of_the_stream_do_not_matter(photos: Path, cache: Path) -> None
 
 
 @pytest.mark.parametrize("change", ["content", "name", "label", "removed", "added"])
-def test_any_change_of_the_data_prepares_anew(photos: Path, cache: Path, change: str) -> None:
+def test_a_change_of_the_data_prepares_again(photos: Path, cache: Path, change: str) -> None:
     before, _ = prepared_from(photos, cache)
     if change == "content":
         flat("L", 99).save(photos / "05.png")
@@ -239,7 +239,7 @@ def test_other_labels_or_another_shape_of_the_same_bytes_are_other_data(
 
 
 @pytest.mark.parametrize("damage", ["cut", "no description", "bad description", "other shape"])
-def test_a_damaged_entry_is_made_anew(photos: Path, cache: Path, damage: str) -> None:
+def test_a_damaged_entry_is_rebuilt(photos: Path, cache: Path, damage: str) -> None:
     prepared_from(photos, cache)
     entry = cache / entries(cache)[0]
     if damage == "cut":
@@ -317,7 +317,7 @@ def test_a_failed_write_leaves_nothing(
     assert entries(cache) == []
 
 
-def test_a_cache_that_cannot_be_made(photos: Path, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_created_is_an_error(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"cannot keep prepared images in .*set GANVAS_CACHE"):
         prepare(open_source(photos), SETTINGS, tmp_path / "file")
@@ -341,7 +341,7 @@ preparation.prepare(open_source(sys.argv[1]), DataSettings(size=(16, 16)), Path(
 """
 
 
-def test_what_a_kill_leaves_is_cleaned_up_by_the_next(photos: Path, cache: Path) -> None:
+def test_the_draft_of_a_killed_process_is_removed(photos: Path, cache: Path) -> None:
     command = [sys.executable, "-c", KILLED, str(photos), str(cache)]
     assert subprocess.run(command, check=False).returncode == 9
     (left,) = entries(cache)
@@ -381,7 +381,7 @@ def test_two_processes_at_once_both_succeed(photos: Path, cache: Path) -> None:
     assert len(entries(cache)) == 1
 
 
-def test_who_waited_for_the_lock_uses_what_the_other_made(
+def test_a_process_that_waited_for_the_lock_opens_the_result(
     photos: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepared_from(photos, tmp_path / "other")
@@ -420,7 +420,7 @@ class _Counting(Source):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_preparing_and_reading_hold_no_data_set_in_memory(cache: Path) -> None:
+def test_preparing_and_reading_need_little_memory(cache: Path) -> None:
     def own_memory() -> int:  # bytes that are not pages of a mapped file
         fields = Path("/proc/self/status").read_text().split()
         return 1024 * int(fields[fields.index("RssAnon:") + 1])

@@ -64,7 +64,7 @@ def test_a_folder_without_sub_folders_has_no_labels(tmp_path: Path) -> None:
     assert source.label_names == ()
 
 
-def test_files_that_are_no_images_are_listed_to_be_reported(tmp_path: Path) -> None:
+def test_files_that_are_no_images_are_listed(tmp_path: Path) -> None:
     source = open_source(fill(tmp_path, "a.png", "film.mp4", "no-suffix", ".git/x.png"))
     assert [item.name for item in source.items] == ["a.png", "film.mp4", "no-suffix"]
 
@@ -106,7 +106,7 @@ def test_which_files_count_as_images(name: str, expected: bool) -> None:
     assert is_candidate(name) is expected
 
 
-def test_links_that_lead_round_are_entered_once(tmp_path: Path) -> None:
+def test_cyclic_links_are_entered_once(tmp_path: Path) -> None:
     fill(tmp_path / "real", "a.png")
     fill(tmp_path / "data", "b.png")
     try:
@@ -118,7 +118,7 @@ def test_links_that_lead_round_are_entered_once(tmp_path: Path) -> None:
     assert names == ["b.png", "linked/a.png"]
 
 
-def test_a_file_name_that_is_no_text_can_be_printed(tmp_path: Path) -> None:
+def test_an_undecodable_file_name_can_be_printed(tmp_path: Path) -> None:
     try:
         (tmp_path / os.fsdecode(b"caf\xe9.png")).write_bytes(png())
     except OSError:
@@ -140,7 +140,7 @@ def test_an_unreadable_file_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.skipif(os.name != "posix", reason="named pipes are POSIX")
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(fill(tmp_path, "a.png") / "pipe.png")
     with pytest.raises(UnusableImage, match="not a regular file"):
         open_source(tmp_path).read(1)
@@ -153,7 +153,7 @@ def test_a_broken_link_says_so(tmp_path: Path) -> None:
         source.content(0)
 
 
-def test_missing_paths_name_what_is_near(tmp_path: Path) -> None:
+def test_missing_paths_name_similar_ones(tmp_path: Path) -> None:
     fill(tmp_path / "photos", "a.png")
     text = message(f"{tmp_path}/photo")
     assert "no such file or folder" in text
@@ -205,7 +205,7 @@ def zipped(path: Path, **entries: bytes) -> Path:
 @pytest.mark.parametrize(
     "name", ["../a.png", "x/../../a.png", "/a.png", "C:/a.png", "c:a.png", "..\\a.png", "\\a.png"]
 )
-def test_an_entry_that_leads_out_refuses_the_archive(tmp_path: Path, name: str) -> None:
+def test_an_archive_with_an_entry_outside_its_root_is_refused(tmp_path: Path, name: str) -> None:
     path = zipped(tmp_path / "a.zip", **{"good.png": png(), name: png()})
     text = message(path)
     assert "leads out of the archive" in text
@@ -247,7 +247,7 @@ def test_a_zip_made_on_windows_has_folders_too(tmp_path: Path) -> None:
     assert source.label_names == ("x", "y")
 
 
-def test_the_data_room_imports_no_torch() -> None:
+def test_preparation_imports_no_torch() -> None:
     code = (
         "import sys, ganvas.data.preparation, ganvas.data.inspection, ganvas.data.sources\n"
         "sys.exit(str({'torch', 'pyarrow'} & set(sys.modules) or '') or None)"

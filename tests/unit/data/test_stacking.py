@@ -156,7 +156,7 @@ def test_without_held_out_digits_there_are_no_held_out_stacks(
     assert (len(data.training), len(data.held_out)) == (3000, 0)
 
 
-def test_digits_with_colour_are_turned_to_grey(tmp_path: Path) -> None:
+def test_colour_digits_are_converted_to_grey(tmp_path: Path) -> None:
     images = np.zeros((20, 8, 8, 3), np.uint8)
     images[..., 0] = 200  # red, of luma 0.299
     images[:, 0, 0, 0] = np.arange(20)
@@ -166,7 +166,7 @@ def test_digits_with_colour_are_turned_to_grey(tmp_path: Path) -> None:
     assert int(data.images[0, 0, 4, 4]) == pytest.approx(0.299 * 200, abs=1)
 
 
-def test_broken_digits_are_left_out_and_told(tmp_path: Path, digits: Path) -> None:
+def test_broken_digits_are_left_out_and_listed(tmp_path: Path, digits: Path) -> None:
     from PIL import Image
 
     with np.load(digits) as file:
@@ -201,7 +201,7 @@ def data_with(place: Path, labels: list[int] | None) -> Path:
         (list(range(30)), "has 30 labels"),
     ],
 )
-def test_what_is_not_of_ten_classes(labels: list[int] | None, said: str, tmp_path: Path) -> None:
+def test_stacking_needs_ten_classes(labels: list[int] | None, said: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=said):
         open_source(f"stacked:{data_with(tmp_path, labels)}")
 
@@ -215,7 +215,7 @@ def test_what_is_not_of_ten_classes(labels: list[int] | None, said: str, tmp_pat
         ("stacked:fashon", r"fashon: no such file or folder.*Did you mean fashion\?"),
     ],
 )
-def test_what_cannot_be_stacked(data: str, said: str) -> None:
+def test_sources_that_cannot_be_stacked(data: str, said: str) -> None:
     with pytest.raises(DataError, match=said):
         open_source(data)
 
@@ -235,7 +235,7 @@ def test_settings_that_do_not_suit(
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_location_is_there_as_long_as_its_digits_are(digits: Path) -> None:
+def test_a_stacked_location_exists_while_its_digits_do(digits: Path) -> None:
     location = stacked(digits).location
     assert location == f"stacked:{digits}"
     assert source_exists(location)
@@ -244,7 +244,7 @@ def test_a_location_is_there_as_long_as_its_digits_are(digits: Path) -> None:
     assert not source_exists(location)
 
 
-def test_the_base_is_open_to_those_who_judge(digits: Path) -> None:
+def test_the_base_of_stacks_is_accessible(digits: Path) -> None:
     base = stacked(digits).base
     assert isinstance(base, Source)
     assert open_stacked(base).location == f"stacked:{digits}"

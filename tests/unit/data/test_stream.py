@@ -66,7 +66,7 @@ class Elsewhere(MemoryMapped):
         return fetched
 
 
-def test_a_large_file_is_drawn_whole_in_every_epoch(large: PreparedData) -> None:
+def test_every_epoch_draws_all_of_a_large_file(large: PreparedData) -> None:
     stream = ImageStream(large, seed=1)
     for _ in range(3):
         batches = [stream.next(12) for _ in range(10)]
@@ -78,7 +78,7 @@ def test_a_large_file_is_drawn_whole_in_every_epoch(large: PreparedData) -> None
 
 
 @pytest.mark.parametrize("drawn", [1, 12, 50, 119, 120, 121, 500])
-def test_a_large_file_goes_on_from_any_point(large: PreparedData, drawn: int) -> None:
+def test_a_large_file_resumes_from_any_point(large: PreparedData, drawn: int) -> None:
     whole = ImageStream(large, seed=1)
     passed = [numbers(whole.next(1)) for _ in range(drawn)]
     assert len(passed) == drawn
@@ -90,7 +90,7 @@ def test_a_large_file_goes_on_from_any_point(large: PreparedData, drawn: int) ->
         assert resumed.samples_drawn == whole.samples_drawn
 
 
-def test_training_on_a_large_file_goes_on_bit_for_bit(large: PreparedData) -> None:
+def test_training_on_a_large_file_resumes_bit_for_bit(large: PreparedData) -> None:
     """A checkpoint holds what was consumed, not what was fetched early."""
     recipe = tiny_recipe()
     whole, objective = start(recipe)
@@ -107,7 +107,7 @@ def test_training_on_a_large_file_goes_on_bit_for_bit(large: PreparedData) -> No
     assert parts.values() == whole.values()
 
 
-def test_batches_that_were_fetched_early_are_those_that_were_not(data: PreparedData) -> None:
+def test_loading_in_advance_does_not_change_batches(data: PreparedData) -> None:
     pixels = Elsewhere(data)
     early, plain = ImageStream(data, seed=1, pixels=pixels), ImageStream(data, seed=1)
     for count in (8, 8, 8, 5, 8, 100, 100, 300):
@@ -120,7 +120,7 @@ def test_batches_that_were_fetched_early_are_those_that_were_not(data: PreparedD
     assert all(name.startswith("ganvas-images") for name in pixels.threads)
 
 
-def test_ranks_share_what_was_fetched_early(large: PreparedData) -> None:
+def test_ranks_split_batches_loaded_in_advance(large: PreparedData) -> None:
     whole = ImageStream(large, seed=1)
     parts = [(ImageStream(large, seed=1), ProcessGroup(rank, 2)) for rank in range(2)]
     for _ in range(20):
@@ -130,7 +130,7 @@ def test_ranks_share_what_was_fetched_early(large: PreparedData) -> None:
         assert together == numbers(whole.next(8))
 
 
-def test_resident_images_are_the_mapped_ones(
+def test_images_on_the_device_equal_the_mapped_ones(
     data: PreparedData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ganvas.data.pixels._BLOCK", 7 * data.images[0].nbytes)
@@ -144,7 +144,7 @@ def test_resident_images_are_the_mapped_ones(
         assert numbers(one) == numbers(other)
 
 
-def test_points_can_be_resident() -> None:
+def test_points_can_be_on_the_device() -> None:
     points = np.random.default_rng(0).normal(size=(9, 2, 1, 1)).astype(np.float32)
     rows = np.array([3, 0, 8])
     pixels = OnDevice(points, CPU)
@@ -152,7 +152,7 @@ def test_points_can_be_resident() -> None:
 
 
 @pytest.mark.parametrize(("images", "resident"), [(33, True), (34, False)])
-def test_images_lie_on_a_gpu_where_they_take_a_third_of_what_is_free(
+def test_images_are_on_a_gpu_if_they_take_a_third_of_its_free_memory(
     monkeypatch: pytest.MonkeyPatch, images: int, resident: bool
 ) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (100 * 256, 1000 * 256))
@@ -162,7 +162,7 @@ def test_images_lie_on_a_gpu_where_they_take_a_third_of_what_is_free(
     assert isinstance(pixel_store(CPU, tiny_data(images).images), MemoryMapped)
 
 
-def test_waiting_is_counted_and_fetching_early_ends_it(data: PreparedData) -> None:
+def test_loading_in_advance_ends_the_waiting(data: PreparedData) -> None:
     class Slow(Elsewhere):
         def load(self, rows: Indices) -> Tensor:
             time.sleep(0.05)
@@ -178,7 +178,7 @@ def test_waiting_is_counted_and_fetching_early_ends_it(data: PreparedData) -> No
     assert stream.waited - first < 0.03
 
 
-def test_the_next_window_is_read_before_it_is_drawn(large: PreparedData) -> None:
+def test_the_next_window_is_prefetched(large: PreparedData) -> None:
     class Spy(MemoryMapped):
         read: ClassVar[list[int]] = []
 
@@ -197,7 +197,7 @@ def test_the_next_window_is_read_before_it_is_drawn(large: PreparedData) -> None
     assert 0 <= len(Spy.read) - stream.samples_drawn <= 2 * window, "nothing is read twice"
 
 
-def test_a_stream_that_nobody_holds_ends_its_thread(large: PreparedData) -> None:
+def test_a_deleted_stream_ends_its_thread(large: PreparedData) -> None:
     stream = ImageStream(large, seed=1)
     stream.next(4)
     names = [one for one in threading.enumerate() if one.name.startswith("ganvas-images")]

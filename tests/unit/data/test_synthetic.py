@@ -58,7 +58,7 @@ def test_every_point_is_labelled_by_its_mode(name: str, prepared: dict[str, Prep
 
 
 @pytest.mark.parametrize("name", MIXTURES)
-def test_the_share_within_three_sigma_is_the_closed_form(
+def test_the_fraction_within_three_sigma_is_the_closed_form(
     name: str, prepared: dict[str, PreparedData]
 ) -> None:
     """The published measure of quality: perfect is 1 - exp(-9/2) = 98.89 %."""
@@ -135,19 +135,19 @@ def test_papers_count_to_train_on_and_others_held_out(
     np.testing.assert_array_equal(none.images, data.images[data.training])
 
 
-def test_numbers_come_from_a_generator_that_never_changes() -> None:
+def test_random_numbers_never_change() -> None:
     """The first standard normal of seed 0, as printed in numpy's own documentation since 2008."""
     assert frozen_random(0).standard_normal() == pytest.approx(1.764052345967664, abs=1e-15)
 
 
-def test_no_two_sets_are_taken_for_each_other(prepared: dict[str, PreparedData]) -> None:
+def test_fingerprints_of_point_sets_differ(prepared: dict[str, PreparedData]) -> None:
     assert len({data.fingerprint for data in prepared.values()}) == len(POINTS)
     wider = replace(MIXTURES["ring"], sigma=0.02)
     contents, _ = wider.draw_dataset(SETTINGS)
     assert contents.fingerprint != prepared["ring"].fingerprint
 
 
-def test_points_reach_the_network_as_they_are(prepared: dict[str, PreparedData]) -> None:
+def test_points_are_not_rescaled(prepared: dict[str, PreparedData]) -> None:
     data = prepared["grid"]
     batch = ImageStream(data, seed=0).next(TRAINING_POINTS)
     assert torch.equal(to_signed(batch.images), batch.images)
@@ -166,7 +166,9 @@ def test_summary_speaks_of_points(prepared: dict[str, PreparedData]) -> None:
 
 
 @pytest.mark.parametrize("name", POINTS)
-def test_the_drawn_square_has_room_for_strays(name: str, prepared: dict[str, PreparedData]) -> None:
+def test_the_drawn_square_has_room_for_outliers(
+    name: str, prepared: dict[str, PreparedData]
+) -> None:
     extent, furthest = prepared[name].extent, np.abs(plane(prepared[name])).max()
     assert extent is not None
     assert 1.4 * furthest < extent < 1.6 * furthest
