@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ganvas.health.evidence import Evidence, caveats
 from ganvas.health.finding import Finding, HealthStatus
 from ganvas.runs import Run
 from ganvas.runs.history import Record
+from ganvas.storage import to_plain
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,11 @@ class Diagnosis:
         findings = [
             {
                 **finding.to_table(),
-                "advice": [{**asdict(change), "flag": change.flag} for change in finding.advice],
+                "advice": [{**to_plain(change), "flag": change.flag} for change in finding.advice],
             }
             for finding in self.findings
         ]
-        return {**asdict(self), "findings": findings}
+        return {**to_plain(self), "findings": findings}
 
 
 def diagnose(run: Run | Path | str) -> Diagnosis:

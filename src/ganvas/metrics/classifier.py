@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,6 @@ import numpy.typing as npt
 import safetensors
 import safetensors.torch
 import torch
-from pydantic import TypeAdapter
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -112,7 +111,7 @@ class Classifier(FeatureNetwork):
         weights = {
             name: tensor.cpu().contiguous() for name, tensor in self.network.state_dict().items()
         }
-        metadata = {"version": VERSION, **asdict(self.training)}
+        metadata = {"version": VERSION, **storage.to_plain(self.training)}
         content = {"classifier": metadata, "digest": checksum(weights, metadata)}
         storage.write_bytes(path, safetensors.torch.save(weights, {"ganvas": json.dumps(content)}))
 
@@ -140,7 +139,7 @@ def load_classifier(path: Path, device: torch.device) -> Classifier:
         raise GanvasError(f"the classifier {path} is damaged: wrong checksum. {advice}")
     if version != VERSION:
         raise GanvasError(f"the classifier {path} has version {version}, not {VERSION}. {advice}")
-    training = TypeAdapter(Training).validate_python(metadata)
+    training = storage.from_plain(Training, metadata)
     network = _network(training.size, len(training.names), seed=0)
     network.load_state_dict(weights)
     return _classifier(network, device, training)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ganvas import storage
 
@@ -26,7 +26,7 @@ class SavedStatus:
 
     def write(self, path: Path) -> None:
         """Write the file. A reason that is empty is left out."""
-        table: dict[str, Any] = asdict(self)
+        table = storage.to_plain(self)
         if not self.reason:
             del table["reason"]
         storage.write_json(path, table)

@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from ganvas import storage
 from ganvas.errors import RunError
 from ganvas.runs.directories import STUDY_JSON, is_run, is_study
@@ -102,10 +100,12 @@ class StudyDirectory:
             )
         try:
             study = read_study(content["study"], str(file))
-            plan = TypeAdapter(Plan).validate_python(content["plan"])
+            plan = storage.from_plain(Plan, content["plan"])
             return cls(path, study, plan, content["data"], content["environment"])
-        except (KeyError, ValidationError) as error:
-            raise RunError(f"{file} is damaged: {_fields(error)}") from error
+        except KeyError as error:
+            raise RunError(f"{file} is damaged: {error.args[0]} is missing") from error
+        except ValueError as error:
+            raise RunError(f"{file} is damaged: {error}") from error
 
     def _content(self) -> dict[str, Any]:
         """The content of study.json."""
@@ -113,7 +113,7 @@ class StudyDirectory:
             "format": FORMAT,
             "study": self.study.to_table(),
             "data": self.data,
-            "plan": dataclasses.asdict(self.plan),
+            "plan": storage.to_plain(self.plan),
             "environment": self.environment,
         }
 
@@ -148,10 +148,10 @@ class StudyDirectory:
         if not path.exists():
             return None
         try:
-            return TypeAdapter(Outcome).validate_python(storage.read_json(path))
-        except ValidationError as error:
+            return storage.from_plain(Outcome, storage.read_json(path))
+        except ValueError as error:
             raise RunError(
-                f"{path} is damaged: {_fields(error)}. Delete it, and the run is scored again: "
+                f"{path} is damaged: {error}. Delete it, and the run is scored again: "
                 f"ganvas compare {self.path}"
             ) from error
 
@@ -159,7 +159,7 @@ class StudyDirectory:
         """Record how a run ended."""
         path = self.outcome_path(outcome.arm, outcome.seed)
         storage.make_directory(path.parent)
-        storage.write_json(path, dataclasses.asdict(outcome))
+        storage.write_json(path, storage.to_plain(outcome))
 
     def outcomes(self) -> dict[RunKey, Outcome]:
         """The outcome of every run that ended, by arm and seed."""
@@ -200,10 +200,3 @@ def check_unused(path: Path) -> None:
     storage.check_no_file(path)
     if path.exists() and any(path.iterdir()):
         raise RunError(f"{path} is in use and is not a study. Choose another folder as out (--out)")
-
-
-def _fields(error: KeyError | ValidationError) -> str:
-    """The fields that are missing or wrong."""
-    if isinstance(error, KeyError):
-        return f"{error.args[0]} is missing"
-    return ", ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
