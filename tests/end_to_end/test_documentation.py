@@ -1,8 +1,8 @@
-"""Every command block of the README and the docs runs, in the order in which it stands there.
+"""Every command block of the README and the docs runs, in the order of the page.
 
-Commands run as written but for three things: training budgets, seeds, built-in images and numbers
-of samples are cut, features are those of small pictures or of little training, and what installs
-or tests the project itself is left to the test run that you are looking at.
+Commands run as written, with three exceptions: budgets, seeds, built-in images and numbers of
+samples are reduced; features come from small images or a briefly trained classifier; commands that
+install or test the project itself are skipped.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ ROOT = Path(__file__).parents[2]
 README, TRANSLATION = ROOT / "README.md", ROOT / "README.zh-CN.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-ABOUT_THE_PROJECT_ITSELF = ("make ", "pip install", "git clone", "cd ")
+SKIPPED_COMMANDS = ("make ", "pip install", "git clone", "cd ")
 BUDGET = 128
-FEW = 1_500
-"""Of the built-in images."""
+BUILT_IN_IMAGES = 1_500
+"""How many of the built-in images the commands see."""
 TINY_STUDY = {
     "--images": str(BUDGET),
     "--seeds": "2",
@@ -43,19 +43,19 @@ TINY_STUDY = {
 
 
 @pytest.fixture
-def folder_with_photos(
+def reader_folder(
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What a reader of the README has: a folder of photos to stand in, and a cache."""
-    monkeypatch.setattr(lite0, "SIDE", 32)  # a sixth of the time (its docstring)
+    """The working directory of a reader of the README: a folder of photos and a cache."""
+    monkeypatch.setattr(lite0, "SIDE", 32)  # six times faster (its docstring)
     monkeypatch.setattr(classifier, "MIN_IMAGES_SHOWN", 3_000)
-    few = few_of_fashion(tmp_path_factory.mktemp("built-in"))
-    monkeypatch.setitem(sources.BUILT_IN, "fashion", lambda: few)
-    # In the place of one for each test, since features of real images take long all the same.
+    fashion = first_fashion_images(tmp_path_factory.mktemp("built-in"))
+    monkeypatch.setitem(sources.BUILT_IN, "fashion", lambda: fashion)
+    # One cache for all pages, because features of real images take long even so.
     monkeypatch.setenv("GANVAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache-of-pages"))
-    stay_in_this_process(monkeypatch)  # studies start processes otherwise, which takes long
+    stay_in_this_process(monkeypatch)  # starting processes for studies takes long
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
     random = np.random.default_rng(0)
@@ -64,14 +64,14 @@ def folder_with_photos(
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.jpg")
 
 
-def few_of_fashion(folder: Path) -> Source:
-    """The first of the built-in images and their labels, under the same name."""
+def first_fashion_images(folder: Path) -> Source:
+    """The first built-in images and their labels, under the same name."""
     written = []
     for kind, header in (("images-idx3", 16), ("labels-idx1", 8)):
         name = f"t10k-{kind}-ubyte.gz"
         content = gzip.decompress((sources.FASHION / name).read_bytes())
-        end = header + FEW * (len(content) - header) // 10_000
-        start = content[:4] + FEW.to_bytes(4, "big") + content[8:header]
+        end = header + BUILT_IN_IMAGES * (len(content) - header) // 10_000
+        start = content[:4] + BUILT_IN_IMAGES.to_bytes(4, "big") + content[8:header]
         written.append(folder / name)
         written[-1].write_bytes(gzip.compress(start + content[header:end]))
     names = sources.FASHION_LABELS
@@ -79,8 +79,8 @@ def few_of_fashion(folder: Path) -> Source:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-@pytest.mark.usefixtures("folder_with_photos")
-def test_the_blocks_of_a_page_run(page: Path, ganvas: Callable[..., Result]) -> None:
+@pytest.mark.usefixtures("reader_folder")
+def test_command_blocks_of_a_page_run(page: Path, ganvas: Callable[..., Result]) -> None:
     names: dict[str, object] = {}
     for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
         if language == "python":
@@ -89,17 +89,17 @@ def test_the_blocks_of_a_page_run(page: Path, ganvas: Callable[..., Result]) -> 
             for command in commands(text):
                 run(command, ganvas)
         else:
-            assert language in {"text", "toml"}, f"{page}: {language} blocks are run by nothing"
+            assert language in {"text", "toml"}, f"{page}: no test runs {language} blocks"
 
 
-def test_the_translation_has_blocks_of_the_original() -> None:
-    ours, theirs = ([*lines_of(page)] for page in (README, TRANSLATION))
-    assert len(theirs) > 10
-    assert [line for line in theirs if line not in ours] == []
+def test_the_translation_only_has_commands_of_the_original() -> None:
+    original, translation = ([*code_lines(page)] for page in (README, TRANSLATION))
+    assert len(translation) > 10
+    assert [line for line in translation if line not in original] == []
 
 
-def lines_of(page: Path) -> Iterator[str]:
-    """What all blocks of a page do, line by line, without comments."""
+def code_lines(page: Path) -> Iterator[str]:
+    """The code of all blocks of a page, line by line, without comments."""
     for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
         if language == "bash":
             yield from commands(text)
@@ -108,18 +108,18 @@ def lines_of(page: Path) -> Iterator[str]:
 
 
 def commands(block: str) -> Iterator[str]:
-    """The commands of a shell block: joined where a line goes on, without comments."""
+    """The commands of a shell block: continued lines are joined, comments left out."""
     for line in block.replace("\\\n", " ").splitlines():
         command = line.split(" #")[0].strip()
-        if command and not command.startswith(("#", *ABOUT_THE_PROJECT_ITSELF)):
+        if command and not command.startswith(("#", *SKIPPED_COMMANDS)):
             yield command
 
 
 def run(command: str, ganvas: Callable[..., Result]) -> None:
-    """Run one command of ours, with its output in a file where the command says so."""
+    """Run one ganvas command; `> FILE` writes its output to a file."""
     command, _, target = command.partition(" > ")
     program, *words = shlex.split(command)
-    assert program == "ganvas", f"this test runs only ganvas itself, not {command!r}"
+    assert program == "ganvas", f"this test runs only ganvas, not {command!r}"
     if words[0] in ("train", "resume"):
         budget = BUDGET if words[0] == "train" else 2 * BUDGET
         words = [word for word in words if not re.fullmatch(r"--images=\S+", word)]
@@ -130,21 +130,21 @@ def run(command: str, ganvas: Callable[..., Result]) -> None:
         if "--evaluation.every" in words:
             words += ["--evaluation.samples", str(BUDGET)]
     if words[0] == "compare":
-        words = cut_study(words)
+        words = reduce_study(words)
     if words[0] == "evaluate":
         words += ["-n", str(BUDGET)]
     result = ganvas(*words)
-    # Untrained networks may well be diagnosed: that has an exit code of its own.
+    # Untrained networks may have findings, which have an exit code of their own.
     expected = (0, 1) if words[0] == "diagnose" else (0,)
     assert result.code in expected, f"{command}\n{result.err}"
     if target:
         Path(target.strip()).write_text(result.out)
 
 
-def cut_study(words: list[str]) -> list[str]:
-    """A study with tiny budgets; one that is gone on with has them already, and gets one seed."""
-    going_on = not words[1].startswith("-")
-    for flag, value in ({"--seeds": "3"} if going_on else TINY_STUDY).items():
+def reduce_study(words: list[str]) -> list[str]:
+    """A study with tiny budgets; a resumed one has them already and gets one more seed."""
+    resumed = not words[1].startswith("-")
+    for flag, value in ({"--seeds": "3"} if resumed else TINY_STUDY).items():
         if flag in words:
             words[words.index(flag) + 1] = value
         else:
