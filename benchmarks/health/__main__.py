@@ -4,9 +4,9 @@
     .venv/bin/python benchmarks/health --plan
     .venv/bin/python benchmarks/health --keep FOLDER --calibrate
 
-FOLDER keeps every run and its result: a killed benchmark goes on from there, and --report-only
-judges what is there anew. Thresholds are set by hand from the table of --calibrate, which reads
-even seeds only; the report's figures are of the odd ones.
+FOLDER keeps every run and its result: a killed benchmark continues from there, and --report-only
+applies the rules again to what is there. Thresholds are set by hand from the table of --calibrate,
+which reads even seeds only; the report's figures are of the odd ones.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from pathlib import Path
 
 import calibrate
 from bases import BASES
-from cases import HEALTHY, KINDS, Case, chosen, every_case, quick_cases
-from judging import Judged, counts, failures, half, judge
-from page import exceptions, matrix, page_of
-from picture import write_confusion
-from running import Outcome, Result, read_result, results_of, run_all, run_path
-from watching import evidence_of, watch
+from cases import HEALTHY, KINDS, Case, every_case, quick_cases, select
+from page import exceptions, matrix, page_of, write_confusion
+from replay import evidence_of, replay_run
+from running import Outcome, Result, healthy_results, read_result, results_of, run_all, run_path
+from score_rules import ScoredRun, counts_as_healthy, failures, half, score_run
+from tables import markdown_table
 
 import ganvas
 from ganvas.health.rules import RULES
 from ganvas.health.thresholds import Thresholds
 
 SCORING_SECONDS = 14
-"""What scoring a run takes, about; for the plan."""
+"""Of one run, approximately; for the plan."""
 
 PAGE, PICTURE = "health.md", "health.png"
 
@@ -40,7 +40,7 @@ PAGE, PICTURE = "health.md", "health.png"
 def main() -> int:
     """Do what the command line asks for."""
     options = parse()
-    cases = chosen(quick_cases() if options.quick else every_case(), options.only, options.seeds)
+    cases = select(quick_cases() if options.quick else every_case(), options.only, options.seeds)
     if options.plan:
         print(plan(cases, options.keep, options.jobs))
         return 0
@@ -50,7 +50,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         keep = options.keep or Path(folder)
         broken = [] if options.report_only else train(cases, keep, options.jobs)
-        # Beside what was asked for, what earlier calls have trained.
+        # The report includes the runs of earlier calls.
         write_report(results_of(cases if options.quick else every_case(), keep), keep, options.out)
     for name in broken:
         print(name, file=sys.stderr)
@@ -58,13 +58,12 @@ def main() -> int:
 
 
 def train(cases: Sequence[Case], keep: Path, jobs: int) -> list[str]:
-    """Every run that is not there yet; a line for each that broke."""
-    started = time.monotonic()
+    """Every run that has no result yet; returns a line for each that broke."""
+    started, done = time.monotonic(), 0
     left = sum(read_result(keep, case) is None for case in cases)
-    done = 0
     broken: list[str] = []
 
-    def say(case: Case, outcome: Outcome) -> None:
+    def report(case: Case, outcome: Outcome) -> None:
         nonlocal done
         done += 1
         minutes = (time.monotonic() - started) / 60
@@ -74,7 +73,7 @@ def train(cases: Sequence[Case], keep: Path, jobs: int) -> list[str]:
         if isinstance(outcome, BaseException):
             broken.append(f"{case.name}: {type(outcome).__name__}: {outcome}")
 
-    run_all(cases, keep, jobs, say)
+    run_all(cases, keep, jobs, report)
     return broken
 
 
@@ -87,72 +86,63 @@ def line(case: Case, outcome: Outcome) -> str:
     return f"{case.name}: {outcome.status} at {outcome.images_seen:,}, {seconds}; {scores}"
 
 
-def judge_all(results: Sequence[Result], keep: Path) -> list[Judged]:
-    """What was said of every run, and whether it was right."""
-    judged = []
+def score_all(results: Sequence[Result], keep: Path) -> list[ScoredRun]:
+    """Replay the rules over every run, and score them."""
+    scored = []
     for result in results:
+        data_of = BASES[result.base].data_of
+        counterparts = [
+            other
+            for other in healthy_results(results, result.base)
+            if data_of(other.seed) == data_of(result.seed)
+        ]
         run = ganvas.Run.open(run_path(keep, result.name))
-        judged.append(judge(result, watch(run, Thresholds()), counterparts(result, results)))
-    return judged
-
-
-def counterparts(result: Result, results: Sequence[Result]) -> list[Result]:
-    """The healthy runs of the same base on the same data that came to their end."""
-    data_of = BASES[result.base].data_of
-    return [
-        one
-        for one in results
-        if (one.kind, one.base, one.status) == (HEALTHY, result.base, "finished")
-        and data_of(one.seed) == data_of(result.seed)
-    ]
+        scored.append(score_run(result, replay_run(run, Thresholds()), counterparts))
+    return scored
 
 
 def write_report(results: Sequence[Result], keep: Path, out: Path | None) -> None:
-    """The page, on the terminal and with its picture in a folder."""
-    judged = judge_all(results, keep)
-    page = page_of(judged, results, None if out is None else PICTURE)
+    """Print the page, and write it and its picture into a folder."""
+    runs = score_all(results, keep)
+    page = page_of(runs, results, None if out is None else PICTURE)
     print(page)
     if out is not None:
-        write_confusion(out / PICTURE, *matrix(half(judged, calibration=False)))
+        write_confusion(out / PICTURE, *matrix(half(runs, calibration=False)))
         (out / PAGE).write_text(page)
 
 
 def calibration(keep: Path) -> str:
-    """The table for setting thresholds; of the odd seeds nothing is read."""
+    """The table for setting thresholds, from the even seeds alone."""
     cases = [case for case in every_case() if case.seed % 2 == 0]
-    cases = [case for case in cases if not case.is_healthy or counts(case.base)]
+    cases = [case for case in cases if not case.is_healthy or counts_as_healthy(case.base)]
     results = results_of(cases, keep)
-    judged = judge_all(results, keep)
+    runs = score_all(results, keep)
     limits = Thresholds()
     readings = []
     for result in results:
         evidence = evidence_of(ganvas.Run.open(run_path(keep, result.name)), limits)
         readings += calibrate.readings(result.name, result.kind, evidence, RULES.values())
-    failed = [run.name for run in failures(judged)]
+    failed = [run.name for run in failures(runs)]
     table = calibrate.table(calibrate.lines(readings, failed, limits))
-    return f"{table}\n\n{exceptions(judged)}"
+    return f"{table}\n\n{exceptions(runs)}"
 
 
 def plan(cases: Sequence[Case], keep: Path | None, jobs: int) -> str:
-    """What would be trained, and how long that takes about."""
-    rows = ["| kind | base | runs | done | images | s each |", "|---|---|---|---|---|---|"]
-    seconds = 0.0
+    """What would be trained, and approximately how long that takes."""
+    rows, seconds = [], 0.0
     for kind, base in dict.fromkeys((case.kind, case.base) for case in cases):
         ours = [case for case in cases if (case.kind, case.base) == (kind, base)]
-        results = [keep and read_result(keep, case) for case in ours]
-        done = sum(result is not None for result in results)
+        done = len(results_of(ours, keep)) if keep else 0
         each = ours[0].seconds + SCORING_SECONDS
         seconds += each * (len(ours) - done)
-        images = f"{ours[0].recipe.images:,}"
-        rows.append(f"| {kind} | {base} | {len(ours)} | {done} | {images} | {each:.0f} |")
+        rows.append((kind, base, len(ours), done, f"{ours[0].recipe.images:,}", f"{each:.0f}"))
     healthy = sum(case.is_healthy for case in cases)
-    rows += [
-        "",
+    return (
+        f"{markdown_table('| kind | base | runs | done | images | s each |', rows)}\n\n"
         f"{healthy} healthy and {len(cases) - healthy} sabotaged runs; still to do: "
         f"{seconds / 60:.0f} core-minutes, about {seconds / 60 / jobs:.0f} minutes with "
-        f"{jobs} jobs of one thread",
-    ]
-    return "\n".join(rows)
+        f"{jobs} jobs of one thread"
+    )
 
 
 def parse() -> argparse.Namespace:
@@ -162,26 +152,27 @@ def parse() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--keep", type=Path, help="keep the runs here, and go on with those there")
-    parser.add_argument("--out", type=Path, help=f"write {PAGE} and {PICTURE} into this folder")
-    parser.add_argument("--jobs", type=int, default=2, help="runs at a time, one thread each")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--keep", type=Path, help="keep the runs here, and continue with those that are there")
+    add("--out", type=Path, help=f"write {PAGE} and {PICTURE} into this folder")
+    add("--jobs", type=int, default=2, help="runs at a time, one thread each")
+    add(
         "--only",
         action="append",
         default=[],
         choices=sorted({HEALTHY, *KINDS, *BASES}),
         help="this sabotage, or this recipe's healthy runs; may be repeated",
     )
-    parser.add_argument(
+    add(
         "--seeds",
         type=lambda text: [int(seed) for seed in text.split(",")],
         default=[],
         help="these seeds alone: 0,2,4",
     )
-    parser.add_argument("--plan", action="store_true", help="say what it would do, and how long")
-    parser.add_argument("--report-only", action="store_true", help="train nothing")
-    parser.add_argument("--calibrate", action="store_true", help="the table to set thresholds by")
-    parser.add_argument("--quick", action="store_true", help="some tiny runs, to see it work")
+    add("--plan", action="store_true", help="show what would be trained, and how long it takes")
+    add("--report-only", action="store_true", help="train nothing")
+    add("--calibrate", action="store_true", help="print the table for setting thresholds")
+    add("--quick", action="store_true", help="a few tiny runs, to test that everything works")
     options = parser.parse_args()
     if options.keep is None and not (options.plan or options.quick):
         parser.error("name a folder for the runs: --keep FOLDER")

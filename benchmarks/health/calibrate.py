@@ -1,36 +1,40 @@
-"""What a person needs to set the thresholds: on the even seeds only, how alarming each number was.
+"""A table for setting the thresholds, from the even seeds only: how abnormal each number was.
 
-Every rule is asked what it saw at each look, as strengths (1 is the limit) and as the numbers they
-come from. A look counts as much as the weaker of two in a row, since rules have patience. Where the
-worst healthy run and the weakest failure lie apart, a limit between them is proposed: their
-geometric mean, measured from where the rule measures from.
+Every rule is evaluated at each probed record of a run. A run counts by its most severe `patience`
+records in a row, of which the least severe counts, as in the rules. Where the worst healthy run is
+less severe than the mildest failure, a limit between them is proposed: the geometric mean of their
+distances from the origin of the check.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import TypeVar
 
 from cases import KINDS
+from tables import markdown_table
 
 from ganvas.health.evidence import Evidence
 from ganvas.health.rules.condition import Condition, LimitCheck
 from ganvas.health.rules.rule import Rule
 from ganvas.health.thresholds import Thresholds
 
-WHOLE = "(rule)"
-"""In place of a threshold: the strength of all signals together."""
+WHOLE_RULE = "(rule)"
+"""In place of a threshold: the severity of the whole condition."""
+
+Severe = TypeVar("Severe", Condition, LimitCheck)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How alarming one number was in one run, at its most alarming two looks in a row.
+    """How abnormal one number was in one run.
 
-    threshold: the field that is its limit, or `WHOLE` for a rule's strength.
-    strength: 1 is the limit, more is worse.
+    threshold: the field that is its limit, or `WHOLE_RULE` for the severity of a condition.
+    severity: 1 is the limit, more is worse.
     """
 
     run: str
@@ -39,86 +43,56 @@ class Reading:
     threshold: str
     column: str
     value: float
-    strength: float
+    severity: float
     origin: float
 
 
-def marked(thresholds: Thresholds) -> tuple[Thresholds, dict[float, str]]:
-    """The same limits, each nudged by a billionth or so, so that each tells which field it is."""
-    numbers = {
-        entry.name: getattr(thresholds, entry.name)
-        for entry in dataclasses.fields(thresholds)
-        if isinstance(getattr(thresholds, entry.name), float)
-    }
-    nudged = {
-        name: value * (1 + index * 1e-9) for index, (name, value) in enumerate(numbers.items())
-    }
-    return dataclasses.replace(thresholds, **nudged), {v: name for name, v in nudged.items()}
+def tagged(thresholds: Thresholds) -> tuple[Thresholds, dict[float, str]]:
+    """The same limits, each changed by a billionth or so: its value then identifies its field."""
+    values = {name: v for name, v in vars(thresholds).items() if isinstance(v, float)}
+    changed = {name: value * (1 + i * 1e-9) for i, (name, value) in enumerate(values.items())}
+    return dataclasses.replace(thresholds, **changed), {v: name for name, v in changed.items()}
 
 
 def readings(run: str, kind: str, evidence: Evidence, rules: Iterable[Rule]) -> list[Reading]:
-    """Every rule's readings of one run: its strength, and each number it compared with a limit."""
-    limits, names = marked(evidence.thresholds)
+    """The readings of one run: the severity of each rule, and each number that has a limit."""
+    limits, names = tagged(evidence.thresholds)
     evidence = dataclasses.replace(evidence, thresholds=limits)
     found = []
     for rule in rules:
-        sights = [sight for _, sight in rule.evaluations(evidence)]
-        if not sights:
+        conditions = [condition for _, condition in rule.evaluations(evidence)]
+        whole = sustained(conditions, limits.patience)
+        if whole is None:
             continue
-        strength = sustained([sight.severity for sight in sights], limits.patience)
-        found.append(Reading(run, kind, rule.symptom, WHOLE, "", strength, strength, 0.0))
-        for threshold in sorted({names[s.limit] for s in signals_of(sights) if s.limit in names}):
-            signals = [named(sight, threshold, names) for sight in sights]
-            signal = most_alarming(signals, limits.patience)
-            if signal is not None:
-                value, origin = signal.value, signal.origin
-                found.append(
-                    Reading(
-                        *(run, kind, rule.symptom, threshold, signal.column),
-                        *(value, signal.severity, origin),
-                    )
-                )
+        level = whole.severity
+        found.append(Reading(run, kind, rule.symptom, WHOLE_RULE, "", level, level, 0.0))
+        used = {names.get(check.limit, "") for c in conditions for check in c.checks} - {""}
+        for threshold in sorted(used):
+            checks = [
+                next((k for k in c.checks if names.get(k.limit) == threshold), None)
+                for c in conditions
+            ]
+            check = sustained(checks, limits.patience)
+            if check is not None:
+                numbers = (check.value, check.severity, check.origin)
+                found.append(Reading(run, kind, rule.symptom, threshold, check.column, *numbers))
     return found
 
 
-def signals_of(sights: Iterable[Condition]) -> Iterator[LimitCheck]:
-    """Every number that was compared."""
-    for sight in sights:
-        yield from sight.checks
-
-
-def named(sight: Condition, threshold: str, names: dict[float, str]) -> LimitCheck | None:
-    """The signal of a sight that a threshold limits, if there is one."""
-    return next((s for s in sight.checks if names.get(s.limit) == threshold), None)
-
-
-def sustained(strengths: Sequence[float], patience: int) -> float:
-    """The largest strength that so many looks in a row had; of fewer looks the weakest."""
-    width = min(patience, len(strengths))
-    return max(min(strengths[i : i + width]) for i in range(len(strengths) - width + 1))
-
-
-def most_alarming(signals: Sequence[LimitCheck | None], patience: int) -> LimitCheck | None:
-    """The signal whose strength is `sustained`; looks without it break a row."""
-    width = min(patience, len(signals))
-    best: LimitCheck | None = None
-    for start in range(len(signals) - width + 1):
-        row = [signal for signal in signals[start : start + width] if signal is not None]
-        if len(row) < width:
-            continue
-        weakest = min(row, key=lambda signal: signal.severity)
-        if best is None or weakest.severity > best.severity:
-            best = weakest
-    return best
+def sustained(items: Sequence[Severe | None], patience: int) -> Severe | None:
+    """The least severe of the most severe `patience` items in a row; None interrupts a row."""
+    width = min(patience, len(items))
+    windows = (items[start : start + width] for start in range(len(items) - width + 1))
+    rows = ([item for item in window if item is not None] for window in windows)
+    weakest = [
+        min(row, key=lambda item: item.severity) for row in rows if row and len(row) == width
+    ]
+    return max(weakest, key=lambda item: item.severity, default=None)
 
 
 @dataclass(frozen=True)
 class Line:
-    """One threshold beside what healthy runs and failures showed.
-
-    worst_healthy: the most alarming healthy reading; None where no healthy run had one.
-    weakest_failure: the least alarming one of failures whose cause the symptom names.
-    """
+    """One threshold, with the readings of healthy runs and of failures that it should detect."""
 
     symptom: str
     threshold: str
@@ -130,94 +104,72 @@ class Line:
     @property
     def worst_healthy(self) -> Reading | None:
         """None where no healthy run has the number."""
-        return max(self.healthy, key=lambda reading: reading.strength, default=None)
+        return max(self.healthy, key=lambda reading: reading.severity, default=None)
 
     @property
     def weakest_failure(self) -> Reading | None:
         """None where there was no failure of its kinds."""
-        return min(self.failures, key=lambda reading: reading.strength, default=None)
-
-    @property
-    def lie_apart(self) -> bool:
-        """Whether both are there, and the failure is the more alarming."""
-        one, other = self.worst_healthy, self.weakest_failure
-        return one is not None and other is not None and one.strength < other.strength
+        return min(self.failures, key=lambda reading: reading.severity, default=None)
 
     @property
     def proposal(self) -> float | None:
         """A limit between the two; None where they overlap or one is missing."""
-        one, other = self.worst_healthy, self.weakest_failure
-        if one is None or other is None or not self.lie_apart:
+        healthy, failure = self.worst_healthy, self.weakest_failure
+        if healthy is None or failure is None or healthy.severity >= failure.severity:
             return None
-        return between(one.value, other.value, one.origin)
+        return between(healthy.value, failure.value, healthy.origin)
+
+    def cells(self) -> tuple[str, ...]:
+        """The row of the table."""
+        healthy, failure, proposal = self.worst_healthy, self.weakest_failure, ""
+        if self.proposal is not None:
+            proposal = f"**{self.proposal:.3g}**"
+        elif healthy is not None and failure is not None:
+            proposal = "apart" if healthy.severity < failure.severity else "overlap"
+        numbers = (
+            *(middle(self.healthy), extreme(healthy)),
+            *(middle(self.failures), extreme(failure)),
+        )
+        limit = f"{self.now:.3g}"
+        return (f"`{self.symptom}`", self.threshold, self.column, limit, *numbers, proposal)
 
 
 def between(healthy: float, failure: float, origin: float) -> float | None:
     """The geometric mean of two distances from the origin, on the failure's side of it.
 
-    None where one of them is no distance on that side.
+    None where one of them is on the other side.
     """
     sign = 1.0 if failure >= origin else -1.0
     distances = (sign * (healthy - origin), sign * (failure - origin))
-    if min(distances) <= 0:
-        return None
-    return origin + sign * math.sqrt(distances[0] * distances[1])
+    return None if min(distances) <= 0 else origin + sign * math.sqrt(math.prod(distances))
 
 
 def lines(found: Sequence[Reading], failed: Iterable[str], thresholds: Thresholds) -> list[Line]:
-    """A line for each threshold of each symptom, the rule's strength first.
+    """A line for each threshold of each symptom, the severity of the rule first.
 
     Args:
         failed: names of sabotaged runs that are failures by a score.
     """
     failed = set(failed)
-    keys = sorted({(r.symptom, r.threshold) for r in found}, key=lambda key: (key[0], key[1]))
-    made = []
-    for symptom, threshold in keys:
+    table = []
+    for symptom, threshold in sorted({(r.symptom, r.threshold) for r in found}):
         ours = [r for r in found if (r.symptom, r.threshold) == (symptom, threshold)]
-        made.append(
-            Line(
-                symptom,
-                threshold,
-                ", ".join(sorted({r.column for r in ours if r.column})),
-                1.0 if threshold == WHOLE else getattr(thresholds, threshold),
-                tuple(r for r in ours if r.kind not in KINDS),
-                tuple(
-                    r
-                    for r in ours
-                    if r.run in failed and r.kind in KINDS and symptom in KINDS[r.kind].symptoms[:1]
-                ),
-            )
-        )
-    return made
+        column = ", ".join(sorted({r.column for r in ours if r.column}))
+        now = 1.0 if threshold == WHOLE_RULE else getattr(thresholds, threshold)
+        healthy = tuple(r for r in ours if r.kind not in KINDS)
+        expected = {kind for kind in KINDS if symptom == KINDS[kind].symptoms[0]}
+        failures = tuple(r for r in ours if r.run in failed and r.kind in expected)
+        table.append(Line(symptom, threshold, column, now, healthy, failures))
+    return table
 
 
-def table(made: Iterable[Line]) -> str:
-    """Markdown for a person who sets the thresholds."""
-    rows = [
+def table(found: Iterable[Line]) -> str:
+    """Markdown for the person who sets the thresholds."""
+    return markdown_table(
         "| symptom | threshold | column | now | healthy: median | worst (run) | failures: median "
         "| weakest (run) | proposal |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for line in made:
-        proposal = ""
-        if line.proposal is not None:
-            proposal = f"**{line.proposal:.3g}**"
-        elif line.healthy and line.failures:
-            proposal = "apart" if line.lie_apart else "overlap"
-        cells = [
-            f"`{line.symptom}`",
-            line.threshold,
-            line.column,
-            f"{line.now:.3g}",
-            middle(line.healthy),
-            extreme(line.worst_healthy),
-            middle(line.failures),
-            extreme(line.weakest_failure),
-            proposal,
-        ]
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows)
+        (line.cells() for line in found),
+    )
 
 
 def middle(found: Sequence[Reading]) -> str:
@@ -226,5 +178,5 @@ def middle(found: Sequence[Reading]) -> str:
 
 
 def extreme(reading: Reading | None) -> str:
-    """A value, and whose it is."""
+    """A value, and its run."""
     return "" if reading is None else f"{reading.value:.3g} ({reading.run})"

@@ -1,4 +1,4 @@
-"""The images of a portrait: samples of a run, as they are, over time, or beside their source."""
+"""Sample images of a run: at one moment, over time, or of the EMA generator beside the trained."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 import ganvas
-from ganvas.images import Pixels, to_pillow
+from ganvas.images import Pixels
 from ganvas.networks import ImageShape
 from ganvas.runs import Run
 from ganvas.runs import checkpoint as tensor_file
@@ -18,21 +18,16 @@ from ganvas.sampling import display_factor, generate
 COLUMNS, ROWS = 4, 5
 """Images of a panel."""
 CELL, GAP = 96, 4
-"""Pixels that an image is enlarged to, at most, and those between two."""
-BETWEEN = 200
-"""The grey between images, so that white ones end somewhere."""
+"""Pixels of an enlarged image, at most, and between two."""
+GREY = 200
+"""Between images, so that the edges of white ones show."""
 GRID_GAP = 2
 """Pixels between the images of a run's grids, before they are enlarged (`images.make_grid`)."""
-
-OVER_TIME = ("oscillation", "stagnation")
-"""Symptoms that only several moments show."""
-BESIDE_THE_AVERAGE = ("average-lags",)
-"""Symptoms that only the generator beside its average shows."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Images in columns, each column under a heading; headings may be empty.
+    """Images in columns, with headings or none.
 
     images: uint8 (ROWS * COLUMNS, H, W, C), row by row.
     """
@@ -41,61 +36,56 @@ class Panel:
     headings: tuple[str, ...]
 
     def picture(self) -> Pixels:
-        """One picture, sharply enlarged: uint8 (H', W', 3)."""
+        """One picture, enlarged by whole pixels: uint8 (H', W', 3)."""
         factor = max(1, CELL // self.images.shape[1])
-        height, width = (side * factor for side in self.images.shape[1:3])
-        shape = (ROWS * (height + GAP) - GAP, COLUMNS * (width + GAP) - GAP, 3)
-        picture = np.full(shape, BETWEEN, np.uint8)
-        for index, image in enumerate(self.images):
-            row, column = divmod(index, COLUMNS)
-            top, left = row * (height + GAP), column * (width + GAP)
-            large = (
-                to_pillow(image).convert("RGB").resize((width, height), Image.Resampling.NEAREST)
-            )
-            picture[top : top + height, left : left + width] = np.asarray(large)
-        return picture
+        large = self.images.repeat(factor, axis=1).repeat(factor, axis=2)
+        count, height, width, _ = large.shape
+        cells = np.full((ROWS * COLUMNS, height + GAP, width + GAP, 3), GREY, np.uint8)
+        cells[:count, :height, :width] = large
+        grid = cells.reshape(ROWS, COLUMNS, *cells.shape[1:]).swapaxes(1, 2)
+        return grid.reshape(ROWS * (height + GAP), COLUMNS * (width + GAP), 3)[:-GAP, :-GAP]
 
 
 def panel_of(run: Run, symptom: str, moments: tuple[int, ...]) -> Panel:
-    """What is to be seen of a run.
+    """The samples of a run that show a symptom.
 
     Args:
-        moments: images seen of the grids to show: a column each, or one of which all is shown;
-            none for the newest images.
+        moments: images seen at the grids to show: one per column, or one for all; none for the
+            final generator.
     """
     if len(moments) == COLUMNS:
         grids = [grid_of(run, moment)[:ROWS] for moment in moments]
         return Panel(side_by_side(grids), tuple(f"{moment:,}" for moment in moments))
-    if symptom in BESIDE_THE_AVERAGE and run.checkpoint_paths():
+    if symptom == "average-lags" and run.checkpoint_paths():
         pairs = both_generators(run, 2 * ROWS)
         columns = [images[half::2] for half in (0, 1) for images in pairs]
         return Panel(side_by_side(columns), ("average", "now") * 2)
-    n = ROWS * COLUMNS
-    if moments and moments[0] in drawn_moments(run):
-        return Panel(grid_of(run, moments[0])[:n], ())
-    return Panel(ganvas.load(run).sample(n, seed=0), ())
+    count = ROWS * COLUMNS
+    if moments and moments[0] in grid_moments(run):
+        return Panel(grid_of(run, moments[0])[:count], ())
+    return Panel(ganvas.load(run).sample(count, seed=0), ())
 
 
 def moments_to_show(run: Run, symptom: str, since: int, moment: int) -> tuple[int, ...]:
     """Which grids of a run show a symptom, as `panel_of` takes them.
 
     Args:
-        since, moment: images seen at the symptom's onset and at the look that is told of.
+        since, moment: images seen at the onset of the symptom and at the finding.
     """
-    drawn = drawn_moments(run)
+    grids = grid_moments(run)
     if symptom == "stagnation":
-        return spread_moments(drawn, since)
-    if symptom in OVER_TIME:
-        return chosen_moments(drawn, moment)
-    has_ended_well = any(run.generator_directory.iterdir())
-    if has_ended_well and moment >= run.read_status().images_seen:
+        return spread(grids, since)
+    if symptom == "oscillation":
+        return last_before(grids, moment)
+    has_generator = any(run.generator_directory.iterdir())
+    if has_generator and moment >= run.read_status().images_seen:
         return ()
-    earlier = [images for images in drawn if images <= moment]
-    return (earlier[-1],) if earlier[-1] > 0 or not has_ended_well else ()
+    newest = max(images for images in grids if images <= moment)
+    return (newest,) if newest > 0 or not has_generator else ()
 
 
 def both_generators(run: Run, n: int) -> tuple[Pixels, Pixels]:
-    """Images of the averaged generator and of the one that is trained, for the same latents."""
+    """Images of the EMA generator and of the trained one, for the same latents."""
     averaged = ganvas.load(run)
     recipe, shape = run.read_recipe(), ImageShape(**run.read_data()["shape"])
     network = recipe.architecture.build(shape, recipe.latent_dim).generator
@@ -105,20 +95,20 @@ def both_generators(run: Run, n: int) -> tuple[Pixels, Pixels]:
     return averaged.sample(n), generate(network.eval().requires_grad_(False), latents)
 
 
-def drawn_moments(run: Run) -> list[int]:
+def grid_moments(run: Run) -> list[int]:
     """Images seen at each grid of samples."""
     return [int(path.stem) for path in run.sample_paths()]
 
 
-def chosen_moments(drawn: list[int], until: int) -> tuple[int, ...]:
-    """The last grids up to then, as many as a panel has columns; none where there are fewer."""
-    earlier = [moment for moment in drawn if 0 < moment <= until]
+def last_before(grids: list[int], until: int) -> tuple[int, ...]:
+    """The last grids up to then, one per column; none where there are fewer."""
+    earlier = [moment for moment in grids if 0 < moment <= until]
     return tuple(earlier[-COLUMNS:]) if len(earlier) >= COLUMNS else ()
 
 
-def spread_moments(drawn: list[int], since: int) -> tuple[int, ...]:
-    """Grids from then to the last, evenly spread, one a column; none where there are fewer."""
-    later = [moment for moment in drawn if moment >= since]
+def spread(grids: list[int], since: int) -> tuple[int, ...]:
+    """Grids evenly spread from then to the last, one per column; none where there are fewer."""
+    later = [moment for moment in grids if moment >= since]
     if len(later) < COLUMNS:
         return ()
     return tuple(later[round(i * (len(later) - 1) / (COLUMNS - 1))] for i in range(COLUMNS))
@@ -126,14 +116,13 @@ def spread_moments(drawn: list[int], since: int) -> tuple[int, ...]:
 
 def grid_of(run: Run, moment: int) -> Pixels:
     """The images of a run's grid: uint8 (N, H, W, C)."""
-    height, width = run.read_recipe().data.size
+    size = run.read_recipe().data.size
     with Image.open(run.sample_path(moment)) as file:
-        picture = np.asarray(file)
-    return cut_grid(picture, (height, width), display_factor((height, width)))
+        return cut_grid(np.asarray(file), size, display_factor(size))
 
 
 def cut_grid(picture: Pixels, size: tuple[int, int], factor: int) -> Pixels:
-    """`images.make_grid` undone: uint8 (H', W') or (H', W', C) -> (N, H, W, C), row by row."""
+    """The inverse of `images.make_grid`: uint8 (H', W') or (H', W', C) -> (N, H, W, C)."""
     small = picture[::factor, ::factor]
     small = small[:, :, None] if small.ndim == 2 else small
     height, width = size
@@ -145,5 +134,6 @@ def cut_grid(picture: Pixels, size: tuple[int, int], factor: int) -> Pixels:
 
 
 def side_by_side(columns: list[Pixels]) -> Pixels:
-    """Columns of images, each (ROWS, H, W, C), as rows: (ROWS * COLUMNS, H, W, C)."""
-    return np.stack([image for row in zip(*columns, strict=True) for image in row])
+    """Columns of images, each (ROWS, H, W, C), row by row: (ROWS * COLUMNS, H, W, C)."""
+    stacked = np.stack(columns, axis=1)
+    return stacked.reshape(-1, *stacked.shape[2:])

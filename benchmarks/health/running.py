@@ -1,4 +1,4 @@
-"""Train, score, and keep: one folder and one result a run, so that a killed benchmark goes on."""
+"""Train and score the cases: each run and its result are kept, so a killed benchmark continues."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from cases import FEW, FEW_DATA, HELD_OUT, Case
+from cases import FEW, FEW_DATA, HEALTHY, HELD_OUT, Case
 
 import ganvas
 from ganvas import storage
@@ -31,6 +31,7 @@ class Result:
 
     scores: by full name; details of swd as `swd/32x32`. Empty where no generator was written.
     training_seconds, scoring_seconds: of the process that ended it.
+    recipe: as a table; a result with another recipe is not a result of this case.
     """
 
     name: str
@@ -44,35 +45,39 @@ class Result:
     training_seconds: float
     scoring_seconds: float
     recipe: dict[str, Any]
-    """As a table: a result of another recipe is no result of this case."""
+
+    @property
+    def seconds(self) -> float:
+        """Of training and scoring."""
+        return self.training_seconds + self.scoring_seconds
 
 
 Outcome = Result | BaseException
 
 
 def result_path(keep: Path, name: str) -> Path:
-    """Where the result of a run lies."""
+    """The file of a run's result."""
     return keep / "results" / f"{name}.json"
 
 
 def run_path(keep: Path, name: str) -> Path:
-    """Where the run lies."""
+    """The directory of a run."""
     return keep / "runs" / name
 
 
-def recipe_table(case: Case) -> dict[str, Any]:
-    """The recipe as a run keeps it, with plain values."""
-    table: dict[str, Any] = json.loads(json.dumps(complete(case).to_table()))
-    return table
-
-
-def complete(case: Case) -> ganvas.Recipe:
-    """The recipe as a run keeps it."""
+def complete_recipe(case: Case) -> ganvas.Recipe:
+    """The recipe as a run stores it."""
     return case.recipe.checked().with_fixed_schedules()
 
 
+def recipe_table(case: Case) -> dict[str, Any]:
+    """The same as JSON types."""
+    table: dict[str, Any] = json.loads(json.dumps(complete_recipe(case).to_table()))
+    return table
+
+
 def read_result(keep: Path, case: Case) -> Result | None:
-    """What a case came to; None where it is still to be done."""
+    """The result of a case; None where there is none yet."""
     path = result_path(keep, case.name)
     if not path.exists():
         return None
@@ -80,16 +85,27 @@ def read_result(keep: Path, case: Case) -> Result | None:
     return result if result.recipe == recipe_table(case) else None
 
 
+def results_of(cases: Sequence[Case], keep: Path) -> list[Result]:
+    """The existing results, in the order of the cases."""
+    return [result for case in cases if (result := read_result(keep, case)) is not None]
+
+
+def healthy_results(results: Sequence[Result], base: str) -> list[Result]:
+    """Those of the healthy runs of a base that finished."""
+    wanted = (HEALTHY, base, "finished")
+    return [result for result in results if (result.kind, result.base, result.status) == wanted]
+
+
 def run_all(
     cases: Sequence[Case], keep: Path, jobs: int, report: Callable[[Case, Outcome], None]
-) -> list[Result]:
-    """Every case that has no result yet, so many at a time; the results of all, in order.
+) -> None:
+    """Run every case that has no result yet, `jobs` at a time.
 
-    A run that breaks does not end the others. Each worker computes with one thread: two small
-    trainings side by side are faster than one after the other on two.
+    A run that breaks does not end the others. Each worker uses one thread: two small trainings in
+    parallel are faster than one after the other with two threads.
 
     Args:
-        report: called with each case as it ends, and its result or what it broke with.
+        report: called with each case when it ends, and its result or exception.
     """
     left = [case for case in cases if read_result(keep, case) is None]
     os.environ["OMP_NUM_THREADS"] = "1"  # read by the workers, which are new processes
@@ -102,17 +118,10 @@ def run_all(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return results_of(cases, keep)
-
-
-def results_of(cases: Sequence[Case], keep: Path) -> list[Result]:
-    """The results that are there, in the order of the cases."""
-    found = [read_result(keep, case) for case in cases]
-    return [result for result in found if result is not None]
 
 
 def use_one_thread() -> None:
-    """What each worker does first."""
+    """Initialise a worker."""
     torch.set_num_threads(1)
 
 
@@ -121,8 +130,7 @@ def run_case(case: Case, keep: Path) -> Result:
     started = time.monotonic()
     run = train(case, keep)
     trained = time.monotonic()
-    status = run.read_status()
-    scores = score(run, case)
+    status, scores = run.read_status(), score(run, case)
     result = Result(
         name=case.name,
         kind=case.kind,
@@ -139,56 +147,49 @@ def run_case(case: Case, keep: Path) -> Result:
     path = result_path(keep, case.name)
     storage.make_directory(path.parent)
     storage.write_json(path, asdict(result))
-    for checkpoint in run.checkpoint_paths():  # what diagnosis reads is small and stays
+    for checkpoint in run.checkpoint_paths():  # large, and the rules do not read them
         checkpoint.unlink()
     return result
 
 
 def train(case: Case, keep: Path) -> ganvas.Run:
-    """Train a case, or take up a run that a kill has left; a divergence ends it too."""
+    """Train a case, or resume a run that was killed; a divergence ends it, too."""
     directory = run_path(keep, case.name)
-    if directory.exists() and ganvas.Run.open(directory).read_recipe() != complete(case):
+    if directory.exists() and ganvas.Run.open(directory).read_recipe() != complete_recipe(case):
         shutil.rmtree(directory)  # the table of cases has changed since
     try:
         if not directory.exists():
-            return ganvas.train(
-                case.recipe,
-                data_of(case, keep),
-                directory,
-                seed=case.seed,
-                device="cpu",
-                quiet=True,
-            )
-        run = ganvas.Run.open(directory)
-        if run.read_status().status not in ("finished", "diverged"):
+            data, seed = data_of(case, keep), case.seed
+            return ganvas.train(case.recipe, data, directory, seed=seed, device="cpu", quiet=True)
+        if ganvas.Run.open(directory).read_status().status not in ("finished", "diverged"):
             ganvas.resume(directory, quiet=True)
     except ganvas.Diverged:
-        return ganvas.Run.open(directory)
-    return run
+        pass
+    return ganvas.Run.open(directory)
 
 
 def score(run: ganvas.Run, case: Case) -> dict[str, float]:
-    """The scores of the last generator, if any was written."""
+    """The scores of the final generator; empty where none was written."""
     if not any(run.generator_directory.iterdir()):
         return {}
     scores = ganvas.evaluate(run, case.metrics, n=case.samples, seed=1)
-    found = {one.metric: one.value for one in scores}
-    for one in scores:
-        if one.metric == "swd":
-            found |= {f"swd/{level}": value for level, value in one.details.items()}
-    return found
+    values = {score.metric: score.value for score in scores}
+    for score in scores:
+        if score.metric == "swd":
+            values |= {f"swd/{level}": value for level, value in score.details.items()}
+    return values
 
 
 def data_of(case: Case, keep: Path) -> str:
-    """What `ganvas.train` takes for the case's data."""
+    """The data of a case as an argument of `ganvas.train`."""
     return str(few_images(keep / "data", case.seed)) if case.data == FEW_DATA else case.data
 
 
 def few_images(folder: Path, seed: int) -> Path:
-    """An .npz of the built-in images that every recipe holds out, and a hundred of the others.
+    """An .npz of the held-out images of every recipe and of a hundred others.
 
-    Held-out images are those whose contents have the lowest hashes, so with 1000 / 1100 held out
-    they are the same as everywhere, and scores can be compared.
+    Images with the lowest hashes are held out, so with 1000 / 1100 held out these are the same as
+    for every other recipe, and scores can be compared.
     """
     path = folder / f"{FEW_DATA}-{seed}.npz"
     if path.exists():

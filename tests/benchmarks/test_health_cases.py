@@ -30,8 +30,8 @@ from tests.unit.tiny import tiny_recipe
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "health"
 MODULES = (
-    *("networks", "bases", "cases", "running", "watching", "judging"),
-    *("calibrate", "page", "picture"),
+    *("networks", "bases", "cases", "tables", "running", "replay"),
+    *("score_rules", "calibrate", "page"),
 )
 Bench = dict[str, ModuleType]
 
@@ -139,7 +139,7 @@ def test_some_changes_in_numbers(bench: Bench) -> None:
 
 
 def test_a_choice_of_cases(bench: Bench, every: list[Any]) -> None:
-    chosen = bench["cases"].chosen
+    chosen = bench["cases"].select
     names = [case.name for case in chosen(every, ["wgan", "tiny-clip"], [0, 1])]
     assert names == [
         *("healthy-wgan-0", "tiny-clip-wgan-0"),
@@ -263,17 +263,17 @@ def test_a_divergence_is_a_result_and_an_alarm(
     assert (result.status, result.scores) == ("diverged", {})
     assert "not" in result.reason
     run = importlib.import_module("ganvas").Run.open(tmp_path / "runs" / case.name)
-    timeline = bench["watching"].watch(run, Thresholds())
-    judged = bench["judging"].judge(result, timeline, [])
-    assert judged.failed
-    assert judged.is_right("failing")
+    timeline = bench["replay"].replay_run(run, Thresholds())
+    scored = bench["score_rules"].score_run(result, timeline, [])
+    assert scored.failed
+    assert scored.names_cause(scored.outputs["failing"].symptom)
 
 
 # -- What is a failure -----------------------------------------------------------------------------
 
 
 def test_how_many_times_worse(bench: Bench) -> None:
-    times_worse = bench["judging"].times_worse
+    times_worse = bench["score_rules"].times_worse
     assert times_worse("fd-lite0", 130.0, [90.0, 100.0]) == pytest.approx(1.3)
     assert times_worse("swd/32x32", 30.0, [40.0, 20.0]) == pytest.approx(0.75)
     assert times_worse("coverage-lite0", 0.4, [0.5, 0.6]) == pytest.approx(1.25)
@@ -317,8 +317,8 @@ def test_a_failure_is_worse_than_the_worst_healthy_seed(
     better = result_of(bench, "healthy", 1, scores={"fd-lite0": 60.0, "coverage-lite0": 0.7})
     healthy = [result_of(bench, "healthy"), better]
     sabotaged = result_of(bench, "tiny-clip", scores=scores, status=status)
-    silent = bench["watching"].Timeline(())
-    assert bench["judging"].judge(sabotaged, silent, healthy).failed is failed
+    silent = bench["replay"].Timeline(())
+    assert bench["score_rules"].score_run(sabotaged, silent, healthy).failed is failed
 
 
 # -- What was said ---------------------------------------------------------------------------------
@@ -345,36 +345,36 @@ def test_rules_are_asked_at_each_look_and_know_only_what_was_before(bench: Bench
         {"images_seen": 40, "probe/level": 0},
     ]
     evidence = Evidence(tuple(records), tiny_recipe())
-    timeline = bench["watching"].timeline(evidence, 40, rules)
+    timeline = bench["replay"].replay(evidence, 40, rules)
     assert seen == [(1, "", 0), (3, "", 0), (4, "", 0)]
-    assert [moment.images_seen for moment in timeline.moments] == [10, 30, 40]
-    heard = timeline.heard("watch")
-    assert (heard.at, heard.named) == (30, "oscillation")  # although it healed
-    assert timeline.heard("failing") == bench["watching"].Heard()
+    assert [step.images_seen for step in timeline.steps] == [10, 30, 40]
+    output = timeline.output("watch")
+    assert (output.at, output.symptom) == (30, "oscillation")  # although it healed
+    assert timeline.output("failing") == bench["replay"].RuleOutput()
     seen.clear()
     stopped = dataclasses.replace(evidence, stopped="generator: loss became infinite")
-    end = bench["watching"].timeline(stopped, 45, rules).moments[-1]
+    end = bench["replay"].replay(stopped, 45, rules).steps[-1]
     assert seen[-1] == (4, "generator: loss became infinite", 0)
-    assert (end.images_seen, end.said) == (45, (("diverging", "failing"),))
+    assert (end.images_seen, end.findings) == (45, (("diverging", "failing"),))
 
 
 def test_the_last_word_counts_and_the_first_is_told(bench: Bench) -> None:
-    watching = bench["watching"]
-    timeline = watching.Timeline(
+    replay = bench["replay"]
+    timeline = replay.Timeline(
         (
-            watching.Moment(10, ()),
-            watching.Moment(20, (("oscillation", "watch"),)),
-            watching.Moment(30, (("mode-collapse", "failing"), ("oscillation", "watch"))),
-            watching.Moment(40, (("clip-too-small", "watch"), ("mode-collapse", "failing"))),
-            watching.Moment(50, (("oscillation", "watch"),)),
+            replay.ReplayStep(10, ()),
+            replay.ReplayStep(20, (("oscillation", "watch"),)),
+            replay.ReplayStep(30, (("mode-collapse", "failing"), ("oscillation", "watch"))),
+            replay.ReplayStep(40, (("clip-too-small", "watch"), ("mode-collapse", "failing"))),
+            replay.ReplayStep(50, (("oscillation", "watch"),)),
         )
     )
-    assert timeline.heard("watch") == watching.Heard(20, "oscillation", "oscillation")
-    assert timeline.heard("failing") == watching.Heard(30, "clip-too-small", "mode-collapse")
+    assert timeline.output("watch") == replay.RuleOutput(20, "oscillation", "oscillation")
+    assert timeline.output("failing") == replay.RuleOutput(30, "clip-too-small", "mode-collapse")
 
 
 @pytest.fixture(scope="module")
-def judged(bench: Bench) -> list[Any]:
+def scored(bench: Bench) -> list[Any]:
     """Runs of odd seeds by hand: what was done, whether it failed, what was said and when."""
     return [
         spoken(bench, "tiny-clip", 1, True, ("clip-too-small", 100, "failing")),
@@ -390,12 +390,12 @@ def judged(bench: Bench) -> list[Any]:
 
 
 def spoken(bench: Bench, kind: str, seed: int, failed: bool, said: Any) -> Any:
-    heard = {level: bench["watching"].Heard() for level in ("watch", "failing")}
+    outputs = {level: bench["replay"].RuleOutput() for level in ("watch", "failing")}
     if said is not None:
         symptom, at, verdict = said
         for level in ("watch", verdict):
-            heard[level] = bench["watching"].Heard(at, symptom, symptom)
-    return bench["judging"].Judged(
+            outputs[level] = bench["replay"].RuleOutput(at, symptom, symptom)
+    return bench["score_rules"].ScoredRun(
         name=f"{kind}-wgan-{seed}",
         kind=kind,
         base="wgan",
@@ -403,62 +403,62 @@ def spoken(bench: Bench, kind: str, seed: int, failed: bool, said: Any) -> Any:
         images=1_000,
         worse={} if kind == "healthy" else {"fd-lite0": 2.0 if failed else 1.1},
         failed=failed,
-        heard=heard,
+        outputs=outputs,
     )
 
 
-def test_recall_counts_failures_alone(bench: Bench, judged: list[Any]) -> None:
-    judging = bench["judging"]
-    failures = judging.failures(judged)
+def test_recall_counts_failures_alone(bench: Bench, scored: list[Any]) -> None:
+    scoring = bench["score_rules"]
+    failures = scoring.failures(scored)
     assert len(failures) == 4
-    assert judging.spoken_of(failures, "failing") == judging.Share(2, 4)
-    assert judging.spoken_of(failures, "watch") == judging.Share(3, 4)
-    assert judging.rightly_named(failures, "failing") == judging.Share(1, 4)
-    assert judging.rightly_named(failures, "watch") == judging.Share(2, 4)
-    assert judging.worst_recall(judged, "failing") == ("two-latents", judging.Share(0, 2))
-    assert judging.worst_recall(judged, "watch") == ("two-latents", judging.Share(1, 2))
-    assert judging.time_to_finding(failures, "watch") == (300, 100, 500)
-    assert judging.time_to_finding(judging.failures(judged, "few-images"), "watch") is None
+    assert scoring.detected(failures, "failing") == scoring.Rate(2, 4)
+    assert scoring.detected(failures, "watch") == scoring.Rate(3, 4)
+    assert scoring.correctly_named(failures, "failing") == scoring.Rate(1, 4)
+    assert scoring.correctly_named(failures, "watch") == scoring.Rate(2, 4)
+    assert scoring.worst_recall(scored, "failing") == ("two-latents", scoring.Rate(0, 2))
+    assert scoring.worst_recall(scored, "watch") == ("two-latents", scoring.Rate(1, 2))
+    assert scoring.time_to_finding(failures, "watch") == (300, 100, 500)
+    assert scoring.time_to_finding(scoring.failures(scored, "few-images"), "watch") is None
 
 
-def test_false_alarms_count_healthy_runs_alone(bench: Bench, judged: list[Any]) -> None:
-    judging = bench["judging"]
-    healthy = judging.healthy(judged)
-    assert judging.spoken_of(healthy, "failing") == judging.Share(1, 4)
-    assert judging.spoken_of(healthy, "watch") == judging.Share(2, 4)
-    assert judging.healthy(judged, "dcgan") == []
+def test_false_alarms_count_healthy_runs_alone(bench: Bench, scored: list[Any]) -> None:
+    scoring = bench["score_rules"]
+    healthy = scoring.healthy(scored)
+    assert scoring.detected(healthy, "failing") == scoring.Rate(1, 4)
+    assert scoring.detected(healthy, "watch") == scoring.Rate(2, 4)
+    assert scoring.healthy(scored, "dcgan") == []
     # Wilson 1927 by hand for 1 of 4: (1/4 + z^2/8 -+ z sqrt(3/64 + z^2/64)) / (1 + z^2/4).
-    low, high = judging.Share(1, 4).interval
+    low, high = scoring.Rate(1, 4).interval
     assert (low, high) == pytest.approx((0.0456, 0.6994), abs=1e-4)
 
 
-def test_the_confusion_of_kinds_and_symptoms(bench: Bench, judged: list[Any]) -> None:
-    counted = bench["judging"].confusion(judged, "watch")
+def test_the_confusion_of_kinds_and_symptoms(bench: Bench, scored: list[Any]) -> None:
+    counted = bench["score_rules"].confusion(scored, "watch")
     assert counted["tiny-clip"] == {"clip-too-small": 1, "mode-collapse": 1}
     assert counted["two-latents"] == {"partial-collapse": 1, "nothing": 1}
     assert counted["healthy"] == {"oscillation": 2, "nothing": 2}
     assert counted["few-images"] == {}
-    rows, columns, counts = bench["page"].matrix(judged)
+    rows, columns, counts = bench["page"].matrix(scored)
     assert rows == ["tiny-clip", "two-latents", "healthy"]
     assert columns[-1] == "nothing"
     assert [sum(row) for row in counts] == [2, 2, 4]
     assert counts[0][columns.index("mode-collapse")] == 1
 
 
-def test_halves_are_even_and_odd_seeds(bench: Bench, judged: list[Any]) -> None:
-    even = dataclasses.replace(judged[0], seed=2)
-    half = bench["judging"].half
-    assert half([even, *judged], calibration=True) == [even]
-    assert half([even, *judged], calibration=False) == judged
+def test_halves_are_even_and_odd_seeds(bench: Bench, scored: list[Any]) -> None:
+    even = dataclasses.replace(scored[0], seed=2)
+    half = bench["score_rules"].half
+    assert half([even, *scored], calibration=True) == [even]
+    assert half([even, *scored], calibration=False) == scored
 
 
-def test_the_page_tells_targets_misses_and_false_alarms(bench: Bench, judged: list[Any]) -> None:
-    text = bench["page"].page_of(judged, [], "health.png")
+def test_the_page_tells_targets_misses_and_false_alarms(bench: Bench, scored: list[Any]) -> None:
+    text = bench["page"].page_of(scored, [], "health.png")
     lines = text.splitlines()
     assert "| recall | failing | 50% (2 of 4) | 15% to 85% | >= 95%: MISSED | - |" in lines
     assert "| false alarms | any finding | 50% (2 of 4) | 15% to 85% | <= 5%: MISSED | - |" in lines
     assert (
-        "| least recall of a kind | watch | 50% (1 of 2), two-latents | | >= 80%: MISSED | - |"
+        "| least recall of a kind | watch | 50% (1 of 2), two-latents |  | >= 80%: MISSED | - |"
         in [line.replace("any finding", "watch") for line in lines]
     )
     assert "- **no failure, left out**: tiny-clip-wgan-5 (fd-lite0 x 1.10)" in lines
@@ -471,10 +471,10 @@ def test_the_page_tells_targets_misses_and_false_alarms(bench: Bench, judged: li
     assert "![" in text
 
 
-def test_the_picture_of_the_confusion(bench: Bench, judged: list[Any], tmp_path: Path) -> None:
-    picture = bench["picture"]
+def test_the_picture_of_the_confusion(bench: Bench, scored: list[Any], tmp_path: Path) -> None:
+    picture = bench["page"]
     path = tmp_path / "folder" / "health.png"
-    picture.write_confusion(path, *bench["page"].matrix(judged))
+    picture.write_confusion(path, *bench["page"].matrix(scored))
     assert path.read_bytes().startswith(b"\x89PNG")
     assert picture.is_right("tiny-clip", "clip-too-small")
     assert not picture.is_right("tiny-clip", "nothing")
@@ -484,19 +484,19 @@ def test_the_picture_of_the_confusion(bench: Bench, judged: list[Any], tmp_path:
 # -- Setting thresholds ----------------------------------------------------------------------------
 
 
-def distance_look(moment: RuleInput) -> Condition | None:
+def distance_condition(current: RuleInput) -> Condition | None:
     """A rule of two signals: distance small, and something else large."""
-    limits = moment.thresholds
+    limits = current.thresholds
     return condition(
         "",
         (),
-        moment.below("probe/distance", limits.collapsed_distance),
-        moment.above("probe/memory", limits.remembered, 0.5),
+        current.below("probe/distance", limits.collapsed_distance),
+        current.above("probe/memory", limits.remembered, 0.5),
     )
 
 
 TWO_SIGNALS = Rule(
-    "clip-too-small", "", distance_look, ("probe/distance", "probe/memory"), phase="any"
+    "clip-too-small", "", distance_condition, ("probe/distance", "probe/memory"), phase="any"
 )
 
 
@@ -518,9 +518,9 @@ def test_readings_are_the_weaker_of_two_looks_in_a_row(bench: Bench) -> None:
     assert set(found) == {"(rule)", "collapsed_distance", "remembered"}
     # The single look at 0.1 is beside 0.6: patience wants two.
     assert found["collapsed_distance"].value == 0.6
-    assert found["collapsed_distance"].strength == pytest.approx(0.5)
-    assert found["(rule)"].strength == pytest.approx(0.5)
-    assert found["remembered"].strength == pytest.approx(2.0)
+    assert found["collapsed_distance"].severity == pytest.approx(0.5)
+    assert found["(rule)"].severity == pytest.approx(0.5)
+    assert found["remembered"].severity == pytest.approx(2.0)
 
 
 def test_a_limit_between_healthy_runs_and_failures_is_proposed(bench: Bench) -> None:
@@ -562,7 +562,7 @@ def test_the_mean_of_two_distances_is_taken_from_the_origin(bench: Bench) -> Non
 
 
 def test_each_limit_is_told_from_all_others(bench: Bench) -> None:
-    limits, names = bench["calibrate"].marked(Thresholds())
+    limits, names = bench["calibrate"].tagged(Thresholds())
     floats = [f.name for f in dataclasses.fields(limits) if f.type == "float"]
     assert sorted(names.values()) == sorted(floats)
     for name in floats:

@@ -24,8 +24,8 @@ from tests.unit.tiny import tiny_recipe
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "health"
 MODULES = (
-    *("networks", "bases", "cases", "running", "watching"),
-    *("curves", "panels", "portrait", "sitters", "portraits"),
+    *("networks", "bases", "cases", "running", "replay"),
+    *("curves", "panels", "figures", "symptom_runs", "render_symptoms"),
 )
 Bench = dict[str, ModuleType]
 
@@ -45,10 +45,10 @@ def bench() -> Iterator[Bench]:
 
 def told(bench: Bench, *looks: tuple[str, ...]) -> Any:
     """A timeline of looks at 1,000, 2,000, ... images, each with the symptoms named there."""
-    moment, line = bench["watching"].Moment, bench["watching"].Timeline
+    step, line = bench["replay"].ReplayStep, bench["replay"].Timeline
     return line(
         tuple(
-            moment(1_000 * (index + 1), tuple((symptom, "watch") for symptom in symptoms))
+            step(1_000 * (index + 1), tuple((symptom, "watch") for symptom in symptoms))
             for index, symptoms in enumerate(looks)
         )
     )
@@ -72,19 +72,19 @@ def test_a_symptom_is_clearest_where_it_is_named_first_at_the_end(bench: Bench) 
 
 
 def test_the_look_that_is_told_is_the_last_that_names_the_symptom_first(bench: Bench) -> None:
-    moment_of = bench["curves"].moment_of
-    assert moment_of(told(bench, ("a",), ("a",), ("b", "a")), "a") == 2_000
-    assert moment_of(told(bench, ("b", "a"), ("b", "a"), ("b",)), "a") == 2_000
+    shown_at = bench["curves"].shown_at
+    assert shown_at(told(bench, ("a",), ("a",), ("b", "a")), "a") == 2_000
+    assert shown_at(told(bench, ("b", "a"), ("b", "a"), ("b",)), "a") == 2_000
 
 
 def test_it_was_named_where_the_stretch_of_looks_began(bench: Bench) -> None:
     line = told(bench, ("a",), (), ("a",), ("b", "a"), ("a",), ())
-    assert bench["curves"].named_at(line, "a", 5_000) == 3_000
-    assert bench["curves"].named_at(line, "a", 1_000) == 1_000
+    assert bench["curves"].found_at(line, "a", 5_000) == 3_000
+    assert bench["curves"].found_at(line, "a", 1_000) == 1_000
 
 
 def test_of_equally_clear_runs_one_is_taken_that_was_made_for_the_symptom(bench: Bench) -> None:
-    candidate, clearest = bench["portraits"].Candidate, bench["portraits"].clearest
+    candidate, clearest = bench["render_symptoms"].Candidate, bench["render_symptoms"].clearest
 
     def run(wanted: str, *looks: tuple[str, ...]) -> Any:
         return candidate("", wanted, None, None, None, told(bench, *looks))
@@ -119,8 +119,10 @@ def test_the_weakest_signal_decides(bench: Bench) -> None:
 def test_of_two_limits_of_one_number_the_one_hard_to_reach_counts(bench: Bench) -> None:
     loose, strict = LimitCheck("lag", 2.0, 0.5), LimitCheck("lag", 2.0, 1.5)
     other = LimitCheck("movement", 2.0, 9.0)
-    assert bench["curves"].strictest(Condition("", (loose, strict, other), ()), loose) is strict
-    assert bench["curves"].strictest(Condition("", (other,), ()), loose) is None
+    assert (
+        bench["curves"].strictest_check(Condition("", (loose, strict, other), ()), loose) is strict
+    )
+    assert bench["curves"].strictest_check(Condition("", (other,), ()), loose) is None
 
 
 def test_of_a_limit_to_watch_and_one_to_fail_the_first_is_drawn(bench: Bench) -> None:
@@ -129,14 +131,6 @@ def test_of_a_limit_to_watch_and_one_to_fail_the_first_is_drawn(bench: Bench) ->
     assert loosest(((1, 0.03), (2, 0.1)), alarms_above=False) == ((1, 0.1), (2, 0.1))
     varying = ((1, 0.1), (2, 0.2), (3, 0.3))
     assert loosest(varying, alarms_above=True) == varying
-
-
-def test_the_alarming_side_of_a_limit(bench: Bench) -> None:
-    side = bench["curves"].alarms_above
-    assert side(LimitCheck("gradient", 9.0, 1.0))
-    assert not side(LimitCheck("update", 0.1, 1.0, abnormal="below"))
-    assert not side(LimitCheck("diversity", 0.2, 0.6, 1.0, "below"))  # too far below 1
-    assert side(LimitCheck("ranking", 0.999, 0.99, 1.0, "above"))  # too close to 1
 
 
 def test_a_curve_shows_what_was_measured_at_every_look(bench: Bench) -> None:
@@ -174,13 +168,13 @@ def test_what_was_known_earlier_does_not_hold_the_end(bench: Bench) -> None:
     whole = Evidence(
         records=evidence("x", 1.0, 2.0, 3.0).records, recipe=tiny_recipe(), stopped="over"
     )
-    earlier = bench["curves"].until(whole, 64_000)
+    earlier = bench["curves"].known_at(whole, 64_000)
     assert [record["x"] for record in earlier.records] == [1.0, 2.0]
-    assert (earlier.stopped, bench["curves"].until(whole, 96_000).stopped) == ("", "over")
+    assert (earlier.stopped, bench["curves"].known_at(whole, 96_000).stopped) == ("", "over")
 
 
 def test_only_positive_numbers_far_apart_need_decades(bench: Bench) -> None:
-    needs = bench["curves"].needs_log_scale
+    needs = bench["figures"].needs_log_scale
     assert needs([1e-11, 1e-3])
     assert not needs([0.2, 1.0])
     assert not needs([0.0, 1e5])
@@ -202,10 +196,10 @@ def test_a_grid_is_cut_into_the_images_it_was_made_of(bench: Bench, channels: in
 
 def test_moments_over_time_are_the_last_ones_or_spread_from_the_onset(bench: Bench) -> None:
     drawn = list(range(0, 11_000, 1_000))
-    assert bench["panels"].chosen_moments(drawn, 8_500) == (5_000, 6_000, 7_000, 8_000)
-    assert bench["panels"].chosen_moments([0, 1_000, 2_000], 8_500) == ()
-    assert bench["panels"].spread_moments(drawn, 4_000) == (4_000, 6_000, 8_000, 10_000)
-    assert bench["panels"].spread_moments(drawn, 8_000) == ()
+    assert bench["panels"].last_before(drawn, 8_500) == (5_000, 6_000, 7_000, 8_000)
+    assert bench["panels"].last_before([0, 1_000, 2_000], 8_500) == ()
+    assert bench["panels"].spread(drawn, 4_000) == (4_000, 6_000, 8_000, 10_000)
+    assert bench["panels"].spread(drawn, 8_000) == ()
 
 
 def test_columns_over_time_stand_beside_each_other(bench: Bench) -> None:
@@ -233,13 +227,13 @@ def test_images_are_enlarged_sharply(bench: Bench) -> None:
 
 
 def test_every_symptom_has_a_title(bench: Bench) -> None:
-    assert set(bench["portrait"].TITLES) == set(RULES)
+    assert set(bench["figures"].TITLES) == set(RULES)
 
 
 def test_pictures_stay_small(bench: Bench) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 400, 3), dtype=np.uint8)
-    content = bench["portrait"].packed(Image.fromarray(noise))
-    assert len(content) <= bench["portrait"].LARGEST_FILE
+    content = bench["figures"].compressed(Image.fromarray(noise))
+    assert len(content) <= bench["figures"].MAX_FILE_SIZE
     assert Image.open(io.BytesIO(content)).size == (400, 200)
 
 
@@ -252,9 +246,8 @@ def test_a_portrait_is_drawn_whole(bench: Bench, tmp_path: Path) -> None:
         healthy=((1_000, 0.9), (2_000, 1.0)),
         limits=((2_000, 0.3),),
         alarms_above=False,
-        judged_from=1_000,
     )
-    portrait = bench["portrait"].Portrait(
+    figure = bench["figures"].SymptomFigure(
         symptom="mode-collapse",
         what="nothing",
         setting="dcgan",
@@ -262,13 +255,13 @@ def test_a_portrait_is_drawn_whole(bench: Bench, tmp_path: Path) -> None:
         healthy=panels.Panel(blank, ("1,000",) * panels.COLUMNS),
         curve=curve,
         since=1_000,
-        named=2_000,
+        found=2_000,
     )
-    size = bench["portrait"].write_portrait(tmp_path / "it.png", portrait)
+    size = bench["figures"].write_figure(tmp_path / "it.png", figure)
     with Image.open(tmp_path / "it.png") as picture:
-        assert picture.size == (bench["portrait"].WIDTH, bench["portrait"].HEIGHT)
+        assert picture.size == (bench["figures"].WIDTH, bench["figures"].HEIGHT)
     assert size == (tmp_path / "it.png").stat().st_size
-    words = bench["portraits"].alternative(portrait)
+    words = bench["render_symptoms"].alternative_text(figure)
     assert "0.05 in this run, 1 in the other, 0.3 its limit, since 1,000 images" in words
 
 
@@ -278,11 +271,11 @@ def test_a_portrait_is_drawn_whole(bench: Bench, tmp_path: Path) -> None:
 def test_extra_runs_are_possible_and_differ_from_their_twins_in_the_change_alone(
     bench: Bench,
 ) -> None:
-    sitters = bench["sitters"]
-    assert set(sitters.SITTERS) <= set(RULES)
-    for symptom in sitters.SITTERS:
-        sick = sitters.sick_case(symptom).recipe.checked()
-        twin = sitters.twin_case(symptom).recipe.checked()
+    runs = bench["symptom_runs"]
+    assert set(runs.SYMPTOM_RUNS) <= set(RULES)
+    for symptom in runs.SYMPTOM_RUNS:
+        sick = runs.sick_case(symptom).recipe.checked()
+        twin = runs.healthy_twin(symptom).recipe.checked()
         assert sick != twin
         same = ("name", "images", "batch", "data", "intervals", "evaluation")
         assert all(getattr(sick, field) == getattr(twin, field) for field in same), symptom
@@ -290,9 +283,9 @@ def test_extra_runs_are_possible_and_differ_from_their_twins_in_the_change_alone
 
 
 def test_twins_that_are_alike_are_trained_once(bench: Bench) -> None:
-    sitters = bench["sitters"]
+    runs = bench["symptom_runs"]
     names: dict[str, Any] = {}
-    for symptom in sitters.SITTERS:
-        case = sitters.twin_case(symptom)
+    for symptom in runs.SYMPTOM_RUNS:
+        case = runs.healthy_twin(symptom)
         assert names.setdefault(case.name, case.recipe) == case.recipe
-    assert len(names) < len(sitters.SITTERS)
+    assert len(names) < len(runs.SYMPTOM_RUNS)

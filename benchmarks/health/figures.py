@@ -1,4 +1,4 @@
-"""One picture of one symptom: a run, its healthy twin, and the number that tells them apart."""
+"""One figure for one symptom: a run, its healthy twin, and the number that tells them apart."""
 
 from __future__ import annotations
 
@@ -6,31 +6,34 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from curves import Curve, Points, needs_log_scale, steady
+from curves import Curve, Points
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-from panels import CELL, COLUMNS, GAP, ROWS, Panel
+from panels import CELL, COLUMNS, GAP, Panel
 from PIL import Image
 
 from ganvas import storage
 from ganvas.formatting import format_number
 
 SICK, WELL, LIMIT, INK, FAINT = "#c2410c", "#1d6fb8", "#4b5563", "#111827", "#6b7280"
-"""Colours that hold their own on white, and differ in lightness too."""
+"""Colours with enough contrast on white, which differ in lightness, too."""
 
 WIDTH, HEIGHT = 1600, 720
 """Pixels; shown at half of it, so that text stays sharp on dense screens."""
 EDGE, TOP = 36, 166
 """Pixels around the whole, and down to the images."""
-PANEL_WIDTH, PANEL_HEIGHT = COLUMNS * (CELL + GAP) - GAP, ROWS * (CELL + GAP) - GAP
+PANEL_WIDTH = COLUMNS * (CELL + GAP) - GAP
 DPI = 100
-LARGEST_FILE = 60 * 1024
+SMALL = 19 * 72 / DPI
+"""Points of 19 pixels."""
+MAX_FILE_SIZE = 60 * 1024
 PALETTES = (256, 160, 96, 64, 40, 24, 16)
-"""Colours, of which the first that gives a small enough file is taken."""
+"""Numbers of colours; the first that gives a small enough file is used."""
 
 TITLES = {
     "clip-too-small": "weights clipped so close to zero that the critic is flat",
@@ -53,7 +56,7 @@ TITLES = {
     "idle-penalty": "a penalty next to nothing beside the loss",
     "average-lags": "the averaged generator lies far behind the trained one",
 }
-"""What a person sees, in one line."""
+"""What the images show, in one line."""
 
 LABELS = {
     "probe/diversity/distance": "difference of two fakes, 1 as real",
@@ -82,18 +85,18 @@ LABELS = {
     "discriminator/loss/adversarial": "loss of the discriminator",
     "swd": "sliced Wasserstein distance, 0 the best",
 }
-"""Columns in few words."""
+"""Columns in a few words."""
 
 
 @dataclass(frozen=True)
-class Portrait:
-    """Everything that the picture shows.
+class SymptomFigure:
+    """Everything that the figure shows.
 
-    what: the change that made it, in words.
-    setting: recipe, size and images, in words.
+    what: the change that made the run sick.
+    setting: recipe, size and images, as text.
     curve: None where no single number decided.
     since: images seen at the onset.
-    named: images seen when it was first said.
+    found: images seen at the first finding.
     """
 
     symptom: str
@@ -103,145 +106,116 @@ class Portrait:
     healthy: Panel
     curve: Curve | None
     since: int
-    named: int
+    found: int
 
     @property
     def title(self) -> str:
-        """The symptom, and what that is."""
+        """The symptom and its meaning."""
         return f"{self.symptom}: {TITLES[self.symptom]}"
 
 
 def label_of(column: str) -> str:
-    """A column in few words."""
-    for name in ("gradient_penalty", "one_sided_gradient_penalty", "r1", "r2"):
-        if column == f"discriminator/loss/{name}":
-            return f"the penalty's term of the loss ({name.replace('_', ' ')})"
+    """A column in a few words."""
+    penalty = column.removeprefix("discriminator/loss/")
+    if penalty in ("gradient_penalty", "one_sided_gradient_penalty", "r1", "r2"):
+        return f"the penalty's term of the loss ({penalty.replace('_', ' ')})"
     return LABELS.get(column, column)
 
 
-def write_portrait(path: Path, portrait: Portrait) -> int:
+def write_figure(path: Path, shown: SymptomFigure) -> int:
     """Draw it into a PNG of few colours; its size in bytes."""
-    content = packed(drawn(portrait))
+    content = compressed(draw(shown))
     storage.make_directory(path.parent)
     storage.write_bytes(path, content)
     return len(content)
 
 
-def drawn(portrait: Portrait) -> Image.Image:
-    """The picture in full colour."""
+def draw(shown: SymptomFigure) -> Image.Image:
+    """The figure in full colour."""
     figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor="white")
     canvas = FigureCanvasAgg(figure)
-    write(figure, EDGE, 30, portrait.title, 31, INK, bold=True)
-    write(figure, EDGE, 76, f"made by: {portrait.what}", 22, SICK)
-    write(figure, EDGE, 76, portrait.setting, 20, FAINT, right=True)
+    write(figure, EDGE, 30, shown.title, 31, INK, fontweight="bold")
+    write(figure, EDGE, 76, f"made by: {shown.what}", 22, SICK)
+    write(figure, WIDTH - EDGE, 76, shown.setting, 20, FAINT, ha="right")
     left = EDGE
-    panels = (("this run", SICK, portrait.sick), ("without the change", WELL, portrait.healthy))
+    panels = (("this run", SICK, shown.sick), ("without the change", WELL, shown.healthy))
     for heading, colour, panel in panels:
-        write(figure, left, 122, heading, 24, colour, bold=True)
-        place(figure, left, panel)
+        write(figure, left, 122, heading, 24, colour, fontweight="bold")
+        picture = panel.picture()
+        figure.figimage(picture, left, HEIGHT - TOP - picture.shape[0], origin="upper")
+        for index, text in enumerate(panel.headings):
+            middle = left + index * (CELL + GAP) + CELL / 2
+            write(figure, middle, TOP + picture.shape[0] + 8, text, 18, FAINT, ha="center")
         left += PANEL_WIDTH + 40
-    chart(figure, left + 70, portrait)
+    if shown.curve is not None:
+        write(figure, left, 122, label_of(shown.curve.column), 24, INK, fontweight="bold")
+        draw_chart(figure, left + 70, shown, shown.curve)
     canvas.draw()
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
 def write(
-    figure: Figure,
-    left: float,
-    top: float,
-    text: str,
-    size: float,
-    colour: str,
-    *,
-    bold: bool = False,
-    right: bool = False,
+    figure: Figure, x: float, y: float, text: str, size: float, colour: str, **style: Any
 ) -> None:
-    """A line of text, its upper left corner in pixels; `right` ends it at the right edge."""
-    figure.text(
-        (WIDTH - EDGE if right else left) / WIDTH,
-        1 - top / HEIGHT,
-        text,
-        fontsize=size * 72 / DPI,
-        color=colour,
-        fontweight="bold" if bold else "normal",
-        va="top",
-        ha="right" if right else "left",
-    )
+    """A line of text, `size` pixels high, its corner at (x, y) pixels from the upper left."""
+    style = {"fontsize": size * 72 / DPI, "color": colour, "va": "top", **style}
+    figure.text(x / WIDTH, 1 - y / HEIGHT, text, **style)
 
 
-def place(figure: Figure, left: int, panel: Panel) -> None:
-    """A panel's images pixel by pixel, and the headings of its columns."""
-    picture = panel.picture()
-    figure.figimage(picture, left, HEIGHT - TOP - picture.shape[0], origin="upper")
-    for index, heading in enumerate(panel.headings):
-        middle = left + index * (CELL + GAP) + CELL / 2
-        figure.text(
-            middle / WIDTH,
-            1 - (TOP + picture.shape[0] + 8) / HEIGHT,
-            heading,
-            fontsize=18 * 72 / DPI,
-            color=FAINT,
-            ha="center",
-            va="top",
-        )
-
-
-def chart(figure: Figure, left: int, portrait: Portrait) -> None:
-    """The deciding number over images seen, of both runs."""
-    curve = portrait.curve
-    if curve is None:
-        return
-    right, bottom = EDGE + 10, 64
+def draw_chart(figure: Figure, left: int, shown: SymptomFigure, curve: Curve) -> None:
+    """The deciding number of both runs over images seen."""
+    bottom, right = 64, EDGE + 10
     height = HEIGHT - TOP - bottom
     axes = figure.add_axes(
         (left / WIDTH, bottom / HEIGHT, (WIDTH - left - right) / WIDTH, (height - 4) / HEIGHT)
     )
-    write(figure, left - 70, 122, label_of(curve.column), 24, INK, bold=True)
-    dress(axes)
+    style_axes(axes)
     numbers = [value for points in (curve.sick, curve.healthy, curve.limits) for _, value in points]
     if curve.is_score or needs_log_scale(numbers):
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if curve.is_score else (1,)))
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_label(value)))
     for points, colour in ((curve.healthy, WELL), (curve.sick, SICK)):
-        mark = "o" if len(points) <= 24 else ""
-        axes.plot(*unzipped(points), color=colour, lw=3.5, marker=mark, ms=7, zorder=3)
+        marker = "o" if len(points) <= 24 else ""
+        axes.plot(*unzip(points), color=colour, lw=3.5, marker=marker, ms=7, zorder=3)
     end = max(images for points in (curve.sick, curve.healthy) for images, _ in points)
-    end = end if curve.stopped_at is None else round(1.2 * curve.stopped_at)
+    if curve.stopped_at is not None:
+        end = round(1.2 * curve.stopped_at)
     axes.set_xlim(0, end * 1.03)
-    draw_limit(axes, curve, end)
+    if curve.limits:
+        draw_limit(axes, curve, end)
     if curve.stopped_at is not None and curve.sick:
         axes.plot(*curve.sick[-1], color=SICK, marker="X", ms=20, zorder=6)
-    draw_onset(axes, portrait, end)
+    draw_onset(axes, shown, curve, end)
 
 
-def dress(axes: Axes) -> None:
-    """Quiet axes with large figures."""
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(FAINT)
-    axes.tick_params(labelsize=19 * 72 / DPI, colors=LIMIT, length=5)
+def style_axes(axes: Axes) -> None:
+    """Faint axes with large numbers."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+    axes.tick_params(labelsize=SMALL, colors=LIMIT, length=5)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda images, _: f"{images:,.0f}"))
-    axes.set_xlabel("images seen", fontsize=19 * 72 / DPI, color=LIMIT)
+    axes.set_xlabel("images seen", fontsize=SMALL, color=LIMIT)
 
 
-def unzipped(points: Points) -> tuple[list[int], list[float]]:
-    """Images and values apart."""
+def needs_log_scale(numbers: Sequence[float]) -> bool:
+    """Whether all numbers are positive and far apart."""
+    return bool(numbers) and min(numbers) > 0 and max(numbers) > 30 * min(numbers)
+
+
+def unzip(points: Points) -> tuple[list[int], list[float]]:
+    """Images and values."""
     return [images for images, _ in points], [value for _, value in points]
 
 
 def draw_limit(axes: Axes, curve: Curve, end: int) -> None:
-    """The limit as a line, the alarming side shaded."""
-    if not curve.limits:
-        return
-    images, limits = unzipped(curve.limits)
-    if steady(curve.limits):
+    """The limit as a line; the abnormal side is shaded."""
+    images, limits = unzip(curve.limits)
+    if curve.has_constant_limit:
         images, limits = [0, round(end * 1.03)], [limits[-1]] * 2
-    low, high = axes.get_ylim()
-    low, high = widened(low, high, limits, log=axes.get_yscale() == "log")
+    low, high = with_margin(*axes.get_ylim(), limits, log=axes.get_yscale() == "log")
     if min(value for points in (curve.sick, curve.healthy) for _, value in points) >= 0:
         low = max(low, 0.0)
     axes.set_ylim(low, high)
@@ -250,75 +224,75 @@ def draw_limit(axes: Axes, curve: Curve, end: int) -> None:
     axes.fill_between(images, limits, far, color=SICK, alpha=0.10, lw=0, zorder=1)
     name = "best" if curve.is_score else "limit"
     below = has_more_room_below(axes, limits[-1], [curve.sick[-1][1], curve.healthy[-1][1]])
-    text = f"{name} {format_number(limits[-1], 3)}" if steady(curve.limits) else name
-    axes.annotate(
-        text,
+    annotate(
+        axes,
+        f"{name} {format_number(limits[-1], 3)}" if curve.has_constant_limit else name,
         (images[-1], limits[-1]),
         xytext=(0, -5 if below else 5),
-        textcoords="offset points",
         ha="right",
         va="top" if below else "bottom",
-        fontsize=19 * 72 / DPI,
         color=LIMIT,
-        bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 1.5},
-        zorder=5,
     )
 
 
+def annotate(axes: Axes, text: str, at: tuple[float, float], **style: Any) -> None:
+    """Text on a white box, offset by `xytext` points."""
+    box = {"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 1.5}
+    style |= {"textcoords": "offset points", "fontsize": SMALL, "bbox": box, "zorder": 5}
+    axes.annotate(text, at, **style)
+
+
 def has_more_room_below(axes: Axes, limit: float, lines: Sequence[float]) -> bool:
-    """On which side of a limit the lines at the right edge, or the axis, are farther away."""
-    low, high = axes.get_ylim()
-    heights = axes.transData.transform([(0, y) for y in (limit, low, high, *lines)])[:, 1]
+    """Whether the nearest line, or edge of the axis, is farther away below the limit than above."""
+    heights = axes.transData.transform([(0, y) for y in (limit, *axes.get_ylim(), *lines)])[:, 1]
     here, others = heights[0], heights[1:]
     below = min(here - y for y in others if y <= here)
     above = min((y - here for y in others if y > here), default=0.0)
     return bool(below > above)
 
 
-def tick(value: float) -> str:
+def tick_label(value: float) -> str:
     """A number at an axis, short."""
     return format_number(value, 3) if value < 1e5 else f"{value:.0e}".replace("e+0", "e")
 
 
-def widened(low: float, high: float, limits: Sequence[float], *, log: bool) -> tuple[float, float]:
-    """A range of the axis in which the limits have room on both sides."""
+def with_margin(
+    low: float, high: float, limits: Sequence[float], *, log: bool
+) -> tuple[float, float]:
+    """A range of the axis in which the limits have space on both sides."""
     least, most = min(low, *limits), max(high, *limits)
     if log:
-        room = (most / least) ** 0.08
-        return least / room, most * room
-    room = 0.08 * (most - least)
-    return least - room, most + room
+        margin = (most / least) ** 0.08
+        return least / margin, most * margin
+    margin = 0.08 * (most - least)
+    return least - margin, most + margin
 
 
-def draw_onset(axes: Axes, portrait: Portrait, end: int) -> None:
-    """When it set in, and when that was said."""
-    axes.axvline(portrait.since, color=SICK, lw=2, ls=":", zorder=2)
-    said = "" if portrait.named == portrait.since else f"\nnamed at {portrait.named:,}"
-    on_the_left = portrait.since > 0.55 * end
-    stopped = portrait.curve.stopped_at if portrait.curve is not None else None
-    axes.annotate(
-        f"since {portrait.since:,}{said}",
-        (portrait.since, 1 if stopped is None else 0.3),
+def draw_onset(axes: Axes, shown: SymptomFigure, curve: Curve, end: int) -> None:
+    """The onset, and when it was found."""
+    axes.axvline(shown.since, color=SICK, lw=2, ls=":", zorder=2)
+    found = "" if shown.found == shown.since else f"\nnamed at {shown.found:,}"
+    on_the_left = shown.since > 0.55 * end
+    annotate(
+        axes,
+        f"since {shown.since:,}{found}",
+        (shown.since, 1 if curve.stopped_at is None else 0.3),
         xycoords=("data", "axes fraction"),
         xytext=(-7 if on_the_left else 7, -2),
-        textcoords="offset points",
         ha="right" if on_the_left else "left",
         va="top",
-        fontsize=19 * 72 / DPI,
         color=SICK,
-        bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 1.5},
-        zorder=5,
     )
 
 
-def packed(picture: Image.Image) -> bytes:
-    """As PNG with as many colours as `LARGEST_FILE` has room for."""
+def compressed(picture: Image.Image) -> bytes:
+    """As PNG with as many colours as fit into `MAX_FILE_SIZE`."""
     content = b""
     for colours in PALETTES:
         buffer = io.BytesIO()
         few = picture.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         few.save(buffer, format="PNG", optimize=True)
         content = buffer.getvalue()
-        if len(content) <= LARGEST_FILE:
+        if len(content) <= MAX_FILE_SIZE:
             break
     return content
