@@ -364,7 +364,7 @@ def test_sample_and_interpolate_refuse_what_they_cannot_make(
     refused(ganvas("sample", run, "--out", tmp_path / "a.bmp"), "expected a .png")
     refused(ganvas("sample", run, "-n", 0), "-n must be at least 1")
     refused(ganvas("sample", run, "--out", run), "is not empty")
-    refused(ganvas("interpolate", run, "-n", 1), "at least 2 latents")
+    refused(ganvas("interpolate", run, "-n", 1), "-n of at least 2")
     deep = tmp_path / "deep"
     refused(ganvas("interpolate", run, "--out", deep / "a.mp4"), "expected a .png or a .gif")
     refused(ganvas("sample", run, "--out", deep / "a.txt"), "expected a .png")
