@@ -108,16 +108,14 @@ class StudyResults:
 
     def summary(self, arm: str, metric: str) -> Summary | None:
         """One arm's scores by themselves; None before a run of it ended."""
-        families = [family for family in self.families if family.metric == metric]
-        summaries = [one for family in families for one in family.comparison.summaries]
-        return next((summary for summary in summaries if summary.name == arm), None)
+        comparisons = [family.comparison for family in self.families if family.metric == metric]
+        return next((s for c in comparisons for s in c.summaries if s.name == arm), None)
 
     def comparison(self, arm: str, metric: str) -> ArmComparison | None:
         """One arm against the arm it is compared with; None for the base, and before a run of
         both has ended."""
-        families = [family for family in self.families if family.metric == metric]
-        comparisons = [one for family in families for one in family.comparison.arms]
-        return next((comparison for comparison in comparisons if comparison.name == arm), None)
+        comparisons = [family.comparison for family in self.families if family.metric == metric]
+        return next((a for c in comparisons for a in c.arms if a.name == arm), None)
 
     def to_json(self) -> dict[str, Any]:
         """The content of results.json."""
@@ -310,18 +308,12 @@ def observe_quality(
 ) -> tuple[RunObservation, RunObservation]:
     """When a run first had the quality, in images seen and in seconds of training."""
     sign = 1 if better else -1
-    curve, cost = outcome.score_curve, outcome.cost
-    first = next((point for point in curve if sign * (point.value - quality) >= 0), None)
-    seconds = cost.training_seconds if cost is not None else 0.0
-    return (
-        RunObservation(
-            None if first is None else first.images_seen,
-            max([outcome.images_seen, *(point.images_seen for point in curve)]),
-            outcome.failed,
-        ),
-        RunObservation(
-            None if first is None else first.seconds,
-            max([seconds, *(point.seconds for point in curve)]),
-            outcome.failed,
-        ),
+    curve = [(point.images_seen, point.seconds) for point in outcome.score_curve]
+    good = [sign * (point.value - quality) >= 0 for point in outcome.score_curve]
+    reached = curve[good.index(True)] if any(good) else (None, None)
+    seconds = outcome.cost.training_seconds if outcome.cost is not None else 0.0
+    ended = [max(ends) for ends in zip(*curve, (outcome.images_seen, seconds), strict=True)]
+    images, time = (
+        RunObservation(at, end, outcome.failed) for at, end in zip(reached, ended, strict=True)
     )
+    return images, time
