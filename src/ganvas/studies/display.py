@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich import progress as rich_progress
 
-from ganvas.data.reading import Progress
 from ganvas.formatting import (
     format_bytes,
     format_clock,
@@ -43,10 +43,13 @@ class StudyDisplay:
         self._task = self.live.add_task("", total=None, status="starting")
         self._last_line = time.monotonic()
 
-    def _line(self, transient: bool = False) -> rich_progress.Progress:
+    def _line(
+        self, *columns: rich_progress.ProgressColumn, transient: bool = False
+    ) -> rich_progress.Progress:
         """A line that is updated in place, on a terminal only."""
         return rich_progress.Progress(
             rich_progress.TextColumn("{task.fields[status]}", markup=False),
+            *columns,
             console=self._console,
             disable=self._console.quiet or not self._console.is_terminal,
             transient=transient,
@@ -57,22 +60,21 @@ class StudyDisplay:
         self.live.console.print(text, markup=False)
 
     @contextmanager
-    def measuring(self, arms: Sequence[str]) -> Iterator[Progress]:
-        """While entered, shows the measurements' progress; gives a callback for (done, total)."""
+    def measuring(self, arms: Sequence[str], total: int) -> Iterator[Callable[[], None]]:
+        """While entered, shows the measurements' progress; gives a function to call after each."""
         self.say(
             f"measuring the throughput of {', '.join(arms)}, and how long scores of {arms[0]} "
             "take, to plan the study; nothing is trained yet"
         )
-        start = time.monotonic()
-        with self._line(transient=True) as line:
+        done = itertools.count(1)
+        with self._line(rich_progress.TimeElapsedColumn(), transient=True) as line:
             task = line.add_task("", total=None, status="starting workers")
 
-            def update(done: int, total: int) -> None:
-                elapsed = format_clock(time.monotonic() - start)
-                status = f"{done} of {format_count(total, 'measurement')} done  {elapsed}"
+            def advance() -> None:
+                status = f"{next(done)} of {format_count(total, 'measurement')} done"
                 line.update(task, status=status)
 
-            yield update
+            yield advance
 
     def plan(self, study: Study, plan: Plan) -> None:
         """Print what will be done, and an estimate of its duration."""

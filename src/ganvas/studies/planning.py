@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from concurrent.futures import FIRST_EXCEPTION, BrokenExecutor, Future, wait
+from concurrent.futures import BrokenExecutor, as_completed
 
 from ganvas.data.preparation import PreparedData
-from ganvas.data.reading import Progress
 from ganvas.errors import Interrupted, RunError
 from ganvas.studies.display import StudyDisplay
 from ganvas.studies.executors import WorkerPool, terminate
 from ganvas.studies.plan import Plan
 from ganvas.studies.study import Study
 from ganvas.studies.throughput import ThroughputJob, ThroughputResult, estimate_throughput
-
-POLL_SECONDS = 1.0
-"""How often workers are checked, while throughput is measured and later during the runs."""
 
 
 def make_plan(
@@ -59,13 +55,15 @@ def run_measurements(
     names = list(dict.fromkeys(job.arm for job in jobs))
     try:
         with (
-            display.measuring(names) as update,
+            display.measuring(names, len(jobs)) as advance,
             pool.make_executor(pool.workers, pool.threads) as executor,
         ):
             try:
-                return wait_for_all(
-                    [executor.submit(estimate_throughput, job) for job in jobs], update
-                )
+                futures = [executor.submit(estimate_throughput, job) for job in jobs]
+                for future in as_completed(futures):
+                    future.result()  # raises the first error as soon as it occurs
+                    advance()
+                return [future.result() for future in futures]
             finally:
                 terminate(executor)
     except BrokenExecutor as error:
@@ -78,17 +76,6 @@ def run_measurements(
             "stopped while throughput was measured: nothing was trained or written yet. "
             "The same command starts again"
         ) from None
-
-
-def wait_for_all(
-    futures: list[Future[ThroughputResult]], update: Progress
-) -> list[ThroughputResult]:
-    """All results once all are there, or the first error as soon as it occurs."""
-    while True:
-        done, pending = wait(futures, POLL_SECONDS, FIRST_EXCEPTION)
-        update(len(done), len(futures))
-        if not pending or any(future.exception() for future in done):
-            return [future.result() for future in futures if future in done]
 
 
 def budget(study: Study, arm: str, images_per_second: float) -> int:

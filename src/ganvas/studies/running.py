@@ -29,11 +29,14 @@ from ganvas.studies.display import StudyDisplay
 from ganvas.studies.executors import WorkerPool, dask_pool, local_pool
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
-from ganvas.studies.planning import POLL_SECONDS, make_plan
+from ganvas.studies.planning import make_plan
 from ganvas.studies.reading import check_study, load_study
 from ganvas.studies.results import StudyResults, write_results
 from ganvas.studies.study import Study, flat_values
 from ganvas.studies.worker import Job, crash_outcome, run_job
+
+POLL_SECONDS = 1.0
+"""How often the progress of the runs is read."""
 
 MAX_ATTEMPTS = 2
 """A run that crashed is tried once more when the study is continued."""
