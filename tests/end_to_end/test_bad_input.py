@@ -225,7 +225,7 @@ def test_a_run_directory_that_exists(
     assert sorted(run.rglob("*")) == before
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "dear.txt").write_text("mine")
-    refused(ganvas("train", small, images, "--out", tmp_path / "letters"), "not a run")
+    refused(ganvas("train", small, images, "--out", tmp_path / "letters"), "is not empty")
 
 
 def test_a_file_in_the_place_of_the_run(

@@ -321,4 +321,4 @@ def test_a_study_file_and_arm_flags_conflict(tmp_path: Path, study: Path, ganvas
     refused(ganvas("compare", study, "--base", "dcgan"), "names the arms itself")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "note.txt").write_text("mine")
-    refused(ganvas("compare", study, "--out", tmp_path / "full"), "is in use and is not a study")
+    refused(ganvas("compare", study, "--out", tmp_path / "full"), "is not empty")

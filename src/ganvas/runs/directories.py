@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from ganvas import storage
 from ganvas.errors import RunError
 
 RECIPE_JSON = "recipe.json"
@@ -43,6 +44,13 @@ def check_is_run(directory: Path) -> None:
     if runs:
         raise RunError(f"{directory} is not a run, but it holds some. Name one of them: {runs}")
     raise RunError(f"{directory} is not a run: it has no {RECIPE_JSON}. `ganvas train` makes one.")
+
+
+def check_unused(directory: Path) -> None:
+    """Raise a `RunError` unless there is nothing at this path, or an empty directory."""
+    storage.check_no_file(directory)
+    if directory.exists() and any(directory.iterdir()):
+        raise RunError(f"{directory} is not empty. Choose another folder as out (--out)")
 
 
 def list_runs(recipes: Iterable[Path]) -> str:

@@ -17,7 +17,7 @@ from ganvas.errors import RunError
 from ganvas.metrics.names import more_is_better, parse_metrics
 from ganvas.recipes import Recipe
 from ganvas.runs import checkpoint
-from ganvas.runs.directories import RECIPE_JSON, check_is_run, is_run
+from ganvas.runs.directories import RECIPE_JSON, check_is_run, check_unused, is_run
 from ganvas.runs.history import History, failing_spans
 from ganvas.runs.status import SavedStatus, Status, read_status
 
@@ -265,8 +265,4 @@ def check_unoccupied(directory: Path) -> None:
             f"{directory} already holds a run. Continue it: ganvas resume {directory}. "
             "Or choose another folder as out (--out)."
         )
-    storage.check_no_file(directory)
-    if directory.exists() and any(directory.iterdir()):
-        raise RunError(
-            f"{directory} is in use, but not a run. Choose another folder as out (--out)"
-        )
+    check_unused(directory)

@@ -21,7 +21,7 @@ from typing import Any
 
 from ganvas import storage
 from ganvas.errors import RunError
-from ganvas.runs.directories import STUDY_JSON, is_run, is_study
+from ganvas.runs.directories import STUDY_JSON, check_unused, is_run, is_study
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
 from ganvas.studies.reading import read_study
@@ -193,10 +193,3 @@ class StudyDirectory:
         """Make the workers save and stop."""
         with contextlib.suppress(OSError):
             self.stop_file.touch()
-
-
-def check_unused(path: Path) -> None:
-    """Raise a `RunError` unless a new study can be made at `path`."""
-    storage.check_no_file(path)
-    if path.exists() and any(path.iterdir()):
-        raise RunError(f"{path} is in use and is not a study. Choose another folder as out (--out)")

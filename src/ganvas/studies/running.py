@@ -23,8 +23,8 @@ from ganvas.errors import (
     StudyError,
 )
 from ganvas.runs.data import describe_data, prepare_for, prepare_images
-from ganvas.runs.directories import is_study
-from ganvas.studies.directory import StudyDirectory, check_unused
+from ganvas.runs.directories import check_unused, is_study
+from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.display import StudyDisplay
 from ganvas.studies.executors import WorkerPool, dask_pool, local_pool
 from ganvas.studies.outcome import Outcome

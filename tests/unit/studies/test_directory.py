@@ -41,7 +41,7 @@ def test_directories_that_are_not_a_study_are_refused(
     (tmp_path / "other" / "study.json").write_text("{")
     with pytest.raises(RunError, match="cannot be read"):
         StudyDirectory.open(tmp_path / "other")
-    with pytest.raises(RunError, match="is in use and is not a study"):
+    with pytest.raises(RunError, match="is not empty"):
         StudyDirectory.create(
             tmp_path / "other", directory.study, directory.plan, directory.data, {}
         )
