@@ -491,7 +491,7 @@ def distance_condition(current: RuleInput) -> Condition | None:
         "",
         (),
         current.below("probe/distance", limits.collapsed_distance),
-        current.above("probe/memory", limits.remembered, 0.5),
+        current.above("probe/memory", limits.memorised, 0.5),
     )
 
 
@@ -515,12 +515,12 @@ def test_readings_are_the_weaker_of_two_looks_in_a_row(bench: Bench) -> None:
         reading.threshold: reading
         for reading in calibrate.readings("run", "healthy", evidence, [TWO_SIGNALS])
     }
-    assert set(found) == {"(rule)", "collapsed_distance", "remembered"}
+    assert set(found) == {"(rule)", "collapsed_distance", "memorised"}
     # The single look at 0.1 is beside 0.6: patience wants two.
     assert found["collapsed_distance"].value == 0.6
     assert found["collapsed_distance"].severity == pytest.approx(0.5)
     assert found["(rule)"].severity == pytest.approx(0.5)
-    assert found["remembered"].severity == pytest.approx(2.0)
+    assert found["memorised"].severity == pytest.approx(2.0)
 
 
 def test_a_limit_between_healthy_runs_and_failures_is_proposed(bench: Bench) -> None:
@@ -545,7 +545,7 @@ def test_a_limit_between_healthy_runs_and_failures_is_proposed(bench: Bench) -> 
     assert distance.weakest_failure.run == "fail-a"
     assert distance.proposal == pytest.approx((0.8 * 0.2) ** 0.5)
     # The worst healthy run remembers as much as the weakest failure.
-    assert by_name["remembered"].proposal is None
+    assert by_name["memorised"].proposal is None
     assert lines[0].threshold == "(rule)"
     text = calibrate.table(lines)
     assert "| collapsed_distance | probe/distance | 0.3 |" in text

@@ -149,7 +149,7 @@ def test_a_curve_shows_means_where_the_rule_compares_means(bench: Bench) -> None
     column = "probe/movement/last"
     sick = evidence(column, 1.0, 2.0, 1.0, 2.0, 1.0)
     points = bench["curves"].values(RULES["oscillation"], sick, column)
-    assert sick.thresholds.movement_looks == 4
+    assert sick.thresholds.movement_records == 4
     assert points == ((128_000, 1.5), (160_000, 1.5))
 
 

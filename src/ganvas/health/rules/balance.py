@@ -48,7 +48,7 @@ def _too_large(current: RuleInput, player: Player) -> Condition | None:
     meaning = (
         f"Each step of the {player} changes its weights so much that it forgets what it learnt."
     )
-    found = condition(meaning, remedies, current.above(column, limits.largest_update))
+    found = condition(meaning, remedies, current.above(column, limits.max_update))
     # Steps that are too large make weights grow, so the relative step falls as 1 / sqrt(steps).
     if learning_rate_factor(current.recipe, player) < FAR_OFF or (found and found.severity >= 1):
         return found
@@ -65,7 +65,7 @@ def standstill(current: RuleInput, player: Player) -> LimitCheck | None:
     """Almost no update, although the learning rate is not zero."""
     # A schedule that ends at zero is not a symptom.
     fraction = current.evidence.learning_rate_fraction(player, current.images_seen)
-    limit = current.thresholds.smallest_update * fraction
+    limit = current.thresholds.min_update * fraction
     return current.below(f"probe/update/{player}", limit, log_scale=True)
 
 
@@ -82,7 +82,7 @@ def discriminator_too_weak(current: RuleInput) -> Condition | None:
     """It stands still, or cannot tell fakes from reals that are far apart."""
     limits = current.thresholds
     relative = current.recipe.objective.loss in RELATIVE
-    far_off = limits.blind_far_off_relative if relative else limits.blind_far_off
+    far_off = limits.undecided_mean_gap_relative if relative else limits.undecided_mean_gap
     return most_severe(
         condition(
             "The discriminator hardly changes any more, so the generator learns to fool a network "
@@ -101,7 +101,7 @@ def discriminator_too_weak(current: RuleInput) -> Condition | None:
                 *WEAKER_PENALTIES,
                 raise_to("discriminator_steps", 2, "the discriminator learns more often"),
             ),
-            current.below("probe/ranking/train", limits.blind, 1.0),
+            current.below("probe/ranking/train", limits.undecided, 1.0),
             current.above("probe/likeness/mean_gap", far_off),
         ),
     )
@@ -133,7 +133,7 @@ def discriminator_overpowers(current: RuleInput) -> Condition | None:
             "stay far from the real ones.",
             remedies,
             separates,
-            current.above("probe/likeness/mean_gap", limits.far_off),
+            current.above("probe/likeness/mean_gap", limits.large_mean_gap),
         ),
     )
 
@@ -172,12 +172,12 @@ def discriminator_memorises(current: RuleInput) -> Condition | None:
         slower("discriminator"),
     )
     found = most_severe(
-        condition(meaning, remedies, current.above("probe/ranking/memory", limits.remembered, 0.5)),
+        condition(meaning, remedies, current.above("probe/ranking/memory", limits.memorised, 0.5)),
         condition(
             meaning,
             remedies,
-            current.above("probe/ranking/memory", limits.hinted, 0.5),
-            current.above("probe/r_v", limits.remembered_gap),
+            current.above("probe/ranking/memory", limits.memorised_hint, 0.5),
+            current.above("probe/r_v", limits.memorised_gap),
         ),
     )
     return found and dataclasses.replace(found, additional=train_and_held_out(current))

@@ -33,13 +33,13 @@ def not_lipschitz(current: RuleInput) -> Condition | None:
     limits, objective = current.thresholds, current.recipe.objective
     if any(magnitude(getattr(objective.penalties, name).weight) for name in GRADIENT_PENALTIES):
         meaning = "The critic's gradient norm is far above 1, the target of its gradient penalty"
-        limit = limits.penalised_slope
+        limit = limits.penalised_gradient
     elif objective.clip_weights:
         meaning = "The critic's gradient norm is so large that weight clipping does not bound it"
-        limit = limits.clipped_slope
+        limit = limits.clipped_gradient
     else:
         meaning = "The critic's gradient norm is large, and nothing makes it 1-Lipschitz"
-        limit = limits.unclipped_slope
+        limit = limits.unbounded_gradient
     return condition(
         f"{meaning}, so its loss does not estimate a Wasserstein distance.",
         (regularise, NO_BATCH_NORM, NO_MOMENTUM, SPECTRAL_NORM, slower("discriminator")),
@@ -55,11 +55,14 @@ def clip_too_small(current: RuleInput) -> Condition | None:
         "almost no gradient."
     )
     remedies = (usual_clip, raise_clip)
-    at_bound = current.above("probe/clip/share", limits.clip_piled)
+    at_bound = current.above("probe/clip/share", limits.clip_at_bound)
     slope = "probe/input_gradient/between"
     return most_severe(
         condition(
-            meaning, remedies, at_bound, current.below(slope, limits.clip_flat, log_scale=True)
+            meaning,
+            remedies,
+            at_bound,
+            current.below(slope, limits.clip_flat_gradient, log_scale=True),
         ),
         condition(
             meaning,
@@ -77,8 +80,8 @@ def clip_too_large(current: RuleInput) -> Condition | None:
         "Hardly any weight reaches the clipping bound, so nothing limits the critic's gradient "
         "norm.",
         (usual_clip, lower_clip, regularise, NO_BATCH_NORM),
-        current.below("probe/clip/share", limits.clip_reached),
-        current.above("probe/input_gradient/between", limits.clip_steep, log_scale=True),
+        current.below("probe/clip/share", limits.clip_unreached),
+        current.above("probe/input_gradient/between", limits.clip_steep_gradient, log_scale=True),
     )
 
 
@@ -131,21 +134,23 @@ def _explosion_on_fakes(current: RuleInput) -> tuple[LimitCheck | None, LimitChe
     """The gradient norm at fakes, compared with its earlier values and with that at reals."""
     limits = current.thresholds
     column = "probe/input_gradient/fake"
-    earlier = current.before(column, limits.growth_looks)
+    earlier = current.before(column, limits.growth_records)
     on_reals = current.value("probe/input_gradient/real")
-    if current.steps < limits.learning_steps or len(earlier) < limits.growth_looks:
+    if current.steps < limits.learning_steps or len(earlier) < limits.growth_records:
         return None, None
     previous = min(earlier[-1], current.usual(column) or earlier[-1])
     return (
-        current.above(column, limits.slope_growth * previous, log_scale=True),
-        None if on_reals is None else current.above(column, limits.slope_asymmetry * on_reals),
+        current.above(column, limits.input_gradient_growth * previous, log_scale=True),
+        None
+        if on_reals is None
+        else current.above(column, limits.input_gradient_asymmetry * on_reals),
     )
 
 
 def _lost_numbers(current: RuleInput) -> LimitCheck | None:
     """How many probes found non-finite numbers; None where none did."""
     failures = [why for why in missing_probes(current.record).values() if "not finite" in why]
-    limit = float(current.thresholds.lost_numbers)
+    limit = float(current.thresholds.nonfinite_probes)
     return LimitCheck(MISSING, float(len(failures)), limit) if failures else None
 
 

@@ -43,7 +43,7 @@ SETTLE = (
 def oscillation(current: RuleInput) -> Condition | None:
     """Much movement without progress: images return to what they were, or nothing of them lasts."""
     limits = current.thresholds
-    records = limits.movement_looks
+    records = limits.movement_records
     movement = current.mean(MOVEMENT, records)
     return most_severe(
         condition(
@@ -51,10 +51,10 @@ def oscillation(current: RuleInput) -> Condition | None:
             SETTLE,
             current.below(
                 "probe/movement/before_last",
-                None if movement is None else limits.returning * movement,
+                None if movement is None else limits.return_ratio * movement,
                 over=records,
             ),
-            current.above(MOVEMENT, limits.returning_movement, over=records),
+            current.above(MOVEMENT, limits.min_return_movement, over=records),
         ),
         condition(
             "The generator's images change so much between probes that nothing it learns lasts.",
@@ -82,7 +82,9 @@ def stagnation(current: RuleInput) -> Condition | None:
             faster("generator"),
             regularise,
         ),
-        current.below(MOVEMENT, limits.standing * fraction, over=limits.movement_looks),
+        current.below(
+            MOVEMENT, limits.standstill_movement * fraction, over=limits.movement_records
+        ),
     )
 
 
@@ -208,8 +210,8 @@ def average_lags(current: RuleInput) -> Condition | None:
             multiply("ema_half_life", 0.25, "the average follows four times as fast"),
             decay("generator"),
         ),
-        current.above(lag, None if movement is None else limits.lag_of_movement * movement),
-        current.above(lag, limits.lag),
+        current.above(lag, None if movement is None else limits.ema_lag_in_movements * movement),
+        current.above(lag, limits.ema_lag),
     )
 
 
