@@ -116,7 +116,7 @@ def test_points_are_sampled_as_a_plot_or_an_npz(
 def test_commands_that_points_do_not_support(
     tmp_path: Path, points_run: Path, ganvas: Ganvas
 ) -> None:
-    refused(ganvas("sample", points_run, "--out", tmp_path / "folder"), "give a .png or an .npz")
+    refused(ganvas("sample", points_run, "--out", tmp_path / "folder"), "give a .png or .npz")
     assert not (tmp_path / "folder").exists()
     refused(ganvas("interpolate", points_run), "generates points", "ganvas sample")
 
