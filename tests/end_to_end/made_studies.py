@@ -1,4 +1,4 @@
-"""Studies for tests of reports: real small runs, with the outcomes that the engine would write."""
+"""Studies for tests of reports: real small runs, with the outcomes that workers would write."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ganvas.studies.study import Study
 
 
 def start(path: Path, study: Study, images: int) -> StudyDirectory:
-    """A study directory in which no run was begun yet."""
+    """A study directory without runs."""
     names = [arm.name for arm in study.all_arms]
     trial = ThroughputEstimate(images_per_second=1000.0, memory_mb=100.0, run_bytes=10**6)
     plan = Plan(
@@ -50,7 +50,7 @@ def do(directory: StudyDirectory, arm: str, seed: int, ending: Ending = "finishe
 
 
 def run_outcome(run: Run, arm: str, seed: int, ending: Ending) -> Outcome:
-    """How a run ended, as the engine writes it."""
+    """The outcome of a run, as a worker writes it."""
     history, scores = run.history.records(), run.scores.records()
     seconds = {one["images_seen"]: one["seconds"] for one in history}
     ends = [one for one in scores if not one["while_training"]]

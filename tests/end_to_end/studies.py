@@ -18,7 +18,7 @@ from ganvas.studies.executors import WorkerPool
 from .conftest import SMALL
 
 UNWATCHED = SMALL.replace("probes = 500", "probes = 0")
-"""The small recipe, unwatched by health, which would rightly call such a short training failing."""
+"""The small recipe without probes: health would rightly call such a short training failing."""
 
 TINY = """
 base = "{recipe}"
@@ -60,7 +60,7 @@ def this_process(workers: int, threads: int) -> Iterator[Executor]:
 
 
 def stay_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One worker, a thread of this process; trials of a moment, and fewer patches to score."""
+    """One worker, a thread of this process; short measurements, and fewer patches to score."""
     monkeypatch.setattr(sliced_wasserstein, "PATCHES", 2_000)
     pool = WorkerPool(1, 1, ("cpu",), this_process)
     monkeypatch.setattr("ganvas.studies.running.make_pool", lambda runs, workers, dask: pool)
@@ -69,13 +69,13 @@ def stay_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def endings(study: Path) -> dict[tuple[str, int], str]:
-    """How every run of a study ended that did."""
+    """How each run of a study ended, without those that have not."""
     outcomes = StudyDirectory.open(study).outcomes()
     return {key: outcome.ending for key, outcome in outcomes.items()}
 
 
 def written(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Every file of a folder, with when it was written and what is in it."""
+    """Every file of a folder, with its time of modification and its content."""
     return {
         str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
         for path in sorted(folder.rglob("*"))

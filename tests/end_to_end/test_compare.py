@@ -1,4 +1,4 @@
-"""`ganvas compare` with real worker processes, from a file to a verdict, however often killed."""
+"""`ganvas compare` with real worker processes, from a file to a verdict, with stops and kills."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .conftest import Result, essence, finish, start
 from .studies import DIVERGING, UNWATCHED, endings, tiny_study, written
 
 PATIENCE = 300.0
-"""Seconds for a study of six runs, on a machine that does other things too."""
+"""Seconds that a study of six runs may take on a busy machine."""
 
 IMAGES = 3000
 
@@ -50,7 +50,7 @@ def shared_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def whole(folder: Path) -> tuple[Path, Result]:
-    """The study that nothing happens to, and what was printed."""
+    """A study that is not interrupted, and its output."""
     os.environ["GANVAS_CACHE"], before = str(folder / "cache"), os.environ.get("GANVAS_CACHE")
     try:
         process = start(["compare", folder / "study.toml", "--out", folder / "whole"])
@@ -68,7 +68,7 @@ def test_from_a_file_to_a_verdict(whole: tuple[Path, Result]) -> None:
     assert "3 arms x 2 seeds = 6 runs · about" in result.out
     assert 'objective.loss = "hinge"' in result.out
     assert "against small" in result.out
-    assert "too few seeds to say" in result.out, "two seeds carry no verdict"
+    assert "too few seeds to say" in result.out, "two seeds give no verdict"
     assert f"next: ganvas report {study}" in result.out
     found = json.loads((study / "results.json").read_text())
     assert [arm["name"] for arm in found["arms"]] == list(ARMS)
@@ -115,7 +115,7 @@ def test_a_stopped_and_killed_study_continues_without_repeating_runs(
     finish(process, PATIENCE)
     wait_until_free(killed / "runs" / "small" / "1")
     done = [key for key in endings(killed) if key in TRAINED]
-    assert 1 <= len(done) < len(TRAINED), "it was to be killed half way"
+    assert 1 <= len(done) < len(TRAINED), "it must be killed half way"
     before = {key: written(killed / "runs" / key[0] / str(key[1])) for key in done}
     before_outcomes = written(killed / "outcomes")
     result = finish(start(command), PATIENCE)
@@ -137,19 +137,19 @@ def scores(study: Path) -> dict[tuple[str, int], object]:
 
 
 def wait_until_free(run: Path) -> None:
-    """Workers do not outlive their parent: they let go of what they train."""
+    """Workers exit with their parent and release the lock of their run."""
     until = time.monotonic() + PATIENCE
     while True:
         try:
             with library.Run.open(run).lock():
                 return
         except Locked:
-            assert time.monotonic() < until, "the worker trains on although its parent is gone"
+            assert time.monotonic() < until, "the worker continues although its parent is gone"
             time.sleep(0.1)
 
 
 def wait_for(process: subprocess.Popen[str], path: Path) -> None:
-    """Wait until a study that was just started has written something."""
+    """Wait until a study has written a file."""
     until = time.monotonic() + PATIENCE
     while not (path.exists() and path.stat().st_size):
         assert process.poll() is None, process.communicate()

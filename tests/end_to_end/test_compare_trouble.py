@@ -1,4 +1,4 @@
-"""What can be wrong with a study: bad input, crashes, full disks, other studies, changed images.
+"""Failures of a study: bad input, crashes, full disks, other studies, changed images.
 
 Runs are done in a thread of this process, so that a test can reach what they do.
 """
@@ -40,7 +40,7 @@ Ganvas = Callable[..., Result]
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A study's file, on images of its own; health looks at nothing, so that nothing collapses."""
+    """A study's file with its own images. Probes are off, so that no run counts as collapsed."""
     stay_in_this_process(monkeypatch)
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (250, 16, 16, 1), dtype=np.uint8)
@@ -51,7 +51,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def failing_once(arm: str, error: Exception) -> Callable[..., Run]:
-    """A training that goes wrong the first time that this arm is trained."""
+    """A `train` that fails the first time for this arm."""
     left = [1]
 
     def train(recipe: Any, *arguments: Any, **named: Any) -> Run:
@@ -149,8 +149,8 @@ def test_a_full_disk_stops_the_study_and_it_can_continue(
     monkeypatch.setattr(worker, "train", failing_once("hinge", error))
     result = ganvas("compare", study, "--out", out)
     refused(result, "cannot write somewhere: no space left", f"Continue with: ganvas compare {out}")
-    assert ("hinge", 0) not in endings(out), "that says nothing about the arm"
-    assert json.loads((out / "results.json").read_text())["missing"], "what there is, is told"
+    assert ("hinge", 0) not in endings(out), "a full disk says nothing about the arm"
+    assert json.loads((out / "results.json").read_text())["missing"], "results so far are written"
     assert ganvas("compare", out).code == 0
     assert set(endings(out).values()) == {"finished"}
 
@@ -173,7 +173,7 @@ def test_a_run_whose_process_dies_is_found_and_the_others_finish(
 
 
 def dying_with(arm: str) -> Any:
-    """Hires executors that break as soon as they are given a run of this arm."""
+    """Makes executors that break as soon as a run of this arm is submitted."""
 
     class Broken:
         def __init__(self, executor: Any) -> None:

@@ -1,4 +1,4 @@
-"""How often verdicts are wrong, and how often they find what was planted, in simulated studies."""
+"""The rates of false verdicts and of found differences in simulated studies."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def unevenly_spread(g: np.random.Generator, shape: tuple[int, ...]) -> tuple[Flo
 
 
 def two_peaked(g: np.random.Generator, shape: tuple[int, ...], fraction: float = 0.3) -> Floats:
-    """Logs of runs of which a fraction ends three times as bad."""
+    """Logs of scores; a fraction of the runs is three times as bad."""
     return 0.05 * g.standard_normal(shape) + math.log(3) * (g.random(shape) < fraction)
 
 
@@ -95,7 +95,7 @@ def test_several_equal_arms_rarely_get_a_verdict(n: int, arms: int) -> None:
 
 
 def test_unequal_shapes_exceed_five_percent() -> None:
-    """The limits that the docstring of statistics.py states; else it promises too little."""
+    """The exceptions that the docstring of statistics.py names."""
     g = RNG(0)
     one_sided = 0.4 * (g.standard_exponential((STUDIES, 5)) - 1)
     even = 0.05 * g.standard_normal((STUDIES, 5))
@@ -106,7 +106,7 @@ def test_unequal_shapes_exceed_five_percent() -> None:
 
 
 def test_sign_flips_give_no_verdict_with_five_seeds() -> None:
-    """Why it is not the test: exact, and silent however large the difference."""
+    """This exact test is not used: it never reaches 5 %, however large the difference."""
     signs = np.array(list(product((1, -1), repeat=5)))
     planted = RNG(0).standard_normal((200, 5)) + 100
     flipped = np.abs(planted @ signs.T)  # (200, 32)
@@ -157,7 +157,7 @@ def verdicts(base: Floats, *arms: Floats) -> list[str]:
 
 @pytest.mark.parametrize(("n", "failing"), [(3, 0.0), (5, 0.1), (8, 0.3)])
 def test_whole_studies_of_equal_arms_rarely_give_a_verdict(n: int, failing: float) -> None:
-    """Three arms, some runs failing: how often any of them is called better or worse."""
+    """Three arms with failing runs: the rate of better or worse for any of them."""
     g = RNG(n)
     shape = (250, 4, n)
     runs = np.where(g.random(shape) < failing, math.inf, np.exp(0.3 * g.standard_normal(shape)))
@@ -166,7 +166,7 @@ def test_whole_studies_of_equal_arms_rarely_give_a_verdict(n: int, failing: floa
 
 
 def test_whole_studies_find_a_better_arm() -> None:
-    """A quarter less with 6 seeds: found as theory says, never called worse or no different."""
+    """A quarter less, 6 seeds: found as often as theory predicts, never worse or no different."""
     g = RNG(1)
     effect, spread = math.log(0.75), 0.12
     logs = spread * g.standard_normal((300, 2, 6)) + np.array([[0], [effect]])

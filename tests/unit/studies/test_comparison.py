@@ -1,4 +1,4 @@
-"""Verdicts on arms, by scores that are made up."""
+"""Verdicts on arms, for made-up scores."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def only(
 
 
 def test_a_study_of_three_architectures() -> None:
-    """Three architectures, five seeds, the dearest best."""
+    """Three architectures, five seeds; the most expensive one is the best."""
     comparison = compare_metric(
         arm("dcgan", DCGAN, cost=100),
         [arm("wgan-gp", WGAN_GP, cost=190), arm("resnet", RESNET, cost=340)],
@@ -64,7 +64,7 @@ def test_a_study_of_three_architectures() -> None:
 
 
 def test_one_failure_leaves_five_seeds_too_few() -> None:
-    """The same with one of resnet's runs failed: four won and one lost."""
+    """The same, but one of resnet's five runs failed."""
     comparison = only(DCGAN, (*RESNET[:4], NO))
     assert comparison.test == "ranks, failures last"
     assert comparison.verdict == "too few seeds to say"
@@ -150,7 +150,7 @@ def test_no_difference_shown_requires_enough_seeds() -> None:
 
 
 def test_constant_scores() -> None:
-    """Modes hit: without any spread only the signs of differences are known."""
+    """Covered modes: without spread, only the signs of differences count."""
     same = only([10.0] * 4, [10.0] * 4)
     assert (same.p, same.verdict) == (1.0, "no difference shown")
     fewer = only([10.0] * 4, [9.0] * 4)
@@ -170,7 +170,7 @@ def test_one_or_two_seeds_give_no_verdict() -> None:
 
 
 def test_ranks_of_three_seeds_give_no_verdict() -> None:
-    """Of 20 ways to share out six ranks the arm has the best one: p is 2 / 20 at least."""
+    """Even the best of 20 ways to distribute six ranks has p = 2 / 20."""
     three = only((400.0, 401.0, NO), (1.0, 2.0, 3.0))
     assert (three.p, three.verdict) == (pytest.approx(0.1), "too few seeds to say")
     assert three.why.startswith("3 seeds (ranks, failures last, which needs at least 4")

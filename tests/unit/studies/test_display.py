@@ -1,4 +1,4 @@
-"""How verdicts, plans and times are put into words."""
+"""How verdicts and plans are shown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_columns_are_as_wide_as_their_content() -> None:
 
 
 def test_a_distance_is_compared_by_a_percentage() -> None:
-    """Half of the base's, give or take a hundredth: -50 %."""
+    """About half of the base's score: -50 %."""
     base = ArmScores("base", {seed: 100.0 + seed for seed in range(5)})
     arm = ArmScores("arm", {seed: (50.0 + seed / 2) * (1 + 0.01 * (seed - 2)) for seed in range(5)})
     (against,) = compare_arms(base, [arm], more_is_better=False, scale="log")
@@ -38,7 +38,7 @@ def test_a_fraction_is_compared_by_a_difference() -> None:
 def test_a_plan_warns_about_too_few_seeds(
     capsys: pytest.CaptureFixture[str], seeds: int, arms: int, warned: bool
 ) -> None:
-    """Before hours are spent on it; one arm has nothing to differ from."""
+    """The warning comes before any training; a single arm needs none."""
     table = {"base": "mlp", "data": "fashion", "images": 1000, "seeds": seeds}
     study = read_study({**table, "arms": [{"name": "wgan", "recipe": "wgan"}][: arms - 1]})
     trial = ThroughputEstimate(images_per_second=100.0, memory_mb=1.0, run_bytes=1)

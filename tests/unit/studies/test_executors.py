@@ -41,7 +41,7 @@ def test_omp_num_threads_is_set_for_workers_and_restored(
 
 
 def test_starting_workers_ignore_ctrl_c() -> None:
-    """Ctrl-C reaches every process of the terminal, also pool that is importing torch."""
+    """Ctrl-C reaches every process of the terminal, also one that is importing torch."""
     with executors.process_executor(2, 1) as executor:
         workers = multiprocessing.active_children()
         for worker in workers:

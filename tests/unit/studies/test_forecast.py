@@ -1,4 +1,4 @@
-"""How far runs are by what they have written, and how long a study takes still."""
+"""How far runs are by their files, and how long a study still takes."""
 
 from __future__ import annotations
 
@@ -66,9 +66,11 @@ def test_stage_follows_history_and_scores(directory: StudyDirectory) -> None:
     scored(directory, 512)
     assert read_stage(directory, MLP) == Stage(512, 1, False)
     trained(directory, 1024)
-    assert read_stage(directory, MLP) == Stage(1000, 1, True), "the last batch reaches beyond"
+    assert read_stage(directory, MLP) == Stage(1000, 1, True), (
+        "the last batch goes beyond the budget"
+    )
     scored(directory, 1024)
-    assert read_stage(directory, MLP) == Stage(1000, 2, True), "the scores at the end come now"
+    assert read_stage(directory, MLP) == Stage(1000, 2, True), "final scores come next"
 
 
 def test_time_left_falls_while_scoring_and_is_unknown_when_scoring_takes_too_long(
@@ -78,12 +80,12 @@ def test_time_left_falls_while_scoring_and_is_unknown_when_scoring_takes_too_lon
     forecast = Forecast(directory, [one, two])
     forecast.observe([one], 0.0)
     assert forecast.seconds(0.0) == pytest.approx(2 * (10 + 2 * 2 + 6))
-    assert forecast.seconds(3.0) == pytest.approx(40 - 3), "it trains, though nothing was written"
+    assert forecast.seconds(3.0) == pytest.approx(40 - 3), "it trains, although nothing is written"
     trained(directory, 1024)
     scored(directory, 1024)
     forecast.observe([one], 20.0)
     assert [forecast.seconds(20.0 + s) for s in (0, 2, 5)] == pytest.approx([26, 24, 21])
-    assert forecast.seconds(27.0) is None, "six seconds are over, and it is scored still"
+    assert forecast.seconds(27.0) is None, "scoring takes longer than the six seconds expected"
 
 
 def test_measured_rates_replace_the_plan(directory: StudyDirectory) -> None:
@@ -104,7 +106,7 @@ def test_idle_workers_take_the_next_runs(directory: StudyDirectory) -> None:
     one, two = jobs(directory)
     forecast = Forecast(directory, [one, two])
     forecast.observe([one, two], 0.0)
-    assert forecast.seconds(0.0) == pytest.approx(20), "side by side"
+    assert forecast.seconds(0.0) == pytest.approx(20), "in parallel"
     forecast.observe([one], 0.0)
     assert forecast.seconds(0.0) == pytest.approx(20)
 

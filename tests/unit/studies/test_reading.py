@@ -28,7 +28,7 @@ def test_a_short_file_becomes_complete_recipes() -> None:
         study.base,
         architecture=dataclasses.replace(recipes.dcgan().architecture, discriminator_norm="none"),
     )
-    assert {arm.recipe.data.size for arm in study.all_arms} == {(64, 64)}, "shared by all"
+    assert {arm.recipe.data.size for arm in study.all_arms} == {(64, 64)}, "shared by all arms"
     mlp = dataclasses.replace(recipes.mlp(), data=study.base.data)
     assert study.arm("mlp").recipe == mlp
 
@@ -56,7 +56,7 @@ def test_all_problems_of_all_arms_are_reported_at_once() -> None:
     message = problems_of(arms=arms, seeds=0, metrics=["fdd"], base="dcgn")
     for fragment in ("batchh", "ema_half_lif", "seeds", "'fdd'", "'dcgn'"):
         assert fragment in message
-    assert "same as" not in message, "what follows from a problem is not a problem of its own"
+    assert "same as" not in message, "consequences of a problem are not reported"
 
 
 @pytest.mark.parametrize(("size", "read"), [(16, (16, 16)), ("16x32", (16, 32))])
@@ -98,7 +98,7 @@ def test_shared_must_be_a_table_without_what_the_study_decides() -> None:
     assert "shared: expected a table" in problems_of(shared="data.size")
     message = problems_of(shared={"images": 400_000})
     assert message.count("shared: images: the study decides it") == 1
-    assert "\n" not in message.partition("shared: images")[2], "message once, not for every arm"
+    assert "\n" not in message.partition("shared: images")[2], "reported once, not for every arm"
 
 
 def test_an_unreadable_recipe_is_named_as_written() -> None:

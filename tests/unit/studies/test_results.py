@@ -56,7 +56,7 @@ def test_failures_count_with_their_reasons(directory: StudyDirectory) -> None:
     assert list(results.arm("frail").failures) == [0, 1, 2, 3]
     frail = results.comparison("frail", "fd-lite0")
     assert frail is not None
-    assert frail.test == "ranks, failures last", "not judged by its one survivor"
+    assert frail.test == "ranks, failures last", "not compared by its one surviving run"
     assert frail.verdict != "better"
     table = json.loads(json.dumps(results.to_json()))
     table_of_frail = {arm["name"]: arm for arm in table["arms"]}["frail"]

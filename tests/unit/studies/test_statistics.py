@@ -86,7 +86,7 @@ def test_rank_sum_without_ties_agrees_with_scipy() -> None:
 def test_rank_sum_with_ties_and_failures_agrees_with_enumeration(
     base: list[float], arm: list[float]
 ) -> None:
-    """All ways to say which runs are the arm's: the share that gives so small or large a sum."""
+    """The fraction of all assignments of runs to the arm with so small or large a rank sum."""
     ranks = stats.rankdata(arm + base)
     observed = ranks[: len(arm)].sum()
     sums = np.array([ranks[list(who)].sum() for who in combinations(range(len(ranks)), len(arm))])
@@ -117,7 +117,7 @@ def test_holm_by_hand() -> None:
 
 @pytest.mark.parametrize(("effect", "pairs"), [(0.2, 199), (0.5, 34), (0.8, 15)])
 def test_pairs_needed_agree_with_published_values(effect: float, pairs: int) -> None:
-    """Small, medium and large effects at 5 %, two-sided, 80 %: as G*Power has them."""
+    """Small, medium and large effects at 5 %, two-sided, power 80 %: values of G*Power."""
     assert pairs_needed(effect, 1.0) == pairs
     assert pairs_needed(-effect, 1.0) == pairs
     assert power_of_t(pairs, effect, 1.0, 0.05) >= 0.8 > power_of_t(pairs - 1, effect, 1.0, 0.05)
@@ -163,7 +163,7 @@ def test_effects_without_spread_or_without_a_ratio() -> None:
 
 
 def test_bootstrap_coverage_is_as_documented() -> None:
-    """87 % with 8 seeds; of 250 studies two standard errors are 4 %."""
+    """87 % with 8 seeds; two standard errors of 250 studies are 4 %."""
     draws = np.random.default_rng(0).standard_normal((250, 8))
     held = 0
     for scores in draws:

@@ -1,4 +1,4 @@
-"""Time to a quality: a published example, runs that never get there, the interval's coverage."""
+"""Time to a quality: a published example, runs that never reach it, the interval's coverage."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_leukaemia_example() -> None:
 
 
 def test_curve_and_median_by_hand() -> None:
-    """Of four at 2, one gets there: 3/4. One leaves at 3. Of two at 5, one: 3/8. The last at 8."""
+    """At 2, one of four reaches it: 3/4. One is censored at 3. At 5, one of two: 3/8."""
     result = time_to_quality(at(2, 5) + never(3, 8))
     assert result.times == (2, 3, 5, 8)
     assert result.unreached == pytest.approx((3 / 4, 3 / 4, 3 / 8, 3 / 8))
@@ -44,7 +44,7 @@ def test_curve_and_median_by_hand() -> None:
 
 
 def test_a_failed_run_is_censored_at_the_longest_run() -> None:
-    """Three fail early, two get there: less than half ever do, and no median may be claimed."""
+    """Three fail early and two reach it: less than half, so there is no median."""
     watched = at(50, 60)
     assert time_to_quality(watched + never(10, 10, 10)).median == 50
     failed = time_to_quality(watched + never(10, 10, 10, failed=True))
@@ -75,7 +75,7 @@ def test_none_some_or_all_runs_reach_the_quality() -> None:
 
 @pytest.mark.parametrize(("runs", "failing"), [(5, 0.0), (8, 0.2), (10, 0.0)])
 def test_median_interval_coverage_is_as_documented(runs: int, failing: float) -> None:
-    """94 to 97 %; of 200 studies three standard errors are 5 %."""
+    """94 to 97 %; three standard errors of 200 studies are 5 %."""
     g = np.random.default_rng(runs)
     shift = -float({0.0: 0.0, 0.2: 0.31863936}[failing])  # the 0.5 / 0.8 quantile of a normal
     held = 0

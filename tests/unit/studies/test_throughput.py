@@ -1,4 +1,4 @@
-"""What a trial measures."""
+"""What a measurement of throughput times."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ganvas.studies import throughput
 
 
 def test_sampling_is_timed_separately(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that no noise between two evaluations becomes the cost of every sample."""
+    """Noise between two evaluations must not become a cost per sample."""
     clock = [0.0]
 
     def measure(generator: Any, data: Any, settings: Any, asked: Any, n: int, *rest: Any) -> None:

@@ -1,4 +1,4 @@
-"""What the command line's --vary, --recipes and --shared make of a base."""
+"""Studies from the command line's --base, --vary, --recipes and --shared."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from ganvas.training.stop import StopRequest, ask_to_stop, take_back
 
 
 def test_seconds_of_training_come_from_the_rates() -> None:
-    """1,000 images at 500 a second, then 600 at 300: the evaluation between does not count."""
+    """1,000 images at 500 per second, then 600 at 300; the evaluation between does not count."""
     history = [
         {"images_seen": 1000, "images_per_second": 500.0, "seconds": 2.0},
         {"images_seen": 1600, "images_per_second": 300.0, "seconds": 60.0},

@@ -1,4 +1,4 @@
-"""A study with outcomes that are written by hand."""
+"""A study with hand-written outcomes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def a_plan(study: Study, **changes: Any) -> Plan:
 
 
 def an_outcome(arm: str, seed: int, **changes: Any) -> Outcome:
-    """A finished run: arms differ by a factor, seeds by a little; it gets better all the time."""
+    """A finished run: arms differ by a factor, seeds slightly; the score improves all the time."""
     wobble = seed * (1 + list(LEVEL).index(arm)) % 3
     fd = LEVEL[arm] * (1 + 0.01 * seed + 0.001 * wobble)
     cost = Cost(
