@@ -30,7 +30,7 @@ from ganvas import storage
 from ganvas.data.settings import DataSettings
 from ganvas.metrics.estimate import QUANTILE
 from ganvas.metrics.names import more_is_better
-from ganvas.networks import DCGAN
+from ganvas.networks import DCGANDiscriminator, DCGANGenerator
 from ganvas.schedules import parse_count
 from ganvas.studies.comparison import compare_arms
 from ganvas.studies.results import StudyResults, arm_scores
@@ -57,9 +57,10 @@ def main() -> int:
     """Train the missing runs, deal, and print the table."""
     arguments = parse()
     recipe = dataclasses.replace(
-        ganvas.recipes.dcgan(),
+        ganvas.recipes.dcgan().with_networks(
+            DCGANGenerator(width=8), DCGANDiscriminator(width=8, norm="batch")
+        ),
         name="narrow",
-        architecture=DCGAN(width=8, discriminator_norm="batch"),
         data=DataSettings(size=(16, 16)),
     )
     study = Study(

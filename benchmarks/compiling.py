@@ -12,7 +12,7 @@ import torch
 
 from figure import Effort, Figure, figure
 from ganvas.processes import SINGLE_PROCESS
-from ganvas.training.engine import WARM_UPS, choose_engine
+from ganvas.training.engine import WARMUP_STEPS, choose_engine
 from hardware import stopwatch
 from loops import GanvasLoop
 from speed_cases import Case, data_for, every_case, recipe_for
@@ -36,12 +36,12 @@ def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path)
     recipe = recipe_for(case)
     prepared = data_for(case, recipe, folder)
     auto, on = (GanvasLoop(recipe, prepared, folder / name, device) for name in ("auto", "on"))
-    on.state.engine = choose_engine("on", on.recipe, device, SINGLE_PROCESS)
-    first = [stopwatch(partial(loop.steps, WARM_UPS + 1), device) for loop in (auto, on)]
-    if on.state.engine.failed is not None:
-        print(f"{case.title}: {on.state.engine.failed}", file=sys.stderr, flush=True)
+    on.state.use_engine(choose_engine("on", on.recipe, device, SINGLE_PROCESS))
+    first = [stopwatch(partial(loop.steps, WARMUP_STEPS + 1), device) for loop in (auto, on)]
+    if on.state.engine.fallback is not None:
+        print(f"{case.title}: {on.state.engine.fallback}", file=sys.stderr, flush=True)
         return []
-    step_seconds = stopwatch(lambda: auto.steps(WARM_UPS), device) / WARM_UPS
+    step_seconds = stopwatch(lambda: auto.steps(WARMUP_STEPS), device) / WARMUP_STEPS
     steps = max(2, round(effort.seconds / step_seconds))
     turns = {
         name: partial(stopwatch, partial(loop.steps, steps), device)

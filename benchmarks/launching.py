@@ -7,14 +7,14 @@ graph functions that return their first result again at once.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
 
 from figure import Effort, Figure, figure
-from ganvas.training.engine import WARM_UPS, Calculated, Eager, Key, Piece
+from ganvas.training.engine import WARMUP_STEPS, Eager, TensorFunction, Tensors
 from hardware import stopwatch
 from loops import GanvasLoop
 from speed_cases import Case, data_for, every_case, recipe_for
@@ -29,12 +29,15 @@ TURNS = 8
 class InstantEngine(Eager):
     """An engine whose graph functions take no time: each returns its first result again."""
 
-    gave: dict[Key, Calculated] = field(default_factory=dict)
+    def wrap(self, function: TensorFunction, compiled: bool = True) -> TensorFunction:
+        results: list[Tensors] = []
 
-    def run(self, key: Key, piece: Piece, *tensors: torch.Tensor) -> Calculated:
-        if key not in self.gave:
-            self.gave[key] = piece(*tensors)
-        return self.gave[key]
+        def instant(*tensors: torch.Tensor) -> Tensors:
+            if not results:
+                results.append(function(*tensors))
+            return results[0]
+
+        return instant
 
 
 def measure(effort: Effort, folder: Path) -> list[Figure]:
@@ -52,12 +55,12 @@ def measure_case(case: Case, effort: Effort, folder: Path) -> list[Figure]:
     cpu = torch.device("cpu")
     recipe = dataclasses.replace(recipe_for(case), precision="fp32")
     loop = GanvasLoop(recipe, data_for(case, recipe, folder), folder / "run", cpu)
-    loop.state.engine = InstantEngine()
-    loop.steps(WARM_UPS)
-    step_seconds = stopwatch(partial(loop.steps, WARM_UPS), cpu) / WARM_UPS
+    loop.state.use_engine(InstantEngine())
+    loop.steps(WARMUP_STEPS)
+    step_seconds = stopwatch(partial(loop.steps, WARMUP_STEPS), cpu) / WARMUP_STEPS
     steps = max(2, round(effort.seconds / TURNS / step_seconds))
     milliseconds = [
         stopwatch(partial(loop.steps, steps), cpu) / steps * 1_000 for _ in range(effort.rounds)
     ]
-    title = f"{case.recipe} {case.side}x{case.side}: a step whose pieces take no time"
+    title = f"{case.recipe} {case.side}x{case.side}: a step whose functions take no time"
     return [figure(f"{case.key}/left", title, "ms", milliseconds)]

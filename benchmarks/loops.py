@@ -16,15 +16,16 @@ import torch
 
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import describe_environment
-from ganvas.objectives.objective import Objective
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.data import describe_data
 from ganvas.training import trainer
 from ganvas.training.display import Display
+from ganvas.training.listeners import Listeners
+from ganvas.training.monitor import HealthMonitor
+from ganvas.training.run_files import RunFiles
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
-from ganvas.training.watch import Watch
 from hardware import stopwatch
 
 ENDLESS = 10**12
@@ -42,8 +43,7 @@ class GanvasLoop:
         self.recipe = dataclasses.replace(recipe.with_fixed_schedules(), images=ENDLESS)
         self.device = device
         self.prepared = prepared
-        self.objective = Objective.build(self.recipe.objective)
-        self.state = TrainState.start(self.recipe, self.objective, prepared, 0, device)
+        self.state = TrainState.start(self.recipe, prepared, 0, device)
         self.run = Run.create(directory, self.recipe, environment, describe_data(prepared))
         self.probing: list[float] = []
         """Percent of the time that health probes took, by round."""
@@ -53,7 +53,7 @@ class GanvasLoop:
     def steps(self, steps: int) -> None:
         """Bare training steps: no history, no grids, no checkpoints, no display."""
         for _ in range(steps):
-            train_step(self.state, self.recipe, self.objective)
+            train_step(self.state, self.recipe)
 
     def fit(self, steps: int) -> float:
         """Seconds of the real loop for some steps, with a live display.
@@ -65,14 +65,17 @@ class GanvasLoop:
         recipe = dataclasses.replace(self.recipe, images=self.state.images_seen + images)
         waited = self.state.stream.waited
         with (
-            timed_calls(trainer, "save_grid") as grids,
-            timed_calls(trainer, "save_checkpoint") as checkpoints,
-            timed_calls(Watch, "probe") as probes,
+            timed_calls(trainer, "draw_samples") as grids,
+            timed_calls(RunFiles, "checkpoint") as checkpoints,
+            timed_calls(HealthMonitor, "probe") as probes,
             fake_terminal(),
         ):
-            display = Display(recipe.images, self.state.images_seen)
+            display = Display(self.run, recipe, self.state.images_seen)
+            listeners = Listeners(RunFiles(self.run, recipe), display)
+            state, data = self.state, self.prepared
+            monitor = HealthMonitor(self.run, recipe, data, state)
             seconds = stopwatch(
-                lambda: trainer.fit(self.run, recipe, self.state, self.prepared, display),
+                lambda: trainer.fit(self.run, recipe, state, data, 0, listeners, monitor),
                 self.device,
             )
         for times, interval in (

@@ -13,9 +13,8 @@ from torch import nn
 from figure import Effort
 from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.sources import open_source
-from ganvas.networks import DCGAN, R3GAN, Architecture, ResNet
 from ganvas.precision import has_bfloat16
-from ganvas.recipes import CATALOG, Recipe
+from ganvas.recipes import CATALOG, Recipe, build_networks
 from ganvas.training.state import TrainState
 from textbook import DCGANLoop, R3GANLoop, TextbookLoop, WassersteinLoop
 
@@ -94,22 +93,15 @@ def recipe_for(case: Case) -> Recipe:
     """The named recipe at the case's size and width; all else as published."""
     recipe = CATALOG[case.recipe]()
     return dataclasses.replace(
-        recipe,
-        architecture=widened(recipe.architecture, case.width),
+        recipe.with_networks(
+            dataclasses.replace(recipe.generator.network, width=case.width),
+            dataclasses.replace(recipe.discriminator.network, width=case.width),
+        ),
         batch=case.batch,
         generator_batch=None,
         augmentation=0.0,  # which the textbook loop has not
         data=dataclasses.replace(recipe.data, size=(case.side, case.side)),
     )
-
-
-def widened(architecture: Architecture, width: int) -> Architecture:
-    """The same networks at another width."""
-    if isinstance(architecture, ResNet):
-        return dataclasses.replace(architecture, generator_width=width, discriminator_width=width)
-    if isinstance(architecture, DCGAN | R3GAN):
-        return dataclasses.replace(architecture, width=width)
-    raise TypeError(f"no width is known of {architecture}")
 
 
 def data_for(case: Case, recipe: Recipe, folder: Path) -> PreparedData:
@@ -136,7 +128,7 @@ def textbook_for(
     if case.recipe == "dcgan":
         loop = DCGANLoop(pixels, case.width, device, case.batch)
     else:
-        networks = recipe.architecture.build(prepared.shape, recipe.latent_dim)
+        networks = build_networks(recipe, prepared.shape)
         loop = LOOPS[case.recipe](pixels, *networks, device, case.batch)
     if recipe.latent_dim != loop.latents[0]:
         raise ValueError(f"{case.recipe} and its textbook loop differ in latents")

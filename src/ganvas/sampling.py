@@ -19,10 +19,9 @@ from ganvas import storage
 from ganvas.devices import choose_device
 from ganvas.errors import GanvasError, RunError
 from ganvas.images import draw_points, from_network, make_grid, write_png
-from ganvas.networks import ImageShape
+from ganvas.networks import Dimensions, ImageShape, network_table
 from ganvas.randomness import draw_latents, named_generator
-from ganvas.recipes import Recipe
-from ganvas.recipes.reading import read_architecture
+from ganvas.recipes import Recipe, parse_generator
 from ganvas.runs import Run
 from ganvas.runs import checkpoint as tensor_file
 from ganvas.runs.checkpoint import select_prefix
@@ -31,7 +30,7 @@ from ganvas.schedules import parse_count
 BATCH_SIZE = 256
 """Images generated at a time: large enough to be fast, small enough for any memory."""
 
-FORMAT = 1
+FORMAT = 2
 
 MIN_DISPLAY_SIZE = 64
 """Smaller images are enlarged in grids, so that a person can see them."""
@@ -75,7 +74,7 @@ class TrainedGenerator:
     def batches(self, n: int, seed: int = 0, indices: range | None = None) -> Iterator[Tensor]:
         """The samples of `sample` in batches, as network outputs: (B, C, H, W) in [-1, 1].
 
-        Where the architecture is not `bounded`, some lie beyond.
+        Where the network has no `bounded_output`, some lie beyond.
 
         Args:
             indices: generate only these of the n. Bit for bit the same as all n if they start
@@ -158,13 +157,13 @@ def write_generator(
     config = {
         "format": FORMAT,
         "ganvas": ganvas.__version__,
-        "architecture": recipe.to_table()["architecture"],
+        "network": network_table(recipe.generator.network),
         "image": dataclasses.asdict(shape),
         "latent_dim": recipe.latent_dim,
         "latents": "standard normal, float32 (N, latent_dim)",
         "output": "float32 (N, channels, height, width) in [-1, 1]",
     }
-    if not recipe.architecture.bounded:
+    if not recipe.generator.network.bounded_output:
         config["output"] = "float32 (N, channels, height, width), to be clamped to [-1, 1]"
     if shape.is_point:
         config["output"] = "float32 (N, 2, 1, 1): x and y in the units of the data, without bounds"
@@ -197,9 +196,9 @@ def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -
         directory = Run.open(directory).generator_directory
     config = _read_config(directory / "config.json")
     try:
-        architecture = read_architecture(config["architecture"])
         shape = ImageShape(**config["image"])
-        network = architecture.build(shape, config["latent_dim"]).generator
+        description = parse_generator(config["network"])
+        network = description.build(Dimensions(shape, config["latent_dim"]))
         tensors, values = tensor_file.read(directory / "model.safetensors")
         network.load_state_dict(tensors)
     except (KeyError, TypeError, RuntimeError) as error:
@@ -214,9 +213,9 @@ def _from_checkpoint(run: Run, checkpoint: str, device: str) -> TrainedGenerator
     recipe = run.read_recipe()
     data = run.read_data()
     shape = ImageShape(**data["shape"])
-    network = recipe.architecture.build(shape, recipe.latent_dim).generator
+    network = recipe.generator.network.build(Dimensions(shape, recipe.latent_dim))
     tensors, values = tensor_file.read(path)
-    network.load_state_dict(select_prefix(tensors, "average"))
+    network.load_state_dict(select_prefix(tensors, "ema"))
     extent = data.get("extent")
     return _as_trained(network, shape, recipe.latent_dim, values["images_seen"], extent, device)
 

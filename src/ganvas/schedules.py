@@ -25,7 +25,10 @@ class Ramp:
         """Files hold ramps as text, in the form that the command line takes."""
         from pydantic_core import core_schema
 
-        return core_schema.no_info_plain_validator_function(_read_ramp)
+        return core_schema.no_info_plain_validator_function(
+            _read_ramp,
+            serialization=core_schema.plain_serializer_function_ser_schema(_plain),
+        )
 
     def at(self, images_seen: int) -> float:
         """The value after `images_seen` images."""
@@ -96,6 +99,11 @@ def _positive(count: int) -> int:
     if count < 1:
         raise ValueError
     return count
+
+
+def _plain(value: Schedule) -> float | str:
+    """A ramp as text. Whole numbers come here too, because they are no floats, and stay."""
+    return format_schedule(value) if isinstance(value, Ramp) else value
 
 
 def _read_ramp(value: object) -> Ramp:

@@ -15,7 +15,7 @@ from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import Recipe
 from ganvas.schedules import value_at
 from ganvas.training.state import TrainState
-from tests.unit.tiny import BATCH, LATENT_DIM, SIDE
+from tests.builders.tiny import BATCH, LATENT_DIM, SIDE
 
 
 class Replay(nn.Module):
@@ -89,17 +89,15 @@ def probe(name: str, *arguments: Any, **changes: Any) -> ProbeValues:
     return PROBES[name](context(*arguments, **changes))
 
 
-def training_context(
-    state: TrainState, objective: Objective, count: int = BATCH, **changes: Any
-) -> ProbeContext:
+def training_context(state: TrainState, count: int = BATCH, **changes: Any) -> ProbeContext:
     """A tiny state to be looked at, not copied yet; as many held-out images as reals."""
     return ProbeContext(
         generator=state.generator,
         discriminator=state.discriminator,
-        ema=state.average,
-        generator_optimizer=state.generator_optimizer,
-        discriminator_optimizer=state.discriminator_optimizer,
-        objective=objective,
+        ema=state.ema,
+        generator_optimizer=state.player("generator").optimizer,
+        discriminator_optimizer=state.player("discriminator").optimizer,
+        objective=changes.pop("objective", state.objective),
         latents=torch.randn(count, LATENT_DIM, generator=torch.Generator().manual_seed(1)),
         real=changes.pop("real", draw(count, 1, SIDE, SIDE, seed=2)),
         held_out=changes.pop("held_out", draw(count, 1, SIDE, SIDE, seed=3)),
@@ -111,11 +109,9 @@ def training_context(
     )
 
 
-def copied_context(
-    state: TrainState, recipe: Recipe, objective: Objective, **changes: Any
-) -> ProbeContext:
+def copied_context(state: TrainState, recipe: Recipe, **changes: Any) -> ProbeContext:
     """The same with copies, at the recipe's learning rates."""
-    training, seen = training_context(state, objective, **changes), state.images_seen
+    training, seen = training_context(state, **changes), state.images_seen
     players = (recipe.generator, recipe.discriminator)
     return training.with_copied_networks(
         *(value_at(player.learning_rate, seen) for player in players)

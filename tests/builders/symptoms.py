@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ganvas.health.evidence import Evidence, Record
-from ganvas.networks import DCGAN, Architecture, Strided
+from ganvas.networks import DCGANDiscriminator, Discriminator, StridedDiscriminator
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import CATALOG
 from tests.builders.histories import HEALTHY, Courses, written
@@ -52,9 +52,9 @@ def objective(recipe: str, **changes: Any) -> dict[str, Any]:
     return {"objective": replace(CATALOG[recipe]().objective, **changes)}
 
 
-def architecture(made: Architecture) -> dict[str, Any]:
-    """A recipe's settings with other networks."""
-    return {"architecture": made}
+def against(recipe: str, network: Discriminator) -> dict[str, Any]:
+    """A recipe's settings with another discriminator network."""
+    return {"discriminator": replace(CATALOG[recipe]().discriminator, network=network)}
 
 
 def scored(*values: float, metric: str = "fd-lite0", every: int = 4_000) -> tuple[Record, ...]:
@@ -116,7 +116,7 @@ SICK: dict[str, Case] = {
         "not-lipschitz",
         "wgan",
         {"probe/input_gradient/between": (4e3, 3e4), "probe/clip/share": 0.6},
-        architecture(DCGAN(discriminator_norm="batch")),
+        against("wgan", DCGANDiscriminator(norm="batch")),
     ),
     "penalty that is not kept": Case(
         "not-lipschitz", "wgan-gp", {"probe/input_gradient/between": (5.0, 14.0)}
@@ -131,7 +131,7 @@ SICK: dict[str, Case] = {
         "discriminator-too-weak",
         "dcgan",
         {"probe/ranking/train": (0.55, 0.35), "probe/likeness/mean_gap": (1.1, 0.9)},
-        architecture(Strided(discriminator_width=1)),
+        against("dcgan", StridedDiscriminator(width=1)),
     ),
     "frozen generator": Case(
         "generator-stands-still",

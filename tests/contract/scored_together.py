@@ -28,7 +28,7 @@ from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.progress import progress_bar
 from ganvas.randomness import seeded_weights
 from ganvas.sampling import TrainedGenerator
-from tests.unit.tiny import LATENT_DIM, SIDE, small
+from tests.builders.tiny import LATENT_DIM, SIDE, small
 
 IMAGES, KINDS = 80, 2
 PICTURES = DataSettings(size=(SIDE, SIDE), held_out=0.5)

@@ -22,8 +22,8 @@ from ganvas.recipes import Recipe
 from ganvas.training.engine import Compiled, Eager
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
-from tests.unit.telling import TELLING, distance, gradient_of, lacks, steep, told
-from tests.unit.tiny import small, start, tiny_recipe
+from tests.builders.telling import TELLING, distance, gradient_of, lacks, steep, told
+from tests.builders.tiny import small, start, tiny_recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own code
 
@@ -46,7 +46,7 @@ def assert_alike(
 
     Not weights: where a gradient is nothing but rounding, Adam makes a whole step of it.
     """
-    plain, ours = (steep(start(recipe)[0]) for _ in range(2))
+    plain, ours = (steep(start(recipe)) for _ in range(2))
     settings = told(plain, recipe.objective, *penalties, every=every)
     if penalties:
         assert lacks(plain, settings) > TELLING
@@ -54,13 +54,13 @@ def assert_alike(
     compiled(ours, backend)
     for _ in range(steps):
         for state in (plain, ours):
-            train_step(state, recipe, objective)
+            train_step(state, recipe)
         for name in ("generator", "discriminator"):
             exact, found = (gradient_of(state.modules()[name]) for state in (plain, ours))
             assert distance(found, exact) < ROUNDING, name
         ours.discriminator.load_state_dict(plain.discriminator.state_dict())
         ours.generator.load_state_dict(plain.generator.state_dict())
-    assert ours.means.sums == pytest.approx(plain.means.sums, rel=1e-3, abs=1e-4)
+    assert ours.metrics.sums == pytest.approx(plain.means.sums, rel=1e-3, abs=1e-4)
     assert isinstance(ours.engine, Compiled)
     assert ours.engine.failed is None
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 3, "fakes and both players"
@@ -97,9 +97,9 @@ def test_spectral_norms_and_batch_statistics_move_once() -> None:
         tiny_recipe(objective=ObjectiveSettings(spectral_norm=True)),
     ):
         plain, objective = start(recipe)
-        ours = compiled(start(recipe)[0])
+        ours = compiled(start(recipe))
         for state in (plain, ours):
-            train_step(state, recipe, objective)
+            train_step(state, recipe)
         found = buffers(ours)
         for name, expected in buffers(plain).items():
             torch.testing.assert_close(found[name], expected, rtol=1e-3, atol=1e-4, msg=name)
@@ -108,19 +108,19 @@ def test_spectral_norms_and_batch_statistics_move_once() -> None:
 def test_weights_stay_clipped_and_averaged_and_go_on_exactly() -> None:
     settings = ObjectiveSettings(loss="wasserstein", clip_weights=0.05)
     recipe = tiny_recipe(architecture=small(MLP), objective=settings)
-    state, objective = start(recipe)
-    before = [weight.clone() for weight in state.average.parameters()]
+    state = start(recipe)
+    before = [weight.clone() for weight in state.ema.parameters()]
     compiled(state)
     for _ in range(2):
-        train_step(state, recipe, objective)
+        train_step(state, recipe)
     assert all(weight.abs().max() <= 0.05 for weight in state.discriminator.parameters())
-    assert not all(map(torch.equal, before, state.average.parameters()))
+    assert not all(map(torch.equal, before, state.ema.parameters()))
     kept = {name: tensor.clone() for name, tensor in state.tensors().items()}
     values = copy.deepcopy(state.values())
-    train_step(state, recipe, objective)
-    again = compiled(start(recipe)[0])
+    train_step(state, recipe)
+    again = compiled(start(recipe))
     again.restore(kept, values)
-    train_step(again, recipe, objective)
+    train_step(again, recipe)
     for name, tensor in state.tensors().items():
         assert torch.equal(tensor, again.tensors()[name]), name
 

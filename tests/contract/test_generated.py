@@ -84,7 +84,7 @@ def test_its_name_may_stand_in_a_folder_name(made: GeneratedDataset) -> None:
 
 
 def test_the_named_recipe_can_be_built_for_it(recipe: Recipe, prepared: PreparedData) -> None:
-    networks = recipe.checked().architecture.build(prepared.shape, recipe.latent_dim)
+    networks = checked(recipe).architecture.build(prepared.shape, recipe.latent_dim)
     batch = to_signed(ImageStream(prepared, seed=0).next(4).images)
     with torch.no_grad():
         assert networks.discriminator(batch).shape == (4,)

@@ -15,7 +15,7 @@ from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.training.step import train_step
-from tests.unit.tiny import BATCH, same, small, start, tiny_recipe, weights_of
+from tests.builders.tiny import BATCH, same, small, start, tiny_recipe, weights_of
 
 CLIP = 0.05
 CONSTRAINTS: dict[str, dict[str, Any]] = {
@@ -44,11 +44,11 @@ def test_one_step_is_finite_and_moves_both_players(
     penalties = penalised(*[] if penalty == "none" else [penalty])
     settings = ObjectiveSettings(loss=loss, penalties=penalties, **CONSTRAINTS[constraint])
     recipe = tiny_recipe(architecture=small(kind), objective=settings)
-    state, objective = start(recipe)
+    state = start(recipe)
     if constraint == "clip":
-        objective.enforce(state.discriminator)  # so that a change below is the step's
+        objective.after_update(state.discriminator)  # so that a change below is the step's
     before = weights_of(state.generator), weights_of(state.discriminator)
-    train_step(state, recipe, objective)
+    train_step(state, recipe)
     for network, old in zip((state.generator, state.discriminator), before, strict=True):
         new = weights_of(network)
         assert all(weight.isfinite().all() for weight in new)
@@ -58,7 +58,7 @@ def test_one_step_is_finite_and_moves_both_players(
     assert state.images_seen == BATCH
     expected = {"adversarial"} if penalty == "none" else {"adversarial", penalty}
     prefix = "discriminator/loss/"
-    measured = {name[len(prefix) :] for name in state.means.sums if name.startswith(prefix)}
+    measured = {name[len(prefix) :] for name in state.metrics.sums if name.startswith(prefix)}
     assert measured == expected
 
 
@@ -66,15 +66,15 @@ def test_one_step_is_finite_and_moves_both_players(
 def test_all_penalties_and_constraints_work_together(kind: type[Architecture]) -> None:
     settings = ObjectiveSettings(
         loss="relativistic",
-        label_smoothing=0.9,
+        real_label=0.9,
         penalties=penalised(*PENALTIES),
         clip_weights=CLIP,
         spectral_norm=True,
     )
     recipe = tiny_recipe(architecture=small(kind), objective=settings)
-    state, objective = start(recipe)
+    state = start(recipe)
     for _ in range(3):
-        train_step(state, recipe, objective)
+        train_step(state, recipe)
     assert all(weight.isfinite().all() for weight in state.discriminator.parameters())
 
 
@@ -84,10 +84,10 @@ def test_augmented_images_train_any_architecture_with_all_penalties(
 ) -> None:
     settings = ObjectiveSettings(loss="relativistic", penalties=penalised(*PENALTIES))
     recipe = tiny_recipe(architecture=small(kind), objective=settings, augmentation=0.5)
-    state, objective = start(recipe)
+    state = start(recipe)
     before = weights_of(state.generator), weights_of(state.discriminator)
     for _ in range(3):
-        train_step(state, recipe, objective)
+        train_step(state, recipe)
     for network, old in zip((state.generator, state.discriminator), before, strict=True):
         assert all(weight.isfinite().all() for weight in network.parameters())
         assert not same(old, network.parameters())
@@ -105,7 +105,7 @@ def test_gradient_penalty_of_a_batch_normalised_discriminator_is_refused_with_th
         architecture=architecture, objective=ObjectiveSettings(penalties=penalised(penalty))
     )
     with pytest.raises(RecipeError) as caught:
-        recipe.checked()
+        checked(recipe)
     (problem,) = caught.value.problems
     assert problem.startswith(f"objective.penalties.{penalty}.weight: ")
     assert "batch" in problem
@@ -117,9 +117,9 @@ def test_batch_normalised_discriminator_trains_where_no_penalty_forbids_it(
     architecture: Architecture,
 ) -> None:
     recipe = tiny_recipe(architecture=architecture)
-    state, objective = start(recipe)
+    state = start(recipe)
     before = weights_of(state.discriminator)
-    train_step(state, recipe, objective)
+    train_step(state, recipe)
     assert not same(before, state.discriminator.parameters())
 
 
@@ -129,7 +129,7 @@ def test_the_refused_penalty_would_indeed_mix_images() -> None:
         torch.manual_seed(0)
         architecture = small(ARCHITECTURES["dcgan"], discriminator_norm=norm)
         recipe = tiny_recipe(architecture=architecture)
-        state, _ = start(recipe)
+        state = start(recipe)
         random = torch.Generator().manual_seed(0)
         image, one, other = torch.rand((3, 1, 1, 16, 16), generator=random)
         gradients = []
@@ -138,4 +138,4 @@ def test_the_refused_penalty_would_indeed_mix_images() -> None:
             logits = state.discriminator(torch.cat([shown, neighbour]))
             gradients.append(torch.autograd.grad(logits[0], shown)[0])
         assert torch.allclose(*gradients, atol=1e-7) != couples
-        assert architecture.couples_samples == couples
+        assert architecture.uses_batch_statistics == couples

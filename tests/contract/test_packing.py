@@ -19,7 +19,7 @@ from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySett
 from ganvas.recipes import Recipe
 from ganvas.runs import checkpoint
 from ganvas.training.step import train_step
-from tests.unit.tiny import BATCH, LATENT_DIM, SIDE, same, small, start, tiny_recipe, weights_of
+from tests.builders.tiny import BATCH, LATENT_DIM, SIDE, same, small, start, tiny_recipe, weights_of
 
 IMAGE = ImageShape(3, SIDE, SIDE)
 PAC = 3
@@ -122,11 +122,11 @@ def test_one_step_is_finite_and_moves_both_players(
         architecture=small(kind),
         objective={"loss": loss, "penalties": penalties, "spectral_norm": penalty == "none"},
     )
-    state, objective = start(recipe)
+    state = start(recipe)
     before = weights_of(state.generator), weights_of(state.discriminator)
     judged = []
     state.discriminator.register_forward_hook(lambda *call: judged.append(len(call[2])))
-    train_step(state, recipe, objective)
+    train_step(state, recipe)
     for network, old in zip((state.generator, state.discriminator), before, strict=True):
         new = weights_of(network)
         assert all(weight.isfinite().all() for weight in new)
@@ -157,14 +157,14 @@ def test_restored_state_goes_on_bit_for_bit(tmp_path: Path, changes: dict[str, A
     recipe = packed_recipe(**changes)
     straight, objective = start(recipe)
     for _ in range(2):
-        train_step(straight, recipe, objective)
+        train_step(straight, recipe)
     path = tmp_path / "checkpoint.safetensors"
     checkpoint.write(path, straight.tensors(), straight.values())
     resumed, _ = start(recipe)
     resumed.restore(*checkpoint.read(path))
     for state in (straight, resumed):
         for _ in range(3):
-            train_step(state, recipe, objective)
+            train_step(state, recipe)
     assert resumed.values() == straight.values()
     ours, theirs = resumed.tensors(), straight.tensors()
     assert ours.keys() == theirs.keys()

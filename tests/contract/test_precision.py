@@ -18,8 +18,8 @@ from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySett
 from ganvas.precision import FP32, Precision
 from ganvas.training.state import TrainState
 from ganvas.training.step import make_fakes, next_real, train_step
-from tests.unit.telling import TELLING, distance, lacks, steep, told
-from tests.unit.tiny import awake, start, tiny_recipe
+from tests.builders.telling import TELLING, distance, lacks, steep, told
+from tests.builders.tiny import awake, start, tiny_recipe
 
 BF16 = Precision("bf16", "for a test")
 
@@ -62,7 +62,7 @@ def of(terms: Any, network: nn.Module) -> Tensor:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_gradients_are_those_of_float32_within_rounding(loss: Any, penalty: str) -> None:
     settings = ObjectiveSettings(loss=loss)
-    state, _ = start(tiny_recipe(architecture=DCGAN(width=16)))
+    state = start(tiny_recipe(architecture=DCGAN(width=16)))
     steep(state)
     if penalty != "none":
         settings = told(state, settings, penalty)
@@ -82,7 +82,7 @@ def test_every_architecture_has_the_gradients_of_float32_within_rounding(
     widths = [field.name for field in dataclasses.fields(kind) if field.name.endswith("width")]
     wider = kind(**dict.fromkeys(widths, 16))
     recipe = tiny_recipe(architecture=wider, objective=ObjectiveSettings(spectral_norm=True))
-    state, objective = start(recipe)
+    state = start(recipe)
     for network in (state.generator, state.discriminator):
         awake(network).eval()  # spectral norms and batch statistics as they are, twice
     exact = gradients(state, objective, FP32)
@@ -104,12 +104,12 @@ def test_steps_keep_float32_weights_clipped_and_averaged_and_go_on_exactly(
     recipe = tiny_recipe(objective=settings)
 
     def started() -> tuple[TrainState, Objective]:
-        state, objective = start(recipe)
+        state = start(recipe)
         return dataclasses.replace(state, precision=BF16), objective
 
     state, objective = started()
     for _ in range(3):
-        train_step(state, recipe, objective)
+        train_step(state, recipe)
     kept = {name: tensor.clone() for name, tensor in state.tensors().items()}
     values = copy.deepcopy(state.values())
     floating = {tensor.dtype for tensor in kept.values() if tensor.is_floating_point()}
@@ -120,6 +120,6 @@ def test_steps_keep_float32_weights_clipped_and_averaged_and_go_on_exactly(
     again.restore(kept, values)
     for one in (state, again):
         for _ in range(2):
-            train_step(one, recipe, objective)
+            train_step(one, recipe)
     for name, tensor in state.tensors().items():
         assert torch.equal(tensor, again.tensors()[name]), name

@@ -21,8 +21,8 @@ from ganvas.precision import FP32, Precision
 from ganvas.recipes import Recipe
 from ganvas.training.step import train_step
 from tests.builders.probe_contexts import context, copied_context, draw, probe
+from tests.builders.tiny import BATCH, SIDE, awake, small, start, tiny_recipe
 from tests.contract.test_architectures import VARIATIONS
-from tests.unit.tiny import BATCH, SIDE, awake, small, start, tiny_recipe
 
 EVERY_ARCHITECTURE = pytest.mark.parametrize("kind", ARCHITECTURES.values(), ids=ARCHITECTURES)
 MOST = max(len(ARCHITECTURES), len(LOSSES))
@@ -53,9 +53,9 @@ def has_norms(kind: type[Architecture]) -> bool:
 
 def probed(recipe: Recipe, steps: int = 2, **changes: Any) -> dict[str, Any]:
     """A few steps of training, and then all probes."""
-    state, objective = start(recipe)
+    state = start(recipe)
     for _ in range(steps):
-        train_step(state, recipe, objective)
+        train_step(state, recipe)
     earlier = [draw(COUNT, 1, SIDE, SIDE, seed=seed) for seed in (4, 5)]
     pixels = tuple(((images + 1) * 127.5).to(torch.uint8) for images in earlier)
     fields = {"count": COUNT, "previous_snapshots": pixels, **changes}

@@ -85,7 +85,7 @@ def test_what_two_have_begun_one_goes_on_with(pair: Path) -> None:
     state, objective = together.start(recipe, SINGLE_PROCESS)
     state.restore(*checkpoint.read(path_of(pair, 0, "half way")))
     for _ in range(STEPS - STEPS // 2):
-        train_step(state, recipe, objective)
+        train_step(state, recipe)
     assert differences(numbers_of(state), numbers_of(together.train_alone(name))) == {}
 
 
@@ -134,4 +134,4 @@ def test_a_single_process_is_the_trivial_case() -> None:
         SINGLE_PROCESS.all_gather_object("a"),
         SINGLE_PROCESS.broadcast_object(lambda: 5),
     ) == (3, ["a"], 5)
-    assert isinstance(together.start(recipe_of({}), SINGLE_PROCESS)[0], TrainState)
+    assert isinstance(together.start(recipe_of({}), SINGLE_PROCESS), TrainState)

@@ -16,16 +16,16 @@ from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.precision import FP32, Precision
-from ganvas.recipes import OptimizerSettings, Recipe
+from ganvas.recipes import PlayerSettings, Recipe
 from ganvas.schedules import Ramp
-from ganvas.training.engine import WARM_UPS, Eager, Engine, Graphs
+from ganvas.training.engine import WARMUP_STEPS, CudaGraphs, Eager, Engine
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
-from tests.unit.tape import Curious, pretend_cuda_graphs
-from tests.unit.telling import TELLING, lacks, steep, told
-from tests.unit.tiny import BATCH, small, start, tiny_recipe
+from tests.builders.tape import Curious, pretend_cuda_graphs
+from tests.builders.telling import TELLING, lacks, steep, told
+from tests.builders.tiny import BATCH, small, start, tiny_recipe
 
-STEPS = WARM_UPS + 3
+STEPS = WARMUP_STEPS + 3
 PIECES = {"fakes", "discriminator", "generator", "back", "norm", "update"}
 
 
@@ -42,10 +42,10 @@ def trained(
     steps: int = STEPS,
 ) -> TrainState:
     """A steep state after some steps."""
-    state, objective = steep(start(recipe)[0]), Objective.build(settings)
+    state, objective = steep(start(recipe)), Objective.build(settings)
     state.engine, state.precision = engine, precision
     for _ in range(steps):
-        train_step(state, recipe, objective)
+        train_step(state, recipe)
     return state
 
 
@@ -53,17 +53,17 @@ def assert_alike(
     recipe: Recipe, *penalties: str, every: int = 1, precision: Precision = FP32
 ) -> None:
     """Both ways end with the same tensors, and all pieces are recorded."""
-    state = steep(start(recipe)[0])
+    state = steep(start(recipe))
     settings = told(state, recipe.objective, *penalties, every=every)
     if penalties:
         assert lacks(state, settings) > TELLING
     plain = trained(recipe, settings, Eager(), precision)
-    graphs = Graphs("for a test")
+    graphs = CudaGraphs("for a test")
     ours = trained(recipe, settings, graphs, precision)
     assert graphs.failed is None
-    assert {key[0] for key in graphs.recorded} == PIECES
+    assert {key[0] for key in graphs.captured} == PIECES
     assert_same_tensors(ours, plain)
-    assert ours.means.sums == pytest.approx(plain.means.sums, rel=1e-4, abs=1e-5)
+    assert ours.metrics.sums == pytest.approx(plain.means.sums, rel=1e-4, abs=1e-5)
 
 
 def assert_same_tensors(ours: TrainState, plain: TrainState) -> None:
@@ -79,7 +79,7 @@ def test_every_loss_with_all_penalties(loss: Any) -> None:
         objective=ObjectiveSettings(loss=loss),
         discriminator_steps=2,
         generator_batch=8,
-        generator_new_reals=True,
+        fresh_reals_for_generator=True,
     )
     assert_alike(recipe, *PENALTIES)
 
@@ -119,19 +119,19 @@ def test_bfloat16() -> None:
 @pytest.mark.parametrize("algorithm", ["adam", "rmsprop"])
 def test_updates_follow_schedules(algorithm: Any) -> None:
     """A recording keeps the settings that it was made with, so they are recorded once they stay."""
-    settings = OptimizerSettings(
-        algorithm=algorithm,
+    settings = PlayerSettings(
+        optimizer=algorithm,
         beta1=0.0,
         learning_rate=Ramp(shape="linear", start=0.0, end=1e-3, images=3 * BATCH),
         beta2=Ramp(shape="linear", start=0.9, end=0.99, images=5 * BATCH),
     )
-    recipe = tiny_recipe(discriminator=settings, generator=OptimizerSettings(learning_rate=1e-3))
+    recipe = tiny_recipe(discriminator=settings, generator=PlayerSettings(learning_rate=1e-3))
     plain = trained(recipe, recipe.objective, Eager(), steps=12)
-    graphs = Graphs("for a test")
+    graphs = CudaGraphs("for a test")
     ours = trained(recipe, recipe.objective, graphs, steps=12)
     assert graphs.failed is None
     assert_same_tensors(ours, plain)
-    recorded = {key[1:-1] for key in graphs.recorded if key[0] == "update"}
+    recorded = {key[1:-1] for key in graphs.captured if key[0] == "update"}
     last = ("0.001", "(0.0, 0.99)") if algorithm == "adam" else ("0.001", "0.99")
     assert recorded == {("generator", "0.001", "(0.5, 0.999)"), ("discriminator", *last)}
     assert len(graphs.calls) == 9, "settings that change are not remembered"

@@ -28,12 +28,12 @@ from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup, running_statistics
-from ganvas.recipes import OptimizerSettings, Recipe
+from ganvas.recipes import PlayerSettings, Recipe
 from ganvas.runs import checkpoint
 from ganvas.schedules import Ramp
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
-from tests.unit.tiny import small, tiny_data, tiny_recipe
+from tests.builders.tiny import small, tiny_data, tiny_recipe
 
 ROOT = Path(__file__).parents[2]
 STEPS = 50
@@ -44,8 +44,8 @@ SINGLE = "single"
 """Where what was trained in single precision lies."""
 
 LAZY = Penalties(**{name: PenaltySettings(weight=0.5, every=2) for name in PENALTIES})
-ADAM = OptimizerSettings(learning_rate=1e-3)
-RMSPROP = OptimizerSettings(algorithm="rmsprop", learning_rate=1e-3, beta1=0.0, beta2=0.99)
+ADAM = PlayerSettings(learning_rate=1e-3)
+RMSPROP = PlayerSettings(optimizer="rmsprop", learning_rate=1e-3, beta1=0.0, beta2=0.99)
 CONVOLUTIONS = small(DCGAN, generator_norm="layer", discriminator_norm="layer")
 
 
@@ -66,7 +66,7 @@ CASES: dict[str, dict[str, Any]] = {
         "discriminator_steps": 3,
     },
     "spectral norm, fakes of the generator's own, smoothed": {
-        "objective": ObjectiveSettings(loss="hinge", spectral_norm=True, label_smoothing=0.9),
+        "objective": ObjectiveSettings(loss="hinge", spectral_norm=True, real_label=0.9),
         "generator_batch": 36,
     },
     "convolutions, penalty, flipped, dequantized": {
@@ -112,15 +112,15 @@ def start(recipe: Recipe, processes: ProcessGroup) -> tuple[TrainState, Objectiv
 
 
 def trained(recipe: Recipe, processes: ProcessGroup, steps: int = STEPS) -> TrainState:
-    state, objective = start(recipe, processes)
+    state = start(recipe, processes)
     for _ in range(steps):
-        train_step(state, recipe, objective)
+        train_step(state, recipe)
     return state
 
 
 def numbers_of(state: TrainState) -> dict[str, Tensor]:
     """All that a checkpoint holds, and the means for the history."""
-    means = {f"mean/{name}": torch.tensor(total) for name, total in state.means.sums.items()}
+    means = {f"mean/{name}": torch.tensor(total) for name, total in state.metrics.sums.items()}
     return {**state.tensors(), **means}
 
 
@@ -179,10 +179,10 @@ def divergence(processes: ProcessGroup, player: str) -> str:
         return spoil(-fake) if player == "G" else -fake
 
     recipe = recipe_of(CASES["penalty r1"])
-    state, objective = start(recipe, processes)
+    state = start(recipe, processes)
     objective = dataclasses.replace(objective, loss=Loss(discriminator, generator))
     try:
-        train_step(state, recipe, objective)
+        train_step(state, recipe)
     except Diverged as error:
         return str(error)
     return "went on"
@@ -192,7 +192,7 @@ def statistics(processes: ProcessGroup, steps: int) -> list[float]:
     """What batch normalisation has gathered, the means of the generator's first one first."""
     state = trained(recipe_of(NORMALISED), processes, steps)
     gathered: list[float] = torch.cat(
-        running_statistics(state.generator, state.discriminator, state.average)
+        running_statistics(state.generator, state.discriminator, state.ema)
     ).tolist()
     return gathered
 
@@ -206,7 +206,7 @@ def goes_on_bit_for_bit(processes: ProcessGroup) -> bool:
     resumed, objective = start(recipe, processes)
     resumed.restore(stopped.tensors(), stopped.values())
     for _ in range(2):
-        train_step(resumed, recipe, objective)
+        train_step(resumed, recipe)
     ours, theirs = numbers_of(resumed), numbers_of(straight)
     return all(torch.equal(ours[name], theirs[name]) for name in ours)
 

@@ -78,14 +78,14 @@ def test_recipe_files_that_cannot_be_read(
 @pytest.mark.parametrize(
     ("flags", "fragments"),
     [
-        (["--objective.lable-smoothing", "0.9"], ["--objective.label-smoothing"]),
+        (["--objective.lable-smoothing", "0.9"], ["--objective.real-label"]),
         (["--batch", "many"], ["--batch", "64, 200k or 1.5M"]),
         (["--size", "big"], ["32, or HxW"]),
         (["--generator.learning-rate", "fast"], ["linear:START:END"]),
         (["--objective.loss", "gan"], ["non-saturating", "see ganvas train --help"]),
         (["--objective.loss", "hing"], ["Did you mean hinge?"]),
         (["--size", "31"], ["--size: size", "Nearest: 28x28 or 32x32"]),
-        (["--objective.label-smoothing", "0.1"], ["--objective.label-smoothing: must be greater"]),
+        (["--objective.real-label", "0.1"], ["--objective.real-label: must be greater"]),
         (["--objective.penalties.r1.weight", "1"], ["--objective.penalties.r1.weight: a batch"]),
         (["--objective.penalties.r1.weight", "1"], ["Set --architecture.discriminator-norm"]),
         (["--architecture", "dcgn"], ["Did you mean dcgan?"]),

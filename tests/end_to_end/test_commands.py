@@ -230,9 +230,8 @@ def test_recipes_lists_all_and_prints_one_that_trains(
     printed = tmp_path / "mine.toml"
     printed.write_text(ganvas("recipes", "mlp").out)
     assert ganvas("train", printed, images, "--out", tmp_path / "run", *TINY).code == 0
-    assert (
-        json.loads(ganvas("recipes", "wgan", "--format", "json").out)
-        == CATALOG["wgan"]().to_table()
+    assert json.loads(ganvas("recipes", "wgan", "--format", "json").out) == recipe_table(
+        CATALOG["wgan"]()
     )
 
 

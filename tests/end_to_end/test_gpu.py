@@ -22,15 +22,15 @@ from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
-from ganvas.recipes import Intervals, OptimizerSettings, Recipe
+from ganvas.recipes import Intervals, PlayerSettings, Recipe
 from ganvas.runs import Run
 from ganvas.schedules import Ramp
-from ganvas.training.engine import WARM_UPS, Eager, Graphs, choose_engine
+from ganvas.training.engine import WARMUP_STEPS, CudaGraphs, Eager, choose_engine
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
-from tests.unit.tape import Curious
-from tests.unit.telling import TELLING, distance, gradient_of, lacks, steep, told
-from tests.unit.tiny import SIDE, tiny_data, tiny_recipe
+from tests.builders.tape import Curious
+from tests.builders.telling import TELLING, distance, gradient_of, lacks, steep, told
+from tests.builders.tiny import SIDE, tiny_data, tiny_recipe
 
 from .conftest import Result, essence
 
@@ -119,17 +119,17 @@ def test_recorded_steps_are_those_that_python_says(loss: Any, penalty: str, prec
     for asked in ("off", "auto"):
         state = on_cuda(recipe)
         state.engine = choose_engine(asked, recipe, state.device, state.processes)
-        for _ in range(3 * WARM_UPS):
-            train_step(state, recipe, objective)
+        for _ in range(3 * WARMUP_STEPS):
+            train_step(state, recipe)
         ends.append(state)
     eager, recorded = ends
-    assert isinstance(recorded.engine, Graphs)
+    assert isinstance(recorded.engine, CudaGraphs)
     assert recorded.engine.failed is None
-    assert {key[0] for key in recorded.engine.recorded} == PIECES
+    assert {key[0] for key in recorded.engine.captured} == PIECES
     for ours, theirs in zip(recorded.tensors().values(), eager.tensors().values(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
-    recorded.means.settle()
-    eager.means.settle()
+    recorded.means.flush()
+    eager.means.flush()
     assert recorded.means.sums == pytest.approx(eager.means.sums, rel=1e-3, abs=1e-3)
 
 
@@ -141,18 +141,18 @@ def test_between_reports_nobody_waits_for_the_gpu(loss: Any) -> None:
         objective=ObjectiveSettings(loss=loss, penalties=r1, clip_weights=0.5),
         data=DataSettings(size=(SIDE, SIDE), flip=True),
         augmentation=Ramp(shape="linear", start=0.2, end=0.9, images=1_000),
-        generator=OptimizerSettings(beta2=Ramp(shape="linear", start=0.9, end=0.99, images=1_000)),
+        generator=PlayerSettings(beta2=Ramp(shape="linear", start=0.9, end=0.99, images=1_000)),
         images=100_000,
         intervals=Intervals(history=50_000, samples=50_000, checkpoint=50_000, probes=0),
     )
     state, objective = on_cuda(recipe), Objective.build(recipe.objective)
     state.engine = choose_engine("auto", recipe, state.device, state.processes)
-    for _ in range(2 * WARM_UPS):
-        train_step(state, recipe, objective)
+    for _ in range(2 * WARMUP_STEPS):
+        train_step(state, recipe)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        for _ in range(2 * WARM_UPS):
-            train_step(state, recipe, objective)
+        for _ in range(2 * WARMUP_STEPS):
+            train_step(state, recipe)
     finally:
         torch.cuda.set_sync_debug_mode("default")
 
@@ -181,9 +181,9 @@ def test_steps_are_compiled_and_recorded_with_augmentation_between(penalty: str)
     assert lacks(plain, settings) > TELLING > 10 * ROUNDING
     objective = Objective.build(settings)
     ours.engine = choose_engine("on", recipe, ours.device, ours.processes)
-    for _ in range(3 * WARM_UPS):
+    for _ in range(3 * WARMUP_STEPS):
         for state in (plain, ours):
-            train_step(state, recipe, objective)
+            train_step(state, recipe)
         for name in ("generator", "discriminator"):
             exact, found = (gradient_of(state.modules()[name]) for state in (plain, ours))
             assert distance(found, exact) < ROUNDING, name
@@ -230,16 +230,16 @@ def test_a_run_of_the_gpu_goes_on_without_one(
 def test_what_overflows_on_the_gpu_is_named_before_anything_is_written() -> None:
     recipe = tiny_recipe(
         objective=ObjectiveSettings(loss="wasserstein"),
-        discriminator=OptimizerSettings(learning_rate=1e30),
+        discriminator=PlayerSettings(learning_rate=1e30),
         intervals=Intervals(history=40),
     )
     objective = Objective.build(recipe.objective)
     state = TrainState.start(recipe, objective, tiny_data(), 0, torch.device("cuda"))
     state.engine = choose_engine("auto", recipe, state.device, state.processes)
     for _ in range(9):
-        train_step(state, recipe, objective)
+        train_step(state, recipe)
     with pytest.raises(Diverged, match=r"(generator|discriminator): .*(loss term|gradient)"):
-        train_step(state, recipe, objective)
+        train_step(state, recipe)
     assert state.engine.name == "graphs"
 
 
@@ -268,8 +268,8 @@ def test_what_cannot_be_recorded_goes_on_from_the_very_same_fakes() -> None:
     for engine in (Eager(), Curious("for a test")):
         state = on_cuda(recipe)
         state.engine = engine
-        for _ in range(3 * WARM_UPS):
-            train_step(state, recipe, objective)
+        for _ in range(3 * WARMUP_STEPS):
+            train_step(state, recipe)
         ends.append(state)
     assert ends[1].engine.failed is not None
     for ours, theirs in zip(*(one.generator.parameters() for one in ends), strict=True):

@@ -42,7 +42,7 @@ def too_fast(evidence: Evidence) -> tuple[Finding, ...]:
 @pytest.fixture
 def ruled(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rule of this file in place of the real ones."""
-    monkeypatch.setattr("ganvas.training.watch.apply_rules", too_fast)
+    monkeypatch.setattr("ganvas.training.monitor.apply_rules", too_fast)
     monkeypatch.setattr("ganvas.diagnosis.apply_rules", too_fast)
 
 
@@ -124,7 +124,7 @@ def test_a_run_goes_back_twice_at_most(
     ganvas: Callable[..., Result],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ganvas.training.watch.apply_rules", never_content)
+    monkeypatch.setattr("ganvas.training.monitor.apply_rules", never_content)
     monkeypatch.setattr("ganvas.diagnosis.apply_rules", never_content)
     run = tmp_path / "run"
     result = ganvas("train", small, images, "--out", run, *TOO_FAST, "--on-failure", "rewind")
@@ -134,9 +134,9 @@ def test_a_run_goes_back_twice_at_most(
 
 
 RULED = """
-import ganvas.training.watch, ganvas.diagnosis
+import ganvas.training.monitor, ganvas.diagnosis
 from tests.end_to_end.test_health import too_fast
-ganvas.training.watch.apply_rules = ganvas.diagnosis.apply_rules = too_fast
+ganvas.training.monitor.apply_rules = ganvas.diagnosis.apply_rules = too_fast
 """
 KILL_AT_REPLACE = """
 import os, signal

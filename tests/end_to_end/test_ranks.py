@@ -124,7 +124,7 @@ from ganvas.training import watch
 def failing(self, images_seen):
     self._run.write_status("unhealthy", images_seen, "it fails")
     raise Unhealthy("it fails")
-watch.Watch.refuse_failure = failing
+watch.HealthMonitor.refuse_failure = failing
 """
 
 

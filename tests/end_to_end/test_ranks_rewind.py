@@ -25,7 +25,7 @@ from ganvas.training import together, trainer
 def noted(step):
     def noting(state, recipe, objective):
         held = {{name: one for name, one in state.tensors().items() if "followed" not in name}}
-        note = [state.images_seen, recipe.to_json(), checksum(held, {{}})]
+        note = [state.images_seen, recipe_json(recipe), checksum(held, {{}})]
         with open({place!r} + str(state.processes.rank), "a") as file:
             file.write(json.dumps(note) + chr(10))
         step(state, recipe, objective)

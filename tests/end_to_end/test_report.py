@@ -43,7 +43,7 @@ def too_fast(evidence: Evidence) -> tuple[Finding, ...]:
 @pytest.fixture
 def ruled(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rule of this file in place of the real ones."""
-    monkeypatch.setattr("ganvas.training.watch.apply_rules", too_fast)
+    monkeypatch.setattr("ganvas.training.monitor.apply_rules", too_fast)
     monkeypatch.setattr("ganvas.diagnosis.apply_rules", too_fast)
 
 

@@ -20,11 +20,26 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from ganvas.networks import ImageShape, Maxout, Strided
+from ganvas.networks import (
+    Dimensions,
+    ImageShape,
+    MaxoutDiscriminator,
+    MaxoutGenerator,
+    Network,
+    StridedDiscriminator,
+    StridedGenerator,
+)
 
-POINTS = ImageShape(2, 1, 1)
-STACKED = ImageShape(3, 28, 28)
+POINTS = Dimensions(ImageShape(2, 1, 1), 2)
+STACKED = Dimensions(ImageShape(3, 28, 28), 256)
 PACS = pytest.mark.parametrize("pac", [1, 2, 3, 4])
+
+
+def packed(dimensions: Dimensions, pac: int) -> Dimensions:
+    """What the discriminator of packs of `pac` samples is built for."""
+    image = dimensions.image
+    shape = ImageShape(pac * image.channels, image.height, image.width)
+    return Dimensions(shape, dimensions.latent_dim)
 
 
 def count(network: nn.Module) -> int:
@@ -45,7 +60,8 @@ def normal(network: nn.Module) -> nn.Module:
 
 @PACS
 def test_maxout_counts(pac: int) -> None:
-    generator, discriminator = Maxout().build_packed(POINTS, 2, pac)
+    generator = MaxoutGenerator().build(POINTS)
+    discriminator = MaxoutDiscriminator().build(packed(POINTS, pac))
     norms = 4 * (2 * 400)
     assert count(generator) == 2 * 400 + 3 * 400 * 400 + norms + (400 * 2 + 2) == 484_802
     units = 200 * 5
@@ -55,8 +71,7 @@ def test_maxout_counts(pac: int) -> None:
 
 def test_a_maxout_discriminator_by_hand() -> None:
     """Goodfellow 2013, section 3, with loops: a unit is the largest of its own linear pieces."""
-    config = Maxout(discriminator_width=3, discriminator_hidden_layers=2, pieces=4)
-    network = normal(config.build(POINTS, 2).discriminator)
+    network = normal(MaxoutDiscriminator(width=3, hidden_layers=2, pieces=4).build(POINTS))
     points = np.random.default_rng(0).normal(size=(5, 2))
     weights = {name: value.numpy() for name, value in network.state_dict().items()}
     for point, logit in zip(points, logits_of(network, points), strict=True):
@@ -79,9 +94,7 @@ def logits_of(network: nn.Module, points: np.ndarray) -> list[float]:
 
 
 def test_a_maxout_generator_by_hand() -> None:
-    network = normal(
-        Maxout(generator_width=6, generator_hidden_layers=2).build(POINTS, 2).generator
-    )
+    network = normal(MaxoutGenerator(width=6, hidden_layers=2).build(POINTS))
     latents = np.random.default_rng(0).normal(size=(7, 2))
     weights = {name: value.numpy() for name, value in network.state_dict().items()}
     values = latents
@@ -102,8 +115,8 @@ def test_a_maxout_generator_by_hand() -> None:
 @PACS
 @pytest.mark.parametrize("width", [2, 4])
 def test_strided_counts(pac: int, width: int) -> None:
-    config = Strided(discriminator_width=width, discriminator_norm="batch")
-    generator, discriminator = config.build_packed(STACKED, 256, pac)
+    generator = StridedGenerator().build(STACKED)
+    discriminator = StridedDiscriminator(width=width, norm="batch").build(packed(STACKED, pac))
     idle_biases = 32 + 16 + 8
     published = [
         (256 + 1) * 4 * 4 * 64,
@@ -136,7 +149,9 @@ def test_sides_are_halved_and_rounded_up(
     size: tuple[int, int], grids: list[tuple[int, int]]
 ) -> None:
     """At 28 it is the published chain; the layers themselves take any size."""
-    generator, discriminator = Strided().build(ImageShape(3, *size), 6)
+    dimensions = Dimensions(ImageShape(3, *size), 6)
+    generator = StridedGenerator().build(dimensions)
+    discriminator = StridedDiscriminator().build(dimensions)
     seen = []
     for network in (generator, discriminator):
         for stage in network.children():
@@ -157,7 +172,7 @@ def mirrored(values: Tensor) -> Tensor:
 
 def test_a_discriminator_is_the_mirror_image_of_the_published_one() -> None:
     """The published one written out, with mirrored kernels, on mirrored images."""
-    network = normal(Strided(discriminator_norm="batch").build(STACKED, 256).discriminator)
+    network = normal(StridedDiscriminator(norm="batch").build(STACKED))
     images = torch.randn(5, 3, 28, 28, generator=torch.Generator().manual_seed(1)).double()
     weights = network.state_dict()
     values = mirrored(images)
@@ -176,7 +191,7 @@ def test_a_discriminator_is_the_mirror_image_of_the_published_one() -> None:
 
 def test_a_doubling_is_the_mirror_image_of_the_published_one() -> None:
     """A transposed convolution is the gradient of the convolution that it transposes."""
-    network = Strided().build(STACKED, 256).generator.double()
+    network = StridedGenerator().build(STACKED).double()
     for stage, side in (("double1", 7), ("double2", 14), ("double3", 28)):
         layer = network.get_submodule(stage)[0]
         weight = layer.weight.detach()  # (in, out, 3, 3)
@@ -191,21 +206,25 @@ def test_a_doubling_is_the_mirror_image_of_the_published_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "image"),
-    [(Maxout(), POINTS), (Strided(discriminator_width=16, discriminator_norm="batch"), STACKED)],
-    ids=["maxout", "strided"],
+    ("description", "image"),
+    [
+        (MaxoutGenerator(), POINTS.image),
+        (MaxoutDiscriminator(), POINTS.image),
+        (StridedGenerator(), STACKED.image),
+        (StridedDiscriminator(width=16, norm="batch"), STACKED.image),
+    ],
+    ids=lambda value: f"{value.name}-{value.role}" if isinstance(value, Network) else "",
 )
-def test_first_weights(config: Maxout | Strided, image: ImageShape) -> None:
+def test_first_weights(description: Network, image: ImageShape) -> None:
     """N(0, 0.02), biases zero, gains one."""
     torch.manual_seed(0)
-    for player in config.build(image, 256):
-        for name, module in player.named_modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-                spread = 0.02 / module.weight.numel() ** 0.5
-                assert abs(module.weight.mean()) < 5 * spread, name
-                assert abs(module.weight.std() - 0.02) < 5 * spread, name
-            elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-                assert (module.weight == 1).all(), name
-            else:
-                continue
-            assert module.bias is None or not module.bias.any(), name
+    for name, module in description.build(Dimensions(image, 256)).named_modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            spread = 0.02 / module.weight.numel() ** 0.5
+            assert abs(module.weight.mean()) < 5 * spread, name
+            assert abs(module.weight.std() - 0.02) < 5 * spread, name
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            assert (module.weight == 1).all(), name
+        else:
+            continue
+        assert module.bias is None or not module.bias.any(), name

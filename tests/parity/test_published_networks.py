@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from ganvas.networks import ImageShape, ResNet
+from ganvas.networks import Dimensions, ImageShape, ResNetDiscriminator, ResNetGenerator
 from ganvas.networks.blocks import PreactivationBlock
 
 Z = 128
@@ -28,7 +28,7 @@ Row = tuple[str, int, int, int]  # what ("up", "down", "same", "optimized"), in,
 class Published:
     """A published pair of networks, as its tables give it."""
 
-    config: ResNet
+    networks: tuple[ResNetGenerator, ResNetDiscriminator]
     side: int
     generator: list[Row]
     discriminator: list[Row]
@@ -39,7 +39,10 @@ class Published:
 
 PUBLISHED = {
     "sngan-32": Published(
-        config=ResNet(generator_width=256, discriminator_width=128, largest_multiplier=1),
+        networks=(
+            ResNetGenerator(width=256, largest_multiplier=1),
+            ResNetDiscriminator(width=128, largest_multiplier=1),
+        ),
         side=32,
         generator=[("up", 256, 256, 8), ("up", 256, 256, 16), ("up", 256, 256, 32)],
         discriminator=[
@@ -53,8 +56,9 @@ PUBLISHED = {
         biases_it_lacks=(0, 1),
     ),
     "wgan-gp-32": Published(
-        config=ResNet(
-            generator_width=128, discriminator_width=128, largest_multiplier=1, head="mean"
+        networks=(
+            ResNetGenerator(width=128, largest_multiplier=1),
+            ResNetDiscriminator(width=128, largest_multiplier=1, head="mean"),
         ),
         side=32,
         generator=[("up", 128, 128, 8), ("up", 128, 128, 16), ("up", 128, 128, 32)],
@@ -68,15 +72,17 @@ PUBLISHED = {
         last_grid_inputs=128,
     ),
     "wgan-gp-64": Published(
-        config=ResNet(
-            generator_width=64,
-            discriminator_width=64,
-            largest_multiplier=8,
-            discriminator_norm="layer",
-            stem="convolution",
-            final_grid="base",
-            final_blocks=0,
-            head="flatten",
+        networks=(
+            ResNetGenerator(width=64, largest_multiplier=8),
+            ResNetDiscriminator(
+                width=64,
+                largest_multiplier=8,
+                norm="layer",
+                stem="convolution",
+                final_grid="base",
+                final_blocks=0,
+                head="flatten",
+            ),
         ),
         side=64,
         generator=[
@@ -96,12 +102,9 @@ PUBLISHED = {
         biases_it_lacks=(512 + 256 + 128 + 64, 64 + 128 + 256 + 512),
     ),
     "sngan-64": Published(
-        config=ResNet(
-            generator_width=64,
-            discriminator_width=64,
-            largest_multiplier=16,
-            final_grid="half",
-            final_blocks=0,
+        networks=(
+            ResNetGenerator(width=64, largest_multiplier=16),
+            ResNetDiscriminator(width=64, largest_multiplier=16, final_grid="half", final_blocks=0),
         ),
         side=64,
         generator=[
@@ -126,9 +129,8 @@ CASES = pytest.mark.parametrize("published", PUBLISHED.values(), ids=PUBLISHED)
 
 def built(published: Published) -> tuple[nn.Sequential, nn.Sequential]:
     with torch.device("meta"):  # shapes and counts without a gigabyte of weights
-        generator, discriminator = published.config.build(
-            ImageShape(3, published.side, published.side), Z
-        )
+        dimensions = Dimensions(ImageShape(3, published.side, published.side), Z)
+        generator, discriminator = (network.build(dimensions) for network in published.networks)
     assert isinstance(generator, nn.Sequential)
     assert isinstance(discriminator, nn.Sequential)
     return generator, discriminator
@@ -192,7 +194,7 @@ def test_parameter_counts(published: Published) -> None:
         2 * last,
         convolution_count(last, 3, 3),
     ]
-    normalised = published.config.discriminator_norm != "none"
+    normalised = published.networks[1].norm != "none"
     in_discriminator = [
         convolution_count(3, published.discriminator[0][1], 3) if published.stem else 0,
         *(block_count(row, normalised) for row in published.discriminator),
@@ -234,8 +236,8 @@ def test_heads(published: Published) -> None:
     torch.manual_seed(0)
     grid = torch.randn(2, *last_grid(published))
     with torch.device("meta"):
-        shape = ImageShape(3, published.side, published.side)
-        stage = published.config.build(shape, Z).discriminator[-1]
+        dimensions = Dimensions(ImageShape(3, published.side, published.side), Z)
+        stage = published.networks[1].build(dimensions)[-1]
     stage = stage.to_empty(device="cpu")
     linear = next(module for module in stage.modules() if isinstance(module, nn.Linear))
     nn.init.normal_(linear.weight)
@@ -244,7 +246,7 @@ def test_heads(published: Published) -> None:
         "sum": grid.clamp(min=0).sum(dim=(2, 3)),
         "mean": grid.clamp(min=0).mean(dim=(2, 3)),
         "flatten": grid.reshape(2, -1),
-    }[published.config.head]
+    }[published.networks[1].head]
     torch.testing.assert_close(stage(grid), (features @ linear.weight.T)[:, 0])
 
 
@@ -290,8 +292,8 @@ def test_the_arithmetic_of_a_block(what: str, outs: int) -> None:
 def test_first_weights() -> None:
     """Glorot-uniform: gain sqrt 2 in a block's 3x3 convolutions, 1 elsewhere; biases zero."""
     torch.manual_seed(0)
-    config = ResNet(stem="convolution", discriminator_norm="layer")
-    for player in config.build(ImageShape(3, 32, 32), Z):
+    for network in (ResNetGenerator(), ResNetDiscriminator(stem="convolution", norm="layer")):
+        player = network.build(Dimensions(ImageShape(3, 32, 32), Z))
         for name, module in player.named_modules():
             if not isinstance(module, nn.Conv2d | nn.Linear):
                 continue

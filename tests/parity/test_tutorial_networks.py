@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from ganvas.networks import DCGAN, ImageShape
+from ganvas.networks import DCGANDiscriminator, DCGANGenerator, Dimensions, ImageShape
 from ganvas.networks.blocks import PostactivationBlock
 
 NOISE = 100
@@ -68,6 +68,10 @@ def written_out(table: list[tuple], image_channels: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+def dimensions(channels: int) -> Dimensions:
+    return Dimensions(ImageShape(channels, 32, 32), NOISE)
+
+
 def count(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
@@ -75,7 +79,8 @@ def count(network: nn.Module) -> int:
 # With 1 channel the table's last row (128 -> 1) would be read as an image: 2, 3 and 4 are clear.
 @pytest.mark.parametrize("channels", [2, 3, 4])
 def test_dcgan_is_the_tutorials_tables(channels: int) -> None:
-    generator, discriminator = DCGAN().build(ImageShape(channels, 32, 32), NOISE)
+    generator = DCGANGenerator().build(dimensions(channels))
+    discriminator = DCGANDiscriminator().build(dimensions(channels))
     assert table_of(generator, channels) == TABLE_1
     assert table_of(discriminator, channels) == TABLE_2
     slopes = [m.negative_slope for m in discriminator.modules() if isinstance(m, nn.LeakyReLU)]
@@ -85,7 +90,8 @@ def test_dcgan_is_the_tutorials_tables(channels: int) -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_dcgan_computes_what_the_tables_compute(channels: int) -> None:
     torch.manual_seed(0)
-    generator, discriminator = DCGAN().build(ImageShape(channels, 32, 32), NOISE)
+    generator = DCGANGenerator().build(dimensions(channels))
+    discriminator = DCGANDiscriminator().build(dimensions(channels))
     latents = torch.randn(4, NOISE)
     images = torch.rand(4, channels, 32, 32) * 2 - 1
     for ours, table, data, seen in (
@@ -110,7 +116,7 @@ def test_generator_parameters_by_hand(channels: int, generator_count: int) -> No
         32 * channels * 16,
     ]
     assert sum(by_hand) == generator_count
-    assert count(DCGAN().build(ImageShape(channels, 32, 32), NOISE).generator) == generator_count
+    assert count(DCGANGenerator().build(dimensions(channels))) == generator_count
 
 
 @pytest.mark.parametrize(("channels", "discriminator_count"), [(1, 166_625), (3, 167_649)])
@@ -122,13 +128,13 @@ def test_discriminator_parameters_by_hand(channels: int, discriminator_count: in
         128 * 1 * 16 + 1,  # 2,049
     ]
     assert sum(by_hand) == discriminator_count
-    network = DCGAN().build(ImageShape(channels, 32, 32), NOISE).discriminator
+    network = DCGANDiscriminator().build(dimensions(channels))
     assert count(network) == discriminator_count
 
 
 def test_batch_norm_in_the_discriminator_spares_its_first_and_last_layer() -> None:
-    config = DCGAN(discriminator_norm="batch")
-    rows = table_of(config.build(ImageShape(3, 32, 32), NOISE).discriminator, 3)
+    network = DCGANDiscriminator(norm="batch").build(dimensions(3))
+    rows = table_of(network, 3)
     expected = [list(row) for row in TABLE_2]
     for row in expected[1:3]:
         row[6] = False
@@ -138,9 +144,8 @@ def test_batch_norm_in_the_discriminator_spares_its_first_and_last_layer() -> No
 
 def test_first_weights() -> None:
     torch.manual_seed(0)
-    config = DCGAN(width=64, discriminator_norm="batch")
-    for player in config.build(ImageShape(3, 32, 32), NOISE):
-        for module in player.modules():
+    for network in (DCGANGenerator(width=64), DCGANDiscriminator(width=64, norm="batch")):
+        for module in network.build(dimensions(3)).modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
                 spread = 0.02 / module.weight.numel() ** 0.5
                 assert abs(module.weight.mean()) < 5 * spread

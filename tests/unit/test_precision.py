@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ganvas import precision
 from ganvas.errors import DeviceError
-from ganvas.networks import DCGAN, ImageShape
+from ganvas.networks import DCGANDiscriminator, DCGANGenerator, Dimensions, ImageShape
 from ganvas.objectives import constraints
 from ganvas.precision import FP32, Precision, choose_precision, has_bfloat16
 
@@ -55,7 +55,12 @@ class TestChoice:
         self, monkeypatch: pytest.MonkeyPatch, there: bool
     ) -> None:
         on_processor(monkeypatch, *(["amx_bf16"] if there else []))
-        chosen = choose_precision("auto", CPU, *DCGAN(width=32).build(ImageShape(1, 16, 16), 6))
+        chosen = choose_precision(
+            "auto",
+            CPU,
+            DCGANGenerator(width=32).build(Dimensions(ImageShape(1, 16, 16), 6)),
+            DCGANDiscriminator(width=32).build(Dimensions(ImageShape(1, 16, 16), 6)),
+        )
         assert chosen.name == ("bf16" if there else "fp32")
         assert "has bfloat16" in chosen.why if there else "no bfloat16" in chosen.why
 

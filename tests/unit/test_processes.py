@@ -15,7 +15,6 @@ from torch.distributed import DistBackendError
 from ganvas.devices import device_of_its_own
 from ganvas.errors import DeviceError, Diverged, Interrupted, RankLost, RecipeError, Unhealthy
 from ganvas.evaluation.extractors import local_range
-from ganvas.networks import DCGAN, MLP
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.precision import Precision
 from ganvas.processes import (
@@ -31,15 +30,15 @@ from ganvas.runs import Run
 from ganvas.runs.status import Status
 from ganvas.sampling import BATCH_SIZE
 from ganvas.torchrun import launch, restarts
-from ganvas.training.state import TrainState
-from ganvas.training.together import (
+from ganvas.training.distributed import (
     agree_on_precision,
+    check_batch_is_divisible,
+    check_batch_norm_samples,
+    find_run_of_launch,
     is_over,
-    refuse_single_images,
-    refuse_unshareable,
-    run_of_this_launch,
 )
-from tests.unit.tiny import small, start, tiny_recipe
+from ganvas.training.state import TrainState
+from tests.builders.tiny import small, start, tiny_recipe
 
 THREE = [ProcessGroup(rank, 3) for rank in range(3)]
 
@@ -84,11 +83,9 @@ def test_who_is_gone_and_what_is_this_process_own_trouble(
 
 def test_one_process_normalises_alone_whatever_the_recipe_says() -> None:
     """So a run of several GPUs goes on with one, or without any."""
-    recipe = tiny_recipe(
-        sync_batch_norm=True, architecture=small(DCGAN, discriminator_norm="batch")
-    )
-    state, _ = start(recipe)
-    plain, _ = start(dataclasses.replace(recipe, sync_batch_norm=False))
+    recipe = tiny_recipe(small("dcgan", discriminator={"norm": "batch"}), sync_batch_norm=True)
+    state = start(recipe)
+    plain = start(dataclasses.replace(recipe, sync_batch_norm=False))
     modules = list(state.discriminator.modules())
     assert any(isinstance(module, nn.BatchNorm2d) for module in modules)
     assert not any(isinstance(module, nn.SyncBatchNorm) for module in modules)
@@ -117,7 +114,7 @@ class Telling(ProcessGroup):
 
 
 def test_ranks_calculate_in_numbers_that_all_of_them_have() -> None:
-    state, _ = start(tiny_recipe())
+    state = start(tiny_recipe())
     before = state.precision
     state.processes = Telling(0, 3)
     agree_on_precision(state)
@@ -162,35 +159,35 @@ class TestRefused:
         with pytest.raises(
             RecipeError, match=f"Nearest: {images} images, or {processes} processes$"
         ):
-            refuse_unshareable(recipe, ProcessGroup(0, size), self.cpu)
+            check_batch_is_divisible(recipe, ProcessGroup(0, size), self.cpu)
 
     @pytest.mark.parametrize(("size", "batch", "pac"), [(1, 7, 1), (4, 64, 1), (2, 16, 4)])
     def test_batches_that_can(self, size: int, batch: int, pac: int) -> None:
         recipe = tiny_recipe(batch=batch, objective=ObjectiveSettings(pac=pac))
-        refuse_unshareable(recipe, ProcessGroup(0, size), self.cpu)
+        check_batch_is_divisible(recipe, ProcessGroup(0, size), self.cpu)
 
     def test_both_batches_and_sync_batch_norm_at_once(self) -> None:
         recipe = tiny_recipe(batch=5, generator_batch=7, sync_batch_norm=True)
         with pytest.raises(RecipeError) as caught:
-            refuse_unshareable(recipe, ProcessGroup(0, 2), self.cpu)
+            check_batch_is_divisible(recipe, ProcessGroup(0, 2), self.cpu)
         assert [line.split(":")[0] for line in caught.value.problems] == [
             "batch",
             "generator_batch",
             "sync_batch_norm",
         ]
-        refuse_unshareable(
+        check_batch_is_divisible(
             tiny_recipe(sync_batch_norm=True), ProcessGroup(0, 2), torch.device("cuda")
         )
 
     def test_a_batch_of_one_is_not_normalised(self) -> None:
         def state(norm: str) -> TrainState:
-            recipe = tiny_recipe(batch=4, architecture=small(DCGAN, generator_norm=norm))
-            return dataclasses.replace(start(recipe)[0], processes=ProcessGroup(0, 4))
+            recipe = tiny_recipe(small("dcgan", generator={"norm": norm}), batch=4)
+            return dataclasses.replace(start(recipe), processes=ProcessGroup(0, 4))
 
         recipe = tiny_recipe(batch=4)
         with pytest.raises(RecipeError, match=r"generator.s batch normalisation .* at least 8"):
-            refuse_single_images(recipe, state("batch"))
-        refuse_single_images(recipe, state("layer"))
+            check_batch_norm_samples(recipe, state("batch"))
+        check_batch_norm_samples(recipe, state("layer"))
 
     def test_more_processes_than_gpus(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
@@ -216,7 +213,7 @@ class TestRestart:
         monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "2")
         assert restarts()
 
-    def test_only_a_run_of_this_launch_is_gone_on_with(
+    def test_only_a_find_run_of_launch_is_gone_on_with(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)
@@ -224,12 +221,12 @@ class TestRestart:
         self.made(Path("runs/a-2"), "other")
         self.made(Path("runs/a-3"), None)
         monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
-        assert run_of_this_launch(None) is None
+        assert find_run_of_launch(None) is None
         monkeypatch.setenv("TORCHELASTIC_RUN_ID", "mine")
-        assert run_of_this_launch(None) == str(mine.directory)
-        assert run_of_this_launch("runs/a-1") == "runs/a-1"
-        assert run_of_this_launch("runs/a-2") is None
-        assert run_of_this_launch("runs/a-4") is None
+        assert find_run_of_launch(None) == str(mine.directory)
+        assert find_run_of_launch("runs/a-1") == "runs/a-1"
+        assert find_run_of_launch("runs/a-2") is None
+        assert find_run_of_launch("runs/a-4") is None
 
     @pytest.mark.parametrize(
         ("status", "error"),
@@ -253,5 +250,5 @@ class TestRestart:
 
     @staticmethod
     def made(directory: Path, launch: str | None) -> Run:
-        recipe = tiny_recipe(architecture=MLP(width=4)).with_fixed_schedules()
+        recipe = tiny_recipe(small("mlp")).with_fixed_schedules()
         return Run.create(directory, recipe, {"launch": launch, "seed": 0}, {})

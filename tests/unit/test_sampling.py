@@ -19,10 +19,10 @@ from ganvas import sampling
 from ganvas.data.settings import DataSettings
 from ganvas.errors import RunError
 from ganvas.images import draw_points
-from ganvas.networks import MLP, POINT, ImageShape
+from ganvas.networks import POINT, Dimensions, ImageShape, MLPGenerator
 from ganvas.runs import Run
 from ganvas.sampling import TrainedGenerator, display_factor, slerp
-from tests.unit.tiny import LATENT_DIM, SIDE, tiny_recipe
+from tests.builders.tiny import LATENT_DIM, SIDE, small, tiny_recipe
 
 SHAPE = ImageShape(3, SIDE, SIDE)
 
@@ -30,7 +30,7 @@ SHAPE = ImageShape(3, SIDE, SIDE)
 @pytest.fixture(scope="module")
 def trained() -> TrainedGenerator:
     torch.manual_seed(0)
-    network = tiny_recipe().architecture.build(SHAPE, LATENT_DIM).generator
+    network = tiny_recipe().generator.network.build(Dimensions(SHAPE, LATENT_DIM))
     with torch.no_grad():
         for weight in network.parameters():
             weight.mul_(10)  # untrained ones are all but grey
@@ -143,7 +143,7 @@ class TestPoints:
     @pytest.fixture
     def points(self) -> TrainedGenerator:
         torch.manual_seed(0)
-        network = MLP(width=8).build(self.SHAPE, LATENT_DIM).generator
+        network = MLPGenerator(width=8).build(Dimensions(self.SHAPE, LATENT_DIM))
         return TrainedGenerator(network.eval(), self.SHAPE, LATENT_DIM, 64, extent=1.5)
 
     def test_points_are_the_networks_outputs(self, points: TrainedGenerator) -> None:
@@ -157,7 +157,7 @@ class TestPoints:
         assert points.interpolate(3, steps=4).shape == (9, 2)
 
     def test_extent_survives_the_file(self, points: TrainedGenerator, tmp_path: Path) -> None:
-        recipe = tiny_recipe(architecture=MLP(width=8), data=DataSettings(size=POINT))
+        recipe = tiny_recipe(small("mlp", generator={"width": 8}), data=DataSettings(size=POINT))
         run = Run.create(tmp_path / "run", recipe, {"seed": 0}, {"extent": 1.5})
         sampling.write_generator(run, recipe, points.network, self.SHAPE, 64)
         loaded = sampling.load(run)

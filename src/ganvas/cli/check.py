@@ -12,7 +12,7 @@ from ganvas.cli.flag_names import errors_with_flag_names
 from ganvas.data.settings import DataSettings
 from ganvas.errors import DataError
 from ganvas.formatting import format_image_size
-from ganvas.recipes import CATALOG
+from ganvas.recipes import CATALOG, checked
 
 RECIPE = "dcgan"
 """The recipe for images; generated data names its own."""
@@ -51,7 +51,7 @@ class Check:
         with errors_with_flag_names(
             ["batch", *(f"data.{entry.name}" for entry in fields(DataSettings))]
         ):
-            replace(recipe, data=settings, batch=self.batch).checked("check")
+            checked(replace(recipe, data=settings, batch=self.batch), "check")
         with stages_bar("reading", quiet=self.json) as on_progress:
             inspection = inspect(
                 source,

@@ -98,7 +98,7 @@ class Compare:
             StudyError: with every problem found in any arm.
         """
         from ganvas.errors import StudyError
-        from ganvas.recipes.recipe import read_table
+        from ganvas.recipes.files import read_table
         from ganvas.studies.reading import read_study
         from ganvas.studies.variations import study_table
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from ganvas.recipes import CATALOG, describe, load_recipe
+from ganvas.recipes import CATALOG, describe, load_recipe, recipe_json, recipe_toml
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Recipes:
             return
         recipe = load_recipe(self.name)
         if self.format == "json":
-            print(recipe.to_json(), end="")
+            print(recipe_json(recipe), end="")
             return
         for line in describe(self.name).splitlines() if self.name in CATALOG else []:
             print(f"# {line}".rstrip())
-        print(recipe.to_toml(), end="")
+        print(recipe_toml(recipe), end="")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field, replace
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,7 +14,9 @@ from ganvas.cli.flag_names import errors_with_flag_names
 from ganvas.errors import RecipeError
 from ganvas.fields import flatten
 from ganvas.recipes import CATALOG, Recipe, load_recipe
-from ganvas.recipes.recipe import architecture_type
+from ganvas.recipes.files import renamed
+from ganvas.recipes.players import ROLES, exchange_networks
+from ganvas.recipes.recipe import flag_of
 
 RECIPE_BEFORE_ANY_IS_NAMED = "dcgan"
 
@@ -38,8 +41,12 @@ class Train:
     """Make CUDA repeat itself bit for bit; the CPU does anyway."""
     compile: Literal["auto", "on", "off"] = "auto"
     """auto: CUDA graphs where there is CUDA; on: compiled too, on every device; off: neither."""
-    architecture: str = ""
-    """Exchange the recipe's architecture for another one, by name, with that one's defaults."""
+    network: str = ""
+    """Exchange both players' networks, by name, for others with their own defaults."""
+    generator_network: Annotated[str, tyro.conf.arg(name="generator.network")] = ""
+    """Exchange the generator's network alone, by name."""
+    discriminator_network: Annotated[str, tyro.conf.arg(name="discriminator.network")] = ""
+    """Exchange the discriminator's network alone, by name."""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(
         default_factory=CATALOG[RECIPE_BEFORE_ANY_IS_NAMED]
     )
@@ -62,22 +69,41 @@ class Train:
 
 
 def train_with(recipe_name: str, arguments: list[str]) -> Train:
-    """The defaults of `train` for a recipe, and for the architecture that the arguments name.
+    """The defaults of `train` for a recipe, with the networks that the arguments name.
 
     Which flags exist depends on both, so they are looked up before anything is parsed.
 
     Raises:
-        RecipeError: the recipe or the architecture is not known, or the file has problems.
+        RecipeError: an unknown recipe or network, a file with problems, or flags of ganvas 0.1.
     """
+    check_former_flags(arguments)
     recipe = load_recipe(recipe_name)
-    architecture = value_of("--architecture", arguments)
-    if architecture and architecture != recipe.architecture.name:
+    both = value_of("--network", arguments)
+    names = [value_of(f"--{role}.network", arguments) or both for role in ROLES]
+    for flag, name in zip((f"--{role}.network" for role in ROLES), names, strict=True):
         try:
-            chosen = architecture_type(architecture)()
-        except KeyError as error:
-            raise RecipeError([error.args[0]], "--architecture") from error
-        recipe = replace(recipe, architecture=chosen, name=f"{recipe.name}-{architecture}")
+            exchange_networks(recipe, **{flag[2:].partition(".")[0]: name})
+        except ValueError as error:
+            raise RecipeError([str(error)], "--network" if name == both else flag) from error
+    recipe = exchange_networks(recipe, *names)
     return Train(recipe_name=tyro.MISSING, data=tyro.MISSING, recipe=recipe)
+
+
+def check_former_flags(arguments: list[str]) -> None:
+    """Raise a `RecipeError` that names the new flag of each that ganvas 0.1 called otherwise."""
+    problems = []
+    for argument in arguments:
+        flag = argument.partition("=")[0]
+        now = renamed(flag.removeprefix("--").replace("-", "_"))
+        if flag.startswith("--") and now is not None:
+            problems.append(f"{flag}: {with_flags_for_fields(now)}")
+    if problems:
+        raise RecipeError(problems, "train")
+
+
+def with_flags_for_fields(text: str) -> str:
+    """The text with `--generator.network.width` in place of generator.network.width."""
+    return re.sub(r"\b(?:network|[a-z]+(?:[._][a-z]+)+)(?=[ ,.]|$)", lambda m: flag_of(m[0]), text)
 
 
 def named_recipe(arguments: list[str]) -> str:

@@ -25,6 +25,7 @@ from ganvas.health.evidence import Player
 from ganvas.health.finding import Change
 from ganvas.networks import POINT
 from ganvas.recipes.catalog import CATALOG
+from ganvas.recipes.files import checked
 from ganvas.recipes.recipe import Recipe
 from ganvas.schedules import Ramp, extremes, format_schedule
 
@@ -86,7 +87,7 @@ def apply_change(recipe: Recipe, change: Change) -> Recipe:
         value = parse_field(kinds[change.field], change.value)
     except ValueError as error:
         raise RecipeError([f"{change.field}: {error}"]) from error
-    return replace_field(recipe, change.field, value).checked(change.flag)
+    return checked(replace_field(recipe, change.field, value), change.flag)
 
 
 def field_value(recipe: Recipe, field: str) -> Any:
@@ -174,9 +175,9 @@ def usual_learning_rate(recipe: Recipe, player: Player) -> float:
     settings = recipe.generator if player == "generator" else recipe.discriminator
     if recipe.name in CATALOG:
         named: Any = field_value(CATALOG[recipe.name](), player)
-        if named.algorithm == settings.algorithm:
+        if named.optimizer == settings.optimizer:
             return extremes(named.learning_rate)[1]
-    return USUAL_LEARNING_RATES[settings.algorithm]
+    return USUAL_LEARNING_RATES[settings.optimizer]
 
 
 def regularise(recipe: Recipe) -> Change | None:
@@ -230,6 +231,19 @@ def faster(player: Player, by: float = 4.0) -> Remedy:
     return multiply(f"{player}.learning_rate", by, f"the {player} takes larger steps")
 
 
+def shortcuts(player: Player) -> tuple[Remedy, ...]:
+    """Give the network's blocks shortcuts, and an undisturbed path along them."""
+    network = f"{player}.network"
+    return (
+        set_to(f"{network}.residual", "true", "gradients pass the shortcuts undiminished"),
+        set_to(
+            f"{network}.block",
+            "preactivation",
+            "the path from input to output is then the identity",
+        ),
+    )
+
+
 RESET_LEARNING_RATES = tuple(reset_learning_rate(player) for player in PLAYERS)
 LAST_RESORT = tuple(slower(player, by=2.0) for player in reversed(PLAYERS))
 """Where no other remedy is valid: these always are."""
@@ -238,27 +252,17 @@ SPECTRAL_NORM = set_to(
     "objective.spectral_norm", "true", "it bounds every layer's gain (Miyato 2018)"
 )
 NO_BATCH_NORM = set_to(
-    "architecture.discriminator_norm",
+    "discriminator.network.norm",
     "none",
     "batch normalisation removes the bound and excludes penalties",
 )
 FEWER_STEPS = lower_to("discriminator_steps", 1, "the generator is updated as often")
 NORMALISED_GENERATOR = set_to(
-    "architecture.generator_norm", "batch", "it keeps activations in range from layer to layer"
-)
-SHORTCUTS = set_to("architecture.residual", "true", "gradients pass the shortcuts undiminished")
-PREACTIVATION = set_to(
-    "architecture.block", "preactivation", "the path from input to output is then the identity"
+    "generator.network.norm", "batch", "it keeps activations in range from layer to layer"
 )
 PACKING = set_to("objective.pac", "2", "the discriminator sees a lack of diversity (Lin 2018)")
-NARROWER = (
-    lower_to("architecture.discriminator_width", 64, "a narrower one memorises less"),
-    lower_to("architecture.width", 64, "narrower networks memorise less"),
-)
-WIDER = (
-    raise_to("architecture.discriminator_width", 32, "a wider one can tell them apart"),
-    raise_to("architecture.width", 32, "wider networks can tell them apart"),
-)
+NARROWER = (lower_to("discriminator.network.width", 64, "a narrower one memorises less"),)
+WIDER = (raise_to("discriminator.network.width", 32, "a wider one can tell them apart"),)
 WEAKER_PENALTIES = tuple(
     multiply(f"objective.penalties.{name}.weight", 0.1, "a weaker penalty slows it down less")
     for name in ("gradient_penalty", "one_sided_gradient_penalty", "r1", "r2")

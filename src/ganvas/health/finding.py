@@ -13,7 +13,7 @@ HealthStatus = Literal["healthy", "watch", "failing", "too early to tell", "not 
 
 KEEPS_WEIGHTS = (
     "objective.loss",
-    "objective.label_smoothing",
+    "objective.real_label",
     "objective.clip_weights",
     "objective.penalties.",
     "generator.learning_rate",
@@ -28,7 +28,7 @@ KEEPS_WEIGHTS = (
     "ema_ramp_up",
     "batch",
     "generator_batch",
-    "generator_new_reals",
+    "fresh_reals_for_generator",
     "precision",
     "images",
     "intervals.",

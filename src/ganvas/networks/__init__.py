@@ -1,4 +1,4 @@
-"""The networks: one file an architecture.
+"""The networks: one file per family, with a generator and a discriminator.
 
 Every module of this folder is imported, so adding a file is enough to make it known.
 Importing this package imports no torch; building networks does.
@@ -7,10 +7,15 @@ Importing this package imports no torch; building networks does.
 import importlib
 import pkgutil
 
-from ganvas.networks.network import ARCHITECTURES as ARCHITECTURES
-from ganvas.networks.network import Architecture as Architecture
-from ganvas.networks.network import Networks as Networks
+from ganvas.networks.network import DISCRIMINATORS as DISCRIMINATORS
+from ganvas.networks.network import GENERATORS as GENERATORS
+from ganvas.networks.network import Dimensions as Dimensions
+from ganvas.networks.network import Discriminator as Discriminator
+from ganvas.networks.network import Generator as Generator
+from ganvas.networks.network import Network as Network
 from ganvas.networks.network import NormName as NormName
+from ganvas.networks.network import bind_labels as bind_labels
+from ganvas.networks.network import network_table as network_table
 from ganvas.networks.sizes import POINT as POINT
 from ganvas.networks.sizes import Doubling as Doubling
 from ganvas.networks.sizes import ImageShape as ImageShape
@@ -18,15 +23,21 @@ from ganvas.networks.sizes import size_problem as size_problem
 from ganvas.networks.sizes import split as split
 
 LAYERS = ("blocks", "convolutions", "grouped")
-"""The modules that are torch through and through; architectures import them when they build."""
+"""The modules that import torch; descriptions import them only inside `build`."""
 
 for _module in pkgutil.iter_modules(__path__):
     if _module.name not in LAYERS:
         importlib.import_module(f"{__name__}.{_module.name}")
 
-from ganvas.networks.dcgan import DCGAN as DCGAN  # noqa: E402
-from ganvas.networks.maxout import Maxout as Maxout  # noqa: E402
-from ganvas.networks.mlp import MLP as MLP  # noqa: E402
-from ganvas.networks.r3gan import R3GAN as R3GAN  # noqa: E402
-from ganvas.networks.resnet import ResNet as ResNet  # noqa: E402
-from ganvas.networks.strided import Strided as Strided  # noqa: E402
+from ganvas.networks.dcgan import DCGANDiscriminator as DCGANDiscriminator  # noqa: E402
+from ganvas.networks.dcgan import DCGANGenerator as DCGANGenerator  # noqa: E402
+from ganvas.networks.maxout import MaxoutDiscriminator as MaxoutDiscriminator  # noqa: E402
+from ganvas.networks.maxout import MaxoutGenerator as MaxoutGenerator  # noqa: E402
+from ganvas.networks.mlp import MLPDiscriminator as MLPDiscriminator  # noqa: E402
+from ganvas.networks.mlp import MLPGenerator as MLPGenerator  # noqa: E402
+from ganvas.networks.r3gan import R3GANDiscriminator as R3GANDiscriminator  # noqa: E402
+from ganvas.networks.r3gan import R3GANGenerator as R3GANGenerator  # noqa: E402
+from ganvas.networks.resnet import ResNetDiscriminator as ResNetDiscriminator  # noqa: E402
+from ganvas.networks.resnet import ResNetGenerator as ResNetGenerator  # noqa: E402
+from ganvas.networks.strided import StridedDiscriminator as StridedDiscriminator  # noqa: E402
+from ganvas.networks.strided import StridedGenerator as StridedGenerator  # noqa: E402

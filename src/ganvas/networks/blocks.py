@@ -1,7 +1,7 @@
-"""Layers that the architectures share: norms, resampling convolutions, blocks, first weights.
+"""Layers that the networks share: norms, resampling convolutions, blocks, first weights.
 
-This module and `grouped.py` alone import torch when they are imported; an architecture imports them
-inside the functions that build its networks, so that its description stays light to import.
+This module and `grouped.py` alone import torch when they are imported; a description imports them
+inside the functions that build its networks, so that it stays light to import.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LEAKY_GAIN = math.sqrt(2.0 / (1.0 + LEAK**2))
 """What keeps the variance through a leaky ReLU of this slope."""
 
 
-def named(stages: Mapping[str, nn.Module]) -> nn.Sequential:
+def named_sequential(stages: Mapping[str, nn.Module]) -> nn.Sequential:
     """A chain whose parts carry names, so that a state dict or a health message can be read."""
     return nn.Sequential(OrderedDict(stages))
 
@@ -69,7 +69,7 @@ def output_range(image: ImageShape) -> nn.Module:
 # -- First weights -------------------------------------------------------------------------------
 
 
-def draw_normal(network: nn.Module, deviation: float = 0.02, gain_deviation: float = 0.02) -> None:
+def init_normal_(network: nn.Module, deviation: float = 0.02, gain_deviation: float = 0.02) -> None:
     """DCGAN's first weights (Radford 2016, section 4): N(0, 0.02); gains of norms N(1, 0.02)."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):

@@ -10,44 +10,52 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge
 
-from ganvas.networks.network import Architecture, Networks, NormName
-from ganvas.networks.sizes import Doubling, doubling_of
+from ganvas.networks.network import Dimensions, Discriminator, Generator, NormName
+from ganvas.networks.sizes import doubling_of
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from ganvas.networks.sizes import ImageShape
 
 LARGEST_MULTIPLIER = 8
 """Channels double with each halving of the resolution up to this multiple of the width."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class DCGAN(Architecture):
-    """Strided convolutions in both players, one for each doubling of the resolution."""
+class DCGANGenerator(Generator):
+    """Transposed convolutions, one for each doubling of the resolution."""
 
     name: ClassVar[str] = "dcgan"
 
     width: Annotated[int, Ge(1)] = 32
     """Channels next to the image; they double with each halving, up to 8 times this."""
-    generator_norm: NormName = "batch"
-    """Normalisation in the generator; its output has none."""
-    discriminator_norm: NormName = "none"
-    """Normalisation in the discriminator; its first and last layer have none."""
-    discriminator_activation: Literal["leaky-relu", "relu"] = "leaky-relu"
-    """Activation in the discriminator; leaky-relu has slope 0.2."""
+    norm: NormName = "batch"
+    """Normalisation of every layer but the output."""
     upsampling: Literal["transposed", "resize"] = "transposed"
-    """How the generator doubles: a 4x4 transposed convolution, or repeated pixels and a 3x3 one."""
+    """How it doubles: a 4x4 transposed convolution, or repeated pixels and a 3x3 one."""
 
-    def build(self, image: ImageShape, latent_dim: int) -> Networks:
-        doubling = doubling_of(image)
-        return Networks(
-            generator(self, image, doubling, latent_dim), discriminator(self, image, doubling)
-        )
+    def build(self, dimensions: Dimensions) -> nn.Module:
+        return build_generator(self, dimensions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DCGANDiscriminator(Discriminator):
+    """Strided convolutions, one for each halving of the resolution."""
+
+    name: ClassVar[str] = "dcgan"
+
+    width: Annotated[int, Ge(1)] = 32
+    """Channels next to the image; they double with each halving, up to 8 times this."""
+    norm: NormName = "none"
+    """Normalisation of every layer but the first and the last."""
+    activation: Literal["leaky-relu", "relu"] = "leaky-relu"
+    """Activation after each layer; leaky-relu has slope 0.2."""
+
+    def build(self, dimensions: Dimensions) -> nn.Module:
+        return build_discriminator(self, dimensions)
 
     @property
-    def couples_samples(self) -> bool:
-        return self.discriminator_norm == "batch"
+    def uses_batch_statistics(self) -> bool:
+        return self.norm == "batch"
 
 
 def channels_after(halvings: int, width: int) -> int:
@@ -56,24 +64,31 @@ def channels_after(halvings: int, width: int) -> int:
     return width * min(multiplier, LARGEST_MULTIPLIER)
 
 
-def generator(config: DCGAN, image: ImageShape, doubling: Doubling, latent_dim: int) -> nn.Module:
+def build_generator(config: DCGANGenerator, dimensions: Dimensions) -> nn.Module:
     """(N, Z) -> base grid -> one doubling after the other -> tanh -> (N, C, H, W).
 
     "resize" avoids the checkerboard that transposed convolutions can draw (Odena 2016).
     """
     from torch import nn
 
-    from ganvas.networks.blocks import UpsamplingConvolution, draw_normal, image_norm, named
+    from ganvas.networks.blocks import (
+        UpsamplingConvolution,
+        image_norm,
+        init_normal_,
+        named_sequential,
+    )
     from ganvas.networks.convolutions import TransposedConvolution
 
+    image, latent_dim = dimensions.image, dimensions.latent_dim
+    doubling = doubling_of(image)
     base = (doubling.base_height, doubling.base_width)
-    bias = config.generator_norm == "none"  # a norm's own bias makes the convolution's idle
+    bias = config.norm == "none"  # a norm's own bias makes the convolution's idle
     channels = channels_after(doubling.doublings, config.width)
     stages: dict[str, nn.Module] = {
         "latents": nn.Unflatten(1, (latent_dim, 1, 1)),  # (N, Z, 1, 1)
         "grid": nn.Sequential(
             TransposedConvolution(latent_dim, channels, base, stride=1, padding=0, bias=bias),
-            image_norm(config.generator_norm, channels),
+            image_norm(config.norm, channels),
             nn.ReLU(inplace=True),
         ),  # (N, channels, base_height, base_width)
     }
@@ -89,34 +104,36 @@ def generator(config: DCGAN, image: ImageShape, doubling: Doubling, latent_dim: 
         narrower = channels_after(doubling.doublings - index, config.width)
         stages[f"double{index}"] = nn.Sequential(
             doubled(channels, narrower, bias),
-            image_norm(config.generator_norm, narrower),
+            image_norm(config.norm, narrower),
             nn.ReLU(inplace=True),
         )  # (N, narrower, base_height * 2**index, base_width * 2**index)
         channels = narrower
     stages["image"] = nn.Sequential(doubled(channels, image.channels, False), nn.Tanh())
-    network = named(stages)
-    draw_normal(network)
+    network = named_sequential(stages)
+    init_normal_(network)
     return network
 
 
-def discriminator(config: DCGAN, image: ImageShape, doubling: Doubling) -> nn.Module:
+def build_discriminator(config: DCGANDiscriminator, dimensions: Dimensions) -> nn.Module:
     """(N, C, H, W) -> one halving after the other -> base grid -> (N,)."""
     from torch import nn
 
-    from ganvas.networks.blocks import draw_normal, image_norm, named
+    from ganvas.networks.blocks import image_norm, init_normal_, named_sequential
     from ganvas.networks.convolutions import Convolution
 
     def activation() -> nn.Module:
-        if config.discriminator_activation == "relu":
+        if config.activation == "relu":
             return nn.ReLU(inplace=True)
         return nn.LeakyReLU(0.2, inplace=True)
 
+    image = dimensions.image
+    doubling = doubling_of(image)
     stages: dict[str, nn.Module] = {}
     channels = image.channels
     for index in range(1, doubling.doublings + 1):
         wider = channels_after(index, config.width)
         # Normalising the layer that sees the images makes samples oscillate (Radford 2016, 3).
-        norm: NormName = "none" if index == 1 else config.discriminator_norm
+        norm: NormName = "none" if index == 1 else config.norm
         stages[f"halve{index}"] = nn.Sequential(
             Convolution(channels, wider, kernel_size=4, stride=2, padding=1, bias=norm == "none"),
             image_norm(norm, wider),
@@ -128,6 +145,6 @@ def discriminator(config: DCGAN, image: ImageShape, doubling: Doubling) -> nn.Mo
         nn.Conv2d(channels, 1, base, stride=1, padding=0),  # (N, 1, 1, 1)
         nn.Flatten(0),  # (N,)
     )
-    network = named(stages)
-    draw_normal(network)
+    network = named_sequential(stages)
+    init_normal_(network)
     return network

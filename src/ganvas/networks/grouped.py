@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (its name wherever torch is read)
 from torch import Tensor, nn
 
-from ganvas.networks.blocks import LEAK, LEAKY_GAIN, he_normal, named
+from ganvas.networks.blocks import LEAK, LEAKY_GAIN, he_normal, named_sequential
 
 
 def bilinear_filter() -> Tensor:
@@ -77,7 +77,7 @@ class BilinearHalving(Bilinear):
         return made
 
 
-class OwnGrid(nn.ConvTranspose2d):
+class LearnedConstant(nn.ConvTranspose2d):
     """Times a learned grid for each channel: (N, C, 1, 1) -> (N, C, H, W).
 
     A transposed convolution of each channel by itself, computed as the one product that it is.
@@ -90,7 +90,7 @@ class OwnGrid(nn.ConvTranspose2d):
         return numbers * self.weight[:, 0]
 
 
-class WeightedSum(nn.Conv2d):
+class WeightedPool(nn.Conv2d):
     """Sums each channel over the grid with weights of its own: (N, C, H, W) -> (N, C, 1, 1).
 
     A convolution of each channel by itself over the whole grid, computed as a product and a sum:
@@ -127,7 +127,7 @@ class GroupedBlock(nn.Module):
         spatial = nn.Conv2d(inner, inner, kernel_size=3, padding=1, groups=groups)
         narrow = nn.Conv2d(inner, channels, kernel_size=1, bias=False)
         nn.init.zeros_(narrow.weight)
-        self.body = named(
+        self.body = named_sequential(
             {
                 "widen": he_normal(nn.Conv2d(channels, inner, kernel_size=1), gain),
                 "activation1": nn.LeakyReLU(LEAK, inplace=True),

@@ -7,51 +7,72 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
 
-from ganvas.networks.network import Architecture, Networks, NormName
+from ganvas.networks.network import Dimensions, Discriminator, Generator, NormName
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from ganvas.networks.sizes import ImageShape
+
+@dataclass(frozen=True, kw_only=True)
+class MLPGenerator(Generator):
+    """Fully-connected layers (Goodfellow 2014), blind to which pixels are near."""
+
+    name: ClassVar[str] = "mlp"
+    supports_points: ClassVar[bool] = True
+
+    width: Annotated[int, Ge(1)] = 512
+    """Features of every hidden layer."""
+    hidden_layers: Annotated[int, Ge(1)] = 2
+    """Number of hidden layers."""
+    norm: NormName = "none"
+    """Normalisation after each hidden layer."""
+
+    def build(self, dimensions: Dimensions) -> nn.Module:
+        return build_generator(self, dimensions)
 
 
 @dataclass(frozen=True, kw_only=True)
-class MLP(Architecture):
-    """Fully-connected layers in both players (Goodfellow 2014), blind to which pixels are near."""
+class MLPDiscriminator(Discriminator):
+    """Fully-connected layers (Goodfellow 2014), blind to which pixels are near."""
 
     name: ClassVar[str] = "mlp"
-    makes_points: ClassVar[bool] = True
+    supports_points: ClassVar[bool] = True
 
     width: Annotated[int, Ge(1)] = 512
-    """Features of every hidden layer, in both players."""
+    """Features of every hidden layer."""
     hidden_layers: Annotated[int, Ge(1)] = 2
-    """Hidden layers of each player."""
-    generator_norm: NormName = "none"
-    """Normalisation after each hidden layer of the generator."""
-    discriminator_norm: NormName = "none"
-    """Normalisation after each hidden layer of the discriminator."""
+    """Number of hidden layers."""
+    norm: NormName = "none"
+    """Normalisation after each hidden layer."""
 
-    def build(self, image: ImageShape, latent_dim: int) -> Networks:
-        return Networks(generator(self, image, latent_dim), discriminator(self, image))
+    def build(self, dimensions: Dimensions) -> nn.Module:
+        return build_discriminator(self, dimensions)
 
     @property
-    def couples_samples(self) -> bool:
-        return self.discriminator_norm == "batch"
+    def uses_batch_statistics(self) -> bool:
+        return self.norm == "batch"
 
 
-def generator(config: MLP, image: ImageShape, latent_dim: int) -> nn.Module:
+def build_generator(config: MLPGenerator, dimensions: Dimensions) -> nn.Module:
     """(N, Z) -> hidden layers with ReLU -> tanh, but for points -> (N, C, H, W)."""
     from torch import nn
 
-    from ganvas.networks.blocks import RELU_GAIN, glorot, named, output_range, vector_norm
+    from ganvas.networks.blocks import (
+        RELU_GAIN,
+        glorot,
+        named_sequential,
+        output_range,
+        vector_norm,
+    )
 
+    image = dimensions.image
     shape = (image.channels, image.height, image.width)
     stages: dict[str, nn.Module] = {}
-    features = latent_dim
+    features = dimensions.latent_dim
     for index in range(1, config.hidden_layers + 1):
         stages[f"hidden{index}"] = nn.Sequential(
             glorot(nn.Linear(features, config.width), RELU_GAIN),
-            vector_norm(config.generator_norm, config.width),
+            vector_norm(config.norm, config.width),
             nn.ReLU(inplace=True),
         )  # (N, width)
         features = config.width
@@ -59,23 +80,24 @@ def generator(config: MLP, image: ImageShape, latent_dim: int) -> nn.Module:
     stages["image"] = nn.Sequential(
         glorot(nn.Linear(features, pixels)), output_range(image), nn.Unflatten(1, shape)
     )  # (N, C, H, W)
-    return named(stages)
+    return named_sequential(stages)
 
 
-def discriminator(config: MLP, image: ImageShape) -> nn.Module:
+def build_discriminator(config: MLPDiscriminator, dimensions: Dimensions) -> nn.Module:
     """(N, C, H, W) -> hidden layers with LeakyReLU 0.2 -> (N,)."""
     from torch import nn
 
-    from ganvas.networks.blocks import RELU_GAIN, glorot, named, vector_norm
+    from ganvas.networks.blocks import RELU_GAIN, glorot, named_sequential, vector_norm
 
+    image = dimensions.image
     stages: dict[str, nn.Module] = {"pixels": nn.Flatten()}  # (N, C * H * W)
     features = image.channels * image.height * image.width
     for index in range(1, config.hidden_layers + 1):
         stages[f"hidden{index}"] = nn.Sequential(
             glorot(nn.Linear(features, config.width), RELU_GAIN),
-            vector_norm(config.discriminator_norm, config.width),
+            vector_norm(config.norm, config.width),
             nn.LeakyReLU(0.2, inplace=True),
         )  # (N, width)
         features = config.width
     stages["logit"] = nn.Sequential(glorot(nn.Linear(features, 1)), nn.Flatten(0))  # (N,)
-    return named(stages)
+    return named_sequential(stages)

@@ -11,24 +11,19 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
 
-from ganvas.networks.network import Architecture, Networks
+from ganvas.networks.network import Dimensions, Discriminator, Generator
 from ganvas.networks.sizes import Doubling, doubling_of
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from ganvas.networks.sizes import ImageShape
-
 
 @dataclass(frozen=True, kw_only=True)
-class R3GAN(Architecture):
-    """Grouped residual blocks and bilinear resampling; nothing normalises, no tanh at the end."""
-
-    name: ClassVar[str] = "r3gan"
-    bounded: ClassVar[bool] = False
+class GridSettings:
+    """What both networks of the family have: how wide, how deep, and in which groups."""
 
     width: Annotated[int, Ge(1)] = 64
-    """Channels of the coarsest grids in both players; the paper has 768."""
+    """Channels of the coarsest grids; the paper has 768."""
     full_grids: Annotated[int, Ge(1)] = 2
     """How many of the coarsest grids have the whole width; each finer one halves it (paper: 4)."""
     blocks_per_resolution: Annotated[int, Ge(1)] = 2
@@ -36,24 +31,39 @@ class R3GAN(Architecture):
     group_channels: Annotated[int, Ge(1)] = 16
     """Channels of a group in the 3x3 convolutions, or the largest divisor common with 2 x width."""
 
-    def build(self, image: ImageShape, latent_dim: int) -> Networks:
-        doubling = doubling_of(image)
-        return Networks(
-            generator(self, image, doubling, latent_dim), discriminator(self, image, doubling)
-        )
+
+@dataclass(frozen=True, kw_only=True)
+class R3GANGenerator(GridSettings, Generator):
+    """Grouped residual blocks and bilinear upsampling; no normalisation, no tanh at the end."""
+
+    name: ClassVar[str] = "r3gan"
+    bounded_output: ClassVar[bool] = False
+
+    def build(self, dimensions: Dimensions) -> nn.Module:
+        return build_generator(self, dimensions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class R3GANDiscriminator(GridSettings, Discriminator):
+    """Grouped residual blocks and bilinear downsampling; no normalisation."""
+
+    name: ClassVar[str] = "r3gan"
+
+    def build(self, dimensions: Dimensions) -> nn.Module:
+        return build_discriminator(self, dimensions)
 
     @property
-    def couples_samples(self) -> bool:
+    def uses_batch_statistics(self) -> bool:
         return False
 
 
-def widths(config: R3GAN, doubling: Doubling) -> list[int]:
+def widths(config: GridSettings, doubling: Doubling) -> list[int]:
     """Channels of every grid, the coarsest first; a narrow width ends at one channel."""
     halvings = [max(0, level + 1 - config.full_grids) for level in range(doubling.doublings + 1)]
     return [max(1, config.width // 2**halving) for halving in halvings]
 
 
-def blocks(config: R3GAN, grid: int, channels: int, depth: int) -> dict[str, nn.Module]:
+def blocks(config: GridSettings, grid: int, channels: int, depth: int) -> dict[str, nn.Module]:
     """The residual blocks of one grid, counted from the network's input."""
     from ganvas.networks.grouped import GroupedBlock
 
@@ -63,22 +73,24 @@ def blocks(config: R3GAN, grid: int, channels: int, depth: int) -> dict[str, nn.
     }
 
 
-def generator(config: R3GAN, image: ImageShape, doubling: Doubling, latent_dim: int) -> nn.Module:
+def build_generator(config: R3GANGenerator, dimensions: Dimensions) -> nn.Module:
     """(N, Z) -> learned base grid -> blocks and doublings -> 1x1 -> (N, C, H, W), no bounds."""
     from torch import nn
 
-    from ganvas.networks.blocks import he_normal, named
-    from ganvas.networks.grouped import BilinearDoubling, OwnGrid
+    from ganvas.networks.blocks import he_normal, named_sequential
+    from ganvas.networks.grouped import BilinearDoubling, LearnedConstant
 
+    image = dimensions.image
+    doubling = doubling_of(image)
     base = (doubling.base_height, doubling.base_width)
     channels, *finer = widths(config, doubling)
     depth = (1 + len(finer)) * config.blocks_per_resolution
     # One learned picture a channel, times a linear function of the latents.
-    basis = OwnGrid(channels, base)
+    basis = LearnedConstant(channels, base)
     nn.init.normal_(basis.weight)
     stages: dict[str, nn.Module] = {
         "grid": nn.Sequential(
-            he_normal(nn.Linear(latent_dim, channels, bias=False)),
+            he_normal(nn.Linear(dimensions.latent_dim, channels, bias=False)),
             nn.Unflatten(1, (channels, 1, 1)),
             basis,
         ),  # (N, channels, base_height, base_width)
@@ -89,16 +101,18 @@ def generator(config: R3GAN, image: ImageShape, doubling: Doubling, latent_dim: 
         stages |= blocks(config, index, narrower, depth)
         channels = narrower
     stages["image"] = he_normal(nn.Conv2d(channels, image.channels, kernel_size=1, bias=False))
-    return named(stages)
+    return named_sequential(stages)
 
 
-def discriminator(config: R3GAN, image: ImageShape, doubling: Doubling) -> nn.Module:
+def build_discriminator(config: R3GANDiscriminator, dimensions: Dimensions) -> nn.Module:
     """(N, C, H, W) -> 1x1 -> blocks and halvings -> depthwise over the base grid -> (N,)."""
     from torch import nn
 
-    from ganvas.networks.blocks import he_normal, named
-    from ganvas.networks.grouped import BilinearHalving, WeightedSum
+    from ganvas.networks.blocks import he_normal, named_sequential
+    from ganvas.networks.grouped import BilinearHalving, WeightedPool
 
+    image = dimensions.image
+    doubling = doubling_of(image)
     base = (doubling.base_height, doubling.base_width)
     channels, *coarser = reversed(widths(config, doubling))
     depth = (1 + len(coarser)) * config.blocks_per_resolution
@@ -111,9 +125,9 @@ def discriminator(config: R3GAN, image: ImageShape, doubling: Doubling) -> nn.Mo
         stages |= blocks(config, index, wider, depth)
         channels = wider
     stages["logit"] = nn.Sequential(
-        he_normal(WeightedSum(channels, base)),
+        he_normal(WeightedPool(channels, base)),
         nn.Flatten(),
         he_normal(nn.Linear(channels, 1, bias=False)),
         nn.Flatten(0),
     )  # (N,)
-    return named(stages)
+    return named_sequential(stages)

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge
 
-from ganvas.networks.network import Architecture, Networks, NormName
-from ganvas.networks.sizes import Doubling, doubling_of, split
+from ganvas.networks.network import Dimensions, Discriminator, Generator, NormName
+from ganvas.networks.sizes import Doubling, ImageShape, doubling_of, split
 
 if TYPE_CHECKING:
     from torch import nn
 
     from ganvas.networks.blocks import Resampling
-    from ganvas.networks.sizes import ImageShape
 
 Grid = Literal["half", "base", "double"]
 DOUBLINGS_LEFT: dict[Grid, int] = {"half": -1, "base": 0, "double": 1}
@@ -26,15 +25,11 @@ DOUBLINGS_LEFT: dict[Grid, int] = {"half": -1, "base": 0, "double": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResNet(Architecture):
-    """Residual blocks in both players, with up- and down-sampling inside the blocks."""
+class BlockSettings:
+    """What both networks of the family have: how wide, and of which blocks."""
 
-    name: ClassVar[str] = "resnet"
-
-    generator_width: Annotated[int, Ge(1)] = 32
-    """Channels of the generator next to the image."""
-    discriminator_width: Annotated[int, Ge(1)] = 32
-    """Channels of the discriminator next to the image."""
+    width: Annotated[int, Ge(1)] = 32
+    """Channels next to the image."""
     largest_multiplier: Annotated[int, Ge(1)] = 4
     """Channels double with each halving of the resolution, up to this multiple of the width."""
     blocks_per_resolution: Annotated[int, Ge(1)] = 1
@@ -43,28 +38,44 @@ class ResNet(Architecture):
     """Add each block's input to its output; off: the same network without the shortcuts."""
     block: Literal["preactivation", "postactivation"] = "preactivation"
     """Order inside a block: norm and ReLU first (WGAN-GP, SNGAN), or the tutorial's, ReLU last."""
-    generator_norm: NormName = "batch"
-    """Normalisation in the generator."""
-    discriminator_norm: NormName = "none"
-    """Normalisation in the discriminator."""
-    stem: Literal["block", "convolution"] = "block"
-    """What the discriminator's images meet first: a halving block, or a 3x3 convolution."""
-    final_grid: Grid = "double"
-    """Where the discriminator stops halving: half the generator's first grid, it, or twice it."""
-    final_blocks: Annotated[int, Ge(0)] = 2
-    """Blocks of the discriminator after its last halving."""
-    head: Literal["sum", "mean", "flatten"] = "sum"
-    """How the discriminator's last grid becomes a logit: ReLU and a sum or mean, or as it is."""
 
-    def build(self, image: ImageShape, latent_dim: int) -> Networks:
-        doubling = doubling_of(image)
-        return Networks(
-            generator(self, image, doubling, latent_dim), discriminator(self, image, doubling)
-        )
+
+@dataclass(frozen=True, kw_only=True)
+class ResNetGenerator(BlockSettings, Generator):
+    """Residual blocks, with upsampling inside the blocks."""
+
+    name: ClassVar[str] = "resnet"
+
+    norm: NormName = "batch"
+    """Normalisation in the blocks."""
+
+    def build(self, dimensions: Dimensions) -> nn.Module:
+        return build_generator(self, dimensions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNetDiscriminator(BlockSettings, Discriminator):
+    """Residual blocks, with downsampling inside the blocks."""
+
+    name: ClassVar[str] = "resnet"
+
+    norm: NormName = "none"
+    """Normalisation in the blocks."""
+    stem: Literal["block", "convolution"] = "block"
+    """The first layer: a halving block, or a 3x3 convolution."""
+    final_grid: Grid = "double"
+    """Where it stops halving: half the generator's first grid, it, or twice it."""
+    final_blocks: Annotated[int, Ge(0)] = 2
+    """Blocks after the last halving."""
+    head: Literal["sum", "mean", "flatten"] = "sum"
+    """How the last grid becomes a logit: ReLU and a sum or mean, or as it is."""
+
+    def build(self, dimensions: Dimensions) -> nn.Module:
+        return build_discriminator(self, dimensions)
 
     @property
-    def couples_samples(self) -> bool:
-        return self.discriminator_norm == "batch"
+    def uses_batch_statistics(self) -> bool:
+        return self.norm == "batch"
 
     def problems(self, image: ImageShape) -> list[str]:
         doubling = split(image.height, image.width)
@@ -86,7 +97,7 @@ def channels_at(level: int, width: int, largest_multiplier: int) -> int:
 
 
 def block(
-    config: ResNet,
+    config: BlockSettings,
     in_channels: int,
     out_channels: int,
     resampling: Resampling,
@@ -107,22 +118,24 @@ def block(
     )
 
 
-def generator(config: ResNet, image: ImageShape, doubling: Doubling, latent_dim: int) -> nn.Module:
+def build_generator(config: ResNetGenerator, dimensions: Dimensions) -> nn.Module:
     """(N, Z) -> linear to the base grid -> doubling blocks -> 3x3, tanh -> (N, C, H, W)."""
     from torch import nn
 
-    from ganvas.networks.blocks import glorot, image_norm, named
+    from ganvas.networks.blocks import glorot, image_norm, named_sequential
 
+    image = dimensions.image
+    doubling = doubling_of(image)
     base = (doubling.base_height, doubling.base_width)
-    norm = config.generator_norm
+    norm = config.norm
 
     def channels_below(halvings: int) -> int:
-        return channels_at(halvings, config.generator_width, config.largest_multiplier)
+        return channels_at(halvings, config.width, config.largest_multiplier)
 
     channels = channels_below(doubling.doublings)
     stages: dict[str, nn.Module] = {
         "grid": nn.Sequential(
-            glorot(nn.Linear(latent_dim, channels * base[0] * base[1])),
+            glorot(nn.Linear(dimensions.latent_dim, channels * base[0] * base[1])),
             nn.Unflatten(1, (channels, *base)),
         )  # (N, channels, base_height, base_width)
     }
@@ -137,26 +150,27 @@ def generator(config: ResNet, image: ImageShape, doubling: Doubling, latent_dim:
     stages["image"] = nn.Sequential(
         glorot(nn.Conv2d(channels, image.channels, kernel_size=3, padding=1)), nn.Tanh()
     )
-    return named(stages)
+    return named_sequential(stages)
 
 
-def discriminator(config: ResNet, image: ImageShape, doubling: Doubling) -> nn.Module:
+def build_discriminator(config: ResNetDiscriminator, dimensions: Dimensions) -> nn.Module:
     """(N, C, H, W) -> stem and halving blocks -> final blocks -> head -> (N,)."""
     from torch import nn
 
-    from ganvas.networks.blocks import glorot, named
+    from ganvas.networks.blocks import glorot, named_sequential
 
-    norm = config.discriminator_norm
+    image, norm = dimensions.image, config.norm
+    doubling = doubling_of(image)
     halvings = doubling.doublings - DOUBLINGS_LEFT[config.final_grid]
     stages: dict[str, nn.Module] = {}
     channels = image.channels
     level = 0
     if config.stem == "convolution":
-        channels = config.discriminator_width
+        channels = config.width
         stages["stem"] = glorot(nn.Conv2d(image.channels, channels, kernel_size=3, padding=1))
         level = 1
     for index in range(1, halvings + 1):
-        wider = channels_at(level, config.discriminator_width, config.largest_multiplier)
+        wider = channels_at(level, config.width, config.largest_multiplier)
         sees_images = index == 1 and config.stem == "block"
         stages[f"halve{index}"] = block(config, channels, wider, "down", norm, sees_images)
         for extra in range(2, config.blocks_per_resolution + 1):
@@ -166,10 +180,10 @@ def discriminator(config: ResNet, image: ImageShape, doubling: Doubling) -> nn.M
     for index in range(1, config.final_blocks + 1):
         stages[f"final{index}"] = block(config, channels, channels, "none", norm)
     stages["logit"] = head(config, channels, doubling)
-    return named(stages)
+    return named_sequential(stages)
 
 
-def head(config: ResNet, channels: int, doubling: Doubling) -> nn.Module:
+def head(config: ResNetDiscriminator, channels: int, doubling: Doubling) -> nn.Module:
     """From the last grid (N, channels, h, w) to logits (N,)."""
     from torch import nn
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
 
-from ganvas.networks.network import Architecture, Networks, NormName
+from ganvas.networks.network import Dimensions, Discriminator, Generator, NormName
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,26 +25,37 @@ SLOPE = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Strided(Architecture):
-    """Three 3x3 convolutions of stride 2 in each player, for a discriminator of a few channels."""
+class StridedGenerator(Generator):
+    """Three 3x3 transposed convolutions of stride 2."""
 
     name: ClassVar[str] = "strided"
 
-    generator_width: Annotated[int, Ge(1)] = 8
-    """Channels of the generator next to the image; they double with each halving."""
-    generator_norm: NormName = "batch"
-    """Normalisation in the generator; its output has none."""
-    discriminator_width: Annotated[int, Ge(1)] = 2
-    """Channels of the discriminator next to the image: a quarter of the generator's."""
-    discriminator_norm: NormName = "none"
-    """Normalisation in the discriminator, its first layer included."""
+    width: Annotated[int, Ge(1)] = 8
+    """Channels next to the image; they double with each halving."""
+    norm: NormName = "batch"
+    """Normalisation of every layer but the output."""
 
-    def build(self, image: ImageShape, latent_dim: int) -> Networks:
-        return Networks(generator(self, image, latent_dim), discriminator(self, image))
+    def build(self, dimensions: Dimensions) -> nn.Module:
+        return build_generator(self, dimensions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StridedDiscriminator(Discriminator):
+    """Three 3x3 convolutions of stride 2, a quarter as wide as the generator."""
+
+    name: ClassVar[str] = "strided"
+
+    width: Annotated[int, Ge(1)] = 2
+    """Channels next to the image; they double with each halving."""
+    norm: NormName = "none"
+    """Normalisation, its first layer included."""
+
+    def build(self, dimensions: Dimensions) -> nn.Module:
+        return build_discriminator(self, dimensions)
 
     @property
-    def couples_samples(self) -> bool:
-        return self.discriminator_norm == "batch"
+    def uses_batch_statistics(self) -> bool:
+        return self.norm == "batch"
 
 
 def grids(image: ImageShape) -> list[tuple[int, int]]:
@@ -56,22 +67,23 @@ def grids(image: ImageShape) -> list[tuple[int, int]]:
     return sides
 
 
-def generator(config: Strided, image: ImageShape, latent_dim: int) -> nn.Module:
+def build_generator(config: StridedGenerator, dimensions: Dimensions) -> nn.Module:
     """(N, Z) -> linear to the smallest grid -> three doublings -> 3x3, tanh -> (N, C, H, W)."""
     from torch import nn
 
-    from ganvas.networks.blocks import draw_normal, image_norm, named
+    from ganvas.networks.blocks import image_norm, init_normal_, named_sequential
 
+    image = dimensions.image
     *larger, smallest = grids(image)
-    norm = config.generator_norm
-    channels = config.generator_width * 2**HALVINGS
+    norm = config.norm
+    channels = config.width * 2**HALVINGS
     stages: dict[str, nn.Module] = {
         "grid": nn.Sequential(
-            nn.Linear(latent_dim, channels * smallest[0] * smallest[1]),
+            nn.Linear(dimensions.latent_dim, channels * smallest[0] * smallest[1]),
             nn.Unflatten(1, (channels, *smallest)),
             image_norm(norm, channels),
             nn.ReLU(inplace=True),
-        )  # (N, 8 generator_width, ceil(H / 8), ceil(W / 8))
+        )  # (N, 8 width, ceil(H / 8), ceil(W / 8))
     }
     below = smallest
     for index, above in enumerate(reversed(larger), start=1):
@@ -95,22 +107,22 @@ def generator(config: Strided, image: ImageShape, latent_dim: int) -> nn.Module:
     stages["image"] = nn.Sequential(
         nn.Conv2d(channels, image.channels, kernel_size=3, padding=1), nn.Tanh()
     )
-    network = named(stages)
-    draw_normal(network, gain_deviation=0.0)
+    network = named_sequential(stages)
+    init_normal_(network, gain_deviation=0.0)
     return network
 
 
-def discriminator(config: Strided, image: ImageShape) -> nn.Module:
+def build_discriminator(config: StridedDiscriminator, dimensions: Dimensions) -> nn.Module:
     """(N, C, H, W) -> three halvings -> linear -> (N,)."""
     from torch import nn
 
-    from ganvas.networks.blocks import draw_normal, image_norm, named
+    from ganvas.networks.blocks import image_norm, init_normal_, named_sequential
 
-    norm = config.discriminator_norm
+    image, norm = dimensions.image, config.norm
     stages: dict[str, nn.Module] = {}
     channels = image.channels
     for index in range(1, HALVINGS + 1):
-        wider = config.discriminator_width * 2 ** (index - 1)
+        wider = config.width * 2 ** (index - 1)
         stages[f"halve{index}"] = nn.Sequential(
             nn.Conv2d(channels, wider, kernel_size=3, stride=2, padding=1, bias=norm == "none"),
             image_norm(norm, wider),
@@ -121,6 +133,6 @@ def discriminator(config: Strided, image: ImageShape) -> nn.Module:
     stages["logit"] = nn.Sequential(
         nn.Flatten(), nn.Linear(channels * height * width, 1), nn.Flatten(0)
     )  # (N,)
-    network = named(stages)
-    draw_normal(network, gain_deviation=0.0)
+    network = named_sequential(stages)
+    init_normal_(network, gain_deviation=0.0)
     return network

@@ -8,19 +8,19 @@ from torch.nn.utils import parametrizations
 
 
 def clip_weights(discriminator: nn.Module, bound: float) -> None:
-    """Clip every parameter into [-bound, bound], in place, after an update.
+    """Clip every trainable parameter into [-bound, bound], in place, after an update.
 
     Arjovsky 2017, algorithm 1: the discriminator then is K-Lipschitz for some K that the bound and
-    the architecture decide. It is a poor way to enforce a given K (Gulrajani 2017, section 3).
+    the network decide. It is a poor way to enforce a given K (Gulrajani 2017, section 3).
     """
     with torch.no_grad():
-        weights: list[Tensor] = list(discriminator.parameters())
+        weights: list[Tensor] = [w for w in discriminator.parameters() if w.requires_grad]
         torch._foreach_clamp_min_(weights, -bound)
         torch._foreach_clamp_max_(weights, bound)
 
 
 def spectral_norm(discriminator: nn.Module) -> None:
-    """Divide every convolution's and linear layer's weight by its largest singular value.
+    """Divide each trainable weight of a convolution or linear layer by its largest singular value.
 
     Miyato 2018, algorithm 1: one power iteration each forward pass in training mode, on the weight
     reshaped to (out, in * height * width). Called once, before the optimizer is made; drawn from
@@ -28,7 +28,7 @@ def spectral_norm(discriminator: nn.Module) -> None:
     its size, so it is drawn anew.
     """
     for module in list(discriminator.modules()):
-        if isinstance(module, nn.Conv2d | nn.Linear):
+        if isinstance(module, nn.Conv2d | nn.Linear) and module.weight.requires_grad:
             if not module.weight.any():
                 nn.init.xavier_uniform_(module.weight)
             parametrizations.spectral_norm(module)

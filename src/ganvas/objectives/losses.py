@@ -1,9 +1,9 @@
-"""Adversarial losses: two functions each, from logits to one number per sample.
+"""Adversarial losses: two functions each, from logits to one number per logit.
 
-Every loss is to be minimised by its player. Logits are (N,) and unbounded; real and fake logits are
-paired by position. `real_target` is one-sided label smoothing (Salimans 2016, section 3.4): the
-target of real samples, 1.0 for none, 0.9 usually; the target of fakes is never smoothed, because
-that would leave bad samples no incentive to move.
+Every loss is to be minimised by its player. Logits are (N,), or (N, K) of a discriminator with K
+heads, and unbounded; real and fake logits are paired by position. `real_label` is the target of
+real samples: 1.0, or 0.9 with one-sided label smoothing (Salimans 2016, section 3.4). The target of
+fakes is never smoothed, because that would leave bad samples no incentive to move.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch.nn import functional as F  # noqa: N812 - the name everybody knows it
 class Loss:
     """What each player minimises.
 
-    discriminator: (real_logits, fake_logits, real_target) -> (N,)
+    discriminator: (real_logits, fake_logits, real_label) -> one loss per logit
     generator: (fake_logits, real_logits) -> (N,); the real logits are zeros unless asked for.
     generator_sees_real: whether the generator's loss depends on the real logits.
     """
@@ -30,16 +30,16 @@ class Loss:
 
 
 def cross_entropy(logits: Tensor, target: float) -> Tensor:
-    """Binary cross-entropy of sigmoid(logits) against one target in [0, 1]; (N,) -> (N,).
+    """Binary cross-entropy of sigmoid(logits) against one target in [0, 1]; same shape out.
 
     -t log s(x) - (1 - t) log(1 - s(x)) = softplus(x) - t x, finite for every logit.
     """
     return F.softplus(logits) - target * logits
 
 
-def classify(real_logits: Tensor, fake_logits: Tensor, real_target: float) -> Tensor:
+def bce_discriminator(real_logits: Tensor, fake_logits: Tensor, real_label: float) -> Tensor:
     """The discriminator of Goodfellow 2014, eq. 1: -log D(x) - log(1 - D(G(z)))."""
-    return cross_entropy(real_logits, real_target) + cross_entropy(fake_logits, 0.0)
+    return cross_entropy(real_logits, real_label) + cross_entropy(fake_logits, 0.0)
 
 
 def minimax_generator(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
@@ -53,10 +53,10 @@ def non_saturating_generator(fake_logits: Tensor, real_logits: Tensor) -> Tensor
 
 
 def least_squares_discriminator(
-    real_logits: Tensor, fake_logits: Tensor, real_target: float
+    real_logits: Tensor, fake_logits: Tensor, real_label: float
 ) -> Tensor:
-    """Mao 2017, eq. 9 with a = 0, b = real_target: ((D(x) - b)^2 + D(G(z))^2) / 2."""
-    return ((real_logits - real_target).square() + fake_logits.square()) / 2
+    """Mao 2017, eq. 9 with a = 0, b = real_label: ((D(x) - b)^2 + D(G(z))^2) / 2."""
+    return ((real_logits - real_label).square() + fake_logits.square()) / 2
 
 
 def least_squares_generator(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
@@ -64,16 +64,16 @@ def least_squares_generator(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
     return (fake_logits - 1).square() / 2
 
 
-def hinge_discriminator(real_logits: Tensor, fake_logits: Tensor, real_target: float) -> Tensor:
+def hinge_discriminator(real_logits: Tensor, fake_logits: Tensor, real_label: float) -> Tensor:
     """Lim and Ye 2017; Miyato 2018, eq. 16: max(0, 1 - D(x)) + max(0, 1 + D(G(z))).
 
     It has margins and no targets; a smoothed real target is the margin that reals must reach.
     """
-    return F.relu(real_target - real_logits) + F.relu(1 + fake_logits)
+    return F.relu(real_label - real_logits) + F.relu(1 + fake_logits)
 
 
 def wasserstein_discriminator(
-    real_logits: Tensor, fake_logits: Tensor, real_target: float
+    real_logits: Tensor, fake_logits: Tensor, real_label: float
 ) -> Tensor:
     """Arjovsky 2017, eq. 3: D(G(z)) - D(x).
 
@@ -81,7 +81,7 @@ def wasserstein_discriminator(
     term by it. Doing so breaks the loss's invariance to a constant shift of the discriminator: it
     then gains without bound by lowering all logits together, unless a constraint holds it.
     """
-    return fake_logits - real_target * real_logits
+    return fake_logits - real_label * real_logits
 
 
 def wasserstein_generator(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
@@ -90,13 +90,13 @@ def wasserstein_generator(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
 
 
 def relativistic_discriminator(
-    real_logits: Tensor, fake_logits: Tensor, real_target: float
+    real_logits: Tensor, fake_logits: Tensor, real_label: float
 ) -> Tensor:
     """Jolicoeur-Martineau 2018 (RpGAN); Huang 2024, eq. 2: softplus(-(D(x) - D(G(z)))), paired.
 
     A real target t is that of "x is more real than G(z)", in cross-entropy on the difference.
     """
-    return cross_entropy(real_logits - fake_logits, real_target)
+    return cross_entropy(real_logits - fake_logits, real_label)
 
 
 def relativistic_generator(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
@@ -105,8 +105,8 @@ def relativistic_generator(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
 
 
 LOSSES: dict[str, Loss] = {
-    "minimax": Loss(classify, minimax_generator),
-    "non-saturating": Loss(classify, non_saturating_generator),
+    "minimax": Loss(bce_discriminator, minimax_generator),
+    "non-saturating": Loss(bce_discriminator, non_saturating_generator),
     "least-squares": Loss(least_squares_discriminator, least_squares_generator),
     "hinge": Loss(hinge_discriminator, wasserstein_generator),
     "wasserstein": Loss(wasserstein_discriminator, wasserstein_generator),

@@ -3,67 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from ganvas.objectives.batch import DiscriminatorBatch
 
-@dataclass(frozen=True)
-class DiscriminatorPass:
-    """One batch shown to the discriminator, with what was already computed.
-
-    Where samples are packed (`objective.pac`), an image here is a pack of them.
-
-    judge: images (N, C, H, W) -> logits (N,).
-    real, fake: (N, C, H, W) around [-1, 1], augmented where that is asked for; leaves that require
-        grad when a penalty is due.
-    real_logits, fake_logits: (N,), `judge` of the two.
-    share: (N, 1, 1, 1) uniform in [0, 1): where between its fake and its real a penalty looks.
-    """
-
-    judge: Callable[[Tensor], Tensor]
-    real: Tensor
-    fake: Tensor
-    real_logits: Tensor
-    fake_logits: Tensor
-    share: Tensor
+Penalty = Callable[[DiscriminatorBatch], Tensor]
+"""A batch -> (N,), to be added to the discriminator's loss with a weight."""
 
 
-Penalty = Callable[[DiscriminatorPass], Tensor]
-"""A pass -> (N,), to be added to the discriminator's loss with a weight."""
-
-
-def r1(batch: DiscriminatorPass) -> Tensor:
+def r1(batch: DiscriminatorBatch) -> Tensor:
     """Mescheder 2018, eq. 9, without its weight: |grad D(x)|^2 / 2 on real images."""
     return input_gradient(batch.real_logits, batch.real).square().sum(1) / 2  # (N,)
 
 
-def r2(batch: DiscriminatorPass) -> Tensor:
+def r2(batch: DiscriminatorBatch) -> Tensor:
     """Mescheder 2018, eq. 10, without its weight: |grad D(G(z))|^2 / 2 on fakes."""
     return input_gradient(batch.fake_logits, batch.fake).square().sum(1) / 2  # (N,)
 
 
-def gradient_penalty(batch: DiscriminatorPass) -> Tensor:
+def gradient_penalty(batch: DiscriminatorBatch) -> Tensor:
     """Gulrajani 2017, eq. 3: (|grad D(y)| - 1)^2 at y on the lines between real and fake."""
     return (interpolate_gradient_norm(batch) - 1).square()  # (N,)
 
 
-def one_sided_gradient_penalty(batch: DiscriminatorPass) -> Tensor:
+def one_sided_gradient_penalty(batch: DiscriminatorBatch) -> Tensor:
     """Gulrajani 2017, section 5: max(0, |grad D(y)| - 1)^2, so only steep places are punished."""
     return (interpolate_gradient_norm(batch) - 1).clamp(min=0).square()  # (N,)
 
 
-def interpolate_gradient_norm(batch: DiscriminatorPass) -> Tensor:
+def interpolate_gradient_norm(batch: DiscriminatorBatch) -> Tensor:
     """|grad D(y)| at y = e x + (1 - e) G(z), with e uniform in [0, 1], one a sample; (N,)."""
-    between = torch.lerp(batch.fake, batch.real, batch.share)
-    norm: Tensor = torch.linalg.vector_norm(input_gradient(batch.judge(between), between), dim=1)
+    between = torch.lerp(batch.fake, batch.real, batch.alpha)
+    norm: Tensor = torch.linalg.vector_norm(
+        input_gradient(batch.discriminator(between), between), dim=1
+    )
     return norm  # (N,)
 
 
 def input_gradient(logits: Tensor, images: Tensor) -> Tensor:
-    """Each logit's gradient with respect to its own image, flattened; differentiable again.
+    """Each logit's gradient with respect to its own image, (N, C * H * W); differentiable again.
 
+    Logits are (N,), or (N, K), whose K heads are summed.
     Right only where a logit depends on no other image of the batch.
     """
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)

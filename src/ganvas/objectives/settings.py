@@ -1,4 +1,4 @@
-"""What both players are trained for: the fields of a recipe that the objective is built from."""
+"""The fields of a recipe that the objective is built from: loss, penalties, regularisers."""
 
 from __future__ import annotations
 
@@ -35,15 +35,32 @@ class Penalties:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RegulariserSettings:
+    """How much a regulariser of the generator counts, and how often."""
+
+    weight: Schedule = 0.0
+    """Weight in the generator's loss: 0 is off; a number or a schedule such as cosine:1:0.1."""
+    every: Annotated[int, Ge(1)] = 1
+    """Compute it at every n-th generator step, n times as strong (learning rate untouched)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regularisers:
+    """Each regulariser of the generator; any of them together."""
+
+    mode_seeking: RegulariserSettings = field(default_factory=RegulariserSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ObjectiveSettings:
     """What both players are trained for."""
 
     loss: LossName = "non-saturating"
     """The adversarial loss."""
     pac: Annotated[int, Ge(1)] = 1
-    """How many samples the discriminator judges together, as one (Lin 2018, PacGAN); 1 is off."""
-    label_smoothing: Annotated[float, Gt(0.5), Le(1.0)] = 1.0
-    """Target of real samples: 1.0 is off, 0.9 is usual. For wasserstein: weight of their term."""
+    """How many samples the discriminator sees together, as one (Lin 2018, PacGAN); 1 is off."""
+    real_label: Annotated[float, Gt(0.5), Le(1.0)] = 1.0
+    """Target of real images; label smoothing: 0.9 instead of 1.0. For wasserstein: their weight."""
     penalties: Penalties = field(default_factory=Penalties)
     clip_weights: Annotated[float, Ge(0.0)] = 0.0
     """Clip the discriminator's weights into +- this after each of its updates; 0 is off."""

@@ -15,8 +15,23 @@ from pathlib import Path
 
 from ganvas.data.settings import DataSettings
 from ganvas.errors import RecipeError, did_you_mean
-from ganvas.networks import DCGAN, MLP, POINT, R3GAN, Maxout, ResNet, Strided
+from ganvas.networks import (
+    POINT,
+    DCGANDiscriminator,
+    DCGANGenerator,
+    MaxoutDiscriminator,
+    MaxoutGenerator,
+    MLPDiscriminator,
+    MLPGenerator,
+    R3GANDiscriminator,
+    R3GANGenerator,
+    ResNetDiscriminator,
+    ResNetGenerator,
+    StridedDiscriminator,
+    StridedGenerator,
+)
 from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.recipes.files import read_recipe
 from ganvas.recipes.papers import (
     WGAN_GP,
     cosine,
@@ -28,7 +43,13 @@ from ganvas.recipes.papers import (
     wgan_gp_paper,
     wgan_paper,
 )
-from ganvas.recipes.recipe import Intervals, OptimizerSettings, Recipe
+from ganvas.recipes.recipe import (
+    Intervals,
+    PlayerSettings,
+    Recipe,
+    discriminator,
+    generator,
+)
 from ganvas.schedules import Ramp
 
 LAPTOP_BATCH = 32
@@ -46,7 +67,8 @@ def mlp() -> Recipe:
     """
     return Recipe(
         name="mlp",
-        architecture=MLP(generator_norm="batch"),
+        generator=generator(MLPGenerator(norm="batch")),
+        discriminator=discriminator(MLPDiscriminator()),
         objective=ObjectiveSettings(loss="non-saturating"),
         batch=LAPTOP_BATCH,
     )
@@ -56,7 +78,8 @@ def dcgan() -> Recipe:
     """Convolutions and batch normalisation in both players (Radford 2016)."""
     return Recipe(
         name="dcgan",
-        architecture=DCGAN(discriminator_norm="batch"),
+        generator=generator(DCGANGenerator()),
+        discriminator=discriminator(DCGANDiscriminator(norm="batch")),
         objective=ObjectiveSettings(loss="non-saturating"),
         batch=LAPTOP_BATCH,
     )
@@ -73,13 +96,12 @@ def wgan() -> Recipe:
     One critic step, Adam without momentum, and a clip ten times the paper's: with the paper's
     settings (`wgan-paper`) the generator gets 625 updates from 200k images.
     """
-    adam = OptimizerSettings(learning_rate=5e-4, beta1=0.0, beta2=0.9)
+    adam = PlayerSettings(learning_rate=5e-4, beta1=0.0, beta2=0.9)
     return Recipe(
         name="wgan",
-        architecture=DCGAN(),
+        generator=generator(DCGANGenerator(), adam),
+        discriminator=discriminator(DCGANDiscriminator(), adam),
         objective=ObjectiveSettings(loss="wasserstein", clip_weights=0.1),
-        generator=adam,
-        discriminator=adam,
         batch=LAPTOP_BATCH,
     )
 
@@ -89,26 +111,24 @@ def wgan_gp() -> Recipe:
 
     One critic step instead of five, for the reason given at `wgan`.
     """
-    adam = OptimizerSettings(learning_rate=5e-4, beta1=0.5, beta2=0.9)
+    adam = PlayerSettings(learning_rate=5e-4, beta1=0.5, beta2=0.9)
     return Recipe(
         name="wgan-gp",
-        architecture=DCGAN(),
+        generator=generator(DCGANGenerator(), adam),
+        discriminator=discriminator(DCGANDiscriminator(), adam),
         objective=WGAN_GP,
-        generator=adam,
-        discriminator=adam,
         batch=LAPTOP_BATCH,
     )
 
 
 def resnet() -> Recipe:
     """Residual blocks in both players, hinge loss, spectral norm (Miyato 2018, smaller)."""
-    adam = OptimizerSettings(learning_rate=2e-4, beta1=0.0, beta2=0.9)
+    adam = PlayerSettings(learning_rate=2e-4, beta1=0.0, beta2=0.9)
     return Recipe(
         name="resnet",
-        architecture=ResNet(),
+        generator=generator(ResNetGenerator(), adam),
+        discriminator=discriminator(ResNetDiscriminator(), adam),
         objective=ObjectiveSettings(loss="hinge", spectral_norm=True),
-        generator=adam,
-        discriminator=adam,
         batch=LAPTOP_BATCH,
     )
 
@@ -119,7 +139,8 @@ def resnet_wgan_gp() -> Recipe:
     The critic sums over the last grid where the paper takes the mean: at this width and budget the
     sum learns much faster (docs/recipes.md).
     """
-    return replace(wgan_gp(), name="resnet-wgan-gp", architecture=ResNet())
+    recipe = wgan_gp().with_networks(ResNetGenerator(), ResNetDiscriminator())
+    return replace(recipe, name="resnet-wgan-gp")
 
 
 def r3gan() -> Recipe:
@@ -135,12 +156,11 @@ def r3gan() -> Recipe:
 
     return Recipe(
         name="r3gan",
-        architecture=R3GAN(),
+        generator=generator(R3GANGenerator(), r3gan_adam(2e-3)),
+        discriminator=discriminator(R3GANDiscriminator(), r3gan_adam(1e-3)),
         objective=relativistic(penalty=cosine(5.0, 0.5)),
-        generator=r3gan_adam(2e-3),
-        discriminator=r3gan_adam(1e-3),
         batch=LAPTOP_BATCH,
-        generator_new_reals=True,
+        fresh_reals_for_generator=True,
         latent_dim=64,
         ema_half_life=cosine(0.0, 10_000.0),
     )
@@ -154,13 +174,12 @@ def pacgan_points() -> Recipe:
     PacGAN2 is --objective.pac 2 --batch 200 --images 80M, PacGAN3 300 and 120M, PacGAN4 400 and
     160M. The published code moves both players at once; here the discriminator goes first.
     """
-    adam = OptimizerSettings(learning_rate=1e-4, beta1=0.8)
+    adam = PlayerSettings(learning_rate=1e-4, beta1=0.8)
     return Recipe(
         name="pacgan-points",
-        architecture=Maxout(),
+        generator=generator(MaxoutGenerator(), adam),
+        discriminator=discriminator(MaxoutDiscriminator(), adam),
         objective=ObjectiveSettings(loss="non-saturating"),
-        generator=adam,
-        discriminator=adam,
         data=DataSettings(size=POINT),
         intervals=BENCHMARK_INTERVALS,
         images=40_000_000,
@@ -174,17 +193,21 @@ def pacgan_stacked() -> Recipe:
     """Metz 2017 and Lin 2018, stacked MNIST: a discriminator of 2, 4, 8 channels, 500,000 steps.
 
     For `stacked:DATA` of digits at 28x28. The published table's DCGAN with the discriminator at a
-    quarter; --architecture.discriminator-width 4 is the half. A batch is 128 packs there and images
+    quarter; --discriminator.network.width 4 is the half. A batch is 128 packs there and images
     here: PacDCGAN2 is --objective.pac 2 --batch 256 --images 128M, 3 is 384 and 192M, 4 is 512 and
     256M. Published scores are of samples normalised by the statistics of their own batch of 128;
     ours, as ever, by the running ones.
     """
     return Recipe(
         name="pacgan-stacked",
-        architecture=Strided(discriminator_norm="batch"),
+        generator=generator(
+            StridedGenerator(), PlayerSettings(learning_rate=1e-4, beta1=0.5, beta2=0.99)
+        ),
+        discriminator=discriminator(
+            StridedDiscriminator(norm="batch"),
+            PlayerSettings(learning_rate=2e-4, beta1=0.5, beta2=0.99),
+        ),
         objective=ObjectiveSettings(loss="non-saturating"),
-        generator=OptimizerSettings(learning_rate=1e-4, beta1=0.5, beta2=0.99),
-        discriminator=OptimizerSettings(learning_rate=2e-4, beta1=0.5, beta2=0.99),
         data=DataSettings(size=(28, 28)),
         intervals=BENCHMARK_INTERVALS,
         images=64_000_000,
@@ -199,13 +222,12 @@ def points_modern() -> Recipe:
 
     For `ring` and `grid`; the objective of Huang 2024 (R3GAN) on two hidden layers of 256.
     """
-    adam = OptimizerSettings(learning_rate=1e-3, beta1=0.0, beta2=0.99)
+    adam = PlayerSettings(learning_rate=1e-3, beta1=0.0, beta2=0.99)
     return Recipe(
         name="points-modern",
-        architecture=MLP(width=256),
+        generator=generator(MLPGenerator(width=256), adam),
+        discriminator=discriminator(MLPDiscriminator(width=256), adam),
         objective=relativistic(penalty=0.1),
-        generator=adam,
-        discriminator=adam,
         data=DataSettings(size=POINT),
         intervals=BENCHMARK_INTERVALS,
         images=2_000_000,
@@ -222,20 +244,14 @@ def stacked_modern() -> Recipe:
     networks of 16 to 64 channels, small enough for a CPU. The penalties fall from 1 to 0.1 as in
     its stacked-MNIST run, here over the whole budget.
     """
-    adam = OptimizerSettings(learning_rate=5e-4, beta1=0.0, beta2=0.99)
+    adam = PlayerSettings(learning_rate=5e-4, beta1=0.0, beta2=0.99)
     return Recipe(
         name="stacked-modern",
-        architecture=ResNet(
-            generator_width=16,
-            discriminator_width=16,
-            generator_norm="none",
-            final_grid="base",
-            final_blocks=0,
-            head="flatten",
+        generator=generator(ResNetGenerator(width=16, norm="none"), adam),
+        discriminator=discriminator(
+            ResNetDiscriminator(width=16, final_grid="base", final_blocks=0, head="flatten"), adam
         ),
         objective=relativistic(penalty=Ramp(shape="cosine", start=1.0, end=0.1)),
-        generator=adam,
-        discriminator=adam,
         data=DataSettings(size=(28, 28)),
         batch=LAPTOP_BATCH,
         latent_dim=64,
@@ -279,7 +295,7 @@ def load_recipe(name: str) -> Recipe:
         RecipeError: no such name or file, or the file has problems (all of them listed).
     """
     if name.endswith((".toml", ".json")):
-        return Recipe.from_file(Path(name))
+        return read_recipe(Path(name))
     if name not in CATALOG:
         raise RecipeError(
             [f"{name!r} is no recipe.{did_you_mean(name, CATALOG)} All: ganvas recipes"]

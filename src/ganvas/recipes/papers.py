@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from ganvas.data.settings import DataSettings
-from ganvas.networks import DCGAN, R3GAN, ResNet
+from ganvas.networks import (
+    DCGANDiscriminator,
+    DCGANGenerator,
+    R3GANDiscriminator,
+    R3GANGenerator,
+    ResNetDiscriminator,
+    ResNetGenerator,
+)
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
-from ganvas.recipes.recipe import OptimizerSettings, Recipe
+from ganvas.recipes.recipe import PlayerSettings, Recipe, discriminator, generator
 from ganvas.schedules import Ramp, Schedule
 
 TO_ZERO = Ramp(shape="linear", start=2e-4, end=0.0)
@@ -23,13 +30,12 @@ def wgan_paper() -> Recipe:
     The critic is the tutorial's, without batch normalisation, at the paper's width of 64. 100,000
     generator steps. 200k images would be 625 of them, which is why `wgan` exists.
     """
-    rmsprop = OptimizerSettings(algorithm="rmsprop", learning_rate=5e-5, beta1=0.0, beta2=0.99)
+    rmsprop = PlayerSettings(optimizer="rmsprop", learning_rate=5e-5, beta1=0.0, beta2=0.99)
     return Recipe(
         name="wgan-paper",
-        architecture=DCGAN(width=64),
+        generator=generator(DCGANGenerator(width=64), rmsprop),
+        discriminator=discriminator(DCGANDiscriminator(width=64), rmsprop),
         objective=ObjectiveSettings(loss="wasserstein", clip_weights=0.01),
-        generator=rmsprop,
-        discriminator=rmsprop,
         discriminator_steps=5,
         generator_batch=64,
         images=32_000_000,
@@ -43,13 +49,12 @@ def wgan_gp_paper() -> Recipe:
 
     On the DCGAN networks at width 64 without normalisation in the critic; 100,000 generator steps.
     """
-    adam = OptimizerSettings(learning_rate=1e-4, beta1=0.0, beta2=0.9)
+    adam = PlayerSettings(learning_rate=1e-4, beta1=0.0, beta2=0.9)
     return Recipe(
         name="wgan-gp-paper",
-        architecture=DCGAN(width=64),
+        generator=generator(DCGANGenerator(width=64), adam),
+        discriminator=discriminator(DCGANDiscriminator(width=64), adam),
         objective=WGAN_GP,
-        generator=adam,
-        discriminator=adam,
         discriminator_steps=5,
         generator_batch=64,
         images=32_000_000,
@@ -62,15 +67,14 @@ def resnet_paper() -> Recipe:
 
     5 critic steps of 64 images, generator steps of 128, 50,000 of them.
     """
-    adam = OptimizerSettings(learning_rate=TO_ZERO, beta1=0.0, beta2=0.9)
+    adam = PlayerSettings(learning_rate=TO_ZERO, beta1=0.0, beta2=0.9)
     return Recipe(
         name="resnet-paper",
-        architecture=ResNet(
-            generator_width=256, discriminator_width=128, largest_multiplier=1, head="sum"
+        generator=generator(ResNetGenerator(width=256, largest_multiplier=1), adam),
+        discriminator=discriminator(
+            ResNetDiscriminator(width=128, largest_multiplier=1, head="sum"), adam
         ),
         objective=ObjectiveSettings(loss="hinge", spectral_norm=True),
-        generator=adam,
-        discriminator=adam,
         discriminator_steps=5,
         generator_batch=128,
         images=16_000_000,
@@ -83,15 +87,14 @@ def resnet_wgan_gp_paper() -> Recipe:
 
     5 critic steps of 64 images, generator steps of 128, 100,000 of them; dequantized images.
     """
-    adam = OptimizerSettings(learning_rate=TO_ZERO, beta1=0.0, beta2=0.9)
+    adam = PlayerSettings(learning_rate=TO_ZERO, beta1=0.0, beta2=0.9)
     return Recipe(
         name="resnet-wgan-gp-paper",
-        architecture=ResNet(
-            generator_width=128, discriminator_width=128, largest_multiplier=1, head="mean"
+        generator=generator(ResNetGenerator(width=128, largest_multiplier=1), adam),
+        discriminator=discriminator(
+            ResNetDiscriminator(width=128, largest_multiplier=1, head="mean"), adam
         ),
         objective=WGAN_GP,
-        generator=adam,
-        discriminator=adam,
         data=DataSettings(dequantize=True),
         discriminator_steps=5,
         generator_batch=128,
@@ -111,13 +114,12 @@ def r3gan_paper() -> Recipe:
     adam = r3gan_adam(2e-4, burn_in)
     return Recipe(
         name="r3gan-paper",
-        architecture=R3GAN(width=768, full_grids=4),
+        generator=generator(R3GANGenerator(width=768, full_grids=4), adam),
+        discriminator=discriminator(R3GANDiscriminator(width=768, full_grids=4), adam),
         objective=relativistic(penalty=cosine(0.05, 0.005, burn_in)),
-        generator=adam,
-        discriminator=adam,
         batch=512,
         generator_batch=512,
-        generator_new_reals=True,
+        fresh_reals_for_generator=True,
         latent_dim=64,
         images=250_000_000,
         ema_half_life=cosine(0.0, 5_000_000.0, burn_in),
@@ -135,9 +137,9 @@ def relativistic(penalty: Schedule) -> ObjectiveSettings:
     return ObjectiveSettings(loss="relativistic", penalties=Penalties(r1=settings, r2=settings))
 
 
-def r3gan_adam(rate: float, images: int | None = None) -> OptimizerSettings:
+def r3gan_adam(rate: float, images: int | None = None) -> PlayerSettings:
     """Huang 2024, table 9: the rate falls to a quarter while beta2 rises, over so many images."""
-    return OptimizerSettings(
+    return PlayerSettings(
         learning_rate=cosine(rate, rate / 4, images), beta1=0.0, beta2=cosine(0.9, 0.99, images)
     )
 

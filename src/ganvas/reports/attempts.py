@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganvas import storage
-from ganvas.recipes import Recipe
+from ganvas.recipes import Recipe, read_recipe
 from ganvas.reports.charts import Span, TimelineRow
 from ganvas.reports.texts import as_sentence, symptom_name
 from ganvas.runs import History, Run
@@ -37,7 +37,7 @@ class Attempt:
 
     def read_recipe(self) -> Recipe:
         """The recipe that it was trained with."""
-        return Recipe.from_file(self.directory / "recipe.json")
+        return read_recipe(self.directory / "recipe.json")
 
     def sample_paths(self) -> list[Path]:
         """Its grids of samples, oldest first."""

@@ -9,8 +9,7 @@ from ganvas.errors import RecipeError
 from ganvas.fields import flatten, format_field, get_field
 from ganvas.health.advice import apply_change
 from ganvas.health.finding import Change
-from ganvas.networks import ARCHITECTURES
-from ganvas.recipes import CATALOG, Recipe
+from ganvas.recipes import CATALOG, Recipe, exchange_networks, recipe_toml
 from ganvas.runs import Run
 from ganvas.runs.history import Record
 
@@ -40,7 +39,7 @@ def training_command(run: Run, recipe: Recipe, about: str, out: str) -> Command:
     if environment["deterministic"]:
         arguments.append("--deterministic")
     line = shlex.join([*arguments, "--out", out])
-    return Command(line, about, recipe.to_toml() if flags is None else "")
+    return Command(line, about, recipe_toml(recipe) if flags is None else "")
 
 
 def command_with_change(run: Run, change: Change) -> Command | None:
@@ -77,17 +76,24 @@ def flags_of(recipe: Recipe) -> list[str] | None:
 
 
 def _named_base(recipe: Recipe) -> tuple[Recipe | None, list[str]]:
-    """The recipe of that name, or the one whose architecture was replaced as `train` does it."""
-    if recipe.name in CATALOG:
-        base = CATALOG[recipe.name]()
-        same = base.architecture.name == recipe.architecture.name
-        return (base, [recipe.name]) if same else (None, [])
-    name = recipe.name.removesuffix(f"-{recipe.architecture.name}")
-    if name not in CATALOG:
-        return None, []
-    replaced = ARCHITECTURES[recipe.architecture.name]()
-    base = replace(CATALOG[name](), architecture=replaced, name=recipe.name)
-    return base, [name, "--architecture", recipe.architecture.name]
+    """The recipe of that name, or one whose networks were exchanged as `train` does it."""
+    networks = (recipe.generator.network.name, recipe.discriminator.network.name)
+    for name in [name for name in CATALOG if recipe.name.startswith(name)]:
+        base = CATALOG[name]()
+        exchanged = exchange_networks(base, *networks)
+        if exchanged.name == recipe.name:
+            return exchanged, [name, *_network_flags(base, *networks)]
+    return None, []
+
+
+def _network_flags(base: Recipe, generator: str, discriminator: str) -> list[str]:
+    """The flags that exchange the networks of `base` for those of these names."""
+    new_generator = generator != base.generator.network.name
+    new_discriminator = discriminator != base.discriminator.network.name
+    if new_generator and new_discriminator and generator == discriminator:
+        return ["--network", generator]
+    flags = ["--generator.network", generator] if new_generator else []
+    return flags + (["--discriminator.network", discriminator] if new_discriminator else [])
 
 
 def evaluation_commands(run: Run) -> list[Command]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.diagnosis import diagnose
+from ganvas.recipes import recipe_toml
 from ganvas.reports import commands, curves, findings, pictures, scores, status
 from ganvas.reports.attempts import Attempt, describe_rewind, ended_symptoms, read_attempts
 from ganvas.reports.commands import Command
@@ -61,7 +62,7 @@ def content_of(run: Run, quiet: bool) -> dict[str, Any]:
         "warnings": scores.warnings_of(newest),
         "protocols": scores.protocols(newest),
         "lookups": pictures.look_up(run, quiet),
-        "recipe": run.read_recipe().to_toml(),
+        "recipe": recipe_toml(run.read_recipe()),
         "commands": reproduction(run, attempts),
     }
 

@@ -17,7 +17,7 @@ from ganvas.health.assessment import all_rules_active_from
 from ganvas.health.finding import HealthStatus
 from ganvas.metrics.names import more_is_better
 from ganvas.networks import ImageShape
-from ganvas.recipes import Recipe
+from ganvas.recipes import Recipe, build_networks
 from ganvas.reports.attempts import Attempt
 from ganvas.reports.commands import Command, command_with_change
 from ganvas.reports.texts import as_sentence, better_word, symptom_name
@@ -163,7 +163,9 @@ def facts(run: Run, status: RunStatus, attempts: list[Attempt]) -> Iterator[tupl
     training = data["images"] - data["held_out"]
     kind = "points" if shape.is_point else f"images, {shape}"
     loss = recipe.objective.loss
-    note = f"{recipe.architecture.name}, {loss} loss; seed {environment['seed']}"
+    names = recipe.generator.network.name, recipe.discriminator.network.name
+    networks = " against ".join(dict.fromkeys(names))
+    note = f"{networks}, {loss} loss; seed {environment['seed']}"
     yield "Recipe", recipe.name, note
     yield "Data", data["name"], f"{training:,} {kind}; {data['held_out']:,} held out"
     epochs = status.seen / max(1, training)
@@ -202,7 +204,7 @@ def score_fact(run: Run) -> Iterator[tuple[str, str, str]]:
 def weights_of(recipe: Recipe, shape: ImageShape) -> tuple[int, int]:
     """How many weights the generator and the discriminator have, without allocating them."""
     with torch.device("meta"):
-        networks = recipe.architecture.build_packed(shape, recipe.latent_dim, recipe.objective.pac)
+        networks = build_networks(recipe, shape)
     generator, discriminator = (
         sum(weight.numel() for weight in network.parameters()) for network in networks
     )

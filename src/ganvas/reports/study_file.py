@@ -10,7 +10,7 @@ import tomli_w
 
 from ganvas.errors import GanvasError
 from ganvas.recipes import CATALOG
-from ganvas.recipes.recipe import without_none
+from ganvas.recipes.files import without_none
 from ganvas.studies.reading import read_study
 from ganvas.studies.study import Arm, Study, differences
 
@@ -53,10 +53,10 @@ def entry_of(study: Study, arm: Arm) -> dict[str, Any]:
 
 
 def nested(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields with dots as tables in tables; another architecture by its name among its fields."""
+    """Fields with dots as tables in tables; another network by its name among its fields."""
     table: dict[str, Any] = {}
     for field, value in changes.items():
-        *parents, last = ("architecture.name" if field == "architecture" else field).split(".")
+        *parents, last = (f"{field}.name" if field.endswith(".network") else field).split(".")
         inner = table
         for name in parents:
             inner = inner.setdefault(name, {})

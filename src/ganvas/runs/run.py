@@ -15,13 +15,13 @@ from ganvas import storage
 from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.errors import RunError
 from ganvas.metrics.names import more_is_better, parse_metrics
-from ganvas.recipes import Recipe
+from ganvas.recipes import Recipe, read_recipe, recipe_json
 from ganvas.runs import checkpoint
 from ganvas.runs.directories import RECIPE_JSON, check_is_run, check_unused, is_run
 from ganvas.runs.history import History, failing_spans
 from ganvas.runs.status import SavedStatus, Status, read_status
 
-FORMAT = 2
+FORMAT = 3
 """Version of the directory layout. A run of another version is refused."""
 
 KEPT_CHECKPOINTS = 2
@@ -57,7 +57,7 @@ class Run:
         with storage.write_errors(directory), storage.atomic_directory(directory) as draft:
             storage.write_json(draft / "environment.json", {"format": FORMAT, **environment})
             storage.write_json(draft / "data.json", dict(data))
-            storage.write_bytes(draft / RECIPE_JSON, recipe.to_json().encode())
+            storage.write_bytes(draft / RECIPE_JSON, recipe_json(recipe).encode())
             SavedStatus("running").write(draft / "status.json")
             for name in ("samples", "checkpoints", "generator"):
                 (draft / name).mkdir()
@@ -83,11 +83,11 @@ class Run:
 
     def read_recipe(self) -> Recipe:
         """The complete recipe."""
-        return Recipe.from_file(self.directory / RECIPE_JSON)
+        return read_recipe(self.directory / RECIPE_JSON)
 
     def write_recipe(self, recipe: Recipe) -> None:
         """Replace the recipe, when the run gets a larger budget."""
-        storage.write_bytes(self.directory / RECIPE_JSON, recipe.to_json().encode())
+        storage.write_bytes(self.directory / RECIPE_JSON, recipe_json(recipe).encode())
 
     def read_environment(self) -> dict[str, Any]:
         """Versions, device, command and seed."""

@@ -11,7 +11,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.errors import GanvasError, did_you_mean
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import Recipe
-from ganvas.recipes.recipe import Problem
+from ganvas.recipes.rules import Problem, problems
 from ganvas.studies.study import Arm, Study
 
 FREE_DATA_FIELDS = ("flip", "dequantize")
@@ -71,7 +71,7 @@ def _budget_problems(study: Study, arm: Arm) -> list[str]:
     """Problems of an arm's recipe under the study's budget, as far as it is known."""
     images = arm.recipe.batch if study.images is None else study.images
     recipe = dataclasses.replace(arm.recipe, images=images, name="arm")
-    return [problem.text for problem in recipe.problems()]
+    return [problem.text for problem in problems(recipe)]
 
 
 def incomparable(base: Recipe, recipe: Recipe) -> list[str]:

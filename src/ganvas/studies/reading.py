@@ -8,13 +8,13 @@ The short form that people write:
     shared.data.size = [64, 64]   # for every arm, the base included
     [[arms]]
     name = "no-norm"
-    architecture.discriminator_norm = "none"
+    discriminator.network.norm = "none"
     [[arms]]
     recipe = "mlp"                # a whole recipe; the arm takes its name unless it has its own
     [[arms]]
     name = "residual-12"
     against = "plain-12"          # changes that arm, and is compared with it
-    architecture.residual = true
+    generator.network.residual = true
 
 The complete form, which `Study.to_table` writes, has whole tables in place of recipes' names.
 """
@@ -28,9 +28,9 @@ from pathlib import Path
 
 from ganvas.errors import RecipeError, StudyError
 from ganvas.networks.sizes import POINT
-from ganvas.recipes import CATALOG, Recipe, load_recipe
-from ganvas.recipes.reading import Lines, Table, read_fields
-from ganvas.recipes.recipe import read_table
+from ganvas.recipes import CATALOG, Recipe, load_recipe, parse_recipe, recipe_table
+from ganvas.recipes.files import Problems, Table, read_fields, read_table
+from ganvas.recipes.players import ROLES
 from ganvas.schedules import parse_count, parse_duration
 from ganvas.studies.problems import study_problems
 from ganvas.studies.study import Arm, Study
@@ -95,7 +95,7 @@ def read_study(table: Table, where: str = "study") -> Study:
 class _Problems:
     """The problems found so far. Combinations with a wrong field or arm are not checked."""
 
-    fields: Lines = field(default_factory=dict)
+    fields: Problems = field(default_factory=dict)
     """Of the study's own fields."""
     arms: set[str] = field(default_factory=set)
     """Names of arms whose recipe is a stand-in."""
@@ -174,7 +174,7 @@ def _read_arm(
         decided = [key for key in DECIDED_BY_THE_STUDY if key in changes]
         if decided:
             raise RecipeError([f"{key}: the study decides it, for all arms" for key in decided])
-        recipe = Recipe.from_table(changed(recipe, changes)) if changes else recipe
+        recipe = parse_recipe(changed(recipe, changes)) if changes else recipe
     except RecipeError as error:
         name = name or (whole if isinstance(whole, str) else default_name)
         problems.add(f"arm {name!r}", name, error.problems)
@@ -186,28 +186,40 @@ def _read_recipe(value: object, shared: Table) -> Recipe:
     if not isinstance(value, str | dict):
         raise RecipeError([f"expected a recipe's name, got {value!r}"])
     try:
-        recipe = load_recipe(value) if isinstance(value, str) else Recipe.from_table(value)
+        recipe = load_recipe(value) if isinstance(value, str) else parse_recipe(value)
     except RecipeError as error:
         if error.where != "recipe":  # a file: the message must name it
             raise RecipeError([f"{error.where}: {line}" for line in error.problems]) from error
         raise
-    return Recipe.from_table(changed(recipe, shared)) if shared else recipe
+    return parse_recipe(changed(recipe, shared)) if shared else recipe
 
 
 def changed(recipe: Recipe, changes: Table) -> Table:
     """The recipe's table with other values in it.
 
-    Another architecture, by name or as a table with a name, starts from its own defaults.
+    Another network, by name or as a table with a name, starts from its own defaults; `network`
+    names that of both players.
     """
-    table = recipe.to_table()
+    table = recipe_table(recipe)
     changes = dict(changes)
-    architecture = changes.get("architecture")
-    if isinstance(architecture, str):
-        architecture = changes["architecture"] = {"name": architecture}
-    if isinstance(architecture, dict):
-        name = architecture.get("name", recipe.architecture.name)
-        if name != recipe.architecture.name:
-            table["architecture"] = {}
+    both = changes.pop("network", None)
+    for role in ROLES:
+        player = changes.get(role, {})
+        if not isinstance(player, dict):
+            continue
+        network = player.get("network", both)
+        if isinstance(network, str):
+            network = {"name": network}
+        elif isinstance(network, dict) and isinstance(both, str):
+            network = {"name": both, **network}
+        if network is None:
+            continue
+        changes[role] = {**player, "network": network}
+        if isinstance(network, dict) and network.get("name") not in (
+            None,
+            table[role]["network"]["name"],
+        ):
+            table[role]["network"] = {}
     return merged(table, changes)
 
 
@@ -222,7 +234,7 @@ def merged(table: Table, changes: Table) -> Table:
     return result
 
 
-def _read_counts_and_times(table: Table, problems: Lines) -> None:
+def _read_counts_and_times(table: Table, problems: Problems) -> None:
     """Parse counts and times that are written as text, such as 60k and 10m."""
     for name, parse in PARSERS.items():
         value = table.get(name)

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from annotated_types import Ge, Gt
 
 from ganvas.metrics.names import parse_metrics
-from ganvas.recipes import Recipe
-from ganvas.recipes.recipe import EvaluationSettings, without_none
+from ganvas.networks import network_table
+from ganvas.recipes import Recipe, recipe_table
+from ganvas.recipes.files import without_none
+from ganvas.recipes.recipe import EvaluationSettings
 
 if TYPE_CHECKING:
-    from ganvas.recipes.reading import Table
+    from ganvas.recipes.files import Table
 
 METRICS = ("fd-lite0", "prdc-lite0")
 """The default metrics; the first score decides."""
@@ -147,10 +149,10 @@ class Study:
         """The complete study as plain values: the content of study.json."""
         table = {entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self)}
         arms = [
-            {"name": arm.name, "against": arm.against, "recipe": arm.recipe.to_table()}
+            {"name": arm.name, "against": arm.against, "recipe": recipe_table(arm.recipe)}
             for arm in self.all_arms[1:]
         ]
-        complete = {"base": self.base.to_table(), "metrics": list(self.metrics), "arms": arms}
+        complete = {"base": recipe_table(self.base), "metrics": list(self.metrics), "arms": arms}
         return {**table, **complete}
 
     def to_json(self) -> str:
@@ -167,21 +169,28 @@ class Study:
 def differences(before: Recipe, after: Recipe) -> dict[str, Any]:
     """The fields in which `after` differs from `before`, as dotted names with plain values.
 
-    For another architecture: its name, and the fields that differ from its own defaults. Name,
+    For another network: its name, and the fields that differ from its own defaults. Name,
     budget and evaluation are left out, because the study decides them.
     """
-    old, new = before.to_table(), after.to_table()
+    old, new = recipe_table(before), recipe_table(after)
     for table in (old, new):
         for name in ("name", "images", "evaluation"):
             del table[name]
-    if old["architecture"]["name"] == new["architecture"]["name"]:
-        return _changed_values(old, new)
-    defaults = dataclasses.asdict(type(after.architecture)())
-    fields = new.pop("architecture")
-    exchanged = {"architecture": fields.pop("name")}
-    changed = {k: v for k, v in fields.items() if defaults[k] != v}
-    exchanged |= {f"architecture.{name}": value for name, value in changed.items()}
-    return {**exchanged, **_changed_values(old, new)}
+    names: dict[str, Any] = {}
+    exchanged: dict[str, Any] = {}
+    for role, player in (("generator", after.generator), ("discriminator", after.discriminator)):
+        if old[role]["network"]["name"] == new[role]["network"]["name"]:
+            continue
+        fields, defaults = new[role].pop("network"), network_table(type(player.network)())
+        names[f"{role}.network"] = fields.pop("name")
+        exchanged |= {
+            f"{role}.network.{name}": value
+            for name, value in fields.items()
+            if value != defaults[name]
+        }
+    if len(names) == 2 and len({*names.values()}) == 1:
+        names = {"network": names["generator.network"]}
+    return {**names, **exchanged, **_changed_values(old, new)}
 
 
 def _changed_values(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

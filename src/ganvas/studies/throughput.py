@@ -15,7 +15,6 @@ from ganvas.devices import choose_device, forget_peak_memory, peak_memory_mb
 from ganvas.errors import Diverged, GanvasError
 from ganvas.evaluation.measure import measure
 from ganvas.metrics.names import parse_metrics
-from ganvas.objectives.objective import Objective
 from ganvas.recipes import Recipe
 from ganvas.runs.data import prepare_for
 from ganvas.runs.run import KEPT_CHECKPOINTS
@@ -23,7 +22,8 @@ from ganvas.sampling import TrainedGenerator
 from ganvas.studies.plan import ThroughputEstimate
 from ganvas.studies.study import Study
 from ganvas.studies.worker import interruptible_progress
-from ganvas.training.grids import GRID_IMAGES, early_moments
+from ganvas.training.due import early_grids
+from ganvas.training.grids import GRID_IMAGES
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 
@@ -68,11 +68,10 @@ def estimate_throughput(job: ThroughputJob) -> ThroughputResult:
     images = job.study.images or UNLIMITED
     recipe = job.study.recipe_for(job.study.arm(job.arm), images)
     data = prepare_for(recipe, job.data, quiet=True)
-    objective = Objective.build(recipe.objective)
     try:
-        state = TrainState.start(recipe, objective, data, 0, device)
-        _, state = train_for(WARM_UP, state, recipe, objective, data)
-        rate, state = train_for(SECONDS, state, recipe, objective, data)
+        state = TrainState.start(recipe, data, 0, device)
+        _, state = train_for(WARM_UP, state, recipe, data)
+        rate, state = train_for(SECONDS, state, recipe, data)
     except RuntimeError as error:  # mostly out of memory
         raise GanvasError(f"arm {job.arm!r} cannot be trained here: {error}") from error
     scoring = time_scoring(job.study, recipe, state, data) if job.scored else None
@@ -85,7 +84,7 @@ def estimate_throughput(job: ThroughputJob) -> ThroughputResult:
 
 
 def train_for(
-    seconds: float, state: TrainState, recipe: Recipe, objective: Objective, data: PreparedData
+    seconds: float, state: TrainState, recipe: Recipe, data: PreparedData
 ) -> tuple[float, TrainState]:
     """Train for so many seconds, at least one step. Returns images per second and the last state.
 
@@ -94,9 +93,9 @@ def train_for(
     start, images = time.perf_counter(), 0
     while (elapsed := time.perf_counter() - start) < seconds or images == 0:
         try:
-            train_step(state, recipe, objective)
+            train_step(state, recipe)
         except Diverged:
-            state = TrainState.start(recipe, objective, data, 0, state.device)
+            state = TrainState.start(recipe, data, 0, state.device)
         images += recipe.batch * recipe.discriminator_steps
         if state.device.type == "cuda":
             torch.cuda.synchronize(state.device)
@@ -110,7 +109,7 @@ def time_scoring(
 
     The second of two evaluations is timed, when the features of real images are cached.
     """
-    generator = TrainedGenerator(state.average, data.shape, recipe.latent_dim, 0)
+    generator = TrainedGenerator(state.ema, data.shape, recipe.latent_dim, 0)
     metrics = parse_metrics(study.metrics)
     seconds: dict[str, float] = {}
 
@@ -138,5 +137,5 @@ def run_bytes(recipe: Recipe, state: TrainState, images: int | None) -> int:
     height, width = recipe.data.size
     grid = 3 * GRID_IMAGES * height * width  # random pixels do not compress
     every = recipe.intervals.samples
-    grids = 2 + len([*early_moments(every)]) + (0 if images is None else images // every)
+    grids = 2 + len([*early_grids(every)]) + (0 if images is None else images // every)
     return (KEPT_CHECKPOINTS + 1) * sum(sizes.values()) + generator + grids * grid

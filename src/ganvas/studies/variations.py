@@ -12,17 +12,14 @@ from typing import Any
 from ganvas.errors import StudyError
 from ganvas.fields import flatten, get_field, parse_field, plain_value, unknown_field
 from ganvas.recipes import Recipe, load_recipe
-from ganvas.recipes.reading import Table
-from ganvas.recipes.recipe import architecture_type
+from ganvas.recipes.files import Table, parse_recipe, renamed
+from ganvas.recipes.players import NETWORK_FIELDS, ROLES, exchange_networks
 from ganvas.studies.reading import changed
-
-ARCHITECTURE = "architecture"
-"""The one field whose value is a name instead of a table: it replaces the whole architecture."""
 
 STUDY_FIELDS = ("data", "seeds", "images", "time", "metrics", "samples", "evaluations")
 """Fields of the study, which no arm can vary."""
 
-OMITTED_PREFIXES = ("architecture.", "objective.", "penalties.", "data.")
+OMITTED_PREFIXES = ("objective.", "penalties.", "data.")
 """Prefixes of fields that are left out of arms' names."""
 
 
@@ -67,7 +64,7 @@ def study_table(
         elif field and values:
             problems.append(f"--shared {text}: expected a single value")
     if common:
-        recipe = Recipe.from_table(changed(recipe, common), "--shared")
+        recipe = parse_recipe(changed(recipe, common), "--shared")
     arms: list[Table] = [{"recipe": name} for name in recipes[1:]]
     for text in vary:
         arms += _arms_of(recipe, text, problems)
@@ -99,7 +96,7 @@ def _parse_assignment(
     field, _, rest = text.partition("=")
     field = field.strip().replace("-", "_")
     words = [word.strip() for word in rest.split(",") if word.strip()]
-    kinds = {ARCHITECTURE: str, **flatten(recipe)}
+    kinds = {**dict.fromkeys(NETWORK_FIELDS, str), **flatten(recipe)}
     if not words:
         problems.append(f"{flag} {text}: expected FIELD=VALUE, such as objective.loss=hinge")
         return "", []
@@ -112,17 +109,19 @@ def _parse_assignment(
             values.append((plain_value(parse_field(kinds[field], word)), word))
         except ValueError as error:
             problems.append(f"{flag} {field}: {error}")
-    if field == ARCHITECTURE:
+    if field in NETWORK_FIELDS:
         for _, word in values:
             try:
-                architecture_type(word)
-            except KeyError as error:
-                problems.append(f"{flag} {field}: {error.args[0]}")
+                exchange_networks(recipe, **dict.fromkeys(_roles(field), word))
+            except ValueError as error:
+                problems.append(f"{flag} {field}: {error}")
     return field, values
 
 
 def _unknown_field(recipe: Recipe, field: str, known: Iterable[str]) -> str:
     """Why a name is not a field of the recipe, with the nearest one that is."""
+    if (now := renamed(field)) is not None:
+        return now
     if field in STUDY_FIELDS:
         flag = field.replace("_", "-")
         return f"the study decides it, for all arms alike: --{flag}"
@@ -130,19 +129,26 @@ def _unknown_field(recipe: Recipe, field: str, known: Iterable[str]) -> str:
 
 
 def arm_name(field: str, word: str) -> str:
-    """`discriminator-norm-none`, `r1.weight-0.1`; for another architecture its name."""
-    if field == ARCHITECTURE:
-        return word
+    """`discriminator-norm-none`, `r1.weight-0.1`; `resnet` or `resnet-generator` for a network."""
+    if field in NETWORK_FIELDS:
+        return word if field == "network" else f"{word}-{_roles(field)[0]}"
+    field = field.replace(".network.", "-")
     for prefix in OMITTED_PREFIXES:
         field = field.removeprefix(prefix)
     value = re.sub(r"[^\w.]+", "-", word).strip("-.")
     return f"{field.replace('_', '-')}-{value}"
 
 
+def _roles(field: str) -> tuple[str, ...]:
+    """The players whose network a field of `NETWORK_FIELDS` names."""
+    return ROLES if field == "network" else (field.partition(".")[0],)
+
+
 def _base_value(recipe: Recipe, field: str) -> Any:
     """The recipe's own value, as plain data."""
-    if field == ARCHITECTURE:
-        return recipe.architecture.name
+    if field in NETWORK_FIELDS:
+        names = {get_field(recipe, f"{role}.network").name for role in _roles(field)}
+        return names.pop() if len(names) == 1 else None
     return plain_value(get_field(recipe, field))
 
 

@@ -28,6 +28,7 @@ from ganvas.errors import DataError, Diverged, Interrupted, Locked, RunError, Un
 from ganvas.evaluation.evaluate import record_scores, reference_images
 from ganvas.evaluation.measure import MAX_PIXEL_IMAGES, measure
 from ganvas.metrics.names import parse_metrics
+from ganvas.recipes import build_networks
 from ganvas.runs import Run
 from ganvas.runs.directories import is_run
 from ganvas.runs.history import Record
@@ -285,7 +286,7 @@ def run_cost(run: Run) -> Cost | None:
     images, seconds = max(clock), max(clock.values())
     recipe = run.read_recipe()
     shape = recipe.image_shape(run.read_data()["shape"]["channels"])
-    networks = recipe.architecture.build_packed(shape, recipe.latent_dim, recipe.objective.pac)
+    networks = build_networks(recipe, shape)
     weights = [sum(w.numel() for w in network.parameters()) for network in networks]
     model = run.generator_directory / "model.safetensors"
     return Cost(

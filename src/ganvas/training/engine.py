@@ -1,11 +1,9 @@
-"""How a device calculates the pieces of a step: as Python says it, or as a recorded CUDA graph.
+"""How a device runs the tensor functions of a step: eagerly, compiled, or as CUDA graphs.
 
-A piece is a function of tensors alone, the same for as long as its key is: it makes fakes, or one
-player's gradients (the generator's in two, back to its fakes and then through them), or changes a
-player's weights by them. Small networks are bound by the time that Python takes to launch their
-hundreds of kernels; a graph launches all of a piece's at once. Kernels and results are the same.
-What stands between the pieces (drawing, augmentation, averaging over processes, the average of the
-generator) is a few launches, and not recorded.
+A step is split into functions of tensors alone (`step_functions.py`). Small networks are bound by
+the time that Python takes to launch hundreds of kernels; a CUDA graph launches all of a function's
+at once. Kernels and results are the same. What stands between the functions (random numbers,
+augmentation, averages over processes, the EMA) is a few launches, and is not captured.
 """
 
 from __future__ import annotations
@@ -22,17 +20,16 @@ from torch import Tensor
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
 
-Calculated = tuple[Tensor, ...]
-Piece = Callable[..., Calculated]
-Key = tuple[str, ...]
+Tensors = tuple[Tensor, ...]
+TensorFunction = Callable[..., Tensors]
 Compile = Literal["auto", "on", "off"]
 
-WARM_UPS = 3
-"""Calls before a piece is recorded, in which libraries choose and load their kernels."""
+WARMUP_STEPS = 3
+"""Calls before a function is captured, in which libraries choose and load their kernels."""
 
 
 class Engine(Protocol):
-    """Calculates pieces."""
+    """Runs tensor functions."""
 
     @property
     def name(self) -> str:
@@ -40,160 +37,173 @@ class Engine(Protocol):
         ...
 
     @property
-    def why(self) -> str:
-        """What decided that it is this one, in a few words."""
+    def reason(self) -> str:
+        """Why this engine was chosen, in a few words."""
         ...
 
     @property
-    def failed(self) -> str | None:
-        """Why a faster way was given up; None where it was not."""
+    def fallback(self) -> str | None:
+        """Why a faster way was given up; None if it was not."""
         ...
 
     @property
-    def records(self) -> bool:
-        """Whether pieces are or will be recorded."""
+    def captures(self) -> bool:
+        """Whether functions are or will be captured as CUDA graphs."""
         ...
 
     @property
-    def recording(self) -> bool:
-        """Whether the piece that runs is written down and nothing is calculated."""
+    def is_capturing(self) -> bool:
+        """Whether the running function is being captured: nothing is computed yet."""
         ...
 
-    @property
-    def recorder(self) -> Eager | Graphs:
-        """What records or does not, and never compiles."""
-        ...
+    def wrap(self, function: TensorFunction, compiled: bool = True) -> TensorFunction:
+        """The function, run by this engine; wrap each function once.
 
-    def run(self, key: Key, piece: Piece, *tensors: Tensor) -> Calculated:
-        """The piece of the tensors. What it gives may be written over when `key` runs again."""
+        Results may be overwritten when the same wrapped function runs again.
+
+        Args:
+            compiled: False for a function that torch.compile cannot take, or need not.
+        """
         ...
 
 
 @dataclass
 class Eager:
-    """As Python says it."""
+    """Runs functions as Python does."""
 
     name: ClassVar[str] = "eager"
-    failed: ClassVar[None] = None
-    records: ClassVar[bool] = False
-    recording: ClassVar[bool] = False
-    why: str = "asked for"
+    fallback: ClassVar[None] = None
+    captures: ClassVar[bool] = False
+    is_capturing: ClassVar[bool] = False
+    reason: str = "asked for"
 
-    @property
-    def recorder(self) -> Eager:
-        return self
-
-    def run(self, key: Key, piece: Piece, *tensors: Tensor) -> Calculated:
-        return piece(*tensors)
+    def wrap(self, function: TensorFunction, compiled: bool = True) -> TensorFunction:
+        return function
 
 
 @dataclass
-class Recorded:
-    """A piece as a graph, and where it reads and writes."""
+class CapturedGraph:
+    """A function as a CUDA graph, with the tensors that it reads and writes."""
 
     graph: torch.cuda.CUDAGraph
-    inputs: tuple[Tensor, ...]
-    outputs: Calculated
+    inputs: Tensors
+    outputs: Tensors
 
-    def replay(self, tensors: tuple[Tensor, ...]) -> Calculated:
-        """The piece of other tensors, in the outputs that it always has."""
-        for place, tensor in zip(self.inputs, tensors, strict=True):
-            if place is not tensor:
-                # Unseen by autograd, which would not go back through what another call has read.
-                place.data.copy_(tensor.data)
+    def replay(self, tensors: Tensors) -> Tensors:
+        """The function of other tensors, in the outputs that the graph always writes."""
+        for static, tensor in zip(self.inputs, tensors, strict=True):
+            if static is not tensor:
+                # Unseen by autograd, which would refuse to go back through an overwritten input.
+                static.data.copy_(tensor.data)
         self.graph.replay()
         return self.outputs
 
 
 @dataclass
-class Graphs:
-    """Every piece as a CUDA graph from its fourth call on; as Python says it once that failed.
+class GraphFunction:
+    """One function: captured at its fourth call, replayed from then on."""
 
-    A piece that reads what another one has made (fakes, the slope at them) is recorded in the same
+    graphs: CudaGraphs
+    function: TensorFunction
+    calls: int = 0
+    captured: CapturedGraph | None = None
+
+    def __call__(self, *tensors: Tensor) -> Tensors:
+        if self.graphs.fallback is not None:
+            return self.function(*tensors)
+        if self.captured is not None:
+            return self.captured.replay(tensors)
+        self.calls += 1
+        if self.calls <= WARMUP_STEPS:
+            return self.function(*tensors)
+        self.captured = self.graphs.capture(self.function, tensors)
+        if self.captured is None:
+            return self.function(*tensors)
+        return self.captured.replay(tensors)
+
+
+@dataclass
+class CudaGraphs:
+    """Captures every function as a CUDA graph; runs them eagerly once that failed.
+
+    A function that reads another's outputs (fakes, the gradient at them) is captured in the same
     step, and goes back through the very tensors that the other one writes.
     """
 
     chosen: str
-    """What decided that pieces are recorded."""
+    """Why functions are captured."""
     stream: torch.cuda.Stream | None = None
-    """On which all pieces are recorded, so that one can go back through another."""
-    calls: dict[Key, int] = field(default_factory=dict)
-    recorded: dict[Key, Recorded] = field(default_factory=dict)
-    recording: bool = False
-    failed: str | None = None
+    """The stream of all captures, so that one can go back through another."""
+    functions: list[GraphFunction] = field(default_factory=list)
+    is_capturing: bool = False
+    fallback: str | None = None
 
     @property
-    def records(self) -> bool:
-        return self.failed is None
+    def captures(self) -> bool:
+        return self.fallback is None
 
     @property
     def name(self) -> str:
-        return "graphs" if self.records else Eager.name
+        return "graphs" if self.captures else Eager.name
 
     @property
-    def why(self) -> str:
-        return self.failed or self.chosen
+    def reason(self) -> str:
+        return self.fallback or self.chosen
 
-    @property
-    def recorder(self) -> Graphs:
-        return self
+    def wrap(self, function: TensorFunction, compiled: bool = True) -> TensorFunction:
+        wrapped = GraphFunction(self, function)
+        self.functions.append(wrapped)
+        return wrapped
 
-    def run(self, key: Key, piece: Piece, *tensors: Tensor) -> Calculated:
-        if self.failed is not None:
-            return piece(*tensors)
-        if key in self.recorded:
-            return self.recorded[key].replay(tensors)
-        self.calls[key] = self.calls.get(key, 0) + 1
-        if self.calls[key] <= WARM_UPS:
-            return piece(*tensors)
+    def capture(self, function: TensorFunction, tensors: Tensors) -> CapturedGraph | None:
+        """Capture one call; None, and `fallback` set, where CUDA refuses."""
         try:
-            self.recorded[key] = self.record(piece, tensors)
+            return self._capture(function, tensors)
         except RuntimeError as error:
-            cause = error.__context__ or error  # a graph that is left half way says nothing of why
-            self.failed = f"the step cannot be recorded as CUDA graphs: {first_line(cause)}"
-            self.recorded.clear()
-            traceback.clear_frames(error.__traceback__)  # they hold what was made so far
-        if self.failed is not None:
-            return piece(*tensors)
-        return self.recorded[key].replay(tensors)
+            cause = error.__context__ or error  # an abandoned capture hides the reason
+            self.fallback = f"the step cannot be captured as CUDA graphs: {first_line(cause)}"
+            for wrapped in self.functions:
+                wrapped.captured = None
+            traceback.clear_frames(error.__traceback__)  # they hold what was computed so far
+            return None
 
-    def record(self, piece: Piece, tensors: tuple[Tensor, ...]) -> Recorded:
-        """Record one call, which calculates nothing yet."""
-        made = {id(output) for one in self.recorded.values() for output in one.outputs}
-        inputs = tuple(one if id(one) in made else own_place(one) for one in tensors)
+    def _capture(self, function: TensorFunction, tensors: Tensors) -> CapturedGraph:
+        graphs = [wrapped.captured for wrapped in self.functions if wrapped.captured is not None]
+        outputs_of_others = {id(output) for graph in graphs for output in graph.outputs}
+        inputs = tuple(
+            tensor if id(tensor) in outputs_of_others else static_copy(tensor) for tensor in tensors
+        )
         graph = torch.cuda.CUDAGraph()
         device = tensors[0].device
         if self.stream is None:
             self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        before = torch.cuda.current_stream(device)
-        self.recording = True
+        current = torch.cuda.current_stream(device)
+        self.is_capturing = True
         try:
             with (
-                # Keeping what the way back needs, torch fears that what it compiled has spoiled it.
+                # With retained buffers, torch fears that its compiled code has overwritten them.
                 functorch_config.patch(donated_buffer=False),
-                # Other threads may go on pinning memory for images meanwhile.
+                # Other threads may pin memory for images meanwhile.
                 torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"),
             ):
-                outputs = piece(*inputs)
+                outputs = function(*inputs)
         except RuntimeError:
-            torch.cuda.set_stream(before)  # where torch leaves the other one
+            torch.cuda.set_stream(current)  # torch leaves the capture's stream current
             raise
         finally:
-            self.recording = False
-        return Recorded(graph, inputs, outputs)
+            self.is_capturing = False
+        return CapturedGraph(graph, inputs, outputs)
 
 
 @dataclass
 class Compiled:
-    """Pieces through torch.compile, whole or not at all, and then as another engine runs them.
+    """Runs functions through torch.compile, as a whole or not at all, and then by another engine.
 
-    What goes back through another piece stays as it is: it calls what was compiled with that piece.
     torch traces a penalty's own gradient only if it is told to, since 2.11.
     """
 
-    inner: Eager | Graphs
+    inner: Eager | CudaGraphs
     backend: str = "inductor"
-    pieces: dict[Key, Piece] = field(default_factory=dict)
     refused: str | None = None
     """Why nothing is compiled any more."""
 
@@ -202,76 +212,68 @@ class Compiled:
         return f"compiled {self.inner.name}" if self.refused is None else self.inner.name
 
     @property
-    def why(self) -> str:
-        return self.failed or "asked for"
+    def reason(self) -> str:
+        return self.fallback or "asked for"
 
     @property
-    def records(self) -> bool:
-        return self.inner.records
+    def captures(self) -> bool:
+        return self.inner.captures
 
     @property
-    def recorder(self) -> Eager | Graphs:
-        return self.inner
+    def is_capturing(self) -> bool:
+        return self.inner.is_capturing
 
     @property
-    def recording(self) -> bool:
-        return self.inner.recording
+    def fallback(self) -> str | None:
+        return "; ".join(why for why in (self.refused, self.inner.fallback) if why) or None
 
-    @property
-    def failed(self) -> str | None:
-        return "; ".join(one for one in (self.refused, self.inner.failed) if one) or None
+    def wrap(self, function: TensorFunction, compiled: bool = True) -> TensorFunction:
+        return self.inner.wrap(self._compile(function) if compiled else function)
 
-    def run(self, key: Key, piece: Piece, *tensors: Tensor) -> Calculated:
-        if key not in self.pieces:
-            from_outside = all(tensor.is_leaf for tensor in tensors)
-            self.pieces[key] = self.compiled(piece) if from_outside else piece
-        chosen = self.pieces[key] if self.refused is None else piece
-        return self.inner.run(key, chosen, *tensors)
+    def _compile(self, function: TensorFunction) -> TensorFunction:
+        """The function, compiled when it is first called; eager once that failed."""
+        fast = torch.compile(function, fullgraph=True, dynamic=False, backend=self.backend)
 
-    def compiled(self, piece: Piece) -> Piece:
-        """The piece, compiled when it is first called; from a failure on as Python says it."""
-        fast = torch.compile(piece, fullgraph=True, dynamic=False, backend=self.backend)
-
-        def guarded(*tensors: Tensor) -> Calculated:
+        def guarded(*tensors: Tensor) -> Tensors:
             if self.refused is None:
                 try:
                     with torch._dynamo.config.patch(trace_autograd_ops=True):
                         return fast(*tensors)
                 except Exception as error:  # of many kinds, and nothing is computed yet
                     self.refused = f"the step cannot be compiled: {first_line(error)}"
-            return piece(*tensors)
+            return function(*tensors)
 
         return guarded
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, in short."""
+    """The first line of an error's message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def own_place(tensor: Tensor) -> Tensor:
-    """A tensor of the same shape, strides and wish for a gradient, that a graph always reads."""
+def static_copy(tensor: Tensor) -> Tensor:
+    """An input of a graph: same shape, strides and requires_grad."""
     return torch.empty_like(tensor).requires_grad_(tensor.requires_grad)
 
 
 def choose_engine(
-    asked: Compile, recipe: Recipe, device: torch.device, processes: ProcessGroup
+    compile: Compile, recipe: Recipe, device: torch.device, processes: ProcessGroup
 ) -> Engine:
-    """Graphs on CUDA, for all that can be recorded; compiled pieces where that is asked for.
+    """CUDA graphs where there is CUDA and the step can be captured; compiled if asked for.
 
     On a CPU compiled steps were 1.1 to 1.5 times as fast, and the compiler took 18 to 161 seconds
-    before the first one (docs/speed.md), so that nobody gets it who does not ask.
+    before the first one (docs/speed.md), so it is never chosen by itself.
     """
-    if asked == "off":
+    if compile == "off":
         return Eager()
-    inner: Eager | Graphs
+    inner: Eager | CudaGraphs
     if device.type != "cuda":
         inner = Eager(f"a {device.type} has no graphs to record")
     elif recipe.sync_batch_norm and processes.size > 1:
-        inner = Eager("sync_batch_norm talks to the other processes in the middle of a piece")
+        inner = Eager("sync_batch_norm talks to the other processes in the middle of a function")
     else:
-        inner = Graphs("a GPU launches a recorded graph faster than its kernels")
-    if asked == "auto":
+        inner = CudaGraphs("a GPU launches a captured graph faster than its kernels")
+    if compile == "auto":
         return inner
     torch._dynamo.reset()  # what was compiled for another run counts against a limit
     return Compiled(inner)

@@ -1,58 +1,41 @@
-"""Grids of samples: what the same latents give as training goes on, close together at first."""
+"""Grids of samples: what the same latents give as training continues."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from ganvas import sampling
 from ganvas.randomness import draw_latents, named_generator
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
+from ganvas.training.due import is_grid_due
 from ganvas.training.state import TrainState
 
 GRID_IMAGES = 64
 """How many latents are followed through the run."""
-DRAWN_POINTS = 2_500
-"""How many where they give points."""
-
-FIRST = 1_000
-"""Images seen at the first grid after the one of untrained weights."""
-GROWTH = 3
-"""How many times as many were seen at the next one, until the recipe's interval takes over."""
+GRID_POINTS = 2_500
+"""How many latents where they give points."""
 
 
-def save_grid(run: Run, recipe: Recipe, state: TrainState) -> Path:
-    """The same latents as ever through the averaged generator, as a PNG."""
-    random = named_generator(run.read_environment()["seed"], "grid")
-    extent = run.read_data()["extent"]
-    count = GRID_IMAGES if extent is None else DRAWN_POINTS
-    latents = draw_latents(count, recipe.latent_dim, random).to(state.device)
-    path = run.sample_path(state.images_seen)
-    sampling.write_samples(path, sampling.generate(state.average, latents), extent)
-    return path
+def grid_latents(count: int, recipe: Recipe, seed: int, device: torch.device) -> Tensor:
+    """The latents of a run's grids, and the first ones of its probes: float32 (count, Z)."""
+    return draw_latents(count, recipe.latent_dim, named_generator(seed, "grid")).to(device)
 
 
-def is_grid_due(state: TrainState, every: int, before: int) -> bool:
-    """Whether a moment for a grid came since `before` images were seen.
-
-    Images change most at the beginning, and whoever waits for the first ones wants to see them.
-    """
-    early = any(before < moment <= state.images_seen for moment in early_moments(every))
-    return early or state.crossed(every, before)
+def draw_samples(recipe: Recipe, state: TrainState, seed: int) -> npt.NDArray[Any]:
+    """The EMA generator's images for the grid's latents: uint8 (N, H, W, C), or points (N, 2)."""
+    shape = recipe.image_shape(1)
+    count = GRID_POINTS if shape.is_point else GRID_IMAGES
+    return sampling.generate(state.ema, grid_latents(count, recipe, seed, state.device))
 
 
-def forget_grid_of_stop(run: Run, recipe: Recipe, state: TrainState) -> None:
-    """Remove the grid that an interruption drew: a run that goes on is like one without it."""
+def remove_interruption_grid(run: Run, recipe: Recipe, state: TrainState) -> None:
+    """Remove the grid that an interruption drew: a resumed run then equals one without it."""
     before = state.images_seen - recipe.batch * recipe.discriminator_steps
-    due = is_grid_due(state, recipe.intervals.samples, before)
+    due = is_grid_due(recipe.intervals.samples, before, state.images_seen)
     if run.read_status().status == "interrupted" and not due:
         run.sample_path(state.images_seen).unlink(missing_ok=True)
-
-
-def early_moments(every: int) -> Iterator[int]:
-    """Images seen at the grids before the first regular one: 1,000, 3,000, 9,000, ..."""
-    moment = FIRST
-    while moment < every:
-        yield moment
-        moment *= GROWTH

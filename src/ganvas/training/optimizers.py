@@ -1,44 +1,73 @@
-"""Who learns, and by what: one optimizer for each player, whose settings follow schedules."""
+"""A player while it trains: its network, its trainable weights, and their optimizer."""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from ganvas.recipes import OptimizerSettings
+from ganvas.recipes import DiscriminatorSettings, GeneratorSettings, PlayerSettings
 from ganvas.schedules import value_at
 
+Role = Literal["generator", "discriminator"]
 
-class Player(NamedTuple):
-    """One of the two networks that learn, and how."""
 
-    name: Literal["generator", "discriminator"]
+@dataclass(frozen=True)
+class Player:
+    """One of the two networks, and how it learns."""
+
+    role: Role
     network: nn.Module
     optimizer: torch.optim.Optimizer
-    settings: OptimizerSettings
+    settings: GeneratorSettings | DiscriminatorSettings
+
+    @classmethod
+    def start(
+        cls, role: Role, network: nn.Module, settings: GeneratorSettings | DiscriminatorSettings
+    ) -> Player:
+        """The player before its first update."""
+        return cls(role, network, make_optimizer(network, settings), settings)
 
     @property
     def weights(self) -> list[Tensor]:
-        """The network's, which the optimizer has at hand: looking for them takes long."""
+        """Its trainable parameters. The optimizer has them at hand; searching takes long."""
         weights: list[Tensor] = self.optimizer.param_groups[0]["params"]
         return weights
 
     @property
-    def in_force(self) -> tuple[str, ...]:
+    def hyperparameters(self) -> tuple[str, ...]:
         """What the schedules have set last, as text."""
         (group,) = self.optimizer.param_groups
         return tuple(str(group[name]) for name in ("lr", "betas", "alpha") if name in group)
 
+    def labels(self, labels: Tensor | None) -> Tensor | None:
+        """The labels if its network takes them, else None."""
+        return labels if self.settings.network.uses_labels else None
 
-def make_optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """The optimizer of one player; `follow_schedules` before every update."""
-    parameters = list(network.parameters())
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """While entered, its weights require no gradient: gradients only pass through."""
+        for weight in self.weights:
+            weight.requires_grad_(False)
+        yield
+        for weight in self.weights:
+            weight.requires_grad_(True)
+
+
+def make_optimizer(network: nn.Module, settings: PlayerSettings) -> torch.optim.Optimizer:
+    """The optimizer of one player, for the parameters that require gradients.
+
+    Call `follow_schedules` before every update.
+    """
+    parameters = [weight for weight in network.parameters() if weight.requires_grad]
     device = parameters[0].device.type
     capturable = device == "cuda"  # it counts its steps there, so a graph can do so too
     optimizer: torch.optim.Optimizer
-    if settings.algorithm == "rmsprop":
+    if settings.optimizer == "rmsprop":
         optimizer = torch.optim.RMSprop(parameters, capturable=capturable)
     else:
         fused = device in ("cpu", "cuda")
@@ -48,13 +77,13 @@ def make_optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.opt
 
 
 def follow_schedules(
-    optimizer: torch.optim.Optimizer, settings: OptimizerSettings, images_seen: int
+    optimizer: torch.optim.Optimizer, settings: PlayerSettings, images_seen: int
 ) -> None:
     """Set the learning rate and the betas that are due after `images_seen` images."""
     beta2 = value_at(settings.beta2, images_seen)
     for group in optimizer.param_groups:
         group["lr"] = value_at(settings.learning_rate, images_seen)
-        if settings.algorithm == "rmsprop":
+        if settings.optimizer == "rmsprop":
             group["alpha"] = beta2
         else:
             group["betas"] = (settings.beta1, beta2)

@@ -1,7 +1,7 @@
 """Going back: to the last healthy checkpoint, with the first advice of what failed applied.
 
 What is given up is kept under RUN/rewound/N, whole before anything else changes; a kill at any
-moment after that is made good by `finish_rewind`, which does the rest again.
+moment after that is made good by `complete_pending_rewind`, which does the rest again.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from ganvas import storage
 from ganvas.diagnosis import diagnose
 from ganvas.health.advice import apply_change
 from ganvas.health.finding import Change
-from ganvas.recipes import Recipe
+from ganvas.recipes import read_recipe
 from ganvas.runs import Run
 
 MOST_REWINDS = 2
 """A run that fails a third time needs a person."""
 
 PLAN = "plan.json"
-GIVEN_UP = ("recipe.json", "history.jsonl", "findings.jsonl", "scores.jsonl")
+ABANDONED_FILES = ("recipe.json", "history.jsonl", "findings.jsonl", "scores.jsonl")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Rewind:
     """Images seen at the checkpoint that training goes on from; 0: it starts anew."""
     change: Change
 
-    def in_words(self) -> str:
+    def summary(self) -> str:
         """One line for people."""
         start = f"back to {self.to:,} images" if self.to else "starting anew"
         return (
@@ -57,7 +57,7 @@ def rewind(run: Run, failed_at: int) -> Rewind | None:
     The run's recipe is then another one, and its newest checkpoint the one to go on from.
     """
     recipe = run.read_recipe()
-    number = len(places(run)) + 1
+    number = len(rewind_dirs(run)) + 1
     if recipe.on_failure != "rewind" or number > MOST_REWINDS:
         return None
     failing = [one for one in diagnose(run).findings if one.verdict == "failing" and one.advice]
@@ -66,34 +66,34 @@ def rewind(run: Run, failed_at: int) -> Rewind | None:
     change = failing[0].advice[0]
     to = (run.last_healthy_checkpoint() or 0) if change.keeps_weights else 0
     plan = Rewind(number, failing[0].symptom, failed_at, to, change)
-    keep_what_is_given_up(run, plan)
-    carry_out(run, plan)
+    keep_abandoned_files(run, plan)
+    apply_rewind(run, plan)
     return plan
 
 
-def finish_rewind(run: Run) -> None:
+def complete_pending_rewind(run: Run) -> None:
     """Carry out what a kill interrupted."""
-    for place in places(run)[-1:]:
-        plan = storage.read_dataclass(place / PLAN, Rewind)
+    for directory in rewind_dirs(run)[-1:]:
+        plan = storage.read_dataclass(directory / PLAN, Rewind)
         if plan.event() not in run.findings.records():
-            carry_out(run, plan)
+            apply_rewind(run, plan)
 
 
-def carry_out(run: Run, plan: Rewind) -> None:
+def apply_rewind(run: Run, plan: Rewind) -> None:
     """Forget what came after, and change the recipe; doing it twice is doing it once."""
     run.delete_checkpoints_after(plan.to)
     run.delete_records_after(plan.to)
-    before = Recipe.from_file(place_of(run, plan.number) / "recipe.json")
+    before = read_recipe(rewind_dir(run, plan.number) / "recipe.json")
     run.write_recipe(apply_change(before, plan.change).with_fixed_schedules())
     run.write_status("running", plan.to)
     run.findings.append(plan.event())
 
 
-def keep_what_is_given_up(run: Run, plan: Rewind) -> None:
+def keep_abandoned_files(run: Run, plan: Rewind) -> None:
     """Copy the record of the failure, and the pictures that will be made anew."""
-    place = place_of(run, plan.number)
+    place = rewind_dir(run, plan.number)
     with storage.write_errors(place), storage.atomic_directory(place) as draft:
-        for name in GIVEN_UP:
+        for name in ABANDONED_FILES:
             if (run.directory / name).exists():
                 shutil.copy2(run.directory / name, draft / name)
         (draft / "samples").mkdir()
@@ -103,11 +103,11 @@ def keep_what_is_given_up(run: Run, plan: Rewind) -> None:
         storage.write_json(draft / PLAN, storage.to_plain(plan))
 
 
-def place_of(run: Run, number: int) -> Path:
+def rewind_dir(run: Run, number: int) -> Path:
     """Where what a rewind gave up is kept."""
     return run.directory / "rewound" / str(number)
 
 
-def places(run: Run) -> list[Path]:
+def rewind_dirs(run: Run) -> list[Path]:
     """One for each rewind of this run, oldest first."""
     return sorted(path.parent for path in (run.directory / "rewound").glob(f"[0-9]/{PLAN}"))

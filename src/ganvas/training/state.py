@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,152 +12,160 @@ from ganvas.data.pixels import pixel_store
 from ganvas.data.preparation import PreparedData
 from ganvas.data.stream import ImageStream
 from ganvas.devices import make_current
-from ganvas.networks import ImageShape
+from ganvas.objectives.augmentation import Augmentation
 from ganvas.objectives.objective import Objective
 from ganvas.precision import FP32, Precision, choose_precision
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup, running_statistics, to_sync_batch_norm
 from ganvas.randomness import derive_seed, seeded_weights, training_generators
 from ganvas.recipes import Recipe
+from ganvas.recipes.players import build_networks
 from ganvas.runs.checkpoint import select_prefix
-from ganvas.training.average import Pairs, averaged_copy
+from ganvas.training.ema import EmaPairs, ema_copy
 from ganvas.training.engine import Compile, Eager, Engine, choose_engine
-from ganvas.training.means import RunningMeans
-from ganvas.training.optimizers import Player, make_optimizer, restore_optimizer
+from ganvas.training.metrics import MetricAccumulator
+from ganvas.training.optimizers import Player, Role, restore_optimizer
+from ganvas.training.step_functions import StepFunctions
 
 
 @dataclass
 class TrainState:
-    """Both players and their optimizers, the average, the stream, every random generator.
+    """Both players, the EMA, the stream, the augmentation, every random generator.
 
-    What a checkpoint holds, and who trains. All ranks hold the same: any number of them can go on
-    with what any other number has saved. Two states with equal content continue bit for bit alike
-    on the same machine and versions, with as many processes.
+    What a checkpoint holds, and how a step runs. All processes hold the same: any number of them
+    can resume what any other number has saved. Two states with equal content continue bit for bit
+    alike on the same machine and versions, with as many processes.
     """
 
-    generator: nn.Module
-    discriminator: nn.Module
-    average: nn.Module
-    pairs: Pairs
-    """What the average follows, tensor by tensor."""
-    statistics: list[Tensor]
-    """What both players' batch normalisation gathers."""
-    generator_optimizer: torch.optim.Optimizer
-    discriminator_optimizer: torch.optim.Optimizer
+    players: dict[Role, Player]
+    ema: nn.Module
+    objective: Objective
+    augmentation: Augmentation
     stream: ImageStream
     random: dict[str, torch.Generator]
     device: torch.device
     processes: ProcessGroup = SINGLE_PROCESS
     precision: Precision = FP32
     engine: Engine = field(default_factory=Eager)
-    means: RunningMeans = field(default_factory=RunningMeans)
-    followed: tuple[Tensor, ...] = ()
+    metrics: MetricAccumulator = field(default_factory=MetricAccumulator)
+    snapshots: tuple[Tensor, ...] = ()
     """What the generator made of the same latents at the last two probes, oldest first."""
     images_seen: int = 0
     discriminator_steps: int = 0
+
+    def __post_init__(self) -> None:
+        self.ema_pairs = EmaPairs.of(self.ema, self.generator)
+        self.running_statistics = running_statistics(self.generator, self.discriminator)
+        self.functions = StepFunctions(self)
 
     @classmethod
     def start(
         cls,
         recipe: Recipe,
-        objective: Objective,
         data: PreparedData,
         seed: int,
         device: torch.device,
         processes: ProcessGroup = SINGLE_PROCESS,
-        compiled: Compile = "auto",
+        compile: Compile = "auto",
     ) -> TrainState:
         """The state before the first image, a function of recipe, data and seed alone.
 
-        Weights are drawn on the CPU, so that every device starts from the same; processors of
-        several kinds may round them differently, so all ranks take those of the first.
+        Weights are drawn on the CPU, so that every device starts from the same. Processors of
+        different kinds may round them differently, so all processes take those of the first.
 
         Raises:
             DeviceError: the recipe wants bf16, which the device lacks.
         """
         make_current(device)
-        shape: ImageShape = data.shape
+        objective = Objective.build(recipe.objective, recipe.generator.regularisers)
         with seeded_weights(seed):
-            networks = recipe.architecture.build_packed(shape, recipe.latent_dim, objective.pac)
-            objective.prepare(networks.discriminator)
-        generator, discriminator = (place(network, device) for network in networks)
+            networks = build_networks(recipe, data.shape, len(data.label_names))
+            objective.prepare(networks[1])
+        generator, discriminator = (to_device(network, device) for network in networks)
         if recipe.sync_batch_norm and processes.size > 1:
             generator, discriminator = map(to_sync_batch_norm, (generator, discriminator))
         for network in (generator, discriminator):
             processes.broadcast(list(network.state_dict().values()))
-        average = averaged_copy(generator)
         return cls(
-            generator=generator,
-            discriminator=discriminator,
-            average=average,
-            pairs=Pairs.of(average, generator),
-            statistics=running_statistics(generator, discriminator),
-            generator_optimizer=make_optimizer(generator, recipe.generator),
-            discriminator_optimizer=make_optimizer(discriminator, recipe.discriminator),
+            players={
+                "generator": Player.start("generator", generator, recipe.generator),
+                "discriminator": Player.start("discriminator", discriminator, recipe.discriminator),
+            },
+            ema=ema_copy(generator),
+            objective=objective,
+            augmentation=Augmentation.start(recipe.augmentation),
             stream=ImageStream(data, seed, pixels=pixel_store(device, data.images)),
             random=training_generators(seed, device),
             device=device,
             processes=processes,
             precision=choose_precision(recipe.precision, device, generator, discriminator),
-            engine=choose_engine(compiled, recipe, device, processes),
+            engine=choose_engine(compile, recipe, device, processes),
         )
 
-    def let_go(self) -> None:
-        """Give back the memory of networks, optimizers, graphs and images on a GPU.
+    @property
+    def generator(self) -> nn.Module:
+        """The generator that trains."""
+        return self.players["generator"].network
 
-        The state is then of no more use.
+    @property
+    def discriminator(self) -> nn.Module:
+        """The discriminator that trains."""
+        return self.players["discriminator"].network
+
+    def player(self, role: Role) -> Player:
+        """One of the two players."""
+        return self.players[role]
+
+    def use_engine(self, engine: Engine) -> None:
+        """Run all further steps by another engine."""
+        self.engine = engine
+        self.functions = StepFunctions(self)
+
+    def release_memory(self) -> None:
+        """Free the memory of networks, optimizers, graphs and images on a GPU.
+
+        The state cannot be used afterwards.
         """
         for network in self.modules().values():
             network.zero_grad(set_to_none=True)
             network.to("meta")
-        for optimizer in self.optimizers().values():
-            optimizer.state.clear()
-            optimizer.param_groups.clear()
+        for player in self.players.values():
+            player.optimizer.state.clear()
+            player.optimizer.param_groups.clear()
         self.stream.release_memory()
-        self.followed = ()
-        self.pairs, self.statistics = Pairs([], [], []), []
-        self.engine = Eager("given up")
-
-    def crossed(self, every: int, before: int) -> bool:
-        """Whether a multiple of `every` images came since `before` were seen; never of 0."""
-        return every > 0 and self.images_seen // every > before // every
-
-    def player(self, name: Literal["generator", "discriminator"], recipe: Recipe) -> Player:
-        """One player, with what its recipe says."""
-        if name == "generator":
-            return Player(name, self.generator, self.generator_optimizer, recipe.generator)
-        optimizer = self.discriminator_optimizer
-        return Player(name, self.discriminator, optimizer, recipe.discriminator)
+        self.snapshots = ()
+        self.ema_pairs, self.running_statistics = EmaPairs([], [], []), []
+        self.use_engine(Eager("memory released"))
 
     def modules(self) -> dict[str, nn.Module]:
         """The three networks by the names that a checkpoint gives them."""
-        return {
-            "generator": self.generator,
-            "discriminator": self.discriminator,
-            "average": self.average,
-        }
+        return {"generator": self.generator, "discriminator": self.discriminator, "ema": self.ema}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """The two optimizers by the names that a checkpoint gives them."""
-        return {
-            "generator_optimizer": self.generator_optimizer,
-            "discriminator_optimizer": self.discriminator_optimizer,
-        }
+        return {f"{role}_optimizer": player.optimizer for role, player in self.players.items()}
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything that is a tensor, by a name with slashes."""
-        found = {}
+        """Everything that is a tensor, by a name with slashes; frozen parameters are left out."""
+        tensors = {}
         for name, module in self.modules().items():
+            frozen = self._frozen(name)
             for key, tensor in module.state_dict().items():
-                found[f"{name}/{key}"] = tensor
+                if key not in frozen:
+                    tensors[f"{name}/{key}"] = tensor
         for name, optimizer in self.optimizers().items():
             for index, entries in optimizer.state_dict()["state"].items():
                 for key, tensor in entries.items():
-                    found[f"{name}/{index}/{key}"] = tensor
+                    tensors[f"{name}/{index}/{key}"] = tensor
         for name, generator in self.random.items():
-            found[f"random/{name}"] = generator.get_state()
-        for index, made in enumerate(self.followed):
-            found[f"followed/{index}"] = made
-        return found
+            tensors[f"random/{name}"] = generator.get_state()
+        for index, snapshot in enumerate(self.snapshots):
+            tensors[f"snapshots/{index}"] = snapshot
+        return tensors
+
+    def _frozen(self, module: str) -> set[str]:
+        """The parameters of a module that never train; the EMA's are those of the generator."""
+        network = self.discriminator if module == "discriminator" else self.generator
+        return {name for name, weight in network.named_parameters() if not weight.requires_grad}
 
     def values(self) -> dict[str, Any]:
         """Everything that is a plain number."""
@@ -165,47 +173,57 @@ class TrainState:
             "images_seen": self.images_seen,
             "discriminator_steps": self.discriminator_steps,
             "drawn": self.stream.samples_drawn,
-            "sums": self.means.sums,
-            "counts": self.means.counts,
+            "sums": self.metrics.sums,
+            "counts": self.metrics.counts,
+            "augmentation": self.augmentation.state_dict(),
         }
 
     def restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> bool:
         """Become the state that `tensors` and `values` were taken from.
 
         Returns:
-            Whether chance goes on too. Each kind of device has random numbers of its own kind;
-            those of another begin anew, as a function of the seed and the images seen.
+            Whether random numbers continue too. Each kind of device has its own; on another kind
+            they start again, as a function of the seed and the images seen.
         """
         for name, module in self.modules().items():
-            module.load_state_dict(select_prefix(tensors, name))
+            load_trainable(module, select_prefix(tensors, name), self._frozen(name))
         for name, optimizer in self.optimizers().items():
             restore_optimizer(optimizer, select_prefix(tensors, name))
-        same_kind = True
+        continues = True
         for name, generator in self.random.items():
-            kept = tensors[f"random/{name}"]
-            if kept.shape == generator.get_state().shape:
-                generator.set_state(kept)
+            saved = tensors[f"random/{name}"]
+            if saved.shape == generator.get_state().shape:
+                generator.set_state(saved)
             else:
-                same_kind = False
+                continues = False
                 seed = generator.initial_seed()
                 generator.manual_seed(derive_seed(seed, str(values["images_seen"])))
-        followed = select_prefix(tensors, "followed")
-        self.followed = tuple(followed[name].to(self.device) for name in sorted(followed))
+        snapshots = select_prefix(tensors, "snapshots")
+        self.snapshots = tuple(snapshots[name].to(self.device) for name in sorted(snapshots))
         self.images_seen = values["images_seen"]
         self.discriminator_steps = values["discriminator_steps"]
         self.stream.samples_drawn = values["drawn"]
-        self.means = RunningMeans(values["sums"], values["counts"])
-        return same_kind
+        self.metrics = MetricAccumulator(values["sums"], values["counts"])
+        self.augmentation.load_state_dict(values["augmentation"])
+        return continues
 
 
-def place(network: nn.Module, device: torch.device) -> nn.Module:
-    """Move a network; on CPUs with channels innermost, where convolutions are then faster.
+def load_trainable(module: nn.Module, tensors: dict[str, Tensor], frozen: set[str]) -> None:
+    """Load a state dict that lacks the frozen parameters, and nothing else."""
+    own = module.state_dict()
+    module.load_state_dict({**tensors, **{name: own[name] for name in frozen}})
 
-    Grouped ones are not: in float32 an R3GAN's step takes a tenth longer so.
+
+def to_device(network: nn.Module, device: torch.device) -> nn.Module:
+    """Move a network; on a CPU to channels_last, where convolutions are then faster.
+
+    Not grouped convolutions: in float32 an R3GAN's step takes a tenth longer with them.
     """
     network = network.to(device)
     convolutions = nn.Conv2d | nn.ConvTranspose2d
-    grouped = any(isinstance(at, convolutions) and at.groups > 1 for at in network.modules())
+    grouped = any(
+        isinstance(layer, convolutions) and layer.groups > 1 for layer in network.modules()
+    )
     for weight in network.parameters():
         if device.type == "cpu" and weight.dim() == 4 and not grouped:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)

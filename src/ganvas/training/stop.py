@@ -1,12 +1,23 @@
-"""Ctrl-C, SIGTERM, or the program itself as a request that the loop reads between two steps."""
+"""What a process signals after a step, and Ctrl-C or SIGTERM as a request to stop."""
 
 from __future__ import annotations
 
 import signal
 import threading
+from enum import IntEnum
 from types import FrameType, TracebackType
 
 _ASKED = threading.Event()
+
+
+class Signal(IntEnum):
+    """What a process has to say after a step; the highest of all processes counts for all."""
+
+    CONTINUE = 0
+    STOP = 1
+    """This process was asked to stop."""
+    UNHEALTHY = 2
+    """Training fails, and the recipe says to end it."""
 
 
 def ask_to_stop() -> None:
@@ -50,6 +61,11 @@ class StopRequest:
 
     def __bool__(self) -> bool:
         return bool(self.signal_name) or asked_to_stop()
+
+    @property
+    def signal(self) -> Signal:
+        """What this process signals after a step."""
+        return Signal.STOP if self else Signal.CONTINUE
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.signal_name = signal.Signals(number).name

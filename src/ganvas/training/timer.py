@@ -1,4 +1,4 @@
-"""The clock of training, which stands still while something else is done."""
+"""The clock of training, which pauses while something else is done."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Timer:
         self._waited = state.stream.waited
 
     @contextmanager
-    def stopped(self) -> Iterator[None]:
+    def paused(self) -> Iterator[None]:
         """What is done inside does not count into the rate."""
         began = time.monotonic()
         yield
@@ -42,7 +42,7 @@ class Timer:
         self._last, self._images, self._waited = now, state.images_seen, state.stream.waited
         return {
             "images_seen": state.images_seen,
-            **state.means.take(),
+            **state.metrics.compute(),
             "seconds": round(now - self._started, 3),
             "images_per_second": round(rate, 1),
             "data_wait": round(wait, 5),

@@ -7,7 +7,7 @@ import pytest
 from ganvas.cli.flag_names import errors_with_flag_names, with_flag_names
 from ganvas.errors import RecipeError, StudyError
 
-FIELDS = ("data.size", "batch", "images", "time", "generator_batch", "architecture.width")
+FIELDS = ("data.size", "batch", "images", "time", "generator_batch", "generator.network.width")
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ FIELDS = ("data.size", "batch", "images", "time", "generator_batch", "architectu
         ("images or time: none is given", "--images or --time: none is given"),
         ("generator_batch: must be 64 like batch", "--generator-batch: must be 64 like batch"),
         ("batch: pairs (generator_batch). More", "--batch: pairs (--generator-batch). More"),
-        ("name: set architecture.width.", "name: set --architecture.width."),
+        ("name: set generator.network.width.", "name: set --generator.network.width."),
         ("batch: got 'data.size'", "--batch: got 'data.size'"),
         ("arm 'batch': batch: no", "arm 'batch': batch: no"),
         ("arm 'x': data.sizes: no", "arm 'x': data.sizes: no"),

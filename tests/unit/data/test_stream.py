@@ -21,7 +21,7 @@ from ganvas.data.preparation import PreparedData
 from ganvas.data.stream import Batch, ImageStream
 from ganvas.processes import ProcessGroup
 from ganvas.training.step import train_step
-from tests.unit.tiny import BATCH, start, tiny_data, tiny_recipe
+from tests.builders.tiny import BATCH, start, tiny_data, tiny_recipe
 
 COUNT, HELD_OUT = 130, 10
 
@@ -93,15 +93,15 @@ def test_a_large_file_resumes_from_any_point(large: PreparedData, drawn: int) ->
 def test_training_on_a_large_file_resumes_bit_for_bit(large: PreparedData) -> None:
     """A checkpoint holds what was consumed, not what was fetched early."""
     recipe = tiny_recipe()
-    whole, objective = start(recipe)
+    whole = start(recipe)
     for _ in range(5):
-        train_step(whole, recipe, objective)
+        train_step(whole, recipe)
     assert whole.stream.samples_drawn == 5 * BATCH
-    parts, _ = start(recipe)
+    parts = start(recipe)
     parts.restore(*copy.deepcopy((whole.tensors(), whole.values())))
     for state in (whole, parts):
         for _ in range(5):
-            train_step(state, recipe, objective)
+            train_step(state, recipe)
     ours, theirs = parts.tensors(), whole.tensors()
     assert [name for name in theirs if not torch.equal(ours[name], theirs[name])] == []
     assert parts.values() == whole.values()

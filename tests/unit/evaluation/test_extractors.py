@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ganvas.evaluation.extractors import Extractor, fake_features, real_features
 from ganvas.sampling import BATCH_SIZE, TrainedGenerator
-from tests.unit.tiny import tiny_data
+from tests.builders.tiny import tiny_data
 
 COUNT = BATCH_SIZE + 40
 Calls = list[tuple[int, int]]

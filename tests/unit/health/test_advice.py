@@ -52,8 +52,8 @@ def changed(field: str, value: str, recipe: Recipe = DCGAN) -> Any:
         ("data.flip", "true", True),
         ("objective.spectral_norm", "true", True),
         ("objective.loss", "hinge", "hinge"),
-        ("objective.label_smoothing", "0.9", 0.9),
-        ("architecture.upsampling", "resize", "resize"),
+        ("objective.real_label", "0.9", 0.9),
+        ("generator.network.upsampling", "resize", "resize"),
     ],
 )
 def test_value_is_read_as_the_command_line_reads_it(field: str, value: str, expected: Any) -> None:
@@ -73,12 +73,12 @@ def test_only_the_field_changes() -> None:
         ("discriminator.learning_rate", "-1", "above 0"),
         ("data.flip", "yes", "true or false"),
         ("objective.loss", "hing", "'hing'"),
-        ("architecture.wdth", "3", "Did you mean architecture.width?"),
-        ("architecture.residual", "true", "no such field"),
+        ("generator.network.wdth", "3", "Did you mean generator.network.width?"),
+        ("generator.network.residual", "true", "no such field"),
         ("images.more", "3", "no such field"),
         ("nonsense", "3", "no such field"),
         ("objective.penalties", "3", "a group of fields"),
-        ("objective.penalties.r1.weight", "1", "batch-normalised"),
+        ("objective.penalties.r1.weight", "1", "under batch normalisation"),
         ("objective.pac", "3", "multiple of 3"),
     ],
 )
@@ -205,9 +205,9 @@ def test_schedules_are_scaled_as_a_whole(value: Any, factor: float, text: str) -
 
 def test_remedies_that_have_nothing_to_change_say_nothing() -> None:
     assert multiply("objective.penalties.r1.weight", 4, "")(DCGAN) is None
-    assert multiply("architecture.residual", 4, "")(DCGAN) is None
+    assert multiply("generator.network.residual", 4, "")(DCGAN) is None
     assert raise_to("latent_dim", 64, "")(DCGAN) is None
     assert lower_to("latent_dim", 256, "")(DCGAN) is None
-    assert raise_to("architecture.discriminator_width", 32, "")(DCGAN) is None
+    assert raise_to("discriminator.network.width", 32, "")(DCGAN) is None
     narrow = replace(DCGAN, latent_dim=2)
     assert raise_to("latent_dim", 64, "")(narrow) == Change("latent_dim", "64", "")

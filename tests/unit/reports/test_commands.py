@@ -50,11 +50,20 @@ def test_flags_give_every_changed_field_back() -> None:
         assert verb.recipe.with_fixed_schedules() == stored
 
 
-def test_a_replaced_architecture_is_a_flag() -> None:
-    verb = parse(["train", "wgan", "fashion", "--architecture", "resnet", "--batch", "48"])
-    assert isinstance(verb, Train)
-    flags = flags_of(verb.recipe.with_fixed_schedules())
-    assert flags == ["wgan", "--architecture", "resnet", "--batch", "48"]
+@pytest.mark.parametrize(
+    "networks",
+    [
+        ["--network", "resnet"],
+        ["--generator.network", "resnet"],
+        ["--discriminator.network", "r3gan"],
+        ["--generator.network", "mlp", "--discriminator.network", "resnet"],
+    ],
+)
+def test_exchanged_networks_are_flags(networks: list[str]) -> None:
+    command = parse(["train", "wgan", "fashion", *networks, "--batch", "48"])
+    assert isinstance(command, Train)
+    flags = flags_of(command.recipe.with_fixed_schedules())
+    assert flags == ["wgan", *networks, "--batch", "48"]
 
 
 def test_a_recipe_with_another_name_has_no_flags() -> None:

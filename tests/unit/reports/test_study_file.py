@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ganvas.recipes import recipe_table
 from ganvas.reports.study_file import study_toml
 from ganvas.studies.reading import read_study
 
@@ -25,8 +26,8 @@ COMMON: dict[str, Any] = {"base": "dcgan", "data": "fashion", "images": 60_000}
             {
                 "shared": {"data": {"size": [64, 64]}},
                 "arms": [
-                    {"name": "plain", "architecture": "resnet"},
-                    {"name": "wide", "against": "plain", "architecture": {"generator_width": 96}},
+                    {"name": "plain", "network": "resnet"},
+                    {"name": "wide", "against": "plain", "generator": {"network": {"width": 96}}},
                 ],
             },
             {"shared": {"data": {"size": [64, 64]}}},
@@ -47,8 +48,8 @@ def test_the_short_form_is_short_and_reads_back(
 
 
 def test_a_base_without_a_name_is_written_in_full() -> None:
-    base = read_study(COMMON).base.to_table()
+    base = recipe_table(read_study(COMMON).base)
     study = read_study({**COMMON, "base": {**base, "name": "mine"}})
     text = study_toml(study)
     assert read_study(tomllib.loads(text)) == study
-    assert "[base.architecture]" in text
+    assert "[base.generator.network]" in text

@@ -19,16 +19,16 @@ images = "60k"
 shared.data.size = [64, 64]
 [[arms]]
 name = "no-norm"
-architecture.discriminator_norm = "none"
+discriminator.network.norm = "none"
 [[arms]]
 recipe = "mlp"
 [[arms]]
 name = "resnet-net"
-architecture = "resnet"
+network = "resnet"
 [[arms]]
 name = "resnet-deep"
 against = "resnet-net"
-architecture.blocks_per_resolution = 2
+generator.network.blocks_per_resolution = 2
 """
 
 

@@ -42,7 +42,7 @@ def test_problems_of_a_study_are_reported(changes: Any, fragments: list[str]) ->
         ({"name": "x", "batchh": 3}, ["arm 'x': batchh: no such field. Did you mean batch?"]),
         ({"name": "x"}, ["arm 'x': it is the same as 'dcgan'; nothing is changed"]),
         (
-            {"name": "x", "architecture": {"discriminator_norm": "none"}},
+            {"name": "x", "discriminator": {"network": {"norm": "none"}}},
             ["arm 'x': it is the same as 'no-norm'; nothing is changed"],
         ),
         ({"name": "mlp", "batch": 8}, ["arm 'mlp': 2 arms have this name"]),
@@ -69,7 +69,7 @@ def test_problems_of_a_study_are_reported(changes: Any, fragments: list[str]) ->
         ({"name": "x", "batch": 60_001}, ["the budget of 60000 is less than one batch"]),
         (
             {"name": "x", "objective": {"penalties": {"r1": {"weight": 1.0}}}},
-            ["arm 'x': objective.penalties.r1.weight: a batch-normalised discriminator"],
+            ["arm 'x': objective.penalties.r1.weight: under batch normalisation"],
         ),
     ],
 )

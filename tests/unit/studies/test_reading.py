@@ -12,7 +12,8 @@ import pytest
 
 from ganvas import recipes
 from ganvas.errors import RecipeError, StudyError
-from ganvas.recipes import Recipe
+from ganvas.networks import DCGANDiscriminator
+from ganvas.recipes import read_recipe
 from ganvas.studies.reading import check_study, load_study, read_study
 from ganvas.studies.study import Arm, Study
 
@@ -24,9 +25,8 @@ def test_a_short_file_becomes_complete_recipes() -> None:
     names = [arm.name for arm in study.all_arms]
     assert names == ["dcgan", "no-norm", "mlp", "resnet-net", "resnet-deep"]
     assert study.images == 60_000
-    assert study.arm("no-norm").recipe == dataclasses.replace(
-        study.base,
-        architecture=dataclasses.replace(recipes.dcgan().architecture, discriminator_norm="none"),
+    assert study.arm("no-norm").recipe == study.base.with_networks(
+        discriminator=DCGANDiscriminator(norm="none")
     )
     assert {arm.recipe.data.size for arm in study.all_arms} == {(64, 64)}, "shared by all arms"
     mlp = dataclasses.replace(recipes.mlp(), data=study.base.data)
@@ -69,7 +69,7 @@ def test_a_study_given_as_a_recipe_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "study.toml"
     path.write_text(study_from(SHORT).to_toml())
     with pytest.raises(RecipeError, match=r"study.toml: this is a study, it has arms"):
-        Recipe.from_file(path)
+        read_recipe(path)
 
 
 def test_points_are_scored_by_modes() -> None:

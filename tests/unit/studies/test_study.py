@@ -6,22 +6,21 @@ import dataclasses
 
 import torch
 
-from ganvas import recipes
 from ganvas.randomness import draw_latents, named_generator
 from ganvas.studies.study import format_changes
+from tests.builders.tiny import small, start, tiny_recipe
 
-from ..tiny import start, tiny_recipe
 from .short_study import SHORT, study_from, with_arm
 
 
 def test_an_arm_changes_what_it_is_compared_with() -> None:
     study = study_from(SHORT)
-    assert study.changes("resnet-deep") == {"architecture.blocks_per_resolution": 2}
-    assert study.changes("no-norm") == {"architecture.discriminator_norm": "none"}
-    assert study.changes("resnet-net") == {"architecture": "resnet"}, "with its own defaults"
-    assert study.changes("mlp") == {"architecture": "mlp", "architecture.generator_norm": "batch"}
+    assert study.changes("resnet-deep") == {"generator.network.blocks_per_resolution": 2}
+    assert study.changes("no-norm") == {"discriminator.network.norm": "none"}
+    assert study.changes("resnet-net") == {"network": "resnet"}, "with its own defaults"
+    assert study.changes("mlp") == {"network": "mlp", "generator.network.norm": "batch"}
     assert study.changes("dcgan") == {}
-    assert format_changes(study.changes("resnet-net")) == 'architecture = "resnet"'
+    assert format_changes(study.changes("resnet-net")) == 'network = "resnet"'
 
 
 def test_families_group_arms_by_the_arm_compared_with() -> None:
@@ -52,11 +51,11 @@ def test_the_study_decides_budget_evaluation_and_on_failure() -> None:
 
 def test_a_seed_gives_the_same_images_and_latents_in_every_arm() -> None:
     """Whatever an arm changes: networks, loss, batch."""
-    one, other = tiny_recipe(), tiny_recipe(architecture=recipes.mlp().architecture, batch=2)
-    streams = [start(recipe, seed=3)[0].stream for recipe in (one, other)]
+    one, other = tiny_recipe(), tiny_recipe(small("mlp"), batch=2)
+    streams = [start(recipe, seed=3).stream for recipe in (one, other)]
     theirs = torch.cat([streams[1].next(2).images for _ in range(20)])
     assert torch.equal(torch.cat([streams[0].next(4).images for _ in range(10)]), theirs)
     grids = [draw_latents(8, 6, named_generator(3, "grid")) for _ in range(2)]
     assert torch.equal(*grids)
-    different = start(one, seed=4)[0].stream.next(4).images
+    different = start(one, seed=4).stream.next(4).images
     assert not torch.equal(different, theirs[:4])

@@ -23,5 +23,5 @@ def test_sampling_is_timed_separately(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(throughput, "measure", measure)
     monkeypatch.setattr(throughput.time, "perf_counter", lambda: clock[0])
     study: Any = SimpleNamespace(metrics=("swd",))
-    stand_in: Any = SimpleNamespace(average=None, shape=None, latent_dim=1, data=None)
+    stand_in: Any = SimpleNamespace(ema=None, shape=None, latent_dim=1, data=None)
     assert throughput.time_scoring(study, stand_in, stand_in, stand_in) == pytest.approx((7.0, 0.5))

@@ -20,13 +20,18 @@ def study(base: str = "", vary: Any = (), of: Any = (), shared: Any = ()) -> Stu
 
 
 def test_each_value_makes_an_arm_that_changes_one_field() -> None:
-    vary = ["architecture=mlp,dcgan,resnet", "objective.loss=non-saturating,wasserstein"]
+    vary = [
+        "network=mlp,dcgan,resnet",
+        "generator.network=dcgan,resnet",
+        "objective.loss=non-saturating,wasserstein",
+    ]
     varied = study("dcgan", vary)
     changes = {arm.name: varied.changes(arm.name) for arm in varied.all_arms}
     assert changes == {
         "dcgan": {},
-        "mlp": {"architecture": "mlp"},
-        "resnet": {"architecture": "resnet"},
+        "mlp": {"network": "mlp"},
+        "resnet": {"network": "resnet"},
+        "resnet-generator": {"generator.network": "resnet"},
         "loss-wasserstein": {"objective.loss": "wasserstein"},
     }, "the base's own values make no arms"
 
@@ -41,8 +46,9 @@ def test_the_first_of_whole_recipes_is_the_base() -> None:
 
 
 def test_names_of_arms() -> None:
-    assert arm_name("architecture", "resnet") == "resnet"
-    assert arm_name("architecture.discriminator_norm", "none") == "discriminator-norm-none"
+    assert arm_name("network", "resnet") == "resnet"
+    assert arm_name("discriminator.network", "resnet") == "resnet-discriminator"
+    assert arm_name("discriminator.network.norm", "none") == "discriminator-norm-none"
     assert arm_name("objective.penalties.r1.weight", "0.1") == "r1.weight-0.1"
     assert arm_name("generator.learning_rate", "linear:2e-4:0") == (
         "generator.learning-rate-linear-2e-4-0"
@@ -60,7 +66,11 @@ def test_all_problems_are_reported_at_once() -> None:
         "batch=32",
     ]
     with pytest.raises(StudyError) as caught:
-        study("dcgan", [*vary, "objective.spectral_norm=yes", "architecture=vit"], shared=["batch"])
+        study(
+            "dcgan",
+            [*vary, "objective.spectral_norm=yes", "network=vit", "architecture=resnet"],
+            shared=["batch"],
+        )
     message = str(caught.value)
     for fragment in (
         "--vary objective.los: dcgan has no such field. Did you mean objective.loss?",
@@ -71,7 +81,8 @@ def test_all_problems_are_reported_at_once() -> None:
         "--vary batch: expected FIELD=VALUE",
         "--vary batch=32: this is the base's own value",
         "must be true or false, got 'yes'",
-        "'vit' is no architecture",
+        "'vit' is no generator network",
+        "--vary architecture: is now called network (of both players), generator.network or",
         "--shared batch: expected FIELD=VALUE",
     ):
         assert fragment in message

@@ -27,7 +27,8 @@ batch = 16
 [[arms]]
 name = "good-wide"
 against = "good"
-architecture.width = 64
+generator.network.width = 64
+discriminator.network.width = 64
 """
 
 

@@ -188,14 +188,15 @@ class ProbeContext:
     @cached_property
     def discriminator_gradients(self) -> list[Tensor]:
         """Of the discriminator's loss, penalties that are due included, for each of its weights."""
-        shown = self.objective.show(
+        batch = self.objective.prepare_batch(
             self.real,
             self.fake,
+            self.precision.through(self.discriminator),
             step=self.discriminator_steps,
             images_seen=self.images_seen,
             random=self.random,
         )
-        terms, _ = self.objective.judged(self.precision.through(self.discriminator), shown)
+        terms = self.objective.discriminator_terms(batch)
         return gradients_of(self.discriminator, terms)
 
 

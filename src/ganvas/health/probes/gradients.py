@@ -43,7 +43,7 @@ def discriminator_update(context: ProbeContext) -> ProbeValues:
     network = context.discriminator
     before = copy_weights(network)
     apply_update(network, context.discriminator_optimizer, context.discriminator_gradients)
-    context.objective.enforce(network)
+    context.objective.after_update(network)
     return relative_update("discriminator", before, network)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.health.probes.context import NotMeasurable, ProbeContext, ProbeValues
-from ganvas.networks import Maxout
+from ganvas.networks import MaxoutDiscriminator
 from ganvas.networks.blocks import (
     MeanPool,
     PoolingConvolution,
@@ -26,7 +26,7 @@ from ganvas.networks.grouped import (
     BilinearDoubling,
     BilinearHalving,
     GroupedBlock,
-    WeightedSum,
+    WeightedPool,
 )
 
 AFFINE = (
@@ -40,7 +40,7 @@ AFFINE = (
     PoolingConvolution,
     BilinearDoubling,
     BilinearHalving,
-    WeightedSum,
+    WeightedPool,
     Shortcut,
     SumPool,
     MeanPool,
@@ -180,7 +180,7 @@ def is_maxout(module: nn.Module) -> bool:
     Each unit takes the maximum over its pieces, and |max a - max b| <= max |a - b| <= |a - b|_2.
     """
     kind = type(module)
-    return (kind.__module__, kind.__name__) == (Maxout.__module__, "Largest")
+    return (kind.__module__, kind.__name__) == (MaxoutDiscriminator.__module__, "Largest")
 
 
 def operator_norm(layer: nn.Module, example: Tensor, random: torch.Generator) -> float:

@@ -144,7 +144,7 @@ def least_loss(recipe: Recipe) -> float:
     0, or with real targets of t (label smoothing) the entropy of the real term,
     -t log t - (1 - t) log(1 - t).
     """
-    target = recipe.objective.label_smoothing
+    target = recipe.objective.real_label
     if recipe.objective.loss not in CROSS_ENTROPIES or target == 1:
         return 0.0
     return -target * math.log(target) - (1 - target) * math.log(1 - target)

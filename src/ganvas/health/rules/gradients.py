@@ -5,11 +5,10 @@ from __future__ import annotations
 from ganvas.health.advice import (
     NORMALISED_GENERATOR,
     PLAYERS,
-    PREACTIVATION,
-    SHORTCUTS,
     SPECTRAL_NORM,
     non_saturating,
     regularise,
+    shortcuts,
     slower,
 )
 from ganvas.health.evidence import Player
@@ -28,9 +27,9 @@ def _explodes(current: RuleInput, player: Player) -> Condition | None:
     usual = current.usual(norm) if current.steps >= limits.learning_steps else None
     last = current.value(f"probe/gradient/{player}/last")
     remedies = (
-        (slower(player), SHORTCUTS, PREACTIVATION, NORMALISED_GENERATOR, regularise)
+        (slower(player), *shortcuts(player), NORMALISED_GENERATOR, regularise)
         if player == "generator"
-        else (slower(player), regularise, SPECTRAL_NORM, SHORTCUTS, PREACTIVATION)
+        else (slower(player), regularise, SPECTRAL_NORM, *shortcuts(player))
     )
     return most_severe(
         condition(
@@ -75,7 +74,7 @@ def vanishing_generator_gradient(current: RuleInput) -> Condition | None:
         condition(
             "The gradient decays on its way back through the generator, so its first layers learn "
             "almost nothing.",
-            (NORMALISED_GENERATOR, SHORTCUTS, PREACTIVATION, *remedies),
+            (NORMALISED_GENERATOR, *shortcuts("generator"), *remedies),
             current.below(
                 "probe/gradient/generator/first",
                 None if last is None else last / limits.gradient_span,

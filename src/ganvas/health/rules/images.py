@@ -28,7 +28,7 @@ def checkerboard(current: RuleInput) -> Condition | None:
         "unevenly.",
         (
             set_to(
-                "architecture.upsampling",
+                "generator.network.upsampling",
                 "resize",
                 "repeated pixels overlap evenly (Odena 2016)",
             ),
@@ -59,8 +59,8 @@ def unless_strided(recipe: Recipe) -> str | None:
     """Why there is no checkerboard: points have no pixels, linear layers no strides."""
     if recipe.data.size == POINT:
         return "points have no pixels"
-    if recipe.architecture.name in FULLY_CONNECTED:
-        return f"{recipe.architecture.name} has no strided layers"
+    if recipe.generator.network.name in FULLY_CONNECTED:
+        return f"{recipe.generator.network.name} has no strided layers"
     return None
 
 
@@ -68,8 +68,8 @@ def unless_tanh(recipe: Recipe) -> str | None:
     """Why no pixel can be saturated: points and generators without tanh are unbounded."""
     if recipe.data.size == POINT:
         return "points have no pixels"
-    architecture = recipe.architecture
-    return None if architecture.bounded else f"{architecture.name} has no tanh that could saturate"
+    network = recipe.generator.network
+    return None if network.bounded_output else f"{network.name} has no tanh that could saturate"
 
 
 CHECKERBOARD = Rule(

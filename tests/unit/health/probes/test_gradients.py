@@ -9,17 +9,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganvas.data.stream import Batch
 from ganvas.health.probes import PROBES
 from ganvas.health.probes.context import NotMeasurable
 from ganvas.health.probes.gradients import layers
-from ganvas.networks import ResNet
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
-from ganvas.recipes import OptimizerSettings
+from ganvas.recipes import PlayerSettings
 from ganvas.schedules import Ramp
+from ganvas.training.inputs import GeneratorInputs
 from ganvas.training.step import train_step, update_discriminator, update_generator
 from tests.builders.probe_contexts import copied_context, draw, probe
-from tests.unit.tiny import same, small, start, tiny_recipe, weights_of
+from tests.builders.tiny import same, small, start, tiny_recipe, weights_of
 
 WASSERSTEIN = Objective.build(ObjectiveSettings(loss="wasserstein"))
 
@@ -113,7 +114,7 @@ def test_a_layer_without_gradient_has_no_slope_and_says_so() -> None:
 
 def test_depth_goes_from_input_to_output_and_not_through_shortcuts() -> None:
     torch.manual_seed(0)
-    state, _ = start(tiny_recipe(architecture=small(ResNet)))
+    state = start(tiny_recipe(small("resnet")))
     names = {weight: name for name, weight in state.discriminator.named_parameters()}
     found = [names[weight] for weight in layers(state.discriminator)]
     assert found[:2] == ["halve1.convolution1.weight", "halve1.convolution2.weight"]
@@ -141,10 +142,10 @@ def test_an_update_is_measured_against_the_weights() -> None:
 
 
 FALLING = Ramp(shape="cosine", start=1e-2, end=0.0, images=60)
-RMSPROP = OptimizerSettings(algorithm="rmsprop", learning_rate=FALLING, beta1=0.0)
+RMSPROP = PlayerSettings(optimizer="rmsprop", learning_rate=FALLING, beta1=0.0)
 RECIPES: dict[str, dict[str, Any]] = {
     "adam, batch norm": {
-        "architecture": small(ResNet, discriminator_norm="batch"),
+        "networks": small("resnet", discriminator={"norm": "batch"}),
     },
     "rmsprop, clipped, a falling rate": {
         "objective": ObjectiveSettings(loss="wasserstein", clip_weights=0.01),
@@ -162,7 +163,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
     "relativistic packs": {
         "objective": ObjectiveSettings(loss="relativistic", pac=2),
-        "architecture": small(ResNet),
+        "networks": small("resnet"),
     },
 }
 
@@ -170,21 +171,21 @@ RECIPES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("changes", RECIPES.values(), ids=RECIPES)
 def test_the_rehearsed_update_is_the_one_that_training_makes(changes: dict[str, Any]) -> None:
     recipe = tiny_recipe(**changes).with_fixed_schedules()
-    state, objective = start(recipe)
+    state = start(recipe)
     for _ in range(3):
-        train_step(state, recipe, objective)
+        train_step(state, recipe)
     random = torch.Generator()
     random.set_state(state.random["penalties"].get_state())
-    context = copied_context(state, recipe, objective, random=random)
+    context = copied_context(state, recipe, random=random)
     players = {"generator": state.generator, "discriminator": state.discriminator}
     before = {player: weights_of(network) for player, network in players.items()}
     measured = {**PROBES["update/generator"](context), **PROBES["update/discriminator"](context)}
     for player, network in players.items():
         assert same(network.parameters(), before[player])
 
-    fake = state.generator(context.latents)
-    update_generator(state, recipe, objective, context.real, fake)
-    update_discriminator(state, recipe, objective, context.real, fake)
+    fake, real = state.generator(context.latents), Batch(context.real, None)
+    update_generator(state, recipe, GeneratorInputs(context.latents, None), fake, real)
+    update_discriminator(state, recipe, real, fake)
     copies = {"generator": context.generator, "discriminator": context.discriminator}
     for player, network in players.items():
         for ours, theirs in zip(copies[player].parameters(), network.parameters(), strict=True):

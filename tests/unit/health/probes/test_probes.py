@@ -14,17 +14,16 @@ from torch import Tensor, nn
 from ganvas.health.columns import COLUMNS, MISSING
 from ganvas.health.probes import PROBES, measure, run_probes
 from ganvas.health.probes.context import NotMeasurable, ProbeContext, ProbeValues
-from ganvas.networks import ResNet
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
-from ganvas.recipes import OptimizerSettings, Recipe
+from ganvas.recipes import PlayerSettings, Recipe
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from tests.builders.probe_contexts import Critic, a_mean, context, copied_context, training_context
-from tests.unit.tiny import same, small, start, tiny_recipe, weights_of
+from tests.builders.tiny import same, small, start, tiny_recipe, weights_of
 
-RMSPROP = OptimizerSettings(algorithm="rmsprop", learning_rate=1e-3, beta1=0.0)
+RMSPROP = PlayerSettings(optimizer="rmsprop", learning_rate=1e-3, beta1=0.0)
 RECIPES: dict[str, dict[str, Any]] = {
-    "adam, batch norm": {"architecture": small(ResNet, discriminator_norm="batch")},
+    "adam, batch norm": {"networks": small("resnet", discriminator={"norm": "batch"})},
     "rmsprop, clipped": {
         "objective": ObjectiveSettings(loss="wasserstein", clip_weights=0.01),
         "generator": RMSPROP,
@@ -41,12 +40,12 @@ RECIPES: dict[str, dict[str, Any]] = {
 EVERY_RECIPE = pytest.mark.parametrize("changes", RECIPES.values(), ids=RECIPES)
 
 
-def trained(changes: dict[str, Any], steps: int = 3) -> tuple[TrainState, Recipe, Any]:
+def trained(changes: dict[str, Any], steps: int = 3) -> tuple[TrainState, Recipe]:
     recipe = tiny_recipe(**changes)
-    state, objective = start(recipe)
+    state = start(recipe)
     for _ in range(steps):
-        train_step(state, recipe, objective)
-    return state, recipe, objective
+        train_step(state, recipe)
+    return state, recipe
 
 
 # -- Failures ------------------------------------------------------------------------------------
@@ -105,10 +104,10 @@ def test_an_interrupt_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("where", ["generator", "discriminator"])
 def test_a_player_that_diverged_is_reported_as_such(where: str) -> None:
     """No share, rank or distance is made of numbers that are none."""
-    state, recipe, objective = trained({})
+    state, recipe = trained({})
     with torch.no_grad():
         next(getattr(state, where).parameters()).fill_(float("nan"))
-    numbers = measure(copied_context(state, recipe, objective))
+    numbers = measure(copied_context(state, recipe))
     missing = numbers.pop(MISSING)
     assert isinstance(missing, dict)
     assert sum("not finite" in reason for reason in missing.values()) >= 5
@@ -154,21 +153,21 @@ def test_nothing_that_fails_while_looking_stops_training() -> None:
 
 
 def test_a_look_is_copying_and_taking_probes() -> None:
-    state, recipe, objective = trained({})
-    training = training_context(state, objective)
+    state, recipe = trained({})
+    training = training_context(state)
     before = everything(state)
     numbers, snapshot = run_probes(training, 2e-4, 2e-4)
     after = everything(state)
     assert [key for key in before if not equal(before[key], after[key])] == []
-    assert numbers == measure(copied_context(state, recipe, objective))
+    assert numbers == measure(copied_context(state, recipe))
     assert snapshot is not None
     assert snapshot.shape == training.real.shape
     assert snapshot.dtype == torch.uint8
 
 
 def test_records_are_json_and_columns_have_a_meaning() -> None:
-    state, recipe, objective = trained({})
-    numbers = measure(copied_context(state, recipe, objective))
+    state, recipe = trained({})
+    numbers = measure(copied_context(state, recipe))
     assert json.loads(json.dumps(numbers, allow_nan=False)) == numbers
     assert set(numbers) - {MISSING} <= set(COLUMNS)
 
@@ -197,10 +196,10 @@ def equal(one: Any, other: Any) -> bool:
 
 @EVERY_RECIPE
 def test_the_originals_stay_as_they_are(changes: dict[str, Any]) -> None:
-    state, recipe, objective = trained(changes)
+    state, recipe = trained(changes)
     before = everything(state)
     assert sum(value is not None for key, value in before.items() if key.endswith("/grad")) > 10
-    probed = copied_context(state, recipe, objective)
+    probed = copied_context(state, recipe)
     measure(probed)
     after = everything(state)
     assert before.keys() == after.keys()
@@ -213,12 +212,12 @@ def test_the_originals_stay_as_they_are(changes: dict[str, Any]) -> None:
 
 @EVERY_RECIPE
 def test_training_goes_on_as_if_nobody_had_looked(changes: dict[str, Any]) -> None:
-    watched, recipe, objective = trained(changes)
-    alone, _, _ = trained(changes)
+    watched, recipe = trained(changes)
+    alone, _ = trained(changes)
     for _ in range(2):
-        measure(copied_context(watched, recipe, objective))
+        measure(copied_context(watched, recipe))
         for state in (watched, alone):
-            train_step(state, recipe, objective)
+            train_step(state, recipe)
     ours, theirs = watched.tensors(), alone.tensors()
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
 
@@ -228,8 +227,8 @@ def test_a_gpus_optimizers_are_rehearsed_without_torchs_warning(
     algorithm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It warns of a copy that could be recorded in a graph and is not."""
-    settings = OptimizerSettings(algorithm=algorithm, beta1=0.0)  # type: ignore[arg-type]
-    state, recipe, objective = trained({"generator": settings, "discriminator": settings})
+    settings = PlayerSettings(optimizer=algorithm, beta1=0.0)  # type: ignore[arg-type]
+    state, recipe = trained({"generator": settings, "discriminator": settings})
     for optimizer in state.optimizers().values():
         optimizer.param_groups[0]["capturable"] = True
     gpu = torch.device("cuda")
@@ -240,19 +239,19 @@ def test_a_gpus_optimizers_are_rehearsed_without_torchs_warning(
     )
     idle = SimpleNamespace(is_capturing=lambda: False)
     monkeypatch.setattr(torch.accelerator, "current_stream", lambda: idle)
-    numbers = measure(copied_context(state, recipe, objective))
+    numbers = measure(copied_context(state, recipe))
     assert "probe/update/generator" in numbers
     assert "probe/update/discriminator" in numbers
 
 
 @EVERY_RECIPE
 def test_the_copied_optimizers_hold_the_copied_weights(changes: dict[str, Any]) -> None:
-    state, recipe, objective = trained(changes)
-    copied = copied_context(state, recipe, objective)
+    state, recipe = trained(changes)
+    copied = copied_context(state, recipe)
     assert copied.generator.training
     assert copied.discriminator.training
     assert copied.ema.training
-    assert not state.average.training
+    assert not state.ema.training
     for player, settings in (
         ("generator", recipe.generator),
         ("discriminator", recipe.discriminator),
@@ -263,7 +262,7 @@ def test_the_copied_optimizers_hold_the_copied_weights(changes: dict[str, Any]) 
         pairs = itertools.zip_longest(group["params"], network.parameters())
         assert all(one is other for one, other in pairs)
         assert all(weight.grad is None for weight in network.parameters())
-        original = getattr(state, f"{player}_optimizer")
+        original = state.player(player).optimizer
         for weight, source in zip(group["params"], original.param_groups[0]["params"], strict=True):
             assert weight is not source
             for key, tensor in optimizer.state[weight].items():
@@ -280,17 +279,17 @@ def test_chance_that_a_network_draws_itself_is_given_back() -> None:
 
 
 def test_equal_subjects_give_equal_bits_wherever_they_are_probed() -> None:
-    state, recipe, objective = trained({})
-    once = measure(copied_context(state, recipe, objective))
+    state, recipe = trained({})
+    once = measure(copied_context(state, recipe))
     with torch.no_grad():
-        again = measure(copied_context(state, recipe, objective))
+        again = measure(copied_context(state, recipe))
     assert once == again
 
 
 def test_what_is_kept_is_what_was_probed() -> None:
     """Read after the probes, when the rehearsed update has changed the generator."""
-    state, recipe, objective = trained({})
-    probed = copied_context(state, recipe, objective)
+    state, recipe = trained({})
+    probed = copied_context(state, recipe)
     images = probed.generator(probed.latents).detach()
     measure(probed)
     assert torch.equal(probed.snapshot, ((images + 1) * 127.5).round().to(torch.uint8))

@@ -21,7 +21,7 @@ from ganvas.health.finding import Finding
 from ganvas.health.rules import RULES
 from ganvas.health.rules.balance import least_loss
 from ganvas.health.thresholds import Thresholds
-from ganvas.networks import DCGAN, R3GAN
+from ganvas.networks import DCGANDiscriminator, R3GANGenerator
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import CATALOG
 from ganvas.schedules import Ramp
@@ -103,7 +103,7 @@ def test_sure_discriminator_overpowers_nobody() -> None:
 def test_least_loss_is_what_a_perfect_discriminator_gets(
     loss: Any, target: float, least: float
 ) -> None:
-    objective = ObjectiveSettings(loss=loss, label_smoothing=target)
+    objective = ObjectiveSettings(loss=loss, real_label=target)
     recipe = replace(CATALOG["dcgan"](), objective=objective)
     assert least_loss(recipe) == pytest.approx(least, abs=1e-12)
     # With its targets smoothed, the discriminator's loss is spent near that, not near zero.
@@ -164,7 +164,11 @@ def test_rule_knows_what_it_does_not_apply_to(
 
 
 def test_a_generator_without_tanh_has_none_to_be_stuck_in() -> None:
-    unbounded = evidence("dcgan", {"probe/output/saturated": 1.0}, architecture=R3GAN())
+    unbounded = evidence(
+        "dcgan",
+        {"probe/output/saturated": 1.0},
+        generator=replace(CATALOG["dcgan"]().generator, network=R3GANGenerator()),
+    )
     assert "saturated-output" not in symptoms(unbounded)
     assert "r3gan has no tanh" in not_checked(unbounded)["saturated-output"]
 
@@ -424,11 +428,10 @@ def test_rules_import_no_torch() -> None:
 def test_normalised_discriminator_is_never_told_to_take_a_penalty() -> None:
     for case in SICK.values():
         sick = case.evidence
-        if isinstance(sick.recipe.architecture, DCGAN):
-            architecture = replace(sick.recipe.architecture, discriminator_norm="batch")
+        network = sick.recipe.discriminator.network
+        if isinstance(network, DCGANDiscriminator):
+            normalised = sick.recipe.with_networks(discriminator=replace(network, norm="batch"))
             objective = ObjectiveSettings(loss=sick.recipe.objective.loss)
-            sick = replace(
-                sick, recipe=replace(sick.recipe, architecture=architecture, objective=objective)
-            )
+            sick = replace(sick, recipe=replace(normalised, objective=objective))
             for finding in apply_rules(sick):
                 assert not any("penalties" in change.field for change in finding.advice)

@@ -1,0 +1,83 @@
+"""What losses, penalties and regularisers receive: one batch, as each player's update sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from torch import Tensor
+
+Network = Callable[[Tensor], Tensor]
+"""A player as a function of one tensor. Labels, where it takes some, are bound already."""
+
+
+@dataclass
+class DiscriminatorBatch:
+    """One batch of a discriminator update, from the stream to losses and penalties.
+
+    Images are as the discriminator sees them: augmented where the recipe says so, and packed
+    (`objective.pac`: an image is then a pack of several). Real and fake images at the same position
+    are a pair, and share a label.
+    """
+
+    real: Tensor
+    """(N, C, H, W) around [-1, 1]; requires grad when a penalty is due."""
+    fake: Tensor
+    """(N, C, H, W) around [-1, 1], detached from the generator; as `real`."""
+    labels: Tensor | None
+    """int64 (N,), of both; None for a discriminator that takes none."""
+    alpha: Tensor
+    """(N, 1, 1, 1) uniform in [0, 1): where between fake (0) and real (1) an interpolating penalty
+    is computed; empty when no penalty is due."""
+    discriminator: Network
+    """images (N, C, H, W) -> logits (N,) or (N, K), with the labels bound."""
+    penalty_weights: Mapping[str, float | Tensor]
+    """The weight of each penalty that is due, by name; its `every` is included."""
+
+    # Not cached properties: torch.compile cannot trace their lock.
+    _real_logits: Tensor | None = field(default=None, init=False, repr=False)
+    _fake_logits: Tensor | None = field(default=None, init=False, repr=False)
+
+    @property
+    def real_logits(self) -> Tensor:
+        """(N,) or (N, K), computed once."""
+        if self._real_logits is None:
+            self._real_logits = self.discriminator(self.real)
+        return self._real_logits
+
+    @property
+    def fake_logits(self) -> Tensor:
+        """(N,) or (N, K), computed once."""
+        if self._fake_logits is None:
+            self._fake_logits = self.discriminator(self.fake)
+        return self._fake_logits
+
+    def with_tensors(
+        self, real: Tensor, fake: Tensor, alpha: Tensor, weights: Tensor, discriminator: Network
+    ) -> DiscriminatorBatch:
+        """The same batch made of other tensors, as a captured graph needs it.
+
+        Args:
+            weights: (P,), one for each of `penalty_weights`, in their order.
+        """
+        penalty_weights = dict(zip(self.penalty_weights, weights.unbind(), strict=True))
+        return replace(
+            self,
+            real=real,
+            fake=fake,
+            alpha=alpha,
+            discriminator=discriminator,
+            penalty_weights=penalty_weights,
+        )
+
+
+@dataclass(frozen=True)
+class GeneratorPass:
+    """One batch of generated images, with their history: what a regulariser receives."""
+
+    latents: Tensor
+    """(N, Z); requires grad."""
+    images: Tensor
+    """(N, C, H, W), the generator's images for `latents`."""
+    generator: Network
+    """latents (N, Z) -> images (N, C, H, W), with the labels bound."""

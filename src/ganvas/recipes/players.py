@@ -1,0 +1,62 @@
+"""Choosing and building the networks of a recipe's two players."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from ganvas.networks import Dimensions, Discriminator, Generator, ImageShape
+from ganvas.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+ROLES = ("generator", "discriminator")
+"""Both players, by the names of their fields."""
+
+NETWORK_FIELDS = ("network", "generator.network", "discriminator.network")
+"""Fields whose value may be a network's name: of both players, or of one."""
+
+
+def exchange_networks(recipe: Recipe, generator: str = "", discriminator: str = "") -> Recipe:
+    """The recipe with other networks by name, each with its own defaults.
+
+    A network that the player already has keeps its fields. The recipe's name says what was
+    exchanged: dcgan-resnet, dcgan-resnet-generator, dcgan-resnet-discriminator.
+
+    Args:
+        generator, discriminator: names of networks; empty keeps the player's own.
+
+    Raises:
+        ValueError: no such network; the message names the nearest.
+    """
+    new_generator = new_discriminator = None
+    if generator not in ("", recipe.generator.network.name):
+        new_generator = Generator.named(generator)
+    if discriminator not in ("", recipe.discriminator.network.name):
+        new_discriminator = Discriminator.named(discriminator)
+    if new_generator and new_discriminator and generator == discriminator:
+        suffixes = [generator]
+    else:
+        suffixes = [
+            f"{network.name}-{network.role}"
+            for network in (new_generator, new_discriminator)
+            if network is not None
+        ]
+    exchanged = recipe.with_networks(new_generator, new_discriminator)
+    return dataclasses.replace(exchanged, name="-".join([recipe.name, *suffixes]))
+
+
+def build_networks(
+    recipe: Recipe, shape: ImageShape, num_labels: int = 0
+) -> tuple[nn.Module, nn.Module]:
+    """Generator and discriminator, with weights drawn from torch's global random generator.
+
+    The discriminator is built for packs of `objective.pac` images.
+    """
+    packed = ImageShape(recipe.objective.pac * shape.channels, shape.height, shape.width)
+    generator = recipe.generator.network.build(Dimensions(shape, recipe.latent_dim, num_labels))
+    discriminator = recipe.discriminator.network.build(
+        Dimensions(packed, recipe.latent_dim, num_labels)
+    )
+    return generator, discriminator

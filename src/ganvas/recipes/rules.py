@@ -1,0 +1,174 @@
+"""Combinations of a recipe's fields that cannot work, although each field alone can."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ganvas.data.decoding import background_problem
+from ganvas.errors import GanvasError
+from ganvas.metrics.names import parse_metrics
+from ganvas.networks import POINT
+from ganvas.recipes.recipe import PlayerSettings, Recipe
+from ganvas.schedules import extremes, format_schedule
+
+
+class Problem(NamedTuple):
+    """A combination of fields that cannot be right."""
+
+    text: str
+    """One line, starting with the field to change."""
+    about: tuple[str, ...]
+    """The fields that decide it, with dots."""
+
+
+def problems(recipe: Recipe) -> list[Problem]:
+    """Everything about a recipe that cannot be right."""
+    return [
+        *_network_problems(recipe),
+        *_data_problems(recipe),
+        *_penalty_problems(recipe),
+        *_batch_problems(recipe),
+        *_label_problems(recipe),
+        *_player_problems("generator", recipe.generator),
+        *_player_problems("discriminator", recipe.discriminator),
+        *_schedule_problems(recipe),
+        *_evaluation_problems(recipe),
+    ]
+
+
+def _network_problems(recipe: Recipe) -> Iterator[Problem]:
+    """Two players that cannot both be built for the images."""
+    size = recipe.data.size
+    channels = 3 if recipe.data.channels == "auto" else int(recipe.data.channels)
+    wrong_sizes: set[str] = set()
+    for role, player in (("generator", recipe.generator), ("discriminator", recipe.discriminator)):
+        wrong_size = player.network.size_problem(*size)
+        if wrong_size is not None:
+            # Only a point's size depends on the network.
+            decides = (f"{role}.network",) if size == POINT else ()
+            if wrong_size not in wrong_sizes:
+                yield Problem(f"data.size: {wrong_size}", ("data.size", *decides))
+            wrong_sizes.add(wrong_size)
+            continue
+        for line in player.network.problems(recipe.image_shape(channels)):
+            field_name = f"{role}.network.{line.partition(':')[0]}"
+            about = (field_name, "data.size", "data.channels")
+            yield Problem(f"{role}.network.{line}", about)
+
+
+def _data_problems(recipe: Recipe) -> Iterator[Problem]:
+    data = recipe.data
+    for name in ("flip", "dequantize"):
+        if data.size == POINT and getattr(data, name):
+            text = f"data.{name}: 1x1 is the size of points, which are no pictures; set it off"
+            yield Problem(text, (f"data.{name}", "data.size"))
+    if not re.fullmatch(r"[\w.-]*\w", recipe.name):
+        text = f"must be letters, digits, dots, - and _, it names a folder; got {recipe.name!r}"
+        yield Problem(f"name: {text}", ("name",))
+    wrong_background = background_problem(data.background)
+    if wrong_background is not None:
+        yield Problem(f"data.background: {wrong_background}", ("data.background",))
+    if recipe.images < recipe.batch:
+        text = f"the budget of {recipe.images} is less than one batch ({recipe.batch})"
+        yield Problem(f"images: {text}", ("images", "batch"))
+
+
+def _penalty_problems(recipe: Recipe) -> Iterator[Problem]:
+    penalties, network = recipe.objective.penalties, recipe.discriminator.network
+    for entry in dataclasses.fields(penalties):
+        low, high = extremes(getattr(penalties, entry.name).weight)
+        where = f"objective.penalties.{entry.name}.weight"
+        if low < 0:
+            yield Problem(f"{where}: must not be negative, got {low:g}", (where,))
+        elif high > 0 and network.uses_batch_statistics:
+            text = (
+                f"{where}: under batch normalisation the discriminator's logit for an image "
+                "depends on its whole batch, so the gradient at one image is undefined (Gulrajani "
+                "2017, section 4). Set discriminator.network.norm to layer or none"
+            )
+            yield Problem(text, (where, "discriminator.network.norm"))
+    regularisers = recipe.generator.regularisers
+    for entry in dataclasses.fields(regularisers):
+        low, _ = extremes(getattr(regularisers, entry.name).weight)
+        where = f"generator.regularisers.{entry.name}.weight"
+        if low < 0:
+            yield Problem(f"{where}: must not be negative, got {low:g}", (where,))
+
+
+def _batch_problems(recipe: Recipe) -> Iterator[Problem]:
+    pac = recipe.objective.pac
+    for name in ("batch", "generator_batch"):
+        count = getattr(recipe, name)
+        if count is not None and (count % pac or count < 2 * pac):
+            text = (
+                f"{name}: the discriminator sees {pac} samples together (objective.pac), so "
+                f"it must be a multiple of {pac}, at least {2 * pac}, got {count}. "
+                f"Nearest: {nearest_multiples(count, pac, fewest=2)}"
+            )
+            yield Problem(text, (name, "objective.pac"))
+    # Reals that are drawn anew are as many as the fakes.
+    other = recipe.generator_batch not in (None, recipe.batch)
+    if recipe.objective.loss == "relativistic" and other and not recipe.fresh_reals_for_generator:
+        text = (
+            "generator_batch: the relativistic loss pairs fakes with reals, so it must be "
+            f"{recipe.batch} like batch (or left out), or fresh_reals_for_generator set, "
+            f"got {recipe.generator_batch}"
+        )
+        about = ("generator_batch", "batch", "objective.loss", "fresh_reals_for_generator")
+        yield Problem(text, about)
+
+
+def _label_problems(recipe: Recipe) -> Iterator[Problem]:
+    if recipe.discriminator.network.uses_labels and recipe.objective.pac > 1:
+        text = (
+            f"objective.pac: the discriminator network {recipe.discriminator.network.name} takes "
+            "one label per image, and a pack has several; set it to 1, or choose another "
+            "discriminator.network"
+        )
+        yield Problem(text, ("objective.pac", "discriminator.network"))
+
+
+def _player_problems(player: str, settings: PlayerSettings) -> Iterator[Problem]:
+    rate = settings.learning_rate
+    low, high = extremes(rate)
+    if low < 0 or high <= 0:
+        text = f"{player}.learning_rate: must be above 0, got {format_schedule(rate)}"
+        yield Problem(text, (f"{player}.learning_rate",))
+    if settings.optimizer == "rmsprop" and settings.beta1 != 0:
+        text = f"{player}.beta1: rmsprop has no momentum, set it to 0, got {settings.beta1:g}"
+        yield Problem(text, (f"{player}.beta1", f"{player}.optimizer"))
+    low, high = extremes(settings.beta2)
+    if low < 0 or high >= 1:
+        kept = format_schedule(settings.beta2)
+        text = f"{player}.beta2: must be at least 0 and below 1, got {kept}"
+        yield Problem(text, (f"{player}.beta2",))
+
+
+def _schedule_problems(recipe: Recipe) -> Iterator[Problem]:
+    if extremes(recipe.ema_half_life)[0] < 0:
+        kept = format_schedule(recipe.ema_half_life)
+        yield Problem(f"ema_half_life: must not be negative, got {kept}", ("ema_half_life",))
+    low, high = extremes(recipe.augmentation)
+    if low < 0 or high > 1:
+        given = format_schedule(recipe.augmentation)
+        text = f"augmentation: must be a probability, 0 to 1, got {given}"
+        yield Problem(text, ("augmentation",))
+    elif high > 0 and recipe.data.size == POINT:
+        text = "augmentation: 1x1 is the size of points, which are no pictures; set it to 0"
+        yield Problem(text, ("augmentation", "data.size"))
+
+
+def _evaluation_problems(recipe: Recipe) -> Iterator[Problem]:
+    try:
+        parse_metrics(recipe.evaluation.metrics)
+    except GanvasError as error:
+        yield Problem(f"evaluation.metrics: {error}", ("evaluation.metrics",))
+
+
+def nearest_multiples(count: int, unit: int, fewest: int = 1) -> str:
+    """`60 or 66`: the multiples of `unit` next below and above, of at least `fewest` units."""
+    multiples = {max(count // unit, fewest) * unit, max(-(-count // unit), fewest) * unit}
+    return " or ".join(map(str, sorted(multiples)))

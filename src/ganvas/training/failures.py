@@ -1,0 +1,108 @@
+"""What ends training early, and what the user is told: divergence, ill health, lack of memory."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ganvas.data.preparation import PreparedData
+from ganvas.errors import Diverged, OutOfMemory, Unhealthy
+from ganvas.recipes import Recipe
+from ganvas.runs import Run
+from ganvas.training.batch_size import BatchSizeFinder, ran_out
+from ganvas.training.monitor import HealthMonitor
+from ganvas.training.state import TrainState
+
+
+@contextmanager
+def report_divergence(run: Run, state: TrainState) -> Iterator[None]:
+    """If a number overflows inside, write the status, and say what usually helps.
+
+    Raises:
+        Diverged: with the last good checkpoint named.
+    """
+    images_seen = state.images_seen
+    try:
+        yield
+    except Diverged as error:
+        if not state.processes.is_main:
+            raise
+        run.write_status("diverged", images_seen, str(error))
+        paths = run.checkpoint_paths()
+        kept = (
+            f"The last good checkpoint is {paths[-1]}." if paths else "There is no checkpoint yet."
+        )
+        raise Diverged(
+            f"training stopped at {images_seen:,} images: {error}. {kept} Usual cause: a learning "
+            "rate too high for this loss and its penalties. Start a new run in another folder "
+            "(--out), with half the discriminator.learning_rate and generator.learning_rate "
+            "(--discriminator.learning-rate, --generator.learning-rate)"
+        ) from error
+
+
+def unhealthy(run: Run, monitor: HealthMonitor | None, images_seen: int) -> Unhealthy:
+    """The error for a run that fails by the rules of health; writes the status."""
+    if monitor is None:
+        return Unhealthy("training fails; the first process says how")
+    first = next(finding for finding in monitor.findings if finding.verdict == "failing")
+    change = first.advice[0]
+    reason = f"{first.symptom}: {first.meaning}"
+    run.write_status("unhealthy", images_seen, reason)
+    healthy = run.last_healthy_checkpoint()
+    checkpoint = (
+        "There is no healthy checkpoint yet."
+        if healthy is None
+        else f"The last healthy checkpoint is {run.checkpoint_path(healthy)}."
+    )
+    return Unhealthy(
+        f"training was stopped at {images_seen:,} images, {reason} {checkpoint} "
+        f"Try {change.flag} (in recipes {change.field}). The whole diagnosis: ganvas diagnose "
+        f"{run.directory}"
+    )
+
+
+@contextmanager
+def report_out_of_memory(recipe: Recipe, data: PreparedData, state: TrainState) -> Iterator[None]:
+    """If memory runs out inside, name the largest batch that fits.
+
+    Raises:
+        OutOfMemory: in place of what torch or Python raises; the state cannot be used afterwards.
+    """
+    try:
+        yield
+        return
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out(error):
+            raise
+        reason = (str(error) or "no memory left").splitlines()[0]
+        traceback.clear_frames(error.__traceback__)  # they hold what the failed step has made
+    finder = BatchSizeFinder(
+        data, state.device, state.processes.size, "auto" if state.engine.captures else "off"
+    )
+    state.release_memory()
+    beside = (
+        "A step alone does fit, so that something beside it took the rest: the scores while "
+        "training, or another program. "
+        if finder.fits(recipe)
+        else ""
+    )
+    largest = finder.largest_batch(recipe)
+    advice = (
+        f"The largest smaller batch that was found to fit is {largest.batch}: start anew with "
+        f"{batch_flags(largest)}"
+        if largest
+        else "No smaller batch fits either: start anew with a smaller size or network width"
+    )
+    raise OutOfMemory(
+        f"out of memory with batches of {recipe.batch} on {state.device} ({reason}). "
+        f"{beside}{advice}"
+    )
+
+
+def batch_flags(recipe: Recipe) -> str:
+    """A recipe's batches as flags of the command line, and as arguments in Python."""
+    own = recipe.generator_batch
+    flags = f"--batch {recipe.batch}" + (f" --generator-batch {own}" if own else "")
+    fields = f"batch={recipe.batch}" + (f", generator_batch={own}" if own else "")
+    return f"{flags} (in Python: {fields})"

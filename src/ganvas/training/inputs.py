@@ -1,0 +1,43 @@
+"""What is drawn for the generator: the one place where its inputs come from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ganvas.randomness import draw_latents
+from ganvas.recipes import Recipe
+from ganvas.training.state import TrainState
+
+
+class GeneratorInputs(NamedTuple):
+    """The inputs of one batch of generated images.
+
+    latents: (N, Z), standard normal.
+    labels: int64 (N,) if a network takes labels, else None.
+    """
+
+    latents: Tensor
+    labels: Tensor | None
+
+
+def draw_generator_inputs(
+    state: TrainState, recipe: Recipe, count: int, real_labels: Tensor | None
+) -> GeneratorInputs:
+    """This process's part of the inputs for `count` images.
+
+    Labels are those of the real batch, repeated where more are needed: so their frequencies are the
+    data's, and a real and a fake image at the same position share a label.
+    """
+    latents = draw_latents(count, recipe.latent_dim, state.random["latents"], state.processes)
+    if real_labels is None:
+        return GeneratorInputs(latents, None)
+    repeated = torch.arange(len(latents)) % len(real_labels)
+    return GeneratorInputs(latents, real_labels[repeated.to(real_labels.device)])
+
+
+def uses_labels(recipe: Recipe) -> bool:
+    """Whether either network takes labels."""
+    return recipe.generator.network.uses_labels or recipe.discriminator.network.uses_labels

@@ -1,0 +1,132 @@
+"""Listeners: what the loop tells to the terminal, the run's files, and later dashboards.
+
+Only the first process has listeners. To add one, derive from `Listener` and override the events it
+needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy.typing as npt
+
+from ganvas.evaluation.score import Score
+from ganvas.runs.history import Record
+from ganvas.training.state import TrainState
+
+Advance = Callable[[int, int], None]
+"""Called with (done, total)."""
+
+
+class Listener:
+    """Hears what happens while training. Every event does nothing unless it is overridden."""
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Entered while the loop runs."""
+        yield
+
+    def start(self, state: TrainState, samples: npt.NDArray[Any] | None) -> None:
+        """The loop starts. `samples` are those of untrained weights; None when a run resumes."""
+
+    def step(self, state: TrainState) -> None:
+        """A step is done. Called often, so it must return at once."""
+
+    def record(self, record: Record, events: Sequence[Record], health: str) -> None:
+        """A record of the history is complete.
+
+        Args:
+            record: losses, rates and probes by name, as in history.jsonl.
+            events: findings that began, got worse or ended, as in findings.jsonl.
+            health: the health status in a few words.
+        """
+
+    def samples(self, images_seen: int, samples: npt.NDArray[Any]) -> None:
+        """The EMA generator's images for the same latents as ever.
+
+        Args:
+            samples: uint8 (N, H, W, C), or points float32 (N, 2).
+        """
+
+    def scores(self, images_seen: int, scores: Sequence[Score]) -> None:
+        """The EMA generator was scored."""
+
+    def checkpoint(self, state: TrainState, last: bool) -> None:
+        """The state is to be saved; `last` at the end of the budget."""
+
+    def interrupted(self, state: TrainState, signal_name: str) -> None:
+        """Training stops on request, after a checkpoint."""
+
+    def message(self, text: str) -> None:
+        """One line for the user."""
+
+    @contextmanager
+    def progress(self, task: str) -> Iterator[Advance]:
+        """Entered during a longer piece of work; yields a function that takes (done, total)."""
+        yield lambda done, total: None
+
+    def end(self) -> None:
+        """Training is complete."""
+
+
+class Listeners(Listener):
+    """Several listeners as one, called in order; none on processes other than the first."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = listeners
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for listener in self._listeners:
+                stack.enter_context(listener.active())
+            yield
+
+    def start(self, state: TrainState, samples: npt.NDArray[Any] | None) -> None:
+        for listener in self._listeners:
+            listener.start(state, samples)
+
+    def step(self, state: TrainState) -> None:
+        for listener in self._listeners:
+            listener.step(state)
+
+    def record(self, record: Record, events: Sequence[Record], health: str) -> None:
+        for listener in self._listeners:
+            listener.record(record, events, health)
+
+    def samples(self, images_seen: int, samples: npt.NDArray[Any]) -> None:
+        for listener in self._listeners:
+            listener.samples(images_seen, samples)
+
+    def scores(self, images_seen: int, scores: Sequence[Score]) -> None:
+        for listener in self._listeners:
+            listener.scores(images_seen, scores)
+
+    def checkpoint(self, state: TrainState, last: bool) -> None:
+        for listener in self._listeners:
+            listener.checkpoint(state, last)
+
+    def interrupted(self, state: TrainState, signal_name: str) -> None:
+        for listener in self._listeners:
+            listener.interrupted(state, signal_name)
+
+    def message(self, text: str) -> None:
+        for listener in self._listeners:
+            listener.message(text)
+
+    @contextmanager
+    def progress(self, task: str) -> Iterator[Advance]:
+        with ExitStack() as stack:
+            advances = [stack.enter_context(one.progress(task)) for one in self._listeners]
+
+            def advance(done: int, total: int) -> None:
+                for function in advances:
+                    function(done, total)
+
+            yield advance
+
+    def end(self) -> None:
+        for listener in self._listeners:
+            listener.end()

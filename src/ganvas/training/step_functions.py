@@ -1,0 +1,163 @@
+"""The tensor functions of a step: what the engine runs eagerly, compiled, or as CUDA graphs.
+
+Each is a function of tensors alone, so that its kernels can be captured. Whatever chance or time
+decides (latents, alpha, penalty weights) is drawn before and passed in as a tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ganvas.networks import bind_labels
+from ganvas.objectives.batch import DiscriminatorBatch, GeneratorPass, Network
+from ganvas.training.engine import TensorFunction, Tensors
+from ganvas.training.gradients import gradients_of, scalars_and_gradients
+from ganvas.training.optimizers import Player
+
+if TYPE_CHECKING:
+    from ganvas.training.state import TrainState
+
+
+class StepFunctions:
+    """The functions of one state, each wrapped by its engine when it is first needed.
+
+    A function that depends on more than its tensors (which penalties are due, whether gradients are
+    recorded) exists once for each such choice, which is part of its key.
+    """
+
+    def __init__(self, state: TrainState) -> None:
+        self._state = state
+        self._wrapped: dict[Hashable, TensorFunction] = {}
+
+    def generate(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        """latents (N, Z) -> images (N, C, H, W), with history if gradients are enabled."""
+        labels = self._state.player("generator").labels(labels)
+
+        def make() -> TensorFunction:
+            generator = self._state.precision.through(self._state.generator)
+            return lambda latents, *labels: (generator(latents, *labels),)
+
+        # The number of samples decides a graph's memory; so does recording the history.
+        run = self._function(("generate", len(latents), torch.is_grad_enabled()), make)
+        (images,) = run(latents, *optional(labels))
+        return images
+
+    def discriminator(self, *labels: Tensor) -> Network:
+        """The discriminator in the dtype of training, with the labels bound if it takes some."""
+        network = self._state.precision.through(self._state.discriminator)
+        return bind_labels(network, *labels)
+
+    def discriminator_gradients(self, batch: DiscriminatorBatch) -> Tensors:
+        """Loss terms and mean logits of real and fake images in one tensor; then gradients."""
+        state, penalties = self._state, tuple(batch.penalty_weights)
+
+        def calculate(
+            real: Tensor, fake: Tensor, alpha: Tensor, weights: Tensor, *labels: Tensor
+        ) -> Tensors:
+            traced = batch.with_tensors(real, fake, alpha, weights, self.discriminator(*labels))
+            terms = state.objective.discriminator_terms(traced)
+            logits = [traced.real_logits.mean(), traced.fake_logits.mean()]
+            return scalars_and_gradients(terms, logits, state.player("discriminator").weights)
+
+        run = self._function(("discriminator", *penalties), lambda: calculate)
+        weights = torch.tensor(list(batch.penalty_weights.values()), dtype=batch.real.dtype)
+        weights = weights.to(state.device, non_blocking=True)  # a GPU is not waited for
+        return run(batch.real, batch.fake, batch.alpha, weights, *optional(batch.labels))
+
+    def generator_loss_gradient(
+        self, fake: Tensor, real: Tensor, labels: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """The generator's loss terms in one tensor, and their gradient at its images.
+
+        Args:
+            fake: (N, C, H, W), a leaf that requires grad.
+            real: compared with by relativistic losses only.
+        """
+        state = self._state
+        labels = state.player("discriminator").labels(labels)
+
+        def calculate(fake: Tensor, real: Tensor, *labels: Tensor) -> Tensors:
+            terms = state.objective.generator_terms(self.discriminator(*labels), fake, real)
+            return scalars_and_gradients(terms, [], [fake])
+
+        run = self._function(("generator",), lambda: calculate)
+        scalars, gradient = run(fake, real, *optional(labels))
+        return scalars, gradient
+
+    def generator_backward(self, fake: Tensor, grad_outputs: Tensor) -> Tensors:
+        """The gradient for each of the generator's weights, from the gradient at its images.
+
+        A function of its own: the discriminator's part can then be captured without the
+        generator's, and augmentation may stand between the two.
+        """
+        state = self._state
+
+        def calculate(fake: Tensor, grad_outputs: Tensor) -> Tensors:
+            # If capturing fails half way, the same graph is gone through once more.
+            retain_graph = state.engine.is_capturing
+            weights = state.player("generator").weights
+            return gradients_of(fake, weights, grad_outputs, retain_graph)
+
+        return self._function(("backward",), lambda: calculate, compiled=False)(fake, grad_outputs)
+
+    def regulariser_gradients(
+        self, latents: Tensor, labels: Tensor | None, due: dict[str, float]
+    ) -> Tensors:
+        """Regularisation terms in one tensor; then gradients for the generator's weights."""
+        state, names = self._state, tuple(due)
+        labels = state.player("generator").labels(labels)
+
+        def calculate(latents: Tensor, weights: Tensor, *labels: Tensor) -> Tensors:
+            generator = bind_labels(state.precision.through(state.generator), *labels)
+            batch = GeneratorPass(latents, generator(latents), generator)
+            terms = state.objective.regulariser_terms(
+                batch, dict(zip(names, weights.unbind(), strict=True))
+            )
+            return scalars_and_gradients(terms, [], state.player("generator").weights)
+
+        run = self._function(("regularisers", *names), lambda: calculate)
+        weights = torch.tensor(list(due.values()), dtype=latents.dtype)
+        weights = weights.to(state.device, non_blocking=True)
+        return run(latents.detach().requires_grad_(True), weights, *optional(labels))
+
+    def gradient_norm(self, player: Player, terms: tuple[str, ...], gradients: Tensors) -> Tensor:
+        """The norm of all gradients as one vector."""
+
+        def calculate(*gradients: Tensor) -> Tensors:
+            return (torch.nn.utils.get_total_norm(gradients),)
+
+        key = ("norm", player.role, *terms)
+        (norm,) = self._function(key, lambda: calculate, compiled=False)(*gradients)
+        return norm
+
+    def optimizer_step(self, player: Player, terms: tuple[str, ...], gradients: Tensors) -> None:
+        """Move one player's weights.
+
+        A captured step keeps its learning rate and betas, and reads gradients where they were: so
+        there is one for each setting, and for each set of terms.
+        """
+
+        def calculate(*gradients: Tensor) -> Tensors:
+            for weight, gradient in zip(player.weights, gradients, strict=True):
+                weight.grad = gradient
+            player.optimizer.step()
+            return ()
+
+        key = ("step", player.role, *player.hyperparameters, *terms)
+        self._function(key, lambda: calculate, compiled=False)(*gradients)
+
+    def _function(
+        self, key: Hashable, make: Callable[[], TensorFunction], compiled: bool = True
+    ) -> TensorFunction:
+        if key not in self._wrapped:
+            self._wrapped[key] = self._state.engine.wrap(make(), compiled)
+        return self._wrapped[key]
+
+
+def optional(labels: Tensor | None) -> tuple[Tensor, ...]:
+    """The labels as further arguments: none of a network that takes none."""
+    return () if labels is None else (labels,)

@@ -1,0 +1,121 @@
+"""The smallest training there is: 16x16 noise as images, networks four channels wide."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganvas.data.preparation import PreparedData
+from ganvas.data.settings import DataSettings
+from ganvas.networks import DISCRIMINATORS, GENERATORS, Discriminator, Generator, Network
+from ganvas.recipes import PlayerSettings, Recipe, checked
+from ganvas.recipes.recipe import discriminator as discriminator_with
+from ganvas.recipes.recipe import generator as generator_with
+from ganvas.training.state import TrainState
+
+BATCH = 4
+LATENT_DIM = 6
+SIDE = 16
+
+
+FAMILIES = sorted(GENERATORS.keys() & DISCRIMINATORS.keys())
+"""Names that are a generator and a discriminator."""
+
+Networks = tuple[Generator, Discriminator]
+
+
+def narrow(kind: type[Network], **changes: Any) -> Any:
+    """A network with its width cut to four."""
+    names = [field.name for field in dataclasses.fields(kind)]
+    return kind(**{**({"width": 4} if "width" in names else {}), **changes})
+
+
+def small(
+    family: str,
+    *,
+    generator: dict[str, Any] | None = None,
+    discriminator: dict[str, Any] | None = None,
+) -> Networks:
+    """Both networks of a family, four channels wide, with other fields where given."""
+    return (
+        narrow(GENERATORS[family], **generator or {}),
+        narrow(DISCRIMINATORS[family], **discriminator or {}),
+    )
+
+
+def tiny_data(count: int = 14, channels: int = 1) -> PreparedData:
+    pixels = np.random.default_rng(0).integers(0, 256, (count, channels, SIDE, SIDE), np.uint8)
+    return PreparedData(
+        name="noise",
+        location="nowhere",
+        images=pixels,
+        labels=None,
+        label_names=(),
+        held_out=np.empty(0, np.int64),
+        unusable=(),
+        duplicates=0,
+        fingerprint="0" * 32,
+        key="data-noise",
+    )
+
+
+def tiny_recipe(
+    networks: Networks | None = None,
+    *,
+    generator: PlayerSettings | None = None,
+    discriminator: PlayerSettings | None = None,
+    **changes: Any,
+) -> Recipe:
+    """A recipe for `tiny_data`.
+
+    Args:
+        networks: both players' (`small`); by default narrow ones of dcgan.
+        generator, discriminator: how the players learn.
+        changes: other fields of the recipe.
+    """
+    generator_network, discriminator_network = networks or small("dcgan")
+    fields: dict[str, Any] = {
+        "generator": generator_with(generator_network, generator),
+        "discriminator": discriminator_with(discriminator_network, discriminator),
+        "data": DataSettings(size=(SIDE, SIDE)),
+        "batch": BATCH,
+        "latent_dim": LATENT_DIM,
+        "images": 1_000,
+        "ema_half_life": 20,
+        "precision": "fp32",  # the same dtype on every machine
+    }
+    return Recipe(**{**fields, **changes})
+
+
+def start(recipe: Recipe, seed: int = 0) -> TrainState:
+    """A checked recipe's state before its first step."""
+    checked(recipe)
+    return TrainState.start(recipe, tiny_data(), seed, torch.device("cpu"))
+
+
+def awake(network: nn.Module, seed: int = 5) -> nn.Module:
+    """The network, with values in weights that start at zero (fix-up).
+
+    Nothing that lies before such a weight counts until the first step has moved it.
+    """
+    random = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in network.parameters():
+            if weight.ndim > 1 and not weight.any():
+                weight.copy_(torch.randn(weight.shape, generator=random) / weight[0].numel() ** 0.5)
+    return network
+
+
+def weights_of(network: nn.Module) -> list[Tensor]:
+    """A copy of every parameter."""
+    return [weight.detach().clone() for weight in network.parameters()]
+
+
+def same(ours: Iterable[Tensor], theirs: Iterable[Tensor]) -> bool:
+    """Whether two lists of tensors hold the same bits."""
+    return all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))

@@ -1,0 +1,351 @@
+"""What every generator and every discriminator promises by itself.
+
+A new network, field or option is tested by existing. `test_pairs.py` trains them together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import pytest
+import torch
+from annotated_types import Ge
+from torch import Tensor, nn
+
+from ganvas.networks import (
+    DISCRIMINATORS,
+    GENERATORS,
+    POINT,
+    Dimensions,
+    Discriminator,
+    Generator,
+    ImageShape,
+    Network,
+)
+from tests.builders.tiny import awake
+
+LATENT_DIM = 10
+BATCH = 3
+SMALL_WIDTH = 8
+SIZES = [
+    (16, 16),
+    (24, 24),
+    (28, 28),
+    (32, 32),
+    (48, 48),
+    (64, 64),
+    (96, 96),
+    (128, 128),
+    (64, 96),
+    (256, 64),
+]
+OPTION_SIZES = [(16, 16), (28, 28), (24, 36)]
+KINDS: list[type[Network]] = [*GENERATORS.values(), *DISCRIMINATORS.values()]
+"""The classes of both tables."""
+
+
+def name_of(kind: type[Network]) -> str:
+    """`dcgan-generator`: how tests are called."""
+    return f"{kind.name}-{kind.role}"
+
+
+EVERY_KIND = pytest.mark.parametrize("kind", KINDS, ids=name_of)
+EVERY_GENERATOR = pytest.mark.parametrize("kind", GENERATORS.values(), ids=name_of)
+EVERY_DISCRIMINATOR = pytest.mark.parametrize("kind", DISCRIMINATORS.values(), ids=name_of)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small are slower on two threads, and far slower beside other work."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def field_types(kind: type[Network]) -> dict[str, Any]:
+    hints = get_type_hints(kind, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
+def small(kind: type[Network], **changes: Any) -> Any:
+    """A network with its width cut down, so that the tests take seconds."""
+    widths = {name: SMALL_WIDTH for name in field_types(kind) if name.endswith("width")}
+    return kind(**{**widths, **changes})
+
+
+def choices(name: str, hint: Any) -> list[Any]:
+    """Values to test of a field: all of a Literal, both booleans, the smallest integers."""
+    if name.endswith("width"):
+        return [2 * SMALL_WIDTH]  # one channel is too few: a single dead ReLU stops every gradient
+    if get_origin(hint) is Literal:
+        return list(get_args(hint))
+    if hint is bool:
+        return [True, False]
+    bounds = [item.ge for item in get_args(hint)[1:] if isinstance(item, Ge)]
+    assert bounds, f"no known way to vary a field of type {hint}: teach this test"
+    return [bounds[0], bounds[0] + 1]
+
+
+def variations(table: dict[str, type[Any]]) -> list[Any]:
+    """Every network of a table with its defaults, and with one field changed at a time."""
+    cases = []
+    for kind in table.values():
+        cases.append(pytest.param(small(kind), id=name_of(kind)))
+        for field, hint in field_types(kind).items():
+            for value in choices(field, hint):
+                changed = small(kind, **{field: value})
+                if changed != small(kind):
+                    cases.append(pytest.param(changed, id=f"{name_of(kind)}-{field}={value}"))
+    return cases
+
+
+GENERATOR_VARIATIONS = variations(GENERATORS)
+DISCRIMINATOR_VARIATIONS = variations(DISCRIMINATORS)
+VARIATIONS = [*GENERATOR_VARIATIONS, *DISCRIMINATOR_VARIATIONS]
+
+
+def size_cases(table: dict[str, type[Any]]) -> Iterator[Any]:
+    for kind in table.values():
+        for height, width in SIZES:
+            for channels in (1, 2, 3, 4) if height * width <= 32 * 32 else (1, 4):
+                yield pytest.param(
+                    small(kind),
+                    ImageShape(channels, height, width),
+                    id=f"{name_of(kind)}-{height}x{width}x{channels}",
+                )
+
+
+def option_cases(table: dict[str, type[Any]]) -> Iterator[Any]:
+    for case in variations(table):
+        for height, width in OPTION_SIZES:
+            yield pytest.param(
+                *case.values, ImageShape(3, height, width), id=f"{case.id}-{height}x{width}"
+            )
+
+
+def cases(table: dict[str, type[Any]]) -> pytest.MarkDecorator:
+    """Every network at every size, and every option at some."""
+    return pytest.mark.parametrize(("network", "image"), [*size_cases(table), *option_cases(table)])
+
+
+def built(network: Network, image: ImageShape, seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return network.build(Dimensions(image, LATENT_DIM))
+
+
+def built_awake(network: Network, image: ImageShape) -> nn.Module:
+    """The network as it is once training has moved what starts at zero."""
+    return awake(built(network, image))
+
+
+def drawn_images(image: ImageShape, seed: int = 1) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    shape = (BATCH, image.channels, image.height, image.width)
+    return torch.rand(shape, generator=generator) * 2 - 1
+
+
+def latents(seed: int = 2) -> Tensor:
+    return torch.randn(BATCH, LATENT_DIM, generator=torch.Generator().manual_seed(seed))
+
+
+def inputs_of(network: Network, image: ImageShape) -> Tensor:
+    """Latents for a generator, images for a discriminator."""
+    return latents() if network.role == "generator" else drawn_images(image)
+
+
+def skip_what_cannot_be_built(network: Network, image: ImageShape) -> None:
+    """A reported problem must name a field; what has none must build."""
+    problems = network.problems(image)
+    fields = [field.name for field in dataclasses.fields(network)]
+    for problem in problems:
+        assert problem.split(":")[0] in fields
+    if problems:
+        pytest.skip(problems[0])
+
+
+def assert_every_parameter_has_a_gradient(player: nn.Module) -> None:
+    for name, parameter in player.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        # The gradient of a bias in front of a norm is zero but for rounding.
+        assert parameter.ndim == 1 or parameter.grad.abs().max() > 0, name
+
+
+@cases(GENERATORS)
+def test_generators_shape_range_and_gradients(network: Generator, image: ImageShape) -> None:
+    skip_what_cannot_be_built(network, image)
+    generator = built_awake(network, image)
+    fake = generator(latents())
+    assert fake.shape == (BATCH, image.channels, image.height, image.width)
+    assert fake.abs().max() <= 1 or not network.bounded_output
+    assert fake.std() > 0
+    # Unequal weights: under batch normalisation the gradient of a plain sum could vanish.
+    (fake * drawn_images(image)).sum().backward()
+    assert_every_parameter_has_a_gradient(generator)
+
+
+@cases(DISCRIMINATORS)
+def test_discriminators_shape_and_gradients(network: Discriminator, image: ImageShape) -> None:
+    skip_what_cannot_be_built(network, image)
+    discriminator = built_awake(network, image)
+    images = drawn_images(image).requires_grad_(True)
+    logits = discriminator(images)
+    assert logits.shape == (BATCH,)
+    assert logits.isfinite().all()
+    (logits * torch.tensor([1.0, -2.0, 3.0])).sum().backward()
+    assert_every_parameter_has_a_gradient(discriminator)
+    assert images.grad is not None
+    assert images.grad.isfinite().all()
+    assert (images.grad.flatten(1).abs().max(1).values > 0).all()
+
+
+@pytest.mark.parametrize("network", VARIATIONS)
+def test_a_state_dict_carries_everything(network: Network) -> None:
+    image = ImageShape(3, 16, 16)
+    player, other = built(network, image, seed=0), built(network, image, seed=1)
+    inputs = inputs_of(network, image)
+    player(inputs)  # moves the running statistics, which a state dict must carry too
+    other.load_state_dict(player.state_dict())
+    for mode in (True, False):
+        torch.testing.assert_close(
+            other.train(mode)(inputs), player.train(mode)(inputs), rtol=0, atol=0
+        )
+
+
+@pytest.mark.parametrize("network", VARIATIONS)
+def test_the_seed_decides_the_weights(network: Network) -> None:
+    image = ImageShape(1, 16, 16)
+    same, again = built(network, image), built(network, image)
+    for (name, first), second in zip(
+        same.state_dict().items(), again.state_dict().values(), strict=True
+    ):
+        assert torch.equal(first, second), name
+    # Weights that start at zero are drawn from nothing.
+    weights = [p for p in same.parameters() if p.ndim > 1 and p.any()]
+    others = [p for p in built(network, image, seed=1).parameters() if p.ndim > 1 and p.any()]
+    assert weights
+    assert not any(torch.equal(a, b) for a, b in zip(weights, others, strict=True))
+
+
+@pytest.mark.parametrize("network", DISCRIMINATOR_VARIATIONS)
+def test_uses_batch_statistics_says_what_an_experiment_shows(network: Discriminator) -> None:
+    image = ImageShape(1, 16, 16)
+    discriminator = built_awake(network, image)
+    images = drawn_images(image)
+    changed = images.clone()
+    changed[0] = -changed[0]
+    with torch.no_grad():
+        before, after = discriminator(images)[1:], discriminator(changed)[1:]
+    moved = bool((before - after).abs().max() > 1e-4 * before.abs().max())
+    assert moved is network.uses_batch_statistics
+
+
+@pytest.mark.parametrize("network", DISCRIMINATOR_VARIATIONS)
+def test_a_gradient_penalty_reaches_the_weights(network: Discriminator) -> None:
+    if network.uses_batch_statistics:
+        pytest.skip("a gradient penalty is undefined here")
+    image = ImageShape(2, 16, 16)
+    discriminator = built_awake(network, image)
+    images = drawn_images(image).requires_grad_()
+    (slopes,) = torch.autograd.grad(discriminator(images).sum(), images, create_graph=True)
+    slopes.flatten(1).norm(dim=1).sub(1).square().mean().backward()
+    weights = [p for p in discriminator.parameters() if p.ndim > 1]
+    for weight in weights:
+        assert weight.grad is not None
+        assert weight.grad.isfinite().all()
+        assert weight.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("network", VARIATIONS)
+def test_every_option_builds_another_network(network: Network) -> None:
+    default = small(type(network))
+    if network == default:
+        pytest.skip("the one that the others are compared with")
+    image = ImageShape(3, 64, 64)  # of fewer halvings the widest channels are never reached
+    assert str(built(network, image)) != str(built(default, image))
+
+
+@EVERY_GENERATOR
+def test_bounded_output_says_whether_images_can_leave_their_range(kind: type[Generator]) -> None:
+    generator = built(small(kind), ImageShape(1, 16, 16))
+    with torch.no_grad():
+        for weight in generator.parameters():
+            weight.mul_(30)
+        largest = generator(latents()).abs().max()
+    assert bool(largest <= 1) is kind.bounded_output
+
+
+@pytest.mark.parametrize(
+    "network", [case for case in GENERATOR_VARIATIONS if case.values[0].supports_points]
+)
+@pytest.mark.parametrize("channels", [1, 2, 7])
+def test_generated_points_have_no_bounds(network: Generator, channels: int) -> None:
+    assert network.size_problem(*POINT) is None
+    point = ImageShape(channels, *POINT)
+    assert network.problems(point) == []
+    generator = built(network, point)
+    with torch.no_grad():
+        for name, weight in generator.named_parameters():
+            if name.startswith("image") and weight.ndim > 1:
+                weight.fill_(1e6)
+    points = generator(latents())
+    assert points.shape == (BATCH, channels, 1, 1)
+    assert points.abs().max() > 1
+
+
+@pytest.mark.parametrize(
+    "network", [case for case in DISCRIMINATOR_VARIATIONS if case.values[0].supports_points]
+)
+@pytest.mark.parametrize("channels", [1, 2, 7])
+def test_discriminators_that_support_points_judge_distant_ones(
+    network: Discriminator, channels: int
+) -> None:
+    assert network.size_problem(*POINT) is None
+    point = ImageShape(channels, *POINT)
+    assert network.problems(point) == []
+    logits = built(network, point)(1e6 * drawn_images(point))
+    assert logits.shape == (BATCH,)
+    assert logits.isfinite().all()
+
+
+@EVERY_KIND
+def test_every_network_takes_the_same_image_sizes_and_says_who_makes_points(
+    kind: type[Network],
+) -> None:
+    network = kind()
+    for height, width in SIZES:
+        assert network.size_problem(height, width) is None
+    for height, width in ((30, 30), (1, 2), (2, 1), (8, 8)):
+        problem = network.size_problem(height, width)
+        assert problem is not None
+        assert "Nearest: " in problem
+    if not kind.supports_points:
+        problem = network.size_problem(*POINT)
+        assert problem is not None
+        assert f"the {kind.role} {kind.name} is for images" in problem
+        assert "maxout or mlp" in problem
+
+
+@pytest.mark.parametrize("table", [GENERATORS, DISCRIMINATORS], ids=["generators", "others"])
+def test_the_tables_know_each_by_its_name(table: dict[str, type[Network]]) -> None:
+    assert {"mlp", "maxout", "dcgan", "resnet", "r3gan", "strided"} <= set(table)
+    for name, kind in table.items():
+        assert kind.name == name
+        assert kind.table() is table
+        assert kind.named(name) == kind()
+
+
+@EVERY_KIND
+def test_no_shipped_network_takes_labels(kind: type[Network]) -> None:
+    """Networks that do are tested in test_labels.py, by ones made for the test."""
+    assert not kind.uses_labels
+
+
+def test_descriptions_import_no_torch() -> None:
+    probe = "import sys, ganvas.networks; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", probe], check=False).returncode == 0

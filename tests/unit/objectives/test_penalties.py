@@ -1,0 +1,167 @@
+"""Every penalty in closed form, on critics whose gradient is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganvas.objectives.batch import DiscriminatorBatch
+from ganvas.objectives.penalties import PENALTIES
+
+SHAPE = (5, 2, 3, 3)
+DIRECTION = torch.randn(SHAPE[1:], generator=torch.Generator().manual_seed(0)).double()
+DIRECTION /= DIRECTION.norm()
+
+EVERY_PENALTY = pytest.mark.parametrize("name", sorted(PENALTIES))
+
+OF_STEEPNESS: dict[str, Callable[[float], float]] = {
+    "gradient_penalty": lambda norm: (norm - 1) ** 2,
+    "one_sided_gradient_penalty": lambda norm: max(0.0, norm - 1) ** 2,
+    "r1": lambda norm: norm**2 / 2,
+    "r2": lambda norm: norm**2 / 2,
+}
+"""Each penalty where the critic's gradient has this norm everywhere."""
+
+SLOPE: dict[str, Callable[[float], float]] = {
+    "gradient_penalty": lambda norm: 2 * (norm - 1),
+    "one_sided_gradient_penalty": lambda norm: 2 * max(0.0, norm - 1),
+    "r1": lambda norm: norm,
+    "r2": lambda norm: norm,
+}
+"""The derivatives of `OF_STEEPNESS`."""
+
+
+class Linear(nn.Module):
+    """D(x) = <w, x> + 3, which counts how often it is asked."""
+
+    def __init__(self, norm: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(norm * DIRECTION)
+        self.calls = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.calls += 1
+        return (images * self.weight).flatten(1).sum(1) + 3
+
+
+def bowl(images: Tensor) -> Tensor:
+    """D(x) = |x|^2 / 2, whose gradient is x."""
+    return images.square().flatten(1).sum(1) / 2
+
+
+def images(seed: int, count: int = SHAPE[0]) -> Tensor:
+    random = torch.Generator().manual_seed(seed)
+    return torch.rand((count, *SHAPE[1:]), generator=random, dtype=torch.float64) * 2 - 1
+
+
+def batch_of(
+    discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, seed: int = 0
+) -> DiscriminatorBatch:
+    real, fake = real.requires_grad_(True), fake.requires_grad_(True)
+    random = torch.Generator().manual_seed(seed)
+    alpha = torch.rand((len(real), 1, 1, 1), generator=random, dtype=real.dtype)
+    return DiscriminatorBatch(real, fake, None, alpha, discriminator, {})
+
+
+def test_every_penalty_has_a_closed_form_here() -> None:
+    assert set(OF_STEEPNESS) == set(SLOPE) == set(PENALTIES)
+
+
+@EVERY_PENALTY
+@pytest.mark.parametrize("norm", [0.25, 1.0, 3.0])
+def test_linear_critic_is_penalised_by_the_closed_form(name: str, norm: float) -> None:
+    value = PENALTIES[name](batch_of(Linear(norm), images(1), images(2)))
+    assert value.shape == (SHAPE[0],)
+    expected = torch.full_like(value, OF_STEEPNESS[name](norm))
+    torch.testing.assert_close(value, expected)
+
+
+@EVERY_PENALTY
+@pytest.mark.parametrize("norm", [0.25, 3.0])
+def test_weights_feel_the_closed_form_derivative(name: str, norm: float) -> None:
+    critic = Linear(norm)
+    PENALTIES[name](batch_of(critic, images(1), images(2))).mean().backward()
+    torch.testing.assert_close(critic.weight.grad, SLOPE[name](norm) * DIRECTION)
+
+
+@pytest.mark.parametrize("norm", [0.0, 0.5, 0.99])
+def test_one_sided_penalty_leaves_flat_critics_alone_where_the_two_sided_does_not(
+    norm: float,
+) -> None:
+    batch = batch_of(Linear(norm), images(1), images(2))
+    assert PENALTIES["one_sided_gradient_penalty"](batch).eq(0).all()
+    assert PENALTIES["gradient_penalty"](batch).gt(0).all()
+
+
+def test_r1_looks_at_real_images_and_r2_at_fakes() -> None:
+    real, fake = images(3), images(4)
+    batch = batch_of(bowl, real, fake)
+    torch.testing.assert_close(
+        PENALTIES["r1"](batch), real.detach().flatten(1).norm(dim=1) ** 2 / 2
+    )
+    torch.testing.assert_close(
+        PENALTIES["r2"](batch), fake.detach().flatten(1).norm(dim=1) ** 2 / 2
+    )
+
+
+@pytest.mark.parametrize("name", ["gradient_penalty", "one_sided_gradient_penalty"])
+def test_interpolates_mix_real_and_fake_with_one_share_an_image(name: str) -> None:
+    real, fake = images(5), images(6)
+    value = PENALTIES[name](batch_of(bowl, real, fake, seed=7))
+    random = torch.Generator().manual_seed(7)
+    share = torch.rand((SHAPE[0], 1, 1, 1), generator=random, dtype=torch.float64)
+    between = share * real.detach() + (1 - share) * fake.detach()
+    norms = between.flatten(1).norm(dim=1)
+    expected = torch.tensor([OF_STEEPNESS[name](float(norm)) for norm in norms]).double()
+    torch.testing.assert_close(value, expected)
+
+
+def test_shares_are_uniform_between_fake_and_real() -> None:
+    """With fakes at 1 along a line and reals at 3, the bowl's gradient norm is 1 + 2 e."""
+    count = 4000
+    fake = DIRECTION.expand(count, *SHAPE[1:]).clone()
+    batch = batch_of(bowl, 3 * fake, fake)
+    share = PENALTIES["gradient_penalty"](batch).detach().sqrt() / 2
+    assert share.min() >= 0
+    assert share.max() <= 1
+    tenths = torch.histc(share, bins=10, min=0, max=1) / count
+    torch.testing.assert_close(tenths, torch.full_like(tenths, 0.1), atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["r1", "r2"])
+def test_gradients_of_a_real_network_equal_those_of_one_image_at_a_time(name: str) -> None:
+    torch.manual_seed(0)
+    critic = nn.Sequential(
+        nn.Conv2d(2, 4, 3), nn.Softplus(), nn.Flatten(), nn.Linear(4, 1), nn.Flatten(0)
+    ).double()
+    real, fake = images(8), images(9)
+    value = PENALTIES[name](batch_of(critic, real, fake)).tolist()
+    looked_at = (real if name == "r1" else fake).detach()
+    step = 1e-6
+    for index, image in enumerate(looked_at):
+        slopes = []
+        for pixel in torch.eye(image.numel()).double().view(-1, *image.shape):
+            both_sides = torch.stack([image + step * pixel, image - step * pixel])
+            above, below = critic(both_sides).tolist()
+            slopes.append((above - below) / (2 * step))
+        assert value[index] == pytest.approx(sum(slope**2 for slope in slopes) / 2, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("names", "extra"),
+    [(["r1", "r2"], 0), (["gradient_penalty"], 1), (["one_sided_gradient_penalty"], 1)],
+)
+def test_logits_are_reused_and_only_interpolates_need_another_pass(
+    names: list[str], extra: int
+) -> None:
+    critic = Linear(2.0)
+    batch = batch_of(critic, images(1), images(2))
+    assert batch.real_logits.shape == batch.fake_logits.shape
+    before = critic.calls
+    assert before == 2
+    for name in names:
+        PENALTIES[name](batch)
+    assert critic.calls - before == extra

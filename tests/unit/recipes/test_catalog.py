@@ -1,0 +1,371 @@
+"""The named recipes against the numbers that their papers publish."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from statistics import median
+from typing import Any
+
+import pytest
+
+from ganvas import recipes
+from ganvas.data.settings import DataSettings
+from ganvas.errors import RecipeError
+from ganvas.networks import network_table
+from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.recipes import CATALOG, Recipe, checked, describe, load_recipe, recipe_table
+from ganvas.schedules import Ramp, value_at
+
+LINEARLY_TO_ZERO = "2e-4 linearly to 0"
+
+PUBLISHED: dict[str, dict[str, Any]] = {
+    # Arjovsky 2017, algorithm 1 and section 4.
+    "wgan-paper": {
+        "loss": "wasserstein",
+        "gradient_penalty": 0.0,
+        "clip_weights": 0.01,
+        "spectral_norm": False,
+        "optimizer": "rmsprop",
+        "learning_rate": 5e-5,
+        "beta1": 0.0,
+        "discriminator_steps": 5,
+        "batch": 64,
+        "generator_batch": 64,
+        "generator_steps": 100_000,
+        "dequantize": False,
+        "network": "dcgan",
+    },
+    # Gulrajani 2017, algorithm 1.
+    "wgan-gp-paper": {
+        "loss": "wasserstein",
+        "gradient_penalty": 10.0,
+        "clip_weights": 0.0,
+        "spectral_norm": False,
+        "optimizer": "adam",
+        "learning_rate": 1e-4,
+        "beta1": 0.0,
+        "beta2": 0.9,
+        "discriminator_steps": 5,
+        "batch": 64,
+        "generator_batch": 64,
+        "generator_steps": 100_000,
+        "dequantize": False,
+        "network": "dcgan",
+    },
+    # Miyato 2018, section 4 and the authors' code.
+    "resnet-paper": {
+        "loss": "hinge",
+        "gradient_penalty": 0.0,
+        "clip_weights": 0.0,
+        "spectral_norm": True,
+        "optimizer": "adam",
+        "learning_rate": LINEARLY_TO_ZERO,
+        "beta1": 0.0,
+        "beta2": 0.9,
+        "discriminator_steps": 5,
+        "batch": 64,
+        "generator_batch": 128,
+        "generator_steps": 50_000,
+        "latent_dim": 128,
+        "dequantize": False,
+        "network": "resnet",
+        "generator_width": 256,
+        "discriminator_width": 128,
+        "head": "sum",
+    },
+    # Gulrajani 2017, appendix F and the authors' code.
+    "resnet-wgan-gp-paper": {
+        "loss": "wasserstein",
+        "gradient_penalty": 10.0,
+        "clip_weights": 0.0,
+        "spectral_norm": False,
+        "optimizer": "adam",
+        "learning_rate": LINEARLY_TO_ZERO,
+        "beta1": 0.0,
+        "beta2": 0.9,
+        "discriminator_steps": 5,
+        "batch": 64,
+        "generator_batch": 128,
+        "generator_steps": 100_000,
+        "latent_dim": 128,
+        "dequantize": True,
+        "network": "resnet",
+        "generator_width": 128,
+        "discriminator_width": 128,
+        "head": "mean",
+    },
+    # Huang 2024, table 9, CIFAR-10: over the first 20 million images.
+    "r3gan-paper": {
+        "loss": "relativistic",
+        "gradient_penalty": 0.0,
+        "gamma": (0.05, 0.005),
+        "clip_weights": 0.0,
+        "spectral_norm": False,
+        "optimizer": "adam",
+        "learning_rate": (2e-4, 5e-5),
+        "beta1": 0.0,
+        "beta2": (0.9, 0.99),
+        "ema_half_life": (0.0, 5e6),
+        "augmentation": (0.0, 0.55),
+        "discriminator_steps": 1,
+        "batch": 512,
+        "generator_batch": 512,
+        "generator_steps": 250e6 / 512,
+        "latent_dim": 64,
+        "dequantize": False,
+        "network": "r3gan",
+        "width": 768,
+        "full_grids": 4,
+        "blocks_per_resolution": 2,
+        "group_channels": 16,
+    },
+}
+BURN_IN = 20_000_000
+"""Of Huang 2024 on CIFAR-10, in images."""
+
+
+def settings_of(recipe: Recipe) -> dict[str, Any]:
+    """A recipe's settings by the papers' names."""
+    learning = ("optimizer", "learning_rate", "beta1", "beta2")
+    for name in learning:
+        assert getattr(recipe.generator, name) == getattr(recipe.discriminator, name)
+    generator, discriminator = recipe.generator.network, recipe.discriminator.network
+    assert generator.name == discriminator.name
+    rate = recipe.generator.learning_rate
+    if isinstance(rate, Ramp) and rate.shape == "linear":
+        halves = [value_at(rate, recipe.images * part // 4) for part in range(5)]
+        assert halves == pytest.approx([2e-4, 1.5e-4, 1e-4, 0.5e-4, 0.0])
+        rate = LINEARLY_TO_ZERO
+    assert recipe.objective.penalties.r1 == recipe.objective.penalties.r2
+    found = {
+        **vars(generator),
+        **vars(discriminator),
+        "generator_width": vars(generator)["width"],
+        "discriminator_width": vars(discriminator)["width"],
+        **vars(recipe.objective),
+        **vars(recipe.generator),
+        "gradient_penalty": recipe.objective.penalties.gradient_penalty.weight,
+        "gamma": recipe.objective.penalties.r1.weight,
+        "ema_half_life": recipe.ema_half_life,
+        "augmentation": recipe.augmentation,
+        "learning_rate": rate,
+        "discriminator_steps": recipe.discriminator_steps,
+        "batch": recipe.batch,
+        "generator_batch": recipe.generator_batch,
+        "generator_steps": recipe.images / recipe.batch / recipe.discriminator_steps,
+        "latent_dim": recipe.latent_dim,
+        "dequantize": recipe.data.dequantize,
+        "network": generator.name,
+    }
+    return {name: ends_of(value) for name, value in found.items()}
+
+
+def ends_of(value: Any) -> Any:
+    """Where a cosine over the burn-in begins and ends; anything else as it is."""
+    if not isinstance(value, Ramp):
+        return value
+    assert (value.shape, value.images) == ("cosine", BURN_IN)
+    return value.start, value.end
+
+
+def test_every_paper_recipe_has_its_published_numbers_here() -> None:
+    assert set(PUBLISHED) == {name for name in CATALOG if name.endswith("-paper")}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_paper_recipe_holds_the_published_numbers(name: str) -> None:
+    recipe = CATALOG[name]().with_fixed_schedules()
+    ours = settings_of(recipe)
+    assert {key: ours[key] for key in PUBLISHED[name]} == PUBLISHED[name]
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_paper_recipe_has_nothing_that_the_paper_has_not(name: str) -> None:
+    recipe = CATALOG[name]()
+    penalties = vars(recipe.objective.penalties)
+    active = {key for key, penalty in penalties.items() if penalty.weight != 0}
+    published = {"gradient_penalty"} if PUBLISHED[name]["gradient_penalty"] else set()
+    assert active == published | ({"r1", "r2"} if "gamma" in PUBLISHED[name] else set())
+    assert all(penalty.every == 1 for penalty in penalties.values())
+    assert recipe.objective.real_label == 1.0
+    assert "ema_half_life" in PUBLISHED[name] or recipe.ema_half_life == 0
+    assert "augmentation" in PUBLISHED[name] or recipe.augmentation == 0
+    assert not recipe.data.flip
+    assert not recipe.discriminator.network.uses_batch_statistics
+
+
+def test_wgan_is_the_tutorials_critic_clipped_and_trainable_at_small_budgets() -> None:
+    recipe = CATALOG["wgan"]()
+    assert recipe.generator.network.name == recipe.discriminator.network.name == "dcgan"
+    assert recipe.objective.loss == "wasserstein"
+    assert 0.03 <= recipe.objective.clip_weights <= 0.1
+    assert recipe.discriminator_steps == 1
+    for player in (recipe.generator, recipe.discriminator):
+        assert (player.optimizer, player.beta1, player.beta2) == ("adam", 0.0, 0.9)
+
+
+def test_dcgan_normalises_both_players_and_wasserstein_critics_are_never_batch_normalised() -> None:
+    assert CATALOG["dcgan"]().discriminator.network.uses_batch_statistics
+    for name, make in CATALOG.items():
+        recipe = make()
+        if recipe.objective.loss == "wasserstein":
+            assert not recipe.discriminator.network.uses_batch_statistics, name
+
+
+def test_unknown_recipe_names_the_nearest() -> None:
+    with pytest.raises(RecipeError, match=r"'wgna' is no recipe\. Did you mean wgan\?"):
+        load_recipe("wgna")
+
+
+MODE_BENCHMARKS: dict[str, dict[str, Any]] = {
+    # Lin 2018, the configuration and networks in the authors' code for points.
+    "pacgan-points": {
+        "networks": (
+            {"name": "maxout", "width": 400, "hidden_layers": 4, "norm": "batch"},
+            {"name": "maxout", "width": 200, "hidden_layers": 3, "norm": "none", "pieces": 5},
+        ),
+        "generator": ("adam", 1e-4, 0.8, 0.999),
+        "discriminator": ("adam", 1e-4, 0.8, 0.999),
+        "batch": 100,
+        "steps": 400 * 100_000 / 100,
+        "latent_dim": 2,
+        "size": (1, 1),
+    },
+    # Metz 2017 as repeated by Lin 2018, the authors' code for D = 1/4 G.
+    "pacgan-stacked": {
+        "networks": (
+            {"name": "strided", "width": 8, "norm": "batch"},
+            {"name": "strided", "width": 2, "norm": "batch"},
+        ),
+        "generator": ("adam", 1e-4, 0.5, 0.99),
+        "discriminator": ("adam", 2e-4, 0.5, 0.99),
+        "batch": 128,
+        "steps": 500_000,
+        "latent_dim": 256,
+        "size": (28, 28),
+    },
+}
+
+
+@pytest.mark.parametrize("name", MODE_BENCHMARKS)
+def test_mode_benchmark_holds_the_published_numbers_and_nothing_else(name: str) -> None:
+    recipe = CATALOG[name]()
+    players = {
+        player: (adam.optimizer, adam.learning_rate, adam.beta1, adam.beta2)
+        for player, adam in (
+            ("generator", recipe.generator),
+            ("discriminator", recipe.discriminator),
+        )
+    }
+    assert MODE_BENCHMARKS[name] == {
+        "networks": (
+            network_table(recipe.generator.network),
+            network_table(recipe.discriminator.network),
+        ),
+        **players,
+        "batch": recipe.batch,
+        "steps": recipe.images / recipe.batch / recipe.discriminator_steps,
+        "latent_dim": recipe.latent_dim,
+        "size": recipe.data.size,
+    }
+    assert recipe.objective == ObjectiveSettings(loss="non-saturating")
+    assert recipe.discriminator_steps == 1
+    assert recipe.generator_batch is None  # both players' steps use the same latents there
+    assert recipe.ema_half_life == 0
+    assert recipe.data == DataSettings(size=recipe.data.size)
+
+
+@pytest.mark.parametrize("name", ["points-modern", "stacked-modern"])
+def test_modern_mode_recipes_are_relativistic_penalised_and_without_normalisation(
+    name: str,
+) -> None:
+    """Huang 2024: RpGAN with R1 and R2 at every step, no normalisation in either player."""
+    recipe = CATALOG[name]()
+    objective, table = recipe.objective, recipe_table(recipe)
+    assert objective.loss == "relativistic"
+    active = {key: penalty for key, penalty in vars(objective.penalties).items() if penalty.weight}
+    assert set(active) == {"r1", "r2"}
+    assert active["r1"] == active["r2"]
+    assert active["r1"].every == 1  # lazy ones fail on these very data
+    assert objective.pac == 1
+    assert not objective.spectral_norm
+    assert objective.clip_weights == 0
+    assert {table[role]["network"]["norm"] for role in ("generator", "discriminator")} == {"none"}
+
+
+def test_r3gan_is_the_papers_but_for_what_a_cpu_asks_for() -> None:
+    """Huang 2024, table 9: the shapes of four of its five schedules.
+
+    Rates and penalties are those of a laptop's budget (docs/r3gan.md).
+    """
+    recipe = CATALOG["r3gan"]().with_fixed_schedules()
+    assert recipe.generator.network.name == recipe.discriminator.network.name == "r3gan"
+    assert recipe.objective.loss == "relativistic"
+    penalties = recipe.objective.penalties
+    assert penalties.r1 == penalties.r2
+    assert penalties.r1.every == 1
+    for player in (recipe.generator, recipe.discriminator):
+        assert (player.optimizer, player.beta1) == ("adam", 0.0)
+        rate = player.learning_rate
+        assert isinstance(rate, Ramp)
+        assert rate.end / rate.start == pytest.approx(5e-5 / 2e-4)
+        assert rate.shape == "cosine"
+    assert recipe.generator.beta2 == recipe.discriminator.beta2
+    schedules = {
+        "beta2": recipe.generator.beta2,
+        "half_life": recipe.ema_half_life,
+        "gamma": penalties.r1.weight,
+    }
+    for schedule in schedules.values():
+        assert isinstance(schedule, Ramp)
+        assert schedule.shape == "cosine"
+    ends = {
+        name: (value_at(schedule, 0), value_at(schedule, recipe.images))
+        for name, schedule in schedules.items()
+    }
+    assert ends["beta2"] == pytest.approx((0.9, 0.99))
+    assert ends["half_life"][0] == 0
+    assert ends["gamma"] == pytest.approx((10 * 32 * 32 / 2048, 32 * 32 / 2048))
+    assert recipe.latent_dim == 64
+    assert recipe.fresh_reals_for_generator
+    assert recipe.augmentation == 0  # the paper's fifth schedule; docs/r3gan.md
+
+
+GAMMA = {
+    "S-MNIST": (1.0, 32, 512),
+    "CIFAR-10": (0.05, 32, 512),
+    "FFHQ-64": (2.0, 64, 256),
+    "FFHQ-256": (150.0, 256, 256),
+    "ImageNet-32": (0.5, 32, 4096),
+    "ImageNet-64": (1.0, 64, 4096),
+}
+"""Huang 2024, table 9: gamma at the start, side, batch. All fall to a tenth."""
+
+
+def test_gamma_of_docs_r3gan_is_the_median_of_the_papers_and_within_ten_times_of_each() -> None:
+    shares = [gamma / side**2 for gamma, side, _ in GAMMA.values()]
+    assert median(shares) == pytest.approx(1 / 2048)
+    assert all(0.1 <= share * 2048 <= 10 for share in shares)
+    ada = [gamma / (0.0002 * side**2 / batch) for gamma, side, batch in GAMMA.values()]
+    assert (round(min(ada)), round(max(ada))) == (125, 10_000)  # docs/r3gan.md says so
+
+
+@pytest.mark.parametrize("name", MODE_BENCHMARKS)
+@pytest.mark.parametrize("pac", [2, 3, 4])
+def test_published_packs_are_stated_as_the_description_says(name: str, pac: int) -> None:
+    """As many packs a step and as many steps as without packing."""
+    plain = CATALOG[name]()
+    words = describe(name).replace("\n", " ")
+    batch, images = plain.batch * pac, plain.images * pac
+    for number in (str(batch), f"{images // 10**6}M"):
+        assert number in words
+    packed = checked(
+        replace(plain, batch=batch, images=images, objective=replace(plain.objective, pac=pac))
+    )
+    assert packed.batch / pac == plain.batch
+    assert packed.images / packed.batch == plain.images / plain.batch
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_every_recipe_is_a_function_of_the_package(name: str) -> None:
+    assert getattr(recipes, name.replace("-", "_")) is CATALOG[name]

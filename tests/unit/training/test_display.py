@@ -1,0 +1,91 @@
+"""What the live line says, and what it leaves out where there is no room."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from ganvas.health.rules import RULES
+from ganvas.recipes import Intervals
+from ganvas.runs import Run
+from ganvas.training.display import Display, fitting
+from ganvas.training.engine import Compiled, Eager
+from tests.builders.tiny import start, tiny_recipe
+
+RECIPE = tiny_recipe(images=1_200, intervals=Intervals(history=500))
+
+PARTS = {
+    "percent": "100%",
+    "images": "200k/200k images",
+    "rate": "1,045/s",
+    "left": "1:10:06 left",
+    "losses": "D -0.609  G -1.61",
+    "health": "",
+    "picture": "samples/000000000.png",
+}
+
+
+def live_line(display: Display) -> str:
+    return str(display._live.tasks[0].fields["status"])
+
+
+@pytest.mark.parametrize("symptom", RULES)
+@pytest.mark.parametrize("width", [45, 60, 80, 100, 140])
+def test_the_verdict_and_its_symptom_are_whole_at_any_width(symptom: str, width: int) -> None:
+    line = fitting({**PARTS, "health": f"failing: {symptom}"}, width)
+    assert f"failing: {symptom}" in line
+    assert line.startswith("100%")
+    assert len(line) <= width
+
+
+def test_what_matters_least_goes_first_and_nothing_where_there_is_room() -> None:
+    parts = {**PARTS, "health": "healthy"}
+    whole = "100%  200k/200k images  1,045/s  1:10:06 left  D -0.609  G -1.61  healthy"
+    assert fitting(parts, 200) == f"{whole}  samples/000000000.png"
+    assert fitting(parts, len(whole)) == whole
+    assert fitting(parts, 50) == "100%  200k/200k images  1:10:06 left  healthy"
+
+
+@pytest.mark.parametrize(
+    ("engine", "seen", "said"),
+    [
+        (Eager(), 0, "training, losses at 500 images"),
+        (Compiled(Eager()), 0, "compiling, losses at 500 images"),
+        (Eager(), 500, "training, losses at 1k images"),
+        (Eager(), 700, "training, losses at 1k images"),
+        (Eager(), 1_100, "training, losses at 1.2k images"),
+    ],
+)
+def test_it_says_what_one_waits_for(engine: Eager | Compiled, seen: int, said: str) -> None:
+    state = start(RECIPE)
+    state.use_engine(engine)
+    state.images_seen = seen
+    display = Display(Run(Path("nowhere")), RECIPE, seen, quiet=True)
+    display.start(state, None)
+    assert live_line(display) == said
+
+
+def test_it_moves_between_the_records_of_slow_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    state = start(RECIPE)
+
+    def step(images_seen: int) -> None:
+        state.images_seen = images_seen
+        display.step(state)
+
+    display = Display(Run(Path("nowhere")), RECIPE, 0, quiet=True)
+    display.start(state, None)
+    clock[0] += 4.0
+    step(40)
+    assert live_line(display) == "  3%  40/1.2k images  10/s  1:56 left  losses at 500 images"
+    clock[0] += 0.5
+    step(48)
+    assert "40/1.2k" in live_line(display), "twice a second is faster than one can read"
+    losses = {"discriminator/loss/adversarial": 0.5, "generator/loss/adversarial": 2.0}
+    display.record({"images_seen": 500, "images_per_second": 12.0, **losses}, [], "healthy")
+    clock[0] += 55.5
+    step(600)
+    assert live_line(display) == " 50%  600/1.2k images  12/s  1:00 left  D 0.5  G 2  healthy"

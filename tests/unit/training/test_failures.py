@@ -1,0 +1,124 @@
+"""Out of memory: the message names a batch that was tried and fits, or says what else to change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from ganvas.errors import OutOfMemory
+from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.recipes import Recipe
+from ganvas.training import batch_size
+from ganvas.training.batch_size import BatchSizeFinder, ran_out
+from ganvas.training.engine import WARMUP_STEPS
+from ganvas.training.failures import report_out_of_memory
+from tests.builders.tiny import start, tiny_data, tiny_recipe
+
+
+def room_for(batch: int) -> Callable[..., None]:
+    """A step that has room for so many images."""
+
+    def train_step(state: Any, recipe: Recipe) -> None:
+        if recipe.batch > batch:
+            raise torch.OutOfMemoryError("no room. Tried to allocate 2.00 GiB")
+
+    return train_step
+
+
+def message(recipe: Recipe, room: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(batch_size, "train_step", room_for(room))
+    state = start(recipe)
+    with pytest.raises(OutOfMemory) as caught, report_out_of_memory(recipe, tiny_data(), state):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.00 GiB\nand more")
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("batch", "room", "found"), [(64, 32, 32), (64, 50, 48), (64, 31, 24), (100, 3, 2), (7, 2, 2)]
+)
+def test_largest_batch_is_a_half_that_fits_or_half_as_much_again(
+    batch: int, room: int, found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = message(tiny_recipe(batch=batch), room, monkeypatch)
+    assert said.startswith(f"out of memory with batches of {batch} on cpu (CUDA out of memory.")
+    assert "and more" not in said
+    assert f"found to fit is {found}: start anew with --batch {found} " in said
+    assert said.endswith(f"(in Python: batch={found})")
+    assert "A step alone" not in said
+
+
+def test_a_generators_own_batch_shrinks_too_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = message(tiny_recipe(batch=64, generator_batch=128), 32, monkeypatch)
+    assert said.endswith(
+        "--batch 32 --generator-batch 64 (in Python: batch=32, generator_batch=64)"
+    )
+
+
+def test_where_a_step_alone_fits_something_else_took_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = message(tiny_recipe(batch=64), 64, monkeypatch)
+    assert "A step alone does fit" in said
+    assert said.endswith("--batch 48 (in Python: batch=48)")
+
+
+def test_packs_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tiny_recipe(batch=48, objective=ObjectiveSettings(pac=3))
+    assert "--batch 12" in message(recipe, 17, monkeypatch)
+
+
+def test_where_nothing_fits_other_things_are_to_be_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = message(tiny_recipe(batch=64), 0, monkeypatch)
+    assert "No smaller batch fits either" in said
+    assert "a smaller size" in said
+
+
+@pytest.mark.parametrize(("compiled", "steps"), [("off", 1), ("auto", 4 * WARMUP_STEPS + 1)])
+def test_a_trial_lasts_until_the_rarest_penalty_is_captured(
+    compiled: Any, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    monkeypatch.setattr(batch_size, "train_step", lambda *_: made.append(1))
+    rare = Penalties(r1=PenaltySettings(weight=1.0, every=4), r2=PenaltySettings(weight=1.0))
+    recipe = tiny_recipe(objective=ObjectiveSettings(penalties=rare))
+    assert BatchSizeFinder(tiny_data(), torch.device("cpu"), 1, compiled).fits(recipe)
+    assert len(made) == steps
+
+
+def test_a_batch_that_is_tried_really_trains() -> None:
+    """Without a stand-in: real steps of half the batch and of three quarters have room."""
+    recipe = tiny_recipe(batch=8, generator_batch=16)
+    state = start(recipe)
+    with (
+        pytest.raises(OutOfMemory, match="--batch 6 --generator-batch 12"),
+        report_out_of_memory(recipe, tiny_data(), state),
+    ):
+        raise MemoryError
+    assert all(weight.is_meta for weight in state.generator.parameters())
+
+
+def test_other_errors_pass() -> None:
+    recipe = tiny_recipe()
+    state = start(recipe)
+    with (
+        pytest.raises(RuntimeError, match="shapes"),
+        report_out_of_memory(recipe, tiny_data(), state),
+    ):
+        raise RuntimeError("shapes do not match")
+    assert not any(weight.is_meta for weight in state.generator.parameters())
+
+
+def test_torchs_own_words_are_known() -> None:
+    """A CPU's allocator raises a RuntimeError; what it says is asked for here."""
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert ran_out(caught.value)
+    assert ran_out(RuntimeError("CUDA error: out of memory\nand more"))
+    assert ran_out(
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`")
+    )
+    assert not ran_out(RuntimeError("anything else"))

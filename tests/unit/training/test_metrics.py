@@ -1,0 +1,69 @@
+"""Means since the last record, and numbers that a GPU has not been asked for yet."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from ganvas.errors import Diverged
+from ganvas.training.metrics import MetricAccumulator, StepMetrics
+
+NAMES = ("loss/adversarial", "loss/r1", "logits/real", "gradient_norm")
+NOT_A_NUMBER, INFINITE = float("nan"), float("inf")
+
+
+def row(*values: float, player: str = "discriminator") -> StepMetrics:
+    return StepMetrics(player, NAMES[: len(values)], torch.tensor(values))
+
+
+def test_numbers_that_were_put_off_count_like_others() -> None:
+    now, later = MetricAccumulator(), MetricAccumulator()
+    for values in [(1.0, 2.0, 3.0, 4.0), (2.0, 4.0, 6.0, 8.0)]:
+        now.add("discriminator", row(*values).by_name())
+        later.defer(row(*values))
+    later.defer(row(7.0, player="generator"))
+    assert later.sums == {}
+    later.flush()
+    assert later.sums.pop("generator/loss/adversarial") == 7.0
+    assert later.counts.pop("generator/loss/adversarial") == 1
+    assert (later.sums, later.counts) == (now.sums, now.counts)
+    later.flush()
+    assert later.counts == now.counts
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ((1.0, NOT_A_NUMBER, 1.0, NOT_A_NUMBER), "loss term r1 became not a number"),
+        ((INFINITE, NOT_A_NUMBER, 1.0, 1.0), "loss term adversarial became infinite"),
+        ((1.0, 1.0, 1.0, INFINITE), "the gradient of the summed loss terms is not finite"),
+    ],
+)
+def test_the_first_number_that_is_not_finite_is_named(values: tuple[float, ...], said: str) -> None:
+    means = MetricAccumulator()
+    means.defer(row(1.0, 1.0, 1.0, 1.0))
+    means.defer(row(*values))
+    means.defer(row(*[NOT_A_NUMBER] * 4))  # what comes after is spoiled
+    with pytest.raises(Diverged) as caught:
+        means.flush()
+    assert str(caught.value) == f"discriminator: {said}"
+    assert means.counts["discriminator/loss/r1"] == 1
+
+
+def test_the_gradient_of_an_only_term_is_named() -> None:
+    means = MetricAccumulator()
+    names = ("loss/adversarial", "gradient_norm")
+    means.defer(StepMetrics("generator", names, torch.tensor([1.0, NOT_A_NUMBER])))
+    expected = "generator: the gradient of loss term adversarial is not finite"
+    with pytest.raises(Diverged, match=expected):
+        means.flush()
+
+
+def test_running_means_are_means_since_the_last_time() -> None:
+    means = MetricAccumulator()
+    means.add("generator", {"loss": 1.0, "r1": 5.0})
+    means.add("generator", {"loss": 2.0})
+    assert means.compute() == {"generator/loss": 1.5, "generator/r1": 5.0}
+    means.add("generator", {"loss": 7.0})
+    assert means.compute() == {"generator/loss": 7.0}
+    assert means.compute() == {}

@@ -1,0 +1,79 @@
+"""What is written down of findings: once when they begin, get worse and end."""
+
+from __future__ import annotations
+
+from ganvas.health.finding import Change, Finding, HealthStatus, Measurement
+from ganvas.runs.history import Record, failing_spans
+from ganvas.training.monitor import changes, open_findings
+
+
+def finding(symptom: str, verdict: HealthStatus = "watch", since: int = 100) -> Finding:
+    return Finding(
+        symptom=symptom,
+        verdict=verdict,
+        confidence=0.8,
+        since=since,
+        numbers=(Measurement("probe/diversity/distance", 0.1, "0.7 to 1.3"),),
+        meaning="The generator makes one image.",
+        advice=(Change("discriminator.learning_rate", "2e-4", "it is 100 times the usual"),),
+        paper="Goodfellow 2014",
+    )
+
+
+def told(*moments: tuple[int, tuple[Finding, ...]]) -> list[Record]:
+    """The events of a run whose findings at these moments were these."""
+    events: list[Record] = []
+    for images_seen, found in moments:
+        events += changes(open_findings(events), found, images_seen)
+    return events
+
+
+def essence(events: list[Record]) -> list[tuple[str, int, str]]:
+    return [(event["event"], event["images_seen"], event["symptom"]) for event in events]
+
+
+def test_a_finding_that_lasts_is_written_once() -> None:
+    lasting = (finding("mode-collapse"),)
+    assert essence(told((100, ()), (200, lasting), (300, lasting), (400, lasting))) == [
+        ("onset", 200, "mode-collapse")
+    ]
+
+
+def test_a_finding_that_heals_gets_its_end_and_may_begin_again() -> None:
+    ill, well = (finding("oscillation"),), ()
+    assert essence(told((1, ill), (2, well), (3, well), (4, ill))) == [
+        ("onset", 1, "oscillation"),
+        ("end", 2, "oscillation"),
+        ("onset", 4, "oscillation"),
+    ]
+
+
+def test_a_watch_that_becomes_a_failure_is_written_again_and_the_way_back_is_not() -> None:
+    watch, failing = finding("checkerboard"), finding("checkerboard", "failing")
+    events = told((1, (watch,)), (2, (failing,)), (3, (watch,)))
+    assert essence(events) == [("onset", 1, "checkerboard"), ("worse", 2, "checkerboard")]
+    assert open_findings(events) == {"checkerboard": "failing"}
+
+
+def test_several_findings_have_their_own_stories() -> None:
+    one, other = finding("mode-collapse"), finding("idle-penalty")
+    events = told((1, (one,)), (2, (one, other)), (3, (other,)))
+    assert essence(events) == [
+        ("onset", 1, "mode-collapse"),
+        ("onset", 2, "idle-penalty"),
+        ("end", 3, "mode-collapse"),
+    ]
+    assert open_findings(events) == {"idle-penalty": "watch"}
+
+
+def test_failing_spans_reach_back_to_the_onset_and_are_open_until_an_end() -> None:
+    early = finding("mode-collapse", "failing", since=150)
+    assert failing_spans(told((200, (early,)))) == [(150, float("inf"))]
+    assert failing_spans(told((200, (early,)), (300, ()))) == [(150, 300)]
+    assert failing_spans(told((200, (finding("mode-collapse"),)))) == [], "a watch fails nothing"
+
+
+def test_events_are_plain_values() -> None:
+    (event,) = told((200, (finding("mode-collapse"),)))
+    assert event["advice"][0]["field"] == "discriminator.learning_rate"
+    assert event["numbers"][0]["name"] == "probe/diversity/distance"

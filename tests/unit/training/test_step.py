@@ -1,0 +1,503 @@
+"""One training step: who moves when, what stops it, and that a restored state goes on alike."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganvas.data.settings import DataSettings
+from ganvas.data.stream import ImageStream
+from ganvas.errors import Diverged
+from ganvas.images import to_signed
+from ganvas.objectives.augmentation import augment
+from ganvas.objectives.losses import Loss
+from ganvas.objectives.objective import Objective, WeightedTerm
+from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.randomness import named_generator
+from ganvas.recipes import PlayerSettings, Recipe
+from ganvas.runs import checkpoint
+from ganvas.schedules import Ramp
+from ganvas.training.inputs import draw_generator_inputs
+from ganvas.training.optimizers import make_optimizer
+from ganvas.training.state import TrainState
+from ganvas.training.step import (
+    next_real_batch,
+    train_step,
+    update_discriminator,
+    update_generator,
+)
+from tests.builders.tiny import (
+    BATCH,
+    SIDE,
+    same,
+    small,
+    start,
+    tiny_data,
+    tiny_recipe,
+    weights_of,
+)
+
+SIZE = (SIDE, SIDE)
+RMSPROP = PlayerSettings(optimizer="rmsprop", learning_rate=1e-3, beta1=0.0, beta2=0.99)
+SCHEDULED = PlayerSettings(
+    learning_rate=Ramp(shape="cosine", start=1e-3, end=1e-4, images=60),
+    beta1=0.0,
+    beta2=Ramp(shape="cosine", start=0.9, end=0.99, images=60),
+)
+ADAM = PlayerSettings(learning_rate=Ramp(shape="cosine", start=1e-3, end=1e-4, images=60))
+
+
+class TestOneStep:
+    def test_discriminator_moves_several_times_and_the_generator_once(self) -> None:
+        recipe = tiny_recipe(discriminator_steps=3)
+        state = start(recipe)
+        train_step(state, recipe)
+        assert state.images_seen == 3 * BATCH == state.stream.samples_drawn
+        assert state.discriminator_steps == 3
+        steps = {
+            name: {int(entry["step"]) for entry in optimizer.state.values()}
+            for name, optimizer in state.optimizers().items()
+        }
+        assert steps == {"generator_optimizer": {1}, "discriminator_optimizer": {3}}
+
+    def test_generator_update_leaves_the_discriminator_alone_and_trainable(self) -> None:
+        recipe = tiny_recipe()
+        state = start(recipe)
+        before = weights_of(state.discriminator)
+        real = next_real_batch(state, recipe, BATCH)
+        inputs = draw_generator_inputs(state, recipe, BATCH, None)
+        fake = state.functions.generate(*inputs)
+        update_generator(state, recipe, inputs, fake, real)
+        assert same(before, state.discriminator.parameters())
+        for weight in state.discriminator.parameters():
+            assert weight.grad is None
+            assert weight.requires_grad
+
+    @pytest.mark.parametrize(
+        ("generator_batch", "batches"), [(None, [BATCH, BATCH]), (7, [BATCH, BATCH, 7])]
+    )
+    def test_generator_learns_from_the_last_fakes_or_from_a_batch_of_its_own(
+        self, generator_batch: int | None, batches: list[int]
+    ) -> None:
+        recipe = tiny_recipe(generator_batch=generator_batch, discriminator_steps=2)
+        state = start(recipe)
+        counts = []
+        state.generator.register_forward_hook(lambda *call: counts.append(len(call[2])))
+        train_step(state, recipe)
+        assert counts == batches
+
+    def test_each_player_follows_its_own_learning_rate_schedule(self) -> None:
+        ramp = Ramp(shape="linear", start=1e-3, end=0.0, images=10 * BATCH)
+        recipe = tiny_recipe(
+            generator=PlayerSettings(learning_rate=3e-4),
+            discriminator=PlayerSettings(learning_rate=ramp),
+        )
+        state = start(recipe)
+        for step in range(12):
+            train_step(state, recipe)
+            (group,) = state.player("discriminator").optimizer.param_groups
+            assert group["lr"] == pytest.approx(1e-3 * max(0.0, 1 - step / 10), abs=1e-12)
+            (group,) = state.player("generator").optimizer.param_groups
+            assert group["lr"] == 3e-4
+
+    def test_beta2_follows_its_schedule_in_either_algorithm(self) -> None:
+        ramp = Ramp(shape="linear", start=0.9, end=0.99, images=10 * BATCH)
+        recipe = tiny_recipe(
+            generator=PlayerSettings(optimizer="rmsprop", beta1=0.0, beta2=ramp),
+            discriminator=PlayerSettings(beta1=0.2, beta2=ramp),
+        )
+        state = start(recipe)
+        for step in range(12):
+            train_step(state, recipe)
+            (group,) = state.player("discriminator").optimizer.param_groups
+            assert group["betas"] == pytest.approx((0.2, min(0.99, 0.9 + 0.009 * step)))
+            (group,) = state.player(
+                "generator"
+            ).optimizer.param_groups  # its step comes after the count
+            assert group["alpha"] == pytest.approx(min(0.99, 0.9 + 0.009 * (step + 1)))
+
+    def test_half_life_of_the_average_follows_its_schedule(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        half_lives = []
+        monkeypatch.setattr(
+            "ganvas.training.step.update_ema",
+            lambda pairs, **numbers: half_lives.append(numbers["half_life"]),
+        )
+        recipe = tiny_recipe(
+            ema_half_life=Ramp(shape="linear", start=0.0, end=100.0, images=4 * BATCH)
+        )
+        state = start(recipe)
+        for _ in range(5):
+            train_step(state, recipe)
+        assert half_lives == [25.0, 50.0, 75.0, 100.0, 100.0]
+
+    @pytest.mark.parametrize("generator_batch", [None, 6])
+    def test_generator_is_compared_with_reals_that_nobody_has_seen_yet(
+        self, generator_batch: int | None
+    ) -> None:
+        recipe = tiny_recipe(
+            objective=ObjectiveSettings(loss="relativistic"),
+            fresh_reals_for_generator=True,
+            generator_batch=generator_batch,
+            discriminator_steps=2,
+        )
+        state = start(recipe)
+        shown = []
+        state.discriminator.register_forward_hook(lambda *call: shown.append(call[1][0]))
+        train_step(state, recipe)
+        drawn = ImageStream(tiny_data(), seed=0)
+        count = generator_batch or BATCH
+        expected = [to_signed(drawn.next(n).images) for n in (BATCH, BATCH, count)]
+        # Each discriminator step sees reals, then fakes; the generator's fakes, then reals.
+        for real, place in zip(expected, (0, 2, 5), strict=True):
+            assert torch.equal(shown[place], real)
+        assert len(shown) == 6
+        assert state.images_seen == 2 * BATCH  # what the discriminator learned from
+        assert state.stream.samples_drawn == 2 * BATCH + count
+
+    def test_a_loss_that_looks_at_no_reals_draws_none_for_the_generator(self) -> None:
+        recipe = tiny_recipe(
+            objective=ObjectiveSettings(loss="hinge"), fresh_reals_for_generator=True
+        )
+        state = start(recipe)
+        train_step(state, recipe)
+        assert state.stream.samples_drawn == state.images_seen == BATCH
+
+    @pytest.mark.parametrize("loss", ["hinge", "relativistic"])
+    def test_discriminator_sees_reals_and_fakes_augmented_in_either_step(self, loss: Any) -> None:
+        recipe = tiny_recipe(objective=ObjectiveSettings(loss=loss), augmentation=0.8)
+        state = start(recipe)
+        shown, made = [], []
+        state.discriminator.register_forward_hook(lambda *call: shown.append(call[1][0]))
+        state.generator.register_forward_hook(lambda *call: made.append(call[2]))
+        train_step(state, recipe)
+        real, fake = to_signed(ImageStream(tiny_data(), seed=0).next(BATCH).images), made[0]
+        random = named_generator(0, "augmentation")
+        # The discriminator's step, then the generator's, which draws anew.
+        judged = [real, fake, fake] if loss == "hinge" else [real, fake, fake, real]
+        for batch, seen in zip(judged, shown, strict=True):
+            assert torch.equal(augment(batch, 0.8, random), seen)
+            assert not torch.equal(batch, seen)
+
+    def test_generator_learns_through_the_augmentation(self) -> None:
+        recipe = tiny_recipe(augmentation=1.0)
+        state = start(recipe)
+        before = weights_of(state.generator)
+        train_step(state, recipe)
+        assert not same(before, state.generator.parameters())
+
+    def test_augmentation_follows_its_schedule_and_draws_nothing_at_zero(self) -> None:
+        ramp = Ramp(shape="linear", start=0.0, end=0.5, images=2 * BATCH)
+        ends = []
+        for augmentation in (0.0, ramp):
+            recipe = tiny_recipe(augmentation=augmentation)
+            state = start(recipe)
+            chance = state.random["augmentation"].get_state()
+            # The discriminator's step comes before any image is counted as seen.
+            real = next_real_batch(state, recipe, BATCH)
+            inputs = draw_generator_inputs(state, recipe, BATCH, None)
+            fake = state.functions.generate(*inputs)
+            update_discriminator(state, recipe, real, fake)
+            assert torch.equal(state.random["augmentation"].get_state(), chance)
+            ends.append(weights_of(state.discriminator))
+            update_generator(state, recipe, inputs, fake, real)
+            ends.append(weights_of(state.generator))
+        assert same(ends[0], ends[2])
+        assert not same(ends[1], ends[3])
+
+    def test_first_adam_step_moves_weights_by_the_learning_rate(self) -> None:
+        """Kingma 2015: the first update is lr * g / (|g| + eps), whatever the gradient's size."""
+        recipe = tiny_recipe(small("mlp"), discriminator=PlayerSettings(learning_rate=1e-3))
+        state = start(recipe)
+        before = weights_of(state.discriminator)
+        train_step(state, recipe)
+        largest = max(
+            float((new - old).abs().max())
+            for old, new in zip(before, weights_of(state.discriminator), strict=True)
+        )
+        assert largest == pytest.approx(1e-3, rel=1e-3)
+
+    def test_means_hold_every_term_logits_and_gradient_norms(self) -> None:
+        penalties = Penalties(r1=PenaltySettings(weight=1.0, every=2))
+        recipe = tiny_recipe(objective=ObjectiveSettings(penalties=penalties))
+        state = start(recipe)
+        for _ in range(4):
+            train_step(state, recipe)
+        assert state.metrics.counts == {
+            "discriminator/loss/adversarial": 4,
+            "discriminator/loss/r1": 2,
+            "discriminator/logits/real": 4,
+            "discriminator/logits/fake": 4,
+            "discriminator/gradient_norm": 4,
+            "generator/loss/adversarial": 4,
+            "generator/gradient_norm": 4,
+        }
+
+    def test_average_follows_the_generator(self) -> None:
+        recipe = tiny_recipe(ema_half_life=0)
+        state = start(recipe)
+        train_step(state, recipe)
+        assert same(state.generator.state_dict().values(), state.ema.state_dict().values())
+
+    def test_steps_with_one_seed_are_alike_and_with_another_are_not(self) -> None:
+        recipe = tiny_recipe()
+        ends = []
+        for seed in (0, 0, 1):
+            state = start(recipe, seed)
+            for _ in range(2):
+                train_step(state, recipe)
+            ends.append(weights_of(state.generator))
+        assert same(ends[0], ends[1])
+        assert not same(ends[0], ends[2])
+
+
+def test_rmsprop_is_the_papers_without_momentum() -> None:
+    optimizer = make_optimizer(torch.nn.Linear(2, 2), RMSPROP)
+    assert isinstance(optimizer, torch.optim.RMSprop)
+    (group,) = optimizer.param_groups
+    assert (group["alpha"], group["momentum"], group["centered"]) == (0.99, 0, False)
+
+
+class TestRealBatches:
+    def test_pixels_arrive_signed_and_unchanged(self) -> None:
+        recipe = tiny_recipe()
+        state = start(recipe)
+        every = to_signed(torch.from_numpy(tiny_data().images))
+        for image in next_real_batch(state, recipe, recipe.batch).images:
+            assert (every == image).flatten(1).all(1).any()
+
+    def test_flip_mirrors_about_half_left_to_right(self) -> None:
+        recipe = tiny_recipe(data=DataSettings(size=SIZE, flip=True), batch=200, images=400)
+        state = start(recipe)
+        every = to_signed(torch.from_numpy(tiny_data().images))
+        mirrored = 0
+        for image in next_real_batch(state, recipe, recipe.batch).images:
+            as_is = (every == image).flatten(1).all(1).any()
+            flipped = (every.flip(3) == image).flatten(1).all(1).any()
+            assert as_is != flipped
+            mirrored += int(flipped)
+        assert 70 < mirrored < 130
+
+    def test_dequantize_adds_less_than_one_level(self) -> None:
+        recipe = tiny_recipe(data=DataSettings(size=SIZE, dequantize=True))
+        state = start(recipe)
+        levels = (next_real_batch(state, recipe, recipe.batch).images.double() + 1) * 128
+        every = torch.from_numpy(tiny_data().images).double()
+        for image in levels:
+            rest = image - every
+            assert ((rest > -1e-3) & (rest < 1 + 1e-3)).flatten(1).all(1).any()
+        assert (levels - levels.round()).abs().max() > 0.4
+
+
+def broken_adversarial(
+    player: str, spoil: Callable[[Tensor], Tensor]
+) -> Callable[[Objective], Objective]:
+    def discriminator(real: Tensor, fake: Tensor, target: float) -> Tensor:
+        return spoil(fake - real) if player == "discriminator" else fake - real
+
+    def generator(fake: Tensor, real: Tensor) -> Tensor:
+        return spoil(-fake) if player == "generator" else -fake
+
+    return lambda objective: dataclasses.replace(objective, loss=Loss(discriminator, generator))
+
+
+def broken_penalty(spoil: Callable[[Tensor], Tensor]) -> Callable[[Objective], Objective]:
+    penalty = WeightedTerm("r1", lambda batch: spoil(batch.real_logits), 1.0, 1)
+    return lambda objective: dataclasses.replace(objective, penalties=(penalty,))
+
+
+def not_a_number(values: Tensor) -> Tensor:
+    return values * float("nan")
+
+
+def infinite(values: Tensor) -> Tensor:
+    return values * 0 + float("inf")
+
+
+def finite_with_an_infinite_gradient(values: Tensor) -> Tensor:
+    return (values - values.detach()).sqrt()
+
+
+class TestDivergence:
+    @pytest.mark.parametrize(
+        ("breaks", "player", "said"),
+        [
+            (broken_adversarial("discriminator", not_a_number), "discriminator",
+             "discriminator: loss term adversarial became not a number"),
+            (broken_adversarial("discriminator", infinite), "discriminator",
+             "discriminator: loss term adversarial became infinite"),
+            (broken_penalty(not_a_number), "discriminator",
+             "discriminator: loss term r1 became not a number"),
+            (broken_penalty(infinite), "discriminator",
+             "discriminator: loss term r1 became infinite"),
+            (broken_adversarial("generator", not_a_number), "generator",
+             "generator: loss term adversarial became not a number"),
+            (broken_adversarial("discriminator", finite_with_an_infinite_gradient),
+             "discriminator",
+             "discriminator: the gradient of loss term adversarial is not finite"),
+            (broken_penalty(finite_with_an_infinite_gradient), "discriminator",
+             "discriminator: the gradient of loss term r1 is not finite"),
+            (broken_adversarial("generator", finite_with_an_infinite_gradient), "generator",
+             "generator: the gradient of loss term adversarial is not finite"),
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("good_steps", [0, 2])
+    def test_training_stops_before_the_update_and_names_player_and_term(
+        self, breaks: Callable[[Objective], Objective], player: str, said: str, good_steps: int
+    ) -> None:
+        recipe = tiny_recipe(objective=ObjectiveSettings(loss="wasserstein"))
+        state = start(recipe)
+        for _ in range(good_steps):
+            train_step(state, recipe)
+        network = state.modules()[player]
+        optimizer = state.optimizers()[f"{player}_optimizer"]
+        before, means = weights_of(network), dict(state.metrics.counts)
+        other = "generator" if player == "discriminator" else "discriminator"
+        before_other, average = weights_of(state.modules()[other]), weights_of(state.ema)
+        state.objective = breaks(state.objective)
+        with pytest.raises(Diverged) as caught:
+            train_step(state, recipe)
+        assert str(caught.value) == said
+        assert caught.value.exit_code == 3
+        assert same(before, network.parameters())
+        assert same(average, state.ema.parameters())
+        assert {int(entry["step"]) for entry in optimizer.state.values()} <= {good_steps}
+        spoiled = f"{player}/loss/adversarial"
+        assert state.metrics.counts.get(spoiled) == means.get(spoiled)
+        if player == "discriminator":
+            assert same(before_other, state.modules()[other].parameters())
+        assert all(weight.isfinite().all() for weight in state.modules()[other].parameters())
+
+    @pytest.mark.parametrize("broken", ["generator", "discriminator"])
+    def test_spoiled_weights_of_one_player_never_reach_the_other(self, broken: str) -> None:
+        recipe = tiny_recipe()
+        state = start(recipe)
+        with torch.no_grad():
+            for weight in state.modules()[broken].parameters():
+                weight.fill_(float("nan"))
+        other = "generator" if broken == "discriminator" else "discriminator"
+        before = weights_of(state.modules()[other])
+        with pytest.raises(Diverged, match=r"^discriminator: loss term adversarial became not a"):
+            train_step(state, recipe)
+        assert same(before, state.modules()[other].parameters())
+
+    def test_learning_rate_far_too_high_ends_in_divergence_not_in_nonsense(self) -> None:
+        wild = PlayerSettings(learning_rate=1e18)
+        recipe = tiny_recipe(
+            generator=wild, discriminator=wild, objective=ObjectiveSettings(loss="least-squares")
+        )
+        state = start(recipe)
+
+        def train_for_long() -> None:
+            for _ in range(50):
+                train_step(state, recipe)
+
+        with pytest.raises(Diverged):
+            train_for_long()
+        for network in (state.generator, state.discriminator):
+            assert all(weight.isfinite().all() for weight in network.parameters())
+
+
+PENALISED = Penalties(
+    gradient_penalty=PenaltySettings(weight=10.0),
+    r1=PenaltySettings(weight=Ramp(shape="linear", start=1.0, end=0.1, images=80), every=3),
+)
+RESUMED: dict[str, dict[str, Any]] = {
+    "adam, batch norm, flip": {
+        "networks": small("dcgan", discriminator={"norm": "batch"}),
+        "generator": ADAM,
+        "discriminator": ADAM,
+        "data": DataSettings(size=SIZE, flip=True),
+    },
+    "rmsprop, clipping, five steps": {
+        "objective": ObjectiveSettings(loss="wasserstein", clip_weights=0.05),
+        "generator": RMSPROP,
+        "discriminator": RMSPROP,
+        "discriminator_steps": 5,
+    },
+    "spectral norm, penalties, dequantize": {
+        "networks": small("resnet"),
+        "objective": ObjectiveSettings(loss="hinge", spectral_norm=True, penalties=PENALISED),
+        "generator": ADAM,
+        "discriminator": RMSPROP,
+        "data": DataSettings(size=SIZE, flip=True, dequantize=True),
+        "generator_batch": 6,
+    },
+    "relativistic mlp without average": {
+        "networks": small("mlp"),
+        "objective": ObjectiveSettings(loss="relativistic", penalties=PENALISED),
+        "ema_half_life": 0,
+    },
+    "r3gan, new reals, every schedule": {
+        "networks": small("r3gan"),
+        "objective": ObjectiveSettings(loss="relativistic", penalties=PENALISED),
+        "generator": SCHEDULED,
+        "discriminator": SCHEDULED,
+        "data": DataSettings(size=SIZE, flip=True, dequantize=True),
+        "fresh_reals_for_generator": True,
+        "ema_half_life": Ramp(shape="cosine", start=0.0, end=20.0, images=60),
+    },
+    "augmented more and more, packs": {
+        "objective": ObjectiveSettings(loss="relativistic", pac=2, penalties=PENALISED),
+        "data": DataSettings(size=SIZE, flip=True),
+        "fresh_reals_for_generator": True,
+        "augmentation": Ramp(shape="cosine", start=0.0, end=0.8, images=20),
+    },
+}  # fmt: skip
+
+
+class TestResume:
+    @staticmethod
+    def train(state: TrainState, recipe: Recipe, steps: int) -> None:
+        for _ in range(steps):
+            train_step(state, recipe)
+
+    @pytest.mark.parametrize("changes", RESUMED.values(), ids=RESUMED)
+    @pytest.mark.parametrize("stop_after", [0, 1, 4])
+    def test_restored_state_goes_on_bit_for_bit(
+        self, tmp_path: Path, changes: dict[str, Any], stop_after: int
+    ) -> None:
+        recipe = tiny_recipe(**changes)
+        straight = start(recipe)
+        self.train(straight, recipe, stop_after + 3)
+
+        stopped = start(recipe)
+        self.train(stopped, recipe, stop_after)
+        path = tmp_path / "checkpoint.safetensors"
+        checkpoint.write(path, stopped.tensors(), stopped.values())
+        self.train(stopped, recipe, 2)
+
+        resumed = start(recipe, seed=0)
+        self.train(resumed, recipe, 1)  # whatever it was before is forgotten
+        resumed.restore(*checkpoint.read(path))
+        self.train(resumed, recipe, 3)
+
+        assert resumed.values() == straight.values()
+        ours, theirs = resumed.tensors(), straight.tensors()
+        assert ours.keys() == theirs.keys()
+        assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+
+    def test_checkpoint_holds_every_part_of_the_state(self) -> None:
+        recipe = tiny_recipe()
+        state = start(recipe)
+        self.train(state, recipe, 1)
+        rooms = {name.split("/")[0] for name in state.tensors()}
+        assert rooms == {*state.modules(), *state.optimizers(), "random"}
+        assert sum(name.startswith("random/") for name in state.tensors()) == len(state.random)
+        assert state.values()["drawn"] == BATCH
+
+    def test_start_depends_on_the_seed_alone(self) -> None:
+        torch.manual_seed(1)
+        first = start(tiny_recipe())
+        torch.manual_seed(2)
+        second = start(tiny_recipe())
+        other = start(tiny_recipe(), seed=1)
+        assert same(first.tensors().values(), second.tensors().values())
+        assert not same(first.tensors().values(), other.tensors().values())
