@@ -8,12 +8,12 @@ import numpy as np
 from PIL import Image
 
 import ganvas
+from ganvas import tensor_file
 from ganvas.images import Pixels
 from ganvas.networks import ImageShape
 from ganvas.runs import Run
-from ganvas.runs import checkpoint as tensor_file
-from ganvas.runs.checkpoint import select_prefix
 from ganvas.sampling import display_factor, generate
+from ganvas.tensor_file import select_prefix
 
 COLUMNS, ROWS = 4, 5
 """Images of a panel."""

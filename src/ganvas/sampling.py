@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 import ganvas
-from ganvas import storage
+from ganvas import storage, tensor_file
 from ganvas.devices import choose_device
 from ganvas.errors import GanvasError, RunError
 from ganvas.images import draw_points, from_network, make_grid, write_png
@@ -23,9 +23,8 @@ from ganvas.networks import Dimensions, ImageShape, network_table
 from ganvas.randomness import draw_latents, named_generator
 from ganvas.recipes import Recipe, parse_generator
 from ganvas.runs import Run
-from ganvas.runs import checkpoint as tensor_file
-from ganvas.runs.checkpoint import select_prefix
 from ganvas.schedules import parse_count
+from ganvas.tensor_file import select_prefix
 
 BATCH_SIZE = 256
 """Images generated at a time: large enough to be fast, small enough for any memory."""
@@ -176,7 +175,7 @@ def write_generator(
 
 
 def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -> TrainedGenerator:
-    """Load the averaged generator of a run, or of a `generator/` directory copied from one.
+    """Load the EMA generator of a run, or of a `generator/` directory copied from one.
 
     Args:
         run: what `train` returned, the run's directory, or the copied directory.
@@ -208,7 +207,7 @@ def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -
 
 
 def _from_checkpoint(run: Run, checkpoint: str, device: str) -> TrainedGenerator:
-    """The averaged generator at a moment of a run."""
+    """The EMA generator of a checkpoint."""
     path = _checkpoint_path(run, checkpoint)
     recipe = run.read_recipe()
     data = run.read_data()

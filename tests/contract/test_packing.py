@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganvas import tensor_file
 from ganvas.errors import RecipeError
 from ganvas.networks import ARCHITECTURES, DCGAN, Architecture, ImageShape, ResNet
 from ganvas.objectives.losses import LOSSES
@@ -17,7 +18,6 @@ from ganvas.objectives.packing import pack
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import Recipe
-from ganvas.runs import checkpoint
 from ganvas.training.step import train_step
 from tests.builders.tiny import BATCH, LATENT_DIM, SIDE, same, small, start, tiny_recipe, weights_of
 
@@ -159,9 +159,9 @@ def test_restored_state_goes_on_bit_for_bit(tmp_path: Path, changes: dict[str, A
     for _ in range(2):
         train_step(straight, recipe)
     path = tmp_path / "checkpoint.safetensors"
-    checkpoint.write(path, straight.tensors(), straight.values())
+    tensor_file.write(path, straight.tensors(), straight.values())
     resumed, _ = start(recipe)
-    resumed.restore(*checkpoint.read(path))
+    resumed.restore(*tensor_file.read(path))
     for state in (straight, resumed):
         for _ in range(3):
             train_step(state, recipe)

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganvas import tensor_file
 from ganvas.processes import SINGLE_PROCESS
-from ganvas.runs import checkpoint
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 
@@ -48,7 +48,7 @@ def found(folder: Path) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", CASES)
 def test_two_halves_of_a_batch_train_what_the_whole_trains(pair: Path, name: str) -> None:
     alone = together.train_alone(name)
-    shared, values = checkpoint.read(path_of(pair, 0, name))
+    shared, values = tensor_file.read(path_of(pair, 0, name))
     assert differences(shared, numbers_of(alone)) == {}
     for number in ("images_seen", "discriminator_steps", "drawn", "counts"):
         assert values[number] == alone.values()[number]
@@ -62,7 +62,7 @@ def test_in_single_precision_every_loss_and_penalty_differs_by_rounding(
     gradients that are next to nothing, it was 3e-3: that is why the proof is in double."""
     torch.set_default_dtype(torch.float32)
     alone = numbers_of(together.train_alone(name))
-    shared, _ = checkpoint.read(path_of(pair / SINGLE, 0, name))
+    shared, _ = tensor_file.read(path_of(pair / SINGLE, 0, name))
     for player in ("generator/", "discriminator/", "average/"):
         names = [key for key in alone if key.startswith(player)]
         ours, theirs = (
@@ -74,7 +74,7 @@ def test_in_single_precision_every_loss_and_penalty_differs_by_rounding(
 
 @pytest.mark.parametrize("name", CASES)
 def test_both_processes_hold_the_same_bits(pair: Path, name: str) -> None:
-    first, second = (checkpoint.read(path_of(pair, rank, name)) for rank in range(2))
+    first, second = (tensor_file.read(path_of(pair, rank, name)) for rank in range(2))
     assert first[1] == second[1]
     assert [key for key in first[0] if not torch.equal(first[0][key], second[0][key])] == []
 
@@ -83,7 +83,7 @@ def test_what_two_have_begun_one_goes_on_with(pair: Path) -> None:
     name = "penalty gradient_penalty"
     recipe = recipe_of(CASES[name])
     state, objective = together.start(recipe, SINGLE_PROCESS)
-    state.restore(*checkpoint.read(path_of(pair, 0, "half way")))
+    state.restore(*tensor_file.read(path_of(pair, 0, "half way")))
     for _ in range(STEPS - STEPS // 2):
         train_step(state, recipe)
     assert differences(numbers_of(state), numbers_of(together.train_alone(name))) == {}

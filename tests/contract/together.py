@@ -19,6 +19,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor, distributed
 
+from ganvas import tensor_file
 from ganvas.data.preparation import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.errors import Diverged
@@ -29,7 +30,6 @@ from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup, running_statistics
 from ganvas.recipes import PlayerSettings, Recipe
-from ganvas.runs import checkpoint
 from ganvas.schedules import Ramp
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
@@ -136,7 +136,7 @@ def main(folder: Path) -> None:
     train_cases(folder, processes)
     half_way = trained(recipe_of(CASES["penalty gradient_penalty"]), processes, STEPS // 2)
     path = path_of(folder, processes.rank, "half way")
-    checkpoint.write(path, half_way.tensors(), half_way.values())
+    tensor_file.write(path, half_way.tensors(), half_way.values())
     found = {
         "said when rank 1 breaks": [
             divergence(processes, player) for player in ("D", "G", "gradient")
@@ -161,7 +161,7 @@ def train_cases(folder: Path, processes: ProcessGroup) -> None:
     folder.mkdir(exist_ok=True)
     for name, changes in CASES.items():
         state = trained(recipe_of(changes), processes)
-        checkpoint.write(path_of(folder, processes.rank, name), numbers_of(state), state.values())
+        tensor_file.write(path_of(folder, processes.rank, name), numbers_of(state), state.values())
 
 
 def divergence(processes: ProcessGroup, player: str) -> str:

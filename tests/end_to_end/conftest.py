@@ -134,7 +134,7 @@ def finish(process: subprocess.Popen[str], seconds: float = 120) -> Result:
 
 def essence(run: Path) -> dict[str, object]:
     """What two equal runs share, bit for bit: history but for timings, weights, samples, status."""
-    from ganvas.runs import checkpoint
+    from ganvas import tensor_file
     from ganvas.runs.history import TIMINGS
 
     history = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
@@ -142,7 +142,7 @@ def essence(run: Path) -> dict[str, object]:
         for name in TIMINGS:
             del record[name]
     newest = sorted((run / "checkpoints").iterdir())[-1]
-    tensors, values = checkpoint.read(newest)
+    tensors, values = tensor_file.read(newest)
     findings = run / "findings.jsonl"
     return {
         "history": history,

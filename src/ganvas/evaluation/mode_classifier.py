@@ -14,7 +14,13 @@ from ganvas.data.stacking import CLASSES, PLACE_VALUES, PREFIX, Stacked, base_se
 from ganvas.data.synthetic import MIXTURES, Mixture
 from ganvas.errors import DataError
 from ganvas.evaluation.extractors import Extractor, shuffled
-from ganvas.metrics.classifier import VERSION, Classifier, load_classifier, train_classifier
+from ganvas.metrics.classifier import (
+    FILE_FORMAT,
+    VERSION,
+    Classifier,
+    load_classifier,
+    train_classifier,
+)
 from ganvas.metrics.features import FeatureConfig
 from ganvas.metrics.modes import nearest_mode
 from ganvas.storage import make_directory
@@ -71,7 +77,8 @@ def classifier_for(
             f"{data.name} has no labels, which this metric needs: put the images of each class "
             "into a sub-folder of their own, or leave the metric out"
         )
-    path = default_cache() / f"classifier-{VERSION}-{data.key}.safetensors"
+    name = f"classifier-{VERSION}.{FILE_FORMAT}-{data.key}.safetensors"
+    path = default_cache() / name
     if path.exists():
         return load_classifier(path, device)
     make_directory(path.parent)

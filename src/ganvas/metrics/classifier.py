@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -10,15 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganvas import storage
+from ganvas import storage, tensor_file
 from ganvas.checksum import checksum
-from ganvas.errors import GanvasError
+from ganvas.errors import GanvasError, RunError
 from ganvas.images import to_signed
 from ganvas.metrics.features import CHANNELS, RESIZE, FeatureConfig, FeatureNetwork, resized, to_rgb
 from ganvas.randomness import derive_seed, named_generator, seeded_weights
@@ -45,7 +42,8 @@ LEARNING_RATE = 2e-3
 SMOOTHING = 0.1
 """Label smoothing (Szegedy 2016); without it accuracy on Fashion-MNIST is 0.8 points lower."""
 
-VERSION = 1  # increases when the same images would give a different classifier or file
+VERSION = 1  # increases when the same images would give a different classifier
+FILE_FORMAT = 2  # increases when older files cannot be read
 
 
 @dataclass(frozen=True)
@@ -108,12 +106,8 @@ class Classifier(FeatureNetwork):
         Raises:
             RunError: the disk is full, or the path is not writable.
         """
-        weights = {
-            name: tensor.cpu().contiguous() for name, tensor in self.network.state_dict().items()
-        }
         metadata = {"version": VERSION, **storage.to_plain(self.training)}
-        content = {"classifier": metadata, "digest": checksum(weights, metadata)}
-        storage.write_bytes(path, safetensors.torch.save(weights, {"ganvas": json.dumps(content)}))
+        tensor_file.write(path, self.network.state_dict(), metadata)
 
     def _extract(self, pixels: Tensor) -> Tensor:
         features: Tensor = self.network[:-1](_prepared(pixels, self.training.size))
@@ -128,15 +122,10 @@ def load_classifier(path: Path, device: torch.device) -> Classifier:
     """
     advice = "Delete it, and a new one is trained"
     try:
-        with safetensors.safe_open(path, "pt") as file:
-            content = json.loads((file.metadata() or {})["ganvas"])
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        metadata, digest = content["classifier"], content["digest"]
-        version = metadata["version"]
-    except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise GanvasError(f"cannot read the classifier {path}: {error}. {advice}") from error
-    if digest != checksum(weights, metadata):
-        raise GanvasError(f"the classifier {path} is damaged: wrong checksum. {advice}")
+        weights, metadata = tensor_file.read(path)
+    except RunError as error:
+        raise GanvasError(f"cannot read the classifier: {error}. {advice}") from error
+    version = metadata.get("version")
     if version != VERSION:
         raise GanvasError(f"the classifier {path} has version {version}, not {VERSION}. {advice}")
     training = storage.from_plain(Training, metadata)

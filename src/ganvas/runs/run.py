@@ -11,12 +11,11 @@ from typing import Any
 
 from torch import Tensor
 
-from ganvas import storage
+from ganvas import storage, tensor_file
 from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.errors import RunError
 from ganvas.metrics.names import more_is_better, parse_metrics
 from ganvas.recipes import Recipe, read_recipe, recipe_json
-from ganvas.runs import checkpoint
 from ganvas.runs.directories import RECIPE_JSON, check_is_run, check_unused, is_run
 from ganvas.runs.history import History, failing_spans
 from ganvas.runs.status import SavedStatus, Status, read_status
@@ -149,7 +148,7 @@ class Run:
 
     @property
     def generator_directory(self) -> Path:
-        """config.json and model.safetensors of the averaged generator."""
+        """config.json and model.safetensors of the EMA generator."""
         return self.directory / "generator"
 
     def sample_path(self, images_seen: int) -> Path:
@@ -192,7 +191,7 @@ class Run:
             RunError: it cannot be written; the older ones are unchanged.
         """
         path = self.checkpoint_path(images_seen)
-        checkpoint.write(path, tensors, values)
+        tensor_file.write(path, tensors, values)
         kept = {self.best_checkpoint(), self.last_healthy_checkpoint()}
         for old in self.checkpoint_paths()[:-KEPT_CHECKPOINTS]:
             if int(old.stem) not in kept:
@@ -214,7 +213,7 @@ class Run:
 
     def read_newest_checkpoint(
         self,
-    ) -> tuple[checkpoint.Tensors, dict[str, Any], list[str]] | None:
+    ) -> tuple[tensor_file.Tensors, dict[str, Any], list[str]] | None:
         """The newest valid checkpoint, and an error message for each newer, damaged one.
 
         None if there is no checkpoint yet.
@@ -225,7 +224,7 @@ class Run:
         damaged: list[str] = []
         for path in reversed(self.checkpoint_paths()):
             try:
-                tensors, values = checkpoint.read(path)
+                tensors, values = tensor_file.read(path)
             except RunError as error:
                 damaged.append(str(error))
                 continue

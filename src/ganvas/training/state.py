@@ -19,7 +19,7 @@ from ganvas.processes import SINGLE_PROCESS, ProcessGroup, running_statistics, t
 from ganvas.randomness import derive_seed, seeded_weights, training_generators
 from ganvas.recipes import Recipe
 from ganvas.recipes.players import build_networks
-from ganvas.runs.checkpoint import select_prefix
+from ganvas.tensor_file import select_prefix
 from ganvas.training.ema import EmaPairs, ema_copy
 from ganvas.training.engine import Compile, Eager, Engine, choose_engine
 from ganvas.training.metrics import MetricAccumulator

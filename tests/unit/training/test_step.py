@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganvas import tensor_file
 from ganvas.data.settings import DataSettings
 from ganvas.data.stream import ImageStream
 from ganvas.errors import Diverged
@@ -21,7 +22,6 @@ from ganvas.objectives.objective import Objective, WeightedTerm
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.randomness import named_generator
 from ganvas.recipes import PlayerSettings, Recipe
-from ganvas.runs import checkpoint
 from ganvas.schedules import Ramp
 from ganvas.training.inputs import draw_generator_inputs
 from ganvas.training.optimizers import make_optimizer
@@ -471,12 +471,12 @@ class TestResume:
         stopped = start(recipe)
         self.train(stopped, recipe, stop_after)
         path = tmp_path / "checkpoint.safetensors"
-        checkpoint.write(path, stopped.tensors(), stopped.values())
+        tensor_file.write(path, stopped.tensors(), stopped.values())
         self.train(stopped, recipe, 2)
 
         resumed = start(recipe, seed=0)
         self.train(resumed, recipe, 1)  # whatever it was before is forgotten
-        resumed.restore(*checkpoint.read(path))
+        resumed.restore(*tensor_file.read(path))
         self.train(resumed, recipe, 3)
 
         assert resumed.values() == straight.values()

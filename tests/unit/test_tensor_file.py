@@ -1,4 +1,4 @@
-"""Checkpoint files come back exactly, or not at all."""
+"""Tensor files are read back exactly, or refused."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import errno
 import os
 import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 import safetensors.torch
 import torch
 
+from ganvas import tensor_file
 from ganvas.errors import RunError
-from ganvas.recipes import CATALOG
-from ganvas.runs import Run, checkpoint
 
 VALUES = {
     "images_seen": 10**12,
@@ -43,21 +41,21 @@ def some_tensors() -> dict[str, torch.Tensor]:
 @pytest.fixture
 def small_file(tmp_path: Path) -> Path:
     path = tmp_path / "small.safetensors"
-    checkpoint.write(path, {"w": torch.tensor([1.0, 2.0]), "n": torch.tensor(3)}, {"seen": 64})
+    tensor_file.write(path, {"w": torch.tensor([1.0, 2.0]), "n": torch.tensor(3)}, {"seen": 64})
     return path
 
 
 def refused(path: Path) -> str:
     with pytest.raises(RunError) as caught:
-        checkpoint.read(path)
+        tensor_file.read(path)
     return str(caught.value)
 
 
 def test_everything_comes_back_bit_for_bit(tmp_path: Path) -> None:
     path = tmp_path / "000064000.safetensors"
     tensors = some_tensors()
-    checkpoint.write(path, tensors, VALUES)
-    found, values = checkpoint.read(path)
+    tensor_file.write(path, tensors, VALUES)
+    found, values = tensor_file.read(path)
     assert values == VALUES
     assert found.keys() == tensors.keys()
     for name, tensor in tensors.items():
@@ -70,15 +68,15 @@ def test_equal_content_makes_equal_files(tmp_path: Path) -> None:
     contents = set()
     for index in range(5):
         path = tmp_path / f"{index}.safetensors"
-        checkpoint.write(path, some_tensors(), VALUES)
+        tensor_file.write(path, some_tensors(), VALUES)
         contents.add(path.read_bytes())
     assert len(contents) == 1
 
 
 def test_parameters_are_written_without_their_gradient_history(tmp_path: Path) -> None:
     layer = torch.nn.Linear(2, 2)
-    checkpoint.write(tmp_path / "a.safetensors", dict(layer.named_parameters()), {})
-    found, _ = checkpoint.read(tmp_path / "a.safetensors")
+    tensor_file.write(tmp_path / "a.safetensors", dict(layer.named_parameters()), {})
+    found, _ = tensor_file.read(tmp_path / "a.safetensors")
     assert torch.equal(found["weight"], layer.weight)
     assert not found["weight"].requires_grad
 
@@ -124,48 +122,6 @@ def test_full_disk_leaves_the_checkpoint_before_it(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(RunError, match="free some space"):
-        checkpoint.write(small_file, some_tensors(), VALUES)
-    assert checkpoint.read(small_file)[1] == {"seen": 64}
+        tensor_file.write(small_file, some_tensors(), VALUES)
+    assert tensor_file.read(small_file)[1] == {"seen": 64}
     assert [path.name for path in small_file.parent.iterdir()] == [small_file.name]
-
-
-class TestCheckpointsOfARun:
-    @pytest.fixture
-    def run(self, tmp_path: Path) -> Run:
-        return Run.create(tmp_path / "run", CATALOG["dcgan"](), {"seed": 0}, {})
-
-    @staticmethod
-    def write(run: Run, *moments: int) -> None:
-        for images_seen in moments:
-            values: dict[str, Any] = {"images_seen": images_seen}
-            run.write_checkpoint(images_seen, {"w": torch.tensor([float(images_seen)])}, values)
-
-    def test_new_run_has_none(self, run: Run) -> None:
-        assert run.read_newest_checkpoint() is None
-
-    def test_last_two_are_kept_and_the_newest_is_read(self, run: Run) -> None:
-        self.write(run, 900, 1000, 10_000)
-        names = [path.name for path in run.checkpoint_paths()]
-        assert names == ["000001000.safetensors", "000010000.safetensors"]
-        restored = run.read_newest_checkpoint()
-        assert restored is not None
-        assert restored[0]["w"].item() == restored[1]["images_seen"] == 10_000
-        assert restored[2] == []
-
-    def test_a_damaged_newest_checkpoint_falls_back_with_a_warning(self, run: Run) -> None:
-        self.write(run, 1000, 2000)
-        newest = run.checkpoint_paths()[-1]
-        newest.write_bytes(newest.read_bytes()[:-1])
-        restored = run.read_newest_checkpoint()
-        assert restored is not None
-        assert restored[1] == {"images_seen": 1000}
-        (warning,) = restored[2]
-        assert str(newest) in warning
-
-    def test_all_damaged_is_an_error_that_names_each(self, run: Run) -> None:
-        self.write(run, 1000, 2000)
-        for path in run.checkpoint_paths():
-            path.write_bytes(b"")
-        with pytest.raises(RunError, match="all checkpoints are damaged") as caught:
-            run.read_newest_checkpoint()
-        assert all(str(path) in str(caught.value) for path in run.checkpoint_paths())
