@@ -22,13 +22,13 @@ from ganvas.evaluation import measure
 from ganvas.metrics import classifier, sliced_wasserstein
 from ganvas.metrics.features import FeatureConfig, FeatureNetwork
 from ganvas.metrics.names import parse_metrics
-from ganvas.networks import DCGAN, MLP
+from ganvas.networks import DCGANGenerator, Dimensions, Generator, MLPGenerator
 from ganvas.networks.sizes import POINT
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.progress import progress_bar
 from ganvas.randomness import seeded_weights
 from ganvas.sampling import TrainedGenerator
-from tests.builders.tiny import LATENT_DIM, SIDE, small
+from tests.builders.tiny import LATENT_DIM, SIDE, narrow
 
 IMAGES, KINDS = 80, 2
 PICTURES = DataSettings(size=(SIDE, SIDE), held_out=0.5)
@@ -62,9 +62,12 @@ def prepared(folder: Path, name: str) -> tuple[PreparedData, DataSettings]:
 
 def generator_for(data: PreparedData) -> TrainedGenerator:
     """An untrained generator."""
-    architecture = MLP(width=8) if data.shape.is_point else small(DCGAN, generator_norm="layer")
+    if data.shape.is_point:
+        description: Generator = MLPGenerator(width=8)
+    else:
+        description = narrow(DCGANGenerator, norm="layer")
     with seeded_weights(0):
-        network = architecture.build(data.shape, LATENT_DIM).generator
+        network = description.build(Dimensions(data.shape, LATENT_DIM))
     return TrainedGenerator(network.eval().requires_grad_(False), data.shape, LATENT_DIM, 7)
 
 

@@ -21,10 +21,13 @@ images = 2000
 batch = 16
 latent_dim = 8
 ema_half_life = 200
-[architecture]
+[generator.network]
 name = "dcgan"
 width = 4
-discriminator_norm = "batch"
+[discriminator.network]
+name = "dcgan"
+width = 4
+norm = "batch"
 [data]
 size = [16, 16]
 flip = true

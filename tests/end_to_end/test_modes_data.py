@@ -20,7 +20,10 @@ images = 2000
 batch = 20
 latent_dim = 2
 ema_half_life = 200
-[architecture]
+[generator.network]
+name = "mlp"
+width = 8
+[discriminator.network]
 name = "mlp"
 width = 8
 [data]
