@@ -71,6 +71,11 @@ def with_budget(recipe: Recipe, images: int, looks: int) -> Recipe:
     return replace(recipe, images=images, intervals=intervals)
 
 
+def widths(width: int) -> Changes:
+    """Both networks at this width."""
+    return {"generator.network.width": width, "discriminator.network.width": width}
+
+
 def r1_and_r2(start: float, end: float, images: int | None = None) -> Changes:
     """R3GAN's two penalties with a weight that suits the size."""
     both = PenaltySettings(weight=Ramp(shape="cosine", start=start, end=end, images=images))
@@ -93,7 +98,7 @@ BASES: dict[str, Base] = {
     "dcgan-16": Base(recipe="dcgan", images=56_000, metrics=MORE_METRICS),
     "dcgan-narrow": Base(
         recipe="dcgan",
-        changes={"architecture.width": 8},
+        changes=widths(8),
         images=24_000,
         images_per_second=3_000,
         looks=8,
@@ -114,7 +119,7 @@ BASES: dict[str, Base] = {
     ),
     "r3gan-paper": Base(
         recipe="r3gan-paper",
-        changes={"architecture.width": 16, **r1_and_r2(0.125, 0.0125, images=20_000_000)},
+        changes={**widths(16), **r1_and_r2(0.125, 0.0125, images=20_000_000)},
         images=10_240,
         images_per_second=200,
         looks=4,

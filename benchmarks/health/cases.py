@@ -10,9 +10,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from bases import BASES, POINT_METRICS, Changes, change, with_budget
-from networks import HalfPrecisionDCGAN, ThreeTapDCGAN, UnevenDCGAN
+from networks import HalfPrecisionDiscriminator, ThreeTapGenerator
 
-from ganvas.networks import DCGAN, Architecture, ResNet
+from ganvas.networks.resnet import BlockSettings, ResNetDiscriminator, ResNetGenerator
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import Recipe
 
@@ -56,25 +56,23 @@ class Kind:
     cost: float = 1.0
 
 
-def discriminator_width(architecture: Architecture, width: int) -> Architecture:
-    """The discriminator alone at another width."""
-    if isinstance(architecture, ResNet):
-        return replace(architecture, discriminator_width=width)
-    assert isinstance(architecture, DCGAN)
-    return UnevenDCGAN(
-        generator_width=architecture.width,
-        discriminator_width=width,
-        discriminator_norm=architecture.discriminator_norm,
-    )
+def learning_rate_times_30(player: str) -> Changes:
+    """One network that learns far too fast."""
+    return {f"{player}.learning_rate": lambda rate: 30 * rate}
 
 
-FROZEN = 1e-12
-"""A learning rate that is practically zero."""
+def frozen(player: str) -> Changes:
+    """One network that does not learn: its learning rate is practically zero."""
+    return {f"{player}.learning_rate": 1e-12}
+
+
+DEEP = BlockSettings(width=16, blocks_per_resolution=4, residual=False, block="postactivation")
+"""The tutorial's blocks without shortcuts. Half the width makes up for the depth."""
 
 KINDS: dict[str, Kind] = {
     "fast-generator": Kind(
         what="generator's learning rate x 30",
-        changes={"generator.learning_rate": lambda rate: 30 * rate},
+        changes=learning_rate_times_30("generator"),
         bases=("points-modern", "stacked-modern"),
         # Training with steps that are too large is what people call diverging.
         symptoms=("updates-too-large", "diverging"),
@@ -82,23 +80,17 @@ KINDS: dict[str, Kind] = {
     ),
     "fast-discriminator": Kind(
         what="discriminator's learning rate x 30",
-        changes={"discriminator.learning_rate": lambda rate: 30 * rate},
+        changes=learning_rate_times_30("discriminator"),
         bases=("points-modern", "stacked-modern"),
         symptoms=("updates-too-large", "diverging"),
         shown_by=SHOWN_EVERYWHERE,
     ),
     "deep-and-bare": Kind(
         what="deep post-activation blocks, no normalisation, no shortcuts",
-        # The tutorial's blocks with a beginner's loss. Half the width makes up for the depth.
+        # The loss of a beginner, too.
         changes={
-            "architecture": ResNet(
-                generator_width=16,
-                discriminator_width=16,
-                blocks_per_resolution=4,
-                residual=False,
-                block="postactivation",
-                generator_norm="none",
-            ),
+            "generator.network": ResNetGenerator(norm="none", **vars(DEEP)),
+            "discriminator.network": ResNetDiscriminator(**vars(DEEP)),
             "objective": ObjectiveSettings(loss="non-saturating"),
         },
         bases=("resnet",),
@@ -130,14 +122,14 @@ KINDS: dict[str, Kind] = {
     ),
     "tiny-discriminator": Kind(
         what="discriminator of width 1",
-        changes={"architecture": lambda architecture: discriminator_width(architecture, 1)},
+        changes={"discriminator.network.width": 1},
         bases=("dcgan-16", "resnet"),
         symptoms=("discriminator-too-weak",),
         cost=0.8,
     ),
     "wide-discriminator": Kind(
         what="discriminator 16 times too wide",
-        changes={"architecture": lambda architecture: discriminator_width(architecture, 128)},
+        changes={"discriminator.network.width": 128},
         bases=("dcgan-narrow",),
         # A perfect discriminator leaves no gradient (Arjovsky and Bottou 2017).
         symptoms=("discriminator-overpowers", "vanishing-generator-gradient"),
@@ -146,7 +138,7 @@ KINDS: dict[str, Kind] = {
     "normalised-critic": Kind(
         what="batch-normalised critic, clipping, momentum 0.9",
         changes={
-            "architecture.discriminator_norm": "batch",
+            "discriminator.network.norm": "batch",
             "discriminator.beta1": 0.9,
             "discriminator.beta2": 0.999,
         },
@@ -165,27 +157,27 @@ KINDS: dict[str, Kind] = {
     ),
     "three-taps": Kind(
         what="transposed convolutions of kernel 3, stride 2",
-        changes={"architecture": ThreeTapDCGAN()},
+        changes={"generator.network": ThreeTapGenerator()},
         bases=("dcgan-16",),
         symptoms=("checkerboard",),
         shown_by=("swd", "fd-lite0"),
     ),
     "half-precision": Kind(
         what="logits overflow in half precision",
-        changes={"architecture": HalfPrecisionDCGAN()},
+        changes={"discriminator.network": HalfPrecisionDiscriminator(norm="batch")},
         bases=("dcgan-16",),
         symptoms=("diverging",),
         cost=0.5,
     ),
     "frozen-generator": Kind(
         what="frozen generator",
-        changes={"generator.learning_rate": FROZEN},
+        changes=frozen("generator"),
         bases=("dcgan-16", "wgan-gp"),
         symptoms=("generator-stands-still",),
     ),
     "frozen-discriminator": Kind(
         what="frozen discriminator",
-        changes={"discriminator.learning_rate": FROZEN},
+        changes=frozen("discriminator"),
         bases=("dcgan-16", "resnet"),
         symptoms=("discriminator-too-weak",),
     ),

@@ -1,7 +1,6 @@
-"""Networks that no recipe should have: each is a DCGAN with one thing wrong.
+"""Networks that no recipe should have: DCGANs with one thing wrong.
 
-Importing this module makes them known to recipes, so whoever reads a run of this benchmark imports
-it first.
+Importing this module registers them, so it must be imported before a run of this benchmark is read.
 """
 
 from __future__ import annotations
@@ -13,135 +12,83 @@ import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
-from ganvas.networks import DCGAN, Architecture, ImageShape, Networks, NormName, dcgan
-from ganvas.networks.blocks import draw_normal, image_norm, named
-from ganvas.networks.sizes import Doubling, doubling_of
-
-LARGEST_HALF = 65_504.0
-"""The largest number that half precision holds; what is larger becomes infinite."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class UnevenDCGAN(Architecture):
-    """DCGAN whose players differ in width: a discriminator far too narrow, or far too wide."""
-
-    name: ClassVar[str] = "health-uneven"
-
-    generator_width: Annotated[int, Ge(1)] = 32
-    """Channels of the generator next to the image."""
-    discriminator_width: Annotated[int, Ge(1)] = 32
-    """Channels of the discriminator next to the image."""
-    discriminator_norm: NormName = "none"
-    """Normalisation in the discriminator; its first and last layer have none."""
-
-    def build(self, image: ImageShape, latent_dim: int) -> Networks:
-        doubling = doubling_of(image)
-        one = DCGAN(width=self.generator_width)
-        other = DCGAN(width=self.discriminator_width, discriminator_norm=self.discriminator_norm)
-        return Networks(
-            dcgan.generator(one, image, doubling, latent_dim),
-            dcgan.discriminator(other, image, doubling),
-        )
-
-    @property
-    def couples_samples(self) -> bool:
-        return self.discriminator_norm == "batch"
+from ganvas.networks import Dimensions
+from ganvas.networks.blocks import image_norm, init_normal_, named_sequential
+from ganvas.networks.dcgan import DCGANDiscriminator, channels_after
+from ganvas.networks.network import Generator
+from ganvas.networks.sizes import doubling_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class ThreeTapDCGAN(Architecture):
-    """DCGAN whose generator doubles by 3x3 transposed convolutions: taps overlap unevenly.
+class ThreeTapGenerator(Generator):
+    """DCGAN that doubles by 3x3 transposed convolutions, whose kernels overlap unevenly.
 
-    A stride of 2 does not divide 3, so that pixels in even and odd places are sums of different
-    numbers of taps, which draws a checkerboard (Odena 2016).
+    A stride of 2 does not divide 3, so pixels in even and odd places are sums of different numbers
+    of taps, which draws a checkerboard (Odena 2016).
     """
 
     name: ClassVar[str] = "health-three-taps"
 
     width: Annotated[int, Ge(1)] = 32
     """Channels next to the image; they double with each halving, up to 8 times this."""
-    discriminator_norm: NormName = "batch"
-    """Normalisation in the discriminator; its first and last layer have none."""
 
-    def build(self, image: ImageShape, latent_dim: int) -> Networks:
+    def build(self, dimensions: Dimensions) -> nn.Module:
+        """(N, Z) -> base grid -> a 3x3 transposed convolution per doubling -> tanh."""
+        image, latent_dim = dimensions.image, dimensions.latent_dim
         doubling = doubling_of(image)
-        other = DCGAN(width=self.width, discriminator_norm=self.discriminator_norm)
-        return Networks(
-            three_tap_generator(self.width, image, doubling, latent_dim),
-            dcgan.discriminator(other, image, doubling),
-        )
+        base = (doubling.base_height, doubling.base_width)
+        channels = channels_after(doubling.doublings, self.width)
+        grid = nn.ConvTranspose2d(latent_dim, channels, base, bias=False)
+        stages: dict[str, nn.Module] = {
+            "latents": nn.Unflatten(1, (latent_dim, 1, 1)),
+            "grid": normalised(grid, channels),  # (N, channels, base_height, base_width)
+        }
+        for index in range(1, doubling.doublings):
+            narrower = channels_after(doubling.doublings - index, self.width)
+            stages[f"double{index}"] = normalised(doubled(channels, narrower), narrower)
+            channels = narrower
+        stages["image"] = nn.Sequential(doubled(channels, image.channels), nn.Tanh())
+        network = named_sequential(stages)
+        init_normal_(network)
+        return network
 
-    @property
-    def couples_samples(self) -> bool:
-        return self.discriminator_norm == "batch"
+
+def doubled(in_channels: int, out_channels: int) -> nn.Module:
+    """(N, C, H, W) -> (N, C', 2 H, 2 W)."""
+    return nn.ConvTranspose2d(
+        in_channels, out_channels, 3, stride=2, padding=1, output_padding=1, bias=False
+    )
 
 
-def three_tap_generator(
-    width: int, image: ImageShape, doubling: Doubling, latent_dim: int
-) -> nn.Module:
-    """(N, Z) -> base grid -> a 3x3 transposed convolution a doubling -> tanh -> (N, C, H, W)."""
-
-    def doubled(in_channels: int, out_channels: int) -> nn.Module:
-        return nn.ConvTranspose2d(
-            in_channels, out_channels, 3, stride=2, padding=1, output_padding=1, bias=False
-        )
-
-    base = (doubling.base_height, doubling.base_width)
-    channels = dcgan.channels_after(doubling.doublings, width)
-    stages: dict[str, nn.Module] = {
-        "latents": nn.Unflatten(1, (latent_dim, 1, 1)),
-        "grid": nn.Sequential(
-            nn.ConvTranspose2d(latent_dim, channels, base, bias=False),
-            image_norm("batch", channels),
-            nn.ReLU(inplace=True),
-        ),  # (N, channels, base_height, base_width)
-    }
-    for index in range(1, doubling.doublings):
-        narrower = dcgan.channels_after(doubling.doublings - index, width)
-        stages[f"double{index}"] = nn.Sequential(
-            doubled(channels, narrower), image_norm("batch", narrower), nn.ReLU(inplace=True)
-        )
-        channels = narrower
-    stages["image"] = nn.Sequential(doubled(channels, image.channels), nn.Tanh())
-    network = named(stages)
-    draw_normal(network)
-    return network
+def normalised(convolution: nn.Module, channels: int) -> nn.Module:
+    """A convolution, batch normalisation and ReLU."""
+    return nn.Sequential(convolution, image_norm("batch", channels), nn.ReLU(inplace=True))
 
 
 @dataclass(frozen=True, kw_only=True)
-class HalfPrecisionDCGAN(Architecture):
-    """DCGAN whose logits pass through half precision, scaled by too much: they overflow in time.
+class HalfPrecisionDiscriminator(DCGANDiscriminator):
+    """DCGAN whose logits pass through half precision with a scale that is too large.
 
-    What a fixed loss scale does in mixed precision. Logits beyond 65,504 / `scale` are infinite.
+    They overflow during training, as with a fixed loss scale in mixed precision: logits beyond
+    65,504 / `scale` are infinite.
     """
 
     name: ClassVar[str] = "health-half-precision"
 
-    width: Annotated[int, Ge(1)] = 32
-    """Channels next to the image; they double with each halving, up to 8 times this."""
-    discriminator_norm: NormName = "batch"
-    """Normalisation in the discriminator; its first and last layer have none."""
     scale: Annotated[int, Ge(1)] = 30_000
-    """By how much logits are scaled in half precision."""
+    """Factor on the logits in half precision."""
 
-    def build(self, image: ImageShape, latent_dim: int) -> Networks:
-        norm = self.discriminator_norm
-        both = DCGAN(width=self.width, discriminator_norm=norm).build(image, latent_dim)
-        judged = nn.Sequential(both.discriminator, HalfPrecision(float(self.scale)))
-        return both._replace(discriminator=judged)
-
-    @property
-    def couples_samples(self) -> bool:
-        return self.discriminator_norm == "batch"
+    def build(self, dimensions: Dimensions) -> nn.Module:
+        return nn.Sequential(super().build(dimensions), HalfPrecision(float(self.scale)))
 
 
 class HalfPrecision(nn.Module):
-    """(N,) -> (N,), as half precision holds `scale` times the numbers; gradients pass unchanged."""
+    """(N,) -> (N,): `scale` times the logits, rounded to half precision; the gradient is 1."""
 
     def __init__(self, scale: float) -> None:
         super().__init__()
         self.scale = scale
 
     def forward(self, logits: Tensor) -> Tensor:
-        held = (logits.detach() * self.scale).to(torch.float16).float() / self.scale
-        return logits + (held - logits.detach())
+        rounded = (logits.detach() * self.scale).to(torch.float16).float() / self.scale
+        return logits + (rounded - logits.detach())

@@ -10,7 +10,7 @@ from PIL import Image
 import ganvas
 from ganvas import tensor_file
 from ganvas.images import Pixels
-from ganvas.networks import ImageShape
+from ganvas.networks import Dimensions, ImageShape
 from ganvas.runs import Run
 from ganvas.sampling import display_factor, generate
 from ganvas.tensor_file import select_prefix
@@ -88,7 +88,7 @@ def both_generators(run: Run, n: int) -> tuple[Pixels, Pixels]:
     """Images of the EMA generator and of the trained one, for the same latents."""
     averaged = ganvas.load(run)
     recipe, shape = run.read_recipe(), ImageShape(**run.read_data()["shape"])
-    network = recipe.architecture.build(shape, recipe.latent_dim).generator
+    network = recipe.generator.network.build(Dimensions(shape, recipe.latent_dim))
     tensors, _ = tensor_file.read(run.checkpoint_paths()[-1])
     network.load_state_dict(select_prefix(tensors, "generator"))
     latents = averaged.latents(n)

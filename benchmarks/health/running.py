@@ -23,6 +23,7 @@ from ganvas.data.preparation import prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.randomness import derive_seed
+from ganvas.recipes.files import checked, recipe_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +68,12 @@ def run_path(keep: Path, name: str) -> Path:
 
 def complete_recipe(case: Case) -> ganvas.Recipe:
     """The recipe as a run stores it."""
-    return case.recipe.checked().with_fixed_schedules()
+    return checked(case.recipe).with_fixed_schedules()
 
 
-def recipe_table(case: Case) -> dict[str, Any]:
+def table_of(case: Case) -> dict[str, Any]:
     """The same as JSON types."""
-    table: dict[str, Any] = json.loads(json.dumps(complete_recipe(case).to_table()))
-    return table
+    return recipe_table(complete_recipe(case))
 
 
 def read_result(keep: Path, case: Case) -> Result | None:
@@ -82,7 +82,7 @@ def read_result(keep: Path, case: Case) -> Result | None:
     if not path.exists():
         return None
     result = Result(**json.loads(path.read_text()))
-    return result if result.recipe == recipe_table(case) else None
+    return result if result.recipe == table_of(case) else None
 
 
 def results_of(cases: Sequence[Case], keep: Path) -> list[Result]:
@@ -142,7 +142,7 @@ def run_case(case: Case, keep: Path) -> Result:
         scores=scores,
         training_seconds=round(trained - started, 1),
         scoring_seconds=round(time.monotonic() - trained, 1),
-        recipe=recipe_table(case),
+        recipe=table_of(case),
     )
     path = result_path(keep, case.name)
     storage.make_directory(path.parent)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from bases import Base, Changes, change
 from cases import HEALTHY, Case
-from networks import HalfPrecisionDCGAN
+from networks import HalfPrecisionDiscriminator
 
-from ganvas.networks import ResNet
+from ganvas.networks.resnet import BlockSettings, ResNetDiscriminator, ResNetGenerator
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import Recipe
 
@@ -54,15 +54,16 @@ def momentum_of(value: float) -> Changes:
 def r1(weight: float) -> Changes:
     """R1, which needs a discriminator without batch normalisation."""
     return {
-        "architecture.discriminator_norm": "none",
+        "discriminator.network.norm": "none",
         "objective.penalties.r1.weight": weight,
     }
 
 
 BARE_FAST_GENERATOR: Changes = {
-    "architecture.generator_norm": "none",
+    "generator.network.norm": "none",
     "generator.learning_rate": 3.5e-3,
 }
+DEEP = BlockSettings(width=16, blocks_per_resolution=8)
 SMALL_BATCH: Changes = {"batch": 16}
 """Twice the updates from as many images: slow symptoms are checked from 1,000 updates on."""
 
@@ -86,8 +87,8 @@ SYMPTOM_RUNS: dict[str, SymptomRun] = {
         base=Base(recipe="dcgan", images=8_000, looks=25),
         twin={"intervals.samples": 320},
         changes={
-            "architecture.discriminator_norm": "none",
-            "architecture.generator_norm": "none",
+            "discriminator.network.norm": "none",
+            "generator.network.norm": "none",
             "generator.learning_rate": 2e-2,
         },
     ),
@@ -96,7 +97,7 @@ SYMPTOM_RUNS: dict[str, SymptomRun] = {
         base=Base(recipe="dcgan", images=32_000, looks=16),
         changes={
             **rates(1e-3, 1e-3, 0.9),
-            "architecture.discriminator_norm": "none",
+            "discriminator.network.norm": "none",
             "objective.loss": "minimax",
         },
     ),
@@ -104,12 +105,8 @@ SYMPTOM_RUNS: dict[str, SymptomRun] = {
         what="8 residual blocks a resolution, nothing normalised, least squares",
         base=Base(recipe="resnet", images=4_000, looks=8),
         changes={
-            "architecture": ResNet(
-                generator_width=16,
-                discriminator_width=16,
-                blocks_per_resolution=8,
-                generator_norm="none",
-            ),
+            "generator.network": ResNetGenerator(norm="none", **vars(DEEP)),
+            "discriminator.network": ResNetDiscriminator(**vars(DEEP)),
             "objective": ObjectiveSettings(loss="least-squares"),
         },
     ),
@@ -117,7 +114,7 @@ SYMPTOM_RUNS: dict[str, SymptomRun] = {
         what="logits that pass through half precision, and overflow",
         base=Base(recipe="dcgan", images=8_000, looks=25),
         twin={"intervals.samples": 320},
-        changes={"architecture": HalfPrecisionDCGAN(scale=10_000)},
+        changes={"discriminator.network": HalfPrecisionDiscriminator(norm="batch", scale=10_000)},
     ),
     "oscillation": SymptomRun(
         what="generator not normalised, its learning rate x 7",
@@ -157,7 +154,7 @@ SYMPTOM_RUNS: dict[str, SymptomRun] = {
         base=Base(recipe="dcgan", images=24_000, looks=80),
         # In small steps, so that the images change steadily.
         twin={**SMALL_BATCH, **rates(5e-5, 5e-5, 0.5), "intervals.samples": 300},
-        changes={"ema_half_life": 1_000_000, "ema_ramp_up": 1.0},
+        changes={"ema_half_life": 1_000_000, "ema_rampup": 1.0},
     ),
 }
 """By the symptom that each should show, which is for the rules to decide."""

@@ -24,9 +24,10 @@ from ganvas.health.rules import RULES
 from ganvas.health.rules.condition import Condition, RuleInput, condition
 from ganvas.health.rules.rule import Rule
 from ganvas.health.thresholds import Thresholds
-from ganvas.networks import ARCHITECTURES, ImageShape
+from ganvas.networks import DISCRIMINATORS, GENERATORS, Dimensions, ImageShape
 from ganvas.recipes import CATALOG, Recipe
-from tests.unit.tiny import tiny_recipe
+from ganvas.recipes.files import checked
+from tests.builders.tiny import tiny_recipe
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "health"
 MODULES = (
@@ -39,14 +40,15 @@ Bench = dict[str, ModuleType]
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
     """The benchmark's modules by name. Its networks are known to nobody else afterwards."""
-    known = dict(ARCHITECTURES)
+    tables = [(table, dict(table)) for table in (GENERATORS, DISCRIMINATORS)]
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(FOLDER))
         yield {name: importlib.import_module(name) for name in MODULES}
         for name in MODULES:
             del sys.modules[name]
-    ARCHITECTURES.clear()
-    ARCHITECTURES.update(known)
+    for table, known in tables:
+        table.clear()
+        table.update(known)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +92,7 @@ def test_the_plan_fits_its_time(every: list[Any], monkeypatch: pytest.MonkeyPatc
 
 def test_every_recipe_is_valid_and_is_read_again(every: list[Any]) -> None:
     for case in {(case.kind, case.base): case for case in every}.values():
-        assert case.recipe.checked() == case.recipe, case.name
+        assert checked(case.recipe) == case.recipe, case.name
         seen = case.recipe.images / case.recipe.intervals.probes
         assert seen >= 4, case.name
 
@@ -132,10 +134,10 @@ def test_some_changes_in_numbers(bench: Bench) -> None:
     assert fast.discriminator.learning_rate == usual.discriminator.learning_rate
     assert cases.sabotaged_case("tiny-clip", 1).recipe.objective.clip_weights == 1e-4
     assert cases.sabotaged_case("huge-clip", 1).recipe.objective.clip_weights == 10.0
-    wide = cases.sabotaged_case("wide-discriminator", 0).recipe.architecture
-    assert wide.discriminator_width == 16 * wide.generator_width
-    narrow = cases.sabotaged_case("tiny-discriminator", 2).recipe.architecture
-    assert (narrow.name, narrow.discriminator_width) == ("resnet", 1)
+    wide = cases.sabotaged_case("wide-discriminator", 0).recipe
+    assert wide.discriminator.network.width == 16 * wide.generator.network.width
+    narrow = cases.sabotaged_case("tiny-discriminator", 2).recipe.discriminator.network
+    assert (narrow.name, narrow.width) == ("resnet", 1)
 
 
 def test_a_choice_of_cases(bench: Bench, every: list[Any]) -> None:
@@ -151,26 +153,19 @@ def test_a_choice_of_cases(bench: Bench, every: list[Any]) -> None:
 # -- Networks --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["UnevenDCGAN", "ThreeTapDCGAN", "HalfPrecisionDCGAN"])
-def test_networks_make_and_judge_images(bench: Bench, name: str) -> None:
-    kind = getattr(bench["networks"], name)
-    widths = {f.name: 4 for f in dataclasses.fields(kind) if f.name.endswith("width")}
-    generator, discriminator = kind(**widths).build(ImageShape(1, 16, 16), 6)
+def test_networks_make_and_judge_images(bench: Bench) -> None:
+    dimensions = Dimensions(ImageShape(1, 16, 16), 6)
+    generator = bench["networks"].ThreeTapGenerator(width=4).build(dimensions)
+    discriminator = bench["networks"].HalfPrecisionDiscriminator(width=4).build(dimensions)
     images = generator(torch.randn(5, 6))
     assert images.shape == (5, 1, 16, 16)
     assert images.abs().max() <= 1
     assert discriminator(images).shape == (5,)
 
 
-def test_uneven_networks_are_uneven(bench: Bench) -> None:
-    uneven = bench["networks"].UnevenDCGAN(generator_width=4, discriminator_width=64)
-    generator, discriminator = uneven.build(ImageShape(1, 16, 16), 6)
-    assert discriminator.halve1[0].out_channels == 64
-    assert generator.image[0].in_channels == 4
-
-
 def test_three_taps_overlap_unevenly(bench: Bench) -> None:
-    generator, _ = bench["networks"].ThreeTapDCGAN(width=4).build(ImageShape(1, 16, 16), 6)
+    dimensions = Dimensions(ImageShape(1, 16, 16), 6)
+    generator = bench["networks"].ThreeTapGenerator(width=4).build(dimensions)
     last = generator.image[0]
     assert last.kernel_size == (3, 3)
     torch.nn.init.ones_(last.weight)
@@ -256,8 +251,9 @@ def test_a_divergence_is_a_result_and_an_alarm(
 ) -> None:
     monkeypatch.setenv("GANVAS_CACHE", str(cache))
     case = bench["cases"].quick(bench["cases"].healthy_case("dcgan-narrow", 0))
-    at_once = bench["networks"].HalfPrecisionDCGAN(width=4, scale=10**9)
-    recipe = dataclasses.replace(case.recipe, architecture=at_once, name="half-precision")
+    at_once = bench["networks"].HalfPrecisionDiscriminator(width=4, norm="batch", scale=10**9)
+    recipe = case.recipe.with_networks(discriminator=at_once)
+    recipe = dataclasses.replace(recipe, name="half-precision")
     case = dataclasses.replace(case, kind="half-precision", recipe=recipe)
     result = bench["running"].run_case(case, tmp_path)
     assert (result.status, result.scores) == ("diverged", {})

@@ -18,9 +18,10 @@ from ganvas.health.evidence import Evidence
 from ganvas.health.rules import RULES
 from ganvas.health.rules.condition import Condition, LimitCheck
 from ganvas.images import make_grid
-from ganvas.networks import ARCHITECTURES
+from ganvas.networks import DISCRIMINATORS, GENERATORS
 from ganvas.recipes import CATALOG
-from tests.unit.tiny import tiny_recipe
+from ganvas.recipes.files import checked
+from tests.builders.tiny import tiny_recipe
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "health"
 MODULES = (
@@ -33,14 +34,15 @@ Bench = dict[str, ModuleType]
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
     """The modules by name. Their networks are known to nobody else afterwards."""
-    known = dict(ARCHITECTURES)
+    tables = [(table, dict(table)) for table in (GENERATORS, DISCRIMINATORS)]
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(FOLDER))
         yield {name: importlib.import_module(name) for name in MODULES}
         for name in MODULES:
             del sys.modules[name]
-    ARCHITECTURES.clear()
-    ARCHITECTURES.update(known)
+    for table, known in tables:
+        table.clear()
+        table.update(known)
 
 
 def told(bench: Bench, *looks: tuple[str, ...]) -> Any:
@@ -274,8 +276,8 @@ def test_extra_runs_are_possible_and_differ_from_their_twins_in_the_change_alone
     runs = bench["symptom_runs"]
     assert set(runs.SYMPTOM_RUNS) <= set(RULES)
     for symptom in runs.SYMPTOM_RUNS:
-        sick = runs.sick_case(symptom).recipe.checked()
-        twin = runs.healthy_twin(symptom).recipe.checked()
+        sick = checked(runs.sick_case(symptom).recipe)
+        twin = checked(runs.healthy_twin(symptom).recipe)
         assert sick != twin
         same = ("name", "images", "batch", "data", "intervals", "evaluation")
         assert all(getattr(sick, field) == getattr(twin, field) for field in same), symptom
