@@ -1,4 +1,4 @@
-"""What training speed is measured on: recipes at one size, each beside its textbook loop."""
+"""The cases of training speed: recipes at one size, each with its textbook loop."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from textbook import DCGANLoop, R3GANLoop, TextbookLoop, WassersteinLoop
 
 COLOUR_IMAGES = 2_000
 ROUNDING = 1e-3
-"""Another layout in memory sums in another order, and CUDA's convolutions may use TF32."""
-LEAST_RATIO = 1.0
-"""What ganvas does beside training must never make it slower than the textbook."""
-LEAST_WITH_BFLOAT16 = 1.8
-"""At 64x64 and width 64, on a CPU whose instructions know bfloat16."""
-LEAST_ON_CUDA = {"dcgan-32": 3.0, "resnet-32": 3.0, "r3gan-32": 2.0}
+"""Tolerance: another memory layout sums in another order, and CUDA convolutions may use TF32."""
+MIN_RATIO = 1.0
+"""With everything that it does besides training, ganvas must not be slower than the textbook."""
+MIN_RATIO_WITH_BFLOAT16 = 1.8
+"""At 64x64 and width 64, on a CPU with bfloat16 instructions."""
+MIN_RATIOS_ON_CUDA = {"dcgan-32": 3.0, "resnet-32": 3.0, "r3gan-32": 2.0}
 """At 32x32; the last has R1 and R2."""
 PUBLISHED = "r3gan-published"
-"""R3GAN as wide as Huang 2024 has it on CIFAR-10, which only a GPU trains."""
-LEAST_SHARE = 50.0
-"""Percent of the GPU's own matrix rate, in the numbers of ganvas, at that size."""
+"""R3GAN at the width of Huang 2024 on CIFAR-10, which needs a GPU."""
+MIN_MATRIX_PERCENT = 50.0
+"""Percent of the GPU's matrix rate in the dtype of ganvas, for the published width."""
 
 LOOPS: dict[str, type[TextbookLoop]] = {
     "resnet-wgan-gp": WassersteinLoop,
     "r3gan": R3GANLoop,
     "r3gan-paper": R3GANLoop,
 }
-"""The plain loops that take copies of ganvas' networks."""
+"""The textbook loops that get copies of the networks of ganvas."""
 
 
 @dataclass(frozen=True)
@@ -48,33 +48,33 @@ class Case:
     recipe: str
     side: int
     width: int
-    """Of both networks."""
+    """Width of both networks."""
     channels: int = 1
     batch: int = 32
 
     @property
     def title(self) -> str:
-        """For people."""
+        """The case as tables name it."""
         colour = "grey" if self.channels == 1 else "colour"
         return f"{self.recipe} {self.side}x{self.side} {colour}, width {self.width}"
 
     @property
-    def least_share(self) -> float | None:
-        """The target of what ganvas reaches of the device's matrix rate, in percent, if any."""
-        return LEAST_SHARE if self.key == PUBLISHED else None
+    def min_matrix_percent(self) -> float | None:
+        """The target for the percentage of the device's matrix rate; None without a target."""
+        return MIN_MATRIX_PERCENT if self.key == PUBLISHED else None
 
-    def least_ratio(self, device: torch.device) -> float:
-        """The target of ganvas / textbook."""
+    def min_ratio(self, device: torch.device) -> float:
+        """The target for ganvas / textbook."""
         if device.type == "cuda":
-            return LEAST_ON_CUDA.get(self.key, LEAST_RATIO)
+            return MIN_RATIOS_ON_CUDA.get(self.key, MIN_RATIO)
         wide = (self.side, self.width) == (64, 64)
         if device.type == "cpu" and wide and has_bfloat16():
-            return LEAST_WITH_BFLOAT16
-        return LEAST_RATIO
+            return MIN_RATIO_WITH_BFLOAT16
+        return MIN_RATIO
 
 
 def every_case(effort: Effort, device: torch.device) -> tuple[Case, ...]:
-    """Two sizes of DCGAN, two residual networks with penalties; on CUDA a published one too."""
+    """DCGAN at two sizes and two residual networks with penalties; on CUDA also a published one."""
     cases = (
         Case("dcgan-32", "dcgan", 32, 32),
         Case("dcgan-64", "dcgan", 64, effort.colour_width, channels=3),
@@ -90,7 +90,7 @@ def every_case(effort: Effort, device: torch.device) -> tuple[Case, ...]:
 
 
 def recipe_for(case: Case) -> Recipe:
-    """The named recipe at the case's size and width; all else as published."""
+    """The named recipe at the size and width of the case, otherwise unchanged."""
     recipe = CATALOG[case.recipe]()
     return dataclasses.replace(
         recipe.with_networks(
@@ -99,13 +99,13 @@ def recipe_for(case: Case) -> Recipe:
         ),
         batch=case.batch,
         generator_batch=None,
-        augmentation=0.0,  # which the textbook loop has not
+        augmentation=0.0,  # the textbook loop has none
         data=dataclasses.replace(recipe.data, size=(case.side, case.side)),
     )
 
 
 def data_for(case: Case, recipe: Recipe, folder: Path) -> PreparedData:
-    """Fashion-MNIST for grey, noise for colour: speed does not depend on what is to be seen."""
+    """Fashion-MNIST for grey, noise for colour: speed does not depend on the content."""
     source = "fashion"
     if case.channels == 3:
         shape = (COLOUR_IMAGES, case.side, case.side, 3)
@@ -118,10 +118,10 @@ def data_for(case: Case, recipe: Recipe, folder: Path) -> PreparedData:
 def textbook_for(
     case: Case, recipe: Recipe, prepared: PreparedData, device: torch.device
 ) -> TextbookLoop:
-    """The plain loop on networks of its own, laid out in memory as torch does by itself.
+    """The textbook loop with its own networks, in torch's default memory layout.
 
     Raises:
-        ValueError: the recipe's latents are no longer the textbook's.
+        ValueError: the recipe and the textbook loop have different latents.
     """
     pixels = torch.from_numpy(np.array(prepared.images))
     loop: TextbookLoop
@@ -136,7 +136,7 @@ def textbook_for(
 
 
 def check_same_networks(state: TrainState, textbook: TextbookLoop) -> None:
-    """Give the textbook's networks our weights, and stop unless both then compute the same."""
+    """Copy our weights to the textbook's networks, and raise unless both compute the same."""
     latents = torch.randn(textbook.batch, textbook.latents[0], device=state.device)
     with torch.no_grad():
         copy_weights(state.generator, textbook.generator)

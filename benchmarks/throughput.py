@@ -83,7 +83,7 @@ def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path)
         ours.waiting[1:],
         at_most=MAX_WAITING,
     )
-    least = case.least_ratio(device)
+    least = case.min_ratio(device)
     return [*summarise(case, rates, work, precision, least), probing, waiting]
 
 
@@ -96,7 +96,7 @@ def measure_ratio(case: Case, effort: Effort, device: torch.device, folder: Path
         "textbook": lambda: stopwatch(lambda: theirs.run(steps), device),
     }
     rates = take_turns(turns, steps * case.batch, effort.rounds)
-    return ratio_of(case, rates, case.least_ratio(device))
+    return ratio_of(case, rates, case.min_ratio(device))
 
 
 def start_loops(case: Case, device: torch.device, folder: Path) -> tuple[GanvasLoop, TextbookLoop]:
@@ -212,7 +212,7 @@ def own_share_of(case: Case, rates: Rates, work: Work, precision: str) -> Figure
         for rate, matrix in zip(rates["ganvas"], rates["own-matrix"], strict=True)
     ]
     key, meaning = f"{case.key}/ganvas-own-share", f"ganvas, of the {precision} matrix rate"
-    return figure(key, f"{case.title}: {meaning}", "%", percents, at_least=case.least_share)
+    return figure(key, f"{case.title}: {meaning}", "%", percents, at_least=case.min_matrix_percent)
 
 
 def ratios(rates: Rates, name: str) -> list[float]:

@@ -125,13 +125,13 @@ def test_targets_depend_on_the_device(bench: Bench, monkeypatch: pytest.MonkeyPa
     for has_bfloat16 in (False, True):
         monkeypatch.setattr(cases, "has_bfloat16", lambda known=has_bfloat16: known)
         every = cases.every_case(bench["figure"].FULL, cpu)
-        targets[has_bfloat16] = [case.least_ratio(cpu) for case in every]
+        targets[has_bfloat16] = [case.min_ratio(cpu) for case in every]
     assert targets == {False: [1.0, 1.0, 1.0, 1.0], True: [1.0, 1.8, 1.0, 1.0]}
     on_cuda = cases.every_case(bench["figure"].FULL, cuda)
-    assert [case.least_ratio(cuda) for case in on_cuda] == [3.0, 1.0, 3.0, 2.0, 1.0]
+    assert [case.min_ratio(cuda) for case in on_cuda] == [3.0, 1.0, 3.0, 2.0, 1.0]
     assert [case.least_share for case in on_cuda] == [None] * 4 + [50.0]
     quick = cases.every_case(bench["figure"].QUICK, cpu)
-    assert [case.least_ratio(cpu) for case in quick] == [1.0] * 4
+    assert [case.min_ratio(cpu) for case in quick] == [1.0] * 4
 
 
 def test_python_overhead_runs_each_graph_function_once(
