@@ -129,7 +129,7 @@ def test_targets_depend_on_the_device(bench: Bench, monkeypatch: pytest.MonkeyPa
     assert targets == {False: [1.0, 1.0, 1.0, 1.0], True: [1.0, 1.8, 1.0, 1.0]}
     on_cuda = cases.every_case(bench["figure"].FULL, cuda)
     assert [case.min_ratio(cuda) for case in on_cuda] == [3.0, 1.0, 3.0, 2.0, 1.0]
-    assert [case.least_share for case in on_cuda] == [None] * 4 + [50.0]
+    assert [case.min_matrix_percent for case in on_cuda] == [None] * 4 + [50.0]
     quick = cases.every_case(bench["figure"].QUICK, cpu)
     assert [case.min_ratio(cpu) for case in quick] == [1.0] * 4
 
