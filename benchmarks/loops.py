@@ -75,7 +75,7 @@ class GanvasLoop:
             state, data = self.state, self.prepared
             monitor = HealthMonitor(self.run, recipe, data, state)
             seconds = stopwatch(
-                lambda: trainer.fit(self.run, recipe, state, data, 0, listeners, monitor),
+                lambda: trainer.fit(self.run, recipe, state, data, listeners, monitor),
                 self.device,
             )
         for times, interval in (

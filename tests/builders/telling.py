@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.precision import FP32, Precision
+from ganvas.training.inputs import next_real_batch
 from ganvas.training.state import TrainState
-from ganvas.training.step import next_real_batch
 from tests.builders.tiny import LATENT_DIM, tiny_recipe
 
 STEEP = 3.0

@@ -1,23 +1,22 @@
-"""What losses, penalties and regularisers receive: one batch, as each player's update sees it."""
+"""The batch of one discriminator update: what losses and penalties receive."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
 Network = Callable[[Tensor], Tensor]
-"""A player as a function of one tensor. Labels, where it takes some, are bound already."""
+"""A player as a function of one tensor; labels, where it takes some, are bound already."""
 
 
 @dataclass
 class DiscriminatorBatch:
-    """One batch of a discriminator update, from the stream to losses and penalties.
+    """One batch, from the stream to losses and penalties.
 
-    Images are as the discriminator sees them: augmented where the recipe says so, and packed
-    (`objective.pac`: an image is then a pack of several). Real and fake images at the same position
-    are a pair, and share a label.
+    Images are as the discriminator sees them: augmented if the recipe says so, and packed. Real and
+    fake images at the same position are a pair, and share a label.
     """
 
     real: Tensor
@@ -51,33 +50,3 @@ class DiscriminatorBatch:
         if self._fake_logits is None:
             self._fake_logits = self.discriminator(self.fake)
         return self._fake_logits
-
-    def with_tensors(
-        self, real: Tensor, fake: Tensor, alpha: Tensor, weights: Tensor, discriminator: Network
-    ) -> DiscriminatorBatch:
-        """The same batch made of other tensors, as a captured graph needs it.
-
-        Args:
-            weights: (P,), one for each of `penalty_weights`, in their order.
-        """
-        penalty_weights = dict(zip(self.penalty_weights, weights.unbind(), strict=True))
-        return replace(
-            self,
-            real=real,
-            fake=fake,
-            alpha=alpha,
-            discriminator=discriminator,
-            penalty_weights=penalty_weights,
-        )
-
-
-@dataclass(frozen=True)
-class GeneratorPass:
-    """One batch of generated images, with their history: what a regulariser receives."""
-
-    latents: Tensor
-    """(N, Z); requires grad."""
-    images: Tensor
-    """(N, C, H, W), the generator's images for `latents`."""
-    generator: Network
-    """latents (N, Z) -> images (N, C, H, W), with the labels bound."""

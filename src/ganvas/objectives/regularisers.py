@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from torch import Tensor
 
-from ganvas.objectives.batch import GeneratorPass
+from ganvas.objectives.batch import Network
+
+
+@dataclass(frozen=True)
+class GeneratorPass:
+    """One batch of generated images, with their history."""
+
+    latents: Tensor
+    """(N, Z); requires grad."""
+    images: Tensor
+    """(N, C, H, W), the generator's images for `latents`."""
+    generator: Network
+    """latents (N, Z) -> images (N, C, H, W), with the labels bound."""
+
 
 Regulariser = Callable[[GeneratorPass], Tensor]
 """A pass -> (N,), to be added to the generator's loss with a weight."""

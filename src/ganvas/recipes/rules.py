@@ -129,6 +129,15 @@ def _label_problems(recipe: Recipe) -> Iterator[Problem]:
             "discriminator.network"
         )
         yield Problem(text, ("objective.pac", "discriminator.network"))
+    paired = recipe.objective.loss == "relativistic" and recipe.fresh_reals_for_generator
+    if recipe.discriminator.network.uses_labels and paired:
+        text = (
+            "fresh_reals_for_generator: the relativistic loss pairs reals with fakes, and a "
+            f"discriminator that takes labels ({recipe.discriminator.network.name}) needs both of "
+            "a pair to share one; set it off"
+        )
+        about = ("fresh_reals_for_generator", "objective.loss", "discriminator.network")
+        yield Problem(text, about)
 
 
 def _player_problems(player: str, settings: PlayerSettings) -> Iterator[Problem]:

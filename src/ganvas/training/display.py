@@ -67,9 +67,7 @@ class Display(Listener):
         with self._live:
             yield
 
-    def start(self, state: TrainState, samples: npt.NDArray[Any] | None) -> None:
-        if samples is not None:
-            self.samples(state.images_seen, samples)
+    def start(self, state: TrainState) -> None:
         every = self._first_record
         first = min(self._budget, state.images_seen + every - state.images_seen % every)
         self._losses = f"losses at {format_short(first)} images"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ganvas.objectives.objective import Terms
+from ganvas.objectives.weighted import Terms
 from ganvas.training.engine import Tensors
 
 

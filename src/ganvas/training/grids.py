@@ -26,11 +26,11 @@ def grid_latents(count: int, recipe: Recipe, seed: int, device: torch.device) ->
     return draw_latents(count, recipe.latent_dim, named_generator(seed, "grid")).to(device)
 
 
-def draw_samples(recipe: Recipe, state: TrainState, seed: int) -> npt.NDArray[Any]:
+def draw_samples(recipe: Recipe, state: TrainState) -> npt.NDArray[Any]:
     """The EMA generator's images for the grid's latents: uint8 (N, H, W, C), or points (N, 2)."""
     shape = recipe.image_shape(1)
     count = GRID_POINTS if shape.is_point else GRID_IMAGES
-    return sampling.generate(state.ema, grid_latents(count, recipe, seed, state.device))
+    return sampling.generate(state.ema, grid_latents(count, recipe, state.seed, state.device))
 
 
 def remove_interruption_grid(run: Run, recipe: Recipe, state: TrainState) -> None:

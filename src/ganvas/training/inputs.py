@@ -1,4 +1,4 @@
-"""What is drawn for the generator: the one place where its inputs come from."""
+"""What a step starts from: the next real images, and what is drawn for the generator."""
 
 from __future__ import annotations
 
@@ -7,9 +7,26 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ganvas import images
+from ganvas.data.stream import Batch, flip_half
 from ganvas.randomness import draw_latents
 from ganvas.recipes import Recipe
 from ganvas.training.state import TrainState
+
+
+def next_real_batch(state: TrainState, recipe: Recipe, count: int) -> Batch:
+    """This process's part of the next `count` real images: (N, C, H, W) in [-1, 1], on the device.
+
+    Labels are int64 (N,), or None if no network takes any.
+    """
+    pixels, labels = state.stream.next(count, state.processes)
+    labels = labels.to(state.device) if labels is not None and uses_labels(recipe) else None
+    random = state.random["augmentation"]
+    if recipe.data.flip:
+        pixels = flip_half(pixels, random, state.processes)
+    if recipe.data.dequantize:
+        return Batch(images.to_signed_dequantized(pixels, random, state.processes), labels)
+    return Batch(images.to_signed(pixels), labels)
 
 
 class GeneratorInputs(NamedTuple):

@@ -28,8 +28,8 @@ class Listener:
         """Entered while the loop runs."""
         yield
 
-    def start(self, state: TrainState, samples: npt.NDArray[Any] | None) -> None:
-        """The loop starts. `samples` are those of untrained weights; None when a run resumes."""
+    def start(self, state: TrainState) -> None:
+        """The loop starts."""
 
     def step(self, state: TrainState) -> None:
         """A step is done. Called often, so it must return at once."""
@@ -84,9 +84,9 @@ class Listeners(Listener):
                 stack.enter_context(listener.active())
             yield
 
-    def start(self, state: TrainState, samples: npt.NDArray[Any] | None) -> None:
+    def start(self, state: TrainState) -> None:
         for listener in self._listeners:
-            listener.start(state, samples)
+            listener.start(state)
 
     def step(self, state: TrainState) -> None:
         for listener in self._listeners:

@@ -50,7 +50,7 @@ class HealthMonitor:
         self._records = deque(run.history.records(), maxlen=MAX_RECORDS)
         self._open = open_findings(run.findings.records())
         self._training_images = len(data.training)
-        self._seed = run.read_environment()["seed"]
+        self._seed = state.seed
         pac = recipe.objective.pac
         training, held_out = (
             min(PROBE_IMAGES, len(indices)) // pac * pac
@@ -85,11 +85,21 @@ class HealthMonitor:
             state.snapshots = (*state.snapshots, snapshot)[-2:]
         return numbers
 
-    def add_record(self, record: Record) -> None:
-        """Keep a record of the history for the rules."""
-        self._records.append(record)
+    def observe(
+        self, state: TrainState, record: Record, with_probes: bool
+    ) -> tuple[Record, list[Record]]:
+        """Complete a record of the history by probes, if they are due, and apply the rules to it.
 
-    def evaluate(self, images_seen: int) -> list[Record]:
+        Returns:
+            The record, and what has changed in the findings, as events.
+        """
+        if not with_probes:
+            self._records.append(record)
+            return record, []
+        self._records.append(record | self.probe(state))
+        return self._records[-1], self._evaluate(state.images_seen)
+
+    def _evaluate(self, images_seen: int) -> list[Record]:
         """Apply the rules to all records; returns what has changed, as events."""
         evidence = self.evidence()
         self.findings = apply_rules(evidence)

@@ -28,10 +28,6 @@ class RunFiles(Listener):
         self._shape = recipe.image_shape(data["shape"]["channels"])
         self._extent = data["extent"]
 
-    def start(self, state: TrainState, samples: npt.NDArray[Any] | None) -> None:
-        if samples is not None:
-            self.samples(state.images_seen, samples)
-
     def step(self, state: TrainState) -> None:
         if state.engine.fallback != self._last_fallback:
             self._last_fallback = state.engine.fallback

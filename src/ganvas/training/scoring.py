@@ -19,7 +19,7 @@ def check_can_score(recipe: Recipe, data: PreparedData) -> None:
 
 
 def score_ema(
-    recipe: Recipe, state: TrainState, data: PreparedData, seed: int, open_bar: OpenBar
+    recipe: Recipe, state: TrainState, data: PreparedData, open_bar: OpenBar
 ) -> list[Score]:
     """Score the EMA generator as it is.
 
@@ -27,4 +27,4 @@ def score_ema(
     """
     generator = TrainedGenerator(state.ema, data.shape, recipe.latent_dim, state.images_seen)
     metrics, n = parse_metrics(recipe.evaluation.metrics), recipe.evaluation.samples
-    return measure(generator, data, recipe.data, metrics, n, seed, open_bar, state.processes)
+    return measure(generator, data, recipe.data, metrics, n, state.seed, open_bar, state.processes)

@@ -19,8 +19,9 @@ from ganvas.processes import SINGLE_PROCESS, ProcessGroup, running_statistics, t
 from ganvas.randomness import derive_seed, seeded_weights, training_generators
 from ganvas.recipes import Recipe
 from ganvas.recipes.players import build_networks
+from ganvas.schedules import value_at
 from ganvas.tensor_file import select_prefix
-from ganvas.training.ema import EmaPairs, ema_copy
+from ganvas.training.ema import EmaPairs, ema_copy, update_ema
 from ganvas.training.engine import Compile, Eager, Engine, choose_engine
 from ganvas.training.metrics import MetricAccumulator
 from ganvas.training.optimizers import Player, Role, restore_optimizer
@@ -49,6 +50,8 @@ class TrainState:
     metrics: MetricAccumulator = field(default_factory=MetricAccumulator)
     snapshots: tuple[Tensor, ...] = ()
     """What the generator made of the same latents at the last two probes, oldest first."""
+    seed: int = 0
+    """The run's, which decided weights, order and latents."""
     images_seen: int = 0
     discriminator_steps: int = 0
 
@@ -99,6 +102,7 @@ class TrainState:
             processes=processes,
             precision=choose_precision(recipe.precision, device, generator, discriminator),
             engine=choose_engine(compile, recipe, device, processes),
+            seed=seed,
         )
 
     @property
@@ -114,6 +118,20 @@ class TrainState:
     def player(self, role: Role) -> Player:
         """One of the two players."""
         return self.players[role]
+
+    def augment(self, batch: Tensor) -> Tensor:
+        """Images (N, C, H, W), real or fake, as the discriminator sees them."""
+        return self.augmentation(batch, self.random["augmentation"], self.processes)
+
+    def update_ema(self, recipe: Recipe, images: int) -> None:
+        """Move the EMA towards the generator, after so many images since the last time."""
+        update_ema(
+            self.ema_pairs,
+            images=images,
+            images_seen=self.images_seen,
+            half_life=value_at(recipe.ema_half_life, self.images_seen),
+            rampup=recipe.ema_rampup,
+        )
 
     def use_engine(self, engine: Engine) -> None:
         """Run all further steps by another engine."""

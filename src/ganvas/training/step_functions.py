@@ -7,13 +7,16 @@ decides (latents, alpha, penalty weights) is drawn before and passed in as a ten
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ganvas.networks import bind_labels
-from ganvas.objectives.batch import DiscriminatorBatch, GeneratorPass, Network
+from ganvas.objectives.batch import DiscriminatorBatch, Network
+from ganvas.objectives.regularisers import GeneratorPass
+from ganvas.objectives.weighted import weighted_means
 from ganvas.training.engine import TensorFunction, Tensors
 from ganvas.training.gradients import gradients_of, scalars_and_gradients
 from ganvas.training.optimizers import Player
@@ -51,14 +54,21 @@ class StepFunctions:
         network = self._state.precision.through(self._state.discriminator)
         return bind_labels(network, *labels)
 
-    def discriminator_gradients(self, batch: DiscriminatorBatch) -> Tensors:
-        """Loss terms and mean logits of real and fake images in one tensor; then gradients."""
+    def discriminator_gradients(self, batch: DiscriminatorBatch) -> tuple[Tensor, Tensors]:
+        """Loss terms and mean logits of real and fake images in one tensor, and gradients."""
         state, penalties = self._state, tuple(batch.penalty_weights)
 
         def calculate(
             real: Tensor, fake: Tensor, alpha: Tensor, weights: Tensor, *labels: Tensor
         ) -> Tensors:
-            traced = batch.with_tensors(real, fake, alpha, weights, self.discriminator(*labels))
+            traced = replace(
+                batch,
+                real=real,
+                fake=fake,
+                alpha=alpha,
+                discriminator=self.discriminator(*labels),
+                penalty_weights=dict(zip(penalties, weights.unbind(), strict=True)),
+            )
             terms = state.objective.discriminator_terms(traced)
             logits = [traced.real_logits.mean(), traced.fake_logits.mean()]
             return scalars_and_gradients(terms, logits, state.player("discriminator").weights)
@@ -66,7 +76,9 @@ class StepFunctions:
         run = self._function(("discriminator", *penalties), lambda: calculate)
         weights = torch.tensor(list(batch.penalty_weights.values()), dtype=batch.real.dtype)
         weights = weights.to(state.device, non_blocking=True)  # a GPU is not waited for
-        return run(batch.real, batch.fake, batch.alpha, weights, *optional(batch.labels))
+        tensors = (batch.real, batch.fake, batch.alpha, weights)
+        scalars, *gradients = run(*tensors, *optional(batch.labels))
+        return scalars, tuple(gradients)
 
     def generator_loss_gradient(
         self, fake: Tensor, real: Tensor, labels: Tensor | None
@@ -106,23 +118,24 @@ class StepFunctions:
 
     def regulariser_gradients(
         self, latents: Tensor, labels: Tensor | None, due: dict[str, float]
-    ) -> Tensors:
-        """Regularisation terms in one tensor; then gradients for the generator's weights."""
+    ) -> tuple[Tensor, Tensors]:
+        """Regularisation terms in one tensor, and gradients for the generator's weights."""
         state, names = self._state, tuple(due)
         labels = state.player("generator").labels(labels)
 
         def calculate(latents: Tensor, weights: Tensor, *labels: Tensor) -> Tensors:
             generator = bind_labels(state.precision.through(state.generator), *labels)
             batch = GeneratorPass(latents, generator(latents), generator)
-            terms = state.objective.regulariser_terms(
-                batch, dict(zip(names, weights.unbind(), strict=True))
-            )
+            due = dict(zip(names, weights.unbind(), strict=True))
+            terms = weighted_means(state.objective.regularisers, batch, due)
             return scalars_and_gradients(terms, [], state.player("generator").weights)
 
         run = self._function(("regularisers", *names), lambda: calculate)
         weights = torch.tensor(list(due.values()), dtype=latents.dtype)
         weights = weights.to(state.device, non_blocking=True)
-        return run(latents.detach().requires_grad_(True), weights, *optional(labels))
+        leaf = latents.detach().requires_grad_(True)
+        scalars, *gradients = run(leaf, weights, *optional(labels))
+        return scalars, tuple(gradients)
 
     def gradient_norm(self, player: Player, terms: tuple[str, ...], gradients: Tensors) -> Tensor:
         """The norm of all gradients as one vector."""

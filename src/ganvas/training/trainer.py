@@ -53,14 +53,10 @@ def fit(
     recipe: Recipe,
     state: TrainState,
     data: PreparedData,
-    seed: int,
     listeners: Listeners,
     monitor: HealthMonitor | None,
 ) -> None:
-    """Train to the recipe's budget. Every process runs this; only the first has listeners.
-
-    Args:
-        monitor: of the first process; None on the others.
+    """Train to the recipe's budget, on every process; only the first has listeners and a monitor.
 
     Raises:
         Interrupted: a signal asked to stop; after a checkpoint was written.
@@ -69,8 +65,9 @@ def fit(
     """
     timer = Timer(state, run.history.column("seconds"))
     with StopRequest() as stop, listeners.active():
-        untrained = draw_samples(recipe, state, seed) if monitor and not state.images_seen else None
-        listeners.start(state, untrained)
+        listeners.start(state)
+        if monitor and state.images_seen == 0:
+            listeners.samples(0, draw_samples(recipe, state))
         while state.images_seen < recipe.images:
             before = state.images_seen
             with report_divergence(run, state):
@@ -80,19 +77,17 @@ def fit(
                     state.metrics.flush()  # the one place where a GPU is waited for
             listeners.step(state)
             if monitor and due.samples:
-                listeners.samples(state.images_seen, draw_samples(recipe, state, seed))
+                listeners.samples(state.images_seen, draw_samples(recipe, state))
             if monitor and due.history:
-                record = timer.record(state) | (monitor.probe(state) if due.probes else {})
-                monitor.add_record(record)
-                events = monitor.evaluate(state.images_seen) if due.probes else []
+                record, events = monitor.observe(state, timer.record(state), due.probes)
                 listeners.record(record, events, monitor.summary)
-            own_signal = max(stop.signal, monitor.signal if monitor else Signal.CONTINUE)
-            signal = state.processes.all_reduce_max(own_signal)
+            own = max(stop.signal, monitor.signal if monitor else Signal.CONTINUE)
+            signal = state.processes.all_reduce_max(own)
             if signal == Signal.UNHEALTHY:
                 raise unhealthy(run, monitor, state.images_seen)
             if due.scores:
                 with timer.paused():
-                    scores = score_ema(recipe, state, data, seed, listeners.progress)
+                    scores = score_ema(recipe, state, data, listeners.progress)
                 listeners.scores(state.images_seen, scores)
             stopping = signal == Signal.STOP and not due.last
             if stopping:
@@ -103,23 +98,23 @@ def fit(
             if stopping:
                 listeners.interrupted(state, stop.signal_name)
                 if monitor:
-                    listeners.samples(state.images_seen, draw_samples(recipe, state, seed))
+                    listeners.samples(state.images_seen, draw_samples(recipe, state))
                 state.processes.barrier()  # the others wait until everything is saved
                 raise interrupted(run, state)
 
 
 def fit_with_rewinds(
-    run: Run, recipe: Recipe, state: TrainState, data: PreparedData, seed: int, display: Display
+    run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display: Display
 ) -> None:
     """`fit`; where it fails and the recipe says so, rewind, apply the advice, and fit again."""
     processes = state.processes
     while True:
         try:
             if not processes.is_main:
-                return fit(run, recipe, state, data, seed, Listeners(), None)
+                return fit(run, recipe, state, data, Listeners(), None)
             listeners = Listeners(RunFiles(run, recipe), display)
             monitor = HealthMonitor(run, recipe, data, state)
-            fit(run, recipe, state, data, seed, listeners, monitor)
+            fit(run, recipe, state, data, listeners, monitor)
             return listeners.end()
         except (Diverged, Unhealthy) as error:
             message = rewind_on_all(run, state)
@@ -211,7 +206,7 @@ def train(
         display = Display(run, recipe, 0, quiet)
         log_start(display, run, recipe, state, prepared)
         with report_out_of_memory(recipe, prepared, state):
-            fit_with_rewinds(run, recipe, state, prepared, seed, display)
+            fit_with_rewinds(run, recipe, state, prepared, display)
     return run
 
 
@@ -276,7 +271,7 @@ def resume(
             display.message(warning)
         display.message(f"going on at {state.images_seen:,} images")
         with report_out_of_memory(recipe, prepared, state):
-            fit_with_rewinds(run, recipe, state, prepared, environment["seed"], display)
+            fit_with_rewinds(run, recipe, state, prepared, display)
     return run
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.errors import Diverged
-from ganvas.objectives.objective import Terms
+from ganvas.objectives.weighted import Terms
 from ganvas.processes import ProcessGroup
 from ganvas.training.engine import Tensors
 from ganvas.training.metrics import StepMetrics, bad_gradient, nonfinite_term

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.objectives.losses import LOSSES
-from ganvas.objectives.objective import Objective, Terms
+from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import LossName, ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.objectives.weighted import Terms
 from ganvas.schedules import Ramp
 
 SHAPE = (4, 1, 2, 2)

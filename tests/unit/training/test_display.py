@@ -63,7 +63,7 @@ def test_it_says_what_one_waits_for(engine: Eager | Compiled, seen: int, said: s
     state.use_engine(engine)
     state.images_seen = seen
     display = Display(Run(Path("nowhere")), RECIPE, seen, quiet=True)
-    display.start(state, None)
+    display.start(state)
     assert live_line(display) == said
 
 
@@ -77,7 +77,7 @@ def test_it_moves_between_the_records_of_slow_training(monkeypatch: pytest.Monke
         display.step(state)
 
     display = Display(Run(Path("nowhere")), RECIPE, 0, quiet=True)
-    display.start(state, None)
+    display.start(state)
     clock[0] += 4.0
     step(40)
     assert live_line(display) == "  3%  40/1.2k images  10/s  1:56 left  losses at 500 images"

@@ -18,16 +18,16 @@ from ganvas.errors import Diverged
 from ganvas.images import to_signed
 from ganvas.objectives.augmentation import augment
 from ganvas.objectives.losses import Loss
-from ganvas.objectives.objective import Objective, WeightedTerm
+from ganvas.objectives.objective import Objective
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.objectives.weighted import WeightedTerm
 from ganvas.randomness import named_generator
 from ganvas.recipes import PlayerSettings, Recipe
 from ganvas.schedules import Ramp
-from ganvas.training.inputs import draw_generator_inputs
+from ganvas.training.inputs import draw_generator_inputs, next_real_batch
 from ganvas.training.optimizers import make_optimizer
 from ganvas.training.state import TrainState
 from ganvas.training.step import (
-    next_real_batch,
     train_step,
     update_discriminator,
     update_generator,
@@ -127,7 +127,7 @@ class TestOneStep:
     ) -> None:
         half_lives = []
         monkeypatch.setattr(
-            "ganvas.training.step.update_ema",
+            "ganvas.training.state.update_ema",
             lambda pairs, **numbers: half_lives.append(numbers["half_life"]),
         )
         recipe = tiny_recipe(

@@ -12,8 +12,9 @@ from torch.optim import Optimizer
 
 from ganvas import images
 from ganvas.health.probes.norms import row_norms
-from ganvas.objectives.objective import Objective, Terms
+from ganvas.objectives.objective import Objective
 from ganvas.objectives.packing import pack
+from ganvas.objectives.weighted import Terms
 from ganvas.precision import FP32, Precision
 from ganvas.processes import from_sync_batch_norm
 
