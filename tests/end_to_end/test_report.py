@@ -100,7 +100,7 @@ def test_its_commands_reproduce_the_run(run: Path, ganvas: Ganvas) -> None:
     lines = [" ".join(element.text.split()) for element in pages.of(elements, "code")]
     train = next(line for line in lines if line.startswith("ganvas train"))
     toml = next(
-        element.text for element in pages.of(elements, "code") if "[architecture]" in element.text
+        element.text for element in pages.of(elements, "code") if "[generator" in element.text
     )
     (run.parent / "recipe.toml").write_text(toml)
     words = [

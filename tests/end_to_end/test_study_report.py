@@ -28,7 +28,12 @@ def study_of(small: Path, images: Path) -> Study:
     """Two arms beside a base, two seeds each, of which one arm changes the other."""
     arms = [
         {"name": "hinge", "objective": {"loss": "hinge"}},
-        {"name": "wide", "against": "hinge", "architecture": {"width": 8}},
+        {
+            "name": "wide",
+            "against": "hinge",
+            "generator": {"network": {"width": 8}},
+            "discriminator": {"network": {"width": 8}},
+        },
     ]
     return read_study(
         {
