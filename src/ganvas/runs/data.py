@@ -31,6 +31,7 @@ def prepare_for(
 ) -> PreparedData:
     """As `prepare_images`, with the recipe's settings and enough images for its batch."""
     prepared = prepare_images(recipe.data, data, quiet, verify)
+    check_labels(recipe, prepared)
     usable = len(prepared.training)
     if usable < recipe.batch:
         raise DataError(
@@ -39,6 +40,20 @@ def prepare_for(
             f"(--batch {max(2, usable // 2)})"
         )
     return prepared
+
+
+def check_labels(recipe: Recipe, prepared: PreparedData) -> None:
+    """Raise a `DataError` if a network takes labels and the images have none."""
+    for role, network in (
+        ("generator", recipe.generator.network),
+        ("discriminator", recipe.discriminator.network),
+    ):
+        if network.uses_labels and not prepared.label_names:
+            raise DataError(
+                f"{prepared.name}: the {role} network {network.name} takes labels, and these "
+                "images have none. Sort them into one folder per label, or choose another "
+                f"network (--{role}.network)"
+            )
 
 
 def data_location(run: Run) -> str:
