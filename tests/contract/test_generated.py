@@ -40,16 +40,16 @@ def location(request: pytest.FixtureRequest, digits: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def made(location: str) -> GeneratedDataset:
+def dataset(location: str) -> GeneratedDataset:
     source = open_source(location)
     assert isinstance(source, GeneratedDataset)
     return source
 
 
 @pytest.fixture(scope="module")
-def recipe(made: GeneratedDataset) -> Recipe:
+def recipe(dataset: GeneratedDataset) -> Recipe:
     """The recipe that the data itself names, for the smallest images that there are."""
-    recipe = CATALOG[made.recipe]()
+    recipe = CATALOG[dataset.recipe]()
     if recipe.data.size == POINT:
         return recipe
     return replace(recipe, data=replace(recipe.data, size=(12, 12)))
@@ -61,8 +61,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def prepared(made: GeneratedDataset, recipe: Recipe, cache: Path) -> PreparedData:
-    return prepare(made, recipe.data, cache)
+def prepared(dataset: GeneratedDataset, recipe: Recipe, cache: Path) -> PreparedData:
+    return prepare(dataset, recipe.data, cache)
 
 
 def test_every_built_in_is_found_by_its_name() -> None:
@@ -72,15 +72,19 @@ def test_every_built_in_is_found_by_its_name() -> None:
         assert source_exists(name)
 
 
-def test_location_opens_the_same(made: GeneratedDataset, location: str) -> None:
-    assert made.location == location
-    assert source_exists(made.location)
-    again = open_source(made.location)
-    assert (type(again), again.name, again.location) == (type(made), made.name, made.location)
+def test_location_opens_the_same(dataset: GeneratedDataset, location: str) -> None:
+    assert dataset.location == location
+    assert source_exists(dataset.location)
+    again = open_source(dataset.location)
+    assert (type(again), again.name, again.location) == (
+        type(dataset),
+        dataset.name,
+        dataset.location,
+    )
 
 
-def test_its_name_may_stand_in_a_folder_name(made: GeneratedDataset) -> None:
-    assert not set(made.name) & set(':/\\*?"<>| ')
+def test_its_name_may_stand_in_a_folder_name(dataset: GeneratedDataset) -> None:
+    assert not set(dataset.name) & set(':/\\*?"<>| ')
 
 
 def test_the_named_recipe_can_be_built_for_it(recipe: Recipe, prepared: PreparedData) -> None:
@@ -111,10 +115,10 @@ def test_every_label_has_a_name(prepared: PreparedData) -> None:
 
 
 def test_it_is_kept_like_other_data(
-    made: GeneratedDataset, recipe: Recipe, cache: Path, prepared: PreparedData
+    dataset: GeneratedDataset, recipe: Recipe, cache: Path, prepared: PreparedData
 ) -> None:
     stages: list[str] = []
-    again = prepare(made, recipe.data, cache, lambda stage, done, total: stages.append(stage))
+    again = prepare(dataset, recipe.data, cache, lambda stage, done, total: stages.append(stage))
     assert set(stages) <= {"reading"}
     assert isinstance(again.images, np.memmap)
     assert not again.images.flags.writeable
@@ -138,21 +142,21 @@ def test_training_never_sees_what_is_held_out(prepared: PreparedData) -> None:
 
 
 def test_the_other_kind_of_recipe_is_refused(
-    made: GeneratedDataset, recipe: Recipe, tmp_path: Path
+    dataset: GeneratedDataset, recipe: Recipe, tmp_path: Path
 ) -> None:
     wrong = DataSettings() if recipe.data.size == POINT else DataSettings(size=POINT)
-    with pytest.raises(DataError, match=f"such as {made.recipe}"):
-        prepare(made, wrong, tmp_path / "cache")
+    with pytest.raises(DataError, match=f"such as {dataset.recipe}"):
+        prepare(dataset, wrong, tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 
 
-def test_inspection_says_how_to_train_on_it(made: GeneratedDataset, recipe: Recipe) -> None:
-    found = inspect(made, recipe.data, minimum=10)  # type: ignore[arg-type]
-    assert found.trainable
-    assert found.unusable == ()
-    few = f" {AUGMENTED}" if found.few else ""
-    assert found.lines()[-1] == f"next: ganvas train {made.recipe} {made.location}{few}"
-    assert json.loads(json.dumps(found.to_json()))["usable"] == found.usable
-    assert found.lines()[0].startswith(
-        f"{made.name}: {found.distinct:,} {found.things} to train on"
+def test_inspection_says_how_to_train_on_it(dataset: GeneratedDataset, recipe: Recipe) -> None:
+    inspection = inspect(dataset, recipe.data, minimum=10)  # type: ignore[arg-type]
+    assert inspection.trainable
+    assert inspection.unusable == ()
+    few = f" {AUGMENTED}" if inspection.few else ""
+    assert inspection.lines()[-1] == f"next: ganvas train {dataset.recipe} {dataset.location}{few}"
+    assert json.loads(json.dumps(inspection.to_json()))["usable"] == inspection.usable
+    assert inspection.lines()[0].startswith(
+        f"{dataset.name}: {inspection.distinct:,} {inspection.things} to train on"
     )

@@ -198,6 +198,6 @@ def test_settings_for_points_are_refused(source: Source, tmp_path: Path) -> None
 
 
 def test_only_ten_classes_can_be_stacked(kind: str, data: Path) -> None:
-    found = "12 images have no label" if kind in WITHOUT_LABELS else "has 2 labels"
-    with pytest.raises(DataError, match=f"{found}, but stacking takes labelled images of ten"):
+    problem = "12 images have no label" if kind in WITHOUT_LABELS else "has 2 labels"
+    with pytest.raises(DataError, match=f"{problem}, but stacking takes labelled images of ten"):
         open_source(f"stacked:{data}")

@@ -272,10 +272,10 @@ def test_decompression_bombs_are_never_decoded(side: int, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP"])
-@pytest.mark.parametrize("share", [0.4, 0.9])
-def test_cut_files_say_after_how_much(kind: str, share: float) -> None:
+@pytest.mark.parametrize("fraction", [0.4, 0.9])
+def test_cut_files_say_after_how_much(kind: str, fraction: float) -> None:
     content = encoded(photograph(160, 160), kind)
-    kept = content[: int(len(content) * share)]
+    kept = content[: int(len(content) * fraction)]
     expected = f"cut after {len(kept) / 1000:.0f} kB"
     if kind == "TIFF":  # an uncompressed TIFF may have its directory at its end
         assert reason(kept) in (expected, "not an image")

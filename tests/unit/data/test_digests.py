@@ -276,6 +276,6 @@ def test_of_two_processes_at_once_one_reads(photos: Path, cache: Path) -> None:
         assert racer.stdin is not None
         racer.stdin.write("go\n")
         racer.stdin.flush()
-    told = sorted(racer.communicate()[0].split() for racer in racers)
-    assert [count for count, _ in told] == ["0", str(COUNT)]
-    assert told[0][1] == told[1][1] == read(photos, cache)[0][0].hex()
+    outputs = sorted(racer.communicate()[0].split() for racer in racers)
+    assert [count for count, _ in outputs] == ["0", str(COUNT)]
+    assert outputs[0][1] == outputs[1][1] == read(photos, cache)[0][0].hex()

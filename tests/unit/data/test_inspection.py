@@ -70,14 +70,14 @@ FAULTS = (
 
 
 def test_a_folder_with_every_fault_gives_exactly_the_right_list(mixed: Path) -> None:
-    found = check(mixed, minimum=5)
-    assert found.unusable == FAULTS
-    assert (found.total, found.usable, found.distinct) == (14, 7, 6)
-    assert found.trainable
-    assert found.duplicates == (("a/good.JPG", "b/zcopy.jpg"),)
-    assert found.labels == {"a": 3, "b": 4}
-    assert found.modes["16-bit grey"] == found.modes["CMYK"] == round(1 / 7, 4)
-    assert sum(found.modes.values()) == pytest.approx(1, abs=1e-3)
+    inspection = check(mixed, minimum=5)
+    assert inspection.unusable == FAULTS
+    assert (inspection.total, inspection.usable, inspection.distinct) == (14, 7, 6)
+    assert inspection.trainable
+    assert inspection.duplicates == (("a/good.JPG", "b/zcopy.jpg"),)
+    assert inspection.labels == {"a": 3, "b": 4}
+    assert inspection.modes["16-bit grey"] == inspection.modes["CMYK"] == round(1 / 7, 4)
+    assert sum(inspection.modes.values()) == pytest.approx(1, abs=1e-3)
 
 
 def test_preparation_leaves_out_exactly_what_inspection_lists(mixed: Path, tmp_path: Path) -> None:
@@ -102,39 +102,39 @@ def test_lines_for_people(mixed: Path) -> None:
 
 
 def test_json_is_complete_and_serialisable(mixed: Path) -> None:
-    told = json.loads(json.dumps(check(mixed).to_json()))
-    assert told["usable"] == 7
-    assert told["trainable"] is True
-    assert told["unusable"] == [problem._asdict() for problem in FAULTS]
+    report = json.loads(json.dumps(check(mixed).to_json()))
+    assert report["usable"] == 7
+    assert report["trainable"] is True
+    assert report["unusable"] == [problem._asdict() for problem in FAULTS]
 
 
 def test_too_few_images_will_not_train(tmp_path: Path) -> None:
     for value in range(3):
         save(flat("L", value, 40), tmp_path / "few" / f"{value}.png")
-    found = check(tmp_path / "few", minimum=4)
-    assert found.problem == "3 usable images, at least 4 are needed"
-    assert not found.trainable
-    assert found.lines()[0].startswith("few: will not train: 3 usable images, at least 4")
-    assert not any(line.startswith("next:") for line in found.lines())
+    inspection = check(tmp_path / "few", minimum=4)
+    assert inspection.problem == "3 usable images, at least 4 are needed"
+    assert not inspection.trainable
+    assert inspection.lines()[0].startswith("few: will not train: 3 usable images, at least 4")
+    assert not any(line.startswith("next:") for line in inspection.lines())
     assert check(tmp_path / "few", minimum=3).trainable
 
 
 def test_copies_count_once_unless_kept(tmp_path: Path) -> None:
     for number in range(4):
         save(flat("L", 0, 40), tmp_path / f"{number}.png")
-    found = check(tmp_path, minimum=2)
-    assert (found.usable, found.distinct, found.copies) == (4, 1, 3)
-    assert found.problem == "1 distinct usable images, at least 2 are needed"
+    inspection = check(tmp_path, minimum=2)
+    assert (inspection.usable, inspection.distinct, inspection.copies) == (4, 1, 3)
+    assert inspection.problem == "1 distinct usable images, at least 2 are needed"
     kept = check(tmp_path, DataSettings(keep_duplicates=True), minimum=2)
     assert (kept.distinct, kept.trainable) == (4, True)
 
 
 def test_no_usable_image_gives_a_report_without_sizes(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
-    found = check(tmp_path)
-    assert found.sizes is None
-    assert found.problem == "0 usable images, at least 1 are needed"
-    assert found.lines()[1] == "  1 cannot be used      a.png: zero bytes"
+    inspection = check(tmp_path)
+    assert inspection.sizes is None
+    assert inspection.problem == "0 usable images, at least 1 are needed"
+    assert inspection.lines()[1] == "  1 cannot be used      a.png: zero bytes"
 
 
 def test_sizes_are_upright_and_of_the_file_not_of_a_reduced_decoding(tmp_path: Path) -> None:
@@ -159,9 +159,9 @@ def test_damaged_metadata_neither_warns_nor_counts_against_an_image(tmp_path: Pa
 @pytest.mark.parametrize(("side", "expected"), [(20, 32), (32, 32), (63, 32), (64, 64), (999, 64)])
 def test_the_suggested_size_avoids_enlarging(tmp_path: Path, side: int, expected: int) -> None:
     save(flat("L", 0, side), tmp_path / "a.png")
-    found = check(tmp_path)
-    assert found.suggested_size == expected
-    assert any(warning.startswith("small images") for warning in found.warnings) is (side < 32)
+    inspection = check(tmp_path)
+    assert inspection.suggested_size == expected
+    assert any(warning.startswith("small images") for warning in inspection.warnings) is (side < 32)
 
 
 def test_images_without_label_among_others_are_warned_about(tmp_path: Path) -> None:
@@ -186,10 +186,12 @@ def test_augmentation_is_suggested_where_it_is_advised_and_nowhere_else(tmp_path
     for name, count in (("few", FEW_IMAGES - 1), ("enough", FEW_IMAGES)):
         pixels = np.arange(count * 64, dtype=np.uint32).view(np.uint8).reshape(count, 16, 16)
         np.save(tmp_path / f"{name}.npy", pixels)
-        found = check(tmp_path / f"{name}.npy")
-        advised = any("--augmentation 0.3" in warning for warning in found.warnings)
-        assert (advised, "--augmentation 0.3" in found.suggested_command) == (name == "few",) * 2
-        assert found.to_json()["suggested_command"] == found.suggested_command
+        inspection = check(tmp_path / f"{name}.npy")
+        advised = any("--augmentation 0.3" in warning for warning in inspection.warnings)
+        assert (advised, "--augmentation 0.3" in inspection.suggested_command) == (
+            name == "few",
+        ) * 2
+        assert inspection.to_json()["suggested_command"] == inspection.suggested_command
 
 
 @pytest.mark.parametrize(
@@ -205,22 +207,22 @@ def test_too_few_held_out_for_scores(
 ) -> None:
     pixels = np.arange(count * 64, dtype=np.uint32).view(np.uint8).reshape(count, 16, 16)
     np.save(tmp_path / "pics.npy", pixels)
-    found = check(tmp_path / "pics.npy", minimum=62)
-    assert found.suggested_command.endswith(f"pics.npy --size 32 {flags}")
-    told = [line for line in found.lines() if line.startswith("few held-out images")]
-    assert len(told) == (advice is not None)
-    assert all(str(advice) in line and "at least 20" in line for line in told)
+    inspection = check(tmp_path / "pics.npy", minimum=62)
+    assert inspection.suggested_command.endswith(f"pics.npy --size 32 {flags}")
+    lines = [line for line in inspection.lines() if line.startswith("few held-out images")]
+    assert len(lines) == (advice is not None)
+    assert all(str(advice) in line and "at least 20" in line for line in lines)
     prepared = prepare(open_source(tmp_path / "pics.npy"), SETTINGS, tmp_path / "cache")
-    assert found.to_json()["held_out"] == len(prepared.held_out)
+    assert inspection.to_json()["held_out"] == len(prepared.held_out)
 
 
 def test_a_given_held_out_fraction_stays(tmp_path: Path) -> None:
     pixels = np.arange(110 * 64, dtype=np.uint32).view(np.uint8).reshape(110, 16, 16)
     np.save(tmp_path / "pics.npy", pixels)
     settings = DataSettings(size=(32, 32), held_out=0.05)
-    found = inspect(open_source(tmp_path / "pics.npy"), settings, flags="--held-out 0.05")
-    assert found.suggested_command.endswith("--held-out 0.05 --augmentation 0.3")
-    assert any("Train with --held-out 0.2" in warning for warning in found.warnings)
+    inspection = inspect(open_source(tmp_path / "pics.npy"), settings, flags="--held-out 0.05")
+    assert inspection.suggested_command.endswith("--held-out 0.05 --augmentation 0.3")
+    assert any("Train with --held-out 0.2" in warning for warning in inspection.warnings)
 
 
 def test_progress_reaches_the_end(tmp_path: Path) -> None:
@@ -229,5 +231,5 @@ def test_progress_reaches_the_end(tmp_path: Path) -> None:
     reports: list[tuple[str, int, int]] = []
     inspect(open_source(tmp_path), SETTINGS, on_progress=lambda *report: reports.append(report))
     for stage in ("reading", "decoding"):
-        told = [report[1:] for report in reports if report[0] == stage]
-        assert told == [(16, 40), (32, 40), (40, 40)]
+        counts = [report[1:] for report in reports if report[0] == stage]
+        assert counts == [(16, 40), (32, 40), (40, 40)]

@@ -27,9 +27,11 @@ def test_each_image_comes_once_in_every_epoch(
 ) -> None:
     images = 3 * np.arange(count)
     for chunks in (None, ChunkLayout(rows, window)):
-        found = epoch_order(epoch, images, 1, chunks)
-        assert sorted(found.shuffled) == sorted(found.sequential) == images.tolist()
-        assert found.window <= (count if chunks is None else rows * window)
+        order_of_epoch = epoch_order(epoch, images, 1, chunks)
+        assert (
+            sorted(order_of_epoch.shuffled) == sorted(order_of_epoch.sequential) == images.tolist()
+        )
+        assert order_of_epoch.window <= (count if chunks is None else rows * window)
 
 
 @pytest.mark.parametrize("chunks", [None, CHUNKS])
@@ -44,24 +46,24 @@ def test_the_order_depends_on_seed_and_epoch_and_on_nothing_else(
 
 
 def test_a_window_holds_few_chunks_and_reads_them_in_file_order() -> None:
-    found = epoch_order(0, ROWS, 7, CHUNKS)
+    order_of_epoch = epoch_order(0, ROWS, 7, CHUNKS)
     ends = np.cumsum(WINDOWS) * CHUNKS.rows
     assert ends[-1] == len(ROWS)
     for end, chunks in zip(ends, WINDOWS, strict=True):
         window = slice(end - chunks * CHUNKS.rows, end)
-        assert sorted(found.shuffled[window]) == found.sequential[window].tolist()
-        of_chunk = np.searchsorted(ROWS, found.sequential[window]) // CHUNKS.rows
+        assert sorted(order_of_epoch.shuffled[window]) == order_of_epoch.sequential[window].tolist()
+        of_chunk = np.searchsorted(ROWS, order_of_epoch.sequential[window]) // CHUNKS.rows
         assert len(set(of_chunk.tolist())) == chunks
-        assert (found.shuffled[window] != found.sequential[window]).any()
-    assert found.window == max(WINDOWS) * CHUNKS.rows
+        assert (order_of_epoch.shuffled[window] != order_of_epoch.sequential[window]).any()
+    assert order_of_epoch.window == max(WINDOWS) * CHUNKS.rows
 
 
 def test_neighbours_in_the_file_do_not_meet_in_every_epoch() -> None:
     """The two halves of a pair of chunks share a window only by chance: 7 of 89."""
     together = 0
     for epoch in range(200):
-        found = epoch_order(epoch, ROWS, 7, CHUNKS)
-        chunk = np.searchsorted(ROWS, found.sequential) // CHUNKS.rows
+        order_of_epoch = epoch_order(epoch, ROWS, 7, CHUNKS)
+        chunk = np.searchsorted(ROWS, order_of_epoch.sequential) // CHUNKS.rows
         place = {int(number): where for where, number in enumerate(chunk[:: CHUNKS.rows])}
         together += abs(place[0] - place[1]) < CHUNKS.window
     assert 4 <= together <= 40  # 17 are expected where places are independent

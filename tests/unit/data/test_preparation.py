@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from ganvas.data.held_out import choose_held_out, fewest_images
 from ganvas.data.preparation import (
     PreparedData,
     default_cache,
+    fingerprint,
     prepare,
 )
 from ganvas.data.settings import DataSettings
@@ -93,10 +95,29 @@ def test_fashion_is_prepared_with_its_labels(cache: Path) -> None:
     np.testing.assert_array_equal(data.images[123, 0], np.asarray(source.read(123)))
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
-def test_the_split_is_complete_and_exact(photos: Path, cache: Path, share: float) -> None:
-    data, _ = prepared_from(photos, cache, replace(SETTINGS, held_out=share))
-    assert len(data.held_out) == 20 * share
+def test_fingerprints_of_existing_runs_stay(cache: Path) -> None:
+    data = prepare(open_source("fashion"), DataSettings(size=(28, 28)), cache)
+    assert data.fingerprint == "62649b5f11395e85c74e79b447034363"
+    assert data.key == "data-9a757a13f1d3112423d5dc38"
+
+
+def test_a_fingerprint_covers_names_labels_and_contents(cache: Path) -> None:
+    names = ["plain.png", "käse/1.png", 'quo"te\\.png', "日本/2.png"]
+    labels = [None, "käse", None, "日本"]
+    items = [Item(name, label) for name, label in zip(names, labels, strict=True)]
+    source = _Counting("names", "names", items, ("käse", "日本"))
+    digests = [bytes([number]) * 32 for number in range(4)]
+    expected = hashlib.blake2b(digest_size=16)
+    for item, digest in zip(items, digests, strict=True):
+        expected.update(json.dumps([item.name, item.label]).encode() + digest)
+    expected.update(json.dumps(["käse", "日本"]).encode())
+    assert fingerprint(source, digests) == expected.hexdigest()
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.5])
+def test_the_split_is_complete_and_exact(photos: Path, cache: Path, fraction: float) -> None:
+    data, _ = prepared_from(photos, cache, replace(SETTINGS, held_out=fraction))
+    assert len(data.held_out) == 20 * fraction
     assert sorted([*data.training, *data.held_out]) == list(range(20))
     assert list(data.held_out) == sorted(data.held_out)
 
@@ -111,12 +132,12 @@ def test_copies_are_never_on_both_sides_of_the_split(photos: Path, cache: Path) 
     assert not sides[0] & sides[1]
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9])
-def test_the_fewest_images_are_just_enough(share: float) -> None:
-    fewest = fewest_images(32, share)
+@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.5, 0.9])
+def test_the_fewest_images_are_just_enough(fraction: float) -> None:
+    fewest = fewest_images(32, fraction)
     digests = [bytes([number % 256, number // 256]) for number in range(fewest)]
-    assert fewest - len(choose_held_out(digests, share)) >= 32
-    assert fewest - 1 - len(choose_held_out(digests[:-1], share)) < 32
+    assert fewest - len(choose_held_out(digests, fraction)) >= 32
+    assert fewest - 1 - len(choose_held_out(digests[:-1], fraction)) < 32
 
 
 def test_adding_images_moves_few_across_the_split(cache: Path) -> None:
@@ -376,8 +397,8 @@ def test_two_processes_at_once_both_succeed(photos: Path, cache: Path) -> None:
         assert racer.stdin is not None
         racer.stdin.write("go\n")
         racer.stdin.flush()
-    told = [racer.communicate()[0] for racer in racers]
-    assert told == [f"20 {sum(range(20)) * 256}\n"] * 2
+    outputs = [racer.communicate()[0] for racer in racers]
+    assert outputs == [f"20 {sum(range(20)) * 256}\n"] * 2
     assert len(entries(cache)) == 1
 
 

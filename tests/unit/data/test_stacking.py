@@ -100,11 +100,11 @@ def test_the_papers_counts_of_fashion(tmp_path: Path) -> None:
         shares = np.bincount(single.labels[digits]) / len(digits)
         modes = np.einsum("a,b,c->abc", shares, shares, shares).ravel()
         pieces = np.array_split(data.labels[side], len(side) // 26_000)
-        found = np.mean([reverse_kl(piece) for piece in pieces])
+        divergence = np.mean([reverse_kl(piece) for piece in pieces])
         # The divergence of the modes' own shares, and what a finite count adds (Miller 1955).
         expected = (modes * np.log(1000 * modes)).sum() + 999 / (2 * len(pieces[0]))
         # A perfectly even sampler's 26,000 scatter by 0.0008 around 0.0194; uneven shares by more.
-        assert found == pytest.approx(expected, abs=4.5 * 0.0013 / math.sqrt(len(pieces)))
+        assert divergence == pytest.approx(expected, abs=4.5 * 0.0013 / math.sqrt(len(pieces)))
 
 
 def reverse_kl(labels: npt.NDArray[np.int64]) -> float:
@@ -115,37 +115,39 @@ def reverse_kl(labels: npt.NDArray[np.int64]) -> float:
 
 
 def test_stacks_are_always_the_same(small: Stacked, tmp_path: Path) -> None:
-    one, other = (prepare(small, SETTINGS, tmp_path / name) for name in ("one", "other"))
-    np.testing.assert_array_equal(one.images, other.images)
-    assert one.fingerprint == other.fingerprint
+    first, second = (prepare(small, SETTINGS, tmp_path / name) for name in ("one", "other"))
+    np.testing.assert_array_equal(first.images, second.images)
+    assert first.fingerprint == second.fingerprint
 
 
 def test_stacks_are_reused_until_their_digits_change(digits: Path) -> None:
-    told: list[tuple[str, int]] = []
+    reports: list[tuple[str, int]] = []
 
     def prepared(settings: DataSettings = SETTINGS) -> tuple[PreparedData, bool]:
-        told.clear()
+        reports.clear()
         source = replace(stacked(digits), training=3000, held_out=500)
         cache = digits.parent / "cache"
-        data = prepare(source, settings, cache, lambda stage, done, _: told.append((stage, done)))
-        return data, any(stage != "reading" for stage, _ in told)
+        data = prepare(
+            source, settings, cache, lambda stage, done, _: reports.append((stage, done))
+        )
+        return data, any(stage != "reading" for stage, _ in reports)
 
-    first, made = prepared()
-    assert made
-    assert told[-1] == ("generating", 3500)
+    first, was_made = prepared()
+    assert was_made
+    assert reports[-1] == ("generating", 3500)
     assert not prepared()[1]
     assert prepared(replace(SETTINGS, held_out=0.4))[1]
     moved = shutil.move(digits, digits.with_name("moved.npz"))
     digits = Path(moved)
-    again, made = prepared()
-    assert not made
+    again, was_made = prepared()
+    assert not was_made
     assert (again.name, again.location) == ("stacked-moved", f"stacked:{moved}")
     with np.load(digits) as file:
         images, labels = file["images"].copy(), file["labels"]
     images[0] += 1
     np.savez(digits, images=images, labels=labels)
-    changed, made = prepared()
-    assert made
+    changed, was_made = prepared()
+    assert was_made
     assert changed.fingerprint != first.fingerprint
 
 
@@ -194,20 +196,20 @@ def data_with(place: Path, labels: list[int] | None) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("labels", "said"),
+    ("labels", "message"),
     [
         (None, "30 images have no label, but stacking takes labelled images of ten classes"),
         ([0, 1, 2] * 10, "has 3 labels, but stacking takes labelled images of ten classes"),
         (list(range(30)), "has 30 labels"),
     ],
 )
-def test_stacking_needs_ten_classes(labels: list[int] | None, said: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=said):
+def test_stacking_needs_ten_classes(labels: list[int] | None, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
         open_source(f"stacked:{data_with(tmp_path, labels)}")
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         ("stacked:", "no data given"),
         ("stacked:ring", "ring cannot be stacked"),
@@ -215,22 +217,22 @@ def test_stacking_needs_ten_classes(labels: list[int] | None, said: str, tmp_pat
         ("stacked:fashon", r"fashon: no such file or folder.*Did you mean fashion\?"),
     ],
 )
-def test_sources_that_cannot_be_stacked(data: str, said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_sources_that_cannot_be_stacked(data: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
         open_source(data)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"size": (1, 1)}, "the recipe makes points.*such as stacked-modern"),
         ({"channels": "1"}, "three images in three channels, but the recipe asks for 1"),
     ],
 )
 def test_settings_that_do_not_suit(
-    small: Stacked, change: dict[str, object], said: str, tmp_path: Path
+    small: Stacked, change: dict[str, object], message: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         prepare(small, replace(SETTINGS, **change), tmp_path / "cache")  # type: ignore[arg-type]
     assert not (tmp_path / "cache").exists()
 

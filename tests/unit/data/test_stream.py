@@ -138,10 +138,10 @@ def test_images_on_the_device_equal_the_mapped_ones(
     resident = ImageStream(data, seed=1, pixels=OnDevice(data.images, CPU))
     mapped = ImageStream(data, seed=1)
     for _ in range(20):
-        one, other = resident.next(8), mapped.next(8)
-        assert one.images.dtype == torch.uint8
-        assert torch.equal(one.images, other.images)
-        assert numbers(one) == numbers(other)
+        batch, reference = resident.next(8), mapped.next(8)
+        assert batch.images.dtype == torch.uint8
+        assert torch.equal(batch.images, reference.images)
+        assert numbers(batch) == numbers(reference)
 
 
 def test_points_can_be_on_the_device() -> None:
@@ -157,8 +157,8 @@ def test_images_are_on_a_gpu_if_they_take_a_third_of_its_free_memory(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (100 * 256, 1000 * 256))
     monkeypatch.setattr("ganvas.data.pixels.OnDevice", lambda images, device: "resident")
-    found = pixel_store(torch.device("cuda"), tiny_data(images).images)
-    assert (found == "resident") is resident
+    store = pixel_store(torch.device("cuda"), tiny_data(images).images)
+    assert (store == "resident") is resident
     assert isinstance(pixel_store(CPU, tiny_data(images).images), MemoryMapped)
 
 
@@ -200,10 +200,12 @@ def test_the_next_window_is_prefetched(large: PreparedData) -> None:
 def test_a_deleted_stream_ends_its_thread(large: PreparedData) -> None:
     stream = ImageStream(large, seed=1)
     stream.next(4)
-    names = [one for one in threading.enumerate() if one.name.startswith("ganvas-images")]
-    assert names
+    threads = [
+        thread for thread in threading.enumerate() if thread.name.startswith("ganvas-images")
+    ]
+    assert threads
     del stream
     gc.collect()
-    for one in names:
-        one.join(timeout=10)
-    assert not any(one.is_alive() for one in names)
+    for thread in threads:
+        thread.join(timeout=10)
+    assert not any(thread.is_alive() for thread in threads)

@@ -143,8 +143,8 @@ def test_random_numbers_never_change() -> None:
 def test_fingerprints_of_point_sets_differ(prepared: dict[str, PreparedData]) -> None:
     assert len({data.fingerprint for data in prepared.values()}) == len(POINTS)
     wider = replace(MIXTURES["ring"], sigma=0.02)
-    contents, _ = wider.draw_dataset(SETTINGS)
-    assert contents.fingerprint != prepared["ring"].fingerprint
+    metadata, _ = wider.draw_dataset(SETTINGS)
+    assert metadata.fingerprint != prepared["ring"].fingerprint
 
 
 def test_points_are_not_rescaled(prepared: dict[str, PreparedData]) -> None:
@@ -175,7 +175,7 @@ def test_the_drawn_square_has_room_for_outliers(
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         (
             DataSettings(),
@@ -184,8 +184,10 @@ def test_the_drawn_square_has_room_for_outliers(
         (replace(SETTINGS, channels="3"), "two coordinates, but the recipe asks for 3"),
     ],
 )
-def test_settings_for_images_are_refused(settings: DataSettings, said: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=said):
+def test_settings_for_images_are_refused(
+    settings: DataSettings, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=message):
         prepare(POINTS["ring"], settings, tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 
