@@ -114,7 +114,7 @@ def test_symptoms_are_those_of_the_rules(bench: Bench) -> None:
         assert len(row.symptoms) <= 3, kind
 
 
-def test_what_shows_a_failure_is_measured_of_it_and_of_its_counterparts(every: list[Any]) -> None:
+def test_shown_by_scores_are_measured_of_runs_and_counterparts(every: list[Any]) -> None:
     families = {"coverage-lite0": "prdc-lite0", "high-quality": "modes", "reverse-kl": "modes"}
     points, pictures = {"high-quality", "reverse-kl"}, {"fd-lite0", "coverage-lite0"}
     for case in every:
@@ -126,7 +126,7 @@ def test_what_shows_a_failure_is_measured_of_it_and_of_its_counterparts(every: l
                 assert families.get(metric, metric) in case.metrics, (case.name, metric)
 
 
-def test_some_changes_in_numbers(bench: Bench) -> None:
+def test_some_sabotages_have_the_expected_values(bench: Bench) -> None:
     cases = bench["cases"]
     fast = cases.sabotaged_case("fast-generator", 0).recipe
     usual = cases.healthy_case("points-modern", 0).recipe
@@ -140,7 +140,7 @@ def test_some_changes_in_numbers(bench: Bench) -> None:
     assert (narrow.name, narrow.width) == ("resnet", 1)
 
 
-def test_a_choice_of_cases(bench: Bench, every: list[Any]) -> None:
+def test_cases_are_selected_by_kind_base_and_seed(bench: Bench, every: list[Any]) -> None:
     chosen = bench["cases"].select
     names = [case.name for case in chosen(every, ["wgan", "tiny-clip"], [0, 1])]
     assert names == [
@@ -176,7 +176,7 @@ def test_three_taps_overlap_unevenly(bench: Bench) -> None:
     assert drawn[1, :4].tolist() == [2, 4, 2, 4]
 
 
-def test_half_precision_overflows_where_it_ends(bench: Bench) -> None:
+def test_half_precision_overflows_beyond_its_range(bench: Bench) -> None:
     layer = bench["networks"].HalfPrecision(scale=8.0)
     logits = torch.tensor([0.1, 65_504 / 8, 65_536 / 8], requires_grad=True)
     held = layer(logits)
@@ -197,7 +197,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-def test_a_hundred_images_and_the_usual_held_out_ones(
+def test_few_images_keep_the_usual_held_out_images(
     bench: Bench, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GANVAS_CACHE", str(cache))
@@ -222,7 +222,7 @@ def points(bench: Bench, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return bench["cases"].quick(bench["cases"].healthy_case("points-modern", 0))
 
 
-def test_a_run_is_kept_and_not_made_again(bench: Bench, points: Any, tmp_path: Path) -> None:
+def test_a_finished_case_is_not_run_again(bench: Bench, points: Any, tmp_path: Path) -> None:
     running = bench["running"]
     assert running.read_result(tmp_path, points) is None
     result = running.run_case(points, tmp_path)
@@ -236,7 +236,7 @@ def test_a_run_is_kept_and_not_made_again(bench: Bench, points: Any, tmp_path: P
     assert running.run_case(other, tmp_path).images_seen == 2 * points.recipe.images
 
 
-def test_a_killed_run_goes_on(bench: Bench, points: Any, tmp_path: Path) -> None:
+def test_a_killed_run_is_resumed(bench: Bench, points: Any, tmp_path: Path) -> None:
     running = bench["running"]
     first = running.run_case(points, tmp_path)
     running.result_path(tmp_path, points.name).unlink()
@@ -246,7 +246,7 @@ def test_a_killed_run_goes_on(bench: Bench, points: Any, tmp_path: Path) -> None
     assert (again.status, again.scores) == (first.status, first.scores)
 
 
-def test_a_divergence_is_a_result_and_an_alarm(
+def test_a_divergence_is_a_result_and_a_finding(
     bench: Bench, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GANVAS_CACHE", str(cache))
@@ -268,7 +268,7 @@ def test_a_divergence_is_a_result_and_an_alarm(
 # -- What is a failure -----------------------------------------------------------------------------
 
 
-def test_how_many_times_worse(bench: Bench) -> None:
+def test_times_worse_is_the_ratio_with_the_worst_counterpart(bench: Bench) -> None:
     times_worse = bench["score_rules"].times_worse
     assert times_worse("fd-lite0", 130.0, [90.0, 100.0]) == pytest.approx(1.3)
     assert times_worse("swd/32x32", 30.0, [40.0, 20.0]) == pytest.approx(0.75)
@@ -324,7 +324,7 @@ def finding(symptom: str, verdict: Any) -> Finding:
     return Finding(symptom, verdict, 0.5, 0, (), "", (), "")
 
 
-def test_rules_are_asked_at_each_look_and_know_only_what_was_before(bench: Bench) -> None:
+def test_replay_applies_rules_at_each_probed_record(bench: Bench) -> None:
     seen: list[tuple[int, str, int]] = []
 
     def rules(evidence: Evidence) -> list[Finding]:
@@ -354,7 +354,7 @@ def test_rules_are_asked_at_each_look_and_know_only_what_was_before(bench: Bench
     assert (end.images_seen, end.findings) == (45, (("diverging", "failing"),))
 
 
-def test_the_last_word_counts_and_the_first_is_told(bench: Bench) -> None:
+def test_output_names_the_last_and_the_first_symptom(bench: Bench) -> None:
     replay = bench["replay"]
     timeline = replay.Timeline(
         (
@@ -403,7 +403,7 @@ def spoken(bench: Bench, kind: str, seed: int, failed: bool, said: Any) -> Any:
     )
 
 
-def test_recall_counts_failures_alone(bench: Bench, scored: list[Any]) -> None:
+def test_recall_counts_only_failures(bench: Bench, scored: list[Any]) -> None:
     scoring = bench["score_rules"]
     failures = scoring.failures(scored)
     assert len(failures) == 4
@@ -417,7 +417,7 @@ def test_recall_counts_failures_alone(bench: Bench, scored: list[Any]) -> None:
     assert scoring.time_to_finding(scoring.failures(scored, "few-images"), "watch") is None
 
 
-def test_false_alarms_count_healthy_runs_alone(bench: Bench, scored: list[Any]) -> None:
+def test_false_alarms_count_only_healthy_runs(bench: Bench, scored: list[Any]) -> None:
     scoring = bench["score_rules"]
     healthy = scoring.healthy(scored)
     assert scoring.detected(healthy, "failing") == scoring.Rate(1, 4)
@@ -448,7 +448,7 @@ def test_halves_are_even_and_odd_seeds(bench: Bench, scored: list[Any]) -> None:
     assert half([even, *scored], calibration=False) == scored
 
 
-def test_the_page_tells_targets_misses_and_false_alarms(bench: Bench, scored: list[Any]) -> None:
+def test_the_page_lists_targets_misses_and_false_alarms(bench: Bench, scored: list[Any]) -> None:
     text = bench["page"].page_of(scored, [], "health.png")
     lines = text.splitlines()
     assert "| recall | failing | 50% (2 of 4) | 15% to 85% | >= 95%: MISSED | - |" in lines
@@ -467,7 +467,7 @@ def test_the_page_tells_targets_misses_and_false_alarms(bench: Bench, scored: li
     assert "![" in text
 
 
-def test_the_picture_of_the_confusion(bench: Bench, scored: list[Any], tmp_path: Path) -> None:
+def test_the_confusion_matrix_is_drawn(bench: Bench, scored: list[Any], tmp_path: Path) -> None:
     picture = bench["page"]
     path = tmp_path / "folder" / "health.png"
     picture.write_confusion(path, *bench["page"].matrix(scored))
@@ -504,7 +504,7 @@ def history(distances: list[float], memory: float, recipe: Recipe) -> Evidence:
     return Evidence(tuple(records), recipe)
 
 
-def test_readings_are_the_weaker_of_two_looks_in_a_row(bench: Bench) -> None:
+def test_readings_are_the_less_severe_of_two_in_a_row(bench: Bench) -> None:
     calibrate = bench["calibrate"]
     evidence = history([0.9, 0.1, 0.6, 0.5, 0.8], 0.9, tiny_recipe())
     found = {
@@ -557,7 +557,7 @@ def test_the_mean_of_two_distances_is_taken_from_the_origin(bench: Bench) -> Non
     assert between(0.4, 0.9, 0.5) is None  # the healthy run lies on the other side
 
 
-def test_each_limit_is_told_from_all_others(bench: Bench) -> None:
+def test_each_tagged_limit_identifies_its_field(bench: Bench) -> None:
     limits, names = bench["calibrate"].tagged(Thresholds())
     floats = [f.name for f in dataclasses.fields(limits) if f.type == "float"]
     assert sorted(names.values()) == sorted(floats)
@@ -583,7 +583,7 @@ def test_the_plan_is_printed_and_nothing_trained(
     assert "0 healthy and 3 sabotaged runs" in printed
 
 
-def test_runs_need_a_place(
+def test_the_command_needs_a_folder(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main = main_of(monkeypatch)["main"]

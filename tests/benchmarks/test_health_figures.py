@@ -59,7 +59,7 @@ def told(bench: Bench, *looks: tuple[str, ...]) -> Any:
 # -- Which run -----------------------------------------------------------------------------------
 
 
-def test_a_symptom_is_clearest_where_it_is_named_first_at_the_end(bench: Bench) -> None:
+def test_clarity_is_highest_where_a_symptom_is_first_at_the_end(bench: Bench) -> None:
     clarity = bench["curves"].clarity
     ranked = [
         told(bench, ("a",), ("a", "b")),
@@ -73,19 +73,19 @@ def test_a_symptom_is_clearest_where_it_is_named_first_at_the_end(bench: Bench) 
     assert clarity(told(bench, ("b",), ()), "a") == 0
 
 
-def test_the_look_that_is_told_is_the_last_that_names_the_symptom_first(bench: Bench) -> None:
+def test_shown_at_is_the_last_step_with_the_symptom_first(bench: Bench) -> None:
     shown_at = bench["curves"].shown_at
     assert shown_at(told(bench, ("a",), ("a",), ("b", "a")), "a") == 2_000
     assert shown_at(told(bench, ("b", "a"), ("b", "a"), ("b",)), "a") == 2_000
 
 
-def test_it_was_named_where_the_stretch_of_looks_began(bench: Bench) -> None:
+def test_found_at_is_the_start_of_the_steps_in_a_row(bench: Bench) -> None:
     line = told(bench, ("a",), (), ("a",), ("b", "a"), ("a",), ())
     assert bench["curves"].found_at(line, "a", 5_000) == 3_000
     assert bench["curves"].found_at(line, "a", 1_000) == 1_000
 
 
-def test_of_equally_clear_runs_one_is_taken_that_was_made_for_the_symptom(bench: Bench) -> None:
+def test_of_equally_clear_runs_the_one_made_for_the_symptom_is_chosen(bench: Bench) -> None:
     candidate, clearest = bench["render_symptoms"].Candidate, bench["render_symptoms"].clearest
 
     def run(wanted: str, *looks: tuple[str, ...]) -> Any:
@@ -112,13 +112,13 @@ def evidence(column: str, *values: float) -> Evidence:
     return Evidence(records=records, recipe=tiny_recipe())
 
 
-def test_the_weakest_signal_decides(bench: Bench) -> None:
+def test_the_least_severe_check_decides(bench: Bench) -> None:
     weak, strong = LimitCheck("weak", 1.2, 1.0), LimitCheck("strong", 5.0, 1.0)
     assert bench["curves"].deciding(Condition("", (strong, weak), ())) is weak
     assert bench["curves"].deciding(Condition("", (), (), is_certain=True)) is None
 
 
-def test_of_two_limits_of_one_number_the_one_hard_to_reach_counts(bench: Bench) -> None:
+def test_of_two_limits_of_one_column_the_stricter_counts(bench: Bench) -> None:
     loose, strict = LimitCheck("lag", 2.0, 0.5), LimitCheck("lag", 2.0, 1.5)
     other = LimitCheck("movement", 2.0, 9.0)
     assert (
@@ -127,7 +127,7 @@ def test_of_two_limits_of_one_number_the_one_hard_to_reach_counts(bench: Bench) 
     assert bench["curves"].strictest_check(Condition("", (other,), ()), loose) is None
 
 
-def test_of_a_limit_to_watch_and_one_to_fail_the_first_is_drawn(bench: Bench) -> None:
+def test_of_a_watch_and_a_failing_limit_the_looser_is_drawn(bench: Bench) -> None:
     loosest = bench["curves"].loosest
     assert loosest(((1, 0.03), (2, 0.1)), alarms_above=True) == ((1, 0.03), (2, 0.03))
     assert loosest(((1, 0.03), (2, 0.1)), alarms_above=False) == ((1, 0.1), (2, 0.1))
@@ -135,7 +135,7 @@ def test_of_a_limit_to_watch_and_one_to_fail_the_first_is_drawn(bench: Bench) ->
     assert loosest(varying, alarms_above=True) == varying
 
 
-def test_a_curve_shows_what_was_measured_at_every_look(bench: Bench) -> None:
+def test_a_curve_shows_every_probed_value(bench: Bench) -> None:
     column = "probe/diversity/vendi"
     rule, sick = RULES["mode-collapse"], evidence(column, 0.9, 0.2, 0.1)
     curve = bench["curves"].curve_of(rule, sick, evidence(column, 0.8, 1.0, 1.1), at=96_000)
@@ -155,7 +155,7 @@ def test_a_curve_shows_means_where_the_rule_compares_means(bench: Bench) -> None
     assert points == ((128_000, 1.5), (160_000, 1.5))
 
 
-def test_a_run_that_stopped_is_drawn_up_to_there(bench: Bench) -> None:
+def test_a_diverged_run_is_drawn_until_it_stopped(bench: Bench) -> None:
     column = "probe/logits/real"
     sick = Evidence(
         records=evidence(column, 1.0, 6.0).records, recipe=tiny_recipe(), stopped="logits overflow"
@@ -166,7 +166,7 @@ def test_a_run_that_stopped_is_drawn_up_to_there(bench: Bench) -> None:
     assert (curve.limits, curve.stopped_at) == ((), 64_000)
 
 
-def test_what_was_known_earlier_does_not_hold_the_end(bench: Bench) -> None:
+def test_known_at_excludes_later_records_and_the_divergence(bench: Bench) -> None:
     whole = Evidence(
         records=evidence("x", 1.0, 2.0, 3.0).records, recipe=tiny_recipe(), stopped="over"
     )
@@ -175,7 +175,7 @@ def test_what_was_known_earlier_does_not_hold_the_end(bench: Bench) -> None:
     assert (earlier.stopped, bench["curves"].known_at(whole, 96_000).stopped) == ("", "over")
 
 
-def test_only_positive_numbers_far_apart_need_decades(bench: Bench) -> None:
+def test_only_positive_numbers_far_apart_need_a_log_scale(bench: Bench) -> None:
     needs = bench["figures"].needs_log_scale
     assert needs([1e-11, 1e-3])
     assert not needs([0.2, 1.0])
@@ -196,7 +196,7 @@ def test_a_grid_is_cut_into_the_images_it_was_made_of(bench: Bench, channels: in
     assert np.array_equal(bench["panels"].cut_grid(picture, (5, 7), 3), images)
 
 
-def test_moments_over_time_are_the_last_ones_or_spread_from_the_onset(bench: Bench) -> None:
+def test_grids_over_time_are_the_last_or_evenly_spread(bench: Bench) -> None:
     drawn = list(range(0, 11_000, 1_000))
     assert bench["panels"].last_before(drawn, 8_500) == (5_000, 6_000, 7_000, 8_000)
     assert bench["panels"].last_before([0, 1_000, 2_000], 8_500) == ()
@@ -204,7 +204,7 @@ def test_moments_over_time_are_the_last_ones_or_spread_from_the_onset(bench: Ben
     assert bench["panels"].spread(drawn, 8_000) == ()
 
 
-def test_columns_over_time_stand_beside_each_other(bench: Bench) -> None:
+def test_panels_show_columns_side_by_side(bench: Bench) -> None:
     panels = bench["panels"]
     columns = [
         np.full((panels.ROWS, 2, 2, 1), 10 * moment, np.uint8) for moment in range(panels.COLUMNS)
@@ -213,7 +213,7 @@ def test_columns_over_time_stand_beside_each_other(bench: Bench) -> None:
     assert (rows == 10 * np.arange(panels.COLUMNS)[None, :, None]).all()
 
 
-def test_images_are_enlarged_sharply(bench: Bench) -> None:
+def test_images_are_enlarged_by_whole_pixels(bench: Bench) -> None:
     panels = bench["panels"]
     images = np.random.default_rng(0).integers(
         0, 256, (panels.ROWS * panels.COLUMNS, 32, 32, 1), dtype=np.uint8
@@ -232,14 +232,14 @@ def test_every_symptom_has_a_title(bench: Bench) -> None:
     assert set(bench["figures"].TITLES) == set(RULES)
 
 
-def test_pictures_stay_small(bench: Bench) -> None:
+def test_figures_stay_small(bench: Bench) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 400, 3), dtype=np.uint8)
     content = bench["figures"].compressed(Image.fromarray(noise))
     assert len(content) <= bench["figures"].MAX_FILE_SIZE
     assert Image.open(io.BytesIO(content)).size == (400, 200)
 
 
-def test_a_portrait_is_drawn_whole(bench: Bench, tmp_path: Path) -> None:
+def test_a_figure_is_drawn_completely(bench: Bench, tmp_path: Path) -> None:
     panels = bench["panels"]
     blank = np.zeros((panels.ROWS * panels.COLUMNS, 16, 16, 1), np.uint8)
     curve = bench["curves"].Curve(
@@ -270,7 +270,7 @@ def test_a_portrait_is_drawn_whole(bench: Bench, tmp_path: Path) -> None:
 # -- The extra runs ------------------------------------------------------------------------------
 
 
-def test_extra_runs_are_possible_and_differ_from_their_twins_in_the_change_alone(
+def test_extra_runs_are_valid_and_differ_from_their_twins_in_the_change(
     bench: Bench,
 ) -> None:
     runs = bench["symptom_runs"]
@@ -284,7 +284,7 @@ def test_extra_runs_are_possible_and_differ_from_their_twins_in_the_change_alone
         assert sick.name in CATALOG  # so that the usual learning rate is the recipe's own
 
 
-def test_twins_that_are_alike_are_trained_once(bench: Bench) -> None:
+def test_equal_twins_are_shared(bench: Bench) -> None:
     runs = bench["symptom_runs"]
     names: dict[str, Any] = {}
     for symptom in runs.SYMPTOM_RUNS:

@@ -60,7 +60,7 @@ RECIPES = st.sampled_from([make() for make in CATALOG.values()])
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(RECORDS, RECIPES, SCORES, st.sampled_from(["", "loss term became infinite"]))
-def test_nothing_makes_a_rule_raise(
+def test_no_evidence_makes_a_rule_raise(
     records: list[Any], recipe: Any, scores: list[Any], stopped: str
 ) -> None:
     evidence = Evidence(tuple(records), recipe, None, tuple(scores), stopped)
@@ -77,7 +77,7 @@ def test_nothing_makes_a_rule_raise(
     st.sampled_from(sorted(SICK)),
     st.lists(st.tuples(st.integers(0, 23), st.sampled_from(USED), NUMBERS | ANYTHING), max_size=30),
 )
-def test_nothing_that_happens_to_a_history_makes_a_rule_raise(
+def test_no_damaged_history_makes_a_rule_raise(
     name: str, damages: list[tuple[int, str, Any]]
 ) -> None:
     """A history that is right but for some places gets further than one of garbage."""
@@ -90,27 +90,27 @@ def test_nothing_that_happens_to_a_history_makes_a_rule_raise(
 
 
 @EVERY_RULE
-def test_rule_is_known_by_its_symptom_and_cites_its_paper(rule: Rule) -> None:
+def test_rule_has_a_symptom_and_a_paper(rule: Rule) -> None:
     assert RULES[rule.symptom] is rule
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", rule.symptom)
     assert re.search(r"[A-Z]\w+ .*\b(19|20)\d\d\b", rule.paper)
 
 
 @EVERY_RULE
-def test_rule_reads_columns_that_there_are(rule: Rule) -> None:
+def test_rule_reads_existing_columns(rule: Rule) -> None:
     probed = {column for column in rule.columns if column.startswith("probe/")}
     assert probed - {"probe/missing"} <= set(COLUMNS)
 
 
 @EVERY_RULE
-def test_rule_has_a_history_on_which_it_speaks(rule: Rule) -> None:
+def test_rule_has_a_written_history_with_its_symptom(rule: Rule) -> None:
     """`test_rules` checks that it does."""
     assert any(case.symptom == rule.symptom for case in SICK.values())
 
 
 @EVERY_RULE
 @pytest.mark.parametrize("name", HEALTHY)
-def test_rule_is_silent_without_its_columns(rule: Rule, name: str) -> None:
+def test_rule_has_no_finding_without_its_columns(rule: Rule, name: str) -> None:
     recipe = CATALOG[name]()
     records = tuple({"images_seen": seen, "seconds": 1.0} for seen in range(0, 200_000, 4_000))
     assert rule(Evidence(records, recipe)) is None
@@ -127,7 +127,7 @@ def finding_of(case: Case) -> Finding:
 
 
 @EVERY_CASE
-def test_finding_rests_on_numbers_that_were_measured(case: Case) -> None:
+def test_numbers_of_a_finding_were_measured(case: Case) -> None:
     evidence, finding = case.evidence, finding_of(case)
     metrics = {score["metric"] for score in evidence.scores}
     assert finding.numbers
@@ -137,14 +137,14 @@ def test_finding_rests_on_numbers_that_were_measured(case: Case) -> None:
 
 
 @EVERY_CASE
-def test_finding_is_said_in_one_plain_sentence(case: Case) -> None:
+def test_meaning_of_a_finding_is_one_sentence(case: Case) -> None:
     finding = finding_of(case)
     assert re.fullmatch(r"[A-Z][^.\n]*(\d\.\d+[^.\n]*)*\.", finding.meaning)
     assert finding.paper == RULES[case.symptom].paper
 
 
 @EVERY_CASE
-def test_every_advice_is_a_change_that_this_recipe_takes(case: Case) -> None:
+def test_every_advice_is_valid_for_the_recipe(case: Case) -> None:
     """Of all findings, also of those that come with it."""
     evidence = case.evidence
     for finding in apply_rules(evidence):
@@ -159,7 +159,7 @@ def test_every_advice_is_a_change_that_this_recipe_takes(case: Case) -> None:
 
 
 @pytest.mark.parametrize("name", HEALTHY)
-def test_advice_fits_whatever_recipe_shows_a_symptom(name: str) -> None:
+def test_advice_is_valid_for_every_recipe(name: str) -> None:
     """Where the field is set already, or missing, or ruled out, something else is advised."""
     recipe = CATALOG[name]().with_fixed_schedules()
     given = set()
@@ -172,12 +172,12 @@ def test_advice_fits_whatever_recipe_shows_a_symptom(name: str) -> None:
         assert apply_change(recipe, change) != recipe, change.flag
 
 
-def test_no_rule_reads_the_columns_that_are_for_people_alone() -> None:
+def test_no_rule_reads_the_unread_columns() -> None:
     read = {column for rule in RULES.values() for column in rule.columns}
     assert not [column for column in read if column.startswith(NO_RULE_READS)]
     assert [column for column in COLUMNS if column.startswith(NO_RULE_READS)]
 
 
 @pytest.mark.parametrize("name", ["advice", "assessment", "evidence", "finding", "rules"])
-def test_every_part_can_be_the_first_that_is_imported(name: str) -> None:
+def test_every_module_can_be_imported_first(name: str) -> None:
     subprocess.run([sys.executable, "-c", f"import ganvas.health.{name}"], check=True)

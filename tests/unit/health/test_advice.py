@@ -56,7 +56,7 @@ def changed(field: str, value: str, recipe: Recipe = DCGAN) -> Any:
         ("generator.network.upsampling", "resize", "resize"),
     ],
 )
-def test_value_is_read_as_the_command_line_reads_it(field: str, value: str, expected: Any) -> None:
+def test_values_are_parsed_as_on_the_command_line(field: str, value: str, expected: Any) -> None:
     assert changed(field, value) == expected
 
 
@@ -82,7 +82,7 @@ def test_only_the_field_changes() -> None:
         ("objective.pac", "3", "multiple of 3"),
     ],
 )
-def test_change_that_does_not_fit_is_refused(field: str, value: str, said: str) -> None:
+def test_an_invalid_change_is_refused(field: str, value: str, said: str) -> None:
     with pytest.raises(RecipeError, match=said):
         changed(field, value)
 
@@ -108,7 +108,7 @@ def test_flags_of_advice_make_the_recipe_that_apply_change_makes() -> None:
 @pytest.mark.parametrize("name", ["dcgan", "wgan", "wgan-gp", "resnet-paper", "points-modern"])
 @pytest.mark.parametrize("player", ["generator", "discriminator"])
 @pytest.mark.parametrize("factor", [30.0, 1 / 30])
-def test_learning_rate_that_is_far_off_is_the_first_advice_of_all(
+def test_a_learning_rate_that_is_far_off_is_the_first_advice(
     name: str, player: str, factor: float
 ) -> None:
     recipe = CATALOG[name]().with_fixed_schedules()
@@ -122,7 +122,7 @@ def test_learning_rate_that_is_far_off_is_the_first_advice_of_all(
         assert apply_change(broken, first) == recipe
 
 
-def test_usual_learning_rate_is_that_of_the_papers_where_a_recipe_has_no_name() -> None:
+def test_custom_recipes_have_the_papers_usual_learning_rate() -> None:
     recipe = replace(DCGAN, name="custom", **rate("dcgan", "discriminator", 100))
     (first, *_) = advise(recipe, ())
     assert first == Change("discriminator.learning_rate", "0.0002", "it is 100 times the usual one")
@@ -137,7 +137,7 @@ def test_something_is_always_advised() -> None:
     )
 
 
-def test_what_is_set_already_is_not_advised() -> None:
+def test_fields_that_have_the_value_already_are_not_advised() -> None:
     resnet = CATALOG["resnet"]()
     assert resnet.objective.spectral_norm
     assert "objective.spectral_norm" not in {c.field for c in advise(resnet, (SPECTRAL_NORM,))}
@@ -180,7 +180,7 @@ def penalised(loss: Any, **weights: Any) -> Recipe:
         (penalised("relativistic", r1=0.5, r2=0.5), "--objective.penalties.r1.weight 2"),
     ],
 )
-def test_regularisation_suits_loss_and_what_there_is(recipe: Recipe, flag: str) -> None:
+def test_regularisation_suits_the_loss_and_existing_penalties(recipe: Recipe, flag: str) -> None:
     change = regularise(recipe)
     assert change is not None
     assert change.flag == flag
@@ -203,7 +203,7 @@ def test_schedules_are_scaled_as_a_whole(value: Any, factor: float, text: str) -
     assert scaled(value, factor) == text
 
 
-def test_remedies_that_have_nothing_to_change_say_nothing() -> None:
+def test_remedies_without_a_change_return_none() -> None:
     assert multiply("objective.penalties.r1.weight", 4, "")(DCGAN) is None
     assert multiply("generator.network.residual", 4, "")(DCGAN) is None
     assert raise_to("latent_dim", 64, "")(DCGAN) is None

@@ -24,7 +24,7 @@ def healthy(recipe: str, until: int | None = None) -> Evidence:
     return replace(whole, records=tuple(seen))
 
 
-def test_it_is_the_worst_of_what_was_found_however_early() -> None:
+def test_status_is_the_worst_verdict_however_early() -> None:
     early = healthy("dcgan", 4_000)
     assert health_status(early, (WATCHED, WATCHED)) == "watch"
     assert health_status(early, (WATCHED, FOUND, WATCHED)) == "failing"
@@ -33,7 +33,7 @@ def test_it_is_the_worst_of_what_was_found_however_early() -> None:
 
 
 @pytest.mark.parametrize("recipe", HEALTHY)
-def test_it_is_too_early_until_the_rules_that_need_300_updates_look(recipe: str) -> None:
+def test_status_is_too_early_until_learning_steps(recipe: str) -> None:
     settings = CATALOG[recipe]()
     needed = 300 * settings.batch * settings.discriminator_steps
     whole = healthy(recipe)
@@ -47,7 +47,7 @@ def test_it_is_too_early_until_the_rules_that_need_300_updates_look(recipe: str)
 
 
 @pytest.mark.parametrize("recipe", CATALOG)
-def test_a_half_lies_well_between_the_rules_that_look_early_and_those_that_look_then(
+def test_half_of_the_rules_separates_early_from_later_rules(
     recipe: str,
 ) -> None:
     settings = CATALOG[recipe]().with_fixed_schedules()
@@ -58,7 +58,7 @@ def test_a_half_lies_well_between_the_rules_that_look_early_and_those_that_look_
     assert sum(first <= needed for first in updates) / len(updates) > 0.65
 
 
-def test_without_probes_or_with_ones_that_fail_nothing_is_judged() -> None:
+def test_status_is_not_judged_without_probes() -> None:
     whole = healthy("dcgan")
     assert health_status(replace(whole, records=()), ()) == "not judged"
     without = [{"images_seen": record["images_seen"]} for record in whole.records]
@@ -67,7 +67,7 @@ def test_without_probes_or_with_ones_that_fail_nothing_is_judged() -> None:
     assert health_status(replace(whole, records=failed), ()) == "not judged"
 
 
-def test_rules_that_do_not_apply_are_not_missed() -> None:
+def test_rules_that_do_not_apply_do_not_count() -> None:
     whole = healthy("dcgan")
     assert len(applicable_rules(whole.recipe)) == 15
     assert set(not_checked(whole)).isdisjoint(

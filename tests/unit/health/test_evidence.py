@@ -43,7 +43,7 @@ def judged(evidence: Evidence) -> list[int]:
         (-1e300, -MAX_VALUE),
     ],
 )
-def test_number_is_what_can_be_computed_with(value: object, expected: float | None) -> None:
+def test_finite_number_accepts_only_finite_numbers(value: object, expected: float | None) -> None:
     assert finite_number(value) == expected
 
 
@@ -58,24 +58,26 @@ def test_number_is_what_can_be_computed_with(value: object, expected: float | No
         ((64, None, "128", -3, math.nan, True, 10**400, 192), [64, 192]),
     ],
 )
-def test_last_stretch_of_growing_images_is_judged(seen: tuple[Any, ...], kept: list[int]) -> None:
+def test_valid_records_start_after_the_last_decrease(
+    seen: tuple[Any, ...], kept: list[int]
+) -> None:
     assert judged(at(*seen)) == kept
 
 
-def test_later_of_two_records_at_the_same_images_counts() -> None:
+def test_the_later_of_two_records_at_the_same_images_counts() -> None:
     twice = Evidence(({"images_seen": 64, "x": 1}, {"images_seen": 64, "x": 2}), RECIPE)
     assert twice.column("x") == [(64, 2.0)]
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=20))
-def test_what_is_judged_grows_and_ends_where_the_history_ends(seen: list[int]) -> None:
+def test_valid_records_increase_and_end_with_the_history(seen: list[int]) -> None:
     found = judged(at(*seen))
     assert found == sorted(set(found))
     assert found[-1] == seen[-1]
     assert judged(at(*sorted(seen))) == sorted(set(seen))
 
 
-def test_columns_leave_out_what_is_no_number() -> None:
+def test_columns_skip_values_that_are_no_numbers() -> None:
     records = ({"images_seen": 1, "x": 2}, {"images_seen": 2}, {"images_seen": 3, "x": "two"})
     evidence = Evidence(records, RECIPE)
     assert evidence.column("x") == [(1, 2.0)]
@@ -83,7 +85,7 @@ def test_columns_leave_out_what_is_no_number() -> None:
     assert evidence.latest("y") is None
 
 
-def test_probed_records_are_those_with_a_look() -> None:
+def test_probed_records_are_those_with_probes() -> None:
     records = ({"images_seen": 1, "x": 1}, {"images_seen": 2, "probe/r_t": 0.5})
     assert Evidence(records, RECIPE).probed == records[1:]
     assert Evidence(records, RECIPE).evaluated_indices == (1,)
@@ -105,12 +107,12 @@ def test_steps_count_the_generators_updates() -> None:
         (Ramp(shape="linear", start=0.0, end=2e-4, images=300_000), 0.5),
     ],
 )
-def test_share_of_the_learning_rate_that_is_left(schedule: Any, left: float) -> None:
+def test_learning_rate_fraction_follows_the_schedule(schedule: Any, left: float) -> None:
     recipe = replace(RECIPE, generator=replace(RECIPE.generator, learning_rate=schedule))
     assert Evidence((), recipe).learning_rate_fraction("generator", 150_000) == pytest.approx(left)
 
 
-def test_only_evaluations_by_the_deciding_metric_are_scores() -> None:
+def test_training_scores_are_those_of_the_selection_metric() -> None:
     good = scored(90, 80, 70)
     broken: tuple[Any, ...] = (
         {**good[0], "metric": "swd"},
@@ -136,7 +138,7 @@ def test_only_evaluations_by_the_deciding_metric_are_scores() -> None:
 # What is said about it.
 
 
-def test_whole_history_has_no_reservations() -> None:
+def test_a_complete_history_has_no_caveats() -> None:
     recipe = RECIPE.with_fixed_schedules()
     assert caveats(Evidence(written(recipe, HEALTHY["dcgan"]), recipe)) == ()
 
@@ -162,13 +164,13 @@ def test_whole_history_has_no_reservations() -> None:
         ),
     ],
 )
-def test_what_makes_a_verdict_uncertain_is_said(evidence: Evidence, said: str) -> None:
+def test_caveats_name_what_makes_a_status_uncertain(evidence: Evidence, said: str) -> None:
     found = caveats(evidence)
     assert any(said in line for line in found)
     assert all(line.endswith(".") for line in found)
 
 
-def test_second_run_in_a_history_is_judged_alone() -> None:
+def test_rules_use_only_the_last_run_in_a_history() -> None:
     sick = SICK["one image for all"].evidence
     healthy = written(sick.recipe, HEALTHY["dcgan"])
     mixed = replace(sick, records=(*sick.records, *healthy))
@@ -177,7 +179,7 @@ def test_second_run_in_a_history_is_judged_alone() -> None:
     assert any("several runs" in line for line in caveats(mixed))
 
 
-def test_rows_that_cannot_be_read_hide_nothing() -> None:
+def test_unreadable_records_do_not_change_findings() -> None:
     sick = SICK["one image for all"].evidence
     garbage: tuple[Any, ...] = ("{", None, [], 3, {"images_seen": None}, {"probe/r_t": 1})
     records = tuple(row for record in sick.records for row in (record, *garbage))

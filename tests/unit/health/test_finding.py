@@ -34,7 +34,7 @@ FINDING = Finding(
         ("images", "42000", "--images 42000"),
     ],
 )
-def test_change_is_written_as_the_command_line_takes_it(field: str, value: str, flag: str) -> None:
+def test_flag_of_a_change_is_a_command_line_argument(field: str, value: str, flag: str) -> None:
     assert Change(field, value, "").flag == flag
 
 
@@ -54,11 +54,11 @@ def test_change_is_written_as_the_command_line_takes_it(field: str, value: str, 
         ("data.held_out", False),
     ],
 )
-def test_change_says_whether_a_checkpoint_still_fits(field: str, keeps: bool) -> None:
+def test_keeps_weights_says_whether_a_checkpoint_still_fits(field: str, keeps: bool) -> None:
     assert Change(field, "1", "").keeps_weights is keeps
 
 
-def test_finding_is_read_back_from_its_line() -> None:
+def test_finding_is_read_back_from_its_table() -> None:
     line = json.dumps({**FINDING.to_table(), "written_by_a_later_version": 1})
     assert Finding.from_table(json.loads(line)) == FINDING
 
@@ -84,6 +84,6 @@ def without(name: str) -> dict[str, Any]:
         {**FINDING.to_table(), "advice": ["--flip"]},
     ],
 )
-def test_anything_else_is_refused_in_words(table: object) -> None:
+def test_an_invalid_table_is_refused_with_a_message(table: object) -> None:
     with pytest.raises(GanvasError, match="no finding of this version"):
         Finding.from_table(table)

@@ -82,7 +82,7 @@ def test_the_discriminators_gradients_are_those_of_a_deep_linear_chain(growth: f
     assert steepness == {f"{where}/slope": pytest.approx(-growth, abs=1e-6)}
 
 
-def test_the_size_of_a_layer_does_not_count() -> None:
+def test_gradient_per_layer_is_independent_of_its_size() -> None:
     """Root mean squares: x_j = sum over 5 latents of w_ji z_i, z = 1, has dD / dw_ji = 1 / 7."""
     generator = nn.Sequential(nn.Linear(5, 7, bias=False), nn.Unflatten(1, (7, 1, 1)))
     numbers = probe(
@@ -96,7 +96,7 @@ def test_the_size_of_a_layer_does_not_count() -> None:
     assert numbers["probe/gradient/generator/norm"] == pytest.approx(35**0.5 / 7)
 
 
-def test_a_layer_without_gradient_has_no_slope_and_says_so() -> None:
+def test_slope_is_not_measurable_with_an_idle_layer() -> None:
     sets: dict[str, Any] = {
         "generator": nn.Sequential(multipliers(0.0), nn.Unflatten(1, (1, 1, 1))),
         "critic": lambda images: 0 * images[:, 0, 0, 0],
@@ -112,7 +112,7 @@ def test_a_layer_without_gradient_has_no_slope_and_says_so() -> None:
         probe("gradient/generator/slope", **sets)
 
 
-def test_depth_goes_from_input_to_output_and_not_through_shortcuts() -> None:
+def test_layers_go_from_input_to_output_without_shortcuts() -> None:
     torch.manual_seed(0)
     state = start(tiny_recipe(small("resnet")))
     names = {weight: name for name, weight in state.discriminator.named_parameters()}
@@ -124,7 +124,7 @@ def test_depth_goes_from_input_to_output_and_not_through_shortcuts() -> None:
     assert [name for name in names.values() if "shortcut" in name]
 
 
-def test_an_update_is_measured_against_the_weights() -> None:
+def test_updates_are_relative_to_the_weights() -> None:
     """Plain descent at 0.1: each number of the chain moves by a tenth of its gradient."""
     sets: dict[str, Any] = {
         "generator": nn.Sequential(multipliers(0.4), nn.Unflatten(1, (1, 1, 1))),
@@ -169,7 +169,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("changes", RECIPES.values(), ids=RECIPES)
-def test_the_rehearsed_update_is_the_one_that_training_makes(changes: dict[str, Any]) -> None:
+def test_the_probed_update_is_the_next_update_of_training(changes: dict[str, Any]) -> None:
     recipe = tiny_recipe(**changes).with_fixed_schedules()
     state = start(recipe)
     for _ in range(3):

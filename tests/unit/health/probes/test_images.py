@@ -69,7 +69,7 @@ def test_vendi_of_two_images_is_that_of_their_eigenvalues() -> None:
 
 
 @pytest.mark.parametrize("different", [1, 3, 8])
-def test_copies_count_as_one_with_noise_on_them_or_not(
+def test_copies_count_as_one_image_with_or_without_noise(
     real: Tensor, others: Tensor, different: int
 ) -> None:
     copies = others[:different].repeat(COUNT // different + 1, 1, 1, 1)[:COUNT]
@@ -82,7 +82,7 @@ def test_copies_count_as_one_with_noise_on_them_or_not(
         assert number("diversity/duplicates", "diversity/duplicates", fake, real) > 0.9
 
 
-def test_real_images_are_as_different_as_real_images(real: Tensor, others: Tensor) -> None:
+def test_diversity_of_real_images_is_one(real: Tensor, others: Tensor) -> None:
     for fake in (real, others):
         same = fake is real
         exactly = 1e-9 if same else 0.2
@@ -114,7 +114,7 @@ def test_distance_scales_with_contrast(real: Tensor) -> None:
     assert number("diversity/distance", "diversity/distance", flat, real) == 0
 
 
-def test_reals_that_are_all_the_same_are_no_measure() -> None:
+def test_identical_reals_are_not_measurable() -> None:
     same = draw(1, 1, 16, 16).expand(8, -1, -1, -1)
     with pytest.raises(NotMeasurable, match="real images are the same"):
         probe("diversity/effective", real=same)
@@ -138,9 +138,7 @@ def checkerboard(fake: Tensor, real: Tensor) -> float:
     return number("checkerboard", "checkerboard/ratio", fake, real)
 
 
-def test_real_images_have_no_more_checkerboard_than_real_images(
-    real: Tensor, others: Tensor
-) -> None:
+def test_checkerboard_of_real_images_is_one(real: Tensor, others: Tensor) -> None:
     assert checkerboard(real, real) == 1
     assert 0.7 < checkerboard(others, real) < 1.4
 
@@ -150,7 +148,9 @@ def test_real_images_have_no_more_checkerboard_than_real_images(
     [[[1, 0], [0, 1]], [[1, 0], [1, 0]], [[1, 1], [0, 0]], [[1, 0, 0, 0]], [[1], [1], [0], [0]]],
     ids=["checks", "columns", "rows", "every fourth column", "pairs of rows"],
 )
-def test_a_planted_pattern_stands_out(others: Tensor, real: Tensor, pattern: list[Tensor]) -> None:
+def test_checkerboard_finds_a_planted_pattern(
+    others: Tensor, real: Tensor, pattern: list[Tensor]
+) -> None:
     """Pixels are brighter by a fifth in places that repeat every 2 or 4 pixels."""
     tile = torch.tensor(pattern).float()
     repeated = tile.repeat(32 // tile.shape[0], 32 // tile.shape[1])
@@ -165,7 +165,7 @@ def upsampled(shown: Tensor, taps: list[float]) -> Tensor:
     return F.conv_transpose2d(halved, kernel, stride=2, padding=1)[:, :, :32, :32] - 1
 
 
-def test_uneven_overlap_stands_out_and_even_overlap_does_not(others: Tensor, real: Tensor) -> None:
+def test_checkerboard_finds_uneven_overlap_only(others: Tensor, real: Tensor) -> None:
     """Odena 2016: a kernel of 3 meets every other pixel twice, one of 4 meets all alike."""
     uneven = F.pad(upsampled(others, [0.5, 1.0, 0.7]), (0, 1, 0, 1), mode="replicate")
     even = upsampled(others, [0.25, 0.75, 0.75, 0.25])
@@ -174,7 +174,7 @@ def test_uneven_overlap_stands_out_and_even_overlap_does_not(others: Tensor, rea
     assert checkerboard(even, real) < 1.2
 
 
-def test_noise_and_blank_images_are_no_checkerboard(real: Tensor, others: Tensor) -> None:
+def test_noise_and_blank_images_have_no_checkerboard(real: Tensor, others: Tensor) -> None:
     grainy = others + 0.1 * draw(*others.shape)
     blank = 0.3 + 1e-7 * draw(*others.shape)
     for fake in (grainy, blank):
@@ -182,7 +182,7 @@ def test_noise_and_blank_images_are_no_checkerboard(real: Tensor, others: Tensor
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 1), (1, 12, 12), (1, 18, 18), (3, 12, 24)])
-def test_sizes_without_those_frequencies_are_left_out_quietly(shape: tuple[int, ...]) -> None:
+def test_checkerboard_is_absent_for_unsuitable_sizes(shape: tuple[int, ...]) -> None:
     assert probe("checkerboard", draw(8, *shape, seed=1), draw(8, *shape, seed=2)) == {}
     assert probe("checkerboard", draw(8, 3, 16, 24, seed=1), draw(8, 3, 16, 24, seed=2)) != {}
 
@@ -239,7 +239,7 @@ def test_movement_is_the_change_over_the_difference_of_two_reals(real: Tensor) -
         assert numbers[f"probe/movement/{name}"] == pytest.approx(float(change) / unit, rel=1e-3)
 
 
-def test_a_generator_that_stands_still_has_not_moved_at_all(real: Tensor) -> None:
+def test_movement_of_an_unchanged_generator_is_zero(real: Tensor) -> None:
     fake = draw(COUNT, 1, 32, 32)
     snapshot = kept_of(fake, real)
     assert snapshot.dtype == torch.uint8
@@ -249,7 +249,7 @@ def test_a_generator_that_stands_still_has_not_moved_at_all(real: Tensor) -> Non
     assert probe("movement", fake, real) == {}
 
 
-def test_points_are_kept_as_they_are() -> None:
+def test_snapshots_of_points_are_not_rounded() -> None:
     """They have no range that 8 bits would cover."""
     real, fake = 4 * draw(COUNT, 2, 1, 1, seed=1), 4 * draw(COUNT, 2, 1, 1, seed=2)
     snapshot = kept_of(fake, real)
@@ -269,7 +269,7 @@ def test_images_of_another_shape_are_not_compared() -> None:
         probe("movement", previous_snapshots=(torch.zeros(7, 1, 16, 16, dtype=torch.uint8),))
 
 
-def test_the_average_lags_by_its_images_distance(real: Tensor) -> None:
+def test_ema_lag_is_the_distance_of_its_images(real: Tensor) -> None:
     fake = draw(COUNT, 1, 32, 32) / 2
     assert number("movement/average_lag", "movement/average_lag", fake, real) == 0
     numbers = probe("movement/average_lag", fake, real, ema=Replay(fake + 0.25))

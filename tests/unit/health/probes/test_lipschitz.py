@@ -44,7 +44,7 @@ def bowl(images: Tensor) -> Tensor:
     return images.square().flatten(1).sum(1) / 2
 
 
-def test_a_linear_critic_has_one_slope_everywhere() -> None:
+def test_a_linear_critic_has_the_same_gradient_norm_everywhere() -> None:
     weight = draw(*SHAPE, seed=5)
     steepness = pytest.approx(float(weight.norm()), rel=1e-5)
     sets = {"fake": draw(6, *SHAPE, seed=1), "real": draw(6, *SHAPE, seed=2)}
@@ -58,7 +58,7 @@ def test_a_linear_critic_has_one_slope_everywhere() -> None:
         assert value == steepness
 
 
-def test_slopes_are_taken_at_reals_at_fakes_and_in_between() -> None:
+def test_gradient_norms_are_measured_at_reals_fakes_and_in_between() -> None:
     real, fake = draw(8, *SHAPE, seed=1), 3 * draw(8, *SHAPE, seed=2)
     numbers = probe("input_gradient", fake, real, critic=bowl)
     share = torch.rand((8, 1, 1, 1), generator=seeded())  # what the context's generator gives first
@@ -82,7 +82,7 @@ def test_the_empirical_constant_is_the_largest_ratio_of_any_pair() -> None:
     assert measured == pytest.approx(max(ratios), rel=1e-5)
 
 
-def test_copies_say_nothing_of_steepness() -> None:
+def test_copies_of_an_image_do_not_count_as_a_pair() -> None:
     """Their distance is rounding, and so is the difference of their logits."""
     fake = draw(1, *SHAPE, seed=1).expand(5, *SHAPE)
     nearly = fake + 1e-7 * draw(5, *SHAPE, seed=3)
@@ -134,7 +134,7 @@ def test_a_layer_of_zeros_has_norm_zero() -> None:
     assert operator_norm(layer, torch.zeros(1, 2, 4, 4), seeded()) == 0
 
 
-def test_a_bound_is_not_what_the_kernel_alone_says() -> None:
+def test_operator_norm_differs_from_the_norm_of_the_kernel() -> None:
     """Where a kernel sums its neighbourhood, the layer is steeper than its reshaped matrix."""
     layer = nn.Conv2d(1, 1, 3, padding=1, bias=False)
     nn.init.ones_(layer.weight)
@@ -152,7 +152,7 @@ def scaled_identity(layer: nn.Conv2d, factor: float) -> None:
 
 @pytest.mark.parametrize("kind", [PreactivationBlock, PostactivationBlock])
 @pytest.mark.parametrize("residual", [True, False])
-def test_a_block_is_as_steep_as_its_two_ways_together(
+def test_bound_of_a_residual_block_is_the_sum_of_its_branches(
     kind: type[PreactivationBlock | PostactivationBlock], residual: bool
 ) -> None:
     block = kind(2, 2, "none", "none", residual=residual)
@@ -168,7 +168,7 @@ def test_a_block_is_as_steep_as_its_two_ways_together(
     assert float(steepness) == pytest.approx(2 * 3 + residual, rel=1e-5)
 
 
-def test_a_chain_multiplies_and_counts_a_layer_as_often_as_it_is_used() -> None:
+def test_bound_of_a_sequence_is_the_product_with_shared_layers_repeated() -> None:
     twice = nn.Linear(4, 4)
     nn.init.eye_(twice.weight)
     with torch.no_grad():
@@ -210,7 +210,7 @@ def test_a_layer_without_a_bound_is_named(layer: nn.Module, reason: str) -> None
         probe("lipschitz/bound", discriminator=network)
 
 
-def test_norms_neither_vanish_nor_overflow_with_their_squares() -> None:
+def test_row_norms_neither_underflow_nor_overflow() -> None:
     rows = torch.tensor([[3.0, -4.0], [3e-30, 4e-30], [3e30, 4e30], [0.0, 0.0]])
     torch.testing.assert_close(
         row_norms(rows), torch.tensor([5.0, 5e-30, 5e30, 0.0]), atol=0, rtol=1e-6

@@ -34,7 +34,7 @@ def three_sets(**changes: Any) -> dict[str, Any]:
     return {"critic": first, **sets, **changes}
 
 
-def test_levels_are_means_deviations_and_shares_on_the_right_side() -> None:
+def test_logit_statistics_are_mean_deviation_and_accuracy() -> None:
     numbers = probe("logits", **three_sets())
     assert numbers == {
         "probe/logits/real": 2.0,
@@ -67,7 +67,7 @@ def test_ranking_is_the_mann_whitney_statistic(step: float) -> None:
     assert 0.5 < numbers["probe/ranking/train"] < 1  # or the test could not fail
 
 
-def test_r_t_is_the_mean_sign_and_r_v_the_share_of_the_gap() -> None:
+def test_r_t_is_the_mean_sign_and_r_v_the_fraction_of_the_gap() -> None:
     assert probe("r_t", **three_sets()) == {"probe/r_t": 0.5}
     real, fake = with_logits([4.0, 6.0]), with_logits([-1.0, 1.0])
     for held_out, share in ((5.0, 0.0), (0.0, 1.0), (2.5, 0.5)):
@@ -75,14 +75,14 @@ def test_r_t_is_the_mean_sign_and_r_v_the_share_of_the_gap() -> None:
         assert probe("r_v", critic=first, **sets) == {"probe/r_v": pytest.approx(share)}
 
 
-def test_r_v_is_left_out_where_real_and_fake_are_not_apart() -> None:
+def test_r_v_is_not_measurable_where_real_and_fake_are_close() -> None:
     sets = three_sets(real=with_logits([4.0, -4.0]), fake=with_logits([3.0, -3.5]))
     with pytest.raises(NotMeasurable, match="within their noise"):
         probe("r_v", **sets)
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_held_out_numbers_are_left_out_quietly_where_there_are_too_few(count: int) -> None:
+def test_held_out_columns_are_absent_with_too_few_images(count: int) -> None:
     sets = three_sets(held_out=with_logits([1.0, 2.0])[:count])
     for name in ("logits", "ranking"):
         numbers = probe(name, **sets)
@@ -91,7 +91,7 @@ def test_held_out_numbers_are_left_out_quietly_where_there_are_too_few(count: in
     assert probe("r_v", **sets) == {}
 
 
-def test_packs_are_judged_as_one_and_a_last_incomplete_pack_is_dropped() -> None:
+def test_packs_have_one_logit_and_incomplete_packs_are_dropped() -> None:
     objective = Objective.build(ObjectiveSettings(pac=2))
     sets = three_sets(held_out=with_logits([1.0, 2.0, 3.0, 4.0, 99.0]), objective=objective)
     numbers = probe("logits", **{**sets, "critic": lambda packs: packs.flatten(1).sum(1)})
@@ -100,7 +100,7 @@ def test_packs_are_judged_as_one_and_a_last_incomplete_pack_is_dropped() -> None
     assert numbers["probe/logits/held_out"] == 5.0
 
 
-def test_logits_that_are_not_finite_are_no_measurement() -> None:
+def test_non_finite_logits_are_not_measurable() -> None:
     """Their shares and ranks would look like any other number."""
     sets = three_sets(real=with_logits([1.0, float("inf"), float("nan"), 2.0]))
     for name in ("logits", "ranking", "r_t", "r_v", "input_gradient"):
@@ -108,7 +108,7 @@ def test_logits_that_are_not_finite_are_no_measurement() -> None:
             probe(name, **sets)
 
 
-def test_each_set_is_a_batch_of_its_own() -> None:
+def test_each_image_set_is_its_own_batch() -> None:
     """As in training, where batch normalisation never sees real and fake images together."""
     seen: list[int] = []
 

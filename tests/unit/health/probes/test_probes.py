@@ -51,7 +51,7 @@ def trained(changes: dict[str, Any], steps: int = 3) -> tuple[TrainState, Recipe
 # -- Failures ------------------------------------------------------------------------------------
 
 
-def test_a_probe_that_fails_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_probe_does_not_affect_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(context: ProbeContext) -> ProbeValues:
         raise RuntimeError("a tensor is where it should not be\nand much more about it")
 
@@ -72,7 +72,7 @@ def test_a_probe_that_fails_takes_no_other_with_it(monkeypatch: pytest.MonkeyPat
     assert numbers == {name: whole[name] for name in whole if name not in gone}
 
 
-def test_a_number_that_is_not_finite_is_left_out_and_named(
+def test_non_finite_numbers_are_left_out_with_a_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made: ProbeValues = {
@@ -92,7 +92,7 @@ def test_a_number_that_is_not_finite_is_left_out_and_named(
     assert not {"probe/a", "probe/b"} & set(numbers)
 
 
-def test_an_interrupt_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keyboard_interrupt_passes_through_probes(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(context: ProbeContext) -> ProbeValues:
         raise KeyboardInterrupt
 
@@ -102,7 +102,7 @@ def test_an_interrupt_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("where", ["generator", "discriminator"])
-def test_a_player_that_diverged_is_reported_as_such(where: str) -> None:
+def test_diverged_networks_are_reported_as_missing_numbers(where: str) -> None:
     """No share, rank or distance is made of numbers that are none."""
     state, recipe = trained({})
     with torch.no_grad():
@@ -121,7 +121,7 @@ def test_a_player_that_diverged_is_reported_as_such(where: str) -> None:
         assert not about_logits & measured
 
 
-def test_a_generator_that_cannot_run_leaves_reasons_only() -> None:
+def test_a_generator_that_raises_leaves_only_reasons() -> None:
     class Broken(nn.Linear):
         def forward(self, latents: Tensor) -> Tensor:
             raise ValueError("no such thing")
@@ -133,7 +133,7 @@ def test_a_generator_that_cannot_run_leaves_reasons_only() -> None:
     assert set(numbers) <= {"probe/r_t", MISSING}
 
 
-def test_nothing_that_fails_while_looking_stops_training() -> None:
+def test_no_failure_of_probes_stops_training() -> None:
     """Such as a graphics card without room for copies, or for that many images at once."""
 
     class Full(nn.Linear):
@@ -152,7 +152,7 @@ def test_nothing_that_fails_while_looking_stops_training() -> None:
     assert snapshot is None
 
 
-def test_a_look_is_copying_and_taking_probes() -> None:
+def test_run_probes_copies_and_measures() -> None:
     state, recipe = trained({})
     training = training_context(state)
     before = everything(state)
@@ -195,7 +195,7 @@ def equal(one: Any, other: Any) -> bool:
 
 
 @EVERY_RECIPE
-def test_the_originals_stay_as_they_are(changes: dict[str, Any]) -> None:
+def test_probes_do_not_change_training_state(changes: dict[str, Any]) -> None:
     state, recipe = trained(changes)
     before = everything(state)
     assert sum(value is not None for key, value in before.items() if key.endswith("/grad")) > 10
@@ -211,7 +211,7 @@ def test_the_originals_stay_as_they_are(changes: dict[str, Any]) -> None:
 
 
 @EVERY_RECIPE
-def test_training_goes_on_as_if_nobody_had_looked(changes: dict[str, Any]) -> None:
+def test_training_is_the_same_with_and_without_probes(changes: dict[str, Any]) -> None:
     watched, recipe = trained(changes)
     alone, _ = trained(changes)
     for _ in range(2):
@@ -223,7 +223,7 @@ def test_training_goes_on_as_if_nobody_had_looked(changes: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize("algorithm", ["adam", "rmsprop"])
-def test_a_gpus_optimizers_are_rehearsed_without_torchs_warning(
+def test_copies_of_capturable_optimizers_give_no_warning(
     algorithm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It warns of a copy that could be recorded in a graph and is not."""
@@ -270,7 +270,7 @@ def test_the_copied_optimizers_hold_the_copied_weights(changes: dict[str, Any]) 
                 assert tensor.data_ptr() != original.state[source][key].data_ptr()
 
 
-def test_chance_that_a_network_draws_itself_is_given_back() -> None:
+def test_global_random_state_is_restored_after_probes() -> None:
     """Dropout draws from the program's generator, which training may be using too."""
     critic = nn.Sequential(nn.Dropout(), Critic(a_mean))
     before = torch.random.get_rng_state()
@@ -278,7 +278,7 @@ def test_chance_that_a_network_draws_itself_is_given_back() -> None:
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_equal_subjects_give_equal_bits_wherever_they_are_probed() -> None:
+def test_equal_contexts_give_equal_bits() -> None:
     state, recipe = trained({})
     once = measure(copied_context(state, recipe))
     with torch.no_grad():
@@ -286,7 +286,7 @@ def test_equal_subjects_give_equal_bits_wherever_they_are_probed() -> None:
     assert once == again
 
 
-def test_what_is_kept_is_what_was_probed() -> None:
+def test_snapshot_is_of_the_images_that_were_probed() -> None:
     """Read after the probes, when the rehearsed update has changed the generator."""
     state, recipe = trained({})
     probed = copied_context(state, recipe)
@@ -296,7 +296,7 @@ def test_what_is_kept_is_what_was_probed() -> None:
     assert not torch.equal(probed.generator(probed.latents), images)
 
 
-def test_only_the_last_probes_change_weights_and_none_changes_images() -> None:
+def test_only_the_last_probes_change_weights() -> None:
     probed = copied_context(*trained({}))
     players = (probed.generator, probed.discriminator, probed.ema)
     weights = [weights_of(player) for player in players]

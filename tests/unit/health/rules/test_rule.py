@@ -75,13 +75,13 @@ def after(looks: int) -> int:
         ((1.5, 1.5, 0.5, 1.5), False),
     ],
 )
-def test_rule_speaks_of_what_lasts_or_is_extreme(
+def test_finding_needs_patience_or_an_extreme(
     values: tuple[float | None, ...], speaks: bool
 ) -> None:
     assert (RULE(looks(*values)) is not None) is speaks
 
 
-def test_nothing_is_said_while_training_warms_up() -> None:
+def test_no_finding_before_the_rule_is_active() -> None:
     early = looks(5.0, 5.0, first=300 * BATCH - 1 - STEP)
     assert RULE(early) is None
     assert RULE.severity(early) is None
@@ -101,7 +101,7 @@ def test_nothing_is_said_while_training_warms_up() -> None:
         ((1.5, 1.5, 0.9, 1.5), 0),
     ],
 )
-def test_onset_is_the_first_look_of_the_present_stretch(
+def test_onset_is_the_first_evaluation_of_the_episode(
     values: tuple[float, ...], onset: int
 ) -> None:
     assert found(*values).since == after(onset)
@@ -117,7 +117,7 @@ def test_confidence_is_the_documented_formula() -> None:
 
 
 @given(st.floats(1.0, 9.0), st.floats(1.01, 2.0), st.integers(2, 20))
-def test_confidence_grows_with_strength_and_with_time(
+def test_confidence_grows_with_severity_and_time(
     severity: float, factor: float, count: int
 ) -> None:
     usual = found(*[severity] * count).confidence
@@ -137,9 +137,7 @@ def test_confidence_grows_with_strength_and_with_time(
         ((9.0, 1.2, 1.2), "watch"),  # it was worse
     ],
 )
-def test_verdict_is_of_how_bad_it_is_now_and_how_long_it_lasts(
-    values: tuple[float, ...], verdict: str
-) -> None:
+def test_verdict_depends_on_severity_and_duration(values: tuple[float, ...], verdict: str) -> None:
     assert found(*values).verdict == verdict
     mild = replace(RULE, worst="watch")(looks(*values))
     assert mild is not None
@@ -147,7 +145,7 @@ def test_verdict_is_of_how_bad_it_is_now_and_how_long_it_lasts(
 
 
 @given(st.lists(st.floats(0, 6) | st.none(), max_size=8))
-def test_signal_above_one_is_a_finding(values: list[float | None]) -> None:
+def test_severity_above_one_is_a_finding(values: list[float | None]) -> None:
     evidence = looks(*values)
     signal = RULE.severity(evidence)
     if signal is not None and signal >= 1:
@@ -158,7 +156,7 @@ def test_signal_above_one_is_a_finding(values: list[float | None]) -> None:
         assert signal >= 1 or max(s for s in values if s is not None) >= 1
 
 
-def test_looks_without_probes_are_passed_over() -> None:
+def test_records_without_probes_are_skipped() -> None:
     """A record of training alone, between two looks, does not say that anything healed."""
     evidence = looks(2.0, 2.0)
     between = {"images_seen": after(0) + STEP // 2, "generator/gradient_norm": 1.0}
@@ -168,7 +166,7 @@ def test_looks_without_probes_are_passed_over() -> None:
     assert finding.since == after(0)
 
 
-def test_run_without_probes_is_judged_by_what_there_is() -> None:
+def test_run_without_probes_is_evaluated_by_its_other_columns() -> None:
     records = tuple({"images_seen": 2_000 * n, "generator/gradient_norm": 1e-9} for n in range(20))
     recipe = replace(RECIPE, intervals=replace(RECIPE.intervals, probes=0))
     blind = Evidence(records, recipe)
@@ -176,7 +174,7 @@ def test_run_without_probes_is_judged_by_what_there_is() -> None:
     assert "probe/diversity/vendi" in not_checked(blind)["mode-collapse"]
 
 
-def test_reason_for_a_missing_number_is_handed_on() -> None:
+def test_reason_not_checked_includes_why_a_number_is_missing() -> None:
     failed = {"probe/diversity/effective": "most real images are the same"}
     records = tuple(
         {"images_seen": after(n), "probe/r_t": 0.5, "probe/missing": failed} for n in range(3)
@@ -191,7 +189,7 @@ def test_reason_for_a_missing_number_is_handed_on() -> None:
     assert "9 of 64" in not_checked(Evidence(records, RECIPE))["checkerboard"]
 
 
-def test_every_rule_can_or_cannot_look() -> None:
+def test_every_rule_has_a_severity_or_a_reason() -> None:
     evidence = looks(1.0, 1.0)
     assert set(severities(evidence)) | set(not_checked(evidence)) == set(RULES)
     assert not set(severities(evidence)) & set(not_checked(evidence))
@@ -229,7 +227,7 @@ def test_every_rule_can_or_cannot_look() -> None:
         (LimitCheck("x", 0.0, 1e-4, log_scale=True), 0.0),
     ],
 )
-def test_strength_is_the_distance_from_the_origin_in_limits(
+def test_severity_is_the_distance_from_the_origin_in_limits(
     signal: LimitCheck, severity: float
 ) -> None:
     assert signal.severity == pytest.approx(severity)
@@ -243,7 +241,7 @@ def test_strength_is_the_distance_from_the_origin_in_limits(
     st.booleans(),
     st.booleans(),
 )
-def test_strength_and_what_is_normal_agree(
+def test_severity_and_the_normal_range_agree(
     value: float, limit: float, origin: float, nearer: bool, decades: bool
 ) -> None:
     """Strength above 1 is on the wrong side of the limit, below 1 on the right one."""
@@ -258,7 +256,7 @@ def test_strength_and_what_is_normal_agree(
         assert (value < limit) is normal_is_below
 
 
-def test_sight_is_as_strong_as_its_weakest_signal() -> None:
+def test_condition_is_as_severe_as_its_least_severe_check() -> None:
     weak, strong = LimitCheck("a", 1.1, 1.0), LimitCheck("b", 5.0, 1.0)
     together = Condition("", (weak, strong), ())
     assert together.severity == pytest.approx(1.1)
@@ -268,7 +266,7 @@ def test_sight_is_as_strong_as_its_weakest_signal() -> None:
     assert most_severe(None, None) is None
 
 
-def test_moment_sees_itself_and_the_past_only() -> None:
+def test_rule_input_reads_no_later_record() -> None:
     evidence = looks(*[float(n) for n in range(8)])
     current = RuleInput(evidence, 5)
     assert current.value("probe/x") == 5
@@ -281,7 +279,7 @@ def test_moment_sees_itself_and_the_past_only() -> None:
     assert current.steps == pytest.approx((after(0) + 5 * STEP) / BATCH)
 
 
-def test_long_histories_cost_no_more_for_looking_back() -> None:
+def test_a_healthy_run_is_evaluated_at_its_last_record_only() -> None:
     """A healthy run is looked at from its end: a rule stops at the first look that is well."""
     count = itertools.count()
 

@@ -46,7 +46,7 @@ def only(evidence: Evidence) -> Finding:
 
 
 @pytest.mark.parametrize("recipe", HEALTHY)
-def test_healthy_training_is_left_alone(recipe: str) -> None:
+def test_healthy_training_has_no_finding(recipe: str) -> None:
     healthy = evidence(recipe)
     assert apply_rules(healthy) == ()
     assert health_status(healthy, ()) == "healthy"
@@ -54,14 +54,14 @@ def test_healthy_training_is_left_alone(recipe: str) -> None:
 
 
 @pytest.mark.parametrize("recipe", HEALTHY)
-def test_healthy_training_is_left_alone_at_every_look(recipe: str) -> None:
+def test_healthy_training_has_no_finding_at_any_record(recipe: str) -> None:
     healthy = evidence(recipe)
     for count in range(len(healthy.records) + 1):
         assert apply_rules(replace(healthy, records=healthy.records[:count])) == ()
 
 
 @EVERY_CASE
-def test_what_is_wrong_is_named_first(case: Case) -> None:
+def test_the_expected_symptom_comes_first(case: Case) -> None:
     assert symptoms(case.evidence)[0] == case.symptom
 
 
@@ -70,7 +70,7 @@ def test_what_is_wrong_is_named_first(case: Case) -> None:
     [case for case in SICK.values() if not (case.stopped or case.scores)],
     ids=lambda case: case.symptom,
 )
-def test_rule_is_silent_as_soon_as_all_is_well_again(case: Case) -> None:
+def test_finding_ends_when_training_is_healthy_again(case: Case) -> None:
     sick = case.evidence
     healthy = written(sick.recipe, HEALTHY[case.recipe])
     last = healthy[-1]["images_seen"]
@@ -79,7 +79,7 @@ def test_rule_is_silent_as_soon_as_all_is_well_again(case: Case) -> None:
     assert case.symptom not in symptoms(healed)
 
 
-def test_sure_discriminator_overpowers_nobody() -> None:
+def test_a_confident_discriminator_does_not_overpower() -> None:
     """Accuracies of 0.99 and a ranking of 0.998 are how a healthy DCGAN may end."""
     sure = {
         "probe/accuracy/real": 0.99,
@@ -113,7 +113,7 @@ def test_least_loss_is_what_a_perfect_discriminator_gets(
 
 @pytest.mark.parametrize("recipe", ["stacked-modern", "wgan", "wgan-gp"])
 @pytest.mark.parametrize("shift", [-1e4, 1e4])
-def test_level_of_logits_means_nothing_where_the_loss_leaves_it_open(
+def test_level_of_logits_is_ignored_where_the_loss_does_not_determine_it(
     recipe: str, shift: float
 ) -> None:
     """Adding a constant to every logit moves accuracies to 0 or 1, and no finding."""
@@ -126,7 +126,7 @@ def test_level_of_logits_means_nothing_where_the_loss_leaves_it_open(
     assert symptoms(evidence(recipe, moved)) == []
 
 
-def test_saturation_is_a_matter_of_the_minimax_loss() -> None:
+def test_saturated_logits_matter_for_minimax_only() -> None:
     deep: Courses = {"probe/logits/fake": -12.0}
     assert symptoms(evidence("dcgan", deep)) == []
     minimax = evidence("dcgan", deep, objective=ObjectiveSettings(loss="minimax"))
@@ -154,7 +154,7 @@ def test_saturation_is_a_matter_of_the_minimax_loss() -> None:
         ("average-lags", "pacgan-points", {"probe/movement/average_lag": 2.0}, "not averaged"),
     ],
 )
-def test_rule_knows_what_it_does_not_apply_to(
+def test_rule_gives_a_reason_where_it_does_not_apply(
     symptom: str, recipe: str, changes: Courses, reason: str
 ) -> None:
     elsewhere = evidence(recipe, changes)
@@ -163,7 +163,7 @@ def test_rule_knows_what_it_does_not_apply_to(
     assert symptom not in severities(elsewhere)
 
 
-def test_a_generator_without_tanh_has_none_to_be_stuck_in() -> None:
+def test_saturated_output_needs_tanh() -> None:
     unbounded = evidence(
         "dcgan",
         {"probe/output/saturated": 1.0},
@@ -173,7 +173,7 @@ def test_a_generator_without_tanh_has_none_to_be_stuck_in() -> None:
     assert "r3gan has no tanh" in not_checked(unbounded)["saturated-output"]
 
 
-def test_memory_needs_held_out_images() -> None:
+def test_memorisation_needs_held_out_images() -> None:
     recipe = CATALOG["dcgan"]()
     without = replace(recipe, data=replace(recipe.data, held_out=0.0))
     remembered = SICK["a hundred images"].evidence
@@ -183,7 +183,7 @@ def test_memory_needs_held_out_images() -> None:
     assert "held_out is 0" in not_checked(blind)["discriminator-memorises"]
 
 
-def test_against_memory_augmentation_comes_first_and_training_can_go_on_with_it() -> None:
+def test_augmentation_is_the_first_advice_against_memorisation() -> None:
     sick = SICK["a hundred images"].evidence
     (found,) = [f for f in apply_rules(sick) if f.symptom == "discriminator-memorises"]
     assert found.advice[0].flag == "--augmentation 0.3"
@@ -193,7 +193,7 @@ def test_against_memory_augmentation_comes_first_and_training_can_go_on_with_it(
     assert found.advice[0].flag == "--flip"
 
 
-def test_memory_shows_accuracies_only_where_they_mean_something() -> None:
+def test_memorisation_shows_accuracies_for_losses_with_a_zero() -> None:
     def shown(name: str) -> set[str]:
         found = apply_rules(SICK[name].evidence)[0]
         return {measurement.name for measurement in found.numbers}
@@ -207,7 +207,7 @@ def test_memory_shows_accuracies_only_where_they_mean_something() -> None:
     }
 
 
-def test_schedule_that_ends_at_zero_is_no_standstill() -> None:
+def test_a_schedule_that_ends_at_zero_is_no_standstill() -> None:
     """At the end of linear:2e-4:0 nothing moves, as was asked for."""
     recipe = CATALOG["resnet-paper"]().with_fixed_schedules()
     courses: Courses = {
@@ -226,7 +226,7 @@ def test_schedule_that_ends_at_zero_is_no_standstill() -> None:
     assert "generator-stands-still" in symptoms(Evidence(slow, held))
 
 
-def test_few_latents_are_held_to_a_higher_standard() -> None:
+def test_few_latents_need_more_diversity() -> None:
     varied: Courses = {"probe/diversity/vendi": 0.72}
     assert symptoms(evidence("dcgan", varied)) == []
     found = only(evidence("dcgan", varied, latent_dim=2))
@@ -234,20 +234,20 @@ def test_few_latents_are_held_to_a_higher_standard() -> None:
     assert found.advice[0].field == "latent_dim"
 
 
-def test_total_collapse_is_not_told_twice() -> None:
+def test_total_collapse_hides_partial_collapse() -> None:
     total = SICK["one image for all"].evidence
     assert severities(total)["partial-collapse"] > 1
     assert symptoms(total) == ["mode-collapse"]
 
 
-def test_saturation_of_pixels_is_measured_against_real_ones() -> None:
+def test_saturated_pixels_are_compared_with_real_ones() -> None:
     """Half of Fashion-MNIST is pure black: 60 % is little there and much in photographs."""
     assert symptoms(evidence("dcgan", {"probe/output/saturated": 0.6})) == []
     photographs = {"probe/output/saturated": 0.6, "probe/output/saturated_real": 0.01}
     assert symptoms(evidence("dcgan", photographs)) == ["saturated-output"]
 
 
-def test_large_steps_alone_are_never_failing_up_to_what_runs_scored_well_with() -> None:
+def test_suspect_updates_are_never_failing() -> None:
     """At thirty times the usual rate, steps of 8 % made no run of the health benchmark worse."""
     steps = {"probe/update/discriminator": 0.08}
     assert symptoms(evidence("wgan-gp", steps)) == []
@@ -255,19 +255,19 @@ def test_large_steps_alone_are_never_failing_up_to_what_runs_scored_well_with() 
     assert (found.symptom, found.verdict) == ("updates-too-large", "watch")
 
 
-def test_a_generator_that_large_steps_threw_out_is_their_fault() -> None:
+def test_a_generator_without_gradient_after_large_steps_has_too_large_updates() -> None:
     still = {"probe/update/generator": 1e-8}
     assert symptoms(evidence("wgan-gp", still)) == ["generator-stands-still"]
     thrown = symptoms(evidence("wgan-gp", still, **rate("wgan-gp", "generator", 30)))
     assert thrown == ["updates-too-large", "generator-stands-still"]
 
 
-def test_a_discriminator_that_has_won_is_not_weak_because_it_stands_still() -> None:
+def test_a_discriminator_that_has_won_is_not_weak() -> None:
     won = {"probe/update/discriminator": 1e-7, "probe/ranking/train": 1.0}
     assert "discriminator-too-weak" not in symptoms(evidence("dcgan", won))
 
 
-def test_variety_that_grows_is_no_collapse() -> None:
+def test_growing_diversity_is_no_collapse() -> None:
     """What the mlp recipe showed: a twentieth of the variety at first, and half after a while."""
     rising = {"probe/diversity/vendi": (0.05, 0.25), "probe/diversity/duplicates": 1.0}
     standing = {**rising, "probe/diversity/vendi": 0.25}
@@ -275,7 +275,7 @@ def test_variety_that_grows_is_no_collapse() -> None:
     assert "mode-collapse" in symptoms(evidence("mlp", standing))
 
 
-def test_causes_stand_before_what_they_cause() -> None:
+def test_causes_come_before_consequences() -> None:
     collapsed = {
         **SICK["one image for all"].changes,
         "probe/update/discriminator": 0.3,
@@ -299,14 +299,14 @@ def test_order_of_findings_is_that_of_the_table() -> None:
     assert found == [symptom for symptom in RULES if symptom in found]
 
 
-def test_growing_steep_everywhere_is_no_divergence() -> None:
+def test_gradients_that_grow_everywhere_are_no_divergence() -> None:
     """It explodes on fakes first (Huang 2024); a discriminator that learns grows steep at both."""
     both = [0.5] * 14 + [3.0, 9.0, 30.0, 90.0, 300.0, 900.0]
     steep: Courses = {"probe/input_gradient/fake": both, "probe/input_gradient/real": both}
     assert "diverging" not in symptoms(evidence("stacked-modern", steep))
 
 
-def test_probes_that_lose_their_numbers_are_an_alarm() -> None:
+def test_non_finite_probes_are_a_finding() -> None:
     healthy = evidence("dcgan")
     lost = {f"probe/{name}": "the logits: 3 of 64 numbers are not finite" for name in "abcdefghi"}
     *before, last = healthy.records
@@ -317,7 +317,7 @@ def test_probes_that_lose_their_numbers_are_an_alarm() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 24])
-def test_run_that_stopped_by_itself_has_diverged(count: int) -> None:
+def test_a_run_that_stopped_by_itself_has_diverged(count: int) -> None:
     healthy = evidence("dcgan")
     reason = "discriminator: loss term adversarial became infinite"
     stopped = replace(healthy, records=healthy.records[:count], stopped=reason)
@@ -328,7 +328,7 @@ def test_run_that_stopped_by_itself_has_diverged(count: int) -> None:
     assert found.since == 2_000 * count
 
 
-def test_explosion_is_told_apart_from_gradients_that_were_always_large() -> None:
+def test_gradients_that_were_always_large_do_not_explode() -> None:
     """A residual Wasserstein critic has norms above 100 from start to end."""
     large: Courses = {"discriminator/gradient_norm": 170.0, "generator/gradient_norm": 160.0}
     assert symptoms(evidence("wgan-gp", large)) == []
@@ -345,7 +345,7 @@ def test_thresholds_can_be_replaced() -> None:
     assert symptoms(strict) == ["checkerboard"]
 
 
-def test_every_threshold_is_explained() -> None:
+def test_every_threshold_has_a_docstring() -> None:
     (body,) = (
         node.body
         for node in ast.parse(inspect.getsource(thresholds)).body
@@ -372,7 +372,7 @@ def judged_by(*values: float, metric: str = "fd-lite0", recipe: str = "dcgan") -
     return case.evidence
 
 
-def test_best_checkpoint_is_named() -> None:
+def test_stagnation_names_the_best_checkpoint() -> None:
     """A DCGAN of StudioGAN's logs: best at 42k steps, then worse and worse."""
     found = only(judged_by(90, 60, 49, 103, 131, 137))
     assert found.symptom == "stagnation"
@@ -400,7 +400,7 @@ def test_score_stagnates_when_it_has_not_improved_for_long(
     assert symptoms(judged_by(*values)) == (["stagnation"] if stagnates else [])
 
 
-def test_more_of_some_scores_is_better() -> None:
+def test_stagnation_respects_the_direction_of_a_score() -> None:
     rising = (10.0, 20.0, 40.0, 60.0, 80.0, 100.0)
     assert symptoms(judged_by(*rising, metric="modes")) == []
     found = only(judged_by(*rising[::-1], metric="modes"))
@@ -408,7 +408,7 @@ def test_more_of_some_scores_is_better() -> None:
     assert found.since == 4_000
 
 
-def test_scores_by_other_metrics_or_of_afterwards_decide_nothing() -> None:
+def test_other_scores_are_ignored() -> None:
     worse = judged_by(90, 60, 49, 103, 131, 137)
     afterwards = tuple({**score, "while_training": False} for score in worse.scores)
     assert apply_rules(replace(worse, scores=afterwards)) == ()
@@ -425,7 +425,7 @@ def test_rules_import_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_normalised_discriminator_is_never_told_to_take_a_penalty() -> None:
+def test_a_normalised_discriminator_gets_no_penalty_as_advice() -> None:
     for case in SICK.values():
         sick = case.evidence
         network = sick.recipe.discriminator.network
