@@ -31,10 +31,12 @@ def test_a_recipe_file_with_many_faults_has_them_all_reported(
         """
 btach = 64
 images = -5
-[architecture]
+[generator.network]
 name = "dcgan"
 width = "wide"
-discriminator_norm = "batch"
+[discriminator.network]
+name = "dcgan"
+norm = "batch"
 [objective]
 loss = "wasserstien"
 penalties.gradient_penalty.weight = 10
@@ -48,12 +50,12 @@ size = [31, 31]
         f"{path}: 6 problems",
         "btach: no such field. Did you mean batch?",
         "images: must be greater than or equal to 1, got -5",
-        "architecture.width: must be a number, got 'wide'",
+        "generator.network.width: must be a number, got 'wide'",
         "objective.loss: must be 'minimax'",
         "got 'wasserstien'. Did you mean wasserstein?",
         "data.size: size 31x31 does not fit",
         "Nearest: 28x28 or 32x32",
-        "objective.penalties.gradient_penalty.weight: a batch-normalised discriminator",
+        "objective.penalties.gradient_penalty.weight: under batch normalisation",
     )
     assert not (tmp_path / "run").exists()
 
@@ -78,7 +80,7 @@ def test_recipe_files_that_cannot_be_read(
 @pytest.mark.parametrize(
     ("flags", "fragments"),
     [
-        (["--objective.lable-smoothing", "0.9"], ["--objective.real-label"]),
+        (["--objective.real-lable", "0.9"], ["--objective.real-label"]),
         (["--batch", "many"], ["--batch", "64, 200k or 1.5M"]),
         (["--size", "big"], ["32, or HxW"]),
         (["--generator.learning-rate", "fast"], ["linear:START:END"]),
@@ -86,9 +88,12 @@ def test_recipe_files_that_cannot_be_read(
         (["--objective.loss", "hing"], ["Did you mean hinge?"]),
         (["--size", "31"], ["--size: size", "Nearest: 28x28 or 32x32"]),
         (["--objective.real-label", "0.1"], ["--objective.real-label: must be greater"]),
-        (["--objective.penalties.r1.weight", "1"], ["--objective.penalties.r1.weight: a batch"]),
-        (["--objective.penalties.r1.weight", "1"], ["Set --architecture.discriminator-norm"]),
-        (["--architecture", "dcgn"], ["Did you mean dcgan?"]),
+        (
+            ["--objective.penalties.r1.weight", "1"],
+            ["--objective.penalties.r1.weight: under batch"],
+        ),
+        (["--objective.penalties.r1.weight", "1"], ["Set --discriminator.network.norm"]),
+        (["--network", "dcgn"], ["Did you mean dcgan?"]),
         (["--evaluation.metrics", "fid"], ["--evaluation.metrics: 'fid'", "Did you mean fd?"]),
         (["--device", "tpu9"], ["There is: auto, cpu"]),
         (["--device", "cuda:7"], ["There is: auto"]),
@@ -314,7 +319,8 @@ def test_divergence_stops_before_the_update_and_exits_with_3(
     tmp_path: Path, images: Path, ganvas: Ganvas
 ) -> None:
     run = tmp_path / "run"
-    flags = ("--images", 4000, "--batch", 16, "--size", 16, "--architecture.width", 4)
+    widths = ("--generator.network.width", 4, "--discriminator.network.width", 4)
+    flags = ("--images", 4000, "--batch", 16, "--size", 16, *widths)
     rates = ("--discriminator.learning-rate", 1e30, "--generator.learning-rate", 1e30)
     result = ganvas("train", "wgan-gp", images, "--out", run, *flags, *rates)
     assert result.code == 3

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 import ganvas as library
-from ganvas.networks import ARCHITECTURES, POINT
-from ganvas.recipes import CATALOG
+from ganvas.networks import DISCRIMINATORS, GENERATORS, POINT
+from ganvas.recipes import CATALOG, recipe_table
 
 from .conftest import Ganvas, start
 
@@ -34,9 +34,18 @@ def run(tmp_path: Path, small: Path, images: Path, ganvas: Ganvas) -> Path:
 
 def width_flags(name: str) -> tuple[object, ...]:
     """Flags that make a recipe's networks tiny."""
-    fields = (field.name for field in dataclasses.fields(CATALOG[name]().architecture))
-    widths = (field.replace("_", "-") for field in fields if field.endswith("width"))
-    return tuple(word for width in widths for word in (f"--architecture.{width}", 4))
+    recipe = CATALOG[name]()
+    networks = {
+        "generator": recipe.generator.network,
+        "discriminator": recipe.discriminator.network,
+    }
+    return tuple(
+        word
+        for player, network in networks.items()
+        for field in dataclasses.fields(network)
+        if field.name.endswith("width")
+        for word in (f"--{player}.network.{field.name.replace('_', '-')}", 4)
+    )
 
 
 @pytest.mark.parametrize("name", CATALOG)
@@ -63,12 +72,12 @@ def test_every_recipe_trains_samples_interpolates_and_goes_on(
     assert (run / "interpolation-0.gif").exists() != for_points
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("network", sorted(GENERATORS.keys() & DISCRIMINATORS.keys()))
 @pytest.mark.parametrize("size", ["28", "16x24"])
-def test_any_architecture_takes_any_fitting_size(
-    tmp_path: Path, images: Path, ganvas: Ganvas, architecture: str, size: str
+def test_any_network_takes_any_fitting_size(
+    tmp_path: Path, images: Path, ganvas: Ganvas, network: str, size: str
 ) -> None:
-    flags = ("--architecture", architecture, "--size", size, "--images", 32, "--batch", 16)
+    flags = ("--network", network, "--size", size, "--images", 32, "--batch", 16)
     result = ganvas("train", "wgan-gp", images, "--out", tmp_path / "run", *flags)
     assert result.code == 0, result.err
     generator = library.load(tmp_path / "run")
@@ -79,14 +88,9 @@ def test_any_architecture_takes_any_fitting_size(
 def test_the_run_directory_holds_what_the_design_says(run: Path) -> None:
     recipe = json.loads((run / "recipe.json").read_text())
     assert recipe["images"] == 480
-    assert recipe["architecture"] == {
-        "name": "dcgan",
-        "width": 4,
-        "generator_norm": "batch",
-        "discriminator_norm": "batch",
-        "discriminator_activation": "leaky-relu",
-        "upsampling": "transposed",
-    }
+    shared = {"name": "dcgan", "width": 4, "norm": "batch"}
+    assert recipe["generator"]["network"] == {**shared, "upsampling": "transposed"}
+    assert recipe["discriminator"]["network"] == {**shared, "activation": "leaky-relu"}
     environment = json.loads((run / "environment.json").read_text())
     assert environment["seed"] == 0
     assert {"torch", "python", "device", "command"} <= environment.keys()
@@ -173,8 +177,8 @@ def test_from_python_values_are_checked_and_converted(tmp_path: Path, images: Pa
     )
     assert library.load(run).sample(1).shape == (1, 32, 32, 3)
     for wrong in (
-        dataclasses.replace(recipe, batch="64"),  # type: ignore[arg-type]
-        dataclasses.replace(recipe, architecture="resnet"),  # type: ignore[arg-type]
+        dataclasses.replace(recipe, batch="many"),  # type: ignore[arg-type]
+        dataclasses.replace(recipe, generator="resnet"),  # type: ignore[arg-type]
     ):
         with pytest.raises(library.RecipeError):
             library.train(wrong, images, tmp_path / "wrong", quiet=True)

@@ -184,7 +184,8 @@ def test_a_run_goes_on_in_the_numbers_that_it_began_in(
         assert result.code == 0, result.err
         return result
 
-    wide = ("train", small, images, "--architecture.width", 64, "--images")
+    widths = ("--generator.network.width", 64, "--discriminator.network.width", 64)
+    wide = ("train", small, images, *widths, "--images")
     on_a_processor(False, *wide, 800, "--precision", "fp32", "--out", tmp_path / "whole")
     on_a_processor(False, *wide, 400, "--out", tmp_path / "moved")
     moved = on_a_processor(True, "resume", tmp_path / "moved", "--images", 800)
