@@ -1,4 +1,4 @@
-"""Probes measure all they promise for any architecture, loss, penalty and constraint."""
+"""Probes measure every column for any network, loss, penalty and constraint."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 from ganvas.health.columns import COLUMNS, MISSING
 from ganvas.health.probes import measure
-from ganvas.networks import ARCHITECTURES, POINT, Architecture, ImageShape
+from ganvas.networks import DISCRIMINATORS, GENERATORS, POINT, Dimensions, Discriminator, ImageShape
 from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES
@@ -21,13 +21,13 @@ from ganvas.precision import FP32, Precision
 from ganvas.recipes import Recipe
 from ganvas.training.step import train_step
 from tests.builders.probe_contexts import context, copied_context, draw, probe
-from tests.builders.tiny import BATCH, SIDE, awake, small, start, tiny_recipe
-from tests.contract.test_architectures import VARIATIONS
+from tests.builders.tiny import BATCH, FAMILIES, SIDE, awake, small, start, tiny_recipe
+from tests.contract.test_networks import DISCRIMINATOR_VARIATIONS
 
-EVERY_ARCHITECTURE = pytest.mark.parametrize("kind", ARCHITECTURES.values(), ids=ARCHITECTURES)
-MOST = max(len(ARCHITECTURES), len(LOSSES))
-PAIRS = list(islice(zip(cycle(ARCHITECTURES.values()), cycle(LOSSES), strict=True), MOST))
-"""Every architecture and every loss at least once."""
+EVERY_FAMILY = pytest.mark.parametrize("family", FAMILIES)
+MOST = max(len(FAMILIES), len(LOSSES))
+PAIRS = list(islice(zip(cycle(FAMILIES), cycle(LOSSES), strict=True), MOST))
+"""Every family of networks and every loss at least once."""
 COUNT = 2 * BATCH
 
 CLIPPED = {"probe/clip/share", "probe/clip/small"}
@@ -46,9 +46,9 @@ FIX_UP = {
 blocks start as the identity only before the first step."""
 
 
-def has_norms(kind: type[Architecture]) -> bool:
+def has_norms(family: str) -> bool:
     """Whether its discriminator can be normalised."""
-    return "discriminator_norm" in {field.name for field in dataclasses.fields(kind)}
+    return "norm" in {field.name for field in dataclasses.fields(DISCRIMINATORS[family])}
 
 
 def probed(recipe: Recipe, steps: int = 2, **changes: Any) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def probed(recipe: Recipe, steps: int = 2, **changes: Any) -> dict[str, Any]:
     earlier = [draw(COUNT, 1, SIDE, SIDE, seed=seed) for seed in (4, 5)]
     pixels = tuple(((images + 1) * 127.5).to(torch.uint8) for images in earlier)
     fields = {"count": COUNT, "previous_snapshots": pixels, **changes}
-    return measure(copied_context(state, recipe, objective, **fields))
+    return measure(copied_context(state, recipe, **fields))
 
 
 def check(numbers: dict[str, Any], absent: set[str], excused: dict[str, str]) -> None:
@@ -74,43 +74,39 @@ def check(numbers: dict[str, Any], absent: set[str], excused: dict[str, str]) ->
         assert all(isinstance(number, float) and math.isfinite(number) for number in values), name
 
 
-@pytest.mark.parametrize(("kind", "loss"), PAIRS)
-def test_every_column_is_measured(kind: type[Architecture], loss: Any) -> None:
-    recipe = tiny_recipe(architecture=small(kind), objective=ObjectiveSettings(loss=loss))
+@pytest.mark.parametrize(("family", "loss"), PAIRS)
+def test_every_column_is_measured(family: str, loss: Any) -> None:
+    recipe = tiny_recipe(small(family), objective=ObjectiveSettings(loss=loss))
     check(probed(recipe), absent=CLIPPED, excused=R_V)
 
 
-@EVERY_ARCHITECTURE
+@EVERY_FAMILY
 def test_every_column_is_measured_under_every_constraint_and_penalty(
-    kind: type[Architecture],
+    family: str,
 ) -> None:
     penalties = Penalties(**{name: PenaltySettings(weight=1.0) for name in PENALTIES})
     settings = ObjectiveSettings(
         loss="relativistic", clip_weights=0.05, spectral_norm=True, penalties=penalties, pac=2
     )
-    recipe = tiny_recipe(architecture=small(kind), objective=settings)
+    recipe = tiny_recipe(small(family), objective=settings)
     check(probed(recipe), absent=set(), excused=R_V)
 
 
-@pytest.mark.parametrize(
-    "kind", [kind for kind in ARCHITECTURES.values() if has_norms(kind)], ids=lambda k: k.name
-)
+@pytest.mark.parametrize("family", [family for family in FAMILIES if has_norms(family)])
 @pytest.mark.parametrize("norm", ["batch", "layer"])
-def test_only_the_bound_is_missing_of_normalised_discriminators(
-    kind: type[Architecture], norm: str
-) -> None:
-    recipe = tiny_recipe(architecture=small(kind, discriminator_norm=norm))
+def test_normalised_discriminators_lack_only_the_bound(family: str, norm: str) -> None:
+    recipe = tiny_recipe(small(family, discriminator={"norm": norm}))
     numbers = probed(recipe)
     assert set(BOUND) <= set(numbers[MISSING])
     check(numbers, absent=CLIPPED, excused=R_V | BOUND)
 
 
-@EVERY_ARCHITECTURE
-def test_gradients_alone_are_of_the_numbers_that_training_calculates_in(
-    kind: type[Architecture],
+@EVERY_FAMILY
+def test_only_gradients_use_the_precision_of_training(
+    family: str,
 ) -> None:
     """In bfloat16 they are float32's within rounding; all else is float32's to the last bit."""
-    recipe = tiny_recipe(architecture=small(kind))
+    recipe = tiny_recipe(small(family))
     exact, rough = (
         probed(recipe, precision=precision) for precision in (FP32, Precision("bf16", "for a test"))
     )
@@ -122,21 +118,25 @@ def test_gradients_alone_are_of_the_numbers_that_training_calculates_in(
         assert rough[norm] == pytest.approx(exact[norm], rel=0.15)
 
 
-@EVERY_ARCHITECTURE
-def test_the_first_probes_of_a_run_without_held_out_images(kind: type[Architecture]) -> None:
-    recipe = tiny_recipe(architecture=small(kind))
+@EVERY_FAMILY
+def test_first_probes_without_held_out_images_lack_their_columns(family: str) -> None:
+    recipe = tiny_recipe(small(family))
     numbers = probed(recipe, steps=0, previous_snapshots=(), held_out=draw(0, 1, SIDE, SIDE))
-    excused = FIX_UP if kind.name == "r3gan" else {}
+    excused = FIX_UP if family == "r3gan" else {}
     check(numbers, absent=CLIPPED | HELD_OUT | FIRST, excused=excused)
 
 
 @pytest.mark.parametrize("pac", [1, 2])
 @pytest.mark.parametrize(
-    "kind", [kind for kind in ARCHITECTURES.values() if kind.makes_points], ids=lambda k: k.name
+    "family", [family for family in FAMILIES if GENERATORS[family].supports_points]
 )
-def test_points_have_no_pixels_and_all_else(kind: type[Architecture], pac: int) -> None:
+def test_only_pixel_columns_are_missing_of_points(family: str, pac: int) -> None:
     torch.manual_seed(0)
-    generator, discriminator = small(kind).build_packed(ImageShape(2, *POINT), 3, pac)
+    shapes = (ImageShape(2, *POINT), ImageShape(2 * pac, *POINT))
+    generator, discriminator = (
+        network.build(Dimensions(shape, 3))
+        for network, shape in zip(small(family), shapes, strict=True)
+    )
     sets = [4 * draw(COUNT, 2, 1, 1, seed=seed) for seed in range(4)]
     measured = measure(
         context(
@@ -153,19 +153,19 @@ def test_points_have_no_pixels_and_all_else(kind: type[Architecture], pac: int) 
     check(measured, absent=CLIPPED | BOUNDED, excused=R_V)
 
 
-@EVERY_ARCHITECTURE
-def test_probes_repeat_themselves_bit_for_bit(kind: type[Architecture]) -> None:
-    recipe = tiny_recipe(architecture=small(kind))
+@EVERY_FAMILY
+def test_probes_are_deterministic(family: str) -> None:
+    recipe = tiny_recipe(small(family))
     assert probed(recipe) == probed(recipe)
 
 
-@pytest.mark.parametrize("architecture", VARIATIONS)
-def test_no_discriminator_is_steeper_than_its_bound(architecture: Architecture) -> None:
-    """Nor is one left without a bound, unless it normalises; whatever its options are."""
-    if vars(architecture).get("discriminator_norm", "none") != "none":
+@pytest.mark.parametrize("description", DISCRIMINATOR_VARIATIONS)
+def test_no_discriminator_exceeds_its_lipschitz_bound(description: Discriminator) -> None:
+    """All but normalised ones have a bound, whatever their options are."""
+    if vars(description).get("norm", "none") != "none":
         return
     torch.manual_seed(0)
-    network = awake(architecture.build(ImageShape(1, SIDE, SIDE), 3).discriminator)
+    network = awake(description.build(Dimensions(ImageShape(1, SIDE, SIDE), 3)))
     with torch.no_grad():  # of the first weights, N(0, 0.02), too little comes through to compare
         for weight in network.parameters():
             weight.mul_(3)
