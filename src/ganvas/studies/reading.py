@@ -202,16 +202,16 @@ def changed(recipe: Recipe, changes: Table) -> Table:
     """
     table = recipe_table(recipe)
     changes = dict(changes)
-    both = changes.pop("network", None)
+    shared_network = changes.pop("network", None)
     for role in ROLES:
         player = changes.get(role, {})
         if not isinstance(player, dict):
             continue
-        network = player.get("network", both)
+        network = player.get("network", shared_network)
         if isinstance(network, str):
             network = {"name": network}
-        elif isinstance(network, dict) and isinstance(both, str):
-            network = {"name": both, **network}
+        elif isinstance(network, dict) and isinstance(shared_network, str):
+            network = {"name": shared_network, **network}
         if network is None:
             continue
         changes[role] = {**player, "network": network}

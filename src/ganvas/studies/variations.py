@@ -120,8 +120,8 @@ def _parse_assignment(
 
 def _unknown_field(recipe: Recipe, field: str, known: Iterable[str]) -> str:
     """Why a name is not a field of the recipe, with the nearest one that is."""
-    if (now := renamed(field)) is not None:
-        return now
+    if (reason := renamed(field)) is not None:
+        return reason
     if field in STUDY_FIELDS:
         flag = field.replace("_", "-")
         return f"the study decides it, for all arms alike: --{flag}"
