@@ -21,6 +21,8 @@ from ganvas.errors import DataError
 from ganvas.images import to_signed
 from ganvas.networks import POINT
 from ganvas.recipes import CATALOG, Recipe
+from ganvas.recipes.files import checked
+from ganvas.recipes.players import build_networks
 
 KINDS = [*POINTS, "stacked"]
 
@@ -88,11 +90,11 @@ def test_its_name_may_stand_in_a_folder_name(dataset: GeneratedDataset) -> None:
 
 
 def test_the_named_recipe_can_be_built_for_it(recipe: Recipe, prepared: PreparedData) -> None:
-    networks = checked(recipe).architecture.build(prepared.shape, recipe.latent_dim)
+    generator, discriminator = build_networks(checked(recipe), prepared.shape)
     batch = to_signed(ImageStream(prepared, seed=0).next(4).images)
     with torch.no_grad():
-        assert networks.discriminator(batch).shape == (4,)
-        assert networks.generator(torch.zeros(4, recipe.latent_dim)).shape == batch.shape
+        assert discriminator(batch).shape == (4,)
+        assert generator(torch.zeros(4, recipe.latent_dim)).shape == batch.shape
 
 
 def test_the_split_is_whole(prepared: PreparedData) -> None:
