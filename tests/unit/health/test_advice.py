@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from ganvas.cli import parse
 from ganvas.cli.train import Train
 from ganvas.errors import RecipeError
+from ganvas.fields import flatten
+from ganvas.health import advice
 from ganvas.health.advice import (
     SPECTRAL_NORM,
     advise,
@@ -211,3 +215,12 @@ def test_remedies_without_a_change_return_none() -> None:
     assert raise_to("discriminator.network.width", 32, "")(DCGAN) is None
     narrow = replace(DCGAN, latent_dim=2)
     assert raise_to("latent_dim", 64, "")(narrow) == Change("latent_dim", "64", "")
+
+
+def test_every_field_that_a_remedy_names_exists() -> None:
+    fields = {name for make in CATALOG.values() for name in flatten(make())}
+    package = Path(advice.__file__).parent
+    source = "".join(path.read_text() for path in sorted(package.rglob("*.py")))
+    named = set(re.findall(r'(?:set_to|multiply|raise_to|lower_to)\(\s*"([\w.]+)"', source))
+    assert len(named) > 10
+    assert named - fields == set()

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from ganvas.errors import GanvasError
-from ganvas.health.finding import Change, Finding, Measurement
+from ganvas.fields import flatten
+from ganvas.health.finding import KEEPS_WEIGHTS, Change, Finding, Measurement
+from ganvas.recipes import CATALOG
 
 FINDING = Finding(
     symptom="mode-collapse",
@@ -87,3 +89,8 @@ def without(name: str) -> dict[str, Any]:
 def test_an_invalid_table_is_refused_with_a_message(table: object) -> None:
     with pytest.raises(GanvasError, match="no finding of this version"):
         Finding.from_table(table)
+
+
+def test_every_prefix_that_keeps_weights_is_of_a_field() -> None:
+    fields = {name for make in CATALOG.values() for name in flatten(make())}
+    assert [p for p in KEEPS_WEIGHTS if not any(f.startswith(p) for f in fields)] == []

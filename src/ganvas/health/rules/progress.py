@@ -206,7 +206,7 @@ def average_lags(current: RuleInput) -> Condition | None:
     return condition(
         "The averaged generator lags far behind the trained one, so samples show an old state.",
         (
-            lower_to("ema_ramp_up", 0.1, "the average then covers at most a tenth of the run"),
+            lower_to("ema_rampup", 0.1, "the average then covers at most a tenth of the run"),
             multiply("ema_half_life", 0.25, "the average follows four times as fast"),
             decay("generator"),
         ),
