@@ -84,12 +84,12 @@ def test_a_failure_while_scoring_ends_both(
     assert Run.open(run).checkpoint_paths()[-1].stem == f"{48:09d}"
 
 
-def test_a_stop_request_while_scoring_stops_after_the_scores(
+def test_a_stop_request_while_scoring_stops_one_step_later(
     tmp_path: Path, small: Path, images: Path
 ) -> None:
     run = tmp_path / "run"
     ask = FAILING.format(what="os.kill(os.getpid(), signal.SIGTERM)")
     results = run_together([["train", small, images, *SCORED, "--out", run]] * 2, ask)
     assert [result.code for result in results] == [130, 130], results
-    said_once(results, "saved at 64 images")
+    said_once(results, "saved at 80 images")
     assert [one["images_seen"] for one in scores(run, while_training=True)] == [64, 64]
