@@ -45,7 +45,7 @@ class Precision:
     name: PrecisionName
     why: str
 
-    def through(self, network: nn.Module) -> Callable[[Tensor], Tensor]:
+    def through(self, network: nn.Module) -> Callable[..., Tensor]:
         """The network as a function of float32 tensors with float32 results.
 
         In bf16 its convolutions and matrix products run in bfloat16 (Kalamkar 2019): 8 bits of
@@ -55,13 +55,13 @@ class Precision:
         if self.name == "fp32":
             return network
 
-        def passed(inputs: Tensor) -> Tensor:
+        def passed(inputs: Tensor, *labels: Tensor) -> Tensor:
             with parametrize.cached():
                 for module in network.modules():
                     if parametrize.is_parametrized(module, "weight"):
                         _ = module.weight  # kept until the network asks for it
                 with torch.autocast(inputs.device.type, torch.bfloat16):
-                    outputs: Tensor = network(inputs)
+                    outputs: Tensor = network(inputs, *labels)
             return outputs.float()
 
         return passed
