@@ -111,7 +111,7 @@ class Network(ABC):
         from pydantic import TypeAdapter
 
         if isinstance(value, cls):
-            checked: Self = TypeAdapter(type(value)).validate_python(value)
+            checked: Self = TypeAdapter(type(value)).validate_python(value, strict=True)
             return checked
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):
             known = ", ".join(sorted(cls.table()))

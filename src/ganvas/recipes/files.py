@@ -123,7 +123,7 @@ def checked(recipe: Recipe, where: str = "recipe") -> Recipe:
     """
     wrong: Problems = {}
     try:
-        recipe = TypeAdapter(Recipe).validate_python(recipe)
+        recipe = TypeAdapter(Recipe).validate_python(recipe, strict=True)
     except ValidationError as error:
         for item in error.errors(include_url=False):
             path = tuple(str(part) for part in item["loc"] if _is_field(part))
