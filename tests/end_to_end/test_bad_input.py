@@ -98,6 +98,7 @@ def test_recipe_files_that_cannot_be_read(
         (["--device", "tpu9"], ["There is: auto, cpu"]),
         (["--device", "cuda:7"], ["There is: auto"]),
         (["--background", "nocolour"], ["--background: "]),
+        (["--discriminator.network", "dcgn"], ["--discriminator.network: ", "Did you mean dcgan?"]),
     ],
 )
 def test_flags_that_cannot_be_right(
@@ -278,17 +279,6 @@ def test_a_run_that_another_process_writes(
     with Run.open(run).lock():
         result = finish(start(["resume", run, "--images", 64]))
     refused(result, "is being written by another process")
-
-
-def test_a_run_of_another_version(
-    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
-) -> None:
-    run = tmp_path / "run"
-    assert ganvas("train", small, images, "--images", 32, "--out", run).code == 0
-    environment = json.loads((run / "environment.json").read_text())
-    (run / "environment.json").write_text(json.dumps({**environment, "format": 99}))
-    refused(ganvas("resume", run), "has format 99")
-    refused(ganvas("sample", run), "has format 99")
 
 
 def test_what_is_no_run(tmp_path: Path, ganvas: Ganvas) -> None:

@@ -280,10 +280,24 @@ def test_help_answers_without_torch(arguments: list[str]) -> None:
     subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
 
 
+def test_help_of_train_names_all_networks(ganvas: Ganvas) -> None:
+    text = " ".join(ganvas("train", "--help").out.replace("│", " ").split())
+    both = GENERATORS.keys() & DISCRIMINATORS.keys()
+    flags = {
+        "--network": both,
+        "--generator.network": GENERATORS,
+        "--discriminator.network": DISCRIMINATORS,
+    }
+    for flag, names in flags.items():
+        help_of_flag = text.partition(f"{flag} NAME ")[2].partition(" --")[0]
+        assert help_of_flag.endswith(f": {', '.join(sorted(names))}. (default: the recipe's own)")
+
+
 def test_a_log_file_gets_plain_lines(run: Path, tmp_path: Path, ganvas: Ganvas) -> None:
     out = ganvas("resume", run, "--images", 800).out
     assert "\x1b" not in out
     assert "100%" in out.splitlines()[-3]
+    assert "resuming at 480 images\n" in out
     assert f"next: ganvas sample {run}" in out
 
 

@@ -254,7 +254,7 @@ def test_a_batch_that_does_not_fit_ends_with_one_that_does(
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert ended.code == 2
-    assert "start anew with --batch" in ended.err
+    assert "start again with --batch" in ended.err
 
 
 def test_what_cannot_be_recorded_goes_on_from_the_very_same_fakes() -> None:

@@ -69,7 +69,7 @@ def test_a_run_is_stopped_goes_on_loses_a_process_one_alone_ends_it_and_two_go_o
     recipe.write_text(recipe.read_text().replace("100000", str(last + 64)))
     result = ganvas("resume", run)
     assert result.code == 0, result.err
-    assert f"going on at {last:,} images" in result.out
+    assert f"resuming at {last:,} images" in result.out
     seen = [record["images_seen"] for record in Run.open(run).history.records()]
     assert seen == sorted(set(seen))
     assert seen[-1] >= last + 64
@@ -113,7 +113,7 @@ sys.exit(main(sys.argv[1:]))
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("ganvas: another process of this run is gone") == 1
-    assert "going on at 128 images" in done.stdout
+    assert "resuming at 128 images" in done.stdout
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["small-images-1"]
     assert Run.open(tmp_path / "runs" / "small-images-1").read_status().status == "finished"
 

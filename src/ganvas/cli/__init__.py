@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        return print_error("out of memory. Try a smaller --batch, --size or architecture width", 2)
+        return print_error("out of memory. Try a smaller --batch, --size or network width", 2)
     except BrokenPipeError:  # the reader of our output has closed it, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
@@ -127,7 +127,7 @@ def parse(arguments: list[str]) -> Command:
     """Parse the arguments of the command line. Wrong flags exit with code 2 and a hint.
 
     Raises:
-        GanvasError: no such command, recipe or architecture.
+        GanvasError: no such command, recipe or network.
     """
     if arguments[:1] == ["--version"]:
         print(f"ganvas {ganvas.__version__}")

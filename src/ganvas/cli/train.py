@@ -13,12 +13,14 @@ import tyro
 from ganvas.cli.flag_names import errors_with_flag_names
 from ganvas.errors import RecipeError
 from ganvas.fields import flatten
+from ganvas.networks import DISCRIMINATORS, GENERATORS
 from ganvas.recipes import CATALOG, Recipe, load_recipe
 from ganvas.recipes.files import renamed
 from ganvas.recipes.players import ROLES, exchange_networks
 from ganvas.recipes.recipe import flag_of
 
 RECIPE_BEFORE_ANY_IS_NAMED = "dcgan"
+OWN_NETWORKS = "(default: the recipe's own)"
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,33 @@ class Train:
     """Make CUDA repeat itself bit for bit; the CPU does anyway."""
     compile: Literal["auto", "on", "off"] = "auto"
     """auto: CUDA graphs where there is CUDA; on: compiled too, on every device; off: neither."""
-    network: str = ""
-    """Exchange both players' networks, by name, for others with their own defaults."""
-    generator_network: Annotated[str, tyro.conf.arg(name="generator.network")] = ""
-    """Exchange the generator's network alone, by name."""
-    discriminator_network: Annotated[str, tyro.conf.arg(name="discriminator.network")] = ""
-    """Exchange the discriminator's network alone, by name."""
+    network: Annotated[
+        str,
+        tyro.conf.arg(
+            metavar="NAME",
+            help="Replace both players' networks by others, which have their own defaults: "
+            f"{', '.join(sorted(GENERATORS.keys() & DISCRIMINATORS.keys()))}.",
+            help_behavior_hint=OWN_NETWORKS,
+        ),
+    ] = ""
+    generator_network: Annotated[
+        str,
+        tyro.conf.arg(
+            name="generator.network",
+            metavar="NAME",
+            help=f"Replace the generator's network alone: {', '.join(sorted(GENERATORS))}.",
+            help_behavior_hint=OWN_NETWORKS,
+        ),
+    ] = ""
+    discriminator_network: Annotated[
+        str,
+        tyro.conf.arg(
+            name="discriminator.network",
+            metavar="NAME",
+            help=f"Replace the discriminator's network alone: {', '.join(sorted(DISCRIMINATORS))}.",
+            help_behavior_hint=OWN_NETWORKS,
+        ),
+    ] = ""
     recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(
         default_factory=CATALOG[RECIPE_BEFORE_ANY_IS_NAMED]
     )

@@ -50,8 +50,16 @@ def renamed(field: str) -> str | None:
         role, _, name = own.partition("_")
         if role in PLAYERS and name:
             return f"is now called {role}.network.{name}"
-        return f"is now called generator.network.{own} or discriminator.network.{own}"
+        players = [role for role, kind in PLAYERS.items() if _has_network_field(kind, own)]
+        if players:
+            return f"is now called {' or '.join(f'{role}.network.{own}' for role in players)}"
+        field = "architecture"
     return f"is now called {FORMER_NAMES[field]}" if field in FORMER_NAMES else None
+
+
+def _has_network_field(kind: Any, field: str) -> bool:
+    """Whether a network of this player has the field."""
+    return any(field in _names(network) for network in kind.table().values())
 
 
 def recipe_table(recipe: Recipe) -> Table:
@@ -153,8 +161,8 @@ def parse_recipe(table: Table, where: str = "recipe") -> Recipe:
         raise RecipeError(
             [
                 "architecture: this is a recipe of ganvas 0.1, which had one network for both "
-                "players; now each has its own (generator.network, discriminator.network). Write "
-                "it anew (ganvas recipes NAME shows one); resume its runs with ganvas 0.1"
+                "players; now each has its own (generator.network, discriminator.network). Rewrite "
+                "it (ganvas recipes NAME shows one); resume its runs with ganvas 0.1"
             ],
             where,
         )
@@ -334,7 +342,11 @@ def _field_names(root: Any, path: FieldPath, table: Table) -> list[str]:
         root = _described(get_type_hints(root).get(name, object), here)
     if not dataclasses.is_dataclass(root):
         return []
-    return [entry.name for entry in dataclasses.fields(root)]
+    return _names(root)
+
+
+def _names(kind: Any) -> list[str]:
+    return [entry.name for entry in dataclasses.fields(kind)]
 
 
 def _remove(table: Table, path: FieldPath) -> None:

@@ -109,7 +109,7 @@ def _batch_problems(recipe: Recipe) -> Iterator[Problem]:
                 f"Nearest: {nearest_multiples(count, pac, fewest=2)}"
             )
             yield Problem(text, (name, "objective.pac"))
-    # Reals that are drawn anew are as many as the fakes.
+    # New reals are as many as the fakes.
     other = recipe.generator_batch not in (None, recipe.batch)
     if recipe.objective.loss == "relativistic" and other and not recipe.fresh_reals_for_generator:
         text = (

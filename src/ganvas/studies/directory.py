@@ -96,7 +96,7 @@ class StudyDirectory:
         if content.get("format") != FORMAT:
             raise RunError(
                 f"{path} was written in format {content.get('format')}, this ganvas reads format "
-                f"{FORMAT}. Use the version named in {file}, or start the study anew."
+                f"{FORMAT}. Use the version named in {file}, or start a new study."
             )
         try:
             study = read_study(content["study"], str(file))

@@ -167,7 +167,7 @@ def log_start(
     listeners.message(
         f"{recipe.name} for {prepared.shape} on {state.device}{together}  ·  "
         f"generator {sizes[0]:.2f} M, discriminator {sizes[1]:.2f} M weights  ·  "
-        f"writing to {run.directory}, pictures to samples in it"
+        f"writing to {run.directory}, sample grids to {run.directory / 'samples'}"
     )
 
 

@@ -89,10 +89,10 @@ def report_out_of_memory(recipe: Recipe, data: PreparedData, state: TrainState) 
     )
     largest = finder.largest_batch(recipe)
     advice = (
-        f"The largest smaller batch that was found to fit is {largest.batch}: start anew with "
+        f"The largest smaller batch that was found to fit is {largest.batch}: start again with "
         f"{batch_flags(largest)}"
         if largest
-        else "No smaller batch fits either: start anew with a smaller size or network width"
+        else "No smaller batch fits either: start again with a smaller size or network width"
     )
     raise OutOfMemory(
         f"out of memory with batches of {recipe.batch} on {state.device} ({reason}). "

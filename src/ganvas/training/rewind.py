@@ -35,12 +35,12 @@ class Rewind:
     failed_at: int
     """Images seen when training was found to fail."""
     to: int
-    """Images seen at the checkpoint that training goes on from; 0: it starts anew."""
+    """Images seen at the checkpoint that training resumes from; 0: it starts from the beginning."""
     change: Change
 
     def summary(self) -> str:
         """One line for people."""
-        start = f"back to {self.to:,} images" if self.to else "starting anew"
+        start = f"back to {self.to:,} images" if self.to else "starting again from the beginning"
         return (
             f"rewind {self.number} of {MOST_REWINDS}, because of {self.symptom}: {start} with "
             f"{self.change.flag}"
@@ -90,7 +90,7 @@ def apply_rewind(run: Run, plan: Rewind) -> None:
 
 
 def keep_abandoned_files(run: Run, plan: Rewind) -> None:
-    """Copy the record of the failure, and the pictures that will be made anew."""
+    """Copy the record of the failure, and the pictures that will be made again."""
     place = rewind_dir(run, plan.number)
     with storage.write_errors(place), storage.atomic_directory(place) as draft:
         for name in ABANDONED_FILES:

@@ -269,7 +269,7 @@ def resume(
         display = Display(run, recipe, state.images_seen, quiet)
         for warning in warnings:
             display.message(warning)
-        display.message(f"going on at {state.images_seen:,} images")
+        display.message(f"resuming at {state.images_seen:,} images")
         with report_out_of_memory(recipe, prepared, state):
             fit_with_rewinds(run, recipe, state, prepared, display)
     return run

@@ -295,6 +295,9 @@ def test_fields_of_architectures_are_answered_with_those_of_networks() -> None:
     assert renamed("architecture.width") == (
         "is now called generator.network.width or discriminator.network.width"
     )
+    assert renamed("architecture.upsampling") == "is now called generator.network.upsampling"
+    assert renamed("architecture.stem") == "is now called discriminator.network.stem"
+    assert renamed("architecture.name") == renamed("architecture")
     assert renamed("batch") is None
 
 

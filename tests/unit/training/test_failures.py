@@ -46,7 +46,7 @@ def test_largest_batch_is_a_half_that_fits_or_half_as_much_again(
     said = message(tiny_recipe(batch=batch), room, monkeypatch)
     assert said.startswith(f"out of memory with batches of {batch} on cpu (CUDA out of memory.")
     assert "and more" not in said
-    assert f"found to fit is {found}: start anew with --batch {found} " in said
+    assert f"found to fit is {found}: start again with --batch {found} " in said
     assert said.endswith(f"(in Python: batch={found})")
     assert "A step alone" not in said
 
