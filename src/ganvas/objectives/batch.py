@@ -22,7 +22,7 @@ class DiscriminatorBatch:
     real: Tensor
     """(N, C, H, W) around [-1, 1]; requires grad when a penalty is due."""
     fake: Tensor
-    """(N, C, H, W) around [-1, 1], detached from the generator; as `real`."""
+    """(N, C, H, W) around [-1, 1], detached from the generator; requires grad like `real`."""
     labels: Tensor | None
     """int64 (N,), of both; None for a discriminator that takes none."""
     alpha: Tensor
@@ -33,7 +33,7 @@ class DiscriminatorBatch:
     penalty_weights: Mapping[str, float | Tensor]
     """The weight of each penalty that is due, by name; its `every` is included."""
 
-    # Not cached properties: torch.compile cannot trace their lock.
+    # Not functools.cached_property: torch.compile cannot trace their lock.
     _real_logits: Tensor | None = field(default=None, init=False, repr=False)
     _fake_logits: Tensor | None = field(default=None, init=False, repr=False)
 

@@ -58,7 +58,7 @@ class Objective:
         random: torch.Generator,
         processes: ProcessGroup = SINGLE_PROCESS,
     ) -> DiscriminatorBatch:
-        """Pack images (N, C, H, W), choose the penalties that are due, and draw their `alpha`.
+        """Pack images (N, C, H, W), choose the penalties that are due, and draw `alpha` for them.
 
         Args:
             discriminator: packs (N / pac, pac * C, H, W) -> logits, with labels bound.
@@ -66,9 +66,8 @@ class Objective:
             processes: those that share the whole batch; real and fake are the part of one.
         """
         weights = weighted.due_weights(self.penalties, step, images_seen)
-        real, fake = (
-            pack(images.detach(), self.pac).requires_grad_(bool(weights)) for images in (real, fake)
-        )
+        real = pack(real.detach(), self.pac).requires_grad_(bool(weights))
+        fake = pack(fake.detach(), self.pac).requires_grad_(bool(weights))
         alpha = real.new_empty(0)
         if weights:
             alpha = draw_uniform((len(real), 1, 1, 1), random, processes, real.dtype)
@@ -84,7 +83,7 @@ class Objective:
         """The generator's adversarial loss on its own images (N, C, H, W), with their history;
         `real` is used only by losses that compare the two (`generator_sees_real`)."""
         fake_logits = discriminator(pack(fake, self.pac))
-        real_logits = torch.zeros_like(fake_logits)
+        real_logits = torch.zeros_like(fake_logits)  # ignored by the other losses
         if self.loss.generator_sees_real:
             with torch.no_grad():
                 real_logits = discriminator(pack(real, self.pac))

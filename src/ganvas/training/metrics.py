@@ -47,7 +47,7 @@ class MetricAccumulator:
         self.deferred.append(metrics)
 
     def flush(self) -> None:
-        """Wait for everything deferred, and check it. Nothing may be written before.
+        """Wait for everything that was deferred, and check it. Nothing may be written before.
 
         Raises:
             Diverged: a number is not finite; the first one that was not.

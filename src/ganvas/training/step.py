@@ -18,14 +18,16 @@ def train_step(state: TrainState, recipe: Recipe) -> None:
     """Update the discriminator `discriminator_steps` times, the generator and its EMA once.
 
     Raises:
-        Diverged: a loss term or gradient is not finite; raised before the update it would spoil.
+        Diverged: a loss term or gradient is not finite. On a CPU, before the update that it would
+            spoil; on a GPU, at the next `flush`, before anything is written.
     """
     before = state.images_seen
-    for remaining in reversed(range(recipe.discriminator_steps)):
+    for index in range(recipe.discriminator_steps):
+        last = index == recipe.discriminator_steps - 1
         real = next_real_batch(state, recipe, recipe.batch)
         inputs = draw_generator_inputs(state, recipe, recipe.batch, real.labels)
         # The generator learns from the last fakes too, unless it gets some of its own.
-        with torch.set_grad_enabled(remaining == 0 and recipe.generator_batch is None):
+        with torch.set_grad_enabled(last and recipe.generator_batch is None):
             fake = state.functions.generate(*inputs)
         update_discriminator(state, recipe, real, fake)
     if recipe.generator_batch is not None:
@@ -40,7 +42,7 @@ def train_step(state: TrainState, recipe: Recipe) -> None:
 
 
 def update_discriminator(state: TrainState, recipe: Recipe, real: Batch, fake: Tensor) -> None:
-    """One update on real and fake images; penalties are computed at the augmented ones."""
+    """One update on augmented images; `apply_update` averages gradients over all processes."""
     player = state.player("discriminator")
     labels = player.labels(real.labels)
     batch = state.objective.prepare_batch(
@@ -70,19 +72,19 @@ def update_generator(
     state: TrainState, recipe: Recipe, inputs: GeneratorInputs, fake: Tensor, real: Batch
 ) -> None:
     """One update through images with history; gradients pass through the discriminator."""
-    seen = state.augment(fake)
+    augmented = state.augment(fake)
     sees_real = state.objective.loss.generator_sees_real
     real_images = state.augment(real.images) if sees_real else real.images
-    leaf = seen.detach().requires_grad_(True)
+    leaf = augmented.detach().requires_grad_(True)
     with state.player("discriminator").frozen():
         scalars, grad_outputs = state.functions.generator_loss_gradient(
             leaf, real_images, inputs.labels
         )
-    if seen is not fake:
-        (grad_outputs,) = torch.autograd.grad(seen, fake, grad_outputs)
+    if augmented is not fake:  # nothing was augmented at probability 0
+        (grad_outputs,) = torch.autograd.grad(augmented, fake, grad_outputs)
     gradients = state.functions.generator_backward(fake, grad_outputs)
-    step = state.discriminator_steps // recipe.discriminator_steps - 1
-    due = due_weights(state.objective.regularisers, step, state.images_seen)
+    generator_step = state.discriminator_steps // recipe.discriminator_steps - 1
+    due = due_weights(state.objective.regularisers, generator_step, state.images_seen)
     if due:
         terms, regularising = state.functions.regulariser_gradients(*inputs, due)
         scalars = torch.cat([scalars, terms])

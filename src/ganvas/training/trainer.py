@@ -74,7 +74,7 @@ def fit(
                 train_step(state, recipe)
                 due = Due.after(before, state.images_seen, recipe)
                 if due.anything:
-                    state.metrics.flush()  # the one place where a GPU is waited for
+                    state.metrics.flush()  # waits for a GPU, so that nothing spoiled is written
             listeners.step(state)
             if monitor and due.samples:
                 listeners.samples(state.images_seen, draw_samples(recipe, state))
@@ -82,7 +82,7 @@ def fit(
                 record, events = monitor.observe(state, timer.record(state), due.probes)
                 listeners.record(record, events, monitor.summary)
             own = max(stop.signal, monitor.signal if monitor else Signal.CONTINUE)
-            signal = state.processes.all_reduce_max(own)
+            signal = state.processes.all_reduce_max(own)  # continue < stop < unhealthy
             if signal == Signal.UNHEALTHY:
                 raise unhealthy(run, monitor, state.images_seen)
             if due.scores:
@@ -96,7 +96,8 @@ def fit(
             if due.checkpoint or stopping:
                 listeners.checkpoint(state, due.last)
             if stopping:
-                listeners.interrupted(state, stop.signal_name)
+                names = state.processes.all_gather_object(stop.signal_name)
+                listeners.interrupted(state, next(filter(None, names), ""))
                 if monitor:
                     listeners.samples(state.images_seen, draw_samples(recipe, state))
                 state.processes.barrier()  # the others wait until everything is saved
