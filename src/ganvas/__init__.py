@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ganvas.training.trainer import resume as resume
     from ganvas.training.trainer import train as train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _LOADED_WHEN_USED = {
     "Arm": "ganvas.studies.study",

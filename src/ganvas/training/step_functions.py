@@ -8,21 +8,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganvas.networks import bind_labels
 from ganvas.objectives.batch import DiscriminatorBatch, Network
+from ganvas.objectives.objective import Objective
 from ganvas.objectives.regularisers import GeneratorPass
 from ganvas.objectives.weighted import weighted_means
-from ganvas.training.engine import TensorFunction, Tensors
+from ganvas.precision import Precision
+from ganvas.training.engine import Engine, TensorFunction, Tensors
 from ganvas.training.gradients import gradients_of, scalars_and_gradients
-from ganvas.training.optimizers import Player
+from ganvas.training.optimizers import Player, Role
 
-if TYPE_CHECKING:
-    from ganvas.training.state import TrainState
+
+class TrainedPlayers(Protocol):
+    """The part of a `TrainState` that the functions of a step read."""
+
+    @property
+    def generator(self) -> nn.Module: ...
+
+    @property
+    def discriminator(self) -> nn.Module: ...
+
+    @property
+    def objective(self) -> Objective: ...
+
+    @property
+    def precision(self) -> Precision: ...
+
+    @property
+    def engine(self) -> Engine: ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def player(self, role: Role) -> Player: ...
 
 
 class StepFunctions:
@@ -32,7 +55,7 @@ class StepFunctions:
     recorded) exists once for each such choice, which is part of its key.
     """
 
-    def __init__(self, state: TrainState) -> None:
+    def __init__(self, state: TrainedPlayers) -> None:
         self._state = state
         self._wrapped: dict[Hashable, TensorFunction] = {}
 
