@@ -84,6 +84,24 @@ def test_a_variation_of_a_field_of_ganvas_0_1_is_answered_with_the_new_one(
     assert not study.exists()
 
 
+def test_a_study_file_with_fields_of_ganvas_0_1(
+    tmp_path: Path, images: Path, ganvas: Ganvas
+) -> None:
+    path, out = tmp_path / "study.toml", tmp_path / "study"
+    path.write_text(
+        f"base = 'dcgan'\ndata = '{images}'\nimages = 64\n"
+        "[[arms]]\nname = 'a'\narchitecture = 'resnet'\n"
+        "[[arms]]\nname = 'b'\nobjective.label_smoothing = 0.9\n"
+    )
+    refused(
+        ganvas("compare", path, "--out", out),
+        f"{path}: 2 problems",
+        "arm 'a': architecture: is now called network (of both players), generator.network or ",
+        "arm 'b': objective.label_smoothing: is now called objective.real_label",
+    )
+    assert not out.exists()
+
+
 def test_a_recipe_file_of_ganvas_0_1(tmp_path: Path, images: Path, ganvas: Ganvas) -> None:
     path = tmp_path / "old.toml"
     path.write_text('[architecture]\nname = "dcgan"\nwidth = 8\n')

@@ -157,7 +157,7 @@ def parse_recipe(table: Table, where: str = "recipe") -> Recipe:
         raise RecipeError([f"expected a table of fields, got {type(table).__name__}"], where)
     if "arms" in table:
         raise RecipeError(["this is a study, it has arms: ganvas compare FILE"], where)
-    if "architecture" in table:
+    if _is_of_0_1(table):
         raise RecipeError(
             [
                 "architecture: this is a recipe of ganvas 0.1, which had one network for both "
@@ -179,6 +179,13 @@ def parse_recipe(table: Table, where: str = "recipe") -> Recipe:
     if wrong or combined:
         raise RecipeError([*wrong.values(), *combined], where)
     return recipe
+
+
+def _is_of_0_1(table: Table) -> bool:
+    """Whether a table has the one architecture of ganvas 0.1 in place of two networks."""
+    players = [table.get(role) for role in PLAYERS]
+    has_network = any(isinstance(player, dict) and "network" in player for player in players)
+    return "architecture" in table and not has_network
 
 
 def parse_generator(table: object) -> Generator:

@@ -269,7 +269,7 @@ def test_wrong_network_is_reported_like_any_other_field(
 
 
 def test_a_recipe_of_ganvas_0_1_is_refused_with_one_sentence() -> None:
-    (problem,) = problems_of(table_of(architecture={"name": "dcgan"}, ema_ramp_up=0.1))
+    (problem,) = problems_of({"architecture": {"name": "dcgan"}, "ema_ramp_up": 0.1})
     assert problem.startswith("architecture: this is a recipe of ganvas 0.1")
     assert "generator.network, discriminator.network" in problem
 
@@ -281,6 +281,7 @@ def test_a_recipe_of_ganvas_0_1_is_refused_with_one_sentence() -> None:
         ("generator__algorithm", "generator.optimizer"),
         ("ema_ramp_up", "ema_rampup"),
         ("generator_new_reals", "fresh_reals_for_generator"),
+        ("architecture", "network (of both players), generator.network or"),
     ],
 )
 def test_a_former_name_is_answered_with_the_new_one(former: str, now: str) -> None:
