@@ -1,4 +1,4 @@
-"""Samples judged together (PacGAN) work with every architecture, loss, penalty and constraint."""
+"""Packs of images (PacGAN) work with every family of networks, loss, penalty and constraint."""
 
 from __future__ import annotations
 
@@ -11,20 +11,31 @@ from torch import Tensor
 
 from ganvas import tensor_file
 from ganvas.errors import RecipeError
-from ganvas.networks import ARCHITECTURES, DCGAN, Architecture, ImageShape, ResNet
+from ganvas.networks import DCGANDiscriminator, Dimensions, ImageShape
 from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.packing import pack
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
-from ganvas.recipes import Recipe
+from ganvas.recipes import Recipe, checked
+from ganvas.recipes.players import build_networks
 from ganvas.training.step import train_step
-from tests.builders.tiny import BATCH, LATENT_DIM, SIDE, same, small, start, tiny_recipe, weights_of
+from tests.builders.tiny import (
+    BATCH,
+    FAMILIES,
+    LATENT_DIM,
+    SIDE,
+    same,
+    small,
+    start,
+    tiny_recipe,
+    weights_of,
+)
 
 IMAGE = ImageShape(3, SIDE, SIDE)
 PAC = 3
 PACKS = 4
-EVERY_ARCHITECTURE = pytest.mark.parametrize("kind", ARCHITECTURES.values(), ids=ARCHITECTURES)
+EVERY_FAMILY = pytest.mark.parametrize("family", FAMILIES)
 
 
 def penalised(*names: str) -> Penalties:
@@ -64,35 +75,36 @@ def test_packs_of_one_are_the_images_themselves() -> None:
     assert pack(images, 1) is images
 
 
-@EVERY_ARCHITECTURE
-def test_the_generator_does_not_depend_on_the_packs(kind: type[Architecture]) -> None:
+@EVERY_FAMILY
+def test_the_generator_does_not_depend_on_the_packs(family: str) -> None:
     """So runs with and without packing start alike, and packs of one are nothing new."""
     torch.manual_seed(0)
-    plain = small(kind).build(IMAGE, LATENT_DIM)
+    plain = [network.build(Dimensions(IMAGE, LATENT_DIM)) for network in small(family)]
     for pac in (1, PAC):
         torch.manual_seed(0)
-        packed = small(kind).build_packed(IMAGE, LATENT_DIM, pac)
-        assert same(packed.generator.state_dict().values(), plain.generator.state_dict().values())
+        packed = build_networks(packed_recipe(pac, networks=small(family)), IMAGE)
+        generators, discriminators = zip(packed, plain, strict=True)
+        assert same(*(network.state_dict().values() for network in generators))
         if pac == 1:
-            discriminators = (packed.discriminator, plain.discriminator)
             assert same(*(network.state_dict().values() for network in discriminators))
         else:
-            assert packed.discriminator(concatenated(drawn(0))).shape == (PACKS,)
+            assert packed[1](concatenated(drawn(0))).shape == (PACKS,)
 
 
-@EVERY_ARCHITECTURE
+@EVERY_FAMILY
 @pytest.mark.parametrize("loss", LOSSES)
 def test_terms_are_those_of_a_discriminator_of_concatenated_channels(
-    kind: type[Architecture], loss: Any
+    family: str, loss: Any
 ) -> None:
     torch.manual_seed(0)
-    generator, discriminator = small(kind).build_packed(IMAGE, LATENT_DIM, PAC)
-    del generator
+    _, discriminator = build_networks(packed_recipe(PAC, networks=small(family)), IMAGE)
     settings = ObjectiveSettings(loss=loss, pac=PAC, penalties=penalised("r1", "r2"))
     real, fake = drawn(1), drawn(2)
     objective = Objective.build(settings)
-    shown = objective.show(real, fake, step=0, images_seen=0, random=torch.Generator())
-    terms, batch = objective.judged(discriminator, shown)
+    batch = objective.prepare_batch(
+        real, fake, discriminator, step=0, images_seen=0, random=torch.Generator()
+    )
+    terms = objective.discriminator_terms(batch)
     by_hand = {name: concatenated(images) for name, images in (("r1", real), ("r2", fake))}
     logits = {}
     for name, packs in by_hand.items():
@@ -113,34 +125,30 @@ def test_terms_are_those_of_a_discriminator_of_concatenated_channels(
 
 @pytest.mark.parametrize("penalty", ["none", *PENALTIES])
 @pytest.mark.parametrize("loss", LOSSES)
-@EVERY_ARCHITECTURE
-def test_one_step_is_finite_and_moves_both_players(
-    kind: type[Architecture], loss: Any, penalty: str
-) -> None:
+@EVERY_FAMILY
+def test_one_step_is_finite_and_moves_both_players(family: str, loss: Any, penalty: str) -> None:
     penalties = penalised(*[] if penalty == "none" else [penalty])
     recipe = packed_recipe(
-        architecture=small(kind),
+        networks=small(family),
         objective={"loss": loss, "penalties": penalties, "spectral_norm": penalty == "none"},
     )
     state = start(recipe)
     before = weights_of(state.generator), weights_of(state.discriminator)
-    judged = []
-    state.discriminator.register_forward_hook(lambda *call: judged.append(len(call[2])))
+    counts = []
+    state.discriminator.register_forward_hook(lambda *call: counts.append(len(call[2])))
     train_step(state, recipe)
     for network, old in zip((state.generator, state.discriminator), before, strict=True):
         new = weights_of(network)
         assert all(weight.isfinite().all() for weight in new)
         assert not same(old, new)
-    assert set(judged) == {BATCH}
-    assert (
-        state.images_seen == state.stream.samples_drawn == 2 * BATCH
-    )  # images are counted, not packs
+    assert set(counts) == {BATCH}
+    assert state.images_seen == state.stream.samples_drawn == 2 * BATCH, "images, not packs"
 
 
 PACKED: dict[str, dict[str, Any]] = {
-    "batch norm in both": {"architecture": small(DCGAN, discriminator_norm="batch")},
+    "batch norm in both": {"networks": small("dcgan", discriminator={"norm": "batch"})},
     "spectral norm, penalty": {
-        "architecture": small(ResNet),
+        "networks": small("resnet"),
         "objective": {
             "loss": "hinge",
             "spectral_norm": True,
@@ -155,12 +163,12 @@ PACKED: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("changes", PACKED.values(), ids=PACKED)
 def test_restored_state_goes_on_bit_for_bit(tmp_path: Path, changes: dict[str, Any]) -> None:
     recipe = packed_recipe(**changes)
-    straight, objective = start(recipe)
+    straight = start(recipe)
     for _ in range(2):
         train_step(straight, recipe)
     path = tmp_path / "checkpoint.safetensors"
     tensor_file.write(path, straight.tensors(), straight.values())
-    resumed, _ = start(recipe)
+    resumed = start(recipe)
     resumed.restore(*tensor_file.read(path))
     for state in (straight, resumed):
         for _ in range(3):
@@ -184,7 +192,7 @@ def test_batches_that_do_not_fill_packs_are_refused(
     changes: dict[str, Any], field: str, nearest: str
 ) -> None:
     with pytest.raises(RecipeError) as caught:
-        packed_recipe(**changes).checked()
+        checked(packed_recipe(**changes))
     (problem,) = caught.value.problems
     assert problem.startswith(f"{field}: ")
     assert "objective.pac" in problem
@@ -193,21 +201,22 @@ def test_batches_that_do_not_fill_packs_are_refused(
 
 @pytest.mark.parametrize("pac", [1, 2, 4])
 def test_batches_that_fill_packs_are_accepted(pac: int) -> None:
-    packed_recipe(pac, batch=8, generator_batch=16).checked()
+    checked(packed_recipe(pac, batch=8, generator_batch=16))
 
 
 def test_a_pack_shows_what_its_images_alone_do_not() -> None:
     """Equal images in a pack, all drawn from the real ones: the packed logits tell them apart.
 
-    Judged one by one the two batches are the same images, so their mean logit is the same.
+    One by one the two batches are the same images, so their mean logit is the same.
     """
     torch.manual_seed(0)
     images = drawn(3, count=8)
     collapsed = images.repeat_interleave(2, dim=0)  # every pack holds one image twice
     varied = torch.cat([images, images.roll(1, 0)], dim=1).reshape(16, 3, SIDE, SIDE)
-    single = small(DCGAN).build(IMAGE, LATENT_DIM).discriminator
+    single = small("dcgan")[1].build(Dimensions(IMAGE, LATENT_DIM))
     torch.testing.assert_close(single(collapsed).mean(), single(varied).mean())
-    paired = DCGAN().build_packed(IMAGE, LATENT_DIM, 2).discriminator
+    packed_image = ImageShape(2 * IMAGE.channels, SIDE, SIDE)
+    paired = DCGANDiscriminator().build(Dimensions(packed_image, LATENT_DIM))
     optimizer = torch.optim.Adam(paired.parameters(), 1e-3)
     for _ in range(30):
         margin = paired(pack(varied, 2)).mean() - paired(pack(collapsed, 2)).mean()

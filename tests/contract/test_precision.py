@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from ganvas.networks import ARCHITECTURES, DCGAN, Architecture
 from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.precision import FP32, Precision
+from ganvas.training.inputs import draw_generator_inputs, next_real_batch
 from ganvas.training.state import TrainState
-from ganvas.training.step import make_fakes, next_real, train_step
+from ganvas.training.step import train_step
 from tests.builders.telling import TELLING, distance, lacks, steep, told
-from tests.builders.tiny import awake, start, tiny_recipe
+from tests.builders.tiny import FAMILIES, Networks, awake, small, start, tiny_recipe
 
 BF16 = Precision("bf16", "for a test")
 
@@ -32,18 +32,32 @@ def penalised(*names: str, weight: float = 1.0) -> Penalties:
     return Penalties(**{name: PenaltySettings(weight=weight) for name in names})
 
 
+def wide(family: str) -> Networks:
+    """Both networks of a family, with 16 channels where they have a width."""
+    networks = small(family)
+    generator, discriminator = (
+        {"width": 16} if "width" in vars(network) else {} for network in networks
+    )
+    return small(family, generator=generator, discriminator=discriminator)
+
+
 def gradients(state: TrainState, objective: Objective, precision: Precision) -> dict[str, Tensor]:
     """Of both players' losses, on the same batch in the same state, as one row each."""
     recipe = tiny_recipe(batch=8)
     random = {name: generator.get_state() for name, generator in state.random.items()}
-    state.precision = precision
-    real, fake = next_real(state, recipe, 8), make_fakes(state, recipe, 8)
-    judge = precision.through(state.discriminator)
-    shown = objective.show(real, fake, step=0, images_seen=0, random=state.random["penalties"])
-    terms, _ = objective.judged(judge, shown)
+    real = next_real_batch(state, recipe, 8).images
+    latents = draw_generator_inputs(state, recipe, 8, None).latents
+    fake = precision.through(state.generator)(latents)
+    discriminator = precision.through(state.discriminator)
+    batch = objective.prepare_batch(
+        real, fake, discriminator, step=0, images_seen=0, random=state.random["penalties"]
+    )
+    terms = {
+        "discriminator": objective.discriminator_terms(batch),
+        "generator": objective.generator_terms(discriminator, fake, real),
+    }
     found = {
-        "discriminator": of(terms.values(), state.discriminator),
-        "generator": of(objective.generator_terms(judge, fake, real).values(), state.generator),
+        player: gradient_of_sum(terms[player].values(), state.modules()[player]) for player in terms
     }
     state.stream.samples_drawn = 0
     for name, generator in state.random.items():
@@ -51,7 +65,7 @@ def gradients(state: TrainState, objective: Objective, precision: Precision) -> 
     return found
 
 
-def of(terms: Any, network: nn.Module) -> Tensor:
+def gradient_of_sum(terms: Iterable[Tensor], network: nn.Module) -> Tensor:
     total = torch.stack(list(terms)).sum()
     weights = list(network.parameters())
     found = torch.autograd.grad(total, weights, retain_graph=True, allow_unused=True)
@@ -62,8 +76,7 @@ def of(terms: Any, network: nn.Module) -> Tensor:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_gradients_are_those_of_float32_within_rounding(loss: Any, penalty: str) -> None:
     settings = ObjectiveSettings(loss=loss)
-    state = start(tiny_recipe(architecture=DCGAN(width=16)))
-    steep(state)
+    state = steep(start(tiny_recipe(wide("dcgan"))))
     if penalty != "none":
         settings = told(state, settings, penalty)
         assert lacks(state, settings) > TELLING > 3 * ROUNDING
@@ -75,18 +88,14 @@ def test_gradients_are_those_of_float32_within_rounding(loss: Any, penalty: str)
         assert 0 < distance(rough[player], found) < ROUNDING, player
 
 
-@pytest.mark.parametrize("kind", ARCHITECTURES.values(), ids=ARCHITECTURES)
-def test_every_architecture_has_the_gradients_of_float32_within_rounding(
-    kind: type[Architecture],
-) -> None:
-    widths = [field.name for field in dataclasses.fields(kind) if field.name.endswith("width")]
-    wider = kind(**dict.fromkeys(widths, 16))
-    recipe = tiny_recipe(architecture=wider, objective=ObjectiveSettings(spectral_norm=True))
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_has_the_gradients_of_float32_within_rounding(family: str) -> None:
+    recipe = tiny_recipe(wide(family), objective=ObjectiveSettings(spectral_norm=True))
     state = start(recipe)
     for network in (state.generator, state.discriminator):
         awake(network).eval()  # spectral norms and batch statistics as they are, twice
-    exact = gradients(state, objective, FP32)
-    rough = gradients(state, objective, BF16)
+    exact = gradients(state, state.objective, FP32)
+    rough = gradients(state, state.objective, BF16)
     for player, found in exact.items():
         assert distance(rough[player], found) < ROUNDING, player
 
@@ -103,11 +112,8 @@ def test_steps_keep_float32_weights_clipped_and_averaged_and_go_on_exactly(
     )
     recipe = tiny_recipe(objective=settings)
 
-    def started() -> tuple[TrainState, Objective]:
-        state = start(recipe)
-        return dataclasses.replace(state, precision=BF16), objective
-
-    state, objective = started()
+    state, resumed = start(recipe), start(recipe)
+    state.precision = resumed.precision = BF16
     for _ in range(3):
         train_step(state, recipe)
     kept = {name: tensor.clone() for name, tensor in state.tensors().items()}
@@ -116,10 +122,9 @@ def test_steps_keep_float32_weights_clipped_and_averaged_and_go_on_exactly(
     assert floating == {torch.float32}
     if constraint == "clip":
         assert all(weight.abs().max() <= 0.05 for weight in state.discriminator.parameters())
-    again, _ = started()
-    again.restore(kept, values)
-    for one in (state, again):
+    resumed.restore(kept, values)
+    for training in (state, resumed):
         for _ in range(2):
-            train_step(one, recipe)
+            train_step(training, recipe)
     for name, tensor in state.tensors().items():
-        assert torch.equal(tensor, again.tensors()[name]), name
+        assert torch.equal(tensor, resumed.tensors()[name]), name

@@ -1,4 +1,4 @@
-"""Two processes whose training fails go back together, as one would, and hold the same ever after.
+"""Two processes whose training fails rewind together, as one would, and hold the same afterwards.
 
 The rule that finds the failure is that of test_health.py.
 """
@@ -11,30 +11,30 @@ from pathlib import Path
 
 import pytest
 
+from ganvas.recipes import recipe_json
 from ganvas.runs import Run
 from ganvas.runs.status import SavedStatus
 
 from .conftest import finish, start
-from .ranks import PATIENCE, run_together
+from .processes import PATIENCE, run_together
 from .test_health import RULED, TOO_FAST
 
 NOTED = """
 import json
 from ganvas.checksum import checksum
-from ganvas.training import together, trainer
-def noted(step):
-    def noting(state, recipe, objective):
-        held = {{name: one for name, one in state.tensors().items() if "followed" not in name}}
-        note = [state.images_seen, recipe_json(recipe), checksum(held, {{}})]
-        with open({place!r} + str(state.processes.rank), "a") as file:
-            file.write(json.dumps(note) + chr(10))
-        step(state, recipe, objective)
-    return noting
-trainer.train_step = noted(trainer.train_step)
-together.train_step = noted(together.train_step)
+from ganvas.recipes import recipe_json
+from ganvas.training import trainer
+step = trainer.train_step
+def noted(state, recipe):
+    tensors = {{name: one for name, one in state.tensors().items() if "snapshots" not in name}}
+    note = [state.images_seen, recipe_json(recipe), checksum(tensors, {{}})]
+    with open({place!r} + str(state.processes.rank), "a") as file:
+        file.write(json.dumps(note) + chr(10))
+    step(state, recipe)
+trainer.train_step = noted
 """
-"""Each rank writes down, before every step, where it is, by what recipe, and what it holds; but for
-what probes follow, which only the first one does."""
+"""Before every step each process notes the images seen, the recipe and a checksum of its tensors;
+without the snapshots of probes, which only the first process has."""
 
 
 def notes(path: Path) -> list[tuple[int, str, str]]:
@@ -49,7 +49,7 @@ def notes(path: Path) -> list[tuple[int, str, str]]:
     ],
     ids=["unhealthy", "diverged"],
 )
-def test_both_go_back_to_the_same_checkpoint_with_the_same_advice(
+def test_both_rewind_to_the_same_checkpoint_with_the_same_advice(
     tmp_path: Path,
     small: Path,
     images: Path,
@@ -70,7 +70,7 @@ def test_both_go_back_to_the_same_checkpoint_with_the_same_advice(
     assert first == second, "before each step both hold the same, by the same recipe"
     back = [(one[0], other[0]) for one, other in pairwise(first) if other[0] <= one[0]]
     assert [after for _, after in back] == [to]
-    assert first[0][1] != first[-1][1] == Run.open(pair).read_recipe().to_json()
+    assert first[0][1] != first[-1][1] == recipe_json(Run.open(pair).read_recipe())
 
     of_pair, of_one = (
         [event for event in Run.open(run).findings.records() if event["event"] == "rewind"]

@@ -1,4 +1,4 @@
-"""Several processes of one run, and this one in torchrun's place: it keeps their store."""
+"""Several processes of one run; this process keeps their store, as torchrun would."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATIENCE = 400.0
 
 Processes = list[subprocess.Popen[str]]
 
-SMALL_FOR_RANKS = (
+SMALL_FOR_PROCESSES = (
     "--intervals.history", 32, "--intervals.probes", 160, "--intervals.samples", 320,
     "--intervals.checkpoint", 64,
 )  # fmt: skip
@@ -26,15 +26,15 @@ SMALL_FOR_RANKS = (
 
 @contextmanager
 def started(commands: Sequence[Sequence[object]], patch: str = "") -> Iterator[Processes]:
-    """One rank for each command, perhaps with a few lines of sabotage before it.
+    """One process for each command, perhaps with a few lines of sabotage before it.
 
-    Whoever is left at the end is killed.
+    Those that are left at the end are killed.
     """
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     processes: Processes = []
     try:
         for rank, arguments in enumerate(commands):
-            processes.append(start_rank(rank, len(commands), store.port, arguments, patch))
+            processes.append(start_process(rank, len(commands), store.port, arguments, patch))
         yield processes
     finally:
         for process in processes:
@@ -42,12 +42,12 @@ def started(commands: Sequence[Sequence[object]], patch: str = "") -> Iterator[P
             process.communicate()
 
 
-def start_rank(
+def start_process(
     rank: int, size: int, port: int, arguments: Sequence[object], patch: str
 ) -> subprocess.Popen[str]:
     words = [str(argument) for argument in arguments]
     program = f"{patch}\nimport sys\nfrom ganvas.cli import main\nsys.exit(main({words!r}))"
-    torchrun_says = {
+    environment = {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(size),
@@ -63,23 +63,23 @@ def start_rank(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **torchrun_says},
+        env={**os.environ, **environment},
     )
 
 
 def run_together(commands: Sequence[Sequence[object]], patch: str = "") -> list[Result]:
-    """What came of each rank."""
+    """The result of each process."""
     with started(commands, patch) as processes:
         return [finish(process, PATIENCE) for process in processes]
 
 
 def said_once(results: Sequence[Result], *fragments: str) -> None:
-    """On the stderr of all ranks together stands one message, with all of the fragments."""
-    together = "".join(result.err for result in results)
-    assert together.count("ganvas: ") == 1, together
-    assert "Traceback" not in together, together
+    """All processes together write one message to stderr, with all of the fragments."""
+    stderr = "".join(result.err for result in results)
+    assert stderr.count("ganvas: ") == 1, stderr
+    assert "Traceback" not in stderr, stderr
     for fragment in fragments:
-        assert fragment in together
+        assert fragment in stderr
 
 
 def checkpoints(run: Path) -> list[str]:

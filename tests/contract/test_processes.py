@@ -16,19 +16,21 @@ from ganvas.processes import SINGLE_PROCESS
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 
-from . import together
-from .together import CASES, SINGLE, STEPS, numbers_of, path_of, recipe_of
+from . import distributed_state
+from .distributed_state import CASES, SINGLE, STEPS, numbers_of, path_of, recipe_of
 
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a pair of processes has left of all cases."""
-    return together.made_once(tmp_path_factory, "pair", together.train_in_two_processes)
+    """The folder with the results of two processes for all cases."""
+    return distributed_state.made_once(
+        tmp_path_factory, "pair", distributed_state.train_in_two_processes
+    )
 
 
 @pytest.fixture(autouse=True)
 def double_precision() -> Iterator[None]:
-    """So that what differs is not how sums of 32 and of 64 numbers are rounded."""
+    """So that sums of 32 and of 64 numbers do not differ by rounding."""
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
@@ -41,13 +43,13 @@ def differences(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> dict[str,
     return {name: gap for name, gap in gaps.items() if not gap <= 1e-6}
 
 
-def found(folder: Path) -> list[dict[str, Any]]:
+def results(folder: Path) -> list[dict[str, Any]]:
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_two_halves_of_a_batch_train_what_the_whole_trains(pair: Path, name: str) -> None:
-    alone = together.train_alone(name)
+    alone = distributed_state.train_alone(name)
     shared, values = tensor_file.read(path_of(pair, 0, name))
     assert differences(shared, numbers_of(alone)) == {}
     for number in ("images_seen", "discriminator_steps", "drawn", "counts"):
@@ -59,11 +61,11 @@ def test_in_single_precision_every_loss_and_penalty_differs_by_rounding(
     pair: Path, name: str
 ) -> None:
     """Measured: at most 1.2e-7 of the weights' length. With convolutions, and Adam dividing by
-    gradients that are next to nothing, it was 3e-3: that is why the proof is in double."""
+    gradients that are next to nothing, it was 3e-3: so the proof is in double."""
     torch.set_default_dtype(torch.float32)
-    alone = numbers_of(together.train_alone(name))
+    alone = numbers_of(distributed_state.train_alone(name))
     shared, _ = tensor_file.read(path_of(pair / SINGLE, 0, name))
-    for player in ("generator/", "discriminator/", "average/"):
+    for player in ("generator/", "discriminator/", "ema/"):
         names = [key for key in alone if key.startswith(player)]
         ours, theirs = (
             torch.cat([one[key].detach().flatten() for key in names]) for one in (shared, alone)
@@ -79,19 +81,21 @@ def test_both_processes_hold_the_same_bits(pair: Path, name: str) -> None:
     assert [key for key in first[0] if not torch.equal(first[0][key], second[0][key])] == []
 
 
-def test_what_two_have_begun_one_goes_on_with(pair: Path) -> None:
+def test_one_process_resumes_what_two_have_begun(pair: Path) -> None:
     name = "penalty gradient_penalty"
     recipe = recipe_of(CASES[name])
-    state, objective = together.start(recipe, SINGLE_PROCESS)
+    state = distributed_state.start(recipe, SINGLE_PROCESS)
     state.restore(*tensor_file.read(path_of(pair, 0, "half way")))
     for _ in range(STEPS - STEPS // 2):
         train_step(state, recipe)
-    assert differences(numbers_of(state), numbers_of(together.train_alone(name))) == {}
+    assert differences(numbers_of(state), numbers_of(distributed_state.train_alone(name))) == {}
 
 
-def test_what_is_not_finite_in_one_process_stops_both_with_the_same_words(pair: Path) -> None:
-    for one in found(pair):
-        assert one["said when rank 1 breaks"] == [
+def test_a_number_that_is_not_finite_in_one_process_stops_both_with_the_same_error(
+    pair: Path,
+) -> None:
+    for result in results(pair):
+        assert result["errors when process 1 breaks"] == [
             "discriminator: loss term adversarial became not a number",
             "generator: loss term adversarial became not a number",
             "discriminator: the gradient of loss term adversarial is not finite",
@@ -100,28 +104,28 @@ def test_what_is_not_finite_in_one_process_stops_both_with_the_same_words(pair: 
 
 def test_statistics_of_batch_normalisation_are_the_mean_of_both(pair: Path) -> None:
     """In the first step nothing before the generator's first norm depends on who sees what."""
-    first, second = (one["statistics"] for one in found(pair))
+    first, second = (result["statistics"] for result in results(pair))
     assert first == second
     channels = 8  # next to the base grid
-    alone = together.statistics(SINGLE_PROCESS, 1)[:channels]
+    alone = distributed_state.statistics(SINGLE_PROCESS, 1)[:channels]
     assert first[0][:channels] == pytest.approx(alone, rel=1e-9, abs=1e-12)
     assert first[0][:channels] != first[1][:channels]
 
 
-def test_as_many_go_on_bit_for_bit_with_batch_normalisation_too(pair: Path) -> None:
-    assert [one["goes on bit for bit"] for one in found(pair)] == [True, True]
+def test_two_processes_resume_bit_for_bit_with_batch_normalisation_too(pair: Path) -> None:
+    assert [result["resumes bit for bit"] for result in results(pair)] == [True, True]
 
 
-def test_what_ranks_tell_each_other(pair: Path) -> None:
-    for one in found(pair):
-        assert one["largest"] == 6
-        assert one["exchanged"] == [{"rank": 0, "text": ""}, {"rank": 1, "text": "ä"}]
-        assert one["from the first"] == "rank 0 says so"
+def test_objects_and_numbers_are_exchanged(pair: Path) -> None:
+    for result in results(pair):
+        assert result["largest"] == 6
+        assert result["gathered"] == [{"rank": 0, "text": ""}, {"rank": 1, "text": "ä"}]
+        assert result["broadcast"] == "from process 0"
 
 
-def test_who_leaves_leaves_no_thread_behind(pair: Path) -> None:
-    """One that waits for the interpreter when this ends would abort the process."""
-    assert [one["gone"] for one in found(pair)] == [True, True]
+def test_shutting_down_leaves_no_thread_behind(pair: Path) -> None:
+    """A thread that is left when the interpreter ends would abort the process."""
+    assert [result["group is gone"] for result in results(pair)] == [True, True]
 
 
 def test_a_single_process_is_the_trivial_case() -> None:
@@ -134,4 +138,4 @@ def test_a_single_process_is_the_trivial_case() -> None:
         SINGLE_PROCESS.all_gather_object("a"),
         SINGLE_PROCESS.broadcast_object(lambda: 5),
     ) == (3, ["a"], 5)
-    assert isinstance(together.start(recipe_of({}), SINGLE_PROCESS), TrainState)
+    assert isinstance(distributed_state.start(recipe_of({}), SINGLE_PROCESS), TrainState)

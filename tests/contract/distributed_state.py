@@ -1,4 +1,4 @@
-"""What two processes train beside what one trains: the cases, and the program of one rank."""
+"""The state of two processes and of one: the cases, and the program of each process."""
 
 from __future__ import annotations
 
@@ -23,13 +23,11 @@ from ganvas import tensor_file
 from ganvas.data.preparation import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.errors import Diverged
-from ganvas.networks import DCGAN, MLP
 from ganvas.objectives.losses import LOSSES, Loss
-from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup, running_statistics
-from ganvas.recipes import PlayerSettings, Recipe
+from ganvas.recipes import PlayerSettings, Recipe, checked
 from ganvas.schedules import Ramp
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
@@ -41,12 +39,12 @@ BATCH = 64
 SIDE = 12
 SIZE = (SIDE, SIDE)
 SINGLE = "single"
-"""Where what was trained in single precision lies."""
+"""The folder of what was trained in single precision."""
 
 LAZY = Penalties(**{name: PenaltySettings(weight=0.5, every=2) for name in PENALTIES})
 ADAM = PlayerSettings(learning_rate=1e-3)
 RMSPROP = PlayerSettings(optimizer="rmsprop", learning_rate=1e-3, beta1=0.0, beta2=0.99)
-CONVOLUTIONS = small(DCGAN, generator_norm="layer", discriminator_norm="layer")
+CONVOLUTIONS = small("dcgan", generator={"norm": "layer"}, discriminator={"norm": "layer"})
 
 
 def one_penalty(name: str) -> ObjectiveSettings:
@@ -70,7 +68,7 @@ CASES: dict[str, dict[str, Any]] = {
         "generator_batch": 36,
     },
     "convolutions, penalty, flipped, dequantized": {
-        "architecture": CONVOLUTIONS,
+        "networks": CONVOLUTIONS,
         "objective": one_penalty("gradient_penalty"),
         "data": DataSettings(size=SIZE, flip=True, dequantize=True),
     },
@@ -81,12 +79,12 @@ CASES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """Every loss and penalty, and everything else that chance or the place in a batch decides."""
 
-NORMALISED = {"architecture": small(DCGAN, discriminator_norm="batch")}
+NORMALISED = {"networks": small("dcgan", discriminator={"norm": "batch"})}
 
 
 def recipe_of(changes: dict[str, Any]) -> Recipe:
     plain = {
-        "architecture": MLP(width=8),
+        "networks": small("mlp", generator={"width": 8}, discriminator={"width": 8}),
         "data": DataSettings(size=SIZE, flip=True),
         "batch": BATCH,
         "images": 100_000,
@@ -94,21 +92,19 @@ def recipe_of(changes: dict[str, Any]) -> Recipe:
         "discriminator": ADAM,
         "ema_half_life": 500,
     }
-    return tiny_recipe(**{**plain, **changes}).checked()
+    return checked(tiny_recipe(**{**plain, **changes}))
 
 
 def data_of(recipe: Recipe) -> PreparedData:
-    """Noise in the precision at hand, or as pixels where these are dequantized."""
+    """Noise in torch's default precision, or as pixels where these are dequantized."""
     pixels = tiny_data(150).images[:, :, :SIDE, :SIDE]
     kind = np.float64 if torch.get_default_dtype() == torch.float64 else np.float32
     images = pixels if recipe.data.dequantize else pixels.astype(kind) / kind(127.5) - kind(1)
     return dataclasses.replace(tiny_data(), images=images)
 
 
-def start(recipe: Recipe, processes: ProcessGroup) -> tuple[TrainState, Objective]:
-    objective = Objective.build(recipe.objective)
-    data = data_of(recipe)
-    return TrainState.start(recipe, objective, data, 0, torch.device("cpu"), processes), objective
+def start(recipe: Recipe, processes: ProcessGroup) -> TrainState:
+    return TrainState.start(recipe, data_of(recipe), 0, torch.device("cpu"), processes)
 
 
 def trained(recipe: Recipe, processes: ProcessGroup, steps: int = STEPS) -> TrainState:
@@ -119,16 +115,16 @@ def trained(recipe: Recipe, processes: ProcessGroup, steps: int = STEPS) -> Trai
 
 
 def numbers_of(state: TrainState) -> dict[str, Tensor]:
-    """All that a checkpoint holds, and the means for the history."""
-    means = {f"mean/{name}": torch.tensor(total) for name, total in state.metrics.sums.items()}
-    return {**state.tensors(), **means}
+    """All that a checkpoint holds, and the sums for the history."""
+    sums = {f"sum/{name}": torch.tensor(total) for name, total in state.metrics.sums.items()}
+    return {**state.tensors(), **sums}
 
 
-# -- The program of one rank -----------------------------------------------------------------------
+# -- The program of one process --------------------------------------------------------------------
 
 
 def main(folder: Path) -> None:
-    """Train every case together with the other rank, in both precisions; leave what came out."""
+    """Train every case with the other process, in both precisions; leave the results."""
     torch.set_num_threads(1)
     processes = ProcessGroup.join()
     train_cases(folder / SINGLE, processes)
@@ -137,27 +133,27 @@ def main(folder: Path) -> None:
     half_way = trained(recipe_of(CASES["penalty gradient_penalty"]), processes, STEPS // 2)
     path = path_of(folder, processes.rank, "half way")
     tensor_file.write(path, half_way.tensors(), half_way.values())
-    found = {
-        "said when rank 1 breaks": [
+    results = {
+        "errors when process 1 breaks": [
             divergence(processes, player) for player in ("D", "G", "gradient")
         ],
         "statistics": [statistics(processes, steps) for steps in (1, 3)],
-        "goes on bit for bit": goes_on_bit_for_bit(processes),
+        "resumes bit for bit": resumes_bit_for_bit(processes),
         "largest": processes.all_reduce_max(processes.rank + 5),
-        "exchanged": processes.all_gather_object(
+        "gathered": processes.all_gather_object(
             {"rank": processes.rank, "text": "ä" * processes.rank}
         ),
-        "from the first": processes.broadcast_object(lambda: f"rank {processes.rank} says so"),
+        "broadcast": processes.broadcast_object(lambda: f"from process {processes.rank}"),
     }
     processes.barrier()
     group = weakref.ref(distributed.group.WORLD)
     processes.shut_down()
-    found["gone"] = group() is None
-    (folder / f"{processes.rank}.json").write_text(json.dumps(found))
+    results["group is gone"] = group() is None
+    (folder / f"{processes.rank}.json").write_text(json.dumps(results))
 
 
 def train_cases(folder: Path, processes: ProcessGroup) -> None:
-    """Leave what every case comes to in the precision at hand."""
+    """Write the state that every case ends in, in torch's default precision."""
     folder.mkdir(exist_ok=True)
     for name, changes in CASES.items():
         state = trained(recipe_of(changes), processes)
@@ -165,7 +161,7 @@ def train_cases(folder: Path, processes: ProcessGroup) -> None:
 
 
 def divergence(processes: ProcessGroup, player: str) -> str:
-    """What this rank says when a loss of rank 1 alone is not finite, or its gradient."""
+    """This process's error when a loss of process 1 alone is not finite, or its gradient."""
 
     def spoil(logits: Tensor) -> Tensor:
         if processes.is_main:
@@ -180,30 +176,29 @@ def divergence(processes: ProcessGroup, player: str) -> str:
 
     recipe = recipe_of(CASES["penalty r1"])
     state = start(recipe, processes)
-    objective = dataclasses.replace(objective, loss=Loss(discriminator, generator))
+    state.objective = dataclasses.replace(state.objective, loss=Loss(discriminator, generator))
     try:
         train_step(state, recipe)
     except Diverged as error:
         return str(error)
-    return "went on"
+    return "no error"
 
 
 def statistics(processes: ProcessGroup, steps: int) -> list[float]:
-    """What batch normalisation has gathered, the means of the generator's first one first."""
+    """Running statistics of batch normalisation; the generator's first means come first."""
     state = trained(recipe_of(NORMALISED), processes, steps)
-    gathered: list[float] = torch.cat(
-        running_statistics(state.generator, state.discriminator, state.ema)
-    ).tolist()
-    return gathered
+    networks = (state.generator, state.discriminator, state.ema)
+    values: list[float] = torch.cat(running_statistics(*networks)).tolist()
+    return values
 
 
-def goes_on_bit_for_bit(processes: ProcessGroup) -> bool:
-    """Whether both processes, from what the first one saved, get where they get without a stop."""
+def resumes_bit_for_bit(processes: ProcessGroup) -> bool:
+    """Whether a run that is stopped and resumed ends as one without a stop."""
     recipe = recipe_of(NORMALISED)
     straight = trained(recipe, processes, 4)
     stopped = trained(recipe, processes, 2)
     processes.broadcast(list(stopped.tensors().values()))
-    resumed, objective = start(recipe, processes)
+    resumed = start(recipe, processes)
     resumed.restore(stopped.tensors(), stopped.values())
     for _ in range(2):
         train_step(resumed, recipe)
@@ -216,7 +211,7 @@ def path_of(folder: Path, rank: int, name: str) -> Path:
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """A folder that the first of pytest's workers to want it makes for all of them."""
+    """A folder that the first of pytest's workers to need it makes for all of them."""
     shared = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
@@ -230,32 +225,32 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 
 
 def in_two_processes(program: str, folder: Path) -> None:
-    """Have a module run as two ranks that find each other without torchrun.
+    """Run a module as two processes that find each other without torchrun.
 
     Args:
-        program: its name; it is called with the folder, where it leaves what came out.
+        program: its name; it is called with the folder, where it writes its results.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     pair = []
     for rank in range(2):
-        about = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
-        where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+        identity = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-W", "error", "-m", program, str(folder)]
-        environment = {**os.environ, **about, **where}
+        environment = {**os.environ, **identity, **address}
         pair.append(subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE))
     try:
-        complaints = [process.communicate(timeout=300)[1].decode() for process in pair]
+        errors = [process.communicate(timeout=300)[1].decode() for process in pair]
     finally:
         for process in pair:
             process.kill()
             process.communicate()
-    assert [process.returncode for process in pair] == [0, 0], "\n".join(complaints)
+    assert [process.returncode for process in pair] == [0, 0], "\n".join(errors)
 
 
 def train_in_two_processes(folder: Path) -> None:
-    """Have `main` run as two processes."""
+    """Run `main` as two processes."""
     in_two_processes(__name__, folder)
 
 

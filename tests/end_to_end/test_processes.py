@@ -1,4 +1,4 @@
-"""Several processes that train one run: how it starts, is stopped, dies, goes on and is refused."""
+"""Several processes train one run: how it starts, stops, dies, resumes and is refused."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import pytest
 from ganvas.runs import Run
 
 from .conftest import Ganvas, finish, refused, start
-from .ranks import (
+from .processes import (
     PATIENCE,
-    SMALL_FOR_RANKS,
+    SMALL_FOR_PROCESSES,
     Processes,
     checkpoints,
     run_together,
@@ -36,11 +36,11 @@ def wait_for_checkpoints(processes: Processes, run: Path, count: int) -> None:
     raise AssertionError([process.communicate() for process in processes])
 
 
-def test_a_run_is_stopped_goes_on_loses_a_process_one_alone_ends_it_and_two_go_on(
+def test_a_run_is_stopped_resumes_loses_a_process_one_ends_it_and_two_train_on(
     tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
 ) -> None:
     run = tmp_path / "run"
-    train = ["train", small, images, "--images", 100_000, *SMALL_FOR_RANKS, "--out", run]
+    train = ["train", small, images, "--images", 100_000, *SMALL_FOR_PROCESSES, "--out", run]
     with started([train] * 2) as processes:
         wait_for_checkpoints(processes, run, 64)
         processes[1].send_signal(signal.SIGTERM)  # to one of them, and both stop
@@ -64,7 +64,7 @@ def test_a_run_is_stopped_goes_on_loses_a_process_one_alone_ends_it_and_two_go_o
     assert not Run.open(run).is_locked()
 
     last = int(checkpoints(run)[-1].partition(".")[0])
-    # The budget of a run cannot be cut, so the recipe is: nobody waits for 100,000 images.
+    # `resume` cannot cut a budget, so the recipe is edited: 100,000 images would take long.
     recipe = run / "recipe.json"
     recipe.write_text(recipe.read_text().replace("100000", str(last + 64)))
     result = ganvas("resume", run)
@@ -79,28 +79,29 @@ def test_a_run_is_stopped_goes_on_loses_a_process_one_alone_ends_it_and_two_go_o
     assert Run.open(run).read_status().images_seen >= last + 192
 
 
-def test_torchrun_starts_them_again_and_they_go_on(
+def test_processes_that_torchrun_restarts_resume_the_run(
     tmp_path: Path, small: Path, images: Path
 ) -> None:
-    """At the first attempt rank 1 kills itself. Without --out the run is found too."""
+    """At the first attempt process 1 kills itself. The run is found without --out too."""
     program = tmp_path / "sabotaged.py"
     program.write_text(
         """
 import os, signal, sys
 from ganvas.cli import main
-from ganvas.training import together
+from ganvas.training import trainer
 
-real, steps = together.train_step, []
-def sabotaged(*arguments):
+real, steps = trainer.train_step, []
+def sabotaged(state, recipe):
     steps.append(1)
-    if len(steps) == 9 and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+    first_attempt = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
+    if len(steps) == 9 and first_attempt and not state.processes.is_main:
         os.kill(os.getpid(), signal.SIGKILL)
-    return real(*arguments)
-together.train_step = sabotaged
+    real(state, recipe)
+trainer.train_step = sabotaged
 sys.exit(main(sys.argv[1:]))
 """
     )
-    train = ["train", small, images, "--images", 320, *SMALL_FOR_RANKS]
+    train = ["train", small, images, "--images", 320, *SMALL_FOR_PROCESSES]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", 2]
     command = [*torchrun, "--standalone", "--max-restarts", 1, program, *train]
     done = subprocess.run(
@@ -119,12 +120,11 @@ sys.exit(main(sys.argv[1:]))
 
 
 UNHEALTHY = """
-from ganvas.errors import Unhealthy
-from ganvas.training import watch
-def failing(self, images_seen):
-    self._run.write_status("unhealthy", images_seen, "it fails")
-    raise Unhealthy("it fails")
-watch.HealthMonitor.refuse_failure = failing
+from ganvas.health.finding import Change, Finding
+from ganvas.training import monitor
+advice = (Change("discriminator.learning_rate", "2e-4", "for a test"),)
+failing = Finding("diverging", "failing", 0.9, 32, (), "It fails.", advice, "a test")
+monitor.apply_rules = lambda evidence: (failing,)
 """
 
 
@@ -133,14 +133,14 @@ watch.HealthMonitor.refuse_failure = failing
     [
         (["--generator.learning-rate", "1e30", "--objective.loss", "least-squares"], "", "diverged",
          "training stopped at 16 images"),
-        (["--intervals.probes", "32"], UNHEALTHY, "unhealthy", "it fails"),
+        (["--intervals.probes", "32", "--on-failure", "stop"], UNHEALTHY, "unhealthy", "It fails."),
     ],
 )  # fmt: skip
-def test_failing_ends_all_of_them_with_one_message(
+def test_failing_ends_all_processes_with_one_message(
     tmp_path: Path, small: Path, images: Path, flags: list[str], patch: str, status: str, said: str
 ) -> None:
     run = tmp_path / "run"
-    train = ["train", small, images, *SMALL_FOR_RANKS, *flags, "--out", run]
+    train = ["train", small, images, *SMALL_FOR_PROCESSES, *flags, "--out", run]
     results = run_together([train] * 2, patch)
     assert [result.code for result in results] == [3, 3], results
     said_once(results, said)

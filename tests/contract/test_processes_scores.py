@@ -13,8 +13,8 @@ import torch
 from ganvas.evaluation import measure
 from ganvas.metrics import classifier, sliced_wasserstein
 
-from . import scored_together, together
-from .scored_together import CASES
+from . import distributed_scores, distributed_state
+from .distributed_scores import CASES
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +22,10 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the results of two processes for all cases."""
 
     def make(folder: Path) -> None:
-        scored_together.write_images(folder)
-        together.in_two_processes(scored_together.__name__, folder)
+        distributed_scores.write_images(folder)
+        distributed_state.in_two_processes(distributed_scores.__name__, folder)
 
-    return together.made_once(tmp_path_factory, "scores", make)
+    return distributed_state.made_once(tmp_path_factory, "scores", make)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,7 +41,7 @@ def same_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             (classifier, "MIN_IMAGES_SHOWN"), (sliced_wasserstein, "PATCHES"),
         ):  # fmt: skip
             patch.setattr(place, name, getattr(place, name))
-        scored_together.use_small_settings()
+        distributed_scores.use_small_settings()
         yield
     torch.set_num_threads(threads)
 
@@ -53,7 +53,7 @@ def results(folder: Path) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", CASES)
 def test_two_processes_give_the_scores_of_one(pair: Path, name: str) -> None:
     main, other = (result["scores"][name] for result in results(pair))
-    expected = scored_together.single_process_scores(pair, name)
+    expected = distributed_scores.single_process_scores(pair, name)
     assert len(expected) >= len(CASES[name][1])
     assert main == expected
     assert other == []

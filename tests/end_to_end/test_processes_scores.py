@@ -1,4 +1,4 @@
-"""Several processes score the generator that they train, together; none waits for ever."""
+"""Several processes score the generator that they train together; none waits for ever."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from ganvas.runs import Run
 
 from .conftest import finish, start
-from .ranks import PATIENCE, run_together, said_once
+from .processes import PATIENCE, run_together, said_once
 
 SCORED = (
     "--images", 128, "--intervals.checkpoint", 64, "--intervals.probes", 0,
