@@ -132,10 +132,10 @@ def run_bytes(recipe: Recipe, state: TrainState, images: int | None) -> int:
 
     The best checkpoint and the last healthy one are often among the newest.
     """
-    sizes = {name: tensor.nbytes for name, tensor in state.tensors().items()}
-    generator = sum(size for name, size in sizes.items() if name.startswith("average/"))
+    checkpoint = sum(tensor.nbytes for tensor in state.tensors().values())
+    generator: int = sum(tensor.nbytes for tensor in state.ema.state_dict().values())
     height, width = recipe.data.size
     grid = 3 * GRID_IMAGES * height * width  # random pixels do not compress
     every = recipe.intervals.samples
     grids = 2 + len([*early_grids(every)]) + (0 if images is None else images // every)
-    return (KEPT_CHECKPOINTS + 1) * sum(sizes.values()) + generator + grids * grid
+    return (KEPT_CHECKPOINTS + 1) * checkpoint + generator + grids * grid

@@ -1,4 +1,4 @@
-"""What a measurement of throughput times."""
+"""What a measurement of throughput times and weighs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ganvas.studies import throughput
+from tests.builders.tiny import start, tiny_recipe
 
 
 def test_sampling_is_timed_separately(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,3 +26,18 @@ def test_sampling_is_timed_separately(monkeypatch: pytest.MonkeyPatch) -> None:
     study: Any = SimpleNamespace(metrics=("swd",))
     stand_in: Any = SimpleNamespace(ema=None, shape=None, latent_dim=1, data=None)
     assert throughput.time_scoring(study, stand_in, stand_in, stand_in) == pytest.approx((7.0, 0.5))
+
+
+def test_a_run_takes_its_checkpoints_a_generator_and_grids() -> None:
+    """The generator's file holds the EMA generator's weights; pixels of grids count in full."""
+    recipe = tiny_recipe()
+    state = start(recipe)
+    checkpoint = sum(tensor.nbytes for tensor in state.tensors().values())
+    generator = sum(tensor.nbytes for tensor in state.generator.state_dict().values())
+    without_grids = throughput.run_bytes(recipe, state, None)
+    height, width = recipe.data.size
+    grid = 3 * throughput.GRID_IMAGES * height * width
+    assert generator > 0
+    assert (without_grids - 3 * checkpoint - generator) % grid == 0
+    every = recipe.intervals.samples
+    assert throughput.run_bytes(recipe, state, 5 * every) - without_grids == 5 * grid
