@@ -74,7 +74,7 @@ def test_a_run_is_stopped_resumes_loses_a_process_one_ends_it_and_two_train_on(
     assert seen == sorted(set(seen))
     assert seen[-1] >= last + 64
 
-    longer = run_together([["resume", run, "--images", last + 192]] * 2)  # and two go on with it
+    longer = run_together([["resume", run, "--images", last + 192]] * 2)  # and two train on
     assert [result.code for result in longer] == [0, 0], longer
     assert Run.open(run).read_status().images_seen >= last + 192
 
@@ -194,7 +194,7 @@ def test_only_train_and_resume_take_several_processes(
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-def test_an_environment_that_says_half_of_it(
+def test_an_incomplete_environment_of_torchrun_is_refused(
     small: Path, images: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
