@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from figure import Effort, Figure, figure
-from ganvas.networks.convolutions import Grid
+from ganvas.networks.convolutions import ConvolutionGeometry
 from ganvas.precision import lacks_bfloat16
 from hardware import stopwatch
 from loops import GanvasLoop
@@ -116,7 +116,7 @@ def measure_layer(layer: Layer, effort: Effort) -> Figure:
     inputs = channels_last(IMAGES, layer.many, side, side)
     gradient = channels_last(IMAGES, layer.few, layer.positions, layer.positions)
     weight = channels_last(layer.few, layer.many, layer.kernel, layer.kernel)
-    grid = Grid((layer.stride,) * 2, (layer.padding,) * 2, transposed=False)
+    geometry = ConvolutionGeometry((layer.stride,) * 2, (layer.padding,) * 2, transposed=False)
 
     def by_torch() -> None:
         torch.ops.aten.convolution_backward(
@@ -124,7 +124,7 @@ def measure_layer(layer: Layer, effort: Effort) -> Figure:
             *(False, (0, 0), 1, (False, True, False)),
         )
 
-    by_im2col = partial(grid.weight_gradient, inputs, gradient, weight)
+    by_im2col = partial(geometry.weight_gradient, inputs, gradient, weight)
     repeat(by_im2col, WARM_UP_STEPS)
     repeat(by_torch, WARM_UP_STEPS)
     call_seconds = stopwatch(partial(repeat, by_torch, WARM_UP_STEPS), cpu) / WARM_UP_STEPS

@@ -1,4 +1,4 @@
-"""One checksum for whatever is kept as tensors by name: checkpoints, classifiers, generators."""
+"""The checksum of named tensors and values: of checkpoints, classifiers and generators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which device trains, and what to write down about it."""
+"""The device that trains, its memory, and its description in a run's environment."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 
 
 def choose_device(name: str, processes: ProcessGroup = SINGLE_PROCESS) -> torch.device:
-    """The device by name; `auto` takes cuda, then mps, then cpu.
+    """The device of that name; `auto` takes cuda, then mps, then cpu.
 
-    Each of several ranks takes a GPU of its own, whatever number the name has; a CPU is shared.
+    With several processes each takes its own GPU, whatever index the name has; they share a CPU.
 
     Raises:
-        DeviceError: the name means nothing, or this machine has no such device, or too few.
+        DeviceError: no such device is known or on this machine, or there are too few GPUs.
     """
     available = {
         "cuda": torch.cuda.is_available(),
@@ -33,33 +33,33 @@ def choose_device(name: str, processes: ProcessGroup = SINGLE_PROCESS) -> torch.
         "cpu": True,
     }
     if name == "auto":
-        name = next(kind for kind, there in available.items() if there)
-    here = ", ".join(kind for kind, there in available.items() if there)
+        name = next(kind for kind, is_available in available.items() if is_available)
+    choices = ", ".join(kind for kind, is_available in available.items() if is_available)
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise DeviceError(f"device {name!r} means nothing here. There is: auto, {here}") from error
+        raise DeviceError(f"unknown device {name!r}. There is: auto, {choices}") from error
     too_many = device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()
     if not available.get(device.type, False) or too_many:
-        raise DeviceError(f"device {name!r} is not on this machine. There is: auto, {here}")
-    return device if processes.size == 1 else device_of_its_own(device, processes)
+        raise DeviceError(f"device {name!r} is not on this machine. There is: auto, {choices}")
+    return device if processes.size == 1 else device_of_process(device, processes)
 
 
-def device_of_its_own(device: torch.device, processes: ProcessGroup) -> torch.device:
-    """The device of this kind that this rank trains on.
+def device_of_process(device: torch.device, processes: ProcessGroup) -> torch.device:
+    """The device of this type that this process trains on: the CPU, or its own GPU.
 
     Raises:
-        DeviceError: this kind cannot be shared, and there are fewer than processes.
+        DeviceError: several processes cannot use this type, or there are fewer GPUs than processes.
     """
     if device.type == "cpu":
         return device
     if device.type != "cuda":
         raise DeviceError(f"several processes cannot train on {device.type}: set device to cpu")
-    there = torch.cuda.device_count()
-    if processes.local >= there:
+    gpus = torch.cuda.device_count()
+    if processes.local >= gpus:
         raise DeviceError(
-            f"each process needs a GPU of its own, and this machine has {there}: start that many, "
-            "torchrun --nproc-per-node " + str(there)
+            f"each process needs a GPU of its own, and this machine has {gpus}. Start that many: "
+            f"torchrun --nproc-per-node {gpus}"
         )
     device = torch.device("cuda", processes.local)
     make_current(device)
@@ -67,20 +67,23 @@ def device_of_its_own(device: torch.device, processes: ProcessGroup) -> torch.de
 
 
 def make_current(device: torch.device) -> None:
-    """Let a GPU that has a number be the one that kernels are recorded on; without one it is."""
-    if device.type == "cuda" and device.index is not None:  # torch refuses to look for the number
+    """Make a GPU with an index the current one, on which CUDA graphs are captured.
+
+    A GPU without an index is the current one already.
+    """
+    if device.type == "cuda" and device.index is not None:  # torch refuses a device without index
         torch.cuda.set_device(device)
 
 
 def use_deterministic_kernels() -> None:
-    """Make CUDA repeat itself bit for bit, at some cost in speed; the CPU does so anyway."""
+    """Make CUDA results repeat bit for bit, at some cost in speed; a CPU's do anyway."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False
 
 
 def describe_environment(device: torch.device) -> dict[str, Any]:
-    """Versions and hardware that a run's numbers depend on."""
+    """Versions and hardware that a run's results depend on."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     return {
         "ganvas": metadata.version("ganvas"),
@@ -96,25 +99,25 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
     }
 
 
-def forget_peak_memory(device: torch.device) -> None:
-    """Let the peak begin anew, in a process that did other work before; Linux and CUDA can."""
+def reset_peak_memory(device: torch.device) -> None:
+    """Reset the peak that `peak_memory_mb` returns, on Linux and CUDA."""
     if device.type == "cuda":
-        torch.cuda.current_device()  # begins CUDA, as the next line does not by itself
+        torch.cuda.current_device()  # initialises CUDA, which the next line does not
         torch.cuda.reset_peak_memory_stats(device)
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets VmHWM
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """The most memory taken so far, in MB: of the GPU there, else resident in this process."""
-    if device.type == "cuda":  # reserved: what recorded graphs keep for themselves counts too
+    """Peak memory in MB: reserved on a CUDA device, else resident in this process."""
+    if device.type == "cuda":  # reserved memory includes the pools of captured graphs
         return torch.cuda.max_memory_reserved(device) / 1e6
     status = Path("/proc/self/status")
-    if status.exists():  # getrusage would start from the peak of the process that started this one
-        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
-        return int(found[1]) / 1e3 if found else 0.0
+    if status.exists():  # getrusage would start from the parent process's peak
+        match = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        return int(match[1]) / 1e3 if match else 0.0
     if sys.platform == "win32":
-        return 0.0  # no standard library call tells it there
+        return 0.0  # the standard library cannot read it there
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS

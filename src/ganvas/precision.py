@@ -1,4 +1,4 @@
-"""In which numbers the networks calculate while they train: float32, or bfloat16 where it pays."""
+"""The dtype of the networks while training: float32, or bfloat16 where that is faster."""
 
 from __future__ import annotations
 
@@ -18,28 +18,27 @@ from ganvas.errors import DeviceError
 PrecisionName = Literal["fp32", "bf16"]
 
 CPU_FLAGS = ("amx_bf16", "avx512_bf16", "bf16")
-"""How /proc/cpuinfo names bfloat16 instructions, of x86 and of ARM."""
+"""Names of bfloat16 instructions in /proc/cpuinfo, on x86 and ARM."""
 
 CPUINFO = Path("/proc/cpuinfo")
 
 WIDE = 32
-"""Channels on both sides of a convolution from which on bfloat16 was faster (docs/speed.md).
+"""Convolutions with this many input and output channels were faster in bfloat16 (docs/speed.md).
 
-Narrower ones lose by conversions what they gain, and so did networks without convolutions.
+Narrower ones lose the gain to conversions, and so did networks without convolutions.
 """
 WIDE_ON_AVX512 = 64
-"""The same where AVX-512 has bfloat16 and AMX is not there: less is gained, and the loss is as big.
-"""
+"""The same on processors with AVX-512 bfloat16 but without AMX, where the gain is smaller."""
 
 FIRST_CAPABILITY = (8, 0)
-"""Of CUDA devices that multiply matrices in bfloat16 (Ampere)."""
+"""The first CUDA compute capability with bfloat16 matrix products (Ampere)."""
 
 
 @dataclass(frozen=True)
 class Precision:
-    """The numbers that the networks calculate in. Weights, losses and updates are float32 always.
+    """The dtype of the networks. Weights, losses and updates are always float32.
 
-    why: what decided it, in a few words.
+    why: the reason for the choice, in a few words.
     """
 
     name: PrecisionName
@@ -49,59 +48,65 @@ class Precision:
         """The network as a function of float32 tensors with float32 results.
 
         In bf16 its convolutions and matrix products run in bfloat16 (Kalamkar 2019): 8 bits of
-        mantissa and float32's range, so that losses need no scaling. What divides a weight by its
-        spectral norm is calculated in float32 before.
+        mantissa and float32's range, so losses need no scaling. Spectral norms are computed before
+        that, in float32.
         """
         if self.name == "fp32":
             return network
 
-        def passed(inputs: Tensor, *labels: Tensor) -> Tensor:
+        def forward(inputs: Tensor, *labels: Tensor) -> Tensor:
             with parametrize.cached():
                 for module in network.modules():
                     if parametrize.is_parametrized(module, "weight"):
-                        _ = module.weight  # kept until the network asks for it
+                        _ = module.weight  # computed now, and cached for the forward pass
                 with torch.autocast(inputs.device.type, torch.bfloat16):
                     outputs: Tensor = network(inputs, *labels)
             return outputs.float()
 
-        return passed
+        return forward
 
 
 FP32 = Precision("fp32", "asked for")
 
 
 def choose_precision(
-    asked: Literal["auto", "fp32", "bf16"], device: torch.device, *networks: nn.Module
+    setting: Literal["auto", "fp32", "bf16"], device: torch.device, *networks: nn.Module
 ) -> Precision:
-    """The numbers to calculate in; auto takes bf16 where it was measured to be faster.
+    """The dtype to train in; auto takes bf16 where it was measured to be faster.
 
     Raises:
-        DeviceError: bf16 was asked for, and the device has no instructions for it.
+        DeviceError: bf16 is set, and the device has no instructions for it.
     """
-    if asked == "fp32":
+    if setting == "fp32":
         return FP32
     lacking = lacks_bfloat16(device)
-    if asked == "bf16":
+    if setting == "bf16":
         if lacking:
             raise DeviceError(f"precision bf16: {lacking}. Set precision to fp32 or auto")
         return Precision("bf16", "asked for")
     if lacking:
         return Precision("fp32", lacking)
-    wide = WIDE_ON_AVX512 if device.type == "cpu" and has_avx512_alone() else WIDE
-    if all(channels_of(at) < wide for network in networks for at in network.modules()):
-        return Precision("fp32", f"no convolution has {wide} channels, which bfloat16 asks for")
+    wide = WIDE_ON_AVX512 if device.type == "cpu" and has_avx512_without_amx() else WIDE
+    if all(channels_of(layer) < wide for network in networks for layer in network.modules()):
+        return Precision("fp32", f"no convolution has {wide} channels, which bfloat16 needs")
     return Precision("bf16", f"the {device.type} has bfloat16 instructions")
 
 
-def as_begun(begun: PrecisionName, device: torch.device) -> Literal["auto", "fp32", "bf16"]:
-    """What a run that began so is to go on with on this device; auto then finds what it lacks."""
-    return "auto" if begun == "bf16" and lacks_bfloat16(device) else begun
+def resumed_precision(
+    started: PrecisionName, device: torch.device
+) -> Literal["auto", "fp32", "bf16"]:
+    """The setting with which a run that started so resumes on this device.
+
+    It is auto for a bf16 run on a device without bfloat16; auto then says why fp32 is used.
+    """
+    return "auto" if started == "bf16" and lacks_bfloat16(device) else started
 
 
 def channels_of(layer: nn.Module) -> int:
-    """Of a convolution, on its narrower side, within a group; 0 of what is none.
+    """The input or output channels per group of a convolution, whichever are fewer; 0 otherwise.
 
-    None is what has one place for its kernel, as from latents to a grid: that is a mere product.
+    A convolution whose kernel fits in one position, as from latents to a grid, is a mere matrix
+    product and counts as 0.
     """
     if not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
         return 0
@@ -111,7 +116,7 @@ def channels_of(layer: nn.Module) -> int:
 
 
 def lacks_bfloat16(device: torch.device) -> str | None:
-    """Why the device would not gain by bfloat16, in a few words; None where it has instructions."""
+    """Why the device cannot use bfloat16, in a few words; None if it has the instructions."""
     if device.type == "cuda":
         capability = torch.cuda.get_device_capability(device)
         if capability >= FIRST_CAPABILITY:
@@ -123,19 +128,19 @@ def lacks_bfloat16(device: torch.device) -> str | None:
 
 
 def has_bfloat16(cpuinfo: Path = CPUINFO) -> bool:
-    """Whether Linux names bfloat16 among what the processor can; elsewhere nobody says."""
+    """Whether Linux lists bfloat16 instructions of the processor; False on other systems."""
     return not cpu_flags(cpuinfo).isdisjoint(CPU_FLAGS)
 
 
-def has_avx512_alone() -> bool:
-    """Whether the processor multiplies in bfloat16 by AVX-512, and AMX is not there."""
+def has_avx512_without_amx() -> bool:
+    """Whether the processor has bfloat16 instructions of AVX-512 but none of AMX."""
     return "avx512_bf16" in cpu_flags() and "amx_bf16" not in cpu_flags()
 
 
 @functools.cache
 def cpu_flags(cpuinfo: Path = CPUINFO) -> frozenset[str]:
-    """What Linux says that the processor can."""
+    """The processor's features as Linux lists them; none on other systems."""
     if not cpuinfo.exists():
         return frozenset()
-    found = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo.read_text(), re.MULTILINE)
-    return frozenset(found[1].split() if found else ())
+    match = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo.read_text(), re.MULTILINE)
+    return frozenset(match[1].split() if match else ())

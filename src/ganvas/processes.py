@@ -1,8 +1,8 @@
-"""The processes that train one run together: which one this is, its part, means over all of them.
+"""The process group of one run: this process's rank, its slice of a batch, and means over all.
 
-torchrun starts them and tells each by the environment who it is. A batch is stated and drawn as a
-whole by every rank, from the same random generators, and each works on its part of the rows: so N
-ranks compute what one process would, and nothing has to be handed round but means.
+torchrun starts the processes and sets their ranks in the environment. Every rank draws the whole
+batch from the same random generators and computes its own slice of the rows. So N ranks compute
+what one process would, and only means have to be communicated.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import torch
 
-# Its defaults keep the group there is when it is first imported, and so keep that from ending.
+# Imported before a process group exists: its default arguments would keep that group alive.
 import torch.distributed.nn.functional
 from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -31,28 +31,28 @@ from ganvas.errors import GanvasError, RankLost
 Value = TypeVar("Value")
 
 LONGEST_WAIT = timedelta(hours=2)
-"""For the others, while they prepare images, or while the first one looks at real ones. A process
-that dies is noticed at once; this is for a machine that falls silent."""
+"""How long a rank waits for another, such as for rank 0 to prepare images or to measure real ones.
+A process that dies is noticed at once; this is for a machine that stops to answer."""
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """The processes of a run, as one of them sees it.
+    """The processes of a run, as seen by one of them.
 
-    A single process is rank 0 of 1: it sends nothing, and every part is the whole.
+    A single process is rank 0 of 1: it communicates nothing, and its slice is the whole.
     """
 
     rank: int = 0
     size: int = 1
     local: int = 0
-    """Its number on its own machine, which is that of its GPU."""
+    """The rank on this machine (torchrun's LOCAL_RANK), which is the index of its GPU."""
 
     @classmethod
     def join(cls) -> ProcessGroup:
-        """Meet the other processes that torchrun has started; `SINGLE_PROCESS` where it has not.
+        """Initialise the process group that torchrun started; `SINGLE_PROCESS` without torchrun.
 
         Raises:
-            GanvasError: the environment says that there are others, but not where.
+            GanvasError: the environment names several processes, but no address to meet at.
         """
         size = torchrun.world_size()
         if size == 1:
@@ -70,7 +70,7 @@ class ProcessGroup:
             gpus = torch.cuda.is_available() and distributed.is_nccl_available()
             with reporting_lost_processes():
                 distributed.init_process_group(
-                    # What lies in main memory travels by gloo, which sees at once who is gone.
+                    # Tensors in main memory use gloo, which notices a lost process at once.
                     "cpu:gloo,cuda:nccl" if gpus else "gloo",
                     store=rendezvous_store(rank, size),
                     rank=rank,
@@ -82,29 +82,29 @@ class ProcessGroup:
         return cls(rank, size, torchrun.local_rank())
 
     def shut_down(self) -> None:
-        """Part from the others at the end."""
+        """Leave the process group at the end."""
         if self.size > 1:
             destroy_process_group()
 
     @property
     def is_main(self) -> bool:
-        """Whether this is the one that writes, measures and talks."""
+        """Whether this is rank 0, which writes files, measures and prints."""
         return self.rank == 0
 
     def local_slice(self, count: int) -> slice:
-        """Which of `count` rows are this rank's; the ranks' parts follow each other.
+        """This rank's rows out of `count`; the slices of consecutive ranks follow each other.
 
-        So rows that belong together because they are neighbours (packs) or have the same number
-        (pairs of reals and fakes) stay together. `size` must divide the count.
+        So neighbouring rows (packs) and rows of the same index (pairs of real and fake) stay on
+        one rank. `size` must divide the count.
         """
-        share = count // self.size
-        return slice(self.rank * share, (self.rank + 1) * share)
+        local_count = count // self.size
+        return slice(self.rank * local_count, (self.rank + 1) * local_count)
 
     def all_reduce_mean(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its mean over all processes, in place, bitwise equal on all.
 
-        Gradients of a mean over equal parts become those of the mean over the whole batch. They are
-        averaged after backward, so how often a penalty differentiates does not matter here.
+        The mean of the slices' gradients is the gradient of the mean over the whole batch. It is
+        taken after backward, so it works with penalties, which differentiate twice.
 
         Raises:
             RankLost: another process is gone.
@@ -117,29 +117,28 @@ class ProcessGroup:
         self._replace(tensors, mean)
 
     def broadcast(self, tensors: Sequence[Tensor]) -> None:
-        """Replace each tensor by what the first rank has in its place."""
+        """Replace each tensor by that of rank 0, in place."""
         self._replace(tensors, lambda flat: distributed.broadcast(flat, 0))
 
-    def _replace(self, tensors: Sequence[Tensor], send: Callable[[Tensor], object]) -> None:
-        """Put into the tensors what `send`, in place, makes of their numbers in one row.
+    def _replace(self, tensors: Sequence[Tensor], communicate: Callable[[Tensor], object]) -> None:
+        """Flatten the tensors into one, `communicate` that in place, and copy the results back.
 
-        One message for each type of numbers, in an order that is the same on all processes.
+        One message per dtype, in an order that is the same on all processes.
         """
         if self.size == 1:
             return
-        for kind in dict.fromkeys(tensor.dtype for tensor in tensors):
-            same = [tensor for tensor in tensors if tensor.dtype == kind]
-            flat = torch.cat([tensor.detach().reshape(-1) for tensor in same])
+        for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):
+            targets = [tensor for tensor in tensors if tensor.dtype == dtype]
+            flat = torch.cat([target.detach().reshape(-1) for target in targets])
             with reporting_lost_processes():
-                send(flat)
-            parts = torch.split(flat, [tensor.numel() for tensor in same])
+                communicate(flat)
+            parts = torch.split(flat, [target.numel() for target in targets])
+            results = [part.view_as(target) for target, part in zip(targets, parts, strict=True)]
             with torch.no_grad():
-                torch._foreach_copy_(
-                    same, [part.view_as(one) for one, part in zip(same, parts, strict=True)]
-                )
+                torch._foreach_copy_(targets, results)
 
     def all_reduce_max(self, number: int) -> int:
-        """The largest of the numbers that the ranks bring; all come to know it together."""
+        """The largest of the ranks' numbers, on every rank."""
         if self.size == 1:
             return number
         value = torch.tensor(number)
@@ -148,34 +147,34 @@ class ProcessGroup:
         return int(value)
 
     def barrier(self) -> None:
-        """Wait until every rank is here."""
+        """Wait until every rank has called this."""
         self.all_reduce_max(0)
 
     def all_gather_object(self, value: Any) -> list[Any]:
-        """What every rank brings, by rank: anything that JSON holds."""
+        """Every rank's value, in the order of ranks; values must be plain JSON."""
         if self.size == 1:
             return [value]
         text = json.dumps(value).encode()
         text = text.ljust(self.all_reduce_max(len(text)))  # JSON may end with spaces
-        brought = torch.frombuffer(bytearray(text), dtype=torch.uint8)
-        found = [torch.empty_like(brought) for _ in range(self.size)]
+        sent = torch.frombuffer(bytearray(text), dtype=torch.uint8)
+        received = [torch.empty_like(sent) for _ in range(self.size)]
         with reporting_lost_processes():
-            distributed.all_gather(found, brought)
-        return [json.loads(one.numpy().tobytes()) for one in found]
+            distributed.all_gather(received, sent)
+        return [json.loads(message.numpy().tobytes()) for message in received]
 
     def broadcast_object(self, make: Callable[[], Value]) -> Value:
-        """What `make` gives on the first rank (and JSON holds); on the others it is not called."""
+        """What `make` returns on rank 0, as plain JSON; other ranks do not call it."""
         value: Value = self.all_gather_object(make() if self.is_main else None)[0]
         return value
 
     @contextmanager
     def failing_together(self) -> Iterator[None]:
-        """What goes wrong inside on one rank is raised on all: none waits for what will not come.
+        """Raise a `GanvasError` of any rank on all ranks, so that none waits for a failed one.
 
-        All of them enter, and send nothing inside.
+        All ranks must enter, and must not communicate inside.
 
         Raises:
-            GanvasError: what is wrong, and on which rank if not on the first.
+            GanvasError: the first problem, with its rank unless that is 0.
         """
         if self.size == 1:
             yield
@@ -185,33 +184,34 @@ class ProcessGroup:
             yield
         except GanvasError as error:
             problem = error
-        for rank, said in enumerate(
-            self.all_gather_object(None if problem is None else str(problem))
-        ):
-            if said is not None:
-                raise GanvasError(f"process {rank}: {said}" if rank > 0 else said) from problem
+        messages = self.all_gather_object(None if problem is None else str(problem))
+        for rank, message in enumerate(messages):
+            if message is not None:
+                text = f"process {rank}: {message}" if rank > 0 else message
+                raise GanvasError(text) from problem
 
     def send_to_main(self, rows: Tensor) -> None:
-        """Send rows to the first rank, which has to `receive` them."""
+        """Send rows to rank 0, which must `receive` them."""
         with reporting_lost_processes():
             distributed.send(rows.cpu().contiguous(), 0)
 
-    def receive(self, rank: int, room: Tensor) -> None:
-        """Fill a tensor in main memory with the rows, as many and of its type, of another rank."""
+    def receive(self, rank: int, target: Tensor) -> None:
+        """Fill a CPU tensor with rows that another rank sends, of the same shape and dtype."""
         with reporting_lost_processes():
-            distributed.recv(room, rank)
+            distributed.recv(target, rank)
 
 
 SINGLE_PROCESS = ProcessGroup()
-"""One process that trains by itself."""
+"""The group of a run that trains in one process."""
 
 
 def rendezvous_store(rank: int, size: int) -> Any:
-    """A store (of torch.distributed) that holds nothing of processes before a restart.
+    """A store of torch.distributed without entries from before a restart.
 
-    torchrun's own holds the addresses of those that died (pytorch issue 135712), and its machines
-    count restarts differently. So the first rank draws a name for this attempt, and tells it to
-    whoever asks by a name drawn now: an old question is answered too, but nobody hears it.
+    torchrun's own store still holds the addresses of processes that died (pytorch issue 135712),
+    and machines count restarts differently. So rank 0 draws a random prefix for this attempt. Each
+    other rank asks for it under a random key of its own; a request from before the restart is
+    answered too, but nobody reads that answer.
     """
     store = distributed.TCPStore(  # type: ignore[attr-defined]
         os.environ["MASTER_ADDR"],
@@ -231,16 +231,16 @@ def rendezvous_store(rank: int, size: int) -> Any:
             if store.check([f"ganvas/question/{other}"]):
                 question = store.get(f"ganvas/question/{other}").decode()
                 store.set(f"ganvas/answer/{question}", name)
-        missing = {one for one in missing if not store.check([f"ganvas/{name}/{one}"])}
+        missing = {other for other in missing if not store.check([f"ganvas/{name}/{other}"])}
         time.sleep(0.02)
     return distributed.PrefixStore(name, store)  # type: ignore[attr-defined]
 
 
 def destroy_process_group() -> None:
-    """End the threads that send, where there are any: all of them, whatever went wrong before.
+    """End the communication threads, if there are any, also after an error.
 
-    A thread of gloo's that is not quite done when the interpreter ends aborts the process (pytorch
-    issue 190489), however well its work went.
+    A gloo thread that still runs when the interpreter exits aborts the process (pytorch issue
+    190489), even after successful training.
     """
     if distributed.is_initialized():
         distributed.destroy_process_group()
@@ -248,10 +248,11 @@ def destroy_process_group() -> None:
 
 @contextmanager
 def reporting_lost_processes() -> Iterator[None]:
-    """What torch raises inside means that another process does not answer.
+    """Turn torch's communication errors into `RankLost`.
 
     Raises:
-        RankLost: in its place; with what NCCL says, which may have other reasons.
+        RankLost: another process does not answer. NCCL's own message is included, because its
+            errors can have other causes.
     """
     try:
         yield
@@ -260,7 +261,7 @@ def reporting_lost_processes() -> Iterator[None]:
         raise RankLost(f"another process of this run is gone or not reached ({reason})") from error
     except RuntimeError as error:
         if isinstance(error, torch.OutOfMemoryError) or "CUDA error" in str(error):
-            raise  # this process's own trouble
+            raise  # a failure of this process, not of another
         raise RankLost("another process of this run is gone") from error
 
 
@@ -268,7 +269,7 @@ def reporting_lost_processes() -> Iterator[None]:
 
 
 def to_sync_batch_norm(network: nn.Module) -> nn.Module:
-    """Have batch normalisation look at all ranks' batches as one; the weights stay the same."""
+    """Normalise over the batches of all ranks together; the weights stay the same."""
     convert: Callable[[nn.Module], nn.Module] = nn.SyncBatchNorm.convert_sync_batchnorm
     return convert(network)
 
@@ -281,9 +282,9 @@ class LocalBatchNorm(_BatchNorm):
 
 
 def from_sync_batch_norm(network: nn.Module) -> None:
-    """Undo `to_sync_batch_norm`, in place: what one rank does by itself must wait for nobody.
+    """Undo `to_sync_batch_norm`, in place, so that one rank can run the network alone.
 
-    The weights stay the very same tensors, so optimizers still hold them.
+    The weights stay the same tensors, so optimizers still refer to them.
     """
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
@@ -296,8 +297,8 @@ def from_sync_batch_norm(network: nn.Module) -> None:
 
 
 def running_statistics(*networks: nn.Module) -> list[Tensor]:
-    """Means and variances that batch normalisation has gathered: the only thing that ranks learn
-    from their own images alone."""
+    """Running means and variances of batch normalisation: the only state that a rank updates from
+    its own images alone."""
     return [
         statistic
         for network in networks

@@ -1,6 +1,6 @@
-"""One seed, many independent and saveable random generators, each with a name.
+"""One seed, many independent random generators, each with a name and a state to save.
 
-Every use of chance has a generator of its own, so drawing more of one (another grid, another
+Every random choice has its own generator, so drawing more for one purpose (another grid, another
 penalty) never changes the others.
 """
 
@@ -20,13 +20,13 @@ STREAMS = ("latents", "penalties", "augmentation")
 
 
 def derive_seed(seed: int, name: str) -> int:
-    """A 63-bit seed that is a fixed function of the run's seed and the use's name."""
+    """A 63-bit seed, a fixed function of the run's seed and the generator's name."""
     digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
 
 def named_generator(seed: int, name: str, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator on `device` for one named use of chance."""
+    """A generator on `device`, seeded from the run's seed and this name."""
     generator = torch.Generator(device=device)
     generator.manual_seed(derive_seed(seed, name))
     return generator
@@ -39,7 +39,7 @@ def training_generators(seed: int, device: torch.device) -> dict[str, torch.Gene
 
 @contextmanager
 def seeded_weights(seed: int) -> Iterator[None]:
-    """Weights built inside are drawn from the seed; the program's own random state is untouched."""
+    """Draw the weights of networks built inside from the seed; keep torch's global random state."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "weights"))
         yield
@@ -51,7 +51,7 @@ def draw_latents(
     generator: torch.Generator,
     processes: ProcessGroup = SINGLE_PROCESS,
 ) -> Tensor:
-    """Standard normal latents on the generator's device; of `count`, this rank's part."""
+    """Standard normal latents on the generator's device: this rank's rows out of `count`."""
     shape = (count, latent_dim)
     latents = torch.randn(shape, generator=generator, device=generator.device)
     return latents[processes.local_slice(count)]  # (N, Z)
@@ -63,12 +63,12 @@ def draw_uniform(
     processes: ProcessGroup = SINGLE_PROCESS,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
-    """Numbers uniform in [0, 1) on the generator's device, for the rows of this rank's part.
+    """Numbers uniform in [0, 1) on the generator's device, for this rank's rows.
 
-    What the other ranks get is drawn too, so that all of them draw alike from equal generators.
+    Every rank draws the numbers of all ranks and keeps its own, so generators stay in step.
 
     Args:
-        shape: of this rank's part, rows first.
+        shape: of this rank's slice, rows first.
     """
     rows, *rest = shape
     rows *= processes.size
@@ -82,7 +82,7 @@ def draw_normal(
     processes: ProcessGroup = SINGLE_PROCESS,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
-    """Standard normal numbers, as `draw_uniform` draws its own."""
+    """Standard normal numbers for this rank's rows; otherwise like `draw_uniform`."""
     rows, *rest = shape
     rows *= processes.size
     drawn = torch.randn((rows, *rest), generator=generator, device=generator.device, dtype=dtype)

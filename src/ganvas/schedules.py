@@ -18,7 +18,7 @@ class Ramp:
     start: float
     end: float
     images: int | None = None
-    """Over how many images; None means the run's whole budget, fixed when the run starts."""
+    """Number of images until the end; None is the run's budget, fixed when the run starts."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
@@ -50,7 +50,7 @@ def value_at(schedule: Schedule, images_seen: int) -> float:
 
 
 def with_budget(schedule: Schedule, images: int) -> Schedule:
-    """Fix an open ramp's end to the run's budget; training longer later then does not move it."""
+    """The schedule with an open ramp's end fixed at the budget; later changes do not move it."""
     if isinstance(schedule, Ramp) and schedule.images is None:
         return dataclasses.replace(schedule, images=images)
     return schedule
@@ -67,7 +67,7 @@ def parse_schedule(text: str) -> Schedule:
     """Read `0.1`, `20k`, `linear:2e-4:0` or `cosine:1:0.1:2M` (shape, start, end, images).
 
     Raises:
-        ValueError: with what was expected.
+        ValueError: the text is no schedule; the message says what was expected.
     """
     shape, *numbers = text.split(":")
     try:
@@ -102,7 +102,7 @@ def _positive(count: int) -> int:
 
 
 def _plain(value: Schedule) -> float | str:
-    """A ramp as text. Whole numbers come here too, because they are no floats, and stay."""
+    """A ramp as text; pydantic passes whole numbers too, which stay as they are."""
     return format_schedule(value) if isinstance(value, Ramp) else value
 
 
@@ -130,7 +130,7 @@ def parse_count(text: str) -> int:
     """Read a whole number that may end in k, M or G: `64`, `200k`, `1.5M`.
 
     Raises:
-        ValueError: with what was expected.
+        ValueError: the text is no whole number; the message says what was expected.
     """
     cleaned = text.strip().replace("_", "").lower()
     factor = _FACTORS.get(cleaned[-1:], 1)
@@ -148,14 +148,14 @@ def parse_duration(text: str) -> float:
     """Read a time as seconds: `90s`, `10m`, `1.5h`, `1h30m`.
 
     Raises:
-        ValueError: with what was expected.
+        ValueError: the text is no time; the message says what was expected.
     """
-    found = re.fullmatch(
+    match = re.fullmatch(
         r"(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?", text.strip().lower().replace(" ", "")
     )
     try:
-        if found is not None and any(found.groups()):
-            hours, minutes, seconds = (float(part or 0) for part in found.groups())
+        if match is not None and any(match.groups()):
+            hours, minutes, seconds = (float(part or 0) for part in match.groups())
             return 3600 * hours + 60 * minutes + seconds
     except ValueError:
         pass

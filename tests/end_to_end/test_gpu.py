@@ -212,8 +212,8 @@ def test_another_gpu_than_the_first_one_trains_the_same(
 def test_peak_memory_begins_anew_in_a_process_that_has_not_used_the_gpu() -> None:
     program = """
 import torch
-from ganvas.devices import forget_peak_memory, peak_memory_mb
-forget_peak_memory(torch.device("cuda:0"))
+from ganvas.devices import reset_peak_memory, peak_memory_mb
+reset_peak_memory(torch.device("cuda:0"))
 assert peak_memory_mb(torch.device("cuda:0")) == 0
 """
     subprocess.run([sys.executable, "-c", program], check=True)

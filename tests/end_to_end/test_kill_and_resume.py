@@ -194,7 +194,7 @@ def test_a_run_goes_on_in_the_numbers_that_it_began_in(
     assert tensors[0] == tensors[1]
     on_a_processor(True, *wide, 400, "--precision", "bf16", "--out", tmp_path / "back")
     back = on_a_processor(False, "resume", tmp_path / "back", "--images", 800)
-    assert "the run began in bf16 and goes on in fp32: this processor has no" in back.out
+    assert "the run started in bf16 and continues in fp32: this processor has no" in back.out
 
 
 def test_training_longer_keeps_the_schedules_where_they_ended(

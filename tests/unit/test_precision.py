@@ -88,7 +88,7 @@ class TestChoice:
         chosen = choose_precision("auto", CPU, less)
         assert (chosen.name, chosen.why) == (
             "fp32",
-            "no convolution has 64 channels, which bfloat16 asks for",
+            "no convolution has 64 channels, which bfloat16 needs",
         )
         assert choose_precision("auto", CPU, less, enough).name == "bf16"
 

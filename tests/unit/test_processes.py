@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.distributed import DistBackendError
 
-from ganvas.devices import device_of_its_own
+from ganvas.devices import device_of_process
 from ganvas.errors import DeviceError, Diverged, Interrupted, RankLost, RecipeError, Unhealthy
 from ganvas.evaluation.extractors import local_range
 from ganvas.objectives.settings import ObjectiveSettings
@@ -192,9 +192,9 @@ class TestRefused:
     def test_more_processes_than_gpus(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
         with pytest.raises(DeviceError, match="this machine has 2"):
-            device_of_its_own(torch.device("cuda"), ProcessGroup(2, 3, 2))
+            device_of_process(torch.device("cuda"), ProcessGroup(2, 3, 2))
         with pytest.raises(DeviceError, match="mps"):
-            device_of_its_own(torch.device("mps"), ProcessGroup(0, 2))
+            device_of_process(torch.device("mps"), ProcessGroup(0, 2))
 
 
 class TestRestart:

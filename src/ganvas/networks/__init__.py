@@ -1,6 +1,6 @@
 """The networks: one file per family, with a generator and a discriminator.
 
-Every module of this folder is imported, so adding a file is enough to make it known.
+Every module of this folder is imported, so a new file registers its networks.
 Importing this package imports no torch; building networks does.
 """
 
@@ -22,11 +22,11 @@ from ganvas.networks.sizes import ImageShape as ImageShape
 from ganvas.networks.sizes import size_problem as size_problem
 from ganvas.networks.sizes import split as split
 
-LAYERS = ("blocks", "convolutions", "grouped")
-"""The modules that import torch; descriptions import them only inside `build`."""
+TORCH_MODULES = ("blocks", "convolutions", "grouped")
+"""Modules that import torch; descriptions import them only inside `build`."""
 
 for _module in pkgutil.iter_modules(__path__):
-    if _module.name not in LAYERS:
+    if _module.name not in TORCH_MODULES:
         importlib.import_module(f"{__name__}.{_module.name}")
 
 from ganvas.networks.dcgan import DCGANDiscriminator as DCGANDiscriminator  # noqa: E402

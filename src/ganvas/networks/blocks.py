@@ -1,7 +1,7 @@
-"""Layers that the networks share: norms, resampling convolutions, blocks, first weights.
+"""Layers that the networks share: norms, resampling convolutions, blocks, initial weights.
 
-This module and `grouped.py` alone import torch when they are imported; a description imports them
-inside the functions that build its networks, so that it stays light to import.
+This module, `convolutions.py` and `grouped.py` import torch. A description imports them inside the
+functions that build its network, so the description itself is quick to import.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Literal, TypeVar, assert_never
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (its name wherever torch is read)
+import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor, nn
 
 from ganvas.networks.network import NormName
@@ -22,14 +22,14 @@ Resampling = Literal["none", "up", "down"]
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 RELU_GAIN = math.sqrt(2.0)
-"""What keeps the variance through a ReLU; the gain of the published residual blocks."""
+"""The gain that keeps the variance through a ReLU, as in the published residual blocks."""
 LEAK = 0.2
 LEAKY_GAIN = math.sqrt(2.0 / (1.0 + LEAK**2))
-"""What keeps the variance through a leaky ReLU of this slope."""
+"""The gain that keeps the variance through a leaky ReLU of this slope."""
 
 
 def named_sequential(stages: Mapping[str, nn.Module]) -> nn.Sequential:
-    """A chain whose parts carry names, so that a state dict or a health message can be read."""
+    """An `nn.Sequential` with named stages, which state dicts and health messages show."""
     return nn.Sequential(OrderedDict(stages))
 
 
@@ -62,15 +62,15 @@ def vector_norm(norm: NormName, features: int) -> nn.Module:
 
 
 def output_range(image: ImageShape) -> nn.Module:
-    """What ends a fully-connected generator: tanh. A point is no pixel: nothing bounds it."""
+    """The last layer of a fully-connected generator: tanh for images, the identity for points."""
     return nn.Identity() if image.is_point else nn.Tanh()
 
 
-# -- First weights -------------------------------------------------------------------------------
+# -- Initial weights -----------------------------------------------------------------------------
 
 
 def init_normal_(network: nn.Module, deviation: float = 0.02, gain_deviation: float = 0.02) -> None:
-    """DCGAN's first weights (Radford 2016, section 4): N(0, 0.02); gains of norms N(1, 0.02)."""
+    """DCGAN's initial weights (Radford 2016, section 4): N(0, 0.02); gains of norms N(1, 0.02)."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(module.weight, 0.0, deviation)
@@ -112,8 +112,8 @@ class UpsamplingConvolution(nn.Conv2d):
     """Nearest-neighbour doubling, then a 3x3 convolution: (N, I, H, W) -> (N, O, 2H, 2W).
 
     Computed as one 4x4 transposed convolution of stride 2: a doubled image repeats each pixel, so
-    the taps that meet the same pixel can be summed beforehand. Equal up to rounding, 16 products
-    for 4 outputs where the plain way takes 36. Weights keep the 3x3 shape.
+    the taps that meet the same pixel are summed beforehand. Equal up to rounding, with 16 products
+    for 4 outputs instead of 36. Weights keep the 3x3 shape.
     """
 
     def __init__(self, in_channels: int, out_channels: int, bias: bool = True) -> None:
@@ -128,8 +128,8 @@ class UpsamplingConvolution(nn.Conv2d):
 class PoolingConvolution(nn.Conv2d):
     """A 3x3 convolution, then 2x2 average pooling: (N, I, 2H, 2W) -> (N, O, H, W).
 
-    Computed as one 4x4 convolution of stride 2 whose kernel is the average of four shifted ones:
-    equal up to rounding, 16 products for an output where the plain way takes 36.
+    Computed as one 4x4 convolution of stride 2, whose kernel is the average of four shifted ones.
+    Equal up to rounding, with 16 products for an output instead of 36.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -158,7 +158,7 @@ def convolution(in_channels: int, out_channels: int, resampling: Resampling) -> 
 
 
 class Shortcut(nn.Module):
-    """The way around a block: the identity, or a 1x1 convolution where the shape changes.
+    """The shortcut of a block: the identity, or a 1x1 convolution where the shape changes.
 
     A 1x1 convolution commutes with pooling and with doubling, so it always runs at the lower of the
     two resolutions; the published networks do it in either order.
@@ -188,8 +188,9 @@ def inner_channels(
 ) -> int:
     """Channels between a block's two convolutions.
 
-    A halving block widens only at its second convolution, as both papers' code does: the first one
-    still runs at the full resolution. An image's few channels would be a bottleneck there.
+    A halving block widens only at its second convolution, as in both papers' code, because the
+    first one runs at the full resolution. A block that sees images widens at once: their few
+    channels would be a bottleneck.
     """
     return in_channels if resampling == "down" and not sees_images else out_channels
 
@@ -202,7 +203,7 @@ class PreactivationBlock(nn.Module):
     Args:
         resampling: "up" doubles before the first convolution, "down" pools after the second; the
             shortcut does the same.
-        residual: False leaves the shortcut out and keeps all else.
+        residual: False omits the shortcut and keeps everything else.
         sees_images: the block is a discriminator's first; it neither normalises nor rectifies
             its input, which is an image (the "optimized" block of both papers' code).
     """

@@ -59,15 +59,15 @@ class DCGANDiscriminator(Discriminator):
 
 
 def channels_after(halvings: int, width: int) -> int:
-    """Channels at the resolution that lies this many halvings (at least 1) below the image's."""
+    """Channels after this many halvings (at least 1) of the image's resolution."""
     multiplier: int = 2 ** (halvings - 1)
     return width * min(multiplier, LARGEST_MULTIPLIER)
 
 
 def build_generator(config: DCGANGenerator, dimensions: Dimensions) -> nn.Module:
-    """(N, Z) -> base grid -> one doubling after the other -> tanh -> (N, C, H, W).
+    """(N, Z) -> base grid -> doublings -> tanh -> (N, C, H, W).
 
-    "resize" avoids the checkerboard that transposed convolutions can draw (Odena 2016).
+    "resize" avoids the checkerboard artefacts of transposed convolutions (Odena 2016).
     """
     from torch import nn
 
@@ -82,7 +82,7 @@ def build_generator(config: DCGANGenerator, dimensions: Dimensions) -> nn.Module
     image, latent_dim = dimensions.image, dimensions.latent_dim
     doubling = doubling_of(image)
     base = (doubling.base_height, doubling.base_width)
-    bias = config.norm == "none"  # a norm's own bias makes the convolution's idle
+    bias = config.norm == "none"  # the norm has a bias of its own
     channels = channels_after(doubling.doublings, config.width)
     stages: dict[str, nn.Module] = {
         "latents": nn.Unflatten(1, (latent_dim, 1, 1)),  # (N, Z, 1, 1)
@@ -93,7 +93,7 @@ def build_generator(config: DCGANGenerator, dimensions: Dimensions) -> nn.Module
         ),  # (N, channels, base_height, base_width)
     }
 
-    def doubled(in_channels: int, out_channels: int, bias: bool) -> nn.Module:
+    def upsample(in_channels: int, out_channels: int, bias: bool) -> nn.Module:
         if config.upsampling == "resize":
             return UpsamplingConvolution(in_channels, out_channels, bias=bias)
         return TransposedConvolution(
@@ -103,19 +103,19 @@ def build_generator(config: DCGANGenerator, dimensions: Dimensions) -> nn.Module
     for index in range(1, doubling.doublings):
         narrower = channels_after(doubling.doublings - index, config.width)
         stages[f"double{index}"] = nn.Sequential(
-            doubled(channels, narrower, bias),
+            upsample(channels, narrower, bias),
             image_norm(config.norm, narrower),
             nn.ReLU(inplace=True),
         )  # (N, narrower, base_height * 2**index, base_width * 2**index)
         channels = narrower
-    stages["image"] = nn.Sequential(doubled(channels, image.channels, False), nn.Tanh())
+    stages["image"] = nn.Sequential(upsample(channels, image.channels, False), nn.Tanh())
     network = named_sequential(stages)
     init_normal_(network)
     return network
 
 
 def build_discriminator(config: DCGANDiscriminator, dimensions: Dimensions) -> nn.Module:
-    """(N, C, H, W) -> one halving after the other -> base grid -> (N,)."""
+    """(N, C, H, W) -> halvings -> base grid -> (N,)."""
     from torch import nn
 
     from ganvas.networks.blocks import image_norm, init_normal_, named_sequential

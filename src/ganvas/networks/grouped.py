@@ -1,6 +1,6 @@
-"""Layers of Huang 2024 (R3GAN): grouped blocks, bilinear resampling, one weight for each place.
+"""Layers of Huang 2024 (R3GAN): grouped blocks, bilinear resampling, one weight per grid position.
 
-Imported like `blocks.py` by the functions that build networks.
+Imports torch, like `blocks.py`, so descriptions import it only inside the functions that build.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import math
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (its name wherever torch is read)
+import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor, nn
 
 from ganvas.networks.blocks import LEAK, LEAKY_GAIN, he_normal, named_sequential
@@ -21,45 +21,47 @@ def bilinear_filter() -> Tensor:
     return torch.outer(taps, taps)[None, None]
 
 
-def widening(in_channels: int, out_channels: int) -> nn.Module:
-    """A 1x1 convolution without a bias where the number of channels changes, else nothing."""
+def match_channels(in_channels: int, out_channels: int) -> nn.Module:
+    """A 1x1 convolution without a bias if the number of channels changes, else the identity."""
     if in_channels == out_channels:
         return nn.Identity()
     return he_normal(nn.Conv2d(in_channels, out_channels, kernel_size=1, bias=False))
 
 
-def in_own_numbers(images: Tensor) -> AbstractContextManager[None]:
-    """Where nothing is cast to bfloat16.
+def without_autocast(images: Tensor) -> AbstractContextManager[None]:
+    """Disable autocast, because bfloat16 is slow here.
 
-    In it the gradient of a filter of each channel by itself takes a CPU 7 to 20 times as long.
+    On a CPU the gradient of a depthwise filter takes 7 to 20 times as long in bfloat16.
     """
-    if images.is_meta:  # where only shapes are of interest
+    if images.is_meta:  # the meta device has no autocast
         return nullcontext()
     return torch.autocast(images.device.type, enabled=False)
 
 
 class Bilinear(nn.Module):
-    """What doubling and halving have: a filter, and a 1x1 convolution where the width changes."""
+    """Base of doubling and halving: a filter, and a 1x1 convolution if the channels change."""
 
     filter: Tensor
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.convolution = widening(in_channels, out_channels)
+        self.convolution = match_channels(in_channels, out_channels)
         self.register_buffer("filter", bilinear_filter(), persistent=False)
 
 
 class BilinearDoubling(Bilinear):
-    """A 1x1 convolution if it widens, then bilinear: (N, I, H, W) -> (N, O, 2H, 2W).
+    """A 1x1 convolution if channels change, then bilinear: (N, I, H, W) -> (N, O, 2H, 2W).
 
-    Zeros lie beyond the border, where `F.interpolate` repeats the last pixel.
+    Pixels beyond the border count as zeros; `F.interpolate` would repeat the last pixel.
     """
 
     def forward(self, images: Tensor) -> Tensor:
         images = self.convolution(images)
         channels = images.shape[1]
-        kernels = (4 * self.filter).expand(channels, 1, 4, 4)  # a quarter of the taps meet a pixel
-        with in_own_numbers(images):
+        kernels = (4 * self.filter).expand(
+            channels, 1, 4, 4
+        )  # a quarter of the taps reach each pixel
+        with without_autocast(images):
             images = images.to(kernels.dtype)
             return F.conv_transpose2d(images, kernels, stride=2, padding=1, groups=channels)
 
@@ -70,31 +72,31 @@ class BilinearHalving(Bilinear):
     def forward(self, images: Tensor) -> Tensor:
         channels = images.shape[1]
         kernels = self.filter.expand(channels, 1, 4, 4)
-        with in_own_numbers(images):
+        with without_autocast(images):
             images = images.to(kernels.dtype)
             halved = F.conv2d(images, kernels, stride=2, padding=1, groups=channels)
-        made: Tensor = self.convolution(halved)
-        return made
+        outputs: Tensor = self.convolution(halved)
+        return outputs
 
 
 class LearnedConstant(nn.ConvTranspose2d):
-    """Times a learned grid for each channel: (N, C, 1, 1) -> (N, C, H, W).
+    """Multiplies each channel by a learned grid: (N, C, 1, 1) -> (N, C, H, W).
 
-    A transposed convolution of each channel by itself, computed as the one product that it is.
+    This is a depthwise transposed convolution, computed as one product.
     """
 
     def __init__(self, channels: int, grid: tuple[int, int]) -> None:
         super().__init__(channels, channels, grid, groups=channels, bias=False)
 
-    def forward(self, numbers: Tensor, output_size: list[int] | None = None) -> Tensor:
-        return numbers * self.weight[:, 0]
+    def forward(self, scales: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return scales * self.weight[:, 0]
 
 
 class WeightedPool(nn.Conv2d):
-    """Sums each channel over the grid with weights of its own: (N, C, H, W) -> (N, C, 1, 1).
+    """A weighted sum over the grid of each channel: (N, C, H, W) -> (N, C, 1, 1).
 
-    A convolution of each channel by itself over the whole grid, computed as a product and a sum:
-    torch goes back through the gradient of a grouped convolution one group at a time.
+    This is a depthwise convolution over the whole grid, computed as a product and a sum, because
+    torch computes the second derivative of a grouped convolution one group at a time.
     """
 
     def __init__(self, channels: int, grid: tuple[int, int]) -> None:
@@ -105,16 +107,17 @@ class WeightedPool(nn.Conv2d):
 
 
 class GroupedBlock(nn.Module):
-    """What it sees plus 1x1, leaky ReLU, grouped 3x3, leaky ReLU, 1x1 of it; keeps the shape.
+    """x + f(x) with f = 1x1, leaky ReLU, grouped 3x3, leaky ReLU, 1x1; the shape stays.
 
-    First weights by fix-up (Zhang 2019): the last convolution is zero, so that the block starts as
-    the identity, and the two before it are scaled by depth^(-1/4). Biases only before activations.
+    Initial weights by fix-up (Zhang 2019): the last convolution is zero, so that the block starts
+    as the identity, and the two before it are scaled by depth^(-1/4). Only convolutions before an
+    activation have biases.
 
     Args:
         channels: of input and output; twice as many inside.
-        group_channels: of a group; where they do not divide the inside, their largest common
-            divisor is taken.
-        depth: blocks of the whole network.
+        group_channels: channels per group; if they do not divide the inner channels, the largest
+            common divisor is taken.
+        depth: number of blocks in the whole network.
     """
 
     EXPANSION = 2
@@ -138,5 +141,5 @@ class GroupedBlock(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        inside: Tensor = self.body(images)
-        return images + inside
+        residual: Tensor = self.body(images)
+        return images + residual

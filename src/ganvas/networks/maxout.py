@@ -1,7 +1,7 @@
-"""Maxout: PacGAN's networks for points in the plane (Lin 2018), which make images too.
+"""Maxout: PacGAN's networks for points in the plane (Lin 2018); they support images too.
 
 The generator is an ordinary fully-connected one. A unit of the discriminator is the largest of a
-few linear pieces (Goodfellow 2013, section 3), so none is ever silent as a ReLU can be.
+few linear functions (Goodfellow 2013, section 3), so its gradient never vanishes as a ReLU's can.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ class MaxoutDiscriminator(Discriminator):
 
 
 def build_generator(config: MaxoutGenerator, dimensions: Dimensions) -> nn.Module:
-    """(N, Z) -> hidden layers with ReLU -> tanh, but for points -> (N, C, H, W)."""
+    """(N, Z) -> hidden layers with ReLU -> tanh (images only) -> (N, C, H, W)."""
     from torch import nn
 
     from ganvas.networks.blocks import init_normal_, named_sequential, output_range, vector_norm
 
     image = dimensions.image
     shape = (image.channels, image.height, image.width)
-    bias = config.norm == "none"  # a norm's own bias makes the layer's idle
+    bias = config.norm == "none"  # the norm has a bias of its own
     stages: dict[str, nn.Module] = {}
     features = dimensions.latent_dim
     for index in range(1, config.hidden_layers + 1):
@@ -92,7 +92,7 @@ def build_discriminator(config: MaxoutDiscriminator, dimensions: Dimensions) -> 
 
     from ganvas.networks.blocks import init_normal_, named_sequential, vector_norm
 
-    class Largest(nn.Module):
+    class MaxoutActivation(nn.Module):
         """The largest of each unit's pieces: (N, F * pieces) -> (N, F)."""
 
         def forward(self, values: Tensor) -> Tensor:
@@ -105,7 +105,7 @@ def build_discriminator(config: MaxoutDiscriminator, dimensions: Dimensions) -> 
     for index in range(1, config.hidden_layers + 1):
         stages[f"hidden{index}"] = nn.Sequential(
             nn.Linear(features, width * config.pieces),
-            Largest(),
+            MaxoutActivation(),
             vector_norm(config.norm, width),
         )  # (N, width)
         features = width

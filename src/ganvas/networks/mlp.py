@@ -1,4 +1,4 @@
-"""MLP: the shallow fully-connected GAN, where the tutorial starts."""
+"""MLP: the shallow fully-connected GAN with which the tutorial starts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class MLPDiscriminator(Discriminator):
 
 
 def build_generator(config: MLPGenerator, dimensions: Dimensions) -> nn.Module:
-    """(N, Z) -> hidden layers with ReLU -> tanh, but for points -> (N, C, H, W)."""
+    """(N, Z) -> hidden layers with ReLU -> tanh (images only) -> (N, C, H, W)."""
     from torch import nn
 
     from ganvas.networks.blocks import (

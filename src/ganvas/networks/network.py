@@ -1,8 +1,8 @@
-"""What a network is: a frozen description that builds a generator or a discriminator.
+"""The base of networks: a frozen description that builds a generator or a discriminator.
 
 A family (`dcgan.py`, `resnet.py`, ...) is one file with a description of each. Any generator trains
-against any discriminator, so neither knows the other. Descriptions import no torch, because the
-command line's help reads them; `build` does.
+against any discriminator, so neither depends on the other. Importing a description imports no
+torch, because the command line's help needs it; `build` does.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ DISCRIMINATORS: dict[str, type[Discriminator]] = {}
 
 @dataclass(frozen=True)
 class Dimensions:
-    """What a network is built for, and what the data and the recipe decide about it."""
+    """The dimensions that the data and the recipe fix for a network."""
 
     image: ImageShape
-    """What the generator makes, or what the discriminator sees: of packs, all their channels."""
+    """The generator's output or the discriminator's input; of a pack, the channels of all images."""
     latent_dim: int
     """Z, the length of a latent vector."""
     num_labels: int = 0
@@ -43,7 +43,7 @@ class Dimensions:
 
 @dataclass(frozen=True, kw_only=True)
 class Network(ABC):
-    """Base of every description: the fields that only this network has, and `build`."""
+    """Base of every description. A description adds its own fields and `build`."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {
         "extra": "forbid",
@@ -53,7 +53,7 @@ class Network(ABC):
     role: ClassVar[Literal["generator", "discriminator"]]
     name: ClassVar[str]
     supports_points: ClassVar[bool] = False
-    """Whether it can be built for points (`sizes.POINT`)."""
+    """Whether the network can be built for points (`sizes.POINT`)."""
     uses_labels: ClassVar[bool] = False
     """Whether the network takes labels, int64 (N,), as a second argument."""
 
@@ -65,7 +65,7 @@ class Network(ABC):
     @classmethod
     @abstractmethod
     def table(cls) -> dict[str, type[Any]]:
-        """The table of its kind: `GENERATORS` or `DISCRIMINATORS`."""
+        """`GENERATORS` or `DISCRIMINATORS`."""
 
     @classmethod
     def _register(cls) -> None:
@@ -91,7 +91,7 @@ class Network(ABC):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        """In files a network is a table of its name and its fields."""
+        """Files hold a network as a table of its name and its fields."""
         if not inspect.isabstract(source):
             return handler(source)
         from pydantic_core import core_schema
@@ -103,10 +103,11 @@ class Network(ABC):
 
     @classmethod
     def _validated(cls, value: object) -> Self:
-        """A description of this kind, from an instance or from a table, with every field checked.
+        """A description, from an instance or from a table, with every field checked.
 
         Raises:
-            ValueError: of pydantic's kind, naming the fields that are wrong.
+            ValidationError: of pydantic, naming the fields that are wrong.
+            ValueError: the value is no table with a name.
         """
         from pydantic import TypeAdapter
 
@@ -116,16 +117,16 @@ class Network(ABC):
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):
             known = ", ".join(sorted(cls.table()))
             raise ValueError(f"expected a table with a name, one of {known}; got {value!r}")
-        fields = {key: given for key, given in value.items() if key != "name"}
-        kind = type(cls.named(value["name"]))
-        return TypeAdapter(kind).validate_python(fields)
+        fields = {key: field for key, field in value.items() if key != "name"}
+        description = type(cls.named(value["name"]))
+        return TypeAdapter(description).validate_python(fields)
 
     @abstractmethod
     def build(self, dimensions: Dimensions) -> nn.Module:
-        """Make the network, with weights drawn from torch's global random generator."""
+        """Build the network; weights are drawn from torch's global random generator."""
 
     def size_problem(self, height: int, width: int) -> str | None:
-        """Why it cannot be built for this size, with the sizes or networks that can; or None.
+        """Why the network cannot be built for this size, with alternatives; None if it can.
 
         All networks take the same image sizes. Some support points too.
         """
@@ -133,16 +134,16 @@ class Network(ABC):
             return size_problem(height, width)
         if self.supports_points:
             return None
-        able = " or ".join(
-            sorted(name for name, kind in self.table().items() if kind.supports_points)
+        alternatives = " or ".join(
+            sorted(name for name, network in self.table().items() if network.supports_points)
         )
         return (
             f"1x1 is the size of points, but the {self.role} {self.name} is for images. "
-            f"Choose {able} for points"
+            f"Choose {alternatives} for points"
         )
 
     def problems(self, image: ImageShape) -> list[str]:
-        """What cannot be built for this image shape, one line per problem.
+        """Fields that do not fit this image shape, one line per problem.
 
         Each line starts with the field's name (`final_grid: ...`). A size that does not fit
         (`size_problem`) is not repeated here.
@@ -154,13 +155,13 @@ class Network(ABC):
 class Generator(Network):
     """Describes a generator: `forward(latents (N, Z)) -> images (N, C, H, W)`.
 
-    One that `uses_labels` is called as `forward(latents, labels)`. Images lie in [-1, 1] if it has
-    `bounded_output`, points (N, C, 1, 1) anywhere.
+    If it `uses_labels`, it is called as `forward(latents, labels)`. Images lie in [-1, 1] if it has
+    `bounded_output`; points (N, C, 1, 1) are unbounded.
     """
 
     role: ClassVar[Literal["generator", "discriminator"]] = "generator"
     bounded_output: ClassVar[bool] = True
-    """Whether its images end in [-1, 1]. Otherwise values beyond are clamped when images become
+    """Whether its images lie in [-1, 1]. Otherwise values outside are clamped when images become
     pixels (`images.to_uint8`)."""
 
     @classmethod
@@ -172,7 +173,7 @@ class Generator(Network):
 class Discriminator(Network):
     """Describes a discriminator: `forward(images (N, C, H, W) in [-1, 1]) -> logits`, unbounded.
 
-    Logits are (N,), or (N, K) of a network with K heads. One that `uses_labels` is called as
+    Logits are (N,), or (N, K) of a network with K heads. If it `uses_labels`, it is called as
     `forward(images, labels)`.
     """
 
@@ -185,15 +186,15 @@ class Discriminator(Network):
     @property
     @abstractmethod
     def uses_batch_statistics(self) -> bool:
-        """Whether the logit for one image depends on the others of its batch.
+        """Whether the logit for one image depends on the other images of its batch.
 
-        True under batch normalisation. A gradient penalty is then undefined: it is a statement
-        about the gradient at one input (Gulrajani 2017, section 4).
+        True under batch normalisation. Gradient penalties are then refused, because they need the
+        gradient with respect to a single input (Gulrajani 2017, section 4).
         """
 
 
 def network_table(network: Network) -> dict[str, Any]:
-    """The table that a file holds for a network: its name and its fields."""
+    """A network as the table that files hold: its name and its fields."""
     return {"name": network.name, **asdict(network)}
 
 

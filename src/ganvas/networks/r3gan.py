@@ -1,7 +1,7 @@
 """R3GAN: the modern baseline, residual networks without normalisation (Huang 2024, config E).
 
-The published networks are values of this description; `tests/parity/test_r3gan_networks.py` holds
-their parameter counts. It differs in one thing: no labels, so the conditional ones lack those.
+Field values give the published networks; `tests/parity/test_r3gan_networks.py` holds their
+parameter counts. The only difference: the published conditional networks take labels, these do not.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class GridSettings:
-    """What both networks of the family have: how wide, how deep, and in which groups."""
+    """Width, depth and groups: the fields of both networks."""
 
     width: Annotated[int, Ge(1)] = 64
-    """Channels of the coarsest grids; the paper has 768."""
+    """Channels of the coarsest grids; 768 in the paper."""
     full_grids: Annotated[int, Ge(1)] = 2
-    """How many of the coarsest grids have the whole width; each finer one halves it (paper: 4)."""
+    """Number of coarsest grids at full width; each finer grid halves it (4 in the paper)."""
     blocks_per_resolution: Annotated[int, Ge(1)] = 2
     """Residual blocks at each resolution."""
     group_channels: Annotated[int, Ge(1)] = 16
-    """Channels of a group in the 3x3 convolutions, or the largest divisor common with 2 x width."""
+    """Channels per group of the 3x3 convolutions, or the largest divisor common with 2 x width."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,13 +58,13 @@ class R3GANDiscriminator(GridSettings, Discriminator):
 
 
 def widths(config: GridSettings, doubling: Doubling) -> list[int]:
-    """Channels of every grid, the coarsest first; a narrow width ends at one channel."""
+    """Channels of every grid, the coarsest first; at least one."""
     halvings = [max(0, level + 1 - config.full_grids) for level in range(doubling.doublings + 1)]
     return [max(1, config.width // 2**halving) for halving in halvings]
 
 
 def blocks(config: GridSettings, grid: int, channels: int, depth: int) -> dict[str, nn.Module]:
-    """The residual blocks of one grid, counted from the network's input."""
+    """The residual blocks of one grid; grids are counted from the network's input."""
     from ganvas.networks.grouped import GroupedBlock
 
     return {
@@ -74,7 +74,7 @@ def blocks(config: GridSettings, grid: int, channels: int, depth: int) -> dict[s
 
 
 def build_generator(config: R3GANGenerator, dimensions: Dimensions) -> nn.Module:
-    """(N, Z) -> learned base grid -> blocks and doublings -> 1x1 -> (N, C, H, W), no bounds."""
+    """(N, Z) -> learned base grid -> blocks and doublings -> 1x1 -> (N, C, H, W), unbounded."""
     from torch import nn
 
     from ganvas.networks.blocks import he_normal, named_sequential
@@ -85,7 +85,7 @@ def build_generator(config: R3GANGenerator, dimensions: Dimensions) -> nn.Module
     base = (doubling.base_height, doubling.base_width)
     channels, *finer = widths(config, doubling)
     depth = (1 + len(finer)) * config.blocks_per_resolution
-    # One learned picture a channel, times a linear function of the latents.
+    # One learned image per channel, times a linear function of the latents.
     basis = LearnedConstant(channels, base)
     nn.init.normal_(basis.weight)
     stages: dict[str, nn.Module] = {

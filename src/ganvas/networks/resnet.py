@@ -1,7 +1,7 @@
 """ResNet: residual blocks in both players (Gulrajani 2017, Miyato 2018, and the tutorial's block).
 
-Four published networks are values of this description; `tests/parity/test_published_networks.py`
-holds their tables.
+Field values give four published networks; `tests/parity/test_published_networks.py` holds their
+tables.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 Grid = Literal["half", "base", "double"]
 DOUBLINGS_LEFT: dict[Grid, int] = {"half": -1, "base": 0, "double": 1}
-"""How many doublings above the base each grid lies."""
+"""Doublings between the base grid and each grid."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BlockSettings:
-    """What both networks of the family have: how wide, and of which blocks."""
+    """Width and blocks: the fields of both networks."""
 
     width: Annotated[int, Ge(1)] = 32
     """Channels next to the image."""
@@ -35,7 +35,7 @@ class BlockSettings:
     blocks_per_resolution: Annotated[int, Ge(1)] = 1
     """Blocks at each resolution; the first of them resamples."""
     residual: bool = True
-    """Add each block's input to its output; off: the same network without the shortcuts."""
+    """Add each block's input to its output; off: the same network without shortcuts."""
     block: Literal["preactivation", "postactivation"] = "preactivation"
     """Order inside a block: norm and ReLU first (WGAN-GP, SNGAN), or the tutorial's, ReLU last."""
 
@@ -64,11 +64,11 @@ class ResNetDiscriminator(BlockSettings, Discriminator):
     stem: Literal["block", "convolution"] = "block"
     """The first layer: a halving block, or a 3x3 convolution."""
     final_grid: Grid = "double"
-    """Where it stops halving: half the generator's first grid, it, or twice it."""
+    """The last grid: half the generator's first grid, the same, or twice it."""
     final_blocks: Annotated[int, Ge(0)] = 2
     """Blocks after the last halving."""
     head: Literal["sum", "mean", "flatten"] = "sum"
-    """How the last grid becomes a logit: ReLU and a sum or mean, or as it is."""
+    """How the last grid becomes a logit: ReLU and its sum or mean, or all pixels (flatten)."""
 
     def build(self, dimensions: Dimensions) -> nn.Module:
         return build_discriminator(self, dimensions)
@@ -91,7 +91,7 @@ class ResNetDiscriminator(BlockSettings, Discriminator):
 
 
 def channels_at(level: int, width: int, largest_multiplier: int) -> int:
-    """Channels at a level: 0 is the width, and each level down doubles it up to the largest."""
+    """Channels at a level: level 0 has the width, and each next level doubles it up to a limit."""
     multiplier: int = 2**level
     return width * min(multiplier, largest_multiplier)
 
@@ -104,11 +104,11 @@ def block(
     norm: NormName,
     sees_images: bool = False,
 ) -> nn.Module:
-    """One block of the configured order, with or without its shortcut."""
+    """One block in the configured order, with or without its shortcut."""
     from ganvas.networks.blocks import PostactivationBlock, PreactivationBlock
 
-    kind = PostactivationBlock if config.block == "postactivation" else PreactivationBlock
-    return kind(
+    block_type = PostactivationBlock if config.block == "postactivation" else PreactivationBlock
+    return block_type(
         in_channels,
         out_channels,
         resampling,
@@ -145,7 +145,7 @@ def build_generator(config: ResNetGenerator, dimensions: Dimensions) -> nn.Modul
         for extra in range(2, config.blocks_per_resolution + 1):
             stages[f"double{index}_{extra}"] = block(config, narrower, narrower, "none", norm)
         channels = narrower
-    if config.block == "preactivation":  # the other order has rectified its output already
+    if config.block == "preactivation":  # a postactivation block ends with a ReLU already
         stages["leave"] = nn.Sequential(image_norm(norm, channels), nn.ReLU())
     stages["image"] = nn.Sequential(
         glorot(nn.Conv2d(channels, image.channels, kernel_size=3, padding=1)), nn.Tanh()
@@ -192,7 +192,7 @@ def head(config: ResNetDiscriminator, channels: int, doubling: Doubling) -> nn.M
     if config.head == "flatten":
         sides = (doubling.base_height, doubling.base_width)
         height, width = (int(side * 2.0 ** DOUBLINGS_LEFT[config.final_grid]) for side in sides)
-        # No ReLU here: the published network with this head (Gulrajani 2017, 64x64) has none.
+        # No ReLU, like the published network with this head (Gulrajani 2017, 64x64).
         return nn.Sequential(
             nn.Flatten(), glorot(nn.Linear(channels * height * width, 1)), nn.Flatten(0)
         )

@@ -1,11 +1,11 @@
-"""Which image sizes the networks can be built for, and how a size is split into doublings.
+"""The image sizes that networks support, and how a size is split into doublings.
 
 Every network starts from a small base grid and doubles it. A size fits when both sides are a base
 times the same power of two, the smaller base is 3 to 7, and there are at least two doublings:
 28 = 7 x 2^2, 32 = 4 x 2^3, 64x96 = (4 x 6) x 2^4, 256x64 = (16 x 4) x 2^4.
 
-One size is none of an image: `POINT`, 1x1. Its "channels" are the coordinates of a point in space,
-real numbers without bounds, as the published mode-coverage benchmarks use them.
+One size is not that of an image: `POINT`, 1x1. Its "channels" are the coordinates of a point in
+space, unbounded real numbers, as in the published mode-coverage benchmarks.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ POINT = (1, 1)
 
 @dataclass(frozen=True)
 class ImageShape:
-    """What the generator makes and the discriminator sees: channels, height, width.
+    """Shape of the generator's output and the discriminator's input: channels, height, width.
 
-    Images have 1 to 4 channels, points any number; what a discriminator of packs sees has the
-    channels of all that are in a pack.
+    Images have 1 to 4 channels, points any number. The input of a packed discriminator has the
+    channels of all images in a pack.
     """
 
     channels: int
@@ -34,7 +34,7 @@ class ImageShape:
 
     @property
     def is_point(self) -> bool:
-        """Whether this is a point in space and no image."""
+        """Whether this is the shape of a point in space, not of an image."""
         return (self.height, self.width) == POINT
 
     def __str__(self) -> str:
@@ -49,7 +49,7 @@ CHANNEL_NAMES = {1: "grey", 2: "grey with alpha", 3: "colour", 4: "colour with a
 
 @dataclass(frozen=True)
 class Doubling:
-    """A size split up: `height = base_height * 2**doublings`, the same for the width."""
+    """A split size: `height = base_height * 2**doublings`, and likewise the width."""
 
     base_height: int
     base_width: int
@@ -57,7 +57,7 @@ class Doubling:
 
 
 def split(height: int, width: int) -> Doubling | None:
-    """Split a size with as many doublings as possible; None where the size does not fit."""
+    """Split a size with as many doublings as possible; None if the size does not fit."""
     for doublings in range(min(height, width).bit_length(), FEWEST_DOUBLINGS - 1, -1):
         factor = 2**doublings
         if height % factor or width % factor:
@@ -69,7 +69,11 @@ def split(height: int, width: int) -> Doubling | None:
 
 
 def doubling_of(image: ImageShape) -> Doubling:
-    """Split an image's size; a size that does not fit is a `RecipeError` naming the nearest."""
+    """Split an image's size.
+
+    Raises:
+        RecipeError: the size does not fit; the message names the nearest that do.
+    """
     doubling = split(image.height, image.width)
     if doubling is None:
         raise RecipeError([f"size: {size_problem(image.height, image.width)}"])
@@ -77,7 +81,7 @@ def doubling_of(image: ImageShape) -> Doubling:
 
 
 def size_problem(height: int, width: int) -> str | None:
-    """Why a size does not fit, naming the nearest that do; None where it fits."""
+    """Why a size does not fit, with the nearest sizes that do; None if it fits."""
     if split(height, width) is not None:
         return None
     nearest = " or ".join(format_image_size(size) for size in nearest_sizes(height, width))

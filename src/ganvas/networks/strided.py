@@ -1,8 +1,8 @@
 """Strided: the small networks of the stacked-MNIST benchmark (Metz 2017, as in Lin 2018's code).
 
 Three 3x3 convolutions of stride 2 in each player, at any size: sides are halved and rounded up, as
-28, 14, 7, 4. The benchmark's discriminator is so narrow that training collapses reliably, which is
-what makes it a benchmark.
+28, 14, 7, 4. The benchmark's discriminator is so narrow that training collapses reliably, which
+the benchmark needs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HALVINGS = 3
 SLOPE = 0.3
-"""Of the discriminator's LeakyReLU, in the published code."""
+"""Slope of the discriminator's LeakyReLU, as in the published code."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class StridedDiscriminator(Discriminator):
     width: Annotated[int, Ge(1)] = 2
     """Channels next to the image; they double with each halving."""
     norm: NormName = "none"
-    """Normalisation, its first layer included."""
+    """Normalisation of every layer but the output, the first included."""
 
     def build(self, dimensions: Dimensions) -> nn.Module:
         return build_discriminator(self, dimensions)
@@ -59,7 +59,7 @@ class StridedDiscriminator(Discriminator):
 
 
 def grids(image: ImageShape) -> list[tuple[int, int]]:
-    """Height and width at each resolution, the image's first: halves, rounded up."""
+    """Height and width at each resolution, from the image's down: halves, rounded up."""
     sides = [(image.height, image.width)]
     for _ in range(HALVINGS):
         height, width = sides[-1]
@@ -87,7 +87,7 @@ def build_generator(config: StridedGenerator, dimensions: Dimensions) -> nn.Modu
     }
     below = smallest
     for index, above in enumerate(reversed(larger), start=1):
-        # A doubling ends at 2h - 1; one more row or column where the larger side is even.
+        # A doubling gives 2h - 1 rows; where the larger side is even, one more is padded.
         missing = (above[0] - (2 * below[0] - 1), above[1] - (2 * below[1] - 1))
         stages[f"double{index}"] = nn.Sequential(
             nn.ConvTranspose2d(
@@ -97,7 +97,7 @@ def build_generator(config: StridedGenerator, dimensions: Dimensions) -> nn.Modu
                 stride=2,
                 padding=1,
                 output_padding=missing,
-                bias=norm == "none",  # a norm's own bias makes the convolution's idle
+                bias=norm == "none",  # the norm has a bias of its own
             ),
             image_norm(norm, channels // 2),
             nn.ReLU(inplace=True),

@@ -11,7 +11,7 @@ import torch
 
 from ganvas.data.preparation import PreparedData
 from ganvas.data.reading import Progress
-from ganvas.devices import choose_device, forget_peak_memory, peak_memory_mb
+from ganvas.devices import choose_device, peak_memory_mb, reset_peak_memory
 from ganvas.errors import Diverged, GanvasError
 from ganvas.evaluation.measure import measure
 from ganvas.metrics.names import parse_metrics
@@ -64,7 +64,7 @@ def estimate_throughput(job: ThroughputJob) -> ThroughputResult:
     """
     torch.set_num_threads(job.threads)
     device = choose_device(job.device)
-    forget_peak_memory(device)
+    reset_peak_memory(device)
     images = job.study.images or UNLIMITED
     recipe = job.study.recipe_for(job.study.arm(job.arm), images)
     data = prepare_for(recipe, job.data, quiet=True)

@@ -22,7 +22,7 @@ import torch
 
 from ganvas import storage
 from ganvas.data.reading import Progress
-from ganvas.devices import choose_device, forget_peak_memory
+from ganvas.devices import choose_device, reset_peak_memory
 from ganvas.diagnosis import diagnose
 from ganvas.errors import DataError, Diverged, Interrupted, Locked, RunError, Unhealthy
 from ganvas.evaluation.evaluate import record_scores, reference_images
@@ -35,7 +35,7 @@ from ganvas.runs.history import Record
 from ganvas.sampling import load
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.outcome import Cost, Ending, Outcome, ScorePoint
-from ganvas.training.stop import ask_to_stop, asked_to_stop, take_back
+from ganvas.training.stop import cancel_stop, is_stop_requested, request_stop
 from ganvas.training.trainer import resume, train
 
 COLLAPSE = "mode-collapse"
@@ -83,7 +83,7 @@ def run_job(job: Job) -> Outcome:
     """
     directory = StudyDirectory.open(job.study)
     torch.set_num_threads(directory.plan.threads)
-    forget_peak_memory(choose_device(job.device))
+    reset_peak_memory(choose_device(job.device))
     with stop_watcher(directory):
         try:
             outcome = train_and_score(job, directory)
@@ -108,9 +108,9 @@ def stop_watcher(directory: StudyDirectory) -> Iterator[None]:
     def watch() -> None:
         while not finished.wait(POLL_SECONDS):
             if directory.stop_file.exists():
-                ask_to_stop()
+                request_stop()
 
-    take_back()
+    cancel_stop()
     _BUSY.set()
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -119,7 +119,7 @@ def stop_watcher(directory: StudyDirectory) -> Iterator[None]:
     finally:
         finished.set()
         thread.join()
-        take_back()
+        cancel_stop()
         _BUSY.clear()
 
 
@@ -221,7 +221,7 @@ def interruptible_progress(what: str) -> Iterator[Progress]:
     """A progress callback that raises `Interrupted` when the study is asked to stop."""
 
     def update(done: int, total: int) -> None:
-        if asked_to_stop():
+        if is_stop_requested():
             raise Interrupted(f"stopped while {what}")
 
     yield update
@@ -310,10 +310,10 @@ def exit_with_parent() -> None:
 
     def watch() -> None:
         parent.join()
-        ask_to_stop()
+        request_stop()
         deadline = time.monotonic() + LOCK_TIMEOUT
         while _BUSY.is_set() and time.monotonic() < deadline:
-            ask_to_stop()  # again: a run that has just begun clears the request
+            request_stop()  # again: a run that has just begun clears the request
             time.sleep(POLL_SECONDS / 10)
         os._exit(1)
 

@@ -1,4 +1,4 @@
-"""The largest batch that fits into memory, found by trying."""
+"""Finds the largest batch that fits into memory by trying steps."""
 
 from __future__ import annotations
 
@@ -20,23 +20,25 @@ from ganvas.training.step import train_step
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether an error says that memory ran out; most are RuntimeErrors like any other."""
+    """Whether an error means that memory ran out; many of them are plain RuntimeErrors."""
     return isinstance(error, torch.OutOfMemoryError) or is_out_of_memory(error)
 
 
 @dataclass(frozen=True)
 class BatchSizeFinder:
-    """Tries steps of smaller batches, to find the largest that fits into memory."""
+    """Trains steps of smaller batches, to find the largest that fits into memory."""
 
     data: PreparedData
     device: torch.device
     processes: int
     compile: Compile
-    """As the run's: a CUDA graph has memory of its own."""
+    """The run's setting: a CUDA graph has a memory pool of its own."""
 
     def largest_batch(self, recipe: Recipe) -> Recipe | None:
-        """The recipe with a smaller batch that has room: the first of the halves that has, or half
-        as much again where that has too; None where nothing does."""
+        """The recipe with the largest smaller batch that fits; None if none does.
+
+        The batch is halved until it fits; then one and a half times that is tried too.
+        """
         unit = 2 * recipe.objective.pac * self.processes
         batch = recipe.batch
         while (batch := batch // 2 // unit * unit) >= unit:
@@ -47,7 +49,7 @@ class BatchSizeFinder:
         return None
 
     def fits(self, recipe: Recipe) -> bool:
-        """Whether one process's part of the recipe's steps has room on the device."""
+        """Whether one process's part of the recipe's steps fits into the device's memory."""
         own = recipe.generator_batch
         local = dataclasses.replace(
             recipe,
@@ -58,7 +60,7 @@ class BatchSizeFinder:
         rarest = max(
             (term.every for term in (*objective.penalties, *objective.regularisers)), default=1
         )
-        # The first one has every penalty; by the last one a step with every penalty is recorded.
+        # The first step has every penalty; by the last, such a step has been captured as a graph.
         steps = WARMUP_STEPS * rarest + 1 if self.compile == "auto" else 1
         try:
             state = TrainState.start(local, self.data, 0, self.device, compile=self.compile)
@@ -75,7 +77,7 @@ class BatchSizeFinder:
 
 
 def with_batch(recipe: Recipe, batch: int, unit: int) -> Recipe:
-    """The recipe with another batch, and a generator's own in proportion, in whole units."""
+    """The recipe with another batch, and generator_batch in proportion, in multiples of `unit`."""
     own = recipe.generator_batch
     if own is not None:
         own = max(1, own * batch // recipe.batch // unit) * unit
@@ -83,8 +85,8 @@ def with_batch(recipe: Recipe, batch: int, unit: int) -> Recipe:
 
 
 def release_unused_memory(device: torch.device) -> None:
-    """Give back memory that no tensor uses any more."""
+    """Return cached memory that no tensor uses."""
     gc.collect()
     if device.type == "cuda":
-        with suppress(RuntimeError):  # of torch before 2.13 once a capture has failed
+        with suppress(RuntimeError):  # torch before 2.13 raises it after a failed capture
             torch.cuda.empty_cache()

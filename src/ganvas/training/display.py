@@ -1,4 +1,4 @@
-"""What a person sees while training: a live line on a terminal, plain lines elsewhere."""
+"""The display of training: a live line on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from ganvas.training.listeners import Advance, Listener
 from ganvas.training.state import TrainState
 
 SECONDS_BETWEEN_LINES = 10.0
-"""A log file gets a line at most this often (and always the last)."""
+"""Shortest time between two lines of a log file; the last line is always written."""
 
 SECONDS_BETWEEN_UPDATES = 1.0
 
-LEFT_OUT = ("picture", "losses", "rate", "left", "images")
-"""Parts of the live line that go, the first of them first, where the terminal is too narrow."""
+DROP_ORDER = ("picture", "losses", "rate", "left", "images")
+"""Parts of the live line that are dropped on a narrow terminal, in this order."""
 
 
 class PatientConsole(Console):
-    """A console whose reader may go away: training goes on without being watched."""
+    """A console whose reader may close the pipe; training then continues without output."""
 
     def on_broken_pipe(self) -> None:
-        """Say no more, instead of ending the process as rich would."""
+        """Print nothing more; rich would end the process."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Display(Listener):
-    """Shows how training goes, in place while `active`. `quiet` shows nothing."""
+    """Shows the progress of training, in a live line while `active`. `quiet` prints nothing."""
 
     def __init__(self, run: Run, recipe: Recipe, images_seen: int, quiet: bool = False) -> None:
         self._console = PatientConsole(quiet=quiet, highlight=False, soft_wrap=True)
@@ -71,11 +71,11 @@ class Display(Listener):
         every = self._first_record
         first = min(self._budget, state.images_seen + every - state.images_seen % every)
         self._losses = f"losses at {format_short(first)} images"
-        doing = "compiling" if isinstance(state.engine, Compiled) else "training"
-        self._live.update(self._task, status=f"{doing}, {self._losses}")
+        activity = "compiling" if isinstance(state.engine, Compiled) else "training"
+        self._live.update(self._task, status=f"{activity}, {self._losses}")
 
     def step(self, state: TrainState) -> None:
-        """Count images and the time that is left between two records, as fast as one can read."""
+        """Update images and remaining time between two records, about once a second."""
         if time.monotonic() - self._last_update >= SECONDS_BETWEEN_UPDATES:
             self._update(state.images_seen)
         if state.engine.fallback not in (None, self._last_fallback):
@@ -83,7 +83,7 @@ class Display(Listener):
             self.message(f"{self._last_fallback}. Training goes on without")
 
     def record(self, record: Record, events: Sequence[Record], health: str) -> None:
-        """Print what began and ended, and show the newest losses and the health status."""
+        """Print findings that began or ended, and show the newest losses and the health status."""
         for event in events:
             self.message(finding_line(event))
         seen = int(record["images_seen"])
@@ -98,13 +98,13 @@ class Display(Listener):
         due = self._last_update - self._last_line >= SECONDS_BETWEEN_LINES or seen >= self._budget
         if not self._console.is_terminal and due:
             self._last_line = self._last_update
-            self.message(joined(parts))
+            self.message(join_parts(parts))
 
     def samples(self, images_seen: int, samples: npt.NDArray[Any]) -> None:
         self._picture = f"samples/{self._run.sample_path(images_seen).name}"
 
     def scores(self, images_seen: int, scores: Sequence[Score]) -> None:
-        """Print what was measured, beside what real images score."""
+        """Print the scores, each with the score of real images."""
         texts = [f"{score.metric} {score.value:.4g} (real {score.floor:.4g})" for score in scores]
         self.message("  ·  ".join(texts))
 
@@ -113,7 +113,7 @@ class Display(Listener):
 
     @contextmanager
     def progress(self, task: str) -> Iterator[Advance]:
-        """While entered, the live line tells how far this piece of work is."""
+        """While entered, the live line shows the progress of this task."""
 
         def advance(done: int, total: int) -> None:
             self._live.update(self._task, status=f"{task}  {format_progress(done, total)}")
@@ -122,11 +122,11 @@ class Display(Listener):
         yield advance
 
     def end(self) -> None:
-        """Say where the results are and what to do next."""
+        """Print where the results are and which commands come next."""
         log_end(self, self._run)
 
     def _update(self, images_seen: int) -> dict[str, str]:
-        """Put what is known into the live line; returns its parts."""
+        """Update the live line and return its parts."""
         self._last_update = time.monotonic()
         started, from_images = self._start
         mean_rate = (images_seen - from_images) / max(self._last_update - started, 1e-9)
@@ -140,7 +140,7 @@ class Display(Listener):
             "health": self._health,
             "picture": self._picture,
         }
-        self._live.update(self._task, status=fitting(parts, self._console.width))
+        self._live.update(self._task, status=fit_parts(parts, self._console.width))
         return parts
 
 
@@ -155,42 +155,42 @@ def finding_line(event: Record) -> str:
 def log_start(
     listeners: Listener, run: Run, recipe: Recipe, state: TrainState, prepared: PreparedData
 ) -> None:
-    """Say what is going to happen."""
+    """Print what will be trained, on what and where."""
     listeners.message(prepared.summary())
     if prepared.unusable:
-        listeners.message(f"what was left out, and why: {run.directory / 'data.json'}")
+        listeners.message(f"files that were left out, and why: {run.directory / 'data.json'}")
     sizes = [
         sum(weight.numel() for weight in network.parameters()) / 1e6
         for network in (state.generator, state.discriminator)
     ]
-    together = f" in {state.processes.size} processes" if state.processes.size > 1 else ""
+    in_processes = f" in {state.processes.size} processes" if state.processes.size > 1 else ""
     listeners.message(
-        f"{recipe.name} for {prepared.shape} on {state.device}{together}  ·  "
+        f"{recipe.name} for {prepared.shape} on {state.device}{in_processes}  ·  "
         f"generator {sizes[0]:.2f} M, discriminator {sizes[1]:.2f} M weights  ·  "
         f"writing to {run.directory}, sample grids to {run.directory / 'samples'}"
     )
 
 
 def log_end(listeners: Listener, run: Run) -> None:
-    """Say where the results are and what to do next."""
+    """Print where the results are and which commands come next."""
     pictures = run.sample_paths()
     listeners.message(f"pictures: {pictures[-1]}")
     verbs = ("sample", *(["evaluate"] if run.can_be_scored() else []), "report")
     listeners.message("next: " + "  ·  ".join(f"ganvas {verb} {run.directory}" for verb in verbs))
 
 
-def joined(parts: Mapping[str, str]) -> str:
+def join_parts(parts: Mapping[str, str]) -> str:
     """The parts of a line side by side."""
     return "  ".join(part for part in parts.values() if part)
 
 
-def fitting(parts: Mapping[str, str], width: int) -> str:
-    """The parts that have room, each whole: how training goes is never cut."""
+def fit_parts(parts: Mapping[str, str], width: int) -> str:
+    """The parts that fit into the width as one line, each whole; health always stays."""
     kept = dict(parts)
-    for name in LEFT_OUT:
-        if len(joined(kept)) > width:
+    for name in DROP_ORDER:
+        if len(join_parts(kept)) > width:
             del kept[name]
-    return joined(kept)
+    return join_parts(kept)
 
 
 def total_loss(record: Record, player: str) -> float:

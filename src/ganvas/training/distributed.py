@@ -1,4 +1,4 @@
-"""What several processes must agree on before they train together, and how they part.
+"""Training in several processes: checks before the start, the shutdown, and restarts by torchrun.
 
 Without torchrun there is one process, and every check passes (see `ganvas.processes`).
 """
@@ -34,7 +34,7 @@ from ganvas.torchrun import launch
 from ganvas.training.state import TrainState
 
 
-def interrupted(run: Run, state: TrainState) -> Interrupted:
+def interrupted_error(run: Run, state: TrainState) -> Interrupted:
     """The error of a run that was stopped on request."""
     return Interrupted(
         f"saved at {state.images_seen:,} images, which gave {run.sample_path(state.images_seen)}; "
@@ -45,19 +45,19 @@ def interrupted(run: Run, state: TrainState) -> Interrupted:
 def rank_lost_error(run: Run, error: RankLost) -> RankLost:
     """The error of a run that has lost one of its processes."""
     return RankLost(
-        f"{error}, and the run ends at its last checkpoint. Go on, with as many processes as you "
-        f"like: ganvas resume {run.directory}"
+        f"{error}, and the run ends at its last checkpoint. Continue it with any number of "
+        f"processes: ganvas resume {run.directory}"
     )
 
 
 def run_lock(run: Run, processes: ProcessGroup) -> AbstractContextManager[None]:
-    """The run's lock, held by the first process for all."""
+    """The run's lock, which rank 0 holds for all processes."""
     return run.lock() if processes.is_main else nullcontext()
 
 
 @contextmanager
 def shut_down_process_group(processes: ProcessGroup) -> Iterator[None]:
-    """Shut down the process group at the end, and where all processes stop alike."""
+    """Shut down the process group at the end, and after errors that all processes raise alike."""
     try:
         yield
     except (Interrupted, Diverged, Unhealthy):
@@ -70,9 +70,9 @@ def shut_down_process_group(processes: ProcessGroup) -> Iterator[None]:
 
 
 def check_batch_is_divisible(recipe: Recipe, processes: ProcessGroup, device: torch.device) -> None:
-    """Raise a `RecipeError` unless every batch can be shared equally, and no pack be torn.
+    """Raise a `RecipeError` unless the processes can share every batch equally, in whole packs.
 
-    Batches can be normalised together where torch can do that.
+    Also raise it if the recipe wants synchronised batch normalisation on a device without it.
     """
     unit = processes.size * recipe.objective.pac
     problems = []
@@ -98,16 +98,16 @@ def check_batch_is_divisible(recipe: Recipe, processes: ProcessGroup, device: to
         raise RecipeError(problems)
 
 
-def nearest_divisors(count: int, than: int) -> str:
-    """`2 or 4`: the divisors of `count` next below and above."""
+def nearest_divisors(count: int, near: int) -> str:
+    """`2 or 4`: the divisors of `count` next below and above `near`."""
     divisors = [number for number in range(1, count + 1) if count % number == 0]
-    below = [number for number in divisors if number < than][-1:]
-    above = [number for number in divisors if number > than][:1]
+    below = [number for number in divisors if number < near][-1:]
+    above = [number for number in divisors if number > near][:1]
     return " or ".join(map(str, below + above))
 
 
 def check_batch_norm_samples(recipe: Recipe, state: TrainState) -> None:
-    """Raise a `RecipeError` where a process would normalise a batch of one."""
+    """Raise a `RecipeError` if batch normalisation would see a single sample in a process."""
     processes, pac = state.processes, recipe.objective.pac
     problems = []
     for player, network in (("generator", state.generator), ("discriminator", state.discriminator)):
@@ -128,21 +128,22 @@ def check_batch_norm_samples(recipe: Recipe, state: TrainState) -> None:
 
 def agree_on_precision(state: TrainState) -> None:
     """Train in float32 on all processes unless all of them have bfloat16."""
-    found = state.processes.all_gather_object(dataclasses.astuple(state.precision))
-    if {name for name, _ in found} == {"fp32", "bf16"}:
-        rank, why = next((rank, why) for rank, (name, why) in enumerate(found) if name == "fp32")
+    choices = state.processes.all_gather_object(dataclasses.astuple(state.precision))
+    if {name for name, _ in choices} == {"fp32", "bf16"}:
+        rank, why = next((rank, why) for rank, (name, why) in enumerate(choices) if name == "fp32")
         state.precision = Precision("fp32", f"process {rank}: {why}")
 
 
 def check_same_inputs(
     processes: ProcessGroup, recipe: Recipe, data: PreparedData, device: torch.device, seed: int
 ) -> None:
-    """Raise the same error on all processes unless all of them are about to train the same.
+    """Raise the same error on all processes unless all of them have the same inputs.
 
     Raises:
-        DataError: some see other images than the first one. RunError: they differ in another way.
+        DataError: some processes have other images than process 0.
+        RunError: they differ in another way.
     """
-    mine = {
+    own_inputs = {
         "images": data.fingerprint,
         "recipe": recipe_json(recipe),
         "seed": str(seed),
@@ -150,37 +151,40 @@ def check_same_inputs(
         "version of ganvas": ganvas.__version__,
         "version of torch": torch.__version__,
     }
-    shown = processes.all_gather_object({**mine, "place": data.location})
+    inputs = processes.all_gather_object({**own_inputs, "location": data.location})
     lines = []
-    for what in mine:
-        others = [rank for rank, one in enumerate(shown) if one[what] != shown[0][what]]
-        if others and what == "images":
-            places = "; ".join(f"process {rank} has {shown[rank]['place']}" for rank in others)
-            lines.append(
-                f"images: {places}, and that is not what process 0 has at {shown[0]['place']}"
+    for name in own_inputs:
+        differing = [rank for rank, theirs in enumerate(inputs) if theirs[name] != inputs[0][name]]
+        if differing and name == "images":
+            locations = "; ".join(
+                f"process {rank} has {inputs[rank]['location']}" for rank in differing
             )
-        elif others:
-            differing = ", ".join(str(rank) for rank in others)
-            lines.append(f"{what}: other in process {differing} than in process 0")
+            lines.append(
+                f"images: {locations}, which differs from what process 0 has at "
+                f"{inputs[0]['location']}"
+            )
+        elif differing:
+            ranks = ", ".join(str(rank) for rank in differing)
+            lines.append(f"{name}: differs between process {ranks} and process 0")
     if lines:
-        kind = DataError if lines[0].startswith("images") else RunError
-        text = "the processes of this run do not see the same. Give all of them the same:"
-        raise kind("\n  ".join([text, *lines]))
+        error = DataError if lines[0].startswith("images") else RunError
+        text = "the processes of this run do not see the same inputs. Give all of them the same:"
+        raise error("\n  ".join([text, *lines]))
 
 
 def check_same_state(run: Run, state: TrainState) -> None:
     """Raise a `RunError` unless all processes have read the same checkpoint.
 
-    The run directory has to lie where all machines see it.
+    The run directory must be on storage that all machines share.
     """
     if state.processes.size == 1:
         return
-    found = state.processes.all_gather_object(checksum(state.tensors(), state.values()))
-    others = [str(rank) for rank, one in enumerate(found) if one != found[0]]
-    if others:
+    checksums = state.processes.all_gather_object(checksum(state.tensors(), state.values()))
+    differing = [str(rank) for rank, theirs in enumerate(checksums) if theirs != checksums[0]]
+    if differing:
         raise RunError(
-            f"process {', '.join(others)} sees another checkpoint in {run.directory} than process "
-            "0. Put the run directory where all machines see the same"
+            f"process {', '.join(differing)} has read another checkpoint in {run.directory} than "
+            "process 0. Put the run directory on storage that all machines share"
         )
 
 
@@ -188,26 +192,26 @@ def check_same_state(run: Run, state: TrainState) -> None:
 
 
 def find_run_of_launch(out: Path | str | None) -> str | None:
-    """The run that these processes trained before torchrun started them again; None without one.
+    """The run that these processes trained before torchrun restarted them; None without one.
 
     Args:
-        out: where it is, if it was said.
+        out: the run's directory, if the command names one.
     """
     name = launch()
     if name is None:
         return None
-    places = Path("runs").glob("*/recipe.json") if out is None else [Path(out) / "recipe.json"]
-    for place in places:
-        if place.exists() and Run.open(place.parent).read_environment().get("launch") == name:
-            return str(place.parent)
+    recipes = Path("runs").glob("*/recipe.json") if out is None else [Path(out) / "recipe.json"]
+    for recipe in recipes:
+        if recipe.exists() and Run.open(recipe.parent).read_environment().get("launch") == name:
+            return str(recipe.parent)
     return None
 
 
 def is_over(run: Run, images: int | None) -> bool:
-    """Whether a run that torchrun started again has nothing left to do.
+    """Whether a run that torchrun restarted has nothing left to do.
 
     Raises:
-        Interrupted, Diverged, Unhealthy: it ended in this way, and starting again changes nothing.
+        Interrupted, Diverged, Unhealthy: the run ended in this way, and a restart cannot help.
     """
     status = run.read_status()
     reason = f"{run.directory}: {status.reason}"

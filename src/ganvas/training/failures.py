@@ -1,4 +1,4 @@
-"""What ends training early, and what the user is told: divergence, ill health, lack of memory."""
+"""Failures that end training, and their messages: divergence, failing health, lack of memory."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ganvas.training.state import TrainState
 
 @contextmanager
 def report_divergence(run: Run, state: TrainState) -> Iterator[None]:
-    """If a number overflows inside, write the status, and say what usually helps.
+    """After a divergence inside, write the status and say what usually helps.
 
     Raises:
-        Diverged: with the last good checkpoint named.
+        Diverged: naming the last good checkpoint.
     """
     images_seen = state.images_seen
     try:
@@ -30,21 +30,21 @@ def report_divergence(run: Run, state: TrainState) -> Iterator[None]:
             raise
         run.write_status("diverged", images_seen, str(error))
         paths = run.checkpoint_paths()
-        kept = (
+        checkpoint = (
             f"The last good checkpoint is {paths[-1]}." if paths else "There is no checkpoint yet."
         )
         raise Diverged(
-            f"training stopped at {images_seen:,} images: {error}. {kept} Usual cause: a learning "
-            "rate too high for this loss and its penalties. Start a new run in another folder "
-            "(--out), with half the discriminator.learning_rate and generator.learning_rate "
+            f"training stopped at {images_seen:,} images: {error}. {checkpoint} Usual cause: a "
+            "learning rate too high for this loss and its penalties. Start a new run in another "
+            "folder (--out), with half the discriminator.learning_rate and generator.learning_rate "
             "(--discriminator.learning-rate, --generator.learning-rate)"
         ) from error
 
 
-def unhealthy(run: Run, monitor: HealthMonitor | None, images_seen: int) -> Unhealthy:
-    """The error for a run that fails by the rules of health; writes the status."""
+def unhealthy_error(run: Run, monitor: HealthMonitor | None, images_seen: int) -> Unhealthy:
+    """Write the status of a run whose health fails, and return the error."""
     if monitor is None:
-        return Unhealthy("training fails; the first process says how")
+        return Unhealthy("health fails; process 0 prints the reason")
     first = next(finding for finding in monitor.findings if finding.verdict == "failing")
     change = first.advice[0]
     reason = f"{first.symptom}: {first.meaning}"
@@ -67,7 +67,7 @@ def report_out_of_memory(recipe: Recipe, data: PreparedData, state: TrainState) 
     """If memory runs out inside, name the largest batch that fits.
 
     Raises:
-        OutOfMemory: in place of what torch or Python raises; the state cannot be used afterwards.
+        OutOfMemory: instead of torch's or Python's error; the state cannot be used afterwards.
     """
     try:
         yield
@@ -76,14 +76,14 @@ def report_out_of_memory(recipe: Recipe, data: PreparedData, state: TrainState) 
         if not ran_out(error):
             raise
         reason = (str(error) or "no memory left").splitlines()[0]
-        traceback.clear_frames(error.__traceback__)  # they hold what the failed step has made
+        traceback.clear_frames(error.__traceback__)  # frames keep the failed step's tensors alive
     finder = BatchSizeFinder(
         data, state.device, state.processes.size, "auto" if state.engine.captures else "off"
     )
     state.release_memory()
-    beside = (
-        "A step alone does fit, so that something beside it took the rest: the scores while "
-        "training, or another program. "
+    other_cause = (
+        "A step alone does fit, so something else took the memory: the scores while training, or "
+        "another program. "
         if finder.fits(recipe)
         else ""
     )
@@ -96,12 +96,12 @@ def report_out_of_memory(recipe: Recipe, data: PreparedData, state: TrainState) 
     )
     raise OutOfMemory(
         f"out of memory with batches of {recipe.batch} on {state.device} ({reason}). "
-        f"{beside}{advice}"
+        f"{other_cause}{advice}"
     )
 
 
 def batch_flags(recipe: Recipe) -> str:
-    """A recipe's batches as flags of the command line, and as arguments in Python."""
+    """A recipe's batch sizes as flags of the command line and as arguments in Python."""
     own = recipe.generator_batch
     flags = f"--batch {recipe.batch}" + (f" --generator-batch {own}" if own else "")
     fields = f"batch={recipe.batch}" + (f", generator_batch={own}" if own else "")

@@ -1,4 +1,4 @@
-"""The state that a run resumes from."""
+"""Restoring the state of a run from its newest checkpoint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import dataclasses
 import torch
 
 from ganvas.data.preparation import PreparedData
-from ganvas.precision import as_begun
+from ganvas.precision import resumed_precision
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
@@ -18,29 +18,29 @@ from ganvas.training.state import TrainState
 def restore_newest(
     run: Run, recipe: Recipe, data: PreparedData, device: torch.device, processes: ProcessGroup
 ) -> tuple[TrainState, list[str]]:
-    """The state of the newest whole checkpoint, or of the start; and what is not as before.
+    """The state of the newest undamaged checkpoint, or of the start; and a line for each change.
 
     Raises:
-        RunError: there are checkpoints, and all are damaged.
+        RunError: there are checkpoints, and all of them are damaged.
     """
     environment = run.read_environment()
-    compiled = environment.get("compile", "auto")  # runs of before do not say
-    begun = environment.get("precision", {"name": "fp32"})["name"]
-    recipe = dataclasses.replace(recipe, precision=as_begun(begun, device))
+    compiled = environment.get("compile", "auto")  # runs of earlier versions lack it
+    started = environment.get("precision", {"name": "fp32"})["name"]
+    recipe = dataclasses.replace(recipe, precision=resumed_precision(started, device))
     state = TrainState.start(recipe, data, environment["seed"], device, processes, compiled)
     restored = run.read_newest_checkpoint()
     lines = []
     if restored is not None:
         tensors, values, damaged = restored
-        lines = [f"{one}; the checkpoint before it is used" for one in damaged]
+        lines = [f"{problem}; the checkpoint before it is used" for problem in damaged]
         if not state.restore(tensors, values):
             lines.append(
-                f"another kind of device than {device} began this run: other random numbers are "
-                "drawn from here on"
+                f"this run started on another type of device than {device}: its random numbers "
+                "differ from here on"
             )
     check_same_state(run, state)
     agree_on_precision(state)
-    if state.precision.name != begun:
+    if state.precision.name != started:
         name, why = dataclasses.astuple(state.precision)
-        lines.append(f"the run began in {begun} and goes on in {name}: {why}")
+        lines.append(f"the run started in {started} and continues in {name}: {why}")
     return state, lines

@@ -1,7 +1,7 @@
-"""Going back: to the last healthy checkpoint, with the first advice of what failed applied.
+"""Rewind: return to the last healthy checkpoint and apply the first advice of the failing rule.
 
-What is given up is kept under RUN/rewound/N, whole before anything else changes; a kill at any
-moment after that is made good by `complete_pending_rewind`, which does the rest again.
+The abandoned records are first copied to RUN/rewound/N, in one atomic step. After a kill at any
+later moment `complete_pending_rewind` repeats the rest.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ ABANDONED_FILES = ("recipe.json", "history.jsonl", "findings.jsonl", "scores.jso
 
 @dataclass(frozen=True)
 class Rewind:
-    """One way back."""
+    """A rewind as plan.json stores it."""
 
     number: int
-    """The first is 1."""
+    """The run's first rewind is 1."""
     symptom: str
     failed_at: int
-    """Images seen when training was found to fail."""
+    """Images seen when health failed."""
     to: int
     """Images seen at the checkpoint that training resumes from; 0: it starts from the beginning."""
     change: Change
@@ -47,20 +47,25 @@ class Rewind:
         )
 
     def event(self) -> dict[str, Any]:
-        """What findings.jsonl says of it."""
+        """Its record in findings.jsonl."""
         return {"event": "rewind", "images_seen": self.to, **storage.to_plain(self)}
 
 
 def rewind(run: Run, failed_at: int) -> Rewind | None:
-    """Take the run back, if it may go back once more and something can be changed.
+    """Rewind the run, if the recipe allows another rewind and a finding has advice; else None.
 
-    The run's recipe is then another one, and its newest checkpoint the one to go on from.
+    Afterwards the run has the changed recipe, and its newest checkpoint is the one to continue
+    from.
     """
     recipe = run.read_recipe()
     number = len(rewind_dirs(run)) + 1
     if recipe.on_failure != "rewind" or number > MOST_REWINDS:
         return None
-    failing = [one for one in diagnose(run).findings if one.verdict == "failing" and one.advice]
+    failing = [
+        finding
+        for finding in diagnose(run).findings
+        if finding.verdict == "failing" and finding.advice
+    ]
     if not failing:
         return None
     change = failing[0].advice[0]
@@ -72,7 +77,7 @@ def rewind(run: Run, failed_at: int) -> Rewind | None:
 
 
 def complete_pending_rewind(run: Run) -> None:
-    """Carry out what a kill interrupted."""
+    """Complete the last rewind if a kill interrupted it."""
     for directory in rewind_dirs(run)[-1:]:
         plan = storage.read_dataclass(directory / PLAN, Rewind)
         if plan.event() not in run.findings.records():
@@ -80,7 +85,7 @@ def complete_pending_rewind(run: Run) -> None:
 
 
 def apply_rewind(run: Run, plan: Rewind) -> None:
-    """Forget what came after, and change the recipe; doing it twice is doing it once."""
+    """Delete all records after the checkpoint and change the recipe; repeating it is harmless."""
     run.delete_checkpoints_after(plan.to)
     run.delete_records_after(plan.to)
     before = read_recipe(rewind_dir(run, plan.number) / "recipe.json")
@@ -104,10 +109,10 @@ def keep_abandoned_files(run: Run, plan: Rewind) -> None:
 
 
 def rewind_dir(run: Run, number: int) -> Path:
-    """Where what a rewind gave up is kept."""
+    """The directory with the abandoned files of one rewind."""
     return run.directory / "rewound" / str(number)
 
 
 def rewind_dirs(run: Run) -> list[Path]:
-    """One for each rewind of this run, oldest first."""
+    """The directories of all rewinds of this run, oldest first."""
     return sorted(path.parent for path in (run.directory / "rewound").glob(f"[0-9]/{PLAN}"))

@@ -1,4 +1,4 @@
-"""Scores while training: each process generates a part of the samples, the first one scores."""
+"""Scores while training: each process generates a part of the samples, and rank 0 scores them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ganvas.training.state import TrainState
 
 
 def check_can_score(recipe: Recipe, data: PreparedData) -> None:
-    """Raise a `DataError` where the recipe wants scores and too few images are held out."""
+    """Raise a `DataError` if the recipe wants scores and too few images are held out."""
     if recipe.evaluation.every > 0:
         check_held_out(data, recipe.data.held_out)
 
@@ -21,9 +21,9 @@ def check_can_score(recipe: Recipe, data: PreparedData) -> None:
 def score_ema(
     recipe: Recipe, state: TrainState, data: PreparedData, open_bar: OpenBar
 ) -> list[Score]:
-    """Score the EMA generator as it is.
+    """Score the current EMA generator.
 
-    All processes call this together; only the first one gets scores.
+    All processes call this together; only rank 0 gets scores.
     """
     generator = TrainedGenerator(state.ema, data.shape, recipe.latent_dim, state.images_seen)
     metrics, n = parse_metrics(recipe.evaluation.metrics), recipe.evaluation.samples

@@ -1,4 +1,4 @@
-"""What a process signals after a step, and Ctrl-C or SIGTERM as a request to stop."""
+"""The signal that a process sends after each step, and stop requests by Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ import threading
 from enum import IntEnum
 from types import FrameType, TracebackType
 
-_ASKED = threading.Event()
+_stop_requested = threading.Event()
 
 
 class Signal(IntEnum):
-    """What a process has to say after a step; the highest of all processes counts for all."""
+    """A process's signal after a step. All processes follow the highest."""
 
     CONTINUE = 0
     STOP = 1
-    """This process was asked to stop."""
+    """This process has a request to stop."""
     UNHEALTHY = 2
-    """Training fails, and the recipe says to end it."""
+    """Health fails, and the recipe says to stop then."""
 
 
-def ask_to_stop() -> None:
-    """Have training in this process, in whatever thread, save and stop as at a signal."""
-    _ASKED.set()
+def request_stop() -> None:
+    """Make training in this process, in any thread, save and stop as after SIGTERM."""
+    _stop_requested.set()
 
 
-def asked_to_stop() -> bool:
-    """Whether it was asked, and not taken back."""
-    return _ASKED.is_set()
+def is_stop_requested() -> bool:
+    """Whether a stop was requested and not cancelled."""
+    return _stop_requested.is_set()
 
 
-def take_back() -> None:
-    """Let training go on, or begin, again."""
-    _ASKED.clear()
+def cancel_stop() -> None:
+    """Cancel the request, so that training continues or can start again."""
+    _stop_requested.clear()
 
 
 class StopRequest:
-    """While entered, the first signal only sets `signal_name`; a second one acts as usual.
+    """While entered, the first signal only sets `signal_name`; a second one acts by default.
 
-    Python allows handlers in the main thread only; in others only `ask_to_stop` is heard.
+    Python allows handlers in the main thread only; in others only `request_stop` works.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class StopRequest:
         self._restore()
 
     def __bool__(self) -> bool:
-        return bool(self.signal_name) or asked_to_stop()
+        return bool(self.signal_name) or is_stop_requested()
 
     @property
     def signal(self) -> Signal:

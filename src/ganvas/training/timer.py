@@ -1,4 +1,4 @@
-"""The clock of training, which pauses while something else is done."""
+"""Measures the rate of training, without the time of evaluations and other pauses."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ganvas.training.state import TrainState
 
 
 class Timer:
-    """Turns the means since the last record into a record, with the rate at which they came.
+    """Makes history records from the means since the last record and the rate of training.
 
-    `data_wait` is the share of the time in which training waited for its next batch of images.
+    `data_wait` is the fraction of time in which training waited for its next batch of images.
 
     Args:
-        before: the seconds of earlier records; pauses between them do not count.
+        before: the `seconds` of earlier records; a resumed run continues from the last.
     """
 
     def __init__(self, state: TrainState, before: Sequence[float]) -> None:
@@ -28,7 +28,7 @@ class Timer:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """What is done inside does not count into the rate."""
+        """Leave the time inside out of the rate."""
         began = time.monotonic()
         yield
         self._last += time.monotonic() - began

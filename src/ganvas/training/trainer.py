@@ -26,7 +26,7 @@ from ganvas.training.distributed import (
     check_batch_norm_samples,
     check_same_inputs,
     find_run_of_launch,
-    interrupted,
+    interrupted_error,
     is_over,
     rank_lost_error,
     run_lock,
@@ -34,7 +34,7 @@ from ganvas.training.distributed import (
 )
 from ganvas.training.due import Due
 from ganvas.training.engine import Compile
-from ganvas.training.failures import report_divergence, report_out_of_memory, unhealthy
+from ganvas.training.failures import report_divergence, report_out_of_memory, unhealthy_error
 from ganvas.training.grids import draw_samples, remove_interruption_grid
 from ganvas.training.listeners import Listeners
 from ganvas.training.monitor import HealthMonitor
@@ -84,7 +84,7 @@ def fit(
             own = max(stop.signal, monitor.signal if monitor else Signal.CONTINUE)
             signal = state.processes.all_reduce_max(own)  # continue < stop < unhealthy
             if signal == Signal.UNHEALTHY:
-                raise unhealthy(run, monitor, state.images_seen)
+                raise unhealthy_error(run, monitor, state.images_seen)
             if due.scores:
                 with timer.paused():
                     scores = score_ema(recipe, state, data, listeners.progress)
@@ -101,7 +101,7 @@ def fit(
                 if monitor:
                     listeners.samples(state.images_seen, draw_samples(recipe, state))
                 state.processes.barrier()  # the others wait until everything is saved
-                raise interrupted(run, state)
+                raise interrupted_error(run, state)
 
 
 def fit_with_rewinds(

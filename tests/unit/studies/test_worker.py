@@ -8,7 +8,7 @@ import pytest
 
 from ganvas.errors import Interrupted
 from ganvas.studies.worker import interruptible_progress, training_clock, training_seconds_at
-from ganvas.training.stop import StopRequest, ask_to_stop, take_back
+from ganvas.training.stop import StopRequest, cancel_stop, request_stop
 
 
 def test_seconds_of_training_come_from_the_rates() -> None:
@@ -35,7 +35,7 @@ def test_training_in_any_thread_can_be_stopped() -> None:
     def train() -> None:
         with StopRequest() as stop:
             heard.append(bool(stop))
-            ask_to_stop()
+            request_stop()
             heard.append(bool(stop))
 
     try:
@@ -48,7 +48,7 @@ def test_training_in_any_thread_can_be_stopped() -> None:
         ):
             update(1, 2)
     finally:
-        take_back()
+        cancel_stop()
     assert heard == [False, True]
     with StopRequest() as stop, interruptible_progress("sampling") as update:
         update(1, 2)

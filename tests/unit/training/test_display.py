@@ -10,7 +10,7 @@ import pytest
 from ganvas.health.rules import RULES
 from ganvas.recipes import Intervals
 from ganvas.runs import Run
-from ganvas.training.display import Display, fitting
+from ganvas.training.display import Display, fit_parts
 from ganvas.training.engine import Compiled, Eager
 from tests.builders.tiny import start, tiny_recipe
 
@@ -34,7 +34,7 @@ def live_line(display: Display) -> str:
 @pytest.mark.parametrize("symptom", RULES)
 @pytest.mark.parametrize("width", [45, 60, 80, 100, 140])
 def test_the_verdict_and_its_symptom_are_whole_at_any_width(symptom: str, width: int) -> None:
-    line = fitting({**PARTS, "health": f"failing: {symptom}"}, width)
+    line = fit_parts({**PARTS, "health": f"failing: {symptom}"}, width)
     assert f"failing: {symptom}" in line
     assert line.startswith("100%")
     assert len(line) <= width
@@ -43,9 +43,9 @@ def test_the_verdict_and_its_symptom_are_whole_at_any_width(symptom: str, width:
 def test_what_matters_least_goes_first_and_nothing_where_there_is_room() -> None:
     parts = {**PARTS, "health": "healthy"}
     whole = "100%  200k/200k images  1,045/s  1:10:06 left  D -0.609  G -1.61  healthy"
-    assert fitting(parts, 200) == f"{whole}  samples/000000000.png"
-    assert fitting(parts, len(whole)) == whole
-    assert fitting(parts, 50) == "100%  200k/200k images  1:10:06 left  healthy"
+    assert fit_parts(parts, 200) == f"{whole}  samples/000000000.png"
+    assert fit_parts(parts, len(whole)) == whole
+    assert fit_parts(parts, 50) == "100%  200k/200k images  1:10:06 left  healthy"
 
 
 @pytest.mark.parametrize(
