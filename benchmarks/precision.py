@@ -120,7 +120,7 @@ def measure_layer(layer: Layer, effort: Effort) -> Figure:
 
     def by_torch() -> None:
         torch.ops.aten.convolution_backward(
-            *(gradient, inputs, weight, None, grid.stride, grid.padding, (1, 1)),
+            *(gradient, inputs, weight, None, geometry.stride, geometry.padding, (1, 1)),
             *(False, (0, 0), 1, (False, True, False)),
         )
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ganvas.precision import has_avx512_without_amx
 
 MOST_POSITIONS = 16
-"""Most positions of a kernel for im2col; from 8x8 on, making the patches costs more than it saves."""
+"""Most positions of a kernel for im2col; from 8x8 on, the patches cost more than they save."""
 FEWEST_CHANNELS = 128
 """Fewest input and output channels; with fewer, Python's overhead exceeds the gain."""
 

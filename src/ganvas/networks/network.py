@@ -34,7 +34,7 @@ class Dimensions:
     """The dimensions that the data and the recipe fix for a network."""
 
     image: ImageShape
-    """The generator's output or the discriminator's input; of a pack, the channels of all images."""
+    """The generator's output or the discriminator's input; a pack has all its channels."""
     latent_dim: int
     """Z, the length of a latent vector."""
     num_labels: int = 0

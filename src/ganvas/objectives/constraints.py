@@ -1,4 +1,4 @@
-"""Constraints: what the discriminator's weights may be, whatever its loss."""
+"""Constraints on the discriminator's weights, independent of the loss."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from torch.nn.utils import parametrizations
 def clip_weights(discriminator: nn.Module, bound: float) -> None:
     """Clip every trainable parameter into [-bound, bound], in place, after an update.
 
-    Arjovsky 2017, algorithm 1: the discriminator then is K-Lipschitz for some K that the bound and
-    the network decide. It is a poor way to enforce a given K (Gulrajani 2017, section 3).
+    Arjovsky 2017, algorithm 1: the discriminator is then K-Lipschitz for some K that depends on the
+    bound and the network. It is a poor way to enforce a given K (Gulrajani 2017, section 3).
     """
     with torch.no_grad():
-        weights: list[Tensor] = [w for w in discriminator.parameters() if w.requires_grad]
+        weights: list[Tensor] = [
+            weight for weight in discriminator.parameters() if weight.requires_grad
+        ]
         torch._foreach_clamp_min_(weights, -bound)
         torch._foreach_clamp_max_(weights, bound)
 
@@ -22,10 +24,10 @@ def clip_weights(discriminator: nn.Module, bound: float) -> None:
 def spectral_norm(discriminator: nn.Module) -> None:
     """Divide each trainable weight of a convolution or linear layer by its largest singular value.
 
-    Miyato 2018, algorithm 1: one power iteration each forward pass in training mode, on the weight
-    reshaped to (out, in * height * width). Called once, before the optimizer is made; drawn from
-    torch's global generator. A weight that starts at zero (fix-up) has no direction to divide by
-    its size, so it is drawn anew.
+    Miyato 2018, algorithm 1: one power iteration per forward pass in training mode, on the weight
+    reshaped to (out, in * height * width). Call it once, before the optimizer is built. The vectors
+    of the iteration are drawn from torch's global generator. A weight that starts at zero (fix-up)
+    cannot be normalised, so it is initialised anew.
     """
     for module in list(discriminator.modules()):
         if isinstance(module, nn.Conv2d | nn.Linear) and module.weight.requires_grad:

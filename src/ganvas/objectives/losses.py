@@ -1,6 +1,6 @@
-"""Adversarial losses: two functions each, from logits to one number per logit.
+"""Adversarial losses: two functions each, from logits to one loss per logit.
 
-Every loss is to be minimised by its player. Logits are (N,), or (N, K) of a discriminator with K
+Each player minimises its own function. Logits are (N,), or (N, K) of a discriminator with K
 heads, and unbounded; real and fake logits are paired by position. `real_label` is the target of
 real samples: 1.0, or 0.9 with one-sided label smoothing (Salimans 2016, section 3.4). The target of
 fakes is never smoothed, because that would leave bad samples no incentive to move.
@@ -12,16 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 - the name everybody knows it by
+from torch.nn import functional as F  # noqa: N812 - the usual name
 
 
 @dataclass(frozen=True)
 class Loss:
-    """What each player minimises.
+    """The loss functions of both players.
 
     discriminator: (real_logits, fake_logits, real_label) -> one loss per logit
-    generator: (fake_logits, real_logits) -> (N,); the real logits are zeros unless asked for.
-    generator_sees_real: whether the generator's loss depends on the real logits.
+    generator: (fake_logits, real_logits) -> one loss per logit
+    generator_sees_real: whether the generator's loss depends on the real logits; if not, they are
+        passed as zeros.
     """
 
     discriminator: Callable[[Tensor, Tensor, float], Tensor]
@@ -43,7 +44,7 @@ def bce_discriminator(real_logits: Tensor, fake_logits: Tensor, real_label: floa
 
 
 def minimax_generator(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
-    """Goodfellow 2014, eq. 1: log(1 - D(G(z))); its gradient vanishes when D is sure."""
+    """Goodfellow 2014, eq. 1: log(1 - D(G(z))); its gradient vanishes for a confident D."""
     return -F.softplus(fake_logits)
 
 
@@ -67,7 +68,7 @@ def least_squares_generator(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
 def hinge_discriminator(real_logits: Tensor, fake_logits: Tensor, real_label: float) -> Tensor:
     """Lim and Ye 2017; Miyato 2018, eq. 16: max(0, 1 - D(x)) + max(0, 1 + D(G(z))).
 
-    It has margins and no targets; a smoothed real target is the margin that reals must reach.
+    It has margins instead of targets; `real_label` is the margin that real samples must reach.
     """
     return F.relu(real_label - real_logits) + F.relu(1 + fake_logits)
 
@@ -77,9 +78,9 @@ def wasserstein_discriminator(
 ) -> Tensor:
     """Arjovsky 2017, eq. 3: D(G(z)) - D(x).
 
-    There are no labels to smooth. The only faithful reading of a 0.9 target is to weight the real
-    term by it. Doing so breaks the loss's invariance to a constant shift of the discriminator: it
-    then gains without bound by lowering all logits together, unless a constraint holds it.
+    This loss has no labels to smooth, so `real_label` weights the real term. A value below 1 breaks
+    the invariance to a constant shift of the discriminator: without a constraint, it then lowers
+    its loss without bound by lowering all logits together.
     """
     return fake_logits - real_label * real_logits
 
@@ -94,13 +95,13 @@ def relativistic_discriminator(
 ) -> Tensor:
     """Jolicoeur-Martineau 2018 (RpGAN); Huang 2024, eq. 2: softplus(-(D(x) - D(G(z)))), paired.
 
-    A real target t is that of "x is more real than G(z)", in cross-entropy on the difference.
+    `real_label` is the target of "x is more real than G(z)", in cross-entropy on the difference.
     """
     return cross_entropy(real_logits - fake_logits, real_label)
 
 
 def relativistic_generator(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
-    """The mirror image: softplus(-(D(G(z)) - D(x)))."""
+    """The same with real and fake exchanged: softplus(-(D(G(z)) - D(x)))."""
     return F.softplus(real_logits - fake_logits)
 
 
@@ -114,4 +115,4 @@ LOSSES: dict[str, Loss] = {
         relativistic_discriminator, relativistic_generator, generator_sees_real=True
     ),
 }
-"""Every loss by the name that recipes use."""
+"""Every loss by its name in recipes."""

@@ -1,4 +1,4 @@
-"""Packing: several samples that the discriminator judges together, as one (Lin 2018, PacGAN)."""
+"""Packing: the discriminator sees several samples as one input (Lin 2018, PacGAN)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from torch import Tensor
 
 
 def pack(images: Tensor, pac: int) -> Tensor:
-    """Lay `pac` consecutive images into the channels of one: (N, C, H, W) -> (N/pac, pac*C, H, W).
+    """Concatenate `pac` consecutive images by channel: (N, C, H, W) -> (N/pac, pac*C, H, W).
 
-    Lin 2018, section 2. A generator that leaves out modes makes packs that are alike inside, which
-    a single image never shows. Real batches are shuffled, so consecutive images are a random pack.
-    `pac` must divide N (a recipe is refused otherwise); 1 gives the images back as they are.
+    Lin 2018, section 2. Packs of a generator with missing modes lack variety, which no single image
+    shows. Real batches are shuffled, so consecutive images are a random pack. `pac` must divide N
+    (recipes are checked for it); 1 returns the images unchanged.
     """
     if pac == 1:
         return images

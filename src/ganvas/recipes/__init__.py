@@ -1,4 +1,4 @@
-"""Recipes: the types, and the named ones. `ganvas.recipes.dcgan()` is a complete `Recipe`."""
+"""Recipes: their types and the named recipes. `ganvas.recipes.dcgan()` is a complete `Recipe`."""
 
 from ganvas.recipes.catalog import CATALOG as CATALOG
 from ganvas.recipes.catalog import dcgan as dcgan

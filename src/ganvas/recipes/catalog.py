@@ -1,9 +1,9 @@
-"""The named recipes: one function each, whose docstring says what it is and why it is so.
+"""The named recipes: one function each, whose docstring describes and justifies the settings.
 
-Recipes without a suffix learn at a laptop's budget: 200k images at 32x32 on two CPU cores. Those
-that end in -paper repeat published settings and need the published budgets (`papers.py`). Those of
-the mode benchmarks say in their name what they are for, points or stacked digits: pacgan- as
-published, -modern what does better today.
+Recipes without a suffix suit a laptop's budget: 200k images at 32x32 on two CPU cores. Those that
+end in -paper repeat published settings and need the published budgets (`papers.py`). Recipes of the
+mode benchmarks name their data, points or stacked digits: pacgan- has published settings, -modern
+current ones that score better.
 """
 
 from __future__ import annotations
@@ -53,17 +53,16 @@ from ganvas.recipes.recipe import (
 from ganvas.schedules import Ramp
 
 LAPTOP_BATCH = 32
-"""At a small budget more updates are worth more than smoother ones (docs/recipes.md)."""
-
+"""At a small budget, more updates help more than smoother ones (docs/recipes.md)."""
 
 BENCHMARK_INTERVALS = Intervals(history=10_000, samples=200_000, checkpoint=200_000)
-"""Steps of the mode benchmarks take milliseconds: by default they would mostly write."""
+"""Longer than the defaults: steps of the mode benchmarks take milliseconds."""
 
 
 def mlp() -> Recipe:
-    """The shallow fully-connected GAN that the tutorial starts from, as a baseline.
+    """The shallow fully-connected GAN with which the tutorial starts, as a baseline.
 
-    With batch normalisation in the generator, for the reason measured in docs/recipes.md.
+    With batch normalisation in the generator, because it scored better (docs/recipes.md).
     """
     return Recipe(
         name="mlp",
@@ -136,8 +135,8 @@ def resnet() -> Recipe:
 def resnet_wgan_gp() -> Recipe:
     """Residual blocks in both players, Wasserstein loss, gradient penalty (Gulrajani 2017).
 
-    The critic sums over the last grid where the paper takes the mean: at this width and budget the
-    sum learns much faster (docs/recipes.md).
+    The critic sums over the last grid; the paper takes the mean. At this width and budget the sum
+    learns much faster (docs/recipes.md).
     """
     recipe = wgan_gp().with_networks(ResNetGenerator(), ResNetDiscriminator())
     return replace(recipe, name="resnet-wgan-gp")
@@ -147,13 +146,12 @@ def r3gan() -> Recipe:
     """The modern baseline at a CPU's width: relativistic loss, R1 and R2 (Huang 2024).
 
     Networks, loss, penalties and four of the five schedules are the paper's; augmentation, the
-    fifth, is off. A laptop's budget is a thousandth of its, so that learning rates are ten and
-    five times as high (2e-3 and 1e-3, and fall by the paper's factor of four), penalties hold as
-    much more, and the schedules end with the budget, not after a tenth or fifth of it;
-    docs/r3gan.md has the measurements, and what to give at other sizes. The generator's step sees
-    new reals, as in the paper's code.
+    fifth, is off. A laptop's budget is a thousandth of the paper's. So learning rates are ten and
+    five times as high (2e-3 and 1e-3, falling by the paper's factor of four), penalties are
+    stronger, and schedules end with the budget, not after a tenth or fifth of it. docs/r3gan.md has
+    the measurements, and settings for other sizes. The generator's step sees new reals, as in the
+    paper's code.
     """
-
     return Recipe(
         name="r3gan",
         generator=generator(R3GANGenerator(), r3gan_adam(2e-3)),
@@ -169,10 +167,10 @@ def r3gan() -> Recipe:
 def pacgan_points() -> Recipe:
     """Lin 2018, points in the plane: maxout networks, Adam 1e-4 (0.8, 0.999), 400,000 steps.
 
-    For `ring` and `grid` of 100,000 points, which are 400 epochs. As it stands it is the published
-    table's GAN. A batch is 100 packs there, however many points a pack has, and here it is points:
+    For `ring` and `grid` of 100,000 points, which gives 400 epochs. Without changes it is the GAN
+    of the published table. The paper's batch counts packs (100 of any size), ours counts points:
     PacGAN2 is --objective.pac 2 --batch 200 --images 80M, PacGAN3 300 and 120M, PacGAN4 400 and
-    160M. The published code moves both players at once; here the discriminator goes first.
+    160M. The published code updates both players at once; here the discriminator is first.
     """
     adam = PlayerSettings(learning_rate=1e-4, beta1=0.8)
     return Recipe(
@@ -192,11 +190,11 @@ def pacgan_points() -> Recipe:
 def pacgan_stacked() -> Recipe:
     """Metz 2017 and Lin 2018, stacked MNIST: a discriminator of 2, 4, 8 channels, 500,000 steps.
 
-    For `stacked:DATA` of digits at 28x28. The published table's DCGAN with the discriminator at a
-    quarter; --discriminator.network.width 4 is the half. A batch is 128 packs there and images
-    here: PacDCGAN2 is --objective.pac 2 --batch 256 --images 128M, 3 is 384 and 192M, 4 is 512 and
-    256M. Published scores are of samples normalised by the statistics of their own batch of 128;
-    ours, as ever, by the running ones.
+    For `stacked:DATA` of digits at 28x28. The published table's DCGAN with a discriminator of a
+    quarter of the width; --discriminator.network.width 4 is half. The paper's batch counts packs
+    (128), ours counts images: PacDCGAN2 is --objective.pac 2 --batch 256 --images 128M, 3 is 384
+    and 192M, 4 is 512 and 256M. Published scores use samples normalised by the statistics of their
+    own batch of 128; ours are normalised by the running statistics.
     """
     return Recipe(
         name="pacgan-stacked",
@@ -259,8 +257,8 @@ def stacked_modern() -> Recipe:
 
 
 CATALOG: dict[str, Callable[[], Recipe]] = {
-    make().name: make
-    for make in (
+    recipe().name: recipe
+    for recipe in (
         mlp,
         dcgan,
         lsgan,
@@ -280,11 +278,11 @@ CATALOG: dict[str, Callable[[], Recipe]] = {
         stacked_modern,
     )
 }
-"""Every named recipe by its name."""
+"""Every named recipe, by name."""
 
 
 def describe(name: str) -> str:
-    """The whole description of a named recipe; its first line stands alone."""
+    """The description of a named recipe; its first line is a summary."""
     return inspect.getdoc(CATALOG[name]) or ""
 
 
@@ -292,7 +290,7 @@ def load_recipe(name: str) -> Recipe:
     """A named recipe, or one from a .toml or .json file.
 
     Raises:
-        RecipeError: no such name or file, or the file has problems (all of them listed).
+        RecipeError: there is no such name or file, or the file has problems (all are listed).
     """
     if name.endswith((".toml", ".json")):
         return read_recipe(Path(name))

@@ -1,4 +1,4 @@
-"""The named recipes with published settings and budgets, and what others take over from them."""
+"""The named recipes with published settings and budgets, and the settings they share."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ WGAN_GP = ObjectiveSettings(
 def wgan_paper() -> Recipe:
     """Arjovsky 2017, algorithm 1: clip 0.01, RMSprop 5e-5, 5 critic steps, batch 64.
 
-    The critic is the tutorial's, without batch normalisation, at the paper's width of 64. 100,000
-    generator steps. 200k images would be 625 of them, which is why `wgan` exists.
+    The critic is the tutorial's, without batch normalisation, at the paper's width of 64. It trains
+    100,000 generator steps; 200k images would give 625, which is why `wgan` exists.
     """
     rmsprop = PlayerSettings(optimizer="rmsprop", learning_rate=5e-5, beta1=0.0, beta2=0.99)
     return Recipe(
@@ -65,7 +65,7 @@ def wgan_gp_paper() -> Recipe:
 def resnet_paper() -> Recipe:
     """Miyato 2018, the 32x32 ResNet: hinge, spectral norm, Adam 2e-4 (0, 0.9) linearly to 0.
 
-    5 critic steps of 64 images, generator steps of 128, 50,000 of them.
+    5 critic steps of 64 images per generator step of 128; 50,000 generator steps.
     """
     adam = PlayerSettings(learning_rate=TO_ZERO, beta1=0.0, beta2=0.9)
     return Recipe(
@@ -85,7 +85,8 @@ def resnet_paper() -> Recipe:
 def resnet_wgan_gp_paper() -> Recipe:
     """Gulrajani 2017, the CIFAR-10 ResNet: penalty 10, Adam 2e-4 (0, 0.9) linearly to 0.
 
-    5 critic steps of 64 images, generator steps of 128, 100,000 of them; dequantized images.
+    5 critic steps of 64 images per generator step of 128; 100,000 generator steps; dequantized
+    images.
     """
     adam = PlayerSettings(learning_rate=TO_ZERO, beta1=0.0, beta2=0.9)
     return Recipe(
@@ -107,7 +108,7 @@ def r3gan_paper() -> Recipe:
     """Huang 2024 on CIFAR-10 (table 9), without labels: width 768, 250 million images, gamma 0.05.
 
     Batches of 512. Five cosine schedules over the first 20 million images: learning rate 2e-4 to
-    5e-5, beta2 0.9 to 0.99, gamma to a tenth, the average's half-life from 0 to 5 million images,
+    5e-5, beta2 0.9 to 0.99, gamma to a tenth, the EMA's half-life from 0 to 5 million images,
     augmentation from 0 to 0.55.
     """
     burn_in = 20_000_000
@@ -128,22 +129,22 @@ def r3gan_paper() -> Recipe:
 
 
 def relativistic(penalty: Schedule) -> ObjectiveSettings:
-    """Huang 2024, section 2: the paired loss with R1 and R2 of one weight, every step.
+    """Huang 2024, section 2: the relativistic loss with R1 and R2 of equal weight at every step.
 
-    `penalty` is the paper's gamma; what it should be depends on the scale of the data. Computing it
-    every 8th step made the paper's authors fail on these very benchmarks.
+    `penalty` is the paper's gamma; its best value depends on the data. With penalties at every 8th
+    step only, the paper's authors could not train on these benchmarks.
     """
     settings = PenaltySettings(weight=penalty)
     return ObjectiveSettings(loss="relativistic", penalties=Penalties(r1=settings, r2=settings))
 
 
 def r3gan_adam(rate: float, images: int | None = None) -> PlayerSettings:
-    """Huang 2024, table 9: the rate falls to a quarter while beta2 rises, over so many images."""
+    """Huang 2024, table 9: the rate falls to a quarter while beta2 rises, over `images` images."""
     return PlayerSettings(
         learning_rate=cosine(rate, rate / 4, images), beta1=0.0, beta2=cosine(0.9, 0.99, images)
     )
 
 
 def cosine(start: float, end: float, images: int | None = None) -> Ramp:
-    """Half a cosine wave over so many images; None is the whole budget."""
+    """Half a cosine wave over `images` images; None is the whole budget."""
     return Ramp(shape="cosine", start=start, end=end, images=images)

@@ -21,8 +21,8 @@ NETWORK_FIELDS = ("network", "generator.network", "discriminator.network")
 def exchange_networks(recipe: Recipe, generator: str = "", discriminator: str = "") -> Recipe:
     """The recipe with other networks by name, each with its own defaults.
 
-    A network that the player already has keeps its fields. The recipe's name says what was
-    exchanged: dcgan-resnet, dcgan-resnet-generator, dcgan-resnet-discriminator.
+    A player that already has the named network keeps its fields. The recipe's name lists the
+    exchanged networks: dcgan-resnet, dcgan-resnet-generator, dcgan-resnet-discriminator.
 
     Args:
         generator, discriminator: names of networks; empty keeps the player's own.

@@ -1,6 +1,6 @@
-"""A recipe: everything that decides a training run, as one frozen and complete value.
+"""A recipe: all settings of a training run, as one frozen dataclass.
 
-It is pure data. `files.py` reads and writes it, `rules.py` says which combinations are impossible.
+It is pure data. `files.py` reads and writes it, and `rules.py` checks combinations of fields.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 AnySettings = TypeVar("AnySettings", bound="DataclassInstance")
 
 OnFailure = Literal["warn", "stop", "rewind"]
-"""What training does when it is found to fail."""
+"""What training does when health fails."""
 
 STRICT: dict[str, Any] = {
     "extra": "forbid",
     "allow_inf_nan": False,
     "revalidate_instances": "always",
 }
-"""How pydantic checks settings: no unknown field, no infinite number, made in Python or read."""
+"""How pydantic checks settings of files and of Python: no unknown field, no infinite number."""
 
 _FLAGS_WITHOUT_PREFIX = tyro.conf.arg(name="")  # on the command line it is --size, not --data.size
 
@@ -53,7 +53,7 @@ class PlayerSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorSettings(PlayerSettings):
-    """The generator: its network, how it learns, and what regularises it."""
+    """The generator: its network, its optimizer and its regularisers."""
 
     network: Generator
     regularisers: Regularisers = field(default_factory=Regularisers)
@@ -61,26 +61,26 @@ class GeneratorSettings(PlayerSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class DiscriminatorSettings(PlayerSettings):
-    """The discriminator: its network and how it learns."""
+    """The discriminator: its network and its optimizer."""
 
     network: Discriminator
 
 
 def generator(network: Generator, learning: PlayerSettings | None = None) -> GeneratorSettings:
-    """A generator that learns in the given way; None takes the defaults."""
+    """A generator with these optimizer settings; None takes the defaults."""
     return GeneratorSettings(network=network, **vars(learning or PlayerSettings()))
 
 
 def discriminator(
     network: Discriminator, learning: PlayerSettings | None = None
 ) -> DiscriminatorSettings:
-    """A discriminator that learns in the given way; None takes the defaults."""
+    """A discriminator with these optimizer settings; None takes the defaults."""
     return DiscriminatorSettings(network=network, **vars(learning or PlayerSettings()))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Intervals:
-    """After how many images something is written into the run directory."""
+    """Images between two writes into the run directory."""
 
     history: Annotated[int, Ge(1)] = 2_000
     """A line of history.jsonl: means of every loss term since the line before."""
@@ -94,7 +94,7 @@ class Intervals:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationSettings:
-    """What is measured while training. The first score decides which checkpoint is the best."""
+    """Scores while training. The first metric decides which checkpoint is the best."""
 
     every: Annotated[int, Ge(0)] = 0
     """Images between two evaluations, which keep the best checkpoint; 0: none."""
@@ -106,7 +106,7 @@ class EvaluationSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Everything that decides a training run, apart from the images and the seed.
+    """All settings of a training run, except the data set and the seed.
 
     Generator, discriminator, loss, penalties and constraint are independent choices. Lengths are in
     images seen: real images that the discriminator was trained on.
@@ -148,11 +148,11 @@ class Recipe:
     """When health fails: warn; stop with exit code 3; or rewind and apply the first advice."""
 
     def image_shape(self, channels: int) -> ImageShape:
-        """The shape that both networks are built for."""
+        """The shape of the images that both networks are built for."""
         return ImageShape(channels, *self.data.size)
 
     def with_fixed_schedules(self) -> Recipe:
-        """This recipe with every open schedule ended at its budget; what a run stores."""
+        """This recipe with every open schedule ending at its budget, as a run stores it."""
         return fix_ramps(self, self.images)
 
     def with_networks(
@@ -170,7 +170,7 @@ class Recipe:
 
 
 def fix_ramps(settings: AnySettings, images: int) -> AnySettings:
-    """`settings`, a frozen dataclass, with every open ramp inside it ended at `images`."""
+    """`settings`, a frozen dataclass, with every open ramp inside it ending at `images`."""
     changes: dict[str, Any] = {}
     for entry in dataclasses.fields(settings):
         value = getattr(settings, entry.name)
@@ -182,5 +182,5 @@ def fix_ramps(settings: AnySettings, images: int) -> AnySettings:
 
 
 def flag_of(field: str) -> str:
-    """What the command line calls a field: `--size` for data.size."""
+    """The command-line flag of a field: `--size` for data.size."""
     return f"--{field.removeprefix('data.').replace('_', '-')}"  # see _FLAGS_WITHOUT_PREFIX

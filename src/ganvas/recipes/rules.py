@@ -16,16 +16,16 @@ from ganvas.schedules import extremes, format_schedule
 
 
 class Problem(NamedTuple):
-    """A combination of fields that cannot be right."""
+    """A combination of fields that cannot work."""
 
     text: str
     """One line, starting with the field to change."""
     about: tuple[str, ...]
-    """The fields that decide it, with dots."""
+    """The fields involved, with dots."""
 
 
 def problems(recipe: Recipe) -> list[Problem]:
-    """Everything about a recipe that cannot be right."""
+    """All combinations of a recipe's fields that cannot work."""
     return [
         *_network_problems(recipe),
         *_data_problems(recipe),
@@ -40,17 +40,17 @@ def problems(recipe: Recipe) -> list[Problem]:
 
 
 def _network_problems(recipe: Recipe) -> Iterator[Problem]:
-    """Two players that cannot both be built for the images."""
+    """Networks that cannot be built for the images."""
     size = recipe.data.size
     channels = 3 if recipe.data.channels == "auto" else int(recipe.data.channels)
     wrong_sizes: set[str] = set()
     for role, player in (("generator", recipe.generator), ("discriminator", recipe.discriminator)):
         wrong_size = player.network.size_problem(*size)
         if wrong_size is not None:
-            # Only a point's size depends on the network.
-            decides = (f"{role}.network",) if size == POINT else ()
+            # Only whether points are supported depends on the network.
+            network_field = (f"{role}.network",) if size == POINT else ()
             if wrong_size not in wrong_sizes:
-                yield Problem(f"data.size: {wrong_size}", ("data.size", *decides))
+                yield Problem(f"data.size: {wrong_size}", ("data.size", *network_field))
             wrong_sizes.add(wrong_size)
             continue
         for line in player.network.problems(recipe.image_shape(channels)):
@@ -151,15 +151,15 @@ def _player_problems(player: str, settings: PlayerSettings) -> Iterator[Problem]
         yield Problem(text, (f"{player}.beta1", f"{player}.optimizer"))
     low, high = extremes(settings.beta2)
     if low < 0 or high >= 1:
-        kept = format_schedule(settings.beta2)
-        text = f"{player}.beta2: must be at least 0 and below 1, got {kept}"
+        given = format_schedule(settings.beta2)
+        text = f"{player}.beta2: must be at least 0 and below 1, got {given}"
         yield Problem(text, (f"{player}.beta2",))
 
 
 def _schedule_problems(recipe: Recipe) -> Iterator[Problem]:
     if extremes(recipe.ema_half_life)[0] < 0:
-        kept = format_schedule(recipe.ema_half_life)
-        yield Problem(f"ema_half_life: must not be negative, got {kept}", ("ema_half_life",))
+        given = format_schedule(recipe.ema_half_life)
+        yield Problem(f"ema_half_life: must not be negative, got {given}", ("ema_half_life",))
     low, high = extremes(recipe.augmentation)
     if low < 0 or high > 1:
         given = format_schedule(recipe.augmentation)
@@ -178,6 +178,6 @@ def _evaluation_problems(recipe: Recipe) -> Iterator[Problem]:
 
 
 def nearest_multiples(count: int, unit: int, fewest: int = 1) -> str:
-    """`60 or 66`: the multiples of `unit` next below and above, of at least `fewest` units."""
+    """`60 or 66`: the multiples of `unit` next below and above, at least `fewest` times `unit`."""
     multiples = {max(count // unit, fewest) * unit, max(-(-count // unit), fewest) * unit}
     return " or ".join(map(str, sorted(multiples)))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ganvas.objectives import augmentation
-from ganvas.objectives.augmentation import AugmentRandom, augment, mixing
+from ganvas.objectives.augmentation import AugmentRandom, augment, colour_matrix
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 
 SIDE = 16
@@ -182,7 +182,7 @@ def test_brightness_is_added_and_contrast_multiplies_what_is_no_alpha(
 
 def mixed(images: Tensor, inverted: float = 0.0, hue: float = 0.0, saturation: float = 1.0) -> Any:
     numbers = torch.tensor([[inverted], [hue], [saturation]], dtype=torch.float64)
-    return (mixing(*numbers) @ images.flatten(2)).view_as(images)
+    return (colour_matrix(*numbers) @ images.flatten(2)).view_as(images)
 
 
 def luma(images: Tensor) -> Tensor:
