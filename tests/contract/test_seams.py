@@ -6,6 +6,7 @@ The networks here exist in this test alone.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import ganvas
 from ganvas.errors import DataError, RecipeError
 from ganvas.networks import DISCRIMINATORS, GENERATORS, Dimensions, Discriminator, Generator
 from ganvas.objectives.losses import LOSSES
@@ -60,6 +62,19 @@ class TwoHeads(nn.Module):
         return logits  # (N, 2)
 
 
+class FrozenStem(nn.Module):
+    """An image from a frozen and a trainable layer."""
+
+    def __init__(self, latent_dim: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.frozen = nn.Linear(latent_dim, 4).requires_grad_(False)
+        self.image = nn.Sequential(nn.Linear(4, math.prod(shape)), nn.Unflatten(1, shape))
+
+    def forward(self, latents: Tensor) -> Tensor:
+        images: Tensor = self.image(self.frozen(latents).tanh()).tanh()
+        return images
+
+
 def pixels_of(dimensions: Dimensions) -> int:
     image = dimensions.image
     return image.channels * image.height * image.width
@@ -80,6 +95,14 @@ def families() -> Iterator[None]:
             image = dimensions.image
             shape = (image.channels, image.height, image.width)
             return Conditional(dimensions.latent_dim, shape, dimensions.num_labels)
+
+    @dataclass(frozen=True, kw_only=True)
+    class StemGenerator(Generator):
+        name: ClassVar[str] = "stem"
+
+        def build(self, dimensions: Dimensions) -> nn.Module:
+            image = dimensions.image
+            return FrozenStem(dimensions.latent_dim, (image.channels, image.height, image.width))
 
     @dataclass(frozen=True, kw_only=True)
     class LabelledDiscriminator(Discriminator):
@@ -272,6 +295,18 @@ class TestFrozenParameters:
         for state in (straight, resumed):
             train_step(state, recipe)
         assert same(straight.tensors().values(), resumed.tensors().values())
+
+    def test_a_checkpoint_alone_draws_samples_of_a_generator_that_has_some(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("GANVAS_CACHE", str(tmp_path / "cache"))
+        images = np.random.default_rng(0).integers(0, 256, (64, 16, 16, 3), dtype=np.uint8)
+        np.save(tmp_path / "images.npy", images)
+        networks = (GENERATORS["stem"](), narrow(DISCRIMINATORS["dcgan"]))
+        recipe = tiny_recipe(networks, images=64)
+        run = ganvas.train(recipe, tmp_path / "images.npy", tmp_path / "run", quiet=True)
+        drawn = ganvas.load(run, checkpoint="64").sample(4)
+        assert np.array_equal(drawn, ganvas.load(run).sample(4))
 
     def test_the_optimizer_holds_the_others_alone(self) -> None:
         state = start(self.recipe())

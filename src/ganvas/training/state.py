@@ -163,7 +163,11 @@ class TrainState:
         return {f"{role}_optimizer": player.optimizer for role, player in self.players.items()}
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything that is a tensor, by a name with slashes; frozen parameters are left out."""
+        """Everything that is a tensor, by a name with slashes.
+
+        Frozen parameters of the two players are left out; those of the EMA are kept, because
+        samples are drawn from a checkpoint alone.
+        """
         tensors = {}
         for name, module in self.modules().items():
             frozen = self._frozen(name)
@@ -181,8 +185,10 @@ class TrainState:
         return tensors
 
     def _frozen(self, module: str) -> set[str]:
-        """The parameters of a module that never train; the EMA's are those of the generator."""
-        network = self.discriminator if module == "discriminator" else self.generator
+        """Parameters that a checkpoint leaves out: those that never train, but not the EMA's."""
+        if module == "ema":
+            return set()
+        network = self.modules()[module]
         return {name for name, weight in network.named_parameters() if not weight.requires_grad}
 
     def values(self) -> dict[str, Any]:
