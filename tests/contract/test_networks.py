@@ -205,7 +205,7 @@ def test_discriminators_shape_and_gradients(network: Discriminator, image: Image
 
 
 @pytest.mark.parametrize("network", VARIATIONS)
-def test_a_state_dict_carries_everything(network: Network) -> None:
+def test_a_state_dict_holds_the_whole_network(network: Network) -> None:
     image = ImageShape(3, 16, 16)
     player, other = built(network, image, seed=0), built(network, image, seed=1)
     inputs = inputs_of(network, image)
@@ -233,7 +233,7 @@ def test_the_seed_decides_the_weights(network: Network) -> None:
 
 
 @pytest.mark.parametrize("network", DISCRIMINATOR_VARIATIONS)
-def test_uses_batch_statistics_says_what_an_experiment_shows(network: Discriminator) -> None:
+def test_uses_batch_statistics_agrees_with_an_experiment(network: Discriminator) -> None:
     image = ImageShape(1, 16, 16)
     discriminator = built_awake(network, image)
     images = drawn_images(image)
@@ -271,7 +271,7 @@ def test_every_option_builds_another_network(network: Network) -> None:
 
 
 @EVERY_GENERATOR
-def test_bounded_output_says_whether_images_can_leave_their_range(kind: type[Generator]) -> None:
+def test_bounded_output_agrees_with_an_experiment(kind: type[Generator]) -> None:
     generator = built(small(kind), ImageShape(1, 16, 16))
     with torch.no_grad():
         for weight in generator.parameters():
@@ -284,7 +284,7 @@ def test_bounded_output_says_whether_images_can_leave_their_range(kind: type[Gen
     "network", [case for case in GENERATOR_VARIATIONS if case.values[0].supports_points]
 )
 @pytest.mark.parametrize("channels", [1, 2, 7])
-def test_generated_points_have_no_bounds(network: Generator, channels: int) -> None:
+def test_generated_points_are_unbounded(network: Generator, channels: int) -> None:
     assert network.size_problem(*POINT) is None
     point = ImageShape(channels, *POINT)
     assert network.problems(point) == []
@@ -302,7 +302,7 @@ def test_generated_points_have_no_bounds(network: Generator, channels: int) -> N
     "network", [case for case in DISCRIMINATOR_VARIATIONS if case.values[0].supports_points]
 )
 @pytest.mark.parametrize("channels", [1, 2, 7])
-def test_discriminators_that_support_points_judge_distant_ones(
+def test_discriminators_that_support_points_give_finite_logits_far_away(
     network: Discriminator, channels: int
 ) -> None:
     assert network.size_problem(*POINT) is None
@@ -314,7 +314,7 @@ def test_discriminators_that_support_points_judge_distant_ones(
 
 
 @EVERY_KIND
-def test_every_network_takes_the_same_image_sizes_and_says_who_makes_points(
+def test_every_network_takes_the_same_image_sizes_and_names_those_for_points(
     kind: type[Network],
 ) -> None:
     network = kind()
@@ -332,7 +332,7 @@ def test_every_network_takes_the_same_image_sizes_and_says_who_makes_points(
 
 
 @pytest.mark.parametrize("table", [GENERATORS, DISCRIMINATORS], ids=["generators", "others"])
-def test_the_tables_know_each_by_its_name(table: dict[str, type[Network]]) -> None:
+def test_the_tables_hold_each_network_by_its_name(table: dict[str, type[Network]]) -> None:
     assert {"mlp", "maxout", "dcgan", "resnet", "r3gan", "strided"} <= set(table)
     for name, kind in table.items():
         assert kind.name == name

@@ -121,7 +121,7 @@ def test_gradient_penalty_of_a_batch_normalised_discriminator_is_refused_with_th
 
 
 @pytest.mark.parametrize("networks", BATCH_NORMALISED, ids=lambda value: value[1].name)
-def test_batch_normalised_discriminator_trains_where_no_penalty_forbids_it(
+def test_batch_normalised_discriminator_trains_without_penalties(
     networks: Networks,
 ) -> None:
     recipe = tiny_recipe(networks)
@@ -131,7 +131,7 @@ def test_batch_normalised_discriminator_trains_where_no_penalty_forbids_it(
     assert not same(before, state.discriminator.parameters())
 
 
-def test_the_refused_penalty_would_indeed_mix_images() -> None:
+def test_the_refused_penalty_would_mix_images() -> None:
     """The gradient at one image changes with its neighbours under batch normalisation only."""
     for norm, couples in (("none", False), ("layer", False), ("batch", True)):
         torch.manual_seed(0)

@@ -37,7 +37,7 @@ SIZES = {
 
 
 @EVERY_RECIPE
-def test_recipe_is_sound_and_bears_its_name(name: str) -> None:
+def test_recipe_is_valid_and_has_its_name(name: str) -> None:
     recipe = CATALOG[name]()
     assert checked(recipe) == recipe
     assert problems(recipe) == []
@@ -100,14 +100,14 @@ def test_written_recipe_is_complete(name: str) -> None:
 
 
 @EVERY_RECIPE
-def test_description_starts_with_a_line_of_its_own(name: str) -> None:
+def test_description_starts_with_a_summary_line(name: str) -> None:
     first, _, rest = describe(name).partition("\n")
     assert first.endswith(".")
     assert not rest or rest.startswith("\n")
 
 
 @EVERY_RECIPE
-def test_networks_can_be_built_for_what_the_recipe_is_for(name: str) -> None:
+def test_networks_can_be_built_for_the_recipes_data(name: str) -> None:
     """In grey and in colour, or in one and more dimensions."""
     recipe = CATALOG[name]()
     size = SIZES.get(name, (32, 32))

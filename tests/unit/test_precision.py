@@ -44,10 +44,10 @@ class TestChoice:
             ("", False),
         ],
     )
-    def test_linux_names_the_instructions(self, tmp_path: Path, line: str, there: bool) -> None:
+    def test_cpuinfo_lists_the_instructions(self, tmp_path: Path, line: str, there: bool) -> None:
         assert has_bfloat16(cpuinfo(tmp_path, line)) is there
 
-    def test_nobody_says_so_elsewhere(self, tmp_path: Path) -> None:
+    def test_without_cpuinfo_there_is_no_bfloat16(self, tmp_path: Path) -> None:
         assert not has_bfloat16(tmp_path / "no-cpuinfo")
 
     @pytest.mark.parametrize("there", [True, False])
@@ -74,7 +74,7 @@ class TestChoice:
             nn.ConvTranspose2d(64, 64, 4),  # from latents to a grid: one place
         ],
     )
-    def test_auto_leaves_networks_without_wide_convolutions_alone(
+    def test_auto_takes_float32_for_networks_without_wide_convolutions(
         self, monkeypatch: pytest.MonkeyPatch, network: nn.Module
     ) -> None:
         on_processor(monkeypatch, "avx512_bf16", "amx_bf16")
@@ -82,7 +82,7 @@ class TestChoice:
         wide = nn.ConvTranspose2d(32, 32, 4, 2, 1)
         assert choose_precision("auto", CPU, network, wide).name == "bf16"
 
-    def test_avx512_asks_for_more_channels_than_amx(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_avx512_needs_more_channels_than_amx(self, monkeypatch: pytest.MonkeyPatch) -> None:
         on_processor(monkeypatch, "avx512_bf16")
         less, enough = nn.Conv2d(64, 63, 3, padding=1), nn.Conv2d(64, 64, 1)
         chosen = choose_precision("auto", CPU, less)
@@ -93,7 +93,7 @@ class TestChoice:
         assert choose_precision("auto", CPU, less, enough).name == "bf16"
 
     @pytest.mark.parametrize("there", [True, False])
-    def test_what_is_asked_for_is_taken_or_refused(
+    def test_a_set_precision_is_used_or_refused(
         self, monkeypatch: pytest.MonkeyPatch, there: bool
     ) -> None:
         monkeypatch.setattr(precision, "has_bfloat16", lambda: there)
@@ -107,7 +107,7 @@ class TestChoice:
             assert caught.value.exit_code == 2
 
     @pytest.mark.parametrize(("capability", "there"), [((7, 5), False), ((8, 0), True)])
-    def test_a_gpus_capability_says_what_it_can(
+    def test_compute_capability_decides_on_a_gpu(
         self, monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], there: bool
     ) -> None:
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
@@ -118,7 +118,7 @@ class TestChoice:
             with pytest.raises(DeviceError, match="bf16: An old GPU has no bfloat16"):
                 choose_precision("bf16", cuda, wide)
 
-    def test_another_kind_of_device_is_not_trusted_unmeasured(self) -> None:
+    def test_other_devices_use_float32(self) -> None:
         chosen = choose_precision("auto", torch.device("mps"), nn.Conv2d(64, 64, 1))
         assert chosen.name == "fp32"
         assert "mps" in chosen.why
@@ -129,7 +129,7 @@ class TestPassing:
         network = nn.Linear(2, 2)
         assert FP32.through(network) is network
 
-    def test_products_are_of_rounded_numbers_and_results_are_float32(self) -> None:
+    def test_operands_are_rounded_and_results_are_float32(self) -> None:
         """A 1x1 convolution in bfloat16 is the product of the rounded factors, rounded again."""
         network = nn.Conv2d(1, 1, kernel_size=1, bias=False)
         weight, inputs = 1 + 2.0**-10, 3 + 2.0**-6
@@ -148,7 +148,7 @@ class TestPassing:
             assert weight.grad is not None
             assert weight.grad.dtype == torch.float32
 
-    def test_outside_of_it_nothing_has_changed(self) -> None:
+    def test_autocast_ends_with_the_forward_pass(self) -> None:
         network = nn.Linear(3, 3)
         inputs = torch.randn(2, 3)
         before = network(inputs)
@@ -165,7 +165,7 @@ class TestSpectralNorm:
         constraints.spectral_norm(network)
         return network
 
-    def test_weights_are_divided_in_float32_and_iterated_once_a_pass(self) -> None:
+    def test_spectral_norms_are_float32_and_iterate_once_per_pass(self) -> None:
         """After a pass the state of the power iteration is what one in float32 leaves."""
         inputs = torch.randn(2, 2, 4, 4)
         ours, theirs = self.normed(), self.normed()
@@ -174,7 +174,7 @@ class TestSpectralNorm:
         for name, value in theirs.state_dict().items():
             assert torch.equal(ours.state_dict()[name], value), name
 
-    def test_the_pass_uses_the_divided_weight(self) -> None:
+    def test_the_forward_pass_uses_the_normalised_weight(self) -> None:
         network = self.normed().eval()
         inputs = torch.randn(2, 2, 4, 4)
         first, last = network[0], network[2]

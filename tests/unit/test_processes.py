@@ -43,7 +43,7 @@ from tests.builders.tiny import small, start, tiny_recipe
 THREE = [ProcessGroup(rank, 3) for rank in range(3)]
 
 
-def test_parts_follow_each_other_and_are_all_there_is() -> None:
+def test_local_slices_partition_the_batch_in_order() -> None:
     rows = torch.arange(12)
     assert torch.equal(torch.cat([rows[processes.local_slice(12)] for processes in THREE]), rows)
     assert {len(rows[processes.local_slice(12)]) for processes in THREE} == {4}
@@ -51,7 +51,7 @@ def test_parts_follow_each_other_and_are_all_there_is() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 64])
 @pytest.mark.parametrize("n", [1, BATCH_SIZE, BATCH_SIZE + 1, 3 * BATCH_SIZE - 1, 10_000])
-def test_samples_to_score_are_shared_out_in_whole_pieces(n: int, size: int) -> None:
+def test_samples_to_score_are_shared_in_whole_batches(n: int, size: int) -> None:
     shares = [local_range(rank, size, n) for rank in range(size)]
     assert [row for rows in shares for row in rows] == list(range(n))
     assert all(rows.start % BATCH_SIZE == 0 for rows in shares if rows)
@@ -60,7 +60,7 @@ def test_samples_to_score_are_shared_out_in_whole_pieces(n: int, size: int) -> N
     assert pieces[0] == max(pieces)
 
 
-def test_of_one_process_what_fails_is_raised_as_it_is() -> None:
+def test_a_single_process_raises_its_own_error() -> None:
     with pytest.raises(DeviceError, match="none here"), SINGLE_PROCESS.failing_together():
         raise DeviceError("none here")
 
@@ -74,14 +74,14 @@ def test_of_one_process_what_fails_is_raised_as_it_is() -> None:
         (RuntimeError("CUDA error: an illegal address"), RuntimeError, "illegal address"),
     ],
 )
-def test_who_is_gone_and_what_is_this_process_own_trouble(
+def test_errors_of_lost_processes_are_told_from_local_ones(
     error: RuntimeError, kind: type[Exception], said: str
 ) -> None:
     with pytest.raises(kind, match=said), reporting_lost_processes():
         raise error
 
 
-def test_one_process_normalises_alone_whatever_the_recipe_says() -> None:
+def test_one_process_ignores_sync_batch_norm() -> None:
     """So a run of several GPUs goes on with one, or without any."""
     recipe = tiny_recipe(small("dcgan", discriminator={"norm": "batch"}), sync_batch_norm=True)
     state = start(recipe)
@@ -92,7 +92,7 @@ def test_one_process_normalises_alone_whatever_the_recipe_says() -> None:
     assert state.tensors().keys() == plain.tensors().keys()
 
 
-def test_what_ranks_draw_is_what_one_process_draws() -> None:
+def test_ranks_draw_what_one_process_draws() -> None:
     def both(processes: ProcessGroup) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         random = named_generator(0, "test")
         latents = draw_latents(6, 5, random, processes)
@@ -113,7 +113,7 @@ class Telling(ProcessGroup):
         return [value, ("fp32", "has no bfloat16"), value]
 
 
-def test_ranks_calculate_in_numbers_that_all_of_them_have() -> None:
+def test_ranks_agree_on_a_precision() -> None:
     state = start(tiny_recipe())
     before = state.precision
     state.processes = Telling(0, 3)
@@ -124,7 +124,7 @@ def test_ranks_calculate_in_numbers_that_all_of_them_have() -> None:
     assert state.precision == Precision("fp32", "process 1: has no bfloat16")
 
 
-def test_batch_norm_over_all_ranks_can_be_undone_with_the_very_same_weights() -> None:
+def test_sync_batch_norm_can_be_undone_with_the_same_weights() -> None:
     torch.manual_seed(0)
     plain = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.BatchNorm1d(4), nn.ReLU()))
     together = to_sync_batch_norm(copy.deepcopy(plain))
@@ -162,7 +162,7 @@ class TestRefused:
             check_batch_is_divisible(recipe, ProcessGroup(0, size), self.cpu)
 
     @pytest.mark.parametrize(("size", "batch", "pac"), [(1, 7, 1), (4, 64, 1), (2, 16, 4)])
-    def test_batches_that_can(self, size: int, batch: int, pac: int) -> None:
+    def test_batches_that_can_be_shared(self, size: int, batch: int, pac: int) -> None:
         recipe = tiny_recipe(batch=batch, objective=ObjectiveSettings(pac=pac))
         check_batch_is_divisible(recipe, ProcessGroup(0, size), self.cpu)
 

@@ -26,7 +26,7 @@ def test_seed_is_the_first_63_bits_of_a_fixed_hash(seed: int, name: str) -> None
     assert derive_seed(seed, name) == int(digest, 16) // 2 < 2**63
 
 
-def test_every_use_and_every_seed_has_numbers_of_its_own() -> None:
+def test_generators_differ_by_name_and_seed() -> None:
     firsts = {
         float(torch.rand(1, generator=generator))
         for seed in range(20)
@@ -35,7 +35,7 @@ def test_every_use_and_every_seed_has_numbers_of_its_own() -> None:
     assert len(firsts) == 20 * len(STREAMS)
 
 
-def test_drawing_more_of_one_changes_no_other() -> None:
+def test_drawing_from_one_generator_changes_no_other() -> None:
     quiet, busy = (training_generators(3, torch.device("cpu")) for _ in range(2))
     torch.rand(1000, generator=busy["penalties"])
     for name in STREAMS:
@@ -55,7 +55,7 @@ def test_generator_continues_from_its_saved_state() -> None:
     assert torch.equal(draw_latents(3, 5, other), following)
 
 
-def test_weights_follow_the_seed_and_leave_the_programs_own_chance_alone() -> None:
+def test_weights_follow_the_seed_and_keep_the_global_random_state() -> None:
     def drawn(seed: int) -> torch.Tensor:
         with seeded_weights(seed):
             return torch.nn.Linear(4, 4).weight.detach()

@@ -35,7 +35,7 @@ RAMPS = st.builds(
         ("cosine", [2.0, 1 + math.sqrt(0.5), 1.0, 1 - math.sqrt(0.5), 0.0, 0.0]),
     ],
 )
-def test_ramp_goes_from_start_to_end_and_stays(shape: str, values: list[float]) -> None:
+def test_ramp_runs_from_start_to_end_and_stays(shape: str, values: list[float]) -> None:
     ramp = Ramp(shape=shape, start=2.0, end=0.0, images=400)  # type: ignore[arg-type]
     assert [value_at(ramp, seen) for seen in (0, 100, 200, 300, 400, 9000)] == pytest.approx(values)
 
@@ -56,7 +56,7 @@ def test_ramp_stays_between_its_extremes(ramp: Ramp, seen: int) -> None:
         assert low - slack <= value_at(fixed, seen) <= high + slack
 
 
-def test_extremes_of_a_constant_are_itself() -> None:
+def test_extremes_of_a_constant_equal_it() -> None:
     assert extremes(0.5) == (0.5, 0.5)
 
 

@@ -1,4 +1,4 @@
-"""Recipes as files: from TOML or JSON to a checked recipe with every problem named, and back."""
+"""Reads and writes recipes as TOML or JSON; reading reports every problem at once."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from ganvas.schedules import Schedule
 
 Table = dict[str, Any]
 Problems = dict[str, str]
-"""What is wrong, by the field's name with dots."""
+"""One line for each invalid field, by its name with dots."""
 
 NUMBERS = (int, float, int | None, float | None)
 PLAYERS: dict[str, Any] = {"generator": Generator, "discriminator": Discriminator}
-STAND_INS: dict[str, Network] = {
+FALLBACK_NETWORKS: dict[str, Network] = {
     "generator": GENERATORS["dcgan"](),
     "discriminator": DISCRIMINATORS["dcgan"](),
 }
-"""What a network is taken for that cannot be read, so that the other fields are checked too."""
+"""Replacements of networks that cannot be read, so that the other fields are checked too."""
 
 FORMER_NAMES = {
     "objective.label_smoothing": "objective.real_label, the target of real samples (0.9)",
@@ -40,11 +40,11 @@ FORMER_NAMES = {
     "generator_new_reals": "fresh_reals_for_generator",
     "architecture": "network (of both players), generator.network or discriminator.network",
 }
-"""Fields that ganvas 0.1 called otherwise, and what they are called now."""
+"""Field names of ganvas 0.1, with the new names."""
 
 
 def renamed(field: str) -> str | None:
-    """What to say of a field that ganvas 0.1 called so; None for any other."""
+    """The message for a field name of ganvas 0.1; None for any other name."""
     if field.startswith("architecture."):
         own = field.removeprefix("architecture.")
         role, _, name = own.partition("_")
@@ -63,7 +63,7 @@ def _has_network_field(kind: Any, field: str) -> bool:
 
 
 def recipe_table(recipe: Recipe) -> Table:
-    """Plain values only: what JSON and TOML hold."""
+    """The recipe as plain values, which JSON and TOML can hold."""
     table: Table = TypeAdapter(Recipe).dump_python(recipe, mode="json")
     return table
 
@@ -105,7 +105,7 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def read_table(path: Path, kind: type[RecipeError] = RecipeError) -> Table:
-    """What a .toml or .json file holds, still unchecked.
+    """The unchecked content of a .toml or .json file.
 
     Raises:
         RecipeError: of the kind given: no such file, or not TOML or JSON.
@@ -127,30 +127,30 @@ def checked(recipe: Recipe, where: str = "recipe") -> Recipe:
     """The recipe, with every field checked by type, range and combination.
 
     Raises:
-        RecipeError: with everything wrong.
+        RecipeError: with all problems.
     """
-    wrong: Problems = {}
+    invalid: Problems = {}
     try:
         recipe = TypeAdapter(Recipe).validate_python(recipe, strict=True)
     except ValidationError as error:
         for item in error.errors(include_url=False):
             path = tuple(str(part) for part in item["loc"] if _is_field(part))
-            wrong[".".join(path)] = f"{'.'.join(path)}: {_message(item, path, [])}"
-        raise RecipeError(list(wrong.values()), where) from error
-    found = [problem.text for problem in problems(recipe)]
-    if found:
-        raise RecipeError(found, where)
+            invalid[".".join(path)] = f"{'.'.join(path)}: {_message(item, path, [])}"
+        raise RecipeError(list(invalid.values()), where) from error
+    impossible = [problem.text for problem in problems(recipe)]
+    if impossible:
+        raise RecipeError(impossible, where)
     return recipe
 
 
 def parse_recipe(table: Table, where: str = "recipe") -> Recipe:
     """Validate a table against the recipe's types, ranges and combinations.
 
-    Fields that are wrong by themselves are reported and set aside, so that combinations of the
-    others are still checked in the same pass.
+    Invalid fields are reported and replaced by their defaults, so that combinations of the other
+    fields are checked in the same pass.
 
     Raises:
-        RecipeError: with unknown keys (and the nearest known), wrong types, impossible values and
+        RecipeError: with unknown keys (and the nearest known), invalid types, impossible values and
             impossible combinations, all at once.
     """
     if not isinstance(table, dict):
@@ -167,17 +167,19 @@ def parse_recipe(table: Table, where: str = "recipe") -> Recipe:
             where,
         )
     table = copy.deepcopy(table)
-    wrong: Problems = {}
-    _check_players(table, wrong)
-    _read_size(table.get("data"), wrong)
-    recipe: Recipe = read_fields(Recipe, table, (), wrong)
+    invalid: Problems = {}
+    _check_players(table, invalid)
+    _read_size(table.get("data"), invalid)
+    recipe: Recipe = read_fields(Recipe, table, (), invalid)
     combined = [
         problem.text
         for problem in problems(recipe)
-        if not any(name.startswith(wrong_name) for name in problem.about for wrong_name in wrong)
+        if not any(
+            name.startswith(invalid_name) for name in problem.about for invalid_name in invalid
+        )
     ]
-    if wrong or combined:
-        raise RecipeError([*wrong.values(), *combined], where)
+    if invalid or combined:
+        raise RecipeError([*invalid.values(), *combined], where)
     return recipe
 
 
@@ -192,116 +194,116 @@ def parse_generator(table: object) -> Generator:
     """The generator that a table with a name and fields describes.
 
     Raises:
-        RecipeError: with every problem found.
+        RecipeError: with all problems.
     """
-    wrong: Problems = {}
+    invalid: Problems = {}
     player: Table = {"network": table}
-    _check_network("generator", player, wrong)
-    fields = read_fields(GeneratorOnly, player, ("generator",), wrong)
-    if wrong:
-        raise RecipeError(list(wrong.values()), "generator")
+    _check_network("generator", player, invalid)
+    fields = read_fields(GeneratorOnly, player, ("generator",), invalid)
+    if invalid:
+        raise RecipeError(list(invalid.values()), "generator")
     network: Generator = fields.network
     return network
 
 
 @dataclasses.dataclass(frozen=True)
 class GeneratorOnly:
-    """What a generator's own file says of its player."""
+    """The part of a player that a generator's own file holds."""
 
     network: Generator
 
 
-def _check_players(table: Table, wrong: Problems) -> None:
-    """See that both players are tables and have a network; put a stand-in where one is missing."""
+def _check_players(table: Table, invalid: Problems) -> None:
+    """Check that both players are tables with a network; insert the fallback if one is missing."""
     for role in PLAYERS:
         player = table.get(role, {})
         if not isinstance(player, dict):
-            wrong[role] = f"{role}: expected a table of fields, got {player!r}"
-            player = {"network": STAND_INS[role]}
+            invalid[role] = f"{role}: expected a table of fields, got {player!r}"
+            player = {"network": FALLBACK_NETWORKS[role]}
         table[role] = player
-        _check_network(role, player, wrong)
+        _check_network(role, player, invalid)
 
 
-def _check_network(role: str, player: Table, wrong: Problems) -> None:
+def _check_network(role: str, player: Table, invalid: Problems) -> None:
     network, kind = player.get("network"), PLAYERS[role]
     if isinstance(network, kind):
         return
     where = f"{role}.network"
     if not isinstance(network, dict) or "name" not in network:
         known = ", ".join(sorted(kind.table()))
-        wrong[where] = f"{where}: expected a table with a name, one of {known}"
+        invalid[where] = f"{where}: expected a table with a name, one of {known}"
     else:
         try:
             kind.named(str(network["name"]))
             return
         except ValueError as error:
-            wrong[where] = f"{where}.name: {error}"
-    player["network"] = STAND_INS[role]
+            invalid[where] = f"{where}.name: {error}"
+    player["network"] = FALLBACK_NETWORKS[role]
 
 
-def _read_size(data: object, wrong: Problems) -> None:
+def _read_size(data: object, invalid: Problems) -> None:
     """Replace a size written as on the command line, 64 or "48x64", by height and width."""
     if not isinstance(data, dict) or type(data.get("size")) not in (int, str):
         return
     try:
         data["size"] = parse_size(str(data["size"]))
     except ValueError as error:
-        wrong["data.size"] = f"data.size: {error}"
+        invalid["data.size"] = f"data.size: {error}"
         del data["size"]
 
 
 def read_fields(
-    kind: Any, table: Table, prefix: FieldPath, wrong: Problems, **others: object
+    kind: Any, table: Table, prefix: FieldPath, invalid: Problems, **others: object
 ) -> Any:
-    """Read a dataclass; what is wrong goes into `wrong` and is left at its default.
+    """Read a dataclass; invalid fields are reported in `invalid` and keep their defaults.
 
     Args:
-        others: fields that are read already.
+        others: fields that have been read already.
     """
-    _refuse_conversions(kind, table, prefix, wrong)
+    _report_conversions(kind, table, prefix, invalid)
     while True:
         try:
             return TypeAdapter(kind).validate_python({**table, **others})
         except ValidationError as error:
-            _report_and_remove(error, table, kind, prefix, wrong)
+            _report_and_remove(error, table, kind, prefix, invalid)
 
 
-def _refuse_conversions(kind: Any, table: Table, prefix: FieldPath, wrong: Problems) -> None:
-    """Take out what pydantic would convert silently: text to numbers, words to yes or no."""
+def _report_conversions(kind: Any, table: Table, prefix: FieldPath, invalid: Problems) -> None:
+    """Report values that pydantic would convert silently: text to numbers, words to booleans."""
     for name, hint in get_type_hints(kind).items():
         value = table.get(name)
         path = (*prefix, name)
         if isinstance(value, dict) and dataclasses.is_dataclass(hint):
-            _refuse_conversions(_described(hint, value), value, path, wrong)
+            _report_conversions(_description_class(hint, value), value, path, invalid)
             continue
         is_number = hint in NUMBERS and isinstance(value, bool | str)
         is_schedule = hint == Schedule and isinstance(value, bool)
         is_switch = hint is bool and name in table and not isinstance(value, bool)
         if is_number or is_schedule or is_switch:
             expected = "true or false" if is_switch else "a number"
-            wrong[".".join(path)] = f"{'.'.join(path)}: must be {expected}, got {value!r}"
+            invalid[".".join(path)] = f"{'.'.join(path)}: must be {expected}, got {value!r}"
             del table[name]
 
 
-def _described(hint: Any, value: Table) -> Any:
-    """The class that a table is read as: of a network, the one that its name chooses."""
+def _description_class(hint: Any, value: Table) -> Any:
+    """The class that a table is read as; a network's name chooses its class."""
     if inspect.isabstract(hint) and issubclass(hint, Network):
         return type(hint.named(str(value["name"])))
     return hint
 
 
 def _report_and_remove(
-    error: ValidationError, table: Table, root: Any, prefix: FieldPath, wrong: Problems
+    error: ValidationError, table: Table, root: Any, prefix: FieldPath, invalid: Problems
 ) -> None:
-    """Turn pydantic's errors into lines and delete what they are about from the table."""
+    """Turn pydantic's errors into lines, and delete the invalid values from the table."""
     lines: dict[FieldPath, str] = {}
     for item in error.errors(include_url=False):
         path = _field_path(item["loc"], table)
         full = (*prefix, *path)
-        # A union complains once for each member; the last, which reads text, says the most.
+        # A union has one error per member; that of the last, which reads text, is kept.
         lines[path] = f"{'.'.join(full)}: {_message(item, full, _field_names(root, path, table))}"
     for path, line in lines.items():
-        wrong[".".join((*prefix, *path))] = line
+        invalid[".".join((*prefix, *path))] = line
         _remove(table, path)
 
 
@@ -342,11 +344,11 @@ def _field_path(location: tuple[int | str, ...], table: Table) -> FieldPath:
 
 
 def _field_names(root: Any, path: FieldPath, table: Table) -> list[str]:
-    """The fields beside the one that the path leads to."""
+    """All fields of the dataclass that holds the field at this path."""
     here: Any = table
     for name in path[:-1]:
         here = here[name]
-        root = _described(get_type_hints(root).get(name, object), here)
+        root = _description_class(get_type_hints(root).get(name, object), here)
     if not dataclasses.is_dataclass(root):
         return []
     return _names(root)

@@ -110,8 +110,10 @@ def _batch_problems(recipe: Recipe) -> Iterator[Problem]:
             )
             yield Problem(text, (name, "objective.pac"))
     # New reals are as many as the fakes.
-    other = recipe.generator_batch not in (None, recipe.batch)
-    if recipe.objective.loss == "relativistic" and other and not recipe.fresh_reals_for_generator:
+    unpaired = (
+        recipe.generator_batch not in (None, recipe.batch) and not recipe.fresh_reals_for_generator
+    )
+    if recipe.objective.loss == "relativistic" and unpaired:
         text = (
             "generator_batch: the relativistic loss pairs fakes with reals, so it must be "
             f"{recipe.batch} like batch (or left out), or fresh_reals_for_generator set, "

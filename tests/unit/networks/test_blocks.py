@@ -23,7 +23,9 @@ def plain_down(images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     ("kind", "plain"), [(UpsamplingConvolution, plain_up), (PoolingConvolution, plain_down)]
 )
 @pytest.mark.parametrize("grid", [(4, 4), (6, 10), (2, 8)])
-def test_one_step_equals_two(kind, plain, grid: tuple[int, int]) -> None:
+def test_fused_resampling_equals_resampling_and_convolution(
+    kind, plain, grid: tuple[int, int]
+) -> None:
     torch.manual_seed(0)
     layer = kind(3, 5).double()
     images = torch.randn(2, 3, *grid, dtype=torch.float64, requires_grad=True)
@@ -48,7 +50,7 @@ def test_one_step_equals_two(kind, plain, grid: tuple[int, int]) -> None:
         (WeightedPool, nn.Conv2d, (2, 6, 4, 3)),
     ],
 )
-def test_each_channel_by_itself_is_the_grouped_convolution(kind, plain, shape) -> None:
+def test_depthwise_layers_equal_grouped_convolutions(kind, plain, shape) -> None:
     """Values, gradients, and the gradient of a gradient."""
     torch.manual_seed(0)
     layer = kind(6, (4, 3)).double()

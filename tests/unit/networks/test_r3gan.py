@@ -42,7 +42,7 @@ def interpolated_down(images: Tensor) -> Tensor:
     ("kind", "theirs"), [(BilinearDoubling, interpolated_up), (BilinearHalving, interpolated_down)]
 )
 @pytest.mark.parametrize("grid", [(4, 4), (6, 10)])
-def test_resampling_is_torchs_own_bilinear_among_zeros(kind, theirs, grid) -> None:
+def test_resampling_equals_torchs_bilinear_with_zero_padding(kind, theirs, grid) -> None:
     torch.manual_seed(0)
     images = torch.randn(2, 3, *grid, dtype=torch.float64)
     torch.testing.assert_close(kind(3, 3).double()(images), theirs(images))
@@ -51,7 +51,7 @@ def test_resampling_is_torchs_own_bilinear_among_zeros(kind, theirs, grid) -> No
 @pytest.mark.parametrize(
     ("kind", "theirs"), [(BilinearDoubling, interpolated_up), (BilinearHalving, interpolated_down)]
 )
-def test_resampling_meets_a_1x1_convolution_where_the_width_changes(kind, theirs) -> None:
+def test_resampling_has_a_1x1_convolution_if_the_channels_change(kind, theirs) -> None:
     torch.manual_seed(0)
     layer = kind(3, 5).double()
     images = torch.randn(2, 3, 8, 8, dtype=torch.float64)
@@ -65,7 +65,7 @@ def test_resampling_meets_a_1x1_convolution_where_the_width_changes(kind, theirs
     ("channels", "asked", "groups"),
     [(64, 16, 8), (8, 16, 1), (12, 16, 3), (4, 16, 1), (1, 16, 1), (1536, 32, 96), (3, 16, 3)],
 )
-def test_groups_have_the_asked_channels_or_the_largest_common_divisor(
+def test_groups_have_the_given_channels_or_the_largest_common_divisor(
     channels: int, asked: int, groups: int
 ) -> None:
     with torch.device("meta"):
@@ -123,7 +123,7 @@ def test_generator_starts_as_a_doubled_basis_times_a_linear_function_of_latents(
     torch.testing.assert_close(generator(latents), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_discriminator_starts_as_a_depthwise_and_a_linear_look_at_halved_images() -> None:
+def test_discriminator_starts_as_depthwise_and_linear_layers_of_halved_images() -> None:
     _, discriminator = players()
     images = torch.rand((5, 3, 32, 32), generator=torch.Generator().manual_seed(1)) * 2 - 1
     seen = F.conv2d(images, discriminator.get_submodule("image").weight)
@@ -135,7 +135,7 @@ def test_discriminator_starts_as_a_depthwise_and_a_linear_look_at_halved_images(
     torch.testing.assert_close(discriminator(images), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_first_weights_have_the_variance_of_fix_up() -> None:
+def test_initial_weights_have_the_variance_of_fix_up() -> None:
     """Huang 2024's code: gain sqrt(2 / 1.04) L^(-1/4) over sqrt(fan-in), and zero."""
     gain = math.sqrt(2 / 1.04) * DEPTH**-0.25
     for network in players():
@@ -162,7 +162,7 @@ def test_each_layer_of_a_block_scales_the_mean_square_by_the_root_of_the_depth()
     assert float(twice.square().mean()) == pytest.approx(1 / DEPTH, rel=0.1)
 
 
-def test_biases_stand_before_activations_only_and_start_at_zero() -> None:
+def test_only_layers_before_activations_have_biases_which_start_at_zero() -> None:
     for network in players():
         biases = {name: p for name, p in network.named_parameters() if p.ndim == 1}
         assert len(biases) == 2 * DEPTH
@@ -171,7 +171,7 @@ def test_biases_stand_before_activations_only_and_start_at_zero() -> None:
         assert not any(isinstance(module, nn.Tanh) for module in network.modules())
 
 
-def test_what_lies_beyond_the_range_is_clamped_in_pictures_and_the_config_says_so(
+def test_unbounded_output_is_clamped_in_pictures(
     tmp_path: Path,
 ) -> None:
     recipe = tiny_recipe(small("r3gan"))

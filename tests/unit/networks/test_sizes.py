@@ -58,7 +58,7 @@ def test_a_split_multiplies_back(height: int, width: int) -> None:
 
 
 @given(sides, sides)
-def test_a_split_turns_with_the_image(height: int, width: int) -> None:
+def test_transposing_an_image_transposes_the_split(height: int, width: int) -> None:
     one, other = split(height, width), split(width, height)
     if one is None or other is None:
         assert one == other
@@ -79,7 +79,7 @@ def test_every_base_doubled_fits(base: int, longer: int, doublings: int) -> None
 
 
 @given(sides, sides)
-def test_a_misfit_names_sizes_that_fit(height: int, width: int) -> None:
+def test_a_size_that_does_not_fit_names_sizes_that_do(height: int, width: int) -> None:
     problem = size_problem(height, width)
     assert (problem is None) == (split(height, width) is not None)
     if problem is None:
@@ -96,11 +96,11 @@ def test_a_misfit_names_sizes_that_fit(height: int, width: int) -> None:
     ("side", "nearest"),
     [(30, [(28, 28), (32, 32)]), (100, [(96, 96), (112, 112)]), (5, [(12, 12)])],
 )
-def test_the_nearest_are_near(side: int, nearest: list[tuple[int, int]]) -> None:
+def test_nearest_sizes_are_close(side: int, nearest: list[tuple[int, int]]) -> None:
     assert nearest_sizes(side, side) == nearest
 
 
-def test_a_size_that_cannot_be_built_is_the_users_error() -> None:
+def test_a_size_that_cannot_be_built_is_a_recipe_error() -> None:
     assert doubling_of(ImageShape(3, 64, 96)) == Doubling(4, 6, 4)
     with pytest.raises(RecipeError, match=r"30x30 does not fit.* 28x28 or 32x32"):
         doubling_of(ImageShape(3, 30, 30))
@@ -116,12 +116,12 @@ def test_a_size_that_cannot_be_built_is_the_users_error() -> None:
         (ImageShape(2, 1, 1), "points in 2 dimensions"),
     ],
 )
-def test_a_shape_in_words(shape: ImageShape, words: str) -> None:
+def test_a_shape_is_described_in_words(shape: ImageShape, words: str) -> None:
     assert str(shape) == words
     assert shape.is_point == words.startswith("points")
 
 
-def test_points_are_no_image_size() -> None:
+def test_the_size_of_points_is_no_image_size() -> None:
     """Architectures that make points say so themselves; the rule for images stays as it is."""
     assert split(1, 1) is None
     assert size_problem(1, 1) is not None

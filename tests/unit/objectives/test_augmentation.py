@@ -69,7 +69,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Loaded:
 # -- Nothing happens ------------------------------------------------------------------------------
 
 
-def test_at_probability_zero_the_images_come_back_and_nothing_is_drawn() -> None:
+def test_probability_zero_returns_the_images_and_draws_nothing() -> None:
     images, random = noise(), started()
     before = random.get_state()
     assert augment(images, 0.0, random) is images
@@ -78,7 +78,7 @@ def test_at_probability_zero_the_images_come_back_and_nothing_is_drawn() -> None
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_image_that_chance_spares_keeps_its_bits(
+def test_an_untransformed_image_keeps_its_bits(
     loaded: Loaded, channels: int, dtype: torch.dtype
 ) -> None:
     images = noise(channels, 12, 20).to(dtype)
@@ -106,7 +106,9 @@ def test_quarter_turns_of_square_images_are_exact(loaded: Loaded, quarters: int)
 
 
 @pytest.mark.parametrize(("right", "down"), [(1, 0), (0, -2), (2, 1), (-1, 2)])
-def test_whole_shift_fills_up_with_the_mirror_image(loaded: Loaded, right: int, down: int) -> None:
+def test_integer_translation_fills_with_the_reflection(
+    loaded: Loaded, right: int, down: int
+) -> None:
     """The farthest shift, an eighth of the side, is two pixels here."""
     images = noise()
     made = loaded(images, "shift", shift_x=right / 4 + 0.5, shift_y=down / 4 + 0.5)
@@ -116,7 +118,7 @@ def test_whole_shift_fills_up_with_the_mirror_image(loaded: Loaded, right: int, 
     assert torch.equal(made, expected)
 
 
-def test_shift_by_half_a_pixel_is_the_mean_of_neighbours(loaded: Loaded) -> None:
+def test_translation_by_half_a_pixel_is_the_mean_of_neighbours(loaded: Loaded) -> None:
     images = noise()
     made = loaded(images, "slide", slide_x=0.5 / (0.125 * SIDE))
     left = torch.cat([images[:, :, :, :1], images[:, :, :, :-1]], 3)  # the edge is its own mirror
@@ -134,7 +136,7 @@ def places(height: int, width: int) -> tuple[Tensor, Tensor]:
     return across.expand(height, width), down[:, None].expand(height, width)
 
 
-def test_each_transformation_looks_where_the_algebra_says(loaded: Loaded) -> None:
+def test_transformations_of_a_linear_ramp_are_exact(loaded: Loaded) -> None:
     """A plane keeps its values between pixels, so a transformed one is known exactly."""
     across, down = places(24, 32)
     images = plane(across, down)[None, None]
@@ -169,9 +171,7 @@ def test_each_transformation_looks_where_the_algebra_says(loaded: Loaded) -> Non
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_brightness_is_added_and_contrast_multiplies_what_is_no_alpha(
-    loaded: Loaded, channels: int
-) -> None:
+def test_brightness_and_contrast_leave_alpha_unchanged(loaded: Loaded, channels: int) -> None:
     images = noise(channels)
     made = loaded(images, "brightness", "contrast", brightness=1.5, contrast=-2.0)
     expected = (images + 0.3) * 0.5
@@ -201,7 +201,7 @@ def test_hue_keeps_luma_and_the_length_of_chroma() -> None:
     torch.testing.assert_close(mixed(images, hue=2 * math.pi / 3), images.roll(1, 1))
 
 
-def test_saturation_scales_chroma_and_inverted_luma_leaves_it() -> None:
+def test_saturation_scales_chroma_and_inverted_luma_keeps_it() -> None:
     images = noise()
     grey = luma(images)
     torch.testing.assert_close(mixed(images, saturation=0.0), grey.expand_as(images))
@@ -209,7 +209,7 @@ def test_saturation_scales_chroma_and_inverted_luma_leaves_it() -> None:
     torch.testing.assert_close(mixed(images, inverted=1.0), images - 2 * grey)
 
 
-def test_colours_are_mixed_only_where_there_are_three(loaded: Loaded) -> None:
+def test_colour_matrix_applies_to_three_colours_only(loaded: Loaded) -> None:
     chosen: dict[str, Any] = {"inverted": 0.9, "hue": 0.7, "saturation": 1.0}
     for channels in (1, 2):
         images = noise(channels)
@@ -232,7 +232,7 @@ def test_cutout_is_a_box_of_half_the_sides(loaded: Loaded) -> None:
     assert torch.equal(corner, expected)
 
 
-def test_cutout_takes_the_share_that_the_integral_says() -> None:
+def test_mean_area_of_cutout_equals_the_integral() -> None:
     """A side loses 1/2 less what lies outside: 2 times the integral of 1/4 - c over 0 to 1/4."""
     dice = AugmentRandom(1.0, 4_000, started(), SINGLE_PROCESS, torch.float64)
     made = augmentation.cut_out(torch.ones(4_000, 1, 16, 16, dtype=torch.float64), dice)
@@ -243,7 +243,7 @@ def test_cutout_takes_the_share_that_the_integral_says() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_gradients_are_those_of_finite_differences_twice(channels: int) -> None:
+def test_first_and_second_derivatives_equal_finite_differences(channels: int) -> None:
     images = noise(channels, 6, 5).requires_grad_()
 
     def pipeline(images: Tensor) -> Tensor:
@@ -255,7 +255,9 @@ def test_gradients_are_those_of_finite_differences_twice(channels: int) -> None:
 
 @pytest.mark.parametrize("probability", [0.05, 0.3])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_each_transformation_comes_with_the_probability(channels: int, probability: float) -> None:
+def test_fraction_of_unchanged_images_follows_the_probability(
+    channels: int, probability: float
+) -> None:
     """As many images stay as they were as there should be if each is left out independently.
 
     Half of the mirrors, a quarter of the quarter turns and, at 8x8, of the shifts change nothing.
@@ -272,7 +274,7 @@ def test_each_transformation_comes_with_the_probability(channels: int, probabili
 
 
 @pytest.mark.parametrize("event", [name for name in UNIFORM if name.endswith("?")])
-def test_each_chance_is_asked_against_the_probability(
+def test_each_event_happens_below_the_probability_and_not_above(
     monkeypatch: pytest.MonkeyPatch, event: str
 ) -> None:
     """Whatever is drawn just below the probability happens, just above does not."""
@@ -295,7 +297,7 @@ def test_each_chance_is_asked_against_the_probability(
     assert not torch.equal(drawn_at(limit - 1e-9), images)
 
 
-def test_an_image_is_transformed_without_regard_to_the_others() -> None:
+def test_the_transformation_of_an_image_does_not_depend_on_the_others() -> None:
     images = noise(count=4)
     made = augment(images, 0.8, started())
     other = images.clone()
@@ -304,7 +306,7 @@ def test_an_image_is_transformed_without_regard_to_the_others() -> None:
     assert not torch.equal(augment(images[:1].expand(4, -1, -1, -1), 0.8, started())[1], made[0])
 
 
-def test_chance_is_the_generators_and_nothing_else() -> None:
+def test_randomness_comes_from_the_given_generator_alone() -> None:
     images = noise(count=8)
     random = started()
     torch.manual_seed(1)
@@ -316,7 +318,7 @@ def test_chance_is_the_generators_and_nothing_else() -> None:
     assert not torch.equal(first, second)
 
 
-def test_two_parts_of_a_batch_become_what_the_whole_becomes() -> None:
+def test_two_processes_augment_like_one() -> None:
     images = noise(count=6)
     whole = augment(images, 0.7, started())
     pair = ProcessGroup(0, 2), ProcessGroup(1, 2)
@@ -326,7 +328,7 @@ def test_two_parts_of_a_batch_become_what_the_whole_becomes() -> None:
     assert torch.equal(torch.cat(parts), whole)
 
 
-def test_sixteen_bits_are_placed_as_exactly_as_thirty_two() -> None:
+def test_positions_of_16_bit_images_are_computed_in_32_bits() -> None:
     images = noise().to(torch.bfloat16)
     made = augment(images, 0.9, started())
     assert made.dtype == torch.bfloat16

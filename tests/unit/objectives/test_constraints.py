@@ -30,7 +30,7 @@ EVERY_DISCRIMINATOR = pytest.mark.parametrize("kind", DISCRIMINATORS.values(), i
 
 
 @EVERY_DISCRIMINATOR
-def test_clipping_bounds_every_weight_and_moves_no_other(kind: type[Discriminator]) -> None:
+def test_clipping_bounds_every_weight_and_keeps_those_within(kind: type[Discriminator]) -> None:
     network = discriminator(kind)
     before = weights_of(network)
     clip_weights(network, 0.01)
@@ -59,7 +59,7 @@ def test_spectral_norm_makes_every_largest_singular_value_one(kind: type[Discrim
         torch.testing.assert_close(layer.weight.detach(), expected, atol=1e-3, rtol=1e-3)
 
 
-def test_a_weight_that_starts_at_zero_is_drawn_before_it_is_divided_by_its_norm() -> None:
+def test_spectral_norm_initialises_a_weight_of_zeros() -> None:
     layer = nn.Conv2d(3, 5, 1)
     nn.init.zeros_(layer.weight)
     torch.manual_seed(0)
@@ -71,7 +71,7 @@ def test_a_weight_that_starts_at_zero_is_drawn_before_it_is_divided_by_its_norm(
 
 
 @pytest.mark.parametrize("layer", [nn.Linear(12, 7), nn.Conv2d(3, 5, 4)], ids=["linear", "conv"])
-def test_one_layer_is_divided_by_its_spectral_norm_and_keeps_its_bias(layer: nn.Module) -> None:
+def test_spectral_norm_divides_the_weight_and_keeps_the_bias(layer: nn.Module) -> None:
     with torch.no_grad():
         layer.weight.mul_(30)
     bias = layer.bias.detach().clone()
@@ -83,7 +83,7 @@ def test_one_layer_is_divided_by_its_spectral_norm_and_keeps_its_bias(layer: nn.
     assert torch.equal(layer.bias, bias)
 
 
-def test_looking_at_a_network_in_eval_mode_does_not_move_its_power_iteration() -> None:
+def test_eval_mode_does_not_advance_the_power_iteration() -> None:
     network = nn.Sequential(nn.Linear(5, 4))
     spectral_norm(network)
     network.eval()

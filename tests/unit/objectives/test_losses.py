@@ -69,7 +69,7 @@ def logits(seed: int, count: int = 50) -> Tensor:
     return 3 * torch.randn(count, generator=random, dtype=torch.float64)
 
 
-def test_every_loss_has_a_formula_here() -> None:
+def test_every_loss_has_a_reference_formula() -> None:
     assert set(FORMULAS) == set(LOSSES)
 
 
@@ -138,7 +138,7 @@ def generator_pull(name: str, fake_logit: float) -> float:
     return float(torch.autograd.grad(value, fake)[0])
 
 
-def test_minimax_stops_teaching_when_the_discriminator_is_sure_and_non_saturating_does_not() -> (
+def test_minimax_gradient_vanishes_for_a_confident_discriminator_and_non_saturating_does_not() -> (
     None
 ):
     assert abs(generator_pull("minimax", -20.0)) < 1e-8

@@ -118,7 +118,7 @@ def test_penalty_weight_follows_its_schedule(images_seen: int, weight: float) ->
     assert float(found["r1"].detach()) == pytest.approx(weight * R1_OF_STEEP)
 
 
-def test_lazy_penalty_is_absent_between_and_as_strong_over_a_cycle() -> None:
+def test_lazy_penalty_has_the_same_sum_over_a_cycle() -> None:
     every = 4
     lazy = objective(r1=PenaltySettings(weight=0.5, every=every))
     eager = objective(r1=PenaltySettings(weight=0.5))
@@ -138,7 +138,7 @@ def test_lazy_penalty_is_absent_between_and_as_strong_over_a_cycle() -> None:
         ({"gradient_penalty": PenaltySettings(weight=0.0)}, 2),
     ],
 )
-def test_discriminator_is_asked_no_more_often_than_needed(
+def test_discriminator_runs_no_more_often_than_needed(
     penalties: dict[str, PenaltySettings], calls: int
 ) -> None:
     critic = Critic()
@@ -153,7 +153,7 @@ def test_lazy_penalty_costs_nothing_when_it_is_not_due() -> None:
     assert critic.calls == 2
 
 
-def test_generator_asks_about_real_images_only_for_relativistic_losses() -> None:
+def test_generator_terms_use_real_images_only_for_relativistic_losses() -> None:
     counts = {}
     for name in get_args(LossName):
         critic = Critic()
@@ -178,7 +178,7 @@ def test_generator_terms_do_train_the_generator() -> None:
     torch.testing.assert_close(source.grad, expected)
 
 
-def test_a_callers_batch_is_left_as_it_was() -> None:
+def test_the_callers_batch_is_not_changed() -> None:
     real = images(0)
     chosen = objective(r1=PenaltySettings(weight=1.0))
     batch = chosen.prepare_batch(
@@ -199,7 +199,7 @@ def test_clipping_holds_after_an_update() -> None:
     assert critic.weight.abs().max() == torch.tensor(0.05)
 
 
-def test_spectral_norm_is_put_in_once_before_training() -> None:
+def test_spectral_norm_is_added_once_before_training() -> None:
     layer = nn.Linear(4, 3)
     Objective.build(ObjectiveSettings(spectral_norm=True)).prepare(nn.Sequential(layer))
     assert [name for name, _ in layer.named_parameters()] == [

@@ -66,13 +66,13 @@ def batch_of(
     return DiscriminatorBatch(real, fake, None, alpha, discriminator, {})
 
 
-def test_every_penalty_has_a_closed_form_here() -> None:
+def test_every_penalty_has_a_reference_formula() -> None:
     assert set(OF_STEEPNESS) == set(SLOPE) == set(PENALTIES)
 
 
 @EVERY_PENALTY
 @pytest.mark.parametrize("norm", [0.25, 1.0, 3.0])
-def test_linear_critic_is_penalised_by_the_closed_form(name: str, norm: float) -> None:
+def test_penalty_of_a_linear_critic_equals_the_closed_form(name: str, norm: float) -> None:
     value = PENALTIES[name](batch_of(Linear(norm), images(1), images(2)))
     assert value.shape == (SHAPE[0],)
     expected = torch.full_like(value, OF_STEEPNESS[name](norm))
@@ -81,14 +81,14 @@ def test_linear_critic_is_penalised_by_the_closed_form(name: str, norm: float) -
 
 @EVERY_PENALTY
 @pytest.mark.parametrize("norm", [0.25, 3.0])
-def test_weights_feel_the_closed_form_derivative(name: str, norm: float) -> None:
+def test_weight_gradient_equals_the_closed_form(name: str, norm: float) -> None:
     critic = Linear(norm)
     PENALTIES[name](batch_of(critic, images(1), images(2))).mean().backward()
     torch.testing.assert_close(critic.weight.grad, SLOPE[name](norm) * DIRECTION)
 
 
 @pytest.mark.parametrize("norm", [0.0, 0.5, 0.99])
-def test_one_sided_penalty_leaves_flat_critics_alone_where_the_two_sided_does_not(
+def test_one_sided_penalty_of_a_flat_critic_is_zero_and_two_sided_is_not(
     norm: float,
 ) -> None:
     batch = batch_of(Linear(norm), images(1), images(2))
@@ -96,7 +96,7 @@ def test_one_sided_penalty_leaves_flat_critics_alone_where_the_two_sided_does_no
     assert PENALTIES["gradient_penalty"](batch).gt(0).all()
 
 
-def test_r1_looks_at_real_images_and_r2_at_fakes() -> None:
+def test_r1_depends_on_real_images_and_r2_on_fakes() -> None:
     real, fake = images(3), images(4)
     batch = batch_of(bowl, real, fake)
     torch.testing.assert_close(
@@ -108,7 +108,7 @@ def test_r1_looks_at_real_images_and_r2_at_fakes() -> None:
 
 
 @pytest.mark.parametrize("name", ["gradient_penalty", "one_sided_gradient_penalty"])
-def test_interpolates_mix_real_and_fake_with_one_share_an_image(name: str) -> None:
+def test_interpolates_mix_real_and_fake_with_one_alpha_per_image(name: str) -> None:
     real, fake = images(5), images(6)
     value = PENALTIES[name](batch_of(bowl, real, fake, seed=7))
     random = torch.Generator().manual_seed(7)
@@ -119,7 +119,7 @@ def test_interpolates_mix_real_and_fake_with_one_share_an_image(name: str) -> No
     torch.testing.assert_close(value, expected)
 
 
-def test_shares_are_uniform_between_fake_and_real() -> None:
+def test_alpha_is_uniform() -> None:
     """With fakes at 1 along a line and reals at 3, the bowl's gradient norm is 1 + 2 e."""
     count = 4000
     fake = DIRECTION.expand(count, *SHAPE[1:]).clone()
@@ -132,7 +132,7 @@ def test_shares_are_uniform_between_fake_and_real() -> None:
 
 
 @pytest.mark.parametrize("name", ["r1", "r2"])
-def test_gradients_of_a_real_network_equal_those_of_one_image_at_a_time(name: str) -> None:
+def test_gradients_of_a_network_equal_those_of_single_images(name: str) -> None:
     torch.manual_seed(0)
     critic = nn.Sequential(
         nn.Conv2d(2, 4, 3), nn.Softplus(), nn.Flatten(), nn.Linear(4, 1), nn.Flatten(0)

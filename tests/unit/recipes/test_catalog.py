@@ -168,7 +168,7 @@ def ends_of(value: Any) -> Any:
     return value.start, value.end
 
 
-def test_every_paper_recipe_has_its_published_numbers_here() -> None:
+def test_every_paper_recipe_has_published_numbers_to_compare() -> None:
     assert set(PUBLISHED) == {name for name in CATALOG if name.endswith("-paper")}
 
 
@@ -180,7 +180,7 @@ def test_paper_recipe_holds_the_published_numbers(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_paper_recipe_has_nothing_that_the_paper_has_not(name: str) -> None:
+def test_paper_recipe_has_no_settings_beyond_the_papers(name: str) -> None:
     recipe = CATALOG[name]()
     penalties = vars(recipe.objective.penalties)
     active = {key for key, penalty in penalties.items() if penalty.weight != 0}
@@ -293,7 +293,7 @@ def test_modern_mode_recipes_are_relativistic_penalised_and_without_normalisatio
     assert {table[role]["network"]["norm"] for role in ("generator", "discriminator")} == {"none"}
 
 
-def test_r3gan_is_the_papers_but_for_what_a_cpu_asks_for() -> None:
+def test_r3gan_differs_from_the_paper_only_as_described() -> None:
     """Huang 2024, table 9: the shapes of four of its five schedules.
 
     Rates and penalties are those of a laptop's budget (docs/r3gan.md).
@@ -352,7 +352,7 @@ def test_gamma_of_docs_r3gan_is_the_median_of_the_papers_and_within_ten_times_of
 
 @pytest.mark.parametrize("name", MODE_BENCHMARKS)
 @pytest.mark.parametrize("pac", [2, 3, 4])
-def test_published_packs_are_stated_as_the_description_says(name: str, pac: int) -> None:
+def test_flags_for_published_packs_are_valid(name: str, pac: int) -> None:
     """As many packs a step and as many steps as without packing."""
     plain = CATALOG[name]()
     words = describe(name).replace("\n", " ")

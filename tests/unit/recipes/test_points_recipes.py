@@ -25,14 +25,14 @@ def points(**changes: Any) -> Recipe:
 
 
 @pytest.mark.parametrize("family", ["mlp", "maxout"])
-def test_points_are_a_size_of_some_networks(family: str) -> None:
+def test_some_networks_support_points(family: str) -> None:
     recipe = points().with_networks(*small(family))
     assert checked(recipe) == recipe
     assert recipe.image_shape(2).is_point
 
 
 @pytest.mark.parametrize("family", ["dcgan", "resnet", "strided", "r3gan"])
-def test_other_networks_name_those_for_points(family: str) -> None:
+def test_other_networks_name_those_that_support_points(family: str) -> None:
     generator, discriminator = small(family)
     for networks, role in [
         ((generator, None), "generator"),
@@ -46,19 +46,19 @@ def test_other_networks_name_those_for_points(family: str) -> None:
 
 
 @pytest.mark.parametrize("option", ["flip", "dequantize"])
-def test_points_are_no_pictures(option: str) -> None:
+def test_image_settings_are_refused_for_points(option: str) -> None:
     (problem,) = problems_of(points(data=DataSettings(size=POINT, **{option: True})))
     assert problem.startswith(f"data.{option}: ")
     assert "points" in problem
 
 
-def test_points_are_not_augmented() -> None:
+def test_augmentation_is_refused_for_points() -> None:
     (problem,) = problems_of(points(augmentation=0.3))
     assert problem == "augmentation: 1x1 is the size of points, which are no pictures; set it to 0"
 
 
 @pytest.mark.parametrize("size", [(1, 2), (2, 2), (30, 30)])
-def test_other_odd_sizes_stay_refused(size: tuple[int, int]) -> None:
+def test_other_small_sizes_are_refused(size: tuple[int, int]) -> None:
     (problem,) = problems_of(points(data=DataSettings(size=size)))
     assert "Nearest: " in problem
 

@@ -303,7 +303,7 @@ def test_fields_of_architectures_are_answered_with_those_of_networks() -> None:
 
 
 @pytest.mark.parametrize("table", [None, [], "dcgan", 3])
-def test_what_is_no_table_is_refused(table: Any) -> None:
+def test_content_that_is_no_table_is_refused(table: Any) -> None:
     (problem,) = problems_of(table)
     assert problem.startswith("expected a table of fields")
 
@@ -321,7 +321,7 @@ def test_what_is_no_table_is_refused(table: Any) -> None:
         ({"data__size": [30, 30]}, "data.size"),
     ],
 )
-def test_combination_that_cannot_be_right_is_refused(changes: dict[str, Any], field: str) -> None:
+def test_impossible_combination_is_refused(changes: dict[str, Any], field: str) -> None:
     (problem,) = problems_of(table_of(**changes))
     assert problem.startswith(f"{field}: ")
 
@@ -349,7 +349,7 @@ def test_unusual_but_possible_combination_is_accepted(changes: dict[str, Any]) -
     assert isinstance(parse_recipe(table_of(**changes)), Recipe)
 
 
-def test_everything_wrong_is_said_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     table = table_of(
         bacth=3,
         latent_dim="many",
@@ -379,14 +379,14 @@ def test_everything_wrong_is_said_at_once() -> None:
     assert all(f"\n  {problem}" in str(caught.value) for problem in problems)
 
 
-def test_reading_leaves_the_given_table_alone() -> None:
+def test_reading_does_not_change_the_given_table() -> None:
     table = table_of(bacth=3, generator__beta1=7)
     before = copy.deepcopy(table)
     problems_of(table)
     assert table == before
 
 
-def test_recipe_made_in_python_is_checked_by_type_and_range_too() -> None:
+def test_recipe_built_in_python_is_checked_by_type_and_range_too() -> None:
     recipe = dataclasses.replace(CATALOG["dcgan"](), batch=1, latent_dim="x")  # type: ignore[arg-type]
     with pytest.raises(RecipeError) as caught:
         checked(recipe)
@@ -435,7 +435,7 @@ def test_open_schedules_end_with_the_budget_and_stay_when_training_is_made_longe
     assert longer.generator == recipe.generator
 
 
-def test_a_generator_alone_is_read_back_as_its_config_needs() -> None:
+def test_a_generator_alone_is_read_back() -> None:
     network = CATALOG["resnet-paper"]().generator.network
     table = recipe_table(CATALOG["resnet-paper"]())["generator"]["network"]
     assert parse_generator(table) == network

@@ -33,14 +33,14 @@ def live_line(display: Display) -> str:
 
 @pytest.mark.parametrize("symptom", RULES)
 @pytest.mark.parametrize("width", [45, 60, 80, 100, 140])
-def test_the_verdict_and_its_symptom_are_whole_at_any_width(symptom: str, width: int) -> None:
+def test_the_health_status_is_complete_at_any_width(symptom: str, width: int) -> None:
     line = fit_parts({**PARTS, "health": f"failing: {symptom}"}, width)
     assert f"failing: {symptom}" in line
     assert line.startswith("100%")
     assert len(line) <= width
 
 
-def test_what_matters_least_goes_first_and_nothing_where_there_is_room() -> None:
+def test_parts_are_dropped_in_order_and_only_if_needed() -> None:
     parts = {**PARTS, "health": "healthy"}
     whole = "100%  200k/200k images  1,045/s  1:10:06 left  D -0.609  G -1.61  healthy"
     assert fit_parts(parts, 200) == f"{whole}  samples/000000000.png"
@@ -58,7 +58,9 @@ def test_what_matters_least_goes_first_and_nothing_where_there_is_room() -> None
         (Eager(), 1_100, "training, losses at 1.2k images"),
     ],
 )
-def test_it_says_what_one_waits_for(engine: Eager | Compiled, seen: int, said: str) -> None:
+def test_live_line_names_the_current_activity(
+    engine: Eager | Compiled, seen: int, said: str
+) -> None:
     state = start(RECIPE)
     state.use_engine(engine)
     state.images_seen = seen
@@ -67,7 +69,7 @@ def test_it_says_what_one_waits_for(engine: Eager | Compiled, seen: int, said: s
     assert live_line(display) == said
 
 
-def test_it_moves_between_the_records_of_slow_training(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_live_line_updates_between_records(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     state = start(RECIPE)

@@ -27,13 +27,13 @@ def drawn(every: int, step: int, until: int) -> list[int]:
         (10**9, 500, [1_000, 3_000, 9_000, 27_000]),
     ],
 )
-def test_grids_are_close_together_until_the_interval_takes_over(
+def test_early_grids_are_closer_together_than_the_interval(
     every: int, step: int, expected: list[int]
 ) -> None:
     assert drawn(every, step, 45_000) == expected
 
 
-def test_numbers_are_flushed_before_a_grid_is_drawn() -> None:
+def test_metrics_are_flushed_before_a_grid_is_drawn() -> None:
     never = Intervals(history=10**6, samples=20_000, checkpoint=10**6, probes=0)
     recipe = dataclasses.replace(tiny_recipe(images=10**6), intervals=never)
     assert Due.after(2_996, 3_000, recipe).anything

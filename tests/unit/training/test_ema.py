@@ -40,7 +40,7 @@ def test_half_of_the_way_is_left_after_one_half_life(images: int) -> None:
     assert weight(average) == pytest.approx(7 / 8)
 
 
-def test_average_of_a_moving_target_is_the_weighted_sum_of_all_it_was() -> None:
+def test_ema_is_the_weighted_sum_of_all_past_weights() -> None:
     average = ema_copy(constant(5.0))
     keep = 0.5 ** (64 / 1000)
     targets = [1.0, -2.0, 4.0, 0.5]
@@ -51,7 +51,7 @@ def test_average_of_a_moving_target_is_the_weighted_sum_of_all_it_was() -> None:
     assert weight(average) == pytest.approx(expected)
 
 
-def test_no_half_life_means_a_copy() -> None:
+def test_half_life_of_zero_copies_the_weights() -> None:
     average, target = ema_copy(constant(0.0)), constant(0.3)
     averaged(target, average, 64, half_life=0)
     assert weight(average) == 0.3
@@ -59,7 +59,9 @@ def test_no_half_life_means_a_copy() -> None:
 
 @pytest.mark.parametrize("images_seen", [640, 6_400, 64_000])
 @pytest.mark.parametrize("ramp_up", [0.1, 0.5, 1.0])
-def test_half_life_is_at_most_a_share_of_the_images_seen(images_seen: int, ramp_up: float) -> None:
+def test_half_life_is_at_most_a_fraction_of_the_images_seen(
+    images_seen: int, ramp_up: float
+) -> None:
     average = ema_copy(constant(0.0))
     update_ema(
         EmaPairs.of(average, constant(1.0)),
@@ -71,7 +73,7 @@ def test_half_life_is_at_most_a_share_of_the_images_seen(images_seen: int, ramp_
     assert weight(average) == pytest.approx(1 - 0.5 ** (64 / (ramp_up * images_seen)))
 
 
-def test_untrained_weights_are_forgotten_early() -> None:
+def test_initial_weights_lose_their_influence_early() -> None:
     average, target = ema_copy(constant(1.0)), constant(0.0)
     for step in range(1, 20):
         update_ema(
@@ -95,7 +97,7 @@ def test_running_statistics_are_averaged_and_counters_copied() -> None:
     assert ours.num_batches_tracked == theirs.num_batches_tracked == 1
 
 
-def test_copy_is_in_eval_mode_for_good_and_shares_nothing() -> None:
+def test_copy_stays_in_eval_mode_and_shares_no_memory() -> None:
     generator = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     average = ema_copy(generator)
     assert generator.training

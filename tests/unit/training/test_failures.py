@@ -40,7 +40,7 @@ def message(recipe: Recipe, room: int, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.parametrize(
     ("batch", "room", "found"), [(64, 32, 32), (64, 50, 48), (64, 31, 24), (100, 3, 2), (7, 2, 2)]
 )
-def test_largest_batch_is_a_half_that_fits_or_half_as_much_again(
+def test_largest_batch_is_a_halving_that_fits_or_one_and_a_half_times_it(
     batch: int, room: int, found: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = message(tiny_recipe(batch=batch), room, monkeypatch)
@@ -51,14 +51,14 @@ def test_largest_batch_is_a_half_that_fits_or_half_as_much_again(
     assert "A step alone" not in said
 
 
-def test_a_generators_own_batch_shrinks_too_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_generator_batch_shrinks_in_proportion(monkeypatch: pytest.MonkeyPatch) -> None:
     said = message(tiny_recipe(batch=64, generator_batch=128), 32, monkeypatch)
     assert said.endswith(
         "--batch 32 --generator-batch 64 (in Python: batch=32, generator_batch=64)"
     )
 
 
-def test_where_a_step_alone_fits_something_else_took_the_memory(
+def test_message_says_if_a_step_alone_fits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     said = message(tiny_recipe(batch=64), 64, monkeypatch)
@@ -71,14 +71,14 @@ def test_packs_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "--batch 12" in message(recipe, 17, monkeypatch)
 
 
-def test_where_nothing_fits_other_things_are_to_be_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_message_names_other_settings_if_no_batch_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     said = message(tiny_recipe(batch=64), 0, monkeypatch)
     assert "No smaller batch fits either" in said
     assert "a smaller size" in said
 
 
 @pytest.mark.parametrize(("compiled", "steps"), [("off", 1), ("auto", 4 * WARMUP_STEPS + 1)])
-def test_a_trial_lasts_until_the_rarest_penalty_is_captured(
+def test_trial_steps_last_until_the_rarest_penalty_is_captured(
     compiled: Any, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = []
@@ -89,7 +89,7 @@ def test_a_trial_lasts_until_the_rarest_penalty_is_captured(
     assert len(made) == steps
 
 
-def test_a_batch_that_is_tried_really_trains() -> None:
+def test_trial_steps_train() -> None:
     """Without a stand-in: real steps of half the batch and of three quarters have room."""
     recipe = tiny_recipe(batch=8, generator_batch=16)
     state = start(recipe)
@@ -101,7 +101,7 @@ def test_a_batch_that_is_tried_really_trains() -> None:
     assert all(weight.is_meta for weight in state.generator.parameters())
 
 
-def test_other_errors_pass() -> None:
+def test_other_errors_are_raised_unchanged() -> None:
     recipe = tiny_recipe()
     state = start(recipe)
     with (
@@ -112,7 +112,7 @@ def test_other_errors_pass() -> None:
     assert not any(weight.is_meta for weight in state.generator.parameters())
 
 
-def test_torchs_own_words_are_known() -> None:
+def test_out_of_memory_errors_of_torch_are_recognised() -> None:
     """A CPU's allocator raises a RuntimeError; what it says is asked for here."""
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60, dtype=torch.uint8)

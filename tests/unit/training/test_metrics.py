@@ -16,7 +16,7 @@ def row(*values: float, player: str = "discriminator") -> StepMetrics:
     return StepMetrics(player, NAMES[: len(values)], torch.tensor(values))
 
 
-def test_numbers_that_were_put_off_count_like_others() -> None:
+def test_deferred_metrics_count_like_others() -> None:
     now, later = MetricAccumulator(), MetricAccumulator()
     for values in [(1.0, 2.0, 3.0, 4.0), (2.0, 4.0, 6.0, 8.0)]:
         now.add("discriminator", row(*values).by_name())
@@ -39,7 +39,7 @@ def test_numbers_that_were_put_off_count_like_others() -> None:
         ((1.0, 1.0, 1.0, INFINITE), "the gradient of the summed loss terms is not finite"),
     ],
 )
-def test_the_first_number_that_is_not_finite_is_named(values: tuple[float, ...], said: str) -> None:
+def test_the_first_nonfinite_metric_is_named(values: tuple[float, ...], said: str) -> None:
     means = MetricAccumulator()
     means.defer(row(1.0, 1.0, 1.0, 1.0))
     means.defer(row(*values))
@@ -59,7 +59,7 @@ def test_the_gradient_of_an_only_term_is_named() -> None:
         means.flush()
 
 
-def test_running_means_are_means_since_the_last_time() -> None:
+def test_means_start_again_after_each_record() -> None:
     means = MetricAccumulator()
     means.add("generator", {"loss": 1.0, "r1": 5.0})
     means.add("generator", {"loss": 2.0})

@@ -39,7 +39,7 @@ def test_a_finding_that_lasts_is_written_once() -> None:
     ]
 
 
-def test_a_finding_that_heals_gets_its_end_and_may_begin_again() -> None:
+def test_a_finding_can_end_and_begin_again() -> None:
     ill, well = (finding("oscillation"),), ()
     assert essence(told((1, ill), (2, well), (3, well), (4, ill))) == [
         ("onset", 1, "oscillation"),
@@ -48,14 +48,14 @@ def test_a_finding_that_heals_gets_its_end_and_may_begin_again() -> None:
     ]
 
 
-def test_a_watch_that_becomes_a_failure_is_written_again_and_the_way_back_is_not() -> None:
+def test_a_finding_is_written_again_if_it_gets_worse_but_not_if_it_gets_better() -> None:
     watch, failing = finding("checkerboard"), finding("checkerboard", "failing")
     events = told((1, (watch,)), (2, (failing,)), (3, (watch,)))
     assert essence(events) == [("onset", 1, "checkerboard"), ("worse", 2, "checkerboard")]
     assert open_findings(events) == {"checkerboard": "failing"}
 
 
-def test_several_findings_have_their_own_stories() -> None:
+def test_several_findings_begin_and_end_independently() -> None:
     one, other = finding("mode-collapse"), finding("idle-penalty")
     events = told((1, (one,)), (2, (one, other)), (3, (other,)))
     assert essence(events) == [

@@ -21,7 +21,7 @@ def trained(steps: int = 2) -> TrainState:
     return state
 
 
-def test_released_memory_is_held_by_nothing() -> None:
+def test_release_memory_leaves_no_references() -> None:
     state = trained()
     held = [weakref.ref(weight) for weight in state.generator.parameters()]
     held += [

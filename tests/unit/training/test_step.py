@@ -66,7 +66,7 @@ class TestOneStep:
         }
         assert steps == {"generator_optimizer": {1}, "discriminator_optimizer": {3}}
 
-    def test_generator_update_leaves_the_discriminator_alone_and_trainable(self) -> None:
+    def test_generator_update_keeps_the_discriminator_and_leaves_it_trainable(self) -> None:
         recipe = tiny_recipe()
         state = start(recipe)
         before = weights_of(state.discriminator)
@@ -106,7 +106,7 @@ class TestOneStep:
             (group,) = state.player("generator").optimizer.param_groups
             assert group["lr"] == 3e-4
 
-    def test_beta2_follows_its_schedule_in_either_algorithm(self) -> None:
+    def test_beta2_follows_its_schedule_in_either_optimizer(self) -> None:
         ramp = Ramp(shape="linear", start=0.9, end=0.99, images=10 * BATCH)
         recipe = tiny_recipe(
             generator=PlayerSettings(optimizer="rmsprop", beta1=0.0, beta2=ramp),
@@ -122,7 +122,7 @@ class TestOneStep:
             ).optimizer.param_groups  # its step comes after the count
             assert group["alpha"] == pytest.approx(min(0.99, 0.9 + 0.009 * (step + 1)))
 
-    def test_half_life_of_the_average_follows_its_schedule(
+    def test_half_life_of_the_ema_follows_its_schedule(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         half_lives = []
@@ -139,9 +139,7 @@ class TestOneStep:
         assert half_lives == [25.0, 50.0, 75.0, 100.0, 100.0]
 
     @pytest.mark.parametrize("generator_batch", [None, 6])
-    def test_generator_is_compared_with_reals_that_nobody_has_seen_yet(
-        self, generator_batch: int | None
-    ) -> None:
+    def test_fresh_reals_for_the_generator_are_new(self, generator_batch: int | None) -> None:
         recipe = tiny_recipe(
             objective=ObjectiveSettings(loss="relativistic"),
             fresh_reals_for_generator=True,
@@ -162,7 +160,7 @@ class TestOneStep:
         assert state.images_seen == 2 * BATCH  # what the discriminator learned from
         assert state.stream.samples_drawn == 2 * BATCH + count
 
-    def test_a_loss_that_looks_at_no_reals_draws_none_for_the_generator(self) -> None:
+    def test_a_loss_without_reals_draws_none_for_the_generator(self) -> None:
         recipe = tiny_recipe(
             objective=ObjectiveSettings(loss="hinge"), fresh_reals_for_generator=True
         )
@@ -240,13 +238,13 @@ class TestOneStep:
             "generator/gradient_norm": 4,
         }
 
-    def test_average_follows_the_generator(self) -> None:
+    def test_ema_follows_the_generator(self) -> None:
         recipe = tiny_recipe(ema_half_life=0)
         state = start(recipe)
         train_step(state, recipe)
         assert same(state.generator.state_dict().values(), state.ema.state_dict().values())
 
-    def test_steps_with_one_seed_are_alike_and_with_another_are_not(self) -> None:
+    def test_steps_depend_on_the_seed(self) -> None:
         recipe = tiny_recipe()
         ends = []
         for seed in (0, 0, 1):
@@ -376,7 +374,7 @@ class TestDivergence:
         assert all(weight.isfinite().all() for weight in state.modules()[other].parameters())
 
     @pytest.mark.parametrize("broken", ["generator", "discriminator"])
-    def test_spoiled_weights_of_one_player_never_reach_the_other(self, broken: str) -> None:
+    def test_nonfinite_weights_of_one_player_never_reach_the_other(self, broken: str) -> None:
         recipe = tiny_recipe()
         state = start(recipe)
         with torch.no_grad():
@@ -388,7 +386,7 @@ class TestDivergence:
             train_step(state, recipe)
         assert same(before, state.modules()[other].parameters())
 
-    def test_learning_rate_far_too_high_ends_in_divergence_not_in_nonsense(self) -> None:
+    def test_a_learning_rate_far_too_high_ends_in_divergence(self) -> None:
         wild = PlayerSettings(learning_rate=1e18)
         recipe = tiny_recipe(
             generator=wild, discriminator=wild, objective=ObjectiveSettings(loss="least-squares")
@@ -461,7 +459,7 @@ class TestResume:
 
     @pytest.mark.parametrize("changes", RESUMED.values(), ids=RESUMED)
     @pytest.mark.parametrize("stop_after", [0, 1, 4])
-    def test_restored_state_goes_on_bit_for_bit(
+    def test_restored_state_continues_bit_for_bit(
         self, tmp_path: Path, changes: dict[str, Any], stop_after: int
     ) -> None:
         recipe = tiny_recipe(**changes)
