@@ -1,7 +1,7 @@
-"""Written histories: what healthy training looks like under each loss.
+"""Synthetic histories of healthy training under each loss.
 
-A course is how one number goes over a run: a constant, or (start, end), between which it moves
-evenly. `HEALTHY` has them for recipes of every loss; `symptoms.SICK` says what is wrong in others.
+A course describes one column over a run: a constant, or (start, end) with linear interpolation.
+`HEALTHY` has courses for recipes of every loss; `symptoms.SICK` has the changes of each symptom.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from ganvas.health.evidence import Record
 from ganvas.recipes import Recipe
 
 Course = float | tuple[float, float] | list[float] | None
-"""None: the column is missing. A list: record by record, its last value going on."""
+"""None: the column is missing. A list: one value per record; the last one repeats."""
 Courses = Mapping[str, Course]
 
 EVERY = 2_000
-"""Images from record to record; every second one is probed, as recipes have it."""
+"""Images between records; every second record has probes, as by default."""
 RECORDS = 24
 
-PLAYERS_AT_WORK: Courses = {
+GRADIENTS_AND_UPDATES: Courses = {
     "generator/gradient_norm": (4.0, 2.0),
     "discriminator/gradient_norm": (3.0, 1.5),
     "probe/update/generator": (0.011, 0.006),
@@ -31,7 +31,7 @@ PLAYERS_AT_WORK: Courses = {
     "probe/gradient/discriminator/last": (2e-3, 1e-3),
     "probe/gradient/discriminator/norm": (3.0, 1.5),
 }
-IMAGES_THAT_LEARN: Courses = {
+SAMPLE_STATISTICS: Courses = {
     "probe/diversity/distance": (0.75, 0.97),
     "probe/diversity/vendi": (0.7, 0.93),
     "probe/diversity/effective": (30.0, 42.0),
@@ -46,30 +46,30 @@ PIXELS: Courses = {
     "probe/output/saturated": (0.3, 0.46),
     "probe/output/saturated_real": 0.48,
 }
-JUDGED_FAIRLY: Courses = {
+RANKING: Courses = {
     "probe/ranking/train": (0.9, 0.97),
     "probe/ranking/held_out": (0.89, 0.95),
     "probe/ranking/memory": (0.5, 0.55),
     "probe/r_t": (0.7, 0.9),
     "probe/r_v": (0.02, 0.1),
 }
-SLOPES: Courses = {
+LIPSCHITZ: Courses = {
     "probe/input_gradient/real": (0.4, 1.5),
     "probe/input_gradient/fake": (0.4, 1.6),
     "probe/input_gradient/between": (0.3, 1.2),
     "probe/lipschitz/empirical": (0.5, 2.0),
 }
 IMAGES: Courses = {
-    **PLAYERS_AT_WORK,
-    **IMAGES_THAT_LEARN,
+    **GRADIENTS_AND_UPDATES,
+    **SAMPLE_STATISTICS,
     **PIXELS,
-    **JUDGED_FAIRLY,
-    **SLOPES,
+    **RANKING,
+    **LIPSCHITZ,
 }
 
 
 def logits(real: Course, fake: Course, held_out: Course) -> Courses:
-    """Mean logits, in a probe and in training."""
+    """Mean logits of probes and of training."""
     return {
         "discriminator/logits/real": real,
         "discriminator/logits/fake": fake,
@@ -80,7 +80,7 @@ def logits(real: Course, fake: Course, held_out: Course) -> Courses:
 
 
 def accuracy(real: Course, fake: Course, held_out: Course) -> Courses:
-    """Shares on the right side of zero, which tell something under some losses only."""
+    """Fractions of logits with the right sign, which are meaningful under some losses only."""
     return {
         "probe/accuracy/real": real,
         "probe/accuracy/fake": fake,
@@ -102,7 +102,7 @@ CONFIDENT: Courses = {
     **accuracy((0.85, 0.96), (0.85, 0.97), (0.84, 0.93)),
     **losses((0.7, 0.25), (2.0, 3.2)),
 }
-"""A batch-normalised discriminator late in training: sure, right, and no trouble at all."""
+"""A batch-normalised discriminator late in training: confident, accurate and healthy."""
 
 HEALTHY: dict[str, Courses] = {
     "dcgan": CONFIDENT,
@@ -149,10 +149,10 @@ HEALTHY: dict[str, Courses] = {
         "discriminator/loss/r2": (0.05, 0.03),
     },
     "pacgan-points": {
-        **PLAYERS_AT_WORK,
-        **IMAGES_THAT_LEARN,
-        **JUDGED_FAIRLY,
-        **SLOPES,
+        **GRADIENTS_AND_UPDATES,
+        **SAMPLE_STATISTICS,
+        **RANKING,
+        **LIPSCHITZ,
         **logits((0.4, 0.1), (-0.4, -0.1), (0.4, 0.1)),
         **accuracy((0.7, 0.55), (0.7, 0.55), (0.7, 0.55)),
         **losses((1.2, 1.38), (0.9, 0.7)),
@@ -160,13 +160,13 @@ HEALTHY: dict[str, Courses] = {
         "probe/ranking/held_out": (0.8, 0.55),
     },
 }
-"""By the recipe: plausible numbers under its loss. All of the losses are there but minimax."""
+"""Plausible courses by recipe; they cover every loss except minimax."""
 
 
 def written(recipe: Recipe, courses: Courses, records: int = RECORDS) -> tuple[Record, ...]:
-    """A history: every second record holds the probes, `records` in all.
+    """A history of `records` records; every second one has probes.
 
-    Records lie as many images apart as it takes for rules to have looked before the end.
+    Records are so many images apart that rules are evaluated before the end.
     """
     every = EVERY * max(1, recipe.batch * recipe.discriminator_steps // 64)
     return tuple(

@@ -1,4 +1,4 @@
-"""Subjects whose numbers are known beforehand: any images as fakes, any function as critic."""
+"""Probe contexts with known results: any images as fakes, any function as discriminator."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.builders.tiny import BATCH, LATENT_DIM, SIDE
 
 
 class Replay(nn.Module):
-    """A generator that makes the same images whatever the latents are."""
+    """A generator that returns the same images for all latents."""
 
     def __init__(self, images: Tensor) -> None:
         super().__init__()
@@ -85,12 +85,12 @@ def context(
 
 
 def probe(name: str, *arguments: Any, **changes: Any) -> ProbeValues:
-    """What one probe says of `context(...)`."""
+    """The values of one probe for `context(...)`."""
     return PROBES[name](context(*arguments, **changes))
 
 
 def training_context(state: TrainState, count: int = BATCH, **changes: Any) -> ProbeContext:
-    """A tiny state to be looked at, not copied yet; as many held-out images as reals."""
+    """A context of a tiny state, without copies; with as many held-out images as reals."""
     return ProbeContext(
         generator=state.generator,
         discriminator=state.discriminator,
@@ -110,7 +110,7 @@ def training_context(state: TrainState, count: int = BATCH, **changes: Any) -> P
 
 
 def copied_context(state: TrainState, recipe: Recipe, **changes: Any) -> ProbeContext:
-    """The same with copies, at the recipe's learning rates."""
+    """`training_context` with copied networks, at the recipe's learning rates."""
     training, seen = training_context(state, **changes), state.images_seen
     players = (recipe.generator, recipe.discriminator)
     return training.with_copied_networks(

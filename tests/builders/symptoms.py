@@ -1,4 +1,4 @@
-"""Written histories with something wrong: for each symptom what it changes in a healthy one."""
+"""Synthetic histories with symptoms: the changes of each symptom to a healthy history."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.builders.histories import HEALTHY, Courses, written
 
 @dataclass(frozen=True)
 class Case:
-    """A symptom: what it changes in which healthy history.
+    """A symptom and its changes to the healthy history of a recipe.
 
     changes: courses that replace the healthy ones.
     settings: fields that replace the recipe's.
@@ -30,7 +30,7 @@ class Case:
 
     @property
     def evidence(self) -> Evidence:
-        """The whole of it."""
+        """The evidence of the changed history."""
         recipe = replace(CATALOG[self.recipe](), **self.settings).with_fixed_schedules()
         return Evidence(
             written(recipe, {**HEALTHY[self.recipe], **self.changes}),
@@ -58,7 +58,7 @@ def against(recipe: str, network: Discriminator) -> dict[str, Any]:
 
 
 def scored(*values: float, metric: str = "fd-lite0", every: int = 4_000) -> tuple[Record, ...]:
-    """Evaluations while training, at equal distances."""
+    """Scores while training, at equal intervals."""
     return tuple(
         {
             "images_seen": every * (index + 1),

@@ -1,8 +1,8 @@
-"""CUDA graphs without CUDA: kernels are written down and done again in the same memory.
+"""CUDA graphs without CUDA: records kernels and replays them in the same memory.
 
-What a graph asks of those who record it can so be shown on a CPU: nothing of a recording is
-calculated, a replay runs the very kernels on the very tensors, knows nothing of Python, and is not
-seen by autograd. What it cannot show is what a GPU's memory has to do with it.
+It has the properties of CUDA graphs that tests need on a CPU: capture computes no results, and a
+replay runs the same kernels on the same tensors, without Python and without autograd. It does not
+model a GPU's memory pools.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ REFUSED = {
     torch.Tag.dynamic_output_shape: "asks how many there are",
     torch.Tag.nondeterministic_seeded: "draws",
 }
-"""What would wait for the GPU, or draw from a generator that no graph knows of."""
+"""Operations that would wait for the GPU or use an unregistered random generator."""
 
 
 @dataclass
 class Kernel:
-    """One call, with the memory it reads and writes, of which autograd knows nothing."""
+    """One recorded call on detached tensors."""
 
     call: Callable[[], Any]
     outputs: list[Tensor]
-    """What it made; not what it wrote into or only looks at otherwise."""
+    """Newly allocated results; no views, and no tensors written in place."""
 
     def run(self) -> None:
-        made = tensors_in(self.call())
-        for place, value in zip(self.outputs, made, strict=bool(self.outputs)):
-            place.copy_(value)
+        results = tensors_in(self.call())
+        for output, result in zip(self.outputs, results, strict=bool(self.outputs)):
+            output.copy_(result)
 
 
 @dataclass
@@ -55,40 +55,42 @@ class Tape:
 
 
 class Recorder(TorchDispatchMode):
-    """Writes down every kernel, and undoes what it did to tensors that were there before."""
+    """Records every kernel, and restores tensors that existed before the capture."""
 
     def __init__(self, tape: Tape) -> None:
         super().__init__()
         self.tape = tape
-        self.made: set[int] = set()
-        """Addresses of memory that kernels of the tape have made."""
+        self.allocated: set[int] = set()
+        """Addresses of memory that recorded kernels have allocated."""
         self.before: dict[int, tuple[UntypedStorage, UntypedStorage]] = {}
-        """Memory that was there before, by address, and what it held."""
+        """Memory from before the capture, by address, with a copy of its content."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         reasons = [reason for tag, reason in REFUSED.items() if tag in func.tags]
         if func is torch.ops.aten.lift_fresh.default:
-            reasons.append("brings a number of Python's")
+            reasons.append("copies a Python number")
         if reasons:
             raise RuntimeError(f"operation not permitted when stream is capturing: {reasons[0]}")
-        given = tensors_in([args, kwargs])
-        for tensor in given:
-            if address(tensor) not in self.made | self.before.keys():
+        inputs = tensors_in([args, kwargs])
+        for tensor in inputs:
+            if address(tensor) not in self.allocated | self.before.keys():
                 memory = tensor.untyped_storage()
                 self.before[address(tensor)] = memory, memory.clone()
-        places, named = tree_map_only(Tensor, lambda tensor: tensor.data, (args, kwargs))
-        made = func(*args, **kwargs)
-        outputs = [tensor.data for tensor in tensors_in(made)]
-        read = {address(tensor) for tensor in given}
-        if all(address(tensor) in read for tensor in outputs):  # views, and what was written
+        detached_args, detached_kwargs = tree_map_only(
+            Tensor, lambda tensor: tensor.data, (args, kwargs)
+        )
+        results = func(*args, **kwargs)
+        outputs = [tensor.data for tensor in tensors_in(results)]
+        input_addresses = {address(tensor) for tensor in inputs}
+        if all(address(tensor) in input_addresses for tensor in outputs):  # views, in-place writes
             outputs = []
-        self.made |= {address(tensor) for tensor in outputs}
-        self.tape.kernels.append(Kernel(lambda: func(*places, **named), outputs))
-        return made
+        self.allocated |= {address(tensor) for tensor in outputs}
+        self.tape.kernels.append(Kernel(lambda: func(*detached_args, **detached_kwargs), outputs))
+        return results
 
     def undo(self) -> None:
-        """Nothing was calculated: what was there is what it was, and what was made is nothing."""
+        """Restore memory from before the capture, and fill allocated memory with NaN."""
         for output in (output for kernel in self.tape.kernels for output in kernel.outputs):
             if output.is_floating_point():
                 output.fill_(float("nan"))
@@ -97,7 +99,7 @@ class Recorder(TorchDispatchMode):
 
 
 def address(tensor: Tensor) -> int:
-    """Of the memory that a tensor lies in."""
+    """The address of a tensor's storage."""
     return tensor.untyped_storage().data_ptr()
 
 
@@ -108,7 +110,7 @@ def tensors_in(tree: Any) -> list[Tensor]:
 
 @contextmanager
 def recorded(tape: Tape, stream: object, capture_error_mode: str) -> Iterator[None]:
-    """Stands in for `torch.cuda.graph`, whose end says nothing of what went wrong inside."""
+    """Stands in for `torch.cuda.graph`, whose exit hides the error inside."""
     recorder = Recorder(tape)
     try:
         with recorder:
@@ -120,7 +122,7 @@ def recorded(tape: Tape, stream: object, capture_error_mode: str) -> Iterator[No
 
 
 def pretend_cuda_graphs(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """From now on `CudaGraphs` captures on a CPU. Streams that become current are collected."""
+    """Make `CudaGraphs` capture on a CPU; returns the list of streams that become current."""
     restored: list[object] = []
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Tape)
     monkeypatch.setattr(torch.cuda, "graph", recorded)
@@ -132,18 +134,18 @@ def pretend_cuda_graphs(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 @dataclass
 class ReadsNumbers(CudaGraphs):
-    """Reads a number of one function's results, which no capture survives."""
+    """Reads a value of one function's results on the host, which makes its capture fail."""
 
     function: int = 0
-    """Its place in the order in which functions are wrapped."""
+    """Index of that function in the order of wrapping."""
 
     def wrap(self, function: TensorFunction, compiled: bool = True) -> TensorFunction:
         if len(self.functions) != self.function:
             return super().wrap(function, compiled)
 
-        def reads_a_number(*inputs: Tensor) -> Tensors:
+        def reads_a_value(*inputs: Tensor) -> Tensors:
             results = function(*inputs)
             (*results, *inputs)[0].sum().item()
             return results
 
-        return super().wrap(reads_a_number, compiled)
+        return super().wrap(reads_a_value, compiled)

@@ -1,4 +1,4 @@
-"""The smallest training there is: 16x16 noise as images, networks four channels wide."""
+"""A minimal training run: 16x16 noise as images, networks four channels wide."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ SIDE = 16
 
 
 FAMILIES = sorted(GENERATORS.keys() & DISCRIMINATORS.keys())
-"""Names that are a generator and a discriminator."""
+"""Names of families with a generator and a discriminator."""
 
 Networks = tuple[Generator, Discriminator]
 
 
 def narrow(kind: type[Network], **changes: Any) -> Any:
-    """A network with its width cut to four."""
+    """A network with a width of four, if it has a width."""
     names = [field.name for field in dataclasses.fields(kind)]
     return kind(**{**({"width": 4} if "width" in names else {}), **changes})
 
@@ -99,9 +99,9 @@ def start(recipe: Recipe, seed: int = 0) -> TrainState:
 
 
 def awake(network: nn.Module, seed: int = 5) -> nn.Module:
-    """The network, with values in weights that start at zero (fix-up).
+    """The network, with random values in weights that start at zero (fix-up).
 
-    Nothing that lies before such a weight counts until the first step has moved it.
+    Layers before such a weight have no effect until the first step has changed it.
     """
     random = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -118,4 +118,4 @@ def weights_of(network: nn.Module) -> list[Tensor]:
 
 def same(ours: Iterable[Tensor], theirs: Iterable[Tensor]) -> bool:
     """Whether two lists of tensors hold the same bits."""
-    return all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
+    return all(torch.equal(own, other) for own, other in zip(ours, theirs, strict=True))

@@ -20,8 +20,13 @@ from ganvas.schedules import Ramp
 from ganvas.training.engine import WARMUP_STEPS, CudaGraphs, Eager, Engine
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
+from tests.builders.strong_penalties import (
+    CLEAR_FRACTION,
+    penalty_fraction,
+    steepen,
+    with_strong_penalties,
+)
 from tests.builders.tape import ReadsNumbers, pretend_cuda_graphs
-from tests.builders.telling import TELLING, lacks, steep, told
 from tests.builders.tiny import BATCH, FAMILIES, small, start, tiny_recipe
 
 STEPS = WARMUP_STEPS + 3
@@ -51,7 +56,7 @@ def trained(
     steps: int = STEPS,
 ) -> TrainState:
     """A steep state after some steps."""
-    state = steep(start(recipe))
+    state = steepen(start(recipe))
     state.precision, state.objective = precision, Objective.build(settings)
     state.use_engine(engine)
     for _ in range(steps):
@@ -63,10 +68,10 @@ def assert_alike(
     recipe: Recipe, *penalties: str, every: int = 1, precision: Precision = FP32
 ) -> None:
     """Both ways end with the same tensors, and all functions are captured."""
-    state = steep(start(recipe))
-    settings = told(state, recipe.objective, *penalties, every=every)
+    state = steepen(start(recipe))
+    settings = with_strong_penalties(state, recipe.objective, *penalties, every=every)
     if penalties:
-        assert lacks(state, settings) > TELLING
+        assert penalty_fraction(state, settings) > CLEAR_FRACTION
     plain = trained(recipe, settings, Eager(), precision)
     graphs = CudaGraphs("for a test")
     ours = trained(recipe, settings, graphs, precision)

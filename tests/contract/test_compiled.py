@@ -21,13 +21,20 @@ from ganvas.recipes import Recipe
 from ganvas.training.engine import Compiled, Eager
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
-from tests.builders.telling import TELLING, distance, gradient_of, lacks, steep, told
+from tests.builders.strong_penalties import (
+    CLEAR_FRACTION,
+    penalty_fraction,
+    relative_distance,
+    steepen,
+    step_gradient,
+    with_strong_penalties,
+)
 from tests.builders.tiny import FAMILIES, small, start, tiny_recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own code
 
 ROUNDING = 1e-3
-"""Of a gradient's length: another order of sums. A penalty left out is beyond `TELLING`."""
+"""Of a gradient's length: another order of sums. A penalty left out is beyond `CLEAR_FRACTION`."""
 
 
 def compiled(state: TrainState, backend: str = "aot_eager") -> TrainState:
@@ -45,10 +52,10 @@ def assert_alike(
 
     Not weights: where a gradient is nothing but rounding, Adam makes a whole step of it.
     """
-    plain, ours = (steep(start(recipe)) for _ in range(2))
-    settings = told(plain, recipe.objective, *penalties, every=every)
+    plain, ours = (steepen(start(recipe)) for _ in range(2))
+    settings = with_strong_penalties(plain, recipe.objective, *penalties, every=every)
     if penalties:
-        assert lacks(plain, settings) > TELLING
+        assert penalty_fraction(plain, settings) > CLEAR_FRACTION
     for state in (plain, ours):
         state.objective = Objective.build(settings)
     compiled(ours, backend)
@@ -56,8 +63,8 @@ def assert_alike(
         for state in (plain, ours):
             train_step(state, recipe)
         for name in ("generator", "discriminator"):
-            exact, found = (gradient_of(state.modules()[name]) for state in (plain, ours))
-            assert distance(found, exact) < ROUNDING, name
+            exact, found = (step_gradient(state.modules()[name]) for state in (plain, ours))
+            assert relative_distance(found, exact) < ROUNDING, name
         ours.discriminator.load_state_dict(plain.discriminator.state_dict())
         ours.generator.load_state_dict(plain.generator.state_dict())
     assert ours.metrics.sums == pytest.approx(plain.metrics.sums, rel=1e-3, abs=1e-4)

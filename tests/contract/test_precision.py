@@ -18,14 +18,20 @@ from ganvas.precision import FP32, Precision
 from ganvas.training.inputs import draw_generator_inputs, next_real_batch
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
-from tests.builders.telling import TELLING, distance, lacks, steep, told
+from tests.builders.strong_penalties import (
+    CLEAR_FRACTION,
+    penalty_fraction,
+    relative_distance,
+    steepen,
+    with_strong_penalties,
+)
 from tests.builders.tiny import FAMILIES, Networks, awake, small, start, tiny_recipe
 
 BF16 = Precision("bf16", "for a test")
 
 ROUNDING = 0.15
 """Of a gradient's length. Ten layers and back round by 2^-9 each, which is a hundredth; the rest is
-ReLUs that round to the other side of zero. A term left out is beyond `TELLING`."""
+ReLUs that round to the other side of zero. A term left out is beyond `CLEAR_FRACTION`."""
 
 
 def penalised(*names: str, weight: float = 1.0) -> Penalties:
@@ -76,16 +82,16 @@ def gradient_of_sum(terms: Iterable[Tensor], network: nn.Module) -> Tensor:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_gradients_are_those_of_float32_within_rounding(loss: Any, penalty: str) -> None:
     settings = ObjectiveSettings(loss=loss)
-    state = steep(start(tiny_recipe(wide("dcgan"))))
+    state = steepen(start(tiny_recipe(wide("dcgan"))))
     if penalty != "none":
-        settings = told(state, settings, penalty)
-        assert lacks(state, settings) > TELLING > 3 * ROUNDING
+        settings = with_strong_penalties(state, settings, penalty)
+        assert penalty_fraction(state, settings) > CLEAR_FRACTION > 3 * ROUNDING
     objective = Objective.build(settings)
     exact = gradients(state, objective, FP32)
     rough = gradients(state, objective, BF16)
     for player, found in exact.items():
         assert rough[player].dtype == torch.float32
-        assert 0 < distance(rough[player], found) < ROUNDING, player
+        assert 0 < relative_distance(rough[player], found) < ROUNDING, player
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -97,7 +103,7 @@ def test_every_family_has_the_gradients_of_float32_within_rounding(family: str) 
     exact = gradients(state, state.objective, FP32)
     rough = gradients(state, state.objective, BF16)
     for player, found in exact.items():
-        assert distance(rough[player], found) < ROUNDING, player
+        assert relative_distance(rough[player], found) < ROUNDING, player
 
 
 @pytest.mark.parametrize("constraint", ["clip", "spectral"])

@@ -28,8 +28,15 @@ from ganvas.schedules import Ramp
 from ganvas.training.engine import WARMUP_STEPS, Compile, CudaGraphs, Eager, choose_engine
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
+from tests.builders.strong_penalties import (
+    CLEAR_FRACTION,
+    penalty_fraction,
+    relative_distance,
+    steepen,
+    step_gradient,
+    with_strong_penalties,
+)
 from tests.builders.tape import ReadsNumbers
-from tests.builders.telling import TELLING, distance, gradient_of, lacks, steep, told
 from tests.builders.tiny import SIDE, tiny_data, tiny_recipe
 
 from .conftest import Result, essence
@@ -102,7 +109,7 @@ def test_deterministic_kernels_resume_bit_for_bit(
 def on_cuda(recipe: Recipe, compile: Compile = "off") -> TrainState:
     """A state before its first step, whose discriminator is steep."""
     cuda = torch.device("cuda")
-    return steep(TrainState.start(recipe, tiny_data(), 0, cuda, compile=compile))
+    return steepen(TrainState.start(recipe, tiny_data(), 0, cuda, compile=compile))
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -114,8 +121,8 @@ def test_captured_steps_are_those_of_python(loss: Any, penalty: str, precision: 
     recipe = tiny_recipe(discriminator_steps=2, precision=precision)
     if penalty != "none":
         state = on_cuda(recipe)
-        settings = told(state, settings, penalty, every=2)
-        assert lacks(state, settings) > TELLING
+        settings = with_strong_penalties(state, settings, penalty, every=2)
+        assert penalty_fraction(state, settings) > CLEAR_FRACTION
     recipe = dataclasses.replace(recipe, objective=settings)
     compiles: tuple[Compile, ...] = ("off", "auto")
     ends = []
@@ -179,8 +186,8 @@ def test_probes_on_the_gpu_find_what_those_on_a_cpu_find(
 def test_steps_are_compiled_and_captured_with_augmentation_between(penalty: str) -> None:
     recipe = tiny_recipe(augmentation=0.5)
     plain, ours = on_cuda(recipe), on_cuda(recipe)
-    settings = told(plain, recipe.objective, penalty)
-    assert lacks(plain, settings) > TELLING > 10 * ROUNDING
+    settings = with_strong_penalties(plain, recipe.objective, penalty)
+    assert penalty_fraction(plain, settings) > CLEAR_FRACTION > 10 * ROUNDING
     for state in (plain, ours):
         state.objective = Objective.build(settings)
     ours.use_engine(choose_engine("on", recipe, ours.device, ours.processes))
@@ -188,8 +195,8 @@ def test_steps_are_compiled_and_captured_with_augmentation_between(penalty: str)
         for state in (plain, ours):
             train_step(state, recipe)
         for name in ("generator", "discriminator"):
-            exact, found = (gradient_of(state.modules()[name]) for state in (plain, ours))
-            assert distance(found, exact) < ROUNDING, name
+            exact, found = (step_gradient(state.modules()[name]) for state in (plain, ours))
+            assert relative_distance(found, exact) < ROUNDING, name
             ours.modules()[name].load_state_dict(plain.modules()[name].state_dict())
     assert ours.engine.name == "compiled graphs"
     assert ours.engine.fallback is None

@@ -1,7 +1,7 @@
-"""Penalties heavy enough to be seen: without them a gradient is plainly another one.
+"""Penalties with weights so large that a gradient without them clearly differs.
 
-With first weights and a weight of 1 a penalty is a thousandth of a discriminator's gradient, and
-one-sided ones are nothing at all: a step that forgot them would pass for a rounded one.
+With initial weights and a penalty weight of 1, the penalty is a thousandth of the discriminator's
+gradient, and one-sided penalties are zero. A step that omitted them would look like rounding.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from ganvas.training.inputs import next_real_batch
 from ganvas.training.state import TrainState
 from tests.builders.tiny import LATENT_DIM, tiny_recipe
 
-STEEP = 3.0
-"""The length of the discriminator's gradient at an image; penalties look at what is above 1."""
-SHARE = 4.0
-"""How many times as long as the loss' gradient each penalty's is."""
-TELLING = 0.5
-"""Of a gradient's length: what it lacks, at least, where a penalty is left out."""
+GRADIENT_NORM = 3.0
+"""Mean norm of the gradient at real images; one-sided penalties need more than 1."""
+PENALTY_RATIO = 4.0
+"""Norm of each penalty's gradient, relative to that of the loss."""
+CLEAR_FRACTION = 0.5
+"""Smallest relative change of a gradient if a penalty is left out."""
 IMAGES = 8
 
 
-def steep(state: TrainState) -> TrainState:
-    """Make the discriminator so steep that every penalty has something to say."""
+def steepen(state: TrainState) -> TrainState:
+    """Scale the discriminator's last weight, so that every penalty is positive."""
     *_, last = (weight for weight in state.discriminator.parameters() if weight.ndim > 1)
     real = next_real_batch(state, tiny_recipe(), IMAGES).images.requires_grad_(True)
-    (found,) = torch.autograd.grad(state.discriminator(real).sum(), real)
+    (gradient,) = torch.autograd.grad(state.discriminator(real).sum(), real)
     with torch.no_grad():
-        last.mul_(STEEP / found.flatten(1).norm(dim=1).mean())
+        last.mul_(GRADIENT_NORM / gradient.flatten(1).norm(dim=1).mean())
     state.stream.samples_drawn = 0
     return state
 
 
-def told(
+def with_strong_penalties(
     state: TrainState, settings: ObjectiveSettings, *penalties: str, every: int = 1
 ) -> ObjectiveSettings:
-    """The objective with these penalties, each with a weight that tells in this state."""
+    """The objective with these penalties, weighted for this state by `PENALTY_RATIO`."""
     plain = dataclasses.replace(settings, penalties=Penalties())
     without = discriminator_gradient(state, plain)
     chosen = {}
@@ -51,23 +51,23 @@ def told(
             plain, penalties=Penalties(**{name: PenaltySettings(weight=1.0)})
         )
         penalty = discriminator_gradient(state, alone) - without
-        weight = SHARE * float(without.norm() / penalty.norm())
+        weight = PENALTY_RATIO * float(without.norm() / penalty.norm())
         chosen[name] = PenaltySettings(weight=weight / every, every=every)
     return dataclasses.replace(settings, penalties=Penalties(**chosen))
 
 
-def lacks(state: TrainState, settings: ObjectiveSettings) -> float:
-    """What the discriminator's gradient lacks without penalties, as a share of its length."""
+def penalty_fraction(state: TrainState, settings: ObjectiveSettings) -> float:
+    """Change of the discriminator's gradient without penalties, relative to its norm."""
     whole = discriminator_gradient(state, settings)
     plain = discriminator_gradient(state, dataclasses.replace(settings, penalties=Penalties()))
-    return distance(plain, whole)
+    return relative_distance(plain, whole)
 
 
 def discriminator_gradient(
     state: TrainState, settings: ObjectiveSettings, precision: Precision = FP32
 ) -> Tensor:
-    """Of the discriminator's loss on one batch, as one row; the state is left as it was."""
-    kept = {name: generator.get_state() for name, generator in state.random.items()}
+    """Gradient of the discriminator's loss on one batch, flattened; the state does not change."""
+    random_states = {name: generator.get_state() for name, generator in state.random.items()}
     real = next_real_batch(state, tiny_recipe(), IMAGES).images
     latents = torch.randn(IMAGES, LATENT_DIM, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
@@ -84,20 +84,20 @@ def discriminator_gradient(
     terms = objective.discriminator_terms(batch)
     state.stream.samples_drawn = 0
     for name, generator in state.random.items():
-        generator.set_state(kept[name])
-    return row(torch.autograd.grad(sum(terms.values()), list(state.discriminator.parameters())))
+        generator.set_state(random_states[name])
+    return flatten(torch.autograd.grad(sum(terms.values()), list(state.discriminator.parameters())))
 
 
-def gradient_of(network: nn.Module) -> Tensor:
-    """What the last step left as gradients, as one row."""
-    return row(weight.grad for weight in network.parameters() if weight.grad is not None)
+def step_gradient(network: nn.Module) -> Tensor:
+    """The gradients that the last step left, flattened."""
+    return flatten(weight.grad for weight in network.parameters() if weight.grad is not None)
 
 
-def row(tensors: Iterable[Tensor]) -> Tensor:
-    """Tensors of any shapes in one row."""
-    return torch.cat([one.detach().flatten() for one in tensors])
+def flatten(tensors: Iterable[Tensor]) -> Tensor:
+    """Tensors of any shapes as one vector."""
+    return torch.cat([tensor.detach().flatten() for tensor in tensors])
 
 
-def distance(rough: Tensor, exact: Tensor) -> float:
-    """Between two gradients, as a share of the exact one's length."""
+def relative_distance(rough: Tensor, exact: Tensor) -> float:
+    """Distance between two gradients, relative to the norm of the exact one."""
     return float((rough - exact).norm() / exact.norm())
