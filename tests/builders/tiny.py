@@ -98,7 +98,7 @@ def start(recipe: Recipe, seed: int = 0) -> TrainState:
     return TrainState.start(recipe, tiny_data(), seed, torch.device("cpu"))
 
 
-def awake(network: nn.Module, seed: int = 5) -> nn.Module:
+def fill_zero_weights(network: nn.Module, seed: int = 5) -> nn.Module:
     """The network, with random values in weights that start at zero (fix-up).
 
     Layers before such a weight have no effect until the first step has changed it.

@@ -1,4 +1,4 @@
-"""What every generator and every discriminator promises by itself.
+"""The contract of every generator and every discriminator alone.
 
 A new network, field or option is tested by existing. `test_pairs.py` trains them together.
 """
@@ -26,7 +26,7 @@ from ganvas.networks import (
     ImageShape,
     Network,
 )
-from tests.builders.tiny import awake
+from tests.builders.tiny import fill_zero_weights
 
 LATENT_DIM = 10
 BATCH = 3
@@ -49,7 +49,7 @@ KINDS: list[type[Network]] = [*GENERATORS.values(), *DISCRIMINATORS.values()]
 
 
 def name_of(kind: type[Network]) -> str:
-    """`dcgan-generator`: how tests are called."""
+    """`dcgan-generator`: the name in test IDs."""
     return f"{kind.name}-{kind.role}"
 
 
@@ -139,8 +139,8 @@ def built(network: Network, image: ImageShape, seed: int = 0) -> nn.Module:
 
 
 def built_awake(network: Network, image: ImageShape) -> nn.Module:
-    """The network as it is once training has moved what starts at zero."""
-    return awake(built(network, image))
+    """The network with random values in place of weights that start at zero."""
+    return fill_zero_weights(built(network, image))
 
 
 def drawn_images(image: ImageShape, seed: int = 1) -> Tensor:
@@ -159,7 +159,7 @@ def inputs_of(network: Network, image: ImageShape) -> Tensor:
 
 
 def skip_what_cannot_be_built(network: Network, image: ImageShape) -> None:
-    """A reported problem must name a field; what has none must build."""
+    """A reported problem must name a field; without problems the network must build."""
     problems = network.problems(image)
     fields = [field.name for field in dataclasses.fields(network)]
     for problem in problems:

@@ -25,7 +25,7 @@ from tests.builders.strong_penalties import (
     steepen,
     with_strong_penalties,
 )
-from tests.builders.tiny import FAMILIES, Networks, awake, small, start, tiny_recipe
+from tests.builders.tiny import FAMILIES, Networks, fill_zero_weights, small, start, tiny_recipe
 
 BF16 = Precision("bf16", "for a test")
 
@@ -99,7 +99,7 @@ def test_every_family_has_the_gradients_of_float32_within_rounding(family: str) 
     recipe = tiny_recipe(wide(family), objective=ObjectiveSettings(spectral_norm=True))
     state = start(recipe)
     for network in (state.generator, state.discriminator):
-        awake(network).eval()  # spectral norms and batch statistics as they are, twice
+        fill_zero_weights(network).eval()  # spectral norms and batch statistics as they are, twice
     exact = gradients(state, state.objective, FP32)
     rough = gradients(state, state.objective, BF16)
     for player, found in exact.items():

@@ -21,7 +21,7 @@ from ganvas.precision import FP32, Precision
 from ganvas.recipes import Recipe
 from ganvas.training.step import train_step
 from tests.builders.probe_contexts import context, copied_context, draw, probe
-from tests.builders.tiny import BATCH, FAMILIES, SIDE, awake, small, start, tiny_recipe
+from tests.builders.tiny import BATCH, FAMILIES, SIDE, fill_zero_weights, small, start, tiny_recipe
 from tests.contract.test_networks import DISCRIMINATOR_VARIATIONS
 
 EVERY_FAMILY = pytest.mark.parametrize("family", FAMILIES)
@@ -165,7 +165,7 @@ def test_no_discriminator_exceeds_its_lipschitz_bound(description: Discriminator
     if vars(description).get("norm", "none") != "none":
         return
     torch.manual_seed(0)
-    network = awake(description.build(Dimensions(ImageShape(1, SIDE, SIDE), 3)))
+    network = fill_zero_weights(description.build(Dimensions(ImageShape(1, SIDE, SIDE), 3)))
     with torch.no_grad():  # of the first weights, N(0, 0.02), too little comes through to compare
         for weight in network.parameters():
             weight.mul_(3)

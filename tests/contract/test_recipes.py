@@ -1,4 +1,4 @@
-"""What every named recipe promises. A new recipe is tested by existing."""
+"""The contract of every named recipe. New recipes are tested automatically."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_no_schedule_stays_open_when_a_run_starts(name: str) -> None:
 
 @EVERY_RECIPE
 def test_written_recipe_is_complete(name: str) -> None:
-    """Every field is written down, so later defaults change nothing about an old run."""
+    """Every field is written, so later defaults do not change an old run."""
 
     def keys(value: object, prefix: str = "") -> set[str]:
         if not dataclasses.is_dataclass(value) or isinstance(value, Ramp):
@@ -108,7 +108,7 @@ def test_description_starts_with_a_summary_line(name: str) -> None:
 
 @EVERY_RECIPE
 def test_networks_can_be_built_for_the_recipes_data(name: str) -> None:
-    """In grey and in colour, or in one and more dimensions."""
+    """In grey and in colour, or in one and in several dimensions."""
     recipe = CATALOG[name]()
     size = SIZES.get(name, (32, 32))
     with torch.device("meta"):

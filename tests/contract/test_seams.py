@@ -82,7 +82,7 @@ def pixels_of(dimensions: Dimensions) -> int:
 
 @pytest.fixture(autouse=True)
 def families() -> Iterator[None]:
-    """Networks that exist while a test of this file runs."""
+    """Networks that are registered while a test of this file runs."""
     tables = (GENERATORS, DISCRIMINATORS)
     before = [dict(table) for table in tables]
 

@@ -1,4 +1,4 @@
-"""Which GPU is worked on."""
+"""Which GPU becomes the current one."""
 
 from __future__ import annotations
 

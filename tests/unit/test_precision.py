@@ -1,4 +1,4 @@
-"""In which numbers networks calculate: what is chosen and why, and what bfloat16 may change."""
+"""The dtype of the networks: which one is chosen and why, and what bfloat16 changes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ganvas.precision import FP32, Precision, choose_precision, has_bfloat16
 
 BF16 = Precision("bf16", "for a test")
 CPU = torch.device("cpu")
-HALF_A_STEP = 2.0**-9
-"""By how much rounding to bfloat16 (8 bits of mantissa) changes a number at most, relatively."""
+ROUNDING = 2.0**-9
+"""Largest relative error of rounding to bfloat16 (8 bits of mantissa)."""
 
 
 def cpuinfo(folder: Path, line: str) -> Path:
@@ -27,13 +27,13 @@ def cpuinfo(folder: Path, line: str) -> Path:
 
 
 def on_processor(monkeypatch: pytest.MonkeyPatch, *flags: str) -> None:
-    """As if Linux named these among what the processor can."""
+    """Pretend that the processor has these features."""
     monkeypatch.setattr(precision, "cpu_flags", lambda *_: frozenset(flags))
 
 
 class TestChoice:
     @pytest.mark.parametrize(
-        ("line", "there"),
+        ("line", "supported"),
         [
             ("flags\t\t: fpu sse2 avx512f avx512_bf16 amx_tile", True),
             ("flags\t\t: fpu amx_bf16 amx_tile", True),
@@ -44,25 +44,27 @@ class TestChoice:
             ("", False),
         ],
     )
-    def test_cpuinfo_lists_the_instructions(self, tmp_path: Path, line: str, there: bool) -> None:
-        assert has_bfloat16(cpuinfo(tmp_path, line)) is there
+    def test_cpuinfo_lists_the_instructions(
+        self, tmp_path: Path, line: str, supported: bool
+    ) -> None:
+        assert has_bfloat16(cpuinfo(tmp_path, line)) is supported
 
     def test_without_cpuinfo_there_is_no_bfloat16(self, tmp_path: Path) -> None:
         assert not has_bfloat16(tmp_path / "no-cpuinfo")
 
-    @pytest.mark.parametrize("there", [True, False])
+    @pytest.mark.parametrize("supported", [True, False])
     def test_auto_takes_bfloat16_for_convolutions_where_the_processor_has_it(
-        self, monkeypatch: pytest.MonkeyPatch, there: bool
+        self, monkeypatch: pytest.MonkeyPatch, supported: bool
     ) -> None:
-        on_processor(monkeypatch, *(["amx_bf16"] if there else []))
+        on_processor(monkeypatch, *(["amx_bf16"] if supported else []))
         chosen = choose_precision(
             "auto",
             CPU,
             DCGANGenerator(width=32).build(Dimensions(ImageShape(1, 16, 16), 6)),
             DCGANDiscriminator(width=32).build(Dimensions(ImageShape(1, 16, 16), 6)),
         )
-        assert chosen.name == ("bf16" if there else "fp32")
-        assert "has bfloat16" in chosen.why if there else "no bfloat16" in chosen.why
+        assert chosen.name == ("bf16" if supported else "fp32")
+        assert "has bfloat16" in chosen.why if supported else "no bfloat16" in chosen.why
 
     @pytest.mark.parametrize(
         "network",
@@ -71,7 +73,7 @@ class TestChoice:
             nn.Conv2d(1, 64, 3),
             nn.Conv2d(64, 31, 3),
             nn.Conv2d(64, 64, 3, groups=4),
-            nn.ConvTranspose2d(64, 64, 4),  # from latents to a grid: one place
+            nn.ConvTranspose2d(64, 64, 4),  # from latents to a grid: one position
         ],
     )
     def test_auto_takes_float32_for_networks_without_wide_convolutions(
@@ -92,13 +94,13 @@ class TestChoice:
         )
         assert choose_precision("auto", CPU, less, enough).name == "bf16"
 
-    @pytest.mark.parametrize("there", [True, False])
+    @pytest.mark.parametrize("supported", [True, False])
     def test_a_set_precision_is_used_or_refused(
-        self, monkeypatch: pytest.MonkeyPatch, there: bool
+        self, monkeypatch: pytest.MonkeyPatch, supported: bool
     ) -> None:
-        monkeypatch.setattr(precision, "has_bfloat16", lambda: there)
+        monkeypatch.setattr(precision, "has_bfloat16", lambda: supported)
         assert choose_precision("fp32", CPU, nn.Linear(2, 2)).name == "fp32"
-        if there:
+        if supported:
             assert choose_precision("bf16", CPU, nn.Linear(2, 2)).name == "bf16"
         else:
             expected = r"precision bf16: this processor .* Set precision to fp32 or auto"
@@ -106,15 +108,15 @@ class TestChoice:
                 choose_precision("bf16", CPU, nn.Linear(2, 2))
             assert caught.value.exit_code == 2
 
-    @pytest.mark.parametrize(("capability", "there"), [((7, 5), False), ((8, 0), True)])
+    @pytest.mark.parametrize(("capability", "supported"), [((7, 5), False), ((8, 0), True)])
     def test_compute_capability_decides_on_a_gpu(
-        self, monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], there: bool
+        self, monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], supported: bool
     ) -> None:
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
         monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "An old GPU")
         cuda, wide = torch.device("cuda"), nn.Conv2d(64, 64, 1)
-        assert choose_precision("auto", cuda, wide).name == ("bf16" if there else "fp32")
-        if not there:
+        assert choose_precision("auto", cuda, wide).name == ("bf16" if supported else "fp32")
+        if not supported:
             with pytest.raises(DeviceError, match="bf16: An old GPU has no bfloat16"):
                 choose_precision("bf16", cuda, wide)
 
@@ -134,11 +136,11 @@ class TestPassing:
         network = nn.Conv2d(1, 1, kernel_size=1, bias=False)
         weight, inputs = 1 + 2.0**-10, 3 + 2.0**-6
         nn.init.constant_(network.weight, weight)
-        made = BF16.through(network)(torch.full((1, 1, 1, 1), inputs)).detach()
+        outputs = BF16.through(network)(torch.full((1, 1, 1, 1), inputs)).detach()
         rounded = torch.tensor([weight, inputs]).bfloat16()
         assert rounded.tolist() == [1.0, 3.015625]
-        assert made.dtype == torch.float32
-        assert made.item() == float((rounded[0] * rounded[1]).bfloat16()) != weight * inputs
+        assert outputs.dtype == torch.float32
+        assert outputs.item() == float((rounded[0] * rounded[1]).bfloat16()) != weight * inputs
 
     def test_weights_and_their_gradients_stay_float32(self) -> None:
         network = nn.Sequential(nn.Conv2d(1, 4, kernel_size=3), nn.Flatten(), nn.Linear(16, 1))
@@ -166,7 +168,7 @@ class TestSpectralNorm:
         return network
 
     def test_spectral_norms_are_float32_and_iterate_once_per_pass(self) -> None:
-        """After a pass the state of the power iteration is what one in float32 leaves."""
+        """After a forward pass the power iteration has the same state as in float32."""
         inputs = torch.randn(2, 2, 4, 4)
         ours, theirs = self.normed(), self.normed()
         BF16.through(ours)(inputs)
@@ -186,5 +188,5 @@ class TestSpectralNorm:
 
         seen = nn.functional.conv2d(rounded(inputs), rounded(first.weight), rounded(first.bias))
         expected = rounded(seen).flatten(1) @ rounded(last.weight).T + rounded(last.bias)
-        made = BF16.through(network)(inputs)
-        torch.testing.assert_close(made, expected, rtol=2 * HALF_A_STEP, atol=2 * HALF_A_STEP)
+        outputs = BF16.through(network)(inputs)
+        torch.testing.assert_close(outputs, expected, rtol=2 * ROUNDING, atol=2 * ROUNDING)

@@ -1,4 +1,4 @@
-"""What a rank knows of itself, and what is refused before ranks train together."""
+"""Process groups: slices, random numbers, agreement, refused settings, and restarts."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def test_local_slices_partition_the_batch_in_order() -> None:
 @pytest.mark.parametrize("size", [1, 2, 3, 64])
 @pytest.mark.parametrize("n", [1, BATCH_SIZE, BATCH_SIZE + 1, 3 * BATCH_SIZE - 1, 10_000])
 def test_samples_to_score_are_shared_in_whole_batches(n: int, size: int) -> None:
-    shares = [local_range(rank, size, n) for rank in range(size)]
-    assert [row for rows in shares for row in rows] == list(range(n))
-    assert all(rows.start % BATCH_SIZE == 0 for rows in shares if rows)
-    pieces = [-(-len(rows) // BATCH_SIZE) for rows in shares]
-    assert max(pieces) - min(pieces) <= 1
-    assert pieces[0] == max(pieces)
+    ranges = [local_range(rank, size, n) for rank in range(size)]
+    assert [row for rows in ranges for row in rows] == list(range(n))
+    assert all(rows.start % BATCH_SIZE == 0 for rows in ranges if rows)
+    batches = [-(-len(rows) // BATCH_SIZE) for rows in ranges]
+    assert max(batches) - min(batches) <= 1
+    assert batches[0] == max(batches)
 
 
 def test_a_single_process_raises_its_own_error() -> None:
@@ -66,7 +66,7 @@ def test_a_single_process_raises_its_own_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "kind", "said"),
+    ("error", "kind", "message"),
     [
         (RuntimeError("[pair.cc:5] Connection closed"), RankLost, "process of this run is gone$"),
         (DistBackendError("NCCL: Duplicate GPU\nmore"), RankLost, r"\(NCCL: Duplicate GPU\)$"),
@@ -75,14 +75,14 @@ def test_a_single_process_raises_its_own_error() -> None:
     ],
 )
 def test_errors_of_lost_processes_are_told_from_local_ones(
-    error: RuntimeError, kind: type[Exception], said: str
+    error: RuntimeError, kind: type[Exception], message: str
 ) -> None:
-    with pytest.raises(kind, match=said), reporting_lost_processes():
+    with pytest.raises(kind, match=message), reporting_lost_processes():
         raise error
 
 
 def test_one_process_ignores_sync_batch_norm() -> None:
-    """So a run of several GPUs goes on with one, or without any."""
+    """So a run of several GPUs can continue on one GPU or on a CPU."""
     recipe = tiny_recipe(small("dcgan", discriminator={"norm": "batch"}), sync_batch_norm=True)
     state = start(recipe)
     plain = start(dataclasses.replace(recipe, sync_batch_norm=False))
@@ -93,21 +93,21 @@ def test_one_process_ignores_sync_batch_norm() -> None:
 
 
 def test_ranks_draw_what_one_process_draws() -> None:
-    def both(processes: ProcessGroup) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def draw_all(processes: ProcessGroup) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         random = named_generator(0, "test")
         latents = draw_latents(6, 5, random, processes)
         uniform = draw_uniform((6 // processes.size, 1, 2), random, processes)
         return latents, uniform, random.get_state()
 
-    whole = both(SINGLE_PROCESS)
-    parts = [both(processes) for processes in THREE]
+    whole = draw_all(SINGLE_PROCESS)
+    parts = [draw_all(processes) for processes in THREE]
     for kind in range(2):
         assert torch.equal(torch.cat([part[kind] for part in parts]), whole[kind])
     assert all(torch.equal(part[2], whole[2]) for part in parts)  # and they stay in step
 
 
-class Telling(ProcessGroup):
-    """ProcessGroup of which the others bring what is given here."""
+class FakeProcessGroup(ProcessGroup):
+    """A process group whose other ranks report fixed precisions."""
 
     def all_gather_object(self, value: Any) -> list[Any]:
         return [value, ("fp32", "has no bfloat16"), value]
@@ -116,7 +116,7 @@ class Telling(ProcessGroup):
 def test_ranks_agree_on_a_precision() -> None:
     state = start(tiny_recipe())
     before = state.precision
-    state.processes = Telling(0, 3)
+    state.processes = FakeProcessGroup(0, 3)
     agree_on_precision(state)
     assert state.precision == before
     state.precision = Precision("bf16", "for a test")
@@ -127,17 +127,21 @@ def test_ranks_agree_on_a_precision() -> None:
 def test_sync_batch_norm_can_be_undone_with_the_same_weights() -> None:
     torch.manual_seed(0)
     plain = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.BatchNorm1d(4), nn.ReLU()))
-    together = to_sync_batch_norm(copy.deepcopy(plain))
-    assert any(isinstance(module, nn.SyncBatchNorm) for module in together.modules())
-    weights = list(together.parameters())
-    from_sync_batch_norm(together)
-    assert not any(isinstance(module, nn.SyncBatchNorm) for module in together.modules())
-    assert all(one is other for one, other in zip(weights, together.parameters(), strict=True))
+    synchronised = to_sync_batch_norm(copy.deepcopy(plain))
+    assert any(isinstance(module, nn.SyncBatchNorm) for module in synchronised.modules())
+    weights = list(synchronised.parameters())
+    from_sync_batch_norm(synchronised)
+    assert not any(isinstance(module, nn.SyncBatchNorm) for module in synchronised.modules())
+    assert all(
+        before is after for before, after in zip(weights, synchronised.parameters(), strict=True)
+    )
     numbers = torch.randn(8, 3)
-    assert torch.equal(together(numbers), plain(numbers))
-    for ours, theirs in zip(running_statistics(together), running_statistics(plain), strict=True):
+    assert torch.equal(synchronised(numbers), plain(numbers))
+    for ours, theirs in zip(
+        running_statistics(synchronised), running_statistics(plain), strict=True
+    ):
         assert torch.equal(ours, theirs)
-    assert together.state_dict().keys() == plain.state_dict().keys()
+    assert synchronised.state_dict().keys() == plain.state_dict().keys()
 
 
 class TestRefused:
@@ -207,19 +211,19 @@ class TestRestart:
         assert launch() not in (None, "none")
         assert launch() == launch()
 
-    def test_restarted_is_what_torchrun_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_restarts_come_from_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("TORCHELASTIC_RESTART_COUNT", raising=False)
         assert not restarts()
         monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "2")
         assert restarts()
 
-    def test_only_a_find_run_of_launch_is_gone_on_with(
+    def test_only_the_run_of_this_launch_is_continued(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)
-        mine = self.made(Path("runs/a-1"), "mine")
-        self.made(Path("runs/a-2"), "other")
-        self.made(Path("runs/a-3"), None)
+        mine = self.create_run(Path("runs/a-1"), "mine")
+        self.create_run(Path("runs/a-2"), "other")
+        self.create_run(Path("runs/a-3"), None)
         monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
         assert find_run_of_launch(None) is None
         monkeypatch.setenv("TORCHELASTIC_RUN_ID", "mine")
@@ -232,23 +236,23 @@ class TestRestart:
         ("status", "error"),
         [("diverged", Diverged), ("unhealthy", Unhealthy), ("interrupted", Interrupted)],
     )
-    def test_what_ended_on_purpose_stays_so(
+    def test_a_run_that_ended_is_not_restarted(
         self, tmp_path: Path, status: Status, error: type[Exception]
     ) -> None:
-        run = self.made(tmp_path / "run", None)
+        run = self.create_run(tmp_path / "run", None)
         assert not is_over(run, None)
         run.write_status(status, 10, "why")
         with pytest.raises(error, match=str(run.directory)):
             is_over(run, None)
 
     def test_a_finished_run_is_over_unless_it_is_to_train_longer(self, tmp_path: Path) -> None:
-        run = self.made(tmp_path / "run", None)
+        run = self.create_run(tmp_path / "run", None)
         run.write_status("finished", 100)
         assert is_over(run, None)
         assert is_over(run, 100)
         assert not is_over(run, 200)
 
     @staticmethod
-    def made(directory: Path, launch: str | None) -> Run:
+    def create_run(directory: Path, launch: str | None) -> Run:
         recipe = tiny_recipe(small("mlp")).with_fixed_schedules()
         return Run.create(directory, recipe, {"launch": launch, "seed": 0}, {})

@@ -1,4 +1,4 @@
-"""One seed, many generators that do not disturb each other."""
+"""One seed, many independent generators."""
 
 from __future__ import annotations
 

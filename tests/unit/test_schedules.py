@@ -1,4 +1,4 @@
-"""Schedules and counts: their values, and their text both ways."""
+"""Schedules and counts: values, parsing and formatting."""
 
 from __future__ import annotations
 

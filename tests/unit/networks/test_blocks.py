@@ -57,9 +57,10 @@ def test_depthwise_layers_equal_grouped_convolutions(kind, plain, shape) -> None
     theirs = plain(6, 6, (4, 3), groups=6, bias=False).double()
     theirs.load_state_dict(layer.state_dict())
     inputs = torch.randn(shape, dtype=torch.float64, requires_grad=True)
-    found = []
-    for one in (layer, theirs):
-        outputs = one(inputs)
-        (slope,) = torch.autograd.grad(outputs.square().sum(), inputs, create_graph=True)
-        found.append([outputs, slope, *torch.autograd.grad(slope.square().sum(), one.weight)])
-    torch.testing.assert_close(*found)
+    results = []
+    for network in (layer, theirs):
+        outputs = network(inputs)
+        (gradient,) = torch.autograd.grad(outputs.square().sum(), inputs, create_graph=True)
+        second = torch.autograd.grad(gradient.square().sum(), network.weight)
+        results.append([outputs, gradient, *second])
+    torch.testing.assert_close(*results)

@@ -62,14 +62,14 @@ def test_resampling_has_a_1x1_convolution_if_the_channels_change(kind, theirs) -
 
 
 @pytest.mark.parametrize(
-    ("channels", "asked", "groups"),
+    ("channels", "group_channels", "groups"),
     [(64, 16, 8), (8, 16, 1), (12, 16, 3), (4, 16, 1), (1, 16, 1), (1536, 32, 96), (3, 16, 3)],
 )
 def test_groups_have_the_given_channels_or_the_largest_common_divisor(
-    channels: int, asked: int, groups: int
+    channels: int, group_channels: int, groups: int
 ) -> None:
     with torch.device("meta"):
-        spatial = GroupedBlock(channels, asked, DEPTH).body.get_submodule("spatial")
+        spatial = GroupedBlock(channels, group_channels, DEPTH).body.get_submodule("spatial")
     assert isinstance(spatial, nn.Conv2d)
     assert spatial.groups == groups
     assert spatial.in_channels == spatial.out_channels == 2 * channels
@@ -154,9 +154,9 @@ def test_each_layer_of_a_block_scales_the_mean_square_by_the_root_of_the_depth()
     """The leaky ReLU's gain keeps it, fix-up divides it by sqrt(L) a layer: L at the last one."""
     torch.manual_seed(0)
     block = GroupedBlock(128, 16, DEPTH)
-    shown = torch.randn(8, 128, 12, 12)
+    inputs = torch.randn(8, 128, 12, 12)
     with torch.no_grad():
-        once = block.body[:2](shown)
+        once = block.body[:2](inputs)
         twice = block.body[2:4](once.clone())[:, :, 1:-1, 1:-1]  # away from the border's zeros
     assert float(once.square().mean()) == pytest.approx(DEPTH**-0.5, rel=0.1)
     assert float(twice.square().mean()) == pytest.approx(1 / DEPTH, rel=0.1)

@@ -1,4 +1,4 @@
-"""Augmentation against closed forms, one transformation at a time and all of them together."""
+"""Augmentation against closed forms: each transformation alone, and all of them together."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UNIFORM = (
     "hole_x", "hole_y", "hole?",
 )  # fmt: skip
 NORMAL = ("scale", "stretch", "slide_x", "slide_y", "brightness", "contrast", "saturation")
-"""In the order in which they are asked for; those with ? say whether it happens."""
+"""In the order of drawing; a name with ? decides whether the transformation happens."""
 
 
 def noise(channels: int = 3, height: int = SIDE, width: int = SIDE, count: int = 2) -> Tensor:
@@ -32,7 +32,7 @@ def noise(channels: int = 3, height: int = SIDE, width: int = SIDE, count: int =
     return 2 * torch.rand(shape, generator=random, dtype=torch.float64) - 1
 
 
-def started(seed: int = 0) -> torch.Generator:
+def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
@@ -41,7 +41,7 @@ Loaded = Callable[..., Tensor]
 
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch) -> Loaded:
-    """`augment` with loaded dice: only what is named happens, by the drawn numbers given."""
+    """`augment` with fixed random numbers: only the named transformations happen."""
 
     def with_loaded_dice(images: Tensor, *happens: str, **drawn: float) -> Tensor:
         assert {f"{name}?" for name in happens} <= set(UNIFORM)
@@ -59,18 +59,18 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Loaded:
                 self._normal = iter([column(name, 0.0) for name in NORMAL])
 
         monkeypatch.setattr(augmentation, "AugmentRandom", LoadedDice)
-        made = augment(images, 0.5, started())
+        augmented = augment(images, 0.5, seeded())
         monkeypatch.undo()
-        return made
+        return augmented
 
     return with_loaded_dice
 
 
-# -- Nothing happens ------------------------------------------------------------------------------
+# -- Unchanged images ------------------------------------------------------------------------------
 
 
 def test_probability_zero_returns_the_images_and_draws_nothing() -> None:
-    images, random = noise(), started()
+    images, random = noise(), seeded()
     before = random.get_state()
     assert augment(images, 0.0, random) is images
     assert torch.equal(random.get_state(), before)
@@ -85,7 +85,7 @@ def test_an_untransformed_image_keeps_its_bits(
     assert torch.equal(loaded(images), images)
 
 
-# -- Where pixels come from -----------------------------------------------------------------------
+# -- Geometry -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [(16, 16), (7, 7), (12, 20), (1, 5)])
@@ -109,36 +109,36 @@ def test_quarter_turns_of_square_images_are_exact(loaded: Loaded, quarters: int)
 def test_integer_translation_fills_with_the_reflection(
     loaded: Loaded, right: int, down: int
 ) -> None:
-    """The farthest shift, an eighth of the side, is two pixels here."""
+    """The largest shift, an eighth of the side, is two pixels here."""
     images = noise()
-    made = loaded(images, "shift", shift_x=right / 4 + 0.5, shift_y=down / 4 + 0.5)
+    augmented = loaded(images, "shift", shift_x=right / 4 + 0.5, shift_y=down / 4 + 0.5)
     padded = np.pad(images.numpy(), ((0, 0), (0, 0), (2, 2), (2, 2)), mode="symmetric")
     top, left = 2 - down, 2 - right
     expected = torch.from_numpy(padded[:, :, top : top + SIDE, left : left + SIDE])
-    assert torch.equal(made, expected)
+    assert torch.equal(augmented, expected)
 
 
 def test_translation_by_half_a_pixel_is_the_mean_of_neighbours(loaded: Loaded) -> None:
     images = noise()
-    made = loaded(images, "slide", slide_x=0.5 / (0.125 * SIDE))
+    augmented = loaded(images, "slide", slide_x=0.5 / (0.125 * SIDE))
     left = torch.cat([images[:, :, :, :1], images[:, :, :, :-1]], 3)  # the edge is its own mirror
-    torch.testing.assert_close(made, (images + left) / 2)
+    torch.testing.assert_close(augmented, (images + left) / 2)
 
 
 def plane(across: Tensor, down: Tensor) -> Tensor:
     return 0.03 * across - 0.01 * down + 0.1
 
 
-def places(height: int, width: int) -> tuple[Tensor, Tensor]:
-    """How far right and down of the middle each pixel is."""
+def positions(height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Position (x, y) of each pixel relative to the centre."""
     across = torch.arange(width, dtype=torch.float64) - (width - 1) / 2
     down = torch.arange(height, dtype=torch.float64) - (height - 1) / 2
     return across.expand(height, width), down[:, None].expand(height, width)
 
 
 def test_transformations_of_a_linear_ramp_are_exact(loaded: Loaded) -> None:
-    """A plane keeps its values between pixels, so a transformed one is known exactly."""
-    across, down = places(24, 32)
+    """Bilinear interpolation of a linear ramp is exact."""
+    across, down = positions(24, 32)
     images = plane(across, down)[None, None]
     inner = across.hypot(down) < 8
     angle = 0.3  # of turns by 2 pi (u - 1/2)
@@ -146,14 +146,14 @@ def test_transformations_of_a_linear_ramp_are_exact(loaded: Loaded) -> None:
     drawn = {"first_turn": 0.5 + angle / (2 * math.pi), "second_turn": 0.5 - angle / (2 * math.pi)}
     turned = across * cosine - down * sine, across * sine + down * cosine
     back = across * cosine + down * sine, down * cosine - across * sine
-    found = {
+    cases = {
         "scale": (loaded(images, "scale", scale=5.0), (across / 2, down / 2)),
         "stretch": (loaded(images, "stretch", stretch=2.5),
                     (across / math.sqrt(2), down * math.sqrt(2))),
         "first_turn": (loaded(images, "first_turn", **drawn), turned),
         "second_turn": (loaded(images, "second_turn", **drawn), back),
         "both turns": (loaded(images, "first_turn", "second_turn", **drawn), (across, down)),
-        # What was done last is undone first on the way back.
+        # The source of a pixel is found by inverting the last transformation first.
         "turn after scale": (loaded(images, "scale", "second_turn", scale=5.0, **drawn),
                              (back[0] / 2, back[1] / 2)),
         "slide after turn": (loaded(images, "first_turn", "slide", slide_x=0.25, **drawn),
@@ -162,22 +162,22 @@ def test_transformations_of_a_linear_ramp_are_exact(loaded: Loaded) -> None:
                                      scale=5.0),
                               (across / 2 - 2, down / 2)),
     }  # fmt: skip
-    for name, (made, (x, y)) in found.items():
-        gap = (made[0, 0] - plane(x, y))[inner].abs().max()
+    for name, (augmented, (x, y)) in cases.items():
+        gap = (augmented[0, 0] - plane(x, y))[inner].abs().max()
         assert gap < 1e-12, name
 
 
-# -- What pixels become ---------------------------------------------------------------------------
+# -- Colour ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_brightness_and_contrast_leave_alpha_unchanged(loaded: Loaded, channels: int) -> None:
     images = noise(channels)
-    made = loaded(images, "brightness", "contrast", brightness=1.5, contrast=-2.0)
+    augmented = loaded(images, "brightness", "contrast", brightness=1.5, contrast=-2.0)
     expected = (images + 0.3) * 0.5
     if channels in (2, 4):
         expected[:, -1] = images[:, -1]
-    torch.testing.assert_close(made, expected)
+    torch.testing.assert_close(augmented, expected)
 
 
 def mixed(images: Tensor, inverted: float = 0.0, hue: float = 0.0, saturation: float = 1.0) -> Any:
@@ -192,11 +192,11 @@ def luma(images: Tensor) -> Tensor:
 def test_hue_keeps_luma_and_the_length_of_chroma() -> None:
     images = noise()
     for hue in (-3.0, 0.4, 2.0):
-        made = mixed(images, hue=hue)
-        torch.testing.assert_close(luma(made), luma(images))
-        lengths = [torch.linalg.vector_norm(i - luma(i), dim=1) for i in (made, images)]
+        augmented = mixed(images, hue=hue)
+        torch.testing.assert_close(luma(augmented), luma(images))
+        lengths = [torch.linalg.vector_norm(i - luma(i), dim=1) for i in (augmented, images)]
         torch.testing.assert_close(*lengths)
-        torch.testing.assert_close(mixed(made, hue=-hue), images)
+        torch.testing.assert_close(mixed(augmented, hue=-hue), images)
     # A third of a turn takes red to green, green to blue, blue to red.
     torch.testing.assert_close(mixed(images, hue=2 * math.pi / 3), images.roll(1, 1))
 
@@ -215,9 +215,9 @@ def test_colour_matrix_applies_to_three_colours_only(loaded: Loaded) -> None:
         images = noise(channels)
         assert torch.equal(loaded(images, *chosen, **chosen), images)
     images = noise(4)
-    made = loaded(images, *chosen, **chosen)
+    augmented = loaded(images, *chosen, **chosen)
     expected = mixed(images[:, :3], inverted=1.0, hue=0.4 * math.pi, saturation=2.0)
-    torch.testing.assert_close(made, torch.cat([expected, images[:, 3:]], 1))
+    torch.testing.assert_close(augmented, torch.cat([expected, images[:, 3:]], 1))
 
 
 def test_cutout_is_a_box_of_half_the_sides(loaded: Loaded) -> None:
@@ -234,9 +234,9 @@ def test_cutout_is_a_box_of_half_the_sides(loaded: Loaded) -> None:
 
 def test_mean_area_of_cutout_equals_the_integral() -> None:
     """A side loses 1/2 less what lies outside: 2 times the integral of 1/4 - c over 0 to 1/4."""
-    dice = AugmentRandom(1.0, 4_000, started(), SINGLE_PROCESS, torch.float64)
-    made = augmentation.cut_out(torch.ones(4_000, 1, 16, 16, dtype=torch.float64), dice)
-    assert float(1 - made.mean()) == pytest.approx((1 / 2 - 1 / 16) ** 2, abs=0.005)
+    dice = AugmentRandom(1.0, 4_000, seeded(), SINGLE_PROCESS, torch.float64)
+    augmented = augmentation.cut_out(torch.ones(4_000, 1, 16, 16, dtype=torch.float64), dice)
+    assert float(1 - augmented.mean()) == pytest.approx((1 / 2 - 1 / 16) ** 2, abs=0.005)
 
 
 # -- All together ---------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ def test_first_and_second_derivatives_equal_finite_differences(channels: int) ->
     images = noise(channels, 6, 5).requires_grad_()
 
     def pipeline(images: Tensor) -> Tensor:
-        return augment(images, 1.0, started(3)).square()
+        return augment(images, 1.0, seeded(3)).square()
 
     assert torch.autograd.gradcheck(pipeline, images)
     assert torch.autograd.gradgradcheck(pipeline, images)
@@ -258,14 +258,14 @@ def test_first_and_second_derivatives_equal_finite_differences(channels: int) ->
 def test_fraction_of_unchanged_images_follows_the_probability(
     channels: int, probability: float
 ) -> None:
-    """As many images stay as they were as there should be if each is left out independently.
+    """The fraction of unchanged images equals that of independent transformations.
 
     Half of the mirrors, a quarter of the quarter turns and, at 8x8, of the shifts change nothing.
     """
     count, p = 10_000, probability
     images = noise(channels, 8, 8, count=1).expand(count, -1, -1, -1)
-    made = augment(images, p, started())
-    same = (made == images).flatten(1).all(1).double().mean()
+    augmented = augment(images, p, seeded())
+    same = (augmented == images).flatten(1).all(1).double().mean()
     # Scale, turns, stretch, slide, brightness, contrast, cutout; hue and saturation; inversion.
     expected = (1 - p / 2) * (1 - 3 * p / 4) ** 2 * (1 - p) ** 7
     if channels == 3:
@@ -277,7 +277,7 @@ def test_fraction_of_unchanged_images_follows_the_probability(
 def test_each_event_happens_below_the_probability_and_not_above(
     monkeypatch: pytest.MonkeyPatch, event: str
 ) -> None:
-    """Whatever is drawn just below the probability happens, just above does not."""
+    """A draw just below the probability triggers the event, one just above does not."""
     images, p = noise(3, 8, 8, count=1), 0.3
     limit = 1 - math.sqrt(1 - p) if "turn" in event else p
 
@@ -291,7 +291,7 @@ def test_each_event_happens_below_the_probability_and_not_above(
         monkeypatch.setattr(
             augmentation, "draw_normal", lambda shape, *_: torch.ones(shape, dtype=torch.float64)
         )
-        return augment(images, p, started())
+        return augment(images, p, seeded())
 
     assert torch.equal(drawn_at(limit + 1e-9), images)
     assert not torch.equal(drawn_at(limit - 1e-9), images)
@@ -299,20 +299,22 @@ def test_each_event_happens_below_the_probability_and_not_above(
 
 def test_the_transformation_of_an_image_does_not_depend_on_the_others() -> None:
     images = noise(count=4)
-    made = augment(images, 0.8, started())
+    augmented = augment(images, 0.8, seeded())
     other = images.clone()
     other[1:] = 0.5
-    assert torch.equal(augment(other, 0.8, started())[0], made[0])
-    assert not torch.equal(augment(images[:1].expand(4, -1, -1, -1), 0.8, started())[1], made[0])
+    assert torch.equal(augment(other, 0.8, seeded())[0], augmented[0])
+    assert not torch.equal(
+        augment(images[:1].expand(4, -1, -1, -1), 0.8, seeded())[1], augmented[0]
+    )
 
 
 def test_randomness_comes_from_the_given_generator_alone() -> None:
     images = noise(count=8)
-    random = started()
+    random = seeded()
     torch.manual_seed(1)
     first, second = augment(images, 0.5, random), augment(images, 0.5, random)
     torch.manual_seed(2)
-    again = started()
+    again = seeded()
     assert torch.equal(augment(images, 0.5, again), first)
     assert torch.equal(augment(images, 0.5, again), second)
     assert not torch.equal(first, second)
@@ -320,16 +322,16 @@ def test_randomness_comes_from_the_given_generator_alone() -> None:
 
 def test_two_processes_augment_like_one() -> None:
     images = noise(count=6)
-    whole = augment(images, 0.7, started())
+    whole = augment(images, 0.7, seeded())
     pair = ProcessGroup(0, 2), ProcessGroup(1, 2)
     parts = [
-        augment(images[processes.local_slice(6)], 0.7, started(), processes) for processes in pair
+        augment(images[processes.local_slice(6)], 0.7, seeded(), processes) for processes in pair
     ]
     assert torch.equal(torch.cat(parts), whole)
 
 
 def test_positions_of_16_bit_images_are_computed_in_32_bits() -> None:
     images = noise().to(torch.bfloat16)
-    made = augment(images, 0.9, started())
-    assert made.dtype == torch.bfloat16
-    assert torch.equal(made, augment(images.float(), 0.9, started()).to(torch.bfloat16))
+    augmented = augment(images, 0.9, seeded())
+    assert augmented.dtype == torch.bfloat16
+    assert torch.equal(augmented, augment(images.float(), 0.9, seeded()).to(torch.bfloat16))

@@ -1,4 +1,4 @@
-"""What the constraints promise about weights, measured with numpy."""
+"""Constraints on weights, measured with numpy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 
 from ganvas.networks import DISCRIMINATORS, Dimensions, Discriminator, ImageShape
 from ganvas.objectives.constraints import clip_weights, spectral_norm
-from tests.builders.tiny import SIDE, awake, narrow, same, weights_of
+from tests.builders.tiny import SIDE, fill_zero_weights, narrow, same, weights_of
 
 IMAGE = ImageShape(3, SIDE, SIDE)
 ENOUGH_FORWARDS = 300
@@ -43,7 +43,7 @@ def test_clipping_bounds_every_weight_and_keeps_those_within(kind: type[Discrimi
 
 @EVERY_DISCRIMINATOR
 def test_spectral_norm_makes_every_largest_singular_value_one(kind: type[Discriminator]) -> None:
-    network = awake(discriminator(kind))
+    network = fill_zero_weights(discriminator(kind))
     layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     directions = [layer.weight.detach().clone() for layer in layers]
     spectral_norm(network)

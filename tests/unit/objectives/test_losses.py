@@ -1,4 +1,4 @@
-"""Every loss against formulas written another way, and the facts it is known for."""
+"""Every loss against an independent formula, and its known properties."""
 
 from __future__ import annotations
 

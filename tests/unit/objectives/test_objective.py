@@ -24,7 +24,7 @@ GP_OF_STEEP = (STEEP - 1) ** 2
 
 
 class Critic(nn.Module):
-    """A linear critic whose gradient has norm `STEEP` everywhere; counts how often it is asked."""
+    """A linear critic whose gradient has norm `STEEP` everywhere; counts its forward passes."""
 
     def __init__(self) -> None:
         super().__init__()

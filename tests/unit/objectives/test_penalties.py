@@ -17,25 +17,25 @@ DIRECTION /= DIRECTION.norm()
 
 EVERY_PENALTY = pytest.mark.parametrize("name", sorted(PENALTIES))
 
-OF_STEEPNESS: dict[str, Callable[[float], float]] = {
+PENALTY_OF_NORM: dict[str, Callable[[float], float]] = {
     "gradient_penalty": lambda norm: (norm - 1) ** 2,
     "one_sided_gradient_penalty": lambda norm: max(0.0, norm - 1) ** 2,
     "r1": lambda norm: norm**2 / 2,
     "r2": lambda norm: norm**2 / 2,
 }
-"""Each penalty where the critic's gradient has this norm everywhere."""
+"""Each penalty of a critic whose gradient has this norm everywhere."""
 
-SLOPE: dict[str, Callable[[float], float]] = {
+DERIVATIVE: dict[str, Callable[[float], float]] = {
     "gradient_penalty": lambda norm: 2 * (norm - 1),
     "one_sided_gradient_penalty": lambda norm: 2 * max(0.0, norm - 1),
     "r1": lambda norm: norm,
     "r2": lambda norm: norm,
 }
-"""The derivatives of `OF_STEEPNESS`."""
+"""The derivatives of `PENALTY_OF_NORM`."""
 
 
 class Linear(nn.Module):
-    """D(x) = <w, x> + 3, which counts how often it is asked."""
+    """D(x) = <w, x> + 3, which counts its forward passes."""
 
     def __init__(self, norm: float) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ def batch_of(
 
 
 def test_every_penalty_has_a_reference_formula() -> None:
-    assert set(OF_STEEPNESS) == set(SLOPE) == set(PENALTIES)
+    assert set(PENALTY_OF_NORM) == set(DERIVATIVE) == set(PENALTIES)
 
 
 @EVERY_PENALTY
@@ -75,7 +75,7 @@ def test_every_penalty_has_a_reference_formula() -> None:
 def test_penalty_of_a_linear_critic_equals_the_closed_form(name: str, norm: float) -> None:
     value = PENALTIES[name](batch_of(Linear(norm), images(1), images(2)))
     assert value.shape == (SHAPE[0],)
-    expected = torch.full_like(value, OF_STEEPNESS[name](norm))
+    expected = torch.full_like(value, PENALTY_OF_NORM[name](norm))
     torch.testing.assert_close(value, expected)
 
 
@@ -84,7 +84,7 @@ def test_penalty_of_a_linear_critic_equals_the_closed_form(name: str, norm: floa
 def test_weight_gradient_equals_the_closed_form(name: str, norm: float) -> None:
     critic = Linear(norm)
     PENALTIES[name](batch_of(critic, images(1), images(2))).mean().backward()
-    torch.testing.assert_close(critic.weight.grad, SLOPE[name](norm) * DIRECTION)
+    torch.testing.assert_close(critic.weight.grad, DERIVATIVE[name](norm) * DIRECTION)
 
 
 @pytest.mark.parametrize("norm", [0.0, 0.5, 0.99])
@@ -112,10 +112,10 @@ def test_interpolates_mix_real_and_fake_with_one_alpha_per_image(name: str) -> N
     real, fake = images(5), images(6)
     value = PENALTIES[name](batch_of(bowl, real, fake, seed=7))
     random = torch.Generator().manual_seed(7)
-    share = torch.rand((SHAPE[0], 1, 1, 1), generator=random, dtype=torch.float64)
-    between = share * real.detach() + (1 - share) * fake.detach()
+    alpha = torch.rand((SHAPE[0], 1, 1, 1), generator=random, dtype=torch.float64)
+    between = alpha * real.detach() + (1 - alpha) * fake.detach()
     norms = between.flatten(1).norm(dim=1)
-    expected = torch.tensor([OF_STEEPNESS[name](float(norm)) for norm in norms]).double()
+    expected = torch.tensor([PENALTY_OF_NORM[name](float(norm)) for norm in norms]).double()
     torch.testing.assert_close(value, expected)
 
 
@@ -124,10 +124,10 @@ def test_alpha_is_uniform() -> None:
     count = 4000
     fake = DIRECTION.expand(count, *SHAPE[1:]).clone()
     batch = batch_of(bowl, 3 * fake, fake)
-    share = PENALTIES["gradient_penalty"](batch).detach().sqrt() / 2
-    assert share.min() >= 0
-    assert share.max() <= 1
-    tenths = torch.histc(share, bins=10, min=0, max=1) / count
+    alpha = PENALTIES["gradient_penalty"](batch).detach().sqrt() / 2
+    assert alpha.min() >= 0
+    assert alpha.max() <= 1
+    tenths = torch.histc(alpha, bins=10, min=0, max=1) / count
     torch.testing.assert_close(tenths, torch.full_like(tenths, 0.1), atol=0.02, rtol=0)
 
 

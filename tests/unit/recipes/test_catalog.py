@@ -1,4 +1,4 @@
-"""The named recipes against the numbers that their papers publish."""
+"""The named recipes against the published settings."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
 
 
 def ends_of(value: Any) -> Any:
-    """Where a cosine over the burn-in begins and ends; anything else as it is."""
+    """Start and end of a cosine over the burn-in; other values unchanged."""
     if not isinstance(value, Ramp):
         return value
     assert (value.shape, value.images) == ("cosine", BURN_IN)
@@ -353,7 +353,7 @@ def test_gamma_of_docs_r3gan_is_the_median_of_the_papers_and_within_ten_times_of
 @pytest.mark.parametrize("name", MODE_BENCHMARKS)
 @pytest.mark.parametrize("pac", [2, 3, 4])
 def test_flags_for_published_packs_are_valid(name: str, pac: int) -> None:
-    """As many packs a step and as many steps as without packing."""
+    """The number of packs per step and of steps is that without packing."""
     plain = CATALOG[name]()
     words = describe(name).replace("\n", " ")
     batch, images = plain.batch * pac, plain.images * pac

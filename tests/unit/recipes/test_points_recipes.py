@@ -1,4 +1,4 @@
-"""Recipes for points: the size 1x1, who can make it, and what makes no sense with it."""
+"""Recipes for points: the size 1x1, its networks, and settings that do not apply to it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_other_small_sizes_are_refused(size: tuple[int, int]) -> None:
 
 
 def test_a_misspelt_network_is_not_blamed_for_points() -> None:
-    """Nobody can tell whether an unknown network is for points."""
+    """It is unknown whether an unknown network supports points."""
     table = recipe_table(points())
     table["generator"]["network"] = {"name": "mpl"}
     with pytest.raises(RecipeError) as caught:

@@ -1,4 +1,4 @@
-"""Recipes as values: text both ways, and everything that is wrong said at once."""
+"""Recipes: reading and writing, and all problems at once."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ RECIPES = st.builds(
 
 
 def table_of(**changes: Any) -> dict[str, Any]:
-    """A published recipe's table with some places changed: `generator__beta1=2`."""
+    """A published recipe's table with changed fields: `generator__beta1=2`."""
     table = copy.deepcopy(recipe_table(CATALOG["wgan-gp-paper"]()))
     for place, value in changes.items():
         *parents, last = place.split("__")

@@ -1,4 +1,4 @@
-"""What the live line says, and what it leaves out where there is no room."""
+"""The live line: its parts, and which are dropped on a narrow terminal."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_parts_are_dropped_in_order_and_only_if_needed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("engine", "seen", "said"),
+    ("engine", "seen", "expected"),
     [
         (Eager(), 0, "training, losses at 500 images"),
         (Compiled(Eager()), 0, "compiling, losses at 500 images"),
@@ -59,14 +59,14 @@ def test_parts_are_dropped_in_order_and_only_if_needed() -> None:
     ],
 )
 def test_live_line_names_the_current_activity(
-    engine: Eager | Compiled, seen: int, said: str
+    engine: Eager | Compiled, seen: int, expected: str
 ) -> None:
     state = start(RECIPE)
     state.use_engine(engine)
     state.images_seen = seen
     display = Display(Run(Path("nowhere")), RECIPE, seen, quiet=True)
     display.start(state)
-    assert live_line(display) == said
+    assert live_line(display) == expected
 
 
 def test_live_line_updates_between_records(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from tests.builders.tiny import tiny_recipe
 
 
 def drawn(every: int, step: int, until: int) -> list[int]:
-    """Images seen at the grids of a run, but for its first and its last."""
+    """Images seen at the grids of a run, without its first and its last."""
     return [seen for seen in range(step, until + 1, step) if is_grid_due(every, seen - step, seen)]
 
 

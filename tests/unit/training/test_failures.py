@@ -1,4 +1,4 @@
-"""Out of memory: the message names a batch that was tried and fits, or says what else to change."""
+"""Out of memory: the message names a batch that was tried and fits, or other settings to change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.builders.tiny import start, tiny_data, tiny_recipe
 
 
 def room_for(batch: int) -> Callable[..., None]:
-    """A step that has room for so many images."""
+    """A training step that runs out of memory above this batch size."""
 
     def train_step(state: Any, recipe: Recipe) -> None:
         if recipe.batch > batch:
@@ -43,17 +43,17 @@ def message(recipe: Recipe, room: int, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_largest_batch_is_a_halving_that_fits_or_one_and_a_half_times_it(
     batch: int, room: int, found: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = message(tiny_recipe(batch=batch), room, monkeypatch)
-    assert said.startswith(f"out of memory with batches of {batch} on cpu (CUDA out of memory.")
-    assert "and more" not in said
-    assert f"found to fit is {found}: start again with --batch {found} " in said
-    assert said.endswith(f"(in Python: batch={found})")
-    assert "A step alone" not in said
+    text = message(tiny_recipe(batch=batch), room, monkeypatch)
+    assert text.startswith(f"out of memory with batches of {batch} on cpu (CUDA out of memory.")
+    assert "and more" not in text
+    assert f"found to fit is {found}: start again with --batch {found} " in text
+    assert text.endswith(f"(in Python: batch={found})")
+    assert "A step alone" not in text
 
 
 def test_generator_batch_shrinks_in_proportion(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = message(tiny_recipe(batch=64, generator_batch=128), 32, monkeypatch)
-    assert said.endswith(
+    text = message(tiny_recipe(batch=64, generator_batch=128), 32, monkeypatch)
+    assert text.endswith(
         "--batch 32 --generator-batch 64 (in Python: batch=32, generator_batch=64)"
     )
 
@@ -61,9 +61,9 @@ def test_generator_batch_shrinks_in_proportion(monkeypatch: pytest.MonkeyPatch) 
 def test_message_says_if_a_step_alone_fits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    said = message(tiny_recipe(batch=64), 64, monkeypatch)
-    assert "A step alone does fit" in said
-    assert said.endswith("--batch 48 (in Python: batch=48)")
+    text = message(tiny_recipe(batch=64), 64, monkeypatch)
+    assert "A step alone does fit" in text
+    assert text.endswith("--batch 48 (in Python: batch=48)")
 
 
 def test_packs_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,25 +72,25 @@ def test_packs_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_message_names_other_settings_if_no_batch_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = message(tiny_recipe(batch=64), 0, monkeypatch)
-    assert "No smaller batch fits either" in said
-    assert "a smaller size" in said
+    text = message(tiny_recipe(batch=64), 0, monkeypatch)
+    assert "No smaller batch fits either" in text
+    assert "a smaller size" in text
 
 
 @pytest.mark.parametrize(("compiled", "steps"), [("off", 1), ("auto", 4 * WARMUP_STEPS + 1)])
 def test_trial_steps_last_until_the_rarest_penalty_is_captured(
     compiled: Any, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = []
-    monkeypatch.setattr(batch_size, "train_step", lambda *_: made.append(1))
+    steps_taken = []
+    monkeypatch.setattr(batch_size, "train_step", lambda *_: steps_taken.append(1))
     rare = Penalties(r1=PenaltySettings(weight=1.0, every=4), r2=PenaltySettings(weight=1.0))
     recipe = tiny_recipe(objective=ObjectiveSettings(penalties=rare))
     assert BatchSizeFinder(tiny_data(), torch.device("cpu"), 1, compiled).fits(recipe)
-    assert len(made) == steps
+    assert len(steps_taken) == steps
 
 
 def test_trial_steps_train() -> None:
-    """Without a stand-in: real steps of half the batch and of three quarters have room."""
+    """Without a fake step: half of the batch and three quarters of it fit."""
     recipe = tiny_recipe(batch=8, generator_batch=16)
     state = start(recipe)
     with (
@@ -113,7 +113,7 @@ def test_other_errors_are_raised_unchanged() -> None:
 
 
 def test_out_of_memory_errors_of_torch_are_recognised() -> None:
-    """A CPU's allocator raises a RuntimeError; what it says is asked for here."""
+    """The CPU's allocator raises a RuntimeError, so its message must be recognised."""
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60, dtype=torch.uint8)
     assert ran_out(caught.value)

@@ -1,4 +1,4 @@
-"""Means since the last record, and numbers that a GPU has not been asked for yet."""
+"""Means since the last record, and metrics whose transfer from a GPU is deferred."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ganvas.errors import Diverged
 from ganvas.training.metrics import MetricAccumulator, StepMetrics
 
 NAMES = ("loss/adversarial", "loss/r1", "logits/real", "gradient_norm")
-NOT_A_NUMBER, INFINITE = float("nan"), float("inf")
+NAN, INFINITY = float("nan"), float("inf")
 
 
 def row(*values: float, player: str = "discriminator") -> StepMetrics:
@@ -32,28 +32,28 @@ def test_deferred_metrics_count_like_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "problem"),
     [
-        ((1.0, NOT_A_NUMBER, 1.0, NOT_A_NUMBER), "loss term r1 became not a number"),
-        ((INFINITE, NOT_A_NUMBER, 1.0, 1.0), "loss term adversarial became infinite"),
-        ((1.0, 1.0, 1.0, INFINITE), "the gradient of the summed loss terms is not finite"),
+        ((1.0, NAN, 1.0, NAN), "loss term r1 became not a number"),
+        ((INFINITY, NAN, 1.0, 1.0), "loss term adversarial became infinite"),
+        ((1.0, 1.0, 1.0, INFINITY), "the gradient of the summed loss terms is not finite"),
     ],
 )
-def test_the_first_nonfinite_metric_is_named(values: tuple[float, ...], said: str) -> None:
+def test_the_first_nonfinite_metric_is_named(values: tuple[float, ...], problem: str) -> None:
     means = MetricAccumulator()
     means.defer(row(1.0, 1.0, 1.0, 1.0))
     means.defer(row(*values))
-    means.defer(row(*[NOT_A_NUMBER] * 4))  # what comes after is spoiled
+    means.defer(row(*[NAN] * 4))  # later metrics are not finite either
     with pytest.raises(Diverged) as caught:
         means.flush()
-    assert str(caught.value) == f"discriminator: {said}"
+    assert str(caught.value) == f"discriminator: {problem}"
     assert means.counts["discriminator/loss/r1"] == 1
 
 
 def test_the_gradient_of_an_only_term_is_named() -> None:
     means = MetricAccumulator()
     names = ("loss/adversarial", "gradient_norm")
-    means.defer(StepMetrics("generator", names, torch.tensor([1.0, NOT_A_NUMBER])))
+    means.defer(StepMetrics("generator", names, torch.tensor([1.0, NAN])))
     expected = "generator: the gradient of loss term adversarial is not finite"
     with pytest.raises(Diverged, match=expected):
         means.flush()

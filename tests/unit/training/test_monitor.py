@@ -1,4 +1,4 @@
-"""What is written down of findings: once when they begin, get worse and end."""
+"""Events of findings: one when a finding begins, gets worse or ends."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ def finding(symptom: str, verdict: HealthStatus = "watch", since: int = 100) -> 
     )
 
 
-def told(*moments: tuple[int, tuple[Finding, ...]]) -> list[Record]:
-    """The events of a run whose findings at these moments were these."""
+def events_of(*observations: tuple[int, tuple[Finding, ...]]) -> list[Record]:
+    """The events of a run whose findings at these observations were these."""
     events: list[Record] = []
-    for images_seen, found in moments:
+    for images_seen, found in observations:
         events += changes(open_findings(events), found, images_seen)
     return events
 
 
-def essence(events: list[Record]) -> list[tuple[str, int, str]]:
+def summaries(events: list[Record]) -> list[tuple[str, int, str]]:
     return [(event["event"], event["images_seen"], event["symptom"]) for event in events]
 
 
 def test_a_finding_that_lasts_is_written_once() -> None:
     lasting = (finding("mode-collapse"),)
-    assert essence(told((100, ()), (200, lasting), (300, lasting), (400, lasting))) == [
+    assert summaries(events_of((100, ()), (200, lasting), (300, lasting), (400, lasting))) == [
         ("onset", 200, "mode-collapse")
     ]
 
 
 def test_a_finding_can_end_and_begin_again() -> None:
     ill, well = (finding("oscillation"),), ()
-    assert essence(told((1, ill), (2, well), (3, well), (4, ill))) == [
+    assert summaries(events_of((1, ill), (2, well), (3, well), (4, ill))) == [
         ("onset", 1, "oscillation"),
         ("end", 2, "oscillation"),
         ("onset", 4, "oscillation"),
@@ -50,15 +50,15 @@ def test_a_finding_can_end_and_begin_again() -> None:
 
 def test_a_finding_is_written_again_if_it_gets_worse_but_not_if_it_gets_better() -> None:
     watch, failing = finding("checkerboard"), finding("checkerboard", "failing")
-    events = told((1, (watch,)), (2, (failing,)), (3, (watch,)))
-    assert essence(events) == [("onset", 1, "checkerboard"), ("worse", 2, "checkerboard")]
+    events = events_of((1, (watch,)), (2, (failing,)), (3, (watch,)))
+    assert summaries(events) == [("onset", 1, "checkerboard"), ("worse", 2, "checkerboard")]
     assert open_findings(events) == {"checkerboard": "failing"}
 
 
 def test_several_findings_begin_and_end_independently() -> None:
-    one, other = finding("mode-collapse"), finding("idle-penalty")
-    events = told((1, (one,)), (2, (one, other)), (3, (other,)))
-    assert essence(events) == [
+    collapse, idle = finding("mode-collapse"), finding("idle-penalty")
+    events = events_of((1, (collapse,)), (2, (collapse, idle)), (3, (idle,)))
+    assert summaries(events) == [
         ("onset", 1, "mode-collapse"),
         ("onset", 2, "idle-penalty"),
         ("end", 3, "mode-collapse"),
@@ -68,12 +68,14 @@ def test_several_findings_begin_and_end_independently() -> None:
 
 def test_failing_spans_reach_back_to_the_onset_and_are_open_until_an_end() -> None:
     early = finding("mode-collapse", "failing", since=150)
-    assert failing_spans(told((200, (early,)))) == [(150, float("inf"))]
-    assert failing_spans(told((200, (early,)), (300, ()))) == [(150, 300)]
-    assert failing_spans(told((200, (finding("mode-collapse"),)))) == [], "a watch fails nothing"
+    assert failing_spans(events_of((200, (early,)))) == [(150, float("inf"))]
+    assert failing_spans(events_of((200, (early,)), (300, ()))) == [(150, 300)]
+    assert failing_spans(events_of((200, (finding("mode-collapse"),)))) == [], (
+        "a watch fails nothing"
+    )
 
 
 def test_events_are_plain_values() -> None:
-    (event,) = told((200, (finding("mode-collapse"),)))
+    (event,) = events_of((200, (finding("mode-collapse"),)))
     assert event["advice"][0]["field"] == "discriminator.learning_rate"
     assert event["numbers"][0]["name"] == "probe/diversity/distance"

@@ -33,7 +33,7 @@ def test_release_memory_leaves_no_references() -> None:
 
 
 def test_random_numbers_start_again_on_another_kind_of_device() -> None:
-    """A GPU's generator is 16 bytes, which no CPU can take."""
+    """The state of a GPU's generator has 16 bytes, which a CPU's cannot load."""
     recipe = tiny_recipe()
     state = trained()
     tensors, values = dict(state.tensors()), state.values()

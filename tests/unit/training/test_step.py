@@ -1,4 +1,4 @@
-"""One training step: who moves when, what stops it, and that a restored state goes on alike."""
+"""One training step: the updates of both players, divergence, and exact resume."""
 
 from __future__ import annotations
 
