@@ -21,7 +21,7 @@ def finding(symptom: str, verdict: HealthStatus = "watch", since: int = 100) -> 
 
 
 def events_of(*observations: tuple[int, tuple[Finding, ...]]) -> list[Record]:
-    """The events of a run whose findings at these observations were these."""
+    """The events of a run with these findings at these images seen."""
     events: list[Record] = []
     for images_seen, found in observations:
         events += changes(open_findings(events), found, images_seen)

@@ -180,7 +180,7 @@ def is_maxout(module: nn.Module) -> bool:
     Each unit takes the maximum over its pieces, and |max a - max b| <= max |a - b| <= |a - b|_2.
     """
     kind = type(module)
-    return (kind.__module__, kind.__name__) == (MaxoutDiscriminator.__module__, "Largest")
+    return (kind.__module__, kind.__name__) == (MaxoutDiscriminator.__module__, "MaxoutActivation")
 
 
 def operator_norm(layer: nn.Module, example: Tensor, random: torch.Generator) -> float:
