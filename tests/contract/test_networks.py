@@ -342,7 +342,7 @@ def test_the_tables_hold_each_network_by_its_name(table: dict[str, type[Network]
 
 @EVERY_KIND
 def test_no_shipped_network_takes_labels(kind: type[Network]) -> None:
-    """Networks that do are tested in test_labels.py, by ones made for the test."""
+    """Networks that do are tested in test_seams.py, by ones made for the test."""
     assert not kind.uses_labels
 
 
