@@ -66,6 +66,7 @@ class GanvasLoop:
         waited = self.state.stream.waited
         with (
             timed_calls(trainer, "draw_samples") as grids,
+            timed_calls(RunFiles, "samples") as pictures,
             timed_calls(RunFiles, "checkpoint") as checkpoints,
             timed_calls(HealthMonitor, "probe") as probes,
             fake_terminal(),
@@ -80,6 +81,7 @@ class GanvasLoop:
             )
         for times, interval in (
             (grids, recipe.intervals.samples),
+            (pictures, recipe.intervals.samples),
             (checkpoints, recipe.intervals.checkpoint),
             (probes, recipe.intervals.probes),
         ):
