@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -47,6 +47,12 @@ class Player:
     def labels(self, labels: Tensor | None) -> Tensor | None:
         """The labels if its network takes them, else None."""
         return labels if self.settings.network.uses_labels else None
+
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        """Move its weights by these gradients, one for each of `weights`."""
+        for weight, gradient in zip(self.weights, gradients, strict=True):
+            weight.grad = gradient
+        self.optimizer.step()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

@@ -178,9 +178,7 @@ class StepFunctions:
         """
 
         def calculate(*gradients: Tensor) -> Tensors:
-            for weight, gradient in zip(player.weights, gradients, strict=True):
-                weight.grad = gradient
-            player.optimizer.step()
+            player.step(gradients)
             return ()
 
         key = ("step", player.role, *player.hyperparameters, *terms)

@@ -65,9 +65,7 @@ def step_optimizer(
         state.functions.optimizer_step(player, terms, gradients)
         return
     # A schedule that moves at every step would be captured at every step.
-    for weight, gradient in zip(player.weights, gradients, strict=True):
-        weight.grad = gradient
-    player.optimizer.step()
+    player.step(gradients)
 
 
 def find_nonfinite_term(
