@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ganvas import storage
+from ganvas.command_line import ganvas_command
 from ganvas.errors import RunError
 
 RECIPE_JSON = "recipe.json"
@@ -35,10 +36,11 @@ def check_is_run(directory: Path) -> None:
         raise RunError(f"{directory} is not a run: no such directory. `ganvas train` makes one.")
     if is_study(directory):
         runs = list_runs(directory.glob(f"runs/*/*/{RECIPE_JSON}"))
-        advice = f"Name one of its runs: {runs}. " if runs else "It has no runs yet. "
+        advice = f"Name one of its runs: {runs}" if runs else "It has no runs yet"
         raise RunError(
-            f"{directory} is a study, not a run. {advice}To report on the whole study: ganvas "
-            f"report {directory}; to continue it: ganvas compare {directory}"
+            f"{directory} is a study, not a run. {advice}"
+            f"\nTo report on the whole study: {ganvas_command('report', directory)}"
+            f"\nTo continue it: {ganvas_command('compare', directory)}"
         )
     runs = list_runs([*directory.glob(f"*/{RECIPE_JSON}"), *directory.glob(f"*/*/{RECIPE_JSON}")])
     if runs:

@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from ganvas import storage, tensor_file
+from ganvas.command_line import ganvas_command
 from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.errors import RunError
 from ganvas.metrics.names import more_is_better, parse_metrics
@@ -261,7 +262,7 @@ def check_unoccupied(directory: Path) -> None:
     """Raise a `RunError` unless a new run can be made at `directory`."""
     if is_run(directory):
         raise RunError(
-            f"{directory} already holds a run. Continue it: ganvas resume {directory}. "
-            "Or choose another folder as out (--out)."
+            f"{directory} already holds a run. Choose another folder as out (--out), or continue it: "
+            f"{ganvas_command('resume', directory)}"
         )
     check_unused(directory)

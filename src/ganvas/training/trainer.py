@@ -9,6 +9,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device, describe_environment, use_deterministic_kernels
 from ganvas.errors import Diverged, RankLost, RunError, Unhealthy
@@ -314,9 +315,10 @@ def with_overrides(run: Run, images: int | None, on_failure: OnFailure | None) -
 def check_unfinished(run: Run, recipe: Recipe, state: TrainState) -> None:
     """Raise a `RunError` where nothing is left to train."""
     if state.images_seen >= recipe.images:
+        longer = format_short(2 * state.images_seen)
         raise RunError(
             f"{run.directory} is finished at {state.images_seen:,} images. To train longer: "
-            f"ganvas resume {run.directory} --images {format_short(2 * state.images_seen)}"
+            f"{ganvas_command('resume', run.directory, '--images', longer)}"
         )
 
 
