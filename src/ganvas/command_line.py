@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def ganvas_command(*arguments: str | Path) -> str:
+def ganvas_command(*arguments: str | int | Path) -> str:
     """The line that runs `ganvas` with these arguments, quoted where the shell needs it.
 
     In a message nothing may follow on the same line, not even a full stop.
@@ -26,7 +26,7 @@ def quote(words: Sequence[str], *, windows: bool = os.name == "nt") -> str:
     return subprocess.list2cmdline(words) if windows else shlex.join(words)
 
 
-def _as_text(argument: str | Path) -> str:
+def _as_text(argument: str | int | Path) -> str:
     if isinstance(argument, Path) and str(argument).startswith("-"):
         return os.path.join(".", argument)  # noqa: PTH118 - a `Path` drops the leading dot
     return str(argument)

@@ -305,7 +305,7 @@ def inspect(
         suggested_size=side,
         size=settings.size if flags else (side, side),
         command=ganvas_command(
-            "train", "dcgan", _as_typed(source.location), *(flags or ("--size", f"{side}"))
+            "train", "dcgan", _as_typed(source.location), *(flags or ("--size", side))
         ),
     )
 

@@ -262,7 +262,7 @@ def check_unoccupied(directory: Path) -> None:
     """Raise a `RunError` unless a new run can be made at `directory`."""
     if is_run(directory):
         raise RunError(
-            f"{directory} already holds a run. Choose another folder as out (--out), or continue it: "
-            f"{ganvas_command('resume', directory)}"
+            f"{directory} already holds a run. Choose another folder as out (--out), or "
+            f"continue it: {ganvas_command('resume', directory)}"
         )
     check_unused(directory)
