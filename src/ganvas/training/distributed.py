@@ -203,6 +203,8 @@ def find_run_of_launch(out: Path | str | None) -> str | None:
         return None
     recipes = Path("runs").glob("*/recipe.json") if out is None else [Path(out) / "recipe.json"]
     for recipe in recipes:
+        if recipe.parent.suffix == ".tmp":
+            continue  # a draft that another process fills
         if recipe.exists() and Run.open(recipe.parent).read_environment().get("launch") == name:
             return str(recipe.parent)
     return None

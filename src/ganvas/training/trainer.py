@@ -287,8 +287,11 @@ def new_run(
     """The run directory, which the first process makes and tells the others."""
 
     def create() -> str:
-        directory = next_run_directory(recipe.name, data.name) if out is None else Path(out)
-        return str(Run.create(directory, recipe, environment, describe_data(data)).directory)
+        about = describe_data(data)
+        if out is not None:
+            return str(Run.create(Path(out), recipe, environment, about).directory)
+        stem = Path("runs") / f"{recipe.name}-{data.name}"
+        return str(Run.create_numbered(stem, recipe, environment, about).directory)
 
     return Run(Path(processes.broadcast_object(create)))
 
@@ -320,11 +323,3 @@ def check_unfinished(run: Run, recipe: Recipe, state: TrainState) -> None:
             f"{run.directory} is finished at {state.images_seen:,} images. To train longer: "
             f"{ganvas_command('resume', run.directory, '--images', longer)}"
         )
-
-
-def next_run_directory(recipe: str, data: str) -> Path:
-    """runs/RECIPE-DATA-N with the smallest free N."""
-    number = 1
-    while (path := Path("runs") / f"{recipe}-{data}-{number}").exists():
-        number += 1
-    return path
