@@ -14,7 +14,8 @@ import pytest
 from ganvas import precision
 from ganvas.runs import Run
 
-from .conftest import Result, essence, finish, start
+from ..builders.commands import Command, Result, finish, start, start_fresh, wait_until
+from .conftest import essence
 
 KILLS = 20
 
@@ -34,11 +35,10 @@ def test_twenty_kills_at_random_moments(tmp_path: Path, small: Path, images: Pat
     assert result.code == 0, result.err
     moments = random.Random(0)
     process = start([*train, run])
-    while not run.exists() and process.poll() is None:
-        time.sleep(0.01)
+    wait_until(run.exists, process)
     for kill in range(KILLS):
         if kill % 4 == 3:  # some kills fall into the start itself
-            time.sleep(moments.uniform(0, 1))
+            time.sleep(moments.uniform(0, 0.3))
         else:
             wait_for_record(process, run)
             time.sleep(moments.uniform(0, 0.15))
@@ -51,11 +51,10 @@ def test_twenty_kills_at_random_moments(tmp_path: Path, small: Path, images: Pat
     assert essence(run) == essence(whole)
 
 
-def wait_for_record(process: subprocess.Popen[str], run: Path) -> None:
+def wait_for_record(process: Command | subprocess.Popen[str], run: Path) -> None:
     """Wait until a process that was just started writes into the history."""
     before = history_changed(run)
-    while process.poll() is None and history_changed(run) == before:
-        time.sleep(0.002)
+    wait_until(lambda: history_changed(run) != before, process)
 
 
 def history_changed(run: Path) -> int:
@@ -114,7 +113,7 @@ def test_a_second_ctrl_c_does_not_spoil_how_the_first_one_ends(
     tmp_path: Path, small: Path, images: Path
 ) -> None:
     run = tmp_path / "stopped"
-    process = start(["train", small, images, "--out", run])
+    process = start_fresh(["train", small, images, "--out", run])
     wait_for_record(process, run)
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
