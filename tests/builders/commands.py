@@ -6,6 +6,7 @@ seconds of a core, most of what a short command needs.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import multiprocessing
 import os
@@ -190,7 +191,10 @@ def run_program(
     os.chdir(folder)
     warnings.simplefilter("error")
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    exec(compile(program, "<command>", "exec"), {"__name__": "__main__"})
+    try:
+        exec(compile(program, "<command>", "exec"), {"__name__": "__main__"})
+    finally:
+        atexit._run_exitfuncs()  # a forked process would end without them
 
 
 def start(arguments: Sequence[object], patch: str = "") -> Command:
