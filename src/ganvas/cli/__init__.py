@@ -31,6 +31,7 @@ from ganvas.cli.resume import Resume
 from ganvas.cli.sample import Sample
 from ganvas.cli.train import Train, named_recipe, train_with
 from ganvas.errors import GanvasError, Interrupted, did_you_mean, is_out_of_memory
+from ganvas.terminal import TolerantStream, tolerant_output
 from ganvas.torchrun import world_size
 
 
@@ -44,6 +45,9 @@ class Command(Protocol):
             GanvasError: an error that the user can correct.
         """
 
+
+LOST_RESULT = 2
+"""The exit code of a command whose result could not be printed."""
 
 COMMANDS: dict[str, type[Command]] = {
     "check": Check,
@@ -62,12 +66,23 @@ COMMANDS: dict[str, type[Command]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (see `GanvasError.exit_code`)."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with tolerant_output() as stdout:
+        return run(arguments, stdout)
+
+
+def run(arguments: list[str], stdout: TolerantStream) -> int:
+    """As `main`, with an output that cannot fail. If it loses a command's result, the code is 2."""
     try:
         with termination_as_interrupt():
             with only_one_rank_prints():
                 command = parse(arguments)
             check_single_process(command)
-            return command.run() or 0
+            code = command.run() or 0
+            return LOST_RESULT if stdout.lost_text and prints_its_result(command) else code
+    except SystemExit as end:  # of help, of the version, or after a wrong flag
+        if end.code or not stdout.lost_text:
+            raise
+        return LOST_RESULT
     except GanvasError as error:
         return print_error(str(error), error.exit_code)
     except KeyboardInterrupt as stop:
@@ -79,13 +94,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not is_out_of_memory(error):
             raise
         return print_error("out of memory. Try a smaller --batch, --size or network width", 2)
-    except BrokenPipeError:  # the reader of our output has closed it, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
 
 
 def command() -> NoReturn:
     """The program `ganvas`: run `main` and exit. A second Ctrl-C does not disturb the exit."""
+    open_closed_descriptors()
     try:
         code = main()
         if code == Interrupted.exit_code:
@@ -94,6 +107,26 @@ def command() -> NoReturn:
         ignore_sigint()
         code = Interrupted.exit_code
     sys.exit(code)
+
+
+def open_closed_descriptors() -> None:
+    """Open what a shell closed (`>&-`), as /dev/null.
+
+    Else the next file that is opened would take its number, and what a library prints would be
+    written into a checkpoint.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # takes the lowest number
+
+
+def prints_its_result(command: Command) -> bool:
+    """Whether all that a command gives is what it prints. The others leave files."""
+    if isinstance(command, Compare):
+        return command.plan
+    return isinstance(command, Check | Recipes | Diagnose | Evaluate)
 
 
 def ignore_sigint() -> None:

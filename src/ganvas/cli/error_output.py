@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 
+from ganvas.terminal import printable
 from ganvas.torchrun import rank, restarts, world_size
 
 HEAD_START = timedelta(seconds=3)
@@ -34,7 +35,7 @@ def print_error(message: str, code: int) -> int:
     """Print an error, unless another process has printed one. Returns the exit code."""
     with ignored_signals():
         if may_print():
-            print(f"ganvas: {message}", file=sys.stderr)
+            print(f"ganvas: {printable(message)}", file=sys.stderr)
     return code
 
 

@@ -18,6 +18,7 @@ from ganvas.recipes import OnFailure, Recipe, checked, load_recipe
 from ganvas.runs import Run
 from ganvas.runs.data import check_data_unchanged, data_location, describe_data, prepare_for
 from ganvas.runs.run import check_unoccupied
+from ganvas.terminal import tolerant_output
 from ganvas.torchrun import launch, restarts
 from ganvas.training.display import Display, log_start
 from ganvas.training.distributed import (
@@ -140,6 +141,7 @@ def rewind_on_all(run: Run, state: TrainState) -> str | None:
     return state.processes.broadcast_object(on_main)
 
 
+@tolerant_output()
 def train(
     recipe: Recipe | str,
     data: str | Path,
@@ -211,6 +213,7 @@ def train(
     return run
 
 
+@tolerant_output()
 def resume(
     directory: Path | str,
     *,
