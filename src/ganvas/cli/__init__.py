@@ -10,7 +10,6 @@ import operator
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn, Protocol
@@ -33,6 +32,7 @@ from ganvas.cli.train import Train, named_recipe, train_with
 from ganvas.errors import GanvasError, Interrupted, did_you_mean, is_out_of_memory
 from ganvas.terminal import TolerantStream, tolerant_output
 from ganvas.torchrun import world_size
+from ganvas.training.stop import interrupt, stop_signals
 
 
 class Command(Protocol):
@@ -97,14 +97,15 @@ def run(arguments: list[str], stdout: TolerantStream) -> int:
 
 
 def command() -> NoReturn:
-    """The program `ganvas`: run `main` and exit. A second Ctrl-C does not disturb the exit."""
+    """The program `ganvas`: run `main` and exit. A second signal does not disturb the exit."""
     open_closed_descriptors()
+    for number in stop_signals():
+        signal.signal(number, interrupt)
     try:
         code = main()
-        if code == Interrupted.exit_code:
-            ignore_sigint()
+        ignore_stop_signals()
     except KeyboardInterrupt:  # a second one, before the line above
-        ignore_sigint()
+        ignore_stop_signals()
         code = Interrupted.exit_code
     sys.exit(code)
 
@@ -129,9 +130,10 @@ def prints_its_result(command: Command) -> bool:
     return isinstance(command, Check | Recipes | Diagnose | Evaluate)
 
 
-def ignore_sigint() -> None:
-    """Ignore Ctrl-C while Python shuts down, which takes a while; else the exit code is lost."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def ignore_stop_signals() -> None:
+    """Ignore signals while Python shuts down, which takes a while; else the exit code is lost."""
+    for number in stop_signals():
+        signal.signal(number, signal.SIG_IGN)
 
 
 def check_single_process(command: Command) -> None:
@@ -145,15 +147,13 @@ def check_single_process(command: Command) -> None:
 
 @contextmanager
 def termination_as_interrupt() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C, so that half-written files are removed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Treat other signals to stop as Ctrl-C, so that half-written files are removed."""
+    previous = {number: signal.signal(number, interrupt) for number in stop_signals()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def parse(arguments: list[str]) -> Command:
