@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -143,6 +144,21 @@ def test_a_terminal_that_closes_stops_training_and_nohup_lets_it_go_on(
         signal.signal(signal.SIGHUP, before)
     assert ganvas("resume", tmp_path / "stopped").code == 0
     assert essence(tmp_path / "stopped") == essence(tmp_path / "nohup") == essence(whole)
+
+
+def test_a_run_that_nobody_writes_is_not_called_running(
+    whole: Path, ganvas: Callable[..., Result]
+) -> None:
+    run = Run.open(whole)
+    run.write_status("running", 1600)  # as a kill before the last checkpoint leaves it
+    with run.lock():
+        assert "at 2,000 images (running)" in ganvas("diagnose", whole).out
+    assert "at 2,000 images (stopped without saving)" in ganvas("diagnose", whole).out
+    diagnosis = json.loads(ganvas("diagnose", whole, "--json").out)
+    assert diagnosis["status"] == "stopped without saving"
+    resumed = ganvas("resume", whole, "--images", 2016)
+    assert f"{whole} stopped without saving at 2,000 images" in resumed.out
+    assert run.state() == "finished"
 
 
 def test_a_second_ctrl_c_does_not_spoil_how_the_first_one_ends(

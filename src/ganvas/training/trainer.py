@@ -245,6 +245,7 @@ def resume(
     if restarts() and is_over(run, images):
         return run
     quiet = quiet or not processes.is_main
+    notes = [] if quiet else unsaved_end(run)
     with shut_down_process_group(processes), run_lock(run, processes):
         if processes.is_main:
             complete_pending_rewind(run)
@@ -271,8 +272,8 @@ def resume(
             run.write_recipe(recipe)
             run.write_status("running", state.images_seen)
         display = Display(run, recipe, state.images_seen, quiet)
-        for warning in warnings:
-            display.message(warning)
+        for note in [*notes, *warnings]:
+            display.message(note)
         display.message(f"resuming at {state.images_seen:,} images")
         with report_out_of_memory(recipe, prepared, state):
             fit_with_rewinds(run, recipe, state, prepared, display)
@@ -312,6 +313,14 @@ def with_overrides(run: Run, images: int | None, on_failure: OnFailure | None) -
     if on_failure is not None:
         recipe = checked(dataclasses.replace(recipe, on_failure=on_failure))
     return recipe
+
+
+def unsaved_end(run: Run) -> list[str]:
+    """A line about a run whose process died without a word; none about others."""
+    if run.state() != "stopped without saving":
+        return []
+    last = run.history.last_record() or {"images_seen": 0}
+    return [f"{run.directory} stopped without saving at {last['images_seen']:,} images"]
 
 
 def check_unfinished(run: Run, recipe: Recipe, state: TrainState) -> None:
