@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import signal
 import subprocess
@@ -12,7 +14,10 @@ from pathlib import Path
 import pytest
 
 from ganvas import precision
+from ganvas.recipes import Recipe
 from ganvas.runs import Run
+from ganvas.training import trainer
+from ganvas.training.state import TrainState
 
 from ..builders.commands import Command, Result, finish, start, start_fresh, wait_until
 from .conftest import essence
@@ -107,6 +112,52 @@ def test_a_signal_writes_a_checkpoint_and_exits_with_130(
     assert str(newest) in result.err, "whoever stops sees what it makes by then"
     assert finish(start(["resume", run])).code == 0
     assert essence(run) == essence(whole)
+
+
+def test_a_terminal_that_closes_stops_training_and_nohup_lets_it_go_on(
+    tmp_path: Path,
+    small: Path,
+    images: Path,
+    whole: Path,
+    ganvas: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    step = trainer.train_step
+
+    def step_and_close(state: TrainState, recipe: Recipe) -> None:
+        step(state, recipe)
+        if state.images_seen == 1008:
+            for _ in range(2):  # one from the system, one from the shell
+                os.kill(os.getpid(), signal.SIGHUP)
+
+    monkeypatch.setattr(trainer, "train_step", step_and_close)
+    before = signal.getsignal(signal.SIGHUP)
+    stopped = ganvas("train", small, images, "--out", tmp_path / "stopped")
+    assert stopped.code == 130
+    assert "saved at 1,008 images" in stopped.err
+    assert signal.getsignal(signal.SIGHUP) == before
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        assert ganvas("train", small, images, "--out", tmp_path / "nohup").code == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert ganvas("resume", tmp_path / "stopped").code == 0
+    assert essence(tmp_path / "stopped") == essence(tmp_path / "nohup") == essence(whole)
+
+
+def test_a_run_that_nobody_writes_is_not_called_running(
+    whole: Path, ganvas: Callable[..., Result]
+) -> None:
+    run = Run.open(whole)
+    run.write_status("running", 1600)  # as a kill before the last checkpoint leaves it
+    with run.lock():
+        assert "at 2,000 images (running)" in ganvas("diagnose", whole).out
+    assert "at 2,000 images (stopped without saving)" in ganvas("diagnose", whole).out
+    diagnosis = json.loads(ganvas("diagnose", whole, "--json").out)
+    assert diagnosis["status"] == "stopped without saving"
+    resumed = ganvas("resume", whole, "--images", 2016)
+    assert f"{whole} stopped without saving at 2,000 images" in resumed.out
+    assert run.state() == "finished"
 
 
 def test_a_second_ctrl_c_does_not_spoil_how_the_first_one_ends(

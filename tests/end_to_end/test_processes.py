@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from ganvas.runs import Run
+from ganvas.training.stop import STOP_SIGNALS
 
 from ..builders.commands import finish, start, wait_until
 from .conftest import Ganvas, refused
@@ -189,9 +190,9 @@ def test_only_train_and_resume_take_several_processes(
     ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    before = [signal.getsignal(number) for number in STOP_SIGNALS]
     refused(ganvas(*words), "torchrun started 2 processes", "Start this command without torchrun")
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    assert [signal.getsignal(number) for number in STOP_SIGNALS] == before
 
 
 def test_an_incomplete_environment_of_torchrun_is_refused(

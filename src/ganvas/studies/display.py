@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich import progress as rich_progress
+from rich.console import Console
 
 from ganvas.command_line import ganvas_command
 from ganvas.formatting import (
@@ -29,7 +30,7 @@ from ganvas.studies.results import StudyResults
 from ganvas.studies.statistics import MIN_SEEDS, Effect
 from ganvas.studies.study import Study, format_changes
 from ganvas.studies.worker import Job
-from ganvas.training.display import PatientConsole
+from ganvas.terminal import printable
 
 SECONDS_BETWEEN_LINES = 60.0
 """Minimum time between two progress lines in a log file; each run that ends has its own line."""
@@ -39,7 +40,7 @@ class StudyDisplay:
     """Shows a study's progress, updated in place while `live` is entered. `quiet` shows nothing."""
 
     def __init__(self, quiet: bool = False) -> None:
-        self._console = PatientConsole(quiet=quiet, highlight=False, soft_wrap=True)
+        self._console = Console(quiet=quiet, highlight=False, soft_wrap=True)
         self.live = self._line()
         self._task = self.live.add_task("", total=None, status="starting")
         self._last_line = time.monotonic()
@@ -58,7 +59,7 @@ class StudyDisplay:
 
     def say(self, text: str) -> None:
         """Print a permanent line."""
-        self.live.console.print(text, markup=False)
+        self.live.console.print(printable(text), markup=False)
 
     @contextmanager
     def measuring(self, arms: Sequence[str], total: int) -> Iterator[Callable[[], None]]:

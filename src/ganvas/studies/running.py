@@ -35,6 +35,7 @@ from ganvas.studies.reading import check_study, load_study
 from ganvas.studies.results import StudyResults, write_results
 from ganvas.studies.study import Study, flat_values
 from ganvas.studies.worker import Job, crash_outcome, run_job
+from ganvas.terminal import tolerant_output
 
 POLL_SECONDS = 1.0
 """How often the progress of the runs is read."""
@@ -46,6 +47,7 @@ ABSENT = "nothing"
 """Stands for a value that one of two studies does not have."""
 
 
+@tolerant_output()
 def compare(
     study: Study | str | Path,
     out: str | Path | None = None,
@@ -101,6 +103,7 @@ def compare(
     return results
 
 
+@tolerant_output()
 def plan_study(
     study: Study | str | Path,
     out: str | Path | None = None,
