@@ -24,6 +24,7 @@ FORMAT = 2  # increased when the same images and settings would give other files
 IMAGES, LABELS, HELD_OUT = "images.npy", "labels.npy", "held_out.npy"
 DESCRIPTION = "prepared.json"
 _STREAM_SETTINGS = {"flip", "dequantize"}  # they leave the prepared pixels as they are
+_IN_THE_FINGERPRINT = {"labels"}  # whatever they change there, names the data anew
 
 
 def open_or_build(
@@ -83,7 +84,8 @@ def _key(fingerprint: str, settings: DataSettings) -> str:
 
 
 def _key_settings(settings: DataSettings) -> dict[str, Any]:
-    return {name: value for name, value in asdict(settings).items() if name not in _STREAM_SETTINGS}
+    without = _STREAM_SETTINGS | _IN_THE_FINGERPRINT
+    return {name: value for name, value in asdict(settings).items() if name not in without}
 
 
 def _build(entry: Path, write: Callable[[Path], None]) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from ganvas.data.cache import default_cache
 from ganvas.data.decoding import decode, upright_size
 from ganvas.data.digests import DECODING, StageProgress, read_digests
+from ganvas.data.folder_labels import labels_from_folders, with_labels
 from ganvas.data.held_out import (
     FEWEST_HELD_OUT,
     count_held_out,
@@ -73,6 +74,8 @@ class Inspection:
     """Usable images of each label, in class order; empty without labels."""
     unlabelled: int
     """Usable images without a label, where others have one; then labels are not used."""
+    splits: tuple[str, ...]
+    """Folders such as train and val, which are no labels; those of the images lie below them."""
     duplicates: tuple[tuple[str, ...], ...]
     """Groups of names with exactly the same content."""
     fit: str
@@ -167,6 +170,7 @@ class Inspection:
             "modes": self.modes,
             "labels": self.labels,
             "unlabelled": self.unlabelled,
+            "splits": list(self.splits),
             "duplicates": [list(group) for group in self.duplicates],
             "warnings": list(self.warnings),
             "suggested_size": self.suggested_size,
@@ -175,8 +179,8 @@ class Inspection:
 
     def lines(self) -> list[str]:
         """The report for people, line by line; the first line says whether it trains."""
-        details = [self._unusable_line(), self._copies_line(), self._labels_line()]
-        details += [self._aspect_line(), self.note]
+        details = [self._unusable_line(), self._copies_line(), self._splits_line()]
+        details += [self._labels_line(), self._aspect_line(), self.note]
         table = [f"  {label:<20}  {text}" for label, text in filter(None, details)]
         return [self._headline(), *table, *self.warnings, *self._next_lines()]
 
@@ -217,6 +221,14 @@ class Inspection:
         kept = "they are kept (--keep-duplicates)"
         return f"{self.copies:,} are exact copies", kept if self.keeps_duplicates else once
 
+    def _splits_line(self) -> tuple[str, str] | None:
+        if not self.splits:
+            return None
+        named = ", ".join(f"{name}/" for name in self.splits)
+        verb = "is a split" if len(self.splits) == 1 else "are splits"
+        below = "labels are the folders below them" if self.labels else "no labels"
+        return "all are used", f"{named} {verb}; {below} (--labels chooses otherwise)"
+
     def _labels_line(self) -> tuple[str, str] | None:
         if not self.labels:
             return None
@@ -255,7 +267,7 @@ def inspect(
 
     Args:
         source: from `open_source`.
-        settings: `size`, `fit`, `background` and `keep_duplicates` are read.
+        settings: all but `channels`, `flip` and `dequantize` are read.
         minimum: fewest images to train on, usually one batch; held-out images come on top.
         workers: threads; by default as many as there are cores for this process, at most 32.
         on_progress: called with (stage, done, total).
@@ -270,6 +282,9 @@ def inspect(
     if isinstance(source, Stacked):
         images = inspect(source.base, settings, CLASSES, workers, on_progress, verify=verify)
         return _inspect_stacks(source, images, settings, flags)
+    source = with_labels(source, settings.labels)
+    names = [item.name for item in source.items]
+    splits = labels_from_folders(names).splits if settings.labels == "auto" else ()
     digests = read_digests(source, default_cache(), verify, on_progress)
     decode_one = partial(_decode_one, source, settings)
     report = None if on_progress is None else partial(on_progress, DECODING)
@@ -298,6 +313,7 @@ def inspect(
         modes=_mode_fractions([headers[index].mode for index in usable]),
         labels={name: labels[name] for name in source.label_names if labels[name]},
         unlabelled=labels[None] if source.label_names else 0,
+        splits=splits,
         duplicates=copies,
         fit=settings.fit,
         keeps_duplicates=settings.keep_duplicates,
@@ -337,6 +353,7 @@ def _inspect_points(points: Points, settings: DataSettings, minimum: int, flags:
         modes={},
         labels=dict(zip(metadata.label_names, labels, strict=True)),
         unlabelled=0,
+        splits=(),
         duplicates=(),
         fit=settings.fit,
         keeps_duplicates=settings.keep_duplicates,

@@ -17,6 +17,7 @@ from ganvas.data.cache import IMAGES, open_or_build, write_images, write_metadat
 from ganvas.data.cache import default_cache as default_cache
 from ganvas.data.decoding import background_problem, decode, is_grey
 from ganvas.data.digests import DECODING, GENERATING, StageProgress, read_digests
+from ganvas.data.folder_labels import with_labels
 from ganvas.data.generated import GeneratedDataset
 from ganvas.data.held_out import choose_held_out
 from ganvas.data.prepared import Blocks, DatasetMetadata
@@ -64,6 +65,7 @@ def prepare(
     problem = background_problem(settings.background)
     if problem is not None:
         raise DataError(f"background: {problem}")
+    source = with_labels(source, settings.labels)
     digests = read_digests(source, cache, verify, on_progress)
     preparation = _Preparation(source, settings, digests, fingerprint(source, digests))
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Lt
 
 Channels = Literal["auto", "1", "2", "3", "4"]
+Labels = Literal["auto", "off", "folders", "1", "2", "3", "4"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,9 @@ class DataSettings:
     """What to do when the aspect ratio differs: cut the edges, add a border, or distort."""
     background: str = "white"
     """Colour behind transparent pixels and of the border: a name or #rrggbb."""
+    labels: Labels = "auto"
+    """auto: those in the file, or the first folders that differ, below splits such as train/ and
+    val/; folders: the same, but splits are labels; off: none; 1, 2, ...: folders of this level."""
     keep_duplicates: bool = False
     """Keep exact copies of an image; otherwise each counts once."""
     held_out: Annotated[float, Ge(0.0), Lt(1.0)] = 0.1

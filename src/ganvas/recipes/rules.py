@@ -65,6 +65,9 @@ def _data_problems(recipe: Recipe) -> Iterator[Problem]:
         if data.size == POINT and getattr(data, name):
             text = f"data.{name}: 1x1 is the size of points, which are no pictures; set it off"
             yield Problem(text, (f"data.{name}", "data.size"))
+    if data.size == POINT and data.labels != "auto":
+        text = "data.labels: 1x1 is the size of points, which lie in no folders; set it to auto"
+        yield Problem(text, ("data.labels", "data.size"))
     if not re.fullmatch(r"[\w.-]*\w", recipe.name):
         text = f"must be letters, digits, dots, - and _, it names a folder; got {recipe.name!r}"
         yield Problem(f"name: {text}", ("name",))

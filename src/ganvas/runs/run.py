@@ -15,7 +15,8 @@ from ganvas import storage, tensor_file
 from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.errors import RunError
 from ganvas.metrics.names import more_is_better, parse_metrics
-from ganvas.recipes import Recipe, read_recipe, recipe_json
+from ganvas.recipes import Recipe, recipe_json
+from ganvas.recipes.files import parse_recipe, read_table
 from ganvas.runs.directories import RECIPE_JSON, check_is_run, check_unused, is_run
 from ganvas.runs.history import History, failing_spans
 from ganvas.runs.status import SavedStatus, Status, read_status
@@ -81,8 +82,15 @@ class Run:
         return run
 
     def read_recipe(self) -> Recipe:
-        """The complete recipe."""
-        return read_recipe(self.directory / RECIPE_JSON)
+        """The complete recipe.
+
+        Runs of ganvas 0.2 have no `data.labels`: to them a folder train/ was a label.
+        """
+        path = self.directory / RECIPE_JSON
+        table = read_table(path)
+        if isinstance(data := table.get("data"), dict):
+            data.setdefault("labels", "folders")
+        return parse_recipe(table, str(path))
 
     def write_recipe(self, recipe: Recipe) -> None:
         """Replace the recipe, when the run gets a larger budget."""

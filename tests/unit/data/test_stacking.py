@@ -227,6 +227,7 @@ def test_sources_that_cannot_be_stacked(data: str, message: str) -> None:
     [
         ({"size": (1, 1)}, "the recipe makes points.*such as stacked-modern"),
         ({"channels": "1"}, "three images in three channels, but the recipe asks for 1"),
+        ({"labels": "off"}, "its labels are needed as they are, but the recipe says off"),
     ],
 )
 def test_settings_that_do_not_suit(

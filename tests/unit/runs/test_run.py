@@ -1,7 +1,8 @@
-"""The checkpoints of a run: which are kept, and which is read."""
+"""The checkpoints of a run: which are kept, and which is read; the recipe of a former run."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,12 @@ class TestCheckpoints:
         with pytest.raises(RunError, match="all checkpoints are damaged") as caught:
             run.read_newest_checkpoint()
         assert all(str(path) in str(caught.value) for path in run.checkpoint_paths())
+
+
+def test_to_runs_of_ganvas_0_2_a_folder_named_as_a_split_is_a_label(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", CATALOG["dcgan"](), {"seed": 0}, {})
+    assert run.read_recipe().data.labels == "auto"
+    table = json.loads((run.directory / "recipe.json").read_text())
+    del table["data"]["labels"]
+    (run.directory / "recipe.json").write_text(json.dumps(table))
+    assert run.read_recipe().data.labels == "folders"
