@@ -14,6 +14,7 @@ import numpy as np
 from filelock import FileLock
 from platformdirs import user_cache_dir
 
+from ganvas.data.bit_depth import FULL
 from ganvas.data.prepared import Blocks, DatasetMetadata, PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Dataset, Unusable
@@ -51,16 +52,18 @@ def open_or_build(
         DataError: the cache cannot be written.
     """
     entry = cache / f"data-{_key(fingerprint, settings)}"
-    prepared = _open(entry, dataset)
+    prepared = _open(entry, dataset, settings)
     if prepared is not None:
         return prepared
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{entry}.lock"):
-            prepared = _open(entry, dataset)  # another process may have built it meanwhile
+            prepared = _open(
+                entry, dataset, settings
+            )  # another process may have built it meanwhile
             if prepared is None:
                 _build(entry, write)
-                prepared = _open(entry, dataset)
+                prepared = _open(entry, dataset, settings)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise DataError(
@@ -85,7 +88,10 @@ def _key(fingerprint: str, settings: DataSettings) -> str:
 
 def _key_settings(settings: DataSettings) -> dict[str, Any]:
     without = _STREAM_SETTINGS | _IN_THE_FINGERPRINT
-    return {name: value for name, value in asdict(settings).items() if name not in without}
+    values = {name: value for name, value in asdict(settings).items() if name not in without}
+    if values["pixel_range"] == FULL:  # the only one before there was the field
+        del values["pixel_range"]
+    return values
 
 
 def _build(entry: Path, write: Callable[[Path], None]) -> None:
@@ -149,7 +155,7 @@ def _write_header(file: Any, shape: tuple[int, ...], dtype: str) -> None:
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def _open(entry: Path, dataset: Dataset) -> PreparedData | None:
+def _open(entry: Path, dataset: Dataset, settings: DataSettings) -> PreparedData | None:
     """Open a prepared entry; None where there is none or it is damaged.
 
     Name and location are those of `dataset`: the same content may have moved.
@@ -173,6 +179,7 @@ def _open(entry: Path, dataset: Dataset) -> PreparedData | None:
             unusable=tuple(Unusable(**problem) for problem in about["unusable"]),
             duplicates=about["duplicates"],
             fingerprint=about["fingerprint"],
+            pixel_range=settings.pixel_range,
             key=entry.name,
         )
     except (OSError, EOFError, ValueError, KeyError, TypeError):

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageColor, ImageFile, UnidentifiedImageError
 
+from ganvas.data.bit_depth import GREY_MODES, DeepImage, Picture, to_eight_bits
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import UnusableImage
 from ganvas.errors import did_you_mean
@@ -17,7 +18,6 @@ from ganvas.formatting import format_bytes
 
 SMALLEST_SIDE = 8
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-GREY_MODES = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"}
 
 # Formats whose readers are in wide use. Left out on purpose: EPS, which runs another program, and
 # formats without a signature, which accept any file.
@@ -60,17 +60,18 @@ def open_image(content: bytes) -> Image.Image:
 
 
 def decode(
-    image: Image.Image, settings: DataSettings, channels: int
+    picture: Picture, settings: DataSettings, channels: int
 ) -> npt.NDArray[np.uint8]:  # (C, H, W)
     """Decode, turn upright, reduce to 8 bits, fit to `settings.size`, convert to `channels`.
 
-    An animation gives its first frame. 16-bit grey is scaled by 255/65535. Transparent pixels show
-    `settings.background` unless `channels` is 2 or 4; there, a border added by `fit="pad"` is
+    An animation gives its first frame. Which values become 0 and 255 is `settings.pixel_range`;
+    before Pillow gives them, 16 bits of colour files are cut to their upper 8. Transparent pixels
+    show `settings.background` unless `channels` is 2 or 4; there, a border added by `fit="pad"` is
     transparent.
 
     Args:
-        image: as opened by a `Source`; a JPEG is decoded at a reduced size when that is enough.
-        settings: `size`, `fit` and `background` are read.
+        picture: as read by a `Source`; a JPEG is decoded at a reduced size when that is enough.
+        settings: `size`, `fit`, `background` and `pixel_range` (not `measured`) are read.
         channels: 1 grey, 2 grey with alpha, 3 colour, 4 colour with alpha.
 
     Returns:
@@ -79,9 +80,11 @@ def decode(
     Raises:
         UnusableImage: cut, damaged, too small, too large, or pixels without an agreed range.
     """
-    _check_size(image)
-    _load(image, settings.size)
-    image = _to_eight_bits(_upright(image))
+    _check_size(picture)
+    if isinstance(picture, Image.Image):
+        _load(picture, settings.size)
+        picture = _upright(picture)
+    image = to_eight_bits(picture, settings.pixel_range)
     width, height = fitted_size(image.size, settings)
     resized = image.resize(
         (width, height),
@@ -95,16 +98,28 @@ def decode(
     return np.ascontiguousarray(planes, dtype=np.uint8)
 
 
-def is_grey(image: Image.Image) -> bool:
+def load_whole(picture: Picture) -> Picture:
+    """The picture, all its pixels decoded. Raises UnusableImage as `decode`."""
+    _check_size(picture)
+    if isinstance(picture, Image.Image):
+        _load(picture, picture.size)
+    return picture
+
+
+def is_grey(image: Picture) -> bool:
     """Whether an opened image can hold no colour: a grey mode, or a palette of greys only."""
+    if isinstance(image, DeepImage):
+        return image.colours == 1
     if image.mode != "P":
         return image.mode in GREY_MODES
     palette = np.array(image.getpalette("RGB") or [0, 0, 0]).reshape(-1, 3)
     return bool((palette == palette[:, :1]).all())
 
 
-def upright_size(image: Image.Image) -> tuple[int, int]:
+def upright_size(image: Picture) -> tuple[int, int]:
     """Width and height in pixels once EXIF rotation is applied; reads the header only."""
+    if isinstance(image, DeepImage):
+        return image.size
     width, height = image.size
     return (height, width) if _orientation(image) >= 5 else (width, height)
 
@@ -154,7 +169,7 @@ def _readable_formats() -> list[str]:
     return [name for name in _FORMATS if name in Image.OPEN]
 
 
-def _check_size(image: Image.Image) -> None:
+def _check_size(image: Picture) -> None:
     width, height = image.size
     if min(width, height) < SMALLEST_SIDE:
         raise UnusableImage(
@@ -192,27 +207,6 @@ def _orientation(image: Image.Image) -> int:
 def _upright(image: Image.Image) -> Image.Image:
     orientation = _orientation(image)
     return image if orientation == 1 else image.transpose(_TURNS[orientation])
-
-
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Any mode to L, LA, RGB or RGBA."""
-    if image.mode == "F":
-        raise UnusableImage("floating-point pixels have no agreed range; save with 8 or 16 bits")
-    if image.mode.startswith("I"):
-        return _from_sixteen_bits(image)
-    grey = image.mode in GREY_MODES
-    target = ("L" if grey else "RGB") + ("A" if image.has_transparency_data else "")
-    try:
-        return image if image.mode == target else image.convert(target)
-    except (ValueError, ImportError) as error:
-        raise UnusableImage(f"pixel mode {image.mode} cannot be converted") from error
-
-
-def _from_sixteen_bits(image: Image.Image) -> Image.Image:
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise UnusableImage("integer pixels outside 0 to 65535; save with 8 or 16 bits")
-    return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
 
 
 def _to_channels(

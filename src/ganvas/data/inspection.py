@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ganvas.data.bit_depth import FULL, PixelValues, parse_pixel_range
 from ganvas.data.cache import default_cache
 from ganvas.data.decoding import decode, upright_size
 from ganvas.data.digests import DECODING, StageProgress, read_digests
@@ -23,11 +24,14 @@ from ganvas.data.held_out import (
     fraction_for_scores,
 )
 from ganvas.data.image_sizes import NOTEWORTHY_LOSS, Sizes, measure_sizes, suggested_side
+from ganvas.data.measured_range import with_known_range
+from ganvas.data.preparation import fingerprint
 from ganvas.data.reading import parallel_map
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, Unusable, UnusableImage
 from ganvas.data.stacking import CLASSES, PREFIX, Stacked
 from ganvas.data.synthetic import Points
+from ganvas.data.value_spans import ValueSpans, picture_values, value_spans
 from ganvas.formatting import format_count, format_image_size, format_percent
 
 FEW_IMAGES = 2000
@@ -88,6 +92,10 @@ class Inspection:
     """The command that would train on them if they were many."""
     things: str = "images"
     """What is counted: images, or points."""
+    spans: ValueSpans = field(default_factory=ValueSpans)
+    """How much of what their numbers can hold the images use; nothing with a range of their own."""
+    pixel_range: str = FULL
+    """The values that become black and white, as a setting."""
     note: tuple[str, str] | None = None
     """One more line for people, in two columns: what is generated from the images."""
 
@@ -151,7 +159,7 @@ class Inspection:
                 f"small images: most are about {width}x{height} and will be enlarged to "
                 f"{format_image_size(self.size)}"
             )
-        return tuple(warnings)
+        return (*warnings, *self.spans.warnings)
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON types; `usable`, `unusable` and `trainable` are the stable keys."""
@@ -171,6 +179,8 @@ class Inspection:
             "labels": self.labels,
             "unlabelled": self.unlabelled,
             "splits": list(self.splits),
+            "pixel_range": self.pixel_range,
+            "narrow": self.spans.to_json(),
             "duplicates": [list(group) for group in self.duplicates],
             "warnings": list(self.warnings),
             "suggested_size": self.suggested_size,
@@ -180,7 +190,7 @@ class Inspection:
     def lines(self) -> list[str]:
         """The report for people, line by line; the first line says whether it trains."""
         details = [self._unusable_line(), self._copies_line(), self._splits_line()]
-        details += [self._labels_line(), self._aspect_line(), self.note]
+        details += [self._labels_line(), self._aspect_line(), self._range_line(), self.note]
         table = [f"  {label:<20}  {text}" for label, text in filter(None, details)]
         return [self._headline(), *table, *self.warnings, *self._next_lines()]
 
@@ -192,6 +202,10 @@ class Inspection:
         if self.fraction_for_scores is None:
             return f"{few}. These are too few for scores: add {self.things} to have some"
         return f"{few}. Train with {HELD_OUT} {self.fraction_for_scores}"
+
+    def _range_line(self) -> tuple[str, str] | None:
+        chosen = parse_pixel_range(self.pixel_range)
+        return chosen and ("pixel values", f"{chosen.in_words()} become black to white")
 
     def _headline(self) -> str:
         if self.problem is not None:
@@ -252,6 +266,8 @@ class _Header(NamedTuple):
     size: tuple[int, int]
     mode: str
     problem: str | None
+    values: PixelValues | None = None
+    """The values of its pixels; all that they can be, where it is decoded smaller."""
 
 
 def inspect(
@@ -285,7 +301,10 @@ def inspect(
     source = with_labels(source, settings.labels)
     names = [item.name for item in source.items]
     splits = labels_from_folders(names).splits if settings.labels == "auto" else ()
-    digests = read_digests(source, default_cache(), verify, on_progress)
+    cache = default_cache()
+    digests = read_digests(source, cache, verify, on_progress)
+    content = fingerprint(source, digests)
+    settings = with_known_range(source, settings, content, cache, on_progress)
     decode_one = partial(_decode_one, source, settings)
     report = None if on_progress is None else partial(on_progress, DECODING)
     headers = list(parallel_map(decode_one, range(len(source.items)), report, workers))
@@ -293,6 +312,7 @@ def inspect(
     copies = _copies(source, digests, usable)
     different = len(usable) - sum(len(group) - 1 for group in copies)
     labels = Counter(source.items[index].label for index in usable)
+    values = [header.values for header in headers if header.values is not None]
     sizes = measure_sizes([headers[index].size for index in usable], settings)
     side = suggested_side(sizes)
     return Inspection(
@@ -319,6 +339,8 @@ def inspect(
         keeps_duplicates=settings.keep_duplicates,
         suggested_size=side,
         size=settings.size if flags else (side, side),
+        spans=value_spans(values) if settings.pixel_range == FULL else ValueSpans(),
+        pixel_range=settings.pixel_range,
         command=f"ganvas train dcgan {_as_typed(source.location)} {flags or f'--size {side}'}",
     )
 
@@ -327,11 +349,12 @@ def _decode_one(source: Source, settings: DataSettings, index: int) -> _Header:
     """One image, decoded as training would decode it."""
     try:
         image = source.read(index)
-        size, mode = upright_size(image), image.mode  # before a JPEG is decoded smaller
-        decode(image, settings, 3)
+        size, mode, stored = upright_size(image), image.mode, image.size
+        pixels = decode(image, settings, 3)
+        values = picture_values(image, pixels, whole=image.size == stored)
     except UnusableImage as problem:
         return _Header((0, 0), "", problem.reason)
-    return _Header(size, mode, None)
+    return _Header(size, mode, None, values)
 
 
 def _inspect_points(points: Points, settings: DataSettings, minimum: int, flags: str) -> Inspection:

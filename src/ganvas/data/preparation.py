@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ganvas.data.bit_depth import pixel_range_problem
 from ganvas.data.cache import IMAGES, open_or_build, write_images, write_metadata
 from ganvas.data.cache import default_cache as default_cache
 from ganvas.data.decoding import background_problem, decode, is_grey
@@ -20,6 +21,7 @@ from ganvas.data.digests import DECODING, GENERATING, StageProgress, read_digest
 from ganvas.data.folder_labels import with_labels
 from ganvas.data.generated import GeneratedDataset
 from ganvas.data.held_out import choose_held_out
+from ganvas.data.measured_range import with_known_range
 from ganvas.data.prepared import Blocks, DatasetMetadata
 from ganvas.data.prepared import PreparedData as PreparedData
 from ganvas.data.reading import Progress, parallel_map
@@ -62,17 +64,22 @@ def prepare(
             f"{source.location} holds images, but the recipe is for points in the plane. "
             "Take a recipe for images, such as dcgan"
         )
-    problem = background_problem(settings.background)
-    if problem is not None:
-        raise DataError(f"background: {problem}")
+    for name, problem in (
+        ("background", background_problem(settings.background)),
+        ("pixel_range", pixel_range_problem(settings.pixel_range)),
+    ):
+        if problem is not None:
+            raise DataError(f"{name}: {problem}")
     source = with_labels(source, settings.labels)
     digests = read_digests(source, cache, verify, on_progress)
-    preparation = _Preparation(source, settings, digests, fingerprint(source, digests))
+    content = fingerprint(source, digests)
+    settings = with_known_range(source, settings, content, cache, on_progress)
+    preparation = _Preparation(source, settings, digests, content)
 
     def write(folder: Path) -> None:
         preparation.write(folder, _stage(DECODING, on_progress))
 
-    return open_or_build(source, settings, preparation.fingerprint, cache, write)
+    return open_or_build(source, settings, content, cache, write)
 
 
 def fingerprint(source: Source, digests: Sequence[bytes]) -> str:
@@ -93,6 +100,7 @@ def _prepare_generated(
     prepare_source: Callable[[Source, DataSettings], PreparedData],
 ) -> PreparedData:
     metadata, blocks = dataset.generate(settings, prepare_source)
+    settings = replace(settings, pixel_range=metadata.pixel_range)
     report = _stage(GENERATING, on_progress)
 
     def reported() -> Blocks:

@@ -21,6 +21,9 @@ class DataSettings:
     """1 grey, 2 grey with alpha, 3 colour, 4 colour with alpha; auto: 1 if all are grey, else 3."""
     fit: Literal["crop", "pad", "stretch"] = "crop"
     """What to do when the aspect ratio differs: cut the edges, add a border, or distort."""
+    pixel_range: str = "full"
+    """Values that become black and white. full: all that 8 or 16 bits hold, 0 to 1 for floats;
+    measured: the lowest and highest of all images; or LOW:HIGH, such as 0:4095."""
     background: str = "white"
     """Colour behind transparent pixels and of the border: a name or #rrggbb."""
     labels: Labels = "auto"

@@ -6,10 +6,12 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    import numpy as np
+
+    from ganvas.data.bit_depth import Picture
 
 
 class Item(NamedTuple):
@@ -67,6 +69,11 @@ class Source(Dataset, ABC):
     label_names: tuple[str, ...]
     """Every label once, in the order of their class numbers; empty where there are none."""
 
+    @property
+    def dtype(self) -> np.dtype[Any] | None:
+        """The number type of every pixel of arrays; None for image files, which differ."""
+        return None
+
     @abstractmethod
     def stamps(self) -> Sequence[FileStamp]:
         """For each item the stamp of the file that holds it, taken before its content is read."""
@@ -80,7 +87,7 @@ class Source(Dataset, ABC):
         """
 
     @abstractmethod
-    def read(self, index: int) -> Image:
+    def read(self, index: int) -> Picture:
         """Open one image. `decoding.decode` decodes the pixels of a file later.
 
         Raises:

@@ -73,6 +73,7 @@ class Stacked(GeneratedDataset):
             held_out=np.arange(len(picks[0]), len(every)),
             fingerprint=fingerprint.hexdigest(),
             unusable=digits.unusable,
+            pixel_range=digits.pixel_range,
             duplicates=digits.duplicates,
         )
         return metadata, _stacks(digits, every)

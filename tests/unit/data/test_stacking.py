@@ -238,6 +238,14 @@ def test_settings_that_do_not_suit(
     assert not (tmp_path / "cache").exists()
 
 
+def test_a_measured_range_is_that_of_the_digits(digits: Path, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, pixel_range="measured")
+    data = prepare(stacked(digits), settings, tmp_path / "cache")
+    assert data.pixel_range == f"0:{10 * PER_CLASS - 1}"
+    known = replace(SETTINGS, pixel_range=data.pixel_range)
+    assert prepare(stacked(digits), known, tmp_path / "cache").key == data.key
+
+
 def test_a_stacked_location_exists_while_its_digits_do(digits: Path) -> None:
     location = stacked(digits).location
     assert location == f"stacked:{digits}"
