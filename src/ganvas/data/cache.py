@@ -20,7 +20,7 @@ from ganvas.data.source import Dataset, Unusable
 from ganvas.errors import DataError
 from ganvas.storage import atomic_directory, remove_drafts, write_json
 
-FORMAT = 2  # increased when the same images and settings would give other files
+FORMAT = 3  # increased when the same images and settings would give other files
 IMAGES, LABELS, HELD_OUT = "images.npy", "labels.npy", "held_out.npy"
 DESCRIPTION = "prepared.json"
 _STREAM_SETTINGS = {"flip", "dequantize"}  # they leave the prepared pixels as they are

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from PIL.Image import Image
 
-from ganvas.data.decoding import open_image
+from ganvas.data.opening import open_image
 from ganvas.data.source import (
     FileStamp,
     Item,

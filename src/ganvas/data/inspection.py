@@ -255,7 +255,7 @@ def inspect(
 
     Args:
         source: from `open_source`.
-        settings: `size`, `fit`, `background` and `keep_duplicates` are read.
+        settings: `size`, `fit`, `background`, `max_megapixels` and `keep_duplicates` are read.
         minimum: fewest images to train on, usually one batch; held-out images come on top.
         workers: threads; by default as many as there are cores for this process, at most 32.
         on_progress: called with (stage, done, total).

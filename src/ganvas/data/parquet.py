@@ -16,7 +16,7 @@ from typing import Any
 
 from PIL.Image import Image
 
-from ganvas.data.decoding import open_image
+from ganvas.data.opening import open_image
 from ganvas.data.source import (
     FileStamp,
     Item,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Gt, Lt
 
 Channels = Literal["auto", "1", "2", "3", "4"]
 
@@ -22,6 +22,9 @@ class DataSettings:
     """What to do when the aspect ratio differs: cut the edges, add a border, or distort."""
     background: str = "white"
     """Colour behind transparent pixels and of the border: a name or #rrggbb."""
+    max_megapixels: Annotated[int, Gt(0)] = 90
+    """Leave out images of more million pixels, which take 4 MB of memory each to decode. A JPEG
+    counts as it is decoded: reduced to an eighth where that is enough for the size."""
     keep_duplicates: bool = False
     """Keep exact copies of an image; otherwise each counts once."""
     held_out: Annotated[float, Ge(0.0), Lt(1.0)] = 0.1
