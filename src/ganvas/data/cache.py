@@ -22,7 +22,7 @@ from ganvas.errors import DataError
 from ganvas.storage import atomic_directory, remove_drafts, write_json
 from ganvas.system_errors import advice_for, reason_of
 
-FORMAT = 2  # increased when the same images and settings would give other files
+FORMAT = 3  # increased when the same images and settings would give other files
 IMAGES, LABELS, HELD_OUT = "images.npy", "labels.npy", "held_out.npy"
 DESCRIPTION = "prepared.json"
 _STREAM_SETTINGS = {"flip", "dequantize"}  # they leave the prepared pixels as they are
@@ -59,9 +59,8 @@ def open_or_build(
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{entry}.lock"):
-            prepared = _open(
-                entry, dataset, settings
-            )  # another process may have built it meanwhile
+            # Another process may have built it meanwhile.
+            prepared = _open(entry, dataset, settings)
             if prepared is None:
                 _build(entry, write)
                 prepared = _open(entry, dataset, settings)

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from PIL.Image import Image
 
-from ganvas.data.decoding import open_image
 from ganvas.data.folder_labels import labels_from_folders
+from ganvas.data.opening import open_image
 from ganvas.data.source import (
     FileStamp,
     Item,

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganvas.data.bit_depth import FULL, PixelValues, parse_pixel_range
 from ganvas.command_line import ganvas_command
+from ganvas.data.bit_depth import FULL, PixelValues, parse_pixel_range
 from ganvas.data.cache import default_cache
 from ganvas.data.decoding import decode, upright_size
 from ganvas.data.digests import DECODING, StageProgress, read_digests

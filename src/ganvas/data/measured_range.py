@@ -60,7 +60,9 @@ def with_known_range(
     """
 
     def measured() -> Ranges:
-        return _cached(cache / f"range-{fingerprint}.json", lambda: _measure(source, on_progress))
+        return _cached(
+            cache / f"range-{fingerprint}.json", lambda: _measure(source, settings, on_progress)
+        )
 
     if settings.pixel_range == MEASURED:
         chosen = _single_range(source, measured())
@@ -108,12 +110,12 @@ def _check_agreed(source: Source, ranges: Ranges) -> None:
         )
 
 
-def _measure(source: Source, on_progress: StageProgress | None) -> Ranges:
+def _measure(source: Source, settings: DataSettings, on_progress: StageProgress | None) -> Ranges:
     """The values of all usable images."""
 
     def measure(index: int) -> tuple[str, float, float] | None:
         try:
-            depth, low, high = measure_values(load_whole(source.read(index)))
+            depth, low, high = measure_values(load_whole(source.read(index), settings))
         except UnusableImage:
             return None
         return depth.name, low, high

