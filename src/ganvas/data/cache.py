@@ -83,7 +83,10 @@ def _key(fingerprint: str, settings: DataSettings) -> str:
 
 
 def _key_settings(settings: DataSettings) -> dict[str, Any]:
-    return {name: value for name, value in asdict(settings).items() if name not in _STREAM_SETTINGS}
+    values = {name: v for name, v in asdict(settings).items() if name not in _STREAM_SETTINGS}
+    if values["split"] == "content":  # data prepared by ganvas 0.2 has no such field, and is valid
+        del values["split"]
+    return values
 
 
 def _build(entry: Path, write: Callable[[Path], None]) -> None:

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -66,6 +69,14 @@ class Source(Dataset, ABC):
     """Every image or would-be image, sorted by name."""
     label_names: tuple[str, ...]
     """Every label once, in the order of their class numbers; empty where there are none."""
+
+    def class_numbers(self, indices: Sequence[int]) -> npt.NDArray[np.int64] | None:
+        """The number of each of these items' labels; None unless all have one."""
+        labels = [self.items[index].label for index in indices]
+        if None in labels or not self.label_names:
+            return None
+        number_of = {label: number for number, label in enumerate(self.label_names)}
+        return np.array([number_of[label] for label in labels if label is not None], np.int64)
 
     @abstractmethod
     def stamps(self) -> Sequence[FileStamp]:

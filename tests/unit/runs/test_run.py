@@ -1,7 +1,8 @@
-"""The checkpoints of a run: which are kept, and which is read."""
+"""A run's recipe, and its checkpoints: which are kept, and which is read."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,16 @@ import torch
 from ganvas.errors import RunError
 from ganvas.recipes import CATALOG
 from ganvas.runs import Run
+
+
+def test_a_run_of_before_keeps_the_split_of_before(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", CATALOG["dcgan"](), {"seed": 0}, {})
+    assert run.read_recipe().data.split == "labels"
+    path = tmp_path / "run" / "recipe.json"
+    recipe = json.loads(path.read_text())
+    del recipe["data"]["split"]
+    path.write_text(json.dumps(recipe))
+    assert run.read_recipe().data.split == "content"
 
 
 class TestCheckpoints:
