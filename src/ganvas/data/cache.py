@@ -90,6 +90,8 @@ def _key_settings(settings: DataSettings) -> dict[str, Any]:
     values = {name: value for name, value in asdict(settings).items() if name not in without}
     if values["pixel_range"] == FULL:  # the only one before there was the field
         del values["pixel_range"]
+    if values["split"] == "content":  # data prepared by ganvas 0.2 has no such field, and is valid
+        del values["split"]
     return values
 
 

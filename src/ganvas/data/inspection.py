@@ -20,9 +20,11 @@ from ganvas.data.digests import DECODING, StageProgress, read_digests
 from ganvas.data.folder_labels import labels_from_folders, with_labels
 from ganvas.data.held_out import (
     FEWEST_HELD_OUT,
-    count_held_out,
+    can_be_scored,
+    choose_held_out,
     fewest_images,
     fraction_for_scores,
+    rare_labels_warning,
 )
 from ganvas.data.image_sizes import NOTEWORTHY_LOSS, Sizes, measure_sizes, suggested_side
 from ganvas.data.measured_range import with_known_range
@@ -77,6 +79,8 @@ class Inspection:
     """Fraction of the usable images in each pixel mode, the most frequent first."""
     labels: dict[str, int]
     """Usable images of each label, in class order; empty without labels."""
+    unscored_labels: tuple[str, ...]
+    """Labels with too few images for scores by label (see `can_be_scored`)."""
     unlabelled: int
     """Usable images without a label, where others have one; then labels are not used."""
     splits: tuple[str, ...]
@@ -149,6 +153,8 @@ class Inspection:
             )
         if self.trainable and not self.scores_possible:
             warnings.append(self._scores_warning())
+        if self.unscored_labels and self.trainable:
+            warnings.append(rare_labels_warning(self.unscored_labels, "--json lists all"))
         if self.labels and self.unlabelled:
             warnings.append(
                 f"{self.unlabelled:,} images have no label, so labels are not used; "
@@ -178,6 +184,7 @@ class Inspection:
             "sizes": None if self.sizes is None else asdict(self.sizes),
             "modes": self.modes,
             "labels": self.labels,
+            "unscored_labels": list(self.unscored_labels),
             "unlabelled": self.unlabelled,
             "splits": list(self.splits),
             "pixel_range": self.pixel_range,
@@ -312,6 +319,7 @@ def inspect(
     usable = [index for index, header in enumerate(headers) if header.problem is None]
     copies = _copies(source, digests, usable)
     different = len(usable) - sum(len(group) - 1 for group in copies)
+    held_out, unscored = _split(source, settings, digests, usable)
     labels = Counter(source.items[index].label for index in usable)
     values = [header.values for header in headers if header.values is not None]
     sizes = measure_sizes([headers[index].size for index in usable], settings)
@@ -328,11 +336,12 @@ def inspect(
         ),
         distinct=len(usable) if settings.keep_duplicates else different,
         minimum=fewest_images(minimum, settings.held_out),
-        held_out=count_held_out(different, settings.held_out),
+        held_out=held_out,
         fraction_for_scores=fraction_for_scores(different, minimum),
         sizes=sizes,
         modes=_mode_fractions([headers[index].mode for index in usable]),
         labels={name: labels[name] for name in source.label_names if labels[name]},
+        unscored_labels=unscored,
         unlabelled=labels[None] if source.label_names else 0,
         splits=splits,
         duplicates=copies,
@@ -380,6 +389,7 @@ def _inspect_points(
         sizes=None,
         modes={},
         labels=dict(zip(metadata.label_names, labels, strict=True)),
+        unscored_labels=(),
         unlabelled=0,
         splits=(),
         duplicates=(),
@@ -413,6 +423,22 @@ def _inspect_stacks(
             "of held-out images",
         ),
     )
+
+
+def _split(
+    source: Source, settings: DataSettings, digests: Sequence[bytes], usable: Sequence[int]
+) -> tuple[int, tuple[str, ...]]:
+    """How many different images would be held out, and the labels that could not be scored."""
+    first = {digests[index]: index for index in reversed(usable)}
+    indices = sorted(first.values())
+    labels = source.class_numbers(indices)
+    by_label = labels if settings.split == "labels" else None
+    held_out = choose_held_out([digests[i] for i in indices], settings.held_out, by_label)
+    if labels is None:
+        return len(held_out), ()
+    scored = can_be_scored(labels, held_out, len(source.label_names))
+    names = (name for name, ok in zip(source.label_names, scored, strict=True) if not ok)
+    return len(held_out), tuple(names)
 
 
 def _copies(

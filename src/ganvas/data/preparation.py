@@ -71,6 +71,8 @@ def prepare(
         if problem is not None:
             raise DataError(f"{name}: {problem}")
     source = with_labels(source, settings.labels)
+    if not source.label_names:  # both splits are the same, and one prepared copy serves both
+        settings = replace(settings, split="content")
     digests = read_digests(source, cache, verify, on_progress)
     content = fingerprint(source, digests)
     settings = with_known_range(source, settings, content, cache, on_progress)
@@ -156,13 +158,17 @@ class _Preparation:
         if count == 0:
             raise DataError(f"{source.location} has no usable image: {_first_few(unusable)}")
         kept = [index for index in to_decode if index not in problems]
-        labels = _class_numbers(source, kept)
+        labels = source.class_numbers(kept)
         metadata = DatasetMetadata(
             shape=(count, channels, *settings.size),
             dtype="uint8",
             labels=labels,
             label_names=() if labels is None else source.label_names,
-            held_out=choose_held_out([self.digests[index] for index in kept], settings.held_out),
+            held_out=choose_held_out(
+                [self.digests[index] for index in kept],
+                settings.held_out,
+                labels if settings.split == "labels" else None,
+            ),
             fingerprint=self.fingerprint,
             unusable=tuple(unusable),
             duplicates=len(source.items) - count - len(unusable),
@@ -175,15 +181,6 @@ class _Preparation:
             return list(range(len(self.digests)))
         first: dict[bytes, int] = {}
         return [first.setdefault(digest, index) for index, digest in enumerate(self.digests)]
-
-
-def _class_numbers(source: Source, kept: Sequence[int]) -> npt.NDArray[np.int64] | None:
-    """The number of each kept image's label; None unless all have one."""
-    labels = [source.items[index].label for index in kept]
-    if None in labels:
-        return None
-    number_of = {label: number for number, label in enumerate(source.label_names)}
-    return np.array([number_of[label] for label in labels if label is not None], np.int64)
 
 
 def _decoder(

@@ -36,6 +36,9 @@ class DataSettings:
     """Keep exact copies of an image; otherwise each counts once."""
     held_out: Annotated[float, Ge(0.0), Lt(1.0)] = 0.1
     """Fraction of the images that is never trained on, but used to score the generator."""
+    split: Literal["labels", "content"] = "labels"
+    """Held out are the images with the lowest hashes. labels: but every label with two images or
+    more keeps one to train on; content: of any label, as in runs of ganvas 0.2."""
     flip: bool = False
     """Training mirrors half of the images left to right."""
     dequantize: bool = False

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
+import numpy.typing as npt
 
+if TYPE_CHECKING:
     from ganvas.data.bit_depth import Picture
 
 
@@ -73,6 +74,14 @@ class Source(Dataset, ABC):
     def dtype(self) -> np.dtype[Any] | None:
         """The number type of every pixel of arrays; None for image files, which differ."""
         return None
+
+    def class_numbers(self, indices: Sequence[int]) -> npt.NDArray[np.int64] | None:
+        """The number of each of these items' labels; None unless all have one."""
+        labels = [self.items[index].label for index in indices]
+        if None in labels or not self.label_names:
+            return None
+        number_of = {label: number for number, label in enumerate(self.label_names)}
+        return np.array([number_of[label] for label in labels if label is not None], np.int64)
 
     @abstractmethod
     def stamps(self) -> Sequence[FileStamp]:

@@ -106,15 +106,8 @@ class Run:
         return run
 
     def read_recipe(self) -> Recipe:
-        """The complete recipe.
-
-        Runs of ganvas 0.2 have no `data.labels`: to them a folder train/ was a label.
-        """
-        path = self.directory / RECIPE_JSON
-        table = read_table(path)
-        if isinstance(data := table.get("data"), dict):
-            data.setdefault("labels", "folders")
-        return parse_recipe(table, str(path))
+        """The complete recipe."""
+        return read_recipe_of_run(self.directory / RECIPE_JSON)
 
     def write_recipe(self, recipe: Recipe) -> None:
         """Replace the recipe, when the run gets a larger budget."""
@@ -297,3 +290,15 @@ def check_unoccupied(directory: Path) -> None:
             f"continue it: {ganvas_command('resume', directory)}"
         )
     check_unused(directory)
+
+
+def read_recipe_of_run(path: Path) -> Recipe:
+    """A recipe.json that a run wrote.
+
+    In ganvas 0.2 there was one split, and a folder train/ was a label; it names neither.
+    """
+    table = read_table(path)
+    if isinstance(data := table.get("data"), dict):
+        data.setdefault("split", "content")
+        data.setdefault("labels", "folders")
+    return parse_recipe(table, str(path))

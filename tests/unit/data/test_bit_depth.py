@@ -22,8 +22,9 @@ from ganvas.data.bit_depth import (
     pixel_range_problem,
     to_eight_bits,
 )
-from ganvas.data.decoding import decode, open_image
+from ganvas.data.decoding import decode
 from ganvas.data.inspection import Inspection, inspect
+from ganvas.data.opening import open_image
 from ganvas.data.preparation import PreparedData, default_cache, prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import UnusableImage

@@ -19,6 +19,16 @@ from ganvas.runs import Run
 from ganvas.runs.status import SavedStatus
 
 
+def test_a_run_of_before_keeps_the_split_of_before(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", CATALOG["dcgan"](), {"seed": 0}, {})
+    assert run.read_recipe().data.split == "labels"
+    path = tmp_path / "run" / "recipe.json"
+    recipe = json.loads(path.read_text())
+    del recipe["data"]["split"]
+    path.write_text(json.dumps(recipe))
+    assert run.read_recipe().data.split == "content"
+
+
 class TestCheckpoints:
     @pytest.fixture
     def run(self, tmp_path: Path) -> Run:
