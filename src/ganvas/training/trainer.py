@@ -17,7 +17,13 @@ from ganvas.formatting import format_short
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import OnFailure, Recipe, checked, load_recipe
 from ganvas.runs import Run
-from ganvas.runs.data import check_data_unchanged, data_location, describe_data, prepare_for
+from ganvas.runs.data import (
+    check_data_unchanged,
+    data_location,
+    describe_data,
+    prepare_for,
+    with_measured_range,
+)
 from ganvas.runs.run import check_unoccupied
 from ganvas.terminal import tolerant_output
 from ganvas.torchrun import launch, restarts
@@ -191,6 +197,7 @@ def train(
         check_unoccupied(Path(out))
     quiet = quiet or not processes.is_main
     prepared = prepare_for(recipe, data, quiet, verify)
+    recipe = with_measured_range(recipe, prepared)
     check_can_score(recipe, prepared)
     check_same_inputs(processes, recipe, prepared, target, seed)
     state = TrainState.start(recipe, prepared, seed, target, processes, compile)

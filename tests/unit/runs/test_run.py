@@ -1,7 +1,9 @@
-"""A run's directory, made whole or not at all; its checkpoints: which are kept, which is read."""
+"""A run's directory, made whole or not at all; its checkpoints: which are kept, which is read;
+the recipe of a former run."""
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +49,16 @@ class TestState:
     def test_any_other_status_is_the_state(self, run: Run) -> None:
         run.write_status("diverged", 640, "the loss is not finite")
         assert run.state() == "diverged"
+
+
+def test_a_run_of_before_keeps_the_split_of_before(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", CATALOG["dcgan"](), {"seed": 0}, {})
+    assert run.read_recipe().data.split == "labels"
+    path = tmp_path / "run" / "recipe.json"
+    recipe = json.loads(path.read_text())
+    del recipe["data"]["split"]
+    path.write_text(json.dumps(recipe))
+    assert run.read_recipe().data.split == "content"
 
 
 class TestCheckpoints:
@@ -165,3 +177,12 @@ class TestCreation:
         monkeypatch.setattr(os.path, "ismount", lambda path: path == tmp_path)
         with pytest.raises(RunError, match=r"is a mount point. Name a new folder in it"):
             Run.create(tmp_path, CATALOG["dcgan"](), {}, {})
+
+
+def test_to_runs_of_ganvas_0_2_a_folder_named_as_a_split_is_a_label(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", CATALOG["dcgan"](), {"seed": 0}, {})
+    assert run.read_recipe().data.labels == "auto"
+    table = json.loads((run.directory / "recipe.json").read_text())
+    del table["data"]["labels"]
+    (run.directory / "recipe.json").write_text(json.dumps(table))
+    assert run.read_recipe().data.labels == "folders"
