@@ -54,6 +54,10 @@ class RunError(GanvasError):
     """A run directory, study directory or checkpoint that cannot be read or written."""
 
 
+class Occupied(RunError):
+    """A directory that is to be made exists already, and is not empty."""
+
+
 class Locked(RunError):
     """A directory that is locked by another process."""
 

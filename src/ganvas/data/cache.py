@@ -19,6 +19,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.source import Dataset, Unusable
 from ganvas.errors import DataError
 from ganvas.storage import atomic_directory, remove_drafts, write_json
+from ganvas.system_errors import advice_for, reason_of
 
 FORMAT = 2  # increased when the same images and settings would give other files
 IMAGES, LABELS, HELD_OUT = "images.npy", "labels.npy", "held_out.npy"
@@ -61,10 +62,9 @@ def open_or_build(
                 _build(entry, write)
                 prepared = _open(entry, dataset)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
         raise DataError(
-            f"cannot keep prepared images in {cache}: {reason}. Nothing half-written was left; "
-            "make room or give permission there, or set GANVAS_CACHE to another folder"
+            f"cannot keep prepared images in {cache}: {reason_of(error)}. Nothing half-written was "
+            f"left; {advice_for(error)}, or set GANVAS_CACHE to another folder"
         ) from error
     if prepared is None:
         raise DataError(f"{entry} changed while it was read; remove that folder and try again")

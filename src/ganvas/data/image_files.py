@@ -24,6 +24,7 @@ from ganvas.data.source import (
 )
 from ganvas.errors import DataError
 from ganvas.formatting import format_bytes
+from ganvas.system_errors import advice_for, reason_of
 
 # Common files beside images, which are skipped. Any other file counts as an image, so that a file
 # that is not one gets reported.
@@ -180,9 +181,8 @@ def walk(root: Path) -> Iterator[tuple[str, str]]:
     """
 
     def refuse(error: OSError) -> None:
-        reason = (error.strerror or str(error)).lower()
         raise DataError(
-            f"cannot read the folder {error.filename}: {reason}. Check its permissions"
+            f"cannot read the folder {error.filename}: {reason_of(error)}; {advice_for(error)}"
         ) from error
 
     entered: set[str] = set()

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ganvas.command_line import ganvas_command
 from ganvas.data.cache import default_cache
 from ganvas.data.decoding import decode, upright_size
 from ganvas.data.digests import DECODING, StageProgress, read_digests
@@ -248,7 +249,7 @@ def inspect(
     minimum: int = 1,
     workers: int | None = None,
     on_progress: StageProgress | None = None,
-    flags: str = "",
+    flags: Sequence[str] = (),
     verify: bool = False,
 ) -> Inspection:
     """Decode every image exactly as training would; for stacks, the images that they stack.
@@ -259,7 +260,7 @@ def inspect(
         minimum: fewest images to train on, usually one batch; held-out images come on top.
         workers: threads; by default as many as there are cores for this process, at most 32.
         on_progress: called with (stage, done, total).
-        flags: flags of the suggested command in place of the suggested size.
+        flags: flags and their values for the suggested command, in place of the suggested size.
         verify: read every file again to find copies, whatever its time stamp.
 
     Raises:
@@ -303,7 +304,9 @@ def inspect(
         keeps_duplicates=settings.keep_duplicates,
         suggested_size=side,
         size=settings.size if flags else (side, side),
-        command=f"ganvas train dcgan {_as_typed(source.location)} {flags or f'--size {side}'}",
+        command=ganvas_command(
+            "train", "dcgan", _as_typed(source.location), *(flags or ("--size", side))
+        ),
     )
 
 
@@ -318,7 +321,9 @@ def _decode_one(source: Source, settings: DataSettings, index: int) -> _Header:
     return _Header(size, mode, None)
 
 
-def _inspect_points(points: Points, settings: DataSettings, minimum: int, flags: str) -> Inspection:
+def _inspect_points(
+    points: Points, settings: DataSettings, minimum: int, flags: Sequence[str]
+) -> Inspection:
     metadata, _ = points.draw_dataset(settings)
     held_out = len(metadata.held_out)
     count = metadata.shape[0] - held_out
@@ -342,14 +347,14 @@ def _inspect_points(points: Points, settings: DataSettings, minimum: int, flags:
         keeps_duplicates=settings.keep_duplicates,
         suggested_size=settings.size[0],
         size=settings.size,
-        command=f"ganvas train {points.recipe} {points.location} {flags}".strip(),
+        command=ganvas_command("train", points.recipe, points.location, *flags),
         things="points",
         note=("held out", f"{held_out:,} more"),
     )
 
 
 def _inspect_stacks(
-    stacks: Stacked, images: Inspection, settings: DataSettings, flags: str
+    stacks: Stacked, images: Inspection, settings: DataSettings, flags: Sequence[str]
 ) -> Inspection:
     """The inspection of the single images, turned into one of their stacks."""
     stacks.check_settings(settings)
@@ -361,7 +366,7 @@ def _inspect_stacks(
         held_out=stacks.held_out if images.held_out else 0,
         size=settings.size,
         suggested_size=settings.size[0],
-        command=f"ganvas train {stacks.recipe} {typed} {flags}".strip(),
+        command=ganvas_command("train", stacks.recipe, typed, *flags),
         note=(
             f"{CLASSES**3:,} modes",
             f"{stacks.training:,} stacks of three to train on, and {stacks.held_out:,} stacks "
@@ -385,12 +390,14 @@ def _mode_fractions(modes: Sequence[str]) -> dict[str, float]:
 
 
 def _as_typed(location: str) -> str:
-    """A location as one would type it: relative if below the current folder, quoted if needed."""
+    """A location as one would type it: relative if below the current folder, and no flag."""
     path = Path(location)
     if not path.is_absolute():
         return location
     here = Path.cwd()
     typed = str(path.relative_to(here)) if path.is_relative_to(here) else location
+    if typed.startswith(("-", PREFIX)):
+        typed = os.path.join(".", typed)  # noqa: PTH118 - a `Path` drops the leading dot
     if path.is_dir():
         typed += os.sep  # also tells a folder called `fashion` from the built-in images
-    return f'"{typed}"' if " " in typed else typed
+    return typed

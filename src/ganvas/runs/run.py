@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from typing import Any
 from torch import Tensor
 
 from ganvas import storage, tensor_file
+from ganvas.command_line import ganvas_command
 from ganvas.data.held_out import FEWEST_HELD_OUT
-from ganvas.errors import RunError
+from ganvas.errors import Occupied, RunError
 from ganvas.metrics.names import more_is_better, parse_metrics
 from ganvas.recipes import Recipe, read_recipe, recipe_json
 from ganvas.runs.directories import RECIPE_JSON, check_is_run, check_unused, is_run
@@ -50,7 +52,8 @@ class Run:
             data: which images are used, and which are left out, for data.json.
 
         Raises:
-            RunError: the directory is in use, or cannot be written.
+            Occupied: the directory is in use, perhaps since a moment ago.
+            RunError: it cannot be written.
         """
         check_unoccupied(directory)
         with storage.write_errors(directory), storage.atomic_directory(directory) as draft:
@@ -61,6 +64,27 @@ class Run:
             for name in ("samples", "checkpoints", "generator"):
                 (draft / name).mkdir()
         return cls(directory)
+
+    @classmethod
+    def create_numbered(
+        cls,
+        stem: Path,
+        recipe: Recipe,
+        environment: Mapping[str, Any],
+        data: Mapping[str, Any],
+    ) -> Run:
+        """Make STEM-N with the smallest free N. Other processes may do the same at once.
+
+        Raises:
+            RunError: the directory cannot be written.
+        """
+        number = 1
+        while True:
+            directory = stem.with_name(f"{stem.name}-{number}")
+            if not os.path.lexists(directory):
+                with suppress(Occupied):
+                    return cls.create(directory, recipe, environment, data)
+            number += 1
 
     @classmethod
     def open(cls, directory: Path | str) -> Run:
@@ -258,10 +282,10 @@ class Run:
 
 
 def check_unoccupied(directory: Path) -> None:
-    """Raise a `RunError` unless a new run can be made at `directory`."""
+    """Raise a `RunError` unless a new run can be made at `directory`: `Occupied` by something."""
     if is_run(directory):
-        raise RunError(
-            f"{directory} already holds a run. Continue it: ganvas resume {directory}. "
-            "Or choose another folder as out (--out)."
+        raise Occupied(
+            f"{directory} already holds a run. Choose another folder as out (--out), or "
+            f"continue it: {ganvas_command('resume', directory)}"
         )
     check_unused(directory)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from rich import progress as rich_progress
 
+from ganvas.command_line import ganvas_command
 from ganvas.formatting import (
     format_bytes,
     format_clock,
@@ -173,7 +174,7 @@ class StudyDisplay:
         if results.recommendation:
             self.say(f"\nrecommendation: {results.recommendation}")
         self.say(f"all results: {results.directory.results_file}")
-        self.say(f"next: ganvas report {results.directory.path}")
+        self.say(f"next: {ganvas_command('report', results.directory.path)}")
 
 
 def list_runs(what: str, runs: Sequence[RunKey]) -> str:

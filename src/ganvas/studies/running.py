@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, 
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.data.sources import source_exists
 from ganvas.devices import choose_device, describe_environment
@@ -145,7 +146,7 @@ def locate(
         if not source_exists(location):
             raise DataError(
                 f"the images of {study} are no longer at {location}. "
-                f"Say where they are: ganvas compare {study} --data PATH"
+                f"Say where they are: {ganvas_command('compare', Path(study), '--data', 'PATH')}"
             )
         prepared = prepare_images(directory.study.base.data, location, quiet, verify)
         check_data_unchanged(directory, prepared)
@@ -200,7 +201,7 @@ def check_same_study(directory: StudyDirectory, study: Study) -> None:
         difference += f"; and {len(changed) - 1} more)" if len(changed) > 1 else ")"
     text = (
         f"holds another study{difference}. Choose another folder as out (--out). "
-        f"To continue the other study: ganvas compare {directory.path}"
+        f"To continue the other study: {directory.command}"
     )
     raise StudyError([text], str(directory.path))
 
@@ -261,7 +262,7 @@ def run_pending(
         done = len(directory.outcomes())
         raise Interrupted(
             f"stopped with {done} of {len(directory.run_keys())} runs done; those in progress "
-            f"were saved. Continue with: ganvas compare {directory.path}"
+            f"were saved. Continue with: {directory.command}"
         ) from None
 
 
@@ -305,7 +306,7 @@ def run_queue(
         except GanvasError as error:
             directory.request_stop()
             kind = GanvasError if isinstance(error, RecipeError) else type(error)
-            raise kind(f"{error}\nContinue with: ganvas compare {directory.path}") from error
+            raise kind(f"{error}\nContinue with: {directory.command}") from error
         except BaseException as error:
             directory.request_stop()
             if isinstance(error, KeyboardInterrupt):

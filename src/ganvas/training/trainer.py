@@ -9,6 +9,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device, describe_environment, use_deterministic_kernels
 from ganvas.errors import Diverged, RankLost, RunError, Unhealthy
@@ -286,8 +287,11 @@ def new_run(
     """The run directory, which the first process makes and tells the others."""
 
     def create() -> str:
-        directory = next_run_directory(recipe.name, data.name) if out is None else Path(out)
-        return str(Run.create(directory, recipe, environment, describe_data(data)).directory)
+        about = describe_data(data)
+        if out is not None:
+            return str(Run.create(Path(out), recipe, environment, about).directory)
+        stem = Path("runs") / f"{recipe.name}-{data.name}"
+        return str(Run.create_numbered(stem, recipe, environment, about).directory)
 
     return Run(Path(processes.broadcast_object(create)))
 
@@ -314,15 +318,8 @@ def with_overrides(run: Run, images: int | None, on_failure: OnFailure | None) -
 def check_unfinished(run: Run, recipe: Recipe, state: TrainState) -> None:
     """Raise a `RunError` where nothing is left to train."""
     if state.images_seen >= recipe.images:
+        longer = format_short(2 * state.images_seen)
         raise RunError(
             f"{run.directory} is finished at {state.images_seen:,} images. To train longer: "
-            f"ganvas resume {run.directory} --images {format_short(2 * state.images_seen)}"
+            f"{ganvas_command('resume', run.directory, '--images', longer)}"
         )
-
-
-def next_run_directory(recipe: str, data: str) -> Path:
-    """runs/RECIPE-DATA-N with the smallest free N."""
-    number = 1
-    while (path := Path("runs") / f"{recipe}-{data}-{number}").exists():
-        number += 1
-    return path
