@@ -112,8 +112,8 @@ def plan_study(
     dask: str | None = None,
     verify: bool = False,
     quiet: bool = False,
-) -> Plan:
-    """What `compare` would do, from a short measurement of every arm; nothing is written.
+) -> PlannedStudy:
+    """What `compare` would do, from a short measurement of its arms; nothing is written.
 
     A study that was started already has its plan. Arguments and errors are those of `compare`.
     """
@@ -124,7 +124,15 @@ def plan_study(
     else:
         plan = located.directory.plan
     display.plan(located.study, plan)
-    return plan
+    return PlannedStudy(located.study, plan, located.directory is not None)
+
+
+class PlannedStudy(NamedTuple):
+    """A study and its plan, and whether it was started already."""
+
+    study: Study
+    plan: Plan
+    started: bool
 
 
 class LocatedStudy(NamedTuple):
@@ -265,7 +273,8 @@ def run_pending(
         done = len(directory.outcomes())
         raise Interrupted(
             f"stopped with {done} of {len(directory.run_keys())} runs done; those in progress "
-            f"were saved. Continue with: {directory.command}"
+            f"were saved. Continue with: {directory.command}\n"
+            f"See what is done so far: {ganvas_command('report', directory.path)}"
         ) from None
 
 
