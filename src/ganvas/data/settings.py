@@ -23,8 +23,8 @@ class DataSettings:
     background: str = "white"
     """Colour behind transparent pixels and of the border: a name or #rrggbb."""
     max_megapixels: Annotated[int, Gt(0)] = 90
-    """Leave out images of more million pixels, which take 4 MB of memory each to decode. A JPEG
-    counts as it is decoded: reduced to an eighth where that is enough for the size."""
+    """Leave out images of more million pixels. A JPEG counts as it is decoded: reduced, where that
+    is enough for the size."""
     keep_duplicates: bool = False
     """Keep exact copies of an image; otherwise each counts once."""
     held_out: Annotated[float, Ge(0.0), Lt(1.0)] = 0.1
