@@ -8,6 +8,7 @@ from concurrent.futures import BrokenExecutor, as_completed
 
 from ganvas.data.preparation import PreparedData
 from ganvas.errors import Interrupted, RunError
+from ganvas.evaluation.failures import failure_lines
 from ganvas.studies.display import StudyDisplay
 from ganvas.studies.executors import WorkerPool, terminate
 from ganvas.studies.plan import Plan
@@ -34,10 +35,12 @@ def make_plan(
     throughput = {name: estimate for name, (estimate, _) in zip(names, results, strict=False)}
     scoring = results[0][1]
     assert scoring is not None
+    for line in failure_lines(scoring.failures):
+        display.say(f"warning: {line}")
     return Plan(
         images={name: budget(study, name, throughput[name].images_per_second) for name in names},
         throughput=throughput,
-        scoring=scoring,
+        scoring=scoring.seconds,
         workers=pool.workers,
         threads=pool.threads,
     )

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -13,6 +14,8 @@ from ganvas.data.preparation import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.devices import choose_device, peak_memory_mb, reset_peak_memory
 from ganvas.errors import Diverged, GanvasError
+from ganvas.evaluation.failures import Failures
+from ganvas.evaluation.families import FAMILIES
 from ganvas.evaluation.measure import measure
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import Recipe
@@ -21,7 +24,7 @@ from ganvas.runs.run import KEPT_CHECKPOINTS
 from ganvas.sampling import TrainedGenerator
 from ganvas.studies.plan import ThroughputEstimate
 from ganvas.studies.study import Study
-from ganvas.studies.worker import interruptible_progress
+from ganvas.studies.worker import InterruptibleFeedback, interruptible_progress
 from ganvas.training.due import early_grids
 from ganvas.training.grids import GRID_IMAGES
 from ganvas.training.state import TrainState
@@ -34,13 +37,25 @@ SECONDS = 3.0
 """Seconds of training that are timed."""
 
 SCORED = 200
-"""Samples of the timed evaluation."""
+"""Samples of the timed evaluation, or as many as its metrics need."""
 
 UNLIMITED = 10**9
 """Stands for a budget in images that is not known yet."""
 
-ThroughputResult = tuple[ThroughputEstimate, tuple[float, float] | None]
-"""The estimate, and `Plan.scoring` if an evaluation was timed."""
+
+class TimedScoring(NamedTuple):
+    """How long an evaluation takes.
+
+    seconds: `Plan.scoring`.
+    failures: why some of the metrics cannot be measured.
+    """
+
+    seconds: tuple[float, float]
+    failures: Failures
+
+
+ThroughputResult = tuple[ThroughputEstimate, TimedScoring | None]
+"""The estimate, and how long scores take if an evaluation was timed."""
 
 
 @dataclass(frozen=True)
@@ -104,27 +119,41 @@ def train_for(
 
 def time_scoring(
     study: Study, recipe: Recipe, state: TrainState, data: PreparedData
-) -> tuple[float, float]:
-    """Seconds of an evaluation without samples, and seconds per sample.
+) -> TimedScoring:
+    """Time the second of two evaluations, when the features of real images are cached.
 
-    The second of two evaluations is timed, when the features of real images are cached.
+    Raises:
+        GanvasError: the deciding score cannot be measured.
     """
     generator = TrainedGenerator(state.ema, data.shape, recipe.latent_dim, 0)
     metrics = parse_metrics(study.metrics)
-    seconds: dict[str, float] = {}
-
-    @contextmanager
-    def timed_bar(what: str) -> Iterator[Progress]:
-        start = time.perf_counter()
-        with interruptible_progress(what) as update:
-            yield update
-        seconds[what] = time.perf_counter() - start
-
+    n = max([SCORED, *(FAMILIES[metric.family].fewest for metric in metrics)])
+    feedback = TimedFeedback()
     for _ in range(2):
         start = time.perf_counter()
-        measure(generator, data, recipe.data, metrics, SCORED, 0, timed_bar)
+        measurement = measure(generator, data, recipe.data, metrics, n, 0, feedback)
         total = time.perf_counter() - start
-    return total - seconds["sampling"], seconds["sampling"] / SCORED
+    if metrics[0].name in measurement.failures:
+        raise GanvasError(
+            f"{study.scores[0]} decides the study, and cannot be measured: "
+            f"{measurement.failures[metrics[0].name]}"
+        )
+    sampling = feedback.seconds["sampling"]
+    return TimedScoring((total - sampling, sampling / n), measurement.failures)
+
+
+class TimedFeedback(InterruptibleFeedback):
+    """Notes how long each task took the last time."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def progress(self, task: str) -> Iterator[Progress]:
+        start = time.perf_counter()
+        with interruptible_progress(task) as update:
+            yield update
+        self.seconds[task] = time.perf_counter() - start
 
 
 def run_bytes(recipe: Recipe, state: TrainState, images: int | None) -> int:

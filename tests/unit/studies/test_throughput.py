@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from ganvas.errors import GanvasError
+from ganvas.evaluation.measure import Measurement
 from ganvas.studies import throughput
 from tests.builders.tiny import start, tiny_recipe
 
@@ -14,18 +16,25 @@ from tests.builders.tiny import start, tiny_recipe
 def test_sampling_is_timed_separately(monkeypatch: pytest.MonkeyPatch) -> None:
     """Noise between two evaluations must not become a cost per sample."""
     clock = [0.0]
+    failures = {"fd-inception": "no weights"}
 
-    def measure(generator: Any, data: Any, settings: Any, asked: Any, n: int, *rest: Any) -> None:
-        bar = rest[1]
-        with bar("sampling"):
+    def measure(generator: Any, data: Any, settings: Any, asked: Any, n: int, *rest: Any) -> Any:
+        feedback = rest[1]
+        with feedback.progress("sampling"):
             clock[0] += 0.5 * n
         clock[0] += 7.0
+        return Measurement([], failures)
 
     monkeypatch.setattr(throughput, "measure", measure)
     monkeypatch.setattr(throughput.time, "perf_counter", lambda: clock[0])
-    study: Any = SimpleNamespace(metrics=("swd",))
+    study: Any = SimpleNamespace(metrics=("swd", "fd-inception"), scores=("swd", "fd-inception"))
     stand_in: Any = SimpleNamespace(ema=None, shape=None, latent_dim=1, data=None)
-    assert throughput.time_scoring(study, stand_in, stand_in, stand_in) == pytest.approx((7.0, 0.5))
+    timed = throughput.time_scoring(study, stand_in, stand_in, stand_in)
+    assert timed.seconds == pytest.approx((7.0, 0.5))
+    assert timed.failures == failures
+    failures["swd"] = "broken"  # now the score that decides the study
+    with pytest.raises(GanvasError, match="swd decides the study, and cannot be measured: broken"):
+        throughput.time_scoring(study, stand_in, stand_in, stand_in)
 
 
 def test_a_run_takes_its_checkpoints_a_generator_and_grids() -> None:
