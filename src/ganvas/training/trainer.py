@@ -95,7 +95,7 @@ def fit(
                 raise unhealthy_error(run, monitor, state.images_seen)
             if due.scores:
                 with timer.paused():
-                    scores = score_ema(recipe, state, data, listeners.progress)
+                    scores = score_ema(recipe, state, data, listeners)
                 listeners.scores(state.images_seen, scores)
             stopping = signal == Signal.STOP and not due.last
             if stopping:
@@ -198,7 +198,7 @@ def train(
     quiet = quiet or not processes.is_main
     prepared = prepare_for(recipe, data, quiet, verify)
     recipe = with_measured_range(recipe, prepared)
-    check_can_score(recipe, prepared)
+    warnings = check_can_score(recipe, prepared)
     check_same_inputs(processes, recipe, prepared, target, seed)
     state = TrainState.start(recipe, prepared, seed, target, processes, compile)
     agree_on_precision(state)
@@ -216,6 +216,8 @@ def train(
     with shut_down_process_group(processes), run_lock(run, processes):
         display = Display(run, recipe, 0, quiet)
         log_start(display, run, recipe, state, prepared)
+        for warning in warnings:
+            display.message(warning)
         with report_out_of_memory(recipe, prepared, state):
             fit_with_rewinds(run, recipe, state, prepared, display)
     return run
