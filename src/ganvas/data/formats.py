@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 # Formats whose readers are in wide use, by Pillow's names. Left out on purpose: EPS, which runs
 # another program, and formats without a signature, which accept any file.
@@ -17,70 +18,100 @@ _READABLE = (
     ("AVIF", rb".{4}ftypavi[fs]"),
     ("JPEG2000", rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  \r\n\x87\n"),
 )
-_TO_PNG = "which cannot be read here; convert it to PNG or JPEG"
-_TO_DEVELOP = "which cannot be read here; develop it to JPEG or to 8-bit TIFF"
-_TO_FRAMES = "not an image; save its frames as image files"
-_TO_UNPACK = "not an image; unpack it"
-_TO_GIVE_ALONE = "not an image; give that file itself as data"
-_TO_DOWNLOAD = "not an image (often a download that failed); download it again"
-_UNREADABLE = (
-    (rb".{4}ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", "HEIC", _TO_PNG),  # the format of many phones
-    (rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL", _TO_PNG),
-    (rb"II\xbc[\0\x01]", "JPEG XR", _TO_PNG),
-    (rb"8BPS", "a Photoshop document (PSD)", _TO_PNG),
-    (rb"gimp xcf", "a GIMP document (XCF)", _TO_PNG),
-    (rb"\x76\x2f\x31\x01", "OpenEXR, floating point,", _TO_PNG),
-    (rb"#\?(RADIANCE|RGBE)", "Radiance HDR, floating point,", _TO_PNG),
-    (rb"PF\s", "a portable float map (PFM) in colour", _TO_PNG),
-    (rb"P7\s", "a portable arbitrary map (PAM)", _TO_PNG),
-    (rb"DDS ", "a DirectDraw texture (DDS)", _TO_PNG),
-    (rb"\xabKTX ", "a Khronos texture (KTX)", _TO_PNG),
-    (rb"\0\0[\x01\x02]\0[^\0]\0", "an icon (ICO)", _TO_PNG),
-    (rb"icns", "an icon (ICNS)", _TO_PNG),
-    (rb"qoif", "QOI", _TO_PNG),
-    (rb"FLIF", "FLIF", _TO_PNG),
-    (rb"BPG\xfb", "BPG", _TO_PNG),
-    (rb"\x8a[MJ]NG|\x8bJNG", "MNG", _TO_PNG),
-    (rb"\x0a[\0\x02-\x05][\0\x01][\x01\x02\x04\x08]", "PCX", _TO_PNG),
-    (rb"\x01\xda[\0\x01][\x01\x02]", "SGI", _TO_PNG),
-    (rb"\x59\xa6\x6a\x95", "a Sun raster", _TO_PNG),
-    (rb"\xd7\xcd\xc6\x9a|\x01\0\0\0.{36} EMF", "a Windows metafile", _TO_PNG),
-    (rb"AT&TFORM", "DjVu", _TO_PNG),
-    (rb"SIMPLE  =", "FITS", _TO_PNG),
-    (rb".{128}DICM", "DICOM", _TO_PNG),
-    (rb"%PDF", "a PDF document", _TO_PNG),
-    (rb"%!PS|\xc5\xd0\xd3\xc6", "PostScript", _TO_PNG),
-    (rb".{4}ftypcrx ", "a raw photograph (CR3)", _TO_DEVELOP),
-    (rb"FUJIFILMCCD-RAW", "a raw photograph (RAF)", _TO_DEVELOP),
-    (rb"IIR[OS]\x08\0|MMOR\0", "a raw photograph (ORF)", _TO_DEVELOP),
-    (rb"IIU\0", "a raw photograph (RW2)", _TO_DEVELOP),
-    (rb"FOVb", "a raw photograph (X3F)", _TO_DEVELOP),
-    (rb"\0MRM", "a raw photograph (MRW)", _TO_DEVELOP),
-    (rb"II\x1a\0\0\0HEAPCCDR", "a raw photograph (CRW)", _TO_DEVELOP),
-    (rb".{4}ftypM4A ", "a sound file", "not an image"),
-    (rb".{4}(ftyp|moov|mdat|wide|free)", "a video", _TO_FRAMES),
-    (rb"\x1aE\xdf\xa3|RIFF.{4}AVI |FLV\x01|OggS|\x30\x26\xb2\x75", "a video", _TO_FRAMES),
-    (rb"\0\0\x01[\xb3\xba]|G.{187}G", "a video", _TO_FRAMES),
-    (rb"ID3|fLaC|RIFF.{4}WAVE", "a sound file", "not an image"),
-    (rb"PK\x03\x04|PK\x05\x06", "a zip archive", _TO_UNPACK),
-    (rb"\x1f\x8b", "compressed with gzip,", _TO_UNPACK),
-    (rb"BZh[1-9]1AY", "compressed with bzip2,", _TO_UNPACK),
-    (rb"\xfd7zXZ\0", "compressed with xz,", _TO_UNPACK),
-    (rb"\x28\xb5\x2f\xfd", "compressed with zstd,", _TO_UNPACK),
-    (rb"7z\xbc\xaf\x27\x1c", "a 7z archive", _TO_UNPACK),
-    (rb"Rar!\x1a\x07", "a rar archive", _TO_UNPACK),
-    (rb".{257}ustar", "a tar archive", _TO_UNPACK),
-    (rb"\x93NUMPY", "a NumPy array (npy)", _TO_GIVE_ALONE),
-    (rb"PAR1", "a parquet file", _TO_GIVE_ALONE),
-    (rb"\x89HDF\r\n", "an HDF5 file", "not an image; save its images as files or as .npz"),
-    (rb"SQLite format 3", "a database", "not an image"),
-    (rb"\0\x05\x16[\0\x07]", "what macOS keeps beside a file", "not an image; delete it"),
-    (rb"version https://git-lfs", "a Git LFS pointer", "not an image; run `git lfs pull`"),
-    (rb"\s*<(!doctype html|html|head|body|script)", "a web page (HTML)", _TO_DOWNLOAD),
-    (rb"\s*(<\?xml.{0,2000}?|<!--.{0,2000}?)?(<!doctype )?<?svg", "SVG", _TO_PNG),
-    (rb"\s*<\?xml", "XML", _TO_DOWNLOAD),
-    (rb"\s*[{\[]\s*[\"{\[]", "JSON", _TO_DOWNLOAD),
-)
+# What other files are, under what to do with them. The first that matches counts.
+_PICTURES = {
+    "convert it to PNG or JPEG": (
+        (rb".{4}ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", "HEIC"),  # the format of many phones
+        (rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (rb"II\xbc[\0\x01]", "JPEG XR"),
+        (rb"8BPS", "a Photoshop document (PSD)"),
+        (rb"gimp xcf", "a GIMP document (XCF)"),
+        (rb"\x76\x2f\x31\x01", "OpenEXR with floating-point pixels"),
+        (rb"#\?(RADIANCE|RGBE)", "Radiance HDR with floating-point pixels"),
+        (rb"PF\s", "a portable float map (PFM) in colour"),
+        (rb"P7\s", "a portable arbitrary map (PAM)"),
+        (rb"DDS ", "a DirectDraw texture (DDS)"),
+        (rb"\xabKTX ", "a Khronos texture (KTX)"),
+        (rb"\0\0[\x01\x02]\0[^\0]\0", "an icon (ICO)"),
+        (rb"icns", "an icon (ICNS)"),
+        (rb"qoif", "QOI"),
+        (rb"FLIF", "FLIF"),
+        (rb"BPG\xfb", "BPG"),
+        (rb"\x8a[MJ]NG|\x8bJNG", "MNG"),
+        (rb"\x0a[\0\x02-\x05][\0\x01][\x01\x02\x04\x08]", "PCX"),
+        (rb"\x01\xda[\0\x01][\x01\x02]", "SGI"),
+        (rb"\x59\xa6\x6a\x95", "a Sun raster"),
+        (rb"\xd7\xcd\xc6\x9a|\x01\0\0\0.{36} EMF", "a Windows metafile"),
+        (rb"AT&TFORM", "DjVu"),
+        (rb"SIMPLE  =", "FITS"),
+        (rb".{128}DICM", "DICOM"),
+        (rb"%PDF", "a PDF document"),
+        (rb"%!PS|\xc5\xd0\xd3\xc6", "PostScript"),
+        (rb"\s*(<\?xml.{0,2000}?|<!--.{0,2000}?)?(<!doctype )?<?svg", "SVG"),
+    ),
+    "develop it to JPEG or to 8-bit TIFF": (
+        (rb".{4}ftypcrx ", "a raw photograph (CR3)"),
+        (rb"FUJIFILMCCD-RAW", "a raw photograph (RAF)"),
+        (rb"IIR[OS]\x08\0|MMOR\0", "a raw photograph (ORF)"),
+        (rb"IIU\0", "a raw photograph (RW2)"),
+        (rb"FOVb", "a raw photograph (X3F)"),
+        (rb"\0MRM", "a raw photograph (MRW)"),
+        (rb"II\x1a\0\0\0HEAPCCDR", "a raw photograph (CRW)"),
+    ),
+}
+_NO_PICTURES = {
+    "": (
+        (rb".{4}ftypM4A |ID3|fLaC|RIFF.{4}WAVE", "a sound file"),
+        (rb"SQLite format 3", "a database"),
+    ),
+    "save its frames as image files": (
+        (rb".{4}(ftyp|moov|mdat|wide|free)", "a video"),
+        (rb"\x1aE\xdf\xa3|RIFF.{4}AVI |FLV\x01|OggS|\x30\x26\xb2\x75", "a video"),
+        (rb"\0\0\x01[\xb3\xba]|G.{187}G", "a video"),
+    ),
+    "unpack it": (
+        (rb"PK\x03\x04|PK\x05\x06", "a zip archive"),
+        (rb"\x1f\x8b", "a file compressed with gzip"),
+        (rb"BZh[1-9]1AY", "a file compressed with bzip2"),
+        (rb"\xfd7zXZ\0", "a file compressed with xz"),
+        (rb"\x28\xb5\x2f\xfd", "a file compressed with Zstandard"),
+        (rb"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+        (rb"Rar!\x1a\x07", "a rar archive"),
+        (rb".{257}ustar", "a tar archive"),
+    ),
+    "give that file itself, with its own suffix": (
+        (rb"\x93NUMPY", "a NumPy array (.npy)"),
+        (rb"PAR1", "a parquet file"),
+    ),
+    "save its images as image files or as an .npz file": (
+        (rb"\x89HDF\r\n", "an HDF5 file"),
+        (rb"MATLAB 5", "a MATLAB file"),
+    ),
+    "delete it": ((rb"\0\x05\x16[\0\x07]", "what macOS keeps beside a file"),),
+    "run `git lfs pull`": ((rb"version https://git-lfs", "a Git LFS pointer"),),
+    "download it again, the download failed": (
+        (rb"\s*<(!doctype html|html|head|body|script)", "a web page (HTML)"),
+        (rb"\s*<\?xml", "XML"),
+        (rb"\s*[{\[]\s*[\"{\[]", "JSON"),
+    ),
+}
+KIND_BYTES = 4096
+"""As many bytes from the start of a file tell its kind."""
+
+
+class FileKind(NamedTuple):
+    """What a file is that cannot be read as an image."""
+
+    name: str
+    """With its article: `a video`."""
+    advice: str
+    """What to do with it; may be empty."""
+    is_picture: bool
+
+    def __str__(self) -> str:
+        """The reason why it cannot be used."""
+        why = "which cannot be read here" if self.is_picture else "not an image"
+        return f"{self.name}, {why}" + (f"; {self.advice}" if self.advice else "")
 
 
 def _compiled(pattern: bytes) -> re.Pattern[bytes]:
@@ -88,12 +119,16 @@ def _compiled(pattern: bytes) -> re.Pattern[bytes]:
 
 
 _READABLE_PATTERNS = [(name, _compiled(pattern)) for name, pattern in _READABLE]
-_UNREADABLE_PATTERNS = [
-    (_compiled(pattern), f"{name.removesuffix(',')}, {advice}" if advice else name)
-    for pattern, name, advice in _UNREADABLE
+_OTHER_PATTERNS = [
+    (_compiled(pattern), FileKind(name, advice, groups is _PICTURES))
+    for groups in (_PICTURES, _NO_PICTURES)
+    for advice, kinds in groups.items()
+    for pattern, name in kinds
 ]
+_ZEROS = FileKind("only zero bytes", "its content was never written, copy it again", False)
+_TEXT = FileKind("text", "", False)
+_TEXT_PATTERN = re.compile(rb"[\t\n\r\x20-\x7e]{1,512}")
 _BOM = b"\xef\xbb\xbf"  # some editors put it before text
-_TEXT = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xff]{1,512}")
 
 
 def readable_format(content: bytes) -> str | None:
@@ -105,17 +140,15 @@ def readable_format(content: bytes) -> str | None:
     return "AVIF" if is_avif else None
 
 
-def other_kind(content: bytes) -> str:
-    """What a file is that is no readable image, and what to do about it."""
-    start = content[:4096].removeprefix(_BOM)
-    for pattern, reason in _UNREADABLE_PATTERNS:
+def other_kind(content: bytes) -> FileKind | None:
+    """What a file is that is no readable image, by its first bytes; None if that is unknown."""
+    start = content[:KIND_BYTES].removeprefix(_BOM)
+    for pattern, kind in _OTHER_PATTERNS:
         if pattern.match(start):
-            return reason
-    if not content.strip(b"\0"):
-        return "only zero bytes; its content was never written, copy it again"
-    if _TEXT.fullmatch(start[:512]) and start.isascii():
-        return "not an image but text"
-    return "not an image"
+            return kind
+    if content and not content.strip(b"\0"):
+        return _ZEROS
+    return _TEXT if _TEXT_PATTERN.fullmatch(start[:512]) else None
 
 
 def _compatible_brands(content: bytes) -> list[bytes]:

@@ -45,7 +45,7 @@ def open_image(content: bytes) -> Image.Image:
         raise UnusableImage("zero bytes")
     kind = readable_format(content)
     if kind is None:
-        raise UnusableImage(other_kind(content))
+        raise UnusableImage(str(other_kind(content) or "not an image"))
     if kind not in _readers():
         raise UnusableImage(f"{kind}, which this Pillow cannot read; convert it to PNG or JPEG")
     failure: Exception | None = None

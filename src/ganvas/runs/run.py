@@ -21,7 +21,7 @@ from ganvas.recipes import Recipe, recipe_json
 from ganvas.recipes.files import parse_recipe, read_table
 from ganvas.runs.directories import RECIPE_JSON, check_is_run, check_unused, is_run
 from ganvas.runs.history import History, failing_spans
-from ganvas.runs.status import SavedStatus, Status, read_status
+from ganvas.runs.status import SavedStatus, State, Status, read_status
 
 FORMAT = 3
 """Version of the directory layout. A run of another version is refused."""
@@ -136,6 +136,15 @@ class Run:
     def read_status(self) -> SavedStatus:
         """How far the run is, and how it ended."""
         return read_status(self.directory / "status.json")
+
+    def state(self) -> State:
+        """The saved status; but a run that says running and that nobody writes died without a word.
+
+        A kill, a crash or a power cut stopped it without saving, after its last record, and it
+        resumes from its newest checkpoint.
+        """
+        status = self.read_status().status
+        return "stopped without saving" if status == "running" and not self.is_locked() else status
 
     def write_status(self, status: Status, images_seen: int, reason: str = "") -> None:
         """Replace the status."""

@@ -66,7 +66,7 @@ FAULTS = (
     ),
     Unusable("b/cut.jpg", "cut after 12 kB"),
     Unusable("b/denied.png", "cannot be read: permission denied"),
-    Unusable("b/notes.png", "not an image but text"),
+    Unusable("b/notes.png", "text, not an image"),
     Unusable("b/pixel.png", "1x1 pixels is too small, at least 8x8"),
     Unusable("b/zero.webp", "zero bytes"),
     Unusable("b/zero2.webp", "zero bytes"),

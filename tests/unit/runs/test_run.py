@@ -19,6 +19,38 @@ from ganvas.runs import Run
 from ganvas.runs.status import SavedStatus
 
 
+class TestState:
+    @pytest.fixture
+    def run(self, tmp_path: Path) -> Run:
+        return Run.create(tmp_path / "run", CATALOG["dcgan"](), {"seed": 0}, {})
+
+    def test_a_run_that_a_process_writes_is_running(self, run: Run) -> None:
+        with run.lock():
+            assert run.state() == "running"
+
+    def test_a_run_that_nobody_writes_is_not_running(self, run: Run) -> None:
+        assert run.read_status().status == "running"
+        assert run.state() == "stopped without saving"
+        with run.lock():
+            pass
+        assert run.state() == "stopped without saving"
+
+    def test_without_permission_to_lock_it_the_saved_status_is_believed(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object, **__: object) -> None:
+            raise PermissionError
+
+        with run.lock():
+            pass
+        monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+        assert run.state() == "running"
+
+    def test_any_other_status_is_the_state(self, run: Run) -> None:
+        run.write_status("diverged", 640, "the loss is not finite")
+        assert run.state() == "diverged"
+
+
 def test_a_run_of_before_keeps_the_split_of_before(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", CATALOG["dcgan"](), {"seed": 0}, {})
     assert run.read_recipe().data.split == "labels"
