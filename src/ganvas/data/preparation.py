@@ -22,7 +22,7 @@ from ganvas.data.held_out import choose_held_out
 from ganvas.data.prepared import Blocks, DatasetMetadata
 from ganvas.data.prepared import PreparedData as PreparedData
 from ganvas.data.reading import Progress, parallel_map
-from ganvas.data.settings import DataSettings
+from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
 from ganvas.data.source import Source, Unusable, UnusableImage
 from ganvas.errors import DataError
 from ganvas.networks.sizes import POINT
@@ -59,7 +59,7 @@ def prepare(
     if settings.size == POINT:
         raise DataError(
             f"{source.location} holds images, but the recipe is for points in the plane. "
-            "Take a recipe for images, such as dcgan"
+            f"Take a recipe for images, such as {RECIPE_FOR_IMAGES}"
         )
     problem = background_problem(settings.background)
     if problem is not None:
