@@ -268,7 +268,7 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def is_locked(directory: Path) -> bool:
-    """Whether a process has locked a directory (see `locked`)."""
+    """Whether a process has locked a directory (see `locked`). Where we cannot know: yes."""
     import filelock
 
     path = directory / ".lock"
@@ -279,5 +279,5 @@ def is_locked(directory: Path) -> bool:
             return False
     except filelock.Timeout:
         return True
-    except OSError:  # without permission to lock it we cannot know
-        return False
+    except OSError:  # no permission to lock it
+        return True

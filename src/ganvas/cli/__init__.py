@@ -10,7 +10,6 @@ import operator
 import os
 import signal
 import sys
-import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn, Protocol
@@ -33,7 +32,9 @@ from ganvas.cli.sample import Sample
 from ganvas.cli.train import Train, named_recipe, train_with
 from ganvas.cli.wrong_flags import Usage, check_flags
 from ganvas.errors import GanvasError, Interrupted, did_you_mean, is_out_of_memory
+from ganvas.terminal import TolerantStream, tolerant_output
 from ganvas.torchrun import world_size
+from ganvas.training.stop import interrupt, stop_signals
 
 
 class Command(Protocol):
@@ -46,6 +47,9 @@ class Command(Protocol):
             GanvasError: an error that the user can correct.
         """
 
+
+LOST_RESULT = 2
+"""The exit code of a command whose result could not be printed."""
 
 COMMANDS: dict[str, type[Command]] = {
     "check": Check,
@@ -64,12 +68,23 @@ COMMANDS: dict[str, type[Command]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (see `GanvasError.exit_code`)."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with tolerant_output() as stdout:
+        return run(arguments, stdout)
+
+
+def run(arguments: list[str], stdout: TolerantStream) -> int:
+    """As `main`, with an output that cannot fail. If it loses a command's result, the code is 2."""
     try:
         with termination_as_interrupt():
             with only_one_rank_prints():
                 command = parse(arguments)
             check_single_process(command)
-            return command.run() or 0
+            code = command.run() or 0
+            return LOST_RESULT if stdout.lost_text and prints_its_result(command) else code
+    except SystemExit as end:  # of help, of the version, or after a wrong flag
+        if end.code or not stdout.lost_text:
+            raise
+        return LOST_RESULT
     except GanvasError as error:
         return print_error(str(error), error.exit_code)
     except KeyboardInterrupt as stop:
@@ -81,26 +96,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not is_out_of_memory(error):
             raise
         return print_error("out of memory. Try a smaller --batch, --size or network width", 2)
-    except BrokenPipeError:  # the reader of our output has closed it, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
 
 
 def command() -> NoReturn:
-    """The program `ganvas`: run `main` and exit. A second Ctrl-C does not disturb the exit."""
+    """The program `ganvas`: run `main` and exit. A second signal does not disturb the exit."""
+    open_closed_descriptors()
+    for number in stop_signals():
+        signal.signal(number, interrupt)
     try:
         code = main()
-        if code == Interrupted.exit_code:
-            ignore_sigint()
+        ignore_stop_signals()
     except KeyboardInterrupt:  # a second one, before the line above
-        ignore_sigint()
+        ignore_stop_signals()
         code = Interrupted.exit_code
     sys.exit(code)
 
 
-def ignore_sigint() -> None:
-    """Ignore Ctrl-C while Python shuts down, which takes a while; else the exit code is lost."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def open_closed_descriptors() -> None:
+    """Open what a shell closed (`>&-`), as /dev/null.
+
+    Else the next file that is opened would take its number, and what a library prints would be
+    written into a checkpoint.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # takes the lowest number
+
+
+def prints_its_result(command: Command) -> bool:
+    """Whether all that a command gives is what it prints. The others leave files."""
+    if isinstance(command, Compare):
+        return command.plan
+    return isinstance(command, Check | Recipes | Diagnose | Evaluate)
+
+
+def ignore_stop_signals() -> None:
+    """Ignore signals while Python shuts down, which takes a while; else the exit code is lost."""
+    for number in stop_signals():
+        signal.signal(number, signal.SIG_IGN)
 
 
 def check_single_process(command: Command) -> None:
@@ -114,15 +149,13 @@ def check_single_process(command: Command) -> None:
 
 @contextmanager
 def termination_as_interrupt() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C, so that half-written files are removed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Treat other signals to stop as Ctrl-C, so that half-written files are removed."""
+    previous = {number: signal.signal(number, interrupt) for number in stop_signals()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def parse(arguments: list[str]) -> Command:

@@ -5,28 +5,35 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ganvas.data.bit_depth import FULL, PixelValues, parse_pixel_range
 from ganvas.data.cache import default_cache
 from ganvas.data.decoding import decode, upright_size
 from ganvas.data.digests import DECODING, StageProgress, read_digests
+from ganvas.data.folder_labels import labels_from_folders, with_labels
 from ganvas.data.held_out import (
     FEWEST_HELD_OUT,
-    count_held_out,
+    can_be_scored,
+    choose_held_out,
     fewest_images,
     fraction_for_scores,
+    rare_labels_warning,
 )
 from ganvas.data.image_sizes import NOTEWORTHY_LOSS, Sizes, measure_sizes, suggested_side
+from ganvas.data.measured_range import with_known_range
+from ganvas.data.preparation import fingerprint
 from ganvas.data.reading import parallel_map
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, Unusable, UnusableImage
 from ganvas.data.stacking import CLASSES, PREFIX, Stacked
 from ganvas.data.synthetic import Points
+from ganvas.data.value_spans import ValueSpans, picture_values, value_spans
 from ganvas.formatting import format_count, format_image_size, format_percent
 
 FEW_IMAGES = 2000
@@ -69,8 +76,12 @@ class Inspection:
     """Fraction of the usable images in each pixel mode, the most frequent first."""
     labels: dict[str, int]
     """Usable images of each label, in class order; empty without labels."""
+    unscored_labels: tuple[str, ...]
+    """Labels with too few images for scores by label (see `can_be_scored`)."""
     unlabelled: int
     """Usable images without a label, where others have one; then labels are not used."""
+    splits: tuple[str, ...]
+    """Folders such as train and val, which are no labels; those of the images lie below them."""
     duplicates: tuple[tuple[str, ...], ...]
     """Groups of names with exactly the same content."""
     fit: str
@@ -89,6 +100,10 @@ class Inspection:
     """The recipe that generated data names; None for images."""
     things: str = "images"
     """What is counted: images, or points."""
+    spans: ValueSpans = field(default_factory=ValueSpans)
+    """How much of what their numbers can hold the images use; nothing with a range of their own."""
+    pixel_range: str = FULL
+    """The values that become black and white, as a setting."""
     note: tuple[str, str] | None = None
     """One more line for people, in two columns: what is generated from the images."""
 
@@ -132,6 +147,8 @@ class Inspection:
             )
         if self.trainable and not self.scores_possible:
             warnings.append(self._scores_warning())
+        if self.unscored_labels and self.trainable:
+            warnings.append(rare_labels_warning(self.unscored_labels, "--json lists all"))
         if self.labels and self.unlabelled:
             warnings.append(
                 f"{self.unlabelled:,} images have no label, so labels are not used; "
@@ -143,7 +160,7 @@ class Inspection:
                 f"small images: most are about {width}x{height} and will be enlarged to "
                 f"{format_image_size(self.size)}"
             )
-        return tuple(warnings)
+        return (*warnings, *self.spans.warnings)
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON types; `usable`, `unusable` and `trainable` are the stable keys."""
@@ -161,7 +178,11 @@ class Inspection:
             "sizes": None if self.sizes is None else asdict(self.sizes),
             "modes": self.modes,
             "labels": self.labels,
+            "unscored_labels": list(self.unscored_labels),
             "unlabelled": self.unlabelled,
+            "splits": list(self.splits),
+            "pixel_range": self.pixel_range,
+            "narrow": self.spans.to_json(),
             "duplicates": [list(group) for group in self.duplicates],
             "warnings": list(self.warnings),
             "suggested_size": self.suggested_size,
@@ -169,8 +190,8 @@ class Inspection:
 
     def lines(self) -> list[str]:
         """The report for people, line by line; the first line says whether it trains."""
-        details = [self._unusable_line(), self._copies_line(), self._labels_line()]
-        details += [self._aspect_line(), self.note]
+        details = [self._unusable_line(), self._copies_line(), self._splits_line()]
+        details += [self._labels_line(), self._aspect_line(), self._range_line(), self.note]
         table = [f"  {label:<20}  {text}" for label, text in filter(None, details)]
         return [self._headline(), *table, *self.warnings]
 
@@ -182,6 +203,10 @@ class Inspection:
         if self.fraction_for_scores is None:
             return f"{few}. These are too few for scores: add {self.things} to have some"
         return f"{few}. Train with {HELD_OUT} {self.fraction_for_scores}"
+
+    def _range_line(self) -> tuple[str, str] | None:
+        chosen = parse_pixel_range(self.pixel_range)
+        return chosen and ("pixel values", f"{chosen.in_words()} become black to white")
 
     def _headline(self) -> str:
         if self.problem is not None:
@@ -211,6 +236,14 @@ class Inspection:
         kept = "they are kept (--keep-duplicates)"
         return f"{self.copies:,} are exact copies", kept if self.keeps_duplicates else once
 
+    def _splits_line(self) -> tuple[str, str] | None:
+        if not self.splits:
+            return None
+        named = ", ".join(f"{name}/" for name in self.splits)
+        verb = "is a split" if len(self.splits) == 1 else "are splits"
+        below = "labels are the folders below them" if self.labels else "no labels"
+        return "all are used", f"{named} {verb}; {below} (--labels chooses otherwise)"
+
     def _labels_line(self) -> tuple[str, str] | None:
         if not self.labels:
             return None
@@ -231,6 +264,8 @@ class _Header(NamedTuple):
     size: tuple[int, int]
     mode: str
     problem: str | None
+    values: PixelValues | None = None
+    """The values of its pixels; all that they can be, where it is decoded smaller."""
 
 
 def inspect(
@@ -246,7 +281,7 @@ def inspect(
 
     Args:
         source: from `open_source`.
-        settings: `size`, `fit`, `background` and `keep_duplicates` are read.
+        settings: all but `channels`, `flip` and `dequantize` are read.
         minimum: fewest images to train on, usually one batch; held-out images come on top.
         workers: threads; by default as many as there are cores for this process, at most 32.
         on_progress: called with (stage, done, total).
@@ -261,14 +296,22 @@ def inspect(
     if isinstance(source, Stacked):
         images = inspect(source.base, settings, CLASSES, workers, on_progress, verify=verify)
         return _inspect_stacks(source, images, settings, flags)
-    digests = read_digests(source, default_cache(), verify, on_progress)
+    source = with_labels(source, settings.labels)
+    names = [item.name for item in source.items]
+    splits = labels_from_folders(names).splits if settings.labels == "auto" else ()
+    cache = default_cache()
+    digests = read_digests(source, cache, verify, on_progress)
+    content = fingerprint(source, digests)
+    settings = with_known_range(source, settings, content, cache, on_progress)
     decode_one = partial(_decode_one, source, settings)
     report = None if on_progress is None else partial(on_progress, DECODING)
     headers = list(parallel_map(decode_one, range(len(source.items)), report, workers))
     usable = [index for index, header in enumerate(headers) if header.problem is None]
     copies = _copies(source, digests, usable)
     different = len(usable) - sum(len(group) - 1 for group in copies)
+    held_out, unscored = _split(source, settings, digests, usable)
     labels = Counter(source.items[index].label for index in usable)
+    values = [header.values for header in headers if header.values is not None]
     sizes = measure_sizes([headers[index].size for index in usable], settings)
     side = suggested_side(sizes)
     return Inspection(
@@ -283,17 +326,21 @@ def inspect(
         ),
         distinct=len(usable) if settings.keep_duplicates else different,
         minimum=fewest_images(minimum, settings.held_out),
-        held_out=count_held_out(different, settings.held_out),
+        held_out=held_out,
         fraction_for_scores=fraction_for_scores(different, minimum),
         sizes=sizes,
         modes=_mode_fractions([headers[index].mode for index in usable]),
         labels={name: labels[name] for name in source.label_names if labels[name]},
+        unscored_labels=unscored,
         unlabelled=labels[None] if source.label_names else 0,
+        splits=splits,
         duplicates=copies,
         fit=settings.fit,
         keeps_duplicates=settings.keep_duplicates,
         suggested_size=side,
         size=settings.size if "--size" in flags else (side, side),
+        spans=value_spans(values) if settings.pixel_range == FULL else ValueSpans(),
+        pixel_range=settings.pixel_range,
         settings=settings,
         typed=_as_typed(source.location),
         flags=tuple(flags),
@@ -304,11 +351,12 @@ def _decode_one(source: Source, settings: DataSettings, index: int) -> _Header:
     """One image, decoded as training would decode it."""
     try:
         image = source.read(index)
-        size, mode = upright_size(image), image.mode  # before a JPEG is decoded smaller
-        decode(image, settings, 3)
+        size, mode, stored = upright_size(image), image.mode, image.size
+        pixels = decode(image, settings, 3)
+        values = picture_values(image, pixels, whole=image.size == stored)
     except UnusableImage as problem:
         return _Header((0, 0), "", problem.reason)
-    return _Header(size, mode, None)
+    return _Header(size, mode, None, values)
 
 
 def _inspect_points(
@@ -331,7 +379,9 @@ def _inspect_points(
         sizes=None,
         modes={},
         labels=dict(zip(metadata.label_names, labels, strict=True)),
+        unscored_labels=(),
         unlabelled=0,
+        splits=(),
         duplicates=(),
         fit=settings.fit,
         keeps_duplicates=settings.keep_duplicates,
@@ -367,6 +417,22 @@ def _inspect_stacks(
             "of held-out images",
         ),
     )
+
+
+def _split(
+    source: Source, settings: DataSettings, digests: Sequence[bytes], usable: Sequence[int]
+) -> tuple[int, tuple[str, ...]]:
+    """How many different images would be held out, and the labels that could not be scored."""
+    first = {digests[index]: index for index in reversed(usable)}
+    indices = sorted(first.values())
+    labels = source.class_numbers(indices)
+    by_label = labels if settings.split == "labels" else None
+    held_out = choose_held_out([digests[i] for i in indices], settings.held_out, by_label)
+    if labels is None:
+        return len(held_out), ()
+    scored = can_be_scored(labels, held_out, len(source.label_names))
+    names = (name for name, ok in zip(source.label_names, scored, strict=True) if not ok)
+    return len(held_out), tuple(names)
 
 
 def _copies(

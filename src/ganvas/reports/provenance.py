@@ -9,6 +9,7 @@ from typing import Any
 
 import ganvas
 from ganvas.command_line import ganvas_command
+from ganvas.data.held_out import FEWEST_HELD_OUT
 
 MOST_LISTED = 50
 """Unusable files that are listed one by one."""
@@ -31,6 +32,7 @@ def shared_content(
     return {
         "name": directory.resolve().name,
         "report_command": ganvas_command("report", directory),
+        "fewest_held_out": FEWEST_HELD_OUT,
         "points": data["extent"] is not None,
         "environment": flatten(environment),
         "data": flatten(short) + [(name, f"{len(data[name])}") for name in LISTS],

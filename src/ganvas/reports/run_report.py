@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from ganvas.command_line import ganvas_command
-from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.diagnosis import diagnose
 from ganvas.recipes import recipe_toml
 from ganvas.reports import commands, curves, findings, pictures, scores, status
@@ -57,7 +56,6 @@ def content_of(run: Run, quiet: bool) -> dict[str, Any]:
         ],
         "ended_symptoms": ended_symptoms(attempts[-1].findings),
         "can_be_scored": run.can_be_scored(),
-        "fewest_held_out": FEWEST_HELD_OUT,
         "scores": newest,
         "score_plots": scores.score_plots(score_records),
         "warnings": scores.warnings_of(newest),

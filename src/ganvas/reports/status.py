@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from statistics import median
-from typing import Literal
 
 import torch
 
@@ -23,9 +22,7 @@ from ganvas.reports.commands import Command, command_with_change
 from ganvas.reports.texts import as_sentence, better_word, symptom_name
 from ganvas.runs import Run
 from ganvas.runs.history import Record
-from ganvas.runs.status import SavedStatus, Status
-
-State = Status | Literal["killed"]
+from ganvas.runs.status import State
 
 MOST_STEPS = 3
 """Next steps that are suggested."""
@@ -49,7 +46,7 @@ class RunStatus:
 def status_of(run: Run, diagnosis: Diagnosis, rewinds: int = 0) -> RunStatus:
     """Health first, then how far training got."""
     saved = run.read_status()
-    state = state_of(run, saved)
+    state = state_of(run)
     seen, budget = max(diagnosis.images_seen, saved.images_seen), run.read_recipe().images
     symptom = symptom_name(diagnosis.findings[0].symptom) if diagnosis.findings else ""
     health = {
@@ -67,18 +64,17 @@ def status_of(run: Run, diagnosis: Diagnosis, rewinds: int = 0) -> RunStatus:
     progress = {
         "finished": f"trained on {seen:,} images",
         "running": f"training now, at {so_far}",
-        "killed": f"killed at {so_far}",
+        "stopped without saving": f"stopped without saving at {so_far}",
         "interrupted": f"interrupted at {so_far}",
     }.get(state, f"stopped at {so_far}")
     meaning = meaning_of(diagnosis, as_sentence(saved.reason) if state == "diverged" else "")
     return RunStatus(state, seen, budget, diagnosis.verdict, f"{health}; {progress}", meaning)
 
 
-def state_of(run: Run, saved: SavedStatus) -> State:
-    """The status in the files; a run that says running while no process writes it was killed."""
-    if saved.status == "running" and not run.is_locked():
-        return "killed"
-    return "finished" if saved.status == "unknown" else saved.status
+def state_of(run: Run) -> State:
+    """The run's state; a status that was never written is taken for finished."""
+    state = run.state()
+    return "finished" if state == "unknown" else state
 
 
 def meaning_of(diagnosis: Diagnosis, reason: str) -> str:
@@ -119,8 +115,12 @@ def _next_steps(run: Run, diagnosis: Diagnosis, status: RunStatus) -> Iterator[C
         command = command_with_change(run, diagnosis.findings[0].advice[0])
         if command is not None:
             yield command
-    if status.state in ("killed", "interrupted") and status.health != "failing":
-        yield Command(ganvas_command("resume", path), "Continue exactly where it stopped.")
+    resume = ganvas_command("resume", path)
+    if status.state == "interrupted" and status.health != "failing":
+        yield Command(resume, "Continue exactly where it stopped.")
+    if status.state == "stopped without saving" and status.health != "failing":
+        saved = run.read_status().images_seen
+        yield Command(resume, f"Continue where it was saved, at {saved:,} images.")
     if status.state == "running":
         about = "It is still training: make this report again."
         yield Command(ganvas_command("report", path), about)

@@ -17,10 +17,11 @@ from ganvas.command_line import ganvas_command
 from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.errors import Occupied, RunError
 from ganvas.metrics.names import more_is_better, parse_metrics
-from ganvas.recipes import Recipe, read_recipe, recipe_json
+from ganvas.recipes import Recipe, recipe_json
+from ganvas.recipes.files import parse_recipe, read_table
 from ganvas.runs.directories import RECIPE_JSON, check_is_run, check_unused, is_run
 from ganvas.runs.history import History, failing_spans
-from ganvas.runs.status import SavedStatus, Status, read_status
+from ganvas.runs.status import SavedStatus, State, Status, read_status
 
 FORMAT = 3
 """Version of the directory layout. A run of another version is refused."""
@@ -106,7 +107,7 @@ class Run:
 
     def read_recipe(self) -> Recipe:
         """The complete recipe."""
-        return read_recipe(self.directory / RECIPE_JSON)
+        return read_recipe_of_run(self.directory / RECIPE_JSON)
 
     def write_recipe(self, recipe: Recipe) -> None:
         """Replace the recipe, when the run gets a larger budget."""
@@ -135,6 +136,15 @@ class Run:
     def read_status(self) -> SavedStatus:
         """How far the run is, and how it ended."""
         return read_status(self.directory / "status.json")
+
+    def state(self) -> State:
+        """The saved status; but a run that says running and that nobody writes died without a word.
+
+        A kill, a crash or a power cut stopped it without saving, after its last record, and it
+        resumes from its newest checkpoint.
+        """
+        status = self.read_status().status
+        return "stopped without saving" if status == "running" and not self.is_locked() else status
 
     def write_status(self, status: Status, images_seen: int, reason: str = "") -> None:
         """Replace the status."""
@@ -289,3 +299,15 @@ def check_unoccupied(directory: Path) -> None:
             f"continue it: {ganvas_command('resume', directory)}"
         )
     check_unused(directory)
+
+
+def read_recipe_of_run(path: Path) -> Recipe:
+    """A recipe.json that a run wrote.
+
+    In ganvas 0.2 there was one split, and a folder train/ was a label; it names neither.
+    """
+    table = read_table(path)
+    if isinstance(data := table.get("data"), dict):
+        data.setdefault("split", "content")
+        data.setdefault("labels", "folders")
+    return parse_recipe(table, str(path))

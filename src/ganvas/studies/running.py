@@ -35,6 +35,7 @@ from ganvas.studies.reading import check_study, load_study
 from ganvas.studies.results import StudyResults, write_results
 from ganvas.studies.study import Study, flat_values
 from ganvas.studies.worker import Job, crash_outcome, run_job
+from ganvas.terminal import tolerant_output
 
 POLL_SECONDS = 1.0
 """How often the progress of the runs is read."""
@@ -46,6 +47,7 @@ ABSENT = "nothing"
 """Stands for a value that one of two studies does not have."""
 
 
+@tolerant_output()
 def compare(
     study: Study | str | Path,
     out: str | Path | None = None,
@@ -101,6 +103,7 @@ def compare(
     return results
 
 
+@tolerant_output()
 def plan_study(
     study: Study | str | Path,
     out: str | Path | None = None,
@@ -109,8 +112,8 @@ def plan_study(
     dask: str | None = None,
     verify: bool = False,
     quiet: bool = False,
-) -> Plan:
-    """What `compare` would do, from a short measurement of every arm; nothing is written.
+) -> PlannedStudy:
+    """What `compare` would do, from a short measurement of its arms; nothing is written.
 
     A study that was started already has its plan. Arguments and errors are those of `compare`.
     """
@@ -121,7 +124,15 @@ def plan_study(
     else:
         plan = located.directory.plan
     display.plan(located.study, plan)
-    return plan
+    return PlannedStudy(located.study, plan, located.directory is not None)
+
+
+class PlannedStudy(NamedTuple):
+    """A study and its plan, and whether it was started already."""
+
+    study: Study
+    plan: Plan
+    started: bool
 
 
 class LocatedStudy(NamedTuple):
@@ -262,7 +273,8 @@ def run_pending(
         done = len(directory.outcomes())
         raise Interrupted(
             f"stopped with {done} of {len(directory.run_keys())} runs done; those in progress "
-            f"were saved. Continue with: {directory.command}"
+            f"were saved. Continue with: {directory.command}\n"
+            f"See what is done so far: {ganvas_command('report', directory.path)}"
         ) from None
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ from ganvas.health.finding import Finding
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.history import Record
+from ganvas.terminal import printable
 from ganvas.training.engine import Compiled
 from ganvas.training.listeners import Advance, Listener
 from ganvas.training.state import TrainState
@@ -34,20 +33,11 @@ DROP_ORDER = ("picture", "losses", "rate", "left", "images")
 """Parts of the live line that are dropped on a narrow terminal, in this order."""
 
 
-class PatientConsole(Console):
-    """A console whose reader may close the pipe; training then continues without output."""
-
-    def on_broken_pipe(self) -> None:
-        """Print nothing more; rich would end the process."""
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 class Display(Listener):
     """Shows the progress of training, in a live line while `active`. `quiet` prints nothing."""
 
     def __init__(self, run: Run, recipe: Recipe, images_seen: int, quiet: bool = False) -> None:
-        self._console = PatientConsole(quiet=quiet, highlight=False, soft_wrap=True)
+        self._console = Console(quiet=quiet, highlight=False, soft_wrap=True)
         self._run = run
         self._budget = recipe.images
         self._first_record = recipe.intervals.history
@@ -110,7 +100,7 @@ class Display(Listener):
         self.message("  ·  ".join(texts))
 
     def message(self, text: str) -> None:
-        self._live.console.print(text, markup=False)
+        self._live.console.print(printable(text), markup=False)
 
     @contextmanager
     def progress(self, task: str) -> Iterator[Advance]:

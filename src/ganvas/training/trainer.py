@@ -17,8 +17,15 @@ from ganvas.formatting import format_short
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import OnFailure, Recipe, checked, load_recipe
 from ganvas.runs import Run
-from ganvas.runs.data import check_data_unchanged, data_location, describe_data, prepare_for
+from ganvas.runs.data import (
+    check_data_unchanged,
+    data_location,
+    describe_data,
+    prepare_for,
+    with_measured_range,
+)
 from ganvas.runs.run import check_unoccupied
+from ganvas.terminal import tolerant_output
 from ganvas.torchrun import launch, restarts
 from ganvas.training.display import Display, log_start
 from ganvas.training.distributed import (
@@ -143,6 +150,7 @@ def rewind_on_all(run: Run, state: TrainState) -> str | None:
     return state.processes.broadcast_object(on_main)
 
 
+@tolerant_output()
 def train(
     recipe: Recipe | str,
     data: str | Path,
@@ -191,6 +199,7 @@ def train(
         check_unoccupied(Path(out))
     quiet = quiet or not processes.is_main
     prepared = prepare_for(recipe, data, quiet, verify)
+    recipe = with_measured_range(recipe, prepared)
     check_can_score(recipe, prepared)
     check_same_inputs(processes, recipe, prepared, target, seed)
     state = TrainState.start(recipe, prepared, seed, target, processes, compile)
@@ -214,6 +223,7 @@ def train(
     return run
 
 
+@tolerant_output()
 def resume(
     directory: Path | str,
     *,
@@ -245,6 +255,7 @@ def resume(
     if restarts() and is_over(run, images):
         return run
     quiet = quiet or not processes.is_main
+    notes = [] if quiet else unsaved_end(run)
     with shut_down_process_group(processes), run_lock(run, processes):
         if processes.is_main:
             complete_pending_rewind(run)
@@ -271,8 +282,8 @@ def resume(
             run.write_recipe(recipe)
             run.write_status("running", state.images_seen)
         display = Display(run, recipe, state.images_seen, quiet)
-        for warning in warnings:
-            display.message(warning)
+        for note in [*notes, *warnings]:
+            display.message(note)
         display.message(f"resuming at {state.images_seen:,} images")
         with report_out_of_memory(recipe, prepared, state):
             fit_with_rewinds(run, recipe, state, prepared, display)
@@ -315,6 +326,14 @@ def with_overrides(run: Run, images: int | None, on_failure: OnFailure | None) -
     if on_failure is not None:
         recipe = checked(dataclasses.replace(recipe, on_failure=on_failure))
     return recipe
+
+
+def unsaved_end(run: Run) -> list[str]:
+    """A line about a run whose process died without a word; none about others."""
+    if run.state() != "stopped without saving":
+        return []
+    last = run.history.last_record() or {"images_seen": 0}
+    return [f"{run.directory} stopped without saving at {last['images_seen']:,} images"]
 
 
 def check_unfinished(run: Run, recipe: Recipe, state: TrainState) -> None:

@@ -61,10 +61,13 @@ def mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 FAULTS = (
-    Unusable("b/bomb.png", "more than 89 million pixels, too large to decode safely"),
+    Unusable(
+        "b/bomb.png",
+        "2,500 megapixels to decode, at most 90 are allowed; --max-megapixels 2500 allows it",
+    ),
     Unusable("b/cut.jpg", "cut after 12 kB"),
     Unusable("b/denied.png", "cannot be read: permission denied"),
-    Unusable("b/notes.png", "not an image"),
+    Unusable("b/notes.png", "text, not an image"),
     Unusable("b/pixel.png", "1x1 pixels is too small, at least 8x8"),
     Unusable("b/zero.webp", "zero bytes"),
     Unusable("b/zero2.webp", "zero bytes"),
@@ -94,7 +97,7 @@ def test_preparation_leaves_out_exactly_what_inspection_lists(mixed: Path, tmp_p
 def test_lines_for_people(mixed: Path) -> None:
     text = "\n".join(check(mixed).lines())
     assert text.startswith("photos: 6 images to train on at 64x64      median size 100x100, ")
-    assert "  7 cannot be used      b/bomb.png: more than 89 million" in text
+    assert "  7 cannot be used      b/bomb.png: 2,500 megapixels" in text
     assert "and 2 more (--json lists all)" in text
     assert "  1 are exact copies" in text
     assert "few images: 6 is little for a GAN from scratch" in text
@@ -245,3 +248,27 @@ def test_progress_reaches_the_end(tmp_path: Path) -> None:
     for stage in ("reading", "decoding"):
         counts = [report[1:] for report in reports if report[0] == stage]
         assert counts == [(16, 40), (32, 40), (40, 40)]
+
+
+def test_labels_that_cannot_be_scored_are_named(tmp_path: Path) -> None:
+    for value in range(20):
+        save(flat("L", value, 40), tmp_path / "common" / f"{value}.png")
+    for number in range(7):
+        save(flat("L", 100 + number, 40), tmp_path / f"rare{number}" / "only.png")
+    for name in ("a.png", "copy.png"):
+        save(flat("L", 200, 40), tmp_path / "twins" / name)
+    inspection = check(tmp_path)
+    assert inspection.unscored_labels == (*(f"rare{number}" for number in range(7)), "twins")
+    (warning,) = (line for line in inspection.warnings if line.startswith("rare labels: "))
+    assert "8 labels cannot be scored" in warning
+    assert "rare0, rare1, rare2, rare3, rare4 and 3 more (--json lists all)" in warning
+    assert inspection.to_json()["unscored_labels"] == list(inspection.unscored_labels)
+
+
+def test_the_labels_of_two_images_can_be_scored(tmp_path: Path) -> None:
+    for value in range(40):
+        save(flat("L", value, 40), tmp_path / str(value // 2) / f"{value}.png")
+    inspection = check(tmp_path)
+    assert inspection.held_out == 4
+    assert inspection.unscored_labels == ()
+    assert not any("rare labels" in line for line in inspection.lines())

@@ -1,7 +1,9 @@
-"""A run's directory, made whole or not at all; its checkpoints: which are kept, which is read."""
+"""A run's directory, made whole or not at all; its checkpoints: which are kept, which is read;
+the recipe of a former run."""
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +17,48 @@ from ganvas.errors import Occupied, RunError
 from ganvas.recipes import CATALOG
 from ganvas.runs import Run
 from ganvas.runs.status import SavedStatus
+
+
+class TestState:
+    @pytest.fixture
+    def run(self, tmp_path: Path) -> Run:
+        return Run.create(tmp_path / "run", CATALOG["dcgan"](), {"seed": 0}, {})
+
+    def test_a_run_that_a_process_writes_is_running(self, run: Run) -> None:
+        with run.lock():
+            assert run.state() == "running"
+
+    def test_a_run_that_nobody_writes_is_not_running(self, run: Run) -> None:
+        assert run.read_status().status == "running"
+        assert run.state() == "stopped without saving"
+        with run.lock():
+            pass
+        assert run.state() == "stopped without saving"
+
+    def test_without_permission_to_lock_it_the_saved_status_is_believed(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object, **__: object) -> None:
+            raise PermissionError
+
+        with run.lock():
+            pass
+        monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+        assert run.state() == "running"
+
+    def test_any_other_status_is_the_state(self, run: Run) -> None:
+        run.write_status("diverged", 640, "the loss is not finite")
+        assert run.state() == "diverged"
+
+
+def test_a_run_of_before_keeps_the_split_of_before(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", CATALOG["dcgan"](), {"seed": 0}, {})
+    assert run.read_recipe().data.split == "labels"
+    path = tmp_path / "run" / "recipe.json"
+    recipe = json.loads(path.read_text())
+    del recipe["data"]["split"]
+    path.write_text(json.dumps(recipe))
+    assert run.read_recipe().data.split == "content"
 
 
 class TestCheckpoints:
@@ -133,3 +177,12 @@ class TestCreation:
         monkeypatch.setattr(os.path, "ismount", lambda path: path == tmp_path)
         with pytest.raises(RunError, match=r"is a mount point. Name a new folder in it"):
             Run.create(tmp_path, CATALOG["dcgan"](), {}, {})
+
+
+def test_to_runs_of_ganvas_0_2_a_folder_named_as_a_split_is_a_label(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", CATALOG["dcgan"](), {"seed": 0}, {})
+    assert run.read_recipe().data.labels == "auto"
+    table = json.loads((run.directory / "recipe.json").read_text())
+    del table["data"]["labels"]
+    (run.directory / "recipe.json").write_text(json.dumps(table))
+    assert run.read_recipe().data.labels == "folders"
