@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganvas.command_line import ganvas_command
 from ganvas.data.bit_depth import FULL, PixelValues, parse_pixel_range
 from ganvas.data.cache import default_cache
 from ganvas.data.decoding import decode, upright_size
@@ -41,8 +40,6 @@ from ganvas.formatting import format_count, format_image_size, format_percent
 
 FEW_IMAGES = 2000
 """With fewer images a discriminator can memorise them within a short training."""
-AUGMENTED = "--augmentation 0.3"
-"""What delays overfitting of the discriminator where images are few (docs/recipes.md)."""
 HELD_OUT = "--held-out"
 
 _MODE_NAMES = {
@@ -98,8 +95,14 @@ class Inspection:
     """Side of a square that suits these images."""
     size: tuple[int, int]
     """Height and width that the suggested command trains at."""
-    command: str
-    """The command that would train on them if they were many."""
+    settings: DataSettings
+    """What they were inspected with."""
+    typed: str
+    """The location as one would type it."""
+    flags: tuple[str, ...]
+    """Flags and their values that were given, for the command to train with."""
+    recipe: str | None = None
+    """The recipe that generated data names; None for images."""
     things: str = "images"
     """What is counted: images, or points."""
     spans: ValueSpans = field(default_factory=ValueSpans)
@@ -133,15 +136,6 @@ class Inspection:
         return self.held_out >= FEWEST_HELD_OUT
 
     @property
-    def suggested_command(self) -> str:
-        """The next command, with the flags that few images need."""
-        command = self.command
-        fraction = None if self.scores_possible else self.fraction_for_scores
-        if fraction is not None and HELD_OUT not in command:  # a given fraction stays
-            command += f" {HELD_OUT} {fraction}"
-        return f"{command} {AUGMENTED}" if self.few else command
-
-    @property
     def copies(self) -> int:
         """How many images are exact copies of an earlier one."""
         return sum(len(group) - 1 for group in self.duplicates)
@@ -153,8 +147,8 @@ class Inspection:
         if self.few:
             warnings.append(
                 f"few images: {self.distinct:,} is little for a GAN from scratch; expect the "
-                f"discriminator to memorise. Train with {AUGMENTED}, and with --flip where a "
-                "mirrored image is as real as any; look at ganvas diagnose while it runs"
+                "discriminator to memorise. Add --flip where a mirrored image is as real as any; "
+                "look at ganvas diagnose while it runs"
             )
         if self.trainable and not self.scores_possible:
             warnings.append(self._scores_warning())
@@ -198,7 +192,6 @@ class Inspection:
             "duplicates": [list(group) for group in self.duplicates],
             "warnings": list(self.warnings),
             "suggested_size": self.suggested_size,
-            "suggested_command": self.suggested_command if self.trainable else None,
         }
 
     def lines(self) -> list[str]:
@@ -212,7 +205,7 @@ class Inspection:
             self.note,
         ]
         table = [f"  {label:<20}  {text}" for label, text in filter(None, details)]
-        return [self._headline(), *table, *self.warnings, *self._next_lines()]
+        return [self._headline(), *table, *self.warnings]
 
     def _scores_warning(self) -> str:
         few = (
@@ -290,9 +283,6 @@ class Inspection:
         loss = format_percent(self.sizes.cropped_area)
         return "aspect ratios differ", f"cropping loses {loss} of the area; --fit pad keeps it"
 
-    def _next_lines(self) -> list[str]:
-        return [f"next: {self.suggested_command}"] if self.trainable else []
-
 
 class _Header(NamedTuple):
     """Size and mode of an image, or why it is unusable."""
@@ -322,7 +312,7 @@ def inspect(
         minimum: fewest images to train on, usually one batch; held-out images come on top.
         workers: threads; by default as many as there are cores for this process, at most 32.
         on_progress: called with (stage, done, total).
-        flags: flags and their values for the suggested command, in place of the suggested size.
+        flags: flags and their values that the command to train with is to have.
         verify: read every file again to find copies, whatever its time stamp.
 
     Raises:
@@ -382,12 +372,12 @@ def inspect(
         fit=settings.fit,
         keeps_duplicates=settings.keep_duplicates,
         suggested_size=side,
-        size=settings.size if flags else (side, side),
+        size=settings.size if "--size" in flags else (side, side),
         spans=value_spans(values) if settings.pixel_range == FULL else ValueSpans(),
         pixel_range=settings.pixel_range,
-        command=ganvas_command(
-            "train", "dcgan", _as_typed(source.location), *(flags or ("--size", side))
-        ),
+        settings=settings,
+        typed=_as_typed(source.location),
+        flags=tuple(flags),
     )
 
 
@@ -443,7 +433,10 @@ def _inspect_points(
         keeps_duplicates=settings.keep_duplicates,
         suggested_size=settings.size[0],
         size=settings.size,
-        command=ganvas_command("train", points.recipe, points.location, *flags),
+        settings=settings,
+        typed=points.location,
+        flags=tuple(flags),
+        recipe=points.recipe,
         things="points",
         note=("held out", f"{held_out:,} more"),
     )
@@ -454,7 +447,6 @@ def _inspect_stacks(
 ) -> Inspection:
     """The inspection of the single images, turned into one of their stacks."""
     stacks.check_settings(settings)
-    typed = PREFIX + _as_typed(stacks.base.location)
     return replace(
         images,
         name=stacks.name,
@@ -462,7 +454,9 @@ def _inspect_stacks(
         held_out=stacks.held_out if images.held_out else 0,
         size=settings.size,
         suggested_size=settings.size[0],
-        command=ganvas_command("train", stacks.recipe, typed, *flags),
+        typed=PREFIX + images.typed,
+        flags=tuple(flags),
+        recipe=stacks.recipe,
         note=(
             f"{CLASSES**3:,} modes",
             f"{stacks.training:,} stacks of three to train on, and {stacks.held_out:,} stacks "

@@ -26,7 +26,7 @@ from ganvas.data.measured_range import with_known_range
 from ganvas.data.prepared import Blocks, DatasetMetadata
 from ganvas.data.prepared import PreparedData as PreparedData
 from ganvas.data.reading import Progress, parallel_map
-from ganvas.data.settings import DataSettings
+from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
 from ganvas.data.source import Source, Unusable, UnusableImage
 from ganvas.errors import DataError
 from ganvas.networks.sizes import POINT
@@ -63,7 +63,7 @@ def prepare(
     if settings.size == POINT:
         raise DataError(
             f"{source.location} holds images, but the recipe is for points in the plane. "
-            "Take a recipe for images, such as dcgan"
+            f"Take a recipe for images, such as {RECIPE_FOR_IMAGES}"
         )
     for name, problem in (
         ("background", background_problem(settings.background)),

@@ -45,3 +45,7 @@ class DataSettings:
     """Training mirrors half of the images left to right."""
     dequantize: bool = False
     """Training adds uniform noise of one grey level to real images (Gulrajani 2017, CIFAR-10)."""
+
+
+RECIPE_FOR_IMAGES = "dcgan"
+"""The recipe that is recommended for images (`recommendation.py`)."""

@@ -43,6 +43,7 @@ from ganvas.training.distributed import (
 from ganvas.training.due import Due
 from ganvas.training.engine import Compile
 from ganvas.training.failures import report_divergence, report_out_of_memory, unhealthy_error
+from ganvas.training.forecast import ForecastListener
 from ganvas.training.grids import draw_samples, remove_interruption_grid
 from ganvas.training.listeners import Listeners
 from ganvas.training.monitor import HealthMonitor
@@ -121,7 +122,8 @@ def fit_with_rewinds(
         try:
             if not processes.is_main:
                 return fit(run, recipe, state, data, Listeners(), None)
-            listeners = Listeners(RunFiles(run, recipe), display)
+            forecast = ForecastListener(display, recipe, data.shape)
+            listeners = Listeners(RunFiles(run, recipe), display, forecast)
             monitor = HealthMonitor(run, recipe, data, state)
             fit(run, recipe, state, data, listeners, monitor)
             return listeners.end()
