@@ -21,11 +21,12 @@ from ganvas.devices import choose_device
 from ganvas.errors import GanvasError, RunError
 from ganvas.images import draw_points, from_network, make_grid, write_png
 from ganvas.networks import Dimensions, ImageShape, network_table
-from ganvas.randomness import draw_latents, named_generator
+from ganvas.randomness import draw_latents, named_generator, seeded_weights
 from ganvas.recipes import Recipe, parse_generator
 from ganvas.runs import Run
 from ganvas.schedules import parse_count
 from ganvas.tensor_file import select_prefix
+from ganvas.torch_state import usual_torch
 
 BATCH_SIZE = 256
 """Images generated at a time: large enough to be fast, small enough for any memory."""
@@ -52,6 +53,7 @@ class TrainedGenerator:
         """Whether it generates points in the plane instead of images."""
         return self.shape.is_point
 
+    @usual_torch()
     def sample(self, n: int, seed: int = 0) -> npt.NDArray[Any]:
         """New images: numpy uint8 (n, H, W, C) in [0, 255]; C is 1 grey, 3 colour, 4 with alpha.
 
@@ -61,6 +63,7 @@ class TrainedGenerator:
         """
         return generate(self.network, self.latents(n, seed))
 
+    @usual_torch()
     def latents(self, n: int, seed: int = 0) -> Tensor:
         """The latents of `sample`: float32 (n, latent_dim), standard normal."""
         if n < 1:
@@ -84,6 +87,7 @@ class TrainedGenerator:
         latents = self.latents(n, seed)[indices.start : indices.stop]
         return generate_batches(self.network, latents)
 
+    @usual_torch()
     def interpolate(
         self, n: int, steps: int, seed: int = 0, loop: bool = False
     ) -> npt.NDArray[Any]:
@@ -175,6 +179,7 @@ def write_generator(
     storage.write_json(directory / "config.json", config)
 
 
+@usual_torch()
 def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -> TrainedGenerator:
     """Load the EMA generator of a run, or of a `generator/` directory copied from one.
 
@@ -198,7 +203,8 @@ def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -
     try:
         shape = ImageShape(**config["image"])
         description = parse_generator(config["network"])
-        network = description.build(Dimensions(shape, config["latent_dim"]))
+        with seeded_weights(0):  # replaced below
+            network = description.build(Dimensions(shape, config["latent_dim"]))
         tensors, values = tensor_file.read(directory / "model.safetensors")
         network.load_state_dict(tensors)
     except (KeyError, TypeError, RuntimeError) as error:
@@ -213,7 +219,8 @@ def _from_checkpoint(run: Run, checkpoint: str, device: str) -> TrainedGenerator
     recipe = run.read_recipe()
     data = run.read_data()
     shape = ImageShape(**data["shape"])
-    network = recipe.generator.network.build(Dimensions(shape, recipe.latent_dim))
+    with seeded_weights(0):  # replaced below
+        network = recipe.generator.network.build(Dimensions(shape, recipe.latent_dim))
     tensors, values = tensor_file.read(path)
     network.load_state_dict(select_prefix(tensors, "ema"))
     extent = data.get("extent")

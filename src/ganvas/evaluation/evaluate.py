@@ -21,9 +21,11 @@ from ganvas.runs import Run
 from ganvas.runs.data import check_data_unchanged, data_location, prepare_images
 from ganvas.sampling import load
 from ganvas.terminal import tolerant_output
+from ganvas.torch_state import usual_torch
 
 
 @tolerant_output()
+@usual_torch()
 def evaluate(
     run: Run | Path | str,
     metrics: Sequence[str] = (),

@@ -37,6 +37,7 @@ from ganvas.sampling import TrainedGenerator
 from ganvas.studies.plan import ThroughputEstimate
 from ganvas.studies.study import SAMPLES_WHILE_TRAINING, Study
 from ganvas.studies.worker import InterruptibleFeedback
+from ganvas.torch_state import cpu_threads
 from ganvas.training.due import early_grids
 from ganvas.training.grids import GRID_IMAGES
 from ganvas.training.state import TrainState
@@ -118,7 +119,11 @@ def estimate_throughput(job: ThroughputJob) -> ThroughputResult:
     Raises:
         GanvasError: the arm cannot be trained, or the images cannot be scored.
     """
-    torch.set_num_threads(job.threads)
+    with cpu_threads(job.threads):
+        return _estimate(job)
+
+
+def _estimate(job: ThroughputJob) -> ThroughputResult:
     device = choose_device(job.device)
     reset_peak_memory(device)
     images = job.study.images or UNLIMITED

@@ -37,6 +37,7 @@ from ganvas.sampling import load
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.outcome import Cost, Ending, Outcome, ScorePoint
 from ganvas.terminal import tolerant_output
+from ganvas.torch_state import cpu_threads
 from ganvas.training.stop import cancel_stop, is_stop_requested, request_stop
 from ganvas.training.trainer import resume, train
 
@@ -85,9 +86,8 @@ def run_job(job: Job) -> Outcome:
         DataError: the images are missing or have changed.
     """
     directory = StudyDirectory.open(job.study)
-    torch.set_num_threads(directory.plan.threads)
     reset_peak_memory(choose_device(job.device))
-    with stop_watcher(directory):
+    with stop_watcher(directory), cpu_threads(directory.plan.threads):
         try:
             outcome = train_and_score(job, directory)
         except (Interrupted, Locked, DataError):
@@ -304,7 +304,8 @@ def run_cost(run: Run) -> Cost | None:
     images, seconds = max(clock), max(clock.values())
     recipe = run.read_recipe()
     shape = recipe.image_shape(run.read_data()["shape"]["channels"])
-    networks = build_networks(recipe, shape)
+    with torch.device("meta"):  # only counted
+        networks = build_networks(recipe, shape)
     weights = [sum(w.numel() for w in network.parameters()) for network in networks]
     model = run.generator_directory / "model.safetensors"
     return Cost(
