@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from ganvas.data.bit_depth import FULL, PixelValues, parse_pixel_range
+from ganvas.data.bit_depth import FULL, parse_pixel_range
 from ganvas.data.cache import default_cache
-from ganvas.data.decoding import decode, upright_size
 from ganvas.data.digests import DECODING, StageProgress, read_digests
 from ganvas.data.folder_labels import labels_from_folders, with_labels
-from ganvas.data.frames import FramesSource, count_frames, split_frames
+from ganvas.data.frames import split_frames
 from ganvas.data.held_out import (
     FEWEST_HELD_OUT,
     can_be_scored,
@@ -32,26 +31,17 @@ from ganvas.data.measured_range import with_known_range
 from ganvas.data.preparation import fingerprint
 from ganvas.data.reading import parallel_map
 from ganvas.data.settings import DataSettings
-from ganvas.data.source import Source, Unusable, UnusableImage
+from ganvas.data.source import Source, Unusable
 from ganvas.data.stacking import CLASSES, PREFIX, Stacked
+from ganvas.data.survey import decode_header, exact_copies, frames_of_files, mode_fractions
 from ganvas.data.synthetic import Points
-from ganvas.data.value_spans import ValueSpans, picture_values, value_spans
+from ganvas.data.value_spans import ValueSpans, value_spans
 from ganvas.formatting import format_count, format_image_size, format_percent
 
 FEW_IMAGES = 2000
 """With fewer images a discriminator can memorise them within a short training."""
 HELD_OUT = "--held-out"
 
-_MODE_NAMES = {
-    "1": "black and white",
-    "L": "grey",
-    "LA": "grey with alpha",
-    "P": "palette",
-    "I": "32-bit grey",
-    "I;16": "16-bit grey",
-    "I;16B": "16-bit grey",
-    "F": "floating point",
-}
 _LISTED = 5  # entries of a list, for people; `to_json` has all
 
 
@@ -155,9 +145,10 @@ class Inspection:
         if self.unscored_labels and self.trainable:
             warnings.append(rare_labels_warning(self.unscored_labels, "--json lists all"))
         if self.labels and self.unlabelled:
+            either = "give one split alone, or " if self.splits else ""
             warnings.append(
                 f"{self.unlabelled:,} images have no label, so labels are not used; "
-                "move them into one of the label folders"
+                f"{either}move them into one of the label folders"
             )
         if self.sizes is not None and min(self.sizes.median) < min(self.size):
             width, height = self.sizes.median
@@ -284,17 +275,6 @@ class Inspection:
         return "aspect ratios differ", f"cropping loses {loss} of the area; --fit pad keeps it"
 
 
-class _Header(NamedTuple):
-    """Size and mode of an image, or why it is unusable."""
-
-    size: tuple[int, int]
-    mode: str
-    problem: str | None
-    values: PixelValues | None = None
-    """The values of its pixels; all that they can be, where it is decoded smaller."""
-    frames: int = 1
-
-
 def inspect(
     source: Source | Points | Stacked,
     settings: DataSettings,
@@ -331,11 +311,11 @@ def inspect(
     source, digests = split_frames(source, digests, settings, cache, on_progress)
     content = fingerprint(source, digests)
     settings = with_known_range(source, settings, content, cache, on_progress)
-    decode_one = partial(_decode_one, source, settings)
+    decode_one = partial(decode_header, source, settings)
     report = None if on_progress is None else partial(on_progress, DECODING)
     headers = list(parallel_map(decode_one, range(len(source.items)), report, workers))
     usable = [index for index, header in enumerate(headers) if header.problem is None]
-    copies = _copies(source, digests, usable)
+    copies = exact_copies(source, digests, usable)
     different = len(usable) - sum(len(group) - 1 for group in copies)
     held_out, unscored = _split(source, settings, digests, usable)
 
@@ -361,11 +341,11 @@ def inspect(
         held_out=held_out,
         fraction_for_scores=fraction_for_scores(different, minimum, held_out_at),
         sizes=sizes,
-        modes=_mode_fractions([headers[index].mode for index in usable]),
+        modes=mode_fractions([headers[index].mode for index in usable]),
         labels={name: labels[name] for name in source.label_names if labels[name]},
         unscored_labels=unscored,
         unlabelled=labels[None] if source.label_names else 0,
-        frames=_frames_of_files(source, usable, [header.frames for header in headers]),
+        frames=frames_of_files(source, headers, usable),
         uses_all_frames=settings.frames == "all",
         splits=splits,
         duplicates=copies,
@@ -379,28 +359,6 @@ def inspect(
         typed=_as_typed(source.location),
         flags=tuple(flags),
     )
-
-
-def _decode_one(source: Source, settings: DataSettings, index: int) -> _Header:
-    """One image, decoded as training would decode it."""
-    try:
-        image = source.read(index)
-        size, mode, stored = upright_size(image), image.mode, image.size
-        frames = count_frames(image)
-        pixels = decode(image, settings, 3)
-        values = picture_values(image, pixels, whole=image.size == stored)
-    except UnusableImage as problem:
-        return _Header((0, 0), "", problem.reason)
-    return _Header(size, mode, None, values, frames)
-
-
-def _frames_of_files(
-    source: Source, usable: Sequence[int], frames: Sequence[int]
-) -> dict[str, int]:
-    """How many frames each usable file with several has, whether its items are files or frames."""
-    if isinstance(source, FramesSource):
-        return dict(Counter(source.file_name(i) for i in usable if source.group(i) is not None))
-    return {source.items[index].name: frames[index] for index in usable if frames[index] > 1}
 
 
 def _inspect_points(
@@ -480,20 +438,6 @@ def _split(
     scored = can_be_scored(labels, held_out, len(source.label_names))
     names = (name for name, ok in zip(source.label_names, scored, strict=True) if not ok)
     return len(held_out), tuple(names)
-
-
-def _copies(
-    source: Source, digests: Sequence[bytes], usable: Sequence[int]
-) -> tuple[tuple[str, ...], ...]:
-    groups: dict[bytes, list[str]] = defaultdict(list)
-    for index in usable:
-        groups[digests[index]].append(source.items[index].name)
-    return tuple(tuple(group) for group in groups.values() if len(group) > 1)
-
-
-def _mode_fractions(modes: Sequence[str]) -> dict[str, float]:
-    names = Counter(_MODE_NAMES.get(mode, mode) for mode in modes)
-    return {name: round(count / len(modes), 4) for name, count in names.most_common()}
 
 
 def _as_typed(location: str) -> str:
