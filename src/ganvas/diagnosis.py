@@ -17,6 +17,7 @@ from ganvas.health.evidence import Evidence, caveats
 from ganvas.health.finding import Finding, HealthStatus
 from ganvas.runs import Run
 from ganvas.runs.history import Record
+from ganvas.runs.status import State
 from ganvas.storage import to_plain
 
 
@@ -27,8 +28,8 @@ class Diagnosis:
     verdict: HealthStatus
     findings: tuple[Finding, ...]
     """The current findings, causes before consequences."""
-    status: str
-    """Of the run: running, finished, interrupted, diverged or unhealthy; killed: running."""
+    status: State
+    """Of the run: running, finished, interrupted, stopped without saving, diverged, unhealthy."""
     images_seen: int
     """Of the newest record."""
     records: int
@@ -60,7 +61,7 @@ def diagnose(run: Run | Path | str) -> Diagnosis:
     """Apply the health rules to what a run has written.
 
     Args:
-        run: a finished, running, stopped or killed run, or its directory.
+        run: a run in any state, or its directory.
 
     Raises:
         RunError: it is not a run, or has another format.
@@ -75,7 +76,7 @@ def diagnose(run: Run | Path | str) -> Diagnosis:
     return Diagnosis(
         verdict=health_status(evidence, findings),
         findings=findings,
-        status=status.status,
+        status=run.state(),
         images_seen=newest,
         records=len(evidence.probed),
         applicable=len(applicable_rules(evidence.recipe)),

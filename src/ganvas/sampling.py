@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 import ganvas
 from ganvas import storage, tensor_file
+from ganvas.command_line import ganvas_command
 from ganvas.devices import choose_device
 from ganvas.errors import GanvasError, RunError
 from ganvas.images import draw_points, from_network, make_grid, write_png
@@ -259,7 +260,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise RunError(
             f"{path.parent.parent} has no generator yet: it stopped before its first checkpoint. "
-            f"Continue it: ganvas resume {path.parent.parent}"
+            f"Continue it: {ganvas_command('resume', path.parent.parent)}"
         )
     try:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

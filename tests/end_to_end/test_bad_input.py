@@ -15,7 +15,8 @@ from PIL import Image
 
 import ganvas as library
 
-from .conftest import Ganvas, finish, refused, start
+from ..builders.commands import finish, start
+from .conftest import Ganvas, refused
 
 
 def test_a_recipe_that_does_not_exist(images: Path, ganvas: Ganvas) -> None:

@@ -20,7 +20,8 @@ from ganvas.health.rules import RULES
 from ganvas.runs import Run
 from ganvas.runs.status import SavedStatus
 
-from .conftest import Result, essence, finish, start, write_images, write_small
+from ..builders.commands import Result, finish, start
+from .conftest import essence, write_images, write_small
 
 TOO_FAST = ("--discriminator.learning-rate", "0.02")
 GOING_BACK = (*TOO_FAST, "--on-failure", "rewind")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import signal
 import subprocess
@@ -12,9 +14,13 @@ from pathlib import Path
 import pytest
 
 from ganvas import precision
+from ganvas.recipes import Recipe
 from ganvas.runs import Run
+from ganvas.training import trainer
+from ganvas.training.state import TrainState
 
-from .conftest import Result, essence, finish, start
+from ..builders.commands import Command, Result, finish, start, start_fresh, wait_until
+from .conftest import essence
 
 KILLS = 20
 
@@ -34,11 +40,10 @@ def test_twenty_kills_at_random_moments(tmp_path: Path, small: Path, images: Pat
     assert result.code == 0, result.err
     moments = random.Random(0)
     process = start([*train, run])
-    while not run.exists() and process.poll() is None:
-        time.sleep(0.01)
+    wait_until(run.exists, process)
     for kill in range(KILLS):
         if kill % 4 == 3:  # some kills fall into the start itself
-            time.sleep(moments.uniform(0, 1))
+            time.sleep(moments.uniform(0, 0.3))
         else:
             wait_for_record(process, run)
             time.sleep(moments.uniform(0, 0.15))
@@ -51,11 +56,10 @@ def test_twenty_kills_at_random_moments(tmp_path: Path, small: Path, images: Pat
     assert essence(run) == essence(whole)
 
 
-def wait_for_record(process: subprocess.Popen[str], run: Path) -> None:
+def wait_for_record(process: Command | subprocess.Popen[str], run: Path) -> None:
     """Wait until a process that was just started writes into the history."""
     before = history_changed(run)
-    while process.poll() is None and history_changed(run) == before:
-        time.sleep(0.002)
+    wait_until(lambda: history_changed(run) != before, process)
 
 
 def history_changed(run: Path) -> int:
@@ -110,11 +114,57 @@ def test_a_signal_writes_a_checkpoint_and_exits_with_130(
     assert essence(run) == essence(whole)
 
 
+def test_a_terminal_that_closes_stops_training_and_nohup_lets_it_go_on(
+    tmp_path: Path,
+    small: Path,
+    images: Path,
+    whole: Path,
+    ganvas: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    step = trainer.train_step
+
+    def step_and_close(state: TrainState, recipe: Recipe) -> None:
+        step(state, recipe)
+        if state.images_seen == 1008:
+            for _ in range(2):  # one from the system, one from the shell
+                os.kill(os.getpid(), signal.SIGHUP)
+
+    monkeypatch.setattr(trainer, "train_step", step_and_close)
+    before = signal.getsignal(signal.SIGHUP)
+    stopped = ganvas("train", small, images, "--out", tmp_path / "stopped")
+    assert stopped.code == 130
+    assert "saved at 1,008 images" in stopped.err
+    assert signal.getsignal(signal.SIGHUP) == before
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        assert ganvas("train", small, images, "--out", tmp_path / "nohup").code == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert ganvas("resume", tmp_path / "stopped").code == 0
+    assert essence(tmp_path / "stopped") == essence(tmp_path / "nohup") == essence(whole)
+
+
+def test_a_run_that_nobody_writes_is_not_called_running(
+    whole: Path, ganvas: Callable[..., Result]
+) -> None:
+    run = Run.open(whole)
+    run.write_status("running", 1600)  # as a kill before the last checkpoint leaves it
+    with run.lock():
+        assert "at 2,000 images (running)" in ganvas("diagnose", whole).out
+    assert "at 2,000 images (stopped without saving)" in ganvas("diagnose", whole).out
+    diagnosis = json.loads(ganvas("diagnose", whole, "--json").out)
+    assert diagnosis["status"] == "stopped without saving"
+    resumed = ganvas("resume", whole, "--images", 2016)
+    assert f"{whole} stopped without saving at 2,000 images" in resumed.out
+    assert run.state() == "finished"
+
+
 def test_a_second_ctrl_c_does_not_spoil_how_the_first_one_ends(
     tmp_path: Path, small: Path, images: Path
 ) -> None:
     run = tmp_path / "stopped"
-    process = start(["train", small, images, "--out", run])
+    process = start_fresh(["train", small, images, "--out", run])
     wait_for_record(process, run)
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None

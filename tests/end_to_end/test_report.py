@@ -195,7 +195,7 @@ def test_the_headline_says_how_a_run_ended(
     Run.open(run).write_status(status, 800, "some reason")
     elements, text = report_of(ganvas, run)
     expected = {
-        "running": "Healthy so far; killed at 1,008 of 1,000 images",
+        "running": "Healthy so far; stopped without saving at 1,008 of 1,000 images",
         "interrupted": "Healthy so far; interrupted at 1,008 of 1,000 images",
         "unhealthy": "Healthy so far; stopped at 1,008 of 1,000 images",
         "diverged": "Diverged; stopped at 1,008 of 1,000 images",
@@ -227,7 +227,9 @@ def test_a_run_that_was_killed_at_once_has_a_report_that_says_what_is_missing(
         (run / name).mkdir()
     Run.open(run).write_status("running", 0)
     elements, text = report_of(ganvas, run)
-    assert headline(elements) == "Health was not checked; killed at 0 of 1,000 images"
+    assert (
+        headline(elements) == "Health was not checked; stopped without saving at 0 of 1,000 images"
+    )
     for missing in (
         "There are no pictures yet",
         "There is no history yet",

@@ -8,6 +8,7 @@ import pytest
 
 from ganvas import progress
 from ganvas.progress import progress_bar, stages_bar
+from tests.builders.commands import STALLED
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +16,16 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Output goes to a terminal."""
     for name, value in {"TTY_COMPATIBLE": "1", "TERM": "xterm", "COLUMNS": "80"}.items():
         monkeypatch.setenv(name, value)
+
+
+def wait_for_output(text: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """What is shown until this text is: a thread draws the bar, whenever the machine lets it."""
+    output, since = "", time.monotonic()
+    while text not in output:
+        assert time.monotonic() - since < STALLED, output
+        time.sleep(0.01)
+        output += capsys.readouterr().err
+    return output
 
 
 def test_quick_work_shows_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,12 +39,9 @@ def test_slower_work_shows_its_progress(
 ) -> None:
     monkeypatch.setattr(progress, "PATIENCE", 0.05)
     with progress_bar("preparing") as show:
-        time.sleep(0.3)
-        assert "preparing" in capsys.readouterr().err
+        wait_for_output("preparing", capsys)
         show(1_000, 2_000)
-        time.sleep(0.3)
-        output = capsys.readouterr().err
-    assert "1,000/2,000" in output
+        wait_for_output("1,000/2,000", capsys)
 
 
 def test_each_stage_has_its_own_name_and_count(
@@ -43,9 +51,7 @@ def test_each_stage_has_its_own_name_and_count(
     with stages_bar("preparing") as update:
         for stage, done in (("reading", 2_000), ("decoding", 300)):
             update(stage, done, 2_000)
-            time.sleep(0.3)
-            assert f"{stage} " in (output := capsys.readouterr().err)
-            assert f"{done:,}/2,000" in output
+            assert f"{stage} " in wait_for_output(f"{done:,}/2,000", capsys)
 
 
 def test_an_unknown_count_is_not_shown(

@@ -10,8 +10,7 @@ import operator
 import os
 import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn, Protocol
 
@@ -25,13 +24,17 @@ from ganvas.cli.error_output import only_one_rank_prints, print_error
 from ganvas.cli.evaluate import Evaluate
 from ganvas.cli.flags import FLAG_TYPES
 from ganvas.cli.interpolate import Interpolate
+from ganvas.cli.known_flags import flags_of
 from ganvas.cli.recipes import Recipes
 from ganvas.cli.report import Report
 from ganvas.cli.resume import Resume
 from ganvas.cli.sample import Sample
 from ganvas.cli.train import Train, named_recipe, train_with
+from ganvas.cli.wrong_flags import Usage, check_flags
 from ganvas.errors import GanvasError, Interrupted, did_you_mean, is_out_of_memory
+from ganvas.terminal import TolerantStream, tolerant_output
 from ganvas.torchrun import world_size
+from ganvas.training.stop import interrupt, stop_signals
 
 
 class Command(Protocol):
@@ -44,6 +47,9 @@ class Command(Protocol):
             GanvasError: an error that the user can correct.
         """
 
+
+LOST_RESULT = 2
+"""The exit code of a command whose result could not be printed."""
 
 COMMANDS: dict[str, type[Command]] = {
     "check": Check,
@@ -62,12 +68,23 @@ COMMANDS: dict[str, type[Command]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (see `GanvasError.exit_code`)."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with tolerant_output() as stdout:
+        return run(arguments, stdout)
+
+
+def run(arguments: list[str], stdout: TolerantStream) -> int:
+    """As `main`, with an output that cannot fail. If it loses a command's result, the code is 2."""
     try:
         with termination_as_interrupt():
             with only_one_rank_prints():
                 command = parse(arguments)
             check_single_process(command)
-            return command.run() or 0
+            code = command.run() or 0
+            return LOST_RESULT if stdout.lost_text and prints_its_result(command) else code
+    except SystemExit as end:  # of help, of the version, or after a wrong flag
+        if end.code or not stdout.lost_text:
+            raise
+        return LOST_RESULT
     except GanvasError as error:
         return print_error(str(error), error.exit_code)
     except KeyboardInterrupt as stop:
@@ -79,26 +96,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not is_out_of_memory(error):
             raise
         return print_error("out of memory. Try a smaller --batch, --size or network width", 2)
-    except BrokenPipeError:  # the reader of our output has closed it, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
 
 
 def command() -> NoReturn:
-    """The program `ganvas`: run `main` and exit. A second Ctrl-C does not disturb the exit."""
+    """The program `ganvas`: run `main` and exit. A second signal does not disturb the exit."""
+    open_closed_descriptors()
+    for number in stop_signals():
+        signal.signal(number, interrupt)
     try:
         code = main()
-        if code == Interrupted.exit_code:
-            ignore_sigint()
+        ignore_stop_signals()
     except KeyboardInterrupt:  # a second one, before the line above
-        ignore_sigint()
+        ignore_stop_signals()
         code = Interrupted.exit_code
     sys.exit(code)
 
 
-def ignore_sigint() -> None:
-    """Ignore Ctrl-C while Python shuts down, which takes a while; else the exit code is lost."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def open_closed_descriptors() -> None:
+    """Open what a shell closed (`>&-`), as /dev/null.
+
+    Else the next file that is opened would take its number, and what a library prints would be
+    written into a checkpoint.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # takes the lowest number
+
+
+def prints_its_result(command: Command) -> bool:
+    """Whether all that a command gives is what it prints. The others leave files."""
+    if isinstance(command, Compare):
+        return command.plan
+    return isinstance(command, Check | Recipes | Diagnose | Evaluate)
+
+
+def ignore_stop_signals() -> None:
+    """Ignore signals while Python shuts down, which takes a while; else the exit code is lost."""
+    for number in stop_signals():
+        signal.signal(number, signal.SIG_IGN)
 
 
 def check_single_process(command: Command) -> None:
@@ -112,15 +149,13 @@ def check_single_process(command: Command) -> None:
 
 @contextmanager
 def termination_as_interrupt() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C, so that half-written files are removed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Treat other signals to stop as Ctrl-C, so that half-written files are removed."""
+    previous = {number: signal.signal(number, interrupt) for number in stop_signals()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def parse(arguments: list[str]) -> Command:
@@ -138,15 +173,45 @@ def parse(arguments: list[str]) -> Command:
     name, *rest = arguments or ["--help"]
     if name not in COMMANDS:
         return parse_as(any_command(), "ganvas", [name, *rest])  # the overview, or a wrong flag
-    prog = f"ganvas {name}"  # one command alone, so that tyro's messages point to its help
-    if name != "train":
-        return parse_as(COMMANDS[name], prog, rest)
-    recipe = named_recipe(rest)
-    command = parse_as(Train, prog, rest, train_with(recipe, rest))
-    if isinstance(command, Train) and command.recipe_name != recipe:
+    # From here on one command alone, so that tyro's messages point to its help.
+    if name == "train":
+        return parse_train(rest)
+    check_flags(usage(name, rest, flags_of(COMMANDS[name])))
+    return parse_as(COMMANDS[name], f"ganvas {name}", rest)
+
+
+def parse_train(arguments: list[str], quiet: bool = False) -> Train:
+    """Parse the arguments of `train`, whose recipe decides which flags there are."""
+    recipe = named_recipe(arguments)
+    command = parse_train_with(recipe, arguments, quiet)
+    if command.recipe_name != recipe:
         # What looked like the recipe was the value of a flag; now the recipe is known.
-        command = parse_as(Train, prog, rest, train_with(command.recipe_name, rest))
+        command = parse_train_with(command.recipe_name, arguments, quiet)
     return command
+
+
+def parse_train_with(recipe: str, arguments: list[str], quiet: bool) -> Train:
+    """Parse the arguments of `train` with the flags and defaults of a recipe."""
+    default = train_with(recipe, arguments)
+    check_flags(usage("train", arguments, flags_of(Train, default)))
+    command = parse_as(Train, "ganvas train", arguments, default, quiet)
+    assert isinstance(command, Train)
+    return command
+
+
+def usage(name: str, arguments: list[str], flags: Collection[str]) -> Usage:
+    """What was typed, with what a hint to another flag needs."""
+
+    def others() -> dict[str, Collection[str]]:
+        return {other: flags_of(kind) for other, kind in COMMANDS.items() if other != name}
+
+    def as_train(words: list[str]) -> Train | None:
+        try:
+            return parse_train(words, quiet=True)
+        except (GanvasError, SystemExit):
+            return None
+
+    return Usage(name, arguments, flags, others, as_train)
 
 
 def any_command() -> Any:
@@ -156,9 +221,13 @@ def any_command() -> Any:
 
 
 def parse_as(
-    kind: Any, prog: str, arguments: list[str], default: Any = tyro.MISSING_NONPROP
+    kind: Any,
+    prog: str,
+    arguments: list[str],
+    default: Any = tyro.MISSING_NONPROP,
+    quiet: bool = False,
 ) -> Command:
-    """Parse arguments with tyro, with our own flag types."""
+    """Parse arguments with tyro, with our own flag types; `quiet` exits without a message."""
     with FLAG_TYPES:
         command: Command = tyro.cli(
             kind,
@@ -166,6 +235,7 @@ def parse_as(
             description="Train GANs that work, and know why." if prog == "ganvas" else None,
             args=arguments,
             default=default,
+            console_outputs=not quiet,
             config=(tyro.conf.AvoidSubcommands, tyro.conf.FlagCreatePairsOff),
         )
     return command

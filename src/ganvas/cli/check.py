@@ -66,9 +66,9 @@ class Check:
         if not inspection.trainable:
             raise DataError(f"{self.data} will not train as it is: add images, or lower --batch")
 
-    def flags_given(self) -> str:
+    def flags_given(self) -> list[str]:
         """The flags that give `train` the settings that `check` was given."""
-        flags = [f"--batch {self.batch}"] if self.batch != CATALOG[RECIPE]().batch else []
+        flags = ["--batch", f"{self.batch}"] if self.batch != CATALOG[RECIPE]().batch else []
         for entry in fields(DataSettings):
             value = getattr(self.settings, entry.name)
             if value == entry.default:
@@ -78,5 +78,5 @@ class Check:
                 flags.append(flag)
             else:
                 text = format_image_size(value) if entry.name == "size" else value
-                flags.append(f"{flag} {text}")
-        return " ".join(flags)
+                flags += [flag, str(text)]
+        return flags

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Diagnose:
-    """Say whether a finished, running or killed run is healthy, and if not, what to change.
+    """Say whether a run, finished or not, is healthy, and if not, what to change.
 
     Ends with 1 if there are findings, else with 0.
     """

@@ -11,12 +11,13 @@ import io
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 
+from ganvas.terminal import printable
 from ganvas.torchrun import rank, restarts, world_size
+from ganvas.training.stop import stop_signals
 
 HEAD_START = timedelta(seconds=3)
 """How long the other ranks wait for rank 0 to print, which knows most."""
@@ -34,7 +35,7 @@ def print_error(message: str, code: int) -> int:
     """Print an error, unless another process has printed one. Returns the exit code."""
     with ignored_signals():
         if may_print():
-            print(f"ganvas: {message}", file=sys.stderr)
+            print(f"ganvas: {printable(message)}", file=sys.stderr)
     return code
 
 
@@ -60,16 +61,12 @@ def may_print() -> bool:
 
 @contextlib.contextmanager
 def ignored_signals() -> Iterator[None]:
-    """Ignore SIGINT and SIGTERM: torchrun sends them to every process once one has ended."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    previous = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    """Ignore signals to stop: torchrun sends one to every process once one has ended."""
+    previous = {number: signal.signal(number, signal.SIG_IGN) for number in stop_signals()}
     try:
         yield
     finally:
-        for number, handler in zip(numbers, previous, strict=True):
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 

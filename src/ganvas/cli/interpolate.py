@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ganvas import storage
+from ganvas.command_line import ganvas_command
 from ganvas.errors import GanvasError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Interpolate:
         if generator.makes_points:
             raise GanvasError(
                 f"{self.run_directory} generates points, which cannot be interpolated as images. "
-                f"To plot them: ganvas sample {self.run_directory}"
+                f"To plot them: {ganvas_command('sample', self.run_directory)}"
             )
         factor = sampling.display_factor((generator.shape.height, generator.shape.width))
         storage.make_directory(out.parent)

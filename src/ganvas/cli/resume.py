@@ -13,7 +13,7 @@ from ganvas.recipes import OnFailure
 
 @dataclass(frozen=True)
 class Resume:
-    """Go on exactly where a run stopped, was interrupted or was killed; or train it longer."""
+    """Go on exactly where a run was saved last; or train it longer."""
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run directory."""

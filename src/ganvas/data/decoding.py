@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from ganvas.data.bit_depth import GREY_MODES, DeepImage, Picture, to_eight_bits
 from ganvas.data.jpeg_markers import read_frame
 from ganvas.data.opening import ImageBytes, load
 from ganvas.data.settings import DataSettings
@@ -20,7 +22,6 @@ from ganvas.formatting import format_number
 
 SMALLEST_SIDE = 8
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-GREY_MODES = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"}
 
 # How far above the final size a cheap first reduction may stop. With 3, photographs differ from
 # the exact resize by 0.6 of 255 levels on average, and decode four times as fast.
@@ -39,17 +40,19 @@ _TURNS = {
 
 
 def decode(
-    image: Image.Image, settings: DataSettings, channels: int
+    picture: Picture, settings: DataSettings, channels: int
 ) -> npt.NDArray[np.uint8]:  # (C, H, W)
     """Decode, turn upright, reduce to 8 bits, fit to `settings.size`, convert to `channels`.
 
-    An animation gives its first frame. 16-bit grey is scaled by 255/65535. Transparent pixels show
-    `settings.background` unless `channels` is 2 or 4; there, a border added by `fit="pad"` is
+    An animation gives its first frame. Which values become 0 and 255 is `settings.pixel_range`;
+    before Pillow gives them, 16 bits of colour files are cut to their upper 8. Transparent pixels
+    show `settings.background` unless `channels` is 2 or 4; there, a border added by `fit="pad"` is
     transparent.
 
     Args:
-        image: as opened by a `Source`; a JPEG is decoded at a reduced size when that is enough.
-        settings: `size`, `fit`, `background` and `max_megapixels` are read.
+        picture: as read by a `Source`; a JPEG is decoded at a reduced size when that is enough.
+        settings: `size`, `fit`, `background`, `pixel_range` (not `measured`) and `max_megapixels`
+            are read.
         channels: 1 grey, 2 grey with alpha, 3 colour, 4 colour with alpha.
 
     Returns:
@@ -59,9 +62,11 @@ def decode(
         UnusableImage: cut, damaged, too small, too large, of an unknown variant, or pixels without
             an agreed range.
     """
-    _check_side(image)
-    _load(image, settings)
-    image = _to_eight_bits(_upright(image))
+    _check_side(picture)
+    if isinstance(picture, Image.Image):
+        _load(picture, settings)
+        picture = _upright(picture)
+    image = to_eight_bits(picture, settings.pixel_range)
     width, height = fitted_size(image.size, settings)
     resized = image.resize(
         (width, height),
@@ -75,12 +80,22 @@ def decode(
     return np.ascontiguousarray(planes, dtype=np.uint8)
 
 
-def is_grey(image: Image.Image, settings: DataSettings) -> bool:
+def load_whole(picture: Picture, settings: DataSettings) -> Picture:
+    """The picture, all its pixels decoded. Raises UnusableImage as `decode`."""
+    _check_side(picture)
+    if isinstance(picture, Image.Image):
+        _load(picture, replace(settings, size=picture.size))
+    return picture
+
+
+def is_grey(image: Picture, settings: DataSettings) -> bool:
     """Whether an opened image can hold no colour: a grey mode, or a palette of greys only.
 
     Raises:
         UnusableImage: it has a palette, which is known once it is decoded, and cannot be decoded.
     """
+    if isinstance(image, DeepImage):
+        return image.colours == 1
     if image.mode != "P":
         return image.mode in GREY_MODES
     _load(image, settings)
@@ -88,8 +103,10 @@ def is_grey(image: Image.Image, settings: DataSettings) -> bool:
     return bool((palette == palette[:, :1]).all())
 
 
-def upright_size(image: Image.Image) -> tuple[int, int]:
+def upright_size(image: Picture) -> tuple[int, int]:
     """Width and height in pixels once EXIF rotation is applied; reads the header only."""
+    if isinstance(image, DeepImage):
+        return image.size
     width, height = image.size
     if isinstance(image, TiffImageFile):  # Pillow turns the size of some, before the pixels
         width, height = image.tag_v2[256], image.tag_v2[257]
@@ -134,7 +151,7 @@ def background_problem(background: str) -> str | None:
     return None
 
 
-def _check_side(image: Image.Image) -> None:
+def _check_side(image: Picture) -> None:
     width, height = image.size
     if min(width, height) < SMALLEST_SIDE:
         raise UnusableImage(
@@ -180,27 +197,6 @@ def _orientation(image: Image.Image) -> int:
 def _upright(image: Image.Image) -> Image.Image:
     orientation = _orientation(image)
     return image if orientation == 1 else image.transpose(_TURNS[orientation])
-
-
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Any mode to L, LA, RGB or RGBA."""
-    if image.mode == "F":
-        raise UnusableImage("floating-point pixels have no agreed range; save with 8 or 16 bits")
-    if image.mode.startswith("I"):
-        return _from_sixteen_bits(image)
-    grey = image.mode in GREY_MODES
-    target = ("L" if grey else "RGB") + ("A" if image.has_transparency_data else "")
-    try:
-        return image if image.mode == target else image.convert(target)
-    except (ValueError, ImportError) as error:
-        raise UnusableImage(f"pixel mode {image.mode} cannot be converted") from error
-
-
-def _from_sixteen_bits(image: Image.Image) -> Image.Image:
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise UnusableImage("integer pixels outside 0 to 65535; save with 8 or 16 bits")
-    return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
 
 
 def _to_channels(

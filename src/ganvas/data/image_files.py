@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from PIL.Image import Image
 
 from ganvas.data.containers import hint_for_archive, hint_for_folder
+from ganvas.data.folder_labels import labels_from_folders
 from ganvas.data.formats import KIND_BYTES, other_kind
 from ganvas.data.opening import open_image
 from ganvas.data.source import (
@@ -25,6 +26,7 @@ from ganvas.data.source import (
 )
 from ganvas.errors import DataError
 from ganvas.formatting import format_bytes
+from ganvas.system_errors import advice_for, reason_of
 
 # Common files beside images, which are skipped. Any other file counts as an image, so that a file
 # that is not one gets reported.
@@ -125,11 +127,12 @@ def open_folder(root: Path) -> FolderSource:
     hint = hint_for_folder(str(root), names)
     if hint is not None:
         raise DataError(f"{root} holds no image files {hint}")
-    labels = labels_from_folders(names)
+    names = [_printable(name) for name in names]
+    labels = labels_from_folders(names).labels
     return FolderSource(
         name=root.name or str(root),
         location=str(root),
-        items=[Item(_printable(name), label) for name, label in zip(names, labels, strict=True)],
+        items=list(map(Item, names, labels)),
         label_names=sorted_labels(labels),
         paths=[path for _, path in files],
     )
@@ -166,12 +169,12 @@ def open_zip(path: Path) -> ZipSource:
     if problem is not None:
         archive.close()
         raise DataError(f"{path} {problem}")
-    names = [name for name, _ in files]
-    labels = labels_from_folders(names)
+    names = [_printable(name) for name, _ in files]
+    labels = labels_from_folders(names).labels
     return ZipSource(
         name=path.stem,
         location=str(path),
-        items=[Item(_printable(name), label) for name, label in zip(names, labels, strict=True)],
+        items=list(map(Item, names, labels)),
         label_names=sorted_labels(labels),
         archive=archive,
         entries=[entry for _, entry in files],
@@ -189,9 +192,8 @@ def walk(root: Path) -> Iterator[tuple[str, str]]:
     """
 
     def refuse(error: OSError) -> None:
-        reason = (error.strerror or str(error)).lower()
         raise DataError(
-            f"cannot read the folder {error.filename}: {reason}. Check its permissions"
+            f"cannot read the folder {error.filename}: {reason_of(error)}; {advice_for(error)}"
         ) from error
 
     entered: set[str] = set()
@@ -224,26 +226,6 @@ def is_candidate(name: str) -> bool:
 def _is_hidden(name: str) -> bool:
     parts = PurePosixPath(name).parts
     return any(part.startswith(".") or part == "__MACOSX" for part in parts)
-
-
-def labels_from_folders(names: Sequence[str]) -> list[str | None]:
-    """The label of each file: its first folder below the folders that all files share.
-
-    `photos/cat/1.jpg` and `photos/dog/2.jpg` have the labels cat and dog. Files that all lie in
-    the same folder have no label, since one label for all says nothing.
-    """
-    folders = [name.rpartition("/")[0] for name in names]
-    parts_of = {folder: PurePosixPath(folder).parts for folder in set(folders)}
-    shared = 0
-    for level in zip(*parts_of.values(), strict=False):
-        if len(set(level)) > 1:
-            break
-        shared += 1
-    label_of = {
-        folder: _printable(parts[shared]) if len(parts) > shared else None
-        for folder, parts in parts_of.items()
-    }
-    return [label_of[folder] for folder in folders]
 
 
 def _archive_problem(archive: zipfile.ZipFile) -> str | None:

@@ -15,6 +15,7 @@ from ganvas.data.source import Source
 from ganvas.data.stacking import PREFIX, Stacked, open_stacked
 from ganvas.data.synthetic import POINTS, Points
 from ganvas.errors import DataError, did_you_mean
+from ganvas.system_errors import advice_for, reason_of
 
 FASHION = Path(__file__).parent / "builtin" / "fashion"
 FASHION_LABELS = (
@@ -56,7 +57,7 @@ def open_source(data: str | Path) -> Source | Points | Stacked:
         with path.open("rb"):  # finds a missing permission before a library reports it
             return _open_file(path)
     except OSError as error:
-        raise DataError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+        raise DataError(f"cannot read {path}: {reason_of(error)}; {advice_for(error)}") from error
 
 
 def source_exists(location: str) -> bool:

@@ -19,8 +19,10 @@ from ganvas.progress import progress_bar
 from ganvas.runs import Run
 from ganvas.runs.data import check_data_unchanged, data_location, prepare_images
 from ganvas.sampling import load
+from ganvas.terminal import tolerant_output
 
 
+@tolerant_output()
 def evaluate(
     run: Run | Path | str,
     metrics: Sequence[str] = (),

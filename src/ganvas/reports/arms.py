@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-
+from ganvas.command_line import ganvas_command
 from ganvas.formatting import (
     format_count,
     format_duration,
@@ -71,7 +70,7 @@ def headline_without_verdicts(results: StudyResults) -> str:
 
 def next_steps(results: StudyResults) -> list[Command]:
     """What to do next: run what is missing, or the seeds that would give a verdict."""
-    line = f"ganvas compare {shlex.quote(str(results.directory.path))}"
+    line = ganvas_command("compare", results.directory.path)
     if results.missing:
         count = len(results.missing)
         seconds = results.plan.seconds(results.study, [arm for arm, _ in results.missing])

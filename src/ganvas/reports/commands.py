@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, replace
 
+from ganvas.command_line import ganvas_command
 from ganvas.errors import RecipeError
 from ganvas.fields import flatten, format_field, get_field
 from ganvas.health.advice import apply_change
@@ -34,11 +34,11 @@ def training_command(run: Run, recipe: Recipe, about: str, out: str) -> Command:
     environment, location = run.read_environment(), run.read_data()["location"]
     flags = flags_of(recipe)
     name, *rest = [RECIPE_FILE] if flags is None else flags
-    arguments = ["ganvas", "train", name, location, *rest]
+    arguments = ["train", name, location, *rest]
     arguments += ["--seed", str(environment["seed"]), "--device", environment["device"]]
     if environment["deterministic"]:
         arguments.append("--deterministic")
-    line = shlex.join([*arguments, "--out", out])
+    line = ganvas_command(*arguments, "--out", out)
     return Command(line, about, recipe_toml(recipe) if flags is None else "")
 
 
@@ -111,10 +111,9 @@ def evaluation_commands(run: Run) -> list[Command]:
     for (seen, seed, data, own_data), records in evaluations.items():
         metrics = ",".join(dict.fromkeys(record["metric"] for record in records))
         samples = max(record["protocol"]["n_fake"] for record in records)  # some use fewer
-        arguments = ["ganvas", "evaluate", str(run.directory), "--metrics", metrics]
-        arguments += ["-n", f"{samples}", "--seed", f"{seed}"]
+        arguments = ["--metrics", metrics, "-n", f"{samples}", "--seed", f"{seed}"]
         arguments += [] if seen == newest else ["--checkpoint", f"{seen}"]
         arguments += [] if own_data else ["--data", data]
         about = f"Measure the scores at {seen:,} images again."
-        commands.append(Command(shlex.join(arguments), about))
+        commands.append(Command(ganvas_command("evaluate", run.directory, *arguments), about))
     return commands

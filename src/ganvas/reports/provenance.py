@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import ganvas
+from ganvas.command_line import ganvas_command
+from ganvas.data.held_out import FEWEST_HELD_OUT
 
 MOST_LISTED = 50
 """Unusable files that are listed one by one."""
@@ -30,7 +31,8 @@ def shared_content(
     short = {name: value for name, value in data.items() if name not in LISTS}
     return {
         "name": directory.resolve().name,
-        "path": shlex.quote(str(directory)),
+        "report_command": ganvas_command("report", directory),
+        "fewest_held_out": FEWEST_HELD_OUT,
         "points": data["extent"] is not None,
         "environment": flatten(environment),
         "data": flatten(short) + [(name, f"{len(data[name])}") for name in LISTS],

@@ -10,10 +10,12 @@ from ganvas.reports.run_report import run_report
 from ganvas.reports.study_report import study_report
 from ganvas.runs import Run
 from ganvas.runs.directories import is_study
+from ganvas.terminal import tolerant_output
 
 NAME = "report.html"
 
 
+@tolerant_output()
 def report(
     directory: Run | Path | str, out: Path | str | None = None, *, quiet: bool = True
 ) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ganvas.data.held_out import FEWEST_HELD_OUT
+from ganvas.command_line import ganvas_command
 from ganvas.diagnosis import diagnose
 from ganvas.recipes import recipe_toml
 from ganvas.reports import commands, curves, findings, pictures, scores, status
@@ -56,11 +56,11 @@ def content_of(run: Run, quiet: bool) -> dict[str, Any]:
         ],
         "ended_symptoms": ended_symptoms(attempts[-1].findings),
         "can_be_scored": run.can_be_scored(),
-        "fewest_held_out": FEWEST_HELD_OUT,
         "scores": newest,
         "score_plots": scores.score_plots(score_records),
         "warnings": scores.warnings_of(newest),
         "protocols": scores.protocols(newest),
+        "evaluate_command": ganvas_command("evaluate", run.directory),
         "lookups": pictures.look_up(run, quiet),
         "recipe": recipe_toml(run.read_recipe()),
         "commands": reproduction(run, attempts),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from statistics import median
-from typing import Literal
 
 import torch
 
+from ganvas.command_line import ganvas_command
 from ganvas.diagnosis import Diagnosis
 from ganvas.formatting import format_count, format_duration, format_number, format_weights
 from ganvas.health.assessment import all_rules_active_from
@@ -23,9 +22,7 @@ from ganvas.reports.commands import Command, command_with_change
 from ganvas.reports.texts import as_sentence, better_word, symptom_name
 from ganvas.runs import Run
 from ganvas.runs.history import Record
-from ganvas.runs.status import SavedStatus, Status
-
-State = Status | Literal["killed"]
+from ganvas.runs.status import State
 
 MOST_STEPS = 3
 """Next steps that are suggested."""
@@ -49,7 +46,7 @@ class RunStatus:
 def status_of(run: Run, diagnosis: Diagnosis, rewinds: int = 0) -> RunStatus:
     """Health first, then how far training got."""
     saved = run.read_status()
-    state = state_of(run, saved)
+    state = state_of(run)
     seen, budget = max(diagnosis.images_seen, saved.images_seen), run.read_recipe().images
     symptom = symptom_name(diagnosis.findings[0].symptom) if diagnosis.findings else ""
     health = {
@@ -67,18 +64,17 @@ def status_of(run: Run, diagnosis: Diagnosis, rewinds: int = 0) -> RunStatus:
     progress = {
         "finished": f"trained on {seen:,} images",
         "running": f"training now, at {so_far}",
-        "killed": f"killed at {so_far}",
+        "stopped without saving": f"stopped without saving at {so_far}",
         "interrupted": f"interrupted at {so_far}",
     }.get(state, f"stopped at {so_far}")
     meaning = meaning_of(diagnosis, as_sentence(saved.reason) if state == "diverged" else "")
     return RunStatus(state, seen, budget, diagnosis.verdict, f"{health}; {progress}", meaning)
 
 
-def state_of(run: Run, saved: SavedStatus) -> State:
-    """The status in the files; a run that says running while no process writes it was killed."""
-    if saved.status == "running" and not run.is_locked():
-        return "killed"
-    return "finished" if saved.status == "unknown" else saved.status
+def state_of(run: Run) -> State:
+    """The run's state; a status that was never written is taken for finished."""
+    state = run.state()
+    return "finished" if state == "unknown" else state
 
 
 def meaning_of(diagnosis: Diagnosis, reason: str) -> str:
@@ -114,32 +110,37 @@ def next_steps(run: Run, diagnosis: Diagnosis, status: RunStatus) -> list[Comman
 
 
 def _next_steps(run: Run, diagnosis: Diagnosis, status: RunStatus) -> Iterator[Command]:
-    path = shlex.quote(str(run.directory))
+    path = run.directory
     if diagnosis.findings and diagnosis.findings[0].advice:
         command = command_with_change(run, diagnosis.findings[0].advice[0])
         if command is not None:
             yield command
-    if status.state in ("killed", "interrupted") and status.health != "failing":
-        yield Command(f"ganvas resume {path}", "Continue exactly where it stopped.")
+    resume = ganvas_command("resume", path)
+    if status.state == "interrupted" and status.health != "failing":
+        yield Command(resume, "Continue exactly where it stopped.")
+    if status.state == "stopped without saving" and status.health != "failing":
+        saved = run.read_status().images_seen
+        yield Command(resume, f"Continue where it was saved, at {saved:,} images.")
     if status.state == "running":
-        yield Command(f"ganvas report {path}", "It is still training: make this report again.")
+        about = "It is still training: make this report again."
+        yield Command(ganvas_command("report", path), about)
     if not run.scores.records() and status.seen > 0 and run.can_be_scored():
-        yield Command(f"ganvas evaluate {path}", "Measure how good the images are.")
+        yield Command(ganvas_command("evaluate", path), "Measure how good the images are.")
     best, curve = run.best_checkpoint(), deciding_scores(run)
     if best is not None and curve and is_worse(curve[-1], best, curve):
         yield Command(
-            f"ganvas sample {path} --checkpoint best",
+            ganvas_command("sample", path, "--checkpoint", "best"),
             f"The best score was at {best:,} images: use the generator of that checkpoint.",
         )
     elif status.state == "finished" and status.health == "too early to tell":
         images = max(2 * status.budget, all_rules_active_from(run.read_recipe()))
         about = "Train longer, until every symptom can be checked."
-        yield Command(f"ganvas resume {path} --images {images}", about)
+        yield Command(ganvas_command("resume", path, "--images", images), about)
     elif status.state == "finished" and status.health != "failing":
         improving = len(curve) > 2 and curve[-1]["images_seen"] == best
         why = "The score was still improving" if improving else "It may improve further"
         about = f"{why}: train twice as long."
-        yield Command(f"ganvas resume {path} --images {2 * status.budget}", about)
+        yield Command(ganvas_command("resume", path, "--images", 2 * status.budget), about)
 
 
 def deciding_scores(run: Run) -> list[Record]:

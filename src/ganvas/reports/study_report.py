@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ganvas.command_line import ganvas_command
 from ganvas.reports import arms, pictures, study_curves
 from ganvas.reports.commands import Command, training_command
 from ganvas.reports.page import Picture, render
@@ -114,7 +115,7 @@ def scoring_protocol(runs: Runs) -> list[tuple[str, str]]:
 
 def reproduction(results: StudyResults, best: tuple[str, Run] | None) -> list[Command]:
     """The commands that repeat the study, and that train its best arm alone."""
-    line = f"ganvas compare {STUDY_FILE} --out studies/again"
+    line = ganvas_command("compare", STUDY_FILE, "--out", "studies/again")
     study = Command(line, "Run the whole study again.", study_toml(results.study), STUDY_FILE)
     if best is None:
         return [study]

@@ -9,13 +9,15 @@ from typing import Literal
 from ganvas import storage
 
 Status = Literal["running", "finished", "interrupted", "diverged", "unhealthy"]
+State = Status | Literal["unknown", "stopped without saving"]
+"""A saved status, or what `Run.state` found instead."""
 
 
 @dataclass(frozen=True)
 class SavedStatus:
     """The content of status.json.
 
-    status: a killed run still says running; its lock tells whether it is. unknown: not written.
+    status: of a process that died it still says running; see `Run.state`. unknown: not written.
     images_seen: at the last checkpoint, or where training stopped.
     reason: why it stopped, in one line; empty if it did not fail.
     """

@@ -23,8 +23,12 @@ import torch
 from ganvas.data.reading import cores
 from ganvas.errors import GanvasError
 from ganvas.studies.worker import exit_with_parent
+from ganvas.training.stop import STOP_SIGNALS
 
 SECONDS_TO_CONNECT = 10
+
+TERMINAL_SIGNALS = [number for number in STOP_SIGNALS if number != signal.SIGTERM]
+"""Ctrl-C, and the terminal's end."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def process_executor(workers: int, threads: int) -> Iterator[Executor]:
     spawn = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(workers, spawn, initializer=init_worker) as executor:
-            spawn_ignoring_sigint(executor, workers)
+            spawn_ignoring_signals(executor, workers)
             yield executor
     finally:
         if previous is None:
@@ -89,15 +93,14 @@ def process_executor(workers: int, threads: int) -> Iterator[Executor]:
             os.environ["OMP_NUM_THREADS"] = previous
 
 
-def spawn_ignoring_sigint(executor: ProcessPoolExecutor, workers: int) -> None:
-    """Start all processes with Ctrl-C blocked, which they inherit.
+def spawn_ignoring_signals(executor: ProcessPoolExecutor, workers: int) -> None:
+    """Start all processes with the terminal's signals blocked, which they inherit.
 
-    Only the parent reacts to Ctrl-C. A worker that is still importing torch would print a
-    traceback.
+    Only the parent reacts to them. A worker that is still importing torch would print a traceback.
     """
     if sys.platform == "win32":  # it cannot block signals
         return
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL_SIGNALS)
     try:
         for _ in range(workers):  # each call starts a process while none is idle
             executor.submit(os.getpid)
@@ -106,10 +109,14 @@ def spawn_ignoring_sigint(executor: ProcessPoolExecutor, workers: int) -> None:
 
 
 def init_worker() -> None:
-    """The first thing a worker process does. It ignores Ctrl-C: the parent asks it to stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """The first thing a worker process does. It ignores what a terminal sends to all processes.
+
+    The parent asks it to stop.
+    """
+    for number in TERMINAL_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     if sys.platform != "win32":
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINAL_SIGNALS)
     exit_with_parent()
 
 

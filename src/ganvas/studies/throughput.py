@@ -1,26 +1,34 @@
-"""Measures a few seconds of an arm's training and scoring, to plan how long a study will take."""
+"""Measures a few seconds of training and scoring, to plan how long a study will take.
+
+Arms whose steps do the same work are measured once. One small score is timed, of the base: without
+the features of real images, which are computed once in a study, and not again for every run.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from ganvas.data.preparation import PreparedData
-from ganvas.data.reading import Progress
 from ganvas.devices import choose_device, peak_memory_mb, reset_peak_memory
 from ganvas.errors import Diverged, GanvasError
-from ganvas.evaluation.measure import measure
+from ganvas.evaluation.checks import check_held_out, check_sample_count
+from ganvas.evaluation.extractors import fake_features
+from ganvas.evaluation.families import FAMILIES, FeatureSets
+from ganvas.evaluation.measure import extractor_key, extractors_for
 from ganvas.metrics.names import parse_metrics
+from ganvas.objectives.losses import LOSSES
+from ganvas.processes import SINGLE_PROCESS
 from ganvas.recipes import Recipe
+from ganvas.recipes.recipe import AnyPlayer, PlayerSettings
 from ganvas.runs.data import prepare_for
 from ganvas.runs.run import KEPT_CHECKPOINTS
 from ganvas.sampling import TrainedGenerator
 from ganvas.studies.plan import ThroughputEstimate
-from ganvas.studies.study import Study
+from ganvas.studies.study import SAMPLES_WHILE_TRAINING, Study
 from ganvas.studies.worker import interruptible_progress
 from ganvas.training.due import early_grids
 from ganvas.training.grids import GRID_IMAGES
@@ -30,11 +38,11 @@ from ganvas.training.step import train_step
 WARM_UP = 1.0
 """Seconds of training before the clock starts."""
 
-SECONDS = 3.0
-"""Seconds of training that are timed."""
+SECONDS = 2.0
+"""Seconds of training that are timed, and at most of sampling, unless one step takes longer."""
 
-SCORED = 200
-"""Samples of the timed evaluation."""
+SAMPLES_AT_A_TIME = 32
+"""Samples between two looks at the clock."""
 
 UNLIMITED = 10**9
 """Stands for a budget in images that is not known yet."""
@@ -53,11 +61,40 @@ class ThroughputJob:
     device: str
     threads: int
     scored: bool = False
-    """Whether an evaluation is timed too."""
+    """Whether a score is timed too."""
+
+
+def measured_arms(study: Study) -> dict[str, str]:
+    """For every arm the one that is measured for it: the first whose steps do the same work."""
+    first: dict[Recipe, str] = {}
+    return {
+        arm.name: first.setdefault(same_work(study.canonical(arm.recipe)), arm.name)
+        for arm in study.all_arms
+    }
+
+
+def same_work(recipe: Recipe) -> Recipe:
+    """The recipe without the fields that do not change how much work a step is."""
+    loss = recipe.objective.loss
+    if not LOSSES[loss].generator_sees_real:
+        loss = "non-saturating"
+    return replace(
+        recipe,
+        generator=_same_work(recipe.generator),
+        discriminator=_same_work(recipe.discriminator),
+        objective=replace(recipe.objective, loss=loss, real_label=1.0),
+        ema_half_life=0.0,
+        ema_rampup=1.0,
+    )
+
+
+def _same_work(player: AnyPlayer) -> AnyPlayer:
+    usual = PlayerSettings()
+    return replace(player, learning_rate=usual.learning_rate, beta1=usual.beta1, beta2=usual.beta2)
 
 
 def estimate_throughput(job: ThroughputJob) -> ThroughputResult:
-    """Train an arm for a few seconds, and time an evaluation if the job says so.
+    """Train an arm for a few seconds, and time a score if the job says so.
 
     Raises:
         GanvasError: the arm cannot be trained, or the images cannot be scored.
@@ -105,26 +142,51 @@ def train_for(
 def time_scoring(
     study: Study, recipe: Recipe, state: TrainState, data: PreparedData
 ) -> tuple[float, float]:
-    """Seconds of an evaluation without samples, and seconds per sample.
+    """Seconds of a score without samples, and seconds per sample.
 
-    The second of two evaluations is timed, when the features of real images are cached.
+    Raises:
+        GanvasError: the images cannot be scored by the study's metrics.
     """
-    generator = TrainedGenerator(state.ema, data.shape, recipe.latent_dim, 0)
     metrics = parse_metrics(study.metrics)
-    seconds: dict[str, float] = {}
+    check_sample_count(metrics, study.samples)
+    check_held_out(data, recipe.data.held_out)
+    generator = TrainedGenerator(state.ema, data.shape, recipe.latent_dim, 0)
+    extractors = extractors_for(
+        metrics, data, recipe.data, state.device, interruptible_progress, SINGLE_PROCESS
+    )
+    unique = list(extractors.values())
 
-    @contextmanager
-    def timed_bar(what: str) -> Iterator[Progress]:
-        start = time.perf_counter()
-        with interruptible_progress(what) as update:
-            yield update
-        seconds[what] = time.perf_counter() - start
+    def sample() -> dict[str, Tensor]:
+        with interruptible_progress("sampling") as on_progress:
+            return fake_features(generator, SAMPLES_AT_A_TIME, 0, unique, on_progress)
 
-    for _ in range(2):
-        start = time.perf_counter()
-        measure(generator, data, recipe.data, metrics, SCORED, 0, timed_bar)
-        total = time.perf_counter() - start
-    return total - seconds["sampling"], seconds["sampling"] / SCORED
+    features = sample()  # untimed: a first batch also allocates memory
+    start, count = time.perf_counter(), 0
+    while (elapsed := time.perf_counter() - start) < SECONDS or count == 0:
+        sample()
+        count += SAMPLES_AT_A_TIME
+    start = time.perf_counter()
+    for metric in metrics:
+        extractor = extractors[extractor_key(metric)]
+        sets = stand_in_sets(features[extractor.name], data, extractor.expected)
+        FAMILIES[metric.family].estimate(sets, 0)
+    computing = time.perf_counter() - start
+    return 2 * computing, elapsed / count  # every score has a floor, computed in the same way
+
+
+def stand_in_sets(features: Tensor, data: PreparedData, expected: Tensor | None) -> FeatureSets:
+    """Sets as large as those of a score while training, of a few samples' features repeated.
+
+    How long a metric takes depends on the number of rows, and hardly on what they hold.
+    """
+
+    def rows(available: int) -> Tensor:
+        count = min(available, SAMPLES_WHILE_TRAINING)
+        return features[torch.arange(count, device=features.device) % len(features)]
+
+    return FeatureSets(
+        rows(len(data.training)), rows(len(data.held_out)), rows(SAMPLES_WHILE_TRAINING), expected
+    )
 
 
 def run_bytes(recipe: Recipe, state: TrainState, images: int | None) -> int:

@@ -35,6 +35,7 @@ from ganvas.runs.history import Record
 from ganvas.sampling import load
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.outcome import Cost, Ending, Outcome, ScorePoint
+from ganvas.terminal import tolerant_output
 from ganvas.training.stop import cancel_stop, is_stop_requested, request_stop
 from ganvas.training.trainer import resume, train
 
@@ -72,6 +73,7 @@ class Job:
     device: str = "auto"
 
 
+@tolerant_output()
 def run_job(job: Job) -> Outcome:
     """Train or resume one run, score it, and write its outcome.
 

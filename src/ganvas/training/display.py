@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ import numpy.typing as npt
 from rich import progress as rich_progress
 from rich.console import Console
 
+from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.evaluation.score import Score
 from ganvas.formatting import format_clock, format_progress, format_short
@@ -20,6 +19,7 @@ from ganvas.health.finding import Finding
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.history import Record
+from ganvas.terminal import printable
 from ganvas.training.engine import Compiled
 from ganvas.training.listeners import Advance, Listener
 from ganvas.training.state import TrainState
@@ -33,20 +33,11 @@ DROP_ORDER = ("picture", "losses", "rate", "left", "images")
 """Parts of the live line that are dropped on a narrow terminal, in this order."""
 
 
-class PatientConsole(Console):
-    """A console whose reader may close the pipe; training then continues without output."""
-
-    def on_broken_pipe(self) -> None:
-        """Print nothing more; rich would end the process."""
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 class Display(Listener):
     """Shows the progress of training, in a live line while `active`. `quiet` prints nothing."""
 
     def __init__(self, run: Run, recipe: Recipe, images_seen: int, quiet: bool = False) -> None:
-        self._console = PatientConsole(quiet=quiet, highlight=False, soft_wrap=True)
+        self._console = Console(quiet=quiet, highlight=False, soft_wrap=True)
         self._run = run
         self._budget = recipe.images
         self._first_record = recipe.intervals.history
@@ -109,7 +100,7 @@ class Display(Listener):
         self.message("  ·  ".join(texts))
 
     def message(self, text: str) -> None:
-        self._live.console.print(text, markup=False)
+        self._live.console.print(printable(text), markup=False)
 
     @contextmanager
     def progress(self, task: str) -> Iterator[Advance]:
@@ -176,7 +167,9 @@ def log_end(listeners: Listener, run: Run) -> None:
     pictures = run.sample_paths()
     listeners.message(f"pictures: {pictures[-1]}")
     verbs = ("sample", *(["evaluate"] if run.can_be_scored() else []), "report")
-    listeners.message("next: " + "  ·  ".join(f"ganvas {verb} {run.directory}" for verb in verbs))
+    listeners.message(
+        "next: " + "  ·  ".join(ganvas_command(verb, run.directory) for verb in verbs)
+    )
 
 
 def join_parts(parts: Mapping[str, str]) -> str:

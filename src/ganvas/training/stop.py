@@ -1,4 +1,4 @@
-"""The signal that a process sends after each step, and stop requests by Ctrl-C or SIGTERM."""
+"""The signal that a process sends after each step, and requests to stop."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import signal
 import threading
 from enum import IntEnum
 from types import FrameType, TracebackType
+
+STOP_SIGNALS = tuple(n for n in signal.Signals if n.name in ("SIGINT", "SIGTERM", "SIGHUP"))
+"""Ctrl-C, the end of a job or of the machine, the end of a terminal (which Windows does not have).
+
+One that is ignored when we start stays ignored: nohup and shells rely on it.
+"""
 
 _stop_requested = threading.Event()
 
@@ -18,6 +24,26 @@ class Signal(IntEnum):
     """This process has a request to stop."""
     UNHEALTHY = 2
     """Health fails, and the recipe says to stop then."""
+
+
+def stop_signals() -> list[signal.Signals]:
+    """Those of `STOP_SIGNALS` that this process does not ignore.
+
+    None outside the main thread, the only one in which Python sets handlers.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return []
+    return [number for number in STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """A handler that raises KeyboardInterrupt.
+
+    A second SIGHUP is ignored: when a terminal ends, the system sends one, and the shell another.
+    """
+    if signal.Signals(number).name == "SIGHUP":
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def request_stop() -> None:
@@ -38,17 +64,17 @@ def cancel_stop() -> None:
 class StopRequest:
     """While entered, the first signal only sets `signal_name`; a second one acts by default.
 
-    Python allows handlers in the main thread only; in others only `request_stop` works.
+    A second SIGHUP does nothing (see `interrupt`). In other threads than the main one only
+    `request_stop` works.
     """
 
     def __init__(self) -> None:
         self.signal_name = ""
-        self._previous: dict[signal.Signals, signal._HANDLER] = {}
+        self._previous: dict[int, signal._HANDLER] = {}
 
     def __enter__(self) -> StopRequest:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._handle)
+        for number in stop_signals():
+            self._previous[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(
@@ -57,7 +83,7 @@ class StopRequest:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._restore()
+        self._restore(*self._previous)
 
     def __bool__(self) -> bool:
         return bool(self.signal_name) or is_stop_requested()
@@ -68,10 +94,10 @@ class StopRequest:
         return Signal.STOP if self else Signal.CONTINUE
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.signal_name = signal.Signals(number).name
-        self._restore()
+        self.signal_name = self.signal_name or signal.Signals(number).name
+        self._restore(signal.SIGINT, signal.SIGTERM)
 
-    def _restore(self) -> None:
-        while self._previous:
-            number, handler = self._previous.popitem()
-            signal.signal(number, handler)
+    def _restore(self, *numbers: int) -> None:
+        for number in numbers:
+            if number in self._previous:
+                signal.signal(number, self._previous.pop(number))

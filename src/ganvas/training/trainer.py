@@ -9,6 +9,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device, describe_environment, use_deterministic_kernels
 from ganvas.errors import Diverged, RankLost, RunError, Unhealthy
@@ -16,8 +17,15 @@ from ganvas.formatting import format_short
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import OnFailure, Recipe, checked, load_recipe
 from ganvas.runs import Run
-from ganvas.runs.data import check_data_unchanged, data_location, describe_data, prepare_for
+from ganvas.runs.data import (
+    check_data_unchanged,
+    data_location,
+    describe_data,
+    prepare_for,
+    with_measured_range,
+)
 from ganvas.runs.run import check_unoccupied
+from ganvas.terminal import tolerant_output
 from ganvas.torchrun import launch, restarts
 from ganvas.training.display import Display, log_start
 from ganvas.training.distributed import (
@@ -140,6 +148,7 @@ def rewind_on_all(run: Run, state: TrainState) -> str | None:
     return state.processes.broadcast_object(on_main)
 
 
+@tolerant_output()
 def train(
     recipe: Recipe | str,
     data: str | Path,
@@ -188,6 +197,7 @@ def train(
         check_unoccupied(Path(out))
     quiet = quiet or not processes.is_main
     prepared = prepare_for(recipe, data, quiet, verify)
+    recipe = with_measured_range(recipe, prepared)
     check_can_score(recipe, prepared)
     check_same_inputs(processes, recipe, prepared, target, seed)
     state = TrainState.start(recipe, prepared, seed, target, processes, compile)
@@ -211,6 +221,7 @@ def train(
     return run
 
 
+@tolerant_output()
 def resume(
     directory: Path | str,
     *,
@@ -242,6 +253,7 @@ def resume(
     if restarts() and is_over(run, images):
         return run
     quiet = quiet or not processes.is_main
+    notes = [] if quiet else unsaved_end(run)
     with shut_down_process_group(processes), run_lock(run, processes):
         if processes.is_main:
             complete_pending_rewind(run)
@@ -268,8 +280,8 @@ def resume(
             run.write_recipe(recipe)
             run.write_status("running", state.images_seen)
         display = Display(run, recipe, state.images_seen, quiet)
-        for warning in warnings:
-            display.message(warning)
+        for note in [*notes, *warnings]:
+            display.message(note)
         display.message(f"resuming at {state.images_seen:,} images")
         with report_out_of_memory(recipe, prepared, state):
             fit_with_rewinds(run, recipe, state, prepared, display)
@@ -286,8 +298,11 @@ def new_run(
     """The run directory, which the first process makes and tells the others."""
 
     def create() -> str:
-        directory = next_run_directory(recipe.name, data.name) if out is None else Path(out)
-        return str(Run.create(directory, recipe, environment, describe_data(data)).directory)
+        about = describe_data(data)
+        if out is not None:
+            return str(Run.create(Path(out), recipe, environment, about).directory)
+        stem = Path("runs") / f"{recipe.name}-{data.name}"
+        return str(Run.create_numbered(stem, recipe, environment, about).directory)
 
     return Run(Path(processes.broadcast_object(create)))
 
@@ -311,18 +326,19 @@ def with_overrides(run: Run, images: int | None, on_failure: OnFailure | None) -
     return recipe
 
 
+def unsaved_end(run: Run) -> list[str]:
+    """A line about a run whose process died without a word; none about others."""
+    if run.state() != "stopped without saving":
+        return []
+    last = run.history.last_record() or {"images_seen": 0}
+    return [f"{run.directory} stopped without saving at {last['images_seen']:,} images"]
+
+
 def check_unfinished(run: Run, recipe: Recipe, state: TrainState) -> None:
     """Raise a `RunError` where nothing is left to train."""
     if state.images_seen >= recipe.images:
+        longer = format_short(2 * state.images_seen)
         raise RunError(
             f"{run.directory} is finished at {state.images_seen:,} images. To train longer: "
-            f"ganvas resume {run.directory} --images {format_short(2 * state.images_seen)}"
+            f"{ganvas_command('resume', run.directory, '--images', longer)}"
         )
-
-
-def next_run_directory(recipe: str, data: str) -> Path:
-    """runs/RECIPE-DATA-N with the smallest free N."""
-    number = 1
-    while (path := Path("runs") / f"{recipe}-{data}-{number}").exists():
-        number += 1
-    return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -174,15 +175,27 @@ def test_images_without_label_among_others_are_warned_about(tmp_path: Path) -> N
     assert prepare(open_source(tmp_path), SETTINGS, tmp_path / "cache").labels is None
 
 
-def test_the_suggested_command_can_be_typed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["my photos", "it's", "-x", "stacked:x", "fashion"])
+def test_the_suggested_command_can_be_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    save(flat("L", 0, 40), tmp_path / "my photos" / "a.png")
-    command = check(tmp_path / "my photos").suggested_command
+    save(flat("L", 0, 40), tmp_path / name / "a.png")
+    elsewhere = shlex.split(check(tmp_path / name).suggested_command)
     monkeypatch.chdir(tmp_path)
-    here = check(tmp_path / "my photos").suggested_command
-    assert command.startswith(f'ganvas train dcgan "{tmp_path}')
-    assert here.replace("\\", "/") == 'ganvas train dcgan "my photos/" --size 32 --augmentation 0.3'
+    here = shlex.split(check(tmp_path / name).suggested_command)
+    for words in (elsewhere, here):
+        assert open_source(words[3]).location == str(tmp_path / name)
+        assert not words[3].startswith("-")
+        assert words[:3] == ["ganvas", "train", "dcgan"]
+        assert words[4:] == ["--size", "32", "--augmentation", "0.3"]
+    assert not Path(here[3]).is_absolute()
+
+
+def test_given_flags_are_quoted_in_the_suggested_command(tmp_path: Path) -> None:
+    save(flat("L", 0, 40), tmp_path / "a.png")
+    flags = ["--background", "#aabbcc"]
+    inspection = inspect(open_source(tmp_path), SETTINGS, flags=flags)
+    assert shlex.split(inspection.suggested_command, comments=True)[4:6] == flags
 
 
 def test_augmentation_is_suggested_where_it_is_advised_and_nowhere_else(tmp_path: Path) -> None:
@@ -223,7 +236,7 @@ def test_a_given_held_out_fraction_stays(tmp_path: Path) -> None:
     pixels = np.arange(110 * 64, dtype=np.uint32).view(np.uint8).reshape(110, 16, 16)
     np.save(tmp_path / "pics.npy", pixels)
     settings = DataSettings(size=(32, 32), held_out=0.05)
-    inspection = inspect(open_source(tmp_path / "pics.npy"), settings, flags="--held-out 0.05")
+    inspection = inspect(open_source(tmp_path / "pics.npy"), settings, flags=["--held-out", "0.05"])
     assert inspection.suggested_command.endswith("--held-out 0.05 --augmentation 0.3")
     assert any("Train with --held-out 0.2" in warning for warning in inspection.warnings)
 
@@ -236,3 +249,27 @@ def test_progress_reaches_the_end(tmp_path: Path) -> None:
     for stage in ("reading", "decoding"):
         counts = [report[1:] for report in reports if report[0] == stage]
         assert counts == [(16, 40), (32, 40), (40, 40)]
+
+
+def test_labels_that_cannot_be_scored_are_named(tmp_path: Path) -> None:
+    for value in range(20):
+        save(flat("L", value, 40), tmp_path / "common" / f"{value}.png")
+    for number in range(7):
+        save(flat("L", 100 + number, 40), tmp_path / f"rare{number}" / "only.png")
+    for name in ("a.png", "copy.png"):
+        save(flat("L", 200, 40), tmp_path / "twins" / name)
+    inspection = check(tmp_path)
+    assert inspection.unscored_labels == (*(f"rare{number}" for number in range(7)), "twins")
+    (warning,) = (line for line in inspection.warnings if line.startswith("rare labels: "))
+    assert "8 labels cannot be scored" in warning
+    assert "rare0, rare1, rare2, rare3, rare4 and 3 more (--json lists all)" in warning
+    assert inspection.to_json()["unscored_labels"] == list(inspection.unscored_labels)
+
+
+def test_the_labels_of_two_images_can_be_scored(tmp_path: Path) -> None:
+    for value in range(40):
+        save(flat("L", value, 40), tmp_path / str(value // 2) / f"{value}.png")
+    inspection = check(tmp_path)
+    assert inspection.held_out == 4
+    assert inspection.unscored_labels == ()
+    assert not any("rare labels" in line for line in inspection.lines())

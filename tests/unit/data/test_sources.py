@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from ganvas.data.image_files import is_candidate, labels_from_folders
+from ganvas.data.image_files import is_candidate
 from ganvas.data.source import UnusableImage, sorted_labels
 from ganvas.data.sources import FASHION_LABELS, open_source
 from ganvas.errors import DataError
@@ -68,22 +68,6 @@ def test_a_folder_without_sub_folders_has_no_labels(tmp_path: Path) -> None:
 def test_files_that_are_no_images_are_listed(tmp_path: Path) -> None:
     source = open_source(fill(tmp_path, "a.png", "film.mp4", "no-suffix", ".git/x.png"))
     assert [item.name for item in source.items] == ["a.png", "film.mp4", "no-suffix"]
-
-
-@pytest.mark.parametrize(
-    ("names", "labels"),
-    [
-        (["cat/1.png", "dog/x/2.png"], ["cat", "dog"]),
-        (["all/cat/1.png", "all/dog/2.png"], ["cat", "dog"]),
-        (["all/1.png", "all/2.png"], [None, None]),
-        (["top.png", "cat/1.png"], [None, "cat"]),
-        (["1.png"], [None]),
-    ],
-)
-def test_the_first_folder_that_differs_is_the_label(
-    names: list[str], labels: list[str | None]
-) -> None:
-    assert labels_from_folders(names) == labels
 
 
 def test_class_order_counts_numbers_by_value() -> None:

@@ -40,13 +40,14 @@ def test_omp_num_threads_is_set_for_workers_and_restored(
     assert os.environ["OMP_NUM_THREADS"] == "7"
 
 
-def test_starting_workers_ignore_ctrl_c() -> None:
-    """Ctrl-C reaches every process of the terminal, also one that is importing torch."""
+def test_starting_workers_ignore_what_a_terminal_sends() -> None:
+    """Ctrl-C and its end reach every process of the terminal, also one that imports torch."""
     with executors.process_executor(2, 1) as executor:
         workers = multiprocessing.active_children()
         for worker in workers:
             assert worker.pid is not None
             os.kill(worker.pid, signal.SIGINT)
+            os.kill(worker.pid, signal.SIGHUP)
         assert executor.submit(os.getpid).result() in [worker.pid for worker in workers]
     assert len(workers) == 2
 
