@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import struct
 import subprocess
 import sys
@@ -164,6 +165,10 @@ def test_a_raw_photograph_whose_preview_comes_first_is_told() -> None:
         (bytes(257) + b"ustar\0", "a tar archive"),
         (b"\x93NUMPY\1\0", "a NumPy array (.npy), not an image; give that file itself"),
         (b"PAR1", "a parquet file"),
+        (
+            pickle.dumps({"data": 1}),
+            "a Python pickle, which is never opened, not an image; save its",
+        ),
         (
             bytes(1000),
             "only zero bytes, not an image; its content was never written, copy it again",
