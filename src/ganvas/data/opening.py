@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from PIL import Image, ImageFile, _imaging
 
-from ganvas.data import jpeg_2000, jpeg_markers, png_chunks, webp_chunks
+from ganvas.data import iso_boxes, jpeg_2000, jpeg_markers, png_chunks, webp_chunks
 from ganvas.data.completeness import is_cut
 from ganvas.data.formats import other_kind, readable_format
 from ganvas.data.source import UnusableImage
@@ -112,6 +112,12 @@ def _versions(kind: str, content: bytes) -> Iterator[bytes]:
     elif kind == "WEBP":
         yield content
         yield webp_chunks.without_metadata(content)
+    elif kind == "AVIF":
+        yield content
+        yield iso_boxes.without_exif(content)
+    elif kind == "JPEG2000":
+        yield content
+        yield jpeg_2000.without_boxes(content)
     elif kind == "TIFF":
         tags = TiffTags(content)
         if tags.is_raw:

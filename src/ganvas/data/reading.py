@@ -18,7 +18,7 @@ Progress = Callable[[int, int], None]
 """Called now and then with how many items are done, and of how many."""
 
 _CHUNK = 16  # items per task, so that handing over small images costs little
-_MOST_WORKERS = 32  # each may hold one decoded photograph of 250 MB
+_MOST_WORKERS = 32  # each may hold one decoded photograph of 360 MB
 
 
 @contextmanager
