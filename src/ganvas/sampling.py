@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -61,18 +62,29 @@ class TrainedGenerator:
 
         The same seed gives the same images; the first k of n images have the latents of k images.
         """
-        return generate(self.network, self.latents(n, seed))
+        return np.concatenate([from_network(batch) for batch in self.batches(n, seed)])
 
     @usual_torch()
     def latents(self, n: int, seed: int = 0) -> Tensor:
         """The latents of `sample`: float32 (n, latent_dim), standard normal."""
-        if n < 1:
-            raise GanvasError(f"the number of images must be at least 1, got {n}")
+        return torch.cat(list(self.latent_batches(n, seed)))  # (n, Z)
+
+    def latent_batches(
+        self, n: int, seed: int = 0, indices: range | None = None
+    ) -> Iterator[Tensor]:
+        """The latents of `sample` in batches (B, latent_dim), so that few are in memory.
+
+        Args:
+            indices: only these of the n.
+        """
+        check_count(n)
+        indices = range(n) if indices is None else indices
         random = named_generator(seed, "samples")
         device = next(self.network.parameters()).device
         # Row by row: for a larger tensor torch may draw other values from the same seed.
-        rows = [draw_latents(1, self.latent_dim, random) for _ in range(n)]
-        return torch.cat(rows).to(device)  # (n, Z)
+        rows = (draw_latents(1, self.latent_dim, random) for _ in range(indices.stop))
+        for batch in batched(itertools.islice(rows, indices.start, None), BATCH_SIZE):
+            yield torch.cat(batch).to(device)
 
     def batches(self, n: int, seed: int = 0, indices: range | None = None) -> Iterator[Tensor]:
         """The samples of `sample` in batches, as network outputs: (B, C, H, W) in [-1, 1].
@@ -83,9 +95,8 @@ class TrainedGenerator:
             indices: generate only these of the n. Bit for bit the same as all n if they start
                 and end at a multiple of `BATCH_SIZE`, or end at n.
         """
-        indices = range(n) if indices is None else indices
-        latents = self.latents(n, seed)[indices.start : indices.stop]
-        return generate_batches(self.network, latents)
+        for latents in self.latent_batches(n, seed, indices):
+            yield from generate_batches(self.network, latents)
 
     @usual_torch()
     def interpolate(
@@ -106,6 +117,18 @@ class TrainedGenerator:
         if not loop:
             segments.append(latents[-1:])
         return generate(self.network, torch.cat(segments))
+
+
+def check_count(n: int) -> None:
+    """Raise a `GanvasError` unless there is something to generate."""
+    if n < 1:
+        raise GanvasError(f"the number of images must be at least 1, got {n}")
+
+
+def batched(items: Iterator[Tensor], size: int) -> Iterator[list[Tensor]]:
+    """The items in lists of at most `size`."""
+    while batch := list(itertools.islice(items, size)):
+        yield batch
 
 
 def slerp(start: Tensor, end: Tensor, alpha: Tensor) -> Tensor:

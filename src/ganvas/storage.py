@@ -241,6 +241,23 @@ def check_no_file(path: Path) -> None:
         raise Occupied(f"{path} is a file. Choose another folder as out (--out)")
 
 
+def check_can_write(path: Path) -> None:
+    """Check, before long work, that a file or directory can be written there. Leaves nothing.
+
+    Raises:
+        RunError: the place cannot be written, or a file is in the way.
+    """
+    with write_errors(path):
+        if path.is_file():  # it is appended to, or replaced
+            with path.open("ab"):
+                pass
+        folder = path.absolute().parent
+        while not folder.exists():
+            folder = folder.parent
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+
+
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """Lock a directory while writing it. The system releases the lock when a process ends.

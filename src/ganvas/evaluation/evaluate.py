@@ -8,13 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from ganvas import storage
 from ganvas.data.preparation import PreparedData
 from ganvas.data.settings import Channels
+from ganvas.data.sources import open_source
 from ganvas.data.stacking import PREFIX
+from ganvas.evaluation.checks import check_sample_count
 from ganvas.evaluation.failures import failure_lines
-from ganvas.evaluation.measure import Measurement, measure
+from ganvas.evaluation.measure import Measurement, measure, uninstalled_metrics
 from ganvas.evaluation.score import Score
-from ganvas.metrics.names import parse_metrics
+from ganvas.metrics.names import Metric, parse_metrics
 from ganvas.networks.sizes import POINT
 from ganvas.progress import TerminalFeedback
 from ganvas.runs import Run
@@ -90,8 +93,9 @@ def evaluate_run(
     feedback: TerminalFeedback,
 ) -> Measurement:
     """As `evaluate`, and also why some of the metrics could not be measured."""
-    run = run if isinstance(run, Run) else Run.open(run)
     requested = parse_metrics(metrics) if metrics else []
+    run = run if isinstance(run, Run) else Run.open(run)
+    check_before_work(run, requested, n, data)
     generator = load(run, device, checkpoint)
     prepared = reference_images(run, data, feedback.quiet, verify)
     requested = requested or parse_metrics(default_metrics(prepared))
@@ -101,6 +105,25 @@ def evaluate_run(
     measurement.check()
     record_scores(run, measurement.scores, generator.images_seen, while_training=False)
     return measurement
+
+
+def check_before_work(
+    run: Run, metrics: Sequence[Metric], n: int | None, data: str | Path | None
+) -> None:
+    """Check what costs little, before images are decoded and networks loaded.
+
+    Raises:
+        RunError: the scores could not be written.
+        DataError: the real images are not there.
+        GanvasError: there would be no sample, or no metric can be measured on this machine.
+    """
+    if n is not None:
+        check_sample_count(n)
+    storage.check_can_write(run.scores.path)
+    open_source(data_location(run) if data is None else data)
+    failures = uninstalled_metrics(metrics)
+    if metrics and len(failures) == len(metrics):
+        Measurement([], failures).check()
 
 
 def reference_images(

@@ -146,10 +146,17 @@ def measure(
 def unavailable_metrics(metrics: Sequence[Metric], data: PreparedData, n: int) -> Failures:
     """Why some of the metrics cannot be measured: by counts, data, and what is installed here."""
     failures = impossible_metrics(metrics, data, n)
-    for metric in remaining(metrics, failures):
-        if not needs_labels_or_centres(metric):
-            with recorded_failure(failures, metric.name):
-                untrained_extractor(metric, data, torch.device("cpu"))
+    return {**failures, **uninstalled_metrics(remaining(metrics, failures))}
+
+
+def uninstalled_metrics(metrics: Sequence[Metric]) -> Failures:
+    """Why the networks of some metrics cannot be loaded: a package or weights are missing here."""
+    failures: Failures = {}
+    failed: Failures = {}
+    for key in {extractor_key(metric): metric for metric in metrics}:
+        with recorded_failure(failed, key):
+            load_network(key, torch.device("cpu"))
+    fail_with_extractors(failures, metrics, failed)
     return failures
 
 
@@ -259,19 +266,25 @@ def extractor_for(
 
 def untrained_extractor(metric: Metric, data: PreparedData, device: torch.device) -> Extractor:
     """The extractor of pixels, or of a network with published weights."""
-    kind = FAMILIES[metric.family].kind
-    if kind == "pixels":
+    network = load_network(extractor_key(metric), device)
+    if network is None:
         return Extractor("pixels", lambda pixels: pixels.to(device), max_images=MAX_PIXEL_IMAGES)
-    if kind == "classes":
-        return network_extractor(load_inception_classes(device), data)
-    assert metric.features is not None
-    return network_extractor(load_feature_network(metric.features, device), data)
-
-
-def network_extractor(network: FeatureNetwork, data: PreparedData) -> Extractor:
-    """An extractor of a network's features."""
     batch_size = network.batch_size(data.shape.height, data.shape.width)
     return Extractor(network.name, network, network.config(), batch_size=batch_size, cached=True)
+
+
+def load_network(key: str, device: torch.device) -> FeatureNetwork | None:
+    """The network with published weights that an extractor needs; None if it needs none.
+
+    Args:
+        key: see `extractor_key`.
+
+    Raises:
+        GanvasError: its package or its weights are missing or damaged.
+    """
+    if key in ("pixels", "modes", "classifier"):
+        return None
+    return load_inception_classes(device) if key == "classes" else load_feature_network(key, device)
 
 
 # -- Scores ----------------------------------------------------------------------------------------
