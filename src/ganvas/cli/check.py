@@ -13,6 +13,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.errors import DataError
 from ganvas.formatting import format_image_size
 from ganvas.recipes import CATALOG, checked
+from ganvas.terminal import print_lines
 
 RECIPE = "dcgan"
 """The recipe for images; generated data names its own."""
@@ -61,8 +62,10 @@ class Check:
                 flags=self.flags_given(),
                 verify=self.verify,
             )
-        text = json.dumps(inspection.to_json(), indent=2)
-        print(text if self.json else "\n".join(inspection.lines()))
+        if self.json:
+            print(json.dumps(inspection.to_json(), indent=2))
+        else:
+            print_lines(*inspection.lines())
         if not inspection.trainable:
             raise DataError(f"{self.data} will not train as it is: add images, or lower --batch")
 

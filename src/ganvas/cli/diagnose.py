@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from ganvas.terminal import print_lines
+
 if TYPE_CHECKING:
     from ganvas.diagnosis import Diagnosis
     from ganvas.health.finding import Finding
@@ -34,7 +36,7 @@ class Diagnose:
         if self.json:
             print(json.dumps(diagnosis.to_json(), indent=2))
         else:
-            print("\n".join(diagnosis_lines(diagnosis)))
+            print_lines(*diagnosis_lines(diagnosis))
         return 1 if diagnosis.findings else 0
 
 

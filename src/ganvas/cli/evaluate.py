@@ -11,6 +11,7 @@ import tyro
 
 from ganvas.formatting import format_number
 from ganvas.metrics.names import known_names
+from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
     from ganvas.evaluation.score import Score
@@ -92,8 +93,8 @@ def print_scores(scores: list[Score], run_directory: Path) -> None:
         )
     console.print(table)
     for line in footnotes(scores):
-        console.print(line, markup=False)
-    console.print(f"complete protocols: {run_directory / 'scores.jsonl'}", markup=False)
+        print_lines(line)
+    print_lines(f"complete protocols: {run_directory / 'scores.jsonl'}")
 
 
 def footnotes(scores: list[Score]) -> list[str]:

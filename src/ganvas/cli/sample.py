@@ -11,6 +11,7 @@ import tyro
 
 from ganvas import storage
 from ganvas.errors import GanvasError, RunError
+from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
     from ganvas.images import Pixels
@@ -62,7 +63,7 @@ class Sample:
         else:
             storage.write_bytes(out, to_npz(generator, n, self.seed))
         noun = "points" if points else "images"
-        print(f"{n} {noun} at {generator.images_seen:,} {noun} seen: {out}")
+        print_lines(f"{n} {noun} at {generator.images_seen:,} {noun} seen: {out}")
         if generator.extent is not None and out.suffix.lower() == ".png":
             print(f"x and y go from {-generator.extent} to {generator.extent}")
 

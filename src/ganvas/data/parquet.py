@@ -26,6 +26,7 @@ from ganvas.data.source import (
     sorted_labels,
 )
 from ganvas.errors import DataError
+from ganvas.storage import utf8_name
 
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("label", "labels")
@@ -86,7 +87,7 @@ def open_parquet(location: Path, files: Sequence[Path]) -> ParquetSource:
     known: tuple[str, ...] = ()
     for path in files:
         try:
-            with parquet.ParquetFile(path) as file:
+            with utf8_name(path) as name, parquet.ParquetFile(name) as file:
                 column = _image_column(file.schema_arrow, path)
                 labels, known = _labels(file, known)
                 rows = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
@@ -121,7 +122,7 @@ def _pyarrow_parquet(location: Path) -> Any:
 
 def _read_group(groups: Sequence[tuple[Path, int, str]], number: int) -> Sequence[bytes | None]:
     path, group, column = groups[number]
-    with _pyarrow_parquet(path).ParquetFile(path) as file:
+    with utf8_name(path) as name, _pyarrow_parquet(path).ParquetFile(name) as file:
         values = file.read_row_group(group, columns=[column]).column(0).to_pylist()
     return [value["bytes"] if isinstance(value, dict) else value for value in values]
 

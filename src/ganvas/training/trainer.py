@@ -18,6 +18,7 @@ from ganvas.recipes import OnFailure, Recipe, checked, load_recipe
 from ganvas.runs import Run
 from ganvas.runs.data import check_data_unchanged, data_location, describe_data, prepare_for
 from ganvas.runs.run import check_unoccupied
+from ganvas.storage import native_path
 from ganvas.terminal import tolerant_output
 from ganvas.torchrun import launch, restarts
 from ganvas.training.display import Display, log_start
@@ -335,6 +336,6 @@ def check_unfinished(run: Run, recipe: Recipe, state: TrainState) -> None:
 def next_run_directory(recipe: str, data: str) -> Path:
     """runs/RECIPE-DATA-N with the smallest free N."""
     number = 1
-    while (path := Path("runs") / f"{recipe}-{data}-{number}").exists():
+    while (path := Path("runs") / native_path(f"{recipe}-{data}-{number}")).exists():
         number += 1
     return path
