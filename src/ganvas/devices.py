@@ -107,7 +107,7 @@ def peak_memory_mb(device: torch.device) -> float:
         return torch.cuda.max_memory_reserved(device) / 1e6
     status = Path("/proc/self/status")
     if status.exists():  # getrusage would start from the parent process's peak
-        match = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        match = re.search(r"VmHWM:\s+(\d+) kB", status.read_text("utf-8", "replace"))
         return int(match[1]) / 1e3 if match else 0.0
     if sys.platform == "win32":
         return 0.0  # the standard library cannot read it there

@@ -137,5 +137,7 @@ def cpu_flags(cpuinfo: Path = CPUINFO) -> frozenset[str]:
     """The processor's features as Linux lists them; none on other systems."""
     if not cpuinfo.exists():
         return frozenset()
-    match = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo.read_text(), re.MULTILINE)
+    match = re.search(
+        r"^(?:flags|Features)\s*:(.*)$", cpuinfo.read_text("utf-8", "replace"), re.MULTILINE
+    )
     return frozenset(match[1].split() if match else ())

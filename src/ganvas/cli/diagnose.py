@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ganvas.command_line import ganvas_command
+from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
     from ganvas.diagnosis import Diagnosis
@@ -42,8 +43,8 @@ class Diagnose:
         if self.json:
             print(json.dumps(diagnosis.to_json(), indent=2))
         else:
-            lines = [*diagnosis_lines(diagnosis, self.verbose), ""]
-            print("\n".join([*lines, next_step(diagnosis, self.run_directory)]))
+            print_lines(*diagnosis_lines(diagnosis, self.verbose), "")
+            print_lines(next_step(diagnosis, self.run_directory))
         return 1 if diagnosis.findings else 0
 
 

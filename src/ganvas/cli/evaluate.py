@@ -11,6 +11,7 @@ import tyro
 
 from ganvas.formatting import format_number
 from ganvas.metrics.names import known_names
+from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
     from ganvas.evaluation.measure import Measurement
@@ -97,9 +98,8 @@ def print_scores(measurement: Measurement, run_directory: Path) -> None:
             "higher" if score.more_is_better else "lower",
         )
     console.print(table)
-    for line in [*footnotes(scores), *failure_lines(measurement.failures)]:
-        console.print(line, markup=False)
-    console.print(f"complete protocols: {run_directory / 'scores.jsonl'}", markup=False)
+    print_lines(*footnotes(scores), *failure_lines(measurement.failures))
+    print_lines(f"complete protocols: {run_directory / 'scores.jsonl'}")
 
 
 def footnotes(scores: list[Score]) -> list[str]:

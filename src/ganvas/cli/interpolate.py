@@ -11,6 +11,7 @@ import tyro
 from ganvas import storage
 from ganvas.command_line import ganvas_command
 from ganvas.errors import GanvasError
+from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
     from ganvas.images import Pixels
@@ -65,7 +66,7 @@ class Interpolate:
             write_gif(out, frames, GIF_MILLISECONDS, factor)
         else:
             write_png(out, make_grid(self.rows(frames), columns=self.steps + 1), factor)
-        print(f"{len(frames)} images through {self.n} latents: {out}")
+        print_lines(f"{len(frames)} images through {self.n} latents: {out}")
 
     def rows(self, frames: Pixels) -> Pixels:
         """The frames in rows, each from one latent to the next, including both."""

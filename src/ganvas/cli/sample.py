@@ -10,6 +10,7 @@ import tyro
 
 from ganvas import storage
 from ganvas.errors import GanvasError
+from ganvas.terminal import print_lines
 
 IMAGES, POINTS = 64, 2_500
 """Default numbers of samples."""
@@ -62,6 +63,6 @@ class Sample:
         with TerminalFeedback().progress("sampling") as on_progress:
             write(out, generator, n, self.seed, on_progress)
         noun = "points" if points else "images"
-        print(f"{n} {noun} at {generator.images_seen:,} {noun} seen: {out}")
+        print_lines(f"{n} {noun} at {generator.images_seen:,} {noun} seen: {out}")
         if generator.extent is not None and suffix == ".png":
             print(f"x and y go from {-generator.extent} to {generator.extent}")

@@ -77,7 +77,8 @@ def render(template: str, content: Mapping[str, Any], limit: int = LIMIT) -> byt
             .get_template(template)
             .render(content, shrink=shrink)
         )
-        page = html.replace(" %", "\N{NO-BREAK SPACE}%").encode()  # no line breaks inside 95 %
+        html = html.replace(" %", "\N{NO-BREAK SPACE}%")  # no line breaks inside 95 %
+        page = html.encode(errors="backslashreplace")  # names of files may hold bytes of any kind
         if len(page) <= limit:
             return page
         if shrink == SMALLEST:

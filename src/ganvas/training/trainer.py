@@ -25,6 +25,7 @@ from ganvas.runs.data import (
     with_measured_range,
 )
 from ganvas.runs.run import check_unoccupied
+from ganvas.storage import native_path
 from ganvas.terminal import tolerant_output
 from ganvas.torch_state import deterministic_kernels, usual_torch
 from ganvas.torchrun import launch, restarts
@@ -313,7 +314,7 @@ def new_run(
         about = describe_data(data)
         if out is not None:
             return str(Run.create(Path(out), recipe, environment, about).directory)
-        stem = Path("runs") / f"{recipe.name}-{data.name}"
+        stem = Path("runs") / native_path(f"{recipe.name}-{data.name}")
         return str(Run.create_numbered(stem, recipe, environment, about).directory)
 
     return Run(Path(processes.broadcast_object(create)))
