@@ -169,7 +169,8 @@ def train(
     """Train a GAN on images and leave everything in a run directory.
 
     Started by torchrun, the processes share every batch, and the first one writes. Restarted by
-    torchrun after a failure, they resume from the last checkpoint.
+    torchrun after a failure, they resume from the last checkpoint. Several threads of one process
+    may train a run each.
 
     Args:
         recipe: what to train, e.g. `ganvas.recipes.dcgan()`, or the name of a recipe or its file.
