@@ -18,7 +18,8 @@ _PATH = re.compile(
 )
 """An absolute path of any system, or one in a home folder."""
 
-_ADDRESS = re.compile(r"\b(\w+)://\S+")
+_ADDRESS = re.compile(r"\b(?!https?:|file:)(\w+)://[^\s'\"]+")
+"""Of another process or computer, such as a cluster's scheduler. Links to papers stay."""
 
 
 def folder_name(path: Path) -> Path:
@@ -57,7 +58,7 @@ def _shorten_word(word: str) -> str:
 
 @dataclass(frozen=True)
 class LocalPaths:
-    """Replaces the paths in a page's texts by names.
+    """Replaces the paths in a page's texts by names, and leaves out addresses.
 
     known: paths that may hold blanks, which no pattern can find.
     """
@@ -76,8 +77,9 @@ class LocalPaths:
         return cls(tuple(sorted(variants, key=len, reverse=True)))
 
     def hide(self, text: str) -> str:
-        """The text with the last name in place of every absolute path."""
+        """The text with the last name in place of every absolute path, and without addresses."""
         for path in self.known:
             name = "~" if Path(path) == Path.home() else last_part(path)
             text = re.sub(rf"{re.escape(path)}(?![\w-])", name.replace("\\", r"\\"), text)
+        text = _ADDRESS.sub(r"\1://ADDRESS", text)
         return _PATH.sub(lambda match: last_part(match[0]) or "~", text)

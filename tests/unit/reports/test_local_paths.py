@@ -24,6 +24,7 @@ from ganvas.reports.local_paths import LocalPaths, shorten_command, shorten_loca
         ("see file:///home/ann/x.html", "see x.html"),
         ("weights=/opt/inception.pth;/a/b", "weights=inception.pth;b"),
         ("in /home/ann/", "in ann"),
+        ("died at 'tcp://ann-desk:8786', 4 times", "died at 'tcp://ADDRESS', 4 times"),
     ],
 )
 def test_absolute_paths_become_names(text: str, expected: str) -> None:
