@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 
 from rich.console import Console, RenderableType
@@ -51,3 +53,19 @@ def stages_bar(what: str, quiet: bool = False) -> Iterator[Callable[[str, int, i
             progress.update(task, completed=done, total=total, count=format_progress(done, total))
 
         yield update
+
+
+@dataclass(frozen=True)
+class TerminalFeedback:
+    """Shows the progress and the messages of a command on stderr. `quiet` shows nothing."""
+
+    quiet: bool = False
+
+    def progress(self, task: str) -> AbstractContextManager[Callable[[int, int], None]]:
+        """A `progress_bar` of a task."""
+        return progress_bar(task, self.quiet)
+
+    def message(self, text: str) -> None:
+        """Print one line."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)

@@ -58,6 +58,13 @@ def private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANVAS_CACHE", str(tmp_path / "cache"))
 
 
+@pytest.fixture(autouse=True)
+def short_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`check` tries training for a step or two, not for seconds."""
+    monkeypatch.setattr("ganvas.studies.pace.WARM_UP", 0.0)
+    monkeypatch.setattr("ganvas.studies.pace.SECONDS", 0.01)
+
+
 @pytest.fixture
 def ganvas(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
     """Run one command inside this process."""

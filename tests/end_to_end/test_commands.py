@@ -15,6 +15,8 @@ import pytest
 from PIL import Image
 
 import ganvas as library
+from ganvas.cli import parse
+from ganvas.cli.train import Train
 from ganvas.networks import DISCRIMINATORS, GENERATORS, POINT
 from ganvas.recipes import CATALOG, recipe_table
 
@@ -202,6 +204,49 @@ def test_the_command_that_check_suggests_works(
     command = found.splitlines()[-1].removeprefix("next: ganvas ")
     assert command.endswith("--batch 16 --size 16x24 --flip --augmentation 0.3")
     assert ganvas(*shlex.split(command), "--images", 32).code == 0
+
+
+def test_check_says_why_and_how_long_and_leaves_nothing_behind(
+    tmp_path: Path, images: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    *_, time, why, command = ganvas("check", images).out.splitlines()
+    assert time.startswith("time: shapes after about ")
+    assert "; done at 200k images (" in time
+    assert "tried here for a few seconds" in time
+    assert why.startswith("why: dcgan as it shows shapes in the least time; --size 32 as ")
+    # Beside the index of the images' contents, which `check` and `train` share, there is nothing.
+    left = [path.name for path in tmp_path.rglob("*") if path.is_file() and path != images]
+    assert all(name.startswith("index-") for name in left)
+    report = json.loads(ganvas("check", images, "--json").out)
+    assert f"next: {report['suggested_command']}" == command
+    assert f"why: {'; '.join(report['why'])}" == why
+    assert report["time"]["images_per_second"] > 0
+    assert report["time"]["shapes_at_images"] > 0
+
+
+def test_check_tries_the_training_that_it_recommends(
+    images: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+    monkeypatch.setattr(
+        "ganvas.studies.pace.measure_pace", lambda recipe, channels: tried.append(recipe) or 100.0
+    )
+    flags = ("--batch", 16, "--size", "16x24", "--flip")
+    command = ganvas("check", images, *flags).out.splitlines()[-1]
+    typed = parse(shlex.split(command.removeprefix("next: ganvas ")))
+    assert isinstance(typed, Train)
+    assert tried == [typed.recipe]
+
+
+def test_a_budget_too_short_to_see_anything_is_warned_about(
+    tmp_path: Path, images: Path, ganvas: Ganvas
+) -> None:
+    out = tmp_path / "run"
+    flags = ("--batch", 32, "--held-out", 0, "--images", 32, "--out", out)
+    text = ganvas("train", "dcgan", images, *flags).out
+    assert "32 images are too few to see shapes" in text
+    assert "Train with --images 200k" in text
 
 
 def test_pictures_of_a_run_are_no_data(tmp_path: Path, ganvas: Ganvas) -> None:

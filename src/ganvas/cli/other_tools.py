@@ -36,8 +36,11 @@ def habit(names: str, **hints: str) -> Habit:
 
 
 LEARNING_RATES = "--generator.learning-rate {} and --discriminator.learning-rate {}"
-BETAS = "--{player}.beta1 and --{player}.beta2, for generator and discriminator"
 FIRST_WORD = "the run is the first word: ganvas {command} {}"
+ANY_GPU = "--device cuda, or --device cuda:N"
+WITHOUT_DEVICE = dict.fromkeys(
+    ("check", "diagnose", "report", "recipes"), "not needed: it uses the CPU"
+)
 NO_LABELS = (
     "networks of ganvas are not conditioned on labels. For images of one label, train on its "
     "folder alone"
@@ -153,6 +156,22 @@ HABITS: tuple[Habit, ...] = (
         every="--data {}",
         recipes="recipes are the same for all images",
     ),
+    habit(
+        "normalize normalise rescale stretch autocontrast value-range data-range",
+        check="--pixel-range measured",
+        train="--pixel-range measured",
+    ),
+    habit(
+        "max-pixels max-image-pixels",
+        check="--max-megapixels, in millions",
+        train="--max-megapixels, in millions",
+    ),
+    habit(
+        "no-labels no-label ignore-labels no-class no-classes uncond unconditional",
+        check="--labels off",
+        train="--labels off",
+        every=NO_LABELS,
+    ),
     habit("center-crop centre-crop random-crop crop resize-mode", train="--fit crop"),
     habit("mirror hflip h-flip horizontal-flip random-flip x-flip", train="--flip"),
     habit(
@@ -178,34 +197,25 @@ HABITS: tuple[Habit, ...] = (
     # Devices and precision.
     habit(
         "gpu gpu-id gpu-ids gpu-num cuda-device",
-        every="--device cuda, or --device cuda:N. Without it, a GPU is used where there is one",
-        sample="--device cuda, or --device cuda:N",
-        interpolate="--device cuda, or --device cuda:N",
-        check="not needed: images are read on the CPU",
+        every=f"{ANY_GPU}. Without it, a GPU is used where there is one",
+        sample=ANY_GPU,
+        interpolate=ANY_GPU,
+        **WITHOUT_DEVICE,
         compare="not needed: every GPU is used",
-        diagnose="not needed: only files are read",
-        report="not needed: pages are written on the CPU",
-        recipes="not needed: recipes are only printed",
     ),
     habit(
         "cuda use-cuda use-gpu accelerator",
         every="--device cuda. Without it, a GPU is used where there is one",
         sample="--device cuda",
         interpolate="--device cuda",
-        check="not needed: images are read on the CPU",
+        **WITHOUT_DEVICE,
         compare="not needed: every GPU is used",
-        diagnose="not needed: only files are read",
-        report="not needed: pages are written on the CPU",
-        recipes="not needed: recipes are only printed",
     ),
     habit(
         "cpu no-cuda no-gpu disable-cuda cpu-only use-cpu",
         every="--device cpu",
-        check="not needed: images are read on the CPU",
+        **WITHOUT_DEVICE,
         compare="without a GPU, compare uses the CPU",
-        diagnose="not needed: only files are read",
-        report="not needed: pages are written on the CPU",
-        recipes="not needed: recipes are only printed",
     ),
     habit("mps", train="--device mps", resume="--device mps", sample="--device mps"),
     habit(

@@ -9,13 +9,13 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
-import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ganvas.cli.known_flags import HELP
 from ganvas.cli.other_tools import COMMAND, EPOCHS, EVERY, HABITS, KIMG, STEPS, VALUE, Habit
+from ganvas.command_line import quote
 from ganvas.errors import DataError, UsageError
 from ganvas.fields import flatten
 from ganvas.formatting import format_count, format_list, format_short
@@ -138,7 +138,7 @@ def hint_of_others(flag: GivenFlag, row: Habit | None, usage: Usage) -> str:
 def fill(text: str, flag: GivenFlag, usage: Usage) -> str:
     """A hint with the value that was given and the name of the command in it."""
     text = f"use {text}" if text.startswith("-") else text
-    value = shlex.quote(flag.value) if flag.value else "..."
+    value = quote([flag.value]) if flag.value else "..."
     return text.replace(COMMAND, usage.command).replace(VALUE, value)
 
 

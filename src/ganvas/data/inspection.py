@@ -12,16 +12,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganvas.command_line import ganvas_command
 from ganvas.data.bit_depth import FULL, PixelValues, parse_pixel_range
 from ganvas.data.cache import default_cache
 from ganvas.data.decoding import decode, upright_size
 from ganvas.data.digests import DECODING, StageProgress, read_digests
 from ganvas.data.folder_labels import labels_from_folders, with_labels
+from ganvas.data.frames import FramesSource, count_frames, split_frames
 from ganvas.data.held_out import (
     FEWEST_HELD_OUT,
     can_be_scored,
     choose_held_out,
+    count_held_out,
     fewest_images,
     fraction_for_scores,
     rare_labels_warning,
@@ -39,8 +40,6 @@ from ganvas.formatting import format_count, format_image_size, format_percent
 
 FEW_IMAGES = 2000
 """With fewer images a discriminator can memorise them within a short training."""
-AUGMENTED = "--augmentation 0.3"
-"""What delays overfitting of the discriminator where images are few (docs/recipes.md)."""
 HELD_OUT = "--held-out"
 
 _MODE_NAMES = {
@@ -83,6 +82,9 @@ class Inspection:
     """Labels with too few images for scores by label (see `can_be_scored`)."""
     unlabelled: int
     """Usable images without a label, where others have one; then labels are not used."""
+    frames: dict[str, int]
+    """How many frames or pages each usable file with several has."""
+    uses_all_frames: bool
     splits: tuple[str, ...]
     """Folders such as train and val, which are no labels; those of the images lie below them."""
     duplicates: tuple[tuple[str, ...], ...]
@@ -93,8 +95,14 @@ class Inspection:
     """Side of a square that suits these images."""
     size: tuple[int, int]
     """Height and width that the suggested command trains at."""
-    command: str
-    """The command that would train on them if they were many."""
+    settings: DataSettings
+    """What they were inspected with."""
+    typed: str
+    """The location as one would type it."""
+    flags: tuple[str, ...]
+    """Flags and their values that were given, for the command to train with."""
+    recipe: str | None = None
+    """The recipe that generated data names; None for images."""
     things: str = "images"
     """What is counted: images, or points."""
     spans: ValueSpans = field(default_factory=ValueSpans)
@@ -128,15 +136,6 @@ class Inspection:
         return self.held_out >= FEWEST_HELD_OUT
 
     @property
-    def suggested_command(self) -> str:
-        """The next command, with the flags that few images need."""
-        command = self.command
-        fraction = None if self.scores_possible else self.fraction_for_scores
-        if fraction is not None and HELD_OUT not in command:  # a given fraction stays
-            command += f" {HELD_OUT} {fraction}"
-        return f"{command} {AUGMENTED}" if self.few else command
-
-    @property
     def copies(self) -> int:
         """How many images are exact copies of an earlier one."""
         return sum(len(group) - 1 for group in self.duplicates)
@@ -148,8 +147,8 @@ class Inspection:
         if self.few:
             warnings.append(
                 f"few images: {self.distinct:,} is little for a GAN from scratch; expect the "
-                f"discriminator to memorise. Train with {AUGMENTED}, and with --flip where a "
-                "mirrored image is as real as any; look at ganvas diagnose while it runs"
+                "discriminator to memorise. Add --flip where a mirrored image is as real as any; "
+                "look at ganvas diagnose while it runs"
             )
         if self.trainable and not self.scores_possible:
             warnings.append(self._scores_warning())
@@ -187,20 +186,26 @@ class Inspection:
             "unscored_labels": list(self.unscored_labels),
             "unlabelled": self.unlabelled,
             "splits": list(self.splits),
+            "frames": self.frames,
             "pixel_range": self.pixel_range,
             "narrow": self.spans.to_json(),
             "duplicates": [list(group) for group in self.duplicates],
             "warnings": list(self.warnings),
             "suggested_size": self.suggested_size,
-            "suggested_command": self.suggested_command if self.trainable else None,
         }
 
     def lines(self) -> list[str]:
         """The report for people, line by line; the first line says whether it trains."""
         details = [self._unusable_line(), self._copies_line(), self._splits_line()]
-        details += [self._labels_line(), self._aspect_line(), self._range_line(), self.note]
+        details += [
+            self._labels_line(),
+            self._frames_line(),
+            self._aspect_line(),
+            self._range_line(),
+            self.note,
+        ]
         table = [f"  {label:<20}  {text}" for label, text in filter(None, details)]
-        return [self._headline(), *table, *self.warnings, *self._next_lines()]
+        return [self._headline(), *table, *self.warnings]
 
     def _scores_warning(self) -> str:
         few = (
@@ -258,14 +263,25 @@ class Inspection:
         listed = [*counts[:_LISTED], "..."] if len(counts) > _LISTED else counts
         return format_count(len(counts), "label"), ", ".join(listed)
 
+    def _frames_line(self) -> tuple[str, str] | None:
+        if not self.frames:
+            return None
+        files, total = len(self.frames), sum(self.frames.values())
+        listed = [f"{name} {count:,}" for name, count in self.frames.items()][:_LISTED]
+        more = ", ..." if files > _LISTED else ""
+        use = (
+            "all are used (--frames all); those of one file are trained on or held out together"
+            if self.uses_all_frames
+            else f"the first of each is used; --frames all uses all {total:,}"
+        )
+        files_have = "file has" if files == 1 else "files have"
+        return f"{files:,} {files_have} frames", f"{use}: {', '.join(listed)}{more}"
+
     def _aspect_line(self) -> tuple[str, str] | None:
         if self.sizes is None or self.sizes.cropped_area < NOTEWORTHY_LOSS or self.fit != "crop":
             return None
         loss = format_percent(self.sizes.cropped_area)
         return "aspect ratios differ", f"cropping loses {loss} of the area; --fit pad keeps it"
-
-    def _next_lines(self) -> list[str]:
-        return [f"next: {self.suggested_command}"] if self.trainable else []
 
 
 class _Header(NamedTuple):
@@ -276,6 +292,7 @@ class _Header(NamedTuple):
     problem: str | None
     values: PixelValues | None = None
     """The values of its pixels; all that they can be, where it is decoded smaller."""
+    frames: int = 1
 
 
 def inspect(
@@ -295,7 +312,7 @@ def inspect(
         minimum: fewest images to train on, usually one batch; held-out images come on top.
         workers: threads; by default as many as there are cores for this process, at most 32.
         on_progress: called with (stage, done, total).
-        flags: flags and their values for the suggested command, in place of the suggested size.
+        flags: flags and their values that the command to train with is to have.
         verify: read every file again to find copies, whatever its time stamp.
 
     Raises:
@@ -311,6 +328,7 @@ def inspect(
     splits = labels_from_folders(names).splits if settings.labels == "auto" else ()
     cache = default_cache()
     digests = read_digests(source, cache, verify, on_progress)
+    source, digests = split_frames(source, digests, settings, cache, on_progress)
     content = fingerprint(source, digests)
     settings = with_known_range(source, settings, content, cache, on_progress)
     decode_one = partial(_decode_one, source, settings)
@@ -320,6 +338,10 @@ def inspect(
     copies = _copies(source, digests, usable)
     different = len(usable) - sum(len(group) - 1 for group in copies)
     held_out, unscored = _split(source, settings, digests, usable)
+
+    def held_out_at(fraction: float) -> int:
+        return _split(source, replace(settings, held_out=fraction), digests, usable)[0]
+
     labels = Counter(source.items[index].label for index in usable)
     values = [header.values for header in headers if header.values is not None]
     sizes = measure_sizes([headers[index].size for index in usable], settings)
@@ -337,23 +359,25 @@ def inspect(
         distinct=len(usable) if settings.keep_duplicates else different,
         minimum=fewest_images(minimum, settings.held_out),
         held_out=held_out,
-        fraction_for_scores=fraction_for_scores(different, minimum),
+        fraction_for_scores=fraction_for_scores(different, minimum, held_out_at),
         sizes=sizes,
         modes=_mode_fractions([headers[index].mode for index in usable]),
         labels={name: labels[name] for name in source.label_names if labels[name]},
         unscored_labels=unscored,
         unlabelled=labels[None] if source.label_names else 0,
+        frames=_frames_of_files(source, usable, [header.frames for header in headers]),
+        uses_all_frames=settings.frames == "all",
         splits=splits,
         duplicates=copies,
         fit=settings.fit,
         keeps_duplicates=settings.keep_duplicates,
         suggested_size=side,
-        size=settings.size if flags else (side, side),
+        size=settings.size if "--size" in flags else (side, side),
         spans=value_spans(values) if settings.pixel_range == FULL else ValueSpans(),
         pixel_range=settings.pixel_range,
-        command=ganvas_command(
-            "train", "dcgan", _as_typed(source.location), *(flags or ("--size", side))
-        ),
+        settings=settings,
+        typed=_as_typed(source.location),
+        flags=tuple(flags),
     )
 
 
@@ -362,11 +386,21 @@ def _decode_one(source: Source, settings: DataSettings, index: int) -> _Header:
     try:
         image = source.read(index)
         size, mode, stored = upright_size(image), image.mode, image.size
+        frames = count_frames(image)
         pixels = decode(image, settings, 3)
         values = picture_values(image, pixels, whole=image.size == stored)
     except UnusableImage as problem:
         return _Header((0, 0), "", problem.reason)
-    return _Header(size, mode, None, values)
+    return _Header(size, mode, None, values, frames)
+
+
+def _frames_of_files(
+    source: Source, usable: Sequence[int], frames: Sequence[int]
+) -> dict[str, int]:
+    """How many frames each usable file with several has, whether its items are files or frames."""
+    if isinstance(source, FramesSource):
+        return dict(Counter(source.file_name(i) for i in usable if source.group(i) is not None))
+    return {source.items[index].name: frames[index] for index in usable if frames[index] > 1}
 
 
 def _inspect_points(
@@ -385,19 +419,24 @@ def _inspect_points(
         distinct=count,
         minimum=minimum,
         held_out=held_out,
-        fraction_for_scores=fraction_for_scores(count, minimum),
+        fraction_for_scores=fraction_for_scores(count, minimum, partial(count_held_out, count)),
         sizes=None,
         modes={},
         labels=dict(zip(metadata.label_names, labels, strict=True)),
         unscored_labels=(),
         unlabelled=0,
+        frames={},
+        uses_all_frames=False,
         splits=(),
         duplicates=(),
         fit=settings.fit,
         keeps_duplicates=settings.keep_duplicates,
         suggested_size=settings.size[0],
         size=settings.size,
-        command=ganvas_command("train", points.recipe, points.location, *flags),
+        settings=settings,
+        typed=points.location,
+        flags=tuple(flags),
+        recipe=points.recipe,
         things="points",
         note=("held out", f"{held_out:,} more"),
     )
@@ -408,7 +447,6 @@ def _inspect_stacks(
 ) -> Inspection:
     """The inspection of the single images, turned into one of their stacks."""
     stacks.check_settings(settings)
-    typed = PREFIX + _as_typed(stacks.base.location)
     return replace(
         images,
         name=stacks.name,
@@ -416,7 +454,9 @@ def _inspect_stacks(
         held_out=stacks.held_out if images.held_out else 0,
         size=settings.size,
         suggested_size=settings.size[0],
-        command=ganvas_command("train", stacks.recipe, typed, *flags),
+        typed=PREFIX + images.typed,
+        flags=tuple(flags),
+        recipe=stacks.recipe,
         note=(
             f"{CLASSES**3:,} modes",
             f"{stacks.training:,} stacks of three to train on, and {stacks.held_out:,} stacks "
@@ -433,7 +473,8 @@ def _split(
     indices = sorted(first.values())
     labels = source.class_numbers(indices)
     by_label = labels if settings.split == "labels" else None
-    held_out = choose_held_out([digests[i] for i in indices], settings.held_out, by_label)
+    groups = [source.group(index) for index in indices]
+    held_out = choose_held_out([digests[i] for i in indices], settings.held_out, by_label, groups)
     if labels is None:
         return len(held_out), ()
     scored = can_be_scored(labels, held_out, len(source.label_names))

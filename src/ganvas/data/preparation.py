@@ -19,13 +19,14 @@ from ganvas.data.cache import default_cache as default_cache
 from ganvas.data.decoding import background_problem, decode, is_grey
 from ganvas.data.digests import DECODING, GENERATING, StageProgress, read_digests
 from ganvas.data.folder_labels import with_labels
+from ganvas.data.frames import split_frames
 from ganvas.data.generated import GeneratedDataset
 from ganvas.data.held_out import choose_held_out
 from ganvas.data.measured_range import with_known_range
 from ganvas.data.prepared import Blocks, DatasetMetadata
 from ganvas.data.prepared import PreparedData as PreparedData
 from ganvas.data.reading import Progress, parallel_map
-from ganvas.data.settings import DataSettings
+from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
 from ganvas.data.source import Source, Unusable, UnusableImage
 from ganvas.errors import DataError
 from ganvas.networks.sizes import POINT
@@ -62,7 +63,7 @@ def prepare(
     if settings.size == POINT:
         raise DataError(
             f"{source.location} holds images, but the recipe is for points in the plane. "
-            "Take a recipe for images, such as dcgan"
+            f"Take a recipe for images, such as {RECIPE_FOR_IMAGES}"
         )
     for name, problem in (
         ("background", background_problem(settings.background)),
@@ -74,6 +75,7 @@ def prepare(
     if not source.label_names:  # both splits are the same, and one prepared copy serves both
         settings = replace(settings, split="content")
     digests = read_digests(source, cache, verify, on_progress)
+    source, digests = split_frames(source, digests, settings, cache, on_progress)
     content = fingerprint(source, digests)
     settings = with_known_range(source, settings, content, cache, on_progress)
     preparation = _Preparation(source, settings, digests, content)
@@ -168,6 +170,7 @@ class _Preparation:
                 [self.digests[index] for index in kept],
                 settings.held_out,
                 labels if settings.split == "labels" else None,
+                [source.group(index) for index in kept],
             ),
             fingerprint=self.fingerprint,
             unusable=tuple(unusable),

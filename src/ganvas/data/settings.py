@@ -32,6 +32,8 @@ class DataSettings:
     labels: Labels = "auto"
     """auto: those in the file, or the first folders that differ, below splits such as train/ and
     val/; folders: the same, but splits are labels; off: none; 1, 2, ...: folders of this level."""
+    frames: Literal["first", "all"] = "first"
+    """Of files with several frames or pages (GIF, WebP, APNG, TIFF) take the first, or all."""
     keep_duplicates: bool = False
     """Keep exact copies of an image; otherwise each counts once."""
     held_out: Annotated[float, Ge(0.0), Lt(1.0)] = 0.1
@@ -43,3 +45,7 @@ class DataSettings:
     """Training mirrors half of the images left to right."""
     dequantize: bool = False
     """Training adds uniform noise of one grey level to real images (Gulrajani 2017, CIFAR-10)."""
+
+
+RECIPE_FOR_IMAGES = "dcgan"
+"""The recipe that is recommended for images (`recommendation.py`)."""

@@ -43,6 +43,7 @@ from ganvas.training.distributed import (
 from ganvas.training.due import Due
 from ganvas.training.engine import Compile
 from ganvas.training.failures import report_divergence, report_out_of_memory, unhealthy_error
+from ganvas.training.forecast import ForecastListener
 from ganvas.training.grids import draw_samples, remove_interruption_grid
 from ganvas.training.listeners import Listeners
 from ganvas.training.monitor import HealthMonitor
@@ -95,7 +96,7 @@ def fit(
                 raise unhealthy_error(run, monitor, state.images_seen)
             if due.scores:
                 with timer.paused():
-                    scores = score_ema(recipe, state, data, listeners.progress)
+                    scores = score_ema(recipe, state, data, listeners)
                 listeners.scores(state.images_seen, scores)
             stopping = signal == Signal.STOP and not due.last
             if stopping:
@@ -121,7 +122,8 @@ def fit_with_rewinds(
         try:
             if not processes.is_main:
                 return fit(run, recipe, state, data, Listeners(), None)
-            listeners = Listeners(RunFiles(run, recipe), display)
+            forecast = ForecastListener(display, recipe, data.shape)
+            listeners = Listeners(RunFiles(run, recipe), display, forecast)
             monitor = HealthMonitor(run, recipe, data, state)
             fit(run, recipe, state, data, listeners, monitor)
             return listeners.end()
@@ -198,7 +200,7 @@ def train(
     quiet = quiet or not processes.is_main
     prepared = prepare_for(recipe, data, quiet, verify)
     recipe = with_measured_range(recipe, prepared)
-    check_can_score(recipe, prepared)
+    warnings = check_can_score(recipe, prepared)
     check_same_inputs(processes, recipe, prepared, target, seed)
     state = TrainState.start(recipe, prepared, seed, target, processes, compile)
     agree_on_precision(state)
@@ -216,6 +218,8 @@ def train(
     with shut_down_process_group(processes), run_lock(run, processes):
         display = Display(run, recipe, 0, quiet)
         log_start(display, run, recipe, state, prepared)
+        for warning in warnings:
+            display.message(warning)
         with report_out_of_memory(recipe, prepared, state):
             fit_with_rewinds(run, recipe, state, prepared, display)
     return run
