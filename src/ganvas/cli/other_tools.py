@@ -38,9 +38,9 @@ def habit(names: str, **hints: str) -> Habit:
 LEARNING_RATES = "--generator.learning-rate {} and --discriminator.learning-rate {}"
 FIRST_WORD = "the run is the first word: ganvas {command} {}"
 ANY_GPU = "--device cuda, or --device cuda:N"
-WITHOUT_DEVICE = {
-    name: "not needed: it uses the CPU" for name in ("check", "diagnose", "report", "recipes")
-}
+WITHOUT_DEVICE = dict.fromkeys(
+    ("check", "diagnose", "report", "recipes"), "not needed: it uses the CPU"
+)
 NO_LABELS = (
     "networks of ganvas are not conditioned on labels. For images of one label, train on its "
     "folder alone"
