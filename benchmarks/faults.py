@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import torch
@@ -25,7 +24,7 @@ from ganvas.evaluation.measure import measure
 from ganvas.evaluation.score import Score
 from ganvas.images import to_signed
 from ganvas.metrics.names import parse_metrics
-from ganvas.progress import progress_bar
+from ganvas.progress import TerminalFeedback
 from ganvas.sampling import TrainedGenerator
 
 METRICS = ("fd-lite0", "kid-lite0", "prdc-lite0", "swd", "modes", "birthday", "memorised")
@@ -136,9 +135,10 @@ def score_fault(parts: Parts, name: str, metrics: tuple[str, ...] = METRICS) -> 
     count = len(pixels) if name == "3 of 10 kinds missing" else len(parts.perfect)
     settings = DataSettings(size=(shape.height, shape.width))
     families = parse_metrics(metrics)
-    return measure(
-        generator, parts.data, settings, families, count, 0, partial(progress_bar, quiet=True)
-    )
+    quiet = TerminalFeedback(quiet=True)
+    measurement = measure(generator, parts.data, settings, families, count, 0, quiet)
+    measurement.check()
+    return measurement.scores
 
 
 def detects(score: Score) -> bool:

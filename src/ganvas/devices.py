@@ -75,13 +75,6 @@ def make_current(device: torch.device) -> None:
         torch.cuda.set_device(device)
 
 
-def use_deterministic_kernels() -> None:
-    """Make CUDA results repeat bit for bit, at some cost in speed; a CPU's do anyway."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
-    torch.backends.cudnn.benchmark = False
-
-
 def describe_environment(device: torch.device) -> dict[str, Any]:
     """Versions and hardware that a run's results depend on."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
@@ -114,7 +107,7 @@ def peak_memory_mb(device: torch.device) -> float:
         return torch.cuda.max_memory_reserved(device) / 1e6
     status = Path("/proc/self/status")
     if status.exists():  # getrusage would start from the parent process's peak
-        match = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        match = re.search(r"VmHWM:\s+(\d+) kB", status.read_text("utf-8", "replace"))
         return int(match[1]) / 1e3 if match else 0.0
     if sys.platform == "win32":
         return 0.0  # the standard library cannot read it there

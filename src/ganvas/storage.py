@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -126,7 +127,30 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON atomically (see `atomic_file`)."""
-    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    # Bytes of a file's name that are no UTF-8 become \udcff, which JSON reads back as they were.
+    write_bytes(path, text.encode(errors="backslashreplace"))
+
+
+def native_path(text: str) -> str:
+    """A text as a path. Where the locale's names of files lack a character: its bytes in UTF-8."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return os.fsdecode(text.encode(errors="surrogateescape"))
+    return text
+
+
+@contextlib.contextmanager
+def utf8_name(path: Path) -> Iterator[str]:
+    """A name of an existing file for libraries that take only names in UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with path.open("rb") as file:
+            yield f"/dev/fd/{file.fileno()}"
+    else:
+        yield str(path)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -239,6 +263,23 @@ def check_no_file(path: Path) -> None:
     """Raise `Occupied` if a file has the name of the directory that is to be made."""
     if path.exists() and not path.is_dir():
         raise Occupied(f"{path} is a file. Choose another folder as out (--out)")
+
+
+def check_can_write(path: Path) -> None:
+    """Check, before long work, that a file or directory can be written there. Leaves nothing.
+
+    Raises:
+        RunError: the place cannot be written, or a file is in the way.
+    """
+    with write_errors(path):
+        if path.is_file():  # it is appended to, or replaced
+            with path.open("ab"):
+                pass
+        folder = path.absolute().parent
+        while not folder.exists():
+            folder = folder.parent
+        with tempfile.TemporaryFile(dir=folder):
+            pass
 
 
 @contextlib.contextmanager

@@ -38,7 +38,7 @@ def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
         RunError: the file is missing, truncated, changed, or not from ganvas.
     """
     try:
-        with safetensors.safe_open(path, "pt") as file:
+        with storage.utf8_name(path) as name, safetensors.safe_open(name, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         content = json.loads(metadata["ganvas"])

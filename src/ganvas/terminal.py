@@ -130,19 +130,30 @@ def encodable(text: str, encoding: str) -> str:
     return text
 
 
-def printable(text: str) -> str:
-    r"""The text with control characters and undecodable bytes as escapes, but for \n and \t.
+def printable(text: str, keep: str = "\n\t") -> str:
+    """The text with control characters and undecodable bytes as escapes.
 
     Names of files may hold sequences that recolour or clear a terminal.
+
+    Args:
+        text: a message.
+        keep: characters that are left as they are; in a single line, whose end is not from a name,
+            none.
     """
     if text.isascii() and text.isprintable():
         return text
     return "".join(
         escape(character)
-        if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t"
+        if unicodedata.category(character) in ("Cc", "Cs") and character not in keep
         else character
         for character in text
     )
+
+
+def print_lines(*lines: str) -> None:
+    """Print lines, each as one line whatever names are in it."""
+    for line in lines:
+        print(printable(line, keep=""))
 
 
 def escape(character: str) -> str:

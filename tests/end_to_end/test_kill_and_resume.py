@@ -245,6 +245,12 @@ def test_a_run_goes_on_in_the_numbers_that_it_began_in(
     on_a_processor(True, *wide, 400, "--precision", "bf16", "--out", tmp_path / "back")
     back = on_a_processor(False, "resume", tmp_path / "back", "--images", 800)
     assert "the run started in bf16 and continues in fp32: this processor has no" in back.out
+    assert "sums may round differently" not in back.out
+    Run.open(tmp_path / "back").write_environment(
+        {**Run.open(tmp_path / "back").read_environment(), "threads": 64}
+    )
+    slower = on_a_processor(False, "resume", tmp_path / "back", "--images", 816)
+    assert "the run started on 64 threads and continues on 1 thread: sums may" in slower.out
 
 
 def test_training_longer_keeps_the_schedules_where_they_ended(

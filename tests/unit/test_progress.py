@@ -1,4 +1,4 @@
-"""The progress bar for work other than training."""
+"""The progress of work other than training: a bar on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 import pytest
 
 from ganvas import progress
-from ganvas.progress import progress_bar, stages_bar
+from ganvas.progress import TerminalFeedback, progress_bar, stages_bar
 from tests.builders.commands import STALLED
 
 
@@ -63,3 +63,37 @@ def test_an_unknown_count_is_not_shown(
     output = capsys.readouterr().err
     assert "preparing" in output
     assert "?" not in output.replace("\x1b[?25", "")
+
+
+def test_without_a_terminal_there_is_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "0")
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    feedback = TerminalFeedback()
+    with feedback.progress("sampling") as show:
+        for done in range(0, 2_000, 100):
+            clock[0] += 1
+            show(done, 2_000)
+    with feedback.progress("scores"):  # no line is due yet
+        clock[0] += 10
+    with feedback.progress("more scores"):
+        pass
+    TerminalFeedback(quiet=True).message("nothing")
+    assert capsys.readouterr().err.splitlines() == [
+        "sampling: 900/2,000, 0:12 left",
+        "sampling: 1,900/2,000, 0:01 left",
+        "more scores",
+    ]
+
+
+def test_a_closed_stream_never_ends_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone:
+        def write(self, text: str) -> int:
+            raise OSError(5, "Input/output error")
+
+        flush = write
+
+    monkeypatch.setattr(progress.sys, "stderr", Gone())
+    TerminalFeedback().message("a line that nobody reads")

@@ -211,6 +211,22 @@ def test_an_atomic_directory_has_the_usual_permissions(tmp_path: Path) -> None:
     assert (tmp_path / "run").stat().st_mode == expected
 
 
+def test_a_name_that_is_no_utf_8_is_read_back_from_json(tmp_path: Path) -> None:
+    value = {"location": os.fsdecode(b"caf\xe9"), "name": "café"}
+    storage.write_json(tmp_path / "data.json", value)
+    assert storage.read_json(tmp_path / "data.json") == value
+    assert "café" in (tmp_path / "data.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+@pytest.mark.parametrize("name", ["café", os.fsdecode(b"caf\xe9")])
+def test_any_file_has_a_name_in_utf_8(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"content")
+    with storage.utf8_name(tmp_path / name) as utf8:
+        utf8.encode()
+        assert Path(utf8).read_bytes() == b"content"
+
+
 def test_drafts_of_killed_processes_are_removed(tmp_path: Path) -> None:
     for name in (".run.1.tmp", ".other.1.tmp", "run"):
         (tmp_path / name).mkdir()

@@ -13,6 +13,7 @@ from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
 from ganvas.errors import DataError
 from ganvas.formatting import format_image_size
 from ganvas.recipes import CATALOG, checked
+from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
     from ganvas.data.recommendation import Recommendation
@@ -68,15 +69,15 @@ class Check:
             )
         report = inspection.to_json() | {"suggested_command": None, "why": [], "time": None}
         if not self.json:
-            print("\n".join(inspection.lines()), flush=True)
+            print_lines(*inspection.lines())
         if inspection.trainable:
             recommendation = recommend(inspection)
             forecast = self.forecast(recommendation)
             report |= {**recommendation.to_json(), "time": forecast.to_json()}
             if not self.json:
                 rate = f"{forecast.images_per_second:,.0f} {inspection.things}/s"
-                print(f"time: {forecast}; tried here for a few seconds: {rate}")
-                print("\n".join(recommendation.lines()))
+                print_lines(f"time: {forecast}; tried here for a few seconds: {rate}")
+                print_lines(*recommendation.lines())
         if self.json:
             print(json.dumps(report, indent=2))
         if not inspection.trainable:

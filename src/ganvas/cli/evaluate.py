@@ -11,8 +11,10 @@ import tyro
 
 from ganvas.formatting import format_number
 from ganvas.metrics.names import known_names
+from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
+    from ganvas.evaluation.measure import Measurement
     from ganvas.evaluation.score import Score
 
 METRIC_NAMES_HELP = (
@@ -49,9 +51,10 @@ class Evaluate:
 
     def run(self) -> None:
         """Evaluate, print, and add the scores to scores.jsonl."""
-        from ganvas.evaluation.evaluate import evaluate
+        from ganvas.evaluation.evaluate import evaluate_run
+        from ganvas.progress import TerminalFeedback
 
-        scores = evaluate(
+        measurement = evaluate_run(
             self.run_directory,
             self.metrics,
             n=self.n,
@@ -60,19 +63,23 @@ class Evaluate:
             checkpoint=self.checkpoint,
             seed=self.seed,
             device=self.device,
-            quiet=self.json,
+            feedback=TerminalFeedback(quiet=self.json),
         )
         if self.json:
-            print(json.dumps({"scores": [score.to_json() for score in scores]}, indent=2))
+            scores = [score.to_json() for score in measurement.scores]
+            print(json.dumps({"scores": scores, "failed": measurement.failures}, indent=2))
         else:
-            print_scores(scores, self.run_directory)
+            print_scores(measurement, self.run_directory)
 
 
-def print_scores(scores: list[Score], run_directory: Path) -> None:
-    """Print a table of scores, their common protocol, and warnings."""
+def print_scores(measurement: Measurement, run_directory: Path) -> None:
+    """Print a table of scores, their common protocol, warnings, and what could not be measured."""
     from rich.console import Console
     from rich.table import Table
 
+    from ganvas.evaluation.failures import failure_lines
+
+    scores = measurement.scores
     console = Console(highlight=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("metric")
@@ -91,9 +98,8 @@ def print_scores(scores: list[Score], run_directory: Path) -> None:
             "higher" if score.more_is_better else "lower",
         )
     console.print(table)
-    for line in footnotes(scores):
-        console.print(line, markup=False)
-    console.print(f"complete protocols: {run_directory / 'scores.jsonl'}", markup=False)
+    print_lines(*footnotes(scores), *failure_lines(measurement.failures))
+    print_lines(f"complete protocols: {run_directory / 'scores.jsonl'}")
 
 
 def footnotes(scores: list[Score]) -> list[str]:

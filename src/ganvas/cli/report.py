@@ -8,6 +8,8 @@ from typing import Annotated
 
 import tyro
 
+from ganvas.terminal import print_lines
+
 
 @dataclass(frozen=True)
 class Report:
@@ -28,4 +30,4 @@ class Report:
         from ganvas.reports.report import report
 
         path = report(self.directory, self.out, quiet=False)
-        print(f"{path}: {format_bytes(path.stat().st_size)}, opens in any browser")
+        print_lines(f"{path}: {format_bytes(path.stat().st_size)}, opens in any browser")

@@ -26,7 +26,7 @@ FORMAT = 3  # increased when the same images and settings would give other files
 IMAGES, LABELS, HELD_OUT = "images.npy", "labels.npy", "held_out.npy"
 DESCRIPTION = "prepared.json"
 _STREAM_SETTINGS = {"flip", "dequantize"}  # they leave the prepared pixels as they are
-_IN_THE_FINGERPRINT = {"labels"}  # whatever they change there, names the data anew
+_IN_THE_FINGERPRINT = {"labels", "frames"}  # whatever they change there, names the data anew
 
 
 def open_or_build(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from ganvas.data import jpeg_markers, webp_chunks
+from ganvas.data import iso_boxes, jpeg_markers, webp_chunks
 from ganvas.data.tiff_tags import TiffTags
-
-_LONG_BOX, _TO_THE_END = 1, 0  # sizes of ISO boxes with another meaning
 
 
 def is_cut(kind: str, content: bytes, file_size: int, error: Exception) -> bool:
@@ -26,7 +24,7 @@ def is_cut(kind: str, content: bytes, file_size: int, error: Exception) -> bool:
     if kind == "GIF":
         return not _gif_ends(content)
     if kind == "AVIF" or content.startswith(b"\0\0\0\x0cjP"):
-        return not _boxes_end(content)
+        return iso_boxes.is_cut(content)
     if kind == "JPEG2000":
         return not content.rstrip(b"\0").endswith(b"\xff\xd9")
     if kind == "PNG":  # a cut one is told before Pillow reads it
@@ -57,19 +55,3 @@ def _gif_ends(content: bytes) -> bool:
 
 def _colour_table_bytes(flags: bytes) -> int:
     return 3 * 2 ** ((flags[0] & 7) + 1) if flags and flags[0] & 0x80 else 0
-
-
-def _boxes_end(content: bytes) -> bool:
-    """Whether the last box of an AVIF or JP2 file ends where the file ends."""
-    position = 0
-    while position + 8 <= len(content):
-        size = int.from_bytes(content[position : position + 4], "big")
-        if size == _TO_THE_END:
-            is_codestream = content[position + 4 : position + 8] == b"jp2c"
-            return not is_codestream or content.rstrip(b"\0").endswith(b"\xff\xd9")
-        if size == _LONG_BOX:
-            size = int.from_bytes(content[position + 8 : position + 16], "big")
-        if size < 8:
-            return True  # damaged, not cut
-        position += size
-    return position == len(content)

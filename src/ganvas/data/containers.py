@@ -50,10 +50,12 @@ def hint_for_archive(names: Sequence[str]) -> str | None:
     if name is None:
         return None
     if idx_image_files([PurePosixPath(name).name]):
-        return f"but {name}{more}: unpack it, and give the folder that holds the IDX files"
+        return (
+            f"but {name}{more}: unpack this archive, and give the folder that holds the IDX files"
+        )
     if name.lower().endswith(_TO_GIVE):
         what = "one of them" if more else f"{PurePosixPath(name).name} itself"
-        return f"but {name}{more}: unpack it, and give {what}"
+        return f"but {name}{more}: unpack this archive, and give {what}"
     if name.lower().endswith(_TO_UNPACK):
         return f"but {name}{more}: unpack both, and give the folder of images"
     return f"but {name}{more}: {_CONVERT}"

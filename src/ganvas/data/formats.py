@@ -86,6 +86,7 @@ _NO_PICTURES = {
     "save its images as image files or as an .npz file": (
         (rb"\x89HDF\r\n", "an HDF5 file"),
         (rb"MATLAB 5", "a MATLAB file"),
+        (rb"\x80[\x02-\x05][\x7d\x95\x5d\x63\x28]", "a Python pickle, which is never opened"),
     ),
     "delete it": ((rb"\0\x05\x16[\0\x07]", "what macOS keeps beside a file"),),
     "run `git lfs pull`": ((rb"version https://git-lfs", "a Git LFS pointer"),),

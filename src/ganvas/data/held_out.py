@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -128,13 +128,20 @@ def fewest_for_scores(fraction: float) -> int:
     return next(n for n in itertools.count(start) if count_held_out(n, fraction) >= FEWEST_HELD_OUT)
 
 
-def fraction_for_scores(images: int, training: int) -> float | None:
+def fraction_for_scores(
+    images: int, training: int, held_out_at: Callable[[float], int]
+) -> float | None:
     """The smallest tenth that holds out enough for scores and leaves `training` images to train on.
 
     None where there are too few images for both.
+
+    Args:
+        images: how many distinct ones there are.
+        training: how many of them training needs.
+        held_out_at: how many would be held out at a fraction.
     """
     for fraction in TENTHS:
-        held_out = count_held_out(images, fraction)
+        held_out = held_out_at(fraction)
         if held_out >= FEWEST_HELD_OUT and images - held_out >= training:
             return fraction
     return None

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from ganvas.data.bit_depth import FULL, PixelValues, parse_pixel_range
+from ganvas.data.bit_depth import FULL, parse_pixel_range
 from ganvas.data.cache import default_cache
-from ganvas.data.decoding import decode, upright_size
 from ganvas.data.digests import DECODING, StageProgress, read_digests
 from ganvas.data.folder_labels import labels_from_folders, with_labels
+from ganvas.data.frames import split_frames
 from ganvas.data.held_out import (
     FEWEST_HELD_OUT,
     can_be_scored,
     choose_held_out,
+    count_held_out,
     fewest_images,
     fraction_for_scores,
     rare_labels_warning,
@@ -30,26 +31,17 @@ from ganvas.data.measured_range import with_known_range
 from ganvas.data.preparation import fingerprint
 from ganvas.data.reading import parallel_map
 from ganvas.data.settings import DataSettings
-from ganvas.data.source import Source, Unusable, UnusableImage
+from ganvas.data.source import Source, Unusable
 from ganvas.data.stacking import CLASSES, PREFIX, Stacked
+from ganvas.data.survey import decode_header, exact_copies, frames_of_files, mode_fractions
 from ganvas.data.synthetic import Points
-from ganvas.data.value_spans import ValueSpans, picture_values, value_spans
+from ganvas.data.value_spans import ValueSpans, value_spans
 from ganvas.formatting import format_count, format_image_size, format_percent
 
 FEW_IMAGES = 2000
 """With fewer images a discriminator can memorise them within a short training."""
 HELD_OUT = "--held-out"
 
-_MODE_NAMES = {
-    "1": "black and white",
-    "L": "grey",
-    "LA": "grey with alpha",
-    "P": "palette",
-    "I": "32-bit grey",
-    "I;16": "16-bit grey",
-    "I;16B": "16-bit grey",
-    "F": "floating point",
-}
 _LISTED = 5  # entries of a list, for people; `to_json` has all
 
 
@@ -80,6 +72,9 @@ class Inspection:
     """Labels with too few images for scores by label (see `can_be_scored`)."""
     unlabelled: int
     """Usable images without a label, where others have one; then labels are not used."""
+    frames: dict[str, int]
+    """How many frames or pages each usable file with several has."""
+    uses_all_frames: bool
     splits: tuple[str, ...]
     """Folders such as train and val, which are no labels; those of the images lie below them."""
     duplicates: tuple[tuple[str, ...], ...]
@@ -150,9 +145,10 @@ class Inspection:
         if self.unscored_labels and self.trainable:
             warnings.append(rare_labels_warning(self.unscored_labels, "--json lists all"))
         if self.labels and self.unlabelled:
+            either = "give one split alone, or " if self.splits else ""
             warnings.append(
                 f"{self.unlabelled:,} images have no label, so labels are not used; "
-                "move them into one of the label folders"
+                f"{either}move them into one of the label folders"
             )
         if self.sizes is not None and min(self.sizes.median) < min(self.size):
             width, height = self.sizes.median
@@ -181,6 +177,7 @@ class Inspection:
             "unscored_labels": list(self.unscored_labels),
             "unlabelled": self.unlabelled,
             "splits": list(self.splits),
+            "frames": self.frames,
             "pixel_range": self.pixel_range,
             "narrow": self.spans.to_json(),
             "duplicates": [list(group) for group in self.duplicates],
@@ -191,7 +188,13 @@ class Inspection:
     def lines(self) -> list[str]:
         """The report for people, line by line; the first line says whether it trains."""
         details = [self._unusable_line(), self._copies_line(), self._splits_line()]
-        details += [self._labels_line(), self._aspect_line(), self._range_line(), self.note]
+        details += [
+            self._labels_line(),
+            self._frames_line(),
+            self._aspect_line(),
+            self._range_line(),
+            self.note,
+        ]
         table = [f"  {label:<20}  {text}" for label, text in filter(None, details)]
         return [self._headline(), *table, *self.warnings]
 
@@ -251,21 +254,25 @@ class Inspection:
         listed = [*counts[:_LISTED], "..."] if len(counts) > _LISTED else counts
         return format_count(len(counts), "label"), ", ".join(listed)
 
+    def _frames_line(self) -> tuple[str, str] | None:
+        if not self.frames:
+            return None
+        files, total = len(self.frames), sum(self.frames.values())
+        listed = [f"{name} {count:,}" for name, count in self.frames.items()][:_LISTED]
+        more = ", ..." if files > _LISTED else ""
+        use = (
+            "all are used (--frames all); those of one file are trained on or held out together"
+            if self.uses_all_frames
+            else f"the first of each is used; --frames all uses all {total:,}"
+        )
+        files_have = "file has" if files == 1 else "files have"
+        return f"{files:,} {files_have} frames", f"{use}: {', '.join(listed)}{more}"
+
     def _aspect_line(self) -> tuple[str, str] | None:
         if self.sizes is None or self.sizes.cropped_area < NOTEWORTHY_LOSS or self.fit != "crop":
             return None
         loss = format_percent(self.sizes.cropped_area)
         return "aspect ratios differ", f"cropping loses {loss} of the area; --fit pad keeps it"
-
-
-class _Header(NamedTuple):
-    """Size and mode of an image, or why it is unusable."""
-
-    size: tuple[int, int]
-    mode: str
-    problem: str | None
-    values: PixelValues | None = None
-    """The values of its pixels; all that they can be, where it is decoded smaller."""
 
 
 def inspect(
@@ -301,15 +308,20 @@ def inspect(
     splits = labels_from_folders(names).splits if settings.labels == "auto" else ()
     cache = default_cache()
     digests = read_digests(source, cache, verify, on_progress)
+    source, digests = split_frames(source, digests, settings, cache, on_progress)
     content = fingerprint(source, digests)
     settings = with_known_range(source, settings, content, cache, on_progress)
-    decode_one = partial(_decode_one, source, settings)
+    decode_one = partial(decode_header, source, settings)
     report = None if on_progress is None else partial(on_progress, DECODING)
     headers = list(parallel_map(decode_one, range(len(source.items)), report, workers))
     usable = [index for index, header in enumerate(headers) if header.problem is None]
-    copies = _copies(source, digests, usable)
+    copies = exact_copies(source, digests, usable)
     different = len(usable) - sum(len(group) - 1 for group in copies)
     held_out, unscored = _split(source, settings, digests, usable)
+
+    def held_out_at(fraction: float) -> int:
+        return _split(source, replace(settings, held_out=fraction), digests, usable)[0]
+
     labels = Counter(source.items[index].label for index in usable)
     values = [header.values for header in headers if header.values is not None]
     sizes = measure_sizes([headers[index].size for index in usable], settings)
@@ -327,12 +339,14 @@ def inspect(
         distinct=len(usable) if settings.keep_duplicates else different,
         minimum=fewest_images(minimum, settings.held_out),
         held_out=held_out,
-        fraction_for_scores=fraction_for_scores(different, minimum),
+        fraction_for_scores=fraction_for_scores(different, minimum, held_out_at),
         sizes=sizes,
-        modes=_mode_fractions([headers[index].mode for index in usable]),
+        modes=mode_fractions([headers[index].mode for index in usable]),
         labels={name: labels[name] for name in source.label_names if labels[name]},
         unscored_labels=unscored,
         unlabelled=labels[None] if source.label_names else 0,
+        frames=frames_of_files(source, headers, usable),
+        uses_all_frames=settings.frames == "all",
         splits=splits,
         duplicates=copies,
         fit=settings.fit,
@@ -345,18 +359,6 @@ def inspect(
         typed=_as_typed(source.location),
         flags=tuple(flags),
     )
-
-
-def _decode_one(source: Source, settings: DataSettings, index: int) -> _Header:
-    """One image, decoded as training would decode it."""
-    try:
-        image = source.read(index)
-        size, mode, stored = upright_size(image), image.mode, image.size
-        pixels = decode(image, settings, 3)
-        values = picture_values(image, pixels, whole=image.size == stored)
-    except UnusableImage as problem:
-        return _Header((0, 0), "", problem.reason)
-    return _Header(size, mode, None, values)
 
 
 def _inspect_points(
@@ -375,12 +377,14 @@ def _inspect_points(
         distinct=count,
         minimum=minimum,
         held_out=held_out,
-        fraction_for_scores=fraction_for_scores(count, minimum),
+        fraction_for_scores=fraction_for_scores(count, minimum, partial(count_held_out, count)),
         sizes=None,
         modes={},
         labels=dict(zip(metadata.label_names, labels, strict=True)),
         unscored_labels=(),
         unlabelled=0,
+        frames={},
+        uses_all_frames=False,
         splits=(),
         duplicates=(),
         fit=settings.fit,
@@ -427,26 +431,13 @@ def _split(
     indices = sorted(first.values())
     labels = source.class_numbers(indices)
     by_label = labels if settings.split == "labels" else None
-    held_out = choose_held_out([digests[i] for i in indices], settings.held_out, by_label)
+    groups = [source.group(index) for index in indices]
+    held_out = choose_held_out([digests[i] for i in indices], settings.held_out, by_label, groups)
     if labels is None:
         return len(held_out), ()
     scored = can_be_scored(labels, held_out, len(source.label_names))
     names = (name for name, ok in zip(source.label_names, scored, strict=True) if not ok)
     return len(held_out), tuple(names)
-
-
-def _copies(
-    source: Source, digests: Sequence[bytes], usable: Sequence[int]
-) -> tuple[tuple[str, ...], ...]:
-    groups: dict[bytes, list[str]] = defaultdict(list)
-    for index in usable:
-        groups[digests[index]].append(source.items[index].name)
-    return tuple(tuple(group) for group in groups.values() if len(group) > 1)
-
-
-def _mode_fractions(modes: Sequence[str]) -> dict[str, float]:
-    names = Counter(_MODE_NAMES.get(mode, mode) for mode in modes)
-    return {name: round(count / len(modes), 4) for name, count in names.most_common()}
 
 
 def _as_typed(location: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from PIL import Image, ImageFile, _imaging
 
-from ganvas.data import jpeg_2000, jpeg_markers, png_chunks, webp_chunks
+from ganvas.data import iso_boxes, jpeg_2000, jpeg_markers, png_chunks, webp_chunks
 from ganvas.data.completeness import is_cut
 from ganvas.data.formats import other_kind, readable_format
 from ganvas.data.source import UnusableImage
@@ -20,6 +20,13 @@ from ganvas.formatting import format_bytes
 # Without any handler, Python would print what Pillow logs, which names no file.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
+# Pillow's words for headers that are whole, but describe pixels that it has no mode for.
+_UNKNOWN_LAYOUTS = {
+    "unknown pixel mode",
+    "unknown data organization",
+    "Invalid value for samples per pixel",
+    "unable to determine J2K image mode",
+}
 _CONVERT = "which cannot be read here; convert it to 8-bit grey or RGB"
 
 
@@ -105,6 +112,12 @@ def _versions(kind: str, content: bytes) -> Iterator[bytes]:
     elif kind == "WEBP":
         yield content
         yield webp_chunks.without_metadata(content)
+    elif kind == "AVIF":
+        yield content
+        yield iso_boxes.without_exif(content)
+    elif kind == "JPEG2000":
+        yield content
+        yield jpeg_2000.without_boxes(content)
     elif kind == "TIFF":
         tags = TiffTags(content)
         if tags.is_raw:
@@ -130,14 +143,14 @@ def _reason(kind: str, content: bytes, file_size: int, error: Exception) -> str:
 
 def _unknown_variant(kind: str, content: bytes, error: Exception) -> str | None:
     """The variant of a format, where its reader does not know it; None where it does."""
-    is_header = isinstance(error, SyntaxError)  # what Pillow raises for headers it does not know
+    is_unknown_layout = str(error) in _UNKNOWN_LAYOUTS
     if kind in ("JPEG", "MPO"):
         frame = jpeg_markers.read_frame(content)
         return None if frame is None or frame.is_common else str(frame)
     if kind == "TIFF":
         tags = TiffTags(content)
-        return str(tags) if is_header or not tags.has_common_compression else None
-    if kind == "JPEG2000" and is_header:
+        return str(tags) if is_unknown_layout or not tags.has_common_compression else None
+    if kind == "JPEG2000" and is_unknown_layout:
         return jpeg_2000.describe(content)
     return f"{kind} ({error})" if "unsupported" in str(error).lower() else None
 

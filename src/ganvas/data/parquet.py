@@ -30,6 +30,7 @@ from ganvas.data.source import (
     sorted_labels,
 )
 from ganvas.errors import DataError
+from ganvas.storage import utf8_name
 
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("label", "labels")
@@ -107,7 +108,7 @@ def open_parquet(location: Path, files: Sequence[Path]) -> ParquetSource:
     types: dict[np.dtype[Any] | None, Path] = {}
     for path in files:
         try:
-            with parquet.ParquetFile(path) as file:
+            with utf8_name(path) as name, parquet.ParquetFile(name) as file:
                 column, pixel_type = _image_column(file.schema_arrow, path)
                 labels, known = _labels(file, known)
                 rows = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
@@ -148,7 +149,7 @@ def _pyarrow_parquet(location: Path) -> Any:
 
 def _read_group(groups: Sequence[tuple[Path, int, str]], number: int) -> Sequence[Any]:
     path, group, column = groups[number]
-    with _pyarrow_parquet(path).ParquetFile(path) as file:
+    with utf8_name(path) as name, _pyarrow_parquet(path).ParquetFile(name) as file:
         values = file.read_row_group(group, columns=[column]).column(0).to_pylist()
     return [value["bytes"] if isinstance(value, dict) else value for value in values]
 

@@ -19,6 +19,7 @@ from ganvas.data.cache import default_cache as default_cache
 from ganvas.data.decoding import background_problem, decode, is_grey
 from ganvas.data.digests import DECODING, GENERATING, StageProgress, read_digests
 from ganvas.data.folder_labels import with_labels
+from ganvas.data.frames import split_frames
 from ganvas.data.generated import GeneratedDataset
 from ganvas.data.held_out import choose_held_out
 from ganvas.data.measured_range import with_known_range
@@ -74,6 +75,7 @@ def prepare(
     if not source.label_names:  # both splits are the same, and one prepared copy serves both
         settings = replace(settings, split="content")
     digests = read_digests(source, cache, verify, on_progress)
+    source, digests = split_frames(source, digests, settings, cache, on_progress)
     content = fingerprint(source, digests)
     settings = with_known_range(source, settings, content, cache, on_progress)
     preparation = _Preparation(source, settings, digests, content)
@@ -168,6 +170,7 @@ class _Preparation:
                 [self.digests[index] for index in kept],
                 settings.held_out,
                 labels if settings.split == "labels" else None,
+                [source.group(index) for index in kept],
             ),
             fingerprint=self.fingerprint,
             unusable=tuple(unusable),

@@ -27,11 +27,13 @@ class DataSettings:
     background: str = "white"
     """Colour behind transparent pixels and of the border: a name or #rrggbb."""
     max_megapixels: Annotated[int, Gt(0)] = 90
-    """Leave out images of more million pixels, which take 4 MB of memory each to decode. A JPEG
-    counts as it is decoded: reduced to an eighth where that is enough for the size."""
+    """Leave out images of more million pixels. A JPEG counts as it is decoded: reduced, where that
+    is enough for the size."""
     labels: Labels = "auto"
     """auto: those in the file, or the first folders that differ, below splits such as train/ and
     val/; folders: the same, but splits are labels; off: none; 1, 2, ...: folders of this level."""
+    frames: Literal["first", "all"] = "first"
+    """Of files with several frames or pages (GIF, WebP, APNG, TIFF) take the first, or all."""
     keep_duplicates: bool = False
     """Keep exact copies of an image; otherwise each counts once."""
     held_out: Annotated[float, Ge(0.0), Lt(1.0)] = 0.1

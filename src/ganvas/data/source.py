@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -69,6 +69,11 @@ class Source(Dataset, ABC):
     """Every image or would-be image, sorted by name."""
     label_names: tuple[str, ...]
     """Every label once, in the order of their class numbers; empty where there are none."""
+
+    def group(self, index: int) -> Hashable:
+        """What an item is a part of, with others like it; None for nothing. Items of one group are
+        trained on or held out together."""
+        return None
 
     @property
     def dtype(self) -> np.dtype[Any] | None:

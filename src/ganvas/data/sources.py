@@ -15,6 +15,7 @@ from ganvas.data.source import Source
 from ganvas.data.stacking import PREFIX, Stacked, open_stacked
 from ganvas.data.synthetic import POINTS, Points
 from ganvas.errors import DataError, did_you_mean
+from ganvas.storage import native_path
 from ganvas.system_errors import advice_for, reason_of
 
 FASHION = Path(__file__).parent / "builtin" / "fashion"
@@ -48,7 +49,8 @@ def open_source(data: str | Path) -> Source | Points | Stacked:
         return open_stacked(open_source(data.removeprefix(PREFIX)))
     if not str(data).strip():
         raise DataError(f"no data given: name a folder of images, or built-in data: {KNOWN}")
-    path = Path(os.path.abspath(Path(data).expanduser()))  # noqa: PTH100 - keeps the names of links
+    given = Path(native_path(str(data))).expanduser()
+    path = Path(os.path.abspath(given))  # noqa: PTH100 - keeps the names of links
     try:
         if path.is_dir():
             return _open_directory(path)
@@ -63,7 +65,7 @@ def open_source(data: str | Path) -> Source | Points | Stacked:
 def source_exists(location: str) -> bool:
     """Whether the location of a source that was opened once still exists."""
     base = location.removeprefix(PREFIX)
-    return base in BUILT_IN or Path(base).exists()
+    return base in BUILT_IN or Path(native_path(base)).exists()
 
 
 def _open_file(path: Path) -> Source:

@@ -9,13 +9,27 @@ from typing import NamedTuple
 from ganvas.formatting import format_count
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
-_STRIPS, _BANDS, _STRIP_BYTES, _PLANAR = 273, 277, 279, 284
+_FILL_ORDER, _STRIPS, _BANDS, _STRIP_BYTES, _PLANAR = 266, 273, 277, 279, 284
 _TILES, _TILE_BYTES, _SUB_DIRECTORIES, _SAMPLE_FORMAT = 324, 325, 330, 339
 _DNG_VERSION = 50706
 _DECISIVE = frozenset(
     (
         *(254, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC),
-        *(266, _STRIPS, 274, _BANDS, 278, _STRIP_BYTES, _PLANAR, 292, 293, 317, 320, 322, 323),
+        *(
+            _FILL_ORDER,
+            _STRIPS,
+            274,
+            _BANDS,
+            278,
+            _STRIP_BYTES,
+            _PLANAR,
+            292,
+            293,
+            317,
+            320,
+            322,
+            323,
+        ),
         *(_TILES, _TILE_BYTES, 332, 338, _SAMPLE_FORMAT, 347, *range(512, 522), *range(529, 533)),
     )
 )
@@ -147,6 +161,8 @@ class TiffTags:
         details = [_MEANINGS.get(photometric, f"photometric {photometric}")]
         if self._integer(page, _PLANAR, 1) == 2:
             details.append("planar")
+        if self._integer(page, _FILL_ORDER, 1) == 2:
+            details.append("reversed bits")
         if compression != 1:
             details.append(_COMPRESSIONS.get(compression, f"compression {compression}"))
         sample = _SAMPLES.get(self._integer(page, _SAMPLE_FORMAT, 1), "")

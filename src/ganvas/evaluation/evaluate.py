@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import cast
 
+from ganvas import storage
 from ganvas.data.preparation import PreparedData
 from ganvas.data.settings import Channels
+from ganvas.data.sources import open_source
 from ganvas.data.stacking import PREFIX
-from ganvas.evaluation.measure import measure
+from ganvas.evaluation.checks import check_sample_count
+from ganvas.evaluation.failures import failure_lines
+from ganvas.evaluation.measure import Measurement, measure, uninstalled_metrics
 from ganvas.evaluation.score import Score
-from ganvas.metrics.names import parse_metrics
+from ganvas.metrics.names import Metric, parse_metrics
 from ganvas.networks.sizes import POINT
-from ganvas.progress import progress_bar
+from ganvas.progress import TerminalFeedback
 from ganvas.runs import Run
 from ganvas.runs.data import check_data_unchanged, data_location, prepare_images
 from ganvas.sampling import load
 from ganvas.terminal import tolerant_output
+from ganvas.torch_state import usual_torch
 
 
 @tolerant_output()
+@usual_torch()
 def evaluate(
     run: Run | Path | str,
     metrics: Sequence[str] = (),
@@ -48,22 +54,76 @@ def evaluate(
         verify: read every image file again, even where size and time stamp are unchanged.
         quiet: show no progress bars.
 
+    A metric that cannot be measured gives a Python warning with the reason, and the others are
+    measured.
+
     Raises:
-        GanvasError: unknown metrics, missing weights, too few images, no labels where needed.
+        GanvasError: unknown metrics, or none of them can be measured: missing weights, too few
+            images, no labels where needed.
         RunError: there is no such run or checkpoint.
         DataError: the run's images are missing or have changed.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    feedback = TerminalFeedback(quiet)
+    measurement = evaluate_run(
+        run,
+        metrics,
+        n=n,
+        data=data,
+        checkpoint=checkpoint,
+        seed=seed,
+        device=device,
+        verify=verify,
+        feedback=feedback,
+    )
+    for line in failure_lines(measurement.failures):
+        warnings.warn(line, stacklevel=2)
+    return measurement.scores
+
+
+def evaluate_run(
+    run: Run | Path | str,
+    metrics: Sequence[str],
+    *,
+    n: int | None,
+    data: str | Path | None,
+    checkpoint: str,
+    seed: int,
+    device: str,
+    verify: bool,
+    feedback: TerminalFeedback,
+) -> Measurement:
+    """As `evaluate`, and also why some of the metrics could not be measured."""
     requested = parse_metrics(metrics) if metrics else []
+    run = run if isinstance(run, Run) else Run.open(run)
+    check_before_work(run, requested, n, data)
     generator = load(run, device, checkpoint)
-    prepared = reference_images(run, data, quiet, verify)
+    prepared = reference_images(run, data, feedback.quiet, verify)
     requested = requested or parse_metrics(default_metrics(prepared))
     count = default_count(prepared) if n is None else n
-    open_bar = partial(progress_bar, quiet=quiet)
     settings = run.read_recipe().data
-    scores = measure(generator, prepared, settings, requested, count, seed, open_bar)
-    record_scores(run, scores, generator.images_seen, while_training=False)
-    return scores
+    measurement = measure(generator, prepared, settings, requested, count, seed, feedback)
+    measurement.check()
+    record_scores(run, measurement.scores, generator.images_seen, while_training=False)
+    return measurement
+
+
+def check_before_work(
+    run: Run, metrics: Sequence[Metric], n: int | None, data: str | Path | None
+) -> None:
+    """Check what costs little, before images are decoded and networks loaded.
+
+    Raises:
+        RunError: the scores could not be written.
+        DataError: the real images are not there.
+        GanvasError: there would be no sample, or no metric can be measured on this machine.
+    """
+    if n is not None:
+        check_sample_count(n)
+    storage.check_can_write(run.scores.path)
+    open_source(data_location(run) if data is None else data)
+    failures = uninstalled_metrics(metrics)
+    if metrics and len(failures) == len(metrics):
+        Measurement([], failures).check()
 
 
 def reference_images(

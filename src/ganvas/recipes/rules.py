@@ -66,7 +66,7 @@ def _data_problems(recipe: Recipe) -> Iterator[Problem]:
         if data.size == POINT and getattr(data, name):
             text = f"data.{name}: 1x1 is the size of points, which are no pictures; set it off"
             yield Problem(text, (f"data.{name}", "data.size"))
-    for name, default in (("labels", "auto"), ("pixel_range", "full")):
+    for name, default in (("labels", "auto"), ("frames", "first"), ("pixel_range", "full")):
         if data.size == POINT and getattr(data, name) != default:
             text = f"data.{name}: 1x1 is the size of points, no pictures; set it to {default}"
             yield Problem(text, (f"data.{name}", "data.size"))

@@ -1,4 +1,7 @@
-"""The commands that repeat a run: a named recipe, and what differs from it as flags."""
+"""The commands that repeat a run: a named recipe, and what differs from it as flags.
+
+Runs and images are named without their folders, because a page is made to be sent.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from ganvas.fields import flatten, format_field, get_field
 from ganvas.health.advice import apply_change
 from ganvas.health.finding import Change
 from ganvas.recipes import CATALOG, Recipe, exchange_networks, recipe_toml
+from ganvas.reports.local_paths import folder_name, shorten_location
 from ganvas.runs import Run
 from ganvas.runs.history import Record
 
@@ -31,7 +35,7 @@ class Command:
 
 def training_command(run: Run, recipe: Recipe, about: str, out: str) -> Command:
     """The `ganvas train` that starts a run of this recipe on the data of `run`."""
-    environment, location = run.read_environment(), run.read_data()["location"]
+    environment, location = run.read_environment(), shorten_location(run.read_data()["location"])
     flags = flags_of(recipe)
     name, *rest = [RECIPE_FILE] if flags is None else flags
     arguments = ["train", name, location, *rest]
@@ -115,5 +119,7 @@ def evaluation_commands(run: Run) -> list[Command]:
         arguments += [] if seen == newest else ["--checkpoint", f"{seen}"]
         arguments += [] if own_data else ["--data", data]
         about = f"Measure the scores at {seen:,} images again."
-        commands.append(Command(ganvas_command("evaluate", run.directory, *arguments), about))
+        commands.append(
+            Command(ganvas_command("evaluate", folder_name(run.directory), *arguments), about)
+        )
     return commands

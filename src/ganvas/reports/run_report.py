@@ -11,6 +11,7 @@ from ganvas.recipes import recipe_toml
 from ganvas.reports import commands, curves, findings, pictures, scores, status
 from ganvas.reports.attempts import Attempt, describe_rewind, ended_symptoms, read_attempts
 from ganvas.reports.commands import Command
+from ganvas.reports.local_paths import folder_name
 from ganvas.reports.page import render
 from ganvas.reports.provenance import shared_content
 from ganvas.runs import Run
@@ -60,7 +61,7 @@ def content_of(run: Run, quiet: bool) -> dict[str, Any]:
         "score_plots": scores.score_plots(score_records),
         "warnings": scores.warnings_of(newest),
         "protocols": scores.protocols(newest),
-        "evaluate_command": ganvas_command("evaluate", run.directory),
+        "evaluate_command": ganvas_command("evaluate", folder_name(run.directory)),
         "lookups": pictures.look_up(run, quiet),
         "recipe": recipe_toml(run.read_recipe()),
         "commands": reproduction(run, attempts),

@@ -19,6 +19,7 @@ from ganvas.networks import ImageShape
 from ganvas.recipes import Recipe, build_networks
 from ganvas.reports.attempts import Attempt
 from ganvas.reports.commands import Command, command_with_change
+from ganvas.reports.local_paths import folder_name
 from ganvas.reports.texts import as_sentence, better_word, symptom_name
 from ganvas.runs import Run
 from ganvas.runs.history import Record
@@ -110,7 +111,7 @@ def next_steps(run: Run, diagnosis: Diagnosis, status: RunStatus) -> list[Comman
 
 
 def _next_steps(run: Run, diagnosis: Diagnosis, status: RunStatus) -> Iterator[Command]:
-    path = run.directory
+    path = folder_name(run.directory)
     if diagnosis.findings and diagnosis.findings[0].advice:
         command = command_with_change(run, diagnosis.findings[0].advice[0])
         if command is not None:

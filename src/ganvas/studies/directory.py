@@ -23,6 +23,7 @@ from ganvas import storage
 from ganvas.command_line import ganvas_command
 from ganvas.errors import RunError
 from ganvas.runs.directories import STUDY_JSON, check_unused, is_run, is_study
+from ganvas.storage import native_path
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
 from ganvas.studies.reading import read_study
@@ -135,11 +136,11 @@ class StudyDirectory:
 
     def run_path(self, arm: str, seed: int) -> Path:
         """The directory of a run, whether it exists yet or not."""
-        return self.path / "runs" / arm / str(seed)
+        return self.path / "runs" / native_path(arm) / str(seed)
 
     def outcome_path(self, arm: str, seed: int) -> Path:
         """The file that says how a run ended."""
-        return self.path / "outcomes" / f"{arm}-{seed}.json"
+        return self.path / "outcomes" / native_path(f"{arm}-{seed}.json")
 
     def run_keys(self) -> list[RunKey]:
         """Arm and seed of every run, in the order in which they are done.

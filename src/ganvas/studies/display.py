@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from rich import progress as rich_progress
 from rich.console import Console
 
+from ganvas.evaluation.failures import failure_lines
 from ganvas.formatting import (
     format_bytes,
     format_clock,
@@ -143,6 +144,8 @@ class StudyDisplay:
         score = [f"{metric} {value:.4g}" for metric, value in list(outcome.scores.items())[:1]]
         text = "  ·  ".join([f"{outcome.arm} seed {outcome.seed}: {outcome.describe()}", *score])
         self.say(f"[{len(self._failed)}/{self._runs}] {text}")
+        for line in failure_lines(outcome.unmeasured):
+            self.say(f"warning: {outcome.arm} seed {outcome.seed}: {line}")
 
     def update(self, running: Sequence[Job]) -> None:
         """Show the progress of all runs."""

@@ -8,6 +8,7 @@ from concurrent.futures import BrokenExecutor, as_completed
 
 from ganvas.data.preparation import PreparedData
 from ganvas.errors import Interrupted, RunError
+from ganvas.evaluation.failures import failure_lines
 from ganvas.studies.display import StudyDisplay
 from ganvas.studies.executors import WorkerPool, terminate
 from ganvas.studies.plan import Plan
@@ -43,13 +44,15 @@ def make_plan(
     throughput = {name: estimates[representative] for name, representative in measured.items()}
     scoring = results[0][1]
     assert scoring is not None
+    for line in failure_lines(scoring.failures):
+        display.say(f"warning: {line}")
     return Plan(
         images={
             name: budget(study, name, estimate.images_per_second)
             for name, estimate in throughput.items()
         },
         throughput=throughput,
-        scoring=scoring,
+        scoring=scoring.seconds,
         workers=pool.workers,
         threads=pool.threads,
     )

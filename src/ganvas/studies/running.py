@@ -25,6 +25,7 @@ from ganvas.errors import (
 )
 from ganvas.runs.data import describe_data, prepare_for, prepare_images
 from ganvas.runs.directories import check_unused, is_study
+from ganvas.storage import native_path
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.display import StudyDisplay
 from ganvas.studies.executors import WorkerPool, dask_pool, local_pool
@@ -164,7 +165,8 @@ def locate(
         return LocatedStudy(directory.study, directory.path, prepared, directory)
     study = check_study(study) if isinstance(study, Study) else load_study(study)
     prepared = prepare_images(study.base.data, study.data, quiet, verify)
-    path = Path(out) if out is not None else Path("studies") / f"{study.base.name}-{prepared.name}"
+    name = native_path(f"{study.base.name}-{prepared.name}")
+    path = Path(out) if out is not None else Path("studies") / name
     if not is_study(path):
         check_unused(path)
         largest = max((arm.recipe for arm in study.all_arms), key=lambda recipe: recipe.batch)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,10 +16,16 @@ from torch import Tensor
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device, peak_memory_mb, reset_peak_memory
 from ganvas.errors import Diverged, GanvasError
-from ganvas.evaluation.checks import check_held_out, check_sample_count
+from ganvas.evaluation.checks import check_held_out, check_sample_count, impossible_metrics
 from ganvas.evaluation.extractors import fake_features
+from ganvas.evaluation.failures import Failures, recorded_failure
 from ganvas.evaluation.families import FAMILIES, FeatureSets
-from ganvas.evaluation.measure import extractor_key, extractors_for
+from ganvas.evaluation.measure import (
+    extractor_key,
+    extractors_for,
+    fail_with_extractors,
+    remaining,
+)
 from ganvas.metrics.names import parse_metrics
 from ganvas.objectives.losses import LOSSES
 from ganvas.processes import SINGLE_PROCESS
@@ -29,7 +36,8 @@ from ganvas.runs.run import KEPT_CHECKPOINTS
 from ganvas.sampling import TrainedGenerator
 from ganvas.studies.plan import ThroughputEstimate
 from ganvas.studies.study import SAMPLES_WHILE_TRAINING, Study
-from ganvas.studies.worker import interruptible_progress
+from ganvas.studies.worker import InterruptibleFeedback
+from ganvas.torch_state import cpu_threads
 from ganvas.training.due import early_grids
 from ganvas.training.grids import GRID_IMAGES
 from ganvas.training.state import TrainState
@@ -47,8 +55,20 @@ SAMPLES_AT_A_TIME = 32
 UNLIMITED = 10**9
 """Stands for a budget in images that is not known yet."""
 
-ThroughputResult = tuple[ThroughputEstimate, tuple[float, float] | None]
-"""The estimate, and `Plan.scoring` if an evaluation was timed."""
+
+class TimedScoring(NamedTuple):
+    """How long an evaluation takes.
+
+    seconds: `Plan.scoring`.
+    failures: why some of the metrics cannot be measured.
+    """
+
+    seconds: tuple[float, float]
+    failures: Failures
+
+
+ThroughputResult = tuple[ThroughputEstimate, TimedScoring | None]
+"""The estimate, and how long scores take if an evaluation was timed."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +119,11 @@ def estimate_throughput(job: ThroughputJob) -> ThroughputResult:
     Raises:
         GanvasError: the arm cannot be trained, or the images cannot be scored.
     """
-    torch.set_num_threads(job.threads)
+    with cpu_threads(job.threads):
+        return _estimate(job)
+
+
+def _estimate(job: ThroughputJob) -> ThroughputResult:
     device = choose_device(job.device)
     reset_peak_memory(device)
     images = job.study.images or UNLIMITED
@@ -141,37 +165,52 @@ def train_for(
 
 def time_scoring(
     study: Study, recipe: Recipe, state: TrainState, data: PreparedData
-) -> tuple[float, float]:
+) -> TimedScoring:
     """Seconds of a score without samples, and seconds per sample.
 
     Raises:
-        GanvasError: the images cannot be scored by the study's metrics.
+        GanvasError: the deciding score cannot be measured.
     """
     metrics = parse_metrics(study.metrics)
-    check_sample_count(metrics, study.samples)
+    check_sample_count(study.samples)
     check_held_out(data, recipe.data.held_out)
+    failures = impossible_metrics(metrics, data, study.samples)
     generator = TrainedGenerator(state.ema, data.shape, recipe.latent_dim, 0)
+    feedback = InterruptibleFeedback()
     extractors = extractors_for(
-        metrics, data, recipe.data, state.device, interruptible_progress, SINGLE_PROCESS
+        metrics, failures, data, recipe.data, state.device, feedback, SINGLE_PROCESS
     )
-    unique = list(extractors.values())
+    unique, failed = list(extractors.values()), Failures()
 
     def sample() -> dict[str, Tensor]:
-        with interruptible_progress("sampling") as on_progress:
-            return fake_features(generator, SAMPLES_AT_A_TIME, 0, unique, on_progress)
+        with feedback.progress("sampling") as on_progress:
+            return fake_features(generator, SAMPLES_AT_A_TIME, 0, unique, on_progress, failed)
 
     features = sample()  # untimed: a first batch also allocates memory
+    lost = {key: failed[e.name] for key, e in extractors.items() if e.name in failed}
+    fail_with_extractors(failures, metrics, lost)
+    check_deciding_score(study, failures)
     start, count = time.perf_counter(), 0
     while (elapsed := time.perf_counter() - start) < SECONDS or count == 0:
         sample()
         count += SAMPLES_AT_A_TIME
     start = time.perf_counter()
-    for metric in metrics:
+    for metric in remaining(metrics, failures):
         extractor = extractors[extractor_key(metric)]
         sets = stand_in_sets(features[extractor.name], data, extractor.expected)
-        FAMILIES[metric.family].estimate(sets, 0)
+        with recorded_failure(failures, metric.name):
+            FAMILIES[metric.family].estimate(sets, 0)
     computing = time.perf_counter() - start
-    return 2 * computing, elapsed / count  # every score has a floor, computed in the same way
+    check_deciding_score(study, failures)
+    # The held-out images are scored as the samples are, so computing counts twice.
+    return TimedScoring((2 * computing, elapsed / count), failures)
+
+
+def check_deciding_score(study: Study, failures: Failures) -> None:
+    """Raise a `GanvasError` if the score that decides the study cannot be measured."""
+    reason = failures.get(parse_metrics(study.metrics)[0].name)
+    if reason is not None:
+        raise GanvasError(f"{study.scores[0]} decides the study, and cannot be measured: {reason}")
 
 
 def stand_in_sets(features: Tensor, data: PreparedData, expected: Tensor | None) -> FeatureSets:

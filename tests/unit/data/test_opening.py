@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 import struct
 import subprocess
 import sys
 import zlib
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -164,6 +166,10 @@ def test_a_raw_photograph_whose_preview_comes_first_is_told() -> None:
         (bytes(257) + b"ustar\0", "a tar archive"),
         (b"\x93NUMPY\1\0", "a NumPy array (.npy), not an image; give that file itself"),
         (b"PAR1", "a parquet file"),
+        (
+            pickle.dumps({"data": 1}),
+            "a Python pickle, which is never opened, not an image; save its",
+        ),
         (
             bytes(1000),
             "only zero bytes, not an image; its content was never written, copy it again",
@@ -366,6 +372,20 @@ def test_metadata_of_a_webp_never_decides() -> None:
     content = encoded(image, "WEBP", lossless=True, icc_profile=bytes(100), exif=ORIENTATION_6)
     assert colour(content) == colour(content[:-9]) == [10, 200, 30]
     assert colour(encoded(image, "WEBP", lossless=True, exif=b"nonsense")) == [10, 200, 30]
+
+
+def test_broken_exif_of_an_avif_never_decides() -> None:
+    exif = b"MM\0*\0\0\0\x08" + bytes(6)
+    content = bytearray(encoded(flat("L", 77), "AVIF", exif=exif))
+    place = content.index(exif)
+    content[place - 4 : place + len(exif)] = b"\xff" * (4 + len(exif))
+    np.testing.assert_allclose(colour(bytes(content)), 77, atol=2)
+
+
+def test_broken_boxes_of_a_jp2_never_decide() -> None:
+    content = bytearray(encoded(flat("L", 77), "JPEG2000"))
+    content[content.index(b"colr") - 1] = 90  # bytes; longer than the box that it lies in
+    assert colour(bytes(content)) == [77, 77, 77]
 
 
 def test_comments_of_a_gif_never_decide() -> None:

@@ -219,15 +219,18 @@ def test_a_folder_of_containers_says_what_to_do(
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
-        (["cats.zip"], "but cats.zip: unpack it, and give cats.zip itself"),
-        (["x/a.zip", "x/b.zip"], "but x/a.zip and 1 more: unpack it, and give one of them"),
-        (["a.npz", "README.md"], "but a.npz: unpack it, and give a.npz itself"),
-        (["x/a.parquet"], "but x/a.parquet: unpack it, and give a.parquet itself"),
+        (["cats.zip"], "but cats.zip: unpack this archive, and give cats.zip itself"),
+        (
+            ["x/a.zip", "x/b.zip"],
+            "but x/a.zip and 1 more: unpack this archive, and give one of them",
+        ),
+        (["a.npz", "README.md"], "but a.npz: unpack this archive, and give a.npz itself"),
+        (["x/a.parquet"], "but x/a.parquet: unpack this archive, and give a.parquet itself"),
         (["a.tar.gz"], "but a.tar.gz: unpack both, and give the folder of images"),
         (["a.h5"], "but a.h5: save its images as image files or as an .npz file"),
         (
             ["train-labels-idx1-ubyte", "train-images-idx3-ubyte"],
-            "but train-images-idx3-ubyte and 1 more: unpack it, and give the folder that holds the",
+            "but train-images-idx3-ubyte and 1 more: unpack this archive, and give the folder th",
         ),
     ],
     ids=lambda value: "" if isinstance(value, str) else value[0],

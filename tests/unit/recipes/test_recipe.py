@@ -236,6 +236,7 @@ def test_unknown_field_is_named_with_the_nearest_known(place: str, nearest: str)
         ("data__size", [10**9, 10**9 - 1]),
         ("data__channels", "5"),
         ("data__labels", "cats"),
+        ("data__frames", "last"),
         ("data__pixel_range", "4095"),
         ("data__fit", "squeeze"),
         ("data__background", "nosuchcolour"),

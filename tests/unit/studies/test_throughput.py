@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganvas.errors import GanvasError
 from ganvas.evaluation.extractors import Extractor
 from ganvas.evaluation.families import FAMILIES, FeatureSets, MetricFamily
 from ganvas.studies import throughput
@@ -67,32 +68,49 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_a_score_costs_its_samples_and_twice_its_computing(
-    monkeypatch: pytest.MonkeyPatch, clock: list[float]
-) -> None:
-    """Twice, for the floor. The first batch of samples is not timed; the others take 2 s at most.
-
-    No features of real images are extracted: a study does that once, not for every run.
-    """
-    extracted: list[int] = []
+@pytest.fixture
+def extracted(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> list[int]:
+    """How many images stand-in features were extracted of, each time: 16 ms an image."""
+    counts: list[int] = []
 
     def extract(pixels: Tensor) -> Tensor:
-        extracted.append(len(pixels))
-        clock[0] += 100.0 if len(extracted) == 1 else 0.016 * len(pixels)
+        counts.append(len(pixels))
+        clock[0] += 100.0 if len(counts) == 1 else 0.016 * len(pixels)
         return torch.zeros(len(pixels), 3)
 
     def estimate(sets: FeatureSets, seed: int) -> Any:
         clock[0] += 7.0
 
-    extractor = Extractor("stand-in", extract)
+    extractors = {"pixels": Extractor("stand-in", extract)}
     monkeypatch.setitem(FAMILIES, "swd", MetricFamily("pixels", estimate, lambda sets: sets))
-    monkeypatch.setattr(throughput, "extractors_for", lambda *_: {("pixels", None): extractor})
+    monkeypatch.setattr(throughput, "extractors_for", lambda *_: extractors)
     monkeypatch.setattr(throughput, "check_held_out", lambda *_: None)
+    return counts
+
+
+def study_of(*metrics: str) -> Any:
+    return SimpleNamespace(metrics=metrics, scores=metrics, samples=5_000)
+
+
+def test_a_score_costs_its_samples_and_twice_its_computing(extracted: list[int]) -> None:
+    """Twice, for the held-out images. The first batch of samples is not timed.
+
+    No features of real images are extracted: a study does that once, not for every run.
+    """
     recipe = tiny_recipe()
-    study: Any = SimpleNamespace(metrics=("swd",), samples=5_000)
-    cost = throughput.time_scoring(study, recipe, start(recipe), tiny_data())
-    assert cost == pytest.approx((14.0, 0.016))
+    timed = throughput.time_scoring(study_of("swd"), recipe, start(recipe), tiny_data())
+    assert timed.seconds == pytest.approx((14.0, 0.016))
+    assert timed.failures == {}
     assert sum(extracted) * 0.016 == pytest.approx(2.0, abs=1.1)
+
+
+@pytest.mark.usefixtures("extracted")
+def test_a_metric_that_cannot_be_measured_is_named_unless_it_decides() -> None:
+    recipe = tiny_recipe()
+    timed = throughput.time_scoring(study_of("swd", "modes"), recipe, start(recipe), tiny_data())
+    assert list(timed.failures) == ["modes"]
+    with pytest.raises(GanvasError, match="modes decides the study, and cannot be measured: "):
+        throughput.time_scoring(study_of("modes", "swd"), recipe, start(recipe), tiny_data())
 
 
 def test_stand_ins_are_as_many_as_a_score_while_training_compares() -> None:
