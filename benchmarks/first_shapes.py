@@ -75,12 +75,12 @@ class Case:
         return dataclasses.replace(recipe, data=data, augmentation=self.augmentation)
 
 
+# Not mlp: its samples stay noisy, so the distance is 7 where clothes can be named for long.
 CASES = (
     Case("dcgan", colour=False, side=32),
     Case("dcgan", colour=True, side=32),
     Case("dcgan", colour=False, side=64),
     Case("dcgan", colour=True, side=32, few=True, augmentation=0.3),
-    Case("mlp", colour=False, side=32),
     Case("wgan-gp", colour=False, side=32),
     Case("resnet", colour=False, side=32),
     Case("wgan", colour=False, side=32),
