@@ -100,7 +100,7 @@ def _channels(inspection: Inspection) -> int:
 
 def _why_recipe(inspection: Inspection, recipe: str) -> str:
     if inspection.recipe is None:
-        return f"{recipe} as it shows shapes in the least time"
+        return f"{recipe} as it was the quickest of those measured"
     images = "points" if inspection.things == "points" else "stacked images"
     return f"{recipe} as it is made for {images}"
 

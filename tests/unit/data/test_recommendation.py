@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ganvas.data.inspection import inspect
 from ganvas.data.preparation import prepare
@@ -15,6 +17,8 @@ from ganvas.data.sources import open_source
 from ganvas.errors import DataError
 
 from .pictures import flat
+
+README = Path(__file__).parents[3] / "README.md"
 
 
 def recommended(data: Path | str, *flags: str, channels: str = "auto") -> Recommendation:
@@ -130,3 +134,16 @@ def test_the_error_about_a_recipe_for_points_names_the_recommended_one(tmp_path:
     with pytest.raises(DataError, match=f"such as {RECIPE_FOR_IMAGES}"):
         prepare(open_source(folder), DataSettings(size=(1, 1)), tmp_path / "cache")
     assert recommended(folder).recipe == RECIPE_FOR_IMAGES
+
+
+def test_the_readme_trains_own_images_as_check_recommends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("photos")
+    photographs(folder, count=0)
+    for value in range(600):
+        Image.new("RGB", (80, 64), (value % 256, value // 256, 0)).save(folder / f"{value}.bmp")
+    command = recommended("photos").command
+    assert f"ganvas check photos/\n{command}" in README.read_text(encoding="utf-8")
+    assert shlex.split(command)[:4] == ["ganvas", "train", "dcgan", "photos/"]
