@@ -22,6 +22,7 @@ import torch
 
 from ganvas.data.reading import cores
 from ganvas.errors import GanvasError
+from ganvas.shared_changes import SharedChange
 from ganvas.studies.worker import exit_with_parent
 from ganvas.training.stop import STOP_SIGNALS
 
@@ -76,21 +77,33 @@ def local_devices() -> tuple[str, ...]:
     return ("mps",) if torch.backends.mps.is_available() else ("cpu",)
 
 
+THREADS = "OMP_NUM_THREADS"
+"""The variable that decides how many threads a process computes with."""
+
+
 @contextmanager
 def process_executor(workers: int, threads: int) -> Iterator[Executor]:
     """Spawned worker processes with so many threads each."""
-    previous = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = str(threads)  # read by the workers when they import torch
     spawn = multiprocessing.get_context("spawn")
-    try:
+    with VARIABLE_IS_RESTORED():
+        os.environ[THREADS] = str(threads)  # read by the workers when they import torch
         with ProcessPoolExecutor(workers, spawn, initializer=init_worker) as executor:
             spawn_ignoring_signals(executor, workers)
             yield executor
+
+
+@contextmanager
+def _variable_is_restored() -> Iterator[None]:
+    previous = os.environ.get(THREADS)
+    try:
+        yield
     finally:
-        if previous is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = previous
+        os.environ.pop(THREADS, None)
+        if previous is not None:
+            os.environ[THREADS] = previous
+
+
+VARIABLE_IS_RESTORED = SharedChange(_variable_is_restored)
 
 
 def spawn_ignoring_signals(executor: ProcessPoolExecutor, workers: int) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from concurrent.futures import BrokenExecutor
+from contextlib import ExitStack
 
 import pytest
 
@@ -38,6 +39,18 @@ def test_omp_num_threads_is_set_for_workers_and_restored(
     with executors.process_executor(1, 2):
         assert os.environ["OMP_NUM_THREADS"] == "2"
     assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+def test_omp_num_threads_is_restored_when_the_last_of_two_pools_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    with ExitStack() as first, ExitStack() as second:
+        first.enter_context(executors.process_executor(1, 2))
+        second.enter_context(executors.process_executor(1, 1))
+        first.close()
+        assert "OMP_NUM_THREADS" in os.environ
+    assert "OMP_NUM_THREADS" not in os.environ
 
 
 def test_starting_workers_ignore_what_a_terminal_sends() -> None:
