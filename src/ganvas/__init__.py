@@ -7,6 +7,7 @@ The public names, on one page. Those that need torch are loaded when first used,
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 from ganvas import recipes as recipes
@@ -40,6 +41,10 @@ if TYPE_CHECKING:
     from ganvas.training.trainer import train as train
 
 __version__ = "0.2.0"
+
+for _library in ("matplotlib", "PIL"):
+    # Python prints the log of a library that no program has asked for, unless it has a handler.
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 _LOADED_WHEN_USED = {
     "Arm": "ganvas.studies.study",

@@ -6,10 +6,12 @@ Nothing here imports torch. Commands import it when they run, so help is quick.
 from __future__ import annotations
 
 import functools
+import logging
 import operator
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn, Protocol
@@ -101,6 +103,7 @@ def run(arguments: list[str], stdout: TolerantStream) -> int:
 def command() -> NoReturn:
     """The program `ganvas`: run `main` and exit. A second signal does not disturb the exit."""
     open_closed_descriptors()
+    quiet_libraries()
     for number in stop_signals():
         signal.signal(number, interrupt)
     try:
@@ -123,6 +126,13 @@ def open_closed_descriptors() -> None:
             os.fstat(descriptor)
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # takes the lowest number
+
+
+def quiet_libraries() -> None:
+    """Drop what libraries log, and their warnings unless Python was told what to do with those."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
 
 
 def prints_its_result(command: Command) -> bool:

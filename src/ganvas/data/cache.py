@@ -75,9 +75,21 @@ def open_or_build(
 
 
 def default_cache() -> Path:
-    """The folder of prepared data: GANVAS_CACHE, else the user's cache folder."""
+    """The folder of prepared data: GANVAS_CACHE, else the user's cache folder.
+
+    Raises:
+        DataError: neither is known, as in a container whose user has no home.
+    """
     chosen = os.environ.get("GANVAS_CACHE")
-    return Path(chosen).expanduser() if chosen else Path(user_cache_dir("ganvas", appauthor=False))
+    if chosen:
+        return Path(os.path.expanduser(chosen))  # noqa: PTH111 - leaves an unknown ~user as it is
+    try:
+        return Path(user_cache_dir("ganvas", appauthor=False))
+    except RuntimeError as error:
+        raise DataError(
+            "this user has no home folder, where prepared images would be kept: "
+            "set GANVAS_CACHE to a folder"
+        ) from error
 
 
 def _key(fingerprint: str, settings: DataSettings) -> str:

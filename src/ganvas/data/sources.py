@@ -49,7 +49,7 @@ def open_source(data: str | Path) -> Source | Points | Stacked:
         return open_stacked(open_source(data.removeprefix(PREFIX)))
     if not str(data).strip():
         raise DataError(f"no data given: name a folder of images, or built-in data: {KNOWN}")
-    given = Path(native_path(str(data))).expanduser()
+    given = os.path.expanduser(native_path(str(data)))  # noqa: PTH111 - an unknown ~user stays
     path = Path(os.path.abspath(given))  # noqa: PTH100 - keeps the names of links
     try:
         if path.is_dir():

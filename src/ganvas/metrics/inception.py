@@ -125,7 +125,7 @@ def _import_fidelity() -> Any:
 def _find_weights(given: Path | None) -> Path:
     named = os.environ.get(VARIABLE, "")
     if given is not None or named:
-        path = given or Path(named).expanduser()
+        path = given or Path(os.path.expanduser(named))  # noqa: PTH111 - an unknown ~user stays
         if not path.is_file():
             source = f" (from {VARIABLE})" if given is None else ""
             raise GanvasError(
