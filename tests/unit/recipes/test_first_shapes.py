@@ -127,6 +127,14 @@ def test_a_forecast_gives_images_and_minutes() -> None:
     }
 
 
+def test_what_comes_first_is_said_first() -> None:
+    run = run_with((10_000, 8.0), (40_000, 2.0))
+    assert str(Forecast(100, 9_000, run)) == (
+        "done at 9k images (2 min); shapes after about 20k images (3 min), as with Fashion-MNIST "
+        "at 32x32"
+    )
+
+
 def test_what_was_not_measured_is_said_to_be_so() -> None:
     unknown = Forecast(100, 200_000, None)
     assert "has not been measured for these settings" in str(unknown)
