@@ -142,7 +142,7 @@ def score_fault(parts: Parts, name: str, metrics: tuple[str, ...] = METRICS) -> 
 
 
 def detects(score: Score) -> bool:
-    """Whether a score is worse than that of real data by more than its uncertainty."""
+    """Whether a score is worse than that of real images by more than its uncertainty."""
     low, high = score.interval
     uncertainty = high - low
     worse = score.floor - score.value if score.more_is_better else score.value - score.floor
@@ -163,7 +163,7 @@ def main() -> None:
             mark = "**" if detects(score) else ""
             rows.setdefault(score.metric, {})[name] = f"{mark}{score.value:.3g}{mark}"
         print(f"measured: {name}", flush=True)
-    print("| metric | real data | " + " | ".join(FAULTS) + " |")
+    print("| metric | real images | " + " | ".join(FAULTS) + " |")
     print("|---|---|" + "---|" * len(FAULTS))
     for metric, values in rows.items():
         cells = " | ".join(values.get(name, "") for name in FAULTS)

@@ -118,3 +118,7 @@ class TerminalFeedback:
         """Print one line."""
         if not self.quiet:
             print_line(text)
+
+    def expect(self, text: str) -> None:
+        """Print how long the work will take."""
+        self.message(text)

@@ -48,8 +48,8 @@ def _same_cuda_device() -> Iterator[None]:
     try:
         yield
     finally:
-        if _cuda_is_in_use():
-            torch.cuda.set_device(before)
+        if _cuda_is_in_use():  # as torch.cuda.device does: it starts nothing on a device not in use
+            torch.cuda._maybe_exchange_device(before)
 
 
 def _cuda_is_in_use() -> bool:

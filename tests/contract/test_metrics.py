@@ -61,7 +61,7 @@ INSENSITIVE_TO_DIMENSIONS = {
     "birthday": "the same",
     "memorised": "the same",
 }
-"""Families that work with fewer samples than dimensions, and why. Others must warn."""
+"""Families that work with fewer samples than dimensions, and why. Others must say so."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -443,11 +443,14 @@ class TestEveryMetricOfFeatures:
             with pytest.raises(GanvasError, match="1 of 200 rows hold NaN or infinity"):
                 FAMILIES[family].estimate(FeatureSets(rows[0], rows[1], fake), 0)
 
-    def test_warns_of_fewer_samples_than_dimensions(self, family: str) -> None:
+    def test_says_that_there_are_fewer_samples_than_dimensions(self, family: str) -> None:
         rows = torch.randn(3, 200, 300, generator=torch.Generator().manual_seed(0))
         estimates = FAMILIES[family].estimate(FeatureSets(*rows), 0)
         warned = all(
-            any("300 dimensions" in line or "300 classes" in line for line in estimate.warnings)
+            any(
+                "300 dimensions" in line or "300 classes" in line
+                for line in (*estimate.warnings, *estimate.notes)
+            )
             for estimate in estimates.values()
         )
         assert warned != (family in INSENSITIVE_TO_DIMENSIONS)

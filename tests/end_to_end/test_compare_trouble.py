@@ -226,7 +226,7 @@ def test_more_seeds_are_added_to_a_study(tmp_path: Path, study: Path, ganvas: Ga
         refused(ganvas("compare", *again), "seeds: 2 there, 1 asked for", "added, not removed")
     shutil.copytree(out / "runs" / "hinge" / "0", out / "runs" / "hinge" / ".9.abc.tmp")
     runs = f"Name one of its runs: {out}/runs/hinge/0, {out}/runs/hinge/1, {out}/runs/small/0 and 1"
-    refused(ganvas("diagnose", out), f"{out} is a study, not a run. {runs} more.")
+    refused(ganvas("diagnose", out), f"{out} is a study, not a run. {runs} more\n")
     resumed = ganvas("resume", out / "runs")
     refused(resumed, f"is not a run, but it holds some. Name one of them: {out}")
     run = out / "runs" / "hinge" / "0"

@@ -1,4 +1,4 @@
-"""`ganvas evaluate`: scores with floors, on real runs, and what goes wrong in plain words."""
+"""`ganvas evaluate` on real runs: scores beside those of real images, and refusals."""
 
 from __future__ import annotations
 
@@ -35,13 +35,18 @@ def scores_in(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_prints_a_table(run: Path, ganvas: Ganvas) -> None:
+def test_prints_a_sentence_and_a_table_and_the_protocol_on_request(
+    run: Path, ganvas: Ganvas
+) -> None:
     result = ganvas("evaluate", run, *CHEAP)
     assert result.code == 0, result.err
-    for heading in ("value", "95 % interval", "real data"):
-        assert heading in result.out
-    for fragment in ("swd", "fd-lite0", "1,200 images", "held-out images", "warning"):
+    assert result.out.startswith("real images score ")
+    for fragment in ("yours", "95 % interval", "real images", "swd", "fd-lite0", "--verbose"):
         assert fragment in result.out
+    for fragment in ("1,200 images", "held-out images: swd", "no more than the 1,280 dimensions"):
+        assert fragment not in result.out
+        assert fragment in ganvas("evaluate", run, *CHEAP, "--verbose").out
+    refused(ganvas("evaluate", run, "--full", "-n", 100), "--full or -n, not both")
 
 
 def test_json_has_the_complete_protocol(run: Path, ganvas: Ganvas) -> None:
@@ -52,6 +57,8 @@ def test_json_has_the_complete_protocol(run: Path, ganvas: Ganvas) -> None:
         low, high = score["interval"]
         assert low <= score["value"] <= high
         assert score["floor"] < score["value"], "a generator of noise beats no real image"
+        real_low, real_high = score["floor_interval"]
+        assert real_low <= score["floor"] <= real_high
         protocol = score["protocol"]
         assert (protocol["n_fake"], protocol["n_real"]) == (120, 20)
         assert protocol["split"] == "held-out"
@@ -60,7 +67,7 @@ def test_json_has_the_complete_protocol(run: Path, ganvas: Ganvas) -> None:
         assert len(protocol["checkpoint_hash"]) == 16
         assert "Lanczos" in protocol["resize"]
     assert fd["protocol"]["view"]["features"] == "lite0"
-    assert any("no more than the 1,280 dimensions" in warning for warning in fd["warnings"])
+    assert any("no more than the 1,280 dimensions" in note for note in fd["notes"])
     assert [record["metric"] for record in Run.open(run).scores.records()] == ["swd", "fd-lite0"]
 
 

@@ -27,6 +27,9 @@ from PIL import Image, ImageFile
 from torch.nn.utils import parametrize
 
 import ganvas
+from ganvas.data.inspection import inspect as inspect_images
+from ganvas.data.settings import DataSettings
+from ganvas.data.sources import open_source
 from ganvas.training.stop import cancel_stop, request_stop
 
 from .conftest import SMALL, essence
@@ -124,12 +127,17 @@ def test_functions_that_succeed_change_nothing_of_the_process(
         "train": lambda: train(small, images, run, deterministic=True),
         "resume": lambda: ganvas.resume(run, images=2032, quiet=True),
         "evaluate": lambda: ganvas.evaluate(run, ["swd"], n=100, device="cpu"),
-        "load": lambda: [ganvas.load(run, checkpoint=name).sample(2) for name in ("last", "2k")],
+        "load": lambda: [
+            ganvas.load(run, checkpoint="2k").sample(2),
+            ganvas.load(run).interpolate(2, 3),
+            ganvas.load(run).latents(2),
+        ],
         "diagnose": lambda: ganvas.diagnose(run),
         "report": lambda: ganvas.report(run),
         "compare": lambda: ganvas.compare(study, tmp_path / "study", quiet=True),
     }
     assert actions.keys() == PUBLIC
+    actions["check"] = lambda: inspect_images(open_source(images), DataSettings())
     for action in actions.values():
         with unchanged_state():
             action()

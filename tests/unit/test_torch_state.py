@@ -41,6 +41,16 @@ def test_a_setting_of_this_thread_does_not_count_inside(
     assert (result.device.type, result.dtype) == ("cpu", torch.float32)
 
 
+def test_the_current_gpu_is_the_same_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    current: list[int] = [1]
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: current[-1])
+    monkeypatch.setattr(torch.cuda, "_maybe_exchange_device", current.append)
+    with usual_torch():
+        current.append(0)
+    assert current == [1, 0, 1]
+
+
 @pytest.fixture
 def double() -> Iterator[None]:
     torch.set_default_dtype(torch.float64)

@@ -98,17 +98,20 @@ def can_be_scored(
     return (images >= FEWEST_TO_SCORE) & (training > 0)
 
 
-def rare_labels_warning(names: Sequence[str], others: str = "") -> str:
+def rare_labels_warning(names: Sequence[str], labels: int, others: str = "") -> str:
     """The warning that names the labels that cannot be scored.
 
     Args:
-        names: of the labels, at least one.
+        names: of these labels, at least one.
+        labels: how many there are in all.
         others: where those beyond the first few are listed.
     """
+    scored = labels - len(names)
+    modes = "counts over the other labels" if scored > 1 else "cannot be measured: it needs two"
     return (
         f"rare labels: {format_count(len(names), 'label')} cannot be scored, because that needs "
         f"{FEWEST_TO_SCORE} different images of a label, one of them to train on: "
-        f"{format_first(names, LISTED, others)}. The metric modes counts over the other labels"
+        f"{format_first(names, LISTED, others)}. The metric modes {modes}"
     )
 
 

@@ -69,7 +69,7 @@ class Inspection:
     labels: dict[str, int]
     """Usable images of each label, in class order; empty without labels."""
     unscored_labels: tuple[str, ...]
-    """Labels with too few images for scores by label (see `can_be_scored`)."""
+    """Labels with usable images, but too few for scores by label (see `can_be_scored`)."""
     unlabelled: int
     """Usable images without a label, where others have one; then labels are not used."""
     frames: dict[str, int]
@@ -143,7 +143,8 @@ class Inspection:
         if self.trainable and not self.scores_possible:
             warnings.append(self._scores_warning())
         if self.unscored_labels and self.trainable:
-            warnings.append(rare_labels_warning(self.unscored_labels, "--json lists all"))
+            count = len(self.labels)
+            warnings.append(rare_labels_warning(self.unscored_labels, count, "--json lists all"))
         if self.labels and self.unlabelled:
             either = "give one split alone, or " if self.splits else ""
             warnings.append(
@@ -436,7 +437,7 @@ def _split(
     if labels is None:
         return len(held_out), ()
     scored = can_be_scored(labels, held_out, len(source.label_names))
-    names = (name for name, ok in zip(source.label_names, scored, strict=True) if not ok)
+    names = (source.label_names[label] for label in np.unique(labels) if not scored[label])
     return len(held_out), tuple(names)
 
 

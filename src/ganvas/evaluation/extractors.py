@@ -200,13 +200,10 @@ def real_features(
         held_out: use the held-out images, else the training images.
         count: number of images, in the order of `shuffled`.
     """
-    split = "held-out" if held_out else "training"
     indices = shuffled(data.held_out if held_out else data.training)[: extractor.count(count)]
     if not extractor.cached:
         return torch.cat(list(_real_batches(extractor, data, indices, on_progress)))
-    content = [FORMAT, data.key, split, len(indices), extractor.config]
-    key = hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=12).hexdigest()
-    path = default_cache() / f"features-{extractor.name}-{key}.npy"
+    path = _cache_path(extractor, data, held_out, len(indices))
     features = _read_cache(path, len(indices))
     if features is None:
         storage.make_directory(path.parent)
@@ -214,6 +211,20 @@ def real_features(
         features = _read_cache(path, len(indices))
     assert features is not None
     return torch.from_numpy(features)
+
+
+def is_cached(extractor: Extractor, data: PreparedData, held_out: bool, count: int) -> bool:
+    """Whether `real_features` with these arguments reads the cache."""
+    available = len(data.held_out if held_out else data.training)
+    return _cache_path(extractor, data, held_out, extractor.count(min(count, available))).exists()
+
+
+def _cache_path(extractor: Extractor, data: PreparedData, held_out: bool, count: int) -> Path:
+    """Where the features of so many real images are cached."""
+    split = "held-out" if held_out else "training"
+    content = [FORMAT, data.key, split, count, extractor.config]
+    key = hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=12).hexdigest()
+    return default_cache() / f"features-{extractor.name}-{key}.npy"
 
 
 def _write_cache(path: Path, batches: Iterator[Tensor]) -> None:

@@ -27,6 +27,7 @@ from ganvas.evaluation.extractors import (
     Extractor,
     fake_features,
     gather_features,
+    is_cached,
     local_range,
     real_features,
 )
@@ -37,6 +38,7 @@ from ganvas.evaluation.failures import (
     recorded_failure,
 )
 from ganvas.evaluation.families import FAMILIES, FeatureSets
+from ganvas.evaluation.forecast import Forecast
 from ganvas.evaluation.mode_classifier import classifier_for, mode_extractor
 from ganvas.evaluation.score import MeasurementConfig, Score
 from ganvas.formatting import format_image_size
@@ -63,6 +65,9 @@ class Feedback(Protocol):
 
     def message(self, text: str) -> None:
         """One line for the user."""
+
+    def expect(self, text: str) -> None:
+        """How long the evaluation will take; told once, after its first samples."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,12 @@ def measure(
     unique, failed = list(extractors.values()), Failures()
     with processes.failing_together(), feedback.progress("sampling") as on_progress:
         indices = local_range(processes.rank, processes.size, n)
+        on_progress = Forecast(
+            on_progress,
+            feedback,
+            real_images=real_images_to_extract(metrics, failures, extractors, data, n),
+            computing=sum(FAMILIES[m.family].seconds for m in remaining(metrics, failures)),
+        )
         features = fake_features(generator, n, seed, unique, on_progress, failed, indices)
     failed = all_failures(failed, processes)
     useful = {key: e for key, e in extractors.items() if e.name not in failed}
@@ -221,6 +232,24 @@ def extractors_for(
     return extractors
 
 
+def real_images_to_extract(
+    metrics: Sequence[Metric],
+    failures: Failures,
+    extractors: Mapping[str, Extractor],
+    data: PreparedData,
+    n: int,
+) -> int:
+    """Of how many real images features are computed, because they are not in the cache."""
+    needed: dict[tuple[str, bool], int] = {}
+    for metric in remaining(metrics, failures):
+        key = extractor_key(metric)
+        counts = {False: training_images(metric, data, n), True: len(data.held_out)}
+        for held_out, count in counts.items():
+            if extractors[key].cached and not is_cached(extractors[key], data, held_out, count):
+                needed[key, held_out] = max(count, needed.get((key, held_out), 0))
+    return sum(needed.values())
+
+
 def extractor_warnings(
     metrics: Sequence[Metric], failures: Failures, extractors: Mapping[str, Extractor]
 ) -> list[str]:
@@ -290,12 +319,17 @@ def load_network(key: str, device: torch.device) -> FeatureNetwork | None:
 # -- Scores ----------------------------------------------------------------------------------------
 
 
+def training_images(metric: Metric, data: PreparedData, n: int) -> int:
+    """How many training images a metric compares with, or with the samples' fractions."""
+    whole = FAMILIES[metric.family].whole_training_set
+    return len(data.training) if whole else min(n, len(data.training))
+
+
 def feature_sets(
     metric: Metric, extractor: Extractor, data: PreparedData, fake: Tensor, feedback: Feedback
 ) -> FeatureSets:
     """The features of real images beside those of the samples."""
-    whole = FAMILIES[metric.family].whole_training_set
-    count = len(data.training) if whole else min(len(fake), len(data.training))
+    count = training_images(metric, data, len(fake))
     with feedback.progress(f"training images, {extractor.name}") as on_progress:
         training = real_features(extractor, data, False, count, on_progress)
     with feedback.progress(f"held-out images, {extractor.name}") as on_progress:
@@ -339,9 +373,11 @@ def compute_scores(
                 value=estimate.value,
                 interval=estimate.interval,
                 floor=floors[name].value,
+                floor_interval=floors[name].interval,
                 protocol=protocol,
                 warnings=warnings + estimate.warnings,
                 details=estimate.details,
+                notes=estimate.notes,
             )
         )
     return scores

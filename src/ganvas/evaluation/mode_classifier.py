@@ -96,7 +96,7 @@ def mode_extractor(
     modes[scored] = np.arange(len(counts))
     mode_of_label = torch.from_numpy(modes).to(device)
     rare = [name for name, ok in zip(data.label_names, scored, strict=True) if not ok]
-    warnings = [rare_labels_warning(rare)] if rare else []
+    warnings = [rare_labels_warning(rare, len(scored))] if rare else []
     if (accuracy := classifier.training.accuracy) < LEAST_ACCURACY:
         warnings.append(
             f"the classifier recognises only {format_percent(accuracy)} of the held-out images, so "

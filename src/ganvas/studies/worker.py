@@ -233,6 +233,9 @@ class InterruptibleFeedback:
     def message(self, text: str) -> None:
         """Nothing: the outcome of the run says what could not be measured."""
 
+    def expect(self, text: str) -> None:
+        """Nothing: the study shows its own remaining time."""
+
 
 @contextmanager
 def interruptible_progress(what: str) -> Iterator[Progress]:

@@ -47,6 +47,9 @@ class ScoringFeedback:
     def message(self, text: str) -> None:
         """Nothing: see `score_ema`."""
 
+    def expect(self, text: str) -> None:
+        """Nothing: training shows its own remaining time."""
+
 
 def score_ema(
     recipe: Recipe, state: TrainState, data: PreparedData, listeners: Listener

@@ -262,6 +262,9 @@ def test_labels_that_cannot_be_scored_are_named(tmp_path: Path) -> None:
     (warning,) = (line for line in inspection.warnings if line.startswith("rare labels: "))
     assert "8 labels cannot be scored" in warning
     assert "rare0, rare1, rare2, rare3, rare4 and 3 more (--json lists all)" in warning
+    assert warning.endswith("The metric modes cannot be measured: it needs two")
+    save(flat("L", 250, 40), tmp_path / "rare0" / "another.png")
+    assert any(line.endswith("counts over the other labels") for line in check(tmp_path).warnings)
     assert inspection.to_json()["unscored_labels"] == list(inspection.unscored_labels)
 
 

@@ -1,4 +1,4 @@
-"""What `evaluate` refuses before it decodes an image or loads a network."""
+"""What `evaluate` measures by default, and what it refuses before any work."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from ganvas.data.prepared import PreparedData
 from ganvas.errors import GanvasError
 from ganvas.evaluation import evaluate as evaluation
 from ganvas.evaluation import measure
-from ganvas.evaluation.evaluate import evaluate_run
+from ganvas.evaluation.evaluate import default_count, default_metrics, evaluate_run
+from ganvas.metrics.prdc import saturation_warnings
 from ganvas.progress import TerminalFeedback
 from ganvas.recipes import CATALOG
 from ganvas.runs import Run
@@ -36,6 +39,7 @@ def start(run: Run, *metrics: str, n: int | None = None, data: str | None = None
         run,
         metrics,
         n=n,
+        full=False,
         data=data,
         checkpoint="last",
         seed=0,
@@ -83,3 +87,34 @@ def test_networks_that_are_missing_are_refused_first(
         start(run, "fd", "kid", "prdc-inception")
     with pytest.raises(AssertionError, match="loaded"):  # swd can be measured, so the work begins
         start(run, "fd", "swd")
+
+
+def prepared(held_out: int, location: str = "photos") -> PreparedData:
+    """Data with that many held-out images."""
+    return PreparedData(
+        name="photos",
+        location=location,
+        images=np.zeros((held_out + 10, 1, 8, 8), np.uint8),
+        labels=None,
+        label_names=(),
+        held_out=np.arange(held_out),
+        unusable=(),
+        duplicates=0,
+        fingerprint="",
+        key="",
+    )
+
+
+def test_a_first_answer_has_fewer_samples_and_never_warns_of_its_own_choice() -> None:
+    for held_out, count in ((20, 100), (60, 120), (1_000, 2_000), (50_000, 2_000)):
+        data = prepared(held_out)
+        assert default_count(data, full=False) == count
+        assert default_count(data, full=True) == 10_000
+        if "prdc-lite0" in default_metrics(data, full=False):
+            assert saturation_warnings(held_out, count) == ()
+    assert default_count(prepared(60, "stacked:photos"), full=False) == 5_000
+    assert default_count(prepared(60, "stacked:photos"), full=True) == 26_000
+    assert "prdc-lite0" in default_metrics(prepared(50), full=False)
+    assert "prdc-lite0" not in default_metrics(prepared(49), full=False)
+    assert "kid-lite0" in default_metrics(prepared(60), full=True)
+    assert "kid-lite0" not in default_metrics(prepared(60), full=False)

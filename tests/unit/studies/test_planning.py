@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from ganvas.evaluation.failures import Failures
 from ganvas.studies import planning
 from ganvas.studies.display import StudyDisplay
 from ganvas.studies.executors import WorkerPool
 from ganvas.studies.plan import ThroughputEstimate
-from ganvas.studies.throughput import ThroughputJob, ThroughputResult
+from ganvas.studies.throughput import ThroughputJob, ThroughputResult, TimedScoring
 from tests.builders.tiny import tiny_data
 
 from .written_studies import a_study
@@ -37,7 +38,7 @@ def test_an_arm_that_trains_as_fast_as_another_is_not_measured(
         trial = ThroughputEstimate(
             images_per_second=rates[job.arm], memory_mb=1.0, run_bytes=int(rates[job.arm])
         )
-        return trial, (1.0, 0.001) if job.scored else None
+        return trial, TimedScoring((1.0, 0.001), Failures()) if job.scored else None
 
     monkeypatch.setattr(planning, "estimate_throughput", estimate)
     pool: Any = WorkerPool(2, 1, ("cpu",), threads)
