@@ -111,17 +111,13 @@ def main() -> None:
 def table(runs: Sequence[MeasuredRun]) -> str:
     """The measured runs as docs/first-shapes.md has them."""
     lines = [
-        "| recipe | images | to train on | augmentation | shapes after | distance at each count |",
-        "|---|---|---|---|---|---|",
+        "| recipe | images | to train on | shapes after | distance at each count |",
+        "|---|---|---|---|---|",
     ]
     for run in runs:
         shapes = f"{run.images:,}" if run.images else f"not by {run.curve[-1][0]:,}"
         curve = ", ".join(f"{distance:.1f} at {count // 1000}k" for count, distance in run.curve)
-        augmentation = f"{run.augmentation:g}" if run.augmentation else "off"
-        lines.append(
-            f"| `{run.recipe}` | {run} | {run.training_images:,} | {augmentation} | {shapes} "
-            f"| {curve} |"
-        )
+        lines.append(f"| `{run.recipe}` | {run} | {run.training_images:,} | {shapes} | {curve} |")
     return "\n".join(lines)
 
 

@@ -57,7 +57,8 @@ class MeasuredRun:
         return None
 
     def __str__(self) -> str:
-        return f"{self.data} at {format_image_size(self.size)}"
+        augmented = f" with augmentation {self.augmentation:g}" if self.augmentation else ""
+        return f"{self.data} at {format_image_size(self.size)}{augmented}"
 
 
 @dataclass(frozen=True)
