@@ -57,7 +57,8 @@ class MeasuredRun:
         return None
 
     def __str__(self) -> str:
-        return f"{self.data} at {format_image_size(self.size)}"
+        augmented = f" with augmentation {self.augmentation:g}" if self.augmentation else ""
+        return f"{self.data} at {format_image_size(self.size)}{augmented}"
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class Forecast:
         if self.run.images is None:
             until = format_short(self.run.curve[-1][0])
             return f"{done}; {self.run} showed no shapes within {until} images"
-        return f"shapes after about {self._at(self.run.images)}, as with {self.run}; {done}"
+        shapes = f"shapes after about {self._at(self.run.images)}, as with {self.run}"
+        return f"{shapes}; {done}" if self.run.images <= self.budget else f"{done}; {shapes}"
 
     def to_json(self) -> dict[str, Any]:
         """The figures as JSON types; None for what has not been measured."""

@@ -110,6 +110,11 @@ def test_nothing_is_known_of_other_settings_or_sizes() -> None:
 # ---- what is said
 
 
+def test_a_run_with_augmentation_says_so() -> None:
+    augmented = replace(run_with((7_000, 3.0)), augmentation=0.3)
+    assert str(augmented) == "Fashion-MNIST at 32x32 with augmentation 0.3"
+
+
 def test_a_forecast_gives_images_and_minutes() -> None:
     run = run_with((10_000, 8.0), (40_000, 2.0))
     forecast = Forecast(images_per_second=100, budget=200_000, run=run)
@@ -125,6 +130,14 @@ def test_a_forecast_gives_images_and_minutes() -> None:
         "shapes_at_seconds": 200,
         "shapes_measured_with": "Fashion-MNIST at 32x32",
     }
+
+
+def test_what_comes_first_is_said_first() -> None:
+    run = run_with((10_000, 8.0), (40_000, 2.0))
+    assert str(Forecast(100, 9_000, run)) == (
+        "done at 9k images (2 min); shapes after about 20k images (3 min), as with Fashion-MNIST "
+        "at 32x32"
+    )
 
 
 def test_what_was_not_measured_is_said_to_be_so() -> None:
