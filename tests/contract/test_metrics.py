@@ -380,7 +380,7 @@ def test_features_that_fail_never_lose_the_metrics_without_them(
 
 
 class Recording(TerminalFeedback):
-    """Keeps the messages, and the names of tasks except those before the first sample."""
+    """Keeps the messages and the names of tasks."""
 
     heard: ClassVar[list[str]] = []
 
@@ -388,8 +388,7 @@ class Recording(TerminalFeedback):
         self.heard.append(text)
 
     def progress(self, task: str) -> AbstractContextManager[Progress]:
-        if task != "training the classifier":
-            self.heard.append(task)
+        self.heard.append(task)
         return super().progress(task)
 
 
@@ -418,7 +417,7 @@ def test_modes_counts_over_the_labels_that_can_be_scored(tmp_path: Path, samples
     (warning,) = (line for line in modes.warnings if line.startswith("rare labels: "))
     assert "2 labels cannot be scored" in warning
     assert "2, 3" in warning
-    assert feedback.heard[:2] == [f"warning: modes: {warning}", "sampling"]
+    assert feedback.heard[:2] == [f"warning: modes: {warning}", "training the classifier"]
 
 
 def test_modes_needs_two_labels_that_can_be_scored(tmp_path: Path, samples: Tensor) -> None:

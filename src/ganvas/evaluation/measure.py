@@ -39,7 +39,7 @@ from ganvas.evaluation.failures import (
 )
 from ganvas.evaluation.families import FAMILIES, FeatureSets
 from ganvas.evaluation.forecast import Forecast
-from ganvas.evaluation.mode_classifier import classifier_for, mode_extractor
+from ganvas.evaluation.mode_classifier import classifier_for, mode_extractor, modes_warnings
 from ganvas.evaluation.score import MeasurementConfig, Score
 from ganvas.formatting import format_image_size
 from ganvas.metrics.estimate import LEVEL
@@ -123,8 +123,6 @@ def measure(
     failures = impossible_metrics(metrics, data, n)
     device = next(generator.network.parameters()).device
     extractors = extractors_for(metrics, failures, data, settings, device, feedback, processes)
-    for line in [*failure_lines(failures), *extractor_warnings(metrics, failures, extractors)]:
-        feedback.message(f"warning: {line}")
     unique, failed = list(extractors.values()), Failures()
     with processes.failing_together(), feedback.progress("sampling") as on_progress:
         indices = local_range(processes.rank, processes.size, n)
@@ -208,13 +206,18 @@ def extractors_for(
 ) -> dict[str, Extractor]:
     """One extractor for all metrics that share it; metrics without one are added to the failures.
 
-    Those that train a classifier, which takes a while, come last.
+    Those that train a classifier, which takes a while, come last, after all warnings.
 
     Raises:
         RankLost: another process is gone.
     """
     extractors: dict[str, Extractor] = {}
+    known: Failures = {}
     for trained in (False, True):
+        if trained:
+            known = dict(failures)
+            warnings = warnings_before(remaining(metrics, failures), data)
+            tell(feedback, [*failure_lines(known), *warnings])
         failed: Failures = {}
         for metric in remaining(metrics, failures):
             key = extractor_key(metric)
@@ -229,7 +232,14 @@ def extractors_for(
         fail_with_extractors(failures, metrics, failed)
         for key in failed:
             extractors.pop(key, None)
+    tell(feedback, failure_lines({n: why for n, why in failures.items() if n not in known}))
     return extractors
+
+
+def tell(feedback: Feedback, warnings: Sequence[str]) -> None:
+    """Print warnings."""
+    for warning in warnings:
+        feedback.message(f"warning: {warning}")
 
 
 def real_images_to_extract(
@@ -250,14 +260,13 @@ def real_images_to_extract(
     return sum(needed.values())
 
 
-def extractor_warnings(
-    metrics: Sequence[Metric], failures: Failures, extractors: Mapping[str, Extractor]
-) -> list[str]:
+def warnings_before(metrics: Sequence[Metric], data: PreparedData) -> list[str]:
     """What the scores of the metrics will leave out."""
     return [
         f"{metric.name}: {warning}"
-        for metric in remaining(metrics, failures)
-        for warning in extractors[extractor_key(metric)].warnings
+        for metric in metrics
+        if FAMILIES[metric.family].kind == "modes"
+        for warning in modes_warnings(data)
     ]
 
 
