@@ -17,7 +17,7 @@ from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.errors import GanvasError
-from ganvas.evaluation import measure
+from ganvas.evaluation import extractor_choice, measure
 from ganvas.metrics import classifier, sliced_wasserstein
 from ganvas.metrics.features import FeatureConfig, FeatureNetwork
 from ganvas.metrics.names import parse_metrics
@@ -107,8 +107,8 @@ class Classes(FeatureNetwork):
 def use_small_settings() -> None:
     """Compare fewer pixels, train the classifier shortly, replace Inception."""
     classes = Classes("inception-classes", 10, torch.device("cpu"))
-    measure.load_inception_classes = lambda device: classes  # type: ignore[assignment, return-value]
-    measure.MAX_PIXEL_IMAGES = MAX_PIXEL_IMAGES
+    extractor_choice.load_inception_classes = lambda device: classes  # type: ignore[assignment, return-value]
+    extractor_choice.MAX_PIXEL_IMAGES = MAX_PIXEL_IMAGES
     classifier.MIN_IMAGES_SHOWN = 500
     sliced_wasserstein.PATCHES = 1_024
 

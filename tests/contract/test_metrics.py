@@ -23,7 +23,7 @@ from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.errors import GanvasError
-from ganvas.evaluation import extractors, measure
+from ganvas.evaluation import extractor_choice, extractors, measure
 from ganvas.evaluation.extractors import shuffled
 from ganvas.evaluation.families import FAMILIES, FeatureSets
 from ganvas.evaluation.score import Score
@@ -113,10 +113,12 @@ def cheap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANVAS_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setattr(
-            measure, "load_feature_network", lambda name, device: Projection(name, 8, device)
+            extractor_choice,
+            "load_feature_network",
+            lambda name, device: Projection(name, 8, device),
         )
         classes = Projection("inception-classes", KINDS, torch.device("cpu"))
-        patch.setattr(measure, "load_inception_classes", lambda device: classes)
+        patch.setattr(extractor_choice, "load_inception_classes", lambda device: classes)
         patch.setattr(classifier, "MIN_IMAGES_SHOWN", 2_000)
         patch.setattr(sliced_wasserstein, "PATCHES", 2_048)
         yield
@@ -370,7 +372,7 @@ def test_features_that_fail_never_lose_the_metrics_without_them(
     if broken == "extract":  # the first samples already
         monkeypatch.setattr(Projection, "_extract", fail)
     else:
-        monkeypatch.setattr(measure, broken, fail)
+        monkeypatch.setattr(extractor_choice, broken, fail)
     quiet = TerminalFeedback(quiet=True)
     metrics = parse_metrics(["fd-lite0", "prdc-lite0", "swd", "modes"])
     generator = TrainedGenerator(Replay(to_signed(samples)), data.shape, 1, images_seen=7)
@@ -380,7 +382,7 @@ def test_features_that_fail_never_lose_the_metrics_without_them(
 
 
 class Recording(TerminalFeedback):
-    """Keeps the messages, and the names of tasks except those before the first sample."""
+    """Keeps the messages and the names of tasks."""
 
     heard: ClassVar[list[str]] = []
 
@@ -388,8 +390,7 @@ class Recording(TerminalFeedback):
         self.heard.append(text)
 
     def progress(self, task: str) -> AbstractContextManager[Progress]:
-        if task != "training the classifier":
-            self.heard.append(task)
+        self.heard.append(task)
         return super().progress(task)
 
 
@@ -418,7 +419,7 @@ def test_modes_counts_over_the_labels_that_can_be_scored(tmp_path: Path, samples
     (warning,) = (line for line in modes.warnings if line.startswith("rare labels: "))
     assert "2 labels cannot be scored" in warning
     assert "2, 3" in warning
-    assert feedback.heard[:2] == [f"warning: modes: {warning}", "sampling"]
+    assert feedback.heard[:2] == [f"warning: modes: {warning}", "training the classifier"]
 
 
 def test_modes_needs_two_labels_that_can_be_scored(tmp_path: Path, samples: Tensor) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from ganvas.evaluation import measure
+from ganvas.evaluation import extractor_choice
 from ganvas.metrics import classifier, sliced_wasserstein
 
 from . import distributed_scores, distributed_state
@@ -37,7 +37,7 @@ def same_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("GANVAS_CACHE", str(tmp_path_factory.mktemp("cache")))
         # the fixture restores them at the end
         for place, name in (
-            (measure, "MAX_PIXEL_IMAGES"), (measure, "load_inception_classes"),
+            (extractor_choice, "MAX_PIXEL_IMAGES"), (extractor_choice, "load_inception_classes"),
             (classifier, "MIN_IMAGES_SHOWN"), (sliced_wasserstein, "PATCHES"),
         ):  # fmt: skip
             patch.setattr(place, name, getattr(place, name))

@@ -14,8 +14,9 @@ from ganvas.data.settings import Channels
 from ganvas.data.sources import open_source
 from ganvas.data.stacking import PREFIX
 from ganvas.evaluation.checks import check_sample_count
+from ganvas.evaluation.extractor_choice import uninstalled_metrics
 from ganvas.evaluation.failures import failure_lines
-from ganvas.evaluation.measure import FEW, Measurement, measure, uninstalled_metrics
+from ganvas.evaluation.measure import FEW, Measurement, measure
 from ganvas.evaluation.score import Score
 from ganvas.metrics.names import Metric, parse_metrics
 from ganvas.networks.sizes import POINT

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 import ganvas
 from ganvas.checksum import checksum
 from ganvas.data.preparation import PreparedData
-from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.errors import GanvasError
 from ganvas.evaluation.checks import (
@@ -22,6 +18,13 @@ from ganvas.evaluation.checks import (
     check_same_shape,
     check_sample_count,
     impossible_metrics,
+)
+from ganvas.evaluation.extractor_choice import (
+    Feedback,
+    extractor_key,
+    extractors_for,
+    fail_with_extractors,
+    remaining,
 )
 from ganvas.evaluation.extractors import (
     Extractor,
@@ -39,35 +42,15 @@ from ganvas.evaluation.failures import (
 )
 from ganvas.evaluation.families import FAMILIES, FeatureSets
 from ganvas.evaluation.forecast import Forecast
-from ganvas.evaluation.mode_classifier import classifier_for, mode_extractor
 from ganvas.evaluation.score import MeasurementConfig, Score
 from ganvas.formatting import format_image_size
 from ganvas.metrics.estimate import LEVEL
-from ganvas.metrics.feature_networks import load_feature_network
-from ganvas.metrics.features import FeatureNetwork
-from ganvas.metrics.inception import load_inception_classes
 from ganvas.metrics.names import Metric
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.sampling import TrainedGenerator
 
 FEW = 100
 """With fewer samples or held-out images than this, scores vary much from set to set."""
-
-MAX_PIXEL_IMAGES = 4_096
-"""Images of each set that are compared pixel by pixel."""
-
-
-class Feedback(Protocol):
-    """Where an evaluation says what it does."""
-
-    def progress(self, task: str) -> AbstractContextManager[Progress]:
-        """Entered while a task is done."""
-
-    def message(self, text: str) -> None:
-        """One line for the user."""
-
-    def expect(self, text: str) -> None:
-        """How long the evaluation will take; told once, after its first samples."""
 
 
 @dataclass(frozen=True)
@@ -123,8 +106,6 @@ def measure(
     failures = impossible_metrics(metrics, data, n)
     device = next(generator.network.parameters()).device
     extractors = extractors_for(metrics, failures, data, settings, device, feedback, processes)
-    for line in [*failure_lines(failures), *extractor_warnings(metrics, failures, extractors)]:
-        feedback.message(f"warning: {line}")
     unique, failed = list(extractors.values()), Failures()
     with processes.failing_together(), feedback.progress("sampling") as on_progress:
         indices = local_range(processes.rank, processes.size, n)
@@ -154,84 +135,6 @@ def measure(
     return Measurement(scores, failures)
 
 
-def unavailable_metrics(metrics: Sequence[Metric], data: PreparedData, n: int) -> Failures:
-    """Why some of the metrics cannot be measured: by counts, data, and what is installed here."""
-    failures = impossible_metrics(metrics, data, n)
-    return {**failures, **uninstalled_metrics(remaining(metrics, failures))}
-
-
-def uninstalled_metrics(metrics: Sequence[Metric]) -> Failures:
-    """Why the networks of some metrics cannot be loaded: a package or weights are missing here."""
-    failures: Failures = {}
-    failed: Failures = {}
-    for key in {extractor_key(metric): metric for metric in metrics}:
-        with recorded_failure(failed, key):
-            load_network(key, torch.device("cpu"))
-    fail_with_extractors(failures, metrics, failed)
-    return failures
-
-
-def remaining(metrics: Sequence[Metric], failures: Failures) -> list[Metric]:
-    """The metrics that can be measured, as far as is known."""
-    return [metric for metric in metrics if metric.name not in failures]
-
-
-def fail_with_extractors(
-    failures: Failures, metrics: Sequence[Metric], failed: Mapping[str, str]
-) -> None:
-    """Record why extractors failed, as the failure of every metric that needs one.
-
-    Args:
-        failed: by `extractor_key`.
-    """
-    for metric in metrics:
-        if extractor_key(metric) in failed:
-            failures.setdefault(metric.name, failed[extractor_key(metric)])
-
-
-# -- Extractors ------------------------------------------------------------------------------------
-
-
-def extractor_key(metric: Metric) -> str:
-    """The features, or the kind of images, that a metric compares. It names what is shared."""
-    return metric.features or FAMILIES[metric.family].kind
-
-
-def extractors_for(
-    metrics: Sequence[Metric],
-    failures: Failures,
-    data: PreparedData,
-    settings: DataSettings,
-    device: torch.device,
-    feedback: Feedback,
-    processes: ProcessGroup,
-) -> dict[str, Extractor]:
-    """One extractor for all metrics that share it; metrics without one are added to the failures.
-
-    Those that train a classifier, which takes a while, come last.
-
-    Raises:
-        RankLost: another process is gone.
-    """
-    extractors: dict[str, Extractor] = {}
-    for trained in (False, True):
-        failed: Failures = {}
-        for metric in remaining(metrics, failures):
-            key = extractor_key(metric)
-            if needs_labels_or_centres(metric) is not trained or key in {*extractors, *failed}:
-                continue
-            if trained and not processes.is_main:
-                extractors[key] = Extractor(key, lambda pixels: pixels, main_process_only=True)
-                continue
-            with recorded_failure(failed, key):
-                extractors[key] = extractor_for(metric, data, settings, device, feedback)
-        failed = all_failures(failed, processes)
-        fail_with_extractors(failures, metrics, failed)
-        for key in failed:
-            extractors.pop(key, None)
-    return extractors
-
-
 def real_images_to_extract(
     metrics: Sequence[Metric],
     failures: Failures,
@@ -248,75 +151,6 @@ def real_images_to_extract(
             if extractors[key].cached and not is_cached(extractors[key], data, held_out, count):
                 needed[key, held_out] = max(count, needed.get((key, held_out), 0))
     return sum(needed.values())
-
-
-def extractor_warnings(
-    metrics: Sequence[Metric], failures: Failures, extractors: Mapping[str, Extractor]
-) -> list[str]:
-    """What the scores of the metrics will leave out."""
-    return [
-        f"{metric.name}: {warning}"
-        for metric in remaining(metrics, failures)
-        for warning in extractors[extractor_key(metric)].warnings
-    ]
-
-
-def needs_labels_or_centres(metric: Metric) -> bool:
-    """Whether a metric needs a classifier of the data's labels, or the known centres of its modes.
-
-    The classifier's cache is local to a machine, so only the main process trains and uses it.
-    """
-    return FAMILIES[metric.family].kind == "modes" or metric.features == "classifier"
-
-
-def extractor_for(
-    metric: Metric,
-    data: PreparedData,
-    settings: DataSettings,
-    device: torch.device,
-    feedback: Feedback,
-) -> Extractor:
-    """The extractor that a metric needs.
-
-    Raises:
-        GanvasError: it is not available: missing weights, a missing package.
-    """
-    if not needs_labels_or_centres(metric):
-        return untrained_extractor(metric, data, device)
-    with feedback.progress("training the classifier") as on_progress:
-        if FAMILIES[metric.family].kind == "modes":
-            extractor = mode_extractor(data, settings, device, on_progress)
-            return replace(extractor, main_process_only=True)
-        classifier = classifier_for(data, settings, device, on_progress)
-    return Extractor(
-        "classifier", classifier, classifier.config(), cached=True, main_process_only=True
-    )
-
-
-def untrained_extractor(metric: Metric, data: PreparedData, device: torch.device) -> Extractor:
-    """The extractor of pixels, or of a network with published weights."""
-    network = load_network(extractor_key(metric), device)
-    if network is None:
-        return Extractor("pixels", lambda pixels: pixels.to(device), max_images=MAX_PIXEL_IMAGES)
-    batch_size = network.batch_size(data.shape.height, data.shape.width)
-    return Extractor(network.name, network, network.config(), batch_size=batch_size, cached=True)
-
-
-def load_network(key: str, device: torch.device) -> FeatureNetwork | None:
-    """The network with published weights that an extractor needs; None if it needs none.
-
-    Args:
-        key: see `extractor_key`.
-
-    Raises:
-        GanvasError: its package or its weights are missing or damaged.
-    """
-    if key in ("pixels", "modes", "classifier"):
-        return None
-    return load_inception_classes(device) if key == "classes" else load_feature_network(key, device)
-
-
-# -- Scores ----------------------------------------------------------------------------------------
 
 
 def training_images(metric: Metric, data: PreparedData, n: int) -> int:

@@ -66,6 +66,15 @@ def scored_labels(data: PreparedData) -> npt.NDArray[np.bool_]:
     return can_be_scored(data.labels, data.held_out, len(data.label_names))
 
 
+def modes_warnings(data: PreparedData) -> tuple[str, ...]:
+    """A warning if some labels cannot be scored, for data that has no `modes_problem`."""
+    if data.location in MIXTURES or data.location.startswith(PREFIX):
+        return ()
+    scored = scored_labels(data)
+    rare = [name for name, ok in zip(data.label_names, scored, strict=True) if not ok]
+    return (rare_labels_warning(rare, len(scored)),) if rare else ()
+
+
 def mode_extractor(
     data: PreparedData, settings: DataSettings, device: torch.device, on_progress: Progress
 ) -> Extractor:
@@ -95,19 +104,18 @@ def mode_extractor(
     modes = np.full(len(scored), NO_MODE)
     modes[scored] = np.arange(len(counts))
     mode_of_label = torch.from_numpy(modes).to(device)
-    rare = [name for name, ok in zip(data.label_names, scored, strict=True) if not ok]
-    warnings = [rare_labels_warning(rare, len(scored))] if rare else []
+    warnings = modes_warnings(data)
     if (accuracy := classifier.training.accuracy) < LEAST_ACCURACY:
-        warnings.append(
+        warnings += (
             f"the classifier recognises only {format_percent(accuracy)} of the held-out images, so "
-            "what it says about samples is mostly a guess"
+            "what it says about samples is mostly a guess",
         )
     return Extractor(
         "modes",
         lambda pixels: mode_of_label[classifier.classify(pixels)],
         config,
         expected=torch.from_numpy(counts / counts.sum()),
-        warnings=tuple(warnings),
+        warnings=warnings,
     )
 
 

@@ -26,8 +26,9 @@ from ganvas.devices import choose_device, reset_peak_memory
 from ganvas.diagnosis import diagnose
 from ganvas.errors import DataError, Diverged, Interrupted, Locked, RunError, Unhealthy
 from ganvas.evaluation.evaluate import record_scores, reference_images
+from ganvas.evaluation.extractor_choice import MAX_PIXEL_IMAGES
 from ganvas.evaluation.failures import Failures
-from ganvas.evaluation.measure import MAX_PIXEL_IMAGES, measure
+from ganvas.evaluation.measure import measure
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import build_networks
 from ganvas.runs import Run

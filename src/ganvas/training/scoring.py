@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager
 from ganvas.data.preparation import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.evaluation.checks import check_held_out
+from ganvas.evaluation.extractor_choice import unavailable_metrics
 from ganvas.evaluation.failures import failure_lines
-from ganvas.evaluation.measure import Measurement, measure, unavailable_metrics
+from ganvas.evaluation.measure import Measurement, measure
 from ganvas.evaluation.score import Score
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import Recipe

@@ -14,7 +14,7 @@ import pytest
 from ganvas.data.prepared import PreparedData
 from ganvas.errors import GanvasError
 from ganvas.evaluation import evaluate as evaluation
-from ganvas.evaluation import measure
+from ganvas.evaluation import extractor_choice
 from ganvas.evaluation.evaluate import default_count, default_metrics, evaluate_run
 from ganvas.metrics.prdc import saturation_warnings
 from ganvas.progress import TerminalFeedback
@@ -82,7 +82,7 @@ def test_networks_that_are_missing_are_refused_first(
     def missing(name: str, device: object) -> None:
         raise GanvasError(f"features {name} need an extra")
 
-    monkeypatch.setattr(measure, "load_feature_network", missing)
+    monkeypatch.setattr(extractor_choice, "load_feature_network", missing)
     with pytest.raises(GanvasError, match=r"fd-lite0, kid-lite0 cannot be measured: feat"):
         start(run, "fd", "kid", "prdc-inception")
     with pytest.raises(AssertionError, match="loaded"):  # swd can be measured, so the work begins

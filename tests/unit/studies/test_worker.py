@@ -1,13 +1,26 @@
-"""Seconds of training, requests to stop."""
+"""Seconds of training, requests to stop, scores that cannot be measured."""
 
 from __future__ import annotations
 
 import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from ganvas.errors import Interrupted
-from ganvas.studies.worker import interruptible_progress, training_clock, training_seconds_at
+from ganvas.evaluation.measure import Measurement
+from ganvas.evaluation.score import Score
+from ganvas.recipes import CATALOG
+from ganvas.runs import Run
+from ganvas.studies import worker
+from ganvas.studies.worker import (
+    final_scores,
+    interruptible_progress,
+    training_clock,
+    training_seconds_at,
+)
 from ganvas.training.stop import StopRequest, cancel_stop, request_stop
 
 
@@ -53,3 +66,22 @@ def test_training_in_any_thread_can_be_stopped() -> None:
     with StopRequest() as stop, interruptible_progress("sampling") as update:
         update(1, 2)
         assert not stop
+
+
+def test_a_metric_that_cannot_be_measured_keeps_the_other_final_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score = Score(metric="swd", value=2.0, interval=(1.0, 3.0), floor=1.0, protocol={"seed": 0})
+    failures = {"fd-inception": "the weights are not here"}
+    run = Run.create(tmp_path / "run", CATALOG["dcgan"](), {"seed": 0}, {})
+    monkeypatch.setattr(worker, "load", lambda *arguments: SimpleNamespace(images_seen=64))
+    monkeypatch.setattr(worker, "reference_images", lambda *arguments, quiet: None)
+    monkeypatch.setattr(worker, "measure", lambda *arguments: Measurement([score], failures))
+    names = ("swd", "fd-inception")
+    study = SimpleNamespace(metrics=names, scores=names, samples=100)
+    job: Any = SimpleNamespace(seed=0, device="cpu", data="fashion")
+    directory: Any = SimpleNamespace(study=study)
+    scores, unmeasured = final_scores(run, job, directory)
+    assert [record["metric"] for record in scores] == ["swd"]
+    assert unmeasured == failures
+    assert [record["metric"] for record in run.scores.records()] == ["swd"]
