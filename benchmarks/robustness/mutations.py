@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -16,15 +17,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from forked import Output, end_child, enter, run, run_command
 from mutating import BYTES, JSON, LINES, TEXT, Mutation
-from originals import huge_files, image_files, write_archives, write_arrays, write_texts
+from originals import HUGE_FILES, huge_files, image_files, write_archives, write_arrays, write_texts
 from records import Record
 
 HANG_SECONDS = 20.0
+"""On a processor."""
+PATIENCE = 300.0
+"""Without an answer, whatever else the machine does."""
 MEMORY_MB = 1_000.0
+"""More than the process had before, with torch in it."""
 FOLDER_SIZE = 50
 """Mutated images in one folder, which one `check` reads."""
 CHUNK = 25
@@ -189,7 +195,7 @@ def chunks(share: float = 1.0) -> Iterator[tuple[str, int, int]]:
     for name, count, size in sizes:
         for first in range(0, max(size, round(count * share)), size):
             yield name, first, size
-    yield "huge images", 0, sum(1 for _ in huge_files())
+    yield "huge images", 0, HUGE_FILES
 
 
 def examine(name: str, first: int, count: int, seed: int, scratch: Path) -> Record:
@@ -200,8 +206,8 @@ def examine(name: str, first: int, count: int, seed: int, scratch: Path) -> Reco
         outcomes = [examine_folder(str(first), fill, count, scratch)]
     elif name == "huge images":
         outcomes = [
-            examine_folder(file, partial(write_one, file, content), 1, scratch)
-            for file, content in huge_files()
+            examine_folder(path.name, partial(shutil.copy2, path), 1, scratch)
+            for path in huge_images(scratch)
         ]
     else:
         kind = next(kind for kind in kinds() if kind.name == name)
@@ -225,12 +231,23 @@ def fill_folder(name: str, numbers: Sequence[int], seed: int, folder: Path) -> N
         choose = random.Random(f"{seed}/{name}/{number}")
         file, content = choose.choice(files)
         mutated = choose.choice(BYTES)(content, choose)
-        write_one(f"{number:06d}-{file}", mutated, folder)
+        (folder / f"{number:06d}-{file}").write_bytes(mutated)
 
 
-def write_one(name: str, content: bytes, folder: Path) -> None:
-    """Write a file."""
-    (folder / name).write_bytes(content)
+def huge_images(scratch: Path) -> list[Path]:
+    """Files of huge images, written by a process of their own, whose memory is then free again."""
+    folder = scratch / "huge"
+    if not folder.exists():
+        folder.mkdir()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                for name, content in huge_files():
+                    (folder / name).write_bytes(content)
+            finally:
+                end_child(0)
+        os.waitpid(pid, 0)
+    return sorted(folder.iterdir())
 
 
 def examine_folder(name: str, fill: Callable[[Path], None], count: int, scratch: Path) -> Outcome:
@@ -316,7 +333,7 @@ def collect(
             while True:
                 print(json.dumps([name, target, command, goes_on_to]), file=out)
                 started = time.monotonic()
-                ready, _, _ = select.select([answers], [], [], HANG_SECONDS)
+                ready = wait_for_answer(answers, pid)
                 answer = answers.readline() if ready else ""
                 if not answer:
                     os.kill(pid, signal.SIGKILL)
@@ -332,6 +349,28 @@ def collect(
             what = f"crash with signal {-code}" if ready else f"hang over {HANG_SECONDS:.0f} s"
             fault = f"{what}: {target} {name}: {' '.join(command)}"
             yield Outcome(0, 0, (fault,), time.monotonic() - started, 0.0)
+
+
+def wait_for_answer(answers: TextIO, pid: int) -> bool:
+    """Whether a process answers, or ends, before it hangs.
+
+    Counted is its own time on a processor, since other programs may slow it down.
+    """
+    before, started = processor_seconds(pid), time.monotonic()
+    while not select.select([answers], [], [], 0.5)[0]:
+        if processor_seconds(pid) - before > HANG_SECONDS:
+            return False
+        if time.monotonic() - started > PATIENCE:
+            return False
+    return True
+
+
+def processor_seconds(pid: int) -> float:
+    """The time on a processor of a process and its children that have ended."""
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def serve(jobs: int, results: int) -> None:
@@ -350,7 +389,8 @@ def run_one(
 ) -> Outcome:
     """Run one command in this process, and say whether it ended as it must."""
     Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets the peak of resident memory
-    started = time.monotonic()
+    before = peak_mb()
+    started = time.process_time()
     trace = ""
     output.read()
     try:
@@ -359,15 +399,13 @@ def run_one(
         trace, code = traceback.format_exc(), 1
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    seconds = time.monotonic() - started
-    peak = peak_mb()
+    seconds = time.process_time() - started
+    peak = peak_mb() - before
     out, err = output.read()
     if goes_on_to and code == 2 and err.startswith(goes_on_to):
         code, err = 0, ""
     where = f"{target} {name}: {' '.join(command)}"
     faults = [f"{fault}: {where}" for fault in faults_of(command, target, code, err, trace)]
-    if seconds > HANG_SECONDS:
-        faults.append(f"hang of {seconds:.0f} s: {where}")
     if peak > MEMORY_MB:
         faults.append(f"memory {peak:.0f} MB: {where}")
     used = not faults and code != 2

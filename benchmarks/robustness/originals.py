@@ -170,12 +170,17 @@ def write_texts(folder: Path) -> None:
     np.savez(folder / "images.npz", images=pictures(520))
 
 
+HUGE_FILES = 22
+"""How many `huge_files` gives."""
+
+
 def huge_files() -> Iterator[tuple[str, bytes]]:
     """Files under 1 MB of very many pixels or bytes, each whole: what a bomb is made of."""
     just_below, far_above = (9_400, 9_400), (60_000, 60_000)
-    for mode in ("1", "L", "P", "RGB", "RGBA", "I;16"):
+    for mode in ("1", "L", "P", "RGB", "RGBA", "I;16", "I", "F"):
         image = Image.new(mode, just_below)
-        yield f"huge-{mode.replace(';', '')}.png", encode(image, "PNG")
+        if mode not in ("I", "F"):
+            yield f"huge-{mode.replace(';', '')}.png", encode(image, "PNG")
         if mode != "P":
             yield (
                 f"huge-{mode.replace(';', '')}.tiff",
@@ -184,6 +189,8 @@ def huge_files() -> Iterator[tuple[str, bytes]]:
     colour = Image.new("RGB", just_below)
     yield "huge.gif", encode(Image.new("L", just_below), "GIF")
     yield "huge.webp", encode(colour, "WEBP", lossless=True, method=0)
+    yield "half.webp", encode(colour.crop((0, 0, 9_400, 4_700)), "WEBP", lossless=True, method=0)
+    yield "half-F.tiff", encode(Image.new("F", (9_400, 4_700)), "TIFF", compression="tiff_deflate")
     yield "huge.jpg", encode(colour, "JPEG", quality=1)
     yield "progressive.jpg", encode(colour, "JPEG", quality=1, progressive=True)
     yield "huge.jp2", encode(Image.new("L", just_below), "JPEG2000")

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from typing_extensions import TypedDict
 
 import ganvas
 from ganvas import storage, tensor_file
 from ganvas.command_line import ganvas_command
 from ganvas.devices import choose_device
-from ganvas.errors import GanvasError, RunError
+from ganvas.errors import GanvasError, RecipeError, RunError
 from ganvas.images import draw_points, from_network, make_grid, write_png
 from ganvas.networks import Dimensions, ImageShape, network_table
 from ganvas.randomness import draw_latents, named_generator, seeded_weights
 from ganvas.recipes import Recipe, parse_generator
 from ganvas.runs import Run
+from ganvas.runs.tables import Shape
 from ganvas.schedules import parse_count
 from ganvas.tensor_file import select_prefix
 from ganvas.torch_state import usual_torch
@@ -36,6 +37,15 @@ FORMAT = 2
 
 MIN_DISPLAY_SIZE = 64
 """Smaller images are enlarged in grids, so that a person can see them."""
+
+
+class GeneratorConfig(TypedDict):
+    """The fields of generator/config.json that are read; `write_generator` writes more."""
+
+    network: dict[str, Any]
+    image: Shape
+    latent_dim: int
+    extent: NotRequired[float]
 
 
 @dataclass(frozen=True)
@@ -223,14 +233,14 @@ def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -
     if not (directory / "config.json").is_file():
         directory = Run.open(directory).generator_directory
     config = _read_config(directory / "config.json")
+    shape = ImageShape(**config["image"])
     try:
-        shape = ImageShape(**config["image"])
         description = parse_generator(config["network"])
         with seeded_weights(0):  # replaced below
             network = description.build(Dimensions(shape, config["latent_dim"]))
         tensors, values = tensor_file.read(directory / "model.safetensors")
         network.load_state_dict(tensors)
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (RecipeError, RuntimeError, ValueError) as error:
         raise RunError(f"{directory} holds no generator that can be built: {error}") from error
     extent = config.get("extent")
     return _as_trained(network, shape, config["latent_dim"], values["images_seen"], extent, device)
@@ -286,18 +296,13 @@ def _checkpoint_path(run: Run, name: str) -> Path:
     return path
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _read_config(path: Path) -> GeneratorConfig:
     if not path.is_file():
         raise RunError(
             f"{path.parent.parent} has no generator yet: it stopped before its first checkpoint. "
             f"Continue it: {ganvas_command('resume', path.parent.parent)}"
         )
-    try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RunError(f"{path} is damaged: {error}") from error
-    if config.get("format") != FORMAT:
-        raise RunError(
-            f"{path} has format {config.get('format')}, this ganvas reads format {FORMAT}"
-        )
-    return config
+    version = storage.read_json(path).get("format")
+    if version != FORMAT:
+        raise RunError(f"{path} has format {version}, this ganvas reads format {FORMAT}")
+    return storage.read_table(path, GeneratorConfig)

@@ -10,18 +10,24 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 from ganvas.errors import Locked, Occupied, RunError
 from ganvas.system_errors import advice_for, reason_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
-    from pydantic import TypeAdapter
+    from pydantic import TypeAdapter, ValidationError
 
 AnyDataclass = TypeVar("AnyDataclass", bound="DataclassInstance")
+AnyTable = TypeVar("AnyTable")
+"""A `TypedDict`."""
+
+MAX_NESTING = 50
+"""Lists and tables inside each other, in a file of JSON or TOML; those of ganvas have five."""
+_TOO_DEEP = f"nested more than {MAX_NESTING} levels deep"
 
 LOCK_PATIENCE = 1.0
 """Seconds to wait for a lock: `is_locked` of another process holds it for a moment."""
@@ -153,6 +159,37 @@ def utf8_name(path: Path) -> Iterator[str]:
         yield str(path)
 
 
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: it is not JSON, or nested deeper than what anybody writes (`check_nesting`).
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    check_nesting(value)
+    return value
+
+
+def check_nesting(value: object) -> None:
+    """Raise a `ValueError` for lists and tables nested so deeply that recursion over them fails."""
+    level = [value]
+    for _ in range(MAX_NESTING):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return
+    raise ValueError(_TOO_DEEP)
+
+
+def _inside(value: object) -> Collection[object]:
+    """The values in a list or a table; nothing for any other value."""
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file that ganvas wrote.
 
@@ -160,7 +197,7 @@ def read_json(path: Path) -> dict[str, Any]:
         RunError: the file cannot be read, or holds something else.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(f"{path} cannot be read: {error}") from error
     if not isinstance(value, dict):
@@ -180,6 +217,30 @@ def read_dataclass(path: Path, kind: type[AnyDataclass]) -> AnyDataclass:
         raise RunError(f"{path} is damaged: {error}") from error
 
 
+def read_table(path: Path, kind: type[AnyTable]) -> AnyTable:
+    """Read a JSON file that must have the fields of a `TypedDict`. Others are kept as they are.
+
+    Raises:
+        RunError: the file cannot be read, or a field is missing or has the wrong type.
+    """
+    table = read_json(path)
+    try:
+        check_table(kind, table)
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+    return cast("AnyTable", table)
+
+
+def check_table(kind: Any, table: object) -> None:
+    """Raise a `ValueError` unless a table has the fields of a `TypedDict`; a clause per problem."""
+    from pydantic import ValidationError
+
+    try:
+        _adapter(kind).validate_python(table, strict=True)
+    except ValidationError as error:
+        raise ValueError(_problems(error)) from error
+
+
 def to_plain(value: DataclassInstance) -> dict[str, Any]:
     """The fields of a dataclass as JSON types: tuples as lists, dataclasses as dictionaries."""
     table: dict[str, Any] = _adapter(type(value)).dump_python(value, mode="json")
@@ -197,16 +258,20 @@ def from_plain(kind: type[AnyDataclass], table: object) -> AnyDataclass:
     try:
         value: AnyDataclass = _adapter(kind).validate_python(table)
     except ValidationError as error:
-        problems = (
-            f"{'.'.join(map(str, item['loc']))}: {item['msg']}".removeprefix(": ")
-            for item in error.errors(include_url=False)
-        )
-        raise ValueError("; ".join(problems)) from error
+        raise ValueError(_problems(error)) from error
     return value
 
 
+def _problems(error: ValidationError) -> str:
+    """One clause per problem: the field's name with dots, and what is wrong."""
+    return "; ".join(
+        f"{'.'.join(map(str, item['loc']))}: {item['msg']}".removeprefix(": ")
+        for item in error.errors(include_url=False)
+    )
+
+
 @functools.cache
-def _adapter(kind: type) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter  # here, because importing it takes a while
 
     return TypeAdapter(kind)

@@ -41,7 +41,7 @@ def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
         with storage.utf8_name(path) as name, safetensors.safe_open(name, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        content = json.loads(metadata["ganvas"])
+        content = storage.parse_json(metadata["ganvas"])
         values: dict[str, Any] = content["values"]
         digest: str = content["digest"]
     except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:

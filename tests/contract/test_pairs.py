@@ -25,6 +25,7 @@ from ganvas.runs import Run
 from ganvas.tensor_file import read
 from ganvas.training.run_files import RunFiles
 from ganvas.training.step import train_step
+from tests.builders import run_files
 from tests.builders.tiny import SIDE, narrow, same, start, tiny_recipe, weights_of
 
 EVERY_GENERATOR = pytest.mark.parametrize("generator", GENERATORS)
@@ -44,8 +45,7 @@ def test_a_pair_trains_samples_and_resumes_bit_for_bit(
     for name, network in state.modules().items():
         assert not same(before[name], network.parameters()), f"the {name} stands still"
 
-    data = {"shape": {"channels": 1, "height": SIDE, "width": SIDE}, "extent": None}
-    run = Run.create(tmp_path / "run", recipe, {"seed": 0}, data)
+    run = Run.create(tmp_path / "run", recipe, run_files.environment(), run_files.data())
     RunFiles(run, recipe).checkpoint(state, last=False)
     samples = sampling.load(run).sample(3, seed=1)
     assert samples.shape == (3, SIDE, SIDE, 1)

@@ -38,6 +38,7 @@ from ganvas.training.distributed import (
     is_over,
 )
 from ganvas.training.state import TrainState
+from tests.builders import run_files
 from tests.builders.tiny import small, start, tiny_recipe
 
 THREE = [ProcessGroup(rank, 3) for rank in range(3)]
@@ -255,4 +256,4 @@ class TestRestart:
     @staticmethod
     def create_run(directory: Path, launch: str | None) -> Run:
         recipe = tiny_recipe(small("mlp")).with_fixed_schedules()
-        return Run.create(directory, recipe, {"launch": launch, "seed": 0}, {})
+        return Run.create(directory, recipe, run_files.environment(launch=launch), {})

@@ -22,6 +22,7 @@ from ganvas.images import draw_points
 from ganvas.networks import POINT, Dimensions, ImageShape, MLPGenerator
 from ganvas.runs import Run
 from ganvas.sampling import TrainedGenerator, display_factor, slerp
+from tests.builders import run_files
 from tests.builders.tiny import LATENT_DIM, SIDE, small, tiny_recipe
 
 SHAPE = ImageShape(3, SIDE, SIDE)
@@ -158,7 +159,7 @@ class TestPoints:
 
     def test_extent_survives_the_file(self, points: TrainedGenerator, tmp_path: Path) -> None:
         recipe = tiny_recipe(small("mlp", generator={"width": 8}), data=DataSettings(size=POINT))
-        run = Run.create(tmp_path / "run", recipe, {"seed": 0}, {"extent": 1.5})
+        run = Run.create(tmp_path / "run", recipe, {"seed": 0}, run_files.data(extent=1.5))
         sampling.write_generator(run, recipe, points.network, self.SHAPE, 64)
         loaded = sampling.load(run)
         assert loaded.makes_points
@@ -222,7 +223,10 @@ class TestLoading:
         ("changes", "message"),
         [
             ({"format": 99}, "format 99"),
-            ({"image": {"height": 16}}, "no generator that can be built"),
+            ({"image": {"height": 16}}, "image.channels: Field required"),
+            ({"image": {"channels": 1, "height": "16", "width": 16}}, "image.height: Input should"),
+            ({"latent_dim": None}, "config.json is damaged: latent_dim: Input should"),
+            ({"network": {"name": "dcgan", "width": [[1]]}}, "no generator that can be built"),
             ({"image": {"channels": 1, "height": 16, "width": 16}}, "no generator that can be"),
             ({"latent_dim": 7}, "no generator that can be built"),
         ],
@@ -235,7 +239,8 @@ class TestLoading:
         with pytest.raises(RunError, match=message):
             sampling.load(written.directory)
 
-    def test_a_config_that_is_not_json_is_refused(self, written: Run) -> None:
-        (written.generator_directory / "config.json").write_text("{")
-        with pytest.raises(RunError, match="damaged"):
+    @pytest.mark.parametrize("text", ["{", "[]", "[" * 100_000])
+    def test_a_config_that_is_no_table_is_refused(self, written: Run, text: str) -> None:
+        (written.generator_directory / "config.json").write_text(text)
+        with pytest.raises(RunError, match=r"config\.json (cannot be read|is damaged)"):
             sampling.load(written.directory)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typing_extensions import TypedDict
 
 from ganvas import storage
 from ganvas.errors import Locked, Occupied, RunError
@@ -296,3 +297,34 @@ def test_a_lock_is_held_against_threads_too(
             pool.submit(lock).result()
     assert not storage.is_locked(tmp_path)
     lock()
+
+
+@pytest.mark.parametrize("text", ["[" * 51 + "]" * 51, '{"a": ' * 51 + "1" + "}" * 51, "[" * 10**5])
+def test_json_that_is_nested_deeply_is_refused_like_any_damage(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ValueError, match="nested more than 50 levels deep"):
+        storage.parse_json(text)
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(RunError, match=r"a\.json cannot be read: nested more than 50"):
+        storage.read_json(tmp_path / "a.json")
+
+
+def test_json_of_fifty_levels_is_read() -> None:
+    text = "[" * 50 + "]" * 50
+    assert json.dumps(storage.parse_json(text)) == text
+    assert storage.parse_json("[[], {}]") == [[], {}]
+
+
+class Sizes(TypedDict):
+    height: int
+    extent: float | None
+
+
+def test_a_table_needs_its_fields_and_keeps_others(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"height": 4, "extent": 1, "more": []}')
+    assert storage.read_table(path, Sizes) == {"height": 4, "extent": 1, "more": []}
+    path.write_text('{"height": "4"}')
+    with pytest.raises(RunError) as caught:
+        storage.read_table(path, Sizes)
+    assert str(caught.value).startswith(f"{path} is damaged: height: ")
+    assert "; extent: Field required" in str(caught.value), "all problems at once"

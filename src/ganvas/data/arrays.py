@@ -6,9 +6,11 @@ import bisect
 import contextlib
 import gzip
 import itertools
+import lzma
 import math
 import re
 import threading
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +24,7 @@ import numpy.typing as npt
 
 from ganvas.data.bit_depth import Picture, picture_of
 from ganvas.data.source import FileStamp, Item, Source, file_stamp, sorted_labels
+from ganvas.data.unpacking import unpacking_problem
 from ganvas.errors import DataError
 
 ImageArray = npt.NDArray[Any]
@@ -32,7 +35,11 @@ IDX_IMAGES = re.compile(r"(?P<part>.*?)[-_.]?images[-.]idx3-ubyte(\.gz)?", re.IG
 NUMBER_KINDS = "buif"
 """Numpy's letters for number types of pixels: boolean, unsigned, signed and float."""
 _IDX_UBYTE = 0x08
-_DEFLATE_AT_BEST = 1032  # how many times smaller gzip can make data
+_NPZ_ERRORS = (
+    *(ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(NotImplementedError, RuntimeError, SyntaxError, tokenize.TokenError),
+)
+"""What zipfile, its decompressors and numpy's reader of headers raise for damaged files."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +116,8 @@ def open_npz(path: Path) -> ArraySource:
     with _npz_errors(path), path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         key, label_key = _find_keys(path, file)
         shape, dtype = _header(file, key)
+        if label_key is not None:
+            _header(file, label_key)
         labels = None if label_key is None else _as_labels(file[label_key], path, label_key)
     layout = _layout(shape, dtype, f"{path}, array {key}")
     load = _once(lambda: layout(_read_npz(path, key, shape)))
@@ -164,8 +173,9 @@ def read_idx(path: Path) -> ImageArray:
     Raises:
         DataError: not an IDX file of bytes, cut, or longer than it declares.
     """
+    size_on_disk, packed = path.stat().st_size, path.suffix.lower() == ".gz"
     try:
-        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        with gzip.open(path) if packed else path.open("rb") as file:
             start = file.read(4)
             if len(start) < 4 or start[:2] != b"\0\0" or start[2] != _IDX_UBYTE or not start[3]:
                 raise DataError(
@@ -174,9 +184,12 @@ def read_idx(path: Path) -> ImageArray:
                 )
             sides = np.frombuffer(file.read(4 * start[3]), dtype=">u4").tolist()
             size = math.prod(sides) if len(sides) == start[3] else 1
-            # A damaged header may declare terabytes, so the size of the file limits the buffer.
+            # A damaged header may declare terabytes, which `read` would allocate.
+            problem = unpacking_problem(size_on_disk, size) if packed else None
+            if problem is not None:
+                raise DataError(f"{path} {problem}")
             # One byte more than declared detects a file that is too long.
-            body = file.read(min(size, path.stat().st_size * _DEFLATE_AT_BEST) + 1)
+            body = file.read((size if packed else min(size, size_on_disk)) + 1)
     except (OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
         raise DataError(f"cannot read {path}: it is cut or damaged ({error})") from error
     if len(body) != size or len(sides) != start[3]:
@@ -219,7 +232,7 @@ def _source(
 def _npz_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except _NPZ_ERRORS as error:
         raise DataError(f"cannot read {path}: {error}") from error
 
 
@@ -244,13 +257,24 @@ def _read_npz(path: Path, key: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
 
 
 def _header(file: Any, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and dtype of an array in an open .npz file, without its values."""
-    with file.zip.open(f"{key}.npy") as member:
+    """Shape and dtype of an array in an open .npz file, without its values.
+
+    Raises:
+        ValueError: another number of bytes than declared, or far more than were packed.
+    """
+    entry = file.zip.getinfo(f"{key}.npy")
+    problem = unpacking_problem(entry.compress_size, entry.file_size)
+    if problem is not None:
+        raise ValueError(f"array {key} {problem}. A large array may be saved as .npy")
+    with file.zip.open(entry) as member:
         version = np.lib.format.read_magic(member)
         read = np.lib.format.read_array_header_1_0
         if version != (1, 0):
             read = np.lib.format.read_array_header_2_0
         shape, _, dtype = read(member)
+        found = entry.file_size - member.tell()
+    if dtype.itemsize * math.prod(shape) != found and not dtype.hasobject:
+        raise ValueError(f"array {key} declares {shape} of {dtype}, but has {found:,} bytes")
     return shape, dtype
 
 

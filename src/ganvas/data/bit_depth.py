@@ -20,6 +20,8 @@ from ganvas.formatting import format_number
 GREY_MODES = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"}
 FULL, MEASURED = "full", "measured"
 """Words for `DataSettings.pixel_range`; any other value is LOW:HIGH."""
+_BLOCK = 1_000_000
+"""Values that are scaled at a time, in numbers of eight times the size."""
 
 
 class PixelRange(NamedTuple):
@@ -157,9 +159,9 @@ def measure_values(picture: Picture) -> PixelValues:
     elif is_deep(picture):
         values = np.asarray(picture)
     else:
-        bands = _eight_bit_mode(picture).split()
-        counts = [band.histogram() for band in bands[: 1 if len(bands) <= 2 else 3]]
-        levels = np.flatnonzero(np.sum(counts, axis=0))
+        image = _eight_bit_mode(picture)
+        counts = np.reshape(image.histogram(), (-1, 256))  # band by band
+        levels = np.flatnonzero(counts[: 1 if len(counts) <= 2 else 3].sum(axis=0))
         return PixelValues(EIGHT_BITS, float(levels[0]), float(levels[-1]))
     _check_finite(values)
     return PixelValues(depth_of(picture), float(values.min()), float(values.max()))
@@ -231,8 +233,13 @@ def _stretched(image: Image.Image, chosen: PixelRange) -> Image.Image:
 
 def _scaled(values: npt.NDArray[Any], chosen: PixelRange) -> npt.NDArray[np.uint8]:
     """The nearest of 256 levels; 65535 becomes 255, and 257 becomes 1."""
-    levels = (values.astype(np.float64) - chosen.low) * (255 / (chosen.high - chosen.low))
-    return np.floor(np.clip(levels, 0, 255) + 0.5).astype(np.uint8)
+    flat = values.reshape(-1)
+    scaled = np.empty(flat.shape, np.uint8)
+    for start in range(0, len(flat), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        levels = (flat[block].astype(np.float64) - chosen.low) * (255 / (chosen.high - chosen.low))
+        scaled[block] = np.floor(np.clip(levels, 0, 255) + 0.5)
+    return scaled.reshape(values.shape)
 
 
 def _agreed_range(depth: Depth, values: npt.NDArray[Any]) -> PixelRange:

@@ -19,7 +19,7 @@ from ganvas.data.prepared import Blocks, DatasetMetadata, PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Dataset, Unusable
 from ganvas.errors import DataError
-from ganvas.storage import atomic_directory, remove_drafts, write_json
+from ganvas.storage import atomic_directory, parse_json, remove_drafts, write_json
 from ganvas.system_errors import advice_for, reason_of
 
 FORMAT = 3  # increased when the same images and settings would give other files
@@ -174,7 +174,7 @@ def _open(entry: Path, dataset: Dataset, settings: DataSettings) -> PreparedData
     Name and location are those of `dataset`: the same content may have moved.
     """
     try:
-        about = json.loads((entry / DESCRIPTION).read_bytes())
+        about = parse_json((entry / DESCRIPTION).read_bytes())
         images = np.load(entry / IMAGES, mmap_mode="r", allow_pickle=False)
         labels = np.load(entry / LABELS, allow_pickle=False) if about["label_names"] else None
         held_out = np.load(entry / HELD_OUT, allow_pickle=False)

@@ -11,6 +11,7 @@ from PIL import Image, ImageColor
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from ganvas.data.bit_depth import GREY_MODES, DeepImage, Picture, to_eight_bits
 from ganvas.data.jpeg_markers import read_frame
@@ -167,13 +168,23 @@ def _load(image: Image.Image, settings: DataSettings) -> None:
         image.draft(None, (int(image.width * enough), int(image.height * enough)))
     if not _is_held_whole(image):
         pixels = image.width * image.height
-    if pixels > settings.max_megapixels * 1e6:
+    factor = 2 if _takes_more_memory(image) else 1
+    if factor * pixels > settings.max_megapixels * 1e6:
+        kind = " of this kind" if factor > 1 else ""
         raise UnusableImage(
             f"{format_number(pixels / 1e6)} megapixels to decode, at most "
-            f"{settings.max_megapixels:,} are allowed; "
-            f"--max-megapixels {math.ceil(pixels / 1e6)} allows it"
+            f"{format_number(settings.max_megapixels / factor)}{kind} are allowed; "
+            f"--max-megapixels {math.ceil(factor * pixels / 1e6)} allows it"
         )
     load(image)
+
+
+def _takes_more_memory(image: Image.Image) -> bool:
+    """Whether decoding takes about twice the memory of other images with as many pixels.
+
+    The reader of WebP holds every pixel four times; 32-bit greys are copied to be scaled.
+    """
+    return isinstance(image, WebPImageFile) or image.mode in ("I", "F")
 
 
 def _is_held_whole(image: Image.Image) -> bool:

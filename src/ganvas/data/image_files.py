@@ -24,6 +24,7 @@ from ganvas.data.source import (
     file_stamp,
     sorted_labels,
 )
+from ganvas.data.unpacking import unpacking_problem
 from ganvas.errors import DataError
 from ganvas.formatting import format_bytes
 from ganvas.system_errors import advice_for, reason_of
@@ -98,6 +99,9 @@ class ZipSource(Source):
         """The unpacked bytes. Raises UnusableImage if they are damaged or far too many."""
         entry = self.entries[index]
         _check_size(entry.file_size)
+        problem = unpacking_problem(entry.compress_size, entry.file_size)
+        if problem is not None:
+            raise UnusableImage(problem)
         try:
             return self.archive.read(entry)  # never returns more than the declared size
         except NotImplementedError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, UnusableImage
 from ganvas.errors import DataError, RunError
 from ganvas.formatting import format_list
-from ganvas.storage import write_json
+from ganvas.storage import parse_json, write_json
 
 MEASURING = "measuring pixels"
 """The stage of preparation in which pixel values are measured."""
@@ -134,7 +133,7 @@ def _measure(source: Source, settings: DataSettings, on_progress: StageProgress 
 def _cached(path: Path, measure: Callable[[], Ranges]) -> Ranges:
     """What was measured of this content before, or is now. A damaged file is replaced."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        stored = json.loads(path.read_bytes())
+        stored = parse_json(path.read_bytes())
         if stored["format"] == _FORMAT:
             return {name: PixelRange(low, high) for name, (low, high) in stored["ranges"].items()}
     ranges = measure()

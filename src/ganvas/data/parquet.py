@@ -7,9 +7,9 @@ pyarrow is imported only here, and only when a parquet file is opened.
 from __future__ import annotations
 
 import bisect
+import contextlib
 import functools
 import itertools
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +30,7 @@ from ganvas.data.source import (
     sorted_labels,
 )
 from ganvas.errors import DataError
-from ganvas.storage import utf8_name
+from ganvas.storage import parse_json, utf8_name
 
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("label", "labels")
@@ -204,10 +204,18 @@ def _labels(file: Any, known: tuple[str, ...]) -> tuple[list[str | None], tuple[
         return [None] * file.metadata.num_rows, known
     values = file.read(columns=[column]).column(0).to_pylist()
     metadata = (file.schema_arrow.metadata or {}).get(b"huggingface")
-    if metadata:
-        features = json.loads(metadata).get("info", {}).get("features", {})
-        known = tuple(features.get(column, {}).get("names", ())) or known
+    known = _class_names(metadata, column) or known
     return [_label(value, known) for value in values], known
+
+
+def _class_names(metadata: bytes | None, column: str) -> tuple[str, ...]:
+    """The class names in Hugging Face metadata; empty where it has none that can be read."""
+    table: object = None
+    with contextlib.suppress(ValueError):
+        table = parse_json(metadata or b"{}")
+    for key in ("info", "features", column, "names"):
+        table = table.get(key) if isinstance(table, dict) else None
+    return tuple(map(str, table)) if isinstance(table, list) else ()
 
 
 def _label(value: object, names: Sequence[str]) -> str | None:

@@ -19,6 +19,7 @@ from ganvas.networks import DISCRIMINATORS, GENERATORS, Discriminator, Generator
 from ganvas.recipes.recipe import Recipe
 from ganvas.recipes.rules import problems
 from ganvas.schedules import Schedule
+from ganvas.storage import check_nesting, parse_json
 
 Table = dict[str, Any]
 Problems = dict[str, str]
@@ -112,7 +113,7 @@ def read_table(path: Path, kind: type[RecipeError] = RecipeError) -> Table:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        table: Table = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+        table: Table = parse_toml(text) if path.suffix == ".toml" else parse_json(text)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise kind([f"cannot be read: {reason}"], str(path)) from error
@@ -120,6 +121,20 @@ def read_table(path: Path, kind: type[RecipeError] = RecipeError) -> Table:
         raise kind([f"not valid {path.suffix[1:].upper()}: {error}"], str(path)) from error
     if not isinstance(table, dict):
         raise kind([f"expected a table of fields, got {type(table).__name__}"], str(path))
+    return table
+
+
+def parse_toml(text: str) -> Table:
+    """The table of a TOML text.
+
+    Raises:
+        ValueError: it is not TOML, or nested too deeply (`check_nesting`).
+    """
+    try:
+        table = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    check_nesting(table)
     return table
 
 

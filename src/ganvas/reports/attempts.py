@@ -12,6 +12,7 @@ from ganvas.reports.texts import as_sentence, symptom_name
 from ganvas.runs import History, Run
 from ganvas.runs.history import Record
 from ganvas.runs.run import read_recipe_of_run
+from ganvas.runs.tables import FindingRecord
 from ganvas.training.rewind import PLAN, Rewind
 
 
@@ -59,7 +60,7 @@ def read_attempts(run: Run) -> list[Attempt]:
 
 
 def _attempt(number: int, folder: Path, begin: int, end: int, rewind: Rewind | None) -> Attempt:
-    findings = History(folder / "findings.jsonl").records()
+    findings = History(folder / "findings.jsonl", FindingRecord).records()
     history = History(folder / "history.jsonl").records()
     return Attempt(number, folder, begin, max(end, begin), findings, history, rewind)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ganvas import storage
+from ganvas.runs.tables import HistoryRecord
 
 Record = dict[str, Any]
 """Measurements at one time: `images_seen`, and values by name.
@@ -29,23 +29,34 @@ class History:
     """A file of records. Reading is safe while another process appends, and after a kill."""
 
     path: Path
+    kind: Any = HistoryRecord
+    """What a record must be: a `TypedDict`, or one of several."""
 
     def append(self, record: Record) -> None:
         """Append one record."""
         storage.append_line(self.path, json.dumps(record))
 
     def records(self) -> list[Record]:
-        """All complete records, oldest first; a line cut by a kill is left out."""
+        """All whole records, oldest first.
+
+        A line is left out if a kill has cut it, a full disk has cut it and another was appended to
+        it, or it has other fields than such a record.
+        """
         if not self.path.exists():
             return []
-        records = []
-        for line in self.path.read_bytes().splitlines(keepends=True):
-            if line.endswith(b"\n"):
-                with contextlib.suppress(ValueError):  # cut by a full disk, then appended to
-                    record = json.loads(line)
-                    if isinstance(record, dict):
-                        records.append(record)
-        return records
+        lines = self.path.read_bytes().splitlines(keepends=True)
+        return [record for line in lines if (record := self._record(line)) is not None]
+
+    def _record(self, line: bytes) -> Record | None:
+        """The record of a line; None if it is not whole."""
+        if not line.endswith(b"\n"):
+            return None
+        try:
+            record: Record = storage.parse_json(line)
+            storage.check_table(self.kind, record)
+        except ValueError:
+            return None
+        return record
 
     def last_record(self) -> Record | None:
         """The last complete record, without reading the whole file; None if there is none."""
@@ -55,12 +66,7 @@ class History:
                 lines = file.read().splitlines(keepends=True)
         except OSError:
             return None
-        for line in reversed(lines):
-            if line.endswith(b"\n"):
-                with contextlib.suppress(ValueError):
-                    record: Record = json.loads(line)
-                    return record
-        return None
+        return next(filter(None, map(self._record, reversed(lines))), None)
 
     def column(self, name: str) -> list[float]:
         """One quantity over time; records without it are left out."""

@@ -22,6 +22,7 @@ from ganvas.recipes.files import parse_recipe, read_table
 from ganvas.runs.directories import RECIPE_JSON, check_is_run, check_unused, is_run
 from ganvas.runs.history import History, failing_spans
 from ganvas.runs.status import SavedStatus, State, Status, read_status
+from ganvas.runs.tables import DataTable, EnvironmentTable, FindingRecord, ScoreRecord
 
 FORMAT = 3
 """Version of the directory layout. A run of another version is refused."""
@@ -97,7 +98,7 @@ class Run:
         directory = Path(directory)
         check_is_run(directory)
         run = cls(directory)
-        format_version = run.read_environment().get("format")
+        format_version = storage.read_json(directory / "environment.json").get("format")
         if format_version != FORMAT:
             raise RunError(
                 f"{directory} has format {format_version}, this ganvas reads format {FORMAT}. "
@@ -113,13 +114,13 @@ class Run:
         """Replace the recipe, when the run gets a larger budget."""
         storage.write_bytes(self.directory / RECIPE_JSON, recipe_json(recipe).encode())
 
-    def read_environment(self) -> dict[str, Any]:
+    def read_environment(self) -> EnvironmentTable:
         """Versions, device, command and seed."""
-        return storage.read_json(self.directory / "environment.json")
+        return storage.read_table(self.directory / "environment.json", EnvironmentTable)
 
-    def read_data(self) -> dict[str, Any]:
+    def read_data(self) -> DataTable:
         """Which images are used, and which are left out and why."""
-        return storage.read_json(self.directory / "data.json")
+        return storage.read_table(self.directory / "data.json", DataTable)
 
     def can_be_scored(self) -> bool:
         """Whether enough images are held out to score samples."""
@@ -158,12 +159,12 @@ class Run:
     @property
     def scores(self) -> History:
         """The scores of generated images, one per record (see `evaluation.Score`)."""
-        return History(self.directory / "scores.jsonl")
+        return History(self.directory / "scores.jsonl", ScoreRecord)
 
     @property
     def findings(self) -> History:
         """Onset, worsening and end of each health finding, and rewinds."""
-        return History(self.directory / "findings.jsonl")
+        return History(self.directory / "findings.jsonl", FindingRecord)
 
     def best_checkpoint(self) -> int | None:
         """Images seen at the checkpoint with the best score while training.

@@ -26,7 +26,7 @@ def restore_newest(
     """
     environment = run.read_environment()
     compiled = environment.get("compile", "auto")  # runs of earlier versions lack it
-    started = environment.get("precision", {"name": "fp32"})["name"]
+    started = environment["precision"]["name"] if "precision" in environment else "fp32"
     recipe = dataclasses.replace(recipe, precision=resumed_precision(started, device))
     state = TrainState.start(recipe, data, environment["seed"], device, processes, compiled)
     restored = run.read_newest_checkpoint()

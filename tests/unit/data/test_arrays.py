@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,8 @@ def test_bad_idx_files(tmp_path: Path, content: bytes, text: str, end: str) -> N
     path = tmp_path / f"train-images-idx3-ubyte{end}"
     path.write_bytes(gzip.compress(content) if end else content)
     expected = "5x8x8 bytes declared, only 100 found" if text == "320" else text
+    if end and text == "only 100 found":
+        expected = "more than 200 times as much"
     assert expected in message(tmp_path)
 
 
@@ -201,3 +204,27 @@ def test_parquet_columns(tmp_path: Path) -> None:
     assert [item.label for item in source.items] == ["ant", "zebra"]
     path.write_bytes(path.read_bytes()[:50])
     assert f"cannot read {path}" in message(path)
+
+
+def npz_with_header(path: Path, header: str) -> Path:
+    """An .npz whose array `images` has five bytes and this header."""
+    text = header.encode().ljust(117) + b"\n"
+    content = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(5)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("images.npy", content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("header", "text"),
+    [
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': (4000000, 1000, 1000), }", "5 bytes"),
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': (5, 8, 8, ", "cannot read"),
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': 5L 8L", "cannot read"),
+    ],
+    ids=["declares more than there is", "cut", "no dictionary"],
+)
+def test_npz_with_a_damaged_header(tmp_path: Path, header: str, text: str) -> None:
+    path = npz_with_header(tmp_path / "a.npz", header)
+    assert f"cannot read {path}: " in message(path)
+    assert text in message(path)

@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from ganvas.data import bit_depth
 from ganvas.data.bit_depth import (
     DeepImage,
+    measure_values,
     parse_pixel_range,
     picture_of,
     pixel_range_problem,
@@ -343,3 +345,16 @@ def test_an_image_of_8_bits_is_stretched_without_its_alpha() -> None:
     assert pixels[0, 0].tolist() == [0, 128, 255, 9]
     with pytest.raises(UnusableImage, match="a range of more bits"):
         to_eight_bits(picture, "0:256")
+
+
+def test_values_are_scaled_in_blocks_as_they_are_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.arange(65536, dtype=np.uint16).reshape(128, 512)
+    whole = np.asarray(to_eight_bits(Image.fromarray(values), "full"))
+    monkeypatch.setattr(bit_depth, "_BLOCK", 1_000)
+    assert np.array_equal(np.asarray(to_eight_bits(Image.fromarray(values), "full")), whole)
+
+
+@pytest.mark.parametrize(("mode", "colour"), [("LA", (7, 250)), ("RGBA", (7, 9, 8, 250))])
+def test_alpha_is_no_value_of_a_picture(mode: str, colour: tuple[int, ...]) -> None:
+    values = measure_values(Image.new(mode, (4, 4), colour))
+    assert (values.low, values.high) == (7, max(colour[:-1]))

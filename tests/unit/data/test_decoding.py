@@ -332,6 +332,16 @@ def test_the_limit_of_pixels_can_be_set() -> None:
     assert decode(open_image(content), replace(lower, max_megapixels=2), 3).shape == (3, 16, 16)
 
 
+@pytest.mark.parametrize(("mode", "kind"), [("RGB", "WEBP"), ("F", "TIFF"), ("I", "TIFF")])
+def test_pixels_that_take_twice_the_memory_count_twice(mode: str, kind: str) -> None:
+    content = encoded(Image.new(mode, (1_000, 700)), kind)
+    settings = DataSettings(size=(16, 16), max_megapixels=1, pixel_range="0:255")
+    message = "0.7 megapixels to decode, at most 0.5 of this kind are allowed; --max-megapixels 2"
+    with pytest.raises(UnusableImage, match=message):
+        decode(open_image(content), settings, 3)
+    assert decode(open_image(content), replace(settings, max_megapixels=2), 3).shape == (3, 16, 16)
+
+
 @pytest.mark.parametrize("kind", ["GIF", "WEBP"])
 def test_pillows_own_limit_inside_a_format_is_named(
     kind: str, monkeypatch: pytest.MonkeyPatch

@@ -20,6 +20,7 @@ from ganvas.metrics.prdc import saturation_warnings
 from ganvas.progress import TerminalFeedback
 from ganvas.recipes import CATALOG
 from ganvas.runs import Run
+from tests.builders import run_files
 
 
 @pytest.fixture
@@ -30,8 +31,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         raise AssertionError("a generator was loaded before the refusal")
 
     monkeypatch.setattr(evaluation, "load", load)
-    data = {"location": "fashion"}
-    return Run.create(tmp_path / "run", CATALOG["dcgan"](), {"seed": 0}, data)
+    tables = run_files.environment(), run_files.data(location="fashion")
+    return Run.create(tmp_path / "run", CATALOG["dcgan"](), *tables)
 
 
 def start(run: Run, *metrics: str, n: int | None = None, data: str | None = None) -> Any:

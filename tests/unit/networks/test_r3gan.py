@@ -17,6 +17,7 @@ from ganvas.networks.grouped import BilinearDoubling, BilinearHalving, GroupedBl
 from ganvas.networks.r3gan import widths
 from ganvas.recipes import build_networks
 from ganvas.runs import Run
+from tests.builders import run_files
 from tests.builders.tiny import small, tiny_recipe
 
 IMAGE = ImageShape(3, 32, 32)
@@ -186,7 +187,7 @@ def test_unbounded_output_is_clamped_in_pictures(
     assert made.abs().max() > 1
     assert (pixels[made >= 1] == 255).all()
     assert (pixels[made <= -1] == 0).all()
-    run = Run.create(tmp_path / "run", recipe, {"seed": 0}, {"extent": None})
+    run = Run.create(tmp_path / "run", recipe, {"seed": 0}, run_files.data())
     sampling.write_generator(run, recipe, network, shape, images_seen=0)
     config = json.loads((run.generator_directory / "config.json").read_text())
     assert config["output"].endswith("to be clamped to [-1, 1]")

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganvas.runs.history import History
+from ganvas.runs.tables import FindingRecord
 
 RECORDS = [{"images_seen": seen, "loss": seen / 3} for seen in (64, 128, 192)]
 
@@ -100,3 +101,35 @@ def test_last_record_of_a_long_history(tmp_path: Path) -> None:
     history = History(tmp_path / "history.jsonl")
     history.path.write_text("".join(f'{{"images_seen": {n}}}\n' for n in range(20_000)))
     assert history.last_record() == {"images_seen": 19_999} == history.records()[-1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"loss": 1.0}',
+        '{"images_seen": "128", "loss": 1.0}',
+        '{"images_seen": 128, "seconds": [1]}',
+        '{"images_seen": null}',
+        "[128]",
+        '{"images_seen": ' + "[" * 5_000,
+    ],
+)
+def test_a_line_that_is_no_record_is_left_out(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "history.jsonl"
+    history = written(path)
+    with path.open("a") as file:
+        file.write(f"{line}\n")
+    assert history.records() == RECORDS
+    assert history.last_record() == RECORDS[-1]
+
+
+@pytest.mark.parametrize("change", [{"since": "0"}, {"verdict": None}, {"event": "begin"}])
+def test_events_of_findings_have_the_fields_of_their_kind(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    findings = History(tmp_path / "findings.jsonl", FindingRecord)
+    event = {"event": "onset", "images_seen": 64, "symptom": "x", "verdict": "watch", "since": 0}
+    findings.append(event)
+    findings.append({**event, **change})
+    findings.append({"event": "rewind", "images_seen": 64, "symptom": "x", "number": 1})
+    assert findings.records() == [event]

@@ -17,6 +17,7 @@ from ganvas.errors import Occupied, RunError
 from ganvas.recipes import CATALOG
 from ganvas.runs import Run
 from ganvas.runs.status import SavedStatus
+from tests.builders import run_files
 
 
 class TestState:
@@ -131,7 +132,7 @@ class TestCreation:
 
         def create(seed: int) -> Run:
             stem = tmp_path / "runs" / "dcgan-x"
-            return Run.create_numbered(stem, recipe, {"seed": seed}, {})
+            return Run.create_numbered(stem, recipe, run_files.environment(seed=seed), {})
 
         with ThreadPoolExecutor(4) as pool:
             runs = list(pool.map(create, range(4)))
@@ -186,3 +187,29 @@ def test_to_runs_of_ganvas_0_2_a_folder_named_as_a_split_is_a_label(tmp_path: Pa
     del table["data"]["labels"]
     (run.directory / "recipe.json").write_text(json.dumps(table))
     assert run.read_recipe().data.labels == "folders"
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"extent": [1]}, "extent"),
+        ({"shape": {"channels": 1}}, r"shape\.height"),
+        ({"labels": 3}, "labels"),
+    ],
+)
+def test_data_that_is_damaged_is_named_with_its_field(
+    tmp_path: Path, change: dict[str, object], problem: str
+) -> None:
+    tables = run_files.environment(), run_files.data(**change)
+    run = Run.create(tmp_path / "run", CATALOG["dcgan"](), *tables)
+    with pytest.raises(RunError, match=rf"data\.json is damaged: {problem}"):
+        run.read_data()
+
+
+@pytest.mark.parametrize("field", ["seed", "device", "deterministic"])
+def test_an_environment_that_lacks_what_resume_needs_is_named(tmp_path: Path, field: str) -> None:
+    environment = run_files.environment()
+    del environment[field]
+    run = Run.create(tmp_path / "run", CATALOG["dcgan"](), environment, run_files.data())
+    with pytest.raises(RunError, match=rf"environment\.json is damaged: {field}: Field required"):
+        run.read_environment()

@@ -1,0 +1,124 @@
+"""What the JSON files of a run hold: the fields that ganvas reads. Files may have more."""
+
+from __future__ import annotations
+
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,  # pydantic reads no others on Python 3.11
+)
+
+from annotated_types import Len
+from typing_extensions import TypedDict
+
+from ganvas.precision import PrecisionName
+
+
+class Shape(TypedDict):
+    """Channels, height and width of every image."""
+
+    channels: int
+    height: int
+    width: int
+
+
+class UnusableFile(TypedDict):
+    """An image that is left out, and why."""
+
+    file: str
+    reason: str
+
+
+class DataTable(TypedDict):
+    """data.json: which images are used (see `runs.data.describe_data`)."""
+
+    name: str
+    location: str
+    fingerprint: str
+    images: int
+    held_out: int
+    shape: Shape
+    extent: float | None
+    labels: list[str]
+    duplicates_left_out: int
+    unusable: list[UnusableFile]
+
+
+class PrecisionTable(TypedDict):
+    """The number format that was chosen, and why."""
+
+    name: PrecisionName
+    why: str
+
+
+class EnvironmentTable(TypedDict):
+    """environment.json: versions, device, command and seed (see `devices.describe_environment`)."""
+
+    format: int
+    ganvas: str
+    device: str
+    device_name: str
+    threads: int
+    command: list[str]
+    seed: int
+    deterministic: bool
+    compile: NotRequired[Literal["auto", "on", "off"]]
+    precision: NotRequired[PrecisionTable]
+    launch: NotRequired[str | None]
+
+
+class HistoryRecord(TypedDict):
+    """A line of history.jsonl; the other fields are numbers, lists of numbers, or texts."""
+
+    images_seen: int
+    seconds: NotRequired[float]
+    images_per_second: NotRequired[float]
+    data_wait: NotRequired[float]
+    memory_mb: NotRequired[float]
+
+
+class ScoreRecord(TypedDict):
+    """A line of scores.jsonl (see `evaluation.score.Score`)."""
+
+    images_seen: int
+    while_training: bool
+    metric: str
+    value: float
+    interval: Annotated[list[float], Len(2, 2)]
+    floor: float
+    protocol: dict[str, Any]
+    warnings: list[str]
+
+
+class Onset(TypedDict):
+    """A line of findings.jsonl: a finding begins, or a watch becomes a failure."""
+
+    event: Literal["onset", "worse"]
+    images_seen: int
+    symptom: str
+    verdict: str
+    since: int
+    meaning: NotRequired[str]
+
+
+class End(TypedDict):
+    """A line of findings.jsonl: a finding is over."""
+
+    event: Literal["end"]
+    images_seen: int
+    symptom: str
+
+
+class Rewound(TypedDict):
+    """A line of findings.jsonl: training went back, and to where."""
+
+    event: Literal["rewind"]
+    images_seen: int
+    number: int
+    symptom: str
+    failed_at: int
+    to: int
+
+
+FindingRecord = Onset | End | Rewound
