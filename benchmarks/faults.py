@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import torch
@@ -25,7 +24,7 @@ from ganvas.evaluation.measure import measure
 from ganvas.evaluation.score import Score
 from ganvas.images import to_signed
 from ganvas.metrics.names import parse_metrics
-from ganvas.progress import progress_bar
+from ganvas.progress import TerminalFeedback
 from ganvas.sampling import TrainedGenerator
 
 METRICS = ("fd-lite0", "kid-lite0", "prdc-lite0", "swd", "modes", "birthday", "memorised")
@@ -136,13 +135,14 @@ def score_fault(parts: Parts, name: str, metrics: tuple[str, ...] = METRICS) -> 
     count = len(pixels) if name == "3 of 10 kinds missing" else len(parts.perfect)
     settings = DataSettings(size=(shape.height, shape.width))
     families = parse_metrics(metrics)
-    return measure(
-        generator, parts.data, settings, families, count, 0, partial(progress_bar, quiet=True)
-    )
+    quiet = TerminalFeedback(quiet=True)
+    measurement = measure(generator, parts.data, settings, families, count, 0, quiet)
+    measurement.check()
+    return measurement.scores
 
 
 def detects(score: Score) -> bool:
-    """Whether a score is worse than that of real data by more than its uncertainty."""
+    """Whether a score is worse than that of real images by more than its uncertainty."""
     low, high = score.interval
     uncertainty = high - low
     worse = score.floor - score.value if score.more_is_better else score.value - score.floor
@@ -163,7 +163,7 @@ def main() -> None:
             mark = "**" if detects(score) else ""
             rows.setdefault(score.metric, {})[name] = f"{mark}{score.value:.3g}{mark}"
         print(f"measured: {name}", flush=True)
-    print("| metric | real data | " + " | ".join(FAULTS) + " |")
+    print("| metric | real images | " + " | ".join(FAULTS) + " |")
     print("|---|---|" + "---|" * len(FAULTS))
     for metric, values in rows.items():
         cells = " | ".join(values.get(name, "") for name in FAULTS)

@@ -75,13 +75,6 @@ def make_current(device: torch.device) -> None:
         torch.cuda.set_device(device)
 
 
-def use_deterministic_kernels() -> None:
-    """Make CUDA results repeat bit for bit, at some cost in speed; a CPU's do anyway."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
-    torch.backends.cudnn.benchmark = False
-
-
 def describe_environment(device: torch.device) -> dict[str, Any]:
     """Versions and hardware that a run's results depend on."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ganvas.health.assessment import (
+    all_rules_active_from,
     applicable_rules,
     apply_rules,
     health_status,
     not_applicable,
     not_checked,
+    too_early,
 )
 from ganvas.health.evidence import Evidence, caveats
 from ganvas.health.finding import Finding, HealthStatus
@@ -38,6 +40,12 @@ class Diagnosis:
     """How many symptoms can occur under this recipe."""
     not_checked: dict[str, str]
     """Those of them that could not be checked, and why."""
+    too_early: tuple[str, ...]
+    """Those of them that can be checked only later in the run."""
+    all_checked_from: int
+    """Images seen from which on every applicable symptom is checked."""
+    budget: int
+    """How many images the run is to see."""
     not_applicable: dict[str, str]
     """The symptoms that cannot occur under this recipe, and why."""
     caveats: tuple[str, ...]
@@ -81,6 +89,9 @@ def diagnose(run: Run | Path | str) -> Diagnosis:
         records=len(evidence.probed),
         applicable=len(applicable_rules(evidence.recipe)),
         not_checked={k: why for k, why in not_checked(evidence).items() if k not in excluded},
+        too_early=too_early(evidence),
+        all_checked_from=all_rules_active_from(evidence.recipe),
+        budget=evidence.recipe.images,
         not_applicable=excluded,
         caveats=caveats(evidence),
         events=tuple(

@@ -46,8 +46,16 @@ class StudyError(RecipeError):
     """An invalid study, with every problem found in any of its arms."""
 
 
+class UsageError(RecipeError):
+    """Flags that a command does not have, each with what to type instead."""
+
+
 class RunError(GanvasError):
     """A run directory, study directory or checkpoint that cannot be read or written."""
+
+
+class Occupied(RunError):
+    """A directory that is to be made exists already, and is not empty."""
 
 
 class Locked(RunError):

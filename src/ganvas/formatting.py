@@ -60,6 +60,13 @@ def format_list(names: Sequence[str], last: str = "and") -> str:
     return f"{', '.join(others)} {last} {name}" if others else name
 
 
+def format_first(names: Sequence[str], count: int, others: str = "") -> str:
+    """The first few of many names: `a, b`, or `a, b and 3 more (--json lists all)`."""
+    more = len(names) - count
+    where = f" ({others})" if others else ""
+    return ", ".join(names[:count]) + (f" and {more:,} more{where}" if more > 0 else "")
+
+
 def format_weights(count: int) -> str:
     """How many weights a network has: `0.41 M`, `9,300`."""
     return f"{count / 1e6:.2f} M" if count >= 10_000 else f"{count:,}"

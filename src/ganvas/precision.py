@@ -11,7 +11,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from ganvas.errors import DeviceError
 
@@ -48,19 +47,15 @@ class Precision:
         """The network as a function of float32 tensors with float32 results.
 
         In bf16 its convolutions and matrix products run in bfloat16 (Kalamkar 2019): 8 bits of
-        mantissa and float32's range, so losses need no scaling. Spectral norms are computed before
-        that, in float32.
+        mantissa and float32's range, so losses need no scaling. Spectral norms stay in float32
+        (`objectives.constraints`).
         """
         if self.name == "fp32":
             return network
 
         def forward(inputs: Tensor, *labels: Tensor) -> Tensor:
-            with parametrize.cached():
-                for module in network.modules():
-                    if parametrize.is_parametrized(module, "weight"):
-                        _ = module.weight  # computed now, and cached for the forward pass
-                with torch.autocast(inputs.device.type, torch.bfloat16):
-                    outputs: Tensor = network(inputs, *labels)
+            with torch.autocast(inputs.device.type, torch.bfloat16):
+                outputs: Tensor = network(inputs, *labels)
             return outputs.float()
 
         return forward

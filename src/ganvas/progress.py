@@ -1,18 +1,26 @@
-"""A progress bar for work other than training. Shown on a terminal only."""
+"""The progress of work other than training: a bar on a terminal, elsewhere a line now and then."""
 
 from __future__ import annotations
 
+import contextlib
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ganvas.formatting import format_progress
+from ganvas.formatting import format_clock, format_progress
 
 PATIENCE = 0.5
 """Seconds before a bar is shown: for work that is quicker it would only flicker."""
+
+
+SECONDS_BETWEEN_LINES = 10.0
+"""Shortest time between two lines where no bar can be shown."""
 
 
 class PatientBar(Progress):
@@ -24,25 +32,67 @@ class PatientBar(Progress):
             yield from super().get_renderables()
 
 
+class PlainLines:
+    """Progress as lines on stderr, at most one in `SECONDS_BETWEEN_LINES`, from its creation on."""
+
+    def __init__(self) -> None:
+        self._last_line = self._stage_start = time.monotonic()
+        self._stage = ""
+
+    def update(self, stage: str, done: int, total: int) -> None:
+        """Print how far a stage is, if a line is due. A total of 0 is not known."""
+        now = time.monotonic()
+        if stage != self._stage:
+            self._stage, self._stage_start = stage, now
+        if now - self._last_line < SECONDS_BETWEEN_LINES:
+            return
+        self._last_line = now
+        text = stage
+        if total:
+            text += f": {format_progress(done, total)}"
+        if done:
+            left = (now - self._stage_start) / done * (total - done)
+            text += f", {format_clock(left)} left"
+        print_line(text)
+
+
+def print_line(text: str) -> None:
+    """Print a line on stderr. Where nobody can read it, the work goes on all the same."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+
+
 @contextmanager
-def progress_bar(what: str, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar while entered. Yields a function to call with (done, total)."""
-    with stages_bar(what, quiet) as update:
+def progress_bar(
+    what: str, quiet: bool = False, lines: PlainLines | None = None
+) -> Iterator[Callable[[int, int], None]]:
+    """Show the progress while entered. Yields a function to call with (done, total).
+
+    Args:
+        lines: the lines of the whole command, where it has several bars.
+    """
+    with stages_bar(what, quiet, lines) as update:
         yield partial(update, what)
 
 
 @contextmanager
-def stages_bar(what: str, quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+def stages_bar(
+    what: str, quiet: bool = False, lines: PlainLines | None = None
+) -> Iterator[Callable[[str, int, int], None]]:
     """A `progress_bar` for work in stages. Yields a function to call with (stage, done, total)."""
     console = Console(stderr=True, quiet=quiet)
+    if not quiet and not console.is_terminal:
+        lines = lines or PlainLines()
+        lines.update(what, 0, 0)
+        yield lines.update
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
         TextColumn("{task.fields[count]}"),
         TimeRemainingColumn(),
     )
-    hidden = quiet or not console.is_terminal
-    with PatientBar(*columns, console=console, transient=True, disable=hidden) as progress:
+    with PatientBar(*columns, console=console, transient=True, disable=quiet) as progress:
         task = progress.add_task(what, total=None, count="")
 
         def update(stage: str, done: int, total: int) -> None:
@@ -51,3 +101,24 @@ def stages_bar(what: str, quiet: bool = False) -> Iterator[Callable[[str, int, i
             progress.update(task, completed=done, total=total, count=format_progress(done, total))
 
         yield update
+
+
+@dataclass(frozen=True)
+class TerminalFeedback:
+    """Shows the progress and the messages of a command on stderr. `quiet` shows nothing."""
+
+    quiet: bool = False
+    lines: PlainLines = field(default_factory=PlainLines)
+
+    def progress(self, task: str) -> AbstractContextManager[Callable[[int, int], None]]:
+        """A `progress_bar` of a task."""
+        return progress_bar(task, self.quiet, self.lines)
+
+    def message(self, text: str) -> None:
+        """Print one line."""
+        if not self.quiet:
+            print_line(text)
+
+    def expect(self, text: str) -> None:
+        """Print how long the work will take."""
+        self.message(text)

@@ -1,17 +1,19 @@
 """One seed, many independent random generators, each with a name and a state to save.
 
 Every random choice has its own generator, so drawing more for one purpose (another grid, another
-penalty) never changes the others.
+penalty) never changes the others. torch's global generator is never used: all threads share it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 
@@ -37,11 +39,49 @@ def training_generators(seed: int, device: torch.device) -> dict[str, torch.Gene
     return {name: named_generator(seed, name, device) for name in STREAMS}
 
 
+DRAWING = frozenset(
+    {
+        *("rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial"),
+        *("rand_like", "randn_like", "randint_like"),
+        *("normal_", "uniform_", "random_", "bernoulli_", "exponential_", "geometric_"),
+        *("cauchy_", "log_normal_", "trunc_normal_", "orthogonal_", "sparse_"),
+        *("kaiming_normal_", "kaiming_uniform_", "xavier_normal_", "xavier_uniform_"),
+    }
+)
+"""Functions of torch, of its tensors and of `nn.init` that draw.
+
+Of a torch whose `rand_like` takes no generator, it is an error inside `DrawFrom`.
+"""
+
+
+class DrawFrom(TorchFunctionMode):
+    """Inside, functions that are given no generator draw from this one; in this thread alone.
+
+    torch's constructors and `nn.init` can be given none where a network is built. Setting the state
+    of the global generator instead would mix what several threads draw.
+    """
+
+    def __init__(self, generator: torch.Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        if getattr(func, "__name__", "") in DRAWING and kwargs.get("generator") is None:
+            kwargs["generator"] = self.generator
+        return func(*args, **kwargs)
+
+
 @contextmanager
 def seeded_weights(seed: int) -> Iterator[None]:
-    """Draw the weights of networks built inside from the seed; keep torch's global random state."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(seed, "weights"))
+    """Draw the weights of networks built inside from the seed."""
+    with DrawFrom(named_generator(seed, "weights")):
         yield
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,15 +17,17 @@ from torch import Tensor, nn
 
 import ganvas
 from ganvas import storage, tensor_file
+from ganvas.command_line import ganvas_command
 from ganvas.devices import choose_device
 from ganvas.errors import GanvasError, RunError
 from ganvas.images import draw_points, from_network, make_grid, write_png
 from ganvas.networks import Dimensions, ImageShape, network_table
-from ganvas.randomness import draw_latents, named_generator
+from ganvas.randomness import draw_latents, named_generator, seeded_weights
 from ganvas.recipes import Recipe, parse_generator
 from ganvas.runs import Run
 from ganvas.schedules import parse_count
 from ganvas.tensor_file import select_prefix
+from ganvas.torch_state import usual_torch
 
 BATCH_SIZE = 256
 """Images generated at a time: large enough to be fast, small enough for any memory."""
@@ -51,6 +54,7 @@ class TrainedGenerator:
         """Whether it generates points in the plane instead of images."""
         return self.shape.is_point
 
+    @usual_torch()
     def sample(self, n: int, seed: int = 0) -> npt.NDArray[Any]:
         """New images: numpy uint8 (n, H, W, C) in [0, 255]; C is 1 grey, 3 colour, 4 with alpha.
 
@@ -58,17 +62,29 @@ class TrainedGenerator:
 
         The same seed gives the same images; the first k of n images have the latents of k images.
         """
-        return generate(self.network, self.latents(n, seed))
+        return np.concatenate([from_network(batch) for batch in self.batches(n, seed)])
 
+    @usual_torch()
     def latents(self, n: int, seed: int = 0) -> Tensor:
         """The latents of `sample`: float32 (n, latent_dim), standard normal."""
-        if n < 1:
-            raise GanvasError(f"the number of images must be at least 1, got {n}")
+        return torch.cat(list(self.latent_batches(n, seed)))  # (n, Z)
+
+    def latent_batches(
+        self, n: int, seed: int = 0, indices: range | None = None
+    ) -> Iterator[Tensor]:
+        """The latents of `sample` in batches (B, latent_dim), so that few are in memory.
+
+        Args:
+            indices: only these of the n.
+        """
+        check_count(n)
+        indices = range(n) if indices is None else indices
         random = named_generator(seed, "samples")
         device = next(self.network.parameters()).device
         # Row by row: for a larger tensor torch may draw other values from the same seed.
-        rows = [draw_latents(1, self.latent_dim, random) for _ in range(n)]
-        return torch.cat(rows).to(device)  # (n, Z)
+        rows = (draw_latents(1, self.latent_dim, random) for _ in range(indices.stop))
+        for batch in batched(itertools.islice(rows, indices.start, None), BATCH_SIZE):
+            yield torch.cat(batch).to(device)
 
     def batches(self, n: int, seed: int = 0, indices: range | None = None) -> Iterator[Tensor]:
         """The samples of `sample` in batches, as network outputs: (B, C, H, W) in [-1, 1].
@@ -79,10 +95,10 @@ class TrainedGenerator:
             indices: generate only these of the n. Bit for bit the same as all n if they start
                 and end at a multiple of `BATCH_SIZE`, or end at n.
         """
-        indices = range(n) if indices is None else indices
-        latents = self.latents(n, seed)[indices.start : indices.stop]
-        return generate_batches(self.network, latents)
+        for latents in self.latent_batches(n, seed, indices):
+            yield from generate_batches(self.network, latents)
 
+    @usual_torch()
     def interpolate(
         self, n: int, steps: int, seed: int = 0, loop: bool = False
     ) -> npt.NDArray[Any]:
@@ -101,6 +117,18 @@ class TrainedGenerator:
         if not loop:
             segments.append(latents[-1:])
         return generate(self.network, torch.cat(segments))
+
+
+def check_count(n: int) -> None:
+    """Raise a `GanvasError` unless there is something to generate."""
+    if n < 1:
+        raise GanvasError(f"the number of images must be at least 1, got {n}")
+
+
+def batched(items: Iterator[Tensor], size: int) -> Iterator[list[Tensor]]:
+    """The items in lists of at most `size`."""
+    while batch := list(itertools.islice(items, size)):
+        yield batch
 
 
 def slerp(start: Tensor, end: Tensor, alpha: Tensor) -> Tensor:
@@ -174,6 +202,7 @@ def write_generator(
     storage.write_json(directory / "config.json", config)
 
 
+@usual_torch()
 def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -> TrainedGenerator:
     """Load the EMA generator of a run, or of a `generator/` directory copied from one.
 
@@ -197,7 +226,8 @@ def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -
     try:
         shape = ImageShape(**config["image"])
         description = parse_generator(config["network"])
-        network = description.build(Dimensions(shape, config["latent_dim"]))
+        with seeded_weights(0):  # replaced below
+            network = description.build(Dimensions(shape, config["latent_dim"]))
         tensors, values = tensor_file.read(directory / "model.safetensors")
         network.load_state_dict(tensors)
     except (KeyError, TypeError, RuntimeError) as error:
@@ -212,7 +242,8 @@ def _from_checkpoint(run: Run, checkpoint: str, device: str) -> TrainedGenerator
     recipe = run.read_recipe()
     data = run.read_data()
     shape = ImageShape(**data["shape"])
-    network = recipe.generator.network.build(Dimensions(shape, recipe.latent_dim))
+    with seeded_weights(0):  # replaced below
+        network = recipe.generator.network.build(Dimensions(shape, recipe.latent_dim))
     tensors, values = tensor_file.read(path)
     network.load_state_dict(select_prefix(tensors, "ema"))
     extent = data.get("extent")
@@ -259,7 +290,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise RunError(
             f"{path.parent.parent} has no generator yet: it stopped before its first checkpoint. "
-            f"Continue it: ganvas resume {path.parent.parent}"
+            f"Continue it: {ganvas_command('resume', path.parent.parent)}"
         )
     try:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from ganvas.errors import Locked, RunError
+from ganvas.errors import Locked, Occupied, RunError
+from ganvas.system_errors import advice_for, reason_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from pydantic import TypeAdapter
 
 AnyDataclass = TypeVar("AnyDataclass", bound="DataclassInstance")
+
+LOCK_PATIENCE = 1.0
+"""Seconds to wait for a lock: `is_locked` of another process holds it for a moment."""
 
 
 @contextlib.contextmanager
@@ -39,7 +45,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         RunError: the disk is full or the place cannot be written; no temporary file is left.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = draft_of(path)
     try:
         with write_errors(path):
             with temporary.open("wb") as file:
@@ -65,22 +71,46 @@ def atomic_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
         replace: a directory with contents is replaced too.
 
     Raises:
-        OSError: the place cannot be written, or is not empty (see `write_errors`).
+        Occupied: in the end there is a file, or a directory with contents.
+        OSError: the place cannot be written (see `write_errors`).
     """
-    parent = path.absolute().parent
-    parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=parent))
+    path = path.absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = draft_of(path)
     try:
-        draft.chmod(0o777 & ~umask())  # mkdtemp lets only the owner in
+        draft.mkdir()
         yield draft
         if replace and path.exists():
             shutil.rmtree(path)
-        elif path.exists():
-            path.rmdir()  # a rename needs the name to be free
-        draft.rename(path)
-        flush_directory(parent)
+        rename_directory(draft, path)
+        flush_directory(path.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def rename_directory(source: Path, target: Path) -> None:
+    """Rename a directory; of several processes that want the same name one gets it.
+
+    Raises:
+        Occupied: the name is that of a file, or of a directory with contents.
+        OSError: it cannot be renamed.
+    """
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            target.rmdir()  # Windows renames to free names only
+        source.rename(target)
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+            raise Occupied(
+                f"{target} was made by another process meanwhile. "
+                "Choose another folder as out (--out)"
+            ) from error
+        raise
+
+
+def draft_of(path: Path) -> Path:
+    """A hidden name beside `path` that no other thread or process uses."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
 
 
 def remove_drafts(path: Path) -> None:
@@ -200,18 +230,14 @@ def flush_directory(directory: Path) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> RunError:
-    """The error for a failed write, with advice for the usual causes."""
-    if error.errno in _FULL:
-        advice = "free some space"
-    elif isinstance(error, FileExistsError | NotADirectoryError):
-        advice = "a file is in the way: choose another folder"
-    else:
-        advice = "check the folder's permissions"
-    reason = (error.strerror or str(error)).lower()
-    return RunError(f"cannot write {path}: {reason}. Nothing half-written was left; {advice}.")
+    """The error for a failed write, with what to do about its cause."""
+    return RunError(
+        f"cannot write {path}: {reason_of(error)}. Nothing half-written was left; "
+        f"{advice_for(error)}."
+    )
 
 
-_FULL = {28, 27, 122}  # ENOSPC, EFBIG, EDQUOT
+_FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 
 def is_full(error: BaseException | None) -> bool:
@@ -234,9 +260,26 @@ def make_directory(directory: Path) -> None:
 
 
 def check_no_file(path: Path) -> None:
-    """Raise a `RunError` if a file has the name of the directory that is to be made."""
+    """Raise `Occupied` if a file has the name of the directory that is to be made."""
     if path.exists() and not path.is_dir():
-        raise RunError(f"{path} is a file. Choose another folder as out (--out)")
+        raise Occupied(f"{path} is a file. Choose another folder as out (--out)")
+
+
+def check_can_write(path: Path) -> None:
+    """Check, before long work, that a file or directory can be written there. Leaves nothing.
+
+    Raises:
+        RunError: the place cannot be written, or a file is in the way.
+    """
+    with write_errors(path):
+        if path.is_file():  # it is appended to, or replaced
+            with path.open("ab"):
+                pass
+        folder = path.absolute().parent
+        while not folder.exists():
+            folder = folder.parent
+        with tempfile.TemporaryFile(dir=folder):
+            pass
 
 
 @contextlib.contextmanager
@@ -244,12 +287,12 @@ def locked(directory: Path) -> Iterator[None]:
     """Lock a directory while writing it. The system releases the lock when a process ends.
 
     Raises:
-        Locked: another process has locked it.
+        Locked: another process has locked it, or another thread of this one.
         RunError: the place cannot be written.
     """
     import filelock
 
-    lock = filelock.FileLock(directory / ".lock", timeout=0)
+    lock = filelock.FileLock(directory / ".lock", timeout=LOCK_PATIENCE)
     try:
         lock.acquire()
     except filelock.Timeout as error:
@@ -279,10 +322,3 @@ def is_locked(directory: Path) -> bool:
         return True
     except OSError:  # no permission to lock it
         return True
-
-
-def umask() -> int:
-    """The file-creation mask of this process. Reading it means setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

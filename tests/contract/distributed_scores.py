@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from ganvas.metrics.names import parse_metrics
 from ganvas.networks import DCGANGenerator, Dimensions, Generator, MLPGenerator
 from ganvas.networks.sizes import POINT
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
-from ganvas.progress import progress_bar
+from ganvas.progress import TerminalFeedback
 from ganvas.randomness import seeded_weights
 from ganvas.sampling import TrainedGenerator
 from tests.builders.tiny import LATENT_DIM, SIDE, narrow
@@ -86,11 +85,12 @@ def measured(
     n: int,
     processes: ProcessGroup,
 ) -> list[dict[str, Any]]:
-    quiet = partial(progress_bar, quiet=True)
-    score_list = measure.measure(
+    quiet = TerminalFeedback(quiet=True)
+    measurement = measure.measure(
         generator, data, settings, parse_metrics(metrics), n, 3, quiet, processes
     )
-    return json.loads(json.dumps([score.to_json() for score in score_list]))  # type: ignore[no-any-return]
+    assert not measurement.failures
+    return json.loads(json.dumps([score.to_json() for score in measurement.scores]))  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, eq=False)

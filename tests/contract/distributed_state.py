@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import socket
-import subprocess
 import sys
 import weakref
 from collections.abc import Callable
@@ -31,9 +30,9 @@ from ganvas.recipes import PlayerSettings, Recipe, checked
 from ganvas.schedules import Ramp
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
+from tests.builders.commands import Command, finish
 from tests.builders.tiny import small, tiny_data, tiny_recipe
 
-ROOT = Path(__file__).parents[2]
 STEPS = 50
 BATCH = 64
 SIDE = 12
@@ -233,20 +232,19 @@ def in_two_processes(program: str, folder: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
+    module = f"runpy.run_module({program!r}, run_name='__main__')"
+    text = f"import runpy, sys\nsys.argv[1:] = [{str(folder)!r}]\n{module}"
     pair = []
     for rank in range(2):
         identity = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
         address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-W", "error", "-m", program, str(folder)]
-        environment = {**os.environ, **identity, **address}
-        pair.append(subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE))
+        pair.append(Command(text, {**os.environ, **identity, **address}))
     try:
-        errors = [process.communicate(timeout=300)[1].decode() for process in pair]
+        results = [finish(process) for process in pair]
     finally:
         for process in pair:
             process.kill()
-            process.communicate()
-    assert [process.returncode for process in pair] == [0, 0], "\n".join(errors)
+    assert [result.code for result in results] == [0, 0], results
 
 
 def train_in_two_processes(folder: Path) -> None:

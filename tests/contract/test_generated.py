@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from ganvas.data.generated import GeneratedDataset
-from ganvas.data.inspection import AUGMENTED, inspect
+from ganvas.data.inspection import inspect
 from ganvas.data.preparation import PreparedData, prepare
+from ganvas.data.recommendation import recommend
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import BUILT_IN, open_source, source_exists
 from ganvas.data.stream import ImageStream
@@ -156,8 +157,9 @@ def test_inspection_says_how_to_train_on_it(dataset: GeneratedDataset, recipe: R
     inspection = inspect(dataset, recipe.data, minimum=10)  # type: ignore[arg-type]
     assert inspection.trainable
     assert inspection.unusable == ()
-    few = f" {AUGMENTED}" if inspection.few else ""
-    assert inspection.lines()[-1] == f"next: ganvas train {dataset.recipe} {dataset.location}{few}"
+    few = " --augmentation 0.3" if inspection.few else ""
+    command = f"ganvas train {dataset.recipe} {dataset.location}{few}"
+    assert recommend(inspection).lines()[-1] == f"next: {command}"
     assert json.loads(json.dumps(inspection.to_json()))["usable"] == inspection.usable
     assert inspection.lines()[0].startswith(
         f"{dataset.name}: {inspection.distinct:,} {inspection.things} to train on"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -15,7 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from ganvas import sampling
+from ganvas.data.digests import read_digests
 from ganvas.data.preparation import PreparedData, prepare
+from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.errors import GanvasError
@@ -25,9 +29,10 @@ from ganvas.evaluation.families import FAMILIES, FeatureSets
 from ganvas.evaluation.score import Score
 from ganvas.images import to_signed
 from ganvas.metrics import classifier, features, inputs, neighbours, sliced_wasserstein
+from ganvas.metrics.estimate import Estimate
 from ganvas.metrics.features import FeatureConfig, FeatureNetwork
 from ganvas.metrics.names import IN_FEATURES, WITHOUT_FEATURES, parse_metrics
-from ganvas.progress import progress_bar
+from ganvas.progress import TerminalFeedback
 from ganvas.sampling import TrainedGenerator
 
 SCORE_NAMES = {**IN_FEATURES, **WITHOUT_FEATURES}
@@ -56,7 +61,7 @@ INSENSITIVE_TO_DIMENSIONS = {
     "birthday": "the same",
     "memorised": "the same",
 }
-"""Families that work with fewer samples than dimensions, and why. Others must warn."""
+"""Families that work with fewer samples than dimensions, and why. Others must say so."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,9 +140,11 @@ def measured(family: str, data: PreparedData, samples: Tensor, seed: int = 0) ->
     """The scores of a generator that gives these samples, pixels or [-1, 1]."""
     images = samples if samples.is_floating_point() else to_signed(samples)
     generator = TrainedGenerator(Replay(images), data.shape, latent_dim=1, images_seen=7)
-    quiet = partial(progress_bar, quiet=True)
     metrics = parse_metrics([family])
-    return measure.measure(generator, data, SETTINGS, metrics, len(samples), seed, quiet)
+    quiet = TerminalFeedback(quiet=True)
+    measurement = measure.measure(generator, data, SETTINGS, metrics, len(samples), seed, quiet)
+    measurement.check()
+    return measurement.scores
 
 
 def numbers(scores: list[Score]) -> dict[str, float]:
@@ -304,6 +311,125 @@ class TestEveryMetric:
                 assert warning.startswith(start)
 
 
+def measured_with_swd(family: str, data: PreparedData, samples: Tensor) -> measure.Measurement:
+    """Two metrics measured together: swd and another one."""
+    generator = TrainedGenerator(Replay(to_signed(samples)), data.shape, 1, images_seen=7)
+    names = [family, "kid" if family == "swd" else "swd"]
+    quiet = TerminalFeedback(quiet=True)
+    return measure.measure(generator, data, SETTINGS, parse_metrics(names), len(samples), 0, quiet)
+
+
+def failing_estimate(outcome: Exception | float) -> Callable[[FeatureSets, int], object]:
+    """Raises an error, or gives every score the same value."""
+
+    def estimate(sets: FeatureSets, seed: int) -> object:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return defaultdict(lambda: Estimate(outcome, (outcome, outcome), "none"))
+
+    return estimate
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        (GanvasError("weights are missing"), "weights are missing"),
+        (MemoryError(), "more memory than there is"),
+        (RuntimeError("CUDA out of memory"), "more memory than there is"),
+        (ZeroDivisionError("division by zero\nmore"), "ZeroDivisionError: division by zero"),
+        (math.nan, "came out as nan"),
+    ],
+    ids=["refused", "memory", "GPU memory", "a fault", "NaN"],
+)
+def test_a_metric_that_cannot_be_measured_never_loses_the_others(
+    family: str,
+    outcome: Exception | float,
+    reason: str,
+    data: PreparedData,
+    samples: Tensor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken = replace(FAMILIES[family], estimate=failing_estimate(outcome))
+    monkeypatch.setitem(FAMILIES, family, broken)
+    (metric, other) = parse_metrics([family, "kid" if family == "swd" else "swd"])
+    measurement = measured_with_swd(family, data, samples)
+    assert [score.metric for score in measurement.scores] == [other.name]
+    assert list(measurement.failures) == [metric.name]
+    assert reason in measurement.failures[metric.name]
+    assert "\n" not in measurement.failures[metric.name]
+
+
+@pytest.mark.parametrize("broken", ["load_feature_network", "extract"])
+def test_features_that_fail_never_lose_the_metrics_without_them(
+    broken: str, data: PreparedData, samples: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> Tensor:
+        raise MemoryError
+
+    if broken == "extract":  # the first samples already
+        monkeypatch.setattr(Projection, "_extract", fail)
+    else:
+        monkeypatch.setattr(measure, broken, fail)
+    quiet = TerminalFeedback(quiet=True)
+    metrics = parse_metrics(["fd-lite0", "prdc-lite0", "swd", "modes"])
+    generator = TrainedGenerator(Replay(to_signed(samples)), data.shape, 1, images_seen=7)
+    measurement = measure.measure(generator, data, SETTINGS, metrics, COUNT, 0, quiet)
+    assert [score.metric for score in measurement.scores] == ["swd", "modes", "reverse-kl"]
+    assert set(measurement.failures) == {"fd-lite0", "prdc-lite0"}
+
+
+class Recording(TerminalFeedback):
+    """Keeps the messages, and the names of tasks except those before the first sample."""
+
+    heard: ClassVar[list[str]] = []
+
+    def message(self, text: str) -> None:
+        self.heard.append(text)
+
+    def progress(self, task: str) -> AbstractContextManager[Progress]:
+        if task != "training the classifier":
+            self.heard.append(task)
+        return super().progress(task)
+
+
+def rare_bars(folder: Path) -> PreparedData:
+    """Two labels with many images, one with one, and one whose two images have the lowest hashes
+    of all, prepared without regard to labels."""
+    images, kinds = pictures(120, 2)
+    kinds = np.minimum(kinds, 1)
+    np.savez(folder / "all.npz", images=images)
+    digests = read_digests(open_source(str(folder / "all.npz")), folder)
+    lowest = sorted(range(120), key=lambda index: digests[index])
+    kinds[lowest[:2]], kinds[lowest[-1]] = 2, 3
+    np.savez(folder / "rare.npz", images=images, labels=kinds)
+    return prepare(open_source(str(folder / "rare.npz")), replace(SETTINGS, split="content"))
+
+
+def test_modes_counts_over_the_labels_that_can_be_scored(tmp_path: Path, samples: Tensor) -> None:
+    data = rare_bars(tmp_path)
+    feedback = Recording(quiet=True)
+    generator = TrainedGenerator(Replay(to_signed(samples)), data.shape, 1, images_seen=7)
+    metrics = parse_metrics(["modes"])
+    measurement = measure.measure(generator, data, SETTINGS, metrics, COUNT, 0, feedback)
+    modes, reverse_kl = measurement.scores
+    assert modes.details["of"] == 2
+    assert math.isfinite(reverse_kl.value)
+    (warning,) = (line for line in modes.warnings if line.startswith("rare labels: "))
+    assert "2 labels cannot be scored" in warning
+    assert "2, 3" in warning
+    assert feedback.heard[:2] == [f"warning: modes: {warning}", "sampling"]
+
+
+def test_modes_needs_two_labels_that_can_be_scored(tmp_path: Path, samples: Tensor) -> None:
+    images, _ = pictures(60, 3)
+    np.savez(tmp_path / "singles.npz", images=images, labels=np.arange(60))
+    data = prepare(open_source(str(tmp_path / "singles.npz")), SETTINGS)
+    measurement = measured_with_swd("modes", data, samples)
+    assert [score.metric for score in measurement.scores] == ["swd"]
+    assert "0 of the 60 labels of singles can be scored" in measurement.failures["modes"]
+
+
 def of_networks() -> list[str]:
     return [name for name, family in FAMILIES.items() if family.kind in ("features", "classes")]
 
@@ -317,11 +443,14 @@ class TestEveryMetricOfFeatures:
             with pytest.raises(GanvasError, match="1 of 200 rows hold NaN or infinity"):
                 FAMILIES[family].estimate(FeatureSets(rows[0], rows[1], fake), 0)
 
-    def test_warns_of_fewer_samples_than_dimensions(self, family: str) -> None:
+    def test_says_that_there_are_fewer_samples_than_dimensions(self, family: str) -> None:
         rows = torch.randn(3, 200, 300, generator=torch.Generator().manual_seed(0))
         estimates = FAMILIES[family].estimate(FeatureSets(*rows), 0)
         warned = all(
-            any("300 dimensions" in line or "300 classes" in line for line in estimate.warnings)
+            any(
+                "300 dimensions" in line or "300 classes" in line
+                for line in (*estimate.warnings, *estimate.notes)
+            )
             for estimate in estimates.values()
         )
         assert warned != (family in INSENSITIVE_TO_DIMENSIONS)

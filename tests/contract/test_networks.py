@@ -26,6 +26,7 @@ from ganvas.networks import (
     ImageShape,
     Network,
 )
+from ganvas.randomness import seeded_weights
 from tests.builders.tiny import fill_zero_weights
 
 LATENT_DIM = 10
@@ -230,6 +231,21 @@ def test_the_seed_decides_the_weights(network: Network) -> None:
     others = [p for p in built(network, image, seed=1).parameters() if p.ndim > 1 and p.any()]
     assert weights
     assert not any(torch.equal(a, b) for a, b in zip(weights, others, strict=True))
+
+
+@pytest.mark.parametrize("network", VARIATIONS)
+def test_weights_draw_from_the_seed_alone(network: Network) -> None:
+    """Other threads share torch's global generator: it must neither matter nor change."""
+
+    def weights(global_seed: int) -> list[Tensor]:
+        torch.manual_seed(global_seed)
+        before = torch.default_generator.get_state()
+        with seeded_weights(0):
+            built = network.build(Dimensions(ImageShape(1, 16, 16), LATENT_DIM))
+        assert torch.equal(torch.default_generator.get_state(), before)
+        return list(built.state_dict().values())
+
+    assert all(map(torch.equal, weights(0), weights(1)))
 
 
 @pytest.mark.parametrize("network", DISCRIMINATOR_VARIATIONS)

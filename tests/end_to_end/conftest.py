@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ganvas.cli import main
+
+from ..builders.commands import Result, finish, start, start_fresh, wait_until
+
+__all__ = ["Result", "finish", "start", "start_fresh", "wait_until"]
 
 SMALL = """
 name = "small"
@@ -40,15 +40,6 @@ checkpoint = 400
 """A recipe that trains in a second or two and uses every random generator but the penalties'."""
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-
 Ganvas = Callable[..., Result]
 """Runs one command: the fixture `ganvas`."""
 
@@ -65,6 +56,13 @@ def refused(result: Result, *fragments: str) -> None:
 def private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test touches the user's own cache."""
     monkeypatch.setenv("GANVAS_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def short_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`check` tries training for a step or two, not for seconds."""
+    monkeypatch.setattr("ganvas.studies.pace.WARM_UP", 0.0)
+    monkeypatch.setattr("ganvas.studies.pace.SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -108,31 +106,6 @@ def images(tmp_path: Path) -> Path:
 def small(tmp_path: Path) -> Path:
     """The small recipe."""
     return write_small(tmp_path)
-
-
-def start(arguments: Sequence[object], patch: str = "") -> subprocess.Popen[str]:
-    """Start a command in a process of its own, perhaps with a few lines of sabotage before it.
-
-    It hears Ctrl-C even where the tests run in the background of a shell, which turns that off.
-    """
-    words = [str(argument) for argument in arguments]
-    hear = "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
-    program = (
-        f"{patch}\n{hear}\nsys.argv[1:] = {words!r}\nfrom ganvas.cli import command\ncommand()"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", program],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-
-
-def finish(process: subprocess.Popen[str], seconds: float = 120) -> Result:
-    """Wait for a process, so long at most."""
-    out, err = process.communicate(timeout=seconds)
-    return Result(process.returncode, out, err)
 
 
 def essence(run: Path) -> dict[str, object]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import itertools
 import json
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -65,6 +68,30 @@ def read(path: Path) -> list[Element]:
     reader.close()
     assert not reader._open, f"never ended: {[element.tag for element in reader._open]}"
     return reader.elements
+
+
+PIXELS_ONLY = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+"""Chunks of a PNG that hold no text."""
+
+
+def check_private(path: Path, *secrets: str) -> None:
+    """Check that none of these texts is in a page, its attributes, or its pictures."""
+    page = path.read_text(encoding="utf-8")
+    for text in (page, html.unescape(page), "".join(element.text for element in read(path)[:1])):
+        for secret in secrets:
+            assert secret not in text, text[max(0, text.find(secret) - 200) :][:400]
+    for encoded in re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)", page):
+        assert set(chunk_kinds(base64.b64decode(encoded))) <= PIXELS_ONLY
+    assert page.count("base64,") == page.count("data:image/png;base64,")
+
+
+def chunk_kinds(png: bytes) -> Iterator[bytes]:
+    """The kind of every chunk of a PNG."""
+    position = 8
+    while position < len(png):
+        length = int.from_bytes(png[position : position + 4])
+        yield png[position + 4 : position + 8]
+        position += length + 12
 
 
 def of(elements: list[Element], *tags: str) -> list[Element]:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from torch.distributed import TCPStore
 
-from .conftest import Result, finish
+from ..builders.commands import Command, Result, finish
 
-PATIENCE = 400.0
-"""Seconds for several processes, on a machine that does other things too."""
-
-Processes = list[subprocess.Popen[str]]
+Processes = list[Command]
 
 SMALL_FOR_PROCESSES = (
     "--intervals.history", 32, "--intervals.probes", 160, "--intervals.samples", 320,
@@ -39,12 +34,12 @@ def started(commands: Sequence[Sequence[object]], patch: str = "") -> Iterator[P
     finally:
         for process in processes:
             process.kill()
-            process.communicate()
+            finish(process)
 
 
 def start_process(
     rank: int, size: int, port: int, arguments: Sequence[object], patch: str
-) -> subprocess.Popen[str]:
+) -> Command:
     words = [str(argument) for argument in arguments]
     program = f"{patch}\nimport sys\nfrom ganvas.cli import main\nsys.exit(main({words!r}))"
     environment = {
@@ -58,19 +53,13 @@ def start_process(
         "TORCHELASTIC_RUN_ID": "test",
         "OMP_NUM_THREADS": "1",
     }
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", program],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environment},
-    )
+    return Command(program, {**os.environ, **environment})
 
 
 def run_together(commands: Sequence[Sequence[object]], patch: str = "") -> list[Result]:
     """The result of each process."""
     with started(commands, patch) as processes:
-        return [finish(process, PATIENCE) for process in processes]
+        return [finish(process) for process in processes]
 
 
 def said_once(results: Sequence[Result], *fragments: str) -> None:

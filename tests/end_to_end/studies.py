@@ -68,6 +68,11 @@ def stay_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ganvas.studies.throughput.SECONDS", 0.05)
 
 
+def without_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ganvas compare` writes no report, which takes longer than a tiny study."""
+    monkeypatch.setattr("ganvas.reports.report.report", lambda directory, **_: "not written")
+
+
 def endings(study: Path) -> dict[tuple[str, int], str]:
     """How each run of a study ended, without those that have not."""
     outcomes = StudyDirectory.open(study).outcomes()

@@ -15,7 +15,8 @@ from PIL import Image
 
 import ganvas as library
 
-from .conftest import Ganvas, finish, refused, start
+from ..builders.commands import finish, start
+from .conftest import Ganvas, refused
 
 
 def test_a_recipe_that_does_not_exist(images: Path, ganvas: Ganvas) -> None:
@@ -178,6 +179,7 @@ def test_a_flags_value_is_never_taken_for_the_recipe(ganvas: Ganvas, words: list
         (["--size", "31"], "Nearest: 28x28 or 32x32"),
         (["--background", "nocolour"], "check: --background: "),
         (["--held-out", "2"], "check: --held-out: must be less than 1"),
+        (["--max-megapixels", "0"], "check: --max-megapixels: must be greater than 0"),
         (["--batch", "0"], "check: --batch: must be greater than or equal to 2"),
     ],
 )

@@ -15,10 +15,13 @@ import pytest
 from PIL import Image
 
 import ganvas as library
+from ganvas.cli import parse
+from ganvas.cli.train import Train
 from ganvas.networks import DISCRIMINATORS, GENERATORS, POINT
 from ganvas.recipes import CATALOG, recipe_table
 
-from .conftest import Ganvas, start
+from ..builders.commands import finish, start
+from .conftest import Ganvas
 
 TINY = ("--images", 64, "--batch", 16, "--size", 16)
 
@@ -203,6 +206,49 @@ def test_the_command_that_check_suggests_works(
     assert ganvas(*shlex.split(command), "--images", 32).code == 0
 
 
+def test_check_says_why_and_how_long_and_leaves_nothing_behind(
+    tmp_path: Path, images: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    *_, time, why, command = ganvas("check", images).out.splitlines()
+    assert time.startswith("time: shapes after about ")
+    assert "; done at 200k images (" in time
+    assert "tried here for a few seconds" in time
+    assert why.startswith("why: dcgan as it was the quickest of those measured; --size 32 as ")
+    # Beside the index of the images' contents, which `check` and `train` share, there is nothing.
+    left = [path.name for path in tmp_path.rglob("*") if path.is_file() and path != images]
+    assert all(name.startswith("index-") for name in left)
+    report = json.loads(ganvas("check", images, "--json").out)
+    assert f"next: {report['suggested_command']}" == command
+    assert f"why: {'; '.join(report['why'])}" == why
+    assert report["time"]["images_per_second"] > 0
+    assert report["time"]["shapes_at_images"] > 0
+
+
+def test_check_tries_the_training_that_it_recommends(
+    images: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+    monkeypatch.setattr(
+        "ganvas.studies.pace.measure_pace", lambda recipe, channels: tried.append(recipe) or 100.0
+    )
+    flags = ("--batch", 16, "--size", "16x24", "--flip")
+    command = ganvas("check", images, *flags).out.splitlines()[-1]
+    typed = parse(shlex.split(command.removeprefix("next: ganvas ")))
+    assert isinstance(typed, Train)
+    assert tried == [typed.recipe]
+
+
+def test_a_budget_too_short_to_see_anything_is_warned_about(
+    tmp_path: Path, images: Path, ganvas: Ganvas
+) -> None:
+    out = tmp_path / "run"
+    flags = ("--batch", 32, "--held-out", 0, "--images", 32, "--out", out)
+    text = ganvas("train", "dcgan", images, *flags).out
+    assert "32 images are too few to see shapes" in text
+    assert "Train with --images 200k" in text
+
+
 def test_pictures_of_a_run_are_no_data(tmp_path: Path, ganvas: Ganvas) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
@@ -217,12 +263,9 @@ def test_a_reader_that_goes_away_does_not_stop_training(
     tmp_path: Path, small: Path, images: Path
 ) -> None:
     process = start(["train", small, images, "--out", tmp_path / "run"])
-    assert process.stdout is not None
     process.stdout.readline()
     process.stdout.close()
-    assert process.wait(120) == 0
-    assert process.stderr is not None
-    process.stderr.close()
+    assert finish(process).code == 0
     assert json.loads((tmp_path / "run" / "status.json").read_text())["status"] == "finished"
 
 
@@ -244,6 +287,25 @@ def test_check_speaks_json(images: Path, ganvas: Ganvas) -> None:
     assert found["usable"] == 200
     assert found["unusable"] == []
     assert found["trainable"] is True
+
+
+def test_a_measured_range_of_pixel_values_is_kept_by_the_run(tmp_path: Path) -> None:
+    from ganvas.evaluation.evaluate import reference_images
+
+    for name, top in (("dark", 4095), ("darker", 2000)):
+        values = np.random.default_rng(top).random((80, 16, 16)) * top
+        values[0, 0, :2] = 0, top
+        np.save(tmp_path / f"{name}.npy", values.astype(np.uint16))
+    recipe = library.recipes.CATALOG["mlp"]()
+    data = dataclasses.replace(recipe.data, pixel_range="measured")
+    recipe = dataclasses.replace(recipe, images=64, data=data)
+    run = library.train(recipe, tmp_path / "dark.npy", tmp_path / "run", quiet=True)
+    assert run.read_recipe().data.pixel_range == "0:4095"
+    resumed = library.resume(run.directory, images=128, quiet=True)
+    assert resumed.read_recipe().data.pixel_range == "0:4095"
+    other = reference_images(run, tmp_path / "darker.npy", quiet=True)
+    assert other.pixel_range == "0:4095"
+    assert other.images.max() < 200, "not stretched anew"
 
 
 def test_labels_travel_with_their_images(tmp_path: Path) -> None:

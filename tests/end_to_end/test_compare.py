@@ -6,24 +6,21 @@ import dataclasses
 import json
 import os
 import signal
-import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 import ganvas as library
-from ganvas.errors import Locked
 from ganvas.runs.status import SavedStatus
 from ganvas.studies.directory import StudyDirectory
 
-from .conftest import Result, essence, finish, start
+from ..builders.commands import Command, Result, finish, start, wait_until, wait_until_ended
+from . import pages
+from .conftest import essence
 from .studies import DIVERGING, UNWATCHED, endings, tiny_study, written
-
-PATIENCE = 300.0
-"""Seconds that a study of six runs may take on a busy machine."""
 
 IMAGES = 3000
 
@@ -58,7 +55,7 @@ def whole(folder: Path) -> tuple[Path, Result]:
         os.environ.pop("GANVAS_CACHE")
         if before is not None:
             os.environ["GANVAS_CACHE"] = before
-    result = finish(process, PATIENCE)
+    result = finish(process)
     assert result.code == 0, result.err
     return folder / "whole", result
 
@@ -69,7 +66,7 @@ def test_from_a_file_to_a_verdict(whole: tuple[Path, Result]) -> None:
     assert 'objective.loss = "hinge"' in result.out
     assert "against small" in result.out
     assert "too few seeds to say" in result.out, "two seeds give no verdict"
-    assert f"next: ganvas report {study}" in result.out
+    assert f"report: {study / 'report.html'}" in result.out
     found = json.loads((study / "results.json").read_text())
     assert [arm["name"] for arm in found["arms"]] == list(ARMS)
     assert {"name", "runs", "failures", "metrics", "verdict"} <= found["arms"][0].keys()
@@ -93,6 +90,8 @@ def test_a_diverging_arm_is_a_result(whole: tuple[Path, Result]) -> None:
     assert absurd["failures"].keys() == {"0", "1"}
     assert absurd["metrics"]["swd"]["mean"] is None
     assert found["recommendation"].startswith("small")
+    cells = [cell.text for cell in pages.of(pages.check_structure(study / "report.html"), "td")]
+    assert cells.count("diverged") == 2, "the report shows both failures"
 
 
 @pytest.mark.usefixtures("shared_cache")
@@ -104,21 +103,26 @@ def test_a_stopped_and_killed_study_continues_without_repeating_runs(
     process = start(command)
     wait_for(process, killed / "runs" / "small" / "0" / "history.jsonl")
     process.send_signal(signal.SIGINT)
-    stopped = finish(process, PATIENCE)
+    stopped = finish(process)
     assert stopped.code == 130, stopped.err
-    assert f"Continue with: ganvas compare {killed}" in stopped.err
+    assert f"Continue with: ganvas compare {killed}\n" in stopped.err
+    assert f"ganvas report {killed}" in stopped.err
+    assert not (killed / "report.html").exists(), "a stop does not wait for a report"
     assert "stopping: the runs in progress are saved first" in stopped.out
     process = start(["compare", killed])
     wait_for(process, killed / "outcomes" / "small-0.json")
     wait_for(process, killed / "runs" / "small" / "1" / "history.jsonl")
+    workers = [worker.pid for worker in psutil.Process(process.pid).children(recursive=True)]
     process.kill()
-    finish(process, PATIENCE)
-    wait_until_free(killed / "runs" / "small" / "1")
+    finish(process)
+    wait_until_ended(workers)  # with their parent, and they release the lock of their run
+    with library.Run.open(killed / "runs" / "small" / "1").lock():
+        pass
     done = [key for key in endings(killed) if key in TRAINED]
     assert 1 <= len(done) < len(TRAINED), "it must be killed half way"
     before = {key: written(killed / "runs" / key[0] / str(key[1])) for key in done}
     before_outcomes = written(killed / "outcomes")
-    result = finish(start(command), PATIENCE)
+    result = finish(start(command))
     assert result.code == 0, result.err
     assert f"{len(before_outcomes)} of 6 runs are done already" in result.out
     for arm, seed in done:
@@ -136,36 +140,19 @@ def scores(study: Path) -> dict[tuple[str, int], object]:
     return {key: (one.ending, one.scores, one.images_seen) for key, one in outcomes.items()}
 
 
-def wait_until_free(run: Path) -> None:
-    """Workers exit with their parent and release the lock of their run."""
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            with library.Run.open(run).lock():
-                return
-        except Locked:
-            assert time.monotonic() < until, "the worker continues although its parent is gone"
-            time.sleep(0.1)
-
-
-def wait_for(process: subprocess.Popen[str], path: Path) -> None:
+def wait_for(process: Command, path: Path) -> None:
     """Wait until a study has written a file."""
-    until = time.monotonic() + PATIENCE
-    while not (path.exists() and path.stat().st_size):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until, f"{path} was never written"
-        time.sleep(0.002)
+    assert wait_until(lambda: path.exists() and path.stat().st_size > 0, process), finish(process)
 
 
 @pytest.mark.usefixtures("shared_cache")
 def test_stopped_while_throughput_is_measured_nothing_is_written(folder: Path) -> None:
     process = start(["compare", folder / "study.toml", "--out", folder / "tried"])
-    assert process.stdout is not None
     line = process.stdout.readline()
-    assert line.startswith("measuring the throughput of small, hinge, absurd,"), line
+    assert line.startswith("measuring the throughput of small, and how long a score of small"), line
     assert "nothing is trained yet" in line
     process.send_signal(signal.SIGINT)
-    stopped = finish(process, PATIENCE)
+    stopped = finish(process)
     assert stopped.code == 130, stopped.err
     assert "nothing was trained or written yet. The same command starts again" in stopped.err
     assert "Traceback" not in stopped.err

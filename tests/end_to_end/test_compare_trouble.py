@@ -32,6 +32,7 @@ from .studies import (
     stay_in_this_process,
     this_process,
     tiny_study,
+    without_report,
     written,
 )
 
@@ -42,6 +43,7 @@ Ganvas = Callable[..., Result]
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A study's file with its own images. Probes are off, so that no run counts as collapsed."""
     stay_in_this_process(monkeypatch)
+    without_report(monkeypatch)
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (250, 16, 16, 1), dtype=np.uint8)
     np.savez(tmp_path / "grey.npz", images=pixels)
@@ -69,7 +71,21 @@ def test_plan_writes_nothing(tmp_path: Path, study: Path, ganvas: Ganvas) -> Non
     assert result.code == 0, result.err
     assert "2 arms x 2 seeds = 4 runs · about" in result.out
     assert "hinge" in result.out
+    assert "scoring is" in result.out
     assert not (tmp_path / "planned").exists()
+
+
+def test_the_plan_of_a_study_that_was_started_suggests_no_other(
+    tmp_path: Path, study: Path, ganvas: Ganvas
+) -> None:
+    out = tmp_path / "out"
+    flags = ("--samples", 2000, "--out", out)
+    planned = ganvas("compare", study, *flags, "--plan")
+    assert f"ganvas compare {study} --samples 1000 --out {out}" in planned.out
+    assert ganvas("compare", study, "--seeds", 1, "--out", out).code == 0
+    again = ganvas("compare", out, "--plan")
+    assert again.code == 0, again.err
+    assert "to make it cheaper" not in again.out
 
 
 def test_a_time_is_converted_to_images_once(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:
@@ -210,7 +226,7 @@ def test_more_seeds_are_added_to_a_study(tmp_path: Path, study: Path, ganvas: Ga
         refused(ganvas("compare", *again), "seeds: 2 there, 1 asked for", "added, not removed")
     shutil.copytree(out / "runs" / "hinge" / "0", out / "runs" / "hinge" / ".9.abc.tmp")
     runs = f"Name one of its runs: {out}/runs/hinge/0, {out}/runs/hinge/1, {out}/runs/small/0 and 1"
-    refused(ganvas("diagnose", out), f"{out} is a study, not a run. {runs} more.")
+    refused(ganvas("diagnose", out), f"{out} is a study, not a run. {runs} more\n")
     resumed = ganvas("resume", out / "runs")
     refused(resumed, f"is not a run, but it holds some. Name one of them: {out}")
     run = out / "runs" / "hinge" / "0"

@@ -27,9 +27,11 @@ from .studies import stay_in_this_process
 
 ROOT = Path(__file__).parents[2]
 README, TRANSLATION = ROOT / "README.md", ROOT / "README.zh-CN.md"
-PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+PACKAGE = ROOT / "docs" / "package.md"
+"""What a package index shows: a short README, with commands of the README."""
+PAGES = [README, *sorted({*(ROOT / "docs").rglob("*.md")} - {PACKAGE})]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-SKIPPED_COMMANDS = ("make ", "pip install", "git clone", "cd ")
+SKIPPED_COMMANDS = ("make ", "pip ", "git clone", "cd ")
 BUDGET = 128
 BUILT_IN_IMAGES = 1_500
 """How many of the built-in images the commands see."""
@@ -92,10 +94,33 @@ def test_command_blocks_of_a_page_run(page: Path, ganvas: Callable[..., Result])
             assert language in {"text", "toml"}, f"{page}: no test runs {language} blocks"
 
 
-def test_the_translation_only_has_commands_of_the_original() -> None:
-    original, translation = ([*code_lines(page)] for page in (README, TRANSLATION))
-    assert len(translation) > 10
-    assert [line for line in translation if line not in original] == []
+@pytest.mark.parametrize("page", [TRANSLATION, PACKAGE], ids=lambda page: page.name)
+def test_pages_that_repeat_the_readme_only_have_its_commands(page: Path) -> None:
+    original, repeated = ([*code_lines(one)] for one in (README, page))
+    assert len(repeated) > 10
+    assert [line for line in repeated if line not in original] == []
+
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+"""The target of a link or a picture in Markdown."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*PAGES, PACKAGE, TRANSLATION, ROOT / "CONTRIBUTING.md", ROOT / "benchmarks" / "README.md"],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_every_link_of_a_page_leads_to_a_file(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    targets = [target.split("#")[0] for target in LINK.findall(text) if "://" not in target]
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_readme_is_short_and_begins_with_a_picture_and_two_commands() -> None:
+    lines = README.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 165
+    first = "\n".join(lines[:12])
+    assert first.index("**Train GANs that work") < first.index("![") < first.index("make demo")
 
 
 def code_lines(page: Path) -> Iterator[str]:

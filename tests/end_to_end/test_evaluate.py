@@ -1,4 +1,4 @@
-"""`ganvas evaluate`: scores with floors, on real runs, and what goes wrong in plain words."""
+"""`ganvas evaluate` on real runs: scores beside those of real images, and refusals."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ganvas.diagnosis import diagnose
+from ganvas.evaluation.evaluate import evaluate
 from ganvas.reports import status
 from ganvas.reports.report import report
 from ganvas.runs import Run
@@ -34,13 +35,18 @@ def scores_in(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_prints_a_table(run: Path, ganvas: Ganvas) -> None:
+def test_prints_a_sentence_and_a_table_and_the_protocol_on_request(
+    run: Path, ganvas: Ganvas
+) -> None:
     result = ganvas("evaluate", run, *CHEAP)
     assert result.code == 0, result.err
-    for heading in ("value", "95 % interval", "real data"):
-        assert heading in result.out
-    for fragment in ("swd", "fd-lite0", "1,200 images", "held-out images", "warning"):
+    assert result.out.startswith("real images score ")
+    for fragment in ("yours", "95 % interval", "real images", "swd", "fd-lite0", "--verbose"):
         assert fragment in result.out
+    for fragment in ("1,200 images", "held-out images: swd", "no more than the 1,280 dimensions"):
+        assert fragment not in result.out
+        assert fragment in ganvas("evaluate", run, *CHEAP, "--verbose").out
+    refused(ganvas("evaluate", run, "--full", "-n", 100), "--full or -n, not both")
 
 
 def test_json_has_the_complete_protocol(run: Path, ganvas: Ganvas) -> None:
@@ -51,6 +57,8 @@ def test_json_has_the_complete_protocol(run: Path, ganvas: Ganvas) -> None:
         low, high = score["interval"]
         assert low <= score["value"] <= high
         assert score["floor"] < score["value"], "a generator of noise beats no real image"
+        real_low, real_high = score["floor_interval"]
+        assert real_low <= score["floor"] <= real_high
         protocol = score["protocol"]
         assert (protocol["n_fake"], protocol["n_real"]) == (120, 20)
         assert protocol["split"] == "held-out"
@@ -59,7 +67,7 @@ def test_json_has_the_complete_protocol(run: Path, ganvas: Ganvas) -> None:
         assert len(protocol["checkpoint_hash"]) == 16
         assert "Lanczos" in protocol["resize"]
     assert fd["protocol"]["view"]["features"] == "lite0"
-    assert any("no more than the 1,280 dimensions" in warning for warning in fd["warnings"])
+    assert any("no more than the 1,280 dimensions" in note for note in fd["notes"])
     assert [record["metric"] for record in Run.open(run).scores.records()] == ["swd", "fd-lite0"]
 
 
@@ -140,8 +148,12 @@ def test_evaluation_does_not_change_training(
         (("--metrics", "fd-inception"), ("inception",)),
         (("--metrics", "swd", "-n", 0), ("at least 1",)),
         (
-            ("--metrics", "swd,prdc,coverage-lite0", "-n", 5),
+            ("--metrics", "prdc,coverage-lite0", "-n", 5),
             ("5 samples are too few: prdc-lite0 needs at least 6. Generate more: n (-n)",),
+        ),
+        (
+            ("--metrics", "fd-inception,modes,prdc", "-n", 5),
+            ("no metric can be measured", "modes cannot be measured: ", "fd-inception cannot be"),
         ),
         (("--metrics", "swd", "--device", "tpu"), ("device 'tpu'",)),
         (("--metrics", "swd", "--data", "nowhere"), ("nowhere",)),
@@ -152,6 +164,44 @@ def test_bad_input_is_one_message(
 ) -> None:
     refused(ganvas("evaluate", run, *flags), *fragments)
     assert not (run / "scores.jsonl").exists()
+
+
+def test_a_metric_that_cannot_be_measured_is_named_and_the_others_are_scored(
+    run: Path, ganvas: Ganvas
+) -> None:
+    arguments = ("evaluate", run, "--metrics", "modes,swd,prdc", "-n", 5)
+    result = ganvas(*arguments)
+    assert result.code == 0, result.err
+    reasons = (
+        "modes cannot be measured: ",
+        "has no labels",
+        "prdc-lite0 cannot be measured: 5 sam",
+    )
+    assert all(reason in result.err and reason in result.out for reason in reasons)
+    assert [record["metric"] for record in Run.open(run).scores.records()] == ["swd"]
+    answer = json.loads(ganvas(*arguments, "--json").out)
+    assert [score["metric"] for score in answer["scores"]] == ["swd"]
+    assert set(answer["failed"]) == {"modes", "prdc-lite0"}
+    with pytest.warns(UserWarning, match="modes cannot be measured"):
+        scores = evaluate(run, ("modes", "swd"), n=5)
+    assert [score.metric for score in scores] == ["swd"]
+
+
+def test_training_goes_on_without_a_metric_that_cannot_be_measured(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
+    flags = ("--images", 64, "--evaluation.every", 32, "--evaluation.samples", 100)
+    both = ("--evaluation.metrics", "modes,swd", "--out", tmp_path / "run")
+    trained = ganvas("train", small, images, *flags, *both)
+    assert trained.code == 0, trained.err
+    before, after = trained.out.split("at 32 images", 1)
+    assert "warning: modes cannot be measured: " in before
+    assert "modes cannot be measured" in after
+    metrics = {record["metric"] for record in Run.open(tmp_path / "run").scores.records()}
+    assert metrics == {"swd"}
+    none = ("--evaluation.metrics", "modes", "--out", tmp_path / "none")
+    refused(ganvas("train", small, images, *flags, *none), "has no labels")
+    assert not (tmp_path / "none").exists()
 
 
 def next_steps(directory: Path) -> str:

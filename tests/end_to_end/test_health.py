@@ -20,7 +20,8 @@ from ganvas.health.rules import RULES
 from ganvas.runs import Run
 from ganvas.runs.status import SavedStatus
 
-from .conftest import Result, essence, finish, start, write_images, write_small
+from ..builders.commands import Result, finish, start
+from .conftest import essence, write_images, write_small
 
 TOO_FAST = ("--discriminator.learning-rate", "0.02")
 GOING_BACK = (*TOO_FAST, "--on-failure", "rewind")
@@ -304,7 +305,10 @@ def test_a_run_that_ends_before_most_rules_look_is_not_called_healthy(
         "recipe"
     )
     assert result.out.splitlines()[0] == head
-    told = result.out.split("\n\n")
+    lines = result.out.splitlines()
+    assert "10 can be checked later, all from 16,000 images on (--verbose says why)" in lines[1]
+    assert lines[2:] == ["", f"next: ganvas resume {run} --images 16000"]
+    told = ganvas("diagnose", run, "--verbose").out.split("\n\n")
     later = next(part for part in told if part.startswith("not checked:"))
     never = next(part for part in told if part.startswith("not applicable to this recipe:"))
     assert len(later.splitlines()) == 1 + 15 - 5

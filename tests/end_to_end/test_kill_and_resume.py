@@ -19,7 +19,8 @@ from ganvas.runs import Run
 from ganvas.training import trainer
 from ganvas.training.state import TrainState
 
-from .conftest import Result, essence, finish, start
+from ..builders.commands import Command, Result, finish, start, start_fresh, wait_until
+from .conftest import essence
 
 KILLS = 20
 
@@ -39,11 +40,10 @@ def test_twenty_kills_at_random_moments(tmp_path: Path, small: Path, images: Pat
     assert result.code == 0, result.err
     moments = random.Random(0)
     process = start([*train, run])
-    while not run.exists() and process.poll() is None:
-        time.sleep(0.01)
+    wait_until(run.exists, process)
     for kill in range(KILLS):
         if kill % 4 == 3:  # some kills fall into the start itself
-            time.sleep(moments.uniform(0, 1))
+            time.sleep(moments.uniform(0, 0.3))
         else:
             wait_for_record(process, run)
             time.sleep(moments.uniform(0, 0.15))
@@ -56,11 +56,10 @@ def test_twenty_kills_at_random_moments(tmp_path: Path, small: Path, images: Pat
     assert essence(run) == essence(whole)
 
 
-def wait_for_record(process: subprocess.Popen[str], run: Path) -> None:
+def wait_for_record(process: Command | subprocess.Popen[str], run: Path) -> None:
     """Wait until a process that was just started writes into the history."""
     before = history_changed(run)
-    while process.poll() is None and history_changed(run) == before:
-        time.sleep(0.002)
+    wait_until(lambda: history_changed(run) != before, process)
 
 
 def history_changed(run: Path) -> int:
@@ -165,7 +164,7 @@ def test_a_second_ctrl_c_does_not_spoil_how_the_first_one_ends(
     tmp_path: Path, small: Path, images: Path
 ) -> None:
     run = tmp_path / "stopped"
-    process = start(["train", small, images, "--out", run])
+    process = start_fresh(["train", small, images, "--out", run])
     wait_for_record(process, run)
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
@@ -246,6 +245,12 @@ def test_a_run_goes_on_in_the_numbers_that_it_began_in(
     on_a_processor(True, *wide, 400, "--precision", "bf16", "--out", tmp_path / "back")
     back = on_a_processor(False, "resume", tmp_path / "back", "--images", 800)
     assert "the run started in bf16 and continues in fp32: this processor has no" in back.out
+    assert "sums may round differently" not in back.out
+    Run.open(tmp_path / "back").write_environment(
+        {**Run.open(tmp_path / "back").read_environment(), "threads": 64}
+    )
+    slower = on_a_processor(False, "resume", tmp_path / "back", "--images", 816)
+    assert "the run started on 64 threads and continues on 1 thread: sums may" in slower.out
 
 
 def test_training_longer_keeps_the_schedules_where_they_ended(

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +14,9 @@ import pytest
 from ganvas.runs import Run
 from ganvas.training.stop import STOP_SIGNALS
 
-from .conftest import Ganvas, finish, refused, start
+from ..builders.commands import finish, start, wait_until
+from .conftest import Ganvas, refused
 from .processes import (
-    PATIENCE,
     SMALL_FOR_PROCESSES,
     Processes,
     checkpoints,
@@ -29,12 +28,12 @@ from .processes import (
 
 def wait_for_checkpoints(processes: Processes, run: Path, count: int) -> None:
     """Wait until so many images are in the newest checkpoint, or a process ends."""
-    while all(process.poll() is None for process in processes):
+
+    def written() -> bool:
         names = checkpoints(run)
-        if names and int(names[-1].partition(".")[0]) >= count:
-            return
-        time.sleep(0.01)
-    raise AssertionError([process.communicate() for process in processes])
+        return bool(names) and int(names[-1].partition(".")[0]) >= count
+
+    assert wait_until(written, *processes), [finish(process) for process in processes]
 
 
 def test_a_run_is_stopped_resumes_loses_a_process_one_ends_it_and_two_train_on(
@@ -45,7 +44,7 @@ def test_a_run_is_stopped_resumes_loses_a_process_one_ends_it_and_two_train_on(
     with started([train] * 2) as processes:
         wait_for_checkpoints(processes, run, 64)
         processes[1].send_signal(signal.SIGTERM)  # to one of them, and both stop
-        stopped = [finish(process, PATIENCE) for process in processes]
+        stopped = [finish(process) for process in processes]
     assert [result.code for result in stopped] == [130, 130], stopped
     said_once(stopped, "saved at", f"go on with: ganvas resume {run}")
     assert "in 2 processes" in stopped[0].out
@@ -58,7 +57,7 @@ def test_a_run_is_stopped_resumes_loses_a_process_one_ends_it_and_two_train_on(
     with started([["resume", run]] * 2) as processes:
         wait_for_checkpoints(processes, run, status.images_seen + 128)
         processes[0].kill()  # the one that writes
-        left = finish(processes[1], PATIENCE)
+        left = finish(processes[1])
     assert left.code == 1
     said_once([left], "another process of this run is gone", f"ganvas resume {run}")
     assert Run.open(run).read_status().status == "running"
@@ -105,17 +104,18 @@ sys.exit(main(sys.argv[1:]))
     train = ["train", small, images, "--images", 320, *SMALL_FOR_PROCESSES]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", 2]
     command = [*torchrun, "--standalone", "--max-restarts", 1, program, *train]
-    done = subprocess.run(
+    torchrun_process = subprocess.Popen(
         [str(word) for word in command],
         cwd=tmp_path,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=PATIENCE,
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("ganvas: another process of this run is gone") == 1
-    assert "resuming at 128 images" in done.stdout
+    done = finish(torchrun_process)
+    assert done.code == 0, done.err
+    assert done.err.count("ganvas: another process of this run is gone") == 1
+    assert "resuming at 128 images" in done.out
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["small-images-1"]
     assert Run.open(tmp_path / "runs" / "small-images-1").read_status().status == "finished"
 
@@ -212,4 +212,4 @@ def test_a_single_process_under_torchrun_is_like_any_other(
     assert result.code == 0, result.err
     assert "processes" not in result.out
     process = start(["resume", run, "--images", 128])
-    assert finish(process, PATIENCE).code == 0
+    assert finish(process).code == 0

@@ -15,8 +15,8 @@ from ganvas.recipes import recipe_json
 from ganvas.runs import Run
 from ganvas.runs.status import SavedStatus
 
-from .conftest import finish, start
-from .processes import PATIENCE, run_together
+from ..builders.commands import finish, start
+from .processes import run_together
 from .test_health import RULED, TOO_FAST
 
 NOTED = """
@@ -63,7 +63,7 @@ def test_both_rewind_to_the_same_checkpoint_with_the_same_advice(
     place = str(tmp_path / "notes-")
     results = run_together([[*train, pair]] * 2, patch + NOTED.format(place=place))
     assert [result.code for result in results] == [0, 0], results
-    single = finish(start([*train, alone], patch), PATIENCE)
+    single = finish(start([*train, alone], patch))
     assert single.code == 0, single.err
 
     first, second = notes(Path(f"{place}0")), notes(Path(f"{place}1"))

@@ -10,8 +10,8 @@ import pytest
 
 from ganvas.runs import Run
 
-from .conftest import finish, start
-from .processes import PATIENCE, run_together, said_once
+from ..builders.commands import finish, start
+from .processes import run_together, said_once
 
 SCORED = (
     "--images", 128, "--intervals.checkpoint", 64, "--intervals.probes", 0,
@@ -44,7 +44,7 @@ def test_two_processes_give_the_scores_of_one_for_the_same_generator(
     assert results[1].out == ""
     for checkpoint in (64, 128):
         asked = ("--checkpoint", checkpoint, "--metrics", "fd-lite0,swd", "-n", 300)
-        alone = finish(start(["evaluate", run, *asked]), PATIENCE)
+        alone = finish(start(["evaluate", run, *asked]))
         assert alone.code == 0, alone.err
     assert scores(run, while_training=False) == shared
 

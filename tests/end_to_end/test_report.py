@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 from pathlib import Path
@@ -64,6 +65,7 @@ def report_of(ganvas: Ganvas, run: Path) -> tuple[list[pages.Element], str]:
     assert result.code == 0, result.err
     assert str(run / "report.html") in result.out
     elements = pages.check_structure(run / "report.html")
+    pages.check_private(run / "report.html", str(run.parent), str(Path.home()))
     return elements, pages.visible_text(elements)
 
 
@@ -95,20 +97,20 @@ def test_a_finished_run_shows_everything(run: Path, ganvas: Ganvas) -> None:
     assert Run.open(run).read_data()["fingerprint"] in text
 
 
-def test_its_commands_reproduce_the_run(run: Path, ganvas: Ganvas) -> None:
-    elements, _ = report_of(ganvas, run)
+def test_its_commands_reproduce_the_run(
+    run: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elements, text = report_of(ganvas, run)
+    assert "Run its commands in the folder that holds run, and give the path of your images" in text
+    monkeypatch.chdir(run.parent)  # the images are there too
     lines = [" ".join(element.text.split()) for element in pages.of(elements, "code")]
     train = next(line for line in lines if line.startswith("ganvas train"))
     toml = next(
         element.text for element in pages.of(elements, "code") if "[generator" in element.text
     )
     (run.parent / "recipe.toml").write_text(toml)
-    words = [
-        str(run.parent / word) if word == "recipe.toml" else word for word in shlex.split(train)
-    ]
-    again = run.parent / "again"
-    words[words.index("runs/again")] = str(again)
-    result = ganvas(*words[1:])
+    again = run.parent / "runs" / "again"
+    result = ganvas(*shlex.split(train)[1:])
     assert result.code == 0, result.err
     assert Run.open(again).read_recipe() == Run.open(run).read_recipe()
     weights = "generator/model.safetensors"
@@ -170,7 +172,9 @@ def test_a_run_that_ended_too_early_suggests_how_long_to_train(
     assert headline(elements) == "Too early to tell whether it is healthy; trained on 304 images"
     assert "No symptom at 1 probed record" in text
     lines = [" ".join(element.text.split()) for element in pages.of(elements, "code")]
-    assert f"ganvas resume {run} --images 16000" in lines, "every rule looks after 1,000 updates"
+    assert f"ganvas resume {run.name} --images 16000" in lines, (
+        "every rule looks after 1,000 updates"
+    )
 
 
 def test_health_that_was_never_probed_is_not_called_healthy(
@@ -184,7 +188,7 @@ def test_health_that_was_never_probed_is_not_called_healthy(
     assert "No probes were taken (intervals.probes is 0)" in text
     assert "Nothing was measured yet." in text
     first = next(element.text for element in pages.of(elements, "code"))
-    assert first == f"ganvas evaluate {run}"
+    assert first == f"ganvas evaluate {run.name}"
 
 
 @pytest.mark.parametrize("status", ["running", "interrupted", "diverged", "unhealthy"])
@@ -201,7 +205,7 @@ def test_the_headline_says_how_a_run_ended(
         "diverged": "Diverged; stopped at 1,008 of 1,000 images",
     }[status]
     assert headline(elements) == expected
-    assert (f"ganvas resume {run}" in text) == (status in ("running", "interrupted"))
+    assert (f"ganvas resume {run.name}" in text) == (status in ("running", "interrupted"))
     if status == "diverged":
         assert "Some reason." in text
 
@@ -214,7 +218,7 @@ def test_a_run_that_is_being_written_is_training_now(run: Path, ganvas: Ganvas) 
         assert opened.is_locked()
         elements, text = report_of(ganvas, run)
     assert "training now" in headline(elements)
-    assert f"ganvas report {run}" in text
+    assert f"ganvas report {run.name}" in text
 
 
 def test_a_run_that_was_killed_at_once_has_a_report_that_says_what_is_missing(
@@ -245,7 +249,7 @@ def test_missing_images_leave_out_only_their_section(
 ) -> None:
     images.unlink()
     elements, text = report_of(ganvas, run)
-    assert f"are no longer at {images}" in text
+    assert f"the images of {run.name} are no longer at {images.name}" in text
     assert "1,008 images" in headline(elements)
 
 
@@ -278,7 +282,44 @@ def test_special_characters_in_names_are_escaped(run: Path, ganvas: Ganvas) -> N
     assert not pages.of(elements, "b", "script")
     assert "Run report · <b>a & 'b'" in text
     assert "<script>alert(1)</script>.png" in text
-    assert shlex.quote(str(strange)) in text
+    assert shlex.quote(strange.name) in text
+
+
+def test_a_page_names_no_path_no_user_and_no_computer(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run lies in one folder, its images in another below a home with a blank in its name."""
+    home, place = tmp_path / "home" / "ann lee", tmp_path / "xyz"
+    photos = home / "my photos (2024)"
+    photos.mkdir(parents=True)
+    place.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr("platform.node", lambda: "desk-of-ann")
+    data = photos / images.name
+    shutil.copy(images, data)
+    run = place / "run"
+    flags = ("--images", 300, "--out", run)
+    assert ganvas("train", small, data, *flags).code == 0
+    opened = Run.open(run)
+    environment = opened.read_environment()
+    words = ["ganvas", "train", str(small), str(data), "--out", str(run), "--dask=tcp://ann-desk:1"]
+    environment["command"] = words
+    (run / "environment.json").write_text(json.dumps(environment))
+    described = opened.read_data()
+    described["unusable"] = [{"file": f"{photos}/IMG 1.jpg", "reason": f"{home}/x y: cut"}]
+    (run / "data.json").write_text(json.dumps(described))
+    opened.write_status("diverged", 300, f"cannot read '{data}': see {home}/a log.txt")
+    secrets = [str(tmp_path), str(home), "ann lee", "ann-desk", "desk-of-ann", "home/", "xyz"]
+    for where in (place, home, tmp_path):
+        monkeypatch.chdir(where)
+        assert ganvas("report", os.path.relpath(run, where)).code == 0
+        pages.check_private(run / "report.html", *secrets)
+    data.unlink()
+    assert ganvas("report", run).code == 0
+    pages.check_private(run / "report.html", *secrets)
+    text = pages.visible_text(pages.read(run / "report.html"))
+    assert "the images of run are no longer at images.npz" in text
+    assert "ganvas train small.toml images.npz --out run --dask=tcp://ADDRESS" in text
 
 
 def test_the_python_function_writes_to_the_given_path(run: Path, tmp_path: Path) -> None:

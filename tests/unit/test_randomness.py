@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from ganvas.randomness import (
     STREAMS,
+    DrawFrom,
     derive_seed,
     draw_latents,
     named_generator,
@@ -55,18 +58,57 @@ def test_generator_continues_from_its_saved_state() -> None:
     assert torch.equal(draw_latents(3, 5, other), following)
 
 
-def test_weights_follow_the_seed_and_keep_the_global_random_state() -> None:
-    def drawn(seed: int) -> torch.Tensor:
-        with seeded_weights(seed):
-            return torch.nn.Linear(4, 4).weight.detach()
+def weights(seed: int) -> torch.Tensor:
+    with seeded_weights(seed):
+        return torch.nn.Linear(4, 4).weight.detach()
 
-    torch.manual_seed(5)
-    expected = torch.rand(3)
-    torch.manual_seed(5)
-    first = drawn(0)
-    assert torch.equal(torch.rand(3), expected)
-    assert torch.equal(drawn(0), first)
-    assert not torch.equal(drawn(1), first)
+
+def test_weights_follow_the_seed() -> None:
+    assert torch.equal(weights(0), weights(0))
+    assert not torch.equal(weights(1), weights(0))
+
+
+def test_weights_neither_use_nor_change_the_global_random_state() -> None:
+    expected = weights(0)
+    before = torch.default_generator.get_state()
+    with seeded_weights(0):
+        layer = torch.nn.Linear(4, 4)
+        torch.default_generator.manual_seed(5)  # as another thread could
+        bias = torch.nn.init.normal_(torch.empty(4))
+    assert torch.equal(layer.weight, expected)
+    torch.default_generator.set_state(before)
+    assert not torch.equal(bias, torch.nn.init.normal_(torch.empty(4)))
+    torch.default_generator.set_state(before)
+    weights(0)
+    assert torch.equal(torch.default_generator.get_state(), before)
+
+
+def test_weights_drawn_in_two_threads_at_once_are_those_of_each_alone() -> None:
+    turns = threading.Barrier(2)
+
+    def drawn(seed: int) -> list[torch.Tensor]:
+        layers = []
+        with seeded_weights(seed):
+            for _ in range(3):
+                turns.wait()
+                layers.append(torch.nn.Conv2d(2, 2, 3).weight.detach())
+        return layers
+
+    def alone(seed: int) -> list[torch.Tensor]:
+        with seeded_weights(seed):
+            return [torch.nn.Conv2d(2, 2, 3).weight.detach() for _ in range(3)]
+
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(drawn, (0, 1)))
+    for seed in (0, 1):
+        assert all(map(torch.equal, together[seed], alone(seed)))
+
+
+def test_a_given_generator_is_used_inside_too() -> None:
+    given = torch.Generator().manual_seed(7)
+    with DrawFrom(named_generator(0, "weights")):
+        inside = torch.randn(3, generator=given)
+    assert torch.equal(inside, torch.randn(3, generator=torch.Generator().manual_seed(7)))
 
 
 def test_latents_are_standard_normal_rows() -> None:

@@ -6,6 +6,8 @@ import errno
 import json
 import os
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganvas import storage
-from ganvas.errors import RunError
+from ganvas.errors import Locked, Occupied, RunError
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -49,18 +51,20 @@ def test_json_is_read_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, v
     [
         (errno.ENOSPC, "free some space"),
         (errno.EDQUOT, "free some space"),
-        (errno.EACCES, "permissions"),
+        (errno.EACCES, "check the permissions"),
+        (errno.EIO, "the disk or its connection fails"),
+        (None, "try again, or choose another folder"),
     ],
 )
 @pytest.mark.parametrize("moment", ["fsync", "replace"])
 def test_failed_write_keeps_the_old_file_and_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, advice: str, moment: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int | None, advice: str, moment: str
 ) -> None:
     path = tmp_path / "model.safetensors"
     storage.write_bytes(path, b"old")
 
     def fail(*arguments: Any) -> None:
-        raise OSError(code, os.strerror(code))
+        raise OSError("unheard of") if code is None else OSError(code, os.strerror(code))
 
     monkeypatch.setattr(os, moment, fail)
     with pytest.raises(RunError, match=advice) as caught:
@@ -180,6 +184,11 @@ def test_a_directory_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+def make_empty(path: Path) -> None:
+    with storage.atomic_directory(path):
+        pass
+
+
 def test_only_an_empty_directory_is_replaced_unless_asked(tmp_path: Path) -> None:
     path = tmp_path / "run"
     path.mkdir()
@@ -187,8 +196,8 @@ def test_only_an_empty_directory_is_replaced_unless_asked(tmp_path: Path) -> Non
         with storage.atomic_directory(path, replace=content == "second") as draft:
             (draft / content).touch()
     assert names(path) == ["second"]
-    with pytest.raises(OSError), storage.atomic_directory(path):  # noqa: PT011 - any system's words
-        pass
+    with pytest.raises(Occupied, match="run was made by another process meanwhile"):
+        make_empty(path)
     assert names(path) == ["second"]
     assert names(tmp_path) == ["run"]
 
@@ -236,3 +245,54 @@ def test_lines_are_appended_one_after_the_other(tmp_path: Path) -> None:
     for line in ("first", "zwei é"):
         storage.append_line(tmp_path / "log", line)
     assert (tmp_path / "log").read_bytes() == "first\nzwei é\n".encode()
+
+
+def test_threads_that_write_one_file_at_once_leave_one_whole_content(tmp_path: Path) -> None:
+    path, together = tmp_path / "index", threading.Barrier(4)
+
+    def write(letter: bytes) -> None:
+        with storage.atomic_file(path) as file:
+            file.write(letter * 10)
+            together.wait()  # all files are open at once
+            file.write(letter * 10)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, [b"a", b"b", b"c", b"d"]))
+    assert path.read_bytes() in [letter * 20 for letter in (b"a", b"b", b"c", b"d")]
+    assert names(tmp_path) == ["index"]
+
+
+def test_a_directory_that_is_made_by_several_threads_at_once_is_that_of_one(tmp_path: Path) -> None:
+    path, together = tmp_path / "run", threading.Barrier(4)
+
+    def make(name: str) -> bool:
+        try:
+            with storage.atomic_directory(path) as draft:
+                (draft / name).touch()
+                together.wait()  # nobody has the name yet
+        except Occupied:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        won = list(pool.map(make, "abcd"))
+    assert won.count(True) == 1
+    assert names(path) == ["abcd"[won.index(True)]]
+    assert names(tmp_path) == ["run"]
+
+
+def test_a_lock_is_held_against_threads_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "LOCK_PATIENCE", 0.0)
+
+    def lock() -> None:
+        with storage.locked(tmp_path):
+            pass
+
+    with storage.locked(tmp_path), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(storage.is_locked, tmp_path).result()
+        with pytest.raises(Locked, match="is being written by another process"):
+            pool.submit(lock).result()
+    assert not storage.is_locked(tmp_path)
+    lock()

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn, Protocol
 
@@ -26,11 +26,13 @@ from ganvas.cli.error_output import only_one_rank_prints, print_error
 from ganvas.cli.evaluate import Evaluate
 from ganvas.cli.flags import FLAG_TYPES
 from ganvas.cli.interpolate import Interpolate
+from ganvas.cli.known_flags import flags_of
 from ganvas.cli.recipes import Recipes
 from ganvas.cli.report import Report
 from ganvas.cli.resume import Resume
 from ganvas.cli.sample import Sample
 from ganvas.cli.train import Train, named_recipe, train_with
+from ganvas.cli.wrong_flags import Usage, check_flags
 from ganvas.errors import GanvasError, Interrupted, did_you_mean, is_out_of_memory
 from ganvas.terminal import TolerantStream, tolerant_output
 from ganvas.torchrun import world_size
@@ -181,15 +183,45 @@ def parse(arguments: list[str]) -> Command:
     name, *rest = arguments or ["--help"]
     if name not in COMMANDS:
         return parse_as(any_command(), "ganvas", [name, *rest])  # the overview, or a wrong flag
-    prog = f"ganvas {name}"  # one command alone, so that tyro's messages point to its help
-    if name != "train":
-        return parse_as(COMMANDS[name], prog, rest)
-    recipe = named_recipe(rest)
-    command = parse_as(Train, prog, rest, train_with(recipe, rest))
-    if isinstance(command, Train) and command.recipe_name != recipe:
+    # From here on one command alone, so that tyro's messages point to its help.
+    if name == "train":
+        return parse_train(rest)
+    check_flags(usage(name, rest, flags_of(COMMANDS[name])))
+    return parse_as(COMMANDS[name], f"ganvas {name}", rest)
+
+
+def parse_train(arguments: list[str], quiet: bool = False) -> Train:
+    """Parse the arguments of `train`, whose recipe decides which flags there are."""
+    recipe = named_recipe(arguments)
+    command = parse_train_with(recipe, arguments, quiet)
+    if command.recipe_name != recipe:
         # What looked like the recipe was the value of a flag; now the recipe is known.
-        command = parse_as(Train, prog, rest, train_with(command.recipe_name, rest))
+        command = parse_train_with(command.recipe_name, arguments, quiet)
     return command
+
+
+def parse_train_with(recipe: str, arguments: list[str], quiet: bool) -> Train:
+    """Parse the arguments of `train` with the flags and defaults of a recipe."""
+    default = train_with(recipe, arguments)
+    check_flags(usage("train", arguments, flags_of(Train, default)))
+    command = parse_as(Train, "ganvas train", arguments, default, quiet)
+    assert isinstance(command, Train)
+    return command
+
+
+def usage(name: str, arguments: list[str], flags: Collection[str]) -> Usage:
+    """What was typed, with what a hint to another flag needs."""
+
+    def others() -> dict[str, Collection[str]]:
+        return {other: flags_of(kind) for other, kind in COMMANDS.items() if other != name}
+
+    def as_train(words: list[str]) -> Train | None:
+        try:
+            return parse_train(words, quiet=True)
+        except (GanvasError, SystemExit):
+            return None
+
+    return Usage(name, arguments, flags, others, as_train)
 
 
 def any_command() -> Any:
@@ -199,9 +231,13 @@ def any_command() -> Any:
 
 
 def parse_as(
-    kind: Any, prog: str, arguments: list[str], default: Any = tyro.MISSING_NONPROP
+    kind: Any,
+    prog: str,
+    arguments: list[str],
+    default: Any = tyro.MISSING_NONPROP,
+    quiet: bool = False,
 ) -> Command:
-    """Parse arguments with tyro, with our own flag types."""
+    """Parse arguments with tyro, with our own flag types; `quiet` exits without a message."""
     with FLAG_TYPES:
         command: Command = tyro.cli(
             kind,
@@ -209,6 +245,7 @@ def parse_as(
             description="Train GANs that work, and know why." if prog == "ganvas" else None,
             args=arguments,
             default=default,
+            console_outputs=not quiet,
             config=(tyro.conf.AvoidSubcommands, tyro.conf.FlagCreatePairsOff),
         )
     return command

@@ -4,33 +4,35 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, fields, replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from ganvas.cli.flag_names import errors_with_flag_names
-from ganvas.data.settings import DataSettings
+from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
 from ganvas.errors import DataError
 from ganvas.formatting import format_image_size
 from ganvas.recipes import CATALOG, checked
 from ganvas.terminal import print_lines
 
-RECIPE = "dcgan"
-"""The recipe for images; generated data names its own."""
+if TYPE_CHECKING:
+    from ganvas.data.recommendation import Recommendation
+    from ganvas.recipes.first_shapes import Forecast
 
 
 @dataclass(frozen=True)
 class Check:
     """Decode every image and say what is in there, what is broken, and whether it will train.
 
-    Ends with the command to train with. It has the flags that are given here; without any, a size
-    that suits the images.
+    Ends with the command to train with, why, and how long that takes: training is tried for a few
+    seconds, and nothing of it is kept. The command has the flags that are given here; without
+    --size, one that suits the images.
     """
 
     data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
     """Folder, .zip, .npz, .npy, .parquet, IDX folder, fashion, ring, grid, stacked:DATA."""
     settings: Annotated[DataSettings, tyro.conf.arg(name="")] = field(default_factory=DataSettings)
-    batch: int = CATALOG[RECIPE]().batch
+    batch: int = CATALOG[RECIPE_FOR_IMAGES]().batch
     """Fewest images that training needs."""
     verify: bool = False
     """Read every image file again, even where size and time stamp are those of the last start."""
@@ -41,11 +43,14 @@ class Check:
         """Print the result; a source that cannot train is an error."""
         from ganvas.data.generated import GeneratedDataset
         from ganvas.data.inspection import inspect
+        from ganvas.data.recommendation import recommend
         from ganvas.data.sources import open_source
         from ganvas.progress import stages_bar
 
         source = open_source(self.data)
-        recipe = CATALOG[source.recipe if isinstance(source, GeneratedDataset) else RECIPE]()
+        recipe = CATALOG[
+            source.recipe if isinstance(source, GeneratedDataset) else RECIPE_FOR_IMAGES
+        ]()
         settings = self.settings
         if settings.size == DataSettings.size:
             settings = replace(settings, size=recipe.data.size)
@@ -62,16 +67,46 @@ class Check:
                 flags=self.flags_given(),
                 verify=self.verify,
             )
-        if self.json:
-            print(json.dumps(inspection.to_json(), indent=2))
-        else:
+        report = inspection.to_json() | {"suggested_command": None, "why": [], "time": None}
+        if not self.json:
             print_lines(*inspection.lines())
+        if inspection.trainable:
+            recommendation = recommend(inspection)
+            forecast = self.forecast(recommendation)
+            report |= {**recommendation.to_json(), "time": forecast.to_json()}
+            if not self.json:
+                rate = f"{forecast.images_per_second:,.0f} {inspection.things}/s"
+                print_lines(f"time: {forecast}; tried here for a few seconds: {rate}")
+                print_lines(*recommendation.lines())
+        if self.json:
+            print(json.dumps(report, indent=2))
         if not inspection.trainable:
             raise DataError(f"{self.data} will not train as it is: add images, or lower --batch")
 
-    def flags_given(self) -> str:
+    def forecast(self, recommendation: Recommendation) -> Forecast:
+        """When the recommended training shows shapes and ends, by a trial of a few seconds."""
+        from ganvas.recipes.first_shapes import Forecast, measured_run
+        from ganvas.studies.pace import measure_pace
+
+        recipe = replace(
+            CATALOG[recommendation.recipe](),
+            data=recommendation.settings,
+            augmentation=recommendation.augmentation,
+        )
+        if "--batch" in recommendation.flags:
+            recipe = replace(recipe, batch=self.batch)
+        return Forecast(
+            images_per_second=measure_pace(recipe, recommendation.channels),
+            budget=recipe.images,
+            run=measured_run(recipe, recommendation.channels),
+            things="points" if recipe.image_shape(1).is_point else "images",
+        )
+
+    def flags_given(self) -> list[str]:
         """The flags that give `train` the settings that `check` was given."""
-        flags = [f"--batch {self.batch}"] if self.batch != CATALOG[RECIPE]().batch else []
+        flags = (
+            ["--batch", f"{self.batch}"] if self.batch != CATALOG[RECIPE_FOR_IMAGES]().batch else []
+        )
         for entry in fields(DataSettings):
             value = getattr(self.settings, entry.name)
             if value == entry.default:
@@ -81,5 +116,5 @@ class Check:
                 flags.append(flag)
             else:
                 text = format_image_size(value) if entry.name == "size" else value
-                flags.append(f"{flag} {text}")
-        return " ".join(flags)
+                flags += [flag, str(text)]
+        return flags

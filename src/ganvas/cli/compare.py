@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import itertools
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,8 +11,11 @@ import tyro
 
 from ganvas.cli.evaluate import METRIC_NAMES_HELP
 from ganvas.cli.flag_names import errors_with_flag_names
+from ganvas.command_line import ganvas_command
+from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
+    from ganvas.studies.plan import Plan
     from ganvas.studies.study import Study
 
 RepeatedFlag = Annotated[list[str], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="FIELD=A,B")]
@@ -31,8 +35,8 @@ OPTIONAL = tyro.conf.arg(help_behavior_hint="")
 class Compare:
     """Compare recipes fairly: same seeds, same images, same budget; intervals, failures counted.
 
-    Prints a plan first. After a stop or a kill, the same command continues where it was; so does
-    `ganvas compare DIRECTORY`.
+    Prints a plan first, and writes a report at the end. After a stop or a kill, the same command
+    continues where it was; so does `ganvas compare DIRECTORY`.
     """
 
     study: Annotated[
@@ -81,15 +85,58 @@ class Compare:
     stop_early: bool = False
     """Stop runs that health calls failing; they count as failed."""
     plan: bool = False
-    """Measure every arm's throughput, print the plan, and stop there."""
+    """Measure throughput for a few seconds, print the plan and cheaper ones, and stop there."""
 
     def run(self) -> None:
-        """Print the plan; without --plan, train, score and compare too."""
+        """Print the plan; without --plan, train, score, compare and report too."""
+        from ganvas.reports.report import report
         from ganvas.studies.running import compare, plan_study
 
         study, out = self.read_study()
-        action = plan_study if self.plan else compare
-        action(study, out, workers=self.workers, dask=self.dask, verify=self.verify)
+        if self.plan:
+            planned = plan_study(
+                study, out, workers=self.workers, dask=self.dask, verify=self.verify
+            )
+            if not planned.started:  # else only its seeds could be changed
+                print("\n".join(self.cheaper(planned.study, planned.plan)))
+            return
+        results = compare(study, out, workers=self.workers, dask=self.dask, verify=self.verify)
+        print_lines(f"report: {report(results.directory.path, quiet=False)}")
+
+    def cheaper(self, study: Study, plan: Plan) -> list[str]:
+        """The commands of cheaper studies, each with its duration and its price."""
+        from ganvas.formatting import format_estimate
+        from ganvas.studies.plan import savings
+
+        lines = []
+        for saving in savings(study, plan):
+            duration = (
+                "" if saving.seconds is None else f"about {format_estimate(saving.seconds)}; "
+            )
+            changes: dict[str, Any] = {"plan": False, saving.field: saving.value}
+            command = replace(self, **changes).command_line()
+            lines += [f"{duration}{saving.price}:", f"  {command}"]
+        return ["", "to make it cheaper:", *lines] if lines else []
+
+    def command_line(self) -> str:
+        """The command with these arguments."""
+        words: list[str | Path] = [] if self.study is None else [self.study]
+        for entry in fields(self)[1:]:
+            value = getattr(self, entry.name)
+            default = entry.default if entry.default_factory is MISSING else entry.default_factory()
+            if value == default:
+                continue
+            flag = f"--{entry.name.replace('_', '-')}"
+            match value:
+                case True:
+                    words.append(flag)
+                case list():  # a flag that may be repeated
+                    words += itertools.chain.from_iterable((flag, item) for item in value)
+                case tuple():
+                    words += [flag, ",".join(value)]
+                case _:
+                    words += [flag, value if isinstance(value, Path) else str(value)]
+        return ganvas_command("compare", *words)
 
     def read_study(self) -> tuple[Study | Path, Path | None]:
         """The study, or the directory of one to continue as it is; and its output directory.

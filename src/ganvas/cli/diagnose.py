@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from ganvas.command_line import ganvas_command
 from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
     from ganvas.diagnosis import Diagnosis
     from ganvas.health.finding import Finding
+
+
+STOPPED = ("diverged", "unhealthy")
+"""States of a run that stopped by itself: it needs a change, not more images."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,8 @@ class Diagnose:
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run directory."""
+    verbose: bool = False
+    """List the symptoms that were not checked, each with its reason."""
     json: bool = False
     """Print one JSON object instead of text."""
 
@@ -36,12 +43,17 @@ class Diagnose:
         if self.json:
             print(json.dumps(diagnosis.to_json(), indent=2))
         else:
-            print_lines(*diagnosis_lines(diagnosis))
+            print_lines(*diagnosis_lines(diagnosis, self.verbose), "")
+            print_lines(next_step(diagnosis, self.run_directory))
         return 1 if diagnosis.findings else 0
 
 
-def diagnosis_lines(diagnosis: Diagnosis) -> list[str]:
-    """The diagnosis as text."""
+def diagnosis_lines(diagnosis: Diagnosis, verbose: bool) -> list[str]:
+    """The diagnosis as text.
+
+    Args:
+        verbose: list the symptoms that were not checked; otherwise a line counts them.
+    """
     checked = diagnosis.applicable - len(diagnosis.not_checked)
     head = f"{diagnosis.verdict} at {diagnosis.images_seen:,} images ({diagnosis.status})"
     if not diagnosis.findings:
@@ -54,6 +66,8 @@ def diagnosis_lines(diagnosis: Diagnosis) -> list[str]:
     if past:
         lines += ["", "what happened:", *(f"  {line}" for line in past)]
     lines += [f"note: {text}" for text in diagnosis.caveats]
+    if not verbose:
+        return lines + unchecked_lines(diagnosis)
     reason_lists = {
         "not checked:": diagnosis.not_checked,
         "not applicable to this recipe:": diagnosis.not_applicable,
@@ -62,6 +76,34 @@ def diagnosis_lines(diagnosis: Diagnosis) -> list[str]:
         if reasons:
             lines += ["", title, *(f"  {symptom}: {why}" for symptom, why in reasons.items())]
     return lines
+
+
+def unchecked_lines(diagnosis: Diagnosis) -> list[str]:
+    """How many symptoms were not checked, in one line; empty if all were."""
+    early = len(diagnosis.too_early)
+    others = len(diagnosis.not_checked) - early
+    counts = [
+        f"{early} can be checked later, all from {diagnosis.all_checked_from:,} images on"
+        if early
+        else "",
+        f"{others} could not be checked" if others else "",
+    ]
+    told = "; ".join(count for count in counts if count)
+    return [f"of the symptoms {told} (--verbose says why)"] if told else []
+
+
+def next_step(diagnosis: Diagnosis, run: Path) -> str:
+    """What to type next. What was not checked yet comes before everything but a failing run."""
+    wanted = diagnosis.all_checked_from
+    if not diagnosis.too_early or diagnosis.verdict == "failing" or diagnosis.status in STOPPED:
+        return f"next: {ganvas_command('report', run)}"
+    if diagnosis.status == "running":
+        command = ganvas_command("diagnose", run)
+        return f"it is still training; from {wanted:,} images on: {command}"
+    if diagnosis.status != "finished" and diagnosis.budget >= wanted:
+        return f"next: {ganvas_command('resume', run)}"
+    images = max(2 * diagnosis.budget, wanted)
+    return f"next: {ganvas_command('resume', run, '--images', images)}"
 
 
 def finding_lines(finding: Finding) -> list[str]:

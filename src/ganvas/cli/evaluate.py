@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from ganvas.errors import GanvasError
 from ganvas.formatting import format_number
 from ganvas.metrics.names import known_names
 from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
+    from ganvas.evaluation.measure import Measurement
     from ganvas.evaluation.score import Score
 
 METRIC_NAMES_HELP = (
@@ -27,16 +30,18 @@ METRICS_HELP = f"{METRIC_NAMES_HELP} By default those that suit the data."
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Score generated images against held-out real ones; each score has a floor."""
+    """Score generated images against held-out real ones, beside what real images score."""
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run directory."""
     metrics: Annotated[tuple[str, ...], tyro.conf.arg(help=METRICS_HELP)] = ()
     n: Annotated[int | None, tyro.conf.arg(aliases=("-n", "--samples"))] = None
-    """Images to generate; by default 10k (2.5k points, 26k stacked digits)."""
+    """Images to generate; by default up to 2k, for a first answer (2.5k points, 5k stacks)."""
+    full: bool = False
+    """As in published protocols: 10k images (26k stacks), and kid-lite0 too. Takes minutes."""
     data: str | None = None
     """Other real images; by default those of the run. Samples are compared only with the held-out
-    fraction of them (a tenth, or as --held-out was); the rest give the column "real data"."""
+    fraction of them (a tenth, or as --held-out was); the rest give the column "real images"."""
     verify: bool = False
     """Read every image file again, also where size and time stamp have not changed."""
     checkpoint: str = "last"
@@ -45,39 +50,57 @@ class Evaluate:
     """The same seed gives the same samples and scores."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps."""
+    verbose: bool = False
+    """Print the protocol too: what was compared with what, and how."""
     json: bool = False
     """Print one JSON object instead of a table."""
 
     def run(self) -> None:
         """Evaluate, print, and add the scores to scores.jsonl."""
-        from ganvas.evaluation.evaluate import evaluate
+        from ganvas.evaluation.evaluate import evaluate_run
+        from ganvas.progress import TerminalFeedback
 
-        scores = evaluate(
+        if self.full and self.n is not None:
+            raise GanvasError("--full sets the number of samples: give --full or -n, not both")
+        measurement = evaluate_run(
             self.run_directory,
             self.metrics,
             n=self.n,
+            full=self.full,
             data=self.data,
             verify=self.verify,
             checkpoint=self.checkpoint,
             seed=self.seed,
             device=self.device,
-            quiet=self.json,
+            feedback=TerminalFeedback(quiet=self.json),
         )
         if self.json:
-            print(json.dumps({"scores": [score.to_json() for score in scores]}, indent=2))
+            scores = [score.to_json() for score in measurement.scores]
+            print(json.dumps({"scores": scores, "failed": measurement.failures}, indent=2))
         else:
-            print_scores(scores, self.run_directory)
+            print_scores(measurement, self.run_directory, self.verbose)
+            if not self.verbose:
+                more = "" if self.full or self.n or self.metrics else "; more samples: --full"
+                print(f"how it was measured: --verbose{more}")
 
 
-def print_scores(scores: list[Score], run_directory: Path) -> None:
-    """Print a table of scores, their common protocol, and warnings."""
+def print_scores(measurement: Measurement, run_directory: Path, verbose: bool) -> None:
+    """Print the scores in one sentence and as a table, what to beware of, and how to read them.
+
+    Args:
+        verbose: whether to print the protocol.
+    """
     from rich.console import Console
     from rich.table import Table
 
+    from ganvas.evaluation.failures import failure_lines
+    from ganvas.evaluation.summary import summary
+
+    scores = measurement.scores
     console = Console(highlight=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("metric")
-    for heading in ("value", "95 % interval", "real data", "samples", "real"):
+    for heading in ("yours", "95 % interval", scores[0].real):
         table.add_column(heading, justify="right")
     table.add_column("better")
     for score in scores:
@@ -87,40 +110,54 @@ def print_scores(scores: list[Score], run_directory: Path) -> None:
             format_number(score.value),
             f"{format_number(low)} to {format_number(high)}",
             format_number(score.floor),
-            f"{score.protocol['n_fake']:,}",
-            f"{score.protocol['n_real']:,}",
             "higher" if score.more_is_better else "lower",
         )
+    if sentence := summary(scores):
+        console.print(f"{sentence}\n", markup=False)
     console.print(table)
-    for line in footnotes(scores):
-        print_lines(line)
-    print_lines(f"complete protocols: {run_directory / 'scores.jsonl'}")
+    print_lines(*grouped("warning", scores, lambda score: score.warnings))
+    print_lines(*failure_lines(measurement.failures))
+    if verbose:
+        print_lines(*protocol_lines(scores, run_directory))
 
 
-def footnotes(scores: list[Score]) -> list[str]:
-    """The protocol in words, and each warning once."""
+def grouped(
+    word: str, scores: list[Score], texts_of: Callable[[Score], tuple[str, ...]]
+) -> Iterator[str]:
+    """Each text once, with the metrics that it is about."""
+    metrics: dict[str, list[str]] = {}
+    for score in scores:
+        for text in texts_of(score):
+            metrics.setdefault(text, []).append(score.metric)
+    return (f"{word} ({', '.join(names)}): {text}" for text, names in metrics.items())
+
+
+def protocol_lines(scores: list[Score], run_directory: Path) -> list[str]:
+    """What was compared with what, and how."""
     common = scores[0].protocol
     lines = [
         f"checkpoint at {common['checkpoint']:,} images ({common['checkpoint_hash']}), seed "
         f"{common['seed']}; real images from {common['data']} ({common['fingerprint'][:8]}) at "
         f"{common['size']}",
-        "real data: the score of other real images in place of the samples; no generator can "
+        f"{scores[0].real}: what others of them score in place of the samples; no generator can "
         "honestly do better",
     ]
-    against: dict[str, list[str]] = {}
+    compared: dict[str, list[str]] = {}
     for score in scores:
-        against.setdefault(score.protocol["split"], []).append(score.metric)
-    for split, metrics in against.items():
-        images = f"{split} images" if split != "none" else "no images"
-        lines.append(f"against {images}: {', '.join(metrics)}")
+        compared.setdefault(what_is_compared(score), []).append(score.metric)
+    lines += [f"{what}: {', '.join(metrics)}" for what, metrics in compared.items()]
     extractors = {json.dumps(score.protocol["view"]): score.protocol["view"] for score in scores}
     for extractor in extractors.values():
         parts = [f"{key} {value}" for key, value in extractor.items() if key != "name"]
         if parts:
             lines.append(f"{extractor['name']}: {', '.join(parts)}")
-    warnings: dict[str, list[str]] = {}
-    for score in scores:
-        for warning in score.warnings:
-            warnings.setdefault(warning, []).append(score.metric)
-    lines += [f"warning ({', '.join(names)}): {text}" for text, names in warnings.items()]
-    return lines
+    lines += grouped("note", scores, lambda score: score.notes)
+    return [*lines, f"complete protocols: {run_directory / 'scores.jsonl'}"]
+
+
+def what_is_compared(score: Score) -> str:
+    """How many samples, and with how many images of which part."""
+    counts = {"training": score.protocol["n_training"], "held-out": score.protocol["n_real"]}
+    parts = [f"{n:,} {part}" for part, n in counts.items() if part in score.protocol["split"]]
+    against = f" against {' and '.join(parts)} images" if parts else ""
+    return f"{score.protocol['n_fake']:,} samples{against}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ganvas import storage
+from ganvas.command_line import ganvas_command
 from ganvas.errors import GanvasError
 from ganvas.terminal import print_lines
 
@@ -39,26 +40,30 @@ class Interpolate:
 
     def run(self) -> None:
         """Generate and write."""
-        from ganvas import sampling
-        from ganvas.images import make_grid, write_gif, write_png
-
         if self.n < 2 or self.steps < 1:
             raise GanvasError("interpolation needs -n of at least 2 and --steps of at least 1")
         out = self.out or self.run_directory / f"interpolation-{self.seed}.gif"
         if out.suffix.lower() not in (".png", ".gif"):
             raise GanvasError(f"{out}: expected a .png or a .gif")
+        from ganvas import sampling
+        from ganvas.images import make_grid, write_gif, write_png
+        from ganvas.sample_files import check_file, check_picture
+
+        check_file(out)
         generator = sampling.load(self.run_directory, self.device, self.checkpoint)
         if generator.makes_points:
             raise GanvasError(
                 f"{self.run_directory} generates points, which cannot be interpolated as images. "
-                f"To plot them: ganvas sample {self.run_directory}"
+                f"To plot them: {ganvas_command('sample', self.run_directory)}"
             )
-        factor = sampling.display_factor((generator.shape.height, generator.shape.width))
-        storage.make_directory(out.parent)
+        size = (generator.shape.height, generator.shape.width)
         is_gif = out.suffix.lower() == ".gif"
+        factor = sampling.display_factor(size) * (2 if is_gif else 1)
+        check_picture(self.n * self.steps, size, factor, "Lower -n or --steps")
+        storage.make_directory(out.parent)
         frames = generator.interpolate(self.n, self.steps, self.seed, loop=is_gif)
         if is_gif:
-            write_gif(out, frames, GIF_MILLISECONDS, 2 * factor)
+            write_gif(out, frames, GIF_MILLISECONDS, factor)
         else:
             write_png(out, make_grid(self.rows(frames), columns=self.steps + 1), factor)
         print_lines(f"{len(frames)} images through {self.n} latents: {out}")

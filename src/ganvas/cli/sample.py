@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 
 from ganvas import storage
-from ganvas.errors import GanvasError, RunError
+from ganvas.errors import GanvasError
 from ganvas.terminal import print_lines
-
-if TYPE_CHECKING:
-    from ganvas.images import Pixels
-    from ganvas.sampling import TrainedGenerator
 
 IMAGES, POINTS = 64, 2_500
 """Default numbers of samples."""
@@ -42,53 +37,32 @@ class Sample:
     """Where to generate: cpu, cuda, mps."""
 
     def run(self) -> None:
-        """Generate and write."""
-        from ganvas import sampling
-
+        """Check everything that can be checked, then generate and write."""
         out = self.out or self.run_directory / f"samples-{self.seed}.png"
-        if out.suffix.lower() not in ("", ".png", ".npz"):
+        suffix = out.suffix.lower()
+        if suffix not in ("", ".png", ".npz"):
             raise GanvasError(f"{out}: expected a .png, an .npz or a folder without a suffix")
         if self.n is not None and self.n < 1:
             raise GanvasError(f"-n must be at least 1, got {self.n}")
+        from ganvas import sample_files, sampling
+        from ganvas.progress import TerminalFeedback
+
+        check = sample_files.check_file if suffix else sample_files.check_folder
+        check(out)
         generator = sampling.load(self.run_directory, self.device, self.checkpoint)
         points = generator.makes_points
-        if points and not out.suffix:
+        if points and not suffix:
             raise GanvasError(f"{out}: {self.run_directory} generates points: give a .png or .npz")
         n = self.n or (POINTS if points else IMAGES)
-        storage.make_directory(out if not out.suffix else out.parent)
-        if not out.suffix:
-            write_folder(out, generator.sample(n, self.seed))
-        elif out.suffix.lower() == ".png":
-            sampling.write_samples(out, generator.sample(n, self.seed), generator.extent)
-        else:
-            storage.write_bytes(out, to_npz(generator, n, self.seed))
+        write = {
+            "": sample_files.write_folder,
+            ".png": sample_files.write_grid,
+            ".npz": sample_files.write_npz,
+        }[suffix]
+        storage.make_directory(out.parent)
+        with TerminalFeedback().progress("sampling") as on_progress:
+            write(out, generator, n, self.seed, on_progress)
         noun = "points" if points else "images"
         print_lines(f"{n} {noun} at {generator.images_seen:,} {noun} seen: {out}")
-        if generator.extent is not None and out.suffix.lower() == ".png":
+        if generator.extent is not None and suffix == ".png":
             print(f"x and y go from {-generator.extent} to {generator.extent}")
-
-
-def to_npz(generator: TrainedGenerator, n: int, seed: int) -> bytes:
-    """An .npz of samples: `images` uint8 (n, H, W, C) or `points` float32 (n, 2), and `latents`.
-
-    latents: float32 (n, Z), those of the samples.
-    """
-    import numpy as np
-
-    buffer = io.BytesIO()
-    samples, latents = generator.sample(n, seed), generator.latents(n, seed).cpu().numpy()
-    if generator.makes_points:
-        np.savez_compressed(buffer, points=samples, latents=latents)
-    else:
-        np.savez_compressed(buffer, images=samples, latents=latents)
-    return buffer.getvalue()
-
-
-def write_folder(out: Path, images: Pixels) -> None:
-    """Write each image as a PNG, into an empty folder."""
-    from ganvas.images import write_png
-
-    if any(out.iterdir()):
-        raise RunError(f"{out} is not empty. Give an empty or a new folder")
-    for index, image in enumerate(images):
-        write_png(out / f"{index:06d}.png", image)

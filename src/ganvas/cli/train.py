@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,9 +14,7 @@ from ganvas.errors import RecipeError
 from ganvas.fields import flatten
 from ganvas.networks import DISCRIMINATORS, GENERATORS
 from ganvas.recipes import CATALOG, Recipe, load_recipe
-from ganvas.recipes.files import renamed
 from ganvas.recipes.players import ROLES, exchange_networks
-from ganvas.recipes.recipe import flag_of
 
 RECIPE_BEFORE_ANY_IS_NAMED = "dcgan"
 OWN_NETWORKS = "(default: the recipe's own)"
@@ -97,9 +94,8 @@ def train_with(recipe_name: str, arguments: list[str]) -> Train:
     Which flags exist depends on both, so they are looked up before anything is parsed.
 
     Raises:
-        RecipeError: an unknown recipe or network, a file with problems, or flags of ganvas 0.1.
+        RecipeError: an unknown recipe or network, or a file with problems.
     """
-    check_former_flags(arguments)
     recipe = load_recipe(recipe_name)
     both = value_of("--network", arguments)
     names = [value_of(f"--{role}.network", arguments) or both for role in ROLES]
@@ -110,23 +106,6 @@ def train_with(recipe_name: str, arguments: list[str]) -> Train:
             raise RecipeError([str(error)], "--network" if name == both else flag) from error
     recipe = exchange_networks(recipe, *names)
     return Train(recipe_name=tyro.MISSING, data=tyro.MISSING, recipe=recipe)
-
-
-def check_former_flags(arguments: list[str]) -> None:
-    """Raise a `RecipeError` that names the new flag of each that ganvas 0.1 called otherwise."""
-    problems = []
-    for argument in arguments:
-        flag = argument.partition("=")[0]
-        now = renamed(flag.removeprefix("--").replace("-", "_"))
-        if flag.startswith("--") and now is not None:
-            problems.append(f"{flag}: {with_flags_for_fields(now)}")
-    if problems:
-        raise RecipeError(problems, "train")
-
-
-def with_flags_for_fields(text: str) -> str:
-    """The text with `--generator.network.width` in place of generator.network.width."""
-    return re.sub(r"\b(?:network|[a-z]+(?:[._][a-z]+)+)(?=[ ,.]|$)", lambda m: flag_of(m[0]), text)
 
 
 def named_recipe(arguments: list[str]) -> str:

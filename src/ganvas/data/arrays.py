@@ -19,16 +19,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
+from ganvas.data.bit_depth import Picture, picture_of
 from ganvas.data.source import FileStamp, Item, Source, file_stamp, sorted_labels
 from ganvas.errors import DataError
 
-ImageArray = npt.NDArray[np.uint8]
+ImageArray = npt.NDArray[Any]
 
 IMAGE_KEYS = ("images", "x", "arr_0")
 LABEL_KEYS = ("labels", "y")
 IDX_IMAGES = re.compile(r"(?P<part>.*?)[-_.]?images[-.]idx3-ubyte(\.gz)?", re.IGNORECASE)
+NUMBER_KINDS = "buif"
+"""Numpy's letters for number types of pixels: boolean, unsigned, signed and float."""
 _IDX_UBYTE = 0x08
 _DEFLATE_AT_BEST = 1032  # how many times smaller gzip can make data
 
@@ -39,6 +41,7 @@ class Part:
 
     name: str
     count: int
+    dtype: np.dtype[Any]
     stamp: FileStamp
     """Of its file, taken before the file was opened."""
     load: Callable[[], ImageArray]
@@ -47,25 +50,28 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class ArraySource(Source):
-    """Rows of one or more uint8 arrays, each (N, H, W, C) with C 1 to 4."""
+    """Rows of one or more arrays of one number type, each (N, H, W, C) with C 1 to 4."""
 
     parts: Sequence[Part] = field(repr=False)
     ends: Sequence[int] = field(repr=False)
     """Index after the last image of each array, counted over all arrays."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """That of the arrays."""
+        return self.parts[0].dtype
 
     def stamps(self) -> list[FileStamp]:
         """Those of the arrays' files."""
         return [part.stamp for part in self.parts for _ in range(part.count)]
 
     def content(self, index: int) -> bytes:
-        """Shape and pixels, since the same bytes in another shape are another image."""
-        row = self._row(index)
-        return f"{row.shape} ".encode() + row.tobytes()
+        """Type, shape and pixels, since the same bytes in another shape are another image."""
+        return array_content(self._row(index))
 
-    def read(self, index: int) -> Image.Image:
+    def read(self, index: int) -> Picture:
         """The image; its mode (L, LA, RGB, RGBA) follows from the number of channels."""
-        row = self._row(index)
-        return Image.fromarray(np.ascontiguousarray(row[:, :, 0] if row.shape[2] == 1 else row))
+        return picture_of(self._row(index))
 
     def _row(self, index: int) -> ImageArray:  # (H, W, C)
         number = bisect.bisect_right(self.ends, index)
@@ -78,7 +84,7 @@ def open_npy(path: Path) -> ArraySource:
     """Memory-map a .npy file.
 
     Raises:
-        DataError: cut, without uint8 images, or with Python objects, which are never unpickled.
+        DataError: cut, without images, or with Python objects, which are never unpickled.
     """
     stamp = file_stamp(path)
     try:
@@ -86,7 +92,7 @@ def open_npy(path: Path) -> ArraySource:
     except (ValueError, EOFError, OSError) as error:
         raise DataError(f"cannot read {path}: {error}") from error
     images = _layout(array.shape, array.dtype, str(path))(array)
-    part = Part(path.stem, len(images), stamp, lambda: images)
+    part = Part(path.stem, len(images), array.dtype, stamp, lambda: images)
     return _source(path.stem, str(path), [part], None)
 
 
@@ -97,7 +103,7 @@ def open_npz(path: Path) -> ArraySource:
     .npy for a large set.
 
     Raises:
-        DataError: cut, without uint8 images, with labels that do not match, or Python objects.
+        DataError: cut, without images, with labels that do not match, or Python objects.
     """
     stamp = file_stamp(path)
     with _npz_errors(path), path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
@@ -106,7 +112,7 @@ def open_npz(path: Path) -> ArraySource:
         labels = None if label_key is None else _as_labels(file[label_key], path, label_key)
     layout = _layout(shape, dtype, f"{path}, array {key}")
     load = _once(lambda: layout(_read_npz(path, key, shape)))
-    return _source(path.stem, str(path), [Part(key, shape[0], stamp, load)], labels)
+    return _source(path.stem, str(path), [Part(key, shape[0], dtype, stamp, load)], labels)
 
 
 def open_idx(
@@ -134,7 +140,7 @@ def open_idx(
         name = path.name if name in parts else name
         stamp, array = file_stamp(path), read_idx(path)
         images = _layout(array.shape, array.dtype, str(path))(array)
-        parts[name] = Part(name, len(images), stamp, partial(np.asarray, images))
+        parts[name] = Part(name, len(images), array.dtype, stamp, partial(np.asarray, images))
         label_path = path.with_name(re.sub("images([-.])idx3", r"labels\1idx1", path.name))
         if labels is None or not label_path.is_file():
             labels = None
@@ -178,6 +184,12 @@ def read_idx(path: Path) -> ImageArray:
         actual = "more" if len(body) > size else f"only {len(body):,}"
         raise DataError(f"{path} is cut or damaged: {shape} bytes declared, {actual} found")
     return np.frombuffer(body, dtype=np.uint8).reshape(sides)
+
+
+def array_content(pixels: npt.NDArray[Any]) -> bytes:
+    """The bytes that identify an image (H, W, C): its type unless uint8, its shape, its pixels."""
+    dtype = "" if pixels.dtype == np.uint8 else f"{pixels.dtype.str} "
+    return f"{dtype}{pixels.shape} ".encode() + pixels.tobytes()
 
 
 def _source(
@@ -265,13 +277,8 @@ def _layout(
 
     Accepts (N, H, W), (N, H, W, C) and (N, C, H, W), C 1 to 4.
     """
-    if dtype != np.uint8:
-        how = (
-            "(images * 255).round().astype('uint8') if its values are 0 to 1"
-            if dtype.kind == "f"
-            else "images.astype('uint8') if its values are 0 to 255"
-        )
-        raise DataError(f"{where} is {dtype}, expected uint8. Convert it: {how}")
+    if dtype.kind not in NUMBER_KINDS:
+        raise DataError(f"{where} is {dtype}, expected numbers: uint8, uint16 or float32")
     if len(shape) == 3:
         return lambda array: array[:, :, :, None]
     last = len(shape) == 4 and 1 <= shape[3] <= 4

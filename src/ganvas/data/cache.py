@@ -14,16 +14,19 @@ import numpy as np
 from filelock import FileLock
 from platformdirs import user_cache_dir
 
+from ganvas.data.bit_depth import FULL
 from ganvas.data.prepared import Blocks, DatasetMetadata, PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Dataset, Unusable
 from ganvas.errors import DataError
 from ganvas.storage import atomic_directory, remove_drafts, write_json
+from ganvas.system_errors import advice_for, reason_of
 
-FORMAT = 2  # increased when the same images and settings would give other files
+FORMAT = 3  # increased when the same images and settings would give other files
 IMAGES, LABELS, HELD_OUT = "images.npy", "labels.npy", "held_out.npy"
 DESCRIPTION = "prepared.json"
 _STREAM_SETTINGS = {"flip", "dequantize"}  # they leave the prepared pixels as they are
+_IN_THE_FINGERPRINT = {"labels", "frames"}  # whatever they change there, names the data anew
 
 
 def open_or_build(
@@ -50,21 +53,21 @@ def open_or_build(
         DataError: the cache cannot be written.
     """
     entry = cache / f"data-{_key(fingerprint, settings)}"
-    prepared = _open(entry, dataset)
+    prepared = _open(entry, dataset, settings)
     if prepared is not None:
         return prepared
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{entry}.lock"):
-            prepared = _open(entry, dataset)  # another process may have built it meanwhile
+            # Another process may have built it meanwhile.
+            prepared = _open(entry, dataset, settings)
             if prepared is None:
                 _build(entry, write)
-                prepared = _open(entry, dataset)
+                prepared = _open(entry, dataset, settings)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
         raise DataError(
-            f"cannot keep prepared images in {cache}: {reason}. Nothing half-written was left; "
-            "make room or give permission there, or set GANVAS_CACHE to another folder"
+            f"cannot keep prepared images in {cache}: {reason_of(error)}. Nothing half-written was "
+            f"left; {advice_for(error)}, or set GANVAS_CACHE to another folder"
         ) from error
     if prepared is None:
         raise DataError(f"{entry} changed while it was read; remove that folder and try again")
@@ -95,7 +98,13 @@ def _key(fingerprint: str, settings: DataSettings) -> str:
 
 
 def _key_settings(settings: DataSettings) -> dict[str, Any]:
-    return {name: value for name, value in asdict(settings).items() if name not in _STREAM_SETTINGS}
+    without = _STREAM_SETTINGS | _IN_THE_FINGERPRINT
+    values = {name: value for name, value in asdict(settings).items() if name not in without}
+    if values["pixel_range"] == FULL:  # the only one before there was the field
+        del values["pixel_range"]
+    if values["split"] == "content":  # data prepared by ganvas 0.2 has no such field, and is valid
+        del values["split"]
+    return values
 
 
 def _build(entry: Path, write: Callable[[Path], None]) -> None:
@@ -159,7 +168,7 @@ def _write_header(file: Any, shape: tuple[int, ...], dtype: str) -> None:
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def _open(entry: Path, dataset: Dataset) -> PreparedData | None:
+def _open(entry: Path, dataset: Dataset, settings: DataSettings) -> PreparedData | None:
     """Open a prepared entry; None where there is none or it is damaged.
 
     Name and location are those of `dataset`: the same content may have moved.
@@ -183,6 +192,7 @@ def _open(entry: Path, dataset: Dataset) -> PreparedData | None:
             unusable=tuple(Unusable(**problem) for problem in about["unusable"]),
             duplicates=about["duplicates"],
             fingerprint=about["fingerprint"],
+            pixel_range=settings.pixel_range,
             key=entry.name,
         )
     except (OSError, EOFError, ValueError, KeyError, TypeError):

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import functools
-import io
-import os
+import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageColor, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageColor
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
+from ganvas.data.bit_depth import GREY_MODES, DeepImage, Picture, to_eight_bits
+from ganvas.data.jpeg_markers import read_frame
+from ganvas.data.opening import ImageBytes, load
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import UnusableImage
 from ganvas.errors import did_you_mean
-from ganvas.formatting import format_bytes
+from ganvas.formatting import format_number
 
 SMALLEST_SIDE = 8
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-GREY_MODES = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"}
-
-# Formats whose readers are in wide use. Left out on purpose: EPS, which runs another program, and
-# formats without a signature, which accept any file.
-_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "JPEG2000")
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*")
-_HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc")  # the format of many phones
 
 # How far above the final size a cheap first reduction may stop. With 3, photographs differ from
 # the exact resize by 0.6 of 255 levels on average, and decode four times as fast.
@@ -41,47 +39,34 @@ _TURNS = {
 }
 
 
-def open_image(content: bytes) -> Image.Image:
-    """Detect the format of a file's content and read its header; pixels are decoded later.
-
-    Raises:
-        UnusableImage: empty, not an image of a known format, too large, or cut in its header.
-    """
-    if not content:
-        raise UnusableImage("zero bytes")
-    try:
-        return Image.open(io.BytesIO(content), formats=_readable_formats())
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise UnusableImage(_too_large()) from None
-    except UnidentifiedImageError:
-        raise UnusableImage(_unrecognised(content)) from None
-    except Exception as error:  # Pillow's readers raise whatever their parsers meet
-        raise UnusableImage(_damage(error, content[:12], len(content))) from error
-
-
 def decode(
-    image: Image.Image, settings: DataSettings, channels: int
+    picture: Picture, settings: DataSettings, channels: int
 ) -> npt.NDArray[np.uint8]:  # (C, H, W)
     """Decode, turn upright, reduce to 8 bits, fit to `settings.size`, convert to `channels`.
 
-    An animation gives its first frame. 16-bit grey is scaled by 255/65535. Transparent pixels show
-    `settings.background` unless `channels` is 2 or 4; there, a border added by `fit="pad"` is
+    An animation gives its first frame. Which values become 0 and 255 is `settings.pixel_range`;
+    before Pillow gives them, 16 bits of colour files are cut to their upper 8. Transparent pixels
+    show `settings.background` unless `channels` is 2 or 4; there, a border added by `fit="pad"` is
     transparent.
 
     Args:
-        image: as opened by a `Source`; a JPEG is decoded at a reduced size when that is enough.
-        settings: `size`, `fit` and `background` are read.
+        picture: as read by a `Source`; a JPEG is decoded at a reduced size when that is enough.
+        settings: `size`, `fit`, `background`, `pixel_range` (not `measured`) and `max_megapixels`
+            are read.
         channels: 1 grey, 2 grey with alpha, 3 colour, 4 colour with alpha.
 
     Returns:
         uint8, (channels, height, width), 0 to 255.
 
     Raises:
-        UnusableImage: cut, damaged, too small, too large, or pixels without an agreed range.
+        UnusableImage: cut, damaged, too small, too large, of an unknown variant, or pixels without
+            an agreed range.
     """
-    _check_size(image)
-    _load(image, settings.size)
-    image = _to_eight_bits(_upright(image))
+    _check_side(picture)
+    if isinstance(picture, Image.Image):
+        _load(picture, settings)
+        picture = _upright(picture)
+    image = to_eight_bits(picture, settings.pixel_range)
     width, height = fitted_size(image.size, settings)
     resized = image.resize(
         (width, height),
@@ -95,17 +80,36 @@ def decode(
     return np.ascontiguousarray(planes, dtype=np.uint8)
 
 
-def is_grey(image: Image.Image) -> bool:
-    """Whether an opened image can hold no colour: a grey mode, or a palette of greys only."""
+def load_whole(picture: Picture, settings: DataSettings) -> Picture:
+    """The picture, all its pixels decoded. Raises UnusableImage as `decode`."""
+    _check_side(picture)
+    if isinstance(picture, Image.Image):
+        _load(picture, replace(settings, size=picture.size))
+    return picture
+
+
+def is_grey(image: Picture, settings: DataSettings) -> bool:
+    """Whether an opened image can hold no colour: a grey mode, or a palette of greys only.
+
+    Raises:
+        UnusableImage: it has a palette, which is known once it is decoded, and cannot be decoded.
+    """
+    if isinstance(image, DeepImage):
+        return image.colours == 1
     if image.mode != "P":
         return image.mode in GREY_MODES
+    _load(image, settings)
     palette = np.array(image.getpalette("RGB") or [0, 0, 0]).reshape(-1, 3)
     return bool((palette == palette[:, :1]).all())
 
 
-def upright_size(image: Image.Image) -> tuple[int, int]:
+def upright_size(image: Picture) -> tuple[int, int]:
     """Width and height in pixels once EXIF rotation is applied; reads the header only."""
+    if isinstance(image, DeepImage):
+        return image.size
     width, height = image.size
+    if isinstance(image, TiffImageFile):  # Pillow turns the size of some, before the pixels
+        width, height = image.tag_v2[256], image.tag_v2[257]
     return (height, width) if _orientation(image) >= 5 else (width, height)
 
 
@@ -147,41 +151,42 @@ def background_problem(background: str) -> str | None:
     return None
 
 
-@functools.cache
-def _readable_formats() -> list[str]:
-    """The formats of `_FORMATS` that this build of Pillow has."""
-    Image.init()
-    return [name for name in _FORMATS if name in Image.OPEN]
-
-
-def _check_size(image: Image.Image) -> None:
+def _check_side(image: Picture) -> None:
     width, height = image.size
     if min(width, height) < SMALLEST_SIDE:
         raise UnusableImage(
             f"{width}x{height} pixels is too small, at least {SMALLEST_SIDE}x{SMALLEST_SIDE}"
         )
-    if Image.MAX_IMAGE_PIXELS is not None and width * height > Image.MAX_IMAGE_PIXELS:
-        raise UnusableImage(_too_large())
 
 
-def _load(image: Image.Image, size: tuple[int, int]) -> None:
+def _load(image: Image.Image, settings: DataSettings) -> None:
     """Decode the pixels; a JPEG only as finely as the final size needs."""
-    enough = max(size) * _REDUCING_GAP / min(image.size)
+    pixels = image.width * image.height
+    enough = max(settings.size) * _REDUCING_GAP / min(image.size)
     if enough < 1:
         image.draft(None, (int(image.width * enough), int(image.height * enough)))
-    try:
-        image.load()
-    except Exception as error:  # as in open_image
-        raise UnusableImage(_damage(error, b"", _byte_count(image))) from error
+    if not _is_held_whole(image):
+        pixels = image.width * image.height
+    if pixels > settings.max_megapixels * 1e6:
+        raise UnusableImage(
+            f"{format_number(pixels / 1e6)} megapixels to decode, at most "
+            f"{settings.max_megapixels:,} are allowed; "
+            f"--max-megapixels {math.ceil(pixels / 1e6)} allows it"
+        )
+    load(image)
 
 
-def _byte_count(image: Image.Image) -> int:
-    if isinstance(image, ImageFile.ImageFile) and image.fp is not None:
-        return image.fp.seek(0, os.SEEK_END)
-    return 0
+def _is_held_whole(image: Image.Image) -> bool:
+    """Whether decoding takes memory for all pixels of a file, even to give fewer."""
+    if not isinstance(image, JpegImageFile) or not isinstance(image.fp, ImageBytes):
+        return False
+    frame = read_frame(image.fp.getvalue())
+    return frame is not None and frame.whole
 
 
 def _orientation(image: Image.Image) -> int:
+    if isinstance(image, PngImageFile) and "exif" not in image.info:
+        return 1  # Pillow would decode all pixels in search of it
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # damaged EXIF: the pixels are good, so the image is not rotated
@@ -192,27 +197,6 @@ def _orientation(image: Image.Image) -> int:
 def _upright(image: Image.Image) -> Image.Image:
     orientation = _orientation(image)
     return image if orientation == 1 else image.transpose(_TURNS[orientation])
-
-
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Any mode to L, LA, RGB or RGBA."""
-    if image.mode == "F":
-        raise UnusableImage("floating-point pixels have no agreed range; save with 8 or 16 bits")
-    if image.mode.startswith("I"):
-        return _from_sixteen_bits(image)
-    grey = image.mode in GREY_MODES
-    target = ("L" if grey else "RGB") + ("A" if image.has_transparency_data else "")
-    try:
-        return image if image.mode == target else image.convert(target)
-    except (ValueError, ImportError) as error:
-        raise UnusableImage(f"pixel mode {image.mode} cannot be converted") from error
-
-
-def _from_sixteen_bits(image: Image.Image) -> Image.Image:
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise UnusableImage("integer pixels outside 0 to 65535; save with 8 or 16 bits")
-    return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
 
 
 def _to_channels(
@@ -240,28 +224,3 @@ def _pad(
 def _colour(background: str) -> tuple[int, int, int]:
     red, green, blue = ImageColor.getrgb(background)[:3]
     return red, green, blue
-
-
-def _too_large() -> str:
-    millions = (Image.MAX_IMAGE_PIXELS or 0) / 1e6
-    return f"more than {millions:.0f} million pixels, too large to decode safely"
-
-
-def _unrecognised(content: bytes) -> str:
-    if content.startswith(_SIGNATURES):
-        return _cut(len(content))
-    if content[4:12] in _HEIC:
-        return "HEIC, which cannot be read here; convert it to JPEG"
-    return "not an image"
-
-
-def _damage(error: Exception, start: bytes, byte_count: int) -> str:
-    """Describes the damage, from the error of the reader and the first bytes of the content."""
-    declared = int.from_bytes(start[4:8], "little") + 8 if start[8:12] == b"WEBP" else 0
-    if "truncated" in str(error).lower() or isinstance(error, EOFError) or declared > byte_count:
-        return _cut(byte_count)
-    return f"damaged ({str(error).strip() or type(error).__name__})"
-
-
-def _cut(byte_count: int) -> str:
-    return f"cut after {format_bytes(byte_count)}"

@@ -68,7 +68,7 @@ def read_digests(
         on_progress: called while items are read.
     """
     oldest_ns = time.time_ns() if verify else 0
-    path = cache / f"index-{_location_hash(source)}.npz"
+    path = cache / f"index-{location_hash(source)}.npz"
     index = _look_up(source, path, oldest_ns)
     if not index.read_ns.all():
         with _locked(path):
@@ -140,7 +140,8 @@ def _rows_of(names: list[str], stored: list[str]) -> Integers:
     return np.array([row_of.get(name, -1) for name in names], np.int64)
 
 
-def _location_hash(source: Source) -> str:
+def location_hash(source: Source) -> str:
+    """Names what the cache knows of a source's items."""
     text = json.dumps([_FORMAT, source.location])
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 

@@ -6,14 +6,16 @@ import os
 import re
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from PIL.Image import Image
 
-from ganvas.data.decoding import open_image
+from ganvas.data.containers import hint_for_archive, hint_for_folder
+from ganvas.data.folder_labels import labels_from_folders
+from ganvas.data.formats import KIND_BYTES, other_kind
+from ganvas.data.opening import open_image
 from ganvas.data.source import (
     FileStamp,
     Item,
@@ -24,6 +26,7 @@ from ganvas.data.source import (
 )
 from ganvas.errors import DataError
 from ganvas.formatting import format_bytes
+from ganvas.system_errors import advice_for, reason_of
 
 # Common files beside images, which are skipped. Any other file counts as an image, so that a file
 # that is not one gets reported.
@@ -44,6 +47,7 @@ IMAGE_SUFFIXES = frozenset(
 
 RUN_FILES = {"recipe.json", "environment.json"}  # every run directory has them
 
+_METHODS = {9: "Deflate64", 93: "Zstandard", 95: "xz", 98: "PPMd"}  # not in every Python
 LARGEST_FILE = 500_000_000  # bytes; larger than any photograph, and a few still fit in memory
 
 
@@ -96,10 +100,14 @@ class ZipSource(Source):
         _check_size(entry.file_size)
         try:
             return self.archive.read(entry)  # never returns more than the declared size
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
-            raise UnusableImage("damaged in the archive") from error
         except NotImplementedError as error:
-            raise UnusableImage("compressed in a way Python cannot unpack") from error
+            method = _METHODS.get(entry.compress_type, f"method {entry.compress_type}")
+            raise UnusableImage(
+                f"compressed with {method}, which cannot be read here; unpack the archive and give "
+                "the folder"
+            ) from error
+        except Exception as error:  # zipfile and the decompressors raise whatever damage causes
+            raise UnusableImage("damaged in the archive") from error
 
     def read(self, index: int) -> Image:
         """The image, its header read. Raises UnusableImage."""
@@ -116,14 +124,15 @@ def open_folder(root: Path) -> FolderSource:
     names = [name for name, _ in files]
     if not names:
         raise DataError(f"{root} holds no images. Give a folder of image files")
-    archives = [name for name in names if name.lower().endswith((".zip", ".npz", ".npy"))]
-    if len(archives) == len(names):
-        raise DataError(f"{root} holds no image files but {archives[0]}: give that file instead")
-    labels = labels_from_folders(names)
+    hint = hint_for_folder(str(root), names)
+    if hint is not None:
+        raise DataError(f"{root} holds no image files {hint}")
+    names = [_printable(name) for name in names]
+    labels = labels_from_folders(names).labels
     return FolderSource(
         name=root.name or str(root),
         location=str(root),
-        items=[Item(_printable(name), label) for name, label in zip(names, labels, strict=True)],
+        items=list(map(Item, names, labels)),
         label_names=sorted_labels(labels),
         paths=[path for _, path in files],
     )
@@ -138,10 +147,10 @@ def open_zip(path: Path) -> ZipSource:
     stamp = file_stamp(path)
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, EOFError, ValueError) as error:
-        raise DataError(f"{path} is not a zip archive, or was cut: {error}") from error
     except OSError as error:
         raise DataError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+    except Exception as error:  # zipfile raises whatever a damaged or unknown archive causes
+        raise DataError(_no_zip(path, error)) from error
     problem = _archive_problem(archive)
     files = sorted(
         (
@@ -152,17 +161,20 @@ def open_zip(path: Path) -> ZipSource:
         key=lambda named: named[0],
     )
     files = [(name, entry) for name, entry in files if is_candidate(name)]
+    hint = hint_for_archive([name for name, _ in files])
     if problem is None and not files:
         problem = "holds no images"
+    if problem is None and hint is not None:
+        problem = f"holds no images {hint}"
     if problem is not None:
         archive.close()
         raise DataError(f"{path} {problem}")
-    names = [name for name, _ in files]
-    labels = labels_from_folders(names)
+    names = [_printable(name) for name, _ in files]
+    labels = labels_from_folders(names).labels
     return ZipSource(
         name=path.stem,
         location=str(path),
-        items=[Item(_printable(name), label) for name, label in zip(names, labels, strict=True)],
+        items=list(map(Item, names, labels)),
         label_names=sorted_labels(labels),
         archive=archive,
         entries=[entry for _, entry in files],
@@ -180,9 +192,8 @@ def walk(root: Path) -> Iterator[tuple[str, str]]:
     """
 
     def refuse(error: OSError) -> None:
-        reason = (error.strerror or str(error)).lower()
         raise DataError(
-            f"cannot read the folder {error.filename}: {reason}. Check its permissions"
+            f"cannot read the folder {error.filename}: {reason_of(error)}; {advice_for(error)}"
         ) from error
 
     entered: set[str] = set()
@@ -217,26 +228,6 @@ def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
-def labels_from_folders(names: Sequence[str]) -> list[str | None]:
-    """The label of each file: its first folder below the folders that all files share.
-
-    `photos/cat/1.jpg` and `photos/dog/2.jpg` have the labels cat and dog. Files that all lie in
-    the same folder have no label, since one label for all says nothing.
-    """
-    folders = [name.rpartition("/")[0] for name in names]
-    parts_of = {folder: PurePosixPath(folder).parts for folder in set(folders)}
-    shared = 0
-    for level in zip(*parts_of.values(), strict=False):
-        if len(set(level)) > 1:
-            break
-        shared += 1
-    label_of = {
-        folder: _printable(parts[shared]) if len(parts) > shared else None
-        for folder, parts in parts_of.items()
-    }
-    return [label_of[folder] for folder in folders]
-
-
 def _archive_problem(archive: zipfile.ZipFile) -> str | None:
     for entry in archive.infolist():
         name = entry.orig_filename
@@ -249,6 +240,18 @@ def _archive_problem(archive: zipfile.ZipFile) -> str | None:
         if entry.flag_bits & 0x1:
             return f"is encrypted (entry {name!r}). Unpack it and give the folder"
     return None
+
+
+def _no_zip(path: Path, error: Exception) -> str:
+    """Why a file cannot be opened as a zip archive."""
+    if isinstance(error, NotImplementedError) or "multiple disks" in str(error):
+        return f"{path} is a zip archive of a kind that cannot be read here ({error}). Unpack it"
+    with path.open("rb") as file:
+        start = file.read(KIND_BYTES)
+    kind = None if start.startswith(b"PK") else other_kind(start)
+    if kind is None:
+        return f"{path} is not a zip archive, or was cut: {error}"
+    return f"{path} is not a zip archive but {kind.name}" + (kind.advice and f"; {kind.advice}")
 
 
 def _check_size(size: int) -> None:

@@ -1,4 +1,5 @@
-"""Parquet files with the bytes of an image file per row, like data sets on the Hugging Face hub.
+"""Parquet files with an image per row, as in data sets on the Hugging Face hub: a file's bytes, or
+pixels in nested lists.
 
 pyarrow is imported only here, and only when a parquet file is opened.
 """
@@ -14,9 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL.Image import Image
+import numpy as np
+import numpy.typing as npt
 
-from ganvas.data.decoding import open_image
+from ganvas.data.arrays import array_content
+from ganvas.data.bit_depth import Picture, picture_of
+from ganvas.data.opening import open_image
 from ganvas.data.source import (
     FileStamp,
     Item,
@@ -43,7 +47,15 @@ class ParquetSource(Source):
     """File, number of the row group, and name of the image column."""
     ends: Sequence[int] = field(repr=False)
     """Index after the last row of each group, counted over all groups."""
-    read_group: Callable[[int], Sequence[bytes | None]] = field(repr=False)
+    read_group: Callable[[int], Sequence[Any]] = field(repr=False)
+    """The values of a group's rows: bytes, nested lists of numbers, or None."""
+    pixel_type: np.dtype[Any] | None
+    """The number type of nested lists; None for bytes."""
+
+    @property
+    def dtype(self) -> np.dtype[Any] | None:
+        """That of nested lists."""
+        return self.pixel_type
 
     def stamps(self) -> list[FileStamp]:
         """Those of the files of the rows."""
@@ -56,43 +68,57 @@ class ParquetSource(Source):
         ]
 
     def content(self, index: int) -> bytes:
-        """The image file's bytes. Raises UnusableImage where the row has none or is damaged."""
+        """The image file's bytes, or those of its pixels. Raises UnusableImage as `read`."""
+        value = self._value(index)
+        return value if isinstance(value, bytes) else array_content(value)
+
+    def read(self, index: int) -> Picture:
+        """The image. Raises UnusableImage where the row has none or is damaged."""
+        value = self._value(index)
+        return open_image(value) if isinstance(value, bytes) else picture_of(value)
+
+    def _value(self, index: int) -> bytes | npt.NDArray[Any]:
+        """The bytes of a row, or its pixels (H, W, C)."""
         group = bisect.bisect_right(self.ends, index)
         row = index - (self.ends[group - 1] if group else 0)
         try:
-            content = self.read_group(group)[row]
+            value = self.read_group(group)[row]
         except (OSError, ValueError) as error:  # pyarrow's own errors derive from these
             raise UnusableImage(f"damaged in the parquet file ({error})") from error
-        if content is None:
+        if value is None:
             raise UnusableImage("no image bytes in this row")
-        return content
-
-    def read(self, index: int) -> Image:
-        """The image, its header read. Raises UnusableImage."""
-        return open_image(self.content(index))
+        return value if isinstance(value, bytes) else _pixels(value, self.pixel_type)
 
 
 def open_parquet(location: Path, files: Sequence[Path]) -> ParquetSource:
     """List the rows of parquet files. Reads only the labels.
 
-    The column `image` (or `img`) is bytes or a struct with `bytes`; `label` is optional.
+    The column `image` (or `img`) is bytes, a struct with `bytes`, or numbers in nested lists
+    (H, W), (H, W, C) or (C, H, W); `label` is optional.
 
     Raises:
-        DataError: pyarrow is missing, a file is damaged, or there is no image column.
+        DataError: pyarrow is missing, a file is damaged, there is no image column, or it is of
+            another kind in another file.
     """
     parquet = _pyarrow_parquet(location)
     groups: list[tuple[Path, int, str]] = []
     counts: list[int] = []
     items: list[Item] = []
     known: tuple[str, ...] = ()
+    types: dict[np.dtype[Any] | None, Path] = {}
     for path in files:
         try:
             with utf8_name(path) as name, parquet.ParquetFile(name) as file:
-                column = _image_column(file.schema_arrow, path)
+                column, pixel_type = _image_column(file.schema_arrow, path)
                 labels, known = _labels(file, known)
                 rows = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
         except (OSError, ValueError) as error:
             raise DataError(f"cannot read {path}: {error}") from error
+        if types.setdefault(pixel_type, path) == path and len(types) > 1:
+            raise DataError(
+                f"{path} holds images of another kind than {next(iter(types.values()))}; "
+                "give files of one kind"
+            )
         groups += [(path, number, column) for number in range(len(rows))]
         counts += rows
         items += [Item(f"{path.stem}[{row}]", label) for row, label in enumerate(labels)]
@@ -106,6 +132,7 @@ def open_parquet(location: Path, files: Sequence[Path]) -> ParquetSource:
         label_names=known if labels_seen <= set(known) else sorted_labels(labels_seen),
         groups=groups,
         ends=list(itertools.accumulate(counts)),
+        pixel_type=next(iter(types)),
         read_group=functools.lru_cache(_GROUPS_KEPT)(functools.partial(_read_group, groups)),
     )
 
@@ -120,23 +147,54 @@ def _pyarrow_parquet(location: Path) -> Any:
     return pyarrow.parquet
 
 
-def _read_group(groups: Sequence[tuple[Path, int, str]], number: int) -> Sequence[bytes | None]:
+def _read_group(groups: Sequence[tuple[Path, int, str]], number: int) -> Sequence[Any]:
     path, group, column = groups[number]
     with utf8_name(path) as name, _pyarrow_parquet(path).ParquetFile(name) as file:
         values = file.read_row_group(group, columns=[column]).column(0).to_pylist()
     return [value["bytes"] if isinstance(value, dict) else value for value in values]
 
 
-def _image_column(schema: Any, path: Path) -> str:
+def _pixels(value: Any, pixel_type: np.dtype[Any] | None) -> npt.NDArray[Any]:
+    """Nested lists as an array (H, W, C)."""
+    try:
+        array = np.array(value, pixel_type)
+    except (ValueError, TypeError) as error:
+        raise UnusableImage("a number is missing, or its rows differ in length") from error
+    if array.ndim == 2:
+        return array[:, :, None]
+    if 1 <= array.shape[2] <= 4:
+        return array
+    if 1 <= array.shape[0] <= 4:
+        return array.transpose(1, 2, 0)
+    raise UnusableImage(f"shape {array.shape}, expected (H, W), (H, W, C) or (C, H, W)")
+
+
+def _image_column(schema: Any, path: Path) -> tuple[str, np.dtype[Any] | None]:
+    """The name of the image column, and the number type of its nested lists; None for bytes."""
     names: list[str] = list(schema.names)
     for name in IMAGE_COLUMNS:
         kind = str(schema.field(name).type) if name in names else ""
         if "binary" in kind and (kind in ("binary", "large_binary") or "bytes:" in kind):
-            return name
+            return name, None
+        pixel_type = _list_type(schema.field(name).type) if name in names else None
+        if pixel_type is not None:
+            return name, pixel_type
     raise DataError(
-        f"{path} has no column `image` with image files' bytes; it has "
+        f"{path} has no column `image` with image files' bytes or nested lists of numbers; it has "
         + ", ".join(f"{name} ({schema.field(name).type})" for name in names)
     )
+
+
+def _list_type(kind: Any) -> np.dtype[Any] | None:
+    """The type of the numbers in lists of lists (of lists); None for any other column."""
+    from pyarrow import BaseExtensionType, types
+
+    kind = kind.storage_type if isinstance(kind, BaseExtensionType) else kind
+    levels = 0
+    while types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        kind, levels = kind.value_type, levels + 1
+    is_number = types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)
+    return np.dtype(kind.to_pandas_dtype()) if levels in (2, 3) and is_number else None
 
 
 def _labels(file: Any, known: tuple[str, ...]) -> tuple[list[str | None], tuple[str, ...]]:

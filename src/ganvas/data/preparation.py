@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
@@ -13,16 +13,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ganvas.data.bit_depth import pixel_range_problem
 from ganvas.data.cache import IMAGES, open_or_build, write_images, write_metadata
 from ganvas.data.cache import default_cache as default_cache
 from ganvas.data.decoding import background_problem, decode, is_grey
 from ganvas.data.digests import DECODING, GENERATING, StageProgress, read_digests
+from ganvas.data.folder_labels import with_labels
+from ganvas.data.frames import split_frames
 from ganvas.data.generated import GeneratedDataset
 from ganvas.data.held_out import choose_held_out
+from ganvas.data.measured_range import with_known_range
 from ganvas.data.prepared import Blocks, DatasetMetadata
 from ganvas.data.prepared import PreparedData as PreparedData
 from ganvas.data.reading import Progress, parallel_map
-from ganvas.data.settings import DataSettings
+from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
 from ganvas.data.source import Source, Unusable, UnusableImage
 from ganvas.errors import DataError
 from ganvas.networks.sizes import POINT
@@ -59,18 +63,27 @@ def prepare(
     if settings.size == POINT:
         raise DataError(
             f"{source.location} holds images, but the recipe is for points in the plane. "
-            "Take a recipe for images, such as dcgan"
+            f"Take a recipe for images, such as {RECIPE_FOR_IMAGES}"
         )
-    problem = background_problem(settings.background)
-    if problem is not None:
-        raise DataError(f"background: {problem}")
+    for name, problem in (
+        ("background", background_problem(settings.background)),
+        ("pixel_range", pixel_range_problem(settings.pixel_range)),
+    ):
+        if problem is not None:
+            raise DataError(f"{name}: {problem}")
+    source = with_labels(source, settings.labels)
+    if not source.label_names:  # both splits are the same, and one prepared copy serves both
+        settings = replace(settings, split="content")
     digests = read_digests(source, cache, verify, on_progress)
-    preparation = _Preparation(source, settings, digests, fingerprint(source, digests))
+    source, digests = split_frames(source, digests, settings, cache, on_progress)
+    content = fingerprint(source, digests)
+    settings = with_known_range(source, settings, content, cache, on_progress)
+    preparation = _Preparation(source, settings, digests, content)
 
     def write(folder: Path) -> None:
         preparation.write(folder, _stage(DECODING, on_progress))
 
-    return open_or_build(source, settings, preparation.fingerprint, cache, write)
+    return open_or_build(source, settings, content, cache, write)
 
 
 def fingerprint(source: Source, digests: Sequence[bytes]) -> str:
@@ -91,6 +104,7 @@ def _prepare_generated(
     prepare_source: Callable[[Source, DataSettings], PreparedData],
 ) -> PreparedData:
     metadata, blocks = dataset.generate(settings, prepare_source)
+    settings = replace(settings, pixel_range=metadata.pixel_range)
     report = _stage(GENERATING, on_progress)
 
     def reported() -> Blocks:
@@ -146,13 +160,18 @@ class _Preparation:
         if count == 0:
             raise DataError(f"{source.location} has no usable image: {_first_few(unusable)}")
         kept = [index for index in to_decode if index not in problems]
-        labels = _class_numbers(source, kept)
+        labels = source.class_numbers(kept)
         metadata = DatasetMetadata(
             shape=(count, channels, *settings.size),
             dtype="uint8",
             labels=labels,
             label_names=() if labels is None else source.label_names,
-            held_out=choose_held_out([self.digests[index] for index in kept], settings.held_out),
+            held_out=choose_held_out(
+                [self.digests[index] for index in kept],
+                settings.held_out,
+                labels if settings.split == "labels" else None,
+                [source.group(index) for index in kept],
+            ),
             fingerprint=self.fingerprint,
             unusable=tuple(unusable),
             duplicates=len(source.items) - count - len(unusable),
@@ -165,15 +184,6 @@ class _Preparation:
             return list(range(len(self.digests)))
         first: dict[bytes, int] = {}
         return [first.setdefault(digest, index) for index, digest in enumerate(self.digests)]
-
-
-def _class_numbers(source: Source, kept: Sequence[int]) -> npt.NDArray[np.int64] | None:
-    """The number of each kept image's label; None unless all have one."""
-    labels = [source.items[index].label for index in kept]
-    if None in labels:
-        return None
-    number_of = {label: number for number, label in enumerate(source.label_names)}
-    return np.array([number_of[label] for label in labels if label is not None], np.int64)
 
 
 def _decoder(
@@ -197,7 +207,7 @@ def _channels(source: Source, settings: DataSettings) -> int:
 
     def may_have_colour(index: int) -> bool:
         try:
-            return not is_grey(source.read(index))
+            return not is_grey(source.read(index), settings)
         except UnusableImage:
             return False
 

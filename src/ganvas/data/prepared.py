@@ -41,6 +41,8 @@ class PreparedData:
     key: str
     """Hash of the fingerprint and of the settings of preparation; names what is derived from these
     images in the cache."""
+    pixel_range: str = "full"
+    """The values that became 0 and 255, as a setting: `full` or LOW:HIGH."""
     extent: float | None = field(init=False)
     """Half the side of the square around 0 in which points are drawn; None for images. It leaves
     room around the points, so that outliers of a generator are seen."""
@@ -98,3 +100,5 @@ class DatasetMetadata:
     """The images that are left out, and why."""
     duplicates: int = 0
     """How many exact copies of other images are left out."""
+    pixel_range: str = "full"
+    """The values that became 0 and 255, in what the data is made from."""

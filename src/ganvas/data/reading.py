@@ -8,14 +8,28 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
+
+from ganvas.shared_changes import SharedChange
 
 Result = TypeVar("Result")
 Progress = Callable[[int, int], None]
 """Called now and then with how many items are done, and of how many."""
 
 _CHUNK = 16  # items per task, so that handing over small images costs little
-_MOST_WORKERS = 32  # each may hold one decoded photograph of 250 MB
+_MOST_WORKERS = 32  # each may hold one decoded photograph of 360 MB
+
+
+@contextmanager
+def _pillow_warnings_ignored() -> Iterator[None]:
+    """Pillow warns of large images and damaged metadata; decoding checks both itself."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+PILLOW_WARNINGS_IGNORED = SharedChange(_pillow_warnings_ignored)
 
 
 def parallel_map(
@@ -55,10 +69,7 @@ def parallel_map(
             on_progress(done, len(indices))
 
     try:
-        # Pillow warns of large images and damaged metadata; decoding checks both itself. The filter
-        # is process-wide, so it is set once around all threads.
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"PIL\.")
+        with PILLOW_WARNINGS_IGNORED():
             for start in range(0, len(indices), _CHUNK):
                 waiting.append(pool.submit(chunk, start))
                 if len(waiting) >= 2 * count + 4:

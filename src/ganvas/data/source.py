@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from ganvas.data.bit_depth import Picture
 
 
 class Item(NamedTuple):
@@ -67,6 +70,24 @@ class Source(Dataset, ABC):
     label_names: tuple[str, ...]
     """Every label once, in the order of their class numbers; empty where there are none."""
 
+    def group(self, index: int) -> Hashable:
+        """What an item is a part of, with others like it; None for nothing. Items of one group are
+        trained on or held out together."""
+        return None
+
+    @property
+    def dtype(self) -> np.dtype[Any] | None:
+        """The number type of every pixel of arrays; None for image files, which differ."""
+        return None
+
+    def class_numbers(self, indices: Sequence[int]) -> npt.NDArray[np.int64] | None:
+        """The number of each of these items' labels; None unless all have one."""
+        labels = [self.items[index].label for index in indices]
+        if None in labels or not self.label_names:
+            return None
+        number_of = {label: number for number, label in enumerate(self.label_names)}
+        return np.array([number_of[label] for label in labels if label is not None], np.int64)
+
     @abstractmethod
     def stamps(self) -> Sequence[FileStamp]:
         """For each item the stamp of the file that holds it, taken before its content is read."""
@@ -80,7 +101,7 @@ class Source(Dataset, ABC):
         """
 
     @abstractmethod
-    def read(self, index: int) -> Image:
+    def read(self, index: int) -> Picture:
         """Open one image. `decoding.decode` decodes the pixels of a file later.
 
         Raises:

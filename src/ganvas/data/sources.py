@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ganvas.data.arrays import IDX_IMAGES, idx_image_files, open_idx, open_npy, open_npz
+from ganvas.data.formats import KIND_BYTES, other_kind, readable_format
 from ganvas.data.image_files import IMAGE_SUFFIXES, open_folder, open_zip, walk
 from ganvas.data.parquet import open_parquet
 from ganvas.data.source import Source
@@ -15,6 +16,7 @@ from ganvas.data.stacking import PREFIX, Stacked, open_stacked
 from ganvas.data.synthetic import POINTS, Points
 from ganvas.errors import DataError, did_you_mean
 from ganvas.storage import native_path
+from ganvas.system_errors import advice_for, reason_of
 
 FASHION = Path(__file__).parent / "builtin" / "fashion"
 FASHION_LABELS = (
@@ -57,7 +59,7 @@ def open_source(data: str | Path) -> Source | Points | Stacked:
         with path.open("rb"):  # finds a missing permission before a library reports it
             return _open_file(path)
     except OSError as error:
-        raise DataError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+        raise DataError(f"cannot read {path}: {reason_of(error)}; {advice_for(error)}") from error
 
 
 def source_exists(location: str) -> bool:
@@ -70,14 +72,17 @@ def _open_file(path: Path) -> Source:
     suffix = path.suffix.lower()
     if suffix in OPENERS:
         return OPENERS[suffix](path)
-    if suffix in IMAGE_SUFFIXES:
+    with path.open("rb") as file:
+        start = file.read(KIND_BYTES)
+    if suffix in IMAGE_SUFFIXES or readable_format(start) is not None:
         raise DataError(f"{path} is one image; give the folder that holds it: {path.parent}")
     if idx_image_files([path.name]):
         raise DataError(f"{path} is one IDX file; give the folder that holds it: {path.parent}")
-    raise DataError(
-        f"{path} is of no type that can be read ({suffix or 'no suffix'}). "
-        f"Expected a folder of images, or a file {', '.join(OPENERS)}"
-    )
+    kind = other_kind(start)
+    if kind is not None:
+        advice = f"; {kind.advice}" if kind.advice else ""
+        raise DataError(f"{path} is {kind.name}{advice}. {_EXPECTED}")
+    raise DataError(f"{path} is of no type that can be read ({suffix or 'no suffix'}). {_EXPECTED}")
 
 
 def _open_directory(folder: Path) -> Source:
@@ -123,4 +128,5 @@ BUILT_IN: dict[str, Callable[[], Source | Points]] = {
     "fashion": _open_fashion,
     **{name: functools.partial(POINTS.__getitem__, name) for name in POINTS},
 }
+_EXPECTED = f"Expected a folder of images, or a file {', '.join(OPENERS)}"
 KNOWN = ", ".join([*BUILT_IN, f"{PREFIX}DATA"])

@@ -73,6 +73,7 @@ class Stacked(GeneratedDataset):
             held_out=np.arange(len(picks[0]), len(every)),
             fingerprint=fingerprint.hexdigest(),
             unusable=digits.unusable,
+            pixel_range=digits.pixel_range,
             duplicates=digits.duplicates,
         )
         return metadata, _stacks(digits, every)
@@ -88,6 +89,11 @@ class Stacked(GeneratedDataset):
             raise DataError(
                 f"{self.location} stacks three images in three channels, but the recipe asks for "
                 f"{settings.channels}: set channels to auto"
+            )
+        if settings.labels != "auto":
+            raise DataError(
+                f"{self.location} stacks one image of each of three labels, so its labels are "
+                f"needed as they are, but the recipe says {settings.labels}: set labels to auto"
             )
 
 

@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ganvas.command_line import ganvas_command
 from ganvas.data.generated import GeneratedDataset, PrepareSource, frozen_random
 from ganvas.data.prepared import Blocks, DatasetMetadata
 from ganvas.data.settings import DataSettings
@@ -82,10 +83,11 @@ class Points(GeneratedDataset):
 
     def _check_settings(self, settings: DataSettings) -> None:
         if settings.size != POINT:
+            command = ganvas_command("train", self.recipe, self.location)
             raise DataError(
                 f"{self.name} holds points in the plane (size {format_image_size(POINT)}), but the "
                 f"recipe is for images of {format_image_size(settings.size)}. Take a recipe for "
-                f"points, such as {self.recipe}: ganvas train {self.recipe} {self.location}"
+                f"points, such as {self.recipe}: {command}"
             )
         if settings.channels not in ("auto", "2"):
             raise DataError(

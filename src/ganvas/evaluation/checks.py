@@ -7,20 +7,47 @@ from collections.abc import Sequence
 from ganvas.data.held_out import FEWEST_HELD_OUT, fewest_for_scores
 from ganvas.data.preparation import PreparedData
 from ganvas.errors import DataError, GanvasError
+from ganvas.evaluation.failures import Failures
 from ganvas.evaluation.families import FAMILIES
+from ganvas.evaluation.mode_classifier import labels_problem, modes_problem
 from ganvas.metrics.names import Metric
 from ganvas.sampling import TrainedGenerator
 
 
-def check_sample_count(metrics: Sequence[Metric], n: int) -> None:
-    """Raise a `GanvasError` unless n samples are enough for every metric."""
+def check_sample_count(n: int) -> None:
+    """Raise a `GanvasError` unless there is a sample to score."""
     if n < 1:
         raise GanvasError(f"the number of samples must be at least 1, got {n}")
-    fewest = {metric.full_name(metric.family): FAMILIES[metric.family].fewest for metric in metrics}
-    needs = [f"{name} needs at least {needed}" for name, needed in fewest.items() if n < needed]
-    if needs:
-        count = f"{n} sample{'s are' if n > 1 else ' is'} too few"
-        raise GanvasError(f"{count}: {', '.join(needs)}. Generate more: n (-n)")
+
+
+def impossible_metrics(metrics: Sequence[Metric], data: PreparedData, n: int) -> Failures:
+    """Why some of the metrics cannot be measured, as far as the counts and the data say it."""
+    failures: Failures = {}
+    for metric in metrics:
+        problem = sample_count_problem(metric, n) or data_problem(metric, data)
+        if problem is not None:
+            failures[metric.name] = problem
+    return failures
+
+
+def sample_count_problem(metric: Metric, n: int) -> str | None:
+    """Why n samples are too few for a metric; None if they are enough."""
+    fewest = FAMILIES[metric.family].fewest
+    if n >= fewest:
+        return None
+    count = f"{n} sample{'s are' if n > 1 else ' is'} too few"
+    return f"{count}: {metric.name} needs at least {fewest}. Generate more: n (-n)"
+
+
+def data_problem(metric: Metric, data: PreparedData) -> str | None:
+    """Why a metric does not suit the data; None if it does."""
+    kind = FAMILIES[metric.family].kind
+    if data.shape.is_point and kind != "modes":
+        points = f"{data.name} holds points, and {metric.name} needs images"
+        return f"{points}. For points there is: modes"
+    if kind == "modes":
+        return modes_problem(data)
+    return labels_problem(data) if metric.features == "classifier" else None
 
 
 def check_held_out(data: PreparedData, fraction: float) -> None:

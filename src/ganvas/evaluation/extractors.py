@@ -19,6 +19,7 @@ from ganvas.data.cache import write_rows
 from ganvas.data.preparation import PreparedData, default_cache
 from ganvas.data.reading import Progress
 from ganvas.errors import GanvasError
+from ganvas.evaluation.failures import Failures, recorded_failure
 from ganvas.metrics.features import FeatureConfig
 from ganvas.processes import ProcessGroup
 from ganvas.randomness import derive_seed
@@ -40,6 +41,7 @@ class Extractor:
     may_reject: for modes, whether a sample may belong to none; a classifier always names one.
     main_process_only: only the main process can extract, since it trained the classifier; the
         others send it their images.
+    warnings: what its scores leave out, one sentence each.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Extractor:
     expected: Tensor | None = None
     may_reject: bool = False
     main_process_only: bool = False
+    warnings: tuple[str, ...] = ()
 
     def batches(self, pixels: Tensor) -> Iterator[Tensor]:
         """The features of all images, batch by batch."""
@@ -83,11 +86,13 @@ def fake_features(
     seed: int,
     extractors: Sequence[Extractor],
     on_progress: Progress,
+    failures: Failures,
     indices: range | None = None,
 ) -> dict[str, Tensor]:
     """What each extractor gives for the same n samples, which are generated once and not kept.
 
     Args:
+        failures: gets the extractors that fail; they give nothing.
         indices: use only these of the n samples (see `local_range`). The result has no entry for
             an extractor that uses none of them.
 
@@ -108,15 +113,18 @@ def fake_features(
         parts = sum(-(-len(batch) // extractor.batch_size) for extractor in extractors)
         parts_done = 0
         for extractor in extractors:
-            total, position = count_in_range(extractor, indices, n), done
-            used = pixels[: max(0, total - done)]
-            for part in extractor.batches(used) if len(used) else ():
-                if position == 0:  # allocated once: concatenating would need twice the memory
-                    features[extractor.name] = part.new_empty(total, *part.shape[1:])
-                features[extractor.name][position : position + len(part)] = part
-                position += len(part)
-                parts_done += 1
-                on_progress(done + len(batch) * parts_done // parts, len(indices))
+            if extractor.name in failures:
+                continue
+            with recorded_failure(failures, extractor.name):
+                total, position = count_in_range(extractor, indices, n), done
+                used = pixels[: max(0, total - done)]
+                for part in extractor.batches(used) if len(used) else ():
+                    if position == 0:  # allocated once: concatenating would need twice the memory
+                        features[extractor.name] = part.new_empty(total, *part.shape[1:])
+                    features[extractor.name][position : position + len(part)] = part
+                    position += len(part)
+                    parts_done += 1
+                    on_progress(done + len(batch) * parts_done // parts, len(indices))
         done += len(batch)
         on_progress(done, len(indices))
     return features
@@ -192,13 +200,10 @@ def real_features(
         held_out: use the held-out images, else the training images.
         count: number of images, in the order of `shuffled`.
     """
-    split = "held-out" if held_out else "training"
     indices = shuffled(data.held_out if held_out else data.training)[: extractor.count(count)]
     if not extractor.cached:
         return torch.cat(list(_real_batches(extractor, data, indices, on_progress)))
-    content = [FORMAT, data.key, split, len(indices), extractor.config]
-    key = hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=12).hexdigest()
-    path = default_cache() / f"features-{extractor.name}-{key}.npy"
+    path = _cache_path(extractor, data, held_out, len(indices))
     features = _read_cache(path, len(indices))
     if features is None:
         storage.make_directory(path.parent)
@@ -206,6 +211,20 @@ def real_features(
         features = _read_cache(path, len(indices))
     assert features is not None
     return torch.from_numpy(features)
+
+
+def is_cached(extractor: Extractor, data: PreparedData, held_out: bool, count: int) -> bool:
+    """Whether `real_features` with these arguments reads the cache."""
+    available = len(data.held_out if held_out else data.training)
+    return _cache_path(extractor, data, held_out, extractor.count(min(count, available))).exists()
+
+
+def _cache_path(extractor: Extractor, data: PreparedData, held_out: bool, count: int) -> Path:
+    """Where the features of so many real images are cached."""
+    split = "held-out" if held_out else "training"
+    content = [FORMAT, data.key, split, count, extractor.config]
+    key = hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=12).hexdigest()
+    return default_cache() / f"features-{extractor.name}-{key}.npy"
 
 
 def _write_cache(path: Path, batches: Iterator[Tensor]) -> None:

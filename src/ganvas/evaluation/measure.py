@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -14,16 +16,29 @@ from ganvas.checksum import checksum
 from ganvas.data.preparation import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
-from ganvas.errors import DataError
-from ganvas.evaluation.checks import check_held_out, check_same_shape, check_sample_count
+from ganvas.errors import GanvasError
+from ganvas.evaluation.checks import (
+    check_held_out,
+    check_same_shape,
+    check_sample_count,
+    impossible_metrics,
+)
 from ganvas.evaluation.extractors import (
     Extractor,
     fake_features,
     gather_features,
+    is_cached,
     local_range,
     real_features,
 )
+from ganvas.evaluation.failures import (
+    Failures,
+    all_failures,
+    failure_lines,
+    recorded_failure,
+)
 from ganvas.evaluation.families import FAMILIES, FeatureSets
+from ganvas.evaluation.forecast import Forecast
 from ganvas.evaluation.mode_classifier import classifier_for, mode_extractor
 from ganvas.evaluation.score import MeasurementConfig, Score
 from ganvas.formatting import format_image_size
@@ -41,11 +56,38 @@ FEW = 100
 MAX_PIXEL_IMAGES = 4_096
 """Images of each set that are compared pixel by pixel."""
 
-OpenBar = Callable[[str], AbstractContextManager[Progress]]
-"""Opens a progress bar with a label."""
 
-ExtractorKey = tuple[str, str | None]
-"""Metrics with the same kind and features share an extractor."""
+class Feedback(Protocol):
+    """Where an evaluation says what it does."""
+
+    def progress(self, task: str) -> AbstractContextManager[Progress]:
+        """Entered while a task is done."""
+
+    def message(self, text: str) -> None:
+        """One line for the user."""
+
+    def expect(self, text: str) -> None:
+        """How long the evaluation will take; told once, after its first samples."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What `measure` found.
+
+    failures: by name of the family, why it could not be measured.
+    """
+
+    scores: list[Score]
+    failures: Failures
+
+    def check(self) -> None:
+        """Raise a `GanvasError` with all reasons if there is no score."""
+        if self.scores:
+            return
+        if len(set(self.failures.values())) == 1:
+            raise GanvasError(next(iter(self.failures.values())))
+        lines = "".join(f"\n  {line}" for line in failure_lines(self.failures))
+        raise GanvasError(f"no metric can be measured:{lines}")
 
 
 def measure(
@@ -55,74 +97,168 @@ def measure(
     metrics: Sequence[Metric],
     n: int,
     seed: int,
-    open_bar: OpenBar,
+    feedback: Feedback,
     processes: ProcessGroup = SINGLE_PROCESS,
-) -> list[Score]:
+) -> Measurement:
     """Score a generator. Whatever can be wrong is reported before the first sample.
+
+    A metric that cannot be measured (too few samples, missing weights, no labels) is left out, and
+    the others are measured.
 
     With several processes all hold the same generator and call this together. Each generates and
     extracts a part of the samples. The main process gathers the features and computes the scores:
-    bit for bit those of a single process of its kind. The others return an empty list.
+    bit for bit those of a single process of its kind. The others return no scores.
 
     Args:
         data: the real images, prepared with `settings`.
 
     Raises:
-        GanvasError: too few samples, missing weights, no labels where needed, a generator that
-            diverged.
+        GanvasError: no sample is wanted, or the generator diverged.
         DataError: too few images are held out, or their shape is another.
         RankLost: another process is gone.
     """
-    check_sample_count(metrics, n)
+    check_sample_count(n)
     check_held_out(data, settings.held_out)
     check_same_shape(generator, data)
+    failures = impossible_metrics(metrics, data, n)
     device = next(generator.network.parameters()).device
-    with processes.failing_together():
-        extractors = extractors_for(metrics, data, settings, device, open_bar, processes)
-        unique = list(extractors.values())
-        with open_bar("sampling") as on_progress:
-            indices = local_range(processes.rank, processes.size, n)
-            features = fake_features(generator, n, seed, unique, on_progress, indices)
-    features = gather_features(features, unique, generator, n, processes)
+    extractors = extractors_for(metrics, failures, data, settings, device, feedback, processes)
+    for line in [*failure_lines(failures), *extractor_warnings(metrics, failures, extractors)]:
+        feedback.message(f"warning: {line}")
+    unique, failed = list(extractors.values()), Failures()
+    with processes.failing_together(), feedback.progress("sampling") as on_progress:
+        indices = local_range(processes.rank, processes.size, n)
+        on_progress = Forecast(
+            on_progress,
+            feedback,
+            real_images=real_images_to_extract(metrics, failures, extractors, data, n),
+            computing=sum(FAMILIES[m.family].seconds for m in remaining(metrics, failures)),
+        )
+        features = fake_features(generator, n, seed, unique, on_progress, failed, indices)
+    failed = all_failures(failed, processes)
+    useful = {key: e for key, e in extractors.items() if e.name not in failed}
+    fail_with_extractors(
+        failures, metrics, {key: failed[extractors[key].name] for key in extractors.keys() - useful}
+    )
+    features = gather_features(features, list(useful.values()), generator, n, processes)
     if not processes.is_main:
-        return []
+        return Measurement([], failures)
     common = common_config(generator, data, settings, seed)
     scores = []
-    for metric in metrics:
+    for metric in remaining(metrics, failures):
         extractor = extractors[extractor_key(metric)]
-        sets = feature_sets(metric, extractor, data, features[extractor.name], open_bar)
-        with open_bar(f"computing {metric.full_name(metric.scores[0])}"):
-            scores += compute_scores(metric, extractor, sets, seed, common)
-    return scores
+        with recorded_failure(failures, metric.name):
+            sets = feature_sets(metric, extractor, data, features[extractor.name], feedback)
+            with feedback.progress(f"computing {metric.full_name(metric.scores[0])}"):
+                scores += compute_scores(metric, extractor, sets, seed, common)
+    return Measurement(scores, failures)
+
+
+def unavailable_metrics(metrics: Sequence[Metric], data: PreparedData, n: int) -> Failures:
+    """Why some of the metrics cannot be measured: by counts, data, and what is installed here."""
+    failures = impossible_metrics(metrics, data, n)
+    return {**failures, **uninstalled_metrics(remaining(metrics, failures))}
+
+
+def uninstalled_metrics(metrics: Sequence[Metric]) -> Failures:
+    """Why the networks of some metrics cannot be loaded: a package or weights are missing here."""
+    failures: Failures = {}
+    failed: Failures = {}
+    for key in {extractor_key(metric): metric for metric in metrics}:
+        with recorded_failure(failed, key):
+            load_network(key, torch.device("cpu"))
+    fail_with_extractors(failures, metrics, failed)
+    return failures
+
+
+def remaining(metrics: Sequence[Metric], failures: Failures) -> list[Metric]:
+    """The metrics that can be measured, as far as is known."""
+    return [metric for metric in metrics if metric.name not in failures]
+
+
+def fail_with_extractors(
+    failures: Failures, metrics: Sequence[Metric], failed: Mapping[str, str]
+) -> None:
+    """Record why extractors failed, as the failure of every metric that needs one.
+
+    Args:
+        failed: by `extractor_key`.
+    """
+    for metric in metrics:
+        if extractor_key(metric) in failed:
+            failures.setdefault(metric.name, failed[extractor_key(metric)])
 
 
 # -- Extractors ------------------------------------------------------------------------------------
 
 
-def extractor_key(metric: Metric) -> ExtractorKey:
-    """The kind of images or features that a metric compares."""
-    return FAMILIES[metric.family].kind, metric.features
+def extractor_key(metric: Metric) -> str:
+    """The features, or the kind of images, that a metric compares. It names what is shared."""
+    return metric.features or FAMILIES[metric.family].kind
 
 
 def extractors_for(
     metrics: Sequence[Metric],
+    failures: Failures,
     data: PreparedData,
     settings: DataSettings,
     device: torch.device,
-    open_bar: OpenBar,
+    feedback: Feedback,
     processes: ProcessGroup,
-) -> dict[ExtractorKey, Extractor]:
-    """One extractor for all metrics that share it, in the order of the metrics."""
-    extractors: dict[ExtractorKey, Extractor] = {}
-    for metric in metrics:
-        key = extractor_key(metric)
-        if key in extractors:
-            continue
-        if needs_labels_or_centres(metric) and not processes.is_main:
-            extractors[key] = Extractor("images", lambda pixels: pixels, main_process_only=True)
-        else:
-            extractors[key] = extractor_for(metric, data, settings, device, open_bar)
+) -> dict[str, Extractor]:
+    """One extractor for all metrics that share it; metrics without one are added to the failures.
+
+    Those that train a classifier, which takes a while, come last.
+
+    Raises:
+        RankLost: another process is gone.
+    """
+    extractors: dict[str, Extractor] = {}
+    for trained in (False, True):
+        failed: Failures = {}
+        for metric in remaining(metrics, failures):
+            key = extractor_key(metric)
+            if needs_labels_or_centres(metric) is not trained or key in {*extractors, *failed}:
+                continue
+            if trained and not processes.is_main:
+                extractors[key] = Extractor(key, lambda pixels: pixels, main_process_only=True)
+                continue
+            with recorded_failure(failed, key):
+                extractors[key] = extractor_for(metric, data, settings, device, feedback)
+        failed = all_failures(failed, processes)
+        fail_with_extractors(failures, metrics, failed)
+        for key in failed:
+            extractors.pop(key, None)
     return extractors
+
+
+def real_images_to_extract(
+    metrics: Sequence[Metric],
+    failures: Failures,
+    extractors: Mapping[str, Extractor],
+    data: PreparedData,
+    n: int,
+) -> int:
+    """Of how many real images features are computed, because they are not in the cache."""
+    needed: dict[tuple[str, bool], int] = {}
+    for metric in remaining(metrics, failures):
+        key = extractor_key(metric)
+        counts = {False: training_images(metric, data, n), True: len(data.held_out)}
+        for held_out, count in counts.items():
+            if extractors[key].cached and not is_cached(extractors[key], data, held_out, count):
+                needed[key, held_out] = max(count, needed.get((key, held_out), 0))
+    return sum(needed.values())
+
+
+def extractor_warnings(
+    metrics: Sequence[Metric], failures: Failures, extractors: Mapping[str, Extractor]
+) -> list[str]:
+    """What the scores of the metrics will leave out."""
+    return [
+        f"{metric.name}: {warning}"
+        for metric in remaining(metrics, failures)
+        for warning in extractors[extractor_key(metric)].warnings
+    ]
 
 
 def needs_labels_or_centres(metric: Metric) -> bool:
@@ -138,55 +274,65 @@ def extractor_for(
     data: PreparedData,
     settings: DataSettings,
     device: torch.device,
-    open_bar: OpenBar,
+    feedback: Feedback,
 ) -> Extractor:
     """The extractor that a metric needs.
 
     Raises:
-        GanvasError: it is not available: missing weights, no labels, points instead of images.
+        GanvasError: it is not available: missing weights, a missing package.
     """
-    kind = FAMILIES[metric.family].kind
-    if data.shape.is_point and kind != "modes":
-        raise DataError(
-            f"{data.name} holds points, and {metric.full_name(metric.scores[0])} needs images. "
-            "For points there is: modes"
-        )
-    if kind == "pixels":
-        return Extractor("pixels", lambda pixels: pixels.to(device), max_images=MAX_PIXEL_IMAGES)
-    if kind == "modes":
-        with open_bar("training the classifier") as on_progress:
+    if not needs_labels_or_centres(metric):
+        return untrained_extractor(metric, data, device)
+    with feedback.progress("training the classifier") as on_progress:
+        if FAMILIES[metric.family].kind == "modes":
             extractor = mode_extractor(data, settings, device, on_progress)
-        return replace(extractor, main_process_only=True)
-    if kind == "classes":
-        return network_extractor(load_inception_classes(device), data)
-    if metric.features == "classifier":
-        with open_bar("training the classifier") as on_progress:
-            classifier = classifier_for(data, settings, device, on_progress)
-        return Extractor(
-            "classifier", classifier, classifier.config(), cached=True, main_process_only=True
-        )
-    assert metric.features is not None
-    return network_extractor(load_feature_network(metric.features, device), data)
+            return replace(extractor, main_process_only=True)
+        classifier = classifier_for(data, settings, device, on_progress)
+    return Extractor(
+        "classifier", classifier, classifier.config(), cached=True, main_process_only=True
+    )
 
 
-def network_extractor(network: FeatureNetwork, data: PreparedData) -> Extractor:
-    """An extractor of a network's features."""
+def untrained_extractor(metric: Metric, data: PreparedData, device: torch.device) -> Extractor:
+    """The extractor of pixels, or of a network with published weights."""
+    network = load_network(extractor_key(metric), device)
+    if network is None:
+        return Extractor("pixels", lambda pixels: pixels.to(device), max_images=MAX_PIXEL_IMAGES)
     batch_size = network.batch_size(data.shape.height, data.shape.width)
     return Extractor(network.name, network, network.config(), batch_size=batch_size, cached=True)
+
+
+def load_network(key: str, device: torch.device) -> FeatureNetwork | None:
+    """The network with published weights that an extractor needs; None if it needs none.
+
+    Args:
+        key: see `extractor_key`.
+
+    Raises:
+        GanvasError: its package or its weights are missing or damaged.
+    """
+    if key in ("pixels", "modes", "classifier"):
+        return None
+    return load_inception_classes(device) if key == "classes" else load_feature_network(key, device)
 
 
 # -- Scores ----------------------------------------------------------------------------------------
 
 
+def training_images(metric: Metric, data: PreparedData, n: int) -> int:
+    """How many training images a metric compares with, or with the samples' fractions."""
+    whole = FAMILIES[metric.family].whole_training_set
+    return len(data.training) if whole else min(n, len(data.training))
+
+
 def feature_sets(
-    metric: Metric, extractor: Extractor, data: PreparedData, fake: Tensor, open_bar: OpenBar
+    metric: Metric, extractor: Extractor, data: PreparedData, fake: Tensor, feedback: Feedback
 ) -> FeatureSets:
     """The features of real images beside those of the samples."""
-    whole = FAMILIES[metric.family].whole_training_set
-    count = len(data.training) if whole else min(len(fake), len(data.training))
-    with open_bar(f"training images, {extractor.name}") as on_progress:
+    count = training_images(metric, data, len(fake))
+    with feedback.progress(f"training images, {extractor.name}") as on_progress:
         training = real_features(extractor, data, False, count, on_progress)
-    with open_bar(f"held-out images, {extractor.name}") as on_progress:
+    with feedback.progress(f"held-out images, {extractor.name}") as on_progress:
         held_out = real_features(extractor, data, True, len(data.held_out), on_progress)
     return FeatureSets(training.to(fake.device), held_out.to(fake.device), fake, extractor.expected)
 
@@ -203,12 +349,14 @@ def compute_scores(
     reference = family.real_reference(sets)
     estimates = family.estimate(sets, seed)
     floors = family.estimate(reference, seed)
-    warnings = small_set_warnings(sets)
+    warnings = small_set_warnings(sets) + extractor.warnings
     scores = []
     for name in metric.scores:
         if name == "high-quality" and not extractor.may_reject:
             continue
         estimate = estimates[name]
+        if not math.isfinite(estimate.value):
+            raise GanvasError(f"{metric.full_name(name)} came out as {estimate.value}")
         protocol = {
             **common,
             "split": family.split,
@@ -225,9 +373,11 @@ def compute_scores(
                 value=estimate.value,
                 interval=estimate.interval,
                 floor=floors[name].value,
+                floor_interval=floors[name].interval,
                 protocol=protocol,
                 warnings=warnings + estimate.warnings,
                 details=estimate.details,
+                notes=estimate.notes,
             )
         )
     return scores

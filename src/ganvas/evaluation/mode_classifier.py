@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ganvas.data.held_out import FEWEST_TO_SCORE, can_be_scored, rare_labels_warning
 from ganvas.data.preparation import PreparedData, default_cache, prepare
 from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.data.stacking import CLASSES, PLACE_VALUES, PREFIX, Stacked, base_settings
 from ganvas.data.synthetic import MIXTURES, Mixture
-from ganvas.errors import DataError
 from ganvas.evaluation.extractors import Extractor, shuffled
+from ganvas.formatting import format_percent
 from ganvas.metrics.classifier import (
     FILE_FORMAT,
     VERSION,
@@ -22,11 +24,46 @@ from ganvas.metrics.classifier import (
     train_classifier,
 )
 from ganvas.metrics.features import FeatureConfig
-from ganvas.metrics.modes import nearest_mode
+from ganvas.metrics.modes import NO_MODE, nearest_mode
 from ganvas.storage import make_directory
 
 MAX_TRAINING_IMAGES = 60_000
 """The classifier is trained on at most this many images, as many as MNIST's training set has."""
+
+LEAST_ACCURACY = 0.5
+"""Below this accuracy on held-out images, a classifier's modes come with a warning."""
+
+
+def labels_problem(data: PreparedData) -> str | None:
+    """Why no classifier of the data's labels can be trained; None if one can."""
+    if data.location.startswith(PREFIX) or (data.labels is not None and len(data.label_names) > 1):
+        return None
+    return (
+        f"{data.name} has no labels, which this metric needs: put the images of each class "
+        "into a sub-folder of their own, or leave the metric out"
+    )
+
+
+def modes_problem(data: PreparedData) -> str | None:
+    """Why the modes of the data are not known, or too few can be scored; None if they are."""
+    if data.location in MIXTURES or data.location.startswith(PREFIX):
+        return None
+    if data.shape.is_point:
+        return f"{data.name} has no known modes. Look at its samples instead: ganvas sample RUN"
+    problem = labels_problem(data)
+    if problem is None and (scored := int(scored_labels(data).sum())) < 2:
+        return (
+            f"{scored} of the {len(data.label_names)} labels of {data.name} can be scored, and "
+            f"modes needs two: labels of which there are {FEWEST_TO_SCORE} different images or "
+            "more, one of them to train on"
+        )
+    return problem
+
+
+def scored_labels(data: PreparedData) -> npt.NDArray[np.bool_]:
+    """(K,), which of the data's labels can be scored (see `can_be_scored`)."""
+    assert data.labels is not None
+    return can_be_scored(data.labels, data.held_out, len(data.label_names))
 
 
 def mode_extractor(
@@ -34,15 +71,13 @@ def mode_extractor(
 ) -> Extractor:
     """Extracts the mode of each sample, int64 (N,), -1 for none.
 
-    Raises:
-        DataError: the data has no modes: no labels, and no known centres.
+    For images the modes are the labels that can be scored; a sample of any other label is of none.
+
+    Args:
+        data: has no `modes_problem`.
     """
     if data.location in MIXTURES:
         return _nearest_centre(MIXTURES[data.location])
-    if data.shape.is_point:
-        raise DataError(
-            f"{data.name} has no known modes. Look at its samples instead: ganvas sample RUN"
-        )
     classifier = classifier_for(data, settings, device, on_progress)
     config: FeatureConfig = {"judge": "classifier", **classifier.config()}
     if data.location.startswith(PREFIX):
@@ -55,9 +90,25 @@ def mode_extractor(
         expected = _uniform(CLASSES ** len(PLACE_VALUES))
         return Extractor("modes", mode_of_stack, config, expected=expected)
     assert data.labels is not None
-    counts = np.bincount(data.labels[data.training], minlength=len(data.label_names))
-    expected = torch.from_numpy(counts / counts.sum())
-    return Extractor("modes", classifier.classify, config, expected=expected)
+    scored = scored_labels(data)
+    counts = np.bincount(data.labels[data.training], minlength=len(scored))[scored]
+    modes = np.full(len(scored), NO_MODE)
+    modes[scored] = np.arange(len(counts))
+    mode_of_label = torch.from_numpy(modes).to(device)
+    rare = [name for name, ok in zip(data.label_names, scored, strict=True) if not ok]
+    warnings = [rare_labels_warning(rare, len(scored))] if rare else []
+    if (accuracy := classifier.training.accuracy) < LEAST_ACCURACY:
+        warnings.append(
+            f"the classifier recognises only {format_percent(accuracy)} of the held-out images, so "
+            "what it says about samples is mostly a guess"
+        )
+    return Extractor(
+        "modes",
+        lambda pixels: mode_of_label[classifier.classify(pixels)],
+        config,
+        expected=torch.from_numpy(counts / counts.sum()),
+        warnings=tuple(warnings),
+    )
 
 
 def classifier_for(
@@ -65,18 +116,14 @@ def classifier_for(
 ) -> Classifier:
     """A classifier of the data's labels, or of its stacked digits; trained once, then cached.
 
-    Raises:
-        DataError: the images have no labels.
+    Args:
+        data: has no `labels_problem`.
     """
     if data.location.startswith(PREFIX):
         digits = open_source(data.location)
         assert isinstance(digits, Stacked)
         data = prepare(digits.base, base_settings(settings))
-    if data.labels is None or len(data.label_names) < 2:
-        raise DataError(
-            f"{data.name} has no labels, which this metric needs: put the images of each class "
-            "into a sub-folder of their own, or leave the metric out"
-        )
+    assert data.labels is not None
     name = f"classifier-{VERSION}.{FILE_FORMAT}-{data.key}.safetensors"
     path = default_cache() / name
     if path.exists():

@@ -19,25 +19,34 @@ class Score:
     metric: full name, with the features: fd-lite0.
     value: in the unit of the metric.
     interval: 95 %, over new draws of the samples; `protocol` says how it was computed.
-    floor: the score of other real images at the same sample counts; no generator can honestly be
-        better.
+    floor: what other real images score in place of the samples, at the same counts; no generator
+        can honestly be better.
+    floor_interval: its interval; None in records of ganvas 0.2.
     protocol: only scores with equal protocols can be compared.
     warnings: why the value may be unreliable.
     details: further values, such as the spread over subsets.
+    notes: how to read the value.
     """
 
     metric: str
     value: float
     interval: tuple[float, float]
     floor: float
+    floor_interval: tuple[float, float] | None = None
     protocol: MeasurementConfig
     warnings: tuple[str, ...] = ()
     details: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def more_is_better(self) -> bool:
         """Whether a larger value means better samples."""
         return more_is_better(self.metric)
+
+    @property
+    def real(self) -> str:
+        """What the samples are compared with, in words: real images, or real points."""
+        return "real points" if self.protocol.get("size") == "1x1" else "real images"
 
     def to_json(self) -> dict[str, Any]:
         """JSON types, as in `ganvas evaluate --json` and scores.jsonl."""

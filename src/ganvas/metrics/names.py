@@ -46,6 +46,11 @@ class Metric:
     scores: tuple[str, ...]
     """The requested scores of the family."""
 
+    @property
+    def name(self) -> str:
+        """The full name of the family: `prdc-lite0`."""
+        return self.full_name(self.family)
+
     def full_name(self, score: str) -> str:
         """The full name of one of its scores."""
         return score if self.features is None else f"{score}-{self.features}"

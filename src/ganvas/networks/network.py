@@ -123,7 +123,10 @@ class Network(ABC):
 
     @abstractmethod
     def build(self, dimensions: Dimensions) -> nn.Module:
-        """Build the network; weights are drawn from torch's global random generator."""
+        """Build the network; torch's constructors and `nn.init` draw its weights.
+
+        `randomness.seeded_weights` decides what they draw from.
+        """
 
     def size_problem(self, height: int, width: int) -> str | None:
         """Why the network cannot be built for this size, with alternatives; None if it can.

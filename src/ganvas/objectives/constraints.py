@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, parametrize
 
 
 def clip_weights(discriminator: nn.Module, bound: float) -> None:
@@ -25,12 +25,20 @@ def spectral_norm(discriminator: nn.Module) -> None:
     """Divide each trainable weight of a convolution or linear layer by its largest singular value.
 
     Miyato 2018, algorithm 1: one power iteration per forward pass in training mode, on the weight
-    reshaped to (out, in * height * width). Call it once, before the optimizer is built. The vectors
-    of the iteration are drawn from torch's global generator. A weight that starts at zero (fix-up)
+    reshaped to (out, in * height * width), in float32. Call it once, before the optimizer is built.
+    The vectors of the iteration are drawn like weights. A weight that starts at zero (fix-up)
     cannot be normalised, so it is initialised anew.
     """
     for module in list(discriminator.modules()):
         if isinstance(module, nn.Conv2d | nn.Linear) and module.weight.requires_grad:
             if not module.weight.any():
                 nn.init.xavier_uniform_(module.weight)
-            parametrizations.spectral_norm(module)
+            parametrize.register_parametrization(module, "weight", SpectralNorm(module.weight))
+
+
+class SpectralNorm(parametrizations._SpectralNorm):
+    """torch's spectral norm, in float32 where the network runs in bfloat16."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        with torch.autocast(weight.device.type, enabled=False):
+            return super().forward(weight)

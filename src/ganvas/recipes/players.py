@@ -50,7 +50,7 @@ def exchange_networks(recipe: Recipe, generator: str = "", discriminator: str = 
 def build_networks(
     recipe: Recipe, shape: ImageShape, num_labels: int = 0
 ) -> tuple[nn.Module, nn.Module]:
-    """Generator and discriminator, with weights drawn from torch's global random generator.
+    """Generator and discriminator; `randomness.seeded_weights` decides what weights draw from.
 
     The discriminator is built for packs of `objective.pac` images.
     """

@@ -66,6 +66,9 @@ class DiscriminatorSettings(PlayerSettings):
     network: Discriminator
 
 
+AnyPlayer = TypeVar("AnyPlayer", GeneratorSettings, DiscriminatorSettings)
+
+
 def generator(network: Generator, learning: PlayerSettings | None = None) -> GeneratorSettings:
     """A generator with these optimizer settings; None takes the defaults."""
     return GeneratorSettings(network=network, **vars(learning or PlayerSettings()))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ganvas.data.bit_depth import pixel_range_problem
 from ganvas.data.decoding import background_problem
 from ganvas.errors import GanvasError
 from ganvas.metrics.names import parse_metrics
@@ -65,12 +66,19 @@ def _data_problems(recipe: Recipe) -> Iterator[Problem]:
         if data.size == POINT and getattr(data, name):
             text = f"data.{name}: 1x1 is the size of points, which are no pictures; set it off"
             yield Problem(text, (f"data.{name}", "data.size"))
+    for name, default in (("labels", "auto"), ("frames", "first"), ("pixel_range", "full")):
+        if data.size == POINT and getattr(data, name) != default:
+            text = f"data.{name}: 1x1 is the size of points, no pictures; set it to {default}"
+            yield Problem(text, (f"data.{name}", "data.size"))
     if not re.fullmatch(r"[\w.-]*\w", recipe.name):
         text = f"must be letters, digits, dots, - and _, it names a folder; got {recipe.name!r}"
         yield Problem(f"name: {text}", ("name",))
     wrong_background = background_problem(data.background)
     if wrong_background is not None:
         yield Problem(f"data.background: {wrong_background}", ("data.background",))
+    wrong_range = pixel_range_problem(data.pixel_range)
+    if wrong_range is not None:
+        yield Problem(f"data.pixel_range: {wrong_range}", ("data.pixel_range",))
     if recipe.images < recipe.batch:
         text = f"the budget of {recipe.images} is less than one batch ({recipe.batch})"
         yield Problem(f"images: {text}", ("images", "batch"))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-
+from ganvas.command_line import ganvas_command
 from ganvas.formatting import (
     format_count,
     format_duration,
@@ -14,6 +13,7 @@ from ganvas.formatting import (
 from ganvas.reports.charts import EffectRow, Spot, effect_chart, scatter
 from ganvas.reports.commands import Command
 from ganvas.reports.figures import Colour
+from ganvas.reports.local_paths import folder_name
 from ganvas.reports.page import Drawing
 from ganvas.reports.texts import as_sentence, better_word
 from ganvas.studies.comparison import ArmComparison
@@ -71,7 +71,7 @@ def headline_without_verdicts(results: StudyResults) -> str:
 
 def next_steps(results: StudyResults) -> list[Command]:
     """What to do next: run what is missing, or the seeds that would give a verdict."""
-    line = f"ganvas compare {shlex.quote(str(results.directory.path))}"
+    line = ganvas_command("compare", folder_name(results.directory.path))
     if results.missing:
         count = len(results.missing)
         seconds = results.plan.seconds(results.study, [arm for arm, _ in results.missing])

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganvas import storage
-from ganvas.recipes import Recipe, read_recipe
+from ganvas.recipes import Recipe
 from ganvas.reports.charts import Span, TimelineRow
 from ganvas.reports.texts import as_sentence, symptom_name
 from ganvas.runs import History, Run
 from ganvas.runs.history import Record
+from ganvas.runs.run import read_recipe_of_run
 from ganvas.training.rewind import PLAN, Rewind
 
 
@@ -37,7 +38,7 @@ class Attempt:
 
     def read_recipe(self) -> Recipe:
         """The recipe that it was trained with."""
-        return read_recipe(self.directory / "recipe.json")
+        return read_recipe_of_run(self.directory / "recipe.json")
 
     def sample_paths(self) -> list[Path]:
         """Its grids of samples, oldest first."""

@@ -1,15 +1,19 @@
-"""The commands that repeat a run: a named recipe, and what differs from it as flags."""
+"""The commands that repeat a run: a named recipe, and what differs from it as flags.
+
+Runs and images are named without their folders, because a page is made to be sent.
+"""
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, replace
 
+from ganvas.command_line import ganvas_command
 from ganvas.errors import RecipeError
 from ganvas.fields import flatten, format_field, get_field
 from ganvas.health.advice import apply_change
 from ganvas.health.finding import Change
 from ganvas.recipes import CATALOG, Recipe, exchange_networks, recipe_toml
+from ganvas.reports.local_paths import folder_name, shorten_location
 from ganvas.runs import Run
 from ganvas.runs.history import Record
 
@@ -31,14 +35,14 @@ class Command:
 
 def training_command(run: Run, recipe: Recipe, about: str, out: str) -> Command:
     """The `ganvas train` that starts a run of this recipe on the data of `run`."""
-    environment, location = run.read_environment(), run.read_data()["location"]
+    environment, location = run.read_environment(), shorten_location(run.read_data()["location"])
     flags = flags_of(recipe)
     name, *rest = [RECIPE_FILE] if flags is None else flags
-    arguments = ["ganvas", "train", name, location, *rest]
+    arguments = ["train", name, location, *rest]
     arguments += ["--seed", str(environment["seed"]), "--device", environment["device"]]
     if environment["deterministic"]:
         arguments.append("--deterministic")
-    line = shlex.join([*arguments, "--out", out])
+    line = ganvas_command(*arguments, "--out", out)
     return Command(line, about, recipe_toml(recipe) if flags is None else "")
 
 
@@ -111,10 +115,11 @@ def evaluation_commands(run: Run) -> list[Command]:
     for (seen, seed, data, own_data), records in evaluations.items():
         metrics = ",".join(dict.fromkeys(record["metric"] for record in records))
         samples = max(record["protocol"]["n_fake"] for record in records)  # some use fewer
-        arguments = ["ganvas", "evaluate", str(run.directory), "--metrics", metrics]
-        arguments += ["-n", f"{samples}", "--seed", f"{seed}"]
+        arguments = ["--metrics", metrics, "-n", f"{samples}", "--seed", f"{seed}"]
         arguments += [] if seen == newest else ["--checkpoint", f"{seen}"]
         arguments += [] if own_data else ["--data", data]
         about = f"Measure the scores at {seen:,} images again."
-        commands.append(Command(shlex.join(arguments), about))
+        commands.append(
+            Command(ganvas_command("evaluate", folder_name(run.directory), *arguments), about)
+        )
     return commands

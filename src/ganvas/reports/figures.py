@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ganvas.formatting import format_short
+from ganvas.shared_changes import SharedChange
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,6 +78,9 @@ METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 P = ParamSpec("P")
 
+OUR_STYLE = SharedChange(lambda: matplotlib.rc_context(STYLE))
+"""matplotlib's settings while a chart is drawn."""
+
 
 def as_svg(chart: Callable[P, Figure]) -> Callable[P, bytes]:
     """Draw a chart in our style and return its SVG; matplotlib's own settings are restored."""
@@ -84,7 +88,7 @@ def as_svg(chart: Callable[P, Figure]) -> Callable[P, bytes]:
     @functools.wraps(chart)
     def draw(*args: P.args, **kwargs: P.kwargs) -> bytes:
         buffer = io.BytesIO()
-        with matplotlib.rc_context(STYLE):
+        with OUR_STYLE():
             chart(*args, **kwargs).savefig(buffer, format="svg", metadata=METADATA)
         return buffer.getvalue()
 

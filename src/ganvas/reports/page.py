@@ -20,6 +20,7 @@ from ganvas.errors import GanvasError
 from ganvas.images import Pixels, to_pillow
 from ganvas.reports import texts
 from ganvas.reports.figures import COLOURS
+from ganvas.reports.local_paths import LocalPaths
 
 LIMIT = 8_000_000
 """Most bytes of a page."""
@@ -63,7 +64,7 @@ def render(template: str, content: Mapping[str, Any], limit: int = LIMIT) -> byt
 
     Args:
         template: the name of a file in templates/.
-        content: the variables of the template.
+        content: the variables of the template; `local_paths` hides paths in every text.
         limit: bytes.
 
     Raises:
@@ -71,7 +72,11 @@ def render(template: str, content: Mapping[str, Any], limit: int = LIMIT) -> byt
     """
     shrink = 1
     while True:
-        html = _environment(shrink).get_template(template).render(content, shrink=shrink)
+        html = (
+            _environment(shrink, content["local_paths"])
+            .get_template(template)
+            .render(content, shrink=shrink)
+        )
         html = html.replace(" %", "\N{NO-BREAK SPACE}%")  # no line breaks inside 95 %
         page = html.encode(errors="backslashreplace")  # names of files may hold bytes of any kind
         if len(page) <= limit:
@@ -84,13 +89,17 @@ def render(template: str, content: Mapping[str, Any], limit: int = LIMIT) -> byt
         shrink *= 2
 
 
-def _environment(shrink: int) -> jinja2.Environment:
+def _environment(shrink: int, local_paths: LocalPaths) -> jinja2.Environment:
+    def without_paths(value: Any) -> Any:
+        return local_paths.hide(value) if type(value) is str else value  # Markup is ours
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ganvas.reports"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=without_paths,
     )
     environment.filters |= {
         "inline": functools.partial(inline, numbers=itertools.count(1)),
@@ -110,7 +119,7 @@ def _environment(shrink: int) -> jinja2.Environment:
     return environment
 
 
-def data_uri(picture: Picture, shrink: int = 1) -> str:
+def data_uri(picture: Picture, shrink: int = 1) -> Markup:
     """The picture as a PNG inside a data: URI."""
     image = to_pillow(picture.pixels)
     if shrink > 1:
@@ -118,7 +127,7 @@ def data_uri(picture: Picture, shrink: int = 1) -> str:
         image = image.resize(size, Image.Resampling.BOX)
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return Markup(f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}")
 
 
 def unbroken(line: str) -> Markup:

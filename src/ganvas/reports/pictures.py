@@ -13,9 +13,11 @@ import torch
 from PIL import Image
 
 from ganvas.data.preparation import PreparedData
+from ganvas.data.reading import Progress
 from ganvas.errors import GanvasError
 from ganvas.evaluation.evaluate import reference_images
-from ganvas.evaluation.nearest import nearest_training_images
+from ganvas.evaluation.extractors import shuffled
+from ganvas.evaluation.nearest import REFERENCES, CopyRule, nearest_images
 from ganvas.images import Pixels, make_grid, to_channels_last
 from ganvas.progress import progress_bar
 from ganvas.reports.page import Picture
@@ -34,9 +36,6 @@ ROW_IMAGES = 12
 
 SAMPLES, NEIGHBOURS = 12, 3
 """Samples that are looked up, and training images that are shown beside each."""
-
-REFERENCES = 256
-"""Held-out images that tell how far a real image is from its nearest training image."""
 
 GRID_WIDTH, TILE_WIDTH = 520, 56
 """About how wide a large grid and one image of a row are shown, in CSS pixels."""
@@ -171,28 +170,33 @@ class Lookup:
     """A sample beside its nearest training images.
 
     distance: to the nearest, in grey levels.
+    is_copy: of the nearest, by the rule of `Lookups`.
     """
 
     sample: Picture
     neighbours: Picture
     distance: float
+    is_copy: bool
 
 
 @dataclass(frozen=True)
 class Lookups:
     """Samples with their nearest training images, or why there are none.
 
-    usual: the median distance of a real image that was never trained on to its nearest training
-        image, over `references` of them; None where none are held out.
+    rule: when a sample is a copy; None where the held-out images cannot decide it.
     searched: how many training images there are; mirrored: whether also their mirror images.
     """
 
     rows: tuple[Lookup, ...]
     missing: str = ""
-    usual: float | None = None
-    references: int = 0
+    rule: CopyRule | None = None
     searched: int = 0
     mirrored: bool = False
+
+    @property
+    def copies(self) -> int:
+        """How many of the samples are copies."""
+        return sum(row.is_copy for row in self.rows)
 
 
 def look_up(run: Run, quiet: bool) -> Lookups:
@@ -206,30 +210,48 @@ def look_up(run: Run, quiet: bool) -> Lookups:
         return Lookups((), f"{error}")
     mirrored = run.read_recipe().data.flip
     with progress_bar("nearest training images", quiet) as bar:
-        references = torch.from_numpy(data.images[data.held_out[:REFERENCES]])
-        pixels = torch.cat([torch.from_numpy(samples).permute(0, 3, 1, 2), references])
-        nearest = nearest_training_images(pixels, data, NEIGHBOURS, mirrored, bar)
-    usual = nearest.distances[len(samples) :, 0]
+        return nearest_to(samples, data, mirrored, bar)
+
+
+def nearest_to(
+    samples: Pixels, data: PreparedData, mirrored: bool, on_progress: Progress | None = None
+) -> Lookups:
+    """Samples, each with its nearest training images, and whether it is a copy of the nearest.
+
+    Args:
+        samples: uint8 (N, H, W, C).
+        mirrored: whether mirrored images count too.
+    """
+    pixels = torch.from_numpy(samples).permute(0, 3, 1, 2)
+    references = torch.from_numpy(data.images[shuffled(data.held_out)[:REFERENCES]])
+    searched = torch.cat([pixels, references])
+    nearest = nearest_images(searched, data, data.training, NEIGHBOURS, mirrored, on_progress)
+    rule = CopyRule.of(nearest.distances[len(samples) :, 0])
+    if rule is None:
+        is_copy = [False] * len(samples)
+    else:
+        to_held_out = nearest_images(pixels, data, data.held_out, 1, mirrored).distances[:, 0]
+        to_training = nearest.distances[: len(samples), 0]
+        is_copy = [*map(rule.is_copy, to_training.tolist(), to_held_out.tolist())]
     rows = [
-        lookup(image, data, indices, distances.tolist())
-        for image, indices, distances in zip(
-            samples, nearest.indices, nearest.distances, strict=False
+        lookup(image, data, indices, distances.tolist(), copy)
+        for image, indices, distances, copy in zip(
+            samples, nearest.indices, nearest.distances, is_copy, strict=False
         )
     ]
-    return Lookups(
-        tuple(rows),
-        usual=float(np.median(usual)) if len(usual) else None,
-        references=len(usual),
-        searched=len(data.training),
-        mirrored=mirrored,
-    )
+    return Lookups(tuple(rows), rule=rule, searched=len(data.training), mirrored=mirrored)
 
 
-def lookup(image: Pixels, data: PreparedData, indices: Pixels, distances: list[float]) -> Lookup:
+def lookup(
+    image: Pixels, data: PreparedData, indices: Pixels, distances: list[float], is_copy: bool
+) -> Lookup:
     """One sample and its neighbours as pictures."""
     neighbours = to_channels_last(torch.from_numpy(data.images[indices]))
     levels = ", ".join(f"{distance:.0f}" for distance in distances)
     alt = f"its {len(neighbours)} nearest training images, {levels} grey levels away"
     return Lookup(
-        row_picture(image[None], "a generated image"), row_picture(neighbours, alt), distances[0]
+        row_picture(image[None], "a generated image"),
+        row_picture(neighbours, alt),
+        distances[0],
+        is_copy,
     )

@@ -1,14 +1,20 @@
-"""What the pages of runs and of studies share: data, environment, and how the page was made."""
+"""What the pages of runs and of studies share: data, environment, and how the page was made.
+
+A page is made to be sent, so it holds names of files and folders, and no paths (`local_paths`).
+"""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import ganvas
+from ganvas.command_line import ganvas_command
+from ganvas.data.held_out import FEWEST_HELD_OUT
+from ganvas.data.stacking import PREFIX as STACKED
+from ganvas.reports.local_paths import LocalPaths, folder_name, shorten_command, shorten_location
 
 MOST_LISTED = 50
 """Unusable files that are listed one by one."""
@@ -27,18 +33,30 @@ def shared_content(
         data: which images were used, as data.json says it.
         environment: versions, device and command.
     """
-    short = {name: value for name, value in data.items() if name not in LISTS}
+    name, location = folder_name(directory), shorten_location(data["location"])
+    short = {key: value for key, value in data.items() if key not in LISTS}
+    started = {"command": shorten_command(environment["command"])}
     return {
-        "name": directory.resolve().name,
-        "path": shlex.quote(str(directory)),
+        "local_paths": LocalPaths.of([directory, *paths_in(data["location"])]),
+        "name": str(name),
+        "images": location if location != data["location"] else "",
+        "report_command": ganvas_command("report", name),
+        "fewest_held_out": FEWEST_HELD_OUT,
         "points": data["extent"] is not None,
-        "environment": flatten(environment),
-        "data": flatten(short) + [(name, f"{len(data[name])}") for name in LISTS],
+        "environment": flatten({**environment, **started}),
+        "data": flatten({**short, "location": location})
+        + [(key, f"{len(data[key])}") for key in LISTS],
         "unusable": [(file["file"], file["reason"]) for file in data["unusable"][:MOST_LISTED]],
         "more_unusable": max(0, len(data["unusable"]) - MOST_LISTED),
         "made": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         "version": ganvas.__version__,
     }
+
+
+def paths_in(location: str) -> list[str]:
+    """The path in a location of data, if it has one: that of `stacked:/home/me/photos` too."""
+    path = location.removeprefix(STACKED)
+    return [path] if Path(path).is_absolute() else []
 
 
 def flatten(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

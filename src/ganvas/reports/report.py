@@ -11,11 +11,13 @@ from ganvas.reports.study_report import study_report
 from ganvas.runs import Run
 from ganvas.runs.directories import is_study
 from ganvas.terminal import tolerant_output
+from ganvas.torch_state import usual_torch
 
 NAME = "report.html"
 
 
 @tolerant_output()
+@usual_torch()
 def report(
     directory: Run | Path | str, out: Path | str | None = None, *, quiet: bool = True
 ) -> Path:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ganvas.data.held_out import FEWEST_HELD_OUT
+from ganvas.command_line import ganvas_command
 from ganvas.diagnosis import diagnose
 from ganvas.recipes import recipe_toml
 from ganvas.reports import commands, curves, findings, pictures, scores, status
 from ganvas.reports.attempts import Attempt, describe_rewind, ended_symptoms, read_attempts
 from ganvas.reports.commands import Command
+from ganvas.reports.local_paths import folder_name
 from ganvas.reports.page import render
 from ganvas.reports.provenance import shared_content
 from ganvas.runs import Run
@@ -56,11 +57,11 @@ def content_of(run: Run, quiet: bool) -> dict[str, Any]:
         ],
         "ended_symptoms": ended_symptoms(attempts[-1].findings),
         "can_be_scored": run.can_be_scored(),
-        "fewest_held_out": FEWEST_HELD_OUT,
         "scores": newest,
         "score_plots": scores.score_plots(score_records),
         "warnings": scores.warnings_of(newest),
         "protocols": scores.protocols(newest),
+        "evaluate_command": ganvas_command("evaluate", folder_name(run.directory)),
         "lookups": pictures.look_up(run, quiet),
         "recipe": recipe_toml(run.read_recipe()),
         "commands": reproduction(run, attempts),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -10,6 +9,7 @@ from statistics import median
 
 import torch
 
+from ganvas.command_line import ganvas_command
 from ganvas.diagnosis import Diagnosis
 from ganvas.formatting import format_count, format_duration, format_number, format_weights
 from ganvas.health.assessment import all_rules_active_from
@@ -19,6 +19,7 @@ from ganvas.networks import ImageShape
 from ganvas.recipes import Recipe, build_networks
 from ganvas.reports.attempts import Attempt
 from ganvas.reports.commands import Command, command_with_change
+from ganvas.reports.local_paths import folder_name
 from ganvas.reports.texts import as_sentence, better_word, symptom_name
 from ganvas.runs import Run
 from ganvas.runs.history import Record
@@ -110,35 +111,37 @@ def next_steps(run: Run, diagnosis: Diagnosis, status: RunStatus) -> list[Comman
 
 
 def _next_steps(run: Run, diagnosis: Diagnosis, status: RunStatus) -> Iterator[Command]:
-    path = shlex.quote(str(run.directory))
+    path = folder_name(run.directory)
     if diagnosis.findings and diagnosis.findings[0].advice:
         command = command_with_change(run, diagnosis.findings[0].advice[0])
         if command is not None:
             yield command
+    resume = ganvas_command("resume", path)
     if status.state == "interrupted" and status.health != "failing":
-        yield Command(f"ganvas resume {path}", "Continue exactly where it stopped.")
+        yield Command(resume, "Continue exactly where it stopped.")
     if status.state == "stopped without saving" and status.health != "failing":
         saved = run.read_status().images_seen
-        yield Command(f"ganvas resume {path}", f"Continue where it was saved, at {saved:,} images.")
+        yield Command(resume, f"Continue where it was saved, at {saved:,} images.")
     if status.state == "running":
-        yield Command(f"ganvas report {path}", "It is still training: make this report again.")
+        about = "It is still training: make this report again."
+        yield Command(ganvas_command("report", path), about)
     if not run.scores.records() and status.seen > 0 and run.can_be_scored():
-        yield Command(f"ganvas evaluate {path}", "Measure how good the images are.")
+        yield Command(ganvas_command("evaluate", path), "Measure how good the images are.")
     best, curve = run.best_checkpoint(), deciding_scores(run)
     if best is not None and curve and is_worse(curve[-1], best, curve):
         yield Command(
-            f"ganvas sample {path} --checkpoint best",
+            ganvas_command("sample", path, "--checkpoint", "best"),
             f"The best score was at {best:,} images: use the generator of that checkpoint.",
         )
     elif status.state == "finished" and status.health == "too early to tell":
         images = max(2 * status.budget, all_rules_active_from(run.read_recipe()))
         about = "Train longer, until every symptom can be checked."
-        yield Command(f"ganvas resume {path} --images {images}", about)
+        yield Command(ganvas_command("resume", path, "--images", images), about)
     elif status.state == "finished" and status.health != "failing":
         improving = len(curve) > 2 and curve[-1]["images_seen"] == best
         why = "The score was still improving" if improving else "It may improve further"
         about = f"{why}: train twice as long."
-        yield Command(f"ganvas resume {path} --images {2 * status.budget}", about)
+        yield Command(ganvas_command("resume", path, "--images", 2 * status.budget), about)
 
 
 def deciding_scores(run: Run) -> list[Record]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ganvas.command_line import ganvas_command
 from ganvas.reports import arms, pictures, study_curves
 from ganvas.reports.commands import Command, training_command
+from ganvas.reports.local_paths import shorten_location
 from ganvas.reports.page import Picture, render
 from ganvas.reports.provenance import flatten, shared_content
 from ganvas.reports.study_curves import Runs, open_runs
@@ -114,8 +117,9 @@ def scoring_protocol(runs: Runs) -> list[tuple[str, str]]:
 
 def reproduction(results: StudyResults, best: tuple[str, Run] | None) -> list[Command]:
     """The commands that repeat the study, and that train its best arm alone."""
-    line = f"ganvas compare {STUDY_FILE} --out studies/again"
-    study = Command(line, "Run the whole study again.", study_toml(results.study), STUDY_FILE)
+    to_send = replace(results.study, data=shorten_location(results.study.data))
+    line = ganvas_command("compare", STUDY_FILE, "--out", "studies/again")
+    study = Command(line, "Run the whole study again.", study_toml(to_send), STUDY_FILE)
     if best is None:
         return [study]
     name, run = best

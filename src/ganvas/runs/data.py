@@ -42,6 +42,13 @@ def prepare_for(
     return prepared
 
 
+def with_measured_range(recipe: Recipe, prepared: PreparedData) -> Recipe:
+    """The recipe with the measured range of pixel values, as a run stores it: other images, such as
+    those of `evaluate --data`, are read alike."""
+    data = dataclasses.replace(recipe.data, pixel_range=prepared.pixel_range)
+    return dataclasses.replace(recipe, data=data)
+
+
 def check_labels(recipe: Recipe, prepared: PreparedData) -> None:
     """Raise a `DataError` if a network takes labels and the images have none."""
     for role, network in (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from ganvas import storage
-from ganvas.errors import RunError
+from ganvas.command_line import ganvas_command
+from ganvas.errors import Occupied, RunError
 
 RECIPE_JSON = "recipe.json"
 """The file that makes a directory a run."""
@@ -35,10 +37,11 @@ def check_is_run(directory: Path) -> None:
         raise RunError(f"{directory} is not a run: no such directory. `ganvas train` makes one.")
     if is_study(directory):
         runs = list_runs(directory.glob(f"runs/*/*/{RECIPE_JSON}"))
-        advice = f"Name one of its runs: {runs}. " if runs else "It has no runs yet. "
+        advice = f"Name one of its runs: {runs}" if runs else "It has no runs yet"
         raise RunError(
-            f"{directory} is a study, not a run. {advice}To report on the whole study: ganvas "
-            f"report {directory}; to continue it: ganvas compare {directory}"
+            f"{directory} is a study, not a run. {advice}"
+            f"\nTo report on the whole study: {ganvas_command('report', directory)}"
+            f"\nTo continue it: {ganvas_command('compare', directory)}"
         )
     runs = list_runs([*directory.glob(f"*/{RECIPE_JSON}"), *directory.glob(f"*/*/{RECIPE_JSON}")])
     if runs:
@@ -47,10 +50,15 @@ def check_is_run(directory: Path) -> None:
 
 
 def check_unused(directory: Path) -> None:
-    """Raise a `RunError` unless there is nothing at this path, or an empty directory."""
+    """Raise a `RunError` unless a directory can be made here: `Occupied`, or it must stay."""
     storage.check_no_file(directory)
-    if directory.exists() and any(directory.iterdir()):
-        raise RunError(f"{directory} is not empty. Choose another folder as out (--out)")
+    if not directory.exists():
+        return
+    if any(directory.iterdir()):
+        raise Occupied(f"{directory} is not empty. Choose another folder as out (--out)")
+    if directory.samefile(Path.cwd()) or os.path.ismount(directory):  # a rename would replace it
+        here = "a mount point" if os.path.ismount(directory) else "the current folder"
+        raise RunError(f"{directory} is {here}. Name a new folder in it as out (--out)")
 
 
 def list_runs(recipes: Iterable[Path]) -> str:

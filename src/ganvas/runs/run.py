@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from typing import Any
 from torch import Tensor
 
 from ganvas import storage, tensor_file
+from ganvas.command_line import ganvas_command
 from ganvas.data.held_out import FEWEST_HELD_OUT
-from ganvas.errors import RunError
+from ganvas.errors import Occupied, RunError
 from ganvas.metrics.names import more_is_better, parse_metrics
-from ganvas.recipes import Recipe, read_recipe, recipe_json
+from ganvas.recipes import Recipe, recipe_json
+from ganvas.recipes.files import parse_recipe, read_table
 from ganvas.runs.directories import RECIPE_JSON, check_is_run, check_unused, is_run
 from ganvas.runs.history import History, failing_spans
 from ganvas.runs.status import SavedStatus, State, Status, read_status
@@ -50,7 +53,8 @@ class Run:
             data: which images are used, and which are left out, for data.json.
 
         Raises:
-            RunError: the directory is in use, or cannot be written.
+            Occupied: the directory is in use, perhaps since a moment ago.
+            RunError: it cannot be written.
         """
         check_unoccupied(directory)
         with storage.write_errors(directory), storage.atomic_directory(directory) as draft:
@@ -61,6 +65,27 @@ class Run:
             for name in ("samples", "checkpoints", "generator"):
                 (draft / name).mkdir()
         return cls(directory)
+
+    @classmethod
+    def create_numbered(
+        cls,
+        stem: Path,
+        recipe: Recipe,
+        environment: Mapping[str, Any],
+        data: Mapping[str, Any],
+    ) -> Run:
+        """Make STEM-N with the smallest free N. Other processes may do the same at once.
+
+        Raises:
+            RunError: the directory cannot be written.
+        """
+        number = 1
+        while True:
+            directory = stem.with_name(f"{stem.name}-{number}")
+            if not os.path.lexists(directory):
+                with suppress(Occupied):
+                    return cls.create(directory, recipe, environment, data)
+            number += 1
 
     @classmethod
     def open(cls, directory: Path | str) -> Run:
@@ -82,7 +107,7 @@ class Run:
 
     def read_recipe(self) -> Recipe:
         """The complete recipe."""
-        return read_recipe(self.directory / RECIPE_JSON)
+        return read_recipe_of_run(self.directory / RECIPE_JSON)
 
     def write_recipe(self, recipe: Recipe) -> None:
         """Replace the recipe, when the run gets a larger budget."""
@@ -267,10 +292,22 @@ class Run:
 
 
 def check_unoccupied(directory: Path) -> None:
-    """Raise a `RunError` unless a new run can be made at `directory`."""
+    """Raise a `RunError` unless a new run can be made at `directory`: `Occupied` by something."""
     if is_run(directory):
-        raise RunError(
-            f"{directory} already holds a run. Continue it: ganvas resume {directory}. "
-            "Or choose another folder as out (--out)."
+        raise Occupied(
+            f"{directory} already holds a run. Choose another folder as out (--out), or "
+            f"continue it: {ganvas_command('resume', directory)}"
         )
     check_unused(directory)
+
+
+def read_recipe_of_run(path: Path) -> Recipe:
+    """A recipe.json that a run wrote.
+
+    In ganvas 0.2 there was one split, and a folder train/ was a label; it names neither.
+    """
+    table = read_table(path)
+    if isinstance(data := table.get("data"), dict):
+        data.setdefault("split", "content")
+        data.setdefault("labels", "folders")
+    return parse_recipe(table, str(path))

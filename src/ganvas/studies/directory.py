@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ganvas import storage
+from ganvas.command_line import ganvas_command
 from ganvas.errors import RunError
 from ganvas.runs.directories import STUDY_JSON, check_unused, is_run, is_study
 from ganvas.storage import native_path
@@ -87,8 +88,8 @@ class StudyDirectory:
         file = path / STUDY_JSON
         if is_run(path):
             raise RunError(
-                f"{path} is a run, not a study. To look at it: ganvas report {path}. "
-                "To compare recipes: ganvas compare --help"
+                f"{path} is a run, not a study. To look at it: "
+                f"{ganvas_command('report', path)}\nTo compare recipes: ganvas compare --help"
             )
         if not is_study(path):
             reason = f"it holds no {STUDY_JSON}" if path.exists() else "no such directory"
@@ -117,6 +118,11 @@ class StudyDirectory:
             "plan": storage.to_plain(self.plan),
             "environment": self.environment,
         }
+
+    @property
+    def command(self) -> str:
+        """The command line that continues the study."""
+        return ganvas_command("compare", self.path)
 
     @property
     def stop_file(self) -> Path:
@@ -153,7 +159,7 @@ class StudyDirectory:
         except ValueError as error:
             raise RunError(
                 f"{path} is damaged: {error}. Delete it, and the run is scored again: "
-                f"ganvas compare {self.path}"
+                f"{self.command}"
             ) from error
 
     def write_outcome(self, outcome: Outcome) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from rich import progress as rich_progress
 from rich.console import Console
 
+from ganvas.evaluation.failures import failure_lines
 from ganvas.formatting import (
     format_bytes,
     format_clock,
@@ -27,7 +28,8 @@ from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
 from ganvas.studies.results import StudyResults
 from ganvas.studies.statistics import MIN_SEEDS, Effect
-from ganvas.studies.study import Study, format_changes
+from ganvas.studies.study import SAMPLES_WHILE_TRAINING, Study, format_changes
+from ganvas.studies.throughput import SECONDS, measured_arms
 from ganvas.studies.worker import Job
 from ganvas.terminal import printable
 
@@ -64,8 +66,8 @@ class StudyDisplay:
     def measuring(self, arms: Sequence[str], total: int) -> Iterator[Callable[[], None]]:
         """While entered, shows the measurements' progress; gives a function to call after each."""
         self.say(
-            f"measuring the throughput of {', '.join(arms)}, and how long scores of {arms[0]} "
-            "take, to plan the study; nothing is trained yet"
+            f"measuring the throughput of {', '.join(arms)}, and how long a score of {arms[0]} "
+            "takes, to plan the study; nothing is trained yet"
         )
         done = itertools.count(1)
         with self._line(rich_progress.TimeElapsedColumn(), transient=True) as line:
@@ -78,16 +80,17 @@ class StudyDisplay:
             yield advance
 
     def plan(self, study: Study, plan: Plan) -> None:
-        """Print what will be done, and an estimate of its duration."""
+        """Print what will be done, and an estimate of its duration: training and scores apart."""
         arms, runs = len(study.all_arms), study.seeds * len(study.all_arms)
         self.say(
             f"{format_count(arms, 'arm')} x {format_count(study.seeds, 'seed')} "
             f"= {format_count(runs, 'run')} · "
             f"about {format_estimate(plan.seconds(study))} on this machine "
-            f"({plan.workers} at a time, {format_count(plan.threads, 'thread')} each; "
-            f"from short measurements) · {format_bytes(plan.bytes(study))}"
+            f"({plan.workers} at a time, {format_count(plan.threads, 'thread')} each) · "
+            f"{format_bytes(plan.bytes(study))}"
         )
-        rows = [("arm", "images", "images/s", "per run", "changes")]
+        scoring = plan.all_scoring_seconds(study, study.evaluations)
+        rows = [("arm", "images", "images/s", "training", "scoring", "changes")]
         for arm in study.all_arms:
             of = f" (of {arm.against})" if arm.against not in ("", study.base.name) else ""
             rows.append(
@@ -95,11 +98,21 @@ class StudyDisplay:
                     arm.name,
                     format_short(plan.images[arm.name]),
                     f"{plan.throughput[arm.name].images_per_second:,.0f}",
-                    format_estimate(plan.run_seconds(study, arm.name)),
+                    format_estimate(plan.training_seconds(arm.name)),
+                    format_estimate(scoring),
                     format_changes(study.changes(arm.name)) + of if arm.against else "the base",
                 )
             )
         self.say(aligned(rows))
+        self.say(
+            f"scoring is {plan.scoring_fraction(study):.0%} of the time of the runs: "
+            f"{count_scores(study)}, {' '.join(study.metrics)}"
+        )
+        measured = list(dict.fromkeys(measured_arms(study).values()))
+        self.say(
+            f"based on {SECONDS:g} s of training of {', '.join(measured)}, and on one small score; "
+            "the estimate is corrected as runs end"
+        )
         if arms > 1 and study.seeds < MIN_SEEDS:
             self.say(
                 f"{format_count(study.seeds, 'seed')} cannot show a difference, whatever the "
@@ -131,6 +144,8 @@ class StudyDisplay:
         score = [f"{metric} {value:.4g}" for metric, value in list(outcome.scores.items())[:1]]
         text = "  ·  ".join([f"{outcome.arm} seed {outcome.seed}: {outcome.describe()}", *score])
         self.say(f"[{len(self._failed)}/{self._runs}] {text}")
+        for line in failure_lines(outcome.unmeasured):
+            self.say(f"warning: {outcome.arm} seed {outcome.seed}: {line}")
 
     def update(self, running: Sequence[Job]) -> None:
         """Show the progress of all runs."""
@@ -163,7 +178,7 @@ class StudyDisplay:
         return "  ".join(part for part in parts if part)
 
     def results(self, results: StudyResults) -> None:
-        """Print the results and the next command."""
+        """Print the results."""
         self.say(verdict_table(results))
         for line in explanations(results):
             self.say(line)
@@ -174,7 +189,15 @@ class StudyDisplay:
         if results.recommendation:
             self.say(f"\nrecommendation: {results.recommendation}")
         self.say(f"all results: {results.directory.results_file}")
-        self.say(f"next: ganvas report {results.directory.path}")
+
+
+def count_scores(study: Study) -> str:
+    """How many scores a run gets, with how many samples: `4 with 1k samples, and one with 5k`."""
+    final = f"one with {format_short(study.samples)} at the end"
+    if not study.evaluations:
+        return f"{final} of each run"
+    while_training = f"{study.evaluations} with {format_short(SAMPLES_WHILE_TRAINING)} samples"
+    return f"{while_training} while a run trains, and {final}"
 
 
 def list_runs(what: str, runs: Sequence[RunKey]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Ending = Literal["finished", "diverged", "unhealthy", "collapsed", "crashed"]
@@ -50,6 +50,7 @@ class Outcome:
     scores: of the last checkpoint, by full name. A collapsed run has scores although it failed;
         other failed runs have none.
     floors: what real images score instead of samples.
+    unmeasured: by metric, why a finished run has no score of it.
     score_curve: the deciding score while training, oldest first.
     cost: None if it crashed before it trained.
     attempts: 1, or 2 if it crashed and was tried again.
@@ -63,6 +64,7 @@ class Outcome:
     images_seen: int = 0
     scores: dict[str, float]
     floors: dict[str, float]
+    unmeasured: dict[str, str] = field(default_factory=dict)
     score_curve: tuple[ScorePoint, ...] = ()
     cost: Cost | None = None
     attempts: int = 1

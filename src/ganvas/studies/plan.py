@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
+from ganvas.metrics.names import parse_metrics
+from ganvas.studies.statistics import MIN_SEEDS
 from ganvas.studies.study import SAMPLES_WHILE_TRAINING, Study
+
+PIXEL_METRIC = "swd"
+"""The metric that needs no feature network."""
+
+MOST_LEFT = 0.95
+"""A saving leaves at most this fraction of the study's duration."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +52,17 @@ class Plan:
 
     def run_seconds(self, study: Study, arm: str) -> float:
         """Estimated duration of one run of the arm, with its scores."""
-        training = self.images[arm] / self.throughput[arm].images_per_second
-        return training + self.all_scoring_seconds(study, study.evaluations)
+        return self.training_seconds(arm) + self.all_scoring_seconds(study, study.evaluations)
+
+    def training_seconds(self, arm: str) -> float:
+        """Estimated duration of the training of one run of the arm, without scores."""
+        return self.images[arm] / self.throughput[arm].images_per_second
+
+    def scoring_fraction(self, study: Study) -> float:
+        """How much of the runs' time is for scores, 0 to 1."""
+        arms = [arm.name for arm in study.all_arms]
+        scoring = len(arms) * self.all_scoring_seconds(study, study.evaluations)
+        return scoring / sum(self.run_seconds(study, arm) for arm in arms)
 
     def all_scoring_seconds(self, study: Study, evaluations: int) -> float:
         """Estimated duration of so many scores while training, and of the final ones."""
@@ -71,6 +89,40 @@ class Plan:
     def bytes(self, study: Study) -> int:
         """Estimated disk space of all runs."""
         return study.seeds * sum(arm.run_bytes for arm in self.throughput.values())
+
+
+@dataclass(frozen=True)
+class Saving:
+    """A change of a study that makes it cheaper, and what that costs.
+
+    field, value: of the study.
+    seconds: estimated duration of the changed study; None where it was not measured.
+    """
+
+    field: str
+    value: Any
+    seconds: float | None
+    price: str
+
+
+def savings(study: Study, plan: Plan) -> list[Saving]:
+    """Ways to make a study clearly cheaper that keep its arms and its budget."""
+    changes: list[tuple[str, Any, str]] = []
+    if study.evaluations:
+        changes.append(("evaluations", 0, "no curves of scores while training"))
+    if study.samples > SAMPLES_WHILE_TRAINING:
+        changes.append(("samples", SAMPLES_WHILE_TRAINING, "final scores vary more"))
+    if study.seeds > MIN_SEEDS:
+        changes.append(("seeds", MIN_SEEDS, "only large differences can be shown"))
+    ways = []
+    for field, value, price in changes:
+        seconds = plan.seconds(replace(study, **{field: value}))
+        if seconds < MOST_LEFT * plan.seconds(study):
+            ways.append(Saving(field, value, seconds, price))
+    if any(metric.features for metric in parse_metrics(study.metrics)):
+        price = "not measured: it compares pixels, without a network, and says less about content"
+        ways.append(Saving("metrics", (PIXEL_METRIC,), None, price))
+    return ways
 
 
 def makespan(workers: Sequence[float], runs: Iterable[float]) -> float:

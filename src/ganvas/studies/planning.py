@@ -8,22 +8,31 @@ from concurrent.futures import BrokenExecutor, as_completed
 
 from ganvas.data.preparation import PreparedData
 from ganvas.errors import Interrupted, RunError
+from ganvas.evaluation.failures import failure_lines
 from ganvas.studies.display import StudyDisplay
 from ganvas.studies.executors import WorkerPool, terminate
 from ganvas.studies.plan import Plan
 from ganvas.studies.study import Study
-from ganvas.studies.throughput import ThroughputJob, ThroughputResult, estimate_throughput
+from ganvas.studies.throughput import (
+    ThroughputJob,
+    ThroughputResult,
+    estimate_throughput,
+    measured_arms,
+)
 
 
 def make_plan(
     study: Study, prepared: PreparedData, pool: WorkerPool, display: StudyDisplay
 ) -> Plan:
-    """Measure every arm for a few seconds, as many at a time as the study will train.
+    """Measure the arms for a few seconds, as many at a time as the study will train.
+
+    Arms whose steps do the same work share a measurement (`measured_arms`).
 
     Raises:
         Interrupted, GanvasError: see `run_measurements`.
     """
-    names = [arm.name for arm in study.all_arms]
+    measured = measured_arms(study)
+    names = list(dict.fromkeys(measured.values()))
     # Filled up with repeats, so that the last arm is measured under the same load as the first.
     count = math.ceil(len(names) / pool.workers) * pool.workers
     jobs = [
@@ -31,13 +40,19 @@ def make_plan(
         for n, name in enumerate(itertools.islice(itertools.cycle(names), count))
     ]
     results = run_measurements(jobs, pool, display)
-    throughput = {name: estimate for name, (estimate, _) in zip(names, results, strict=False)}
+    estimates = {name: estimate for name, (estimate, _) in zip(names, results, strict=False)}
+    throughput = {name: estimates[representative] for name, representative in measured.items()}
     scoring = results[0][1]
     assert scoring is not None
+    for line in failure_lines(scoring.failures):
+        display.say(f"warning: {line}")
     return Plan(
-        images={name: budget(study, name, throughput[name].images_per_second) for name in names},
+        images={
+            name: budget(study, name, estimate.images_per_second)
+            for name, estimate in throughput.items()
+        },
         throughput=throughput,
-        scoring=scoring,
+        scoring=scoring.seconds,
         workers=pool.workers,
         threads=pool.threads,
     )

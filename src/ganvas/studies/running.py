@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, 
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.data.sources import source_exists
 from ganvas.devices import choose_device, describe_environment
@@ -112,8 +113,8 @@ def plan_study(
     dask: str | None = None,
     verify: bool = False,
     quiet: bool = False,
-) -> Plan:
-    """What `compare` would do, from a short measurement of every arm; nothing is written.
+) -> PlannedStudy:
+    """What `compare` would do, from a short measurement of its arms; nothing is written.
 
     A study that was started already has its plan. Arguments and errors are those of `compare`.
     """
@@ -124,7 +125,15 @@ def plan_study(
     else:
         plan = located.directory.plan
     display.plan(located.study, plan)
-    return plan
+    return PlannedStudy(located.study, plan, located.directory is not None)
+
+
+class PlannedStudy(NamedTuple):
+    """A study and its plan, and whether it was started already."""
+
+    study: Study
+    plan: Plan
+    started: bool
 
 
 class LocatedStudy(NamedTuple):
@@ -149,7 +158,7 @@ def locate(
         if not source_exists(location):
             raise DataError(
                 f"the images of {study} are no longer at {location}. "
-                f"Say where they are: ganvas compare {study} --data PATH"
+                f"Say where they are: {ganvas_command('compare', Path(study), '--data', 'PATH')}"
             )
         prepared = prepare_images(directory.study.base.data, location, quiet, verify)
         check_data_unchanged(directory, prepared)
@@ -205,7 +214,7 @@ def check_same_study(directory: StudyDirectory, study: Study) -> None:
         difference += f"; and {len(changed) - 1} more)" if len(changed) > 1 else ")"
     text = (
         f"holds another study{difference}. Choose another folder as out (--out). "
-        f"To continue the other study: ganvas compare {directory.path}"
+        f"To continue the other study: {directory.command}"
     )
     raise StudyError([text], str(directory.path))
 
@@ -266,7 +275,8 @@ def run_pending(
         done = len(directory.outcomes())
         raise Interrupted(
             f"stopped with {done} of {len(directory.run_keys())} runs done; those in progress "
-            f"were saved. Continue with: ganvas compare {directory.path}"
+            f"were saved. Continue with: {directory.command}\n"
+            f"See what is done so far: {ganvas_command('report', directory.path)}"
         ) from None
 
 
@@ -310,7 +320,7 @@ def run_queue(
         except GanvasError as error:
             directory.request_stop()
             kind = GanvasError if isinstance(error, RecipeError) else type(error)
-            raise kind(f"{error}\nContinue with: ganvas compare {directory.path}") from error
+            raise kind(f"{error}\nContinue with: {directory.command}") from error
         except BaseException as error:
             directory.request_stop()
             if isinstance(error, KeyboardInterrupt):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from scipy import stats
 
 from ganvas.errors import GanvasError
 from ganvas.metrics.estimate import LEVEL
+from ganvas.shared_changes import SharedChange
 
 Floats = NDArray[np.float64]
 
@@ -97,10 +99,20 @@ def time_to_quality(runs: Sequence[RunObservation]) -> TimeToQuality:
     )
 
 
-def _bounds(curve: Any) -> tuple[Floats, Floats]:
-    """The interval for S at each time; 0 to 1 where S = 0, where it is not defined."""
+@contextmanager
+def _undefined_intervals() -> Iterator[None]:
+    """scipy warns of times where S = 0."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The confidence interval is undefined")
+        yield
+
+
+UNDEFINED_INTERVALS = SharedChange(_undefined_intervals)
+
+
+def _bounds(curve: Any) -> tuple[Floats, Floats]:
+    """The interval for S at each time; 0 to 1 where S = 0, where it is not defined."""
+    with UNDEFINED_INTERVALS():
         bounds = curve.confidence_interval(LEVEL, method="log-log")
     low, high = bounds.low.probabilities, bounds.high.probabilities
     return np.nan_to_num(low, nan=0.0), np.nan_to_num(high, nan=1.0)

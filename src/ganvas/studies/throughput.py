@@ -1,27 +1,43 @@
-"""Measures a few seconds of an arm's training and scoring, to plan how long a study will take."""
+"""Measures a few seconds of training and scoring, to plan how long a study will take.
+
+Arms whose steps do the same work are measured once. One small score is timed, of the base: without
+the features of real images, which are computed once in a study, and not again for every run.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from ganvas.data.preparation import PreparedData
-from ganvas.data.reading import Progress
 from ganvas.devices import choose_device, peak_memory_mb, reset_peak_memory
 from ganvas.errors import Diverged, GanvasError
-from ganvas.evaluation.measure import measure
+from ganvas.evaluation.checks import check_held_out, check_sample_count, impossible_metrics
+from ganvas.evaluation.extractors import fake_features
+from ganvas.evaluation.failures import Failures, recorded_failure
+from ganvas.evaluation.families import FAMILIES, FeatureSets
+from ganvas.evaluation.measure import (
+    extractor_key,
+    extractors_for,
+    fail_with_extractors,
+    remaining,
+)
 from ganvas.metrics.names import parse_metrics
+from ganvas.objectives.losses import LOSSES
+from ganvas.processes import SINGLE_PROCESS
 from ganvas.recipes import Recipe
+from ganvas.recipes.recipe import AnyPlayer, PlayerSettings
 from ganvas.runs.data import prepare_for
 from ganvas.runs.run import KEPT_CHECKPOINTS
 from ganvas.sampling import TrainedGenerator
 from ganvas.studies.plan import ThroughputEstimate
-from ganvas.studies.study import Study
-from ganvas.studies.worker import interruptible_progress
+from ganvas.studies.study import SAMPLES_WHILE_TRAINING, Study
+from ganvas.studies.worker import InterruptibleFeedback
+from ganvas.torch_state import cpu_threads
 from ganvas.training.due import early_grids
 from ganvas.training.grids import GRID_IMAGES
 from ganvas.training.state import TrainState
@@ -30,17 +46,29 @@ from ganvas.training.step import train_step
 WARM_UP = 1.0
 """Seconds of training before the clock starts."""
 
-SECONDS = 3.0
-"""Seconds of training that are timed."""
+SECONDS = 2.0
+"""Seconds of training that are timed, and at most of sampling, unless one step takes longer."""
 
-SCORED = 200
-"""Samples of the timed evaluation."""
+SAMPLES_AT_A_TIME = 32
+"""Samples between two looks at the clock."""
 
 UNLIMITED = 10**9
 """Stands for a budget in images that is not known yet."""
 
-ThroughputResult = tuple[ThroughputEstimate, tuple[float, float] | None]
-"""The estimate, and `Plan.scoring` if an evaluation was timed."""
+
+class TimedScoring(NamedTuple):
+    """How long an evaluation takes.
+
+    seconds: `Plan.scoring`.
+    failures: why some of the metrics cannot be measured.
+    """
+
+    seconds: tuple[float, float]
+    failures: Failures
+
+
+ThroughputResult = tuple[ThroughputEstimate, TimedScoring | None]
+"""The estimate, and how long scores take if an evaluation was timed."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +81,49 @@ class ThroughputJob:
     device: str
     threads: int
     scored: bool = False
-    """Whether an evaluation is timed too."""
+    """Whether a score is timed too."""
+
+
+def measured_arms(study: Study) -> dict[str, str]:
+    """For every arm the one that is measured for it: the first whose steps do the same work."""
+    first: dict[Recipe, str] = {}
+    return {
+        arm.name: first.setdefault(same_work(study.canonical(arm.recipe)), arm.name)
+        for arm in study.all_arms
+    }
+
+
+def same_work(recipe: Recipe) -> Recipe:
+    """The recipe without the fields that do not change how much work a step is."""
+    loss = recipe.objective.loss
+    if not LOSSES[loss].generator_sees_real:
+        loss = "non-saturating"
+    return replace(
+        recipe,
+        generator=_same_work(recipe.generator),
+        discriminator=_same_work(recipe.discriminator),
+        objective=replace(recipe.objective, loss=loss, real_label=1.0),
+        ema_half_life=0.0,
+        ema_rampup=1.0,
+    )
+
+
+def _same_work(player: AnyPlayer) -> AnyPlayer:
+    usual = PlayerSettings()
+    return replace(player, learning_rate=usual.learning_rate, beta1=usual.beta1, beta2=usual.beta2)
 
 
 def estimate_throughput(job: ThroughputJob) -> ThroughputResult:
-    """Train an arm for a few seconds, and time an evaluation if the job says so.
+    """Train an arm for a few seconds, and time a score if the job says so.
 
     Raises:
         GanvasError: the arm cannot be trained, or the images cannot be scored.
     """
-    torch.set_num_threads(job.threads)
+    with cpu_threads(job.threads):
+        return _estimate(job)
+
+
+def _estimate(job: ThroughputJob) -> ThroughputResult:
     device = choose_device(job.device)
     reset_peak_memory(device)
     images = job.study.images or UNLIMITED
@@ -104,27 +165,67 @@ def train_for(
 
 def time_scoring(
     study: Study, recipe: Recipe, state: TrainState, data: PreparedData
-) -> tuple[float, float]:
-    """Seconds of an evaluation without samples, and seconds per sample.
+) -> TimedScoring:
+    """Seconds of a score without samples, and seconds per sample.
 
-    The second of two evaluations is timed, when the features of real images are cached.
+    Raises:
+        GanvasError: the deciding score cannot be measured.
     """
-    generator = TrainedGenerator(state.ema, data.shape, recipe.latent_dim, 0)
     metrics = parse_metrics(study.metrics)
-    seconds: dict[str, float] = {}
+    check_sample_count(study.samples)
+    check_held_out(data, recipe.data.held_out)
+    failures = impossible_metrics(metrics, data, study.samples)
+    generator = TrainedGenerator(state.ema, data.shape, recipe.latent_dim, 0)
+    feedback = InterruptibleFeedback()
+    extractors = extractors_for(
+        metrics, failures, data, recipe.data, state.device, feedback, SINGLE_PROCESS
+    )
+    unique, failed = list(extractors.values()), Failures()
 
-    @contextmanager
-    def timed_bar(what: str) -> Iterator[Progress]:
-        start = time.perf_counter()
-        with interruptible_progress(what) as update:
-            yield update
-        seconds[what] = time.perf_counter() - start
+    def sample() -> dict[str, Tensor]:
+        with feedback.progress("sampling") as on_progress:
+            return fake_features(generator, SAMPLES_AT_A_TIME, 0, unique, on_progress, failed)
 
-    for _ in range(2):
-        start = time.perf_counter()
-        measure(generator, data, recipe.data, metrics, SCORED, 0, timed_bar)
-        total = time.perf_counter() - start
-    return total - seconds["sampling"], seconds["sampling"] / SCORED
+    features = sample()  # untimed: a first batch also allocates memory
+    lost = {key: failed[e.name] for key, e in extractors.items() if e.name in failed}
+    fail_with_extractors(failures, metrics, lost)
+    check_deciding_score(study, failures)
+    start, count = time.perf_counter(), 0
+    while (elapsed := time.perf_counter() - start) < SECONDS or count == 0:
+        sample()
+        count += SAMPLES_AT_A_TIME
+    start = time.perf_counter()
+    for metric in remaining(metrics, failures):
+        extractor = extractors[extractor_key(metric)]
+        sets = stand_in_sets(features[extractor.name], data, extractor.expected)
+        with recorded_failure(failures, metric.name):
+            FAMILIES[metric.family].estimate(sets, 0)
+    computing = time.perf_counter() - start
+    check_deciding_score(study, failures)
+    # The held-out images are scored as the samples are, so computing counts twice.
+    return TimedScoring((2 * computing, elapsed / count), failures)
+
+
+def check_deciding_score(study: Study, failures: Failures) -> None:
+    """Raise a `GanvasError` if the score that decides the study cannot be measured."""
+    reason = failures.get(parse_metrics(study.metrics)[0].name)
+    if reason is not None:
+        raise GanvasError(f"{study.scores[0]} decides the study, and cannot be measured: {reason}")
+
+
+def stand_in_sets(features: Tensor, data: PreparedData, expected: Tensor | None) -> FeatureSets:
+    """Sets as large as those of a score while training, of a few samples' features repeated.
+
+    How long a metric takes depends on the number of rows, and hardly on what they hold.
+    """
+
+    def rows(available: int) -> Tensor:
+        count = min(available, SAMPLES_WHILE_TRAINING)
+        return features[torch.arange(count, device=features.device) % len(features)]
+
+    return FeatureSets(
+        rows(len(data.training)), rows(len(data.held_out)), rows(SAMPLES_WHILE_TRAINING), expected
+    )
 
 
 def run_bytes(recipe: Recipe, state: TrainState, images: int | None) -> int:

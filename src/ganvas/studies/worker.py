@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -26,6 +26,7 @@ from ganvas.devices import choose_device, reset_peak_memory
 from ganvas.diagnosis import diagnose
 from ganvas.errors import DataError, Diverged, Interrupted, Locked, RunError, Unhealthy
 from ganvas.evaluation.evaluate import record_scores, reference_images
+from ganvas.evaluation.failures import Failures
 from ganvas.evaluation.measure import MAX_PIXEL_IMAGES, measure
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import build_networks
@@ -36,6 +37,7 @@ from ganvas.sampling import load
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.outcome import Cost, Ending, Outcome, ScorePoint
 from ganvas.terminal import tolerant_output
+from ganvas.torch_state import cpu_threads
 from ganvas.training.stop import cancel_stop, is_stop_requested, request_stop
 from ganvas.training.trainer import resume, train
 
@@ -84,9 +86,8 @@ def run_job(job: Job) -> Outcome:
         DataError: the images are missing or have changed.
     """
     directory = StudyDirectory.open(job.study)
-    torch.set_num_threads(directory.plan.threads)
     reset_peak_memory(choose_device(job.device))
-    with stop_watcher(directory):
+    with stop_watcher(directory), cpu_threads(directory.plan.threads):
         try:
             outcome = train_and_score(job, directory)
         except (Interrupted, Locked, DataError):
@@ -132,8 +133,9 @@ def train_and_score(job: Job, directory: StudyDirectory) -> Outcome:
     ending = cast("Ending", status.status)
     reason = status.reason
     scores: list[Record] = []
+    unmeasured: Failures = {}
     if ending == "finished":
-        scores = final_scores(run, job, directory)
+        scores, unmeasured = final_scores(run, job, directory)
         collapse = next((f for f in diagnose(run).findings if f.symptom == COLLAPSE), None)
         if collapse is not None and collapse.verdict == "failing":
             ending, reason = "collapsed", collapse.meaning
@@ -145,6 +147,7 @@ def train_and_score(job: Job, directory: StudyDirectory) -> Outcome:
         images_seen=status.images_seen,
         scores={score["metric"]: score["value"] for score in scores},
         floors={score["metric"]: score["floor"] for score in scores},
+        unmeasured=unmeasured,
         score_curve=score_curve(run, directory.study.scores[0]),
         cost=run_cost(run),
         attempts=job.attempt,
@@ -181,28 +184,30 @@ def train_or_resume(job: Job, directory: StudyDirectory) -> Run:
         return Run.open(path)
 
 
-def final_scores(run: Run, job: Job, directory: StudyDirectory) -> list[Record]:
-    """The study's scores of the run's last checkpoint. Scores that exist already are kept.
+def final_scores(run: Run, job: Job, directory: StudyDirectory) -> tuple[list[Record], Failures]:
+    """The study's scores of the run's last checkpoint, and why there is no score of some metric.
+
+    Scores that exist already are kept.
 
     The samples have the run's seed, so arms are compared over the same latents.
     """
     study = directory.study
     recorded = recorded_scores(run, study.samples, job.seed)
     if set(study.scores) - {"high-quality"} <= recorded.keys():  # not every run has that one
-        return list(recorded.values())
+        return list(recorded.values()), {}
     generator = load(run, job.device)
     prepared = reference_images(run, job.data, quiet=True)
-    scores = measure(
+    measurement = measure(
         generator,
         prepared,
         run.read_recipe().data,
         parse_metrics(study.metrics),
         study.samples,
         job.seed,
-        interruptible_progress,
+        InterruptibleFeedback(),
     )
-    record_scores(run, scores, generator.images_seen, while_training=False)
-    return [score.to_json() for score in scores]
+    record_scores(run, measurement.scores, generator.images_seen, while_training=False)
+    return [score.to_json() for score in measurement.scores], measurement.failures
 
 
 def recorded_scores(run: Run, samples: int, seed: int) -> dict[str, Record]:
@@ -216,6 +221,20 @@ def recorded_scores(run: Run, samples: int, seed: int) -> dict[str, Record]:
         and score["protocol"]["seed"] == seed
         and score["protocol"]["n_fake"] in (samples, MAX_PIXEL_IMAGES)
     }
+
+
+class InterruptibleFeedback:
+    """The feedback of an evaluation that ends when the study is asked to stop."""
+
+    def progress(self, task: str) -> AbstractContextManager[Progress]:
+        """See `interruptible_progress`."""
+        return interruptible_progress(task)
+
+    def message(self, text: str) -> None:
+        """Nothing: the outcome of the run says what could not be measured."""
+
+    def expect(self, text: str) -> None:
+        """Nothing: the study shows its own remaining time."""
 
 
 @contextmanager
@@ -288,7 +307,8 @@ def run_cost(run: Run) -> Cost | None:
     images, seconds = max(clock), max(clock.values())
     recipe = run.read_recipe()
     shape = recipe.image_shape(run.read_data()["shape"]["channels"])
-    networks = build_networks(recipe, shape)
+    with torch.device("meta"):  # only counted
+        networks = build_networks(recipe, shape)
     weights = [sum(w.numel() for w in network.parameters()) for network in networks]
     model = run.generator_directory / "model.safetensors"
     return Cost(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from rich import progress as rich_progress
 from rich.console import Console
 
+from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.evaluation.score import Score
 from ganvas.formatting import format_clock, format_progress, format_short
@@ -166,7 +167,9 @@ def log_end(listeners: Listener, run: Run) -> None:
     pictures = run.sample_paths()
     listeners.message(f"pictures: {pictures[-1]}")
     verbs = ("sample", *(["evaluate"] if run.can_be_scored() else []), "report")
-    listeners.message("next: " + "  ·  ".join(f"ganvas {verb} {run.directory}" for verb in verbs))
+    listeners.message(
+        "next: " + "  ·  ".join(ganvas_command(verb, run.directory) for verb in verbs)
+    )
 
 
 def join_parts(parts: Mapping[str, str]) -> str:

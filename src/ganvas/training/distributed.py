@@ -15,6 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 import ganvas
 from ganvas.checksum import checksum
+from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.errors import (
     DataError,
@@ -38,7 +39,7 @@ def interrupted_error(run: Run, state: TrainState) -> Interrupted:
     """The error of a run that was stopped on request."""
     return Interrupted(
         f"saved at {state.images_seen:,} images, which gave {run.sample_path(state.images_seen)}; "
-        f"go on with: ganvas resume {run.directory}"
+        f"go on with: {ganvas_command('resume', run.directory)}"
     )
 
 
@@ -46,7 +47,7 @@ def rank_lost_error(run: Run, error: RankLost) -> RankLost:
     """The error of a run that has lost one of its processes."""
     return RankLost(
         f"{error}, and the run ends at its last checkpoint. Continue it with any number of "
-        f"processes: ganvas resume {run.directory}"
+        f"processes: {ganvas_command('resume', run.directory)}"
     )
 
 
@@ -202,6 +203,8 @@ def find_run_of_launch(out: Path | str | None) -> str | None:
         return None
     recipes = Path("runs").glob("*/recipe.json") if out is None else [Path(out) / "recipe.json"]
     for recipe in recipes:
+        if recipe.parent.suffix == ".tmp":
+            continue  # a draft that another process fills
         if recipe.exists() and Run.open(recipe.parent).read_environment().get("launch") == name:
             return str(recipe.parent)
     return None
@@ -219,7 +222,8 @@ def is_over(run: Run, images: int | None) -> bool:
         case "finished":
             return images is None or images <= status.images_seen
         case "interrupted":
-            raise Interrupted(f"stopped on request; go on with: ganvas resume {run.directory}")
+            command = ganvas_command("resume", run.directory)
+            raise Interrupted(f"stopped on request; go on with: {command}")
         case "diverged":
             raise Diverged(reason)
         case "unhealthy":

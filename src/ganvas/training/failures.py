@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.errors import Diverged, OutOfMemory, Unhealthy
 from ganvas.recipes import Recipe
@@ -57,8 +58,8 @@ def unhealthy_error(run: Run, monitor: HealthMonitor | None, images_seen: int) -
     )
     return Unhealthy(
         f"training was stopped at {images_seen:,} images, {reason} {checkpoint} "
-        f"Try {change.flag} (in recipes {change.field}). The whole diagnosis: ganvas diagnose "
-        f"{run.directory}"
+        f"Try {change.flag} (in recipes {change.field}). The whole diagnosis: "
+        f"{ganvas_command('diagnose', run.directory)}"
     )
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import torch
 
 from ganvas.data.preparation import PreparedData
+from ganvas.formatting import format_count
 from ganvas.precision import resumed_precision
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
@@ -43,4 +44,10 @@ def restore_newest(
     if state.precision.name != started:
         name, why = dataclasses.astuple(state.precision)
         lines.append(f"the run started in {started} and continues in {name}: {why}")
+    threads, before = torch.get_num_threads(), environment["threads"]
+    if device.type == "cpu" and threads != before:
+        lines.append(
+            f"the run started on {format_count(before, 'thread')} and continues on "
+            f"{format_count(threads, 'thread')}: sums may round differently from here on"
+        )
     return state, lines

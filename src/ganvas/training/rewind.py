@@ -15,8 +15,8 @@ from ganvas import storage
 from ganvas.diagnosis import diagnose
 from ganvas.health.advice import apply_change
 from ganvas.health.finding import Change
-from ganvas.recipes import read_recipe
 from ganvas.runs import Run
+from ganvas.runs.run import read_recipe_of_run
 
 MOST_REWINDS = 2
 """A run that fails a third time needs a person."""
@@ -88,7 +88,7 @@ def apply_rewind(run: Run, plan: Rewind) -> None:
     """Delete all records after the checkpoint and change the recipe; repeating it is harmless."""
     run.delete_checkpoints_after(plan.to)
     run.delete_records_after(plan.to)
-    before = read_recipe(rewind_dir(run, plan.number) / "recipe.json")
+    before = read_recipe_of_run(rewind_dir(run, plan.number) / "recipe.json")
     run.write_recipe(apply_change(before, plan.change).with_fixed_schedules())
     run.write_status("running", plan.to)
     run.findings.append(plan.event())

@@ -2,29 +2,68 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 from ganvas.data.preparation import PreparedData
+from ganvas.data.reading import Progress
 from ganvas.evaluation.checks import check_held_out
-from ganvas.evaluation.measure import OpenBar, measure
+from ganvas.evaluation.failures import failure_lines
+from ganvas.evaluation.measure import Measurement, measure, unavailable_metrics
 from ganvas.evaluation.score import Score
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import Recipe
 from ganvas.sampling import TrainedGenerator
+from ganvas.training.listeners import Listener
 from ganvas.training.state import TrainState
 
 
-def check_can_score(recipe: Recipe, data: PreparedData) -> None:
-    """Raise a `DataError` if the recipe wants scores and too few images are held out."""
-    if recipe.evaluation.every > 0:
-        check_held_out(data, recipe.data.held_out)
+def check_can_score(recipe: Recipe, data: PreparedData) -> list[str]:
+    """A warning for each metric of the recipe that cannot be measured on these images.
+
+    Raises:
+        DataError: too few images are held out.
+        GanvasError: no metric can be measured.
+    """
+    if recipe.evaluation.every == 0:
+        return []
+    check_held_out(data, recipe.data.held_out)
+    metrics = parse_metrics(recipe.evaluation.metrics)
+    failures = unavailable_metrics(metrics, data, recipe.evaluation.samples)
+    if len(failures) == len(metrics):
+        Measurement([], failures).check()
+    return [f"warning: {line}" for line in failure_lines(failures)]
+
+
+class ScoringFeedback:
+    """The progress of an evaluation while training; its messages would come every time."""
+
+    def __init__(self, listeners: Listener) -> None:
+        self._listeners = listeners
+
+    def progress(self, task: str) -> AbstractContextManager[Progress]:
+        """Shown where training shows its own."""
+        return self._listeners.progress(task)
+
+    def message(self, text: str) -> None:
+        """Nothing: see `score_ema`."""
+
+    def expect(self, text: str) -> None:
+        """Nothing: training shows its own remaining time."""
 
 
 def score_ema(
-    recipe: Recipe, state: TrainState, data: PreparedData, open_bar: OpenBar
+    recipe: Recipe, state: TrainState, data: PreparedData, listeners: Listener
 ) -> list[Score]:
-    """Score the current EMA generator.
+    """Score the current EMA generator. A metric that cannot be measured is named, and left out.
 
     All processes call this together; only rank 0 gets scores.
     """
     generator = TrainedGenerator(state.ema, data.shape, recipe.latent_dim, state.images_seen)
     metrics, n = parse_metrics(recipe.evaluation.metrics), recipe.evaluation.samples
-    return measure(generator, data, recipe.data, metrics, n, state.seed, open_bar, state.processes)
+    feedback = ScoringFeedback(listeners)
+    measurement = measure(
+        generator, data, recipe.data, metrics, n, state.seed, feedback, state.processes
+    )
+    for line in failure_lines(measurement.failures):
+        listeners.message(f"warning: at {state.images_seen:,} images {line}")
+    return measurement.scores

@@ -9,17 +9,25 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
-from ganvas.devices import choose_device, describe_environment, use_deterministic_kernels
+from ganvas.devices import choose_device, describe_environment
 from ganvas.errors import Diverged, RankLost, RunError, Unhealthy
 from ganvas.formatting import format_short
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import OnFailure, Recipe, checked, load_recipe
 from ganvas.runs import Run
-from ganvas.runs.data import check_data_unchanged, data_location, describe_data, prepare_for
+from ganvas.runs.data import (
+    check_data_unchanged,
+    data_location,
+    describe_data,
+    prepare_for,
+    with_measured_range,
+)
 from ganvas.runs.run import check_unoccupied
 from ganvas.storage import native_path
 from ganvas.terminal import tolerant_output
+from ganvas.torch_state import deterministic_kernels, usual_torch
 from ganvas.torchrun import launch, restarts
 from ganvas.training.display import Display, log_start
 from ganvas.training.distributed import (
@@ -37,6 +45,7 @@ from ganvas.training.distributed import (
 from ganvas.training.due import Due
 from ganvas.training.engine import Compile
 from ganvas.training.failures import report_divergence, report_out_of_memory, unhealthy_error
+from ganvas.training.forecast import ForecastListener
 from ganvas.training.grids import draw_samples, remove_interruption_grid
 from ganvas.training.listeners import Listeners
 from ganvas.training.monitor import HealthMonitor
@@ -89,7 +98,7 @@ def fit(
                 raise unhealthy_error(run, monitor, state.images_seen)
             if due.scores:
                 with timer.paused():
-                    scores = score_ema(recipe, state, data, listeners.progress)
+                    scores = score_ema(recipe, state, data, listeners)
                 listeners.scores(state.images_seen, scores)
             stopping = signal == Signal.STOP and not due.last
             if stopping:
@@ -115,7 +124,8 @@ def fit_with_rewinds(
         try:
             if not processes.is_main:
                 return fit(run, recipe, state, data, Listeners(), None)
-            listeners = Listeners(RunFiles(run, recipe), display)
+            forecast = ForecastListener(display, recipe, data.shape)
+            listeners = Listeners(RunFiles(run, recipe), display, forecast)
             monitor = HealthMonitor(run, recipe, data, state)
             fit(run, recipe, state, data, listeners, monitor)
             return listeners.end()
@@ -143,6 +153,7 @@ def rewind_on_all(run: Run, state: TrainState) -> str | None:
 
 
 @tolerant_output()
+@usual_torch()
 def train(
     recipe: Recipe | str,
     data: str | Path,
@@ -158,14 +169,16 @@ def train(
     """Train a GAN on images and leave everything in a run directory.
 
     Started by torchrun, the processes share every batch, and the first one writes. Restarted by
-    torchrun after a failure, they resume from the last checkpoint.
+    torchrun after a failure, they resume from the last checkpoint. Several threads of one process
+    may train a run each.
 
     Args:
         recipe: what to train, e.g. `ganvas.recipes.dcgan()`, or the name of a recipe or its file.
         data: a folder, .zip, .npz, .npy, .parquet, a folder of IDX files, `fashion`, or data
             generated for benchmarks: ring, grid, swiss-roll, stacked:DATA.
         out: the run directory, which must not exist; None makes runs/RECIPE-DATA-N.
-        seed: decides weights, order and latents; same seed, machine and versions: same bits.
+        seed: decides weights, order and latents. The same seed gives the same bits on the same
+            machine, with the same versions and number of torch's threads.
         device: auto, cpu, cuda, cuda:1, mps.
         deterministic: make CUDA repeat itself bit for bit (the CPU does anyway).
         compile: auto captures the step as CUDA graphs where there is CUDA; on compiles it too, on
@@ -185,13 +198,12 @@ def train(
         return resume(before, data=data, device=device, quiet=quiet)
     target = choose_device(device, processes)
     check_batch_is_divisible(recipe, processes, target)
-    if deterministic:
-        use_deterministic_kernels()
     if out is not None and processes.is_main:
         check_unoccupied(Path(out))
     quiet = quiet or not processes.is_main
     prepared = prepare_for(recipe, data, quiet, verify)
-    check_can_score(recipe, prepared)
+    recipe = with_measured_range(recipe, prepared)
+    warnings = check_can_score(recipe, prepared)
     check_same_inputs(processes, recipe, prepared, target, seed)
     state = TrainState.start(recipe, prepared, seed, target, processes, compile)
     agree_on_precision(state)
@@ -206,15 +218,22 @@ def train(
         "launch": launch(),
     }
     run = new_run(out, recipe, prepared, environment, processes)
-    with shut_down_process_group(processes), run_lock(run, processes):
+    with (
+        shut_down_process_group(processes),
+        run_lock(run, processes),
+        deterministic_kernels(deterministic),
+    ):
         display = Display(run, recipe, 0, quiet)
         log_start(display, run, recipe, state, prepared)
+        for warning in warnings:
+            display.message(warning)
         with report_out_of_memory(recipe, prepared, state):
             fit_with_rewinds(run, recipe, state, prepared, display)
     return run
 
 
 @tolerant_output()
+@usual_torch()
 def resume(
     directory: Path | str,
     *,
@@ -247,7 +266,11 @@ def resume(
         return run
     quiet = quiet or not processes.is_main
     notes = [] if quiet else unsaved_end(run)
-    with shut_down_process_group(processes), run_lock(run, processes):
+    with (
+        shut_down_process_group(processes),
+        run_lock(run, processes),
+        deterministic_kernels(run.read_environment()["deterministic"]),
+    ):
         if processes.is_main:
             complete_pending_rewind(run)
         processes.barrier()
@@ -255,8 +278,6 @@ def resume(
         target = choose_device(environment["device"] if device == "auto" else device, processes)
         if processes.size > 1:  # one process always can resume
             check_batch_is_divisible(recipe, processes, target)
-        if environment["deterministic"]:
-            use_deterministic_kernels()
         prepared = prepare_for(recipe, data or data_location(run), quiet, verify)
         check_data_unchanged(run, prepared)
         check_same_inputs(processes, recipe, prepared, target, environment["seed"])
@@ -291,8 +312,11 @@ def new_run(
     """The run directory, which the first process makes and tells the others."""
 
     def create() -> str:
-        directory = next_run_directory(recipe.name, data.name) if out is None else Path(out)
-        return str(Run.create(directory, recipe, environment, describe_data(data)).directory)
+        about = describe_data(data)
+        if out is not None:
+            return str(Run.create(Path(out), recipe, environment, about).directory)
+        stem = Path("runs") / native_path(f"{recipe.name}-{data.name}")
+        return str(Run.create_numbered(stem, recipe, environment, about).directory)
 
     return Run(Path(processes.broadcast_object(create)))
 
@@ -327,15 +351,8 @@ def unsaved_end(run: Run) -> list[str]:
 def check_unfinished(run: Run, recipe: Recipe, state: TrainState) -> None:
     """Raise a `RunError` where nothing is left to train."""
     if state.images_seen >= recipe.images:
+        longer = format_short(2 * state.images_seen)
         raise RunError(
             f"{run.directory} is finished at {state.images_seen:,} images. To train longer: "
-            f"ganvas resume {run.directory} --images {format_short(2 * state.images_seen)}"
+            f"{ganvas_command('resume', run.directory, '--images', longer)}"
         )
-
-
-def next_run_directory(recipe: str, data: str) -> Path:
-    """runs/RECIPE-DATA-N with the smallest free N."""
-    number = 1
-    while (path := Path("runs") / native_path(f"{recipe}-{data}-{number}")).exists():
-        number += 1
-    return path

@@ -49,8 +49,8 @@ def test_array_layouts(tmp_path: Path, shape: tuple[int, ...], mode: str) -> Non
 @pytest.mark.parametrize(
     ("array", "text"),
     [
-        (ROWS.astype(np.float32), "(images * 255).round().astype('uint8')"),
-        (ROWS.astype(np.int64), "images.astype('uint8')"),
+        (ROWS.astype(np.complex64), "is complex64, expected numbers: uint8, uint16 or float32"),
+        (ROWS.astype("U1"), "is <U1, expected numbers"),
         (np.zeros((5, 3, 9, 3), np.uint8), "can be read in two ways"),
         (np.zeros((5, 9, 9, 7), np.uint8), "is no list of images"),
         (np.zeros((16, 16), np.uint8), "is no list of images"),
@@ -177,6 +177,22 @@ def test_parquet_columns(tmp_path: Path) -> None:
     assert source.read(0).size == (16, 16)
     with pytest.raises(UnusableImage, match="no image bytes in this row"):
         source.read(1)
+    rows = [[[1, 2], [3]], [[1, 2], [3, None]], [[[0] * 9] * 9] * 9]
+    pq.write_table(pa.table({"image": rows[:2]}), path)
+    source = open_source(path)
+    for index in range(2):
+        with pytest.raises(
+            UnusableImage, match="a number is missing, or its rows differ in length"
+        ):
+            source.read(index)
+    pq.write_table(pa.table({"image": rows[2:]}), path)
+    with pytest.raises(UnusableImage, match=r"shape \(9, 9, 9\), expected \(H, W\), "):
+        open_source(path).read(0)
+    pq.write_table(pa.table({"image": [[[[0] * 9] * 8] * 3]}), path)
+    assert open_source(path).read(0).size == (9, 8)
+    pq.write_table(pa.table({"image": [encoded(flat("L", 0))]}), tmp_path / "b.parquet")
+    assert "holds images of another kind than" in message(tmp_path)
+    (tmp_path / "b.parquet").unlink()
     features = b'{"info": {"features": {"label": {"names": ["zebra", "ant"]}}}}'
     table = pa.table({"image": [encoded(flat("L", 0)), encoded(flat("L", 0))], "label": [1, 0]})
     pq.write_table(table.replace_schema_metadata({"huggingface": features}), path)

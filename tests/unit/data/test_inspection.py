@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 
 from ganvas.data.inspection import FEW_IMAGES, Inspection, inspect
 from ganvas.data.preparation import prepare
+from ganvas.data.recommendation import recommend
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Unusable
 from ganvas.data.sources import open_source
@@ -59,10 +61,13 @@ def mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 FAULTS = (
-    Unusable("b/bomb.png", "more than 89 million pixels, too large to decode safely"),
+    Unusable(
+        "b/bomb.png",
+        "2,500 megapixels to decode, at most 90 are allowed; --max-megapixels 2500 allows it",
+    ),
     Unusable("b/cut.jpg", "cut after 12 kB"),
     Unusable("b/denied.png", "cannot be read: permission denied"),
-    Unusable("b/notes.png", "not an image"),
+    Unusable("b/notes.png", "text, not an image"),
     Unusable("b/pixel.png", "1x1 pixels is too small, at least 8x8"),
     Unusable("b/zero.webp", "zero bytes"),
     Unusable("b/zero2.webp", "zero bytes"),
@@ -92,13 +97,11 @@ def test_preparation_leaves_out_exactly_what_inspection_lists(mixed: Path, tmp_p
 def test_lines_for_people(mixed: Path) -> None:
     text = "\n".join(check(mixed).lines())
     assert text.startswith("photos: 6 images to train on at 64x64      median size 100x100, ")
-    assert "  7 cannot be used      b/bomb.png: more than 89 million" in text
+    assert "  7 cannot be used      b/bomb.png: 2,500 megapixels" in text
     assert "and 2 more (--json lists all)" in text
     assert "  1 are exact copies" in text
     assert "few images: 6 is little for a GAN from scratch" in text
     assert "cropping loses 14 % of the area; --fit pad keeps it" in text
-    assert text.splitlines()[-1].startswith("next: ganvas train dcgan ")
-    assert text.splitlines()[-1].endswith("photos/ --size 64 --augmentation 0.3")
 
 
 def test_json_is_complete_and_serialisable(mixed: Path) -> None:
@@ -171,15 +174,27 @@ def test_images_without_label_among_others_are_warned_about(tmp_path: Path) -> N
     assert prepare(open_source(tmp_path), SETTINGS, tmp_path / "cache").labels is None
 
 
-def test_the_suggested_command_can_be_typed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["my photos", "it's", "-x", "stacked:x", "fashion"])
+def test_the_suggested_command_can_be_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    save(flat("L", 0, 40), tmp_path / "my photos" / "a.png")
-    command = check(tmp_path / "my photos").suggested_command
+    save(flat("L", 0, 40), tmp_path / name / "a.png")
+    elsewhere = shlex.split(recommend(check(tmp_path / name)).command)
     monkeypatch.chdir(tmp_path)
-    here = check(tmp_path / "my photos").suggested_command
-    assert command.startswith(f'ganvas train dcgan "{tmp_path}')
-    assert here.replace("\\", "/") == 'ganvas train dcgan "my photos/" --size 32 --augmentation 0.3'
+    here = shlex.split(recommend(check(tmp_path / name)).command)
+    for words in (elsewhere, here):
+        assert open_source(words[3]).location == str(tmp_path / name)
+        assert not words[3].startswith("-")
+        assert words[:3] == ["ganvas", "train", "dcgan"]
+        assert words[4:] == ["--size", "32", "--augmentation", "0.3"]
+    assert not Path(here[3]).is_absolute()
+
+
+def test_given_flags_are_quoted_in_the_suggested_command(tmp_path: Path) -> None:
+    save(flat("L", 0, 40), tmp_path / "a.png")
+    flags = ["--background", "#aabbcc"]
+    inspection = inspect(open_source(tmp_path), SETTINGS, flags=flags)
+    assert shlex.split(recommend(inspection).command, comments=True)[6:8] == flags
 
 
 def test_augmentation_is_suggested_where_it_is_advised_and_nowhere_else(tmp_path: Path) -> None:
@@ -187,11 +202,11 @@ def test_augmentation_is_suggested_where_it_is_advised_and_nowhere_else(tmp_path
         pixels = np.arange(count * 64, dtype=np.uint32).view(np.uint8).reshape(count, 16, 16)
         np.save(tmp_path / f"{name}.npy", pixels)
         inspection = check(tmp_path / f"{name}.npy")
-        advised = any("--augmentation 0.3" in warning for warning in inspection.warnings)
-        assert (advised, "--augmentation 0.3" in inspection.suggested_command) == (
-            name == "few",
-        ) * 2
-        assert inspection.to_json()["suggested_command"] == inspection.suggested_command
+        warned = any(warning.startswith("few images") for warning in inspection.warnings)
+        recommendation = recommend(inspection)
+        explained = any(reason.startswith("--augmentation") for reason in recommendation.reasons)
+        suggested = "--augmentation 0.3" in recommendation.command
+        assert (warned, explained, suggested) == (name == "few",) * 3
 
 
 @pytest.mark.parametrize(
@@ -208,7 +223,7 @@ def test_too_few_held_out_for_scores(
     pixels = np.arange(count * 64, dtype=np.uint32).view(np.uint8).reshape(count, 16, 16)
     np.save(tmp_path / "pics.npy", pixels)
     inspection = check(tmp_path / "pics.npy", minimum=62)
-    assert inspection.suggested_command.endswith(f"pics.npy --size 32 {flags}")
+    assert recommend(inspection).command.endswith(f"pics.npy --size 32 {flags}")
     lines = [line for line in inspection.lines() if line.startswith("few held-out images")]
     assert len(lines) == (advice is not None)
     assert all(str(advice) in line and "at least 20" in line for line in lines)
@@ -220,8 +235,8 @@ def test_a_given_held_out_fraction_stays(tmp_path: Path) -> None:
     pixels = np.arange(110 * 64, dtype=np.uint32).view(np.uint8).reshape(110, 16, 16)
     np.save(tmp_path / "pics.npy", pixels)
     settings = DataSettings(size=(32, 32), held_out=0.05)
-    inspection = inspect(open_source(tmp_path / "pics.npy"), settings, flags="--held-out 0.05")
-    assert inspection.suggested_command.endswith("--held-out 0.05 --augmentation 0.3")
+    inspection = inspect(open_source(tmp_path / "pics.npy"), settings, flags=["--held-out", "0.05"])
+    assert recommend(inspection).command.endswith("--held-out 0.05 --augmentation 0.3")
     assert any("Train with --held-out 0.2" in warning for warning in inspection.warnings)
 
 
@@ -233,3 +248,30 @@ def test_progress_reaches_the_end(tmp_path: Path) -> None:
     for stage in ("reading", "decoding"):
         counts = [report[1:] for report in reports if report[0] == stage]
         assert counts == [(16, 40), (32, 40), (40, 40)]
+
+
+def test_labels_that_cannot_be_scored_are_named(tmp_path: Path) -> None:
+    for value in range(20):
+        save(flat("L", value, 40), tmp_path / "common" / f"{value}.png")
+    for number in range(7):
+        save(flat("L", 100 + number, 40), tmp_path / f"rare{number}" / "only.png")
+    for name in ("a.png", "copy.png"):
+        save(flat("L", 200, 40), tmp_path / "twins" / name)
+    inspection = check(tmp_path)
+    assert inspection.unscored_labels == (*(f"rare{number}" for number in range(7)), "twins")
+    (warning,) = (line for line in inspection.warnings if line.startswith("rare labels: "))
+    assert "8 labels cannot be scored" in warning
+    assert "rare0, rare1, rare2, rare3, rare4 and 3 more (--json lists all)" in warning
+    assert warning.endswith("The metric modes cannot be measured: it needs two")
+    save(flat("L", 250, 40), tmp_path / "rare0" / "another.png")
+    assert any(line.endswith("counts over the other labels") for line in check(tmp_path).warnings)
+    assert inspection.to_json()["unscored_labels"] == list(inspection.unscored_labels)
+
+
+def test_the_labels_of_two_images_can_be_scored(tmp_path: Path) -> None:
+    for value in range(40):
+        save(flat("L", value, 40), tmp_path / str(value // 2) / f"{value}.png")
+    inspection = check(tmp_path)
+    assert inspection.held_out == 4
+    assert inspection.unscored_labels == ()
+    assert not any("rare labels" in line for line in inspection.lines())

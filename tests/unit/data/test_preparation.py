@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganvas.data.digests import read_digests
 from ganvas.data.held_out import choose_held_out, fewest_images
 from ganvas.data.preparation import (
     PreparedData,
@@ -96,9 +97,10 @@ def test_fashion_is_prepared_with_its_labels(cache: Path) -> None:
 
 
 def test_fingerprints_of_existing_runs_stay(cache: Path) -> None:
-    data = prepare(open_source("fashion"), DataSettings(size=(28, 28)), cache)
+    settings = DataSettings(size=(28, 28), split="content")  # of a run without the field
+    data = prepare(open_source("fashion"), settings, cache)
     assert data.fingerprint == "62649b5f11395e85c74e79b447034363"
-    assert data.key == "data-9a757a13f1d3112423d5dc38"
+    assert data.key == "data-fd2d25ef5cf6b030aa87e269"
 
 
 def test_a_fingerprint_covers_names_labels_and_contents(cache: Path) -> None:
@@ -130,6 +132,48 @@ def test_copies_are_never_on_both_sides_of_the_split(photos: Path, cache: Path) 
     sides = [{data.images[i].tobytes() for i in side} for side in (data.training, data.held_out)]
     assert len(data.held_out) == 12
     assert not sides[0] & sides[1]
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """Nineteen images of one label, and two of another, which have the lowest hashes of all."""
+    flat_folder = tmp_path / "flat"
+    flat_folder.mkdir()
+    for value in range(21):
+        flat("L", value).save(flat_folder / f"{value}.png")
+    source = open_source(flat_folder)
+    digests = read_digests(source, tmp_path)
+    for position, index in enumerate(sorted(range(21), key=lambda index: digests[index])):
+        folder = tmp_path / "labelled" / ("rare" if position < 2 else "common")
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(flat_folder / source.items[index].name, folder)
+    return tmp_path / "labelled"
+
+
+def test_every_label_with_two_images_keeps_one_to_train_on(labelled: Path, cache: Path) -> None:
+    data, _ = prepared_from(labelled, cache)
+    assert data.labels is not None
+    assert np.bincount(data.labels[data.training]).tolist() == [18, 1]
+    assert len(data.held_out) == 2
+
+
+def test_a_run_of_before_keeps_its_split_and_its_prepared_copy(labelled: Path, cache: Path) -> None:
+    older = replace(SETTINGS, split="content")
+    data, _ = prepared_from(labelled, cache, older)
+    assert data.labels is not None
+    assert data.labels[data.held_out].tolist() == [1, 1]
+    _, decoded_again = prepared_from(labelled, cache)
+    assert decoded_again
+    again, decoded_again = prepared_from(labelled, cache, older)
+    assert not decoded_again
+    assert again.held_out.tolist() == data.held_out.tolist()
+
+
+def test_images_without_labels_are_prepared_once_for_both_splits(photos: Path, cache: Path) -> None:
+    first, _ = prepared_from(photos, cache)
+    second, decoded_again = prepared_from(photos, cache, replace(SETTINGS, split="content"))
+    assert not decoded_again
+    assert first.key == second.key
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.1, 0.5, 0.9])
@@ -214,6 +258,7 @@ def test_prepared_data_is_reused_from_another_location(photos: Path, cache: Path
         {"fit": "pad"},
         {"background": "black"},
         {"keep_duplicates": True},
+        {"max_megapixels": 91},
     ],
     ids=str,
 )

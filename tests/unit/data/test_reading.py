@@ -7,11 +7,12 @@ import threading
 import pytest
 
 from ganvas.data.reading import parallel_map
+from tests.builders.commands import STALLED
 
 
 def test_work_is_yielded_in_order_by_several_threads() -> None:
     threads = set()
-    together = threading.Barrier(3, timeout=10)
+    together = threading.Barrier(3, timeout=STALLED)
 
     def work(index: int) -> int:
         if index % 16 == 0 and index < 48:

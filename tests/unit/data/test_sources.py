@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from ganvas.data.image_files import is_candidate, labels_from_folders
+from ganvas.data.image_files import is_candidate
 from ganvas.data.source import UnusableImage, sorted_labels
 from ganvas.data.sources import FASHION_LABELS, open_source
 from ganvas.errors import DataError
@@ -67,22 +68,6 @@ def test_a_folder_without_sub_folders_has_no_labels(tmp_path: Path) -> None:
 def test_files_that_are_no_images_are_listed(tmp_path: Path) -> None:
     source = open_source(fill(tmp_path, "a.png", "film.mp4", "no-suffix", ".git/x.png"))
     assert [item.name for item in source.items] == ["a.png", "film.mp4", "no-suffix"]
-
-
-@pytest.mark.parametrize(
-    ("names", "labels"),
-    [
-        (["cat/1.png", "dog/x/2.png"], ["cat", "dog"]),
-        (["all/cat/1.png", "all/dog/2.png"], ["cat", "dog"]),
-        (["all/1.png", "all/2.png"], [None, None]),
-        (["top.png", "cat/1.png"], [None, "cat"]),
-        (["1.png"], [None]),
-    ],
-)
-def test_the_first_folder_that_differs_is_the_label(
-    names: list[str], labels: list[str | None]
-) -> None:
-    assert labels_from_folders(names) == labels
 
 
 def test_class_order_counts_numbers_by_value() -> None:
@@ -172,10 +157,89 @@ def test_folders_without_images(tmp_path: Path) -> None:
 
 
 def test_one_file_instead_of_a_folder(tmp_path: Path) -> None:
-    fill(tmp_path, "a.png", "video.mp4", "train-images-idx3-ubyte.gz")
+    fill(tmp_path, "a.png", "without-suffix")
+    (tmp_path / "images.data").write_bytes(b"\1\2\3")
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(bytes(16)))
     assert "is one image; give the folder" in message(tmp_path / "a.png")
-    assert "is of no type that can be read (.mp4)" in message(tmp_path / "video.mp4")
+    assert "is one image; give the folder" in message(tmp_path / "without-suffix")
+    assert "is of no type that can be read (.data)" in message(tmp_path / "images.data")
     assert "is one IDX file" in message(tmp_path / "train-images-idx3-ubyte.gz")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.tar.gz", gzip.compress(b"tar"), "is a file compressed with gzip; unpack it. Expected"),
+        ("a.tar", bytes(257) + b"ustar", "is a tar archive; unpack it. Expected a folder"),
+        ("a.7z", b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it. Expected a folder"),
+        ("a.rar", b"Rar!\x1a\x07", "is a rar archive; unpack it. Expected a folder"),
+        ("a.cbz", b"PK\3\4", "is a zip archive; unpack it. Expected a folder"),
+        ("a.h5", b"\x89HDF\r\n", "is an HDF5 file; save its images as image files or as an .npz"),
+        ("a.mp4", b"\0\0\0\x20ftypisom", "is a video; save its frames as image files. Expected"),
+        ("a.txt", b"some words", "is text. Expected a folder of images, or a file .zip"),
+        ("a.zip", b"Rar!\x1a\x07", "is not a zip archive but a rar archive; unpack it"),
+        ("a.zip", b"PK\3\4", "is not a zip archive, or was cut: File is not a zip file"),
+        ("a.zip", bytes(100), "is not a zip archive but only zero bytes; its content was never"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_another_file_is_named_with_what_to_do(
+    tmp_path: Path, name: str, content: bytes, expected: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert f"{tmp_path / name} {expected}" in message(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["b.zip"], "but b.zip: give that file instead: ROOT/b.zip"),
+        (
+            ["b.npz", "x/c.npz", "labels.csv"],
+            "but b.npz and 1 more: give one of them instead: ROOT/b.npz",
+        ),
+        (["a.tar"], "but a.tar: unpack it, and give the folder that it becomes"),
+        (["a.tar.gz"], "but a.tar.gz: unpack it"),
+        (["a.7z", "b.rar"], "but a.7z and 1 more: unpack it"),
+        (["a.h5"], "but a.h5: save its images as image files or as an .npz file"),
+        (
+            ["x/train-images-idx3-ubyte.gz", "x/train-labels-idx1-ubyte.gz"],
+            "but IDX files: give the folder that holds them: ROOT/x",
+        ),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else value[0],
+)
+def test_a_folder_of_containers_says_what_to_do(
+    tmp_path: Path, names: list[str], expected: str
+) -> None:
+    text = message(fill(tmp_path, *names))
+    assert "holds no image files " + expected.replace("ROOT", str(tmp_path)) in text
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["cats.zip"], "but cats.zip: unpack this archive, and give cats.zip itself"),
+        (
+            ["x/a.zip", "x/b.zip"],
+            "but x/a.zip and 1 more: unpack this archive, and give one of them",
+        ),
+        (["a.npz", "README.md"], "but a.npz: unpack this archive, and give a.npz itself"),
+        (["x/a.parquet"], "but x/a.parquet: unpack this archive, and give a.parquet itself"),
+        (["a.tar.gz"], "but a.tar.gz: unpack both, and give the folder of images"),
+        (["a.h5"], "but a.h5: save its images as image files or as an .npz file"),
+        (
+            ["train-labels-idx1-ubyte", "train-images-idx3-ubyte"],
+            "but train-images-idx3-ubyte and 1 more: unpack this archive, and give the folder th",
+        ),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else value[0],
+)
+def test_an_archive_of_containers_says_what_to_do(
+    tmp_path: Path, names: list[str], expected: str
+) -> None:
+    path = zipped(tmp_path / "a.zip", **dict.fromkeys(names, b"content"))
+    assert f"{path} holds no images {expected}" in message(path)
 
 
 @pytest.mark.parametrize("call", ["os.listdir", "os.walk"])
@@ -213,7 +277,7 @@ def test_an_archive_with_an_entry_outside_its_root_is_refused(tmp_path: Path, na
 
 
 def test_archives_that_cannot_be_used(tmp_path: Path) -> None:
-    (tmp_path / "no.zip").write_bytes(b"this is no zip archive")
+    (tmp_path / "no.zip").write_bytes(b"\1\2\3")
     assert "is not a zip archive, or was cut" in message(tmp_path / "no.zip")
     assert "holds no images" in message(zipped(tmp_path / "a.zip", **{"__MACOSX/._a.png": png()}))
     content = bytearray(zipped(tmp_path / "b.zip", **{"a.png": png()}).read_bytes())
@@ -240,6 +304,37 @@ def test_a_damaged_zip_entry_is_one_unusable_image(tmp_path: Path) -> None:
     with pytest.raises(UnusableImage, match="damaged in the archive"):
         source.read(0)
     assert source.read(1).size == (16, 16)
+
+
+def patched(path: Path, place: int, value: int) -> Path:
+    """The archive with one byte of an entry changed, in the directory and before the content."""
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\1\2") + place] = value
+    content[content.index(b"PK\3\4") + place - 2] = value
+    path.write_bytes(content)
+    return path
+
+
+def test_an_unknown_compression_is_named(tmp_path: Path) -> None:
+    source = open_source(patched(zipped(tmp_path / "a.zip", **{"a.png": png()}), 10, 9))
+    with pytest.raises(
+        UnusableImage, match="compressed with Deflate64, which cannot be read here; u"
+    ):
+        source.read(0)
+
+
+def test_an_archive_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    path = patched(zipped(tmp_path / "a.zip", **{"a.png": png()}), 6, 99)
+    assert "is a zip archive of a kind that cannot be read here (zip file version 9.9)" in message(
+        path
+    )
+
+
+def test_an_archive_in_zip64_is_read(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:  # noqa: SIM117
+        with archive.open("a.png", "w", force_zip64=True) as entry:
+            entry.write(png())
+    assert open_source(tmp_path / "a.zip").read(0).size == (16, 16)
 
 
 def test_a_zip_made_on_windows_has_folders_too(tmp_path: Path) -> None:

@@ -227,6 +227,7 @@ def test_sources_that_cannot_be_stacked(data: str, message: str) -> None:
     [
         ({"size": (1, 1)}, "the recipe makes points.*such as stacked-modern"),
         ({"channels": "1"}, "three images in three channels, but the recipe asks for 1"),
+        ({"labels": "off"}, "its labels are needed as they are, but the recipe says off"),
     ],
 )
 def test_settings_that_do_not_suit(
@@ -235,6 +236,14 @@ def test_settings_that_do_not_suit(
     with pytest.raises(DataError, match=message):
         prepare(small, replace(SETTINGS, **change), tmp_path / "cache")  # type: ignore[arg-type]
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_measured_range_is_that_of_the_digits(digits: Path, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, pixel_range="measured")
+    data = prepare(stacked(digits), settings, tmp_path / "cache")
+    assert data.pixel_range == f"0:{10 * PER_CLASS - 1}"
+    known = replace(SETTINGS, pixel_range=data.pixel_range)
+    assert prepare(stacked(digits), known, tmp_path / "cache").key == data.key
 
 
 def test_a_stacked_location_exists_while_its_digits_do(digits: Path) -> None:

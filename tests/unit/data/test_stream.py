@@ -21,6 +21,7 @@ from ganvas.data.preparation import PreparedData
 from ganvas.data.stream import Batch, ImageStream
 from ganvas.processes import ProcessGroup
 from ganvas.training.step import train_step
+from tests.builders.commands import STALLED
 from tests.builders.tiny import BATCH, start, tiny_data, tiny_recipe
 
 COUNT, HELD_OUT = 130, 10
@@ -207,5 +208,5 @@ def test_a_deleted_stream_ends_its_thread(large: PreparedData) -> None:
     del stream
     gc.collect()
     for thread in threads:
-        thread.join(timeout=10)
+        thread.join(timeout=STALLED)
     assert not any(thread.is_alive() for thread in threads)

@@ -41,7 +41,11 @@ def extract_samples(*extractors: Extractor) -> tuple[Calls, dict[str, Tensor]]:
     """The progress calls of fake_features for `COUNT` samples, and the features."""
     generator = TrainedGenerator(Grey(), tiny_data().shape, 1, images_seen=7)
     calls: Calls = []
-    features = fake_features(generator, COUNT, 0, extractors, lambda *call: calls.append(call))
+    failures: dict[str, str] = {}
+    features = fake_features(
+        generator, COUNT, 0, extractors, lambda *call: calls.append(call), failures
+    )
+    assert not failures
     return calls, features
 
 

@@ -1,4 +1,4 @@
-"""The nearest training images, against a search through all of them."""
+"""The nearest images, against a search through all of them, and when a sample is a copy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ganvas.data.preparation import PreparedData
-from ganvas.evaluation.nearest import nearest_training_images
+from ganvas.evaluation.nearest import CopyRule, nearest_images
 
 
 class TestNearest:
@@ -20,11 +20,11 @@ class TestNearest:
         random = np.random.default_rng(0)
         images = random.integers(0, 256, (40, 3, 4, 4), dtype=np.uint8)
         training = np.arange(3, 40)
-        data = cast(PreparedData, SimpleNamespace(images=images, training=training))
+        data = cast(PreparedData, SimpleNamespace(images=images))
         samples = random.integers(0, 256, (5, 3, 4, 4), dtype=np.uint8)
         samples[0] = images[20][..., ::-1] if mirrored else images[20]
         samples[1] = images[1]  # held out, so it must not be found
-        found = nearest_training_images(torch.from_numpy(samples), data, 3, mirrored)
+        found = nearest_images(torch.from_numpy(samples), data, training, 3, mirrored)
         for row, sample in enumerate(samples):
             every = []
             for index in training:
@@ -37,3 +37,28 @@ class TestNearest:
             assert found.distances[row] == pytest.approx(gaps, rel=1e-3, abs=0.05)
         assert found.indices[0, 0] == 20
         assert found.distances[0, 0] == 0
+
+
+class TestCopyRule:
+    distances = np.arange(1.0, 101.0)
+    """Of 100 held-out images to their nearest training images."""
+
+    def test_a_copy_is_nearer_than_all_but_five_percent_of_held_out_images(self) -> None:
+        rule = CopyRule.of(self.distances)
+        assert rule is not None
+        assert (self.distances < rule.limit).sum() == 5
+        assert rule.usual == 50.5
+        assert rule.is_copy(rule.limit - 0.1, to_held_out=100)
+        assert not rule.is_copy(rule.limit + 0.1, to_held_out=100)
+
+    def test_what_is_about_as_near_to_held_out_images_is_no_copy(self) -> None:
+        rule = CopyRule.of(self.distances)
+        assert rule is not None
+        assert rule.is_copy(2, to_held_out=4.1)
+        assert not rule.is_copy(2, to_held_out=3.9)
+
+    @pytest.mark.parametrize("held_out", [np.ones(19), np.arange(100) // 6])
+    def test_few_held_out_images_or_copies_among_them_decide_nothing(
+        self, held_out: np.ndarray
+    ) -> None:
+        assert CopyRule.of(held_out) is None

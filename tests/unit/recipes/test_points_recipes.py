@@ -45,9 +45,18 @@ def test_other_networks_name_those_that_support_points(family: str) -> None:
         )
 
 
-@pytest.mark.parametrize("option", ["flip", "dequantize"])
-def test_image_settings_are_refused_for_points(option: str) -> None:
-    (problem,) = problems_of(points(data=DataSettings(size=POINT, **{option: True})))
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("flip", True),
+        ("dequantize", True),
+        ("labels", "off"),
+        ("pixel_range", "0:1"),
+        ("frames", "all"),
+    ],
+)
+def test_image_settings_are_refused_for_points(option: str, value: Any) -> None:
+    (problem,) = problems_of(points(data=DataSettings(size=POINT, **{option: value})))
     assert problem.startswith(f"data.{option}: ")
     assert "points" in problem
 

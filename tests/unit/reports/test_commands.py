@@ -29,6 +29,7 @@ def test_flags_give_every_changed_field_back() -> None:
     recipes = [
         changed(base, images=50_000, batch=32, generator_batch=16, on_failure="stop"),
         changed(base, data=dataclasses.replace(base.data, size=(16, 32), flip=True)),
+        changed(base, data=dataclasses.replace(base.data, labels="2", pixel_range="-0.5:1")),
         changed(base, objective=dataclasses.replace(objective, loss="hinge", spectral_norm=True)),
         changed(
             base,

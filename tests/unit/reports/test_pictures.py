@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from ganvas.images import make_grid
+from ganvas.data.preparation import PreparedData
+from ganvas.data.sources import FASHION
+from ganvas.images import Pixels, make_grid
 from ganvas.reports import pictures
 
 
@@ -44,3 +50,85 @@ def test_the_grid_after_an_onset_is_found() -> None:
     assert pictures.path_from(paths, 15) == paths[1]
     assert pictures.path_from(paths, 99) == paths[2]
     assert pictures.path_from([], 5) is None
+
+
+@pytest.fixture(scope="module")
+def fashion() -> PreparedData:
+    """1,500 of the built-in images; every tenth is held out."""
+    content = gzip.decompress((FASHION / "t10k-images-idx3-ubyte.gz").read_bytes())
+    pixels = np.frombuffer(content, np.uint8, offset=16).reshape(-1, 1, 28, 28)[:1_500]
+    held_out = np.arange(len(pixels)) % 10 == 0
+    return cast(
+        PreparedData,
+        SimpleNamespace(
+            images=pixels, training=np.flatnonzero(~held_out), held_out=np.flatnonzero(held_out)
+        ),
+    )
+
+
+def samples_of(data: PreparedData, indices: NDArray[np.int64]) -> Pixels:
+    """A dozen of these images, as a generator makes them: uint8 (12, H, W, 1)."""
+    return np.ascontiguousarray(data.images[indices[:12]].transpose(0, 2, 3, 1))
+
+
+def with_noise(images: Pixels, levels: float) -> Pixels:
+    """Images with normal noise of so many grey levels."""
+    noise = np.random.default_rng(0).normal(0, levels, images.shape)
+    return np.clip(images + noise, 0, 255).round().astype(np.uint8)
+
+
+def blotches(data: PreparedData) -> Pixels:
+    """The mean training image with a twentieth of each image's own contrast."""
+    mean = data.images[data.training].mean(axis=0).transpose(1, 2, 0)
+    return (mean + 0.05 * (samples_of(data, data.training) - mean)).round().astype(np.uint8)
+
+
+class TestCopies:
+    def test_training_images_are_copies(self, fashion: PreparedData) -> None:
+        copies = samples_of(fashion, fashion.training)
+        assert pictures.nearest_to(copies, fashion, mirrored=False).copies == 12
+
+    def test_training_images_with_a_little_noise_are_copies(self, fashion: PreparedData) -> None:
+        noisy = with_noise(samples_of(fashion, fashion.training), 8)
+        assert pictures.nearest_to(noisy, fashion, mirrored=False).copies == 12
+
+    def test_mirrored_training_images_are_copies_where_training_mirrors(
+        self, fashion: PreparedData
+    ) -> None:
+        mirror = np.ascontiguousarray(samples_of(fashion, fashion.training)[:, :, ::-1])
+        assert pictures.nearest_to(mirror, fashion, mirrored=True).copies == 12
+        assert pictures.nearest_to(mirror, fashion, mirrored=False).copies < 6
+
+    def test_held_out_images_are_no_copies(self, fashion: PreparedData) -> None:
+        real = samples_of(fashion, fashion.held_out[::10])
+        others = SimpleNamespace(**vars(fashion))
+        others.held_out = np.setdiff1d(fashion.held_out, fashion.held_out[::10])
+        assert pictures.nearest_to(real, cast(PreparedData, others), mirrored=False).copies == 0
+
+    def test_blotches_are_no_copies_although_they_are_near_to_everything(
+        self, fashion: PreparedData
+    ) -> None:
+        grey = np.stack([np.full((28, 28, 1), level, np.uint8) for level in range(0, 60, 5)])
+        lookups = pictures.nearest_to(np.concatenate([blotches(fashion), grey]), fashion, False)
+        assert lookups.copies == 0
+        assert lookups.rule is not None
+        assert min(row.distance for row in lookups.rows) > 0
+
+    def test_blotches_nearer_than_held_out_images_are_no_copies(self) -> None:
+        """Strong contrast puts real images far apart, and a blotch in the middle of them."""
+        random = np.random.default_rng(0)
+        images = random.choice([0, 255], (400, 1, 8, 8)).astype(np.uint8)
+        data = SimpleNamespace(images=images, training=np.arange(360), held_out=np.arange(360, 400))
+        grey = np.full((12, 8, 8, 1), 128, np.uint8)
+        lookups = pictures.nearest_to(grey, cast(PreparedData, data), mirrored=False)
+        assert lookups.rule is not None
+        assert all(row.distance < lookups.rule.limit for row in lookups.rows)
+        assert lookups.copies == 0
+
+    def test_without_held_out_images_nothing_is_called_a_copy(self, fashion: PreparedData) -> None:
+        none_held_out = SimpleNamespace(**vars(fashion))
+        none_held_out.held_out = fashion.held_out[:0]
+        copies = samples_of(fashion, fashion.training)
+        lookups = pictures.nearest_to(copies, cast(PreparedData, none_held_out), mirrored=False)
+        assert lookups.rule is None
+        assert lookups.copies == 0

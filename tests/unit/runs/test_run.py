@@ -1,16 +1,22 @@
-"""The checkpoints of a run: which are kept, and which is read."""
+"""A run's directory, made whole or not at all; its checkpoints: which are kept, which is read;
+the recipe of a former run."""
 
 from __future__ import annotations
 
+import json
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from ganvas.errors import RunError
+from ganvas.errors import Occupied, RunError
 from ganvas.recipes import CATALOG
 from ganvas.runs import Run
+from ganvas.runs.status import SavedStatus
 
 
 class TestState:
@@ -43,6 +49,16 @@ class TestState:
     def test_any_other_status_is_the_state(self, run: Run) -> None:
         run.write_status("diverged", 640, "the loss is not finite")
         assert run.state() == "diverged"
+
+
+def test_a_run_of_before_keeps_the_split_of_before(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", CATALOG["dcgan"](), {"seed": 0}, {})
+    assert run.read_recipe().data.split == "labels"
+    path = tmp_path / "run" / "recipe.json"
+    recipe = json.loads(path.read_text())
+    del recipe["data"]["split"]
+    path.write_text(json.dumps(recipe))
+    assert run.read_recipe().data.split == "content"
 
 
 class TestCheckpoints:
@@ -85,3 +101,88 @@ class TestCheckpoints:
         with pytest.raises(RunError, match="all checkpoints are damaged") as caught:
             run.read_newest_checkpoint()
         assert all(str(path) in str(caught.value) for path in run.checkpoint_paths())
+
+
+class TestCreation:
+    """Directories of new runs, also where several are made at once."""
+
+    @staticmethod
+    def together(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+        """Hold every draft until all are filled, so that all want their name at the same time."""
+        barrier, write = threading.Barrier(count), SavedStatus.write
+        first_try = threading.local()
+
+        def write_then_wait(status: SavedStatus, path: Path) -> None:
+            write(status, path)
+            if not vars(first_try):
+                first_try.over = True
+                barrier.wait()
+
+        monkeypatch.setattr(SavedStatus, "write", write_then_wait)
+
+    def test_runs_that_start_together_get_a_directory_each(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.together(monkeypatch, 4)
+        recipe = CATALOG["dcgan"]()
+        (tmp_path / "runs").mkdir()
+        (tmp_path / "runs" / "dcgan-x-2").touch()  # a file has the name
+        (tmp_path / "runs" / "dcgan-x-3").symlink_to("nowhere")
+
+        def create(seed: int) -> Run:
+            stem = tmp_path / "runs" / "dcgan-x"
+            return Run.create_numbered(stem, recipe, {"seed": seed}, {})
+
+        with ThreadPoolExecutor(4) as pool:
+            runs = list(pool.map(create, range(4)))
+        assert sorted(run.directory.name for run in runs) == [f"dcgan-x-{n}" for n in (1, 4, 5, 6)]
+        assert [Run.open(run.directory).read_environment()["seed"] for run in runs] == [0, 1, 2, 3]
+        assert len(list((tmp_path / "runs").iterdir())) == 6, "nothing half is left"
+
+    def test_one_of_two_that_want_the_same_directory_gets_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.together(monkeypatch, 2)
+
+        def create(seed: int) -> str:
+            try:
+                Run.create(tmp_path / "run", CATALOG["dcgan"](), {"seed": seed}, {})
+            except Occupied as error:
+                return str(error)
+            return "made"
+
+        with ThreadPoolExecutor(2) as pool:
+            said = sorted(pool.map(create, range(2)))
+        assert said[1] == "made"
+        assert "run was made by another process meanwhile. Choose another folder" in said[0]
+        assert [path.name for path in tmp_path.iterdir()] == ["run"]
+        Run.open(tmp_path / "run")
+
+    def test_a_file_called_runs_is_an_error_and_no_endless_search(self, tmp_path: Path) -> None:
+        (tmp_path / "runs").touch()
+        with pytest.raises(RunError, match="a file is in the way"):
+            Run.create_numbered(tmp_path / "runs" / "dcgan-x", CATALOG["dcgan"](), {}, {})
+
+    def test_the_current_folder_is_not_replaced_by_a_run(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        for here in (Path(), tmp_path):
+            with pytest.raises(RunError, match=r"is the current folder. Name a new folder in it"):
+                Run.create(here, CATALOG["dcgan"](), {}, {})
+
+    def test_a_mount_point_is_not_replaced_by_a_run(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(os.path, "ismount", lambda path: path == tmp_path)
+        with pytest.raises(RunError, match=r"is a mount point. Name a new folder in it"):
+            Run.create(tmp_path, CATALOG["dcgan"](), {}, {})
+
+
+def test_to_runs_of_ganvas_0_2_a_folder_named_as_a_split_is_a_label(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", CATALOG["dcgan"](), {"seed": 0}, {})
+    assert run.read_recipe().data.labels == "auto"
+    table = json.loads((run.directory / "recipe.json").read_text())
+    del table["data"]["labels"]
+    (run.directory / "recipe.json").write_text(json.dumps(table))
+    assert run.read_recipe().data.labels == "folders"

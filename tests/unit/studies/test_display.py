@@ -52,3 +52,33 @@ def test_a_plan_warns_about_too_few_seeds(
     )
     StudyDisplay().plan(study, plan)
     assert ("use at least --seeds 3" in capsys.readouterr().out) is warned
+
+
+def test_a_plan_tells_training_from_scoring_and_what_it_is_based_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arms = [
+        {"name": "slow", "generator": {"learning_rate": 1e-5}},
+        {"name": "wgan", "recipe": "wgan"},
+    ]
+    study = read_study({"base": "dcgan", "data": "fashion", "images": 60_000, "arms": arms})
+    trial = ThroughputEstimate(images_per_second=100.0, memory_mb=1.0, run_bytes=1)
+    names = [arm.name for arm in study.all_arms]
+    plan = Plan(
+        images=dict.fromkeys(names, 60_000),
+        throughput=dict.fromkeys(names, trial),
+        scoring=(24.0, 0.12),
+        workers=1,
+        threads=1,
+    )
+    StudyDisplay().plan(study, plan)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split() == ["arm", "images", "images/s", "training", "scoring", "changes"]
+    assert lines[2].split()[:7] == ["dcgan", "60k", "100", "10", "min", "20", "min"]
+    (scoring,) = (line for line in lines if line.startswith("scoring is"))
+    assert scoring == (
+        "scoring is 67% of the time of the runs: 4 with 1k samples while a run trains, "
+        "and one with 5k at the end, fd-lite0 prdc-lite0"
+    )
+    (basis,) = (line for line in lines if line.startswith("based on"))
+    assert "of training of dcgan, wgan, and on one small score" in basis

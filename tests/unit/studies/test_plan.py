@@ -8,7 +8,7 @@ import json
 import pytest
 from pydantic import TypeAdapter
 
-from ganvas.studies.plan import Plan
+from ganvas.studies.plan import Plan, savings
 
 from .written_studies import RATE, a_plan, a_study
 
@@ -28,3 +28,37 @@ def test_durations_and_bytes_of_a_plan() -> None:
     assert plan.bytes(study) == 5 * 4 * 10**6
     table = json.loads(json.dumps(dataclasses.asdict(plan)))
     assert TypeAdapter(Plan).validate_python(table) == plan
+
+
+def test_training_and_scoring_of_a_plan_are_known_apart() -> None:
+    study = a_study(samples=1000, evaluations=2)
+    plan = a_plan(study, images=dict.fromkeys(RATE, 6000))
+    assert plan.training_seconds("dcgan") == pytest.approx(6)
+    assert plan.all_scoring_seconds(study, study.evaluations) == pytest.approx(6)
+    # 6 s of scores in every run; 6, 12, 6 and 24 s of training.
+    assert plan.scoring_fraction(study) == pytest.approx(24 / (24 + 48))
+
+
+def test_savings_name_what_is_changed_what_it_takes_then_and_its_price() -> None:
+    study = a_study(samples=5000, evaluations=2)
+    plan = a_plan(study, images=dict.fromkeys(RATE, 6000))
+    found = savings(study, plan)
+    assert [(saving.field, saving.value) for saving in found] == [
+        ("evaluations", 0),
+        ("samples", 1000),
+        ("seeds", 3),
+        ("metrics", ("swd",)),
+    ]
+    for saving in found[:3]:
+        cheaper = dataclasses.replace(study, **{saving.field: saving.value})
+        assert saving.seconds == plan.seconds(cheaper)
+        assert saving.seconds < plan.seconds(study)
+    assert found[3].seconds is None, "it was not measured"
+    assert all(saving.price for saving in found)
+
+
+def test_what_saves_nothing_is_not_suggested() -> None:
+    study = a_study(samples=1000, evaluations=0, seeds=3, metrics=["swd"])
+    assert savings(study, a_plan(study)) == []
+    long = a_study(samples=5000, evaluations=1, seeds=3, metrics=["swd"])
+    assert savings(long, a_plan(long, images=dict.fromkeys(RATE, 10**9))) == []

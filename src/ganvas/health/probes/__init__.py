@@ -86,8 +86,7 @@ def measure(context: ProbeContext) -> ProbeRecord:
     """
     record: ProbeRecord = {}
     missing: dict[str, str] = {}
-    device = context.random.device
-    with torch.enable_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
+    with torch.enable_grad():
         for name, probe in PROBES.items():
             try:
                 values = probe(context)

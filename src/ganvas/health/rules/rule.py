@@ -108,11 +108,10 @@ class Rule:
         reason = self.reason_not_applicable(evidence.recipe)
         if reason is not None or next(self.evaluations(evidence), None) is not None:
             return reason
-        start, evaluated = self.active_from(evidence), evidence.evaluated_indices
-        if not evaluated and start == 0:
+        if self.is_too_early(evidence):
+            return f"too early: it is checked from {self.active_from(evidence):,} images on"
+        if not evidence.evaluated_indices:
             return "no probes yet"
-        if not evaluated or evidence.valid_records[evaluated[-1]]["images_seen"] < start:
-            return f"too early: it is checked from {start:,} images on"
         required = [name for name in self.columns if name != MISSING]  # present only after failures
         missing = [name for name in required if evidence.latest(name) is None]
         if not missing:
@@ -123,6 +122,12 @@ class Rule:
         )
         why = next(matching, "")
         return f"not measured: {', '.join(missing)}{f' ({why})' if why else ''}"
+
+    def is_too_early(self, evidence: Evidence) -> bool:
+        """Whether the rule is evaluated only from later records on."""
+        start, evaluated = self.active_from(evidence), evidence.evaluated_indices
+        newest = evidence.valid_records[evaluated[-1]]["images_seen"] if evaluated else 0
+        return bool(newest < start)
 
     def active_from(self, evidence: Evidence) -> int:
         """Images seen from which on the rule is evaluated."""

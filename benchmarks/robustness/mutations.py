@@ -1,0 +1,409 @@
+"""Mutated inputs of every kind: each is used, or named with a reason and exit code 2."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import select
+import shutil
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from forked import Output, end_child, enter, run, run_command
+from mutating import BYTES, JSON, LINES, TEXT, Mutation
+from originals import huge_files, image_files, write_archives, write_arrays, write_texts
+from records import Record
+
+HANG_SECONDS = 20.0
+MEMORY_MB = 1_000.0
+FOLDER_SIZE = 50
+"""Mutated images in one folder, which one `check` reads."""
+CHUNK = 25
+"""Other inputs in one record."""
+NO_IMAGES = "ganvas: images.npz: no such file or folder"
+HERE = "work"
+"""The folder of one input."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of input.
+
+    count: how many mutated ones there are in the whole benchmark.
+    make: writes whole inputs into a folder.
+    targets: (file to mutate, command that reads it): paths inside that folder.
+    goes_on_to: what a refusal begins with that comes after the file was read whole, and used.
+    """
+
+    name: str
+    count: int
+    make: Callable[[Path], None]
+    mutations: Sequence[Mutation]
+    targets: Sequence[tuple[str, Sequence[str]]]
+    goes_on_to: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one input, or of one folder of images.
+
+    faults: what must not happen, one line each.
+    out: what the command printed.
+    """
+
+    used: int
+    refused: int
+    faults: tuple[str, ...]
+    seconds: float
+    peak_mb: float
+    out: str = ""
+
+
+def kinds() -> list[Kind]:
+    """Every kind of input but images, which come in folders (`image_kinds`)."""
+    arrays = ("images.npy", 500), ("images.npz", 300), ("packed.npz", 400)
+    archives = ("stored.zip", 300), ("packed.zip", 400), ("images.parquet", 200)
+    data = [
+        *(Kind(name, count, write_arrays, BYTES, [checked(name)]) for name, count in arrays),
+        Kind("IDX", 300, write_arrays, BYTES, idx_targets("idx", "")),
+        Kind("IDX.gz", 200, write_arrays, BYTES, idx_targets("idx-gz", ".gz")),
+        *(Kind(name, count, write_archives, BYTES, [checked(name)]) for name, count in archives),
+        Kind("packed.parquet", 300, write_archives, BYTES, [checked("packed.parquet")]),
+    ]
+    read_recipe = ("recipes", "small.toml"), ("recipes", "recipe.json")
+    read_study = ("compare", "study.toml"), ("compare", "study.json")
+    texts = [
+        Kind("recipe.toml", 500, write_texts, TEXT, [("small.toml", read_recipe[0])]),
+        Kind("recipe.json", 500, write_recipe_json, JSON, [("recipe.json", read_recipe[1])]),
+        Kind(
+            "study.toml", 250, write_study_alone, TEXT, [("study.toml", read_study[0])], NO_IMAGES
+        ),
+        Kind(
+            "study.json", 250, write_study_alone, JSON, [("study.json", read_study[1])], NO_IMAGES
+        ),
+    ]
+    run_json = ("recipe", "status", "data", "environment", "generator/config", "rewound/1/plan")
+    run_lines = ("history", "scores", "findings")
+    readers: tuple[tuple[str, ...], ...] = (
+        *(("report", "run"), ("diagnose", "run"), ("resume", "run")),
+        *(("sample", "run", "-n", "4"), ("sample", "run", "-n", "4", "--checkpoint", "192")),
+        ("evaluate", "run", "--metrics", "swd", "-n", "100"),
+    )
+    sampled = readers[3:5]
+    weights = "run/generator/model.safetensors"
+    checkpoints = "run/checkpoints/000000192.safetensors", "run/checkpoints/000000208.safetensors"
+    runs = [
+        Kind("JSON of a run", 700, write_run, JSON, targets("run", run_json, "json", readers)),
+        Kind("JSONL of a run", 300, write_run, LINES, targets("run", run_lines, "jsonl", readers)),
+        Kind("checkpoint", 300, write_run, BYTES, [
+            *((checkpoints[0], reader) for reader in sampled[1:]),
+            (checkpoints[1], readers[2]),
+        ]),
+        Kind("generator", 300, write_run, BYTES, [(weights, sampled[0])]),
+        Kind("JSON of a study", 300, write_study, JSON, [
+            *((f"study/{name}.json", reader)
+            for name in ("study", "results", "outcomes/small-0", "outcomes/hinge-1")
+            for reader in (("report", "study"), ("compare", "study"))),
+        ]),
+    ]  # fmt: skip
+    return [*data, *texts, *runs]
+
+
+def targets(
+    folder: str, names: Sequence[str], suffix: str, readers: Sequence[Sequence[str]]
+) -> list[tuple[str, Sequence[str]]]:
+    """Every file with every command that may read it."""
+    return [(f"{folder}/{name}.{suffix}", reader) for name in names for reader in readers]
+
+
+def checked(name: str) -> tuple[str, Sequence[str]]:
+    """A file that `check` reads."""
+    return name, ("check", name, "--batch", "4")
+
+
+def idx_targets(folder: str, suffix: str) -> list[tuple[str, Sequence[str]]]:
+    """The images and the labels of a folder of IDX files."""
+    names = ("images-idx3-ubyte", "images-idx3-ubyte", "labels-idx1-ubyte")
+    return [(f"{folder}/{name}{suffix}", ("check", folder, "--batch", "4")) for name in names]
+
+
+def write_recipe_json(folder: Path) -> None:
+    """The small recipe as JSON."""
+    write_texts(folder)
+    made = run(["recipes", "small.toml", "--format", "json"], folder)
+    (folder / "recipe.json").write_text(made.out)
+
+
+def write_study_alone(folder: Path) -> None:
+    """A study as TOML and JSON, without its images: it is read and checked, then refused."""
+    import tomllib
+
+    write_texts(folder)
+    (folder / "images.npz").unlink()
+    table = tomllib.loads((folder / "study.toml").read_text())
+    (folder / "study.json").write_text(json.dumps(table, indent=2))
+
+
+def write_run(folder: Path) -> None:
+    """A run that was rewound once, and has something left to train."""
+    write_texts(folder)
+    rates = ("--discriminator.learning-rate", "1e30", "--on-failure", "rewind")
+    trained = run(
+        ["train", "small.toml", "images.npz", "--out", "run", "--images", "208", *rates], folder
+    )
+    assert trained.code == 0, trained.err
+    recipe = folder / "run" / "recipe.json"
+    recipe.write_text(recipe.read_text().replace('"images": 208', '"images": 224'))
+
+
+def write_study(folder: Path) -> None:
+    """A study that has ended."""
+    write_texts(folder)
+    compared = run(["compare", "study.toml", "--out", "study", "--workers", "1"], folder)
+    assert compared.code == 0, compared.err
+
+
+def image_kinds() -> dict[str, int]:
+    """How many mutated images of each format there are."""
+    counts = {"PNG": 800, "JPEG": 600, "TIFF": 900, "GIF": 350, "WEBP": 400, "MPO": 150}
+    return {**counts, "BMP": 300, "PPM": 250, "AVIF": 250, "JPEG2000": 300}
+
+
+def chunks(share: float = 1.0) -> Iterator[tuple[str, int, int]]:
+    """Every part of the benchmark: (kind, number of the first input, how many).
+
+    Args:
+        share: of the whole benchmark; at least one chunk of each kind.
+    """
+    sizes = [(name, count, FOLDER_SIZE) for name, count in image_kinds().items()]
+    sizes += [(kind.name, kind.count, CHUNK) for kind in kinds()]
+    for name, count, size in sizes:
+        for first in range(0, max(size, round(count * share)), size):
+            yield name, first, size
+    yield "huge images", 0, sum(1 for _ in huge_files())
+
+
+def examine(name: str, first: int, count: int, seed: int, scratch: Path) -> Record:
+    """Try one chunk of inputs, and return its record."""
+    numbers = range(first, first + count)
+    if name in image_kinds():
+        fill = partial(fill_folder, name, numbers, seed)
+        outcomes = [examine_folder(str(first), fill, count, scratch)]
+    elif name == "huge images":
+        outcomes = [
+            examine_folder(file, partial(write_one, file, content), 1, scratch)
+            for file, content in huge_files()
+        ]
+    else:
+        kind = next(kind for kind in kinds() if kind.name == name)
+        outcomes = list(examine_each(kind, numbers, seed, scratch))
+    return {
+        "kind": name,
+        "first": first,
+        "inputs": count,
+        "used": sum(outcome.used for outcome in outcomes),
+        "refused": sum(outcome.refused for outcome in outcomes),
+        "faults": [fault for outcome in outcomes for fault in outcome.faults],
+        "slowest_seconds": round(max(outcome.seconds for outcome in outcomes), 2),
+        "peak_mb": round(max(outcome.peak_mb for outcome in outcomes)),
+    }
+
+
+def fill_folder(name: str, numbers: Sequence[int], seed: int, folder: Path) -> None:
+    """Write one mutated image for each number."""
+    files = image_files()[name]
+    for number in numbers:
+        choose = random.Random(f"{seed}/{name}/{number}")
+        file, content = choose.choice(files)
+        mutated = choose.choice(BYTES)(content, choose)
+        write_one(f"{number:06d}-{file}", mutated, folder)
+
+
+def write_one(name: str, content: bytes, folder: Path) -> None:
+    """Write a file."""
+    (folder / name).write_bytes(content)
+
+
+def examine_folder(name: str, fill: Callable[[Path], None], count: int, scratch: Path) -> Outcome:
+    """`check` a folder of mutated images: each is usable, or listed with a reason."""
+    root = scratch / HERE
+    shutil.rmtree(root, ignore_errors=True)
+    folder = root / "images"
+    folder.mkdir(parents=True)
+    fill(folder)
+    (result,) = collect([(name, "images", ("check", "images", "--json"))], root)
+    faults = list(result.faults)
+    used = refused = 0
+    if not any(fault.startswith(("traceback", "hang", "crash")) for fault in faults):
+        answer = json.loads(result.out)
+        used, refused = answer["usable"], len(answer["unusable"])
+        faults += [f"no reason: {entry['file']}" for entry in answer["unusable"]
+                   if not entry["reason"].strip()]  # fmt: skip
+        if used + refused != count:
+            faults.append(f"{count - used - refused} images neither usable nor listed")
+    return Outcome(used, refused, tuple(faults), result.seconds, result.peak_mb)
+
+
+def examine_each(kind: Kind, numbers: Sequence[int], seed: int, scratch: Path) -> Iterator[Outcome]:
+    """Mutate one file at a time and run the command that reads it."""
+    whole = scratch / re.sub(r"\W+", "-", kind.name)
+    if not (whole / "complete").exists():
+        shutil.rmtree(whole, ignore_errors=True)
+        whole.mkdir(parents=True)
+        kind.make(whole)
+        (whole / "complete").touch()
+    root = scratch / HERE
+
+    def inputs() -> Iterator[tuple[str, str, Sequence[str]]]:
+        for number in numbers:
+            choose = random.Random(f"{seed}/{kind.name}/{number}")
+            target, command = choose.choice(kind.targets)
+            clear(root)
+            shutil.copytree(whole, root, dirs_exist_ok=True)
+            content = (whole / target).read_bytes()
+            mutation = choose.choice(kind.mutations)
+            (root / target).write_bytes(mutation(content, choose))
+            yield f"{number} ({mutation.__name__})", target, command
+
+    root.mkdir(parents=True, exist_ok=True)
+    yield from collect(inputs(), root, kind.goes_on_to)
+
+
+def clear(root: Path) -> None:
+    """Empty a folder that processes are in."""
+    for path in root.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def collect(
+    inputs: Sequence[tuple[str, str, Sequence[str]]] | Iterator[tuple[str, str, Sequence[str]]],
+    root: Path,
+    goes_on_to: str = "",
+) -> Iterator[Outcome]:
+    """Run a command for each input (name, mutated file, command) in a forked process.
+
+    The process does one after the other; after a crash or a hang another one continues.
+    """
+    waiting = iter(inputs)
+    for name, target, command in waiting:
+        jobs, results = os.pipe(), os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.close(jobs[1])  # else this process would never see its end
+                os.close(results[0])
+                enter(root)
+                serve(jobs[0], results[1])
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                end_child(0)
+        for end in (jobs[0], results[1]):
+            os.close(end)
+        with os.fdopen(jobs[1], "w", buffering=1) as out, os.fdopen(results[0]) as answers:
+            while True:
+                print(json.dumps([name, target, command, goes_on_to]), file=out)
+                started = time.monotonic()
+                ready, _, _ = select.select([answers], [], [], HANG_SECONDS)
+                answer = answers.readline() if ready else ""
+                if not answer:
+                    os.kill(pid, signal.SIGKILL)
+                    break
+                yield Outcome(**json.loads(answer))
+                following = next(waiting, None)
+                if following is None:
+                    break
+                name, target, command = following
+        _, status = os.waitpid(pid, 0)
+        if not answer:
+            code = os.waitstatus_to_exitcode(status)
+            what = f"crash with signal {-code}" if ready else f"hang over {HANG_SECONDS:.0f} s"
+            fault = f"{what}: {target} {name}: {' '.join(command)}"
+            yield Outcome(0, 0, (fault,), time.monotonic() - started, 0.0)
+
+
+def serve(jobs: int, results: int) -> None:
+    """Run commands as they are asked for, and answer how each ended."""
+    output = Output()
+    output.redirect()
+    with os.fdopen(jobs) as asked, os.fdopen(results, "w", buffering=1) as answers:
+        while line := asked.readline():
+            name, target, command, goes_on_to = json.loads(line)
+            outcome = run_one(output, name, target, command, goes_on_to)
+            print(json.dumps(outcome.__dict__), file=answers)
+
+
+def run_one(
+    output: Output, name: str, target: str, command: Sequence[str], goes_on_to: str
+) -> Outcome:
+    """Run one command in this process, and say whether it ended as it must."""
+    Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets the peak of resident memory
+    started = time.monotonic()
+    trace = ""
+    output.read()
+    try:
+        code = run_command(command)
+    except BaseException:
+        trace, code = traceback.format_exc(), 1
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    seconds = time.monotonic() - started
+    peak = peak_mb()
+    out, err = output.read()
+    if goes_on_to and code == 2 and err.startswith(goes_on_to):
+        code, err = 0, ""
+    where = f"{target} {name}: {' '.join(command)}"
+    faults = [f"{fault}: {where}" for fault in faults_of(command, target, code, err, trace)]
+    if seconds > HANG_SECONDS:
+        faults.append(f"hang of {seconds:.0f} s: {where}")
+    if peak > MEMORY_MB:
+        faults.append(f"memory {peak:.0f} MB: {where}")
+    used = not faults and code != 2
+    refused = not faults and code == 2
+    return Outcome(int(used), int(refused), tuple(faults), seconds, peak, out)
+
+
+def faults_of(
+    command: Sequence[str], target: str, code: int, err: str, trace: str
+) -> Iterator[str]:
+    """What must not happen."""
+    if trace or "Traceback" in err:
+        last = (trace or err).strip().splitlines()
+        at = [line.strip() for line in last if "/ganvas/" in line][-1:]
+        yield f"traceback ({last[-1][:150]}; {' '.join(at)[-90:]})"
+        return
+    finds = {"diagnose": (0, 1, 2), "resume": (0, 2, 3)}
+    if code not in finds.get(command[0], (0, 2)):
+        yield f"exit code {code} ({err[:200]!r})"
+    message = err if code else ""
+    if code == 2 and not message.startswith("ganvas: "):
+        yield f"stderr of a library ({err[:200]!r})"
+    elif code == 2 and not any(part in message for part in names_of(target)):
+        yield f"input not named ({message[:200]!r})"
+    elif code == 0 and err:
+        yield f"stderr of a library ({err[:200]!r})"
+
+
+def names_of(target: str) -> tuple[str, ...]:
+    """What a message may call the input: its file or a folder that holds it."""
+    path = Path(target)
+    return (path.name, *(parent.name for parent in path.parents if parent.name))
+
+
+def peak_mb() -> float:
+    """The most resident memory of this process since it was reset, in MB."""
+    status = Path("/proc/self/status").read_text()
+    match = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(match[1]) / 1e3 if match else float(np.nan)

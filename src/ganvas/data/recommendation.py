@@ -1,0 +1,125 @@
+"""The one place that decides how to train on given images: recipe, size, flags, and why.
+
+`ganvas check`, error messages and the README give what this says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ganvas.command_line import ganvas_command
+from ganvas.data.image_sizes import SUGGESTED_SIDES
+from ganvas.data.inspection import FEW_IMAGES, Inspection
+from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
+
+AUGMENTATION = 0.3
+"""What delays overfitting of the discriminator where images are few (docs/recipes.md)."""
+
+GREY_MODES = {
+    *("grey", "black and white", "grey with alpha"),
+    *("16-bit grey", "32-bit grey", "floating point"),
+}
+ALPHA_MODES = ("RGBA", "grey with alpha")
+NOTEWORTHY_ALPHA = 0.5
+"""Fraction of images with an alpha channel from which it is mentioned."""
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """How to train on what was inspected."""
+
+    recipe: str
+    data: str
+    """The images as one would type them."""
+    flags: tuple[str, ...]
+    """Flags and their values: the size, the flags that were given, and what few images need."""
+    settings: DataSettings
+    """The data settings that the flags give."""
+    augmentation: float
+    """The augmentation that the flags give."""
+    channels: int
+    """Of the images that training gets."""
+    reasons: tuple[str, ...]
+    """Why, one clause for each choice, the most important first."""
+
+    @property
+    def command(self) -> str:
+        """The line to type."""
+        return ganvas_command("train", self.recipe, self.data, *self.flags)
+
+    def to_json(self) -> dict[str, Any]:
+        """The command and the reasons, as `ganvas check --json` prints them."""
+        return {"suggested_command": self.command, "why": list(self.reasons)}
+
+    def lines(self) -> list[str]:
+        """For people, the command last."""
+        return [f"why: {'; '.join(self.reasons)}", f"next: {self.command}"]
+
+
+def recommend(inspection: Inspection) -> Recommendation:
+    """How to train on inspected images, stacks or points that are enough to train on."""
+    recipe = inspection.recipe or RECIPE_FOR_IMAGES
+    flags = list(inspection.flags)
+    settings = replace(inspection.settings, size=inspection.size)
+    reasons = [_why_recipe(inspection, recipe)]
+    if inspection.recipe is None and "--size" not in flags:
+        flags = ["--size", str(inspection.suggested_size), *flags]
+        reasons.append(_why_size(inspection))
+    fraction = None if inspection.scores_possible else inspection.fraction_for_scores
+    if fraction is not None and "--held-out" not in flags:  # a given fraction stays
+        flags += ["--held-out", str(fraction)]
+        settings = replace(settings, held_out=fraction)
+        reasons.append(f"--held-out {fraction} as scores need that many held-out images")
+    if inspection.few:
+        flags += ["--augmentation", str(AUGMENTATION)]
+        reasons.append(
+            f"--augmentation {AUGMENTATION} as the discriminator memorises fewer than "
+            f"{FEW_IMAGES:,} images"
+        )
+    return Recommendation(
+        recipe=recipe,
+        data=inspection.typed,
+        flags=tuple(flags),
+        settings=settings,
+        channels=_channels(inspection),
+        augmentation=AUGMENTATION if inspection.few else 0.0,
+        reasons=(*reasons, *_notes(inspection)),
+    )
+
+
+def _channels(inspection: Inspection) -> int:
+    """How many channels training gives the images."""
+    channels = inspection.settings.channels
+    if channels != "auto":
+        return int(channels)
+    if inspection.recipe is not None:
+        return 2 if inspection.things == "points" else 3
+    return 1 if inspection.modes.keys() <= GREY_MODES else 3
+
+
+def _why_recipe(inspection: Inspection, recipe: str) -> str:
+    if inspection.recipe is None:
+        return f"{recipe} as it was the quickest of those measured"
+    images = "points" if inspection.things == "points" else "stacked images"
+    return f"{recipe} as it is made for {images}"
+
+
+def _why_size(inspection: Inspection) -> str:
+    largest, *_, smallest = SUGGESTED_SIDES
+    if inspection.suggested_size == largest:
+        return f"--size {largest} as most images are that large, and more takes a GPU"
+    if inspection.sizes is not None and min(inspection.sizes.median) < smallest:
+        return f"--size {smallest} as most images are no larger"
+    return f"--size {smallest} as most images are smaller than {largest} pixels"
+
+
+def _notes(inspection: Inspection) -> list[str]:
+    """What becomes of labels and alpha channels, where one may expect something else."""
+    notes = []
+    if inspection.labels and not inspection.unlabelled and inspection.recipe is None:
+        notes.append("labels serve scores alone, as no network is conditioned on them")
+    alpha = sum(part for mode, part in inspection.modes.items() if mode in ALPHA_MODES)
+    if alpha >= NOTEWORTHY_ALPHA and inspection.settings.channels not in ("2", "4"):
+        notes.append("alpha is replaced by the background; --channels 4 keeps it")
+    return notes

@@ -1,0 +1,265 @@
+"""Flags of other tools, and misspelt ones: what to type instead, and never a wrong guess."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from ganvas.cli import COMMANDS, main, parse
+from ganvas.cli.known_flags import flags_of
+from ganvas.cli.other_tools import EPOCHS, EVERY, HABITS, KIMG, STEPS
+from ganvas.cli.train import Train, train_with
+from ganvas.errors import UsageError
+from ganvas.recipes import CATALOG
+
+TRAINING = ["train", "dcgan", "fashion"]
+NAMED_FLAG = re.compile(r"(?<![\w.-])--?[a-z](?:[\w.-]*\w)?")
+
+
+def refusal(*words: str) -> str:
+    """The message about these arguments."""
+    with pytest.raises(UsageError) as caught:
+        parse(list(words))
+    return str(caught.value)
+
+
+def hint(*words: str) -> str:
+    """What the message says about the one wrong flag."""
+    (line,) = refusal(*words).splitlines()
+    command, flag, text = line.split(": ", 2)
+    assert command == words[0]
+    assert flag.startswith("-")
+    return text
+
+
+# ---- which flags there are
+
+
+@pytest.mark.parametrize("recipe", ["mlp", "dcgan", "resnet", "r3gan", "pacgan-points"])
+def test_the_flags_of_train_are_those_that_its_help_lists(
+    recipe: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = flags_of(Train, train_with(recipe, []))
+    assert flags == listed_in_help(["train", recipe, "fashion"], capsys, monkeypatch)
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "train"])
+def test_the_flags_of_a_command_are_those_that_its_help_lists(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert flags_of(COMMANDS[name]) == listed_in_help([name], capsys, monkeypatch)
+
+
+def listed_in_help(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> set[str]:
+    monkeypatch.setenv("COLUMNS", "100")  # one column, and no flag is broken over two lines
+    with pytest.raises(SystemExit):
+        parse([*words, "--help"])
+    # A flag stands at the beginning of a line, in a box or without one; its help is indented.
+    entries = re.findall(r"^[│ ] (-\S.*?)(?: {2,}|│|$)", capsys.readouterr().out, re.MULTILINE)
+    return {flag for entry in entries for flag in NAMED_FLAG.findall(entry)} | {"-h"}
+
+
+# ---- the table
+
+
+def hints_with_commands() -> Iterator[tuple[str, str]]:
+    for row in HABITS:
+        for command, text in row.hints.items():
+            others = [name for name in COMMANDS if name not in row.hints]
+            for name in others if command == EVERY else [command]:
+                yield name, text
+
+
+def test_every_flag_that_the_table_names_exists_in_the_command_that_is_meant() -> None:
+    flags = {name: flags_of(kind) for name, kind in COMMANDS.items()}
+    torchrun = {"--nproc-per-node", "-m"}
+    for command, text in hints_with_commands():
+        # After `ganvas NAME`, flags are those of that command.
+        for part in re.split(r"(?=\bganvas [a-z]+\b)", text):
+            named = re.match(r"ganvas ([a-z]+)", part)
+            known = flags[named[1]] if named and named[1] in flags else flags[command]
+            for flag in NAMED_FLAG.findall(part):
+                if flag == "--version" or flag in torchrun:
+                    continue
+                assert flag in known, f"{command}: {text}"
+
+
+def test_no_name_stands_in_two_rows_and_all_are_written_in_kebab_case() -> None:
+    names = [name for row in HABITS for name in row.names]
+    counted = Counter([*names, *EPOCHS, *STEPS, *KIMG])
+    assert [name for name, count in counted.items() if count > 1] == []
+    assert all(re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) for name in counted)
+
+
+def test_the_flag_of_another_tool_never_leads_to_an_error_of_ours() -> None:
+    for row in HABITS:
+        for command in COMMANDS:
+            words = ["dcgan", "fashion"] if command == "train" else []
+            flag = f"--{row.names[0]}"
+            if flag not in flags_of(COMMANDS[command]):
+                assert flag in refusal(command, *words, flag, "1")
+
+
+# ---- hints
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            ["--lr", "1e-4"],
+            "use --generator.learning-rate 1e-4 and --discriminator.learning-rate 1e-4",
+        ),
+        (["--learning_rate=1e-4"], "--discriminator.learning-rate 1e-4"),
+        (["--batch-size", "16"], "use --batch 16"),
+        (["--batchSize", "16"], "use --batch 16"),
+        (["-b", "16"], "use --batch 16"),
+        (["--resolution", "64"], "use --size 64"),
+        (["--imageSize", "64"], "use --size 64"),
+        (["--gpu", "0"], "use --device cuda"),
+        (["--cuda"], "use --device cuda"),
+        (["--no-cuda"], "use --device cpu"),
+        (["--gpus", "2"], "torchrun --nproc-per-node N -m ganvas train"),
+        (["--amp"], "use --precision bf16"),
+        (["--outdir", "x y"], "use --out 'x y'"),
+        (["-o", "x"], "use --out x"),
+        (["--data", "photos"], "the images are the second word: ganvas train RECIPE photos"),
+        (["--model", "resnet"], "the recipe is the first word"),
+        (["--mirror", "1"], "use --flip"),
+        (["--aug-prob", "0.2"], "use --augmentation 0.2"),
+        (["--gamma", "10"], "use --objective.penalties.r1.weight 10"),
+        (["--lambda_gp", "10"], "use --objective.penalties.gradient-penalty.weight 10"),
+        (["--n-critic", "5"], "use --discriminator-steps 5"),
+        (["--clip_value", "0.01"], "use --objective.clip-weights 0.01"),
+        (["--nz", "100"], "use --latent-dim 100"),
+        (["--ngf", "64"], "use --generator.network.width 64"),
+        (["--snap", "10"], "use --intervals.checkpoint, in images"),
+        (["--resume", "runs/x"], "ganvas resume runs/x continues a run"),
+        (["--num-samples", "5"], "ganvas sample RUN -n 5"),
+        (["--overwrite"], "give another --out"),
+        (["--class", "3"], "not conditioned on labels"),
+        (["--label", "3"], "not conditioned on labels"),
+        # the same name, deeper in the recipe
+        (["--loss", "hinge"], "use --objective.loss hinge"),
+        (["--beta1", "0"], "use --discriminator.beta1 0 or --generator.beta1 0"),
+        (["--spectral-norm"], "use --objective.spectral-norm ..."),
+        # misspelt
+        (["--seedd", "1"], "no such flag. Did you mean --seed?"),
+        (["--spectal-norm"], "no such flag. Did you mean --objective.spectral-norm?"),
+        (["--objective.real-lable", "1"], "no such flag. Did you mean --objective.real-label?"),
+        # budgets
+        (
+            ["--epochs", "20"],
+            "ganvas counts images, not epochs: --images 180k is 20 epochs of 9,000 images",
+        ),
+        (["--epochs", "20", "--held-out", "0"], "--images 200k is 20 epochs of 10,000 images"),
+        (["-e", "1"], "--images 9k is 1 epoch of 9,000 images"),
+        (
+            ["--steps", "5000"],
+            "ganvas counts images, not steps: --images 160k is 5,000 steps of 32 images",
+        ),
+        (["--max_iter", "500", "--batch", "10"], "--images 5k is 500 steps of 10 images"),
+        (["--kimg", "25"], "ganvas counts images, not thousands: --images 25k"),
+        (["--epochs", "many"], "--images 200k is 20 epochs of 10,000 images"),
+    ],
+)
+def test_train_says_what_to_type_for_a_flag_of_another_tool(
+    words: list[str], expected: str
+) -> None:
+    assert expected in hint(*TRAINING, *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["check", "x", "--image-size", "64"], "use --size 64"),
+        (["check", "x", "--path", "y"], "the images are the first word: ganvas check y"),
+        (["sample", "x", "--num-images", "5"], "use -n 5"),
+        (["sample", "x", "--images", "5"], "use -n 5"),
+        (["sample", "x", "--network", "y.pkl"], "the run is the first word: ganvas sample y.pkl"),
+        (["sample", "x", "--outdir", "y"], "use --out y"),
+        (["sample", "x", "--class", "3"], "not conditioned on labels"),
+        (["sample", "x", "--lr", "3"], "no such flag. For ganvas train: use --generator"),
+        (["sample", "x", "--augmentation", "3"], "no such flag. It belongs to ganvas train"),
+        (["evaluate", "x", "--num-samples", "5"], "use -n 5"),
+        (["evaluate", "x", "--batch-size", "5"], "the batch is fixed"),
+        (["evaluate", "x", "--fid"], "fd-inception"),
+        (["interpolate", "x", "--num-frames", "5"], "use --steps 5"),
+        (["resume", "x", "--epochs", "3"], "--images 30k is 3 epochs of 10,000 images"),
+        (["resume", "x", "--seed", "3"], "a run keeps its seed"),
+        (["compare", "--batch", "16"], "use --shared batch=16"),
+        (["compare", "--flip"], "use --shared data.flip=true"),
+        (
+            ["compare", "--lr", "1e-4"],
+            "use --shared generator.learning_rate=1e-4 and "
+            "--shared discriminator.learning_rate=1e-4",
+        ),
+        (["compare", "--objective.loss", "hinge"], "use --shared objective.loss=hinge"),
+        (["compare", "--seed", "3"], "--seeds N"),
+        (["diagnose", "x", "--run", "y"], "the run is the first word: ganvas diagnose y"),
+        (["report", "x", "--output", "y.html"], "use --out y.html"),
+        (["recipes", "--recipe", "wgan"], "ganvas recipes wgan"),
+    ],
+)
+def test_every_command_says_what_to_type(words: list[str], expected: str) -> None:
+    assert expected in hint(*words)
+
+
+@pytest.mark.parametrize(
+    "flag", ["--zzz", "--dilate", "--temperature", "--kernel-size", "--warmup", "--style-mixing"]
+)
+def test_nothing_is_suggested_where_no_flag_is_near(flag: str) -> None:
+    assert hint(*TRAINING, flag, "1") == "no such flag. All flags: ganvas train --help"
+
+
+def test_epochs_of_data_that_cannot_be_opened_are_an_example() -> None:
+    text = hint("train", "dcgan", "no-such-folder", "--epochs", "20")
+    assert text == (
+        "ganvas counts images, not epochs: for example, --images 200k is 20 epochs of 10,000 images"
+    )
+
+
+def test_epochs_are_computed_although_other_flags_are_wrong_too() -> None:
+    text = refusal("train", "--cuda", "dcgan", "fashion", "--epochs", "20", "--workers", "2")
+    assert "--images 180k is 20 epochs of 9,000 images" in text
+
+
+def test_all_wrong_flags_are_named_in_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    code = main([*TRAINING, "--lr", "1", "--seedd", "3", "--zzz", "--lr", "1"])
+    assert code == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "ganvas: train: 3 problems",
+        "  --lr: use --generator.learning-rate 1 and --discriminator.learning-rate 1",
+        "  --seedd: no such flag. Did you mean --seed? All flags: ganvas train --help",
+        "  --zzz: no such flag. All flags: ganvas train --help",
+    ]
+
+
+def test_help_is_given_beside_wrong_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse([*TRAINING, "--zzz", "--help"])
+    assert caught.value.code == 0
+    assert "--augmentation" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [*TRAINING, "--held_out", "0.2"],
+        [*TRAINING, "--size=64"],
+        ["sample", "x", "-n5"],
+        ["evaluate", "x", "--samples", "5"],
+    ],
+)
+def test_flags_that_exist_are_left_to_be_parsed(words: list[str]) -> None:
+    parse(words)
+
+
+def test_every_recipe_keeps_its_own_flags() -> None:
+    for name in CATALOG:
+        parse(["train", name, "fashion", "--generator.learning-rate", "1e-4"])

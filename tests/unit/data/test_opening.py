@@ -1,0 +1,400 @@
+"""Why a file cannot be used is said truly, and metadata never decides about pixels."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganvas.data.decoding import decode, upright_size
+from ganvas.data.opening import open_image
+from ganvas.data.settings import DataSettings
+from ganvas.data.source import UnusableImage
+
+from .pictures import encoded, flat, photograph, png, png_chunk
+from .tiffs import tiff
+
+SETTINGS = DataSettings(size=(16, 16))
+CONVERT = ", which cannot be read here; convert it to 8-bit grey or RGB"
+ORIENTATION_6 = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # Exif
+
+
+def reason(content: bytes) -> str:
+    with pytest.raises(UnusableImage) as caught:
+        decode(open_image(content), SETTINGS, 3)
+    return caught.value.reason
+
+
+def colour(content: bytes) -> list[int]:
+    """The colour of the pixel in the middle."""
+    return [int(value) for value in decode(open_image(content), SETTINGS, 3)[:, 8, 8]]
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    """A segment of a JPEG."""
+    return bytes([0xFF, marker]) + struct.pack(">H", len(body) + 2) + body
+
+
+# Whole files that no reader knows
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (tiff(bands=5), "TIFF of 5 bands of 8 bits (RGB)"),
+        (tiff(bands=8, bits=16), "TIFF of 8 bands of 16 bits (RGB)"),
+        (tiff(bits=32, sample_format=3), "TIFF of 3 bands of 32 floating-point bits (RGB)"),
+        (tiff(bits=32), "TIFF of 3 bands of 32 bits (RGB)"),
+        (tiff(bits=12), "TIFF of 3 bands of 12 bits (RGB)"),
+        (tiff(photometric=8, bits=16), "TIFF of 3 bands of 16 bits (Lab)"),
+        (tiff(photometric=9), "TIFF of 3 bands of 8 bits (Lab)"),
+        (tiff(bands=5, photometric=5, planar=2), "TIFF of 5 bands of 8 bits (CMYK, planar)"),
+        (
+            tiff(bands=1, photometric=1, bits=64, sample_format=6),
+            "TIFF of 1 band of 64 complex bits (grey)",
+        ),
+        (tiff(bands=1, bits=1, photometric=4), "TIFF of 1 band of 1 bit (mask)"),
+        (tiff(compression=6), "TIFF of 3 bands of 8 bits (RGB, old JPEG)"),
+        (tiff(compression=34712), "TIFF of 3 bands of 8 bits (RGB, JPEG 2000)"),
+        (tiff(compression=34887), "TIFF of 3 bands of 8 bits (RGB, LERC)"),
+        (tiff(compression=50001), "TIFF of 3 bands of 8 bits (RGB, WebP)"),
+        (tiff(compression=99), "TIFF of 3 bands of 8 bits (RGB, compression 99)"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_tiff_that_no_reader_knows_is_described(content: bytes, kind: str) -> None:
+    assert reason(content) == kind + CONVERT
+
+
+def jpeg_with_frame(place: int, value: int) -> bytes:
+    """A JPEG with one byte of its frame header changed."""
+    content = bytearray(encoded(flat("RGB", "red"), "JPEG"))
+    content[content.index(b"\xff\xc0") + place] = value
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (jpeg_with_frame(4, 12), "JPEG of 3 bands of 12 bits"),
+        (jpeg_with_frame(9, 2), "JPEG of 2 bands of 8 bits"),
+        (jpeg_with_frame(1, 0xC3), "lossless JPEG of 3 bands of 8 bits"),
+        (jpeg_with_frame(1, 0xC5), "hierarchical JPEG of 3 bands of 8 bits"),
+        (jpeg_with_frame(1, 0xCB), "arithmetic-coded lossless JPEG of 3 bands of 8 bits"),
+        (jpeg_with_frame(1, 0xF7), "JPEG-LS of 3 bands of 8 bits"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_jpeg_that_no_reader_knows_is_described(content: bytes, kind: str) -> None:
+    assert reason(content) == kind + CONVERT
+
+
+def test_a_jpeg_2000_that_no_reader_knows_is_described() -> None:
+    content = bytearray(encoded(flat("RGB", "red"), "JPEG2000"))
+    content[content.index(b"\xff\x4f\xff\x51") + 41] = 5
+    assert reason(bytes(content)).startswith("JPEG 2000 of 5 bands of ")
+
+
+def test_a_bmp_that_no_reader_knows_is_described() -> None:
+    content = bytearray(encoded(flat("RGB", "red"), "BMP"))
+    content[28] = 64  # bits per pixel
+    assert reason(bytes(content)).startswith("BMP (Unsupported BMP pixel depth (64)), which cannot")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        tiff(bands=1, bits=16, photometric=32803),  # PEF, DNG without preview
+        tiff(more={50706: (1, 4, b"\1\4\0\0")}),  # DNG with a preview
+        b"II*\0\x10\0\0\0CR\2\0" + tiff()[8:],
+    ],
+    ids=["sensor", "DNG", "CR2"],
+)
+def test_raw_photographs_are_not_taken_for_their_preview(content: bytes) -> None:
+    assert reason(content).startswith("a raw photograph, which cannot be read here; develop it")
+
+
+def test_a_raw_photograph_whose_preview_comes_first_is_told() -> None:
+    """As NEF and ARW files are: the directory of the sensor's pixels hangs below the preview's."""
+    sensor = struct.pack("<HHHIHHI", 1, 262, 3, 1, 32803, 0, 0)
+    content = tiff(more={330: (4, 1, struct.pack("<I", len(tiff()) + 12))}) + sensor
+    assert reason(content).startswith("a raw photograph")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"\0\0\0\x18ftypheic" + bytes(50), "HEIC, which cannot be read here; convert it to"),
+        (b"\0\0\0\x18ftypmif1" + bytes(50), "HEIC, which cannot be read here"),
+        (b"\0\0\0\x18ftypcrx " + bytes(50), "a raw photograph (CR3), which cannot be read here"),
+        (b"FUJIFILMCCD-RAW 0201", "a raw photograph (RAF)"),
+        (b"\xff\x0a\x7f", "JPEG XL"),
+        (b"8BPS\0\1", "a Photoshop document (PSD)"),
+        (b"\x76\x2f\x31\x01", "OpenEXR with floating-point pixels, which"),
+        (b"#?RADIANCE\n", "Radiance HDR with floating-point pixels"),
+        (b"DDS |", "a DirectDraw texture (DDS)"),
+        (b"\0\0\1\0\1\0\x20", "an icon (ICO)"),
+        (b"PF\n16 16\n-1.0\n", "a portable float map (PFM) in colour"),
+        (bytes(128) + b"DICM", "DICOM"),
+        (b"%PDF-1.7", "a PDF document"),
+        (
+            b"<?xml version='1.0'?>\n<!-- drawn -->\n<svg xmlns=''>",
+            "SVG, which cannot be read here",
+        ),
+        (b"\xef\xbb\xbf<svg>", "SVG"),
+        (b"\n<!DOCTYPE html><html>", "a web page (HTML), not an image; download it again"),
+        (b"<HTML><HEAD>", "a web page (HTML)"),
+        (b"<?xml version='1.0'?><Error>", "XML, not an image; download it again"),
+        (b'{"error": 404}', "JSON, not an image"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "a Git LFS pointer, not an image; run `g",
+        ),
+        (b"\0\0\0\x20ftypisom", "a video, not an image; save its frames as image files"),
+        (b"\x1aE\xdf\xa3", "a video"),
+        (b"RIFF\0\0\0\0AVI LIST", "a video"),
+        (b"RIFF\0\0\0\0WAVEfmt ", "a sound file, not an image"),
+        (b"PK\3\4", "a zip archive, not an image; unpack it"),
+        (b"\x1f\x8b\x08", "a file compressed with gzip, not an image; unpack it"),
+        (b"Rar!\x1a\x07\0", "a rar archive"),
+        (bytes(257) + b"ustar\0", "a tar archive"),
+        (b"\x93NUMPY\1\0", "a NumPy array (.npy), not an image; give that file itself"),
+        (b"PAR1", "a parquet file"),
+        (
+            pickle.dumps({"data": 1}),
+            "a Python pickle, which is never opened, not an image; save its",
+        ),
+        (
+            bytes(1000),
+            "only zero bytes, not an image; its content was never written, copy it again",
+        ),
+        (b"Some words.\n", "text, not an image"),
+        (b"BMW makes cars, and this is text", "text, not an image"),
+        (b"P1 is a name", "text, not an image"),
+        (b"\0\xfa\7nothing known", "not an image"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_file_of_another_kind_is_named(content: bytes, expected: str) -> None:
+    assert reason(content).startswith(expected)
+
+
+# Cut or damaged
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "AVIF"])
+def test_a_whole_file_that_is_damaged_is_not_called_cut(kind: str) -> None:
+    content = bytearray(encoded(photograph(64, 64), kind))
+    start = {"GIF": 900, "WEBP": 20, "AVIF": 80}[kind]
+    content[start : start + 30] = b"\xff\1\xff" * 10
+    assert reason(bytes(content)).startswith("damaged (")
+
+
+def test_pixels_that_end_too_early_in_a_whole_png_are_damage() -> None:
+    assert reason(png(64, 64, zlib.compress(bytes(1000)))) == "damaged (its pixels end too early)"
+
+
+def test_a_palette_image_without_palette_is_damaged() -> None:
+    content = png(16, 16, zlib.compress(bytes(17 * 16)), colour_type=3)
+    assert reason(content).startswith("damaged (a PNG without pixels, or without the palette")
+
+
+def test_a_wrong_checksum_of_pixels_is_damage() -> None:
+    content = bytearray(encoded(photograph(64, 64)))
+    content[len(content) // 2] ^= 1
+    assert reason(bytes(content)) == "damaged (wrong checksum in its IDAT chunk)"
+
+
+@pytest.mark.parametrize("compression", [5, 7, 8, 32773])  # LZW, JPEG, Deflate, PackBits
+def test_a_damaged_tiff_prints_nothing(compression: int, capfd: pytest.CaptureFixture[str]) -> None:
+    """libtiff would print from C, without the name of the file."""
+    content = tiff(compression=compression, pixels=b"nonsense" * 20)
+    assert reason(content) == "damaged (its pixels cannot be unpacked)"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_pillow_logs_is_not_printed() -> None:
+    code = (
+        "import logging, ganvas.data.opening\n"
+        "logging.getLogger('PIL.TiffImagePlugin').error('More samples per pixel')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+# Metadata
+
+TOO_LARGE = zlib.compress(bytes(2_000_000))  # more than Pillow unpacks of a text or profile
+PNG_METADATA = {
+    "large zTXt": png_chunk(b"zTXt", b"key\0\0" + TOO_LARGE),
+    "large iTXt": png_chunk(b"iTXt", b"key\0\1\0\0\0" + TOO_LARGE),
+    "large profile": png_chunk(b"iCCP", b"name\0\0" + TOO_LARGE),
+    "broken profile": png_chunk(b"iCCP", b"name\0\0nonsense"),
+    "wrong checksum of a text": png_chunk(b"tEXt", b"key\0words", checksum=5),
+    "wrong checksum of a profile": png_chunk(b"iCCP", b"name\0\0nonsense", checksum=5),
+    "large eXIf": png_chunk(b"eXIf", b"MM\0*" + bytes(3_000_000)),
+    "broken eXIf": png_chunk(b"eXIf", b"nonsense"),
+    "short gAMA": png_chunk(b"gAMA", b"\0"),
+    "short cHRM": png_chunk(b"cHRM", b"\0"),
+    "short sRGB": png_chunk(b"sRGB", b""),
+    "short pHYs": png_chunk(b"pHYs", b"\0"),
+    "short tRNS": png_chunk(b"tRNS", b"\0"),
+    "wrong checksum of tRNS": png_chunk(b"tRNS", bytes(6), checksum=5),
+    "short acTL": png_chunk(b"acTL", b"\0"),
+    "broken animation": png_chunk(b"acTL", struct.pack(">II", 2, 0))
+    + png_chunk(b"fcTL", struct.pack(">IIIIIHHBB", 9, 999, 999, 0, 0, 1, 1, 0, 0)),
+    "unknown chunk": png_chunk(b"ABCD", b"\0"),
+}
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("name", PNG_METADATA)
+def test_metadata_of_a_png_never_decides(name: str, place: str) -> None:
+    content = encoded(flat("RGB", (10, 200, 30)))
+    at = content.index(b"IDAT") - 4 if place == "before" else content.index(b"IEND") - 4
+    assert colour(content[:at] + PNG_METADATA[name] + content[at:]) == [10, 200, 30]
+
+
+@pytest.mark.parametrize("place", [b"IDAT", b"IEND"])
+def test_a_png_is_turned_as_its_exif_says(place: bytes) -> None:
+    content = encoded(photograph(64, 32))
+    at = content.index(place) - 4
+    turned = content[:at] + png_chunk(b"eXIf", ORIENTATION_6) + content[at:]
+    assert upright_size(open_image(turned)) == (32, 64)
+
+
+def test_a_png_without_its_end_chunk_has_all_pixels() -> None:
+    assert colour(encoded(flat("RGB", (10, 200, 30)))[:-12]) == [10, 200, 30]
+
+
+def test_the_size_of_a_png_is_known_without_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decoded(image: Image.Image) -> None:
+        raise AssertionError("the pixels were decoded")
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decoded)
+    assert upright_size(open_image(encoded(photograph(64, 32)))) == (64, 32)
+
+
+def test_all_frames_of_an_animated_png_stay() -> None:
+    frames = [flat("RGB", name) for name in ("red", "lime")]
+    image = open_image(encoded(frames[0], "PNG", save_all=True, append_images=frames[1:]))
+    image.seek(1)
+    assert image.convert("RGB").getpixel((0, 0)) == (0, 255, 0)
+
+
+JPEG_METADATA = {
+    "broken Exif": segment(0xE1, b"Exif\0\0nonsense"),
+    "empty Exif": segment(0xE1, b"Exif\0\0"),
+    "broken XMP": segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0nonsense"),
+    "short profile": segment(0xE2, b"ICC_PROFILE\0"),
+    "profile of no parts": segment(0xE2, b"ICC_PROFILE\0\1\0"),
+    "broken index of pictures": segment(0xE2, b"MPF\0nonsense"),
+    "empty index of pictures": segment(0xE2, b"MPF\0II*\0\x08\0\0\0\0\0\0\0\0\0"),
+    "short JFIF": segment(0xE0, b"JFIF\0"),
+    "short Adobe": segment(0xEE, b"Adobe"),
+    "cut Photoshop": segment(0xED, b"Photoshop 3.0\x008BIM\x03\xed"),
+    "no resolution": segment(
+        0xE1, b"Exif\0\0MM\0*\0\0\0\x08\0\1\x01\x1a\0\x05\0\0\0\x01\0\0\xff\xff\0\0\0\0"
+    ),
+    "empty comment": segment(0xFE, b""),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # as where many images are read
+@pytest.mark.parametrize("name", JPEG_METADATA)
+def test_metadata_of_a_jpeg_never_decides(name: str) -> None:
+    content = encoded(flat("L", 77), "JPEG")
+    assert colour(content[:2] + JPEG_METADATA[name] + content[2:]) == [77, 77, 77]
+
+
+def test_a_jpeg_opened_without_its_metadata_keeps_colours_and_orientation() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = encoded(photograph(64, 32).convert("CMYK"), "JPEG", exif=exif)
+    broken = content[:2] + segment(0xE2, b"ICC_PROFILE\0") + content[2:]
+    assert upright_size(open_image(broken)) == (32, 64)
+    assert colour(broken) == colour(content)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        (270, (2, 9, b"no end")),
+        (282, (5, 1, struct.pack("<II", 1, 0))),
+        (306, (7, 10**8, b"\1\2\3\4")),
+        (700, (99, 3, b"abc")),
+        (33723, (4, 2**31, b"\xff\xff\xff\xff")),
+        (34675, (7, 3, b"ICC")),
+        (34665, (4, 1, struct.pack("<I", 10**9))),
+    ],
+    ids=lambda tag: str(tag[0]),
+)
+def test_metadata_of_a_tiff_never_decides(
+    tag: tuple[int, tuple[int, int, bytes]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    pixels = bytes([10, 200, 30] * 256)
+    assert colour(tiff(pixels=pixels, more=dict([tag]))) == [10, 200, 30]
+    packed = tiff(compression=8, pixels=zlib.compress(pixels), more=dict([tag]))
+    assert colour(packed) == [10, 200, 30]
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+def test_a_tiff_keeps_its_orientation(compression: str | None) -> None:
+    picture = Image.new("L", (64, 32))
+    picture.paste(255, (0, 0, 32, 16))  # the top left quarter
+    content = encoded(picture, "TIFF", compression=compression, tiffinfo={274: 6, 270: "words"})
+    assert upright_size(open_image(content)) == (32, 64)
+    pixels = decode(open_image(content), DataSettings(size=(16, 16), fit="stretch"), 1)[0]
+    assert pixels[4::8, 4::8].tolist() == [[0, 255], [0, 0]]
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_a_tiff_keeps_its_pages(big: bool) -> None:
+    pages = [photograph(64, 32), photograph(32, 64), photograph(16, 16)]
+    content = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:], big_tiff=big)
+    image = open_image(content)
+    for number, page in enumerate(pages):
+        image.seek(number)
+        assert image.tobytes() == page.tobytes()
+    with pytest.raises(EOFError):
+        image.seek(len(pages))
+
+
+def test_metadata_of_a_webp_never_decides() -> None:
+    image = flat("RGB", (10, 200, 30))
+    content = encoded(image, "WEBP", lossless=True, icc_profile=bytes(100), exif=ORIENTATION_6)
+    assert colour(content) == colour(content[:-9]) == [10, 200, 30]
+    assert colour(encoded(image, "WEBP", lossless=True, exif=b"nonsense")) == [10, 200, 30]
+
+
+def test_broken_exif_of_an_avif_never_decides() -> None:
+    exif = b"MM\0*\0\0\0\x08" + bytes(6)
+    content = bytearray(encoded(flat("L", 77), "AVIF", exif=exif))
+    place = content.index(exif)
+    content[place - 4 : place + len(exif)] = b"\xff" * (4 + len(exif))
+    np.testing.assert_allclose(colour(bytes(content)), 77, atol=2)
+
+
+def test_broken_boxes_of_a_jp2_never_decide() -> None:
+    content = bytearray(encoded(flat("L", 77), "JPEG2000"))
+    content[content.index(b"colr") - 1] = 90  # bytes; longer than the box that it lies in
+    assert colour(bytes(content)) == [77, 77, 77]
+
+
+def test_comments_of_a_gif_never_decide() -> None:
+    content = encoded(flat("L", 77), "GIF", comment=b"words" * 60)
+    assert colour(content) == [77, 77, 77]
+    assert colour(content[:-1] + b"\x21\xfe\x05no") == [77, 77, 77]
+
+
+def test_the_users_own_settings_of_pillow_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    assert colour(encoded(flat("RGB", (10, 200, 30)))) == [10, 200, 30]
+    assert Image.MAX_IMAGE_PIXELS == 10

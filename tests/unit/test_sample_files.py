@@ -1,0 +1,187 @@
+"""Samples on disk: batch by batch, whole or not at all, and refused before the work."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from ganvas import sample_files, sampling
+from ganvas.cli.interpolate import Interpolate
+from ganvas.cli.sample import Sample
+from ganvas.errors import GanvasError, RunError
+from ganvas.networks import ImageShape
+from ganvas.sample_files import check_file, check_folder, write_folder, write_grid, write_npz
+from ganvas.sampling import TrainedGenerator
+
+N = 10
+SHAPE = ImageShape(1, 8, 8)
+
+
+class Stripes(nn.Module):
+    """Images (B, 1, 8, 8) that depend on the latents (B, 8); calls `on_batch` before each batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1), requires_grad=False)
+        self.sizes: list[int] = []
+        self.files: list[int] = []
+        self.watched = Path()
+
+    def forward(self, latents: Tensor) -> Tensor:
+        self.sizes.append(len(latents))
+        self.files.append(len(list(self.watched.glob(".*.tmp/*.png"))))
+        return latents.tanh()[:, None, :, None].expand(-1, 1, 8, 8) * self.scale
+
+
+@pytest.fixture
+def generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainedGenerator:
+    monkeypatch.setattr(sampling, "BATCH_SIZE", 4)
+    network = Stripes()
+    network.watched = tmp_path
+    return TrainedGenerator(network, SHAPE, 8, images_seen=1)
+
+
+def ignore(done: int, total: int) -> None:
+    pass
+
+
+def test_a_folder_is_written_batch_by_batch_and_appears_whole(
+    generator: TrainedGenerator, tmp_path: Path
+) -> None:
+    seen: list[tuple[int, int, bool]] = []
+    out = tmp_path / "folder"
+
+    def progress(done: int, total: int) -> None:
+        seen.append((done, total, out.exists()))
+
+    write_folder(out, generator, N, 3, progress)
+    assert seen == [(4, N, False), (8, N, False), (10, N, False)]
+    assert isinstance(generator.network, Stripes)
+    assert generator.network.sizes == [4, 4, 2]
+    assert generator.network.files == [0, 4, 8]  # the images of a batch lie there before the next
+    paths = sorted(out.iterdir())
+    assert [path.name for path in paths] == [f"{index:06d}.png" for index in range(N)]
+    written = np.stack([np.asarray(Image.open(path)) for path in paths])
+    assert np.array_equal(written[..., None], generator.sample(N, 3))
+
+
+def test_an_npz_is_what_numpy_would_save(generator: TrainedGenerator, tmp_path: Path) -> None:
+    write_npz(tmp_path / "a.npz", generator, N, 3, ignore)
+    with np.load(tmp_path / "a.npz") as file:
+        assert sorted(file) == ["images", "latents"]
+        assert np.array_equal(file["images"], generator.sample(N, 3))
+        assert np.array_equal(file["latents"], generator.latents(N, 3).numpy())
+
+
+def test_samples_do_not_depend_on_the_batch_size(
+    generator: TrainedGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latents, images = generator.latents(N, 3), generator.sample(N, 3)
+    for size in (1, 3, 256):
+        monkeypatch.setattr(sampling, "BATCH_SIZE", size)
+        assert torch.equal(generator.latents(N, 3), latents)
+        assert np.array_equal(generator.sample(N, 3), images)
+    assert np.array_equal(generator.sample(4, 3), images[:4])
+    part = torch.cat(list(generator.latent_batches(N, 3, range(4, 9))))
+    assert torch.equal(part, latents[4:9])
+
+
+@pytest.mark.parametrize("write", [write_folder, write_npz, write_grid])
+def test_interrupted_sampling_leaves_nothing(
+    write: object, generator: TrainedGenerator, tmp_path: Path
+) -> None:
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "out", generator, N, 0, interrupt)  # type: ignore[operator]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("write", [write_folder, write_npz])
+def test_too_little_room_is_said_after_the_first_batch(
+    write: object, generator: TrainedGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10))
+    with pytest.raises(RunError, match=r"other 6 samples need about .*, and 10 bytes are free"):
+        write(tmp_path / "out", generator, N, 0, ignore)  # type: ignore[operator]
+    assert isinstance(generator.network, Stripes)
+    assert len(generator.network.sizes) <= 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_grid_that_no_program_opens_is_refused_before_sampling(
+    generator: TrainedGenerator, tmp_path: Path
+) -> None:
+    with pytest.raises(GanvasError, match=r"20,000 images are too many .* folder or an \.npz"):
+        write_grid(tmp_path / "grid.png", generator, 20_000, 0, ignore)
+    assert isinstance(generator.network, Stripes)
+    assert generator.network.sizes == []
+
+
+def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "a.png").write_bytes(b"")
+    long = "x" * 300
+    for out, message in (
+        (tmp_path / "file", "is a file"),
+        (tmp_path / "full", "is not empty"),
+        (tmp_path / "file" / "below", "a file is in the way"),
+        (tmp_path / long, "name too long"),
+    ):
+        with pytest.raises(RunError, match=message):
+            check_folder(out)
+    for out, message in (
+        (tmp_path / "full", "is a folder"),
+        (tmp_path / "file" / "a.png", "a file is in the way"),
+        (tmp_path / f"{long}.png", "name too long"),
+    ):
+        with pytest.raises(RunError, match=message):
+            check_file(out)
+    before = sorted(tmp_path.rglob("*"))
+    check_folder(tmp_path / "new" / "folder")
+    check_file(tmp_path / "new" / "grid.png")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        Sample(Path("run"), out=Path("taken")),
+        Sample(Path("run"), out=Path("taken/below")),
+        Sample(Path("run"), out=Path("grid.jpg")),
+        Sample(Path("run"), n=0),
+        Interpolate(Path("run"), out=Path("taken/walk.gif")),
+        Interpolate(Path("run"), out=Path("walk")),
+        Interpolate(Path("run"), n=1),
+    ],
+)
+def test_nothing_is_loaded_before_a_refusal(
+    command: Sample | Interpolate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("taken").write_bytes(b"")
+
+    def load(*arguments: object) -> None:
+        raise AssertionError("a generator was loaded")
+
+    monkeypatch.setattr(sampling, "load", load)
+    with pytest.raises(GanvasError):
+        command.run()
+
+
+def test_a_walk_that_no_program_opens_is_refused(
+    generator: TrainedGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "load", lambda *arguments: generator)
+    monkeypatch.setattr(sample_files, "MOST_PIXELS", 100_000)
+    with pytest.raises(GanvasError, match=r"72 images are too many .* Lower -n or --steps"):
+        Interpolate(tmp_path, out=tmp_path / "walk.gif").run()
