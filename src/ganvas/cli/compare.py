@@ -12,6 +12,7 @@ import tyro
 from ganvas.cli.evaluate import METRIC_NAMES_HELP
 from ganvas.cli.flag_names import errors_with_flag_names
 from ganvas.command_line import ganvas_command
+from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
     from ganvas.studies.plan import Plan
@@ -100,7 +101,7 @@ class Compare:
                 print("\n".join(self.cheaper(planned.study, planned.plan)))
             return
         results = compare(study, out, workers=self.workers, dask=self.dask, verify=self.verify)
-        print(f"report: {report(results.directory.path, quiet=False)}")
+        print_lines(f"report: {report(results.directory.path, quiet=False)}")
 
     def cheaper(self, study: Study, plan: Plan) -> list[str]:
         """The commands of cheaper studies, each with its duration and its price."""
