@@ -133,13 +133,13 @@ def targets(
 
 def checked(name: str) -> tuple[str, Sequence[str]]:
     """A file that `check` reads."""
-    return name, ("check", name, "--batch", "4")
+    return name, ("check", name, "--json")
 
 
 def idx_targets(folder: str, suffix: str) -> list[tuple[str, Sequence[str]]]:
     """The images and the labels of a folder of IDX files."""
     names = ("images-idx3-ubyte", "images-idx3-ubyte", "labels-idx1-ubyte")
-    return [(f"{folder}/{name}{suffix}", ("check", folder, "--batch", "4")) for name in names]
+    return [(f"{folder}/{name}{suffix}", ("check", folder, "--json")) for name in names]
 
 
 def write_recipe_json(folder: Path) -> None:
@@ -408,9 +408,17 @@ def run_one(
     faults = [f"{fault}: {where}" for fault in faults_of(command, target, code, err, trace)]
     if peak > MEMORY_MB:
         faults.append(f"memory {peak:.0f} MB: {where}")
-    used = not faults and code != 2
-    refused = not faults and code == 2
+    read = code != 2 or has_usable_images(out)
+    used, refused = read and not faults, not read and not faults
     return Outcome(int(used), int(refused), tuple(faults), seconds, peak, out)
+
+
+def has_usable_images(out: str) -> bool:
+    """Whether `check --json` found images. They are too few to train on, which it then says."""
+    try:
+        return bool(json.loads(out)["usable"])
+    except ValueError:  # another command
+        return False
 
 
 def faults_of(

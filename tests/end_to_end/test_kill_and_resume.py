@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -287,3 +288,16 @@ def test_a_finished_run_says_how_to_train_longer(
     result = ganvas("resume", run)
     assert result.code == 2
     assert f"ganvas resume {run} --images 640" in result.err
+
+
+def test_a_kill_just_after_the_last_checkpoint_leaves_none_too_many(
+    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    run = tmp_path / "run"
+    few = ("--images", 96, "--intervals.checkpoint", 32)
+    assert ganvas("train", small, images, *few, "--out", run).code == 0
+    kept = Run.open(run).checkpoint_paths()
+    shutil.copy(kept[0], Run.open(run).checkpoint_path(16))  # as if it was not deleted any more
+    result = ganvas("resume", run)
+    assert "is finished at 96 images" in result.err
+    assert Run.open(run).checkpoint_paths() == kept

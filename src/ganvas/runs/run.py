@@ -220,18 +220,22 @@ class Run:
     def write_checkpoint(
         self, images_seen: int, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
     ) -> Path:
-        """Write a checkpoint; delete all but the newest two, the best and the last healthy one.
+        """Write a checkpoint, and delete those that are no longer kept.
 
         Raises:
             RunError: it cannot be written; the older ones are unchanged.
         """
         path = self.checkpoint_path(images_seen)
         tensor_file.write(path, tensors, values)
+        self.delete_old_checkpoints()
+        return path
+
+    def delete_old_checkpoints(self) -> None:
+        """Delete all checkpoints but the newest two, the best and the last healthy one."""
         kept = {self.best_checkpoint(), self.last_healthy_checkpoint()}
         for old in self.checkpoint_paths()[:-KEPT_CHECKPOINTS]:
             if int(old.stem) not in kept:
                 old.unlink()
-        return path
 
     def last_healthy_checkpoint(self) -> int | None:
         """Images seen at the newest checkpoint without a failing finding; None if there is none.

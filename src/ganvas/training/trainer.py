@@ -285,7 +285,8 @@ def resume(
         check_batch_norm_samples(recipe, state)
         if processes.is_main:
             run.write_data(describe_data(prepared))
-            if state.images_seen >= recipe.images:
+            if state.images_seen >= recipe.images:  # killed after its last checkpoint, perhaps
+                run.delete_old_checkpoints()
                 run.write_status("finished", state.images_seen)
         check_unfinished(run, recipe, state)
         if processes.is_main:
