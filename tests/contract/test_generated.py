@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from ganvas.data.generated import GeneratedDataset
-from ganvas.data.inspection import inspect
+from ganvas.data.inspecting import inspect
 from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.recommendation import recommend
 from ganvas.data.settings import DataSettings

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from ganvas.data.decoding import decode
-from ganvas.data.inspection import inspect
+from ganvas.data.inspecting import inspect
 from ganvas.data.preparation import prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, file_stamp

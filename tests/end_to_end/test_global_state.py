@@ -27,7 +27,7 @@ from PIL import Image, ImageFile
 from torch.nn.utils import parametrize
 
 import ganvas
-from ganvas.data.inspection import inspect as inspect_images
+from ganvas.data.inspecting import inspect as inspect_images
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.training.stop import cancel_stop, request_stop

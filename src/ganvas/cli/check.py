@@ -42,7 +42,7 @@ class Check:
     def run(self) -> None:
         """Print the result; a source that cannot train is an error."""
         from ganvas.data.generated import GeneratedDataset
-        from ganvas.data.inspection import inspect
+        from ganvas.data.inspecting import inspect
         from ganvas.data.recommendation import recommend
         from ganvas.data.sources import open_source
         from ganvas.progress import stages_bar

@@ -17,15 +17,15 @@ from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device, peak_memory_mb, reset_peak_memory
 from ganvas.errors import Diverged, GanvasError
 from ganvas.evaluation.checks import check_held_out, check_sample_count, impossible_metrics
-from ganvas.evaluation.extractors import fake_features
-from ganvas.evaluation.failures import Failures, recorded_failure
-from ganvas.evaluation.families import FAMILIES, FeatureSets
-from ganvas.evaluation.measure import (
+from ganvas.evaluation.extractor_choice import (
     extractor_key,
     extractors_for,
     fail_with_extractors,
     remaining,
 )
+from ganvas.evaluation.extractors import fake_features
+from ganvas.evaluation.failures import Failures, recorded_failure
+from ganvas.evaluation.families import FAMILIES, FeatureSets
 from ganvas.metrics.names import parse_metrics
 from ganvas.objectives.losses import LOSSES
 from ganvas.processes import SINGLE_PROCESS

@@ -25,7 +25,8 @@ from ganvas.data.bit_depth import (
     to_eight_bits,
 )
 from ganvas.data.decoding import decode
-from ganvas.data.inspection import Inspection, inspect
+from ganvas.data.inspecting import inspect
+from ganvas.data.inspection import Inspection
 from ganvas.data.opening import open_image
 from ganvas.data.preparation import PreparedData, default_cache, prepare
 from ganvas.data.settings import DataSettings

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from ganvas.data.folder_labels import labels_from_folders
-from ganvas.data.inspection import Inspection, inspect
+from ganvas.data.inspecting import inspect
+from ganvas.data.inspection import Inspection
 from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.settings import DataSettings, Labels
 from ganvas.data.sources import open_source

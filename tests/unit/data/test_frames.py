@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from ganvas.data.frames import count_frames
-from ganvas.data.inspection import Inspection, inspect
+from ganvas.data.inspecting import inspect
+from ganvas.data.inspection import Inspection
 from ganvas.data.opening import open_image
 from ganvas.data.preparation import PreparedData, default_cache, prepare
 from ganvas.data.settings import DataSettings

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganvas.data.inspection import FEW_IMAGES, Inspection, inspect
+from ganvas.data.inspecting import inspect
+from ganvas.data.inspection import FEW_IMAGES, Inspection
 from ganvas.data.preparation import prepare
 from ganvas.data.recommendation import recommend
 from ganvas.data.settings import DataSettings

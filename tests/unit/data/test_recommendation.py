@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganvas.data.inspection import inspect
+from ganvas.data.inspecting import inspect
 from ganvas.data.preparation import prepare
 from ganvas.data.recommendation import Recommendation, recommend
 from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
