@@ -34,3 +34,18 @@ def data(**changes: Any) -> dict[str, Any]:
         "unusable": [],
     }
     return {**table, **changes}
+
+
+def score(**changes: Any) -> dict[str, Any]:
+    """A line of scores.jsonl, with other fields where given."""
+    record = {
+        "images_seen": 64,
+        "while_training": True,
+        "metric": "swd",
+        "value": 2.0,
+        "interval": [1.0, 3.0],
+        "floor": 1.0,
+        "protocol": {},
+        "warnings": [],
+    }
+    return {**record, **changes}

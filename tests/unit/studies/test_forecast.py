@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan, ThroughputEstimate
 from ganvas.studies.reading import read_study
 from ganvas.studies.worker import Job
+from tests.builders import run_files
 
 MLP = ("mlp", 0)
 
@@ -43,10 +45,10 @@ def trained(directory: StudyDirectory, seen: int, rate: float = 100.0) -> None:
 
 
 def scored(directory: StudyDirectory, seen: int) -> None:
-    add(directory, "scores", {"images_seen": seen, "while_training": True})
+    add(directory, "scores", run_files.score(images_seen=seen))
 
 
-def add(directory: StudyDirectory, name: str, record: dict[str, float]) -> None:
+def add(directory: StudyDirectory, name: str, record: dict[str, Any]) -> None:
     path = directory.run_path(*MLP) / f"{name}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
