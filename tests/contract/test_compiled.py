@@ -102,6 +102,7 @@ def test_spectral_norms_and_batch_statistics_move_once() -> None:
     for recipe in (
         tiny_recipe(small("dcgan", discriminator={"norm": "batch"})),
         tiny_recipe(objective=ObjectiveSettings(spectral_norm=True)),
+        tiny_recipe(objective=ObjectiveSettings(spectral_norm=True), precision="bf16"),
     ):
         plain, ours = start(recipe), compiled(start(recipe))
         for state in (plain, ours):
@@ -109,6 +110,8 @@ def test_spectral_norms_and_batch_statistics_move_once() -> None:
         found = buffers(ours)
         for name, expected in buffers(plain).items():
             torch.testing.assert_close(found[name], expected, rtol=1e-3, atol=1e-4, msg=name)
+        assert isinstance(ours.engine, Compiled)
+        assert ours.engine.fallback is None
 
 
 def test_weights_stay_clipped_and_averaged_and_go_on_exactly() -> None:

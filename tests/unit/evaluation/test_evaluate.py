@@ -62,7 +62,7 @@ def test_unknown_metrics_counts_and_data_are_refused_first(run: Run, tmp_path: P
         start(run, "swd", n=0)
     with pytest.raises(GanvasError, match="no such file"):
         start(run, "swd", data=str(tmp_path / "nothing"))
-    with pytest.raises(GanvasError, match="of no type that can be read"):
+    with pytest.raises(GanvasError, match="is text"):
         start(run, "swd", data=str(tmp_path / "text.txt"))
 
 

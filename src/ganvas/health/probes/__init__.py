@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from ganvas.health.columns import COLUMNS as COLUMNS
 from ganvas.health.columns import MISSING
@@ -86,7 +87,12 @@ def measure(context: ProbeContext) -> ProbeRecord:
     """
     record: ProbeRecord = {}
     missing: dict[str, str] = {}
-    with torch.enable_grad():
+    device = context.random.device
+    keep_global_state = torch.random.fork_rng(
+        [device] if device.type == "cuda" else [],
+        enabled=any(map(has_dropout, (context.generator, context.discriminator))),
+    )
+    with torch.enable_grad(), keep_global_state:
         for name, probe in PROBES.items():
             try:
                 values = probe(context)
@@ -99,6 +105,14 @@ def measure(context: ProbeContext) -> ProbeRecord:
                 else:
                     missing[column] = f"not finite: {value}"[:MAX_REASON_LENGTH]
     return {**record, MISSING: missing} if missing else record
+
+
+def has_dropout(network: nn.Module) -> bool:
+    """Whether a network draws from the generator of the whole program, as only dropout does.
+
+    Its state is kept for such networks alone, because other threads may be drawing from it.
+    """
+    return any(isinstance(module, _DropoutNd) for module in network.modules())
 
 
 def is_finite(value: float | list[float]) -> bool:
