@@ -27,6 +27,7 @@ import endurance
 import full_disk
 import kills
 import mutations
+import robustness_page
 from records import FOLDER, append_record, read_records
 
 
@@ -105,11 +106,18 @@ def run_long(options: argparse.Namespace, scratch: Path) -> int:
     return int(record["code"] != 0)
 
 
+def write_page(options: argparse.Namespace, scratch: Path) -> int:
+    """docs/robustness.md from the records."""
+    robustness_page.PAGE.write_text(robustness_page.page(options.records), encoding="utf-8")
+    return 0
+
+
 PARTS = {
     "kills": run_kills,
     "mutations": run_mutations,
     "disk": run_full_disk,
     "long": run_long,
+    "page": write_page,
 }
 
 

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 from forked import start
 from kills import POINTS
 from records import Record
@@ -16,7 +15,6 @@ IMAGES = 2_000_000
 EVERY_SECONDS = 1.0
 INTERVALS = "history = 500\nprobes = 2000\nsamples = 2000\ncheckpoint = 2000\n"
 """A thousand checkpoints, as a run of a day writes; and as many probes and sample grids."""
-COLUMNS = ("memory_mb", "files", "threads")
 
 
 def train_long(images: int, scratch: Path) -> Iterator[Record]:
@@ -55,12 +53,3 @@ def images_seen(history: Path) -> int:
         lines = [line for line in file.read().splitlines(keepends=True) if line.endswith(b"\n")]
     seen = re.search(rb'"images_seen": (\d+)', lines[-1]) if lines else None
     return int(seen[1]) if seen else 0
-
-
-def slopes(records: list[Record], after: int) -> dict[str, float]:
-    """Growth per million images after the first checkpoint, by least squares."""
-    kept = [record for record in records if "threads" in record and record["images"] >= after]
-    images = np.array([record["images"] for record in kept]) / 1e6
-    return {
-        name: float(np.polyfit(images, [record[name] for record in kept], 1)[0]) for name in COLUMNS
-    }

@@ -113,18 +113,18 @@ def scenes() -> list[Scene]:
     evaluating = ("evaluate", "run", "--metrics", "swd", "-n", "300")
     grid, array = ("--out", "grid.png"), ("--out", "samples.npz")
     return [
-        Scene("training on images", 400, write_inputs, TRAIN, again(TRAIN)),
-        Scene("training on points", 200, write_inputs, points, again(points)),
+        Scene("training on images", 200, write_inputs, TRAIN, again(TRAIN)),
+        Scene("training on points", 400, write_inputs, points, again(points)),
         Scene("rewinding", 100, write_inputs, (*TRAIN, *diverging),
               again((*TRAIN, *diverging))),
-        Scene("preparing data", 100, write_photos,
+        Scene("preparing data", 120, write_photos,
               ("train", "small.toml", "photos", "--out", "run", *few),
               again(("train", "small.toml", "photos", "--out", "run", *few)),
               lambda path: path.startswith(CACHE)),
-        Scene("evaluating", 50, copy_run, evaluating),
-        Scene("sampling", 30, copy_run, ("sample", "run", "-n", "200", *grid)),
+        Scene("evaluating", 60, copy_run, evaluating),
+        Scene("sampling", 40, copy_run, ("sample", "run", "-n", "200", *grid)),
         Scene("sampling into .npz", 20, copy_run, ("sample", "run", "-n", "200", *array)),
-        Scene("comparing", 100, write_inputs,
+        Scene("comparing", 60, write_inputs,
               ("compare", "study.toml", "--out", "study", "--workers", "1"), has_workers=True),
     ]  # fmt: skip
 

@@ -129,16 +129,16 @@ def image_files() -> dict[str, list[tuple[str, bytes]]]:
 
 def write_arrays(folder: Path) -> None:
     """images.npy, images.npz, packed.npz with labels, and IDX files, plain and packed."""
-    pixels = pictures(40)
-    labels = np.arange(40) % 4
+    pixels = pictures(5)
+    labels = np.arange(5) % 2
     np.save(folder / "images.npy", pixels)
     np.savez(folder / "images.npz", images=pixels)
     np.savez_compressed(folder / "packed.npz", images=pixels, labels=labels)
     for name in ("idx", "idx-gz"):
         (folder / name).mkdir()
-    header = struct.pack(">4B3I", 0, 0, 8, 3, 40, 16, 16)
+    header = struct.pack(">4B3I", 0, 0, 8, 3, 5, 16, 16)
     body = header + pixels[..., 0].tobytes()
-    numbers = struct.pack(">4BI", 0, 0, 8, 1, 40) + labels.astype(np.uint8).tobytes()
+    numbers = struct.pack(">4BI", 0, 0, 8, 1, 5) + labels.astype(np.uint8).tobytes()
     for name, content in (("images-idx3-ubyte", body), ("labels-idx1-ubyte", numbers)):
         (folder / "idx" / name).write_bytes(content)
         (folder / "idx-gz" / f"{name}.gz").write_bytes(gzip.compress(content, mtime=0))
@@ -146,20 +146,20 @@ def write_arrays(folder: Path) -> None:
 
 def write_archives(folder: Path) -> None:
     """stored.zip and packed.zip, with labels as folders; images.parquet and packed.parquet."""
-    files = [encode(Image.fromarray(picture), "PNG") for picture in pictures(24)]
+    files = [encode(Image.fromarray(picture), "PNG") for picture in pictures(6)]
     for name, method in (("stored", zipfile.ZIP_STORED), ("packed", zipfile.ZIP_DEFLATED)):
         with zipfile.ZipFile(folder / f"{name}.zip", "w", method) as archive:
             for number, content in enumerate(files):
                 archive.writestr(f"label-{number % 2}/{number}.png", content)
     rows = [{"bytes": content, "path": None} for content in files]
-    table = pyarrow.table({"image": rows, "label": [number % 2 for number in range(24)]})
+    table = pyarrow.table({"image": rows, "label": [number % 2 for number in range(6)]})
     metadata = {
         "huggingface": '{"info": {"features": {"label": {"names": ["cat", "dog"]}}}}',
     }
     table = table.replace_schema_metadata(metadata)
     pyarrow.parquet.write_table(table, folder / "images.parquet", compression="none")
     pyarrow.parquet.write_table(
-        table, folder / "packed.parquet", compression="zstd", row_group_size=8
+        table, folder / "packed.parquet", compression="zstd", row_group_size=2
     )
 
 

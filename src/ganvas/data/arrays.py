@@ -35,7 +35,7 @@ IDX_IMAGES = re.compile(r"(?P<part>.*?)[-_.]?images[-.]idx3-ubyte(\.gz)?", re.IG
 NUMBER_KINDS = "buif"
 """Numpy's letters for number types of pixels: boolean, unsigned, signed and float."""
 _IDX_UBYTE = 0x08
-_NPZ_ERRORS = (
+_READER_ERRORS = (
     *(ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
     *(NotImplementedError, RuntimeError, SyntaxError, tokenize.TokenError),
 )
@@ -96,7 +96,7 @@ def open_npy(path: Path) -> ArraySource:
     stamp = file_stamp(path)
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except _READER_ERRORS as error:
         raise DataError(f"cannot read {path}: {error}") from error
     images = _layout(array.shape, array.dtype, str(path))(array)
     part = Part(path.stem, len(images), array.dtype, stamp, lambda: images)
@@ -232,7 +232,7 @@ def _source(
 def _npz_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except _NPZ_ERRORS as error:
+    except _READER_ERRORS as error:
         raise DataError(f"cannot read {path}: {error}") from error
 
 

@@ -22,7 +22,7 @@ from ganvas.reports.commands import Command, command_with_change
 from ganvas.reports.local_paths import folder_name
 from ganvas.reports.texts import as_sentence, better_word, symptom_name
 from ganvas.runs import Run
-from ganvas.runs.history import Record
+from ganvas.runs.history import TIMINGS, Record, records_with
 from ganvas.runs.status import State
 
 MOST_STEPS = 3
@@ -172,13 +172,13 @@ def facts(run: Run, status: RunStatus, attempts: list[Attempt]) -> Iterator[tupl
     yield "Data", data["name"], f"{training:,} {kind}; {data['held_out']:,} held out"
     epochs = status.seen / max(1, training)
     yield "Images seen", f"{status.seen:,}", f"of {status.budget:,}; {epochs:.1f} epochs"
-    history = attempts[-1].history
+    history = records_with(attempts[-1].history, *TIMINGS)
     if history:
-        rates = [r["images_per_second"] for r in history if "images_per_second" in r]
+        rates = [record["images_per_second"] for record in history]
         note = f"typically {median(rates):,.0f} images/s"
         note += "; without discarded attempts" if len(attempts) > 1 else ""
         yield "Training time", format_duration(history[-1]["seconds"]), note
-        memory = max(record.get("memory_mb", 0) for record in history)
+        memory = max(record["memory_mb"] for record in history)
         yield "Memory", f"{memory:,.0f} MB", "at most"
     yield from score_fact(run)
     yield (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,11 @@ class History:
         kept = [record for record in self.records() if record["images_seen"] <= images_seen]
         lines = "".join(json.dumps(record) + "\n" for record in kept)
         storage.write_bytes(self.path, lines.encode())
+
+
+def records_with(records: Iterable[Record], *names: str) -> list[Record]:
+    """Those that have all of these fields, which a damaged line may lack."""
+    return [record for record in records if set(names) <= record.keys()]
 
 
 def failing_spans(findings: list[Record]) -> list[tuple[int, float]]:

@@ -97,7 +97,7 @@ class Forecast:
         if more <= 0:
             return
         record = Run(self._directory.run_path(*key)).history.last_record()
-        if record is not None and record["images_per_second"] > 0:
+        if record is not None and record.get("images_per_second", 0) > 0:
             images, seconds = self._trained.get(key[0], (0, 0.0))
             seconds += more / record["images_per_second"]
             self._trained[key[0]] = (images + more, seconds)

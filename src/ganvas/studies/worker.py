@@ -33,7 +33,7 @@ from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import build_networks
 from ganvas.runs import Run
 from ganvas.runs.directories import is_run
-from ganvas.runs.history import Record
+from ganvas.runs.history import TIMINGS, Record, records_with
 from ganvas.sampling import load
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.outcome import Cost, Ending, Outcome, ScorePoint
@@ -286,7 +286,7 @@ def training_clock(history: list[Record]) -> dict[int, float]:
     """
     clock: dict[int, float] = {}
     previous, seconds = 0, 0.0
-    for line in history:
+    for line in records_with(history, "images_per_second"):
         seen, rate = line["images_seen"], line["images_per_second"]
         seconds += (seen - previous) / rate if rate > 0 else 0.0
         clock[seen], previous = round(seconds, 3), seen
@@ -301,7 +301,7 @@ def training_seconds_at(images_seen: int, clock: dict[int, float]) -> float:
 
 def run_cost(run: Run) -> Cost | None:
     """What a run cost; None without a record in its history."""
-    history = run.history.records()
+    history = records_with(run.history.records(), *TIMINGS)
     if not history:
         return None
     clock = training_clock(history)

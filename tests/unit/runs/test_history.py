@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganvas.runs.history import History
+from ganvas.runs.history import History, records_with
 from ganvas.runs.tables import FindingRecord
 
 RECORDS = [{"images_seen": seen, "loss": seen / 3} for seen in (64, 128, 192)]
@@ -133,3 +133,9 @@ def test_events_of_findings_have_the_fields_of_their_kind(
     findings.append({**event, **change})
     findings.append({"event": "rewind", "images_seen": 64, "symptom": "x", "number": 1})
     assert findings.records() == [event]
+
+
+def test_records_that_lack_a_field_are_left_out_where_it_is_needed() -> None:
+    timed = {"images_seen": 64, "seconds": 1.0, "memory_mb": 2.0}
+    known = records_with([*RECORDS, timed, {**RECORDS[0], "seconds": 1.0}], "seconds", "memory_mb")
+    assert known == [timed]
