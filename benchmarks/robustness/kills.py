@@ -194,7 +194,7 @@ def try_kills(scene: Scene, number: int, seed: int, reference: Reference, scratc
     ended: Ended | None = None
     command = scene.command
     started: list[Child] = []
-    for _ in range(choose.randint(1, MOST_KILLS)):
+    for _ in range(choose.randint(2, MOST_KILLS)):
         drafts = set(root.rglob(".*.tmp"))
         child, aimed = start_and_kill(scene, command, root, reference, choose)
         started.append(child)
@@ -233,10 +233,10 @@ def start_and_kill(
     victims = choose.choice(("all", "command", "worker")) if scene.has_workers else "command"
     if aimed == "time":
         child = start(command, root)
-        if not child.wait(choose.uniform(0, reference.seconds)):
+        if not child.wait(reference.seconds * early(choose)):
             kill(child, victims)
         return child, aimed
-    target = choose.choice(reference.events)
+    target = reference.events[int(len(reference.events) * early(choose))]
     reading, writing = os.pipe()
 
     def on_event(number: int, event: str, path: str) -> None:
@@ -252,6 +252,11 @@ def start_and_kill(
         kill(child, victims)
     os.close(reading)
     return child, aimed
+
+
+def early(choose: random.Random) -> float:
+    """A number from 0 to 1, often small: a command that continues has less to do than the first."""
+    return choose.random() ** 2
 
 
 def kill(child: Child, victims: str) -> None:

@@ -7,6 +7,7 @@ import errno
 import functools
 import json
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -28,6 +29,8 @@ AnyTable = TypeVar("AnyTable")
 MAX_NESTING = 50
 """Lists and tables inside each other, in a file of JSON or TOML; those of ganvas have five."""
 _TOO_DEEP = f"nested more than {MAX_NESTING} levels deep"
+
+_DRAFT = re.compile(r"^\.(.+)\.[0-9a-f]{12}\.tmp$")
 
 LOCK_PATIENCE = 1.0
 """Seconds to wait for a lock: `is_locked` of another process holds it for a moment."""
@@ -119,10 +122,19 @@ def draft_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
 
 
+def final_path(path: Path) -> Path:
+    """What a file in a draft will be called, for messages; any other path as it is."""
+    return Path(*(_DRAFT.sub(r"\1", part) for part in path.parts))
+
+
 def remove_drafts(path: Path) -> None:
-    """Remove what killed processes left of `atomic_directory(path)`. Needs a lock on `path`."""
+    """Remove what killed processes left of `path`, file or directory. Needs a lock on `path`."""
     for draft in path.parent.glob(f".{path.name}.*.tmp"):
-        shutil.rmtree(draft, ignore_errors=True)
+        if draft.is_dir():
+            shutil.rmtree(draft, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                draft.unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -297,7 +309,7 @@ def flush_directory(directory: Path) -> None:
 def cannot_write(path: Path, error: OSError) -> RunError:
     """The error for a failed write, with what to do about its cause."""
     return RunError(
-        f"cannot write {path}: {reason_of(error)}. Nothing half-written was left; "
+        f"cannot write {final_path(path)}: {reason_of(error)}. Nothing half-written was left; "
         f"{advice_for(error)}."
     )
 

@@ -328,3 +328,15 @@ def test_a_table_needs_its_fields_and_keeps_others(tmp_path: Path) -> None:
         storage.read_table(path, Sizes)
     assert str(caught.value).startswith(f"{path} is damaged: height: ")
     assert "; extent: Field required" in str(caught.value), "all problems at once"
+
+
+def test_an_error_inside_a_draft_names_what_it_was_to_become(tmp_path: Path) -> None:
+    def fill(draft: Path) -> None:
+        raise storage.cannot_write(draft / "status.json", OSError(errno.ENOSPC, "full"))
+
+    with (
+        pytest.raises(RunError, match=f"^cannot write {tmp_path}/run/status.json: "),
+        storage.atomic_directory(tmp_path / "run") as draft,
+    ):
+        fill(draft)
+    assert storage.final_path(Path(".run.tmp/a")) == Path(".run.tmp/a")

@@ -19,7 +19,7 @@ from filelock import FileLock
 from ganvas.data.reading import parallel_map
 from ganvas.data.source import Source, UnusableImage
 from ganvas.errors import RunError
-from ganvas.storage import atomic_file
+from ganvas.storage import atomic_file, remove_drafts
 
 StageProgress = Callable[[str, int, int], None]
 """Called now and then with the name of the stage, how many items are done, and of how many."""
@@ -160,7 +160,11 @@ def _load(path: Path) -> _Index | None:
 
 
 def _save(index: _Index, path: Path) -> None:
-    """Write the index, whole or not at all. A cache that cannot be written is no error here."""
+    """Write the index, whole or not at all. A cache that cannot be written is no error here.
+
+    The caller holds the lock, so a draft is what a killed process has left.
+    """
+    remove_drafts(path)
     names = np.frombuffer(json.dumps(index.names).encode(), np.uint8)
     with contextlib.suppress(RunError), atomic_file(path) as file:
         np.savez(

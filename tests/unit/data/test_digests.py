@@ -251,6 +251,16 @@ def test_a_cache_that_cannot_be_created_only_costs_time(photos: Path, tmp_path: 
     assert read(photos, tmp_path / "file") == (first, COUNT)
 
 
+def test_what_a_killed_process_left_of_an_index_is_removed(photos: Path, cache: Path) -> None:
+    read(photos, cache)
+    (index,) = cache.glob("index-*.npz")
+    draft = index.with_name(f".{index.name}.0123456789ab.tmp")
+    index.rename(draft)
+    read(photos, cache)
+    assert index.exists()
+    assert not draft.exists()
+
+
 RACING = """
 import sys
 from pathlib import Path
