@@ -27,6 +27,9 @@ MOST_KILLS = 5
 """Of one trial."""
 AFTER_EVENT_SECONDS = 0.004
 """A kill `after` a change of a file comes within this time: while it is written or renamed."""
+VICTIMS = ("all", "command", "worker")
+"""Of a command that has workers: all processes, it alone, or one of them."""
+ALL_BUT_WORKERS = VICTIMS[:2]
 PATIENCE = 600.0
 """Seconds without an end after which a command counts as one that cannot be continued."""
 
@@ -193,13 +196,16 @@ def try_kills(scene: Scene, number: int, seed: int, reference: Reference, scratc
     kills: list[Kill] = []
     ended: Ended | None = None
     command = scene.command
+    victims = VICTIMS if scene.has_workers else ("command",)
     started: list[Child] = []
     for _ in range(choose.randint(2, MOST_KILLS)):
         drafts = set(root.rglob(".*.tmp"))
-        child, aimed = start_and_kill(scene, command, root, reference, choose)
+        child, aimed, lost_worker = start_and_kill(victims, command, root, reference, choose)
         started.append(child)
         ended = child.end()
-        if ended.code != -signal.SIGKILL:
+        if lost_worker:
+            victims = ALL_BUT_WORKERS  # a run whose worker died twice is not tried again
+        elif ended.code != -signal.SIGKILL:
             break
         kills.append(Kill(where(root, child, drafts), aimed))
         ended = None
@@ -226,16 +232,22 @@ def try_kills(scene: Scene, number: int, seed: int, reference: Reference, scratc
 
 
 def start_and_kill(
-    scene: Scene, command: Command, root: Path, reference: Reference, choose: random.Random
-) -> tuple[Child, str]:
-    """Start a command and kill it, unless it ends before; and what the kill was aimed at."""
-    aimed = choose.choice(("time", "before", "after"))
-    victims = choose.choice(("all", "command", "worker")) if scene.has_workers else "command"
+    victims: Sequence[str],
+    command: Command,
+    root: Path,
+    reference: Reference,
+    choose: random.Random,
+) -> tuple[Child, str, bool]:
+    """Start a command and kill it, or a worker of it, unless it ends before.
+
+    Returns:
+        The command; what the kill was aimed at; whether a worker was killed, and not the command.
+    """
+    aimed, victim = choose.choice(("time", "before", "after")), choose.choice(victims)
     if aimed == "time":
         child = start(command, root)
-        if not child.wait(reference.seconds * early(choose)):
-            kill(child, victims)
-        return child, aimed
+        waited = child.wait(reference.seconds * early(choose))
+        return child, aimed, not waited and kill(child, victim)
     target = reference.events[int(len(reference.events) * early(choose))]
     reading, writing = os.pipe()
 
@@ -247,11 +259,10 @@ def start_and_kill(
 
     child = start(command, root, on_event)
     os.close(writing)
-    if os.read(reading, 1):  # empty when the command ended before
-        time.sleep(choose.uniform(0, AFTER_EVENT_SECONDS))
-        kill(child, victims)
+    reached = bool(os.read(reading, 1))  # empty when the command ended before
     os.close(reading)
-    return child, aimed
+    time.sleep(choose.uniform(0, AFTER_EVENT_SECONDS))
+    return child, aimed, reached and kill(child, victim)
 
 
 def early(choose: random.Random) -> float:
@@ -259,17 +270,30 @@ def early(choose: random.Random) -> float:
     return choose.random() ** 2
 
 
-def kill(child: Child, victims: str) -> None:
-    """SIGKILL to a command, to a worker of it, or to all its processes."""
-    if victims == "all":
-        os.killpg(child.pid, signal.SIGKILL)
-        return
-    workers = Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()
-    if victims == "worker" and workers:
+def kill(child: Child, victim: str) -> bool:
+    """SIGKILL to a command, to a worker of it, or to all its processes; whether to a worker."""
+    workers = workers_of(child) if victim == "worker" else []
+    if workers:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(int(workers[-1]), signal.SIGKILL)
-        return
-    child.kill()
+            os.kill(workers[-1], signal.SIGKILL)
+    elif victim == "all":
+        os.killpg(child.pid, signal.SIGKILL)
+    else:
+        child.kill()
+    return bool(workers)
+
+
+def workers_of(child: Child) -> list[int]:
+    """The worker processes of a study."""
+    children = Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()
+    return [pid for pid in map(int, children) if "spawn_main" in command_line(pid)]
+
+
+def command_line(pid: int) -> str:
+    """What a process was started with; empty where it has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    return ""
 
 
 def where(root: Path, child: Child, drafts_before: set[Path]) -> str:

@@ -160,7 +160,7 @@ def open_zip(path: Path) -> ZipSource:
         (
             (entry.filename.replace("\\", "/"), entry)  # as some Windows programs write them
             for entry in archive.infolist()
-            if not entry.is_dir()
+            if problem is None and not entry.is_dir()
         ),
         key=lambda named: named[0],
     )
@@ -235,6 +235,8 @@ def _is_hidden(name: str) -> bool:
 def _archive_problem(archive: zipfile.ZipFile) -> str | None:
     for entry in archive.infolist():
         name = entry.orig_filename
+        if not entry.filename:  # it ends at the first zero byte
+            return f"is damaged: its entry {name!r} has no name"
         parts = re.split(r"[/\\]", name)
         if ".." in parts or parts[0] == "" or re.match(r"[A-Za-z]:", name):
             return (

@@ -295,6 +295,17 @@ def test_a_zip_entry_of_absurd_size_is_not_unpacked(
         source.read(0)
 
 
+@pytest.mark.parametrize("name", ["", "\0.png"])
+def test_a_zip_entry_without_a_name_is_named(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("1.png", b"an image")
+        nameless = zipfile.ZipInfo("2.png")
+        nameless.filename = name
+        archive.writestr(nameless, b"an image")
+    with pytest.raises(DataError, match=r"a\.zip is damaged: its entry .* has no name"):
+        open_source(tmp_path / "a.zip")
+
+
 def test_a_damaged_zip_entry_is_one_unusable_image(tmp_path: Path) -> None:
     path = zipped(tmp_path / "a.zip", **{"a.png": png(1), "b.png": png(2)})
     content = bytearray(path.read_bytes())
