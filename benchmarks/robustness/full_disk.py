@@ -23,7 +23,7 @@ from records import Record
 
 DISK, FOLDER, FILLER = "disk", "disk/trial", "filler"
 DISK_MB = 64
-NO_SPACE, TOO_LARGE = "no space left", "cut in half"
+NO_SPACE, TOO_LARGE = "no space left", "limit of size"
 """The ways: a small file system that is full; and a limit of a file's size, inside that file."""
 TIMES = 2
 """The first times that each kind of file is written."""

@@ -117,7 +117,7 @@ def scenes() -> list[Scene]:
     grid, array = ("--out", "grid.png"), ("--out", "samples.npz")
     return [
         Scene("training on images", 200, write_inputs, TRAIN, again(TRAIN)),
-        Scene("training on points", 400, write_inputs, points, again(points)),
+        Scene("training on points", 460, write_inputs, points, again(points)),
         Scene("rewinding", 100, write_inputs, (*TRAIN, *diverging),
               again((*TRAIN, *diverging))),
         Scene("preparing data", 120, write_photos,
@@ -127,7 +127,7 @@ def scenes() -> list[Scene]:
         Scene("evaluating", 60, copy_run, evaluating),
         Scene("sampling", 40, copy_run, ("sample", "run", "-n", "200", *grid)),
         Scene("sampling into .npz", 20, copy_run, ("sample", "run", "-n", "200", *array)),
-        Scene("comparing", 60, write_inputs,
+        Scene("comparing", 20, write_inputs,
               ("compare", "study.toml", "--out", "study", "--workers", "1"), has_workers=True),
     ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -60,7 +61,7 @@ FULL_DISK = """## A full disk
 
 For every kind of file that a command writes, the first and the second time: the disk is full from
 the moment when the file is opened (*no space left*: a small file system in memory that is filled;
-this way needs root), or no file can grow by more than 16 bytes from then on (*cut in half*:
+this way needs root), or no file can grow by more than 16 bytes from then on (*limit of size*:
 `RLIMIT_FSIZE`). Then there is room again and the command is repeated, or the run resumed. *Left*
 are half-written files after the failure, *lost* is what differs in the end from a command which
 nothing happened to.
@@ -138,24 +139,32 @@ def mutations_row(name: str, records: list[Record]) -> tuple[object, ...]:
 
 
 def full_disk_table(records: list[Record]) -> str:
-    """Every kind of file and way, with what was said."""
-    rows = [
-        (
-            f"{record['command']}: `{record['file']}`",
-            record["way"],
-            record["code"],
-            f"`{first_line(record)}`",
-            len(record["drafts"]),
-            len(record["lost"]),
-        )
-        for record in records
-    ]
-    return table("| command and file | way | exit code | message | left | lost |", rows)
+    """Every kind of file of every command, and every message once."""
+    groups = dict.fromkeys((record["command"], kind_of(record)) for record in records)
+    rows = []
+    for command, kind in groups:
+        ours = [r for r in records if (r["command"], kind_of(r)) == (command, kind)]
+        codes = ", ".join(map(str, sorted({record["code"] for record in ours})))
+        left, lost = (sum(bool(record[key]) for record in ours) for key in ("drafts", "lost"))
+        rows.append((f"{command}: `{kind}`", len(ours), codes, left, lost))
+    messages = Counter(map(message_of, records))
+    said = [(f"`{text}`", f"{count:,}") for text, count in messages.most_common()]
+    return (
+        table("| command and file | failures | exit codes | left | lost |", rows)
+        + "\n"
+        + table("| message | times |", said)
+    )
 
 
-def first_line(record: Record) -> str:
-    """The first line of the message."""
-    return (record["message"].splitlines() or ["(nothing)"])[0].replace("|", "/")
+def kind_of(record: Record) -> str:
+    """The kind of file, whether it was written for the first or the second time."""
+    return str(record["file"]).removesuffix(", again")
+
+
+def message_of(record: Record) -> str:
+    """The first line of the message, the same for every file."""
+    line = (record["message"].splitlines() or ["(nothing)"])[0].replace("|", "/")
+    return re.sub(r"(cannot write )\S+(?=: )", r"\1FILE", line)
 
 
 def long_text(records: list[Record]) -> str:
@@ -168,7 +177,7 @@ def long_text(records: list[Record]) -> str:
             title,
             *(f"{float(record[name]):,.4g}" for record in (kept[0], kept[-1])),
             f"{max(record[name] for record in kept):,.4g}",
-            f"{growth[name]:+.3g}",
+            f"{round(growth[name], 3) + 0.0:+}",
         )
         for name, title in COLUMNS.items()
     ]
