@@ -258,7 +258,7 @@ def test_diagnose_of_a_damaged_history_says_what_it_can(
     [
         ("status.json", "{}", 0),
         ("status.json", "[]", 2),
-        ("data.json", "{}", 0),
+        ("data.json", "{}", 2),
         ("findings.jsonl", '[1]\n{"event": "end"}\n3\n', 0),
     ],
 )
