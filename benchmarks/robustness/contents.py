@@ -43,7 +43,7 @@ def essence(path: Path) -> str:
     """The content of a file without what is measured anew each time."""
     if path.suffix == ".jsonl":
         lines = path.read_text().splitlines()
-        records = [json.dumps(without_measured(json.loads(line))) for line in lines]
+        records = [json.dumps(without_measured(json.loads(line))) for line in lines if whole(line)]
         # A command that was killed after its last write appends the same scores once more.
         return "\n".join(dict.fromkeys(records) if path.name == "scores.jsonl" else records)
     if path.suffix == ".json":
@@ -52,6 +52,15 @@ def essence(path: Path) -> str:
         with np.load(io.BytesIO(path.read_bytes())) as index:
             return digest(index["names"].tobytes() + index["digests"].tobytes())
     return digest(path.read_bytes())
+
+
+def whole(line: str) -> bool:
+    """Whether a line is one that ganvas reads, and not one that a kill has cut."""
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
 
 
 def without_measured(value: Any) -> Any:

@@ -250,13 +250,14 @@ def _from_checkpoint(run: Run, checkpoint: str, device: str) -> TrainedGenerator
     """The EMA generator of a checkpoint."""
     path = _checkpoint_path(run, checkpoint)
     recipe = run.read_recipe()
-    data = run.read_data()
-    shape = ImageShape(**data["shape"])
+    shape, extent = run.read_shape(), run.read_data()["extent"]
     with seeded_weights(0):  # replaced below
         network = recipe.generator.network.build(Dimensions(shape, recipe.latent_dim))
     tensors, values = tensor_file.read(path)
-    network.load_state_dict(select_prefix(tensors, "ema"))
-    extent = data.get("extent")
+    try:
+        network.load_state_dict(select_prefix(tensors, "ema"))
+    except RuntimeError as error:
+        raise RunError(f"{path} does not fit the generator of {run.directory}: {error}") from error
     return _as_trained(network, shape, recipe.latent_dim, values["images_seen"], extent, device)
 
 

@@ -290,9 +290,23 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line with a single write. A kill can cut this line only."""
-    with write_errors(path), path.open("ab") as file:
-        file.write(line.encode() + b"\n")
+    """Append one line with a single write.
+
+    A kill can cut this line only, and the next one then begins anew. A full disk leaves the file
+    as it was.
+    """
+    with write_errors(path), path.open("a+b", buffering=0) as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - 1))
+        begin = b"" if file.read(1) in (b"", b"\n") else b"\n"
+        rest = begin + line.encode() + b"\n"
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+        except OSError:
+            with contextlib.suppress(OSError):
+                file.truncate(end)
+            raise
 
 
 def flush_directory(directory: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -340,3 +341,24 @@ def test_an_error_inside_a_draft_names_what_it_was_to_become(tmp_path: Path) -> 
     ):
         fill(draft)
     assert storage.final_path(Path(".run.tmp/a")) == Path(".run.tmp/a")
+
+
+def test_a_full_disk_cuts_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "scores.jsonl"
+    storage.append_line(path, "1")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6, limits[1]))
+    try:
+        with pytest.raises(RunError, match=r"cannot write .*scores\.jsonl: file too large"):
+            storage.append_line(path, "a long line")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_text() == "1\n"
+
+
+def test_a_line_after_one_that_a_kill_has_cut_begins_anew(tmp_path: Path) -> None:
+    path = tmp_path / "scores.jsonl"
+    path.write_text("1\n2, a long li")
+    storage.append_line(path, "3")
+    storage.append_line(path, "4")
+    assert path.read_text().splitlines() == ["1", "2, a long li", "3", "4"]

@@ -161,7 +161,7 @@ def is_worse(last: Record, best: int, curve: list[Record]) -> bool:
 def facts(run: Run, status: RunStatus, attempts: list[Attempt]) -> Iterator[tuple[str, str, str]]:
     """The run in numbers: a term, its value, a note."""
     recipe, data, environment = run.read_recipe(), run.read_data(), run.read_environment()
-    shape = ImageShape(**data["shape"])
+    shape = run.read_shape()
     training = data["images"] - data["held_out"]
     kind = "points" if shape.is_point else f"images, {shape}"
     loss = recipe.objective.loss

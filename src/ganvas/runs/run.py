@@ -17,6 +17,7 @@ from ganvas.command_line import ganvas_command
 from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.errors import Occupied, RunError
 from ganvas.metrics.names import more_is_better, parse_metrics
+from ganvas.networks import ImageShape
 from ganvas.recipes import Recipe, recipe_json
 from ganvas.recipes.files import parse_recipe, read_table
 from ganvas.runs.directories import RECIPE_JSON, check_is_run, check_unused, is_run
@@ -121,6 +122,20 @@ class Run:
     def read_data(self) -> DataTable:
         """Which images are used, and which are left out and why."""
         return storage.read_table(self.directory / "data.json", DataTable)
+
+    def read_shape(self) -> ImageShape:
+        """Channels, height and width of every image.
+
+        Raises:
+            RunError: recipe.json and data.json say different things, so one of them is damaged.
+        """
+        shape = ImageShape(**self.read_data()["shape"])
+        if not 1 <= shape.channels <= 4 or shape != self.read_recipe().image_shape(shape.channels):
+            raise RunError(
+                f"{self.directory / 'data.json'} is damaged: its images of {shape} are not those "
+                f"of {RECIPE_JSON} beside it"
+            )
+        return shape
 
     def can_be_scored(self) -> bool:
         """Whether enough images are held out to score samples."""

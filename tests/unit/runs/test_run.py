@@ -14,10 +14,12 @@ import pytest
 import torch
 
 from ganvas.errors import Occupied, RunError
+from ganvas.networks import ImageShape
 from ganvas.recipes import CATALOG
 from ganvas.runs import Run
 from ganvas.runs.status import SavedStatus
 from tests.builders import run_files
+from tests.builders.tiny import tiny_recipe
 
 
 class TestState:
@@ -213,3 +215,17 @@ def test_an_environment_that_lacks_what_resume_needs_is_named(tmp_path: Path, fi
     run = Run.create(tmp_path / "run", CATALOG["dcgan"](), environment, run_files.data())
     with pytest.raises(RunError, match=rf"environment\.json is damaged: {field}: Field required"):
         run.read_environment()
+
+
+@pytest.mark.parametrize("shape", [(1, 32, 32), (1, 16, 0), (9, 16, 16)])
+def test_a_shape_that_is_not_the_recipes_is_damaged(
+    tmp_path: Path, shape: tuple[int, int, int]
+) -> None:
+    recipe = tiny_recipe()
+    assert recipe.data.size == (16, 16)
+    named = dict(zip(("channels", "height", "width"), shape, strict=True))
+    whole = Run.create(tmp_path / "run", recipe, run_files.environment(), run_files.data())
+    assert whole.read_shape() == ImageShape(1, 16, 16)
+    whole.write_data(run_files.data(shape=named))
+    with pytest.raises(RunError, match=r"data\.json is damaged: its images of .* not those of"):
+        whole.read_shape()
