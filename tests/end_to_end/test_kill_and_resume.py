@@ -301,3 +301,16 @@ def test_a_kill_just_after_the_last_checkpoint_leaves_none_too_many(
     result = ganvas("resume", run)
     assert "is finished at 96 images" in result.err
     assert Run.open(run).checkpoint_paths() == kept
+
+
+def test_a_recipe_that_does_not_fit_the_checkpoint_is_named(
+    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    run = tmp_path / "run"
+    assert ganvas("train", small, images, "--images", 32, "--out", run).code == 0
+    recipe = json.loads((run / "recipe.json").read_text())
+    recipe["discriminator"]["network"]["width"] = 8
+    (run / "recipe.json").write_text(json.dumps(recipe))
+    result = ganvas("resume", run, "--images", 64)
+    assert result.code == 2
+    assert f"the checkpoint of {run} does not fit its recipe.json" in result.err

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import torch
 
 from ganvas.data.preparation import PreparedData
+from ganvas.errors import RunError, is_out_of_memory
 from ganvas.formatting import format_count
 from ganvas.precision import resumed_precision
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
+from ganvas.tensor_file import Tensors
 from ganvas.training.distributed import agree_on_precision, check_same_state
 from ganvas.training.state import TrainState
 
@@ -34,7 +37,7 @@ def restore_newest(
     if restored is not None:
         tensors, values, damaged = restored
         lines = [f"{problem}; the checkpoint before it is used" for problem in damaged]
-        if not state.restore(tensors, values):
+        if not _restore(run, state, tensors, values):
             lines.append(
                 f"this run started on another type of device than {device}: its random numbers "
                 "differ from here on"
@@ -51,3 +54,16 @@ def restore_newest(
             f"{format_count(threads, 'thread')}: sums may round differently from here on"
         )
     return state, lines
+
+
+def _restore(run: Run, state: TrainState, tensors: Tensors, values: dict[str, Any]) -> bool:
+    """`TrainState.restore`; a `RunError` where networks or optimizers are not those of the run."""
+    try:
+        return state.restore(tensors, values)
+    except (KeyError, RuntimeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise RunError(
+            f"the checkpoint of {run.directory} does not fit its recipe.json, which was changed or "
+            f"is damaged: {error}"
+        ) from error
