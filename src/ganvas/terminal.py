@@ -20,6 +20,10 @@ PLAIN = {"·": "|", "×": "x", "−": "-", "…": "..."}
 """What stands for our own signs where the encoding lacks them."""
 
 
+DIRECTIONS = frozenset(("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"))
+"""Classes of the marks that turn the direction of what follows: `gpj.exe` reads `exe.jpg`."""
+
+
 class TolerantStream(io.TextIOBase):
     """A text stream that drops what cannot be written, and keeps the reason in `failure`.
 
@@ -131,9 +135,9 @@ def encodable(text: str, encoding: str) -> str:
 
 
 def printable(text: str, keep: str = "\n\t") -> str:
-    """The text with control characters and undecodable bytes as escapes.
+    """The text with `is_escaped` characters as escapes.
 
-    Names of files may hold sequences that recolour or clear a terminal.
+    Names of files may hold sequences that recolour or clear a terminal, or turn what follows round.
 
     Args:
         text: a message.
@@ -143,10 +147,17 @@ def printable(text: str, keep: str = "\n\t") -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        escape(character)
-        if unicodedata.category(character) in ("Cc", "Cs") and character not in keep
-        else character
+        escape(character) if is_escaped(character) and character not in keep else character
         for character in text
+    )
+
+
+def is_escaped(character: str) -> bool:
+    """Whether it is a control character, an undecodable byte, or a mark that turns the direction of
+    writing or ends a line."""
+    return (
+        unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+        or unicodedata.bidirectional(character) in DIRECTIONS
     )
 
 

@@ -344,11 +344,17 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(
 
 
 def test_a_place_that_may_not_be_written(
-    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("in the way")
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("GANVAS_CACHE", str(cache))
     inside = ganvas("train", small, images, "--out", tmp_path / "file" / "run")
     refused(inside, "cannot write", "a file is in the way: choose another folder")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").write_text("in the way of runs without --out")
+    refused(ganvas("train", small, images), "cannot write", "a file is in the way")
+    assert not cache.exists(), "refused before the images are prepared"
     run = tmp_path / "run"
     assert ganvas("train", small, images, "--images", 32, "--out", run).code == 0
     refused(ganvas("sample", run, "--out", tmp_path / "file" / "grid.png"), "cannot write")

@@ -21,7 +21,7 @@ import pytest
 from ganvas.health.finding import Finding
 from ganvas.runs import Run
 from ganvas.storage import cannot_write
-from ganvas.studies import worker
+from ganvas.studies import running, worker
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.executors import WorkerPool
 
@@ -262,6 +262,26 @@ def test_changed_images_are_refused(tmp_path: Path, study: Path, ganvas: Ganvas)
     assert ganvas("compare", out, "--data", moved).code == 0
     np.savez(tmp_path / "grey.npz", images=np.zeros((250, 16, 16, 1), np.uint8))
     refused(ganvas("compare", out), "holds other images than", str(out))
+
+
+def test_the_same_files_of_which_others_can_be_used_are_refused(
+    tmp_path: Path, study: Path, ganvas: Ganvas
+) -> None:
+    """As after an update of the library that decodes them."""
+    out = tmp_path / "out"
+    assert ganvas("compare", study, "--seeds", 1, "--out", out).code == 0
+    table = json.loads((out / "study.json").read_text())
+    table["data"]["images"] += 1
+    (out / "study.json").write_text(json.dumps(table))
+    refused(ganvas("compare", out), "the same files, but", str(out / "study.json"))
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(
+    tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "plan_new_study", None)
+    (tmp_path / "file").write_text("in the way")
+    refused(ganvas("compare", study, "--out", tmp_path / "file" / "out"), "cannot write")
 
 
 def test_a_study_that_is_running_is_locked(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:

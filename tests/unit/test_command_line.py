@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import ganvas
 from ganvas.cli import COMMANDS
 from ganvas.command_line import ganvas_command, quote
+from ganvas.terminal import printable
 
 AWKWARD = [
     "with blanks",
@@ -21,7 +23,6 @@ AWKWARD = [
     'say "cheese"',
     "$HOME",
     "`date`",
-    "two\nlines",
     "~",
     "*",
     "a;b",
@@ -45,6 +46,26 @@ def test_a_real_shell_passes_every_name_on() -> None:
     assert printed.split("\0")[:-1] == AWKWARD
 
 
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "two\nlines",
+        "\x1b[31mred",
+        "bad\udcff",
+        "turned\u202eround",
+        "\t'\\it's\x017",
+        "\u2028$HOME",
+    ],
+)
+def test_what_no_message_prints_is_pasted_all_the_same(name: str) -> None:
+    line = ganvas_command("resume", name)
+    assert printable(line, keep="") == line
+    shown = ["bash", "-c", line.replace("ganvas resume", r"printf '%s\0'")]
+    printed = subprocess.run(shown, capture_output=True, check=True).stdout
+    assert printed == name.encode(errors="surrogateescape") + b"\0"
+
+
 def test_plain_words_are_not_quoted() -> None:
     line = ganvas_command("sample", Path("runs/dcgan-1"), "--checkpoint", "best")
     assert line == "ganvas sample runs/dcgan-1 --checkpoint best"
@@ -58,6 +79,14 @@ def test_a_path_with_a_dash_in_front_is_no_flag() -> None:
 def test_windows_has_its_own_quotes() -> None:
     words = ["ganvas", "resume", r"C:\my runs\it's 1"]
     assert quote(words, windows=True) == r'''ganvas resume "C:\my runs\it's 1"'''
+
+
+@pytest.mark.parametrize(
+    ("word", "quoted"),
+    [("a&b", '"a&b"'), ("it's", '"it\'s"'), ("C:\\(1)\\", r'"C:\(1)\\"'), ("50%", '"50%"')],
+)
+def test_signs_of_the_shells_of_windows_are_quoted(word: str, quoted: str) -> None:
+    assert quote([word], windows=True) == quoted
 
 
 SOURCE = Path(ganvas.__file__).parent

@@ -157,6 +157,7 @@ class Raw(io.RawIOBase):
 
 
 def test_names_cannot_steer_a_terminal() -> None:
+    assert printable("a\u202egpj\u2066.\u2028exe") == "a\\u202egpj\\u2066.\\u2028exe"
     assert printable("a\x1b[2Jb\x07\x9bc\r\udcff") == "a\\u001b[2Jb\\u0007\\u009bc\\u000d\\udcff"
     assert printable("Łódź\tπ\nline two \N{GRINNING FACE}") == (
         "Łódź\tπ\nline two \N{GRINNING FACE}"

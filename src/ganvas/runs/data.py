@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +77,35 @@ def data_location(run: Run) -> str:
 
 def check_data_unchanged(run: Run, prepared: PreparedData) -> None:
     """Raise a `DataError` unless the images are those that the run was started with."""
-    if prepared.fingerprint != run.read_data()["fingerprint"]:
+    stored = run.read_data()
+    if prepared.fingerprint != stored["fingerprint"]:
         raise DataError(
             f"{prepared.location} holds other images than {run.directory} was started with. "
             "Put the old ones back, say where they are (--data), or start a new run."
+        )
+    check_counts(stored, prepared, run.directory, run.directory / "environment.json", "run")
+
+
+def check_counts(
+    stored: Mapping[str, Any], prepared: PreparedData, directory: Path, versions: Path, kind: str
+) -> None:
+    """Raise a `DataError` if of the same files others could be used before.
+
+    Another version of ganvas or Pillow may read files that this one does not, or the reverse.
+
+    Args:
+        stored: what `describe_data` said before.
+        directory: what was started with those images, a run or a study, as `kind` says.
+        versions: the file that names the versions of before.
+    """
+    before = stored["images"], stored["held_out"]
+    now = len(prepared.images), len(prepared.held_out)
+    if now != before:
+        raise DataError(
+            f"{prepared.location} holds the same files, but {now[0]:,} can be used and {now[1]:,} "
+            f"of them are held out, where {directory} was started with {before[0]:,} and "
+            f"{before[1]:,}: other versions decode them now. Use the versions named in {versions}, "
+            f"or start a new {kind}."
         )
 
 

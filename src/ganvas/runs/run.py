@@ -312,13 +312,14 @@ class Run:
 
 
 def check_unoccupied(directory: Path) -> None:
-    """Raise a `RunError` unless a new run can be made at `directory`: `Occupied` by something."""
+    """Raise a `RunError` unless a new run can be made here: `Occupied`, or it cannot be written."""
     if is_run(directory):
         raise Occupied(
             f"{directory} already holds a run. Choose another folder as out (--out), or "
             f"continue it: {ganvas_command('resume', directory)}"
         )
     check_unused(directory)
+    storage.check_can_write(directory)
 
 
 def read_recipe_of_run(path: Path) -> Recipe:

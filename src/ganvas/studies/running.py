@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
-from ganvas.data.sources import source_exists
+from ganvas.data.sources import open_source, source_exists
 from ganvas.devices import choose_device, describe_environment
 from ganvas.errors import (
     DataError,
@@ -23,9 +23,9 @@ from ganvas.errors import (
     RunError,
     StudyError,
 )
-from ganvas.runs.data import describe_data, prepare_for, prepare_images
-from ganvas.runs.directories import check_unused, is_study
-from ganvas.storage import native_path
+from ganvas.runs.data import check_counts, describe_data, prepare_for, prepare_images
+from ganvas.runs.directories import STUDY_JSON, check_unused, is_study
+from ganvas.storage import check_can_write, native_path
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.display import StudyDisplay
 from ganvas.studies.executors import WorkerPool, dask_pool, local_pool
@@ -85,6 +85,7 @@ def compare(
     located = locate(study, out, quiet, verify)
     directory = located.directory
     if directory is None:
+        check_can_write(located.path)  # before the measurement
         plan = plan_new_study(located, workers, dask, display)
         display.plan(located.study, plan)
         directory = StudyDirectory.create(
@@ -164,11 +165,13 @@ def locate(
         check_data_unchanged(directory, prepared)
         return LocatedStudy(directory.study, directory.path, prepared, directory)
     study = check_study(study) if isinstance(study, Study) else load_study(study)
-    prepared = prepare_images(study.base.data, study.data, quiet, verify)
-    name = native_path(f"{study.base.name}-{prepared.name}")
+    name = native_path(f"{study.base.name}-{open_source(study.data).name}")
     path = Path(out) if out is not None else Path("studies") / name
-    if not is_study(path):
-        check_unused(path)
+    is_new = not is_study(path)
+    if is_new:
+        check_unused(path)  # before the images are prepared
+    prepared = prepare_images(study.base.data, study.data, quiet, verify)
+    if is_new:
         largest = max((arm.recipe for arm in study.all_arms), key=lambda recipe: recipe.batch)
         prepare_for(largest, study.data, quiet)  # are there enough images for every batch?
         return LocatedStudy(study, path, prepared, None)
@@ -186,6 +189,7 @@ def check_data_unchanged(directory: StudyDirectory, prepared: PreparedData) -> N
             "Put the old ones back, give their path as data (--data), or start a new study in "
             "another folder (--out)"
         )
+    check_counts(directory.data, prepared, directory.path, directory.path / STUDY_JSON, "study")
 
 
 def check_same_study(directory: StudyDirectory, study: Study) -> None:

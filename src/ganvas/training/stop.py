@@ -64,8 +64,9 @@ def cancel_stop() -> None:
 class StopRequest:
     """While entered, the first signal only sets `signal_name`; a second one acts by default.
 
-    A second SIGHUP does nothing (see `interrupt`). In other threads than the main one only
-    `request_stop` works.
+    SIGHUP is not counted: nobody impatient sends it, and when a session or the machine ends, one
+    comes with SIGTERM, before or after it. In other threads than the main one only `request_stop`
+    works.
     """
 
     def __init__(self) -> None:
@@ -94,8 +95,10 @@ class StopRequest:
         return Signal.STOP if self else Signal.CONTINUE
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.signal_name = self.signal_name or signal.Signals(number).name
-        self._restore(signal.SIGINT, signal.SIGTERM)
+        name = signal.Signals(number).name
+        self.signal_name = self.signal_name or name
+        if name != "SIGHUP":
+            self._restore(signal.SIGINT, signal.SIGTERM)
 
     def _restore(self, *numbers: int) -> None:
         for number in numbers:

@@ -25,7 +25,7 @@ from ganvas.runs.data import (
     with_measured_range,
 )
 from ganvas.runs.run import check_unoccupied
-from ganvas.storage import native_path
+from ganvas.storage import check_can_write, native_path
 from ganvas.terminal import tolerant_output
 from ganvas.torch_state import deterministic_kernels, usual_torch
 from ganvas.torchrun import launch, restarts
@@ -57,6 +57,9 @@ from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from ganvas.training.stop import Signal, StopRequest
 from ganvas.training.timer import Timer
+
+RUNS = Path("runs")
+"""Where a run without a place of its own is made."""
 
 
 def fit(
@@ -198,8 +201,11 @@ def train(
         return resume(before, data=data, device=device, quiet=quiet)
     target = choose_device(device, processes)
     check_batch_is_divisible(recipe, processes, target)
-    if out is not None and processes.is_main:
-        check_unoccupied(Path(out))
+    if processes.is_main:
+        if out is None:
+            check_can_write(RUNS / native_path(recipe.name))
+        else:
+            check_unoccupied(Path(out))
     quiet = quiet or not processes.is_main
     prepared = prepare_for(recipe, data, quiet, verify)
     recipe = with_measured_range(recipe, prepared)
@@ -316,7 +322,7 @@ def new_run(
         about = describe_data(data)
         if out is not None:
             return str(Run.create(Path(out), recipe, environment, about).directory)
-        stem = Path("runs") / native_path(f"{recipe.name}-{data.name}")
+        stem = RUNS / native_path(f"{recipe.name}-{data.name}")
         return str(Run.create_numbered(stem, recipe, environment, about).directory)
 
     return Run(Path(processes.broadcast_object(create)))

@@ -35,7 +35,7 @@ def test_the_first_signal_asks_to_stop(number: signal.Signals) -> None:
     assert signal.getsignal(number) == interrupt
 
 
-@pytest.mark.parametrize("first", STOP_SIGNALS)
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_one_from_somebody_impatient_ends_at_once(
     first: signal.Signals, second: signal.Signals
@@ -44,6 +44,16 @@ def test_a_second_one_from_somebody_impatient_ends_at_once(
         send(first)
         with pytest.raises(KeyboardInterrupt):
             send(second)
+
+
+@pytest.mark.parametrize("order", [("SIGHUP", "SIGTERM"), ("SIGTERM", "SIGHUP")])
+def test_the_end_of_a_session_sends_two_that_count_as_one(order: tuple[str, str]) -> None:
+    with StopRequest() as stop:
+        for name in order:
+            send(signal.Signals[name])
+        assert stop.signal_name == order[0]
+        with pytest.raises(KeyboardInterrupt):
+            send(signal.SIGINT)
 
 
 def test_a_closing_terminal_sends_two_that_count_as_one() -> None:
