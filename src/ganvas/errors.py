@@ -100,7 +100,11 @@ class Interrupted(GanvasError):
     exit_code = 130
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """` Did you mean X?` with a leading space if a known name is similar, else an empty string."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+def did_you_mean(name: str, known: Iterable[str], least: float = 0.5) -> str:
+    """` Did you mean X?` with a leading space if a known name is similar, else an empty string.
+
+    Args:
+        least: how similar it must be, 0 to 1.
+    """
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=least)
     return f" Did you mean {near[0]}?" if near else ""

@@ -160,6 +160,12 @@ def test_an_unknown_verb(ganvas: Ganvas) -> None:
     refused(ganvas("trian", "dcgan", "fashion"), "no command. Did you mean train?")
 
 
+def test_images_in_the_place_of_the_recipe(ganvas: Ganvas, tmp_path: Path) -> None:
+    first = "is images, and the recipe comes first: ganvas train"
+    refused(ganvas("train", "fashion", "wgan"), f"{first} wgan fashion")
+    refused(ganvas("train", tmp_path), f"{first} dcgan {tmp_path}")
+
+
 @pytest.mark.parametrize(
     "words",
     [

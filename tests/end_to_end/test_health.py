@@ -306,7 +306,10 @@ def test_a_run_that_ends_before_most_rules_look_is_not_called_healthy(
     )
     assert result.out.splitlines()[0] == head
     lines = result.out.splitlines()
-    assert "10 can be checked later, all from 16,000 images on (--verbose says why)" in lines[1]
+    assert (
+        "10 symptoms can be checked later, all from 16,000 images on (--verbose says why)"
+        in lines[1]
+    )
     assert lines[2:] == ["", f"next: ganvas resume {run} --images 16000"]
     told = ganvas("diagnose", run, "--verbose").out.split("\n\n")
     later = next(part for part in told if part.startswith("not checked:"))

@@ -27,13 +27,14 @@ from ganvas.cli.evaluate import Evaluate
 from ganvas.cli.flags import FLAG_TYPES
 from ganvas.cli.interpolate import Interpolate
 from ganvas.cli.known_flags import flags_of
+from ganvas.cli.other_commands import unknown_command
 from ganvas.cli.recipes import Recipes
 from ganvas.cli.report import Report
 from ganvas.cli.resume import Resume
 from ganvas.cli.sample import Sample
 from ganvas.cli.train import Train, named_recipe, train_with
 from ganvas.cli.wrong_flags import Usage, check_flags
-from ganvas.errors import GanvasError, Interrupted, did_you_mean, is_out_of_memory
+from ganvas.errors import GanvasError, Interrupted, is_out_of_memory
 from ganvas.terminal import TolerantStream, tolerant_output
 from ganvas.torchrun import world_size
 from ganvas.training.stop import interrupt, stop_signals
@@ -178,8 +179,7 @@ def parse(arguments: list[str]) -> Command:
         print(f"ganvas {ganvas.__version__}")
         sys.exit(0)
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
-        hint = did_you_mean(arguments[0], COMMANDS)
-        raise GanvasError(f"{arguments[0]!r} is no command.{hint} All: {', '.join(COMMANDS)}")
+        raise unknown_command(arguments[0], COMMANDS)
     name, *rest = arguments or ["--help"]
     if name not in COMMANDS:
         return parse_as(any_command(), "ganvas", [name, *rest])  # the overview, or a wrong flag

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ganvas.command_line import ganvas_command
+from ganvas.formatting import format_count
 from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
@@ -83,19 +84,26 @@ def unchecked_lines(diagnosis: Diagnosis) -> list[str]:
     early = len(diagnosis.too_early)
     others = len(diagnosis.not_checked) - early
     counts = [
-        f"{early} can be checked later, all from {diagnosis.all_checked_from:,} images on"
+        f"{format_count(early, 'symptom')} can be checked later, all from "
+        f"{diagnosis.all_checked_from:,} images on"
         if early
         else "",
-        f"{others} could not be checked" if others else "",
+        f"{format_count(others, 'symptom')} could not be checked" if others else "",
     ]
     told = "; ".join(count for count in counts if count)
-    return [f"of the symptoms {told} (--verbose says why)"] if told else []
+    return [f"{told} (--verbose says why)"] if told else []
 
 
 def next_step(diagnosis: Diagnosis, run: Path) -> str:
-    """What to type next. What was not checked yet comes before everything but a failing run."""
+    """What to type next.
+
+    A run that needs a change is not trained longer: its report has the command with the change.
+    """
     wanted = diagnosis.all_checked_from
-    if not diagnosis.too_early or diagnosis.verdict == "failing" or diagnosis.status in STOPPED:
+    is_over = diagnosis.status in STOPPED or (
+        diagnosis.status == "finished" and diagnosis.verdict == "watch"
+    )
+    if is_over or diagnosis.verdict == "failing" or not diagnosis.too_early:
         return f"next: {ganvas_command('report', run)}"
     if diagnosis.status == "running":
         command = ganvas_command("diagnose", run)

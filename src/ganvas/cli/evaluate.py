@@ -124,12 +124,14 @@ def print_scores(measurement: Measurement, run_directory: Path, verbose: bool) -
 def grouped(
     word: str, scores: list[Score], texts_of: Callable[[Score], tuple[str, ...]]
 ) -> Iterator[str]:
-    """Each text once, with the metrics that it is about."""
+    """Each text once, with the metrics that it is about, unless it is about all."""
     metrics: dict[str, list[str]] = {}
     for score in scores:
         for text in texts_of(score):
             metrics.setdefault(text, []).append(score.metric)
-    return (f"{word} ({', '.join(names)}): {text}" for text, names in metrics.items())
+    for text, names in metrics.items():
+        about = "" if len(names) == len(scores) else f" ({', '.join(names)})"
+        yield f"{word}{about}: {text}"
 
 
 def protocol_lines(scores: list[Score], run_directory: Path) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from ganvas.cli.flag_names import errors_with_flag_names
+from ganvas.command_line import ganvas_command
 from ganvas.errors import RecipeError
 from ganvas.fields import flatten
 from ganvas.networks import DISCRIMINATORS, GENERATORS
@@ -17,6 +18,7 @@ from ganvas.recipes import CATALOG, Recipe, load_recipe
 from ganvas.recipes.players import ROLES, exchange_networks
 
 RECIPE_BEFORE_ANY_IS_NAMED = "dcgan"
+RECIPE_SUFFIXES = (".toml", ".json")
 OWN_NETWORKS = "(default: the recipe's own)"
 
 
@@ -96,6 +98,7 @@ def train_with(recipe_name: str, arguments: list[str]) -> Train:
     Raises:
         RecipeError: an unknown recipe or network, or a file with problems.
     """
+    check_order(recipe_name, arguments)
     recipe = load_recipe(recipe_name)
     both = value_of("--network", arguments)
     names = [value_of(f"--{role}.network", arguments) or both for role in ROLES]
@@ -108,6 +111,18 @@ def train_with(recipe_name: str, arguments: list[str]) -> Train:
     return Train(recipe_name=tyro.MISSING, data=tyro.MISSING, recipe=recipe)
 
 
+def check_order(recipe_name: str, arguments: list[str]) -> None:
+    """Raise a `RecipeError` if images stand where the recipe should."""
+    from ganvas.data.sources import source_exists
+
+    is_recipe = recipe_name in CATALOG or recipe_name.endswith(RECIPE_SUFFIXES)
+    if is_recipe or not source_exists(recipe_name):
+        return
+    meant = next((word for word in arguments if word in CATALOG), RECIPE_BEFORE_ANY_IS_NAMED)
+    command = ganvas_command("train", meant, recipe_name)
+    raise RecipeError([f"{recipe_name!r} is images, and the recipe comes first: {command}"])
+
+
 def named_recipe(arguments: list[str]) -> str:
     """The recipe among the arguments of `train`: the first word, or after flags a known name.
 
@@ -115,7 +130,7 @@ def named_recipe(arguments: list[str]) -> str:
     """
     if arguments and not arguments[0].startswith("-"):
         return arguments[0]
-    known = (word for word in arguments if word in CATALOG or word.endswith((".toml", ".json")))
+    known = (word for word in arguments if word in CATALOG or word.endswith(RECIPE_SUFFIXES))
     return next(known, RECIPE_BEFORE_ANY_IS_NAMED)
 
 

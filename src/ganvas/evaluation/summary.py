@@ -8,6 +8,7 @@ images; blurred images, 3.4 times; noisy ones, 8 times.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Literal
 
@@ -17,8 +18,11 @@ from ganvas.formatting import format_number, format_percent
 Standing = Literal["worse", "alike", "better"]
 
 CLOSENESS = ("fd", "swd", "kid", "precision", "density", "inception-score", "high-quality")
-VARIETY = ("coverage", "modes", "recall", "reverse-kl")
-COPIES = ("memorised", "birthday")
+VARIETY = ("coverage", "modes", "recall")
+EVENNESS = ("reverse-kl",)
+COPIES = ("memorised",)
+REPETITION = ("birthday",)
+QUESTIONS = (CLOSENESS, VARIETY, EVENNESS, COPIES, REPETITION)
 """Scores that answer one question, the first choice first. The sentence takes one of each."""
 
 RATIOS = ("fd", "swd")
@@ -38,7 +42,7 @@ def summary(scores: Sequence[Score]) -> str:
     """One sentence about scores of one evaluation; empty where there is none."""
     clauses = [
         clause_of(first)
-        for question in (CLOSENESS, VARIETY, COPIES)
+        for question in QUESTIONS
         if (first := first_of(scores, question)) is not None
     ]
     if not clauses:
@@ -57,7 +61,7 @@ def first_of(scores: Sequence[Score], stems: Sequence[str]) -> Score | None:
 
 def stem_of(score: Score) -> str:
     """The name without its features: fd for fd-lite0."""
-    names = (*CLOSENESS, *VARIETY, *COPIES)
+    names = itertools.chain.from_iterable(QUESTIONS)
     return next((n for n in names if score.metric == n or score.metric.startswith(f"{n}-")), "")
 
 
@@ -73,7 +77,7 @@ def standing(score: Score) -> Standing:
 def clause_of(score: Score) -> str:
     """One score in words."""
     stem = stem_of(score)
-    if stem in COPIES:
+    if stem in (*COPIES, *REPETITION):
         return copies_clause(score)
     if stem in ("coverage", "recall"):
         return variety_clause(score)
@@ -120,7 +124,7 @@ def modes_clause(score: Score) -> str:
 
 def copies_clause(score: Score) -> str:
     """Whether samples are copies, of training images or of each other."""
-    memorised = stem_of(score) == "memorised"
+    memorised = stem_of(score) in COPIES
     if standing(score) != "worse":
         what = "nearer to training images" if memorised else "more alike"
         return f"no sign that samples are {what} than real images are"

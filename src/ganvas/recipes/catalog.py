@@ -60,7 +60,7 @@ BENCHMARK_INTERVALS = Intervals(history=10_000, samples=200_000, checkpoint=200_
 
 
 def mlp() -> Recipe:
-    """The shallow fully-connected GAN with which the tutorial starts, as a baseline.
+    """A shallow fully-connected GAN, as a baseline.
 
     With batch normalisation in the generator, because it scored better (docs/recipes.md).
     """
@@ -90,7 +90,7 @@ def lsgan() -> Recipe:
 
 
 def wgan() -> Recipe:
-    """The tutorial's generator and critic, Wasserstein loss, clipped weights.
+    """The dcgan networks, critic without normalisation; Wasserstein loss, clipped weights.
 
     One critic step, Adam without momentum, and a clip ten times the paper's: with the paper's
     settings (`wgan-paper`) the generator gets 625 updates from 200k images.
@@ -106,7 +106,7 @@ def wgan() -> Recipe:
 
 
 def wgan_gp() -> Recipe:
-    """The tutorial's networks, Wasserstein loss, gradient penalty instead of clipping.
+    """The networks of wgan, Wasserstein loss, gradient penalty instead of clipping.
 
     One critic step instead of five, for the reason given at `wgan`.
     """

@@ -114,7 +114,7 @@ class Display(Listener):
 
     def end(self) -> None:
         """Print where the results are and which commands come next."""
-        log_end(self, self._run)
+        log_end(self, self._run, needs_a_change=self._health.startswith(("watch", "failing")))
 
     def _update(self, images_seen: int) -> dict[str, str]:
         """Update the live line and return its parts."""
@@ -162,14 +162,18 @@ def log_start(
     )
 
 
-def log_end(listeners: Listener, run: Run) -> None:
-    """Print where the results are and which commands come next."""
+def log_end(listeners: Listener, run: Run, needs_a_change: bool) -> None:
+    """Print where the results are and which commands come next: first what health advises."""
     pictures = run.sample_paths()
     listeners.message(f"pictures: {pictures[-1]}")
-    verbs = ("sample", *(["evaluate"] if run.can_be_scored() else []), "report")
-    listeners.message(
-        "next: " + "  ·  ".join(ganvas_command(verb, run.directory) for verb in verbs)
-    )
+    verbs = {
+        "diagnose": needs_a_change,
+        "sample": True,
+        "evaluate": run.can_be_scored(),
+        "report": True,
+    }
+    commands = [ganvas_command(verb, run.directory) for verb, fits in verbs.items() if fits]
+    listeners.message(f"next: {'  ·  '.join(commands)}")
 
 
 def join_parts(parts: Mapping[str, str]) -> str:

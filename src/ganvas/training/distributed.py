@@ -38,7 +38,8 @@ from ganvas.training.state import TrainState
 def interrupted_error(run: Run, state: TrainState) -> Interrupted:
     """The error of a run that was stopped on request."""
     return Interrupted(
-        f"saved at {state.images_seen:,} images, which gave {run.sample_path(state.images_seen)}; "
+        f"saved at {state.images_seen:,} images; newest samples: "
+        f"{run.sample_path(state.images_seen)}; "
         f"go on with: {ganvas_command('resume', run.directory)}"
     )
 

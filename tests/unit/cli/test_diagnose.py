@@ -41,8 +41,8 @@ def test_what_was_not_checked_is_one_line() -> None:
     assert diagnosis_lines(a_diagnosis(), verbose=False) == [
         "too early to tell at 9,000 images (finished); "
         "checked 2 of 5 symptoms that apply to its recipe",
-        "of the symptoms 2 can be checked later, all from 64,000 images on; "
-        "1 could not be checked (--verbose says why)",
+        "2 symptoms can be checked later, all from 64,000 images on; "
+        "1 symptom could not be checked (--verbose says why)",
     ]
     done = a_diagnosis(verdict="healthy", not_checked={}, too_early=())
     assert len(diagnosis_lines(done, verbose=False)) == 1
@@ -73,6 +73,7 @@ def test_verbose_lists_every_symptom_with_its_reason() -> None:
             "it is still training; from 64,000 images on: ganvas diagnose 'runs/my photos'",
         ),
         ({"status": "diverged"}, "next: ganvas report 'runs/my photos'"),
+        ({"verdict": "watch"}, "next: ganvas report 'runs/my photos'"),
         ({"verdict": "failing"}, "next: ganvas report 'runs/my photos'"),
         ({"verdict": "healthy", "too_early": ()}, "next: ganvas report 'runs/my photos'"),
     ],

@@ -83,7 +83,9 @@ def test_variety_is_a_fraction_of_that_of_real_images(value: float, words: str) 
 
 def test_modes_are_counted() -> None:
     scores = [score("modes", 7, 10, of=10), score("reverse-kl", 0.4, 0.01, 0.1)]
-    assert summary(scores) == "7 of 10 modes appear (real images: 10)"
+    assert summary(scores) == (
+        "7 of 10 modes appear (real images: 10); the modes appear less evenly than in real images"
+    )
     assert "less evenly" in summary(scores[1:])
     assert "as evenly" in summary([score("reverse-kl", 0.02, 0.01, 0.1)])
 
@@ -103,6 +105,15 @@ def test_copies_are_named() -> None:
     assert summary([replace(memorised, value=0.05, interval=(0.03, 0.07))]).startswith("no sign")
     birthday = score("birthday-lite0", 0.9, 0.05, 0.02)
     assert summary([birthday]) == "90 % of batches hold near-duplicates (real images: 5 %)"
+
+
+def test_repeated_samples_are_named_though_they_are_no_copies_of_training_images() -> None:
+    memorised = score("memorised-lite0", 0.0, 0.0, 0.03)
+    birthday = score("birthday-lite0", 0.63, 0.03, 0.2)
+    assert summary([memorised, birthday]) == (
+        "no sign that samples are nearer to training images than real images are; "
+        "63 % of batches hold near-duplicates (real images: 3 %)"
+    )
 
 
 def test_few_real_images_are_said() -> None:

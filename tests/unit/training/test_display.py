@@ -69,6 +69,33 @@ def test_live_line_names_the_current_activity(
     assert live_line(display) == expected
 
 
+@pytest.mark.parametrize(
+    ("health", "first"),
+    [
+        ("healthy", "sample"),
+        ("too early to tell", "sample"),
+        ("watch: mode-collapse", "diagnose"),
+        ("failing: mode-collapse", "diagnose"),
+    ],
+)
+def test_the_last_line_names_diagnose_first_where_something_was_found(
+    health: str,
+    first: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = Run(tmp_path)
+    monkeypatch.setattr(Run, "can_be_scored", lambda run: False)
+    (tmp_path / "samples").mkdir()
+    run.sample_path(500).touch()
+    display = Display(run, RECIPE, 0)
+    losses = {"discriminator/loss/adversarial": 0.5, "generator/loss/adversarial": 2.0}
+    display.record({"images_seen": 500, "images_per_second": 12.0, **losses}, [], health)
+    display.end()
+    assert f"next: ganvas {first} " in capsys.readouterr().out
+
+
 def test_live_line_updates_between_records(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
