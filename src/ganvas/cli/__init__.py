@@ -34,6 +34,7 @@ from ganvas.cli.sample import Sample
 from ganvas.cli.train import Train, named_recipe, train_with
 from ganvas.cli.wrong_flags import Usage, check_flags
 from ganvas.errors import GanvasError, Interrupted, did_you_mean, is_out_of_memory
+from ganvas.system_errors import advice_for, reason_of
 from ganvas.terminal import TolerantStream, tolerant_output
 from ganvas.torchrun import world_size
 from ganvas.training.stop import interrupt, stop_signals
@@ -94,6 +95,12 @@ def run(arguments: list[str], stdout: TolerantStream) -> int:
         if isinstance(cause, GanvasError):  # torchrun stopped a process before it printed its error
             return print_error(str(cause), cause.exit_code)
         return print_error("interrupted; nothing was left half-written", Interrupted.exit_code)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # A path that was given, in a place that may not be entered, or with too long a name.
+        problem = f"cannot use {error.filename}: {reason_of(error)}; {advice_for(error)}"
+        return print_error(problem, GanvasError.exit_code)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
