@@ -387,6 +387,14 @@ def test_a_place_that_may_not_be_entered(
     refused(ganvas(*command, closed), closed, "permission", "check the permissions")
 
 
+@pytest.mark.parametrize("words", [("--images", "\x1b[31m3"), ("two", "--\x1b[31m")])
+def test_a_wrong_word_cannot_steer_the_terminal(ganvas: Ganvas, words: tuple[str, ...]) -> None:
+    result = ganvas("train", "dcgan", "fashion", *words)
+    assert result.code == 2
+    assert "\x1b" not in result.out + result.err
+    assert "[31m" in result.out + result.err
+
+
 def test_a_name_that_is_too_long(ganvas: Ganvas) -> None:
     for command in (("resume",), ("report",), ("train", "dcgan", "fashion", "--out")):
         refused(ganvas(*command, "a" * 300), "too long", "choose a shorter name")
