@@ -7,6 +7,7 @@ import errno
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -364,6 +365,45 @@ def test_a_place_that_may_not_be_written(
     run = tmp_path / "run"
     assert ganvas("train", small, images, "--images", 32, "--out", run).code == 0
     refused(ganvas("sample", run, "--out", tmp_path / "file" / "grid.png"), "cannot write")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("resume",),
+        ("evaluate",),
+        ("report",),
+        ("diagnose",),
+        ("sample",),
+        ("compare",),
+        ("train", "dcgan", "fashion", "--out"),
+    ],
+)
+def test_a_place_that_may_not_be_entered(
+    ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    closed, real = "/closed/run", os.stat
+
+    def stat(path: Any, **options: Any) -> os.stat_result:  # no permission stops root
+        if str(path).startswith(closed):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+    refused(ganvas(*command, closed), closed, "permission", "check the permissions")
+
+
+@pytest.mark.parametrize("words", [("--images", "\x1b[31m3"), ("two", "--\x1b[31m")])
+def test_a_wrong_word_cannot_steer_the_terminal(ganvas: Ganvas, words: tuple[str, ...]) -> None:
+    result = ganvas("train", "dcgan", "fashion", *words)
+    assert result.code == 2
+    assert "\x1b" not in result.out + result.err
+    assert "[31m" in result.out + result.err
+
+
+def test_a_name_that_is_too_long(ganvas: Ganvas) -> None:
+    for command in (("resume",), ("report",), ("train", "dcgan", "fashion", "--out")):
+        refused(ganvas(*command, "a" * 300), "too long", "choose a shorter name")
 
 
 def test_sample_and_interpolate_refuse_what_they_cannot_make(

@@ -144,6 +144,35 @@ assert main(["sample", "\\xf6"]) == 2
 """
 
 
+FINGERPRINT = """
+import sys
+from ganvas.data.preparation import prepare
+from ganvas.data.settings import DataSettings
+from ganvas.data.sources import open_source
+source = open_source("images")
+prepared = prepare(source, DataSettings(size=(16, 16)))
+print(ascii((prepared.fingerprint, prepared.label_names, source.items)))
+"""
+
+
+def test_the_locale_does_not_decide_whether_images_are_the_same(
+    tmp_path: Path, odd_folder: Path
+) -> None:
+    odd_folder.rename(tmp_path / "images")
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-W", "error", "-c", FINGERPRINT],
+            env={**os.environ, **locale},
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+        ).stdout
+        for locale in ({"PYTHONUTF8": "1"}, ascii_only)
+    )
+    assert first == second
+
+
 def test_a_locale_without_utf_8_names_files_as_others_do(
     tmp_path: Path, recipe: Path, odd_images: Path
 ) -> None:

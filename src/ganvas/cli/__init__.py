@@ -5,6 +5,7 @@ Nothing here imports torch. Commands import it when they run, so help is quick.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import operator
@@ -35,7 +36,8 @@ from ganvas.cli.sample import Sample
 from ganvas.cli.train import Train, named_recipe, train_with
 from ganvas.cli.wrong_flags import Usage, check_flags
 from ganvas.errors import GanvasError, Interrupted, is_out_of_memory
-from ganvas.terminal import TolerantStream, tolerant_output
+from ganvas.system_errors import advice_for, reason_of
+from ganvas.terminal import TolerantStream, printable, tolerant_output
 from ganvas.torchrun import world_size
 from ganvas.training.stop import interrupt, stop_signals
 
@@ -95,6 +97,12 @@ def run(arguments: list[str], stdout: TolerantStream) -> int:
         if isinstance(cause, GanvasError):  # torchrun stopped a process before it printed its error
             return print_error(str(cause), cause.exit_code)
         return print_error("interrupted; nothing was left half-written", Interrupted.exit_code)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # A path that was given, in a place that may not be entered, or with too long a name.
+        problem = f"cannot use {error.filename}: {reason_of(error)}; {advice_for(error)}"
+        return print_error(problem, GanvasError.exit_code)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -238,6 +246,11 @@ def parse_as(
     quiet: bool = False,
 ) -> Command:
     """Parse arguments with tyro, with our own flag types; `quiet` exits without a message."""
+    shown = [printable(word, keep="") for word in arguments]
+    if shown != arguments and not quiet:
+        with contextlib.suppress(SystemExit):
+            return parse_as(kind, prog, arguments, default, quiet=True)
+        arguments = shown  # tyro's message repeats them
     with FLAG_TYPES:
         command: Command = tyro.cli(
             kind,

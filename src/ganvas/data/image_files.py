@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -124,7 +125,7 @@ def open_folder(root: Path) -> FolderSource:
     Raises:
         DataError: a folder cannot be read, or there is no image file.
     """
-    files = sorted((name, path) for name, path in walk(root) if is_candidate(name))
+    files = sorted((_as_in_utf8(name), path) for name, path in walk(root) if is_candidate(name))
     names = [name for name, _ in files]
     if not names:
         raise DataError(f"{root} holds no images. Give a folder of image files")
@@ -265,6 +266,13 @@ def _check_size(size: int) -> None:
         raise UnusableImage(
             f"{format_bytes(size)} is too large, at most {format_bytes(LARGEST_FILE)}"
         )
+
+
+def _as_in_utf8(name: str) -> str:
+    """The name as a locale with UTF-8 decodes it, so that order and fingerprint are those there."""
+    if name.isascii() or sys.getfilesystemencoding() == "utf-8":
+        return name
+    return os.fsencode(name).decode("utf-8", "surrogateescape")
 
 
 def _printable(name: str) -> str:
