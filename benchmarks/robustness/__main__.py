@@ -82,7 +82,7 @@ def run_kills(options: argparse.Namespace, scratch: Path) -> int:
 def run_full_disk(options: argparse.Namespace, scratch: Path) -> int:
     """Every kind of file that has no record yet."""
     path = options.records / "full_disk.jsonl"
-    done = {(r["command"], r["file"], r["way"]) for r in read_records(path)}
+    done = {(record["file"], record["way"]) for record in read_records(path)}
     lost = 0
     for task in full_disk.tasks():
         if not re.search(options.only, task.name):
@@ -91,6 +91,7 @@ def run_full_disk(options: argparse.Namespace, scratch: Path) -> int:
         folder.mkdir()
         for record in full_disk.examine_task(task, done, folder):
             append_record(path, record)
+            done.add((record["file"], record["way"]))
             lost += bool(record["lost"])
             print(*record.values(), sep=" | ", flush=True)
     return int(lost > 0)

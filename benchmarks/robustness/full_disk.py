@@ -96,8 +96,12 @@ def small_disk(scratch: Path) -> Iterator[bool]:
             subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
-def examine_task(task: Task, done: set[tuple[str, str, str]], scratch: Path) -> Iterator[Record]:
-    """A record for each kind of file that the command writes, and each way."""
+def examine_task(task: Task, done: set[tuple[str, str]], scratch: Path) -> Iterator[Record]:
+    """A record for each kind of file that the command writes, and each way.
+
+    Args:
+        done: kinds of files and ways that have a record, of any command.
+    """
     with small_disk(scratch) as mounted:
         root = scratch / FOLDER
         before = scratch / "before"
@@ -108,7 +112,7 @@ def examine_task(task: Task, done: set[tuple[str, str, str]], scratch: Path) -> 
         writes, expected = list_writes(task, before, root)
         for write in writes:
             for way in (NO_SPACE, TOO_LARGE) if mounted else (TOO_LARGE,):
-                if (task.name, write.kind, way) in done:
+                if (write.kind, way) in done:
                     continue
                 renew(root, before)
                 filler = scratch / DISK / FILLER

@@ -108,14 +108,14 @@ def kinds() -> list[Kind]:
     weights = "run/generator/model.safetensors"
     checkpoints = "run/checkpoints/000000192.safetensors", "run/checkpoints/000000208.safetensors"
     runs = [
-        Kind("JSON of a run", 700, write_run, JSON, targets("run", run_json, "json", readers)),
-        Kind("JSONL of a run", 300, write_run, LINES, targets("run", run_lines, "jsonl", readers)),
-        Kind("checkpoint", 300, write_run, BYTES, [
+        Kind("JSON of a run", 350, write_run, JSON, targets("run", run_json, "json", readers)),
+        Kind("JSONL of a run", 125, write_run, LINES, targets("run", run_lines, "jsonl", readers)),
+        Kind("checkpoint", 125, write_run, BYTES, [
             *((checkpoints[0], reader) for reader in sampled[1:]),
             (checkpoints[1], readers[2]),
         ]),
-        Kind("generator", 300, write_run, BYTES, [(weights, sampled[0])]),
-        Kind("JSON of a study", 300, write_study, JSON, [
+        Kind("generator", 200, write_run, BYTES, [(weights, sampled[0])]),
+        Kind("JSON of a study", 150, write_study, JSON, [
             *((f"study/{name}.json", reader)
             for name in ("study", "results", "outcomes/small-0", "outcomes/hinge-1")
             for reader in (("report", "study"), ("compare", "study"))),
@@ -180,7 +180,7 @@ def write_study(folder: Path) -> None:
 
 def image_kinds() -> dict[str, int]:
     """How many mutated images of each format there are."""
-    counts = {"PNG": 800, "JPEG": 600, "TIFF": 900, "GIF": 350, "WEBP": 400, "MPO": 150}
+    counts = {"PNG": 800, "JPEG": 600, "TIFF": 1200, "GIF": 350, "WEBP": 600, "MPO": 150}
     return {**counts, "BMP": 300, "PPM": 250, "AVIF": 250, "JPEG2000": 300}
 
 

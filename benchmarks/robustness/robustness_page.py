@@ -59,12 +59,12 @@ FULL_DISK = """## A full disk
 
     .venv/bin/python benchmarks/robustness disk
 
-For every kind of file that a command writes, the first and the second time: the disk is full from
-the moment when the file is opened (*no space left*: a small file system in memory that is filled;
-this way needs root), or no file can grow by more than 16 bytes from then on (*limit of size*:
-`RLIMIT_FSIZE`). Then there is room again and the command is repeated, or the run resumed. *Left*
-are half-written files after the failure, *lost* is what differs in the end from a command which
-nothing happened to.
+For every kind of file that any of these commands writes, the first and the second time: the disk is
+full from the moment when the file is opened (*no space left*: a small file system in memory that is
+filled; this way needs root), or no file can grow by more than 16 bytes from then on (*limit of
+size*: `RLIMIT_FSIZE`). Then there is room again and the command is repeated, or the run resumed.
+*Left* are half-written files after the failure, *lost* is what differs in the end from a command
+which nothing happened to.
 """
 
 LONG = """## A long run
