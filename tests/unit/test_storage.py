@@ -328,3 +328,20 @@ def test_a_table_needs_its_fields_and_keeps_others(tmp_path: Path) -> None:
         storage.read_table(path, Sizes)
     assert str(caught.value).startswith(f"{path} is damaged: height: ")
     assert "; extent: Field required" in str(caught.value), "all problems at once"
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_to_a_free_place_is_filled_where_it_leads_to(tmp_path: Path, exists: bool) -> None:
+    """As to a folder on a larger disk."""
+    target, link = tmp_path / "disk" / "target", tmp_path / "link"
+    if exists:
+        target.mkdir(parents=True)
+    try:
+        link.symlink_to(target, target_is_directory=True)
+    except OSError:
+        pytest.skip("this system lets us make no links")
+    with storage.atomic_directory(link) as draft:
+        assert draft.parent == target.parent
+        (draft / "file").touch()
+    assert link.is_symlink()
+    assert (target / "file").exists()
