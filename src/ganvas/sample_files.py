@@ -88,7 +88,7 @@ def write_folder(
                 to_pillow(image).save(path)
                 size += path.stat().st_size
                 done += 1
-            check_room(out, size, done, n)
+            check_room(out, draft.parent, size, done, n)
 
 
 def write_npz(
@@ -107,7 +107,7 @@ def write_npz(
         for batch in sample_batches(generator, n, seed, on_progress):
             yield batch
             done += len(batch)
-            check_room(out, file.tell(), done, n)
+            check_room(out, out.absolute().parent, file.tell(), done, n)
 
     latents = (batch.cpu().numpy() for batch in generator.latent_batches(n, seed))
     with (
@@ -142,14 +142,15 @@ def sample_batches(
         on_progress(done, n)
 
 
-def check_room(out: Path, size: int, done: int, n: int) -> None:
+def check_room(out: Path, folder: Path, size: int, done: int, n: int) -> None:
     """Raise a `RunError` if the disk has too little room for the samples that are still to come.
 
     Args:
+        folder: on the disk that is written.
         size: bytes of the first `done` of n samples.
     """
     needed = size // done * (n - done)
-    free = shutil.disk_usage(out.absolute().parent).free
+    free = shutil.disk_usage(folder).free
     if needed > free:
         raise RunError(
             f"{out}: the other {n - done:,} samples need about {format_bytes(needed)}, and "

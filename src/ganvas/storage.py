@@ -76,14 +76,14 @@ def atomic_directory(path: Path, *, replace: bool = False) -> Iterator[Path]:
     (see `remove_drafts`). Directories above `path` are made.
 
     Args:
-        path: must not exist, or be an empty directory.
+        path: must not exist, or be an empty directory, or a link to such a place.
         replace: a directory with contents is replaced too.
 
     Raises:
         Occupied: in the end there is a file, or a directory with contents.
         OSError: the place cannot be written (see `write_errors`).
     """
-    path = path.absolute()
+    path = Path(os.path.realpath(path))  # a link stays, and the draft is on the disk it leads to
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = draft_of(path)
     try:

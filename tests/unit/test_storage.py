@@ -362,3 +362,20 @@ def test_a_line_after_one_that_a_kill_has_cut_begins_anew(tmp_path: Path) -> Non
     storage.append_line(path, "3")
     storage.append_line(path, "4")
     assert path.read_text().splitlines() == ["1", "2, a long li", "3", "4"]
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_to_a_free_place_is_filled_where_it_leads_to(tmp_path: Path, exists: bool) -> None:
+    """As to a folder on a larger disk."""
+    target, link = tmp_path / "disk" / "target", tmp_path / "link"
+    if exists:
+        target.mkdir(parents=True)
+    try:
+        link.symlink_to(target, target_is_directory=True)
+    except OSError:
+        pytest.skip("this system lets us make no links")
+    with storage.atomic_directory(link) as draft:
+        assert draft.parent == target.parent
+        (draft / "file").touch()
+    assert link.is_symlink()
+    assert (target / "file").exists()
