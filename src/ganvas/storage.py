@@ -6,6 +6,7 @@ import contextlib
 import errno
 import functools
 import json
+import math
 import os
 import re
 import secrets
@@ -193,6 +194,14 @@ def check_nesting(value: object) -> None:
         if not level:
             return
     raise ValueError(_TOO_DEEP)
+
+
+def check_finite(value: object) -> None:
+    """Raise a `ValueError` for a NaN or an infinity anywhere in a JSON value."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"a number is {value}")
+    for inner in _inside(value):
+        check_finite(inner)
 
 
 def _inside(value: object) -> Collection[object]:

@@ -315,6 +315,13 @@ def test_json_of_fifty_levels_is_read() -> None:
     assert storage.parse_json("[[], {}]") == [[], {}]
 
 
+def test_numbers_that_are_not_finite_are_found_anywhere() -> None:
+    storage.check_finite({"a": [1, 2.5, {"b": None}], "c": "inf"})
+    for text in ("NaN", "[1e400]", '{"a": {"b": [-Infinity]}}'):
+        with pytest.raises(ValueError, match="a number is"):
+            storage.check_finite(storage.parse_json(text))
+
+
 class Sizes(TypedDict):
     height: int
     extent: float | None

@@ -155,7 +155,9 @@ class StudyDirectory:
         if not path.exists():
             return None
         try:
-            return storage.from_plain(Outcome, storage.read_json(path))
+            table = storage.read_json(path)
+            storage.check_finite(table)
+            return storage.from_plain(Outcome, table)
         except ValueError as error:
             raise RunError(
                 f"{path} is damaged: {error}. Delete it, and the run is scored again: "

@@ -9,6 +9,7 @@ import pytest
 
 from ganvas.errors import RunError, StudyError
 from ganvas.studies.directory import StudyDirectory
+from ganvas.studies.outcome import Outcome
 from ganvas.studies.results import read_results
 
 from .written_studies import a_failure, an_outcome
@@ -50,3 +51,17 @@ def test_directories_that_are_not_a_study_are_refused(
     (directory.path / "study.json").write_text(json.dumps(damaged))
     with pytest.raises(StudyError, match="seeds"):
         _ = StudyDirectory.open(directory.path).study
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e400"])
+def test_an_outcome_with_a_number_that_is_not_finite_is_damaged(
+    directory: StudyDirectory, number: str
+) -> None:
+    arm, seed = directory.run_keys()[0]
+    directory.write_outcome(
+        Outcome(arm=arm, seed=seed, ending="finished", scores={"swd": 0.125}, floors={})
+    )
+    path = directory.outcome_path(arm, seed)
+    path.write_text(path.read_text().replace("0.125", number))
+    with pytest.raises(RunError, match=r"is damaged: a number is (nan|inf)\. Delete it"):
+        directory.outcome(arm, seed)
