@@ -146,6 +146,23 @@ def test_a_terminal_that_closes_stops_training_and_nohup_lets_it_go_on(
     assert essence(tmp_path / "stopped") == essence(tmp_path / "nohup") == essence(whole)
 
 
+def test_a_run_that_is_interrupted_before_its_first_step_leaves_nothing(
+    tmp_path: Path,
+    small: Path,
+    images: Path,
+    ganvas: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer, "fit", interrupt)
+    result = ganvas("train", small, images, "--out", tmp_path / "run")
+    assert result.code == 130
+    assert "nothing was left half-written" in result.err
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_that_nobody_writes_is_not_called_running(
     whole: Path, ganvas: Callable[..., Result]
 ) -> None:

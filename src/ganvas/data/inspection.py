@@ -195,7 +195,9 @@ class Inspection:
             headline = f"will not train: {self.problem}"
         else:
             size = "" if self.note else f" at {format_image_size(self.size)}"
-            headline = f"{self.distinct:,} {self.things} to train on{size}"
+            training = f"{self.distinct - self.held_out:,} to train on"
+            parts = f"{training}, {self.held_out:,} held out for scores"
+            headline = f"{self.distinct:,} {self.things}{size}: {parts}"
         if self.sizes is None:
             return f"{self.name}: {headline}"
         width, height = self.sizes.median

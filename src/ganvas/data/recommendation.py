@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ganvas.command_line import ganvas_command
+from ganvas.data.bit_depth import MEASURED
 from ganvas.data.image_sizes import SUGGESTED_SIDES
 from ganvas.data.inspection import FEW_IMAGES, Inspection
 from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
@@ -71,6 +72,10 @@ def recommend(inspection: Inspection) -> Recommendation:
         flags += ["--held-out", str(fraction)]
         settings = replace(settings, held_out=fraction)
         reasons.append(f"--held-out {fraction} as scores need that many held-out images")
+    if inspection.spans.suits_one_range:
+        flags += ["--pixel-range", MEASURED]
+        settings = replace(settings, pixel_range=MEASURED)
+        reasons.append(f"--pixel-range {MEASURED} as the images use little of their range")
     if inspection.few:
         flags += ["--augmentation", str(AUGMENTATION)]
         reasons.append(

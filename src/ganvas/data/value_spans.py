@@ -37,6 +37,11 @@ class ValueSpans:
     """Whether all images have one number type, so that one range of values suits all."""
 
     @property
+    def suits_one_range(self) -> bool:
+        """Whether one range of values, measured over all images, would use more of 8 bits."""
+        return self.same_depth and any(low < high for _, low, high in self.narrow)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What to do about each narrow span."""
         return tuple(self._warning(values) for values in self.narrow)

@@ -244,7 +244,9 @@ def _why(verdict: ArmVerdict, result: _TestResult, adjusted: float | None) -> st
         return f"{of}; a difference worth finding would have shown four times in five"
     if result.needed is not None:
         more = result.needed - result.seeds
-        return f"{of}; about {more} more would be enough, by the spread of these"
+        word = "at least" if adjusted is None or result.seeds < result.min_seeds else "about"
+        verb = "is" if more == 1 else "are"
+        return f"{of}; {word} {more} more {verb} needed to tell, by the spread of these"
     if result.seeds < 2:
         return f"{of}; how many are needed is known from 2 seeds on"
     return f"{of}; it would take more than {MAX_SEEDS:,}"

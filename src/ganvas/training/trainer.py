@@ -6,6 +6,9 @@ Read `fit` first: it is the story. `train` and `resume` prepare what it needs.
 from __future__ import annotations
 
 import dataclasses
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +230,7 @@ def train(
     with (
         shut_down_process_group(processes),
         run_lock(run, processes),
+        removed_if_never_saved(run),
         deterministic_kernels(deterministic),
     ):
         display = Display(run, recipe, 0, quiet)
@@ -326,6 +330,17 @@ def new_run(
         return str(Run.create_numbered(stem, recipe, environment, about).directory)
 
     return Run(Path(processes.broadcast_object(create)))
+
+
+@contextmanager
+def removed_if_never_saved(run: Run) -> Iterator[None]:
+    """Remove a new run that is interrupted before `fit` can save it, so that nothing is left."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not run.checkpoint_paths():
+            shutil.rmtree(run.directory, ignore_errors=True)
+        raise
 
 
 def with_overrides(run: Run, images: int | None, on_failure: OnFailure | None) -> Recipe:

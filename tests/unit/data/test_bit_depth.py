@@ -29,6 +29,7 @@ from ganvas.data.inspecting import inspect
 from ganvas.data.inspection import Inspection
 from ganvas.data.opening import open_image
 from ganvas.data.preparation import PreparedData, default_cache, prepare
+from ganvas.data.recommendation import recommend
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import UnusableImage
 from ganvas.data.sources import open_source
@@ -121,6 +122,7 @@ def test_check_says_how_dark_twelve_bits_in_sixteen_are(tmp_path: Path, kind: st
     assert inspection.to_json()["narrow"] == [{"type": "16 bits", "low": 0, "high": 4095}]
     stretched = check(data, "measured")
     assert not any("dark images" in line for line in stretched.lines())
+    assert "--pixel-range measured" in recommend(inspection).command
     assert "  pixel values          0 to 4,095 become black to white" in stretched.lines()
     assert stretched.to_json()["pixel_range"] == "0:4095"
 

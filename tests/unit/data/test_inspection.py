@@ -97,7 +97,8 @@ def test_preparation_leaves_out_exactly_what_inspection_lists(mixed: Path, tmp_p
 
 def test_lines_for_people(mixed: Path) -> None:
     text = "\n".join(check(mixed).lines())
-    assert text.startswith("photos: 6 images to train on at 64x64      median size 100x100, ")
+    parts = "5 to train on, 1 held out for scores"
+    assert text.startswith(f"photos: 6 images at 64x64: {parts}      median size 100x100, ")
     assert "  7 cannot be used      b/bomb.png: 2,500 megapixels" in text
     assert "and 2 more (--json lists all)" in text
     assert "  1 are exact copies" in text
