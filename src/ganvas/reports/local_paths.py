@@ -9,6 +9,9 @@ from pathlib import Path
 
 from ganvas.command_line import quote
 
+USUAL_FOLDERS = ("runs", "studies")
+"""Where runs and studies lie unless --out says otherwise; these names give nothing away."""
+
 _BEFORE = r"(?<![^\s'\"`(\[{=:,;])"
 """A path begins a text, or follows a blank, a quote, a bracket, or one of = : , ;"""
 
@@ -23,8 +26,13 @@ _ADDRESS = re.compile(r"\b(?!https?:|file:)(\w+)://[^\s'\"]+")
 
 
 def folder_name(path: Path) -> Path:
-    """The name of a run's or a study's folder, for commands that start in the folder around it."""
-    return Path(path.resolve().name)
+    """The name of a run's or a study's folder, for commands that start in the folder around it.
+
+    With `runs` or `studies` in front where it lies in one, as most do: there the reader stands.
+    """
+    path = path.resolve()
+    around = path.parent.name
+    return Path(around, path.name) if around in USUAL_FOLDERS else Path(path.name)
 
 
 def shorten_location(location: str) -> str:

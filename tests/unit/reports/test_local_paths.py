@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from ganvas.reports.local_paths import LocalPaths, shorten_command, shorten_location
+from ganvas.reports.local_paths import (
+    LocalPaths,
+    folder_name,
+    shorten_command,
+    shorten_location,
+)
 
 
 @pytest.mark.parametrize(
@@ -79,3 +84,8 @@ def test_a_command_keeps_its_flags_and_loses_its_folders_and_addresses() -> None
     assert shorten_command(words) == (
         "ganvas train dcgan 'my photos' --out runs/first --data=stacked:x --dask tcp://ADDRESS y z"
     )
+
+
+def test_commands_start_where_the_reader_stands() -> None:
+    assert folder_name(Path("/home/me/work/runs/first")) == Path("runs/first")
+    assert folder_name(Path("/home/me/first")) == Path("first")
