@@ -12,6 +12,7 @@ import re
 import resource
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +42,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Write:
-    """One opening of a file: the number of its event, its kind, and its size in the end."""
+    """One opening of a file: its kind, and whether for the first or the second time."""
 
-    number: int
     kind: str
-    size: int
+    time: int
+
+    @property
+    def name(self) -> str:
+        """The kind as records say it."""
+        return self.kind if self.time == 1 else f"{self.kind}, again"
 
 
 def tasks() -> list[Task]:
@@ -112,11 +117,11 @@ def examine_task(task: Task, done: set[tuple[str, str]], scratch: Path) -> Itera
         writes, expected = list_writes(task, before, root)
         for write in writes:
             for way in (NO_SPACE, TOO_LARGE) if mounted else (TOO_LARGE,):
-                if (write.kind, way) in done:
+                if (write.name, way) in done:
                     continue
                 renew(root, before)
                 filler = scratch / DISK / FILLER
-                ended = run(task.command, root, spoil(write, way, filler))
+                ended = run(task.command, root, spoil(write, way, root, filler))
                 message = ended.err.replace(f"{root}/", "").strip()
                 left = [str(path.relative_to(root)) for path in root.rglob("*.tmp")]
                 filler.unlink(missing_ok=True)
@@ -125,7 +130,7 @@ def examine_task(task: Task, done: set[tuple[str, str]], scratch: Path) -> Itera
                 lost = differences(expected, contents(root))
                 yield {
                     "command": task.name,
-                    "file": write.kind,
+                    "file": write.name,
                     "way": way,
                     "code": ended.code,
                     "message": message,
@@ -142,26 +147,26 @@ def renew(root: Path, before: Path) -> None:
 
 
 def list_writes(task: Task, before: Path, root: Path) -> tuple[list[Write], dict[str, str]]:
-    """The openings of each kind of file while nothing happens; and what is there in the end."""
+    """The first openings of each kind of file; and what is there in the end."""
     notes = before.parent / "writes.txt"
     notes.write_text("")
 
     def note(number: int, event: str, path: str) -> None:
-        if event == "open" and not path.endswith((".lock", ".txt")):
+        if is_write(event, path):
             with notes.open("a") as file:
-                file.write(f"{number} {os.path.relpath(path, root)}\n")
+                file.write(f"{kind_of(os.path.relpath(path, root))}\n")
 
     renew(root, before)
     ended = run(task.command, root, note)
     assert ended.code == 0, ended.err
-    writes: list[Write] = []
-    for line in notes.read_text().splitlines():
-        number, path = line.split(" ", 1)
-        kind = kind_of(path)
-        if sum(write.kind.startswith(kind) for write in writes) < TIMES:
-            again_ = any(write.kind == kind for write in writes)
-            writes.append(Write(int(number), f"{kind}, again" if again_ else kind, 0))
+    times = Counter(notes.read_text().splitlines())
+    writes = [Write(kind, n + 1) for kind in times for n in range(min(TIMES, times[kind]))]
     return writes, contents(root)
+
+
+def is_write(event: str, path: str) -> bool:
+    """Whether an event opens a file that holds something."""
+    return event == "open" and not path.endswith(".lock") and not os.path.isdir(path)  # noqa: PTH112
 
 
 def kind_of(path: str) -> str:
@@ -171,18 +176,22 @@ def kind_of(path: str) -> str:
     return re.sub(r"\d{6,}", "N", name)
 
 
-def spoil(write: Write, way: str, filler: Path) -> OnEvent:
+def spoil(write: Write, way: str, root: Path, filler: Path) -> OnEvent:
     """What fills the disk when a file is opened."""
+    times = 0
 
     def fill(number: int, event: str, path: str) -> None:
-        if number != write.number:
+        nonlocal times
+        if not is_write(event, path) or kind_of(os.path.relpath(path, root)) != write.kind:
+            return
+        times += 1
+        if times != write.time:
             return
         if way == NO_SPACE:
             fill_disk(filler)
         else:
             size = os.path.getsize(path) if os.path.exists(path) else 0  # noqa: PTH110, PTH202
-            limit = size + 16
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size + 16, size + 16))
 
     return fill
 

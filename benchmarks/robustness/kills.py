@@ -127,7 +127,7 @@ def scenes() -> list[Scene]:
         Scene("evaluating", 60, copy_run, evaluating),
         Scene("sampling", 40, copy_run, ("sample", "run", "-n", "200", *grid)),
         Scene("sampling into .npz", 20, copy_run, ("sample", "run", "-n", "200", *array)),
-        Scene("comparing", 20, write_inputs,
+        Scene("comparing", 48, write_inputs,
               ("compare", "study.toml", "--out", "study", "--workers", "1"), has_workers=True),
     ]  # fmt: skip
 

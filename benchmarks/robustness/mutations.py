@@ -108,13 +108,13 @@ def kinds() -> list[Kind]:
     weights = "run/generator/model.safetensors"
     checkpoints = "run/checkpoints/000000192.safetensors", "run/checkpoints/000000208.safetensors"
     runs = [
-        Kind("JSON of a run", 350, write_run, JSON, targets("run", run_json, "json", readers)),
-        Kind("JSONL of a run", 125, write_run, LINES, targets("run", run_lines, "jsonl", readers)),
+        Kind("JSON of a run", 525, write_run, JSON, targets("run", run_json, "json", readers)),
+        Kind("JSONL of a run", 175, write_run, LINES, targets("run", run_lines, "jsonl", readers)),
         Kind("checkpoint", 125, write_run, BYTES, [
             *((checkpoints[0], reader) for reader in sampled[1:]),
             (checkpoints[1], readers[2]),
         ]),
-        Kind("generator", 200, write_run, BYTES, [(weights, sampled[0])]),
+        Kind("generator", 300, write_run, BYTES, [(weights, sampled[0])]),
         Kind("JSON of a study", 150, write_study, JSON, [
             *((f"study/{name}.json", reader)
             for name in ("study", "results", "outcomes/small-0", "outcomes/hinge-1")

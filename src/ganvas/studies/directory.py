@@ -156,7 +156,7 @@ class StudyDirectory:
             return None
         try:
             table = storage.read_json(path)
-            storage.check_finite(table)
+            storage.check_finite({**table, "scores": {}})  # a score may be NaN: it counts as failed
             return storage.from_plain(Outcome, table)
         except ValueError as error:
             raise RunError(

@@ -59,7 +59,7 @@ def test_an_outcome_with_a_number_that_is_not_finite_is_damaged(
 ) -> None:
     arm, seed = directory.run_keys()[0]
     directory.write_outcome(
-        Outcome(arm=arm, seed=seed, ending="finished", scores={"swd": 0.125}, floors={})
+        Outcome(arm=arm, seed=seed, ending="finished", scores={}, floors={"swd": 0.125})
     )
     path = directory.outcome_path(arm, seed)
     path.write_text(path.read_text().replace("0.125", number))
