@@ -200,7 +200,7 @@ def test_the_command_that_check_suggests_works(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     found = ganvas("check", images, "--batch", 16, "--size", "16x24", "--flip").out
-    assert "to train on at 16x24" in found
+    assert "200 images at 16x24: 180 to train on, 20 held out" in found
     command = found.splitlines()[-1].removeprefix("next: ganvas ")
     assert command.endswith("--batch 16 --size 16x24 --flip --augmentation 0.3")
     assert ganvas(*shlex.split(command), "--images", 32).code == 0
