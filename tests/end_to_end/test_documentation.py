@@ -21,6 +21,7 @@ from ganvas.data import sources
 from ganvas.data.arrays import open_idx
 from ganvas.data.source import Source
 from ganvas.metrics import classifier, lite0
+from ganvas.studies import throughput
 
 from .conftest import Result
 from .studies import stay_in_this_process
@@ -51,6 +52,8 @@ def reader_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The working directory of a reader of the README: a folder of photos and a cache."""
+    monkeypatch.setattr(throughput, "WARM_UP", 0.0)
+    monkeypatch.setattr(throughput, "SECONDS", 0.1)
     monkeypatch.setattr(lite0, "SIDE", 32)  # six times faster (its docstring)
     monkeypatch.setattr(classifier, "MIN_IMAGES_SHOWN", 3_000)
     fashion = first_fashion_images(tmp_path_factory.mktemp("built-in"))

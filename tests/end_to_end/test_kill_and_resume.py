@@ -21,22 +21,27 @@ from ganvas.training import trainer
 from ganvas.training.state import TrainState
 
 from ..builders.commands import Command, Result, finish, start, start_fresh, wait_until
-from .conftest import essence
+from .conftest import essence, write_images, write_small
 
-KILLS = 20
+KILLS = 6
+"""benchmarks/robustness has a thousand."""
 
 
-@pytest.fixture
-def whole(tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]) -> Path:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run that nothing happens to."""
-    result = ganvas("train", small, images, "--out", tmp_path / "whole")
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANVAS_CACHE", str(folder / "cache"))
+        train = ["train", write_small(folder), write_images(folder), "--out", folder / "run"]
+        result = finish(start(train))
     assert result.code == 0, result.err
-    return tmp_path / "whole"
+    return folder / "run"
 
 
-def test_twenty_kills_at_random_moments(tmp_path: Path, small: Path, images: Path) -> None:
+def test_kills_at_random_moments(tmp_path: Path, small: Path, images: Path) -> None:
     whole, run = tmp_path / "whole", tmp_path / "killed"
-    train = ["train", small, images, "--images", 20_000, "--out"]
+    train = ["train", small, images, "--images", 6_000, "--out"]
     result = finish(start([*train, whole]))
     assert result.code == 0, result.err
     moments = random.Random(0)
@@ -164,8 +169,9 @@ def test_a_run_that_is_interrupted_before_its_first_step_leaves_nothing(
 
 
 def test_a_run_that_nobody_writes_is_not_called_running(
-    whole: Path, ganvas: Callable[..., Result]
+    tmp_path: Path, whole: Path, ganvas: Callable[..., Result]
 ) -> None:
+    whole = Path(shutil.copytree(whole, tmp_path / "run"))
     run = Run.open(whole)
     run.write_status("running", 1600)  # as a kill before the last checkpoint leaves it
     with run.lock():

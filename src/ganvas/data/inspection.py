@@ -194,10 +194,13 @@ class Inspection:
         if self.problem is not None:
             headline = f"will not train: {self.problem}"
         else:
-            size = "" if self.note else f" at {format_image_size(self.size)}"
-            training = f"{self.distinct - self.held_out:,} to train on"
-            parts = f"{training}, {self.held_out:,} held out for scores"
-            headline = f"{self.distinct:,} {self.things}{size}: {parts}"
+            headline = f"{self.distinct:,} {self.things}"
+            if self.recipe is None:
+                training = f"{self.distinct - self.held_out:,} to train on"
+                parts = f"{training}, {self.held_out:,} held out for scores"
+                headline += f" at {format_image_size(self.size)}: {parts}"
+            else:  # what is generated has held-out points or images of its own
+                headline += " to train on"
         if self.sizes is None:
             return f"{self.name}: {headline}"
         width, height = self.sizes.median
