@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
-from ganvas.data.preparation import PreparedData
+from ganvas.data.preparation import PreparedData, prepare
+from ganvas.data.settings import DataSettings
+from ganvas.data.sources import open_source
 from ganvas.evaluation.nearest import CopyRule, nearest_images
 
 
@@ -62,3 +66,36 @@ class TestCopyRule:
         self, held_out: np.ndarray
     ) -> None:
         assert CopyRule.of(held_out) is None
+
+    def test_of_clothes_held_out_ones_are_no_copies_and_noisy_ones_of_training_are(
+        self, tmp_path: Path
+    ) -> None:
+        """Two seconds: the figures of docs/reports.md."""
+        data = prepare(open_source("fashion"), DataSettings(size=(32, 32)), tmp_path)
+        references, others = data.held_out[::2], data.held_out[1::2]
+        rule = CopyRule.of(self.nearest(data.images[references], data, data.training))
+        assert rule is not None
+        random = np.random.default_rng(0)
+        originals = data.images[data.training[: len(others)]]
+        noisy = (originals + random.normal(0, 12, originals.shape)).clip(0, 255).astype(np.uint8)
+        fractions = [
+            np.mean(
+                [
+                    *map(
+                        rule.is_copy,
+                        self.nearest(images, data, data.training),
+                        self.nearest(images, data, references),
+                    )
+                ]
+            )
+            for images in (data.images[others], noisy)
+        ]
+        assert fractions[0] < 0.01
+        assert fractions[1] > 0.99
+
+    @staticmethod
+    def nearest(
+        images: npt.NDArray[np.uint8], data: PreparedData, among: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        """The distance of each image to the nearest, in grey levels; (N,)."""
+        return nearest_images(torch.from_numpy(images), data, among, 1).distances[:, 0]
