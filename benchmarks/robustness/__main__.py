@@ -44,7 +44,7 @@ def run_mutations(options: argparse.Namespace, scratch: Path) -> int:
     path = options.records / "mutations.jsonl"
     done = {(record["kind"], record["first"]) for record in read_records(path)}
     faults = 0
-    for name, first, count in mutations.chunks(options.share):
+    for name, first, count in mutations.chunks(options.fraction):
         if (name, first) in done or not re.search(options.only, name):
             continue
         record = mutations.examine(name, first, count, options.seed, scratch)
@@ -64,7 +64,7 @@ def run_kills(options: argparse.Namespace, scratch: Path) -> int:
     for scene in kills.scenes():
         records = [record for record in read_records(path) if record["scene"] == scene.name]
         done = sum(len(record["kills"]) for record in records)
-        wanted = max(1, round(options.share * scene.kills))
+        wanted = max(1, round(options.fraction * scene.kills))
         if done >= wanted or not re.search(options.only, scene.name):
             continue
         reference = kills.measure_reference(scene, scratch)
@@ -101,7 +101,7 @@ def run_long(options: argparse.Namespace, scratch: Path) -> int:
     """One long run; it has no parts that could be kept, so it starts anew."""
     path = options.records / "long.jsonl"
     path.unlink(missing_ok=True)
-    for record in endurance.train_long(round(options.share * endurance.IMAGES), scratch):
+    for record in endurance.train_long(round(options.fraction * endurance.IMAGES), scratch):
         append_record(path, record)
         print(record, flush=True)
     return int(record["code"] != 0)
@@ -132,7 +132,7 @@ def parse() -> argparse.Namespace:
     add = parser.add_argument
     add("part", choices=PARTS)
     add("--records", type=Path, default=FOLDER, help="the folder of records")
-    add("--share", type=float, default=1.0, help="of the whole benchmark, such as 0.1")
+    add("--fraction", type=float, default=1.0, help="of the whole benchmark, such as 0.1")
     add("--seed", type=int, default=0)
     add("--only", default="", help="only what has this pattern in its name")
     return parser.parse_args()

@@ -184,16 +184,16 @@ def image_kinds() -> dict[str, int]:
     return {**counts, "BMP": 300, "PPM": 250, "AVIF": 250, "JPEG2000": 300}
 
 
-def chunks(share: float = 1.0) -> Iterator[tuple[str, int, int]]:
+def chunks(fraction: float = 1.0) -> Iterator[tuple[str, int, int]]:
     """Every part of the benchmark: (kind, number of the first input, how many).
 
     Args:
-        share: of the whole benchmark; at least one chunk of each kind.
+        fraction: of the whole benchmark; at least one chunk of each kind.
     """
     sizes = [(name, count, FOLDER_SIZE) for name, count in image_kinds().items()]
     sizes += [(kind.name, kind.count, CHUNK) for kind in kinds()]
     for name, count, size in sizes:
-        for first in range(0, max(size, round(count * share)), size):
+        for first in range(0, max(size, round(count * fraction)), size):
             yield name, first, size
     yield "huge images", 0, HUGE_FILES
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ganvas import storage
+from ganvas.data.reading import Progress
 from ganvas.errors import GanvasError, RunError
 from ganvas.formatting import format_bytes
 from ganvas.images import from_network, to_pillow
+from ganvas.runs.directories import check_unused
 from ganvas.sampling import TrainedGenerator, display_factor, write_samples
-
-Progress = Callable[[int, int], None]
 
 MOST_PIXELS = 50_000_000
 """The largest picture of many images. Few programs open a larger one."""
@@ -42,9 +42,7 @@ def check_picture(count: int, size: tuple[int, int], factor: int, advice: str) -
 def check_folder(out: Path) -> None:
     """Raise a `RunError` unless a folder of samples can be made there."""
     with storage.write_errors(out):
-        storage.check_no_file(out)
-        if out.is_dir() and any(out.iterdir()):
-            raise RunError(f"{out} is not empty. Give an empty or a new folder")
+        check_unused(out)
     storage.check_can_write(out)
 
 

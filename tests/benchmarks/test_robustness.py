@@ -36,9 +36,9 @@ def bench() -> Iterator[dict[str, ModuleType]]:
                 del sys.modules[name]
 
 
-def measured(folder: Path, part: str, only: str, share: float = PART_OF_ALL) -> list[Any]:
+def measured(folder: Path, part: str, only: str, fraction: float = PART_OF_ALL) -> list[Any]:
     """The records of one part of the benchmark; none of them may name a fault."""
-    command = [sys.executable, str(FOLDER), part, "--only", only, "--share", str(share)]
+    command = [sys.executable, str(FOLDER), part, "--only", only, "--fraction", str(fraction)]
     done = subprocess.run(
         [*command, "--records", str(folder)],
         capture_output=True,

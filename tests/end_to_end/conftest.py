@@ -11,9 +11,7 @@ import pytest
 
 from ganvas.cli import main
 
-from ..builders.commands import Result, finish, start, start_fresh, wait_until
-
-__all__ = ["Result", "finish", "start", "start_fresh", "wait_until"]
+from ..builders.commands import Result
 
 SMALL = """
 name = "small"

@@ -25,7 +25,8 @@ from ganvas.studies import running, worker
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.executors import WorkerPool
 
-from .conftest import Result, refused
+from ..builders.commands import Result
+from .conftest import refused
 from .studies import (
     UNWATCHED,
     endings,

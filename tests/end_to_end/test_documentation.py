@@ -23,7 +23,7 @@ from ganvas.data.source import Source
 from ganvas.metrics import classifier, lite0
 from ganvas.studies import throughput
 
-from .conftest import Result
+from ..builders.commands import Result
 from .studies import stay_in_this_process
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,8 @@ from PIL import Image
 
 from ganvas.cli import COMMANDS, main
 
-from .conftest import SMALL, Result
+from ..builders.commands import Result
+from .conftest import SMALL
 from .test_output import exit_code
 
 ODD = os.fsdecode("Łódź · фото".encode() + b"\xff\x1b[31m\n!")

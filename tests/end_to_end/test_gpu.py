@@ -39,7 +39,8 @@ from tests.builders.strong_penalties import (
 from tests.builders.tape import ReadsNumbers
 from tests.builders.tiny import SIDE, tiny_data, tiny_recipe
 
-from .conftest import Result, essence
+from ..builders.commands import Result
+from .conftest import essence
 
 pytestmark = pytest.mark.gpu
 

@@ -100,9 +100,10 @@ def _key(fingerprint: str, settings: DataSettings) -> str:
 def _key_settings(settings: DataSettings) -> dict[str, Any]:
     without = _STREAM_SETTINGS | _IN_THE_FINGERPRINT
     values = {name: value for name, value in asdict(settings).items() if name not in without}
-    if values["pixel_range"] == FULL:  # the only one before there was the field
+    # What was the only choice before there was the field changes no key.
+    if values["pixel_range"] == FULL:
         del values["pixel_range"]
-    if values["split"] == "content":  # data prepared by ganvas 0.2 has no such field, and is valid
+    if values["split"] == "content":
         del values["split"]
     return values
 

@@ -64,6 +64,18 @@ def inspect(
     if isinstance(source, Stacked):
         images = inspect(source.base, settings, CLASSES, workers, on_progress, verify=verify)
         return _inspect_stacks(source, images, settings, flags)
+    return _inspect_images(source, settings, minimum, workers, on_progress, flags, verify)
+
+
+def _inspect_images(
+    source: Source,
+    settings: DataSettings,
+    minimum: int,
+    workers: int | None,
+    on_progress: StageProgress | None,
+    flags: Sequence[str],
+    verify: bool,
+) -> Inspection:
     source = with_labels(source, settings.labels)
     names = [item.name for item in source.items]
     splits = labels_from_folders(names).splits if settings.labels == "auto" else ()
@@ -107,15 +119,11 @@ def inspect(
         unscored_labels=unscored,
         unlabelled=labels[None] if source.label_names else 0,
         frames=frames_of_files(source, headers, usable),
-        uses_all_frames=settings.frames == "all",
         splits=splits,
         duplicates=copies,
-        fit=settings.fit,
-        keeps_duplicates=settings.keep_duplicates,
         suggested_size=side,
         size=settings.size if "--size" in flags else (side, side),
         spans=value_spans(values) if settings.pixel_range == FULL else ValueSpans(),
-        pixel_range=settings.pixel_range,
         settings=settings,
         typed=_as_typed(source.location),
         flags=tuple(flags),
@@ -145,11 +153,8 @@ def _inspect_points(
         unscored_labels=(),
         unlabelled=0,
         frames={},
-        uses_all_frames=False,
         splits=(),
         duplicates=(),
-        fit=settings.fit,
-        keeps_duplicates=settings.keep_duplicates,
         suggested_size=settings.size[0],
         size=settings.size,
         settings=settings,

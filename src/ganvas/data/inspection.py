@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ganvas.data.bit_depth import FULL, parse_pixel_range
-from ganvas.data.held_out import (
-    FEWEST_HELD_OUT,
-    rare_labels_warning,
-)
+from ganvas.data.bit_depth import parse_pixel_range
+from ganvas.data.held_out import FEWEST_HELD_OUT, rare_labels_warning
 from ganvas.data.image_sizes import NOTEWORTHY_LOSS, Sizes
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Unusable
@@ -52,19 +49,16 @@ class Inspection:
     """Usable images without a label, where others have one; then labels are not used."""
     frames: dict[str, int]
     """How many frames or pages each usable file with several has."""
-    uses_all_frames: bool
     splits: tuple[str, ...]
     """Folders such as train and val, which are no labels; those of the images lie below them."""
     duplicates: tuple[tuple[str, ...], ...]
     """Groups of names with exactly the same content."""
-    fit: str
-    keeps_duplicates: bool
     suggested_size: int
     """Side of a square that suits these images."""
     size: tuple[int, int]
     """Height and width that the suggested command trains at."""
     settings: DataSettings
-    """What they were inspected with."""
+    """What they were inspected with, a measured range of pixel values included."""
     typed: str
     """The location as one would type it."""
     flags: tuple[str, ...]
@@ -75,8 +69,6 @@ class Inspection:
     """What is counted: images, or points."""
     spans: ValueSpans = field(default_factory=ValueSpans)
     """How much of what their numbers can hold the images use; nothing with a range of their own."""
-    pixel_range: str = FULL
-    """The values that become black and white, as a setting."""
     note: tuple[str, str] | None = None
     """One more line for people, in two columns: what is generated from the images."""
 
@@ -157,7 +149,7 @@ class Inspection:
             "unlabelled": self.unlabelled,
             "splits": list(self.splits),
             "frames": self.frames,
-            "pixel_range": self.pixel_range,
+            "pixel_range": self.settings.pixel_range,
             "narrow": self.spans.to_json(),
             "duplicates": [list(group) for group in self.duplicates],
             "warnings": list(self.warnings),
@@ -187,7 +179,7 @@ class Inspection:
         return f"{few}. Train with {HELD_OUT} {self.fraction_for_scores}"
 
     def _range_line(self) -> tuple[str, str] | None:
-        chosen = parse_pixel_range(self.pixel_range)
+        chosen = parse_pixel_range(self.settings.pixel_range)
         return chosen and ("pixel values", f"{chosen.in_words()} become black to white")
 
     def _headline(self) -> str:
@@ -221,7 +213,7 @@ class Inspection:
             return None
         once = "each image counts once; --keep-duplicates keeps all copies"
         kept = "they are kept (--keep-duplicates)"
-        return f"{self.copies:,} are exact copies", kept if self.keeps_duplicates else once
+        return f"{self.copies:,} are exact copies", kept if self.settings.keep_duplicates else once
 
     def _splits_line(self) -> tuple[str, str] | None:
         if not self.splits:
@@ -246,14 +238,16 @@ class Inspection:
         more = ", ..." if files > _LISTED else ""
         use = (
             "all are used (--frames all); those of one file are trained on or held out together"
-            if self.uses_all_frames
+            if self.settings.frames == "all"
             else f"the first of each is used; --frames all uses all {total:,}"
         )
         files_have = "file has" if files == 1 else "files have"
         return f"{files:,} {files_have} frames", f"{use}: {', '.join(listed)}{more}"
 
     def _aspect_line(self) -> tuple[str, str] | None:
-        if self.sizes is None or self.sizes.cropped_area < NOTEWORTHY_LOSS or self.fit != "crop":
+        if self.settings.fit != "crop":
+            return None
+        if self.sizes is None or self.sizes.cropped_area < NOTEWORTHY_LOSS:
             return None
         loss = format_percent(self.sizes.cropped_area)
         return "aspect ratios differ", f"cropping loses {loss} of the area; --fit pad keeps it"

@@ -132,7 +132,10 @@ def check_before_work(
     if n is not None:
         check_sample_count(n)
     storage.check_can_write(run.scores.path)
-    open_source(data_location(run) if data is None else data)
+    if data is None:
+        data_location(run)
+    else:
+        open_source(data)
     failures = uninstalled_metrics(metrics)
     if metrics and len(failures) == len(metrics):
         Measurement([], failures).check()

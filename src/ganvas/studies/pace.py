@@ -8,14 +8,8 @@ from ganvas.data.prepared import PreparedData
 from ganvas.devices import choose_device
 from ganvas.networks import ImageShape
 from ganvas.recipes import Recipe
-from ganvas.studies.throughput import train_for
+from ganvas.studies.throughput import SECONDS, WARM_UP, train_for
 from ganvas.training.state import TrainState
-
-WARM_UP = 1.0
-"""Seconds of training before the clock starts."""
-
-SECONDS = 2.0
-"""Seconds of training that are timed."""
 
 
 def measure_pace(recipe: Recipe, channels: int) -> float:

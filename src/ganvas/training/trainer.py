@@ -276,15 +276,16 @@ def resume(
         return run
     quiet = quiet or not processes.is_main
     notes = [] if quiet else unsaved_end(run)
+    environment = run.read_environment()
     with (
         shut_down_process_group(processes),
         run_lock(run, processes),
-        deterministic_kernels(run.read_environment()["deterministic"]),
+        deterministic_kernels(environment["deterministic"]),
     ):
         if processes.is_main:
             complete_pending_rewind(run)
         processes.barrier()
-        recipe, environment = with_overrides(run, images, on_failure), run.read_environment()
+        recipe = with_overrides(run, images, on_failure)
         target = choose_device(environment["device"] if device == "auto" else device, processes)
         if processes.size > 1:  # one process always can resume
             check_batch_is_divisible(recipe, processes, target)
