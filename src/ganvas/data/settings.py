@@ -33,7 +33,7 @@ class DataSettings:
     """auto: those in the file, or the first folders that differ, below splits such as train/ and
     val/; folders: the same, but splits are labels; off: none; 1, 2, ...: folders of this level."""
     frames: Literal["first", "all"] = "first"
-    """Of files with several frames or pages (GIF, WebP, APNG, TIFF) take the first, or all."""
+    """Of files with several frames or pages (GIF, WebP, AVIF, APNG, TIFF): the first, or all."""
     keep_duplicates: bool = False
     """Keep exact copies of an image; otherwise each counts once."""
     held_out: Annotated[float, Ge(0.0), Lt(1.0)] = 0.1
