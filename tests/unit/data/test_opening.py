@@ -140,6 +140,8 @@ def test_a_raw_photograph_whose_preview_comes_first_is_told() -> None:
         (b"#?RADIANCE\n", "Radiance HDR with floating-point pixels"),
         (b"DDS |", "a DirectDraw texture (DDS)"),
         (b"\0\0\1\0\1\0\x20", "an icon (ICO)"),
+        (encoded(flat("RGB", "red"), "TGA"), "TGA, which cannot be read here; convert it to"),
+        (encoded(flat("L", 5).convert("P"), "TGA", compression="tga_rle"), "TGA"),
         (b"PF\n16 16\n-1.0\n", "a portable float map (PFM) in colour"),
         (bytes(128) + b"DICM", "DICOM"),
         (b"%PDF-1.7", "a PDF document"),
