@@ -52,6 +52,10 @@ def segment(marker: int, body: bytes) -> bytes:
         (tiff(bits=32, sample_format=3), "TIFF of 3 bands of 32 floating-point bits (RGB)"),
         (tiff(bits=32), "TIFF of 3 bands of 32 bits (RGB)"),
         (tiff(bits=12), "TIFF of 3 bands of 12 bits (RGB)"),
+        (
+            tiff(bands=1, photometric=1, sample_format=2),
+            "TIFF of 1 band of 8 signed bits (grey)",
+        ),
         (tiff(photometric=8, bits=16), "TIFF of 3 bands of 16 bits (Lab)"),
         (tiff(photometric=9), "TIFF of 3 bands of 8 bits (Lab)"),
         (tiff(bands=5, photometric=5, planar=2), "TIFF of 5 bands of 8 bits (CMYK, planar)"),
