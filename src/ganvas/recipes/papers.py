@@ -92,7 +92,7 @@ def resnet_paper_conditional() -> Recipe:
     features on an embedding of the label, spectrally normalised.
     """
     recipe = resnet_paper()
-    network = replace(recipe.generator.network, conditioning="batch-norm")
+    network = ResNetGenerator(width=256, largest_multiplier=1, conditioning="batch-norm")
     return with_labels(recipe.with_networks(generator=network))
 
 
