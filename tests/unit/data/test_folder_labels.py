@@ -151,13 +151,9 @@ def test_a_level_that_is_too_deep_is_an_error_with_the_levels_that_there_are(
 ) -> None:
     data = folder(tmp_path / "a", *NAMES)
     for use in (prepared, check):
-        with pytest.raises(
-            DataError, match=r"2 deep. Choose from levels 1 to 2, scores or"
-        ):
+        with pytest.raises(DataError, match=r"2 deep. Choose from levels 1 to 2, scores or"):
             use(data, "3")
-        with pytest.raises(
-            DataError, match=r"lie in none. Choose --labels scores, or"
-        ):
+        with pytest.raises(DataError, match=r"lie in none. Choose --labels scores, or"):
             use(data / "train" / "cat", "1")
 
 
