@@ -29,14 +29,14 @@ def measure_pace(recipe: Recipe, channels: int) -> float:
 
 
 def noise(shape: ImageShape, count: int) -> PreparedData:
-    """Images of random pixels, none of them held out."""
+    """Images of random pixels with one of two labels, none of them held out."""
     size = (count, shape.channels, shape.height, shape.width)
     return PreparedData(
         name="noise",
         location="noise",
         images=np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8),
-        labels=None,
-        label_names=(),
+        labels=np.arange(count) % 2,
+        label_names=("0", "1"),
         held_out=np.empty(0, np.int64),
         unusable=(),
         duplicates=0,
