@@ -55,8 +55,9 @@ def test_from_folders_to_a_picture_with_a_row_for_each_label(
     assert "rows, from the top: circle, cross, square" in drawn.out
     with Image.open(run / "samples-0.png") as grid:
         assert grid.width / grid.height == pytest.approx(5 / 3, abs=0.1)
-    grids = [Image.open(path) for path in Run.open(run).sample_paths()]
-    assert all(grid.width / grid.height == pytest.approx(8 / 3, abs=0.1) for grid in grids)
+    for path in Run.open(run).sample_paths():
+        with Image.open(path) as grid:
+            assert grid.width / grid.height == pytest.approx(8 / 3, abs=0.1)
 
     assert ganvas("sample", run, "--label", "cross", "--out", tmp_path / "folder").code == 0
     assert [path.name for path in (tmp_path / "folder").iterdir()] == ["cross"]
