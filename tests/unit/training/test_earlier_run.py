@@ -1,0 +1,96 @@
+"""What an earlier run gives, before any training."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from ganvas.errors import DataError
+from ganvas.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from ganvas.runs import Run
+from ganvas.training.earlier_run import EarlierRun, take_weights
+from tests.builders.tiny import same, start, tiny_data, tiny_recipe
+
+CLOTHES = ("bag", "coat", "dress")
+
+
+def earlier_run(labels: tuple[str, ...]) -> EarlierRun:
+    """A run of `tiny_recipe` on these labels."""
+    return EarlierRun(
+        run=Run(Path("runs/first")),
+        recipe=tiny_recipe(),
+        shape=tiny_recipe().image_shape(1),
+        label_names=labels,
+        tensors={},
+        images_seen=0,
+        notes=(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "differences"),
+    [
+        (("bag", "dress", "coat"), "1 is 'coat' there and 'dress' here and 2 is 'dress' there"),
+        (("bag", "coat"), "3 there and 2 here"),
+        (("bag", "coat", "dress", "shirt"), "3 there and 4 here"),
+    ],
+)
+def test_conditional_runs_on_other_labels_are_refused_with_the_first_differences(
+    labels: tuple[str, ...], differences: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = earlier_run(CLOTHES)
+    data = dataclasses.replace(tiny_data(), label_names=labels)
+    earlier.check_labels(tiny_recipe(), data)  # of networks without labels: nothing to compare
+    monkeypatch.setattr(DCGANDiscriminator, "uses_labels", True)
+    earlier.check_labels(tiny_recipe(), dataclasses.replace(data, label_names=CLOTHES))
+    with pytest.raises(DataError) as caught:
+        earlier.check_labels(tiny_recipe(), data)
+    assert f"the labels differ from those of {Path('runs/first')}" in str(caught.value)
+    assert differences in str(caught.value)
+
+
+def test_a_conditional_run_may_start_from_one_without_labels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe = tiny_recipe()
+    conditional = DCGANGenerator(width=5)
+    monkeypatch.setattr(DCGANGenerator, "uses_labels", property(lambda self: self.width == 5))
+    data = dataclasses.replace(tiny_data(), label_names=("other",))
+    earlier_run(CLOTHES).check_labels(recipe.with_networks(conditional), data)
+
+
+def test_each_network_takes_its_namesake_and_statistics_come_along() -> None:
+    recipe = tiny_recipe()
+    source, target = start(recipe, seed=1), start(recipe, seed=2)
+    with torch.no_grad():  # three different networks
+        for number, network in enumerate(source.modules().values()):
+            for tensor in network.state_dict().values():
+                tensor.add_(number + 1)
+    strides = [weight.stride() for weight in target.generator.parameters()]
+    taken = take_weights(target, source.tensors())
+    for name, network in source.modules().items():
+        given = target.modules()[name].state_dict()
+        assert same(network.state_dict().values(), given.values())
+    assert [network.count for network in taken] == [
+        "13 of 13 tensors",
+        "6 of 6 tensors",
+        "13 of 13 tensors",
+    ]
+    assert [weight.stride() for weight in target.generator.parameters()] == strides
+    assert not target.player("generator").optimizer.state, "moments begin anew"
+    assert target.images_seen == 0
+
+
+def test_a_tensor_of_another_shape_or_name_stays_and_is_named() -> None:
+    wide = tiny_recipe((DCGANGenerator(width=4), DCGANDiscriminator(width=6)))
+    source, target = start(tiny_recipe(), seed=1), start(wide, seed=2)
+    before = target.discriminator.state_dict()["halve1.0.weight"].clone()
+    tensors = source.tensors()
+    del tensors["generator/image.0.weight"]
+    generator, discriminator, _ = take_weights(target, tensors)
+    assert generator.left == {"image.0.weight": "there is none"}
+    assert discriminator.left["halve1.0.weight"] == "(4, 1, 4, 4) there, (6, 1, 4, 4) here"
+    assert torch.equal(before, target.discriminator.state_dict()["halve1.0.weight"])
