@@ -219,17 +219,17 @@ def section(name: str, result: dict[str, Any]) -> Iterator[str]:
         f"nine classes, then {budgets.tenth:,} of the tenth, scored every {budgets.every:,}. Real "
         f"images score {np.mean(result['floors']):.0f} on average."
     )
-    yield "\n".join(score_table(result["curves"], budgets))
+    yield "\n".join(score_table(result["curves"]))
     yield (
         "**To the best score from scratch.** The goal of each seed is the best score of "
         "its run from scratch. A run has reached it at its first evaluation that is as good, so "
         f"nothing below {budgets.every:,} images can be told apart. Faster: images from scratch "
         "over images of the arm, with a 95 % interval over seeds."
     )
-    yield "\n".join(goal_table(result["curves"], budgets))
+    yield "\n".join(goal_table(result["curves"]))
 
 
-def score_table(curves: dict[str, list[Curve]], budgets: Budgets) -> Iterator[str]:
+def score_table(curves: dict[str, list[Curve]]) -> Iterator[str]:
     """The mean score of each arm at doubling numbers of images."""
     moments = [seen for seen, _ in next(iter(curves.values()))[0]]
     chosen = [seen for index, seen in enumerate(moments, 1) if (index & (index - 1)) == 0]
@@ -241,7 +241,7 @@ def score_table(curves: dict[str, list[Curve]], budgets: Budgets) -> Iterator[st
         yield f"| `{arm}` | {' | '.join(f'{mean:,.0f}' for mean in means)} |"
 
 
-def goal_table(curves: dict[str, list[Curve]], budgets: Budgets) -> Iterator[str]:
+def goal_table(curves: dict[str, list[Curve]]) -> Iterator[str]:
     """How soon each arm is as good as the run from scratch of the same seed."""
     goals = [min(value for _, value in curve) for curve in curves[SCRATCH]]
     base = [reached(curve, goal) for curve, goal in zip(curves[SCRATCH], goals, strict=True)]
@@ -249,7 +249,9 @@ def goal_table(curves: dict[str, list[Curve]], budgets: Budgets) -> Iterator[str
     yield "|---|---|---|---|"
     for arm, runs in curves.items():
         times = [reached(curve, goal) for curve, goal in zip(runs, goals, strict=True)]
-        observed = [RunObservation(time, budgets.tenth) for time in times]
+        observed = [
+            RunObservation(time, curve[-1][0]) for time, curve in zip(times, runs, strict=True)
+        ]
         cells = (
             f"`{arm}`",
             f"{sum(time is not None for time in times)} of {len(times)}",

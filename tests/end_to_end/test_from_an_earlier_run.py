@@ -92,6 +92,11 @@ def test_weights_are_those_of_the_earlier_run_and_all_else_begins_anew(
     assert origin["run"] == str(earlier)
     assert origin["taken"]["discriminator"] == "10 of 10 tensors"
     assert origin["left"] == []
+    assert ganvas("report", out).code == 0
+    page = (out / "report.html").read_text()
+    assert "started_from.taken.generator" in page
+    assert "<span>--from run</span>" in page, "in the command that repeats the run"
+    assert str(earlier) not in page, "a page is made to be sent"
     assert ganvas("sample", out, "--checkpoint", 0, "-n", 2, "--out", tmp_path / "2.png").code == 0
 
 

@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganvas import tensor_file
 from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.errors import DataError, RecipeError, RunError
-from ganvas.formatting import format_list
+from ganvas.formatting import format_first, format_list
 from ganvas.networks import ImageShape
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
+from ganvas.runs.tables import OriginTable
 from ganvas.tensor_file import select_prefix
 from ganvas.training.freezing import frozen_stages
 from ganvas.training.state import TrainState, initial_networks
@@ -115,8 +115,13 @@ class EarlierRun:
             "start from a run without labels"
         )
 
-    def give(self, state: TrainState, recipe: Recipe, shape: ImageShape) -> list[TakenWeights]:
+    def give(
+        self, state: TrainState, recipe: Recipe, shape: ImageShape
+    ) -> tuple[OriginTable, list[str]]:
         """Put the weights that fit into a state before its first image.
+
+        Returns:
+            The entry of environment.json, and what people are told.
 
         Raises:
             RunError: nothing fits but biases and counters.
@@ -128,10 +133,10 @@ class EarlierRun:
                 f"{describe(self.recipe, self.shape)}, and this run {describe(recipe, shape)}. "
                 "Choose the networks, the size and the width of that run"
             )
-        return taken
+        origin = self._origin(taken)
+        return origin, self._lines(origin, frozen_stages(state.discriminator))
 
-    def origin(self, taken: list[TakenWeights]) -> dict[str, Any]:
-        """The entry of environment.json."""
+    def _origin(self, taken: list[TakenWeights]) -> OriginTable:
         return {
             "run": str(self.run.directory.absolute()),
             "images_seen": self.images_seen,
@@ -143,19 +148,14 @@ class EarlierRun:
             ],
         }
 
-    def lines(self, taken: list[TakenWeights], discriminator: nn.Module) -> list[str]:
-        """What was taken, what was not, and what is frozen, for people."""
-        counts = "  ·  ".join(f"{network.network} {network.count}" for network in taken)
-        lines = [
-            *self.notes,
-            f"weights of {self.run.directory} at {self.images_seen:,} images: {counts}",
-        ]
-        left = self.origin(taken)["left"]
-        if left:
-            more = f"; {len(left) - MOST_NAMED} more in environment.json"
-            named = "; ".join(left[:MOST_NAMED]) + (more if len(left) > MOST_NAMED else "")
-            lines.append(f"not taken, so random: {named}")
-        frozen = frozen_stages(discriminator)
+    def _lines(self, origin: OriginTable, frozen: list[str]) -> list[str]:
+        """What was taken, what was not, and what is frozen."""
+        counts = "  ·  ".join(f"{network} {count}" for network, count in origin["taken"].items())
+        seen = f"{self.images_seen:,} images"
+        lines = [*self.notes, f"weights of {self.run.directory} at {seen}: {counts}"]
+        if origin["left"]:
+            left = format_first(origin["left"], MOST_NAMED, "environment.json lists all")
+            lines.append(f"not taken, so random: {left}")
         if frozen:
             lines.append(f"discriminator: {format_list(frozen)} kept as taken (FreezeD)")
         return lines
@@ -177,7 +177,7 @@ def take_weights(state: TrainState, tensors: Mapping[str, Tensor]) -> list[Taken
             if name not in theirs:
                 left[name] = "there is none"
             elif own.shape != theirs[name].shape:
-                left[name] = f"{tuple(theirs[name].shape)} there, {tuple(own.shape)} here"
+                left[name] = f"{tuple(theirs[name].shape)} there and {tuple(own.shape)} here"
             else:
                 layers += own.dim() >= 2
                 with torch.no_grad():

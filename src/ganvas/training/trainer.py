@@ -241,9 +241,8 @@ def train(
     }
     start = None
     if earlier is not None:
-        taken = earlier.give(state, recipe, prepared.shape)
-        warnings = [*earlier.lines(taken, state.discriminator), *warnings]
-        environment["started_from"] = earlier.origin(taken)
+        environment["started_from"], lines = earlier.give(state, recipe, prepared.shape)
+        warnings = [*lines, *warnings]
         start = state.tensors(), state.values()
     run = new_run(out, recipe, prepared, environment, processes, start)
     with (

@@ -92,5 +92,5 @@ def test_a_tensor_of_another_shape_or_name_stays_and_is_named() -> None:
     del tensors["generator/image.0.weight"]
     generator, discriminator, _ = take_weights(target, tensors)
     assert generator.left == {"image.0.weight": "there is none"}
-    assert discriminator.left["halve1.0.weight"] == "(4, 1, 4, 4) there, (6, 1, 4, 4) here"
+    assert discriminator.left["halve1.0.weight"] == "(4, 1, 4, 4) there and (6, 1, 4, 4) here"
     assert torch.equal(before, target.discriminator.state_dict()["halve1.0.weight"])
