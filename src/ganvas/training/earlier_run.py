@@ -21,6 +21,7 @@ from ganvas.errors import DataError, RecipeError, RunError
 from ganvas.formatting import format_first, format_list
 from ganvas.networks import ImageShape
 from ganvas.recipes import Recipe
+from ganvas.recipes.players import takes_labels
 from ganvas.runs import Run
 from ganvas.runs.tables import OriginTable
 from ganvas.tensor_file import select_prefix
@@ -98,7 +99,7 @@ class EarlierRun:
 
     def check_labels(self, recipe: Recipe, data: PreparedData) -> None:
         """Raise a `DataError` if both runs are conditional, on different labels."""
-        if not (uses_labels(self.recipe) and uses_labels(recipe)):
+        if not (takes_labels(self.recipe) and takes_labels(recipe)):
             return
         here, there = data.label_names, self.label_names
         if here == there:
@@ -226,11 +227,6 @@ def check_freezes_trained(recipe: Recipe, earlier: EarlierRun | None) -> None:
                 "stages would stay random; set it to 0, or name a run"
             ]
         )
-
-
-def uses_labels(recipe: Recipe) -> bool:
-    """Whether one of the networks takes labels."""
-    return recipe.generator.network.uses_labels or recipe.discriminator.network.uses_labels
 
 
 def describe(recipe: Recipe, shape: ImageShape) -> str:

@@ -10,6 +10,8 @@ import torch
 
 from ganvas.errors import DataError
 from ganvas.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from ganvas.recipes import Recipe
+from ganvas.recipes.players import conditional
 from ganvas.runs import Run
 from ganvas.training.earlier_run import EarlierRun, take_weights
 from tests.builders.tiny import same, start, tiny_data, tiny_recipe
@@ -17,13 +19,13 @@ from tests.builders.tiny import same, start, tiny_data, tiny_recipe
 CLOTHES = ("bag", "coat", "dress")
 
 
-def earlier_run(labels: tuple[str, ...]) -> EarlierRun:
-    """A run of `tiny_recipe` on these labels."""
+def earlier_run(recipe: Recipe) -> EarlierRun:
+    """A run of this recipe on images of clothes."""
     return EarlierRun(
         run=Run(Path("runs/first")),
-        recipe=tiny_recipe(),
+        recipe=recipe,
         shape=tiny_recipe().image_shape(1),
-        label_names=labels,
+        label_names=CLOTHES,
         tensors={},
         images_seen=0,
         notes=(),
@@ -39,27 +41,18 @@ def earlier_run(labels: tuple[str, ...]) -> EarlierRun:
     ],
 )
 def test_conditional_runs_on_other_labels_are_refused_with_the_first_differences(
-    labels: tuple[str, ...], differences: str, monkeypatch: pytest.MonkeyPatch
+    labels: tuple[str, ...], differences: str
 ) -> None:
-    earlier = earlier_run(CLOTHES)
     data = dataclasses.replace(tiny_data(), label_names=labels)
-    earlier.check_labels(tiny_recipe(), data)  # of networks without labels: nothing to compare
-    monkeypatch.setattr(DCGANDiscriminator, "uses_labels", True)
-    earlier.check_labels(tiny_recipe(), dataclasses.replace(data, label_names=CLOTHES))
+    earlier = earlier_run(conditional(tiny_recipe()))
+    earlier.check_labels(tiny_recipe(), data)  # without labels: nothing to compare
+    earlier_run(tiny_recipe()).check_labels(conditional(tiny_recipe()), data)
+    same_labels = dataclasses.replace(data, label_names=CLOTHES)
+    earlier.check_labels(conditional(tiny_recipe()), same_labels)
     with pytest.raises(DataError) as caught:
-        earlier.check_labels(tiny_recipe(), data)
+        earlier.check_labels(conditional(tiny_recipe()), data)
     assert f"the labels differ from those of {Path('runs/first')}" in str(caught.value)
     assert differences in str(caught.value)
-
-
-def test_a_conditional_run_may_start_from_one_without_labels(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    recipe = tiny_recipe()
-    conditional = DCGANGenerator(width=5)
-    monkeypatch.setattr(DCGANGenerator, "uses_labels", property(lambda self: self.width == 5))
-    data = dataclasses.replace(tiny_data(), label_names=("other",))
-    earlier_run(CLOTHES).check_labels(recipe.with_networks(conditional), data)
 
 
 def test_each_network_takes_its_namesake_and_statistics_come_along() -> None:
