@@ -294,7 +294,7 @@ def main() -> None:
     )
     parser.add_argument("data", nargs="*", help="NAME=DATA")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--first", type=parse_count, default=60_000, help="images of nine classes")
+    parser.add_argument("--first", type=parse_count, default=40_000, help="images of nine classes")
     parser.add_argument("--tenth", type=parse_count, default=16_000, help="images of the tenth")
     parser.add_argument("--every", type=parse_count, default=2_000, help="images between scores")
     parser.add_argument("--keep", type=Path, default=Path("runs/from-run"), help="the runs' folder")

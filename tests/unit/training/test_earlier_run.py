@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from ganvas.errors import DataError
 from ganvas.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-from ganvas.recipes import Recipe
+from ganvas.recipes import Recipe, checked
 from ganvas.recipes.players import conditional
 from ganvas.runs import Run
 from ganvas.training.earlier_run import EarlierRun, take_weights
+from ganvas.training.state import TrainState
+from ganvas.training.step import train_step
 from tests.builders.tiny import same, start, tiny_data, tiny_recipe
 
 CLOTHES = ("bag", "coat", "dress")
@@ -87,3 +90,16 @@ def test_a_tensor_of_another_shape_or_name_stays_and_is_named() -> None:
     assert generator.left == {"image.0.weight": "there is none"}
     assert discriminator.left["halve1.0.weight"] == "(4, 1, 4, 4) there and (6, 1, 4, 4) here"
     assert torch.equal(before, target.discriminator.state_dict()["halve1.0.weight"])
+
+
+def test_a_run_with_labels_takes_all_but_what_reads_them_from_one_without() -> None:
+    recipe, seed = conditional(tiny_recipe()), 2
+    labels = np.arange(14) % len(CLOTHES)
+    data = dataclasses.replace(tiny_data(count=14), labels=labels, label_names=CLOTHES)
+    target = TrainState.start(checked(recipe), data, seed, torch.device("cpu"))
+    source = start(tiny_recipe(), seed=1)
+    _, discriminator, _ = take_weights(target, source.tensors())
+    assert discriminator.taken == len(source.discriminator.state_dict())
+    assert discriminator.left
+    assert all("projection" in name for name in discriminator.left)
+    train_step(target, recipe)
