@@ -20,10 +20,12 @@ from ganvas.data.preparation import PreparedData
 from ganvas.errors import DataError, RecipeError, RunError
 from ganvas.formatting import format_first, format_list
 from ganvas.networks import ImageShape
+from ganvas.networks.labels import set_label_strength
 from ganvas.recipes import Recipe
 from ganvas.recipes.players import takes_labels
 from ganvas.runs import Run
 from ganvas.runs.tables import OriginTable
+from ganvas.schedules import value_at
 from ganvas.tensor_file import select_prefix
 from ganvas.training.freezing import frozen_stages
 from ganvas.training.state import TrainState, initial_networks
@@ -128,6 +130,8 @@ class EarlierRun:
             RunError: nothing fits but biases and counters.
         """
         taken = take_weights(state, self.tensors)
+        for network in state.modules().values():  # a setting, which came with the weights
+            set_label_strength(network, value_at(recipe.label_strength, 0))
         if not any(network.layers for network in taken):
             raise RunError(
                 f"no layer of {self.run.directory} fits, by name and shape: it has "

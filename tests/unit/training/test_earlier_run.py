@@ -11,6 +11,7 @@ import torch
 
 from ganvas.errors import DataError
 from ganvas.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from ganvas.networks.labels import set_label_strength
 from ganvas.recipes import Recipe, checked
 from ganvas.recipes.players import conditional
 from ganvas.runs import Run
@@ -103,3 +104,20 @@ def test_a_run_with_labels_takes_all_but_what_reads_them_from_one_without() -> N
     assert discriminator.left
     assert all("projection" in name for name in discriminator.left)
     train_step(target, recipe)
+
+
+def test_how_much_labels_count_is_the_new_recipes() -> None:
+    """A run may have stopped while its label strength rose."""
+    recipe = conditional(tiny_recipe())
+    data = dataclasses.replace(
+        tiny_data(count=14), labels=np.arange(14) % len(CLOTHES), label_names=CLOTHES
+    )
+    source, target = (
+        TrainState.start(checked(recipe), data, seed, torch.device("cpu")) for seed in (1, 2)
+    )
+    set_label_strength(source.discriminator, 0.25)
+    earlier = dataclasses.replace(earlier_run(recipe), tensors=source.tensors())
+    earlier.give(target, recipe, data.shape)
+    strengths = [t for name, t in target.tensors().items() if name.endswith("strength.value")]
+    assert strengths
+    assert all(strength == 1 for strength in strengths)
