@@ -59,6 +59,14 @@ def with_budget(schedule: Schedule, images: int) -> Schedule:
     return schedule
 
 
+def multiply(schedule: Schedule, factor: float) -> Schedule:
+    """The schedule with all its values times a factor."""
+    if isinstance(schedule, Ramp):
+        start, end = schedule.start * factor, schedule.end * factor
+        return dataclasses.replace(schedule, start=start, end=end)
+    return schedule * factor
+
+
 def extremes(schedule: Schedule) -> tuple[float, float]:
     """The smallest and the largest value that the schedule takes."""
     if isinstance(schedule, Ramp):

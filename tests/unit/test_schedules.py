@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from ganvas.schedules import (
     Ramp,
     extremes,
     format_schedule,
+    multiply,
     parse_count,
     parse_schedule,
     value_at,
@@ -157,3 +159,13 @@ def test_count_is_read_as_documented(text: str, count: int) -> None:
 def test_wrong_count_says_what_was_expected(text: str) -> None:
     with pytest.raises(ValueError, match="200k"):
         parse_count(text)
+
+
+@pytest.mark.parametrize("shape", ["linear", "cosine"])
+def test_a_multiplied_schedule_has_the_same_course_times_the_factor(
+    shape: Literal["linear", "cosine"],
+) -> None:
+    ramp = Ramp(shape=shape, start=2e-4, end=1e-5, images=1_000)
+    for seen in (0, 250, 999, 5_000):
+        assert value_at(multiply(ramp, 0.25), seen) == pytest.approx(value_at(ramp, seen) / 4)
+    assert multiply(2e-4, 0.25) == 5e-5

@@ -315,7 +315,7 @@ HABITS: tuple[Habit, ...] = (
     habit(
         "resume resume-from resume-from-checkpoint resume-path continue continue-train "
         "auto-resume load-from load-checkpoint checkpoint ckpt ckpt-path start-epoch",
-        train="ganvas resume {} continues a run",
+        train="for a new run from its weights: --from {}. ganvas resume {} continues a run",
         resume="it continues from the newest whole checkpoint: ganvas resume RUN",
         compare="the same command continues a study",
         sample="--checkpoint {}: last, best or images seen",
@@ -324,8 +324,13 @@ HABITS: tuple[Habit, ...] = (
         every="ganvas resume RUN continues a run",
     ),
     habit(
-        "pretrained finetune fine-tune transfer init-from",
-        every="there are no pretrained weights; a run starts from random ones",
+        "pretrained finetune fine-tune transfer init-from start-from",
+        train="--from {}: the weights of an earlier run; there are no others",
+        every="ganvas train RECIPE DATA --from RUN starts from the weights of an earlier run",
+    ),
+    habit(
+        "freezed freeze-d freeze freeze-layers feature-loc",
+        train="--freeze-discriminator {}",
     ),
     habit(
         "force overwrite exist-ok yes clean",

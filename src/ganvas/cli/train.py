@@ -32,6 +32,8 @@ class Train:
     """Folder, .zip, .npz, .npy, .parquet, IDX folder, fashion, ring, grid, stacked:DATA."""
     out: Path | None = None
     """Run directory to make; by default runs/RECIPE-DATA-N."""
+    start_from: Annotated[Path | None, tyro.conf.arg(name="from", metavar="RUN")] = None
+    """Start from the weights of an earlier run; defaults: learning rates / 4, no EMA ramp-up."""
     seed: int = 0
     """Decides weights, order and latents: same seed, same machine, same bits."""
     device: str = "auto"
@@ -82,6 +84,7 @@ class Train:
                 self.recipe,
                 self.data,
                 self.out,
+                start_from=self.start_from,
                 seed=self.seed,
                 device=self.device,
                 verify=self.verify,
@@ -93,7 +96,8 @@ class Train:
 def train_with(recipe_name: str, arguments: list[str]) -> Train:
     """The defaults of `train` for a recipe, with the networks that the arguments name.
 
-    Which flags exist depends on both, so they are looked up before anything is parsed.
+    Which flags exist depends on both, and their defaults on --from too, so they are looked up
+    before anything is parsed.
 
     Raises:
         RecipeError: an unknown recipe or network, or a file with problems.
@@ -108,6 +112,8 @@ def train_with(recipe_name: str, arguments: list[str]) -> Train:
         except ValueError as error:
             raise RecipeError([str(error)], "--network" if name == both else flag) from error
     recipe = exchange_networks(recipe, *names)
+    if value_of("--from", arguments):
+        recipe = recipe.for_trained_weights()  # the defaults of the flags, which the user's replace
     return Train(recipe_name=tyro.MISSING, data=tyro.MISSING, recipe=recipe)
 
 

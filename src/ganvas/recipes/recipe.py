@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
 import tyro
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Le, Lt
 
 from ganvas.data.settings import DataSettings
 from ganvas.networks import Discriminator, Generator, ImageShape
 from ganvas.objectives.settings import ObjectiveSettings, Regularisers
-from ganvas.schedules import Ramp, Schedule, with_budget
+from ganvas.schedules import Ramp, Schedule, multiply, with_budget
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -31,6 +31,9 @@ STRICT: dict[str, Any] = {
     "revalidate_instances": "always",
 }
 """How pydantic checks settings of files and of Python: no unknown field, no infinite number."""
+
+TRAINED_WEIGHTS_RATE = 0.25
+"""Learning rates that start from trained weights, as a fraction of those from random ones."""
 
 _FLAGS_WITHOUT_PREFIX = tyro.conf.arg(name="")  # on the command line it is --size, not --data.size
 
@@ -139,8 +142,8 @@ class Recipe:
     """Length of the latent vector that the generator makes an image from."""
     ema_half_life: Schedule = 10_000
     """Images after which a weight counts half in the generator's moving average; 0: no average."""
-    ema_rampup: Annotated[float, Gt(0.0), Le(1.0)] = 0.1
-    """The half-life is at most this fraction of the images seen (Karras 2020, ADA: 0.05)."""
+    ema_rampup: Annotated[float, Ge(0.0), Le(1.0)] = 0.1
+    """The half-life is at most this fraction of the images seen (Karras 2020: 0.05); 0: off."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Dtype of the networks while training: bf16 is faster where the device has it (auto)."""
     augmentation: Schedule = 0.0
@@ -148,6 +151,8 @@ class Recipe:
     label_strength: Schedule = 1.0
     """How much labels count in networks that take them, 0 to 1. A ramp such as linear:0:1:60k-120k
     learns all labels together first, which few images a label need (Shahbazi 2022)."""
+    freeze_discriminator: Annotated[int, Ge(0)] = 0
+    """How many stages of the discriminator, from the image on, never train (Mo 2020, FreezeD)."""
     sync_batch_norm: bool = False
     """Batch normalisation over the images of all processes, not each one's own (CUDA only)."""
     on_failure: OnFailure = "warn"
@@ -161,6 +166,19 @@ class Recipe:
         """This recipe with every open schedule ending at its budget, as a run stores it."""
         return fix_ramps(self, self.images)
 
+    def for_trained_weights(self) -> Recipe:
+        """This recipe for weights of an earlier run: a quarter of the learning rates, no ramp-up.
+
+        With the usual rates the first steps undo what was learnt. The EMA starts from trained
+        weights too, which it need not forget (Karras 2020's code, ADA, does both).
+        """
+        return dataclasses.replace(
+            self,
+            generator=_slower(self.generator),
+            discriminator=_slower(self.discriminator),
+            ema_rampup=0.0,
+        )
+
     def with_networks(
         self, generator: Generator | None = None, discriminator: Discriminator | None = None
     ) -> Recipe:
@@ -173,6 +191,12 @@ class Recipe:
             opponent = dataclasses.replace(self.discriminator, network=discriminator)
             recipe = dataclasses.replace(recipe, discriminator=opponent)
         return recipe
+
+
+def _slower(player: AnyPlayer) -> AnyPlayer:
+    """A player with the learning rate that suits trained weights."""
+    rate = multiply(player.learning_rate, TRAINED_WEIGHTS_RATE)
+    return dataclasses.replace(player, learning_rate=rate)
 
 
 def fix_ramps(settings: AnySettings, images: int) -> AnySettings:

@@ -6,6 +6,7 @@ Runs and images are named without their folders, because a page is made to be se
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ganvas.command_line import ganvas_command
 from ganvas.errors import RecipeError
@@ -36,9 +37,14 @@ class Command:
 def training_command(run: Run, recipe: Recipe, about: str, out: str) -> Command:
     """The `ganvas train` that starts a run of this recipe on the data of `run`."""
     environment, location = run.read_environment(), shorten_location(run.read_data()["location"])
-    flags = flags_of(recipe)
+    earlier = environment.get("started_from")
+    flags = flags_of(recipe, earlier is not None)
     name, *rest = [RECIPE_FILE] if flags is None else flags
     arguments = ["train", name, location, *rest]
+    if earlier is not None:
+        arguments += ["--from", str(folder_name(Path(earlier["run"])))]
+        if flags is None:  # --from changes what a file says, and this file is changed already
+            arguments += _changes(recipe.for_trained_weights(), recipe) or []
     arguments += ["--seed", str(environment["seed"]), "--device", environment["device"]]
     if environment["deterministic"]:
         arguments.append("--deterministic")
@@ -54,27 +60,39 @@ def command_with_change(run: Run, change: Change) -> Command | None:
     except RecipeError:
         return None
     about = f"Train a new run with {change.flag}: {change.why}."
-    if flags_of(changed) is not None:
+    if flags_of(changed, "started_from" in run.read_environment()) is not None:
         return training_command(run, changed, about, NEW_RUN)
     # The run's own recipe as a file, and the change as a flag, where it can be seen.
     command = training_command(run, recipe, about, NEW_RUN)
     return replace(command, line=f"{command.line} {change.flag}")
 
 
-def flags_of(recipe: Recipe) -> list[str] | None:
-    """A named recipe and the flags that turn it into `recipe`; None where no name fits."""
+def flags_of(recipe: Recipe, trained_weights: bool = False) -> list[str] | None:
+    """A named recipe and the flags that turn it into `recipe`; None where no name fits.
+
+    Args:
+        trained_weights: beside --from, which changes what the name means.
+    """
     base, flags = _named_base(recipe)
     if base is None:
         return None
+    base = base.for_trained_weights() if trained_weights else base
     base = replace(base, images=recipe.images).with_fixed_schedules()
     if CATALOG[flags[0]]().images != recipe.images:
         flags += ["--images", f"{recipe.images}"]
+    changes = _changes(base, recipe)
+    return None if changes is None else flags + changes
+
+
+def _changes(base: Recipe, recipe: Recipe) -> list[str] | None:
+    """The flags that turn `base` into `recipe`; None where a field would have to be unset."""
+    flags: list[str] = []
     for field in flatten(recipe):
         value = get_field(recipe, field)
         if value == get_field(base, field):
             continue
         if value is None:
-            return None  # a flag can set a field, but it cannot unset one
+            return None
         flags += Change(field, format_field(value), "").flag.split(" ", 1)
     return flags
 

@@ -35,9 +35,14 @@ def shared_content(
     """
     name, location = folder_name(directory), shorten_location(data["location"])
     short = {key: value for key, value in data.items() if key not in LISTS}
-    started = {"command": shorten_command(environment["command"])}
+    started: dict[str, Any] = {"command": shorten_command(environment["command"])}
+    paths: list[str | Path] = [directory, *paths_in(data["location"])]
+    if (origin := environment.get("started_from")) is not None:
+        earlier = Path(origin["run"])
+        paths.append(earlier)
+        started["started_from"] = {**origin, "run": folder_name(earlier)}
     return {
-        "local_paths": LocalPaths.of([directory, *paths_in(data["location"])]),
+        "local_paths": LocalPaths.of(paths),
         "name": str(name),
         "images": location if location != data["location"] else "",
         "report_command": ganvas_command("report", name),

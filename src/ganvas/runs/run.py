@@ -29,7 +29,10 @@ FORMAT = 3
 """Version of the directory layout. A run of another version is refused."""
 
 KEPT_CHECKPOINTS = 2
-"""The newest checkpoints, kept beside the best and the last healthy one."""
+"""The newest checkpoints, kept beside the best, the last healthy and a first one at 0 images."""
+
+CheckpointContent = tuple[Mapping[str, Tensor], Mapping[str, Any]]
+"""Tensors and JSON values by name (`TrainState`)."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Run:
         recipe: Recipe,
         environment: Mapping[str, Any],
         data: Mapping[str, Any],
+        start: CheckpointContent | None = None,
     ) -> Run:
         """Make a new run directory, atomically.
 
@@ -53,6 +57,7 @@ class Run:
             recipe: with fixed schedules.
             environment: versions, device, command and seed, for environment.json.
             data: which images are used, and which are left out, for data.json.
+            start: the checkpoint at 0 images, where the seed alone does not decide the weights.
 
         Raises:
             Occupied: the directory is in use, perhaps since a moment ago.
@@ -66,6 +71,8 @@ class Run:
             SavedStatus("running").write(draft / "status.json")
             for name in ("samples", "checkpoints", "generator"):
                 (draft / name).mkdir()
+            if start is not None:
+                tensor_file.write(cls(draft).checkpoint_path(0), *start)
         return cls(directory)
 
     @classmethod
@@ -75,6 +82,7 @@ class Run:
         recipe: Recipe,
         environment: Mapping[str, Any],
         data: Mapping[str, Any],
+        start: CheckpointContent | None = None,
     ) -> Run:
         """Make STEM-N with the smallest free N. Other processes may do the same at once.
 
@@ -86,7 +94,7 @@ class Run:
             directory = stem.with_name(f"{stem.name}-{number}")
             if not os.path.lexists(directory):
                 with suppress(Occupied):
-                    return cls.create(directory, recipe, environment, data)
+                    return cls.create(directory, recipe, environment, data, start)
             number += 1
 
     @classmethod
@@ -246,8 +254,11 @@ class Run:
         return path
 
     def delete_old_checkpoints(self) -> None:
-        """Delete all checkpoints but the newest two, the best and the last healthy one."""
-        kept = {self.best_checkpoint(), self.last_healthy_checkpoint()}
+        """Delete all checkpoints but the newest two, the best, the last healthy and a first one.
+
+        A checkpoint at 0 images holds weights of an earlier run, from which a rewind may start.
+        """
+        kept = {0, self.best_checkpoint(), self.last_healthy_checkpoint()}
         for old in self.checkpoint_paths()[:-KEPT_CHECKPOINTS]:
             if int(old.stem) not in kept:
                 old.unlink()

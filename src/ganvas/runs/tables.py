@@ -53,6 +53,15 @@ class PrecisionTable(TypedDict):
     why: str
 
 
+class OriginTable(TypedDict):
+    """The earlier run whose weights a run started from (`training.earlier_run`)."""
+
+    run: str
+    images_seen: int
+    taken: dict[str, str]
+    left: list[str]
+
+
 class EnvironmentTable(TypedDict):
     """environment.json: versions, device, command and seed (see `devices.describe_environment`)."""
 
@@ -67,6 +76,7 @@ class EnvironmentTable(TypedDict):
     compile: NotRequired[Literal["auto", "on", "off"]]
     precision: NotRequired[PrecisionTable]
     launch: NotRequired[str | None]
+    started_from: NotRequired[OriginTable]
 
 
 class HistoryRecord(TypedDict):

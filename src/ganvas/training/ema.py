@@ -51,9 +51,10 @@ def update_ema(
         images_seen: images seen in all, for the ramp-up.
         half_life: images after which a weight counts half; 0 copies the generator.
         rampup: the half-life is at most this fraction of the images seen, so that the EMA soon
-            forgets the untrained weights (Karras 2020, ADA).
+            forgets the untrained weights (Karras 2020, ADA); 0: no ramp-up.
     """
-    half_life = min(half_life, int(rampup * images_seen))
+    if rampup > 0:
+        half_life = min(half_life, int(rampup * images_seen))
     decay = 0.5 ** (images / half_life) if half_life > 0 else 0.0
     with torch.no_grad():
         torch._foreach_lerp_(pairs.ema, pairs.generator, 1 - decay)

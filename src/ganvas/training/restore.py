@@ -16,6 +16,7 @@ from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.tensor_file import Tensors
 from ganvas.training.distributed import agree_on_precision, check_same_state
+from ganvas.training.earlier_run import take_weights
 from ganvas.training.state import TrainState
 
 
@@ -37,7 +38,9 @@ def restore_newest(
     if restored is not None:
         tensors, values, damaged = restored
         lines = [f"{problem}; the checkpoint before it is used" for problem in damaged]
-        if not _restore(run, state, tensors, values):
+        if values["images_seen"] == 0:
+            take_weights(state, tensors)  # all that fit: a rewind may have exchanged layers
+        elif not _restore(run, state, tensors, values):
             lines.append(
                 f"this run started on another type of device than {device}: its random numbers "
                 "differ from here on"

@@ -12,6 +12,7 @@ from ganvas.data.pixels import pixel_store
 from ganvas.data.preparation import PreparedData
 from ganvas.data.stream import ImageStream
 from ganvas.devices import make_current
+from ganvas.networks import ImageShape
 from ganvas.networks.labels import set_label_strength
 from ganvas.objectives.augmentation import Augmentation
 from ganvas.objectives.objective import Objective
@@ -24,6 +25,7 @@ from ganvas.schedules import Ramp, value_at
 from ganvas.tensor_file import select_prefix
 from ganvas.training.ema import EmaPairs, ema_copy, update_ema
 from ganvas.training.engine import Compile, Eager, Engine, choose_engine
+from ganvas.training.freezing import freeze_stages
 from ganvas.training.metrics import MetricAccumulator
 from ganvas.training.optimizers import Player, Role, restore_optimizer
 from ganvas.training.step_functions import StepFunctions
@@ -57,6 +59,9 @@ class TrainState:
     """The run's, which decided weights, order and latents."""
     images_seen: int = 0
     discriminator_steps: int = 0
+    keeps_frozen: bool = False
+    """Whether a checkpoint holds frozen parameters too: those of another run are no function of
+    the seed."""
 
     def __post_init__(self) -> None:
         self.ema_pairs = EmaPairs.of(self.ema, self.generator)
@@ -80,14 +85,12 @@ class TrainState:
 
         Raises:
             DeviceError: the recipe wants bf16, which the device lacks.
+            RecipeError: the recipe freezes the whole discriminator.
         """
         make_current(device)
         objective = Objective.build(recipe.objective, recipe.generator.regularisers)
-        with seeded_weights(seed):
-            networks = build_networks(recipe, data.shape, len(data.label_names))
-            for network in networks:
-                set_label_strength(network, value_at(recipe.label_strength, 0))
-            objective.prepare(networks[1])
+        networks = initial_networks(recipe, data.shape, len(data.label_names), seed)
+        freeze_stages(networks[1], recipe.freeze_discriminator)
         generator, discriminator = (to_device(network, device) for network in networks)
         if recipe.sync_batch_norm and processes.size > 1:
             generator, discriminator = map(to_sync_batch_norm, (generator, discriminator))
@@ -178,12 +181,12 @@ class TrainState:
     def tensors(self) -> dict[str, Tensor]:
         """Everything that is a tensor, by a name with slashes.
 
-        Frozen parameters of the two players are left out; those of the EMA are kept, because
-        samples are drawn from a checkpoint alone.
+        Frozen parameters of the two players are left out if the seed decides them; those of the
+        EMA are kept, because samples are drawn from a checkpoint alone.
         """
         tensors = {}
         for name, module in self.modules().items():
-            frozen = self._frozen(name)
+            frozen = set() if self.keeps_frozen else self._frozen(name)
             for key, tensor in module.state_dict().items():
                 if key not in frozen:
                     tensors[f"{name}/{key}"] = tensor
@@ -198,7 +201,7 @@ class TrainState:
         return tensors
 
     def _frozen(self, module: str) -> set[str]:
-        """Parameters that a checkpoint leaves out: those that never train, but not the EMA's."""
+        """Parameters that a checkpoint may lack: those that never train, but not the EMA's."""
         if module == "ema":
             return set()
         network = self.modules()[module]
@@ -223,7 +226,10 @@ class TrainState:
             they start again, as a function of the seed and the images seen.
         """
         for name, module in self.modules().items():
-            load_trainable(module, select_prefix(tensors, name), self._frozen(name))
+            frozen = self._frozen(name)
+            saved_weights = select_prefix(tensors, name)
+            self.keeps_frozen |= not frozen.isdisjoint(saved_weights)
+            load_weights(module, saved_weights, frozen)
         for name, optimizer in self.optimizers().items():
             restore_optimizer(optimizer, select_prefix(tensors, name))
         continues = True
@@ -245,10 +251,23 @@ class TrainState:
         return continues
 
 
-def load_trainable(module: nn.Module, tensors: dict[str, Tensor], frozen: set[str]) -> None:
-    """Load a state dict that lacks the frozen parameters, and nothing else."""
+def initial_networks(
+    recipe: Recipe, shape: ImageShape, num_labels: int, seed: int
+) -> tuple[nn.Module, nn.Module]:
+    """Generator and discriminator before the first image, a function of the arguments alone."""
+    objective = Objective.build(recipe.objective)
+    with seeded_weights(seed):
+        generator, discriminator = build_networks(recipe, shape, num_labels)
+        for network in (generator, discriminator):
+            set_label_strength(network, value_at(recipe.label_strength, 0))
+        objective.prepare(discriminator)
+    return generator, discriminator
+
+
+def load_weights(module: nn.Module, tensors: dict[str, Tensor], frozen: set[str]) -> None:
+    """Load a state dict that may lack frozen parameters, and nothing else."""
     own = module.state_dict()
-    module.load_state_dict({**tensors, **{name: own[name] for name in frozen}})
+    module.load_state_dict({**{name: own[name] for name in frozen}, **tensors})
 
 
 def to_device(network: nn.Module, device: torch.device) -> nn.Module:

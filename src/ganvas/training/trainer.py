@@ -28,7 +28,7 @@ from ganvas.runs.data import (
     with_measured_range,
 )
 from ganvas.runs.labels import with_labels
-from ganvas.runs.run import check_unoccupied
+from ganvas.runs.run import CheckpointContent, check_unoccupied
 from ganvas.storage import check_can_write, native_path
 from ganvas.terminal import tolerant_output
 from ganvas.torch_state import deterministic_kernels, usual_torch
@@ -47,6 +47,7 @@ from ganvas.training.distributed import (
     shut_down_process_group,
 )
 from ganvas.training.due import Due
+from ganvas.training.earlier_run import EarlierRun, check_freezes_trained
 from ganvas.training.engine import Compile
 from ganvas.training.failures import report_divergence, report_out_of_memory, unhealthy_error
 from ganvas.training.forecast import ForecastListener
@@ -166,6 +167,7 @@ def train(
     data: str | Path,
     out: Path | str | None = None,
     *,
+    start_from: Path | str | Run | None = None,
     seed: int = 0,
     device: str = "auto",
     deterministic: bool = False,
@@ -184,6 +186,9 @@ def train(
         data: a folder, .zip, .npz, .npy, .parquet, a folder of IDX files, `fashion`, or data
             generated for benchmarks: ring, grid, swiss-roll, stacked:DATA.
         out: the run directory, which must not exist; None makes runs/RECIPE-DATA-N.
+        start_from: an earlier run, whose weights this one starts from where they fit by name and
+            shape. A recipe's name then means `Recipe.for_trained_weights`; a `Recipe` is used as
+            it is.
         seed: decides weights, order and latents. The same seed gives the same bits on the same
             machine, with the same versions and number of torch's threads.
         device: auto, cpu, cuda, cuda:1, mps.
@@ -198,7 +203,9 @@ def train(
         Interrupted, Diverged, Unhealthy, RankLost: while training; the run can be resumed from its
             last checkpoint.
     """
-    recipe = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    if isinstance(recipe, str):
+        recipe = load_recipe(recipe)
+        recipe = recipe if start_from is None else recipe.for_trained_weights()
     recipe = checked(recipe).with_fixed_schedules()
     processes = ProcessGroup.join()
     if restarts() and (before := processes.broadcast_object(lambda: find_run_of_launch(out))):
@@ -210,10 +217,14 @@ def train(
             check_can_write(RUNS / native_path(recipe.name))
         else:
             check_unoccupied(Path(out))
+    earlier = None if start_from is None else EarlierRun.read(start_from)
+    check_freezes_trained(recipe, earlier)
     quiet = quiet or not processes.is_main
     prepared = prepare_for(recipe, data, quiet, verify)
     recipe = with_measured_range(recipe, prepared)
     recipe, about_labels = with_labels(recipe, prepared)
+    if earlier is not None:
+        earlier.check_labels(recipe, prepared)
     warnings = check_can_score(recipe, prepared)
     check_same_inputs(processes, recipe, prepared, target, seed)
     state = TrainState.start(recipe, prepared, seed, target, processes, compile)
@@ -228,7 +239,12 @@ def train(
         "world_size": processes.size,
         "launch": launch(),
     }
-    run = new_run(out, recipe, prepared, environment, processes)
+    start = None
+    if earlier is not None:
+        environment["started_from"], lines = earlier.give(state, recipe, prepared.shape)
+        warnings = [*lines, *warnings]
+        start = state.tensors(), state.values()
+    run = new_run(out, recipe, prepared, environment, processes, start)
     with (
         shut_down_process_group(processes),
         run_lock(run, processes),
@@ -322,15 +338,16 @@ def new_run(
     data: PreparedData,
     environment: dict[str, Any],
     processes: ProcessGroup,
+    start: CheckpointContent | None,
 ) -> Run:
     """The run directory, which the first process makes and tells the others."""
 
     def create() -> str:
         about = describe_data(data)
         if out is not None:
-            return str(Run.create(Path(out), recipe, environment, about).directory)
+            return str(Run.create(Path(out), recipe, environment, about, start).directory)
         stem = RUNS / native_path(f"{recipe.name}-{data.name}")
-        return str(Run.create_numbered(stem, recipe, environment, about).directory)
+        return str(Run.create_numbered(stem, recipe, environment, about, start).directory)
 
     return Run(Path(processes.broadcast_object(create)))
 

@@ -30,6 +30,7 @@ from ganvas.health.advice import (
 from ganvas.health.assessment import apply_rules
 from ganvas.health.finding import Change
 from ganvas.health.rules import RULES
+from ganvas.health.rules.progress import usual_rampup
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.schedules import Ramp
@@ -215,6 +216,16 @@ def test_remedies_without_a_change_return_none() -> None:
     assert raise_to("discriminator.network.width", 32, "")(DCGAN) is None
     narrow = replace(DCGAN, latent_dim=2)
     assert raise_to("latent_dim", 64, "")(narrow) == Change("latent_dim", "64", "")
+
+
+@pytest.mark.parametrize(
+    ("rampup", "value"), [(0.0, "0.1"), (0.05, None), (0.1, None), (1.0, "0.1")]
+)
+def test_the_usual_ramp_up_is_advised_where_there_is_none_or_a_longer_one(
+    rampup: float, value: str | None
+) -> None:
+    change = usual_rampup(replace(DCGAN, ema_rampup=rampup))
+    assert (change and change.value) == value
 
 
 def test_every_field_that_a_remedy_names_exists() -> None:

@@ -44,7 +44,7 @@ from ganvas.recipes import (
     recipe_toml,
 )
 from ganvas.recipes.files import renamed
-from ganvas.schedules import Ramp, value_at
+from ganvas.schedules import Ramp, extremes, value_at
 
 POSITIVE = st.floats(1e-12, 1e3)
 SCHEDULES = POSITIVE | st.builds(
@@ -447,3 +447,26 @@ def test_a_generator_alone_is_read_back() -> None:
     expected = r"generator\.network\.widht: no such field\. Did you mean width"
     with pytest.raises(RecipeError, match=expected):
         parse_generator({**table, "widht": 1})
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_a_recipe_for_trained_weights_learns_a_quarter_as_fast_and_averages_at_once(
+    name: str,
+) -> None:
+    recipe = CATALOG[name]()
+    ours = recipe.for_trained_weights()
+    checked(ours)
+    for before, after in (
+        (recipe.generator.learning_rate, ours.generator.learning_rate),
+        (recipe.discriminator.learning_rate, ours.discriminator.learning_rate),
+    ):
+        assert extremes(after) == tuple(rate / 4 for rate in extremes(before))
+    assert ours.ema_rampup == 0
+    assert parse_recipe(recipe_table(ours)) == ours
+    restored = dataclasses.replace(
+        ours,
+        generator=recipe.generator,
+        discriminator=recipe.discriminator,
+        ema_rampup=recipe.ema_rampup,
+    )
+    assert restored == recipe, "all else is the same"

@@ -69,3 +69,18 @@ def test_exchanged_networks_are_flags(networks: list[str]) -> None:
 
 def test_a_recipe_with_another_name_has_no_flags() -> None:
     assert flags_of(changed(CATALOG["dcgan"](), name="mine")) is None
+
+
+def test_flags_beside_an_earlier_run_give_the_recipe_that_trained() -> None:
+    """--from changes what the name means, so only what differs from that is a flag."""
+    for words in ([], ["--generator.learning-rate", "2e-4"], ["--freeze-discriminator", "1"]):
+        line = ["train", "dcgan", "fashion", "--from", "runs/first", *words]
+        command = parse(line)
+        assert isinstance(command, Train)
+        stored = command.recipe.with_fixed_schedules()
+        flags = flags_of(stored, trained_weights=True)
+        assert flags is not None
+        assert len(flags) == 1 + len(words)
+        again = parse(["train", flags[0], "fashion", "--from", "runs/first", *flags[1:]])
+        assert isinstance(again, Train)
+        assert again.recipe.with_fixed_schedules() == stored

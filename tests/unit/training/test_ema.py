@@ -112,3 +112,10 @@ def test_copy_stays_in_eval_mode_and_shares_no_memory() -> None:
     before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
     move_ema(generator, average, 64, half_life=10)
     assert all(torch.equal(before[name], value) for name, value in generator.state_dict().items())
+
+
+def test_without_ramp_up_the_half_life_is_whole_from_the_first_image() -> None:
+    average = ema_copy(constant(0.0))
+    pairs = EmaPairs.of(average, constant(1.0))
+    update_ema(pairs, images=64, images_seen=64, half_life=64, rampup=0.0)
+    assert weight(average) == 0.5

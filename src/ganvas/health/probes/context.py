@@ -189,7 +189,7 @@ class ProbeContext:
 
     @cached_property
     def generator_gradients(self) -> list[Tensor]:
-        """Of the generator's loss, one for each of its weights."""
+        """Of the generator's loss, one for each of its trainable weights."""
         _ = self.generated  # before the update probe moves the generator
         generator, discriminator = map(self.precision.through, (self.generator, self.discriminator))
         generated = generator(self.latents, *self.generator_labels)
@@ -199,7 +199,7 @@ class ProbeContext:
 
     @cached_property
     def discriminator_gradients(self) -> list[Tensor]:
-        """Of the discriminator's loss, penalties that are due included, for each of its weights."""
+        """Of the discriminator's loss with the penalties that are due, as `generator_gradients`."""
         batch = self.objective.prepare_batch(
             self.real,
             self.fake,
@@ -229,8 +229,13 @@ def require_finite(values: Tensor, what: str) -> Tensor:
     return values
 
 
+def trainable(network: nn.Module) -> list[nn.Parameter]:
+    """The parameters that are not frozen, in the order of `parameters`."""
+    return [weight for weight in network.parameters() if weight.requires_grad]
+
+
 def gradients_of(network: nn.Module, terms: Terms) -> list[Tensor]:
-    """The gradient of the terms' sum for each weight, with the memory layout of training's."""
-    weights = list(network.parameters())
+    """The gradient of the terms' sum for each trainable weight, with training's memory layout."""
+    weights = trainable(network)
     torch.autograd.backward(torch.stack(list(terms.values())).sum(), inputs=weights)
     return [torch.zeros_like(w) if w.grad is None else w.grad for w in weights]

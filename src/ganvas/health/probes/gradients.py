@@ -6,7 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ganvas.health.probes.context import NotMeasurable, ProbeContext, ProbeValues
+from ganvas.health.probes.context import (
+    NotMeasurable,
+    ProbeContext,
+    ProbeValues,
+    trainable,
+)
 from ganvas.health.probes.norms import row_norms
 from ganvas.networks.blocks import Shortcut
 
@@ -80,7 +85,7 @@ def depth_slope(player: str, network: nn.Module, gradients: list[Tensor]) -> Pro
 
 def rms_per_layer(network: nn.Module, gradients: list[Tensor]) -> Tensor:
     """The root mean square gradient of each layer of `layers`; (n,)."""
-    by_weight = dict(zip(network.parameters(), gradients, strict=True))
+    by_weight = dict(zip(trainable(network), gradients, strict=True))
     by_layer = [by_weight[weight] for weight in layers(network)]
     sizes = torch.tensor([gradient.numel() for gradient in by_layer])
     return tensor_norms(by_layer) / sizes.sqrt()
@@ -89,11 +94,12 @@ def rms_per_layer(network: nn.Module, gradients: list[Tensor]) -> Tensor:
 def layers(network: nn.Module) -> list[nn.Parameter]:
     """The weights of convolutions and linear layers, in the order in which they are defined.
 
-    That is from input to output. A shortcut's convolution adds no depth and is left out.
+    That is from input to output. A shortcut's convolution adds no depth and is left out; a frozen
+    layer has neither gradient nor update.
     """
     modules = network.modules()
     shortcuts = {w for m in modules if isinstance(m, Shortcut) for w in m.parameters()}
-    return [w for w in network.parameters() if w.dim() >= 2 and w not in shortcuts]
+    return [w for w in trainable(network) if w.dim() >= 2 and w not in shortcuts]
 
 
 def tensor_norms(tensors: list[Tensor]) -> Tensor:
@@ -103,7 +109,7 @@ def tensor_norms(tensors: list[Tensor]) -> Tensor:
 
 def apply_update(network: nn.Module, optimizer: Optimizer, gradients: list[Tensor]) -> None:
     """Apply these gradients as training's next step would."""
-    for weight, gradient in zip(network.parameters(), gradients, strict=True):
+    for weight, gradient in zip(trainable(network), gradients, strict=True):
         weight.grad = gradient
     optimizer.step()
 

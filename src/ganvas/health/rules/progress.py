@@ -8,7 +8,6 @@ from ganvas.health.advice import (
     PLAYERS,
     decay,
     faster,
-    lower_to,
     magnitude,
     multiply,
     raise_to,
@@ -17,7 +16,7 @@ from ganvas.health.advice import (
     slower,
 )
 from ganvas.health.evidence import TrainingScore
-from ganvas.health.finding import Measurement
+from ganvas.health.finding import Change, Measurement
 from ganvas.health.rules.condition import (
     Condition,
     LimitCheck,
@@ -32,6 +31,8 @@ from ganvas.recipes.recipe import Recipe
 from ganvas.schedules import value_at, with_budget
 
 MOVEMENT = "probe/movement/last"
+USUAL_RAMPUP = 0.1
+"""Of every named recipe with an average."""
 SETTLE = (
     decay("generator"),
     decay("discriminator"),
@@ -206,13 +207,21 @@ def average_lags(current: RuleInput) -> Condition | None:
     return condition(
         "The averaged generator lags far behind the trained one, so samples show an old state.",
         (
-            lower_to("ema_rampup", 0.1, "the average then covers at most a tenth of the run"),
+            usual_rampup,
             multiply("ema_half_life", 0.25, "the average follows four times as fast"),
             decay("generator"),
         ),
         current.above(lag, None if movement is None else limits.ema_lag_in_movements * movement),
         current.above(lag, limits.ema_lag),
     )
+
+
+def usual_rampup(recipe: Recipe) -> Change | None:
+    """The usual ramp-up, where there is none (0) or a longer one."""
+    if 0 < recipe.ema_rampup <= USUAL_RAMPUP:
+        return None
+    why = "the average then covers at most a tenth of the run"
+    return Change("ema_rampup", f"{USUAL_RAMPUP:g}", why)
 
 
 def unless_penalised(recipe: Recipe) -> str | None:

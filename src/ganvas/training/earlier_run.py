@@ -1,0 +1,239 @@
+"""Starting from the weights of an earlier run: which are taken, and which do not fit.
+
+Generator, discriminator and EMA each take the weights of their namesake, as in the code of
+Karras 2020 (ADA) and Mo 2020 (FreezeD): the discriminator was trained against the raw generator, so
+these two stay a pair, and samples begin with those of the earlier run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganvas import tensor_file
+from ganvas.command_line import ganvas_command
+from ganvas.data.preparation import PreparedData
+from ganvas.errors import DataError, RecipeError, RunError
+from ganvas.formatting import format_first, format_list
+from ganvas.networks import ImageShape
+from ganvas.networks.labels import set_label_strength
+from ganvas.recipes import Recipe
+from ganvas.recipes.players import takes_labels
+from ganvas.runs import Run
+from ganvas.runs.tables import OriginTable
+from ganvas.schedules import value_at
+from ganvas.tensor_file import select_prefix
+from ganvas.training.freezing import frozen_stages
+from ganvas.training.state import TrainState, initial_networks
+
+HUB = "hf:"
+NETWORKS = ("generator", "discriminator", "ema")
+MOST_NAMED = 3
+"""Tensors that do not fit, and labels that differ, that a message names."""
+
+
+@dataclass(frozen=True)
+class TakenWeights:
+    """What one network took from its namesake.
+
+    network: generator, discriminator or ema.
+    taken: how many tensors.
+    layers: how many of these are weights of layers, not biases, gains or counters.
+    left: why each of the others keeps its random value, by name.
+    """
+
+    network: str
+    taken: int
+    layers: int
+    left: dict[str, str]
+
+    @property
+    def count(self) -> str:
+        """`12 of 14 tensors`."""
+        return f"{self.taken} of {self.taken + len(self.left)} tensors"
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """The newest checkpoint of a run, whose weights another run starts from."""
+
+    run: Run
+    recipe: Recipe
+    shape: ImageShape
+    label_names: tuple[str, ...]
+    tensors: tensor_file.Tensors
+    images_seen: int
+    notes: tuple[str, ...]
+    """A line for each newer checkpoint that is damaged."""
+
+    @classmethod
+    def read(cls, directory: Path | str | Run) -> EarlierRun:
+        """Read the newest whole checkpoint of a run.
+
+        Raises:
+            RunError: it is no run, has no checkpoint yet, or all of them are damaged.
+        """
+        path = directory.directory if isinstance(directory, Run) else Path(directory)
+        check_has_discriminator(path)
+        run = Run.open(path)
+        newest = run.read_newest_checkpoint()
+        if newest is None:
+            raise RunError(
+                f"{path} has no checkpoint yet, so there are no weights to start from. "
+                f"Continue it: {ganvas_command('resume', path)}"
+            )
+        tensors, values, damaged = newest
+        recipe, shape = run.read_recipe(), run.read_shape()
+        labels = tuple(run.read_data()["labels"])
+        return cls(
+            run=run,
+            recipe=recipe,
+            shape=shape,
+            label_names=labels,
+            tensors={**frozen_by_seed(run, recipe, shape, len(labels)), **weights_of(tensors)},
+            images_seen=values["images_seen"],
+            notes=tuple(f"{problem}; the checkpoint before it is used" for problem in damaged),
+        )
+
+    def check_labels(self, recipe: Recipe, data: PreparedData) -> None:
+        """Raise a `DataError` if both runs are conditional, on different labels."""
+        if not (takes_labels(self.recipe) and takes_labels(recipe)):
+            return
+        here, there = data.label_names, self.label_names
+        if here == there:
+            return
+        pairs = [
+            f"{index} is {old!r} there and {new!r} here"
+            for index, (old, new) in enumerate(zip(there, here, strict=False))
+            if old != new
+        ]
+        differences = pairs[:MOST_NAMED] or [f"{len(there)} there and {len(here)} here"]
+        raise DataError(
+            f"{data.name}: the labels differ from those of {self.run.directory}, so what it learnt "
+            f"of each would be another's: {format_list(differences)}. Give the same labels, or "
+            "start from a run without labels"
+        )
+
+    def give(
+        self, state: TrainState, recipe: Recipe, shape: ImageShape
+    ) -> tuple[OriginTable, list[str]]:
+        """Put the weights that fit into a state before its first image.
+
+        Returns:
+            The entry of environment.json, and what people are told.
+
+        Raises:
+            RunError: nothing fits but biases and counters.
+        """
+        taken = take_weights(state, self.tensors)
+        for network in state.modules().values():  # a setting, which came with the weights
+            set_label_strength(network, value_at(recipe.label_strength, 0))
+        if not any(network.layers for network in taken):
+            raise RunError(
+                f"no layer of {self.run.directory} fits, by name and shape: it has "
+                f"{describe(self.recipe, self.shape)}, and this run {describe(recipe, shape)}. "
+                "Choose the networks, the size and the width of that run"
+            )
+        origin = self._origin(taken)
+        return origin, self._lines(origin, frozen_stages(state.discriminator))
+
+    def _origin(self, taken: list[TakenWeights]) -> OriginTable:
+        return {
+            "run": str(self.run.directory.absolute()),
+            "images_seen": self.images_seen,
+            "taken": {network.network: network.count for network in taken},
+            "left": [
+                f"{network.network}/{name}: {why}"
+                for network in taken
+                for name, why in network.left.items()
+            ],
+        }
+
+    def _lines(self, origin: OriginTable, frozen: list[str]) -> list[str]:
+        """What was taken, what was not, and what is frozen."""
+        counts = "  ·  ".join(f"{network} {count}" for network, count in origin["taken"].items())
+        seen = f"{self.images_seen:,} images"
+        lines = [*self.notes, f"weights of {self.run.directory} at {seen}: {counts}"]
+        if origin["left"]:
+            left = format_first(origin["left"], MOST_NAMED, "environment.json lists all")
+            lines.append(f"not taken, so random: {left}")
+        if frozen:
+            lines.append(f"discriminator: {format_list(frozen)} kept as taken (FreezeD)")
+        return lines
+
+
+def take_weights(state: TrainState, tensors: Mapping[str, Tensor]) -> list[TakenWeights]:
+    """Copy the tensors that fit by name and shape into the three networks; all ranks must call it.
+
+    Args:
+        state: before its first image.
+        tensors: of a checkpoint (`TrainState.tensors`).
+    """
+    state.keeps_frozen = True
+    results = []
+    for network, module in state.modules().items():
+        theirs, layers, left = select_prefix(dict(tensors), network), 0, {}
+        own_tensors = module.state_dict()
+        for name, own in own_tensors.items():
+            if name not in theirs:
+                left[name] = "there is none"
+            elif own.shape != theirs[name].shape:
+                left[name] = f"{tuple(theirs[name].shape)} there and {tuple(own.shape)} here"
+            else:
+                layers += own.dim() >= 2
+                with torch.no_grad():
+                    own.copy_(theirs[name])
+        state.processes.broadcast(list(own_tensors.values()))
+        results.append(TakenWeights(network, len(own_tensors) - len(left), layers, left))
+    return results
+
+
+def check_has_discriminator(path: Path) -> None:
+    """Raise a `RunError` for what people may name in place of a run."""
+    if str(path).startswith(HUB):
+        raise RunError(f"{path}: models of the hub cannot be read yet; name a run's directory")
+    if (path / "model.safetensors").is_file():
+        raise RunError(
+            f"{path} is a generator without its discriminator, and an untrained one would soon "
+            "undo what it learnt. Name the run that it was trained in"
+        )
+
+
+def weights_of(tensors: tensor_file.Tensors) -> tensor_file.Tensors:
+    """The networks of a checkpoint, without optimizers and random generators."""
+    return {name: tensors[name] for name in tensors if name.partition("/")[0] in NETWORKS}
+
+
+def frozen_by_seed(
+    run: Run, recipe: Recipe, shape: ImageShape, num_labels: int
+) -> tensor_file.Tensors:
+    """The frozen parameters that a run's checkpoints lack, because its seed decides them."""
+    seed = run.read_environment()["seed"]
+    networks = initial_networks(recipe, shape, num_labels, seed)
+    return {
+        f"{role}/{name}": weight.detach()
+        for role, network in zip(("generator", "discriminator"), networks, strict=True)
+        for name, weight in network.named_parameters()
+        if not weight.requires_grad
+    }
+
+
+def check_freezes_trained(recipe: Recipe, earlier: EarlierRun | None) -> None:
+    """Raise a `RecipeError` if stages were to keep random weights."""
+    if recipe.freeze_discriminator and earlier is None:
+        raise RecipeError(
+            [
+                "freeze_discriminator: without weights of an earlier run (--from RUN) the frozen "
+                "stages would stay random; set it to 0, or name a run"
+            ]
+        )
+
+
+def describe(recipe: Recipe, shape: ImageShape) -> str:
+    """`dcgan and resnet for 16x16 grey images`."""
+    networks = (recipe.generator.network.name, recipe.discriminator.network.name)
+    return f"{' and '.join(dict.fromkeys(networks))} for {shape}"
