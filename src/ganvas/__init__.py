@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from ganvas.training.trainer import resume as resume
     from ganvas.training.trainer import train as train
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 for _library in ("matplotlib", "PIL"):
     # Python prints the log of a library that no program has asked for, unless it has a handler.
