@@ -179,10 +179,15 @@ HABITS: tuple[Habit, ...] = (
         train="--augmentation {}",
     ),
     habit(
-        "aug augment augmentations aug-types data-augmentation diffaug diff-aug diffaugment ada "
-        "use-aug adaptive-aug",
+        "aug augment augmentations aug-types data-augmentation use-aug",
         train="--augmentation 0.3",
     ),
+    habit("ada use-ada adaptive-aug", train="--augmentation adaptive"),
+    habit(
+        "diffaug diff-aug diffaugment",
+        train="--augmentation 1 --augmentation-policy diffaugment",
+    ),
+    habit("ada-target augment-target", train="--augmentation adaptive:0.6, of ranks, not signs"),
     habit(
         "val-split val-ratio val-size validation-split validation-fraction test-split test-size "
         "holdout hold-out split",

@@ -13,6 +13,9 @@ LossName = Literal[
     "minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"
 ]
 
+PolicyName = Literal["ada", "diffaugment"]
+"""How augmented images are transformed."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PenaltySettings:

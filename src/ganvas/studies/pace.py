@@ -29,15 +29,15 @@ def measure_pace(recipe: Recipe, channels: int) -> float:
 
 
 def noise(shape: ImageShape, count: int) -> PreparedData:
-    """Images of random pixels, none of them held out."""
-    size = (count, shape.channels, shape.height, shape.width)
+    """Images of random pixels, as many to train on as are held out, which steps may compare."""
+    size = (2 * count, shape.channels, shape.height, shape.width)
     return PreparedData(
         name="noise",
         location="noise",
         images=np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8),
         labels=None,
         label_names=(),
-        held_out=np.empty(0, np.int64),
+        held_out=np.arange(count, 2 * count),
         unusable=(),
         duplicates=0,
         fingerprint="noise",

@@ -95,7 +95,7 @@ class TrainState:
             },
             ema=ema_copy(generator),
             objective=objective,
-            augmentation=Augmentation.start(recipe.augmentation),
+            augmentation=Augmentation.start(recipe.augmentation, recipe.augmentation_policy),
             stream=ImageStream(data, seed, pixels=pixel_store(device, data.images)),
             random=training_generators(seed, device),
             device=device,

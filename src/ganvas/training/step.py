@@ -9,6 +9,7 @@ from ganvas.data.stream import Batch
 from ganvas.objectives.weighted import due_weights
 from ganvas.recipes import Recipe
 from ganvas.training.inputs import GeneratorInputs, draw_generator_inputs, next_real_batch
+from ganvas.training.memory import measure_memory
 from ganvas.training.state import TrainState
 from ganvas.training.step_functions import optional
 from ganvas.training.updates import LossNames, apply_update
@@ -63,9 +64,11 @@ def update_discriminator(state: TrainState, recipe: Recipe, real: Batch, fake: T
     )
     apply_update(state, player, scalars, gradients, names)
     state.objective.after_update(state.discriminator)
+    before = state.images_seen
     state.images_seen += recipe.batch
     state.discriminator_steps += 1
-    state.augmentation.update(state.images_seen)
+    measured = state.augmentation.update(before, state.images_seen, lambda: measure_memory(state))
+    state.metrics.add("augmentation", measured)
 
 
 def update_generator(

@@ -6,7 +6,8 @@ decides (latents, alpha, penalty weights) is drawn before and passed in as a ten
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol
 
@@ -103,6 +104,24 @@ class StepFunctions:
         scalars, *gradients = run(*tensors, *optional(batch.labels))
         return scalars, tuple(gradients)
 
+    def evaluated_logits(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        """The discriminator's logits (N,) of images (N, C, H, W), without a trace in the network.
+
+        In evaluation mode running statistics and the vectors of spectral norms stay as they are,
+        and a logit depends on no other image of the batch. Those of several heads are averaged.
+        """
+        state = self._state
+        labels = state.player("discriminator").labels(labels)
+
+        def calculate(images: Tensor, *labels: Tensor) -> Tensors:
+            with torch.no_grad(), evaluating(state.discriminator):
+                logits = self.discriminator(*labels)(images)
+            return (logits.flatten(1).mean(1) if logits.dim() > 1 else logits,)
+
+        run = self._function(("logits", len(images)), lambda: calculate, compiled=False)
+        (logits,) = run(images, *optional(labels))
+        return logits
+
     def generator_loss_gradient(
         self, fake: Tensor, real: Tensor, labels: Tensor | None
     ) -> tuple[Tensor, Tensor]:
@@ -190,6 +209,16 @@ class StepFunctions:
         if key not in self._wrapped:
             self._wrapped[key] = self._state.engine.wrap(make(), compiled)
         return self._wrapped[key]
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """While entered, the network is in evaluation mode."""
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train()
 
 
 def optional(labels: Tensor | None) -> tuple[Tensor, ...]:

@@ -132,6 +132,8 @@ def test_the_flag_of_another_tool_never_leads_to_an_error_of_ours() -> None:
         (["--model", "resnet"], "the recipe is the first word"),
         (["--mirror", "1"], "use --flip"),
         (["--aug-prob", "0.2"], "use --augmentation 0.2"),
+        (["--ada"], "use --augmentation adaptive"),
+        (["--diffaug"], "use --augmentation 1 --augmentation-policy diffaugment"),
         (["--gamma", "10"], "use --objective.penalties.r1.weight 10"),
         (["--lambda_gp", "10"], "use --objective.penalties.gradient-penalty.weight 10"),
         (["--n-critic", "5"], "use --discriminator-steps 5"),
