@@ -75,6 +75,9 @@ CASES: dict[str, dict[str, Any]] = {
         "objective": ObjectiveSettings(loss="relativistic", pac=2, penalties=LAZY),
         "augmentation": Ramp(shape="linear", start=0.0, end=0.8, images=20 * BATCH),
     },
+    "averages of logits": {
+        "objective": ObjectiveSettings(penalties=Penalties(lecam=PenaltySettings(weight=1.0))),
+    },
     "adaptive augmentation in packs": {
         "objective": ObjectiveSettings(pac=2),
         "augmentation": Adaptive(target=0.51, images=5_000),

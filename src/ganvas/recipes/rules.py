@@ -12,6 +12,7 @@ from ganvas.data.decoding import background_problem
 from ganvas.errors import GanvasError
 from ganvas.metrics.names import parse_metrics
 from ganvas.networks import POINT
+from ganvas.objectives.settings import PENALTIES_OF_LOGITS
 from ganvas.recipes.recipe import PlayerSettings, Recipe
 from ganvas.schedules import Adaptive, extremes, format_schedule
 
@@ -92,7 +93,7 @@ def _penalty_problems(recipe: Recipe) -> Iterator[Problem]:
         where = f"objective.penalties.{entry.name}.weight"
         if low < 0:
             yield Problem(f"{where}: must not be negative, got {low:g}", (where,))
-        elif high > 0 and network.uses_batch_statistics:
+        elif high > 0 and network.uses_batch_statistics and entry.name not in PENALTIES_OF_LOGITS:
             text = (
                 f"{where}: under batch normalisation the discriminator's logit for an image "
                 "depends on its whole batch, so the gradient at one image is undefined (Gulrajani "

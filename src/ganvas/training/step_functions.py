@@ -83,13 +83,21 @@ class StepFunctions:
         state, penalties = self._state, tuple(batch.penalty_weights)
 
         def calculate(
-            real: Tensor, fake: Tensor, alpha: Tensor, weights: Tensor, *labels: Tensor
+            real: Tensor,
+            fake: Tensor,
+            alpha: Tensor,
+            noise: Tensor,
+            logit_averages: Tensor,
+            weights: Tensor,
+            *labels: Tensor,
         ) -> Tensors:
             traced = replace(
                 batch,
                 real=real,
                 fake=fake,
                 alpha=alpha,
+                noise=noise,
+                logit_averages=logit_averages,
                 discriminator=self.discriminator(*labels),
                 penalty_weights=dict(zip(penalties, weights.unbind(), strict=True)),
             )
@@ -100,7 +108,7 @@ class StepFunctions:
         run = self._function(("discriminator", *penalties), lambda: calculate)
         weights = torch.tensor(list(batch.penalty_weights.values()), dtype=batch.real.dtype)
         weights = weights.to(state.device, non_blocking=True)  # a GPU is not waited for
-        tensors = (batch.real, batch.fake, batch.alpha, weights)
+        tensors = (batch.real, batch.fake, batch.alpha, batch.noise, batch.logit_averages, weights)
         scalars, *gradients = run(*tensors, *optional(batch.labels))
         return scalars, tuple(gradients)
 
