@@ -55,8 +55,12 @@ class AugmentRandom:
         self, values: Tensor, else_: float, probability: float | None = None
     ) -> Tensor:
         """Per image its value, of (N, ...), with the probability, and `else_` otherwise."""
-        chosen = self.uniform() < (self.probability if probability is None else probability)
+        chosen = self.happens(probability)
         return torch.where(chosen.view(-1, *[1] * (values.dim() - 1)), values, else_)
+
+    def happens(self, probability: float | None = None) -> Tensor:
+        """Per image (N,) whether something happens, with the probability."""
+        return self.uniform() < (self.probability if probability is None else probability)
 
 
 def colour_channels(images: Tensor) -> int:

@@ -76,21 +76,19 @@ def translate(images: Tensor, draws: AugmentRandom) -> Tensor:
     rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
     index = (rows[:, :, None] * width + columns[:, None, :]).long()  # (N, H, W)
     source = index.flatten(1)[:, None].expand(-1, channels, -1)
-    return images.flatten(2).gather(2, source).view_as(images) * inside[:, None].to(images)
+    return images.flatten(2).gather(2, source).view_as(images).masked_fill(~inside[:, None], 0.0)
 
 
 def cut_out(images: Tensor, draws: AugmentRandom) -> Tensor:
     """Set a rectangle to mid-grey, half as wide and high as the image, maybe partly outside."""
-    sides = images.shape[2:]
     inside = []
-    for side in sides:
-        hole = _pixels(side, CUTOUT)
-        first = draws.integer(side + 1 - hole % 2) - hole // 2
-        offset = arange_like(images, side) - first[:, None]
-        inside.append(_within(offset, hole))  # (N, side)
+    for side in images.shape[2:]:
+        length = _pixels(side, CUTOUT)
+        first = draws.integer(side + 1 - length % 2) - length // 2
+        inside.append(_within(arange_like(images, side) - first[:, None], length))  # (N, side)
     rows, columns = inside
-    kept = 1 - (rows[:, None, :, None] & columns[:, None, None, :]).to(images)
-    return images * draws.with_probability(kept, 1.0)
+    hole = rows[:, None, :, None] & (columns & draws.happens()[:, None])[:, None, None, :]
+    return images.masked_fill(hole, 0.0)
 
 
 def _pixels(side: int, fraction: float) -> int:
