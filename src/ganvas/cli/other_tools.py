@@ -102,6 +102,7 @@ HABITS: tuple[Habit, ...] = (
         train="--objective.penalties.gradient-penalty.weight {}",
     ),
     habit("gamma r1-gamma r1 lambda-r1 r1-weight", train="--objective.penalties.r1.weight {}"),
+    habit("lecam lecam-weight lecam-ratio", train="--objective.penalties.lecam.weight 1"),
     habit("r2-gamma r2", train="--objective.penalties.r2.weight {}"),
     habit("label-smoothing smoothing smooth-labels", train="--objective.real-label 0.9"),
     habit("sn use-sn spectral", train="--objective.spectral-norm"),

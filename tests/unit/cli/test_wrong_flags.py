@@ -134,6 +134,7 @@ def test_the_flag_of_another_tool_never_leads_to_an_error_of_ours() -> None:
         (["--aug-prob", "0.2"], "use --augmentation 0.2"),
         (["--ada"], "use --augmentation adaptive"),
         (["--diffaug"], "use --augmentation 1 --augmentation-policy diffaugment"),
+        (["--lecam", "0.3"], "use --objective.penalties.lecam.weight 1"),
         (["--gamma", "10"], "use --objective.penalties.r1.weight 10"),
         (["--lambda_gp", "10"], "use --objective.penalties.gradient-penalty.weight 10"),
         (["--n-critic", "5"], "use --discriminator-steps 5"),
