@@ -1,9 +1,9 @@
 """Measure ganvas on this machine: `make bench`, or `python benchmarks/bench.py --help`.
 
 Prints a table, stores the figures in results/HARDWARE.json and writes the table into README.md.
-Parts that take long on a CPU run only on request: --only precision, --only compiling, --only
-evaluation, --only quality. --quick measures everything roughly and stores nothing: it shows only
-that every part runs.
+Parts that take long on a CPU run only on request: --only augmentation, --only precision, --only
+compiling, --only evaluation, --only quality. --quick measures everything roughly and stores
+nothing: it shows only that every part runs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import augmenting
 import compiling
 import evaluating
 import hardware
@@ -33,7 +34,7 @@ from ganvas.errors import DeviceError
 
 HERE = Path(__file__).parent
 NAMES = tuple(report.TITLES)
-ON_REQUEST = ("precision", "compiling", "evaluation", "quality")
+ON_REQUEST = ("augmentation", "precision", "compiling", "evaluation", "quality")
 """Parts that take many minutes on a CPU, so they are not in every run."""
 
 
@@ -49,6 +50,7 @@ def main() -> int:
     measures: dict[str, Callable[[Path], list[Figure]]] = {
         "throughput": partial(throughput.measure, effort, device),
         "launching": partial(launching.measure, effort),
+        "augmentation": partial(augmenting.measure, effort, device),
         "scaling": partial(scaling.measure, effort, device),
         "preparation": partial(preparing.measure, effort),
         "startup": partial(starting.measure, effort, str(device)),

@@ -16,6 +16,7 @@ Measured = Mapping[str, Sequence[Figure]]
 TITLES = {
     "throughput": "training speed",
     "launching": "what Python takes",
+    "augmentation": "augmentation",
     "scaling": "growth",
     "preparation": "preparation",
     "startup": "start-up",

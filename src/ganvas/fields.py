@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, g
 
 from ganvas.errors import did_you_mean
 from ganvas.formatting import format_image_size
-from ganvas.schedules import Ramp, Schedule, format_schedule, parse_count, parse_schedule
+from ganvas.schedules import (
+    Adaptive,
+    AdaptiveSchedule,
+    Moving,
+    Ramp,
+    Schedule,
+    format_schedule,
+    parse_adaptive_schedule,
+    parse_count,
+    parse_schedule,
+)
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -51,7 +61,7 @@ def _leaves(settings: Any, prefix: FieldPath) -> Iterator[tuple[FieldPath, Any, 
 def is_settings(value: Any) -> bool:
     """Whether a value is a dataclass with fields of its own to name; a schedule is not."""
     is_instance = dataclasses.is_dataclass(value) and not isinstance(value, type)
-    return is_instance and not isinstance(value, Ramp)
+    return is_instance and not isinstance(value, Moving)
 
 
 def has_field(settings: DataclassInstance, path: str) -> bool:
@@ -140,7 +150,7 @@ def format_field(value: Any) -> str:
     """The text that `parse_field` reads back to the value."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float | Ramp):
+    if isinstance(value, float | Ramp | Adaptive):
         return format_schedule(value)
     if isinstance(value, tuple):
         is_size = len(value) == 2 and all(isinstance(side, int) for side in value)
@@ -150,7 +160,7 @@ def format_field(value: Any) -> str:
 
 def plain_value(value: Any) -> Any:
     """A field's value as JSON and TOML hold it: schedules as text, tuples as lists."""
-    if isinstance(value, Ramp):
+    if isinstance(value, Ramp | Adaptive):
         return format_schedule(value)
     return list(value) if isinstance(value, tuple) else value
 
@@ -223,6 +233,7 @@ _PARSERS: tuple[tuple[Any, Any], ...] = (
     (str, str),
     (Path, Path),
     (Schedule, parse_schedule),
+    (AdaptiveSchedule, parse_adaptive_schedule),
     (tuple[int, int], parse_size),
     (tuple[str, ...], parse_names),
 )

@@ -7,11 +7,32 @@ import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, overload
+
+
+class Moving:
+    """A number that changes while training. Files hold it as text, as the command line takes it."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(
+            cls._read, serialization=core_schema.plain_serializer_function_ser_schema(_plain)
+        )
+
+    @classmethod
+    def _read(cls, value: object) -> Any:
+        """The value as one of this class; text is parsed.
+
+        Raises:
+            ValueError: it is none; with what was expected.
+        """
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ramp:
+class Ramp(Moving):
     """A number that stays at `start`, moves to `end` from `after` to `images` images, and stays."""
 
     shape: Literal["linear", "cosine"]
@@ -23,14 +44,11 @@ class Ramp:
     """Number of images before it moves."""
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        """Files hold ramps as text, in the form that the command line takes."""
-        from pydantic_core import core_schema
-
-        return core_schema.no_info_plain_validator_function(
-            _read_ramp,
-            serialization=core_schema.plain_serializer_function_ser_schema(_plain),
-        )
+    def _read(cls, value: object) -> Ramp:
+        ramp = parse_schedule(value) if isinstance(value, str) else value
+        if not isinstance(ramp, Ramp):
+            raise ValueError("expected a number, or text such as linear:2e-4:0")
+        return ramp
 
     def at(self, images_seen: int) -> float:
         """The value after `images_seen` images."""
@@ -43,8 +61,46 @@ class Ramp:
         return self.start + (self.end - self.start) * progress
 
 
+DEFAULT_TARGET = 0.6
+"""The fraction that `adaptive` holds; without memorising it is 0.5."""
+LONGEST_RAMP = 500_000
+"""Images for a change of 1 of an adaptive probability, in long runs (Karras 2020, section 2.2)."""
+RAMP_FRACTION = 0.1
+"""The same as a fraction of the budget, in shorter runs."""
+SHORTEST_RAMP = 10_000
+"""The same in the shortest runs, where one measurement would otherwise move it too far."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adaptive(Moving):
+    """A probability of augmentation that follows how much the discriminator has memorised."""
+
+    target: float = DEFAULT_TARGET
+    """The fraction of pairs in which the discriminator may rank a training image above a held-out
+    one; above 0.5, where nothing is memorised, and below 1."""
+    images: int | None = None
+    """Images for a change of 1; None depends on the budget, and is fixed when the run starts."""
+
+    @classmethod
+    def _read(cls, value: object) -> Adaptive:
+        adaptive = parse_adaptive_schedule(value) if isinstance(value, str) else value
+        if not isinstance(adaptive, Adaptive):
+            raise ValueError("expected a number, or text such as linear:0:0.5 or adaptive:0.6")
+        return adaptive
+
+    @property
+    def ramp(self) -> int:
+        """Images for a change of 1."""
+        if self.images is None:
+            raise ValueError("an open ramp has no length: call with_budget first")
+        return self.images
+
+
 Schedule = float | Ramp
 """A constant, or a `Ramp`."""
+
+AdaptiveSchedule = float | Ramp | Adaptive
+"""A `Schedule`, or a number that follows a measurement."""
 
 
 def value_at(schedule: Schedule, images_seen: int) -> float:
@@ -52,10 +108,21 @@ def value_at(schedule: Schedule, images_seen: int) -> float:
     return schedule.at(images_seen) if isinstance(schedule, Ramp) else schedule
 
 
-def with_budget(schedule: Schedule, images: int) -> Schedule:
-    """The schedule with an open ramp's end fixed at the budget; later changes do not move it."""
+@overload
+def with_budget(schedule: Schedule, images: int) -> Schedule: ...
+
+
+@overload
+def with_budget(schedule: AdaptiveSchedule, images: int) -> AdaptiveSchedule: ...
+
+
+def with_budget(schedule: AdaptiveSchedule, images: int) -> AdaptiveSchedule:
+    """The schedule with an open ramp fixed by the budget; later changes do not move it."""
     if isinstance(schedule, Ramp) and schedule.images is None:
         return dataclasses.replace(schedule, images=images)
+    if isinstance(schedule, Adaptive) and schedule.images is None:
+        ramp = max(SHORTEST_RAMP, min(LONGEST_RAMP, round(RAMP_FRACTION * images)))
+        return dataclasses.replace(schedule, images=ramp)
     return schedule
 
 
@@ -99,6 +166,29 @@ def parse_schedule(text: str) -> Schedule:
     )
 
 
+def parse_adaptive_schedule(text: str) -> AdaptiveSchedule:
+    """Read what `parse_schedule` reads, or `adaptive`, `adaptive:0.6`, `adaptive:0.6:100k`
+    (target, images for a change of 1).
+
+    Raises:
+        ValueError: the text is neither; the message says what was expected.
+    """
+    kind, *numbers = text.split(":")
+    try:
+        if kind != "adaptive":
+            return parse_schedule(text)
+        if len(numbers) <= 2:
+            target = _finite(numbers[0]) if numbers else DEFAULT_TARGET
+            images = _positive(parse_count(numbers[1])) if len(numbers) == 2 else None
+            return Adaptive(target=target, images=images)
+    except ValueError:
+        pass
+    raise ValueError(
+        f"{text!r} is no schedule: give a number (0.3), linear:START:END, cosine:START:END, or "
+        "adaptive:TARGET, with :IMAGES for a ramp of that length (linear:0:0.5:100k)"
+    )
+
+
 def _finite(text: str) -> float:
     try:
         value = float(text)
@@ -107,6 +197,12 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError
     return value
+
+
+def _positive(count: int) -> int:
+    if count < 1:
+        raise ValueError
+    return count
 
 
 def _window(text: str) -> tuple[int, int]:
@@ -120,27 +216,22 @@ def _window(text: str) -> tuple[int, int]:
     return after, images
 
 
-def _plain(value: Schedule) -> float | str:
-    """A ramp as text; pydantic passes whole numbers too, which stay as they are."""
-    return format_schedule(value) if isinstance(value, Ramp) else value
+def _plain(value: AdaptiveSchedule) -> float | str:
+    """A moving number as text; pydantic passes whole numbers too, which stay as they are."""
+    return format_schedule(value) if isinstance(value, Ramp | Adaptive) else value
 
 
-def _read_ramp(value: object) -> Ramp:
-    ramp = parse_schedule(value) if isinstance(value, str) else value
-    if not isinstance(ramp, Ramp):
-        raise ValueError("expected a number, or text such as linear:2e-4:0")
-    return ramp
-
-
-def format_schedule(schedule: Schedule) -> str:
-    """The text that `parse_schedule` reads back to the same value."""
-    if not isinstance(schedule, Ramp):
+def format_schedule(schedule: AdaptiveSchedule) -> str:
+    """The text that `parse_adaptive_schedule` reads back to the same value."""
+    if not isinstance(schedule, Moving):
         return repr(float(schedule))
-    parts = [schedule.shape, repr(float(schedule.start)), repr(float(schedule.end))]
+    if isinstance(schedule, Adaptive):
+        parts = ["adaptive", repr(float(schedule.target))]
+    else:
+        parts = [schedule.shape, repr(float(schedule.start)), repr(float(schedule.end))]
     if schedule.images is not None:
-        parts.append(
-            f"{schedule.after}-{schedule.images}" if schedule.after else f"{schedule.images}"
-        )
+        after = schedule.after if isinstance(schedule, Ramp) else 0
+        parts.append(f"{after}-{schedule.images}" if after else f"{schedule.images}")
     return ":".join(parts)
 
 

@@ -14,13 +14,14 @@ import pytest
 import torch
 
 from ganvas.data.stream import Batch
-from ganvas.objectives import objective
+from ganvas.objectives import augmentation, objective
 from ganvas.recipes import CATALOG
 from ganvas.studies.outcome import ScorePoint
 from ganvas.training import engine, inputs, step
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 MODULES = (
+    "augmenting",
     "compiling",
     "evaluating",
     "figure",
@@ -154,6 +155,21 @@ def test_python_overhead_runs_each_graph_function_once(
     assert overhead.value > 0
     assert len(runs) == len(set(runs)) == len(set(calls)) < len(calls)
     assert len(runs) >= 8, "images, both players' gradients, norms and steps, and the way back"
+
+
+def test_augmentation_takes_turns_with_steps_without_it(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    augmenting, measured = bench["augmenting"], []
+    monkeypatch.setattr(augmenting, "MEASURE_EVERY", 64)
+    monkeypatch.setattr(augmentation, "MEASURE_EVERY", 64)
+    monkeypatch.setattr(step, "measure_memory", lambda state: measured.append(state) or 0.5)
+    case = bench["speed_cases"].Case("case", "dcgan", 32, 4)
+    effort = replace(bench["figure"].QUICK, seconds=0.01)
+    figures = augmenting.measure_case(case, effort, torch.device("cpu"), tmp_path)
+    assert [figure.key for figure in figures] == ["case/ada", "case/diffaugment", "case/measuring"]
+    assert all(figure.value > -100 for figure in figures)
+    assert measured, "one of the arms measures"
 
 
 def no_compiler(*_: object) -> None:

@@ -48,7 +48,8 @@ def small(
     )
 
 
-def tiny_data(count: int = 14, channels: int = 1) -> PreparedData:
+def tiny_data(count: int = 14, channels: int = 1, held_out: int = 0) -> PreparedData:
+    """Noise; the last `held_out` images are held out."""
     pixels = np.random.default_rng(0).integers(0, 256, (count, channels, SIDE, SIDE), np.uint8)
     return PreparedData(
         name="noise",
@@ -56,7 +57,7 @@ def tiny_data(count: int = 14, channels: int = 1) -> PreparedData:
         images=pixels,
         labels=None,
         label_names=(),
-        held_out=np.empty(0, np.int64),
+        held_out=np.arange(count - held_out, count),
         unusable=(),
         duplicates=0,
         fingerprint="0" * 32,
@@ -92,10 +93,10 @@ def tiny_recipe(
     return Recipe(**{**fields, **changes})
 
 
-def start(recipe: Recipe, seed: int = 0) -> TrainState:
-    """A checked recipe's state before its first step."""
+def start(recipe: Recipe, seed: int = 0, data: PreparedData | None = None) -> TrainState:
+    """A checked recipe's state before its first step, on `tiny_data`."""
     checked(recipe)
-    return TrainState.start(recipe, tiny_data(), seed, torch.device("cpu"))
+    return TrainState.start(recipe, data or tiny_data(), seed, torch.device("cpu"))
 
 
 def fill_zero_weights(network: nn.Module, seed: int = 5) -> nn.Module:

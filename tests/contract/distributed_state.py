@@ -27,7 +27,7 @@ from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup, running_statistics
 from ganvas.recipes import PlayerSettings, Recipe, checked
-from ganvas.schedules import Ramp
+from ganvas.schedules import Adaptive, Ramp
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from tests.builders.commands import Command, finish
@@ -75,6 +75,14 @@ CASES: dict[str, dict[str, Any]] = {
         "objective": ObjectiveSettings(loss="relativistic", pac=2, penalties=LAZY),
         "augmentation": Ramp(shape="linear", start=0.0, end=0.8, images=20 * BATCH),
     },
+    "averages of logits": {
+        "objective": ObjectiveSettings(penalties=Penalties(lecam=PenaltySettings(weight=1.0))),
+    },
+    "adaptive augmentation in packs": {
+        "objective": ObjectiveSettings(pac=2),
+        "augmentation": Adaptive(target=0.51, images=5_000),
+        "augmentation_policy": "diffaugment",
+    },
 }  # fmt: skip
 """Every loss and penalty, and everything else that chance or the place in a batch decides."""
 
@@ -96,10 +104,11 @@ def recipe_of(changes: dict[str, Any]) -> Recipe:
 
 def data_of(recipe: Recipe) -> PreparedData:
     """Noise in torch's default precision, or as pixels where these are dequantized."""
-    pixels = tiny_data(150).images[:, :, :SIDE, :SIDE]
+    data = tiny_data(150, held_out=30 if isinstance(recipe.augmentation, Adaptive) else 0)
+    pixels = data.images[:, :, :SIDE, :SIDE]
     kind = np.float64 if torch.get_default_dtype() == torch.float64 else np.float32
     images = pixels if recipe.data.dequantize else pixels.astype(kind) / kind(127.5) - kind(1)
-    return dataclasses.replace(tiny_data(), images=images)
+    return dataclasses.replace(data, images=images)
 
 
 def start(recipe: Recipe, processes: ProcessGroup) -> TrainState:

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 import torch
 
+from ganvas.objectives import augmentation
 from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.precision import FP32, Precision
 from ganvas.recipes import PlayerSettings, Recipe
-from ganvas.schedules import Ramp
+from ganvas.schedules import Adaptive, Ramp
 from ganvas.training.engine import WARMUP_STEPS, CudaGraphs, Eager, Engine
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
@@ -27,7 +28,7 @@ from tests.builders.strong_penalties import (
     with_strong_penalties,
 )
 from tests.builders.tape import ReadsNumbers, pretend_cuda_graphs
-from tests.builders.tiny import BATCH, FAMILIES, small, start, tiny_recipe
+from tests.builders.tiny import BATCH, FAMILIES, small, start, tiny_data, tiny_recipe
 
 STEPS = WARMUP_STEPS + 3
 FUNCTIONS = (
@@ -117,6 +118,29 @@ def test_augmentation_stands_between_the_functions() -> None:
         augmentation=Ramp(shape="linear", start=0.2, end=0.9, images=20),
     )
     assert_alike(recipe)
+
+
+def test_measurements_of_adaptive_augmentation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Captured in evaluation mode, while training's functions stay in training mode."""
+    monkeypatch.setattr(augmentation, "MEASURE_EVERY", BATCH)
+    recipe = tiny_recipe(
+        small("dcgan", discriminator={"norm": "batch"}),
+        augmentation=Adaptive(target=0.51, images=100),
+    )
+    data = tiny_data(50, held_out=20)
+    graphs = CudaGraphs("for a test")
+    engines: list[Engine] = [Eager(), graphs]
+    states = [start(recipe, data=data) for _ in engines]
+    for state, engine in zip(states, engines, strict=True):
+        state.use_engine(engine)
+        for _ in range(STEPS):
+            train_step(state, recipe)
+    plain, ours = states
+    assert graphs.fallback is None
+    assert len(graphs.functions) == len(FUNCTIONS) + 1
+    assert all(function.captured is not None for function in graphs.functions)
+    assert_same_tensors(ours, plain)
+    assert ours.metrics.sums == pytest.approx(plain.metrics.sums, rel=1e-4, abs=1e-5)
 
 
 def test_spectral_norms_and_batch_statistics() -> None:

@@ -17,6 +17,7 @@ import pytest
 from ganvas import precision
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
+from ganvas.runs.history import History
 from ganvas.training import trainer
 from ganvas.training.state import TrainState
 
@@ -58,6 +59,25 @@ def test_kills_at_random_moments(tmp_path: Path, small: Path, images: Path) -> N
         finish(process)
         process = start(["resume", run])
     result = finish(process)
+    assert result.code == 0, result.err
+    assert essence(run) == essence(whole)
+
+
+def test_a_kill_while_augmentation_adapts(tmp_path: Path, small: Path, images: Path) -> None:
+    """The probability moves every 1,000 images, and so does what it follows."""
+    whole, run = tmp_path / "whole", tmp_path / "killed"
+    adaptive = ["--augmentation", "adaptive:0.501:4000", "--augmentation-policy", "diffaugment"]
+    train = ["train", small, images, *adaptive, "--images", 4_500, "--out"]
+    result = finish(start([*train, whole]))
+    assert result.code == 0, result.err
+    history = Run.open(whole).history
+    assert len(set(history.column("augmentation/probability"))) > 1
+    process = start([*train, run])
+    measured = History(run / "history.jsonl")
+    wait_until(lambda: bool(measured.column("augmentation/memory")[1:]), process)
+    process.kill()
+    finish(process)
+    result = finish(start(["resume", run]))
     assert result.code == 0, result.err
     assert essence(run) == essence(whole)
 

@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganvas.schedules import (
+    Adaptive,
     Ramp,
     extremes,
     format_schedule,
     multiply,
+    parse_adaptive_schedule,
     parse_count,
     parse_schedule,
     value_at,
@@ -79,6 +81,53 @@ def test_open_ramp_ends_with_the_budget_and_a_closed_one_keeps_its_end() -> None
 def test_open_ramp_has_no_value_yet() -> None:
     with pytest.raises(ValueError, match="with_budget"):
         Ramp(shape="linear", start=1.0, end=0.0).at(5)
+
+
+@pytest.mark.parametrize(
+    ("budget", "ramp"),
+    [(3_000, 10_000), (200_000, 20_000), (5_000_000, 500_000), (250_000_000, 500_000)],
+)
+def test_adaptive_ramp_is_a_tenth_of_the_budget_within_limits(budget: int, ramp: int) -> None:
+    assert with_budget(Adaptive(target=0.7), budget) == Adaptive(target=0.7, images=ramp)
+    closed = Adaptive(target=0.7, images=123)
+    assert with_budget(closed, budget) == closed
+    with pytest.raises(ValueError, match="with_budget"):
+        _ = Adaptive().ramp
+
+
+@settings(deadline=None)
+@given(
+    st.builds(Adaptive, target=NUMBERS, images=st.none() | st.integers(1, 10**12)) | NUMBERS | RAMPS
+)
+def test_adaptive_schedule_is_read_back_from_its_own_text_exactly(
+    schedule: float | Ramp | Adaptive,
+) -> None:
+    assert parse_adaptive_schedule(format_schedule(schedule)) == schedule
+
+
+@pytest.mark.parametrize(
+    ("text", "schedule"),
+    [
+        ("adaptive", Adaptive(target=0.6)),
+        ("adaptive:0.7", Adaptive(target=0.7)),
+        ("adaptive:0.6:100k", Adaptive(target=0.6, images=100_000)),
+        ("0.3", 0.3),
+        ("linear:0:0.5", Ramp(shape="linear", start=0.0, end=0.5)),
+    ],
+)
+def test_adaptive_schedule_is_read_as_documented(
+    text: str, schedule: float | Ramp | Adaptive
+) -> None:
+    assert parse_adaptive_schedule(text) == schedule
+
+
+@pytest.mark.parametrize(
+    "text", ["often", "adaptive:", "adaptive:x", "adaptive:0.6:0", "adaptive:0.6:1k:2", "adaptve"]
+)
+def test_wrong_adaptive_schedule_says_what_was_expected(text: str) -> None:
+    with pytest.raises(ValueError, match="adaptive:TARGET") as caught:
+        parse_adaptive_schedule(text)
+    assert repr(text) in str(caught.value)
 
 
 @settings(deadline=None)

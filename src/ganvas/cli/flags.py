@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from ganvas.fields import format_field, parse_field, without_none
-from ganvas.schedules import Ramp, Schedule
+from ganvas.schedules import Adaptive, AdaptiveSchedule, Ramp, Schedule
 
 FLAG_TYPES = ConstructorRegistry()
 
@@ -19,6 +19,7 @@ METAVARS: tuple[tuple[Any, str, tuple[type, ...]], ...] = (
     (Path | None, "PATH", (Path, NoneType)),
     (str | None, "TEXT", (str, NoneType)),
     (Schedule, "NUMBER|RAMP", (int, float, Ramp)),
+    (AdaptiveSchedule, "NUMBER|RAMP|adaptive:TARGET", (int, float, Ramp, Adaptive)),
     (tuple[int, int], "SIDE|HxW", (tuple,)),
     (tuple[str, ...], "NAME,NAME", (tuple,)),
 )

@@ -102,6 +102,7 @@ HABITS: tuple[Habit, ...] = (
         train="--objective.penalties.gradient-penalty.weight {}",
     ),
     habit("gamma r1-gamma r1 lambda-r1 r1-weight", train="--objective.penalties.r1.weight {}"),
+    habit("lecam lecam-weight lecam-ratio", train="--objective.penalties.lecam.weight 1"),
     habit("r2-gamma r2", train="--objective.penalties.r2.weight {}"),
     habit("label-smoothing smoothing smooth-labels", train="--objective.real-label 0.9"),
     habit("sn use-sn spectral", train="--objective.spectral-norm"),
@@ -179,10 +180,15 @@ HABITS: tuple[Habit, ...] = (
         train="--augmentation {}",
     ),
     habit(
-        "aug augment augmentations aug-types data-augmentation diffaug diff-aug diffaugment ada "
-        "use-aug adaptive-aug",
+        "aug augment augmentations aug-types data-augmentation use-aug",
         train="--augmentation 0.3",
     ),
+    habit("ada use-ada adaptive-aug", train="--augmentation adaptive"),
+    habit(
+        "diffaug diff-aug diffaugment",
+        train="--augmentation 1 --augmentation-policy diffaugment",
+    ),
+    habit("ada-target augment-target", train="--augmentation adaptive:0.6, of ranks, not signs"),
     habit(
         "val-split val-ratio val-size validation-split validation-fraction test-split test-size "
         "holdout hold-out split",

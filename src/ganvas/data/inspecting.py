@@ -26,6 +26,7 @@ from ganvas.data.held_out import (
 from ganvas.data.image_sizes import measure_sizes, suggested_side
 from ganvas.data.inspection import Inspection
 from ganvas.data.measured_range import with_known_range
+from ganvas.data.mirroring import mirrored_farther, sampled
 from ganvas.data.preparation import fingerprint
 from ganvas.data.reading import parallel_map
 from ganvas.data.settings import OWN_LABELS, DataSettings
@@ -84,7 +85,7 @@ def _inspect_images(
     source, digests = split_frames(source, digests, settings, cache, on_progress)
     content = fingerprint(source, digests)
     settings = with_known_range(source, settings, content, cache, on_progress)
-    decode_one = partial(decode_header, source, settings)
+    decode_one = partial(decode_header, source, settings, sampled(len(source.items)))
     report = None if on_progress is None else partial(on_progress, DECODING)
     headers = list(parallel_map(decode_one, range(len(source.items)), report, workers))
     usable = [index for index, header in enumerate(headers) if header.problem is None]
@@ -124,6 +125,9 @@ def _inspect_images(
         suggested_size=side,
         size=settings.size if "--size" in flags else (side, side),
         spans=value_spans(values) if settings.pixel_range == FULL else ValueSpans(),
+        mirrored_farther=mirrored_farther(
+            [header.thumbnail for header in headers if header.thumbnail is not None]
+        ),
         settings=settings,
         typed=_as_typed(source.location),
         flags=tuple(flags),

@@ -70,6 +70,8 @@ class Inspection:
     """What is counted: images, or points."""
     spans: ValueSpans = field(default_factory=ValueSpans)
     """How much of what their numbers can hold the images use; nothing with a range of their own."""
+    mirrored_farther: float | None = None
+    """The fraction of images that are farther from the others when mirrored, if measured."""
     note: tuple[str, str] | None = None
     """One more line for people, in two columns: what is generated from the images."""
 

@@ -12,7 +12,9 @@ from ganvas.command_line import ganvas_command
 from ganvas.data.bit_depth import MEASURED
 from ganvas.data.image_sizes import SUGGESTED_SIDES
 from ganvas.data.inspection import FEW_IMAGES, Inspection
+from ganvas.data.mirroring import ALIKE, UNLIKE, shows_signs
 from ganvas.data.settings import RECIPE_FOR_IMAGES, RECIPE_FOR_LABELS, DataSettings
+from ganvas.formatting import format_percent
 from ganvas.labels import FEWEST_IMAGES, MOST_LABELS
 
 AUGMENTATION = 0.3
@@ -78,6 +80,14 @@ def recommend(inspection: Inspection) -> Recommendation:
         flags += ["--pixel-range", MEASURED]
         settings = replace(settings, pixel_range=MEASURED)
         reasons.append(f"--pixel-range {MEASURED} as the images use little of their range")
+    against = _why_no_flip(inspection)
+    if against is not None:
+        given = "--flip was given, but" if "--flip" in flags else "no --flip as"
+        reasons.append(f"{given} {against}")
+    elif _suits_flip(inspection) and "--flip" not in flags:
+        flags.append("--flip")
+        settings = replace(settings, flip=True)
+        reasons.append("--flip as mirrored images look like the others, and more are needed")
     if inspection.few:
         flags += ["--augmentation", str(AUGMENTATION)]
         reasons.append(
@@ -124,6 +134,26 @@ def _why_size(inspection: Inspection) -> str:
     if inspection.sizes is not None and min(inspection.sizes.median) < smallest:
         return f"--size {smallest} as most images are no larger"
     return f"--size {smallest} as most images are smaller than {largest} pixels"
+
+
+def _why_no_flip(inspection: Inspection) -> str | None:
+    """Why mirrored images would be wrong, as far as that can be known; None where it cannot."""
+    if inspection.recipe is not None:
+        return None
+    if shows_signs(inspection.name, list(inspection.labels)):
+        return "the names are those of digits or letters: mirrored, one is another sign"
+    farther = inspection.mirrored_farther
+    if farther is not None and farther >= UNLIKE:
+        part = format_percent(farther)
+        return f"mirrored images look unlike the others: {part} are farther from them than before"
+    return None
+
+
+def _suits_flip(inspection: Inspection) -> bool:
+    """Whether few photographs would be twice as many. Grey images may be scans of anything."""
+    farther = inspection.mirrored_farther
+    alike = farther is not None and farther <= ALIKE
+    return inspection.few and inspection.recipe is None and alike and _channels(inspection) > 2
 
 
 def _notes(inspection: Inspection) -> list[str]:

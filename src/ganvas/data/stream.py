@@ -67,7 +67,7 @@ class ImageStream:
         self.samples_drawn = samples_drawn
         self.waited = 0.0
         """Seconds that callers have waited for their batches."""
-        self._data = data
+        self.data = data
         self._seed = seed
         self._pixels = pixels or MemoryMapped(data.images)
         self._layout = chunk_layout(data.images)
@@ -86,9 +86,14 @@ class ImageStream:
         self.samples_drawn += count
         return Batch(self._pixels.to_device(loaded.pixels), loaded.labels)  # asynchronous on a GPU
 
+    def read(self, indices: Indices) -> Batch:
+        """The images with these indices, on the device of the pixels; draws nothing."""
+        loaded = self._load_rows(indices)
+        return Batch(self._pixels.to_device(loaded.pixels), loaded.labels)
+
     def release_memory(self) -> None:
         """Free images on a GPU, and batches that were loaded in advance."""
-        self._pixels = MemoryMapped(self._data.images)
+        self._pixels = MemoryMapped(self.data.images)
         self._next = None
 
     def _start_loader(self) -> ThreadPoolExecutor | None:
@@ -112,7 +117,11 @@ class ImageStream:
 
     def _load(self, request: Request) -> LoadedBatch:
         rows = self._rows(request.start, request.count, lambda order: order.shuffled)[request.local]
-        labels = self._data.labels
+        return self._load_rows(rows)
+
+    def _load_rows(self, rows: Indices) -> LoadedBatch:
+        """Images and labels by index."""
+        labels = self.data.labels
         return LoadedBatch(
             self._pixels.load(rows), None if labels is None else torch.from_numpy(labels[rows])
         )
@@ -122,7 +131,7 @@ class ImageStream:
 
         Stays one window ahead, and reads up to eight times as fast as images are drawn until then.
         """
-        window = self._order(request.start // len(self._data.training)).window
+        window = self._order(request.start // len(self.data.training)).window
         goal = request.start + window
         start = max(0, request.start - window, min(self._prefetched, goal))
         self._prefetched = min(goal, start + 8 * request.count)
@@ -133,7 +142,7 @@ class ImageStream:
         """`count` images from position `start` of all epochs in sequence."""
         parts = [np.empty(0, np.int64)]
         while count > 0:
-            epoch, position = divmod(start, len(self._data.training))
+            epoch, position = divmod(start, len(self.data.training))
             parts.append(kind(self._order(epoch))[position : position + count])
             start += len(parts[-1])
             count -= len(parts[-1])
@@ -143,7 +152,7 @@ class ImageStream:
         """The order of an epoch; keeps it and the orders of its neighbours."""
         if epoch not in self._orders:
             neighbours = {n: self._orders[n] for n in (epoch - 1, epoch + 1) if n in self._orders}
-            order = epoch_order(epoch, self._data.training, self._seed, self._layout)
+            order = epoch_order(epoch, self.data.training, self._seed, self._layout)
             self._orders = {**neighbours, epoch: order}
         return self._orders[epoch]
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ganvas.data.bit_depth import PixelValues
 from ganvas.data.decoding import decode, upright_size
 from ganvas.data.frames import FramesSource, count_frames
+from ganvas.data.mirroring import Thumbnail, thumbnail
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, UnusableImage
 from ganvas.data.value_spans import picture_values
@@ -34,10 +35,18 @@ class Header(NamedTuple):
     values: PixelValues | None = None
     """The values of its pixels; all that they can be, where it is decoded smaller."""
     frames: int = 1
+    thumbnail: Thumbnail | None = None
+    """Of an image that is compared with mirrored ones."""
 
 
-def decode_header(source: Source, settings: DataSettings, index: int) -> Header:
-    """What is known of one image, decoded as training would decode it."""
+def decode_header(
+    source: Source, settings: DataSettings, compared: frozenset[int], index: int
+) -> Header:
+    """What is known of one image, decoded as training would decode it.
+
+    Args:
+        compared: the images that get a thumbnail.
+    """
     try:
         image = source.read(index)
         size, mode, stored = upright_size(image), image.mode, image.size
@@ -46,7 +55,8 @@ def decode_header(source: Source, settings: DataSettings, index: int) -> Header:
         values = picture_values(image, pixels, whole=image.size == stored)
     except UnusableImage as problem:
         return Header((0, 0), "", problem.reason)
-    return Header(size, mode, None, values, frames)
+    small = thumbnail(pixels) if index in compared else None
+    return Header(size, mode, None, values, frames, small)
 
 
 def frames_of_files(

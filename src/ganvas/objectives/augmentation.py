@@ -1,65 +1,40 @@
-"""Augmentation of the discriminator's inputs (Karras 2020, ADA, appendix B).
+"""Augmentation of the discriminator's inputs: which policy, and with which probability.
 
 Real and fake images are transformed at random in the same way, which delays overfitting of the
 discriminator on few images. As long as the probability is well below 1, the generator still learns
-images without the transformations. Everything is twice differentiable.
+images without the transformations. A policy is twice differentiable.
 
-Strengths and order are the paper's. The probability is fixed or scheduled; the paper's adapts.
-Cutout is not in the paper's standard set. Pixels are interpolated bilinearly; the paper's code
-filters at twice the resolution.
+The probability is fixed, scheduled, or adaptive: an integral controller raises it while the
+discriminator ranks training images too high above held-out ones, and lowers it otherwise.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from ganvas.objectives import ada, diffaugment
+from ganvas.objectives.settings import PolicyName
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
-from ganvas.randomness import draw_normal, draw_uniform
-from ganvas.schedules import Schedule, value_at
+from ganvas.schedules import Adaptive, AdaptiveSchedule, Ramp, value_at
 
-SHIFT = 0.125
-"""Largest integer translation, and standard deviation of fractional ones, relative to the side."""
-SCALE = 0.2
-"""Standard deviation of log2 of isotropic and of anisotropic scaling."""
-BRIGHTNESS = 0.2
-"""Standard deviation of the added brightness, where black is -1 and white is 1."""
-CONTRAST = 0.5
-"""Standard deviation of log2 of the contrast factor."""
-SATURATION = 1.0
-"""Standard deviation of log2 of the saturation factor."""
-CUTOUT = 0.5
-"""Length of the hole, relative to each side."""
+Policy = Callable[[Tensor, float, torch.Generator, ProcessGroup], Tensor]
+"""images (N, C, H, W), probability, random, processes -> images, transformed at random."""
 
-WITH_ALPHA = (2, 4)
-"""Numbers of channels whose last is alpha, which colour transformations leave unchanged."""
+POLICIES: dict[PolicyName, Policy] = {"ada": ada.augment, "diffaugment": diffaugment.augment}
+"""Every policy by the name that recipes use."""
 
+MEASURE_EVERY = 1_000
+"""Images between two measurements of an adaptive probability.
 
-def augment(
-    images: Tensor,
-    probability: float,
-    random: torch.Generator,
-    processes: ProcessGroup = SINGLE_PROCESS,
-) -> Tensor:
-    """Transform each of the images (N, C, H, W) at random; C is 1 to 4, black -1 and white 1.
-
-    Args:
-        probability: of each transformation, independently for each image; at 0 nothing is drawn.
-        random: a generator on the images' device.
-        processes: the processes that share the batch; `images` are the rows of this one.
-    """
-    if probability == 0:
-        return images
-    dtype = torch.promote_types(images.dtype, torch.float32)  # 16 bits are too coarse for positions
-    draws = AugmentRandom(probability, len(images), random, processes, dtype)
-    augmented = resample(images.to(dtype), geometry(draws, images.shape[2:]))
-    augmented = colour_jitter(augmented, draws)
-    return cut_out(augmented, draws).to(images.dtype)  # (N, C, H, W)
+With 64 images of each kind (`training.memory`) they take about one percent of a step.
+"""
+LARGEST_ADAPTIVE = 0.8
+"""Above this an adaptive probability does not rise: transformations would leak into the generated
+images. The paper's controller has no such limit (NVlabs/stylegan2-ada-pytorch, issue 175)."""
 
 
 @dataclass
@@ -69,25 +44,57 @@ class Augmentation:
     Checkpoints hold its state, the probability.
     """
 
-    schedule: Schedule
-    """The probability as a function of images seen."""
+    policy: Policy
+    schedule: AdaptiveSchedule
+    """The probability as a function of images seen, or the target that it follows."""
     probability: float = 0.0
     """The current probability of each transformation."""
 
     @classmethod
-    def start(cls, schedule: Schedule) -> Augmentation:
-        """The augmentation before the first image."""
-        return cls(schedule, value_at(schedule, 0))
+    def start(cls, schedule: AdaptiveSchedule, policy: PolicyName = "ada") -> Augmentation:
+        """The augmentation before the first image; an adaptive probability starts at 0."""
+        first = 0.0 if isinstance(schedule, Adaptive) else value_at(schedule, 0)
+        return cls(POLICIES[policy], schedule, first)
 
-    def update(self, images_seen: int) -> None:
-        """Set the probability by the schedule; call it when images were seen."""
+    def update(
+        self, before: int, images_seen: int, measure_memory: Callable[[], float]
+    ) -> dict[str, float]:
+        """Set the probability when images were seen.
+
+        Args:
+            before: images seen at the last call.
+            measure_memory: the fraction of pairs in which the discriminator ranks a training image
+                above a held-out one. Called when a measurement of an adaptive probability is due.
+
+        Returns:
+            Columns for the history: none where the probability is constant.
+        """
+        if isinstance(self.schedule, Adaptive):
+            return self._follow(self.schedule, before, images_seen, measure_memory)
         self.probability = value_at(self.schedule, images_seen)
+        return {"probability": self.probability} if isinstance(self.schedule, Ramp) else {}
+
+    def _follow(
+        self,
+        schedule: Adaptive,
+        before: int,
+        images_seen: int,
+        measure_memory: Callable[[], float],
+    ) -> dict[str, float]:
+        """Move an adaptive probability, if a measurement is due."""
+        measurements = images_seen // MEASURE_EVERY - before // MEASURE_EVERY
+        if measurements == 0:
+            return {"probability": self.probability}
+        memory = measure_memory()
+        images = measurements * MEASURE_EVERY
+        self.probability = next_probability(self.probability, memory, schedule, images)
+        return {"probability": self.probability, "memory": memory}
 
     def __call__(
         self, images: Tensor, random: torch.Generator, processes: ProcessGroup = SINGLE_PROCESS
     ) -> Tensor:
-        """`augment` with the current probability."""
-        return augment(images, self.probability, random, processes)
+        """The images (N, C, H, W), transformed with the current probability."""
+        return self.policy(images, self.probability, random, processes)
 
     def state_dict(self) -> dict[str, float]:
         """The state for a checkpoint."""
@@ -98,183 +105,19 @@ class Augmentation:
         self.probability = state["probability"]
 
 
-class AugmentRandom:
-    """The random numbers of one batch, drawn at once; each call takes the next one per image."""
+def next_probability(probability: float, memory: float, schedule: Adaptive, images: int) -> float:
+    """One step of the integral controller of Karras 2020 (ADA), section 2.2.
 
-    def __init__(
-        self,
-        probability: float,
-        count: int,
-        random: torch.Generator,
-        processes: ProcessGroup,
-        dtype: torch.dtype,
-    ) -> None:
-        self.probability = probability
-        self._uniform = iter(draw_uniform((count, 24), random, processes, dtype).unbind(1))
-        self._normal = iter(draw_normal((count, 7), random, processes, dtype).unbind(1))
-
-    def uniform(self, low: float = 0.0, high: float = 1.0) -> Tensor:
-        """(N,) in [low, high)."""
-        return low + (high - low) * next(self._uniform)
-
-    def normal(self, deviation: float) -> Tensor:
-        """(N,) around 0."""
-        return deviation * next(self._normal)
-
-    def integer(self, below: int) -> Tensor:
-        """(N,) of 0, 1, ... `below` - 1."""
-        return self.uniform(0, below).floor()
-
-    def with_probability(
-        self, values: Tensor, else_: float, probability: float | None = None
-    ) -> Tensor:
-        """Per image its value, of (N, ...), with the probability, and `else_` otherwise."""
-        chosen = self.uniform() < (self.probability if probability is None else probability)
-        return torch.where(chosen.view(-1, *[1] * (values.dim() - 1)), values, else_)
-
-
-# -- Geometry -------------------------------------------------------------------------------------
-
-
-class Affine2d(NamedTuple):
-    """Maps a pixel of the result to its source: `linear` times the pixel's position plus `shift`.
-
-    Positions are (x, y) in pixels from the centre of the image, so transformations do not depend on
-    its shape. Each method composes a transformation after the earlier ones.
-
-    linear: (N, 2, 2)
-    shift: (N, 2)
-    """
-
-    linear: Tensor
-    shift: Tensor
-
-    def rotate(self, cosine: Tensor, sine: Tensor) -> Affine2d:
-        """Rotate by an angle, given as cosine and sine (N,)."""
-        rows = [torch.stack([cosine, -sine], 1), torch.stack([sine, cosine], 1)]
-        # Not by matmul, which autocast would round to 16 bits.
-        turn = torch.stack(rows, 1)[:, None]  # (N, 1, 2, 2)
-        return Affine2d((self.linear[:, :, :, None] * turn).sum(2), self.shift)
-
-    def scale(self, x: Tensor, y: Tensor) -> Affine2d:
-        """Scale width and height by factors (N,)."""
-        return Affine2d(self.linear / torch.stack([x, y], 1)[:, None], self.shift)
-
-    def translate(self, by: Tensor) -> Affine2d:
-        """Translate by pixels (N, 2)."""
-        return Affine2d(self.linear, self.shift - (self.linear * by[:, None]).sum(2))
-
-
-def geometry(draws: AugmentRandom, size: torch.Size) -> Affine2d:
-    """All geometric transformations as one affine map, for images of this (height, width)."""
-    height, width = size
-    mirror = draws.with_probability(1 - 2 * draws.integer(2), 1.0)
-    identity = torch.eye(2, dtype=mirror.dtype, device=mirror.device).expand(len(mirror), 2, 2)
-    affine = Affine2d(identity, mirror.new_zeros(len(mirror), 2))
-
-    affine = affine.scale(mirror, torch.ones_like(mirror))
-    quarters = draws.with_probability(draws.integer(4), 0.0)
-    if height == width:  # a quarter turn swaps width and height
-        odd = quarters % 2
-        affine = affine.rotate((1 - odd) * (1 - quarters), odd * (2 - quarters))
-    x, y = draws.uniform(-SHIFT, SHIFT) * width, draws.uniform(-SHIFT, SHIFT) * height
-    affine = affine.translate(draws.with_probability(torch.stack([x, y], 1).round(), 0.0))
-
-    scale = torch.exp2(draws.with_probability(draws.normal(SCALE), 0.0))
-    affine = affine.scale(scale, scale)
-    # Two rotations, before and after the stretch: at least one of them has the probability p.
-    each_rotation = 1 - math.sqrt(1 - draws.probability)
-    angle = draws.with_probability(draws.uniform(-math.pi, math.pi), 0.0, each_rotation)
-    affine = affine.rotate(angle.cos(), angle.sin())
-    stretch = torch.exp2(draws.with_probability(draws.normal(SCALE), 0.0))
-    affine = affine.scale(stretch, 1 / stretch)
-    angle = draws.with_probability(draws.uniform(-math.pi, math.pi), 0.0, each_rotation)
-    affine = affine.rotate(angle.cos(), angle.sin())
-    x, y = draws.normal(SHIFT) * width, draws.normal(SHIFT) * height
-    return affine.translate(draws.with_probability(torch.stack([x, y], 1), 0.0))
-
-
-def arange_like(images: Tensor, count: int) -> Tensor:
-    """0, 1, ... in the images' dtype and on their device, without waiting for a GPU."""
-    return torch.arange(count, dtype=images.dtype, device=images.device)
-
-
-def resample(images: Tensor, affine: Affine2d) -> Tensor:
-    """Apply an affine map to images (N, C, H, W), bilinearly, with reflection beyond the edges.
-
-    Written with `gather`, because torch's grid_sample is not twice differentiable and, on CUDA, not
-    deterministic.
-    """
-    channels, height, width = images.shape[1:]
-    centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
-    columns = arange_like(images, width) - centre_x  # (W,)
-    rows = (arange_like(images, height) - centre_y)[:, None]  # (H, 1)
-    linear, shift = affine.linear[:, :, :, None, None], affine.shift[:, :, None, None]
-    x = linear[:, 0, 0] * columns + linear[:, 0, 1] * rows + shift[:, 0] + centre_x
-    y = linear[:, 1, 0] * columns + linear[:, 1, 1] * rows + shift[:, 1] + centre_y  # (N, H, W)
-
-    pixels = images.flatten(2)  # (N, C, H*W)
-    left, top = x.floor(), y.floor()
-    right_weight, bottom_weight = x - left, y - top
-    resampled = torch.zeros_like(pixels)
-    for row, row_weight in ((top, 1 - bottom_weight), (top + 1, bottom_weight)):
-        for column, column_weight in ((left, 1 - right_weight), (left + 1, right_weight)):
-            index = reflect_index(row, height) * width + reflect_index(column, width)
-            corner = pixels.gather(2, index.flatten(1)[:, None].expand(-1, channels, -1))
-            resampled = resampled + (row_weight * column_weight).flatten(1)[:, None] * corner
-    return resampled.reshape(images.shape)
-
-
-def reflect_index(index: Tensor, count: int) -> Tensor:
-    """The pixel of `count` at any index, reflected at the edges: 1, 0, 0, 1, ... from -2 on."""
-    index = index.long() % (2 * count)
-    return torch.where(index < count, index, 2 * count - 1 - index)
-
-
-# -- Colour ----------------------------------------------------------------------------------------
-
-
-def colour_jitter(images: Tensor, draws: AugmentRandom) -> Tensor:
-    """Change brightness and contrast; with three colours also luma, hue and saturation."""
-    channels = images.shape[1]
-    colours = channels - 1 if channels in WITH_ALPHA else channels
-    brightness = draws.with_probability(draws.normal(BRIGHTNESS), 0.0)
-    contrast = torch.exp2(draws.with_probability(draws.normal(CONTRAST), 0.0))
-    inverted = draws.with_probability(draws.integer(2), 0.0)
-    hue = draws.with_probability(draws.uniform(-math.pi, math.pi), 0.0)
-    saturation = torch.exp2(draws.with_probability(draws.normal(SATURATION), 0.0))
-
-    colour, alpha = images[:, :colours], images[:, colours:]
-    colour = (colour + brightness.view(-1, 1, 1, 1)) * contrast.view(-1, 1, 1, 1)
-    if colours == 3:
-        mixed = colour_matrix(inverted, hue, saturation) @ colour.flatten(2)
-        colour = mixed.reshape(colour.shape)
-    return torch.cat([colour, alpha], 1) if alpha.shape[1] else colour
-
-
-def colour_matrix(inverted: Tensor, hue: Tensor, saturation: Tensor) -> Tensor:
-    """The matrix (N, 3, 3) that transforms red, green and blue about the axis of greys.
+    The paper measures r_t, the sign of the logits of training images. It has no meaning for losses
+    that leave the level of the logits open (wasserstein, relativistic); ranks do for every loss.
 
     Args:
-        inverted: (N,) 1 to invert luma and keep hues, else 0.
-        hue: (N,) angle of rotation about the axis.
-        saturation: (N,) factor of the distance from the axis.
+        probability: before the step.
+        memory: the measured fraction of pairs in which a training image is ranked above a held-out
+            one.
+        schedule: the target of that fraction, and the images for a change of 1.
+        images: seen since the last step.
     """
-    inverted, hue, saturation = (value[:, None, None] for value in (inverted, hue, saturation))
-    identity = torch.eye(3, dtype=hue.dtype, device=hue.device)
-    grey = torch.full_like(identity, 1 / 3)  # projects onto the axis
-    cross = (identity.roll(1, 0) - identity.roll(1, 1)) / math.sqrt(3)  # axis cross product
-    flip = identity - 2 * inverted * grey
-    turn = hue.cos() * identity + hue.sin() * cross + (1 - hue.cos()) * grey
-    return (saturation * identity + (1 - saturation) * grey) @ turn @ flip
-
-
-def cut_out(images: Tensor, draws: AugmentRandom) -> Tensor:
-    """Set a rectangle to mid-grey, half as wide and high as the image, maybe partly outside."""
-    height, width = images.shape[2:]
-    x, y = ((arange_like(images, side) + 0.5) / side for side in (width, height))
-    centre_x, centre_y = draws.uniform()[:, None], draws.uniform()[:, None]
-    column = (x - centre_x).abs() < CUTOUT / 2  # (N, W)
-    row = (y - centre_y).abs() < CUTOUT / 2  # (N, H)
-    kept = 1 - (row[:, None, :, None] & column[:, None, None, :]).to(images)
-    return images * draws.with_probability(kept, 1.0)
+    above = (memory > schedule.target) - (memory < schedule.target)
+    moved = probability + above * images / schedule.ramp
+    return min(max(moved, 0.0), LARGEST_ADAPTIVE)

@@ -27,7 +27,11 @@ class DiscriminatorBatch:
     """int64 (N,), of both; None for a discriminator that takes none."""
     alpha: Tensor
     """(N, 1, 1, 1) uniform in [0, 1): where between fake (0) and real (1) an interpolating penalty
-    is computed; empty when no penalty is due."""
+    is computed; empty when no penalty on a gradient is due."""
+    noise: Tensor
+    """(N, C, H, W), how far DRAGAN's penalty may move each pixel; empty when it is not due."""
+    logit_averages: Tensor
+    """(2,) moving averages of the mean logits, real and fake; empty if no penalty uses them."""
     discriminator: Network
     """images (N, C, H, W) -> logits (N,) or (N, K), with the labels bound."""
     penalty_weights: Mapping[str, float | Tensor]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from ganvas.objectives import constraints, weighted
+from ganvas.objectives import constraints, lecam, weighted
 from ganvas.objectives.batch import DiscriminatorBatch, Network
 from ganvas.objectives.losses import LOSSES, Loss
 from ganvas.objectives.packing import pack
-from ganvas.objectives.penalties import PENALTIES
+from ganvas.objectives.penalties import PENALTIES, dragan_noise
 from ganvas.objectives.regularisers import REGULARISERS
 from ganvas.objectives.settings import ObjectiveSettings, Regularisers
 from ganvas.objectives.weighted import Terms, WeightedTerm
@@ -40,11 +41,23 @@ class Objective:
             loss=LOSSES[settings.loss],
             pac=settings.pac,
             real_label=settings.real_label,
-            penalties=weighted.active_terms(settings.penalties, PENALTIES),
+            penalties=weighted.active_terms(
+                settings.penalties,
+                {
+                    **PENALTIES,
+                    "lecam": partial(lecam.lecam, strength=lecam.STRENGTHS[settings.loss]),
+                },
+                first_steps={"lecam": lecam.FIRST_STEP},
+            ),
             regularisers=weighted.active_terms(regularisers or Regularisers(), REGULARISERS),
             clip_bound=settings.clip_weights,
             spectral_norm=settings.spectral_norm,
         )
+
+    @property
+    def uses_logit_averages(self) -> bool:
+        """Whether a penalty compares logits with their moving averages."""
+        return any(term.name == "lecam" for term in self.penalties)
 
     def prepare_batch(
         self,
@@ -53,25 +66,38 @@ class Objective:
         discriminator: Network,
         *,
         labels: Tensor | None = None,
+        logit_averages: Tensor | None = None,
         step: int,
         images_seen: int,
         random: torch.Generator,
         processes: ProcessGroup = SINGLE_PROCESS,
     ) -> DiscriminatorBatch:
-        """Pack images (N, C, H, W), choose the penalties that are due, and draw `alpha` for them.
+        """Pack images (N, C, H, W), choose the penalties that are due, and draw what they need.
 
         Args:
             discriminator: packs (N / pac, pac * C, H, W) -> logits, with labels bound.
+            logit_averages: (2,) if the objective `uses_logit_averages`, else not needed.
             step, images_seen: discriminator steps and images before; decide penalties and weights.
             processes: those that share the whole batch; real and fake are the part of one.
         """
         weights = weighted.due_weights(self.penalties, step, images_seen)
-        real = pack(real.detach(), self.pac).requires_grad_(bool(weights))
-        fake = pack(fake.detach(), self.pac).requires_grad_(bool(weights))
-        alpha = real.new_empty(0)
-        if weights:
+        of_gradient = any(name in PENALTIES for name in weights)
+        real, fake = pack(real.detach(), self.pac), pack(fake.detach(), self.pac)
+        alpha = noise = real.new_empty(0)
+        if of_gradient:
             alpha = draw_uniform((len(real), 1, 1, 1), random, processes, real.dtype)
-        return DiscriminatorBatch(real, fake, labels, alpha, discriminator, weights)
+        if "dragan" in weights:
+            noise = dragan_noise(real, random, processes)
+        return DiscriminatorBatch(
+            real=real.requires_grad_(of_gradient),
+            fake=fake.requires_grad_(of_gradient),
+            labels=labels,
+            alpha=alpha,
+            noise=noise,
+            logit_averages=real.new_empty(0) if logit_averages is None else logit_averages,
+            discriminator=discriminator,
+            penalty_weights=weights,
+        )
 
     def discriminator_terms(self, batch: DiscriminatorBatch) -> Terms:
         """The discriminator's loss, term by term: a pure function of the batch's tensors."""

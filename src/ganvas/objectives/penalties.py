@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from ganvas.objectives.batch import DiscriminatorBatch
+from ganvas.processes import ProcessGroup
+from ganvas.randomness import draw_uniform
 
 Penalty = Callable[[DiscriminatorBatch], Tensor]
 """A batch -> (N,), to be added to the discriminator's loss with a weight."""
@@ -35,11 +37,34 @@ def one_sided_gradient_penalty(batch: DiscriminatorBatch) -> Tensor:
 
 def interpolate_gradient_norm(batch: DiscriminatorBatch) -> Tensor:
     """|grad D(y)| at y = e x + (1 - e) G(z), with e uniform in [0, 1], one a sample; (N,)."""
-    between = torch.lerp(batch.fake, batch.real, batch.alpha)
-    norm: Tensor = torch.linalg.vector_norm(
-        input_gradient(batch.discriminator(between), between), dim=1
-    )
+    return gradient_norm(batch, torch.lerp(batch.fake, batch.real, batch.alpha))
+
+
+def gradient_norm(batch: DiscriminatorBatch, images: Tensor) -> Tensor:
+    """|grad D(y)| at images y (N, C, H, W); (N,)."""
+    gradient = input_gradient(batch.discriminator(images), images)
+    norm: Tensor = torch.linalg.vector_norm(gradient, dim=1)
     return norm  # (N,)
+
+
+def dragan(batch: DiscriminatorBatch) -> Tensor:
+    """Kodali 2017, section 2.3: (|grad D(y)| - 1)^2 at y near real images.
+
+    As in the authors' code y = x + e d, with d of `dragan_noise` and e uniform in [0, 1], one a
+    sample. The paper writes normal noise instead.
+    """
+    near = batch.real + batch.alpha * batch.noise
+    return (gradient_norm(batch, near) - 1).square()  # (N,)
+
+
+def dragan_noise(real: Tensor, random: torch.Generator, processes: ProcessGroup) -> Tensor:
+    """Kodali 2017, the authors' code: s / 2 * u, with s the standard deviation of all values of the
+    batch of all processes, and u uniform in [0, 1), one a pixel; (N, C, H, W)."""
+    moments = torch.stack([real.mean(), real.square().mean()])
+    processes.all_reduce_mean([moments])
+    mean, square = moments.unbind()
+    deviation = (square - mean.square()).clamp(min=0).sqrt()
+    return deviation / 2 * draw_uniform(tuple(real.shape), random, processes, real.dtype)
 
 
 def input_gradient(logits: Tensor, images: Tensor) -> Tensor:
@@ -57,5 +82,6 @@ PENALTIES: dict[str, Penalty] = {
     "r2": r2,
     "gradient_penalty": gradient_penalty,
     "one_sided_gradient_penalty": one_sided_gradient_penalty,
+    "dragan": dragan,
 }
-"""Every penalty by the name that recipes use."""
+"""Every penalty on the gradient by the name that recipes use."""

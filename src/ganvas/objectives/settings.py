@@ -13,6 +13,9 @@ LossName = Literal[
     "minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"
 ]
 
+PolicyName = Literal["ada", "diffaugment"]
+"""How augmented images are transformed."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PenaltySettings:
@@ -26,12 +29,18 @@ class PenaltySettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Penalties:
-    """Each penalty on the discriminator's gradient; any of them together."""
+    """Each penalty on the discriminator's gradient or logits; any of them together."""
 
     gradient_penalty: PenaltySettings = field(default_factory=PenaltySettings)
     one_sided_gradient_penalty: PenaltySettings = field(default_factory=PenaltySettings)
     r1: PenaltySettings = field(default_factory=PenaltySettings)
     r2: PenaltySettings = field(default_factory=PenaltySettings)
+    dragan: PenaltySettings = field(default_factory=PenaltySettings)
+    lecam: PenaltySettings = field(default_factory=PenaltySettings)
+
+
+PENALTIES_OF_LOGITS = ("lecam",)
+"""Those that need no gradient at an image, so batch normalisation does not exclude them."""
 
 
 @dataclass(frozen=True, kw_only=True)

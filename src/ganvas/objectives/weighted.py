@@ -24,22 +24,34 @@ class WeightedTerm:
     """A batch -> (N,)."""
     weight: Schedule
     every: int
+    first_step: int = 0
+    """The first step of its player that may compute it."""
 
     def is_due(self, step: int) -> bool:
         """Whether step `step` of its player (from 0) computes it."""
-        return step % self.every == 0
+        return step >= self.first_step and step % self.every == 0
 
 
 def active_terms(
-    settings: Penalties | Regularisers, functions: Mapping[str, Callable[[Any], Tensor]]
+    settings: Penalties | Regularisers,
+    functions: Mapping[str, Callable[[Any], Tensor]],
+    first_steps: Mapping[str, int] | None = None,
 ) -> tuple[WeightedTerm, ...]:
-    """The terms whose weight is ever above 0."""
+    """The terms whose weight is ever above 0; those of `first_steps` begin later than at step 0."""
+    first_steps = first_steps or {}
     active = []
     for field in fields(settings):
         chosen = getattr(settings, field.name)
         if extremes(chosen.weight) != (0.0, 0.0):
-            term = WeightedTerm(field.name, functions[field.name], chosen.weight, chosen.every)
-            active.append(term)
+            active.append(
+                WeightedTerm(
+                    field.name,
+                    functions[field.name],
+                    chosen.weight,
+                    chosen.every,
+                    first_steps.get(field.name, 0),
+                )
+            )
     return tuple(active)
 
 

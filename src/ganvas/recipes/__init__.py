@@ -39,4 +39,5 @@ from ganvas.recipes.recipe import Intervals as Intervals
 from ganvas.recipes.recipe import OnFailure as OnFailure
 from ganvas.recipes.recipe import PlayerSettings as PlayerSettings
 from ganvas.recipes.recipe import Recipe as Recipe
+from ganvas.schedules import Adaptive as Adaptive
 from ganvas.schedules import Ramp as Ramp

@@ -18,7 +18,7 @@ from ganvas.fields import FieldPath, parse_size
 from ganvas.networks import DISCRIMINATORS, GENERATORS, Discriminator, Generator, Network
 from ganvas.recipes.recipe import Recipe
 from ganvas.recipes.rules import problems
-from ganvas.schedules import Schedule
+from ganvas.schedules import AdaptiveSchedule, Schedule
 from ganvas.storage import check_nesting, parse_json
 
 Table = dict[str, Any]
@@ -292,7 +292,7 @@ def _report_conversions(kind: Any, table: Table, prefix: FieldPath, invalid: Pro
             _report_conversions(_description_class(hint, value), value, path, invalid)
             continue
         is_number = hint in NUMBERS and isinstance(value, bool | str)
-        is_schedule = hint == Schedule and isinstance(value, bool)
+        is_schedule = hint in (Schedule, AdaptiveSchedule) and isinstance(value, bool)
         is_switch = hint is bool and name in table and not isinstance(value, bool)
         if is_number or is_schedule or is_switch:
             expected = "true or false" if is_switch else "a number"

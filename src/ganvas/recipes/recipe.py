@@ -14,8 +14,8 @@ from annotated_types import Ge, Le, Lt
 
 from ganvas.data.settings import DataSettings
 from ganvas.networks import Discriminator, Generator, ImageShape
-from ganvas.objectives.settings import ObjectiveSettings, Regularisers
-from ganvas.schedules import Ramp, Schedule, multiply, with_budget
+from ganvas.objectives.settings import ObjectiveSettings, PolicyName, Regularisers
+from ganvas.schedules import Adaptive, AdaptiveSchedule, Ramp, Schedule, multiply, with_budget
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -146,8 +146,10 @@ class Recipe:
     """The half-life is at most this fraction of the images seen (Karras 2020: 0.05); 0: off."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Dtype of the networks while training: bf16 is faster where the device has it (auto)."""
-    augmentation: Schedule = 0.0
-    """Probability of each transformation of real and fake images (Karras 2020, ADA); 0: off."""
+    augmentation: AdaptiveSchedule = 0.0
+    """Probability of each transformation of images: a number, a ramp or adaptive:0.6; 0: off."""
+    augmentation_policy: PolicyName = "ada"
+    """Which transformations: ada (Karras 2020) or diffaugment (Zhao 2020), milder, for photos."""
     label_strength: Schedule = 1.0
     """How much labels count in networks that take them, 0 to 1. A ramp such as linear:0:1:60k-120k
     learns all labels together first, which few images a label need (Shahbazi 2022)."""
@@ -204,7 +206,7 @@ def fix_ramps(settings: AnySettings, images: int) -> AnySettings:
     changes: dict[str, Any] = {}
     for entry in dataclasses.fields(settings):
         value = getattr(settings, entry.name)
-        if isinstance(value, Ramp):
+        if isinstance(value, Ramp | Adaptive):
             changes[entry.name] = with_budget(value, images)
         elif dataclasses.is_dataclass(value) and not isinstance(value, type):
             changes[entry.name] = fix_ramps(value, images)

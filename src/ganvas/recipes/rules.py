@@ -12,8 +12,9 @@ from ganvas.data.decoding import background_problem
 from ganvas.errors import GanvasError
 from ganvas.metrics.names import parse_metrics
 from ganvas.networks import POINT, R3GANDiscriminator
+from ganvas.objectives.settings import PENALTIES_OF_LOGITS
 from ganvas.recipes.recipe import PlayerSettings, Recipe
-from ganvas.schedules import extremes, format_schedule
+from ganvas.schedules import Adaptive, extremes, format_schedule
 
 
 class Problem(NamedTuple):
@@ -37,6 +38,7 @@ def problems(recipe: Recipe) -> list[Problem]:
         *_player_problems("generator", recipe.generator),
         *_player_problems("discriminator", recipe.discriminator),
         *_schedule_problems(recipe),
+        *_augmentation_problems(recipe),
         *_evaluation_problems(recipe),
     ]
 
@@ -92,7 +94,7 @@ def _penalty_problems(recipe: Recipe) -> Iterator[Problem]:
         where = f"objective.penalties.{entry.name}.weight"
         if low < 0:
             yield Problem(f"{where}: must not be negative, got {low:g}", (where,))
-        elif high > 0 and network.uses_batch_statistics:
+        elif high > 0 and network.uses_batch_statistics and entry.name not in PENALTIES_OF_LOGITS:
             text = (
                 f"{where}: under batch normalisation the discriminator's logit for an image "
                 "depends on its whole batch, so the gradient at one image is undefined (Gulrajani "
@@ -203,14 +205,34 @@ def _schedule_problems(recipe: Recipe) -> Iterator[Problem]:
     if extremes(recipe.ema_half_life)[0] < 0:
         given = format_schedule(recipe.ema_half_life)
         yield Problem(f"ema_half_life: must not be negative, got {given}", ("ema_half_life",))
-    low, high = extremes(recipe.augmentation)
-    if low < 0 or high > 1:
-        given = format_schedule(recipe.augmentation)
-        text = f"augmentation: must be a probability, 0 to 1, got {given}"
+
+
+def _augmentation_problems(recipe: Recipe) -> Iterator[Problem]:
+    schedule = recipe.augmentation
+    if isinstance(schedule, Adaptive):
+        yield from _adaptive_problems(recipe, schedule)
+    elif extremes(schedule)[0] < 0 or extremes(schedule)[1] > 1:
+        text = f"augmentation: must be a probability, 0 to 1, got {format_schedule(schedule)}"
         yield Problem(text, ("augmentation",))
-    elif high > 0 and recipe.data.size == POINT:
+    if schedule != 0 and recipe.data.size == POINT:
         text = "augmentation: 1x1 is the size of points, which are no pictures; set it to 0"
         yield Problem(text, ("augmentation", "data.size"))
+
+
+def _adaptive_problems(recipe: Recipe, schedule: Adaptive) -> Iterator[Problem]:
+    if not 0.5 < schedule.target < 1:
+        text = (
+            "augmentation: the target of adaptive is the fraction of pairs in which the "
+            "discriminator ranks a training image above a held-out one; it must be above 0.5, "
+            f"where nothing is memorised, and below 1, got {schedule.target:g}"
+        )
+        yield Problem(text, ("augmentation",))
+    if recipe.data.held_out == 0:
+        text = (
+            "augmentation: adaptive compares training images with held-out ones, and data.held_out "
+            "is 0; set that to 0.1, or augmentation to a number such as 0.3"
+        )
+        yield Problem(text, ("augmentation", "data.held_out"))
 
 
 def _evaluation_problems(recipe: Recipe) -> Iterator[Problem]:

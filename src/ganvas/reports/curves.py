@@ -47,6 +47,14 @@ KEY_PLOTS = (
         "separate, the discriminator has memorised its training images.",
     ),
     KeyPlot(
+        "How much are the discriminator's images augmented?",
+        (("augmentation/probability", "probability"), ("augmentation/memory", "ranked above")),
+        Mark(0.5, "nothing memorised"),
+        (0, 1.04),
+        "The probability of each transformation. Where it is adaptive, also what it follows: how "
+        "often the logit of a training image is above that of a held-out one.",
+    ),
+    KeyPlot(
         "How diverse are the images?",
         (("probe/diversity/vendi", "number"), ("probe/diversity/distance", "distance")),
         Mark(1, "real images"),

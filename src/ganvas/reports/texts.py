@@ -31,6 +31,11 @@ def column_meaning(name: str) -> str:
         "logits/real": f"mean logit of training images, as the {player} was trained",
         "logits/fake": f"mean logit of generated images, as the {player} was trained",
         "gradient_norm": f"norm of the gradient of the {player}'s loss, as it was trained",
+        "probability": "probability of each transformation of the discriminator's images",
+        "memory": (
+            "how often a training image's logit was above a held-out one's, which adaptive "
+            "augmentation follows: 0.5 nothing is memorised"
+        ),
         "seconds": "seconds of training",
         "images_per_second": "training images a second",
         "memory_mb": "memory at most so far, in MB",

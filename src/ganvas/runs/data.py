@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source, source_exists
@@ -14,6 +15,7 @@ from ganvas.errors import DataError
 from ganvas.progress import stages_bar
 from ganvas.recipes import Recipe
 from ganvas.runs.run import Run
+from ganvas.schedules import Adaptive
 
 
 def prepare_images(
@@ -39,6 +41,7 @@ def prepare_for(
             f"{recipe.batch}. Add images, or train with a smaller batch "
             f"(--batch {max(2, usable // 2)})"
         )
+    check_held_out(recipe, prepared)
     return prepared
 
 
@@ -47,6 +50,16 @@ def with_measured_range(recipe: Recipe, prepared: PreparedData) -> Recipe:
     those of `evaluate --data`, are read alike."""
     data = dataclasses.replace(recipe.data, pixel_range=prepared.pixel_range)
     return dataclasses.replace(recipe, data=data)
+
+
+def check_held_out(recipe: Recipe, prepared: PreparedData) -> None:
+    """Raise a `DataError` if adaptive augmentation has too few held-out images to measure with."""
+    if isinstance(recipe.augmentation, Adaptive) and len(prepared.held_out) < FEWEST_HELD_OUT:
+        raise DataError(
+            f"{prepared.name}: adaptive augmentation compares training images with held-out ones. "
+            f"It needs {FEWEST_HELD_OUT} of them, and there are {len(prepared.held_out)}. Hold out "
+            "a larger fraction (--held-out 0.2), add images, or give a number (--augmentation 0.3)"
+        )
 
 
 def data_location(run: Run) -> str:

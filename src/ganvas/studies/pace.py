@@ -29,15 +29,15 @@ def measure_pace(recipe: Recipe, channels: int) -> float:
 
 
 def noise(shape: ImageShape, count: int) -> PreparedData:
-    """Images of random pixels with one of two labels, none of them held out."""
-    size = (count, shape.channels, shape.height, shape.width)
+    """Random pixels with one of two labels, half of them held out, as steps may compare the two."""
+    size = (2 * count, shape.channels, shape.height, shape.width)
     return PreparedData(
         name="noise",
         location="noise",
         images=np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8),
-        labels=np.arange(count) % 2,
+        labels=np.arange(2 * count) % 2,
         label_names=("0", "1"),
-        held_out=np.empty(0, np.int64),
+        held_out=np.arange(count, 2 * count),
         unusable=(),
         duplicates=0,
         fingerprint="noise",

@@ -141,6 +141,7 @@ class HealthMonitor:
             previous_snapshots=state.snapshots,
             images_seen=state.images_seen,
             discriminator_steps=state.discriminator_steps,
+            logit_averages=state.logit_averages,
             random=named_generator(
                 derive_seed(self._seed, "probes"), f"at {state.images_seen}", state.device
             ),

@@ -67,6 +67,9 @@ class TrainState:
         self.ema_pairs = EmaPairs.of(self.ema, self.generator)
         self.running_statistics = running_statistics(self.generator, self.discriminator)
         self.functions = StepFunctions(self)
+        averages = 2 if self.objective.uses_logit_averages else 0
+        self.logit_averages = torch.zeros(averages, device=self.device)
+        """(2,), moving averages of the mean logits of reals and fakes; empty if not in use."""
 
     @classmethod
     def start(
@@ -103,7 +106,7 @@ class TrainState:
             },
             ema=ema_copy(generator),
             objective=objective,
-            augmentation=Augmentation.start(recipe.augmentation),
+            augmentation=Augmentation.start(recipe.augmentation, recipe.augmentation_policy),
             stream=ImageStream(data, seed, pixels=pixel_store(device, data.images)),
             random=training_generators(seed, device),
             device=device,
@@ -196,6 +199,8 @@ class TrainState:
                     tensors[f"{name}/{index}/{key}"] = tensor
         for name, generator in self.random.items():
             tensors[f"random/{name}"] = generator.get_state()
+        if self.objective.uses_logit_averages:
+            tensors["logit_averages"] = self.logit_averages
         for index, snapshot in enumerate(self.snapshots):
             tensors[f"snapshots/{index}"] = snapshot
         return tensors
@@ -241,6 +246,8 @@ class TrainState:
                 continues = False
                 seed = generator.initial_seed()
                 generator.manual_seed(derive_seed(seed, str(values["images_seen"])))
+        if self.objective.uses_logit_averages:
+            self.logit_averages.copy_(tensors["logit_averages"])
         snapshots = select_prefix(tensors, "snapshots")
         self.snapshots = tuple(snapshots[name].to(self.device) for name in sorted(snapshots))
         self.images_seen = values["images_seen"]

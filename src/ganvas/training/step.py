@@ -6,9 +6,11 @@ import torch
 from torch import Tensor
 
 from ganvas.data.stream import Batch
+from ganvas.objectives.lecam import update_averages
 from ganvas.objectives.weighted import due_weights
 from ganvas.recipes import Recipe
 from ganvas.training.inputs import GeneratorInputs, draw_generator_inputs, next_real_batch
+from ganvas.training.memory import measure_memory
 from ganvas.training.state import TrainState
 from ganvas.training.step_functions import optional
 from ganvas.training.updates import LossNames, apply_update
@@ -51,6 +53,7 @@ def update_discriminator(state: TrainState, recipe: Recipe, real: Batch, fake: T
         state.augment(fake.detach()),
         state.functions.discriminator(*optional(labels)),
         labels=labels,
+        logit_averages=state.logit_averages,
         step=state.discriminator_steps,
         images_seen=state.images_seen,
         random=state.random["penalties"],
@@ -64,9 +67,13 @@ def update_discriminator(state: TrainState, recipe: Recipe, real: Batch, fake: T
     )
     apply_update(state, player, scalars, gradients, names)
     state.objective.after_update(state.discriminator)
+    if state.objective.uses_logit_averages:
+        update_averages(state.logit_averages, scalars[-2:])  # observed, of all processes
+    before = state.images_seen
     state.images_seen += recipe.batch
     state.discriminator_steps += 1
-    state.augmentation.update(state.images_seen)
+    measured = state.augmentation.update(before, state.images_seen, lambda: measure_memory(state))
+    state.metrics.add("augmentation", measured)
 
 
 def update_generator(

@@ -6,7 +6,8 @@ decides (latents, alpha, penalty weights) is drawn before and passed in as a ten
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol
 
@@ -82,13 +83,21 @@ class StepFunctions:
         state, penalties = self._state, tuple(batch.penalty_weights)
 
         def calculate(
-            real: Tensor, fake: Tensor, alpha: Tensor, weights: Tensor, *labels: Tensor
+            real: Tensor,
+            fake: Tensor,
+            alpha: Tensor,
+            noise: Tensor,
+            logit_averages: Tensor,
+            weights: Tensor,
+            *labels: Tensor,
         ) -> Tensors:
             traced = replace(
                 batch,
                 real=real,
                 fake=fake,
                 alpha=alpha,
+                noise=noise,
+                logit_averages=logit_averages,
                 discriminator=self.discriminator(*labels),
                 penalty_weights=dict(zip(penalties, weights.unbind(), strict=True)),
             )
@@ -99,9 +108,27 @@ class StepFunctions:
         run = self._function(("discriminator", *penalties), lambda: calculate)
         weights = torch.tensor(list(batch.penalty_weights.values()), dtype=batch.real.dtype)
         weights = weights.to(state.device, non_blocking=True)  # a GPU is not waited for
-        tensors = (batch.real, batch.fake, batch.alpha, weights)
+        tensors = (batch.real, batch.fake, batch.alpha, batch.noise, batch.logit_averages, weights)
         scalars, *gradients = run(*tensors, *optional(batch.labels))
         return scalars, tuple(gradients)
+
+    def evaluated_logits(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        """The discriminator's logits (N,) of images (N, C, H, W), without a trace in the network.
+
+        In evaluation mode running statistics and the vectors of spectral norms stay as they are,
+        and a logit depends on no other image of the batch. Those of several heads are averaged.
+        """
+        state = self._state
+        labels = state.player("discriminator").labels(labels)
+
+        def calculate(images: Tensor, *labels: Tensor) -> Tensors:
+            with torch.no_grad(), evaluating(state.discriminator):
+                logits = self.discriminator(*labels)(images)
+            return (logits.flatten(1).mean(1) if logits.dim() > 1 else logits,)
+
+        run = self._function(("logits", len(images)), lambda: calculate, compiled=False)
+        (logits,) = run(images, *optional(labels))
+        return logits
 
     def generator_loss_gradient(
         self, fake: Tensor, real: Tensor, labels: Tensor | None
@@ -190,6 +217,16 @@ class StepFunctions:
         if key not in self._wrapped:
             self._wrapped[key] = self._state.engine.wrap(make(), compiled)
         return self._wrapped[key]
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """While entered, the network is in evaluation mode."""
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train()
 
 
 def optional(labels: Tensor | None) -> tuple[Tensor, ...]:

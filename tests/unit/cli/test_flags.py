@@ -10,7 +10,7 @@ import tyro
 from annotated_types import Ge
 
 from ganvas.cli.flags import FLAG_TYPES
-from ganvas.schedules import Ramp, Schedule
+from ganvas.schedules import Adaptive, AdaptiveSchedule, Ramp, Schedule
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Flags:
     generator_batch: int | None = None
     size: tuple[int, int] = (32, 32)
     rate: Schedule = 2e-4
+    augmentation: AdaptiveSchedule = 0.0
     share: float = 0.5
     flip: bool = False
     loss: Literal["hinge", "non-saturating"] = "hinge"
@@ -49,6 +50,12 @@ def read(*words: str) -> Flags:
             ["--rate", "cosine:1:0.1:2M"],
             Flags(rate=Ramp(shape="cosine", start=1.0, end=0.1, images=2_000_000)),
         ),
+        (["--augmentation", "0.3"], Flags(augmentation=0.3)),
+        (["--augmentation", "adaptive"], Flags(augmentation=Adaptive())),
+        (
+            ["--augmentation", "adaptive:0.7:1k"],
+            Flags(augmentation=Adaptive(target=0.7, images=1_000)),
+        ),
         (["--share", "0.25", "--flip"], Flags(share=0.25, flip=True)),
         (["--loss", "non-saturating"], Flags(loss="non-saturating")),
         (["--on-failure", "stop"], Flags(on_failure="stop")),
@@ -68,6 +75,8 @@ def test_flags_are_read_as_documented(words: list[str], expected: Flags) -> None
         (["--size", "32x32x3"], "64x96"),
         (["--rate", "fast"], "linear:START:END"),
         (["--rate", "nan"], "linear:START:END"),
+        (["--rate", "adaptive:0.6"], "linear:START:END"),
+        (["--augmentation", "adaptive:high"], "adaptive:TARGET"),
         (["--imagse", "3"], "--images"),
         (["--loss", "hing"], "Did you mean hinge?"),
         (["--loss", "xyz"], "All: hinge, non-saturating"),

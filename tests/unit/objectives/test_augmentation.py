@@ -1,337 +1,81 @@
-"""Augmentation against closed forms: each transformation alone, and all of them together."""
+"""The probability of augmentation: constant, scheduled, or following what is memorised."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from typing import Any
-
-import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
-from ganvas.objectives import augmentation
-from ganvas.objectives.augmentation import AugmentRandom, augment, colour_matrix
-from ganvas.processes import SINGLE_PROCESS, ProcessGroup
+from ganvas.objectives.augmentation import (
+    LARGEST_ADAPTIVE,
+    MEASURE_EVERY,
+    Augmentation,
+    next_probability,
+)
+from ganvas.schedules import Adaptive, AdaptiveSchedule, Ramp
 
-SIDE = 16
-UNIFORM = (
-    "mirror", "mirror?", "quarters", "quarters?", "shift_x", "shift_y", "shift?", "scale?",
-    "first_turn", "first_turn?", "stretch?", "second_turn", "second_turn?", "slide?",
-    "brightness?", "contrast?", "inverted", "inverted?", "hue", "hue?", "saturation?",
-    "hole_x", "hole_y", "hole?",
-)  # fmt: skip
-NORMAL = ("scale", "stretch", "slide_x", "slide_y", "brightness", "contrast", "saturation")
-"""In the order of drawing; a name with ? decides whether the transformation happens."""
+ADAPTIVE = Adaptive(target=0.6, images=20_000)
 
 
-def noise(channels: int = 3, height: int = SIDE, width: int = SIDE, count: int = 2) -> Tensor:
-    random = torch.Generator().manual_seed(0)
-    shape = (count, channels, height, width)
-    return 2 * torch.rand(shape, generator=random, dtype=torch.float64) - 1
+def unmeasured() -> float:
+    raise AssertionError("nothing is to be measured")
 
 
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-Loaded = Callable[..., Tensor]
-
-
-@pytest.fixture
-def loaded(monkeypatch: pytest.MonkeyPatch) -> Loaded:
-    """`augment` with fixed random numbers: only the named transformations happen."""
-
-    def with_loaded_dice(images: Tensor, *happens: str, **drawn: float) -> Tensor:
-        assert {f"{name}?" for name in happens} <= set(UNIFORM)
-        assert set(drawn) <= {*UNIFORM, *NORMAL}
-        chances = {f"{name}?": 0.0 for name in happens}
-
-        def column(name: str, otherwise: float) -> Tensor:
-            value = {**chances, **drawn}.get(name, otherwise)
-            return torch.full((len(images),), value, dtype=images.dtype)
-
-        class LoadedDice(AugmentRandom):
-            def __init__(self, *arguments: Any) -> None:
-                super().__init__(*arguments)
-                self._uniform = iter([column(name, 0.999) for name in UNIFORM])
-                self._normal = iter([column(name, 0.0) for name in NORMAL])
-
-        monkeypatch.setattr(augmentation, "AugmentRandom", LoadedDice)
-        augmented = augment(images, 0.5, seeded())
-        monkeypatch.undo()
-        return augmented
-
-    return with_loaded_dice
-
-
-# -- Unchanged images ------------------------------------------------------------------------------
-
-
-def test_probability_zero_returns_the_images_and_draws_nothing() -> None:
-    images, random = noise(), seeded()
-    before = random.get_state()
-    assert augment(images, 0.0, random) is images
-    assert torch.equal(random.get_state(), before)
-
-
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_an_untransformed_image_keeps_its_bits(
-    loaded: Loaded, channels: int, dtype: torch.dtype
-) -> None:
-    images = noise(channels, 12, 20).to(dtype)
-    assert torch.equal(loaded(images), images)
-
-
-# -- Geometry -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("size", [(16, 16), (7, 7), (12, 20), (1, 5)])
-def test_mirror_is_a_flip(loaded: Loaded, size: tuple[int, int]) -> None:
-    images = noise(3, *size)
-    assert torch.equal(loaded(images, "mirror", mirror=0.5), images.flip(3))
-    assert torch.equal(loaded(images, "mirror", mirror=0.49), images)
-
-
-@pytest.mark.parametrize("quarters", range(4))
-def test_quarter_turns_of_square_images_are_exact(loaded: Loaded, quarters: int) -> None:
-    drawn = quarters / 4 + 0.1
-    for images in (noise(), noise(1, 7, 7)):
-        expected = torch.rot90(images, quarters, (2, 3))
-        assert torch.equal(loaded(images, "quarters", quarters=drawn), expected)
-    oblong = noise(3, 12, 20)
-    assert torch.equal(loaded(oblong, "quarters", quarters=drawn), oblong)
-
-
-@pytest.mark.parametrize(("right", "down"), [(1, 0), (0, -2), (2, 1), (-1, 2)])
-def test_integer_translation_fills_with_the_reflection(
-    loaded: Loaded, right: int, down: int
-) -> None:
-    """The largest shift, an eighth of the side, is two pixels here."""
-    images = noise()
-    augmented = loaded(images, "shift", shift_x=right / 4 + 0.5, shift_y=down / 4 + 0.5)
-    padded = np.pad(images.numpy(), ((0, 0), (0, 0), (2, 2), (2, 2)), mode="symmetric")
-    top, left = 2 - down, 2 - right
-    expected = torch.from_numpy(padded[:, :, top : top + SIDE, left : left + SIDE])
-    assert torch.equal(augmented, expected)
-
-
-def test_translation_by_half_a_pixel_is_the_mean_of_neighbours(loaded: Loaded) -> None:
-    images = noise()
-    augmented = loaded(images, "slide", slide_x=0.5 / (0.125 * SIDE))
-    left = torch.cat([images[:, :, :, :1], images[:, :, :, :-1]], 3)  # the edge is its own mirror
-    torch.testing.assert_close(augmented, (images + left) / 2)
-
-
-def plane(across: Tensor, down: Tensor) -> Tensor:
-    return 0.03 * across - 0.01 * down + 0.1
-
-
-def positions(height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Position (x, y) of each pixel relative to the centre."""
-    across = torch.arange(width, dtype=torch.float64) - (width - 1) / 2
-    down = torch.arange(height, dtype=torch.float64) - (height - 1) / 2
-    return across.expand(height, width), down[:, None].expand(height, width)
-
-
-def test_transformations_of_a_linear_ramp_are_exact(loaded: Loaded) -> None:
-    """Bilinear interpolation of a linear ramp is exact."""
-    across, down = positions(24, 32)
-    images = plane(across, down)[None, None]
-    inner = across.hypot(down) < 8
-    angle = 0.3  # of turns by 2 pi (u - 1/2)
-    cosine, sine = math.cos(angle), math.sin(angle)
-    drawn = {"first_turn": 0.5 + angle / (2 * math.pi), "second_turn": 0.5 - angle / (2 * math.pi)}
-    turned = across * cosine - down * sine, across * sine + down * cosine
-    back = across * cosine + down * sine, down * cosine - across * sine
-    cases = {
-        "scale": (loaded(images, "scale", scale=5.0), (across / 2, down / 2)),
-        "stretch": (loaded(images, "stretch", stretch=2.5),
-                    (across / math.sqrt(2), down * math.sqrt(2))),
-        "first_turn": (loaded(images, "first_turn", **drawn), turned),
-        "second_turn": (loaded(images, "second_turn", **drawn), back),
-        "both turns": (loaded(images, "first_turn", "second_turn", **drawn), (across, down)),
-        # The source of a pixel is found by inverting the last transformation first.
-        "turn after scale": (loaded(images, "scale", "second_turn", scale=5.0, **drawn),
-                             (back[0] / 2, back[1] / 2)),
-        "slide after turn": (loaded(images, "first_turn", "slide", slide_x=0.25, **drawn),
-                             (turned[0] - cosine, turned[1] - sine)),
-        "scale after shift": (loaded(images, "shift", "scale", shift_x=0.75, shift_y=0.5,
-                                     scale=5.0),
-                              (across / 2 - 2, down / 2)),
-    }  # fmt: skip
-    for name, (augmented, (x, y)) in cases.items():
-        gap = (augmented[0, 0] - plane(x, y))[inner].abs().max()
-        assert gap < 1e-12, name
-
-
-# -- Colour ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_brightness_and_contrast_leave_alpha_unchanged(loaded: Loaded, channels: int) -> None:
-    images = noise(channels)
-    augmented = loaded(images, "brightness", "contrast", brightness=1.5, contrast=-2.0)
-    expected = (images + 0.3) * 0.5
-    if channels in (2, 4):
-        expected[:, -1] = images[:, -1]
-    torch.testing.assert_close(augmented, expected)
-
-
-def mixed(images: Tensor, inverted: float = 0.0, hue: float = 0.0, saturation: float = 1.0) -> Any:
-    numbers = torch.tensor([[inverted], [hue], [saturation]], dtype=torch.float64)
-    return (colour_matrix(*numbers) @ images.flatten(2)).view_as(images)
-
-
-def luma(images: Tensor) -> Tensor:
-    return images.mean(1, keepdim=True)
-
-
-def test_hue_keeps_luma_and_the_length_of_chroma() -> None:
-    images = noise()
-    for hue in (-3.0, 0.4, 2.0):
-        augmented = mixed(images, hue=hue)
-        torch.testing.assert_close(luma(augmented), luma(images))
-        lengths = [torch.linalg.vector_norm(i - luma(i), dim=1) for i in (augmented, images)]
-        torch.testing.assert_close(*lengths)
-        torch.testing.assert_close(mixed(augmented, hue=-hue), images)
-    # A third of a turn takes red to green, green to blue, blue to red.
-    torch.testing.assert_close(mixed(images, hue=2 * math.pi / 3), images.roll(1, 1))
-
-
-def test_saturation_scales_chroma_and_inverted_luma_keeps_it() -> None:
-    images = noise()
-    grey = luma(images)
-    torch.testing.assert_close(mixed(images, saturation=0.0), grey.expand_as(images))
-    torch.testing.assert_close(mixed(images, saturation=3.0), grey + 3 * (images - grey))
-    torch.testing.assert_close(mixed(images, inverted=1.0), images - 2 * grey)
-
-
-def test_colour_matrix_applies_to_three_colours_only(loaded: Loaded) -> None:
-    chosen: dict[str, Any] = {"inverted": 0.9, "hue": 0.7, "saturation": 1.0}
-    for channels in (1, 2):
-        images = noise(channels)
-        assert torch.equal(loaded(images, *chosen, **chosen), images)
-    images = noise(4)
-    augmented = loaded(images, *chosen, **chosen)
-    expected = mixed(images[:, :3], inverted=1.0, hue=0.4 * math.pi, saturation=2.0)
-    torch.testing.assert_close(augmented, torch.cat([expected, images[:, 3:]], 1))
-
-
-def test_cutout_is_a_box_of_half_the_sides(loaded: Loaded) -> None:
-    ones = torch.ones(1, 4, 16, 24)
-    middle = loaded(ones, "hole", hole_x=0.5, hole_y=0.5)
-    expected = ones.clone()
-    expected[:, :, 4:12, 6:18] = 0
-    assert torch.equal(middle, expected)
-    corner = loaded(ones, "hole", hole_x=0.0, hole_y=0.0)
-    expected = ones.clone()
-    expected[:, :, :4, :6] = 0
-    assert torch.equal(corner, expected)
-
-
-def test_mean_area_of_cutout_equals_the_integral() -> None:
-    """A side loses 1/2 less what lies outside: 2 times the integral of 1/4 - c over 0 to 1/4."""
-    dice = AugmentRandom(1.0, 4_000, seeded(), SINGLE_PROCESS, torch.float64)
-    augmented = augmentation.cut_out(torch.ones(4_000, 1, 16, 16, dtype=torch.float64), dice)
-    assert float(1 - augmented.mean()) == pytest.approx((1 / 2 - 1 / 16) ** 2, abs=0.005)
-
-
-# -- All together ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("channels", [1, 3, 4])
-def test_first_and_second_derivatives_equal_finite_differences(channels: int) -> None:
-    images = noise(channels, 6, 5).requires_grad_()
-
-    def pipeline(images: Tensor) -> Tensor:
-        return augment(images, 1.0, seeded(3)).square()
-
-    assert torch.autograd.gradcheck(pipeline, images)
-    assert torch.autograd.gradgradcheck(pipeline, images)
-
-
-@pytest.mark.parametrize("probability", [0.05, 0.3])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_fraction_of_unchanged_images_follows_the_probability(
-    channels: int, probability: float
-) -> None:
-    """The fraction of unchanged images equals that of independent transformations.
-
-    Half of the mirrors, a quarter of the quarter turns and, at 8x8, of the shifts change nothing.
-    """
-    count, p = 10_000, probability
-    images = noise(channels, 8, 8, count=1).expand(count, -1, -1, -1)
-    augmented = augment(images, p, seeded())
-    same = (augmented == images).flatten(1).all(1).double().mean()
-    # Scale, turns, stretch, slide, brightness, contrast, cutout; hue and saturation; inversion.
-    expected = (1 - p / 2) * (1 - 3 * p / 4) ** 2 * (1 - p) ** 7
-    if channels == 3:
-        expected *= (1 - p) ** 2 * (1 - p / 2)
-    assert float(same) == pytest.approx(expected, abs=4 * math.sqrt(expected / count))
-
-
-@pytest.mark.parametrize("event", [name for name in UNIFORM if name.endswith("?")])
-def test_each_event_happens_below_the_probability_and_not_above(
-    monkeypatch: pytest.MonkeyPatch, event: str
-) -> None:
-    """A draw just below the probability triggers the event, one just above does not."""
-    images, p = noise(3, 8, 8, count=1), 0.3
-    limit = 1 - math.sqrt(1 - p) if "turn" in event else p
-
-    def drawn_at(chance: float) -> Tensor:
-        def uniform(shape: tuple[int, int], *_: Any) -> Tensor:
-            drawn = torch.full(shape, 0.9, dtype=torch.float64)
-            drawn[:, UNIFORM.index(event)] = chance
-            return drawn
-
-        monkeypatch.setattr(augmentation, "draw_uniform", uniform)
-        monkeypatch.setattr(
-            augmentation, "draw_normal", lambda shape, *_: torch.ones(shape, dtype=torch.float64)
-        )
-        return augment(images, p, seeded())
-
-    assert torch.equal(drawn_at(limit + 1e-9), images)
-    assert not torch.equal(drawn_at(limit - 1e-9), images)
-
-
-def test_the_transformation_of_an_image_does_not_depend_on_the_others() -> None:
-    images = noise(count=4)
-    augmented = augment(images, 0.8, seeded())
-    other = images.clone()
-    other[1:] = 0.5
-    assert torch.equal(augment(other, 0.8, seeded())[0], augmented[0])
-    assert not torch.equal(
-        augment(images[:1].expand(4, -1, -1, -1), 0.8, seeded())[1], augmented[0]
-    )
-
-
-def test_randomness_comes_from_the_given_generator_alone() -> None:
-    images = noise(count=8)
-    random = seeded()
-    torch.manual_seed(1)
-    first, second = augment(images, 0.5, random), augment(images, 0.5, random)
-    torch.manual_seed(2)
-    again = seeded()
-    assert torch.equal(augment(images, 0.5, again), first)
-    assert torch.equal(augment(images, 0.5, again), second)
-    assert not torch.equal(first, second)
-
-
-def test_two_processes_augment_like_one() -> None:
-    images = noise(count=6)
-    whole = augment(images, 0.7, seeded())
-    pair = ProcessGroup(0, 2), ProcessGroup(1, 2)
-    parts = [
-        augment(images[processes.local_slice(6)], 0.7, seeded(), processes) for processes in pair
+def test_constant_and_scheduled_probabilities_measure_nothing() -> None:
+    ramp = Ramp(shape="linear", start=0.2, end=0.6, images=1_000)
+    schedules: list[tuple[AdaptiveSchedule, float, dict[str, float]]] = [
+        (0.3, 0.3, {}),
+        (ramp, 0.4, {"probability": 0.4}),
     ]
-    assert torch.equal(torch.cat(parts), whole)
+    for schedule, expected, columns in schedules:
+        augmentation = Augmentation.start(schedule)
+        assert augmentation.probability == (0.3 if schedule == 0.3 else 0.2)
+        assert augmentation.update(0, 500, unmeasured) == pytest.approx(columns)
+        assert augmentation.probability == pytest.approx(expected)
+        assert augmentation.update(500, 40_000, unmeasured).keys() == columns.keys()
 
 
-def test_positions_of_16_bit_images_are_computed_in_32_bits() -> None:
-    images = noise().to(torch.bfloat16)
-    augmented = augment(images, 0.9, seeded())
-    assert augmented.dtype == torch.bfloat16
-    assert torch.equal(augmented, augment(images.float(), 0.9, seeded()).to(torch.bfloat16))
+def test_controller_integrates_the_sign_of_the_difference() -> None:
+    """After n measurements above and m below the target p is (n - m) * interval / ramp."""
+    augmentation = Augmentation.start(ADAPTIVE)
+    assert augmentation.probability == 0
+    measured = [0.7, 0.9, 0.61, 1.0, 0.6, 0.5, 0.59, 0.8]
+    signs = [1, 1, 1, 1, 0, -1, -1, 1]
+    for number, memory in enumerate(measured):
+        seen = number * MEASURE_EVERY
+        columns = augmentation.update(seen, seen + MEASURE_EVERY, lambda memory=memory: memory)
+        expected = sum(signs[: number + 1]) * MEASURE_EVERY / 20_000
+        assert columns == pytest.approx({"probability": expected, "memory": memory})
+
+
+def test_adaptive_probability_stays_between_zero_and_its_limit() -> None:
+    assert next_probability(0.0, 0.5, ADAPTIVE, 1_000) == 0
+    assert next_probability(0.02, 0.5, ADAPTIVE, 1_000) == 0
+    assert next_probability(0.79, 1.0, ADAPTIVE, 1_000) == LARGEST_ADAPTIVE == 0.8
+    assert next_probability(0.8, 0.9, ADAPTIVE, 1_000) == 0.8
+
+
+def test_measurements_are_due_at_multiples_of_the_interval_whatever_the_batch() -> None:
+    """A batch as large as several intervals moves the probability as far as they would."""
+    for batch in (7, 64, 999, 1_000, 2_500):
+        augmentation, calls = Augmentation.start(ADAPTIVE), []
+
+        def measure(calls: list[int] = calls) -> float:
+            calls.append(1)
+            return 1.0
+
+        seen = 0
+        while seen < 9_000:
+            columns = augmentation.update(seen, seen + batch, measure)
+            assert columns["probability"] == augmentation.probability
+            seen += batch
+        intervals = seen // MEASURE_EVERY
+        assert augmentation.probability == pytest.approx(intervals * MEASURE_EVERY / 20_000)
+        assert len(calls) == min(intervals, seen // batch)
+
+
+def test_state_restores_an_adaptive_probability() -> None:
+    augmentation = Augmentation.start(ADAPTIVE)
+    augmentation.update(0, 5_000, lambda: 0.9)
+    restored = Augmentation.start(ADAPTIVE)
+    restored.load_state_dict(augmentation.state_dict())
+    assert restored == augmentation
+    assert restored.probability == 0.25

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from ganvas.objectives.batch import DiscriminatorBatch
-from ganvas.objectives.penalties import PENALTIES
+from ganvas.objectives.penalties import PENALTIES, dragan_noise
+from ganvas.processes import SINGLE_PROCESS
 
 SHAPE = (5, 2, 3, 3)
 DIRECTION = torch.randn(SHAPE[1:], generator=torch.Generator().manual_seed(0)).double()
@@ -22,6 +25,7 @@ PENALTY_OF_NORM: dict[str, Callable[[float], float]] = {
     "one_sided_gradient_penalty": lambda norm: max(0.0, norm - 1) ** 2,
     "r1": lambda norm: norm**2 / 2,
     "r2": lambda norm: norm**2 / 2,
+    "dragan": lambda norm: (norm - 1) ** 2,
 }
 """Each penalty of a critic whose gradient has this norm everywhere."""
 
@@ -30,6 +34,7 @@ DERIVATIVE: dict[str, Callable[[float], float]] = {
     "one_sided_gradient_penalty": lambda norm: 2 * max(0.0, norm - 1),
     "r1": lambda norm: norm,
     "r2": lambda norm: norm,
+    "dragan": lambda norm: 2 * (norm - 1),
 }
 """The derivatives of `PENALTY_OF_NORM`."""
 
@@ -63,7 +68,8 @@ def batch_of(
     real, fake = real.requires_grad_(True), fake.requires_grad_(True)
     random = torch.Generator().manual_seed(seed)
     alpha = torch.rand((len(real), 1, 1, 1), generator=random, dtype=real.dtype)
-    return DiscriminatorBatch(real, fake, None, alpha, discriminator, {})
+    noise = torch.rand(real.shape, generator=random, dtype=real.dtype)
+    return DiscriminatorBatch(real, fake, None, alpha, noise, alpha[:0], discriminator, {})
 
 
 def test_every_penalty_has_a_reference_formula() -> None:
@@ -119,6 +125,28 @@ def test_interpolates_mix_real_and_fake_with_one_alpha_per_image(name: str) -> N
     torch.testing.assert_close(value, expected)
 
 
+def test_dragan_looks_near_real_images() -> None:
+    """At x + e d, with one e per image and one d per pixel; fakes do not matter."""
+    real, fake = images(5), images(6)
+    batch = batch_of(bowl, real, fake)
+    near = real.detach() + batch.alpha * batch.noise
+    expected = (near.flatten(1).norm(dim=1) - 1).square()
+    torch.testing.assert_close(PENALTIES["dragan"](batch), expected)
+    other = dataclasses.replace(batch, fake=images(9))
+    assert torch.equal(PENALTIES["dragan"](other), PENALTIES["dragan"](batch))
+
+
+def test_noise_of_dragan_is_uniform_up_to_half_the_deviation_of_the_batch() -> None:
+    real = torch.randn((400, 1, 4, 4), generator=torch.Generator().manual_seed(0)).double() * 3
+    real[:, :, 0] += 2
+    most = float(np.std(real.numpy())) / 2
+    random = torch.Generator().manual_seed(1)
+    noise = dragan_noise(real, random, SINGLE_PROCESS)
+    assert noise.shape == real.shape
+    again = torch.rand(real.shape, generator=torch.Generator().manual_seed(1), dtype=real.dtype)
+    torch.testing.assert_close(noise, most * again)
+
+
 def test_alpha_is_uniform() -> None:
     """With fakes at 1 along a line and reals at 3, the bowl's gradient norm is 1 + 2 e."""
     count = 4000
@@ -152,7 +180,12 @@ def test_gradients_of_a_network_equal_those_of_single_images(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("names", "extra"),
-    [(["r1", "r2"], 0), (["gradient_penalty"], 1), (["one_sided_gradient_penalty"], 1)],
+    [
+        (["r1", "r2"], 0),
+        (["gradient_penalty"], 1),
+        (["one_sided_gradient_penalty"], 1),
+        (["dragan"], 1),
+    ],
 )
 def test_logits_are_reused_and_only_interpolates_need_another_pass(
     names: list[str], extra: int

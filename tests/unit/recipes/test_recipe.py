@@ -44,7 +44,7 @@ from ganvas.recipes import (
     recipe_toml,
 )
 from ganvas.recipes.files import renamed
-from ganvas.schedules import Ramp, extremes, value_at
+from ganvas.schedules import Adaptive, Ramp, extremes, value_at
 
 POSITIVE = st.floats(1e-12, 1e3)
 SCHEDULES = POSITIVE | st.builds(
@@ -115,7 +115,9 @@ RECIPES = st.builds(
         start=st.floats(0, 1),
         end=st.floats(0, 1),
         images=st.none() | st.integers(1, 10**9),
-    ),
+    )
+    | st.builds(Adaptive, target=st.floats(0.51, 0.99), images=st.none() | st.integers(1, 10**9)),
+    augmentation_policy=st.sampled_from(["ada", "diffaugment"]),
 )
 
 
@@ -200,6 +202,11 @@ def test_unknown_field_is_named_with_the_nearest_known(place: str, nearest: str)
         ("augmentation", 1.01),
         ("augmentation", "cosine:0:2"),
         ("augmentation", "often"),
+        ("augmentation", True),
+        ("augmentation", "adaptive:0.5"),
+        ("augmentation", "adaptive:1"),
+        ("augmentation", "adaptive:high"),
+        ("augmentation_policy", "mirror"),
         ("discriminator_steps", 0),
         ("generator_batch", 1),
         ("generator", 3),
@@ -317,6 +324,7 @@ def test_content_that_is_no_table_is_refused(table: Any) -> None:
     ("changes", "field"),
     [
         ({"images": 63}, "images"),
+        ({"augmentation": "adaptive", "data__held_out": 0.0}, "augmentation"),
         (
             {"discriminator__network__norm": "batch"},
             "objective.penalties.gradient_penalty.weight",
@@ -340,6 +348,8 @@ def test_impossible_combination_is_refused(changes: dict[str, Any], field: str) 
         {"discriminator__beta2": "cosine:0.9:0.99:2000"},
         {"ema_half_life": "cosine:0:20k"},
         {"augmentation": "cosine:0:1:20k"},
+        {"augmentation": "adaptive", "augmentation_policy": "diffaugment"},
+        {"augmentation": "adaptive:0.7:100k"},
         {"generator_batch": 128},
         {"images": 64},
         {"objective__penalties__gradient_penalty__weight": 0.0,
@@ -352,6 +362,15 @@ def test_impossible_combination_is_refused(changes: dict[str, Any], field: str) 
 )  # fmt: skip
 def test_unusual_but_possible_combination_is_accepted(changes: dict[str, Any]) -> None:
     assert isinstance(parse_recipe(table_of(**changes)), Recipe)
+
+
+def test_a_recipe_without_the_fields_of_adaptive_augmentation_is_read_as_before() -> None:
+    """A file of ganvas 0.3 has neither the policy nor the newer penalties."""
+    table = table_of(augmentation="cosine:0:0.5:20k")
+    del table["augmentation_policy"]
+    recipe = parse_recipe(table)
+    assert recipe.augmentation == Ramp(shape="cosine", start=0.0, end=0.5, images=20_000)
+    assert recipe.augmentation_policy == "ada"
 
 
 def test_all_problems_are_reported_at_once() -> None:

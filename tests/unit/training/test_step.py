@@ -16,7 +16,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.stream import ImageStream
 from ganvas.errors import Diverged
 from ganvas.images import to_signed
-from ganvas.objectives.augmentation import augment
+from ganvas.objectives.ada import augment
 from ganvas.objectives.losses import Loss
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings

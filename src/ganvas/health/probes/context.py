@@ -72,6 +72,8 @@ class ProbeContext:
     discriminator_steps: int
     random: torch.Generator
     """On the device; seeded by the run's seed and the images seen, so that probes repeat."""
+    logit_averages: Tensor | None = None
+    """(2,) moving averages of the mean logits, real and fake, if the objective uses them."""
     precision: Precision = FP32
     """The dtype that training computes in, so that gradients are those of training."""
     generator_labels: tuple[Tensor, ...] = ()
@@ -204,6 +206,7 @@ class ProbeContext:
             self.real,
             self.fake,
             bind_labels(self.precision.through(self.discriminator), *self.discriminator_labels),
+            logit_averages=self.logit_averages,
             step=self.discriminator_steps,
             images_seen=self.images_seen,
             random=self.random,

@@ -1,0 +1,74 @@
+"""What policies of augmentation share: their random numbers, and which channels are colours."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ganvas.processes import ProcessGroup
+from ganvas.randomness import draw_normal, draw_uniform
+
+WITH_ALPHA = (2, 4)
+"""Numbers of channels whose last is alpha, which colour transformations leave unchanged."""
+
+
+class AugmentRandom:
+    """The random numbers of one batch, drawn at once; each call takes the next one per image.
+
+    Args:
+        probability: of each transformation.
+        count: images of this process.
+        random: a generator on the images' device.
+        processes: the processes that share the batch.
+        dtype: of the numbers.
+        uniforms, normals: how many numbers of each kind an image takes.
+    """
+
+    def __init__(
+        self,
+        probability: float,
+        count: int,
+        random: torch.Generator,
+        processes: ProcessGroup,
+        dtype: torch.dtype,
+        *,
+        uniforms: int,
+        normals: int = 0,
+    ) -> None:
+        self.probability = probability
+        self._uniform = iter(draw_uniform((count, uniforms), random, processes, dtype).unbind(1))
+        self._normal = iter(draw_normal((count, normals), random, processes, dtype).unbind(1))
+
+    def uniform(self, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """(N,) in [low, high)."""
+        return low + (high - low) * next(self._uniform)
+
+    def normal(self, deviation: float) -> Tensor:
+        """(N,) around 0."""
+        return deviation * next(self._normal)
+
+    def integer(self, below: int) -> Tensor:
+        """(N,) of 0, 1, ... `below` - 1."""
+        return self.uniform(0, below).floor()
+
+    def with_probability(
+        self, values: Tensor, else_: float, probability: float | None = None
+    ) -> Tensor:
+        """Per image its value, of (N, ...), with the probability, and `else_` otherwise."""
+        chosen = self.happens(probability)
+        return torch.where(chosen.view(-1, *[1] * (values.dim() - 1)), values, else_)
+
+    def happens(self, probability: float | None = None) -> Tensor:
+        """Per image (N,) whether something happens, with the probability."""
+        return self.uniform() < (self.probability if probability is None else probability)
+
+
+def colour_channels(images: Tensor) -> int:
+    """How many of the first channels of images (N, C, H, W) are colours; a last one is alpha."""
+    channels = images.shape[1]
+    return channels - 1 if channels in WITH_ALPHA else channels
+
+
+def arange_like(images: Tensor, count: int) -> Tensor:
+    """0, 1, ... in the images' dtype and on their device, without waiting for a GPU."""
+    return torch.arange(count, dtype=images.dtype, device=images.device)
