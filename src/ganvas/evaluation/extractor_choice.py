@@ -16,7 +16,8 @@ from ganvas.evaluation.checks import impossible_metrics
 from ganvas.evaluation.extractors import Extractor
 from ganvas.evaluation.failures import Failures, all_failures, failure_lines, recorded_failure
 from ganvas.evaluation.families import FAMILIES
-from ganvas.evaluation.mode_classifier import classifier_for, mode_extractor, modes_warnings
+from ganvas.evaluation.mode_classifier import mode_extractor, modes_warnings
+from ganvas.evaluation.own_networks import classifier_for
 from ganvas.metrics.feature_networks import load_feature_network
 from ganvas.metrics.features import FeatureNetwork
 from ganvas.metrics.inception import load_inception_classes

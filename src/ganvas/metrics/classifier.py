@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganvas import storage, tensor_file
+from ganvas import storage
 from ganvas.checksum import checksum
-from ganvas.errors import GanvasError, RunError
+from ganvas.errors import GanvasError
 from ganvas.metrics.features import CHANNELS, RESIZE, FeatureConfig, FeatureNetwork, to_rgb
 from ganvas.metrics.small_network import (
     DIMENSION,
@@ -26,6 +26,8 @@ from ganvas.metrics.small_network import (
     index_batches,
     input_size,
     prepared,
+    read,
+    save,
     to_device,
 )
 from ganvas.randomness import derive_seed, named_generator, seeded_weights
@@ -104,13 +106,8 @@ class Classifier(FeatureNetwork):
         }
 
     def save(self, path: Path) -> None:
-        """Write the weights and the metadata to one safetensors file, atomically.
-
-        Raises:
-            RunError: the disk is full, or the path is not writable.
-        """
-        metadata = {"version": VERSION, **storage.to_plain(self.training)}
-        tensor_file.write(path, self.network.state_dict(), metadata)
+        """See `small_network.save`."""
+        save(path, self.network, VERSION, storage.to_plain(self.training))
 
     def _extract(self, pixels: Tensor) -> Tensor:
         features: Tensor = self.network[:-1](prepared(pixels, self.training.size))
@@ -123,14 +120,7 @@ def load_classifier(path: Path, device: torch.device) -> Classifier:
     Raises:
         GanvasError: the file is missing, damaged, or from another version.
     """
-    advice = "Delete it, and a new one is trained"
-    try:
-        weights, metadata = tensor_file.read(path)
-    except RunError as error:
-        raise GanvasError(f"cannot read the classifier: {error}. {advice}") from error
-    version = metadata.get("version")
-    if version != VERSION:
-        raise GanvasError(f"the classifier {path} has version {version}, not {VERSION}. {advice}")
+    weights, metadata = read(path, VERSION, "the classifier")
     training = storage.from_plain(Training, metadata)
     network = _network(training.size, len(training.names), seed=0)
     network.load_state_dict(weights)

@@ -1,15 +1,18 @@
-"""Small networks that a metric trains itself: their input, their layers, their training."""
+"""Small networks that metrics train themselves: their input, layers, training and files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ganvas.errors import GanvasError
+from ganvas import tensor_file
+from ganvas.errors import GanvasError, RunError
 from ganvas.images import to_signed
 from ganvas.metrics.features import resized
 
@@ -113,3 +116,36 @@ def fit(
             break
     if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
         raise GanvasError(f"training {name} diverged: its weights are not finite")
+
+
+def save(path: Path, network: nn.Module, version: int, training: dict[str, Any]) -> None:
+    """Write the weights, and how they were trained, to one safetensors file, atomically.
+
+    Args:
+        training: JSON values.
+
+    Raises:
+        RunError: the disk is full, or the path is not writable.
+    """
+    tensor_file.write(path, network.state_dict(), {"version": version, **training})
+
+
+def read(path: Path, version: int, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The weights, and how they were trained, of a file that `save` wrote; verifies its checksum.
+
+    Args:
+        version: that the file must have.
+        name: of the network, for the message.
+
+    Raises:
+        GanvasError: the file is missing, damaged, or from another version.
+    """
+    advice = "Delete it, and a new one is trained"
+    try:
+        weights, metadata = tensor_file.read(path)
+    except RunError as error:
+        raise GanvasError(f"cannot read {name}: {error}. {advice}") from error
+    found = metadata.get("version")
+    if found != version:
+        raise GanvasError(f"{name} {path} has version {found}, not {version}. {advice}")
+    return weights, metadata
