@@ -28,7 +28,14 @@ from ganvas.evaluation.extractors import shuffled
 from ganvas.evaluation.families import FAMILIES, FeatureSets
 from ganvas.evaluation.score import Score
 from ganvas.images import to_signed
-from ganvas.metrics import classifier, features, inputs, neighbours, sliced_wasserstein
+from ganvas.metrics import (
+    classifier,
+    features,
+    inputs,
+    neighbours,
+    sliced_wasserstein,
+    two_samples,
+)
 from ganvas.metrics.estimate import Estimate
 from ganvas.metrics.features import FeatureConfig, FeatureNetwork
 from ganvas.metrics.names import IN_FEATURES, WITHOUT_FEATURES, parse_metrics
@@ -51,6 +58,7 @@ PROTOCOL = {
 DRAWN = {
     "kid": "the interval uses halves that are drawn by position",
     "swd": "the k-th images of both sets give patches at the same positions",
+    "c2st": "the first half trains, the second tests",
     "inception-score": "samples are split into parts by position",
 }
 """Families whose scores may depend on the order of samples, and why. Others must not."""
@@ -120,6 +128,7 @@ def cheap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         classes = Projection("inception-classes", KINDS, torch.device("cpu"))
         patch.setattr(extractor_choice, "load_inception_classes", lambda device: classes)
         patch.setattr(classifier, "MIN_IMAGES_SHOWN", 2_000)
+        patch.setattr(two_samples, "IMAGES_SHOWN", 1_000)
         patch.setattr(sliced_wasserstein, "PATCHES", 2_048)
         yield
 

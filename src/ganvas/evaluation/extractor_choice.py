@@ -17,12 +17,15 @@ from ganvas.evaluation.extractors import Extractor
 from ganvas.evaluation.failures import Failures, all_failures, failure_lines, recorded_failure
 from ganvas.evaluation.families import FAMILIES
 from ganvas.evaluation.mode_classifier import mode_extractor, modes_warnings
-from ganvas.evaluation.own_networks import classifier_for
+from ganvas.evaluation.own_networks import classifier_for, contrastive_for
 from ganvas.metrics.feature_networks import load_feature_network
 from ganvas.metrics.features import FeatureNetwork
 from ganvas.metrics.inception import load_inception_classes
 from ganvas.metrics.names import Metric
 from ganvas.processes import ProcessGroup
+
+TRAINED_FEATURES = ("classifier", "self")
+"""Features of networks that are trained on the data."""
 
 MAX_PIXEL_IMAGES = 4_096
 """Images of each set that are compared pixel by pixel."""
@@ -92,7 +95,7 @@ def extractors_for(
 ) -> dict[str, Extractor]:
     """One extractor for all metrics that share it; metrics without one are added to the failures.
 
-    Those that train a classifier, which takes a while, come last, after all warnings.
+    Those that train a network, which takes a while, come last, after all warnings.
 
     Raises:
         RankLost: another process is gone.
@@ -107,7 +110,7 @@ def extractors_for(
         failed: Failures = {}
         for metric in remaining(metrics, failures):
             key = extractor_key(metric)
-            if needs_labels_or_centres(metric) is not trained or key in {*extractors, *failed}:
+            if is_trained_here(metric) is not trained or key in {*extractors, *failed}:
                 continue
             if trained and not processes.is_main:
                 extractors[key] = Extractor(key, lambda pixels: pixels, main_process_only=True)
@@ -138,12 +141,12 @@ def warnings_before(metrics: Sequence[Metric], data: PreparedData) -> list[str]:
     ]
 
 
-def needs_labels_or_centres(metric: Metric) -> bool:
-    """Whether a metric needs a classifier of the data's labels, or the known centres of its modes.
+def is_trained_here(metric: Metric) -> bool:
+    """Whether a metric needs a network trained on the data, or the known centres of its modes.
 
-    The classifier's cache is local to a machine, so only the main process trains and uses it.
+    Such a network's cache is local to a machine, so only the main process trains and uses it.
     """
-    return FAMILIES[metric.family].kind == "modes" or metric.features == "classifier"
+    return FAMILIES[metric.family].kind == "modes" or metric.features in TRAINED_FEATURES
 
 
 def extractor_for(
@@ -158,8 +161,12 @@ def extractor_for(
     Raises:
         GanvasError: it is not available: missing weights, a missing package.
     """
-    if not needs_labels_or_centres(metric):
+    if not is_trained_here(metric):
         return untrained_extractor(metric, data, device)
+    if metric.features == "self":
+        with feedback.progress("training the features self") as on_progress:
+            network = contrastive_for(data, device, on_progress)
+        return Extractor("self", network, network.config(), cached=True, main_process_only=True)
     with feedback.progress("training the classifier") as on_progress:
         if FAMILIES[metric.family].kind == "modes":
             extractor = mode_extractor(data, settings, device, on_progress)
@@ -188,6 +195,6 @@ def load_network(key: str, device: torch.device) -> FeatureNetwork | None:
     Raises:
         GanvasError: its package or its weights are missing or damaged.
     """
-    if key in ("pixels", "modes", "classifier"):
+    if key in ("pixels", "modes", *TRAINED_FEATURES):
         return None
     return load_inception_classes(device) if key == "classes" else load_feature_network(key, device)

@@ -8,13 +8,14 @@ from typing import Literal
 
 from torch import Tensor
 
-from ganvas.metrics import frechet, kernel, sliced_wasserstein
+from ganvas.metrics import frechet, kernel, sliced_wasserstein, two_samples
 from ganvas.metrics.birthday import IMAGES_PER_BATCH_IMAGE, MIN_BATCH_SIZE, birthday
 from ganvas.metrics.estimate import Estimate
 from ganvas.metrics.inception_score import FEWEST_PER_SPLIT, SPLITS, inception_score
 from ganvas.metrics.memorised import memorised
 from ganvas.metrics.modes import mode_coverage
 from ganvas.metrics.prdc import NEIGHBOURS, prdc
+from ganvas.metrics.two_samples import two_sample_test
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,13 @@ FAMILIES: dict[str, MetricFamily] = {
         training_as_fake,
         fewest=sliced_wasserstein.FEWEST,
         seconds=2.5,
+    ),
+    "c2st": MetricFamily(
+        "pixels",
+        lambda sets, seed: {"c2st": two_sample_test(sets.held_out, sets.fake, seed)},
+        training_as_fake,
+        fewest=two_samples.FEWEST,
+        seconds=8.0,
     ),
     "modes": MetricFamily("modes", modes, training_as_fake, split="training"),
     "inception-score": MetricFamily(

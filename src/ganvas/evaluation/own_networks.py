@@ -14,8 +14,9 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.data.stacking import PREFIX, Stacked, base_settings
 from ganvas.evaluation.extractors import shuffled
-from ganvas.metrics import classifier
+from ganvas.metrics import classifier, contrastive
 from ganvas.metrics.classifier import Classifier, load_classifier, train_classifier
+from ganvas.metrics.contrastive import Contrastive, load_contrastive, train_contrastive
 from ganvas.storage import make_directory
 
 MAX_TRAINING_IMAGES = 60_000
@@ -64,6 +65,17 @@ def classifier_for(
 
     name = f"classifier-{classifier.VERSION}.{classifier.FILE_FORMAT}-{data.key}"
     return cached(name, lambda path: load_classifier(path, device), train)
+
+
+def contrastive_for(data: PreparedData, device: torch.device, on_progress: Progress) -> Contrastive:
+    """Features learned from the data's training images without labels."""
+
+    def train() -> Contrastive:
+        images = data.images[shuffled(data.training)[:MAX_TRAINING_IMAGES]]
+        return train_contrastive(images, seed=0, device=device, on_progress=on_progress)
+
+    name = f"self-{contrastive.VERSION}-{data.key}"
+    return cached(name, lambda path: load_contrastive(path, device), train)
 
 
 def cached(name: str, load: Callable[[Path], Network], train: Callable[[], Network]) -> Network:

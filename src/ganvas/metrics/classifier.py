@@ -23,9 +23,9 @@ from ganvas.metrics.small_network import (
     Pixels,
     convolutions,
     fit,
+    in_bytes,
     index_batches,
     input_size,
-    prepared,
     read,
     save,
     to_device,
@@ -95,7 +95,7 @@ class Classifier(FeatureNetwork):
             "dimension": self.dimension,
             "input": f"{training.size[0]}x{training.size[1]}",
             "resize": RESIZE,
-            "preprocessing": f"{CHANNELS}, x / 127.5 - 1",
+            "preprocessing": CHANNELS,
             "weights": checksum(self.network.state_dict(), {})[:16],
             "code": f"ganvas classifier {VERSION}",
             "classes": len(training.names),
@@ -110,7 +110,7 @@ class Classifier(FeatureNetwork):
         save(path, self.network, VERSION, storage.to_plain(self.training))
 
     def _extract(self, pixels: Tensor) -> Tensor:
-        features: Tensor = self.network[:-1](prepared(pixels, self.training.size))
+        features: Tensor = self.network[:-1](in_bytes(pixels, self.training.size))
         return features  # (n, 128)
 
 
@@ -136,6 +136,7 @@ def train_classifier(
     *,
     seed: int,
     device: torch.device,
+    shown: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Classifier:
     """Train a classifier on labelled images, by cross-entropy with Adam and linear decay.
@@ -149,6 +150,8 @@ def train_classifier(
         names: of the classes, at least two.
         held_out_images, held_out_labels: at least one other image, to measure accuracy.
         seed: decides the initial weights and the order of images.
+        shown: how many images training takes, counting repeats; by default at least
+            `MIN_IMAGES_SHOWN`, and `MIN_EPOCHS` epochs.
         on_progress: called with (images done, images in total).
 
     Raises:
@@ -159,7 +162,8 @@ def train_classifier(
     size = input_size(images.shape[2], images.shape[3], "the classifier")
     network = _network(size, len(names), seed)
     to_device(network, device)
-    _fit(network, size, images, labels, seed, device, on_progress)
+    shown = shown or max(MIN_IMAGES_SHOWN, MIN_EPOCHS * len(images))
+    _fit(network, size, images, labels, shown, seed, device, on_progress)
     training = Training(names, size, seed, len(images), len(held_out_images), math.nan)
     classifier = _classifier(network, device, training)
     correct = 0
@@ -179,6 +183,7 @@ def _fit(
     size: tuple[int, int],
     images: Pixels,
     labels: Labels,
+    shown: int,
     seed: int,
     device: torch.device,
     on_progress: Callable[[int, int], None],
@@ -188,7 +193,7 @@ def _fit(
     def loss_of(indices: Indices) -> Tensor:
         pixels = torch.from_numpy(np.array(images[indices])).to(device)
         classes = torch.from_numpy(np.array(labels[indices], np.int64)).to(device)
-        logits = network(prepared(to_rgb(pixels), size))
+        logits = network(in_bytes(to_rgb(pixels), size))
         return functional.cross_entropy(logits, classes, label_smoothing=SMOOTHING)
 
     random = named_generator(seed, "order of the classifier's images")
@@ -196,7 +201,7 @@ def _fit(
         network,
         index_batches(len(images), BATCH, random),
         loss_of,
-        total=max(MIN_IMAGES_SHOWN, MIN_EPOCHS * len(images)),
+        total=shown,
         learning_rate=LEARNING_RATE,
         on_progress=on_progress,
         name="the classifier",

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from ganvas.errors import GanvasError, did_you_mean
 
-FEATURES = ("lite0", "inception", "classifier")
-"""The feature networks (`metrics/feature_networks.py`, `metrics/classifier.py`); the first is the
-default."""
+FEATURES = ("lite0", "inception", "classifier", "self")
+"""The feature networks (`metrics/feature_networks.py`, `metrics/classifier.py`,
+`metrics/contrastive.py`); the first is the default."""
 
 IN_FEATURES: dict[str, tuple[str, ...]] = {
     "fd": ("fd",),
@@ -26,6 +26,7 @@ IN_FEATURES: dict[str, tuple[str, ...]] = {
 
 WITHOUT_FEATURES: dict[str, tuple[str, ...]] = {
     "swd": ("swd",),
+    "c2st": ("c2st",),
     "modes": ("modes", "reverse-kl", "high-quality"),
     "inception-score": ("inception-score",),
 }

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from ganvas import tensor_file
 from ganvas.errors import GanvasError, RunError
-from ganvas.images import to_signed
 from ganvas.metrics.features import resized
 
 Pixels = npt.NDArray[np.uint8]
@@ -45,23 +44,33 @@ def input_size(height: int, width: int, who: str) -> tuple[int, int]:
     return max(SMALLEST, round(height * scale)), max(SMALLEST, round(width * scale))
 
 
+def in_bytes(pixels: Tensor, size: tuple[int, int]) -> Tensor:
+    """uint8 (n, C, H, W) -> float32 [0, 255] (n, C, *size), for a network that normalises."""
+    return resized(pixels, size).contiguous(memory_format=torch.channels_last)
+
+
 def prepared(pixels: Tensor, size: tuple[int, int]) -> Tensor:
-    """uint8 (n, 3, H, W) -> [-1, 1] (n, 3, *size)."""
-    signed = to_signed(resized(pixels, size))
-    return signed.contiguous(memory_format=torch.channels_last)
+    """uint8 (n, C, H, W) -> [-1, 1] (n, C, *size)."""
+    return in_bytes(pixels, size).div(127.5).sub_(1.0)
 
 
-def convolutions(size: tuple[int, int]) -> list[nn.Module]:
+def convolutions(
+    size: tuple[int, int], channels: int = 3, normalised: bool = True
+) -> list[nn.Module]:
     """Three strided convolutions and `DIMENSION` features; batch-independent.
 
     Args:
-        size: height and width of the input (n, 3, H, W).
+        size: height and width of the input (n, C, H, W).
+        channels: C.
+        normalised: whether each convolution is followed by group normalisation, which makes
+            training steadier and hides an image's brightness and contrast.
     """
     layers: list[nn.Module] = []
-    channels, (height, width) = 3, size
+    height, width = size
     for width_out in WIDTHS:
         layers += [nn.Conv2d(channels, width_out, kernel_size=3, stride=2, padding=1)]
-        layers += [nn.GroupNorm(GROUPS, width_out), nn.ReLU()]
+        layers += [nn.GroupNorm(GROUPS, width_out)] if normalised else []
+        layers += [nn.ReLU()]
         channels, height, width = width_out, (height + 1) // 2, (width + 1) // 2
     return [*layers, nn.Flatten(), nn.Linear(channels * height * width, DIMENSION)]
 
