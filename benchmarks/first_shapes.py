@@ -26,12 +26,12 @@ import torch
 from torch import Tensor
 
 from ganvas.data.preparation import PreparedData
+from ganvas.generator_files import trained_generator
 from ganvas.images import make_grid, write_png
 from ganvas.metrics.sliced_wasserstein import sliced_wasserstein
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.recipes.first_shapes import SHAPES, TABLE, MeasuredRun, read_table, write_table
 from ganvas.runs.data import prepare_for
-from ganvas.sampling import TrainedGenerator
 from ganvas.training.grids import draw_samples
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
@@ -184,7 +184,7 @@ def real_images(data: PreparedData) -> tuple[Tensor, Tensor]:
 
 def samples(state: TrainState, recipe: Recipe, data: PreparedData) -> Tensor:
     """1,000 samples of the EMA generator, uint8 (N, C, H, W)."""
-    generator = TrainedGenerator(state.ema, data.shape, recipe.latent_dim, state.images_seen)
+    generator = trained_generator(recipe, state.ema, data, state.images_seen)
     pixels = generator.sample(SAMPLES, SEED + 1)  # (N, H, W, C)
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
 

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from ganvas.diagnosis import diagnose as diagnose
     from ganvas.evaluation.evaluate import evaluate as evaluate
     from ganvas.evaluation.score import Score as Score
+    from ganvas.generator_files import load as load
     from ganvas.reports.report import report as report
     from ganvas.runs import Run as Run
     from ganvas.sampling import TrainedGenerator as TrainedGenerator
-    from ganvas.sampling import load as load
     from ganvas.studies.reading import load_study as load_study
     from ganvas.studies.results import StudyResults as StudyResults
     from ganvas.studies.results import read_results as read_results
@@ -57,7 +57,7 @@ _LOADED_WHEN_USED = {
     "compare": "ganvas.studies.running",
     "diagnose": "ganvas.diagnosis",
     "evaluate": "ganvas.evaluation.evaluate",
-    "load": "ganvas.sampling",
+    "load": "ganvas.generator_files",
     "load_study": "ganvas.studies.reading",
     "read_results": "ganvas.studies.results",
     "report": "ganvas.reports.report",

@@ -2,25 +2,92 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from ganvas import storage
 from ganvas.data.reading import Progress
 from ganvas.errors import GanvasError, RunError
 from ganvas.formatting import format_bytes
-from ganvas.images import from_network, to_pillow
+from ganvas.images import to_pillow
+from ganvas.labels import EACH
 from ganvas.runs.directories import check_unused
-from ganvas.sampling import TrainedGenerator, display_factor, write_samples
+from ganvas.sampling import (
+    GeneratorInputs,
+    TrainedGenerator,
+    display_factor,
+    generate,
+    write_samples,
+)
+
+COLUMNS = 10
+"""Images of each label, where every label gets a row."""
 
 MOST_PIXELS = 50_000_000
 """The largest picture of many images. Few programs open a larger one."""
+
+
+@dataclass(frozen=True)
+class SampleRequest:
+    """Which samples to write."""
+
+    generator: TrainedGenerator
+    n: int
+    """How many; with `EACH` label, how many of each."""
+    seed: int = 0
+    label: str | None = None
+    """One label of all samples, or `EACH`; None draws labels as often as the data has them."""
+
+    @property
+    def each(self) -> bool:
+        """Whether there are n samples of every label, label by label."""
+        return self.label == EACH and self.generator.label_set is not None
+
+    @property
+    def count(self) -> int:
+        """How many samples there are in all."""
+        return self.n * len(self.generator.label_names) if self.each else self.n
+
+    def check(self) -> None:
+        """Raise a `GanvasError` if the generator takes no labels, or not this one."""
+        if self.label is not None and not self.each:
+            self.generator.label_indices(self.label, 1)
+
+    def inputs(self) -> Iterator[GeneratorInputs]:
+        """Latents and labels, in batches. All labels share the same latents."""
+        if self.each:
+            for label in range(len(self.generator.label_names)):
+                yield from self.generator.input_batches(
+                    self.n, self.seed, labels=torch.full((self.n,), label)
+                )
+        else:
+            labels = self.generator.label_indices(self.label, self.n)
+            yield from self.generator.input_batches(self.n, self.seed, labels=labels)
+
+    def samples(self, on_progress: Progress) -> Iterator[npt.NDArray[Any]]:
+        """The samples, batch by batch."""
+        done = 0
+        for inputs in self.inputs():
+            yield generate(self.generator.network, *inputs)
+            done += len(inputs.latents)
+            on_progress(done, self.count)
+
+    def label_names(self) -> Iterator[npt.NDArray[Any]]:
+        """The names of the labels of all samples, batch by batch."""
+        names = np.array(self.generator.label_names)
+        for inputs in self.inputs():
+            assert inputs.labels is not None
+            yield names[inputs.labels.cpu().numpy()]
 
 
 def check_picture(count: int, size: tuple[int, int], factor: int, advice: str) -> None:
@@ -54,47 +121,55 @@ def check_file(out: Path) -> None:
     storage.check_can_write(out)
 
 
-def write_grid(
-    out: Path, generator: TrainedGenerator, n: int, seed: int, on_progress: Progress
-) -> None:
-    """Write one PNG: a grid of images, or a plot of points.
+def write_grid(out: Path, request: SampleRequest, on_progress: Progress) -> None:
+    """Write one PNG: a grid of images, or a plot of points. `EACH` label has a row.
 
     Raises:
         GanvasError: too many images for one picture.
     """
+    generator = request.generator
     if not generator.makes_points:
         size = (generator.shape.height, generator.shape.width)
         advice = "Give a folder or an .npz as --out, or fewer images (-n)"
-        check_picture(n, size, display_factor(size), advice)
-    samples = np.concatenate(list(sample_batches(generator, n, seed, on_progress)))
-    write_samples(out, samples, generator.extent)
+        check_picture(request.count, size, display_factor(size), advice)
+    samples = np.concatenate(list(request.samples(on_progress)))
+    write_samples(out, samples, generator.extent, request.n if request.each else None)
 
 
-def write_folder(
-    out: Path, generator: TrainedGenerator, n: int, seed: int, on_progress: Progress
-) -> None:
-    """Write each image as a PNG. The folder appears when all are written.
+def write_folder(out: Path, request: SampleRequest, on_progress: Progress) -> None:
+    """Write each image as a PNG, in a folder for each label. All appear when all are written.
 
     Raises:
         RunError: the place cannot be written, or has too little room.
     """
     with storage.write_errors(out), storage.atomic_directory(out) as draft:
         done = size = 0
-        for batch in sample_batches(generator, n, seed, on_progress):
+        folders = chain.from_iterable(label_folders(draft, request))
+        for batch in request.samples(on_progress):
             for image in batch:
-                path = draft / f"{done:06d}.png"
+                path = next(folders) / f"{done:06d}.png"
                 to_pillow(image).save(path)
                 size += path.stat().st_size
                 done += 1
-            check_room(out, draft.parent, size, done, n)
+            check_room(out, draft.parent, size, done, request.count)
 
 
-def write_npz(
-    out: Path, generator: TrainedGenerator, n: int, seed: int, on_progress: Progress
-) -> None:
+def label_folders(draft: Path, request: SampleRequest) -> Iterator[list[Path]]:
+    """The folder of each sample, batch by batch: one for each label, if there are labels."""
+    if request.generator.label_set is None:
+        yield from ([draft] * len(inputs.latents) for inputs in request.inputs())
+        return
+    for batch in request.label_names():
+        folders = [draft / re.sub(r"[^\w.-]+", "-", name).strip(".-") for name in batch]
+        for folder in set(folders):
+            folder.mkdir(exist_ok=True)
+        yield folders
+
+
+def write_npz(out: Path, request: SampleRequest, on_progress: Progress) -> None:
     """Write an .npz: `images` uint8 (n, H, W, C) or `points` float32 (n, 2), and `latents`.
 
-    latents: float32 (n, Z), those of the samples.
+    latents: float32 (n, Z), those of the samples. labels: their names, if there are labels.
 
     Raises:
         RunError: the place cannot be written, or has too little room.
@@ -102,18 +177,21 @@ def write_npz(
 
     def samples() -> Iterator[npt.NDArray[Any]]:
         done = 0
-        for batch in sample_batches(generator, n, seed, on_progress):
+        for batch in request.samples(on_progress):
             yield batch
             done += len(batch)
-            check_room(out, out.absolute().parent, file.tell(), done, n)
+            check_room(out, out.absolute().parent, file.tell(), done, request.count)
 
-    latents = (batch.cpu().numpy() for batch in generator.latent_batches(n, seed))
+    generator, n = request.generator, request.count
+    latents = (inputs.latents.cpu().numpy() for inputs in request.inputs())
     with (
         storage.atomic_file(out) as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
         write_array(archive, "points" if generator.makes_points else "images", samples(), n)
         write_array(archive, "latents", latents, n)
+        if generator.label_set is not None:
+            write_array(archive, "labels", request.label_names(), n)
 
 
 def write_array(
@@ -127,17 +205,6 @@ def write_array(
         member.write(first.tobytes())
         for batch in batches:
             member.write(batch.tobytes())
-
-
-def sample_batches(
-    generator: TrainedGenerator, n: int, seed: int, on_progress: Progress
-) -> Iterator[npt.NDArray[Any]]:
-    """The samples of `generator.sample(n, seed)`, batch by batch."""
-    done = 0
-    for batch in generator.batches(n, seed):
-        yield from_network(batch)
-        done += len(batch)
-        on_progress(done, n)
 
 
 def check_room(out: Path, folder: Path, size: int, done: int, n: int) -> None:

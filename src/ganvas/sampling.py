@@ -2,50 +2,41 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NotRequired
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor, nn
-from typing_extensions import TypedDict
 
-import ganvas
-from ganvas import storage, tensor_file
-from ganvas.command_line import ganvas_command
-from ganvas.devices import choose_device
-from ganvas.errors import GanvasError, RecipeError, RunError
+from ganvas.errors import GanvasError
 from ganvas.images import draw_points, from_network, make_grid, write_png
-from ganvas.networks import Dimensions, ImageShape, network_table
-from ganvas.randomness import draw_latents, named_generator, seeded_weights
-from ganvas.recipes import Recipe, parse_generator
-from ganvas.runs import Run
-from ganvas.runs.tables import Shape
-from ganvas.schedules import parse_count
-from ganvas.tensor_file import select_prefix
+from ganvas.labels import LabelSet
+from ganvas.networks import ImageShape
+from ganvas.randomness import draw_latents, named_generator
 from ganvas.torch_state import usual_torch
 
 BATCH_SIZE = 256
 """Images generated at a time: large enough to be fast, small enough for any memory."""
 
-FORMAT = 2
-
 MIN_DISPLAY_SIZE = 64
 """Smaller images are enlarged in grids, so that a person can see them."""
 
 
-class GeneratorConfig(TypedDict):
-    """The fields of generator/config.json that are read; `write_generator` writes more."""
+class GeneratorInputs(NamedTuple):
+    """What a generator makes images from.
 
-    network: dict[str, Any]
-    image: Shape
-    latent_dim: int
-    extent: NotRequired[float]
+    latents: (N, Z), standard normal.
+    labels: int64 (N,), or mixtures of labels float32 (N, K); None if it takes none.
+    """
+
+    latents: Tensor
+    labels: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -58,6 +49,13 @@ class TrainedGenerator:
     images_seen: int
     extent: float | None = None
     """For points: half the side of the square around 0 in which they are drawn."""
+    label_set: LabelSet | None = None
+    """The labels that it takes; None if it takes none."""
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The names of the labels that it takes; empty if it takes none."""
+        return self.label_set.names if self.label_set else ()
 
     @property
     def makes_points(self) -> bool:
@@ -65,14 +63,24 @@ class TrainedGenerator:
         return self.shape.is_point
 
     @usual_torch()
-    def sample(self, n: int, seed: int = 0) -> npt.NDArray[Any]:
+    def sample(
+        self, n: int, seed: int = 0, labels: str | Sequence[str] | None = None
+    ) -> npt.NDArray[Any]:
         """New images: numpy uint8 (n, H, W, C) in [0, 255]; C is 1 grey, 3 colour, 4 with alpha.
 
         A generator of points gives float32 (n, 2), x and y in the units of its data.
 
         The same seed gives the same images; the first k of n images have the latents of k images.
+
+        Args:
+            labels: the name of the label of all images, or one name for each of the n; by default
+                labels are drawn as often as the training images have them.
+
+        Raises:
+            GanvasError: the generator takes no labels, or not these.
         """
-        return np.concatenate([from_network(batch) for batch in self.batches(n, seed)])
+        batches = self.batches(n, seed, labels=self.label_indices(labels, n))
+        return np.concatenate([from_network(batch) for batch in batches])
 
     @usual_torch()
     def latents(self, n: int, seed: int = 0) -> Tensor:
@@ -96,7 +104,68 @@ class TrainedGenerator:
         for batch in batched(itertools.islice(rows, indices.start, None), BATCH_SIZE):
             yield torch.cat(batch).to(device)
 
-    def batches(self, n: int, seed: int = 0, indices: range | None = None) -> Iterator[Tensor]:
+    def label_indices(self, labels: str | Sequence[str] | None, n: int) -> Tensor | None:
+        """The numbers of labels by name, int64 (n,): of one for all, or of one for each.
+
+        Raises:
+            GanvasError: the generator takes no labels, or not these, or there are not n.
+        """
+        if labels is None:
+            return None
+        if self.label_set is None:
+            raise GanvasError(
+                "this generator takes no labels: it was trained without. Train one that does with "
+                "a recipe whose name ends in -conditional"
+            )
+        names = [labels] * n if isinstance(labels, str) else list(labels)
+        if len(names) != n:
+            raise GanvasError(f"{n} images need {n} labels or one for all, got {len(names)}")
+        return torch.tensor([self.label_set.index_of(name) for name in names])
+
+    def draw_labels(self, n: int, seed: int = 0) -> Tensor | None:
+        """The labels of `sample`, int64 (n,): drawn as often as the training images have them.
+
+        None if the generator takes no labels. The first k of n are those of k images.
+        """
+        if self.label_set is None:
+            return None
+        random = named_generator(seed, "labels of samples")
+        # One by one, as latents are, so that the first of many are those of few.
+        places = torch.cat([torch.rand(1, generator=random, dtype=torch.float64) for _ in range(n)])
+        counts = torch.tensor(self.label_set.counts, dtype=torch.float64)
+        edges = counts.cumsum(0) / counts.sum()
+        return torch.searchsorted(edges, places, right=True).clamp_max(len(counts) - 1)
+
+    def input_batches(
+        self,
+        n: int,
+        seed: int = 0,
+        indices: range | None = None,
+        labels: Tensor | None = None,
+    ) -> Iterator[GeneratorInputs]:
+        """Latents of `sample`, with labels if the generator takes them, in batches.
+
+        Args:
+            indices: only these of the n.
+            labels: int64 (n,); None draws them.
+        """
+        indices = range(n) if indices is None else indices
+        labels = self.draw_labels(n, seed) if labels is None else labels
+        position = indices.start
+        for latents in self.latent_batches(n, seed, indices):
+            end = position + len(latents)
+            yield GeneratorInputs(
+                latents, None if labels is None else labels[position:end].to(latents.device)
+            )
+            position = end
+
+    def batches(
+        self,
+        n: int,
+        seed: int = 0,
+        indices: range | None = None,
+        labels: Tensor | None = None,
+    ) -> Iterator[Tensor]:
         """The samples of `sample` in batches, as network outputs: (B, C, H, W) in [-1, 1].
 
         Where the network has no `bounded_output`, some lie beyond.
@@ -104,29 +173,67 @@ class TrainedGenerator:
         Args:
             indices: generate only these of the n. Bit for bit the same as all n if they start
                 and end at a multiple of `BATCH_SIZE`, or end at n.
+            labels: int64 (n,); None draws them as often as the training images have them.
         """
-        for latents in self.latent_batches(n, seed, indices):
-            yield from generate_batches(self.network, latents)
+        for inputs in self.input_batches(n, seed, indices, labels):
+            yield from generate_batches(self.network, *inputs)
 
     @usual_torch()
     def interpolate(
-        self, n: int, steps: int, seed: int = 0, loop: bool = False
+        self,
+        n: int,
+        steps: int,
+        seed: int = 0,
+        loop: bool = False,
+        labels: str | Sequence[str] | None = None,
     ) -> npt.NDArray[Any]:
         """A walk through n latents by spherical interpolation, `steps` images per segment.
+
+        A generator that takes labels walks through n labels too, by mixtures of two.
+
+        Args:
+            labels: the name of the label of all, or one for each latent; by default they are drawn.
 
         Returns:
             uint8 (T, H, W, C) with T = (n - 1) * steps + 1, or n * steps for a loop, which ends
             before it would repeat its first image.
         """
-        latents = self.latents(n, seed)
-        ends = torch.cat([latents[1:], latents[:1]]) if loop else latents[1:]
-        segments = [
-            slerp(start, end, torch.linspace(0, 1, steps + 1)[:-1])
-            for start, end in zip(latents, ends, strict=False)
-        ]
-        if not loop:
-            segments.append(latents[-1:])
-        return generate(self.network, torch.cat(segments))
+        indices = self.label_indices(labels, n)
+        return self._walk(self.latents(n, seed), indices, steps, seed, loop)
+
+    @usual_torch()
+    def interpolate_labels(
+        self, labels: Sequence[str], steps: int, seed: int = 0, loop: bool = False
+    ) -> npt.NDArray[Any]:
+        """A walk from label to label at one latent, `steps` images per segment.
+
+        Args:
+            labels: names, at least two.
+
+        Returns:
+            As `interpolate`.
+        """
+        n = len(labels)
+        latents = self.latents(1, seed).expand(n, -1)
+        return self._walk(latents, self.label_indices(labels, n), steps, seed, loop)
+
+    def _walk(
+        self, latents: Tensor, labels: Tensor | None, steps: int, seed: int, loop: bool
+    ) -> npt.NDArray[Any]:
+        """The images of `interpolate` for latents (n, Z) and labels (n,)."""
+        n = len(latents)
+        labels = self.draw_labels(n, seed) if labels is None else labels
+        alpha = torch.linspace(0, 1, steps + 1)[:-1].to(latents.device)
+        pairs = [(index, (index + 1) % n) for index in range(n if loop else n - 1)]
+        walk = [slerp(latents[start], latents[end], alpha) for start, end in pairs]
+        mixtures = None
+        if labels is not None:
+            corners = F.one_hot(labels, len(self.label_names)).float().to(latents.device)
+            mixed = [
+                torch.lerp(corners[start], corners[end], alpha[:, None]) for start, end in pairs
+            ]
+            mixtures = torch.cat(mixed if loop else [*mixed, corners[-1:]])
+        return generate(self.network, torch.cat(walk if loop else [*walk, latents[-1:]]), mixtures)
 
 
 def check_count(n: int) -> None:
@@ -155,155 +262,45 @@ def slerp(start: Tensor, end: Tensor, alpha: Tensor) -> Tensor:
     return (weights[0] * start + weights[1] * end) / torch.sin(angle)
 
 
-def generate(network: nn.Module, latents: Tensor) -> npt.NDArray[Any]:
+def generate(network: nn.Module, latents: Tensor, labels: Tensor | None = None) -> npt.NDArray[Any]:
     """Images for latents (N, Z): uint8 (N, H, W, C), or points float32 (N, 2)."""
-    return np.concatenate([from_network(batch) for batch in generate_batches(network, latents)])
+    batches = generate_batches(network, latents, labels)
+    return np.concatenate([from_network(batch) for batch in batches])
 
 
-def generate_batches(network: nn.Module, latents: Tensor) -> Iterator[Tensor]:
-    """The network's outputs for latents (N, Z), in batches (B, C, H, W) of at most `BATCH_SIZE`."""
-    for batch in torch.split(latents, BATCH_SIZE) if len(latents) else ():
+def generate_batches(
+    network: nn.Module, latents: Tensor, labels: Tensor | None = None
+) -> Iterator[Tensor]:
+    """The network's outputs for latents (N, Z), in batches (B, C, H, W) of at most `BATCH_SIZE`.
+
+    Args:
+        labels: int64 (N,) or mixtures (N, K), for a network that takes labels.
+    """
+    for start in range(0, len(latents), BATCH_SIZE):
+        batch = slice(start, start + BATCH_SIZE)
+        bound = () if labels is None else (labels[batch],)
         with torch.inference_mode():  # ends before each yield: it must not leak to the caller
-            outputs: Tensor = network(batch)
+            outputs: Tensor = network(latents[batch], *bound)
         yield outputs
 
 
-def write_samples(path: Path, samples: npt.NDArray[Any], extent: float | None) -> None:
+def write_samples(
+    path: Path, samples: npt.NDArray[Any], extent: float | None, columns: int | None = None
+) -> None:
     """Write samples of `generate` as a PNG: a grid of images, small ones enlarged, or points.
 
     Args:
         path: the PNG.
         samples: images (N, H, W, C) or points (N, 2).
         extent: for points, half the side of the square around 0 that is drawn.
+        columns: of the grid; None makes it about square.
     """
     if extent is not None:
         write_png(path, draw_points(samples, extent))
     else:
-        write_png(path, make_grid(samples), display_factor(samples.shape[1:3]))
+        write_png(path, make_grid(samples, columns), display_factor(samples.shape[1:3]))
 
 
 def display_factor(size: tuple[int, int]) -> int:
     """The factor that enlarges images of this height and width for display."""
     return max(1, MIN_DISPLAY_SIZE // max(size))
-
-
-def write_generator(
-    run: Run, recipe: Recipe, network: nn.Module, shape: ImageShape, images_seen: int
-) -> None:
-    """Write a run's generator/config.json and generator/model.safetensors."""
-    config = {
-        "format": FORMAT,
-        "ganvas": ganvas.__version__,
-        "network": network_table(recipe.generator.network),
-        "image": dataclasses.asdict(shape),
-        "latent_dim": recipe.latent_dim,
-        "latents": "standard normal, float32 (N, latent_dim)",
-        "output": "float32 (N, channels, height, width) in [-1, 1]",
-    }
-    if not recipe.generator.network.bounded_output:
-        config["output"] = "float32 (N, channels, height, width), to be clamped to [-1, 1]"
-    if shape.is_point:
-        config["output"] = "float32 (N, 2, 1, 1): x and y in the units of the data, without bounds"
-        config["extent"] = run.read_data()["extent"]
-    directory = run.generator_directory
-    tensor_file.write(
-        directory / "model.safetensors", network.state_dict(), {"images_seen": images_seen}
-    )
-    storage.write_json(directory / "config.json", config)
-
-
-@usual_torch()
-def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -> TrainedGenerator:
-    """Load the EMA generator of a run, or of a `generator/` directory copied from one.
-
-    Args:
-        run: what `train` returned, the run's directory, or the copied directory.
-        device: where to generate: cpu, cuda, mps, auto.
-        checkpoint: for a run: `last`, `best` (by the evaluation while training), or images
-            seen (80k).
-
-    Raises:
-        RunError: there is no generator yet, it is damaged, or from another version; or there is no
-            such checkpoint, and the message lists those that exist.
-        DeviceError: this machine has no such device.
-    """
-    directory = run.directory if isinstance(run, Run) else Path(run)
-    if checkpoint != "last":
-        return _from_checkpoint(Run.open(directory), checkpoint, device)
-    if not (directory / "config.json").is_file():
-        directory = Run.open(directory).generator_directory
-    config = _read_config(directory / "config.json")
-    shape = ImageShape(**config["image"])
-    try:
-        description = parse_generator(config["network"])
-        with seeded_weights(0):  # replaced below
-            network = description.build(Dimensions(shape, config["latent_dim"]))
-        tensors, values = tensor_file.read(directory / "model.safetensors")
-        network.load_state_dict(tensors)
-    except (RecipeError, RuntimeError, ValueError) as error:
-        raise RunError(f"{directory} holds no generator that can be built: {error}") from error
-    extent = config.get("extent")
-    return _as_trained(network, shape, config["latent_dim"], values["images_seen"], extent, device)
-
-
-def _from_checkpoint(run: Run, checkpoint: str, device: str) -> TrainedGenerator:
-    """The EMA generator of a checkpoint."""
-    path = _checkpoint_path(run, checkpoint)
-    recipe = run.read_recipe()
-    shape, extent = run.read_shape(), run.read_data()["extent"]
-    with seeded_weights(0):  # replaced below
-        network = recipe.generator.network.build(Dimensions(shape, recipe.latent_dim))
-    tensors, values = tensor_file.read(path)
-    try:
-        network.load_state_dict(select_prefix(tensors, "ema"))
-    except RuntimeError as error:
-        raise RunError(f"{path} does not fit the generator of {run.directory}: {error}") from error
-    return _as_trained(network, shape, recipe.latent_dim, values["images_seen"], extent, device)
-
-
-def _as_trained(
-    network: nn.Module,
-    shape: ImageShape,
-    latent_dim: int,
-    images_seen: int,
-    extent: float | None,
-    device: str,
-) -> TrainedGenerator:
-    """A network with its weights in it, made ready for use."""
-    network = network.eval().requires_grad_(False).to(choose_device(device))
-    return TrainedGenerator(network, shape, latent_dim, images_seen, extent)
-
-
-def _checkpoint_path(run: Run, name: str) -> Path:
-    paths = run.checkpoint_paths()
-    known = ", ".join(["last", *(str(int(path.stem)) for path in paths)])
-    if name == "best":
-        best = run.best_checkpoint()
-        if best is None:
-            raise RunError(
-                f"{run.directory} was not evaluated while it trained, so its best checkpoint is "
-                f"not known. There are: {known}. To find the best, train with evaluation.every "
-                "above 0 (--evaluation.every 50k)"
-            )
-        return run.checkpoint_path(best)
-    try:
-        path = run.checkpoint_path(parse_count(name))
-    except ValueError as error:
-        raise RunError(
-            f"checkpoint {name!r}: expected last, best or a count of images. There are: {known}"
-        ) from error
-    if path not in paths:
-        raise RunError(f"{run.directory} has no checkpoint at {name} images. There are: {known}")
-    return path
-
-
-def _read_config(path: Path) -> GeneratorConfig:
-    if not path.is_file():
-        raise RunError(
-            f"{path.parent.parent} has no generator yet: it stopped before its first checkpoint. "
-            f"Continue it: {ganvas_command('resume', path.parent.parent)}"
-        )
-    version = storage.read_json(path).get("format")
-    if version != FORMAT:
-        raise RunError(f"{path} has format {version}, this ganvas reads format {FORMAT}")
-    return storage.read_table(path, GeneratorConfig)

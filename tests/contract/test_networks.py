@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
@@ -25,12 +25,15 @@ from ganvas.networks import (
     Generator,
     ImageShape,
     Network,
+    bind_labels,
 )
+from ganvas.networks.labels import set_label_strength
 from ganvas.randomness import seeded_weights
 from tests.builders.tiny import fill_zero_weights
 
 LATENT_DIM = 10
 BATCH = 3
+NUM_LABELS = 3
 SMALL_WIDTH = 8
 SIZES = [
     (16, 16),
@@ -136,12 +139,17 @@ def cases(table: dict[str, type[Any]]) -> pytest.MarkDecorator:
 
 def built(network: Network, image: ImageShape, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
-    return network.build(Dimensions(image, LATENT_DIM))
+    return network.build(Dimensions(image, LATENT_DIM, NUM_LABELS))
 
 
 def built_awake(network: Network, image: ImageShape) -> nn.Module:
     """The network with random values in place of weights that start at zero."""
     return fill_zero_weights(built(network, image))
+
+
+def with_labels(network: Network, player: nn.Module) -> Callable[[Tensor], Tensor]:
+    """The player as a function of one tensor: every sample has another label, if it takes some."""
+    return bind_labels(player, *([torch.arange(BATCH)] if network.uses_labels else []))
 
 
 def drawn_images(image: ImageShape, seed: int = 1) -> Tensor:
@@ -181,7 +189,7 @@ def assert_every_parameter_has_a_gradient(player: nn.Module) -> None:
 def test_generators_shape_range_and_gradients(network: Generator, image: ImageShape) -> None:
     skip_what_cannot_be_built(network, image)
     generator = built_awake(network, image)
-    fake = generator(latents())
+    fake = with_labels(network, generator)(latents())
     assert fake.shape == (BATCH, image.channels, image.height, image.width)
     assert fake.abs().max() <= 1 or not network.bounded_output
     assert fake.std() > 0
@@ -195,7 +203,7 @@ def test_discriminators_shape_and_gradients(network: Discriminator, image: Image
     skip_what_cannot_be_built(network, image)
     discriminator = built_awake(network, image)
     images = drawn_images(image).requires_grad_(True)
-    logits = discriminator(images)
+    logits = with_labels(network, discriminator)(images)
     assert logits.shape == (BATCH,)
     assert logits.isfinite().all()
     (logits * torch.tensor([1.0, -2.0, 3.0])).sum().backward()
@@ -210,11 +218,16 @@ def test_a_state_dict_holds_the_whole_network(network: Network) -> None:
     image = ImageShape(3, 16, 16)
     player, other = built(network, image, seed=0), built(network, image, seed=1)
     inputs = inputs_of(network, image)
-    player(inputs)  # moves the running statistics, which a state dict must carry too
+    with_labels(network, player)(
+        inputs
+    )  # moves the running statistics, which a state dict must carry too
     other.load_state_dict(player.state_dict())
     for mode in (True, False):
         torch.testing.assert_close(
-            other.train(mode)(inputs), player.train(mode)(inputs), rtol=0, atol=0
+            with_labels(network, other.train(mode))(inputs),
+            with_labels(network, player.train(mode))(inputs),
+            rtol=0,
+            atol=0,
         )
 
 
@@ -241,7 +254,7 @@ def test_weights_draw_from_the_seed_alone(network: Network) -> None:
         torch.manual_seed(global_seed)
         before = torch.default_generator.get_state()
         with seeded_weights(0):
-            built = network.build(Dimensions(ImageShape(1, 16, 16), LATENT_DIM))
+            built = network.build(Dimensions(ImageShape(1, 16, 16), LATENT_DIM, NUM_LABELS))
         assert torch.equal(torch.default_generator.get_state(), before)
         return list(built.state_dict().values())
 
@@ -251,7 +264,7 @@ def test_weights_draw_from_the_seed_alone(network: Network) -> None:
 @pytest.mark.parametrize("network", DISCRIMINATOR_VARIATIONS)
 def test_uses_batch_statistics_agrees_with_an_experiment(network: Discriminator) -> None:
     image = ImageShape(1, 16, 16)
-    discriminator = built_awake(network, image)
+    discriminator = with_labels(network, built_awake(network, image))
     images = drawn_images(image)
     changed = images.clone()
     changed[0] = -changed[0]
@@ -268,9 +281,16 @@ def test_a_gradient_penalty_reaches_the_weights(network: Discriminator) -> None:
     image = ImageShape(2, 16, 16)
     discriminator = built_awake(network, image)
     images = drawn_images(image).requires_grad_()
-    (slopes,) = torch.autograd.grad(discriminator(images).sum(), images, create_graph=True)
+    (slopes,) = torch.autograd.grad(
+        with_labels(network, discriminator)(images).sum(), images, create_graph=True
+    )
     slopes.flatten(1).norm(dim=1).sub(1).square().mean().backward()
-    weights = [p for p in discriminator.parameters() if p.ndim > 1]
+    # Beside the pixels, an embedding moves activations, whose slopes are constant in pieces.
+    weights = [
+        weight
+        for name, weight in discriminator.named_parameters()
+        if weight.ndim > 1 and not name.startswith("labels.")
+    ]
     for weight in weights:
         assert weight.grad is not None
         assert weight.grad.isfinite().all()
@@ -309,7 +329,7 @@ def test_generated_points_are_unbounded(network: Generator, channels: int) -> No
         for name, weight in generator.named_parameters():
             if name.startswith("image") and weight.ndim > 1:
                 weight.fill_(1e6)
-    points = generator(latents())
+    points = with_labels(network, generator)(latents())
     assert points.shape == (BATCH, channels, 1, 1)
     assert points.abs().max() > 1
 
@@ -324,7 +344,7 @@ def test_discriminators_that_support_points_give_finite_logits_far_away(
     assert network.size_problem(*POINT) is None
     point = ImageShape(channels, *POINT)
     assert network.problems(point) == []
-    logits = built(network, point)(1e6 * drawn_images(point))
+    logits = with_labels(network, built(network, point))(1e6 * drawn_images(point))
     assert logits.shape == (BATCH,)
     assert logits.isfinite().all()
 
@@ -356,10 +376,69 @@ def test_the_tables_hold_each_network_by_its_name(table: dict[str, type[Network]
         assert kind.named(name) == kind()
 
 
+CONDITIONAL = [case for case in VARIATIONS if case.values[0].uses_labels]
+
+
 @EVERY_KIND
-def test_no_shipped_network_takes_labels(kind: type[Network]) -> None:
-    """Networks that do are tested in test_seams.py, by ones made for the test."""
-    assert not kind.uses_labels
+def test_networks_take_labels_only_where_asked(kind: type[Network]) -> None:
+    network = kind()
+    assert not network.uses_labels
+    conditional = network.conditional()
+    if kind.name in ("dcgan", "resnet", "r3gan", "mlp"):
+        assert conditional is not None
+        assert conditional.uses_labels
+        assert conditional.conditional() == conditional
+        assert conditional.unconditional() == network
+    else:
+        assert conditional is None
+        assert network.unconditional() == network
+
+
+@pytest.mark.parametrize("network", CONDITIONAL)
+def test_the_label_changes_what_comes_out_and_of_its_own_sample_alone(network: Network) -> None:
+    image = ImageShape(1, 16, 16)
+    player = built_awake(network, image).eval()
+    inputs = inputs_of(network, image)
+    with torch.no_grad():
+        before = player(inputs, torch.tensor([0, 1, 2]))
+        after = player(inputs, torch.tensor([1, 1, 2]))
+    assert (before[0] - after[0]).abs().max() > 1e-6
+    assert torch.equal(before[1:], after[1:])
+
+
+@pytest.mark.parametrize("network", CONDITIONAL)
+def test_a_label_without_strength_changes_nothing(network: Network) -> None:
+    if network.name == "r3gan" and network.role == "discriminator":
+        pytest.skip("its logit has no part without labels (rules.py refuses other strengths)")
+    image = ImageShape(1, 16, 16)
+    player = built_awake(network, image).eval()
+    set_label_strength(player, 0.0)
+    inputs = inputs_of(network, image)
+    with torch.no_grad():
+        outputs = [player(inputs, torch.full((BATCH,), label)) for label in range(NUM_LABELS)]
+    assert all(torch.equal(outputs[0], other) for other in outputs)
+
+
+@pytest.mark.parametrize("network", [c for c in CONDITIONAL if c.values[0].role == "generator"])
+def test_generators_take_mixtures_of_labels(network: Generator) -> None:
+    generator = built_awake(network, ImageShape(1, 16, 16)).eval()
+    labels = torch.tensor([0, 1, 2])
+    with torch.no_grad():
+        torch.testing.assert_close(
+            generator(latents(), torch.eye(NUM_LABELS)[labels]), generator(latents(), labels)
+        )
+        between = generator(latents(), torch.full((BATCH, NUM_LABELS), 1 / NUM_LABELS))
+    assert not torch.allclose(between, generator(latents(), labels))
+
+
+@pytest.mark.parametrize("network", CONDITIONAL)
+def test_weights_without_labels_keep_their_names(network: Network) -> None:
+    """So that a conditional run can start from one without labels, and the reverse."""
+    image = ImageShape(1, 16, 16)
+    conditional, plain = built(network, image), built(network.unconditional(), image)
+    shared = conditional.state_dict().keys() & plain.state_dict().keys()
+    convolutions = {name for name, weight in plain.named_parameters() if weight.ndim == 4}
+    assert convolutions <= shared
 
 
 def test_descriptions_import_no_torch() -> None:

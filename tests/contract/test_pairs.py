@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganvas import sampling
+from ganvas import generator_files
 from ganvas.networks import DISCRIMINATORS, GENERATORS
 from ganvas.objectives.regularisers import REGULARISERS
 from ganvas.objectives.settings import (
@@ -47,7 +47,7 @@ def test_a_pair_trains_samples_and_resumes_bit_for_bit(
 
     run = Run.create(tmp_path / "run", recipe, run_files.environment(), run_files.data())
     RunFiles(run, recipe).checkpoint(state, last=False)
-    samples = sampling.load(run).sample(3, seed=1)
+    samples = generator_files.load(run).sample(3, seed=1)
     assert samples.shape == (3, SIDE, SIDE, 1)
 
     resumed = start(recipe)

@@ -22,6 +22,7 @@ from ganvas.recipes import (
     recipe_json,
     recipe_toml,
 )
+from ganvas.recipes.players import takes_labels
 from ganvas.recipes.rules import problems
 from ganvas.schedules import Ramp
 
@@ -115,7 +116,8 @@ def test_networks_can_be_built_for_the_recipes_data(name: str) -> None:
         for channels in (1, 2, 3):
             shape = recipe.image_shape(channels)
             assert shape == ImageShape(channels, *size)
-            generator, discriminator = build_networks(recipe, shape)
-            images = generator(torch.empty(2, recipe.latent_dim))
+            generator, discriminator = build_networks(recipe, shape, num_labels=3)
+            labels = [torch.zeros(2, dtype=torch.int64)] if takes_labels(recipe) else []
+            images = generator(torch.empty(2, recipe.latent_dim), *labels)
             assert images.shape == (2, channels, *size)
-            assert discriminator(images).shape == (2,)
+            assert discriminator(images, *labels).shape == (2,)

@@ -24,7 +24,7 @@ from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import Recipe, checked
-from ganvas.runs.data import check_labels
+from ganvas.runs.labels import with_labels
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from tests.builders.tiny import narrow, same, start, tiny_data, tiny_recipe, weights_of
@@ -89,7 +89,10 @@ def families() -> Iterator[None]:
     @dataclass(frozen=True, kw_only=True)
     class LabelledGenerator(Generator):
         name: ClassVar[str] = "labelled"
-        uses_labels: ClassVar[bool] = True
+
+        @property
+        def uses_labels(self) -> bool:
+            return True
 
         def build(self, dimensions: Dimensions) -> nn.Module:
             image = dimensions.image
@@ -107,7 +110,10 @@ def families() -> Iterator[None]:
     @dataclass(frozen=True, kw_only=True)
     class LabelledDiscriminator(Discriminator):
         name: ClassVar[str] = "labelled"
-        uses_labels: ClassVar[bool] = True
+
+        @property
+        def uses_labels(self) -> bool:
+            return True
 
         def build(self, dimensions: Dimensions) -> nn.Module:
             return Conditional(pixels_of(dimensions), (), dimensions.num_labels)
@@ -216,11 +222,11 @@ class TestLabels:
             train_step(state, recipe)
         assert same(straight.tensors().values(), resumed.tensors().values())
 
-    def test_data_without_labels_is_refused_with_the_field_to_change(self) -> None:
+    def test_data_without_labels_is_refused(self) -> None:
         recipe = tiny_recipe((GENERATORS["labelled"](), narrow(DISCRIMINATORS["dcgan"])))
-        with pytest.raises(DataError, match=r"generator network labelled takes labels"):
-            check_labels(recipe, tiny_data())
-        check_labels(recipe, labelled_data())
+        with pytest.raises(DataError, match=r"take labels, and these images have none"):
+            with_labels(recipe, tiny_data())
+        assert with_labels(recipe, labelled_data())[0] == recipe
 
     @pytest.mark.parametrize(
         ("changes", "field"),

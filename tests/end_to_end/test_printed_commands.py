@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ganvas import sampling
+from ganvas import generator_files
 from ganvas.cli import COMMANDS, parse
 from ganvas.errors import GanvasError, RankLost
 from ganvas.runs import Run
@@ -81,7 +81,7 @@ def test_commands_about_a_run_can_be_pasted(
     assert {name for name, _ in found} >= {"resume", "report", "evaluate"}
     assert {directory for _, directory in found} == {here}
     shutil.rmtree(here / "generator")
-    assert directories_in(message_of(sampling.load, here)) == [("resume", here)]
+    assert directories_in(message_of(generator_files.load, here)) == [("resume", here)]
 
 
 def test_commands_about_a_study_can_be_pasted(here: Path, small: Path, images: Path) -> None:

@@ -12,12 +12,19 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ganvas import sample_files, sampling
+from ganvas import generator_files, sample_files, sampling
 from ganvas.cli.interpolate import Interpolate
 from ganvas.cli.sample import Sample
 from ganvas.errors import GanvasError, RunError
 from ganvas.networks import ImageShape
-from ganvas.sample_files import check_file, check_folder, write_folder, write_grid, write_npz
+from ganvas.sample_files import (
+    SampleRequest,
+    check_file,
+    check_folder,
+    write_folder,
+    write_grid,
+    write_npz,
+)
 from ganvas.sampling import TrainedGenerator
 
 N = 10
@@ -61,7 +68,7 @@ def test_a_folder_is_written_batch_by_batch_and_appears_whole(
     def progress(done: int, total: int) -> None:
         seen.append((done, total, out.exists()))
 
-    write_folder(out, generator, N, 3, progress)
+    write_folder(out, SampleRequest(generator, N, 3), progress)
     assert seen == [(4, N, False), (8, N, False), (10, N, False)]
     assert isinstance(generator.network, Stripes)
     assert generator.network.sizes == [4, 4, 2]
@@ -73,7 +80,7 @@ def test_a_folder_is_written_batch_by_batch_and_appears_whole(
 
 
 def test_an_npz_is_what_numpy_would_save(generator: TrainedGenerator, tmp_path: Path) -> None:
-    write_npz(tmp_path / "a.npz", generator, N, 3, ignore)
+    write_npz(tmp_path / "a.npz", SampleRequest(generator, N, 3), ignore)
     with np.load(tmp_path / "a.npz") as file:
         assert sorted(file) == ["images", "latents"]
         assert np.array_equal(file["images"], generator.sample(N, 3))
@@ -101,7 +108,7 @@ def test_interrupted_sampling_leaves_nothing(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write(tmp_path / "out", generator, N, 0, interrupt)  # type: ignore[operator]
+        write(tmp_path / "out", SampleRequest(generator, N, 0), interrupt)  # type: ignore[operator]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -111,7 +118,7 @@ def test_too_little_room_is_said_after_the_first_batch(
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10))
     with pytest.raises(RunError, match=r"other 6 samples need about .*, and 10 bytes are free"):
-        write(tmp_path / "out", generator, N, 0, ignore)  # type: ignore[operator]
+        write(tmp_path / "out", SampleRequest(generator, N, 0), ignore)  # type: ignore[operator]
     assert isinstance(generator.network, Stripes)
     assert len(generator.network.sizes) <= 2
     assert list(tmp_path.iterdir()) == []
@@ -121,7 +128,7 @@ def test_a_grid_that_no_program_opens_is_refused_before_sampling(
     generator: TrainedGenerator, tmp_path: Path
 ) -> None:
     with pytest.raises(GanvasError, match=r"20,000 images are too many .* folder or an \.npz"):
-        write_grid(tmp_path / "grid.png", generator, 20_000, 0, ignore)
+        write_grid(tmp_path / "grid.png", SampleRequest(generator, 20_000, 0), ignore)
     assert isinstance(generator.network, Stripes)
     assert generator.network.sizes == []
 
@@ -173,7 +180,7 @@ def test_nothing_is_loaded_before_a_refusal(
     def load(*arguments: object) -> None:
         raise AssertionError("a generator was loaded")
 
-    monkeypatch.setattr(sampling, "load", load)
+    monkeypatch.setattr(generator_files, "load", load)
     with pytest.raises(GanvasError):
         command.run()
 
@@ -181,7 +188,7 @@ def test_nothing_is_loaded_before_a_refusal(
 def test_a_walk_that_no_program_opens_is_refused(
     generator: TrainedGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sampling, "load", lambda *arguments: generator)
+    monkeypatch.setattr(generator_files, "load", lambda *arguments: generator)
     monkeypatch.setattr(sample_files, "MOST_PIXELS", 100_000)
     with pytest.raises(GanvasError, match=r"72 images are too many .* Lower -n or --steps"):
         Interpolate(tmp_path, out=tmp_path / "walk.gif").run()

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ganvas import sampling
+from ganvas import generator_files, sampling
 from ganvas.data.settings import DataSettings
 from ganvas.errors import RunError
 from ganvas.images import draw_points
@@ -160,8 +160,8 @@ class TestPoints:
     def test_extent_survives_the_file(self, points: TrainedGenerator, tmp_path: Path) -> None:
         recipe = tiny_recipe(small("mlp", generator={"width": 8}), data=DataSettings(size=POINT))
         run = Run.create(tmp_path / "run", recipe, {"seed": 0}, run_files.data(extent=1.5))
-        sampling.write_generator(run, recipe, points.network, self.SHAPE, 64)
-        loaded = sampling.load(run)
+        generator_files.write_generator(run, recipe, points.network, self.SHAPE, 64)
+        loaded = generator_files.load(run)
         assert loaded.makes_points
         assert loaded.extent == 1.5
         assert np.array_equal(loaded.sample(5), points.sample(5))
@@ -185,7 +185,7 @@ class TestLoading:
 
     @pytest.fixture
     def written(self, run: Run, trained: TrainedGenerator) -> Run:
-        sampling.write_generator(run, tiny_recipe(), trained.network, SHAPE, 12_345)
+        generator_files.write_generator(run, tiny_recipe(), trained.network, SHAPE, 12_345)
         return run
 
     def test_a_loaded_generator_gives_the_same_images(
@@ -193,7 +193,7 @@ class TestLoading:
     ) -> None:
         copied = shutil.copytree(written.generator_directory, tmp_path / "elsewhere")
         for place in (written.directory, str(written.directory), copied):
-            loaded = sampling.load(place)
+            loaded = generator_files.load(place)
             assert (loaded.shape, loaded.latent_dim, loaded.images_seen) == (
                 SHAPE,
                 LATENT_DIM,
@@ -203,13 +203,13 @@ class TestLoading:
 
     def test_a_run_without_checkpoint_names_the_command_to_continue(self, run: Run) -> None:
         with pytest.raises(RunError, match=r"no generator yet.*ganvas resume"):
-            sampling.load(run.directory)
+            generator_files.load(run.directory)
 
     def test_other_directories_are_refused(self, tmp_path: Path) -> None:
         with pytest.raises(RunError, match="not a run: no such directory"):
-            sampling.load(tmp_path / "absent")
+            generator_files.load(tmp_path / "absent")
         with pytest.raises(RunError, match=r"not a run: it has no recipe\.json"):
-            sampling.load(tmp_path)
+            generator_files.load(tmp_path)
 
     def test_damaged_weights_are_refused(self, written: Run) -> None:
         path = written.generator_directory / "model.safetensors"
@@ -217,7 +217,7 @@ class TestLoading:
         damaged[-1] ^= 1
         path.write_bytes(damaged)
         with pytest.raises(RunError, match="damaged"):
-            sampling.load(written.directory)
+            generator_files.load(written.directory)
 
     @pytest.mark.parametrize(
         ("changes", "message"),
@@ -237,10 +237,10 @@ class TestLoading:
         path = written.generator_directory / "config.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
         with pytest.raises(RunError, match=message):
-            sampling.load(written.directory)
+            generator_files.load(written.directory)
 
     @pytest.mark.parametrize("text", ["{", "[]", "[" * 100_000])
     def test_a_config_that_is_no_table_is_refused(self, written: Run, text: str) -> None:
         (written.generator_directory / "config.json").write_text(text)
         with pytest.raises(RunError, match=r"config\.json (cannot be read|is damaged)"):
-            sampling.load(written.directory)
+            generator_files.load(written.directory)

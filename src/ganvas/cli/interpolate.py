@@ -11,10 +11,12 @@ import tyro
 from ganvas import storage
 from ganvas.command_line import ganvas_command
 from ganvas.errors import GanvasError
+from ganvas.labels import EACH
 from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
     from ganvas.images import Pixels
+    from ganvas.sampling import TrainedGenerator
 
 GIF_MILLISECONDS = 80
 
@@ -29,6 +31,9 @@ class Interpolate:
     """Number of latents."""
     steps: int = 12
     """Images from each latent to the next."""
+    label: str | None = None
+    """For a generator that takes labels: one label of all latents; or several with commas between,
+    or each, to go from label to label at one latent. By default labels are drawn."""
     seed: int = 0
     """The same seed gives the same latents."""
     out: Path | None = None
@@ -46,27 +51,35 @@ class Interpolate:
         if out.suffix.lower() not in (".png", ".gif"):
             raise GanvasError(f"{out}: expected a .png or a .gif")
         from ganvas import sampling
+        from ganvas.generator_files import load
         from ganvas.images import make_grid, write_gif, write_png
         from ganvas.sample_files import check_file, check_picture
 
         check_file(out)
-        generator = sampling.load(self.run_directory, self.device, self.checkpoint)
+        generator = load(self.run_directory, self.device, self.checkpoint)
         if generator.makes_points:
             raise GanvasError(
                 f"{self.run_directory} generates points, which cannot be interpolated as images. "
                 f"To plot them: {ganvas_command('sample', self.run_directory)}"
             )
+        labels = labels_of(self.label, generator)
+        stops = len(labels) if len(labels) > 1 else self.n
         size = (generator.shape.height, generator.shape.width)
         is_gif = out.suffix.lower() == ".gif"
         factor = sampling.display_factor(size) * (2 if is_gif else 1)
-        check_picture(self.n * self.steps, size, factor, "Lower -n or --steps")
+        check_picture(stops * self.steps, size, factor, "Lower -n or --steps")
         storage.make_directory(out.parent)
-        frames = generator.interpolate(self.n, self.steps, self.seed, loop=is_gif)
+        if len(labels) > 1:
+            frames = generator.interpolate_labels(labels, self.steps, self.seed, loop=is_gif)
+        else:
+            label = labels[0] if labels else None
+            frames = generator.interpolate(self.n, self.steps, self.seed, is_gif, label)
         if is_gif:
             write_gif(out, frames, GIF_MILLISECONDS, factor)
         else:
             write_png(out, make_grid(self.rows(frames), columns=self.steps + 1), factor)
-        print_lines(f"{len(frames)} images through {self.n} latents: {out}")
+        through = f"{stops} labels at one latent" if len(labels) > 1 else f"{self.n} latents"
+        print_lines(f"{len(frames)} images through {through}: {out}")
 
     def rows(self, frames: Pixels) -> Pixels:
         """The frames in rows, each from one latent to the next, including both."""
@@ -74,3 +87,19 @@ class Interpolate:
 
         starts = range(0, len(frames) - 1, self.steps)
         return np.concatenate([frames[start : start + self.steps + 1] for start in starts])
+
+
+def labels_of(choice: str | None, generator: TrainedGenerator) -> list[str]:
+    """The labels that `--label` names; none if it was not given.
+
+    Raises:
+        GanvasError: the generator takes no labels, or not these.
+    """
+    if choice is None:
+        return []
+    if choice == EACH and generator.label_names:
+        return list(generator.label_names)
+    # A label may hold a comma.
+    labels = [choice] if choice in generator.label_names else choice.split(",")
+    generator.label_indices(labels, len(labels))
+    return labels

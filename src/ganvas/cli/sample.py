@@ -10,6 +10,7 @@ import tyro
 
 from ganvas import storage
 from ganvas.errors import GanvasError
+from ganvas.labels import EACH
 from ganvas.terminal import print_lines
 
 IMAGES, POINTS = 64, 2_500
@@ -26,7 +27,10 @@ class Sample:
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run directory, or a generator/ folder copied from one."""
     n: Annotated[int | None, tyro.conf.arg(aliases=("-n",))] = None
-    """Number of images; by default 64, or 2,500 points."""
+    """Number of images; by default 64, or 2,500 points; with --label each, 10 of each label."""
+    label: str | None = None
+    """For a generator that takes labels: one label of all images, or each, which makes a row of
+    every label; by default labels are drawn as often as the training images have them."""
     seed: int = 0
     """The same seed gives the same images."""
     out: Path | None = None
@@ -44,16 +48,20 @@ class Sample:
             raise GanvasError(f"{out}: expected a .png, an .npz or a folder without a suffix")
         if self.n is not None and self.n < 1:
             raise GanvasError(f"-n must be at least 1, got {self.n}")
-        from ganvas import sample_files, sampling
+        from ganvas import sample_files
+        from ganvas.generator_files import load
         from ganvas.progress import TerminalFeedback
 
         check = sample_files.check_file if suffix else sample_files.check_folder
         check(out)
-        generator = sampling.load(self.run_directory, self.device, self.checkpoint)
+        generator = load(self.run_directory, self.device, self.checkpoint)
         points = generator.makes_points
         if points and not suffix:
             raise GanvasError(f"{out}: {self.run_directory} generates points: give a .png or .npz")
-        n = self.n or (POINTS if points else IMAGES)
+        each = self.label == EACH
+        n = self.n or (POINTS if points else sample_files.COLUMNS if each else IMAGES)
+        request = sample_files.SampleRequest(generator, n, self.seed, self.label)
+        request.check()
         write = {
             "": sample_files.write_folder,
             ".png": sample_files.write_grid,
@@ -61,8 +69,10 @@ class Sample:
         }[suffix]
         storage.make_directory(out.parent)
         with TerminalFeedback().progress("sampling") as on_progress:
-            write(out, generator, n, self.seed, on_progress)
+            write(out, request, on_progress)
         noun = "points" if points else "images"
-        print_lines(f"{n} {noun} at {generator.images_seen:,} {noun} seen: {out}")
+        print_lines(f"{request.count} {noun} at {generator.images_seen:,} {noun} seen: {out}")
+        if each and suffix == ".png":
+            print_lines(f"rows, from the top: {', '.join(generator.label_names)}")
         if generator.extent is not None and suffix == ".png":
             print(f"x and y go from {-generator.extent} to {generator.extent}")

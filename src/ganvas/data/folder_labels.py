@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from ganvas.data.settings import Labels
+from ganvas.data.settings import OWN_LABELS, Labels
 from ganvas.data.source import Item, Source, sorted_labels
 from ganvas.errors import DataError
 from ganvas.formatting import format_count
@@ -56,13 +56,13 @@ def with_labels(source: Source, choice: Labels) -> Source:
     """The same images with the labels that a setting chooses.
 
     Args:
-        source: as opened, with the labels that `auto` means.
+        source: as opened, with its own labels.
         choice: `DataSettings.labels`.
 
     Raises:
         DataError: no image lies in so many folders.
     """
-    if choice == "auto":
+    if choice in OWN_LABELS:
         return source
     names = [item.name for item in source.items]
     if choice == "folders":
@@ -84,13 +84,13 @@ def _labels_at_level(source: Source, level: int) -> list[str | None]:
     if deepest == 0:
         raise DataError(
             f"{source.location}: --labels {level} takes labels from a level of folders, and these "
-            "images lie in none. Choose --labels auto, or off"
+            "images lie in none. Choose --labels scores, or off"
         )
     if deepest < level:
         levels = "level 1" if deepest == 1 else f"levels 1 to {deepest}"
         raise DataError(
             f"{source.location}: --labels {level} asks for labels {format_count(level, 'folder')} "
-            f"deep, and the images lie at most {deepest} deep. Choose from {levels}, auto or off"
+            f"deep, and the images lie at most {deepest} deep. Choose from {levels}, scores or off"
         )
     return [_folder_at(folders, level - 1) for folders in parts]
 

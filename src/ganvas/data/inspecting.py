@@ -28,7 +28,7 @@ from ganvas.data.inspection import Inspection
 from ganvas.data.measured_range import with_known_range
 from ganvas.data.preparation import fingerprint
 from ganvas.data.reading import parallel_map
-from ganvas.data.settings import DataSettings
+from ganvas.data.settings import OWN_LABELS, DataSettings
 from ganvas.data.source import Source, Unusable
 from ganvas.data.stacking import CLASSES, PREFIX, Stacked
 from ganvas.data.survey import decode_header, exact_copies, frames_of_files, mode_fractions
@@ -78,7 +78,7 @@ def _inspect_images(
 ) -> Inspection:
     source = with_labels(source, settings.labels)
     names = [item.name for item in source.items]
-    splits = labels_from_folders(names).splits if settings.labels == "auto" else ()
+    splits = labels_from_folders(names).splits if settings.labels in OWN_LABELS else ()
     cache = default_cache()
     digests = read_digests(source, cache, verify, on_progress)
     source, digests = split_frames(source, digests, settings, cache, on_progress)

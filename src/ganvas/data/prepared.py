@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganvas.data.source import Unusable
+from ganvas.labels import LabelSet
 from ganvas.networks.sizes import CHANNEL_NAMES, ImageShape
 
 Blocks = Iterator[npt.NDArray[Any]]
@@ -62,6 +63,14 @@ class PreparedData:
     def training(self) -> npt.NDArray[np.int64]:
         """(N - M,), ascending: the images to train on."""
         return np.setdiff1d(np.arange(len(self.images)), self.held_out, assume_unique=True)
+
+    @cached_property
+    def label_set(self) -> LabelSet | None:
+        """The labels and how many training images have each; None without labels."""
+        if self.labels is None or not self.label_names:
+            return None
+        counts = np.bincount(self.labels[self.training], minlength=len(self.label_names))
+        return LabelSet(self.label_names, tuple(counts.tolist()))
 
     def summary(self) -> str:
         """One line for people: what, how many, at which size, how many are held out or left out."""

@@ -8,7 +8,10 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Lt
 
 Channels = Literal["auto", "1", "2", "3", "4"]
-Labels = Literal["auto", "off", "folders", "1", "2", "3", "4"]
+Labels = Literal["scores", "auto", "on", "off", "folders", "1", "2", "3", "4"]
+
+OWN_LABELS = ("scores", "auto", "on")
+"""Choices that take labels as they are: those in the file, or the first folders that differ."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +32,10 @@ class DataSettings:
     max_megapixels: Annotated[int, Gt(0)] = 90
     """Leave out images of more million pixels. A JPEG counts as it is decoded: reduced, where that
     is enough for the size."""
-    labels: Labels = "auto"
-    """auto: those in the file, or the first folders that differ, below splits such as train/ and
-    val/; folders: the same, but splits are labels; off: none; 1, 2, ...: folders of this level."""
+    labels: Labels = "scores"
+    """scores: labels serve scores alone; on: the networks take them too; auto: on where each of 2
+    to 1,000 labels has 20 images; off: none are read. folders: as scores, and folders named train,
+    val, ... are labels too; 1, 2, ...: as scores, from folders of this level."""
     frames: Literal["first", "all"] = "first"
     """Of files with several frames or pages (GIF, WebP, APNG, TIFF) take the first, or all."""
     keep_duplicates: bool = False

@@ -90,10 +90,10 @@ class Stacked(GeneratedDataset):
                 f"{self.location} stacks three images in three channels, but the recipe asks for "
                 f"{settings.channels}: set channels to auto"
             )
-        if settings.labels != "auto":
+        if settings.labels != "scores":
             raise DataError(
                 f"{self.location} stacks one image of each of three labels, so its labels are "
-                f"needed as they are, but the recipe says {settings.labels}: set labels to auto"
+                f"needed as they are, but the recipe says {settings.labels}: set labels to scores"
             )
 
 

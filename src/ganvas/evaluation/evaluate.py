@@ -18,13 +18,13 @@ from ganvas.evaluation.extractor_choice import uninstalled_metrics
 from ganvas.evaluation.failures import failure_lines
 from ganvas.evaluation.measure import FEW, Measurement, measure
 from ganvas.evaluation.score import Score
+from ganvas.generator_files import load
 from ganvas.metrics.names import Metric, parse_metrics
 from ganvas.networks.sizes import POINT
 from ganvas.progress import TerminalFeedback
 from ganvas.recipes.recipe import EvaluationSettings
 from ganvas.runs import Run
 from ganvas.runs.data import check_data_unchanged, data_location, prepare_images
-from ganvas.sampling import load
 from ganvas.terminal import tolerant_output
 from ganvas.torch_state import usual_torch
 

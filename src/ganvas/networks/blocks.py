@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor, nn
 
+from ganvas.networks.labels import ConditionalBatchNorm, sequential
 from ganvas.networks.network import NormName
 from ganvas.networks.sizes import ImageShape
 
@@ -36,8 +37,10 @@ def named_sequential(stages: Mapping[str, nn.Module]) -> nn.Sequential:
 # -- Normalisation -------------------------------------------------------------------------------
 
 
-def image_norm(norm: NormName, channels: int) -> nn.Module:
+def image_norm(norm: NormName, channels: int, condition_dim: int = 0) -> nn.Module:
     """Normalisation of (N, C, H, W), with a gain and a bias per channel.
+
+    Above a `condition_dim` of 0, batch normalisation takes a condition (N, condition_dim) too.
 
     "layer" takes one mean and one variance per sample over (C, H, W), as the critics of Gulrajani
     2017 do (section 4); in torch that is group normalisation with a single group.
@@ -46,6 +49,8 @@ def image_norm(norm: NormName, channels: int) -> nn.Module:
         case "none":
             return nn.Identity()
         case "batch":
+            if condition_dim:
+                return ConditionalBatchNorm(channels, condition_dim)
             return nn.BatchNorm2d(channels)
         case "layer":
             return nn.GroupNorm(1, channels)
@@ -74,7 +79,7 @@ def init_normal_(network: nn.Module, deviation: float = 0.02, gain_deviation: fl
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(module.weight, 0.0, deviation)
-        elif isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
+        elif isinstance(module, nn.BatchNorm2d | nn.GroupNorm) and module.affine:
             nn.init.normal_(module.weight, 1.0, gain_deviation)
         else:
             continue
@@ -206,6 +211,7 @@ class PreactivationBlock(nn.Module):
         residual: False omits the shortcut and keeps everything else.
         sees_images: the block is a discriminator's first; it neither normalises nor rectifies
             its input, which is an image (the "optimized" block of both papers' code).
+        condition_dim: above 0 the block is called with a condition (N, condition_dim) too.
     """
 
     def __init__(
@@ -217,24 +223,25 @@ class PreactivationBlock(nn.Module):
         *,
         residual: bool,
         sees_images: bool = False,
+        condition_dim: int = 0,
     ) -> None:
         super().__init__()
         inner = inner_channels(in_channels, out_channels, resampling, sees_images)
         self.enter = (
             nn.Identity()
             if sees_images
-            else nn.Sequential(image_norm(norm, in_channels), nn.ReLU())
+            else sequential(image_norm(norm, in_channels, condition_dim), nn.ReLU())
         )
         self.convolution1 = convolution(in_channels, inner, "up" if resampling == "up" else "none")
-        self.between = nn.Sequential(image_norm(norm, inner), nn.ReLU(inplace=True))
+        self.between = sequential(image_norm(norm, inner, condition_dim), nn.ReLU(inplace=True))
         self.convolution2 = convolution(
             inner, out_channels, "down" if resampling == "down" else "none"
         )
         self.shortcut = Shortcut(in_channels, out_channels, resampling) if residual else None
 
-    def forward(self, images: Tensor) -> Tensor:
-        inner = self.convolution1(self.enter(images))
-        outer: Tensor = self.convolution2(self.between(inner))
+    def forward(self, images: Tensor, *condition: Tensor) -> Tensor:
+        inner = self.convolution1(self.enter(images, *condition))
+        outer: Tensor = self.convolution2(self.between(inner, *condition))
         return outer if self.shortcut is None else outer + self.shortcut(images)
 
 
@@ -254,20 +261,22 @@ class PostactivationBlock(nn.Module):
         *,
         residual: bool,
         sees_images: bool = False,
+        condition_dim: int = 0,
     ) -> None:
         super().__init__()
         inner = inner_channels(in_channels, out_channels, resampling, sees_images)
         self.convolution1 = convolution(in_channels, inner, "up" if resampling == "up" else "none")
-        self.between = nn.Sequential(image_norm(norm, inner), nn.ReLU(inplace=True))
+        self.between = sequential(image_norm(norm, inner, condition_dim), nn.ReLU(inplace=True))
         self.convolution2 = convolution(
             inner, out_channels, "down" if resampling == "down" else "none"
         )
-        self.norm = image_norm(norm, out_channels)
+        self.norm = image_norm(norm, out_channels, condition_dim)
         self.shortcut = Shortcut(in_channels, out_channels, resampling) if residual else None
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, *condition: Tensor) -> Tensor:
         inner = self.convolution1(images)
-        outer: Tensor = self.norm(self.convolution2(self.between(inner)))
+        outer: Tensor = self.convolution2(self.between(inner, *condition))
+        outer = self.norm(outer, *condition)
         return torch.relu(outer if self.shortcut is None else outer + self.shortcut(images))
 
 

@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge
 
+from ganvas.networks.conditioning import (
+    Conditioning,
+    DiscriminatorConditioning,
+    GeneratorConditioning,
+    conditioning_problems,
+    usual_generator_conditioning,
+)
 from ganvas.networks.network import Dimensions, Discriminator, Generator, NormName
-from ganvas.networks.sizes import doubling_of
+from ganvas.networks.sizes import ImageShape, doubling_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,7 +28,7 @@ LARGEST_MULTIPLIER = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class DCGANGenerator(Generator):
+class DCGANGenerator(Conditioning, Generator):
     """Transposed convolutions, one for each doubling of the resolution."""
 
     name: ClassVar[str] = "dcgan"
@@ -32,13 +39,23 @@ class DCGANGenerator(Generator):
     """Normalisation of every layer but the output."""
     upsampling: Literal["transposed", "resize"] = "transposed"
     """How it doubles: a 4x4 transposed convolution, or repeated pixels and a 3x3 one."""
+    conditioning: GeneratorConditioning = "none"
+    """How labels enter: gains and biases of batch norms, for each label (batch-norm) or from one
+    embedding (shared; chunks: with part of the latents); or beside the latents (concatenation)."""
 
     def build(self, dimensions: Dimensions) -> nn.Module:
         return build_generator(self, dimensions)
 
+    @property
+    def usual_conditioning(self) -> GeneratorConditioning:
+        return usual_generator_conditioning(self.norm)
+
+    def problems(self, image: ImageShape) -> list[str]:
+        return conditioning_problems(self.conditioning, self.norm)
+
 
 @dataclass(frozen=True, kw_only=True)
-class DCGANDiscriminator(Discriminator):
+class DCGANDiscriminator(Conditioning, Discriminator):
     """Strided convolutions, one for each halving of the resolution."""
 
     name: ClassVar[str] = "dcgan"
@@ -49,6 +66,8 @@ class DCGANDiscriminator(Discriminator):
     """Normalisation of every layer but the first and the last."""
     activation: Literal["leaky-relu", "relu"] = "leaky-relu"
     """Activation after each layer; leaky-relu has slope 0.2."""
+    conditioning: DiscriminatorConditioning = "none"
+    """How labels enter: an embedding times the last features, added to the logit (projection)."""
 
     def build(self, dimensions: Dimensions) -> nn.Module:
         return build_discriminator(self, dimensions)
@@ -56,6 +75,10 @@ class DCGANDiscriminator(Discriminator):
     @property
     def uses_batch_statistics(self) -> bool:
         return self.norm == "batch"
+
+    @property
+    def usual_conditioning(self) -> DiscriminatorConditioning:
+        return "projection"
 
 
 def channels_after(halvings: int, width: int) -> int:
@@ -75,20 +98,23 @@ def build_generator(config: DCGANGenerator, dimensions: Dimensions) -> nn.Module
         UpsamplingConvolution,
         image_norm,
         init_normal_,
-        named_sequential,
     )
     from ganvas.networks.convolutions import TransposedConvolution
+    from ganvas.networks.labels import LabelPlan, sequential
 
-    image, latent_dim = dimensions.image, dimensions.latent_dim
+    image = dimensions.image
     doubling = doubling_of(image)
+    plan = LabelPlan.of(
+        config.conditioning, dimensions.latent_dim, dimensions.num_labels, doubling.doublings
+    )
     base = (doubling.base_height, doubling.base_width)
     bias = config.norm == "none"  # the norm has a bias of its own
     channels = channels_after(doubling.doublings, config.width)
     stages: dict[str, nn.Module] = {
-        "latents": nn.Unflatten(1, (latent_dim, 1, 1)),  # (N, Z, 1, 1)
-        "grid": nn.Sequential(
-            TransposedConvolution(latent_dim, channels, base, stride=1, padding=0, bias=bias),
-            image_norm(config.norm, channels),
+        "latents": nn.Unflatten(1, (plan.input_dim, 1, 1)),  # (N, Z, 1, 1)
+        "grid": sequential(
+            TransposedConvolution(plan.input_dim, channels, base, stride=1, padding=0, bias=bias),
+            image_norm(config.norm, channels, plan.condition_dim),
             nn.ReLU(inplace=True),
         ),  # (N, channels, base_height, base_width)
     }
@@ -102,14 +128,14 @@ def build_generator(config: DCGANGenerator, dimensions: Dimensions) -> nn.Module
 
     for index in range(1, doubling.doublings):
         narrower = channels_after(doubling.doublings - index, config.width)
-        stages[f"double{index}"] = nn.Sequential(
+        stages[f"double{index}"] = sequential(
             upsample(channels, narrower, bias),
-            image_norm(config.norm, narrower),
+            image_norm(config.norm, narrower, plan.condition_dim),
             nn.ReLU(inplace=True),
         )  # (N, narrower, base_height * 2**index, base_width * 2**index)
         channels = narrower
     stages["image"] = nn.Sequential(upsample(channels, image.channels, False), nn.Tanh())
-    network = named_sequential(stages)
+    network = plan.assemble(stages)
     init_normal_(network)
     return network
 
@@ -120,6 +146,7 @@ def build_discriminator(config: DCGANDiscriminator, dimensions: Dimensions) -> n
 
     from ganvas.networks.blocks import image_norm, init_normal_, named_sequential
     from ganvas.networks.convolutions import Convolution
+    from ganvas.networks.labels import Projection, ProjectionDiscriminator
 
     def activation() -> nn.Module:
         if config.activation == "relu":
@@ -145,6 +172,10 @@ def build_discriminator(config: DCGANDiscriminator, dimensions: Dimensions) -> n
         nn.Conv2d(channels, 1, base, stride=1, padding=0),  # (N, 1, 1, 1)
         nn.Flatten(0),  # (N,)
     )
-    network = named_sequential(stages)
+    if config.uses_labels:
+        projection = Projection(channels, dimensions.num_labels, nn.Identity())
+        network: nn.Module = ProjectionDiscriminator(stages, projection)
+    else:
+        network = named_sequential(stages)
     init_normal_(network)
     return network

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
 
+from ganvas.networks.conditioning import Concatenation, Conditioning
 from ganvas.networks.network import Dimensions, Discriminator, Generator, NormName
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MLPGenerator(Generator):
+class MLPGenerator(Conditioning, Generator):
     """Fully-connected layers (Goodfellow 2014), blind to which pixels are near."""
 
     name: ClassVar[str] = "mlp"
@@ -26,13 +27,19 @@ class MLPGenerator(Generator):
     """Number of hidden layers."""
     norm: NormName = "none"
     """Normalisation after each hidden layer."""
+    conditioning: Concatenation = "none"
+    """How labels enter: an embedding beside the latents (Mirza 2014)."""
 
     def build(self, dimensions: Dimensions) -> nn.Module:
         return build_generator(self, dimensions)
 
+    @property
+    def usual_conditioning(self) -> Concatenation:
+        return "concatenation"
+
 
 @dataclass(frozen=True, kw_only=True)
-class MLPDiscriminator(Discriminator):
+class MLPDiscriminator(Conditioning, Discriminator):
     """Fully-connected layers (Goodfellow 2014), blind to which pixels are near."""
 
     name: ClassVar[str] = "mlp"
@@ -44,6 +51,8 @@ class MLPDiscriminator(Discriminator):
     """Number of hidden layers."""
     norm: NormName = "none"
     """Normalisation after each hidden layer."""
+    conditioning: Concatenation = "none"
+    """How labels enter: an embedding beside the pixels (Mirza 2014)."""
 
     def build(self, dimensions: Dimensions) -> nn.Module:
         return build_discriminator(self, dimensions)
@@ -51,6 +60,10 @@ class MLPDiscriminator(Discriminator):
     @property
     def uses_batch_statistics(self) -> bool:
         return self.norm == "batch"
+
+    @property
+    def usual_conditioning(self) -> Concatenation:
+        return "concatenation"
 
 
 def build_generator(config: MLPGenerator, dimensions: Dimensions) -> nn.Module:
@@ -60,15 +73,16 @@ def build_generator(config: MLPGenerator, dimensions: Dimensions) -> nn.Module:
     from ganvas.networks.blocks import (
         RELU_GAIN,
         glorot,
-        named_sequential,
         output_range,
         vector_norm,
     )
+    from ganvas.networks.labels import LabelPlan
 
     image = dimensions.image
     shape = (image.channels, image.height, image.width)
     stages: dict[str, nn.Module] = {}
-    features = dimensions.latent_dim
+    plan = LabelPlan.of(config.conditioning, dimensions.latent_dim, dimensions.num_labels, stages=0)
+    features = plan.input_dim
     for index in range(1, config.hidden_layers + 1):
         stages[f"hidden{index}"] = nn.Sequential(
             glorot(nn.Linear(features, config.width), RELU_GAIN),
@@ -80,18 +94,21 @@ def build_generator(config: MLPGenerator, dimensions: Dimensions) -> nn.Module:
     stages["image"] = nn.Sequential(
         glorot(nn.Linear(features, pixels)), output_range(image), nn.Unflatten(1, shape)
     )  # (N, C, H, W)
-    return named_sequential(stages)
+    return plan.assemble(stages)
 
 
 def build_discriminator(config: MLPDiscriminator, dimensions: Dimensions) -> nn.Module:
     """(N, C, H, W) -> hidden layers with LeakyReLU 0.2 -> (N,)."""
     from torch import nn
 
-    from ganvas.networks.blocks import RELU_GAIN, glorot, named_sequential, vector_norm
+    from ganvas.networks.blocks import RELU_GAIN, glorot, vector_norm
+    from ganvas.networks.labels import LabelPlan
 
     image = dimensions.image
+    pixels = image.channels * image.height * image.width
+    plan = LabelPlan.of(config.conditioning, pixels, dimensions.num_labels, stages=0)
     stages: dict[str, nn.Module] = {"pixels": nn.Flatten()}  # (N, C * H * W)
-    features = image.channels * image.height * image.width
+    features = plan.input_dim
     for index in range(1, config.hidden_layers + 1):
         stages[f"hidden{index}"] = nn.Sequential(
             glorot(nn.Linear(features, config.width), RELU_GAIN),
@@ -100,4 +117,4 @@ def build_discriminator(config: MLPDiscriminator, dimensions: Dimensions) -> nn.
         )  # (N, width)
         features = config.width
     stages["logit"] = nn.Sequential(glorot(nn.Linear(features, 1)), nn.Flatten(0))  # (N,)
-    return named_sequential(stages)
+    return plan.assemble(stages)

@@ -54,8 +54,6 @@ class Network(ABC):
     name: ClassVar[str]
     supports_points: ClassVar[bool] = False
     """Whether the network can be built for points (`sizes.POINT`)."""
-    uses_labels: ClassVar[bool] = False
-    """Whether the network takes labels, int64 (N,), as a second argument."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -127,6 +125,19 @@ class Network(ABC):
 
         `randomness.seeded_weights` decides what they draw from.
         """
+
+    @property
+    def uses_labels(self) -> bool:
+        """Whether the network takes labels, int64 (N,), as a second argument."""
+        return False
+
+    def conditional(self) -> Self | None:
+        """This network taking labels, in the form that suits it; None if it has no such form."""
+        return None
+
+    def unconditional(self) -> Self:
+        """This network without labels."""
+        return self
 
     def size_problem(self, height: int, width: int) -> str | None:
         """Why the network cannot be built for this size, with alternatives; None if it can.

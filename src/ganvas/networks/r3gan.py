@@ -1,7 +1,7 @@
 """R3GAN: the modern baseline, residual networks without normalisation (Huang 2024, config E).
 
 Field values give the published networks; `tests/parity/test_r3gan_networks.py` holds their
-parameter counts. The only difference: the published conditional networks take labels, these do not.
+parameter counts.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
 
+from ganvas.networks.conditioning import Concatenation, Conditioning, DiscriminatorConditioning
 from ganvas.networks.network import Dimensions, Discriminator, Generator
 from ganvas.networks.sizes import Doubling, doubling_of
 
@@ -33,21 +34,31 @@ class GridSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class R3GANGenerator(GridSettings, Generator):
+class R3GANGenerator(GridSettings, Conditioning, Generator):
     """Grouped residual blocks and bilinear upsampling; no normalisation, no tanh at the end."""
 
     name: ClassVar[str] = "r3gan"
     bounded_output: ClassVar[bool] = False
 
+    conditioning: Concatenation = "none"
+    """How labels enter: an embedding beside the latents (concatenation)."""
+
     def build(self, dimensions: Dimensions) -> nn.Module:
         return build_generator(self, dimensions)
 
+    @property
+    def usual_conditioning(self) -> Concatenation:
+        return "concatenation"
+
 
 @dataclass(frozen=True, kw_only=True)
-class R3GANDiscriminator(GridSettings, Discriminator):
+class R3GANDiscriminator(GridSettings, Conditioning, Discriminator):
     """Grouped residual blocks and bilinear downsampling; no normalisation."""
 
     name: ClassVar[str] = "r3gan"
+
+    conditioning: DiscriminatorConditioning = "none"
+    """How labels enter: the last features times an embedding are the logit (projection)."""
 
     def build(self, dimensions: Dimensions) -> nn.Module:
         return build_discriminator(self, dimensions)
@@ -55,6 +66,10 @@ class R3GANDiscriminator(GridSettings, Discriminator):
     @property
     def uses_batch_statistics(self) -> bool:
         return False
+
+    @property
+    def usual_conditioning(self) -> DiscriminatorConditioning:
+        return "projection"
 
 
 def widths(config: GridSettings, doubling: Doubling) -> list[int]:
@@ -77,10 +92,12 @@ def build_generator(config: R3GANGenerator, dimensions: Dimensions) -> nn.Module
     """(N, Z) -> learned base grid -> blocks and doublings -> 1x1 -> (N, C, H, W), unbounded."""
     from torch import nn
 
-    from ganvas.networks.blocks import he_normal, named_sequential
+    from ganvas.networks.blocks import he_normal
     from ganvas.networks.grouped import BilinearDoubling, LearnedConstant
+    from ganvas.networks.labels import LabelPlan
 
     image = dimensions.image
+    plan = LabelPlan.of(config.conditioning, dimensions.latent_dim, dimensions.num_labels, stages=0)
     doubling = doubling_of(image)
     base = (doubling.base_height, doubling.base_width)
     channels, *finer = widths(config, doubling)
@@ -90,7 +107,7 @@ def build_generator(config: R3GANGenerator, dimensions: Dimensions) -> nn.Module
     nn.init.normal_(basis.weight)
     stages: dict[str, nn.Module] = {
         "grid": nn.Sequential(
-            he_normal(nn.Linear(dimensions.latent_dim, channels, bias=False)),
+            he_normal(nn.Linear(plan.input_dim, channels, bias=False)),
             nn.Unflatten(1, (channels, 1, 1)),
             basis,
         ),  # (N, channels, base_height, base_width)
@@ -101,7 +118,7 @@ def build_generator(config: R3GANGenerator, dimensions: Dimensions) -> nn.Module
         stages |= blocks(config, index, narrower, depth)
         channels = narrower
     stages["image"] = he_normal(nn.Conv2d(channels, image.channels, kernel_size=1, bias=False))
-    return named_sequential(stages)
+    return plan.assemble(stages)
 
 
 def build_discriminator(config: R3GANDiscriminator, dimensions: Dimensions) -> nn.Module:
@@ -110,6 +127,7 @@ def build_discriminator(config: R3GANDiscriminator, dimensions: Dimensions) -> n
 
     from ganvas.networks.blocks import he_normal, named_sequential
     from ganvas.networks.grouped import BilinearHalving, WeightedPool
+    from ganvas.networks.labels import LabelledDiscriminator, LabelledLogit
 
     image = dimensions.image
     doubling = doubling_of(image)
@@ -124,6 +142,14 @@ def build_discriminator(config: R3GANDiscriminator, dimensions: Dimensions) -> n
         stages[f"halve{index}"] = BilinearHalving(channels, wider)
         stages |= blocks(config, index, wider, depth)
         channels = wider
+    if config.uses_labels:
+        vector = [
+            he_normal(WeightedPool(channels, base)),
+            nn.Flatten(),
+            he_normal(nn.Linear(channels, channels, bias=False)),
+        ]  # (N, channels)
+        stages["logit"] = LabelledLogit(vector, channels, dimensions.num_labels)
+        return LabelledDiscriminator(stages)
     stages["logit"] = nn.Sequential(
         he_normal(WeightedPool(channels, base)),
         nn.Flatten(),

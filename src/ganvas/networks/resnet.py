@@ -6,11 +6,19 @@ tables.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge
 
+from ganvas.networks.conditioning import (
+    Conditioning,
+    DiscriminatorConditioning,
+    GeneratorConditioning,
+    conditioning_problems,
+    usual_generator_conditioning,
+)
 from ganvas.networks.network import Dimensions, Discriminator, Generator, NormName
 from ganvas.networks.sizes import Doubling, ImageShape, doubling_of, split
 
@@ -41,20 +49,30 @@ class BlockSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResNetGenerator(BlockSettings, Generator):
+class ResNetGenerator(BlockSettings, Conditioning, Generator):
     """Residual blocks, with upsampling inside the blocks."""
 
     name: ClassVar[str] = "resnet"
 
     norm: NormName = "batch"
     """Normalisation in the blocks."""
+    conditioning: GeneratorConditioning = "none"
+    """How labels enter: gains and biases of batch norms, for each label (batch-norm) or from one
+    embedding (shared; chunks: with part of the latents); or beside the latents (concatenation)."""
 
     def build(self, dimensions: Dimensions) -> nn.Module:
         return build_generator(self, dimensions)
 
+    @property
+    def usual_conditioning(self) -> GeneratorConditioning:
+        return usual_generator_conditioning(self.norm)
+
+    def problems(self, image: ImageShape) -> list[str]:
+        return conditioning_problems(self.conditioning, self.norm)
+
 
 @dataclass(frozen=True, kw_only=True)
-class ResNetDiscriminator(BlockSettings, Discriminator):
+class ResNetDiscriminator(BlockSettings, Conditioning, Discriminator):
     """Residual blocks, with downsampling inside the blocks."""
 
     name: ClassVar[str] = "resnet"
@@ -69,6 +87,8 @@ class ResNetDiscriminator(BlockSettings, Discriminator):
     """Blocks after the last halving."""
     head: Literal["sum", "mean", "flatten"] = "sum"
     """How the last grid becomes a logit: ReLU and its sum or mean, or all pixels (flatten)."""
+    conditioning: DiscriminatorConditioning = "none"
+    """How labels enter: an embedding times the last features, added to the logit (projection)."""
 
     def build(self, dimensions: Dimensions) -> nn.Module:
         return build_discriminator(self, dimensions)
@@ -76,6 +96,10 @@ class ResNetDiscriminator(BlockSettings, Discriminator):
     @property
     def uses_batch_statistics(self) -> bool:
         return self.norm == "batch"
+
+    @property
+    def usual_conditioning(self) -> DiscriminatorConditioning:
+        return "projection"
 
     def problems(self, image: ImageShape) -> list[str]:
         doubling = split(image.height, image.width)
@@ -103,6 +127,7 @@ def block(
     resampling: Resampling,
     norm: NormName,
     sees_images: bool = False,
+    condition_dim: int = 0,
 ) -> nn.Module:
     """One block in the configured order, with or without its shortcut."""
     from ganvas.networks.blocks import PostactivationBlock, PreactivationBlock
@@ -115,6 +140,7 @@ def block(
         norm,
         residual=config.residual,
         sees_images=sees_images,
+        condition_dim=condition_dim,
     )
 
 
@@ -122,12 +148,17 @@ def build_generator(config: ResNetGenerator, dimensions: Dimensions) -> nn.Modul
     """(N, Z) -> linear to the base grid -> doubling blocks -> 3x3, tanh -> (N, C, H, W)."""
     from torch import nn
 
-    from ganvas.networks.blocks import glorot, image_norm, named_sequential
+    from ganvas.networks.blocks import glorot, image_norm
+    from ganvas.networks.labels import LabelPlan
 
     image = dimensions.image
     doubling = doubling_of(image)
     base = (doubling.base_height, doubling.base_width)
     norm = config.norm
+    stages_with_norm = doubling.doublings * config.blocks_per_resolution
+    plan = LabelPlan.of(
+        config.conditioning, dimensions.latent_dim, dimensions.num_labels, stages_with_norm
+    )
 
     def channels_below(halvings: int) -> int:
         return channels_at(halvings, config.width, config.largest_multiplier)
@@ -135,22 +166,27 @@ def build_generator(config: ResNetGenerator, dimensions: Dimensions) -> nn.Modul
     channels = channels_below(doubling.doublings)
     stages: dict[str, nn.Module] = {
         "grid": nn.Sequential(
-            glorot(nn.Linear(dimensions.latent_dim, channels * base[0] * base[1])),
+            glorot(nn.Linear(plan.input_dim, channels * base[0] * base[1])),
             nn.Unflatten(1, (channels, *base)),
         )  # (N, channels, base_height, base_width)
     }
     for index in range(1, doubling.doublings + 1):
         narrower = channels_below(doubling.doublings - index)
-        stages[f"double{index}"] = block(config, channels, narrower, "up", norm)
+        stages[f"double{index}"] = block(
+            config, channels, narrower, "up", norm, condition_dim=plan.condition_dim
+        )
         for extra in range(2, config.blocks_per_resolution + 1):
-            stages[f"double{index}_{extra}"] = block(config, narrower, narrower, "none", norm)
+            stages[f"double{index}_{extra}"] = block(
+                config, narrower, narrower, "none", norm, condition_dim=plan.condition_dim
+            )
         channels = narrower
     if config.block == "preactivation":  # a postactivation block ends with a ReLU already
+        # Unconditional in a conditional generator too, as in Miyato 2018's code.
         stages["leave"] = nn.Sequential(image_norm(norm, channels), nn.ReLU())
     stages["image"] = nn.Sequential(
         glorot(nn.Conv2d(channels, image.channels, kernel_size=3, padding=1)), nn.Tanh()
     )
-    return named_sequential(stages)
+    return plan.assemble(stages)
 
 
 def build_discriminator(config: ResNetDiscriminator, dimensions: Dimensions) -> nn.Module:
@@ -158,6 +194,7 @@ def build_discriminator(config: ResNetDiscriminator, dimensions: Dimensions) -> 
     from torch import nn
 
     from ganvas.networks.blocks import glorot, named_sequential
+    from ganvas.networks.labels import Projection, ProjectionDiscriminator
 
     image, norm = dimensions.image, config.norm
     doubling = doubling_of(image)
@@ -180,7 +217,11 @@ def build_discriminator(config: ResNetDiscriminator, dimensions: Dimensions) -> 
     for index in range(1, config.final_blocks + 1):
         stages[f"final{index}"] = block(config, channels, channels, "none", norm)
     stages["logit"] = head(config, channels, doubling)
-    return named_sequential(stages)
+    if not config.uses_labels:
+        return named_sequential(stages)
+    deviation = math.sqrt(2 / (channels + dimensions.num_labels))  # Glorot's
+    projection = Projection(channels, dimensions.num_labels, nn.ReLU(), deviation)
+    return ProjectionDiscriminator(stages, projection)
 
 
 def head(config: ResNetDiscriminator, channels: int, doubling: Doubling) -> nn.Module:

@@ -22,7 +22,8 @@ def clip_weights(discriminator: nn.Module, bound: float) -> None:
 
 
 def spectral_norm(discriminator: nn.Module) -> None:
-    """Divide each trainable weight of a convolution or linear layer by its largest singular value.
+    """Divide each trainable weight by its largest singular value: of convolutions, linear layers
+    and embeddings.
 
     Miyato 2018, algorithm 1: one power iteration per forward pass in training mode, on the weight
     reshaped to (out, in * height * width), in float32. Call it once, before the optimizer is built.
@@ -30,7 +31,7 @@ def spectral_norm(discriminator: nn.Module) -> None:
     cannot be normalised, so it is initialised anew.
     """
     for module in list(discriminator.modules()):
-        if isinstance(module, nn.Conv2d | nn.Linear) and module.weight.requires_grad:
+        if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding) and module.weight.requires_grad:
             if not module.weight.any():
                 nn.init.xavier_uniform_(module.weight)
             parametrize.register_parametrization(module, "weight", SpectralNorm(module.weight))

@@ -2,6 +2,7 @@
 
 from ganvas.recipes.catalog import CATALOG as CATALOG
 from ganvas.recipes.catalog import dcgan as dcgan
+from ganvas.recipes.catalog import dcgan_conditional as dcgan_conditional
 from ganvas.recipes.catalog import describe as describe
 from ganvas.recipes.catalog import load_recipe as load_recipe
 from ganvas.recipes.catalog import lsgan as lsgan
@@ -10,7 +11,9 @@ from ganvas.recipes.catalog import pacgan_points as pacgan_points
 from ganvas.recipes.catalog import pacgan_stacked as pacgan_stacked
 from ganvas.recipes.catalog import points_modern as points_modern
 from ganvas.recipes.catalog import r3gan as r3gan
+from ganvas.recipes.catalog import r3gan_conditional as r3gan_conditional
 from ganvas.recipes.catalog import resnet as resnet
+from ganvas.recipes.catalog import resnet_conditional as resnet_conditional
 from ganvas.recipes.catalog import resnet_wgan_gp as resnet_wgan_gp
 from ganvas.recipes.catalog import stacked_modern as stacked_modern
 from ganvas.recipes.catalog import wgan as wgan
@@ -24,6 +27,7 @@ from ganvas.recipes.files import recipe_table as recipe_table
 from ganvas.recipes.files import recipe_toml as recipe_toml
 from ganvas.recipes.papers import r3gan_paper as r3gan_paper
 from ganvas.recipes.papers import resnet_paper as resnet_paper
+from ganvas.recipes.papers import resnet_paper_conditional as resnet_paper_conditional
 from ganvas.recipes.papers import resnet_wgan_gp_paper as resnet_wgan_gp_paper
 from ganvas.recipes.papers import wgan_gp_paper as wgan_gp_paper
 from ganvas.recipes.papers import wgan_paper as wgan_paper

@@ -39,9 +39,11 @@ from ganvas.recipes.papers import (
     r3gan_paper,
     relativistic,
     resnet_paper,
+    resnet_paper_conditional,
     resnet_wgan_gp_paper,
     wgan_gp_paper,
     wgan_paper,
+    with_labels,
 )
 from ganvas.recipes.recipe import (
     Intervals,
@@ -164,6 +166,25 @@ def r3gan() -> Recipe:
     )
 
 
+def dcgan_conditional() -> Recipe:
+    """dcgan with labels: conditional batch norm and projection (Miyato 2018)."""
+    return with_labels(dcgan())
+
+
+def resnet_conditional() -> Recipe:
+    """resnet with labels: conditional batch norm and projection (Miyato 2018, smaller)."""
+    return with_labels(resnet())
+
+
+def r3gan_conditional() -> Recipe:
+    """r3gan with labels: an embedding beside the latents, and projection alone (Huang 2024's code).
+
+    A real and a fake image of a pair share their label, so the generator's step takes the
+    discriminator's last real images instead of new ones.
+    """
+    return with_labels(replace(r3gan(), fresh_reals_for_generator=False))
+
+
 def pacgan_points() -> Recipe:
     """Lin 2018, points in the plane: maxout networks, Adam 1e-4 (0.8, 0.999), 400,000 steps.
 
@@ -267,9 +288,13 @@ CATALOG: dict[str, Callable[[], Recipe]] = {
         resnet,
         resnet_wgan_gp,
         r3gan,
+        dcgan_conditional,
+        resnet_conditional,
+        r3gan_conditional,
         wgan_paper,
         wgan_gp_paper,
         resnet_paper,
+        resnet_paper_conditional,
         resnet_wgan_gp_paper,
         r3gan_paper,
         pacgan_points,

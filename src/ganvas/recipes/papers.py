@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ganvas.data.settings import DataSettings
 from ganvas.networks import (
     DCGANDiscriminator,
@@ -12,6 +14,7 @@ from ganvas.networks import (
     ResNetGenerator,
 )
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.recipes.players import conditional
 from ganvas.recipes.recipe import PlayerSettings, Recipe, discriminator, generator
 from ganvas.schedules import Ramp, Schedule
 
@@ -80,6 +83,21 @@ def resnet_paper() -> Recipe:
         images=16_000_000,
         ema_half_life=0,
     )
+
+
+def resnet_paper_conditional() -> Recipe:
+    """Miyato 2018 (projection), the 32x32 ResNet with labels; everything else as resnet-paper.
+
+    A gain and a bias for each label in the blocks' batch norms, and the projection of the summed
+    features on an embedding of the label, spectrally normalised.
+    """
+    return with_labels(resnet_paper())
+
+
+def with_labels(recipe: Recipe) -> Recipe:
+    """The recipe with networks that take labels, which the data must have."""
+    data = replace(recipe.data, labels="on")
+    return replace(conditional(recipe), data=data)
 
 
 def resnet_wgan_gp_paper() -> Recipe:

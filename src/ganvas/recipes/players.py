@@ -18,6 +18,10 @@ NETWORK_FIELDS = ("network", "generator.network", "discriminator.network")
 """Fields whose value may be a network's name: of both players, or of one."""
 
 
+CONDITIONAL = "-conditional"
+"""Ends the names of recipes whose networks take labels."""
+
+
 def exchange_networks(recipe: Recipe, generator: str = "", discriminator: str = "") -> Recipe:
     """The recipe with other networks by name, each with its own defaults.
 
@@ -45,6 +49,29 @@ def exchange_networks(recipe: Recipe, generator: str = "", discriminator: str = 
         ]
     exchanged = recipe.with_networks(new_generator, new_discriminator)
     return dataclasses.replace(exchanged, name="-".join([recipe.name, *suffixes]))
+
+
+def conditional(recipe: Recipe) -> Recipe:
+    """The recipe with networks that take labels; a network that cannot stays as it is."""
+    changed = recipe.with_networks(
+        recipe.generator.network.conditional(), recipe.discriminator.network.conditional()
+    )
+    if changed == recipe or recipe.name.endswith(CONDITIONAL):
+        return changed
+    return dataclasses.replace(changed, name=f"{recipe.name}{CONDITIONAL}")
+
+
+def unconditional(recipe: Recipe) -> Recipe:
+    """The recipe with networks that take no labels."""
+    changed = recipe.with_networks(
+        recipe.generator.network.unconditional(), recipe.discriminator.network.unconditional()
+    )
+    return dataclasses.replace(changed, name=recipe.name.removesuffix(CONDITIONAL))
+
+
+def takes_labels(recipe: Recipe) -> bool:
+    """Whether either network takes labels."""
+    return recipe.generator.network.uses_labels or recipe.discriminator.network.uses_labels
 
 
 def build_networks(

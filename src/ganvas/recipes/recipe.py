@@ -145,6 +145,9 @@ class Recipe:
     """Dtype of the networks while training: bf16 is faster where the device has it (auto)."""
     augmentation: Schedule = 0.0
     """Probability of each transformation of real and fake images (Karras 2020, ADA); 0: off."""
+    label_strength: Schedule = 1.0
+    """How much labels count in networks that take them, 0 to 1. A ramp such as linear:0:1:60k-120k
+    learns all labels together first, which few images a label need (Shahbazi 2022)."""
     sync_batch_norm: bool = False
     """Batch normalisation over the images of all processes, not each one's own (CUDA only)."""
     on_failure: OnFailure = "warn"

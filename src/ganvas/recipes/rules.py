@@ -11,7 +11,7 @@ from ganvas.data.bit_depth import pixel_range_problem
 from ganvas.data.decoding import background_problem
 from ganvas.errors import GanvasError
 from ganvas.metrics.names import parse_metrics
-from ganvas.networks import POINT
+from ganvas.networks import POINT, R3GANDiscriminator
 from ganvas.recipes.recipe import PlayerSettings, Recipe
 from ganvas.schedules import extremes, format_schedule
 
@@ -33,6 +33,7 @@ def problems(recipe: Recipe) -> list[Problem]:
         *_penalty_problems(recipe),
         *_batch_problems(recipe),
         *_label_problems(recipe),
+        *_label_strength_problems(recipe),
         *_player_problems("generator", recipe.generator),
         *_player_problems("discriminator", recipe.discriminator),
         *_schedule_problems(recipe),
@@ -66,7 +67,7 @@ def _data_problems(recipe: Recipe) -> Iterator[Problem]:
         if data.size == POINT and getattr(data, name):
             text = f"data.{name}: 1x1 is the size of points, which are no pictures; set it off"
             yield Problem(text, (f"data.{name}", "data.size"))
-    for name, default in (("labels", "auto"), ("frames", "first"), ("pixel_range", "full")):
+    for name, default in (("labels", "scores"), ("frames", "first"), ("pixel_range", "full")):
         if data.size == POINT and getattr(data, name) != default:
             text = f"data.{name}: 1x1 is the size of points, no pictures; set it to {default}"
             yield Problem(text, (f"data.{name}", "data.size"))
@@ -132,6 +133,20 @@ def _batch_problems(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _label_problems(recipe: Recipe) -> Iterator[Problem]:
+    for role, player in (("generator", recipe.generator), ("discriminator", recipe.discriminator)):
+        where, network = f"{role}.network", player.network
+        if recipe.data.labels == "on" and network.conditional() is None:
+            text = (
+                f"{where}: {network.name} cannot take labels, and data.labels is on; set that to "
+                "scores, or choose another network"
+            )
+            yield Problem(text, (where, "data.labels"))
+        if recipe.data.labels == "off" and network.uses_labels:
+            text = (
+                f"data.labels: the {role} network takes labels ({where}.conditioning), so it must "
+                "not be off; set it to on"
+            )
+            yield Problem(text, ("data.labels", where))
     if recipe.discriminator.network.uses_labels and recipe.objective.pac > 1:
         text = (
             f"objective.pac: the discriminator network {recipe.discriminator.network.name} takes "
@@ -139,15 +154,33 @@ def _label_problems(recipe: Recipe) -> Iterator[Problem]:
             "discriminator.network"
         )
         yield Problem(text, ("objective.pac", "discriminator.network"))
-    paired = recipe.objective.loss == "relativistic" and recipe.fresh_reals_for_generator
+    reused = recipe.fresh_reals_for_generator and recipe.generator_batch is None
+    paired = recipe.objective.loss == "relativistic" and reused
     if recipe.discriminator.network.uses_labels and paired:
         text = (
             "fresh_reals_for_generator: the relativistic loss pairs reals with fakes, and a "
             f"discriminator that takes labels ({recipe.discriminator.network.name}) needs both of "
-            "a pair to share one; set it off"
+            "a pair to share one; set it off, or make new fakes too "
+            f"(generator_batch = {recipe.batch})"
         )
-        about = ("fresh_reals_for_generator", "objective.loss", "discriminator.network")
+        about = (
+            *("fresh_reals_for_generator", "generator_batch"),
+            *("objective.loss", "discriminator.network"),
+        )
         yield Problem(text, about)
+
+
+def _label_strength_problems(recipe: Recipe) -> Iterator[Problem]:
+    low, high = extremes(recipe.label_strength)
+    if low < 0 or high > 1:
+        given = format_schedule(recipe.label_strength)
+        yield Problem(f"label_strength: must be 0 to 1, got {given}", ("label_strength",))
+    elif low < 1 and isinstance(recipe.discriminator.network, R3GANDiscriminator):
+        text = (
+            "label_strength: the discriminator network r3gan has no logit without labels, which it "
+            "needs while they count less; set it to 1, or choose another discriminator.network"
+        )
+        yield Problem(text, ("label_strength", "discriminator.network"))
 
 
 def _player_problems(player: str, settings: PlayerSettings) -> Iterator[Problem]:

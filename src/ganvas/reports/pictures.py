@@ -18,11 +18,12 @@ from ganvas.errors import GanvasError
 from ganvas.evaluation.evaluate import reference_images
 from ganvas.evaluation.extractors import shuffled
 from ganvas.evaluation.nearest import REFERENCES, CopyRule, nearest_images
+from ganvas.generator_files import load
 from ganvas.images import Pixels, make_grid, to_channels_last
 from ganvas.progress import progress_bar
 from ganvas.reports.page import Picture
 from ganvas.runs import Run
-from ganvas.sampling import display_factor, load
+from ganvas.sampling import display_factor
 from ganvas.training.grids import GRID_IMAGES
 
 GAP = 2

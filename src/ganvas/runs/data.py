@@ -32,7 +32,6 @@ def prepare_for(
 ) -> PreparedData:
     """As `prepare_images`, with the recipe's settings and enough images for its batch."""
     prepared = prepare_images(recipe.data, data, quiet, verify)
-    check_labels(recipe, prepared)
     usable = len(prepared.training)
     if usable < recipe.batch:
         raise DataError(
@@ -48,20 +47,6 @@ def with_measured_range(recipe: Recipe, prepared: PreparedData) -> Recipe:
     those of `evaluate --data`, are read alike."""
     data = dataclasses.replace(recipe.data, pixel_range=prepared.pixel_range)
     return dataclasses.replace(recipe, data=data)
-
-
-def check_labels(recipe: Recipe, prepared: PreparedData) -> None:
-    """Raise a `DataError` if a network takes labels and the images have none."""
-    for role, network in (
-        ("generator", recipe.generator.network),
-        ("discriminator", recipe.discriminator.network),
-    ):
-        if network.uses_labels and not prepared.label_names:
-            raise DataError(
-                f"{prepared.name}: the {role} network {network.name} takes labels, and these "
-                "images have none. Sort them into one folder per label, or choose another "
-                f"network (--{role}.network)"
-            )
 
 
 def data_location(run: Run) -> str:
@@ -120,6 +105,7 @@ def describe_data(prepared: PreparedData) -> dict[str, Any]:
         "shape": dataclasses.asdict(prepared.shape),
         "extent": prepared.extent,
         "labels": list(prepared.label_names),
+        "training_images_by_label": list(prepared.label_set.counts) if prepared.label_set else [],
         "duplicates_left_out": prepared.duplicates,
         "unusable": [{"file": file, "reason": reason} for file, reason in prepared.unusable],
     }

@@ -41,6 +41,7 @@ class DataTable(TypedDict):
     shape: Shape
     extent: float | None
     labels: list[str]
+    training_images_by_label: NotRequired[list[int]]
     duplicates_left_out: int
     unusable: list[UnusableFile]
 

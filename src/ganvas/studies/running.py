@@ -25,6 +25,7 @@ from ganvas.errors import (
 )
 from ganvas.runs.data import check_counts, describe_data, prepare_for, prepare_images
 from ganvas.runs.directories import STUDY_JSON, check_unused, is_study
+from ganvas.runs.labels import with_labels
 from ganvas.storage import check_can_write, native_path
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.display import StudyDisplay
@@ -174,6 +175,8 @@ def locate(
     if is_new:
         largest = max((arm.recipe for arm in study.all_arms), key=lambda recipe: recipe.batch)
         prepare_for(largest, study.data, quiet)  # are there enough images for every batch?
+        for arm in study.all_arms:
+            with_labels(arm.recipe, prepared)  # and labels that its networks can take?
         return LocatedStudy(study, path, prepared, None)
     directory = StudyDirectory.open(path)
     check_same_study(directory, study)

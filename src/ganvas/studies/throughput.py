@@ -26,14 +26,15 @@ from ganvas.evaluation.extractor_choice import (
 from ganvas.evaluation.extractors import fake_features
 from ganvas.evaluation.failures import Failures, recorded_failure
 from ganvas.evaluation.families import FAMILIES, FeatureSets
+from ganvas.generator_files import trained_generator
 from ganvas.metrics.names import parse_metrics
 from ganvas.objectives.losses import LOSSES
 from ganvas.processes import SINGLE_PROCESS
 from ganvas.recipes import Recipe
 from ganvas.recipes.recipe import AnyPlayer, PlayerSettings
 from ganvas.runs.data import prepare_for
+from ganvas.runs.labels import with_labels
 from ganvas.runs.run import KEPT_CHECKPOINTS
-from ganvas.sampling import TrainedGenerator
 from ganvas.studies.plan import ThroughputEstimate
 from ganvas.studies.study import SAMPLES_WHILE_TRAINING, Study
 from ganvas.studies.worker import InterruptibleFeedback
@@ -129,6 +130,7 @@ def _estimate(job: ThroughputJob) -> ThroughputResult:
     images = job.study.images or UNLIMITED
     recipe = job.study.recipe_for(job.study.arm(job.arm), images)
     data = prepare_for(recipe, job.data, quiet=True)
+    recipe, _ = with_labels(recipe, data)
     try:
         state = TrainState.start(recipe, data, 0, device)
         _, state = train_for(WARM_UP, state, recipe, data)
@@ -175,7 +177,7 @@ def time_scoring(
     check_sample_count(study.samples)
     check_held_out(data, recipe.data.held_out)
     failures = impossible_metrics(metrics, data, study.samples)
-    generator = TrainedGenerator(state.ema, data.shape, recipe.latent_dim, 0)
+    generator = trained_generator(recipe, state.ema, data, 0)
     feedback = InterruptibleFeedback()
     extractors = extractors_for(
         metrics, failures, data, recipe.data, state.device, feedback, SINGLE_PROCESS

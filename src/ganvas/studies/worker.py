@@ -29,12 +29,12 @@ from ganvas.evaluation.evaluate import record_scores, reference_images
 from ganvas.evaluation.extractor_choice import MAX_PIXEL_IMAGES
 from ganvas.evaluation.failures import Failures
 from ganvas.evaluation.measure import measure
+from ganvas.generator_files import load
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import build_networks
 from ganvas.runs import Run
 from ganvas.runs.directories import is_run
 from ganvas.runs.history import TIMINGS, Record, records_with
-from ganvas.sampling import load
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.outcome import Cost, Ending, Outcome, ScorePoint
 from ganvas.terminal import tolerant_output

@@ -17,6 +17,9 @@ from ganvas.training.state import TrainState
 
 GRID_IMAGES = 64
 """How many latents are followed through the run."""
+GRID_COLUMNS, GRID_LABELS = 8, 20
+"""A generator that takes labels gets a row of so many latents for each of at most so many labels.
+With more labels, those shown are spread evenly over all."""
 GRID_POINTS = 2_500
 """How many latents where they give points."""
 
@@ -28,9 +31,25 @@ def grid_latents(count: int, recipe: Recipe, seed: int, device: torch.device) ->
 
 def draw_samples(recipe: Recipe, state: TrainState) -> npt.NDArray[Any]:
     """The EMA generator's images for the grid's latents: uint8 (N, H, W, C), or points (N, 2)."""
-    shape = recipe.image_shape(1)
-    count = GRID_POINTS if shape.is_point else GRID_IMAGES
+    if recipe.generator.network.uses_labels:
+        labels = grid_labels(state.num_labels).to(state.device)
+        latents = grid_latents(GRID_COLUMNS, recipe, state.seed, state.device)
+        rows = latents.repeat(len(labels), 1)
+        return sampling.generate(state.ema, rows, labels.repeat_interleave(GRID_COLUMNS))
+    count = GRID_POINTS if recipe.image_shape(1).is_point else GRID_IMAGES
     return sampling.generate(state.ema, grid_latents(count, recipe, state.seed, state.device))
+
+
+def grid_labels(num_labels: int) -> Tensor:
+    """The labels that have a row in a grid, ascending, int64."""
+    if num_labels <= GRID_LABELS:
+        return torch.arange(num_labels)
+    return torch.linspace(0, num_labels - 1, GRID_LABELS).round().long()
+
+
+def grid_columns(recipe: Recipe) -> int | None:
+    """Columns of a run's grids; None makes them about square."""
+    return GRID_COLUMNS if recipe.generator.network.uses_labels else None
 
 
 def remove_interruption_grid(run: Run, recipe: Recipe, state: TrainState) -> None:

@@ -11,6 +11,7 @@ from ganvas import images
 from ganvas.data.stream import Batch, flip_half
 from ganvas.randomness import draw_latents
 from ganvas.recipes import Recipe
+from ganvas.recipes.players import takes_labels
 from ganvas.training.state import TrainState
 
 
@@ -20,7 +21,7 @@ def next_real_batch(state: TrainState, recipe: Recipe, count: int) -> Batch:
     Labels are int64 (N,), or None if no network takes any.
     """
     pixels, labels = state.stream.next(count, state.processes)
-    labels = labels.to(state.device) if labels is not None and uses_labels(recipe) else None
+    labels = labels.to(state.device) if labels is not None and takes_labels(recipe) else None
     random = state.random["augmentation"]
     if recipe.data.flip:
         pixels = flip_half(pixels, random, state.processes)
@@ -53,8 +54,3 @@ def draw_generator_inputs(
         return GeneratorInputs(latents, None)
     repeated = torch.arange(len(latents)) % len(real_labels)
     return GeneratorInputs(latents, real_labels[repeated.to(real_labels.device)])
-
-
-def uses_labels(recipe: Recipe) -> bool:
-    """Whether either network takes labels."""
-    return recipe.generator.network.uses_labels or recipe.discriminator.network.uses_labels

@@ -28,6 +28,7 @@ from ganvas.runs.history import Record
 from ganvas.schedules import value_at
 from ganvas.training.grids import grid_latents
 from ganvas.training.state import TrainState
+from ganvas.training.step_functions import optional
 from ganvas.training.stop import Signal
 
 MAX_RECORDS = 1_000
@@ -56,8 +57,13 @@ class HealthMonitor:
             min(PROBE_IMAGES, len(indices)) // pac * pac
             for indices in (data.training, data.held_out)
         )
-        self._real = probe_images(data, data.training, training, self._seed, state.device)
-        self._held_out = probe_images(data, data.held_out, held_out, self._seed, state.device)
+        self._real, labels = probe_images(data, data.training, training, state)
+        self._held_out, held_out_labels = probe_images(data, data.held_out, held_out, state)
+        by_role = {role: player.labels(labels) for role, player in state.players.items()}
+        self._generator_labels = optional(by_role["generator"])
+        self._discriminator_labels = optional(by_role["discriminator"])
+        discriminator = state.player("discriminator")
+        self._held_out_labels = optional(discriminator.labels(held_out_labels))
         self._latents = grid_latents(training, recipe, self._seed, state.device)
 
     @property
@@ -129,6 +135,9 @@ class HealthMonitor:
             latents=self._latents,
             real=self._real,
             held_out=self._held_out,
+            generator_labels=self._generator_labels,
+            discriminator_labels=self._discriminator_labels,
+            held_out_labels=self._held_out_labels,
             previous_snapshots=state.snapshots,
             images_seen=state.images_seen,
             discriminator_steps=state.discriminator_steps,
@@ -140,12 +149,19 @@ class HealthMonitor:
 
 
 def probe_images(
-    data: PreparedData, indices: npt.NDArray[np.int64], count: int, seed: int, device: torch.device
-) -> Tensor:
-    """`count` of the images with these indices, always the same: (count, C, H, W) in [-1, 1]."""
-    random = np.random.default_rng(derive_seed(seed, "images that probes look at"))
+    data: PreparedData, indices: npt.NDArray[np.int64], count: int, state: TrainState
+) -> tuple[Tensor, Tensor | None]:
+    """`count` of the images with these indices, always the same, and their labels.
+
+    Returns:
+        Images (count, C, H, W) in [-1, 1] and labels int64 (count,), or None without labels.
+    """
+    random = np.random.default_rng(derive_seed(state.seed, "images that probes look at"))
     chosen = np.sort(random.choice(indices, count, replace=False))
-    return images.to_signed(torch.from_numpy(data.images[chosen]).to(device))
+    signed = images.to_signed(torch.from_numpy(data.images[chosen]).to(state.device))
+    if data.labels is None:
+        return signed, None
+    return signed, torch.from_numpy(data.labels[chosen]).to(state.device)
 
 
 def changes(

@@ -11,9 +11,11 @@ import numpy.typing as npt
 from ganvas import sampling
 from ganvas.evaluation.evaluate import record_scores
 from ganvas.evaluation.score import Score
+from ganvas.generator_files import write_generator
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.history import Record
+from ganvas.training.grids import grid_columns
 from ganvas.training.listeners import Listener
 from ganvas.training.state import TrainState
 
@@ -39,7 +41,8 @@ class RunFiles(Listener):
             self._run.findings.append(event)
 
     def samples(self, images_seen: int, samples: npt.NDArray[Any]) -> None:
-        sampling.write_samples(self._run.sample_path(images_seen), samples, self._extent)
+        path = self._run.sample_path(images_seen)
+        sampling.write_samples(path, samples, self._extent, grid_columns(self._recipe))
 
     def scores(self, images_seen: int, scores: Sequence[Score]) -> None:
         record_scores(self._run, list(scores), images_seen, while_training=True)
@@ -49,7 +52,7 @@ class RunFiles(Listener):
 
         In this order: a kill between two of them leaves nothing that `resume` does not repair.
         """
-        sampling.write_generator(self._run, self._recipe, state.ema, self._shape, state.images_seen)
+        write_generator(self._run, self._recipe, state.ema, self._shape, state.images_seen)
         self._run.write_checkpoint(state.images_seen, state.tensors(), state.values())
         self._run.write_status("finished" if last else "running", state.images_seen)
 

@@ -11,9 +11,9 @@ from ganvas.evaluation.extractor_choice import unavailable_metrics
 from ganvas.evaluation.failures import failure_lines
 from ganvas.evaluation.measure import Measurement, measure
 from ganvas.evaluation.score import Score
+from ganvas.generator_files import trained_generator
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import Recipe
-from ganvas.sampling import TrainedGenerator
 from ganvas.training.listeners import Listener
 from ganvas.training.state import TrainState
 
@@ -59,7 +59,7 @@ def score_ema(
 
     All processes call this together; only rank 0 gets scores.
     """
-    generator = TrainedGenerator(state.ema, data.shape, recipe.latent_dim, state.images_seen)
+    generator = trained_generator(recipe, state.ema, data, state.images_seen)
     metrics, n = parse_metrics(recipe.evaluation.metrics), recipe.evaluation.samples
     feedback = ScoringFeedback(listeners)
     measurement = measure(

@@ -12,6 +12,7 @@ from ganvas.data.pixels import pixel_store
 from ganvas.data.preparation import PreparedData
 from ganvas.data.stream import ImageStream
 from ganvas.devices import make_current
+from ganvas.networks.labels import set_label_strength
 from ganvas.objectives.augmentation import Augmentation
 from ganvas.objectives.objective import Objective
 from ganvas.precision import FP32, Precision, choose_precision
@@ -19,7 +20,7 @@ from ganvas.processes import SINGLE_PROCESS, ProcessGroup, running_statistics, t
 from ganvas.randomness import derive_seed, seeded_weights, training_generators
 from ganvas.recipes import Recipe
 from ganvas.recipes.players import build_networks
-from ganvas.schedules import value_at
+from ganvas.schedules import Ramp, value_at
 from ganvas.tensor_file import select_prefix
 from ganvas.training.ema import EmaPairs, ema_copy, update_ema
 from ganvas.training.engine import Compile, Eager, Engine, choose_engine
@@ -50,6 +51,8 @@ class TrainState:
     metrics: MetricAccumulator = field(default_factory=MetricAccumulator)
     snapshots: tuple[Tensor, ...] = ()
     """What the generator made of the same latents at the last two probes, oldest first."""
+    num_labels: int = 0
+    """How many labels the images have."""
     seed: int = 0
     """The run's, which decided weights, order and latents."""
     images_seen: int = 0
@@ -102,6 +105,7 @@ class TrainState:
             processes=processes,
             precision=choose_precision(recipe.precision, device, generator, discriminator),
             engine=choose_engine(compile, recipe, device, processes),
+            num_labels=len(data.label_names),
             seed=seed,
         )
 
@@ -118,6 +122,13 @@ class TrainState:
     def player(self, role: Role) -> Player:
         """One of the two players."""
         return self.players[role]
+
+    def update_label_strength(self, recipe: Recipe) -> None:
+        """Set how much labels count now, in all three networks."""
+        if isinstance(recipe.label_strength, Ramp):
+            strength = value_at(recipe.label_strength, self.images_seen)
+            for network in (self.generator, self.discriminator):
+                set_label_strength(network, strength)
 
     def augment(self, batch: Tensor) -> Tensor:
         """Images (N, C, H, W), real or fake, as the discriminator sees them."""

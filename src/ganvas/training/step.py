@@ -30,15 +30,16 @@ def train_step(state: TrainState, recipe: Recipe) -> None:
         with torch.set_grad_enabled(last and recipe.generator_batch is None):
             fake = state.functions.generate(*inputs)
         update_discriminator(state, recipe, real, fake)
-    if recipe.generator_batch is not None:
-        inputs = draw_generator_inputs(state, recipe, recipe.generator_batch, real.labels)
-        fake = state.functions.generate(*inputs)
     if recipe.fresh_reals_for_generator and state.objective.loss.generator_sees_real:
         # The generator learns nothing from them, so they are not counted as seen.
         real = next_real_batch(state, recipe, recipe.generator_batch or recipe.batch)
+    if recipe.generator_batch is not None:
+        inputs = draw_generator_inputs(state, recipe, recipe.generator_batch, real.labels)
+        fake = state.functions.generate(*inputs)
     update_generator(state, recipe, inputs, fake, real)
     state.processes.all_reduce_mean(state.running_statistics)
     state.update_ema(recipe, images=state.images_seen - before)
+    state.update_label_strength(recipe)
 
 
 def update_discriminator(state: TrainState, recipe: Recipe, real: Batch, fake: Tensor) -> None:

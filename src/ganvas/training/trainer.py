@@ -27,6 +27,7 @@ from ganvas.runs.data import (
     prepare_for,
     with_measured_range,
 )
+from ganvas.runs.labels import with_labels
 from ganvas.runs.run import check_unoccupied
 from ganvas.storage import check_can_write, native_path
 from ganvas.terminal import tolerant_output
@@ -212,6 +213,7 @@ def train(
     quiet = quiet or not processes.is_main
     prepared = prepare_for(recipe, data, quiet, verify)
     recipe = with_measured_range(recipe, prepared)
+    recipe, about_labels = with_labels(recipe, prepared)
     warnings = check_can_score(recipe, prepared)
     check_same_inputs(processes, recipe, prepared, target, seed)
     state = TrainState.start(recipe, prepared, seed, target, processes, compile)
@@ -235,8 +237,8 @@ def train(
     ):
         display = Display(run, recipe, 0, quiet)
         log_start(display, run, recipe, state, prepared)
-        for warning in warnings:
-            display.message(warning)
+        for line in filter(None, [about_labels, *warnings]):
+            display.message(line)
         with report_out_of_memory(recipe, prepared, state):
             fit_with_rewinds(run, recipe, state, prepared, display)
     return run

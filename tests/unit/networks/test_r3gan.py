@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from ganvas import sampling
+from ganvas import generator_files, sampling
 from ganvas.networks import Dimensions, Doubling, ImageShape, R3GANDiscriminator, R3GANGenerator
 from ganvas.networks.grouped import BilinearDoubling, BilinearHalving, GroupedBlock
 from ganvas.networks.r3gan import widths
@@ -188,6 +188,6 @@ def test_unbounded_output_is_clamped_in_pictures(
     assert (pixels[made >= 1] == 255).all()
     assert (pixels[made <= -1] == 0).all()
     run = Run.create(tmp_path / "run", recipe, {"seed": 0}, run_files.data())
-    sampling.write_generator(run, recipe, network, shape, images_seen=0)
+    generator_files.write_generator(run, recipe, network, shape, images_seen=0)
     config = json.loads((run.generator_directory / "config.json").read_text())
     assert config["output"].endswith("to be clamped to [-1, 1]")

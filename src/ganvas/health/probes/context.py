@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from ganvas import images
 from ganvas.health.probes.norms import row_norms
+from ganvas.networks import bind_labels
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.packing import pack
 from ganvas.objectives.weighted import Terms
@@ -73,6 +74,12 @@ class ProbeContext:
     """On the device; seeded by the run's seed and the images seen, so that probes repeat."""
     precision: Precision = FP32
     """The dtype that training computes in, so that gradients are those of training."""
+    generator_labels: tuple[Tensor, ...] = ()
+    """Labels int64 (N,) of the latents, if the generator takes labels; else empty."""
+    discriminator_labels: tuple[Tensor, ...] = ()
+    """The same labels, which real images have too, if the discriminator takes labels."""
+    held_out_labels: tuple[Tensor, ...] = ()
+    """Labels (M,) of the held-out images, if the discriminator takes labels."""
 
     def with_copied_networks(
         self, generator_rate: float, discriminator_rate: float
@@ -127,7 +134,7 @@ class ProbeContext:
     def generated(self) -> Tensor:
         """The generator's images for `latents`, in float32 and without history; (N, C, H, W)."""
         with torch.no_grad():
-            generated: Tensor = self.generator(self.latents)
+            generated: Tensor = self.generator(self.latents, *self.generator_labels)
         return generated
 
     @cached_property
@@ -168,12 +175,14 @@ class ProbeContext:
         if packs < MIN_PACKS:
             return self.held_out.new_zeros(0)
         with torch.no_grad():
-            logits = self.discriminator(pack(self.held_out[: packs * self.pac], self.pac))
+            labels = [labels[: packs * self.pac] for labels in self.held_out_labels]
+            used = pack(self.held_out[: packs * self.pac], self.pac)
+            logits = self.discriminator(used, *labels)
         return require_finite(logits, "the logits")
 
     def _discriminate(self, packs: Tensor) -> DiscriminatorOutput:
         packs = packs.detach().requires_grad_()
-        logits = self.discriminator(packs)
+        logits = self.discriminator(packs, *self.discriminator_labels)
         (gradient,) = torch.autograd.grad(logits.sum(), packs)
         logits = require_finite(logits.detach(), "the logits")
         return DiscriminatorOutput(packs.detach(), logits, row_norms(gradient.flatten(1)))
@@ -183,7 +192,9 @@ class ProbeContext:
         """Of the generator's loss, one for each of its weights."""
         _ = self.generated  # before the update probe moves the generator
         generator, discriminator = map(self.precision.through, (self.generator, self.discriminator))
-        terms = self.objective.generator_terms(discriminator, generator(self.latents), self.real)
+        generated = generator(self.latents, *self.generator_labels)
+        discriminator = bind_labels(discriminator, *self.discriminator_labels)
+        terms = self.objective.generator_terms(discriminator, generated, self.real)
         return gradients_of(self.generator, terms)
 
     @cached_property
@@ -192,7 +203,7 @@ class ProbeContext:
         batch = self.objective.prepare_batch(
             self.real,
             self.fake,
-            self.precision.through(self.discriminator),
+            bind_labels(self.precision.through(self.discriminator), *self.discriminator_labels),
             step=self.discriminator_steps,
             images_seen=self.images_seen,
             random=self.random,

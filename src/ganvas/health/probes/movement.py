@@ -34,7 +34,8 @@ def movement(context: ProbeContext) -> ProbeValues:
 def ema_lag(context: ProbeContext) -> ProbeValues:
     """Distance from the EMA generator's images for the same latents, both in training mode."""
     with torch.no_grad():
-        averaged = require_finite(context.ema(context.latents), "the averaged generator's images")
+        averaged = context.ema(context.latents, *context.generator_labels)
+        require_finite(averaged, "the averaged generator's images")
     lag = rms_distance(to_snapshot(context.fake), to_snapshot(averaged))
     return {"probe/movement/average_lag": lag / distance_of_reals(context)}
 

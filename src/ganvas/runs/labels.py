@@ -1,0 +1,90 @@
+"""Whether a run is conditioned on the labels of its images: decided once, when it starts."""
+
+from __future__ import annotations
+
+from ganvas.data.prepared import PreparedData
+from ganvas.errors import DataError
+from ganvas.formatting import format_count
+from ganvas.labels import LabelSet, listed
+from ganvas.recipes import Recipe
+from ganvas.recipes.players import conditional, takes_labels, unconditional
+
+FEWEST_IMAGES = 20
+"""Training images of every label from which `auto` conditions: with fewer, a label's samples soon
+are copies (Shahbazi 2022)."""
+MOST_LABELS = 1_000
+"""Larger tables of labels leave too few images for each at any size that trains here."""
+
+
+def with_labels(recipe: Recipe, prepared: PreparedData) -> tuple[Recipe, str]:
+    """The recipe with networks that take labels if `data.labels` says so, and a line about it.
+
+    The line is empty where nothing was to be decided.
+
+    Raises:
+        DataError: labels are to be learned, and these images do not allow it.
+    """
+    labels, choice = prepared.label_set, recipe.data.labels
+    if choice == "auto":
+        reason = unsuitable(labels)
+        if reason:
+            return unconditional(recipe), f"labels are not learned: {reason}"
+    if choice in ("auto", "on"):
+        recipe = conditional(recipe)
+    if not takes_labels(recipe):
+        if choice == "auto":
+            return recipe, "labels are not learned: neither network can take them"
+        return recipe, ""
+    return recipe, f"labels are learned: {describe(checked_labels(prepared))}"
+
+
+def unsuitable(labels: LabelSet | None) -> str:
+    """Why `auto` does not condition on these labels; empty if it does."""
+    if labels is None:
+        return "the images have none"
+    count = len(labels.names)
+    if not 2 <= count <= MOST_LABELS:
+        return f"there are {count:,}, and auto wants 2 to {MOST_LABELS:,}"
+    fewest = min(labels.counts)
+    if fewest < FEWEST_IMAGES:
+        name = labels.names[labels.counts.index(fewest)]
+        return (
+            f"{name!r} has {format_count(fewest, 'training image')}, and auto wants "
+            f"{FEWEST_IMAGES} of each"
+        )
+    return ""
+
+
+def checked_labels(prepared: PreparedData) -> LabelSet:
+    """The labels of images, where networks take them.
+
+    Raises:
+        DataError: there are none, only one, too many, or some have a single image.
+    """
+    labels, name = prepared.label_set, prepared.name
+    otherwise = "train without labels (--labels scores with a recipe that is not conditional)"
+    if labels is None:
+        raise DataError(
+            f"{name}: the networks take labels, and these images have none. Sort them into one "
+            f"folder per label, or {otherwise}"
+        )
+    if not 2 <= len(labels.names) <= MOST_LABELS:
+        raise DataError(
+            f"{name}: {format_count(len(labels.names), 'label')} cannot be learned, the networks "
+            f"take 2 to {MOST_LABELS:,}. Choose another level of folders (--labels 1), or "
+            f"{otherwise}"
+        )
+    rare = [label for label, count in zip(labels.names, labels.counts, strict=True) if count < 2]
+    if rare:
+        raise DataError(
+            f"{name}: a label needs at least 2 images to train on, and these have fewer: "
+            f"{listed(rare)}. Add images, move theirs to other labels, or {otherwise}"
+        )
+    return labels
+
+
+def describe(labels: LabelSet) -> str:
+    """`10 labels, 878 to 923 training images each`."""
+    fewest, most = min(labels.counts), max(labels.counts)
+    each = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    return f"{len(labels.names):,} labels, {each} training images each"
