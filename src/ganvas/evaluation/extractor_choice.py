@@ -18,17 +18,32 @@ from ganvas.evaluation.failures import Failures, all_failures, failure_lines, re
 from ganvas.evaluation.families import FAMILIES
 from ganvas.evaluation.mode_classifier import mode_extractor, modes_warnings
 from ganvas.evaluation.own_networks import classifier_for, contrastive_for
+from ganvas.formatting import format_image_size
 from ganvas.metrics.feature_networks import load_feature_network
-from ganvas.metrics.features import FeatureNetwork
+from ganvas.metrics.features import (
+    CHANNELS,
+    RESIZE,
+    FeatureConfig,
+    FeatureNetwork,
+    resized,
+    to_rgb,
+)
 from ganvas.metrics.inception import load_inception_classes
 from ganvas.metrics.names import Metric
+from ganvas.metrics.small_network import input_size
 from ganvas.processes import ProcessGroup
 
 TRAINED_FEATURES = ("classifier", "self")
 """Features of networks that are trained on the data."""
 
+TRAINED_KINDS = ("modes", "labels")
+"""Kinds of images that a classifier of the data gives, or that are known centres."""
+
 MAX_PIXEL_IMAGES = 4_096
 """Images of each set that are compared pixel by pixel."""
+
+MAX_THUMBNAILS = 20_000
+"""Images of each set that a classifier is trained on, scaled down."""
 
 
 class Feedback(Protocol):
@@ -146,7 +161,7 @@ def is_trained_here(metric: Metric) -> bool:
 
     Such a network's cache is local to a machine, so only the main process trains and uses it.
     """
-    return FAMILIES[metric.family].kind == "modes" or metric.features in TRAINED_FEATURES
+    return FAMILIES[metric.family].kind in TRAINED_KINDS or metric.features in TRAINED_FEATURES
 
 
 def extractor_for(
@@ -172,6 +187,9 @@ def extractor_for(
             extractor = mode_extractor(data, settings, device, on_progress)
             return replace(extractor, main_process_only=True)
         classifier = classifier_for(data, settings, device, on_progress)
+    if FAMILIES[metric.family].kind == "labels":
+        config = {"judge": "classifier", **classifier.config()}
+        return Extractor("labels", classifier.classify, config, main_process_only=True)
     return Extractor(
         "classifier", classifier, classifier.config(), cached=True, main_process_only=True
     )
@@ -179,6 +197,19 @@ def extractor_for(
 
 def untrained_extractor(metric: Metric, data: PreparedData, device: torch.device) -> Extractor:
     """The extractor of pixels, or of a network with published weights."""
+    if FAMILIES[metric.family].kind == "thumbnails":
+        size = input_size(data.shape.height, data.shape.width, metric.name)
+        config: FeatureConfig = {
+            "input": format_image_size(size),
+            "resize": RESIZE,
+            "preprocessing": CHANNELS,
+        }
+        return Extractor(
+            "thumbnails",
+            lambda pixels: resized(to_rgb(pixels.to(device)), size).round().to(torch.uint8),
+            config,
+            max_images=MAX_THUMBNAILS,
+        )
     network = load_network(extractor_key(metric), device)
     if network is None:
         return Extractor("pixels", lambda pixels: pixels.to(device), max_images=MAX_PIXEL_IMAGES)
@@ -195,6 +226,6 @@ def load_network(key: str, device: torch.device) -> FeatureNetwork | None:
     Raises:
         GanvasError: its package or its weights are missing or damaged.
     """
-    if key in ("pixels", "modes", *TRAINED_FEATURES):
+    if key in ("pixels", "thumbnails", *TRAINED_KINDS, *TRAINED_FEATURES):
         return None
     return load_inception_classes(device) if key == "classes" else load_feature_network(key, device)

@@ -27,6 +27,11 @@ def labels_problem(data: PreparedData) -> str | None:
     """Why no classifier of the data's labels can be trained; None if one can."""
     if data.location.startswith(PREFIX) or (data.labels is not None and len(data.label_names) > 1):
         return None
+    return no_labels(data)
+
+
+def no_labels(data: PreparedData) -> str:
+    """That a metric needs labels, and these images have none."""
     return (
         f"{data.name} has no labels, which this metric needs: put the images of each class "
         "into a sub-folder of their own, or leave the metric out"

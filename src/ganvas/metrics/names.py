@@ -21,6 +21,7 @@ IN_FEATURES: dict[str, tuple[str, ...]] = {
     "prdc": ("precision", "recall", "density", "coverage"),
     "birthday": ("birthday",),
     "memorised": ("memorised",),
+    "intra-fd": ("intra-fd",),
 }
 """Families that compare features, and their scores; full names end in the features."""
 
@@ -29,11 +30,16 @@ WITHOUT_FEATURES: dict[str, tuple[str, ...]] = {
     "c2st": ("c2st",),
     "modes": ("modes", "reverse-kl", "high-quality"),
     "inception-score": ("inception-score",),
+    "train-on-fake": ("train-on-fake",),
+    "label-accuracy": ("label-accuracy",),
 }
 """Families without features, or with fixed ones, and their scores."""
 
 MORE_IS_BETTER = frozenset(
-    {"precision", "recall", "density", "coverage", "modes", "high-quality", "inception-score"}
+    {
+        *("precision", "recall", "density", "coverage", "modes", "high-quality"),
+        *("inception-score", "train-on-fake", "label-accuracy"),
+    }
 )
 """Scores of which more is better; for all others, less is better."""
 
