@@ -47,8 +47,11 @@ class TolerantStream(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """The encoding of the stream."""
-        return getattr(self._stream, "encoding", None) or "utf-8"
+        """The encoding of the stream; utf-8 where it names none that Python knows."""
+        try:
+            return codecs.lookup(getattr(self._stream, "encoding", None) or "utf-8").name
+        except LookupError:
+            return "utf-8"
 
     @property
     def lost_text(self) -> bool:
@@ -59,23 +62,24 @@ class TolerantStream(io.TextIOBase):
         """Write the text, or drop it."""
         try:
             self._write(encodable(text, self.encoding))
-        except (OSError, ValueError) as error:  # a closed stream is a ValueError
+        except Exception as error:  # a stream that somebody made may raise anything
             self._fail(error)
         return len(text)
 
     def flush(self) -> None:
         """Flush what others have written to the stream itself."""
         try:
-            if self._stream is not None:
-                self._stream.flush()
-        except (OSError, ValueError) as error:
+            flush = getattr(self._stream, "flush", None)
+            if flush is not None:  # a stream without a buffer may lack it
+                flush()
+        except Exception as error:
             self._fail(error)
 
     def isatty(self) -> bool:
         """Whether it is a terminal."""
         try:
             return self._stream is not None and self._stream.isatty()
-        except ValueError:  # it is closed
+        except Exception:  # it is closed, or does not know
             return False
 
     def __getattr__(self, name: str) -> Any:

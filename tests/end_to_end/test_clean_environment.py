@@ -36,6 +36,23 @@ def test_matplotlib_says_nothing_about_its_own_folders() -> None:
     assert printed("-c", f"import ganvas; {said}") == ""
 
 
+@pytest.mark.parametrize(
+    ("backend", "holds"),
+    [
+        ("svg", "matplotlib.get_backend() == 'svg'"),
+        ("module://of_another_notebook.inline", "matplotlib.figure.Figure().subplots()"),
+    ],
+)
+def test_a_backend_that_is_not_installed_does_not_matter(backend: str, holds: str) -> None:
+    """As for a command in the notebook of another environment."""
+    program = (
+        f"import os; os.environ['MPLBACKEND'] = {backend!r}\n"
+        "import ganvas.reports.figures, matplotlib\n"
+        f"assert os.environ['MPLBACKEND'] == {backend!r} and {holds}"
+    )
+    assert printed("-c", program) == ""
+
+
 def test_a_program_that_asks_for_the_log_of_a_library_gets_it() -> None:
     program = (
         "import ganvas, logging; {}; logging.getLogger('PIL.TiffImagePlugin').warning('odd tag')"

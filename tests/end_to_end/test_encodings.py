@@ -19,6 +19,7 @@ from ganvas.cli import COMMANDS, main
 
 from ..builders.commands import Result
 from .conftest import SMALL
+from .studies import endings, stay_in_this_process, without_report
 from .test_output import exit_code
 
 ODD = os.fsdecode("Łódź · фото".encode() + b"\xff\x1b[31m\n!")
@@ -110,6 +111,20 @@ def test_every_command_prints_any_name_in_any_encoding(
     assert "\\udcff" in page
     assert tomllib.loads(ganvas("recipes", recipe))["name"] == "smäll"
     assert "dcgan" in ganvas("recipes")
+
+
+def test_a_study_of_any_name_is_printed_in_ascii(
+    tmp_path: Path, recipe: Path, odd_images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stay_in_this_process(monkeypatch)
+    without_report(monkeypatch)
+    study = tmp_path / f"study{ODD}"
+    few = ("--seeds", 1, "--images", 16, "--evaluations", 0, "--metrics", "swd", "--samples", 100)
+    arm = ("--recipes", recipe, "--data", odd_images)
+    result = printed("ascii", "compare", *arm, *few, "--out", study)
+    assert result.code == 0, result.err
+    assert "\\udcff\\u001b[31m" in result.out
+    assert set(endings(study).values()) == {"finished"}
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])

@@ -72,6 +72,51 @@ def test_streams_that_are_closed_or_missing_take_everything() -> None:
             assert tolerant.lost_text
 
 
+class Tee:
+    """What programs put in place of stdout to keep a log: hardly more than `write`."""
+
+    def __init__(self) -> None:
+        self.written = ""
+
+    def write(self, text: str) -> None:
+        self.written += text
+
+
+class Disconnected(Tee):
+    """One that raises what it likes, and names an encoding of its own."""
+
+    encoding = "of-a-notebook"
+
+    def write(self, text: str) -> None:
+        raise RuntimeError("The notebook is gone")
+
+    def flush(self) -> None:
+        self.write("")
+
+    def isatty(self) -> bool:
+        raise NotImplementedError
+
+
+def test_a_stream_needs_no_more_than_write() -> None:
+    tee = Tee()
+    with replaced(tee, None), tolerant_output() as tolerant:  # type: ignore[arg-type]
+        print("one", flush=True)
+        assert not sys.stdout.isatty()
+        assert not tolerant.lost_text
+    assert tee.written == "one\n"
+
+
+def test_a_stream_may_raise_anything() -> None:
+    stderr = io.StringIO()
+    with replaced(Disconnected(), stderr), tolerant_output() as tolerant:  # type: ignore[arg-type]
+        print("one ü", flush=True)
+        assert not sys.stdout.isatty()
+        assert tolerant.lost_text
+    assert stderr.getvalue() == (
+        "ganvas: cannot write to stdout: the notebook is gone. What is printed there is lost\n"
+    )
+
+
 def test_nothing_is_left_in_a_buffer_that_pythons_exit_would_flush() -> None:
     with open("/dev/full", "w") as full, replaced(full, None), tolerant_output() as tolerant:  # noqa: PTH123
         print("x" * 100_000)

@@ -47,6 +47,11 @@ _PICTURES = {
         (rb".{128}DICM", "DICOM"),
         (rb"%PDF", "a PDF document"),
         (rb"%!PS|\xc5\xd0\xd3\xc6", "PostScript"),
+        (  # it has no signature: these are the fields of its header
+            rb".(\0[\x02\x03\x0a\x0b]\0{5}|\x01[\x01\x09].{4}[\x0f\x10\x18\x20])"
+            rb".{8}[\x08\x0f\x10\x18\x20][\0-\x3f]",
+            "TGA",
+        ),
         (rb"\s*(<\?xml.{0,2000}?|<!--.{0,2000}?)?(<!doctype )?<?svg", "SVG"),
     ),
     "develop it to JPEG or to 8-bit TIFF": (

@@ -25,13 +25,13 @@ from ganvas.data.source import FileStamp, Item, Source, UnusableImage
 from ganvas.errors import RunError
 from ganvas.storage import atomic_file
 
-FORMATS = frozenset(("GIF", "PNG", "TIFF", "WEBP"))
+FORMATS = frozenset(("AVIF", "GIF", "PNG", "TIFF", "WEBP"))
 """Formats with frames. A second picture in a JPEG (MPO) is a preview, a brightness map or the view
 of the other eye, which many phones add to every photograph; it is never used."""
 
 _SUBFILE = 254  # a TIFF's tag that says what a page is
 _COPY_OR_MASK = 0b101  # bits of that tag: a smaller copy of another page, a mask of one
-_FORMAT = 1
+_FORMAT = 2
 
 
 class _Frames(NamedTuple):

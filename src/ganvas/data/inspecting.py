@@ -202,8 +202,9 @@ def _split(
     if labels is None:
         return len(held_out), ()
     scored = can_be_scored(labels, held_out, len(source.label_names))
-    names = (source.label_names[label] for label in np.unique(labels) if not scored[label])
-    return len(held_out), tuple(names)
+    used = {source.items[index].label for index in usable}
+    names = zip(source.label_names, scored, strict=True)
+    return len(held_out), tuple(name for name, is_scored in names if name in used and not is_scored)
 
 
 def _as_typed(location: str) -> str:

@@ -124,6 +124,8 @@ def _versions(kind: str, content: bytes) -> Iterator[bytes]:
             raise UnusableImage(
                 "a raw photograph, which cannot be read here; develop it to JPEG or to 8-bit TIFF"
             )
+        if tags.has_signed_bytes:
+            raise UnusableImage(f"{tags}, {_CONVERT}")
         yield tags.without_metadata()
     else:
         yield content

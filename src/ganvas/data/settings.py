@@ -37,7 +37,7 @@ class DataSettings:
     to 1,000 labels has 20 images; off: none are read. folders: as scores, and folders named train,
     val, ... are labels too; 1, 2, ...: as scores, from folders of this level."""
     frames: Literal["first", "all"] = "first"
-    """Of files with several frames or pages (GIF, WebP, APNG, TIFF) take the first, or all."""
+    """Of files with several frames or pages (GIF, WebP, AVIF, APNG, TIFF): the first, or all."""
     keep_duplicates: bool = False
     """Keep exact copies of an image; otherwise each counts once."""
     held_out: Annotated[float, Ge(0.0), Lt(1.0)] = 0.1

@@ -147,6 +147,14 @@ class TiffTags:
         )
 
     @property
+    def has_signed_bytes(self) -> bool:
+        """Whether a page has pixels of 8 signed bits, which Pillow takes for unsigned ones."""
+        return any(
+            self._integer(page, _SAMPLE_FORMAT, 1) == 2 and self._integer(page, _BITS, 1) == 8
+            for page in self._pages
+        )
+
+    @property
     def has_common_compression(self) -> bool:
         """Whether every decoder can unpack the first page."""
         return self._integer(self._pages[0], _COMPRESSION, 1) in _READABLE_COMPRESSIONS

@@ -102,8 +102,8 @@ class ConditionalBatchNorm(nn.Module):
         nn.init.zeros_(self.bias.weight)
 
     def forward(self, images: Tensor, condition: Tensor) -> Tensor:
-        with torch.autocast(images.device.type, enabled=False):  # gains near 1 need float32
-            gain, bias = 1 + self.gain(condition), self.bias(condition)  # (N, C)
+        # 1 is added in float32: of a gain near 1, bfloat16 would keep two digits.
+        gain, bias = 1 + self.gain(condition).float(), self.bias(condition)  # (N, C)
         normalised = self.norm(images)
         gain, bias = (value.to(normalised.dtype)[:, :, None, None] for value in (gain, bias))
         return torch.addcmul(bias, normalised, gain)  # (N, C, H, W)

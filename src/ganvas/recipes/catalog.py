@@ -167,12 +167,12 @@ def r3gan() -> Recipe:
 
 
 def dcgan_conditional() -> Recipe:
-    """dcgan with labels: conditional batch norm and projection (Miyato 2018)."""
+    """dcgan with labels: conditional batch norm from an embedding, projection (Brock 2019)."""
     return with_labels(dcgan())
 
 
 def resnet_conditional() -> Recipe:
-    """resnet with labels: conditional batch norm and projection (Miyato 2018, smaller)."""
+    """resnet with labels: conditional batch norm from an embedding, projection (Brock 2019)."""
     return with_labels(resnet())
 
 

@@ -91,7 +91,9 @@ def resnet_paper_conditional() -> Recipe:
     A gain and a bias for each label in the blocks' batch norms, and the projection of the summed
     features on an embedding of the label, spectrally normalised.
     """
-    return with_labels(resnet_paper())
+    recipe = resnet_paper()
+    network = ResNetGenerator(width=256, largest_multiplier=1, conditioning="batch-norm")
+    return with_labels(recipe.with_networks(generator=network))
 
 
 def with_labels(recipe: Recipe) -> Recipe:

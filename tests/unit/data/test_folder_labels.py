@@ -35,7 +35,7 @@ def archive(path: Path, *names: str) -> Path:
     return path
 
 
-def prepared(data: Path, labels: Labels = "auto") -> PreparedData:
+def prepared(data: Path, labels: Labels = "scores") -> PreparedData:
     settings = DataSettings(size=SIXTEEN, labels=labels, held_out=0.0)
     return prepare(open_source(data), settings)
 
@@ -44,7 +44,7 @@ def named_labels(data: PreparedData) -> list[str] | None:
     return None if data.labels is None else [data.label_names[number] for number in data.labels]
 
 
-def check(data: Path, labels: Labels = "auto") -> Inspection:
+def check(data: Path, labels: Labels = "scores") -> Inspection:
     return inspect(open_source(data), DataSettings(size=SIXTEEN, labels=labels))
 
 
@@ -128,7 +128,9 @@ def test_images_directly_in_a_split_are_warned_about(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("choice", "labels"),
     [
+        ("scores", ["cat", "dog", "cat", "dog"]),
         ("auto", ["cat", "dog", "cat", "dog"]),
+        ("on", ["cat", "dog", "cat", "dog"]),
         ("folders", ["train", "train", "val", "val"]),
         ("1", ["all", "all", "all", "all"]),
         ("2", ["train", "train", "val", "val"]),
@@ -149,9 +151,9 @@ def test_a_level_that_is_too_deep_is_an_error_with_the_levels_that_there_are(
 ) -> None:
     data = folder(tmp_path / "a", *NAMES)
     for use in (prepared, check):
-        with pytest.raises(DataError, match=r"at most 2 deep. Choose from levels 1 to 2, auto or"):
+        with pytest.raises(DataError, match=r"2 deep. Choose from levels 1 to 2, scores or"):
             use(data, "3")
-        with pytest.raises(DataError, match=r"these images lie in none. Choose --labels auto, or"):
+        with pytest.raises(DataError, match=r"lie in none. Choose --labels scores, or"):
             use(data / "train" / "cat", "1")
 
 
@@ -166,6 +168,6 @@ def test_labels_of_arrays_can_be_turned_off_but_have_no_level(tmp_path: Path) ->
 
 def test_other_labels_are_other_data(tmp_path: Path) -> None:
     data = folder(tmp_path / "a", *NAMES)
-    prints = {prepared(data, choice).fingerprint for choice in ("auto", "folders", "off")}
+    prints = {prepared(data, choice).fingerprint for choice in ("scores", "folders", "off")}
     assert len(prints) == 3
     assert prepared(data, "2").fingerprint == prepared(data).fingerprint

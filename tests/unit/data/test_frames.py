@@ -25,7 +25,7 @@ from .pictures import encoded, flat
 
 FIRST = DataSettings(size=(16, 16), held_out=0.0)
 ALL = DataSettings(size=(16, 16), held_out=0.0, frames="all")
-FORMATS = ["GIF", "PNG", "WEBP", "TIFF"]
+FORMATS = ["GIF", "PNG", "WEBP", "TIFF", "AVIF"]
 
 
 def animation(kind: str, levels: Sequence[int], mode: str = "RGB") -> bytes:
@@ -35,7 +35,8 @@ def animation(kind: str, levels: Sequence[int], mode: str = "RGB") -> bytes:
         frame = Image.new("L", (16, 16), level)
         frame.putpixel((0, 0), number)
         frames.append(frame.convert(mode))
-    options = {"lossless": True} if kind == "WEBP" else {}
+    exact = {"WEBP": {"lossless": True}, "AVIF": {"quality": 100, "subsampling": "4:4:4"}}
+    options: dict[str, object] = exact.get(kind, {})
     return encoded(frames[0], kind, save_all=True, append_images=frames[1:], **options)
 
 

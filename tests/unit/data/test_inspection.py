@@ -270,6 +270,16 @@ def test_labels_that_cannot_be_scored_are_named(tmp_path: Path) -> None:
     assert inspection.to_json()["unscored_labels"] == list(inspection.unscored_labels)
 
 
+def test_a_label_of_copies_of_other_images_cannot_be_scored(tmp_path: Path) -> None:
+    for value in range(40):
+        save(flat("L", value, 40), tmp_path / str(value // 20) / f"{value}.png")
+    for value in (0, 1):
+        save(flat("L", value, 40), tmp_path / "copies" / f"{value}.png")
+    inspection = check(tmp_path)
+    assert inspection.labels == {"0": 20, "1": 20, "copies": 2}
+    assert inspection.unscored_labels == ("copies",)
+
+
 def test_the_labels_of_two_images_can_be_scored(tmp_path: Path) -> None:
     for value in range(40):
         save(flat("L", value, 40), tmp_path / str(value // 2) / f"{value}.png")
