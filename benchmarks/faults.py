@@ -120,12 +120,15 @@ FAULTS: dict[str, Callable[[Parts], Tensor]] = {
 
 
 EXPECTED: dict[str, tuple[str, ...]] = {
-    "3 of 10 kinds missing": ("reverse-kl", "kid-lite0"),
-    "blurred": ("fd-lite0", "kid-lite0", "swd"),
+    "3 of 10 kinds missing": ("reverse-kl", "kid-lite0", "fd-self"),
+    "blurred": ("fd-lite0", "kid-lite0", "swd", "fd-self", "c2st"),
     "noisy": ("fd-lite0", "kid-lite0", "swd"),
-    "50 training images repeated": ("birthday-lite0", "memorised-lite0", "recall-lite0"),
-    "one image repeated": ("modes", "reverse-kl", "birthday-lite0", "coverage-lite0"),
-    "all black": ("fd-lite0", "kid-lite0", "recall-lite0"),
+    "50 training images repeated": (
+        *("birthday-lite0", "memorised-lite0", "recall-lite0"),
+        *("birthday-self", "memorised-self", "recall-self"),
+    ),
+    "one image repeated": ("modes", "reverse-kl", "birthday-lite0", "coverage-lite0", "c2st"),
+    "all black": ("fd-lite0", "kid-lite0", "recall-lite0", "fd-self", "c2st"),
 }
 """The metrics that must detect each fault. A test checks it."""
 
