@@ -7,11 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganvas.errors import GanvasError, did_you_mean
+from ganvas.formatting import format_count
 
 EACH = "each"
 """Stands for every label, where the name of one is asked for."""
 
 NAMES_LISTED = 12
+
+FEWEST_IMAGES = 20
+"""Training images of every label from which `auto` conditions: with fewer, a label's samples soon
+are copies (Shahbazi 2022)."""
+MOST_LABELS = 1_000
+"""Larger tables of labels leave too few images for each at any size that trains here."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,23 @@ class LabelSet:
     def from_table(cls, table: Mapping[str, Any]) -> LabelSet:
         """The labels of `to_table`."""
         return cls(tuple(table["names"]), tuple(table["training_images"]))
+
+
+def unsuitable(labels: LabelSet | None) -> str:
+    """Why `auto` does not condition on these labels; empty if it does."""
+    if labels is None:
+        return "the images have none"
+    count = len(labels.names)
+    if not 2 <= count <= MOST_LABELS:
+        return f"there are {count:,}, and auto wants 2 to {MOST_LABELS:,}"
+    fewest = min(labels.counts)
+    if fewest < FEWEST_IMAGES:
+        name = labels.names[labels.counts.index(fewest)]
+        return (
+            f"{name!r} has {format_count(fewest, 'training image')}, and auto wants "
+            f"{FEWEST_IMAGES} of each"
+        )
+    return ""
 
 
 def listed(names: Iterable[str]) -> str:

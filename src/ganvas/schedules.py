@@ -12,13 +12,15 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Ramp:
-    """A number that moves from `start` to `end` over the first `images` images, then stays."""
+    """A number that stays at `start`, moves to `end` from `after` to `images` images, and stays."""
 
     shape: Literal["linear", "cosine"]
     start: float
     end: float
     images: int | None = None
     """Number of images until the end; None is the run's budget, fixed when the run starts."""
+    after: int = 0
+    """Number of images before it moves."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
@@ -34,7 +36,8 @@ class Ramp:
         """The value after `images_seen` images."""
         if self.images is None:
             raise ValueError("an open ramp has no value: call with_budget first")
-        progress = min(images_seen / self.images, 1.0)
+        progress = (images_seen - self.after) / (self.images - self.after)
+        progress = min(max(progress, 0.0), 1.0)
         if self.shape == "cosine":
             progress = (1 - math.cos(math.pi * progress)) / 2
         return self.start + (self.end - self.start) * progress
@@ -64,7 +67,9 @@ def extremes(schedule: Schedule) -> tuple[float, float]:
 
 
 def parse_schedule(text: str) -> Schedule:
-    """Read `0.1`, `20k`, `linear:2e-4:0` or `cosine:1:0.1:2M` (shape, start, end, images).
+    """Read `0.1`, `20k`, `linear:2e-4:0`, `cosine:1:0.1:2M` or `linear:0:1:60k-120k`.
+
+    A ramp is its shape, start, end, and the images that it ends at, or begins and ends at.
 
     Raises:
         ValueError: the text is no schedule; the message says what was expected.
@@ -74,14 +79,15 @@ def parse_schedule(text: str) -> Schedule:
         if not numbers:
             return _finite(shape)
         if shape in ("linear", "cosine") and len(numbers) in (2, 3):
-            images = _positive(parse_count(numbers[2])) if len(numbers) == 3 else None
+            after, images = _window(numbers[2]) if len(numbers) == 3 else (0, None)
             start, end = _finite(numbers[0]), _finite(numbers[1])
-            return Ramp(shape=shape, start=start, end=end, images=images)  # type: ignore[arg-type]
+            return Ramp(shape=shape, start=start, end=end, images=images, after=after)  # type: ignore[arg-type]
     except ValueError:
         pass
     raise ValueError(
         f"{text!r} is no schedule: give a number (2e-4) or linear:START:END or cosine:START:END, "
-        "with :IMAGES to end before the budget does (cosine:1:0.1:2M)"
+        "with :IMAGES to end before the budget does (cosine:1:0.1:2M), or :FROM-TO "
+        "(linear:0:1:60k-120k)"
     )
 
 
@@ -95,10 +101,15 @@ def _finite(text: str) -> float:
     return value
 
 
-def _positive(count: int) -> int:
-    if count < 1:
+def _window(text: str) -> tuple[int, int]:
+    """The images at which a ramp begins to move, and ends: of `120k` or `60k-120k`."""
+    first, separator, last = text.partition("-")
+    after, images = (
+        (parse_count(first), parse_count(last)) if separator else (0, parse_count(first))
+    )
+    if not 0 <= after < images:
         raise ValueError
-    return count
+    return after, images
 
 
 def _plain(value: Schedule) -> float | str:
@@ -119,7 +130,9 @@ def format_schedule(schedule: Schedule) -> str:
         return repr(float(schedule))
     parts = [schedule.shape, repr(float(schedule.start)), repr(float(schedule.end))]
     if schedule.images is not None:
-        parts.append(str(schedule.images))
+        parts.append(
+            f"{schedule.after}-{schedule.images}" if schedule.after else f"{schedule.images}"
+        )
     return ":".join(parts)
 
 

@@ -15,8 +15,11 @@ from torch import Tensor, nn
 from ganvas import generator_files, sample_files, sampling
 from ganvas.cli.interpolate import Interpolate
 from ganvas.cli.sample import Sample
+from ganvas.data.sources import open_source
 from ganvas.errors import GanvasError, RunError
-from ganvas.networks import ImageShape
+from ganvas.labels import LabelSet
+from ganvas.networks import DCGANGenerator, Dimensions, ImageShape
+from ganvas.randomness import seeded_weights
 from ganvas.sample_files import (
     SampleRequest,
     check_file,
@@ -25,7 +28,8 @@ from ganvas.sample_files import (
     write_grid,
     write_npz,
 )
-from ganvas.sampling import TrainedGenerator
+from ganvas.sampling import TrainedGenerator, display_factor
+from tests.builders.tiny import fill_zero_weights
 
 N = 10
 SHAPE = ImageShape(1, 8, 8)
@@ -192,3 +196,65 @@ def test_a_walk_that_no_program_opens_is_refused(
     monkeypatch.setattr(sample_files, "MOST_PIXELS", 100_000)
     with pytest.raises(GanvasError, match=r"72 images are too many .* Lower -n or --steps"):
         Interpolate(tmp_path, out=tmp_path / "walk.gif").run()
+
+
+class TestLabels:
+    """What is written of a generator that takes labels."""
+
+    IMAGE = ImageShape(1, 16, 16)
+    NAMES = ("T-shirt/top", "Bag", "boot")
+
+    @pytest.fixture
+    def conditional(self) -> TrainedGenerator:
+        network = DCGANGenerator(width=4).conditional()
+        with seeded_weights(0):
+            built = network.build(Dimensions(self.IMAGE, 8, len(self.NAMES)))
+        fill_zero_weights(built)
+        labels = LabelSet(self.NAMES, (2, 2, 2))
+        return TrainedGenerator(built.eval(), self.IMAGE, 8, images_seen=1, label_set=labels)
+
+    def test_each_label_has_a_row_of_the_same_latents(
+        self, conditional: TrainedGenerator, tmp_path: Path
+    ) -> None:
+        request = SampleRequest(conditional, 4, seed=3, label="each")
+        assert request.count == 12
+        samples = np.concatenate(list(request.samples(ignore)))
+        for row, name in enumerate(self.NAMES):
+            expected = conditional.sample(4, 3, labels=name)
+            assert np.array_equal(samples[4 * row : 4 * row + 4], expected)
+        write_grid(tmp_path / "grid.png", request, ignore)
+        factor = display_factor((self.IMAGE.height, self.IMAGE.width))
+        with Image.open(tmp_path / "grid.png") as grid:
+            assert grid.width // factor == 4 * (self.IMAGE.width + 2) + 2
+            assert grid.height // factor == 3 * (self.IMAGE.height + 2) + 2
+
+    def test_a_folder_has_a_folder_for_each_label(
+        self, conditional: TrainedGenerator, tmp_path: Path
+    ) -> None:
+        write_folder(tmp_path / "out", SampleRequest(conditional, 2, label="each"), ignore)
+        written = sorted(path.relative_to(tmp_path / "out") for path in tmp_path.glob("out/*/*"))
+        assert [path.parent.name for path in written] == ["Bag"] * 2 + ["T-shirt-top"] * 2 + [
+            "boot"
+        ] * 2
+
+    def test_an_npz_holds_the_names_of_labels_and_trains_as_data(
+        self, conditional: TrainedGenerator, tmp_path: Path
+    ) -> None:
+        request = SampleRequest(conditional, N, seed=3)
+        write_npz(tmp_path / "a.npz", request, ignore)
+        drawn = conditional.draw_labels(N, 3)
+        assert drawn is not None
+        with np.load(tmp_path / "a.npz") as file:
+            assert file["labels"].tolist() == [self.NAMES[label] for label in drawn]
+            assert np.array_equal(file["images"], conditional.sample(N, 3))
+        source = open_source(tmp_path / "a.npz")
+        assert set(source.label_names) <= set(self.NAMES)
+
+    def test_a_label_that_does_not_exist_is_refused_first(
+        self, conditional: TrainedGenerator, generator: TrainedGenerator
+    ) -> None:
+        with pytest.raises(GanvasError, match="Did you mean boot"):
+            SampleRequest(conditional, 4, label="boots").check()
+        for label in ("Bag", "each"):
+            with pytest.raises(GanvasError, match="takes no labels"):
+                SampleRequest(generator, 4, label=label).check()

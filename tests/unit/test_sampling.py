@@ -17,13 +17,15 @@ from PIL import Image
 
 from ganvas import generator_files, sampling
 from ganvas.data.settings import DataSettings
-from ganvas.errors import RunError
+from ganvas.errors import GanvasError, RunError
 from ganvas.images import draw_points
-from ganvas.networks import POINT, Dimensions, ImageShape, MLPGenerator
+from ganvas.labels import LabelSet
+from ganvas.networks import POINT, DCGANGenerator, Dimensions, ImageShape, MLPGenerator
+from ganvas.randomness import seeded_weights
 from ganvas.runs import Run
 from ganvas.sampling import TrainedGenerator, display_factor, slerp
 from tests.builders import run_files
-from tests.builders.tiny import LATENT_DIM, SIDE, small, tiny_recipe
+from tests.builders.tiny import LATENT_DIM, SIDE, fill_zero_weights, small, tiny_recipe
 
 SHAPE = ImageShape(3, SIDE, SIDE)
 
@@ -244,3 +246,63 @@ class TestLoading:
         (written.generator_directory / "config.json").write_text(text)
         with pytest.raises(RunError, match=r"config\.json (cannot be read|is damaged)"):
             generator_files.load(written.directory)
+
+
+class TestLabels:
+    """A generator that takes labels."""
+
+    COUNTS = (6, 3, 1)
+
+    @pytest.fixture
+    def conditional(self) -> TrainedGenerator:
+        network = DCGANGenerator(width=4).conditional()
+        with seeded_weights(0):
+            built = network.build(Dimensions(SHAPE, LATENT_DIM, len(self.COUNTS)))
+        fill_zero_weights(built)
+        labels = LabelSet(("cat", "dog", "left, right"), self.COUNTS)
+        return TrainedGenerator(built.eval(), SHAPE, LATENT_DIM, 64, label_set=labels)
+
+    def test_labels_are_drawn_as_often_as_the_data_has_them(
+        self, conditional: TrainedGenerator
+    ) -> None:
+        drawn = conditional.draw_labels(3_000, seed=1)
+        assert drawn is not None
+        fractions = torch.bincount(drawn, minlength=3) / len(drawn)
+        expected = torch.tensor(self.COUNTS) / sum(self.COUNTS)
+        assert (fractions - expected).abs().max() < 4 * (0.25 / 3_000) ** 0.5
+        few = conditional.draw_labels(5, seed=1)
+        assert torch.equal(few, drawn[:5])  # type: ignore[arg-type]
+
+    def test_a_name_or_a_name_for_each(self, conditional: TrainedGenerator) -> None:
+        cats, dogs = conditional.sample(4, labels="cat"), conditional.sample(4, labels="dog")
+        assert not np.array_equal(cats, dogs)
+        mixed = conditional.sample(4, labels=["cat", "dog", "cat", "dog"])
+        assert np.array_equal(mixed[::2], cats[::2])
+        assert np.array_equal(mixed[1::2], dogs[1::2])
+
+    def test_a_wrong_name_is_an_error_that_names_the_nearest(
+        self, conditional: TrainedGenerator
+    ) -> None:
+        with pytest.raises(GanvasError, match=r"'cats' is no label .* Did you mean cat\?"):
+            conditional.sample(2, labels="cats")
+        with pytest.raises(GanvasError, match="3 images need 3 labels or one for all, got 2"):
+            conditional.sample(3, labels=["cat", "dog"])
+
+    def test_without_labels_asking_for_one_is_an_error(self, trained: TrainedGenerator) -> None:
+        assert trained.draw_labels(3) is None
+        with pytest.raises(GanvasError, match="takes no labels"):
+            trained.sample(2, labels="cat")
+
+    def test_a_walk_between_labels_starts_and_ends_at_them(
+        self, conditional: TrainedGenerator
+    ) -> None:
+        frames = conditional.interpolate_labels(["cat", "dog"], steps=4, seed=2)
+        assert len(frames) == 5
+        for frame, name in ((frames[0], "cat"), (frames[-1], "dog")):
+            assert np.array_equal(frame, conditional.sample(1, seed=2, labels=name)[0])
+        assert len(conditional.interpolate_labels(["cat", "dog"], 4, loop=True)) == 8
+
+    def test_a_walk_through_latents_keeps_a_label(self, conditional: TrainedGenerator) -> None:
+        frames = conditional.interpolate(2, steps=3, seed=2, labels="dog")
+        ends = conditional.sample(2, seed=2, labels="dog")
+        assert np.abs(frames[[0, -1]].astype(int) - ends).max() <= 1

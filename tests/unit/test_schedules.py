@@ -40,6 +40,12 @@ def test_ramp_runs_from_start_to_end_and_stays(shape: str, values: list[float]) 
     assert [value_at(ramp, seen) for seen in (0, 100, 200, 300, 400, 9000)] == pytest.approx(values)
 
 
+def test_a_ramp_may_begin_later() -> None:
+    ramp = parse_schedule("linear:0:1:100-300")
+    assert [value_at(ramp, seen) for seen in (0, 100, 150, 300, 900)] == [0, 0, 0.25, 1, 1]
+    assert parse_schedule(format_schedule(ramp)) == ramp
+
+
 def test_constant_is_the_same_everywhere() -> None:
     assert value_at(0.3, 0) == value_at(0.3, 10**9) == 0.3
 
@@ -88,6 +94,7 @@ def test_schedule_is_read_back_from_its_own_text_exactly(schedule: float | Ramp)
         ("cosine:0:1.5M", Ramp(shape="cosine", start=0.0, end=1_500_000.0)),
         ("linear:2e-4:0", Ramp(shape="linear", start=2e-4, end=0.0)),
         ("cosine:1:0.1:2M", Ramp(shape="cosine", start=1.0, end=0.1, images=2_000_000)),
+        ("linear:0:1:60k-120k", Ramp(shape="linear", start=0, end=1, images=120_000, after=60_000)),
     ],
 )
 def test_schedule_is_read_as_documented(text: str, schedule: float | Ramp) -> None:
@@ -107,6 +114,9 @@ def test_schedule_is_read_as_documented(text: str, schedule: float | Ramp) -> No
         "linear:1:0:1.5",
         "linear:1:0:0",
         "linear:1:0:-5",
+        "linear:1:0:5-5",
+        "linear:1:0:9-5",
+        "linear:1:0:5-",
         "nan",
         "inf",
         "linear:nan:0",

@@ -12,6 +12,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.source import Unusable
 from ganvas.data.value_spans import ValueSpans
 from ganvas.formatting import format_count, format_image_size, format_percent
+from ganvas.labels import LabelSet, unsuitable
 
 FEW_IMAGES = 2000
 """With fewer images a discriminator can memorise them within a short training."""
@@ -89,6 +90,15 @@ class Inspection:
     def few(self) -> bool:
         """Whether a discriminator will soon memorise the images."""
         return self.trainable and self.distinct < FEW_IMAGES
+
+    @property
+    def learnable_labels(self) -> bool:
+        """Whether the labels suit a network that takes labels, of images that have all one."""
+        if self.recipe is not None or self.unlabelled or self.settings.labels == "off":
+            return False
+        kept = 1 - self.settings.held_out
+        counts = [int(count * kept) for count in self.labels.values()]
+        return bool(counts) and not unsuitable(LabelSet(tuple(self.labels), tuple(counts)))
 
     @property
     def scores_possible(self) -> bool:

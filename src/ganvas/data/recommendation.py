@@ -12,7 +12,8 @@ from ganvas.command_line import ganvas_command
 from ganvas.data.bit_depth import MEASURED
 from ganvas.data.image_sizes import SUGGESTED_SIDES
 from ganvas.data.inspection import FEW_IMAGES, Inspection
-from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
+from ganvas.data.settings import RECIPE_FOR_IMAGES, RECIPE_FOR_LABELS, DataSettings
+from ganvas.labels import FEWEST_IMAGES, MOST_LABELS
 
 AUGMENTATION = 0.3
 """What delays overfitting of the discriminator where images are few (docs/recipes.md)."""
@@ -60,7 +61,8 @@ class Recommendation:
 
 def recommend(inspection: Inspection) -> Recommendation:
     """How to train on inspected images, stacks or points that are enough to train on."""
-    recipe = inspection.recipe or RECIPE_FOR_IMAGES
+    for_images = RECIPE_FOR_LABELS if inspection.learnable_labels else RECIPE_FOR_IMAGES
+    recipe = inspection.recipe or for_images
     flags = list(inspection.flags)
     settings = replace(inspection.settings, size=inspection.size)
     reasons = [_why_recipe(inspection, recipe)]
@@ -105,6 +107,11 @@ def _channels(inspection: Inspection) -> int:
 
 def _why_recipe(inspection: Inspection, recipe: str) -> str:
     if inspection.recipe is None:
+        if recipe == RECIPE_FOR_LABELS:
+            return (
+                f"{recipe} as the labels suit it, so you choose what is generated (without "
+                f"labels: {RECIPE_FOR_IMAGES})"
+            )
         return f"{recipe} as it was the quickest of those measured"
     images = "points" if inspection.things == "points" else "stacked images"
     return f"{recipe} as it is made for {images}"
@@ -122,8 +129,12 @@ def _why_size(inspection: Inspection) -> str:
 def _notes(inspection: Inspection) -> list[str]:
     """What becomes of labels and alpha channels, where one may expect something else."""
     notes = []
-    if inspection.labels and not inspection.unlabelled and inspection.recipe is None:
-        notes.append("labels serve scores alone, as no network is conditioned on them")
+    used = inspection.labels and not inspection.unlabelled and inspection.recipe is None
+    if used and not inspection.learnable_labels:
+        notes.append(
+            f"labels serve scores alone, as learning them takes 2 to {MOST_LABELS:,} labels of at "
+            f"least {FEWEST_IMAGES} training images each"
+        )
     alpha = sum(part for mode, part in inspection.modes.items() if mode in ALPHA_MODES)
     if alpha >= NOTEWORTHY_ALPHA and inspection.settings.channels not in ("2", "4"):
         notes.append("alpha is replaced by the background; --channels 4 keeps it")

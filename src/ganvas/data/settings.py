@@ -51,5 +51,7 @@ class DataSettings:
     """Training adds uniform noise of one grey level to real images (Gulrajani 2017, CIFAR-10)."""
 
 
+RECIPE_FOR_LABELS = "dcgan-conditional"
+"""The recipe that is recommended for images with labels that suit it."""
 RECIPE_FOR_IMAGES = "dcgan"
 """The recipe that is recommended for images (`recommendation.py`)."""

@@ -52,10 +52,12 @@ def exchange_networks(recipe: Recipe, generator: str = "", discriminator: str = 
 
 
 def conditional(recipe: Recipe) -> Recipe:
-    """The recipe with networks that take labels; a network that cannot stays as it is."""
-    changed = recipe.with_networks(
-        recipe.generator.network.conditional(), recipe.discriminator.network.conditional()
-    )
+    """The recipe with networks that take labels; unchanged if one of them cannot."""
+    generator = recipe.generator.network.conditional()
+    discriminator = recipe.discriminator.network.conditional()
+    if generator is None or discriminator is None:
+        return recipe
+    changed = recipe.with_networks(generator, discriminator)
     if changed == recipe or recipe.name.endswith(CONDITIONAL):
         return changed
     return dataclasses.replace(changed, name=f"{recipe.name}{CONDITIONAL}")

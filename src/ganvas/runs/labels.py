@@ -5,15 +5,9 @@ from __future__ import annotations
 from ganvas.data.prepared import PreparedData
 from ganvas.errors import DataError
 from ganvas.formatting import format_count
-from ganvas.labels import LabelSet, listed
+from ganvas.labels import MOST_LABELS, LabelSet, listed, unsuitable
 from ganvas.recipes import Recipe
 from ganvas.recipes.players import conditional, takes_labels, unconditional
-
-FEWEST_IMAGES = 20
-"""Training images of every label from which `auto` conditions: with fewer, a label's samples soon
-are copies (Shahbazi 2022)."""
-MOST_LABELS = 1_000
-"""Larger tables of labels leave too few images for each at any size that trains here."""
 
 
 def with_labels(recipe: Recipe, prepared: PreparedData) -> tuple[Recipe, str]:
@@ -33,26 +27,9 @@ def with_labels(recipe: Recipe, prepared: PreparedData) -> tuple[Recipe, str]:
         recipe = conditional(recipe)
     if not takes_labels(recipe):
         if choice == "auto":
-            return recipe, "labels are not learned: neither network can take them"
+            return recipe, "labels are not learned: one of the networks cannot take them"
         return recipe, ""
     return recipe, f"labels are learned: {describe(checked_labels(prepared))}"
-
-
-def unsuitable(labels: LabelSet | None) -> str:
-    """Why `auto` does not condition on these labels; empty if it does."""
-    if labels is None:
-        return "the images have none"
-    count = len(labels.names)
-    if not 2 <= count <= MOST_LABELS:
-        return f"there are {count:,}, and auto wants 2 to {MOST_LABELS:,}"
-    fewest = min(labels.counts)
-    if fewest < FEWEST_IMAGES:
-        name = labels.names[labels.counts.index(fewest)]
-        return (
-            f"{name!r} has {format_count(fewest, 'training image')}, and auto wants "
-            f"{FEWEST_IMAGES} of each"
-        )
-    return ""
 
 
 def checked_labels(prepared: PreparedData) -> LabelSet:

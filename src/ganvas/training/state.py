@@ -85,6 +85,8 @@ class TrainState:
         objective = Objective.build(recipe.objective, recipe.generator.regularisers)
         with seeded_weights(seed):
             networks = build_networks(recipe, data.shape, len(data.label_names))
+            for network in networks:
+                set_label_strength(network, value_at(recipe.label_strength, 0))
             objective.prepare(networks[1])
         generator, discriminator = (to_device(network, device) for network in networks)
         if recipe.sync_batch_norm and processes.size > 1:
@@ -124,7 +126,7 @@ class TrainState:
         return self.players[role]
 
     def update_label_strength(self, recipe: Recipe) -> None:
-        """Set how much labels count now, in all three networks."""
+        """Set how much labels count now; the EMA follows as with weights."""
         if isinstance(recipe.label_strength, Ramp):
             strength = value_at(recipe.label_strength, self.images_seen)
             for network in (self.generator, self.discriminator):

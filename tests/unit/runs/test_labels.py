@@ -1,0 +1,112 @@
+"""Whether a run is conditioned on labels: `--labels auto|on|off`, and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ganvas.data.preparation import PreparedData
+from ganvas.data.settings import DataSettings, Labels
+from ganvas.errors import DataError, RecipeError
+from ganvas.networks import DISCRIMINATORS, GENERATORS
+from ganvas.recipes import CATALOG, Recipe, checked
+from ganvas.recipes.players import takes_labels
+from ganvas.runs.labels import with_labels
+from tests.builders.tiny import SIDE, narrow, tiny_data, tiny_recipe
+
+
+def data(*counts: int) -> PreparedData:
+    """Images of labels a, b, ..., so many of each."""
+    labels = np.repeat(np.arange(len(counts)), counts)
+    names = tuple(f"label{index}" for index in range(len(counts)))
+    return dataclasses.replace(tiny_data(count=len(labels)), labels=labels, label_names=names)
+
+
+def recipe(labels: Labels, **changes: Any) -> Recipe:
+    return tiny_recipe(data=DataSettings(size=(SIDE, SIDE), labels=labels), **changes)
+
+
+def test_auto_conditions_where_every_label_has_twenty_images_and_says_so() -> None:
+    conditional, line = with_labels(recipe("auto"), data(20, 35))
+    assert conditional.generator.network.uses_labels
+    assert conditional.discriminator.network.uses_labels
+    assert conditional.name == "custom-conditional"
+    assert line == "labels are learned: 2 labels, 20 to 35 training images each"
+
+
+@pytest.mark.parametrize(
+    ("counts", "reason"),
+    [
+        ((), "the images have none"),
+        ((40,), "there are 1, and auto wants 2 to 1,000"),
+        ((20, 19), "'label1' has 19 training images, and auto wants 20 of each"),
+    ],
+)
+def test_auto_says_why_it_does_not(counts: tuple[int, ...], reason: str) -> None:
+    images = data(*counts) if counts else tiny_data()
+    plain, line = with_labels(recipe("auto"), images)
+    assert plain == recipe("auto")
+    assert line == f"labels are not learned: {reason}"
+
+
+def test_auto_takes_the_labels_out_of_a_conditional_recipe_that_they_do_not_suit() -> None:
+    conditional, _ = with_labels(recipe("auto"), data(20, 20))
+    plain, line = with_labels(conditional, data(3, 3))
+    assert plain == recipe("auto")
+    assert "'label0' has 3 training images" in line
+
+
+def test_on_conditions_on_two_images_a_label() -> None:
+    conditional, line = with_labels(recipe("on"), data(2, 2))
+    assert takes_labels(conditional)
+    assert line == "labels are learned: 2 labels, 2 training images each"
+
+
+@pytest.mark.parametrize("labels", ["scores", "off", "folders", "1"])
+def test_other_choices_leave_the_networks_as_they_are(labels: Labels) -> None:
+    assert with_labels(recipe(labels), data(20, 20)) == (recipe(labels), "")
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (tiny_data(), "the networks take labels, and these images have none"),
+        (data(9), "1 label cannot be learned, the networks take 2 to 1,000"),
+        (data(*[2] * 1_001), "1,001 labels cannot be learned"),
+        (data(1, 5, 1), "at least 2 images to train on, and these have fewer: label0, label2"),
+    ],
+)
+def test_labels_that_cannot_be_learned_are_one_sentence(images: PreparedData, words: str) -> None:
+    with pytest.raises(DataError) as caught:
+        with_labels(recipe("on"), images)
+    message = str(caught.value)
+    assert words in message
+    assert "--labels scores" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("name", [name for name in CATALOG if name.endswith("-conditional")])
+def test_conditional_recipes_need_labels(name: str) -> None:
+    with pytest.raises(DataError, match="these images have none"):
+        with_labels(CATALOG[name](), tiny_data())
+    assert with_labels(CATALOG[name](), data(5, 5))[0] == CATALOG[name]()
+
+
+def test_a_conditional_recipe_without_labels_is_refused_with_the_field() -> None:
+    conditional, _ = with_labels(recipe("on"), data(5, 5))
+    off = dataclasses.replace(conditional.data, labels="off")
+    with pytest.raises(RecipeError) as caught:
+        checked(dataclasses.replace(conditional, data=off))
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == ["data.labels"] * 2
+
+
+def test_a_network_that_cannot_take_labels_is_refused_where_they_must_be_learned() -> None:
+    networks = (narrow(GENERATORS["strided"]), narrow(DISCRIMINATORS["dcgan"]))
+    with pytest.raises(RecipeError, match=r"generator\.network: strided cannot take labels"):
+        checked(recipe("on", networks=networks))
+    plain, line = with_labels(recipe("auto", networks=networks), data(20, 20))
+    assert not takes_labels(plain)
+    assert line == "labels are not learned: one of the networks cannot take them"
