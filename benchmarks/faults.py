@@ -120,8 +120,8 @@ FAULTS: dict[str, Callable[[Parts], Tensor]] = {
 
 
 EXPECTED: dict[str, tuple[str, ...]] = {
-    "3 of 10 kinds missing": ("reverse-kl", "kid-lite0", "fd-self"),
-    "blurred": ("fd-lite0", "kid-lite0", "swd", "fd-self", "c2st"),
+    "3 of 10 kinds missing": ("reverse-kl", "kid-lite0"),
+    "blurred": ("fd-lite0", "kid-lite0", "swd"),
     "noisy": ("fd-lite0", "kid-lite0", "swd"),
     "50 training images repeated": (
         *("birthday-lite0", "memorised-lite0", "recall-lite0"),
