@@ -27,7 +27,10 @@ from ganvas.metrics.names import parse_metrics
 from ganvas.progress import TerminalFeedback
 from ganvas.sampling import TrainedGenerator
 
-METRICS = ("fd-lite0", "kid-lite0", "prdc-lite0", "swd", "modes", "birthday", "memorised")
+METRICS = (
+    *("fd-lite0", "kid-lite0", "prdc-lite0", "swd", "modes", "birthday", "memorised"),
+    *("c2st", "fd-self", "prdc-self", "memorised-self", "birthday-self"),
+)
 DROPPED = 3
 REPEATED = 50
 
@@ -120,9 +123,12 @@ EXPECTED: dict[str, tuple[str, ...]] = {
     "3 of 10 kinds missing": ("reverse-kl", "kid-lite0"),
     "blurred": ("fd-lite0", "kid-lite0", "swd"),
     "noisy": ("fd-lite0", "kid-lite0", "swd"),
-    "50 training images repeated": ("birthday-lite0", "memorised-lite0", "recall-lite0"),
-    "one image repeated": ("modes", "reverse-kl", "birthday-lite0", "coverage-lite0"),
-    "all black": ("fd-lite0", "kid-lite0", "recall-lite0"),
+    "50 training images repeated": (
+        *("birthday-lite0", "memorised-lite0", "recall-lite0"),
+        *("birthday-self", "memorised-self", "recall-self"),
+    ),
+    "one image repeated": ("modes", "reverse-kl", "birthday-lite0", "coverage-lite0", "c2st"),
+    "all black": ("fd-lite0", "kid-lite0", "recall-lite0", "fd-self", "c2st"),
 }
 """The metrics that must detect each fault. A test checks it."""
 
@@ -153,12 +159,13 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=32)
+    parser.add_argument("--metrics", nargs="+", default=METRICS)
     options = parser.parse_args()
     parts = split(options.size)
     rows: dict[str, dict[str, str]] = {}
     floors: dict[str, str] = {}
     for name in FAULTS:
-        for score in score_fault(parts, name):
+        for score in score_fault(parts, name, tuple(options.metrics)):
             floors.setdefault(score.metric, f"{score.floor:.3g}")
             mark = "**" if detects(score) else ""
             rows.setdefault(score.metric, {})[name] = f"{mark}{score.value:.3g}{mark}"

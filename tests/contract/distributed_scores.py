@@ -18,7 +18,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.errors import GanvasError
 from ganvas.evaluation import extractor_choice, measure
-from ganvas.metrics import classifier, sliced_wasserstein
+from ganvas.metrics import classifier, contrastive, sliced_wasserstein
 from ganvas.metrics.features import FeatureConfig, FeatureNetwork
 from ganvas.metrics.names import parse_metrics
 from ganvas.networks import DCGANGenerator, Dimensions, Generator, MLPGenerator
@@ -37,7 +37,11 @@ MAX_PIXEL_IMAGES = 600
 
 CASES: dict[str, tuple[str, tuple[str, ...], int]] = {
     "three batches for two processes": ("images.npz", ("fd-lite0", "prdc-lite0", "swd"), 700),
-    "a classifier that only the main process has": ("images.npz", ("modes", "kid-classifier"), 700),
+    "networks that only the main process has": (
+        "images.npz",
+        ("modes", "kid-classifier", "fd-self"),
+        700,
+    ),
     "no samples for process 1": ("images.npz", ("fd-lite0", "swd"), 150),
     "no pixels of process 1": ("images.npz", ("swd", "inception-score"), 1_300),
     "points": ("ring", ("modes",), 700),
@@ -105,11 +109,12 @@ class Classes(FeatureNetwork):
 
 
 def use_small_settings() -> None:
-    """Compare fewer pixels, train the classifier shortly, replace Inception."""
+    """Compare fewer pixels, train networks shortly, replace Inception."""
     classes = Classes("inception-classes", 10, torch.device("cpu"))
     extractor_choice.load_inception_classes = lambda device: classes  # type: ignore[assignment, return-value]
     extractor_choice.MAX_PIXEL_IMAGES = MAX_PIXEL_IMAGES
     classifier.MIN_IMAGES_SHOWN = 500
+    contrastive.IMAGES_SHOWN = 200
     sliced_wasserstein.PATCHES = 1_024
 
 
@@ -149,7 +154,10 @@ def main(folder: Path) -> None:
         "scores": {name: scores(folder, name, processes) for name in CASES},
         "errors": [error_when_diverged(folder, processes, rank, ("swd",)) for rank in (0, 1)],
         "gathered": processes.all_gather_object(processes.rank),
-        "trained a classifier": any((folder / f"cache-{processes.rank}").glob("classifier-*")),
+        "trained": [
+            any((folder / f"cache-{processes.rank}").glob(f"{name}-*"))
+            for name in ("classifier", "self")
+        ],
     }
     (folder / f"{processes.rank}.json").write_text(json.dumps(results))
     processes.barrier()

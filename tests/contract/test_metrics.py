@@ -25,10 +25,18 @@ from ganvas.data.sources import open_source
 from ganvas.errors import GanvasError
 from ganvas.evaluation import extractor_choice, extractors, measure
 from ganvas.evaluation.extractors import shuffled
-from ganvas.evaluation.families import FAMILIES, FeatureSets
+from ganvas.evaluation.families import FAMILIES, FeatureSets, SetLabels
 from ganvas.evaluation.score import Score
 from ganvas.images import to_signed
-from ganvas.metrics import classifier, features, inputs, neighbours, sliced_wasserstein
+from ganvas.metrics import (
+    classifier,
+    features,
+    inputs,
+    neighbours,
+    sliced_wasserstein,
+    train_on_fake,
+    two_samples,
+)
 from ganvas.metrics.estimate import Estimate
 from ganvas.metrics.features import FeatureConfig, FeatureNetwork
 from ganvas.metrics.names import IN_FEATURES, WITHOUT_FEATURES, parse_metrics
@@ -51,6 +59,8 @@ PROTOCOL = {
 DRAWN = {
     "kid": "the interval uses halves that are drawn by position",
     "swd": "the k-th images of both sets give patches at the same positions",
+    "c2st": "the first half trains, the second tests",
+    "train-on-fake": "the classifier sees samples in an order of positions",
     "inception-score": "samples are split into parts by position",
 }
 """Families whose scores may depend on the order of samples, and why. Others must not."""
@@ -92,9 +102,30 @@ class Replay(nn.Module):
         self.images = nn.Parameter(images, requires_grad=False)
         self.position = 0
 
-    def forward(self, latents: Tensor) -> Tensor:
+    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
         self.position += len(latents)
         return self.images[self.position - len(latents) : self.position]
+
+
+@dataclass(frozen=True)
+class Conditional(TrainedGenerator):
+    """Takes the labels of the data; draws them, or gives its samples these."""
+
+    given: Tensor | None = None
+
+    def draw_labels(self, n: int, seed: int = 0) -> Tensor | None:
+        return super().draw_labels(n, seed) if self.given is None else self.given[:n]
+
+
+def generator_of(
+    samples: Tensor, data: PreparedData, labels: np.ndarray | None = None
+) -> TrainedGenerator:
+    """A generator that gives these samples, pixels or [-1, 1], perhaps with these labels."""
+    images = samples if samples.is_floating_point() else to_signed(samples)
+    given = None if labels is None else torch.from_numpy(labels)
+    return Conditional(
+        Replay(images), data.shape, 1, images_seen=7, label_set=data.label_set, given=given
+    )
 
 
 def pictures(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -120,6 +151,8 @@ def cheap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         classes = Projection("inception-classes", KINDS, torch.device("cpu"))
         patch.setattr(extractor_choice, "load_inception_classes", lambda device: classes)
         patch.setattr(classifier, "MIN_IMAGES_SHOWN", 2_000)
+        patch.setattr(two_samples, "IMAGES_SHOWN", 1_000)
+        patch.setattr(train_on_fake, "IMAGES_SHOWN", 1_000)
         patch.setattr(sliced_wasserstein, "PATCHES", 2_048)
         yield
 
@@ -138,10 +171,15 @@ def samples() -> Tensor:
     return torch.from_numpy(pictures(COUNT, 1)[0])[:, None] // 2
 
 
-def measured(family: str, data: PreparedData, samples: Tensor, seed: int = 0) -> list[Score]:
-    """The scores of a generator that gives these samples, pixels or [-1, 1]."""
-    images = samples if samples.is_floating_point() else to_signed(samples)
-    generator = TrainedGenerator(Replay(images), data.shape, latent_dim=1, images_seen=7)
+def measured(
+    family: str,
+    data: PreparedData,
+    samples: Tensor,
+    seed: int = 0,
+    labels: np.ndarray | None = None,
+) -> list[Score]:
+    """The scores of `generator_of`."""
+    generator = generator_of(samples, data, labels)
     metrics = parse_metrics([family])
     quiet = TerminalFeedback(quiet=True)
     measurement = measure.measure(generator, data, SETTINGS, metrics, len(samples), seed, quiet)
@@ -176,7 +214,8 @@ class TestEveryMetric:
             assert all(map(math.isfinite, (low, score.value, high, score.floor)))
             assert low <= score.value <= high
             protocol = score.protocol
-            assert set(protocol) == PROTOCOL
+            sees_labels = FAMILIES[family].labels != "unseen"
+            assert set(protocol) == PROTOCOL | ({"labels"} if sees_labels else set())
             counts = [protocol[name] for name in ("n_fake", "n_real", "n_training", "seed")]
             assert counts == [COUNT, COUNT, COUNT, 3]
             assert protocol["split"] == FAMILIES[family].split
@@ -196,7 +235,9 @@ class TestEveryMetric:
         self, family: str, data: PreparedData, samples: Tensor
     ) -> None:
         order = torch.randperm(COUNT, generator=torch.Generator().manual_seed(0))
-        first, again = (measured(family, data, some) for some in (samples, samples[order]))
+        kinds = pictures(COUNT, 1)[1]
+        first = measured(family, data, samples, labels=kinds)
+        again = measured(family, data, samples[order], labels=kinds[order])
         for score, other in zip(first, again, strict=True):
             if family in DRAWN:
                 low, high = score.interval
@@ -261,7 +302,11 @@ class TestEveryMetric:
             for split in (data.training, data.held_out)
         )
         reference = FAMILIES[family].real_reference(FeatureSets(training, held_out, samples))
-        for score in measured(family, data, reference.fake):
+        training_is_fake = torch.equal(reference.fake[:1], training[:1])
+        split = data.training if training_is_fake else data.held_out
+        assert data.labels is not None
+        labels = data.labels[shuffled(split)]
+        for score in measured(family, data, reference.fake, labels=labels):
             low, high = score.interval
             if len(reference.held_out) == len(held_out):
                 assert score.value == pytest.approx(score.floor, rel=1e-6, abs=1e-9)
@@ -272,7 +317,9 @@ class TestEveryMetric:
         self, family: str, data: PreparedData
     ) -> None:
         held_out = torch.from_numpy(data.images[shuffled(data.held_out)])
-        for score in measured(family, data, held_out):
+        assert data.labels is not None
+        labels = data.labels[shuffled(data.held_out)]
+        for score in measured(family, data, held_out, labels=labels):
             low, high = score.interval
             best = high if score.more_is_better else -low
             assert best >= (score.floor if score.more_is_better else -score.floor)
@@ -315,7 +362,7 @@ class TestEveryMetric:
 
 def measured_with_swd(family: str, data: PreparedData, samples: Tensor) -> measure.Measurement:
     """Two metrics measured together: swd and another one."""
-    generator = TrainedGenerator(Replay(to_signed(samples)), data.shape, 1, images_seen=7)
+    generator = generator_of(samples, data)
     names = [family, "kid" if family == "swd" else "swd"]
     quiet = TerminalFeedback(quiet=True)
     return measure.measure(generator, data, SETTINGS, parse_metrics(names), len(samples), 0, quiet)
@@ -375,7 +422,7 @@ def test_features_that_fail_never_lose_the_metrics_without_them(
         monkeypatch.setattr(extractor_choice, broken, fail)
     quiet = TerminalFeedback(quiet=True)
     metrics = parse_metrics(["fd-lite0", "prdc-lite0", "swd", "modes"])
-    generator = TrainedGenerator(Replay(to_signed(samples)), data.shape, 1, images_seen=7)
+    generator = generator_of(samples, data)
     measurement = measure.measure(generator, data, SETTINGS, metrics, COUNT, 0, quiet)
     assert [score.metric for score in measurement.scores] == ["swd", "modes", "reverse-kl"]
     assert set(measurement.failures) == {"fd-lite0", "prdc-lite0"}
@@ -410,7 +457,7 @@ def rare_bars(folder: Path) -> PreparedData:
 def test_modes_counts_over_the_labels_that_can_be_scored(tmp_path: Path, samples: Tensor) -> None:
     data = rare_bars(tmp_path)
     feedback = Recording(quiet=True)
-    generator = TrainedGenerator(Replay(to_signed(samples)), data.shape, 1, images_seen=7)
+    generator = generator_of(samples, data)
     metrics = parse_metrics(["modes"])
     measurement = measure.measure(generator, data, SETTINGS, metrics, COUNT, 0, feedback)
     modes, reverse_kl = measurement.scores
@@ -431,6 +478,12 @@ def test_modes_needs_two_labels_that_can_be_scored(tmp_path: Path, samples: Tens
     assert "0 of the 60 labels of singles can be scored" in measurement.failures["modes"]
 
 
+def of_one_label(training: Tensor, held_out: Tensor, fake: Tensor) -> FeatureSets:
+    """Sets whose images all have the same label."""
+    labels = (torch.zeros(len(rows), dtype=torch.int64) for rows in (training, held_out, fake))
+    return FeatureSets(training, held_out, fake, labels=SetLabels(*labels, names=("one",)))
+
+
 def of_networks() -> list[str]:
     return [name for name, family in FAMILIES.items() if family.kind in ("features", "classes")]
 
@@ -442,11 +495,11 @@ class TestEveryMetricOfFeatures:
         for broken in (torch.nan, torch.inf):
             fake = rows[2].index_fill(0, torch.tensor([3]), broken)
             with pytest.raises(GanvasError, match="1 of 200 rows hold NaN or infinity"):
-                FAMILIES[family].estimate(FeatureSets(rows[0], rows[1], fake), 0)
+                FAMILIES[family].estimate(of_one_label(rows[0], rows[1], fake), 0)
 
     def test_says_that_there_are_fewer_samples_than_dimensions(self, family: str) -> None:
         rows = torch.randn(3, 200, 300, generator=torch.Generator().manual_seed(0))
-        estimates = FAMILIES[family].estimate(FeatureSets(*rows), 0)
+        estimates = FAMILIES[family].estimate(of_one_label(*rows), 0)
         warned = all(
             any(
                 "300 dimensions" in line or "300 classes" in line

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from ganvas.evaluation import extractor_choice
-from ganvas.metrics import classifier, sliced_wasserstein
+from ganvas.metrics import classifier, contrastive, sliced_wasserstein
 
 from . import distributed_scores, distributed_state
 from .distributed_scores import CASES
@@ -39,6 +39,7 @@ def same_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for place, name in (
             (extractor_choice, "MAX_PIXEL_IMAGES"), (extractor_choice, "load_inception_classes"),
             (classifier, "MIN_IMAGES_SHOWN"), (sliced_wasserstein, "PATCHES"),
+            (contrastive, "IMAGES_SHOWN"),
         ):  # fmt: skip
             patch.setattr(place, name, getattr(place, name))
         distributed_scores.use_small_settings()
@@ -59,8 +60,8 @@ def test_two_processes_give_the_scores_of_one(pair: Path, name: str) -> None:
     assert other == []
 
 
-def test_only_the_main_process_trains_a_classifier(pair: Path) -> None:
-    assert [result["trained a classifier"] for result in results(pair)] == [True, False]
+def test_only_the_main_process_trains_networks(pair: Path) -> None:
+    assert [result["trained"] for result in results(pair)] == [[True, True], [False, False]]
 
 
 def test_a_failure_in_one_process_is_raised_by_both(pair: Path) -> None:

@@ -20,7 +20,7 @@ from PIL import Image
 from ganvas.data import sources
 from ganvas.data.arrays import open_idx
 from ganvas.data.source import Source
-from ganvas.metrics import classifier, lite0
+from ganvas.metrics import classifier, contrastive, lite0, two_samples
 from ganvas.studies import throughput
 
 from ..builders.commands import Result
@@ -56,6 +56,8 @@ def reader_folder(
     monkeypatch.setattr(throughput, "SECONDS", 0.1)
     monkeypatch.setattr(lite0, "SIDE", 32)  # six times faster (its docstring)
     monkeypatch.setattr(classifier, "MIN_IMAGES_SHOWN", 3_000)
+    monkeypatch.setattr(contrastive, "IMAGES_SHOWN", 1_000)
+    monkeypatch.setattr(two_samples, "IMAGES_SHOWN", 1_000)
     fashion = first_fashion_images(tmp_path_factory.mktemp("built-in"))
     monkeypatch.setitem(sources.BUILT_IN, "fashion", lambda: fashion)
     # One cache for all pages, because features of real images take long even so.

@@ -11,6 +11,7 @@ import pytest
 
 from ganvas.diagnosis import diagnose
 from ganvas.evaluation.evaluate import evaluate
+from ganvas.metrics import classifier
 from ganvas.reports import status
 from ganvas.reports.report import report
 from ganvas.runs import Run
@@ -47,6 +48,28 @@ def test_prints_a_sentence_and_a_table_and_the_protocol_on_request(
         assert fragment not in result.out
         assert fragment in ganvas("evaluate", run, *CHEAP, "--verbose").out
     refused(ganvas("evaluate", run, "--full", "-n", 100), "--full or -n, not both")
+
+
+def test_a_run_with_labels_has_a_file_and_a_picture_of_those_recognised(
+    tmp_path: Path, small: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Takes two seconds: nothing but a whole command shows that file and picture are written."""
+    monkeypatch.setattr(classifier, "MIN_IMAGES_SHOWN", 500)
+    labels = np.arange(200) % 2
+    pixels = np.random.default_rng(0).integers(0, 128, (200, 16, 16), dtype=np.uint8)
+    pixels += (100 * labels)[:, None, None].astype(np.uint8)
+    np.savez(tmp_path / "labelled.npz", images=pixels, labels=labels)
+    run = tmp_path / "run"
+    flags = ("--images", 160, "--labels", "on", "--out", run)
+    assert ganvas("train", small, tmp_path / "labelled.npz", *flags).code == 0
+    result = ganvas("evaluate", run, "--metrics", "label-accuracy", "-n", 100)
+    assert result.code == 0, result.err
+    table = Run.open(run).read_label_confusion()
+    assert table is not None
+    assert table["labels"] == ["0", "1"]
+    assert sum(table["samples"]) == 100
+    assert ganvas("report", run).code == 0
+    assert "Samples recognised as their own label: 0 " in (run / "report.html").read_text()
 
 
 def test_json_has_the_complete_protocol(run: Path, ganvas: Ganvas) -> None:

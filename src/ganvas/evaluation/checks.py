@@ -9,7 +9,8 @@ from ganvas.data.preparation import PreparedData
 from ganvas.errors import DataError, GanvasError
 from ganvas.evaluation.failures import Failures
 from ganvas.evaluation.families import FAMILIES
-from ganvas.evaluation.mode_classifier import labels_problem, modes_problem
+from ganvas.evaluation.label_sets import foreign_labels_problem
+from ganvas.evaluation.mode_classifier import labels_problem, modes_problem, no_labels
 from ganvas.metrics.names import Metric
 from ganvas.sampling import TrainedGenerator
 
@@ -47,7 +48,30 @@ def data_problem(metric: Metric, data: PreparedData) -> str | None:
         return f"{points}. For points there is: modes"
     if kind == "modes":
         return modes_problem(data)
-    return labels_problem(data) if metric.features == "classifier" else None
+    sees_labels = FAMILIES[metric.family].labels != "unseen"
+    if sees_labels and data.label_set is None:
+        return no_labels(data)
+    return labels_problem(data) if sees_labels or metric.features == "classifier" else None
+
+
+def label_problems(
+    metrics: Sequence[Metric], generator: TrainedGenerator, data: PreparedData
+) -> Failures:
+    """Why metrics that see labels cannot be measured for this generator."""
+    failures: Failures = {}
+    for metric in metrics:
+        labels = FAMILIES[metric.family].labels
+        if labels == "unseen":
+            continue
+        problem = foreign_labels_problem(generator, data)
+        if labels == "learned" and not generator.label_names:
+            problem = (
+                "the generator takes no labels. Train one that does with a recipe whose name ends "
+                "in -conditional, or leave the metric out"
+            )
+        if problem is not None:
+            failures[metric.name] = problem
+    return failures
 
 
 def check_held_out(data: PreparedData, fraction: float) -> None:

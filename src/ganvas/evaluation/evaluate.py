@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+
 from ganvas import storage
 from ganvas.data.preparation import PreparedData
 from ganvas.data.settings import Channels
@@ -19,6 +21,7 @@ from ganvas.evaluation.failures import failure_lines
 from ganvas.evaluation.measure import FEW, Measurement, measure
 from ganvas.evaluation.score import Score
 from ganvas.generator_files import load
+from ganvas.metrics.intra_frechet import FEWEST_PER_LABEL
 from ganvas.metrics.names import Metric, parse_metrics
 from ganvas.networks.sizes import POINT
 from ganvas.progress import TerminalFeedback
@@ -110,12 +113,15 @@ def evaluate_run(
     check_before_work(run, requested, n, data)
     generator = load(run, device, checkpoint)
     prepared = reference_images(run, data, feedback.quiet, verify)
-    requested = requested or parse_metrics(default_metrics(prepared, full))
+    takes_labels = bool(generator.label_names)
+    requested = requested or parse_metrics(default_metrics(prepared, full, takes_labels))
     count = default_count(prepared, full) if n is None else n
     settings = run.read_recipe().data
     measurement = measure(generator, prepared, settings, requested, count, seed, feedback)
     measurement.check()
     record_scores(run, measurement.scores, generator.images_seen, while_training=False)
+    if measurement.confusion is not None:
+        run.write_label_confusion(measurement.confusion)
     return measurement
 
 
@@ -164,18 +170,26 @@ def record_scores(run: Run, scores: list[Score], images_seen: int, while_trainin
         )
 
 
-def default_metrics(data: PreparedData, full: bool) -> tuple[str, ...]:
-    """The metrics that suit the data.
+def default_metrics(data: PreparedData, full: bool, takes_labels: bool = False) -> tuple[str, ...]:
+    """The metrics that suit the data, and a generator that takes its labels.
 
     A first answer has no KID, which takes longest and adds little to the Frechet distance; and no
     prdc where fewer than 50 images are held out, because `coverage` would saturate.
     """
     if data.shape.is_point or data.location.startswith(PREFIX):
         return ("modes",)
+    of_labels = ("intra-fd-lite0",) if takes_labels and labels_suffice(data) else ()
     if full:
-        return ("fd-lite0", "kid-lite0", "prdc-lite0", "swd")
+        learned = ("train-on-fake", "label-accuracy") if takes_labels else ()
+        return ("fd-lite0", "kid-lite0", "prdc-lite0", "swd", *of_labels, *learned)
     prdc = ("prdc-lite0",) if 2 * len(data.held_out) >= FEW else ()
-    return ("fd-lite0", *prdc, "swd")
+    return ("fd-lite0", *prdc, "swd", *of_labels)
+
+
+def labels_suffice(data: PreparedData) -> bool:
+    """Whether a label has enough held-out images for its own Frechet distance."""
+    assert data.labels is not None
+    return int(np.bincount(data.labels[data.held_out]).max()) >= FEWEST_PER_LABEL
 
 
 def default_count(data: PreparedData, full: bool) -> int:

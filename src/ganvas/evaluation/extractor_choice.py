@@ -16,15 +16,34 @@ from ganvas.evaluation.checks import impossible_metrics
 from ganvas.evaluation.extractors import Extractor
 from ganvas.evaluation.failures import Failures, all_failures, failure_lines, recorded_failure
 from ganvas.evaluation.families import FAMILIES
-from ganvas.evaluation.mode_classifier import classifier_for, mode_extractor, modes_warnings
+from ganvas.evaluation.mode_classifier import mode_extractor, modes_warnings
+from ganvas.evaluation.own_networks import classifier_for, contrastive_for
+from ganvas.formatting import format_image_size
 from ganvas.metrics.feature_networks import load_feature_network
-from ganvas.metrics.features import FeatureNetwork
+from ganvas.metrics.features import (
+    CHANNELS,
+    RESIZE,
+    FeatureConfig,
+    FeatureNetwork,
+    resized,
+    to_rgb,
+)
 from ganvas.metrics.inception import load_inception_classes
 from ganvas.metrics.names import Metric
+from ganvas.metrics.small_network import input_size
 from ganvas.processes import ProcessGroup
+
+TRAINED_FEATURES = ("classifier", "self")
+"""Features of networks that are trained on the data."""
+
+TRAINED_KINDS = ("modes", "labels")
+"""Kinds of images that a classifier of the data gives, or that are known centres."""
 
 MAX_PIXEL_IMAGES = 4_096
 """Images of each set that are compared pixel by pixel."""
+
+MAX_THUMBNAILS = 20_000
+"""Images of each set that a classifier is trained on, scaled down."""
 
 
 class Feedback(Protocol):
@@ -91,7 +110,7 @@ def extractors_for(
 ) -> dict[str, Extractor]:
     """One extractor for all metrics that share it; metrics without one are added to the failures.
 
-    Those that train a classifier, which takes a while, come last, after all warnings.
+    Those that train a network, which takes a while, come last, after all warnings.
 
     Raises:
         RankLost: another process is gone.
@@ -106,7 +125,7 @@ def extractors_for(
         failed: Failures = {}
         for metric in remaining(metrics, failures):
             key = extractor_key(metric)
-            if needs_labels_or_centres(metric) is not trained or key in {*extractors, *failed}:
+            if is_trained_here(metric) is not trained or key in {*extractors, *failed}:
                 continue
             if trained and not processes.is_main:
                 extractors[key] = Extractor(key, lambda pixels: pixels, main_process_only=True)
@@ -137,12 +156,12 @@ def warnings_before(metrics: Sequence[Metric], data: PreparedData) -> list[str]:
     ]
 
 
-def needs_labels_or_centres(metric: Metric) -> bool:
-    """Whether a metric needs a classifier of the data's labels, or the known centres of its modes.
+def is_trained_here(metric: Metric) -> bool:
+    """Whether a metric needs a network trained on the data, or the known centres of its modes.
 
-    The classifier's cache is local to a machine, so only the main process trains and uses it.
+    Such a network's cache is local to a machine, so only the main process trains and uses it.
     """
-    return FAMILIES[metric.family].kind == "modes" or metric.features == "classifier"
+    return FAMILIES[metric.family].kind in TRAINED_KINDS or metric.features in TRAINED_FEATURES
 
 
 def extractor_for(
@@ -157,13 +176,20 @@ def extractor_for(
     Raises:
         GanvasError: it is not available: missing weights, a missing package.
     """
-    if not needs_labels_or_centres(metric):
+    if not is_trained_here(metric):
         return untrained_extractor(metric, data, device)
+    if metric.features == "self":
+        with feedback.progress("training the features self") as on_progress:
+            network = contrastive_for(data, device, on_progress)
+        return Extractor("self", network, network.config(), cached=True, main_process_only=True)
     with feedback.progress("training the classifier") as on_progress:
         if FAMILIES[metric.family].kind == "modes":
             extractor = mode_extractor(data, settings, device, on_progress)
             return replace(extractor, main_process_only=True)
         classifier = classifier_for(data, settings, device, on_progress)
+    if FAMILIES[metric.family].kind == "labels":
+        config = {"judge": "classifier", **classifier.config()}
+        return Extractor("labels", classifier.classify, config, main_process_only=True)
     return Extractor(
         "classifier", classifier, classifier.config(), cached=True, main_process_only=True
     )
@@ -171,6 +197,19 @@ def extractor_for(
 
 def untrained_extractor(metric: Metric, data: PreparedData, device: torch.device) -> Extractor:
     """The extractor of pixels, or of a network with published weights."""
+    if FAMILIES[metric.family].kind == "thumbnails":
+        size = input_size(data.shape.height, data.shape.width, metric.name)
+        config: FeatureConfig = {
+            "input": format_image_size(size),
+            "resize": RESIZE,
+            "preprocessing": CHANNELS,
+        }
+        return Extractor(
+            "thumbnails",
+            lambda pixels: resized(to_rgb(pixels.to(device)), size).round().to(torch.uint8),
+            config,
+            max_images=MAX_THUMBNAILS,
+        )
     network = load_network(extractor_key(metric), device)
     if network is None:
         return Extractor("pixels", lambda pixels: pixels.to(device), max_images=MAX_PIXEL_IMAGES)
@@ -187,6 +226,6 @@ def load_network(key: str, device: torch.device) -> FeatureNetwork | None:
     Raises:
         GanvasError: its package or its weights are missing or damaged.
     """
-    if key in ("pixels", "modes", "classifier"):
+    if key in ("pixels", "thumbnails", *TRAINED_KINDS, *TRAINED_FEATURES):
         return None
     return load_inception_classes(device) if key == "classes" else load_feature_network(key, device)

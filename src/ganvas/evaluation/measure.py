@@ -18,6 +18,7 @@ from ganvas.evaluation.checks import (
     check_same_shape,
     check_sample_count,
     impossible_metrics,
+    label_problems,
 )
 from ganvas.evaluation.extractor_choice import (
     Feedback,
@@ -42,11 +43,13 @@ from ganvas.evaluation.failures import (
 )
 from ganvas.evaluation.families import FAMILIES, FeatureSets
 from ganvas.evaluation.forecast import Forecast
+from ganvas.evaluation.label_sets import confusion_of, with_labels
 from ganvas.evaluation.score import MeasurementConfig, Score
 from ganvas.formatting import format_image_size
 from ganvas.metrics.estimate import LEVEL
 from ganvas.metrics.names import Metric
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
+from ganvas.runs.tables import LabelConfusionTable
 from ganvas.sampling import TrainedGenerator
 
 FEW = 100
@@ -58,10 +61,12 @@ class Measurement:
     """What `measure` found.
 
     failures: by name of the family, why it could not be measured.
+    confusion: as what the samples of each label are recognised, if `label-accuracy` was measured.
     """
 
     scores: list[Score]
     failures: Failures
+    confusion: LabelConfusionTable | None = None
 
     def check(self) -> None:
         """Raise a `GanvasError` with all reasons if there is no score."""
@@ -104,6 +109,7 @@ def measure(
     check_held_out(data, settings.held_out)
     check_same_shape(generator, data)
     failures = impossible_metrics(metrics, data, n)
+    failures |= label_problems(remaining(metrics, failures), generator, data)
     device = next(generator.network.parameters()).device
     extractors = extractors_for(metrics, failures, data, settings, device, feedback, processes)
     unique, failed = list(extractors.values()), Failures()
@@ -125,14 +131,21 @@ def measure(
     if not processes.is_main:
         return Measurement([], failures)
     common = common_config(generator, data, settings, seed)
-    scores = []
+    scores: list[Score] = []
+    confusion = None
     for metric in remaining(metrics, failures):
         extractor = extractors[extractor_key(metric)]
         with recorded_failure(failures, metric.name):
             sets = feature_sets(metric, extractor, data, features[extractor.name], feedback)
+            described = common
+            if FAMILIES[metric.family].labels != "unseen":
+                sets = with_labels(sets, generator, data, n, seed)
+                described = {**common, "labels": "given" if generator.label_names else "ignored"}
             with feedback.progress(f"computing {metric.full_name(metric.scores[0])}"):
-                scores += compute_scores(metric, extractor, sets, seed, common)
-    return Measurement(scores, failures)
+                scores += compute_scores(metric, extractor, sets, seed, described)
+            if metric.family == "label-accuracy":
+                confusion = confusion_of(sets, generator.images_seen)
+    return Measurement(scores, failures, confusion)
 
 
 def real_images_to_extract(

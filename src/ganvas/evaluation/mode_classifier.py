@@ -8,27 +8,16 @@ import torch
 from torch import Tensor
 
 from ganvas.data.held_out import FEWEST_TO_SCORE, can_be_scored, rare_labels_warning
-from ganvas.data.preparation import PreparedData, default_cache, prepare
+from ganvas.data.preparation import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
-from ganvas.data.sources import open_source
-from ganvas.data.stacking import CLASSES, PLACE_VALUES, PREFIX, Stacked, base_settings
+from ganvas.data.stacking import CLASSES, PLACE_VALUES, PREFIX
 from ganvas.data.synthetic import MIXTURES, Mixture
-from ganvas.evaluation.extractors import Extractor, shuffled
+from ganvas.evaluation.extractors import Extractor
+from ganvas.evaluation.own_networks import classifier_for
 from ganvas.formatting import format_percent
-from ganvas.metrics.classifier import (
-    FILE_FORMAT,
-    VERSION,
-    Classifier,
-    load_classifier,
-    train_classifier,
-)
 from ganvas.metrics.features import FeatureConfig
 from ganvas.metrics.modes import NO_MODE, nearest_mode
-from ganvas.storage import make_directory
-
-MAX_TRAINING_IMAGES = 60_000
-"""The classifier is trained on at most this many images, as many as MNIST's training set has."""
 
 LEAST_ACCURACY = 0.5
 """Below this accuracy on held-out images, a classifier's modes come with a warning."""
@@ -38,6 +27,11 @@ def labels_problem(data: PreparedData) -> str | None:
     """Why no classifier of the data's labels can be trained; None if one can."""
     if data.location.startswith(PREFIX) or (data.labels is not None and len(data.label_names) > 1):
         return None
+    return no_labels(data)
+
+
+def no_labels(data: PreparedData) -> str:
+    """That a metric needs labels, and these images have none."""
     return (
         f"{data.name} has no labels, which this metric needs: put the images of each class "
         "into a sub-folder of their own, or leave the metric out"
@@ -117,41 +111,6 @@ def mode_extractor(
         expected=torch.from_numpy(counts / counts.sum()),
         warnings=warnings,
     )
-
-
-def classifier_for(
-    data: PreparedData, settings: DataSettings, device: torch.device, on_progress: Progress
-) -> Classifier:
-    """A classifier of the data's labels, or of its stacked digits; trained once, then cached.
-
-    Args:
-        data: has no `labels_problem`.
-    """
-    if data.location.startswith(PREFIX):
-        digits = open_source(data.location)
-        assert isinstance(digits, Stacked)
-        data = prepare(digits.base, base_settings(settings))
-    assert data.labels is not None
-    name = f"classifier-{VERSION}.{FILE_FORMAT}-{data.key}.safetensors"
-    path = default_cache() / name
-    if path.exists():
-        return load_classifier(path, device)
-    make_directory(path.parent)
-    training, held_out = (
-        shuffled(split)[:MAX_TRAINING_IMAGES] for split in (data.training, data.held_out)
-    )
-    classifier = train_classifier(
-        data.images[training],
-        data.labels[training],
-        data.label_names,
-        data.images[held_out],
-        data.labels[held_out],
-        seed=0,
-        device=device,
-        on_progress=on_progress,
-    )
-    classifier.save(path)
-    return classifier
 
 
 def _nearest_centre(mixture: Mixture) -> Extractor:

@@ -17,7 +17,9 @@ from ganvas.formatting import format_number, format_percent
 
 Standing = Literal["worse", "alike", "better"]
 
-CLOSENESS = ("fd", "swd", "kid", "precision", "density", "inception-score", "high-quality")
+CLOSENESS = (
+    *("fd", "swd", "kid", "c2st", "precision", "density", "inception-score", "high-quality"),
+)
 VARIETY = ("coverage", "modes", "recall")
 EVENNESS = ("reverse-kl",)
 COPIES = ("memorised",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,21 +13,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganvas import storage, tensor_file
+from ganvas import storage
 from ganvas.checksum import checksum
-from ganvas.errors import GanvasError, RunError
-from ganvas.images import to_signed
-from ganvas.metrics.features import CHANNELS, RESIZE, FeatureConfig, FeatureNetwork, resized, to_rgb
+from ganvas.errors import GanvasError
+from ganvas.metrics.features import CHANNELS, RESIZE, FeatureConfig, FeatureNetwork, to_rgb
+from ganvas.metrics.small_network import (
+    DIMENSION,
+    Indices,
+    Pixels,
+    convolutions,
+    fit,
+    in_bytes,
+    index_batches,
+    input_size,
+    read,
+    save,
+    to_device,
+)
 from ganvas.randomness import derive_seed, named_generator, seeded_weights
 
-Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
-
-DIMENSION = 128
-WIDTHS = (32, 64, 128)
-GROUPS = 8
-SMALLEST, LARGEST = 12, 64
-"""Sides of the network's input in pixels; larger images are scaled down."""
 
 MIN_IMAGES_SHOWN, MIN_EPOCHS = 90_000, 2
 """Training takes at least this many images, counting repeats, and at least this many epochs.
@@ -90,7 +95,7 @@ class Classifier(FeatureNetwork):
             "dimension": self.dimension,
             "input": f"{training.size[0]}x{training.size[1]}",
             "resize": RESIZE,
-            "preprocessing": f"{CHANNELS}, x / 127.5 - 1",
+            "preprocessing": CHANNELS,
             "weights": checksum(self.network.state_dict(), {})[:16],
             "code": f"ganvas classifier {VERSION}",
             "classes": len(training.names),
@@ -101,16 +106,11 @@ class Classifier(FeatureNetwork):
         }
 
     def save(self, path: Path) -> None:
-        """Write the weights and the metadata to one safetensors file, atomically.
-
-        Raises:
-            RunError: the disk is full, or the path is not writable.
-        """
-        metadata = {"version": VERSION, **storage.to_plain(self.training)}
-        tensor_file.write(path, self.network.state_dict(), metadata)
+        """See `small_network.save`."""
+        save(path, self.network, VERSION, storage.to_plain(self.training))
 
     def _extract(self, pixels: Tensor) -> Tensor:
-        features: Tensor = self.network[:-1](_prepared(pixels, self.training.size))
+        features: Tensor = self.network[:-1](in_bytes(pixels, self.training.size))
         return features  # (n, 128)
 
 
@@ -120,14 +120,7 @@ def load_classifier(path: Path, device: torch.device) -> Classifier:
     Raises:
         GanvasError: the file is missing, damaged, or from another version.
     """
-    advice = "Delete it, and a new one is trained"
-    try:
-        weights, metadata = tensor_file.read(path)
-    except RunError as error:
-        raise GanvasError(f"cannot read the classifier: {error}. {advice}") from error
-    version = metadata.get("version")
-    if version != VERSION:
-        raise GanvasError(f"the classifier {path} has version {version}, not {VERSION}. {advice}")
+    weights, metadata = read(path, VERSION, "the classifier")
     training = storage.from_plain(Training, metadata)
     network = _network(training.size, len(training.names), seed=0)
     network.load_state_dict(weights)
@@ -143,6 +136,7 @@ def train_classifier(
     *,
     seed: int,
     device: torch.device,
+    shown: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Classifier:
     """Train a classifier on labelled images, by cross-entropy with Adam and linear decay.
@@ -156,6 +150,8 @@ def train_classifier(
         names: of the classes, at least two.
         held_out_images, held_out_labels: at least one other image, to measure accuracy.
         seed: decides the initial weights and the order of images.
+        shown: how many images training takes, counting repeats; by default at least
+            `MIN_IMAGES_SHOWN`, and `MIN_EPOCHS` epochs.
         on_progress: called with (images done, images in total).
 
     Raises:
@@ -163,16 +159,11 @@ def train_classifier(
     """
     _check_images("training", images, labels, names)
     _check_images("held-out", held_out_images, held_out_labels, names)
-    height, width = images.shape[2:]
-    if min(height, width) < SMALLEST:
-        raise GanvasError(
-            f"the classifier needs images of at least {SMALLEST}x{SMALLEST} pixels; "
-            f"got {height}x{width}"
-        )
-    scale = min(1.0, LARGEST / max(height, width))
-    size = (max(SMALLEST, round(height * scale)), max(SMALLEST, round(width * scale)))
-    network = _network(size, len(names), seed).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    _fit(network, size, images, labels, seed, device, on_progress)
+    size = input_size(images.shape[2], images.shape[3], "the classifier")
+    network = _network(size, len(names), seed)
+    to_device(network, device)
+    shown = shown or max(MIN_IMAGES_SHOWN, MIN_EPOCHS * len(images))
+    _fit(network, size, images, labels, shown, seed, device, on_progress)
     training = Training(names, size, seed, len(images), len(held_out_images), math.nan)
     classifier = _classifier(network, device, training)
     correct = 0
@@ -192,64 +183,41 @@ def _fit(
     size: tuple[int, int],
     images: Pixels,
     labels: Labels,
+    shown: int,
     seed: int,
     device: torch.device,
     on_progress: Callable[[int, int], None],
 ) -> None:
     """Train the network in place."""
-    total = max(MIN_IMAGES_SHOWN, MIN_EPOCHS * len(images))
-    optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
-    done = 0
-    for indices in _batches(len(images), seed):
+
+    def loss_of(indices: Indices) -> Tensor:
         pixels = torch.from_numpy(np.array(images[indices])).to(device)
         classes = torch.from_numpy(np.array(labels[indices], np.int64)).to(device)
-        for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * (1 - done / total)
-        optimizer.zero_grad()
-        logits = network(_prepared(to_rgb(pixels), size))
-        loss = functional.cross_entropy(logits, classes, label_smoothing=SMOOTHING)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        done = min(done + len(indices), total)
-        on_progress(done, total)
-        if done == total:
-            break
-    if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
-        raise GanvasError("training the classifier diverged: its weights are not finite")
+        logits = network(in_bytes(to_rgb(pixels), size))
+        return functional.cross_entropy(logits, classes, label_smoothing=SMOOTHING)
 
-
-def _batches(count: int, seed: int) -> Iterator[npt.NDArray[np.int64]]:
-    """Endless batches of indices; each epoch has every index once."""
     random = named_generator(seed, "order of the classifier's images")
-    while True:
-        order = torch.randperm(count, generator=random).numpy()
-        for start in range(0, count, BATCH):
-            yield order[start : start + BATCH]
+    fit(
+        network,
+        index_batches(len(images), BATCH, random),
+        loss_of,
+        total=shown,
+        learning_rate=LEARNING_RATE,
+        on_progress=on_progress,
+        name="the classifier",
+    )
 
 
 def _network(size: tuple[int, int], classes: int, seed: int) -> nn.Sequential:
-    """Three strided convolutions, 128 features, the logits; batch-independent."""
+    """The convolutions, 128 features, the logits."""
     with seeded_weights(derive_seed(seed, "classifier")):
-        layers: list[nn.Module] = []
-        channels, (height, width) = 3, size
-        for width_out in WIDTHS:
-            layers += [nn.Conv2d(channels, width_out, kernel_size=3, stride=2, padding=1)]
-            layers += [nn.GroupNorm(GROUPS, width_out), nn.ReLU()]
-            channels, height, width = width_out, (height + 1) // 2, (width + 1) // 2
-        layers += [nn.Flatten(), nn.Linear(channels * height * width, DIMENSION), nn.ReLU()]
-        return nn.Sequential(*layers, nn.Linear(DIMENSION, classes))
+        return nn.Sequential(*convolutions(size), nn.ReLU(), nn.Linear(DIMENSION, classes))
 
 
 def _classifier(network: nn.Sequential, device: torch.device, training: Training) -> Classifier:
     network.eval().requires_grad_(False)
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    to_device(network, device)
     return Classifier("classifier", DIMENSION, device, network, training)
-
-
-def _prepared(pixels: Tensor, size: tuple[int, int]) -> Tensor:
-    """uint8 (n, 3, H, W) -> [-1, 1] (n, 3, *size)."""
-    signed = to_signed(resized(pixels, size))
-    return signed.contiguous(memory_format=torch.channels_last)
 
 
 def _check_images(split: str, images: Pixels, labels: Labels, names: tuple[str, ...]) -> None:

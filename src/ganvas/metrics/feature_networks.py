@@ -24,9 +24,10 @@ def load_feature_network(name: str, device: torch.device) -> FeatureNetwork:
         GanvasError: there is no such network, or its package or weights are missing or damaged.
     """
     if name not in LOADERS:
-        known = (*LOADERS, "classifier")
+        known = (*LOADERS, "classifier", "self")
         raise GanvasError(
             f"there are no features {name!r} to load. There are: {', '.join(LOADERS)}; and "
-            f"classifier, which is trained on labelled images.{did_you_mean(name, known)}"
+            "classifier and self, which are trained on the data's own images."
+            f"{did_you_mean(name, known)}"
         )
     return LOADERS[name](device)

@@ -129,6 +129,36 @@ def influence_on_distance(fake: Tensor, mean: Tensor, shift: Tensor, transport: 
     return torch.cat(influences)
 
 
+def distance_terms(real: Tensor, fake: Tensor) -> tuple[float, float, Tensor]:
+    """The two terms of the distance and the influence of each sample, quick for few samples.
+
+    With centred samples A (n, d) and B (m, d), S_r = A^T A / (n - 1) and S_f = B^T B / (m - 1),
+    tr (S_r S_f)^(1/2) is the sum of the singular values s of B A^T / ((n - 1)(m - 1))^(1/2), an
+    (m, n) matrix: no (d, d) one is decomposed. With its left singular vectors U, the transport T of
+    `optimal_transport` has (x_i - mu)^T T (x_i - mu) = (m - 1) sum_k U_ik^2 s_k.
+
+    Args:
+        real: (n, d), n >= 2, finite.
+        fake: (m, d), m >= 2, finite.
+
+    Returns:
+        The mean term, the covariance term, and the influences (m,) of `influence_on_distance`.
+    """
+    real, fake = real.double(), fake.double()
+    shift = fake.mean(0) - real.mean(0)
+    centred = fake - fake.mean(0)
+    real_root = (real - real.mean(0)) / (len(real) - 1) ** 0.5
+    fake_root = centred / (len(fake) - 1) ** 0.5
+    # Triangular factors make the matrix smaller where there are more samples than dimensions.
+    rotation, triangle = torch.linalg.qr(fake_root)
+    _, real_triangle = torch.linalg.qr(real_root, mode="r")
+    left, values, _ = torch.linalg.svd(triangle @ real_triangle.T, full_matrices=False)
+    transported = (len(fake) - 1) * (rotation @ left).square() @ values  # (m,)
+    influence = 2 * centred @ shift + centred.square().sum(1) - transported
+    covariance_term = real_root.square().sum() + fake_root.square().sum() - 2 * values.sum()
+    return float(shift.square().sum()), float(covariance_term), influence
+
+
 def dimension_notes(real: Tensor, fake: Tensor) -> tuple[str, ...]:
     """A note for each set with no more samples than dimensions."""
     return tuple(

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from ganvas.errors import GanvasError, did_you_mean
 
-FEATURES = ("lite0", "inception", "classifier")
-"""The feature networks (`metrics/feature_networks.py`, `metrics/classifier.py`); the first is the
-default."""
+FEATURES = ("lite0", "inception", "classifier", "self")
+"""The feature networks (`metrics/feature_networks.py`, `metrics/classifier.py`,
+`metrics/contrastive.py`); the first is the default."""
 
 IN_FEATURES: dict[str, tuple[str, ...]] = {
     "fd": ("fd",),
@@ -21,18 +21,25 @@ IN_FEATURES: dict[str, tuple[str, ...]] = {
     "prdc": ("precision", "recall", "density", "coverage"),
     "birthday": ("birthday",),
     "memorised": ("memorised",),
+    "intra-fd": ("intra-fd",),
 }
 """Families that compare features, and their scores; full names end in the features."""
 
 WITHOUT_FEATURES: dict[str, tuple[str, ...]] = {
     "swd": ("swd",),
+    "c2st": ("c2st",),
     "modes": ("modes", "reverse-kl", "high-quality"),
     "inception-score": ("inception-score",),
+    "train-on-fake": ("train-on-fake",),
+    "label-accuracy": ("label-accuracy",),
 }
 """Families without features, or with fixed ones, and their scores."""
 
 MORE_IS_BETTER = frozenset(
-    {"precision", "recall", "density", "coverage", "modes", "high-quality", "inception-score"}
+    {
+        *("precision", "recall", "density", "coverage", "modes", "high-quality"),
+        *("inception-score", "train-on-fake", "label-accuracy"),
+    }
 )
 """Scores of which more is better; for all others, less is better."""
 

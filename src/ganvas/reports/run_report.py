@@ -8,7 +8,7 @@ from typing import Any
 from ganvas.command_line import ganvas_command
 from ganvas.diagnosis import diagnose
 from ganvas.recipes import recipe_toml
-from ganvas.reports import commands, curves, findings, pictures, scores, status
+from ganvas.reports import commands, curves, findings, label_confusion, pictures, scores, status
 from ganvas.reports.attempts import Attempt, describe_rewind, ended_symptoms, read_attempts
 from ganvas.reports.commands import Command
 from ganvas.reports.local_paths import folder_name
@@ -36,6 +36,7 @@ def content_of(run: Run, quiet: bool) -> dict[str, Any]:
     begun = any(attempt.end > 0 for attempt in attempts)
     data, grids = run.read_data(), run.sample_paths()
     sides = pictures.image_sides(data)
+    confusion = run.read_label_confusion()
     return shared_content(run.directory, data, run.read_environment()) | {
         "status": run_status,
         "facts": list(status.facts(run, run_status, attempts)),
@@ -59,6 +60,7 @@ def content_of(run: Run, quiet: bool) -> dict[str, Any]:
         "can_be_scored": run.can_be_scored(),
         "scores": newest,
         "score_plots": scores.score_plots(score_records),
+        "label_confusion": confusion and label_confusion.confusion_drawing(confusion),
         "warnings": scores.warnings_of(newest),
         "protocols": scores.protocols(newest),
         "evaluate_command": ganvas_command("evaluate", folder_name(run.directory)),

@@ -23,7 +23,13 @@ from ganvas.recipes.files import parse_recipe, read_table
 from ganvas.runs.directories import RECIPE_JSON, check_is_run, check_unused, is_run
 from ganvas.runs.history import History, failing_spans
 from ganvas.runs.status import SavedStatus, State, Status, read_status
-from ganvas.runs.tables import DataTable, EnvironmentTable, FindingRecord, ScoreRecord
+from ganvas.runs.tables import (
+    DataTable,
+    EnvironmentTable,
+    FindingRecord,
+    LabelConfusionTable,
+    ScoreRecord,
+)
 
 FORMAT = 3
 """Version of the directory layout. A run of another version is refused."""
@@ -156,6 +162,25 @@ class Run:
     def write_data(self, data: Mapping[str, Any]) -> None:
         """Replace data.json, when the images have moved."""
         storage.write_json(self.directory / "data.json", dict(data))
+
+    def read_label_confusion(self) -> LabelConfusionTable | None:
+        """As what samples of each label were recognised; None if this was never measured.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        path = self.directory / "label-confusion.json"
+        if not path.is_file():
+            return None
+        table = storage.read_table(path, LabelConfusionTable)
+        lengths = {len(table["samples"]), len(table["fractions"]), *map(len, table["fractions"])}
+        if lengths != {len(table["labels"])}:
+            raise RunError(f"{path} is damaged: it does not have a number for each of its labels")
+        return table
+
+    def write_label_confusion(self, confusion: LabelConfusionTable) -> None:
+        """Replace label-confusion.json."""
+        storage.write_json(self.directory / "label-confusion.json", dict(confusion))
 
     def read_status(self) -> SavedStatus:
         """How far the run is, and how it ended."""

@@ -102,6 +102,21 @@ class ScoreRecord(TypedDict):
     warnings: list[str]
 
 
+class LabelConfusionTable(TypedDict):
+    """label-confusion.json: as what a classifier recognises samples of each label.
+
+    labels: their names.
+    samples: how many were made of each.
+    fractions: row by row, how many of a label's samples are recognised as each label; they sum to
+        1 where there are samples, and are 0 where there are none.
+    """
+
+    images_seen: int
+    labels: list[str]
+    samples: list[int]
+    fractions: list[list[float]]
+
+
 class Onset(TypedDict):
     """A line of findings.jsonl: a finding begins, or a watch becomes a failure."""
 

@@ -45,6 +45,12 @@ def test_the_sentence_of_a_usual_evaluation() -> None:
     )
 
 
+def test_what_can_be_told_from_real_images_is_different() -> None:
+    assert summary([score("c2st", 0.93, 0.49, 0.03, real_width=0.03)]) == (
+        "real images score 0.49, yours 0.93 (c2st): different"
+    )
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [

@@ -17,7 +17,7 @@ import torch
 
 from ganvas.data.arrays import read_idx
 from ganvas.errors import GanvasError, RunError
-from ganvas.metrics import classifier
+from ganvas.metrics import classifier, small_network
 from ganvas.metrics.classifier import Classifier, load_classifier, train_classifier
 
 CPU = torch.device("cpu")
@@ -126,7 +126,8 @@ class TestLearning:
         assert learner.config()["input"] == seen
 
     def test_every_epoch_has_each_image_once(self) -> None:
-        batches = classifier._batches(300, seed=0)
+        order = torch.Generator().manual_seed(0)
+        batches = small_network.index_batches(300, 128, order)
         passes = [np.concatenate([next(batches) for _ in range(3)]) for _ in range(2)]
         assert all(np.array_equal(np.sort(rows), np.arange(300)) for rows in passes)
         assert not np.array_equal(passes[0], passes[1])

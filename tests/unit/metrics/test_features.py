@@ -240,7 +240,7 @@ class TestNames:
         assert "lite0, inception" in str(caught.value)
 
     def test_classifier_cannot_be_loaded(self) -> None:
-        with pytest.raises(GanvasError, match="is trained on labelled images"):
+        with pytest.raises(GanvasError, match="are trained on the data"):
             load_feature_network("classifier", CPU)
 
 

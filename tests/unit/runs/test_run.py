@@ -18,6 +18,7 @@ from ganvas.networks import ImageShape
 from ganvas.recipes import CATALOG
 from ganvas.runs import Run
 from ganvas.runs.status import SavedStatus
+from ganvas.runs.tables import LabelConfusionTable
 from tests.builders import run_files
 from tests.builders.tiny import tiny_recipe
 
@@ -215,6 +216,24 @@ def test_an_environment_that_lacks_what_resume_needs_is_named(tmp_path: Path, fi
     run = Run.create(tmp_path / "run", CATALOG["dcgan"](), environment, run_files.data())
     with pytest.raises(RunError, match=rf"environment\.json is damaged: {field}: Field required"):
         run.read_environment()
+
+
+def test_recognised_labels_come_back_and_a_damaged_file_is_named(tmp_path: Path) -> None:
+    run = Run.create(
+        tmp_path / "run", CATALOG["dcgan"](), run_files.environment(), run_files.data()
+    )
+    assert run.read_label_confusion() is None
+    confusion: LabelConfusionTable = {
+        "images_seen": 80,
+        "labels": ["cat", "dog"],
+        "samples": [3, 4],
+        "fractions": [[1.0, 0.0], [0.25, 0.75]],
+    }
+    run.write_label_confusion(confusion)
+    assert run.read_label_confusion() == confusion
+    run.write_label_confusion({**confusion, "fractions": [[1.0], [0.25, 0.75]]})
+    with pytest.raises(RunError, match=r"label-confusion\.json is damaged"):
+        run.read_label_confusion()
 
 
 @pytest.mark.parametrize("shape", [(1, 32, 32), (1, 16, 0), (9, 16, 16)])
