@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from itertools import combinations
 
-from ganvas.data.settings import DataSettings
+from ganvas.data.settings import OWN_LABELS, DataSettings
 from ganvas.errors import GanvasError, did_you_mean
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import Recipe
@@ -79,6 +79,8 @@ def incomparable(base: Recipe, recipe: Recipe) -> list[str]:
     lines = []
     for entry in dataclasses.fields(DataSettings):
         value, base_value = getattr(recipe.data, entry.name), getattr(base.data, entry.name)
+        if entry.name == "labels" and {value, base_value} <= set(OWN_LABELS):
+            continue  # the same images and labels, whether or not networks learn them
         if entry.name not in FREE_DATA_FIELDS and value != base_value:
             lines.append(
                 f"data.{entry.name}: {value!r}, but the base has {base_value!r}; scores against "

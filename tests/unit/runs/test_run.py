@@ -183,11 +183,15 @@ class TestCreation:
             Run.create(tmp_path, CATALOG["dcgan"](), {}, {})
 
 
-def test_to_runs_of_ganvas_0_2_a_folder_named_as_a_split_is_a_label(tmp_path: Path) -> None:
+def test_labels_of_runs_of_former_versions_mean_what_they_meant(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", CATALOG["dcgan"](), {"seed": 0}, {})
-    assert run.read_recipe().data.labels == "auto"
+    assert run.read_recipe().data.labels == "scores"
     table = json.loads((run.directory / "recipe.json").read_text())
-    del table["data"]["labels"]
+    del table["label_strength"]  # of 0.3
+    table["data"]["labels"] = "auto"
+    (run.directory / "recipe.json").write_text(json.dumps(table))
+    assert run.read_recipe().data.labels == "scores"
+    del table["data"]["labels"]  # of 0.2: a folder named as a split is a label
     (run.directory / "recipe.json").write_text(json.dumps(table))
     assert run.read_recipe().data.labels == "folders"
 
