@@ -47,7 +47,7 @@ def labels_of_samples(generator: TrainedGenerator, data: PreparedData, n: int, s
     return torch.multinomial(weights, n, replacement=True, generator=random)
 
 
-def with_labels(
+def add_labels(
     sets: FeatureSets, generator: TrainedGenerator, data: PreparedData, n: int, seed: int
 ) -> FeatureSets:
     """The same sets with the labels of their images.

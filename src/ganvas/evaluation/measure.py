@@ -43,7 +43,7 @@ from ganvas.evaluation.failures import (
 )
 from ganvas.evaluation.families import FAMILIES, FeatureSets
 from ganvas.evaluation.forecast import Forecast
-from ganvas.evaluation.label_sets import confusion_of, with_labels
+from ganvas.evaluation.label_sets import add_labels, confusion_of
 from ganvas.evaluation.score import MeasurementConfig, Score
 from ganvas.formatting import format_image_size
 from ganvas.metrics.estimate import LEVEL
@@ -139,7 +139,7 @@ def measure(
             sets = feature_sets(metric, extractor, data, features[extractor.name], feedback)
             described = common
             if FAMILIES[metric.family].labels != "unseen":
-                sets = with_labels(sets, generator, data, n, seed)
+                sets = add_labels(sets, generator, data, n, seed)
                 described = {**common, "labels": "given" if generator.label_names else "ignored"}
             with feedback.progress(f"computing {metric.full_name(metric.scores[0])}"):
                 scores += compute_scores(metric, extractor, sets, seed, described)

@@ -26,6 +26,7 @@ from ganvas.evaluation.extractor_choice import (
 from ganvas.evaluation.extractors import fake_features
 from ganvas.evaluation.failures import Failures, recorded_failure
 from ganvas.evaluation.families import FAMILIES, FeatureSets
+from ganvas.evaluation.label_sets import add_labels
 from ganvas.generator_files import trained_generator
 from ganvas.metrics.names import parse_metrics
 from ganvas.objectives.losses import LOSSES
@@ -200,6 +201,8 @@ def time_scoring(
     for metric in remaining(metrics, failures):
         extractor = extractors[extractor_key(metric)]
         sets = stand_in_sets(features[extractor.name], data, extractor.expected)
+        if FAMILIES[metric.family].labels != "unseen":
+            sets = add_labels(sets, generator, data, len(sets.fake), 0)
         with recorded_failure(failures, metric.name):
             FAMILIES[metric.family].estimate(sets, 0)
     computing = time.perf_counter() - start
