@@ -1,0 +1,257 @@
+"""What helps when images are few: augmentation that is fixed, or follows overfitting, and LeCam.
+
+    .venv/bin/python benchmarks/few_images.py fashion=fashion --counts 200
+    .venv/bin/python benchmarks/few_images.py cifar10=FOLDER/cifar10.npz --counts 200,1000,5000
+
+Of every NAME=DATA, the first images of an order that the seed decides are trained on, until the
+discriminator has seen each of them 200 times, and in a short run 50 times. Scores compare with
+10,000 other images of the data. Runs that exist are kept, and those that were interrupted are
+resumed. Results are written to docs/results/few-images.json; the page few-images.md is made of that
+file (--page alone makes it again).
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import itertools
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread for each run
+
+import numpy as np
+
+import ganvas
+from ganvas import storage
+from ganvas.data.settings import DataSettings
+from ganvas.objectives.settings import PenaltySettings
+from ganvas.recipes import CATALOG, Recipe
+from ganvas.runs import Run
+from ganvas.runs.data import prepare_images
+from ganvas.runs.directories import is_run
+from ganvas.schedules import Adaptive, parse_count
+from ganvas.studies.statistics import interval_of_mean, paired_ratio
+
+RECIPE = "dcgan"
+SIDE = 32
+LONG, SHORT = 200, 50
+"""How often the discriminator sees each image."""
+OTHERS = 10_000
+"""Other images, a tenth of which the samples are compared with."""
+SAMPLES = 2_000
+METRICS = ("fd-lite0", "prdc-lite0", "swd")
+SCORES = ("fd-lite0", "recall-lite0", "coverage-lite0", "swd")
+MEMORY = "probe/ranking/memory"
+LAST_PROBES = 5
+AT_ONCE = 2
+NONE = "none"
+TARGET = 0.05
+"""A short run may be worse by at most this fraction."""
+AUGMENTATIONS: dict[str, dict[str, Any]] = {
+    NONE: {},
+    "0.3": {"augmentation": 0.3},
+    "adaptive ada": {"augmentation": Adaptive()},
+    "adaptive diffaugment": {
+        "augmentation": Adaptive(),
+        "augmentation_policy": "diffaugment",
+    },
+}
+LECAM = " + LeCam"
+
+
+def folder_of(arm: str) -> str:
+    """The name of an arm's folder."""
+    return arm.replace(LECAM, " lecam").replace(" ", "-")
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One run."""
+
+    name: str
+    count: int
+    arm: str
+    seed: int
+    epochs: int
+
+    @property
+    def key(self) -> str:
+        """Its folder below the one that is kept, and its key in the results."""
+        return f"{self.name}/{self.count}/{self.epochs}/{folder_of(self.arm)}/{self.seed}"
+
+    def recipe(self) -> Recipe:
+        """The recipe of the arm, with the budget that the count of images gives."""
+        recipe = dataclasses.replace(
+            CATALOG[RECIPE](),
+            images=self.count * self.epochs,
+            **AUGMENTATIONS[self.arm.removesuffix(LECAM)],
+        )
+        if not self.arm.endswith(LECAM):
+            return recipe
+        penalties = dataclasses.replace(
+            recipe.objective.penalties, lecam=PenaltySettings(weight=1.0)
+        )
+        objective = dataclasses.replace(recipe.objective, penalties=penalties)
+        return dataclasses.replace(recipe, objective=objective)
+
+
+def write_images(name: str, data: str, counts: list[int], seeds: int, keep: Path) -> None:
+    """COUNT-SEED.npy and the OTHERS-SEED.npy that its runs are scored with."""
+    prepared = prepare_images(DataSettings(size=(SIDE, SIDE)), data, quiet=True)
+    folder = keep / name / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in range(seeds):
+        order = np.random.default_rng(seed).permutation(len(prepared.images))
+        first_other = max(counts)
+        parts = {f"{count}-{seed}": order[:count] for count in counts}
+        parts[f"others-{seed}"] = order[first_other : first_other + OTHERS]
+        for stem, indices in parts.items():
+            path = folder / f"{stem}.npy"
+            if not path.exists():
+                np.save(path, prepared.images[np.sort(indices)].transpose(0, 2, 3, 1))
+
+
+def run_job(job: Job, keep: Path) -> dict[str, float]:
+    """Train, score against the other images, and say how much the discriminator memorised."""
+    images, out = keep / job.name / "images", keep / job.key
+    if not is_run(out):
+        data = images / f"{job.count}-{job.seed}.npy"
+        ganvas.train(job.recipe(), data, out, seed=job.seed, quiet=True)
+    elif Run.open(out).read_status().status != "finished":
+        ganvas.resume(out, quiet=True)
+    scores = ganvas.evaluate(
+        out,
+        data=images / f"others-{job.seed}.npy",
+        metrics=METRICS,
+        n=SAMPLES,
+        quiet=True,
+    )
+    values = {score.metric: score.value for score in scores if score.metric in SCORES}
+    floors = {f"floor/{score.metric}": score.floor for score in scores if score.metric in SCORES}
+    memory = [record[MEMORY] for record in Run.open(out).history.records() if MEMORY in record]
+    return {**values, **floors, "memory": float(np.mean(memory[-LAST_PROBES:]))}
+
+
+# -- The page --------------------------------------------------------------------------------------
+
+
+def page(results: dict[str, dict[str, float]]) -> str:
+    """docs/results/few-images.md."""
+    parts = [
+        "# Few images: augmentation and LeCam",
+        f"`{RECIPE}` at {SIDE}x{SIDE} on a few images, a tenth of them held out, until the "
+        f"discriminator has seen each {LONG} times. Scores compare {SAMPLES:,} samples with "
+        f"{OTHERS // 10:,} images that no run has seen. The last column is the probability that "
+        "the discriminator ranks a training image above a held-out one at the end; 0.5 is no "
+        "memory. Means and 95 % intervals over seeds; every seed draws other images. LeCam begins "
+        "after 1,000 steps, so it is measured with 1,000 images and more. Made by "
+        "`benchmarks/few_images.py`.",
+    ]
+    groups = sorted({tuple(key.split("/")[:2]) for key in results}, key=lambda g: (g[0], int(g[1])))
+    for name, count in groups:
+        parts += [f"## {name}, {int(count):,} images"]
+        for epochs in (LONG, SHORT):
+            rows = table(results, f"{name}/{count}/{epochs}")
+            if rows:
+                parts += [f"Each image seen {epochs} times:", "\n".join(rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def table(results: dict[str, dict[str, float]], prefix: str) -> list[str]:
+    """One row for each arm, and what changes against none, seed by seed."""
+    arms: dict[str, dict[int, dict[str, float]]] = {}
+    for arm in every_arm(lecam=True):
+        for key, values in results.items():
+            start, _, seed = key.rpartition("/")
+            if start == f"{prefix}/{folder_of(arm)}":
+                arms.setdefault(arm, {})[int(seed)] = values
+    if NONE not in arms:
+        return []
+    header = ["arm", "seeds", *SCORES[:1], "against none", *SCORES[1:], "ranked above"]
+    lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
+    for arm, runs in arms.items():
+        columns = [interval([run[name] for run in runs.values()]) for name in (*SCORES, "memory")]
+        against = "" if arm == NONE else change(arms[NONE], runs)
+        lines.append(f"| {' | '.join([arm, str(len(runs)), columns[0], against, *columns[1:]])} |")
+    floors = [run["floor/fd-lite0"] for run in arms[NONE].values()]
+    return [*lines, "", f"Real images score {np.mean(floors):.0f} (fd-lite0)."]
+
+
+def interval(values: list[float]) -> str:
+    """`512 [500, 524]`."""
+    mean, (ends, _) = float(np.mean(values)), interval_of_mean(np.array(values))
+    digits = 0 if abs(mean) >= 10 else 2
+    if ends is None:
+        return f"{mean:,.{digits}f}"
+    return f"{mean:,.{digits}f} [{ends[0]:,.{digits}f}, {ends[1]:,.{digits}f}]"
+
+
+def change(base: dict[int, dict[str, float]], runs: dict[int, dict[str, float]]) -> str:
+    """`-12 % [-20, -4]` of the deciding score, by pairs of the same seed."""
+    seeds = sorted(base.keys() & runs.keys())
+    ours, theirs = (np.array([group[seed][SCORES[0]] for seed in seeds]) for group in (runs, base))
+    effect = paired_ratio(theirs, ours)
+    assert effect is not None  # distances are above 0
+    text = f"{100 * (effect.value - 1):+.1f} %"
+    if effect.interval is None:
+        return text
+    low, high = (100 * (end - 1) for end in effect.interval)
+    return f"{text} [{low:+.1f}, {high:+.1f}]"
+
+
+def every_arm(lecam: bool) -> Iterator[str]:
+    """The names of the arms."""
+    for arm in AUGMENTATIONS:
+        yield arm
+    if lecam:
+        for arm in AUGMENTATIONS:
+            yield f"{arm}{LECAM}"
+
+
+def jobs_of(name: str, counts: list[int], seeds: int, lecam: bool) -> Iterator[Job]:
+    """All runs on one data set, the first seeds first."""
+    for count, seed in itertools.product(counts, range(seeds)):
+        for arm in every_arm(lecam):
+            yield Job(name, count, arm, seed, LONG)
+        for arm in every_arm(lecam=False):
+            yield Job(name, count, arm, seed, SHORT)
+
+
+def main() -> None:
+    """Train what is missing, and write the results and their page."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", nargs="*", help="NAME=DATA")
+    parser.add_argument("--counts", default="200,1000,5000", help="numbers of images")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--lecam", action="store_true", help="the arms with LeCam too")
+    parser.add_argument("--keep", type=Path, default=Path("runs/few-images"))
+    parser.add_argument("--out", type=Path, default=Path("docs/results"))
+    parser.add_argument("--page", action="store_true", help="train nothing")
+    options = parser.parse_args()
+    stored = options.out / "few-images.json"
+    results: dict[str, dict[str, float]] = storage.read_json(stored) if stored.exists() else {}
+    counts = [parse_count(text) for text in options.counts.split(",")]
+    if not options.page:
+        for named in options.data:
+            name, _, data = named.partition("=")
+            write_images(name, data, counts, options.seeds, options.keep)
+            jobs = list(jobs_of(name, counts, options.seeds, options.lecam))
+            missing = [job for job in jobs if job.key not in results]
+            with ProcessPoolExecutor(AT_ONCE) as pool:
+                running = {pool.submit(run_job, job, options.keep): job for job in missing}
+                for number, done in enumerate(as_completed(running), start=1):
+                    results[running[done].key] = done.result()
+                    storage.write_json(stored, results)
+                    print(f"{number} of {len(missing)} runs", file=sys.stderr, flush=True)
+    (options.out / "few-images.md").write_text(page(results), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
