@@ -48,7 +48,7 @@ def label_weights(state: TrainState) -> dict[str, torch.Tensor]:
         f"{role}/{name}": weight.detach().clone()
         for role, player in state.players.items()
         for name, weight in player.network.named_parameters()
-        if any(part in name for part in ("labels.", "embedding", ".gain.", ".bias.weight"))
+        if any(part in name for part in ("labels.", "embedding", ".affine."))
     }
 
 

@@ -88,24 +88,22 @@ def with_strength(vectors: nn.Module) -> nn.Sequential:
 class ConditionalBatchNorm(nn.Module):
     """Batch normalisation whose gain and bias depend on a condition (de Vries 2017).
 
-    gain = 1 + L_g(e) and bias = L_b(e), linear in the condition e (N, E). With one-hot conditions
-    each label has a gain and a bias of its own (Miyato 2018); a shared embedding is Brock 2019's
-    form. Both maps start at zero, so all labels start alike.
+    gain = 1 + L_g(e) and bias = L_b(e), linear in the condition e (N, E), in one matrix. With
+    one-hot conditions each label has a gain and a bias of its own (Miyato 2018); a shared embedding
+    is Brock 2019's form. Both maps start at zero, so all labels start alike.
     """
 
     def __init__(self, channels: int, condition_dim: int) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(channels, affine=False)
-        self.gain = nn.Linear(condition_dim, channels, bias=False)
-        self.bias = nn.Linear(condition_dim, channels, bias=False)
-        nn.init.zeros_(self.gain.weight)
-        nn.init.zeros_(self.bias.weight)
+        self.affine = nn.Linear(condition_dim, 2 * channels, bias=False)
+        nn.init.zeros_(self.affine.weight)
 
     def forward(self, images: Tensor, condition: Tensor) -> Tensor:
-        # 1 is added in float32: of a gain near 1, bfloat16 would keep two digits.
-        gain, bias = 1 + self.gain(condition).float(), self.bias(condition)  # (N, C)
         normalised = self.norm(images)
-        gain, bias = (value.to(normalised.dtype)[:, :, None, None] for value in (gain, bias))
+        # In float32: bfloat16 keeps two digits of a gain near 1.
+        gain, bias = self.affine(condition).float()[:, :, None, None].chunk(2, 1)  # (N, C, 1, 1)
+        gain, bias = (1 + gain).to(normalised.dtype), bias.to(normalised.dtype)
         return torch.addcmul(bias, normalised, gain)  # (N, C, H, W)
 
 

@@ -113,7 +113,19 @@ def test_alpha_that_would_be_lost_is_mentioned(tmp_path: Path) -> None:
 def test_what_labels_are_for_is_said(tmp_path: Path) -> None:
     photographs(tmp_path / "photos" / "cat")
     photographs(tmp_path / "photos" / "dog", "L")
-    assert "no network is conditioned" in reason(recommended(tmp_path / "photos"), "labels")
+    few = recommended(tmp_path / "photos")
+    assert few.recipe == "dcgan"
+    assert "labels serve scores alone" in reason(few, "labels")
+    for index in range(40):
+        colour = (6 * index, 255 - 6 * index, index)
+        for label in ("cat", "dog"):
+            Image.new("RGB", (40, 40), colour).save(
+                tmp_path / "photos" / label / f"more{index}.png"
+            )
+            colour = colour[::-1]
+    many = recommended(tmp_path / "photos")
+    assert many.recipe == "dcgan-conditional"
+    assert "labels suit it" in reason(many, "dcgan-conditional")
 
 
 @pytest.mark.parametrize(("data", "things"), [("ring", "points"), ("stacked:fashion", "stacked")])
