@@ -2,8 +2,8 @@
 
 Sources: Miyato 2018, "cGANs with Projection Discriminator" (pfnet-research/sngan_projection:
 a gain and a bias for each class in the two norms of every generator block, one embedding in the
-discriminator); Brock 2019 (BigGAN); Huang 2024 (brownvc/R3GAN: an embedding of 64 beside 64 latents, a vector of
-the widest stage times a linear function of the label).
+discriminator); Brock 2019 (BigGAN); Huang 2024 (brownvc/R3GAN: an embedding of 64 beside 64
+latents, a vector of the widest stage times a linear function of the label).
 """
 
 from __future__ import annotations
