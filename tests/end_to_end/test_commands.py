@@ -51,6 +51,15 @@ def width_flags(name: str) -> tuple[object, ...]:
     )
 
 
+def with_labels(images: Path) -> Path:
+    """The same images with labels."""
+    path = images.with_name("labelled.npz")
+    with np.load(images) as file:
+        pixels = file["images"]
+    np.savez(path, images=pixels, labels=np.array(["cat", "dog"])[np.arange(len(pixels)) % 2])
+    return path
+
+
 @pytest.mark.parametrize("name", CATALOG)
 def test_every_recipe_trains_samples_interpolates_and_goes_on(
     tmp_path: Path, images: Path, ganvas: Ganvas, name: str
@@ -60,6 +69,8 @@ def test_every_recipe_trains_samples_interpolates_and_goes_on(
     budget = 32 * steps
     for_points = CATALOG[name]().data.size == POINT
     data, size = ("ring", ()) if for_points else (images, ("--size", 16))
+    if name.endswith("-conditional"):
+        data = with_labels(images)
     flags = ("--batch", 16, *size, "--images", budget, *width_flags(name))
     result = ganvas("train", name, data, "--out", run, *flags)
     assert result.code == 0, result.err
@@ -91,7 +102,7 @@ def test_any_network_takes_any_fitting_size(
 def test_the_run_directory_holds_what_the_design_says(run: Path) -> None:
     recipe = json.loads((run / "recipe.json").read_text())
     assert recipe["images"] == 480
-    shared = {"name": "dcgan", "width": 4, "norm": "batch"}
+    shared = {"name": "dcgan", "width": 4, "norm": "batch", "conditioning": "none"}
     assert recipe["generator"]["network"] == {**shared, "upsampling": "transposed"}
     assert recipe["discriminator"]["network"] == {**shared, "activation": "leaky-relu"}
     environment = json.loads((run / "environment.json").read_text())
