@@ -22,7 +22,7 @@ from ganvas.recipes import Recipe
 from ganvas.training.step import train_step
 from tests.builders.probe_contexts import context, copied_context, draw, probe
 from tests.builders.tiny import BATCH, FAMILIES, SIDE, fill_zero_weights, small, start, tiny_recipe
-from tests.contract.test_networks import DISCRIMINATOR_VARIATIONS
+from tests.contract.test_networks import DISCRIMINATOR_VARIATIONS, NUM_LABELS
 
 EVERY_FAMILY = pytest.mark.parametrize("family", FAMILIES)
 MOST = max(len(FAMILIES), len(LOSSES))
@@ -165,13 +165,20 @@ def test_no_discriminator_exceeds_its_lipschitz_bound(description: Discriminator
     if vars(description).get("norm", "none") != "none":
         return
     torch.manual_seed(0)
-    network = fill_zero_weights(description.build(Dimensions(ImageShape(1, SIDE, SIDE), 3)))
+    dimensions = Dimensions(ImageShape(1, SIDE, SIDE), 3, NUM_LABELS)
+    network = fill_zero_weights(description.build(dimensions))
     with torch.no_grad():  # of the first weights, N(0, 0.02), too little comes through to compare
         for weight in network.parameters():
             weight.mul_(3)
     real = draw(COUNT, 1, SIDE, SIDE, seed=1)
     near = real + 1e-2 * draw(*real.shape, seed=2)
-    shown = {"fake": near, "real": real, "discriminator": network}
+    labels = (torch.arange(COUNT) % NUM_LABELS,) if description.uses_labels else ()
+    shown = {
+        "fake": near,
+        "real": real,
+        "discriminator": network,
+        "discriminator_labels": labels,
+    }
     (bound,) = probe("lipschitz/bound", **shown).values()
     steepest = probe("input_gradient", **shown)
     (between,) = probe("lipschitz/empirical", **shown).values()
