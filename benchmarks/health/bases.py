@@ -82,6 +82,7 @@ def r1_and_r2(start: float, end: float, images: int | None = None) -> Changes:
     return {"objective.penalties": Penalties(r1=both, r2=both)}
 
 
+LABEL_METRICS = (*IMAGE_METRICS, "label-accuracy")
 MORE_METRICS = (*IMAGE_METRICS, "swd", "memorised-lite0")
 ON_POINTS: dict[str, Any] = {
     "images": 120_000,
@@ -96,6 +97,7 @@ BASES: dict[str, Base] = {
     "mlp": Base(recipe="mlp", size=32, images=48_000, images_per_second=1_500),
     "dcgan": Base(recipe="dcgan", size=32, images=25_600, images_per_second=650),
     "dcgan-16": Base(recipe="dcgan", images=56_000, metrics=MORE_METRICS),
+    "dcgan-conditional": Base(recipe="dcgan-conditional", images=40_000, metrics=LABEL_METRICS),
     "dcgan-narrow": Base(
         recipe="dcgan",
         changes=widths(8),
@@ -107,13 +109,25 @@ BASES: dict[str, Base] = {
     "wgan": Base(recipe="wgan", images=56_000),
     "wgan-gp": Base(recipe="wgan-gp", images=48_000, images_per_second=1_100),
     "resnet": Base(recipe="resnet", images=24_000, images_per_second=700),
+    "resnet-conditional": Base(
+        recipe="resnet-conditional", images=24_000, images_per_second=650, metrics=LABEL_METRICS
+    ),
     "resnet-wgan-gp": Base(recipe="resnet-wgan-gp", images=20_000, images_per_second=440),
     "r3gan": Base(
         recipe="r3gan", changes=r1_and_r2(1.25, 0.125), images=9_600, images_per_second=135
     ),
+    "r3gan-conditional": Base(
+        recipe="r3gan-conditional",
+        changes=r1_and_r2(1.25, 0.125),
+        images=9_600,
+        images_per_second=135,
+    ),
     "wgan-paper": Base(recipe="wgan-paper", images=48_000, images_per_second=1_300),
     "wgan-gp-paper": Base(recipe="wgan-gp-paper", images=36_000, images_per_second=700),
     "resnet-paper": Base(recipe="resnet-paper", images=2_560, images_per_second=46, looks=4),
+    "resnet-paper-conditional": Base(
+        recipe="resnet-paper-conditional", images=2_560, images_per_second=46, looks=4
+    ),
     "resnet-wgan-gp-paper": Base(
         recipe="resnet-wgan-gp-paper", images=2_560, images_per_second=50, looks=4
     ),

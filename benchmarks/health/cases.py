@@ -10,8 +10,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from bases import BASES, POINT_METRICS, Changes, change, with_budget
-from networks import HalfPrecisionDiscriminator, ThreeTapGenerator
+from networks import ConstantLatentsGenerator, HalfPrecisionDiscriminator, ThreeTapGenerator
 
+from ganvas.networks.dcgan import DCGANDiscriminator
 from ganvas.networks.resnet import BlockSettings, ResNetDiscriminator, ResNetGenerator
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import Recipe
@@ -180,6 +181,32 @@ KINDS: dict[str, Kind] = {
         changes=frozen("discriminator"),
         bases=("dcgan-16", "resnet"),
         symptoms=("discriminator-too-weak",),
+    ),
+    "no-label-strength": Kind(
+        what="labels of strength 0",
+        changes={"label_strength": 0.0},
+        bases=("dcgan-conditional",),
+        symptoms=("ignores-labels",),
+        shown_by=("label-accuracy",),
+    ),
+    "unlabelled-discriminator": Kind(
+        what="a discriminator that sees no labels",
+        changes={
+            "data.labels": "scores",
+            "discriminator.network": DCGANDiscriminator(norm="batch"),
+        },
+        bases=("dcgan-conditional",),
+        symptoms=("ignores-labels",),
+        shown_by=("label-accuracy",),
+    ),
+    "constant-latents": Kind(
+        what="the same latents for every sample of a label",
+        changes={
+            "generator.network": ConstantLatentsGenerator(norm="batch", conditioning="shared")
+        },
+        bases=("dcgan-conditional",),
+        # One image a label is also few images in all.
+        symptoms=("class-collapse", "mode-collapse"),
     ),
 }
 """Every sabotage by its name."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ganvas.networks import Dimensions
 from ganvas.networks.blocks import image_norm, init_normal_, named_sequential
-from ganvas.networks.dcgan import DCGANDiscriminator, channels_after
+from ganvas.networks.dcgan import DCGANDiscriminator, DCGANGenerator, channels_after
 from ganvas.networks.network import Generator
 from ganvas.networks.sizes import doubling_of
 
@@ -92,3 +92,25 @@ class HalfPrecision(nn.Module):
     def forward(self, logits: Tensor) -> Tensor:
         rounded = (logits.detach() * self.scale).to(torch.float16).float() / self.scale
         return logits + (rounded - logits.detach())
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConstantLatentsGenerator(DCGANGenerator):
+    """DCGAN that takes labels, and the same latents for every sample: one image a label."""
+
+    name: ClassVar[str] = "health-constant-latents"
+
+    def build(self, dimensions: Dimensions) -> nn.Module:
+        return ConstantLatents(super().build(dimensions))
+
+
+class ConstantLatents(nn.Module):
+    """(latents (N, Z), labels) -> images, with ones in place of the latents."""
+
+    def __init__(self, generator: nn.Module) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+        images: Tensor = self.generator(torch.ones_like(latents), labels)
+        return images

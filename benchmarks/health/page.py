@@ -116,11 +116,14 @@ def by_kind(runs: Sequence[ScoredRun]) -> str:
     """A row for each sabotage."""
     rows = []
     for name, kind in KINDS.items():
+        count = sum(run.kind == name for run in runs)
+        if not count:
+            continue
         failed = failures(runs, name)
         rows.append(
             (
                 f"{kind.what} (`{name}`)",
-                f"{len(failed)} of {sum(run.kind == name for run in runs)}",
+                f"{len(failed)} of {count}",
                 detected(failed, "failing"),
                 detected(failed, "watch"),
                 correctly_named(failed, "watch"),

@@ -27,7 +27,8 @@ from ganvas.health.thresholds import Thresholds
 from ganvas.networks import DISCRIMINATORS, GENERATORS, Dimensions, ImageShape
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.recipes.files import checked
-from tests.builders.tiny import tiny_recipe
+from ganvas.runs.labels import with_labels
+from tests.builders.tiny import fill_zero_weights, tiny_data, tiny_recipe
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "health"
 MODULES = (
@@ -174,6 +175,34 @@ def test_three_taps_overlap_unevenly(bench: Bench) -> None:
     # Equal inputs and weights: each pixel counts its taps, and Odena 2016 draws them 1, 2, 4.
     assert drawn[0, :4].tolist() == [1, 2, 1, 2]
     assert drawn[1, :4].tolist() == [2, 4, 2, 4]
+
+
+def test_constant_latents_leave_one_image_for_each_label(bench: Bench) -> None:
+    network = bench["networks"].ConstantLatentsGenerator(width=4, conditioning="shared")
+    dimensions = Dimensions(ImageShape(1, 16, 16), 6, num_labels=3)
+    generator = fill_zero_weights(network.build(dimensions)).eval()
+    labels = torch.tensor([0, 1, 2, 0])
+    with torch.no_grad():
+        images = generator(torch.randn(4, 6), labels)
+        again = generator(torch.randn(4, 6), labels)
+    assert torch.equal(images, again)
+    assert torch.equal(images[0], images[3])
+    assert not torch.allclose(images[0], images[1])
+
+
+def test_the_sabotages_of_labels_have_the_expected_values(bench: Bench) -> None:
+    """`data.labels` "on" would give the labels back to the discriminator when the run starts."""
+    cases = bench["cases"]
+    blind = cases.sabotaged_case("unlabelled-discriminator", 0).recipe
+    data = dataclasses.replace(tiny_data(12), labels=np.arange(12) % 3, label_names=("a", "b", "c"))
+    started, _ = with_labels(blind, data)
+    assert started.generator.network.uses_labels
+    assert not started.discriminator.network.uses_labels
+    usual = cases.healthy_case("dcgan-conditional", 0).recipe
+    without = dataclasses.replace(usual.discriminator.network, conditioning="none")
+    assert blind.discriminator.network == without
+    constant = cases.sabotaged_case("constant-latents", 0).recipe.generator.network
+    assert vars(constant) == vars(usual.generator.network)
 
 
 def test_half_precision_overflows_beyond_its_range(bench: Bench) -> None:

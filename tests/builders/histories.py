@@ -104,8 +104,18 @@ CONFIDENT: Courses = {
 }
 """A batch-normalised discriminator late in training: confident, accurate and healthy."""
 
+LABELS: Courses = {
+    "probe/labels/effect": (0.35, 0.65),
+    "probe/labels/effect_real": 0.65,
+    "probe/labels/told": (0.1, 0.6),
+    "probe/labels/told_real": 0.66,
+    "probe/labels/diversity": (0.5, 1.0),
+    "probe/labels/diversity_least": (0.35, 0.75),
+}
+
 HEALTHY: dict[str, Courses] = {
     "dcgan": CONFIDENT,
+    "dcgan-conditional": {**CONFIDENT, **LABELS},
     "mlp": {**CONFIDENT, "probe/checkerboard/ratio": 3.5},
     "lsgan": {
         **IMAGES,

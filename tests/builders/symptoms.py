@@ -221,6 +221,29 @@ SICK: dict[str, Case] = {
     "two latents": Case(
         "partial-collapse", "dcgan", {"probe/diversity/vendi": 0.7}, {"latent_dim": 2}
     ),
+    "labels of no effect": Case(
+        "ignores-labels",
+        "dcgan-conditional",
+        {"probe/labels/effect": 0.0, "probe/labels/told": 0.0},
+        {"label_strength": 0.0},
+    ),
+    "labels that are not told": Case(
+        "ignores-labels", "dcgan-conditional", {"probe/labels/told": 0.05}
+    ),
+    "one image for each label": Case(
+        "class-collapse",
+        "dcgan-conditional",
+        {
+            "probe/labels/effect": 0.99,
+            "probe/labels/diversity": 0.02,
+            "probe/labels/diversity_least": 0.01,
+            "probe/diversity/vendi": 0.2,
+            "probe/diversity/duplicates": 1.0,
+        },
+    ),
+    "one image for one label": Case(
+        "class-collapse", "dcgan-conditional", {"probe/labels/diversity_least": 0.03}
+    ),
     "kernel 3, stride 2": Case("checkerboard", "dcgan", {"probe/checkerboard/ratio": 30.0}),
     "circles": Case(
         "oscillation",

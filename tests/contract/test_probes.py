@@ -12,17 +12,22 @@ import torch
 
 from ganvas.health.columns import COLUMNS, MISSING
 from ganvas.health.probes import measure
+from ganvas.health.probes.context import LabelledImages
 from ganvas.networks import DISCRIMINATORS, GENERATORS, POINT, Dimensions, Discriminator, ImageShape
 from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.precision import FP32, Precision
-from ganvas.recipes import Recipe
+from ganvas.recipes import Recipe, checked
+from ganvas.recipes.players import conditional
+from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from tests.builders.probe_contexts import context, copied_context, draw, probe
 from tests.builders.tiny import BATCH, FAMILIES, SIDE, fill_zero_weights, small, start, tiny_recipe
-from tests.contract.test_networks import DISCRIMINATOR_VARIATIONS
+from tests.contract.test_conditional import FAMILIES as CONDITIONAL_FAMILIES
+from tests.contract.test_conditional import labelled
+from tests.contract.test_networks import DISCRIMINATOR_VARIATIONS, NUM_LABELS
 
 EVERY_FAMILY = pytest.mark.parametrize("family", FAMILIES)
 MOST = max(len(FAMILIES), len(LOSSES))
@@ -34,7 +39,9 @@ CLIPPED = {"probe/clip/share", "probe/clip/small"}
 HELD_OUT = {name for name in COLUMNS if "held_out" in name} | {"probe/ranking/memory", "probe/r_v"}
 FIRST = {"probe/movement/last", "probe/movement/before_last"}
 BOUNDED = {name for name in COLUMNS if name.startswith(("probe/output", "probe/checkerboard"))}
-"""What does not apply without clipping, without held-out images, at the first probes, to points."""
+LABELS = {name for name in COLUMNS if name.startswith("probe/labels/")}
+"""What does not apply without clipping, without held-out images, at the first probes, to points,
+and without labels."""
 
 R_V = {"probe/r_v": "real and fake logits are"}
 BOUND = {"probe/lipschitz/bound": "a layer that divides by the spread"}
@@ -62,8 +69,11 @@ def probed(recipe: Recipe, steps: int = 2, **changes: Any) -> dict[str, Any]:
     return measure(copied_context(state, recipe, **fields))
 
 
-def check(numbers: dict[str, Any], absent: set[str], excused: dict[str, str]) -> None:
+def check(
+    numbers: dict[str, Any], absent: set[str], excused: dict[str, str], labels: bool = False
+) -> None:
     """Every column but the absent ones is there and finite, or is missing for an excused reason."""
+    absent = absent if labels else absent | LABELS
     missing = numbers.pop(MISSING, {})
     for name, reason in missing.items():
         assert excused[name] in reason
@@ -90,6 +100,27 @@ def test_every_column_is_measured_under_every_constraint_and_penalty(
     )
     recipe = tiny_recipe(small(family), objective=settings)
     check(probed(recipe), absent=set(), excused=R_V)
+
+
+@pytest.mark.parametrize("family", CONDITIONAL_FAMILIES)
+def test_every_column_is_measured_of_conditional_networks(family: str) -> None:
+    recipe = conditional(tiny_recipe(small(family)))
+    labels = torch.arange(COUNT) % NUM_LABELS
+    state = TrainState.start(checked(recipe), labelled(), 0, torch.device("cpu"))
+    train_step(state, recipe)
+    measured = measure(
+        copied_context(
+            state,
+            recipe,
+            count=COUNT,
+            previous_snapshots=(draw(COUNT, 1, SIDE, SIDE), draw(COUNT, 1, SIDE, SIDE)),
+            generator_labels=(labels,),
+            discriminator_labels=(labels,),
+            held_out_labels=(labels,),
+            labelled=LabelledImages(draw(COUNT, 1, 8, 8), labels.sort().values),
+        )
+    )
+    check(measured, absent=CLIPPED, excused=R_V | BOUND, labels=True)
 
 
 @pytest.mark.parametrize("family", [family for family in FAMILIES if has_norms(family)])
@@ -165,13 +196,20 @@ def test_no_discriminator_exceeds_its_lipschitz_bound(description: Discriminator
     if vars(description).get("norm", "none") != "none":
         return
     torch.manual_seed(0)
-    network = fill_zero_weights(description.build(Dimensions(ImageShape(1, SIDE, SIDE), 3)))
+    dimensions = Dimensions(ImageShape(1, SIDE, SIDE), 3, NUM_LABELS)
+    network = fill_zero_weights(description.build(dimensions))
     with torch.no_grad():  # of the first weights, N(0, 0.02), too little comes through to compare
         for weight in network.parameters():
             weight.mul_(3)
     real = draw(COUNT, 1, SIDE, SIDE, seed=1)
     near = real + 1e-2 * draw(*real.shape, seed=2)
-    shown = {"fake": near, "real": real, "discriminator": network}
+    labels = (torch.arange(COUNT) % NUM_LABELS,) if description.uses_labels else ()
+    shown = {
+        "fake": near,
+        "real": real,
+        "discriminator": network,
+        "discriminator_labels": labels,
+    }
     (bound,) = probe("lipschitz/bound", **shown).values()
     steepest = probe("input_gradient", **shown)
     (between,) = probe("lipschitz/empirical", **shown).values()

@@ -208,6 +208,33 @@ def more_latents(recipe: Recipe) -> Change | None:
     return None if recipe.data.size == POINT else raise_to("latent_dim", 64, why)(recipe)
 
 
+def labels_for_discriminator(recipe: Recipe) -> Change | None:
+    """Let the discriminator see the labels, where it is of a family that can."""
+    network = recipe.discriminator.network.conditional()
+    if network is None or recipe.discriminator.network.uses_labels:
+        return None
+    field = "discriminator.network.conditioning"
+    value = get_field(recipe.with_networks(discriminator=network), field)
+    return Change(field, value, "a discriminator that sees no labels teaches none")
+
+
+def shared_gains(recipe: Recipe) -> Change | None:
+    """Gains from a shared embedding, where each label has gains of its own."""
+    field = "generator.network.conditioning"
+    if field_value(recipe, field) != "batch-norm":
+        return None
+    return Change(field, "shared", "gains from a shared embedding are learned faster (Brock 2019)")
+
+
+def labels_later(recipe: Recipe) -> Change | None:
+    """Learn what all labels have in common first; labels from 30 to 60 % of the run."""
+    if isinstance(recipe.label_strength, Ramp):
+        return None
+    value = f"linear:0:1:{recipe.images * 3 // 10}-{recipe.images * 6 // 10}"
+    why = "all labels are learned together first (Shahbazi 2022)"
+    return Change("label_strength", value, why)
+
+
 def decay(player: Player) -> Remedy:
     """Let the learning rate fall to zero over the budget."""
     field = f"{player}.learning_rate"

@@ -91,6 +91,23 @@ COLUMNS: dict[str, str] = {
         "distance of the mean generated from the mean training image, over the distance of a "
         "training image from its mean: sqrt(2 / N) as real, with N images"
     ),
+    "probe/labels/effect": (
+        "how much of what distinguishes two generated images is their label, and not their "
+        "latents: 0 labels are ignored, 1 one image a label"
+    ),
+    "probe/labels/effect_real": (
+        "the same of training images, of which the rest is chance: 0.5 labels do not matter"
+    ),
+    "probe/labels/told": (
+        "how often the label of a generated image is told by the nearest mean training image, "
+        "above chance: 0 by chance, 1 always"
+    ),
+    "probe/labels/told_real": "the same of training images, each against a mean without itself",
+    "probe/labels/diversity": (
+        "mean distance of two generated images of one label over that of two training images of "
+        "it: 1 as real, 0 one image a label"
+    ),
+    "probe/labels/diversity_least": "the same of the label with the least",
     "probe/checkerboard/ratio": (
         "how far generated images stand out at periods of 2 and 4 pixels, over how far training "
         "images do: 1 as real"
@@ -109,5 +126,5 @@ COLUMNS: dict[str, str] = {
 
 Columns that do not apply are absent without a reason: held-out numbers where too few images are
 held out, `clip` without clipping, `output` and `checkerboard` for points, `checkerboard` for small
-sides, `movement` at the first probes.
+sides, `movement` at the first probes, `labels` where the generator takes none.
 """

@@ -25,6 +25,7 @@ KEEPS_WEIGHTS = (
     "data.flip",
     "data.dequantize",
     "augmentation",
+    "label_strength",
     "ema_half_life",
     "ema_rampup",
     "batch",

@@ -144,6 +144,31 @@ class Thresholds:
     few_latents_samples: float = 0.8
     """Effective number of samples, of a partial collapse with so few latents; measured from 1."""
 
+    # Labels.
+    ignored_labels: float = 0.02
+    """How much of a difference of two images is made by their labels, the latents make the rest.
+    Expected: near 0.5 or more; gains of batch norms start at 0."""
+    told_labels: float = 0.45
+    """How often a generated image's label is told from its pixels, over how often a real one's is;
+    both above chance; a mean of three records. Expected: 1; 0.75 and more after 1,000 steps. Where
+    labels are noise to the generator, whole labels look like the right one by chance, up to 0.3."""
+    tellable_labels: float = 0.2
+    """How often a real image's label is told, below which pixels do not tell labels at all."""
+    growing_told: float = 0.1
+    """Growth in three records from which labels are still being learned."""
+    growing_effect: float = 1.5
+    """The same of what labels make of a difference, as a factor: batch norms with gains of their
+    own for each label took 40,000 images from 0.02 to 0.44, a factor of 2 in three records."""
+    collapsed_label: float = 0.3
+    """Mean pairwise distance of a label's images over that of its real images, as in
+    `collapsed_distance`."""
+    narrow_label: float = 0.15
+    """The same of the label with the least, of which eight images alone are measured."""
+    growing_label: float = 0.1
+    """Growth of the mean in three records from which labels still spread."""
+    dominant_labels: float = 0.8
+    """How much of a difference labels make where each label has one image: 1."""
+
     # The images.
     checkerboard: float = 12.0
     """Energy at the frequencies of strided layers, over that of reals, as a mean of three records.

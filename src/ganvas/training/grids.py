@@ -32,7 +32,7 @@ def grid_latents(count: int, recipe: Recipe, seed: int, device: torch.device) ->
 def draw_samples(recipe: Recipe, state: TrainState) -> npt.NDArray[Any]:
     """The EMA generator's images for the grid's latents: uint8 (N, H, W, C), or points (N, 2)."""
     if recipe.generator.network.uses_labels:
-        labels = grid_labels(state.num_labels).to(state.device)
+        labels = spread_labels(state.num_labels, GRID_LABELS).to(state.device)
         latents = grid_latents(GRID_COLUMNS, recipe, state.seed, state.device)
         rows = latents.repeat(len(labels), 1)
         return sampling.generate(state.ema, rows, labels.repeat_interleave(GRID_COLUMNS))
@@ -40,11 +40,11 @@ def draw_samples(recipe: Recipe, state: TrainState) -> npt.NDArray[Any]:
     return sampling.generate(state.ema, grid_latents(count, recipe, state.seed, state.device))
 
 
-def grid_labels(num_labels: int) -> Tensor:
-    """The labels that have a row in a grid, ascending, int64."""
-    if num_labels <= GRID_LABELS:
+def spread_labels(num_labels: int, most: int) -> Tensor:
+    """All labels, or `most` of them, evenly spread; ascending, int64."""
+    if num_labels <= most:
         return torch.arange(num_labels)
-    return torch.linspace(0, num_labels - 1, GRID_LABELS).round().long()
+    return torch.linspace(0, num_labels - 1, most).round().long()
 
 
 def grid_columns(recipe: Recipe) -> int | None:

@@ -20,13 +20,14 @@ from ganvas.health.assessment import apply_rules, health_status
 from ganvas.health.evidence import Evidence
 from ganvas.health.finding import Finding, HealthStatus
 from ganvas.health.probes import run_probes
-from ganvas.health.probes.context import ProbeContext
+from ganvas.health.probes.context import LabelledImages, ProbeContext
+from ganvas.health.probes.distances import downsample
 from ganvas.randomness import derive_seed, named_generator
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.history import Record
 from ganvas.schedules import value_at
-from ganvas.training.grids import grid_latents
+from ganvas.training.grids import grid_latents, spread_labels
 from ganvas.training.state import TrainState
 from ganvas.training.step_functions import optional
 from ganvas.training.stop import Signal
@@ -36,6 +37,8 @@ MAX_RECORDS = 1_000
 
 PROBE_IMAGES = 64
 """Images of each kind that a probe uses."""
+PROBE_LABELS, IMAGES_PER_LABEL = 8, 32
+"""Labels that a probe compares, and at most so many images of each."""
 
 
 class HealthMonitor:
@@ -64,6 +67,9 @@ class HealthMonitor:
         self._discriminator_labels = optional(by_role["discriminator"])
         discriminator = state.player("discriminator")
         self._held_out_labels = optional(discriminator.labels(held_out_labels))
+        self._labelled = None
+        if recipe.generator.network.uses_labels:
+            self._labelled = labelled_images(data, state)
         self._latents = grid_latents(training, recipe, self._seed, state.device)
 
     @property
@@ -138,6 +144,7 @@ class HealthMonitor:
             generator_labels=self._generator_labels,
             discriminator_labels=self._discriminator_labels,
             held_out_labels=self._held_out_labels,
+            labelled=self._labelled,
             previous_snapshots=state.snapshots,
             images_seen=state.images_seen,
             discriminator_steps=state.discriminator_steps,
@@ -163,6 +170,23 @@ def probe_images(
     if data.labels is None:
         return signed, None
     return signed, torch.from_numpy(data.labels[chosen]).to(state.device)
+
+
+def labelled_images(data: PreparedData, state: TrainState) -> LabelledImages:
+    """Training images of some labels, evenly spread over all; always the same."""
+    assert data.labels is not None  # the generator takes them
+    random = np.random.default_rng(derive_seed(state.seed, "images of labels that probes look at"))
+    of_training = data.labels[data.training]
+    chosen = []
+    for label in spread_labels(len(data.label_names), PROBE_LABELS).tolist():
+        indices = data.training[of_training == label]
+        count = min(IMAGES_PER_LABEL, len(indices))
+        chosen.append(np.sort(random.choice(indices, count, replace=False)))
+    indices = np.concatenate(chosen)
+    small = downsample(images.to_signed(torch.from_numpy(data.images[indices])))
+    return LabelledImages(
+        small.to(state.device), torch.from_numpy(data.labels[indices]).to(state.device)
+    )
 
 
 def changes(

@@ -235,3 +235,36 @@ def test_every_field_that_a_remedy_names_exists() -> None:
     named = set(re.findall(r'(?:set_to|multiply|raise_to|lower_to)\(\s*"([\w.]+)"', source))
     assert len(named) > 10
     assert named - fields == set()
+
+
+def test_a_discriminator_is_given_labels_in_the_form_that_its_family_has() -> None:
+    for recipe, value in (
+        ("dcgan", "projection"),
+        ("mlp", "concatenation"),
+        ("r3gan", "projection"),
+    ):
+        change = advice.labels_for_discriminator(CATALOG[recipe]())
+        assert change is not None
+        assert (change.field, change.value) == ("discriminator.network.conditioning", value)
+    for recipe in ("dcgan-conditional", "pacgan-points"):  # it has them; it cannot take them
+        assert advice.labels_for_discriminator(CATALOG[recipe]()) is None
+
+
+def test_labels_rise_from_30_to_60_percent_of_the_run() -> None:
+    recipe = replace(CATALOG["dcgan-conditional"](), images=100_000)
+    change = advice.labels_later(recipe)
+    assert change is not None
+    assert change.flag == "--label-strength linear:0:1:30000-60000"
+    assert change.keeps_weights
+    assert advice.labels_later(apply_change(recipe, change)) is None
+    assert advice.advise(CATALOG["r3gan-conditional"](), (advice.labels_later,)) == advise(
+        CATALOG["r3gan-conditional"](), ()
+    )  # its discriminator has no logit without labels
+
+
+def test_gains_are_shared_where_each_label_has_its_own() -> None:
+    change = advice.shared_gains(CATALOG["resnet-paper-conditional"]())
+    assert change is not None
+    assert change.flag == "--generator.network.conditioning shared"
+    assert advice.shared_gains(CATALOG["dcgan-conditional"]()) is None
+    assert advice.shared_gains(CATALOG["mlp"]()) is None

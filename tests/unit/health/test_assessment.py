@@ -55,7 +55,7 @@ def test_half_of_the_rules_separates_early_from_later_rules(
     updates = [rule.active_from(nothing) for rule in applicable_rules(settings)]
     needed = 300 * settings.batch * settings.discriminator_steps
     assert sum(first < needed for first in updates) / len(updates) < 0.45
-    assert sum(first <= needed for first in updates) / len(updates) > 0.65
+    assert sum(first <= needed for first in updates) / len(updates) > 0.6
 
 
 def test_status_is_not_judged_without_probes() -> None:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
+import torch
+
 from ganvas.health.finding import Change, Finding, HealthStatus, Measurement
+from ganvas.recipes.players import conditional
 from ganvas.runs.history import Record, failing_spans
-from ganvas.training.monitor import changes, open_findings
+from ganvas.training.monitor import (
+    IMAGES_PER_LABEL,
+    PROBE_LABELS,
+    changes,
+    labelled_images,
+    open_findings,
+)
+from ganvas.training.state import TrainState
+from tests.builders.tiny import tiny_data, tiny_recipe
 
 
 def finding(symptom: str, verdict: HealthStatus = "watch", since: int = 100) -> Finding:
@@ -79,3 +93,22 @@ def test_events_are_plain_values() -> None:
     (event,) = events_of((200, (finding("mode-collapse"),)))
     assert event["advice"][0]["field"] == "discriminator.learning_rate"
     assert event["numbers"][0]["name"] == "probe/diversity/distance"
+
+
+def test_labels_are_probed_beside_training_images_of_a_few_spread_over_all() -> None:
+    """Each image is of one grey level, which tells the label; one in ten is held out."""
+    count, names = 1_200, tuple("abcdefghijkl")
+    labels = np.arange(count) % len(names)
+    data = tiny_data(count)
+    data.images[:] = 20 * labels[:, None, None, None]
+    held_out = np.arange(0, count, 10)
+    data.images[held_out] = 255
+    data = dataclasses.replace(data, labels=labels, label_names=names, held_out=held_out)
+    state = TrainState.start(conditional(tiny_recipe()), data, 0, torch.device("cpu"))
+    probed = labelled_images(data, state)
+    assert probed.distinct.tolist() == [0, 2, 3, 5, 6, 8, 9, 11]
+    assert len(probed.distinct) == PROBE_LABELS
+    assert probed.images.shape == (PROBE_LABELS * IMAGES_PER_LABEL, 1, 8, 8)
+    grey = ((probed.images + 1) * 127.5).round()
+    assert torch.equal(grey, (20.0 * probed.labels)[:, None, None, None].expand(-1, 1, 8, 8))
+    assert torch.equal(probed.images, labelled_images(data, state).images)

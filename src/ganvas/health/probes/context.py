@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ganvas import images
+from ganvas.health.probes.distances import downsample
 from ganvas.health.probes.norms import row_norms
 from ganvas.networks import bind_labels
 from ganvas.objectives.objective import Objective
@@ -22,6 +23,8 @@ from ganvas.processes import from_sync_batch_norm
 ProbeValues = dict[str, float | list[float]]
 """What a probe measured, by column."""
 
+LATENTS_PER_LABEL = 8
+"""Of `ProbeContext.generated_by_label`."""
 MIN_PACKS = 2
 """One logit has no standard deviation, and batch normalisation does not accept one sample."""
 
@@ -42,6 +45,24 @@ class DiscriminatorOutput:
     packs: Tensor
     logits: Tensor
     gradient_norms: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledImages:
+    """Training images of some labels, beside which the generator's images of them are seen.
+
+    images: (M, C, h, w), downsampled to at most 8x8 (`distances.downsample`).
+    labels: int64 (M,), sorted: at least two labels, each at least twice.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    @property
+    def distinct(self) -> Tensor:
+        """The labels, each once, ascending; (L,)."""
+        distinct: Tensor = torch.unique(self.labels)
+        return distinct
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +103,8 @@ class ProbeContext:
     """The same labels, which real images have too, if the discriminator takes labels."""
     held_out_labels: tuple[Tensor, ...] = ()
     """Labels (M,) of the held-out images, if the discriminator takes labels."""
+    labelled: LabelledImages | None = None
+    """Beside which labels are probed; None if the generator takes no labels."""
 
     def with_copied_networks(
         self, generator_rate: float, discriminator_rate: float
@@ -143,6 +166,19 @@ class ProbeContext:
     def fake(self) -> Tensor:
         """`generated`. Raises NotMeasurable where it is not finite."""
         return require_finite(self.generated, "the generator's images")
+
+    def generated_by_label(self, labels: Tensor) -> Tensor:
+        """Images of every label (L,) from the same few latents, downsampled; (L, Z, C, h, w).
+
+        Raises NotMeasurable where they are not finite.
+        """
+        latents = self.latents[:LATENTS_PER_LABEL]
+        with torch.no_grad():
+            generated = self.generator(
+                latents.repeat(len(labels), 1), labels.repeat_interleave(len(latents))
+            )
+        small = downsample(require_finite(generated, "the generator's images"))
+        return small.reshape(len(labels), len(latents), *small.shape[1:])
 
     @property
     def snapshot(self) -> Tensor | None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (its name wherever torch is read)
 from torch import Tensor
 
 from ganvas.health.probes.context import NotMeasurable, ProbeContext, ProbeValues
+from ganvas.health.probes.distances import downsample, off_diagonal, pairwise_distances
 
-MAX_SIDE = 8
-"""Pixels: images are downsampled to this side before comparison, to ignore texture and noise."""
 BANDWIDTH = 1 / 3
 """As a fraction of the reals' median distance, at which two images have a kernel of 0.011."""
 DUPLICATE_QUANTILE = 0.05
@@ -77,23 +75,6 @@ def downsampled_distances(context: ProbeContext) -> tuple[Tensor, Tensor]:
         pairwise_distances(downsample(images).flatten(1)) for images in equal_counts(context)
     )
     return fake, real
-
-
-def downsample(images: Tensor) -> Tensor:
-    """Average-pool images to at most 8x8; (N, C, H, W) -> (N, C, h, w)."""
-    height, width = (min(side, MAX_SIDE) for side in images.shape[2:])
-    return F.adaptive_avg_pool2d(images, (height, width))
-
-
-def pairwise_distances(rows: Tensor) -> Tensor:
-    """Euclidean distances between all pairs, copies at exactly zero; (n, d) -> (n, n)."""
-    return torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist")
-
-
-def off_diagonal(matrix: Tensor) -> Tensor:
-    """The entries of a symmetric (n, n) above its diagonal: each pair once."""
-    row, column = torch.triu_indices(len(matrix), len(matrix), offset=1, device=matrix.device)
-    return matrix[row, column]
 
 
 def nearest_other(matrix: Tensor) -> Tensor:

@@ -14,6 +14,10 @@ from ganvas.health.probes.context import (
 )
 from ganvas.health.probes.norms import row_norms
 from ganvas.networks.blocks import Shortcut
+from ganvas.networks.labels import ConditionalBatchNorm, LabelEmbedding
+
+BESIDE = (Shortcut, LabelEmbedding, ConditionalBatchNorm)
+"""Modules whose weights add no depth (`layers`)."""
 
 
 def generator_gradients(context: ProbeContext) -> ProbeValues:
@@ -94,12 +98,12 @@ def rms_per_layer(network: nn.Module, gradients: list[Tensor]) -> Tensor:
 def layers(network: nn.Module) -> list[nn.Parameter]:
     """The weights of convolutions and linear layers, in the order in which they are defined.
 
-    That is from input to output. A shortcut's convolution adds no depth and is left out; a frozen
-    layer has neither gradient nor update.
+    That is from input to output. What lies beside that path is left out: a shortcut's convolution,
+    and what labels add, which has no gradient while their strength is 0. A frozen layer has neither
+    gradient nor update.
     """
-    modules = network.modules()
-    shortcuts = {w for m in modules if isinstance(m, Shortcut) for w in m.parameters()}
-    return [w for w in trainable(network) if w.dim() >= 2 and w not in shortcuts]
+    beside = {w for m in network.modules() if isinstance(m, BESIDE) for w in m.parameters()}
+    return [w for w in trainable(network) if w.dim() >= 2 and w not in beside]
 
 
 def tensor_norms(tensors: list[Tensor]) -> Tensor:

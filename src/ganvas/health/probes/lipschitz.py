@@ -7,10 +7,13 @@ layers' norms is an upper bound (Miyato 2018, eq. 7). K lies between them, seldo
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from ganvas.health.probes.context import NotMeasurable, ProbeContext, ProbeValues
+from ganvas.health.probes.norms import row_norms
 from ganvas.networks import MaxoutDiscriminator
 from ganvas.networks.blocks import (
     MeanPool,
@@ -27,6 +30,14 @@ from ganvas.networks.grouped import (
     BilinearHalving,
     GroupedBlock,
     WeightedPool,
+)
+from ganvas.networks.labels import (
+    ConcatenatedLabels,
+    LabelEmbedding,
+    LabelledDiscriminator,
+    LabelledLogit,
+    Projection,
+    ProjectionDiscriminator,
 )
 
 AFFINE = (
@@ -54,6 +65,13 @@ BODIES: dict[type[nn.Module], tuple[str, ...]] = {
     PostactivationBlock: ("convolution1", "between", "convolution2", "norm"),
 }
 """The layers on the residual branch of a block; a last ReLU does not change the bound."""
+TAKING_LABELS = (
+    ProjectionDiscriminator,
+    Projection,
+    LabelledDiscriminator,
+    LabelledLogit,
+    ConcatenatedLabels,
+)
 NORMALISING = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm)
 
 LANCZOS_STEPS = 24
@@ -84,12 +102,15 @@ def input_gradients(context: ProbeContext) -> ProbeValues:
 
 
 def empirical_constant(context: ProbeContext) -> ProbeValues:
-    """The largest |D(a) - D(b)| / |a - b|_2 over all pairs of reals and fakes."""
+    """The largest |D(a) - D(b)| / |a - b|_2 over all pairs of reals and fakes, of equal labels."""
     batches = (context.real_output, context.fake_output)
     logits = torch.cat([output.logits for output in batches])
     packs = torch.cat([output.packs for output in batches]).flatten(1)
     distances = torch.cdist(packs, packs, compute_mode="donot_use_mm_for_euclid_dist")
     distinct = distances > MIN_RELATIVE_DISTANCE * distances.median()
+    for labels in context.discriminator_labels:  # reals and fakes have the same ones
+        both = labels.repeat(2)
+        distinct &= both[:, None] == both
     if not distinct.any():
         raise NotMeasurable("all images are the same")
     differences = (logits[:, None] - logits).abs()
@@ -98,6 +119,8 @@ def empirical_constant(context: ProbeContext) -> ProbeValues:
 
 def upper_bound(context: ProbeContext) -> ProbeValues:
     """An upper bound of |D(a) - D(b)| / |a - b|_2 for any two images (Miyato 2018, eq. 7).
+
+    Of a discriminator that takes labels, for two images with one label, whichever that is.
 
     Raises NotMeasurable where there is no bound, or none is known, and names the layer.
     """
@@ -113,10 +136,10 @@ def upper_bound(context: ProbeContext) -> ProbeValues:
 def module_bound(
     module: nn.Module, example: Tensor, random: torch.Generator, name: str = ""
 ) -> tuple[float, Tensor]:
-    """An upper bound of a module's Lipschitz constant, and its output for `example`.
+    """An upper bound of a module's Lipschitz constant, and an output of it for shapes.
 
     That of a sequence is the product over its modules, that of a residual block the sum of its two
-    branches.
+    branches. Of a module that takes labels, it is the largest of those for one label each.
 
     Args:
         example: (1, ...), with the shape of the module's input; its values do not matter.
@@ -127,6 +150,8 @@ def module_bound(
     """
     if has_forward_of(module, nn.Sequential):
         return sequential_bound(children_of(module), example, random, name)
+    if isinstance(module, TAKING_LABELS):
+        return labelled_bound(module, example, random, name)
     if isinstance(module, PreactivationBlock | PostactivationBlock):
         body = [(part, module.get_submodule(part)) for part in BODIES[type(module)]]
         total, output = sequential_bound(body, example, random, name)
@@ -157,6 +182,40 @@ def sequential_bound(
         factor, example = module_bound(part, example, random, f"{name}.{key}" if name else key)
         product *= factor
     return product, example
+
+
+def labelled_bound(
+    module: nn.Module, example: Tensor, random: torch.Generator, name: str
+) -> tuple[float, Tensor]:
+    """`module_bound` of a module that takes labels, for the label with the largest bound."""
+    match module:
+        case LabelledDiscriminator():
+            return sequential_bound(children_of(module), example, random, name)
+        case ProjectionDiscriminator():
+            *stages, logit, projection = children_of(module)
+            total, features = sequential_bound(stages, example, random, name)
+            head, output = sequential_bound([logit], features, random, name)
+            added, _ = sequential_bound([projection], features, random, name)
+            return total * (head + added), output
+        case Projection():  # <e, sum over n places>: |e| sqrt(n), where all places agree
+            slope, features = module_bound(module.activation, example, random, f"{name}.activation")
+            longest = longest_row(module.embedding) * float(module.strength.value)
+            return slope * longest * math.sqrt(features[0, 0].numel()), features.sum((1, 2, 3))
+        case LabelledLogit(embedding=LabelEmbedding() as embedding):
+            *vector, _ = children_of(module)
+            total, output = sequential_bound(vector, example, random, name)
+            return total * longest_row(embedding), output.sum(1)
+        case _:  # an embedding beside the images does not change the distance of two images
+            (_, embed), *stages = children_of(module)
+            with torch.no_grad():
+                vector = embed(torch.zeros(1, dtype=torch.int64, device=example.device))
+            beside = torch.cat([example.flatten(1), vector], 1)
+            return sequential_bound(stages, beside, random, name)
+
+
+def longest_row(embedding: nn.Embedding) -> float:
+    """The largest norm of the vector of any label."""
+    return float(row_norms(embedding.weight.detach()).max())
 
 
 def children_of(whole: nn.Module) -> list[tuple[str, nn.Module]]:

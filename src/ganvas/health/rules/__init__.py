@@ -7,7 +7,7 @@ finding. The rules themselves are in the other modules, one per family.
 
 from __future__ import annotations
 
-from ganvas.health.rules import balance, collapse, gradients, images, lipschitz, progress
+from ganvas.health.rules import balance, collapse, gradients, images, labels, lipschitz, progress
 from ganvas.health.rules.rule import Rule
 
 RULES: dict[str, Rule] = {
@@ -29,8 +29,10 @@ RULES: dict[str, Rule] = {
         balance.DISCRIMINATOR_MEMORISES,
         balance.DISCRIMINATOR_OVERPOWERS,
         # The images.
+        labels.CLASS_COLLAPSE,
         collapse.MODE_COLLAPSE,
         collapse.PARTIAL_COLLAPSE,
+        labels.IGNORES_LABELS,
         progress.OSCILLATION,
         images.SATURATED_OUTPUT,
         images.CHECKERBOARD,

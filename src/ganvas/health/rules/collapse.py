@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import median
-
 from ganvas.health.advice import (
     PACKING,
     SPECTRAL_NORM,
@@ -65,20 +63,13 @@ def growth(current: RuleInput) -> tuple[LimitCheck, ...]:
     Compares the median of the newest three records with that of the three before, or fewer where
     there are not so many. Returns a check of low severity where diversity grows, else nothing.
     """
-    now = current.value(SAMPLES)
-    if now is None:
+    medians = current.medians(SAMPLES, over=3)
+    if medians is None:
         return ()
-    values = [now, *current.before(SAMPLES, 5)]
-    half = len(values) // 2
-    if half == 0:
-        return ()
-    newest, older = values[:half], values[half:]
-    limit = current.thresholds.growing_samples * median(older)
-    return (
-        (LimitCheck(MEDIAN_SAMPLES, median(newest), limit, abnormal="below"),)
-        if median(newest) > limit
-        else ()
-    )
+    newest, older = medians
+    limit = current.thresholds.growing_samples * older
+    grows = newest > limit
+    return (LimitCheck(MEDIAN_SAMPLES, newest, limit, abnormal="below"),) if grows else ()
 
 
 MODE_COLLAPSE = Rule(

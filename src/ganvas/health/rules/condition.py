@@ -179,6 +179,18 @@ class RuleInput:
         values = [value, *self.before(column, over - 1)]
         return fmean(values) if len(values) == over else None
 
+    def medians(self, column: str, over: int) -> tuple[float, float] | None:
+        """The median of the last `over` values, this one included, and of as many before.
+
+        Of fewer where there are not so many; None without this value and an earlier one.
+        """
+        value = self.value(column)
+        if value is None:
+            return None
+        values = [value, *self.before(column, 2 * over - 1)]
+        half = len(values) // 2
+        return (median(values[:half]), median(values[half:])) if half else None
+
     def usual(self, column: str, at_least: int = 5, at_most: int = 50) -> float | None:
         """The median of the earlier values; None where there are fewer than `at_least`."""
         earlier = self.before(column, at_most)

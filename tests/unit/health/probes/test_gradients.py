@@ -13,9 +13,10 @@ from ganvas.data.stream import Batch
 from ganvas.health.probes import PROBES
 from ganvas.health.probes.context import NotMeasurable
 from ganvas.health.probes.gradients import layers
+from ganvas.networks import Dimensions, ImageShape, Network
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
-from ganvas.recipes import PlayerSettings
+from ganvas.recipes import CATALOG, PlayerSettings
 from ganvas.schedules import Ramp
 from ganvas.training.inputs import GeneratorInputs
 from ganvas.training.step import train_step, update_discriminator, update_generator
@@ -122,6 +123,24 @@ def test_layers_go_from_input_to_output_without_shortcuts() -> None:
     assert found[-1] == "logit.2.weight"
     assert not [name for name in found if "shortcut" in name]
     assert [name for name in names.values() if "shortcut" in name]
+
+
+@pytest.mark.parametrize("role", ["generator", "discriminator"])
+@pytest.mark.parametrize("name", ["dcgan", "resnet", "r3gan", "mlp"])
+def test_what_labels_add_is_no_layer(name: str, role: Any) -> None:
+    """Without strength it has no gradient: that is no generator that stands still."""
+    recipe = CATALOG[name]()
+    dimensions = Dimensions(ImageShape(1, 16, 16), 6, num_labels=3)
+
+    def names_of_layers(network: Network) -> list[str]:
+        built = network.build(dimensions)
+        names = {weight: name for name, weight in built.named_parameters()}
+        return [names[weight] for weight in layers(built)]
+
+    plain = getattr(recipe, role).network
+    conditional = plain.conditional()
+    assert conditional.uses_labels
+    assert names_of_layers(conditional) == names_of_layers(plain)
 
 
 def test_updates_are_relative_to_the_weights() -> None:

@@ -21,7 +21,15 @@ from ganvas.networks.blocks import (
     SumPool,
     UpsamplingConvolution,
 )
-from tests.builders.probe_contexts import draw, probe
+from ganvas.networks.labels import (
+    ConcatenatedLabels,
+    LabelEmbedding,
+    LabelledDiscriminator,
+    LabelledLogit,
+    Projection,
+    ProjectionDiscriminator,
+)
+from tests.builders.probe_contexts import Critic, draw, probe
 
 SHAPE = (2, 4, 4)
 
@@ -175,6 +183,57 @@ def test_bound_of_a_sequence_is_the_product_with_shared_layers_repeated() -> Non
         twice.weight.mul_(3)
     network = nn.Sequential(twice, nn.LeakyReLU(0.2), nn.LeakyReLU(-2.0), nn.Tanh(), twice)
     assert module_bound(network, torch.zeros(1, 4), seeded())[0] == pytest.approx(18, rel=1e-5)
+
+
+def test_bound_of_a_projection_is_reached_by_the_label_with_the_longest_embedding() -> None:
+    """Of 2 x 3 equal places each channel sums to six times its value, sqrt(6) times its length."""
+    projection = Projection(2, 3, nn.Identity())
+    with torch.no_grad():
+        projection.embedding.weight.copy_(torch.tensor([[1.0, 0.0], [3.0, 4.0], [0.0, 2.0]]))
+    projection.strength.value.fill_(0.5)
+    head = nn.Sequential(SumPool(), nn.Linear(2, 1), nn.Flatten(0))
+    with torch.no_grad():
+        head[1].weight.copy_(torch.tensor([[0.6, 0.8]]))
+    network = ProjectionDiscriminator({"features": nn.Identity(), "logit": head}, projection)
+    bound, logit = module_bound(network, torch.zeros(1, 2, 2, 3), seeded())
+    assert logit.shape == (1,)
+    assert bound == pytest.approx((1 + 0.5 * 5) * 6**0.5, rel=1e-5)
+    along = torch.tensor([3.0, 4.0])[None, :, None, None].expand(1, 2, 2, 3)
+    with torch.no_grad():
+        difference = network(along, torch.tensor([1])) - network(0 * along, torch.tensor([1]))
+    assert float(difference) / float(along.norm()) == pytest.approx(bound, rel=1e-5)
+
+
+def test_bound_of_a_logit_that_is_all_labelled_is_that_of_its_longest_embedding() -> None:
+    head = LabelledLogit([nn.Flatten()], 3, num_labels=2)
+    with torch.no_grad():
+        head.embedding.weight.copy_(torch.tensor([[1.0, 2.0, 2.0], [0.0, 1.0, 0.0]]))
+    bound, _ = module_bound(LabelledDiscriminator({"logit": head}), torch.zeros(1, 3), seeded())
+    assert bound == pytest.approx(3)
+
+
+def test_labels_beside_the_pixels_add_nothing_to_the_bound() -> None:
+    layer = nn.Linear(4 + 2, 1)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[1.0, 1.0, 1.0, 1.0, 0.0, 0.0]]))
+    network = ConcatenatedLabels(LabelEmbedding(3, 2), {"logit": layer})
+    bound, _ = module_bound(network, torch.zeros(1, 1, 2, 2), seeded())
+    assert bound == pytest.approx(2, rel=1e-5)
+
+
+def test_images_of_different_labels_are_no_pair() -> None:
+    """Their logits differ by what the labels add, however near the images are."""
+    real = draw(4, *SHAPE, seed=1)
+    labels = torch.tensor([0, 0, 1, 1])
+
+    class Labelled(Critic):
+        def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+            return super().forward(images) + 1e6 * labels
+
+    nearly = real + 1e-2 * draw(4, *SHAPE, seed=2)
+    shown = {"fake": nearly, "real": real, "discriminator_labels": (labels,)}
+    (measured,) = probe("lipschitz/empirical", discriminator=Labelled(bowl), **shown).values()
+    assert 0 < measured < 10
 
 
 def test_spectral_normalisation_of_linear_layers_bounds_each_by_one() -> None:
