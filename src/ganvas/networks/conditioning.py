@@ -54,7 +54,8 @@ def conditioning_problems(conditioning: GeneratorConditioning, norm: NormName) -
 def usual_generator_conditioning(norm: NormName) -> GeneratorConditioning:
     """Conditional batch normalisation where there is some, else concatenation.
 
-    From a shared embedding (Brock 2019), because it learns faster: Adam moves a gain of its own for
-    each label by at most the learning rate at every step (docs/results/labels.md).
+    From a shared embedding and a part of the latents (Brock 2019), which scored best
+    (docs/results/labels.md). Gains of their own for each label learn slowly: Adam moves each by at
+    most the learning rate at a step.
     """
-    return "shared" if norm == "batch" else "concatenation"
+    return "chunks" if norm == "batch" else "concatenation"

@@ -167,12 +167,12 @@ def r3gan() -> Recipe:
 
 
 def dcgan_conditional() -> Recipe:
-    """dcgan with labels: conditional batch norm from an embedding, projection (Brock 2019)."""
+    """dcgan with labels: gains from an embedding and latents (Brock 2019), projection."""
     return with_labels(dcgan())
 
 
 def resnet_conditional() -> Recipe:
-    """resnet with labels: conditional batch norm from an embedding, projection (Brock 2019)."""
+    """resnet with labels: gains from an embedding and latents (Brock 2019), projection."""
     return with_labels(resnet())
 
 
