@@ -86,10 +86,24 @@ def test_a_killed_run_resumes_bit_for_bit(recipe: Path, labelled: Path, tmp_path
 
 
 def test_what_cannot_be_is_said_before_any_work(
-    recipe: Path, labelled: Path, images: Path, tmp_path: Path, ganvas: Ganvas
+    recipe: Path,
+    labelled: Path,
+    images: Path,
+    tmp_path: Path,
+    ganvas: Ganvas,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = ("--out", tmp_path / "run")
-    refused(ganvas("train", "dcgan-conditional", images, *out), "these images have none")
+    with monkeypatch.context() as patch:  # no image is decoded before
+        patch.setattr("ganvas.runs.data.prepare", pytest.fail)
+        refused(ganvas("train", "dcgan-conditional", images, *out), "these images have none")
+        for index in range(1_001):
+            folder = tmp_path / "many" / f"label{index}"
+            folder.mkdir(parents=True)
+            for copy in range(2):
+                (folder / f"{copy}.png").write_bytes(b"")
+        many = ganvas("train", "dcgan-conditional", tmp_path / "many", *out)
+        refused(many, "1,001 labels cannot be learned")
     (labelled / "alone").mkdir()
     Image.new("L", (16, 16), 7).save(labelled / "alone" / "1.png")
     refused(ganvas("train", recipe, labelled, "--labels", "on", *out), "have fewer: alone")

@@ -55,7 +55,7 @@ def usual_generator_conditioning(norm: NormName) -> GeneratorConditioning:
     """Conditional batch normalisation where there is some, else concatenation.
 
     From a shared embedding and a part of the latents (Brock 2019), which scored best
-    (docs/results/labels-fashion.md). Gains of their own for each label learn slowly: Adam moves each by at
-    most the learning rate at a step.
+    (docs/results/labels-fashion.md). Gains of their own for each label learn slowly: Adam moves
+    each by at most the learning rate at a step.
     """
     return "chunks" if norm == "batch" else "concatenation"

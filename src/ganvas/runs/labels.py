@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
+from ganvas.data.folder_labels import with_labels as choose_labels
 from ganvas.data.prepared import PreparedData
+from ganvas.data.source import Source
+from ganvas.data.sources import open_source
 from ganvas.errors import DataError
 from ganvas.formatting import format_count
 from ganvas.labels import MOST_LABELS, LabelSet, listed, unsuitable
@@ -29,16 +35,34 @@ def with_labels(recipe: Recipe, prepared: PreparedData) -> tuple[Recipe, str]:
         if choice == "auto":
             return recipe, "labels are not learned: one of the networks cannot take them"
         return recipe, ""
-    return recipe, f"labels are learned: {describe(checked_labels(prepared))}"
+    checked = checked_labels(prepared.name, prepared.label_set)
+    return recipe, f"labels are learned: {describe(checked)}"
 
 
-def checked_labels(prepared: PreparedData) -> LabelSet:
-    """The labels of images, where networks take them.
+def check_labels_of_files(recipe: Recipe, data: str | Path) -> None:
+    """As `with_labels`, before any image is decoded; images that cannot be used still count.
+
+    Raises:
+        DataError: labels are to be learned, and these images do not allow it.
+    """
+    choice = recipe.data.labels
+    if choice == "auto" or not (choice == "on" or takes_labels(recipe)):
+        return
+    source = open_source(data)
+    if isinstance(source, Source):
+        counts = Counter(item.label for item in choose_labels(source, choice).items)
+        labels = None
+        if counts and None not in counts:
+            labels = LabelSet(tuple(map(str, counts)), tuple(counts.values()))
+        checked_labels(source.name, labels)
+
+
+def checked_labels(name: str, labels: LabelSet | None) -> LabelSet:
+    """The labels of the images of that name, where networks take them.
 
     Raises:
         DataError: there are none, only one, too many, or some have a single image.
     """
-    labels, name = prepared.label_set, prepared.name
     otherwise = "train without labels (--labels scores with a recipe that is not conditional)"
     if labels is None:
         raise DataError(

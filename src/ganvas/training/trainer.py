@@ -27,7 +27,7 @@ from ganvas.runs.data import (
     prepare_for,
     with_measured_range,
 )
-from ganvas.runs.labels import with_labels
+from ganvas.runs.labels import check_labels_of_files, with_labels
 from ganvas.runs.run import CheckpointContent, check_unoccupied
 from ganvas.storage import check_can_write, native_path
 from ganvas.terminal import tolerant_output
@@ -220,6 +220,7 @@ def train(
     earlier = None if start_from is None else EarlierRun.read(start_from)
     check_freezes_trained(recipe, earlier)
     quiet = quiet or not processes.is_main
+    check_labels_of_files(recipe, data)
     prepared = prepare_for(recipe, data, quiet, verify)
     recipe = with_measured_range(recipe, prepared)
     recipe, about_labels = with_labels(recipe, prepared)
