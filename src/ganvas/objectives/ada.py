@@ -12,8 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ganvas.objectives.augment_random import AugmentRandom, arange_like, colour_channels
-from ganvas.processes import SINGLE_PROCESS, ProcessGroup
+from ganvas.objectives.augment_random import AugmentRandom, Policy, arange_like, colour_channels
 
 SHIFT = 0.125
 """Largest integer translation, and standard deviation of fractional ones, relative to the side."""
@@ -29,28 +28,13 @@ CUTOUT = 0.5
 """Length of the hole, relative to each side."""
 
 
-def augment(
-    images: Tensor,
-    probability: float,
-    random: torch.Generator,
-    processes: ProcessGroup = SINGLE_PROCESS,
-) -> Tensor:
-    """Transform each of the images (N, C, H, W) at random; C is 1 to 4, black -1 and white 1.
+def transform(images: Tensor, draws: AugmentRandom) -> Tensor:
+    """The whole policy on images (N, C, H, W), see `Policy.transform`."""
+    resampled = resample(images, geometry(draws, images.shape[2:]))
+    return cut_out(colour_jitter(resampled, draws), draws)
 
-    Args:
-        probability: of each transformation, independently for each image; at 0 nothing is drawn.
-        random: a generator on the images' device.
-        processes: the processes that share the batch; `images` are the rows of this one.
-    """
-    if probability == 0:
-        return images
-    dtype = torch.promote_types(images.dtype, torch.float32)  # 16 bits are too coarse for positions
-    draws = AugmentRandom(
-        probability, len(images), random, processes, dtype, uniforms=24, normals=7
-    )
-    augmented = resample(images.to(dtype), geometry(draws, images.shape[2:]))
-    augmented = colour_jitter(augmented, draws)
-    return cut_out(augmented, draws).to(images.dtype)  # (N, C, H, W)
+
+augment = Policy(transform, uniforms=24, normals=7)
 
 
 # -- Geometry -------------------------------------------------------------------------------------

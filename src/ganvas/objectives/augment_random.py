@@ -1,11 +1,14 @@
-"""What policies of augmentation share: their random numbers, and which channels are colours."""
+"""What policies of augmentation share: how they are called, their random numbers, colours."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ganvas.processes import ProcessGroup
+from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.randomness import draw_normal, draw_uniform
 
 WITH_ALPHA = (2, 4)
@@ -61,6 +64,46 @@ class AugmentRandom:
     def happens(self, probability: float | None = None) -> Tensor:
         """Per image (N,) whether something happens, with the probability."""
         return self.uniform() < (self.probability if probability is None else probability)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy of augmentation: what it does to images, and how many numbers an image takes."""
+
+    transform: Callable[[Tensor, AugmentRandom], Tensor]
+    """Images (N, C, H, W) in float32 or float64, transformed by random numbers."""
+    uniforms: int
+    normals: int = 0
+
+    def __call__(
+        self,
+        images: Tensor,
+        probability: float,
+        random: torch.Generator,
+        processes: ProcessGroup = SINGLE_PROCESS,
+    ) -> Tensor:
+        """Transform each of the images (N, C, H, W) at random; C is 1 to 4, black -1, white 1.
+
+        Args:
+            probability: of each transformation, independently for each image; at 0 nothing is
+                drawn.
+            random: a generator on the images' device.
+            processes: the processes that share the batch; `images` are the rows of this one.
+        """
+        if probability == 0:
+            return images
+        # 16 bits are too coarse for positions.
+        dtype = torch.promote_types(images.dtype, torch.float32)
+        draws = AugmentRandom(
+            probability,
+            len(images),
+            random,
+            processes,
+            dtype,
+            uniforms=self.uniforms,
+            normals=self.normals,
+        )
+        return self.transform(images.to(dtype), draws).to(images.dtype)
 
 
 def colour_channels(images: Tensor) -> int:

@@ -17,12 +17,10 @@ import torch
 from torch import Tensor
 
 from ganvas.objectives import ada, diffaugment
+from ganvas.objectives.augment_random import Policy
 from ganvas.objectives.settings import PolicyName
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.schedules import Adaptive, AdaptiveSchedule, Ramp, value_at
-
-Policy = Callable[[Tensor, float, torch.Generator, ProcessGroup], Tensor]
-"""images (N, C, H, W), probability, random, processes -> images, transformed at random."""
 
 POLICIES: dict[PolicyName, Policy] = {"ada": ada.augment, "diffaugment": diffaugment.augment}
 """Every policy by the name that recipes use."""

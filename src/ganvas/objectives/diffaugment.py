@@ -10,8 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganvas.objectives.augment_random import AugmentRandom, arange_like, colour_channels
-from ganvas.processes import SINGLE_PROCESS, ProcessGroup
+from ganvas.objectives.augment_random import AugmentRandom, Policy, arange_like, colour_channels
 
 BRIGHTNESS = 0.5
 """The most that is added or subtracted, where black is -1 and white is 1."""
@@ -25,26 +24,12 @@ CUTOUT = 0.5
 """Length of the hole, relative to each side."""
 
 
-def augment(
-    images: Tensor,
-    probability: float,
-    random: torch.Generator,
-    processes: ProcessGroup = SINGLE_PROCESS,
-) -> Tensor:
-    """Transform each of the images (N, C, H, W) at random; C is 1 to 4, black -1 and white 1.
+def transform(images: Tensor, draws: AugmentRandom) -> Tensor:
+    """The whole policy on images (N, C, H, W), see `Policy.transform`."""
+    return cut_out(translate(colour_jitter(images, draws), draws), draws)
 
-    Args:
-        probability: of each transformation, independently for each image; at 0 nothing is drawn.
-        random: a generator on the images' device.
-        processes: the processes that share the batch; `images` are the rows of this one.
-    """
-    if probability == 0:
-        return images
-    dtype = torch.promote_types(images.dtype, torch.float32)  # 16 bits are too coarse for positions
-    draws = AugmentRandom(probability, len(images), random, processes, dtype, uniforms=12)
-    augmented = colour_jitter(images.to(dtype), draws)
-    augmented = translate(augmented, draws)
-    return cut_out(augmented, draws).to(images.dtype)  # (N, C, H, W)
+
+augment = Policy(transform, uniforms=12)
 
 
 def colour_jitter(images: Tensor, draws: AugmentRandom) -> Tensor:

@@ -59,7 +59,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Loaded:
                 self._uniform = iter([column(name, 0.999) for name in UNIFORM])
                 self._normal = iter([column(name, 0.0) for name in NORMAL])
 
-        monkeypatch.setattr(ada, "AugmentRandom", LoadedDice)
+        monkeypatch.setattr(augment_random, "AugmentRandom", LoadedDice)
         augmented = augment(images, 0.5, seeded())
         monkeypatch.undo()
         return augmented

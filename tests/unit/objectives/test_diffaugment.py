@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganvas.objectives import diffaugment
+from ganvas.objectives import augment_random, diffaugment
 from ganvas.objectives.augment_random import AugmentRandom
 
 Array = npt.NDArray[np.float64]
@@ -41,7 +41,7 @@ def draws(monkeypatch: pytest.MonkeyPatch) -> Any:
         class Loaded(AugmentRandom):
             def __init__(self, *arguments: Any, **counts: int) -> None:
                 super().__init__(*arguments, **counts)
-                assert counts == {"uniforms": len(DRAWN)}
+                assert counts == {"uniforms": len(DRAWN), "normals": 0}
                 self._uniform = iter(
                     torch.tensor(
                         drawn.get(name, [0.0 if name in happening else 0.99] * len(images)),
@@ -50,7 +50,7 @@ def draws(monkeypatch: pytest.MonkeyPatch) -> Any:
                     for name in DRAWN
                 )
 
-        monkeypatch.setattr(diffaugment, "AugmentRandom", Loaded)
+        monkeypatch.setattr(augment_random, "AugmentRandom", Loaded)
         augmented = diffaugment.augment(images, 0.5, torch.Generator())
         monkeypatch.undo()
         return augmented
