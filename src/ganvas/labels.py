@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex
 
 from ganvas.errors import GanvasError, did_you_mean
 from ganvas.formatting import format_count
@@ -29,17 +30,24 @@ class LabelSet:
     counts: tuple[int, ...]
     """Training images of each, so that labels can be drawn as often as the data has them."""
 
-    def index_of(self, name: str) -> int:
-        """The number of a label.
+    def index_of(self, label: str | SupportsIndex) -> int:
+        """The number of a label, by its name or number.
 
         Raises:
             GanvasError: there is no such label; the message names the nearest.
         """
-        if name in self.names:
-            return self.names.index(name)
+        if isinstance(label, str):
+            if label in self.names:
+                return self.names.index(label)
+            folded = {name.casefold(): name for name in self.names}
+            near = did_you_mean(folded.get(label.casefold(), label), self.names)
+        else:
+            number = operator.index(label)
+            if 0 <= number < len(self.names):
+                return number
+            near = f" Numbers go from 0 to {len(self.names) - 1}."
         raise GanvasError(
-            f"{name!r} is no label of this run.{did_you_mean(name, self.names)} "
-            f"There are: {listed(self.names)}"
+            f"{label!r} is no label of this run.{near} There are: {listed(self.names)}"
         )
 
     def to_table(self) -> dict[str, Any]:
@@ -59,14 +67,17 @@ def unsuitable(labels: LabelSet | None) -> str:
     count = len(labels.names)
     if not 2 <= count <= MOST_LABELS:
         return f"there are {count:,}, and auto wants 2 to {MOST_LABELS:,}"
-    fewest = min(labels.counts)
-    if fewest < FEWEST_IMAGES:
-        name = labels.names[labels.counts.index(fewest)]
-        return (
-            f"{name!r} has {format_count(fewest, 'training image')}, and auto wants "
-            f"{FEWEST_IMAGES} of each"
-        )
-    return ""
+    rare = [
+        f"{name} ({images:,})"
+        for name, images in zip(labels.names, labels.counts, strict=True)
+        if images < FEWEST_IMAGES
+    ]
+    if not rare:
+        return ""
+    these = format_count(len(rare), "label")
+    have = "has" if len(rare) == 1 else "have"
+    wanted = f"auto wants {FEWEST_IMAGES} training images of each"
+    return f"{wanted}, and {these} {have} fewer: {listed(rare)}"
 
 
 def listed(names: Iterable[str]) -> str:

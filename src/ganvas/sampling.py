@@ -28,6 +28,10 @@ MIN_DISPLAY_SIZE = 64
 """Smaller images are enlarged in grids, so that a person can see them."""
 
 
+LabelChoice = str | int | Sequence[str | int] | None
+"""A label for all samples, or one for each, by name or number; None draws them."""
+
+
 class GeneratorInputs(NamedTuple):
     """What a generator makes images from.
 
@@ -63,9 +67,7 @@ class TrainedGenerator:
         return self.shape.is_point
 
     @usual_torch()
-    def sample(
-        self, n: int, seed: int = 0, labels: str | Sequence[str] | None = None
-    ) -> npt.NDArray[Any]:
+    def sample(self, n: int, seed: int = 0, labels: LabelChoice = None) -> npt.NDArray[Any]:
         """New images: numpy uint8 (n, H, W, C) in [0, 255]; C is 1 grey, 3 colour, 4 with alpha.
 
         A generator of points gives float32 (n, 2), x and y in the units of its data.
@@ -73,7 +75,7 @@ class TrainedGenerator:
         The same seed gives the same images; the first k of n images have the latents of k images.
 
         Args:
-            labels: the name of the label of all images, or one name for each of the n; by default
+            labels: the label of all images, or one for each of the n, by name or number; by default
                 labels are drawn as often as the training images have them.
 
         Raises:
@@ -104,8 +106,8 @@ class TrainedGenerator:
         for batch in batched(itertools.islice(rows, indices.start, None), BATCH_SIZE):
             yield torch.cat(batch).to(device)
 
-    def label_indices(self, labels: str | Sequence[str] | None, n: int) -> Tensor | None:
-        """The numbers of labels by name, int64 (n,): of one for all, or of one for each.
+    def label_indices(self, labels: LabelChoice, n: int) -> Tensor | None:
+        """The numbers of labels, int64 (n,): of one for all, or of one for each.
 
         Raises:
             GanvasError: the generator takes no labels, or not these, or there are not n.
@@ -115,9 +117,9 @@ class TrainedGenerator:
         if self.label_set is None:
             raise GanvasError(
                 "this generator takes no labels: it was trained without. Train one that does with "
-                "a recipe whose name ends in -conditional"
+                "--labels on, or with a recipe whose name ends in -conditional"
             )
-        names = [labels] * n if isinstance(labels, str) else list(labels)
+        names = [labels] * n if isinstance(labels, str | int) else list(labels)
         if len(names) != n:
             raise GanvasError(f"{n} images need {n} labels or one for all, got {len(names)}")
         return torch.tensor([self.label_set.index_of(name) for name in names])
@@ -185,7 +187,7 @@ class TrainedGenerator:
         steps: int,
         seed: int = 0,
         loop: bool = False,
-        labels: str | Sequence[str] | None = None,
+        labels: LabelChoice = None,
     ) -> npt.NDArray[Any]:
         """A walk through n latents by spherical interpolation, `steps` images per segment.
 

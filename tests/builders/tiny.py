@@ -80,10 +80,11 @@ def tiny_recipe(
         changes: other fields of the recipe.
     """
     generator_network, discriminator_network = networks or small("dcgan")
+    takes_labels = generator_network.uses_labels or discriminator_network.uses_labels
     fields: dict[str, Any] = {
         "generator": generator_with(generator_network, generator),
         "discriminator": discriminator_with(discriminator_network, discriminator),
-        "data": DataSettings(size=(SIDE, SIDE)),
+        "data": DataSettings(size=(SIDE, SIDE), labels="on" if takes_labels else "scores"),
         "batch": BATCH,
         "latent_dim": LATENT_DIM,
         "images": 1_000,

@@ -22,7 +22,6 @@ from ganvas.recipes import (
     recipe_json,
     recipe_toml,
 )
-from ganvas.recipes.players import takes_labels
 from ganvas.recipes.rules import problems
 from ganvas.schedules import Ramp
 
@@ -117,7 +116,7 @@ def test_networks_can_be_built_for_the_recipes_data(name: str) -> None:
             shape = recipe.image_shape(channels)
             assert shape == ImageShape(channels, *size)
             generator, discriminator = build_networks(recipe, shape, num_labels=3)
-            labels = [torch.zeros(2, dtype=torch.int64)] if takes_labels(recipe) else []
+            labels = [torch.zeros(2, dtype=torch.int64)] if recipe.takes_labels else []
             images = generator(torch.empty(2, recipe.latent_dim), *labels)
             assert images.shape == (2, channels, *size)
             assert discriminator(images, *labels).shape == (2,)

@@ -108,7 +108,7 @@ def test_what_cannot_be_is_said_before_any_work(
     Image.new("L", (16, 16), 7).save(labelled / "alone" / "1.png")
     refused(ganvas("train", recipe, labelled, "--labels", "on", *out), "have fewer: alone")
     auto = ganvas("train", recipe, labelled, "--labels", "auto", *out)
-    assert "labels are not learned: 'alone' has 1 training image" in auto.out
+    assert "1 label has fewer: alone (1)" in auto.out
     run = tmp_path / "run"
     for command in ("sample", "interpolate"):
         refused(ganvas(command, run, "--label", "cross"), "takes no labels")

@@ -41,10 +41,6 @@ ANY_GPU = "--device cuda, or --device cuda:N"
 WITHOUT_DEVICE = dict.fromkeys(
     ("check", "diagnose", "report", "recipes"), "not needed: it uses the CPU"
 )
-NO_LABELS = (
-    "networks of ganvas are not conditioned on labels. For images of one label, train on its "
-    "folder alone"
-)
 ALWAYS_IN_RUN = "not needed: everything is written to the run directory. ganvas report RUN shows it"
 
 HABITS: tuple[Habit, ...] = (
@@ -170,8 +166,7 @@ HABITS: tuple[Habit, ...] = (
     habit(
         "no-labels no-label ignore-labels no-class no-classes uncond unconditional",
         check="--labels off",
-        train="--labels off",
-        every=NO_LABELS,
+        train="--labels scores, with any recipe but NAME-conditional",
     ),
     habit("center-crop centre-crop random-crop crop resize-mode", train="--fit crop"),
     habit("mirror hflip h-flip horizontal-flip random-flip x-flip", train="--flip"),
@@ -198,7 +193,11 @@ HABITS: tuple[Habit, ...] = (
     habit(
         "cond conditional class-cond num-classes n-classes nclass n-class class classes class-idx "
         "class-id label",
-        every=NO_LABELS,
+        check="labels are found: --labels off|folders|1 chooses others",
+        train="--labels on, or a recipe such as dcgan-conditional",
+        sample="--label NAME, or each",
+        interpolate="--label NAME,NAME, or each",
+        compare="--recipes dcgan,dcgan-conditional",
     ),
     # Devices and precision.
     habit(

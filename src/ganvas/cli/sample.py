@@ -27,7 +27,7 @@ class Sample:
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run directory, or a generator/ folder copied from one."""
     n: Annotated[int | None, tyro.conf.arg(aliases=("-n",))] = None
-    """Number of images; by default 64, or 2,500 points; with --label each, 10 of each label."""
+    """Number of images, by default 64; of points, 2,500; with --label each, of each label, 10."""
     label: str | None = None
     """For a generator that takes labels: one label of all images, or each, which makes a row of
     every label; by default labels are drawn as often as the training images have them."""

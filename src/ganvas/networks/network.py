@@ -133,7 +133,7 @@ class Network(ABC):
 
     def conditional(self) -> Self | None:
         """This network taking labels, in the form that suits it; None if it has no such form."""
-        return None
+        return self if self.uses_labels else None
 
     def unconditional(self) -> Self:
         """This network without labels."""

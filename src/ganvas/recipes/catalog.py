@@ -43,8 +43,8 @@ from ganvas.recipes.papers import (
     resnet_wgan_gp_paper,
     wgan_gp_paper,
     wgan_paper,
-    with_labels,
 )
+from ganvas.recipes.players import conditional
 from ganvas.recipes.recipe import (
     Intervals,
     PlayerSettings,
@@ -168,12 +168,12 @@ def r3gan() -> Recipe:
 
 def dcgan_conditional() -> Recipe:
     """dcgan with labels: gains from an embedding and latents (Brock 2019), projection."""
-    return with_labels(dcgan())
+    return conditional(dcgan())
 
 
 def resnet_conditional() -> Recipe:
     """resnet with labels: gains from an embedding and latents (Brock 2019), projection."""
-    return with_labels(resnet())
+    return conditional(resnet())
 
 
 def r3gan_conditional() -> Recipe:
@@ -182,7 +182,7 @@ def r3gan_conditional() -> Recipe:
     A real and a fake image of a pair share their label, so the generator's step takes the
     discriminator's last real images instead of new ones.
     """
-    return with_labels(replace(r3gan(), fresh_reals_for_generator=False))
+    return conditional(replace(r3gan(), fresh_reals_for_generator=False))
 
 
 def pacgan_points() -> Recipe:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ganvas.data.settings import DataSettings
 from ganvas.networks import (
     DCGANDiscriminator,
@@ -93,13 +91,7 @@ def resnet_paper_conditional() -> Recipe:
     """
     recipe = resnet_paper()
     network = ResNetGenerator(width=256, largest_multiplier=1, conditioning="batch-norm")
-    return with_labels(recipe.with_networks(generator=network))
-
-
-def with_labels(recipe: Recipe) -> Recipe:
-    """The recipe with networks that take labels, which the data must have."""
-    data = replace(recipe.data, labels="on")
-    return replace(conditional(recipe), data=data)
+    return conditional(recipe.with_networks(generator=network))
 
 
 def resnet_wgan_gp_paper() -> Recipe:

@@ -52,12 +52,15 @@ def exchange_networks(recipe: Recipe, generator: str = "", discriminator: str = 
 
 
 def conditional(recipe: Recipe) -> Recipe:
-    """The recipe with networks that take labels; unchanged if one of them cannot."""
+    """The recipe with networks that take labels, which are then learned; unchanged if one of them
+    cannot."""
     generator = recipe.generator.network.conditional()
     discriminator = recipe.discriminator.network.conditional()
     if generator is None or discriminator is None:
         return recipe
     changed = recipe.with_networks(generator, discriminator)
+    if changed.data.labels in ("scores", "off"):
+        changed = dataclasses.replace(changed, data=dataclasses.replace(changed.data, labels="on"))
     if changed == recipe or recipe.name.endswith(CONDITIONAL):
         return changed
     return dataclasses.replace(changed, name=f"{recipe.name}{CONDITIONAL}")
@@ -69,11 +72,6 @@ def unconditional(recipe: Recipe) -> Recipe:
         recipe.generator.network.unconditional(), recipe.discriminator.network.unconditional()
     )
     return dataclasses.replace(changed, name=recipe.name.removesuffix(CONDITIONAL))
-
-
-def takes_labels(recipe: Recipe) -> bool:
-    """Whether either network takes labels."""
-    return recipe.generator.network.uses_labels or recipe.discriminator.network.uses_labels
 
 
 def build_networks(

@@ -164,6 +164,11 @@ class Recipe:
         """The shape of the images that both networks are built for."""
         return ImageShape(channels, *self.data.size)
 
+    @property
+    def takes_labels(self) -> bool:
+        """Whether either network takes labels."""
+        return self.generator.network.uses_labels or self.discriminator.network.uses_labels
+
     def with_fixed_schedules(self) -> Recipe:
         """This recipe with every open schedule ending at its budget, as a run stores it."""
         return fix_ramps(self, self.images)

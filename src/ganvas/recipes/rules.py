@@ -39,6 +39,7 @@ def problems(recipe: Recipe) -> list[Problem]:
         *_player_problems("discriminator", recipe.discriminator),
         *_schedule_problems(recipe),
         *_augmentation_problems(recipe),
+        *_policy_problems(recipe),
         *_evaluation_problems(recipe),
     ]
 
@@ -143,12 +144,13 @@ def _label_problems(recipe: Recipe) -> Iterator[Problem]:
                 "scores, or choose another network"
             )
             yield Problem(text, (where, "data.labels"))
-        if recipe.data.labels == "off" and network.uses_labels:
-            text = (
-                f"data.labels: the {role} network takes labels ({where}.conditioning), so it must "
-                "not be off; set it to on"
-            )
-            yield Problem(text, ("data.labels", where))
+    if recipe.data.labels in ("off", "scores") and recipe.takes_labels:
+        text = (
+            "data.labels: the networks take labels (generator.network.conditioning, "
+            f"discriminator.network.conditioning), so it must be on, not {recipe.data.labels}. To "
+            "learn none, take the recipe whose name does not end in -conditional"
+        )
+        yield Problem(text, ("data.labels", "generator.network", "discriminator.network"))
     if recipe.discriminator.network.uses_labels and recipe.objective.pac > 1:
         text = (
             f"objective.pac: the discriminator network {recipe.discriminator.network.name} takes "
@@ -233,6 +235,16 @@ def _adaptive_problems(recipe: Recipe, schedule: Adaptive) -> Iterator[Problem]:
             "is 0; set that to 0.1, or augmentation to a number such as 0.3"
         )
         yield Problem(text, ("augmentation", "data.held_out"))
+
+
+def _policy_problems(recipe: Recipe) -> Iterator[Problem]:
+    unused = not isinstance(recipe.augmentation, Adaptive) and extremes(recipe.augmentation)[1] == 0
+    if recipe.augmentation_policy != "ada" and unused:
+        text = (
+            f"augmentation_policy: {recipe.augmentation_policy} does nothing while augmentation is "
+            "0; set that to adaptive, or to a probability such as 0.3"
+        )
+        yield Problem(text, ("augmentation_policy", "augmentation"))
 
 
 def _evaluation_problems(recipe: Recipe) -> Iterator[Problem]:

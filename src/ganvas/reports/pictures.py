@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from ganvas.progress import progress_bar
 from ganvas.reports.page import Picture
 from ganvas.runs import Run
 from ganvas.sampling import display_factor
-from ganvas.training.grids import GRID_IMAGES
+from ganvas.training.grids import GRID_COLUMNS, GRID_IMAGES, GRID_LABELS, spread_labels
 
 GAP = 2
 """Pixels between the images of a saved grid, before it is enlarged (`images.make_grid`)."""
@@ -56,8 +56,19 @@ def image_sides(data: Mapping[str, Any]) -> Sides:
     return None if data["extent"] is not None else (shape["height"], shape["width"])
 
 
-def read_grid(path: Path, sides: Sides) -> Pixels:
+def label_rows(run: Run) -> tuple[str, ...]:
+    """The labels of the rows of a run's grids, from the top; none of a run without labels."""
+    if not run.read_recipe().generator.network.uses_labels:
+        return ()
+    names = run.read_data()["labels"]
+    return tuple(names[label] for label in spread_labels(len(names), GRID_LABELS).tolist())
+
+
+def read_grid(path: Path, sides: Sides, rows: Sequence[str] = ()) -> Pixels:
     """A grid of samples as they were made, uint8.
+
+    Args:
+        rows: the labels of its rows, see `label_rows`.
 
     Returns:
         (N, H, W, C), the images row by row; of points (1, H, W, 1), the drawing.
@@ -67,15 +78,17 @@ def read_grid(path: Path, sides: Sides) -> Pixels:
     if sides is None:
         return pixels[None]
     factor = display_factor(sides)
-    return cut_grid(np.ascontiguousarray(pixels[::factor, ::factor]), sides)
+    most = len(rows) * GRID_COLUMNS or GRID_IMAGES
+    return cut_grid(np.ascontiguousarray(pixels[::factor, ::factor]), sides, most)
 
 
-def cut_grid(grid: Pixels, shape: tuple[int, int]) -> Pixels:
+def cut_grid(grid: Pixels, shape: tuple[int, int], most: int = GRID_IMAGES) -> Pixels:
     """The images of a grid, row by row: uint8 (N, H, W, C).
 
     Args:
         grid: as `make_grid` lays it out.
         shape: height and width of an image.
+        most: how many images it holds; what is beyond is empty.
     """
     height, width = shape
     rows, columns = (
@@ -84,7 +97,7 @@ def cut_grid(grid: Pixels, shape: tuple[int, int]) -> Pixels:
     cells = itertools.product(range(rows), range(columns))
     corners = [(GAP + row * (height + GAP), GAP + column * (width + GAP)) for row, column in cells]
     tiles = [grid[top : top + height, left : left + width] for top, left in corners]
-    return np.stack(tiles[:GRID_IMAGES])
+    return np.stack(tiles[:most])
 
 
 def sample_grid(tiles: Pixels, columns: int | None = None, gap: int = 1) -> Pixels:
@@ -106,19 +119,27 @@ def on_white(tiles: Pixels) -> Pixels:
 
 
 def grid_picture(
-    path: Path, sides: Sides, caption: str, alt: str = "", width: int = GRID_WIDTH
+    path: Path,
+    sides: Sides,
+    caption: str,
+    alt: str = "",
+    width: int = GRID_WIDTH,
+    rows: Sequence[str] = (),
 ) -> Picture:
     """A grid of samples, about `width` CSS pixels wide; points in the size of their drawing.
 
     Args:
         caption, alt: `{}` in them becomes how many images were seen; no alt: the caption.
+        rows: the labels of its rows, which the caption then names.
     """
     seen = f"{int(path.stem):,} images seen"
     caption, alt = caption.format(seen), (alt or caption).format(seen)
-    tiles = read_grid(path, sides)
+    tiles = read_grid(path, sides, rows)
     if sides is None:
         return Picture(tiles[0], alt, caption)
-    pixels = sample_grid(tiles)
+    pixels = sample_grid(tiles, GRID_COLUMNS if rows else None)
+    if rows:
+        caption += f"; a row for each label, from the top: {', '.join(rows)}"
     return Picture(pixels, alt, caption, enlargement(pixels.shape[1], width))
 
 
@@ -128,20 +149,25 @@ def row_picture(tiles: Pixels, alt: str, caption: str = "") -> Picture:
     return Picture(pixels, alt, caption, enlargement(tiles.shape[2], TILE_WIDTH))
 
 
-def first_samples(path: Path, sides: Sides, alt: str, caption: str = "") -> Picture:
-    """The first images of a grid in a row; of points the whole drawing."""
-    tiles = read_grid(path, sides)
+def first_samples(
+    path: Path, sides: Sides, alt: str, caption: str = "", rows: Sequence[str] = ()
+) -> Picture:
+    """The first images of a grid in a row, with `rows` the first of each label; of points the
+    whole drawing."""
+    tiles = read_grid(path, sides, rows)
     if sides is None:
         return Picture(tiles[0], alt, caption)
+    if rows:
+        tiles = tiles[::GRID_COLUMNS]
     return row_picture(tiles[:ROW_IMAGES], alt, caption)
 
 
-def strip(paths: list[Path], sides: Sides) -> list[Picture]:
+def strip(paths: list[Path], sides: Sides, rows: Sequence[str] = ()) -> list[Picture]:
     """Samples of the same latents at several points in time; captions say when."""
     kind = "generated points" if sides is None else "generated images"
     return [
         first_samples(
-            path, sides, f"{kind} at {int(path.stem):,} images seen", f"{int(path.stem):,}"
+            path, sides, f"{kind} at {int(path.stem):,} images seen", f"{int(path.stem):,}", rows
         )
         for path in spread(paths, STRIP_GRIDS)
     ]

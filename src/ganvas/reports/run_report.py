@@ -36,16 +36,16 @@ def content_of(run: Run, quiet: bool) -> dict[str, Any]:
     begun = any(attempt.end > 0 for attempt in attempts)
     data, grids = run.read_data(), run.sample_paths()
     sides = pictures.image_sides(data)
-    confusion = run.read_label_confusion()
+    rows, confusion = pictures.label_rows(run), run.read_label_confusion()
     return shared_content(run.directory, data, run.read_environment()) | {
         "status": run_status,
         "facts": list(status.facts(run, run_status, attempts)),
         "steps": status.next_steps(run, diagnosis, run_status),
         "newest_grids": [
-            pictures.grid_picture(path, sides, "After {}", "Generated samples at {}")
+            pictures.grid_picture(path, sides, "After {}", "Generated samples at {}", rows=rows)
             for path in grids[-1:]
         ],
-        "strip": pictures.strip(grids, sides),
+        "strip": pictures.strip(grids, sides, rows),
         "loss_plots": curves.loss_plots(attempts),
         "key_plots": curves.key_plots(history),
         "columns": curves.column_rows(history),

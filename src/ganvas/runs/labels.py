@@ -13,7 +13,7 @@ from ganvas.errors import DataError
 from ganvas.formatting import format_count
 from ganvas.labels import MOST_LABELS, LabelSet, listed, unsuitable
 from ganvas.recipes import Recipe
-from ganvas.recipes.players import conditional, takes_labels, unconditional
+from ganvas.recipes.players import conditional, unconditional
 
 
 def with_labels(recipe: Recipe, prepared: PreparedData) -> tuple[Recipe, str]:
@@ -31,7 +31,7 @@ def with_labels(recipe: Recipe, prepared: PreparedData) -> tuple[Recipe, str]:
             return unconditional(recipe), f"labels are not learned: {reason}"
     if choice in ("auto", "on"):
         recipe = conditional(recipe)
-    if not takes_labels(recipe):
+    if not recipe.takes_labels:
         if choice == "auto":
             return recipe, "labels are not learned: one of the networks cannot take them"
         return recipe, ""
@@ -46,7 +46,7 @@ def check_labels_of_files(recipe: Recipe, data: str | Path) -> None:
         DataError: labels are to be learned, and these images do not allow it.
     """
     choice = recipe.data.labels
-    if choice == "auto" or not (choice == "on" or takes_labels(recipe)):
+    if choice == "auto" or not (choice == "on" or recipe.takes_labels):
         return
     source = open_source(data)
     if isinstance(source, Source):
@@ -63,7 +63,10 @@ def checked_labels(name: str, labels: LabelSet | None) -> LabelSet:
     Raises:
         DataError: there are none, only one, too many, or some have a single image.
     """
-    otherwise = "train without labels (--labels scores with a recipe that is not conditional)"
+    otherwise = (
+        "let auto decide (--labels auto), or train without (a recipe whose name does not end in "
+        "-conditional)"
+    )
     if labels is None:
         raise DataError(
             f"{name}: the networks take labels, and these images have none. Sort them into one "

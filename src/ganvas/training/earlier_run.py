@@ -22,7 +22,6 @@ from ganvas.formatting import format_first, format_list
 from ganvas.networks import ImageShape
 from ganvas.networks.labels import set_label_strength
 from ganvas.recipes import Recipe
-from ganvas.recipes.players import takes_labels
 from ganvas.runs import Run
 from ganvas.runs.tables import OriginTable
 from ganvas.schedules import value_at
@@ -101,7 +100,7 @@ class EarlierRun:
 
     def check_labels(self, recipe: Recipe, data: PreparedData) -> None:
         """Raise a `DataError` if both runs are conditional, on different labels."""
-        if not (takes_labels(self.recipe) and takes_labels(recipe)):
+        if not (self.recipe.takes_labels and recipe.takes_labels):
             return
         here, there = data.label_names, self.label_names
         if here == there:
@@ -139,7 +138,15 @@ class EarlierRun:
                 "Choose the networks, the size and the width of that run"
             )
         origin = self._origin(taken)
-        return origin, self._lines(origin, frozen_stages(state.discriminator))
+        lines = self._lines(origin, frozen_stages(state.discriminator))
+        for weights in taken:
+            if weights.network != "ema" and weights.taken < len(weights.left):
+                lines.append(
+                    f"warning: most of the {weights.network} is random, because that run has "
+                    f"{describe(self.recipe, self.shape)}, and this one {describe(recipe, shape)}. "
+                    "Choose the networks, the size and the width of that run"
+                )
+        return origin, lines
 
     def _origin(self, taken: list[TakenWeights]) -> OriginTable:
         return {

@@ -11,7 +11,6 @@ from ganvas import images
 from ganvas.data.stream import Batch, flip_half
 from ganvas.randomness import draw_latents
 from ganvas.recipes import Recipe
-from ganvas.recipes.players import takes_labels
 from ganvas.training.state import TrainState
 
 
@@ -21,7 +20,7 @@ def next_real_batch(state: TrainState, recipe: Recipe, count: int) -> Batch:
     Labels are int64 (N,), or None if no network takes any.
     """
     pixels, labels = state.stream.next(count, state.processes)
-    labels = labels.to(state.device) if labels is not None and takes_labels(recipe) else None
+    labels = labels.to(state.device) if labels is not None and recipe.takes_labels else None
     random = state.random["augmentation"]
     if recipe.data.flip:
         pixels = flip_half(pixels, random, state.processes)

@@ -13,7 +13,6 @@ from ganvas.data.settings import DataSettings, Labels
 from ganvas.errors import DataError, RecipeError
 from ganvas.networks import DISCRIMINATORS, GENERATORS
 from ganvas.recipes import CATALOG, Recipe, checked
-from ganvas.recipes.players import takes_labels
 from ganvas.runs.labels import with_labels
 from tests.builders.tiny import SIDE, narrow, tiny_data, tiny_recipe
 
@@ -42,7 +41,11 @@ def test_auto_conditions_where_every_label_has_twenty_images_and_says_so() -> No
     [
         ((), "the images have none"),
         ((40,), "there are 1, and auto wants 2 to 1,000"),
-        ((20, 19), "'label1' has 19 training images, and auto wants 20 of each"),
+        (
+            (20, 19, 3),
+            "auto wants 20 training images of each, and 2 labels have fewer: label1 (19), "
+            "label2 (3)",
+        ),
     ],
 )
 def test_auto_says_why_it_does_not(counts: tuple[int, ...], reason: str) -> None:
@@ -56,12 +59,12 @@ def test_auto_takes_the_labels_out_of_a_conditional_recipe_that_they_do_not_suit
     conditional, _ = with_labels(recipe("auto"), data(20, 20))
     plain, line = with_labels(conditional, data(3, 3))
     assert plain == recipe("auto")
-    assert "'label0' has 3 training images" in line
+    assert "2 labels have fewer: label0 (3), label1 (3)" in line
 
 
 def test_on_conditions_on_two_images_a_label() -> None:
     conditional, line = with_labels(recipe("on"), data(2, 2))
-    assert takes_labels(conditional)
+    assert conditional.takes_labels
     assert line == "labels are learned: 2 labels, 2 training images each"
 
 
@@ -84,7 +87,7 @@ def test_labels_that_cannot_be_learned_are_one_sentence(images: PreparedData, wo
         with_labels(recipe("on"), images)
     message = str(caught.value)
     assert words in message
-    assert "--labels scores" in message
+    assert "--labels auto" in message
     assert "\n" not in message
 
 
@@ -100,7 +103,8 @@ def test_a_conditional_recipe_without_labels_is_refused_with_the_field() -> None
     off = dataclasses.replace(conditional.data, labels="off")
     with pytest.raises(RecipeError) as caught:
         checked(dataclasses.replace(conditional, data=off))
-    assert [problem.partition(":")[0] for problem in caught.value.problems] == ["data.labels"] * 2
+    (problem,) = caught.value.problems
+    assert problem.startswith("data.labels: the networks take labels")
 
 
 def test_a_network_that_cannot_take_labels_is_refused_where_they_must_be_learned() -> None:
@@ -108,5 +112,5 @@ def test_a_network_that_cannot_take_labels_is_refused_where_they_must_be_learned
     with pytest.raises(RecipeError, match=r"generator\.network: strided cannot take labels"):
         checked(recipe("on", networks=networks))
     plain, line = with_labels(recipe("auto", networks=networks), data(20, 20))
-    assert not takes_labels(plain)
+    assert not plain.takes_labels
     assert line == "labels are not learned: one of the networks cannot take them"
