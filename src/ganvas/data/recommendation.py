@@ -68,6 +68,10 @@ def recommend(inspection: Inspection) -> Recommendation:
     flags = list(inspection.flags)
     settings = replace(inspection.settings, size=inspection.size)
     reasons = [_why_recipe(inspection, recipe)]
+    if settings.labels == "on" and not inspection.learnable_labels:
+        settings = replace(settings, labels="auto")
+        flags[flags.index("--labels") + 1] = "auto"
+        reasons.append("--labels auto as some labels have too few images to be learned")
     if inspection.recipe is None and "--size" not in flags:
         flags = ["--size", str(inspection.suggested_size), *flags]
         reasons.append(_why_size(inspection))

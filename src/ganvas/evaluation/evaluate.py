@@ -115,6 +115,11 @@ def evaluate_run(
     prepared = reference_images(run, data, feedback.quiet, verify)
     takes_labels = bool(generator.label_names)
     requested = requested or parse_metrics(default_metrics(prepared, full, takes_labels))
+    if not metrics and takes_labels and not labels_suffice(prepared):
+        feedback.message(
+            f"no score of each label: no label has {FEWEST_PER_LABEL} held-out images here. A "
+            "larger --held-out when training keeps more"
+        )
     count = default_count(prepared, full) if n is None else n
     settings = run.read_recipe().data
     measurement = measure(generator, prepared, settings, requested, count, seed, feedback)
@@ -188,7 +193,8 @@ def default_metrics(data: PreparedData, full: bool, takes_labels: bool = False) 
 
 def labels_suffice(data: PreparedData) -> bool:
     """Whether a label has enough held-out images for its own Frechet distance."""
-    assert data.labels is not None
+    if data.labels is None:
+        return False
     return int(np.bincount(data.labels[data.held_out]).max()) >= FEWEST_PER_LABEL
 
 

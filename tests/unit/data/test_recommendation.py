@@ -159,3 +159,13 @@ def test_the_readme_trains_own_images_as_check_recommends(
     command = recommended("photos").command
     assert f"ganvas check photos/\n{command}" in README.read_text(encoding="utf-8")
     assert shlex.split(command)[:4] == ["ganvas", "train", "dcgan", "photos/"]
+
+
+def test_labels_that_training_would_refuse_are_left_to_auto(tmp_path: Path) -> None:
+    photographs(tmp_path / "photos" / "cat")
+    Image.new("RGB", (40, 40)).save(photographs(tmp_path / "photos" / "dog") / "one.png")
+    settings = DataSettings(labels="on")
+    source = open_source(tmp_path / "photos")
+    recommendation = recommend(inspect(source, settings, 32, flags=("--labels", "on")))
+    assert recommendation.flags[recommendation.flags.index("--labels") + 1] == "auto"
+    assert recommendation.settings.labels == "auto"

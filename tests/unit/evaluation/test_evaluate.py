@@ -21,6 +21,7 @@ from ganvas.progress import TerminalFeedback
 from ganvas.recipes import CATALOG
 from ganvas.runs import Run
 from tests.builders import run_files
+from tests.builders.tiny import tiny_data
 
 
 @pytest.fixture
@@ -119,3 +120,11 @@ def test_a_first_answer_has_fewer_samples_and_never_warns_of_its_own_choice() ->
     assert "prdc-lite0" not in default_metrics(prepared(49), full=False)
     assert "kid-lite0" in default_metrics(prepared(60), full=True)
     assert "kid-lite0" not in default_metrics(prepared(60), full=False)
+
+
+def test_data_without_labels_scores_a_generator_that_takes_some() -> None:
+    """As `evaluate --data OTHER` may be given; scores of each label are then left out."""
+    data = tiny_data()
+    assert data.labels is None
+    for full in (False, True):
+        assert "intra-fd-lite0" not in default_metrics(data, full, takes_labels=True)
