@@ -15,6 +15,7 @@ from ganvas.data.preparation import PreparedData
 from ganvas.data.sources import FASHION
 from ganvas.images import Pixels, make_grid
 from ganvas.reports import pictures
+from ganvas.sampling import write_samples
 
 
 @pytest.mark.parametrize("shape", [(64, 16, 16, 1), (64, 8, 24, 3), (5, 12, 12, 4)])
@@ -132,3 +133,28 @@ class TestCopies:
         lookups = pictures.nearest_to(copies, cast(PreparedData, none_held_out), mirrored=False)
         assert lookups.rule is None
         assert lookups.copies == 0
+
+
+class TestLabels:
+    """Grids of a generator that takes labels: a row of eight for each label."""
+
+    NAMES = tuple(f"label{number}" for number in range(10))
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        levels = np.arange(10, dtype=np.uint8).repeat(8)  # an image's grey level is its label
+        tiles = np.broadcast_to(levels[:, None, None, None], (80, 16, 16, 1))
+        path = tmp_path / "000000640.png"
+        write_samples(path, np.ascontiguousarray(tiles), None, columns=8)
+        return path
+
+    def test_the_large_grid_keeps_the_rows_and_names_them(self, path: Path) -> None:
+        picture = pictures.grid_picture(path, (16, 16), "After {}", rows=self.NAMES)
+        height, width = picture.pixels.shape[:2]
+        assert (height, width) == (10 * 17 + 1, 8 * 17 + 1)
+        assert [int(picture.pixels[17 * row + 5, 5, 0]) for row in range(10)] == [*range(10)]
+        assert "from the top: label0, label1" in picture.caption
+
+    def test_the_strip_shows_the_first_image_of_each_label(self, path: Path) -> None:
+        (picture,) = pictures.strip([path], (16, 16), self.NAMES)
+        assert [int(picture.pixels[5, 17 * column + 5, 0]) for column in range(10)] == [*range(10)]
