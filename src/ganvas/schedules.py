@@ -67,8 +67,9 @@ LONGEST_RAMP = 500_000
 """Images for a change of 1 of an adaptive probability, in long runs (Karras 2020, section 2.2)."""
 RAMP_FRACTION = 0.1
 """The same as a fraction of the budget, in shorter runs."""
-SHORTEST_RAMP = 10_000
-"""The same in the shortest runs, where one measurement would otherwise move it too far."""
+SHORTEST_RAMP = 50_000
+"""At least so many. With 10,000, runs of 10,000 images were a quarter to a third worse than without
+augmentation, with 50,000 by 2 to 8 % (docs/results/few-images.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,7 +85,13 @@ def test_open_ramp_has_no_value_yet() -> None:
 
 @pytest.mark.parametrize(
     ("budget", "ramp"),
-    [(3_000, 10_000), (200_000, 20_000), (5_000_000, 500_000), (250_000_000, 500_000)],
+    [
+        (3_000, 50_000),
+        (200_000, 50_000),
+        (800_000, 80_000),
+        (5_000_000, 500_000),
+        (250_000_000, 500_000),
+    ],
 )
 def test_adaptive_ramp_is_a_tenth_of_the_budget_within_limits(budget: int, ramp: int) -> None:
     assert with_budget(Adaptive(target=0.7), budget) == Adaptive(target=0.7, images=ramp)
