@@ -125,6 +125,6 @@ def test_a_label_that_does_not_exist_names_the_nearest(
 
 def test_check_recommends_labels_where_they_suit(labelled: Path, ganvas: Ganvas) -> None:
     answer = ganvas("check", labelled)
-    assert "ganvas train dcgan-conditional" in answer.out
-    off = ganvas("check", labelled, "--labels", "off")
-    assert "ganvas train dcgan " in off.out
+    assert "ganvas train few" in answer.out
+    assert "--labels on learns them too" in answer.out
+    assert "learns them" not in ganvas("check", labelled, "--labels", "off").out

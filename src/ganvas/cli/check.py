@@ -88,11 +88,7 @@ class Check:
         from ganvas.recipes.first_shapes import Forecast, measured_run
         from ganvas.studies.pace import measure_pace
 
-        recipe = replace(
-            CATALOG[recommendation.recipe](),
-            data=recommendation.settings,
-            augmentation=recommendation.augmentation,
-        )
+        recipe = replace(CATALOG[recommendation.recipe](), data=recommendation.settings)
         if "--batch" in recommendation.flags:
             recipe = replace(recipe, batch=self.batch)
         return Forecast(

@@ -13,12 +13,14 @@ from ganvas.data.bit_depth import MEASURED
 from ganvas.data.image_sizes import SUGGESTED_SIDES
 from ganvas.data.inspection import FEW_IMAGES, Inspection
 from ganvas.data.mirroring import ALIKE, UNLIKE, shows_signs
-from ganvas.data.settings import RECIPE_FOR_IMAGES, RECIPE_FOR_LABELS, DataSettings
+from ganvas.data.settings import (
+    RECIPE_FOR_FEW,
+    RECIPE_FOR_IMAGES,
+    RECIPE_FOR_LABELS,
+    DataSettings,
+)
 from ganvas.formatting import format_percent
 from ganvas.labels import FEWEST_IMAGES, MOST_LABELS
-
-AUGMENTATION = 0.3
-"""What delays overfitting of the discriminator where images are few (docs/recipes.md)."""
 
 GREY_MODES = {
     *("grey", "black and white", "grey with alpha"),
@@ -40,8 +42,6 @@ class Recommendation:
     """Flags and their values: the size, the flags that were given, and what few images need."""
     settings: DataSettings
     """The data settings that the flags give."""
-    augmentation: float
-    """The augmentation that the flags give."""
     channels: int
     """Of the images that training gets."""
     reasons: tuple[str, ...]
@@ -63,8 +63,7 @@ class Recommendation:
 
 def recommend(inspection: Inspection) -> Recommendation:
     """How to train on inspected images, stacks or points that are enough to train on."""
-    for_images = RECIPE_FOR_LABELS if inspection.learnable_labels else RECIPE_FOR_IMAGES
-    recipe = inspection.recipe or for_images
+    recipe = inspection.recipe or _recipe_for_images(inspection)
     flags = list(inspection.flags)
     settings = replace(inspection.settings, size=inspection.size)
     reasons = [_why_recipe(inspection, recipe)]
@@ -92,21 +91,23 @@ def recommend(inspection: Inspection) -> Recommendation:
         flags.append("--flip")
         settings = replace(settings, flip=True)
         reasons.append("--flip as mirrored images look like the others, and more are needed")
-    if inspection.few:
-        flags += ["--augmentation", str(AUGMENTATION)]
-        reasons.append(
-            f"--augmentation {AUGMENTATION} as the discriminator memorises fewer than "
-            f"{FEW_IMAGES:,} images"
-        )
     return Recommendation(
         recipe=recipe,
         data=inspection.typed,
         flags=tuple(flags),
         settings=settings,
         channels=_channels(inspection),
-        augmentation=AUGMENTATION if inspection.few else 0.0,
         reasons=(*reasons, *_notes(inspection)),
     )
+
+
+def _recipe_for_images(inspection: Inspection) -> str:
+    """The recipe for images, by how many there are and whether their labels suit it."""
+    # What follows overfitting compares with held-out images.
+    can_follow = inspection.scores_possible or inspection.fraction_for_scores is not None
+    if inspection.few and can_follow:
+        return RECIPE_FOR_FEW
+    return RECIPE_FOR_LABELS if inspection.learnable_labels else RECIPE_FOR_IMAGES
 
 
 def _channels(inspection: Inspection) -> int:
@@ -121,6 +122,11 @@ def _channels(inspection: Inspection) -> int:
 
 def _why_recipe(inspection: Inspection, recipe: str) -> str:
     if inspection.recipe is None:
+        if recipe == RECIPE_FOR_FEW:
+            return (
+                f"{recipe} as the discriminator memorises fewer than {FEW_IMAGES:,} images, which "
+                "its augmentation follows"
+            )
         if recipe == RECIPE_FOR_LABELS:
             return (
                 f"{recipe} as the labels suit it, so you choose what is generated (without "
@@ -164,7 +170,9 @@ def _notes(inspection: Inspection) -> list[str]:
     """What becomes of labels and alpha channels, where one may expect something else."""
     notes = []
     used = inspection.labels and not inspection.unlabelled and inspection.recipe is None
-    if used and not inspection.learnable_labels:
+    if used and inspection.few and inspection.learnable_labels:
+        notes.append("labels serve scores alone; --labels on learns them too")
+    elif used and not inspection.learnable_labels:
         notes.append(
             f"labels serve scores alone, as learning them takes 2 to {MOST_LABELS:,} labels of at "
             f"least {FEWEST_IMAGES} training images each"

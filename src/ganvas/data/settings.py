@@ -53,5 +53,7 @@ class DataSettings:
 
 RECIPE_FOR_LABELS = "dcgan-conditional"
 """The recipe that is recommended for images with labels that suit it."""
+RECIPE_FOR_FEW = "few"
+"""The recipe that is recommended for few images."""
 RECIPE_FOR_IMAGES = "dcgan"
 """The recipe that is recommended for images (`recommendation.py`)."""

@@ -4,6 +4,7 @@ from ganvas.recipes.catalog import CATALOG as CATALOG
 from ganvas.recipes.catalog import dcgan as dcgan
 from ganvas.recipes.catalog import dcgan_conditional as dcgan_conditional
 from ganvas.recipes.catalog import describe as describe
+from ganvas.recipes.catalog import few as few
 from ganvas.recipes.catalog import load_recipe as load_recipe
 from ganvas.recipes.catalog import lsgan as lsgan
 from ganvas.recipes.catalog import mlp as mlp

@@ -172,7 +172,7 @@ def has_settings_of(recipe: Recipe, name: str) -> bool:
             field: getattr(recipe, field)
             for field in (
                 *("name", "data", "images", "intervals", "evaluation", "precision"),
-                *("augmentation", "on_failure", "sync_batch_norm"),
+                *("augmentation", "augmentation_policy", "on_failure", "sync_batch_norm"),
             )
         },
     )

@@ -74,14 +74,16 @@ def test_a_size_is_recommended_beside_other_flags_and_none_beside_a_given_one(
     assert not any(reason.startswith("--size") for reason in given.reasons)
 
 
-def test_few_images_get_augmentation_and_many_do_not(tmp_path: Path) -> None:
+def test_few_images_get_a_recipe_of_their_own_and_many_do_not(tmp_path: Path) -> None:
     few = recommended(arrays(tmp_path / "few.npy", 1999, 16))
     many = recommended(arrays(tmp_path / "many.npy", 2000, 16))
-    assert few.flags[-2:] == ("--augmentation", "0.3")
-    assert few.augmentation == 0.3
-    assert "fewer than 2,000 images" in reason(few, "--augmentation 0.3")
-    assert "--augmentation" not in many.command
-    assert many.augmentation == 0
+    assert few.recipe == "few"
+    assert "fewer than 2,000 images" in reason(few, "few as")
+    assert many.recipe == "dcgan"
+
+
+def test_too_few_to_hold_any_out_are_no_case_for_what_follows_overfitting(tmp_path: Path) -> None:
+    assert recommended(arrays(tmp_path / "few.npy", 12, 16)).recipe == "dcgan"
 
 
 def test_more_is_held_out_where_scores_need_it(tmp_path: Path) -> None:
@@ -113,18 +115,15 @@ def test_alpha_that_would_be_lost_is_mentioned(tmp_path: Path) -> None:
 def test_what_labels_are_for_is_said(tmp_path: Path) -> None:
     photographs(tmp_path / "photos" / "cat")
     photographs(tmp_path / "photos" / "dog", "L")
-    few = recommended(tmp_path / "photos")
-    assert few.recipe == "dcgan"
-    assert "labels serve scores alone" in reason(few, "labels")
-    for index in range(40):
-        colour = (6 * index, 255 - 6 * index, index)
-        for label in ("cat", "dog"):
-            Image.new("RGB", (40, 40), colour).save(
-                tmp_path / "photos" / label / f"more{index}.png"
-            )
-            colour = colour[::-1]
-    many = recommended(tmp_path / "photos")
-    assert many.recipe == "dcgan-conditional"
+    rare = recommended(tmp_path / "photos")
+    assert "labels serve scores alone, as learning them takes" in reason(rare, "labels")
+    pixels = np.random.default_rng(0).integers(0, 256, (2_400, 16, 16), dtype=np.uint8)
+    labels = np.array(["cat", "dog"])[np.arange(len(pixels)) % 2]
+    for name, count in (("few", 400), ("many", 2_400)):
+        np.savez(tmp_path / f"{name}.npz", images=pixels[:count], labels=labels[:count])
+    few, many = recommended(tmp_path / "few.npz"), recommended(tmp_path / "many.npz")
+    assert (few.recipe, many.recipe) == ("few", "dcgan-conditional")
+    assert "--labels on learns them too" in reason(few, "labels")
     assert "labels suit it" in reason(many, "dcgan-conditional")
 
 
@@ -158,7 +157,7 @@ def test_the_readme_trains_own_images_as_check_recommends(
         Image.new("RGB", (80, 64), (value % 256, value // 256, 0)).save(folder / f"{value}.bmp")
     command = recommended("photos").command
     assert f"ganvas check photos/\n{command}" in README.read_text(encoding="utf-8")
-    assert shlex.split(command)[:4] == ["ganvas", "train", "dcgan", "photos/"]
+    assert shlex.split(command)[:4] == ["ganvas", "train", "few", "photos/"]
 
 
 def test_labels_that_training_would_refuse_are_left_to_auto(tmp_path: Path) -> None:
