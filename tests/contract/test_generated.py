@@ -157,8 +157,7 @@ def test_inspection_says_how_to_train_on_it(dataset: GeneratedDataset, recipe: R
     inspection = inspect(dataset, recipe.data, minimum=10)  # type: ignore[arg-type]
     assert inspection.trainable
     assert inspection.unusable == ()
-    few = " --augmentation 0.3" if inspection.few else ""
-    command = f"ganvas train {dataset.recipe} {dataset.location}{few}"
+    command = f"ganvas train {dataset.recipe} {dataset.location}"
     assert recommend(inspection).lines()[-1] == f"next: {command}"
     assert json.loads(json.dumps(inspection.to_json()))["usable"] == inspection.usable
     assert inspection.lines()[0].startswith(

@@ -66,7 +66,7 @@ def reader_folder(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
     random = np.random.default_rng(0)
-    for number in range(70):
+    for number in range(210):  # a tenth is enough for scores
         pixels = random.integers(0, 256, (80, 70, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.jpg")
 

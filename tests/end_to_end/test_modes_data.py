@@ -150,7 +150,7 @@ def test_check_describes_points_and_digits(tmp_path: Path, digits: Path, ganvas:
     assert found.code == 0, found.err
     report = json.loads(found.out)
     assert (report["usable"], report["trainable"]) == (100, True)
-    assert report["suggested_command"].endswith(f"stacked:{digits} --augmentation 0.3")
+    assert report["suggested_command"].endswith(f"stacked:{digits}")
     words = ganvas("check", "stacked:fashion").out
     assert "1,000 modes" in words
     assert "128,000 stacks of three to train on, and 26,000 stacks of held-out images" in words

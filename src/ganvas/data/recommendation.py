@@ -103,8 +103,10 @@ def recommend(inspection: Inspection) -> Recommendation:
 
 def _recipe_for_images(inspection: Inspection) -> str:
     """The recipe for images, by how many there are and whether their labels suit it."""
-    # What follows overfitting compares with held-out images.
-    can_follow = inspection.scores_possible or inspection.fraction_for_scores is not None
+    # What follows overfitting compares with held-out images; a given fraction stays.
+    can_hold_more = inspection.fraction_for_scores is not None
+    can_hold_more &= "--held-out" not in inspection.flags
+    can_follow = inspection.scores_possible or can_hold_more
     if inspection.few and can_follow:
         return RECIPE_FOR_FEW
     return RECIPE_FOR_LABELS if inspection.learnable_labels else RECIPE_FOR_IMAGES

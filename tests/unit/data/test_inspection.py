@@ -188,7 +188,7 @@ def test_the_suggested_command_can_be_pasted(
         assert open_source(words[3]).location == str(tmp_path / name)
         assert not words[3].startswith("-")
         assert words[:3] == ["ganvas", "train", "dcgan"]
-        assert words[4:] == ["--size", "32", "--augmentation", "0.3"]
+        assert words[4:] == ["--size", "32"]
     assert not Path(here[3]).is_absolute()
 
 
@@ -199,33 +199,33 @@ def test_given_flags_are_quoted_in_the_suggested_command(tmp_path: Path) -> None
     assert shlex.split(recommend(inspection).command, comments=True)[6:8] == flags
 
 
-def test_augmentation_is_suggested_where_it_is_advised_and_nowhere_else(tmp_path: Path) -> None:
+def test_the_recipe_for_few_images_is_suggested_where_there_are_few(tmp_path: Path) -> None:
     for name, count in (("few", FEW_IMAGES - 1), ("enough", FEW_IMAGES)):
         pixels = np.arange(count * 64, dtype=np.uint32).view(np.uint8).reshape(count, 16, 16)
         np.save(tmp_path / f"{name}.npy", pixels)
         inspection = check(tmp_path / f"{name}.npy")
         warned = any(warning.startswith("few images") for warning in inspection.warnings)
         recommendation = recommend(inspection)
-        explained = any(reason.startswith("--augmentation") for reason in recommendation.reasons)
-        suggested = "--augmentation 0.3" in recommendation.command
-        assert (warned, explained, suggested) == (name == "few",) * 3
+        explained = any(reason.startswith("few as") for reason in recommendation.reasons)
+        assert (warned, explained, recommendation.recipe == "few") == (name == "few",) * 3
 
 
 @pytest.mark.parametrize(
-    ("count", "flags", "advice"),
+    ("count", "recipe", "flags", "advice"),
     [
-        (110, "--held-out 0.2 --augmentation 0.3", "11 of 110 would be held out"),
-        (195, "--augmentation 0.3", None),
-        (70, "--augmentation 0.3", "too few for scores"),  # 21 of them leave no batch of 62
+        (110, "few", " --held-out 0.2", "11 of 110 would be held out"),
+        (195, "few", "", None),
+        (70, "dcgan", "", "too few for scores"),  # 21 of them leave no batch of 62
     ],
 )
 def test_too_few_held_out_for_scores(
-    tmp_path: Path, count: int, flags: str, advice: str | None
+    tmp_path: Path, count: int, recipe: str, flags: str, advice: str | None
 ) -> None:
     pixels = np.arange(count * 64, dtype=np.uint32).view(np.uint8).reshape(count, 16, 16)
     np.save(tmp_path / "pics.npy", pixels)
     inspection = check(tmp_path / "pics.npy", minimum=62)
-    assert recommend(inspection).command.endswith(f"pics.npy --size 32 {flags}")
+    assert recommend(inspection).recipe == recipe
+    assert recommend(inspection).command.endswith(f"pics.npy --size 32{flags}")
     lines = [line for line in inspection.lines() if line.startswith("few held-out images")]
     assert len(lines) == (advice is not None)
     assert all(str(advice) in line and "at least 20" in line for line in lines)
@@ -238,7 +238,8 @@ def test_a_given_held_out_fraction_stays(tmp_path: Path) -> None:
     np.save(tmp_path / "pics.npy", pixels)
     settings = DataSettings(size=(32, 32), held_out=0.05)
     inspection = inspect(open_source(tmp_path / "pics.npy"), settings, flags=["--held-out", "0.05"])
-    assert recommend(inspection).command.endswith("--held-out 0.05 --augmentation 0.3")
+    assert recommend(inspection).command.endswith("--held-out 0.05")
+    assert recommend(inspection).recipe == "dcgan"  # few would need more of them
     assert any("Train with --held-out 0.2" in warning for warning in inspection.warnings)
 
 

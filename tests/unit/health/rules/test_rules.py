@@ -419,7 +419,6 @@ def test_a_failure_is_not_left_out_beside_a_watch_finding() -> None:
 
 def test_labels_that_the_discriminator_does_not_see_are_given_to_it_first() -> None:
     blind = against("dcgan-conditional", DCGANDiscriminator(norm="batch"))
-    blind["data"] = replace(CATALOG["dcgan-conditional"]().data, labels="scores")
     found = only(evidence("dcgan-conditional", {"probe/labels/told": 0.02}, **blind))
     assert found.advice[0].flag == "--discriminator.network.conditioning projection"
 
