@@ -108,11 +108,12 @@ RECIPES = st.builds(
     generator_batch=st.none() | st.integers(2, 512),
     fresh_reals_for_generator=st.booleans(),
     ema_half_life=SCHEDULES,
-    augmentation=st.floats(0, 1)
+    # Above 0: a policy without augmentation is refused.
+    augmentation=st.floats(0.001, 1)
     | st.builds(
         Ramp,
         shape=st.sampled_from(["linear", "cosine"]),
-        start=st.floats(0, 1),
+        start=st.floats(0.001, 1),
         end=st.floats(0, 1),
         images=st.none() | st.integers(1, 10**9),
     )
