@@ -105,6 +105,7 @@ BASES: dict[str, Base] = {
         images_per_second=3_000,
         looks=8,
     ),
+    "few": Base(recipe="few", images=24_000, images_per_second=1_500),
     "lsgan": Base(recipe="lsgan", images=56_000, metrics=MORE_METRICS),
     "wgan": Base(recipe="wgan", images=56_000),
     "wgan-gp": Base(recipe="wgan-gp", images=48_000, images_per_second=1_100),

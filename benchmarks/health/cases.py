@@ -192,7 +192,7 @@ KINDS: dict[str, Kind] = {
     "unlabelled-discriminator": Kind(
         what="a discriminator that sees no labels",
         changes={
-            "data.labels": "scores",
+            "data.labels": "folders",  # read, and no network is changed for them
             "discriminator.network": DCGANDiscriminator(norm="batch"),
         },
         bases=("dcgan-conditional",),
@@ -202,7 +202,7 @@ KINDS: dict[str, Kind] = {
     "constant-latents": Kind(
         what="the same latents for every sample of a label",
         changes={
-            "generator.network": ConstantLatentsGenerator(norm="batch", conditioning="shared")
+            "generator.network": ConstantLatentsGenerator(norm="batch", conditioning="chunks")
         },
         bases=("dcgan-conditional",),
         # One image a label is also few images in all.
