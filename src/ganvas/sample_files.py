@@ -7,13 +7,14 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from ganvas import storage
 from ganvas.data.reading import Progress
@@ -71,8 +72,14 @@ class SampleRequest:
                     self.n, self.seed, labels=torch.full((self.n,), label)
                 )
         else:
-            labels = self.generator.label_indices(self.label, self.n)
-            yield from self.generator.input_batches(self.n, self.seed, labels=labels)
+            yield from self.generator.input_batches(self.n, self.seed, labels=self.labels())
+
+    def labels(self) -> Tensor | None:
+        """The label of each sample, int64 (count,); None if the generator takes none."""
+        if self.each:
+            return torch.arange(len(self.generator.label_names)).repeat_interleave(self.n)
+        labels = self.generator.label_indices(self.label, self.n)
+        return self.generator.draw_labels(self.n, self.seed) if labels is None else labels
 
     def samples(self, on_progress: Progress) -> Iterator[npt.NDArray[Any]]:
         """The samples, batch by batch."""
@@ -82,12 +89,10 @@ class SampleRequest:
             done += len(inputs.latents)
             on_progress(done, self.count)
 
-    def label_names(self) -> Iterator[npt.NDArray[Any]]:
-        """The names of the labels of all samples, batch by batch."""
-        names = np.array(self.generator.label_names)
-        for inputs in self.inputs():
-            assert inputs.labels is not None
-            yield names[inputs.labels.cpu().numpy()]
+    def label_names(self) -> npt.NDArray[np.str_] | None:
+        """The name of the label of each sample, (count,); None if the generator takes none."""
+        labels = self.labels()
+        return None if labels is None else np.array(self.generator.label_names)[labels.numpy()]
 
 
 def check_picture(count: int, size: tuple[int, int], factor: int, advice: str) -> None:
@@ -144,7 +149,7 @@ def write_folder(out: Path, request: SampleRequest, on_progress: Progress) -> No
     """
     with storage.write_errors(out), storage.atomic_directory(out) as draft:
         done = size = 0
-        folders = chain.from_iterable(label_folders(draft, request))
+        folders = label_folders(draft, request)
         for batch in request.samples(on_progress):
             for image in batch:
                 path = next(folders) / f"{done:06d}.png"
@@ -154,16 +159,17 @@ def write_folder(out: Path, request: SampleRequest, on_progress: Progress) -> No
             check_room(out, draft.parent, size, done, request.count)
 
 
-def label_folders(draft: Path, request: SampleRequest) -> Iterator[list[Path]]:
-    """The folder of each sample, batch by batch: one for each label, if there are labels."""
-    if request.generator.label_set is None:
-        yield from ([draft] * len(inputs.latents) for inputs in request.inputs())
-        return
-    for batch in request.label_names():
-        folders = [draft / re.sub(r"[^\w.-]+", "-", name).strip(".-") for name in batch]
-        for folder in set(folders):
-            folder.mkdir(exist_ok=True)
-        yield folders
+def label_folders(draft: Path, request: SampleRequest) -> Iterator[Path]:
+    """The folder of each sample: one for each label, if there are labels."""
+    names = request.label_names()
+    if names is None:
+        return repeat(draft)
+    folder_of = {
+        name: draft / re.sub(r"[^\w.-]+", "-", name).strip(".-") for name in np.unique(names)
+    }
+    for folder in folder_of.values():
+        folder.mkdir(exist_ok=True)
+    return (folder_of[name] for name in names)
 
 
 def write_npz(out: Path, request: SampleRequest, on_progress: Progress) -> None:
@@ -182,7 +188,7 @@ def write_npz(out: Path, request: SampleRequest, on_progress: Progress) -> None:
             done += len(batch)
             check_room(out, out.absolute().parent, file.tell(), done, request.count)
 
-    generator, n = request.generator, request.count
+    generator, n, names = request.generator, request.count, request.label_names()
     latents = (inputs.latents.cpu().numpy() for inputs in request.inputs())
     with (
         storage.atomic_file(out) as file,
@@ -190,8 +196,8 @@ def write_npz(out: Path, request: SampleRequest, on_progress: Progress) -> None:
     ):
         write_array(archive, "points" if generator.makes_points else "images", samples(), n)
         write_array(archive, "latents", latents, n)
-        if generator.label_set is not None:
-            write_array(archive, "labels", request.label_names(), n)
+        if names is not None:
+            write_array(archive, "labels", iter([names]), n)
 
 
 def write_array(

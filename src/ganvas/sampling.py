@@ -132,8 +132,7 @@ class TrainedGenerator:
         if self.label_set is None:
             return None
         random = named_generator(seed, "labels of samples")
-        # One by one, as latents are, so that the first of many are those of few.
-        places = torch.cat([torch.rand(1, generator=random, dtype=torch.float64) for _ in range(n)])
+        places = torch.rand(n, generator=random, dtype=torch.float64)
         counts = torch.tensor(self.label_set.counts, dtype=torch.float64)
         edges = counts.cumsum(0) / counts.sum()
         return torch.searchsorted(edges, places, right=True).clamp_max(len(counts) - 1)

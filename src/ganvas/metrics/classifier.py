@@ -22,6 +22,7 @@ from ganvas.metrics.small_network import (
     Indices,
     Pixels,
     convolutions,
+    finish,
     fit,
     in_bytes,
     index_batches,
@@ -215,8 +216,7 @@ def _network(size: tuple[int, int], classes: int, seed: int) -> nn.Sequential:
 
 
 def _classifier(network: nn.Sequential, device: torch.device, training: Training) -> Classifier:
-    network.eval().requires_grad_(False)
-    to_device(network, device)
+    finish(network, device)
     return Classifier("classifier", DIMENSION, device, network, training)
 
 

@@ -20,6 +20,7 @@ from ganvas.metrics.small_network import (
     Indices,
     Pixels,
     convolutions,
+    finish,
     fit,
     index_batches,
     input_size,
@@ -207,6 +208,5 @@ def random_view(images: Tensor, random: torch.Generator) -> Tensor:
 
 
 def _contrastive(network: nn.Sequential, device: torch.device, training: Training) -> Contrastive:
-    network.eval().requires_grad_(False)
-    to_device(network, device)
+    finish(network, device)
     return Contrastive("self", DIMENSION, device, network, training)

@@ -80,6 +80,12 @@ def to_device(network: nn.Module, device: torch.device) -> None:
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
+def finish(network: nn.Module, device: torch.device) -> None:
+    """Make a trained or loaded network ready for use: nothing trains any more."""
+    network.eval().requires_grad_(False)
+    to_device(network, device)
+
+
 def index_batches(count: int, batch: int, random: torch.Generator) -> Iterator[Indices]:
     """Endless batches of indices; each epoch has every index once."""
     while True:
@@ -154,7 +160,7 @@ def read(path: Path, version: int, name: str) -> tuple[dict[str, Tensor], dict[s
         weights, metadata = tensor_file.read(path)
     except RunError as error:
         raise GanvasError(f"cannot read {name}: {error}. {advice}") from error
-    found = metadata.get("version")
-    if found != version:
-        raise GanvasError(f"{name} {path} has version {found}, not {version}. {advice}")
+    saved = metadata.get("version")
+    if saved != version:
+        raise GanvasError(f"{name} {path} has version {saved}, not {version}. {advice}")
     return weights, metadata

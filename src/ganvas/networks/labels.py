@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -119,6 +119,14 @@ class Stages(nn.Module):
         super().__init__()
         for name, stage in stages.items():
             self.add_module(name, stage)
+
+
+def through(stages: Iterable[nn.Module], inputs: Tensor) -> Tensor:
+    """What the stages give, one after the other."""
+    outputs = inputs
+    for stage in stages:
+        outputs = stage(outputs)
+    return outputs
 
 
 class ConditionalSequential(Stages):
@@ -238,10 +246,7 @@ class ConcatenatedLabels(Stages):
 
     def forward(self, inputs: Tensor, labels: Tensor) -> Tensor:
         embed, *stages = self.children()
-        outputs = torch.cat([inputs.flatten(1), embed(labels)], 1)
-        for stage in stages:
-            outputs = stage(outputs)
-        return outputs
+        return through(stages, torch.cat([inputs.flatten(1), embed(labels)], 1))
 
 
 # -- Discriminators ------------------------------------------------------------------------------
@@ -283,9 +288,7 @@ class ProjectionDiscriminator(Stages):
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         *stages, logit, projection = self.children()
-        features = images
-        for stage in stages:
-            features = stage(features)
+        features = through(stages, images)
         logits: Tensor = logit(features) + projection(features, labels)
         return logits
 
@@ -307,9 +310,7 @@ class LabelledLogit(Stages):
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         *stages, embedding = self.children()
-        for stage in stages:
-            features = stage(features)
-        logits: Tensor = (features * embedding(labels)).sum(1)
+        logits: Tensor = (through(stages, features) * embedding(labels)).sum(1)
         return logits
 
 
@@ -318,8 +319,5 @@ class LabelledDiscriminator(Stages):
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         *stages, logit = self.children()
-        features = images
-        for stage in stages:
-            features = stage(features)
-        logits: Tensor = logit(features, labels)
+        logits: Tensor = logit(through(stages, images), labels)
         return logits
