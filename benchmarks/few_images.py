@@ -68,7 +68,8 @@ FAST: dict[str, dict[str, Any]] = {
         "augmentation_policy": "diffaugment",
     },
 }
-"""Five times as fast as the default: what it costs in a short run is why the default is slower."""
+"""Five times as fast as the default: what it costs in a short run is why the default is slower.
+Measured by --fast alone."""
 LECAM = " + LeCam"
 
 
@@ -109,16 +110,17 @@ class Job:
 
 
 def write_images(name: str, data: str, counts: list[int], seeds: int, keep: Path) -> None:
-    """COUNT-SEED.npy and the OTHERS-SEED.npy that its runs are scored with."""
+    """COUNT-SEED.npy, and others-COUNT-SEED.npy that its runs are scored with."""
     prepared = prepare_images(DataSettings(size=(SIDE, SIDE)), data, quiet=True)
     folder = keep / name / "images"
     folder.mkdir(parents=True, exist_ok=True)
-    for seed in range(seeds):
+    for seed, count in itertools.product(range(seeds), counts):
         order = np.random.default_rng(seed).permutation(len(prepared.images))
-        first_other = max(counts)
-        parts = {f"{count}-{seed}": order[:count] for count in counts}
-        parts[f"others-{seed}"] = order[first_other : first_other + OTHERS]
-        for stem, indices in parts.items():
+        others = order[count : count + OTHERS]
+        for stem, indices in (
+            (f"{count}-{seed}", order[:count]),
+            (f"others-{count}-{seed}", others),
+        ):
             path = folder / f"{stem}.npy"
             if not path.exists():
                 np.save(path, prepared.images[np.sort(indices)].transpose(0, 2, 3, 1))
@@ -134,7 +136,7 @@ def run_job(job: Job, keep: Path) -> dict[str, float]:
         ganvas.resume(out, quiet=True)
     scores = ganvas.evaluate(
         out,
-        data=images / f"others-{job.seed}.npy",
+        data=images / f"others-{job.count}-{job.seed}.npy",
         metrics=METRICS,
         n=SAMPLES,
         quiet=True,
@@ -173,7 +175,7 @@ def page(results: dict[str, dict[str, float]]) -> str:
 def table(results: dict[str, dict[str, float]], prefix: str) -> list[str]:
     """One row for each arm, and what changes against none, seed by seed."""
     arms: dict[str, dict[int, dict[str, float]]] = {}
-    for arm in every_arm(lecam=True):
+    for arm in arms_of(lecam=True, fast=True):
         for key, values in results.items():
             start, _, seed = key.rpartition("/")
             if start == f"{prefix}/{folder_of(arm)}":
@@ -212,18 +214,18 @@ def change(base: dict[int, dict[str, float]], runs: dict[int, dict[str, float]])
     return f"{text} [{low:+.1f}, {high:+.1f}]"
 
 
-def every_arm(lecam: bool) -> list[str]:
+def arms_of(lecam: bool, fast: bool) -> list[str]:
     """The names of the arms, those with LeCam last."""
-    arms = [*AUGMENTATIONS, *FAST]
+    arms = [*AUGMENTATIONS, *(FAST if fast else ())]
     return [*arms, *(f"{arm}{LECAM}" for arm in AUGMENTATIONS)] if lecam else arms
 
 
-def jobs_of(name: str, counts: list[int], seeds: int, lecam: bool) -> Iterator[Job]:
+def jobs_of(name: str, counts: list[int], seeds: int, lecam: bool, fast: bool) -> Iterator[Job]:
     """All runs on one data set, the first seeds first."""
     for count, seed in itertools.product(counts, range(seeds)):
-        for arm in every_arm(lecam):
+        for arm in arms_of(lecam, fast):
             yield Job(name, count, arm, seed, LONG)
-        for arm in every_arm(lecam=False):
+        for arm in arms_of(lecam=False, fast=fast):
             yield Job(name, count, arm, seed, SHORT)
 
 
@@ -236,6 +238,7 @@ def main() -> None:
     parser.add_argument("--counts", default="200,1000,5000", help="numbers of images")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--lecam", action="store_true", help="the arms with LeCam too")
+    parser.add_argument("--fast", action="store_true", help="the arms with a faster controller too")
     parser.add_argument("--keep", type=Path, default=Path("runs/few-images"))
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     parser.add_argument("--page", action="store_true", help="train nothing")
@@ -247,7 +250,7 @@ def main() -> None:
         for named in options.data:
             name, _, data = named.partition("=")
             write_images(name, data, counts, options.seeds, options.keep)
-            jobs = list(jobs_of(name, counts, options.seeds, options.lecam))
+            jobs = list(jobs_of(name, counts, options.seeds, options.lecam, options.fast))
             missing = [job for job in jobs if job.key not in results]
             with ProcessPoolExecutor(AT_ONCE) as pool:
                 running = {pool.submit(run_job, job, options.keep): job for job in missing}
