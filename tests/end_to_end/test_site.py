@@ -190,7 +190,7 @@ class TestSite:
     def test_search_finds_words_in_both_languages(self, site: Path, tmp_path: Path) -> None:
         (worker,) = site.glob("assets/javascripts/workers/search.*.js")
         page = site / "search-of-a-test.html"
-        words = json.dumps(["weights clipped", "权重裁剪", "退出码"])
+        words = json.dumps(["weights clipped", "权重裁剪", "怎样更省"])
         page.write_text(SEARCH % (worker.relative_to(site), words), encoding="utf-8")
         rendered = pages.open_in_browser(page, tmp_path)
         page.unlink()
