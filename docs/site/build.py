@@ -35,6 +35,7 @@ FILES = PurePosixPath("files")
 """Where the site has copies of files that pages link to, and that are no pages."""
 
 FENCED = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
+IN_A_LIST = re.compile(r"^  (?=\S)", re.MULTILINE)
 LINK = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
 
 
@@ -143,7 +144,7 @@ def lay_out(table: Table, folder: Path) -> None:
     for place in table.places:
         target = pages / place
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(with_links_of_the_site(table, place, pages), encoding="utf-8")
+        target.write_text(markdown_of_the_site(table, place, pages), encoding="utf-8")
     configuration = tomllib.loads((SITE / "zensical.toml").read_text(encoding="utf-8"))
     project = configuration["project"]
     project["nav"] = [
@@ -178,8 +179,11 @@ def twins(table: Table) -> Iterator[tuple[str, str]]:
             yield there, here
 
 
-def with_links_of_the_site(table: Table, place: PurePosixPath, pages: Path) -> str:
+def markdown_of_the_site(table: Table, place: PurePosixPath, pages: Path) -> str:
     """A page's Markdown, where links lead to pages and files of the site.
+
+    zensical's Markdown wants four spaces where a table or paragraph belongs to the item of a list
+    above it. Our pages have two, as CommonMark and those who read the file need no more.
 
     Raises:
         FileNotFoundError: a link leads to no file of the repository.
@@ -206,8 +210,11 @@ def with_links_of_the_site(table: Table, place: PurePosixPath, pages: Path) -> s
             shutil.copyfile(file, pages / leads_to)
         return f"{before}{os.path.relpath(leads_to, place.parent)}{anchor}{after}"
 
+    def translate(text: str) -> str:
+        return LINK.sub(replace, IN_A_LIST.sub("    ", text))
+
     parts = FENCED.split(table.text(place))
-    return "".join(part if part.startswith("```") else LINK.sub(replace, part) for part in parts)
+    return "".join(part if part.startswith("```") else translate(part) for part in parts)
 
 
 def build(folder: Path) -> int:

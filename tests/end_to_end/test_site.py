@@ -96,6 +96,10 @@ class TestTranslation:
         english, chinese = map(table_columns, both(path))
         assert chinese == english, "the number of columns of each row"
 
+    def test_breaks_no_line_between_chinese_words(self, path: PurePosixPath) -> None:
+        _, chinese = both(path)
+        assert not BROKEN.findall(chinese), "a browser shows the break as a space"
+
     def test_has_the_same_numbers_and_code_words(self, path: PurePosixPath) -> None:
         english, chinese = (BUILD.FENCED.sub("", text) for text in both(path))
         for what in (CODE, NUMBER):
@@ -105,6 +109,7 @@ class TestTranslation:
             english, chinese = CODE.sub("", english), CODE.sub("", chinese)
 
 
+BROKEN = re.compile(r"\S+[\u3001-\u9fff\uff00-\uffef]\n[\u4e00-\u9fff]\S+")
 CODE = re.compile(r"`[^`]+`")
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
@@ -123,7 +128,7 @@ def code_lines(text: str) -> list[str]:
 
 def table_columns(text: str) -> list[int]:
     """How many columns each row of a table has."""
-    rows = [line for line in text.splitlines() if line.startswith("|")]
+    rows = [line for line in text.splitlines() if line.strip().startswith("|")]
     return [row.count("|") - row.count("\\|") for row in rows]
 
 
@@ -149,6 +154,13 @@ class TestSite:
         assert "五分钟上手" in chinese
         assert "报告（英文）" in chinese
         assert "Five minutes" not in chinese
+
+    def test_shows_every_list_and_table_as_one(self, site: Path) -> None:
+        for page, text in html_of(site).items():
+            content = re.search(r"<article.*</article>", text, re.DOTALL)
+            assert content, page
+            prose = re.sub(r"<(pre|code)\b.*?</\1>", "", content[0], flags=re.DOTALL)
+            assert not re.findall(r"^\s*(?:[-*] |\|.*\|$|#+ ).*", prose, re.MULTILINE), page
 
     def test_every_link_inside_leads_to_a_file_and_an_anchor(self, site: Path) -> None:
         targets = {page: set(ANCHOR.findall(text)) for page, text in html_of(site).items()}
