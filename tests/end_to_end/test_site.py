@@ -123,7 +123,7 @@ def both(path: PurePosixPath) -> tuple[str, str]:
 def code_lines(text: str) -> list[str]:
     """The lines of all blocks, without comments, which are translated."""
     blocks = BUILD.FENCED.findall(text)
-    return [re.sub(r"\s*#.*|\s*//.*", "", line) for block in blocks for line in block.splitlines()]
+    return [re.sub(r"\s*#.*", "", line) for block in blocks for line in block.splitlines()]
 
 
 def table_columns(text: str) -> list[int]:
