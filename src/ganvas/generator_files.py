@@ -21,6 +21,7 @@ from ganvas.onnx_network import is_onnx, load_onnx
 from ganvas.randomness import seeded_weights
 from ganvas.recipes import Recipe, parse_generator
 from ganvas.runs import Run
+from ganvas.runs.directories import is_run
 from ganvas.sampling import TrainedGenerator
 from ganvas.schedules import parse_count
 from ganvas.tensor_file import select_prefix
@@ -129,6 +130,11 @@ def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -
     except (RecipeError, RuntimeError, ValueError) as error:
         raise RunError(f"{directory} holds no generator that can be built: {error}") from error
     return _ready(trained, device)
+
+
+def is_generator(path: Path) -> bool:
+    """Whether a path is that of a generator without its run: ONNX, or a copied directory."""
+    return is_onnx(path) or ((path / "config.json").is_file() and not is_run(path))
 
 
 def check_onnx_choices(path: Path, device: str, checkpoint: str) -> None:
