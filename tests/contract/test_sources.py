@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
+import tarfile
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -102,6 +104,38 @@ def make_parquet_folder(place: Path) -> Path:
     return place / "data"
 
 
+def write_tar(path: Path, members: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w") as archive:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return path
+
+
+def make_tar(place: Path) -> Path:
+    images = enumerate(grey_images())
+    members = {f"./data/{LABELS[index]}/{index:02}.png": png(pixels) for index, pixels in images}
+    return write_tar(place / "data.tar", members)
+
+
+def make_shards(place: Path, suffix: str = "cls") -> Path:
+    """As WebDataset writes them."""
+    (place / "data").mkdir()
+    for number, rows in enumerate((range(5), range(5, COUNT))):
+        members = {}
+        for index in rows:
+            label = LABELS[index] if suffix == "cls" else json.dumps({"label": int(LABELS[index])})
+            members[f"{index:02}.png"] = png(grey_images()[index])
+            members[f"{index:02}.{suffix}"] = label.encode()
+        write_tar(place / "data" / f"shard-{number:03}.tar", members)
+    return place / "data"
+
+
+def make_shards_of_json(place: Path) -> Path:
+    return make_shards(place, "json")
+
+
 SOURCES: dict[str, Callable[[Path], Path]] = {
     "folder": make_folder,
     "zip": make_zip,
@@ -109,6 +143,9 @@ SOURCES: dict[str, Callable[[Path], Path]] = {
     "npy": make_npy,
     "idx": make_idx,
     "idx.gz": make_idx_gz,
+    "tar": make_tar,
+    "folder of shards": make_shards,
+    "folder of shards with .json": make_shards_of_json,
     "parquet": make_parquet,
     "parquet folder": make_parquet_folder,
 }
