@@ -15,6 +15,7 @@ from ganvas.errors import DataError as DataError
 from ganvas.errors import DeviceError as DeviceError
 from ganvas.errors import Diverged as Diverged
 from ganvas.errors import GanvasError as GanvasError
+from ganvas.errors import HubError as HubError
 from ganvas.errors import Interrupted as Interrupted
 from ganvas.errors import RecipeError as RecipeError
 from ganvas.errors import RunError as RunError

@@ -140,6 +140,7 @@ def open_closed_descriptors() -> None:
 def quiet_libraries() -> None:
     """Drop what libraries log, and their warnings unless Python was told what to do with those."""
     logging.getLogger().addHandler(logging.NullHandler())
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # huggingface_hub has a handler of its own
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
 

@@ -47,7 +47,8 @@ class Check:
         from ganvas.data.sources import open_source
         from ganvas.progress import stages_bar
 
-        source = open_source(self.data)
+        with stages_bar("opening", quiet=self.json) as on_progress:
+            source = open_source(self.data, on_progress)
         recipe = CATALOG[
             source.recipe if isinstance(source, GeneratedDataset) else RECIPE_FOR_IMAGES
         ]()

@@ -7,7 +7,7 @@ import re
 import stat
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -125,10 +125,24 @@ def open_folder(root: Path) -> FolderSource:
     Raises:
         DataError: a folder cannot be read, or there is no image file.
     """
-    files = sorted((_as_in_utf8(name), path) for name, path in walk(root) if is_candidate(name))
-    names = [name for name, _ in files]
-    if not names:
+    files = [(name, path) for name, path in walk(root) if is_candidate(name)]
+    if not files:
         raise DataError(f"{root} holds no images. Give a folder of image files")
+    return open_files(root, files)
+
+
+def open_files(root: Path, files: Iterable[tuple[str, str]]) -> FolderSource:
+    """The files of a folder as images.
+
+    Args:
+        root: what the user gave.
+        files: the name of each (`/` between folders), and its path.
+
+    Raises:
+        DataError: they are containers of images, such as archives.
+    """
+    files = sorted((_as_in_utf8(name), path) for name, path in files)
+    names = [name for name, _ in files]
     hint = hint_for_folder(str(root), names)
     if hint is not None:
         raise DataError(f"{root} holds no image files {hint}")

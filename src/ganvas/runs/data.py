@@ -26,7 +26,8 @@ def prepare_images(
     With `verify` every file is read again, whatever its time stamp.
     """
     with stages_bar("preparing", quiet) as on_progress:
-        return prepare(open_source(data), settings, on_progress=on_progress, verify=verify)
+        source = open_source(data, on_progress)
+        return prepare(source, settings, on_progress=on_progress, verify=verify)
 
 
 def prepare_for(
