@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ganvas.evaluation.evaluate import evaluate as evaluate
     from ganvas.evaluation.score import Score as Score
     from ganvas.generator_files import load as load
+    from ganvas.hub.push import Pushed as Pushed
+    from ganvas.hub.push import push as push
     from ganvas.reports.report import report as report
     from ganvas.runs import Run as Run
     from ganvas.sampling import TrainedGenerator as TrainedGenerator
@@ -50,6 +52,7 @@ for _library in ("matplotlib", "PIL"):
 _LOADED_WHEN_USED = {
     "Arm": "ganvas.studies.study",
     "Diagnosis": "ganvas.diagnosis",
+    "Pushed": "ganvas.hub.push",
     "Run": "ganvas.runs",
     "Score": "ganvas.evaluation.score",
     "Study": "ganvas.studies.study",
@@ -60,6 +63,7 @@ _LOADED_WHEN_USED = {
     "evaluate": "ganvas.evaluation.evaluate",
     "load": "ganvas.generator_files",
     "load_study": "ganvas.studies.reading",
+    "push": "ganvas.hub.push",
     "read_results": "ganvas.studies.results",
     "report": "ganvas.reports.report",
     "resume": "ganvas.training.trainer",

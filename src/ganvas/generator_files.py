@@ -14,7 +14,8 @@ from ganvas import storage, tensor_file
 from ganvas.command_line import ganvas_command
 from ganvas.data.prepared import PreparedData
 from ganvas.devices import choose_device
-from ganvas.errors import RecipeError, RunError
+from ganvas.errors import HubError, RecipeError, RunError
+from ganvas.hub_files import RECIPE_FILE, HubAddress, address_of, fetch_model, is_hub
 from ganvas.labels import LabelSet
 from ganvas.networks import Dimensions, ImageShape, network_table
 from ganvas.randomness import seeded_weights
@@ -40,9 +41,14 @@ class GeneratorConfig(TypedDict):
 
 
 def write_generator(
-    run: Run, recipe: Recipe, network: nn.Module, shape: ImageShape, images_seen: int
+    run: Run,
+    recipe: Recipe,
+    network: nn.Module,
+    shape: ImageShape,
+    images_seen: int,
+    directory: Path | None = None,
 ) -> None:
-    """Write a run's generator/config.json and generator/model.safetensors."""
+    """Write config.json and model.safetensors, by default into the run's generator/."""
     config = {
         "format": FORMAT,
         "ganvas": ganvas.__version__,
@@ -60,7 +66,7 @@ def write_generator(
     if shape.is_point:
         config["output"] = "float32 (N, 2, 1, 1): x and y in the units of the data, without bounds"
         config["extent"] = run.read_data()["extent"]
-    directory = run.generator_directory
+    directory = directory or run.generator_directory
     tensor_file.write(
         directory / "model.safetensors", network.state_dict(), {"images_seen": images_seen}
     )
@@ -87,10 +93,11 @@ def trained_generator(
 
 @usual_torch()
 def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -> TrainedGenerator:
-    """Load the EMA generator of a run, or of a `generator/` directory copied from one.
+    """Load the EMA generator of a run, of a `generator/` directory copied from one, or of the hub.
 
     Args:
-        run: what `train` returned, the run's directory, or the copied directory.
+        run: what `train` returned, the run's directory, the copied directory, or
+            hf:OWNER/NAME[@REVISION].
         device: where to generate: cpu, cuda, mps, auto.
         checkpoint: for a run: `last`, `best` (by the evaluation while training), or images
             seen (80k).
@@ -98,9 +105,10 @@ def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -
     Raises:
         RunError: there is no generator yet, it is damaged, or from another version; or there is no
             such checkpoint, and the message lists those that exist.
+        HubError: the hub does not give it.
         DeviceError: this machine has no such device.
     """
-    directory = run.directory if isinstance(run, Run) else Path(run)
+    directory = run.directory if isinstance(run, Run) else local_folder(run, checkpoint)
     if checkpoint != "last":
         return _from_checkpoint(Run.open(directory), checkpoint, device)
     if not (directory / "config.json").is_file():
@@ -121,6 +129,22 @@ def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -
         network, shape, config["latent_dim"], values["images_seen"], extent, labels
     )
     return _ready(trained, device)
+
+
+def local_folder(place: Path | str, checkpoint: str = "last") -> Path:
+    """The folder that a user named; a model of the hub is fetched into the cache.
+
+    Raises:
+        HubError: the hub does not give it, or it has no such checkpoint.
+    """
+    if not is_hub(place):
+        return Path(place)
+    if checkpoint != "last":
+        raise HubError(
+            f"{place} holds one generator, and no checkpoint {checkpoint}. For an earlier state "
+            f"name a revision: {HubAddress(address_of(place).repo, 'REVISION')}"
+        )
+    return fetch_model(address_of(place), [RECIPE_FILE])[1]
 
 
 def _from_checkpoint(run: Run, checkpoint: str, device: str) -> TrainedGenerator:

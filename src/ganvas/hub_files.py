@@ -27,6 +27,12 @@ Progress = Callable[[int, int], None]
 """Called now and then with how many bytes are fetched, and of how many."""
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
+GENERATOR_FILES = ("config.json", "model.safetensors")
+"""What makes a repository one of ganvas, as in the `generator/` of a run."""
+RECIPE_FILE = "recipe.toml"
+"""Beside them, where `ganvas push` made the repository."""
+DISCRIMINATOR_FILE = "discriminator.safetensors"
+"""Beside them, where it was pushed too: the discriminator, and the raw generator of that moment."""
 LOG_IN = "`hf auth login`, or HF_TOKEN"
 
 _ADDRESS = re.compile(r"hf:([\w-][\w.-]*/[\w-][\w.-]*)(?:@([^\s:#@]+))?")
@@ -93,7 +99,7 @@ class Repository:
         Raises:
             HubError: a file cannot be fetched, or the disk has no room for all of them.
         """
-        hub = _library(self.address)
+        hub = hub_library(self.address)
         with hub_errors(self.address, self.kind):
             missing = sum(self.sizes[path] for path in paths if not self._is_cached(path))
             self._check_room(missing)
@@ -133,7 +139,7 @@ def open_repository(address: HubAddress, kind: Kind) -> Repository:
         HubError: it does not exist, may not be read, or cannot be reached; or HF_HUB_OFFLINE is set
             and it is not in the cache.
     """
-    hub = _library(address)
+    hub = hub_library(address)
     with hub_errors(address, kind):
         if not COMMIT.fullmatch(address.revision):
             api, revision = hub.HfApi(), address.revision or None
@@ -160,6 +166,27 @@ def _sizes(hub: Any, address: HubAddress, kind: Kind) -> dict[str, int]:
         tree = hub.HfApi().list_repo_tree(address.repo, recursive=True, **arguments)
         tree = [entry for entry in tree if isinstance(entry, hub.RepoFile)]
     return {file.path: file.size for file in tree}
+
+
+def fetch_model(
+    address: HubAddress, extra: Collection[str] = (), on_progress: Progress | None = None
+) -> tuple[HubAddress, Path]:
+    """The address with its commit, and the folder in the cache with a generator of the hub.
+
+    Args:
+        extra: further files to fetch, where there are such.
+
+    Raises:
+        HubError: there is no such repository, or none of ganvas; or it cannot be fetched.
+    """
+    repository = open_repository(address, "model")
+    missing = [name for name in GENERATOR_FILES if name not in repository.sizes]
+    if missing:
+        raise HubError(
+            f"{address} holds no generator of ganvas: it has no {' and no '.join(missing)}"
+        )
+    files = [*GENERATOR_FILES, *(name for name in extra if name in repository.sizes)]
+    return repository.address, repository.fetch(files, on_progress)
 
 
 @contextmanager
@@ -249,7 +276,8 @@ def _not_cached(address: HubAddress) -> str:
     return f"{address} is not in {_cache()}, or not all of it, and {why}"
 
 
-def _library(address: HubAddress) -> Any:
+def hub_library(address: HubAddress) -> Any:
+    """The module huggingface_hub. Raises `HubError` where it is not installed."""
     try:
         import huggingface_hub
     except ImportError as error:

@@ -206,7 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
         repo = f"{asked.get('organization') or OWNER}/{asked['name']}"
         if ("model", repo) in self.hub.repositories:
             raise Refused(409, "", "You already created this model repo")
-        stored = StoredRepository(private=asked.get("private") or False)
+        stored = StoredRepository(private=asked.get("visibility") == "private")
         stored.commit({".gitattributes": b""}, "initial commit")
         self.hub.repositories["model", repo] = stored
         return 200, {}, {"url": f"{self.hub.address}/{repo}"}

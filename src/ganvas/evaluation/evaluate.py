@@ -12,22 +12,26 @@ import numpy as np
 
 from ganvas import storage
 from ganvas.data.preparation import PreparedData
-from ganvas.data.settings import Channels
+from ganvas.data.settings import Channels, DataSettings
 from ganvas.data.sources import open_source
 from ganvas.data.stacking import PREFIX
+from ganvas.errors import GanvasError
 from ganvas.evaluation.checks import check_sample_count
 from ganvas.evaluation.extractor_choice import uninstalled_metrics
 from ganvas.evaluation.failures import failure_lines
 from ganvas.evaluation.measure import FEW, Measurement, measure
 from ganvas.evaluation.score import Score
-from ganvas.generator_files import load
+from ganvas.generator_files import load, local_folder
+from ganvas.hub_files import RECIPE_FILE, address_of, is_hub
 from ganvas.metrics.intra_frechet import FEWEST_PER_LABEL
 from ganvas.metrics.names import Metric, parse_metrics
 from ganvas.networks.sizes import POINT
 from ganvas.progress import TerminalFeedback
+from ganvas.recipes import read_recipe
 from ganvas.recipes.recipe import EvaluationSettings
 from ganvas.runs import Run
 from ganvas.runs.data import check_data_unchanged, data_location, prepare_images
+from ganvas.sampling import TrainedGenerator
 from ganvas.terminal import tolerant_output
 from ganvas.torch_state import usual_torch
 
@@ -56,7 +60,7 @@ def evaluate(
     """Score a run's generated images against held-out real ones, and add the scores to the run.
 
     Args:
-        run: the run or its directory.
+        run: the run or its directory; or a model of the hub (hf:OWNER/NAME), with `data`.
         metrics: names such as fd-lite0, prdc-lite0, swd; by default those that suit the data.
         n: number of images to generate; the default depends on the data (see `default_count`).
         full: by default as many samples as in published protocols, and all metrics that suit.
@@ -109,25 +113,76 @@ def evaluate_run(
 ) -> Measurement:
     """As `evaluate`, and also why some of the metrics could not be measured."""
     requested = parse_metrics(metrics) if metrics else []
+    if not isinstance(run, Run) and is_hub(run):
+        check_metrics(requested, n)
+        generator = load(run, device, checkpoint)
+        settings = settings_away_from_run(run, generator, data)
+        prepared = prepare_images(settings, cast(str, data), feedback.quiet, verify)
+        return measure_by_default(generator, prepared, settings, requested, n, full, seed, feedback)
     run = run if isinstance(run, Run) else Run.open(run)
     check_before_work(run, requested, n, data)
     generator = load(run, device, checkpoint)
     prepared = reference_images(run, data, feedback.quiet, verify)
+    settings = run.read_recipe().data
+    measurement = measure_by_default(
+        generator, prepared, settings, requested, n, full, seed, feedback
+    )
+    record_scores(run, measurement.scores, generator.images_seen, while_training=False)
+    if measurement.confusion is not None:
+        run.write_label_confusion(measurement.confusion)
+    return measurement
+
+
+def measure_by_default(
+    generator: TrainedGenerator,
+    prepared: PreparedData,
+    settings: DataSettings,
+    metrics: Sequence[Metric],
+    n: int | None,
+    full: bool,
+    seed: int,
+    feedback: TerminalFeedback,
+) -> Measurement:
+    """Measure what was asked for; without metrics or a number of samples, what suits the images.
+
+    Raises:
+        GanvasError: nothing could be measured.
+    """
     takes_labels = bool(generator.label_names)
-    requested = requested or parse_metrics(default_metrics(prepared, full, takes_labels))
+    requested = metrics or parse_metrics(default_metrics(prepared, full, takes_labels))
     if not metrics and takes_labels and not labels_suffice(prepared):
         feedback.message(
             f"no score of each label: no label has {FEWEST_PER_LABEL} held-out images here. A "
             "larger --held-out when training keeps more"
         )
     count = default_count(prepared, full) if n is None else n
-    settings = run.read_recipe().data
     measurement = measure(generator, prepared, settings, requested, count, seed, feedback)
     measurement.check()
-    record_scores(run, measurement.scores, generator.images_seen, while_training=False)
-    if measurement.confusion is not None:
-        run.write_label_confusion(measurement.confusion)
     return measurement
+
+
+def settings_away_from_run(
+    place: Path | str, generator: TrainedGenerator, data: str | Path | None
+) -> DataSettings:
+    """How images are read to compare a generator of the hub with them: as for its training.
+
+    Raises:
+        GanvasError: there are no images to compare with.
+        DataError: they do not exist.
+    """
+    if data is None:
+        raise GanvasError(
+            f"{address_of(place)} comes without the images that it was trained on. Name some to "
+            "compare its samples with: --data DATA"
+        )
+    open_source(data)
+    shape = generator.shape
+    path = local_folder(place) / RECIPE_FILE
+    settings = read_recipe(path).data if path.is_file() else DataSettings()
+    settings = replace(settings, size=(shape.height, shape.width))
+    if shape.is_point:
+        return settings
+    return replace(settings, channels=cast(Channels, str(shape.channels)))
 
 
 def check_before_work(
@@ -140,13 +195,18 @@ def check_before_work(
         DataError: the real images are not there.
         GanvasError: there would be no sample, or no metric can be measured on this machine.
     """
-    if n is not None:
-        check_sample_count(n)
+    check_metrics(metrics, n)
     storage.check_can_write(run.scores.path)
     if data is None:
         data_location(run)
     else:
         open_source(data)
+
+
+def check_metrics(metrics: Sequence[Metric], n: int | None) -> None:
+    """Raise a `GanvasError` for no samples, or if none of the metrics can be measured here."""
+    if n is not None:
+        check_sample_count(n)
     failures = uninstalled_metrics(metrics)
     if metrics and len(failures) == len(metrics):
         Measurement([], failures).check()
