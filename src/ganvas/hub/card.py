@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import ganvas
+from ganvas.command_line import ganvas_command
 from ganvas.data.hub import DataAddress
 from ganvas.data.stacking import PREFIX as STACKED
 from ganvas.diagnosis import Diagnosis
@@ -137,7 +138,8 @@ def loading(content: CardContent) -> Iterator[str]:
     labels = f", labels={generator.label_names[0]!r}" if generator.label_names else ""
     shape = generator.shape
     made = f"uint8 (16, {shape.height}, {shape.width}, {shape.channels})"
-    yield from ("## Use it", "", "```bash", "pip install 'ganvas[hf]'", f"ganvas sample {address}")
+    yield from ("## Use it", "", "```bash", "pip install 'ganvas[hf]'")
+    yield ganvas_command("sample", str(address))
     yield from ("```", "", "```python", "import ganvas", "")
     yield f'generator = ganvas.load("{address}")'
     made = "float32 (16, 2)" if generator.makes_points else made
@@ -153,7 +155,8 @@ def loading(content: CardContent) -> Iterator[str]:
             "The discriminator is not here. Training can begin from the generator alone, with "
             f"`{RECIPE_FILE}` and a discriminator that begins untrained:"
         )
-    yield from ("", "```bash", f"ganvas train {RECIPE_FILE} DATA --from {address}", "```")
+    command = ganvas_command("train", RECIPE_FILE, "DATA", "--from", str(address))
+    yield from ("", "```bash", command, "```")
 
 
 def quality(scores: Sequence[Record]) -> Iterator[str]:
