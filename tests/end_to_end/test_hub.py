@@ -224,7 +224,11 @@ def test_what_cannot_be_pushed_is_refused_before_anything_is_sent(
     ("token", "role", "expected"),
     [
         ("", "", "this needs a token: `hf auth login`, or HF_TOKEN"),
-        ("hf_wrong", "", "127.0.0.1"),
+        (
+            "hf_wrong",
+            "",
+            "does not accept the token. Give another one: `hf auth login`, or HF_TOKEN",
+        ),
         ("hf_reader", "read", "the token may only read. Give one that may write"),
     ],
 )
@@ -259,6 +263,9 @@ def test_a_hub_that_cannot_be_reached_or_is_broken_is_said(
 ) -> None:
     hub.failure = Refused(500, "", "out of order")
     refused(ganvas("push", trained, ADDRESS, *LICENCE), "error 500 (out of order). Try again later")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    refused(ganvas("push", trained, ADDRESS, *LICENCE), "HF_HUB_OFFLINE is set. Unset it")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     refused(ganvas("push", trained, ADDRESS, *LICENCE), "127.0.0.1:9 cannot be reached (")
     refused(ganvas("sample", ADDRESS), "127.0.0.1:9 cannot be reached (")

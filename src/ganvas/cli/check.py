@@ -30,7 +30,8 @@ class Check:
     """
 
     data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
-    """Folder, .zip, .npz, .npy, .parquet, IDX folder, fashion, ring, grid, stacked:DATA."""
+    """Folder, .zip, .tar, .npz, .npy, .parquet, IDX folder, hf:OWNER/NAME:SPLIT, fashion, ring,
+    grid, stacked:DATA."""
     settings: Annotated[DataSettings, tyro.conf.arg(name="")] = field(default_factory=DataSettings)
     batch: int = CATALOG[RECIPE_FOR_IMAGES]().batch
     """Fewest images that training needs."""

@@ -13,7 +13,6 @@ import numpy as np
 from ganvas import storage
 from ganvas.data.preparation import PreparedData
 from ganvas.data.settings import Channels, DataSettings
-from ganvas.data.sources import open_source
 from ganvas.data.stacking import PREFIX
 from ganvas.errors import GanvasError
 from ganvas.evaluation.checks import check_sample_count
@@ -30,7 +29,7 @@ from ganvas.progress import TerminalFeedback
 from ganvas.recipes import read_recipe
 from ganvas.recipes.recipe import EvaluationSettings
 from ganvas.runs import Run
-from ganvas.runs.data import check_data_unchanged, data_location, prepare_images
+from ganvas.runs.data import check_data_unchanged, data_location, open_images, prepare_images
 from ganvas.sampling import TrainedGenerator
 from ganvas.terminal import tolerant_output
 from ganvas.torch_state import usual_torch
@@ -116,11 +115,11 @@ def evaluate_run(
     if not isinstance(run, Run) and is_hub(run):
         check_metrics(requested, n)
         generator = load(run, device, checkpoint)
-        settings = settings_away_from_run(run, generator, data)
+        settings = settings_away_from_run(run, generator, data, feedback.quiet)
         prepared = prepare_images(settings, cast(str, data), feedback.quiet, verify)
         return measure_by_default(generator, prepared, settings, requested, n, full, seed, feedback)
     run = run if isinstance(run, Run) else Run.open(run)
-    check_before_work(run, requested, n, data)
+    check_before_work(run, requested, n, data, feedback.quiet)
     generator = load(run, device, checkpoint)
     prepared = reference_images(run, data, feedback.quiet, verify)
     settings = run.read_recipe().data
@@ -162,7 +161,7 @@ def measure_by_default(
 
 
 def settings_away_from_run(
-    place: Path | str, generator: TrainedGenerator, data: str | Path | None
+    place: Path | str, generator: TrainedGenerator, data: str | Path | None, quiet: bool
 ) -> DataSettings:
     """How images are read to compare a generator of the hub with them: as for its training.
 
@@ -175,7 +174,7 @@ def settings_away_from_run(
             f"{address_of(place)} comes without the images that it was trained on. Name some to "
             "compare its samples with: --data DATA"
         )
-    open_source(data)
+    open_images(data, quiet)
     shape = generator.shape
     path = local_folder(place) / RECIPE_FILE
     settings = read_recipe(path).data if path.is_file() else DataSettings()
@@ -186,7 +185,7 @@ def settings_away_from_run(
 
 
 def check_before_work(
-    run: Run, metrics: Sequence[Metric], n: int | None, data: str | Path | None
+    run: Run, metrics: Sequence[Metric], n: int | None, data: str | Path | None, quiet: bool
 ) -> None:
     """Check what costs little, before images are decoded and networks loaded.
 
@@ -200,7 +199,7 @@ def check_before_work(
     if data is None:
         data_location(run)
     else:
-        open_source(data)
+        open_images(data, quiet)
 
 
 def check_metrics(metrics: Sequence[Metric], n: int | None) -> None:

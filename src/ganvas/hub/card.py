@@ -101,7 +101,7 @@ def metadata(content: CardContent, data: DataTable, scores: Sequence[Record]) ->
         pipeline_tag=TASK,
         tags=["gan", content.recipe.generator.network.name],
         datasets=[source.repository.repo] if source else None,
-        model_name=content.address.name,
+        model_name=content.address.name if results else None,
         eval_results=results or None,
     )
     return str(card.to_yaml())

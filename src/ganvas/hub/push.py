@@ -120,9 +120,11 @@ def check_target(address: HubAddress, private: bool, update: bool) -> bool:
     Raises:
         HubError: the token may not write there, or there is one already, and no `update`.
     """
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, is_offline_mode
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
+    if is_offline_mode():
+        raise HubError(f"{address}: HF_HUB_OFFLINE is set. Unset it, or give --dry-run")
     with hub_errors(address):
         who = HfApi().whoami()
         check_may_write(who, address)
