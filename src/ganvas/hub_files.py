@@ -10,7 +10,9 @@ import glob
 import io
 import re
 import shutil
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +37,7 @@ DISCRIMINATOR_FILE = "discriminator.safetensors"
 """Beside them, where it was pushed too: the discriminator, and the raw generator of that moment."""
 LOG_IN = "`hf auth login`, or HF_TOKEN"
 
+_CONNECTIONS = 8
 _ADDRESS = re.compile(r"hf:([\w-][\w.-]*/[\w-][\w.-]*)(?:@([^\s:#@]+))?")
 
 
@@ -100,16 +103,28 @@ class Repository:
             HubError: a file cannot be fetched, or the disk has no room for all of them.
         """
         hub = hub_library(self.address)
+        arguments: dict[str, Any] = {"repo_type": self.kind, "revision": self.address.revision}
+
+        def fetch_one(path: str) -> None:
+            hub.hf_hub_download(self.address.repo, path, tqdm_class=bar, **arguments)
+
         with hub_errors(self.address, self.kind):
-            missing = sum(self.sizes[path] for path in paths if not self._is_cached(path))
-            self._check_room(missing)
+            missing = [path for path in paths if not self._is_cached(path)]
+            size = sum(self.sizes[path] for path in missing)
+            self._check_room(size)
+            bar = _reporting(on_progress, size)
+            # One file by this call, which also keeps the list of files, for when there is no
+            # network. With all of them as patterns it would compare each file with each pattern.
+            first = glob.escape(next(iter(missing or paths)))
             folder = hub.snapshot_download(
-                self.address.repo,
-                repo_type=self.kind,
-                revision=self.address.revision,
-                allow_patterns=[glob.escape(path) for path in paths],
-                tqdm_class=_reporting(on_progress, missing),
+                self.address.repo, allow_patterns=first, tqdm_class=bar, **arguments
             )
+            pool = ThreadPoolExecutor(_CONNECTIONS)
+            try:
+                for _ in pool.map(fetch_one, missing[1:]):
+                    pass
+            finally:
+                pool.shutdown(cancel_futures=True)
         return Path(folder)
 
     def _is_cached(self, path: str) -> bool:
@@ -309,15 +324,20 @@ def _reporting(on_progress: Progress | None, total: int) -> type:
     """A bar of huggingface_hub that shows nothing and reports bytes, of all files together."""
     from tqdm import tqdm
 
+    lock, done = threading.Lock(), 0
+
     class Report(tqdm):  # type: ignore[misc]  # it has no types
         def __init__(self, *arguments: Any, **settings: Any) -> None:
             settings.pop("name", None)
             super().__init__(*arguments, **settings | {"file": io.StringIO(), "disable": False})
 
         def update(self, n: float | None = 1) -> bool | None:
-            changed: bool | None = super().update(n)
+            nonlocal done
             if on_progress is not None and self.unit == "B" and total:
-                on_progress(min(int(self.n), total), total)
+                with lock:
+                    done = min(done + int(n or 0), total)  # a byte may count twice
+                    on_progress(done, total)
+            changed: bool | None = super().update(n)
             return changed
 
     return Report

@@ -82,7 +82,7 @@ def open_data_set(text: str, on_progress: StageProgress | None = None) -> Source
     address = DataAddress.parse(text)
     repository = open_repository(address.repository, "dataset")
     address = replace(address, repository=repository.address)
-    files = _choose(_subsets(repository), address)
+    files = _choose(*_subsets(repository), address)
 
     def report(done: int, total: int) -> None:
         if on_progress is not None:
@@ -119,8 +119,9 @@ def _reader(
     )
 
 
-def _subsets(repository: Repository) -> dict[str, Splits]:
-    """The splits of each subset, by the data set's card, else by the names of its files.
+def _subsets(repository: Repository) -> tuple[dict[str, Splits], str]:
+    """The splits of each subset, by the data set's card, else by the names of its files; and the
+    name of the default one, empty where none is.
 
     Raises:
         DataError: it holds nothing that can be read.
@@ -134,12 +135,16 @@ def _subsets(repository: Repository) -> dict[str, Splits]:
             f"try {replace(repository.address, revision='refs/convert/parquet')}"
         )
     subsets: dict[str, Splits] = {}
+    default = "default"
     for entry in _configs(repository):
-        splits = _splits_of(entry, readable)
+        splits, name = _splits_of(entry, readable), str(entry.get("config_name"))
         if any(splits.values()):
-            name = "default" if entry.get("default") is True else str(entry.get("config_name"))
             subsets[name] = splits
-    return subsets or {"default": _by_name(readable)}
+            default = name if entry.get("default") is True else default
+    subsets = subsets or {default: _by_name(readable)}
+    if len(subsets) == 1:
+        default = next(iter(subsets))
+    return subsets, default if default in subsets else ""
 
 
 def _configs(repository: Repository) -> list[dict[str, Any]]:
@@ -184,14 +189,14 @@ def _by_name(files: Iterable[str]) -> Splits:
     return splits
 
 
-def _choose(subsets: Mapping[str, Splits], address: DataAddress) -> list[str]:
+def _choose(subsets: Mapping[str, Splits], default_name: str, address: DataAddress) -> list[str]:
     """The files that an address means, sorted.
 
     Raises:
         DataError: there is no such split, or it does not say which subset it means.
     """
     wanted = address.split
-    default = subsets.get("default") or (next(iter(subsets.values())) if len(subsets) == 1 else {})
+    default = subsets.get(default_name, {})
     subset, _, split = wanted.partition("/")
     if not wanted:
         splits = default
@@ -204,7 +209,7 @@ def _choose(subsets: Mapping[str, Splits], address: DataAddress) -> list[str]:
     files = sorted({file for files in splits.values() for file in files})
     if files:
         return files
-    known = [*default, *(name for name in subsets if subsets[name] is not default)]
+    known = [*default, *(name for name in subsets if name != default_name)]
     one = replace(address, split=known[0])
     problem = f"has no split {wanted!r}" if wanted else f"has {len(subsets)} subsets"
     raise DataError(
