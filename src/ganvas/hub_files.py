@@ -12,7 +12,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,38 +103,46 @@ class Repository:
             HubError: a file cannot be fetched, or the disk has no room for all of them.
         """
         hub = hub_library(self.address)
+        repo, stop = self.address.repo, threading.Event()
         arguments: dict[str, Any] = {"repo_type": self.kind, "revision": self.address.revision}
 
         def fetch_one(path: str) -> None:
-            hub.hf_hub_download(self.address.repo, path, tqdm_class=bar, **arguments)
+            hub.hf_hub_download(repo, path, tqdm_class=bar, **arguments)
 
         with hub_errors(self.address, self.kind):
-            missing = [path for path in paths if not self._is_cached(path)]
+            cached = {path: self._cached(path) for path in paths}
+            missing = [path for path, found in cached.items() if found is None]
+            if hub.is_offline_mode() and not missing:
+                path, found = next(iter(cached.items()))
+                return Path(str(found)).parents[path.count("/")]
             size = sum(self.sizes[path] for path in missing)
             self._check_room(size)
-            bar = _reporting(on_progress, size)
-            # One file by this call, which also keeps the list of files, for when there is no
-            # network. With all of them as patterns it would compare each file with each pattern.
-            first = glob.escape(next(iter(missing or paths)))
+            # This call keeps the list of files, for when there is no network. With all of them as
+            # its patterns it would compare each file with each pattern.
+            smallest = min(self.sizes, key=lambda path: self.sizes[path])
+            bar, pool = _bar(on_progress, size, stop), ThreadPoolExecutor(_CONNECTIONS)
             folder = hub.snapshot_download(
-                self.address.repo, allow_patterns=first, tqdm_class=bar, **arguments
+                repo, allow_patterns=glob.escape(smallest), tqdm_class=bar, **arguments
             )
-            pool = ThreadPoolExecutor(_CONNECTIONS)
             try:
-                for _ in pool.map(fetch_one, missing[1:]):
+                for _ in pool.map(fetch_one, missing):
                     pass
+            except BaseException:
+                stop.set()
+                raise
             finally:
                 pool.shutdown(cancel_futures=True)
         return Path(folder)
 
-    def _is_cached(self, path: str) -> bool:
+    def _cached(self, path: str) -> str | None:
+        """Where a file lies in the cache; None where it does not."""
         from huggingface_hub import try_to_load_from_cache
 
         address = self.address
         found = try_to_load_from_cache(
             address.repo, path, revision=address.revision, repo_type=self.kind
         )
-        return isinstance(found, str)
+        return found if isinstance(found, str) else None
 
     def _check_room(self, size: int) -> None:
         cache = _cache()
@@ -320,8 +328,11 @@ def _without_token(text: str) -> str:
     return text.replace(token, "TOKEN") if token else text
 
 
-def _reporting(on_progress: Progress | None, total: int) -> type:
-    """A bar of huggingface_hub that shows nothing and reports bytes, of all files together."""
+def _bar(on_progress: Progress | None, total: int, stop: threading.Event) -> type:
+    """A bar of huggingface_hub that shows nothing and reports bytes, of all files together.
+
+    Once `stop` is set it ends the downloads, which would keep an interrupted program waiting.
+    """
     from tqdm import tqdm
 
     lock, done = threading.Lock(), 0
@@ -333,6 +344,8 @@ def _reporting(on_progress: Progress | None, total: int) -> type:
 
         def update(self, n: float | None = 1) -> bool | None:
             nonlocal done
+            if stop.is_set():
+                raise CancelledError
             if on_progress is not None and self.unit == "B" and total:
                 with lock:
                     done = min(done + int(n or 0), total)  # a byte may count twice

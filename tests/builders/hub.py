@@ -22,6 +22,7 @@ import yaml
 
 OWNER, TOKEN = "maria", "hf_secretOfMaria"
 LARGE = ".safetensors"
+GIT_FILE = ".gitattributes"
 LICENCES = ("mit", "apache-2.0", "cc-by-4.0", "other")
 
 Files = dict[str, bytes]
@@ -89,9 +90,9 @@ class Hub:
     def add(
         self, repo: str, files: Mapping[str, bytes], kind: str = "dataset", **settings: bool
     ) -> StoredRepository:
-        """A repository with files."""
+        """A repository with files, and with the small one that the hub adds to each."""
         stored = StoredRepository(**settings)
-        stored.commit(files)
+        stored.commit({GIT_FILE: b"*", **files})
         self.repositories[kind, repo] = stored
         return stored
 
@@ -207,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
         if ("model", repo) in self.hub.repositories:
             raise Refused(409, "", "You already created this model repo")
         stored = StoredRepository(private=asked.get("visibility") == "private")
-        stored.commit({".gitattributes": b""}, "initial commit")
+        stored.commit({GIT_FILE: b"*"}, "initial commit")
         self.hub.repositories["model", repo] = stored
         return 200, {}, {"url": f"{self.hub.address}/{repo}"}
 

@@ -177,7 +177,7 @@ def test_an_existing_repository_is_updated_only_when_asked_to(
     assert not (run / "hub").exists(), "before any work"
     assert ganvas("push", run, ADDRESS, *LICENCE, "--update").code == 0
     assert len(stored.commits) == 2
-    assert stored.files.keys() == FILES | {"notes.md"}
+    assert stored.files.keys() == FILES | {"notes.md", ".gitattributes"}
     text = "is public, which --private does not change"
     refused(ganvas("push", run, ADDRESS, *LICENCE, "--update", "--private"), text)
 

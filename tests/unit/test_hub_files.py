@@ -13,7 +13,8 @@ from ganvas.errors import HubError
 from ganvas.hub_files import HubAddress, Kind, open_repository, output_path
 from tests.builders.hub import TOKEN, Hub, Refused
 
-REPO, FILES = "maria/clothes", {"a/1.txt": b"one", "a/[2].txt": b"two", "README.md": b"about"}
+REPO = "maria/clothes"
+FILES = {"a/1.txt": b"one", "a/[2].txt": b"two", "README.md": b"about", ".gitattributes": b"*"}
 ADDRESS = HubAddress(REPO)
 
 
@@ -48,7 +49,8 @@ def test_only_what_is_asked_for_is_fetched_and_only_once(hub: Hub) -> None:
         folder = repository.fetch(["a/[2].txt"], lambda *step: steps.append(step))
         assert (folder / "a" / "[2].txt").read_bytes() == b"two"
         assert not (folder / "a" / "1.txt").exists()
-    assert [path.rpartition("/")[2] for path in hub.downloads()] == ["[2].txt"]
+    fetched = [path.rpartition("/")[2] for path in hub.downloads()]
+    assert fetched == [".gitattributes", "[2].txt"], "the smallest comes along"
     assert steps[-1] == (3, 3)
 
 
@@ -80,7 +82,8 @@ def test_offline_the_cache_serves_what_it_has_and_says_what_it_lacks(
 ) -> None:
     hub.add(REPO, FILES)
     online = open_repository(ADDRESS, "dataset")
-    online.fetch(["a/1.txt"])
+    git_file = online.fetch(["a/1.txt"]) / ".gitattributes"
+    git_file.unlink()  # other programs fetch only what they need
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     hub.requests.clear()
     offline = open_repository(ADDRESS, "dataset")
@@ -139,6 +142,20 @@ def test_a_hub_that_cannot_be_reached_is_named(monkeypatch: pytest.MonkeyPatch, 
     text = message()
     assert "127.0.0.1:9 cannot be reached (" in text
     assert "With HF_HUB_OFFLINE=1 what is in the cache can be used" in text
+
+
+def test_an_interrupted_download_ends_at_once_and_leaves_nothing_half(hub: Hub) -> None:
+    hub.add(REPO, FILES)
+    repository = open_repository(ADDRESS, "dataset")
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        repository.fetch(["a/1.txt", "README.md"], interrupt)
+    folder = repository.fetch([".gitattributes"])
+    assert not list((folder / "a").glob("*"))
+    assert (repository.fetch(["a/1.txt"]) / "a" / "1.txt").read_bytes() == b"one"
 
 
 def test_a_repository_larger_than_the_disk_is_not_begun(
