@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ganvas.diagnosis import diagnose as diagnose
     from ganvas.evaluation.evaluate import evaluate as evaluate
     from ganvas.evaluation.score import Score as Score
+    from ganvas.exports.targets import export as export
     from ganvas.generator_files import load as load
     from ganvas.hub.push import Pushed as Pushed
     from ganvas.hub.push import push as push
@@ -61,6 +62,7 @@ _LOADED_WHEN_USED = {
     "compare": "ganvas.studies.running",
     "diagnose": "ganvas.diagnosis",
     "evaluate": "ganvas.evaluation.evaluate",
+    "export": "ganvas.exports.targets",
     "load": "ganvas.generator_files",
     "load_study": "ganvas.studies.reading",
     "push": "ganvas.hub.push",

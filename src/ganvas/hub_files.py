@@ -20,6 +20,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from ganvas.errors import HubError
+from ganvas.extras import check_extra
 from ganvas.formatting import format_bytes
 from ganvas.system_errors import advice_for, reason_of
 
@@ -79,11 +80,6 @@ def is_hub(place: object) -> bool:
 def address_of(place: Path | str) -> HubAddress:
     """The address that a user gave, even where it was taken for a path. Raises `HubError`."""
     return HubAddress.parse(_text(place))
-
-
-def output_path(place: Path, file: str) -> Path:
-    """Where a file goes by default: into a run's directory; for the hub's into the current one."""
-    return Path(f"{address_of(place).name}-{file}") if is_hub(place) else place / file
 
 
 @dataclass(frozen=True)
@@ -300,13 +296,10 @@ def _not_cached(address: HubAddress) -> str:
 
 
 def hub_library(address: HubAddress) -> Any:
-    """The module huggingface_hub. Raises `HubError` where it is not installed."""
-    try:
-        import huggingface_hub
-    except ImportError as error:
-        raise HubError(
-            f"{address}: to use the hub, install what it needs: pip install 'ganvas[hf]'"
-        ) from error
+    """The module huggingface_hub. Raises a `GanvasError` where it is not installed."""
+    check_extra("hf", str(address), "huggingface_hub")
+    import huggingface_hub
+
     return huggingface_hub
 
 

@@ -342,7 +342,7 @@ def test_a_model_of_the_hub_is_scored_against_images_that_are_named(
     pushed: dict[str, bytes], run: Path, images: Path, ganvas: Ganvas
 ) -> None:
     score = ("--metrics", "swd", "-n", 64)
-    refused(ganvas("evaluate", ADDRESS, *score), "comes without the images", "--data DATA")
+    refused(ganvas("evaluate", ADDRESS, *score), "knows no images to compare with", "--data DATA")
     refused(ganvas("evaluate", ADDRESS, *score, "--data", "nowhere"), "nowhere: no such file")
     result = ganvas("evaluate", ADDRESS, *score, "--data", images, "--verbose")
     assert result.code == 0, result.err

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from huggingface_hub import constants
 
-from ganvas.errors import HubError
-from ganvas.hub_files import HubAddress, Kind, open_repository, output_path
+from ganvas.errors import GanvasError, HubError
+from ganvas.hub_files import HubAddress, Kind, open_repository
 from tests.builders.hub import TOKEN, Hub, Refused
 
 REPO = "maria/clothes"
@@ -171,9 +170,5 @@ def test_a_repository_larger_than_the_disk_is_not_begun(
 
 def test_without_the_library_one_command_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    assert message().endswith("pip install 'ganvas[hf]'")
-
-
-def test_what_is_made_of_a_model_of_the_hub_goes_into_the_current_folder() -> None:
-    assert output_path(Path("hf:maria/shirts"), "a.png") == Path("shirts-a.png")
-    assert output_path(Path("runs/x"), "a.png") == Path("runs/x/a.png")
+    with pytest.raises(GanvasError, match=r"clothes needs huggingface_hub.*'ganvas\[hf\]'"):
+        open_repository(ADDRESS, "dataset")

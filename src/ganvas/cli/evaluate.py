@@ -33,7 +33,8 @@ class Evaluate:
     """Score generated images against held-out real ones, beside what real images score."""
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run directory; or hf:OWNER/NAME of the hub, with --data."""
+    """The run directory; or with --data an exported model.onnx, a copied generator/ folder, or
+    hf:OWNER/NAME of the hub."""
     metrics: Annotated[tuple[str, ...], tyro.conf.arg(help=METRICS_HELP)] = ()
     n: Annotated[int | None, tyro.conf.arg(aliases=("-n", "--samples"))] = None
     """Images to generate; by default up to 2k, for a first answer (2.5k points, 5k stacks)."""
@@ -56,7 +57,7 @@ class Evaluate:
     """Print one JSON object instead of a table."""
 
     def run(self) -> None:
-        """Evaluate, print, and add the scores to the run's scores.jsonl."""
+        """Evaluate, print, and add the scores to scores.jsonl."""
         from ganvas.evaluation.evaluate import evaluate_run
         from ganvas.progress import TerminalFeedback
 
@@ -154,8 +155,8 @@ def protocol_lines(scores: list[Score], run_directory: Path) -> list[str]:
         if parts:
             lines.append(f"{extractor['name']}: {', '.join(parts)}")
     lines += grouped("note", scores, lambda score: score.notes)
-    path = run_directory / "scores.jsonl"
-    return [*lines, f"complete protocols: {path}"] if path.is_file() else lines
+    scores_file = run_directory / "scores.jsonl"
+    return [*lines, f"complete protocols: {scores_file if scores_file.is_file() else '--json'}"]
 
 
 def what_is_compared(score: Score) -> str:

@@ -20,13 +20,11 @@ from ganvas.evaluation.extractor_choice import uninstalled_metrics
 from ganvas.evaluation.failures import failure_lines
 from ganvas.evaluation.measure import FEW, Measurement, measure
 from ganvas.evaluation.score import Score
-from ganvas.generator_files import load, local_folder
-from ganvas.hub_files import RECIPE_FILE, address_of, is_hub
+from ganvas.generator_files import is_generator, load
 from ganvas.metrics.intra_frechet import FEWEST_PER_LABEL
 from ganvas.metrics.names import Metric, parse_metrics
-from ganvas.networks.sizes import POINT
+from ganvas.networks import ImageShape
 from ganvas.progress import TerminalFeedback
-from ganvas.recipes import read_recipe
 from ganvas.recipes.recipe import EvaluationSettings
 from ganvas.runs import Run
 from ganvas.runs.data import check_data_unchanged, data_location, open_images, prepare_images
@@ -58,8 +56,12 @@ def evaluate(
 ) -> list[Score]:
     """Score a run's generated images against held-out real ones, and add the scores to the run.
 
+    A generator without its run (an .onnx file, a copied generator/ folder, hf:OWNER/NAME) needs
+    `data`, and its scores are only returned. Real images are prepared and split as those that it
+    was trained on. So of the same images the same are held out, which it has never seen.
+
     Args:
-        run: the run or its directory; or a model of the hub (hf:OWNER/NAME), with `data`.
+        run: the run or its directory; or an .onnx file, a copied generator/ folder, hf:OWNER/NAME.
         metrics: names such as fd-lite0, prdc-lite0, swd; by default those that suit the data.
         n: number of images to generate; the default depends on the data (see `default_count`).
         full: by default as many samples as in published protocols, and all metrics that suit.
@@ -75,7 +77,7 @@ def evaluate(
 
     Raises:
         GanvasError: unknown metrics, or none of them can be measured: missing weights, too few
-            images, no labels where needed.
+            images, no labels where needed; or a generator without its run, and no data.
         RunError: there is no such run or checkpoint.
         DataError: the run's images are missing or have changed.
     """
@@ -112,43 +114,17 @@ def evaluate_run(
 ) -> Measurement:
     """As `evaluate`, and also why some of the metrics could not be measured."""
     requested = parse_metrics(metrics) if metrics else []
-    if not isinstance(run, Run) and is_hub(run):
-        check_metrics(requested, n)
-        generator = load(run, device, checkpoint)
-        settings = settings_away_from_run(run, generator, data, feedback.quiet)
-        prepared = prepare_images(settings, cast(str, data), feedback.quiet, verify)
-        return measure_by_default(generator, prepared, settings, requested, n, full, seed, feedback)
-    run = run if isinstance(run, Run) else Run.open(run)
-    check_before_work(run, requested, n, data, feedback.quiet)
-    generator = load(run, device, checkpoint)
-    prepared = reference_images(run, data, feedback.quiet, verify)
-    settings = run.read_recipe().data
-    measurement = measure_by_default(
-        generator, prepared, settings, requested, n, full, seed, feedback
-    )
-    record_scores(run, measurement.scores, generator.images_seen, while_training=False)
-    if measurement.confusion is not None:
-        run.write_label_confusion(measurement.confusion)
-    return measurement
-
-
-def measure_by_default(
-    generator: TrainedGenerator,
-    prepared: PreparedData,
-    settings: DataSettings,
-    metrics: Sequence[Metric],
-    n: int | None,
-    full: bool,
-    seed: int,
-    feedback: TerminalFeedback,
-) -> Measurement:
-    """Measure what was asked for; without metrics or a number of samples, what suits the images.
-
-    Raises:
-        GanvasError: nothing could be measured.
-    """
+    own_run = find_run(run)
+    check_before_work(own_run, requested, n, data, feedback.quiet)
+    generator = load(run if own_run is None else own_run, device, checkpoint)
+    settings = data_settings(own_run, generator)
+    if data is not None:
+        prepared = other_images(settings, generator.shape, data, feedback.quiet, verify)
+    else:
+        assert own_run is not None  # checked before the work
+        prepared = own_images(own_run, settings, feedback.quiet, verify)
     takes_labels = bool(generator.label_names)
-    requested = metrics or parse_metrics(default_metrics(prepared, full, takes_labels))
+    requested = requested or parse_metrics(default_metrics(prepared, full, takes_labels))
     if not metrics and takes_labels and not labels_suffice(prepared):
         feedback.message(
             f"no score of each label: no label has {FEWEST_PER_LABEL} held-out images here. A "
@@ -157,35 +133,30 @@ def measure_by_default(
     count = default_count(prepared, full) if n is None else n
     measurement = measure(generator, prepared, settings, requested, count, seed, feedback)
     measurement.check()
+    if own_run is not None:
+        record_scores(own_run, measurement.scores, generator.images_seen, while_training=False)
+        if measurement.confusion is not None:
+            own_run.write_label_confusion(measurement.confusion)
     return measurement
 
 
-def settings_away_from_run(
-    place: Path | str, generator: TrainedGenerator, data: str | Path | None, quiet: bool
-) -> DataSettings:
-    """How images are read to compare a generator of the hub with them: as for its training.
+def find_run(run: Run | Path | str) -> Run | None:
+    """The run that is evaluated; None for a generator without one.
 
     Raises:
-        GanvasError: there are no images to compare with.
-        DataError: they do not exist.
+        RunError: it is neither.
     """
-    if data is None:
-        raise GanvasError(
-            f"{address_of(place)} comes without the images that it was trained on. Name some to "
-            "compare its samples with: --data DATA"
-        )
-    open_images(data, quiet)
-    shape = generator.shape
-    path = local_folder(place) / RECIPE_FILE
-    settings = read_recipe(path).data if path.is_file() else DataSettings()
-    settings = replace(settings, size=(shape.height, shape.width))
-    if shape.is_point:
-        return settings
-    return replace(settings, channels=cast(Channels, str(shape.channels)))
+    if isinstance(run, Run):
+        return run
+    return None if is_generator(Path(run)) else Run.open(run)
 
 
 def check_before_work(
-    run: Run, metrics: Sequence[Metric], n: int | None, data: str | Path | None, quiet: bool
+    run: Run | None,
+    metrics: Sequence[Metric],
+    n: int | None,
+    data: str | Path | None,
+    quiet: bool,
 ) -> None:
     """Check what costs little, before images are decoded and networks loaded.
 
@@ -194,21 +165,31 @@ def check_before_work(
         DataError: the real images are not there.
         GanvasError: there would be no sample, or no metric can be measured on this machine.
     """
-    check_metrics(metrics, n)
-    storage.check_can_write(run.scores.path)
-    if data is None:
-        data_location(run)
-    else:
-        open_images(data, quiet)
-
-
-def check_metrics(metrics: Sequence[Metric], n: int | None) -> None:
-    """Raise a `GanvasError` for no samples, or if none of the metrics can be measured here."""
     if n is not None:
         check_sample_count(n)
+    if run is not None:
+        storage.check_can_write(run.scores.path)
+    if data is not None:
+        open_images(data, quiet)
+    elif run is not None:
+        data_location(run)
+    else:
+        raise GanvasError(
+            "a generator without its run knows no images to compare with: say where they are "
+            "(--data DATA). Those that it was trained on are split as they were then"
+        )
     failures = uninstalled_metrics(metrics)
     if metrics and len(failures) == len(metrics):
         Measurement([], failures).check()
+
+
+def data_settings(run: Run | None, generator: TrainedGenerator) -> DataSettings:
+    """How the images that a generator was trained on were prepared."""
+    if run is not None:
+        return run.read_recipe().data
+    if generator.data is not None:
+        return generator.data.settings
+    return DataSettings(size=(generator.shape.height, generator.shape.width))
 
 
 def reference_images(
@@ -217,12 +198,23 @@ def reference_images(
     """The run's own images, or others, prepared in the same way with as many channels."""
     settings = run.read_recipe().data
     if data is None:
-        prepared = prepare_images(settings, data_location(run), quiet, verify)
-        check_data_unchanged(run, prepared)
-        return prepared
-    if settings.channels == "auto" and settings.size != POINT:
-        channels = str(run.read_data()["shape"]["channels"])
-        settings = replace(settings, channels=cast(Channels, channels))
+        return own_images(run, settings, quiet, verify)
+    return other_images(settings, run.read_shape(), data, quiet, verify)
+
+
+def own_images(run: Run, settings: DataSettings, quiet: bool, verify: bool) -> PreparedData:
+    """The images that a run was trained on."""
+    prepared = prepare_images(settings, data_location(run), quiet, verify)
+    check_data_unchanged(run, prepared)
+    return prepared
+
+
+def other_images(
+    settings: DataSettings, shape: ImageShape, data: str | Path, quiet: bool, verify: bool
+) -> PreparedData:
+    """Images that are named, prepared with these settings, with as many channels as the shape."""
+    if settings.channels == "auto" and not shape.is_point:
+        settings = replace(settings, channels=cast(Channels, str(shape.channels)))
     return prepare_images(settings, data, quiet, verify)
 
 

@@ -8,7 +8,7 @@ from ganvas import storage, tensor_file
 from ganvas.data.reading import Progress
 from ganvas.diagnosis import diagnose
 from ganvas.errors import RunError
-from ganvas.generator_files import load, write_generator
+from ganvas.generator_files import load, save_generator
 from ganvas.hub.card import PICTURE, CardContent, model_card
 from ganvas.hub_files import DISCRIMINATOR_FILE, RECIPE_FILE, HubAddress
 from ganvas.labels import EACH
@@ -64,7 +64,7 @@ def write_folder(
     )
     with storage.write_errors(folder), storage.atomic_directory(folder, replace=True) as draft:
         seen = generator.images_seen
-        write_generator(run, recipe, generator.network, generator.shape, seen, draft)
+        save_generator(draft, generator, recipe.generator.network)
         if pair is not None:
             tensor_file.write(draft / DISCRIMINATOR_FILE, pair, {"images_seen": seen})
         storage.write_bytes(draft / RECIPE_FILE, recipe_toml(recipe).encode())
