@@ -88,10 +88,10 @@ def open_data_set(text: str, on_progress: StageProgress | None = None) -> Source
         if on_progress is not None:
             on_progress(DOWNLOADING, done // 1000, total // 1000)
 
-    folder = repository.fetch(files, report)
     kind, opener = _reader(files, address)
     if address.columns != FOUND and kind != ".parquet":
         raise DataError(f"{address}: only parquet files have columns, and it holds {kind} files")
+    folder = repository.fetch(files, report)
     return replace(opener(folder, files), name=address.repository.name, location=str(address))
 
 
@@ -155,9 +155,9 @@ def _configs(repository: Repository) -> list[dict[str, Any]]:
 
     try:
         metadata = metadata_load(repository.fetch(["README.md"]) / "README.md")
-    except ValueError:  # no YAML at the start
+    except Exception:  # no YAML at the start, or whatever its reader raises for damage
         return []
-    configs = (metadata or {}).get("configs")
+    configs = metadata.get("configs") if isinstance(metadata, dict) else None
     return [entry for entry in configs or [] if isinstance(entry, dict)]
 
 
@@ -167,6 +167,8 @@ def _splits_of(config: Mapping[str, Any], files: list[str]) -> Splits:
     below = str(config.get("data_dir") or "").strip("/")
     if described is None:
         return _by_name([file for file in files if not below or file.startswith(f"{below}/")])
+    if isinstance(described, dict) and "path" not in described:
+        described = [{"split": split, "path": path} for split, path in described.items()]
     if not isinstance(described, list):
         described = [described]
     splits: Splits = {}
@@ -174,7 +176,9 @@ def _splits_of(config: Mapping[str, Any], files: list[str]) -> Splits:
         table = entry if isinstance(entry, dict) else {"split": "train", "path": entry}
         paths = table.get("path")
         patterns = [paths] if isinstance(paths, str) else list(paths or [])
-        match = re.compile("|".join(map(_pattern, patterns)) or r"(?!)").fullmatch
+        match = re.compile(
+            "|".join(_pattern(str(pattern)) for pattern in patterns) or r"(?!)"
+        ).fullmatch
         splits[str(table.get("split"))] = [file for file in files if match(file)]
     return splits
 

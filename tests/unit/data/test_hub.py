@@ -124,6 +124,23 @@ def test_without_a_card_a_split_is_a_word_in_the_path(hub: Hub) -> None:
     assert names(f"hf:{REPO}:train") == ["retrain", "train-0"]
 
 
+@pytest.mark.parametrize(
+    ("card", "test"),
+    [
+        (b"no metadata", ["test-0"]),
+        (b"---\nconfigs: [\n---\n", ["test-0"]),
+        (b"---\njust text\n---\n", ["test-0"]),
+        (b"---\nconfigs: [{config_name: a, data_files: {test: '*1*'}}]\n---\n", ["train-1"]),
+    ],
+)
+def test_a_card_that_says_nothing_of_splits_is_passed_over(
+    hub: Hub, card: bytes, test: list[str]
+) -> None:
+    files = {"train-1.parquet": table(), "test-0.parquet": table()}
+    hub.add(REPO, files | {"README.md": card})
+    assert names(f"hf:{REPO}:test") == test
+
+
 def test_several_subsets_without_a_default_are_named(hub: Hub) -> None:
     card = b"---\nconfigs:\n- {config_name: a, data_dir: a}\n- {config_name: b, data_dir: b}\n---\n"
     hub.add(REPO, {"a/1.parquet": table(), "b/2.parquet": table(), "README.md": card})
