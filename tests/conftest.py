@@ -1,8 +1,40 @@
-"""What every test process needs on a machine that does other things too."""
+"""What every test process needs on a machine that does other things too; and a hub to try."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 import torch
 from hypothesis import settings
+
+from .builders.hub import TOKEN, Hub, imitation
 
 torch.set_num_threads(1)  # small networks on shared cores are faster so, and xdist brings two
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """An empty imitation of the hub, with the token of somebody who may write, and a cache.
+
+    Processes that are started get it by their environment, and this one, which may have imported
+    the library already, by the library's constants.
+    """
+    import huggingface_hub
+    from huggingface_hub import constants
+
+    cache = tmp_path / "hub-cache"
+    with imitation() as served:
+        monkeypatch.setenv("HF_ENDPOINT", served.address)
+        monkeypatch.setenv("HF_HOME", str(cache))
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
+        monkeypatch.setattr(constants, "ENDPOINT", served.address)
+        template = f"{served.address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache / "hub"))
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(cache / "token"))
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        yield served
+        huggingface_hub.close_session()

@@ -15,6 +15,7 @@ from ganvas.errors import DataError as DataError
 from ganvas.errors import DeviceError as DeviceError
 from ganvas.errors import Diverged as Diverged
 from ganvas.errors import GanvasError as GanvasError
+from ganvas.errors import HubError as HubError
 from ganvas.errors import Interrupted as Interrupted
 from ganvas.errors import RecipeError as RecipeError
 from ganvas.errors import RunError as RunError
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from ganvas.evaluation.score import Score as Score
     from ganvas.exports.targets import export as export
     from ganvas.generator_files import load as load
+    from ganvas.hub.push import Pushed as Pushed
+    from ganvas.hub.push import push as push
     from ganvas.reports.report import report as report
     from ganvas.runs import Run as Run
     from ganvas.sampling import TrainedGenerator as TrainedGenerator
@@ -50,6 +53,7 @@ for _library in ("matplotlib", "PIL"):
 _LOADED_WHEN_USED = {
     "Arm": "ganvas.studies.study",
     "Diagnosis": "ganvas.diagnosis",
+    "Pushed": "ganvas.hub.push",
     "Run": "ganvas.runs",
     "Score": "ganvas.evaluation.score",
     "Study": "ganvas.studies.study",
@@ -61,6 +65,7 @@ _LOADED_WHEN_USED = {
     "export": "ganvas.exports.targets",
     "load": "ganvas.generator_files",
     "load_study": "ganvas.studies.reading",
+    "push": "ganvas.hub.push",
     "read_results": "ganvas.studies.results",
     "report": "ganvas.reports.report",
     "resume": "ganvas.training.trainer",

@@ -54,6 +54,10 @@ class RunError(GanvasError):
     """A run directory, study directory or checkpoint that cannot be read or written."""
 
 
+class HubError(GanvasError):
+    """A repository of the hub that cannot be found, read or written."""
+
+
 class Occupied(RunError):
     """A directory that is to be made exists already, and is not empty."""
 

@@ -13,8 +13,9 @@ from ganvas.command_line import ganvas_command
 from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import TrainingData
 from ganvas.devices import choose_device
-from ganvas.errors import DeviceError, RecipeError, RunError
+from ganvas.errors import DeviceError, HubError, RecipeError, RunError
 from ganvas.generator_config import GeneratorConfig, from_config, generator_config
+from ganvas.hub_files import HubAddress, address_of, fetch_model, is_hub
 from ganvas.labels import LabelSet
 from ganvas.networks import Dimensions, Generator, ImageShape, network_table
 from ganvas.onnx_network import is_onnx, load_onnx
@@ -122,11 +123,12 @@ def trained_generator(
 
 @usual_torch()
 def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -> TrainedGenerator:
-    """Load the EMA generator of a run, of a `generator/` directory copied from one, or of ONNX.
+    """Load the EMA generator of a run, of a copied `generator/` directory, of ONNX, or of the hub.
 
     Args:
         run: what `train` returned, the run's directory, the copied directory, or an .onnx file of
-            `ganvas export`, which samples the same images, each value within one level of 255.
+            `ganvas export`, which samples the same images, each value within one level of 255; or
+            hf:OWNER/NAME[@REVISION].
         device: where to generate: cpu, cuda, mps, auto. An .onnx file runs on the CPU.
         checkpoint: for a run: `last`, `best` (by the evaluation while training), or images
             seen (80k).
@@ -134,9 +136,10 @@ def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -
     Raises:
         RunError: there is no generator yet, it is damaged, or from another version; or there is no
             such checkpoint, and the message lists those that exist.
+        HubError: the hub does not give it.
         DeviceError: this machine has no such device.
     """
-    directory = run.directory if isinstance(run, Run) else Path(run)
+    directory = run.directory if isinstance(run, Run) else local_path(run, checkpoint)
     if is_onnx(directory):
         check_onnx_choices(directory, device, checkpoint)
         return load_onnx(directory)
@@ -159,9 +162,27 @@ def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -
     return _ready(trained, device)
 
 
+def local_path(place: Path | str, checkpoint: str = "last") -> Path:
+    """The path that a user named; a model of the hub is fetched into the cache.
+
+    Raises:
+        HubError: the hub does not give it, or it has no such checkpoint.
+    """
+    if not is_hub(place):
+        return Path(place)
+    if checkpoint != "last":
+        raise HubError(
+            f"{place} holds one generator, and no checkpoint {checkpoint}. For an earlier state "
+            f"name a revision: {HubAddress(address_of(place).repo, 'REVISION')}"
+        )
+    return fetch_model(address_of(place))[1]
+
+
 def is_generator(path: Path) -> bool:
-    """Whether a path is that of a generator without its run: ONNX, or a copied directory."""
-    return is_onnx(path) or ((path / "config.json").is_file() and not is_run(path))
+    """Whether it is a generator without its run: ONNX, a copied directory, or of the hub."""
+    if is_hub(path) or is_onnx(path):
+        return True
+    return (path / "config.json").is_file() and not is_run(path)
 
 
 def check_onnx_choices(path: Path, device: str, checkpoint: str) -> None:

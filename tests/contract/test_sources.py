@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
+import tarfile
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +25,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, file_stamp
 from ganvas.data.sources import open_source
 from ganvas.errors import DataError
+from tests.builders.hub import Hub
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -102,6 +105,76 @@ def make_parquet_folder(place: Path) -> Path:
     return place / "data"
 
 
+def write_tar(path: Path, members: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w") as archive:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return path
+
+
+def make_tar(place: Path) -> Path:
+    images = enumerate(grey_images())
+    members = {f"./data/{LABELS[index]}/{index:02}.png": png(pixels) for index, pixels in images}
+    return write_tar(place / "data.tar", members)
+
+
+def make_shards(place: Path, suffix: str = "cls") -> Path:
+    """As WebDataset writes them."""
+    (place / "data").mkdir()
+    for number, rows in enumerate((range(5), range(5, COUNT))):
+        members = {}
+        for index in rows:
+            label = LABELS[index] if suffix == "cls" else json.dumps({"label": int(LABELS[index])})
+            members[f"{index:02}.png"] = png(grey_images()[index])
+            members[f"{index:02}.{suffix}"] = label.encode()
+        write_tar(place / "data" / f"shard-{number:03}.tar", members)
+    return place / "data"
+
+
+def make_shards_of_json(place: Path) -> Path:
+    return make_shards(place, "json")
+
+
+def make_hub_parquet(place: Path, hub: Hub) -> str:
+    """As `push_to_hub` of the package `datasets` writes it: shards, class names in their schema."""
+    features = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["0", "1"]}}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    files = {}
+    for part, rows in enumerate((slice(0, 5), slice(5, COUNT))):
+        path = place / "shard.parquet"
+        pq.write_table(image_table(rows).replace_schema_metadata(metadata), path)
+        files[f"data/train-0000{part}-of-00002.parquet"] = path.read_bytes()
+    hub.add("maria/data", files)
+    return "hf:maria/data"
+
+
+def make_hub_folder(place: Path, hub: Hub) -> str:
+    folder = make_folder(place)
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    hub.add(
+        "maria/data", {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    )
+    return "hf:maria/data:train"
+
+
+def make_hub_shards(place: Path, hub: Hub) -> str:
+    hub.add("maria/data", {path.name: path.read_bytes() for path in make_shards(place).iterdir()})
+    return "hf:maria/data"
+
+
+def make_hub_zip(place: Path, hub: Hub) -> str:
+    hub.add("maria/data", {"images/all.zip": make_zip(place).read_bytes()})
+    return "hf:maria/data"
+
+
+ON_THE_HUB: dict[str, Callable[[Path, Hub], str]] = {
+    "hub parquet": make_hub_parquet,
+    "hub folder": make_hub_folder,
+    "hub shards": make_hub_shards,
+    "hub zip": make_hub_zip,
+}
 SOURCES: dict[str, Callable[[Path], Path]] = {
     "folder": make_folder,
     "zip": make_zip,
@@ -109,28 +182,33 @@ SOURCES: dict[str, Callable[[Path], Path]] = {
     "npy": make_npy,
     "idx": make_idx,
     "idx.gz": make_idx_gz,
+    "tar": make_tar,
+    "folder of shards": make_shards,
+    "folder of shards with .json": make_shards_of_json,
     "parquet": make_parquet,
     "parquet folder": make_parquet_folder,
 }
 WITHOUT_LABELS = {"npy"}
 
 
-@pytest.fixture(params=SOURCES)
+@pytest.fixture(params=[*SOURCES, *ON_THE_HUB])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
-def data(kind: str, tmp_path: Path) -> Path:
-    return SOURCES[kind](tmp_path)
+def data(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Path | str:
+    if kind in SOURCES:
+        return SOURCES[kind](tmp_path)
+    return ON_THE_HUB[kind](tmp_path, request.getfixturevalue("hub"))
 
 
 @pytest.fixture
-def source(data: Path) -> Source:
+def source(data: Path | str) -> Source:
     return open_source(data)
 
 
-def test_lists_every_image_once_in_the_same_order(data: Path, source: Source) -> None:
+def test_lists_every_image_once_in_the_same_order(data: Path | str, source: Source) -> None:
     names = [item.name for item in source.items]
     assert len(names) == len(set(names)) == COUNT
     assert source.items == open_source(str(data)).items
@@ -168,8 +246,11 @@ def test_location_opens_the_same_images(source: Source) -> None:
     assert again.content(COUNT - 1) == source.content(COUNT - 1)
 
 
-def test_every_image_has_the_stamp_of_its_file(source: Source, data: Path) -> None:
-    files = [data] if data.is_file() else [file for file in data.rglob("*") if file.is_file()]
+def test_every_image_has_the_stamp_of_its_file(
+    source: Source, data: Path | str, tmp_path: Path
+) -> None:
+    place = tmp_path / "hub-cache" if isinstance(data, str) else data
+    files = [place] if place.is_file() else [file for file in place.rglob("*") if file.is_file()]
     stamps = source.stamps()
     assert len(stamps) == COUNT
     assert set(stamps) <= {file_stamp(file) for file in files}
@@ -197,7 +278,7 @@ def test_settings_for_points_are_refused(source: Source, tmp_path: Path) -> None
         prepare(source, DataSettings(size=(1, 1)), tmp_path / "cache")
 
 
-def test_only_ten_classes_can_be_stacked(kind: str, data: Path) -> None:
+def test_only_ten_classes_can_be_stacked(kind: str, data: Path | str) -> None:
     problem = "12 images have no label" if kind in WITHOUT_LABELS else "has 2 labels"
     with pytest.raises(DataError, match=f"{problem}, but stacking takes labelled images of ten"):
         open_source(f"stacked:{data}")

@@ -1,8 +1,9 @@
 """Every command block of the README and the docs runs, in the order of the page.
 
-Commands run as written, with three exceptions: budgets, seeds, built-in images and numbers of
-samples are reduced; features come from small images or a briefly trained classifier; commands that
-install or test the project itself are skipped.
+Commands run as written, with four exceptions: budgets, seeds, built-in images and numbers of
+samples are reduced; features come from small images or a briefly trained classifier; the hub is an
+imitation, with a data set hf:maria/flowers; commands that install or test the project itself are
+skipped.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ganvas.metrics import classifier, contrastive, lite0, two_samples
 from ganvas.studies import throughput
 
 from ..builders.commands import Result
+from ..builders.hub import Hub
 from .studies import stay_in_this_process
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +51,7 @@ TINY_STUDY = {
 
 @pytest.fixture
 def reader_folder(
+    hub: Hub,
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
@@ -71,6 +74,10 @@ def reader_folder(
     for number in range(210):  # a tenth is enough for scores
         pixels = random.integers(0, 256, (80, 70, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.jpg")
+    photos = {path.stem: path.read_bytes() for path in (tmp_path / "photos").iterdir()}
+    kinds = ("rose", "tulip")
+    flowers = {f"train/{kinds[int(n) % 2]}/{n}.jpg": content for n, content in photos.items()}
+    hub.add("maria/flowers", flowers)
 
 
 def first_fashion_images(folder: Path) -> Source:
@@ -93,6 +100,7 @@ def first_fashion_images(folder: Path) -> Source:
     ids=lambda page: str(page.relative_to(ROOT)),
 )
 @pytest.mark.usefixtures("reader_folder")
+@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # as in test_hub.py
 def test_command_blocks_of_a_page_run(page: Path, ganvas: Callable[..., Result]) -> None:
     names: dict[str, object] = {}
     for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):

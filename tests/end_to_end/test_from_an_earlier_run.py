@@ -202,7 +202,7 @@ def test_what_is_no_run_with_weights_is_refused_before_any_work(
     refuse(tmp_path / "nothing", "nothing is not a run: no such directory")
     refuse(earlier.parent, "it holds some. Name one of them: ", str(earlier))
     refuse(earlier / "generator", "a generator without its discriminator", "Name the run")
-    refuse("hf:someone/something", "models of the hub cannot be read yet")
+    refuse("hf:something", "'hf:something' is no address of the hub: expected hf:OWNER/NAME")
     empty = Path(shutil.copytree(earlier, tmp_path / "empty"))
     for path in (empty / "checkpoints").iterdir():
         path.unlink()

@@ -30,6 +30,7 @@ from ganvas.cli.flags import FLAG_TYPES
 from ganvas.cli.interpolate import Interpolate
 from ganvas.cli.known_flags import flags_of
 from ganvas.cli.other_commands import unknown_command
+from ganvas.cli.push import Push
 from ganvas.cli.recipes import Recipes
 from ganvas.cli.report import Report
 from ganvas.cli.resume import Resume
@@ -69,6 +70,7 @@ COMMANDS: dict[str, type[Command]] = {
     "compare": Compare,
     "report": Report,
     "export": Export,
+    "push": Push,
 }
 
 
@@ -142,6 +144,7 @@ def open_closed_descriptors() -> None:
 def quiet_libraries() -> None:
     """Drop what libraries log, and their warnings unless Python was told what to do with those."""
     logging.getLogger().addHandler(logging.NullHandler())
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # huggingface_hub has a handler of its own
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
 

@@ -30,7 +30,8 @@ class Check:
     """
 
     data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
-    """Folder, .zip, .npz, .npy, .parquet, IDX folder, fashion, ring, grid, stacked:DATA."""
+    """Folder, .zip, .tar, .npz, .npy, .parquet, IDX folder, hf:OWNER/NAME:SPLIT, fashion, ring,
+    grid, stacked:DATA."""
     settings: Annotated[DataSettings, tyro.conf.arg(name="")] = field(default_factory=DataSettings)
     batch: int = CATALOG[RECIPE_FOR_IMAGES]().batch
     """Fewest images that training needs."""
@@ -47,7 +48,8 @@ class Check:
         from ganvas.data.sources import open_source
         from ganvas.progress import stages_bar
 
-        source = open_source(self.data)
+        with stages_bar("opening", quiet=self.json) as on_progress:
+            source = open_source(self.data, on_progress)
         recipe = CATALOG[
             source.recipe if isinstance(source, GeneratedDataset) else RECIPE_FOR_IMAGES
         ]()

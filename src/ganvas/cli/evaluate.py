@@ -33,7 +33,8 @@ class Evaluate:
     """Score generated images against held-out real ones, beside what real images score."""
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run directory; or an exported model.onnx or a copied generator/ folder, with --data."""
+    """The run directory; or with --data an exported model.onnx, a copied generator/ folder, or
+    hf:OWNER/NAME of the hub."""
     metrics: Annotated[tuple[str, ...], tyro.conf.arg(help=METRICS_HELP)] = ()
     n: Annotated[int | None, tyro.conf.arg(aliases=("-n", "--samples"))] = None
     """Images to generate; by default up to 2k, for a first answer (2.5k points, 5k stacks)."""

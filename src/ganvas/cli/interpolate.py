@@ -27,7 +27,8 @@ class Interpolate:
     """Interpolate between latents: a strip (.png, one row per pair) or an endless .gif."""
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run directory, a generator/ folder copied from one, or an exported model.onnx."""
+    """The run directory, a generator/ folder copied from one, an exported model.onnx, or
+    hf:OWNER/NAME of the hub."""
     n: Annotated[int, tyro.conf.arg(aliases=("-n",))] = 6
     """Number of latents."""
     steps: int = 12
@@ -38,8 +39,8 @@ class Interpolate:
     seed: int = 0
     """The same seed gives the same latents."""
     out: Path | None = None
-    """strip.png or walk.gif; by default interpolation-SEED.gif in the run directory, or beside the
-    model."""
+    """strip.png or walk.gif; by default interpolation-SEED.gif in the run directory, beside the
+    model.onnx, or here as NAME-... for the hub."""
     checkpoint: str = "last"
     """last, best (by the scores while training), or images seen: 80k."""
     device: str = "cpu"

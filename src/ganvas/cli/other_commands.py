@@ -19,6 +19,7 @@ COMMANDS_OF_OTHER_TOOLS = {
     "continue restart": "resume",
     "doctor health debug why": "diagnose",
     "show view plot html dashboard visualize logs tensorboard": "report",
+    "upload publish share push-to-hub": "push",
     "onnx convert to-onnx torchscript trace deploy freeze": "export",
     "sweep study tune ablate search grid experiment": "compare",
     "version": "--version",

@@ -39,7 +39,7 @@ LEARNING_RATES = "--generator.learning-rate {} and --discriminator.learning-rate
 FIRST_WORD = "the run is the first word: ganvas {command} {}"
 ANY_GPU = "--device cuda, or --device cuda:N"
 WITHOUT_DEVICE = dict.fromkeys(
-    ("check", "diagnose", "export", "report", "recipes"), "not needed: it uses the CPU"
+    ("check", "diagnose", "export", "report", "recipes", "push"), "not needed: it uses the CPU"
 )
 ALWAYS_IN_RUN = "not needed: everything is written to the run directory. ganvas report RUN shows it"
 
@@ -150,6 +150,7 @@ HABITS: tuple[Habit, ...] = (
         export="not needed: the run knows its images",
         diagnose="not needed: the run's files say it",
         report="not needed: the run knows its images",
+        push="not needed: the run knows its images",
         compare="--data {}",
         every="--data {}",
         recipes="recipes are the same for all images",
@@ -258,6 +259,7 @@ HABITS: tuple[Habit, ...] = (
         diagnose="nothing here is random",
         export="nothing here is random",
         report="nothing here is random",
+        push="the card shows samples of seed 0",
         recipes="nothing here is random",
     ),
     habit("seed", compare="--seeds N trains N seeds, from 0", resume="a run keeps its seed"),
@@ -300,11 +302,23 @@ HABITS: tuple[Habit, ...] = (
         recipes="redirect what is printed: ganvas recipes NAME > mine.toml",
         resume="a run continues in its own directory",
         evaluate="scores are added to the run; --json prints for programs",
+        push="what is pushed lies in hub/ of the run",
     ),
+    habit(
+        "repo repo-id repo-name hub-model-id hub-id",
+        push="the repository is the second word: ganvas push RUN hf:{}",
+    ),
+    habit(
+        "token hub-token hf-token use-auth-token",
+        push="a token in a command stays in the shell's history: set HF_TOKEN, or hf auth login",
+    ),
+    habit("commit-message commit-msg", push="--message {}"),
+    habit("licence", push="--license {}"),
     habit(
         "name exp-name experiment experiment-name run-name exp run-id tag project version-name",
         train="--out runs/{}",
         compare="--out studies/{}",
+        push="the repository is the second word: ganvas push RUN hf:OWNER/{}",
         every=FIRST_WORD,
         check="nothing is written, so it needs no name",
         recipes="the recipe is the first word: ganvas recipes {}",
@@ -349,6 +363,7 @@ HABITS: tuple[Habit, ...] = (
         "force overwrite exist-ok yes clean",
         train="a run is never overwritten: give another --out, or remove the old directory",
         compare="a study is never overwritten: give another --out, or remove the old directory",
+        push="--update adds a commit to a repository that exists",
         every="not needed",
     ),
     habit(

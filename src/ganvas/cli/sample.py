@@ -26,7 +26,8 @@ class Sample:
     """
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run directory, a generator/ folder copied from one, or an exported model.onnx."""
+    """The run directory, a generator/ folder copied from one, an exported model.onnx, or
+    hf:OWNER/NAME of the hub."""
     n: Annotated[int | None, tyro.conf.arg(aliases=("-n",))] = None
     """Number of images, by default 64; of points, 2,500; with --label each, of each label, 10."""
     label: str | None = None
@@ -36,7 +37,7 @@ class Sample:
     """The same seed gives the same images."""
     out: Path | None = None
     """grid.png, images.npz, or a folder; by default samples-SEED.png in the run directory,
-    or beside the model."""
+    beside the model.onnx, or here as NAME-... for the hub."""
     checkpoint: str = "last"
     """last, best (by the scores while training), or images seen: 80k."""
     device: str = "cpu"

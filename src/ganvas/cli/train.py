@@ -29,11 +29,13 @@ class Train:
     recipe_name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")]
     """A name (see ganvas recipes), or a .toml or .json file."""
     data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
-    """Folder, .zip, .npz, .npy, .parquet, IDX folder, fashion, ring, grid, stacked:DATA."""
+    """Folder, .zip, .tar, .npz, .npy, .parquet, IDX folder, hf:OWNER/NAME:SPLIT, fashion, ring,
+    grid, stacked:DATA."""
     out: Path | None = None
     """Run directory to make; by default runs/RECIPE-DATA-N."""
     start_from: Annotated[Path | None, tyro.conf.arg(name="from", metavar="RUN")] = None
-    """Start from the weights of an earlier run; defaults: learning rates / 4, no EMA ramp-up."""
+    """Start from the weights of an earlier run, or of hf:OWNER/NAME; defaults: learning rates / 4,
+    no EMA ramp-up."""
     seed: int = 0
     """Decides weights, order and latents: same seed, same machine, same bits."""
     device: str = "auto"

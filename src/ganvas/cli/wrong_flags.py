@@ -239,7 +239,10 @@ def images_to_train_on(data: str, recipe: Recipe) -> int | None:
     from ganvas.data.held_out import count_held_out
     from ganvas.data.source import Source
     from ganvas.data.sources import open_source
+    from ganvas.hub_files import is_hub
 
+    if is_hub(data):  # it would be fetched for a hint
+        return None
     try:
         source = open_source(data)
     except DataError:

@@ -7,9 +7,9 @@ from pathlib import PurePosixPath
 
 from ganvas.data.arrays import idx_image_files
 
-_TO_GIVE = (".zip", ".npz", ".npy", ".parquet")
+_TO_GIVE = (".zip", ".tar", ".npz", ".npy", ".parquet")
 _TO_UNPACK = (
-    *(".tar", ".tgz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zst", ".lz4"),
+    *(".tgz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zst", ".lz4"),
     *(".7z", ".rar", ".cbz", ".cbr", ".cab", ".iso", ".dmg"),
 )
 _TO_CONVERT = (

@@ -7,7 +7,7 @@ import re
 import stat
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -70,7 +70,7 @@ class FolderSource(Source):
             status = path.stat()
             if not stat.S_ISREG(status.st_mode):  # reading a pipe would block for ever
                 raise UnusableImage("not a regular file")
-            _check_size(status.st_size)
+            check_size(status.st_size)
             return path.read_bytes()
         except FileNotFoundError:
             raise UnusableImage("missing (a broken link, or removed meanwhile)") from None
@@ -99,7 +99,7 @@ class ZipSource(Source):
     def content(self, index: int) -> bytes:
         """The unpacked bytes. Raises UnusableImage if they are damaged or far too many."""
         entry = self.entries[index]
-        _check_size(entry.file_size)
+        check_size(entry.file_size)
         problem = unpacking_problem(entry.compress_size, entry.file_size)
         if problem is not None:
             raise UnusableImage(problem)
@@ -125,14 +125,28 @@ def open_folder(root: Path) -> FolderSource:
     Raises:
         DataError: a folder cannot be read, or there is no image file.
     """
-    files = sorted((_as_in_utf8(name), path) for name, path in walk(root) if is_candidate(name))
-    names = [name for name, _ in files]
-    if not names:
+    files = [(name, path) for name, path in walk(root) if is_candidate(name)]
+    if not files:
         raise DataError(f"{root} holds no images. Give a folder of image files")
+    return open_files(root, files)
+
+
+def open_files(root: Path, files: Iterable[tuple[str, str]]) -> FolderSource:
+    """The files of a folder as images.
+
+    Args:
+        root: what the user gave.
+        files: the name of each (`/` between folders), and its path.
+
+    Raises:
+        DataError: they are containers of images, such as archives.
+    """
+    files = sorted((_as_in_utf8(name), path) for name, path in files)
+    names = [name for name, _ in files]
     hint = hint_for_folder(str(root), names)
     if hint is not None:
         raise DataError(f"{root} holds no image files {hint}")
-    names = [_printable(name) for name in names]
+    names = [printable_name(name) for name in names]
     labels = labels_from_folders(names).labels
     return FolderSource(
         name=root.name or str(root),
@@ -174,7 +188,7 @@ def open_zip(path: Path) -> ZipSource:
     if problem is not None:
         archive.close()
         raise DataError(f"{path} {problem}")
-    names = [_printable(name) for name, _ in files]
+    names = [printable_name(name) for name, _ in files]
     labels = labels_from_folders(names).labels
     return ZipSource(
         name=path.stem,
@@ -238,8 +252,7 @@ def _archive_problem(archive: zipfile.ZipFile) -> str | None:
         name = entry.orig_filename
         if not entry.filename:  # it ends at the first zero byte
             return f"is damaged: its entry {name!r} has no name"
-        parts = re.split(r"[/\\]", name)
-        if ".." in parts or parts[0] == "" or re.match(r"[A-Za-z]:", name):
+        if leads_outside(name):
             return (
                 f"is refused: its entry {name!r} leads out of the archive. "
                 "Pack the images again, or unpack them yourself and give the folder"
@@ -247,6 +260,12 @@ def _archive_problem(archive: zipfile.ZipFile) -> str | None:
         if entry.flag_bits & 0x1:
             return f"is encrypted (entry {name!r}). Unpack it and give the folder"
     return None
+
+
+def leads_outside(name: str) -> bool:
+    """Whether an archive's entry would be unpacked outside of the archive's own folder."""
+    parts = re.split(r"[/\\]", name)
+    return ".." in parts or parts[0] == "" or re.match(r"[A-Za-z]:", name) is not None
 
 
 def _no_zip(path: Path, error: Exception) -> str:
@@ -261,7 +280,8 @@ def _no_zip(path: Path, error: Exception) -> str:
     return f"{path} is not a zip archive but {kind.name}" + (kind.advice and f"; {kind.advice}")
 
 
-def _check_size(size: int) -> None:
+def check_size(size: int) -> None:
+    """Raise `UnusableImage` for a file that is larger than any picture."""
     if size > LARGEST_FILE:
         raise UnusableImage(
             f"{format_bytes(size)} is too large, at most {format_bytes(LARGEST_FILE)}"
@@ -275,6 +295,6 @@ def _as_in_utf8(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "surrogateescape")
 
 
-def _printable(name: str) -> str:
+def printable_name(name: str) -> str:
     """The name with undecodable bytes escaped, so that it can be printed and stored as JSON."""
     return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode("utf-8")

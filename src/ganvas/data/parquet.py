@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,19 @@ from ganvas.storage import parse_json, utf8_name
 
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("label", "labels")
+NO_LABEL = -1
+"""Among numbers of classes that have names, as in test sets without labels."""
+
+
+class Columns(NamedTuple):
+    """The columns to read; empty for those that are found."""
+
+    image: str = ""
+    label: str = ""
+
+
+FOUND = Columns()
+"""No column is named."""
 
 # Row groups in memory. A few threads read images in order, so neighbours share a group.
 _GROUPS_KEPT = 2
@@ -90,14 +103,20 @@ class ParquetSource(Source):
         return value if isinstance(value, bytes) else _pixels(value, self.pixel_type)
 
 
-def open_parquet(location: Path, files: Sequence[Path]) -> ParquetSource:
+def open_parquet(location: Path, files: Sequence[Path], columns: Columns = FOUND) -> ParquetSource:
     """List the rows of parquet files. Reads only the labels.
 
-    The column `image` (or `img`) is bytes, a struct with `bytes`, or numbers in nested lists
-    (H, W), (H, W, C) or (C, H, W); `label` is optional.
+    The image column is bytes, a struct with `bytes`, or numbers in nested lists (H, W), (H, W, C)
+    or (C, H, W). It is called `image` or `img`, or is the only one that holds image files. The
+    label column is called `label` or `labels`, or is the only one with class names; it is optional.
+
+    Args:
+        location: what the user gave.
+        files: the files.
+        columns: those to read, where others than these.
 
     Raises:
-        DataError: pyarrow is missing, a file is damaged, there is no image column, or it is of
+        DataError: pyarrow is missing, a file is damaged, there is no such column, or it is of
             another kind in another file.
     """
     parquet = _pyarrow_parquet(location)
@@ -109,8 +128,8 @@ def open_parquet(location: Path, files: Sequence[Path]) -> ParquetSource:
     for path in files:
         try:
             with utf8_name(path) as name, parquet.ParquetFile(name) as file:
-                column, pixel_type = _image_column(file.schema_arrow, path)
-                labels, known = _labels(file, known)
+                column, pixel_type = _image_column(file.schema_arrow, path, columns.image)
+                labels, known = _labels(file, known, path, columns.label)
                 rows = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
         except (OSError, ValueError) as error:
             raise DataError(f"cannot read {path}: {error}") from error
@@ -169,10 +188,12 @@ def _pixels(value: Any, pixel_type: np.dtype[Any] | None) -> npt.NDArray[Any]:
     raise UnusableImage(f"shape {array.shape}, expected (H, W), (H, W, C) or (C, H, W)")
 
 
-def _image_column(schema: Any, path: Path) -> tuple[str, np.dtype[Any] | None]:
+def _image_column(schema: Any, path: Path, chosen: str) -> tuple[str, np.dtype[Any] | None]:
     """The name of the image column, and the number type of its nested lists; None for bytes."""
     names: list[str] = list(schema.names)
-    for name in IMAGE_COLUMNS:
+    structs = [name for name in names if "bytes:" in str(schema.field(name).type)]
+    candidates = [chosen] if chosen else [*IMAGE_COLUMNS, *(structs if len(structs) == 1 else ())]
+    for name in candidates:
         kind = str(schema.field(name).type) if name in names else ""
         if "binary" in kind and (kind in ("binary", "large_binary") or "bytes:" in kind):
             return name, None
@@ -180,9 +201,13 @@ def _image_column(schema: Any, path: Path) -> tuple[str, np.dtype[Any] | None]:
         if pixel_type is not None:
             return name, pixel_type
     raise DataError(
-        f"{path} has no column `image` with image files' bytes or nested lists of numbers; it has "
-        + ", ".join(f"{name} ({schema.field(name).type})" for name in names)
+        f"{path} has no column `{chosen or 'image'}` with image files' bytes or nested lists of "
+        f"numbers; it has {_listed(schema)}"
     )
+
+
+def _listed(schema: Any) -> str:
+    return ", ".join(f"{name} ({schema.field(name).type})" for name in schema.names)
 
 
 def _list_type(kind: Any) -> np.dtype[Any] | None:
@@ -197,29 +222,42 @@ def _list_type(kind: Any) -> np.dtype[Any] | None:
     return np.dtype(kind.to_pandas_dtype()) if levels in (2, 3) and is_number else None
 
 
-def _labels(file: Any, known: tuple[str, ...]) -> tuple[list[str | None], tuple[str, ...]]:
+def _labels(
+    file: Any, known: tuple[str, ...], path: Path, chosen: str
+) -> tuple[list[str | None], tuple[str, ...]]:
     """The label of each row, and the class names from Hugging Face metadata, if present."""
-    column = next((name for name in LABEL_COLUMNS if name in file.schema_arrow.names), None)
-    if column is None:
+    schema = file.schema_arrow
+    if chosen and chosen not in schema.names:
+        raise DataError(f"{path} has no column `{chosen}` of labels; it has {_listed(schema)}")
+    names_of = _class_names((schema.metadata or {}).get(b"huggingface"))
+    with_names = [name for name in schema.names if name in names_of]
+    found = [name for name in LABEL_COLUMNS if name in schema.names]
+    found += with_names if len(with_names) == 1 else []
+    if not chosen and not found:
         return [None] * file.metadata.num_rows, known
+    column = chosen or found[0]
     values = file.read(columns=[column]).column(0).to_pylist()
-    metadata = (file.schema_arrow.metadata or {}).get(b"huggingface")
-    known = _class_names(metadata, column) or known
+    known = names_of.get(column) or known
     return [_label(value, known) for value in values], known
 
 
-def _class_names(metadata: bytes | None, column: str) -> tuple[str, ...]:
-    """The class names in Hugging Face metadata; empty where it has none that can be read."""
+def _class_names(metadata: bytes | None) -> dict[str, tuple[str, ...]]:
+    """The class names of columns, from Hugging Face metadata; none where it cannot be read."""
     table: object = None
     with contextlib.suppress(ValueError):
         table = parse_json(metadata or b"{}")
-    for key in ("info", "features", column, "names"):
+    for key in ("info", "features"):
         table = table.get(key) if isinstance(table, dict) else None
-    return tuple(map(str, table)) if isinstance(table, list) else ()
+    features = table if isinstance(table, dict) else {}
+    return {
+        name: tuple(map(str, feature["names"]))
+        for name, feature in features.items()
+        if isinstance(feature, dict) and isinstance(feature.get("names"), list)
+    }
 
 
 def _label(value: object, names: Sequence[str]) -> str | None:
-    if value is None:
+    if value is None or (names and value == NO_LABEL):
         return None
     if isinstance(value, int) and 0 <= value < len(names):
         return names[value]

@@ -8,13 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ganvas.data.arrays import IDX_IMAGES, idx_image_files, open_idx, open_npy, open_npz
+from ganvas.data.digests import StageProgress
 from ganvas.data.formats import KIND_BYTES, other_kind, readable_format
+from ganvas.data.hub import open_data_set
 from ganvas.data.image_files import IMAGE_SUFFIXES, open_folder, open_zip, walk
 from ganvas.data.parquet import open_parquet
 from ganvas.data.source import Source
 from ganvas.data.stacking import PREFIX, Stacked, open_stacked
 from ganvas.data.synthetic import POINTS, Points
+from ganvas.data.tar_files import expand_braces, open_tar, without_braces
 from ganvas.errors import DataError, did_you_mean
+from ganvas.formatting import format_first
+from ganvas.hub_files import PREFIX as HUB
 from ganvas.storage import native_path
 from ganvas.system_errors import advice_for, reason_of
 
@@ -25,18 +30,23 @@ FASHION_LABELS = (
 )
 
 
-def open_source(data: str | Path) -> Source | Points | Stacked:
-    """Open images by path or built-in name. Reads only names, labels and headers.
+def open_source(
+    data: str | Path, on_progress: StageProgress | None = None
+) -> Source | Points | Stacked:
+    """Open images by path, address or built-in name. Reads only names, labels and headers.
 
     Args:
         data: a built-in name (`fashion`; points: `ring`, `grid`, `swiss-roll`), or the path of a
-            folder of images (sub-folders are labels), a folder of IDX or parquet files, a .zip,
-            .npz, .npy or .parquet file; `stacked:` before labelled images of ten classes stacks
-            three of them in one. A built-in name wins over a path of that name, unless it is
-            given as a `Path` or as `./fashion`.
+            folder of images (sub-folders are labels), a folder of IDX, parquet or .tar files, a
+            .zip, .tar, .npz, .npy or .parquet file, shards as `shard-{000..003}.tar`; or a data
+            set of the hub, `hf:OWNER/NAME:SPLIT`. `stacked:` before labelled images of ten classes
+            stacks three of them in one. A built-in name wins over a path of that name, unless it
+            is given as a `Path` or as `./fashion`.
+        on_progress: called while files are fetched from the hub.
 
     Raises:
         DataError: it does not exist, cannot be read, or holds no images.
+        HubError: the hub does not give it.
     """
     if not isinstance(data, str | Path):
         raise DataError(
@@ -45,8 +55,10 @@ def open_source(data: str | Path) -> Source | Points | Stacked:
         )
     if isinstance(data, str) and data in BUILT_IN:
         return BUILT_IN[data]()
+    if isinstance(data, str) and data.startswith(HUB):
+        return open_data_set(data, on_progress)
     if isinstance(data, str) and data.startswith(PREFIX):
-        return open_stacked(open_source(data.removeprefix(PREFIX)))
+        return open_stacked(open_source(data.removeprefix(PREFIX), on_progress))
     if not str(data).strip():
         raise DataError(f"no data given: name a folder of images, or built-in data: {KNOWN}")
     given = os.path.expanduser(native_path(str(data)))  # noqa: PTH111 - an unknown ~user stays
@@ -55,6 +67,8 @@ def open_source(data: str | Path) -> Source | Points | Stacked:
         if path.is_dir():
             return _open_directory(path)
         if not path.exists():
+            if path.suffix.lower() == ".tar" and len(shards := expand_braces(str(path))) > 1:
+                return _open_shards(path, shards)
             raise DataError(_not_found_message(str(data), path))
         with path.open("rb"):  # finds a missing permission before a library reports it
             return _open_file(path)
@@ -63,9 +77,12 @@ def open_source(data: str | Path) -> Source | Points | Stacked:
 
 
 def source_exists(location: str) -> bool:
-    """Whether the location of a source that was opened once still exists."""
+    """Whether the location of a source that was opened once still exists. The hub is not asked."""
     base = location.removeprefix(PREFIX)
-    return base in BUILT_IN or Path(native_path(base)).exists()
+    if base in BUILT_IN or base.startswith(HUB) or Path(native_path(base)).exists():
+        return True
+    shards = expand_braces(native_path(base))
+    return len(shards) > 1 and all(Path(shard).exists() for shard in shards)
 
 
 def _open_file(path: Path) -> Source:
@@ -92,14 +109,30 @@ def _open_directory(folder: Path) -> Source:
     )
     if idx_files:
         return open_idx(folder, [folder / name for name in idx_files])
-    parquet_files = []
+    parquet_files, archives = [], []
     for _, path in walk(folder):
         suffix = Path(path).suffix.lower()
         if suffix in IMAGE_SUFFIXES:
             return open_folder(folder)
         if suffix == ".parquet":
             parquet_files.append(Path(path))
-    return open_parquet(folder, sorted(parquet_files)) if parquet_files else open_folder(folder)
+        if suffix == ".tar":
+            archives.append(Path(path))
+    if parquet_files:
+        return open_parquet(folder, sorted(parquet_files))
+    return open_tar(folder, sorted(archives), folder.name) if archives else open_folder(folder)
+
+
+def _open_shards(location: Path, shards: list[str]) -> Source:
+    """The archives that braces stand for."""
+    paths = [Path(shard) for shard in shards]
+    missing = [path.name for path in paths if not path.exists()]
+    if missing:
+        raise DataError(
+            f"{location}: {format_first(missing, MOST_NAMED)} "
+            f"{'is' if len(missing) == 1 else 'are'} missing"
+        )
+    return open_tar(location, paths, without_braces(location.stem))
 
 
 def _open_fashion() -> Source:
@@ -119,6 +152,7 @@ def _not_found_message(given: str, path: Path) -> str:
 
 OPENERS: dict[str, Callable[[Path], Source]] = {
     ".zip": open_zip,
+    ".tar": lambda path: open_tar(path, [path]),
     ".npz": open_npz,
     ".npy": open_npy,
     ".parquet": lambda path: open_parquet(path, [path]),
@@ -128,5 +162,7 @@ BUILT_IN: dict[str, Callable[[], Source | Points]] = {
     "fashion": _open_fashion,
     **{name: functools.partial(POINTS.__getitem__, name) for name in POINTS},
 }
+MOST_NAMED = 3
+"""Missing shards that a message names."""
 _EXPECTED = f"Expected a folder of images, or a file {', '.join(OPENERS)}"
-KNOWN = ", ".join([*BUILT_IN, f"{PREFIX}DATA"])
+KNOWN = ", ".join([*BUILT_IN, f"{PREFIX}DATA", f"{HUB}OWNER/NAME"])

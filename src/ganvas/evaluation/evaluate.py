@@ -13,7 +13,6 @@ import numpy as np
 from ganvas import storage
 from ganvas.data.preparation import PreparedData
 from ganvas.data.settings import Channels, DataSettings
-from ganvas.data.sources import open_source
 from ganvas.data.stacking import PREFIX
 from ganvas.errors import GanvasError
 from ganvas.evaluation.checks import check_sample_count
@@ -28,7 +27,7 @@ from ganvas.networks import ImageShape
 from ganvas.progress import TerminalFeedback
 from ganvas.recipes.recipe import EvaluationSettings
 from ganvas.runs import Run
-from ganvas.runs.data import check_data_unchanged, data_location, prepare_images
+from ganvas.runs.data import check_data_unchanged, data_location, open_images, prepare_images
 from ganvas.sampling import TrainedGenerator
 from ganvas.terminal import tolerant_output
 from ganvas.torch_state import usual_torch
@@ -57,12 +56,12 @@ def evaluate(
 ) -> list[Score]:
     """Score a run's generated images against held-out real ones, and add the scores to the run.
 
-    A generator without its run, an .onnx file or a copied generator/ folder, needs `data`, and its
-    scores are only returned. Real images are prepared and split as those that it was trained on. So
-    of the same images the same are held out, which it has never seen.
+    A generator without its run (an .onnx file, a copied generator/ folder, hf:OWNER/NAME) needs
+    `data`, and its scores are only returned. Real images are prepared and split as those that it
+    was trained on. So of the same images the same are held out, which it has never seen.
 
     Args:
-        run: the run or its directory; or an .onnx file, or a copied generator/ folder.
+        run: the run or its directory; or an .onnx file, a copied generator/ folder, hf:OWNER/NAME.
         metrics: names such as fd-lite0, prdc-lite0, swd; by default those that suit the data.
         n: number of images to generate; the default depends on the data (see `default_count`).
         full: by default as many samples as in published protocols, and all metrics that suit.
@@ -116,7 +115,7 @@ def evaluate_run(
     """As `evaluate`, and also why some of the metrics could not be measured."""
     requested = parse_metrics(metrics) if metrics else []
     own_run = find_run(run)
-    check_before_work(own_run, requested, n, data)
+    check_before_work(own_run, requested, n, data, feedback.quiet)
     generator = load(run if own_run is None else own_run, device, checkpoint)
     settings = data_settings(own_run, generator)
     if data is not None:
@@ -153,7 +152,11 @@ def find_run(run: Run | Path | str) -> Run | None:
 
 
 def check_before_work(
-    run: Run | None, metrics: Sequence[Metric], n: int | None, data: str | Path | None
+    run: Run | None,
+    metrics: Sequence[Metric],
+    n: int | None,
+    data: str | Path | None,
+    quiet: bool,
 ) -> None:
     """Check what costs little, before images are decoded and networks loaded.
 
@@ -167,7 +170,7 @@ def check_before_work(
     if run is not None:
         storage.check_can_write(run.scores.path)
     if data is not None:
-        open_source(data)
+        open_images(data, quiet)
     elif run is not None:
         data_location(run)
     else:

@@ -6,7 +6,6 @@ Runs and images are named without their folders, because a page is made to be se
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ganvas.command_line import ganvas_command
 from ganvas.errors import RecipeError
@@ -14,7 +13,7 @@ from ganvas.fields import flatten, format_field, get_field
 from ganvas.health.advice import apply_change
 from ganvas.health.finding import Change
 from ganvas.recipes import CATALOG, Recipe, exchange_networks, recipe_toml
-from ganvas.reports.local_paths import folder_name, shorten_location
+from ganvas.reports.local_paths import folder_name, run_name, shorten_location
 from ganvas.runs import Run
 from ganvas.runs.history import Record
 
@@ -42,7 +41,7 @@ def training_command(run: Run, recipe: Recipe, about: str, out: str) -> Command:
     name, *rest = [RECIPE_FILE] if flags is None else flags
     arguments = ["train", name, location, *rest]
     if earlier is not None:
-        arguments += ["--from", str(folder_name(Path(earlier["run"])))]
+        arguments += ["--from", run_name(earlier["run"])]
         if flags is None:  # --from changes what a file says, and this file is changed already
             arguments += _changes(recipe.for_trained_weights(), recipe) or []
     arguments += ["--seed", str(environment["seed"]), "--device", environment["device"]]

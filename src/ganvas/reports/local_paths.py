@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganvas.command_line import quote
+from ganvas.hub_files import is_hub
 
 USUAL_FOLDERS = ("runs", "studies")
 """Where runs and studies lie unless --out says otherwise; these names give nothing away."""
@@ -35,8 +36,18 @@ def folder_name(path: Path) -> Path:
     return Path(around, path.name) if around in USUAL_FOLDERS else Path(path.name)
 
 
+def run_name(location: str) -> str:
+    """The folder name of a run where it was; the address of a model of the hub."""
+    return location if is_hub(location) else str(folder_name(Path(location)))
+
+
 def shorten_location(location: str) -> str:
-    """A location of data without its folders: `stacked:/home/me/photos` -> `stacked:photos`."""
+    """A location of data without its folders: `stacked:/home/me/photos` -> `stacked:photos`.
+
+    An address of the hub is public, and stays.
+    """
+    if is_hub(location):
+        return location
     prefix, colon, rest = location.partition(":")
     if colon and len(prefix) > 1:  # one letter is a drive
         return f"{prefix}:{shorten_location(rest)}"

@@ -14,7 +14,13 @@ import ganvas
 from ganvas.command_line import ganvas_command
 from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.data.stacking import PREFIX as STACKED
-from ganvas.reports.local_paths import LocalPaths, folder_name, shorten_command, shorten_location
+from ganvas.reports.local_paths import (
+    LocalPaths,
+    folder_name,
+    run_name,
+    shorten_command,
+    shorten_location,
+)
 
 MOST_LISTED = 50
 """Unusable files that are listed one by one."""
@@ -38,9 +44,8 @@ def shared_content(
     started: dict[str, Any] = {"command": shorten_command(environment["command"])}
     paths: list[str | Path] = [directory, *paths_in(data["location"])]
     if (origin := environment.get("started_from")) is not None:
-        earlier = Path(origin["run"])
-        paths.append(earlier)
-        started["started_from"] = {**origin, "run": folder_name(earlier)}
+        paths.append(origin["run"])
+        started["started_from"] = {**origin, "run": run_name(origin["run"])}
     return {
         "local_paths": LocalPaths.of(paths),
         "name": str(name),

@@ -10,12 +10,19 @@ from typing import Any
 from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.settings import DataSettings
+from ganvas.data.source import Dataset
 from ganvas.data.sources import open_source, source_exists
 from ganvas.errors import DataError
 from ganvas.progress import stages_bar
 from ganvas.recipes import Recipe
 from ganvas.runs.run import Run
 from ganvas.schedules import Adaptive
+
+
+def open_images(data: str | Path, quiet: bool) -> Dataset:
+    """As `open_source`, with a progress bar where files are fetched from the hub."""
+    with stages_bar("opening", quiet) as on_progress:
+        return open_source(data, on_progress)
 
 
 def prepare_images(
@@ -26,7 +33,8 @@ def prepare_images(
     With `verify` every file is read again, whatever its time stamp.
     """
     with stages_bar("preparing", quiet) as on_progress:
-        return prepare(open_source(data), settings, on_progress=on_progress, verify=verify)
+        source = open_source(data, on_progress)
+        return prepare(source, settings, on_progress=on_progress, verify=verify)
 
 
 def prepare_for(

@@ -9,6 +9,7 @@ from pathlib import Path
 from ganvas import storage
 from ganvas.command_line import ganvas_command
 from ganvas.errors import Occupied, RunError
+from ganvas.hub_files import address_of, is_hub
 
 RECIPE_JSON = "recipe.json"
 """The file that makes a directory a run."""
@@ -33,6 +34,11 @@ def check_is_run(directory: Path) -> None:
     """Raise a `RunError` unless the directory is a run; it names runs inside the directory."""
     if is_run(directory):
         return
+    if is_hub(directory):
+        raise RunError(
+            f"{address_of(directory)} is a model of the hub, not a run, and has no history. For "
+            "these there are sample, interpolate, evaluate --data, and train --from"
+        )
     if not directory.exists():
         raise RunError(f"{directory} is not a run: no such directory. `ganvas train` makes one.")
     if is_study(directory):

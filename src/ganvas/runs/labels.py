@@ -8,12 +8,12 @@ from pathlib import Path
 from ganvas.data.folder_labels import with_labels as choose_labels
 from ganvas.data.prepared import PreparedData
 from ganvas.data.source import Source
-from ganvas.data.sources import open_source
 from ganvas.errors import DataError
 from ganvas.formatting import format_count
 from ganvas.labels import MOST_LABELS, LabelSet, listed, unsuitable
 from ganvas.recipes import Recipe
 from ganvas.recipes.players import conditional, unconditional
+from ganvas.runs.data import open_images
 
 
 def with_labels(recipe: Recipe, prepared: PreparedData) -> tuple[Recipe, str]:
@@ -39,7 +39,7 @@ def with_labels(recipe: Recipe, prepared: PreparedData) -> tuple[Recipe, str]:
     return recipe, f"labels are learned: {describe(checked)}"
 
 
-def check_labels_of_files(recipe: Recipe, data: str | Path) -> None:
+def check_labels_of_files(recipe: Recipe, data: str | Path, quiet: bool = True) -> None:
     """As `with_labels`, before any image is decoded; images that cannot be used still count.
 
     Raises:
@@ -48,7 +48,7 @@ def check_labels_of_files(recipe: Recipe, data: str | Path) -> None:
     choice = recipe.data.labels
     if choice == "auto" or not (choice == "on" or recipe.takes_labels):
         return
-    source = open_source(data)
+    source = open_images(data, quiet)
     if isinstance(source, Source):
         counts = Counter(item.label for item in choose_labels(source, choice).items)
         labels = None

@@ -1,4 +1,5 @@
-"""Starting from the weights of an earlier run: which are taken, and which do not fit.
+"""Starting from the weights of an earlier run, or of a model of the hub: which are taken, and which
+do not fit.
 
 Generator, discriminator and EMA each take the weights of their namesake, as in the code of
 Karras 2020 (ADA) and Mo 2020 (FreezeD): the discriminator was trained against the raw generator, so
@@ -19,17 +20,26 @@ from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.errors import DataError, RecipeError, RunError
 from ganvas.formatting import format_first, format_list
+from ganvas.generator_files import load
+from ganvas.hub_files import (
+    DISCRIMINATOR_FILE,
+    GENERATOR_FILES,
+    address_of,
+    fetch_model,
+    is_hub,
+)
 from ganvas.networks import ImageShape
 from ganvas.networks.labels import set_label_strength
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
+from ganvas.runs.directories import is_run
 from ganvas.runs.tables import OriginTable
 from ganvas.schedules import value_at
+from ganvas.storage import read_json
 from ganvas.tensor_file import select_prefix
 from ganvas.training.freezing import frozen_stages
 from ganvas.training.state import TrainState, initial_networks
 
-HUB = "hf:"
 NETWORKS = ("generator", "discriminator", "ema")
 MOST_NAMED = 3
 """Tensors that do not fit, and labels that differ, that a message names."""
@@ -58,26 +68,46 @@ class TakenWeights:
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """The newest checkpoint of a run, whose weights another run starts from."""
+    """The newest weights of a run or of a model of the hub, from which another run starts."""
 
-    run: Run
-    recipe: Recipe
-    shape: ImageShape
+    name: str
+    """As the user named it."""
+    location: str
+    """Its absolute path, or its address with the commit."""
+    description: str
+    """`dcgan and resnet for 16x16 grey images`."""
     label_names: tuple[str, ...]
+    """The labels that its networks take; empty if they take none."""
     tensors: tensor_file.Tensors
     images_seen: int
-    notes: tuple[str, ...]
-    """A line for each newer checkpoint that is damaged."""
+    notes: tuple[str, ...] = ()
+    """What people should know before training: a newer checkpoint is damaged, a network missing."""
 
     @classmethod
-    def read(cls, directory: Path | str | Run) -> EarlierRun:
-        """Read the newest whole checkpoint of a run.
+    def read(cls, place: Path | str | Run) -> EarlierRun:
+        """Read the newest whole checkpoint of a run, or what a model of the hub has.
 
         Raises:
             RunError: it is no run, has no checkpoint yet, or all of them are damaged.
+            HubError: the hub does not give it.
         """
-        path = directory.directory if isinstance(directory, Run) else Path(directory)
-        check_has_discriminator(path)
+        if isinstance(place, Run):
+            return cls._of_run(place.directory)
+        if is_hub(place):
+            address, folder = fetch_model(address_of(place), [DISCRIMINATOR_FILE])
+            return cls._of_generator(folder, str(address_of(place)), str(address))
+        path = Path(place)
+        if not (path / GENERATOR_FILES[0]).is_file():
+            return cls._of_run(path)
+        if is_run(path.parent):
+            raise RunError(
+                f"{path} is a generator without its discriminator, and an untrained one would soon "
+                f"undo what it learnt. Name the run that it was trained in: {path.parent}"
+            )
+        return cls._of_generator(path, str(path), str(path.absolute()))
+
+    @classmethod
+    def _of_run(cls, path: Path) -> EarlierRun:
         run = Run.open(path)
         newest = run.read_newest_checkpoint()
         if newest is None:
@@ -89,18 +119,50 @@ class EarlierRun:
         recipe, shape = run.read_recipe(), run.read_shape()
         labels = tuple(run.read_data()["labels"])
         return cls(
-            run=run,
-            recipe=recipe,
-            shape=shape,
-            label_names=labels,
+            name=str(path),
+            location=str(path.absolute()),
+            description=describe(recipe, shape),
+            label_names=labels if recipe.takes_labels else (),
             tensors={**frozen_by_seed(run, recipe, shape, len(labels)), **weights_of(tensors)},
             images_seen=values["images_seen"],
             notes=tuple(f"{problem}; the checkpoint before it is used" for problem in damaged),
         )
 
+    @classmethod
+    def _of_generator(cls, folder: Path, name: str, location: str) -> EarlierRun:
+        """A generator away from its run, perhaps with the discriminator beside it."""
+        trained = load(folder)
+        ema = trained.network.state_dict()
+        pair: tensor_file.Tensors = {f"generator/{key}": ema[key] for key in ema}
+        notes = [f"{name} holds no raw generator: it begins as its average (EMA)"]
+        if (folder / DISCRIMINATOR_FILE).is_file():
+            pair, values = tensor_file.read(folder / DISCRIMINATOR_FILE)
+            check_same_moment(name, values["images_seen"], trained.images_seen)
+            notes = []
+        else:
+            notes.append(
+                f"warning: {name} holds no discriminator: an untrained one may undo what the "
+                "generator learnt. `push --discriminator` sends it too"
+            )
+        return cls(
+            name=name,
+            location=location,
+            description=f"{read_json(folder / GENERATOR_FILES[0])['network']['name']} for "
+            f"{trained.shape}",
+            label_names=trained.label_names,
+            tensors={**pair, **{f"ema/{key}": ema[key] for key in ema}},
+            images_seen=trained.images_seen,
+            notes=tuple(notes),
+        )
+
+    @property
+    def has_discriminator(self) -> bool:
+        """Whether there is a trained discriminator too."""
+        return any(name.startswith("discriminator/") for name in self.tensors)
+
     def check_labels(self, recipe: Recipe, data: PreparedData) -> None:
         """Raise a `DataError` if both runs are conditional, on different labels."""
-        if not (self.recipe.takes_labels and recipe.takes_labels):
+        if not (self.label_names and recipe.takes_labels):
             return
         here, there = data.label_names, self.label_names
         if here == there:
@@ -112,7 +174,7 @@ class EarlierRun:
         ]
         differences = pairs[:MOST_NAMED] or [f"{len(there)} there and {len(here)} here"]
         raise DataError(
-            f"{data.name}: the labels differ from those of {self.run.directory}, so what it learnt "
+            f"{data.name}: the labels differ from those of {self.name}, so what it learnt "
             f"of each would be another's: {format_list(differences)}. Give the same labels, or "
             "start from a run without labels"
         )
@@ -133,29 +195,31 @@ class EarlierRun:
             set_label_strength(network, value_at(recipe.label_strength, 0))
         if not any(network.layers for network in taken):
             raise RunError(
-                f"no layer of {self.run.directory} fits, by name and shape: it has "
-                f"{describe(self.recipe, self.shape)}, and this run {describe(recipe, shape)}. "
+                f"no layer of {self.name} fits, by name and shape: it has "
+                f"{self.description}, and this run {describe(recipe, shape)}. "
                 "Choose the networks, the size and the width of that run"
             )
         origin = self._origin(taken)
         lines = self._lines(origin, frozen_stages(state.discriminator))
         for weights in taken:
-            if weights.network != "ema" and weights.taken < len(weights.left):
+            missing = weights.network == "discriminator" and not self.has_discriminator
+            if weights.network != "ema" and weights.taken < len(weights.left) and not missing:
                 lines.append(
                     f"warning: most of the {weights.network} is random, because that run has "
-                    f"{describe(self.recipe, self.shape)}, and this one {describe(recipe, shape)}. "
+                    f"{self.description}, and this one {describe(recipe, shape)}. "
                     "Choose the networks, the size and the width of that run"
                 )
         return origin, lines
 
     def _origin(self, taken: list[TakenWeights]) -> OriginTable:
         return {
-            "run": str(self.run.directory.absolute()),
+            "run": self.location,
             "images_seen": self.images_seen,
             "taken": {network.network: network.count for network in taken},
             "left": [
                 f"{network.network}/{name}: {why}"
                 for network in taken
+                if network.network != "discriminator" or self.has_discriminator
                 for name, why in network.left.items()
             ],
         }
@@ -164,7 +228,7 @@ class EarlierRun:
         """What was taken, what was not, and what is frozen."""
         counts = "  ·  ".join(f"{network} {count}" for network, count in origin["taken"].items())
         seen = f"{self.images_seen:,} images"
-        lines = [*self.notes, f"weights of {self.run.directory} at {seen}: {counts}"]
+        lines = [*self.notes, f"weights of {self.name} at {seen}: {counts}"]
         if origin["left"]:
             left = format_first(origin["left"], MOST_NAMED, "environment.json lists all")
             lines.append(f"not taken, so random: {left}")
@@ -199,14 +263,12 @@ def take_weights(state: TrainState, tensors: Mapping[str, Tensor]) -> list[Taken
     return results
 
 
-def check_has_discriminator(path: Path) -> None:
-    """Raise a `RunError` for what people may name in place of a run."""
-    if str(path).startswith(HUB):
-        raise RunError(f"{path}: models of the hub cannot be read yet; name a run's directory")
-    if (path / "model.safetensors").is_file():
+def check_same_moment(name: str, pair: int, ema: int) -> None:
+    """Raise a `RunError` if the discriminator is of another moment than the generator."""
+    if pair != ema:
         raise RunError(
-            f"{path} is a generator without its discriminator, and an untrained one would soon "
-            "undo what it learnt. Name the run that it was trained in"
+            f"{name} holds a discriminator at {pair:,} images and a generator at {ema:,}. Push "
+            "both again (--discriminator), or remove the discriminator"
         )
 
 
@@ -231,13 +293,17 @@ def frozen_by_seed(
 
 def check_freezes_trained(recipe: Recipe, earlier: EarlierRun | None) -> None:
     """Raise a `RecipeError` if stages were to keep random weights."""
-    if recipe.freeze_discriminator and earlier is None:
-        raise RecipeError(
-            [
-                "freeze_discriminator: without weights of an earlier run (--from RUN) the frozen "
-                "stages would stay random; set it to 0, or name a run"
-            ]
-        )
+    if not recipe.freeze_discriminator or (earlier is not None and earlier.has_discriminator):
+        return
+    without = "without weights of an earlier run (--from RUN)"
+    if earlier is not None:
+        without = f"as {earlier.name} has no discriminator,"
+    raise RecipeError(
+        [
+            f"freeze_discriminator: {without} the frozen stages would stay random; set it to 0, "
+            "or name a run"
+        ]
+    )
 
 
 def describe(recipe: Recipe, shape: ImageShape) -> str:

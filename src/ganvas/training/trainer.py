@@ -183,12 +183,13 @@ def train(
 
     Args:
         recipe: what to train, e.g. `ganvas.recipes.dcgan()`, or the name of a recipe or its file.
-        data: a folder, .zip, .npz, .npy, .parquet, a folder of IDX files, `fashion`, or data
-            generated for benchmarks: ring, grid, swiss-roll, stacked:DATA.
+        data: a folder, .zip, .tar, .npz, .npy, .parquet, a folder of IDX files, a data set of the
+            hub (hf:OWNER/NAME:SPLIT), `fashion`, or data generated for benchmarks: ring, grid,
+            swiss-roll, stacked:DATA.
         out: the run directory, which must not exist; None makes runs/RECIPE-DATA-N.
-        start_from: an earlier run, whose weights this one starts from where they fit by name and
-            shape. A recipe's name then means `Recipe.for_trained_weights`; a `Recipe` is used as
-            it is.
+        start_from: an earlier run, or a model of the hub (hf:OWNER/NAME), whose weights this one
+            starts from where they fit by name and shape. A recipe's name then means
+            `Recipe.for_trained_weights`; a `Recipe` is used as it is.
         seed: decides weights, order and latents. The same seed gives the same bits on the same
             machine, with the same versions and number of torch's threads.
         device: auto, cpu, cuda, cuda:1, mps.
@@ -220,7 +221,7 @@ def train(
     earlier = None if start_from is None else EarlierRun.read(start_from)
     check_freezes_trained(recipe, earlier)
     quiet = quiet or not processes.is_main
-    check_labels_of_files(recipe, data)
+    check_labels_of_files(recipe, data, quiet)
     prepared = prepare_for(recipe, data, quiet, verify)
     recipe = with_measured_range(recipe, prepared)
     recipe, about_labels = with_labels(recipe, prepared)

@@ -170,7 +170,8 @@ def test_one_file_instead_of_a_folder(tmp_path: Path) -> None:
     ("name", "content", "expected"),
     [
         ("a.tar.gz", gzip.compress(b"tar"), "is a file compressed with gzip; unpack it. Expected"),
-        ("a.tar", bytes(257) + b"ustar", "is a tar archive; unpack it. Expected a folder"),
+        ("a.tar", bytes(257) + b"ustar", "is not a tar archive, or was cut: truncated header"),
+        ("a.tar", gzip.compress(b"tar"), "is not a tar archive but a file compressed with gzip; "),
         ("a.7z", b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it. Expected a folder"),
         ("a.rar", b"Rar!\x1a\x07", "is a rar archive; unpack it. Expected a folder"),
         ("a.cbz", b"PK\3\4", "is a zip archive; unpack it. Expected a folder"),
@@ -198,8 +199,7 @@ def test_another_file_is_named_with_what_to_do(
             ["b.npz", "x/c.npz", "labels.csv"],
             "but b.npz and 1 more: give one of them instead: ROOT/b.npz",
         ),
-        (["a.tar"], "but a.tar: unpack it, and give the folder that it becomes"),
-        (["a.tar.gz"], "but a.tar.gz: unpack it"),
+        (["a.tar.gz"], "but a.tar.gz: unpack it, and give the folder that it becomes"),
         (["a.7z", "b.rar"], "but a.7z and 1 more: unpack it"),
         (["a.h5"], "but a.h5: save its images as image files or as an .npz file"),
         (
@@ -226,6 +226,7 @@ def test_a_folder_of_containers_says_what_to_do(
         ),
         (["a.npz", "README.md"], "but a.npz: unpack this archive, and give a.npz itself"),
         (["x/a.parquet"], "but x/a.parquet: unpack this archive, and give a.parquet itself"),
+        (["a.tar"], "but a.tar: unpack this archive, and give a.tar itself"),
         (["a.tar.gz"], "but a.tar.gz: unpack both, and give the folder of images"),
         (["a.h5"], "but a.h5: save its images as image files or as an .npz file"),
         (
@@ -356,7 +357,7 @@ def test_a_zip_made_on_windows_has_folders_too(tmp_path: Path) -> None:
 def test_preparation_imports_no_torch() -> None:
     code = (
         "import sys, ganvas.data.preparation, ganvas.data.inspection, ganvas.data.sources\n"
-        "sys.exit(str({'torch', 'pyarrow'} & set(sys.modules) or '') or None)"
+        "sys.exit(str({'torch', 'pyarrow', 'huggingface_hub'} & {*sys.modules} or '') or None)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

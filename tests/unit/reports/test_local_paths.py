@@ -9,6 +9,7 @@ import pytest
 from ganvas.reports.local_paths import (
     LocalPaths,
     folder_name,
+    run_name,
     shorten_command,
     shorten_location,
 )
@@ -70,6 +71,8 @@ def test_known_paths_may_hold_blanks(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("/home/ann/photos.zip", "photos.zip"),
         ("stacked:/home/ann/digits", "stacked:digits"),
         ("stacked:fashion", "stacked:fashion"),
+        ("hf:ann/photos@1f3a:train", "hf:ann/photos@1f3a:train"),
+        ("stacked:hf:ann/digits", "stacked:hf:ann/digits"),
         (r"C:\Users\Ann\photos", "photos"),
         ("/home/ann/photos/", "photos"),
     ],
@@ -84,6 +87,11 @@ def test_a_command_keeps_its_flags_and_loses_its_folders_and_addresses() -> None
     assert shorten_command(words) == (
         "ganvas train dcgan 'my photos' --out runs/first --data=stacked:x --dask tcp://ADDRESS y z"
     )
+
+
+def test_a_run_keeps_its_name_and_a_model_of_the_hub_its_address() -> None:
+    assert run_name("/home/me/work/runs/first") == str(Path("runs/first"))
+    assert run_name("hf:ann/photos@1f3a") == "hf:ann/photos@1f3a"
 
 
 def test_commands_start_where_the_reader_stands() -> None:
