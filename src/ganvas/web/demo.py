@@ -16,21 +16,21 @@ from torch import Tensor
 import ganvas
 from ganvas import generator_files
 from ganvas.errors import GanvasError
-from ganvas.images import Pixels
-from ganvas.labels import EACH
-from ganvas.sample_files import SampleRequest
-from ganvas.sampling import TrainedGenerator, generate, slerp
-from ganvas.torch_state import usual_torch
-from ganvas.web.demo_page import (
+from ganvas.export.demo_page import (
     LARGEST_SEED,
     MOST_OF_EACH,
     MOST_PICTURES,
     DemoPage,
     PageRun,
-    page_file,
+    package_text,
     page_run,
     run_of,
 )
+from ganvas.images import Pixels
+from ganvas.labels import EACH
+from ganvas.sample_files import SampleRequest
+from ganvas.sampling import TrainedGenerator, generate, slerp
+from ganvas.torch_state import usual_torch
 from ganvas.web.server import LOOPBACK, make_app
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def demo_app(runs: Sequence[PageRun], host: str = LOOPBACK) -> Starlette:
     from starlette.responses import Response as Bytes
     from starlette.routing import Route
 
-    page = DemoPage(runs, [page_file("torch_server.js")], ABOUT_SEEDS, FOOTER).render()
+    page = DemoPage(runs, [package_text("web", "torch_server.js")], ABOUT_SEEDS, FOOTER).render()
     one_at_a_time = threading.Lock()  # requests wait for torch instead of sharing its memory
 
     def show_page(request: Request) -> Response:

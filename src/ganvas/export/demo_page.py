@@ -30,6 +30,9 @@ MOST_OF_EACH = 256
 LARGEST_SEED = 2**32 - 1
 """As in `demo.js`: the generator of random numbers of the exported page takes no larger one."""
 
+STYLE = ("reports", "templates", "style.css")
+"""The look of all pages."""
+
 
 @dataclass(frozen=True)
 class PageRun:
@@ -77,9 +80,9 @@ def page_run(source: Path, generator: TrainedGenerator, name: str | None = None)
 
 
 def run_of(source: Path) -> Path:
-    """The run of a generator: that of a `generator/` folder inside a run, else the source."""
+    """The run of a generator, or the folder that has its name: the parent of `generator/`."""
     path = source.resolve()
-    return path.parent if is_run(path.parent) else path
+    return path.parent if path.name == "generator" else path
 
 
 @dataclass(frozen=True)
@@ -103,19 +106,14 @@ class DemoPage:
     def render(self) -> bytes:
         """The page as HTML, in UTF-8."""
         environment = jinja2.Environment(
-            loader=jinja2.ChoiceLoader(
-                [
-                    jinja2.PackageLoader("ganvas.web", "page"),
-                    jinja2.PackageLoader("ganvas.reports"),  # style.css
-                ]
-            ),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
         config = {"runs": [run.to_table() for run in self.runs], "files": dict(self.files)}
-        text = environment.get_template("demo.html").render(
+        text = environment.from_string(page_file("demo.html")).render(
+            style=Markup(package_text(*STYLE) + page_file("demo.css")),
             title=self.runs[0].name,
             about_seeds=self.about_seeds,
             footer=self.footer,
@@ -130,4 +128,9 @@ class DemoPage:
 
 def page_file(name: str) -> str:
     """The text of a file of `page/`."""
-    return (files("ganvas.web") / "page" / name).read_text(encoding="utf-8")
+    return package_text("export", "page", name)
+
+
+def package_text(*path: str) -> str:
+    """The text of a file of the package, by its path in it."""
+    return files("ganvas").joinpath(*path).read_text(encoding="utf-8")
