@@ -3,7 +3,7 @@
 It downloads the pinned npm package (npm and access to a registry), checks its checksum, and writes
 the two files that run a model on the CPU: the module as it is, and the WebAssembly packed by gzip.
 The npm package has no licence file; the one beside them is that of the onnxruntime repository.
-FOLDER must be new; copy its files to src/ganvas/export/onnxruntime_web/.
+FOLDER must be new; copy its files to src/ganvas/exports/onnxruntime_web/.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from torch import Tensor
 import ganvas
 from ganvas import generator_files
 from ganvas.errors import GanvasError
-from ganvas.export.demo_page import (
+from ganvas.exports.demo_page import (
     LARGEST_SEED,
     MOST_OF_EACH,
     MOST_PICTURES,

@@ -11,8 +11,8 @@ import gzip
 from importlib.resources import files
 
 import ganvas
-from ganvas.export.demo_page import DemoPage, PageRun, page_file
-from ganvas.export.onnx_file import Weights, onnx_bytes
+from ganvas.exports.demo_page import DemoPage, PageRun, page_file
+from ganvas.exports.onnx_file import Weights, onnx_bytes
 
 RUNTIME = "ort.wasm.bundle.min.mjs"
 MACHINE = "ort-wasm-simd-threaded.wasm.gz"
@@ -69,7 +69,7 @@ def web_folder(run: PageRun, weights: Weights = "float32") -> dict[str, bytes]:
 
 def shipped(name: str) -> bytes:
     """A file of onnxruntime-web that ganvas ships."""
-    return files("ganvas").joinpath("export", "onnxruntime_web", name).read_bytes()
+    return files("ganvas").joinpath("exports", "onnxruntime_web", name).read_bytes()
 
 
 def _scripts() -> list[str]:

@@ -19,8 +19,6 @@ import jinja2
 from markupsafe import Markup
 
 from ganvas.errors import GanvasError
-from ganvas.runs import Run
-from ganvas.runs.directories import is_run
 from ganvas.sampling import TrainedGenerator
 
 MOST_PICTURES = 1_024
@@ -71,16 +69,15 @@ def page_run(source: Path, generator: TrainedGenerator, name: str | None = None)
         raise GanvasError(
             f"{source} generates points, and the page shows images. To plot points: ganvas sample"
         )
-    directory = run_of(source)
-    parts = [str(generator.shape), f"{generator.images_seen:,} images seen"]
-    if is_run(directory):
-        run = Run.open(directory)
-        parts = [f"{run.read_recipe().name} trained on {run.read_data()['name']}", *parts]
-    return PageRun(name or directory.name, " · ".join(parts), generator)
+    parts = [str(generator.shape)]
+    if generator.data is not None:
+        parts.append(f"trained on {generator.data.name}")
+    parts.append(f"{generator.images_seen:,} images seen")
+    return PageRun(name or run_of(source).name, " · ".join(parts), generator)
 
 
 def run_of(source: Path) -> Path:
-    """The run of a generator, or the folder that has its name: the parent of `generator/`."""
+    """The folder or file that has a generator's name: the run, not its `generator/`."""
     path = source.resolve()
     return path.parent if path.name == "generator" else path
 
@@ -128,7 +125,7 @@ class DemoPage:
 
 def page_file(name: str) -> str:
     """The text of a file of `page/`."""
-    return package_text("export", "page", name)
+    return package_text("exports", "page", name)
 
 
 def package_text(*path: str) -> str:
