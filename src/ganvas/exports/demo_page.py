@@ -12,7 +12,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -54,32 +53,25 @@ class PageRun:
         }
 
 
-def page_run(source: Path, generator: TrainedGenerator, name: str | None = None) -> PageRun:
-    """The description of a generator that was loaded from there.
+def page_run(name: str, generator: TrainedGenerator) -> PageRun:
+    """The description of a generator.
 
     Args:
-        source: a run, a folder or a file. Only its name is shown, never its path.
-        generator: what was loaded.
-        name: instead of the name of the run.
+        name: of its run, for people.
+        generator: what `ganvas.load` gives.
 
     Raises:
         GanvasError: it makes points, no images.
     """
     if generator.makes_points:
         raise GanvasError(
-            f"{source} generates points, and the page shows images. To plot points: ganvas sample"
+            f"{name} generates points, and the page shows images. To plot points: ganvas sample"
         )
     parts = [str(generator.shape)]
     if generator.data is not None:
         parts.append(f"trained on {generator.data.name}")
     parts.append(f"{generator.images_seen:,} images seen")
-    return PageRun(name or run_of(source).name, " · ".join(parts), generator)
-
-
-def run_of(source: Path) -> Path:
-    """The folder or file that has a generator's name: the run, not its `generator/`."""
-    path = source.resolve()
-    return path.parent if path.name == "generator" else path
+    return PageRun(name, " · ".join(parts), generator)
 
 
 @dataclass(frozen=True)

@@ -159,11 +159,13 @@ def make_app(routes: Sequence[BaseRoute], host: str = LOOPBACK) -> Starlette:
     def fail(request: Request, error: Exception) -> Response:
         return PlainTextResponse(f"An error of ganvas: {type(error).__name__}: {error}\n", 500)
 
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[Middleware(Guard, allowed_hosts(host))],
         exception_handlers={GanvasError: refuse, HTTPException: answer, Exception: fail},
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 def allowed_hosts(host: str) -> frozenset[str]:
