@@ -16,7 +16,7 @@ from ganvas.devices import choose_device
 from ganvas.errors import DeviceError, RecipeError, RunError
 from ganvas.generator_config import GeneratorConfig, from_config, generator_config
 from ganvas.labels import LabelSet
-from ganvas.networks import Dimensions, ImageShape, network_table
+from ganvas.networks import Dimensions, Generator, ImageShape, network_table
 from ganvas.onnx_network import is_onnx, load_onnx
 from ganvas.randomness import seeded_weights
 from ganvas.recipes import Recipe, parse_generator
@@ -40,22 +40,49 @@ def write_generator(
     run: Run, recipe: Recipe, network: nn.Module, shape: ImageShape, images_seen: int
 ) -> None:
     """Write a run's generator/config.json and generator/model.safetensors."""
-    output = "float32 (N, channels, height, width) in [-1, 1]"
-    if not recipe.generator.network.bounded_output:
-        output = "float32 (N, channels, height, width), to be clamped to [-1, 1]"
-    if shape.is_point:
-        output = "float32 (N, 2, 1, 1): x and y in the units of the data, without bounds"
     trained = generator_of_run(run, recipe, network, shape, images_seen)
+    save_generator(run.generator_directory, trained, recipe.generator.network)
+
+
+def save_generator(directory: Path, trained: TrainedGenerator, description: Generator) -> None:
+    """Write a generator's config.json and model.safetensors.
+
+    Args:
+        directory: it exists.
+        trained: the generator.
+        description: of its network.
+    """
     config = {
         "format": FORMAT,
-        "network": network_table(recipe.generator.network),
-        **generator_config(trained, output),
+        "network": network_table(description),
+        **generator_config(trained, output_in_words(description, trained.shape)),
     }
-    directory = run.generator_directory
-    tensor_file.write(
-        directory / "model.safetensors", network.state_dict(), {"images_seen": images_seen}
-    )
+    values = {"images_seen": trained.images_seen}
+    tensor_file.write(directory / "model.safetensors", trained.network.state_dict(), values)
     storage.write_json(directory / "config.json", config)
+
+
+def output_in_words(description: Generator, shape: ImageShape) -> str:
+    """What a network gives."""
+    if shape.is_point:
+        return "float32 (N, 2, 1, 1): x and y in the units of the data, without bounds"
+    if not description.bounded_output:
+        return "float32 (N, channels, height, width), to be clamped to [-1, 1]"
+    return "float32 (N, channels, height, width) in [-1, 1]"
+
+
+def read_description(path: Path) -> Generator:
+    """The description of the network of a run, or of a copied directory.
+
+    Raises:
+        RunError: there is no generator, or it is damaged.
+    """
+    if not (path / "config.json").is_file():
+        path = Run.open(path).generator_directory
+    try:
+        return parse_generator(_read_config(path / "config.json")["network"])
+    except (RecipeError, ValueError) as error:
+        raise RunError(f"{path} holds no generator that can be built: {error}") from error
 
 
 def generator_of_run(

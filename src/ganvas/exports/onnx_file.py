@@ -11,29 +11,58 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 import ganvas
+from ganvas import storage
 from ganvas.errors import GanvasError
+from ganvas.exports.comparison import check_same_samples
+from ganvas.exports.names import Output, Weights
 from ganvas.exports.onnx_exporter import to_onnx
+from ganvas.exports.request import ExportRequest
 from ganvas.extras import check_extra
 from ganvas.generator_config import generator_config
 from ganvas.images import to_uint8
 from ganvas.networks.blocks import fold_kernels
-from ganvas.onnx_network import FORMAT, IMAGES, METADATA_KEY, MIXTURES, POINTS, OnnxNetwork
+from ganvas.onnx_network import (
+    FORMAT,
+    IMAGES,
+    METADATA_KEY,
+    MIXTURES,
+    POINTS,
+    OnnxNetwork,
+    from_onnx,
+)
 from ganvas.sampling import TrainedGenerator
 from ganvas.torch_state import usual_torch
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-Weights = Literal["float32", "float16"]
-Output = Literal["float", "uint8"]
-
 LARGEST_FLOAT16 = 65504.0
+
+
+def write_onnx(request: ExportRequest) -> str:
+    """Write an ONNX file that makes the same images as torch, and say how nearly."""
+    content, said = checked_onnx(request)
+    storage.make_directory(request.out.parent)
+    storage.write_bytes(request.out, content)
+    return said
+
+
+def checked_onnx(request: ExportRequest) -> tuple[bytes, str]:
+    """An ONNX file that makes the same images as torch, and how nearly.
+
+    Raises:
+        GanvasError: see `onnx_bytes`; or the images are others.
+    """
+    content = onnx_bytes(request.trained, request.weights, request.output)
+    exported = from_onnx(content, str(request.out))
+    said = check_same_samples(request.trained, exported.sample, exact=request.weights == "float32")
+    return content, said
 
 
 @usual_torch()

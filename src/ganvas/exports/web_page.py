@@ -7,12 +7,15 @@ loads the files beside it. `onnxruntime_web/` holds what is shipped of onnxrunti
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 from importlib.resources import files
 
 import ganvas
-from ganvas.exports.demo_page import DemoPage, PageRun, page_file
-from ganvas.exports.onnx_file import Weights, onnx_bytes
+from ganvas import storage
+from ganvas.exports.demo_page import DemoPage, PageRun, page_file, page_run
+from ganvas.exports.onnx_file import checked_onnx
+from ganvas.exports.request import ExportRequest
 
 RUNTIME = "ort.wasm.bundle.min.mjs"
 MACHINE = "ort-wasm-simd-threaded.wasm.gz"
@@ -38,30 +41,41 @@ FOOTER = (
 )
 
 
-def web_page(run: PageRun, weights: Weights = "float32") -> bytes:
+def write_web_page(request: ExportRequest) -> str:
+    """Write the page, as one file or as a folder, and say how its generator compares with torch."""
+    run = page_run(request.name, request.trained)
+    generator, said = checked_onnx(dataclasses.replace(request, output="uint8"))
+    if request.folder:
+        with storage.write_errors(request.out), storage.atomic_directory(request.out) as draft:
+            for name, content in web_folder(run, generator).items():
+                storage.write_bytes(draft / name, content)
+    else:
+        storage.make_directory(request.out.parent)
+        storage.write_bytes(request.out, web_page(run, generator))
+    return said
+
+
+def web_page(run: PageRun, generator: bytes) -> bytes:
     """The page as one HTML file.
 
     Args:
         run: what `page_run` describes.
-        weights: float16 halves the generator (see `onnx_bytes`).
-
-    Raises:
-        GanvasError: a library is missing, or a layer cannot be exported.
+        generator: as `onnx_bytes` gives it, with uint8 output.
     """
     parts = {
         "runtime": gzip.compress(shipped(RUNTIME), 9, mtime=0),
         "machine": shipped(MACHINE),
-        "generator": gzip.compress(onnx_bytes(run.generator, weights, "uint8"), 9, mtime=0),
+        "generator": gzip.compress(generator, 9, mtime=0),
     }
     return DemoPage([run], _scripts(), ABOUT_SEEDS, FOOTER, POLICY, parts).render()
 
 
-def web_folder(run: PageRun, weights: Weights = "float32") -> dict[str, bytes]:
+def web_folder(run: PageRun, generator: bytes) -> dict[str, bytes]:
     """The page as files for a web server, by their names; otherwise as `web_page`."""
     names = {"runtime": RUNTIME, "machine": MACHINE, "generator": GENERATOR}
     page = DemoPage([run], _scripts(), ABOUT_SEEDS, FOOTER, POLICY_OF_FOLDER, files=names)
     return {
-        GENERATOR: onnx_bytes(run.generator, weights, "uint8"),
+        GENERATOR: generator,
         **{name: shipped(name) for name in (RUNTIME, MACHINE, LICENSE)},
         PAGE: page.render(),
     }

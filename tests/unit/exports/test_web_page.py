@@ -20,14 +20,12 @@ MODEL = b"the generator as ONNX"
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PageRun:
-    """A generator whose export to ONNX is left out."""
-    monkeypatch.setattr(web_page, "onnx_bytes", lambda trained, weights, output: MODEL)
+def run(tmp_path: Path) -> PageRun:
     return page_run("<!--<script>", write_generator(tmp_path / "run", labels=LABELS))
 
 
 def test_the_one_file_has_all_parts_inside(run: PageRun) -> None:
-    text = web_page.web_page(run).decode()
+    text = web_page.web_page(run, MODEL).decode()
     parts = dict(re.findall(r'type="application/gzip;base64" id="(\w+)">([^<]*)<', text))
     unpacked = {name: gzip.decompress(base64.b64decode(part)) for name, part in parts.items()}
     assert unpacked["generator"] == MODEL
@@ -36,7 +34,7 @@ def test_the_one_file_has_all_parts_inside(run: PageRun) -> None:
 
 
 def test_no_address_leads_out_and_none_may_be_asked(run: PageRun) -> None:
-    text = web_page.web_page(run).decode()
+    text = web_page.web_page(run, MODEL).decode()
     assert re.findall(r"https?://", text) == []
     assert re.findall(r'(?:src|href)="(?!#|data:)', text) == []
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
@@ -45,7 +43,7 @@ def test_no_address_leads_out_and_none_may_be_asked(run: PageRun) -> None:
 
 
 def test_no_text_can_end_the_element_that_it_stands_in(run: PageRun) -> None:
-    text = web_page.web_page(run).decode()
+    text = web_page.web_page(run, MODEL).decode()
     assert text.count("</script>") == 5, "config, three parts, and the script itself"
     (config,) = re.findall(r'id="config">(.*?)</script>', text)
     table = json.loads(config)["runs"][0]
@@ -57,7 +55,7 @@ def test_no_text_can_end_the_element_that_it_stands_in(run: PageRun) -> None:
 
 
 def test_a_folder_has_the_same_page_with_files_beside_it(run: PageRun) -> None:
-    folder = web_page.web_folder(run)
+    folder = web_page.web_folder(run, MODEL)
     page = folder["index.html"].decode()
     (config,) = re.findall(r'id="config">(.*?)</script>', page)
     assert set(json.loads(config)["files"].values()) < folder.keys()
