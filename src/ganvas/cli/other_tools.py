@@ -39,7 +39,7 @@ LEARNING_RATES = "--generator.learning-rate {} and --discriminator.learning-rate
 FIRST_WORD = "the run is the first word: ganvas {command} {}"
 ANY_GPU = "--device cuda, or --device cuda:N"
 WITHOUT_DEVICE = dict.fromkeys(
-    ("check", "diagnose", "report", "recipes"), "not needed: it uses the CPU"
+    ("check", "diagnose", "export", "report", "recipes"), "not needed: it uses the CPU"
 )
 ON_PAGE = "it is chosen on the page; leave it out"
 ALWAYS_IN_RUN = "not needed: everything is written to the run directory. ganvas report RUN shows it"
@@ -149,6 +149,7 @@ HABITS: tuple[Habit, ...] = (
         sample="not needed: samples need no images",
         interpolate="not needed: samples need no images",
         demo="not needed: samples need no images",
+        export="not needed: the run knows its images",
         diagnose="not needed: the run's files say it",
         report="not needed: the run knows its images",
         compare="--data {}",
@@ -237,6 +238,7 @@ HABITS: tuple[Habit, ...] = (
     habit(
         "fp16 amp half use-amp mixed-precision autocast bf16 bfloat16 mixed",
         train="--precision bf16. The default, auto, uses it where the device has it",
+        export="--weights float16",
     ),
     habit("fp32 float32 no-amp no-half no-fp16 full-precision", train="--precision fp32"),
     habit("torch-compile use-compile jit", train="--compile on"),
@@ -246,6 +248,10 @@ HABITS: tuple[Habit, ...] = (
         every="not needed: images are prepared once. OMP_NUM_THREADS sets the threads",
         compare="--workers {}",
     ),
+    habit("format target export-format", export="--to {}"),
+    habit("onnx", export="--to onnx, the default", every="ganvas export RUN"),
+    habit("opset opset-version dynamic dynamic-axes simplify", export="not needed; leave it out"),
+    habit("int8 quantize quantized quant", export="--weights float16. int8 changes the images"),
     # Seeds and samples.
     habit(
         "manual-seed random-seed rng-seed random-state",
@@ -255,6 +261,7 @@ HABITS: tuple[Habit, ...] = (
         resume="a run keeps its seed",
         compare="--seeds N trains N seeds, from 0",
         diagnose="nothing here is random",
+        export="nothing here is random",
         report="nothing here is random",
         recipes="nothing here is random",
     ),
@@ -343,6 +350,7 @@ HABITS: tuple[Habit, ...] = (
         interpolate="--checkpoint {}: last, best or images seen",
         demo="--checkpoint {}: last, best or images seen",
         evaluate="--checkpoint {}: last, best or images seen",
+        export="--checkpoint {}: last, best or images seen",
         every="ganvas resume RUN continues a run",
     ),
     habit(
