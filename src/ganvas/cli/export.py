@@ -17,8 +17,9 @@ from ganvas.terminal import print_lines
 class Export:
     """Write a generator in a form that needs no ganvas, and compare it with torch before.
 
-    onnx is one file for onnxruntime and others; needs pip install 'ganvas[onnx]'. folder is code
-    and weights that need torch and safetensors alone.
+    onnx is one file for onnxruntime and others. folder is code and weights that need torch and
+    safetensors alone. web is an HTML file that makes pictures in any browser, offline. onnx and web
+    need pip install 'ganvas[onnx]'.
     """
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -30,16 +31,24 @@ class Export:
     checkpoint: str = "last"
     """last, best (by the scores while training), or images seen: 80k."""
     weights: Weights = "float32"
-    """For onnx: float16 halves the file."""
+    """For onnx and web: float16 halves the generator."""
     output: Output = "float"
     """For onnx: float (N, C, H, W) in [-1, 1], or uint8 (N, H, W, C) in [0, 255]."""
+    folder: bool = False
+    """For web: files for a web server, instead of one file that opens from a disk."""
 
     def run(self) -> None:
         """Export, and print where it is and how it compares."""
         from ganvas.exports.targets import export_described
 
         path, said = export_described(
-            self.run_directory, self.to, self.out, self.checkpoint, self.weights, self.output
+            self.run_directory,
+            self.to,
+            self.out,
+            self.checkpoint,
+            self.weights,
+            self.output,
+            self.folder,
         )
         files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
         size = format_bytes(sum(file.stat().st_size for file in files))

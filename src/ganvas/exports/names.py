@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-TargetName = Literal["onnx", "folder"]
+TargetName = Literal["onnx", "folder", "web"]
 Weights = Literal["float32", "float16"]
 Output = Literal["float", "uint8"]

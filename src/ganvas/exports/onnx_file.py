@@ -47,12 +47,22 @@ LARGEST_FLOAT16 = 65504.0
 
 def write_onnx(request: ExportRequest) -> str:
     """Write an ONNX file that makes the same images as torch, and say how nearly."""
-    content = onnx_bytes(request.trained, request.weights, request.output)
-    exported = from_onnx(content, str(request.out))
-    said = check_same_samples(request.trained, exported.sample, exact=request.weights == "float32")
+    content, said = checked_onnx(request)
     storage.make_directory(request.out.parent)
     storage.write_bytes(request.out, content)
     return said
+
+
+def checked_onnx(request: ExportRequest) -> tuple[bytes, str]:
+    """An ONNX file that makes the same images as torch, and how nearly.
+
+    Raises:
+        GanvasError: see `onnx_bytes`; or the images are others.
+    """
+    content = onnx_bytes(request.trained, request.weights, request.output)
+    exported = from_onnx(content, str(request.out))
+    said = check_same_samples(request.trained, exported.sample, exact=request.weights == "float32")
+    return content, said
 
 
 @usual_torch()

@@ -23,3 +23,5 @@ class ExportRequest:
     """The file or folder to write: it can be written, and a folder is new."""
     weights: Weights = "float32"
     output: Output = "float"
+    folder: bool = False
+    """Of a web page: files for a server instead of one."""

@@ -15,6 +15,7 @@ from ganvas.exports.folder import write_folder
 from ganvas.exports.names import Output, TargetName, Weights
 from ganvas.exports.onnx_file import write_onnx
 from ganvas.exports.request import ExportRequest
+from ganvas.exports.web_page import write_web_page
 from ganvas.extras import check_extra
 from ganvas.generator_files import load, read_description
 from ganvas.onnx_network import is_onnx
@@ -48,6 +49,13 @@ TARGETS: dict[TargetName, Target] = {
         modules=("onnx", "onnxscript", "onnxruntime"),
     ),
     "folder": Target(write_folder, ""),
+    "web": Target(
+        write_web_page,
+        ".html",
+        options=("weights", "folder"),
+        extra="onnx",
+        modules=("onnx", "onnxscript", "onnxruntime"),
+    ),
 }
 
 
@@ -60,6 +68,7 @@ def export(
     checkpoint: str = "last",
     weights: Weights = "float32",
     output: Output = "float",
+    folder: bool = False,
 ) -> Path:
     """Write a run's generator in a form that needs no ganvas.
 
@@ -67,11 +76,13 @@ def export(
 
     Args:
         run: the run, its directory, or a generator/ folder copied from one.
-        to: onnx, one file; or folder, with code that needs torch and safetensors alone.
+        to: onnx, one file; folder, with code that needs torch and safetensors alone; or web, one
+            HTML file that makes pictures in a browser.
         out: the file or the new folder; by default it has the run's name, in the run's directory.
         checkpoint: last, best, or the images seen at a checkpoint (80k).
-        weights: of onnx: float32, or float16 in half the size.
+        weights: of onnx and web: float32, or float16 in half the size.
         output: of onnx: float (N, C, H, W) in [-1, 1], or uint8 (N, H, W, C) in [0, 255].
+        folder: of web: files for a web server instead of one that opens from a disk.
 
     Returns:
         What was written.
@@ -81,7 +92,7 @@ def export(
             layer of the network cannot be exported.
         RunError: there is no such run or checkpoint, or the place cannot be written.
     """
-    path, _ = export_described(run, to, out, checkpoint, weights, output)
+    path, _ = export_described(run, to, out, checkpoint, weights, output, folder)
     return path
 
 
@@ -92,19 +103,22 @@ def export_described(
     checkpoint: str,
     weights: Weights,
     output: Output,
+    folder: bool,
 ) -> tuple[Path, str]:
     """As `export`, with a sentence on how it compares with what torch computes."""
     target = target_named(to)
-    check_options(to, target, weights, output)
+    check_options(to, target, weights, output, folder)
     check_extra(target.extra, f"exporting to {to}", *target.modules)
     source = run.directory if isinstance(run, Run) else Path(run)
     if is_onnx(source):
         raise GanvasError(f"{source} is exported already: export the run that it is of")
     name = source.resolve().name
-    path = Path(out) if out is not None else source / f"{name}{target.suffix}"
-    check_out(path, to, target)
+    suffix = "" if folder else target.suffix
+    default = f"{name}-web" if folder else f"{name}{suffix}"
+    path = Path(out) if out is not None else source / default
+    check_out(path, to, suffix)
     trained = load(run, "cpu", checkpoint)
-    request = ExportRequest(trained, read_description(source), name, path, weights, output)
+    request = ExportRequest(trained, read_description(source), name, path, weights, output, folder)
     return path, target.write(request)
 
 
@@ -121,18 +135,18 @@ def target_named(name: str) -> Target:
     raise GanvasError(f"{name!r} is no form to export to.{near} All: {', '.join(TARGETS)}")
 
 
-def check_options(to: str, target: Target, weights: Weights, output: Output) -> None:
+def check_options(to: str, target: Target, weights: Weights, output: Output, folder: bool) -> None:
     """Raise a `GanvasError` for an option that the target does not have."""
-    changed = {"weights": weights != "float32", "output": output != "float"}
+    changed = {"weights": weights != "float32", "output": output != "float", "folder": folder}
     unknown = [name for name, given in changed.items() if given and name not in target.options]
     if unknown:
         flags = " and ".join(f"--{name}" for name in unknown)
         raise GanvasError(f"{flags}: not of --to {to}. Leave out, or export to another form")
 
 
-def check_out(path: Path, to: str, target: Target) -> None:
-    """Raise a `GanvasError` unless the target can be written there."""
-    if path.suffix.lower() != target.suffix and target.suffix:
-        raise GanvasError(f"{path}: expected a name that ends in {target.suffix}, for --to {to}")
-    check = check_file if target.suffix else check_folder
+def check_out(path: Path, to: str, suffix: str) -> None:
+    """Raise a `GanvasError` unless a file with this suffix, or a folder, can be written there."""
+    if suffix and path.suffix.lower() != suffix:
+        raise GanvasError(f"{path}: expected a name that ends in {suffix}, for --to {to}")
+    check = check_file if suffix else check_folder
     check(path)
