@@ -1,0 +1,1 @@
+"""Pages that ganvas serves itself, on this machine: `demo` and `watch`."""

@@ -1,0 +1,174 @@
+"""The server of pages: which requests it answers, and where it listens."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import threading
+import webbrowser
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from ganvas.errors import GanvasError, Interrupted
+from ganvas.web import server
+from ganvas.web.server import allowed_hosts, host_name, listen, make_app, open_browser, serve
+
+from ...builders.asgi import ask
+
+
+def application(host: str = "127.0.0.1") -> Starlette:
+    def page(request: Request) -> Response:
+        return PlainTextResponse("the page")
+
+    def refuse(request: Request) -> Response:
+        raise GanvasError("n: expected 1 to 256, got 0")
+
+    return make_app([Route("/", page), Route("/refused", refuse)], host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:9", "localhost:8150", "[::1]:8150"])
+def test_it_answers_by_the_names_of_this_machine(host: str) -> None:
+    answer = ask(application(), "/", {"host": host})
+    assert (answer.status, answer.text) == (200, "the page")
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "127.0.0.1.evil.example:8150", "localhost.evil.example", "10.0.0.7", ""],
+)
+def test_a_name_that_somebody_leads_here_is_refused(host: str) -> None:
+    answer = ask(application(), "/", {"host": host})
+    assert answer.status == 403
+    assert "open it by its own address" in answer.text
+    assert answer.text.count("\n") == 1
+
+
+def test_with_a_host_that_others_reach_addresses_and_the_own_name_are_answered() -> None:
+    app = application("0.0.0.0")
+    for host in ("10.0.0.7:8150", socket.gethostname().upper(), "localhost", "[fe80::1]:8150"):
+        assert ask(app, "/", {"host": host}).status == 200, host
+    assert ask(app, "/", {"host": "evil.example"}).status == 403
+
+
+def test_another_site_cannot_use_it_but_may_link_to_it() -> None:
+    asked = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}
+    assert ask(application(), "/", asked).status == 403
+    linked = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    assert ask(application(), "/", linked).status == 200
+    own = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"}
+    assert ask(application(), "/", own).status == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "method", "status", "sentence"),
+    [
+        ("/refused", "GET", 400, "n: expected 1 to 256, got 0"),
+        ("/../pyproject.toml", "GET", 404, "There is nothing at /../pyproject.toml."),
+        ("/", "POST", 405, "/ does not answer POST."),
+    ],
+)
+def test_errors_are_one_sentence(target: str, method: str, status: int, sentence: str) -> None:
+    answer = ask(application(), target, method=method)
+    assert (answer.status, answer.text) == (status, f"{sentence}\n")
+
+
+def test_every_answer_says_that_the_page_loads_from_here_alone() -> None:
+    for target in ("/", "/missing", "/refused"):
+        headers = ask(application(), target).headers
+        assert headers["content-security-policy"].startswith("default-src 'none'")
+        assert "http" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_host_names() -> None:
+    assert host_name("[::1]:8150") == "::1"
+    assert host_name("LocalHost:80") == "localhost"
+    assert allowed_hosts("127.0.0.1") == {"127.0.0.1", "localhost", "::1"}
+
+
+def test_without_a_port_the_first_free_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    with listen() as first, listen() as second:
+        assert first.port != second.port
+        monkeypatch.setattr(server, "PORTS", range(first.port, first.port + 1))
+        with listen() as third:
+            assert third.port not in (first.port, second.port)
+            assert third.url == f"http://127.0.0.1:{third.port}"
+
+
+def test_a_port_that_is_taken_is_one_sentence() -> None:
+    with listen() as taken, pytest.raises(GanvasError) as caught, listen(port=taken.port):
+        pass
+    assert f"port {taken.port} of 127.0.0.1 is used by another program" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "words"),
+    [
+        ("127.0.0.1", 0, "--port: expected 1 to 65535, got 0"),
+        ("127.0.0.1", 70_000, "--port: expected 1 to 65535, got 70000"),
+        ("192.0.2.1", None, "--host: 192.0.2.1 is no address of this machine"),
+        ("no host", None, "--host: 'no host' is no address or name of this machine"),
+    ],
+)
+def test_hosts_and_ports_that_cannot_be(host: str, port: int | None, words: str) -> None:
+    with pytest.raises(GanvasError, match=words), listen(host, port):
+        pass
+
+
+def test_who_can_reach_it() -> None:
+    with listen() as listener:
+        assert listener.is_private
+    with listen("0.0.0.0") as listener:
+        assert not listener.is_private
+        assert listener.url == f"http://127.0.0.1:{listener.port}"
+
+
+def test_it_serves_until_a_signal(capsys: pytest.CaptureFixture[str]) -> None:
+    answers = []
+
+    def ask_and_stop(port: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.request("GET", "/")
+        answers.append(connection.getresponse().read())
+        connection.close()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with listen() as listener:
+        browser = threading.Thread(target=ask_and_stop, args=(listener.port,))
+        browser.start()
+        with pytest.raises(Interrupted, match=f"{listener.url} is closed"):
+            serve(application(), listener, browser=False)
+        browser.join()
+        assert capsys.readouterr().out == f"{listener.url} (Ctrl-C ends it)\n"
+    assert answers == [b"the page"]
+    with listen(port=listener.port):  # it is free again
+        pass
+
+
+def test_the_browser_opens_where_there_is_a_screen(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    opened: list[str] = []
+    asked = threading.Event()
+
+    def record(url: str) -> bool:
+        opened.append(url)
+        asked.set()
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", record)
+    monkeypatch.setattr("sys.platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    open_browser("http://127.0.0.1:1")
+    monkeypatch.setenv("DISPLAY", ":0")
+    open_browser("http://127.0.0.1:2")
+    assert asked.wait(60)
+    assert opened == ["http://127.0.0.1:2"]
