@@ -22,6 +22,7 @@ import tyro
 import ganvas
 from ganvas.cli.check import Check
 from ganvas.cli.compare import Compare
+from ganvas.cli.demo import Demo
 from ganvas.cli.diagnose import Diagnose
 from ganvas.cli.error_output import only_one_rank_prints, print_error
 from ganvas.cli.evaluate import Evaluate
@@ -67,6 +68,7 @@ COMMANDS: dict[str, type[Command]] = {
     "diagnose": Diagnose,
     "compare": Compare,
     "report": Report,
+    "demo": Demo,
 }
 
 

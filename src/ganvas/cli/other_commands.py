@@ -19,6 +19,7 @@ COMMANDS_OF_OTHER_TOOLS = {
     "continue restart": "resume",
     "doctor health debug why": "diagnose",
     "show view plot html dashboard visualize logs tensorboard": "report",
+    "serve app ui gui playground gradio streamlit webui": "demo",
     "sweep study tune ablate search grid experiment": "compare",
     "version": "--version",
     "help": "--help",

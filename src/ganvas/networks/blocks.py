@@ -125,9 +125,39 @@ class UpsamplingConvolution(nn.Conv2d):
         super().__init__(in_channels, out_channels, kernel_size=3, padding=1, bias=bias)
 
     def forward(self, images: Tensor) -> Tensor:
+        return F.conv_transpose2d(images, self.kernels(), self.bias, stride=2, padding=1)
+
+    def kernels(self) -> Tensor:
+        """The kernels of the transposed convolution: (I, O, 4, 4)."""
         # A transposed convolution reads its kernel backwards and wants (I, O, kH, kW).
-        kernels = neighbour_sums(self.weight.flip(2, 3)).transpose(0, 1)  # (I, O, 4, 4)
-        return F.conv_transpose2d(images, kernels, self.bias, stride=2, padding=1)
+        return neighbour_sums(self.weight.flip(2, 3)).transpose(0, 1)
+
+    def as_transposed(self) -> nn.ConvTranspose2d:
+        """The same convolution with the sums as its weights, which are no longer trained."""
+        folded = nn.ConvTranspose2d(
+            self.in_channels,
+            self.out_channels,
+            kernel_size=4,
+            stride=2,
+            padding=1,
+            bias=self.bias is not None,
+            device="meta",  # draws no weights
+        )
+        folded.weight = nn.Parameter(self.kernels().detach().contiguous(), requires_grad=False)
+        if self.bias is not None:
+            folded.bias = nn.Parameter(self.bias.detach().clone(), requires_grad=False)
+        return folded
+
+
+def fold_kernels(network: nn.Module) -> nn.Module:
+    """The network with sums of kernels computed once and for all, to be used and not trained.
+
+    Changes it in place.
+    """
+    for name, child in network.named_children():
+        folded = child.as_transposed() if isinstance(child, UpsamplingConvolution) else child
+        setattr(network, name, fold_kernels(folded))
+    return network
 
 
 class PoolingConvolution(nn.Conv2d):
