@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ganvas.diagnosis import diagnose as diagnose
     from ganvas.evaluation.evaluate import evaluate as evaluate
     from ganvas.evaluation.score import Score as Score
+    from ganvas.exports.targets import export as export
     from ganvas.generator_files import load as load
     from ganvas.reports.report import report as report
     from ganvas.runs import Run as Run
@@ -57,6 +58,7 @@ _LOADED_WHEN_USED = {
     "compare": "ganvas.studies.running",
     "diagnose": "ganvas.diagnosis",
     "evaluate": "ganvas.evaluation.evaluate",
+    "export": "ganvas.exports.targets",
     "load": "ganvas.generator_files",
     "load_study": "ganvas.studies.reading",
     "read_results": "ganvas.studies.results",

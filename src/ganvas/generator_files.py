@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, NotRequired
+from typing import Any
 
 from torch import nn
-from typing_extensions import TypedDict
 
-import ganvas
 from ganvas import storage, tensor_file
 from ganvas.command_line import ganvas_command
 from ganvas.data.prepared import PreparedData
+from ganvas.data.settings import TrainingData
 from ganvas.devices import choose_device
-from ganvas.errors import RecipeError, RunError
+from ganvas.errors import DeviceError, RecipeError, RunError
+from ganvas.generator_config import GeneratorConfig, from_config, generator_config
 from ganvas.labels import LabelSet
-from ganvas.networks import Dimensions, ImageShape, network_table
+from ganvas.networks import Dimensions, Generator, ImageShape, network_table
+from ganvas.onnx_network import is_onnx, load_onnx
 from ganvas.randomness import seeded_weights
 from ganvas.recipes import Recipe, parse_generator
 from ganvas.runs import Run
-from ganvas.runs.tables import Shape
+from ganvas.runs.directories import is_run
 from ganvas.sampling import TrainedGenerator
 from ganvas.schedules import parse_count
 from ganvas.tensor_file import select_prefix
@@ -29,42 +30,75 @@ from ganvas.torch_state import usual_torch
 FORMAT = 2
 
 
-class GeneratorConfig(TypedDict):
-    """The fields of generator/config.json that are read; `write_generator` writes more."""
+class SavedConfig(GeneratorConfig):
+    """The fields of generator/config.json that are read."""
 
     network: dict[str, Any]
-    image: Shape
-    latent_dim: int
-    extent: NotRequired[float]
-    labels: NotRequired[dict[str, Any]]
 
 
 def write_generator(
     run: Run, recipe: Recipe, network: nn.Module, shape: ImageShape, images_seen: int
 ) -> None:
     """Write a run's generator/config.json and generator/model.safetensors."""
+    trained = generator_of_run(run, recipe, network, shape, images_seen)
+    save_generator(run.generator_directory, trained, recipe.generator.network)
+
+
+def save_generator(directory: Path, trained: TrainedGenerator, description: Generator) -> None:
+    """Write a generator's config.json and model.safetensors.
+
+    Args:
+        directory: it exists.
+        trained: the generator.
+        description: of its network.
+    """
     config = {
         "format": FORMAT,
-        "ganvas": ganvas.__version__,
-        "network": network_table(recipe.generator.network),
-        "image": dataclasses.asdict(shape),
-        "latent_dim": recipe.latent_dim,
-        "latents": "standard normal, float32 (N, latent_dim)",
-        "output": "float32 (N, channels, height, width) in [-1, 1]",
+        "network": network_table(description),
+        **generator_config(trained, output_in_words(description, trained.shape)),
     }
-    if not recipe.generator.network.bounded_output:
-        config["output"] = "float32 (N, channels, height, width), to be clamped to [-1, 1]"
-    labels = saved_labels(run, recipe)
-    if labels is not None:
-        config["labels"] = labels.to_table()
-    if shape.is_point:
-        config["output"] = "float32 (N, 2, 1, 1): x and y in the units of the data, without bounds"
-        config["extent"] = run.read_data()["extent"]
-    directory = run.generator_directory
-    tensor_file.write(
-        directory / "model.safetensors", network.state_dict(), {"images_seen": images_seen}
-    )
+    values = {"images_seen": trained.images_seen}
+    tensor_file.write(directory / "model.safetensors", trained.network.state_dict(), values)
     storage.write_json(directory / "config.json", config)
+
+
+def output_in_words(description: Generator, shape: ImageShape) -> str:
+    """What a network gives."""
+    if shape.is_point:
+        return "float32 (N, 2, 1, 1): x and y in the units of the data, without bounds"
+    if not description.bounded_output:
+        return "float32 (N, channels, height, width), to be clamped to [-1, 1]"
+    return "float32 (N, channels, height, width) in [-1, 1]"
+
+
+def read_description(path: Path) -> Generator:
+    """The description of the network of a run, or of a copied directory.
+
+    Raises:
+        RunError: there is no generator, or it is damaged.
+    """
+    if not (path / "config.json").is_file():
+        path = Run.open(path).generator_directory
+    try:
+        return parse_generator(_read_config(path / "config.json")["network"])
+    except (RecipeError, ValueError) as error:
+        raise RunError(f"{path} holds no generator that can be built: {error}") from error
+
+
+def generator_of_run(
+    run: Run, recipe: Recipe, network: nn.Module, shape: ImageShape, images_seen: int
+) -> TrainedGenerator:
+    """The generator of a run with this network."""
+    about = run.read_data()
+    return TrainedGenerator(
+        network,
+        shape,
+        recipe.latent_dim,
+        images_seen,
+        about["extent"],
+        saved_labels(run, recipe),
+        TrainingData(about["name"], recipe.data),
+    )
 
 
 def saved_labels(run: Run, recipe: Recipe) -> LabelSet | None:
@@ -80,18 +114,20 @@ def trained_generator(
 ) -> TrainedGenerator:
     """A generator of a run that trains on these images, as `load` gives it later."""
     labels = data.label_set if recipe.generator.network.uses_labels else None
+    about = TrainingData(data.name, recipe.data)
     return TrainedGenerator(
-        network, data.shape, recipe.latent_dim, images_seen, data.extent, labels
+        network, data.shape, recipe.latent_dim, images_seen, data.extent, labels, about
     )
 
 
 @usual_torch()
 def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -> TrainedGenerator:
-    """Load the EMA generator of a run, or of a `generator/` directory copied from one.
+    """Load the EMA generator of a run, of a `generator/` directory copied from one, or of ONNX.
 
     Args:
-        run: what `train` returned, the run's directory, or the copied directory.
-        device: where to generate: cpu, cuda, mps, auto.
+        run: what `train` returned, the run's directory, the copied directory, or an .onnx file of
+            `ganvas export`, which samples the same images, each value within one level of 255.
+        device: where to generate: cpu, cuda, mps, auto. An .onnx file runs on the CPU.
         checkpoint: for a run: `last`, `best` (by the evaluation while training), or images
             seen (80k).
 
@@ -101,6 +137,9 @@ def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -
         DeviceError: this machine has no such device.
     """
     directory = run.directory if isinstance(run, Run) else Path(run)
+    if is_onnx(directory):
+        check_onnx_choices(directory, device, checkpoint)
+        return load_onnx(directory)
     if checkpoint != "last":
         return _from_checkpoint(Run.open(directory), checkpoint, device)
     if not (directory / "config.json").is_file():
@@ -114,20 +153,33 @@ def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -
             network = description.build(dimensions_of(shape, config["latent_dim"], labels))
         tensors, values = tensor_file.read(directory / "model.safetensors")
         network.load_state_dict(tensors)
+        trained = from_config(config, network, values["images_seen"])
     except (RecipeError, RuntimeError, ValueError) as error:
         raise RunError(f"{directory} holds no generator that can be built: {error}") from error
-    extent = config.get("extent")
-    trained = TrainedGenerator(
-        network, shape, config["latent_dim"], values["images_seen"], extent, labels
-    )
     return _ready(trained, device)
+
+
+def is_generator(path: Path) -> bool:
+    """Whether a path is that of a generator without its run: ONNX, or a copied directory."""
+    return is_onnx(path) or ((path / "config.json").is_file() and not is_run(path))
+
+
+def check_onnx_choices(path: Path, device: str, checkpoint: str) -> None:
+    """Raise a `GanvasError` for what an ONNX file does not have."""
+    if checkpoint != "last":
+        raise RunError(
+            f"{path} holds one generator, so there is no checkpoint to choose. Export another with "
+            f"{ganvas_command('export', 'RUN', '--checkpoint', checkpoint)}"
+        )
+    if device not in ("cpu", "auto"):
+        raise DeviceError(f"{path} runs on the CPU: leave out the device {device}, or load the run")
 
 
 def _from_checkpoint(run: Run, checkpoint: str, device: str) -> TrainedGenerator:
     """The EMA generator of a checkpoint."""
     path = _checkpoint_path(run, checkpoint)
     recipe = run.read_recipe()
-    shape, extent = run.read_shape(), run.read_data()["extent"]
+    shape = run.read_shape()
     labels = saved_labels(run, recipe)
     with seeded_weights(0):  # replaced below
         network = recipe.generator.network.build(dimensions_of(shape, recipe.latent_dim, labels))
@@ -136,9 +188,7 @@ def _from_checkpoint(run: Run, checkpoint: str, device: str) -> TrainedGenerator
         network.load_state_dict(select_prefix(tensors, "ema"))
     except RuntimeError as error:
         raise RunError(f"{path} does not fit the generator of {run.directory}: {error}") from error
-    trained = TrainedGenerator(
-        network, shape, recipe.latent_dim, values["images_seen"], extent, labels
-    )
+    trained = generator_of_run(run, recipe, network, shape, values["images_seen"])
     return _ready(trained, device)
 
 
@@ -176,7 +226,7 @@ def _checkpoint_path(run: Run, name: str) -> Path:
     return path
 
 
-def _read_config(path: Path) -> GeneratorConfig:
+def _read_config(path: Path) -> SavedConfig:
     if not path.is_file():
         raise RunError(
             f"{path.parent.parent} has no generator yet: it stopped before its first checkpoint. "
@@ -185,4 +235,4 @@ def _read_config(path: Path) -> GeneratorConfig:
     version = storage.read_json(path).get("format")
     if version != FORMAT:
         raise RunError(f"{path} has format {version}, this ganvas reads format {FORMAT}")
-    return storage.read_table(path, GeneratorConfig)
+    return storage.read_table(path, SavedConfig)

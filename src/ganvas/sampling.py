@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor, nn
 
+from ganvas.data.settings import TrainingData
 from ganvas.errors import GanvasError
 from ganvas.images import draw_points, from_network, make_grid, write_png
 from ganvas.labels import LabelSet
@@ -55,6 +56,14 @@ class TrainedGenerator:
     """For points: half the side of the square around 0 in which they are drawn."""
     label_set: LabelSet | None = None
     """The labels that it takes; None if it takes none."""
+    data: TrainingData | None = None
+    """What it was trained on; None in files of ganvas 0.4 and before."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it generates."""
+        tensors = itertools.chain(self.network.parameters(), self.network.buffers())
+        return next(tensors).device
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -100,7 +109,7 @@ class TrainedGenerator:
         check_count(n)
         indices = range(n) if indices is None else indices
         random = named_generator(seed, "samples")
-        device = next(self.network.parameters()).device
+        device = self.device
         # Row by row: for a larger tensor torch may draw other values from the same seed.
         rows = (draw_latents(1, self.latent_dim, random) for _ in range(indices.stop))
         for batch in batched(itertools.islice(rows, indices.start, None), BATCH_SIZE):

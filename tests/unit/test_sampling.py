@@ -183,7 +183,7 @@ class TestPoints:
 class TestLoading:
     @pytest.fixture
     def run(self, tmp_path: Path) -> Run:
-        return Run.create(tmp_path / "run", tiny_recipe(), {"seed": 0}, {})
+        return Run.create(tmp_path / "run", tiny_recipe(), {"seed": 0}, run_files.data())
 
     @pytest.fixture
     def written(self, run: Run, trained: TrainedGenerator) -> Run:

@@ -26,6 +26,7 @@ from ganvas.cli.demo import Demo
 from ganvas.cli.diagnose import Diagnose
 from ganvas.cli.error_output import only_one_rank_prints, print_error
 from ganvas.cli.evaluate import Evaluate
+from ganvas.cli.export import Export
 from ganvas.cli.flags import FLAG_TYPES
 from ganvas.cli.interpolate import Interpolate
 from ganvas.cli.known_flags import flags_of
@@ -68,6 +69,7 @@ COMMANDS: dict[str, type[Command]] = {
     "diagnose": Diagnose,
     "compare": Compare,
     "report": Report,
+    "export": Export,
     "demo": Demo,
 }
 

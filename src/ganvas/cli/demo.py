@@ -36,9 +36,10 @@ class Demo:
         """Take the port, load the generators, and serve the page until Ctrl-C."""
         if not self.run_directories:
             raise GanvasError("ganvas demo needs one or more runs: ganvas demo RUN")
-        from ganvas.web.server import listen, require_web, serve
+        from ganvas.extras import check_extra
+        from ganvas.web.server import listen, serve
 
-        require_web("ganvas demo")
+        check_extra("web", "ganvas demo", "starlette", "uvicorn")
         with listen(self.host, self.port) as listener:
             from ganvas.web.demo import demo_app, load_runs
 

@@ -33,7 +33,7 @@ class Evaluate:
     """Score generated images against held-out real ones, beside what real images score."""
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run directory."""
+    """The run directory; or an exported model.onnx or a copied generator/ folder, with --data."""
     metrics: Annotated[tuple[str, ...], tyro.conf.arg(help=METRICS_HELP)] = ()
     n: Annotated[int | None, tyro.conf.arg(aliases=("-n", "--samples"))] = None
     """Images to generate; by default up to 2k, for a first answer (2.5k points, 5k stacks)."""
@@ -154,7 +154,8 @@ def protocol_lines(scores: list[Score], run_directory: Path) -> list[str]:
         if parts:
             lines.append(f"{extractor['name']}: {', '.join(parts)}")
     lines += grouped("note", scores, lambda score: score.notes)
-    return [*lines, f"complete protocols: {run_directory / 'scores.jsonl'}"]
+    scores_file = run_directory / "scores.jsonl"
+    return [*lines, f"complete protocols: {scores_file if scores_file.is_file() else '--json'}"]
 
 
 def what_is_compared(score: Score) -> str:

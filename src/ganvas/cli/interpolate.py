@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ganvas import storage
+from ganvas.cli.default_out import default_out
 from ganvas.command_line import ganvas_command
 from ganvas.errors import GanvasError
 from ganvas.labels import EACH
@@ -26,7 +27,7 @@ class Interpolate:
     """Interpolate between latents: a strip (.png, one row per pair) or an endless .gif."""
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run directory, or a generator/ folder copied from one."""
+    """The run directory, a generator/ folder copied from one, or an exported model.onnx."""
     n: Annotated[int, tyro.conf.arg(aliases=("-n",))] = 6
     """Number of latents."""
     steps: int = 12
@@ -37,7 +38,8 @@ class Interpolate:
     seed: int = 0
     """The same seed gives the same latents."""
     out: Path | None = None
-    """strip.png or walk.gif; by default interpolation-SEED.gif in the run directory."""
+    """strip.png or walk.gif; by default interpolation-SEED.gif in the run directory, or beside the
+    model."""
     checkpoint: str = "last"
     """last, best (by the scores while training), or images seen: 80k."""
     device: str = "cpu"
@@ -47,7 +49,7 @@ class Interpolate:
         """Generate and write."""
         if self.n < 2 or self.steps < 1:
             raise GanvasError("interpolation needs -n of at least 2 and --steps of at least 1")
-        out = self.out or self.run_directory / f"interpolation-{self.seed}.gif"
+        out = self.out or default_out(self.run_directory, f"interpolation-{self.seed}.gif")
         if out.suffix.lower() not in (".png", ".gif"):
             raise GanvasError(f"{out}: expected a .png or a .gif")
         from ganvas import sampling

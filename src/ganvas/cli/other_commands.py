@@ -20,6 +20,7 @@ COMMANDS_OF_OTHER_TOOLS = {
     "doctor health debug why": "diagnose",
     "show view plot html dashboard visualize logs tensorboard": "report",
     "serve app ui gui playground gradio streamlit webui": "demo",
+    "onnx convert to-onnx torchscript trace deploy freeze": "export",
     "sweep study tune ablate search grid experiment": "compare",
     "version": "--version",
     "help": "--help",

@@ -39,8 +39,9 @@ LEARNING_RATES = "--generator.learning-rate {} and --discriminator.learning-rate
 FIRST_WORD = "the run is the first word: ganvas {command} {}"
 ANY_GPU = "--device cuda, or --device cuda:N"
 WITHOUT_DEVICE = dict.fromkeys(
-    ("check", "diagnose", "report", "recipes"), "not needed: it uses the CPU"
+    ("check", "diagnose", "export", "report", "recipes"), "not needed: it uses the CPU"
 )
+ON_PAGE = "it is chosen on the page; leave it out"
 ALWAYS_IN_RUN = "not needed: everything is written to the run directory. ganvas report RUN shows it"
 
 HABITS: tuple[Habit, ...] = (
@@ -147,6 +148,8 @@ HABITS: tuple[Habit, ...] = (
         train="the images are the second word: ganvas train RECIPE {}",
         sample="not needed: samples need no images",
         interpolate="not needed: samples need no images",
+        demo="not needed: samples need no images",
+        export="not needed: the run knows its images",
         diagnose="not needed: the run's files say it",
         report="not needed: the run knows its images",
         compare="--data {}",
@@ -204,6 +207,7 @@ HABITS: tuple[Habit, ...] = (
         "gpu gpu-id gpu-ids gpu-num cuda-device",
         every=f"{ANY_GPU}. Without it, a GPU is used where there is one",
         sample=ANY_GPU,
+        demo=ANY_GPU,
         interpolate=ANY_GPU,
         **WITHOUT_DEVICE,
         compare="not needed: every GPU is used",
@@ -213,6 +217,7 @@ HABITS: tuple[Habit, ...] = (
         every="--device cuda. Without it, a GPU is used where there is one",
         sample="--device cuda",
         interpolate="--device cuda",
+        demo="--device cuda",
         **WITHOUT_DEVICE,
         compare="not needed: every GPU is used",
     ),
@@ -233,6 +238,7 @@ HABITS: tuple[Habit, ...] = (
     habit(
         "fp16 amp half use-amp mixed-precision autocast bf16 bfloat16 mixed",
         train="--precision bf16. The default, auto, uses it where the device has it",
+        export="--weights float16",
     ),
     habit("fp32 float32 no-amp no-half no-fp16 full-precision", train="--precision fp32"),
     habit("torch-compile use-compile jit", train="--compile on"),
@@ -242,18 +248,29 @@ HABITS: tuple[Habit, ...] = (
         every="not needed: images are prepared once. OMP_NUM_THREADS sets the threads",
         compare="--workers {}",
     ),
+    habit("format target export-format", export="--to {}"),
+    habit("onnx", export="--to onnx, the default", every="ganvas export RUN"),
+    habit("opset opset-version dynamic dynamic-axes simplify", export="not needed; leave it out"),
+    habit("int8 quantize quantized quant", export="--weights float16. int8 changes the images"),
     # Seeds and samples.
     habit(
         "manual-seed random-seed rng-seed random-state",
         every="--seed {}",
+        demo=ON_PAGE,
         check="nothing here is random",
         resume="a run keeps its seed",
         compare="--seeds N trains N seeds, from 0",
         diagnose="nothing here is random",
+        export="nothing here is random",
         report="nothing here is random",
         recipes="nothing here is random",
     ),
-    habit("seed", compare="--seeds N trains N seeds, from 0", resume="a run keeps its seed"),
+    habit(
+        "seed",
+        demo=ON_PAGE,
+        compare="--seeds N trains N seeds, from 0",
+        resume="a run keeps its seed",
+    ),
     habit("seeds", sample="-n N --seed 0: a number of images from one seed"),
     habit(
         "num-samples n-samples nsamples num-images num-imgs n-images n-imgs images samples count "
@@ -264,6 +281,7 @@ HABITS: tuple[Habit, ...] = (
         train="a grid always has 64 images. After training: ganvas sample RUN -n {}",
         resume="ganvas sample RUN -n {}",
         compare="--samples {}",
+        demo=ON_PAGE,
         every="ganvas sample RUN -n {}",
     ),
     habit(
@@ -271,7 +289,11 @@ HABITS: tuple[Habit, ...] = (
         sample="not needed: without --out, the images are a grid. --out grid.png names it",
         train="not needed: grids are drawn in samples/ of the run",
     ),
-    habit("trunc truncation truncation-psi psi", every="samples are not truncated; leave it out"),
+    habit(
+        "trunc truncation truncation-psi psi",
+        every="samples are not truncated; leave it out",
+        demo=ON_PAGE,
+    ),
     habit("frames num-frames n-frames frames-per-step", interpolate="--steps {}"),
     habit(
         "s",
@@ -288,6 +310,7 @@ HABITS: tuple[Habit, ...] = (
         "working-dir exp-dir experiment-dir checkpoint-dir checkpoints-dir ckpt-dir models-dir "
         "model-dir default-root-dir sample-dir results-folder o",
         every="--out {}",
+        demo="nothing is written; the page saves its pictures",
         check="nothing is written; --json prints for programs",
         diagnose="nothing is written; --json prints for programs",
         recipes="redirect what is printed: ganvas recipes NAME > mine.toml",
@@ -325,7 +348,9 @@ HABITS: tuple[Habit, ...] = (
         compare="the same command continues a study",
         sample="--checkpoint {}: last, best or images seen",
         interpolate="--checkpoint {}: last, best or images seen",
+        demo="--checkpoint {}: last, best or images seen",
         evaluate="--checkpoint {}: last, best or images seen",
+        export="--checkpoint {}: last, best or images seen",
         every="ganvas resume RUN continues a run",
     ),
     habit(
@@ -397,6 +422,10 @@ HABITS: tuple[Habit, ...] = (
         "wandb use-wandb tensorboard use-tensorboard tb logger mlflow report-to",
         every=ALWAYS_IN_RUN,
     ),
+    # Servers.
+    habit("server-port http-port", demo="--port {}"),
+    habit("server-name bind listen address ip", demo="--host {}"),
+    habit("share public", demo="--host 0.0.0.0 lets other machines open the page"),
     habit("verbose v debug log-level loglevel", every="not needed: all that is known is printed"),
     habit(
         "quiet q silent no-progress",

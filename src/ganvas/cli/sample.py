@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from ganvas import storage
+from ganvas.cli.default_out import default_out
 from ganvas.errors import GanvasError
 from ganvas.labels import EACH
 from ganvas.terminal import print_lines
@@ -25,7 +26,7 @@ class Sample:
     """
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run directory, or a generator/ folder copied from one."""
+    """The run directory, a generator/ folder copied from one, or an exported model.onnx."""
     n: Annotated[int | None, tyro.conf.arg(aliases=("-n",))] = None
     """Number of images, by default 64; of points, 2,500; with --label each, of each label, 10."""
     label: str | None = None
@@ -34,7 +35,8 @@ class Sample:
     seed: int = 0
     """The same seed gives the same images."""
     out: Path | None = None
-    """grid.png, images.npz, or a folder; by default samples-SEED.png in the run directory."""
+    """grid.png, images.npz, or a folder; by default samples-SEED.png in the run directory,
+    or beside the model."""
     checkpoint: str = "last"
     """last, best (by the scores while training), or images seen: 80k."""
     device: str = "cpu"
@@ -42,7 +44,7 @@ class Sample:
 
     def run(self) -> None:
         """Check everything that can be checked, then generate and write."""
-        out = self.out or self.run_directory / f"samples-{self.seed}.png"
+        out = self.out or default_out(self.run_directory, f"samples-{self.seed}.png")
         suffix = out.suffix.lower()
         if suffix not in ("", ".png", ".npz"):
             raise GanvasError(f"{out}: expected a .png, an .npz or a folder without a suffix")

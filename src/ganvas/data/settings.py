@@ -51,6 +51,16 @@ class DataSettings:
     """Training adds uniform noise of one grey level to real images (Gulrajani 2017, CIFAR-10)."""
 
 
+@dataclass(frozen=True)
+class TrainingData:
+    """On which images a generator was trained: what it takes to prepare such images again."""
+
+    name: str
+    """Short name for people, without the folders it lies in."""
+    settings: DataSettings
+    """How they were prepared, with the measured range of pixel values."""
+
+
 RECIPE_FOR_LABELS = "dcgan-conditional"
 """The recipe that is recommended for images with labels that suit it."""
 RECIPE_FOR_FEW = "few"

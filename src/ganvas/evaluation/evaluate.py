@@ -12,22 +12,24 @@ import numpy as np
 
 from ganvas import storage
 from ganvas.data.preparation import PreparedData
-from ganvas.data.settings import Channels
+from ganvas.data.settings import Channels, DataSettings
 from ganvas.data.sources import open_source
 from ganvas.data.stacking import PREFIX
+from ganvas.errors import GanvasError
 from ganvas.evaluation.checks import check_sample_count
 from ganvas.evaluation.extractor_choice import uninstalled_metrics
 from ganvas.evaluation.failures import failure_lines
 from ganvas.evaluation.measure import FEW, Measurement, measure
 from ganvas.evaluation.score import Score
-from ganvas.generator_files import load
+from ganvas.generator_files import is_generator, load
 from ganvas.metrics.intra_frechet import FEWEST_PER_LABEL
 from ganvas.metrics.names import Metric, parse_metrics
-from ganvas.networks.sizes import POINT
+from ganvas.networks import ImageShape
 from ganvas.progress import TerminalFeedback
 from ganvas.recipes.recipe import EvaluationSettings
 from ganvas.runs import Run
 from ganvas.runs.data import check_data_unchanged, data_location, prepare_images
+from ganvas.sampling import TrainedGenerator
 from ganvas.terminal import tolerant_output
 from ganvas.torch_state import usual_torch
 
@@ -55,8 +57,12 @@ def evaluate(
 ) -> list[Score]:
     """Score a run's generated images against held-out real ones, and add the scores to the run.
 
+    A generator without its run, an .onnx file or a copied generator/ folder, needs `data`, and its
+    scores are only returned. Real images are prepared and split as those that it was trained on. So
+    of the same images the same are held out, which it has never seen.
+
     Args:
-        run: the run or its directory.
+        run: the run or its directory; or an .onnx file, or a copied generator/ folder.
         metrics: names such as fd-lite0, prdc-lite0, swd; by default those that suit the data.
         n: number of images to generate; the default depends on the data (see `default_count`).
         full: by default as many samples as in published protocols, and all metrics that suit.
@@ -72,7 +78,7 @@ def evaluate(
 
     Raises:
         GanvasError: unknown metrics, or none of them can be measured: missing weights, too few
-            images, no labels where needed.
+            images, no labels where needed; or a generator without its run, and no data.
         RunError: there is no such run or checkpoint.
         DataError: the run's images are missing or have changed.
     """
@@ -109,10 +115,15 @@ def evaluate_run(
 ) -> Measurement:
     """As `evaluate`, and also why some of the metrics could not be measured."""
     requested = parse_metrics(metrics) if metrics else []
-    run = run if isinstance(run, Run) else Run.open(run)
-    check_before_work(run, requested, n, data)
-    generator = load(run, device, checkpoint)
-    prepared = reference_images(run, data, feedback.quiet, verify)
+    own_run = find_run(run)
+    check_before_work(own_run, requested, n, data)
+    generator = load(run if own_run is None else own_run, device, checkpoint)
+    settings = data_settings(own_run, generator)
+    if data is not None:
+        prepared = other_images(settings, generator.shape, data, feedback.quiet, verify)
+    else:
+        assert own_run is not None  # checked before the work
+        prepared = own_images(own_run, settings, feedback.quiet, verify)
     takes_labels = bool(generator.label_names)
     requested = requested or parse_metrics(default_metrics(prepared, full, takes_labels))
     if not metrics and takes_labels and not labels_suffice(prepared):
@@ -121,17 +132,28 @@ def evaluate_run(
             "larger --held-out when training keeps more"
         )
     count = default_count(prepared, full) if n is None else n
-    settings = run.read_recipe().data
     measurement = measure(generator, prepared, settings, requested, count, seed, feedback)
     measurement.check()
-    record_scores(run, measurement.scores, generator.images_seen, while_training=False)
-    if measurement.confusion is not None:
-        run.write_label_confusion(measurement.confusion)
+    if own_run is not None:
+        record_scores(own_run, measurement.scores, generator.images_seen, while_training=False)
+        if measurement.confusion is not None:
+            own_run.write_label_confusion(measurement.confusion)
     return measurement
 
 
+def find_run(run: Run | Path | str) -> Run | None:
+    """The run that is evaluated; None for a generator without one.
+
+    Raises:
+        RunError: it is neither.
+    """
+    if isinstance(run, Run):
+        return run
+    return None if is_generator(Path(run)) else Run.open(run)
+
+
 def check_before_work(
-    run: Run, metrics: Sequence[Metric], n: int | None, data: str | Path | None
+    run: Run | None, metrics: Sequence[Metric], n: int | None, data: str | Path | None
 ) -> None:
     """Check what costs little, before images are decoded and networks loaded.
 
@@ -142,14 +164,29 @@ def check_before_work(
     """
     if n is not None:
         check_sample_count(n)
-    storage.check_can_write(run.scores.path)
-    if data is None:
+    if run is not None:
+        storage.check_can_write(run.scores.path)
+    if data is not None:
+        open_source(data)
+    elif run is not None:
         data_location(run)
     else:
-        open_source(data)
+        raise GanvasError(
+            "a generator without its run knows no images to compare with: say where they are "
+            "(--data DATA). Those that it was trained on are split as they were then"
+        )
     failures = uninstalled_metrics(metrics)
     if metrics and len(failures) == len(metrics):
         Measurement([], failures).check()
+
+
+def data_settings(run: Run | None, generator: TrainedGenerator) -> DataSettings:
+    """How the images that a generator was trained on were prepared."""
+    if run is not None:
+        return run.read_recipe().data
+    if generator.data is not None:
+        return generator.data.settings
+    return DataSettings(size=(generator.shape.height, generator.shape.width))
 
 
 def reference_images(
@@ -158,12 +195,23 @@ def reference_images(
     """The run's own images, or others, prepared in the same way with as many channels."""
     settings = run.read_recipe().data
     if data is None:
-        prepared = prepare_images(settings, data_location(run), quiet, verify)
-        check_data_unchanged(run, prepared)
-        return prepared
-    if settings.channels == "auto" and settings.size != POINT:
-        channels = str(run.read_data()["shape"]["channels"])
-        settings = replace(settings, channels=cast(Channels, channels))
+        return own_images(run, settings, quiet, verify)
+    return other_images(settings, run.read_shape(), data, quiet, verify)
+
+
+def own_images(run: Run, settings: DataSettings, quiet: bool, verify: bool) -> PreparedData:
+    """The images that a run was trained on."""
+    prepared = prepare_images(settings, data_location(run), quiet, verify)
+    check_data_unchanged(run, prepared)
+    return prepared
+
+
+def other_images(
+    settings: DataSettings, shape: ImageShape, data: str | Path, quiet: bool, verify: bool
+) -> PreparedData:
+    """Images that are named, prepared with these settings, with as many channels as the shape."""
+    if settings.channels == "auto" and not shape.is_point:
+        settings = replace(settings, channels=cast(Channels, str(shape.channels)))
     return prepare_images(settings, data, quiet, verify)
 
 

@@ -110,7 +110,7 @@ def measure(
     check_same_shape(generator, data)
     failures = impossible_metrics(metrics, data, n)
     failures |= label_problems(remaining(metrics, failures), generator, data)
-    device = next(generator.network.parameters()).device
+    device = generator.device
     extractors = extractors_for(metrics, failures, data, settings, device, feedback, processes)
     unique, failed = list(extractors.values()), Failures()
     with processes.failing_together(), feedback.progress("sampling") as on_progress:

@@ -16,21 +16,20 @@ from torch import Tensor
 import ganvas
 from ganvas import generator_files
 from ganvas.errors import GanvasError
-from ganvas.images import Pixels
-from ganvas.labels import EACH
-from ganvas.sample_files import SampleRequest
-from ganvas.sampling import TrainedGenerator, generate, slerp
-from ganvas.torch_state import usual_torch
-from ganvas.web.demo_page import (
+from ganvas.exports.demo_page import (
     LARGEST_SEED,
     MOST_OF_EACH,
     MOST_PICTURES,
     DemoPage,
     PageRun,
-    page_file,
+    package_text,
     page_run,
-    run_of,
 )
+from ganvas.images import Pixels
+from ganvas.labels import EACH
+from ganvas.sample_files import SampleRequest
+from ganvas.sampling import TrainedGenerator, generate, slerp
+from ganvas.torch_state import usual_torch
 from ganvas.web.server import LOOPBACK, make_app
 
 if TYPE_CHECKING:
@@ -46,20 +45,25 @@ FOOTER = (
 
 
 def load_runs(sources: Sequence[Path], device: str, checkpoint: str) -> list[PageRun]:
-    """The generators of the page, with names that differ where the folders' names do not.
+    """The generators of the page.
 
     Raises:
         GanvasError: one of them cannot be loaded, or makes no images.
     """
-    directories = [run_of(source) for source in sources]
-    same = Counter(directory.name for directory in directories)
+    names = distinct_names(sources)
     return [
-        page_run(
-            source,
-            generator_files.load(source, device, checkpoint),
-            f"{directory.parent.name}/{directory.name}" if same[directory.name] > 1 else None,
-        )
-        for source, directory in zip(sources, directories, strict=True)
+        page_run(name, generator_files.load(source, device, checkpoint))
+        for name, source in zip(names, sources, strict=True)
+    ]
+
+
+def distinct_names(sources: Sequence[Path]) -> list[str]:
+    """The names of runs, with the folder above where two would have the same."""
+    paths = [source.resolve() for source in sources]
+    paths = [path.parent if path.name == "generator" else path for path in paths]
+    uses = Counter(path.name for path in paths)
+    return [
+        f"{path.parent.name}/{path.name}" if uses[path.name] > 1 else path.name for path in paths
     ]
 
 
@@ -74,7 +78,7 @@ def demo_app(runs: Sequence[PageRun], host: str = LOOPBACK) -> Starlette:
     from starlette.responses import Response as Bytes
     from starlette.routing import Route
 
-    page = DemoPage(runs, [page_file("torch_server.js")], ABOUT_SEEDS, FOOTER).render()
+    page = DemoPage(runs, [package_text("web", "torch_server.js")], ABOUT_SEEDS, FOOTER).render()
     one_at_a_time = threading.Lock()  # requests wait for torch instead of sharing its memory
 
     def show_page(request: Request) -> Response:

@@ -18,7 +18,6 @@ import threading
 import webbrowser
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ganvas.errors import GanvasError, Interrupted
@@ -80,16 +79,6 @@ class Listener:
         everywhere = ipaddress.ip_address(self.address).is_unspecified
         host = LOOPBACK if everywhere else self.host
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
-
-
-def require_web(command: str) -> None:
-    """Raise a `GanvasError` unless the libraries of the extra `web` are installed."""
-    missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
-    if missing:
-        raise GanvasError(
-            f"{command} needs {' and '.join(missing)}. Install what it needs: "
-            "pip install 'ganvas[web]'"
-        )
 
 
 @contextlib.contextmanager
@@ -170,11 +159,13 @@ def make_app(routes: Sequence[BaseRoute], host: str = LOOPBACK) -> Starlette:
     def fail(request: Request, error: Exception) -> Response:
         return PlainTextResponse(f"An error of ganvas: {type(error).__name__}: {error}\n", 500)
 
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[Middleware(Guard, allowed_hosts(host))],
         exception_handlers={GanvasError: refuse, HTTPException: answer, Exception: fail},
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 def allowed_hosts(host: str) -> frozenset[str]:

@@ -15,6 +15,7 @@ const USUAL_COUNT = 64;
 const USUAL_OF_EACH = 8;
 const MOST_PICTURES = 1024;
 const GAP = 2; // pixels of the pictures, as in the grids of `ganvas sample`
+const SMALLEST_ROW = 28; // pixels of the page
 const SMALLEST_SAVED = 64; // smaller pictures are saved enlarged, as by `ganvas sample`
 
 const byId = (id) => document.getElementById(id);
@@ -211,38 +212,38 @@ function room() {
   return { width: stage.width - names, height: Math.max(height, 160) };
 }
 
-/** Columns of the grid whose pictures are largest in the window. */
+/** Columns of the grid whose pictures are largest in the window; of equal ones, a full last row. */
 function bestColumns(total) {
   const { height, width } = about().image;
   const { width: wide, height: high } = room();
-  let [best, largest] = [1, 0];
+  let best = { columns: 1, drawn: 0, isFull: true, scale: 0 };
   for (let columns = 1; columns <= total; columns++) {
     const rows = Math.ceil(total / columns);
-    const scale = Math.min(wide / (columns * (width + GAP)), high / (rows * (height + GAP)));
-    if (scale > largest) [best, largest] = [columns, scale];
+    const scale = Math.min(wide / (columns * (width + GAP) + GAP), high / (rows * (height + GAP) + GAP));
+    const next = { columns, drawn: wholeScale(scale), isFull: total % columns === 0, scale };
+    const order = next.drawn - best.drawn || next.isFull - best.isFull || next.scale - best.scale;
+    if (order > 0) best = next;
   }
-  return best;
+  return best.columns;
 }
 
 /** Enlarge by a whole number of the screen's pixels, so that all pixels are of one size. */
-function fitCanvas() {
-  const { width, height } = room();
+function wholeScale(scale) {
   const screen = window.devicePixelRatio || 1;
-  const isEach = !byId("rows").hidden; // many labels: rows go on below the window
-  const fits = Math.min(width / canvas.width, isEach ? Infinity : height / canvas.height) * screen;
-  const scale = (fits >= 1 ? Math.floor(isEach ? Math.min(fits, eachScale(fits, height, screen)) : fits) : fits) / screen;
-  canvas.style.width = `${canvas.width * scale}px`;
-  canvas.style.height = `${canvas.height * scale}px`;
-  const cell = (about().image.height + GAP) * scale;
-  for (const item of byId("rows").children) item.style.height = `${cell}px`;
-  byId("rows").style.paddingTop = `${(GAP / 2) * scale}px`;
+  return scale * screen >= 1 ? Math.floor(scale * screen) / screen : scale;
 }
 
-/** Of a row a label: as large as fits both ways, but not too small to see. */
-function eachScale(fits, height, screen) {
-  const whole = (height / canvas.height) * screen;
-  const readable = (28 / (about().image.height + GAP)) * screen;
-  return Math.max(1, Math.min(fits, Math.max(whole, readable)));
+function fitCanvas() {
+  const { width, height } = room();
+  const isEach = !byId("rows").hidden;
+  const [wide, high] = [width / canvas.width, height / canvas.height];
+  // Rows of many labels go on below the window before they become too small to see.
+  const readable = SMALLEST_ROW / (about().image.height + GAP);
+  const scale = wholeScale(Math.min(wide, isEach ? Math.max(high, readable) : high));
+  canvas.style.width = `${canvas.width * scale}px`;
+  canvas.style.height = `${canvas.height * scale}px`;
+  for (const item of byId("rows").children) item.style.height = `${(about().image.height + GAP) * scale}px`;
+  byId("rows").style.paddingTop = `${(GAP / 2) * scale}px`;
 }
 
 /* ---- Saving ---- */

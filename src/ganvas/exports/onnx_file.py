@@ -2,7 +2,8 @@
 
 The graph takes `latents` and, of a conditional generator, `labels`, of any batch size. What it
 takes and gives is written into the file too (`onnx_metadata`). Its inner tensor `label_mixtures`
-can be made an input in place of `labels` (`onnx_network.py` does, to go from label to label).
+can be made an input in place of `labels`, to go from label to label (`onnx_network.py`, which reads
+such files).
 """
 
 from __future__ import annotations
@@ -10,31 +11,58 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 import ganvas
+from ganvas import storage
 from ganvas.errors import GanvasError
-from ganvas.export.onnx_exporter import to_onnx
+from ganvas.exports.comparison import check_same_samples
+from ganvas.exports.names import Output, Weights
+from ganvas.exports.onnx_exporter import to_onnx
+from ganvas.exports.request import ExportRequest
 from ganvas.extras import check_extra
+from ganvas.generator_config import generator_config
 from ganvas.images import to_uint8
 from ganvas.networks.blocks import fold_kernels
+from ganvas.onnx_network import (
+    FORMAT,
+    IMAGES,
+    METADATA_KEY,
+    MIXTURES,
+    POINTS,
+    OnnxNetwork,
+    from_onnx,
+)
 from ganvas.sampling import TrainedGenerator
 from ganvas.torch_state import usual_torch
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-Weights = Literal["float32", "float16"]
-Output = Literal["float", "uint8"]
-
-FORMAT = 1
-METADATA_KEY = "ganvas"
-"""The entry of the file's metadata that holds `onnx_metadata`, as JSON."""
 LARGEST_FLOAT16 = 65504.0
+
+
+def write_onnx(request: ExportRequest) -> str:
+    """Write an ONNX file that makes the same images as torch, and say how nearly."""
+    content, said = checked_onnx(request)
+    storage.make_directory(request.out.parent)
+    storage.write_bytes(request.out, content)
+    return said
+
+
+def checked_onnx(request: ExportRequest) -> tuple[bytes, str]:
+    """An ONNX file that makes the same images as torch, and how nearly.
+
+    Raises:
+        GanvasError: see `onnx_bytes`; or the images are others.
+    """
+    content = onnx_bytes(request.trained, request.weights, request.output)
+    exported = from_onnx(content, str(request.out))
+    said = check_same_samples(request.trained, exported.sample, exact=request.weights == "float32")
+    return content, said
 
 
 @usual_torch()
@@ -57,13 +85,17 @@ def onnx_bytes(
             exported; the message names it.
     """
     check_extra("onnx", "exporting to ONNX", "onnx", "onnxscript")
+    if isinstance(trained.network, OnnxNetwork):
+        raise GanvasError("this generator is in an ONNX file already: export the run that it is of")
     if trained.makes_points and output == "uint8":
         raise GanvasError("this generator makes points, which are no pixels: leave out --output")
     exported = ExportedGenerator(trained, output).eval().requires_grad_(False)
     inputs: tuple[Tensor, ...] = (torch.zeros(2, trained.latent_dim),)
     if trained.label_set is not None:
         inputs += (torch.zeros(2, dtype=torch.int64),)
-    model = to_onnx(exported, inputs, "points" if trained.makes_points else "images")
+    model = to_onnx(exported, inputs, POINTS if trained.makes_points else IMAGES)
+    if trained.label_set is not None:
+        name_mixtures(model)
     if weights == "float16":
         store_weights_as_float16(model)
     describe(model, onnx_metadata(trained, weights, output))
@@ -98,26 +130,33 @@ class ExportedGenerator(nn.Module):
 
 
 def onnx_metadata(trained: TrainedGenerator, weights: Weights, output: Output) -> dict[str, Any]:
-    """What the file says about itself: generator/config.json has the same names."""
-    about: dict[str, Any] = {
-        "format": FORMAT,
-        "ganvas": ganvas.__version__,
-        "images_seen": trained.images_seen,
-        "image": asdict(trained.shape),
-        "latent_dim": trained.latent_dim,
-        "latents": "standard normal, float32 (N, latent_dim)",
-        "weights": weights,
-    }
+    """What the file says about itself; `onnx_network.from_onnx` reads it."""
     if trained.makes_points:
-        about["output"] = "float32 (N, 2): x and y in the units of the data, without bounds"
-        about["extent"] = trained.extent
+        gives = "float32 (N, 2): x and y in the units of the data, without bounds"
     elif output == "uint8":
-        about["output"] = "uint8 (N, height, width, channels) in [0, 255]"
+        gives = "uint8 (N, height, width, channels) in [0, 255]"
     else:
-        about["output"] = "float32 (N, channels, height, width) in [-1, 1]"
-    if trained.label_set is not None:
-        about["labels"] = trained.label_set.to_table()
-    return about
+        gives = "float32 (N, channels, height, width) in [-1, 1]"
+    return {
+        "format": FORMAT,
+        "images_seen": trained.images_seen,
+        "weights": weights,
+        **generator_config(trained, gives),
+    }
+
+
+def name_mixtures(model: ModelProto) -> None:
+    """Give the tensor that labels become first its name, by which it can be made an input."""
+    compared = {node.output[0] for node in model.graph.node if node.op_type == "Equal"}
+    (cast,) = (
+        node for node in model.graph.node if node.op_type == "Cast" and node.input[0] in compared
+    )
+    before = cast.output[0]
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            names[:] = [MIXTURES if name == before else name for name in names]
+    for value in model.graph.value_info:
+        value.name = MIXTURES if value.name == before else value.name
 
 
 def describe(model: ModelProto, about: Mapping[str, Any]) -> None:

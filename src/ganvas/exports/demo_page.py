@@ -12,15 +12,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
 from ganvas.errors import GanvasError
-from ganvas.runs import Run
-from ganvas.runs.directories import is_run
 from ganvas.sampling import TrainedGenerator
 
 MOST_PICTURES = 1_024
@@ -29,6 +26,9 @@ MOST_OF_EACH = 256
 """Of one label, or of all where labels are drawn: as many as one batch (`sampling.BATCH_SIZE`)."""
 LARGEST_SEED = 2**32 - 1
 """As in `demo.js`: the generator of random numbers of the exported page takes no larger one."""
+
+STYLE = ("reports", "templates", "style.css")
+"""The look of all pages."""
 
 
 @dataclass(frozen=True)
@@ -53,33 +53,25 @@ class PageRun:
         }
 
 
-def page_run(source: Path, generator: TrainedGenerator, name: str | None = None) -> PageRun:
-    """The description of a generator that was loaded from there.
+def page_run(name: str, generator: TrainedGenerator) -> PageRun:
+    """The description of a generator.
 
     Args:
-        source: a run, a folder or a file. Only its name is shown, never its path.
-        generator: what was loaded.
-        name: instead of the name of the run.
+        name: of its run, for people.
+        generator: what `ganvas.load` gives.
 
     Raises:
         GanvasError: it makes points, no images.
     """
     if generator.makes_points:
         raise GanvasError(
-            f"{source} generates points, and the page shows images. To plot points: ganvas sample"
+            f"{name} generates points, and the page shows images. To plot points: ganvas sample"
         )
-    directory = run_of(source)
-    parts = [str(generator.shape), f"{generator.images_seen:,} images seen"]
-    if is_run(directory):
-        run = Run.open(directory)
-        parts = [f"{run.read_recipe().name} trained on {run.read_data()['name']}", *parts]
-    return PageRun(name or directory.name, " · ".join(parts), generator)
-
-
-def run_of(source: Path) -> Path:
-    """The run of a generator: that of a `generator/` folder inside a run, else the source."""
-    path = source.resolve()
-    return path.parent if is_run(path.parent) else path
+    parts = [str(generator.shape)]
+    if generator.data is not None:
+        parts.append(f"trained on {generator.data.name}")
+    parts.append(f"{generator.images_seen:,} images seen")
+    return PageRun(name, " · ".join(parts), generator)
 
 
 @dataclass(frozen=True)
@@ -103,19 +95,14 @@ class DemoPage:
     def render(self) -> bytes:
         """The page as HTML, in UTF-8."""
         environment = jinja2.Environment(
-            loader=jinja2.ChoiceLoader(
-                [
-                    jinja2.PackageLoader("ganvas.web", "page"),
-                    jinja2.PackageLoader("ganvas.reports"),  # style.css
-                ]
-            ),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
         config = {"runs": [run.to_table() for run in self.runs], "files": dict(self.files)}
-        text = environment.get_template("demo.html").render(
+        text = environment.from_string(page_file("demo.html")).render(
+            style=Markup(package_text(*STYLE) + page_file("demo.css")),
             title=self.runs[0].name,
             about_seeds=self.about_seeds,
             footer=self.footer,
@@ -130,4 +117,9 @@ class DemoPage:
 
 def page_file(name: str) -> str:
     """The text of a file of `page/`."""
-    return (files("ganvas.web") / "page" / name).read_text(encoding="utf-8")
+    return package_text("exports", "page", name)
+
+
+def package_text(*path: str) -> str:
+    """The text of a file of the package, by its path in it."""
+    return files("ganvas").joinpath(*path).read_text(encoding="utf-8")

@@ -1,0 +1,70 @@
+"""What files say about a generator beside its weights: what it takes, what it gives, its data.
+
+generator/config.json holds it, and the metadata of an ONNX file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, NotRequired
+
+from torch import nn
+from typing_extensions import TypedDict
+
+import ganvas
+from ganvas import storage
+from ganvas.data.settings import TrainingData
+from ganvas.labels import LabelSet
+from ganvas.networks import ImageShape
+from ganvas.runs.tables import Shape
+from ganvas.sampling import TrainedGenerator
+
+
+class GeneratorConfig(TypedDict):
+    """The fields that are read; `generator_config` has more, for people."""
+
+    image: Shape
+    latent_dim: int
+    extent: NotRequired[float]
+    labels: NotRequired[dict[str, Any]]
+    data: NotRequired[dict[str, Any]]
+
+
+def generator_config(trained: TrainedGenerator, output: str) -> dict[str, Any]:
+    """What files say about a generator; `from_config` reads it.
+
+    Args:
+        trained: its weights are not looked at.
+        output: what it gives, in words.
+    """
+    config: dict[str, Any] = {
+        "ganvas": ganvas.__version__,
+        "image": asdict(trained.shape),
+        "latent_dim": trained.latent_dim,
+        "latents": "standard normal, float32 (N, latent_dim)",
+        "output": output,
+    }
+    if trained.label_set is not None:
+        config["labels"] = trained.label_set.to_table()
+    if trained.makes_points:
+        config["extent"] = trained.extent
+    if trained.data is not None:
+        config["data"] = storage.to_plain(trained.data)
+    return config
+
+
+def from_config(config: GeneratorConfig, network: nn.Module, images_seen: int) -> TrainedGenerator:
+    """A generator of which `generator_config` said this.
+
+    Raises:
+        ValueError: its data or labels are not as they are written; one clause per problem.
+    """
+    return TrainedGenerator(
+        network,
+        ImageShape(**config["image"]),
+        config["latent_dim"],
+        images_seen,
+        config.get("extent"),
+        LabelSet.from_table(config["labels"]) if "labels" in config else None,
+        storage.from_plain(TrainingData, config["data"]) if "data" in config else None,
+    )

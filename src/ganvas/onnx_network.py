@@ -1,0 +1,161 @@
+"""A generator in an ONNX file, run by onnxruntime: it samples like the one it was exported from.
+
+`exports/onnx_file.py` writes such files.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ganvas import storage
+from ganvas.errors import RunError
+from ganvas.extras import check_extra
+from ganvas.generator_config import GeneratorConfig, from_config
+from ganvas.images import to_signed
+from ganvas.sampling import TrainedGenerator
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+FORMAT = 1
+"""Version of the names and shapes of inputs and outputs, and of the metadata."""
+METADATA_KEY = "ganvas"
+"""The entry of the file's metadata that holds an `OnnxConfig`, as JSON."""
+
+LATENTS, LABELS, MIXTURES = "latents", "labels", "label_mixtures"
+"""Inputs, and the tensor inside that labels become first: float32 (N, K), 1 at the label."""
+IMAGES, POINTS = "images", "points"
+"""The output: of images (N, C, H, W), or (N, H, W, C) if they are uint8; of points (N, C)."""
+
+ERRORS_ONLY = 3
+"""onnxruntime's severity of messages."""
+
+
+class OnnxConfig(GeneratorConfig):
+    """The fields of a file's metadata that are read."""
+
+    format: int
+    images_seen: int
+
+
+class OnnxNetwork(nn.Module):
+    """The network in an ONNX file as a module: what it computes, onnxruntime computes.
+
+    Args:
+        content: of the file.
+    """
+
+    content: Tensor
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__()
+        # As a buffer, so that the state dict holds what decides the images.
+        self.register_buffer("content", torch.frombuffer(bytearray(content), dtype=torch.uint8))
+        self._session = session_of(content)
+        self._mixing_session: InferenceSession | None = None
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Images (N, C, H, W) in [-1, 1], or points (N, C, 1, 1), on the CPU.
+
+        Args:
+            latents: float32 (N, Z).
+            labels: int64 (N,) or mixtures of labels (N, K), if the network takes labels.
+        """
+        inputs = {LATENTS: latents.numpy()}
+        session = self._session
+        if labels is not None and labels.is_floating_point():
+            inputs[MIXTURES] = labels.numpy()
+            session = self.mixing_session()
+        elif labels is not None:
+            inputs[LABELS] = labels.numpy()
+        (output,) = session.run(None, inputs)
+        return from_output(output)
+
+    def metadata(self) -> dict[str, str]:
+        """What is written in the file beside the graph."""
+        about: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        return about
+
+    def mixing_session(self) -> InferenceSession:
+        """A session that takes mixtures of labels in place of labels."""
+        if self._mixing_session is None:
+            self._mixing_session = session_of(taking_mixtures(self.content.numpy().tobytes()))
+        return self._mixing_session
+
+
+def from_output(output: npt.NDArray[Any]) -> Tensor:
+    """What a session gives as what a network gives: (N, C, H, W)."""
+    tensor = torch.from_numpy(output)
+    if output.dtype == np.uint8:
+        return to_signed(tensor.permute(0, 3, 1, 2))
+    return tensor if tensor.ndim == 4 else tensor[:, :, None, None]
+
+
+def session_of(content: bytes) -> InferenceSession:
+    """A session on the CPU, with as many threads as torch has."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = ERRORS_ONLY
+    options.intra_op_num_threads = torch.get_num_threads()
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def taking_mixtures(content: bytes) -> bytes:
+    """The file with mixtures of labels, float32 (N, K), as its input in place of labels."""
+    check_extra("onnx", "mixing labels in an ONNX file", "onnx")
+    import onnx
+    from onnx.utils import Extractor
+
+    model = onnx.load_from_string(content)
+    outputs = [output.name for output in model.graph.output]
+    mixing: bytes = Extractor(model).extract_model([LATENTS, MIXTURES], outputs).SerializeToString()
+    return mixing
+
+
+def is_onnx(path: Path) -> bool:
+    """Whether a path is that of an ONNX file, by its name."""
+    return path.suffix.lower() == ".onnx"
+
+
+def load_onnx(path: Path) -> TrainedGenerator:
+    """The generator in an ONNX file of `ganvas export`.
+
+    Raises:
+        RunError: it cannot be read, or is no such file, or of another version.
+        GanvasError: onnxruntime is not installed.
+    """
+    check_extra("onnx", f"reading {path}", "onnxruntime")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}") from error
+    return from_onnx(content, str(path))
+
+
+def from_onnx(content: bytes, name: str) -> TrainedGenerator:
+    """As `load_onnx`, from the content of a file and its name in messages."""
+    try:
+        network = OnnxNetwork(content)
+    except Exception as error:  # onnxruntime's own errors have no base in common
+        reason = str(error).rpartition(" : ")[2]
+        raise RunError(f"{name} is no ONNX file that onnxruntime can read: {reason}") from error
+    about = network.metadata()
+    if METADATA_KEY not in about:
+        raise RunError(f"{name} holds no generator: it was not made by ganvas export")
+    try:
+        config = storage.parse_json(about[METADATA_KEY])
+        storage.check_table(OnnxConfig, config)
+        if config["format"] != FORMAT:
+            raise RunError(
+                f"{name} has format {config['format']}, this ganvas reads format {FORMAT}"
+            )
+        return from_config(config, network.eval(), config["images_seen"])
+    except ValueError as error:
+        raise RunError(f"{name} is damaged: {error}") from error
