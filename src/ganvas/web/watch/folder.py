@@ -20,7 +20,7 @@ SEARCH_SECONDS = 3.0
 """Between two searches of the folder."""
 
 SEARCH_PART = 0.02
-"""A search takes at most this part of the time: a large folder is searched more rarely."""
+"""Searches take at most this part of a core: a large folder is searched more rarely."""
 
 READ_SECONDS = 0.2
 """Reading of long histories between two polls."""
@@ -83,15 +83,10 @@ class Folder:
         self.runs: dict[str, WatchedRun] = {}
         self.studies: dict[str, WatchedStudy] = {}
         self.curves: dict[str, Curves] = {}
-        self._wanted: list[str] = []
         self._next_search = 0.0
 
-    def poll(self, open_runs: Collection[str] = ()) -> None:
-        """Look at everything that may have changed.
-
-        Args:
-            open_runs: ids of the runs whose histories are wanted as a whole.
-        """
+    def poll(self) -> None:
+        """Look at everything that may have changed, but for whole histories."""
         self.polls += 1
         if time.monotonic() >= self._next_search:
             self._search()
@@ -100,13 +95,12 @@ class Folder:
         rows = {run.id: run.row for run in self.runs.values()}
         for study in self.studies.values():
             study.poll(self.polls, rows)
-        self._read_curves(open_runs)
 
     def _search(self) -> None:
-        begin = time.monotonic()
+        begin = time.thread_time()
         found = search(self.inside.root)
-        took = time.monotonic() - begin
-        self._next_search = begin + max(SEARCH_SECONDS, took / SEARCH_PART)
+        used = time.thread_time() - begin
+        self._next_search = time.monotonic() + max(SEARCH_SECONDS, used / SEARCH_PART)
         self.links = found.links
         known_runs = {run.directory: run for run in self.runs.values()}
         known_studies = {study.path: study for study in self.studies.values()}
@@ -117,9 +111,9 @@ class Folder:
         self.runs = {run.id: run for run in runs}
         self.studies = {study.id: study for study in studies}
 
-    def _read_curves(self, open_runs: Collection[str]) -> None:
-        """Read on in the histories that are wanted; forget those that were not for long."""
-        self._wanted = wanted = [id for id in open_runs if id in self.runs]
+    def read_histories(self, open_runs: Collection[str]) -> None:
+        """Read on in the histories of these runs; forget those that were not wanted for long."""
+        wanted = [id for id in open_runs if id in self.runs]
         for id in wanted:
             curves = self.curves.pop(id) if id in self.curves else Curves.of(self.runs[id])
             self.curves[id] = curves  # last, for those that are forgotten come first
@@ -129,7 +123,7 @@ class Folder:
         for id in closed[: max(0, len(closed) - MOST_CURVES)]:
             del self.curves[id]
 
-    @property
-    def is_behind(self) -> bool:
-        """Whether a history that is wanted is not read to its end."""
-        return any(self.curves[id].tail.is_behind for id in self._wanted)
+    def is_behind(self, open_runs: Collection[str]) -> bool:
+        """Whether the history of one of these runs is not read to its end."""
+        wanted = [id for id in open_runs if id in self.runs]
+        return any(id not in self.curves or self.curves[id].tail.is_behind for id in wanted)

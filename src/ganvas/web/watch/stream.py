@@ -19,7 +19,7 @@ POLL_SECONDS = 1.0
 """Between two looks at the folder."""
 
 POLL_PART = 0.04
-"""A look takes at most this part of the time: with many runs the page is a little slower."""
+"""Looks take at most this part of a core: with many runs the page is a little slower."""
 
 CATCH_UP_SECONDS = 0.05
 """Between two looks while a long history is read for the first time."""
@@ -195,14 +195,28 @@ class Stream:
             self._open.subtract(view.runs)
 
     async def _wait(self) -> None:
-        await asyncio.sleep(max(CATCH_UP_SECONDS, self._due - time.monotonic()))
+        behind = self.folder.is_behind(self._open_runs)
+        await asyncio.sleep(CATCH_UP_SECONDS if behind else max(0.0, self._due - time.monotonic()))
+
+    @property
+    def _open_runs(self) -> list[str]:
+        return list(+self._open)
 
     async def _poll(self) -> None:
-        """Look at the folder if it is time to, in a thread, since a disk may be slow."""
-        begin = time.monotonic()
-        if begin < self._due:
-            return
-        await asyncio.to_thread(self.folder.poll, list(+self._open))
-        end = time.monotonic()
-        pause = max(POLL_SECONDS, (end - begin) / POLL_PART)
-        self._due = end + (CATCH_UP_SECONDS if self.folder.is_behind else pause)
+        """Look at the folder if it is time to; else only read on in a long history.
+
+        In a thread, since a disk may be slow.
+        """
+        if time.monotonic() >= self._due:
+            used = await asyncio.to_thread(self._timed_poll)
+            self._due = time.monotonic() + max(POLL_SECONDS, used / POLL_PART)
+        elif self.folder.is_behind(self._open_runs):
+            await asyncio.to_thread(self.folder.read_histories, self._open_runs)
+
+    def _timed_poll(self) -> float:
+        """Look at the folder; returns the seconds of a core that it took, but for histories."""
+        begin = time.thread_time()
+        self.folder.poll()
+        used = time.thread_time() - begin
+        self.folder.read_histories(self._open_runs)
+        return used

@@ -89,7 +89,8 @@ def test_the_page_of_a_run_is_told_only_what_was_appended(tmp_path: Path) -> Non
     view = RunsView([id])
 
     def news() -> dict[str, object]:
-        folder.poll(view.runs)
+        folder.poll()
+        folder.read_histories(view.runs)
         parts: dict[str, dict[str, object]] = view.update(folder).get("parts", {})
         return parts.get(id, {})
 
@@ -120,8 +121,8 @@ def test_histories_of_closed_pages_are_forgotten_but_for_a_few(
     folder.poll()
     ids = sorted(folder.runs)
     for id in ids:
-        folder.poll([id])
-    folder.poll()
+        folder.read_histories([id])
+    folder.read_histories([])
     assert list(folder.curves) == ids[2:]
 
 
