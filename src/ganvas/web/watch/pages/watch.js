@@ -223,7 +223,7 @@ class RunsPage {
     byId("content").append(
       this.notes,
       section("Samples", this.slide.element, columns),
-      section("Health", el("div", { class: `columns ${this.count}` }, ...this.health.values())),
+      section("Health", el("div", { class: `columns ${this.count} stacked` }, ...this.health.values())),
       this.scoreSection,
       section("Curves", el("div", { class: "tools" }, el("label", { for: "axis" }, "Axis", this.axis), el("span", { class: "muted" }, "Over images seen. The pointer or the arrow keys show values.")), this.main, more),
     );
