@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
-from ganvas.errors import Locked, Occupied, RunError
+from ganvas.errors import Occupied, RunError
 from ganvas.system_errors import advice_for, reason_of
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ MAX_NESTING = 50
 _TOO_DEEP = f"nested more than {MAX_NESTING} levels deep"
 
 _DRAFT = re.compile(r"^\.(.+)\.[0-9a-f]{12}\.tmp$")
-
-LOCK_PATIENCE = 1.0
-"""Seconds to wait for a lock: `is_locked` of another process holds it for a moment."""
 
 
 @contextlib.contextmanager
@@ -380,45 +377,3 @@ def check_can_write(path: Path) -> None:
             folder = folder.parent
         with tempfile.TemporaryFile(dir=folder):
             pass
-
-
-@contextlib.contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Lock a directory while writing it. The system releases the lock when a process ends.
-
-    Raises:
-        Locked: another process has locked it, or another thread of this one.
-        RunError: the place cannot be written.
-    """
-    import filelock
-
-    lock = filelock.FileLock(directory / ".lock", timeout=LOCK_PATIENCE)
-    try:
-        lock.acquire()
-    except filelock.Timeout as error:
-        raise Locked(
-            f"{directory} is being written by another process. "
-            "Wait for it, or stop it with Ctrl-C where it runs."
-        ) from error
-    except OSError as error:
-        raise cannot_write(directory, error) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def is_locked(directory: Path) -> bool:
-    """Whether a process has locked a directory (see `locked`). Where we cannot know: yes."""
-    import filelock
-
-    path = directory / ".lock"
-    if not path.exists():
-        return False
-    try:
-        with filelock.FileLock(path, timeout=0):
-            return False
-    except filelock.Timeout:
-        return True
-    except OSError:  # no permission to lock it
-        return True

@@ -1,21 +1,22 @@
-"""Tensors and JSON values in one safetensors file with a checksum."""
+"""Tensors and JSON values in one safetensors file with a checksum.
+
+It imports torch where it is called, so that what only finds and describes runs imports none.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import safetensors
-import safetensors.torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from ganvas import storage
-from ganvas.checksum import checksum
 from ganvas.errors import RunError
 
-Tensors = dict[str, Tensor]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Tensors = dict[str, "Tensor"]
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
@@ -24,6 +25,10 @@ def write(path: Path, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) 
     Raises:
         RunError: the disk is full, or the path is not writable.
     """
+    import safetensors.torch
+
+    from ganvas.checksum import checksum
+
     packed = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     content = {"values": dict(values), "digest": checksum(packed, values)}
     # A single entry, since the library writes several in random order. Equal runs give equal files.
@@ -37,6 +42,10 @@ def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
     Raises:
         RunError: the file is missing, truncated, changed, or not from ganvas.
     """
+    import safetensors
+
+    from ganvas.checksum import checksum
+
     try:
         with storage.utf8_name(path) as name, safetensors.safe_open(name, "pt") as file:
             metadata = file.metadata() or {}

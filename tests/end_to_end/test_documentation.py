@@ -68,6 +68,7 @@ def reader_folder(
     # One cache for all pages, because features of real images take long even so.
     monkeypatch.setenv("GANVAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache-of-pages"))
     stay_in_this_process(monkeypatch)  # starting processes for studies takes long
+    monkeypatch.setattr("ganvas.web.server.serve", lambda app, listener, browser: None)  # for ever
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
     random = np.random.default_rng(0)

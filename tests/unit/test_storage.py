@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from typing_extensions import TypedDict
 
 from ganvas import storage
-from ganvas.errors import Locked, Occupied, RunError
+from ganvas.errors import Occupied, RunError
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -281,23 +281,6 @@ def test_a_directory_that_is_made_by_several_threads_at_once_is_that_of_one(tmp_
     assert won.count(True) == 1
     assert names(path) == ["abcd"[won.index(True)]]
     assert names(tmp_path) == ["run"]
-
-
-def test_a_lock_is_held_against_threads_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(storage, "LOCK_PATIENCE", 0.0)
-
-    def lock() -> None:
-        with storage.locked(tmp_path):
-            pass
-
-    with storage.locked(tmp_path), ThreadPoolExecutor(1) as pool:
-        assert pool.submit(storage.is_locked, tmp_path).result()
-        with pytest.raises(Locked, match="is being written by another process"):
-            pool.submit(lock).result()
-    assert not storage.is_locked(tmp_path)
-    lock()
 
 
 @pytest.mark.parametrize("text", ["[" * 51 + "]" * 51, '{"a": ' * 51 + "1" + "}" * 51, "[" * 10**5])

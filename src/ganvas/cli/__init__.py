@@ -37,6 +37,7 @@ from ganvas.cli.report import Report
 from ganvas.cli.resume import Resume
 from ganvas.cli.sample import Sample
 from ganvas.cli.train import Train, named_recipe, train_with
+from ganvas.cli.watch import Watch
 from ganvas.cli.wrong_flags import Usage, check_flags
 from ganvas.errors import GanvasError, Interrupted, is_out_of_memory
 from ganvas.system_errors import advice_for, reason_of
@@ -72,6 +73,7 @@ COMMANDS: dict[str, type[Command]] = {
     "report": Report,
     "export": Export,
     "push": Push,
+    "watch": Watch,
     "demo": Demo,
 }
 

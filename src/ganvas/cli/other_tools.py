@@ -39,8 +39,10 @@ LEARNING_RATES = "--generator.learning-rate {} and --discriminator.learning-rate
 FIRST_WORD = "the run is the first word: ganvas {command} {}"
 ANY_GPU = "--device cuda, or --device cuda:N"
 WITHOUT_DEVICE = dict.fromkeys(
-    ("check", "diagnose", "export", "report", "recipes", "push"), "not needed: it uses the CPU"
+    ("check", "diagnose", "export", "push", "report", "recipes", "watch"),
+    "not needed: it uses the CPU",
 )
+OTHER_MACHINES = "--host 0.0.0.0 lets other machines open the page"
 ON_PAGE = "it is chosen on the page; leave it out"
 ALWAYS_IN_RUN = "not needed: everything is written to the run directory. ganvas report RUN shows it"
 
@@ -149,6 +151,7 @@ HABITS: tuple[Habit, ...] = (
         sample="not needed: samples need no images",
         interpolate="not needed: samples need no images",
         demo="not needed: samples need no images",
+        watch="the folder of runs is the first word: ganvas watch {}",
         export="not needed: the run knows its images",
         diagnose="not needed: the run's files say it",
         report="not needed: the run knows its images",
@@ -263,6 +266,7 @@ HABITS: tuple[Habit, ...] = (
         compare="--seeds N trains N seeds, from 0",
         diagnose="nothing here is random",
         export="nothing here is random",
+        watch="nothing here is random",
         report="nothing here is random",
         push="the card shows samples of seed 0",
         recipes="nothing here is random",
@@ -313,6 +317,7 @@ HABITS: tuple[Habit, ...] = (
         "model-dir default-root-dir sample-dir results-folder o",
         every="--out {}",
         demo="nothing is written; the page saves its pictures",
+        watch="the folder of runs is the first word: ganvas watch {}",
         check="nothing is written; --json prints for programs",
         diagnose="nothing is written; --json prints for programs",
         recipes="redirect what is printed: ganvas recipes NAME > mine.toml",
@@ -438,9 +443,9 @@ HABITS: tuple[Habit, ...] = (
         every=ALWAYS_IN_RUN,
     ),
     # Servers.
-    habit("server-port http-port", demo="--port {}"),
-    habit("server-name bind listen address ip", demo="--host {}"),
-    habit("share public", demo="--host 0.0.0.0 lets other machines open the page"),
+    habit("server-port http-port", demo="--port {}", watch="--port {}"),
+    habit("server-name bind listen address ip", demo="--host {}", watch="--host {}"),
+    habit("share public", demo=OTHER_MACHINES, watch=OTHER_MACHINES),
     habit("verbose v debug log-level loglevel", every="not needed: all that is known is printed"),
     habit(
         "quiet q silent no-progress",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ganvas.formatting import format_number
 from ganvas.health.evidence import finite_number
+from ganvas.health.key_plots import KEY_PLOTS, LOG_FROM
 from ganvas.reports.attempts import Attempt
 from ganvas.reports.charts import Dashes, Line, Mark, Panel, line_chart
 from ganvas.reports.figures import Colour
@@ -18,67 +19,6 @@ LINE_STYLES: tuple[tuple[Colour, Dashes], ...] = (
     ("first", "-"), ("second", "--"), ("third", ":"), ("fourth", "-."),
 )  # fmt: skip
 """Of the lines of a panel: no two differ by their colour alone."""
-
-LOG_FROM = 30
-"""An axis is logarithmic from this ratio of its largest to its smallest value on."""
-
-
-@dataclass(frozen=True)
-class KeyPlot:
-    """A plot of probe columns that say most about training.
-
-    columns: each column of the history and the label of its line.
-    """
-
-    title: str
-    columns: tuple[tuple[str, str], ...]
-    mark: Mark | None
-    limits: tuple[float | None, float | None]
-    caption: str
-
-
-KEY_PLOTS = (
-    KeyPlot(
-        "Can the discriminator tell real from generated?",
-        (("probe/ranking/train", "training"), ("probe/ranking/held_out", "held out")),
-        Mark(0.5, "a coin toss"),
-        (0, 1.04),
-        "How often the logit of a real image is above that of a generated one. Where the two lines "
-        "separate, the discriminator has memorised its training images.",
-    ),
-    KeyPlot(
-        "How much are the discriminator's images augmented?",
-        (("augmentation/probability", "probability"), ("augmentation/memory", "ranked above")),
-        Mark(0.5, "nothing memorised"),
-        (0, 1.04),
-        "The probability of each transformation. Where it is adaptive, also what it follows: how "
-        "often the logit of a training image is above that of a held-out one.",
-    ),
-    KeyPlot(
-        "How diverse are the images?",
-        (("probe/diversity/vendi", "number"), ("probe/diversity/distance", "distance")),
-        Mark(1, "real images"),
-        (0, None),
-        "The effective number of different images, and the mean distance between two, each divided "
-        "by that of real images.",
-    ),
-    KeyPlot(
-        "How far is the mean image from the real one?",
-        (("probe/likeness/mean_gap", "mean image"),),
-        Mark(0.18, "noise of 64 images"),
-        (0, None),
-        "The distance between the mean generated and the mean training image, divided by the "
-        "spread of training images.",
-    ),
-    KeyPlot(
-        "How much do images still change?",
-        (("probe/movement/last", "last probes"), ("probe/movement/average_lag", "EMA lag")),
-        None,
-        (0, None),
-        "The distance between images of the same latents, divided by that between two real images: "
-        "since the last probes, and between the EMA generator and the current one.",
-    ),
-)
 
 
 def series(records: Sequence[Record], name: str) -> tuple[list[float], list[float]]:
@@ -154,7 +94,7 @@ def key_plots(history: Sequence[Record]) -> list[Drawing]:
         lines = [Line(label, *series(history, name)) for name, label in plot.columns]
         lines = with_styles([line for line in lines if line.y])
         if lines:
-            marks = [] if plot.mark is None else [plot.mark]
+            marks = [] if plot.mark is None else [Mark(*plot.mark)]
             panel = Panel(lines, marks=marks, limits=plot.limits)
             drawings.append(draw_panel(plot.title, panel, plot.caption, plot.title))
     return drawings

@@ -8,11 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
-from ganvas import storage, tensor_file
+from ganvas import locks, storage, tensor_file
 from ganvas.command_line import ganvas_command
 from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.errors import Occupied, RunError
@@ -31,13 +29,16 @@ from ganvas.runs.tables import (
     ScoreRecord,
 )
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 FORMAT = 3
 """Version of the directory layout. A run of another version is refused."""
 
 KEPT_CHECKPOINTS = 2
 """The newest checkpoints, kept beside the best, the last healthy and a first one at 0 images."""
 
-CheckpointContent = tuple[Mapping[str, Tensor], Mapping[str, Any]]
+CheckpointContent = tuple[Mapping[str, "Tensor"], Mapping[str, Any]]
 """Tensors and JSON values by name (`TrainState`)."""
 
 
@@ -330,13 +331,13 @@ class Run:
         Raises:
             Locked: another process holds it.
         """
-        with storage.locked(self.directory):
+        with locks.locked(self.directory):
             self._delete_drafts()
             yield
 
     def is_locked(self) -> bool:
         """Whether a process is writing the run now."""
-        return storage.is_locked(self.directory)
+        return locks.is_locked(self.directory)
 
     def _delete_drafts(self) -> None:
         """Delete temporary files of a killed process; only the holder of the lock may."""

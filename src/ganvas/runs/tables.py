@@ -12,8 +12,6 @@ from typing import (
 from annotated_types import Len
 from typing_extensions import TypedDict
 
-from ganvas.precision import PrecisionName
-
 
 class Shape(TypedDict):
     """Channels, height and width of every image."""
@@ -49,7 +47,7 @@ class DataTable(TypedDict):
 class PrecisionTable(TypedDict):
     """The number format that was chosen, and why."""
 
-    name: PrecisionName
+    name: Literal["fp32", "bf16"]
     why: str
 
 

@@ -15,7 +15,6 @@ from ganvas.studies.recommendation import badness, pareto_set, recommend
 from ganvas.studies.statistics import (
     ALPHA,
     MAX_SEEDS,
-    MIN_SEEDS,
     MIN_SEEDS_RANK_SUM,
     ArmScores,
     Effect,
@@ -32,6 +31,7 @@ from ganvas.studies.statistics import (
     spread_of,
     summarise,
 )
+from ganvas.studies.study import MIN_SEEDS
 
 ArmVerdict = Literal["better", "worse", "no difference shown", "too few seeds to say"]
 Test = Literal["paired t on logs", "paired t", "ranks, failures last"]

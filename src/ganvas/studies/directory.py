@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganvas import storage
+from ganvas import locks, storage
 from ganvas.command_line import ganvas_command
 from ganvas.errors import RunError
 from ganvas.runs.directories import STUDY_JSON, check_unused, is_run, is_study
@@ -191,7 +191,7 @@ class StudyDirectory:
         Raises:
             Locked: another process holds it.
         """
-        with storage.locked(self.path):
+        with locks.locked(self.path):
             for leftover in [*self.path.glob(".*.tmp"), *self.path.glob("outcomes/.*.tmp")]:
                 leftover.unlink(missing_ok=True)
             for draft in self.path.glob("runs/*/.*.tmp"):  # of runs killed during their creation

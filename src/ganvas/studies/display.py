@@ -27,8 +27,8 @@ from ganvas.studies.forecast import Forecast
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
 from ganvas.studies.results import StudyResults
-from ganvas.studies.statistics import MIN_SEEDS, Effect
-from ganvas.studies.study import SAMPLES_WHILE_TRAINING, Study, format_changes
+from ganvas.studies.statistics import Effect
+from ganvas.studies.study import MIN_SEEDS, SAMPLES_WHILE_TRAINING, Study, format_changes
 from ganvas.studies.throughput import SECONDS, measured_arms
 from ganvas.studies.worker import Job
 from ganvas.terminal import printable

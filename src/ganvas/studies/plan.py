@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ganvas.metrics.names import parse_metrics
-from ganvas.studies.statistics import MIN_SEEDS
-from ganvas.studies.study import SAMPLES_WHILE_TRAINING, Study
+from ganvas.studies.study import MIN_SEEDS, SAMPLES_WHILE_TRAINING, Study
 
 PIXEL_METRIC = "swd"
 """The metric that needs no feature network."""

@@ -35,6 +35,7 @@ from scipy import stats
 
 from ganvas.errors import GanvasError
 from ganvas.metrics.estimate import LEVEL, Estimate, proportion, students_interval
+from ganvas.studies.study import MIN_SEEDS
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -45,10 +46,6 @@ ALPHA = 1 - LEVEL
 
 POWER = 0.8
 """The chance that the seeds called for find the difference that they are called for."""
-
-MIN_SEEDS = 3
-"""No verdict is given below so many seeds: if runs end well or badly at random, two differences
-agree in one study of eight."""
 
 MIN_SEEDS_RANK_SUM = 4
 """Ranks cannot reach 5 % below so many seeds: with three, even if every run of the arm is better, p

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 METRICS = ("fd-lite0", "prdc-lite0")
 """The default metrics; the first score decides."""
 
+MIN_SEEDS = 3
+"""No verdict is given below so many seeds: if runs end well or badly at random, two differences
+agree in one study of eight."""
+
 SAMPLES_WHILE_TRAINING = 1_000
 """Images per score while training: enough to draw a curve, few enough to be cheap."""
 

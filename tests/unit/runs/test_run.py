@@ -47,7 +47,7 @@ class TestState:
 
         with run.lock():
             pass
-        monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+        monkeypatch.setattr("fcntl.flock", refuse)
         assert run.state() == "running"
 
     def test_any_other_status_is_the_state(self, run: Run) -> None:

@@ -8,7 +8,8 @@ from ganvas.studies.comparison import compare_arms
 from ganvas.studies.display import StudyDisplay, aligned, format_comparison
 from ganvas.studies.plan import Plan, ThroughputEstimate
 from ganvas.studies.reading import read_study
-from ganvas.studies.statistics import MIN_SEEDS, ArmScores
+from ganvas.studies.statistics import ArmScores
+from ganvas.studies.study import MIN_SEEDS
 
 
 def test_columns_are_as_wide_as_their_content() -> None:

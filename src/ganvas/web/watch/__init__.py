@@ -1,0 +1,6 @@
+"""The page of `ganvas watch`: every run and study below a folder, live and read-only.
+
+From the bottom: `inside` (no file outside the folder), `tail` (appended lines), `series` (a long
+history in little memory), `run`, `curves` and `study` (what is known of each), `folder` (all of
+them), `stream` (what a page is told), `app` (what is served).
+"""
