@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ganvas.evaluation.evaluate import evaluate as evaluate
     from ganvas.evaluation.score import Score as Score
     from ganvas.generator_files import load as load
+    from ganvas.loggers.log import log as log
     from ganvas.reports.report import report as report
     from ganvas.runs import Run as Run
     from ganvas.sampling import TrainedGenerator as TrainedGenerator
@@ -59,6 +60,7 @@ _LOADED_WHEN_USED = {
     "evaluate": "ganvas.evaluation.evaluate",
     "load": "ganvas.generator_files",
     "load_study": "ganvas.studies.reading",
+    "log": "ganvas.loggers.log",
     "read_results": "ganvas.studies.results",
     "report": "ganvas.reports.report",
     "resume": "ganvas.training.trainer",

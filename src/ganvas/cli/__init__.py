@@ -28,6 +28,7 @@ from ganvas.cli.evaluate import Evaluate
 from ganvas.cli.flags import FLAG_TYPES
 from ganvas.cli.interpolate import Interpolate
 from ganvas.cli.known_flags import flags_of
+from ganvas.cli.log import Log
 from ganvas.cli.other_commands import unknown_command
 from ganvas.cli.recipes import Recipes
 from ganvas.cli.report import Report
@@ -67,6 +68,7 @@ COMMANDS: dict[str, type[Command]] = {
     "diagnose": Diagnose,
     "compare": Compare,
     "report": Report,
+    "log": Log,
 }
 
 

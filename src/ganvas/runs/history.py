@@ -43,10 +43,21 @@ class History:
         A line is left out if a kill has cut it, a full disk has cut it and another was appended to
         it, or it has other fields than such a record.
         """
+        return self.records_from(0)[0]
+
+    def records_from(self, position: int) -> tuple[list[Record], int]:
+        """The whole records after so many bytes of the file, and where the next ones will begin.
+
+        A line that is still being written is read the next time.
+        """
         if not self.path.exists():
-            return []
-        lines = self.path.read_bytes().splitlines(keepends=True)
-        return [record for line in lines if (record := self._record(line)) is not None]
+            return [], position
+        with self.path.open("rb") as file:
+            file.seek(position)
+            lines = file.read().splitlines(keepends=True)
+        records = [record for line in lines if (record := self._record(line)) is not None]
+        whole = sum(len(line) for line in lines if line.endswith(b"\n"))
+        return records, position + whole
 
     def _record(self, line: bytes) -> Record | None:
         """The record of a line; None if it is not whole."""

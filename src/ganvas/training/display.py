@@ -15,7 +15,7 @@ from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.evaluation.score import Score
 from ganvas.formatting import format_clock, format_progress, format_short
-from ganvas.health.finding import Finding
+from ganvas.health.finding import describe_event
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.history import Record
@@ -76,7 +76,7 @@ class Display(Listener):
     def record(self, record: Record, events: Sequence[Record], health: str) -> None:
         """Print findings that began or ended, and show the newest losses and the health status."""
         for event in events:
-            self.message(finding_line(event))
+            self.message(describe_event(event))
         seen = int(record["images_seen"])
         discriminator, generator = (
             total_loss(record, "discriminator"),
@@ -133,14 +133,6 @@ class Display(Listener):
         }
         self._live.update(self._task, status=fit_parts(parts, self._console.width))
         return parts
-
-
-def finding_line(event: Record) -> str:
-    """One line about a finding that began, got worse or ended."""
-    if event["event"] == "end":
-        return f"over: {event['symptom']}"
-    finding = Finding.from_table(event)
-    return f"{finding.verdict}: {finding.symptom}. {finding.meaning} Try {finding.advice[0].flag}"
 
 
 def log_start(
