@@ -52,7 +52,7 @@ LOGGERS = {
     kind.name: kind
     for kind in (
         LoggerKind("tensorboard", "TensorBoard", "'ganvas[log]'", ("--logdir", "FOLDER")),
-        LoggerKind("wandb", "Wandb", "wandb", ("sync", "FOLDER")),
+        LoggerKind("wandb", "Wandb", "'wandb>=0.31'", ("sync", "FOLDER")),
         LoggerKind("mlflow", "MLflow", "mlflow", ("ui",)),
         LoggerKind("trackio", "Trackio", "trackio", ("show", "--project", "ganvas")),
     )

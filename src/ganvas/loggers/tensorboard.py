@@ -25,8 +25,6 @@ class TensorBoard(Logger):
     rebuilds: ClassVar[bool] = True
 
     def __init__(self, run: LoggedRun) -> None:
-        from tensorboard.compat.proto import event_pb2
-        from tensorboard.plugins.hparams.summary_v2 import hparams_pb
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         for old in run.folder.glob(f"{PREFIX}*"):
@@ -34,6 +32,16 @@ class TensorBoard(Logger):
         self._begin: float | None = None
         name = f"{PREFIX}{int(time.time())}.ganvas"
         self._file = RecordWriter((run.folder / name).open("wb", buffering=0))
+        try:
+            self._write_head(run)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _write_head(self, run: LoggedRun) -> None:
+        from tensorboard.compat.proto import event_pb2
+        from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+
         now = time.time()
         self._write(wall_time=now, file_version="brain.Event:2")
         # A TensorBoard that is open now drops what it has read from the file before.

@@ -30,7 +30,9 @@ class Wandb(Logger):
             dir=run.folder.parent,  # wandb makes the folder wandb in it
             config=run.hyperparameters,
             allow_val_change=True,  # a resumed run may have a larger budget
-            mode=None if asked or wandb.api.api_key else "offline",  # never asks for a login
+            mode=None
+            if asked or wandb.login(prompt=False, verify=False)
+            else "offline",  # never asks for a login
             settings=wandb.Settings(
                 console="off",
                 silent=True,
