@@ -39,9 +39,9 @@ LEARNING_RATES = "--generator.learning-rate {} and --discriminator.learning-rate
 FIRST_WORD = "the run is the first word: ganvas {command} {}"
 ANY_GPU = "--device cuda, or --device cuda:N"
 WITHOUT_DEVICE = dict.fromkeys(
-    ("check", "diagnose", "report", "recipes"), "not needed: it uses the CPU"
+    ("check", "diagnose", "log", "report", "recipes"), "not needed: it uses the CPU"
 )
-ALWAYS_IN_RUN = "not needed: everything is written to the run directory. ganvas report RUN shows it"
+LOGGERS = "tensorboard, or wandb, mlflow, trackio"
 
 HABITS: tuple[Habit, ...] = (
     # How long. The names in EPOCHS, STEPS and KIMG are answered with computed counts of images.
@@ -148,6 +148,7 @@ HABITS: tuple[Habit, ...] = (
         sample="not needed: samples need no images",
         interpolate="not needed: samples need no images",
         diagnose="not needed: the run's files say it",
+        log="not needed: the run's files say it",
         report="not needed: the run knows its images",
         compare="--data {}",
         every="--data {}",
@@ -250,6 +251,7 @@ HABITS: tuple[Habit, ...] = (
         resume="a run keeps its seed",
         compare="--seeds N trains N seeds, from 0",
         diagnose="nothing here is random",
+        log="nothing here is random",
         report="nothing here is random",
         recipes="nothing here is random",
     ),
@@ -293,6 +295,7 @@ HABITS: tuple[Habit, ...] = (
         recipes="redirect what is printed: ganvas recipes NAME > mine.toml",
         resume="a run continues in its own directory",
         evaluate="scores are added to the run; --json prints for programs",
+        log="a log has a folder of its own in the run",
     ),
     habit(
         "name exp-name experiment experiment-name run-name exp run-id tag project version-name",
@@ -394,8 +397,11 @@ HABITS: tuple[Habit, ...] = (
         compare="--stop-early",
     ),
     habit(
-        "wandb use-wandb tensorboard use-tensorboard tb logger mlflow report-to",
-        every=ALWAYS_IN_RUN,
+        "wandb use-wandb tensorboard use-tensorboard tb logger mlflow trackio report-to",
+        train=f"--log {LOGGERS}",
+        resume=f"--log {LOGGERS}",
+        log=f"--to {LOGGERS}",
+        every=f"ganvas log RUN --to {LOGGERS}",
     ),
     habit("verbose v debug log-level loglevel", every="not needed: all that is known is printed"),
     habit(

@@ -75,9 +75,9 @@ class Calls:
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     monkeypatch.setattr(LoggerKind, "is_installed", lambda kind: True)
-    yield Calls()
+    return Calls()
 
 
 def imitate(monkeypatch: pytest.MonkeyPatch, name: str, **names: Any) -> None:
