@@ -7,10 +7,17 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from ganvas import storage
+from ganvas.errors import GanvasError
 from ganvas.runs.tables import HistoryRecord
+
+if TYPE_CHECKING:
+    import pandas
 
 Record = dict[str, Any]
 """Measurements at one time: `images_seen`, and values by name.
@@ -84,6 +91,36 @@ class History:
         """One quantity over time; records without it are left out."""
         return [record[name] for record in self.records() if name in record]
 
+    def arrays(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Every quantity that is a number, by name, as float64 (R,) for R records.
+
+        Where a record lacks it, NaN. `images_seen` is among them, the x axis of the others.
+        """
+        records = self.records()
+        names = dict.fromkeys(
+            name
+            for record in records
+            for name, value in record.items()
+            if isinstance(value, int | float)
+        )
+        return {
+            name: np.array([record.get(name, np.nan) for record in records], np.float64)
+            for name in names
+        }
+
+    def frame(self) -> pandas.DataFrame:
+        """The records as a pandas frame, indexed by `images_seen`.
+
+        Raises:
+            GanvasError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise GanvasError("history.frame() needs pandas: pip install pandas") from error
+        records = self.records()
+        return pandas.DataFrame.from_records(records, index="images_seen" if records else None)
+
     def truncate_after(self, images_seen: int) -> None:
         """Delete records after the checkpoint from which training resumes."""
         if not self.path.exists():
@@ -113,3 +150,18 @@ def failing_spans(findings: list[Record]) -> list[tuple[int, float]]:
         elif record["event"] in ("onset", "worse") and record["verdict"] == "failing":
             spans.setdefault(symptom, (record["since"], float("inf")))
     return closed + list(spans.values())
+
+
+def open_events(findings: list[Record]) -> list[Record]:
+    """The newest event of every finding that began and did not end, the oldest finding first.
+
+    Args:
+        findings: the records of findings.jsonl.
+    """
+    events: dict[str, Record] = {}
+    for record in findings:
+        if record["event"] == "end":
+            events.pop(record["symptom"], None)
+        elif record["event"] in ("onset", "worse"):
+            events[record["symptom"]] = record
+    return list(events.values())
