@@ -27,7 +27,7 @@ from ganvas.loggers.logger import (
 )
 from ganvas.loggers.names import LOGGERS
 from ganvas.runs import Run
-from ganvas.runs.history import Record
+from ganvas.runs.history import TIMINGS, Record
 
 SENT = "sent.json"
 
@@ -178,9 +178,12 @@ def following(run: Run, name: str) -> Iterator[Follower]:
 
 
 def scalars_of(record: Record) -> dict[str, float]:
-    """The numbers of a record of the history. Numbers of layers, and texts, are no scalars."""
+    """The numbers of a record of the history, timings as a group of their own.
+
+    Lists of numbers, one for each layer, and texts are no scalars.
+    """
     return {
-        name: float(value)
+        f"speed/{name}" if name in TIMINGS else name: float(value)
         for name, value in record.items()
         if isinstance(value, int | float) and name != "images_seen"
     }

@@ -133,7 +133,7 @@ class Run:
         recipe, record = self.read_recipe(), self.history.last_record()
         seen = int(record["images_seen"]) if record else 0
         parts = [
-            f"{self.directory}: {recipe.name or 'a recipe'} on {self.read_data()['name']}, "
+            f"{self.directory}: {recipe.name} on {self.read_data()['name']}, "
             f"{self.state()} at {seen:,} of {recipe.images:,} images",
             *(describe_event(event) for event in open_events(self.findings.records())),
         ]

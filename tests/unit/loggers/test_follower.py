@@ -50,7 +50,7 @@ def test_logger_gets_numbers_pictures_scores_and_findings_in_the_order_of_images
     given = [what for _, (_, seen, what) in Recorder.given if seen == 64]
     assert given == [
         {
-            "seconds": 6.4,
+            "speed/seconds": 6.4,
             "generator/loss/adversarial": 64 / 3,
             "discriminator/loss/adversarial": 0.1,
         },

@@ -102,7 +102,7 @@ def test_numbers_that_are_not_finite_or_beyond_float32_are_kept(run: Run, folder
 
 def test_times_between_points_are_those_of_training(run: Run, folder: Path) -> None:
     log(run, "tensorboard")
-    times = [event.wall_time for event in read(folder).Scalars("seconds")]
+    times = [event.wall_time for event in read(folder).Scalars("speed/seconds")]
     assert np.diff(times) == pytest.approx([6.4, 6.4], abs=1e-3)
 
 
