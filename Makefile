@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup demo test test-benchmarks test-gpu lint format bench bench-check clean
+.PHONY: setup demo docs test test-benchmarks test-gpu lint format bench bench-check clean
 
 setup: $(INSTALLED)
 
@@ -22,6 +22,9 @@ demo: $(INSTALLED)
 	@echo "  $(BIN)/ganvas interpolate runs/demo"
 	@echo "  $(BIN)/ganvas resume runs/demo --images 400k"
 	@echo "  $(BIN)/ganvas check YOUR_IMAGES"
+
+docs: $(INSTALLED)
+	$(BIN)/python docs/site/build.py site
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not gpu'
@@ -49,4 +52,4 @@ bench-check: $(INSTALLED)
 	$(BIN)/python benchmarks/check.py
 
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist site src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

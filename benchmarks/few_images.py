@@ -61,15 +61,6 @@ AUGMENTATIONS: dict[str, dict[str, Any]] = {
         "augmentation_policy": "diffaugment",
     },
 }
-FAST: dict[str, dict[str, Any]] = {
-    "adaptive ada, 10k": {"augmentation": Adaptive(images=10_000)},
-    "adaptive diffaugment, 10k": {
-        "augmentation": Adaptive(images=10_000),
-        "augmentation_policy": "diffaugment",
-    },
-}
-"""Five times as fast as the default: what it costs in a short run is why the default is slower.
-Measured by --fast alone."""
 LECAM = " + LeCam"
 
 
@@ -98,7 +89,7 @@ class Job:
         recipe = dataclasses.replace(
             CATALOG[RECIPE](),
             images=self.count * self.epochs,
-            **{**AUGMENTATIONS, **FAST}[self.arm.removesuffix(LECAM)],
+            **AUGMENTATIONS[self.arm.removesuffix(LECAM)],
         )
         if not self.arm.endswith(LECAM):
             return recipe
@@ -175,7 +166,7 @@ def page(results: dict[str, dict[str, float]]) -> str:
 def table(results: dict[str, dict[str, float]], prefix: str) -> list[str]:
     """One row for each arm, and what changes against none, seed by seed."""
     arms: dict[str, dict[int, dict[str, float]]] = {}
-    for arm in arms_of(lecam=True, fast=True):
+    for arm in arms_of(lecam=True):
         for key, values in results.items():
             start, _, seed = key.rpartition("/")
             if start == f"{prefix}/{folder_of(arm)}":
@@ -214,18 +205,17 @@ def change(base: dict[int, dict[str, float]], runs: dict[int, dict[str, float]])
     return f"{text} [{low:+.1f}, {high:+.1f}]"
 
 
-def arms_of(lecam: bool, fast: bool) -> list[str]:
+def arms_of(lecam: bool) -> list[str]:
     """The names of the arms, those with LeCam last."""
-    arms = [*AUGMENTATIONS, *(FAST if fast else ())]
-    return [*arms, *(f"{arm}{LECAM}" for arm in AUGMENTATIONS)] if lecam else arms
+    return [*AUGMENTATIONS, *(f"{arm}{LECAM}" for arm in AUGMENTATIONS if lecam)]
 
 
-def jobs_of(name: str, counts: list[int], seeds: int, lecam: bool, fast: bool) -> Iterator[Job]:
+def jobs_of(name: str, counts: list[int], seeds: int, lecam: bool) -> Iterator[Job]:
     """All runs on one data set, the first seeds first."""
     for count, seed in itertools.product(counts, range(seeds)):
-        for arm in arms_of(lecam, fast):
+        for arm in arms_of(lecam):
             yield Job(name, count, arm, seed, LONG)
-        for arm in arms_of(lecam=False, fast=fast):
+        for arm in arms_of(lecam=False):
             yield Job(name, count, arm, seed, SHORT)
 
 
@@ -238,7 +228,6 @@ def main() -> None:
     parser.add_argument("--counts", default="200,1000,5000", help="numbers of images")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--lecam", action="store_true", help="the arms with LeCam too")
-    parser.add_argument("--fast", action="store_true", help="the arms with a faster controller too")
     parser.add_argument("--keep", type=Path, default=Path("runs/few-images"))
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     parser.add_argument("--page", action="store_true", help="train nothing")
@@ -250,7 +239,7 @@ def main() -> None:
         for named in options.data:
             name, _, data = named.partition("=")
             write_images(name, data, counts, options.seeds, options.keep)
-            jobs = list(jobs_of(name, counts, options.seeds, options.lecam, options.fast))
+            jobs = list(jobs_of(name, counts, options.seeds, options.lecam))
             missing = [job for job in jobs if job.key not in results]
             with ProcessPoolExecutor(AT_ONCE) as pool:
                 running = {pool.submit(run_job, job, options.keep): job for job in missing}

@@ -112,7 +112,9 @@ def data_of(recipe: Recipe) -> PreparedData:
 
 
 def start(recipe: Recipe, processes: ProcessGroup) -> TrainState:
-    return TrainState.start(recipe, data_of(recipe), 0, torch.device("cpu"), processes)
+    state = TrainState.start(recipe, data_of(recipe), 0, torch.device("cpu"), processes)
+    state.augmentation.chance = 0.0  # an adaptive probability moves, however few are held out
+    return state
 
 
 def trained(recipe: Recipe, processes: ProcessGroup, steps: int = STEPS) -> TrainState:

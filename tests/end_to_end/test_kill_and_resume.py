@@ -67,6 +67,7 @@ def test_a_kill_while_augmentation_adapts(tmp_path: Path, small: Path, images: P
     """The probability moves every 1,000 images, and so does what it follows."""
     whole, run = tmp_path / "whole", tmp_path / "killed"
     adaptive = ["--augmentation", "adaptive:0.501:4000", "--augmentation-policy", "diffaugment"]
+    adaptive += ["--held-out", 0.5]  # many, so that little is explained by their choice
     train = ["train", small, images, *adaptive, "--images", 4_500, "--out"]
     result = finish(start([*train, whole]))
     assert result.code == 0, result.err

@@ -5,7 +5,8 @@ held-out) pairs in which the discriminator ranks the training image higher.
 
 - Images are new at every measurement, drawn from all that are trained on and all that are held out.
   Of a fixed choice, a few held-out images that look unusual would mislead the controller for the
-  whole run; noise that is new each time averages out.
+  whole run; noise that is new each time averages out. That all held-out images are few remains, and
+  the controller allows for it (`objectives.augmentation.chance_of_choice`).
 - They are not augmented, which treats both kinds alike, needs no random numbers, and measures the
   images that the generator is to learn.
 """

@@ -106,7 +106,9 @@ class TrainState:
             },
             ema=ema_copy(generator),
             objective=objective,
-            augmentation=Augmentation.start(recipe.augmentation, recipe.augmentation_policy),
+            augmentation=Augmentation.start(
+                recipe.augmentation, recipe.augmentation_policy, len(data.held_out)
+            ),
             stream=ImageStream(data, seed, pixels=pixel_store(device, data.images)),
             random=training_generators(seed, device),
             device=device,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from scipy import stats
 
 from ganvas.objectives.augmentation import (
     LARGEST_ADAPTIVE,
     MEASURE_EVERY,
     Augmentation,
+    chance_of_choice,
     next_probability,
 )
 from ganvas.schedules import Adaptive, AdaptiveSchedule, Ramp
@@ -51,6 +53,17 @@ def test_adaptive_probability_stays_between_zero_and_its_limit() -> None:
     assert next_probability(0.02, 0.5, ADAPTIVE, 1_000) == 0
     assert next_probability(0.79, 1.0, ADAPTIVE, 1_000) == LARGEST_ADAPTIVE == 0.8
     assert next_probability(0.8, 0.9, ADAPTIVE, 1_000) == 0.8
+
+
+def test_few_held_out_images_move_the_probability_only_beyond_what_their_choice_explains() -> None:
+    """Ranks of N images among infinitely many others are N uniform numbers."""
+    for held_out in (20, 100, 1_000):
+        limit = 0.5 + chance_of_choice(held_out)
+        assert stats.irwinhall(held_out).sf(held_out * limit) == pytest.approx(0.05, abs=0.001)
+    augmentation = Augmentation.start(ADAPTIVE, held_out=20)  # it rises above 0.6 + 0.106
+    for memory, expected in ((0.7, 0.0), (0.71, 0.05), (0.7, 0.05), (0.59, 0.0)):
+        augmentation.update(0, MEASURE_EVERY, lambda memory=memory: memory)
+        assert augmentation.probability == pytest.approx(expected)
 
 
 def test_measurements_are_due_at_multiples_of_the_interval_whatever_the_batch() -> None:
