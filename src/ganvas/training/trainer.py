@@ -5,18 +5,15 @@ Read `fit` first: it is the story. `train` and `resume` prepare what it needs.
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device, describe_environment
-from ganvas.errors import Diverged, RankLost, RunError, Unhealthy
-from ganvas.formatting import format_short
+from ganvas.errors import Diverged, RankLost, Unhealthy
 from ganvas.loggers.names import check_loggers
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import OnFailure, Recipe, checked, load_recipe
@@ -56,7 +53,12 @@ from ganvas.training.grids import draw_samples, remove_interruption_grid
 from ganvas.training.listeners import Listeners
 from ganvas.training.logs import Logs, view_lines
 from ganvas.training.monitor import HealthMonitor
-from ganvas.training.restore import restore_newest
+from ganvas.training.restore import (
+    check_unfinished,
+    restore_newest,
+    unsaved_end,
+    with_overrides,
+)
 from ganvas.training.rewind import complete_pending_rewind, rewind
 from ganvas.training.run_files import RunFiles, describe_step
 from ganvas.training.scoring import check_can_score, score_ema
@@ -378,40 +380,3 @@ def removed_if_never_saved(run: Run) -> Iterator[None]:
         if not run.checkpoint_paths():
             shutil.rmtree(run.directory, ignore_errors=True)
         raise
-
-
-def with_overrides(run: Run, images: int | None, on_failure: OnFailure | None) -> Recipe:
-    """The run's recipe with what a resumed run changes.
-
-    Raises:
-        RunError: the new budget is less than the run's own.
-    """
-    recipe = run.read_recipe()
-    if images is not None:
-        if images < recipe.images:
-            raise RunError(
-                f"images: {images:,} is less than the budget of {recipe.images:,} that "
-                f"{run.directory} has. Give more to train longer, or leave it out to go on"
-            )
-        recipe = checked(dataclasses.replace(recipe, images=images))
-    if on_failure is not None:
-        recipe = checked(dataclasses.replace(recipe, on_failure=on_failure))
-    return recipe
-
-
-def unsaved_end(run: Run) -> list[str]:
-    """A line about a run whose process died without a word; none about others."""
-    if run.state() != "stopped without saving":
-        return []
-    last = run.history.last_record() or {"images_seen": 0}
-    return [f"{run.directory} stopped without saving at {last['images_seen']:,} images"]
-
-
-def check_unfinished(run: Run, recipe: Recipe, state: TrainState) -> None:
-    """Raise a `RunError` where nothing is left to train."""
-    if state.images_seen >= recipe.images:
-        longer = format_short(2 * state.images_seen)
-        raise RunError(
-            f"{run.directory} is finished at {state.images_seen:,} images. To train longer: "
-            f"{ganvas_command('resume', run.directory, '--images', longer)}"
-        )
