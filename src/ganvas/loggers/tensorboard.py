@@ -79,7 +79,7 @@ class TensorBoard(Logger):
         value = Summary.Value(
             tag=name,
             metadata=create_summary_metadata(display_name="", description=""),
-            tensor=make_tensor_proto([text.encode()], shape=(1,)),
+            tensor=make_tensor_proto(text.encode(), shape=()),
         )
         self._add(at, Summary(value=[value]))
 
