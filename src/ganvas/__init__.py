@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ganvas.generator_files import load as load
     from ganvas.hub.push import Pushed as Pushed
     from ganvas.hub.push import push as push
+    from ganvas.loggers.log import log as log
     from ganvas.reports.report import report as report
     from ganvas.runs import Run as Run
     from ganvas.sampling import TrainedGenerator as TrainedGenerator
@@ -66,6 +67,7 @@ _LOADED_WHEN_USED = {
     "load": "ganvas.generator_files",
     "load_study": "ganvas.studies.reading",
     "push": "ganvas.hub.push",
+    "log": "ganvas.loggers.log",
     "read_results": "ganvas.studies.results",
     "report": "ganvas.reports.report",
     "resume": "ganvas.training.trainer",

@@ -16,6 +16,7 @@ import PIL
 import torch
 
 from ganvas.errors import DeviceError
+from ganvas.notebook import in_notebook
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 
 
@@ -88,8 +89,15 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         "device": str(device),
         "device_name": name or platform.machine(),
         "threads": torch.get_num_threads(),
-        "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],  # noqa: PTH119 - a name, no path
+        "command": command_of_process(),
     }
+
+
+def command_of_process() -> list[str]:
+    """How this process was started; of a notebook its kernel's arguments would say nothing."""
+    if in_notebook():
+        return ["python", "(in a notebook)"]
+    return [os.path.basename(sys.argv[0]), *sys.argv[1:]]  # noqa: PTH119 - a name, no path
 
 
 def reset_peak_memory(device: torch.device) -> None:

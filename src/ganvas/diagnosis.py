@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ganvas import notebook
 from ganvas.health.assessment import (
     all_rules_active_from,
     applicable_rules,
@@ -52,6 +53,31 @@ class Diagnosis:
     """Problems with the files that make the status uncertain, one sentence each."""
     events: tuple[Record, ...]
     """findings.jsonl: onset, worsening and end of findings, and rewinds."""
+
+    @property
+    def headline(self) -> str:
+        """The status in one line: `watch at 12,000 images (finished)`."""
+        return f"{self.verdict} at {self.images_seen:,} images ({self.status})"
+
+    def __repr__(self) -> str:
+        """Short: the headline and the symptoms."""
+        symptoms = ", ".join(finding.symptom for finding in self.findings)
+        return f"Diagnosis({self.headline}{symptoms and f': {symptoms}'})"
+
+    def _repr_html_(self) -> str:
+        parts = [notebook.paragraph(self.headline)]
+        if self.findings:
+            rows = [
+                (
+                    f"{finding.verdict}: {finding.symptom}",
+                    finding.meaning,
+                    " or ".join(change.flag for change in finding.advice),
+                )
+                for finding in self.findings
+            ]
+            parts.append(notebook.table(("finding", "meaning", "try"), rows))
+        parts += [notebook.paragraph(f"note: {text}") for text in self.caveats]
+        return "".join(parts)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as `ganvas diagnose --json` prints them."""

@@ -15,6 +15,10 @@ class GanvasError(Exception):
 
     exit_code = 2
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython and notebooks show in place of a traceback: the message says it all."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class DataError(GanvasError):
     """Images that cannot be found, read or trained on."""

@@ -14,6 +14,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ganvas.formatting import format_clock, format_progress
+from ganvas.notebook import NotebookLine, in_notebook
 
 PATIENCE = 0.5
 """Seconds before a bar is shown: for work that is quicker it would only flicker."""
@@ -81,6 +82,12 @@ def stages_bar(
 ) -> Iterator[Callable[[str, int, int], None]]:
     """A `progress_bar` for work in stages. Yields a function to call with (stage, done, total)."""
     console = Console(stderr=True, quiet=quiet)
+    if not quiet and in_notebook():
+        line = NotebookLine()
+        yield lambda stage, done, total: line.update(
+            f"{stage}  {format_progress(done, total)}", at_once=done == total
+        )
+        return
     if not quiet and not console.is_terminal:
         lines = lines or PlainLines()
         lines.update(what, 0, 0)

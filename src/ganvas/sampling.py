@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,11 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
+from PIL import Image
 from torch import Tensor, nn
 
+from ganvas import storage
 from ganvas.data.settings import TrainingData
 from ganvas.errors import GanvasError
-from ganvas.images import draw_points, from_network, make_grid, write_png
+from ganvas.formatting import format_count, format_weights
+from ganvas.images import draw_points, enlarge, from_network, make_grid, to_pillow
 from ganvas.labels import LabelSet
 from ganvas.networks import ImageShape
 from ganvas.randomness import draw_latents, named_generator
@@ -24,6 +28,9 @@ from ganvas.torch_state import usual_torch
 
 BATCH_SIZE = 256
 """Images generated at a time: large enough to be fast, small enough for any memory."""
+
+NOTEBOOK_IMAGES, NOTEBOOK_POINTS = 16, 2_500
+"""How many samples a notebook shows of a generator."""
 
 MIN_DISPLAY_SIZE = 64
 """Smaller images are enlarged in grids, so that a person can see them."""
@@ -92,6 +99,30 @@ class TrainedGenerator:
         """
         batches = self.batches(n, seed, labels=self.label_indices(labels, n))
         return np.concatenate([from_network(batch) for batch in batches])
+
+    def grid(self, n: int = 16, seed: int = 0, labels: LabelChoice = None) -> Image.Image:
+        """The images of `sample` side by side, small ones enlarged; of points a plot.
+
+        A Pillow image: a notebook shows it, and `save` writes it.
+
+        Raises:
+            GanvasError: the generator takes no labels, or not these.
+        """
+        return picture_of(self.sample(n, seed, labels), self.extent)
+
+    def __repr__(self) -> str:
+        """Short, without the layers of the network."""
+        weights = sum(weight.numel() for weight in self.network.parameters())
+        labels = f", {format_count(len(self.label_names), 'label')}" if self.label_names else ""
+        return (
+            f"TrainedGenerator({self.shape}, {self.latent_dim} latents{labels}, "
+            f"{format_weights(weights)} weights, at {self.images_seen:,} images)"
+        )
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.grid(NOTEBOOK_POINTS if self.makes_points else NOTEBOOK_IMAGES).save(buffer, "PNG")
+        return buffer.getvalue()
 
     @usual_torch()
     def latents(self, n: int, seed: int = 0) -> Tensor:
@@ -305,10 +336,18 @@ def write_samples(
         extent: for points, half the side of the square around 0 that is drawn.
         columns: of the grid; None makes it about square.
     """
+    buffer = io.BytesIO()
+    picture_of(samples, extent, columns).save(buffer, format="PNG")
+    storage.write_bytes(path, buffer.getvalue())
+
+
+def picture_of(
+    samples: npt.NDArray[Any], extent: float | None, columns: int | None = None
+) -> Image.Image:
+    """Samples as `write_samples` draws them."""
     if extent is not None:
-        write_png(path, draw_points(samples, extent))
-    else:
-        write_png(path, make_grid(samples, columns), display_factor(samples.shape[1:3]))
+        return to_pillow(draw_points(samples, extent))
+    return enlarge(to_pillow(make_grid(samples, columns)), display_factor(samples.shape[1:3]))
 
 
 def display_factor(size: tuple[int, int]) -> int:

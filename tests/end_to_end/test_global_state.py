@@ -135,6 +135,7 @@ def test_functions_that_succeed_change_nothing_of_the_process(
         "export": lambda: [ganvas.export(run), ganvas.export(run, "folder")],
         "diagnose": lambda: ganvas.diagnose(run),
         "report": lambda: ganvas.report(run),
+        "log": lambda: ganvas.log(run, "tensorboard"),
         "compare": lambda: ganvas.compare(study, tmp_path / "study", quiet=True),
     }
     assert actions.keys() == PUBLIC
@@ -163,6 +164,7 @@ def test_functions_that_fail_change_nothing_of_the_process(
     failing_without_trace(lambda: ganvas.export(run, checkpoint="7"))
     failing_without_trace(lambda: ganvas.diagnose(nowhere))
     failing_without_trace(lambda: ganvas.report(nowhere))
+    failing_without_trace(lambda: ganvas.log(nowhere, "tensorboard"))
     failing_without_trace(lambda: ganvas.compare(nowhere, quiet=True))
     request_stop()
     failing_without_trace(lambda: train(small, images, tmp_path / "stopped", deterministic=True))

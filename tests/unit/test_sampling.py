@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import shutil
@@ -306,3 +307,18 @@ class TestLabels:
         frames = conditional.interpolate(2, steps=3, seed=2, labels="dog")
         ends = conditional.sample(2, seed=2, labels="dog")
         assert np.abs(frames[[0, -1]].astype(int) - ends).max() <= 1
+
+
+def test_generator_is_short_as_text_and_a_grid_as_a_picture(trained: TrainedGenerator) -> None:
+    weights = sum(weight.numel() for weight in trained.network.parameters())
+    assert repr(trained) == (
+        f"TrainedGenerator(16x16, colour, {LATENT_DIM} latents, {weights:,} weights, at 64 images)"
+    )
+    shown = np.asarray(Image.open(io.BytesIO(trained._repr_png_())))
+    assert np.array_equal(shown, np.asarray(trained.grid(16, seed=0)))
+
+
+def test_grid_is_what_samples_are_written_as(trained: TrainedGenerator, tmp_path: Path) -> None:
+    path = tmp_path / "grid.png"
+    sampling.write_samples(path, trained.sample(9, seed=3), None)
+    assert np.array_equal(np.asarray(Image.open(path)), np.asarray(trained.grid(9, seed=3)))

@@ -30,6 +30,7 @@ from ganvas.cli.export import Export
 from ganvas.cli.flags import FLAG_TYPES
 from ganvas.cli.interpolate import Interpolate
 from ganvas.cli.known_flags import flags_of
+from ganvas.cli.log import Log
 from ganvas.cli.other_commands import unknown_command
 from ganvas.cli.push import Push
 from ganvas.cli.recipes import Recipes
@@ -75,6 +76,7 @@ COMMANDS: dict[str, type[Command]] = {
     "push": Push,
     "watch": Watch,
     "demo": Demo,
+    "log": Log,
 }
 
 

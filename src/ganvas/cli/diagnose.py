@@ -56,7 +56,7 @@ def diagnosis_lines(diagnosis: Diagnosis, verbose: bool) -> list[str]:
         verbose: list the symptoms that were not checked; otherwise a line counts them.
     """
     checked = diagnosis.applicable - len(diagnosis.not_checked)
-    head = f"{diagnosis.verdict} at {diagnosis.images_seen:,} images ({diagnosis.status})"
+    head = diagnosis.headline
     if not diagnosis.findings:
         count = f"{checked} of" if checked < diagnosis.applicable else "all"
         head += f"; checked {count} {diagnosis.applicable} symptoms that apply to its recipe"

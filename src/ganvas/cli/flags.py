@@ -22,6 +22,7 @@ METAVARS: tuple[tuple[Any, str, tuple[type, ...]], ...] = (
     (AdaptiveSchedule, "NUMBER|RAMP|adaptive:TARGET", (int, float, Ramp, Adaptive)),
     (tuple[int, int], "SIDE|HxW", (tuple,)),
     (tuple[str, ...], "NAME,NAME", (tuple,)),
+    (tuple[str, ...] | None, "NAME,NAME", (tuple, NoneType)),
 )
 """What help shows for a value of each type, and the Python types of its values."""
 

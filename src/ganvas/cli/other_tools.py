@@ -39,12 +39,12 @@ LEARNING_RATES = "--generator.learning-rate {} and --discriminator.learning-rate
 FIRST_WORD = "the run is the first word: ganvas {command} {}"
 ANY_GPU = "--device cuda, or --device cuda:N"
 WITHOUT_DEVICE = dict.fromkeys(
-    ("check", "diagnose", "export", "push", "report", "recipes", "watch"),
+    ("check", "diagnose", "export", "log", "push", "report", "recipes", "watch"),
     "not needed: it uses the CPU",
 )
 OTHER_MACHINES = "--host 0.0.0.0 lets other machines open the page"
 ON_PAGE = "it is chosen on the page; leave it out"
-ALWAYS_IN_RUN = "not needed: everything is written to the run directory. ganvas report RUN shows it"
+LOGGERS = "tensorboard, or wandb, mlflow, trackio"
 
 HABITS: tuple[Habit, ...] = (
     # How long. The names in EPOCHS, STEPS and KIMG are answered with computed counts of images.
@@ -154,6 +154,7 @@ HABITS: tuple[Habit, ...] = (
         watch="the folder of runs is the first word: ganvas watch {}",
         export="not needed: the run knows its images",
         diagnose="not needed: the run's files say it",
+        log="not needed: the run's files say it",
         report="not needed: the run knows its images",
         push="not needed: the run knows its images",
         compare="--data {}",
@@ -267,6 +268,7 @@ HABITS: tuple[Habit, ...] = (
         diagnose="nothing here is random",
         export="nothing here is random",
         watch="nothing here is random",
+        log="nothing here is random",
         report="nothing here is random",
         push="the card shows samples of seed 0",
         recipes="nothing here is random",
@@ -324,6 +326,7 @@ HABITS: tuple[Habit, ...] = (
         resume="a run continues in its own directory",
         evaluate="scores are added to the run; --json prints for programs",
         push="what is pushed lies in hub/ of the run",
+        log="a log has a folder of its own in the run",
     ),
     habit(
         "repo repo-id repo-name hub-model-id hub-id",
@@ -439,8 +442,11 @@ HABITS: tuple[Habit, ...] = (
         compare="--stop-early",
     ),
     habit(
-        "wandb use-wandb tensorboard use-tensorboard tb logger mlflow report-to",
-        every=ALWAYS_IN_RUN,
+        "wandb use-wandb tensorboard use-tensorboard tb logger mlflow trackio report-to",
+        train=f"--log {LOGGERS}",
+        resume=f"--log {LOGGERS}",
+        log=f"--to {LOGGERS}",
+        every=f"ganvas log RUN --to {LOGGERS}",
     ),
     # Servers.
     habit("server-port http-port", demo="--port {}", watch="--port {}"),

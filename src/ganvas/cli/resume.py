@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from ganvas.loggers.names import LOGGERS_HELP
 from ganvas.recipes import OnFailure
 
 
@@ -28,6 +29,14 @@ class Resume:
     device: str = "auto"
     """By default the device that the run was started on."""
 
+    log: Annotated[
+        tuple[str, ...] | None,
+        tyro.conf.arg(
+            help=f"Follow the run with {LOGGERS_HELP}",
+            help_behavior_hint="(default: as before; off: none)",
+        ),
+    ] = None
+
     def run(self) -> None:
         """Resume."""
         from ganvas.training.trainer import resume
@@ -39,4 +48,5 @@ class Resume:
             verify=self.verify,
             on_failure=self.on_failure,
             device=self.device,
+            log=self.log,
         )

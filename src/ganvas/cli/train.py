@@ -13,6 +13,7 @@ from ganvas.cli.flag_names import errors_with_flag_names
 from ganvas.command_line import ganvas_command
 from ganvas.errors import RecipeError
 from ganvas.fields import flatten
+from ganvas.loggers.names import LOGGERS_HELP
 from ganvas.networks import DISCRIMINATORS, GENERATORS
 from ganvas.recipes import CATALOG, Recipe, load_recipe
 from ganvas.recipes.players import ROLES, exchange_networks
@@ -46,6 +47,7 @@ class Train:
     """Make CUDA repeat itself bit for bit; the CPU does anyway."""
     compile: Literal["auto", "on", "off"] = "auto"
     """auto: CUDA graphs where there is CUDA; on: compiled too, on every device; off: neither."""
+    log: Annotated[tuple[str, ...], tyro.conf.arg(help=f"Follow the run with {LOGGERS_HELP}")] = ()
     network: Annotated[
         str,
         tyro.conf.arg(
@@ -92,6 +94,7 @@ class Train:
                 verify=self.verify,
                 deterministic=self.deterministic,
                 compile=self.compile,
+                log=self.log,
             )
 
 

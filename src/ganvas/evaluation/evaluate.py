@@ -19,7 +19,7 @@ from ganvas.evaluation.checks import check_sample_count
 from ganvas.evaluation.extractor_choice import uninstalled_metrics
 from ganvas.evaluation.failures import failure_lines
 from ganvas.evaluation.measure import FEW, Measurement, measure
-from ganvas.evaluation.score import Score
+from ganvas.evaluation.score import Score, Scores
 from ganvas.generator_files import is_generator, load
 from ganvas.metrics.intra_frechet import FEWEST_PER_LABEL
 from ganvas.metrics.names import Metric, parse_metrics
@@ -43,7 +43,7 @@ of which 9 s once for the features of real images; with 10,000 samples and KID i
 @usual_torch()
 def evaluate(
     run: Run | Path | str,
-    metrics: Sequence[str] = (),
+    metrics: Sequence[str] | str = (),
     *,
     n: int | None = None,
     full: bool = False,
@@ -53,7 +53,7 @@ def evaluate(
     device: str = "auto",
     verify: bool = False,
     quiet: bool = True,
-) -> list[Score]:
+) -> Scores:
     """Score a run's generated images against held-out real ones, and add the scores to the run.
 
     A generator without its run (an .onnx file, a copied generator/ folder, hf:OWNER/NAME) needs
@@ -62,7 +62,8 @@ def evaluate(
 
     Args:
         run: the run or its directory; or an .onnx file, a copied generator/ folder, hf:OWNER/NAME.
-        metrics: names such as fd-lite0, prdc-lite0, swd; by default those that suit the data.
+        metrics: names such as fd-lite0, prdc-lite0, swd, or a text with commas; by default those
+            that suit the data.
         n: number of images to generate; the default depends on the data (see `default_count`).
         full: by default as many samples as in published protocols, and all metrics that suit.
         data: other real images to compare with, split like the run's; by default the run's own.
@@ -96,12 +97,12 @@ def evaluate(
     )
     for line in failure_lines(measurement.failures):
         warnings.warn(line, stacklevel=2)
-    return measurement.scores
+    return Scores(measurement.scores)
 
 
 def evaluate_run(
     run: Run | Path | str,
-    metrics: Sequence[str],
+    metrics: Sequence[str] | str,
     *,
     n: int | None,
     full: bool,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ganvas import notebook
+from ganvas.formatting import format_interval, format_number
 from ganvas.metrics.names import more_is_better
 from ganvas.storage import to_plain
 
@@ -48,6 +50,35 @@ class Score:
         """What the samples are compared with, in words: real images, or real points."""
         return "real points" if self.protocol.get("size") == "1x1" else "real images"
 
+    def __repr__(self) -> str:
+        """Short: the protocol alone would fill a screen."""
+        value, floor = format_number(self.value), format_number(self.floor)
+        return f"Score({self.metric} {value} {format_interval(self.interval)}, {self.real} {floor})"
+
+    def _repr_html_(self) -> str:
+        return Scores([self])._repr_html_()
+
     def to_json(self) -> dict[str, Any]:
         """JSON types, as in `ganvas evaluate --json` and scores.jsonl."""
         return to_plain(self)
+
+
+class Scores(list[Score]):
+    """The scores of one evaluation: a list, which a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                score.metric,
+                format_number(score.value),
+                format_interval(score.interval),
+                format_number(score.floor),
+                "higher" if score.more_is_better else "lower",
+            )
+            for score in self
+        ]
+        real = self[0].real if self else "real images"
+        warnings = dict.fromkeys(text for score in self for text in score.warnings)
+        return notebook.table(("metric", "value", "95 % interval", real, "better"), rows) + "".join(
+            notebook.paragraph(f"warning: {text}") for text in warnings
+        )

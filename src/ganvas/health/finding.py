@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -115,3 +116,17 @@ class Finding:
             return from_plain(cls, table)
         except ValueError as error:
             raise GanvasError(f"this is no finding of this version: {error}") from error
+
+
+def describe_event(event: Mapping[str, Any]) -> str:
+    """A record of findings.jsonl in one line: what began, got worse or ended, or a rewind."""
+    symptom = event["symptom"]
+    if event["event"] == "end":
+        return f"over: {symptom}"
+    if event["event"] == "rewind":
+        return f"rewound to here from {event['failed_at']:,} images, because of {symptom}"
+    try:
+        finding = Finding.from_table(event)
+    except GanvasError:  # written by a version whose findings have other fields
+        return f"{event['verdict']}: {symptom}"
+    return f"{finding.verdict}: {symptom}. {finding.meaning} Try {finding.advice[0].flag}"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ganvas.errors import GanvasError, did_you_mean
+from ganvas.fields import parse_names
 
 FEATURES = ("lite0", "inception", "classifier", "self")
 """The feature networks (`metrics/feature_networks.py`, `metrics/classifier.py`,
@@ -68,12 +69,13 @@ def more_is_better(score: str) -> bool:
     return any(score == name or score.startswith(f"{name}-") for name in MORE_IS_BETTER)
 
 
-def parse_metrics(names: Sequence[str]) -> list[Metric]:
-    """Parse a list of names; scores of one family become one `Metric`.
+def parse_metrics(names: Sequence[str] | str) -> list[Metric]:
+    """Parse names, a list or a text with commas; scores of one family become one `Metric`.
 
     Raises:
         GanvasError: with every unknown name, and the nearest known one for each.
     """
+    names = parse_names(names) if isinstance(names, str) else names
     requested: dict[tuple[str, str | None], list[str]] = {}
     problems = []
     for name in names:

@@ -7,10 +7,17 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from ganvas import storage
+from ganvas.errors import GanvasError
 from ganvas.runs.tables import HistoryRecord
+
+if TYPE_CHECKING:
+    import pandas
 
 Record = dict[str, Any]
 """Measurements at one time: `images_seen`, and values by name.
@@ -43,10 +50,21 @@ class History:
         A line is left out if a kill has cut it, a full disk has cut it and another was appended to
         it, or it has other fields than such a record.
         """
+        return self.records_from(0)[0]
+
+    def records_from(self, position: int) -> tuple[list[Record], int]:
+        """The whole records after so many bytes of the file, and where the next ones will begin.
+
+        A line that is still being written is read the next time.
+        """
         if not self.path.exists():
-            return []
-        lines = self.path.read_bytes().splitlines(keepends=True)
-        return [record for line in lines if (record := self._record(line)) is not None]
+            return [], position
+        with self.path.open("rb") as file:
+            file.seek(position)
+            lines = file.read().splitlines(keepends=True)
+        records = [record for line in lines if (record := self._record(line)) is not None]
+        whole = sum(len(line) for line in lines if line.endswith(b"\n"))
+        return records, position + whole
 
     def _record(self, line: bytes) -> Record | None:
         """The record of a line; None if it is not whole."""
@@ -72,6 +90,36 @@ class History:
     def column(self, name: str) -> list[float]:
         """One quantity over time; records without it are left out."""
         return [record[name] for record in self.records() if name in record]
+
+    def arrays(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Every quantity that is a number, by name, as float64 (R,) for R records.
+
+        Where a record lacks it, NaN. `images_seen` is among them, the x axis of the others.
+        """
+        records = self.records()
+        names = dict.fromkeys(
+            name
+            for record in records
+            for name, value in record.items()
+            if isinstance(value, int | float)
+        )
+        return {
+            name: np.array([record.get(name, np.nan) for record in records], np.float64)
+            for name in names
+        }
+
+    def frame(self) -> pandas.DataFrame:
+        """The records as a pandas frame, indexed by `images_seen`.
+
+        Raises:
+            GanvasError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise GanvasError("history.frame() needs pandas: pip install pandas") from error
+        records = self.records()
+        return pandas.DataFrame.from_records(records, index="images_seen" if records else None)
 
     def truncate_after(self, images_seen: int) -> None:
         """Delete records after the checkpoint from which training resumes."""
@@ -102,3 +150,18 @@ def failing_spans(findings: list[Record]) -> list[tuple[int, float]]:
         elif record["event"] in ("onset", "worse") and record["verdict"] == "failing":
             spans.setdefault(symptom, (record["since"], float("inf")))
     return closed + list(spans.values())
+
+
+def open_events(findings: list[Record]) -> list[Record]:
+    """The newest event of every finding that began and did not end, the oldest finding first.
+
+    Args:
+        findings: the records of findings.jsonl.
+    """
+    events: dict[str, Record] = {}
+    for record in findings:
+        if record["event"] == "end":
+            events.pop(record["symptom"], None)
+        elif record["event"] in ("onset", "worse"):
+            events[record["symptom"]] = record
+    return list(events.values())

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganvas import locks, storage, tensor_file
+from ganvas import locks, notebook, storage, tensor_file
 from ganvas.command_line import ganvas_command
 from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.errors import Occupied, RunError
+from ganvas.health.finding import describe_event
 from ganvas.metrics.names import more_is_better, parse_metrics
 from ganvas.networks import ImageShape
 from ganvas.recipes import Recipe, recipe_json
 from ganvas.recipes.files import parse_recipe, read_table
 from ganvas.runs.directories import RECIPE_JSON, check_is_run, check_unused, is_run
-from ganvas.runs.history import History, failing_spans
+from ganvas.runs.history import History, failing_spans, open_events
 from ganvas.runs.status import SavedStatus, State, Status, read_status
 from ganvas.runs.tables import (
     DataTable,
@@ -121,6 +122,27 @@ class Run:
                 f"Use the version named in {directory / 'environment.json'}, or train again."
             )
         return run
+
+    def _repr_html_(self) -> str:
+        """For a notebook: the status, what is wrong, and the newest grid."""
+        try:
+            return self._html()
+        except RunError as error:  # a damaged file, or none: a cell still shows the run
+            return notebook.paragraph(f"{self.directory}: {error}")
+
+    def _html(self) -> str:
+        recipe, record = self.read_recipe(), self.history.last_record()
+        seen = int(record["images_seen"]) if record else 0
+        parts = [
+            f"{self.directory}: {recipe.name} on {self.read_data()['name']}, "
+            f"{self.state()} at {seen:,} of {recipe.images:,} images",
+            *(describe_event(event) for event in open_events(self.findings.records())),
+        ]
+        grids = [
+            notebook.picture(path.read_bytes(), f"samples at {int(path.stem):,} images")
+            for path in self.sample_paths()[-1:]
+        ]
+        return "".join([*map(notebook.paragraph, parts), *grids])
 
     def read_recipe(self) -> Recipe:
         """The complete recipe."""

@@ -74,6 +74,7 @@ class EnvironmentTable(TypedDict):
     compile: NotRequired[Literal["auto", "on", "off"]]
     precision: NotRequired[PrecisionTable]
     launch: NotRequired[str | None]
+    log: NotRequired[list[str]]
     started_from: NotRequired[OriginTable]
 
 

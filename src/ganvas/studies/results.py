@@ -12,7 +12,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ganvas import storage
+from ganvas import notebook, storage
+from ganvas.formatting import format_count, format_interval, format_number
 from ganvas.metrics.names import more_is_better
 from ganvas.studies.comparison import ArmComparison, Comparison, compare_metric
 from ganvas.studies.directory import RunKey, StudyDirectory
@@ -116,6 +117,32 @@ class StudyResults:
         both has ended."""
         comparisons = [family.comparison for family in self.families if family.metric == metric]
         return next((a for c in comparisons for a in c.arms if a.name == arm), None)
+
+    def __repr__(self) -> str:
+        """Short: how many runs ended, and the recommendation."""
+        ended = sum(len(arm.outcomes) for arm in self.arms)
+        runs = f"{ended} of {format_count(ended + len(self.missing), 'run')}"
+        advice = f"; {self.recommendation}" if self.recommendation else ""
+        return f"StudyResults({self.directory.path}: {runs} ended{advice})"
+
+    def _repr_html_(self) -> str:
+        rows = [self._html_row(arm) for arm in self.arms]
+        headings = ("arm", self.deciding, "against", "verdict", "failures", "images/s")
+        return notebook.table(headings, rows) + notebook.paragraph(self.recommendation)
+
+    def _html_row(self, arm: ArmResults) -> tuple[str, ...]:
+        comparison = self.comparison(arm.name, self.deciding)
+        summary, score = self.summary(arm.name, self.deciding), ""
+        if summary is not None and summary.mean is not None:
+            score = f"{format_number(summary.mean, 3)} {format_interval(summary.interval)}"
+        return (
+            arm.name,
+            score,
+            arm.against if comparison is not None else "",
+            comparison.verdict if comparison is not None else "",
+            f"{len(arm.failures)} of {len(arm.outcomes)}",
+            "" if arm.cost is None else f"{arm.cost.images_per_second:,.0f}",
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The content of results.json."""

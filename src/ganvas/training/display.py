@@ -15,7 +15,8 @@ from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.evaluation.score import Score
 from ganvas.formatting import format_clock, format_progress, format_short
-from ganvas.health.finding import Finding
+from ganvas.health.finding import describe_event
+from ganvas.notebook import NotebookLine, in_notebook
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.history import Record
@@ -37,7 +38,16 @@ class Display(Listener):
     """Shows the progress of training, in a live line while `active`. `quiet` prints nothing."""
 
     def __init__(self, run: Run, recipe: Recipe, images_seen: int, quiet: bool = False) -> None:
-        self._console = Console(quiet=quiet, highlight=False, soft_wrap=True)
+        self._console = Console(
+            quiet=quiet,
+            highlight=False,
+            soft_wrap=True,
+            # A notebook is no terminal, whatever its kernel's FORCE_COLOR says, and plain text
+            # in it needs less room than rich's boxes.
+            force_terminal=False if in_notebook() else None,
+            force_jupyter=False,
+        )
+        self._line = NotebookLine() if in_notebook() and not quiet else None
         self._run = run
         self._budget = recipe.images
         self._first_record = recipe.intervals.history
@@ -63,7 +73,7 @@ class Display(Listener):
         first = min(self._budget, state.images_seen + every - state.images_seen % every)
         self._losses = f"losses at {format_short(first)} images"
         activity = "compiling" if isinstance(state.engine, Compiled) else "training"
-        self._live.update(self._task, status=f"{activity}, {self._losses}")
+        self._set_status(f"{activity}, {self._losses}")
 
     def step(self, state: TrainState) -> None:
         """Update images and remaining time between two records, about once a second."""
@@ -76,7 +86,7 @@ class Display(Listener):
     def record(self, record: Record, events: Sequence[Record], health: str) -> None:
         """Print findings that began or ended, and show the newest losses and the health status."""
         for event in events:
-            self.message(finding_line(event))
+            self.message(describe_event(event))
         seen = int(record["images_seen"])
         discriminator, generator = (
             total_loss(record, "discriminator"),
@@ -87,7 +97,7 @@ class Display(Listener):
         self._health = health
         parts = self._update(seen)
         due = self._last_update - self._last_line >= SECONDS_BETWEEN_LINES or seen >= self._budget
-        if not self._console.is_terminal and due:
+        if not self._console.is_terminal and self._line is None and due:
             self._last_line = self._last_update
             self.message(join_parts(parts))
 
@@ -107,9 +117,9 @@ class Display(Listener):
         """While entered, the live line shows the progress of this task."""
 
         def advance(done: int, total: int) -> None:
-            self._live.update(self._task, status=f"{task}  {format_progress(done, total)}")
+            self._set_status(f"{task}  {format_progress(done, total)}")
 
-        self._live.update(self._task, status=task)
+        self._set_status(task)
         yield advance
 
     def end(self) -> None:
@@ -131,16 +141,14 @@ class Display(Listener):
             "health": self._health,
             "picture": self._picture,
         }
-        self._live.update(self._task, status=fit_parts(parts, self._console.width))
+        self._set_status(fit_parts(parts, self._console.width), at_once=images_seen >= self._budget)
         return parts
 
-
-def finding_line(event: Record) -> str:
-    """One line about a finding that began, got worse or ended."""
-    if event["event"] == "end":
-        return f"over: {event['symptom']}"
-    finding = Finding.from_table(event)
-    return f"{finding.verdict}: {finding.symptom}. {finding.meaning} Try {finding.advice[0].flag}"
+    def _set_status(self, text: str, *, at_once: bool = False) -> None:
+        """Replace the live line."""
+        self._live.update(self._task, status=text)
+        if self._line is not None:
+            self._line.update(text, at_once=at_once)
 
 
 def log_start(
@@ -172,8 +180,16 @@ def log_end(listeners: Listener, run: Run, needs_a_change: bool) -> None:
         "evaluate": run.can_be_scored(),
         "report": True,
     }
-    commands = [ganvas_command(verb, run.directory) for verb, fits in verbs.items() if fits]
+    commands = [next_command(verb, run) for verb, fits in verbs.items() if fits]
     listeners.message(f"next: {'  ·  '.join(commands)}")
+
+
+def next_command(verb: str, run: Run) -> str:
+    """A command about a run, or in a notebook a line of Python."""
+    if not in_notebook():
+        return ganvas_command(verb, run.directory)
+    directory = repr(str(run.directory))
+    return f"ganvas.load({directory})" if verb == "sample" else f"ganvas.{verb}({directory})"
 
 
 def join_parts(parts: Mapping[str, str]) -> str:

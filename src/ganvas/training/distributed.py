@@ -26,6 +26,7 @@ from ganvas.errors import (
     RunError,
     Unhealthy,
 )
+from ganvas.notebook import in_notebook
 from ganvas.precision import Precision
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe, recipe_json
@@ -40,8 +41,15 @@ def interrupted_error(run: Run, state: TrainState) -> Interrupted:
     return Interrupted(
         f"saved at {state.images_seen:,} images; newest samples: "
         f"{run.sample_path(state.images_seen)}; "
-        f"go on with: {ganvas_command('resume', run.directory)}"
+        f"go on with: {resume_command(run)}"
     )
+
+
+def resume_command(run: Run) -> str:
+    """What resumes a run: a command, or in a notebook a line of Python."""
+    if in_notebook():
+        return f"run = ganvas.resume({str(run.directory)!r})"
+    return ganvas_command("resume", run.directory)
 
 
 def rank_lost_error(run: Run, error: RankLost) -> RankLost:

@@ -1,4 +1,4 @@
-"""Listeners: what the loop tells to the terminal, the run's files, and later dashboards.
+"""Listeners: what the loop tells to the terminal, the run's files, and the loggers.
 
 Only the first process has listeners. To add one, derive from `Listener` and override the events it
 needs.

@@ -1,4 +1,4 @@
-"""Restoring the state of a run from its newest checkpoint."""
+"""Resuming a run: its state from the newest checkpoint, its recipe, and what is left to do."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 
 import torch
 
+from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.errors import RunError, is_out_of_memory
-from ganvas.formatting import format_count
+from ganvas.formatting import format_count, format_short
 from ganvas.precision import resumed_precision
 from ganvas.processes import ProcessGroup
-from ganvas.recipes import Recipe
+from ganvas.recipes import OnFailure, Recipe, checked
 from ganvas.runs import Run
 from ganvas.tensor_file import Tensors
 from ganvas.training.distributed import agree_on_precision, check_same_state
@@ -70,3 +71,40 @@ def _restore(run: Run, state: TrainState, tensors: Tensors, values: dict[str, An
             f"the checkpoint of {run.directory} does not fit its recipe.json, which was changed or "
             f"is damaged: {error}"
         ) from error
+
+
+def with_overrides(run: Run, images: int | None, on_failure: OnFailure | None) -> Recipe:
+    """The run's recipe with what a resumed run changes.
+
+    Raises:
+        RunError: the new budget is less than the run's own.
+    """
+    recipe = run.read_recipe()
+    if images is not None:
+        if images < recipe.images:
+            raise RunError(
+                f"images: {images:,} is less than the budget of {recipe.images:,} that "
+                f"{run.directory} has. Give more to train longer, or leave it out to go on"
+            )
+        recipe = checked(dataclasses.replace(recipe, images=images))
+    if on_failure is not None:
+        recipe = checked(dataclasses.replace(recipe, on_failure=on_failure))
+    return recipe
+
+
+def unsaved_end(run: Run) -> list[str]:
+    """A line about a run whose process died without a word; none about others."""
+    if run.state() != "stopped without saving":
+        return []
+    last = run.history.last_record() or {"images_seen": 0}
+    return [f"{run.directory} stopped without saving at {last['images_seen']:,} images"]
+
+
+def check_unfinished(run: Run, recipe: Recipe, state: TrainState) -> None:
+    """Raise a `RunError` where nothing is left to train."""
+    if state.images_seen >= recipe.images:
+        longer = format_short(2 * state.images_seen)
+        raise RunError(
+            f"{run.directory} is finished at {state.images_seen:,} images. To train longer: "
+            f"{ganvas_command('resume', run.directory, '--images', longer)}"
+        )

@@ -5,18 +5,16 @@ Read `fit` first: it is the story. `train` and `resume` prepare what it needs.
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device, describe_environment
-from ganvas.errors import Diverged, RankLost, RunError, Unhealthy
-from ganvas.formatting import format_short
+from ganvas.errors import Diverged, RankLost, Unhealthy
+from ganvas.loggers.names import check_loggers
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import OnFailure, Recipe, checked, load_recipe
 from ganvas.runs import Run
@@ -53,8 +51,14 @@ from ganvas.training.failures import report_divergence, report_out_of_memory, un
 from ganvas.training.forecast import ForecastListener
 from ganvas.training.grids import draw_samples, remove_interruption_grid
 from ganvas.training.listeners import Listeners
+from ganvas.training.logs import Logs, view_lines
 from ganvas.training.monitor import HealthMonitor
-from ganvas.training.restore import restore_newest
+from ganvas.training.restore import (
+    check_unfinished,
+    restore_newest,
+    unsaved_end,
+    with_overrides,
+)
 from ganvas.training.rewind import complete_pending_rewind, rewind
 from ganvas.training.run_files import RunFiles, describe_step
 from ganvas.training.scoring import check_can_score, score_ema
@@ -124,7 +128,12 @@ def fit(
 
 
 def fit_with_rewinds(
-    run: Run, recipe: Recipe, state: TrainState, data: PreparedData, display: Display
+    run: Run,
+    recipe: Recipe,
+    state: TrainState,
+    data: PreparedData,
+    display: Display,
+    loggers: Sequence[str],
 ) -> None:
     """`fit`; where it fails and the recipe says so, rewind, apply the advice, and fit again."""
     processes = state.processes
@@ -133,7 +142,8 @@ def fit_with_rewinds(
             if not processes.is_main:
                 return fit(run, recipe, state, data, Listeners(), None)
             forecast = ForecastListener(display, recipe, data.shape)
-            listeners = Listeners(RunFiles(run, recipe), display, forecast)
+            logs = Logs(run, loggers, display)
+            listeners = Listeners(RunFiles(run, recipe), display, forecast, logs)
             monitor = HealthMonitor(run, recipe, data, state)
             fit(run, recipe, state, data, listeners, monitor)
             return listeners.end()
@@ -172,6 +182,7 @@ def train(
     device: str = "auto",
     deterministic: bool = False,
     compile: Compile = "auto",
+    log: Sequence[str] | str = (),
     quiet: bool = False,
     verify: bool = False,
 ) -> Run:
@@ -196,6 +207,7 @@ def train(
         deterministic: make CUDA repeat itself bit for bit (the CPU does anyway).
         compile: auto captures the step as CUDA graphs where there is CUDA; on compiles it too, on
             every device; off lets Python launch every kernel.
+        log: loggers that follow the run: tensorboard, wandb, mlflow, trackio.
         quiet: print nothing.
         verify: read every image file again, even where size and time stamp are unchanged.
 
@@ -208,9 +220,10 @@ def train(
         recipe = load_recipe(recipe)
         recipe = recipe if start_from is None else recipe.for_trained_weights()
     recipe = checked(recipe).with_fixed_schedules()
+    loggers = check_loggers(log)
     processes = ProcessGroup.join()
     if restarts() and (before := processes.broadcast_object(lambda: find_run_of_launch(out))):
-        return resume(before, data=data, device=device, quiet=quiet)
+        return resume(before, data=data, device=device, log=loggers, quiet=quiet)
     target = choose_device(device, processes)
     check_batch_is_divisible(recipe, processes, target)
     if processes.is_main:
@@ -240,6 +253,7 @@ def train(
         "deterministic": deterministic,
         "world_size": processes.size,
         "launch": launch(),
+        "log": list(loggers),
     }
     start = None
     if earlier is not None:
@@ -255,10 +269,10 @@ def train(
     ):
         display = Display(run, recipe, 0, quiet)
         log_start(display, run, recipe, state, prepared)
-        for line in filter(None, [about_labels, *warnings]):
+        for line in filter(None, [about_labels, *warnings, *view_lines(run, loggers)]):
             display.message(line)
         with report_out_of_memory(recipe, prepared, state):
-            fit_with_rewinds(run, recipe, state, prepared, display)
+            fit_with_rewinds(run, recipe, state, prepared, display, loggers)
     return run
 
 
@@ -271,6 +285,7 @@ def resume(
     data: str | Path | None = None,
     on_failure: OnFailure | None = None,
     device: str = "auto",
+    log: Sequence[str] | str | None = None,
     quiet: bool = False,
     verify: bool = False,
 ) -> Run:
@@ -282,6 +297,7 @@ def resume(
         data: where the images are now, if they moved; they must be the same.
         on_failure: what to do from now on when health fails: warn, stop or rewind.
         device: auto takes the device that the run was started on.
+        log: loggers that follow the run; None takes those that it had.
         quiet: print nothing.
         verify: read every image file again, even where size and time stamp are unchanged.
 
@@ -297,6 +313,7 @@ def resume(
     quiet = quiet or not processes.is_main
     notes = [] if quiet else unsaved_end(run)
     environment = run.read_environment()
+    loggers = check_loggers(environment.get("log", ()) if log is None else log)
     with (
         shut_down_process_group(processes),
         run_lock(run, processes),
@@ -324,13 +341,14 @@ def resume(
             run.delete_records_after(state.images_seen)
             remove_interruption_grid(run, recipe, state)
             run.write_recipe(recipe)
+            run.write_environment({**environment, "log": list(loggers)})
             run.write_status("running", state.images_seen)
         display = Display(run, recipe, state.images_seen, quiet)
-        for note in [*notes, *warnings]:
+        for note in [*notes, *warnings, *view_lines(run, loggers)]:
             display.message(note)
         display.message(f"resuming at {state.images_seen:,} images")
         with report_out_of_memory(recipe, prepared, state):
-            fit_with_rewinds(run, recipe, state, prepared, display)
+            fit_with_rewinds(run, recipe, state, prepared, display, loggers)
     return run
 
 
@@ -363,40 +381,3 @@ def removed_if_never_saved(run: Run) -> Iterator[None]:
         if not run.checkpoint_paths():
             shutil.rmtree(run.directory, ignore_errors=True)
         raise
-
-
-def with_overrides(run: Run, images: int | None, on_failure: OnFailure | None) -> Recipe:
-    """The run's recipe with what a resumed run changes.
-
-    Raises:
-        RunError: the new budget is less than the run's own.
-    """
-    recipe = run.read_recipe()
-    if images is not None:
-        if images < recipe.images:
-            raise RunError(
-                f"images: {images:,} is less than the budget of {recipe.images:,} that "
-                f"{run.directory} has. Give more to train longer, or leave it out to go on"
-            )
-        recipe = checked(dataclasses.replace(recipe, images=images))
-    if on_failure is not None:
-        recipe = checked(dataclasses.replace(recipe, on_failure=on_failure))
-    return recipe
-
-
-def unsaved_end(run: Run) -> list[str]:
-    """A line about a run whose process died without a word; none about others."""
-    if run.state() != "stopped without saving":
-        return []
-    last = run.history.last_record() or {"images_seen": 0}
-    return [f"{run.directory} stopped without saving at {last['images_seen']:,} images"]
-
-
-def check_unfinished(run: Run, recipe: Recipe, state: TrainState) -> None:
-    """Raise a `RunError` where nothing is left to train."""
-    if state.images_seen >= recipe.images:
-        longer = format_short(2 * state.images_seen)
-        raise RunError(
-            f"{run.directory} is finished at {state.images_seen:,} images. To train longer: "
-            f"{ganvas_command('resume', run.directory, '--images', longer)}"
-        )

@@ -80,3 +80,12 @@ def test_no_names_are_an_error() -> None:
 )
 def test_which_way_is_better(score: str, more: bool) -> None:
     assert more_is_better(score) == more
+
+
+@pytest.mark.parametrize("names", ["fd-lite0,swd", "fd-lite0, swd", ["fd-lite0", "swd"]])
+def test_names_may_be_one_text_with_commas(names: str | list[str]) -> None:
+    assert [metric.name for metric in parse_metrics(names)] == ["fd-lite0", "swd"]
+
+
+def test_one_name_as_a_text_is_one_metric() -> None:
+    assert parse_metrics("swd") == parse_metrics(["swd"])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ganvas.errors import GanvasError
 from ganvas.runs.history import History, records_with
 from ganvas.runs.tables import FindingRecord
 
@@ -139,3 +142,44 @@ def test_records_that_lack_a_field_are_left_out_where_it_is_needed() -> None:
     timed = {"images_seen": 64, "seconds": 1.0, "memory_mb": 2.0}
     known = records_with([*RECORDS, timed, {**RECORDS[0], "seconds": 1.0}], "seconds", "memory_mb")
     assert known == [timed]
+
+
+def test_records_are_read_on_from_a_position(tmp_path: Path) -> None:
+    history = written(tmp_path / "history.jsonl")
+    records, position = history.records_from(0)
+    assert (records, position) == (RECORDS, history.path.stat().st_size)
+    assert history.records_from(position) == ([], position)
+    with history.path.open("a") as file:
+        file.write('{"images_seen": 256, "lo')
+    assert history.records_from(position) == ([], position), "the line is not whole yet"
+    with history.path.open("a") as file:
+        file.write('ss": 1.5}\n')
+    new, _ = history.records_from(position)
+    assert new == [{"images_seen": 256, "loss": 1.5}]
+
+
+def test_history_as_arrays_has_nan_where_a_record_lacks_a_number(tmp_path: Path) -> None:
+    history = written(tmp_path / "history.jsonl")
+    history.append({"images_seen": 256, "probe/r_t": 0.5, "probe/layers": [1.0], "note": "text"})
+    arrays = history.arrays()
+    assert list(arrays) == ["images_seen", "loss", "probe/r_t"]
+    assert arrays["images_seen"].tolist() == [64, 128, 192, 256]
+    np.testing.assert_array_equal(arrays["loss"], [64 / 3, 128 / 3, 64, np.nan])
+    np.testing.assert_array_equal(arrays["probe/r_t"], [np.nan, np.nan, np.nan, 0.5])
+    assert History(tmp_path / "none.jsonl").arrays() == {}
+
+
+def test_history_as_a_frame_is_indexed_by_images_seen(tmp_path: Path) -> None:
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = written(tmp_path / "history.jsonl").frame()
+    assert frame.index.name == "images_seen"
+    assert frame["loss"].to_dict() == {record["images_seen"]: record["loss"] for record in RECORDS}
+    assert History(tmp_path / "none.jsonl").frame().empty
+
+
+def test_frame_without_pandas_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(GanvasError, match="pip install pandas"):
+        written(tmp_path / "history.jsonl").frame()

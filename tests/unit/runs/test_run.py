@@ -20,6 +20,7 @@ from ganvas.runs import Run
 from ganvas.runs.status import SavedStatus
 from ganvas.runs.tables import LabelConfusionTable
 from tests.builders import run_files
+from tests.builders.loggers import ONSET, empty_run, train_to
 from tests.builders.tiny import tiny_recipe
 
 
@@ -252,3 +253,23 @@ def test_a_shape_that_is_not_the_recipes_is_damaged(
     whole.write_data(run_files.data(shape=named))
     with pytest.raises(RunError, match=r"data\.json is damaged: its images of .* not those of"):
         whole.read_shape()
+
+
+def test_run_shows_a_notebook_its_status_open_findings_and_newest_grid(tmp_path: Path) -> None:
+    run = empty_run(tmp_path)
+    assert "at 0 of 1,000 images" in run._repr_html_()
+    train_to(run, 64, 128)
+    run.findings.append({"images_seen": 64, **ONSET})
+    shown = run._repr_html_()
+    assert "custom on noise, stopped without saving at 128 of 1,000 images" in shown
+    assert "watch: mode-collapse. It makes few images. Try --batch 128" in shown
+    assert shown.count("<img") == 1
+    assert 'alt="samples at 128 images"' in shown
+    run.findings.append({"images_seen": 128, "event": "end", "symptom": "mode-collapse"})
+    assert "mode-collapse" not in run._repr_html_()
+
+
+def test_damaged_run_shows_why_instead_of_failing(tmp_path: Path) -> None:
+    run = empty_run(tmp_path)
+    (run.directory / "data.json").write_text("{")
+    assert "data.json cannot be read" in run._repr_html_()

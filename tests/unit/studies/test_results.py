@@ -140,3 +140,14 @@ def test_results_json_has_the_promised_fields(directory: StudyDirectory) -> None
     for arm in table["arms"]:
         assert {"name", "runs", "failures", "metrics", "verdict"} <= arm.keys()
     assert table["arms"][1]["metrics"]["fd-lite0"]["scores"]["0"] == 50.0
+
+
+def test_results_are_short_as_text_and_a_table_as_html(directory: StudyDirectory) -> None:
+    fill(directory)
+    results = read_results(directory.path)
+    assert repr(results).startswith(f"StudyResults({directory.path}: ")
+    assert results.recommendation in repr(results)
+    assert len(repr(results)) < 500
+    shown = results._repr_html_()
+    assert shown.count("<tr>") == 1 + len(results.arms)
+    assert "<td>better</td>" in shown or "<td>too few seeds to say</td>" in shown

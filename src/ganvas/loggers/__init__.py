@@ -1,0 +1,1 @@
+"""Loggers: TensorBoard and others, which follow the files of a run. `follower.py` is the story."""
