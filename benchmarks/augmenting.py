@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,9 @@ import torch
 from figure import Effort, Figure, figure
 from ganvas.objectives.augmentation import MEASURE_EVERY
 from ganvas.schedules import Adaptive
-from hardware import stopwatch
 from loops import GanvasLoop
+from overhead import percent_longer, warm_up
 from speed_cases import Case, data_for, every_case, recipe_for
-from throughput import WARM_UP_STEPS, take_turns
 
 OFF = "off"
 NEVER = 0.999
@@ -54,22 +52,16 @@ def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path)
         name: GanvasLoop(dataclasses.replace(recipe, **changes), prepared, folder / name, device)
         for name, changes in ARMS.items()
     }
-    for loop in loops.values():
-        loop.steps(WARM_UP_STEPS)
-    step_seconds = stopwatch(partial(loops[OFF].steps, WARM_UP_STEPS), device) / WARM_UP_STEPS
+    step_seconds = warm_up(loops, OFF, device)
     # A turn has whole intervals between measurements, so that each has as many.
     intervals = max(1, round(effort.seconds / step_seconds * case.batch / MEASURE_EVERY))
     steps = intervals * MEASURE_EVERY // case.batch
-    turns = {
-        name: partial(stopwatch, partial(loop.steps, steps), device) for name, loop in loops.items()
-    }
-    rates = take_turns(turns, steps * case.batch, effort.rounds)
+    percents = percent_longer(loops, OFF, steps, effort.rounds, device)
     figures = []
     for name, title in TITLES.items():
-        percent = [
-            100 * (off / rate - 1) for off, rate in zip(rates[OFF], rates[name], strict=True)
-        ]
         most = MOST_PERCENT[name] if device.type == "cpu" else None
         meaning = f"{case.title}: {title}"
-        figures.append(figure(f"{case.key}/{name}", meaning, "% of a step", percent, at_most=most))
+        figures.append(
+            figure(f"{case.key}/{name}", meaning, "% of a step", percents[name], at_most=most)
+        )
     return figures

@@ -1,9 +1,9 @@
 """Measure ganvas on this machine: `make bench`, or `python benchmarks/bench.py --help`.
 
 Prints a table, stores the figures in results/HARDWARE.json and writes the table into README.md.
-Parts that take long on a CPU run only on request: --only augmentation, --only precision, --only
-compiling, --only evaluation, --only quality. --quick measures everything roughly and stores
-nothing: it shows only that every part runs.
+Parts that take long on a CPU run only on request: --only augmentation, --only conditioning,
+--only precision, --only compiling, --only evaluation, --only quality. --quick measures everything
+roughly and stores nothing: it shows only that every part runs.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import augmenting
 import compiling
+import conditioning
 import evaluating
 import hardware
 import launching
@@ -34,7 +35,7 @@ from ganvas.errors import DeviceError
 
 HERE = Path(__file__).parent
 NAMES = tuple(report.TITLES)
-ON_REQUEST = ("augmentation", "precision", "compiling", "evaluation", "quality")
+ON_REQUEST = ("augmentation", "conditioning", "precision", "compiling", "evaluation", "quality")
 """Parts that take many minutes on a CPU, so they are not in every run."""
 
 
@@ -51,6 +52,7 @@ def main() -> int:
         "throughput": partial(throughput.measure, effort, device),
         "launching": partial(launching.measure, effort),
         "augmentation": partial(augmenting.measure, effort, device),
+        "conditioning": partial(conditioning.measure, effort, device),
         "scaling": partial(scaling.measure, effort, device),
         "preparation": partial(preparing.measure, effort),
         "startup": partial(starting.measure, effort, str(device)),

@@ -17,6 +17,7 @@ TITLES = {
     "throughput": "training speed",
     "launching": "what Python takes",
     "augmentation": "augmentation",
+    "conditioning": "labels",
     "scaling": "growth",
     "preparation": "preparation",
     "startup": "start-up",

@@ -23,6 +23,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 MODULES = (
     "augmenting",
     "compiling",
+    "conditioning",
     "evaluating",
     "figure",
     "floor",
@@ -31,6 +32,7 @@ MODULES = (
     "loops",
     "memory",
     "modes",
+    "overhead",
     "precision",
     "quality",
     "recipes",
@@ -104,6 +106,20 @@ def test_the_textbook_minimises_the_same_loss(
     for mine, other in pairs:
         largest = float(mine.grad.abs().max())
         torch.testing.assert_close(other.grad, mine.grad, rtol=1e-3, atol=1e-4 * largest)
+
+
+def test_labels_are_all_that_a_conditional_recipe_adds(bench: Bench) -> None:
+    conditioning, case = bench["conditioning"], bench["speed_cases"].Case
+    for name, forms in conditioning.FORMS.items():
+        full = case("case", name, 32, CATALOG[name]().generator.network.width)
+        base = conditioning.with_reals_of_conditional(bench["speed_cases"].recipe_for(full))
+        usual, *others = (conditioning.conditional(full, form) for form in forms)
+        assert usual == CATALOG[f"{name}-conditional"]()
+        for recipe in (usual, *others):
+            plain = recipe.with_networks(base.generator.network, base.discriminator.network)
+            assert replace(plain, name=name, data=base.data) == base
+            assert recipe.generator.network.unconditional() == base.generator.network
+            assert recipe.discriminator.network.unconditional() == base.discriminator.network
 
 
 def test_the_full_effort_measures_unchanged_recipes(bench: Bench) -> None:

@@ -31,7 +31,9 @@ def augment(
     processes: ProcessGroup | None = None,
 ) -> Tensor:
     random = random or torch.Generator().manual_seed(3)
-    return POLICIES[name](images, probability, random, processes or ProcessGroup())
+    policy = POLICIES[name]
+    (augmented,) = policy([images], probability, random, processes or ProcessGroup())
+    return augmented
 
 
 def test_every_policy_is_a_choice_of_recipes(name: Any) -> None:

@@ -93,18 +93,28 @@ class ConditionalBatchNorm(nn.Module):
     is Brock 2019's form. Both maps start at zero, so all labels start alike.
     """
 
+    neutral: Tensor
+    """(2C,) the gains and biases that change nothing: ones, then zeros."""
+
     def __init__(self, channels: int, condition_dim: int) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(channels, affine=False)
         self.affine = nn.Linear(condition_dim, 2 * channels, bias=False)
         nn.init.zeros_(self.affine.weight)
+        neutral = torch.cat([torch.ones(channels), torch.zeros(channels)])
+        self.register_buffer("neutral", neutral, persistent=False)
 
     def forward(self, images: Tensor, condition: Tensor) -> Tensor:
         normalised = self.norm(images)
-        # In float32: bfloat16 keeps two digits of a gain near 1.
-        gain, bias = self.affine(condition).float()[:, :, None, None].chunk(2, 1)  # (N, C, 1, 1)
-        gain, bias = (1 + gain).to(normalised.dtype), bias.to(normalised.dtype)
-        return torch.addcmul(bias, normalised, gain)  # (N, C, H, W)
+        weight = self.affine.weight
+        # In float32: bfloat16 keeps two digits of a gain near 1, and rounding the operands takes
+        # longer than it saves.
+        with torch.autocast(weight.device.type, enabled=False):
+            affine = F.linear(condition.to(weight.dtype), weight, self.neutral)  # (N, 2C)
+        gain, bias = affine.to(normalised.dtype).view(len(affine), 2, -1, 1, 1).unbind(1)
+        # On CPUs, in channels_last, two passes are quicker than addcmul.
+        scaled: Tensor = normalised * gain
+        return scaled.add_(bias)  # (N, C, H, W)
 
 
 def takes_condition(module: nn.Module) -> bool:

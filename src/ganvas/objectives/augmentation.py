@@ -12,7 +12,7 @@ explains, and lowers it otherwise.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -105,10 +105,13 @@ class Augmentation:
         return {"probability": self.probability, "memory": memory}
 
     def __call__(
-        self, images: Tensor, random: torch.Generator, processes: ProcessGroup = SINGLE_PROCESS
-    ) -> Tensor:
-        """The images (N, C, H, W), transformed with the current probability."""
-        return self.policy(images, self.probability, random, processes)
+        self,
+        batches: Sequence[Tensor],
+        random: torch.Generator,
+        processes: ProcessGroup = SINGLE_PROCESS,
+    ) -> Sequence[Tensor]:
+        """The batches (N, C, H, W), transformed with the current probability."""
+        return self.policy(batches, self.probability, random, processes)
 
     def state_dict(self) -> dict[str, float]:
         """The state for a checkpoint."""

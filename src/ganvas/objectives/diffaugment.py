@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganvas.objectives.augment_random import AugmentRandom, Policy, arange_like, colour_channels
+from ganvas.objectives.augment_random import Draw, Policy, colour_channels, grid_of
 
 BRIGHTNESS = 0.5
 """The most that is added or subtracted, where black is -1 and white is 1."""
@@ -24,21 +24,40 @@ CUTOUT = 0.5
 """Length of the hole, relative to each side."""
 
 
-def transform(images: Tensor, draws: AugmentRandom) -> Tensor:
+UNIFORM = (
+    "brightness", "brightness?", "saturation", "saturation?", "contrast", "contrast?",
+    "down", "right", "moved?", "hole_row", "hole_column", "hole?",
+)  # fmt: skip
+"""In the order of drawing; a name with ? decides whether the transformation happens."""
+DRAWS = (
+    Draw("brightness", "brightness?", -BRIGHTNESS, 2 * BRIGHTNESS),
+    Draw("saturation", "saturation?", 0.0, SATURATION, otherwise=1.0),
+    Draw("contrast", "contrast?", CONTRAST[0], CONTRAST[1] - CONTRAST[0], otherwise=1.0),
+    # Of all possible places in order, relative to their number; the one in the middle is no move.
+    Draw("down", "moved?", otherwise=0.5),
+    Draw("right", "moved?", otherwise=0.5),
+    Draw("hole_row"),
+    Draw("hole_column"),
+    Draw("hole_row", "hole?", low=1.0, span=0.0),  # 1 if there is a hole, else 0
+)
+
+
+def transform(images: Tensor, quantities: Tensor) -> Tensor:
     """The whole policy on images (N, C, H, W), see `Policy.transform`."""
-    return cut_out(translate(colour_jitter(images, draws), draws), draws)
+    brightness, saturation, contrast, down, right, hole_row, hole_column, hole = quantities
+    jittered = colour_jitter(images, brightness, saturation, contrast)
+    return cut_out(translate(jittered, down, right), hole_row, hole_column, hole)
 
 
-augment = Policy(transform, uniforms=12)
+augment = Policy(transform, DRAWS, UNIFORM)
 
 
-def colour_jitter(images: Tensor, draws: AugmentRandom) -> Tensor:
-    """Change brightness, saturation and contrast of the colours; alpha keeps its values."""
-    brightness = draws.with_probability(draws.uniform(-BRIGHTNESS, BRIGHTNESS), 0.0)
-    saturation = draws.with_probability(draws.uniform(0, SATURATION), 1.0)
-    contrast = draws.with_probability(draws.uniform(*CONTRAST), 1.0)
+def colour_jitter(
+    images: Tensor, brightness: Tensor, saturation: Tensor, contrast: Tensor
+) -> Tensor:
+    """Change the colours, by (N, 1) each; alpha keeps its values."""
     brightness, saturation, contrast = (
-        value.view(-1, 1, 1, 1) for value in (brightness, saturation, contrast)
+        value[:, :, None, None] for value in (brightness, saturation, contrast)
     )
     colours = colour_channels(images)
     colour, alpha = images[:, :colours] + brightness, images[:, colours:]
@@ -48,32 +67,44 @@ def colour_jitter(images: Tensor, draws: AugmentRandom) -> Tensor:
     return torch.cat([colour, alpha], 1) if alpha.shape[1] else colour
 
 
-def translate(images: Tensor, draws: AugmentRandom) -> Tensor:
-    """Move by whole pixels, up to `TRANSLATION`; what is uncovered becomes mid-grey (0)."""
+def translate(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
+    """Move by whole pixels, up to `TRANSLATION`; what is uncovered becomes mid-grey (0).
+
+    Args:
+        down, right: (N, 1), which of the possible moves, in [0, 1).
+    """
     channels, height, width = images.shape[1:]
-    down, right = (_pixels(side, TRANSLATION) for side in (height, width))
-    by_rows = draws.integer(2 * down + 1) - down
-    by_columns = draws.integer(2 * right + 1) - right
-    moved = draws.with_probability(torch.stack([by_rows, by_columns], 1), 0.0)
-    rows = arange_like(images, height) - moved[:, :1]  # (N, H)
-    columns = arange_like(images, width) - moved[:, 1:]  # (N, W)
-    inside = _within(rows, height)[:, :, None] & _within(columns, width)[:, None, :]
+    grid = grid_of(images)
+    most_down, most_right = (_pixels(side, TRANSLATION) for side in (height, width))
+    by_rows = (down * (2 * most_down + 1)).floor() - most_down
+    by_columns = (right * (2 * most_right + 1)).floor() - most_right
+    rows = grid.rows - by_rows[:, :, None]  # (N, H, 1)
+    columns = (grid.columns - by_columns)[:, None, :]  # (N, 1, W)
+    inside = _within(rows, height) & _within(columns, width)  # (N, H, W)
     rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
-    index = (rows[:, :, None] * width + columns[:, None, :]).long()  # (N, H, W)
+    index = torch.add(columns, rows, alpha=width).long()
     source = index.flatten(1)[:, None].expand(-1, channels, -1)
     return images.flatten(2).gather(2, source).view_as(images).masked_fill(~inside[:, None], 0.0)
 
 
-def cut_out(images: Tensor, draws: AugmentRandom) -> Tensor:
-    """Set a rectangle to mid-grey, half as wide and high as the image, maybe partly outside."""
-    inside = []
-    for side in images.shape[2:]:
-        length = _pixels(side, CUTOUT)
-        first = draws.integer(side + 1 - length % 2) - length // 2
-        inside.append(_within(arange_like(images, side) - first[:, None], length))  # (N, side)
-    rows, columns = inside
-    hole = rows[:, None, :, None] & (columns & draws.happens()[:, None])[:, None, None, :]
-    return images.masked_fill(hole, 0.0)
+def cut_out(images: Tensor, row: Tensor, column: Tensor, hole: Tensor) -> Tensor:
+    """Set a rectangle to mid-grey, half as wide and high as the image, maybe partly outside.
+
+    Args:
+        row, column: (N, 1), which of its possible places, in [0, 1).
+        hole: (N, 1), 1 for a rectangle, 0 for none.
+    """
+    height, width = images.shape[2:]
+    grid = grid_of(images)
+
+    def first(drawn: Tensor, side: int, length: int) -> Tensor:
+        """(N, 1), the first row or column of the rectangle."""
+        return (drawn * (side + 1 - length % 2)).floor() - length // 2
+
+    high, wide = _pixels(height, CUTOUT), _pixels(width, CUTOUT)
+    rows = _within(grid.rows - first(row, height, high)[:, :, None], high)  # (N, H, 1)
+    columns = _within(grid.columns - first(column, width, wide), wide * hole)  # (N, W)
+    return images.masked_fill((rows & columns[:, None, :])[:, None], 0.0)
 
 
 def _pixels(side: int, fraction: float) -> int:
@@ -81,6 +112,6 @@ def _pixels(side: int, fraction: float) -> int:
     return int(side * fraction + 0.5)
 
 
-def _within(position: Tensor, count: int) -> Tensor:
+def _within(position: Tensor, count: int | Tensor) -> Tensor:
     """Where a position is one of 0, 1, ... `count` - 1."""
     return (position >= 0) & (position < count)

@@ -49,7 +49,7 @@ def draw_generator_inputs(
     data's, and a real and a fake image at the same position share a label.
     """
     latents = draw_latents(count, recipe.latent_dim, state.random["latents"], state.processes)
-    if real_labels is None:
-        return GeneratorInputs(latents, None)
+    if real_labels is None or len(real_labels) == len(latents):
+        return GeneratorInputs(latents, real_labels)
     repeated = torch.arange(len(latents)) % len(real_labels)
     return GeneratorInputs(latents, real_labels[repeated.to(real_labels.device)])

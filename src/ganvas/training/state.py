@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,9 +141,9 @@ class TrainState:
             for network in (self.generator, self.discriminator):
                 set_label_strength(network, strength)
 
-    def augment(self, batch: Tensor) -> Tensor:
-        """Images (N, C, H, W), real or fake, as the discriminator sees them."""
-        return self.augmentation(batch, self.random["augmentation"], self.processes)
+    def augment(self, *batches: Tensor) -> Sequence[Tensor]:
+        """Batches (N, C, H, W), real or fake, as the discriminator sees them."""
+        return self.augmentation(batches, self.random["augmentation"], self.processes)
 
     def update_ema(self, recipe: Recipe, images: int) -> None:
         """Move the EMA towards the generator, after so many images since the last time."""

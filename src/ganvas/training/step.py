@@ -48,9 +48,10 @@ def update_discriminator(state: TrainState, recipe: Recipe, real: Batch, fake: T
     """One update on augmented images; `apply_update` averages gradients over all processes."""
     player = state.player("discriminator")
     labels = player.labels(real.labels)
+    real_images, fake_images = state.augment(real.images, fake.detach())
     batch = state.objective.prepare_batch(
-        state.augment(real.images),
-        state.augment(fake.detach()),
+        real_images,
+        fake_images,
         state.functions.discriminator(*optional(labels)),
         labels=labels,
         logit_averages=state.logit_averages,
@@ -80,9 +81,9 @@ def update_generator(
     state: TrainState, recipe: Recipe, inputs: GeneratorInputs, fake: Tensor, real: Batch
 ) -> None:
     """One update through images with history; gradients pass through the discriminator."""
-    augmented = state.augment(fake)
+    (augmented,) = state.augment(fake)
     sees_real = state.objective.loss.generator_sees_real
-    real_images = state.augment(real.images) if sees_real else real.images
+    (real_images,) = state.augment(real.images) if sees_real else (real.images,)
     leaf = augmented.detach().requires_grad_(True)
     with state.player("discriminator").frozen():
         scalars, grad_outputs = state.functions.generator_loss_gradient(

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from ganvas.objectives import ada, augment_random
-from ganvas.objectives.ada import augment, colour_matrix
-from ganvas.objectives.augment_random import AugmentRandom
-from ganvas.processes import SINGLE_PROCESS, ProcessGroup
+from ganvas.objectives.ada import colour_matrix
+from ganvas.processes import ProcessGroup
 
 SIDE = 16
 UNIFORM = (
@@ -37,6 +36,12 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def augment(images: Tensor, *arguments: Any) -> Tensor:
+    """`ada.augment` of one batch."""
+    (augmented,) = ada.augment([images], *arguments)
+    return augmented
+
+
 Loaded = Callable[..., Tensor]
 
 
@@ -49,17 +54,16 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Loaded:
         assert set(drawn) <= {*UNIFORM, *NORMAL}
         chances = {f"{name}?": 0.0 for name in happens}
 
-        def column(name: str, otherwise: float) -> Tensor:
-            value = {**chances, **drawn}.get(name, otherwise)
-            return torch.full((len(images),), value, dtype=images.dtype)
+        def numbers(names: tuple[str, ...], otherwise: float) -> Any:
+            def draw(shape: tuple[int, int], *_: Any) -> Tensor:
+                assert shape == (len(images), len(names))
+                values = [{**chances, **drawn}.get(name, otherwise) for name in names]
+                return torch.tensor(values, dtype=images.dtype).expand(shape)
 
-        class LoadedDice(AugmentRandom):
-            def __init__(self, *arguments: Any, **counts: int) -> None:
-                super().__init__(*arguments, **counts)
-                self._uniform = iter([column(name, 0.999) for name in UNIFORM])
-                self._normal = iter([column(name, 0.0) for name in NORMAL])
+            return draw
 
-        monkeypatch.setattr(augment_random, "AugmentRandom", LoadedDice)
+        monkeypatch.setattr(augment_random, "draw_uniform", numbers(UNIFORM, 0.999))
+        monkeypatch.setattr(augment_random, "draw_normal", numbers(NORMAL, 0.0))
         augmented = augment(images, 0.5, seeded())
         monkeypatch.undo()
         return augmented
@@ -182,7 +186,8 @@ def test_brightness_and_contrast_leave_alpha_unchanged(loaded: Loaded, channels:
 
 
 def mixed(images: Tensor, inverted: float = 0.0, hue: float = 0.0, saturation: float = 1.0) -> Any:
-    numbers = torch.tensor([[inverted], [hue], [saturation]], dtype=torch.float64)
+    values = [inverted, math.cos(hue), math.sin(hue), saturation]
+    numbers = torch.tensor(values, dtype=torch.float64)[:, None, None]
     return (colour_matrix(*numbers) @ images.flatten(2)).view_as(images)
 
 
@@ -235,10 +240,9 @@ def test_cutout_is_a_box_of_half_the_sides(loaded: Loaded) -> None:
 
 def test_mean_area_of_cutout_equals_the_integral() -> None:
     """A side loses 1/2 less what lies outside: 2 times the integral of 1/4 - c over 0 to 1/4."""
-    dice = AugmentRandom(
-        1.0, 4_000, seeded(), SINGLE_PROCESS, torch.float64, uniforms=24, normals=7
-    )
-    augmented = ada.cut_out(torch.ones(4_000, 1, 16, 16, dtype=torch.float64), dice)
+    centres = torch.rand(2, 4_000, 1, generator=seeded(), dtype=torch.float64)
+    radius = torch.full_like(centres[0], 0.25)
+    augmented = ada.cut_out(torch.ones(4_000, 1, 16, 16, dtype=torch.float64), *centres, radius)
     assert float(1 - augmented.mean()) == pytest.approx((1 / 2 - 1 / 16) ** 2, abs=0.005)
 
 
@@ -300,6 +304,16 @@ def test_each_event_happens_below_the_probability_and_not_above(
 
     assert torch.equal(drawn_at(limit + 1e-9), images)
     assert not torch.equal(drawn_at(limit - 1e-9), images)
+
+
+def test_two_batches_at_once_are_like_one_after_the_other() -> None:
+    first, second = noise(count=8).float(), noise(count=4).float()
+    one_by_one = seeded()
+    expected = [augment(images, 0.7, one_by_one) for images in (first, second)]
+    together = seeded()
+    augmented = ada.augment([first, second], 0.7, together)
+    assert all(map(torch.equal, augmented, expected))
+    assert torch.equal(together.get_state(), one_by_one.get_state())
 
 
 def test_the_transformation_of_an_image_does_not_depend_on_the_others() -> None:

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from ganvas.objectives import augment_random, diffaugment
-from ganvas.objectives.augment_random import AugmentRandom
 
 Array = npt.NDArray[np.float64]
 
@@ -38,20 +37,16 @@ def draws(monkeypatch: pytest.MonkeyPatch) -> Any:
             {"moved?"} if "down" in drawn else {"hole?"} if "hole_row" in drawn else set()
         )
 
-        class Loaded(AugmentRandom):
-            def __init__(self, *arguments: Any, **counts: int) -> None:
-                super().__init__(*arguments, **counts)
-                assert counts == {"uniforms": len(DRAWN), "normals": 0}
-                self._uniform = iter(
-                    torch.tensor(
-                        drawn.get(name, [0.0 if name in happening else 0.99] * len(images)),
-                        dtype=torch.float64,
-                    )
-                    for name in DRAWN
-                )
+        def numbers(shape: tuple[int, int], *_: Any) -> Tensor:
+            assert shape == (len(images), len(DRAWN))
+            columns = [
+                drawn.get(name, [0.0 if name in happening else 0.99] * len(images))
+                for name in DRAWN
+            ]
+            return torch.tensor(columns, dtype=torch.float64).t()
 
-        monkeypatch.setattr(augment_random, "AugmentRandom", Loaded)
-        augmented = diffaugment.augment(images, 0.5, torch.Generator())
+        monkeypatch.setattr(augment_random, "draw_uniform", numbers)
+        (augmented,) = diffaugment.augment([images], 0.5, torch.Generator())
         monkeypatch.undo()
         return augmented
 
@@ -173,7 +168,7 @@ def test_at_probability_one_every_image_gets_all_of_it() -> None:
     """The policy color,translation,cutout of the paper, which has no probability."""
     images = torch.ones(200, 3, 16, 16, dtype=torch.float64)
     images[:, 1] = 0.5
-    augmented = diffaugment.augment(images, 1.0, torch.Generator().manual_seed(0))
+    (augmented,) = diffaugment.augment([images], 1.0, torch.Generator().manual_seed(0))
     hole = (augmented == 0).all(1)
     assert hole.flatten(1).any(1).all()  # cutout; at the corners a quarter of the box
     colour = augmented.abs().amax((2, 3))  # the two values that a constant image gets
