@@ -32,7 +32,7 @@ PACKAGE = ROOT / "docs" / "package.md"
 """What a package index shows: a short README, with commands of the README."""
 PAGES = [README, *sorted({*(ROOT / "docs").rglob("*.md")} - {PACKAGE})]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-SKIPPED_COMMANDS = ("make ", "pip ", "git clone", "cd ")
+SKIPPED_COMMANDS = ("make ", "pip ", "docker ", "git clone", "cd ")
 BUDGET = 128
 BUILT_IN_IMAGES = 1_500
 """How many of the built-in images the commands see."""
