@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup demo docs test test-benchmarks test-gpu lint format bench bench-check clean
+.PHONY: setup demo docs test test-benchmarks test-package test-gpu lint format bench bench-check clean
 
 setup: $(INSTALLED)
 
@@ -31,6 +31,9 @@ test: lint
 
 test-benchmarks: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/benchmarks
+
+test-package: $(INSTALLED)
+	$(BIN)/python -m pytest tests/package
 
 test-gpu: $(INSTALLED)
 	$(BIN)/python -m pytest -m gpu -W default  # what a device's kernels warn of is shown, no more

@@ -22,6 +22,7 @@ from ganvas.errors import RunError as RunError
 from ganvas.errors import StudyError as StudyError
 from ganvas.errors import Unhealthy as Unhealthy
 from ganvas.recipes import Recipe as Recipe
+from ganvas.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from ganvas.diagnosis import Diagnosis as Diagnosis
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from ganvas.studies.study import Study as Study
     from ganvas.training.trainer import resume as resume
     from ganvas.training.trainer import train as train
-
-__version__ = "0.4.0"
 
 for _library in ("matplotlib", "PIL"):
     # Python prints the log of a library that no program has asked for, unless it has a handler.

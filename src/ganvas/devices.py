@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import torch
 from ganvas.errors import DeviceError
 from ganvas.notebook import in_notebook
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
+from ganvas.version import __version__
 
 
 def choose_device(name: str, processes: ProcessGroup = SINGLE_PROCESS) -> torch.device:
@@ -80,7 +80,7 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
     """Versions and hardware that a run's results depend on."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     return {
-        "ganvas": metadata.version("ganvas"),
+        "ganvas": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,

@@ -17,7 +17,7 @@ from PIL import Image
 import ganvas as library
 from ganvas.cli import parse
 from ganvas.cli.train import Train
-from ganvas.networks import DISCRIMINATORS, GENERATORS, POINT
+from ganvas.networks import DISCRIMINATORS, GENERATORS, POINT, Network
 from ganvas.recipes import CATALOG, recipe_table
 
 from ..builders.commands import finish, start
@@ -35,19 +35,14 @@ def run(tmp_path: Path, small: Path, images: Path, ganvas: Ganvas) -> Path:
     return directory
 
 
-def width_flags(name: str) -> tuple[object, ...]:
-    """Flags that make a recipe's networks tiny."""
-    recipe = CATALOG[name]()
-    networks = {
-        "generator": recipe.generator.network,
-        "discriminator": recipe.discriminator.network,
-    }
+def width_flags(*networks: Network) -> tuple[object, ...]:
+    """Flags that make networks tiny."""
     return tuple(
         word
-        for player, network in networks.items()
+        for network in networks
         for field in dataclasses.fields(network)
         if field.name.endswith("width")
-        for word in (f"--{player}.network.{field.name.replace('_', '-')}", 4)
+        for word in (f"--{network.role}.network.{field.name.replace('_', '-')}", 4)
     )
 
 
@@ -65,13 +60,14 @@ def test_every_recipe_trains_samples_interpolates_and_goes_on(
     tmp_path: Path, images: Path, ganvas: Ganvas, name: str
 ) -> None:
     run = tmp_path / "run"
-    steps = CATALOG[name]().discriminator_steps
-    budget = 32 * steps
-    for_points = CATALOG[name]().data.size == POINT
+    recipe = CATALOG[name]()
+    budget = 32 * recipe.discriminator_steps
+    for_points = recipe.data.size == POINT
+    narrow = width_flags(recipe.generator.network, recipe.discriminator.network)
     data, size = ("ring", ()) if for_points else (images, ("--size", 16))
     if name.endswith("-conditional"):
         data = with_labels(images)
-    flags = ("--batch", 16, *size, "--images", budget, *width_flags(name))
+    flags = ("--batch", 16, *size, "--images", budget, *narrow)
     result = ganvas("train", name, data, "--out", run, *flags)
     assert result.code == 0, result.err
     assert ganvas("sample", run).code == 0
@@ -91,7 +87,8 @@ def test_every_recipe_trains_samples_interpolates_and_goes_on(
 def test_any_network_takes_any_fitting_size(
     tmp_path: Path, images: Path, ganvas: Ganvas, network: str, size: str
 ) -> None:
-    flags = ("--network", network, "--size", size, "--images", 32, "--batch", 16)
+    narrow = width_flags(GENERATORS[network](), DISCRIMINATORS[network]())
+    flags = ("--network", network, "--size", size, "--images", 32, "--batch", 16, *narrow)
     result = ganvas("train", "wgan-gp", images, "--out", tmp_path / "run", *flags)
     assert result.code == 0, result.err
     generator = library.load(tmp_path / "run")

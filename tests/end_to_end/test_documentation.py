@@ -36,7 +36,7 @@ TRANSLATIONS = sorted((ROOT / "docs" / "zh").rglob("*.md"))
 """Their commands are those of the English pages: tests/end_to_end/test_site.py."""
 PAGES = [README, *sorted({*(ROOT / "docs").rglob("*.md")} - {PACKAGE, *TRANSLATIONS})]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-SKIPPED_COMMANDS = ("make ", "pip ", "git clone", "cd ")
+SKIPPED_COMMANDS = ("make ", "pip ", "docker ", "git clone", "cd ")
 BUDGET = 128
 BUILT_IN_IMAGES = 1_500
 """How many of the built-in images the commands see."""

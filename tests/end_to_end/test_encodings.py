@@ -146,6 +146,11 @@ def test_help_and_errors_need_only_ascii(name: str) -> None:
     assert printed("ascii", "nö\udcff").code == 2
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp936"])
+def test_the_overview_is_printed_in_the_encodings_of_older_terminals(encoding: str) -> None:
+    assert "usage: ganvas" in printed(encoding, "--help").out
+
+
 IN_ASCII = """
 import sys
 assert (sys.getfilesystemencoding(), sys.stdout.encoding) == ("ascii", "ascii")

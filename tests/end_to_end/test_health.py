@@ -24,7 +24,7 @@ from ..builders.commands import Result, finish, start
 from .conftest import essence, write_images, write_small
 
 TOO_FAST = ("--discriminator.learning-rate", "0.02")
-GOING_BACK = (*TOO_FAST, "--on-failure", "rewind")
+GOING_BACK = (*TOO_FAST, "--on-failure", "rewind", "--images", "1200")
 SEEN_AT = 700
 """The rule sees nothing before this many images; the first checkpoint is at 400."""
 
@@ -152,7 +152,7 @@ os.replace = sabotaged
 
 @pytest.fixture(scope="module")
 def rewound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that went back, and that nothing happened to meanwhile."""
+    """A run that went back, at 1,008 images, and that nothing happened to meanwhile."""
     folder = tmp_path_factory.mktemp("rewound")
     train = ["train", write_small(folder), write_images(folder), *GOING_BACK]
     result = finish(start([*train, "--out", folder / "whole"], RULED))

@@ -22,6 +22,7 @@ import tyro
 import ganvas
 from ganvas.cli.check import Check
 from ganvas.cli.compare import Compare
+from ganvas.cli.completion import Words, completion_script
 from ganvas.cli.demo import Demo
 from ganvas.cli.diagnose import Diagnose
 from ganvas.cli.error_output import only_one_rank_prints, print_error
@@ -41,6 +42,7 @@ from ganvas.cli.train import Train, named_recipe, train_with
 from ganvas.cli.watch import Watch
 from ganvas.cli.wrong_flags import Usage, check_flags
 from ganvas.errors import GanvasError, Interrupted, is_out_of_memory
+from ganvas.recipes import CATALOG
 from ganvas.system_errors import advice_for, reason_of
 from ganvas.terminal import TolerantStream, printable, tolerant_output
 from ganvas.torchrun import world_size
@@ -197,6 +199,9 @@ def parse(arguments: list[str]) -> Command:
     if arguments[:1] == ["--version"]:
         print(f"ganvas {ganvas.__version__}")
         sys.exit(0)
+    if arguments[:1] == ["--print-completion"]:
+        print(completion_script(" ".join(arguments[1:]), completed_words()), end="")
+        sys.exit(0)
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         raise unknown_command(arguments[0], COMMANDS)
     name, *rest = arguments or ["--help"]
@@ -226,6 +231,15 @@ def parse_train_with(recipe: str, arguments: list[str], quiet: bool) -> Train:
     command = parse_as(Train, "ganvas train", arguments, default, quiet)
     assert isinstance(command, Train)
     return command
+
+
+def completed_words() -> dict[str, Words]:
+    """What shells complete after each command. `train`: the flags of any recipe."""
+    words = {name: Words(flags_of(kind)) for name, kind in COMMANDS.items()}
+    flags = (flags_of(Train, train_with(recipe, [])) for recipe in CATALOG)
+    words["train"] = Words(frozenset().union(*flags), CATALOG)
+    words["recipes"] = Words(words["recipes"].flags, CATALOG)
+    return words
 
 
 def usage(name: str, arguments: list[str], flags: Collection[str]) -> Usage:

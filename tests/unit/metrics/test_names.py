@@ -56,9 +56,9 @@ def test_suggestions_include_short_names_and_single_scores(name: str, meant: str
         parse_metrics([name])
 
 
-@pytest.mark.parametrize("name", accepted_names())
-def test_every_suggested_name_is_parsed(name: str) -> None:
-    assert len(parse_metrics([name])) == 1
+def test_every_suggested_name_is_parsed() -> None:
+    for name in accepted_names():
+        assert len(parse_metrics([name])) == 1, name
 
 
 def test_no_names_are_an_error() -> None:

@@ -31,13 +31,13 @@ def live_line(display: Display) -> str:
     return str(display._live.tasks[0].fields["status"])
 
 
-@pytest.mark.parametrize("symptom", RULES)
 @pytest.mark.parametrize("width", [45, 60, 80, 100, 140])
-def test_the_health_status_is_complete_at_any_width(symptom: str, width: int) -> None:
-    line = fit_parts({**PARTS, "health": f"failing: {symptom}"}, width)
-    assert f"failing: {symptom}" in line
-    assert line.startswith("100%")
-    assert len(line) <= width
+def test_the_health_status_is_complete_at_any_width(width: int) -> None:
+    for symptom in RULES:
+        line = fit_parts({**PARTS, "health": f"failing: {symptom}"}, width)
+        assert f"failing: {symptom}" in line
+        assert line.startswith("100%")
+        assert len(line) <= width
 
 
 def test_parts_are_dropped_in_order_and_only_if_needed() -> None:
