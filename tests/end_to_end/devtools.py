@@ -28,7 +28,7 @@ class Page:
     """One page. What it asked for is in `requests`, what it complained of in `problems`."""
 
     def __init__(self, address: str, process: subprocess.Popen[str]) -> None:
-        self.socket = websocket.create_connection(address, suppress_origin=True, timeout=5)
+        self.socket = websocket.create_connection(address, suppress_origin=True, timeout=1)
         self.process = process
         self.requests: list[str] = []
         self.problems: list[str] = []
@@ -43,9 +43,10 @@ class Page:
         answers: list[dict[str, Any]] = []
 
         def answered() -> bool:
-            message = self._receive()
-            if message.get("id") == self._number:
-                answers.append(message)
+            if not answers:  # `wait_until` asks once more when it is over
+                message = self._receive()
+                if message.get("id") == self._number:
+                    answers.append(message)
             return bool(answers)
 
         assert wait_until(answered, self.process), "the browser has ended"
