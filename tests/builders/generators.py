@@ -1,61 +1,40 @@
-"""Generators with drawn weights, as `generator/` folders: nothing is trained."""
+"""Small trained generators, without any training."""
 
 from __future__ import annotations
 
-import dataclasses
-from pathlib import Path
-
-import torch
-from torch import nn
-
-from ganvas import generator_files, storage, tensor_file
-from ganvas.generator_files import dimensions_of
+from ganvas.data.settings import DataSettings, TrainingData
 from ganvas.labels import LabelSet
-from ganvas.networks import GENERATORS, ImageShape, network_table
+from ganvas.networks import GENERATORS, POINT, Dimensions, Generator, ImageShape
 from ganvas.randomness import seeded_weights
 from ganvas.sampling import TrainedGenerator
+from tests.builders.tiny import fill_zero_weights, narrow
 
-from .tiny import narrow
+LATENT_DIM = 8
+GREY = ImageShape(1, 16, 16)
+POINTS = ImageShape(2, *POINT)
+SETTINGS = DataSettings(size=(16, 16), held_out=0.2)
+LABELS = LabelSet(("red", "green", "blue"), (6, 3, 1))
 
-LATENT_DIM = 6
-LABELS = LabelSet(("cat", "dog", "bird <b>"), (50, 30, 20))
-CONTRAST = 0.4
-"""Least standard deviation of pixels in [-1, 1]: drawn weights alone make grey pictures."""
 
-
-def write_generator(
-    folder: Path,
-    family: str = "dcgan",
-    shape: ImageShape = ImageShape(1, 16, 16),  # noqa: B008 - it is frozen
-    labels: LabelSet | None = None,
-    seed: int = 0,
+def small_generator(
+    family: str = "dcgan", shape: ImageShape = GREY, *, labelled: bool = False
 ) -> TrainedGenerator:
-    """Write the folder of a narrow generator; gives what `ganvas.load` reads there."""
-    description = narrow(GENERATORS[family])
-    if labels is not None:
-        description = description.conditional()
-    with seeded_weights(seed):
-        network = description.build(dimensions_of(shape, LATENT_DIM, labels))
-    raise_contrast(network.eval(), labels)
-    config = {
-        "format": generator_files.FORMAT,
-        "network": network_table(description),
-        "image": dataclasses.asdict(shape),
-        "latent_dim": LATENT_DIM,
-    }
-    if labels is not None:
-        config["labels"] = labels.to_table()
-    folder.mkdir(parents=True)
-    storage.write_json(folder / "config.json", config)
-    tensor_file.write(folder / "model.safetensors", network.state_dict(), {"images_seen": 12_000})
-    return generator_files.load(folder)
-
-
-def raise_contrast(network: nn.Module, labels: LabelSet | None) -> None:
-    """Enlarge the weights of the last layer until pictures have light and dark pixels."""
-    last = [weight for weight in network.parameters() if weight.ndim > 1][-1]
-    latents = torch.randn(16, LATENT_DIM, generator=torch.Generator().manual_seed(1))
-    inputs = (latents,) if labels is None else (latents, torch.arange(16) % len(labels.names))
-    with torch.no_grad():
-        while network(*inputs).std() < CONTRAST:
-            last.mul_(2)
+    """A generator of a family, four channels wide, that takes `LABELS` if it is `labelled`."""
+    description: Generator = narrow(GENERATORS[family])
+    if labelled:
+        conditional = description.conditional()
+        assert conditional is not None
+        description = conditional
+    labels = LABELS if labelled else None
+    with seeded_weights(0):
+        network = description.build(Dimensions(shape, LATENT_DIM, len(LABELS.names)))
+    fill_zero_weights(network)
+    return TrainedGenerator(
+        network.eval().requires_grad_(False),
+        shape,
+        LATENT_DIM,
+        images_seen=64,
+        extent=1.5 if shape.is_point else None,
+        label_set=labels,
+        data=TrainingData("noise", SETTINGS),
+    )

@@ -30,7 +30,7 @@ from ganvas.networks import ImageShape
 from ganvas.sampling import TrainedGenerator, generate
 
 from ..builders.commands import finish, start, wait_until
-from ..builders.generators import LABELS, LATENT_DIM, write_generator
+from ..builders.generator_folders import LABELS, LATENT_DIM, write_generator
 from .devtools import Page, chromium
 
 GAP = 2
@@ -356,9 +356,7 @@ def test_demo_shows_the_images_of_sample_until_ctrl_c(
         show(window, f"{address}/#seed=2&n=16")
         sampled = grey.generator.sample(16, seed=2)
         assert np.array_equal(pictures(window, grey.generator, 16), sampled)
-        window.evaluate(
-            "run.value = 1; run.dispatchEvent(new Event('change')), document.title = ''"
-        )
+        window.evaluate("run.value = 1; run.dispatchEvent(new Event('change'))")
         window.wait_for(f"document.title === 'labelled' && {SHOWN}.startsWith('64 pictures')")
         window.wait_for("location.hash === '#seed=2&run=1'")
         window.wait_for("!drawing")

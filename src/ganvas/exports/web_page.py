@@ -31,10 +31,7 @@ POLICY = (
 POLICY_OF_FOLDER = f"{POLICY}; connect-src 'self'"
 
 SCRIPTS = ("random.js", "browser.js")
-ABOUT_SEEDS = (
-    "Seeds of this page are its own: a browser cannot repeat torch's random numbers, so seed 1 "
-    "here is not --seed 1 of ganvas sample."
-)
+ABOUT_SEEDS = "Not the seeds of ganvas sample: a browser cannot repeat torch's random numbers."
 FOOTER = (
     f"Made by ganvas {ganvas.__version__}. The generator runs in your browser with onnxruntime-web "
     "1.30.0 (MIT License, Microsoft), and nothing is sent anywhere."

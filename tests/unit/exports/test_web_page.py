@@ -14,7 +14,7 @@ from ganvas.exports import web_page
 from ganvas.exports.demo_page import PageRun, page_file, page_run
 from ganvas.exports.web_page import shipped
 
-from ...builders.generators import LABELS, write_generator
+from ...builders.generator_folders import LABELS, write_generator
 
 MODEL = b"the generator as ONNX"
 

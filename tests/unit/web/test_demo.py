@@ -17,7 +17,7 @@ from ganvas.sampling import TrainedGenerator, generate
 from ganvas.web.demo import demo_app, load_runs
 
 from ...builders.asgi import ask
-from ...builders.generators import LABELS, write_generator
+from ...builders.generator_folders import LABELS, write_generator
 
 SHAPE = (16, 16, 1)
 
