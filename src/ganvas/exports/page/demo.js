@@ -199,6 +199,7 @@ function describe(request, milliseconds) {
   canvas.setAttribute("aria-label", `${pictures}, seed ${request.seed}${towards}`);
   byId("status").textContent = `${pictures} in ${(milliseconds / 1000).toFixed(2)} s`;
   view.of = request;
+  performance.mark("pictures");
 }
 
 /* ---- The size on the screen ---- */
