@@ -15,7 +15,7 @@ const USUAL_COUNT = 64;
 const USUAL_OF_EACH = 8;
 const MOST_PICTURES = 1024;
 const GAP = 2; // pixels of the pictures, as in the grids of `ganvas sample`
-const SMALLEST_ROW = 28; // pixels of the page
+const SMALLEST_ROW = 68; // of the page, where rows of labels do not fit into the window
 const SMALLEST_SAVED = 64; // smaller pictures are saved enlarged, as by `ganvas sample`
 
 const byId = (id) => document.getElementById(id);
