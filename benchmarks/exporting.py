@@ -54,7 +54,7 @@ class Calibration(CalibrationDataReader):  # type: ignore[misc]
 def quantized(path: Path, trained: TrainedGenerator) -> Path:
     """The float32 model quantized to int8, weights by channel."""
     prepared, out = path.with_suffix(".prepared.onnx"), path.with_name("int8.onnx")
-    quant_pre_process(path, prepared)
+    quant_pre_process(path, prepared, skip_symbolic_shape=True)
     with quiet_exporter():
         quantize_static(
             prepared, out, Calibration(trained), quant_format=QuantFormat.QDQ, per_channel=True

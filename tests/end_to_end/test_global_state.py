@@ -132,6 +132,7 @@ def test_functions_that_succeed_change_nothing_of_the_process(
             ganvas.load(run).interpolate(2, 3),
             ganvas.load(run).latents(2),
         ],
+        "export": lambda: [ganvas.export(run), ganvas.export(run, "folder")],
         "diagnose": lambda: ganvas.diagnose(run),
         "report": lambda: ganvas.report(run),
         "compare": lambda: ganvas.compare(study, tmp_path / "study", quiet=True),
@@ -159,6 +160,7 @@ def test_functions_that_fail_change_nothing_of_the_process(
     failing_without_trace(lambda: ganvas.evaluate(run, ["swd"], n=1, device="cpu"))
     failing_without_trace(lambda: ganvas.load(run, checkpoint="7"))
     failing_without_trace(lambda: ganvas.load(run).sample(0))
+    failing_without_trace(lambda: ganvas.export(run, checkpoint="7"))
     failing_without_trace(lambda: ganvas.diagnose(nowhere))
     failing_without_trace(lambda: ganvas.report(nowhere))
     failing_without_trace(lambda: ganvas.compare(nowhere, quiet=True))
@@ -185,9 +187,11 @@ def test_settings_of_the_caller_change_no_bit(tmp_path: Path, images: Path, smal
     with unusual_settings():
         unusual = train(small, images, tmp_path / "unusual", seed=3)
         samples = ganvas.load(unusual).sample(4)
+        exported = ganvas.load(ganvas.export(unusual)).sample(4)
         (score,) = ganvas.evaluate(unusual, ["swd"], n=100, device="cpu")
     assert essence(unusual) == essence(plain)
     assert np.array_equal(samples, ganvas.load(plain).sample(4))
+    assert np.abs(samples.astype(int) - exported.astype(int)).max() <= 1
     assert score.value == ganvas.evaluate(plain, ["swd"], n=100, device="cpu")[0].value
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 OPSET = 20
-"""Version of the operators: what torch 2.13 writes best, and onnxruntime reads from 1.17 on."""
+"""Version of the operators: the default of torch 2.13."""
 
 
 def to_onnx(network: nn.Module, inputs: tuple[Tensor, ...], output: str) -> ModelProto:

@@ -148,9 +148,7 @@ def onnx_metadata(trained: TrainedGenerator, weights: Weights, output: Output) -
 def name_mixtures(model: ModelProto) -> None:
     """Give the tensor that labels become first its name, by which it can be made an input."""
     compared = {node.output[0] for node in model.graph.node if node.op_type == "Equal"}
-    (cast,) = (
-        node for node in model.graph.node if node.op_type == "Cast" and node.input[0] in compared
-    )
+    cast = next(node for node in model.graph.node if compared.intersection(node.input))
     before = cast.output[0]
     for node in model.graph.node:
         for names in (node.input, node.output):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import tempfile
@@ -12,15 +13,22 @@ import numpy as np
 import pytest
 
 from ganvas.data.prepared import PreparedData
+from ganvas.data.settings import DataSettings
 from ganvas.errors import GanvasError
 from ganvas.evaluation import evaluate as evaluation
 from ganvas.evaluation import extractor_choice
-from ganvas.evaluation.evaluate import default_count, default_metrics, evaluate_run
+from ganvas.evaluation.evaluate import (
+    data_settings,
+    default_count,
+    default_metrics,
+    evaluate_run,
+)
 from ganvas.metrics.prdc import saturation_warnings
 from ganvas.progress import TerminalFeedback
 from ganvas.recipes import CATALOG
 from ganvas.runs import Run
 from tests.builders import run_files
+from tests.builders.generators import SETTINGS, small_generator
 from tests.builders.tiny import tiny_data
 
 
@@ -128,3 +136,10 @@ def test_data_without_labels_scores_a_generator_that_takes_some() -> None:
     assert data.labels is None
     for full in (False, True):
         assert "intra-fd-lite0" not in default_metrics(data, full, takes_labels=True)
+
+
+def test_images_are_prepared_as_the_generator_says_or_else_cropped_to_its_size() -> None:
+    generator = small_generator()
+    assert data_settings(None, generator) == SETTINGS
+    of_an_older_file = dataclasses.replace(generator, data=None)
+    assert data_settings(None, of_an_older_file) == DataSettings(size=(16, 16))

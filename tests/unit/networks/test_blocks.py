@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from ganvas.networks.blocks import PoolingConvolution, UpsamplingConvolution
+from ganvas.networks.blocks import PoolingConvolution, UpsamplingConvolution, fold_kernels
 from ganvas.networks.grouped import LearnedConstant, WeightedPool
 
 
@@ -64,3 +64,14 @@ def test_depthwise_layers_equal_grouped_convolutions(kind, plain, shape) -> None
         second = torch.autograd.grad(gradient.square().sum(), network.weight)
         results.append([outputs, gradient, *second])
     torch.testing.assert_close(*results)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_folded_kernels_compute_the_same(bias: bool) -> None:
+    layer = UpsamplingConvolution(3, 5, bias=bias)
+    network = nn.Sequential(nn.ReLU(), nn.Sequential(layer, nn.Tanh())).eval()
+    images = torch.randn(2, 3, 4, 6, generator=torch.Generator().manual_seed(0))
+    expected = network(images)
+    folded = fold_kernels(network)
+    assert not any(isinstance(module, UpsamplingConvolution) for module in folded.modules())
+    assert torch.equal(folded(images), expected)
