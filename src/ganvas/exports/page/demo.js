@@ -140,6 +140,7 @@ async function draw() {
 function prepareCanvas(request) {
   const { height, width } = about().image;
   const total = numPictures(request);
+  fillRows(request); // they take room
   const columns = request.label === "each" ? request.n : bestColumns(total);
   if (view.run !== request.run || view.columns !== columns || view.total !== total) {
     Object.assign(view, { run: request.run, columns, total });
@@ -147,7 +148,6 @@ function prepareCanvas(request) {
     canvas.height = Math.ceil(total / columns) * (height + GAP) + GAP;
   }
   canvas.hidden = false;
-  fillRows(request);
   fitCanvas();
 }
 
@@ -208,7 +208,8 @@ function room() {
   const stage = canvas.closest(".stage").getBoundingClientRect();
   const isNarrow = matchMedia("(max-width: 52rem)").matches;
   const top = stage.top + window.scrollY;
-  const height = isNarrow ? window.innerHeight * 0.62 : window.innerHeight - top - 48;
+  const high = document.documentElement.clientHeight; // innerHeight changes when a phone zooms
+  const height = isNarrow ? high * 0.62 : high - top - 48;
   const names = byId("rows").hidden ? 0 : byId("rows").offsetWidth;
   return { width: stage.width - names, height: Math.max(height, 160) };
 }
