@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ganvas import storage
+from ganvas import locks, storage
 from ganvas.fields import flatten, format_field, get_field
 from ganvas.health.finding import describe_event
 from ganvas.loggers.logger import (
@@ -162,7 +162,7 @@ def following(run: Run, name: str) -> Iterator[Follower]:
     kind = LOGGERS[name].load()
     folder = run.directory / name
     storage.make_directory(folder)
-    with storage.locked(folder):
+    with locks.locked(folder):
         sent = Sent(name, 0) if kind.rebuilds else Sent.read(folder, run)
         about = LoggedRun(
             name=run.directory.resolve().name,
