@@ -13,7 +13,7 @@ import pytest
 
 import ganvas
 
-from ..end_to_end.test_documentation import LINK, PACKAGE, README, TRANSLATION
+from ..end_to_end.test_documentation import LINK, PACKAGE, README, README_ZH
 from .conftest import ROOT, Dist
 
 
@@ -30,7 +30,7 @@ def test_the_version_is_that_of_the_package(dist: Dist, metadata: Message) -> No
     assert "version" not in project, "it stands in src/ganvas/version.py alone"
 
 
-@pytest.mark.parametrize("page", [README, TRANSLATION], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [README, README_ZH], ids=lambda page: page.name)
 def test_the_readme_installs_the_wheel_by_its_name(dist: Dist, page: Path) -> None:
     assert f"pip install 'dist/{dist.wheel.name}[features]'" in page.read_text(encoding="utf-8")
 

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from ganvas.errors import GanvasError, RunError
+from ganvas.locks import locked
 from ganvas.loggers.follower import hyperparameters
 from ganvas.loggers.log import log
 from ganvas.runs import Run
-from ganvas.storage import locked
 
 from ...builders.event_files import expected_scalars, pictures, read, scalars, texts
 from ...builders.loggers import ONSET, empty_run, train_to
