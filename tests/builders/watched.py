@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ganvas.health.assessment import apply_rules
 from ganvas.health.evidence import Evidence, is_probed
@@ -22,25 +21,27 @@ def made_run(
     directory: Path,
     records: Sequence[Record] = (),
     recipe: Recipe | None = None,
-    **environment: Any,
+    scores: Sequence[Record] = (),
 ) -> Run:
     """A run with this history, and the findings that its training would have recorded."""
     recipe = (recipe or CATALOG["dcgan"]()).with_fixed_schedules()
     data = run_files.data(images=10_000, held_out=1_000)
-    run = Run.create(directory, recipe, run_files.environment(**environment), data)
+    run = Run.create(directory, recipe, run_files.environment(), data)
     for record in records:
         run.history.append(record)
-    for event in monitored(recipe, records):
+    for score in scores:
+        run.scores.append({**run_files.score(), **score})
+    for event in monitored(recipe, records, scores):
         run.findings.append(event)
     return run
 
 
-def monitored(recipe: Recipe, records: Sequence[Record]) -> list[Record]:
+def monitored(recipe: Recipe, records: Sequence[Record], scores: Sequence[Record]) -> list[Record]:
     """The events of findings.jsonl, as `HealthMonitor` makes them record by record."""
     events: list[Record] = []
     for count, record in enumerate(records, 1):
         if is_probed(record):
-            evidence = Evidence(tuple(records[:count]), recipe, training_images=9_000)
+            evidence = Evidence(tuple(records[:count]), recipe, 9_000, tuple(scores))
             found = apply_rules(evidence)
             events += changes(open_findings(events), found, record["images_seen"])
     return events

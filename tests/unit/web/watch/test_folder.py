@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 from pathlib import Path
 
@@ -149,3 +151,13 @@ def test_every_column_has_its_place_in_one_chart() -> None:
     assert len(by_title["The discriminator's loss"]["lines"]) == 2
     assert by_title["probe/logits"]["other"]
     assert not by_title["Can the discriminator tell real from generated?"]["other"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of files are bytes on POSIX systems only")
+def test_a_run_whose_name_is_no_text_is_shown_too(tmp_path: Path) -> None:
+    made_run(tmp_path / os.fsdecode(b"a\xff"), records(100))
+    folder = Folder(tmp_path)
+    folder.poll()
+    (row,) = ListView().update(folder)["runs"]
+    assert json.loads(json.dumps(row).encode())["name"] == "a\udcff"
+    assert row["seen"] == 100

@@ -94,7 +94,7 @@ def test_without_findings_health_is_what_diagnose_says(
 def test_findings_are_those_that_diagnose_finds(tmp_path: Path, name: str) -> None:
     """Each with the worst verdict since its onset, as the run has recorded it."""
     case = SICK[name]
-    run = made_run(tmp_path / "a", case.evidence.records, case.evidence.recipe)
+    run = made_run(tmp_path / "a", case.evidence.records, case.evidence.recipe, case.scores)
     looked_at = watched(run)
     looked_at.poll(1)
     found = {finding["symptom"]: finding["verdict"] for finding in looked_at.details()["findings"]}
