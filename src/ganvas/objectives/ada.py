@@ -164,7 +164,7 @@ def resample(images: Tensor, affine: Affine2d) -> Tensor:
     x, y, shift = (part[:, :, None, None] for part in affine)  # (N, 2, 1, 1)
     position = (x * grid.x + y * grid.y).add_(shift).add_((size - 1) / 2)  # (N, 2, H, W)
     corner = position.floor()
-    right_weight, bottom_weight = (position - corner)[:, :, None].unbind(1)
+    right_weight, bottom_weight = position.sub_(corner)[:, :, None].unbind(1)
 
     (left, top), (right, bottom) = (part.unbind(1) for part in reflected_pair(corner, size))
     pixels = images.flatten(2)
@@ -187,11 +187,12 @@ def reflected_pair(index: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
     much faster than with integers.
     """
     period = 2 * count
-    up = index - (index / period).floor_().mul_(period)  # 0 to period - 1
+    # In place, because new memory takes as long as the arithmetic.
+    up = (index / period).floor_().mul_(-period).add_(index)  # 0 to period - 1
     down = period - 1 - up
     at_index = torch.minimum(up, down)
     # The next one after a whole period is 0 again.
-    return at_index, torch.minimum(up.add_(1), down.sub_(1)).clamp_min_(0)
+    return at_index, torch.minimum(up.add_(1), down.sub_(1), out=up).clamp_min_(0)
 
 
 # -- Colour ----------------------------------------------------------------------------------------

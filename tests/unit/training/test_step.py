@@ -181,7 +181,7 @@ class TestOneStep:
         # The discriminator's step, then the generator's, which draws anew.
         judged = [real, fake, fake] if loss == "hinge" else [real, fake, fake, real]
         for batch, seen in zip(judged, shown, strict=True):
-            assert torch.equal(augment(batch, 0.8, random), seen)
+            assert torch.equal(augment([batch], 0.8, random)[0], seen)
             assert not torch.equal(batch, seen)
 
     def test_generator_learns_through_the_augmentation(self) -> None:
