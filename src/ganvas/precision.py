@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -141,3 +142,13 @@ def cpu_flags(cpuinfo: Path = CPUINFO) -> frozenset[str]:
         r"^(?:flags|Features)\s*:(.*)$", cpuinfo.read_text("utf-8", "replace"), re.MULTILINE
     )
     return frozenset(match[1].split() if match else ())
+
+
+def without_autocast(tensor: Tensor) -> AbstractContextManager[None]:
+    """Disable autocast for the tensor's device, where it is enabled.
+
+    Where it is not, there is nothing to enter: torch's exporter makes a nested graph of it.
+    """
+    if tensor.is_meta or not torch.is_autocast_enabled(tensor.device.type):  # meta has none
+        return nullcontext()
+    return torch.autocast(tensor.device.type, enabled=False)

@@ -248,7 +248,9 @@ def html_of(site: Path) -> dict[Path, str]:
 def public_names(package: str) -> Iterator[str]:
     """What a package offers: the names that it imports as themselves."""
     file = ROOT.joinpath("src", *package.split("."), "__init__.py")
-    for name in re.findall(r"import (\w+) as \1$", file.read_text(encoding="utf-8"), re.MULTILINE):
+    for name in re.findall(
+        r"import ([A-Za-z]\w*) as \1$", file.read_text(encoding="utf-8"), re.MULTILINE
+    ):
         yield f"{package}.{name}"
 
 

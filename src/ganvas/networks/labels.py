@@ -16,6 +16,7 @@ import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor, nn
 
 from ganvas.networks.conditioning import GeneratorConditioning
+from ganvas.precision import without_autocast
 
 SHARED_DIM = 128
 """Length of the embedding that all conditional norms share (Brock 2019, appendix C)."""
@@ -109,9 +110,9 @@ class ConditionalBatchNorm(nn.Module):
         weight = self.affine.weight
         # In float32: bfloat16 keeps two digits of a gain near 1, and rounding the operands takes
         # longer than it saves.
-        with torch.autocast(weight.device.type, enabled=False):
+        with without_autocast(weight):
             affine = F.linear(condition.to(weight.dtype), weight, self.neutral)  # (N, 2C)
-        gain, bias = affine.to(normalised.dtype).view(len(affine), 2, -1, 1, 1).unbind(1)
+        gain, bias = affine.to(normalised.dtype).view(affine.shape[0], 2, -1, 1, 1).unbind(1)
         # On CPUs, in channels_last, two passes are quicker than addcmul.
         scaled: Tensor = normalised * gain
         return scaled.add_(bias)  # (N, C, H, W)
