@@ -112,7 +112,7 @@ class ConditionalBatchNorm(nn.Module):
         # longer than it saves.
         with without_autocast(weight):
             affine = F.linear(condition.to(weight.dtype), weight, self.neutral)  # (N, 2C)
-        gain, bias = affine.to(normalised.dtype).view(affine.shape[0], 2, -1, 1, 1).unbind(1)
+        gain, bias = affine.to(normalised.dtype)[:, :, None, None].chunk(2, dim=1)
         # On CPUs, in channels_last, two passes are quicker than addcmul.
         scaled: Tensor = normalised * gain
         return scaled.add_(bias)  # (N, C, H, W)
