@@ -58,7 +58,7 @@ class HubAddress:
         if match is None:
             raise HubError(
                 f"{text!r} is no address of the hub: expected hf:OWNER/NAME, such as "
-                "hf:maria/clothes, or hf:OWNER/NAME@REVISION"
+                "hf:you/clothes, or hf:OWNER/NAME@REVISION"
             )
         return cls(match[1], match[2] or "")
 

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
-OWNER, TOKEN = "maria", "hf_secretOfMaria"
+OWNER, TOKEN = "you", "hf_secretOfMaria"
 LARGE = ".safetensors"
 GIT_FILE = ".gitattributes"
 LICENCES = ("mit", "apache-2.0", "cc-by-4.0", "other")

@@ -146,27 +146,25 @@ def make_hub_parquet(place: Path, hub: Hub) -> str:
         path = place / "shard.parquet"
         pq.write_table(image_table(rows).replace_schema_metadata(metadata), path)
         files[f"data/train-0000{part}-of-00002.parquet"] = path.read_bytes()
-    hub.add("maria/data", files)
-    return "hf:maria/data"
+    hub.add("you/data", files)
+    return "hf:you/data"
 
 
 def make_hub_folder(place: Path, hub: Hub) -> str:
     folder = make_folder(place)
     paths = [path for path in folder.rglob("*") if path.is_file()]
-    hub.add(
-        "maria/data", {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-    )
-    return "hf:maria/data:train"
+    hub.add("you/data", {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths})
+    return "hf:you/data:train"
 
 
 def make_hub_shards(place: Path, hub: Hub) -> str:
-    hub.add("maria/data", {path.name: path.read_bytes() for path in make_shards(place).iterdir()})
-    return "hf:maria/data"
+    hub.add("you/data", {path.name: path.read_bytes() for path in make_shards(place).iterdir()})
+    return "hf:you/data"
 
 
 def make_hub_zip(place: Path, hub: Hub) -> str:
-    hub.add("maria/data", {"images/all.zip": make_zip(place).read_bytes()})
-    return "hf:maria/data"
+    hub.add("you/data", {"images/all.zip": make_zip(place).read_bytes()})
+    return "hf:you/data"
 
 
 ON_THE_HUB: dict[str, Callable[[Path, Hub], str]] = {

@@ -2,7 +2,7 @@
 
 Commands run as written, with four exceptions: budgets, seeds, built-in images and numbers of
 samples are reduced; features come from small images or a briefly trained classifier; the hub is an
-imitation, with a data set hf:maria/flowers; commands that install or test the project itself are
+imitation, with a data set hf:you/flowers; commands that install or test the project itself are
 skipped.
 """
 
@@ -78,7 +78,7 @@ def reader_folder(
     photos = {path.stem: path.read_bytes() for path in (tmp_path / "photos").iterdir()}
     kinds = ("rose", "tulip")
     flowers = {f"train/{kinds[int(n) % 2]}/{n}.jpg": content for n, content in photos.items()}
-    hub.add("maria/flowers", flowers)
+    hub.add("you/flowers", flowers)
 
 
 def first_fashion_images(folder: Path) -> Source:

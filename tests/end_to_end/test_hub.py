@@ -206,9 +206,9 @@ def test_an_earlier_checkpoint_goes_with_its_own_scores(run: Path, hub: Hub) -> 
     [
         (ADDRESS, (), "license: is missing. Say how others may use these weights (--license mit,"),
         (ADDRESS, ("--license", "my own!"), "license: 'my own!' is no name of a licence"),
-        ("maria/clothes", LICENCE, "'maria/clothes' is no address of the hub: expected hf:OWNER"),
+        ("you/clothes", LICENCE, "'you/clothes' is no address of the hub: expected hf:OWNER"),
         (f"{ADDRESS}@v1", LICENCE, "pushes go to the main branch; leave out @v1"),
-        ("hf:anna/clothes", LICENCE, "does not write for anna. Choose one of: hf:maria/clothes, "),
+        ("hf:anna/clothes", LICENCE, "does not write for anna. Choose one of: hf:you/clothes, "),
         (ADDRESS, (*LICENCE, "--checkpoint", "7k"), "has no checkpoint at 7k images"),
     ],
 )

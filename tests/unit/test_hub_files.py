@@ -12,7 +12,7 @@ from ganvas.errors import GanvasError, HubError
 from ganvas.hub_files import HubAddress, Kind, open_repository
 from tests.builders.hub import TOKEN, Hub, Refused
 
-REPO = "maria/clothes"
+REPO = "you/clothes"
 FILES = {"a/1.txt": b"one", "a/[2].txt": b"two", "README.md": b"about", ".gitattributes": b"*"}
 ADDRESS = HubAddress(REPO)
 
@@ -24,9 +24,7 @@ def message(address: HubAddress = ADDRESS, kind: Kind = "dataset", fetch: str = 
     return str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "text", ["hf:maria/clothes", "hf:maria/clothes@v1", "hf:a-b/c.d@refs/pr/1"]
-)
+@pytest.mark.parametrize("text", ["hf:you/clothes", "hf:you/clothes@v1", "hf:a-b/c.d@refs/pr/1"])
 def test_an_address_prints_as_it_is_typed(text: str) -> None:
     assert str(HubAddress.parse(text)) == text
 
@@ -35,7 +33,7 @@ def test_an_address_prints_as_it_is_typed(text: str) -> None:
     "text", ["hf:clothes", "hf:a/b/c", "hf://a/b", "hf:a/b@", "hf:", "hf:a/b@x:y", "hf:../b"]
 )
 def test_anything_else_is_no_address(text: str) -> None:
-    with pytest.raises(HubError, match="expected hf:OWNER/NAME, such as hf:maria/clothes"):
+    with pytest.raises(HubError, match="expected hf:OWNER/NAME, such as hf:you/clothes"):
         HubAddress.parse(text)
 
 
@@ -89,7 +87,7 @@ def test_offline_the_cache_serves_what_it_has_and_says_what_it_lacks(
     assert offline == online
     assert (offline.fetch(["a/1.txt"]) / "a" / "1.txt").read_bytes() == b"one"
     assert "or not all of it, and HF_HUB_OFFLINE is set" in message(fetch="a/[2].txt")
-    assert "HF_HUB_OFFLINE is set. Fetch it once" in message(HubAddress("maria/other"))
+    assert "HF_HUB_OFFLINE is set. Fetch it once" in message(HubAddress("you/other"))
     assert hub.requests == []
 
 

@@ -22,7 +22,7 @@ from ganvas.data.sources import open_source, source_exists
 from ganvas.errors import DataError, HubError
 from tests.builders.hub import Hub
 
-REPO = "maria/clothes"
+REPO = "you/clothes"
 CARD = """---
 configs:
 - config_name: small
@@ -88,10 +88,10 @@ def message(data: str) -> str:
 @pytest.mark.parametrize(
     "text",
     [
-        "hf:maria/clothes",
-        "hf:maria/clothes:train",
-        "hf:maria/clothes@refs/convert/parquet:small/train#image=picture,label=kind",
-        "hf:maria/clothes#label=kind",
+        "hf:you/clothes",
+        "hf:you/clothes:train",
+        "hf:you/clothes@refs/convert/parquet:small/train#image=picture,label=kind",
+        "hf:you/clothes#label=kind",
     ],
 )
 def test_an_address_prints_as_it_is_typed(text: str) -> None:
@@ -101,7 +101,7 @@ def test_an_address_prints_as_it_is_typed(text: str) -> None:
 @pytest.mark.parametrize("end", ["#", "#label", "#label=", "#kind=label", "#label=a,picture=b"])
 def test_only_columns_of_images_and_labels_are_named(end: str) -> None:
     with pytest.raises(DataError, match=r"such as #image=picture,label=kind"):
-        DataAddress.parse(f"hf:maria/clothes{end}")
+        DataAddress.parse(f"hf:you/clothes{end}")
 
 
 def test_splits_are_those_of_the_card(hub: Hub) -> None:
@@ -144,7 +144,7 @@ def test_a_card_that_says_nothing_of_splits_is_passed_over(
 def test_several_subsets_without_a_default_are_named(hub: Hub) -> None:
     card = b"---\nconfigs:\n- {config_name: a, data_dir: a}\n- {config_name: b, data_dir: b}\n---\n"
     hub.add(REPO, {"a/1.parquet": table(), "b/2.parquet": table(), "README.md": card})
-    assert "has 2 subsets. There are: a, b. Name one, as in hf:maria/clothes@" in message(
+    assert "has 2 subsets. There are: a, b. Name one, as in hf:you/clothes@" in message(
         f"hf:{REPO}"
     )
     assert names(f"hf:{REPO}:b") == ["2"]

@@ -25,7 +25,7 @@ def earlier_run(recipe: Recipe) -> EarlierRun:
     """A run of this recipe on images of clothes."""
     return EarlierRun(
         name="runs/first",
-        location="/home/maria/runs/first",
+        location="/home/you/runs/first",
         description="",
         label_names=CLOTHES if recipe.takes_labels else (),
         tensors={},
