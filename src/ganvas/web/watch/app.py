@@ -30,8 +30,10 @@ REPORT_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-i
 STATIC = {
     "style.css": ("reports/templates/style.css", "text/css"),
     "watch.css": ("web/watch/pages/watch.css", "text/css"),
-    "watch.js": ("web/watch/pages/watch.js", "text/javascript"),
-    "charts.js": ("web/watch/pages/charts.js", "text/javascript"),
+    **{
+        f"{name}.js": (f"web/watch/pages/{name}.js", "text/javascript")
+        for name in ("watch", "list", "runs", "study", "parts", "charts")
+    },
 }
 """The files that pages are made of: where they lie in the package, and what they are."""
 
