@@ -136,6 +136,7 @@ def test_functions_that_succeed_change_nothing_of_the_process(
         "diagnose": lambda: ganvas.diagnose(run),
         "report": lambda: ganvas.report(run),
         "log": lambda: ganvas.log(run, "tensorboard"),
+        "push": lambda: ganvas.push(run, "hf:you/run", license="mit", dry_run=True),
         "compare": lambda: ganvas.compare(study, tmp_path / "study", quiet=True),
     }
     assert actions.keys() == PUBLIC
@@ -165,6 +166,7 @@ def test_functions_that_fail_change_nothing_of_the_process(
     failing_without_trace(lambda: ganvas.diagnose(nowhere))
     failing_without_trace(lambda: ganvas.report(nowhere))
     failing_without_trace(lambda: ganvas.log(nowhere, "tensorboard"))
+    failing_without_trace(lambda: ganvas.push(nowhere, "hf:you/run", license="mit", dry_run=True))
     failing_without_trace(lambda: ganvas.compare(nowhere, quiet=True))
     request_stop()
     failing_without_trace(lambda: train(small, images, tmp_path / "stopped", deterministic=True))
