@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from ganvas.cli.port_flag import Port
 from ganvas.errors import GanvasError
 
 
@@ -21,7 +22,7 @@ class Watch:
 
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")] = Path("runs")
     """The folder; runs may lie at any depth, and appear later."""
-    port: int | None = None
+    port: Port = None
     """By default the first free one from 8150 on."""
     host: str = "127.0.0.1"
     """An address of this machine; 0.0.0.0 lets others open the page. There is no password."""

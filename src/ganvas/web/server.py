@@ -87,13 +87,11 @@ def listen(host: str = LOOPBACK, port: int | None = None) -> Iterator[Listener]:
 
     Args:
         host: an address or a name of this machine.
-        port: None takes the first free one of `PORTS`, else any.
+        port: 1 to 65535; None takes the first free one of `PORTS`, else any.
 
     Raises:
         GanvasError: the port is taken, or this machine has no such address.
     """
-    if port is not None and not 1 <= port <= 65535:
-        raise GanvasError(f"--port: expected 1 to 65535, got {port}")
     listener = _first_free(host, [*PORTS, 0] if port is None else [port])
     with listener:
         address, taken = listener.getsockname()[:2]
