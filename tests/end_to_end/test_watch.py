@@ -110,6 +110,23 @@ def test_two_runs_are_chosen_with_the_keyboard_and_have_the_same_axes(
         assert page.problems == []
 
 
+def test_before_the_first_data_no_empty_table_is_shown(tmp_path: Path, two_runs: Path) -> None:
+    with watching(two_runs) as (_, url), chromium(tmp_path) as page:
+        shown = "document.querySelector('main').checkVisibility()"
+        page.send("Network.setBlockedURLs", urls=["*/events"])
+        page.open(url)
+        page.wait_for(text_is("main h2", "Studies"))
+        page.wait_for(text_is("#connection", "does not answer"))
+        assert not page.evaluate(shown)
+        page.send("Network.setBlockedURLs", urls=[])
+        page.open(url)
+        page.wait_for(text_is("#connection", "Live"))
+        assert page.evaluate(shown)
+        sections = "[...document.querySelectorAll('section')].filter(part => !part.hidden)"
+        titles = page.evaluate(f"{sections}.map(part => part.querySelector('h2').textContent)")
+        assert titles == ["Runs"]
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_page_fits_a_phone(tmp_path: Path, two_runs: Path, dark: bool) -> None:
     with watching(two_runs) as (_, url), chromium(tmp_path) as page:

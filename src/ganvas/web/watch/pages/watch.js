@@ -11,11 +11,13 @@ function connect(page) {
   const status = byId("connection");
   const open = () => {
     source = new EventSource(`/${page.query}`);
-    source.onopen = () => { status.textContent = "Live"; status.className = ""; };
     source.onerror = () => { status.textContent = "ganvas watch does not answer; trying again"; status.className = "offline"; };
     source.onmessage = (event) => {
       const message = JSON.parse(event.data);
       setClock(message.time);
+      // Not before: without data there are only empty tables, and nothing is live.
+      byId("content").hidden = false;
+      [status.textContent, status.className] = ["Live", ""];
       page.receive(message);
     };
   };
