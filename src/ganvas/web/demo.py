@@ -90,7 +90,8 @@ def demo_app(runs: Sequence[PageRun], host: str = LOOPBACK) -> Starlette:
             pixels = make_pictures(wanted)
         return Bytes(pixels.tobytes(), media_type="application/octet-stream")
 
-    return make_app([Route("/", show_page), Route("/samples", send_samples)], host)
+    routes = [Route("/", show_page), Route("/samples", send_samples)]
+    return make_app(routes, "The generators", host)
 
 
 @dataclass(frozen=True)

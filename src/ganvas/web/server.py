@@ -16,7 +16,7 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from ganvas.errors import GanvasError, Interrupted
 from ganvas.system_errors import reason_of
 from ganvas.terminal import print_lines
 from ganvas.training.stop import stop_signals
+from ganvas.web.error_page import error_page
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -129,22 +130,31 @@ def _cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> str:
     return f"cannot listen on port {port} of {host}: {reason_of(error)}. Give another --port"
 
 
-def make_app(routes: Sequence[BaseRoute], host: str = LOOPBACK) -> Starlette:
+def make_app(routes: Sequence[BaseRoute], home: str, host: str = LOOPBACK) -> Starlette:
     """A Starlette application with our checks, headers and errors in one sentence.
 
-    A route may raise a `GanvasError`: it is answered with 400 and its message.
+    A route may raise a `GanvasError`: it is answered with 400 and its message. Who asks for a page
+    gets these sentences as a page (`error_page`).
 
     Args:
         routes: what there is besides errors.
+        home: what `/` shows; a page with an error has a link to it.
         host: what `listen` was given.
     """
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
     from starlette.middleware import Middleware
-    from starlette.responses import PlainTextResponse
+    from starlette.responses import HTMLResponse, PlainTextResponse
+
+    def say(
+        request: Request, sentence: str, status: int, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return HTMLResponse(error_page(sentence, home), status, headers)
+        return PlainTextResponse(f"{sentence}\n", status, headers)
 
     def refuse(request: Request, error: Exception) -> Response:
-        return PlainTextResponse(f"{error}\n", 400)
+        return say(request, str(error), 400)
 
     def answer(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -152,7 +162,7 @@ def make_app(routes: Sequence[BaseRoute], host: str = LOOPBACK) -> Starlette:
             404: f"There is nothing at {request.url.path}.",
             405: f"{request.url.path} does not answer {request.method}.",
         }.get(error.status_code, error.detail)
-        return PlainTextResponse(f"{sentence}\n", error.status_code, headers=error.headers)
+        return say(request, sentence, error.status_code, error.headers)
 
     def fail(request: Request, error: Exception) -> Response:
         return PlainTextResponse(f"An error of ganvas: {type(error).__name__}: {error}\n", 500)

@@ -30,7 +30,7 @@ def application(host: str = "127.0.0.1") -> Starlette:
     def refuse(request: Request) -> Response:
         raise GanvasError("n: expected 1 to 256, got 0")
 
-    return make_app([Route("/", page), Route("/refused", refuse)], host)
+    return make_app([Route("/", page), Route("/refused", refuse)], "All runs", host)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:9", "localhost:8150", "[::1]:8150"])
@@ -77,6 +77,31 @@ def test_another_site_cannot_use_it_but_may_link_to_it() -> None:
 def test_errors_are_one_sentence(target: str, method: str, status: int, sentence: str) -> None:
     answer = ask(application(), target, method=method)
     assert (answer.status, answer.text) == (status, f"{sentence}\n")
+
+
+NAVIGATION = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+"""What a browser sends for what it is going to show."""
+
+
+@pytest.mark.parametrize(
+    ("target", "method", "status", "sentence"),
+    [
+        ("/run/nope", "GET", 404, "There is nothing at /run/nope."),
+        ("/<script>&", "GET", 404, "There is nothing at /&lt;script&gt;&amp;."),
+        ("/refused", "GET", 400, "n: expected 1 to 256, got 0"),
+        ("/", "POST", 405, "/ does not answer POST."),
+    ],
+)
+def test_a_browser_gets_errors_as_a_page_with_a_way_back(
+    target: str, method: str, status: int, sentence: str
+) -> None:
+    answer = ask(application(), target, NAVIGATION, method)
+    assert answer.status == status
+    assert answer.headers["content-type"].startswith("text/html")
+    assert f">{sentence}</h1>" in answer.text
+    assert '<a href="/">All runs</a>' in answer.text
+    assert "<script" not in answer.text
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
 
 
 def test_every_answer_says_that_the_page_loads_from_here_alone() -> None:

@@ -59,6 +59,7 @@ def watch_app(folder: Path, host: str = LOOPBACK) -> Starlette:
             Route("/report/{id}", pages.report),
             Route("/static/{name}", pages.static),
         ],
+        "All runs",
         host,
     )
 
