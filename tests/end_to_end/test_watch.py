@@ -127,6 +127,23 @@ def test_before_the_first_data_no_empty_table_is_shown(tmp_path: Path, two_runs:
         assert titles == ["Runs"]
 
 
+def test_a_first_point_is_a_dot_that_is_wholly_on_the_page(tmp_path: Path) -> None:
+    made_run(tmp_path / "runs" / "a", records(100), scores=[{"images_seen": 100}])
+    with watching(tmp_path / "runs") as (_, url), chromium(tmp_path) as page:
+        page.open(url)
+        page.wait_for(text_is("tbody th a", "a"))
+        click(page, "tbody th a")
+        page.wait_for("document.querySelectorAll('.chart > svg > circle').length >= 2")
+        outside = (
+            "[...document.querySelectorAll('.chart > svg > circle')].filter(dot => {"
+            "const [a, b] = [dot, dot.parentNode].map(part => part.getBoundingClientRect());"
+            "return a.width !== 5 || a.left < b.left || a.right > b.right || a.top < b.top"
+            " || a.bottom > b.bottom}).length"
+        )
+        assert page.evaluate(outside) == 0
+        assert page.problems == []
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_page_fits_a_phone(tmp_path: Path, two_runs: Path, dark: bool) -> None:
     with watching(two_runs) as (_, url), chromium(tmp_path) as page:

@@ -4,6 +4,7 @@ const NS = "http://www.w3.org/2000/svg";
 const COLOURS = ["--first", "--second", "--third", "--fourth"];
 const DASHES = ["", "7 3", "2 3", "8 3 2 3"];
 const MARGIN = { left: 46, right: 10, top: 8, bottom: 22 };
+const DOT = 2.5; // pixels: the radius of a line that has one point yet
 const LOG_FROM = 30; // as in reports: an axis whose values span more is logarithmic
 
 export function formatNumber(value, digits = 4) {
@@ -205,14 +206,15 @@ export class Chart {
 
   // The outline of what lies between smallest and largest, so that no spike is lost.
   line([, low, high], index) {
-    const up = this.path(high), paint = { ...stroke(index), fill: "none", "stroke-linejoin": "round" };
+    const paint = { ...stroke(index), fill: "none", "stroke-linejoin": "round" };
     const parts = [];
+    if (this.points(high).length === 1) return [...new Set([low, high])].flatMap((list) => this.dots(list, paint.stroke));
     if (low !== high) {
       parts.push(svg("path", { d: this.area(low, high), fill: paint.stroke, "fill-opacity": 0.25 }));
       parts.push(svg("path", { d: this.path(low), ...paint, "stroke-width": 0.8 }));
       paint["stroke-width"] = 0.8;
     }
-    return [...parts, svg("path", { d: up, ...paint })];
+    return [...parts, svg("path", { d: this.path(high), ...paint })];
   }
 
   // Pieces of a list without gaps, as points on the screen. A number missing here and there is
@@ -228,9 +230,11 @@ export class Chart {
   }
 
   path(list) {
-    const points = this.points(list);
-    if (points.length === 1) points.push([points[0][0] + 3, points[0][1]]);
-    return points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+    return this.points(list).map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+  }
+
+  dots(list, fill) {
+    return this.points(list).map(([cx, cy]) => svg("circle", { cx, cy, r: DOT, fill }));
   }
 
   area(low, high) {
