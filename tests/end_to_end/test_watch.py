@@ -141,6 +141,7 @@ def test_a_first_point_is_a_dot_that_is_wholly_on_the_page(tmp_path: Path) -> No
             " || a.bottom > b.bottom}).length"
         )
         assert page.evaluate(outside) == 0
+        page.wait_for(text_is(".chart:has(.mark) .legend", "real images 1"))
         assert page.problems == []
 
 

@@ -29,10 +29,18 @@ export function svg(tag, attributes = {}) {
   return element;
 }
 
-export function swatch(index) {
+function swatch(look) {
   const picture = svg("svg", { viewBox: "0 0 26 10", class: "swatch", "aria-hidden": "true" });
-  picture.append(svg("line", { x1: 0, x2: 26, y1: 5, y2: 5, ...stroke(index) }));
+  picture.append(svg("line", { x1: 0, x2: 26, y1: 5, y2: 5, ...look }));
   return picture;
+}
+
+function legendItem(look, label, text) {
+  const item = document.createElement("li");
+  const value = document.createElement("b");
+  value.textContent = text;
+  item.append(swatch(look), `${label} `, value);
+  return item;
 }
 
 function stroke(index) {
@@ -195,13 +203,13 @@ export class Chart {
     return text;
   }
 
-  mark([value, label]) {
+  // A level to compare with. The legend names it, where no line runs through its name.
+  mark([value]) {
     const [low, high] = this.range.y;
     if (value < low || value > high) return [];
     const [, y] = this.place(this.range.x[0], value);
     const right = this.width - MARGIN.right;
-    const line = svg("line", { class: "mark", x1: MARGIN.left, x2: right, y1: y, y2: y });
-    return [line, this.text(right, y < 24 ? y + 12 : y - 4, label, "end")];
+    return [svg("line", { class: "mark", x1: MARGIN.left, x2: right, y1: y, y2: y })];
   }
 
   // The outline of what lies between smallest and largest, so that no spike is lost.
@@ -282,13 +290,8 @@ export class Chart {
 
   drawCursor() {
     const index = this.cursor !== null && this.cursor < this.series.x.length ? this.cursor : null;
-    const items = this.lines().map(([label, low, high], i) => {
-      const item = document.createElement("li");
-      const value = document.createElement("b");
-      value.textContent = valueText(low, high, index);
-      item.append(swatch(i), `${label} `, value);
-      return item;
-    });
+    const items = this.lines().map(([label, low, high], i) => legendItem(stroke(i), label, valueText(low, high, index)));
+    if (this.plot.mark) items.push(legendItem({ class: "mark" }, this.plot.mark[1], formatNumber(this.plot.mark[0])));
     if (index !== null) {
       const item = document.createElement("li");
       item.textContent = `at ${Math.round(this.series.x[index]).toLocaleString("en")} images`;
