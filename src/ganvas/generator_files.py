@@ -15,7 +15,7 @@ from ganvas.data.settings import TrainingData
 from ganvas.devices import choose_device
 from ganvas.errors import DeviceError, HubError, RecipeError, RunError
 from ganvas.generator_config import GeneratorConfig, from_config, generator_config
-from ganvas.hub_files import HubAddress, address_of, fetch_model, is_hub
+from ganvas.hub_files import GENERATOR_FILES, HubAddress, address_of, fetch_model, is_hub
 from ganvas.labels import LabelSet
 from ganvas.networks import Dimensions, Generator, ImageShape, network_table
 from ganvas.onnx_network import is_onnx, load_onnx
@@ -42,6 +42,7 @@ def write_generator(
 ) -> None:
     """Write a run's generator/config.json and generator/model.safetensors."""
     trained = generator_of_run(run, recipe, network, shape, images_seen)
+    run.make_folders()
     save_generator(run.generator_directory, trained, recipe.generator.network)
 
 
@@ -79,7 +80,7 @@ def read_description(path: Path) -> Generator:
         RunError: there is no generator, or it is damaged.
     """
     if not (path / "config.json").is_file():
-        path = Run.open(path).generator_directory
+        return Run.open(path).read_recipe().generator.network
     try:
         return parse_generator(_read_config(path / "config.json")["network"])
     except (RecipeError, ValueError) as error:
@@ -134,8 +135,8 @@ def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -
             seen (80k).
 
     Raises:
-        RunError: there is no generator yet, it is damaged, or from another version; or there is no
-            such checkpoint, and the message lists those that exist.
+        RunError: there is no generator yet, it is missing, damaged, or from another version; or no
+            such checkpoint exists, and the message lists those that do.
         HubError: the hub does not give it.
         DeviceError: this machine has no such device.
     """
@@ -146,7 +147,7 @@ def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -
     if checkpoint != "last":
         return _from_checkpoint(Run.open(directory), checkpoint, device)
     if not (directory / "config.json").is_file():
-        directory = Run.open(directory).generator_directory
+        directory = _directory_of(Run.open(directory))
     config = _read_config(directory / "config.json")
     shape = ImageShape(**config["image"])
     labels = LabelSet.from_table(config["labels"]) if "labels" in config else None
@@ -247,12 +248,35 @@ def _checkpoint_path(run: Run, name: str) -> Path:
     return path
 
 
-def _read_config(path: Path) -> SavedConfig:
-    if not path.is_file():
+def _directory_of(run: Run) -> Path:
+    """The `generator/` of a run that has one. It is written before each checkpoint.
+
+    Raises:
+        RunError: it was not written yet, or is missing.
+    """
+    folder = run.generator_directory
+    absent = [name for name in GENERATOR_FILES if not (folder / name).is_file()]
+    if not absent:
+        return folder
+    problem = f"lacks {' and '.join(absent)}" if folder.exists() else "is missing"
+    newest = max((int(path.stem) for path in run.checkpoint_paths()), default=0)
+    if newest > 0:  # at 0 images are the weights that training starts from
         raise RunError(
-            f"{path.parent.parent} has no generator yet: it stopped before its first checkpoint. "
-            f"Continue it: {ganvas_command('resume', path.parent.parent)}"
+            f"{folder} {problem}: it was deleted or moved. The newest checkpoint has the generator "
+            f"too: choose it with --checkpoint {newest}"
         )
+    if run.read_status().status == "finished":
+        raise RunError(
+            f"{folder} {problem}, and there is no checkpoint: they were deleted or moved. Put them "
+            "back, or train again"
+        )
+    raise RunError(
+        f"{run.directory} has no generator yet: it stopped before its first checkpoint. "
+        f"Continue it: {ganvas_command('resume', run.directory)}"
+    )
+
+
+def _read_config(path: Path) -> SavedConfig:
     version = storage.read_json(path).get("format")
     if version != FORMAT:
         raise RunError(f"{path} has format {version}, this ganvas reads format {FORMAT}")

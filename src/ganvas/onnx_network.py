@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +35,9 @@ LATENTS, LABELS, MIXTURES = "latents", "labels", "label_mixtures"
 IMAGES, POINTS = "images", "points"
 """The output: of images (N, C, H, W), or (N, H, W, C) if they are uint8; of points (N, C)."""
 
+UNSIGNED = "0" * 64
+"""In the place of the checksum while it is computed."""
+
 ERRORS_ONLY = 3
 """onnxruntime's severity of messages."""
 
@@ -42,6 +47,8 @@ class OnnxConfig(GeneratorConfig):
 
     format: int
     images_seen: int
+    checksum: NotRequired[str]
+    """See `checksum_of`; files of earlier versions lack it."""
 
 
 class OnnxNetwork(nn.Module):
@@ -119,6 +126,22 @@ def taking_mixtures(content: bytes) -> bytes:
     return mixing
 
 
+def checksum_of(content: bytes, written: str) -> str:
+    """SHA-256 (64 hex digits) of a file, but for the checksum that is written in its metadata."""
+    return hashlib.sha256(_with_checksum(content, written, UNSIGNED)).hexdigest()
+
+
+def signed(content: bytes) -> bytes:
+    """A file whose metadata has the checksum `UNSIGNED`, with its own."""
+    return _with_checksum(content, UNSIGNED, checksum_of(content, UNSIGNED))
+
+
+def _with_checksum(content: bytes, before: str, after: str) -> bytes:
+    """A file with another checksum. It stays as long as it was, as protobuf needs."""
+    old, new = (f'"checksum": {json.dumps(it)}'.encode() for it in (before, after))
+    return content.replace(old, new)
+
+
 def is_onnx(path: Path) -> bool:
     """Whether a path is that of an ONNX file, by its name."""
     return path.suffix.lower() == ".onnx"
@@ -141,21 +164,26 @@ def load_onnx(path: Path) -> TrainedGenerator:
 
 def from_onnx(content: bytes, name: str) -> TrainedGenerator:
     """As `load_onnx`, from the content of a file and its name in messages."""
+    if not content:
+        raise RunError(f"{name} is empty: export it again")
     try:
         network = OnnxNetwork(content)
     except Exception as error:  # onnxruntime's own errors have no base in common
         reason = str(error).rpartition(" : ")[2]
         raise RunError(f"{name} is no ONNX file that onnxruntime can read: {reason}") from error
-    about = network.metadata()
-    if METADATA_KEY not in about:
-        raise RunError(f"{name} holds no generator: it was not made by ganvas export")
     try:
+        about = network.metadata()
+        if METADATA_KEY not in about:
+            raise RunError(f"{name} holds no generator: it was not made by ganvas export")
         config = storage.parse_json(about[METADATA_KEY])
         storage.check_table(OnnxConfig, config)
         if config["format"] != FORMAT:
             raise RunError(
                 f"{name} has format {config['format']}, this ganvas reads format {FORMAT}"
             )
+        written = config.get("checksum")
+        if written is not None and written != checksum_of(content, written):
+            raise RunError(f"{name} is damaged: export it again")
         return from_config(config, network.eval(), config["images_seen"])
     except ValueError as error:
         raise RunError(f"{name} is damaged: {error}") from error

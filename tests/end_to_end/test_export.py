@@ -65,7 +65,7 @@ def test_a_model_is_exported_sampled_and_scored_like_its_run(
 
     refused(ganvas("evaluate", model, *SWD), "--data DATA", "split as they were then")
     refused(ganvas("export", model), "is exported already")
-    refused(ganvas("report", model), "is not a run")
+    refused(ganvas("report", model), "is exported already: use the run that it is of")
 
 
 def test_a_checkpoint_becomes_a_folder_that_evaluate_and_load_take(

@@ -80,7 +80,8 @@ def test_commands_about_a_run_can_be_pasted(
     found = [directory_of(line) for line in lines if re.match(r"ganvas (?!train)\w+ ", line)]
     assert {name for name, _ in found} >= {"resume", "report", "evaluate"}
     assert {directory for _, directory in found} == {here}
-    shutil.rmtree(here / "generator")
+    for name in ("generator", "checkpoints"):
+        shutil.rmtree(here / name)
     assert directories_in(message_of(generator_files.load, here)) == [("resume", here)]
 
 

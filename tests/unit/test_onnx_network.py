@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import torch
 from ganvas.errors import DeviceError, GanvasError, RunError
 from ganvas.exports.onnx_file import onnx_bytes
 from ganvas.generator_files import load
-from ganvas.onnx_network import METADATA_KEY
+from ganvas.onnx_network import METADATA_KEY, from_onnx
 from ganvas.sampling import TrainedGenerator
 from tests.builders.generators import LABELS, SETTINGS, small_generator
 
@@ -72,15 +73,41 @@ def described(path: Path, **changes: object) -> bytes:
     return content
 
 
+def test_a_file_that_was_changed_is_damaged(path: Path) -> None:
+    """Also where onnxruntime reads it: in a weight, and in the checksum itself."""
+    model = onnx.load(path)
+    (entry,) = model.metadata_props
+    written = json.loads(entry.value)["checksum"].encode()
+    (largest,) = sorted(model.graph.initializer, key=lambda it: len(it.raw_data))[-1:]
+    content = path.read_bytes()
+    assert hashlib.sha256(content.replace(written, b"0" * 64)).hexdigest().encode() == written
+    for changed in (largest.raw_data[:64], written):
+        damaged = bytearray(content)
+        damaged[content.index(changed)] ^= 1
+        with pytest.raises(RunError, match=r"^small\.onnx is damaged: export it again$"):
+            from_onnx(bytes(damaged), "small.onnx")
+
+
+def test_a_file_of_before_the_checksum_is_read(path: Path) -> None:
+    model = onnx.load(path)
+    (entry,) = model.metadata_props
+    about = json.loads(entry.value)
+    del about["checksum"]
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(about)})
+    former = from_onnx(model.SerializeToString(), "former.onnx")
+    assert np.array_equal(former.sample(3), load(path).sample(3))
+
+
 def test_what_is_no_generator_is_refused_in_a_sentence(path: Path, tmp_path: Path) -> None:
     foreign = onnx.load(path)
     foreign.ClearField("metadata_props")
     whole = path.read_bytes()
     cases = {
         "cut": (whole[: len(whole) // 2], "no ONNX file that onnxruntime can read"),
-        "empty": (b"", "no ONNX file that onnxruntime can read"),
+        "empty": (b"", "is empty: export it again"),
         "foreign": (foreign.SerializeToString(), "was not made by ganvas export"),
         "newer": (described(path, format=2), "has format 2, this ganvas reads format 1"),
+        "no text": (whole.replace(b'"blue"', b'"\xff\xff\xff\xff"'), "is damaged: 'utf-8' codec"),
         "damaged": (described(path, latent_dim="8"), "is damaged: latent_dim: Input should"),
     }
     for name, (content, message) in cases.items():

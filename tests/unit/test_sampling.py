@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import math
@@ -25,6 +26,7 @@ from ganvas.networks import POINT, DCGANGenerator, Dimensions, ImageShape, MLPGe
 from ganvas.randomness import seeded_weights
 from ganvas.runs import Run
 from ganvas.sampling import TrainedGenerator, display_factor, slerp
+from ganvas.training.run_files import RunFiles
 from tests.builders import run_files
 from tests.builders.tiny import LATENT_DIM, SIDE, fill_zero_weights, small, tiny_recipe
 
@@ -207,6 +209,55 @@ class TestLoading:
     def test_a_run_without_checkpoint_names_the_command_to_continue(self, run: Run) -> None:
         with pytest.raises(RunError, match=r"no generator yet.*ganvas resume"):
             generator_files.load(run.directory)
+
+    @pytest.mark.parametrize("gone", ["generator", "model.safetensors", "config.json"])
+    def test_a_deleted_generator_is_missing_and_a_checkpoint_has_it(
+        self, written: Run, trained: TrainedGenerator, gone: str
+    ) -> None:
+        folder = written.generator_directory
+        written.write_data(run_files.data(shape=dataclasses.asdict(SHAPE)))
+        weights = {f"ema/{name}": it for name, it in trained.network.state_dict().items()}
+        written.write_checkpoint(12_345, weights, {"images_seen": 12_345})
+        if gone == "generator":
+            shutil.rmtree(folder)
+        else:
+            (folder / gone).unlink()
+        problem = "is missing" if gone == "generator" else f"lacks {gone}"
+        with pytest.raises(RunError, match=rf"{problem}: .*choose it with --checkpoint 12345"):
+            generator_files.load(written.directory)
+        loaded = generator_files.load(written.directory, checkpoint="12345")
+        assert np.array_equal(loaded.sample(4), trained.sample(4))
+        assert generator_files.read_description(written.directory) == (
+            tiny_recipe().generator.network
+        )
+
+    def test_a_finished_run_without_generator_and_checkpoints_is_not_resumed(
+        self, written: Run
+    ) -> None:
+        shutil.rmtree(written.generator_directory)
+        written.write_status("finished", 12_345)
+        with pytest.raises(RunError, match=r"is missing, and there is no checkpoint.*train again"):
+            generator_files.load(written)
+
+    def test_a_deleted_folder_is_made_again_by_what_is_written_into_it(
+        self, written: Run, trained: TrainedGenerator
+    ) -> None:
+        for name in ("generator", "checkpoints", "samples"):
+            shutil.rmtree(written.directory / name)
+        generator_files.write_generator(written, tiny_recipe(), trained.network, SHAPE, 64)
+        assert np.array_equal(generator_files.load(written).sample(4), trained.sample(4))
+        shutil.rmtree(written.directory / "checkpoints")
+        written.write_checkpoint(64, {"w": torch.zeros(1)}, {"images_seen": 64})
+        assert [int(path.stem) for path in written.checkpoint_paths()] == [64]
+        shutil.rmtree(written.directory / "samples")
+        RunFiles(written, tiny_recipe()).samples(64, trained.sample(4))
+        assert [int(path.stem) for path in written.sample_paths()] == [64]
+
+    def test_a_deleted_run_is_not_made_again(self, written: Run, trained: TrainedGenerator) -> None:
+        shutil.rmtree(written.directory)
+        with pytest.raises(RunError, match="cannot write"):
+            written.write_checkpoint(64, {"w": torch.zeros(1)}, {"images_seen": 64})
+        assert not written.directory.exists()
 
     def test_other_directories_are_refused(self, tmp_path: Path) -> None:
         with pytest.raises(RunError, match="not a run: no such directory"):

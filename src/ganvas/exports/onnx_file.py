@@ -33,8 +33,10 @@ from ganvas.onnx_network import (
     METADATA_KEY,
     MIXTURES,
     POINTS,
+    UNSIGNED,
     OnnxNetwork,
     from_onnx,
+    signed,
 )
 from ganvas.sampling import TrainedGenerator
 from ganvas.torch_state import usual_torch
@@ -100,7 +102,7 @@ def onnx_bytes(
         store_weights_as_float16(model)
     describe(model, onnx_metadata(trained, weights, output))
     content: bytes = model.SerializeToString(deterministic=True)
-    return content
+    return signed(content)
 
 
 class ExportedGenerator(nn.Module):
@@ -141,6 +143,7 @@ def onnx_metadata(trained: TrainedGenerator, weights: Weights, output: Output) -
         "format": FORMAT,
         "images_seen": trained.images_seen,
         "weights": weights,
+        "checksum": UNSIGNED,
         **generator_config(trained, gives),
     }
 

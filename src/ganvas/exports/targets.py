@@ -20,6 +20,7 @@ from ganvas.extras import check_extra
 from ganvas.generator_files import load, read_description
 from ganvas.onnx_network import is_onnx
 from ganvas.runs import Run
+from ganvas.runs.directories import check_is_run
 from ganvas.sample_files import check_file, check_folder
 from ganvas.torch_state import usual_torch
 
@@ -112,6 +113,8 @@ def export_described(
     source = run.directory if isinstance(run, Run) else Path(run)
     if is_onnx(source):
         raise GanvasError(f"{source} is exported already: export the run that it is of")
+    if source.is_file():
+        check_is_run(source)
     name = source.resolve().name
     suffix = "" if folder else target.suffix
     default = f"{name}-web" if folder else f"{name}{suffix}"

@@ -79,8 +79,8 @@ def push(
     address = HubAddress.parse(to)
     if address.revision:
         raise HubError(f"{to}: pushes go to the main branch; leave out @{address.revision}")
-    license = checked_license(license)
     run = run if isinstance(run, Run) else Run.open(run)
+    license = checked_license(license)
     check_can_write(run.directory / FOLDER / "README.md")
     hub_library(address)
     is_new = not dry_run and check_target(address, private, update)

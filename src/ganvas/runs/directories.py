@@ -41,6 +41,8 @@ def check_is_run(directory: Path) -> None:
         )
     if not directory.exists():
         raise RunError(f"{directory} is not a run: no such directory. `ganvas train` makes one.")
+    if directory.is_file():
+        raise RunError(f"{directory} {_about_file(directory)}")
     if is_study(directory):
         runs = list_runs(directory.glob(f"runs/*/*/{RECIPE_JSON}"))
         advice = f"Name one of its runs: {runs}" if runs else "It has no runs yet"
@@ -53,6 +55,17 @@ def check_is_run(directory: Path) -> None:
     if runs:
         raise RunError(f"{directory} is not a run, but it holds some. Name one of them: {runs}")
     raise RunError(f"{directory} is not a run: it has no {RECIPE_JSON}. `ganvas train` makes one.")
+
+
+def _about_file(path: Path) -> str:
+    """What a file is that was named in place of a run, and what to do, by its suffix."""
+    match path.suffix.lower():
+        case ".onnx":
+            return "is exported already: use the run that it is of"
+        case ".html":
+            return "is a web page, of `ganvas export` or a report: open it in a browser"
+        case _:
+            return "is a file, not a run. A run is a folder, which `ganvas train` makes"
 
 
 def check_unused(directory: Path) -> None:

@@ -77,8 +77,7 @@ class Run:
             storage.write_json(draft / "data.json", dict(data))
             storage.write_bytes(draft / RECIPE_JSON, recipe_json(recipe).encode())
             SavedStatus("running").write(draft / "status.json")
-            for name in ("samples", "checkpoints", "generator"):
-                (draft / name).mkdir()
+            cls(draft).make_folders()
             if start is not None:
                 tensor_file.write(cls(draft).checkpoint_path(0), *start)
         return cls(directory)
@@ -122,6 +121,18 @@ class Run:
                 f"Use the version named in {directory / 'environment.json'}, or train again."
             )
         return run
+
+    def make_folders(self) -> None:
+        """Make the folders that training fills, where they are missing.
+
+        The run's own directory is not made again: without its files it would be no run.
+
+        Raises:
+            RunError: the directory is gone, or cannot be written.
+        """
+        for name in ("samples", "checkpoints", "generator"):
+            with storage.write_errors(self.directory / name):
+                (self.directory / name).mkdir(exist_ok=True)
 
     def _repr_html_(self) -> str:
         """For a notebook: the status, what is wrong, and the newest grid."""
@@ -297,6 +308,7 @@ class Run:
             RunError: it cannot be written; the older ones are unchanged.
         """
         path = self.checkpoint_path(images_seen)
+        self.make_folders()
         tensor_file.write(path, tensors, values)
         self.delete_old_checkpoints()
         return path

@@ -41,6 +41,7 @@ class RunFiles(Listener):
             self._run.findings.append(event)
 
     def samples(self, images_seen: int, samples: npt.NDArray[Any]) -> None:
+        self._run.make_folders()
         path = self._run.sample_path(images_seen)
         sampling.write_samples(path, samples, self._extent, grid_columns(self._recipe))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
+import re
 
 import numpy as np
 import onnx
@@ -42,7 +43,9 @@ def test_the_file_says_what_it_takes_and_gives(labelled: bytes) -> None:
     (output,) = session.get_outputs()
     assert (output.name, output.type) == ("images", "tensor(uint8)")
     assert output.shape == ["batch", 16, 16, 1]
-    assert json.loads(session.get_modelmeta().custom_metadata_map["ganvas"]) == {
+    about = json.loads(session.get_modelmeta().custom_metadata_map["ganvas"])
+    assert re.fullmatch("[0-9a-f]{64}", about.pop("checksum"))
+    assert about == {
         "format": 1,
         "ganvas": ganvas.__version__,
         "images_seen": 64,

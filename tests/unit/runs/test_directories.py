@@ -1,0 +1,47 @@
+"""What is no run is called what it is, with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import ganvas
+from ganvas import generator_files
+from ganvas.errors import RunError
+from ganvas.runs import Run
+from ganvas.web.demo import load_runs
+
+
+def push(path: Path) -> None:
+    ganvas.push(path, "hf:you/clothes", license="", dry_run=True)
+
+
+def log(path: Path) -> None:
+    ganvas.log(path, "tensorboard")
+
+
+def demo(path: Path) -> None:
+    load_runs([path], "cpu", "last")
+
+
+@pytest.mark.parametrize(
+    ("name", "use", "message"),
+    [
+        ("clothes.onnx", push, "is exported already: use the run that it is of"),
+        ("clothes.ONNX", log, "is exported already: use the run that it is of"),
+        ("clothes.html", generator_files.load, "is a web page, .*: open it in a browser"),
+        ("clothes.html", ganvas.export, "is a web page, .*: open it in a browser"),
+        ("clothes.html", demo, "is a web page, .*: open it in a browser"),
+        ("clothes.zip", Run.open, "is a file, not a run"),
+    ],
+)
+def test_a_file_is_no_run(
+    tmp_path: Path, name: str, use: Callable[[Path], object], message: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"content")
+    with pytest.raises(RunError, match=rf"{name} {message}"):
+        use(path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
