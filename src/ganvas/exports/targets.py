@@ -138,10 +138,14 @@ def target_named(name: str) -> Target:
 def check_options(to: str, target: Target, weights: Weights, output: Output, folder: bool) -> None:
     """Raise a `GanvasError` for an option that the target does not have."""
     changed = {"weights": weights != "float32", "output": output != "float", "folder": folder}
-    unknown = [name for name, given in changed.items() if given and name not in target.options]
-    if unknown:
-        flags = " and ".join(f"--{name}" for name in unknown)
-        raise GanvasError(f"{flags}: not of --to {to}. Leave out, or export to another form")
+    problems = []
+    for name, given in changed.items():
+        if given and name not in target.options:
+            takers = [known for known, other in TARGETS.items() if name in other.options]
+            only = " only" if len(takers) == 1 else ""
+            problems.append(f"--{name} is for --to {' and '.join(takers)}{only}, not --to {to}")
+    if problems:
+        raise GanvasError("\n".join(problems))
 
 
 def check_out(path: Path, to: str, suffix: str) -> None:
