@@ -78,7 +78,8 @@ def export(
         run: the run, its directory, or a generator/ folder copied from one.
         to: onnx, one file; folder, with code that needs torch and safetensors alone; or web, one
             HTML file that makes pictures in a browser.
-        out: the file or the new folder; by default it has the run's name, in the run's directory.
+        out: the file, which is replaced if it exists, or the new folder; by default it has the
+            run's name, in the run's directory.
         checkpoint: last, best, or the images seen at a checkpoint (80k).
         weights: of onnx and web: float32, or float16 in half the size.
         output: of onnx: float (N, C, H, W) in [-1, 1], or uint8 (N, H, W, C) in [0, 255].
