@@ -361,7 +361,7 @@ def test_a_conditional_generator_shows_a_row_for_each_label(
     library.push(out, ADDRESS, license="mit", discriminator=True)
     card = hub.repositories["model", REPO].files["README.md"].decode()
     assert "A conditional GAN for images (16x16, colour), trained with" in card
-    assert "a row for each label: the first ones" in card
+    assert "not a selection.\nEach row has one label, from the top: `0`, `1`.\n" in card
     assert "2 labels: `0`, `1`." in card
     assert "generator.sample(16, seed=0, labels='0')" in card
     loaded = library.load(ADDRESS)
