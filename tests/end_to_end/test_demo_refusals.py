@@ -41,8 +41,8 @@ def test_demo_without_its_extra(
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--to", "onnx", "--folder"), "--folder: not of --to onnx"),
-        (("--to", "web", "--output", "uint8"), "--output: not of --to web"),
+        (("--to", "onnx", "--folder"), "--folder is for --to web only, not --to onnx"),
+        (("--to", "web", "--output", "uint8"), "--output is for --to onnx only, not --to web"),
         (("--to", "web", "--out", "page.png"), "expected a name that ends in .html"),
     ],
 )

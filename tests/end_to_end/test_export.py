@@ -80,5 +80,5 @@ def test_a_checkpoint_becomes_a_folder_that_evaluate_and_load_take(
     assert ganvas("evaluate", folder, "--data", images, *SWD).code == 0
     refused(ganvas("evaluate", folder, *SWD), "--data DATA")
     refused(ganvas("export", run, "--to", "folder"), "is not empty")
-    refused(ganvas("export", run, "--to", "folder", "--weights", "float16"), "not of --to folder")
+    refused(ganvas("export", run, "--to", "folder", "--weights", "float16"), "not --to folder")
     refused(ganvas("export", run, "--checkpoint", "7"), "no checkpoint at 7 images")

@@ -31,7 +31,8 @@ def test_log_of_a_killed_and_resumed_run_has_each_point_once_and_changes_no_bit(
     run, plain = tmp_path / "run", tmp_path / "plain"
     flags = ("--images", "800", "--log", "tensorboard")
     trained = ganvas("train", small, images, "--out", run, *flags)
-    assert f"tensorboard: tensorboard --logdir {run / 'tensorboard'}" in trained.out
+    view = f"tensorboard; see it with: tensorboard --logdir {run / 'tensorboard'}"
+    assert f"logging to {view}" in trained.out
     check_log(run)
     before = (run / "tensorboard").glob("events*").__next__().read_bytes()
 
@@ -39,7 +40,7 @@ def test_log_of_a_killed_and_resumed_run_has_each_point_once_and_changes_no_bit(
     Run(run).write_status("running", 0)
     resumed = ganvas("resume", run)
     assert resumed.code == 0, resumed.err
-    assert "tensorboard: tensorboard --logdir" in resumed.out, "it is logged as before"
+    assert f"logging to {view}" in resumed.out, "it is logged as before"
     check_log(run)
     assert (run / "tensorboard").glob("events*").__next__().read_bytes() != before
 
@@ -83,8 +84,10 @@ def test_failing_logger_is_said_once_and_the_log_can_be_made_later(
     assert result.code == 0, result.err
     assert result.out.count("warning: the log to tensorboard failed: the disk is gone") == 1
     again = ganvas("log", run, "--to", "tensorboard")
-    assert again.out == f"tensorboard: tensorboard --logdir {run / 'tensorboard'}\n"
+    view = f"tensorboard --logdir {run / 'tensorboard'}"
+    assert again.out == f"logged to tensorboard; see it with: {view}\n"
     check_log(run)
+    refused(ganvas("log", run, "--to", ""), "name at least one of tensorboard, wandb")
     off = ganvas("resume", run, "--images", "400", "--log", "off")
     assert "tensorboard" not in off.out
     assert Run(run).read_environment()["log"] == []

@@ -27,7 +27,7 @@ class Export:
     to: TargetName = "onnx"
     """The form."""
     out: Path | None = None
-    """The file or the new folder; by default it has the run's name, in the run directory."""
+    """The file (replaced if it exists) or a new folder; by default in the run, with its name."""
     checkpoint: str = "last"
     """last, best (by the scores while training), or images seen: 80k."""
     weights: Weights = "float32"

@@ -29,4 +29,5 @@ class Log:
 
         log(self.run_directory, self.to)
         for name in self.to:
-            print_lines(f"{name}: {LOGGERS[name].view_command(self.run_directory)}")
+            command = LOGGERS[name].view_command(self.run_directory)
+            print_lines(f"logged to {name}; see it with: {command}")

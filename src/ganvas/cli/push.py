@@ -24,8 +24,8 @@ class Push:
     """The run directory."""
     to: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="hf:OWNER/NAME")]
     """The repository to make, or to update."""
-    license: str = ""
-    """How others may use the weights: mit, apache-2.0, cc-by-4.0, other, ... Has no default."""
+    license: Annotated[str, tyro.conf.arg(help_behavior_hint="(required)")] = ""
+    """How others may use the weights: mit, apache-2.0, cc-by-4.0, ...; other for one's own."""
     private: bool = False
     """Make a repository that only its owners see."""
     update: bool = False

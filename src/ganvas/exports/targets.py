@@ -79,7 +79,8 @@ def export(
         run: the run, its directory, or a generator/ folder copied from one.
         to: onnx, one file; folder, with code that needs torch and safetensors alone; or web, one
             HTML file that makes pictures in a browser.
-        out: the file or the new folder; by default it has the run's name, in the run's directory.
+        out: the file, which is replaced if it exists, or the new folder; by default it has the
+            run's name, in the run's directory.
         checkpoint: last, best, or the images seen at a checkpoint (80k).
         weights: of onnx and web: float32, or float16 in half the size.
         output: of onnx: float (N, C, H, W) in [-1, 1], or uint8 (N, H, W, C) in [0, 255].
@@ -141,10 +142,14 @@ def target_named(name: str) -> Target:
 def check_options(to: str, target: Target, weights: Weights, output: Output, folder: bool) -> None:
     """Raise a `GanvasError` for an option that the target does not have."""
     changed = {"weights": weights != "float32", "output": output != "float", "folder": folder}
-    unknown = [name for name, given in changed.items() if given and name not in target.options]
-    if unknown:
-        flags = " and ".join(f"--{name}" for name in unknown)
-        raise GanvasError(f"{flags}: not of --to {to}. Leave out, or export to another form")
+    problems = []
+    for name, given in changed.items():
+        if given and name not in target.options:
+            takers = [known for known, other in TARGETS.items() if name in other.options]
+            only = " only" if len(takers) == 1 else ""
+            problems.append(f"--{name} is for --to {' and '.join(takers)}{only}, not --to {to}")
+    if problems:
+        raise GanvasError("\n".join(problems))
 
 
 def check_out(path: Path, to: str, suffix: str) -> None:

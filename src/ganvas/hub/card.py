@@ -29,6 +29,8 @@ from ganvas.sampling import TrainedGenerator
 
 PICTURE = "samples.png"
 TASK = "unconditional-image-generation"
+MOST_ROWS = 10
+"""Labels that have a row each in the picture."""
 MOST_LABELS = 20
 """Labels that are listed by name."""
 
@@ -126,10 +128,17 @@ def introduction(content: CardContent, data: DataTable) -> Iterator[str]:
         f"recipe `{content.recipe.name}`, {generator.images_seen:,} {things} seen."
     )
     yield ""
-    rows = ", a row for each label" if generator.label_names else ""
     yield f"![Samples]({PICTURE})"
     yield ""
-    yield f"Samples of seed {content.seed}{rows}: the first ones, not a selection."
+    yield f"Samples of seed {content.seed}: the first ones, not a selection."
+    if has_rows(generator):
+        rows = ", ".join(f"`{name}`" for name in generator.label_names)
+        yield f"Each row has one label, from the top: {rows}."
+
+
+def has_rows(generator: TrainedGenerator) -> bool:
+    """Whether the picture has a row for each label."""
+    return not generator.makes_points and 0 < len(generator.label_names) <= MOST_ROWS
 
 
 def loading(content: CardContent) -> Iterator[str]:

@@ -9,7 +9,7 @@ from ganvas.data.reading import Progress
 from ganvas.diagnosis import diagnose
 from ganvas.errors import RunError
 from ganvas.generator_files import load, save_generator
-from ganvas.hub.card import PICTURE, CardContent, model_card
+from ganvas.hub.card import PICTURE, CardContent, has_rows, model_card
 from ganvas.hub_files import DISCRIMINATOR_FILE, RECIPE_FILE, HubAddress
 from ganvas.labels import EACH
 from ganvas.recipes import Recipe, recipe_toml
@@ -21,8 +21,8 @@ from ganvas.training.earlier_run import frozen_by_seed, weights_of
 FOLDER = "hub"
 """Inside the run."""
 SEED = 0
-COLUMNS, MOST_ROWS = 8, 10
-"""Of the picture: samples in a row, and labels with a row of their own."""
+COLUMNS = 8
+"""Of the picture."""
 POINTS = 2_500
 
 ABOUT = {
@@ -77,7 +77,7 @@ def picture_of(generator: TrainedGenerator) -> SampleRequest:
     """The samples that the card shows: a row for each label, where there are few."""
     if generator.makes_points:
         return SampleRequest(generator, POINTS, SEED)
-    if 0 < len(generator.label_names) <= MOST_ROWS:
+    if has_rows(generator):
         return SampleRequest(generator, COLUMNS, SEED, EACH)
     return SampleRequest(generator, COLUMNS**2, SEED)
 

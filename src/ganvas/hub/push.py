@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ganvas
-from ganvas.errors import GanvasError, HubError
+from ganvas.errors import HubError
 from ganvas.formatting import format_bytes
 from ganvas.hub.folder import ABOUT, FOLDER, write_folder
+from ganvas.hub.licences import checked_licence
 from ganvas.hub_files import LOG_IN, HubAddress, host, hub_errors, hub_library, page_of
 from ganvas.progress import TerminalFeedback
 from ganvas.runs import Run
@@ -20,9 +20,6 @@ from ganvas.shared_changes import SharedChange
 from ganvas.storage import check_can_write
 from ganvas.terminal import tolerant_output
 from ganvas.torch_state import usual_torch
-
-LICENCES = "https://huggingface.co/docs/hub/repositories-licenses"
-_LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 
 
 @dataclass(frozen=True)
@@ -74,13 +71,13 @@ def push(
         HubError: no token, one that may not write, or a repository that exists; or the hub cannot
             be reached, or refuses the card.
         RunError: it is no run, or has no such checkpoint.
-        GanvasError: there is no licence.
+        GanvasError: there is no licence, or the hub knows no such name.
     """
     address = HubAddress.parse(to)
     if address.revision:
         raise HubError(f"{to}: pushes go to the main branch; leave out @{address.revision}")
     run = run if isinstance(run, Run) else Run.open(run)
-    license = checked_license(license)
+    license = checked_licence(license)
     check_can_write(run.directory / FOLDER / "README.md")
     hub_library(address)
     is_new = not dry_run and check_target(address, private, update)
@@ -95,23 +92,6 @@ def push(
     seen = f"{generator.images_seen:,} images seen"
     message = message or f"{address.name} at {seen}, by ganvas {ganvas.__version__}"
     return Pushed(folder, upload(folder, address, private, is_new, message, quiet))
-
-
-def checked_license(license: str) -> str:
-    """The licence as the hub writes it.
-
-    Raises:
-        GanvasError: none was given, or it is no name of a licence.
-    """
-    name = license.strip().lower()
-    if _LICENCE.fullmatch(name):
-        return name
-    problem = f"{license!r} is no name of a licence" if name else "is missing"
-    raise GanvasError(
-        f"license: {problem}. Say how others may use these weights (--license mit, apache-2.0, "
-        f"cc-by-4.0, cc-by-nc-4.0, other, ...; all: {LICENCES}). The training images' own licence "
-        "may decide it"
-    )
 
 
 def check_target(address: HubAddress, private: bool, update: bool) -> bool:

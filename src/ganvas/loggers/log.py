@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ganvas.errors import GanvasError
 from ganvas.loggers.follower import following
-from ganvas.loggers.names import check_loggers
+from ganvas.loggers.names import LOGGERS, check_loggers
 from ganvas.loggers.thread import reason
 from ganvas.runs import Run
 
@@ -27,7 +27,7 @@ def log(run: Run | Path | str, to: Sequence[str] | str) -> None:
     """
     names = check_loggers(to)
     if not names:
-        raise GanvasError("to: name at least one logger")
+        raise GanvasError(f"to: name at least one of {', '.join(LOGGERS)}")
     run = run if isinstance(run, Run) else Run.open(run)
     for name in names:
         try:

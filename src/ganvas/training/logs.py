@@ -63,4 +63,7 @@ class Logs(Listener):
 
 def view_lines(run: Run, names: Sequence[str]) -> list[str]:
     """Where each log can be seen."""
-    return [f"{name}: {LOGGERS[name].view_command(run.directory)}" for name in names]
+    return [
+        f"logging to {name}; see it with: {LOGGERS[name].view_command(run.directory)}"
+        for name in names
+    ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from torch import Tensor, nn
 
 from ganvas.errors import GanvasError
@@ -20,6 +21,7 @@ from tests.builders.generators import LATENT_DIM, POINTS, small_generator
 from tests.builders.tiny import narrow
 
 STRANGER = """
+import runpy
 import sys
 
 class NoGanvas:
@@ -33,6 +35,14 @@ import numpy
 from load import sample
 numpy.save(sys.argv[2], sample(9, seed=3).numpy())
 numpy.save(sys.argv[3], sample(2, labels=[2, 0]).numpy())
+for labels in ([0], [0, 3], ["red", "blue"]):
+    try:
+        sample(2, labels=labels)
+    except ValueError as error:
+        assert str(error) == f"labels: expected 2 numbers from 0 to 2, not {labels}"
+    else:
+        raise AssertionError(labels)
+runpy.run_path(sys.argv[1] + "/load.py", run_name="__main__")
 assert not any(name.startswith("ganvas") for name in sys.modules)
 """
 
@@ -65,6 +75,10 @@ def test_a_stranger_without_ganvas_gets_the_same_images(tmp_path: Path) -> None:
         assert got.dtype == np.uint8
         assert np.abs(got.astype(int) - wanted.astype(int)).max() <= 1
     assert np.array_equal(load(folder).sample(9, seed=3), trained.sample(9, seed=3))
+    with Image.open(tmp_path / "samples.png") as picture:
+        shown = np.asarray(picture).reshape(8, 16, 8, 16).swapaxes(1, 2).reshape(64, 16, 16, 1)
+    assert np.abs(shown.astype(int) - trained.sample(64, seed=0)).max() <= 1
+    assert result.stdout.startswith("samples.png: 64 of seed 0.")
 
 
 def test_the_readme_says_what_it_is(tmp_path: Path) -> None:
@@ -85,7 +99,8 @@ def test_a_folder_of_points_gives_points(tmp_path: Path) -> None:
     code = (folder / "load.py").read_text()
     assert "uint8" not in code
     assert "return outputs.flatten(1)" in code
-    assert len(code.splitlines()) < 30
+    assert "png" not in code
+    assert len(code.splitlines()) < 35
     for name in ("load.py", "network.py"):
         compile((folder / name).read_text(), name, "exec")
 
