@@ -126,5 +126,5 @@ def test_full_disk_is_said_in_one_sentence(run: Run, monkeypatch: pytest.MonkeyP
 
 
 def test_log_to_nowhere_is_refused(run: Run) -> None:
-    with pytest.raises(GanvasError, match="at least one logger"):
+    with pytest.raises(GanvasError, match="name at least one of tensorboard"):
         log(run, ())
