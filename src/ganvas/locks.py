@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +12,8 @@ from pathlib import Path
 from ganvas.errors import Locked
 from ganvas.storage import cannot_write
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    SHARES_LOCKS = False
-else:
-    SHARES_LOCKS = True
+SHARES_LOCKS = sys.platform != "win32"
+"""Whether the system has flock, whose locks can be shared."""
 
 PATIENCE = 1.0
 """Seconds to wait for a lock: those who ask about it hold it for a moment."""
@@ -73,6 +70,9 @@ def _is_held(path: Path) -> bool:
     It lasts for microseconds, which a writer waits out. The system cannot tell without it: F_GETLK
     does not see the locks of flock, which filelock takes.
     """
+    assert sys.platform != "win32"
+    import fcntl
+
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:  # no permission to read it

@@ -10,6 +10,9 @@ import pytest
 
 from .conftest import ROOT, Dist, names_in, run
 
+EXPORTED = "ganvas/exports/onnxruntime_web/LICENSE-onnxruntime-web.txt"
+"""A licence that `ganvas export --to web --folder` writes beside what it is of."""
+
 
 def test_a_package_index_would_take_both(dist: Dist) -> None:
     run(sys.executable, "-m", "twine", "check", "--strict", dist.sdist, dist.wheel)
@@ -38,7 +41,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(dist: Dist) -> None:
         for path in (ROOT / "src" / "ganvas").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and "LICENSE" not in path.name
     }
-    assert {name for name in names if name.startswith("ganvas/")} == sources
+    assert {name for name in names if name.startswith("ganvas/")} == sources | {EXPORTED}
 
 
 def test_the_wheel_holds_each_licence_once(dist: Dist) -> None:
@@ -48,5 +51,6 @@ def test_the_wheel_holds_each_licence_once(dist: Dist) -> None:
     assert {name.removeprefix(info) for name in licences} == {
         "LICENSE",
         "src/ganvas/data/builtin/LICENSE-fashion-mnist.txt",
+        EXPORTED,
     }
-    assert len(licences) == 2
+    assert len(licences) == 3
