@@ -103,7 +103,7 @@ class Tail:
 
     def _restart(self) -> Lines:
         restarted = self.position > 0
-        self.position, self.size, self._before = 0, self.size, b""
+        self.position, self.size, self._before = 0, 0, b""
         self._skips, self._seen = False, None
         return Lines([], restarted)
 

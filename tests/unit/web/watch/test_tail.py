@@ -82,6 +82,15 @@ def test_a_file_that_vanished_and_came_back_begins_anew(path: Path, tail: Tail) 
     assert tail.read().lines == [b"one"]
 
 
+def test_nothing_is_left_to_read_of_a_file_that_vanished(path: Path, tail: Tail) -> None:
+    """Who reads on while there is more would do so for ever."""
+    append(path, "one\n")
+    tail.read()
+    path.unlink()
+    assert tail.read().restarted
+    assert not tail.is_behind
+
+
 def test_a_file_that_was_copied_anew_with_more_in_it_goes_on(path: Path, tail: Tail) -> None:
     append(path, "one\n")
     tail.read()
