@@ -1,7 +1,7 @@
 # ganvas with all that `make demo` needs. docs/install.md says how to build and run it.
 #
 # The index that torch comes from decides what it runs on: this one has builds for the CPU alone.
-# From PyPI (https://pypi.org/simple) come builds for NVIDIA GPUs, with the CUDA libraries.
+# Empty leaves pip's own, which has builds for NVIDIA GPUs, with the CUDA libraries.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
 FROM python:3.11-slim

@@ -31,7 +31,7 @@ CALIBRATION, COMPARED = 512, 64
 BATCH = 32
 
 
-class Calibration(CalibrationDataReader):  # type: ignore[misc]
+class Calibration(CalibrationDataReader):
     """Inputs of samples, batch by batch."""
 
     def __init__(self, trained: TrainedGenerator) -> None:
@@ -67,7 +67,7 @@ def exported(trained: TrainedGenerator, folder: Path) -> Iterator[tuple[str, Pat
     start = time.process_time()
     for weights in ("float32", "float16"):
         path = folder / f"{weights}.onnx"
-        path.write_bytes(onnx_bytes(trained, weights))  # type: ignore[arg-type]
+        path.write_bytes(onnx_bytes(trained, weights))
         yield weights, path, time.process_time() - start
         start = time.process_time()
     path = quantized(folder / "float32.onnx", trained)

@@ -107,10 +107,10 @@ class Repository:
 
         with hub_errors(self.address, self.kind):
             cached = {path: self._cached(path) for path in paths}
-            missing = [path for path, found in cached.items() if found is None]
+            missing = [path for path, place in cached.items() if place is None]
             if hub.is_offline_mode() and not missing:
-                path, found = next(iter(cached.items()))
-                return Path(str(found)).parents[path.count("/")]
+                path, place = next(iter(cached.items()))
+                return Path(str(place)).parents[path.count("/")]
             size = sum(self.sizes[path] for path in missing)
             self._check_room(size)
             # This call keeps the list of files, for when there is no network. With all of them as
@@ -135,10 +135,10 @@ class Repository:
         from huggingface_hub import try_to_load_from_cache
 
         address = self.address
-        found = try_to_load_from_cache(
+        place = try_to_load_from_cache(
             address.repo, path, revision=address.revision, repo_type=self.kind
         )
-        return found if isinstance(found, str) else None
+        return place if isinstance(place, str) else None
 
     def _check_room(self, size: int) -> None:
         cache = _cache()
@@ -262,7 +262,7 @@ def _refusal(error: Any, address: HubAddress, kind: Kind) -> str:
 
     page, code = page_of(address.repo, kind), error.response.status_code
     message = _without_token(error.server_message or str(error)).strip().splitlines()
-    said = message[0] if message else f"error {code}"
+    reason = message[0] if message else f"error {code}"
     if isinstance(error, errors.GatedRepoError):
         return (
             f"{address} is gated: accept its terms at {page}, and give a token of that account "
@@ -278,11 +278,11 @@ def _refusal(error: Any, address: HubAddress, kind: Kind) -> str:
     if code == 401:
         return f"{address}: {host()} does not accept the token. Give another one: {LOG_IN}"
     if code == 403:
-        return f"{address}: the token does not allow this ({said}). Give another one: {LOG_IN}"
+        return f"{address}: the token does not allow this ({reason}). Give another one: {LOG_IN}"
     if code == 429:
         return f"{address}: too many requests to {host()}. Wait some minutes, or give a token"
     later = ". Try again later" if code >= 500 else ""
-    return f"{address}: {host()} answers with error {code} ({said}){later}"
+    return f"{address}: {host()} answers with error {code} ({reason}){later}"
 
 
 def _not_cached(address: HubAddress) -> str:

@@ -41,7 +41,7 @@ class Export:
         """Export, and print where it is and how it compares."""
         from ganvas.exports.targets import export_described
 
-        path, said = export_described(
+        path, comparison = export_described(
             self.run_directory,
             self.to,
             self.out,
@@ -52,4 +52,4 @@ class Export:
         )
         files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
         size = format_bytes(sum(file.stat().st_size for file in files))
-        print_lines(f"{path}: {size}, {said}")
+        print_lines(f"{path}: {size}, {comparison}")

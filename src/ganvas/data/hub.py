@@ -224,9 +224,9 @@ def _choose(subsets: Mapping[str, Splits], default_name: str, address: DataAddre
 
 def _readable(paths: Iterable[str]) -> list[str]:
     """The files that hold images, of one kind: the first kind of which there are any."""
-    shown = [path for path in paths if is_candidate(path)]
+    candidates = [path for path in paths if is_candidate(path)]
     for suffixes in ({".parquet"}, {".tar"}, {".zip"}, IMAGE_SUFFIXES):
-        files = [path for path in shown if Path(path).suffix.lower() in suffixes]
+        files = [path for path in candidates if Path(path).suffix.lower() in suffixes]
         if files:
             return files
     return []

@@ -231,11 +231,11 @@ def _labels(
         raise DataError(f"{path} has no column `{chosen}` of labels; it has {_listed(schema)}")
     names_of = _class_names((schema.metadata or {}).get(b"huggingface"))
     with_names = [name for name in schema.names if name in names_of]
-    found = [name for name in LABEL_COLUMNS if name in schema.names]
-    found += with_names if len(with_names) == 1 else []
-    if not chosen and not found:
+    names = [name for name in LABEL_COLUMNS if name in schema.names]
+    names += with_names if len(with_names) == 1 else []
+    if not chosen and not names:
         return [None] * file.metadata.num_rows, known
-    column = chosen or found[0]
+    column = chosen or names[0]
     values = file.read(columns=[column]).column(0).to_pylist()
     known = names_of.get(column) or known
     return [_label(value, known) for value in values], known

@@ -11,13 +11,13 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.resources import files
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
 from ganvas.errors import GanvasError
+from ganvas.package_files import package_text
 from ganvas.sampling import TrainedGenerator
 
 MOST_PICTURES = 1_024
@@ -27,7 +27,7 @@ MOST_OF_EACH = 256
 LARGEST_SEED = 2**32 - 1
 """As in `demo.js`: the generator of random numbers of the exported page takes no larger one."""
 
-STYLE = ("reports", "templates", "style.css")
+STYLE = "reports/templates/style.css"
 """The look of all pages."""
 
 
@@ -102,7 +102,7 @@ class DemoPage:
         )
         config = {"runs": [run.to_table() for run in self.runs], "files": dict(self.files)}
         text = environment.from_string(page_file("demo.html")).render(
-            style=Markup(package_text(*STYLE) + page_file("demo.css")),
+            style=Markup(package_text(STYLE) + page_file("demo.css")),
             title=self.runs[0].name,
             about_seeds=self.about_seeds,
             footer=self.footer,
@@ -117,9 +117,4 @@ class DemoPage:
 
 def page_file(name: str) -> str:
     """The text of a file of `page/`."""
-    return package_text("exports", "page", name)
-
-
-def package_text(*path: str) -> str:
-    """The text of a file of the package, by its path in it."""
-    return files("ganvas").joinpath(*path).read_text(encoding="utf-8")
+    return package_text(f"exports/page/{name}")

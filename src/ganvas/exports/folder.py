@@ -29,13 +29,13 @@ def write_folder(request: ExportRequest) -> str:
     """
     trained = request.trained
     code = plain_code(copy.deepcopy(trained.network).cpu().eval(), example_inputs(trained))
-    said = check_same_samples(trained, lambda n: samples_of(code, trained, n), exact=True)
+    comparison = check_same_samples(trained, lambda n: samples_of(code, trained, n), exact=True)
     texts = folder_texts(request, code)
     with storage.write_errors(request.out), storage.atomic_directory(request.out) as draft:
         save_generator(draft, trained, request.description)
         for name, text in texts.items():
             storage.write_bytes(draft / name, text.encode())
-    return said
+    return comparison
 
 
 def example_inputs(trained: TrainedGenerator) -> dict[str, Tensor]:

@@ -49,10 +49,10 @@ LARGEST_FLOAT16 = 65504.0
 
 def write_onnx(request: ExportRequest) -> str:
     """Write an ONNX file that makes the same images as torch, and say how nearly."""
-    content, said = checked_onnx(request)
+    content, comparison = checked_onnx(request)
     storage.make_directory(request.out.parent)
     storage.write_bytes(request.out, content)
-    return said
+    return comparison
 
 
 def checked_onnx(request: ExportRequest) -> tuple[bytes, str]:
@@ -63,8 +63,10 @@ def checked_onnx(request: ExportRequest) -> tuple[bytes, str]:
     """
     content = onnx_bytes(request.trained, request.weights, request.output)
     exported = from_onnx(content, str(request.out))
-    said = check_same_samples(request.trained, exported.sample, exact=request.weights == "float32")
-    return content, said
+    comparison = check_same_samples(
+        request.trained, exported.sample, exact=request.weights == "float32"
+    )
+    return content, comparison
 
 
 @usual_torch()

@@ -41,13 +41,16 @@ class Target:
     """Libraries that it needs."""
 
 
+ONNX_MODULES = ("onnx", "onnxscript", "onnxruntime")
+"""What the extra onnx installs: to write a file, and to compare it with torch."""
+
 TARGETS: dict[TargetName, Target] = {
     "onnx": Target(
         write_onnx,
         ".onnx",
         options=("weights", "output"),
         extra="onnx",
-        modules=("onnx", "onnxscript", "onnxruntime"),
+        modules=ONNX_MODULES,
     ),
     "folder": Target(write_folder, ""),
     "web": Target(
@@ -55,7 +58,7 @@ TARGETS: dict[TargetName, Target] = {
         ".html",
         options=("weights", "folder"),
         extra="onnx",
-        modules=("onnx", "onnxscript", "onnxruntime"),
+        modules=ONNX_MODULES,
     ),
 }
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
-from importlib.resources import files
 
 import ganvas
 from ganvas import storage
 from ganvas.exports.demo_page import DemoPage, PageRun, page_file, page_run
 from ganvas.exports.onnx_file import checked_onnx
 from ganvas.exports.request import ExportRequest
+from ganvas.package_files import package_bytes
 
 RUNTIME = "ort.wasm.bundle.min.mjs"
 MACHINE = "ort-wasm-simd-threaded.wasm.gz"
@@ -41,7 +41,7 @@ FOOTER = (
 def write_web_page(request: ExportRequest) -> str:
     """Write the page, as one file or as a folder, and say how its generator compares with torch."""
     run = page_run(request.name, request.trained)
-    generator, said = checked_onnx(dataclasses.replace(request, output="uint8"))
+    generator, comparison = checked_onnx(dataclasses.replace(request, output="uint8"))
     if request.folder:
         with storage.write_errors(request.out), storage.atomic_directory(request.out) as draft:
             for name, content in web_folder(run, generator).items():
@@ -49,7 +49,7 @@ def write_web_page(request: ExportRequest) -> str:
     else:
         storage.make_directory(request.out.parent)
         storage.write_bytes(request.out, web_page(run, generator))
-    return said
+    return comparison
 
 
 def web_page(run: PageRun, generator: bytes) -> bytes:
@@ -80,7 +80,7 @@ def web_folder(run: PageRun, generator: bytes) -> dict[str, bytes]:
 
 def shipped(name: str) -> bytes:
     """A file of onnxruntime-web that ganvas ships."""
-    return files("ganvas").joinpath("exports", "onnxruntime_web", name).read_bytes()
+    return package_bytes(f"exports/onnxruntime_web/{name}")
 
 
 def _scripts() -> list[str]:

@@ -120,11 +120,11 @@ def introduction(content: CardContent, data: DataTable) -> Iterator[str]:
     generator = content.generator
     things = "points" if generator.makes_points else "images"
     kind = "conditional GAN" if generator.label_names else "GAN"
-    made = "points in the plane" if generator.makes_points else f"images ({generator.shape})"
+    outputs = "points in the plane" if generator.makes_points else f"images ({generator.shape})"
     yield f"# {content.address.name}"
     yield ""
     yield (
-        f"A {kind} for {made}, trained with ganvas {ganvas.__version__} on `{data['name']}`: "
+        f"A {kind} for {outputs}, trained with ganvas {ganvas.__version__} on `{data['name']}`: "
         f"recipe `{content.recipe.name}`, {generator.images_seen:,} {things} seen."
     )
     yield ""
@@ -146,13 +146,13 @@ def loading(content: CardContent) -> Iterator[str]:
     generator, address = content.generator, content.address
     labels = f", labels={generator.label_names[0]!r}" if generator.label_names else ""
     shape = generator.shape
-    made = f"uint8 (16, {shape.height}, {shape.width}, {shape.channels})"
+    samples = f"uint8 (16, {shape.height}, {shape.width}, {shape.channels})"
     yield from ("## Use it", "", "```bash", "pip install 'ganvas[hf]'")
     yield ganvas_command("sample", str(address))
     yield from ("```", "", "```python", "import ganvas", "")
     yield f'generator = ganvas.load("{address}")'
-    made = "float32 (16, 2)" if generator.makes_points else made
-    yield f"samples = generator.sample(16, seed=0{labels})  # numpy, {made}"
+    samples = "float32 (16, 2)" if generator.makes_points else samples
+    yield f"samples = generator.sample(16, seed=0{labels})  # numpy, {samples}"
     yield from ("```", "")
     if content.has_discriminator:
         yield (

@@ -16,7 +16,7 @@ from ganvas.recipes import Recipe, recipe_toml
 from ganvas.runs import Run
 from ganvas.sample_files import SampleRequest, write_grid
 from ganvas.sampling import TrainedGenerator
-from ganvas.training.earlier_run import frozen_by_seed, weights_of
+from ganvas.training.earlier_run import networks_in
 
 FOLDER = "hub"
 """Inside the run."""
@@ -91,6 +91,5 @@ def read_pair(run: Run, recipe: Recipe, generator: TrainedGenerator) -> tensor_f
             "discriminator is gone. Push without --discriminator, or another --checkpoint"
         )
     tensors, _ = tensor_file.read(path)
-    shape, labels = run.read_shape(), len(run.read_data()["labels"])
-    everything = {**frozen_by_seed(run, recipe, shape, labels), **weights_of(tensors)}
-    return {name: tensor for name, tensor in everything.items() if not name.startswith("ema/")}
+    networks = networks_in(tensors, run, recipe, run.read_shape())
+    return {name: tensor for name, tensor in networks.items() if not name.startswith("ema/")}

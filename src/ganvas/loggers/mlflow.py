@@ -35,8 +35,8 @@ class MLflow(Logger):
             self._id = known[0].info.run_id
             self._client.update_run(self._id, status="RUNNING")
             return
-        made = self._client.create_run(of, run_name=run.name, tags={TAG: run.id})
-        self._id = made.info.run_id
+        created = self._client.create_run(of, run_name=run.name, tags={TAG: run.id})
+        self._id = created.info.run_id
         # Of a new run only: MLflow refuses other values later, such as a larger budget.
         parameters = [Param(field, str(value)) for field, value in run.hyperparameters.items()]
         for start in range(0, len(parameters), MOST_PARAMETERS):

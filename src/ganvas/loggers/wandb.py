@@ -20,7 +20,7 @@ class Wandb(Logger):
     def __init__(self, run: LoggedRun) -> None:
         import wandb
 
-        asked = os.environ.get("WANDB_MODE")
+        mode = os.environ.get("WANDB_MODE")
         self._wandb = wandb
         self._run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", PROJECT),
@@ -31,7 +31,7 @@ class Wandb(Logger):
             config=run.hyperparameters,
             allow_val_change=True,  # a resumed run may have a larger budget
             mode=None
-            if asked or wandb.login(prompt=False, verify=False)
+            if mode or wandb.login(prompt=False, verify=False)
             else "offline",  # never asks for a login
             settings=wandb.Settings(
                 console="off",

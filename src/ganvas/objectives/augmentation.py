@@ -56,14 +56,14 @@ class Augmentation:
 
     @classmethod
     def start(
-        cls, schedule: AdaptiveSchedule, policy: PolicyName = "ada", held_out: int | None = None
+        cls, schedule: AdaptiveSchedule, policy: PolicyName = "ada", held_out: int = 0
     ) -> Augmentation:
         """The augmentation before the first image; an adaptive probability starts at 0.
 
         Args:
             schedule: the probability, or the target that it follows.
             policy: the transformations.
-            held_out: images held out; None or 0 where nothing is measured.
+            held_out: images held out; 0 where nothing is measured.
         """
         first = 0.0 if isinstance(schedule, Adaptive) else value_at(schedule, 0)
         return cls(

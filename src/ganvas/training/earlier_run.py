@@ -20,7 +20,7 @@ from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.errors import DataError, RecipeError, RunError
 from ganvas.formatting import format_first, format_list
-from ganvas.generator_files import load
+from ganvas.generator_files import load, read_description
 from ganvas.hub_files import (
     DISCRIMINATOR_FILE,
     GENERATOR_FILES,
@@ -35,7 +35,6 @@ from ganvas.runs import Run
 from ganvas.runs.directories import is_run
 from ganvas.runs.tables import OriginTable
 from ganvas.schedules import value_at
-from ganvas.storage import read_json
 from ganvas.tensor_file import select_prefix
 from ganvas.training.freezing import frozen_stages
 from ganvas.training.state import TrainState, initial_networks
@@ -123,7 +122,7 @@ class EarlierRun:
             location=str(path.absolute()),
             description=describe(recipe, shape),
             label_names=labels if recipe.takes_labels else (),
-            tensors={**frozen_by_seed(run, recipe, shape, len(labels)), **weights_of(tensors)},
+            tensors=networks_in(tensors, run, recipe, shape),
             images_seen=values["images_seen"],
             notes=tuple(f"{problem}; the checkpoint before it is used" for problem in damaged),
         )
@@ -147,8 +146,7 @@ class EarlierRun:
         return cls(
             name=name,
             location=location,
-            description=f"{read_json(folder / GENERATOR_FILES[0])['network']['name']} for "
-            f"{trained.shape}",
+            description=f"{read_description(folder).name} for {trained.shape}",
             label_names=trained.label_names,
             tensors={**pair, **{f"ema/{key}": ema[key] for key in ema}},
             images_seen=trained.images_seen,
@@ -272,9 +270,13 @@ def check_same_moment(name: str, pair: int, ema: int) -> None:
         )
 
 
-def weights_of(tensors: tensor_file.Tensors) -> tensor_file.Tensors:
-    """The networks of a checkpoint, without optimizers and random generators."""
-    return {name: tensors[name] for name in tensors if name.partition("/")[0] in NETWORKS}
+def networks_in(
+    tensors: tensor_file.Tensors, run: Run, recipe: Recipe, shape: ImageShape
+) -> tensor_file.Tensors:
+    """All weights of the networks in a checkpoint of a run, also those that its seed decides."""
+    num_labels = len(run.read_data()["labels"])
+    saved = {name: tensors[name] for name in tensors if name.partition("/")[0] in NETWORKS}
+    return {**frozen_by_seed(run, recipe, shape, num_labels), **saved}
 
 
 def frozen_by_seed(

@@ -22,11 +22,11 @@ from ganvas.exports.demo_page import (
     MOST_PICTURES,
     DemoPage,
     PageRun,
-    package_text,
     page_run,
 )
 from ganvas.images import Pixels
 from ganvas.labels import EACH
+from ganvas.package_files import package_text
 from ganvas.sample_files import SampleRequest
 from ganvas.sampling import TrainedGenerator, generate, slerp
 from ganvas.torch_state import usual_torch
@@ -78,7 +78,7 @@ def demo_app(runs: Sequence[PageRun], host: str = LOOPBACK) -> Starlette:
     from starlette.responses import Response as Bytes
     from starlette.routing import Route
 
-    page = DemoPage(runs, [package_text("web", "torch_server.js")], ABOUT_SEEDS, FOOTER).render()
+    page = DemoPage(runs, [package_text("web/torch_server.js")], ABOUT_SEEDS, FOOTER).render()
     one_at_a_time = threading.Lock()  # requests wait for torch instead of sharing its memory
 
     def show_page(request: Request) -> Response:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from importlib.resources import files
+
+from ganvas.package_files import package_text
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -35,5 +36,8 @@ def error_page(sentence: str, home: str) -> str:
         sentence: what is wrong; it may hold what somebody typed.
         home: what `/` shows.
     """
-    style = files("ganvas").joinpath("reports/templates/style.css").read_text("utf-8")
-    return PAGE.format(sentence=html.escape(sentence), home=html.escape(home), style=style)
+    return PAGE.format(
+        sentence=html.escape(sentence),
+        home=html.escape(home),
+        style=package_text("reports/templates/style.css"),
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -12,18 +11,9 @@ from ganvas.loggers.names import LoggerKind
 from ganvas.runs import Run
 
 from ...builders import run_files
-from ...builders.loggers import ONSET, REWIND, Rebuilder, Recorder, empty_run, train_to
+from ...builders.loggers import ONSET, REWIND, Rebuilder, Recorder, train_to
 
-
-@pytest.fixture(autouse=True)
-def recorder(monkeypatch: pytest.MonkeyPatch) -> None:
-    Recorder.forget()
-    monkeypatch.setattr(LoggerKind, "load", lambda kind: Recorder)
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return empty_run(tmp_path)
+pytestmark = pytest.mark.usefixtures("recorder")
 
 
 def follow(run: Run) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,9 @@ from ganvas.runs import Run
 from ganvas.training.listeners import Listener
 from ganvas.training.logs import Logs
 
-from ...builders.loggers import Recorder, empty_run, train_to
+from ...builders.loggers import Recorder, train_to
+
+pytestmark = pytest.mark.usefixtures("recorder")
 
 
 class Said(Listener):
@@ -26,17 +27,6 @@ class Said(Listener):
 
     def message(self, text: str) -> None:
         self.lines.append(text)
-
-
-@pytest.fixture(autouse=True)
-def recorder(monkeypatch: pytest.MonkeyPatch) -> None:
-    Recorder.forget()
-    monkeypatch.setattr(LoggerKind, "load", lambda kind: Recorder)
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return empty_run(tmp_path)
 
 
 def failing(error: BaseException) -> Callable[..., None]:

@@ -21,11 +21,11 @@ function makeBackEnd(config) {
     const parts = {};
     let done = 0;
     for (const [name, words] of Object.entries(PARTS)) {
-      await shown(() => onStage(words, done));
+      await showFirst(() => onStage(words, done));
       parts[name] = await readAsset(name, (part) => onStage(words, done + part * 0.25));
       done += 0.25;
     }
-    await shown(() => onStage("Starting the generator", done));
+    await showFirst(() => onStage("Starting the generator", done));
     try {
       const module = URL.createObjectURL(new Blob([parts.runtime], { type: "text/javascript" }));
       ort = await import(module);
@@ -102,7 +102,7 @@ function makeBackEnd(config) {
 const PARTS = { runtime: "Loading onnxruntime", machine: "Loading onnxruntime", generator: "Loading the generator" };
 
 /** Let the page draw what was changed before long work begins. */
-async function shown(change) {
+async function showFirst(change) {
   change();
   await nextTask();
 }

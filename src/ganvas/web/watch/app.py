@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ganvas.errors import RunError
+from ganvas.package_files import package_bytes
 from ganvas.web.server import LOOPBACK, make_app
 from ganvas.web.watch.folder import Folder
 from ganvas.web.watch.stream import ListView, RunsView, Stream, StudyView, View
@@ -81,13 +81,13 @@ class Pages:
         """The page of a run, or of two."""
         await self.stream.look()
         for id in request.path_params.values():
-            found(self.folder.runs, id)
+            look_up(self.folder.runs, id)
         return await self.page(request)
 
     async def study_page(self, request: Request) -> Response:
         """The page of a study."""
         await self.stream.look()
-        found(self.folder.studies, request.path_params["study"])
+        look_up(self.folder.studies, request.path_params["study"])
         return await self.page(request)
 
     async def events(self, request: Request) -> Response:
@@ -105,7 +105,7 @@ class Pages:
         """One grid of samples."""
         from starlette.responses import Response
 
-        run = found(self.folder.runs, request.path_params["run"])
+        run = look_up(self.folder.runs, request.path_params["run"])
         path = run.directory / "samples" / f"{request.path_params['images_seen']:09d}.png"
         return Response(await self._read(path), media_type="image/png")
 
@@ -115,7 +115,7 @@ class Pages:
 
         id = request.path_params["id"]
         run, study = self.folder.runs.get(id), self.folder.studies.get(id)
-        directory = run.directory if run else found({id: study} if study else {}, id).path
+        directory = run.directory if run else look_up({id: study} if study else {}, id).path
         page = await self._read(directory / "report.html")
         return HTMLResponse(page, headers={"content-security-policy": REPORT_POLICY})
 
@@ -123,7 +123,7 @@ class Pages:
         """What pages are made of."""
         from starlette.responses import Response
 
-        place, kind = found(STATIC, request.path_params["name"])
+        place, kind = look_up(STATIC, request.path_params["name"])
         return Response(packaged(place), media_type=kind)
 
     async def _read(self, path: Path) -> bytes:
@@ -140,7 +140,7 @@ class Pages:
             raise HTTPException(404) from error
 
 
-def found(table: Mapping[str, Item], name: str) -> Item:
+def look_up(table: Mapping[str, Item], name: str) -> Item:
     """What has this name in a table; 404 if nothing has."""
     from starlette.exceptions import HTTPException
 
@@ -149,7 +149,5 @@ def found(table: Mapping[str, Item], name: str) -> Item:
     return table[name]
 
 
-@cache
-def packaged(place: str) -> bytes:
-    """A file of the package."""
-    return files("ganvas").joinpath(place).read_bytes()
+packaged = cache(package_bytes)
+"""A file of the package, read once."""

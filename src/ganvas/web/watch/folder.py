@@ -30,7 +30,7 @@ MOST_CURVES = 8
 
 
 @dataclass
-class Found:
+class Directories:
     """The directories of runs and studies, and how many links were not followed."""
 
     runs: list[Path] = field(default_factory=list)
@@ -38,12 +38,12 @@ class Found:
     links: int = 0
 
 
-def search(root: Path) -> Found:
+def search(root: Path) -> Directories:
     """Every run and study in a folder, or that it is itself.
 
     Hidden folders are left out, and what lies inside a run. Links to folders are not followed.
     """
-    found = Found()
+    directories = Directories()
     folders = [root]
     while folders:
         folder = folders.pop()
@@ -54,18 +54,18 @@ def search(root: Path) -> Found:
             continue
         names = {entry.name for entry in children}
         if RECIPE_JSON in names:
-            found.runs.append(folder)
+            directories.runs.append(folder)
             continue
         if STUDY_JSON in names:
-            found.studies.append(folder)
+            directories.studies.append(folder)
         for entry in children:
             if entry.name.startswith("."):
                 continue
             if entry.is_symlink():
-                found.links += Path(entry.path).is_dir()
+                directories.links += Path(entry.path).is_dir()
             elif entry.is_dir(follow_symlinks=False):
                 folders.append(Path(entry.path))
-    return found
+    return directories
 
 
 class Folder:
@@ -98,15 +98,15 @@ class Folder:
 
     def _search(self) -> None:
         begin = time.thread_time()
-        found = search(self.inside.root)
+        paths = search(self.inside.root)
         used = time.thread_time() - begin
         self._next_search = time.monotonic() + max(SEARCH_SECONDS, used / SEARCH_PART)
-        self.links = found.links
+        self.links = paths.links
         known_runs = {run.directory: run for run in self.runs.values()}
         known_studies = {study.path: study for study in self.studies.values()}
-        runs = [known_runs.get(path) or WatchedRun(self.inside, path) for path in found.runs]
+        runs = [known_runs.get(path) or WatchedRun(self.inside, path) for path in paths.runs]
         studies = [
-            known_studies.get(path) or WatchedStudy(self.inside, path) for path in found.studies
+            known_studies.get(path) or WatchedStudy(self.inside, path) for path in paths.studies
         ]
         self.runs = {run.id: run for run in runs}
         self.studies = {study.id: study for study in studies}

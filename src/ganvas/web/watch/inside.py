@@ -75,7 +75,7 @@ class Inside:
 def signature(path: Path) -> Signature | None:
     """What changes when a file does; None while there is none."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -82,22 +82,22 @@ class Findings:
 
     @property
     def verdict(self) -> HealthStatus | None:
-        """The worst of the open findings; None without any."""
-        if not self.open:
-            return None
-        failing = any(record["verdict"] == "failing" for record in self.open.values())
-        return "failing" if failing else "watch"
+        """That of the worst open finding; None without any."""
+        return self.worst_first[0]["verdict"] if self.open else None
 
     @property
     def symptom(self) -> str:
-        """The worst open symptom, of several the first; empty without any."""
-        names = sorted(self.open, key=lambda name: self.open[name]["verdict"] != "failing")
-        return names[0] if names else ""
+        """That of the worst open finding; empty without any."""
+        return self.worst_first[0]["symptom"] if self.open else ""
+
+    @property
+    def worst_first(self) -> list[Record]:
+        """The open findings, of those as bad as each other the first that came."""
+        return sorted(self.open.values(), key=lambda record: bool(record["verdict"] != "failing"))
 
     def tables(self) -> list[dict[str, Any]]:
         """The open findings as the page shows them, the worst first."""
-        tables = [finding_table(record) for record in self.open.values()]
-        return sorted(tables, key=lambda table: bool(table["verdict"] != "failing"))
+        return [finding_table(record) for record in self.worst_first]
 
     def lines(self) -> list[dict[str, Any]]:
         """What happened, newest first."""

@@ -38,7 +38,8 @@ LONGEST_PROBLEM = 300
 
 DESCRIPTIONS = ("environment.json", "data.json", RECIPE_JSON)
 
-ShownState = State | Literal["running elsewhere"]
+WatchedState = State | Literal["running elsewhere"]
+RUNNING = ("running", "running elsewhere")
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class WatchedRun:
         saved, state = self._run.read_status(), self._state()
         seen = max(self._last.get("images_seen", 0), saved.images_seen)
         rate = finite_number(self._last.get("images_per_second"))
-        runs = state in ("running", "running elsewhere")
+        runs = state in RUNNING
         left = (facts.recipe.images - seen) / rate if runs and rate else None
         health = self._health(facts, state)
         return {
@@ -149,7 +150,7 @@ class WatchedRun:
         probed = [line for line in lines if b'"probe/' in line]
         self._probed = probed[-PROBED_RECORDS:] or self._probed
 
-    def _state(self) -> ShownState:
+    def _state(self) -> WatchedState:
         """The run's state here; of one that is copied while it runs elsewhere: that."""
         lock = self.directory / ".lock"
         if lock.exists():
@@ -161,7 +162,7 @@ class WatchedRun:
             return "running elsewhere"
         return state
 
-    def _health(self, facts: Facts, state: ShownState) -> HealthStatus:
+    def _health(self, facts: Facts, state: WatchedState) -> HealthStatus:
         """As the run itself has recorded it; without findings, whether enough was checked."""
         verdict = self.findings.verdict
         if verdict is not None:

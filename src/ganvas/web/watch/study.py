@@ -17,9 +17,7 @@ from ganvas.studies.directory import RunKey, StudyDirectory
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.study import format_changes
 from ganvas.web.watch.inside import Inside, Signature, signature
-from ganvas.web.watch.run import id_of, one_line
-
-RUNNING = ("running", "running elsewhere")
+from ganvas.web.watch.run import RUNNING, id_of, one_line
 
 
 class WatchedStudy:

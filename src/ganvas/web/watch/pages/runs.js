@@ -74,8 +74,8 @@ export class RunsPage {
 
   showGrids(seen) {
     for (const [id, part] of this.parts) {
-      const shown = part.grids.findLast((grid) => grid <= seen) ?? part.grids[0];
-      this.overviews.get(id).showGrid(shown, part);
+      const grid = part.grids.findLast((images) => images <= seen) ?? part.grids[0];
+      this.overviews.get(id).showGrid(grid, part);
     }
   }
 
