@@ -54,7 +54,7 @@ def markdown(results: StudyResults, title: str, picture: str) -> str:
         f"# {title}",
         about(results),
         verdicts(results),
-        f"{results.recommendation[:1].upper()}{results.recommendation[1:]}.",
+        f"Recommendation: {results.recommendation}." if results.recommendation else "",
         "## Failed runs",
         failures(results),
         "## Changes and other scores of each arm",
