@@ -68,6 +68,11 @@ class Budgets:
     every: int
     """Between two scores."""
 
+    @property
+    def folder(self) -> str:
+        """A folder for runs of these budgets alone, so that others are never taken for them."""
+        return f"{self.first}-{self.tenth}-{self.every}"
+
 
 def arms() -> dict[str, Recipe]:
     """The recipes on the tenth class, by name; all but the first start from the earlier run."""
@@ -150,7 +155,7 @@ def train_or_resume(recipe: Recipe, data: Path, out: Path, seed: int, earlier: P
 def measure(name: str, data: str, keep: Path, seeds: int, budgets: Budgets) -> dict[str, Any]:
     """All runs on one data set, two at a time; what the page needs of them."""
     prepared = prepare_images(DataSettings(size=(SIDE, SIDE)), data, quiet=True)
-    folders = {seed: keep / name / f"seed-{seed}" for seed in range(seeds)}
+    folders = {seed: keep / name / budgets.folder / f"seed-{seed}" for seed in range(seeds)}
     classes = [write_classes(prepared, seed, folder) for seed, folder in folders.items()]
     with ProcessPoolExecutor(AT_ONCE) as pool:
         firsts = [
@@ -294,8 +299,8 @@ def main() -> None:
     )
     parser.add_argument("data", nargs="*", help="NAME=DATA")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--first", type=parse_count, default=40_000, help="images of nine classes")
-    parser.add_argument("--tenth", type=parse_count, default=16_000, help="images of the tenth")
+    parser.add_argument("--first", type=parse_count, default=30_000, help="images of nine classes")
+    parser.add_argument("--tenth", type=parse_count, default=8_000, help="images of the tenth")
     parser.add_argument("--every", type=parse_count, default=2_000, help="images between scores")
     parser.add_argument("--keep", type=Path, default=Path("runs/from-run"), help="the runs' folder")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))

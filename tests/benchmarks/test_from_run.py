@@ -40,6 +40,14 @@ def test_the_tenth_class_is_in_no_image_of_the_others(
     assert (tenth == 3).all()
 
 
+def test_runs_of_other_budgets_lie_elsewhere() -> None:
+    """A run that exists is kept, so runs of two budgets would stand in one table."""
+    budgets = from_run.Budgets(first=30_000, tenth=8_000, every=2_000)
+    for field in dataclasses.fields(budgets):
+        other = dataclasses.replace(budgets, **{field.name: 16_000})
+        assert other.folder != budgets.folder
+
+
 def results() -> dict[str, Any]:
     """Two seeds: --from is as good after 2,000 images as the run from scratch after 8,000."""
     slow = [[2_000, 400.0], [4_000, 300.0], [6_000, 250.0], [8_000, 200.0]]
