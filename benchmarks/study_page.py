@@ -81,7 +81,7 @@ def about(results: StudyResults) -> str:
     return (
         f"{len(results.arms)} arms, seeds 0 to {study.seeds - 1}, {runs} runs of "
         f"{study.images:,} images each; trained on {data['name']} at "
-        f"{format_image_size(study.base.data.size)}, scored with {study.samples:,} samples "
+        f"{format_image_size(study.base.data.size)}, scored with {study.sample_count:,} samples "
         f"against held-out images. {format_estimate(seconds)} of training in total, one thread "
         f"per run, torch {made_on['torch']}. `{results.deciding}` decides ({better} is better); "
         f"real images in place of samples score {floor(results)}."

@@ -231,6 +231,20 @@ class TestEveryMetric:
     ) -> None:
         assert measured(family, data, samples, 5) == measured(family, data, samples, 5)
 
+    def test_depends_on_the_seed_only_if_its_family_says_so(
+        self, family: str, data: PreparedData, samples: Tensor, tmp_path: Path
+    ) -> None:
+        """Else all seeds have the floors of the first in the cache."""
+        if FAMILIES[family].uses_seed:
+            return
+        kinds = pictures(COUNT, 1)[1]
+        first = measured(family, data, samples, 5, labels=kinds)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("GANVAS_CACHE", str(tmp_path))
+            again = measured(family, data, samples, 6, labels=kinds)
+        for score, other in zip(first, again, strict=True):
+            assert replace(other, protocol=score.protocol) == score
+
     def test_does_not_depend_on_order(
         self, family: str, data: PreparedData, samples: Tensor
     ) -> None:

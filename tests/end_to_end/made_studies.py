@@ -43,7 +43,7 @@ def do(directory: StudyDirectory, arm: str, seed: int, ending: Ending = "finishe
     place = directory.run_path(arm, seed)
     place.parent.mkdir(parents=True, exist_ok=True)
     run = ganvas.train(recipe, study.data, out=place, seed=seed, device="cpu", quiet=True)
-    ganvas.evaluate(run, study.metrics, n=study.samples, device="cpu")
+    ganvas.evaluate(run, study.metrics, n=study.sample_count, device="cpu")
     outcome = run_outcome(run, arm, seed, ending)
     directory.write_outcome(outcome)
     return outcome

@@ -89,6 +89,31 @@ def test_the_plan_of_a_study_that_was_started_suggests_no_other(
     assert "to make it cheaper" not in again.out
 
 
+def test_how_often_runs_are_scored_is_chosen_once(
+    tmp_path: Path, study: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With more seeds, and where the choice would now be another one."""
+    monkeypatch.setattr("ganvas.studies.scoring.MOST_SCORING", 0.0)
+    lines = study.read_text().splitlines()
+    study.write_text("\n".join(x for x in lines if not x.startswith(("samples", "evaluations"))))
+    out = tmp_path / "out"
+    started = ganvas("compare", study, "--seeds", 1, "--out", out)
+    assert started.code == 0, started.err
+    assert "one with 1k at the end of each run" in started.out
+    assert "for more: --evaluations 4 --samples 5k" in started.out
+    directory = StudyDirectory.open(out)
+    assert (directory.study.evaluations, directory.study.samples) == (0, 1000)
+    assert "for more:" in directory.plan.scoring_choice
+    monkeypatch.setattr("ganvas.studies.scoring.MOST_SCORING", 1.0)
+    again = ganvas("compare", study, "--seeds", 2, "--out", out)
+    assert again.code == 0, again.err
+    assert StudyDirectory.open(out).study.samples == 1000
+    refused(
+        ganvas("compare", study, "--seeds", 2, "--samples", 2000, "--out", out),
+        "samples: 1000 there, 2000 now",
+    )
+
+
 def test_a_time_is_converted_to_images_once(tmp_path: Path, study: Path, ganvas: Ganvas) -> None:
     out = tmp_path / "timed"
     assert ganvas("compare", study, "--time", "0.2s", "--seeds", 1, "--out", out).code == 0

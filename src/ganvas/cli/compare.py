@@ -72,9 +72,11 @@ class Compare:
             help_behavior_hint="(default: fd-lite0,prdc-lite0; of points modes)",
         ),
     ] = ()
-    samples: Annotated[int | None, by_default("5k")] = None
+    samples: Annotated[int | None, by_default("5k, or fewer: see --evaluations")] = None
     """Images generated for the final scores of each run."""
-    evaluations: Annotated[int | None, by_default("4")] = None
+    evaluations: Annotated[
+        int | None, by_default("4, or fewer if scores would take more than a third of the time")
+    ] = None
     """Scores per run while training, for the curves; 0: none."""
     out: Annotated[Path | None, by_default("studies/BASE-DATA")] = None
     """Study directory to create or continue."""

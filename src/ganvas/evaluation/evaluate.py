@@ -38,6 +38,9 @@ QUICK_SAMPLES = EvaluationSettings.samples
 On one thread of a busy CPU, a first answer on a `dcgan` run of Fashion-MNIST took 29 s of CPU time,
 of which 9 s once for the features of real images; with 10,000 samples and KID it took 102 s."""
 
+STACKED_SAMPLES = 5_000
+"""Samples of a first answer on stacked digits: five for each mode, the fewest for `reverse-kl`."""
+
 
 @tolerant_output()
 @usual_torch()
@@ -254,11 +257,10 @@ def default_count(data: PreparedData, full: bool) -> int:
     """The number of samples: as in published protocols, or enough for a first answer.
 
     A first answer on images takes as many samples as scores while training, but at most twice as
-    many as there are held-out images: with more, `coverage` would saturate. On stacked digits five
-    for each mode, the fewest for `reverse-kl`.
+    many as there are held-out images: with more, `coverage` would saturate.
     """
     if data.shape.is_point:
         return 2_500
     if data.location.startswith(PREFIX):
-        return 26_000 if full else 5_000
+        return 26_000 if full else STACKED_SAMPLES
     return 10_000 if full else min(QUICK_SAMPLES, max(FEW, 2 * len(data.held_out)))

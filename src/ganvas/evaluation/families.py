@@ -60,9 +60,10 @@ class MetricFamily:
     split: the real images with which the samples, or their fractions of modes, are compared.
     fewest: number of samples that the metric needs.
     whole_training_set: whether it compares with every training image, not with as many as samples.
-    seconds: about how long it takes to compute its scores from features, and those of real images.
-        Measured with 2,000 samples and 1,000 held-out images of Fashion-MNIST on one thread; most
-        of it does not depend on these counts.
+    seconds: about how long it takes to compute its scores from features, and as long for those of
+        real images. Measured with 2,000 samples and 1,000 held-out images of Fashion-MNIST on one
+        thread.
+    uses_seed: whether its estimates depend on the seed, beside the samples.
     labels: whether it sees labels. "any" also measures a generator that takes none: its samples get
         labels as often as the data has them. "learned" needs one that takes them.
     """
@@ -74,6 +75,7 @@ class MetricFamily:
     fewest: int = 1
     whole_training_set: bool = False
     seconds: float = 0.0
+    uses_seed: bool = True
     labels: Literal["unseen", "any", "learned"] = "unseen"
 
 
@@ -148,21 +150,23 @@ FAMILIES: dict[str, MetricFamily] = {
         lambda sets, seed: {"fd": frechet.frechet_distance(sets.held_out, sets.fake)},
         training_as_fake,
         fewest=frechet.FEWEST,
-        seconds=5.0,
+        seconds=1.0,
+        uses_seed=False,
     ),
     "kid": MetricFamily(
         "features",
         lambda sets, seed: {"kid": kernel.kernel_distance(sets.held_out, sets.fake, seed)},
         training_as_fake,
         fewest=kernel.FEWEST,
-        seconds=16.0,
+        seconds=8.0,
     ),
     "prdc": MetricFamily(
         "features",
         lambda sets, seed: prdc(sets.held_out, sets.fake),
         training_as_fake,
         fewest=NEIGHBOURS + 1,
-        seconds=0.5,
+        seconds=0.25,
+        uses_seed=False,
     ),
     "birthday": MetricFamily(
         "features",
@@ -170,7 +174,7 @@ FAMILIES: dict[str, MetricFamily] = {
         held_out_as_fake,
         split="training",
         fewest=MIN_BATCH_SIZE * IMAGES_PER_BATCH_IMAGE,
-        seconds=0.5,
+        seconds=0.25,
     ),
     "memorised": MetricFamily(
         "features",
@@ -178,7 +182,8 @@ FAMILIES: dict[str, MetricFamily] = {
         half_held_out_as_fake,
         split="training and held-out",
         whole_training_set=True,
-        seconds=1.0,
+        seconds=0.5,
+        uses_seed=False,
     ),
     "swd": MetricFamily(
         "pixels",
@@ -187,16 +192,16 @@ FAMILIES: dict[str, MetricFamily] = {
         },
         training_as_fake,
         fewest=sliced_wasserstein.FEWEST,
-        seconds=2.5,
+        seconds=1.25,
     ),
     "c2st": MetricFamily(
         "pixels",
         lambda sets, seed: {"c2st": two_sample_test(sets.held_out, sets.fake, seed)},
         training_as_fake,
         fewest=two_samples.FEWEST,
-        seconds=6.0,
+        seconds=3.0,
     ),
-    "modes": MetricFamily("modes", modes, training_as_fake, split="training"),
+    "modes": MetricFamily("modes", modes, training_as_fake, split="training", uses_seed=False),
     "inception-score": MetricFamily(
         "classes",
         lambda sets, seed: {"inception-score": inception_score(sets.fake, seed=seed)},
@@ -209,7 +214,8 @@ FAMILIES: dict[str, MetricFamily] = {
         intra_frechet,
         training_as_fake,
         fewest=5 * FEWEST_PER_LABEL,
-        seconds=0.5,
+        seconds=0.25,
+        uses_seed=False,
         labels="any",
     ),
     "train-on-fake": MetricFamily(
@@ -217,7 +223,7 @@ FAMILIES: dict[str, MetricFamily] = {
         learned_from_fake,
         training_as_fake,
         fewest=FEWEST_TO_LEARN_FROM,
-        seconds=16.0,
+        seconds=8.0,
         labels="learned",
     ),
     "label-accuracy": MetricFamily(
@@ -226,6 +232,7 @@ FAMILIES: dict[str, MetricFamily] = {
         held_out_as_fake,
         split="none",
         fewest=2,
+        uses_seed=False,
         labels="learned",
     ),
 }

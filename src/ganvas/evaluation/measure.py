@@ -42,6 +42,7 @@ from ganvas.evaluation.failures import (
     recorded_failure,
 )
 from ganvas.evaluation.families import FAMILIES, FeatureSets
+from ganvas.evaluation.floors import real_floors
 from ganvas.evaluation.forecast import Forecast
 from ganvas.evaluation.label_sets import add_labels, confusion_of
 from ganvas.evaluation.score import MeasurementConfig, Score
@@ -115,12 +116,11 @@ def measure(
     unique, failed = list(extractors.values()), Failures()
     with processes.failing_together(), feedback.progress("sampling") as on_progress:
         indices = local_range(processes.rank, processes.size, n)
-        on_progress = Forecast(
-            on_progress,
-            feedback,
-            real_images=real_images_to_extract(metrics, failures, extractors, data, n),
-            computing=sum(FAMILIES[m.family].seconds for m in remaining(metrics, failures)),
-        )
+        real_images = real_images_to_extract(metrics, failures, extractors, data, n)
+        computing = sum(FAMILIES[m.family].seconds for m in remaining(metrics, failures))
+        if real_images:  # their own scores are not in the cache either
+            computing *= 2
+        on_progress = Forecast(on_progress, feedback, real_images, computing)
         features = fake_features(generator, n, seed, unique, on_progress, failed, indices)
     failed = all_failures(failed, processes)
     useful = {key: e for key, e in extractors.items() if e.name not in failed}
@@ -195,15 +195,15 @@ def compute_scores(
     family = FAMILIES[metric.family]
     reference = family.real_reference(sets)
     estimates = family.estimate(sets, seed)
-    floors = family.estimate(reference, seed)
+    names = [name for name in metric.scores if name != "high-quality" or extractor.may_reject]
+    for name in names:
+        if not math.isfinite(estimates[name].value):
+            raise GanvasError(f"{metric.full_name(name)} came out as {estimates[name].value}")
+    floors = real_floors(metric.family, reference, seed, names)
     warnings = small_set_warnings(sets) + extractor.warnings
     scores = []
-    for name in metric.scores:
-        if name == "high-quality" and not extractor.may_reject:
-            continue
+    for name in names:
         estimate = estimates[name]
-        if not math.isfinite(estimate.value):
-            raise GanvasError(f"{metric.full_name(name)} came out as {estimate.value}")
         protocol = {
             **common,
             "split": family.split,

@@ -22,7 +22,7 @@ CHANNELS = "grey tiled to 3 channels, alpha over white"
 """What `to_rgb` does, for `FeatureConfig`."""
 
 _BATCH_SIZE = {"cpu": 32}
-"""Images per batch, by device type. On one CPU thread Lite0 takes 1.7 times as long per image in
+"""Images per batch, by device type. On one CPU thread Lite0 takes 1.5 times as long per image in
 batches of 128, whose activations exceed the cache, as in batches of 32."""
 
 _DEFAULT_BATCH_SIZE = 128

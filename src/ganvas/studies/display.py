@@ -89,7 +89,7 @@ class StudyDisplay:
             f"({plan.workers} at a time, {format_count(plan.threads, 'thread')} each) · "
             f"{format_bytes(plan.bytes(study))}"
         )
-        scoring = plan.all_scoring_seconds(study, study.evaluations)
+        scoring = plan.all_scoring_seconds(study, study.evaluation_count)
         rows = [("arm", "images", "images/s", "training", "scoring", "changes")]
         for arm in study.all_arms:
             of = f" (of {arm.against})" if arm.against not in ("", study.base.name) else ""
@@ -105,9 +105,11 @@ class StudyDisplay:
             )
         self.say(aligned(rows))
         self.say(
-            f"scoring is {plan.scoring_fraction(study):.0%} of the time of the runs: "
+            f"scoring is {plan.scoring_fraction(study):.0%} of the time: "
             f"{count_scores(study)}, {' '.join(study.metrics)}"
         )
+        if plan.scoring_choice:
+            self.say(plan.scoring_choice)
         measured = list(dict.fromkeys(measured_arms(study).values()))
         self.say(
             f"based on {SECONDS:g} s of training of {', '.join(measured)}, and on one small score; "
@@ -193,10 +195,10 @@ class StudyDisplay:
 
 def count_scores(study: Study) -> str:
     """How many scores a run gets, with how many samples: `4 with 1k samples, and one with 5k`."""
-    final = f"one with {format_short(study.samples)} at the end"
-    if not study.evaluations:
+    final = f"one with {format_short(study.sample_count)} at the end"
+    if not study.evaluation_count:
         return f"{final} of each run"
-    while_training = f"{study.evaluations} with {format_short(SAMPLES_WHILE_TRAINING)} samples"
+    while_training = f"{study.evaluation_count} with {format_short(SAMPLES_WHILE_TRAINING)} samples"
     return f"{while_training} while a run trains, and {final}"
 
 

@@ -36,7 +36,7 @@ def read_stage(directory: StudyDirectory, key: RunKey) -> Stage:
     scored = 0 if score is None else int(score["images_seen"])
     seen = scored if record is None else max(scored, int(record["images_seen"]))
     if seen >= budget:
-        evaluations = directory.study.evaluations
+        evaluations = directory.study.evaluation_count
         return Stage(budget, evaluations if scored >= budget else max(0, evaluations - 1), True)
     interval = directory.study.evaluation_interval(budget)
     if interval == 0:
@@ -108,8 +108,10 @@ class Forecast:
 
     def _next_scoring(self, stage: Stage) -> float:
         """Planned seconds of a stage's next scores."""
-        final = stage.scored == self._study.evaluations
-        return self._plan.scoring_seconds(self._study.samples if final else SAMPLES_WHILE_TRAINING)
+        final = stage.scored == self._study.evaluation_count
+        return self._plan.scoring_seconds(
+            self._study.sample_count if final else SAMPLES_WHILE_TRAINING
+        )
 
     def _rate(self, arm: str) -> float:
         images, seconds = self._trained.get(arm, (0, 0.0))
@@ -128,7 +130,7 @@ class Forecast:
 
     def _seconds_from(self, arm: str, stage: Stage) -> float:
         """From the beginning of a stage to the end of the run."""
-        evaluations = max(0, self._study.evaluations - stage.scored)
+        evaluations = max(0, self._study.evaluation_count - stage.scored)
         scoring = self._plan.all_scoring_seconds(self._study, evaluations)
         training = (self._plan.images[arm] - stage.images) / self._rate(arm)
         return training + scoring * self._slowdown()

@@ -41,6 +41,8 @@ class Plan:
     workers: how many runs train at a time.
     threads: per run. Fixed too: another number rounds sums differently, and a resumed run would
         not continue bit for bit.
+    scoring_choice: why there are fewer scores than usual, and the flags for more; empty where there
+        are not, or where the study says how many.
     """
 
     images: dict[str, int]
@@ -48,25 +50,28 @@ class Plan:
     scoring: tuple[float, float]
     workers: int
     threads: int
+    scoring_choice: str = ""
 
     def run_seconds(self, study: Study, arm: str) -> float:
         """Estimated duration of one run of the arm, with its scores."""
-        return self.training_seconds(arm) + self.all_scoring_seconds(study, study.evaluations)
+        return self.training_seconds(arm) + self.all_scoring_seconds(study, study.evaluation_count)
 
     def training_seconds(self, arm: str) -> float:
         """Estimated duration of the training of one run of the arm, without scores."""
         return self.images[arm] / self.throughput[arm].images_per_second
 
     def scoring_fraction(self, study: Study) -> float:
-        """How much of the runs' time is for scores, 0 to 1."""
+        """How much of the work of a study is for scores, 0 to 1."""
         arms = [arm.name for arm in study.all_arms]
-        scoring = len(arms) * self.all_scoring_seconds(study, study.evaluations)
-        return scoring / sum(self.run_seconds(study, arm) for arm in arms)
+        training = study.seeds * sum(self.training_seconds(arm) for arm in arms)
+        of_run = self.all_scoring_seconds(study, study.evaluation_count)
+        scoring = self.real_scoring_seconds(study) + study.seeds * len(arms) * of_run
+        return scoring / (training + scoring)
 
     def all_scoring_seconds(self, study: Study, evaluations: int) -> float:
         """Estimated duration of so many scores while training, and of the final ones."""
         while_training = evaluations * self.scoring_seconds(SAMPLES_WHILE_TRAINING)
-        return while_training + self.scoring_seconds(study.samples)
+        return while_training + self.scoring_seconds(study.sample_count)
 
     def scoring_seconds(self, samples: int) -> float:
         """Estimated duration of an evaluation with so many samples."""
@@ -74,7 +79,7 @@ class Plan:
         return fixed + samples * per_sample
 
     def seconds(self, study: Study, arms: Iterable[str] | None = None) -> float:
-        """Estimated duration of the study. Features of real images are computed once, at first.
+        """Estimated duration of the study. Real images are scored once, at first.
 
         Args:
             arms: the arm of every run that is left, in order; None: all runs.
@@ -82,8 +87,14 @@ class Plan:
         if arms is None:
             arms = [arm.name for arm in study.all_arms] * study.seeds
         runs = [self.run_seconds(study, arm) for arm in arms]
-        real_features = self.scoring[1] * (study.samples + SAMPLES_WHILE_TRAINING)
-        return makespan([real_features if runs else 0.0] * self.workers, runs)
+        at_first = self.real_scoring_seconds(study) if runs else 0.0
+        return makespan([at_first] * self.workers, runs)
+
+    def real_scoring_seconds(self, study: Study) -> float:
+        """Estimated duration of what is done once: features and scores of real images."""
+        while_training = self.scoring_seconds(SAMPLES_WHILE_TRAINING)
+        of_curves = while_training if study.evaluation_count else 0.0
+        return of_curves + self.scoring_seconds(study.sample_count)
 
     def bytes(self, study: Study) -> int:
         """Estimated disk space of all runs."""
@@ -107,9 +118,9 @@ class Saving:
 def savings(study: Study, plan: Plan) -> list[Saving]:
     """Ways to make a study clearly cheaper that keep its arms and its budget."""
     changes: list[tuple[str, Any, str]] = []
-    if study.evaluations:
+    if study.evaluation_count:
         changes.append(("evaluations", 0, "no curves of scores while training"))
-    if study.samples > SAMPLES_WHILE_TRAINING:
+    if study.sample_count > SAMPLES_WHILE_TRAINING:
         changes.append(("samples", SAMPLES_WHILE_TRAINING, "final scores vary more"))
     if study.seeds > MIN_SEEDS:
         changes.append(("seeds", MIN_SEEDS, "only large differences can be shown"))

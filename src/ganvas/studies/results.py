@@ -313,7 +313,7 @@ def arm_results(
     """One arm by itself."""
     study = directory.study
     images = seconds = None
-    if quality is not None and outcomes and study.evaluations:
+    if quality is not None and outcomes and study.evaluation_count:
         better = more_is_better(study.scores[0])
         observations = [observe_quality(run, quality, better) for run in outcomes.values()]
         images, seconds = (time_to_quality(runs) for runs in zip(*observations, strict=True))

@@ -35,6 +35,7 @@ from ganvas.studies.plan import Plan
 from ganvas.studies.planning import make_plan
 from ganvas.studies.reading import check_study, load_study
 from ganvas.studies.results import StudyResults, write_results
+from ganvas.studies.scoring import choose_scoring
 from ganvas.studies.study import Study, flat_values
 from ganvas.studies.worker import Job, crash_outcome, run_job
 from ganvas.terminal import tolerant_output
@@ -87,11 +88,11 @@ def compare(
     directory = located.directory
     if directory is None:
         check_can_write(located.path)  # before the measurement
-        plan = plan_new_study(located, workers, dask, display)
-        display.plan(located.study, plan)
+        study, plan = plan_new_study(located, workers, dask, display)
+        display.plan(study, plan)
         directory = StudyDirectory.create(
             located.path,
-            located.study,
+            study,
             plan,
             describe_data(located.prepared),
             describe_environment(choose_device("auto")),
@@ -123,11 +124,11 @@ def plan_study(
     display = StudyDisplay(quiet)
     located = locate(study, out, quiet, verify)
     if located.directory is None:
-        plan = plan_new_study(located, workers, dask, display)
+        study, plan = plan_new_study(located, workers, dask, display)
     else:
-        plan = located.directory.plan
-    display.plan(located.study, plan)
-    return PlannedStudy(located.study, plan, located.directory is not None)
+        study, plan = located.study, located.directory.plan
+    display.plan(study, plan)
+    return PlannedStudy(study, plan, located.directory is not None)
 
 
 class PlannedStudy(NamedTuple):
@@ -179,6 +180,7 @@ def locate(
             with_labels(arm.recipe, prepared)  # and labels that its networks can take?
         return LocatedStudy(study, path, prepared, None)
     directory = StudyDirectory.open(path)
+    study = study.with_choices_of(directory.study)
     check_same_study(directory, study)
     check_data_unchanged(directory, prepared)
     return LocatedStudy(study, path, prepared, directory)
@@ -241,10 +243,11 @@ def make_pool(runs: int, workers: int | None, dask: str | None) -> WorkerPool:
 
 def plan_new_study(
     located: LocatedStudy, workers: int | None, dask: str | None, display: StudyDisplay
-) -> Plan:
-    """The plan of a new study, measured by the workers that will do its runs."""
+) -> tuple[Study, Plan]:
+    """A new study with what it leaves open, and its plan, measured by the workers of its runs."""
     pool = make_pool(located.study.seeds * len(located.study.all_arms), workers, dask)
-    return make_plan(located.study, located.prepared, pool, display)
+    plan = make_plan(located.study, located.prepared, pool, display)
+    return choose_scoring(located.study, plan, located.prepared)
 
 
 def run_pending(

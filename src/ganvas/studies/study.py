@@ -32,6 +32,12 @@ MIN_SEEDS = 3
 """No verdict is given below so many seeds: if runs end well or badly at random, two differences
 agree in one study of eight."""
 
+SAMPLES = 5_000
+"""Images generated for the final scores of a run, at most, where a study does not say how many."""
+
+EVALUATIONS = 4
+"""Scores while a run trains, at most, where a study does not say how many."""
+
 SAMPLES_WHILE_TRAINING = 1_000
 """Images per score while training: enough to draw a curve, few enough to be cheap."""
 
@@ -73,10 +79,12 @@ class Study:
     """Budget of every run in seconds of training."""
     metrics: tuple[str, ...] = METRICS
     """Metric families or single scores; the first score decides."""
-    samples: Annotated[int, Ge(100)] = 5_000
-    """Images generated for the final scores of a run."""
-    evaluations: Annotated[int, Ge(0)] = 4
-    """Scores while training, evenly spaced, by the first metric only; 0: none."""
+    samples: Annotated[int, Ge(100)] | None = None
+    """Images generated for the final scores of a run; None: chosen when the study is planned, so
+    that scores take at most a third of its time."""
+    evaluations: Annotated[int, Ge(0)] | None = None
+    """Scores while training, evenly spaced, by the first metric only; 0: none; None: chosen in the
+    same way."""
     stop_early: bool = False
     """Stop runs that health calls failing; they count as failed."""
     quality: float | None = None
@@ -91,10 +99,28 @@ class Study:
         return (Arm(name=base, recipe=self.base), *arms)
 
     @property
+    def sample_count(self) -> int:
+        """Samples of the final scores; the most that may be chosen, before there is a plan."""
+        return SAMPLES if self.samples is None else self.samples
+
+    @property
+    def evaluation_count(self) -> int:
+        """Scores while training; the most that may be chosen, before there is a plan."""
+        return EVALUATIONS if self.evaluations is None else self.evaluations
+
+    @property
     def scores(self) -> tuple[str, ...]:
         """Full names of all scores that the metrics ask for; the first decides."""
         metrics = parse_metrics(self.metrics)
         return tuple(metric.full_name(score) for metric in metrics for score in metric.scores)
+
+    def with_choices_of(self, planned: Study) -> Study:
+        """The study, scored as one that was planned where it does not say how itself."""
+        return dataclasses.replace(
+            self,
+            samples=planned.samples if self.samples is None else self.samples,
+            evaluations=planned.evaluations if self.evaluations is None else self.evaluations,
+        )
 
     def arm(self, name: str) -> Arm:
         """The arm of this name; KeyError if there is none."""
@@ -132,7 +158,7 @@ class Study:
 
     def evaluation_interval(self, images: int) -> int:
         """Images between two scores while training, for a budget of `images`; 0: never."""
-        return math.ceil(images / self.evaluations) if self.evaluations else 0
+        return math.ceil(images / self.evaluation_count) if self.evaluation_count else 0
 
     def canonical(self, recipe: Recipe) -> Recipe:
         """The recipe without what the study decides. Two arms are equal if these are."""

@@ -1,7 +1,7 @@
 """Measures a few seconds of training and scoring, to plan how long a study will take.
 
 Arms whose steps do the same work are measured once. One small score is timed, of the base: without
-the features of real images, which are computed once in a study, and not again for every run.
+that of real images, which is computed once in a study, and not again for every run.
 """
 
 from __future__ import annotations
@@ -175,9 +175,9 @@ def time_scoring(
         GanvasError: the deciding score cannot be measured.
     """
     metrics = parse_metrics(study.metrics)
-    check_sample_count(study.samples)
+    check_sample_count(study.sample_count)
     check_held_out(data, recipe.data.held_out)
-    failures = impossible_metrics(metrics, data, study.samples)
+    failures = impossible_metrics(metrics, data, study.sample_count)
     generator = trained_generator(recipe, state.ema, data, 0)
     feedback = InterruptibleFeedback()
     extractors = extractors_for(
@@ -207,8 +207,7 @@ def time_scoring(
             FAMILIES[metric.family].estimate(sets, 0)
     computing = time.perf_counter() - start
     check_deciding_score(study, failures)
-    # The held-out images are scored as the samples are, so computing counts twice.
-    return TimedScoring((2 * computing, elapsed / count), failures)
+    return TimedScoring((computing, elapsed / count), failures)
 
 
 def check_deciding_score(study: Study, failures: Failures) -> None:

@@ -193,7 +193,7 @@ def final_scores(run: Run, job: Job, directory: StudyDirectory) -> tuple[list[Re
     The samples have the run's seed, so arms are compared over the same latents.
     """
     study = directory.study
-    recorded = recorded_scores(run, study.samples, job.seed)
+    recorded = recorded_scores(run, study.sample_count, job.seed)
     if set(study.scores) - {"high-quality"} <= recorded.keys():  # not every run has that one
         return list(recorded.values()), {}
     generator = load(run, job.device)
@@ -203,7 +203,7 @@ def final_scores(run: Run, job: Job, directory: StudyDirectory) -> tuple[list[Re
         prepared,
         run.read_recipe().data,
         parse_metrics(study.metrics),
-        study.samples,
+        study.sample_count,
         job.seed,
         InterruptibleFeedback(),
     )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from ganvas.errors import GanvasError
+from ganvas.metrics import inputs
 from ganvas.metrics.kernel import kernel_distance
 from ganvas.randomness import derive_seed
 
@@ -93,3 +94,14 @@ def test_degenerate_sets() -> None:
         kernel_distance(draw(50, 4, 0), draw(50, 4, 0), 0, subset_size=1)
     with pytest.raises(GanvasError, match="real: 50 of 50 rows"):
         kernel_distance(torch.full((50, 4), torch.inf), draw(50, 4, 0), 0)
+
+
+def test_a_broken_torchmetrics_is_one_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(name: str) -> None:
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr(inputs.importlib, "import_module", broken)
+    with pytest.raises(GanvasError, match=r"torchvision::nms.*install the one that fits"):
+        kernel_distance(draw(9, 4, 0), draw(9, 4, 1), seed=0)

@@ -13,7 +13,9 @@ from torch.nn import functional
 from ganvas.data.arrays import read_idx
 from ganvas.errors import GanvasError
 from ganvas.metrics import lite0
-from ganvas.metrics.lite0 import Lite0, load_lite0
+from ganvas.metrics.frechet import distance_terms
+from ganvas.metrics.lite0 import Lite0, folded, load_lite0, published_network
+from ganvas.metrics.prdc import prdc
 
 CPU = torch.device("cpu")
 FASHION = Path(lite0.__file__).parents[1] / "data" / "builtin" / "fashion"
@@ -35,7 +37,18 @@ def extractor() -> Lite0:
     return load_lite0(CPU)
 
 
-def test_network_has_the_published_size(extractor: Lite0) -> None:
+@pytest.fixture(scope="module")
+def published() -> nn.Module:
+    network: nn.Module = published_network()
+    return network
+
+
+def clothes(count: int) -> Tensor:
+    """Pictures of Fashion-MNIST, uint8 (count, 1, 28, 28)."""
+    return torch.from_numpy(read_idx(FASHION / "t10k-images-idx3-ubyte.gz")[:count, None].copy())
+
+
+def test_network_has_the_published_size(published: nn.Module) -> None:
     """4.652 million parameters and 0.385 billion multiplications at 224x224."""
     multiplications = 0
 
@@ -46,13 +59,12 @@ def test_network_has_the_published_size(extractor: Lite0) -> None:
         if isinstance(module, nn.Linear):
             multiplications += module.weight.numel()
 
-    network = extractor.network
-    hooks = [module.register_forward_hook(count) for module in network.modules()]
+    hooks = [module.register_forward_hook(count) for module in published.modules()]
     with torch.inference_mode():
-        network(torch.zeros(1, 3, 224, 224))
+        published(torch.zeros(1, 3, 224, 224))
     for hook in hooks:
         hook.remove()
-    assert round(sum(weight.numel() for weight in network.parameters()) / 1e6, 3) == 4.652
+    assert round(sum(weight.numel() for weight in published.parameters()) / 1e6, 3) == 4.652
     assert round(multiplications / 1e9, 3) == 0.385
 
 
@@ -94,21 +106,58 @@ def forward_by_hand(weights: dict[str, Tensor], x: Tensor) -> Tensor:
     return normalised(convolved(x, "_conv_head"), "_bn1").clamp(0, 6).mean((2, 3))
 
 
-def test_features_agree_with_a_forward_pass_by_hand(extractor: Lite0) -> None:
+@pytest.fixture(scope="module")
+def smooth_noise() -> Tensor:
+    """uint8 (2, 3, 96, 96); smoothed, because white noise is nothing that the network sees."""
     rng = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (2, 3, 96, 96), dtype=torch.uint8, generator=rng)
-    # smoothed, because white noise is nothing that the network was made for
-    pixels = functional.avg_pool2d(pixels.float(), 9, 1, 4).to(torch.uint8)
-    expected = forward_by_hand(extractor.network.state_dict(), (pixels.double() - 127) / 128)
-    assert expected.std() > 0.05
-    torch.testing.assert_close(extractor(pixels).double(), expected, rtol=1e-3, atol=1e-4)
+    return functional.avg_pool2d(pixels.float(), 9, 1, 4).to(torch.uint8)
 
 
-def test_boots_and_sneakers_are_classified_as_footwear(extractor: Lite0) -> None:
+@pytest.fixture(scope="module")
+def by_hand(published: nn.Module, smooth_noise: Tensor) -> Tensor:
+    features = forward_by_hand(published.state_dict(), (smooth_noise.double() - 127) / 128)
+    assert features.std() > 0.05
+    return features
+
+
+def test_features_agree_with_a_forward_pass_by_hand(
+    extractor: Lite0, smooth_noise: Tensor, by_hand: Tensor
+) -> None:
+    torch.testing.assert_close(extractor(smooth_noise).double(), by_hand, rtol=0, atol=2e-5)
+
+
+def test_folding_is_exact_in_double_precision(smooth_noise: Tensor, by_hand: Tensor) -> None:
+    """So what it changes in single precision is rounding, and nothing else."""
+    network = folded(published_network().double())
+    maps = network(((smooth_noise.double() - 127) / 128).flip(2, 3))
+    torch.testing.assert_close(maps.mean((2, 3)), by_hand, rtol=0, atol=1e-12)
+
+
+def test_scores_are_those_of_the_published_network(extractor: Lite0, published: nn.Module) -> None:
+    """Of real images, and of real images beside blurred ones."""
+
+    class Published(nn.Module):
+        def forward(self, mirrored: Tensor) -> Tensor:
+            maps: Tensor = published.extract_features(mirrored.flip(2, 3))  # type: ignore[operator]
+            return maps
+
+    pixels = clothes(72)
+    pixels[48:] = functional.avg_pool2d(pixels[48:].float(), 3, 1, 1).to(torch.uint8)
+    expected = Lite0("lite0", 1280, CPU, Published())(pixels).split(24)
+    real, *others = extractor(pixels).split(24)
+    for fake, expected_fake in zip(others, expected[1:], strict=True):
+        distance = sum(distance_terms(expected[0], expected_fake)[:2])
+        assert sum(distance_terms(real, fake)[:2]) == pytest.approx(distance, rel=1e-6)
+        assert prdc(real, fake) == prdc(expected[0], expected_fake)
+
+
+def test_boots_and_sneakers_are_classified_as_footwear(
+    extractor: Lite0, published: nn.Module
+) -> None:
     """Fashion-MNIST's labels against ImageNet's classes: weights, channels and range fit."""
-    pixels = torch.from_numpy(read_idx(FASHION / "t10k-images-idx3-ubyte.gz")[:300, None].copy())
     labels = torch.from_numpy(read_idx(FASHION / "t10k-labels-idx1-ubyte.gz")[:300].copy())
-    logits = extractor.network._fc(extractor(pixels))  # type: ignore[operator]
+    logits = published._fc(extractor(clothes(300)))  # type: ignore[operator]
     clog, cowboy_boot, loafer, running_shoe = 502, 514, 630, 770
     footwear = logits.softmax(1)[:, [clog, cowboy_boot, loafer, running_shoe]].sum(1)
     sneaker, boot = 7, 9
@@ -127,6 +176,11 @@ def test_loading_does_not_change_the_random_state() -> None:
 def test_network_is_frozen_in_eval_mode(extractor: Lite0) -> None:
     assert not any(module.training for module in extractor.network.modules())
     assert not any(weight.requires_grad for weight in extractor.network.parameters())
+
+
+def test_protocol_says_that_batch_norms_are_folded(extractor: Lite0) -> None:
+    """So features that the published network left in the cache are not used."""
+    assert "folded" in str(extractor.config()["code"])
 
 
 @pytest.mark.parametrize(

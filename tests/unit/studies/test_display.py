@@ -71,6 +71,7 @@ def test_a_plan_tells_training_from_scoring_and_what_it_is_based_on(
         scoring=(24.0, 0.12),
         workers=1,
         threads=1,
+        scoring_choice="fewer scores than usual",
     )
     StudyDisplay().plan(study, plan)
     lines = capsys.readouterr().out.splitlines()
@@ -78,8 +79,9 @@ def test_a_plan_tells_training_from_scoring_and_what_it_is_based_on(
     assert lines[2].split()[:7] == ["dcgan", "60k", "100", "10", "min", "20", "min"]
     (scoring,) = (line for line in lines if line.startswith("scoring is"))
     assert scoring == (
-        "scoring is 67% of the time of the runs: 4 with 1k samples while a run trains, "
+        "scoring is 68% of the time: 4 with 1k samples while a run trains, "
         "and one with 5k at the end, fd-lite0 prdc-lite0"
     )
+    assert "fewer scores than usual" in lines
     (basis,) = (line for line in lines if line.startswith("based on"))
     assert "of training of dcgan, wgan, and on one small score" in basis

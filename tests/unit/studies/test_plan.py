@@ -21,9 +21,9 @@ def test_durations_and_bytes_of_a_plan() -> None:
     assert plan.run_seconds(study, "good-wide") == pytest.approx(24 + 6)
     one = dataclasses.replace(study, seeds=1)
     # Two workers, in order: 12 and 18 s; then 12 s for whoever is free at 12, and 30 s at 18.
-    # And 2 s, once, for what the metrics see in 1,000 + 1,000 real images.
-    assert plan.seconds(one) == pytest.approx(2 + 18 + 30)
-    assert plan.seconds(one, ["dcgan"]) == pytest.approx(2 + 12)
+    # And 4 s, once, to score 1,000 + 1,000 real images.
+    assert plan.seconds(one) == pytest.approx(4 + 18 + 30)
+    assert plan.seconds(one, ["dcgan"]) == pytest.approx(4 + 12)
     assert plan.seconds(one, []) == 0
     assert plan.bytes(study) == 5 * 4 * 10**6
     table = json.loads(json.dumps(dataclasses.asdict(plan)))
@@ -34,9 +34,11 @@ def test_training_and_scoring_of_a_plan_are_known_apart() -> None:
     study = a_study(samples=1000, evaluations=2)
     plan = a_plan(study, images=dict.fromkeys(RATE, 6000))
     assert plan.training_seconds("dcgan") == pytest.approx(6)
-    assert plan.all_scoring_seconds(study, study.evaluations) == pytest.approx(6)
-    # 6 s of scores in every run; 6, 12, 6 and 24 s of training.
-    assert plan.scoring_fraction(study) == pytest.approx(24 / (24 + 48))
+    assert plan.all_scoring_seconds(study, 2) == pytest.approx(6)
+    # 6 s of scores in every run; 6, 12, 6 and 24 s of training, with 5 seeds; 4 s for real images.
+    assert plan.scoring_fraction(study) == pytest.approx(124 / (124 + 240))
+    without_curves = dataclasses.replace(study, evaluations=0)
+    assert plan.scoring_fraction(without_curves) == pytest.approx(42 / (42 + 240))
 
 
 def test_savings_name_what_is_changed_what_it_takes_then_and_its_price() -> None:

@@ -78,7 +78,7 @@ def test_a_metric_that_cannot_be_measured_keeps_the_other_final_scores(
     monkeypatch.setattr(worker, "reference_images", lambda *arguments, quiet: None)
     monkeypatch.setattr(worker, "measure", lambda *arguments: Measurement([score], failures))
     names = ("swd", "fd-inception")
-    study = SimpleNamespace(metrics=names, scores=names, samples=100)
+    study = SimpleNamespace(metrics=names, scores=names, sample_count=100)
     job: Any = SimpleNamespace(seed=0, device="cpu", data="fashion")
     directory: Any = SimpleNamespace(study=study)
     scores, unmeasured = final_scores(run, job, directory)
