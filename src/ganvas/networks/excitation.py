@@ -314,9 +314,6 @@ def quadrants(images: Tensor, uniform: Tensor) -> Tensor:
         uniform: (N, 1, 1, 1) in [0, 1): the quarters in order are the upper left, the upper right,
             the lower left and the lower right one.
     """
-    count, channels, height, width = images.shape
-    quarters = images.reshape(count, channels, 2, height // 2, 2, width // 2)
-    quarters = quarters.permute(0, 2, 4, 1, 3, 5).flatten(1, 2)  # (N, 4, C, H / 2, W / 2)
-    chosen = (4 * uniform.flatten()).long()
-    chosen_quarters: Tensor = quarters[torch.arange(count, device=images.device), chosen]
-    return chosen_quarters
+    upper, lower = images.chunk(2, dim=2)
+    left, right = torch.where(uniform < 0.5, upper, lower).chunk(2, dim=3)
+    return torch.where((2 * uniform) % 1 < 0.5, left, right)

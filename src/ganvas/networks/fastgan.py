@@ -1,7 +1,7 @@
 """FastGAN: gated convolutions, and channels scaled by much coarser maps (Liu 2021).
 
 Made for few images and short training. Field values give the published networks, apart from the
-differences that `tests/parity/test_published_networks.py` counts. At 32x32 the published distances
+differences that `tests/parity/test_fastgan_networks.py` counts. At 32x32 the published distances
 of excitations are longer than the networks, so the defaults are shorter.
 """
 
