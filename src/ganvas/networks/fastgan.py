@@ -41,8 +41,8 @@ class FastGANGenerator(Conditioning, Generator):
 
     width: Annotated[int, Ge(1)] = 16
     """Grids have 16, 8, 4, 2, 2, 1, ... times as many channels, the coarsest first (paper: 64)."""
-    blocks: Literal["alternate", "single", "double"] = "alternate"
-    """Convolutions at each resolution: one, two, or two and one in turn (the paper's)."""
+    convolutions: Literal["alternate", "single", "double"] = "alternate"
+    """At each resolution: one (single), two (double), or two and one in turn (alternate; paper)."""
     skip: Annotated[int, Ge(1)] = 3
     """Doublings between a map and the coarser one that scales its channels; 4 in the paper."""
     conditioning: Literal["none", "batch-norm", "shared"] = "none"
@@ -125,7 +125,8 @@ def build_generator(config: FastGANGenerator, dimensions: Dimensions) -> nn.Modu
             channels[index - 1],
             channels[index],
             (base[0] * 2**index, base[1] * 2**index),
-            double=config.blocks == "double" or (config.blocks == "alternate" and index % 2 == 1),
+            double=config.convolutions == "double"
+            or (config.convolutions == "alternate" and index % 2 == 1),
             condition_dim=plan.condition_dim,
         )
         source = index - config.skip

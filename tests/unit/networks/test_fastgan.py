@@ -176,13 +176,13 @@ def test_excitations_reach_as_far_as_the_fields_say() -> None:
         }
 
 
-def test_blocks_decide_how_many_convolutions_each_resolution_has() -> None:
+def test_a_field_decides_how_many_convolutions_each_resolution_has() -> None:
     counts = {}
-    for blocks in ("single", "double", "alternate"):
-        generator = FastGANGenerator(width=2, blocks=blocks)  # type: ignore[arg-type]
+    for choice in ("single", "double", "alternate"):
+        generator = FastGANGenerator(width=2, convolutions=choice)  # type: ignore[arg-type]
         with torch.device("meta"):
             doublings = generator.build(Dimensions(ImageShape(1, 64, 64), Z)).doublings
-        counts[blocks] = [
+        counts[choice] = [
             sum(isinstance(layer, nn.GLU) for layer in stage.modules())
             for stage in doublings.children()
         ]
