@@ -139,10 +139,7 @@ def doubling_stage(
         return sequential(convolution, *rest)
     second = nn.Conv2d(out_channels, 2 * out_channels, kernel_size=3, padding=1, bias=False)
     again, *rest_again = gated(second, "batch", condition_dim=condition_dim)
-    return sequential(
-        *[convolution, FixedNoise(grid), *rest],
-        *[again, FixedNoise(grid), *rest_again],
-    )
+    return sequential(convolution, FixedNoise(grid), *rest, again, FixedNoise(grid), *rest_again)
 
 
 # -- Discriminator -------------------------------------------------------------------------------
