@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from ganvas.errors import DeviceError
 
 PrecisionName = Literal["fp32", "bf16"]
+Outputs = TypeVar("Outputs", Tensor, tuple[Tensor, Tensor])
+"""One tensor, or two."""
 
 CPU_FLAGS = ("amx_bf16", "avx512_bf16", "bf16")
 """Names of bfloat16 instructions in /proc/cpuinfo, on x86 and ARM."""
@@ -44,8 +46,8 @@ class Precision:
     name: PrecisionName
     why: str
 
-    def through(self, network: nn.Module) -> Callable[..., Tensor]:
-        """The network as a function of float32 tensors with float32 results.
+    def through(self, network: Callable[..., Outputs]) -> Callable[..., Outputs]:
+        """The network, or a method of it, as a function of float32 tensors with float32 results.
 
         In bf16 its convolutions and matrix products run in bfloat16 (Kalamkar 2019): 8 bits of
         mantissa and float32's range, so losses need no scaling. Spectral norms stay in float32
@@ -54,12 +56,19 @@ class Precision:
         if self.name == "fp32":
             return network
 
-        def forward(inputs: Tensor, *labels: Tensor) -> Tensor:
+        def forward(inputs: Tensor, *others: Tensor) -> Outputs:
             with torch.autocast(inputs.device.type, torch.bfloat16):
-                outputs: Tensor = network(inputs, *labels)
-            return outputs.float()
+                outputs = network(inputs, *others)
+            return in_float32(outputs)
 
         return forward
+
+
+def in_float32(outputs: Outputs) -> Outputs:
+    """The tensor, or each of several, in float32."""
+    if isinstance(outputs, Tensor):
+        return outputs.float()
+    return tuple(tensor.float() for tensor in outputs)  # type: ignore[return-value]
 
 
 FP32 = Precision("fp32", "asked for")

@@ -77,8 +77,8 @@ def trained(network: Generator, shape: ImageShape) -> TrainedGenerator:
         player, shape, LATENT_DIM, 64, 2.0 if shape.is_point else None, labels
     )
     with torch.no_grad():
-        for _ in range(2):
-            player(*inputs_of(result, 32))  # moves the running statistics
+        for _ in range(20):  # until the running statistics are those of each layer
+            player(*inputs_of(result, 32))
     player.eval().requires_grad_(False)
     return result
 

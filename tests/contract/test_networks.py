@@ -25,6 +25,8 @@ from ganvas.networks import (
     Generator,
     ImageShape,
     Network,
+    Reconstructing,
+    average_heads,
     bind_labels,
 )
 from ganvas.networks.labels import set_label_strength
@@ -149,7 +151,12 @@ def built_awake(network: Network, image: ImageShape) -> nn.Module:
 
 def with_labels(network: Network, player: nn.Module) -> Callable[[Tensor], Tensor]:
     """The player as a function of one tensor: every sample has another label, if it takes some."""
-    return bind_labels(player, *([torch.arange(BATCH)] if network.uses_labels else []))
+    return bind_labels(player, *labels_of(network))
+
+
+def labels_of(network: Network) -> list[Tensor]:
+    """Labels as further arguments, another for every sample, if the network takes some."""
+    return [torch.arange(BATCH)] if network.uses_labels else []
 
 
 def drawn_images(image: ImageShape, seed: int = 1) -> Tensor:
@@ -204,9 +211,21 @@ def test_discriminators_shape_and_gradients(network: Discriminator, image: Image
     discriminator = built_awake(network, image)
     images = drawn_images(image).requires_grad_(True)
     logits = with_labels(network, discriminator)(images)
-    assert logits.shape == (BATCH,)
+    assert len(logits) == BATCH
+    assert logits.dim() == 1 or (logits.dim() == 2 and logits.shape[1] > 1)
     assert logits.isfinite().all()
-    (logits * torch.tensor([1.0, -2.0, 3.0])).sum().backward()
+    weights = torch.tensor([1.0, -2.0, 3.0])
+    loss = (average_heads(logits) * weights).sum()
+    if network.reconstructs:
+        assert isinstance(discriminator, Reconstructing)
+        drawn = torch.tensor([0.1, 0.4, 0.9])[:, None, None, None]
+        same_logits, errors = discriminator.reconstruct(images, drawn, *labels_of(network))
+        if not network.uses_batch_statistics:
+            torch.testing.assert_close(same_logits, logits)
+        assert errors.shape == (BATCH,)
+        assert (errors > 0).all()
+        loss = loss + (errors * weights).sum()
+    loss.backward()
     assert_every_parameter_has_a_gradient(discriminator)
     assert images.grad is not None
     assert images.grad.isfinite().all()
@@ -285,11 +304,12 @@ def test_a_gradient_penalty_reaches_the_weights(network: Discriminator) -> None:
         with_labels(network, discriminator)(images).sum(), images, create_graph=True
     )
     slopes.flatten(1).norm(dim=1).sub(1).square().mean().backward()
-    # Beside the pixels, an embedding moves activations, whose slopes are constant in pieces.
+    # Beside the pixels, an embedding moves activations, whose slopes are constant in pieces. No
+    # logit passes through decoders.
     weights = [
         weight
         for name, weight in discriminator.named_parameters()
-        if weight.ndim > 1 and not name.startswith("labels.")
+        if weight.ndim > 1 and not name.startswith(("labels.", "decoders."))
     ]
     for weight in weights:
         assert weight.grad is not None
@@ -369,7 +389,7 @@ def test_every_network_takes_the_same_image_sizes_and_names_those_for_points(
 
 @pytest.mark.parametrize("table", [GENERATORS, DISCRIMINATORS], ids=["generators", "others"])
 def test_the_tables_hold_each_network_by_its_name(table: dict[str, type[Network]]) -> None:
-    assert {"mlp", "maxout", "dcgan", "resnet", "r3gan", "strided"} <= set(table)
+    assert {"mlp", "maxout", "dcgan", "fastgan", "resnet", "r3gan", "strided"} <= set(table)
     for name, kind in table.items():
         assert kind.name == name
         assert kind.table() is table
@@ -384,7 +404,7 @@ def test_networks_take_labels_only_where_asked(kind: type[Network]) -> None:
     network = kind()
     assert not network.uses_labels
     conditional = network.conditional()
-    if kind.name in ("dcgan", "resnet", "r3gan", "mlp"):
+    if kind.name in ("dcgan", "fastgan", "resnet", "r3gan", "mlp"):
         assert conditional is not None
         assert conditional.uses_labels
         assert conditional.conditional() == conditional

@@ -90,7 +90,7 @@ def test_the_generator_does_not_depend_on_the_packs(family: str) -> None:
         if pac == 1:
             assert same(*(network.state_dict().values() for network in discriminators))
         else:
-            assert packed[1](concatenated(drawn(0))).shape == (PACKS,)
+            assert len(packed[1](concatenated(drawn(0)))) == PACKS
 
 
 @EVERY_FAMILY
@@ -115,13 +115,14 @@ def test_terms_are_those_of_a_discriminator_of_concatenated_channels(
         (slopes,) = torch.autograd.grad(logits[name].sum(), packs, retain_graph=True)
         # Mescheder 2018: the squared norm of each pack's gradient, halved; the weight here is 2.
         torch.testing.assert_close(terms[name], slopes.square().flatten(1).sum(1).mean())
-    assert batch.real_logits.shape == batch.fake_logits.shape == (PACKS,)
+    assert batch.real_logits.shape == batch.fake_logits.shape
+    assert len(batch.real_logits) == PACKS
     ours = LOSSES[loss].discriminator(logits["r1"], logits["r2"], 1.0).mean()
     torch.testing.assert_close(terms["adversarial"], ours)
     theirs = objective.generator_terms(discriminator, fake, real)
     expected = LOSSES[loss].generator(logits["r2"], logits["r1"]).mean()
     if not LOSSES[loss].generator_sees_real:
-        expected = LOSSES[loss].generator(logits["r2"], torch.zeros(PACKS)).mean()
+        expected = LOSSES[loss].generator(logits["r2"], torch.zeros_like(logits["r1"])).mean()
     torch.testing.assert_close(theirs["adversarial"], expected)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ganvas.networks import DCGANDiscriminator, DCGANGenerator, Dimensions, ImageShape
 from ganvas.networks.blocks import PostactivationBlock
+from ganvas.recipes import dcgan_tutorial
 
 NOISE = 100
 
@@ -132,14 +133,24 @@ def test_discriminator_parameters_by_hand(channels: int, discriminator_count: in
     assert count(network) == discriminator_count
 
 
+def normalised_table_2() -> list[tuple[object, ...]]:
+    """The tutorial's critic with batch normalisation in all layers but the first and the last."""
+    middle = [(*row[:6], False, ["BatchNorm2d", "LeakyReLU"]) for row in TABLE_2[1:3]]
+    return [TABLE_2[0], *middle, TABLE_2[3]]
+
+
 def test_batch_norm_in_the_discriminator_spares_its_first_and_last_layer() -> None:
     network = DCGANDiscriminator(norm="batch").build(dimensions(3))
-    rows = table_of(network, 3)
-    expected = [list(row) for row in TABLE_2]
-    for row in expected[1:3]:
-        row[6] = False
-        row[7] = ["BatchNorm2d", "LeakyReLU"]
-    assert [list(row) for row in rows] == expected
+    assert table_of(network, 3) == normalised_table_2()
+
+
+def test_the_recipe_named_after_the_tutorial_has_its_tables() -> None:
+    recipe = dcgan_tutorial()
+    assert recipe.latent_dim == NOISE
+    generator = recipe.generator.network.build(dimensions(3))
+    discriminator = recipe.discriminator.network.build(dimensions(3))
+    assert table_of(generator, 3) == TABLE_1
+    assert table_of(discriminator, 3) == normalised_table_2()
 
 
 def test_first_weights() -> None:

@@ -14,6 +14,8 @@ from ganvas.networks.network import Discriminator as Discriminator
 from ganvas.networks.network import Generator as Generator
 from ganvas.networks.network import Network as Network
 from ganvas.networks.network import NormName as NormName
+from ganvas.networks.network import Reconstructing as Reconstructing
+from ganvas.networks.network import average_heads as average_heads
 from ganvas.networks.network import bind_labels as bind_labels
 from ganvas.networks.network import network_table as network_table
 from ganvas.networks.sizes import POINT as POINT
@@ -22,7 +24,7 @@ from ganvas.networks.sizes import ImageShape as ImageShape
 from ganvas.networks.sizes import size_problem as size_problem
 from ganvas.networks.sizes import split as split
 
-TORCH_MODULES = ("blocks", "convolutions", "grouped", "labels")
+TORCH_MODULES = ("blocks", "convolutions", "excitation", "grouped", "labels")
 """Modules that import torch; descriptions import them only inside `build`."""
 
 for _module in pkgutil.iter_modules(__path__):
@@ -31,6 +33,8 @@ for _module in pkgutil.iter_modules(__path__):
 
 from ganvas.networks.dcgan import DCGANDiscriminator as DCGANDiscriminator  # noqa: E402
 from ganvas.networks.dcgan import DCGANGenerator as DCGANGenerator  # noqa: E402
+from ganvas.networks.fastgan import FastGANDiscriminator as FastGANDiscriminator  # noqa: E402
+from ganvas.networks.fastgan import FastGANGenerator as FastGANGenerator  # noqa: E402
 from ganvas.networks.maxout import MaxoutDiscriminator as MaxoutDiscriminator  # noqa: E402
 from ganvas.networks.maxout import MaxoutGenerator as MaxoutGenerator  # noqa: E402
 from ganvas.networks.mlp import MLPDiscriminator as MLPDiscriminator  # noqa: E402

@@ -11,7 +11,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 from ganvas.errors import did_you_mean
 from ganvas.networks.sizes import POINT, ImageShape, size_problem
@@ -206,6 +206,30 @@ class Discriminator(Network):
         gradient with respect to a single input (Gulrajani 2017, section 4).
         """
 
+    @property
+    def reconstructs(self) -> bool:
+        """Whether it is built with decoders, as a `Reconstructing` network.
+
+        The penalty `reconstruction` trains them; without it they do nothing.
+        """
+        return False
+
+
+@runtime_checkable
+class Reconstructing(Protocol):
+    """A discriminator that can make images again from what it sees in them."""
+
+    def reconstruct(
+        self, images: Tensor, uniform: Tensor, *labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Logits, as the network gives them, and how far the images made again are off, (N,).
+
+        Args:
+            images: (N, C, H, W).
+            uniform: (N, 1, 1, 1) in [0, 1), for what is chosen by chance.
+        """
+        ...
+
 
 def network_table(network: Network) -> dict[str, Any]:
     """A network as the table that files hold: its name and its fields."""
@@ -220,3 +244,8 @@ def bind_labels(network: Callable[..., Tensor], *labels: Tensor) -> Callable[[Te
         labels: int64 (N,), or nothing for a network that takes none.
     """
     return (lambda inputs: network(inputs, *labels)) if labels else network
+
+
+def average_heads(logits: Tensor) -> Tensor:
+    """One logit for each image, (N,), from logits (N,) or (N, K) of several heads."""
+    return logits.flatten(1).mean(1) if logits.dim() > 1 else logits

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.objectives import constraints, lecam, weighted
-from ganvas.objectives.batch import DiscriminatorBatch, Network
+from ganvas.objectives.batch import DiscriminatorBatch, Network, Reconstruct
 from ganvas.objectives.losses import LOSSES, Loss
 from ganvas.objectives.packing import pack
-from ganvas.objectives.penalties import PENALTIES, dragan_noise
+from ganvas.objectives.penalties import PENALTIES, dragan_noise, reconstruction
 from ganvas.objectives.regularisers import REGULARISERS
 from ganvas.objectives.settings import ObjectiveSettings, Regularisers
 from ganvas.objectives.weighted import Terms, WeightedTerm
@@ -45,6 +45,7 @@ class Objective:
                 settings.penalties,
                 {
                     **PENALTIES,
+                    "reconstruction": reconstruction,
                     "lecam": partial(lecam.lecam, strength=lecam.STRENGTHS[settings.loss]),
                 },
                 first_steps={"lecam": lecam.FIRST_STEP},
@@ -67,6 +68,7 @@ class Objective:
         *,
         labels: Tensor | None = None,
         logit_averages: Tensor | None = None,
+        reconstruct: Reconstruct | None = None,
         step: int,
         images_seen: int,
         random: torch.Generator,
@@ -77,6 +79,7 @@ class Objective:
         Args:
             discriminator: packs (N / pac, pac * C, H, W) -> logits, with labels bound.
             logit_averages: (2,) if the objective `uses_logit_averages`, else not needed.
+            reconstruct: of the discriminator, if it has decoders; else no penalty may be on them.
             step, images_seen: discriminator steps and images before; decide penalties and weights.
             processes: those that share the whole batch; real and fake are the part of one.
         """
@@ -84,7 +87,7 @@ class Objective:
         of_gradient = any(name in PENALTIES for name in weights)
         real, fake = pack(real.detach(), self.pac), pack(fake.detach(), self.pac)
         alpha = noise = real.new_empty(0)
-        if of_gradient:
+        if of_gradient or "reconstruction" in weights:
             alpha = draw_uniform((len(real), 1, 1, 1), random, processes, real.dtype)
         if "dragan" in weights:
             noise = dragan_noise(real, random, processes)
@@ -97,6 +100,7 @@ class Objective:
             logit_averages=real.new_empty(0) if logit_averages is None else logit_averages,
             discriminator=discriminator,
             penalty_weights=weights,
+            reconstruct=reconstruct if "reconstruction" in weights else None,
         )
 
     def discriminator_terms(self, batch: DiscriminatorBatch) -> Terms:

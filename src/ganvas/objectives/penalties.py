@@ -1,4 +1,4 @@
-"""Penalties on the discriminator's gradient: from one pass of a batch to one number per sample."""
+"""Penalties on the discriminator: from one pass of a batch to one number per sample."""
 
 from __future__ import annotations
 
@@ -65,6 +65,15 @@ def dragan_noise(real: Tensor, random: torch.Generator, processes: ProcessGroup)
     mean, square = moments.unbind()
     deviation = (square - mean.square()).clamp(min=0).sqrt()
     return deviation / 2 * draw_uniform(tuple(real.shape), random, processes, real.dtype)
+
+
+def reconstruction(batch: DiscriminatorBatch) -> Tensor:
+    """Liu 2021, eq. 4: how far real images are from those that decoders make of the features.
+
+    It keeps the discriminator from looking only at what separates few reals from fakes. No
+    gradient at an image is needed.
+    """
+    return batch.reconstruction_errors  # (N,)
 
 
 def input_gradient(logits: Tensor, images: Tensor) -> Tensor:

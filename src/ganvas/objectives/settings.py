@@ -29,7 +29,7 @@ class PenaltySettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Penalties:
-    """Each penalty on the discriminator's gradient or logits; any of them together."""
+    """Each penalty on the discriminator's gradient, logits or features; any of them together."""
 
     gradient_penalty: PenaltySettings = field(default_factory=PenaltySettings)
     one_sided_gradient_penalty: PenaltySettings = field(default_factory=PenaltySettings)
@@ -37,9 +37,10 @@ class Penalties:
     r2: PenaltySettings = field(default_factory=PenaltySettings)
     dragan: PenaltySettings = field(default_factory=PenaltySettings)
     lecam: PenaltySettings = field(default_factory=PenaltySettings)
+    reconstruction: PenaltySettings = field(default_factory=PenaltySettings)
 
 
-PENALTIES_OF_LOGITS = ("lecam",)
+PENALTIES_WITHOUT_GRADIENT = ("lecam", "reconstruction")
 """Those that need no gradient at an image, so batch normalisation does not exclude them."""
 
 

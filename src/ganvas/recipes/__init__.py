@@ -4,6 +4,8 @@ from ganvas.recipes.catalog import CATALOG as CATALOG
 from ganvas.recipes.catalog import dcgan as dcgan
 from ganvas.recipes.catalog import dcgan_conditional as dcgan_conditional
 from ganvas.recipes.catalog import describe as describe
+from ganvas.recipes.catalog import fastgan as fastgan
+from ganvas.recipes.catalog import fastgan_conditional as fastgan_conditional
 from ganvas.recipes.catalog import few as few
 from ganvas.recipes.catalog import load_recipe as load_recipe
 from ganvas.recipes.catalog import lsgan as lsgan
@@ -26,6 +28,8 @@ from ganvas.recipes.files import read_recipe as read_recipe
 from ganvas.recipes.files import recipe_json as recipe_json
 from ganvas.recipes.files import recipe_table as recipe_table
 from ganvas.recipes.files import recipe_toml as recipe_toml
+from ganvas.recipes.papers import dcgan_tutorial as dcgan_tutorial
+from ganvas.recipes.papers import fastgan_paper as fastgan_paper
 from ganvas.recipes.papers import r3gan_paper as r3gan_paper
 from ganvas.recipes.papers import resnet_paper as resnet_paper
 from ganvas.recipes.papers import resnet_paper_conditional as resnet_paper_conditional

@@ -1,7 +1,8 @@
 """The named recipes: one function each, whose docstring describes and justifies the settings.
 
 Recipes without a suffix suit a laptop's budget: 200k images at 32x32 on two CPU cores. Those that
-end in -paper repeat published settings and need the published budgets (`papers.py`). Recipes of the
+end in -paper repeat published settings and need the published budgets (`papers.py`), and
+dcgan-tutorial those of the tutorial that ganvas started from. Recipes of the
 mode benchmarks name their data, points or stacked digits: pacgan- has published settings, -modern
 current ones that score better.
 """
@@ -19,6 +20,8 @@ from ganvas.networks import (
     POINT,
     DCGANDiscriminator,
     DCGANGenerator,
+    FastGANDiscriminator,
+    FastGANGenerator,
     MaxoutDiscriminator,
     MaxoutGenerator,
     MLPDiscriminator,
@@ -30,11 +33,13 @@ from ganvas.networks import (
     StridedDiscriminator,
     StridedGenerator,
 )
-from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes.files import read_recipe
 from ganvas.recipes.papers import (
     WGAN_GP,
     cosine,
+    dcgan_tutorial,
+    fastgan_paper,
     r3gan_adam,
     r3gan_paper,
     relativistic,
@@ -166,6 +171,27 @@ def r3gan() -> Recipe:
     )
 
 
+def fastgan() -> Recipe:
+    """Gated convolutions, excitation by much coarser maps, decoders on reals (Liu 2021, smaller).
+
+    An eighth of the paper's width. Without augmentation, as the other recipes for a laptop.
+    """
+    adam = PlayerSettings(learning_rate=5e-4)
+    return Recipe(
+        name="fastgan",
+        generator=generator(FastGANGenerator(width=8), adam),
+        discriminator=discriminator(
+            FastGANDiscriminator(width=8, norm="batch", decoders=True), adam
+        ),
+        objective=ObjectiveSettings(
+            loss="hinge",
+            spectral_norm=True,
+            penalties=Penalties(reconstruction=PenaltySettings(weight=1.0)),
+        ),
+        batch=LAPTOP_BATCH,
+    )
+
+
 def dcgan_conditional() -> Recipe:
     """dcgan with labels: gains from an embedding and latents (Brock 2019), projection."""
     return conditional(dcgan())
@@ -183,6 +209,11 @@ def r3gan_conditional() -> Recipe:
     discriminator's last real images instead of new ones.
     """
     return conditional(replace(r3gan(), fresh_reals_for_generator=False))
+
+
+def fastgan_conditional() -> Recipe:
+    """fastgan with labels: gains from an embedding (Sauer 2021's code), projection."""
+    return conditional(fastgan())
 
 
 def few() -> Recipe:
@@ -298,16 +329,20 @@ CATALOG: dict[str, Callable[[], Recipe]] = {
         resnet,
         resnet_wgan_gp,
         r3gan,
+        fastgan,
         few,
         dcgan_conditional,
         resnet_conditional,
         r3gan_conditional,
+        fastgan_conditional,
+        dcgan_tutorial,
         wgan_paper,
         wgan_gp_paper,
         resnet_paper,
         resnet_paper_conditional,
         resnet_wgan_gp_paper,
         r3gan_paper,
+        fastgan_paper,
         pacgan_points,
         points_modern,
         pacgan_stacked,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from ganvas.data.settings import DataSettings
 from ganvas.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
+    FastGANDiscriminator,
+    FastGANGenerator,
     R3GANDiscriminator,
     R3GANGenerator,
     ResNetDiscriminator,
@@ -23,6 +27,42 @@ WGAN_GP = ObjectiveSettings(
     loss="wasserstein", penalties=Penalties(gradient_penalty=PenaltySettings(weight=10.0))
 )
 """Gulrajani 2017, algorithm 1."""
+
+
+def dcgan_tutorial() -> Recipe:
+    """The tutorial's DCGAN: its networks layer by layer, trained as Radford 2016 prescribes.
+
+    The generator is the tutorial's first table. It prints no discriminator for DCGAN: this is its
+    critic, the second table, with the batch normalisation and the LeakyReLU that the text asks for.
+    What it leaves open is Radford's: Adam 2e-4 (0.5, 0.999), batches of 128. No averaged weights.
+    Every field is written out, so that later defaults change nothing here.
+    """
+    adam = PlayerSettings(optimizer="adam", learning_rate=2e-4, beta1=0.5, beta2=0.999)
+    return Recipe(
+        name="dcgan-tutorial",
+        generator=generator(
+            DCGANGenerator(width=32, norm="batch", upsampling="transposed", conditioning="none"),
+            adam,
+        ),
+        discriminator=discriminator(
+            DCGANDiscriminator(
+                width=32, norm="batch", activation="leaky-relu", conditioning="none"
+            ),
+            adam,
+        ),
+        objective=ObjectiveSettings(
+            loss="non-saturating", pac=1, real_label=1.0, clip_weights=0.0, spectral_norm=False
+        ),
+        data=DataSettings(size=(32, 32), flip=False, dequantize=False),
+        images=200_000,
+        batch=128,
+        generator_batch=None,
+        fresh_reals_for_generator=False,
+        discriminator_steps=1,
+        latent_dim=100,
+        ema_half_life=0,
+        augmentation=0.0,
+    )
 
 
 def wgan_paper() -> Recipe:
@@ -137,6 +177,39 @@ def r3gan_paper() -> Recipe:
         images=250_000_000,
         ema_half_life=cosine(0.0, 5_000_000.0, burn_in),
         augmentation=cosine(0.0, 0.55, burn_in),
+    )
+
+
+def fastgan_paper() -> Recipe:
+    """Liu 2021 at 256x256: hinge, spectral norm, DiffAugment, Adam 2e-4 (0.5, 0.999), batch 8.
+
+    50,000 steps, widths of 64, decoders on reals, mirrored images; the average keeps 0.999 of
+    itself at each step. The hinge's margins are 1, where the code draws them from 0.8 to 1, and the
+    decoders are compared by mean squares, where the paper has a perceptual distance. DiffAugment
+    has cutout besides. The generator's noise is fixed, it has no spectral norm and no second image
+    at 128x128.
+    """
+    adam = PlayerSettings(learning_rate=2e-4, beta1=0.5, beta2=0.999)
+    batch = 8
+    return Recipe(
+        name="fastgan-paper",
+        generator=generator(FastGANGenerator(width=64, skip=4), adam),
+        discriminator=discriminator(
+            FastGANDiscriminator(width=64, norm="batch", skip=3, decoders=True), adam
+        ),
+        objective=ObjectiveSettings(
+            loss="hinge",
+            spectral_norm=True,
+            penalties=Penalties(reconstruction=PenaltySettings(weight=1.0)),
+        ),
+        data=DataSettings(size=(256, 256), flip=True),
+        images=50_000 * batch,
+        batch=batch,
+        latent_dim=256,
+        ema_half_life=round(batch * math.log(0.5) / math.log(0.999)),
+        ema_rampup=0.0,
+        augmentation=1.0,
+        augmentation_policy="diffaugment",
     )
 
 

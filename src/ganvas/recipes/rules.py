@@ -12,7 +12,7 @@ from ganvas.data.decoding import background_problem
 from ganvas.errors import GanvasError
 from ganvas.metrics.names import parse_metrics
 from ganvas.networks import POINT, R3GANDiscriminator
-from ganvas.objectives.settings import PENALTIES_OF_LOGITS
+from ganvas.objectives.settings import PENALTIES_WITHOUT_GRADIENT
 from ganvas.recipes.recipe import PlayerSettings, Recipe
 from ganvas.schedules import Adaptive, extremes, format_schedule
 
@@ -32,6 +32,7 @@ def problems(recipe: Recipe) -> list[Problem]:
         *_network_problems(recipe),
         *_data_problems(recipe),
         *_penalty_problems(recipe),
+        *_reconstruction_problems(recipe),
         *_batch_problems(recipe),
         *_label_problems(recipe),
         *_label_strength_problems(recipe),
@@ -95,7 +96,11 @@ def _penalty_problems(recipe: Recipe) -> Iterator[Problem]:
         where = f"objective.penalties.{entry.name}.weight"
         if low < 0:
             yield Problem(f"{where}: must not be negative, got {low:g}", (where,))
-        elif high > 0 and network.uses_batch_statistics and entry.name not in PENALTIES_OF_LOGITS:
+        elif (
+            high > 0
+            and network.uses_batch_statistics
+            and entry.name not in PENALTIES_WITHOUT_GRADIENT
+        ):
             text = (
                 f"{where}: under batch normalisation the discriminator's logit for an image "
                 "depends on its whole batch, so the gradient at one image is undefined (Gulrajani "
@@ -108,6 +113,26 @@ def _penalty_problems(recipe: Recipe) -> Iterator[Problem]:
         where = f"generator.regularisers.{entry.name}.weight"
         if low < 0:
             yield Problem(f"{where}: must not be negative, got {low:g}", (where,))
+
+
+def _reconstruction_problems(recipe: Recipe) -> Iterator[Problem]:
+    network = recipe.discriminator.network
+    where = "objective.penalties.reconstruction.weight"
+    about = (where, "discriminator.network")
+    weighted = extremes(recipe.objective.penalties.reconstruction.weight)[1] > 0
+    if weighted and not network.reconstructs:
+        text = (
+            f"{where}: the discriminator network {network.name} has no decoders to reconstruct "
+            "images with; set it to 0, or discriminator.network to fastgan with "
+            "discriminator.network.decoders on"
+        )
+        yield Problem(text, about)
+    elif network.reconstructs and not weighted:
+        text = (
+            f"discriminator.network: its decoders do nothing while {where} is 0; set that to 1, or "
+            "discriminator.network.decoders off"
+        )
+        yield Problem(text, about)
 
 
 def _batch_problems(recipe: Recipe) -> Iterator[Problem]:

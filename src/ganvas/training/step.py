@@ -55,6 +55,7 @@ def update_discriminator(state: TrainState, recipe: Recipe, real: Batch, fake: T
         state.functions.discriminator(*optional(labels)),
         labels=labels,
         logit_averages=state.logit_averages,
+        reconstruct=state.functions.reconstruct(*optional(labels)),
         step=state.discriminator_steps,
         images_seen=state.images_seen,
         random=state.random["penalties"],

@@ -14,8 +14,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from ganvas.networks import bind_labels
-from ganvas.objectives.batch import DiscriminatorBatch, Network
+from ganvas.networks import average_heads, bind_labels
+from ganvas.objectives.batch import DiscriminatorBatch, Network, Reconstruct, bind_reconstruct
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.regularisers import GeneratorPass
 from ganvas.objectives.weighted import weighted_means
@@ -78,6 +78,10 @@ class StepFunctions:
         network = self._state.precision.through(self._state.discriminator)
         return bind_labels(network, *labels)
 
+    def reconstruct(self, *labels: Tensor) -> Reconstruct | None:
+        """The discriminator's `reconstruct`, likewise; None if it has no such method."""
+        return bind_reconstruct(self._state.discriminator, self._state.precision, *labels)
+
     def discriminator_gradients(self, batch: DiscriminatorBatch) -> tuple[Tensor, Tensors]:
         """Loss terms and mean logits of real and fake images in one tensor, and gradients."""
         state, penalties = self._state, tuple(batch.penalty_weights)
@@ -100,6 +104,7 @@ class StepFunctions:
                 logit_averages=logit_averages,
                 discriminator=self.discriminator(*labels),
                 penalty_weights=dict(zip(penalties, weights.unbind(), strict=True)),
+                reconstruct=None if batch.reconstruct is None else self.reconstruct(*labels),
             )
             terms = state.objective.discriminator_terms(traced)
             logits = [traced.real_logits.mean(), traced.fake_logits.mean()]
@@ -124,7 +129,7 @@ class StepFunctions:
         def calculate(images: Tensor, *labels: Tensor) -> Tensors:
             with torch.no_grad(), evaluating(state.discriminator):
                 logits = self.discriminator(*labels)(images)
-            return (logits.flatten(1).mean(1) if logits.dim() > 1 else logits,)
+            return (average_heads(logits),)
 
         run = self._function(("logits", len(images)), lambda: calculate, compiled=False)
         (logits,) = run(images, *optional(labels))

@@ -14,7 +14,7 @@ from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import (
-    PENALTIES_OF_LOGITS,
+    PENALTIES_WITHOUT_GRADIENT,
     LossName,
     ObjectiveSettings,
     Penalties,
@@ -71,7 +71,7 @@ def terms(
 
 def test_recipes_can_name_exactly_the_losses_and_penalties_that_exist() -> None:
     assert set(get_args(LossName)) == set(LOSSES)
-    assert {field.name for field in fields(Penalties)} == {*PENALTIES, *PENALTIES_OF_LOGITS}
+    assert {field.name for field in fields(Penalties)} == {*PENALTIES, *PENALTIES_WITHOUT_GRADIENT}
 
 
 def test_default_objective_has_no_penalty_and_no_constraint() -> None:

@@ -11,9 +11,17 @@ import pytest
 from ganvas import recipes
 from ganvas.data.settings import DataSettings
 from ganvas.errors import RecipeError
-from ganvas.networks import network_table
+from ganvas.networks import DCGANDiscriminator, DCGANGenerator, network_table
 from ganvas.objectives.settings import ObjectiveSettings
-from ganvas.recipes import CATALOG, Recipe, checked, describe, load_recipe, recipe_table
+from ganvas.recipes import (
+    CATALOG,
+    PlayerSettings,
+    Recipe,
+    checked,
+    describe,
+    load_recipe,
+    recipe_table,
+)
 from ganvas.schedules import Ramp, value_at
 
 LINEARLY_TO_ZERO = "2e-4 linearly to 0"
@@ -119,6 +127,31 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "blocks_per_resolution": 2,
         "group_channels": 16,
     },
+    # Liu 2021, the authors' code (train.py) at 256x256: 50,000 iterations, average 0.999.
+    "fastgan-paper": {
+        "loss": "hinge",
+        "gradient_penalty": 0.0,
+        "reconstruction": 1.0,
+        "clip_weights": 0.0,
+        "spectral_norm": True,
+        "optimizer": "adam",
+        "learning_rate": 2e-4,
+        "beta1": 0.5,
+        "beta2": 0.999,
+        "ema_half_life": 5_542,  # 8 images, 692.8 times: 0.999 ** 692.8 = 0.5
+        "augmentation": 1.0,
+        "discriminator_steps": 1,
+        "batch": 8,
+        "generator_batch": None,
+        "generator_steps": 50_000,
+        "latent_dim": 256,
+        "dequantize": False,
+        "flip": True,
+        "network": "fastgan",
+        "norm": "batch",
+        "generator_width": 64,
+        "discriminator_width": 64,
+    },
 }
 BURN_IN = 20_000_000
 """Of Huang 2024 on CIFAR-10, in images."""
@@ -146,6 +179,7 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
         **vars(recipe.generator),
         "gradient_penalty": recipe.objective.penalties.gradient_penalty.weight,
         "gamma": recipe.objective.penalties.r1.weight,
+        "reconstruction": recipe.objective.penalties.reconstruction.weight,
         "ema_half_life": recipe.ema_half_life,
         "augmentation": recipe.augmentation,
         "learning_rate": rate,
@@ -155,6 +189,7 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
         "generator_steps": recipe.images / recipe.batch / recipe.discriminator_steps,
         "latent_dim": recipe.latent_dim,
         "dequantize": recipe.data.dequantize,
+        "flip": recipe.data.flip,
         "network": generator.name,
     }
     return {name: ends_of(value) for name, value in found.items()}
@@ -185,13 +220,46 @@ def test_paper_recipe_has_no_settings_beyond_the_papers(name: str) -> None:
     penalties = vars(recipe.objective.penalties)
     active = {key for key, penalty in penalties.items() if penalty.weight != 0}
     published = {"gradient_penalty"} if PUBLISHED[name]["gradient_penalty"] else set()
-    assert active == published | ({"r1", "r2"} if "gamma" in PUBLISHED[name] else set())
+    published |= {"r1", "r2"} if "gamma" in PUBLISHED[name] else set()
+    published |= {"reconstruction"} & PUBLISHED[name].keys()
+    assert active == published
     assert all(penalty.every == 1 for penalty in penalties.values())
     assert recipe.objective.real_label == 1.0
     assert "ema_half_life" in PUBLISHED[name] or recipe.ema_half_life == 0
     assert "augmentation" in PUBLISHED[name] or recipe.augmentation == 0
-    assert not recipe.data.flip
-    assert not recipe.discriminator.network.uses_batch_statistics
+    assert "flip" in PUBLISHED[name] or not recipe.data.flip
+    assert "norm" in PUBLISHED[name] or not recipe.discriminator.network.uses_batch_statistics
+
+
+def test_dcgan_tutorial_says_every_field_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A default that moves must not move it. What the tutorial leaves open is Radford 2016's."""
+    recipe = CATALOG["dcgan-tutorial"]()
+    table = recipe_table(recipe)
+    adam = {"optimizer": "adam", "learning_rate": 2e-4, "beta1": 0.5, "beta2": 0.999}
+    networks = {
+        "generator": {"upsampling": "transposed"},
+        "discriminator": {"activation": "leaky-relu"},
+    }
+    for role, special in networks.items():
+        player = table[role]
+        assert {key: player[key] for key in adam} == adam
+        shared = {"name": "dcgan", "width": 32, "norm": "batch", "conditioning": "none"}
+        assert player["network"] == shared | special
+    assert {key: table["objective"][key] for key in ("loss", "real_label", "pac")} == {
+        "loss": "non-saturating",
+        "real_label": 1.0,
+        "pac": 1,
+    }
+    assert not any(penalty["weight"] for penalty in table["objective"]["penalties"].values())
+    assert (recipe.batch, recipe.latent_dim, recipe.ema_half_life) == (128, 100, 0)
+    assert (recipe.discriminator_steps, recipe.generator_batch) == (1, None)
+    assert recipe.data.size == (32, 32)
+    # Without defaults, a field that is not given is an error.
+    for kind in (DCGANGenerator, DCGANDiscriminator, PlayerSettings):
+        monkeypatch.setattr(kind.__init__, "__kwdefaults__", {})
+    with pytest.raises(TypeError, match="missing 4 required"):
+        DCGANGenerator()
+    assert CATALOG["dcgan-tutorial"]() == recipe
 
 
 def test_wgan_is_the_tutorials_critic_clipped_and_trainable_at_small_budgets() -> None:

@@ -13,7 +13,8 @@ from torch.optim import Optimizer
 from ganvas import images
 from ganvas.health.probes.distances import downsample
 from ganvas.health.probes.norms import row_norms
-from ganvas.networks import bind_labels
+from ganvas.networks import average_heads, bind_labels
+from ganvas.objectives.batch import bind_reconstruct
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.packing import pack
 from ganvas.objectives.weighted import Terms
@@ -38,7 +39,7 @@ class DiscriminatorOutput:
     """What the discriminator returns for a batch.
 
     packs: (n, pac * C, H, W), images where pac is 1; n = N / pac.
-    logits: (n,)
+    logits: (n,), means over the heads
     gradient_norms: (n,) |d logit / d pack|_2; under batch normalisation, of the sum of all logits.
     """
 
@@ -215,12 +216,12 @@ class ProbeContext:
         with torch.no_grad():
             labels = [labels[: packs * self.pac] for labels in self.held_out_labels]
             used = pack(self.held_out[: packs * self.pac], self.pac)
-            logits = self.discriminator(used, *labels)
+            logits = average_heads(self.discriminator(used, *labels))
         return require_finite(logits, "the logits")
 
     def _discriminate(self, packs: Tensor) -> DiscriminatorOutput:
         packs = packs.detach().requires_grad_()
-        logits = self.discriminator(packs, *self.discriminator_labels)
+        logits = average_heads(self.discriminator(packs, *self.discriminator_labels))
         (gradient,) = torch.autograd.grad(logits.sum(), packs)
         logits = require_finite(logits.detach(), "the logits")
         return DiscriminatorOutput(packs.detach(), logits, row_norms(gradient.flatten(1)))
@@ -243,6 +244,9 @@ class ProbeContext:
             self.fake,
             bind_labels(self.precision.through(self.discriminator), *self.discriminator_labels),
             logit_averages=self.logit_averages,
+            reconstruct=bind_reconstruct(
+                self.discriminator, self.precision, *self.discriminator_labels
+            ),
             step=self.discriminator_steps,
             images_seen=self.images_seen,
             random=self.random,

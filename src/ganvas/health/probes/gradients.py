@@ -14,9 +14,10 @@ from ganvas.health.probes.context import (
 )
 from ganvas.health.probes.norms import row_norms
 from ganvas.networks.blocks import Shortcut
+from ganvas.networks.excitation import Beside
 from ganvas.networks.labels import ConditionalBatchNorm, LabelEmbedding
 
-BESIDE = (Shortcut, LabelEmbedding, ConditionalBatchNorm)
+BESIDE = (Beside, Shortcut, LabelEmbedding, ConditionalBatchNorm)
 """Modules whose weights add no depth (`layers`)."""
 
 
@@ -99,8 +100,8 @@ def layers(network: nn.Module) -> list[nn.Parameter]:
     """The weights of convolutions and linear layers, in the order in which they are defined.
 
     That is from input to output. What lies beside that path is left out: a shortcut's convolution,
-    and what labels add, which has no gradient while their strength is 0. A frozen layer has neither
-    gradient nor update.
+    excitations, a second stack, decoders, and what labels add, which has no gradient while their
+    strength is 0. A frozen layer has neither gradient nor update.
     """
     beside = {w for m in network.modules() if isinstance(m, BESIDE) for w in m.parameters()}
     return [w for w in trainable(network) if w.dim() >= 2 and w not in beside]
