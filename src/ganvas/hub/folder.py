@@ -14,6 +14,7 @@ from ganvas.hub_files import DISCRIMINATOR_FILE, RECIPE_FILE, HubAddress
 from ganvas.labels import EACH
 from ganvas.recipes import Recipe, recipe_toml
 from ganvas.runs import Run
+from ganvas.runs.run import later_doublings_in
 from ganvas.sample_files import SampleRequest, write_grid
 from ganvas.sampling import TrainedGenerator
 from ganvas.training.earlier_run import networks_in
@@ -90,6 +91,7 @@ def read_pair(run: Run, recipe: Recipe, generator: TrainedGenerator) -> tensor_f
             f"{run.directory} keeps no checkpoint at {generator.images_seen:,} images, so its "
             "discriminator is gone. Push without --discriminator, or another --checkpoint"
         )
-    tensors, _ = tensor_file.read(path)
-    networks = networks_in(tensors, run, recipe, run.read_shape())
+    tensors, values = tensor_file.read(path)
+    later_doublings = later_doublings_in(values)
+    networks = networks_in(tensors, run, recipe, run.read_shape(), later_doublings)
     return {name: tensor for name, tensor in networks.items() if not name.startswith("ema/")}

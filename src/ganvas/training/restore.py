@@ -15,6 +15,7 @@ from ganvas.precision import resumed_precision
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import OnFailure, Recipe, checked
 from ganvas.runs import Run
+from ganvas.runs.run import later_doublings_in
 from ganvas.tensor_file import Tensors
 from ganvas.training.distributed import agree_on_precision, check_same_state
 from ganvas.training.earlier_run import take_weights
@@ -33,8 +34,11 @@ def restore_newest(
     compiled = environment.get("compile", "auto")  # runs of earlier versions lack it
     started = environment["precision"]["name"] if "precision" in environment else "fp32"
     recipe = dataclasses.replace(recipe, precision=resumed_precision(started, device))
-    state = TrainState.start(recipe, data, environment["seed"], device, processes, compiled)
     restored = run.read_newest_checkpoint()
+    later_doublings = None if restored is None else later_doublings_in(restored[1])
+    state = TrainState.start(
+        recipe, data, environment["seed"], device, processes, compiled, later_doublings
+    )
     lines = []
     if restored is not None:
         tensors, values, damaged = restored
