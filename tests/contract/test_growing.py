@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
 from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings
+from ganvas.errors import RecipeError
 from ganvas.growth import Growth
+from ganvas.health.probes.checkerboard import PERIOD_2, PERIOD_4, peak_prominence, spectrum
+from ganvas.health.thresholds import Thresholds
 from ganvas.networks import DISCRIMINATORS, GENERATORS, Dimensions, ImageShape, Network
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import PlayerSettings, Recipe, checked
@@ -24,7 +28,16 @@ from ganvas.training.growing import grow_if_due
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from tests.builders.tape import pretend_cuda_graphs
-from tests.builders.tiny import BATCH, LATENT_DIM, Networks, narrow, same, small, tiny_data
+from tests.builders.tiny import (
+    BATCH,
+    LATENT_DIM,
+    Networks,
+    fill_zero_weights,
+    narrow,
+    same,
+    small,
+    tiny_data,
+)
 from tests.builders.tiny import tiny_recipe as recipe_with
 
 SHAPE = ImageShape(2, 48, 96)
@@ -94,6 +107,13 @@ def test_a_coarse_network_has_the_full_size_outside_and_its_own_inside(network: 
         blocks = means.repeat_interleave(4, 2).repeat_interleave(4, 3)
         assert outputs.shape == (2,)
         torch.testing.assert_close(coarse(blocks, *labels), outputs)
+
+
+@EVERY_NETWORK
+@pytest.mark.parametrize("later_doublings", [-1, 3, 5_000])
+def test_what_has_no_such_coarse_size_is_refused(network: Network, later_doublings: int) -> None:
+    with pytest.raises(RecipeError, match=f"later_doublings: 0 to 2 .*, got {later_doublings}"):
+        built(network, later_doublings)
 
 
 @EVERY_NETWORK
@@ -263,3 +283,31 @@ def test_a_packed_discriminator_under_constraints_grows_too() -> None:
     checkpoint = saved(state)
     train_until(state, recipe, recipe.images)
     assert equal(train_until(restored(recipe, checkpoint), recipe, recipe.images), state)
+
+
+@pytest.mark.parametrize(
+    "network", [n for n in GROWING if n.role == "discriminator" and not n.uses_labels], ids=str
+)
+def test_a_penalty_of_the_gradient_shrinks_with_the_number_of_pixels(network: Network) -> None:
+    """|grad|^2 of D(averages of k x k pixels) is that of D itself over k^2."""
+    coarse = fill_zero_weights(built(network, 1)).double()
+    average, *stages = coarse.children()
+    inside = torch.nn.Sequential(*stages)
+    images = inputs_of(network)[0].double()
+    squared = []
+    for discriminator, seen in ((coarse, images), (inside, average(images))):
+        leaf = seen.detach().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(discriminator(leaf).sum(), leaf)
+        squared.append(gradient.flatten(1).square().sum(1))
+    torch.testing.assert_close(squared[0], squared[1] / 4)
+
+
+def test_repeated_pixels_are_no_checkerboards() -> None:
+    """Their spectrum is zero just where those of strided layers are not."""
+    random = torch.Generator().manual_seed(0)
+    noise = F.interpolate(torch.randn(64, 1, 16, 16, generator=random), size=64, mode="bicubic")
+    real = noise + 0.05 * torch.randn(noise.shape, generator=random)
+    repeated = F.interpolate(F.avg_pool2d(real, 4), scale_factor=4)
+    for peaks in (PERIOD_2, PERIOD_4):
+        fakes, reals = (peak_prominence(spectrum(images), peaks) for images in (repeated, real))
+        assert fakes / reals < Thresholds().checkerboard / 4

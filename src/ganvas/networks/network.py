@@ -13,8 +13,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from ganvas.errors import did_you_mean
-from ganvas.networks.sizes import POINT, Doubling, ImageShape, doubling_of, size_problem
+from ganvas.errors import RecipeError, did_you_mean
+from ganvas.networks.sizes import (
+    FEWEST_DOUBLINGS,
+    POINT,
+    Doubling,
+    ImageShape,
+    doubling_of,
+    size_problem,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -48,9 +55,14 @@ class Dimensions:
         """How the size at which the network works is split into doublings.
 
         Raises:
-            RecipeError: the image's size does not fit.
+            RecipeError: the image's size does not fit, or has no size so many halvings below it.
         """
         whole = doubling_of(self.image)
+        if not 0 <= self.later_doublings <= whole.doublings - FEWEST_DOUBLINGS:
+            most = whole.doublings - FEWEST_DOUBLINGS
+            raise RecipeError(
+                [f"later_doublings: 0 to {most} for {self.image}, got {self.later_doublings}"]
+            )
         return replace(whole, doublings=whole.doublings - self.later_doublings)
 
 

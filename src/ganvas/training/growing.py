@@ -10,6 +10,7 @@ from __future__ import annotations
 from ganvas.formatting import format_image_size, format_list
 from ganvas.recipes import Recipe
 from ganvas.tensor_file import Tensors
+from ganvas.training.batch_size import release_unused_memory
 from ganvas.training.earlier_run import TakenWeights, take_weights
 from ganvas.training.freezing import frozen_stages
 from ganvas.training.state import TrainState, initial_players
@@ -38,6 +39,7 @@ def grow_if_due(recipe: Recipe, state: TrainState) -> list[str]:
         later_doublings,
     )
     state.use_players(players, later_doublings)
+    release_unused_memory(state.device)  # graphs of the smaller networks among it
     frozen = frozen_stages(state.generator) if recipe.grow_freeze else []
     taken = take_weights(state, with_averages(smaller, frozen))
     return _lines(recipe, state, taken, frozen)
