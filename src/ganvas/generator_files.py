@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ from ganvas.randomness import seeded_weights
 from ganvas.recipes import Recipe, parse_generator
 from ganvas.runs import Run
 from ganvas.runs.directories import is_run
-from ganvas.runs.run import later_doublings_in
 from ganvas.sampling import TrainedGenerator
 from ganvas.schedules import parse_count
 from ganvas.tensor_file import select_prefix
@@ -247,6 +247,15 @@ def dimensions_of(
 ) -> Dimensions:
     """What a saved generator was built for."""
     return Dimensions(shape, latent_dim, len(labels.names) if labels else 0, later_doublings)
+
+
+def later_doublings_in(values: Mapping[str, Any]) -> int:
+    """How often the size of a checkpoint's networks was still to double.
+
+    Args:
+        values: those of the checkpoint; those of ganvas 0.5 and before do not say it.
+    """
+    return int(values.get("later_doublings", 0))
 
 
 def _ready(trained: TrainedGenerator, device: str) -> TrainedGenerator:

@@ -382,15 +382,6 @@ class Run:
                 leftover.unlink(missing_ok=True)  # it may have lain in a folder just removed
 
 
-def later_doublings_in(values: Mapping[str, Any]) -> int:
-    """How often the size of a checkpoint's networks was still to double.
-
-    Args:
-        values: those of the checkpoint; those of ganvas 0.5 and before do not say it.
-    """
-    return int(values.get("later_doublings", 0))
-
-
 def check_unoccupied(directory: Path) -> None:
     """Raise a `RunError` unless a new run can be made here: `Occupied`, or it cannot be written."""
     if is_run(directory):

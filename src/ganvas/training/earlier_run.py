@@ -20,7 +20,7 @@ from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.errors import DataError, RecipeError, RunError
 from ganvas.formatting import format_first, format_list
-from ganvas.generator_files import load, read_description
+from ganvas.generator_files import later_doublings_in, load, read_description
 from ganvas.hub_files import (
     DISCRIMINATOR_FILE,
     GENERATOR_FILES,
@@ -33,7 +33,6 @@ from ganvas.networks.labels import set_label_strength
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.directories import is_run
-from ganvas.runs.run import later_doublings_in
 from ganvas.runs.tables import OriginTable
 from ganvas.schedules import value_at
 from ganvas.tensor_file import select_prefix

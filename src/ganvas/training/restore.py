@@ -11,11 +11,11 @@ from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.errors import RunError, is_out_of_memory
 from ganvas.formatting import format_count, format_short
+from ganvas.generator_files import later_doublings_in
 from ganvas.precision import resumed_precision
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import OnFailure, Recipe, checked
 from ganvas.runs import Run
-from ganvas.runs.run import later_doublings_in
 from ganvas.tensor_file import Tensors
 from ganvas.training.distributed import agree_on_precision, check_same_state
 from ganvas.training.earlier_run import take_weights
