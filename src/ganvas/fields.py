@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, g
 
 from ganvas.errors import did_you_mean
 from ganvas.formatting import format_image_size
+from ganvas.growth import Growth, parse_growth
 from ganvas.schedules import (
-    Adaptive,
     AdaptiveSchedule,
     Moving,
-    Ramp,
     Schedule,
     format_schedule,
     parse_adaptive_schedule,
@@ -127,8 +126,8 @@ def parse_field(hint: Any, text: str) -> Any:
     """The value that a text gives to a field.
 
     Args:
-        hint: the field's type: bool, int, float, str, Path, Literal, a schedule, an image size
-            (`tuple[int, int]`), names (`tuple[str, ...]`), or one of them or None.
+        hint: the field's type: bool, int, float, str, Path, Literal, a schedule, a growth, an
+            image size (`tuple[int, int]`), names (`tuple[str, ...]`), or one of them or None.
 
     Raises:
         ValueError: the text is no such value; with what was expected.
@@ -150,8 +149,10 @@ def format_field(value: Any) -> str:
     """The text that `parse_field` reads back to the value."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float | Ramp | Adaptive):
+    if isinstance(value, float):
         return format_schedule(value)
+    if isinstance(value, Moving):
+        return value.text()
     if isinstance(value, tuple):
         is_size = len(value) == 2 and all(isinstance(side, int) for side in value)
         return format_image_size(value) if is_size else ",".join(value)
@@ -159,9 +160,9 @@ def format_field(value: Any) -> str:
 
 
 def plain_value(value: Any) -> Any:
-    """A field's value as JSON and TOML hold it: schedules as text, tuples as lists."""
-    if isinstance(value, Ramp | Adaptive):
-        return format_schedule(value)
+    """A field's value as JSON and TOML hold it: what moves as text, tuples as lists."""
+    if isinstance(value, Moving):
+        return value.text()
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -234,6 +235,7 @@ _PARSERS: tuple[tuple[Any, Any], ...] = (
     (Path, Path),
     (Schedule, parse_schedule),
     (AdaptiveSchedule, parse_adaptive_schedule),
+    (Growth, parse_growth),
     (tuple[int, int], parse_size),
     (tuple[str, ...], parse_names),
 )

@@ -28,6 +28,7 @@ class GeneratorConfig(TypedDict):
     extent: NotRequired[float]
     labels: NotRequired[dict[str, Any]]
     data: NotRequired[dict[str, Any]]
+    later_doublings: NotRequired[int]
 
 
 def generator_config(trained: TrainedGenerator, output: str) -> dict[str, Any]:
@@ -48,6 +49,8 @@ def generator_config(trained: TrainedGenerator, output: str) -> dict[str, Any]:
         config["labels"] = trained.label_set.to_table()
     if trained.makes_points:
         config["extent"] = trained.extent
+    if trained.later_doublings:
+        config["later_doublings"] = trained.later_doublings
     if trained.data is not None:
         config["data"] = storage.to_plain(trained.data)
     return config
@@ -67,4 +70,5 @@ def from_config(config: GeneratorConfig, network: nn.Module, images_seen: int) -
         config.get("extent"),
         LabelSet.from_table(config["labels"]) if "labels" in config else None,
         storage.from_plain(TrainingData, config["data"]) if "data" in config else None,
+        config.get("later_doublings", 0),
     )

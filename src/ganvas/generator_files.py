@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,15 @@ class SavedConfig(GeneratorConfig):
 
 
 def write_generator(
-    run: Run, recipe: Recipe, network: nn.Module, shape: ImageShape, images_seen: int
+    run: Run,
+    recipe: Recipe,
+    network: nn.Module,
+    shape: ImageShape,
+    images_seen: int,
+    later_doublings: int = 0,
 ) -> None:
     """Write a run's generator/config.json and generator/model.safetensors."""
-    trained = generator_of_run(run, recipe, network, shape, images_seen)
+    trained = generator_of_run(run, recipe, network, shape, images_seen, later_doublings)
     run.make_folders()
     save_generator(run.generator_directory, trained, recipe.generator.network)
 
@@ -88,7 +94,12 @@ def read_description(path: Path) -> Generator:
 
 
 def generator_of_run(
-    run: Run, recipe: Recipe, network: nn.Module, shape: ImageShape, images_seen: int
+    run: Run,
+    recipe: Recipe,
+    network: nn.Module,
+    shape: ImageShape,
+    images_seen: int,
+    later_doublings: int,
 ) -> TrainedGenerator:
     """The generator of a run with this network."""
     about = run.read_data()
@@ -100,6 +111,7 @@ def generator_of_run(
         about["extent"],
         saved_labels(run, recipe),
         TrainingData(about["name"], recipe.data),
+        later_doublings,
     )
 
 
@@ -112,13 +124,24 @@ def saved_labels(run: Run, recipe: Recipe) -> LabelSet | None:
 
 
 def trained_generator(
-    recipe: Recipe, network: nn.Module, data: PreparedData, images_seen: int
+    recipe: Recipe,
+    network: nn.Module,
+    data: PreparedData,
+    images_seen: int,
+    later_doublings: int = 0,
 ) -> TrainedGenerator:
     """A generator of a run that trains on these images, as `load` gives it later."""
     labels = data.label_set if recipe.generator.network.uses_labels else None
     about = TrainingData(data.name, recipe.data)
     return TrainedGenerator(
-        network, data.shape, recipe.latent_dim, images_seen, data.extent, labels, about
+        network,
+        data.shape,
+        recipe.latent_dim,
+        images_seen,
+        data.extent,
+        labels,
+        about,
+        later_doublings,
     )
 
 
@@ -153,8 +176,10 @@ def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -
     labels = LabelSet.from_table(config["labels"]) if "labels" in config else None
     try:
         description = parse_generator(config["network"])
+        later_doublings = config.get("later_doublings", 0)
+        dimensions = dimensions_of(shape, config["latent_dim"], labels, later_doublings)
         with seeded_weights(0):  # replaced below
-            network = description.build(dimensions_of(shape, config["latent_dim"], labels))
+            network = description.build(dimensions)
         tensors, values = tensor_file.read(directory / "model.safetensors")
         network.load_state_dict(tensors)
         trained = from_config(config, network, values["images_seen"])
@@ -203,20 +228,34 @@ def _from_checkpoint(run: Run, checkpoint: str, device: str) -> TrainedGenerator
     recipe = run.read_recipe()
     shape = run.read_shape()
     labels = saved_labels(run, recipe)
-    with seeded_weights(0):  # replaced below
-        network = recipe.generator.network.build(dimensions_of(shape, recipe.latent_dim, labels))
     tensors, values = tensor_file.read(path)
+    later_doublings = later_doublings_in(values)
+    dimensions = dimensions_of(shape, recipe.latent_dim, labels, later_doublings)
+    with seeded_weights(0):  # replaced below
+        network = recipe.generator.network.build(dimensions)
     try:
         network.load_state_dict(select_prefix(tensors, "ema"))
     except RuntimeError as error:
         raise RunError(f"{path} does not fit the generator of {run.directory}: {error}") from error
-    trained = generator_of_run(run, recipe, network, shape, values["images_seen"])
+    seen = values["images_seen"]
+    trained = generator_of_run(run, recipe, network, shape, seen, later_doublings)
     return _ready(trained, device)
 
 
-def dimensions_of(shape: ImageShape, latent_dim: int, labels: LabelSet | None) -> Dimensions:
+def dimensions_of(
+    shape: ImageShape, latent_dim: int, labels: LabelSet | None, later_doublings: int = 0
+) -> Dimensions:
     """What a saved generator was built for."""
-    return Dimensions(shape, latent_dim, len(labels.names) if labels else 0)
+    return Dimensions(shape, latent_dim, len(labels.names) if labels else 0, later_doublings)
+
+
+def later_doublings_in(values: Mapping[str, Any]) -> int:
+    """How often the size of a checkpoint's networks was still to double.
+
+    Args:
+        values: those of the checkpoint; those of ganvas 0.5 and before do not say it.
+    """
+    return int(values.get("later_doublings", 0))
 
 
 def _ready(trained: TrainedGenerator, device: str) -> TrainedGenerator:

@@ -65,6 +65,9 @@ class TrainedGenerator:
     """The labels that it takes; None if it takes none."""
     data: TrainingData | None = None
     """What it was trained on; None in files of ganvas 0.4 and before."""
+    later_doublings: int = 0
+    """How often its size was still to double when it was saved, in a run that grows: until then it
+    repeats pixels."""
 
     @property
     def device(self) -> torch.device:

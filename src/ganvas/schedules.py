@@ -7,11 +7,11 @@ import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, overload
+from typing import Any, Literal, Self, overload
 
 
 class Moving:
-    """A number that changes while training. Files hold it as text, as the command line takes it."""
+    """A value that changes while training. Files hold it as text, as the command line takes it."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
@@ -28,6 +28,14 @@ class Moving:
         Raises:
             ValueError: it is none; with what was expected.
         """
+        raise NotImplementedError
+
+    def text(self) -> str:
+        """The text that is read back to the same value."""
+        raise NotImplementedError
+
+    def with_budget(self, images: int) -> Self:
+        """The value with all that the budget decides fixed; later changes do not move it."""
         raise NotImplementedError
 
 
@@ -49,6 +57,15 @@ class Ramp(Moving):
         if not isinstance(ramp, Ramp):
             raise ValueError("expected a number, or text such as linear:2e-4:0")
         return ramp
+
+    def text(self) -> str:
+        parts = [self.shape, repr(float(self.start)), repr(float(self.end))]
+        if self.images is not None:
+            parts.append(f"{self.after}-{self.images}" if self.after else f"{self.images}")
+        return ":".join(parts)
+
+    def with_budget(self, images: int) -> Ramp:
+        return self if self.images is not None else dataclasses.replace(self, images=images)
 
     def at(self, images_seen: int) -> float:
         """The value after `images_seen` images."""
@@ -89,6 +106,16 @@ class Adaptive(Moving):
             raise ValueError("expected a number, or text such as linear:0:0.5 or adaptive:0.6")
         return adaptive
 
+    def text(self) -> str:
+        parts = ["adaptive", repr(float(self.target))]
+        return ":".join(parts if self.images is None else [*parts, f"{self.images}"])
+
+    def with_budget(self, images: int) -> Adaptive:
+        if self.images is not None:
+            return self
+        ramp = max(SHORTEST_RAMP, min(LONGEST_RAMP, round(RAMP_FRACTION * images)))
+        return dataclasses.replace(self, images=ramp)
+
     @property
     def ramp(self) -> int:
         """Images for a change of 1."""
@@ -119,12 +146,7 @@ def with_budget(schedule: AdaptiveSchedule, images: int) -> AdaptiveSchedule: ..
 
 def with_budget(schedule: AdaptiveSchedule, images: int) -> AdaptiveSchedule:
     """The schedule with an open ramp fixed by the budget; later changes do not move it."""
-    if isinstance(schedule, Ramp) and schedule.images is None:
-        return dataclasses.replace(schedule, images=images)
-    if isinstance(schedule, Adaptive) and schedule.images is None:
-        ramp = max(SHORTEST_RAMP, min(LONGEST_RAMP, round(RAMP_FRACTION * images)))
-        return dataclasses.replace(schedule, images=ramp)
-    return schedule
+    return schedule.with_budget(images) if isinstance(schedule, Moving) else schedule
 
 
 def multiply(schedule: Schedule, factor: float) -> Schedule:
@@ -217,23 +239,14 @@ def _window(text: str) -> tuple[int, int]:
     return after, images
 
 
-def _plain(value: AdaptiveSchedule) -> float | str:
-    """A moving number as text; pydantic passes whole numbers too, which stay as they are."""
-    return format_schedule(value) if isinstance(value, Ramp | Adaptive) else value
+def _plain(value: float | Moving) -> float | str:
+    """A moving value as text; pydantic passes whole numbers too, which stay as they are."""
+    return value.text() if isinstance(value, Moving) else value
 
 
 def format_schedule(schedule: AdaptiveSchedule) -> str:
     """The text that `parse_adaptive_schedule` reads back to the same value."""
-    if not isinstance(schedule, Moving):
-        return repr(float(schedule))
-    if isinstance(schedule, Adaptive):
-        parts = ["adaptive", repr(float(schedule.target))]
-    else:
-        parts = [schedule.shape, repr(float(schedule.start)), repr(float(schedule.end))]
-    if schedule.images is not None:
-        after = schedule.after if isinstance(schedule, Ramp) else 0
-        parts.append(f"{after}-{schedule.images}" if after else f"{schedule.images}")
-    return ":".join(parts)
+    return schedule.text() if isinstance(schedule, Moving) else repr(float(schedule))
 
 
 _FACTORS = {"k": 10**3, "m": 10**6, "g": 10**9}

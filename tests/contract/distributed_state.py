@@ -22,12 +22,14 @@ from ganvas import tensor_file
 from ganvas.data.preparation import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.errors import Diverged
+from ganvas.growth import Growth
 from ganvas.objectives.losses import LOSSES, Loss
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup, running_statistics
 from ganvas.recipes import PlayerSettings, Recipe, checked
 from ganvas.schedules import Adaptive, Ramp
+from ganvas.training.growing import grow_if_due
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from tests.builders.commands import Command, finish
@@ -83,6 +85,12 @@ CASES: dict[str, dict[str, Any]] = {
         "augmentation": Adaptive(target=0.51, images=5_000),
         "augmentation_policy": "diffaugment",
     },
+    "growing, coarse stages frozen": {
+        "networks": CONVOLUTIONS,
+        "data": DataSettings(size=(2 * SIDE, 2 * SIDE)),
+        "grow": Growth(heights=(SIDE, 2 * SIDE), ends=(40 * BATCH,)),
+        "grow_freeze": True,
+    },
 }  # fmt: skip
 """Every loss and penalty, and everything else that chance or the place in a batch decides."""
 
@@ -105,7 +113,8 @@ def recipe_of(changes: dict[str, Any]) -> Recipe:
 def data_of(recipe: Recipe) -> PreparedData:
     """Noise in torch's default precision, or as pixels where these are dequantized."""
     data = tiny_data(150, held_out=30 if isinstance(recipe.augmentation, Adaptive) else 0)
-    pixels = data.images[:, :, :SIDE, :SIDE]
+    height, width = recipe.data.size
+    pixels = np.tile(data.images, (1, 1, 2, 2))[:, :, :height, :width]
     kind = np.float64 if torch.get_default_dtype() == torch.float64 else np.float32
     images = pixels if recipe.data.dequantize else pixels.astype(kind) / kind(127.5) - kind(1)
     return dataclasses.replace(data, images=images)
@@ -120,6 +129,7 @@ def start(recipe: Recipe, processes: ProcessGroup) -> TrainState:
 def trained(recipe: Recipe, processes: ProcessGroup, steps: int = STEPS) -> TrainState:
     state = start(recipe, processes)
     for _ in range(steps):
+        grow_if_due(recipe, state)
         train_step(state, recipe)
     return state
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from ganvas.fields import format_field, parse_field, without_none
+from ganvas.growth import Growth
 from ganvas.schedules import Adaptive, AdaptiveSchedule, Ramp, Schedule
 
 FLAG_TYPES = ConstructorRegistry()
@@ -20,6 +21,7 @@ METAVARS: tuple[tuple[Any, str, tuple[type, ...]], ...] = (
     (str | None, "TEXT", (str, NoneType)),
     (Schedule, "NUMBER|RAMP", (int, float, Ramp)),
     (AdaptiveSchedule, "NUMBER|RAMP|adaptive:TARGET", (int, float, Ramp, Adaptive)),
+    (Growth | None, "SIDE,SIDE", (Growth, NoneType)),
     (tuple[int, int], "SIDE|HxW", (tuple,)),
     (tuple[str, ...], "NAME,NAME", (tuple,)),
     (tuple[str, ...] | None, "NAME,NAME", (tuple, NoneType)),

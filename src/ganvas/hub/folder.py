@@ -8,7 +8,7 @@ from ganvas import storage, tensor_file
 from ganvas.data.reading import Progress
 from ganvas.diagnosis import diagnose
 from ganvas.errors import RunError
-from ganvas.generator_files import load, save_generator
+from ganvas.generator_files import later_doublings_in, load, save_generator
 from ganvas.hub.card import PICTURE, CardContent, has_rows, model_card
 from ganvas.hub_files import DISCRIMINATOR_FILE, RECIPE_FILE, HubAddress
 from ganvas.labels import EACH
@@ -90,6 +90,7 @@ def read_pair(run: Run, recipe: Recipe, generator: TrainedGenerator) -> tensor_f
             f"{run.directory} keeps no checkpoint at {generator.images_seen:,} images, so its "
             "discriminator is gone. Push without --discriminator, or another --checkpoint"
         )
-    tensors, _ = tensor_file.read(path)
-    networks = networks_in(tensors, run, recipe, run.read_shape())
+    tensors, values = tensor_file.read(path)
+    later_doublings = later_doublings_in(values)
+    networks = networks_in(tensors, run, recipe, run.read_shape(), later_doublings)
     return {name: tensor for name, tensor in networks.items() if not name.startswith("ema/")}

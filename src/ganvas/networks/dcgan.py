@@ -18,7 +18,7 @@ from ganvas.networks.conditioning import (
     usual_generator_conditioning,
 )
 from ganvas.networks.network import Dimensions, Discriminator, Generator, NormName
-from ganvas.networks.sizes import ImageShape, doubling_of
+from ganvas.networks.sizes import ImageShape
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,6 +32,7 @@ class DCGANGenerator(Conditioning, Generator):
     """Transposed convolutions, one for each doubling of the resolution."""
 
     name: ClassVar[str] = "dcgan"
+    grows: ClassVar[bool] = True
 
     width: Annotated[int, Ge(1)] = 32
     """Channels next to the image; they double with each halving, up to 8 times this."""
@@ -59,6 +60,7 @@ class DCGANDiscriminator(Conditioning, Discriminator):
     """Strided convolutions, one for each halving of the resolution."""
 
     name: ClassVar[str] = "dcgan"
+    grows: ClassVar[bool] = True
 
     width: Annotated[int, Ge(1)] = 32
     """Channels next to the image; they double with each halving, up to 8 times this."""
@@ -100,16 +102,15 @@ def build_generator(config: DCGANGenerator, dimensions: Dimensions) -> nn.Module
         init_normal_,
     )
     from ganvas.networks.convolutions import TransposedConvolution
+    from ganvas.networks.growing import enlarging
     from ganvas.networks.labels import LabelPlan, sequential
 
-    image = dimensions.image
-    doubling = doubling_of(image)
-    plan = LabelPlan.of(
-        config.conditioning, dimensions.latent_dim, dimensions.num_labels, doubling.doublings
-    )
+    image, doubling = dimensions.image, dimensions.doubling
+    halvings = doubling.doublings + dimensions.later_doublings  # from the full image to the base
+    plan = LabelPlan.of(config.conditioning, dimensions.latent_dim, dimensions.num_labels, halvings)
     base = (doubling.base_height, doubling.base_width)
     bias = config.norm == "none"  # the norm has a bias of its own
-    channels = channels_after(doubling.doublings, config.width)
+    channels = channels_after(halvings, config.width)
     stages: dict[str, nn.Module] = {
         "latents": nn.Unflatten(1, (plan.input_dim, 1, 1)),  # (N, Z, 1, 1)
         "grid": sequential(
@@ -127,7 +128,7 @@ def build_generator(config: DCGANGenerator, dimensions: Dimensions) -> nn.Module
         )
 
     for index in range(1, doubling.doublings):
-        narrower = channels_after(doubling.doublings - index, config.width)
+        narrower = channels_after(halvings - index, config.width)
         stages[f"double{index}"] = sequential(
             upsample(channels, narrower, bias),
             image_norm(config.norm, narrower, plan.condition_dim),
@@ -135,7 +136,7 @@ def build_generator(config: DCGANGenerator, dimensions: Dimensions) -> nn.Module
         )  # (N, narrower, base_height * 2**index, base_width * 2**index)
         channels = narrower
     stages["image"] = nn.Sequential(upsample(channels, image.channels, False), nn.Tanh())
-    network = plan.assemble(stages)
+    network = plan.assemble(stages | enlarging(dimensions))
     init_normal_(network)
     return network
 
@@ -146,6 +147,7 @@ def build_discriminator(config: DCGANDiscriminator, dimensions: Dimensions) -> n
 
     from ganvas.networks.blocks import image_norm, init_normal_, named_sequential
     from ganvas.networks.convolutions import Convolution
+    from ganvas.networks.growing import averaging
     from ganvas.networks.labels import Projection, ProjectionDiscriminator
 
     def activation() -> nn.Module:
@@ -153,14 +155,14 @@ def build_discriminator(config: DCGANDiscriminator, dimensions: Dimensions) -> n
             return nn.ReLU(inplace=True)
         return nn.LeakyReLU(0.2, inplace=True)
 
-    image = dimensions.image
-    doubling = doubling_of(image)
-    stages: dict[str, nn.Module] = {}
+    image, doubling = dimensions.image, dimensions.doubling
+    stages = averaging(dimensions)
     channels = image.channels
-    for index in range(1, doubling.doublings + 1):
+    first = 1 + dimensions.later_doublings
+    for index in range(first, first + doubling.doublings):
         wider = channels_after(index, config.width)
         # Normalising the layer that sees the images makes samples oscillate (Radford 2016, 3).
-        norm: NormName = "none" if index == 1 else config.norm
+        norm: NormName = "none" if index == first else config.norm
         stages[f"halve{index}"] = nn.Sequential(
             Convolution(channels, wider, kernel_size=4, stride=2, padding=1, bias=norm == "none"),
             image_norm(norm, wider),

@@ -211,7 +211,7 @@ class LabelPlan:
                 vectors = OneHot(self.num_labels)
             case "shared" | "chunks":
                 vectors = LabelEmbedding(self.num_labels, SHARED_DIM, deviation=1.0)
-        return ConditionalGenerator(with_strength(vectors), stages, self.chunk)
+        return ConditionalGenerator(with_strength(vectors), stages, self.input_dim, self.chunk)
 
 
 class ConditionalGenerator(Stages):
@@ -222,13 +222,17 @@ class ConditionalGenerator(Stages):
     Args:
         labels: labels (N,) -> the condition (N, E).
         stages: by name; the first takes latents.
+        input_dim: how many latents the first stage takes.
         chunk: latents that each conditional stage gets beside the condition (Brock 2019, figure
-            15); 0: the first stage gets all latents.
+            15); 0: none. A growing generator leaves those of the stages that it lacks.
     """
 
-    def __init__(self, labels: nn.Module, stages: Mapping[str, nn.Module], chunk: int) -> None:
+    def __init__(
+        self, labels: nn.Module, stages: Mapping[str, nn.Module], input_dim: int, chunk: int
+    ) -> None:
         super().__init__({"labels": labels, **stages})
         self.conditional = tuple(map(takes_condition, stages.values()))
+        self.input_dim = input_dim
         self.chunk = chunk
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
@@ -236,8 +240,8 @@ class ConditionalGenerator(Stages):
         condition = embed(labels)
         conditions = [condition] * sum(self.conditional)
         if self.chunk:
-            rest = latents.shape[1] - self.chunk * len(conditions)
-            sizes = [rest, *[self.chunk] * len(conditions)]
+            count = (latents.shape[1] - self.input_dim) // self.chunk
+            sizes = [self.input_dim, *[self.chunk] * count]
             latents, *chunks = torch.split(latents, sizes, 1)
             conditions = [torch.cat([condition, chunk], 1) for chunk in chunks]
         images = latents

@@ -10,11 +10,18 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
-from ganvas.errors import did_you_mean
-from ganvas.networks.sizes import POINT, ImageShape, size_problem
+from ganvas.errors import RecipeError, did_you_mean
+from ganvas.networks.sizes import (
+    FEWEST_DOUBLINGS,
+    POINT,
+    Doubling,
+    ImageShape,
+    doubling_of,
+    size_problem,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -39,6 +46,24 @@ class Dimensions:
     """Z, the length of a latent vector."""
     num_labels: int = 0
     """How many labels the data has; 0 without labels."""
+    later_doublings: int = 0
+    """Doublings that a network lacks while it grows (`growing.py`): it has the coarse stages of the
+    network without this, by the same names and as wide. The image is always of the full size."""
+
+    @property
+    def doubling(self) -> Doubling:
+        """How the size at which the network works is split into doublings.
+
+        Raises:
+            RecipeError: the image's size does not fit, or has no size so many halvings below it.
+        """
+        whole = doubling_of(self.image)
+        if not 0 <= self.later_doublings <= whole.doublings - FEWEST_DOUBLINGS:
+            most = whole.doublings - FEWEST_DOUBLINGS
+            raise RecipeError(
+                [f"later_doublings: 0 to {most} for {self.image}, got {self.later_doublings}"]
+            )
+        return replace(whole, doublings=whole.doublings - self.later_doublings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +79,8 @@ class Network(ABC):
     name: ClassVar[str]
     supports_points: ClassVar[bool] = False
     """Whether the network can be built for points (`sizes.POINT`)."""
+    grows: ClassVar[bool] = False
+    """Whether its coarse stages can be built alone (`Dimensions.later_doublings`)."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -13,7 +13,7 @@ from annotated_types import Ge
 
 from ganvas.networks.conditioning import Concatenation, Conditioning, DiscriminatorConditioning
 from ganvas.networks.network import Dimensions, Discriminator, Generator
-from ganvas.networks.sizes import Doubling, doubling_of
+from ganvas.networks.sizes import Doubling
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,6 +38,7 @@ class R3GANGenerator(GridSettings, Conditioning, Generator):
     """Grouped residual blocks and bilinear upsampling; no normalisation, no tanh at the end."""
 
     name: ClassVar[str] = "r3gan"
+    grows: ClassVar[bool] = True
     bounded_output: ClassVar[bool] = False
 
     conditioning: Concatenation = "none"
@@ -56,6 +57,7 @@ class R3GANDiscriminator(GridSettings, Conditioning, Discriminator):
     """Grouped residual blocks and bilinear downsampling; no normalisation."""
 
     name: ClassVar[str] = "r3gan"
+    grows: ClassVar[bool] = True
 
     conditioning: DiscriminatorConditioning = "none"
     """How labels enter: the last features times an embedding are the logit (projection)."""
@@ -79,7 +81,7 @@ def widths(config: GridSettings, doubling: Doubling) -> list[int]:
 
 
 def blocks(config: GridSettings, grid: int, channels: int, depth: int) -> dict[str, nn.Module]:
-    """The residual blocks of one grid; grids are counted from the network's input."""
+    """The residual blocks of one grid; grids are counted from the input of the full network."""
     from ganvas.networks.grouped import GroupedBlock
 
     return {
@@ -94,11 +96,11 @@ def build_generator(config: R3GANGenerator, dimensions: Dimensions) -> nn.Module
 
     from ganvas.networks.blocks import he_normal
     from ganvas.networks.grouped import BilinearDoubling, LearnedConstant
+    from ganvas.networks.growing import enlarging
     from ganvas.networks.labels import LabelPlan
 
-    image = dimensions.image
+    image, doubling = dimensions.image, dimensions.doubling
     plan = LabelPlan.of(config.conditioning, dimensions.latent_dim, dimensions.num_labels, stages=0)
-    doubling = doubling_of(image)
     base = (doubling.base_height, doubling.base_width)
     channels, *finer = widths(config, doubling)
     depth = (1 + len(finer)) * config.blocks_per_resolution
@@ -118,7 +120,7 @@ def build_generator(config: R3GANGenerator, dimensions: Dimensions) -> nn.Module
         stages |= blocks(config, index, narrower, depth)
         channels = narrower
     stages["image"] = he_normal(nn.Conv2d(channels, image.channels, kernel_size=1, bias=False))
-    return plan.assemble(stages)
+    return plan.assemble(stages | enlarging(dimensions))
 
 
 def build_discriminator(config: R3GANDiscriminator, dimensions: Dimensions) -> nn.Module:
@@ -127,18 +129,18 @@ def build_discriminator(config: R3GANDiscriminator, dimensions: Dimensions) -> n
 
     from ganvas.networks.blocks import he_normal, named_sequential
     from ganvas.networks.grouped import BilinearHalving, WeightedPool
+    from ganvas.networks.growing import averaging
     from ganvas.networks.labels import LabelledDiscriminator, LabelledLogit
 
-    image = dimensions.image
-    doubling = doubling_of(image)
+    image, doubling = dimensions.image, dimensions.doubling
     base = (doubling.base_height, doubling.base_width)
     channels, *coarser = reversed(widths(config, doubling))
     depth = (1 + len(coarser)) * config.blocks_per_resolution
-    stages: dict[str, nn.Module] = {
-        "image": he_normal(nn.Conv2d(image.channels, channels, kernel_size=1, bias=False)),
-        **blocks(config, 0, channels, depth),
-    }
-    for index, wider in enumerate(coarser, start=1):
+    first = dimensions.later_doublings
+    stages = averaging(dimensions)
+    stages["image"] = he_normal(nn.Conv2d(image.channels, channels, kernel_size=1, bias=False))
+    stages |= blocks(config, first, channels, depth)
+    for index, wider in enumerate(coarser, start=first + 1):
         stages[f"halve{index}"] = BilinearHalving(channels, wider)
         stages |= blocks(config, index, wider, depth)
         channels = wider

@@ -20,7 +20,7 @@ from ganvas.networks.conditioning import (
     usual_generator_conditioning,
 )
 from ganvas.networks.network import Dimensions, Discriminator, Generator, NormName
-from ganvas.networks.sizes import Doubling, ImageShape, doubling_of, split
+from ganvas.networks.sizes import Doubling, ImageShape, split
 
 if TYPE_CHECKING:
     from torch import nn
@@ -53,6 +53,7 @@ class ResNetGenerator(BlockSettings, Conditioning, Generator):
     """Residual blocks, with upsampling inside the blocks."""
 
     name: ClassVar[str] = "resnet"
+    grows: ClassVar[bool] = True
 
     norm: NormName = "batch"
     """Normalisation in the blocks."""
@@ -76,6 +77,7 @@ class ResNetDiscriminator(BlockSettings, Conditioning, Discriminator):
     """Residual blocks, with downsampling inside the blocks."""
 
     name: ClassVar[str] = "resnet"
+    grows: ClassVar[bool] = True
 
     norm: NormName = "none"
     """Normalisation in the blocks."""
@@ -149,13 +151,14 @@ def build_generator(config: ResNetGenerator, dimensions: Dimensions) -> nn.Modul
     from torch import nn
 
     from ganvas.networks.blocks import glorot, image_norm
+    from ganvas.networks.growing import enlarging
     from ganvas.networks.labels import LabelPlan
 
-    image = dimensions.image
-    doubling = doubling_of(image)
+    image, doubling = dimensions.image, dimensions.doubling
+    halvings = doubling.doublings + dimensions.later_doublings  # from the full image to the base
     base = (doubling.base_height, doubling.base_width)
     norm = config.norm
-    stages_with_norm = doubling.doublings * config.blocks_per_resolution
+    stages_with_norm = halvings * config.blocks_per_resolution
     plan = LabelPlan.of(
         config.conditioning, dimensions.latent_dim, dimensions.num_labels, stages_with_norm
     )
@@ -163,7 +166,7 @@ def build_generator(config: ResNetGenerator, dimensions: Dimensions) -> nn.Modul
     def channels_below(halvings: int) -> int:
         return channels_at(halvings, config.width, config.largest_multiplier)
 
-    channels = channels_below(doubling.doublings)
+    channels = channels_below(halvings)
     stages: dict[str, nn.Module] = {
         "grid": nn.Sequential(
             glorot(nn.Linear(plan.input_dim, channels * base[0] * base[1])),
@@ -171,7 +174,7 @@ def build_generator(config: ResNetGenerator, dimensions: Dimensions) -> nn.Modul
         )  # (N, channels, base_height, base_width)
     }
     for index in range(1, doubling.doublings + 1):
-        narrower = channels_below(doubling.doublings - index)
+        narrower = channels_below(halvings - index)
         stages[f"double{index}"] = block(
             config, channels, narrower, "up", norm, condition_dim=plan.condition_dim
         )
@@ -186,7 +189,7 @@ def build_generator(config: ResNetGenerator, dimensions: Dimensions) -> nn.Modul
     stages["image"] = nn.Sequential(
         glorot(nn.Conv2d(channels, image.channels, kernel_size=3, padding=1)), nn.Tanh()
     )
-    return plan.assemble(stages)
+    return plan.assemble(stages | enlarging(dimensions))
 
 
 def build_discriminator(config: ResNetDiscriminator, dimensions: Dimensions) -> nn.Module:
@@ -194,21 +197,22 @@ def build_discriminator(config: ResNetDiscriminator, dimensions: Dimensions) -> 
     from torch import nn
 
     from ganvas.networks.blocks import glorot, named_sequential
+    from ganvas.networks.growing import averaging
     from ganvas.networks.labels import Projection, ProjectionDiscriminator
 
-    image, norm = dimensions.image, config.norm
-    doubling = doubling_of(image)
+    image, doubling, norm = dimensions.image, dimensions.doubling, config.norm
     halvings = doubling.doublings - DOUBLINGS_LEFT[config.final_grid]
-    stages: dict[str, nn.Module] = {}
+    stages = averaging(dimensions)
     channels = image.channels
-    level = 0
+    level = dimensions.later_doublings
     if config.stem == "convolution":
-        channels = config.width
+        channels = channels_at(level, config.width, config.largest_multiplier)
         stages["stem"] = glorot(nn.Conv2d(image.channels, channels, kernel_size=3, padding=1))
-        level = 1
-    for index in range(1, halvings + 1):
+        level += 1
+    first = 1 + dimensions.later_doublings
+    for index in range(first, first + halvings):
         wider = channels_at(level, config.width, config.largest_multiplier)
-        sees_images = index == 1 and config.stem == "block"
+        sees_images = index == first and config.stem == "block"
         stages[f"halve{index}"] = block(config, channels, wider, "down", norm, sees_images)
         for extra in range(2, config.blocks_per_resolution + 1):
             stages[f"halve{index}_{extra}"] = block(config, wider, wider, "none", norm)

@@ -37,6 +37,10 @@ class ImageShape:
         """Whether this is the shape of a point in space, not of an image."""
         return (self.height, self.width) == POINT
 
+    def halved(self, times: int) -> ImageShape:
+        """The shape after so many halvings of both sides."""
+        return ImageShape(self.channels, self.height // 2**times, self.width // 2**times)
+
     def __str__(self) -> str:
         if self.is_point:
             return f"points in {self.channels} dimensions"

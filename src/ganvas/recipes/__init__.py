@@ -1,5 +1,6 @@
 """Recipes: their types and the named recipes. `ganvas.recipes.dcgan()` is a complete `Recipe`."""
 
+from ganvas.growth import Growth as Growth
 from ganvas.recipes.catalog import CATALOG as CATALOG
 from ganvas.recipes.catalog import dcgan as dcgan
 from ganvas.recipes.catalog import dcgan_conditional as dcgan_conditional

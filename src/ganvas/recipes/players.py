@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ganvas.networks import Dimensions, Discriminator, Generator, ImageShape
@@ -48,7 +48,7 @@ def exchange_networks(recipe: Recipe, generator: str = "", discriminator: str = 
             if network is not None
         ]
     exchanged = recipe.with_networks(new_generator, new_discriminator)
-    return dataclasses.replace(exchanged, name="-".join([recipe.name, *suffixes]))
+    return replace(exchanged, name="-".join([recipe.name, *suffixes]))
 
 
 def conditional(recipe: Recipe) -> Recipe:
@@ -60,10 +60,10 @@ def conditional(recipe: Recipe) -> Recipe:
         return recipe
     changed = recipe.with_networks(generator, discriminator)
     if changed.data.labels in ("scores", "off"):
-        changed = dataclasses.replace(changed, data=dataclasses.replace(changed.data, labels="on"))
+        changed = replace(changed, data=replace(changed.data, labels="on"))
     if changed == recipe or recipe.name.endswith(CONDITIONAL):
         return changed
-    return dataclasses.replace(changed, name=f"{recipe.name}{CONDITIONAL}")
+    return replace(changed, name=f"{recipe.name}{CONDITIONAL}")
 
 
 def unconditional(recipe: Recipe) -> Recipe:
@@ -71,19 +71,21 @@ def unconditional(recipe: Recipe) -> Recipe:
     changed = recipe.with_networks(
         recipe.generator.network.unconditional(), recipe.discriminator.network.unconditional()
     )
-    return dataclasses.replace(changed, name=recipe.name.removesuffix(CONDITIONAL))
+    return replace(changed, name=recipe.name.removesuffix(CONDITIONAL))
 
 
 def build_networks(
-    recipe: Recipe, shape: ImageShape, num_labels: int = 0
+    recipe: Recipe, shape: ImageShape, num_labels: int = 0, later_doublings: int = 0
 ) -> tuple[nn.Module, nn.Module]:
     """Generator and discriminator; `randomness.seeded_weights` decides what weights draw from.
 
     The discriminator is built for packs of `objective.pac` images.
+
+    Args:
+        later_doublings: how often the size is still to double (`Recipe.later_doublings`).
     """
-    packed = ImageShape(recipe.objective.pac * shape.channels, shape.height, shape.width)
-    generator = recipe.generator.network.build(Dimensions(shape, recipe.latent_dim, num_labels))
-    discriminator = recipe.discriminator.network.build(
-        Dimensions(packed, recipe.latent_dim, num_labels)
-    )
+    dimensions = Dimensions(shape, recipe.latent_dim, num_labels, later_doublings)
+    pack = replace(shape, channels=recipe.objective.pac * shape.channels)
+    generator = recipe.generator.network.build(dimensions)
+    discriminator = recipe.discriminator.network.build(replace(dimensions, image=pack))
     return generator, discriminator

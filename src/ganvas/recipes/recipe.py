@@ -13,9 +13,10 @@ import tyro
 from annotated_types import Ge, Le, Lt
 
 from ganvas.data.settings import DataSettings
+from ganvas.growth import Growth
 from ganvas.networks import Discriminator, Generator, ImageShape
 from ganvas.objectives.settings import ObjectiveSettings, PolicyName, Regularisers
-from ganvas.schedules import Adaptive, AdaptiveSchedule, Ramp, Schedule, multiply, with_budget
+from ganvas.schedules import AdaptiveSchedule, Moving, Schedule, multiply
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -153,6 +154,11 @@ class Recipe:
     label_strength: Schedule = 1.0
     """How much labels count in networks that take them, 0 to 1. A ramp such as linear:0:1:60k-120k
     learns all labels together first, which few images a label need (Shahbazi 2022)."""
+    grow: Growth | None = None
+    """Sizes to train at one after another, each twice the one before: 16,32,64, in equal shares of
+    the budget; or 16:50k,32:100k,64, with the images at which each ends. None: one size."""
+    grow_freeze: bool = False
+    """The generator's stages stop training when finer ones are added (Sauer 2022)."""
     freeze_discriminator: Annotated[int, Ge(0)] = 0
     """How many stages of the discriminator, from the image on, never train (Mo 2020, FreezeD)."""
     sync_batch_norm: bool = False
@@ -164,6 +170,21 @@ class Recipe:
         """The shape of the images that both networks are built for."""
         return ImageShape(channels, *self.data.size)
 
+    def later_doublings(self, images_seen: int) -> int:
+        """How often the size is still to double after so many images; 0 unless networks grow."""
+        return 0 if self.grow is None else self.grow.later_doublings(images_seen)
+
+    def size_at(self, images_seen: int) -> tuple[int, int]:
+        """Height and width at which the networks train after so many images."""
+        now = self.image_shape(1).halved(self.later_doublings(images_seen))
+        return now.height, now.width
+
+    def shares(self) -> list[tuple[int, float]]:
+        """The `later_doublings` of every size, the smallest first, and its share of the budget."""
+        lengths = [self.images] if self.grow is None else self.grow.lengths(self.images)
+        fractions = [length / self.images for length in lengths]
+        return list(zip(reversed(range(len(lengths))), fractions, strict=True))
+
     @property
     def takes_labels(self) -> bool:
         """Whether either network takes labels."""
@@ -171,7 +192,7 @@ class Recipe:
 
     def with_fixed_schedules(self) -> Recipe:
         """This recipe with every open schedule ending at its budget, as a run stores it."""
-        return fix_ramps(self, self.images)
+        return fix_schedules(self, self.images)
 
     def for_trained_weights(self) -> Recipe:
         """This recipe for weights of an earlier run: a quarter of the learning rates, no ramp-up.
@@ -206,15 +227,15 @@ def _slower(player: AnyPlayer) -> AnyPlayer:
     return dataclasses.replace(player, learning_rate=rate)
 
 
-def fix_ramps(settings: AnySettings, images: int) -> AnySettings:
-    """`settings`, a frozen dataclass, with every open ramp inside it ending at `images`."""
+def fix_schedules(settings: AnySettings, images: int) -> AnySettings:
+    """`settings`, a frozen dataclass, with all that a budget of `images` decides fixed."""
     changes: dict[str, Any] = {}
     for entry in dataclasses.fields(settings):
         value = getattr(settings, entry.name)
-        if isinstance(value, Ramp | Adaptive):
-            changes[entry.name] = with_budget(value, images)
+        if isinstance(value, Moving):
+            changes[entry.name] = value.with_budget(images)
         elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-            changes[entry.name] = fix_ramps(value, images)
+            changes[entry.name] = fix_schedules(value, images)
     return dataclasses.replace(settings, **changes)
 
 

@@ -10,8 +10,10 @@ from typing import NamedTuple
 from ganvas.data.bit_depth import pixel_range_problem
 from ganvas.data.decoding import background_problem
 from ganvas.errors import GanvasError
+from ganvas.formatting import format_image_size
+from ganvas.growth import Growth
 from ganvas.metrics.names import parse_metrics
-from ganvas.networks import POINT, R3GANDiscriminator
+from ganvas.networks import POINT, R3GANDiscriminator, size_problem
 from ganvas.objectives.settings import PENALTIES_WITHOUT_GRADIENT
 from ganvas.recipes.recipe import PlayerSettings, Recipe
 from ganvas.schedules import Adaptive, extremes, format_schedule
@@ -42,6 +44,7 @@ def problems(recipe: Recipe) -> list[Problem]:
         *_augmentation_problems(recipe),
         *_policy_problems(recipe),
         *_evaluation_problems(recipe),
+        *_growth_problems(recipe),
     ]
 
 
@@ -277,6 +280,58 @@ def _evaluation_problems(recipe: Recipe) -> Iterator[Problem]:
         parse_metrics(recipe.evaluation.metrics)
     except GanvasError as error:
         yield Problem(f"evaluation.metrics: {error}", ("evaluation.metrics",))
+
+
+def _growth_problems(recipe: Recipe) -> Iterator[Problem]:
+    growth = recipe.grow
+    if growth is None:
+        if recipe.grow_freeze:
+            text = "grow_freeze: without grow no stages are added; set it off, or grow"
+            yield Problem(text, ("grow_freeze", "grow"))
+        return
+    wrong_size = _growth_size_problem(growth, recipe.data.size)
+    if wrong_size is not None:
+        yield Problem(f"grow: {wrong_size}", ("grow", "data.size"))
+    for role, player in (("generator", recipe.generator), ("discriminator", recipe.discriminator)):
+        network = player.network
+        if not network.grows:
+            able = sorted(name for name, other in network.table().items() if other.grows)
+            text = (
+                f"{role}.network: {network.name} cannot grow, because it has no stages of one size "
+                f"each; choose one of {', '.join(able)}, or leave out grow"
+            )
+            yield Problem(text, (f"{role}.network", "grow"))
+    step = recipe.batch * recipe.discriminator_steps
+    if min(growth.lengths(recipe.images)) < step:
+        text = (
+            f"grow: each of the {len(growth.heights)} sizes needs at least one step of {step} "
+            f"images, and {growth.text()} leaves one of them less of {recipe.images} images"
+        )
+        yield Problem(text, ("grow", "images", "batch", "discriminator_steps"))
+    if recipe.freeze_discriminator:
+        text = (
+            "freeze_discriminator: growing replaces the discriminator's first stages, so none can "
+            "keep its weights; set it to 0, or leave out grow"
+        )
+        yield Problem(text, ("freeze_discriminator", "grow"))
+
+
+def _growth_size_problem(growth: Growth, size: tuple[int, int]) -> str | None:
+    """Why images of this size cannot be grown to."""
+    first, last = growth.heights[0], growth.heights[-1]
+    height, width = size
+    if last != height:
+        return (
+            f"it ends at a height of {last}, and data.size is {format_image_size(size)}; change "
+            "one of them"
+        )
+    if width % (last // first):
+        return (
+            f"the width of {format_image_size(size)} cannot be halved as often as the height; "
+            "start from a larger height"
+        )
+    too_small = size_problem(first, width * first // last)
+    return None if too_small is None else f"the first {too_small}"
 
 
 def nearest_multiples(count: int, unit: int, fewest: int = 1) -> str:

@@ -11,7 +11,13 @@ import torch
 
 from ganvas.command_line import ganvas_command
 from ganvas.diagnosis import Diagnosis
-from ganvas.formatting import format_count, format_duration, format_number, format_weights
+from ganvas.formatting import (
+    format_count,
+    format_duration,
+    format_image_size,
+    format_number,
+    format_weights,
+)
 from ganvas.health.assessment import all_rules_active_from
 from ganvas.health.finding import HealthStatus
 from ganvas.metrics.names import more_is_better
@@ -48,7 +54,8 @@ def status_of(run: Run, diagnosis: Diagnosis, rewinds: int = 0) -> RunStatus:
     """Health first, then how far training got."""
     saved = run.read_status()
     state = state_of(run)
-    seen, budget = max(diagnosis.images_seen, saved.images_seen), run.read_recipe().images
+    recipe = run.read_recipe()
+    seen, budget = max(diagnosis.images_seen, saved.images_seen), recipe.images
     symptom = symptom_name(diagnosis.findings[0].symptom) if diagnosis.findings else ""
     health = {
         "healthy": "Healthy" if state == "finished" else "Healthy so far",
@@ -61,7 +68,7 @@ def status_of(run: Run, diagnosis: Diagnosis, rewinds: int = 0) -> RunStatus:
         health = "Diverged"
     if rewinds:
         health += f" after {'one rewind' if rewinds == 1 else f'{rewinds} rewinds'}"
-    so_far = f"{seen:,} of {budget:,} images"
+    so_far = f"{seen:,} of {budget:,} images{size_so_far(recipe, seen)}"
     progress = {
         "finished": f"trained on {seen:,} images",
         "running": f"training now, at {so_far}",
@@ -70,6 +77,11 @@ def status_of(run: Run, diagnosis: Diagnosis, rewinds: int = 0) -> RunStatus:
     }.get(state, f"stopped at {so_far}")
     meaning = meaning_of(diagnosis, as_sentence(saved.reason) if state == "diverged" else "")
     return RunStatus(state, seen, budget, diagnosis.verdict, f"{health}; {progress}", meaning)
+
+
+def size_so_far(recipe: Recipe, seen: int) -> str:
+    """`, at 16x16` of a run that grows, after so many images; empty of others."""
+    return "" if recipe.grow is None else f", at {format_image_size(recipe.size_at(seen))}"
 
 
 def state_of(run: Run) -> State:
@@ -170,6 +182,9 @@ def facts(run: Run, status: RunStatus, attempts: list[Attempt]) -> Iterator[tupl
     note = f"{networks}, {loss} loss; seed {environment['seed']}"
     yield "Recipe", recipe.name, note
     yield "Data", data["name"], f"{training:,} {kind}; {data['held_out']:,} held out"
+    if recipe.grow is not None:
+        size = format_image_size(recipe.size_at(status.seen))
+        yield "Size", size, f"grows: {recipe.grow.in_words()}"
     epochs = status.seen / max(1, training)
     yield "Images seen", f"{status.seen:,}", f"of {status.budget:,}; {epochs:.1f} epochs"
     history = records_with(attempts[-1].history, *TIMINGS)

@@ -133,9 +133,7 @@ def _estimate(job: ThroughputJob) -> ThroughputResult:
     data = prepare_for(recipe, job.data, quiet=True)
     recipe, _ = with_labels(recipe, data)
     try:
-        state = TrainState.start(recipe, data, 0, device)
-        _, state = train_for(WARM_UP, state, recipe, data)
-        rate, state = train_for(SECONDS, state, recipe, data)
+        rate, state = train_sizes(recipe, data, device)
     except RuntimeError as error:  # mostly out of memory
         raise GanvasError(f"arm {job.arm!r} cannot be trained here: {error}") from error
     scoring = time_scoring(job.study, recipe, state, data) if job.scored else None
@@ -145,6 +143,22 @@ def _estimate(job: ThroughputJob) -> ThroughputResult:
         run_bytes=run_bytes(recipe, state, job.study.images),
     )
     return estimate, scoring
+
+
+def train_sizes(
+    recipe: Recipe, data: PreparedData, device: torch.device
+) -> tuple[float, TrainState]:
+    """Train for a few seconds, a recipe that grows at each of its sizes.
+
+    Returns images per second over the whole budget, and the last state, of the full size.
+    """
+    seconds = 0.0  # per image
+    for later_doublings, share in recipe.shares():
+        state = TrainState.start(recipe, data, 0, device, later_doublings=later_doublings)
+        _, state = train_for(WARM_UP, state, recipe, data)
+        rate, state = train_for(SECONDS, state, recipe, data)
+        seconds += share / rate
+    return 1 / seconds, state
 
 
 def train_for(
@@ -159,7 +173,8 @@ def train_for(
         try:
             train_step(state, recipe)
         except Diverged:
-            state = TrainState.start(recipe, data, 0, state.device)
+            later = state.later_doublings
+            state = TrainState.start(recipe, data, 0, state.device, later_doublings=later)
         images += recipe.batch * recipe.discriminator_steps
         if state.device.type == "cuda":
             torch.cuda.synchronize(state.device)

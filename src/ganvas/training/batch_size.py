@@ -63,7 +63,9 @@ class BatchSizeFinder:
         # The first step has every penalty; by the last, such a step has been captured as a graph.
         steps = WARMUP_STEPS * rarest + 1 if self.compile == "auto" else 1
         try:
-            state = TrainState.start(local, self.data, 0, self.device, compile=self.compile)
+            state = TrainState.start(
+                local, self.data, 0, self.device, compile=self.compile, later_doublings=0
+            )
             for _ in range(steps):
                 train_step(state, local)
             return state.engine.fallback is None

@@ -14,7 +14,7 @@ from rich.console import Console
 from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.evaluation.score import Score
-from ganvas.formatting import format_clock, format_progress, format_short
+from ganvas.formatting import format_clock, format_image_size, format_progress, format_short
 from ganvas.health.finding import describe_event
 from ganvas.notebook import NotebookLine, in_notebook
 from ganvas.recipes import Recipe
@@ -49,6 +49,7 @@ class Display(Listener):
         )
         self._line = NotebookLine() if in_notebook() and not quiet else None
         self._run = run
+        self._recipe = recipe
         self._budget = recipe.images
         self._first_record = recipe.intervals.history
         self._start = (time.monotonic(), images_seen)
@@ -134,7 +135,8 @@ class Display(Listener):
         left = max(0, self._budget - images_seen) / mean_rate if mean_rate > 0 else 0.0
         parts = {
             "percent": f"{min(100, 100 * images_seen // self._budget):3d}%",
-            "images": f"{format_short(images_seen)}/{format_short(self._budget)} images",
+            "images": f"{format_short(images_seen)}/{format_short(self._budget)} images"
+            f"{self._size_at(images_seen)}",
             "rate": f"{self._rate or mean_rate:,.0f}/s",
             "left": f"{format_clock(left)} left",
             "losses": self._losses,
@@ -143,6 +145,12 @@ class Display(Listener):
         }
         self._set_status(fit_parts(parts, self._console.width), at_once=images_seen >= self._budget)
         return parts
+
+    def _size_at(self, images_seen: int) -> str:
+        """` at 16x16`: the size at which a run that grows trains; empty of others."""
+        if self._recipe.grow is None:
+            return ""
+        return f" at {format_image_size(self._recipe.size_at(images_seen))}"
 
     def _set_status(self, text: str, *, at_once: bool = False) -> None:
         """Replace the live line."""
@@ -168,6 +176,8 @@ def log_start(
         f"generator {sizes[0]:.2f} M, discriminator {sizes[1]:.2f} M weights  ·  "
         f"writing to {run.directory}, sample grids to {run.directory / 'samples'}"
     )
+    if recipe.grow is not None:
+        listeners.message(f"growing: {recipe.grow.in_words()}; these weights are of the first size")
 
 
 def log_end(listeners: Listener, run: Run, needs_a_change: bool) -> None:

@@ -20,7 +20,7 @@ from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.errors import DataError, RecipeError, RunError
 from ganvas.formatting import format_first, format_list
-from ganvas.generator_files import load, read_description
+from ganvas.generator_files import later_doublings_in, load, read_description
 from ganvas.hub_files import (
     DISCRIMINATOR_FILE,
     GENERATOR_FILES,
@@ -116,13 +116,14 @@ class EarlierRun:
             )
         tensors, values, damaged = newest
         recipe, shape = run.read_recipe(), run.read_shape()
+        later_doublings = later_doublings_in(values)
         labels = tuple(run.read_data()["labels"])
         return cls(
             name=str(path),
             location=str(path.absolute()),
-            description=describe(recipe, shape),
+            description=describe(recipe, shape, later_doublings),
             label_names=labels if recipe.takes_labels else (),
-            tensors=networks_in(tensors, run, recipe, shape),
+            tensors=networks_in(tensors, run, recipe, shape, later_doublings),
             images_seen=values["images_seen"],
             notes=tuple(f"{problem}; the checkpoint before it is used" for problem in damaged),
         )
@@ -189,12 +190,13 @@ class EarlierRun:
             RunError: nothing fits but biases and counters.
         """
         taken = take_weights(state, self.tensors)
+        here = describe(recipe, shape, state.later_doublings)
         for network in state.modules().values():  # a setting, which came with the weights
             set_label_strength(network, value_at(recipe.label_strength, 0))
         if not any(network.layers for network in taken):
             raise RunError(
                 f"no layer of {self.name} fits, by name and shape: it has "
-                f"{self.description}, and this run {describe(recipe, shape)}. "
+                f"{self.description}, and this run {here}. "
                 "Choose the networks, the size and the width of that run"
             )
         origin = self._origin(taken)
@@ -204,7 +206,7 @@ class EarlierRun:
             if weights.network != "ema" and weights.taken < len(weights.left) and not missing:
                 lines.append(
                     f"warning: most of the {weights.network} is random, because that run has "
-                    f"{self.description}, and this one {describe(recipe, shape)}. "
+                    f"{self.description}, and this one {here}. "
                     "Choose the networks, the size and the width of that run"
                 )
         return origin, lines
@@ -271,20 +273,24 @@ def check_same_moment(name: str, pair: int, ema: int) -> None:
 
 
 def networks_in(
-    tensors: tensor_file.Tensors, run: Run, recipe: Recipe, shape: ImageShape
+    tensors: tensor_file.Tensors,
+    run: Run,
+    recipe: Recipe,
+    shape: ImageShape,
+    later_doublings: int,
 ) -> tensor_file.Tensors:
     """All weights of the networks in a checkpoint of a run, also those that its seed decides."""
     num_labels = len(run.read_data()["labels"])
     saved = {name: tensors[name] for name in tensors if name.partition("/")[0] in NETWORKS}
-    return {**frozen_by_seed(run, recipe, shape, num_labels), **saved}
+    return {**frozen_by_seed(run, recipe, shape, num_labels, later_doublings), **saved}
 
 
 def frozen_by_seed(
-    run: Run, recipe: Recipe, shape: ImageShape, num_labels: int
+    run: Run, recipe: Recipe, shape: ImageShape, num_labels: int, later_doublings: int
 ) -> tensor_file.Tensors:
     """The frozen parameters that a run's checkpoints lack, because its seed decides them."""
     seed = run.read_environment()["seed"]
-    networks = initial_networks(recipe, shape, num_labels, seed)
+    networks = initial_networks(recipe, shape, num_labels, seed, later_doublings)
     return {
         f"{role}/{name}": weight.detach()
         for role, network in zip(("generator", "discriminator"), networks, strict=True)
@@ -308,7 +314,7 @@ def check_freezes_trained(recipe: Recipe, earlier: EarlierRun | None) -> None:
     )
 
 
-def describe(recipe: Recipe, shape: ImageShape) -> str:
-    """`dcgan and resnet for 16x16 grey images`."""
+def describe(recipe: Recipe, shape: ImageShape, later_doublings: int) -> str:
+    """`dcgan and resnet for 16x16, grey`; of networks that grow, the size so far."""
     networks = (recipe.generator.network.name, recipe.discriminator.network.name)
-    return f"{' and '.join(dict.fromkeys(networks))} for {shape}"
+    return f"{' and '.join(dict.fromkeys(networks))} for {shape.halved(later_doublings)}"

@@ -56,6 +56,10 @@ class Engine(Protocol):
         """Whether the running function is being captured: nothing is computed yet."""
         ...
 
+    def renewed(self) -> Engine:
+        """The same way of running functions, with none wrapped yet."""
+        ...
+
     def wrap(self, function: TensorFunction, compiled: bool = True) -> TensorFunction:
         """The function, run by this engine; wrap each function once.
 
@@ -76,6 +80,9 @@ class Eager:
     captures: ClassVar[bool] = False
     is_capturing: ClassVar[bool] = False
     reason: str = "asked for"
+
+    def renewed(self) -> Eager:
+        return self
 
     def wrap(self, function: TensorFunction, compiled: bool = True) -> TensorFunction:
         return function
@@ -149,6 +156,9 @@ class CudaGraphs:
     @property
     def reason(self) -> str:
         return self.fallback or self.chosen
+
+    def renewed(self) -> CudaGraphs:
+        return CudaGraphs(self.chosen, fallback=self.fallback)
 
     def wrap(self, function: TensorFunction, compiled: bool = True) -> TensorFunction:
         wrapped = GraphFunction(self, function)
@@ -226,6 +236,9 @@ class Compiled:
     @property
     def fallback(self) -> str | None:
         return "; ".join(why for why in (self.refused, self.inner.fallback) if why) or None
+
+    def renewed(self) -> Compiled:
+        return Compiled(self.inner.renewed(), self.backend, self.refused)
 
     def wrap(self, function: TensorFunction, compiled: bool = True) -> TensorFunction:
         return self.inner.wrap(self._compile(function) if compiled else function)

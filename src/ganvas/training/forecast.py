@@ -34,7 +34,7 @@ class ForecastListener(Listener):
     def start(self, state: TrainState) -> None:
         """Warn where the budget is too short to see anything; a resumed run was warned before."""
         warning = too_short(self._recipe, self._channels)
-        if state.images_seen > 0:
+        if state.images_seen > 0 or self._recipe.grow is not None:  # which gets slower
             self._said = True
         elif warning is not None:
             self._display.message(warning)

@@ -1,6 +1,8 @@
-"""Freezing the first stages of a discriminator (Mo 2020, FreezeD)."""
+"""Freezing stages: the first of a discriminator (Mo 2020, FreezeD), the coarse of a generator."""
 
 from __future__ import annotations
+
+from collections.abc import Container
 
 from torch import nn
 
@@ -32,10 +34,23 @@ def freeze_stages(discriminator: nn.Module, count: int) -> None:
         stage.requires_grad_(False)
 
 
-def frozen_stages(discriminator: nn.Module) -> list[str]:
+def freeze_coarse_stages(generator: nn.Module, coarse: Container[str]) -> None:
+    """Let the stages that a coarser generator has too keep their weights (Sauer 2022, section 3.2).
+
+    Args:
+        coarse: the names of the coarser generator's stages. Those after the first stage that it
+            lacks make the image, of another grid now, and train.
+    """
+    for name, stage in generator.named_children():
+        if name not in coarse:
+            return
+        stage.requires_grad_(False)
+
+
+def frozen_stages(network: nn.Module) -> list[str]:
     """The names of the stages of which no weight trains."""
     names = []
-    for name, stage in discriminator.named_children():
+    for name, stage in network.named_children():
         weights = list(stage.parameters())
         if weights and not any(weight.requires_grad for weight in weights):
             names.append(name)

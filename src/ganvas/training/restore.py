@@ -11,6 +11,7 @@ from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.errors import RunError, is_out_of_memory
 from ganvas.formatting import format_count, format_short
+from ganvas.generator_files import later_doublings_in
 from ganvas.precision import resumed_precision
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import OnFailure, Recipe, checked
@@ -33,8 +34,11 @@ def restore_newest(
     compiled = environment.get("compile", "auto")  # runs of earlier versions lack it
     started = environment["precision"]["name"] if "precision" in environment else "fp32"
     recipe = dataclasses.replace(recipe, precision=resumed_precision(started, device))
-    state = TrainState.start(recipe, data, environment["seed"], device, processes, compiled)
     restored = run.read_newest_checkpoint()
+    later_doublings = None if restored is None else later_doublings_in(restored[1])
+    state = TrainState.start(
+        recipe, data, environment["seed"], device, processes, compiled, later_doublings
+    )
     lines = []
     if restored is not None:
         tensors, values, damaged = restored

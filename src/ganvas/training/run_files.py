@@ -53,7 +53,14 @@ class RunFiles(Listener):
 
         In this order: a kill between two of them leaves nothing that `resume` does not repair.
         """
-        write_generator(self._run, self._recipe, state.ema, self._shape, state.images_seen)
+        write_generator(
+            self._run,
+            self._recipe,
+            state.ema,
+            self._shape,
+            state.images_seen,
+            state.later_doublings,
+        )
         self._run.write_checkpoint(state.images_seen, state.tensors(), state.values())
         self._run.write_status("finished" if last else "running", state.images_seen)
 

@@ -59,7 +59,7 @@ def score_ema(
 
     All processes call this together; only rank 0 gets scores.
     """
-    generator = trained_generator(recipe, state.ema, data, state.images_seen)
+    generator = trained_generator(recipe, state.ema, data, state.images_seen, state.later_doublings)
     metrics, n = parse_metrics(recipe.evaluation.metrics), recipe.evaluation.samples
     feedback = ScoringFeedback(listeners)
     measurement = measure(

@@ -26,7 +26,7 @@ from ganvas.schedules import Ramp, value_at
 from ganvas.tensor_file import select_prefix
 from ganvas.training.ema import EmaPairs, ema_copy, update_ema
 from ganvas.training.engine import Compile, Eager, Engine, choose_engine
-from ganvas.training.freezing import freeze_stages
+from ganvas.training.freezing import freeze_coarse_stages, freeze_stages
 from ganvas.training.metrics import MetricAccumulator
 from ganvas.training.optimizers import Player, Role, restore_optimizer
 from ganvas.training.step_functions import StepFunctions
@@ -56,6 +56,8 @@ class TrainState:
     """What the generator made of the same latents at the last two probes, oldest first."""
     num_labels: int = 0
     """How many labels the images have."""
+    later_doublings: int = 0
+    """How often the size at which the networks work is still to double."""
     seed: int = 0
     """The run's, which decided weights, order and latents."""
     images_seen: int = 0
@@ -65,9 +67,7 @@ class TrainState:
     the seed."""
 
     def __post_init__(self) -> None:
-        self.ema_pairs = EmaPairs.of(self.ema, self.generator)
-        self.running_statistics = running_statistics(self.generator, self.discriminator)
-        self.functions = StepFunctions(self)
+        self._gather()
         averages = 2 if self.objective.uses_logit_averages else 0
         self.logit_averages = torch.zeros(averages, device=self.device)
         """(2,), moving averages of the mean logits of reals and fakes; empty if not in use."""
@@ -81,32 +81,29 @@ class TrainState:
         device: torch.device,
         processes: ProcessGroup = SINGLE_PROCESS,
         compile: Compile = "auto",
+        later_doublings: int | None = None,
     ) -> TrainState:
-        """The state before the first image, a function of recipe, data and seed alone.
+        """The state before the first image, a function of the arguments alone.
 
-        Weights are drawn on the CPU, so that every device starts from the same. Processors of
-        different kinds may round them differently, so all processes take those of the first.
+        Args:
+            later_doublings: how often the size is still to double; None: as before the first image.
 
         Raises:
             DeviceError: the recipe wants bf16, which the device lacks.
             RecipeError: the recipe freezes the whole discriminator.
         """
         make_current(device)
-        objective = Objective.build(recipe.objective, recipe.generator.regularisers)
-        networks = initial_networks(recipe, data.shape, len(data.label_names), seed)
-        freeze_stages(networks[1], recipe.freeze_discriminator)
-        generator, discriminator = (to_device(network, device) for network in networks)
-        if recipe.sync_batch_norm and processes.size > 1:
-            generator, discriminator = map(to_sync_batch_norm, (generator, discriminator))
-        for network in (generator, discriminator):
-            processes.broadcast(list(network.state_dict().values()))
+        if later_doublings is None:
+            later_doublings = recipe.later_doublings(0)
+        num_labels = len(data.label_names)
+        players = initial_players(
+            recipe, data.shape, num_labels, seed, device, processes, later_doublings
+        )
+        generator, discriminator = (player.network for player in players.values())
         return cls(
-            players={
-                "generator": Player.start("generator", generator, recipe.generator),
-                "discriminator": Player.start("discriminator", discriminator, recipe.discriminator),
-            },
+            players=players,
             ema=ema_copy(generator),
-            objective=objective,
+            objective=Objective.build(recipe.objective, recipe.generator.regularisers),
             augmentation=Augmentation.start(
                 recipe.augmentation, recipe.augmentation_policy, len(data.held_out)
             ),
@@ -116,7 +113,8 @@ class TrainState:
             processes=processes,
             precision=choose_precision(recipe.precision, device, generator, discriminator),
             engine=choose_engine(compile, recipe, device, processes),
-            num_labels=len(data.label_names),
+            num_labels=num_labels,
+            later_doublings=later_doublings,
             seed=seed,
         )
 
@@ -160,21 +158,43 @@ class TrainState:
         self.engine = engine
         self.functions = StepFunctions(self)
 
+    def use_players(self, players: dict[Role, Player], later_doublings: int) -> None:
+        """Train two other networks from now on, which need not have the size of those before.
+
+        Random numbers, the stream and the augmentation go on; the EMA starts as the generator.
+        """
+        self.release_networks()
+        self.players = players
+        self.ema = ema_copy(self.generator)
+        self.engine = self.engine.renewed()
+        self.later_doublings = later_doublings
+        self._gather()
+
+    def _gather(self) -> None:
+        """Gather once what every step reads of the networks."""
+        self.ema_pairs = EmaPairs.of(self.ema, self.generator)
+        self.running_statistics = running_statistics(self.generator, self.discriminator)
+        self.functions = StepFunctions(self)
+
     def release_memory(self) -> None:
         """Free the memory of networks, optimizers, graphs and images on a GPU.
 
         The state cannot be used afterwards.
         """
+        self.release_networks()
+        self.stream.release_memory()
+        self.use_engine(Eager("memory released"))
+
+    def release_networks(self) -> None:
+        """Free the memory of networks, optimizers and what belongs to them."""
         for network in self.modules().values():
             network.zero_grad(set_to_none=True)
             network.to("meta")
         for player in self.players.values():
             player.optimizer.state.clear()
             player.optimizer.param_groups.clear()
-        self.stream.release_memory()
         self.snapshots = ()
         self.ema_pairs, self.running_statistics = EmaPairs([], [], []), []
-        self.use_engine(Eager("memory released"))
 
     def modules(self) -> dict[str, nn.Module]:
         """The three networks by the names that a checkpoint gives them."""
@@ -221,6 +241,7 @@ class TrainState:
             "images_seen": self.images_seen,
             "discriminator_steps": self.discriminator_steps,
             "drawn": self.stream.samples_drawn,
+            "later_doublings": self.later_doublings,
             "sums": self.metrics.sums,
             "counts": self.metrics.counts,
             "augmentation": self.augmentation.state_dict(),
@@ -261,13 +282,47 @@ class TrainState:
         return continues
 
 
+def initial_players(
+    recipe: Recipe,
+    shape: ImageShape,
+    num_labels: int,
+    seed: int,
+    device: torch.device,
+    processes: ProcessGroup,
+    later_doublings: int,
+) -> dict[Role, Player]:
+    """Both players before their first update, on a device.
+
+    Weights are drawn on the CPU, so that every device starts from the same. Processors of different
+    kinds may round them differently, so all processes take those of the first.
+
+    Raises:
+        RecipeError: the recipe freezes the whole discriminator.
+    """
+    networks = initial_networks(recipe, shape, num_labels, seed, later_doublings)
+    freeze_stages(networks[1], recipe.freeze_discriminator)
+    if recipe.grow_freeze and later_doublings < recipe.later_doublings(0):
+        with torch.device("meta"):  # draws no weights
+            coarser, _ = build_networks(recipe, shape, num_labels, later_doublings + 1)
+        freeze_coarse_stages(networks[0], dict(coarser.named_children()))
+    generator, discriminator = (to_device(network, device) for network in networks)
+    if recipe.sync_batch_norm and processes.size > 1:
+        generator, discriminator = map(to_sync_batch_norm, (generator, discriminator))
+    for network in (generator, discriminator):
+        processes.broadcast(list(network.state_dict().values()))
+    return {
+        "generator": Player.start("generator", generator, recipe.generator),
+        "discriminator": Player.start("discriminator", discriminator, recipe.discriminator),
+    }
+
+
 def initial_networks(
-    recipe: Recipe, shape: ImageShape, num_labels: int, seed: int
+    recipe: Recipe, shape: ImageShape, num_labels: int, seed: int, later_doublings: int = 0
 ) -> tuple[nn.Module, nn.Module]:
     """Generator and discriminator before the first image, a function of the arguments alone."""
     objective = Objective.build(recipe.objective)
     with seeded_weights(seed):
-        generator, discriminator = build_networks(recipe, shape, num_labels)
+        generator, discriminator = build_networks(recipe, shape, num_labels, later_doublings)
         for network in (generator, discriminator):
             set_label_strength(network, value_at(recipe.label_strength, 0))
         objective.prepare(discriminator)

@@ -50,6 +50,7 @@ from ganvas.training.engine import Compile
 from ganvas.training.failures import report_divergence, report_out_of_memory, unhealthy_error
 from ganvas.training.forecast import ForecastListener
 from ganvas.training.grids import draw_samples, remove_interruption_grid
+from ganvas.training.growing import grow_if_due
 from ganvas.training.listeners import Listeners
 from ganvas.training.logs import Logs, view_lines
 from ganvas.training.monitor import HealthMonitor
@@ -92,6 +93,8 @@ def fit(
         if monitor and state.images_seen == 0:
             listeners.samples(0, draw_samples(recipe, state))
         while state.images_seen < recipe.images:
+            for line in grow_if_due(recipe, state):
+                listeners.message(line)
             before = state.images_seen
             with report_divergence(run, state):
                 train_step(state, recipe)

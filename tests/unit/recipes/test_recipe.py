@@ -333,6 +333,11 @@ def test_content_that_is_no_table_is_refused(table: Any) -> None:
         ({"objective__loss": "relativistic", "generator_batch": 128}, "generator_batch"),
         ({"generator__optimizer": "rmsprop", "generator__beta1": 0.5}, "generator.beta1"),
         ({"data__size": [30, 30]}, "data.size"),
+        ({"grow": 16}, "grow"),
+        ({"grow": "16,32,64"}, "grow"),
+        ({"grow": "4,8,16,32"}, "grow"),
+        ({"grow": "16:50k,32", "images": 50_000}, "grow"),
+        ({"grow_freeze": True}, "grow_freeze"),
     ],
 )
 def test_impossible_combination_is_refused(changes: dict[str, Any], field: str) -> None:
@@ -359,10 +364,32 @@ def test_impossible_combination_is_refused(changes: dict[str, Any], field: str) 
         {"generator__optimizer": "rmsprop", "generator__beta1": 0.0},
         {"generator__learning_rate": "linear:0:1e-4"},
         {"images": 64.0},
+        {"grow": "16,32", "grow_freeze": True},
     ],
 )  # fmt: skip
 def test_unusual_but_possible_combination_is_accepted(changes: dict[str, Any]) -> None:
     assert isinstance(parse_recipe(table_of(**changes)), Recipe)
+
+
+def test_a_recipe_that_grows_is_written_as_text_and_fixed_by_its_budget() -> None:
+    recipe = parse_recipe(table_of(grow="16,32", images=2_000))
+    assert recipe_table(recipe)["grow"] == "16,32"
+    assert 'grow = "16,32"' in recipe_toml(recipe)
+    assert checked(dataclasses.replace(recipe, grow="16,32")) == recipe, "as Python may write it"
+    assert recipe.shares() == [(1, 0.5), (0, 0.5)]
+    fixed = recipe.with_fixed_schedules()
+    assert recipe_table(fixed)["grow"] == "16:1000,32"
+    assert parse_recipe(recipe_table(fixed)) == fixed
+    longer = dataclasses.replace(fixed, images=4_000).with_fixed_schedules()
+    assert [longer.size_at(seen) for seen in (999, 1_000)] == [(16, 16), (32, 32)]
+    assert longer.shares() == [(1, 0.25), (0, 0.75)]
+
+
+def test_a_recipe_that_does_not_grow_has_one_size() -> None:
+    recipe = parse_recipe(table_of())
+    assert recipe.later_doublings(0) == 0
+    assert recipe.size_at(0) == recipe.data.size
+    assert recipe.shares() == [(0, 1.0)]
 
 
 def test_a_recipe_without_the_fields_of_adaptive_augmentation_is_read_as_before() -> None:

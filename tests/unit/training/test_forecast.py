@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from ganvas.growth import Growth
 from ganvas.networks import ImageShape
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.recipes.first_shapes import measured_run
@@ -93,6 +94,13 @@ def test_a_budget_too_short_for_shapes_is_warned_about_at_the_start(
         "9,000 images are too few to see shapes: with Fashion-MNIST at 32x32 that took about 29k. "
         "Train with --images 200k"
     ]
+
+
+def test_a_run_that_grows_has_no_forecast_as_it_gets_slower(
+    state: TrainState, clock: SimpleNamespace
+) -> None:
+    growing = replace(DCGAN, grow=Growth(heights=(16, 32)))
+    assert train(growing, state, clock, seconds=30, shape=GREY) == []
 
 
 def test_points_have_no_shapes(state: TrainState, clock: SimpleNamespace) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from ganvas.command_line import ganvas_command
 from ganvas.errors import GanvasError
+from ganvas.formatting import format_image_size
 from ganvas.health.assessment import health_status
 from ganvas.health.evidence import Evidence, finite_number
 from ganvas.health.finding import HealthStatus
@@ -190,6 +191,10 @@ class WatchedRun:
         if self.facts is None:
             return table
         environment, data, recipe = self.facts.environment, self.facts.data, self.facts.recipe
+        growing = []
+        if recipe.grow is not None:
+            size = format_image_size(recipe.size_at(self.row.get("seen", 0)))
+            growing = [["size", size, f"grows: {recipe.grow.in_words()}"]]
         networks = dict.fromkeys((recipe.generator.network.name, recipe.discriminator.network.name))
         return table | {
             "facts": [
@@ -200,6 +205,7 @@ class WatchedRun:
                     f"{data['images'] - data['held_out']:,} to train on, "
                     f"{data['held_out']:,} held out",
                 ],
+                *growing,
                 ["device", environment["device"], environment["device_name"]],
                 ["seed", str(environment["seed"]), f"ganvas {environment['ganvas']}"],
             ]
