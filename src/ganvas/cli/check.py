@@ -88,7 +88,7 @@ class Check:
     def forecast(self, recommendation: Recommendation) -> Forecast:
         """When the recommended training shows shapes and ends, by a trial of a few seconds."""
         from ganvas.recipes.first_shapes import Forecast, measured_run
-        from ganvas.studies.pace import measure_pace
+        from ganvas.training.pace import measure_pace
 
         recipe = replace(CATALOG[recommendation.recipe](), data=recommendation.settings)
         if "--batch" in recommendation.flags:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ganvas.studies import pace
+from ganvas.training import pace
 from tests.builders.tiny import tiny_recipe
 
 
