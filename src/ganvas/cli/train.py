@@ -37,6 +37,12 @@ class Train:
     start_from: Annotated[Path | None, tyro.conf.arg(name="from", metavar="RUN")] = None
     """Start from the weights of an earlier run, or of hf:OWNER/NAME; defaults: learning rates / 4,
     no EMA ramp-up."""
+    time: Annotated[
+        str | None,
+        tyro.conf.arg(metavar="TIME", help_behavior_hint="(default: as --images says)"),
+    ] = None
+    """Train for so long in place of --images: 90s, 10m, 1h30m. It counts training and its scores,
+    not preparation."""
     seed: int = 0
     """Decides weights, order and latents: same seed, same machine, same bits."""
     device: str = "auto"
@@ -83,12 +89,13 @@ class Train:
         """Train."""
         from ganvas.training.trainer import train
 
-        with errors_with_flag_names(flatten(self.recipe)):
+        with errors_with_flag_names(["time", *flatten(self.recipe)]):
             train(
                 self.recipe,
                 self.data,
                 self.out,
                 start_from=self.start_from,
+                time=self.time,
                 seed=self.seed,
                 device=self.device,
                 verify=self.verify,
@@ -108,6 +115,8 @@ def train_with(recipe_name: str, arguments: list[str]) -> Train:
         RecipeError: an unknown recipe or network, or a file with problems.
     """
     check_order(recipe_name, arguments)
+    if value_of("--time", arguments) and value_of("--images", arguments):
+        raise RecipeError(["--time and --images: one budget or the other, not both"], "train")
     recipe = load_recipe(recipe_name)
     both = value_of("--network", arguments)
     names = [value_of(f"--{role}.network", arguments) or both for role in ROLES]

@@ -6,6 +6,7 @@ It is pure data. `files.py` reads and writes it, and `rules.py` checks combinati
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -171,7 +172,16 @@ class Recipe:
 
     def with_fixed_schedules(self) -> Recipe:
         """This recipe with every open schedule ending at its budget, as a run stores it."""
-        return fix_ramps(self, self.images)
+        return map_schedules(self, lambda value: with_budget(value, self.images))
+
+    def with_budget(self, images: int) -> Recipe:
+        """This recipe with another budget; schedules that end with the old one end with the new."""
+
+        def moved(value: Ramp | Adaptive) -> Ramp | Adaptive:
+            ends = isinstance(value, Ramp) and value.images == self.images and value.after < images
+            return dataclasses.replace(value, images=images) if ends else value
+
+        return dataclasses.replace(map_schedules(self, moved), images=images)
 
     def for_trained_weights(self) -> Recipe:
         """This recipe for weights of an earlier run: a quarter of the learning rates, no ramp-up.
@@ -206,15 +216,17 @@ def _slower(player: AnyPlayer) -> AnyPlayer:
     return dataclasses.replace(player, learning_rate=rate)
 
 
-def fix_ramps(settings: AnySettings, images: int) -> AnySettings:
-    """`settings`, a frozen dataclass, with every open ramp inside it ending at `images`."""
+def map_schedules(
+    settings: AnySettings, change: Callable[[Ramp | Adaptive], AdaptiveSchedule]
+) -> AnySettings:
+    """`settings`, a frozen dataclass, with every moving number inside it changed."""
     changes: dict[str, Any] = {}
     for entry in dataclasses.fields(settings):
         value = getattr(settings, entry.name)
         if isinstance(value, Ramp | Adaptive):
-            changes[entry.name] = with_budget(value, images)
+            changes[entry.name] = change(value)
         elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-            changes[entry.name] = fix_ramps(value, images)
+            changes[entry.name] = map_schedules(value, change)
     return dataclasses.replace(settings, **changes)
 
 

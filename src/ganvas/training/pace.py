@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,7 +13,11 @@ from ganvas.data.prepared import PreparedData
 from ganvas.devices import choose_device
 from ganvas.errors import Diverged
 from ganvas.networks import ImageShape
+from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
+from ganvas.training.engine import Compile
+from ganvas.training.listeners import Listener
+from ganvas.training.scoring import score_ema
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 
@@ -23,6 +29,51 @@ SECONDS = 2.0
 
 UNLIMITED = 10**9
 """Stands for a budget in images that is not known yet."""
+
+
+FEWEST_SAMPLES = 100
+"""Of a first score, which loads networks and computes the features of real images."""
+
+
+class Pace(NamedTuple):
+    """How fast a recipe trains on given images, and how long a score while training takes.
+
+    score_seconds: 0 if none was asked for.
+    """
+
+    images_per_second: float
+    score_seconds: float
+
+
+def measure_pace_on(
+    data: PreparedData,
+    recipe: Recipe,
+    device: torch.device,
+    processes: ProcessGroup,
+    compile: Compile,
+    *,
+    scored: bool,
+) -> Pace:
+    """The pace of a recipe on these images, by all processes together, which get the same.
+
+    Args:
+        recipe: its budget is not looked at.
+        scored: time a score as `recipe.evaluation` has them.
+    """
+    recipe = replace(recipe, images=UNLIMITED).with_fixed_schedules()
+    state = TrainState.start(recipe, data, 0, device, processes, compile)
+    _, state = train_for(WARM_UP, state, recipe, data)
+    rate, state = train_for(SECONDS, state, recipe, data)
+    seconds = 0.0
+    if scored:
+        few = replace(recipe, evaluation=replace(recipe.evaluation, samples=FEWEST_SAMPLES))
+        score_ema(few, state, data, Listener())
+        start = time.perf_counter()
+        score_ema(recipe, state, data, Listener())
+        seconds = time.perf_counter() - start
+    state.release_memory()
+    pace = processes.broadcast_object(lambda: [rate, seconds])
+    return Pace(*pace)
 
 
 def measure_pace(recipe: Recipe, channels: int) -> float:
@@ -46,18 +97,20 @@ def train_for(
 ) -> tuple[float, TrainState]:
     """Train for so many seconds, at least one step. Returns images per second and the last state.
 
-    Training that diverges starts again: its steps take as long, and only speed matters here.
+    Training that diverges starts again: its steps take as long, and only speed matters here. All
+    processes do as many steps as the first.
     """
+    processes = state.processes
     start, images = time.perf_counter(), 0
-    while (elapsed := time.perf_counter() - start) < seconds or images == 0:
+    while images == 0 or processes.broadcast_object(lambda: time.perf_counter() - start < seconds):
         try:
             train_step(state, recipe)
         except Diverged:
-            state = TrainState.start(recipe, data, 0, state.device)
+            state = TrainState.start(recipe, data, 0, state.device, processes)
         images += recipe.batch * recipe.discriminator_steps
         if state.device.type == "cuda":
             torch.cuda.synchronize(state.device)
-    return images / elapsed, state
+    return images / (time.perf_counter() - start), state
 
 
 def noise(shape: ImageShape, count: int) -> PreparedData:
