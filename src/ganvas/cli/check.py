@@ -16,8 +16,8 @@ from ganvas.recipes import CATALOG, checked
 from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
-    from ganvas.data.recommendation import Recommendation
     from ganvas.recipes.first_shapes import Forecast
+    from ganvas.recipes.recommendation import Recommendation
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Check:
         """Print the result; a source that cannot train is an error."""
         from ganvas.data.generated import GeneratedDataset
         from ganvas.data.inspecting import inspect
-        from ganvas.data.recommendation import recommend
         from ganvas.data.sources import open_source
         from ganvas.progress import stages_bar
+        from ganvas.recipes.recommendation import recommend
 
         with stages_bar("opening", quiet=self.json) as on_progress:
             source = open_source(self.data, on_progress)
@@ -69,7 +69,12 @@ class Check:
                 flags=self.flags_given(),
                 verify=self.verify,
             )
-        report = inspection.to_json() | {"suggested_command": None, "why": [], "time": None}
+        report = inspection.to_json() | {
+            "suggested_command": None,
+            "why": [],
+            "time": None,
+            "second_choice": None,
+        }
         if not self.json:
             print_lines(*inspection.lines())
         if inspection.trainable:
@@ -90,7 +95,7 @@ class Check:
         from ganvas.recipes.first_shapes import Forecast, measured_run
         from ganvas.training.pace import measure_pace
 
-        recipe = replace(CATALOG[recommendation.recipe](), data=recommendation.settings)
+        recipe = recommendation.build()
         if "--batch" in recommendation.flags:
             recipe = replace(recipe, batch=self.batch)
         return Forecast(

@@ -13,20 +13,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import torch
-
-from ganvas.data.preparation import PreparedData
 from ganvas.errors import RecipeError
 from ganvas.evaluation.score import Score
 from ganvas.formatting import format_clock, format_short
-from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.time_limit import Budget, TimeLimit, read_time_limit
 from ganvas.schedules import parse_duration
-from ganvas.training.engine import Compile
 from ganvas.training.listeners import Listener
-from ganvas.training.pace import Pace, measure_pace_on
+from ganvas.training.pace import Pace
 from ganvas.training.state import TrainState
 from ganvas.training.stop import Signal
 
@@ -91,8 +86,8 @@ def step_images(recipe: Recipe) -> int:
     return recipe.batch * recipe.discriminator_steps
 
 
-def first_budget(recipe: Recipe, seconds: float, pace: Pace) -> Recipe:
-    """The recipe with the budget that a time gives at the measured pace, its schedules fixed.
+def budget_for(recipe: Recipe, seconds: float, pace: Pace) -> tuple[Recipe, TimeLimit]:
+    """The recipe with the budget that a time gives at a pace, its schedules fixed; and its limit.
 
     Raises:
         RecipeError: it is too short for more than a few steps.
@@ -108,32 +103,18 @@ def first_budget(recipe: Recipe, seconds: float, pace: Pace) -> Recipe:
                 "to say anything. Give more time, or smaller images, networks or batches"
             ]
         )
-    return replace(recipe, images=images // step * step).with_fixed_schedules()
-
-
-def budget_for(
-    recipe: Recipe,
-    seconds: float,
-    data: PreparedData,
-    device: torch.device,
-    processes: ProcessGroup,
-    compile: Compile,
-) -> tuple[Recipe, TimeLimit, str]:
-    """The recipe with the budget that a time gives, its limit, and a line about it.
-
-    Raises:
-        RecipeError: the time is too short for more than a few steps.
-    """
-    scored = recipe.evaluation.every > 0
-    pace = measure_pace_on(data, recipe, device, processes, compile, scored=scored)
-    recipe = first_budget(recipe, seconds, pace)
+    recipe = replace(recipe, images=images // step * step).with_fixed_schedules()
     budget = Budget(recipe.images, at_images=0, at_seconds=0.0)
-    limit = TimeLimit(seconds, 0.0, pace.score_seconds, (budget,))
-    line = (
-        f"{format_clock(seconds)} of training: about {format_short(recipe.images)} images at "
-        f"{pace.images_per_second:,.0f}/s, measured for a few seconds and corrected on the way"
+    return recipe, TimeLimit(seconds, 0.0, pace.score_seconds, (budget,))
+
+
+def about_budget(limit: TimeLimit, pace: Pace) -> str:
+    """One line for people about the first budget of a time."""
+    return (
+        f"{format_clock(limit.seconds)} of training: about {format_short(limit.budgets[0].images)} "
+        f"images at {pace.images_per_second:,.0f}/s, measured for a few seconds and corrected on "
+        "the way"
     )
-    return recipe, limit, line
 
 
 class Clock(Listener):

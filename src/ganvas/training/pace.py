@@ -31,14 +31,14 @@ UNLIMITED = 10**9
 """Stands for a budget in images that is not known yet."""
 
 
-FEWEST_SAMPLES = 100
-"""Of a first score, which loads networks and computes the features of real images."""
+TIMED_SAMPLES = 200
+"""Of a timed score; that with all samples takes about as many times longer as it has more."""
 
 
 class Pace(NamedTuple):
     """How fast a recipe trains on given images, and how long a score while training takes.
 
-    score_seconds: 0 if none was asked for.
+    score_seconds: 0 without scores while training.
     """
 
     images_per_second: float
@@ -51,33 +51,30 @@ def measure_pace_on(
     device: torch.device,
     processes: ProcessGroup,
     compile: Compile,
-    *,
-    scored: bool,
 ) -> Pace:
     """The pace of a recipe on these images, by all processes together, which get the same.
 
-    Args:
-        recipe: its budget is not looked at.
-        scored: time a score as `recipe.evaluation` has them.
+    The recipe's budget is not looked at; a score is timed if it has any while training.
     """
     recipe = replace(recipe, images=UNLIMITED).with_fixed_schedules()
     state = TrainState.start(recipe, data, 0, device, processes, compile)
     _, state = train_for(WARM_UP, state, recipe, data)
     rate, state = train_for(SECONDS, state, recipe, data)
     seconds = 0.0
-    if scored:
-        few = replace(recipe, evaluation=replace(recipe.evaluation, samples=FEWEST_SAMPLES))
-        score_ema(few, state, data, Listener())
+    if recipe.evaluation.every:
+        samples = min(TIMED_SAMPLES, recipe.evaluation.samples)
+        few = replace(recipe, evaluation=replace(recipe.evaluation, samples=samples))
+        score_ema(few, state, data, Listener())  # loads networks, and the features of real images
         start = time.perf_counter()
-        score_ema(recipe, state, data, Listener())
-        seconds = time.perf_counter() - start
+        score_ema(few, state, data, Listener())
+        seconds = (time.perf_counter() - start) * recipe.evaluation.samples / samples
     state.release_memory()
     pace = processes.broadcast_object(lambda: [rate, seconds])
     return Pace(*pace)
 
 
-def measure_pace(recipe: Recipe, channels: int) -> float:
-    """Images per second of a recipe on this machine's best device. Reads and writes no file.
+def measure_pace(recipe: Recipe, channels: int, device: str = "auto") -> float:
+    """Images per second of a recipe on this machine. Reads and writes no file.
 
     The images are noise in memory: what they show does not change how long a step takes.
 
@@ -86,7 +83,7 @@ def measure_pace(recipe: Recipe, channels: int) -> float:
     """
     data = noise(recipe.image_shape(channels), 2 * recipe.batch)
     recipe = recipe.with_fixed_schedules()
-    state = TrainState.start(recipe, data, 0, choose_device("auto"))
+    state = TrainState.start(recipe, data, 0, choose_device(device))
     _, state = train_for(WARM_UP, state, recipe, data)
     rate, _ = train_for(SECONDS, state, recipe, data)
     return rate

@@ -27,10 +27,11 @@ from ganvas.runs.labels import check_labels_of_files, with_labels
 from ganvas.runs.run import check_unoccupied
 from ganvas.runs.time_limit import read_time_limit
 from ganvas.storage import check_can_write, native_path
-from ganvas.terminal import tolerant_output
+from ganvas.terminal import print_lines, tolerant_output
 from ganvas.torch_state import deterministic_kernels, usual_torch
 from ganvas.torchrun import launch, restarts
-from ganvas.training.clock import Clock, budget_for, parse_time
+from ganvas.training.choosing import AUTO, Choice, affordable_scores, choose
+from ganvas.training.clock import Clock, about_budget, budget_for, parse_time
 from ganvas.training.display import Display, log_start
 from ganvas.training.distributed import (
     agree_on_precision,
@@ -53,6 +54,7 @@ from ganvas.training.grids import draw_samples, remove_interruption_grid
 from ganvas.training.listeners import Listeners
 from ganvas.training.logs import Logs, view_lines
 from ganvas.training.monitor import HealthMonitor
+from ganvas.training.pace import measure_pace_on
 from ganvas.training.restore import (
     check_unfinished,
     restore_newest,
@@ -199,7 +201,7 @@ def rewind_on_all(run: Run, state: TrainState) -> str | None:
 @tolerant_output()
 @usual_torch()
 def train(
-    recipe: Recipe | str,
+    recipe: Recipe | Choice | str,
     data: str | Path,
     out: Path | str | None = None,
     *,
@@ -220,7 +222,8 @@ def train(
     may train a run each.
 
     Args:
-        recipe: what to train, e.g. `ganvas.recipes.dcgan()`, or the name of a recipe or its file.
+        recipe: what to train, e.g. `ganvas.recipes.dcgan()`, or the name of a recipe or its file;
+            or auto, or what `ganvas.choose` returned: what suits the images and the machine.
         data: a folder, .zip, .tar, .npz, .npy, .parquet, a folder of IDX files, a data set of the
             hub (hf:OWNER/NAME:SPLIT), `fashion`, or data generated for benchmarks: ring, grid,
             swiss-roll, stacked:DATA.
@@ -247,7 +250,13 @@ def train(
         Interrupted, Diverged, Unhealthy, RankLost: while training; the run can be resumed from its
             last checkpoint.
     """
-    if isinstance(recipe, str):
+    if recipe == AUTO:
+        recipe = choose(data, time=time, device=device, quiet=quiet, verify=verify)
+    plans_scores = isinstance(recipe, Choice) and recipe.plans_scores
+    if isinstance(recipe, Choice):
+        print_lines(*(() if quiet else recipe.lines))
+        recipe = recipe.recipe if start_from is None else recipe.recipe.for_trained_weights()
+    elif isinstance(recipe, str):
         recipe = load_recipe(recipe)
         recipe = recipe if start_from is None else recipe.for_trained_weights()
     recipe = checked(recipe)
@@ -277,8 +286,12 @@ def train(
     warnings = check_can_score(recipe, prepared)
     limit = None
     if seconds is not None:
-        recipe, limit, line = budget_for(recipe, seconds, prepared, target, processes, compile)
-        warnings.append(line)
+        pace = measure_pace_on(prepared, recipe, target, processes, compile)
+        if plans_scores:
+            recipe, line = affordable_scores(recipe, seconds, pace)
+            warnings += filter(None, [line])
+        recipe, limit = budget_for(recipe, seconds, pace)
+        warnings.append(about_budget(limit, pace))
     check_same_inputs(processes, recipe, prepared, target, seed)
     state = TrainState.start(recipe, prepared, seed, target, processes, compile)
     agree_on_precision(state)

@@ -14,8 +14,8 @@ import pytest
 from ganvas.errors import RecipeError
 from ganvas.recipes import CATALOG, Ramp, Recipe
 from ganvas.runs import Run
-from ganvas.runs.time_limit import Budget, TimeLimit, read_time_limit
-from ganvas.training.clock import Clock, first_budget, images_in, parse_time, step_images
+from ganvas.runs.time_limit import read_time_limit
+from ganvas.training.clock import Clock, budget_for, images_in, parse_time, step_images
 from ganvas.training.listeners import Listener, Listeners
 from ganvas.training.pace import Pace
 from ganvas.training.stop import Signal
@@ -62,7 +62,7 @@ def test_without_scores_it_is_the_rate_times_the_time() -> None:
 
 def test_schedules_end_with_the_budget_of_a_time() -> None:
     recipe = CATALOG["r3gan"]()
-    timed = first_budget(recipe, MINUTES, Pace(100.0, 0.0))
+    timed, _ = budget_for(recipe, MINUTES, Pace(100.0, 0.0))
     assert timed.images == 60_000
     assert timed == replace(recipe, images=60_000).with_fixed_schedules()
     longer = timed.with_budget(90_000)
@@ -73,14 +73,14 @@ def test_a_schedule_with_an_end_of_its_own_keeps_it() -> None:
     rate = Ramp(shape="linear", start=1e-3, end=0.0, images=5_000)
     recipe = CATALOG["dcgan"]()
     recipe = replace(recipe, discriminator=replace(recipe.discriminator, learning_rate=rate))
-    timed = first_budget(recipe, MINUTES, Pace(100.0, 0.0))
+    timed, _ = budget_for(recipe, MINUTES, Pace(100.0, 0.0))
     assert timed.discriminator.learning_rate == rate
     assert timed.with_budget(70_000).discriminator.learning_rate == rate
 
 
 def test_a_time_for_a_few_steps_alone_is_refused() -> None:
     with pytest.raises(RecipeError, match=r"trains 18 steps of 32 images .* too little to say"):
-        first_budget(CATALOG["dcgan"](), 60.0, Pace(10.0, 0.0))
+        budget_for(CATALOG["dcgan"](), 60.0, Pace(10.0, 0.0))
 
 
 @dataclass
@@ -132,10 +132,9 @@ def make_machine(tmp_path: Path) -> Callable[..., Machine]:
     ) -> Machine:
         recipe: Recipe = CATALOG["r3gan"]()
         recipe = replace(recipe, evaluation=replace(recipe.evaluation, every=every))
-        recipe = first_budget(recipe, MINUTES, Pace(measured, score))
+        recipe, limit = budget_for(recipe, MINUTES, Pace(measured, score))
         run = Run.create(tmp_path / "run", recipe, run_files.environment(), run_files.data())
-        budgets = (Budget(recipe.images, 0, 0.0),)
-        TimeLimit(MINUTES, 0.0, score, budgets).write(run.directory)
+        limit.write(run.directory)
         return Machine(run, rate, score)
 
     return make
