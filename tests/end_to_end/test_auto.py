@@ -137,6 +137,33 @@ def test_auto_in_python_trains_for_a_time(
     assert limit.seconds == 20.0
 
 
+def test_flags_that_are_given_are_kept(
+    tmp_path: Path, ganvas: Ganvas, machine: SimpleNamespace
+) -> None:
+    """Also where they say what is the default, and labels that cannot be learned."""
+    data, out = write(tmp_path / "big.npz", 300, 70, 70, 3), tmp_path / "run"
+    assert library.choose(data, quiet=True).recipe.data.size == (64, 64)
+    flags = ("--size", 32, "--labels", "off", "--augmentation", 0.2, "--evaluation.every", 0)
+    result = ganvas("train", "auto", data, *SMALL[:4], *flags, "--images", 64, "--out", out)
+    assert result.code == 0, result.err
+    assert "chose few at 32x32" in result.out
+    recipe = Run.open(out).read_recipe()
+    assert (recipe.data.size, recipe.data.labels) == ((32, 32), "off")
+    assert (recipe.augmentation, recipe.evaluation.every) == (0.2, 0)
+    refused(ganvas("train", "auto", data, "--labels", "on", "--out", tmp_path / "no"), "label")
+    tried = len(machine.tried)
+    refused(ganvas("train", "auto", data, "--out", out), "already holds a run")
+    assert len(machine.tried) == tried  # before anything is read or measured
+
+
+def test_scores_are_by_patches_where_no_network_is_installed(
+    tmp_path: Path, machine: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "uninstalled_metrics", lambda _: {"fd-lite0": "not installed"})
+    data = write(tmp_path / "shots.npz", 300, 16, 16, 3)
+    assert library.choose(data, quiet=True).recipe.evaluation.metrics == ("swd",)
+
+
 @pytest.mark.parametrize(
     ("arguments", "fragments"),
     [

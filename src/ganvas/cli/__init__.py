@@ -233,7 +233,7 @@ def parse_auto(command: Train, arguments: list[str]) -> Auto:
         return parse_train_as(train_recipe(recipe, arguments), arguments)
 
     images = command.recipe.images if value_of("--images", arguments) else None
-    return Auto(command, images, with_recipe)
+    return Auto(command, images, not value_of("--size", arguments), with_recipe)
 
 
 def parse_train_with(recipe: str, arguments: list[str], quiet: bool) -> Train:

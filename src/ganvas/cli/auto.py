@@ -20,23 +20,28 @@ class Auto:
 
     first: the arguments with the defaults of a stand-in for the recipe.
     images: what --images says; None if it is not given.
+    chooses_size: whether --size is not given.
     with_recipe: parses the arguments again, with a recipe's flags and defaults.
     """
 
     first: Train
     images: int | None
+    chooses_size: bool
     with_recipe: Callable[[Recipe], Train]
 
     def run(self) -> None:
         """Choose, and train."""
         from ganvas.training.choosing import choose
+        from ganvas.training.run_files import check_free
 
+        check_free(self.first.out, self.first.recipe_name)
         with errors_with_flag_names(["time", "images"]):
             choice = choose(
                 self.first.data,
                 time=self.first.time,
                 images=self.images,
                 settings=self.first.recipe.data,
+                chooses_size=self.chooses_size,
                 device=self.first.device,
                 verify=self.first.verify,
             )

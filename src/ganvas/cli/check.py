@@ -11,8 +11,8 @@ import tyro
 from ganvas.cli.flag_names import errors_with_flag_names
 from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
 from ganvas.errors import DataError
-from ganvas.formatting import format_image_size
 from ganvas.recipes import CATALOG, checked
+from ganvas.recipes.recommendation import given_flags
 from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
@@ -107,17 +107,6 @@ class Check:
 
     def flags_given(self) -> list[str]:
         """The flags that give `train` the settings that `check` was given."""
-        flags = (
-            ["--batch", f"{self.batch}"] if self.batch != CATALOG[RECIPE_FOR_IMAGES]().batch else []
-        )
-        for entry in fields(DataSettings):
-            value = getattr(self.settings, entry.name)
-            if value == entry.default:
-                continue
-            flag = f"--{entry.name.replace('_', '-')}"
-            if isinstance(value, bool):
-                flags.append(flag)
-            else:
-                text = format_image_size(value) if entry.name == "size" else value
-                flags += [flag, str(text)]
-        return flags
+        usual = CATALOG[RECIPE_FOR_IMAGES]().batch
+        batch = [] if self.batch == usual else ["--batch", f"{self.batch}"]
+        return [*batch, *given_flags(self.settings)]

@@ -7,7 +7,7 @@ error messages and the README give what this says.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ganvas.command_line import ganvas_command
@@ -16,11 +16,12 @@ from ganvas.data.image_sizes import SUGGESTED_SIDES
 from ganvas.data.inspection import Inspection
 from ganvas.data.mirroring import ALIKE, UNLIKE, shows_signs
 from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
+from ganvas.fields import format_field
 from ganvas.formatting import format_percent
 from ganvas.labels import FEWEST_IMAGES, MOST_LABELS
 from ganvas.recipes.catalog import CATALOG
 from ganvas.recipes.choices import Case, Row, ranked_rows
-from ganvas.recipes.recipe import Recipe
+from ganvas.recipes.recipe import Recipe, flag_of
 
 GREY_MODES = {
     *("grey", "black and white", "grey with alpha"),
@@ -130,6 +131,19 @@ def recommend(inspection: Inspection, seen: int | None = None) -> Recommendation
         row=row,
         second=next((other for other in rows if other.name != rows[0].name), None),
     )
+
+
+def given_flags(settings: DataSettings) -> list[str]:
+    """The flags that give `train` the data settings that differ from their defaults."""
+    flags = []
+    for entry in fields(DataSettings):
+        value = getattr(settings, entry.name)
+        if value == entry.default:
+            continue
+        flags.append(flag_of(f"data.{entry.name}"))
+        if not isinstance(value, bool):
+            flags.append(format_field(value))
+    return flags
 
 
 def case_of(inspection: Inspection, seen: int) -> Case:

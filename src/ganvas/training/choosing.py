@@ -32,9 +32,10 @@ from ganvas.metrics.names import parse_metrics
 from ganvas.progress import stages_bar
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.recipes.recipe import EvaluationSettings
-from ganvas.recipes.recommendation import Recommendation, recommend
+from ganvas.recipes.recommendation import Recommendation, given_flags, recommend
+from ganvas.runs.time_limit import TimeLimit
 from ganvas.torchrun import world_size
-from ganvas.training.clock import parse_time
+from ganvas.training.clock import about_budget, budget_for, parse_time
 from ganvas.training.pace import Pace, measure_pace
 
 AUTO = "auto"
@@ -70,6 +71,7 @@ def choose(
     time: str | float | None = None,
     images: int | None = None,
     settings: DataSettings | None = None,
+    chooses_size: bool = True,
     device: str = "auto",
     quiet: bool = False,
     verify: bool = False,
@@ -80,7 +82,8 @@ def choose(
         data: as for `train`.
         time: how long training may take: 90s, 10m, 1h30m, or seconds.
         images: or how many images it is to see; neither: as many as recipes do by themselves.
-        settings: how images are to be read; the size is chosen if it is the default.
+        settings: how images are to be read.
+        chooses_size: take a size that suits the images in place of that of the settings.
         device: auto, cpu, cuda, cuda:1, mps.
         quiet: show no progress.
         verify: read every image file again, even where size and time stamp are unchanged.
@@ -94,7 +97,9 @@ def choose(
     if world_size() > 1:
         raise RecipeError(["one process chooses, then several may train: name the recipe"], AUTO)
     seconds = None if time is None else parse_time(time)
-    inspection = inspect_images(str(data), settings or DataSettings(), quiet, verify)
+    settings = settings or DataSettings()
+    size = () if chooses_size else ("--size", format_image_size(settings.size))
+    inspection = inspect_images(str(data), settings, size, quiet, verify)
     recommendation = recommend(inspection, images)
     check_suits(inspection, recommendation)
     recipe = recommendation.build()
@@ -113,8 +118,13 @@ def choose(
     return Choice(recipe, choice_lines(inspection, recommendation, budget, rate, device))
 
 
-def inspect_images(data: str, settings: DataSettings, quiet: bool, verify: bool) -> Inspection:
+def inspect_images(
+    data: str, settings: DataSettings, size: Sequence[str], quiet: bool, verify: bool
+) -> Inspection:
     """What `ganvas check` finds, for images that will train.
+
+    Args:
+        size: the flag for the settings' size, empty where one is to be chosen.
 
     Raises:
         DataError: they will not, or are no images.
@@ -127,11 +137,8 @@ def inspect_images(data: str, settings: DataSettings, quiet: bool, verify: bool)
             f"{data} is generated, and auto chooses for images alone. It has a recipe of its own: "
             f"{command}"
         )
-    flags: tuple[str, ...] = ()
-    if settings.size != DataSettings.size:
-        flags = ("--size", format_image_size(settings.size))
-    if settings.held_out != DataSettings.held_out:
-        flags = (*flags, "--held-out", str(settings.held_out))
+    others = replace(settings, size=DataSettings.size)
+    flags = (*size, *given_flags(others))
     batch = CATALOG[RECIPE_FOR_IMAGES]().batch
     with stages_bar("reading", quiet=quiet) as on_progress:
         inspection = inspect(
@@ -179,6 +186,22 @@ def affordable_scores(recipe: Recipe, seconds: float, pace: Pace) -> tuple[Recip
         f"{format_estimate(pace.score_seconds)}, and all may take {format_percent(SHARE)} of the "
         "time"
     )
+
+
+def with_time(
+    recipe: Recipe, seconds: float, pace: Pace, plans_scores: bool
+) -> tuple[Recipe, TimeLimit, list[str]]:
+    """The recipe with the budget that a time gives at a pace, its limit, and lines about them.
+
+    Raises:
+        RecipeError: the time is too short for more than a few steps.
+    """
+    lines = []
+    if plans_scores:
+        recipe, line = affordable_scores(recipe, seconds, pace)
+        lines += [line] if line else []
+    recipe, limit = budget_for(recipe, seconds, pace)
+    return recipe, limit, [*lines, about_budget(limit, pace)]
 
 
 def choice_lines(

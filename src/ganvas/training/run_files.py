@@ -21,8 +21,8 @@ from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.data import describe_data
 from ganvas.runs.history import Record
-from ganvas.runs.run import CheckpointContent
-from ganvas.storage import native_path
+from ganvas.runs.run import CheckpointContent, check_unoccupied
+from ganvas.storage import check_can_write, native_path
 from ganvas.training.grids import grid_columns
 from ganvas.training.listeners import Listener
 from ganvas.training.state import TrainState
@@ -78,6 +78,14 @@ def describe_step(state: TrainState) -> dict[str, Any]:
         "precision": dataclasses.asdict(state.precision),
         "step": {"name": state.engine.name, "why": state.engine.reason},
     }
+
+
+def check_free(out: Path | str | None, name: str) -> None:
+    """Raise a `RunError` unless a new run can be made at `out`; without it, one of this name."""
+    if out is None:
+        check_can_write(RUNS / native_path(name))
+    else:
+        check_unoccupied(Path(out))
 
 
 def new_run(

@@ -24,14 +24,12 @@ from ganvas.runs.data import (
     with_measured_range,
 )
 from ganvas.runs.labels import check_labels_of_files, with_labels
-from ganvas.runs.run import check_unoccupied
 from ganvas.runs.time_limit import read_time_limit
-from ganvas.storage import check_can_write, native_path
 from ganvas.terminal import print_lines, tolerant_output
 from ganvas.torch_state import deterministic_kernels, usual_torch
 from ganvas.torchrun import launch, restarts
-from ganvas.training.choosing import AUTO, Choice, affordable_scores, choose
-from ganvas.training.clock import Clock, about_budget, budget_for, parse_time
+from ganvas.training.choosing import AUTO, Choice, choose, with_time
+from ganvas.training.clock import Clock, parse_time
 from ganvas.training.display import Display, log_start
 from ganvas.training.distributed import (
     agree_on_precision,
@@ -63,8 +61,8 @@ from ganvas.training.restore import (
 )
 from ganvas.training.rewind import complete_pending_rewind, rewind
 from ganvas.training.run_files import (
-    RUNS,
     RunFiles,
+    check_free,
     describe_step,
     new_run,
     removed_if_never_saved,
@@ -251,6 +249,7 @@ def train(
             last checkpoint.
     """
     if recipe == AUTO:
+        check_free(out, AUTO)
         recipe = choose(data, time=time, device=device, quiet=quiet, verify=verify)
     plans_scores = isinstance(recipe, Choice) and recipe.plans_scores
     if isinstance(recipe, Choice):
@@ -270,10 +269,7 @@ def train(
     target = choose_device(device, processes)
     check_batch_is_divisible(recipe, processes, target)
     if processes.is_main:
-        if out is None:
-            check_can_write(RUNS / native_path(recipe.name))
-        else:
-            check_unoccupied(Path(out))
+        check_free(out, recipe.name)
     earlier = None if start_from is None else EarlierRun.read(start_from)
     check_freezes_trained(recipe, earlier)
     quiet = quiet or not processes.is_main
@@ -287,11 +283,8 @@ def train(
     limit = None
     if seconds is not None:
         pace = measure_pace_on(prepared, recipe, target, processes, compile)
-        if plans_scores:
-            recipe, line = affordable_scores(recipe, seconds, pace)
-            warnings += filter(None, [line])
-        recipe, limit = budget_for(recipe, seconds, pace)
-        warnings.append(about_budget(limit, pace))
+        recipe, limit, lines = with_time(recipe, seconds, pace, plans_scores)
+        warnings += lines
     check_same_inputs(processes, recipe, prepared, target, seed)
     state = TrainState.start(recipe, prepared, seed, target, processes, compile)
     agree_on_precision(state)
