@@ -46,7 +46,7 @@ def search_section(name: str, space: Space, trials: Sequence[Trial]) -> list[str
         f"{space.configurations} configurations are drawn from `benchmarks/tuning/{name}.toml` by "
         f"a Latin hypercube; the rungs have {budgets(space)} a run, and the early score is "
         f"`{space.metric}` with {space.samples:,} samples. {len(trials)} runs, {seconds} of "
-        "training in all.",
+        "training in all, by the clock.",
     ]
     for rung in range(1, space.rungs + 1):
         of_rung = [trial for trial in trials if trial.rung == rung]
