@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from ganvas.studies.running import compare as compare
     from ganvas.studies.study import Arm as Arm
     from ganvas.studies.study import Study as Study
+    from ganvas.training.choosing import Choice as Choice
+    from ganvas.training.choosing import choose as choose
     from ganvas.training.trainer import resume as resume
     from ganvas.training.trainer import train as train
 
@@ -52,6 +54,7 @@ for _library in ("matplotlib", "PIL"):
 
 _LOADED_WHEN_USED = {
     "Arm": "ganvas.studies.study",
+    "Choice": "ganvas.training.choosing",
     "Diagnosis": "ganvas.diagnosis",
     "Pushed": "ganvas.hub.push",
     "Run": "ganvas.runs",
@@ -59,6 +62,7 @@ _LOADED_WHEN_USED = {
     "Study": "ganvas.studies.study",
     "StudyResults": "ganvas.studies.results",
     "TrainedGenerator": "ganvas.sampling",
+    "choose": "ganvas.training.choosing",
     "compare": "ganvas.studies.running",
     "diagnose": "ganvas.diagnosis",
     "evaluate": "ganvas.evaluation.evaluate",

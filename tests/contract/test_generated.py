@@ -13,7 +13,6 @@ import torch
 from ganvas.data.generated import GeneratedDataset
 from ganvas.data.inspecting import inspect
 from ganvas.data.preparation import PreparedData, prepare
-from ganvas.data.recommendation import recommend
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import BUILT_IN, open_source, source_exists
 from ganvas.data.stream import ImageStream
@@ -24,6 +23,7 @@ from ganvas.networks import POINT
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.recipes.files import checked
 from ganvas.recipes.players import build_networks
+from ganvas.recipes.recommendation import recommend
 
 KINDS = [*POINTS, "stacked"]
 

@@ -59,8 +59,8 @@ def private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def short_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     """`check` tries training for a step or two, not for seconds."""
-    monkeypatch.setattr("ganvas.studies.pace.WARM_UP", 0.0)
-    monkeypatch.setattr("ganvas.studies.pace.SECONDS", 0.01)
+    monkeypatch.setattr("ganvas.training.pace.WARM_UP", 0.0)
+    monkeypatch.setattr("ganvas.training.pace.SECONDS", 0.01)
 
 
 @pytest.fixture

@@ -219,7 +219,7 @@ def test_check_says_why_and_how_long_and_leaves_nothing_behind(
     tmp_path: Path, images: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    *_, time, why, command = ganvas("check", images).out.splitlines()
+    *_, time, why, second, command = ganvas("check", images).out.splitlines()
     assert time.startswith("time: shapes after about ")
     assert "; done at 200k images (" in time
     assert "tried here for a few seconds" in time
@@ -230,6 +230,7 @@ def test_check_says_why_and_how_long_and_leaves_nothing_behind(
     report = json.loads(ganvas("check", images, "--json").out)
     assert f"next: {report['suggested_command']}" == command
     assert f"why: {'; '.join(report['why'])}" == why
+    assert f"second choice: {report['second_choice']}" == second
     assert report["time"]["images_per_second"] > 0
     assert report["time"]["shapes_at_images"] > 0
 
@@ -239,7 +240,7 @@ def test_check_tries_the_training_that_it_recommends(
 ) -> None:
     tried = []
     monkeypatch.setattr(
-        "ganvas.studies.pace.measure_pace", lambda recipe, channels: tried.append(recipe) or 100.0
+        "ganvas.training.pace.measure_pace", lambda recipe, channels: tried.append(recipe) or 100.0
     )
     flags = ("--batch", 16, "--size", "16x24", "--flip")
     command = ganvas("check", images, *flags).out.splitlines()[-1]

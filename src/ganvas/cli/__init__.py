@@ -20,6 +20,7 @@ from typing import Annotated, Any, NoReturn, Protocol
 import tyro
 
 import ganvas
+from ganvas.cli.auto import Auto
 from ganvas.cli.check import Check
 from ganvas.cli.compare import Compare
 from ganvas.cli.completion import Words, completion_script
@@ -38,11 +39,11 @@ from ganvas.cli.recipes import Recipes
 from ganvas.cli.report import Report
 from ganvas.cli.resume import Resume
 from ganvas.cli.sample import Sample
-from ganvas.cli.train import Train, named_recipe, train_with
+from ganvas.cli.train import AUTO, Train, named_recipe, train_recipe, train_with, value_of
 from ganvas.cli.watch import Watch
 from ganvas.cli.wrong_flags import Usage, check_flags
 from ganvas.errors import GanvasError, Interrupted, is_out_of_memory
-from ganvas.recipes import CATALOG
+from ganvas.recipes import CATALOG, Recipe
 from ganvas.system_errors import advice_for, reason_of
 from ganvas.terminal import TolerantStream, printable, tolerant_output
 from ganvas.torchrun import world_size
@@ -209,7 +210,8 @@ def parse(arguments: list[str]) -> Command:
         return parse_as(any_command(), "ganvas", [name, *rest])  # the overview, or a wrong flag
     # From here on one command alone, so that tyro's messages point to its help.
     if name == "train":
-        return parse_train(rest)
+        command = parse_train(rest)
+        return parse_auto(command, rest) if command.recipe_name == AUTO else command
     check_flags(usage(name, rest, flags_of(COMMANDS[name])))
     return parse_as(COMMANDS[name], f"ganvas {name}", rest)
 
@@ -224,9 +226,23 @@ def parse_train(arguments: list[str], quiet: bool = False) -> Train:
     return command
 
 
+def parse_auto(command: Train, arguments: list[str]) -> Auto:
+    """`train auto`, whose arguments are parsed again when a recipe has been chosen."""
+
+    def with_recipe(recipe: Recipe) -> Train:
+        return parse_train_as(train_recipe(recipe, arguments), arguments)
+
+    images = command.recipe.images if value_of("--images", arguments) else None
+    return Auto(command, images, not value_of("--size", arguments), with_recipe)
+
+
 def parse_train_with(recipe: str, arguments: list[str], quiet: bool) -> Train:
-    """Parse the arguments of `train` with the flags and defaults of a recipe."""
-    default = train_with(recipe, arguments)
+    """Parse the arguments of `train` with the flags and defaults of a named recipe."""
+    return parse_train_as(train_with(recipe, arguments), arguments, quiet)
+
+
+def parse_train_as(default: Train, arguments: list[str], quiet: bool = False) -> Train:
+    """Parse the arguments of `train` with these flags and defaults."""
     check_flags(usage("train", arguments, flags_of(Train, default)))
     command = parse_as(Train, "ganvas train", arguments, default, quiet)
     assert isinstance(command, Train)
@@ -237,7 +253,7 @@ def completed_words() -> dict[str, Words]:
     """What shells complete after each command. `train`: the flags of any recipe."""
     words = {name: Words(flags_of(kind)) for name, kind in COMMANDS.items()}
     flags = (flags_of(Train, train_with(recipe, [])) for recipe in CATALOG)
-    words["train"] = Words(frozenset().union(*flags), CATALOG)
+    words["train"] = Words(frozenset().union(*flags), [*CATALOG, AUTO])
     words["recipes"] = Words(words["recipes"].flags, CATALOG)
     return words
 

@@ -11,13 +11,13 @@ import tyro
 from ganvas.cli.flag_names import errors_with_flag_names
 from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
 from ganvas.errors import DataError
-from ganvas.formatting import format_image_size
 from ganvas.recipes import CATALOG, checked
+from ganvas.recipes.recommendation import given_flags
 from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
-    from ganvas.data.recommendation import Recommendation
     from ganvas.recipes.first_shapes import Forecast
+    from ganvas.recipes.recommendation import Recommendation
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Check:
         """Print the result; a source that cannot train is an error."""
         from ganvas.data.generated import GeneratedDataset
         from ganvas.data.inspecting import inspect
-        from ganvas.data.recommendation import recommend
         from ganvas.data.sources import open_source
         from ganvas.progress import stages_bar
+        from ganvas.recipes.recommendation import recommend
 
         with stages_bar("opening", quiet=self.json) as on_progress:
             source = open_source(self.data, on_progress)
@@ -69,7 +69,12 @@ class Check:
                 flags=self.flags_given(),
                 verify=self.verify,
             )
-        report = inspection.to_json() | {"suggested_command": None, "why": [], "time": None}
+        report = inspection.to_json() | {
+            "suggested_command": None,
+            "why": [],
+            "time": None,
+            "second_choice": None,
+        }
         if not self.json:
             print_lines(*inspection.lines())
         if inspection.trainable:
@@ -88,9 +93,9 @@ class Check:
     def forecast(self, recommendation: Recommendation) -> Forecast:
         """When the recommended training shows shapes and ends, by a trial of a few seconds."""
         from ganvas.recipes.first_shapes import Forecast, measured_run
-        from ganvas.studies.pace import measure_pace
+        from ganvas.training.pace import measure_pace
 
-        recipe = replace(CATALOG[recommendation.recipe](), data=recommendation.settings)
+        recipe = recommendation.build()
         if "--batch" in recommendation.flags:
             recipe = replace(recipe, batch=self.batch)
         return Forecast(
@@ -102,17 +107,6 @@ class Check:
 
     def flags_given(self) -> list[str]:
         """The flags that give `train` the settings that `check` was given."""
-        flags = (
-            ["--batch", f"{self.batch}"] if self.batch != CATALOG[RECIPE_FOR_IMAGES]().batch else []
-        )
-        for entry in fields(DataSettings):
-            value = getattr(self.settings, entry.name)
-            if value == entry.default:
-                continue
-            flag = f"--{entry.name.replace('_', '-')}"
-            if isinstance(value, bool):
-                flags.append(flag)
-            else:
-                text = format_image_size(value) if entry.name == "size" else value
-                flags += [flag, str(text)]
-        return flags
+        usual = CATALOG[RECIPE_FOR_IMAGES]().batch
+        batch = [] if self.batch == usual else ["--batch", f"{self.batch}"]
+        return [*batch, *given_flags(self.settings)]

@@ -19,7 +19,7 @@ class Resume:
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run directory."""
     images: int | None = None
-    """A new, larger budget; schedules keep the end they had."""
+    """A new, larger budget; schedules keep the end they had. It replaces a --time of the run."""
     data: str | None = None
     """Where the images are now, if they moved."""
     verify: bool = False

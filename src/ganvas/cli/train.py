@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -18,6 +18,11 @@ from ganvas.networks import DISCRIMINATORS, GENERATORS
 from ganvas.recipes import CATALOG, Recipe, load_recipe
 from ganvas.recipes.players import ROLES, exchange_networks
 
+if TYPE_CHECKING:
+    from ganvas.training.choosing import Choice
+
+AUTO = "auto"
+"""In place of a recipe's name: one is chosen (`cli/auto.py`)."""
 RECIPE_BEFORE_ANY_IS_NAMED = "dcgan"
 RECIPE_SUFFIXES = (".toml", ".json")
 OWN_NETWORKS = "(default: the recipe's own)"
@@ -28,7 +33,7 @@ class Train:
     """Train a GAN on images. Every field of the recipe is a flag; defaults are the recipe's own."""
 
     recipe_name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")]
-    """A name (see ganvas recipes), or a .toml or .json file."""
+    """A name (see ganvas recipes), a .toml or .json file, or auto: what suits the images."""
     data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
     """Folder, .zip, .tar, .npz, .npy, .parquet, IDX folder, hf:OWNER/NAME:SPLIT, fashion, ring,
     grid, stacked:DATA."""
@@ -37,6 +42,12 @@ class Train:
     start_from: Annotated[Path | None, tyro.conf.arg(name="from", metavar="RUN")] = None
     """Start from the weights of an earlier run, or of hf:OWNER/NAME; defaults: learning rates / 4,
     no EMA ramp-up."""
+    time: Annotated[
+        str | None,
+        tyro.conf.arg(metavar="TIME", help_behavior_hint="(default: as --images says)"),
+    ] = None
+    """Train for so long in place of --images: 90s, 10m, 1h30m. It counts training and its scores,
+    not preparation."""
     seed: int = 0
     """Decides weights, order and latents: same seed, same machine, same bits."""
     device: str = "auto"
@@ -81,14 +92,19 @@ class Train:
 
     def run(self) -> None:
         """Train."""
+        self.train(self.recipe)
+
+    def train(self, recipe: Recipe | Choice) -> None:
+        """Train a recipe, or what was chosen, with the other arguments."""
         from ganvas.training.trainer import train
 
-        with errors_with_flag_names(flatten(self.recipe)):
+        with errors_with_flag_names(["time", *flatten(self.recipe)]):
             train(
-                self.recipe,
+                recipe,
                 self.data,
                 self.out,
                 start_from=self.start_from,
+                time=self.time,
                 seed=self.seed,
                 device=self.device,
                 verify=self.verify,
@@ -108,7 +124,14 @@ def train_with(recipe_name: str, arguments: list[str]) -> Train:
         RecipeError: an unknown recipe or network, or a file with problems.
     """
     check_order(recipe_name, arguments)
-    recipe = load_recipe(recipe_name)
+    recipe = load_recipe(RECIPE_BEFORE_ANY_IS_NAMED if recipe_name == AUTO else recipe_name)
+    return train_recipe(recipe, arguments)
+
+
+def train_recipe(recipe: Recipe, arguments: list[str]) -> Train:
+    """As `train_with`, for a recipe that is at hand."""
+    if value_of("--time", arguments) and value_of("--images", arguments):
+        raise RecipeError(["--time and --images: one budget or the other, not both"], "train")
     both = value_of("--network", arguments)
     names = [value_of(f"--{role}.network", arguments) or both for role in ROLES]
     for flag, name in zip((f"--{role}.network" for role in ROLES), names, strict=True):
@@ -126,7 +149,7 @@ def check_order(recipe_name: str, arguments: list[str]) -> None:
     """Raise a `RecipeError` if images stand where the recipe should."""
     from ganvas.data.sources import source_exists
 
-    is_recipe = recipe_name in CATALOG or recipe_name.endswith(RECIPE_SUFFIXES)
+    is_recipe = recipe_name in (*CATALOG, AUTO) or recipe_name.endswith(RECIPE_SUFFIXES)
     if is_recipe or not source_exists(recipe_name):
         return
     meant = next((word for word in arguments if word in CATALOG), RECIPE_BEFORE_ANY_IS_NAMED)
@@ -141,7 +164,9 @@ def named_recipe(arguments: list[str]) -> str:
     """
     if arguments and not arguments[0].startswith("-"):
         return arguments[0]
-    known = (word for word in arguments if word in CATALOG or word.endswith(RECIPE_SUFFIXES))
+    known = (
+        word for word in arguments if word in (*CATALOG, AUTO) or word.endswith(RECIPE_SUFFIXES)
+    )
     return next(known, RECIPE_BEFORE_ANY_IS_NAMED)
 
 

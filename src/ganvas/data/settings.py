@@ -61,9 +61,5 @@ class TrainingData:
     """How they were prepared, with the measured range of pixel values."""
 
 
-RECIPE_FOR_LABELS = "dcgan-conditional"
-"""The recipe that is recommended for images with labels that suit it."""
-RECIPE_FOR_FEW = "few"
-"""The recipe that is recommended for few images."""
 RECIPE_FOR_IMAGES = "dcgan"
-"""The recipe that is recommended for images (`recommendation.py`)."""
+"""The recipe for images where nothing else is known (`recipes/recommendation.py`)."""

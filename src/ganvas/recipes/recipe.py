@@ -6,6 +6,7 @@ It is pure data. `files.py` reads and writes it, and `rules.py` checks combinati
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -16,7 +17,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.growth import Growth
 from ganvas.networks import Discriminator, Generator, ImageShape
 from ganvas.objectives.settings import ObjectiveSettings, PolicyName, Regularisers
-from ganvas.schedules import AdaptiveSchedule, Moving, Schedule, multiply
+from ganvas.schedules import AdaptiveSchedule, Moving, Ramp, Schedule, multiply
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -192,7 +193,17 @@ class Recipe:
 
     def with_fixed_schedules(self) -> Recipe:
         """This recipe with every open schedule ending at its budget, as a run stores it."""
-        return fix_schedules(self, self.images)
+        return map_schedules(self, lambda value: value.with_budget(self.images))
+
+    def with_budget(self, images: int) -> Recipe:
+        """This recipe with another budget; schedules that end with the old one end with the new."""
+
+        def moved(value: Moving) -> Moving:
+            if isinstance(value, Ramp) and value.images == self.images and value.after < images:
+                return dataclasses.replace(value, images=images)
+            return value
+
+        return dataclasses.replace(map_schedules(self, moved), images=images)
 
     def for_trained_weights(self) -> Recipe:
         """This recipe for weights of an earlier run: a quarter of the learning rates, no ramp-up.
@@ -227,15 +238,15 @@ def _slower(player: AnyPlayer) -> AnyPlayer:
     return dataclasses.replace(player, learning_rate=rate)
 
 
-def fix_schedules(settings: AnySettings, images: int) -> AnySettings:
-    """`settings`, a frozen dataclass, with all that a budget of `images` decides fixed."""
+def map_schedules(settings: AnySettings, change: Callable[[Moving], Moving]) -> AnySettings:
+    """`settings`, a frozen dataclass, with every value inside it that moves changed."""
     changes: dict[str, Any] = {}
     for entry in dataclasses.fields(settings):
         value = getattr(settings, entry.name)
         if isinstance(value, Moving):
-            changes[entry.name] = value.with_budget(images)
+            changes[entry.name] = change(value)
         elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-            changes[entry.name] = fix_schedules(value, images)
+            changes[entry.name] = map_schedules(value, change)
     return dataclasses.replace(settings, **changes)
 
 

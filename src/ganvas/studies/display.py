@@ -29,9 +29,10 @@ from ganvas.studies.plan import Plan
 from ganvas.studies.results import StudyResults
 from ganvas.studies.statistics import Effect
 from ganvas.studies.study import MIN_SEEDS, SAMPLES_WHILE_TRAINING, Study, format_changes
-from ganvas.studies.throughput import SECONDS, measured_arms
+from ganvas.studies.throughput import measured_arms
 from ganvas.studies.worker import Job
 from ganvas.terminal import printable
+from ganvas.training.pace import SECONDS
 
 SECONDS_BETWEEN_LINES = 60.0
 """Minimum time between two progress lines in a log file; each run that ends has its own line."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device, peak_memory_mb, reset_peak_memory
-from ganvas.errors import Diverged, GanvasError
+from ganvas.errors import GanvasError
 from ganvas.evaluation.checks import check_held_out, check_sample_count, impossible_metrics
 from ganvas.evaluation.extractor_choice import (
     extractor_key,
@@ -42,20 +42,11 @@ from ganvas.studies.worker import InterruptibleFeedback
 from ganvas.torch_state import cpu_threads
 from ganvas.training.due import early_grids
 from ganvas.training.grids import GRID_IMAGES
+from ganvas.training.pace import SECONDS, UNLIMITED, train_sizes
 from ganvas.training.state import TrainState
-from ganvas.training.step import train_step
-
-WARM_UP = 1.0
-"""Seconds of training before the clock starts."""
-
-SECONDS = 2.0
-"""Seconds of training that are timed, and at most of sampling, unless one step takes longer."""
 
 SAMPLES_AT_A_TIME = 32
 """Samples between two looks at the clock."""
-
-UNLIMITED = 10**9
-"""Stands for a budget in images that is not known yet."""
 
 
 class TimedScoring(NamedTuple):
@@ -143,42 +134,6 @@ def _estimate(job: ThroughputJob) -> ThroughputResult:
         run_bytes=run_bytes(recipe, state, job.study.images),
     )
     return estimate, scoring
-
-
-def train_sizes(
-    recipe: Recipe, data: PreparedData, device: torch.device
-) -> tuple[float, TrainState]:
-    """Train for a few seconds, a recipe that grows at each of its sizes.
-
-    Returns images per second over the whole budget, and the last state, of the full size.
-    """
-    seconds = 0.0  # per image
-    for later_doublings, share in recipe.shares():
-        state = TrainState.start(recipe, data, 0, device, later_doublings=later_doublings)
-        _, state = train_for(WARM_UP, state, recipe, data)
-        rate, state = train_for(SECONDS, state, recipe, data)
-        seconds += share / rate
-    return 1 / seconds, state
-
-
-def train_for(
-    seconds: float, state: TrainState, recipe: Recipe, data: PreparedData
-) -> tuple[float, TrainState]:
-    """Train for so many seconds, at least one step. Returns images per second and the last state.
-
-    Training that diverges starts again: its steps take as long, and only speed matters here.
-    """
-    start, images = time.perf_counter(), 0
-    while (elapsed := time.perf_counter() - start) < seconds or images == 0:
-        try:
-            train_step(state, recipe)
-        except Diverged:
-            later = state.later_doublings
-            state = TrainState.start(recipe, data, 0, state.device, later_doublings=later)
-        images += recipe.batch * recipe.discriminator_steps
-        if state.device.type == "cuda":
-            torch.cuda.synchronize(state.device)
-    return images / elapsed, state
 
 
 def time_scoring(

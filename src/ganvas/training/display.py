@@ -50,7 +50,8 @@ class Display(Listener):
         self._line = NotebookLine() if in_notebook() and not quiet else None
         self._run = run
         self._recipe = recipe
-        self._budget = recipe.images
+        self.budget = recipe.images
+        """Images of the whole training."""
         self._first_record = recipe.intervals.history
         self._start = (time.monotonic(), images_seen)
         self._last_line = self._last_update = 0.0
@@ -71,7 +72,7 @@ class Display(Listener):
 
     def start(self, state: TrainState) -> None:
         every = self._first_record
-        first = min(self._budget, state.images_seen + every - state.images_seen % every)
+        first = min(self.budget, state.images_seen + every - state.images_seen % every)
         self._losses = f"losses at {format_short(first)} images"
         activity = "compiling" if isinstance(state.engine, Compiled) else "training"
         self._set_status(f"{activity}, {self._losses}")
@@ -97,7 +98,7 @@ class Display(Listener):
         self._losses = f"D {discriminator:.3g}  G {generator:.3g}"
         self._health = health
         parts = self._update(seen)
-        due = self._last_update - self._last_line >= SECONDS_BETWEEN_LINES or seen >= self._budget
+        due = self._last_update - self._last_line >= SECONDS_BETWEEN_LINES or seen >= self.budget
         if not self._console.is_terminal and self._line is None and due:
             self._last_line = self._last_update
             self.message(join_parts(parts))
@@ -132,10 +133,10 @@ class Display(Listener):
         self._last_update = time.monotonic()
         started, from_images = self._start
         mean_rate = (images_seen - from_images) / max(self._last_update - started, 1e-9)
-        left = max(0, self._budget - images_seen) / mean_rate if mean_rate > 0 else 0.0
+        left = max(0, self.budget - images_seen) / mean_rate if mean_rate > 0 else 0.0
         parts = {
-            "percent": f"{min(100, 100 * images_seen // self._budget):3d}%",
-            "images": f"{format_short(images_seen)}/{format_short(self._budget)} images"
+            "percent": f"{min(100, 100 * images_seen // self.budget):3d}%",
+            "images": f"{format_short(images_seen)}/{format_short(self.budget)} images"
             f"{self._size_at(images_seen)}",
             "rate": f"{self._rate or mean_rate:,.0f}/s",
             "left": f"{format_clock(left)} left",
@@ -143,7 +144,7 @@ class Display(Listener):
             "health": self._health,
             "picture": self._picture,
         }
-        self._set_status(fit_parts(parts, self._console.width), at_once=images_seen >= self._budget)
+        self._set_status(fit_parts(parts, self._console.width), at_once=images_seen >= self.budget)
         return parts
 
     def _size_at(self, images_seen: int) -> str:

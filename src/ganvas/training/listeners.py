@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ganvas.evaluation.score import Score
 from ganvas.runs.history import Record
 from ganvas.training.state import TrainState
+from ganvas.training.stop import Signal
 
 Advance = Callable[[int, int], None]
 """Called with (done, total)."""
@@ -22,6 +23,11 @@ Advance = Callable[[int, int], None]
 
 class Listener:
     """Hears what happens while training. Every event does nothing unless it is overridden."""
+
+    @property
+    def signal(self) -> Signal:
+        """What it asks for after a step."""
+        return Signal.CONTINUE
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -76,6 +82,10 @@ class Listeners(Listener):
 
     def __init__(self, *listeners: Listener) -> None:
         self._listeners = listeners
+
+    @property
+    def signal(self) -> Signal:
+        return max((listener.signal for listener in self._listeners), default=Signal.CONTINUE)
 
     @contextmanager
     def active(self) -> Iterator[None]:

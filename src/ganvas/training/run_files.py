@@ -1,23 +1,34 @@
-"""Writes everything that training leaves in the run directory."""
+"""Makes a run directory, and writes everything that training leaves in it."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
 from ganvas import sampling
+from ganvas.data.preparation import PreparedData
 from ganvas.evaluation.evaluate import record_scores
 from ganvas.evaluation.score import Score
 from ganvas.generator_files import write_generator
+from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
+from ganvas.runs.data import describe_data
 from ganvas.runs.history import Record
+from ganvas.runs.run import CheckpointContent, check_unoccupied
+from ganvas.storage import check_can_write, native_path
 from ganvas.training.grids import grid_columns
 from ganvas.training.listeners import Listener
 from ganvas.training.state import TrainState
+
+RUNS = Path("runs")
+"""Where a run without a place of its own is made."""
 
 
 class RunFiles(Listener):
@@ -74,3 +85,42 @@ def describe_step(state: TrainState) -> dict[str, Any]:
         "precision": dataclasses.asdict(state.precision),
         "step": {"name": state.engine.name, "why": state.engine.reason},
     }
+
+
+def check_free(out: Path | str | None, name: str) -> None:
+    """Raise a `RunError` unless a new run can be made at `out`; without it, one of this name."""
+    if out is None:
+        check_can_write(RUNS / native_path(name))
+    else:
+        check_unoccupied(Path(out))
+
+
+def new_run(
+    out: Path | str | None,
+    recipe: Recipe,
+    data: PreparedData,
+    environment: dict[str, Any],
+    processes: ProcessGroup,
+    start: CheckpointContent | None,
+) -> Run:
+    """The run directory, which the first process makes and tells the others."""
+
+    def create() -> str:
+        about = describe_data(data)
+        if out is not None:
+            return str(Run.create(Path(out), recipe, environment, about, start).directory)
+        stem = RUNS / native_path(f"{recipe.name}-{data.name}")
+        return str(Run.create_numbered(stem, recipe, environment, about, start).directory)
+
+    return Run(Path(processes.broadcast_object(create)))
+
+
+@contextmanager
+def removed_if_never_saved(run: Run) -> Iterator[None]:
+    """Remove a new run that is interrupted before `fit` can save it, so that nothing is left."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not run.checkpoint_paths():
+            shutil.rmtree(run.directory, ignore_errors=True)
+        raise

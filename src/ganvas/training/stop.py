@@ -20,9 +20,11 @@ class Signal(IntEnum):
     """A process's signal after a step. All processes follow the highest."""
 
     CONTINUE = 0
-    STOP = 1
+    REPLAN = 1
+    """The budget is to be corrected, from a checkpoint on."""
+    STOP = 2
     """This process has a request to stop."""
-    UNHEALTHY = 2
+    UNHEALTHY = 3
     """Health fails, and the recipe says to stop then."""
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ganvas.devices import peak_memory_mb
+from ganvas.runs import Run
 from ganvas.runs.history import Record
+from ganvas.runs.time_limit import read_time_limit
 from ganvas.training.state import TrainState
 
 
@@ -17,12 +19,12 @@ class Timer:
     `data_wait` is the fraction of time in which training waited for its next batch of images.
 
     Args:
-        before: the `seconds` of earlier records; a resumed run continues from the last.
+        before: seconds of training before, of a run that goes on.
     """
 
-    def __init__(self, state: TrainState, before: Sequence[float]) -> None:
+    def __init__(self, state: TrainState, before: float) -> None:
         self._last = time.monotonic()
-        self._started = self._last - (before[-1] if before else 0.0)
+        self._started = self._last - before
         self._images = state.images_seen
         self._waited = state.stream.waited
 
@@ -48,3 +50,9 @@ class Timer:
             "data_wait": round(wait, 5),
             "memory_mb": round(peak_memory_mb(state.device), 1),
         }
+
+
+def seconds_trained(run: Run) -> float:
+    """Seconds for which a run that goes on has trained: until its last record, or more exactly."""
+    limit, recorded = read_time_limit(run.directory), run.history.column("seconds")
+    return max(0.0 if limit is None else limit.spent, recorded[-1] if recorded else 0.0)

@@ -5,11 +5,9 @@ Read `fit` first: it is the story. `train` and `resume` prepare what it needs.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device, describe_environment
@@ -26,11 +24,12 @@ from ganvas.runs.data import (
     with_measured_range,
 )
 from ganvas.runs.labels import check_labels_of_files, with_labels
-from ganvas.runs.run import CheckpointContent, check_unoccupied
-from ganvas.storage import check_can_write, native_path
-from ganvas.terminal import tolerant_output
+from ganvas.runs.time_limit import read_time_limit
+from ganvas.terminal import print_lines, tolerant_output
 from ganvas.torch_state import deterministic_kernels, usual_torch
 from ganvas.torchrun import launch, restarts
+from ganvas.training.choosing import AUTO, Choice, choose, with_time
+from ganvas.training.clock import Clock, parse_time
 from ganvas.training.display import Display, log_start
 from ganvas.training.distributed import (
     agree_on_precision,
@@ -54,6 +53,7 @@ from ganvas.training.growing import grow_if_due
 from ganvas.training.listeners import Listeners
 from ganvas.training.logs import Logs, view_lines
 from ganvas.training.monitor import HealthMonitor
+from ganvas.training.pace import measure_pace_on
 from ganvas.training.restore import (
     check_unfinished,
     restore_newest,
@@ -61,15 +61,18 @@ from ganvas.training.restore import (
     with_overrides,
 )
 from ganvas.training.rewind import complete_pending_rewind, rewind
-from ganvas.training.run_files import RunFiles, describe_step
+from ganvas.training.run_files import (
+    RunFiles,
+    check_free,
+    describe_step,
+    new_run,
+    removed_if_never_saved,
+)
 from ganvas.training.scoring import check_can_score, score_ema
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from ganvas.training.stop import Signal, StopRequest
-from ganvas.training.timer import Timer
-
-RUNS = Path("runs")
-"""Where a run without a place of its own is made."""
+from ganvas.training.timer import Timer, seconds_trained
 
 
 def fit(
@@ -82,12 +85,14 @@ def fit(
 ) -> None:
     """Train to the recipe's budget, on every process; only the first has listeners and a monitor.
 
+    Returns earlier, after a checkpoint, where a listener asks for another budget.
+
     Raises:
         Interrupted: a signal asked to stop; after a checkpoint was written.
         Diverged: a number overflowed; with the last good checkpoint named.
         Unhealthy: training fails, and the recipe says to end it.
     """
-    timer = Timer(state, run.history.column("seconds"))
+    timer = Timer(state, seconds_trained(run))
     with StopRequest() as stop, listeners.active():
         listeners.start(state)
         if monitor and state.images_seen == 0:
@@ -107,21 +112,23 @@ def fit(
             if monitor and due.history:
                 record, events = monitor.observe(state, timer.record(state), due.probes)
                 listeners.record(record, events, monitor.summary)
-            own = max(stop.signal, monitor.signal if monitor else Signal.CONTINUE)
-            signal = state.processes.all_reduce_max(own)  # continue < stop < unhealthy
+            own = max(stop.signal, listeners.signal, monitor.signal if monitor else 0)
+            signal = state.processes.all_reduce_max(own)  # continue < replan < stop < unhealthy
             if signal == Signal.UNHEALTHY:
                 raise unhealthy_error(run, monitor, state.images_seen)
             if due.scores:
                 with timer.paused():
                     scores = score_ema(recipe, state, data, listeners)
                 listeners.scores(state.images_seen, scores)
-            stopping = signal == Signal.STOP and not due.last
-            if stopping:
+            pausing = signal != Signal.CONTINUE and not due.last
+            if pausing:
                 with report_divergence(run, state):
                     state.metrics.flush()
-            if due.checkpoint or stopping:
+            if due.checkpoint or pausing:
                 listeners.checkpoint(state, due.last)
-            if stopping:
+            if pausing and signal == Signal.REPLAN:
+                return
+            if pausing:
                 names = state.processes.all_gather_object(stop.signal_name)
                 listeners.interrupted(state, next(filter(None, names), ""))
                 if monitor:
@@ -130,7 +137,7 @@ def fit(
                 raise interrupted_error(run, state)
 
 
-def fit_with_rewinds(
+def fit_to_the_end(
     run: Run,
     recipe: Recipe,
     state: TrainState,
@@ -138,29 +145,48 @@ def fit_with_rewinds(
     display: Display,
     loggers: Sequence[str],
 ) -> None:
-    """`fit`; where it fails and the recipe says so, rewind, apply the advice, and fit again."""
+    """`fit`, and again from a checkpoint with another recipe, until the budget is reached.
+
+    Where it fails and the recipe says so, rewind and apply the advice; where it would miss the time
+    that the run was given, correct the budget.
+    """
     processes = state.processes
+    clock = Clock.of(run, display) if processes.is_main else None
     while True:
+        listeners, monitor = Listeners(), None
         try:
-            if not processes.is_main:
-                return fit(run, recipe, state, data, Listeners(), None)
-            forecast = ForecastListener(display, recipe, data.shape)
-            logs = Logs(run, loggers, display)
-            listeners = Listeners(RunFiles(run, recipe), display, forecast, logs)
-            monitor = HealthMonitor(run, recipe, data, state)
+            if processes.is_main:
+                forecast = ForecastListener(display, recipe, data.shape)
+                logs = Logs(run, loggers, display)
+                timed = () if clock is None else (clock,)
+                listeners = Listeners(RunFiles(run, recipe), *timed, display, forecast, logs)
+                monitor = HealthMonitor(run, recipe, data, state)
             fit(run, recipe, state, data, listeners, monitor)
-            return listeners.end()
+            if state.images_seen >= recipe.images:
+                return listeners.end()
+            replan_on_all(clock, state)
         except (Diverged, Unhealthy) as error:
             message = rewind_on_all(run, state)
             if message is None:
                 raise
             display.message(str(error))
+            display.message(message)
         except RankLost as error:
             raise rank_lost_error(run, error) from error
-        display.message(message)
         recipe = run.read_recipe()
+        display.budget = recipe.images
         state.release_memory()
         state, _ = restore_newest(run, recipe, data, state.device, processes)
+
+
+def replan_on_all(clock: Clock | None, state: TrainState) -> None:
+    """Correct the budget of a run with a time limit; the first process alone has its clock."""
+
+    def on_main() -> None:
+        assert clock is not None  # nothing else asks for another budget
+        clock.correct(state)
+
+    state.processes.broadcast_object(on_main)
 
 
 def rewind_on_all(run: Run, state: TrainState) -> str | None:
@@ -176,11 +202,12 @@ def rewind_on_all(run: Run, state: TrainState) -> str | None:
 @tolerant_output()
 @usual_torch()
 def train(
-    recipe: Recipe | str,
+    recipe: Recipe | Choice | str,
     data: str | Path,
     out: Path | str | None = None,
     *,
     start_from: Path | str | Run | None = None,
+    time: str | float | None = None,
     seed: int = 0,
     device: str = "auto",
     deterministic: bool = False,
@@ -196,7 +223,8 @@ def train(
     may train a run each.
 
     Args:
-        recipe: what to train, e.g. `ganvas.recipes.dcgan()`, or the name of a recipe or its file.
+        recipe: what to train, e.g. `ganvas.recipes.dcgan()`, or the name of a recipe or its file;
+            or auto, or what `ganvas.choose` returned: what suits the images and the machine.
         data: a folder, .zip, .tar, .npz, .npy, .parquet, a folder of IDX files, a data set of the
             hub (hf:OWNER/NAME:SPLIT), `fashion`, or data generated for benchmarks: ring, grid,
             swiss-roll, stacked:DATA.
@@ -204,6 +232,10 @@ def train(
         start_from: an earlier run, or a model of the hub (hf:OWNER/NAME), whose weights this one
             starts from where they fit by name and shape. A recipe's name then means
             `Recipe.for_trained_weights`; a `Recipe` is used as it is.
+        time: train for so long in place of `recipe.images`: 90s, 10m, 1h30m, or seconds. It counts
+            training with its scores and checkpoints, not preparation; a killed run keeps what was
+            left. Speed is measured for a few seconds and gives the budget in images, which is
+            corrected while training. Schedules end with it.
         seed: decides weights, order and latents. The same seed gives the same bits on the same
             machine, with the same versions and number of torch's threads.
         device: auto, cpu, cuda, cuda:1, mps.
@@ -219,10 +251,20 @@ def train(
         Interrupted, Diverged, Unhealthy, RankLost: while training; the run can be resumed from its
             last checkpoint.
     """
-    if isinstance(recipe, str):
+    if recipe == AUTO:
+        check_free(out, AUTO)
+        recipe = choose(data, time=time, device=device, quiet=quiet, verify=verify)
+    plans_scores = isinstance(recipe, Choice) and recipe.plans_scores
+    if isinstance(recipe, Choice):
+        print_lines(*(() if quiet else recipe.lines))
+        recipe = recipe.recipe if start_from is None else recipe.recipe.for_trained_weights()
+    elif isinstance(recipe, str):
         recipe = load_recipe(recipe)
         recipe = recipe if start_from is None else recipe.for_trained_weights()
-    recipe = checked(recipe).with_fixed_schedules()
+    recipe = checked(recipe)
+    seconds = None if time is None else parse_time(time)
+    if seconds is None:
+        recipe = recipe.with_fixed_schedules()
     loggers = check_loggers(log)
     processes = ProcessGroup.join()
     if restarts() and (before := processes.broadcast_object(lambda: find_run_of_launch(out))):
@@ -230,10 +272,7 @@ def train(
     target = choose_device(device, processes)
     check_batch_is_divisible(recipe, processes, target)
     if processes.is_main:
-        if out is None:
-            check_can_write(RUNS / native_path(recipe.name))
-        else:
-            check_unoccupied(Path(out))
+        check_free(out, recipe.name)
     earlier = None if start_from is None else EarlierRun.read(start_from)
     check_freezes_trained(recipe, earlier)
     quiet = quiet or not processes.is_main
@@ -244,6 +283,11 @@ def train(
     if earlier is not None:
         earlier.check_labels(recipe, prepared)
     warnings = check_can_score(recipe, prepared)
+    limit = None
+    if seconds is not None:
+        pace = measure_pace_on(prepared, recipe, target, processes, compile)
+        recipe, limit, lines = with_time(recipe, seconds, pace, plans_scores)
+        warnings += lines
     check_same_inputs(processes, recipe, prepared, target, seed)
     state = TrainState.start(recipe, prepared, seed, target, processes, compile)
     agree_on_precision(state)
@@ -264,6 +308,8 @@ def train(
         warnings = [*lines, *warnings]
         start = state.tensors(), state.values()
     run = new_run(out, recipe, prepared, environment, processes, start)
+    if limit is not None and processes.is_main:
+        limit.write(run.directory)
     with (
         shut_down_process_group(processes),
         run_lock(run, processes),
@@ -275,7 +321,7 @@ def train(
         for line in filter(None, [about_labels, *warnings, *view_lines(run, loggers)]):
             display.message(line)
         with report_out_of_memory(recipe, prepared, state):
-            fit_with_rewinds(run, recipe, state, prepared, display, loggers)
+            fit_to_the_end(run, recipe, state, prepared, display, loggers)
     return run
 
 
@@ -296,7 +342,8 @@ def resume(
 
     Args:
         directory: the run.
-        images: a new, larger budget; schedules keep the end they had.
+        images: a new, larger budget; schedules keep the end they had. It replaces a time that the
+            run was given.
         data: where the images are now, if they moved; they must be the same.
         on_failure: what to do from now on when health fails: warn, stop or rewind.
         device: auto takes the device that the run was started on.
@@ -344,6 +391,8 @@ def resume(
             run.delete_records_after(state.images_seen)
             remove_interruption_grid(run, recipe, state)
             run.write_recipe(recipe)
+            if images is not None and (limit := read_time_limit(run.directory)) is not None:
+                replace(limit, replaced=True).write(run.directory)
             run.write_environment({**environment, "log": list(loggers)})
             run.write_status("running", state.images_seen)
         display = Display(run, recipe, state.images_seen, quiet)
@@ -351,36 +400,5 @@ def resume(
             display.message(note)
         display.message(f"resuming at {state.images_seen:,} images")
         with report_out_of_memory(recipe, prepared, state):
-            fit_with_rewinds(run, recipe, state, prepared, display, loggers)
+            fit_to_the_end(run, recipe, state, prepared, display, loggers)
     return run
-
-
-def new_run(
-    out: Path | str | None,
-    recipe: Recipe,
-    data: PreparedData,
-    environment: dict[str, Any],
-    processes: ProcessGroup,
-    start: CheckpointContent | None,
-) -> Run:
-    """The run directory, which the first process makes and tells the others."""
-
-    def create() -> str:
-        about = describe_data(data)
-        if out is not None:
-            return str(Run.create(Path(out), recipe, environment, about, start).directory)
-        stem = RUNS / native_path(f"{recipe.name}-{data.name}")
-        return str(Run.create_numbered(stem, recipe, environment, about, start).directory)
-
-    return Run(Path(processes.broadcast_object(create)))
-
-
-@contextmanager
-def removed_if_never_saved(run: Run) -> Iterator[None]:
-    """Remove a new run that is interrupted before `fit` can save it, so that nothing is left."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if not run.checkpoint_paths():
-            shutil.rmtree(run.directory, ignore_errors=True)
-        raise

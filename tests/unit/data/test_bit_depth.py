@@ -29,11 +29,11 @@ from ganvas.data.inspecting import inspect
 from ganvas.data.inspection import Inspection
 from ganvas.data.opening import open_image
 from ganvas.data.preparation import PreparedData, default_cache, prepare
-from ganvas.data.recommendation import recommend
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import UnusableImage
 from ganvas.data.sources import open_source
 from ganvas.errors import DataError
+from ganvas.recipes.recommendation import recommend
 
 from .pictures import encoded, flat
 

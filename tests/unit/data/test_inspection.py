@@ -13,10 +13,10 @@ from PIL import Image
 from ganvas.data.inspecting import inspect
 from ganvas.data.inspection import FEW_IMAGES, Inspection
 from ganvas.data.preparation import prepare
-from ganvas.data.recommendation import recommend
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Unusable
 from ganvas.data.sources import open_source
+from ganvas.recipes.recommendation import recommend
 
 from .pictures import bomb_png, encoded, flat, photograph
 

@@ -20,9 +20,9 @@ from ganvas.data.mirroring import (
     shows_signs,
     thumbnail,
 )
-from ganvas.data.recommendation import Recommendation, recommend
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
+from ganvas.recipes.recommendation import Recommendation, recommend
 
 Pixels = npt.NDArray[np.uint8]
 

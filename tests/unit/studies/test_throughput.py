@@ -9,16 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganvas.data.settings import DataSettings
 from ganvas.errors import GanvasError
 from ganvas.evaluation.extractors import Extractor
 from ganvas.evaluation.families import FAMILIES, FeatureSets, MetricFamily
-from ganvas.growth import Growth
-from ganvas.recipes import Recipe
 from ganvas.studies import throughput
-from ganvas.studies.pace import noise
 from ganvas.studies.study import SAMPLES_WHILE_TRAINING
-from ganvas.training.state import TrainState
 from tests.builders.tiny import start, tiny_data, tiny_recipe
 
 from .short_study import study_from
@@ -91,24 +86,6 @@ def extracted(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> list[int]:
     monkeypatch.setattr(throughput, "extractors_for", lambda *_: extractors)
     monkeypatch.setattr(throughput, "check_held_out", lambda *_: None)
     return counts
-
-
-def test_a_recipe_that_grows_is_timed_at_each_size(
-    clock: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An image takes 1 ms while small, for a quarter of the budget, and then 5 ms."""
-
-    def step(state: TrainState, recipe: Recipe) -> None:
-        clock[0] += recipe.batch * (0.001 if state.later_doublings else 0.005)
-
-    monkeypatch.setattr(throughput, "train_step", step)
-    recipe = tiny_recipe(
-        data=DataSettings(size=(24, 24)), images=1_000, grow=Growth(heights=(12, 24), ends=(250,))
-    )
-    data = noise(recipe.image_shape(1), 8)
-    rate, state = throughput.train_sizes(recipe, data, torch.device("cpu"))
-    assert rate == pytest.approx(1 / (0.25 * 0.001 + 0.75 * 0.005))
-    assert state.later_doublings == 0
 
 
 def study_of(*metrics: str) -> Any:

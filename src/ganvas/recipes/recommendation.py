@@ -1,26 +1,27 @@
 """The one place that decides how to train on given images: recipe, size, flags, and why.
 
-`ganvas check`, error messages and the README give what this says.
+The recipe is that of the table of choices (`choices.py`). `ganvas check`, `ganvas train auto`,
+error messages and the README give what this says.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ganvas.command_line import ganvas_command
 from ganvas.data.bit_depth import MEASURED
 from ganvas.data.image_sizes import SUGGESTED_SIDES
-from ganvas.data.inspection import FEW_IMAGES, Inspection
+from ganvas.data.inspection import Inspection
 from ganvas.data.mirroring import ALIKE, UNLIKE, shows_signs
-from ganvas.data.settings import (
-    RECIPE_FOR_FEW,
-    RECIPE_FOR_IMAGES,
-    RECIPE_FOR_LABELS,
-    DataSettings,
-)
+from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
+from ganvas.fields import format_field
 from ganvas.formatting import format_percent
 from ganvas.labels import FEWEST_IMAGES, MOST_LABELS
+from ganvas.recipes.catalog import CATALOG
+from ganvas.recipes.choices import Case, Row, ranked_rows
+from ganvas.recipes.recipe import Recipe, flag_of
 
 GREY_MODES = {
     *("grey", "black and white", "grey with alpha"),
@@ -46,27 +47,56 @@ class Recommendation:
     """Of the images that training gets."""
     reasons: tuple[str, ...]
     """Why, one clause for each choice, the most important first."""
+    row: Row | None
+    """Of the table of choices; None for data that names its recipe, and where no row suits."""
+    second: Row | None
+    """The next best row with another recipe."""
 
     @property
     def command(self) -> str:
         """The line to type."""
         return ganvas_command("train", self.recipe, self.data, *self.flags)
 
+    def build(self) -> Recipe:
+        """The recipe, with the data settings that the flags give."""
+        recipe = CATALOG[self.recipe]() if self.row is None else self.row.build()
+        given = self.settings.labels != DataSettings.labels
+        labels = self.settings.labels if given else recipe.data.labels
+        return replace(recipe, data=replace(self.settings, labels=labels))
+
+    @property
+    def second_choice(self) -> str | None:
+        """The second choice and why, for people."""
+        row = self.second
+        return None if row is None else f"{row.name} as {row.why} (docs/{row.study})"
+
     def to_json(self) -> dict[str, Any]:
         """The command and the reasons, as `ganvas check --json` prints them."""
-        return {"suggested_command": self.command, "why": list(self.reasons)}
+        return {
+            "suggested_command": self.command,
+            "why": list(self.reasons),
+            "second_choice": self.second_choice,
+        }
 
     def lines(self) -> list[str]:
         """For people, the command last."""
-        return [f"why: {'; '.join(self.reasons)}", f"next: {self.command}"]
+        second = [] if self.second is None else [f"second choice: {self.second_choice}"]
+        return [f"why: {'; '.join(self.reasons)}", *second, f"next: {self.command}"]
 
 
-def recommend(inspection: Inspection) -> Recommendation:
-    """How to train on inspected images, stacks or points that are enough to train on."""
-    recipe = inspection.recipe or _recipe_for_images(inspection)
+def recommend(inspection: Inspection, seen: int | None = None) -> Recommendation:
+    """How to train on inspected images, stacks or points that are enough to train on.
+
+    Args:
+        seen: how many images the run is to see; None: as many as recipes do by themselves.
+    """
+    case = case_of(inspection, CATALOG[RECIPE_FOR_IMAGES]().images if seen is None else seen)
+    rows = [] if inspection.recipe else ranked_rows(case)
+    row = rows[0] if rows else None
+    recipe = inspection.recipe or (RECIPE_FOR_IMAGES if row is None else row.recipe)
     flags = list(inspection.flags)
     settings = replace(inspection.settings, size=inspection.size)
-    reasons = [_why_recipe(inspection, recipe)]
+    reasons = [_why_recipe(inspection, row, case)]
     if settings.labels == "on" and not inspection.learnable_labels:
         settings = replace(settings, labels="auto")
         flags[flags.index("--labels") + 1] = "auto"
@@ -94,22 +124,41 @@ def recommend(inspection: Inspection) -> Recommendation:
     return Recommendation(
         recipe=recipe,
         data=inspection.typed,
-        flags=tuple(flags),
+        flags=(*(() if row is None else row.flags), *flags),
         settings=settings,
         channels=_channels(inspection),
         reasons=(*reasons, *_notes(inspection)),
+        row=row,
+        second=next((other for other in rows if other.name != rows[0].name), None),
     )
 
 
-def _recipe_for_images(inspection: Inspection) -> str:
-    """The recipe for images, by how many there are and whether their labels suit it."""
+def given_flags(settings: DataSettings) -> list[str]:
+    """The flags that give `train` the data settings that differ from their defaults."""
+    flags = []
+    for entry in fields(DataSettings):
+        value = getattr(settings, entry.name)
+        if value == entry.default:
+            continue
+        flags.append(flag_of(f"data.{entry.name}"))
+        if not isinstance(value, bool):
+            flags.append(format_field(value))
+    return flags
+
+
+def case_of(inspection: Inspection, seen: int) -> Case:
+    """What the table of choices is asked about these images."""
     # What follows overfitting compares with held-out images; a given fraction stays.
     can_hold_more = inspection.fraction_for_scores is not None
     can_hold_more &= "--held-out" not in inspection.flags
-    can_follow = inspection.scores_possible or can_hold_more
-    if inspection.few and can_follow:
-        return RECIPE_FOR_FEW
-    return RECIPE_FOR_LABELS if inspection.learnable_labels else RECIPE_FOR_IMAGES
+    return Case(
+        side=math.sqrt(math.prod(inspection.size)),
+        images=inspection.distinct,
+        channels=_channels(inspection),
+        labels=inspection.learnable_labels,
+        seen=seen,
+        can_follow=inspection.scores_possible or can_hold_more,
+    )
 
 
 def _channels(inspection: Inspection) -> int:
@@ -122,21 +171,15 @@ def _channels(inspection: Inspection) -> int:
     return 1 if inspection.modes.keys() <= GREY_MODES else 3
 
 
-def _why_recipe(inspection: Inspection, recipe: str) -> str:
-    if inspection.recipe is None:
-        if recipe == RECIPE_FOR_FEW:
-            return (
-                f"{recipe} as the discriminator memorises fewer than {FEW_IMAGES:,} images, which "
-                "its augmentation follows"
-            )
-        if recipe == RECIPE_FOR_LABELS:
-            return (
-                f"{recipe} as the labels suit it, so you choose what is generated (without "
-                f"labels: {RECIPE_FOR_IMAGES})"
-            )
-        return f"{recipe} as it was the quickest of those measured"
-    images = "points" if inspection.things == "points" else "stacked images"
-    return f"{recipe} as it is made for {images}"
+def _why_recipe(inspection: Inspection, row: Row | None, case: Case) -> str:
+    if inspection.recipe is not None:
+        images = "points" if inspection.things == "points" else "stacked images"
+        return f"{inspection.recipe} as it is made for {images}"
+    if row is None:
+        return f"{RECIPE_FOR_IMAGES}, as nothing was measured on {case.channels} channels"
+    uncovered = row.uncovered(case)
+    silent = f"; the nearest to {' and '.join(uncovered)} that was measured" if uncovered else ""
+    return f"{row.recipe} as {row.why} (docs/{row.study}{silent})"
 
 
 def _why_size(inspection: Inspection) -> str:

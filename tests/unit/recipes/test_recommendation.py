@@ -11,12 +11,12 @@ from PIL import Image
 
 from ganvas.data.inspecting import inspect
 from ganvas.data.preparation import prepare
-from ganvas.data.recommendation import Recommendation, recommend
 from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
 from ganvas.data.sources import open_source
 from ganvas.errors import DataError
+from ganvas.recipes.recommendation import Recommendation, recommend
 
-from .pictures import flat
+from ..data.pictures import flat
 
 README = Path(__file__).parents[3] / "README.md"
 

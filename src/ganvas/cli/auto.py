@@ -1,0 +1,50 @@
+"""`ganvas train auto DATA`: the recipe is chosen for the images and this machine.
+
+Which flags there are, and their defaults, depends on what is chosen. So the arguments are parsed
+twice: at once, so that what cannot be is said before anything is read, and again with the choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ganvas.cli.flag_names import errors_with_flag_names
+from ganvas.cli.train import Train
+from ganvas.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Auto:
+    """Choose a recipe and train it, with the flags that were given.
+
+    first: the arguments with the defaults of a stand-in for the recipe.
+    images: what --images says; None if it is not given.
+    chooses_size: whether --size is not given.
+    with_recipe: parses the arguments again, with a recipe's flags and defaults.
+    """
+
+    first: Train
+    images: int | None
+    chooses_size: bool
+    with_recipe: Callable[[Recipe], Train]
+
+    def run(self) -> None:
+        """Choose, and train."""
+        from ganvas.training.choosing import choose
+        from ganvas.training.run_files import check_free
+
+        check_free(self.first.out, self.first.recipe_name)
+        with errors_with_flag_names(["time", "images"]):
+            choice = choose(
+                self.first.data,
+                time=self.first.time,
+                images=self.images,
+                settings=self.first.recipe.data,
+                chooses_size=self.chooses_size,
+                device=self.first.device,
+                verify=self.first.verify,
+            )
+        chosen = self.with_recipe(choice.recipe)
+        plans = chosen.recipe.evaluation == choice.recipe.evaluation
+        chosen.train(replace(choice, recipe=chosen.recipe, plans_scores=plans))
