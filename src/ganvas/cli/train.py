@@ -37,6 +37,9 @@ class Train:
     start_from: Annotated[Path | None, tyro.conf.arg(name="from", metavar="RUN")] = None
     """Start from the weights of an earlier run, or of hf:OWNER/NAME; defaults: learning rates / 4,
     no EMA ramp-up."""
+    tune: bool = False
+    """Try three values of what matters most (weight of R1 and R2, clipping bound, or learning
+    rates) on a tenth of the budget, and go on with the best."""
     seed: int = 0
     """Decides weights, order and latents: same seed, same machine, same bits."""
     device: str = "auto"
@@ -89,6 +92,7 @@ class Train:
                 self.data,
                 self.out,
                 start_from=self.start_from,
+                tune=self.tune,
                 seed=self.seed,
                 device=self.device,
                 verify=self.verify,

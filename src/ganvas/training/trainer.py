@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,12 @@ from ganvas.runs.data import (
 )
 from ganvas.runs.labels import check_labels_of_files, with_labels
 from ganvas.runs.run import CheckpointContent, check_unoccupied
+from ganvas.runs.tuning import Tuning
 from ganvas.storage import check_can_write, native_path
 from ganvas.terminal import tolerant_output
 from ganvas.torch_state import deterministic_kernels, usual_torch
 from ganvas.torchrun import launch, restarts
+from ganvas.training.candidates import with_tuning
 from ganvas.training.display import Display, log_start
 from ganvas.training.distributed import (
     agree_on_precision,
@@ -66,6 +69,7 @@ from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from ganvas.training.stop import Signal, StopRequest
 from ganvas.training.timer import Timer
+from ganvas.training.tuning import Candidates, early_metric, is_tuning
 
 RUNS = Path("runs")
 """Where a run without a place of its own is made."""
@@ -185,6 +189,7 @@ def train(
     log: Sequence[str] | str = (),
     quiet: bool = False,
     verify: bool = False,
+    tune: bool = False,
 ) -> Run:
     """Train a GAN on images and leave everything in a run directory.
 
@@ -210,6 +215,8 @@ def train(
         log: loggers that follow the run: tensorboard, wandb, mlflow, trackio.
         quiet: print nothing.
         verify: read every image file again, even where size and time stamp are unchanged.
+        tune: spend a tenth of the budget on three values of what matters most (weights of R1 and
+            R2, or the clipping bound, or the learning rates), and go on with the best.
 
     Raises:
         RecipeError, DataError, RunError, DeviceError: with what to do, before training starts.
@@ -219,7 +226,8 @@ def train(
     if isinstance(recipe, str):
         recipe = load_recipe(recipe)
         recipe = recipe if start_from is None else recipe.for_trained_weights()
-    recipe = checked(recipe).with_fixed_schedules()
+    recipe = checked(recipe)
+    recipe, tuning = with_tuning(recipe) if tune else (recipe.with_fixed_schedules(), None)
     loggers = check_loggers(log)
     processes = ProcessGroup.join()
     if restarts() and (before := processes.broadcast_object(lambda: find_run_of_launch(out))):
@@ -241,6 +249,8 @@ def train(
     if earlier is not None:
         earlier.check_labels(recipe, prepared)
     warnings = check_can_score(recipe, prepared)
+    if tuning is not None:
+        tuning = replace(tuning, metric=early_metric(recipe, prepared))
     check_same_inputs(processes, recipe, prepared, target, seed)
     state = TrainState.start(recipe, prepared, seed, target, processes, compile)
     agree_on_precision(state)
@@ -260,7 +270,7 @@ def train(
         environment["started_from"], lines = earlier.give(state, recipe, prepared.shape)
         warnings = [*lines, *warnings]
         start = state.tensors(), state.values()
-    run = new_run(out, recipe, prepared, environment, processes, start)
+    run = new_run(out, recipe, prepared, environment, processes, start, tuning)
     with (
         shut_down_process_group(processes),
         run_lock(run, processes),
@@ -271,6 +281,12 @@ def train(
         log_start(display, run, recipe, state, prepared)
         for line in filter(None, [about_labels, *warnings, *view_lines(run, loggers)]):
             display.message(line)
+        if tuning is not None:
+            state.release_memory()
+            Candidates(run, prepared, target, processes, display, fit).tune()
+            recipe = run.read_recipe()
+            state, _ = restore_newest(run, recipe, prepared, target, processes)
+            display = Display(run, recipe, state.images_seen, quiet)
         with report_out_of_memory(recipe, prepared, state):
             fit_with_rewinds(run, recipe, state, prepared, display, loggers)
     return run
@@ -311,7 +327,8 @@ def resume(
     if restarts() and is_over(run, images):
         return run
     quiet = quiet or not processes.is_main
-    notes = [] if quiet else unsaved_end(run)
+    tunes = is_tuning(run)
+    notes = [] if quiet or tunes else unsaved_end(run)
     environment = run.read_environment()
     loggers = check_loggers(environment.get("log", ()) if log is None else log)
     with (
@@ -329,6 +346,10 @@ def resume(
         prepared = prepare_for(recipe, data or data_location(run), quiet, verify)
         check_data_unchanged(run, prepared)
         check_same_inputs(processes, recipe, prepared, target, environment["seed"])
+        if tunes:
+            display = Display(run, recipe, 0, quiet)
+            Candidates(run, prepared, target, processes, display, fit).tune()
+            recipe = with_overrides(run, images, on_failure)
         state, warnings = restore_newest(run, recipe, prepared, target, processes)
         check_batch_norm_samples(recipe, state)
         if processes.is_main:
@@ -359,15 +380,16 @@ def new_run(
     environment: dict[str, Any],
     processes: ProcessGroup,
     start: CheckpointContent | None,
+    tuning: Tuning | None,
 ) -> Run:
     """The run directory, which the first process makes and tells the others."""
 
     def create() -> str:
         about = describe_data(data)
         if out is not None:
-            return str(Run.create(Path(out), recipe, environment, about, start).directory)
+            return str(Run.create(Path(out), recipe, environment, about, start, tuning).directory)
         stem = RUNS / native_path(f"{recipe.name}-{data.name}")
-        return str(Run.create_numbered(stem, recipe, environment, about, start).directory)
+        return str(Run.create_numbered(stem, recipe, environment, about, start, tuning).directory)
 
     return Run(Path(processes.broadcast_object(create)))
 
