@@ -82,20 +82,25 @@ class Tuning:
         candidates[index] = dataclasses.replace(candidates[index], outcome=outcome)
         return dataclasses.replace(self, candidates=tuple(candidates))
 
-    def describe(self, candidate: Candidate) -> str:
-        """What came out of a candidate, in one line: `x 4 (0.0008): watch, fd-lite0 512.3`."""
-        if candidate.outcome is None:
-            return f"{candidate}: not trained yet"
-        parts: list[str] = [candidate.outcome.verdict]
-        if candidate.outcome.score is not None:
-            parts.append(f"{self.metric} {format_number(candidate.outcome.score)}")
-        line = f"{candidate}: {', '.join(parts)}"
-        return f"{line}. {' '.join(candidate.outcome.reasons)}".removesuffix(". ")
+    def outcome_of(self, candidate: Candidate) -> str:
+        """What came out of a candidate, in one line: `healthy, fd-lite0 512.3`."""
+        outcome = candidate.outcome
+        if outcome is None:
+            return "not trained yet"
+        if outcome.reasons:
+            return f"{outcome.verdict}, so dropped. {' '.join(outcome.reasons)}"
+        if outcome.score is None:
+            return outcome.verdict
+        return f"{outcome.verdict}, {self.metric} {format_number(outcome.score)}"
+
+    def line(self, candidate: Candidate) -> str:
+        """A candidate and what came out: `x 4 (0.0008): healthy, fd-lite0 512.3`."""
+        return f"{candidate}: {self.outcome_of(candidate)}"
 
     @property
     def headline(self) -> str:
         """What is tried, in one line."""
-        return f"tuning {format_list(self.fields)}, each value on {self.images:,} images"
+        return f"tuning {format_list(self.fields)}: each value on {self.images:,} images"
 
     @property
     def conclusion(self) -> str:
@@ -107,12 +112,17 @@ class Tuning:
 
     def lines(self) -> list[str]:
         """The whole, as a few lines of text."""
-        outcomes = (f"  {self.describe(candidate)}" for candidate in self.candidates)
+        outcomes = [f"  {line}" for line in map(self.line, self.candidates)]
         return [self.headline, *outcomes, f"  {self.conclusion}"]
 
     def write(self, run: Path) -> None:
         """Write the file into the directory of a run."""
         storage.write_json(run / TUNING_JSON, storage.to_plain(self))
+
+
+def candidate_directory(run: Path, index: int) -> Path:
+    """The run of a candidate, inside the directory of the run: RUN/tuning/1 is the first."""
+    return run / "tuning" / str(index + 1)
 
 
 def read_tuning(run: Path) -> Tuning | None:

@@ -5,16 +5,15 @@ Pure functions of a recipe and of outcomes; `tuning.py` trains the candidates.
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Sequence
+from dataclasses import replace
 
 from ganvas.errors import RecipeError
 from ganvas.fields import format_field, get_field, replace_field
 from ganvas.formatting import format_number
 from ganvas.health.thresholds import Thresholds
 from ganvas.recipes import Recipe
-from ganvas.runs.tuning import Candidate, Tuning
+from ganvas.runs.tuning import Candidate, Outcome, Tuning
 from ganvas.schedules import extremes, multiply, parse_schedule
 
 FACTORS = (0.25, 1.0, 4.0)
@@ -24,8 +23,8 @@ OWN = FACTORS.index(1.0)
 """The index of the candidate with the recipe's own value."""
 PART = 10
 """All candidates together see one n-th of the budget."""
-PROBES = 4
-"""At least so many probes of a candidate, the last at its end."""
+PROBES = 10
+"""At least so many probes of a candidate, the last at its end, so that a weak symptom can last."""
 CLEARLY = 0.8
 """Another value is taken for clearly better than the recipe's own where its distance is below so
 many times that of the own: early scores of healthy runs say little (docs/tune.md)."""
@@ -77,7 +76,7 @@ def with_tuning(recipe: Recipe) -> tuple[Recipe, Tuning]:
         )
     images = steps * step
     rest = recipe.images - (len(FACTORS) - 1) * images
-    recipe = dataclasses.replace(recipe, images=rest).with_fixed_schedules()
+    recipe = replace(recipe, images=rest).with_fixed_schedules()
     fields = {field: get_field(recipe, field) for field in tuned_fields(recipe)}
     candidates = tuple(
         Candidate(
@@ -89,10 +88,10 @@ def with_tuning(recipe: Recipe) -> tuple[Recipe, Tuning]:
 
 
 def fewest_steps() -> int:
-    """Steps of the generator after which as many probes as a finding needs are judged."""
+    """Steps of the generator in which so many probes are judged that any symptom can be failing."""
     limits = Thresholds()
-    unjudged = PROBES - limits.patience + 1  # the last of these is the first that is judged
-    return math.ceil(limits.start_steps * PROBES / unjudged)
+    first_judged = PROBES - limits.lasting + 1
+    return math.ceil(limits.start_steps * PROBES / first_judged)
 
 
 def with_values(recipe: Recipe, candidate: Candidate) -> Recipe:
@@ -109,46 +108,42 @@ def recipe_of(candidate: Candidate, tuning: Tuning, recipe: Recipe) -> Recipe:
     """
     every = max(1, tuning.images // PROBES)
     probes = min(recipe.intervals.probes or every, every)
-    return dataclasses.replace(
+    return replace(
         with_values(recipe, candidate),
         images=tuning.images,
-        intervals=dataclasses.replace(recipe.intervals, probes=probes),
+        intervals=replace(recipe.intervals, probes=probes),
         on_failure="warn",
     )
 
 
 def choose(tuning: Tuning) -> Tuning:
-    """The tuning with a chosen candidate: the recipe's own value unless it is dropped or another is
-    clearly better; unchanged where all are dropped.
+    """The tuning with a chosen candidate; unchanged where all are dropped.
+
+    The recipe's own value stays, unless it is dropped, or another has a clearly better score and no
+    finding. Where it is dropped, the best score decides, or without scores the nearest value.
 
     Args:
         tuning: with all outcomes.
     """
-    outcomes = [candidate.outcome for candidate in tuning.candidates]
-    kept = [i for i, outcome in enumerate(outcomes) if outcome and not outcome.is_dropped]
+    outcomes = [candidate.outcome or Outcome("not judged") for candidate in tuning.candidates]
+    kept = [index for index, outcome in enumerate(outcomes) if not outcome.is_dropped]
     if not kept:
         return tuning
-    scores = [outcome.score if outcome else None for outcome in outcomes]
-    chosen, why = _best(kept, scores, tuning.metric or "score")
-    return dataclasses.replace(tuning, chosen=chosen, why=why)
 
+    def rank(index: int) -> tuple[float, int]:
+        score = outcomes[index].score
+        return (math.inf if score is None else score, abs(index - OWN))
 
-def _best(kept: Sequence[int], scores: Sequence[float | None], metric: str) -> tuple[int, str]:
-    """Which of the candidates that are kept, and why; `scores` are those of all."""
-    scored = {index: score for index in kept if (score := scores[index]) is not None}
-    best = min(scored, key=scored.__getitem__, default=None)
-    if OWN not in kept:
-        lead = "the recipe's own value fails"
-        if best is None:
-            nearest = min(kept, key=lambda index: abs(index - OWN))
-            return nearest, f"{lead} and this one does not"
-        return best, f"{lead}, and this {metric} is the best of the others"
-    own = scored.get(OWN)
-    if own is None or best is None:
-        return OWN, "the recipe's own value does not fail, and no score can be measured here"
-    needed = format_number(CLEARLY * own)
-    if scored[best] < CLEARLY * own:
-        return best, f"its {metric} is below {needed}, {CLEARLY:g} times that of the recipe's own"
-    return OWN, (
-        f"no other value has a {metric} below {needed}, {CLEARLY:g} times that of the recipe's own"
-    )
+    own = outcomes[OWN]
+    if own.is_dropped:
+        why = "the recipe's own value fails, and of the others it is the best"
+        return replace(tuning, chosen=min(kept, key=rank), why=why)
+    if own.score is None:
+        why = "the recipe's own value does not fail, and nothing can be scored here"
+        return replace(tuning, chosen=OWN, why=why)
+    rivals = [index for index in kept if outcomes[index].verdict != "watch"]
+    best = min([OWN, *rivals], key=rank)
+    limit = f"{format_number(CLEARLY * own.score)}, {CLEARLY:g} times that of the recipe's own"
+    if rank(best)[0] < CLEARLY * own.score:
+        return replace(tuning, chosen=best, why=f"its {tuning.metric} is below {limit}")
+    return replace(tuning, chosen=OWN, why=f"no other {tuning.metric} is below {limit}")

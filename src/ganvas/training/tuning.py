@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import torch
@@ -27,7 +27,7 @@ from ganvas.metrics.names import parse_metrics
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
-from ganvas.runs.tuning import Outcome, Tuning, read_tuning
+from ganvas.runs.tuning import Outcome, Tuning, candidate_directory, read_tuning
 from ganvas.training.candidates import OWN, choose, recipe_of, with_values
 from ganvas.training.display import Display
 from ganvas.training.distributed import (
@@ -106,18 +106,14 @@ class Candidates:
         self.display.message(tuning.headline)
         for index, candidate in enumerate(tuning.candidates):
             if candidate.outcome is None:
-                with reporting_ends(
-                    run, f"value {index + 1} of {len(tuning.candidates)}", processes
-                ):
-                    outcome = self._train(
-                        candidate_run(run, index),
-                        recipe_of(candidate, tuning, recipe),
-                        tuning.metric,
-                    )
+                where = f"value {index + 1} of {len(tuning.candidates)}"
+                with reporting_ends(run, where, processes):
+                    own = recipe_of(candidate, tuning, recipe)
+                    outcome = self._train(candidate_run(run, index), own, tuning.metric)
                 tuning = tuning.with_outcome(index, outcome)
                 if processes.is_main:
                     tuning.write(run.directory)
-            self.display.message(f"  {tuning.describe(tuning.candidates[index])}")
+            self.display.message(f"  {tuning.line(tuning.candidates[index])}")
         tuning = choose(tuning)
         if tuning.chosen is None:
             raise all_fail(run, tuning, processes)
@@ -130,18 +126,16 @@ class Candidates:
         self.display.message(f"  {tuning.conclusion}")
 
     def _train(self, run: Run, recipe: Recipe, metric: str | None) -> Outcome:
-        """Train a candidate, or what is left of it, and judge it."""
+        """Train a candidate, or what is left of it, and judge it; also one that diverges."""
         if self.processes.is_main and not run.directory.exists():
             make_candidate(run, recipe, self.run)
         self.processes.barrier()
         with run_lock(run, self.processes):
             state, _ = restore_newest(run, recipe, self.data, self.device, self.processes)
             check_batch_norm_samples(recipe, state)
-            try:
-                with report_out_of_memory(recipe, self.data, state):
+            with suppress(Diverged), report_out_of_memory(recipe, self.data, state):
+                if state.images_seen < recipe.images:
                     self._fit(run, recipe, state)
-            except Diverged:
-                pass  # its status says why, and is judged
             outcome = self._judge(run, recipe, state, metric)
             state.release_memory()
         return outcome
@@ -215,8 +209,8 @@ def verdict_on(run: Run) -> Outcome:
 
 
 def candidate_run(run: Run, index: int) -> Run:
-    """A candidate as a run of its own: RUN/tuning/1 is the first."""
-    return Run(run.directory / "tuning" / str(index + 1))
+    """A candidate as a run of its own."""
+    return Run(candidate_directory(run.directory, index))
 
 
 def make_candidate(candidate: Run, recipe: Recipe, run: Run) -> None:
@@ -260,8 +254,8 @@ def reporting_ends(run: Run, where: str, processes: ProcessGroup) -> Iterator[No
 
 def all_fail(run: Run, tuning: Tuning, processes: ProcessGroup) -> Unhealthy:
     """Write the status of a run of which every candidate is dropped, and return the error."""
-    ends = [tuning.describe(candidate) for candidate in tuning.candidates]
-    text = f"training fails with every value that was tried: {'; '.join(ends)}"
+    ends = [tuning.line(candidate) for candidate in tuning.candidates]
+    text = f"training fails with every value that was tried: {' '.join(ends)}"
     if processes.is_main:
         run.write_status("unhealthy", 0, text)
     own = candidate_run(run, OWN).directory
