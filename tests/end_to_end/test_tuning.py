@@ -150,8 +150,7 @@ def test_an_interruption_and_a_kill_change_nothing_and_repeat_no_candidate(
     train = ["train", small, images, *TUNE, "--out", run]
     stopped = finish(start(train, QUICK + STOPPED_IN_THE_FIRST))
     assert stopped.code == 130, stopped.err
-    command = f"go on with: ganvas resume {run}"
-    assert f"saved while tuning, at value 1 of 3; {command}" in stopped.err
+    assert f"saved while tuning; go on with: ganvas resume {run}\n" in stopped.err
     assert Run.open(run).state() == "interrupted"
     assert tried(run) == [False, False, False]
 
@@ -190,6 +189,22 @@ def test_kills_between_the_last_candidate_and_the_run_change_nothing(
     assert ganvas("resume", run).code == 0
     assert (run / TUNING_JSON).read_bytes() == (whole / TUNING_JSON).read_bytes()
     assert essence(run) == essence(whole)
+
+
+def test_ctrl_c_while_a_value_is_scored_leaves_a_run_that_says_how_to_go_on(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tuning, "measure", interrupted)
+    run = tmp_path / "run"
+    result = ganvas("train", small, images, *TUNE, "--out", run)
+    assert result.code == 130
+    assert f"saved while tuning; go on with: ganvas resume {run}\n" in result.err
+    assert Run.open(candidate_directory(run, 0)).state() == "finished"
+    assert "0 of 3 values are tried" in ganvas("diagnose", run).out
+    assert ganvas("report", run).code == 0
 
 
 @pytest.fixture

@@ -100,30 +100,32 @@ class Candidates:
             Interrupted: a signal asked to stop.
             RankLost: another process is gone.
         """
-        run, processes = self.run, self.processes
-        recipe, tuning = run.read_recipe(), read_tuning(run.directory)
-        assert tuning is not None
-        self.display.message(tuning.headline)
+        with reporting_ends(self.run, self.processes):
+            recipe, tuning = self.run.read_recipe(), read_tuning(self.run.directory)
+            assert tuning is not None
+            self.display.message(tuning.headline)
+            tuning = choose(self._try_all(recipe, tuning))
+            if tuning.chosen is None:
+                raise all_fail(self.run, tuning, self.processes)
+            if self.processes.is_main:
+                copy_records(candidate_run(self.run, tuning.chosen), self.run)
+                self.run.write_recipe(with_values(recipe, tuning.candidates[tuning.chosen]))
+                self.run.write_status("running", tuning.images)
+                tuning.write(self.run.directory)  # last: now it is a run like any other
+            self.processes.barrier()
+            self.display.message(f"  {tuning.conclusion}")
+
+    def _try_all(self, recipe: Recipe, tuning: Tuning) -> Tuning:
+        """The tuning with all outcomes; each is written, and said, when it is known."""
         for index, candidate in enumerate(tuning.candidates):
             if candidate.outcome is None:
-                where = f"value {index + 1} of {len(tuning.candidates)}"
-                with reporting_ends(run, where, processes):
-                    own = recipe_of(candidate, tuning, recipe)
-                    outcome = self._train(candidate_run(run, index), own, tuning.metric)
+                own = recipe_of(candidate, tuning, recipe)
+                outcome = self._train(candidate_run(self.run, index), own, tuning.metric)
                 tuning = tuning.with_outcome(index, outcome)
-                if processes.is_main:
-                    tuning.write(run.directory)
+                if self.processes.is_main:
+                    tuning.write(self.run.directory)
             self.display.message(f"  {tuning.line(tuning.candidates[index])}")
-        tuning = choose(tuning)
-        if tuning.chosen is None:
-            raise all_fail(run, tuning, processes)
-        if processes.is_main:
-            copy_records(candidate_run(run, tuning.chosen), run)
-            run.write_recipe(with_values(recipe, tuning.candidates[tuning.chosen]))
-            run.write_status("running", tuning.images)
-            tuning.write(run.directory)  # last: from now on it is a run like any other
-        processes.barrier()
-        self.display.message(f"  {tuning.conclusion}")
+        return tuning
 
     def _train(self, run: Run, recipe: Recipe, metric: str | None) -> Outcome:
         """Train a candidate, or what is left of it, and judge it; also one that diverges."""
@@ -234,7 +236,7 @@ def copy_records(candidate: Run, run: Run) -> None:
 
 
 @contextmanager
-def reporting_ends(run: Run, where: str, processes: ProcessGroup) -> Iterator[None]:
+def reporting_ends(run: Run, processes: ProcessGroup) -> Iterator[None]:
     """Report what ends a candidate from outside as an end of the run.
 
     Raises:
@@ -245,9 +247,7 @@ def reporting_ends(run: Run, where: str, processes: ProcessGroup) -> Iterator[No
     except (Interrupted, KeyboardInterrupt) as stop:
         if processes.is_main:
             run.write_status("interrupted", 0)
-        raise Interrupted(
-            f"saved while tuning, at {where}; go on with: {resume_command(run)}"
-        ) from stop
+        raise Interrupted(f"saved while tuning; go on with: {resume_command(run)}") from stop
     except RankLost as error:
         raise rank_lost_error(run, error) from error
 
