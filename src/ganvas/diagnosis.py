@@ -21,6 +21,7 @@ from ganvas.health.finding import Finding, HealthStatus
 from ganvas.runs import Run
 from ganvas.runs.history import Record
 from ganvas.runs.status import State
+from ganvas.runs.tuning import Tuning, read_tuning
 from ganvas.storage import to_plain
 
 
@@ -53,6 +54,8 @@ class Diagnosis:
     """Problems with the files that make the status uncertain, one sentence each."""
     events: tuple[Record, ...]
     """findings.jsonl: onset, worsening and end of findings, and rewinds."""
+    tuning: Tuning | None = None
+    """Which values `--tune` tried at the start, and what came out; None without it."""
 
     @property
     def headline(self) -> str:
@@ -123,6 +126,7 @@ def diagnose(run: Run | Path | str) -> Diagnosis:
         events=tuple(
             event for event in run.findings.records() if {"event", "images_seen"} <= event.keys()
         ),
+        tuning=read_tuning(run.directory),
     )
 
 

@@ -23,6 +23,7 @@ from ganvas.data.arrays import open_idx
 from ganvas.data.source import Source
 from ganvas.metrics import classifier, contrastive, lite0, two_samples
 from ganvas.studies import throughput
+from ganvas.training import candidates
 
 from ..builders.commands import Result
 from ..builders.hub import Hub
@@ -59,6 +60,8 @@ def reader_folder(
     """The working directory of a reader of the README: a folder of photos and a cache."""
     monkeypatch.setattr(throughput, "WARM_UP", 0.0)
     monkeypatch.setattr(throughput, "SECONDS", 0.1)
+    monkeypatch.setattr(candidates, "PART", 1)  # a step or two each
+    monkeypatch.setattr(candidates, "fewest_steps", lambda: 1)
     monkeypatch.setattr(lite0, "SIDE", 32)  # six times faster (its docstring)
     monkeypatch.setattr(classifier, "MIN_IMAGES_SHOWN", 3_000)
     monkeypatch.setattr(contrastive, "IMAGES_SHOWN", 1_000)
@@ -178,7 +181,7 @@ def run(command: str, ganvas: Callable[..., Result]) -> None:
             words[words.index("--images") + 1] = str(budget)
         else:
             words += ["--images", str(budget)]
-        if "--evaluation.every" in words:
+        if {"--evaluation.every", "--tune"} & set(words):
             words += ["--evaluation.samples", str(BUDGET)]
     if words[0] == "compare":
         words = reduce_study(words)

@@ -66,6 +66,8 @@ def diagnosis_lines(diagnosis: Diagnosis, verbose: bool) -> list[str]:
     past = [line for line in map(event_line, diagnosis.events) if line]
     if past:
         lines += ["", "what happened:", *(f"  {line}" for line in past)]
+    if diagnosis.tuning is not None:
+        lines += ["", *diagnosis.tuning.lines()]
     lines += [f"note: {text}" for text in diagnosis.caveats]
     if not verbose:
         return lines + unchecked_lines(diagnosis)

@@ -53,6 +53,12 @@ HABITS: tuple[Habit, ...] = (
         train="the budget is in images: --images 200k. Training says how long it takes",
     ),
     # The optimizers.
+    habit(
+        "tune auto-tune autotune tuner auto-lr auto-lr-find find-lr lr-find lr-finder hpo optuna",
+        train="--tune tries three values of what matters most, and goes on with the best",
+        compare="a study compares recipes as they are: --vary FIELD=VALUE,VALUE names the values. "
+        "ganvas train RECIPE DATA --tune tries three",
+    ),
     habit("lr learning-rate base-lr blr init-lr lr0", train=LEARNING_RATES),
     habit("lr-g g-lr glr lrg gen-lr generator-lr lr-gen", train="--generator.learning-rate {}"),
     habit(

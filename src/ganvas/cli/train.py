@@ -48,6 +48,9 @@ class Train:
     ] = None
     """Train for so long in place of --images: 90s, 10m, 1h30m. It counts training and its scores,
     not preparation."""
+    tune: bool = False
+    """Try three values of what matters most (weight of R1 and R2, clipping bound, or learning
+    rates) on a tenth of the budget, and go on with the best."""
     seed: int = 0
     """Decides weights, order and latents: same seed, same machine, same bits."""
     device: str = "auto"
@@ -98,13 +101,14 @@ class Train:
         """Train a recipe, or what was chosen, with the other arguments."""
         from ganvas.training.trainer import train
 
-        with errors_with_flag_names(["time", *flatten(self.recipe)]):
+        with errors_with_flag_names(["time", "tune", *flatten(self.recipe)]):
             train(
                 recipe,
                 self.data,
                 self.out,
                 start_from=self.start_from,
                 time=self.time,
+                tune=self.tune,
                 seed=self.seed,
                 device=self.device,
                 verify=self.verify,
@@ -132,6 +136,8 @@ def train_recipe(recipe: Recipe, arguments: list[str]) -> Train:
     """As `train_with`, for a recipe that is at hand."""
     if value_of("--time", arguments) and value_of("--images", arguments):
         raise RecipeError(["--time and --images: one budget or the other, not both"], "train")
+    if value_of("--time", arguments) and "--tune" in arguments:
+        raise RecipeError(["--time and --tune: tuning needs a budget in images, --images"], "train")
     both = value_of("--network", arguments)
     names = [value_of(f"--{role}.network", arguments) or both for role in ROLES]
     for flag, name in zip((f"--{role}.network" for role in ROLES), names, strict=True):

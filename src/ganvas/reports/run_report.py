@@ -14,6 +14,7 @@ from ganvas.reports.commands import Command
 from ganvas.reports.local_paths import folder_name
 from ganvas.reports.page import render
 from ganvas.reports.provenance import shared_content
+from ganvas.reports.tuning import tuning_section
 from ganvas.runs import Run
 
 
@@ -46,6 +47,7 @@ def content_of(run: Run, quiet: bool) -> dict[str, Any]:
             for path in grids[-1:]
         ],
         "strip": pictures.strip(grids, sides, rows),
+        "tuned": tuning_section(run, sides, rows),
         "loss_plots": curves.loss_plots(attempts),
         "key_plots": curves.key_plots(history),
         "columns": curves.column_rows(history),

@@ -29,6 +29,7 @@ from ganvas.runs.tables import (
     LabelConfusionTable,
     ScoreRecord,
 )
+from ganvas.runs.tuning import Tuning
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,6 +58,7 @@ class Run:
         environment: Mapping[str, Any],
         data: Mapping[str, Any],
         start: CheckpointContent | None = None,
+        tuning: Tuning | None = None,
     ) -> Run:
         """Make a new run directory, atomically.
 
@@ -66,6 +68,7 @@ class Run:
             environment: versions, device, command and seed, for environment.json.
             data: which images are used, and which are left out, for data.json.
             start: the checkpoint at 0 images, where the seed alone does not decide the weights.
+            tuning: the values that are tried first.
 
         Raises:
             Occupied: the directory is in use, perhaps since a moment ago.
@@ -80,6 +83,8 @@ class Run:
             cls(draft).make_folders()
             if start is not None:
                 tensor_file.write(cls(draft).checkpoint_path(0), *start)
+            if tuning is not None:
+                tuning.write(draft)
         return cls(directory)
 
     @classmethod
@@ -90,6 +95,7 @@ class Run:
         environment: Mapping[str, Any],
         data: Mapping[str, Any],
         start: CheckpointContent | None = None,
+        tuning: Tuning | None = None,
     ) -> Run:
         """Make STEM-N with the smallest free N. Other processes may do the same at once.
 
@@ -101,7 +107,7 @@ class Run:
             directory = stem.with_name(f"{stem.name}-{number}")
             if not os.path.lexists(directory):
                 with suppress(Occupied):
-                    return cls.create(directory, recipe, environment, data, start)
+                    return cls.create(directory, recipe, environment, data, start, tuning)
             number += 1
 
     @classmethod

@@ -22,6 +22,7 @@ from ganvas.runs import Run
 from ganvas.runs.data import describe_data
 from ganvas.runs.history import Record
 from ganvas.runs.run import CheckpointContent, check_unoccupied
+from ganvas.runs.tuning import Tuning
 from ganvas.storage import check_can_write, native_path
 from ganvas.training.grids import grid_columns
 from ganvas.training.listeners import Listener
@@ -102,15 +103,16 @@ def new_run(
     environment: dict[str, Any],
     processes: ProcessGroup,
     start: CheckpointContent | None,
+    tuning: Tuning | None,
 ) -> Run:
     """The run directory, which the first process makes and tells the others."""
 
     def create() -> str:
         about = describe_data(data)
         if out is not None:
-            return str(Run.create(Path(out), recipe, environment, about, start).directory)
+            return str(Run.create(Path(out), recipe, environment, about, start, tuning).directory)
         stem = RUNS / native_path(f"{recipe.name}-{data.name}")
-        return str(Run.create_numbered(stem, recipe, environment, about, start).directory)
+        return str(Run.create_numbered(stem, recipe, environment, about, start, tuning).directory)
 
     return Run(Path(processes.broadcast_object(create)))
 

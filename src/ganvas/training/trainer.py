@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device, describe_environment
-from ganvas.errors import Diverged, RankLost, Unhealthy
+from ganvas.errors import Diverged, RankLost, RecipeError, Unhealthy
 from ganvas.loggers.names import check_loggers
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import OnFailure, Recipe, checked, load_recipe
@@ -28,6 +28,7 @@ from ganvas.runs.time_limit import read_time_limit
 from ganvas.terminal import print_lines, tolerant_output
 from ganvas.torch_state import deterministic_kernels, usual_torch
 from ganvas.torchrun import launch, restarts
+from ganvas.training.candidates import with_tuning
 from ganvas.training.choosing import AUTO, Choice, choose, with_time
 from ganvas.training.clock import Clock, parse_time
 from ganvas.training.display import Display, log_start
@@ -73,6 +74,7 @@ from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from ganvas.training.stop import Signal, StopRequest
 from ganvas.training.timer import Timer, seconds_trained
+from ganvas.training.tuning import Candidates, early_metric, is_tuning
 
 
 def fit(
@@ -215,6 +217,7 @@ def train(
     log: Sequence[str] | str = (),
     quiet: bool = False,
     verify: bool = False,
+    tune: bool = False,
 ) -> Run:
     """Train a GAN on images and leave everything in a run directory.
 
@@ -245,12 +248,16 @@ def train(
         log: loggers that follow the run: tensorboard, wandb, mlflow, trackio.
         quiet: print nothing.
         verify: read every image file again, even where size and time stamp are unchanged.
+        tune: spend a tenth of the budget on three values of what matters most (weights of R1 and
+            R2, or the clipping bound, or the learning rates), and go on with the best.
 
     Raises:
         RecipeError, DataError, RunError, DeviceError: with what to do, before training starts.
         Interrupted, Diverged, Unhealthy, RankLost: while training; the run can be resumed from its
             last checkpoint.
     """
+    if tune and time is not None:
+        raise RecipeError(["tune: needs a budget in images, so give no time"])
     if recipe == AUTO:
         check_free(out, AUTO)
         recipe = choose(data, time=time, device=device, quiet=quiet, verify=verify)
@@ -262,8 +269,10 @@ def train(
         recipe = load_recipe(recipe)
         recipe = recipe if start_from is None else recipe.for_trained_weights()
     recipe = checked(recipe)
-    seconds = None if time is None else parse_time(time)
-    if seconds is None:
+    seconds, tuning = None if time is None else parse_time(time), None
+    if tune:
+        recipe, tuning = with_tuning(recipe)
+    elif seconds is None:
         recipe = recipe.with_fixed_schedules()
     loggers = check_loggers(log)
     processes = ProcessGroup.join()
@@ -283,6 +292,8 @@ def train(
     if earlier is not None:
         earlier.check_labels(recipe, prepared)
     warnings = check_can_score(recipe, prepared)
+    if tuning is not None:
+        tuning = replace(tuning, metric=early_metric(recipe, prepared))
     limit = None
     if seconds is not None:
         pace = measure_pace_on(prepared, recipe, target, processes, compile)
@@ -307,7 +318,7 @@ def train(
         environment["started_from"], lines = earlier.give(state, recipe, prepared.shape)
         warnings = [*lines, *warnings]
         start = state.tensors(), state.values()
-    run = new_run(out, recipe, prepared, environment, processes, start)
+    run = new_run(out, recipe, prepared, environment, processes, start, tuning)
     if limit is not None and processes.is_main:
         limit.write(run.directory)
     with (
@@ -320,6 +331,12 @@ def train(
         log_start(display, run, recipe, state, prepared)
         for line in filter(None, [about_labels, *warnings, *view_lines(run, loggers)]):
             display.message(line)
+        if tuning is not None:
+            state.release_memory()
+            Candidates(run, prepared, target, processes, display, fit).tune()
+            recipe = run.read_recipe()
+            state, _ = restore_newest(run, recipe, prepared, target, processes)
+            display = Display(run, recipe, state.images_seen, quiet)
         with report_out_of_memory(recipe, prepared, state):
             fit_to_the_end(run, recipe, state, prepared, display, loggers)
     return run
@@ -361,7 +378,8 @@ def resume(
     if restarts() and is_over(run, images):
         return run
     quiet = quiet or not processes.is_main
-    notes = [] if quiet else unsaved_end(run)
+    tunes = is_tuning(run)
+    notes = [] if quiet or tunes else unsaved_end(run)
     environment = run.read_environment()
     loggers = check_loggers(environment.get("log", ()) if log is None else log)
     with (
@@ -379,6 +397,10 @@ def resume(
         prepared = prepare_for(recipe, data or data_location(run), quiet, verify)
         check_data_unchanged(run, prepared)
         check_same_inputs(processes, recipe, prepared, target, environment["seed"])
+        if tunes:
+            display = Display(run, recipe, 0, quiet)
+            Candidates(run, prepared, target, processes, display, fit).tune()
+            recipe = with_overrides(run, images, on_failure)
         state, warnings = restore_newest(run, recipe, prepared, target, processes)
         check_batch_norm_samples(recipe, state)
         if processes.is_main:

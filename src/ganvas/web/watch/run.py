@@ -21,6 +21,7 @@ from ganvas.runs.history import TAIL, Record
 from ganvas.runs.run import Run
 from ganvas.runs.status import State
 from ganvas.runs.tables import DataTable, EnvironmentTable
+from ganvas.runs.tuning import TUNING_JSON, Tuning, read_tuning
 from ganvas.web.watch.inside import Inside, Signature, signature
 from ganvas.web.watch.records import Findings, Scores, record_of
 from ganvas.web.watch.tail import Tail, last_lines
@@ -50,6 +51,7 @@ class Facts:
     recipe: Recipe
     data: DataTable
     environment: EnvironmentTable
+    tuning: Tuning | None
 
 
 class WatchedRun:
@@ -129,13 +131,19 @@ class WatchedRun:
             RunError: one is missing or damaged, or of another version.
         """
         paths = [self.directory / name for name in DESCRIPTIONS]
-        described = tuple(map(signature, paths))
+        tuning = self.directory / TUNING_JSON
+        described = tuple(map(signature, [*paths, tuning]))
         if described != self._described or self.facts is None:
             self.facts, self._described = None, described
-            for path in paths:
+            for path in [*paths, *filter(Path.exists, [tuning])]:
                 self.inside.check_whole(path)
             run = Run.open(self.directory)
-            self.facts = Facts(run.read_recipe(), run.read_data(), run.read_environment())
+            self.facts = Facts(
+                run.read_recipe(),
+                run.read_data(),
+                run.read_environment(),
+                read_tuning(self.directory),
+            )
         return self.facts
 
     def _read_end_of_history(self) -> None:
@@ -208,6 +216,7 @@ class WatchedRun:
                 *growing,
                 ["device", environment["device"], environment["device_name"]],
                 ["seed", str(environment["seed"]), f"ganvas {environment['ganvas']}"],
+                *tuning_facts(self.facts.tuning),
             ]
         }
 
@@ -227,6 +236,16 @@ class WatchedRun:
             return seen
         last = len(seen) - 1
         return [seen[i * last // (MOST_GRIDS - 1)] for i in range(MOST_GRIDS)]
+
+
+def tuning_facts(tuning: Tuning | None) -> list[list[str]]:
+    """What `--tune` tried, a row each: its value, what came out, and the choice."""
+    if tuning is None:
+        return []
+    tried = [
+        [f"tried {candidate}", tuning.outcome_of(candidate), ""] for candidate in tuning.candidates
+    ]
+    return [["tuned", ", ".join(tuning.fields), tuning.conclusion], *tried]
 
 
 def id_of(inside: Inside, directory: Path) -> str:

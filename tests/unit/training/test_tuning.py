@@ -1,0 +1,35 @@
+"""Which early score candidates get: by what is installed, and only against held-out images."""
+
+from __future__ import annotations
+
+import pytest
+
+from ganvas.errors import DataError
+from ganvas.training import tuning
+from ganvas.training.tuning import early_metric
+
+from ...builders.tiny import tiny_data, tiny_recipe
+
+
+def lacking(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    failures = dict.fromkeys(names, "not here")
+    monkeypatch.setattr(tuning, "unavailable_metrics", lambda metrics, data, n: failures)
+
+
+def test_lite0_is_preferred_and_pixels_serve_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tiny_data(40, held_out=20)
+    lacking(monkeypatch)
+    assert early_metric(tiny_recipe(), data) == "fd-lite0"
+    lacking(monkeypatch, "fd-lite0")
+    assert early_metric(tiny_recipe(), data) == "swd"
+
+
+def test_where_nothing_can_be_measured_there_is_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking(monkeypatch, "fd-lite0", "swd")
+    assert early_metric(tiny_recipe(), tiny_data()) is None
+
+
+def test_a_score_needs_held_out_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking(monkeypatch)
+    with pytest.raises(DataError, match="0 of 14 images are held out"):
+        early_metric(tiny_recipe(), tiny_data())
