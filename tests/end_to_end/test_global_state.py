@@ -124,6 +124,7 @@ def test_functions_that_succeed_change_nothing_of_the_process(
     stay_in_this_process(monkeypatch)
     study, run = tiny_study(tmp_path, small, images, images=200, seeds=1), tmp_path / "run"
     actions: dict[str, Callable[[], object]] = {
+        "choose": lambda: ganvas.choose(images, device="cpu", quiet=True),
         "train": lambda: train(small, images, run, deterministic=True),
         "resume": lambda: ganvas.resume(run, images=2032, quiet=True),
         "evaluate": lambda: ganvas.evaluate(run, ["swd"], n=100, device="cpu"),
@@ -153,6 +154,7 @@ def test_functions_that_fail_change_nothing_of_the_process(
     run = train(small, images, tmp_path / "run")
     recipe = ganvas.recipes.load_recipe(str(small))
     player = replace(recipe.discriminator, learning_rate=1e30)
+    failing_without_trace(lambda: ganvas.choose(nowhere, quiet=True))
     failing_without_trace(lambda: train(small, nowhere, tmp_path / "out"))
     failing_without_trace(lambda: train(small, images, run))
     diverging = replace(recipe, discriminator=player)

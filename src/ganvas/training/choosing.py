@@ -34,6 +34,8 @@ from ganvas.recipes import CATALOG, Recipe
 from ganvas.recipes.recipe import EvaluationSettings
 from ganvas.recipes.recommendation import Recommendation, given_flags, recommend
 from ganvas.runs.time_limit import TimeLimit
+from ganvas.terminal import tolerant_output
+from ganvas.torch_state import usual_torch
 from ganvas.torchrun import world_size
 from ganvas.training.clock import about_budget, budget_for, parse_time
 from ganvas.training.pace import Pace, measure_pace
@@ -65,6 +67,8 @@ class Choice:
     plans_scores: bool = True
 
 
+@tolerant_output()
+@usual_torch()
 def choose(
     data: str | Path,
     *,
