@@ -15,6 +15,10 @@ from ganvas.errors import GanvasError
 from ganvas.metrics import lite0
 from ganvas.metrics.lite0 import Lite0, load_lite0
 
+from ...extras import require_extra
+
+require_extra("features")
+
 CPU = torch.device("cpu")
 FASHION = Path(lite0.__file__).parents[1] / "data" / "builtin" / "fashion"
 
