@@ -119,9 +119,8 @@ def test_logger_that_pauses_gets_what_was_meanwhile_at_once(
     monkeypatch.setattr(Recorder, "pause", 3_600.0)  # the end of training waits for no pause
     monkeypatch.setattr(Recorder, "flush", flush)
     logs = Logs(run, ["wandb"], Said())
+    train_to(run, 64)
     with logs.active():
-        train_to(run, 64)
-        logs.record({}, [], "")
         flushed.wait()
         for seen in (128, 192):
             train_to(run, seen)
