@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# What is installed below: a test that misses an extra of it fails instead of being skipped.
+export GANVAS_PROMISED_EXTRAS := dev
 
-.PHONY: setup demo docs test test-benchmarks test-package test-gpu lint format bench bench-check clean
+.PHONY: setup demo docs test test-without-extras test-benchmarks test-package test-gpu lint format bench bench-check clean
 
 setup: $(INSTALLED)
 
@@ -28,6 +30,9 @@ docs: $(INSTALLED)
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not gpu'
+
+test-without-extras: $(INSTALLED)
+	$(BIN)/python -m tests.without_extras
 
 test-benchmarks: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/benchmarks

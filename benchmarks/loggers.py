@@ -4,16 +4,19 @@
     python benchmarks/loggers.py --images 40k --recipe mlp
 
 A run is trained once, without a log. Its files are then written again, record by record, into an
-empty run that a logger follows and catches up with after each, as beside training; and, alternating
-with it, into one that nobody follows. The difference is the logger's cost, of this process with all
-its threads and of the processes that the library starts. What the library needs to be imported and
-begun is given apart: it comes once. Times of waiting for a network are not processor time.
+empty run that a logger follows, as beside training: it catches up after each record, or, where it
+pauses, as often as it would beside training that has a core of its own. Alternating with it, they
+are written into a run that nobody follows. The difference is the logger's cost, of this process
+with all its threads and of the processes that the library starts. What the library needs to be
+imported and begun is given apart: it comes once. Times of waiting for a network are not processor
+time.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import os
 import shutil
 import statistics
@@ -50,16 +53,27 @@ def empty_copy(run: Run, folder: Path) -> Run:
     return Run(folder)
 
 
-def replay(run: Run, copy: Run, follower: Follower | None) -> None:
-    """Write the files of a run again, as training does, and let the follower catch up each time."""
+def replay(run: Run, copy: Run, follower: Follower | None, rate: float) -> None:
+    """Write the files of a run again, as training does, and let the follower catch up.
+
+    Args:
+        run: what was trained.
+        copy: an empty run.
+        follower: of the copy.
+        rate: images that training sees in a second of a core.
+    """
+    caught_up = -math.inf
     for kind, seen, what in sorted(contents(run), key=lambda content: content[1]):
         if kind == "samples":
             shutil.copy2(run.sample_path(seen), copy.sample_path(seen))
         else:
             files = {"history": copy.history, "findings": copy.findings, "scores": copy.scores}
             files[kind].append(what)
-        if follower is not None:
+        if follower is not None and seen / rate >= caught_up + follower.pause:
             follower.catch_up()
+            caught_up = seen / rate
+    if follower is not None:
+        follower.catch_up()
 
 
 def contents(run: Run) -> Iterator[tuple[str, int, dict[str, object]]]:
@@ -81,14 +95,14 @@ def fresh_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def measure(run: Run, name: str | None) -> tuple[float, float]:
+def measure(run: Run, name: str | None, rate: float) -> tuple[float, float]:
     """Core seconds to begin and end a log, and to write and follow the files of a run."""
     with fresh_folder() as folder:
         copy = empty_copy(run, folder)
         began = core_seconds()
         with following(copy, name) if name else nullcontext() as follower:
             ready = core_seconds()
-            replay(run, copy, follower)
+            replay(run, copy, follower, rate)
             written = core_seconds()
         return ready - began + core_seconds() - written, written - ready
 
@@ -117,8 +131,11 @@ def main() -> None:
             f"seconds, {records} records, {grids} grids"
         )
         names = [name for name, kind in LOGGERS.items() if kind.is_installed()]
-        first = {name: measure(run, name)[0] for name in names}
-        rounds = [{name: measure(run, name) for name in [None, *names]} for _ in range(ROUNDS)]
+        rate = images / training
+        first = {name: measure(run, name, rate)[0] for name in names}
+        rounds = [
+            {name: measure(run, name, rate) for name in [None, *names]} for _ in range(ROUNDS)
+        ]
         for name in names:
             costs = [each[name][1] - each[None][1] for each in rounds]
             cost = statistics.median(costs)

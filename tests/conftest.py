@@ -8,6 +8,7 @@ import torch
 from hypothesis import settings
 
 from .builders.hub import TOKEN, Hub, imitation
+from .extras import require_extra
 
 torch.set_num_threads(1)  # small networks on shared cores are faster so, and xdist brings two
 settings.register_profile("shared machine", deadline=None)
@@ -21,6 +22,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     Processes that are started get it by their environment, and this one, which may have imported
     the library already, by the library's constants.
     """
+    require_extra("hf")
     import huggingface_hub
     from huggingface_hub import constants
 

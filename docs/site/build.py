@@ -26,6 +26,8 @@ from typing import Any
 
 import tomli_w
 
+from ganvas.extras import MissingExtra, check_extra
+
 SITE = Path(__file__).parent
 DOCS = SITE.parent
 ROOT = DOCS.parent
@@ -219,6 +221,11 @@ def markdown_of_the_site(table: Table, place: PurePosixPath, pages: Path) -> str
 
 def build(folder: Path) -> int:
     """Build the site into a folder, in place of what was there; gives the exit code."""
+    try:
+        check_extra("docs", "the documentation", "zensical", "mkdocstrings")
+    except MissingExtra as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
         lay_out(read_table(), work)

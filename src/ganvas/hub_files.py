@@ -331,6 +331,8 @@ def _bar(on_progress: Progress | None, total: int, stop: threading.Event) -> typ
     lock, done = threading.Lock(), 0
 
     class Report(tqdm):  # type: ignore[misc]  # it has no types
+        monitor_interval = 0  # no thread of tqdm's watches it, and warns of what it sees
+
         def __init__(self, *arguments: Any, **settings: Any) -> None:
             settings.pop("name", None)
             super().__init__(*arguments, **settings | {"file": io.StringIO(), "disable": False})

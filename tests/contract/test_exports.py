@@ -10,7 +10,6 @@ from typing import Annotated, Any, get_args, get_origin
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 import pytest
 import torch
 from torch import Tensor
@@ -30,6 +29,7 @@ from tests.contract.test_networks import (
     field_types,
     small,
 )
+from tests.extras import require_extra
 
 BATCHES = (1, 7)
 MOST = 5e-6
@@ -102,6 +102,9 @@ def levels(outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
 @pytest.mark.parametrize(("network", "shape"), cases(only_operators=True))
 def test_onnx_gives_the_same_images(network: Generator, shape: ImageShape) -> None:
     """Takes 1.5 s: torch's exporter does, and no other test sees an operator that it lacks."""
+    require_extra("onnx")
+    import onnx
+
     generator = trained(network, shape)
     content = onnx_bytes(generator)
     onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
@@ -122,6 +125,7 @@ def test_onnx_gives_the_same_images(network: Generator, shape: ImageShape) -> No
 @pytest.mark.parametrize("name", ["dcgan", "r3gan"], ids=["bounded", "unbounded"])
 def test_onnx_gives_pixels_where_asked(name: str) -> None:
     """Takes 1.5 s, as above."""
+    require_extra("onnx")
     generator = trained(small(GENERATORS[name]), IMAGE)
     exported = from_onnx(onnx_bytes(generator, output="uint8"), "generator.onnx")
     for n in BATCHES:

@@ -13,8 +13,11 @@ import torch
 from ganvas.evaluation import extractor_choice
 from ganvas.metrics import classifier, contrastive, sliced_wasserstein
 
+from ..extras import require_extra
 from . import distributed_scores, distributed_state
 from .distributed_scores import CASES
+
+require_extra("features")
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -26,6 +24,7 @@ from ganvas.data.source import Source, file_stamp
 from ganvas.data.sources import open_source
 from ganvas.errors import DataError
 from tests.builders.hub import Hub
+from tests.extras import require_extra
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -88,20 +87,25 @@ def make_idx_gz(place: Path) -> Path:
     return make_idx(place, ".gz")
 
 
-def image_table(rows: slice) -> pa.Table:
+def write_parquet(path: Path, rows: slice, metadata: dict[str, str] | None = None) -> Path:
+    require_extra("parquet")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     images = [{"bytes": png(pixels), "path": None} for pixels in grey_images()[rows]]
-    return pa.table({"image": images, "label": [int(label) for label in LABELS[rows]]})
+    table = pa.table({"image": images, "label": [int(label) for label in LABELS[rows]]})
+    pq.write_table(table.replace_schema_metadata(metadata), path, row_group_size=5)
+    return path
 
 
 def make_parquet(place: Path) -> Path:
-    pq.write_table(image_table(slice(0, COUNT)), place / "data.parquet", row_group_size=5)
-    return place / "data.parquet"
+    return write_parquet(place / "data.parquet", slice(0, COUNT))
 
 
 def make_parquet_folder(place: Path) -> Path:
     (place / "data" / "split").mkdir(parents=True)
     for part, rows in (("a", slice(0, 5)), ("b", slice(5, COUNT))):
-        pq.write_table(image_table(rows), place / "data" / "split" / f"{part}.parquet")
+        write_parquet(place / "data" / "split" / f"{part}.parquet", rows)
     return place / "data"
 
 
@@ -143,9 +147,8 @@ def make_hub_parquet(place: Path, hub: Hub) -> str:
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
     files = {}
     for part, rows in enumerate((slice(0, 5), slice(5, COUNT))):
-        path = place / "shard.parquet"
-        pq.write_table(image_table(rows).replace_schema_metadata(metadata), path)
-        files[f"data/train-0000{part}-of-00002.parquet"] = path.read_bytes()
+        shard = write_parquet(place / "shard.parquet", rows, metadata)
+        files[f"data/train-0000{part}-of-00002.parquet"] = shard.read_bytes()
     hub.add("you/data", files)
     return "hf:you/data"
 

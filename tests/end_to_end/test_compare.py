@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -157,35 +155,3 @@ def test_stopped_while_throughput_is_measured_nothing_is_written(folder: Path) -
     assert "nothing was trained or written yet. The same command starts again" in stopped.err
     assert "Traceback" not in stopped.err
     assert not (folder / "tried").exists()
-
-
-@pytest.mark.usefixtures("shared_cache")
-def test_a_dask_cluster_runs_the_same_study(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr("ganvas.studies.throughput.WARM_UP", 0.0)
-    monkeypatch.setattr("ganvas.studies.throughput.SECONDS", 0.1)
-    study = dataclasses.replace(library.load_study(folder / "study.toml"), images=200, seeds=1)
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
-    ) as cluster:
-        results = library.compare(
-            study, folder / "cluster", dask=cluster.scheduler_address, quiet=True
-        )
-    assert results.missing == ()
-    assert endings(folder / "cluster") == {
-        ("small", 0): "finished",
-        ("hinge", 0): "finished",
-        ("absurd", 0): "diverged",
-    }
-
-
-def test_no_scheduler_at_the_address(
-    folder: Path, ganvas: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ganvas.studies.executors.SECONDS_TO_CONNECT", 1)
-    result = ganvas(
-        "compare", folder / "study.toml", "--dask", "tcp://127.0.0.1:9", "--out", folder / "nobody"
-    )
-    assert result.code == 2
-    assert "no dask scheduler answers at tcp://127.0.0.1:9" in result.err
-    assert not (folder / "nobody").exists()

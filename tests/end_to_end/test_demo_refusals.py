@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from ganvas.networks import ImageShape
 from ganvas.web.server import listen
 
 from ..builders.generator_folders import write_generator
+from ..extras import require_extra
 from .conftest import Ganvas, refused
 
 
@@ -19,23 +19,15 @@ def test_demo_without_a_run(ganvas: Ganvas) -> None:
 
 
 def test_demo_of_what_is_no_run(ganvas: Ganvas, tmp_path: Path) -> None:
+    require_extra("web")
     refused(ganvas("demo", tmp_path / "nothing", "--no-browser"), "nothing is not a run")
 
 
 def test_demo_with_a_port_that_is_taken(ganvas: Ganvas, tmp_path: Path) -> None:
+    require_extra("web")
     with listen() as taken:
         answer = ganvas("demo", tmp_path, "--no-browser", "--port", taken.port)
     refused(answer, f"port {taken.port} of 127.0.0.1 is used by another program")
-
-
-def test_demo_without_its_extra(
-    ganvas: Ganvas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "uvicorn" else found(name)
-    )
-    refused(ganvas("demo", tmp_path), "ganvas demo needs uvicorn", "pip install 'ganvas[web]'")
 
 
 @pytest.mark.parametrize(
@@ -49,11 +41,13 @@ def test_demo_without_its_extra(
 def test_options_that_a_page_does_not_have(
     ganvas: Ganvas, tmp_path: Path, flags: tuple[str, ...], words: str
 ) -> None:
+    require_extra("onnx")
     write_generator(tmp_path / "run")
     refused(ganvas("export", tmp_path / "run", *flags), words)
 
 
 def test_points_have_no_page(ganvas: Ganvas, tmp_path: Path) -> None:
+    require_extra("onnx")
     write_generator(tmp_path / "ring", "mlp", ImageShape(2, 1, 1))
     refused(ganvas("export", tmp_path / "ring", "--to", "web"), "generates points")
     assert sorted(path.name for path in (tmp_path / "ring").iterdir()) == [

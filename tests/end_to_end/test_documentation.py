@@ -3,7 +3,7 @@
 Commands run as written, with four exceptions: budgets, seeds, built-in images and numbers of
 samples are reduced; features come from small images or a briefly trained classifier; the hub is an
 imitation, with a data set hf:you/flowers; commands that install or test the project itself are
-skipped.
+skipped. Where a command names a missing extra, the page is skipped.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from PIL import Image
 from ganvas.data import sources
 from ganvas.data.arrays import open_idx
 from ganvas.data.source import Source
+from ganvas.extras import MissingExtra
 from ganvas.metrics import classifier, contrastive, lite0, two_samples
 from ganvas.studies import throughput
 from ganvas.training import candidates
 
 from ..builders.commands import Result
 from ..builders.hub import Hub
+from ..extras import require_extras_of
 from .studies import stay_in_this_process
 
 ROOT = Path(__file__).parents[2]
@@ -52,10 +54,7 @@ TINY_STUDY = {
 
 @pytest.fixture
 def reader_folder(
-    hub: Hub,
-    tmp_path: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The working directory of a reader of the README: a folder of photos and a cache."""
     monkeypatch.setattr(throughput, "WARM_UP", 0.0)
@@ -78,9 +77,13 @@ def reader_folder(
     for number in range(210):  # a tenth is enough for scores
         pixels = random.integers(0, 256, (80, 70, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.jpg")
-    photos = {path.stem: path.read_bytes() for path in (tmp_path / "photos").iterdir()}
+
+
+def add_flowers(hub: Hub, photos: Path) -> None:
+    """The data set hf:you/flowers, which is made of the reader's photos."""
+    contents = {path.stem: path.read_bytes() for path in photos.iterdir()}
     kinds = ("rose", "tulip")
-    flowers = {f"train/{kinds[int(n) % 2]}/{n}.jpg": content for n, content in photos.items()}
+    flowers = {f"train/{kinds[int(n) % 2]}/{n}.jpg": content for n, content in contents.items()}
     hub.add("you/flowers", flowers)
 
 
@@ -105,11 +108,16 @@ def first_fashion_images(folder: Path) -> Source:
 )
 @pytest.mark.usefixtures("reader_folder")
 @pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # as in test_hub.py
-def test_command_blocks_of_a_page_run(page: Path, ganvas: Callable[..., Result]) -> None:
+def test_command_blocks_of_a_page_run(
+    page: Path, ganvas: Callable[..., Result], request: pytest.FixtureRequest
+) -> None:
+    blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
+    if any("hf:" in text for _, text in blocks):
+        add_flowers(request.getfixturevalue("hub"), Path("photos"))
     names: dict[str, object] = {}
-    for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
+    for language, text in blocks:
         if language == "python":
-            exec(re.sub(r"images=[\d_]+", f"images={BUDGET}", text), names)
+            run_python(re.sub(r"images=[\d_]+", f"images={BUDGET}", text), names)
         elif language == "bash":
             for command in commands(text):
                 run(command, ganvas)
@@ -169,6 +177,14 @@ def commands(block: str) -> Iterator[str]:
             yield command
 
 
+def run_python(code: str, names: dict[str, object]) -> None:
+    try:
+        exec(code, names)
+    except MissingExtra as error:
+        require_extras_of(str(error))
+        raise
+
+
 def run(command: str, ganvas: Callable[..., Result]) -> None:
     """Run one ganvas command; `> FILE` writes its output to a file."""
     command, _, target = command.partition(" > ")
@@ -190,6 +206,8 @@ def run(command: str, ganvas: Callable[..., Result]) -> None:
     result = ganvas(*words)
     # Untrained networks may have findings, which have an exit code of their own.
     expected = (0, 1) if words[0] == "diagnose" else (0,)
+    if result.code not in expected:
+        require_extras_of(result.err)
     assert result.code in expected, f"{command}\n{result.err}"
     if target:
         Path(target.strip()).write_text(result.out)

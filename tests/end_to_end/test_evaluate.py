@@ -18,6 +18,7 @@ from ganvas.reports import status
 from ganvas.reports.report import report
 from ganvas.runs import Run
 
+from ..extras import require_extra
 from .conftest import Ganvas, refused, write_images, write_small
 
 CHEAP = ("--metrics", "swd,fd-lite0", "-n", 120)
@@ -55,6 +56,7 @@ def scores_in(text: str) -> list[dict[str, Any]]:
 def test_prints_a_sentence_and_a_table_and_the_protocol_on_request(
     run: Path, ganvas: Ganvas
 ) -> None:
+    require_extra("features")
     result = ganvas("evaluate", run, *CHEAP)
     assert result.code == 0, result.err
     assert result.out.startswith("real images score ")
@@ -90,6 +92,7 @@ def test_a_run_with_labels_has_a_file_and_a_picture_of_those_recognised(
 
 
 def test_json_has_the_complete_protocol(run: Path, ganvas: Ganvas) -> None:
+    require_extra("features")
     result = ganvas("evaluate", run, *CHEAP, "--json")
     swd, fd = scores_in(result.out)
     assert (swd["metric"], fd["metric"]) == ("swd", "fd-lite0")
@@ -112,6 +115,7 @@ def test_json_has_the_complete_protocol(run: Path, ganvas: Ganvas) -> None:
 
 
 def test_the_same_seed_gives_the_same_scores(run: Path, ganvas: Ganvas) -> None:
+    require_extra("features")
     first, again, other = (
         ganvas("evaluate", run, *TWO, "--json", "--seed", seed).out for seed in (3, 3, 4)
     )
@@ -202,6 +206,7 @@ def test_evaluation_does_not_change_training(
 def test_bad_input_is_one_message(
     run: Path, ganvas: Ganvas, flags: tuple[object, ...], fragments: tuple[str, ...]
 ) -> None:
+    require_extra("features")
     refused(ganvas("evaluate", run, *flags), *fragments)
     assert not (run / "scores.jsonl").exists()
 

@@ -11,6 +11,7 @@ import pytest
 
 from ganvas.generator_files import load
 
+from ..extras import require_extra
 from .conftest import Ganvas, refused
 
 SWD = ("--metrics", "swd", "-n", 100, "--json")
@@ -33,6 +34,7 @@ def test_a_model_is_exported_sampled_and_scored_like_its_run(
     run: Path, images: Path, ganvas: Ganvas
 ) -> None:
     """Takes five seconds: only whole commands show that files of one are read by the next."""
+    require_extra("onnx")
     result = ganvas("export", run)
     model = run / "run.onnx"
     assert result.code == 0, result.err
@@ -81,4 +83,6 @@ def test_a_checkpoint_becomes_a_folder_that_evaluate_and_load_take(
     refused(ganvas("evaluate", folder, *SWD), "--data DATA")
     refused(ganvas("export", run, "--to", "folder"), "is not empty")
     refused(ganvas("export", run, "--to", "folder", "--weights", "float16"), "not --to folder")
-    refused(ganvas("export", run, "--checkpoint", "7"), "no checkpoint at 7 images")
+    absent = ("--to", "folder", "--checkpoint", "7", "--out", run / "other")
+    refused(ganvas("export", run, *absent), "no checkpoint at 7 images")
+    assert not (run / "other").exists()

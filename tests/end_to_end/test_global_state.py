@@ -32,6 +32,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.training.stop import cancel_stop, request_stop
 
+from ..extras import require_extra
 from .conftest import SMALL, essence
 from .studies import UNWATCHED, stay_in_this_process, tiny_study
 
@@ -120,6 +121,7 @@ PUBLIC = {
 def test_functions_that_succeed_change_nothing_of_the_process(
     tmp_path: Path, images: Path, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    require_extra("onnx", "log", "hf")
     small.write_text(UNWATCHED)
     stay_in_this_process(monkeypatch)
     study, run = tiny_study(tmp_path, small, images, images=200, seeds=1), tmp_path / "run"
@@ -188,6 +190,7 @@ def unusual_settings() -> Iterator[None]:
 
 
 def test_settings_of_the_caller_change_no_bit(tmp_path: Path, images: Path, small: Path) -> None:
+    require_extra("onnx")
     small.write_text(SMALL.replace("images = 2000", "images = 400"))
     plain = train(small, images, tmp_path / "plain", seed=3)
     with unusual_settings():

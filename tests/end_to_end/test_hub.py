@@ -11,8 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from huggingface_hub import ModelCard, constants
 from PIL import Image
+
+from ..extras import require_extra
+
+require_extra("hf")
+
+from huggingface_hub import ModelCard, constants
 
 import ganvas as library
 from ganvas import tensor_file

@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ..extras import require_extra
+
+require_extra("log")
+
+
 from ganvas.loggers.names import LoggerKind
 from ganvas.loggers.tensorboard import TensorBoard
 from ganvas.runs import Run

@@ -11,7 +11,10 @@ import pytest
 from ganvas.runs import Run
 
 from ..builders.commands import finish, start
+from ..extras import require_extra
 from .processes import run_together, said_once
+
+require_extra("features")
 
 SCORED = (
     "--images", 128, "--intervals.checkpoint", 64, "--intervals.probes", 0,

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from ..extras import require_extra
 from . import pages
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +46,7 @@ TWINS = [page.path for page in TABLE.pages if page.translated]
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site as `make docs` builds it. Two seconds of a core: the one build of these tests."""
-    pytest.importorskip("zensical", reason="pip install 'ganvas[docs]'")
+    require_extra("docs")
     folder = tmp_path_factory.mktemp("documentation") / "site"
     done = subprocess.run(
         [sys.executable, DOCS / "site" / "build.py", folder], capture_output=True, text=True

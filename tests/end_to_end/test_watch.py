@@ -11,8 +11,11 @@ import pytest
 
 from ..builders.commands import Command, finish, start
 from ..builders.watched import made_run, records
+from ..extras import require_extra
 from .conftest import Ganvas, refused
 from .devtools import Page, chromium
+
+require_extra("web")
 
 FOREVER = 10**9
 """Images: the training is killed long before."""
@@ -164,10 +167,3 @@ def test_a_folder_that_is_not_there_is_said_before_anything_is_served(
     refused(ganvas("watch", tmp_path / "no"), "no does not exist", "ganvas watch .")
     (tmp_path / "file").touch()
     refused(ganvas("watch", tmp_path / "file"), "file is a file")
-
-
-def test_without_the_extra_it_says_what_to_install(
-    tmp_path: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    refused(ganvas("watch", tmp_path), "needs starlette and uvicorn", "pip install 'ganvas[web]'")

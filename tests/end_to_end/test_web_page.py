@@ -31,6 +31,7 @@ from ganvas.sampling import TrainedGenerator, generate
 
 from ..builders.commands import finish, start, wait_until
 from ..builders.generator_folders import LABELS, LATENT_DIM, write_generator
+from ..extras import require_extra
 from .devtools import Page, chromium
 
 GAP = 2
@@ -40,7 +41,7 @@ SEED = "document.getElementById('seed').value"
 
 Pixels = npt.NDArray[np.uint8]
 
-pytest.importorskip("onnxruntime")
+require_extra("onnx", "web")
 
 
 @dataclass(frozen=True)

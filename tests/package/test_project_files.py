@@ -91,13 +91,30 @@ def test_the_image_of_docker_runs_the_demo_with_everything_that_git_has() -> Non
     assert set(re.findall(r"--build-arg (\w+)=", text_of("docs/install.md"))) == arguments
     copied = [rest.split()[1:] for name, rest in instructions if name == "COPY"]
     assert copied == [[".", "."]], "what .dockerignore leaves out is looked at below"
-    targets = re.findall(r"^([\w-]+):", text_of("Makefile"), re.MULTILINE)
     (command,) = (json.loads(rest) for name, rest in instructions if name == "CMD")
     assert command == ["make", "demo"]
-    assert {"setup", "demo"} <= set(targets)
     version = next(rest for name, rest in instructions if name == "FROM").partition(":")[2]
     classifier = f"Programming Language :: Python :: {version.removesuffix('-slim')}"
     assert classifier in PROJECT["classifiers"]
+
+
+def test_the_image_of_docker_calls_what_the_makefile_has() -> None:
+    docker, makefile = text_of("Dockerfile"), text_of("Makefile")
+    targets = set(re.findall(r"^([\w-]+):", makefile, re.MULTILINE))
+    called = set(re.findall(r"(?:\bmake |\"make\", \")([\w-]+)", docker))
+    assert called == {"setup", "demo"}
+    assert called <= targets
+    (folder,) = re.findall(r"^WORKDIR (\S+)$", docker, re.MULTILINE)
+    (environment,) = re.findall(r"^VENV := (\S+)$", makefile, re.MULTILINE)
+    assert f"ENV PATH={folder}/{environment}/bin:$PATH" in docker
+    (installed,) = re.findall(r"-e '\.\[(\w+)\]'", makefile)
+    assert installed in EXTRAS
+    (promised,) = re.findall(r"^export GANVAS_PROMISED_EXTRAS := (\w+)$", makefile, re.MULTILINE)
+    assert promised == installed
+    (user,) = re.findall(r"^USER (\w+)$", docker, re.MULTILINE)
+    assert f"useradd --create-home {user} " in docker
+    assert f"--chown={user} " in docker
+    assert f"install --directory --owner {user} {folder}\n" in docker
 
 
 def test_docker_leaves_out_what_git_ignores_and_nothing_that_it_has() -> None:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
+
+from tests.extras import require_extra
+
+require_extra("hf")
+
 from huggingface_hub import constants
 
 from ganvas.errors import GanvasError, HubError
@@ -49,6 +55,15 @@ def test_only_what_is_asked_for_is_fetched_and_only_once(hub: Hub) -> None:
     fetched = [path.rpartition("/")[2] for path in hub.downloads()]
     assert fetched == [".gitattributes", "[2].txt"], "the smallest comes along"
     assert steps[-1] == (3, 3)
+
+
+def test_fetching_leaves_no_thread(hub: Hub) -> None:
+    """tqdm's own would warn, at a moment of chance, that bars come and go in other threads."""
+    before = set(threading.enumerate())
+    hub.add(REPO, FILES)
+    open_repository(ADDRESS, "dataset").fetch(["a/1.txt"])
+    started = set(threading.enumerate()) - before
+    assert "tqdm_monitor" not in {thread.name for thread in started}
 
 
 def test_a_commit_in_the_cache_needs_no_network(hub: Hub) -> None:

@@ -7,9 +7,14 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 import torch
+
+from tests.extras import require_extra
+
+require_extra("onnx")
+
+import onnx
 
 from ganvas.errors import DeviceError, GanvasError, RunError
 from ganvas.exports.onnx_file import onnx_bytes

@@ -17,6 +17,7 @@ from ganvas.cli.known_flags import HELP
 from ganvas.cli.other_tools import COMMAND, EPOCHS, EVERY, HABITS, KIMG, STEPS, VALUE, Habit
 from ganvas.command_line import quote
 from ganvas.errors import DataError, UsageError
+from ganvas.extras import MissingExtra
 from ganvas.fields import flatten
 from ganvas.formatting import format_count, format_list, format_short
 from ganvas.recipes import CATALOG
@@ -245,7 +246,7 @@ def images_to_train_on(data: str, recipe: Recipe) -> int | None:
         return None
     try:
         source = open_source(data)
-    except DataError:
+    except (DataError, MissingExtra):
         return None
     if not isinstance(source, Source) or not source.items:
         return None

@@ -30,6 +30,7 @@ from ganvas.data.source import (
     sorted_labels,
 )
 from ganvas.errors import DataError
+from ganvas.extras import check_extra
 from ganvas.storage import parse_json, utf8_name
 
 IMAGE_COLUMNS = ("image", "img")
@@ -116,8 +117,9 @@ def open_parquet(location: Path, files: Sequence[Path], columns: Columns = FOUND
         columns: those to read, where others than these.
 
     Raises:
-        DataError: pyarrow is missing, a file is damaged, there is no such column, or it is of
-            another kind in another file.
+        MissingExtra: pyarrow is missing.
+        DataError: a file is damaged, there is no such column, or it is of another kind in another
+            file.
     """
     parquet = _pyarrow_parquet(location)
     groups: list[tuple[Path, int, str]] = []
@@ -157,12 +159,9 @@ def open_parquet(location: Path, files: Sequence[Path], columns: Columns = FOUND
 
 
 def _pyarrow_parquet(location: Path) -> Any:
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        raise DataError(
-            f"reading {location} needs pyarrow. Install it: pip install 'ganvas[parquet]'"
-        ) from error
+    check_extra("parquet", f"reading {location}", "pyarrow")
+    import pyarrow.parquet
+
     return pyarrow.parquet
 
 

@@ -6,6 +6,7 @@ each point once, and `ganvas log RUN` makes the same log afterwards.
 
 from __future__ import annotations
 
+import bisect
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -79,7 +80,12 @@ class Follower:
         self._before = self._sent = sent
         self._positions = {"history": 0, "scores": 0, "findings": 0}
         self._newest_picture = -1
-        self._seconds = 0.0
+        self._clock: list[tuple[int, float]] = []
+
+    @property
+    def pause(self) -> float:
+        """See `Logger.pause`."""
+        return self._logger.pause
 
     def catch_up(self) -> None:
         """Give the logger everything that the files have now and it was not given."""
@@ -97,7 +103,8 @@ class Follower:
 
     def _records(self) -> Iterator[Point]:
         for record in self._read("history"):
-            self._seconds = float(record.get("seconds", self._seconds))
+            if "seconds" in record:
+                self._clock.append((record["images_seen"], float(record["seconds"])))
             if self._is_new("history", record["images_seen"]):
                 yield Scalars(self._moment(record["images_seen"]), scalars_of(record))
 
@@ -148,7 +155,9 @@ class Follower:
         return records
 
     def _moment(self, images_seen: int) -> Moment:
-        return Moment(images_seen, self._seconds)
+        """With the time of the newest record up to here."""
+        before = bisect.bisect(self._clock, images_seen, key=lambda record: record[0])
+        return Moment(images_seen, self._clock[before - 1][1] if before else 0.0)
 
 
 @contextmanager

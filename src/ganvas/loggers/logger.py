@@ -46,6 +46,10 @@ class Logger(ABC):
     """Whether a new logger replaces all that was logged before. Others are sent only what is
     new, because a service cannot take points back."""
 
+    pause: ClassVar[float] = 0.0
+    """Seconds of training between two times that the logger is given points. Meanwhile they wait
+    in the run's files: where each request is dear, one for several records costs less."""
+
     @abstractmethod
     def __init__(self, run: LoggedRun) -> None:
         """Begin, or go on with, the log of a run."""

@@ -6,26 +6,34 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from ganvas.loggers.logger import PROJECT, LoggedRun, Logger, Moment
 
-MOST_PARAMETERS = 100
+if TYPE_CHECKING:
+    from mlflow.entities import Metric
+
+MOST_PARAMETERS, MOST_METRICS = 100, 1_000
 """MLflow takes no more in one request."""
 
 TAG = "ganvas.id"
 
 
 class MLflow(Logger):
-    """Sends each record as one request, and waits for the answer.
+    """Sends all numbers that there are as one request, and waits for the answer.
 
     The experiment is `MLFLOW_EXPERIMENT_NAME`, else ganvas.
     """
+
+    pause: ClassVar[float] = 5.0
 
     def __init__(self, run: LoggedRun) -> None:
         import mlflow
         from mlflow.entities import Metric, Param
 
         self._metric = Metric
+        self._metrics: list[Metric] = []
+        self._begin: float | None = None
         self._client = mlflow.MlflowClient()
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT)
         experiment = self._client.get_experiment_by_name(name)
@@ -44,10 +52,13 @@ class MLflow(Logger):
             self._client.log_batch(self._id, params=batch)
 
     def scalars(self, at: Moment, values: Mapping[str, float]) -> None:
-        """One request with all numbers."""
-        now = int(time.time() * 1_000)
-        metrics = [self._metric(name, value, now, at.images_seen) for name, value in values.items()]
-        self._client.log_batch(self._id, metrics=metrics)
+        """Keep them for the next request. Their times are those of training, without pauses."""
+        if self._begin is None:
+            self._begin = time.time() - at.seconds
+        when = int((self._begin + at.seconds) * 1_000)
+        self._metrics += [
+            self._metric(name, it, when, at.images_seen) for name, it in values.items()
+        ]
 
     def picture(self, at: Moment, path: Path) -> None:
         """An artifact in samples/."""
@@ -58,7 +69,11 @@ class MLflow(Logger):
         self._client.log_text(self._id, text, f"{name}/{at.images_seen:09d}.txt")
 
     def flush(self) -> None:
-        """Nothing: every request is answered."""
+        """Send the numbers."""
+        for start in range(0, len(self._metrics), MOST_METRICS):
+            batch = self._metrics[start : start + MOST_METRICS]
+            self._client.log_batch(self._id, metrics=batch)
+        self._metrics = []
 
     def close(self) -> None:
         """Mark the run as finished."""

@@ -18,10 +18,10 @@ LONGEST_REASON = 200
 
 
 class LogThread(threading.Thread):
-    """Gives one logger what is new in the files of a run, each time when it is woken.
+    """Gives one logger what is new in the files of a run, when it is woken and has paused.
 
-    The files are its queue: while the logger is slow, points wait there. All calls to the logger
-    come from this thread.
+    The files are its queue: while the logger is slow or pauses, points wait there. All calls to the
+    logger come from this thread.
     """
 
     def __init__(self, run: Run, name: str) -> None:
@@ -29,8 +29,8 @@ class LogThread(threading.Thread):
         self.failure: str | None = None
         """One line for the user, after the logger failed."""
         self._run, self._logger = run, name
-        self._wake = threading.Event()
-        self._is_last = self._is_abandoned = False
+        self._wake, self._last = threading.Event(), threading.Event()
+        self._is_abandoned = False
 
     def run(self) -> None:
         """Follow the run until `finish`, or until the logger fails."""
@@ -38,9 +38,10 @@ class LogThread(threading.Thread):
             with following(self._run, self._logger) as follower:
                 is_last = False
                 while not is_last and not self._is_abandoned:
-                    is_last = self._is_last
+                    is_last = self._last.is_set()
                     follower.catch_up()
                     if not is_last:
+                        self._last.wait(follower.pause)
                         self._wake.wait()
                         self._wake.clear()
         except (Exception, SystemExit) as error:  # a library may raise anything
@@ -59,7 +60,7 @@ class LogThread(threading.Thread):
         Returns:
             A line for the user, if it has not.
         """
-        self._is_last = True
+        self._last.set()
         self.wake()
         self.join(PATIENCE)
         if self.is_alive():

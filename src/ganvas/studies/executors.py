@@ -5,7 +5,6 @@ Both are executors of the standard library's `concurrent.futures`.
 
 from __future__ import annotations
 
-import importlib.util
 import multiprocessing
 import os
 import signal
@@ -22,6 +21,7 @@ import torch
 
 from ganvas.data.reading import cores
 from ganvas.errors import GanvasError
+from ganvas.extras import check_extra
 from ganvas.shared_changes import SharedChange
 from ganvas.studies.worker import exit_with_parent
 from ganvas.training.stop import STOP_SIGNALS
@@ -150,8 +150,7 @@ def dask_pool(address: str, runs: int) -> WorkerPool:
         GanvasError: dask is not installed, no scheduler answers, or a worker would do several runs
             at a time in one process, where they would share torch's random state.
     """
-    if importlib.util.find_spec("distributed") is None:
-        raise GanvasError("dask workers need dask.distributed: pip install 'ganvas[cluster]'")
+    check_extra("cluster", "a cluster of dask", "distributed")
     with dask_client(address) as client:
         workers = client.scheduler_info(n_workers=-1)["workers"]
         if not workers:

@@ -29,6 +29,7 @@ from ganvas.evaluation.evaluate import record_scores, reference_images
 from ganvas.evaluation.extractor_choice import MAX_PIXEL_IMAGES
 from ganvas.evaluation.failures import Failures
 from ganvas.evaluation.measure import measure
+from ganvas.extras import MissingExtra
 from ganvas.generator_files import load
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import build_networks
@@ -85,13 +86,14 @@ def run_job(job: Job) -> Outcome:
         Locked: another process is writing the run.
         RunError: the disk is full, or the study's directory cannot be written.
         DataError: the images are missing or have changed.
+        MissingExtra: a library is missing that reads the images.
     """
     directory = StudyDirectory.open(job.study)
     reset_peak_memory(choose_device(job.device))
     with stop_watcher(directory), cpu_threads(directory.plan.threads):
         try:
             outcome = train_and_score(job, directory)
-        except (Interrupted, Locked, DataError):
+        except (Interrupted, Locked, DataError, MissingExtra):
             raise
         except Exception as error:
             if storage.is_full(error):

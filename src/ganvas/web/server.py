@@ -165,7 +165,9 @@ def make_app(routes: Sequence[BaseRoute], home: str, host: str = LOOPBACK) -> St
         return say(request, sentence, error.status_code, error.headers)
 
     def fail(request: Request, error: Exception) -> Response:
-        return PlainTextResponse(f"An error of ganvas: {type(error).__name__}: {error}\n", 500)
+        # Starlette answers it outside of all middleware, so the headers of `Guard` are missing.
+        sentence = f"An error of ganvas: {type(error).__name__}: {error}"
+        return say(request, sentence, 500, HEADERS)
 
     app = Starlette(
         routes=routes,

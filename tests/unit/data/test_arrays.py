@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from ganvas.data.source import UnusableImage
 from ganvas.data.sources import open_source
 from ganvas.errors import DataError
 
+from ...extras import require_extra
 from .pictures import encoded, flat
 
 
@@ -160,14 +160,8 @@ def test_idx_label_files(tmp_path: Path) -> None:
 # Parquet
 
 
-def test_missing_pyarrow_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "a.parquet").write_bytes(b"")
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
-    assert "pip install 'ganvas[parquet]'" in message(tmp_path / "a.parquet")
-
-
 def test_parquet_columns(tmp_path: Path) -> None:
+    require_extra("parquet")
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -35,6 +33,7 @@ from ganvas.data.sources import open_source
 from ganvas.errors import DataError
 from ganvas.recipes.recommendation import recommend
 
+from ...extras import require_extra
 from .pictures import encoded, flat
 
 Numbers = npt.NDArray[Any]
@@ -57,7 +56,7 @@ def write(place: Path, kind: str, images: Numbers) -> Path:
     elif kind == "npz":
         np.savez(path, images=images)
     elif kind == "parquet":
-        pq.write_table(pa.table({"image": images.tolist()}, schema_of(images)), path)
+        write_parquet(path, images)
     else:
         path = place / "data"
         path.mkdir()
@@ -66,9 +65,14 @@ def write(place: Path, kind: str, images: Numbers) -> Path:
     return path
 
 
-def schema_of(images: Numbers) -> pa.Schema:
+def write_parquet(path: Path, images: Numbers) -> None:
+    require_extra("parquet")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     inner = pa.from_numpy_dtype(images.dtype)
-    return pa.schema({"image": pa.list_(pa.list_(pa.list_(inner)))})
+    schema = pa.schema({"image": pa.list_(pa.list_(pa.list_(inner)))})
+    pq.write_table(pa.table({"image": images.tolist()}, schema), path)
 
 
 def prepared(data: Path, pixel_range: str = "full", cache: Path | None = None) -> PreparedData:

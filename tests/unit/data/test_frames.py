@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -21,6 +19,7 @@ from ganvas.data.preparation import PreparedData, default_cache, prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 
+from ...extras import require_extra
 from .pictures import encoded, flat
 
 FIRST = DataSettings(size=(16, 16), held_out=0.0)
@@ -95,6 +94,10 @@ def test_frames_have_the_labels_of_their_file_and_numbers_in_their_names(tmp_pat
 
 
 def test_frames_of_images_in_parquet_files(tmp_path: Path) -> None:
+    require_extra("parquet")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     images = [animation("GIF", [10, 90]), encoded(flat("L", 5))]
     pq.write_table(pa.table({"image": images}), tmp_path / "a.parquet")
     assert centres(prepared(tmp_path / "a.parquet")) == [10, 90, 5]

@@ -8,11 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+from PIL import Image
+
+from tests.extras import require_extra
+
+require_extra("hf")
+
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 from huggingface_hub import constants
-from PIL import Image
 
 from ganvas.data.hub import DataAddress
 from ganvas.data.preparation import prepare

@@ -8,12 +8,17 @@ import logging
 import re
 
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
 import torch
-from onnx import numpy_helper
 from torch import Tensor, nn
+
+from tests.extras import require_extra
+
+require_extra("onnx")
+
+import onnx
+import onnxruntime
+from onnx import numpy_helper
 
 import ganvas
 from ganvas.errors import GanvasError

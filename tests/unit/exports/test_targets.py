@@ -15,6 +15,7 @@ from ganvas.runs import Run
 from tests.builders import run_files
 from tests.builders.generators import POINTS, small_generator
 from tests.builders.tiny import tiny_recipe
+from tests.extras import require_extra
 
 
 @pytest.fixture
@@ -24,6 +25,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_what_cannot_be_exported_is_refused_before_any_work(run: Run, tmp_path: Path) -> None:
+    require_extra("onnx")
     with pytest.raises(GanvasError, match=r"'onx' is no form to export to. Did you mean onnx\?"):
         ganvas.export(run, "onx")  # type: ignore[arg-type]
     with pytest.raises(GanvasError) as caught:

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from ganvas.loggers.follower import following
+from ganvas.loggers.logger import Moment
 from ganvas.loggers.names import LoggerKind
 from ganvas.runs import Run
 
@@ -50,6 +51,24 @@ def test_logger_gets_numbers_pictures_scores_and_findings_in_the_order_of_images
         ),
         {"score/swd": 64 / 7, "score/swd/floor": 1.0},
         "000000064.png",
+    ]
+
+
+def test_each_point_has_the_time_of_its_record(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also a score or a grid that is given only after later records."""
+    moments: list[Moment] = []
+    monkeypatch.setattr(Recorder, "_note", lambda self, kind, at, what: moments.append(at))
+    train_to(run, 64, 128, 192)
+    run.findings.append({"images_seen": 130, **ONSET})
+    run.scores.append(run_files.score(while_training=False, images_seen=32))
+    follow(run)
+    kinds = 3  # numbers, a score, a grid
+    assert moments == [
+        Moment(32, 0.0),
+        *kinds * [Moment(64, 6.4)],
+        *kinds * [Moment(128, 12.8)],
+        Moment(130, 12.8),
+        *kinds * [Moment(192, 19.2)],
     ]
 
 

@@ -9,9 +9,12 @@ import pytest
 from ganvas.errors import GanvasError
 from ganvas.loggers.names import LOGGERS, LoggerKind, check_loggers
 
+from ...extras import require_extra
+
 
 @pytest.mark.parametrize("names", ["tensorboard", ["tensorboard"], "tensorboard, tensorboard"])
 def test_names_come_as_a_list_or_with_commas_and_count_once(names: str | list[str]) -> None:
+    require_extra("log")
     assert check_loggers(names) == ("tensorboard",)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ganvas.loggers.log import log
+from ganvas.loggers.mlflow import MOST_METRICS, MOST_PARAMETERS
 from ganvas.loggers.names import LoggerKind
 from ganvas.runs import Run
 
@@ -118,9 +119,9 @@ def test_wandb_gets_each_point_once_and_nothing_of_this_machine(
     assert len(calls.of("finish")) == 2
 
 
-def test_mlflow_gets_each_point_once_in_one_run(
-    run: Run, calls: Calls, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def mlflow(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """An imitation of MLflow; how its client is called."""
     known: list[Any] = []
     made = SimpleNamespace(info=SimpleNamespace(run_id="of-mlflow"))
 
@@ -138,23 +139,43 @@ def test_mlflow_gets_each_point_once_in_one_run(
 
     imitate(monkeypatch, "mlflow", MlflowClient=Client)
     imitate(monkeypatch, "mlflow.entities", Metric=lambda *a: a, Param=lambda *a: a)
+    return calls
+
+
+def test_mlflow_gets_each_point_once_in_one_run(run: Run, mlflow: Calls) -> None:
     log_twice(run, "mlflow")
     points: Points = {}
     parameters: dict[str, str] = {}
-    for (to,), batch in calls.of("log_batch"):
+    for (to,), batch in mlflow.of("log_batch"):
         assert to == "of-mlflow"
         parameters.update(batch.get("params", ()))
         for name, value, _, seen in batch.get("metrics", ()):
             points.setdefault(name, []).append((seen, value))
     assert chosen(points) == EXPECTED
     assert parameters["batch"] == str(run.read_recipe().batch)
-    assert [Path(a[1]).stem for a, _ in calls.of("log_artifact")] == [
+    assert [Path(a[1]).stem for a, _ in mlflow.of("log_artifact")] == [
         f"{seen:09d}" for seen in (64, 128, 192)
     ]
-    assert [a[1:] for a, _ in calls.of("log_text")] == [
+    assert [a[1:] for a, _ in mlflow.of("log_text")] == [
         (SENTENCE, "findings/mode-collapse/000000064.txt")
     ]
-    assert len(calls.of("create_run")) == 1
+    assert len(mlflow.of("create_run")) == 1
+
+
+def test_mlflow_gets_numbers_of_all_records_at_once_in_requests_that_it_takes(
+    tmp_path: Path, mlflow: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each request costs as much as many numbers."""
+    monkeypatch.setattr("ganvas.loggers.mlflow.MOST_METRICS", 20)
+    run = empty_run(tmp_path)
+    train_to(run, *range(1, 8))
+    log(run, "mlflow")
+    batches = [named["metrics"] for _, named in mlflow.of("log_batch") if "metrics" in named]
+    assert [len(batch) for batch in batches] == [20, 15]
+    points = [point for batch in batches for point in batch]
+    assert len(set(points)) == 35
+    begins = {when - 100 * seen for _, _, when, seen in points}  # a step takes a tenth of a second
+    assert max(begins) - min(begins) <= 1, "their times are those of training, in milliseconds"
 
 
 def test_trackio_gets_each_point_once_under_one_name(
@@ -222,7 +243,10 @@ def test_mlflow_itself_has_each_point_once(
 ) -> None:
     pytest.importorskip("mlflow", reason="mlflow is not installed")
     import mlflow
+    from mlflow.utils import validation
 
+    assert MOST_METRICS == validation.MAX_METRICS_PER_BATCH
+    assert MOST_PARAMETERS == validation.MAX_PARAMS_TAGS_PER_BATCH
     monkeypatch.chdir(tmp_path)
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
     log_twice(run, "mlflow")

@@ -11,6 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ...extras import require_extra
+
+require_extra("log")
+
+
 from ganvas.errors import GanvasError, RunError
 from ganvas.locks import locked
 from ganvas.loggers.follower import hyperparameters

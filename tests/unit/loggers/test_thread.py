@@ -106,6 +106,29 @@ def test_slow_logger_delays_no_step_and_is_not_waited_for_longer_than_patience(
     wait_for_all_logs()
 
 
+def test_logger_that_pauses_gets_what_was_meanwhile_at_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushes: list[int] = []
+    flushed = threading.Event()
+
+    def flush(logger: Recorder) -> None:
+        flushes.append(len(Recorder.given))
+        flushed.set()
+
+    monkeypatch.setattr(Recorder, "pause", 3_600.0)  # the end of training waits for no pause
+    monkeypatch.setattr(Recorder, "flush", flush)
+    logs = Logs(run, ["wandb"], Said())
+    train_to(run, 64)
+    with logs.active():
+        flushed.wait()
+        for seen in (128, 192):
+            train_to(run, seen)
+            logs.record({}, [], "")
+    of_one_record = len(Recorder.given) // 3
+    assert flushes == [of_one_record, 3 * of_one_record]
+
+
 def wait_for_all_logs() -> None:
     for thread in threading.enumerate():
         if isinstance(thread, LogThread):

@@ -22,6 +22,8 @@ from ganvas.metrics.features import FeatureNetwork, read_weights, resized, to_rg
 from ganvas.metrics.inception import Inception
 from ganvas.metrics.lite0 import load_lite0
 
+from ...extras import require_extra
+
 CPU = torch.device("cpu")
 
 
@@ -58,6 +60,7 @@ def made_classifier() -> FeatureNetwork:
 @pytest.fixture(scope="module", params=["lite0", "inception", "classifier"])
 def extractor(request: pytest.FixtureRequest) -> FeatureNetwork:
     if request.param == "lite0":
+        require_extra("features")
         return load_lite0(CPU)
     if request.param == "inception":
         return Inception("inception", 2048, CPU, PooledInception().eval(), "stand-in")
@@ -227,6 +230,7 @@ class TestResize:
 
 class TestNames:
     def test_lite0_is_loaded_by_name(self) -> None:
+        require_extra("features")
         network = load_feature_network("lite0", CPU)
         assert (network.name, network.dimension) == ("lite0", 1280)
 

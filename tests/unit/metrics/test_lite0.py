@@ -17,6 +17,10 @@ from ganvas.metrics.frechet import distance_terms
 from ganvas.metrics.lite0 import Lite0, folded, load_lite0, published_network
 from ganvas.metrics.prdc import prdc
 
+from ...extras import require_extra
+
+require_extra("features")
+
 CPU = torch.device("cpu")
 FASHION = Path(lite0.__file__).parents[1] / "data" / "builtin" / "fashion"
 

@@ -13,12 +13,20 @@ from ganvas.errors import RunError
 from ganvas.runs import Run
 from ganvas.web.demo import load_runs
 
+from ...extras import require_extra
+
 
 def push(path: Path) -> None:
     ganvas.push(path, "hf:you/clothes", license="", dry_run=True)
 
 
+def export(path: Path) -> None:
+    require_extra("onnx")
+    ganvas.export(path)
+
+
 def log(path: Path) -> None:
+    require_extra("log")
     ganvas.log(path, "tensorboard")
 
 
@@ -32,7 +40,7 @@ def demo(path: Path) -> None:
         ("clothes.onnx", push, "is exported already: use the run that it is of"),
         ("clothes.ONNX", log, "is exported already: use the run that it is of"),
         ("clothes.html", generator_files.load, "is a web page, .*: open it in a browser"),
-        ("clothes.html", ganvas.export, "is a web page, .*: open it in a browser"),
+        ("clothes.html", export, "is a web page, .*: open it in a browser"),
         ("clothes.html", demo, "is a web page, .*: open it in a browser"),
         ("clothes.zip", Run.open, "is a file, not a run"),
     ],

@@ -75,9 +75,3 @@ def test_terminated_workers_end_at_once() -> None:
     assert wait([worker.sentinel], 60)
     with pytest.raises(BrokenExecutor):
         asleep.result(60)
-
-
-def test_missing_dask_names_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(GanvasError, match=r"pip install 'ganvas\[cluster\]'"):
-        executors.dask_pool("tcp://somewhere:8786", 3)

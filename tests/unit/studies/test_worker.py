@@ -12,12 +12,16 @@ import pytest
 from ganvas.errors import Interrupted
 from ganvas.evaluation.measure import Measurement
 from ganvas.evaluation.score import Score
+from ganvas.extras import MissingExtra, check_extra
 from ganvas.recipes import CATALOG
 from ganvas.runs import Run
 from ganvas.studies import worker
+from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.worker import (
+    Job,
     final_scores,
     interruptible_progress,
+    run_job,
     training_clock,
     training_seconds_at,
 )
@@ -66,6 +70,19 @@ def test_training_in_any_thread_can_be_stopped() -> None:
     with StopRequest() as stop, interruptible_progress("sampling") as update:
         update(1, 2)
         assert not stop
+
+
+def test_a_library_that_is_missing_is_no_crash_of_the_arm(
+    directory: StudyDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*arguments: object) -> None:
+        check_extra("parquet", "reading a.parquet", "no_such_library")
+
+    monkeypatch.setattr(worker, "train_and_score", read)
+    job = Job(directory.path, "good", seed=0, data="a.parquet", attempt=1, device="cpu")
+    with pytest.raises(MissingExtra, match=r"needs no_such_library\. Install: pip install"):
+        run_job(job)
+    assert directory.outcome("good", 0) is None
 
 
 def test_a_metric_that_cannot_be_measured_keeps_the_other_final_scores(

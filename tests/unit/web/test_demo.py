@@ -8,6 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+
+from ...extras import require_extra
+
+require_extra("web")
+
 from starlette.applications import Starlette
 
 from ganvas.errors import GanvasError

@@ -8,29 +8,53 @@ import signal
 import socket
 import threading
 import webbrowser
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
+from ...extras import require_extra
+
+require_extra("web")
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from ganvas.errors import GanvasError, Interrupted
 from ganvas.web import server
 from ganvas.web.server import allowed_hosts, host_name, listen, make_app, open_browser, serve
 
-from ...builders.asgi import ask
+from ...builders.asgi import Answer, ask
 
 
 def application(host: str = "127.0.0.1") -> Starlette:
+    """A page, one that refuses, and one with a fault of ours."""
+
     def page(request: Request) -> Response:
         return PlainTextResponse("the page")
 
     def refuse(request: Request) -> Response:
         raise GanvasError("n: expected 1 to 256, got 0")
 
-    return make_app([Route("/", page), Route("/refused", refuse)], "All runs", host)
+    def fail(request: Request) -> Response:
+        raise KeyError("<b>n</b>")
+
+    routes = [Route("/", page), Route("/refused", refuse), Route("/failed", fail)]
+    return make_app(routes, "All runs", host)
+
+
+def ask_what_fails(headers: Mapping[str, str] | None = None) -> Answer:
+    """The answer to the one request that a server's log would have a traceback of."""
+    app = application()
+
+    async def without_log(scope: Scope, receive: Receive, send: Send) -> None:
+        with pytest.raises(KeyError):
+            await app(scope, receive, send)
+
+    return ask(without_log, "/failed", headers)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:9", "localhost:8150", "[::1]:8150"])
@@ -105,11 +129,21 @@ def test_a_browser_gets_errors_as_a_page_with_a_way_back(
 
 
 def test_every_answer_says_that_the_page_loads_from_here_alone() -> None:
-    for target in ("/", "/missing", "/refused"):
-        headers = ask(application(), target).headers
+    answers = [ask(application(), target) for target in ("/", "/missing", "/refused")]
+    for answer in [*answers, ask_what_fails()]:
+        headers = answer.headers
         assert headers["content-security-policy"].startswith("default-src 'none'")
         assert "http" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
+        assert server.HEADERS.items() <= headers.items()
+
+
+def test_a_fault_of_ours_is_named_in_one_sentence() -> None:
+    answer = ask_what_fails()
+    assert (answer.status, answer.text) == (500, "An error of ganvas: KeyError: '<b>n</b>'\n")
+    page = ask_what_fails(NAVIGATION)
+    assert page.status == 500
+    assert ">An error of ganvas: KeyError: &#x27;&lt;b&gt;n&lt;/b&gt;&#x27;</h1>" in page.text
 
 
 def test_host_names() -> None:

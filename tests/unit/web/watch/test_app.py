@@ -17,8 +17,9 @@ from ganvas.web.watch.stream import ListView, RunsView, Stream, View
 
 from ....builders.asgi import Answer, ask
 from ....builders.watched import PNG, made_run, records
+from ....extras import require_extra
 
-pytest.importorskip("starlette")
+require_extra("web")
 
 
 @pytest.fixture
