@@ -7,6 +7,7 @@ of a batch are therefore drawn, scaled and compared with the probability at once
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.randomness import draw_normal, draw_uniform
 
+LANES = 32
+"""Numbers to compute at once, or a multiple: two vector registers of the widest processors."""
 WITH_ALPHA = (2, 4)
 """Numbers of channels whose last is alpha, which colour transformations leave unchanged."""
 
@@ -36,7 +40,7 @@ class Draw:
     one_of_two: bool = False
     """Whether it is one of two quantities of which at least one has the probability."""
     function: Callable[[Tensor], Tensor] | None = None
-    """Changes the quantity (N, 1) in place at last."""
+    """Changes quantities (..., N, 1) in place at last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,48 +80,50 @@ class Policy:
         images = batches[0] if len(batches) == 1 else torch.cat(list(batches))
         # 16 bits are too coarse for positions.
         dtype = torch.promote_types(images.dtype, torch.float32)
-        drawn = [self.draw(size, probability, random, processes, dtype) for size in sizes]
-        quantities = drawn[0] if len(drawn) == 1 else torch.cat(drawn, 1)
-        transformed = self.transform(images.to(dtype), quantities)
+        numbers = [self.draw_numbers(size, random, processes, dtype) for size in sizes]
+        transformed = self.transform(images.to(dtype), self.quantities(numbers, probability))
         return torch.split(transformed.to(images.dtype), sizes)
 
-    def draw(
-        self,
-        count: int,
-        probability: float,
-        random: torch.Generator,
-        processes: ProcessGroup,
-        dtype: torch.dtype,
+    def draw_numbers(
+        self, count: int, random: torch.Generator, processes: ProcessGroup, dtype: torch.dtype
     ) -> Tensor:
-        """The quantities (K, N, 1) of this process's N = `count` images of a batch."""
+        """All numbers (N, M) of this process's N = `count` images of a batch."""
         uniform = draw_uniform((count, len(self.uniform)), random, processes, dtype)
+        if not self.normal:
+            return uniform
         normal = draw_normal((count, len(self.normal)), random, processes, dtype)
-        columns = torch.cat([uniform, normal], 1).t()
-        constants = drawing_constants(self, dtype, uniform.device)
-        limits = drawing_limits(self, probability, dtype, uniform.device)
-        values = columns.index_select(0, constants.numbers)[:, :, None]
-        deciding = columns.index_select(0, constants.happens)[:, :, None]
-        values = constants.low + constants.span * values
+        return torch.cat([uniform, normal], 1)
+
+    def quantities(self, numbers: Sequence[Tensor], probability: float) -> Tensor:
+        """The quantities (K, N, 1) of all images, from the numbers (n, M) of each batch."""
+        drawn = numbers[0] if len(numbers) == 1 else torch.cat(list(numbers))
+        constants = drawing_constants(self, drawn.dtype, drawn.device)
+        limits = drawing_limits(self, probability, drawn.dtype, drawn.device)
+        count = len(drawn)
+        # The last bits of a cosine depend on whether it fills a vector register, and so would what
+        # an image gets on the number of images.
+        columns = functional.pad(drawn, (0, 0, 0, -count % LANES)).t()
+        picked = columns.index_select(0, constants.columns)
+        values, deciding = picked.view(2, len(self.draws), -1, 1)
+        values = torch.addcmul(constants.low, constants.span, values)
         quantities = torch.where(deciding < limits, values, constants.otherwise)
-        # One by one: the last bits of a cosine depend on its place in a vector register, and so
-        # would what an image gets on the other images.
-        for index, draw in enumerate(self.draws):
-            if draw.function is not None:
-                draw.function(quantities[index])
-        return quantities
+        for rows, function in constants.functions:
+            function(quantities[rows])
+        return quantities[:, :count]
 
 
 class DrawingConstants(NamedTuple):
     """The fields of a policy's K draws as tensors."""
 
-    numbers: Tensor
-    """int64 (K,), columns of all numbers of an image."""
-    happens: Tensor
-    """int64 (K,), columns too; any column for what always happens."""
+    columns: Tensor
+    """int64 (2 K,), of all numbers of an image: those that quantities are made of, then those that
+    decide whether they happen; any column for what always happens."""
     low: Tensor
     """(K, 1, 1), like `span` and `otherwise`."""
     span: Tensor
     otherwise: Tensor
+    functions: tuple[tuple[slice, Callable[[Tensor], Tensor]], ...]
+    """The functions of successive quantities that have the same."""
 
 
 @functools.cache
@@ -127,11 +133,25 @@ def drawing_constants(policy: Policy, dtype: torch.dtype, device: torch.device) 
     numbers = [columns[draw.number] for draw in policy.draws]
     happens = [columns[draw.happens] if draw.happens else 0 for draw in policy.draws]
     fields = [(draw.low, draw.span, draw.otherwise) for draw in policy.draws]
-    return DrawingConstants(
-        torch.tensor(numbers, device=device),
-        torch.tensor(happens, device=device),
-        *torch.tensor(fields, dtype=dtype, device=device)[:, :, None, None].unbind(1),
+    low, span, otherwise = torch.tensor(fields, dtype=dtype, device=device)[..., None, None].unbind(
+        1
     )
+    chosen = torch.tensor(numbers + happens, device=device)
+    return DrawingConstants(chosen, low, span, otherwise, functions_of(policy.draws))
+
+
+def functions_of(
+    draws: Sequence[Draw],
+) -> tuple[tuple[slice, Callable[[Tensor], Tensor]], ...]:
+    """Each function of successive quantities, and which they are."""
+    functions = []
+    first = 0
+    for function, group in itertools.groupby(draws, key=lambda draw: draw.function):
+        last = first + len(list(group))
+        if function is not None:
+            functions.append((slice(first, last), function))
+        first = last
+    return tuple(functions)
 
 
 @functools.lru_cache(maxsize=4)
@@ -146,6 +166,13 @@ def drawing_limits(
     ]
     # A GPU is not waited for.
     return torch.tensor(limits, dtype=dtype)[:, None, None].to(device, non_blocking=True)
+
+
+def with_alpha_of(images: Tensor, colour: Tensor) -> Tensor:
+    """The colours (N, C or C - 1, H W) and, if images (N, C, H, W) have some, their alpha."""
+    colour = colour.unflatten(2, images.shape[2:])  # type: ignore[no-untyped-call]
+    alpha = images[:, colour.shape[1] :]
+    return torch.cat([colour, alpha], 1) if alpha.shape[1] else colour
 
 
 def colour_channels(images: Tensor) -> int:

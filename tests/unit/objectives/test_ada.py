@@ -186,7 +186,7 @@ def test_brightness_and_contrast_leave_alpha_unchanged(loaded: Loaded, channels:
 
 
 def mixed(images: Tensor, inverted: float = 0.0, hue: float = 0.0, saturation: float = 1.0) -> Any:
-    values = [inverted, math.cos(hue), math.sin(hue), saturation]
+    values = [1 - 2 * inverted, saturation * math.cos(hue), saturation * math.sin(hue)]
     numbers = torch.tensor(values, dtype=torch.float64)[:, None, None]
     return (colour_matrix(*numbers) @ images.flatten(2)).view_as(images)
 
