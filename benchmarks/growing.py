@@ -16,7 +16,7 @@ import torch
 
 from ganvas.growth import Growth
 from ganvas.recipes import Recipe, load_recipe
-from ganvas.studies.pace import noise
+from ganvas.training.pace import noise
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 

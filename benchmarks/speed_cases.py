@@ -128,7 +128,7 @@ def textbook_for(
     if case.recipe == "dcgan":
         loop = DCGANLoop(pixels, case.width, device, case.batch)
     else:
-        networks = build_networks(recipe, prepared.shape)
+        networks = build_networks(recipe, prepared.shape, len(prepared.label_names))
         loop = LOOPS[case.recipe](pixels, *networks, device, case.batch)
     if recipe.latent_dim != loop.latents[0]:
         raise ValueError(f"{case.recipe} and its textbook loop differ in latents")

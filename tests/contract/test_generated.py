@@ -91,7 +91,7 @@ def test_its_name_may_stand_in_a_folder_name(dataset: GeneratedDataset) -> None:
 
 
 def test_the_named_recipe_can_be_built_for_it(recipe: Recipe, prepared: PreparedData) -> None:
-    generator, discriminator = build_networks(checked(recipe), prepared.shape)
+    generator, discriminator = build_networks(checked(recipe), prepared.shape, num_labels=0)
     batch = to_signed(ImageStream(prepared, seed=0).next(4).images)
     with torch.no_grad():
         assert discriminator(batch).shape == (4,)

@@ -84,7 +84,7 @@ def test_the_generator_does_not_depend_on_the_packs(family: str) -> None:
     plain = [network.build(Dimensions(IMAGE, LATENT_DIM)) for network in small(family)]
     for pac in (1, PAC):
         torch.manual_seed(0)
-        packed = build_networks(packed_recipe(pac, networks=small(family)), IMAGE)
+        packed = build_networks(packed_recipe(pac, networks=small(family)), IMAGE, num_labels=0)
         generators, discriminators = zip(packed, plain, strict=True)
         assert same(*(network.state_dict().values() for network in generators))
         if pac == 1:
@@ -99,7 +99,9 @@ def test_terms_are_those_of_a_discriminator_of_concatenated_channels(
     family: str, loss: Any
 ) -> None:
     torch.manual_seed(0)
-    _, discriminator = build_networks(packed_recipe(PAC, networks=small(family)), IMAGE)
+    _, discriminator = build_networks(
+        packed_recipe(PAC, networks=small(family)), IMAGE, num_labels=0
+    )
     settings = ObjectiveSettings(loss=loss, pac=PAC, penalties=penalised("r1", "r2"))
     real, fake = drawn(1), drawn(2)
     objective = Objective.build(settings)

@@ -19,6 +19,8 @@ from ganvas.cli import parse
 from ganvas.cli.train import Train
 from ganvas.networks import DISCRIMINATORS, GENERATORS, POINT, Network
 from ganvas.recipes import CATALOG, recipe_table
+from ganvas.runs import Run
+from ganvas.studies.worker import run_cost
 
 from ..builders.commands import finish, start
 from .conftest import Ganvas
@@ -80,6 +82,14 @@ def test_every_recipe_trains_samples_interpolates_and_goes_on(
     assert status["images_seen"] >= 2 * budget
     assert (run / "samples-0.png").exists()
     assert (run / "interpolation-0.gif").exists() != for_points
+    cost = run_cost(Run.open(run))
+    assert cost is not None
+    weights = library.load(run).network.parameters()
+    assert cost.generator_weights == sum(weight.numel() for weight in weights)
+    if name.endswith(
+        "-conditional"
+    ):  # what is told of networks depends on how many labels there are
+        assert ganvas("report", run).code == 0
 
 
 @pytest.mark.parametrize("network", sorted(GENERATORS.keys() & DISCRIMINATORS.keys()))

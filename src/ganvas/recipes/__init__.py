@@ -38,6 +38,7 @@ from ganvas.recipes.papers import resnet_wgan_gp_paper as resnet_wgan_gp_paper
 from ganvas.recipes.papers import wgan_gp_paper as wgan_gp_paper
 from ganvas.recipes.papers import wgan_paper as wgan_paper
 from ganvas.recipes.players import build_networks as build_networks
+from ganvas.recipes.players import count_weights as count_weights
 from ganvas.recipes.players import exchange_networks as exchange_networks
 from ganvas.recipes.recipe import DiscriminatorSettings as DiscriminatorSettings
 from ganvas.recipes.recipe import GeneratorSettings as GeneratorSettings

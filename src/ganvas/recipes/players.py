@@ -75,17 +75,30 @@ def unconditional(recipe: Recipe) -> Recipe:
 
 
 def build_networks(
-    recipe: Recipe, shape: ImageShape, num_labels: int = 0, later_doublings: int = 0
+    recipe: Recipe, shape: ImageShape, num_labels: int, later_doublings: int = 0
 ) -> tuple[nn.Module, nn.Module]:
     """Generator and discriminator; `randomness.seeded_weights` decides what weights draw from.
 
     The discriminator is built for packs of `objective.pac` images.
 
     Args:
+        num_labels: of the images; what networks that take no labels are given does not matter.
         later_doublings: how often the size is still to double (`Recipe.later_doublings`).
     """
     dimensions = Dimensions(shape, recipe.latent_dim, num_labels, later_doublings)
     pack = replace(shape, channels=recipe.objective.pac * shape.channels)
     generator = recipe.generator.network.build(dimensions)
     discriminator = recipe.discriminator.network.build(replace(dimensions, image=pack))
+    return generator, discriminator
+
+
+def count_weights(recipe: Recipe, shape: ImageShape, num_labels: int) -> tuple[int, int]:
+    """How many weights the generator and the discriminator have, without allocating them."""
+    import torch
+
+    with torch.device("meta"):
+        networks = build_networks(recipe, shape, num_labels)
+    generator, discriminator = (
+        sum(weight.numel() for weight in network.parameters()) for network in networks
+    )
     return generator, discriminator

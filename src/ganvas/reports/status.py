@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from itertools import islice
 from statistics import median
 
-import torch
-
 from ganvas.command_line import ganvas_command
 from ganvas.diagnosis import Diagnosis
 from ganvas.formatting import (
@@ -21,8 +19,7 @@ from ganvas.formatting import (
 from ganvas.health.assessment import all_rules_active_from
 from ganvas.health.finding import HealthStatus
 from ganvas.metrics.names import more_is_better
-from ganvas.networks import ImageShape
-from ganvas.recipes import Recipe, build_networks
+from ganvas.recipes import Recipe, count_weights
 from ganvas.reports.attempts import Attempt
 from ganvas.reports.commands import Command, command_with_change
 from ganvas.reports.local_paths import folder_name
@@ -196,11 +193,8 @@ def facts(run: Run, status: RunStatus, attempts: list[Attempt]) -> Iterator[tupl
         memory = max(record["memory_mb"] for record in history)
         yield "Memory", f"{memory:,.0f} MB", "at most"
     yield from score_fact(run)
-    yield (
-        "Weights",
-        " + ".join(map(format_weights, weights_of(recipe, shape))),
-        ("generator + discriminator"),
-    )
+    weights = count_weights(recipe, shape, len(data["labels"]))
+    yield "Weights", " + ".join(map(format_weights, weights)), "generator + discriminator"
     device, name = environment["device"], environment["device_name"]
     if device == "cpu":
         name = f"{name}, {format_count(environment['threads'], 'thread')}"
@@ -216,13 +210,3 @@ def score_fact(run: Run) -> Iterator[tuple[str, str, str]]:
             note = f"real images {floor}; {better_word(metric)} is better"
             yield metric, format_number(record["value"]), note
             return
-
-
-def weights_of(recipe: Recipe, shape: ImageShape) -> tuple[int, int]:
-    """How many weights the generator and the discriminator have, without allocating them."""
-    with torch.device("meta"):
-        networks = build_networks(recipe, shape)
-    generator, discriminator = (
-        sum(weight.numel() for weight in network.parameters()) for network in networks
-    )
-    return generator, discriminator

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-import torch
 
 from ganvas import storage
 from ganvas.data.reading import Progress
@@ -32,7 +31,7 @@ from ganvas.evaluation.measure import measure
 from ganvas.extras import MissingExtra
 from ganvas.generator_files import load
 from ganvas.metrics.names import parse_metrics
-from ganvas.recipes import build_networks
+from ganvas.recipes import count_weights
 from ganvas.runs import Run
 from ganvas.runs.directories import is_run
 from ganvas.runs.history import TIMINGS, Record, records_with
@@ -309,17 +308,16 @@ def run_cost(run: Run) -> Cost | None:
     clock = training_clock(history)
     images, seconds = max(clock), max(clock.values())
     recipe = run.read_recipe()
-    shape = recipe.image_shape(run.read_data()["shape"]["channels"])
-    with torch.device("meta"):  # only counted
-        networks = build_networks(recipe, shape)
-    weights = [sum(w.numel() for w in network.parameters()) for network in networks]
+    data = run.read_data()
+    shape = recipe.image_shape(data["shape"]["channels"])
+    generator_weights, discriminator_weights = count_weights(recipe, shape, len(data["labels"]))
     model = run.generator_directory / "model.safetensors"
     return Cost(
         training_seconds=round(seconds, 1),
         images_per_second=round(images / seconds, 1) if seconds else 0.0,
         memory_mb=max(line["memory_mb"] for line in history),
-        generator_weights=weights[0],
-        discriminator_weights=weights[1],
+        generator_weights=generator_weights,
+        discriminator_weights=discriminator_weights,
         generator_bytes=model.stat().st_size if model.exists() else 0,
     )
 

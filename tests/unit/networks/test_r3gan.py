@@ -178,7 +178,7 @@ def test_unbounded_output_is_clamped_in_pictures(
     recipe = tiny_recipe(small("r3gan"))
     torch.manual_seed(0)
     shape = ImageShape(1, 16, 16)
-    network, _ = build_networks(recipe, shape)
+    network, _ = build_networks(recipe, shape, num_labels=0)
     with torch.no_grad():
         network.get_submodule("image").weight.mul_(100)
     latents = torch.randn(4, recipe.latent_dim)
