@@ -251,8 +251,9 @@ def test_where_every_value_diverges_that_is_one_sentence(
     [
         (("--images", BUDGET - 4), f"--images: tune trains 3 values on 49 steps each, 1 / {PART}"),
         (("--held-out", 0), "0 of 200 images are held out, but a score needs at least"),
+        (("--size", 24, "--grow", "12,24"), "--tune or --grow: not both"),
     ],
-    ids=["budget", "held out"],
+    ids=["budget", "held out", "growing"],
 )
 def test_what_cannot_be_tuned_is_refused_before_any_work(
     tmp_path: Path,

@@ -61,8 +61,16 @@ def with_tuning(recipe: Recipe) -> tuple[Recipe, Tuning]:
     these, it costs as many as without tuning.
 
     Raises:
-        RecipeError: the budget is too small for health to judge its part of a candidate.
+        RecipeError: the recipe grows, so that values would be tried at its first size alone; or the
+            budget is too small for health to judge its part of a candidate.
     """
+    if recipe.grow is not None:
+        raise RecipeError(
+            [
+                "tune or grow: not both. Values would be tried at the first size, and say little "
+                "about the last"
+            ]
+        )
     step = recipe.batch * recipe.discriminator_steps
     steps = recipe.images // (PART * len(FACTORS) * step)
     if steps < fewest_steps():
