@@ -121,21 +121,20 @@ def _penalty_problems(recipe: Recipe) -> Iterator[Problem]:
 def _reconstruction_problems(recipe: Recipe) -> Iterator[Problem]:
     network = recipe.discriminator.network
     where = "objective.penalties.reconstruction.weight"
-    about = (where, "discriminator.network")
     weighted = extremes(recipe.objective.penalties.reconstruction.weight)[1] > 0
     if weighted and not network.reconstructs:
         text = (
             f"{where}: the discriminator network {network.name} has no decoders to reconstruct "
-            "images with; set it to 0, or discriminator.network to fastgan with "
-            "discriminator.network.decoders on"
+            "images with; set it to 0, or take the discriminator.network fastgan with its decoders "
+            "on"
         )
-        yield Problem(text, about)
+        yield Problem(text, (where, "discriminator.network"))
     elif network.reconstructs and not weighted:
         text = (
-            f"discriminator.network: its decoders do nothing while {where} is 0; set that to 1, or "
-            "discriminator.network.decoders off"
+            f"discriminator.network.decoders: they do nothing while {where} is 0; set that to 1, "
+            "or the decoders off"
         )
-        yield Problem(text, about)
+        yield Problem(text, (where, "discriminator.network.decoders"))
 
 
 def _batch_problems(recipe: Recipe) -> Iterator[Problem]:

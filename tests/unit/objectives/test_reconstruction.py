@@ -155,7 +155,7 @@ def test_the_term_decreases_when_trained() -> None:
         (
             narrow(DISCRIMINATORS["fastgan"], decoders=True),
             0.0,
-            "discriminator.network: its decoders do nothing while "
+            "discriminator.network.decoders: they do nothing while "
             "objective.penalties.reconstruction.weight is 0",
         ),
     ],
