@@ -211,7 +211,7 @@ def test_ctrl_c_while_a_value_is_scored_leaves_a_run_that_says_how_to_go_on(
 @pytest.fixture
 def only_tuning(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run ends when its value is chosen."""
-    monkeypatch.setattr(trainer, "fit_with_rewinds", lambda *arguments: None)
+    monkeypatch.setattr(trainer, "fit_to_the_end", lambda *arguments: None)
 
 
 @pytest.mark.usefixtures("only_tuning")
