@@ -64,7 +64,8 @@ def stay_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sliced_wasserstein, "PATCHES", 2_000)
     pool = WorkerPool(1, 1, ("cpu",), this_process)
     monkeypatch.setattr("ganvas.studies.running.make_pool", lambda runs, workers, dask: pool)
-    monkeypatch.setattr("ganvas.studies.throughput.WARM_UP", 0.0)
+    monkeypatch.setattr("ganvas.training.pace.WARM_UP", 0.0)
+    monkeypatch.setattr("ganvas.training.pace.SECONDS", 0.05)
     monkeypatch.setattr("ganvas.studies.throughput.SECONDS", 0.05)
 
 

@@ -22,7 +22,8 @@ from .studies import DIVERGING, UNWATCHED, endings, tiny_study
 @pytest.fixture
 def study(tmp_path: Path, images: Path, small: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A study of three short runs, one of which diverges."""
-    monkeypatch.setattr("ganvas.studies.throughput.WARM_UP", 0.0)
+    monkeypatch.setattr("ganvas.training.pace.WARM_UP", 0.0)
+    monkeypatch.setattr("ganvas.training.pace.SECONDS", 0.1)
     monkeypatch.setattr("ganvas.studies.throughput.SECONDS", 0.1)
     small.write_text(UNWATCHED)
     return tiny_study(tmp_path, small, images, DIVERGING, images=200, seeds=1)

@@ -23,7 +23,6 @@ from ganvas.data.arrays import open_idx
 from ganvas.data.source import Source
 from ganvas.extras import MissingExtra
 from ganvas.metrics import classifier, contrastive, lite0, two_samples
-from ganvas.studies import throughput
 from ganvas.training import candidates
 
 from ..builders.commands import Result
@@ -57,8 +56,6 @@ def reader_folder(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The working directory of a reader of the README: a folder of photos and a cache."""
-    monkeypatch.setattr(throughput, "WARM_UP", 0.0)
-    monkeypatch.setattr(throughput, "SECONDS", 0.1)
     monkeypatch.setattr(candidates, "PART", 1)  # a step or two each
     monkeypatch.setattr(candidates, "fewest_steps", lambda: 1)
     monkeypatch.setattr(lite0, "SIDE", 32)  # six times faster (its docstring)
