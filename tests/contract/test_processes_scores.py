@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from ganvas.evaluation import extractor_choice
-from ganvas.metrics import classifier, contrastive, sliced_wasserstein
+from ganvas.metrics import classifier, contrastive, lite0, sliced_wasserstein
 
 from ..extras import require_extra
 from . import distributed_scores, distributed_state
@@ -42,7 +42,7 @@ def same_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for place, name in (
             (extractor_choice, "MAX_PIXEL_IMAGES"), (extractor_choice, "load_inception_classes"),
             (classifier, "MIN_IMAGES_SHOWN"), (sliced_wasserstein, "PATCHES"),
-            (contrastive, "IMAGES_SHOWN"),
+            (contrastive, "IMAGES_SHOWN"), (lite0, "SIDE"),
         ):  # fmt: skip
             patch.setattr(place, name, getattr(place, name))
         distributed_scores.use_small_settings()

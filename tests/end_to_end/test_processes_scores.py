@@ -22,6 +22,9 @@ SCORED = (
 )  # fmt: skip
 """Scored after 64 images and at the end; of the samples one process makes 256, the other 44."""
 
+SMALL_FEATURES = "from ganvas.metrics import lite0\nlite0.SIDE = 32\n"
+"""Lite0 takes a sixth of the time (its docstring)."""
+
 
 def scores(run: Path, while_training: bool) -> list[dict[str, Any]]:
     """What was found, without where and when."""
@@ -37,7 +40,7 @@ def test_two_processes_give_the_scores_of_one_for_the_same_generator(
     tmp_path: Path, small: Path, images: Path
 ) -> None:
     run = tmp_path / "run"
-    results = run_together([["train", small, images, *SCORED, "--out", run]] * 2)
+    results = run_together([["train", small, images, *SCORED, "--out", run]] * 2, SMALL_FEATURES)
     assert [result.code for result in results] == [0, 0], results
     shared = scores(run, while_training=True)
     assert [(one["metric"], one["images_seen"]) for one in shared] == [
@@ -47,7 +50,7 @@ def test_two_processes_give_the_scores_of_one_for_the_same_generator(
     assert results[1].out == ""
     for checkpoint in (64, 128):
         asked = ("--checkpoint", checkpoint, "--metrics", "fd-lite0,swd", "-n", 300)
-        alone = finish(start(["evaluate", run, *asked]))
+        alone = finish(start(["evaluate", run, *asked], SMALL_FEATURES))
         assert alone.code == 0, alone.err
     assert scores(run, while_training=False) == shared
 
@@ -79,7 +82,7 @@ def test_a_failure_while_scoring_ends_both(
 ) -> None:
     run = tmp_path / "run"
     train = ["train", small, images, *SCORED, "--intervals.checkpoint", 16, "--out", run]
-    results = run_together([train] * 2, FAILING.format(what=what))
+    results = run_together([train] * 2, SMALL_FEATURES + FAILING.format(what=what))
     assert [result.code for result in results] == codes, results
     said_once(results, said)
     assert "ends in a group: False" in results[0].out, "its threads could abort the process"
@@ -91,7 +94,7 @@ def test_a_stop_request_while_scoring_stops_one_step_later(
     tmp_path: Path, small: Path, images: Path
 ) -> None:
     run = tmp_path / "run"
-    ask = FAILING.format(what="os.kill(os.getpid(), signal.SIGTERM)")
+    ask = SMALL_FEATURES + FAILING.format(what="os.kill(os.getpid(), signal.SIGTERM)")
     results = run_together([["train", small, images, *SCORED, "--out", run]] * 2, ask)
     assert [result.code for result in results] == [130, 130], results
     said_once(results, "saved at 80 images")
