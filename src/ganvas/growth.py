@@ -78,6 +78,11 @@ class Growth(Moving):
         """How often the height is still to double after so many images."""
         return sum(images_seen < end for end in self._fixed_ends)
 
+    def start(self, later_doublings: int) -> int:
+        """Images seen when the size began whose height is still to double so often."""
+        starts = (0, *self._fixed_ends)
+        return starts[-1 - later_doublings]
+
     @property
     def _fixed_ends(self) -> tuple[int, ...]:
         if self.ends is None:

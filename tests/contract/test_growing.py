@@ -275,6 +275,21 @@ def test_everything_else_goes_on_through_a_change() -> None:
     assert not any("_optimizer/" in name for name in now), "their moments are of other gradients"
 
 
+def test_the_ramp_up_of_the_average_begins_again_at_each_size() -> None:
+    """With half the images at this size as half-life, one step forgets three quarters."""
+    recipe = growing(small("dcgan"), 12, 24, ema_half_life=1e9, ema_rampup=0.5)
+    state = train_until(start(recipe), recipe, 2 * BATCH)
+    grow_if_due(recipe, state)
+    new = state.ema.state_dict()["double2.0.weight"].clone()
+    train_step(state, recipe)
+    moved = (state.ema.state_dict()["double2.0.weight"] - new) / (
+        state.generator.state_dict()["double2.0.weight"] - new
+    )
+    half_life = 0.5 * BATCH
+    expected = torch.full_like(moved, 1 - 0.5 ** (BATCH / half_life))
+    torch.testing.assert_close(moved, expected, rtol=1e-2, atol=1e-2)
+
+
 def test_a_packed_discriminator_under_constraints_grows_too() -> None:
     objective = ObjectiveSettings(pac=2, spectral_norm=True)
     learning = PlayerSettings(optimizer="rmsprop", beta1=0.0)

@@ -28,6 +28,7 @@ def test_a_size_ends_when_its_images_have_been_seen() -> None:
     growth = parse_growth("8:100,16:200,32")
     left = {seen: growth.later_doublings(seen) for seen in (0, 99, 100, 199, 200, 10**9)}
     assert left == {0: 2, 99: 2, 100: 1, 199: 1, 200: 0, 10**9: 0}
+    assert [growth.start(later) for later in (2, 1, 0)] == [0, 100, 200]
 
 
 def test_open_growth_has_no_ends_yet() -> None:

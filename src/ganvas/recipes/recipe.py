@@ -145,7 +145,8 @@ class Recipe:
     ema_half_life: Schedule = 10_000
     """Images after which a weight counts half in the generator's moving average; 0: no average."""
     ema_rampup: Annotated[float, Ge(0.0), Le(1.0)] = 0.1
-    """The half-life is at most this fraction of the images seen (Karras 2020: 0.05); 0: off."""
+    """The half-life is at most this fraction of the images seen, at each size where networks grow
+    (Karras 2020: 0.05); 0: off."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Dtype of the networks while training: bf16 is faster where the device has it (auto)."""
     augmentation: AdaptiveSchedule = 0.0
@@ -174,6 +175,10 @@ class Recipe:
     def later_doublings(self, images_seen: int) -> int:
         """How often the size is still to double after so many images; 0 unless networks grow."""
         return 0 if self.grow is None else self.grow.later_doublings(images_seen)
+
+    def size_start(self, later_doublings: int) -> int:
+        """Images seen when the size began that is still to double so often."""
+        return 0 if self.grow is None else self.grow.start(later_doublings)
 
     def size_at(self, images_seen: int) -> tuple[int, int]:
         """Height and width at which the networks train after so many images."""

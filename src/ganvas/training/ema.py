@@ -48,7 +48,7 @@ def update_ema(
     Args:
         pairs: the tensors of both.
         images: images seen since the last update.
-        images_seen: images seen in all, for the ramp-up.
+        images_seen: images seen in all at this size, for the ramp-up.
         half_life: images after which a weight counts half; 0 copies the generator.
         rampup: the half-life is at most this fraction of the images seen, so that the EMA soon
             forgets the untrained weights (Karras 2020, ADA); 0: no ramp-up.

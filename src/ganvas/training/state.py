@@ -144,11 +144,14 @@ class TrainState:
         return self.augmentation(batches, self.random["augmentation"], self.processes)
 
     def update_ema(self, recipe: Recipe, images: int) -> None:
-        """Move the EMA towards the generator, after so many images since the last time."""
+        """Move the EMA towards the generator, after so many images since the last time.
+
+        Stages that were added are untrained at first, so the ramp-up begins again at each size.
+        """
         update_ema(
             self.ema_pairs,
             images=images,
-            images_seen=self.images_seen,
+            images_seen=self.images_seen - recipe.size_start(self.later_doublings),
             half_life=value_at(recipe.ema_half_life, self.images_seen),
             rampup=recipe.ema_rampup,
         )
