@@ -35,8 +35,8 @@ from ganvas.torch_state import usual_torch
 QUICK_SAMPLES = EvaluationSettings.samples
 """Samples of a first answer: as many as of scores while training, so that they can be compared.
 
-On one thread of a busy CPU, a first answer on a `dcgan` run of Fashion-MNIST took 29 s of CPU time,
-of which 9 s once for the features of real images; with 10,000 samples and KID it took 102 s."""
+On one thread of a busy CPU, a first answer on a `dcgan` run of Fashion-MNIST took 9 s of CPU time,
+of which 2 s once for real images; with 10,000 samples and KID it took 61 s, of which 27 s once."""
 
 STACKED_SAMPLES = 5_000
 """Samples of a first answer on stacked digits: five for each mode, the fewest for `reverse-kl`."""
