@@ -15,8 +15,9 @@ from ganvas.objectives.objective import Objective
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.precision import FP32, Precision
 from ganvas.recipes import Recipe, checked
-from ganvas.training.engine import WARMUP_STEPS, CudaGraphs
-from ganvas.training.step import train_step
+from ganvas.training.engine import WARMUP_STEPS, Compiled, CudaGraphs, Eager
+from ganvas.training.inputs import next_real_batch
+from ganvas.training.step import train_step, update_discriminator
 from tests.builders.tape import pretend_cuda_graphs
 from tests.builders.tiny import narrow, same, start, tiny_recipe
 
@@ -125,6 +126,21 @@ def test_captured_steps_are_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
             train_step(state, recipe)
     assert graphs.fallback is None
     assert same(plain.tensors().values(), captured.tensors().values())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own code
+def test_a_compiled_update_is_the_update() -> None:
+    """Takes seconds of the compiler, which alone shows what it cannot trace."""
+    recipe = recipe_with()
+    plain, compiled = start(recipe), start(recipe)
+    torch._dynamo.reset()
+    compiled.use_engine(Compiled(Eager(), backend="aot_eager"))
+    for state in (plain, compiled):
+        real = next_real_batch(state, recipe, recipe.batch)
+        update_discriminator(state, recipe, real, torch.zeros_like(real.images))
+    assert isinstance(compiled.engine, Compiled)
+    assert compiled.engine.fallback is None
+    assert compiled.metrics.sums == pytest.approx(plain.metrics.sums, rel=1e-3, abs=1e-4)
 
 
 def test_the_term_decreases_when_trained() -> None:
