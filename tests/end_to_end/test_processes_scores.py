@@ -18,7 +18,7 @@ require_extra("features")
 
 SCORED = (
     "--images", 128, "--intervals.checkpoint", 64, "--intervals.probes", 0,
-    "--evaluation.every", 64, "--evaluation.metrics", "fd-lite0,swd", "--evaluation.samples", 300,
+    "--evaluation.every", 64, "--evaluation.metrics", "kid-lite0,swd", "--evaluation.samples", 300,
 )  # fmt: skip
 """Scored after 64 images and at the end; of the samples one process makes 256, the other 44."""
 
@@ -44,12 +44,12 @@ def test_two_processes_give_the_scores_of_one_for_the_same_generator(
     assert [result.code for result in results] == [0, 0], results
     shared = scores(run, while_training=True)
     assert [(one["metric"], one["images_seen"]) for one in shared] == [
-        ("fd-lite0", 64), ("swd", 64), ("fd-lite0", 128), ("swd", 128),
+        ("kid-lite0", 64), ("swd", 64), ("kid-lite0", 128), ("swd", 128),
     ]  # fmt: skip
-    assert "fd-lite0" in results[0].out
+    assert "kid-lite0" in results[0].out
     assert results[1].out == ""
     for checkpoint in (64, 128):
-        asked = ("--checkpoint", checkpoint, "--metrics", "fd-lite0,swd", "-n", 300)
+        asked = ("--checkpoint", checkpoint, "--metrics", "kid-lite0,swd", "-n", 300)
         alone = finish(start(["evaluate", run, *asked], SMALL_FEATURES))
         assert alone.code == 0, alone.err
     assert scores(run, while_training=False) == shared
