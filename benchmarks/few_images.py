@@ -5,9 +5,10 @@
 
 Of every NAME=DATA, the first images of an order that the seed decides are trained on, until the
 discriminator has seen each of them 200 times, and in a short run 50 times. Scores compare with
-10,000 other images of the data. Runs that exist are kept, and those that were interrupted are
-resumed. Results are written to docs/results/few-images.json; the page few-images.md is made of that
-file (--page alone makes it again).
+10,000 other images of the data. Images are of 32x32 pixels; another --size needs another NAME. Runs
+that exist are kept, and those that were interrupted are resumed. Results are written to
+docs/results/few-images.json; the page few-images.md is made of that file (--page alone makes it
+again).
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ class Job:
     arm: str
     seed: int
     epochs: int
+    side: int = SIDE
 
     @property
     def key(self) -> str:
@@ -86,9 +88,11 @@ class Job:
 
     def recipe(self) -> Recipe:
         """The recipe of the arm, with the budget that the count of images gives."""
+        base = CATALOG[RECIPE]()
         recipe = dataclasses.replace(
-            CATALOG[RECIPE](),
+            base,
             images=self.count * self.epochs,
+            data=dataclasses.replace(base.data, size=(self.side, self.side)),
             **AUGMENTATIONS[self.arm.removesuffix(LECAM)],
         )
         if not self.arm.endswith(LECAM):
@@ -100,9 +104,11 @@ class Job:
         return dataclasses.replace(recipe, objective=objective)
 
 
-def write_images(name: str, data: str, counts: list[int], seeds: int, keep: Path) -> None:
+def write_images(
+    name: str, data: str, counts: list[int], seeds: int, keep: Path, side: int = SIDE
+) -> None:
     """COUNT-SEED.npy, and others-COUNT-SEED.npy that its runs are scored with."""
-    prepared = prepare_images(DataSettings(size=(SIDE, SIDE)), data, quiet=True)
+    prepared = prepare_images(DataSettings(size=(side, side)), data, quiet=True)
     folder = keep / name / "images"
     folder.mkdir(parents=True, exist_ok=True)
     for seed, count in itertools.product(range(seeds), counts):
@@ -210,13 +216,15 @@ def arms_of(lecam: bool) -> list[str]:
     return [*AUGMENTATIONS, *(f"{arm}{LECAM}" for arm in AUGMENTATIONS if lecam)]
 
 
-def jobs_of(name: str, counts: list[int], seeds: int, lecam: bool) -> Iterator[Job]:
+def jobs_of(
+    name: str, counts: list[int], seeds: int, lecam: bool, side: int = SIDE
+) -> Iterator[Job]:
     """All runs on one data set, the first seeds first."""
     for count, seed in itertools.product(counts, range(seeds)):
         for arm in arms_of(lecam):
-            yield Job(name, count, arm, seed, LONG)
+            yield Job(name, count, arm, seed, LONG, side)
         for arm in arms_of(lecam=False):
-            yield Job(name, count, arm, seed, SHORT)
+            yield Job(name, count, arm, seed, SHORT, side)
 
 
 def main() -> None:
@@ -227,6 +235,7 @@ def main() -> None:
     parser.add_argument("data", nargs="*", help="NAME=DATA")
     parser.add_argument("--counts", default="200,1000,5000", help="numbers of images")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--size", type=int, default=SIDE, help="side of the images, in pixels")
     parser.add_argument("--lecam", action="store_true", help="the arms with LeCam too")
     parser.add_argument("--keep", type=Path, default=Path("runs/few-images"))
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
@@ -238,8 +247,8 @@ def main() -> None:
     if not options.page:
         for named in options.data:
             name, _, data = named.partition("=")
-            write_images(name, data, counts, options.seeds, options.keep)
-            jobs = list(jobs_of(name, counts, options.seeds, options.lecam))
+            write_images(name, data, counts, options.seeds, options.keep, options.size)
+            jobs = list(jobs_of(name, counts, options.seeds, options.lecam, options.size))
             missing = [job for job in jobs if job.key not in results]
             with ProcessPoolExecutor(AT_ONCE) as pool:
                 running = {pool.submit(run_job, job, options.keep): job for job in missing}
