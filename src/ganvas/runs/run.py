@@ -29,6 +29,7 @@ from ganvas.runs.tables import (
     LabelConfusionTable,
     ScoreRecord,
 )
+from ganvas.runs.time_limit import TimeLimit
 from ganvas.runs.tuning import Tuning
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Run:
         environment: Mapping[str, Any],
         data: Mapping[str, Any],
         start: CheckpointContent | None = None,
-        tuning: Tuning | None = None,
+        plan: Tuning | TimeLimit | None = None,
     ) -> Run:
         """Make a new run directory, atomically.
 
@@ -68,7 +69,7 @@ class Run:
             environment: versions, device, command and seed, for environment.json.
             data: which images are used, and which are left out, for data.json.
             start: the checkpoint at 0 images, where the seed alone does not decide the weights.
-            tuning: the values that are tried first.
+            plan: the values that are tried first, or the time that the run is given.
 
         Raises:
             Occupied: the directory is in use, perhaps since a moment ago.
@@ -83,8 +84,8 @@ class Run:
             cls(draft).make_folders()
             if start is not None:
                 tensor_file.write(cls(draft).checkpoint_path(0), *start)
-            if tuning is not None:
-                tuning.write(draft)
+            if plan is not None:
+                plan.write(draft)
         return cls(directory)
 
     @classmethod
@@ -95,7 +96,7 @@ class Run:
         environment: Mapping[str, Any],
         data: Mapping[str, Any],
         start: CheckpointContent | None = None,
-        tuning: Tuning | None = None,
+        plan: Tuning | TimeLimit | None = None,
     ) -> Run:
         """Make STEM-N with the smallest free N. Other processes may do the same at once.
 
@@ -107,7 +108,7 @@ class Run:
             directory = stem.with_name(f"{stem.name}-{number}")
             if not os.path.lexists(directory):
                 with suppress(Occupied):
-                    return cls.create(directory, recipe, environment, data, start, tuning)
+                    return cls.create(directory, recipe, environment, data, start, plan)
             number += 1
 
     @classmethod

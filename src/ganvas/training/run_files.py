@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ganvas import sampling
 from ganvas.data.preparation import PreparedData
+from ganvas.devices import describe_environment
 from ganvas.evaluation.evaluate import record_scores
 from ganvas.evaluation.score import Score
 from ganvas.generator_files import write_generator
@@ -22,8 +23,11 @@ from ganvas.runs import Run
 from ganvas.runs.data import describe_data
 from ganvas.runs.history import Record
 from ganvas.runs.run import CheckpointContent, check_unoccupied
+from ganvas.runs.time_limit import TimeLimit
 from ganvas.runs.tuning import Tuning
 from ganvas.storage import check_can_write, native_path
+from ganvas.torchrun import launch
+from ganvas.training.engine import Compile
 from ganvas.training.grids import grid_columns
 from ganvas.training.listeners import Listener
 from ganvas.training.state import TrainState
@@ -88,6 +92,22 @@ def describe_step(state: TrainState) -> dict[str, Any]:
     }
 
 
+def describe_run(
+    state: TrainState, compile: Compile, deterministic: bool, loggers: Sequence[str]
+) -> dict[str, Any]:
+    """The content of environment.json."""
+    return {
+        **describe_environment(state.device),
+        **describe_step(state),
+        "compile": compile,
+        "seed": state.seed,
+        "deterministic": deterministic,
+        "world_size": state.processes.size,
+        "launch": launch(),
+        "log": list(loggers),
+    }
+
+
 def check_free(out: Path | str | None, name: str) -> None:
     """Raise a `RunError` unless a new run can be made at `out`; without it, one of this name."""
     if out is None:
@@ -103,16 +123,16 @@ def new_run(
     environment: dict[str, Any],
     processes: ProcessGroup,
     start: CheckpointContent | None,
-    tuning: Tuning | None,
+    plan: Tuning | TimeLimit | None,
 ) -> Run:
     """The run directory, which the first process makes and tells the others."""
 
     def create() -> str:
         about = describe_data(data)
         if out is not None:
-            return str(Run.create(Path(out), recipe, environment, about, start, tuning).directory)
+            return str(Run.create(Path(out), recipe, environment, about, start, plan).directory)
         stem = RUNS / native_path(f"{recipe.name}-{data.name}")
-        return str(Run.create_numbered(stem, recipe, environment, about, start, tuning).directory)
+        return str(Run.create_numbered(stem, recipe, environment, about, start, plan).directory)
 
     return Run(Path(processes.broadcast_object(create)))
 

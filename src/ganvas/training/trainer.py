@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ganvas.data.preparation import PreparedData
-from ganvas.devices import choose_device, describe_environment
+from ganvas.devices import choose_device
 from ganvas.errors import Diverged, RankLost, RecipeError, Unhealthy
 from ganvas.loggers.names import check_loggers
 from ganvas.processes import ProcessGroup
@@ -27,7 +27,7 @@ from ganvas.runs.labels import check_labels_of_files, with_labels
 from ganvas.runs.time_limit import read_time_limit
 from ganvas.terminal import print_lines, tolerant_output
 from ganvas.torch_state import deterministic_kernels, usual_torch
-from ganvas.torchrun import launch, restarts
+from ganvas.torchrun import restarts
 from ganvas.training.candidates import with_tuning
 from ganvas.training.choosing import AUTO, Choice, choose, with_time
 from ganvas.training.clock import Clock, parse_time
@@ -65,7 +65,7 @@ from ganvas.training.rewind import complete_pending_rewind, rewind
 from ganvas.training.run_files import (
     RunFiles,
     check_free,
-    describe_step,
+    describe_run,
     new_run,
     removed_if_never_saved,
 )
@@ -262,13 +262,7 @@ def train(
         check_free(out, AUTO)
         recipe = choose(data, time=time, device=device, quiet=quiet, verify=verify)
     plans_scores = isinstance(recipe, Choice) and recipe.plans_scores
-    if isinstance(recipe, Choice):
-        print_lines(*(() if quiet else recipe.lines))
-        recipe = recipe.recipe if start_from is None else recipe.recipe.for_trained_weights()
-    elif isinstance(recipe, str):
-        recipe = load_recipe(recipe)
-        recipe = recipe if start_from is None else recipe.for_trained_weights()
-    recipe = checked(recipe)
+    recipe = checked(meant_recipe(recipe, start_from is not None, quiet))
     seconds, tuning = None if time is None else parse_time(time), None
     if tune:
         recipe, tuning = with_tuning(recipe)
@@ -303,24 +297,13 @@ def train(
     state = TrainState.start(recipe, prepared, seed, target, processes, compile)
     agree_on_precision(state)
     check_batch_norm_samples(recipe, state)
-    environment = {
-        **describe_environment(target),
-        **describe_step(state),
-        "compile": compile,
-        "seed": seed,
-        "deterministic": deterministic,
-        "world_size": processes.size,
-        "launch": launch(),
-        "log": list(loggers),
-    }
+    environment = describe_run(state, compile, deterministic, loggers)
     start = None
     if earlier is not None:
         environment["started_from"], lines = earlier.give(state, recipe, prepared.shape)
         warnings = [*lines, *warnings]
         start = state.tensors(), state.values()
-    run = new_run(out, recipe, prepared, environment, processes, start, tuning)
-    if limit is not None and processes.is_main:
-        limit.write(run.directory)
+    run = new_run(out, recipe, prepared, environment, processes, start, tuning or limit)
     with (
         shut_down_process_group(processes),
         run_lock(run, processes),
@@ -340,6 +323,18 @@ def train(
         with report_out_of_memory(recipe, prepared, state):
             fit_to_the_end(run, recipe, state, prepared, display, loggers)
     return run
+
+
+def meant_recipe(recipe: Recipe | Choice | str, continues: bool, quiet: bool) -> Recipe:
+    """The recipe that is chosen or named, which suits trained weights if training continues."""
+    if isinstance(recipe, Recipe):
+        return recipe
+    if isinstance(recipe, str):
+        named = load_recipe(recipe)
+    else:
+        print_lines(*(() if quiet else recipe.lines))
+        named = recipe.recipe
+    return named.for_trained_weights() if continues else named
 
 
 @tolerant_output()
