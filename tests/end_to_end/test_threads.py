@@ -10,9 +10,10 @@ import pytest
 import torch
 
 import ganvas
+from ganvas.data.preparation import PreparedData
 from ganvas.errors import Occupied
 from ganvas.runs.data import describe_data
-from ganvas.training import trainer
+from ganvas.training import run_files
 
 from .conftest import SMALL, essence
 
@@ -35,11 +36,11 @@ def together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two runs want their directories, and begin to train, at the same time."""
     turns = threading.Barrier(2)
 
-    def describe_together(data: trainer.PreparedData) -> dict[str, object]:
+    def describe_together(data: PreparedData) -> dict[str, object]:
         turns.wait()
         return describe_data(data)
 
-    monkeypatch.setattr(trainer, "describe_data", describe_together)
+    monkeypatch.setattr(run_files, "describe_data", describe_together)
 
 
 def test_two_runs_in_threads_are_bit_for_bit_the_one_that_trains_alone(
