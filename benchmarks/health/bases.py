@@ -105,6 +105,17 @@ BASES: dict[str, Base] = {
         images_per_second=3_000,
         looks=8,
     ),
+    "dcgan-tutorial": Base(recipe="dcgan-tutorial", images=96_000, images_per_second=3_500),
+    "fastgan": Base(recipe="fastgan", images=12_000, images_per_second=300),
+    "fastgan-conditional": Base(
+        recipe="fastgan-conditional",
+        images=12_000,
+        images_per_second=290,
+        metrics=LABEL_METRICS,
+    ),
+    "fastgan-paper": Base(
+        recipe="fastgan-paper", changes=widths(16), images=5_120, images_per_second=80, looks=4
+    ),
     "few": Base(recipe="few", images=24_000, images_per_second=1_500),
     "lsgan": Base(recipe="lsgan", images=56_000, metrics=MORE_METRICS),
     "wgan": Base(recipe="wgan", images=56_000),
