@@ -90,8 +90,10 @@ def test_the_time_decides_how_many_images_the_row_is_for(
     assert long.recipe.generator.network.name == "dcgan"
     assert "about 30k images in 5 min" in short.lines[1]
     assert "about 120k images in 20 min" in long.lines[1]
+    longest = library.choose(data, time="2h", quiet=True)
+    assert "runs of 720k images that was measured" in longest.lines[1]
     assert [recipe.generator.network.name for recipe, _ in machine.tried] == [
-        *("dcgan", "resnet", "dcgan")
+        *("dcgan", "resnet", "dcgan", "dcgan")
     ]
     assert {channels for _, channels in machine.tried} == {1}
 
@@ -116,6 +118,7 @@ def test_auto_for_a_time_scores_within_its_share_and_keeps_the_best(
     assert recipe.evaluation.every == 0
     assert line is not None
     assert line.startswith("no scores while training")
+    assert line.endswith("so no best checkpoint will be known")
 
 
 def test_auto_in_python_trains_for_a_time(

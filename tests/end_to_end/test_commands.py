@@ -266,7 +266,7 @@ def test_a_budget_too_short_to_see_anything_is_warned_about(
     flags = ("--batch", 32, "--held-out", 0, "--images", 32, "--out", out)
     text = ganvas("train", "dcgan", images, *flags).out
     assert "32 images are too few to see shapes" in text
-    assert "Train with --images 200k" in text
+    assert "Train on 200k" in text
 
 
 def test_pictures_of_a_run_are_no_data(tmp_path: Path, ganvas: Ganvas) -> None:

@@ -39,11 +39,12 @@ from ganvas.cli.recipes import Recipes
 from ganvas.cli.report import Report
 from ganvas.cli.resume import Resume
 from ganvas.cli.sample import Sample
-from ganvas.cli.train import AUTO, Train, named_recipe, train_recipe, train_with, value_of
+from ganvas.cli.train import Train, named_recipe, train_recipe, train_with, value_of
 from ganvas.cli.watch import Watch
 from ganvas.cli.wrong_flags import Usage, check_flags
 from ganvas.errors import GanvasError, Interrupted, is_out_of_memory
 from ganvas.recipes import CATALOG, Recipe
+from ganvas.recipes.catalog import AUTO
 from ganvas.system_errors import advice_for, reason_of
 from ganvas.terminal import TolerantStream, printable, tolerant_output
 from ganvas.torchrun import world_size

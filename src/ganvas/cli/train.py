@@ -16,13 +16,12 @@ from ganvas.fields import flatten
 from ganvas.loggers.names import LOGGERS_HELP
 from ganvas.networks import DISCRIMINATORS, GENERATORS
 from ganvas.recipes import CATALOG, Recipe, load_recipe
+from ganvas.recipes.catalog import AUTO
 from ganvas.recipes.players import ROLES, exchange_networks
 
 if TYPE_CHECKING:
     from ganvas.training.choosing import Choice
 
-AUTO = "auto"
-"""In place of a recipe's name: one is chosen (`cli/auto.py`)."""
 RECIPE_BEFORE_ANY_IS_NAMED = "dcgan"
 RECIPE_SUFFIXES = (".toml", ".json")
 OWN_NETWORKS = "(default: the recipe's own)"

@@ -59,6 +59,9 @@ from ganvas.recipes.recipe import (
 )
 from ganvas.schedules import Adaptive, Ramp
 
+AUTO = "auto"
+"""Stands for a recipe's name where one is to be chosen for the images."""
+
 LAPTOP_BATCH = 32
 """At a small budget, more updates help more than smoother ones (docs/recipes.md)."""
 
@@ -368,6 +371,6 @@ def load_recipe(name: str) -> Recipe:
         return read_recipe(Path(name))
     if name not in CATALOG:
         raise RecipeError(
-            [f"{name!r} is no recipe.{did_you_mean(name, CATALOG)} All: ganvas recipes"]
+            [f"{name!r} is no recipe.{did_you_mean(name, (*CATALOG, AUTO))} All: ganvas recipes"]
         )
     return CATALOG[name]()

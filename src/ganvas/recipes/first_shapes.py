@@ -113,7 +113,7 @@ def too_short(recipe: Recipe, channels: int) -> str | None:
     enough = format_short(max(CATALOG[run.recipe]().images, 2 * run.images))
     return (
         f"{recipe.images:,} images are too few to see shapes: with {run} that took about "
-        f"{format_short(run.images)}. Train with --images {enough}"
+        f"{format_short(run.images)}. Train on {enough}"
     )
 
 

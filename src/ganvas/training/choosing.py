@@ -31,6 +31,7 @@ from ganvas.formatting import (
 from ganvas.metrics.names import parse_metrics
 from ganvas.progress import stages_bar
 from ganvas.recipes import CATALOG, Recipe
+from ganvas.recipes.catalog import AUTO
 from ganvas.recipes.recipe import EvaluationSettings
 from ganvas.recipes.recommendation import Recommendation, given_flags, recommend
 from ganvas.runs.time_limit import TimeLimit
@@ -39,9 +40,6 @@ from ganvas.torch_state import usual_torch
 from ganvas.torchrun import world_size
 from ganvas.training.clock import about_budget, budget_for, parse_time
 from ganvas.training.pace import Pace, measure_pace
-
-AUTO = "auto"
-"""Stands for a recipe's name where one is to be chosen."""
 
 EVALUATIONS = 4
 """Scores while training, the last one at the end."""
@@ -112,8 +110,9 @@ def choose(
         # How many images the run sees decides between rows that suit them equally otherwise.
         informed = recommend(inspection, round(rate * seconds))
         if informed.row != recommendation.row:
-            recommendation, recipe = informed, informed.build()
-            rate = measure_pace(recipe, recommendation.channels, device)
+            recipe = informed.build()
+            rate = measure_pace(recipe, informed.channels, device)
+        recommendation = informed
         images = round(rate * seconds)
     seen = recipe.images if images is None else images
     recipe = replace(recipe, images=max(seen, recipe.batch))
@@ -185,10 +184,11 @@ def affordable_scores(recipe: Recipe, seconds: float, pace: Pace) -> tuple[Recip
     if count == EVALUATIONS:
         return recipe, None
     made = format_count(count, "score") if count else "no scores"
+    unknown = "" if count else "; so no best checkpoint will be known"
     return recipe, (
         f"{made} while training, not {EVALUATIONS}: one takes about "
         f"{format_estimate(pace.score_seconds)}, and all may take {format_percent(SHARE)} of the "
-        "time"
+        f"time{unknown}"
     )
 
 

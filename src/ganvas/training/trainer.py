@@ -15,6 +15,7 @@ from ganvas.errors import Diverged, RankLost, RecipeError, Unhealthy
 from ganvas.loggers.names import check_loggers
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import OnFailure, Recipe, checked, load_recipe
+from ganvas.recipes.catalog import AUTO
 from ganvas.runs import Run
 from ganvas.runs.data import (
     check_data_unchanged,
@@ -29,7 +30,7 @@ from ganvas.terminal import print_lines, tolerant_output
 from ganvas.torch_state import deterministic_kernels, usual_torch
 from ganvas.torchrun import restarts
 from ganvas.training.candidates import with_tuning
-from ganvas.training.choosing import AUTO, Choice, choose, with_time
+from ganvas.training.choosing import Choice, choose, with_time
 from ganvas.training.clock import Clock, parse_time
 from ganvas.training.display import Display, log_start
 from ganvas.training.distributed import (

@@ -92,7 +92,7 @@ def test_a_budget_too_short_for_shapes_is_warned_about_at_the_start(
     texts = train(replace(DCGAN, images=9_000), state, clock, seconds=0, shape=GREY)
     assert texts == [
         "9,000 images are too few to see shapes: with Fashion-MNIST at 32x32 that took about 29k. "
-        "Train with --images 200k"
+        "Train on 200k"
     ]
 
 
