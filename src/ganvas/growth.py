@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ganvas.schedules import Moving, parse_count
 
@@ -23,12 +24,11 @@ class Growth(Moving):
     """Images seen at which each height but the last ends, ascending; None: equal shares of the
     budget, fixed when the run starts."""
 
+    expected: ClassVar[str] = "text such as 16,32,64"
+
     @classmethod
-    def _read(cls, value: object) -> Growth:
-        growth = parse_growth(value) if isinstance(value, str) else value
-        if not isinstance(growth, Growth):
-            raise ValueError("expected text such as 16,32,64")
-        return growth
+    def parse(cls, text: str) -> object:
+        return parse_growth(text)
 
     def __post_init__(self) -> None:
         pairs = list(itertools.pairwise(self.heights))

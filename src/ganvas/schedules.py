@@ -7,7 +7,7 @@ import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, Self, overload
+from typing import Any, ClassVar, Literal, Self, overload
 
 
 class Moving:
@@ -21,14 +21,29 @@ class Moving:
             cls._read, serialization=core_schema.plain_serializer_function_ser_schema(_plain)
         )
 
+    expected: ClassVar[str]
+    """What may be given, for messages."""
+
     @classmethod
-    def _read(cls, value: object) -> Any:
+    def parse(cls, text: str) -> object:
+        """What a text stands for, perhaps a plain number.
+
+        Raises:
+            ValueError: it cannot be read; with what was expected.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def _read(cls, value: object) -> Self:
         """The value as one of this class; text is parsed.
 
         Raises:
             ValueError: it is none; with what was expected.
         """
-        raise NotImplementedError
+        moving = cls.parse(value) if isinstance(value, str) else value
+        if not isinstance(moving, cls):
+            raise ValueError(f"expected {cls.expected}")
+        return moving
 
     def text(self) -> str:
         """The text that is read back to the same value."""
@@ -51,12 +66,11 @@ class Ramp(Moving):
     after: int = 0
     """Number of images before it moves."""
 
+    expected: ClassVar[str] = "a number, or text such as linear:2e-4:0"
+
     @classmethod
-    def _read(cls, value: object) -> Ramp:
-        ramp = parse_schedule(value) if isinstance(value, str) else value
-        if not isinstance(ramp, Ramp):
-            raise ValueError("expected a number, or text such as linear:2e-4:0")
-        return ramp
+    def parse(cls, text: str) -> object:
+        return parse_schedule(text)
 
     def text(self) -> str:
         parts = [self.shape, repr(float(self.start)), repr(float(self.end))]
@@ -99,12 +113,11 @@ class Adaptive(Moving):
     images: int | None = None
     """Images for a change of 1; None depends on the budget, and is fixed when the run starts."""
 
+    expected: ClassVar[str] = "a number, or text such as linear:0:0.5 or adaptive:0.6"
+
     @classmethod
-    def _read(cls, value: object) -> Adaptive:
-        adaptive = parse_adaptive_schedule(value) if isinstance(value, str) else value
-        if not isinstance(adaptive, Adaptive):
-            raise ValueError("expected a number, or text such as linear:0:0.5 or adaptive:0.6")
-        return adaptive
+    def parse(cls, text: str) -> object:
+        return parse_adaptive_schedule(text)
 
     def text(self) -> str:
         parts = ["adaptive", repr(float(self.target))]
