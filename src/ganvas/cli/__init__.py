@@ -44,7 +44,7 @@ from ganvas.cli.watch import Watch
 from ganvas.cli.wrong_flags import Usage, check_flags
 from ganvas.errors import GanvasError, Interrupted, is_out_of_memory
 from ganvas.recipes import CATALOG, Recipe
-from ganvas.recipes.catalog import AUTO
+from ganvas.recipes.catalog import AUTO, NAMES
 from ganvas.system_errors import advice_for, reason_of
 from ganvas.terminal import TolerantStream, printable, tolerant_output
 from ganvas.torchrun import world_size
@@ -254,7 +254,7 @@ def completed_words() -> dict[str, Words]:
     """What shells complete after each command. `train`: the flags of any recipe."""
     words = {name: Words(flags_of(kind)) for name, kind in COMMANDS.items()}
     flags = (flags_of(Train, train_with(recipe, [])) for recipe in CATALOG)
-    words["train"] = Words(frozenset().union(*flags), [*CATALOG, AUTO])
+    words["train"] = Words(frozenset().union(*flags), NAMES)
     words["recipes"] = Words(words["recipes"].flags, CATALOG)
     return words
 

@@ -50,7 +50,8 @@ HABITS: tuple[Habit, ...] = (
     # How long. The names in EPOCHS, STEPS and KIMG are answered with computed counts of images.
     habit(
         "time max-time time-limit duration hours minutes",
-        train="the budget is in images: --images 200k. Training says how long it takes",
+        train="--time {}",
+        resume="the budget of a run that exists is in images: --images 400k",
     ),
     # The optimizers.
     habit(

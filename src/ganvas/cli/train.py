@@ -16,7 +16,7 @@ from ganvas.fields import flatten
 from ganvas.loggers.names import LOGGERS_HELP
 from ganvas.networks import DISCRIMINATORS, GENERATORS
 from ganvas.recipes import CATALOG, Recipe, load_recipe
-from ganvas.recipes.catalog import AUTO
+from ganvas.recipes.catalog import AUTO, NAMES
 from ganvas.recipes.players import ROLES, exchange_networks
 
 if TYPE_CHECKING:
@@ -154,8 +154,7 @@ def check_order(recipe_name: str, arguments: list[str]) -> None:
     """Raise a `RecipeError` if images stand where the recipe should."""
     from ganvas.data.sources import source_exists
 
-    is_recipe = recipe_name in (*CATALOG, AUTO) or recipe_name.endswith(RECIPE_SUFFIXES)
-    if is_recipe or not source_exists(recipe_name):
+    if names_recipe(recipe_name) or not source_exists(recipe_name):
         return
     meant = next((word for word in arguments if word in CATALOG), RECIPE_BEFORE_ANY_IS_NAMED)
     command = ganvas_command("train", meant, recipe_name)
@@ -169,10 +168,12 @@ def named_recipe(arguments: list[str]) -> str:
     """
     if arguments and not arguments[0].startswith("-"):
         return arguments[0]
-    known = (
-        word for word in arguments if word in (*CATALOG, AUTO) or word.endswith(RECIPE_SUFFIXES)
-    )
-    return next(known, RECIPE_BEFORE_ANY_IS_NAMED)
+    return next(filter(names_recipe, arguments), RECIPE_BEFORE_ANY_IS_NAMED)
+
+
+def names_recipe(word: str) -> bool:
+    """Whether a word may stand for a recipe: a name, `auto`, or a file."""
+    return word in NAMES or word.endswith(RECIPE_SUFFIXES)
 
 
 def value_of(flag: str, arguments: list[str]) -> str:

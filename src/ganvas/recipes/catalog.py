@@ -355,6 +355,9 @@ CATALOG: dict[str, Callable[[], Recipe]] = {
 }
 """Every named recipe, by name."""
 
+NAMES = (*CATALOG, AUTO)
+"""What `train` takes for a recipe, beside files."""
+
 
 def describe(name: str) -> str:
     """The description of a named recipe; its first line is a summary."""
@@ -371,6 +374,6 @@ def load_recipe(name: str) -> Recipe:
         return read_recipe(Path(name))
     if name not in CATALOG:
         raise RecipeError(
-            [f"{name!r} is no recipe.{did_you_mean(name, (*CATALOG, AUTO))} All: ganvas recipes"]
+            [f"{name!r} is no recipe.{did_you_mean(name, NAMES)} All: ganvas recipes"]
         )
     return CATALOG[name]()

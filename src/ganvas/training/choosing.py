@@ -183,10 +183,10 @@ def affordable_scores(recipe: Recipe, seconds: float, pace: Pace) -> tuple[Recip
     recipe = replace(recipe, evaluation=replace(recipe.evaluation, every=every))
     if count == EVALUATIONS:
         return recipe, None
-    made = format_count(count, "score") if count else "no scores"
+    scores = format_count(count, "score") if count else "no scores"
     unknown = "" if count else "; so no best checkpoint will be known"
     return recipe, (
-        f"{made} while training, not {EVALUATIONS}: one takes about "
+        f"{scores} while training, not {EVALUATIONS}: one takes about "
         f"{format_estimate(pace.score_seconds)}, and all may take {format_percent(SHARE)} of the "
         f"time{unknown}"
     )
