@@ -18,7 +18,10 @@ from torch import Tensor, UntypedStorage
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from ganvas.training.engine import CudaGraphs, TensorFunction, Tensors
+from ganvas.recipes import Recipe
+from ganvas.training.engine import WARMUP_STEPS, CudaGraphs, TensorFunction, Tensors
+from ganvas.training.step import train_step
+from tests.builders.tiny import same, start
 
 REFUSED = {
     torch.Tag.data_dependent_output: "asks for a number",
@@ -149,3 +152,16 @@ class ReadsNumbers(CudaGraphs):
             return results
 
         return super().wrap(reads_a_value, compiled)
+
+
+def assert_captured_steps_are_the_steps(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps that are captured on the way end with the bits of steps that are not."""
+    pretend_cuda_graphs(monkeypatch)
+    plain, captured = start(recipe), start(recipe)
+    graphs = CudaGraphs("for a test")
+    captured.use_engine(graphs)
+    for state in (plain, captured):
+        for _ in range(WARMUP_STEPS + 2):
+            train_step(state, recipe)
+    assert graphs.fallback is None
+    assert same(plain.tensors().values(), captured.tensors().values())

@@ -13,12 +13,11 @@ from ganvas.health.probes import measure
 from ganvas.networks import DISCRIMINATORS, GENERATORS
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import Recipe
-from ganvas.training.engine import WARMUP_STEPS, CudaGraphs
 from ganvas.training.freezing import frozen_stages
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from tests.builders.probe_contexts import copied_context
-from tests.builders.tape import pretend_cuda_graphs
+from tests.builders.tape import assert_captured_steps_are_the_steps
 from tests.builders.tiny import fill_zero_weights, narrow, same, start, tiny_recipe
 
 EVERY_FAMILY = pytest.mark.parametrize("family", sorted(DISCRIMINATORS))
@@ -78,16 +77,7 @@ def test_frozen_stages_keep_every_bit_and_the_others_train(family: str, objectiv
 def test_captured_steps_of_frozen_stages_are_the_steps(
     family: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pretend_cuda_graphs(monkeypatch)
-    recipe = recipe_with(family, 1)
-    plain, captured = start(recipe), start(recipe)
-    graphs = CudaGraphs("for a test")
-    captured.use_engine(graphs)
-    for state in (plain, captured):
-        for _ in range(WARMUP_STEPS + 2):
-            train_step(state, recipe)
-    assert graphs.fallback is None
-    assert same(plain.tensors().values(), captured.tensors().values())
+    assert_captured_steps_are_the_steps(recipe_with(family, 1), monkeypatch)
 
 
 @EVERY_FAMILY

@@ -15,10 +15,10 @@ from ganvas.objectives.objective import Objective
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.precision import FP32, Precision
 from ganvas.recipes import Recipe, checked
-from ganvas.training.engine import WARMUP_STEPS, Compiled, CudaGraphs, Eager
+from ganvas.training.engine import Compiled, Eager
 from ganvas.training.inputs import next_real_batch
 from ganvas.training.step import train_step, update_discriminator
-from tests.builders.tape import pretend_cuda_graphs
+from tests.builders.tape import assert_captured_steps_are_the_steps
 from tests.builders.tiny import narrow, same, start, tiny_recipe
 
 WEIGHT = 0.5
@@ -116,16 +116,7 @@ def test_decoders_train_under_batch_normalisation_and_spectral_norm() -> None:
 
 def test_captured_steps_are_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """What chooses quadrants is drawn outside the graph: a captured step sees new ones."""
-    pretend_cuda_graphs(monkeypatch)
-    recipe = recipe_with(batch=8)
-    plain, captured = start(recipe), start(recipe)
-    graphs = CudaGraphs("for a test")
-    captured.use_engine(graphs)
-    for state in (plain, captured):
-        for _ in range(WARMUP_STEPS + 2):
-            train_step(state, recipe)
-    assert graphs.fallback is None
-    assert same(plain.tensors().values(), captured.tensors().values())
+    assert_captured_steps_are_the_steps(recipe_with(batch=8), monkeypatch)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own code
