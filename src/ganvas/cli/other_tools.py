@@ -56,7 +56,7 @@ HABITS: tuple[Habit, ...] = (
     # The optimizers.
     habit(
         "tune auto-tune autotune tuner auto-lr auto-lr-find find-lr lr-find lr-finder hpo optuna",
-        train="--tune tries three values of what matters most, and goes on with the best",
+        train="--tune tries three values of what matters most, and continues with the best",
         compare="a study compares recipes as they are: --vary FIELD=VALUE,VALUE names the values. "
         "ganvas train RECIPE DATA --tune tries three",
     ),

@@ -49,7 +49,7 @@ class Train:
     not preparation."""
     tune: bool = False
     """Try three values of what matters most (weight of R1 and R2, clipping bound, or learning
-    rates) on a tenth of the budget, and go on with the best."""
+    rates) on a tenth of the budget, and continue with the best."""
     seed: int = 0
     """Decides weights, order and latents: same seed, same machine, same bits."""
     device: str = "auto"

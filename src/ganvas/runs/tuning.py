@@ -31,7 +31,7 @@ class Outcome:
 
     @property
     def is_dropped(self) -> bool:
-        """Whether the run cannot go on with this value."""
+        """Whether the run cannot continue with this value."""
         return self.verdict in ("failing", "diverged")
 
 
@@ -61,7 +61,7 @@ class Tuning:
     images: how many every candidate is trained on.
     candidates: the smallest value first.
     metric: of the early score, where less is better; None where none can be measured.
-    chosen: the index of the candidate that the run goes on with; None until all are trained.
+    chosen: the index of the candidate that the run continues with; None until all are trained.
     why: it was chosen, in a sentence.
     """
 

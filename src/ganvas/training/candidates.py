@@ -57,8 +57,8 @@ def tuned_fields(recipe: Recipe) -> tuple[str, ...]:
 def with_tuning(recipe: Recipe) -> tuple[Recipe, Tuning]:
     """The recipe with the rest of its budget and fixed schedules, and what is to be tried first.
 
-    The run goes on from the chosen candidate, so only the images of the others are lost to it: with
-    these, it costs as many as without tuning.
+    The run continues from the chosen candidate, so only the images of the others are lost to it:
+    with these, it costs as many as without tuning.
 
     Raises:
         RecipeError: the recipe grows, so that values would be tried at its first size alone; or the

@@ -3,7 +3,7 @@
 Schedules need an end in images, and a machine's speed is only known roughly before it has trained.
 So a time becomes a budget in images, by a measurement of a few seconds, and the budget is corrected
 by the rate that training has. A correction is a checkpoint and another recipe, from which training
-goes on as after `ganvas resume`: whatever happened before, a run is a function of its newest
+continues as after `ganvas resume`: whatever happened before, a run is a function of its newest
 checkpoint and its recipe.
 """
 
@@ -163,7 +163,7 @@ class Clock(Listener):
         return self._now() - self._origin
 
     def start(self, state: TrainState) -> None:
-        """Training starts, or goes on after a correction or a rewind."""
+        """Training starts, or continues after a correction or a rewind."""
         self._recipe = self._run.read_recipe()
         self._asks = False
         self._last_step = self.elapsed

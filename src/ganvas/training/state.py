@@ -164,7 +164,7 @@ class TrainState:
     def use_players(self, players: dict[Role, Player], later_doublings: int) -> None:
         """Train two other networks from now on, which need not have the size of those before.
 
-        Random numbers, the stream and the augmentation go on; the EMA starts as the generator.
+        Random numbers, the stream and the augmentation continue; the EMA starts as the generator.
         """
         self.release_networks()
         self.players = players

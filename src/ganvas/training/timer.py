@@ -19,7 +19,7 @@ class Timer:
     `data_wait` is the fraction of time in which training waited for its next batch of images.
 
     Args:
-        before: seconds of training before, of a run that goes on.
+        before: seconds of training before, of a run that continues.
     """
 
     def __init__(self, state: TrainState, before: float) -> None:
@@ -53,6 +53,6 @@ class Timer:
 
 
 def seconds_trained(run: Run) -> float:
-    """Seconds for which a run that goes on has trained: until its last record, or more exactly."""
+    """Seconds that a run has trained so far: until its last record, or more exactly."""
     limit, recorded = read_time_limit(run.directory), run.history.column("seconds")
     return max(0.0 if limit is None else limit.spent, recorded[-1] if recorded else 0.0)

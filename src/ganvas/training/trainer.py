@@ -250,7 +250,7 @@ def train(
         quiet: print nothing.
         verify: read every image file again, even where size and time stamp are unchanged.
         tune: spend a tenth of the budget on three values of what matters most (weights of R1 and
-            R2, or the clipping bound, or the learning rates), and go on with the best.
+            R2, or the clipping bound, or the learning rates), and continue with the best.
 
     Raises:
         RecipeError, DataError, RunError, DeviceError: with what to do, before training starts.

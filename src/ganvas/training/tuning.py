@@ -1,4 +1,4 @@
-"""`--tune`: a run's first images, trained with several values; the run goes on from the best.
+"""`--tune`: a run's first images, trained with several values; the run continues from the best.
 
 Every candidate is a run in RUN/tuning/N, the first part of what the whole run would be with its
 value. The chosen one's files become those of the run, which is then resumed as any other. What is
@@ -48,7 +48,7 @@ from ganvas.training.state import TrainState
 EARLY_METRICS = ("fd-lite0", "swd")
 """The first that can be measured gives the early score; of both, less is better."""
 OWN_FILES = {"recipe.json", "environment.json", "data.json", "status.json", ".lock"}
-"""Files of a candidate that the run which goes on from it has itself."""
+"""Files of a candidate that the run which continues from it has itself."""
 
 Fit = Callable[[Run, Recipe, TrainState, PreparedData, Listeners, HealthMonitor | None], None]
 """`trainer.fit`."""
