@@ -44,10 +44,10 @@ class Calibration(CalibrationDataReader):
     def _inputs(trained: TrainedGenerator) -> Iterator[dict[str, Any]]:
         for start in range(0, CALIBRATION, BATCH):
             indices = range(start, start + BATCH)
-            for latents, labels in trained.input_batches(CALIBRATION, seed=1, indices=indices):
-                inputs = {"latents": latents.numpy()}
-                if labels is not None:
-                    inputs["labels"] = labels.numpy()
+            for batch in trained.input_batches(CALIBRATION, seed=1, indices=indices):
+                inputs = {"latents": batch.values.numpy()}
+                if batch.labels is not None:
+                    inputs["labels"] = batch.labels.numpy()
                 yield inputs
 
 

@@ -10,9 +10,10 @@ from PIL import Image
 import ganvas
 from ganvas import tensor_file
 from ganvas.images import Pixels
+from ganvas.latents.latents import Latents, generate
 from ganvas.networks import Dimensions, ImageShape
 from ganvas.runs import Run
-from ganvas.sampling import display_factor, generate
+from ganvas.sample_pictures import display_factor
 from ganvas.tensor_file import select_prefix
 
 COLUMNS, ROWS = 4, 5
@@ -92,7 +93,7 @@ def both_generators(run: Run, n: int) -> tuple[Pixels, Pixels]:
     tensors, _ = tensor_file.read(run.checkpoint_paths()[-1])
     network.load_state_dict(select_prefix(tensors, "generator"))
     latents = averaged.latents(n)
-    return averaged.sample(n), generate(network.eval().requires_grad_(False), latents)
+    return averaged.sample(n), generate(network.eval().requires_grad_(False), Latents(latents))
 
 
 def grid_moments(run: Run) -> list[int]:

@@ -22,14 +22,10 @@ from ganvas.errors import GanvasError, RunError
 from ganvas.formatting import format_bytes
 from ganvas.images import to_pillow
 from ganvas.labels import EACH
+from ganvas.latents.latents import Latents, generate
 from ganvas.runs.directories import check_unused
-from ganvas.sampling import (
-    GeneratorInputs,
-    TrainedGenerator,
-    display_factor,
-    generate,
-    write_samples,
-)
+from ganvas.sample_pictures import display_factor, write_samples
+from ganvas.sampling import TrainedGenerator
 
 COLUMNS = 10
 """Images of each label, where every label gets a row."""
@@ -64,7 +60,7 @@ class SampleRequest:
         if self.label is not None and not self.each:
             self.generator.label_indices(self.label, 1)
 
-    def inputs(self) -> Iterator[GeneratorInputs]:
+    def inputs(self) -> Iterator[Latents]:
         """Latents and labels, in batches. All labels share the same latents."""
         if self.each:
             for label in range(len(self.generator.label_names)):
@@ -85,8 +81,8 @@ class SampleRequest:
         """The samples, batch by batch."""
         done = 0
         for inputs in self.inputs():
-            yield generate(self.generator.network, *inputs)
-            done += len(inputs.latents)
+            yield generate(self.generator.network, inputs)
+            done += len(inputs)
             on_progress(done, self.count)
 
     def label_names(self) -> npt.NDArray[np.str_] | None:
@@ -189,7 +185,7 @@ def write_npz(out: Path, request: SampleRequest, on_progress: Progress) -> None:
             check_room(out, out.absolute().parent, file.tell(), done, request.count)
 
     generator, n, names = request.generator, request.count, request.label_names()
-    latents = (inputs.latents.cpu().numpy() for inputs in request.inputs())
+    latents = (inputs.values.cpu().numpy() for inputs in request.inputs())
     with (
         storage.atomic_file(out) as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,

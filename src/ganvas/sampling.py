@@ -6,49 +6,32 @@ import io
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F  # noqa: N812 - the usual name
 from PIL import Image
 from torch import Tensor, nn
 
-from ganvas import storage
 from ganvas.data.settings import TrainingData
 from ganvas.errors import GanvasError
 from ganvas.formatting import format_count, format_weights
-from ganvas.images import draw_points, enlarge, from_network, make_grid, to_pillow
+from ganvas.images import from_network
 from ganvas.labels import LabelSet
+from ganvas.latents.latents import BATCH_SIZE, Latents, generate, generate_batches
+from ganvas.latents.walks import walk
 from ganvas.networks import ImageShape
 from ganvas.randomness import draw_latents, named_generator
+from ganvas.sample_pictures import picture_of
 from ganvas.torch_state import usual_torch
-
-BATCH_SIZE = 256
-"""Images generated at a time: large enough to be fast, small enough for any memory."""
 
 NOTEBOOK_IMAGES, NOTEBOOK_POINTS = 16, 2_500
 """How many samples a notebook shows of a generator."""
 
-MIN_DISPLAY_SIZE = 64
-"""Smaller images are enlarged in grids, so that a person can see them."""
-
 
 LabelChoice = str | int | Sequence[str | int] | None
 """A label for all samples, or one for each, by name or number; None draws them."""
-
-
-class GeneratorInputs(NamedTuple):
-    """What a generator makes images from.
-
-    latents: (N, Z), standard normal.
-    labels: int64 (N,), or mixtures of labels float32 (N, K); None if it takes none.
-    """
-
-    latents: Tensor
-    labels: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -186,7 +169,7 @@ class TrainedGenerator:
         seed: int = 0,
         indices: range | None = None,
         labels: Tensor | None = None,
-    ) -> Iterator[GeneratorInputs]:
+    ) -> Iterator[Latents]:
         """Latents of `sample`, with labels if the generator takes them, in batches.
 
         Args:
@@ -198,7 +181,7 @@ class TrainedGenerator:
         position = indices.start
         for latents in self.latent_batches(n, seed, indices):
             end = position + len(latents)
-            yield GeneratorInputs(
+            yield Latents(
                 latents, None if labels is None else labels[position:end].to(latents.device)
             )
             position = end
@@ -220,7 +203,7 @@ class TrainedGenerator:
             labels: int64 (n,); None draws them as often as the training images have them.
         """
         for inputs in self.input_batches(n, seed, indices, labels):
-            yield from generate_batches(self.network, *inputs)
+            yield from generate_batches(self.network, inputs)
 
     @usual_torch()
     def interpolate(
@@ -265,19 +248,9 @@ class TrainedGenerator:
         self, latents: Tensor, labels: Tensor | None, steps: int, seed: int, loop: bool
     ) -> npt.NDArray[Any]:
         """The images of `interpolate` for latents (n, Z) and labels (n,)."""
-        n = len(latents)
-        labels = self.draw_labels(n, seed) if labels is None else labels
-        alpha = torch.linspace(0, 1, steps + 1)[:-1].to(latents.device)
-        pairs = [(index, (index + 1) % n) for index in range(n if loop else n - 1)]
-        walk = [slerp(latents[start], latents[end], alpha) for start, end in pairs]
-        mixtures = None
-        if labels is not None:
-            corners = F.one_hot(labels, len(self.label_names)).float().to(latents.device)
-            mixed = [
-                torch.lerp(corners[start], corners[end], alpha[:, None]) for start, end in pairs
-            ]
-            mixtures = torch.cat(mixed if loop else [*mixed, corners[-1:]])
-        return generate(self.network, torch.cat(walk if loop else [*walk, latents[-1:]]), mixtures)
+        labels = self.draw_labels(len(latents), seed) if labels is None else labels
+        path = walk(Latents(latents, labels), steps, loop, len(self.label_names))
+        return generate(self.network, path)
 
 
 def check_count(n: int) -> None:
@@ -290,69 +263,3 @@ def batched(items: Iterator[Tensor], size: int) -> Iterator[list[Tensor]]:
     """The items in lists of at most `size`."""
     while batch := list(itertools.islice(items, size)):
         yield batch
-
-
-def slerp(start: Tensor, end: Tensor, alpha: Tensor) -> Tensor:
-    """Spherical interpolation (White 2016) between two latents (Z,); alpha (T,) -> (T, Z).
-
-    Linear interpolation would pass through latents much shorter than those of training.
-    """
-    cosine = torch.dot(start, end) / (start.norm() * end.norm())
-    angle = torch.acos(cosine.clamp(-1, 1))
-    alpha = alpha.to(start.device)[:, None]  # (T, 1)
-    if torch.sin(angle) < 1e-4:  # equal or opposite directions define no arc
-        return torch.lerp(start, end, alpha)
-    weights = torch.sin((1 - alpha) * angle), torch.sin(alpha * angle)
-    return (weights[0] * start + weights[1] * end) / torch.sin(angle)
-
-
-def generate(network: nn.Module, latents: Tensor, labels: Tensor | None = None) -> npt.NDArray[Any]:
-    """Images for latents (N, Z): uint8 (N, H, W, C), or points float32 (N, 2)."""
-    batches = generate_batches(network, latents, labels)
-    return np.concatenate([from_network(batch) for batch in batches])
-
-
-def generate_batches(
-    network: nn.Module, latents: Tensor, labels: Tensor | None = None
-) -> Iterator[Tensor]:
-    """The network's outputs for latents (N, Z), in batches (B, C, H, W) of at most `BATCH_SIZE`.
-
-    Args:
-        labels: int64 (N,) or mixtures (N, K), for a network that takes labels.
-    """
-    for start in range(0, len(latents), BATCH_SIZE):
-        batch = slice(start, start + BATCH_SIZE)
-        bound = () if labels is None else (labels[batch],)
-        with torch.inference_mode():  # ends before each yield: it must not leak to the caller
-            outputs: Tensor = network(latents[batch], *bound)
-        yield outputs
-
-
-def write_samples(
-    path: Path, samples: npt.NDArray[Any], extent: float | None, columns: int | None = None
-) -> None:
-    """Write samples of `generate` as a PNG: a grid of images, small ones enlarged, or points.
-
-    Args:
-        path: the PNG.
-        samples: images (N, H, W, C) or points (N, 2).
-        extent: for points, half the side of the square around 0 that is drawn.
-        columns: of the grid; None makes it about square.
-    """
-    buffer = io.BytesIO()
-    picture_of(samples, extent, columns).save(buffer, format="PNG")
-    storage.write_bytes(path, buffer.getvalue())
-
-
-def picture_of(
-    samples: npt.NDArray[Any], extent: float | None, columns: int | None = None
-) -> Image.Image:
-    """Samples as `write_samples` draws them."""
-    if extent is not None:
-        return to_pillow(draw_points(samples, extent))
-    return enlarge(to_pillow(make_grid(samples, columns)), display_factor(samples.shape[1:3]))
-
-
-def display_factor(size: tuple[int, int]) -> int:
-    """The factor that enlarges images of this height and width for display."""
-    return max(1, MIN_DISPLAY_SIZE // max(size))

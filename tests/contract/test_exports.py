@@ -85,7 +85,7 @@ def trained(network: Generator, shape: ImageShape) -> TrainedGenerator:
 
 def inputs_of(generator: TrainedGenerator, n: int) -> list[Tensor]:
     (inputs,) = generator.input_batches(n, seed=n)
-    return [tensor for tensor in inputs if tensor is not None]
+    return [inputs.values] if inputs.labels is None else [inputs.values, inputs.labels]
 
 
 def outputs_of(generator: TrainedGenerator, n: int) -> npt.NDArray[Any]:

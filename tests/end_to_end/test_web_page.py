@@ -26,8 +26,9 @@ from PIL import Image
 
 import ganvas as library
 from ganvas.labels import LabelSet
+from ganvas.latents.latents import Latents, generate
 from ganvas.networks import ImageShape
-from ganvas.sampling import TrainedGenerator, generate
+from ganvas.sampling import TrainedGenerator
 
 from ..builders.commands import finish, start, wait_until
 from ..builders.generator_folders import LABELS, LATENT_DIM, write_generator
@@ -228,8 +229,9 @@ def test_an_address_says_what_is_drawn(
             latents, labels = np.tile(latents, (3, 1)), [0] * n + [1] * n + [2] * n
     expected = generate(
         generator.network,
-        torch.from_numpy(latents).float(),
-        None if labels is None else torch.tensor(labels),
+        Latents(
+            torch.from_numpy(latents).float(), None if labels is None else torch.tensor(labels)
+        ),
     )
     drawn = pictures(window, generator, len(latents))
     assert levels_between(drawn, expected) <= 1

@@ -15,6 +15,7 @@ from torch.distributed import DistBackendError
 from ganvas.devices import device_of_process
 from ganvas.errors import DeviceError, Diverged, Interrupted, RankLost, RecipeError, Unhealthy
 from ganvas.evaluation.extractors import local_range
+from ganvas.latents.latents import BATCH_SIZE
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.precision import Precision
 from ganvas.processes import (
@@ -28,7 +29,6 @@ from ganvas.processes import (
 from ganvas.randomness import draw_latents, draw_uniform, named_generator
 from ganvas.runs import Run
 from ganvas.runs.status import Status
-from ganvas.sampling import BATCH_SIZE
 from ganvas.torchrun import launch, restarts
 from ganvas.training.distributed import (
     agree_on_precision,

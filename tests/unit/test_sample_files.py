@@ -28,7 +28,8 @@ from ganvas.sample_files import (
     write_grid,
     write_npz,
 )
-from ganvas.sampling import TrainedGenerator, display_factor
+from ganvas.sample_pictures import display_factor
+from ganvas.sampling import TrainedGenerator
 from tests.builders.tiny import fill_zero_weights
 
 N = 10

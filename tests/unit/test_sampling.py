@@ -17,15 +17,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ganvas import generator_files, sampling
+from ganvas import generator_files
 from ganvas.data.settings import DataSettings
 from ganvas.errors import GanvasError, RunError
 from ganvas.images import draw_points
 from ganvas.labels import LabelSet
+from ganvas.latents.latents import BATCH_SIZE, Latents, generate
+from ganvas.latents.walks import slerp
 from ganvas.networks import POINT, DCGANGenerator, Dimensions, ImageShape, MLPGenerator
 from ganvas.randomness import seeded_weights
 from ganvas.runs import Run
-from ganvas.sampling import TrainedGenerator, display_factor, slerp
+from ganvas.sample_pictures import display_factor, write_samples
+from ganvas.sampling import TrainedGenerator
 from ganvas.training.run_files import RunFiles
 from tests.builders import run_files
 from tests.builders.tiny import LATENT_DIM, SIDE, fill_zero_weights, small, tiny_recipe
@@ -114,7 +117,7 @@ class TestSamples:
     def test_latents_give_the_images(self, trained: TrainedGenerator) -> None:
         latents = trained.latents(5, seed=2)
         assert latents.shape == (5, LATENT_DIM)
-        assert np.array_equal(sampling.generate(trained.network, latents), trained.sample(5, 2))
+        assert np.array_equal(generate(trained.network, Latents(latents)), trained.sample(5, 2))
 
     @pytest.mark.parametrize(("loop", "count"), [(False, 9), (True, 12)])
     def test_interpolation_passes_through_its_latents(
@@ -135,9 +138,9 @@ class TestSamples:
         assert display_factor(size) == factor
 
     def test_a_range_of_samples_is_bit_for_bit_that_of_all(self, trained: TrainedGenerator) -> None:
-        n = 2 * sampling.BATCH_SIZE + 40
+        n = 2 * BATCH_SIZE + 40
         whole = torch.cat(list(trained.batches(n, seed=3)))
-        for start, stop in ((0, sampling.BATCH_SIZE), (sampling.BATCH_SIZE, n), (n - 40, n)):
+        for start, stop in ((0, BATCH_SIZE), (BATCH_SIZE, n), (n - 40, n)):
             rows = torch.cat(list(trained.batches(n, 3, range(start, stop))))
             assert torch.equal(rows, whole[start:stop])
         assert list(trained.batches(n, 3, range(n, n))) == []
@@ -174,8 +177,8 @@ class TestPoints:
     def test_write_samples_draws_points_or_a_grid(
         self, points: TrainedGenerator, trained: TrainedGenerator, tmp_path: Path
     ) -> None:
-        sampling.write_samples(tmp_path / "points.png", points.sample(9), points.extent)
-        sampling.write_samples(tmp_path / "grid.png", trained.sample(9), trained.extent)
+        write_samples(tmp_path / "points.png", points.sample(9), points.extent)
+        write_samples(tmp_path / "grid.png", trained.sample(9), trained.extent)
         with Image.open(tmp_path / "points.png") as picture:
             drawn = np.asarray(picture)[:, :, None]
         assert np.array_equal(drawn, draw_points(points.sample(9), 1.5))
@@ -371,5 +374,5 @@ def test_generator_is_short_as_text_and_a_grid_as_a_picture(trained: TrainedGene
 
 def test_grid_is_what_samples_are_written_as(trained: TrainedGenerator, tmp_path: Path) -> None:
     path = tmp_path / "grid.png"
-    sampling.write_samples(path, trained.sample(9, seed=3), None)
+    write_samples(path, trained.sample(9, seed=3), None)
     assert np.array_equal(np.asarray(Image.open(path)), np.asarray(trained.grid(9, seed=3)))

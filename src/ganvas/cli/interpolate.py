@@ -53,10 +53,10 @@ class Interpolate:
         out = self.out or default_out(self.run_directory, f"interpolation-{self.seed}.gif")
         if out.suffix.lower() not in (".png", ".gif"):
             raise GanvasError(f"{out}: expected a .png or a .gif")
-        from ganvas import sampling
         from ganvas.generator_files import load
         from ganvas.images import make_grid, write_gif, write_png
         from ganvas.sample_files import check_file, check_picture
+        from ganvas.sample_pictures import display_factor
 
         check_file(out)
         generator = load(self.run_directory, self.device, self.checkpoint)
@@ -69,7 +69,7 @@ class Interpolate:
         stops = len(labels) if len(labels) > 1 else self.n
         size = (generator.shape.height, generator.shape.width)
         is_gif = out.suffix.lower() == ".gif"
-        factor = sampling.display_factor(size) * (2 if is_gif else 1)
+        factor = display_factor(size) * (2 if is_gif else 1)
         check_picture(stops * self.steps, size, factor, "Lower -n or --steps")
         storage.make_directory(out.parent)
         if len(labels) > 1:

@@ -52,10 +52,12 @@ def samples_of(code: str, trained: TrainedGenerator, n: int) -> Samples:
     exec(code, module)
     weights = {**module["CONSTANTS"], **trained.network.state_dict()}
     batches = []
-    for latents, labels in trained.input_batches(n):
-        mixtures = () if labels is None else (torch.eye(len(trained.label_names))[labels],)
+    for inputs in trained.input_batches(n):
+        mixtures: tuple[Tensor, ...] = ()
+        if inputs.labels is not None:
+            mixtures = (torch.eye(len(trained.label_names))[inputs.labels],)
         with torch.inference_mode():
-            batches.append(from_network(module["generate"](weights, latents, *mixtures)))
+            batches.append(from_network(module["generate"](weights, inputs.values, *mixtures)))
     return np.concatenate(batches)
 
 

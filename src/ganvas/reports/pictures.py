@@ -23,7 +23,7 @@ from ganvas.images import Pixels, make_grid, to_channels_last
 from ganvas.progress import progress_bar
 from ganvas.reports.page import Picture
 from ganvas.runs import Run
-from ganvas.sampling import display_factor
+from ganvas.sample_pictures import display_factor
 from ganvas.training.grids import GRID_COLUMNS, GRID_IMAGES, GRID_LABELS, spread_labels
 
 GAP = 2

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ganvas import sampling
+from ganvas.latents.latents import Latents, generate
 from ganvas.randomness import draw_latents, named_generator
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
@@ -35,9 +35,10 @@ def draw_samples(recipe: Recipe, state: TrainState) -> npt.NDArray[Any]:
         labels = spread_labels(state.num_labels, GRID_LABELS).to(state.device)
         latents = grid_latents(GRID_COLUMNS, recipe, state.seed, state.device)
         rows = latents.repeat(len(labels), 1)
-        return sampling.generate(state.ema, rows, labels.repeat_interleave(GRID_COLUMNS))
+        return generate(state.ema, Latents(rows, labels.repeat_interleave(GRID_COLUMNS)))
     count = GRID_POINTS if recipe.image_shape(1).is_point else GRID_IMAGES
-    return sampling.generate(state.ema, grid_latents(count, recipe, state.seed, state.device))
+    latents = grid_latents(count, recipe, state.seed, state.device)
+    return generate(state.ema, Latents(latents))
 
 
 def spread_labels(num_labels: int, most: int) -> Tensor:

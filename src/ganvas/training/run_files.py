@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from ganvas import sampling
+from ganvas import sample_pictures
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import describe_environment
 from ganvas.evaluation.evaluate import record_scores
@@ -59,7 +59,7 @@ class RunFiles(Listener):
     def samples(self, images_seen: int, samples: npt.NDArray[Any]) -> None:
         self._run.make_folders()
         path = self._run.sample_path(images_seen)
-        sampling.write_samples(path, samples, self._extent, grid_columns(self._recipe))
+        sample_pictures.write_samples(path, samples, self._extent, grid_columns(self._recipe))
 
     def scores(self, images_seen: int, scores: Sequence[Score]) -> None:
         record_scores(self._run, list(scores), images_seen, while_training=True)

@@ -26,9 +26,11 @@ from ganvas.exports.demo_page import (
 )
 from ganvas.images import Pixels
 from ganvas.labels import EACH
+from ganvas.latents.latents import Latents, generate
+from ganvas.latents.walks import slerp
 from ganvas.package_files import package_text
 from ganvas.sample_files import SampleRequest
-from ganvas.sampling import TrainedGenerator, generate, slerp
+from ganvas.sampling import TrainedGenerator
 from ganvas.torch_state import usual_torch
 from ganvas.web.server import LOOPBACK, make_app
 
@@ -178,15 +180,16 @@ def make_pictures(request: PictureRequest) -> Pixels:
     others = generator.latents(request.n, request.other)  # (n, Z): a batch of `inputs` has n rows
     pictures = [
         generate(
-            generator.network, request.truncation * mixed(latents, others, request.mix), labels
+            generator.network,
+            Latents(request.truncation * mixed(inputs.values, others, request.mix), inputs.labels),
         )
-        for latents, labels in samples.inputs()
+        for inputs in samples.inputs()
     ]
     return np.concatenate(pictures)
 
 
 def mixed(latents: Tensor, others: Tensor, alpha: float) -> Tensor:
-    """Each of the latents (N, Z) moved towards the other of its row (`sampling.slerp`)."""
+    """Each of the latents (N, Z) moved towards the other of its row (`latents.walks.slerp`)."""
     if alpha == 0:
         return latents
     step = torch.tensor([alpha])

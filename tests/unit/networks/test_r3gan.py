@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from ganvas import generator_files, sampling
+from ganvas import generator_files
+from ganvas.latents.latents import Latents, generate, generate_batches
 from ganvas.networks import Dimensions, Doubling, ImageShape, R3GANDiscriminator, R3GANGenerator
 from ganvas.networks.grouped import BilinearDoubling, BilinearHalving, GroupedBlock
 from ganvas.networks.r3gan import widths
@@ -181,9 +182,9 @@ def test_unbounded_output_is_clamped_in_pictures(
     network, _ = build_networks(recipe, shape, num_labels=0)
     with torch.no_grad():
         network.get_submodule("image").weight.mul_(100)
-    latents = torch.randn(4, recipe.latent_dim)
-    made = torch.cat(list(sampling.generate_batches(network, latents)))
-    pixels = torch.from_numpy(sampling.generate(network, latents)).permute(0, 3, 1, 2)
+    latents = Latents(torch.randn(4, recipe.latent_dim))
+    made = torch.cat(list(generate_batches(network, latents)))
+    pixels = torch.from_numpy(generate(network, latents)).permute(0, 3, 1, 2)
     assert made.abs().max() > 1
     assert (pixels[made >= 1] == 255).all()
     assert (pixels[made <= -1] == 0).all()

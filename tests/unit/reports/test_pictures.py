@@ -15,7 +15,7 @@ from ganvas.data.preparation import PreparedData
 from ganvas.data.sources import FASHION
 from ganvas.images import Pixels, make_grid
 from ganvas.reports import pictures
-from ganvas.sampling import write_samples
+from ganvas.sample_pictures import write_samples
 
 
 @pytest.mark.parametrize("shape", [(64, 16, 16, 1), (64, 8, 24, 3), (5, 12, 12, 4)])

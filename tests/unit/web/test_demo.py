@@ -16,9 +16,10 @@ require_extra("web")
 from starlette.applications import Starlette
 
 from ganvas.errors import GanvasError
+from ganvas.latents.latents import Latents, generate
 from ganvas.networks import ImageShape
 from ganvas.sample_files import SampleRequest
-from ganvas.sampling import TrainedGenerator, generate
+from ganvas.sampling import TrainedGenerator
 from ganvas.web.demo import demo_app, load_runs
 
 from ...builders.asgi import ask
@@ -78,7 +79,7 @@ def test_half_way_to_another_seed_lies_on_the_arc(app: Starlette, plain: Trained
     lengths = np.linalg.norm(start, axis=1) * np.linalg.norm(end, axis=1)
     half = np.arccos((start * end).sum(1) / lengths) / 2
     middle = (start + end) / (2 * np.cos(half))[:, None]
-    expected = generate(plain.network, torch.from_numpy(middle).float())
+    expected = generate(plain.network, Latents(torch.from_numpy(middle).float()))
     drawn = pictures(app, "n=2&seed=3&other=8&mix=0.5")
     assert np.abs(drawn.astype(int) - expected.astype(int)).max() <= 1
     whole_way = pictures(app, "n=2&seed=3&other=8&mix=1")
@@ -86,7 +87,7 @@ def test_half_way_to_another_seed_lies_on_the_arc(app: Starlette, plain: Trained
 
 
 def test_truncation_scales_the_latents(app: Starlette, plain: TrainedGenerator) -> None:
-    expected = generate(plain.network, 0.5 * plain.latents(3, seed=2))
+    expected = generate(plain.network, Latents(0.5 * plain.latents(3, seed=2)))
     assert np.array_equal(pictures(app, "n=3&seed=2&truncation=0.5"), expected)
     first, second = pictures(app, "n=2&seed=2&truncation=0")
     assert np.array_equal(first, second)

@@ -1,0 +1,1 @@
+"""What a trained generator makes images from: latents, walks between them, and where they lie."""

@@ -1,0 +1,72 @@
+"""Where images come from: points of a generator's latent space, or of its style space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ganvas.images import from_network
+from ganvas.networks.styles import StyleBased
+
+BATCH_SIZE = 256
+"""Images generated at a time: large enough to be fast, small enough for any memory."""
+
+Space = Literal["z", "w"]
+"""Latents that a generator takes, or styles that a style generator maps them to."""
+
+
+@dataclass(frozen=True)
+class Latents:
+    """What a generator makes images from.
+
+    values: in the space z latents (N, Z), standard normal when they are drawn; in the space w
+        styles (N, L, S), one for each layer of a style generator.
+    labels: int64 (N,), or mixtures of labels float32 (N, K); None if the generator takes none, and
+        in the space w, where styles have taken them in.
+    """
+
+    values: Tensor
+    labels: Tensor | None = None
+    space: Space = "z"
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, rows: slice) -> Latents:
+        """Some of them."""
+        labels = None if self.labels is None else self.labels[rows]
+        return Latents(self.values[rows], labels, self.space)
+
+
+def images_of(network: nn.Module, latents: Latents) -> Tensor:
+    """The network's outputs (N, C, H, W) in one batch; gradients reach the latents.
+
+    Raises:
+        TypeError: styles for a network without a style space.
+    """
+    if latents.space == "w":
+        if not isinstance(network, StyleBased):
+            raise TypeError("styles are for a generator with a style space")
+        return network.synthesise(latents.values)
+    labels = () if latents.labels is None else (latents.labels,)
+    images: Tensor = network(latents.values, *labels)
+    return images
+
+
+def generate_batches(network: nn.Module, latents: Latents) -> Iterator[Tensor]:
+    """The network's outputs in batches (B, C, H, W) of at most `BATCH_SIZE`."""
+    for start in range(0, len(latents), BATCH_SIZE):
+        with torch.inference_mode():  # ends before each yield: it must not leak to the caller
+            outputs = images_of(network, latents[start : start + BATCH_SIZE])
+        yield outputs
+
+
+def generate(network: nn.Module, latents: Latents) -> npt.NDArray[Any]:
+    """Images uint8 (N, H, W, C), or points in the plane float32 (N, 2)."""
+    return np.concatenate([from_network(batch) for batch in generate_batches(network, latents)])
