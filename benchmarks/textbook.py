@@ -85,10 +85,11 @@ class TextbookLoop(ABC):
         self.discriminator_adam = optim.Adam(self.discriminator.parameters(), self.rate, self.betas)
         self.batches = endless_batches(pixels, batch)
 
-    def run(self, steps: int) -> None:
-        """Train for some steps."""
-        for _ in range(steps):
-            self.step()
+    def run(self, steps: int, bf16: bool = False) -> None:
+        """Train for some steps, in float32 or as torch's autocast does it in bfloat16."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
+            for _ in range(steps):
+                self.step()
 
     @abstractmethod
     def step(self) -> None:

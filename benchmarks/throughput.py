@@ -17,6 +17,7 @@ from hardware import copy_rate, matrix_rate, stopwatch
 from loops import GanvasLoop
 from memory import peak_gb
 from speed_cases import (
+    MIN_RATIO,
     Case,
     check_same_networks,
     data_for,
@@ -64,6 +65,7 @@ def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path)
         "ganvas": lambda: ours.fit(steps),
         "bare": lambda: stopwatch(lambda: ours.steps(steps), device),
         "textbook": lambda: stopwatch(lambda: theirs.run(steps), device),
+        "textbook-bf16": lambda: stopwatch(lambda: theirs.run(steps, bf16=True), device),
     }
     precision = ours.state.precision.name
     seconds = min(1.0, effort.seconds / 4)
@@ -161,7 +163,9 @@ def summarise(
     figures = [
         case_figure("ganvas", f"ganvas, {precision}", "images/s", rates["ganvas"]),
         case_figure("textbook", "textbook loop, fp32", "images/s", rates["textbook"]),
+        case_figure("textbook-bf16", "textbook loop, bf16", "images/s", rates["textbook-bf16"]),
         ratio_of(case, rates, least),
+        bf16_ratio_of(case, rates),
         case_figure("bare-ratio", "ganvas' bare steps / textbook", "", ratios(rates, "bare")),
     ]
     for loop, peak in (("ganvas", "own-matrix"), ("textbook", "matrix")):
@@ -205,6 +209,17 @@ def ratio_of(case: Case, rates: Rates, least: float) -> Figure:
     return figure(key, meaning, "", ratios(rates, "ganvas"), at_least=least)
 
 
+def bf16_ratio_of(case: Case, rates: Rates) -> Figure:
+    """ganvas, in its own dtype, over the textbook in bfloat16; it must not be slower."""
+    return figure(
+        f"{case.key}/ratio-bf16",
+        f"{case.title}: ganvas / textbook in bf16",
+        "",
+        ratios(rates, "ganvas", "textbook-bf16"),
+        at_least=MIN_RATIO,
+    )
+
+
 def own_share_of(case: Case, rates: Rates, work: Work, precision: str) -> Figure:
     """Percent of the matrix rate in ganvas' own dtype, with its target."""
     percents = [
@@ -215,9 +230,9 @@ def own_share_of(case: Case, rates: Rates, work: Work, precision: str) -> Figure
     return figure(key, f"{case.title}: {meaning}", "%", percents, at_least=case.min_matrix_percent)
 
 
-def ratios(rates: Rates, name: str) -> list[float]:
-    """One loop over the textbook, within each round."""
-    return [a / b for a, b in zip(rates[name], rates["textbook"], strict=True)]
+def ratios(rates: Rates, name: str, other: str = "textbook") -> list[float]:
+    """One loop over the other, within each round."""
+    return [a / b for a, b in zip(rates[name], rates[other], strict=True)]
 
 
 def billions(values: list[float]) -> list[float]:

@@ -220,6 +220,7 @@ def test_figures_follow_from_known_rates(bench: Bench, precision: str) -> None:
         "ganvas": [90.0, 96.0, 99.0],
         "bare": [100.0, 100.0, 100.0],
         "textbook": [100.0, 100.0, 100.0],
+        "textbook-bf16": [80.0, 80.0, 90.0],
         "matrix": [1e9, 1e9, 1e9],
         "own-matrix": [1e9, 1e9, 1e9] if precision == "fp32" else [4e9, 4e9, 4e9],
         "copy": [4e9, 4e9, 4e9],
@@ -233,6 +234,9 @@ def test_figures_follow_from_known_rates(bench: Bench, precision: str) -> None:
     ratio = by_key["case/ratio"]
     assert (ratio.value, ratio.low, ratio.high) == pytest.approx((0.96, 0.9, 0.99))
     assert ratio.meets_target is False
+    against_bf16 = by_key["case/ratio-bf16"]
+    assert (against_bf16.value, against_bf16.low) == pytest.approx((1.125, 1.1))
+    assert against_bf16.meets_target is True
     assert by_key["case/ganvas-share"].value == pytest.approx(48.0)
     assert by_key["case/textbook-share"].value == pytest.approx(40.0)
     # ganvas: 5 ms of operations against 2.5 ms of bytes, or 1.25 ms where products are 4 times
