@@ -14,9 +14,9 @@ from ganvas.hub_files import DISCRIMINATOR_FILE, RECIPE_FILE, HubAddress
 from ganvas.labels import EACH
 from ganvas.recipes import Recipe, recipe_toml
 from ganvas.runs import Run
+from ganvas.runs.checkpoints import networks_in
 from ganvas.sample_files import SampleRequest, write_grid
 from ganvas.sampling import TrainedGenerator
-from ganvas.training.earlier_run import networks_in
 
 FOLDER = "hub"
 """Inside the run."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ganvas.networks import Dimensions, Discriminator, Generator, ImageShape
 from ganvas.recipes.recipe import Recipe
+from ganvas.schedules import value_at
 
 if TYPE_CHECKING:
     from torch import nn
@@ -89,6 +90,23 @@ def build_networks(
     pack = replace(shape, channels=recipe.objective.pac * shape.channels)
     generator = recipe.generator.network.build(dimensions)
     discriminator = recipe.discriminator.network.build(replace(dimensions, image=pack))
+    return generator, discriminator
+
+
+def initial_networks(
+    recipe: Recipe, shape: ImageShape, num_labels: int, seed: int, later_doublings: int = 0
+) -> tuple[nn.Module, nn.Module]:
+    """Generator and discriminator before the first image, a function of the arguments alone."""
+    from ganvas.networks.labels import set_label_strength
+    from ganvas.objectives.objective import Objective
+    from ganvas.randomness import seeded_weights
+
+    objective = Objective.build(recipe.objective)
+    with seeded_weights(seed):
+        generator, discriminator = build_networks(recipe, shape, num_labels, later_doublings)
+        for network in (generator, discriminator):
+            set_label_strength(network, value_at(recipe.label_strength, 0))
+        objective.prepare(discriminator)
     return generator, discriminator
 
 

@@ -32,14 +32,14 @@ from ganvas.networks import ImageShape
 from ganvas.networks.labels import set_label_strength
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
+from ganvas.runs.checkpoints import networks_in
 from ganvas.runs.directories import is_run
 from ganvas.runs.tables import OriginTable
 from ganvas.schedules import value_at
 from ganvas.tensor_file import select_prefix
 from ganvas.training.freezing import frozen_stages
-from ganvas.training.state import TrainState, initial_networks
+from ganvas.training.state import TrainState
 
-NETWORKS = ("generator", "discriminator", "ema")
 MOST_NAMED = 3
 """Tensors that do not fit, and labels that differ, that a message names."""
 
@@ -270,33 +270,6 @@ def check_same_moment(name: str, pair: int, ema: int) -> None:
             f"{name} holds a discriminator at {pair:,} images and a generator at {ema:,}. Push "
             "both again (--discriminator), or remove the discriminator"
         )
-
-
-def networks_in(
-    tensors: tensor_file.Tensors,
-    run: Run,
-    recipe: Recipe,
-    shape: ImageShape,
-    later_doublings: int,
-) -> tensor_file.Tensors:
-    """All weights of the networks in a checkpoint of a run, also those that its seed decides."""
-    num_labels = len(run.read_data()["labels"])
-    saved = {name: tensors[name] for name in tensors if name.partition("/")[0] in NETWORKS}
-    return {**frozen_by_seed(run, recipe, shape, num_labels, later_doublings), **saved}
-
-
-def frozen_by_seed(
-    run: Run, recipe: Recipe, shape: ImageShape, num_labels: int, later_doublings: int
-) -> tensor_file.Tensors:
-    """The frozen parameters that a run's checkpoints lack, because its seed decides them."""
-    seed = run.read_environment()["seed"]
-    networks = initial_networks(recipe, shape, num_labels, seed, later_doublings)
-    return {
-        f"{role}/{name}": weight.detach()
-        for role, network in zip(("generator", "discriminator"), networks, strict=True)
-        for name, weight in network.named_parameters()
-        if not weight.requires_grad
-    }
 
 
 def check_freezes_trained(recipe: Recipe, earlier: EarlierRun | None) -> None:

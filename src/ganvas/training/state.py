@@ -19,9 +19,9 @@ from ganvas.objectives.augmentation import Augmentation
 from ganvas.objectives.objective import Objective
 from ganvas.precision import FP32, Precision, choose_precision
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup, running_statistics, to_sync_batch_norm
-from ganvas.randomness import derive_seed, seeded_weights, training_generators
+from ganvas.randomness import derive_seed, training_generators
 from ganvas.recipes import Recipe
-from ganvas.recipes.players import build_networks
+from ganvas.recipes.players import build_networks, initial_networks
 from ganvas.schedules import Ramp, value_at
 from ganvas.tensor_file import select_prefix
 from ganvas.training.ema import EmaPairs, ema_copy, update_ema
@@ -317,19 +317,6 @@ def initial_players(
         "generator": Player.start("generator", generator, recipe.generator),
         "discriminator": Player.start("discriminator", discriminator, recipe.discriminator),
     }
-
-
-def initial_networks(
-    recipe: Recipe, shape: ImageShape, num_labels: int, seed: int, later_doublings: int = 0
-) -> tuple[nn.Module, nn.Module]:
-    """Generator and discriminator before the first image, a function of the arguments alone."""
-    objective = Objective.build(recipe.objective)
-    with seeded_weights(seed):
-        generator, discriminator = build_networks(recipe, shape, num_labels, later_doublings)
-        for network in (generator, discriminator):
-            set_label_strength(network, value_at(recipe.label_strength, 0))
-        objective.prepare(discriminator)
-    return generator, discriminator
 
 
 def load_weights(module: nn.Module, tensors: dict[str, Tensor], frozen: set[str]) -> None:

@@ -1,0 +1,39 @@
+"""The networks in a checkpoint of a run."""
+
+from __future__ import annotations
+
+from ganvas import tensor_file
+from ganvas.networks import ImageShape
+from ganvas.recipes import Recipe
+from ganvas.recipes.players import initial_networks
+from ganvas.runs.run import Run
+
+NETWORKS = ("generator", "discriminator", "ema")
+"""By the names that a checkpoint gives them."""
+
+
+def networks_in(
+    tensors: tensor_file.Tensors,
+    run: Run,
+    recipe: Recipe,
+    shape: ImageShape,
+    later_doublings: int,
+) -> tensor_file.Tensors:
+    """All weights of the networks in a checkpoint of a run, also those that its seed decides."""
+    num_labels = len(run.read_data()["labels"])
+    saved = {name: tensors[name] for name in tensors if name.partition("/")[0] in NETWORKS}
+    return {**frozen_by_seed(run, recipe, shape, num_labels, later_doublings), **saved}
+
+
+def frozen_by_seed(
+    run: Run, recipe: Recipe, shape: ImageShape, num_labels: int, later_doublings: int
+) -> tensor_file.Tensors:
+    """The frozen parameters that a run's checkpoints lack, because its seed decides them."""
+    seed = run.read_environment()["seed"]
+    networks = initial_networks(recipe, shape, num_labels, seed, later_doublings)
+    return {
+        f"{role}/{name}": weight.detach()
+        for role, network in zip(("generator", "discriminator"), networks, strict=True)
+        for name, weight in network.named_parameters()
+        if not weight.requires_grad
+    }
