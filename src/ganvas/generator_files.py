@@ -18,11 +18,13 @@ from ganvas.errors import DeviceError, HubError, RecipeError, RunError
 from ganvas.generator_config import GeneratorConfig, from_config, generator_config
 from ganvas.hub_files import GENERATOR_FILES, HubAddress, address_of, fetch_model, is_hub
 from ganvas.labels import LabelSet
+from ganvas.latents.rejection import TrainedDiscriminator
 from ganvas.networks import Dimensions, Generator, ImageShape, network_table
 from ganvas.onnx_network import is_onnx, load_onnx
 from ganvas.randomness import seeded_weights
 from ganvas.recipes import Recipe, parse_generator
 from ganvas.runs import Run
+from ganvas.runs.checkpoints import read_discriminator
 from ganvas.runs.directories import is_run
 from ganvas.sampling import TrainedGenerator
 from ganvas.schedules import parse_count
@@ -146,7 +148,12 @@ def trained_generator(
 
 
 @usual_torch()
-def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -> TrainedGenerator:
+def load(
+    run: Path | str | Run,
+    device: str = "cpu",
+    checkpoint: str = "last",
+    discriminator: bool = False,
+) -> TrainedGenerator:
     """Load the EMA generator of a run, of a copied `generator/` directory, of ONNX, or of the hub.
 
     Args:
@@ -156,14 +163,24 @@ def load(run: Path | str | Run, device: str = "cpu", checkpoint: str = "last") -
         device: where to generate: cpu, cuda, mps, auto. An .onnx file runs on the CPU.
         checkpoint: for a run: `last`, `best` (by the evaluation while training), or images
             seen (80k).
+        discriminator: load it too, from a run alone, so that it can choose images
+            (`TrainedGenerator.keeping`).
 
     Raises:
         RunError: there is no generator yet, it is missing, damaged, or from another version; or no
-            such checkpoint exists, and the message lists those that do.
+            such checkpoint exists, and the message lists those that do; or the discriminator is
+            asked for, and cannot choose.
         HubError: the hub does not give it.
         DeviceError: this machine has no such device.
     """
+    if discriminator and not isinstance(run, Run):
+        check_has_discriminator(Path(run))
     directory = run.directory if isinstance(run, Run) else local_path(run, checkpoint)
+    if discriminator:
+        trained = load(directory, device, checkpoint)
+        return dataclasses.replace(
+            trained, discriminator=discriminator_of(Run.open(directory), trained)
+        )
     if is_onnx(directory):
         check_onnx_choices(directory, device, checkpoint)
         return load_onnx(directory)
@@ -209,6 +226,45 @@ def is_generator(path: Path) -> bool:
     if is_hub(path) or is_onnx(path):
         return True
     return (path / "config.json").is_file() and not is_run(path)
+
+
+def check_has_discriminator(path: Path) -> None:
+    """Raise a `RunError` for a generator without its run, and so without its discriminator."""
+    if is_generator(path):
+        raise RunError(
+            f"{path} holds a generator without its discriminator, so --keep has none to choose by. "
+            "Name the run that it was trained in"
+        )
+
+
+def discriminator_of(run: Run, trained: TrainedGenerator) -> TrainedDiscriminator:
+    """The discriminator of the moment that a run's generator is of, on the same device.
+
+    Raises:
+        RunError: its checkpoint is gone or damaged, or it cannot rank single images.
+    """
+    path = run.checkpoint_path(trained.images_seen)
+    if not path.is_file():
+        raise RunError(
+            f"{run.directory} keeps no checkpoint at {trained.images_seen:,} images, so --keep has "
+            "no discriminator to choose by. Choose another --checkpoint"
+        )
+    recipe = run.read_recipe()
+    if recipe.objective.pac > 1:
+        raise RunError(
+            f"the discriminator of {run.directory} sees {recipe.objective.pac} images at a time "
+            "(objective.pac), so --keep cannot rank single ones by it"
+        )
+    description = recipe.discriminator.network
+    if description.uses_labels and not trained.label_names:
+        raise RunError(
+            f"the discriminator of {run.directory} takes labels, and its generator none, so --keep "
+            "cannot rank images by it"
+        )
+    tensors, values = tensor_file.read(path)
+    network = read_discriminator(tensors, run, recipe, later_doublings_in(values))
+    network = network.eval().requires_grad_(False).to(trained.device)
+    return TrainedDiscriminator(network, description.uses_labels)
 
 
 def check_onnx_choices(path: Path, device: str, checkpoint: str) -> None:

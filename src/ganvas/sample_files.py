@@ -68,7 +68,8 @@ class SampleRequest:
                     self.n, self.seed, labels=torch.full((self.n,), label)
                 )
         else:
-            yield from self.generator.input_batches(self.n, self.seed, labels=self.labels())
+            labels = self.generator.label_indices(self.label, self.n)
+            yield from self.generator.input_batches(self.n, self.seed, labels=labels)
 
     def labels(self) -> Tensor | None:
         """The label of each sample, int64 (count,); None if the generator takes none."""
@@ -171,7 +172,8 @@ def label_folders(draft: Path, request: SampleRequest) -> Iterator[Path]:
 def write_npz(out: Path, request: SampleRequest, on_progress: Progress) -> None:
     """Write an .npz: `images` uint8 (n, H, W, C) or `points` float32 (n, 2), and `latents`.
 
-    latents: float32 (n, Z), those of the samples. labels: their names, if there are labels.
+    latents: float32 (n, Z), those of the samples; of a truncated style generator its styles
+        (n, L, S). labels: their names, if there are labels.
 
     Raises:
         RunError: the place cannot be written, or has too little room.

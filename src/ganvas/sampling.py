@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,9 @@ from ganvas.formatting import format_count, format_weights
 from ganvas.images import from_network
 from ganvas.labels import LabelSet
 from ganvas.latents.latents import BATCH_SIZE, Latents, generate, generate_batches
+from ganvas.latents.rejection import BLOCK, TrainedDiscriminator, keep_best, spare_labels
+from ganvas.latents.settings import check_truncation, parse_keep
+from ganvas.latents.truncation import check_truncates, truncate
 from ganvas.latents.walks import walk
 from ganvas.networks import ImageShape
 from ganvas.randomness import draw_latents, named_generator
@@ -51,6 +54,12 @@ class TrainedGenerator:
     later_doublings: int = 0
     """How often its size was still to double when it was saved, in a run that grows: until then it
     repeats pixels."""
+    discriminator: TrainedDiscriminator | None = None
+    """Of the same checkpoint, if it was asked for (`load(RUN, discriminator=True)`)."""
+    truncation: float = 1.0
+    """How far latents are from their mean: 1 as they are drawn, 0 at the mean (`truncated`)."""
+    kept: float = 1.0
+    """The fraction of candidates that become images (`keeping`)."""
 
     @property
     def device(self) -> torch.device:
@@ -69,7 +78,57 @@ class TrainedGenerator:
         return self.shape.is_point
 
     @usual_torch()
-    def sample(self, n: int, seed: int = 0, labels: LabelChoice = None) -> npt.NDArray[Any]:
+    def truncated(self, truncation: float) -> TrainedGenerator:
+        """The same generator with latents nearer to the mean: `latents.truncation.truncate`.
+
+        Its images are more typical, and less varied; `ganvas truncation RUN` measures how much. The
+        styles of a style generator become mean + truncation (w - mean) (Karras 2019, appendix B),
+        with a mean for each label if it takes labels. Latents of others are scaled: truncation z
+        (Kingma and Dhariwal 2018). Samples, grids, walks and scores follow.
+
+        Args:
+            truncation: 0 to 2. 1 changes nothing, bit for bit; 0 gives the mean image.
+
+        Raises:
+            GanvasError: it is out of range, or the generator normalises its latents, so that their
+                length does nothing.
+        """
+        check_truncation(truncation)
+        if truncation != 1:
+            first = torch.zeros(2, dtype=torch.int64, device=self.device)
+            labels = None if self.label_set is None else first
+            check_truncates(self.network, Latents(self.latents(2), labels))
+        return replace(self, truncation=truncation)
+
+    def keeping(self, keep: str) -> TrainedGenerator:
+        """The same generator, of whose images the discriminator chooses the best.
+
+        In samples, grids and scores; walks go through latents as they are drawn. Of every label a
+        fraction F of the candidates is kept (`latents.rejection.best_rows`), so labels come as
+        often as before. Images of `sample` that are among the best stay in their place.
+
+        Args:
+            keep: best:F with F from 0.01 to 1, such as best:0.5. 1 changes nothing, bit for bit.
+
+        Raises:
+            GanvasError: it is no such text; or the generator was loaded without its discriminator.
+        """
+        fraction = parse_keep(keep)
+        if fraction < 1 and self.discriminator is None:
+            raise GanvasError(
+                "keep: the discriminator chooses, and it was not loaded: "
+                "ganvas.load(RUN, discriminator=True)"
+            )
+        return replace(self, kept=fraction)
+
+    @usual_torch()
+    def sample(
+        self,
+        n: int,
+        seed: int = 0,
+        labels: LabelChoice = None,
+        truncation: float | None = None,
+    ) -> npt.NDArray[Any]:
         """New images: numpy uint8 (n, H, W, C) in [0, 255]; C is 1 grey, 3 colour, 4 with alpha.
 
         A generator of points gives float32 (n, 2), x and y in the units of its data.
@@ -79,10 +138,13 @@ class TrainedGenerator:
         Args:
             labels: the label of all images, or one for each of the n, by name or number; by default
                 labels are drawn as often as the training images have them.
+            truncation: 0 to 2, as in `truncated` (Karras 2019, appendix B).
 
         Raises:
-            GanvasError: the generator takes no labels, or not these.
+            GanvasError: the generator takes no labels, or not these; or cannot be truncated so.
         """
+        if truncation is not None:
+            return self.truncated(truncation).sample(n, seed, labels)
         batches = self.batches(n, seed, labels=self.label_indices(labels, n))
         return np.concatenate([from_network(batch) for batch in batches])
 
@@ -100,9 +162,11 @@ class TrainedGenerator:
         """Short, without the layers of the network."""
         weights = sum(weight.numel() for weight in self.network.parameters())
         labels = f", {format_count(len(self.label_names), 'label')}" if self.label_names else ""
+        truncation = f", truncation {self.truncation:g}" if self.truncation != 1 else ""
+        kept = f", the best {self.kept:g} kept" if self.kept < 1 else ""
         return (
             f"TrainedGenerator({self.shape}, {self.latent_dim} latents{labels}, "
-            f"{format_weights(weights)} weights, at {self.images_seen:,} images)"
+            f"{format_weights(weights)} weights, at {self.images_seen:,} images{truncation}{kept})"
         )
 
     def _repr_png_(self) -> bytes:
@@ -112,7 +176,10 @@ class TrainedGenerator:
 
     @usual_torch()
     def latents(self, n: int, seed: int = 0) -> Tensor:
-        """The latents of `sample`: float32 (n, latent_dim), standard normal."""
+        """The latents of `sample`: float32 (n, latent_dim), standard normal.
+
+        Those that are drawn, before truncation and choice; `input_batches` gives what is left.
+        """
         return torch.cat(list(self.latent_batches(n, seed)))  # (n, Z)
 
     def latent_batches(
@@ -170,21 +237,60 @@ class TrainedGenerator:
         indices: range | None = None,
         labels: Tensor | None = None,
     ) -> Iterator[Latents]:
-        """Latents of `sample`, with labels if the generator takes them, in batches.
+        """What `sample` makes images from, in batches: latents, or styles if they are truncated.
+
+        With labels if the generator takes them, except for styles.
 
         Args:
             indices: only these of the n.
             labels: int64 (n,); None draws them.
         """
         indices = range(n) if indices is None else indices
+        if self.kept < 1:
+            yield from self._chosen_batches(n, seed, indices, labels)
+            return
         labels = self.draw_labels(n, seed) if labels is None else labels
         position = indices.start
-        for latents in self.latent_batches(n, seed, indices):
-            end = position + len(latents)
-            yield Latents(
-                latents, None if labels is None else labels[position:end].to(latents.device)
-            )
+        for values in self.latent_batches(n, seed, indices):
+            end = position + len(values)
+            yield self._truncate(values, None if labels is None else labels[position:end])
             position = end
+
+    def _chosen_batches(
+        self, n: int, seed: int, indices: range, labels: Tensor | None
+    ) -> Iterator[Latents]:
+        """As `input_batches`, of every block of images the best candidates.
+
+        The last block is filled up, so that the images do not depend on n: with labels as they are
+        drawn, or with the last of those given.
+        """
+        assert self.discriminator is not None  # `keeping` has checked it
+        filled = -(-n // BLOCK) * BLOCK
+        if labels is None:
+            labels = self.draw_labels(filled, seed)
+        else:
+            labels = torch.cat([labels, labels[-1:].expand(filled - n)])
+        kinds = torch.zeros(filled, dtype=torch.int64) if labels is None else labels
+        start = indices.start // BLOCK * BLOCK
+        stop = -(-indices.stop // BLOCK) * BLOCK
+        for batch in self.latent_batches(filled, seed, range(start, stop)):
+            for own in torch.split(batch, BLOCK):
+                block = kinds[start : start + BLOCK]
+                spare_kinds = spare_labels(block, self.kept)
+                random = named_generator(seed, f"candidates for samples from {start}")
+                spare = draw_latents(len(spare_kinds), self.latent_dim, random).to(own.device)
+                block = torch.cat([block, spare_kinds])
+                candidates = self._truncate(
+                    torch.cat([own, spare]), None if labels is None else block
+                )
+                chosen = keep_best(self.network, self.discriminator, candidates, block, BLOCK)
+                yield chosen[slice(max(0, indices.start - start), indices.stop - start)]
+                start += BLOCK
+
+    def _truncate(self, values: Tensor, labels: Tensor | None) -> Latents:
+        """Latents (N, Z) and their labels, truncated."""
+        drawn = Latents(values, None if labels is None else labels.to(values.device))
+        return truncate(self.network, drawn, self.truncation)
 
     def batches(
         self,
@@ -250,7 +356,7 @@ class TrainedGenerator:
         """The images of `interpolate` for latents (n, Z) and labels (n,)."""
         labels = self.draw_labels(len(latents), seed) if labels is None else labels
         path = walk(Latents(latents, labels), steps, loop, len(self.label_names))
-        return generate(self.network, path)
+        return generate(self.network, truncate(self.network, path, self.truncation))
 
 
 def check_count(n: int) -> None:

@@ -40,6 +40,7 @@ from ganvas.cli.report import Report
 from ganvas.cli.resume import Resume
 from ganvas.cli.sample import Sample
 from ganvas.cli.train import Train, named_recipe, train_recipe, train_with, value_of
+from ganvas.cli.truncation import Truncation
 from ganvas.cli.watch import Watch
 from ganvas.cli.wrong_flags import Usage, check_flags
 from ganvas.errors import GanvasError, Interrupted, is_out_of_memory
@@ -73,6 +74,7 @@ COMMANDS: dict[str, type[Command]] = {
     "sample": Sample,
     "interpolate": Interpolate,
     "evaluate": Evaluate,
+    "truncation": Truncation,
     "diagnose": Diagnose,
     "compare": Compare,
     "report": Report,

@@ -13,6 +13,7 @@ from ganvas.cli.default_out import default_out
 from ganvas.command_line import ganvas_command
 from ganvas.errors import GanvasError
 from ganvas.labels import EACH
+from ganvas.latents.settings import check_truncation
 from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Interpolate:
     or each, to go from label to label at one latent. By default labels are drawn."""
     seed: int = 0
     """The same seed gives the same latents."""
+    truncation: float = 1.0
+    """Below 1, images are more typical and less varied; 0 to 2."""
     out: Path | None = None
     """strip.png or walk.gif; by default interpolation-SEED.gif in the run directory, beside the
     model.onnx, or here as NAME-... for the hub."""
@@ -53,6 +56,7 @@ class Interpolate:
         out = self.out or default_out(self.run_directory, f"interpolation-{self.seed}.gif")
         if out.suffix.lower() not in (".png", ".gif"):
             raise GanvasError(f"{out}: expected a .png or a .gif")
+        check_truncation(self.truncation)
         from ganvas.generator_files import load
         from ganvas.images import make_grid, write_gif, write_png
         from ganvas.sample_files import check_file, check_picture
@@ -60,6 +64,7 @@ class Interpolate:
 
         check_file(out)
         generator = load(self.run_directory, self.device, self.checkpoint)
+        generator = generator.truncated(self.truncation)
         if generator.makes_points:
             raise GanvasError(
                 f"{self.run_directory} generates points, which cannot be interpolated as images. "

@@ -13,6 +13,7 @@ COMMANDS_OF_OTHER_TOOLS = {
     "generate gen images predict infer inference test synthesize draw gen-images": "sample",
     "walk morph gif video interpolation style-mixing gen-video": "interpolate",
     "fid score scores eval metrics metric calc-metrics benchmark is kid": "evaluate",
+    "truncate precision-recall prdc truncation-sweep psi": "truncation",
     "list ls models presets configs recipe networks zoo": "recipes",
     "dataset data inspect info validate verify prepare stats dataset-tool": "check",
     "fit run start learn new": "train",

@@ -306,8 +306,12 @@ HABITS: tuple[Habit, ...] = (
     ),
     habit(
         "trunc truncation truncation-psi psi",
-        every="samples are not truncated; leave it out",
+        sample="--truncation {}",
+        interpolate="--truncation {}",
+        truncation="--truncation {}",
+        evaluate="ganvas truncation RUN --truncation {} measures what it costs",
         demo=ON_PAGE,
+        every="for ganvas sample, interpolate and truncation: --truncation {}",
     ),
     habit("frames num-frames n-frames frames-per-step", interpolate="--steps {}"),
     habit(

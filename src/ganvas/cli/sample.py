@@ -12,6 +12,7 @@ from ganvas import storage
 from ganvas.cli.default_out import default_out
 from ganvas.errors import GanvasError
 from ganvas.labels import EACH
+from ganvas.latents.settings import check_truncation, parse_keep
 from ganvas.terminal import print_lines
 
 IMAGES, POINTS = 64, 2_500
@@ -35,6 +36,12 @@ class Sample:
     every label; by default labels are drawn as often as the training images have them."""
     seed: int = 0
     """The same seed gives the same images."""
+    truncation: float = 1.0
+    """Below 1, images are more typical and less varied; 0 to 2. What it costs: ganvas truncation
+    RUN."""
+    keep: str = "best:1"
+    """best:0.5 draws twice as many images, and keeps the half that the discriminator ranks best, of
+    each label. It needs the run."""
     out: Path | None = None
     """grid.png, images.npz, or a folder; by default samples-SEED.png in the run directory,
     beside the model.onnx, or here as NAME-... for the hub."""
@@ -51,13 +58,16 @@ class Sample:
             raise GanvasError(f"{out}: expected a .png, an .npz or a folder without a suffix")
         if self.n is not None and self.n < 1:
             raise GanvasError(f"-n must be at least 1, got {self.n}")
+        check_truncation(self.truncation)
+        chooses = parse_keep(self.keep) < 1
         from ganvas import sample_files
         from ganvas.generator_files import load
         from ganvas.progress import TerminalFeedback
 
         check = sample_files.check_file if suffix else sample_files.check_folder
         check(out)
-        generator = load(self.run_directory, self.device, self.checkpoint)
+        generator = load(self.run_directory, self.device, self.checkpoint, discriminator=chooses)
+        generator = generator.truncated(self.truncation).keeping(self.keep)
         points = generator.makes_points
         if points and not suffix:
             raise GanvasError(f"{out}: {self.run_directory} generates points: give a .png or .npz")

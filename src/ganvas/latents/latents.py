@@ -38,7 +38,7 @@ class Latents:
     def __len__(self) -> int:
         return len(self.values)
 
-    def __getitem__(self, rows: slice) -> Latents:
+    def __getitem__(self, rows: slice | Tensor) -> Latents:
         """Some of them."""
         labels = None if self.labels is None else self.labels[rows]
         return Latents(self.values[rows], labels, self.space)

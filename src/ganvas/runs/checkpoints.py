@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from ganvas import tensor_file
+from ganvas.errors import RunError
 from ganvas.networks import ImageShape
 from ganvas.recipes import Recipe
 from ganvas.recipes.players import initial_networks
 from ganvas.runs.run import Run
+from ganvas.tensor_file import select_prefix
 
 NETWORKS = ("generator", "discriminator", "ema")
 """By the names that a checkpoint gives them."""
@@ -23,6 +27,26 @@ def networks_in(
     num_labels = len(run.read_data()["labels"])
     saved = {name: tensors[name] for name in tensors if name.partition("/")[0] in NETWORKS}
     return {**frozen_by_seed(run, recipe, shape, num_labels, later_doublings), **saved}
+
+
+def read_discriminator(
+    tensors: tensor_file.Tensors, run: Run, recipe: Recipe, later_doublings: int
+) -> nn.Module:
+    """The discriminator in a checkpoint of a run, in training mode on the CPU.
+
+    Raises:
+        RunError: it does not fit the recipe, which was changed or is damaged.
+    """
+    shape, num_labels = run.read_shape(), len(run.read_data()["labels"])
+    saved = networks_in(tensors, run, recipe, shape, later_doublings)
+    _, network = initial_networks(recipe, shape, num_labels, 0, later_doublings)  # replaced below
+    try:
+        network.load_state_dict(select_prefix(saved, "discriminator"))
+    except RuntimeError as error:
+        raise RunError(
+            f"the checkpoint does not fit the discriminator of {run.directory}: {error}"
+        ) from error
+    return network
 
 
 def frozen_by_seed(

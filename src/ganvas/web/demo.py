@@ -27,6 +27,7 @@ from ganvas.exports.demo_page import (
 from ganvas.images import Pixels
 from ganvas.labels import EACH
 from ganvas.latents.latents import Latents, generate
+from ganvas.latents.truncation import truncate
 from ganvas.latents.walks import slerp
 from ganvas.package_files import package_text
 from ganvas.sample_files import SampleRequest
@@ -109,7 +110,7 @@ class PictureRequest:
     mix: float
     """How far: 0 is `seed`, 1 is `other`."""
     truncation: float
-    """What latents are multiplied with; 1 leaves them."""
+    """As in `ganvas sample`; 1 leaves the latents as they are."""
     label: str | None
     """The name of a label, or `EACH`; None draws labels as often as the data has them."""
 
@@ -178,13 +179,11 @@ def make_pictures(request: PictureRequest) -> Pixels:
     generator = request.generator
     samples = SampleRequest(generator, request.n, request.seed, request.label)
     others = generator.latents(request.n, request.other)  # (n, Z): a batch of `inputs` has n rows
-    pictures = [
-        generate(
-            generator.network,
-            Latents(request.truncation * mixed(inputs.values, others, request.mix), inputs.labels),
-        )
-        for inputs in samples.inputs()
-    ]
+    pictures = []
+    for inputs in samples.inputs():
+        latents = Latents(mixed(inputs.values, others, request.mix), inputs.labels)
+        truncated = truncate(generator.network, latents, request.truncation)
+        pictures.append(generate(generator.network, truncated))
     return np.concatenate(pictures)
 
 

@@ -1,0 +1,77 @@
+"""Truncation: latents nearer to the mean give images that are more typical, and less varied."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ganvas.errors import GanvasError
+from ganvas.latents.latents import Latents, images_of
+from ganvas.networks.styles import StyleBased
+
+
+def truncate(network: nn.Module, latents: Latents, psi: float) -> Latents:
+    """The latents, moved towards the mean.
+
+    Of a style generator the styles move: w' = mean + psi (w - mean) (Karras 2019, appendix B), with
+    the running mean of training; where it takes labels, the mean of the image's own label, and of a
+    mixture of labels the mixture of their means. Styles do not say their label, so each moves
+    towards the nearest mean (Mokady 2022, multi-modal truncation).
+
+    Other networks have no such space, and get psi z: latents drawn with a standard deviation of psi
+    (the reduced temperature of Kingma and Dhariwal 2018).
+
+    Args:
+        psi: 1 returns the latents themselves, 0 gives the mean image; above 1 leads away from it.
+
+    Returns:
+        In the space w for a style generator and a psi other than 1. Gradients reach the latents.
+    """
+    if psi == 1:
+        return latents
+    if not isinstance(network, StyleBased):
+        return Latents(psi * latents.values, latents.labels, latents.space)
+    if latents.space == "w":
+        means = nearest_means(network.mean_styles, latents.values)[:, None]  # (N, 1, S)
+        return Latents(means + psi * (latents.values - means), space="w")
+    labels = () if latents.labels is None else (latents.labels,)
+    styles = network.map(latents.values, *labels)  # (N, S)
+    means = means_of(network.mean_styles, latents.labels)
+    truncated = means + psi * (styles - means)
+    return Latents(truncated[:, None].expand(-1, network.style_layers, -1), space="w")
+
+
+def means_of(mean_styles: Tensor, labels: Tensor | None) -> Tensor:
+    """The mean styles (N, S) of labels (N,) or mixtures (N, K), or (S,) that all images share."""
+    if labels is None or mean_styles.dim() == 1:
+        return mean_styles
+    return labels @ mean_styles if labels.is_floating_point() else mean_styles[labels]
+
+
+def nearest_means(mean_styles: Tensor, styles: Tensor) -> Tensor:
+    """The mean (N, S) that is nearest to the styles (N, L, S), averaged over layers."""
+    if mean_styles.dim() == 1:
+        return mean_styles.expand(len(styles), -1)
+    return mean_styles[torch.cdist(styles.mean(1), mean_styles).argmin(1)]
+
+
+def check_truncates(network: nn.Module, latents: Latents) -> None:
+    """Raise a `GanvasError` if truncation would do nothing, because the network normalises latents.
+
+    Halving them must change images, by more than a thousandth of what other latents change.
+
+    Args:
+        latents: at least two, to try.
+    """
+    if isinstance(network, StyleBased):
+        return
+    with torch.inference_mode():
+        images = images_of(network, latents)
+        halved = images_of(network, truncate(network, latents, 0.5))
+    if (images - halved).norm() <= 1e-3 * (images - images.roll(1, 0)).norm():
+        raise GanvasError(
+            "truncation (--truncation): this generator's images do not depend on the length of its "
+            "latents, which it normalises, as fastgan does (and an exported style generator, whose "
+            "style space is not in the file). Leave it out; of a run, the discriminator can choose "
+            "the better half instead: --keep best:0.5"
+        )
