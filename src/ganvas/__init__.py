@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ganvas.diagnosis import diagnose as diagnose
     from ganvas.evaluation.evaluate import evaluate as evaluate
     from ganvas.evaluation.score import Score as Score
+    from ganvas.evaluation.truncation import truncation as truncation
     from ganvas.exports.targets import export as export
     from ganvas.generator_files import load as load
     from ganvas.hub.push import Pushed as Pushed
@@ -75,6 +76,7 @@ _LOADED_WHEN_USED = {
     "report": "ganvas.reports.report",
     "resume": "ganvas.training.trainer",
     "train": "ganvas.training.trainer",
+    "truncation": "ganvas.evaluation.truncation",
 }
 
 

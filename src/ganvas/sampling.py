@@ -20,7 +20,7 @@ from ganvas.formatting import format_count, format_weights
 from ganvas.images import from_network
 from ganvas.labels import LabelSet
 from ganvas.latents.latents import BATCH_SIZE, Latents, generate, generate_batches
-from ganvas.latents.rejection import BLOCK, TrainedDiscriminator, keep_best, spare_labels
+from ganvas.latents.rejection import BLOCK, TrainedDiscriminator, best_of_block
 from ganvas.latents.settings import check_truncation, parse_keep
 from ganvas.latents.truncation import check_truncates, truncate
 from ganvas.latents.walks import walk
@@ -253,7 +253,8 @@ class TrainedGenerator:
         position = indices.start
         for values in self.latent_batches(n, seed, indices):
             end = position + len(values)
-            yield self._truncate(values, None if labels is None else labels[position:end])
+            own = None if labels is None else labels[position:end].to(values.device)
+            yield truncate(self.network, Latents(values, own), self.truncation)
             position = end
 
     def _chosen_batches(
@@ -270,27 +271,21 @@ class TrainedGenerator:
             labels = self.draw_labels(filled, seed)
         else:
             labels = torch.cat([labels, labels[-1:].expand(filled - n)])
-        kinds = torch.zeros(filled, dtype=torch.int64) if labels is None else labels
         start = indices.start // BLOCK * BLOCK
         stop = -(-indices.stop // BLOCK) * BLOCK
         for batch in self.latent_batches(filled, seed, range(start, stop)):
             for own in torch.split(batch, BLOCK):
-                block = kinds[start : start + BLOCK]
-                spare_kinds = spare_labels(block, self.kept)
-                random = named_generator(seed, f"candidates for samples from {start}")
-                spare = draw_latents(len(spare_kinds), self.latent_dim, random).to(own.device)
-                block = torch.cat([block, spare_kinds])
-                candidates = self._truncate(
-                    torch.cat([own, spare]), None if labels is None else block
+                kept = best_of_block(
+                    self.network,
+                    self.discriminator,
+                    own,
+                    None if labels is None else labels[start : start + BLOCK],
+                    self.kept,
+                    self.truncation,
+                    named_generator(seed, f"candidates for samples from {start}"),
                 )
-                chosen = keep_best(self.network, self.discriminator, candidates, block, BLOCK)
-                yield chosen[slice(max(0, indices.start - start), indices.stop - start)]
+                yield kept[slice(max(0, indices.start - start), indices.stop - start)]
                 start += BLOCK
-
-    def _truncate(self, values: Tensor, labels: Tensor | None) -> Latents:
-        """Latents (N, Z) and their labels, truncated."""
-        drawn = Latents(values, None if labels is None else labels.to(values.device))
-        return truncate(self.network, drawn, self.truncation)
 
     def batches(
         self,

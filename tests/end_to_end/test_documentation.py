@@ -198,7 +198,7 @@ def run(command: str, ganvas: Callable[..., Result]) -> None:
             words += ["--evaluation.samples", str(BUDGET)]
     if words[0] == "compare":
         words = reduce_study(words)
-    if words[0] == "evaluate":
+    if words[0] in ("evaluate", "truncation"):
         words += ["-n", str(BUDGET)]
     result = ganvas(*words)
     # Untrained networks may have findings, which have an exit code of their own.

@@ -168,17 +168,3 @@ def test_a_discriminator_of_packs_cannot_rank_single_images(
     packs = ("--objective.pac", 2, "--images", 32)
     assert ganvas("train", small, images, *packs, "--out", run).code == 0
     refused(ganvas("sample", run, "--keep", "best:0.5"), "sees 2 images at a time (objective.pac)")
-
-
-def test_points_can_be_truncated_but_not_measured(
-    tmp_path: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    run = tmp_path / "ring"
-    assert ganvas("train", "points-modern", "ring", "--images", 512, "--out", run).code == 0
-    npz = ("-n", 20, "--truncation", 0, "--out", tmp_path / "mean.npz")
-    assert ganvas("sample", run, *npz).code == 0
-    points = arrays_in(tmp_path / "mean.npz")["points"]
-    assert np.array_equal(points, points[:1].repeat(20, 0))
-    assert ganvas("sample", run, "-n", 20, "--keep", "best:0.5").code == 0
-    refused(ganvas("truncation", run, "--features", "self"), "makes points")

@@ -14,11 +14,13 @@ from torch import Tensor, nn
 
 from ganvas.errors import GanvasError
 from ganvas.latents.latents import BATCH_SIZE, Latents, generate_batches
+from ganvas.latents.truncation import truncate
 from ganvas.networks import average_heads
+from ganvas.randomness import draw_latents
 
 BLOCK = 64
 """Images that are chosen together: the best of the candidates for so many. A block does not depend
-on how many images follow, so the first k of n images are those of k."""
+on how many images follow, so the first k of n images are those of k. It divides `BATCH_SIZE`."""
 
 
 @dataclass(frozen=True)
@@ -107,3 +109,33 @@ def keep_best(
             "nothing. Choose an earlier checkpoint (--checkpoint N)"
         )
     return candidates[best_rows(logits, labels, count)]
+
+
+def best_of_block(
+    network: nn.Module,
+    discriminator: TrainedDiscriminator,
+    latents: Tensor,
+    labels: Tensor | None,
+    fraction: float,
+    truncation: float,
+    random: torch.Generator,
+) -> Latents:
+    """What images of a block are made from, truncated.
+
+    Args:
+        latents: (N, Z), a candidate for each image.
+        labels: int64 (N,) on the CPU, of the images, if the generator takes labels.
+        fraction: of the candidates, that is kept.
+        truncation: of all candidates, before they are ranked.
+        random: draws the others.
+    """
+    count, latent_dim = latents.shape
+    kinds = torch.zeros(count, dtype=torch.int64) if labels is None else labels
+    spare_kinds = spare_labels(kinds, fraction)
+    spare = draw_latents(len(spare_kinds), latent_dim, random).to(latents.device)
+    kinds = torch.cat([kinds, spare_kinds])
+    drawn = Latents(
+        torch.cat([latents, spare]), None if labels is None else kinds.to(latents.device)
+    )
+    candidates = truncate(network, drawn, truncation)
+    return keep_best(network, discriminator, candidates, kinds, count)
