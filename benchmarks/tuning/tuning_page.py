@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -11,7 +11,7 @@ from tuning_space import Space, read_space
 
 from ganvas.formatting import format_estimate, format_number, format_short
 from ganvas.metrics.names import more_is_better
-from ganvas.studies.comparison import compare_metric
+from ganvas.studies.comparison import Comparison, compare_metric
 from ganvas.studies.display import format_comparison
 from ganvas.studies.statistics import ArmScores, Failure, scale_of
 from ganvas.studies.study import format_changes
@@ -114,12 +114,12 @@ def final_section(space: Space, trials: Sequence[Trial]) -> list[str]:
             f"`{space.base}` over seeds, so nothing is decided and no recipe has changed."
         ]
     names = list(dict.fromkeys(trial.configuration for trial in trials))
-    columns = {metric: final_column(space, names, trials, metric) for metric in scored(trials)}
-    lines = [f"| | {' | '.join(columns)} | failed |", f"|{'---|' * (len(columns) + 2)}"]
+    judges = {metric: judged(space, names, trials, metric) for metric in scored(trials)}
+    lines = [f"| | {' | '.join(judges)} | failed |", f"|{'---|' * (len(judges) + 2)}"]
     for name in names:
         own = [trial for trial in trials if trial.configuration == name]
         failed = sum(trial.ending != "finished" for trial in own)
-        cells = [column[name] for column in columns.values()]
+        cells = [cell(comparison, name) for comparison in judges.values()]
         lines.append(f"| `{name}` | {' | '.join(cells)} | {failed} of {len(own)} |")
     return [
         f"{len({trial.seed for trial in trials})} seeds of {format_short(space.final_images)} "
@@ -127,7 +127,27 @@ def final_section(space: Space, trials: Sequence[Trial]) -> list[str]:
         f"finalist against it. `{space.metric}` chose the finalists; the other metrics say "
         "whether it misled.",
         "\n".join(lines),
+        conclusion(space, judges),
     ]
+
+
+def conclusion(space: Space, judges: Mapping[str, Comparison]) -> str:
+    """Whether a finalist may take the base's place: better by the deciding score, worse by none."""
+    verdicts: dict[str, dict[str, str]] = {}
+    for metric, comparison in judges.items():
+        for arm in comparison.arms:
+            verdicts.setdefault(arm.name, {})[metric] = arm.verdict
+    winners = [
+        f"`{name}`"
+        for name, of_arm in verdicts.items()
+        if of_arm[space.metric] == "better" and "worse" not in of_arm.values()
+    ]
+    if winners:
+        return f"Better by `{space.metric}`, and worse by no other score: {', '.join(winners)}."
+    return (
+        f"**No finalist is better by `{space.metric}` and worse by no other score, so "
+        f"`{space.base}` stays as it is.** What led after the rungs' short runs does not lead here."
+    )
 
 
 def scored(trials: Iterable[Trial]) -> list[str]:
@@ -135,20 +155,24 @@ def scored(trials: Iterable[Trial]) -> list[str]:
     return list(dict.fromkeys(name for trial in trials for name in trial.scores))
 
 
-def final_column(
-    space: Space, names: Sequence[str], trials: Sequence[Trial], metric: str
-) -> dict[str, str]:
-    """By configuration: the mean of the base, and the verdict on each other against it."""
+def judged(space: Space, names: Sequence[str], trials: Sequence[Trial], metric: str) -> Comparison:
+    """The finalists against the base, by one score."""
     base, *others = (
         scores_of(name, trials, metric)
         for name in (space.base, *(name for name in names if name != space.base))
     )
-    comparison = compare_metric(
+    return compare_metric(
         base, others, more_is_better=more_is_better(metric), scale=scale_of(metric)
     )
+
+
+def cell(comparison: Comparison, name: str) -> str:
+    """The verdict on an arm, or the mean of the base."""
+    for arm in comparison.arms:
+        if arm.name == name:
+            return format_comparison(arm)
     mean = comparison.summaries[0].mean
-    cells = {arm.name: format_comparison(arm) for arm in comparison.arms}
-    return {space.base: "-" if mean is None else format_number(mean, 3), **cells}
+    return "-" if mean is None else format_number(mean, 3)
 
 
 def scores_of(name: str, trials: Iterable[Trial], metric: str) -> ArmScores:

@@ -231,6 +231,7 @@ def test_the_page_says_that_finalists_have_not_been_compared(
     assert "Not done yet" not in text
     assert "3 seeds of 128 images" in text
     assert "better (" in text  # by construction, for every seed
+    assert "and worse by no other score: `c" in text
 
 
 def test_the_committed_page_is_made_from_the_committed_records(search: ModuleType) -> None:
