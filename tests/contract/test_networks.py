@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812 - the usual name
 from annotated_types import Ge
 from torch import Tensor, nn
 
@@ -29,7 +30,9 @@ from ganvas.networks import (
     average_heads,
     bind_labels,
 )
+from ganvas.networks.first_layers import FirstLayer, first_layers
 from ganvas.networks.labels import set_label_strength
+from ganvas.networks.styles import StyleBased
 from ganvas.randomness import seeded_weights
 from tests.builders.tiny import fill_zero_weights
 
@@ -203,6 +206,35 @@ def test_generators_shape_range_and_gradients(network: Generator, image: ImageSh
     # Unequal weights: under batch normalisation the gradient of a plain sum could vanish.
     (fake * drawn_images(image)).sum().backward()
     assert_every_parameter_has_a_gradient(generator)
+
+
+@pytest.mark.parametrize("network", GENERATOR_VARIATIONS)
+def test_a_generator_says_which_layer_latents_reach_first(network: Generator) -> None:
+    """It is linear in latents, or in those of them that it takes; styles have several such."""
+    generator = built_awake(network, ImageShape(1, 16, 16)).eval()
+    layers = first_layers(generator)
+    assert len(layers) == (generator.style_layers if isinstance(generator, StyleBased) else 1)
+    seen: list[tuple[nn.Module, Tensor, Tensor]] = []
+    for layer in layers:
+        assert isinstance(layer, nn.Module)
+        layer.register_forward_hook(
+            lambda *call: seen.append((call[0], call[1][0].clone(), call[2].clone()))
+        )
+    with torch.no_grad():
+        with_labels(network, generator)(latents())
+    assert {layer for layer, _, _ in seen} == set(layers), "each of them is used"
+    for layer, inputs, outputs in seen:
+        assert isinstance(layer, FirstLayer)
+        change = inputs.flatten(1) - inputs.flatten(1)[:1]
+        torch.testing.assert_close(
+            change @ layer.matrix().T, outputs.flatten(1) - outputs.flatten(1)[:1]
+        )
+    if not isinstance(generator, StyleBased):
+        taken = min(LATENT_DIM, layers[0].matrix().shape[1])
+        # Perhaps at another length (fastgan).
+        torch.testing.assert_close(
+            F.normalize(seen[0][1].flatten(1)[:, :taken]), F.normalize(latents()[:, :taken])
+        )
 
 
 @cases(DISCRIMINATORS)

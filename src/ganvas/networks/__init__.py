@@ -24,7 +24,15 @@ from ganvas.networks.sizes import ImageShape as ImageShape
 from ganvas.networks.sizes import size_problem as size_problem
 from ganvas.networks.sizes import split as split
 
-TORCH_MODULES = ("blocks", "convolutions", "excitation", "grouped", "growing", "labels")
+TORCH_MODULES = (
+    "blocks",
+    "convolutions",
+    "excitation",
+    "first_layers",
+    "grouped",
+    "growing",
+    "labels",
+)
 """Modules that import torch; descriptions import them only inside `build`."""
 
 for _module in pkgutil.iter_modules(__path__):

@@ -102,6 +102,7 @@ def build_generator(config: DCGANGenerator, dimensions: Dimensions) -> nn.Module
         init_normal_,
     )
     from ganvas.networks.convolutions import TransposedConvolution
+    from ganvas.networks.first_layers import FirstConvolution
     from ganvas.networks.growing import enlarging
     from ganvas.networks.labels import LabelPlan, sequential
 
@@ -114,7 +115,7 @@ def build_generator(config: DCGANGenerator, dimensions: Dimensions) -> nn.Module
     stages: dict[str, nn.Module] = {
         "latents": nn.Unflatten(1, (plan.input_dim, 1, 1)),  # (N, Z, 1, 1)
         "grid": sequential(
-            TransposedConvolution(plan.input_dim, channels, base, stride=1, padding=0, bias=bias),
+            FirstConvolution(plan.input_dim, channels, base, bias=bias),
             image_norm(config.norm, channels, plan.condition_dim),
             nn.ReLU(inplace=True),
         ),  # (N, channels, base_height, base_width)

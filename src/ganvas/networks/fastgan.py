@@ -101,7 +101,6 @@ def build_generator(config: FastGANGenerator, dimensions: Dimensions) -> nn.Modu
     from torch import nn
 
     from ganvas.networks.blocks import init_normal_
-    from ganvas.networks.convolutions import TransposedConvolution
     from ganvas.networks.excitation import (
         Excitation,
         Excited,
@@ -110,6 +109,7 @@ def build_generator(config: FastGANGenerator, dimensions: Dimensions) -> nn.Modu
         doubling_stage,
         gated,
     )
+    from ganvas.networks.first_layers import FirstConvolution
     from ganvas.networks.labels import LabelPlan
 
     image = dimensions.image
@@ -118,7 +118,7 @@ def build_generator(config: FastGANGenerator, dimensions: Dimensions) -> nn.Modu
     plan = LabelPlan.of(config.conditioning, dimensions.latent_dim, dimensions.num_labels, stages=1)
     units = [*GENERATOR_UNITS, *[GENERATOR_UNITS[-1]] * doubling.doublings]
     channels = [channels_of(units[grid], config.width) for grid in range(doubling.doublings + 1)]
-    first = TransposedConvolution(plan.input_dim, 2 * channels[0], base, bias=False)
+    first = FirstConvolution(plan.input_dim, 2 * channels[0], base, bias=False)
     doublings: dict[str, nn.Module] = {}
     for index in range(1, doubling.doublings + 1):
         stage = doubling_stage(

@@ -64,6 +64,7 @@ def build_generator(config: MaxoutGenerator, dimensions: Dimensions) -> nn.Modul
     from torch import nn
 
     from ganvas.networks.blocks import init_normal_, named_sequential, output_range, vector_norm
+    from ganvas.networks.first_layers import FirstLinear
 
     image = dimensions.image
     shape = (image.channels, image.height, image.width)
@@ -71,8 +72,9 @@ def build_generator(config: MaxoutGenerator, dimensions: Dimensions) -> nn.Modul
     stages: dict[str, nn.Module] = {}
     features = dimensions.latent_dim
     for index in range(1, config.hidden_layers + 1):
+        linear = FirstLinear if index == 1 else nn.Linear
         stages[f"hidden{index}"] = nn.Sequential(
-            nn.Linear(features, config.width, bias=bias),
+            linear(features, config.width, bias=bias),
             vector_norm(config.norm, config.width),
             nn.ReLU(inplace=True),
         )  # (N, width)

@@ -76,6 +76,7 @@ def build_generator(config: MLPGenerator, dimensions: Dimensions) -> nn.Module:
         output_range,
         vector_norm,
     )
+    from ganvas.networks.first_layers import FirstLinear
     from ganvas.networks.labels import LabelPlan
 
     image = dimensions.image
@@ -84,8 +85,9 @@ def build_generator(config: MLPGenerator, dimensions: Dimensions) -> nn.Module:
     plan = LabelPlan.of(config.conditioning, dimensions.latent_dim, dimensions.num_labels, stages=0)
     features = plan.input_dim
     for index in range(1, config.hidden_layers + 1):
+        linear = FirstLinear if index == 1 else nn.Linear
         stages[f"hidden{index}"] = nn.Sequential(
-            glorot(nn.Linear(features, config.width), RELU_GAIN),
+            glorot(linear(features, config.width), RELU_GAIN),
             vector_norm(config.norm, config.width),
             nn.ReLU(inplace=True),
         )  # (N, width)

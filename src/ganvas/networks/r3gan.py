@@ -95,6 +95,7 @@ def build_generator(config: R3GANGenerator, dimensions: Dimensions) -> nn.Module
     from torch import nn
 
     from ganvas.networks.blocks import he_normal
+    from ganvas.networks.first_layers import FirstLinear
     from ganvas.networks.grouped import BilinearDoubling, LearnedConstant
     from ganvas.networks.growing import enlarging
     from ganvas.networks.labels import LabelPlan
@@ -109,7 +110,7 @@ def build_generator(config: R3GANGenerator, dimensions: Dimensions) -> nn.Module
     nn.init.normal_(basis.weight)
     stages: dict[str, nn.Module] = {
         "grid": nn.Sequential(
-            he_normal(nn.Linear(plan.input_dim, channels, bias=False)),
+            he_normal(FirstLinear(plan.input_dim, channels, bias=False)),
             nn.Unflatten(1, (channels, 1, 1)),
             basis,
         ),  # (N, channels, base_height, base_width)

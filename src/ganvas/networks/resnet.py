@@ -151,6 +151,7 @@ def build_generator(config: ResNetGenerator, dimensions: Dimensions) -> nn.Modul
     from torch import nn
 
     from ganvas.networks.blocks import glorot, image_norm
+    from ganvas.networks.first_layers import FirstLinear
     from ganvas.networks.growing import enlarging
     from ganvas.networks.labels import LabelPlan
 
@@ -169,7 +170,7 @@ def build_generator(config: ResNetGenerator, dimensions: Dimensions) -> nn.Modul
     channels = channels_below(halvings)
     stages: dict[str, nn.Module] = {
         "grid": nn.Sequential(
-            glorot(nn.Linear(plan.input_dim, channels * base[0] * base[1])),
+            glorot(FirstLinear(plan.input_dim, channels * base[0] * base[1])),
             nn.Unflatten(1, (channels, *base)),
         )  # (N, channels, base_height, base_width)
     }

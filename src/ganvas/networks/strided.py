@@ -72,6 +72,7 @@ def build_generator(config: StridedGenerator, dimensions: Dimensions) -> nn.Modu
     from torch import nn
 
     from ganvas.networks.blocks import image_norm, init_normal_, named_sequential
+    from ganvas.networks.first_layers import FirstLinear
 
     image = dimensions.image
     *larger, smallest = grids(image)
@@ -79,7 +80,7 @@ def build_generator(config: StridedGenerator, dimensions: Dimensions) -> nn.Modu
     channels = config.width * 2**HALVINGS
     stages: dict[str, nn.Module] = {
         "grid": nn.Sequential(
-            nn.Linear(dimensions.latent_dim, channels * smallest[0] * smallest[1]),
+            FirstLinear(dimensions.latent_dim, channels * smallest[0] * smallest[1]),
             nn.Unflatten(1, (channels, *smallest)),
             image_norm(norm, channels),
             nn.ReLU(inplace=True),
