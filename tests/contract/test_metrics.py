@@ -16,7 +16,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganvas import sampling
 from ganvas.data.digests import read_digests
 from ganvas.data.preparation import PreparedData, prepare
 from ganvas.data.reading import Progress
@@ -28,6 +27,7 @@ from ganvas.evaluation.extractors import shuffled
 from ganvas.evaluation.families import FAMILIES, FeatureSets, SetLabels
 from ganvas.evaluation.score import Score
 from ganvas.images import to_signed
+from ganvas.latents import random_inputs
 from ganvas.metrics import (
     classifier,
     features,
@@ -270,7 +270,7 @@ class TestEveryMetric:
     ) -> None:
         whole = measured(family, data, samples)
         for module, name, size in (
-            (sampling, "BATCH_SIZE", 17),
+            (random_inputs, "BATCH_SIZE", 17),
             (extractors, "BATCH_SIZE", 19),
             (inputs, "BLOCK_ROWS", 23),
             (neighbours, "ROWS", 16),

@@ -12,12 +12,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ganvas import generator_files, sample_files, sampling
+from ganvas import generator_files, sample_files
 from ganvas.cli.interpolate import Interpolate
 from ganvas.cli.sample import Sample
 from ganvas.data.sources import open_source
 from ganvas.errors import GanvasError, RunError
 from ganvas.labels import LabelSet
+from ganvas.latents import random_inputs
 from ganvas.networks import DCGANGenerator, Dimensions, ImageShape
 from ganvas.randomness import seeded_weights
 from ganvas.sample_files import (
@@ -54,7 +55,7 @@ class Stripes(nn.Module):
 
 @pytest.fixture
 def generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainedGenerator:
-    monkeypatch.setattr(sampling, "BATCH_SIZE", 4)
+    monkeypatch.setattr(random_inputs, "BATCH_SIZE", 4)
     network = Stripes()
     network.watched = tmp_path
     return TrainedGenerator(network, SHAPE, 8, images_seen=1)
@@ -97,7 +98,7 @@ def test_samples_do_not_depend_on_the_batch_size(
 ) -> None:
     latents, images = generator.latents(N, 3), generator.sample(N, 3)
     for size in (1, 3, 256):
-        monkeypatch.setattr(sampling, "BATCH_SIZE", size)
+        monkeypatch.setattr(random_inputs, "BATCH_SIZE", size)
         assert torch.equal(generator.latents(N, 3), latents)
         assert np.array_equal(generator.sample(N, 3), images)
     assert np.array_equal(generator.sample(4, 3), images[:4])

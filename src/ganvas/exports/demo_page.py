@@ -23,7 +23,7 @@ from ganvas.sampling import TrainedGenerator
 MOST_PICTURES = 1_024
 """On a page at a time, of all labels together. `demo.js` has the same limit."""
 MOST_OF_EACH = 256
-"""Of one label, or of all where labels are drawn: as many as one batch (`sampling.BATCH_SIZE`)."""
+"""Of one label, or of all where labels are drawn: as many as one batch (`latents.BATCH_SIZE`)."""
 LARGEST_SEED = 2**32 - 1
 """As in `demo.js`: the generator of random numbers of the exported page takes no larger one."""
 

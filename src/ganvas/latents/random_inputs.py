@@ -1,0 +1,235 @@
+"""A trained generator with the latents and labels that its samples are made from."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from ganvas.data.settings import TrainingData
+from ganvas.errors import GanvasError
+from ganvas.labels import LabelSet
+from ganvas.latents.latents import BATCH_SIZE, Latents
+from ganvas.latents.rejection import BLOCK, TrainedDiscriminator, best_of_block
+from ganvas.latents.settings import check_truncation, parse_keep
+from ganvas.latents.truncation import check_truncates, truncate
+from ganvas.networks import ImageShape
+from ganvas.randomness import draw_latents, named_generator
+from ganvas.torch_state import usual_torch
+
+LabelChoice = str | int | Sequence[str | int] | None
+"""A label for all samples, or one for each, by name or number; None draws them."""
+
+
+@dataclass(frozen=True)
+class RandomInputs:
+    """A generator, and what is drawn for it. `TrainedGenerator` makes images of it."""
+
+    network: nn.Module
+    shape: ImageShape
+    latent_dim: int
+    images_seen: int
+    extent: float | None = None
+    """For points: half the side of the square around 0 in which they are drawn."""
+    label_set: LabelSet | None = None
+    """The labels that it takes; None if it takes none."""
+    data: TrainingData | None = None
+    """What it was trained on; None in files of ganvas 0.4 and before."""
+    later_doublings: int = 0
+    """How often its size was still to double when it was saved, in a run that grows: until then it
+    repeats pixels."""
+    discriminator: TrainedDiscriminator | None = None
+    """Of the same checkpoint, if it was asked for (`load(RUN, discriminator=True)`)."""
+    truncation: float = 1.0
+    """How far latents are from their mean: 1 as they are drawn, 0 at the mean (`truncated`)."""
+    kept: float = 1.0
+    """The fraction of candidates that become images (`keeping`)."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it generates."""
+        tensors = itertools.chain(self.network.parameters(), self.network.buffers())
+        return next(tensors).device
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The names of the labels that it takes; empty if it takes none."""
+        return self.label_set.names if self.label_set else ()
+
+    @property
+    def makes_points(self) -> bool:
+        """Whether it generates points in the plane instead of images."""
+        return self.shape.is_point
+
+    @usual_torch()
+    def truncated(self, truncation: float) -> Self:
+        """The same generator with latents nearer to the mean: `latents.truncation.truncate`.
+
+        Its images are more typical, and less varied; `ganvas truncation RUN` measures how much. The
+        styles of a style generator become mean + truncation (w - mean) (Karras 2019, appendix B),
+        with a mean for each label if it takes labels. Latents of others are scaled: truncation z
+        (Kingma and Dhariwal 2018). Samples, grids, walks and scores follow.
+
+        Args:
+            truncation: 0 to 2. 1 changes nothing, bit for bit; 0 gives the mean image.
+
+        Raises:
+            GanvasError: it is out of range, or the generator normalises its latents, so that their
+                length does nothing.
+        """
+        check_truncation(truncation)
+        if truncation != 1:
+            first = torch.zeros(2, dtype=torch.int64, device=self.device)
+            labels = None if self.label_set is None else first
+            check_truncates(self.network, Latents(self.latents(2), labels))
+        return replace(self, truncation=truncation)
+
+    def keeping(self, keep: str) -> Self:
+        """The same generator, of whose images the discriminator chooses the best.
+
+        In samples, grids and scores; walks go through latents as they are drawn. Of every label a
+        fraction F of the candidates is kept (`latents.rejection.best_rows`), so labels come as
+        often as before. Images of `sample` that are among the best stay in their place.
+
+        Args:
+            keep: best:F with F from 0.01 to 1, such as best:0.5. 1 changes nothing, bit for bit.
+
+        Raises:
+            GanvasError: it is no such text; or the generator was loaded without its discriminator.
+        """
+        fraction = parse_keep(keep)
+        if fraction < 1 and self.discriminator is None:
+            raise GanvasError(
+                "keep: the discriminator chooses, and it was not loaded: "
+                "ganvas.load(RUN, discriminator=True)"
+            )
+        return replace(self, kept=fraction)
+
+    @usual_torch()
+    def latents(self, n: int, seed: int = 0) -> Tensor:
+        """The latents of `sample`: float32 (n, latent_dim), standard normal.
+
+        Those that are drawn, before truncation and choice; `input_batches` gives what is left.
+        """
+        return torch.cat(list(self.latent_batches(n, seed)))  # (n, Z)
+
+    def latent_batches(
+        self, n: int, seed: int = 0, indices: range | None = None
+    ) -> Iterator[Tensor]:
+        """The latents of `sample` in batches (B, latent_dim), so that few are in memory.
+
+        Args:
+            indices: only these of the n.
+        """
+        check_count(n)
+        indices = range(n) if indices is None else indices
+        random = named_generator(seed, "samples")
+        device = self.device
+        # Row by row: for a larger tensor torch may draw other values from the same seed.
+        rows = (draw_latents(1, self.latent_dim, random) for _ in range(indices.stop))
+        for batch in batched(itertools.islice(rows, indices.start, None), BATCH_SIZE):
+            yield torch.cat(batch).to(device)
+
+    def label_indices(self, labels: LabelChoice, n: int) -> Tensor | None:
+        """The numbers of labels, int64 (n,): of one for all, or of one for each.
+
+        Raises:
+            GanvasError: the generator takes no labels, or not these, or there are not n.
+        """
+        if labels is None:
+            return None
+        if self.label_set is None:
+            raise GanvasError(
+                "this generator takes no labels: it was trained without. Train one that does with "
+                "--labels on, or with a recipe whose name ends in -conditional"
+            )
+        names = [labels] * n if isinstance(labels, str | int) else list(labels)
+        if len(names) != n:
+            raise GanvasError(f"{n} images need {n} labels or one for all, got {len(names)}")
+        return torch.tensor([self.label_set.index_of(name) for name in names])
+
+    def draw_labels(self, n: int, seed: int = 0) -> Tensor | None:
+        """The labels of `sample`, int64 (n,): drawn as often as the training images have them.
+
+        None if the generator takes no labels. The first k of n are those of k images.
+        """
+        if self.label_set is None:
+            return None
+        random = named_generator(seed, "labels of samples")
+        places = torch.rand(n, generator=random, dtype=torch.float64)
+        counts = torch.tensor(self.label_set.counts, dtype=torch.float64)
+        edges = counts.cumsum(0) / counts.sum()
+        return torch.searchsorted(edges, places, right=True).clamp_max(len(counts) - 1)
+
+    def input_batches(
+        self,
+        n: int,
+        seed: int = 0,
+        indices: range | None = None,
+        labels: Tensor | None = None,
+    ) -> Iterator[Latents]:
+        """What `sample` makes images from, in batches: latents, or styles if they are truncated.
+
+        With labels if the generator takes them, except for styles.
+
+        Args:
+            indices: only these of the n.
+            labels: int64 (n,); None draws them.
+        """
+        indices = range(n) if indices is None else indices
+        if self.kept < 1:
+            yield from self._chosen_batches(n, seed, indices, labels)
+            return
+        labels = self.draw_labels(n, seed) if labels is None else labels
+        position = indices.start
+        for values in self.latent_batches(n, seed, indices):
+            end = position + len(values)
+            own = None if labels is None else labels[position:end].to(values.device)
+            yield truncate(self.network, Latents(values, own), self.truncation)
+            position = end
+
+    def _chosen_batches(
+        self, n: int, seed: int, indices: range, labels: Tensor | None
+    ) -> Iterator[Latents]:
+        """As `input_batches`, of every block of images the best candidates.
+
+        The last block is filled up, so that the images do not depend on n: with labels as they are
+        drawn, or with the last of those given.
+        """
+        assert self.discriminator is not None  # `keeping` has checked it
+        filled = -(-n // BLOCK) * BLOCK
+        if labels is None:
+            labels = self.draw_labels(filled, seed)
+        else:
+            labels = torch.cat([labels, labels[-1:].expand(filled - n)])
+        start = indices.start // BLOCK * BLOCK
+        stop = -(-indices.stop // BLOCK) * BLOCK
+        for batch in self.latent_batches(filled, seed, range(start, stop)):
+            for own in torch.split(batch, BLOCK):
+                kept = best_of_block(
+                    self.network,
+                    self.discriminator,
+                    own,
+                    None if labels is None else labels[start : start + BLOCK],
+                    self.kept,
+                    self.truncation,
+                    named_generator(seed, f"candidates for samples from {start}"),
+                )
+                yield kept[slice(max(0, indices.start - start), indices.stop - start)]
+                start += BLOCK
+
+
+def check_count(n: int) -> None:
+    """Raise a `GanvasError` unless there is something to generate."""
+    if n < 1:
+        raise GanvasError(f"the number of images must be at least 1, got {n}")
+
+
+def batched(items: Iterator[Tensor], size: int) -> Iterator[list[Tensor]]:
+    """The items in lists of at most `size`."""
+    while batch := list(itertools.islice(items, size)):
+        yield batch
