@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ganvas.generator_files import load as load
     from ganvas.hub.push import Pushed as Pushed
     from ganvas.hub.push import push as push
+    from ganvas.latents.directions import Directions as Directions
     from ganvas.loggers.log import log as log
     from ganvas.reports.report import report as report
     from ganvas.runs import Run as Run
@@ -57,6 +58,7 @@ _LOADED_WHEN_USED = {
     "Arm": "ganvas.studies.study",
     "Choice": "ganvas.training.choosing",
     "Diagnosis": "ganvas.diagnosis",
+    "Directions": "ganvas.latents.directions",
     "Pushed": "ganvas.hub.push",
     "Run": "ganvas.runs",
     "Score": "ganvas.evaluation.score",

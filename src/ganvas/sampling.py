@@ -14,9 +14,9 @@ from torch import Tensor
 
 from ganvas.formatting import format_count, format_weights
 from ganvas.images import from_network
+from ganvas.latents.editing import Editing
 from ganvas.latents.latents import Latents, generate, generate_batches
 from ganvas.latents.random_inputs import LabelChoice as LabelChoice
-from ganvas.latents.random_inputs import RandomInputs
 from ganvas.latents.random_inputs import check_count as check_count
 from ganvas.latents.truncation import truncate
 from ganvas.latents.walks import walk
@@ -28,7 +28,7 @@ NOTEBOOK_IMAGES, NOTEBOOK_POINTS = 16, 2_500
 
 
 @dataclass(frozen=True)
-class TrainedGenerator(RandomInputs):
+class TrainedGenerator(Editing):
     """A trained generator; `ganvas.load(RUN)` loads one."""
 
     @usual_torch()

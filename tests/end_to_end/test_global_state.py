@@ -133,6 +133,7 @@ def test_functions_that_succeed_change_nothing_of_the_process(
         "load": lambda: [
             ganvas.load(run, checkpoint="2k").sample(2),
             ganvas.load(run).interpolate(2, 3),
+            ganvas.load(run).strips(ganvas.load(run).directions().first(2)),
             ganvas.load(run).latents(2),
         ],
         "export": lambda: [ganvas.export(run), ganvas.export(run, "folder")],

@@ -59,6 +59,21 @@ def images_of(network: nn.Module, latents: Latents) -> Tensor:
     return images
 
 
+def styles_of(network: nn.Module, latents: Latents) -> Latents:
+    """The same images in the space w: a style for each layer. Gradients reach the latents.
+
+    Raises:
+        TypeError: the network has no style space.
+    """
+    if latents.space == "w":
+        return latents
+    if not isinstance(network, StyleBased):
+        raise TypeError("only a generator with a style space makes styles of latents")
+    labels = () if latents.labels is None else (latents.labels,)
+    styles = network.map(latents.values, *labels)  # (N, S)
+    return Latents(styles.unsqueeze(1).expand(-1, network.style_layers, -1), None, "w")
+
+
 def generate_batches(network: nn.Module, latents: Latents) -> Iterator[Tensor]:
     """The network's outputs in batches (B, C, H, W) of at most `BATCH_SIZE`."""
     for start in range(0, len(latents), BATCH_SIZE):

@@ -192,6 +192,13 @@ class RandomInputs:
             yield truncate(self.network, Latents(values, own), self.truncation)
             position = end
 
+    def sample_latents(self, n: int, seed: int = 0, labels: LabelChoice = None) -> Latents:
+        """What `sample` makes n images from, in one batch."""
+        batches = list(self.input_batches(n, seed, labels=self.label_indices(labels, n)))
+        chosen = [batch.labels for batch in batches if batch.labels is not None]
+        values = torch.cat([batch.values for batch in batches])
+        return Latents(values, torch.cat(chosen) if chosen else None, batches[0].space)
+
     def _chosen_batches(
         self, n: int, seed: int, indices: range, labels: Tensor | None
     ) -> Iterator[Latents]:

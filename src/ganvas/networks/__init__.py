@@ -32,6 +32,7 @@ TORCH_MODULES = (
     "grouped",
     "growing",
     "labels",
+    "styles",
 )
 """Modules that import torch; descriptions import them only inside `build`."""
 

@@ -1,0 +1,154 @@
+"""What a trained generator offers for changing its images: directions, and mixing of styles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy.typing as npt
+
+from ganvas.checksum import checksum
+from ganvas.errors import GanvasError
+from ganvas.latents.direction_files import read_directions, write_directions
+from ganvas.latents.directions import (
+    SAMPLES,
+    Directions,
+    Method,
+    between_labels,
+    ganspace,
+    sefa,
+    strips,
+)
+from ganvas.latents.latents import Latents, generate
+from ganvas.latents.mixing import coarse_layers, mix, with_styles
+from ganvas.latents.random_inputs import LabelChoice, RandomInputs
+from ganvas.networks.styles import StyleBased
+from ganvas.torch_state import usual_torch
+
+
+class Editing(RandomInputs):
+    """Methods of a `TrainedGenerator`."""
+
+    @usual_torch()
+    def directions(self, method: Method = "sefa", label: str | int | None = None) -> Directions:
+        """Directions in which its images change, those that change most first.
+
+        Args:
+            method: sefa, ganspace or labels (`ganvas.latents.directions` says how they are found).
+            label: for the method labels, where all directions start; by default the first label.
+
+        Raises:
+            GanvasError: no such method; no first layer is known; or the generator takes no labels,
+                or not this one.
+        """
+        if method not in get_args(Method):
+            raise GanvasError(f"{method!r} is no method. There are: {', '.join(get_args(Method))}")
+        if method == "labels":
+            start = self.label_indices(0 if label is None else label, 1)
+            assert start is not None
+            return between_labels(self.network, int(start), self.label_names)
+        if label is not None:
+            raise GanvasError(
+                f"a label is where directions of method labels start, not of {method}"
+            )
+        n = SAMPLES if isinstance(self.network, StyleBased) else 1
+        labels = self.draw_labels(n)
+        random = Latents(self.latents(n), None if labels is None else labels.to(self.device))
+        return (sefa if method == "sefa" else ganspace)(self.network, random)
+
+    @usual_torch()
+    def move(
+        self,
+        directions: Directions,
+        moves: Mapping[int, float],
+        n: int = 1,
+        seed: int = 0,
+        labels: LabelChoice = None,
+        layers: Sequence[int] | None = None,
+    ) -> npt.NDArray[Any]:
+        """The images of `sample`, moved: uint8 (n, H, W, C).
+
+        `Directions.move` moves other latents.
+
+        Args:
+            directions: of this generator.
+            moves: how many steps to go, by the number of a direction: {3: +2.0}.
+            labels: as in `sample`.
+            layers: for directions of styles, those that are moved, from 0, the coarsest; None: all.
+
+        Raises:
+            GanvasError: no such direction, layer or label.
+        """
+        moved = directions.move(self.network, self.sample_latents(n, seed, labels), moves, layers)
+        return generate(self.network, moved)
+
+    @usual_torch()
+    def strips(
+        self,
+        directions: Directions,
+        seed: int = 0,
+        label: str | int | None = None,
+        layers: Sequence[int] | None = None,
+    ) -> npt.NDArray[Any]:
+        """One image, moved by -3, -2, ..., 3 steps along each direction: uint8 (D, 7, H, W, C).
+
+        Args:
+            directions: of this generator.
+            seed: the image is the first of `sample`.
+            label: as in `sample`.
+            layers: as in `move`.
+
+        Raises:
+            GanvasError: no such layer or label.
+        """
+        moved = strips(self.network, directions, self.sample_latents(1, seed, label), layers)
+        images = generate(self.network, moved)
+        return images.reshape(len(directions), -1, *images.shape[1:])
+
+    @usual_torch()
+    def mix(
+        self,
+        rows: int = 4,
+        columns: int = 6,
+        layers: Sequence[int] | None = None,
+        seed: int = 0,
+        labels: LabelChoice = None,
+    ) -> npt.NDArray[Any]:
+        """Style mixing: coarse layers of the row, others of the column; uint8 (R, C, H, W, C').
+
+        The sources are `sample(rows + columns, seed, labels)`, those of the rows first.
+
+        Args:
+            layers: those that the row decides, from 0, the coarsest; by default the first half.
+            labels: of the sources.
+
+        Raises:
+            GanvasError: it has no style space, or no such layer or label.
+        """
+        network = with_styles(self.network)
+        chosen = coarse_layers(network) if layers is None else layers
+        sources = self.sample_latents(rows + columns, seed, labels)
+        images = generate(network, mix(network, sources[:rows], sources[rows:], chosen))
+        return images.reshape(rows, columns, *images.shape[1:])
+
+    @property
+    def identity(self) -> str:
+        """A checksum of its weights (64 hex digits), by which files of directions know it."""
+        return checksum(self.network.state_dict(), {})
+
+    def write_directions(self, path: Path | str, directions: Directions) -> None:
+        """Write directions of this generator as an .npz.
+
+        Raises:
+            RunError: the place cannot be written.
+        """
+        write_directions(Path(path), directions, self.identity)
+
+    def read_directions(self, path: Path | str) -> Directions:
+        """The directions in an .npz of `write_directions` or `ganvas directions`.
+
+        Raises:
+            GanvasError: it cannot be read, holds none, or those of another generator.
+        """
+        return read_directions(Path(path), self.identity)
