@@ -30,6 +30,7 @@ LIBRARIES = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "web": ("starlette", "uvicorn"),
     "log": ("tensorboard",),
+    "video": ("av",),
     "hf": ("huggingface_hub", "pyarrow"),
     "docs": ("zensical", "mkdocstrings"),
 }

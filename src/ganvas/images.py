@@ -120,18 +120,3 @@ def write_png(path: Path, pixels: Pixels, factor: int = 1) -> None:
     buffer = io.BytesIO()
     enlarge(to_pillow(pixels), factor).save(buffer, format="PNG")
     storage.write_bytes(path, buffer.getvalue())
-
-
-def write_gif(path: Path, frames: Pixels, milliseconds: int, factor: int = 1) -> None:
-    """Write uint8 frames (T, H, W, C) as an endless GIF, atomically."""
-    pictures = [enlarge(to_pillow(frame), factor) for frame in frames]
-    buffer = io.BytesIO()
-    pictures[0].save(
-        buffer,
-        format="GIF",
-        save_all=True,
-        append_images=pictures[1:],
-        duration=milliseconds,
-        loop=0,
-    )
-    storage.write_bytes(path, buffer.getvalue())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ganvas import storage
+from ganvas.captions import with_margins
 from ganvas.images import draw_points, enlarge, make_grid, to_pillow
 
 MIN_DISPLAY_SIZE = 64
@@ -39,6 +41,21 @@ def picture_of(
     if extent is not None:
         return to_pillow(draw_points(samples, extent))
     return enlarge(to_pillow(make_grid(samples, columns)), display_factor(samples.shape[1:3]))
+
+
+def write_strips(path: Path, strips: npt.NDArray[Any], columns: Sequence[str]) -> None:
+    """Write strips of images as a PNG: a row for each, numbered from 0, small images enlarged.
+
+    Args:
+        path: the PNG.
+        strips: uint8 (D, T, H, W, C).
+        columns: a text above each of the T columns.
+    """
+    images = strips.reshape(-1, *strips.shape[2:])
+    grid = picture_of(images, None, columns=len(columns))
+    buffer = io.BytesIO()
+    with_margins(grid, [str(row) for row in range(len(strips))], columns).save(buffer, format="PNG")
+    storage.write_bytes(path, buffer.getvalue())
 
 
 def display_factor(size: tuple[int, int]) -> int:

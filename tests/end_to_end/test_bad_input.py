@@ -416,7 +416,7 @@ def test_sample_and_interpolate_refuse_what_they_cannot_make(
     refused(ganvas("sample", run, "--out", run), "is not empty")
     refused(ganvas("interpolate", run, "-n", 1), "-n of at least 2")
     deep = tmp_path / "deep"
-    refused(ganvas("interpolate", run, "--out", deep / "a.mp4"), "expected a .png or a .gif")
+    refused(ganvas("interpolate", run, "--out", deep / "a.avi"), "a .png, .gif, .webp or .mp4")
     refused(ganvas("sample", run, "--out", deep / "a.txt"), "expected a .png")
     assert not deep.exists()
     (run / "generator" / "model.safetensors").write_bytes(b"nothing")

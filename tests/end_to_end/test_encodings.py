@@ -101,6 +101,8 @@ def test_every_command_prints_any_name_in_any_encoding(
     assert "resuming at 96 images" in ganvas("resume", run, "--images", 160)
     assert "\\udcff\\u001b[31m\\u000a!" in ganvas("sample", run, "-n", 4)
     ganvas("interpolate", run, "-n", 2)
+    assert "\\udcff\\u001b[31m" in ganvas("directions", run, "-n", 2)
+    ganvas("film", run)
     scores = ganvas("evaluate", run, "--metrics", "swd", "-n", 20, "--json")
     assert json.loads(scores)["scores"][0]["protocol"]["data"] == ODD
     assert "swd" in ganvas("evaluate", run, "--metrics", "swd", "-n", 20)

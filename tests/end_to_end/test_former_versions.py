@@ -127,7 +127,8 @@ def test_a_run_of_another_version(
     if version == 2:  # its recipe cannot be read either
         (run / "recipe.json").write_text('{"architecture": {"name": "dcgan", "width": 4}}')
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
-    for command in ("resume", "sample", "interpolate", "evaluate", "diagnose", "report"):
+    commands = ("resume", "sample", "interpolate", "directions", "film", "evaluate", "diagnose")
+    for command in (*commands, "report"):
         result = ganvas(command, run)
         refused(result, f"{run} has format {version}, this ganvas reads format 3. ", "train again")
         assert len(result.err.splitlines()) == 1, command

@@ -145,6 +145,9 @@ def test_a_pushed_generator_samples_the_same_images(
     assert Path("clothes-samples-0.png").read_bytes() == (run / "samples-0.png").read_bytes()
     assert ganvas("interpolate", ADDRESS, "-n", 2, "--steps", 2).code == 0
     assert Path("clothes-interpolation-0.gif").is_file()
+    for directions in (ganvas("directions", ADDRESS, "-n", 2), ganvas("directions", run, "-n", 2)):
+        assert directions.code == 0, directions.err
+    assert Path("clothes-directions.npz").read_bytes() == (run / "directions.npz").read_bytes()
 
 
 def test_a_command_of_its_own_finds_the_hub_and_offline_its_cache(

@@ -110,7 +110,7 @@ def test_what_cannot_be_is_said_before_any_work(
     auto = ganvas("train", recipe, labelled, "--labels", "auto", *out)
     assert "1 label has fewer: alone (1)" in auto.out
     run = tmp_path / "run"
-    for command in ("sample", "interpolate"):
+    for command in ("sample", "interpolate", "directions"):
         refused(ganvas(command, run, "--label", "cross"), "takes no labels")
 
 
@@ -119,7 +119,7 @@ def test_a_label_that_does_not_exist_names_the_nearest(
 ) -> None:
     run = tmp_path / "run"
     ganvas("train", recipe, labelled, "--labels", "on", "--images", 320, "--out", run)
-    for command in ("sample", "interpolate"):
+    for command in ("sample", "interpolate", "directions"):
         refused(ganvas(command, run, "--label", "cros"), "'cros' is no label", "mean cross?")
 
 

@@ -121,7 +121,8 @@ def test_commands_that_points_do_not_support(
 ) -> None:
     refused(ganvas("sample", points_run, "--out", tmp_path / "folder"), "give a .png or .npz")
     assert not (tmp_path / "folder").exists()
-    refused(ganvas("interpolate", points_run), "generates points", "ganvas sample")
+    for command in ("interpolate", "directions"):
+        refused(ganvas(command, points_run), "generates points", "ganvas sample")
 
 
 @pytest.mark.parametrize("data", POINTS)

@@ -52,6 +52,10 @@ COMMANDS: dict[str, dict[str, str]] = {
         "train mlp fashion --log tensorboard": "tensorboard is not installed",
         "log run --to tensorboard": "tensorboard is not installed",
     },
+    "video": {
+        "interpolate generator --out walk.mp4": "writing walk.mp4 needs av",
+        "film run --out run.mp4": "writing run.mp4 needs av",
+    },
     "hf": {
         "push run hf:you/clothes --license mit": "hf:you/clothes needs huggingface_hub",
         "train mlp hf:you/clothes": "hf:you/clothes needs huggingface_hub",

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageSequence
+from PIL import Image
 
 from ganvas.images import (
     draw_points,
@@ -20,7 +20,6 @@ from ganvas.images import (
     to_signed,
     to_signed_dequantized,
     to_uint8,
-    write_gif,
     write_png,
 )
 
@@ -112,19 +111,6 @@ def test_png_holds_the_exact_pixels(tmp_path: Path, channels: int, mode: str) ->
         enlarged = np.asarray(larger).reshape(15, 21, channels)
         assert np.array_equal(enlarged, pixels.repeat(3, axis=0).repeat(3, axis=1))
     assert to_pillow(pixels).mode == mode
-
-
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_gif_loops_over_every_frame(tmp_path: Path, channels: int) -> None:
-    frames = np.stack([np.full((6, 6, channels), 60 * index, np.uint8) for index in range(1, 5)])
-    frames[..., channels - 1 :] = 255 if channels in (2, 4) else frames[..., channels - 1 :]
-    write_gif(tmp_path / "walk.gif", frames, milliseconds=80, factor=2)
-    with Image.open(tmp_path / "walk.gif") as picture:
-        assert picture.info["loop"] == 0
-        assert picture.size == (12, 12)
-        shown = [np.asarray(frame.convert("L"))[0, 0] for frame in ImageSequence.Iterator(picture)]
-        assert picture.info["duration"] == 80
-    assert [int(value) for value in shown] == pytest.approx([60, 120, 180, 240], abs=3)
 
 
 class TestPoints:

@@ -26,13 +26,16 @@ from ganvas.cli.compare import Compare
 from ganvas.cli.completion import Words, completion_script
 from ganvas.cli.demo import Demo
 from ganvas.cli.diagnose import Diagnose
+from ganvas.cli.directions import Directions
 from ganvas.cli.error_output import only_one_rank_prints, print_error
 from ganvas.cli.evaluate import Evaluate
 from ganvas.cli.export import Export
+from ganvas.cli.film import Film
 from ganvas.cli.flags import FLAG_TYPES
 from ganvas.cli.interpolate import Interpolate
 from ganvas.cli.known_flags import flags_of
 from ganvas.cli.log import Log
+from ganvas.cli.mix import Mix
 from ganvas.cli.other_commands import unknown_command
 from ganvas.cli.push import Push
 from ganvas.cli.recipes import Recipes
@@ -73,6 +76,9 @@ COMMANDS: dict[str, type[Command]] = {
     "resume": Resume,
     "sample": Sample,
     "interpolate": Interpolate,
+    "directions": Directions,
+    "mix": Mix,
+    "film": Film,
     "evaluate": Evaluate,
     "truncation": Truncation,
     "diagnose": Diagnose,

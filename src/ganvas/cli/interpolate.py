@@ -1,4 +1,4 @@
-"""`ganvas interpolate RUN`: interpolate between latents, as a strip or a GIF."""
+"""`ganvas interpolate RUN`: interpolate between latents, as a strip or a film."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from ganvas.images import Pixels
     from ganvas.sampling import TrainedGenerator
 
-GIF_MILLISECONDS = 80
+FRAME_MILLISECONDS = 80
 
 
 @dataclass(frozen=True)
 class Interpolate:
-    """Interpolate between latents: a strip (.png, one row per pair) or an endless .gif."""
+    """Interpolate between latents: a strip (.png, one row per pair), or a film that is a loop.
+
+    A film is a .gif, a .webp or an .mp4; the last needs pip install 'ganvas[video]'.
+    """
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run directory, a generator/ folder copied from one, an exported model.onnx, or
@@ -42,8 +45,8 @@ class Interpolate:
     truncation: float = 1.0
     """Below 1, images are more typical and less varied; 0 to 2."""
     out: Path | None = None
-    """strip.png or walk.gif; by default interpolation-SEED.gif in the run directory, beside the
-    model.onnx, or here as NAME-... for the hub."""
+    """strip.png, walk.gif, walk.webp or walk.mp4; by default interpolation-SEED.gif in the run
+    directory, beside the model.onnx, or here as NAME-... for the hub."""
     checkpoint: str = "last"
     """last, best (by the scores while training), or images seen: 80k."""
     device: str = "cpu"
@@ -54,11 +57,12 @@ class Interpolate:
         if self.n < 2 or self.steps < 1:
             raise GanvasError("interpolation needs -n of at least 2 and --steps of at least 1")
         out = self.out or default_out(self.run_directory, f"interpolation-{self.seed}.gif")
-        if out.suffix.lower() not in (".png", ".gif"):
-            raise GanvasError(f"{out}: expected a .png or a .gif")
+        from ganvas.films import check_film, is_film, write_film
+
+        check_film(out, ".png")
         check_truncation(self.truncation)
         from ganvas.generator_files import load
-        from ganvas.images import make_grid, write_gif, write_png
+        from ganvas.images import enlarge, make_grid, to_pillow, write_png
         from ganvas.sample_files import check_file, check_picture
         from ganvas.sample_pictures import display_factor
 
@@ -73,17 +77,18 @@ class Interpolate:
         labels = labels_of(self.label, generator)
         stops = len(labels) if len(labels) > 1 else self.n
         size = (generator.shape.height, generator.shape.width)
-        is_gif = out.suffix.lower() == ".gif"
-        factor = display_factor(size) * (2 if is_gif else 1)
+        film = is_film(out)
+        factor = display_factor(size) * (2 if film else 1)
         check_picture(stops * self.steps, size, factor, "Lower -n or --steps")
         storage.make_directory(out.parent)
         if len(labels) > 1:
-            frames = generator.interpolate_labels(labels, self.steps, self.seed, loop=is_gif)
+            frames = generator.interpolate_labels(labels, self.steps, self.seed, loop=film)
         else:
             label = labels[0] if labels else None
-            frames = generator.interpolate(self.n, self.steps, self.seed, is_gif, label)
-        if is_gif:
-            write_gif(out, frames, GIF_MILLISECONDS, factor)
+            frames = generator.interpolate(self.n, self.steps, self.seed, film, label)
+        if film:
+            pictures = (enlarge(to_pillow(frame), factor) for frame in frames)
+            write_film(out, pictures, FRAME_MILLISECONDS)
         else:
             write_png(out, make_grid(self.rows(frames), columns=self.steps + 1), factor)
         through = f"{stops} labels at one latent" if len(labels) > 1 else f"{self.n} latents"

@@ -11,7 +11,10 @@ NEAR = 0.7
 
 COMMANDS_OF_OTHER_TOOLS = {
     "generate gen images predict infer inference test synthesize draw gen-images": "sample",
-    "walk morph gif video interpolation style-mixing gen-video": "interpolate",
+    "walk morph gif video interpolation gen-video": "interpolate",
+    "sefa ganspace factorize closed-form-factorization edit semantics apply-factor": "directions",
+    "style-mixing mixing stylemix": "mix",
+    "timelapse progress training-film": "film",
     "fid score scores eval metrics metric calc-metrics benchmark is kid": "evaluate",
     "truncate precision-recall prdc truncation-sweep psi": "truncation",
     "list ls models presets configs recipe networks zoo": "recipes",

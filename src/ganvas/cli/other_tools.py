@@ -39,7 +39,7 @@ LEARNING_RATES = "--generator.learning-rate {} and --discriminator.learning-rate
 FIRST_WORD = "the run is the first word: ganvas {command} {}"
 ANY_GPU = "--device cuda, or --device cuda:N"
 WITHOUT_DEVICE = dict.fromkeys(
-    ("check", "diagnose", "export", "log", "push", "report", "recipes", "watch"),
+    ("check", "diagnose", "export", "film", "log", "push", "report", "recipes", "watch"),
     "not needed: it uses the CPU",
 )
 OTHER_MACHINES = "--host 0.0.0.0 lets other machines open the page"
@@ -157,6 +157,9 @@ HABITS: tuple[Habit, ...] = (
         train="the images are the second word: ganvas train RECIPE {}",
         sample="not needed: samples need no images",
         interpolate="not needed: samples need no images",
+        directions="not needed: directions are in the weights",
+        mix="not needed: samples need no images",
+        film="not needed: the run has its grids",
         demo="not needed: samples need no images",
         watch="the folder of runs is the first word: ganvas watch {}",
         export="not needed: the run knows its images",
@@ -212,6 +215,8 @@ HABITS: tuple[Habit, ...] = (
         train="--labels on, or a recipe such as dcgan-conditional",
         sample="--label NAME, or each",
         interpolate="--label NAME,NAME, or each",
+        directions="--label NAME",
+        mix="--label NAME",
         compare="--recipes dcgan,dcgan-conditional",
     ),
     # Devices and precision.
@@ -274,6 +279,7 @@ HABITS: tuple[Habit, ...] = (
         compare="--seeds N trains N seeds, from 0",
         diagnose="nothing here is random",
         export="nothing here is random",
+        film="nothing here is random",
         watch="nothing here is random",
         log="nothing here is random",
         report="nothing here is random",
@@ -303,7 +309,14 @@ HABITS: tuple[Habit, ...] = (
         "grid rows cols nrow ncol columns grid-size save-grid",
         sample="not needed: without --out, the images are a grid. --out grid.png names it",
         train="not needed: grids are drawn in samples/ of the run",
+        mix="--rows N and --columns N",
     ),
+    habit(
+        "styles col-styles style-range layer-idx layer-range layers-to-apply",
+        mix="--layers 0-3: those of the rows, the coarsest first",
+        directions="--layers 0-3, the coarsest first",
+    ),
+    habit("framerate frame-rate frames-per-second duration-frames", film="--fps {}"),
     habit(
         "trunc truncation truncation-psi psi",
         sample="--truncation {}",
@@ -381,6 +394,8 @@ HABITS: tuple[Habit, ...] = (
         compare="the same command continues a study",
         sample="--checkpoint {}: last, best or images seen",
         interpolate="--checkpoint {}: last, best or images seen",
+        directions="--checkpoint {}: last, best or images seen",
+        mix="--checkpoint {}: last, best or images seen",
         demo="--checkpoint {}: last, best or images seen",
         evaluate="--checkpoint {}: last, best or images seen",
         export="--checkpoint {}: last, best or images seen",

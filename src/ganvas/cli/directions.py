@@ -1,0 +1,182 @@
+"""`ganvas directions RUN`: in which directions a generator's images change, and how."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from ganvas import storage
+from ganvas.cli.default_out import default_out
+from ganvas.cli.layer_range import parse_layers
+from ganvas.command_line import ganvas_command
+from ganvas.errors import GanvasError
+from ganvas.terminal import print_lines
+
+if TYPE_CHECKING:
+    from ganvas.latents.directions import Directions as FoundDirections
+    from ganvas.sampling import TrainedGenerator
+
+COUNT = 8
+"""Default number of directions, and of samples that are moved."""
+
+MOVED = {"z": "latents", "w": "styles", "labels": "labels"}
+"""What directions move, by their space."""
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Find directions in which images change, and draw a strip of each. Needs no images.
+
+    sefa: what changes the first layer most, from its weights. ganspace: principal components of
+    styles, or of the first layer. labels: from one label to each other.
+    """
+
+    run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """The run directory, a generator/ folder copied from one, or hf:OWNER/NAME of the hub."""
+    method: Literal["sefa", "ganspace", "labels"] = "sefa"
+    """How directions are found."""
+    n: Annotated[int | None, tyro.conf.arg(aliases=("-n",))] = None
+    """Number of directions, by default 8, or to all other labels; with --apply, of images."""
+    apply: Annotated[str | None, tyro.conf.arg(metavar="NUMBER:STEPS")] = None
+    """Move new images along directions, such as 3:+2, or 0:-1.5,3:+2: a row of images, and below it
+    the same moved."""
+    layers: str | None = None
+    """For a style generator: the layers that are moved, from 0, the coarsest: 0-3 or 0,2,5-7; by
+    default all."""
+    label: str | None = None
+    """For a generator that takes labels: the label of the image. With the method labels, where all
+    directions start; by default the first."""
+    seed: int = 0
+    """The same seed gives the same image."""
+    out: Path | None = None
+    """strips.png; the vectors lie beside it as strips.npz. By default directions.png in the run
+    directory, or here for the hub; with --apply moved-SEED.png."""
+    checkpoint: str = "last"
+    """last, best (by the scores while training), or images seen: 80k."""
+    device: str = "cpu"
+    """Where to generate: cpu, cuda, mps."""
+
+    def run(self) -> None:
+        """Check everything that can be checked, then find, draw and write."""
+        moves = None if self.apply is None else parse_moves(self.apply)
+        layers = parse_layers(self.layers)
+        if self.n is not None and self.n < 1:
+            raise GanvasError(f"-n must be at least 1, got {self.n}")
+        name = "directions.png" if moves is None else f"moved-{self.seed}.png"
+        out = self.out or default_out(self.run_directory, name)
+        if out.suffix.lower() != ".png":
+            raise GanvasError(f"{out}: expected a .png")
+        if self.run_directory.suffix.lower() == ".onnx" and self.method != "labels":
+            raise GanvasError(
+                f"{self.run_directory} holds no weights that could be read one by one, which "
+                f"{self.method} needs. Name the run that it was exported from"
+            )
+        from ganvas.generator_files import load
+        from ganvas.sample_files import check_file
+
+        check_file(out)
+        generator = load(self.run_directory, self.device, self.checkpoint)
+        if generator.makes_points:
+            raise GanvasError(
+                f"{self.run_directory} generates points, which have no strips. To plot them: "
+                f"{ganvas_command('sample', self.run_directory)}"
+            )
+        label = self.label
+        if self.method == "labels" and label is None:
+            label = next(iter(generator.label_names), None)
+        found = generator.directions(self.method, label if self.method == "labels" else None)
+        storage.make_directory(out.parent)
+        if moves is None:
+            self.draw_strips(generator, found, label, layers, out)
+        else:
+            self.draw_moved(generator, found, moves, label, layers, out)
+
+    def draw_strips(
+        self,
+        generator: TrainedGenerator,
+        found: FoundDirections,
+        label: str | None,
+        layers: list[int] | None,
+        out: Path,
+    ) -> None:
+        """Write the first directions and a strip of each, and print what they are."""
+        from ganvas.latents.directions import STRIP_STEPS
+        from ganvas.sample_pictures import write_strips
+
+        default = len(found) if self.method == "labels" else min(COUNT, len(found))
+        shown = found.first(default if self.n is None else self.n)
+        check_room(generator, len(shown) * len(STRIP_STEPS))
+        strips = generator.strips(shown, self.seed, label, layers)
+        vectors = out.with_suffix(".npz")
+        generator.write_directions(vectors, shown)
+        write_strips(out, strips, [f"{step:+g}" if step else "0" for step in STRIP_STEPS])
+        reach = f"{STRIP_STEPS[0]:+g} to {STRIP_STEPS[-1]:+g} steps"
+        print_lines(
+            f"{len(shown)} of {len(found)} directions by {self.method}, which move "
+            f"{MOVED[found.space]}, each by {reach}: {out}"
+        )
+        for number, name in enumerate(shown.names):
+            about = name if shown.shares is None else f"{shown.shares[number]:5.1%} of the variance"
+            print_lines(f"{number:4}  {about}")
+        print_lines(f"the vectors, with their names: {vectors}")
+        flags = [] if self.method == "sefa" else ["--method", self.method]
+        flags += [] if self.label is None else ["--label", self.label]
+        command = ganvas_command("directions", self.run_directory, *flags, "--apply", "0:+2")
+        print_lines(f"next, move other images along the first: {command}")
+
+    def draw_moved(
+        self,
+        generator: TrainedGenerator,
+        found: FoundDirections,
+        moves: Mapping[int, float],
+        label: str | None,
+        layers: list[int] | None,
+        out: Path,
+    ) -> None:
+        """Write a row of images, and below it the same moved."""
+        import numpy as np
+
+        from ganvas.sample_pictures import write_samples
+
+        n = self.n or COUNT
+        check_room(generator, 2 * n)
+        moved = generator.move(found, moves, n, self.seed, label, layers)
+        images = np.concatenate([generator.sample(n, self.seed, label), moved])
+        write_samples(out, images, None, columns=n)
+        print_lines(f"{n} images, and below them the same moved by {self.apply}: {out}")
+
+
+def check_room(generator: TrainedGenerator, count: int) -> None:
+    """Raise a `GanvasError` if so many images are too many for one picture."""
+    from ganvas.sample_files import check_picture
+    from ganvas.sample_pictures import display_factor
+
+    size = (generator.shape.height, generator.shape.width)
+    check_picture(count, size, display_factor(size), "Lower -n")
+
+
+def parse_moves(text: str) -> dict[int, float]:
+    """Steps by the number of a direction, from a text such as `3:+2` or `0:-1.5,3:+2`.
+
+    Raises:
+        GanvasError: it is no such text, or names a direction twice.
+    """
+    problem = f"--apply {text}: expected NUMBER:STEPS, such as 3:+2, or several with commas between"
+    moves: dict[int, float] = {}
+    for part in text.split(","):
+        number, _, steps = part.strip().partition(":")
+        try:
+            count = float(steps)
+        except ValueError:
+            raise GanvasError(problem) from None
+        if not number.isdecimal() or not number.isascii() or not math.isfinite(count):
+            raise GanvasError(problem)
+        if int(number) in moves:
+            raise GanvasError(f"--apply {text}: direction {int(number)} is named twice")
+        moves[int(number)] = count
+    return moves

@@ -1,0 +1,60 @@
+"""A film of a training run: its grids of samples, in order."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from ganvas.captions import with_caption
+from ganvas.errors import RunError
+from ganvas.films import write_film
+from ganvas.runs import Run
+
+FEWEST_GRIDS = 2
+LAST_SECONDS = 2
+"""How long the last grid is shown."""
+
+
+def write_progress_film(path: Path, run: Run, fps: int = 10, captions: bool = False) -> int:
+    """Write a film of all grids in a run's samples/. Returns how many there are.
+
+    Args:
+        path: .gif, .webp or .mp4.
+        run: finished or not.
+        fps: grids a second; the last one stays for two seconds.
+        captions: write below each grid how many images training had seen.
+
+    Raises:
+        RunError: there are fewer than two grids, one cannot be read, or the film not written.
+        GanvasError: no such kind of film, or the extra `video` is missing.
+    """
+    grids = run.sample_paths()
+    check_grids(run)
+    last = itertools.repeat(grids[-1], fps * LAST_SECONDS - 1)
+    write_film(path, _frames([*grids, *last], captions), round(1000 / fps))
+    return len(grids)
+
+
+def check_grids(run: Run) -> None:
+    """Raise a `RunError` unless a run has grids to make a film of."""
+    count = len(run.sample_paths())
+    if count < FEWEST_GRIDS:
+        raise RunError(
+            f"{run.directory} has {count or 'no'} {'grid' if count == 1 else 'grids'} in samples/, "
+            f"and a film needs at least {FEWEST_GRIDS}. --intervals.samples says after how many "
+            "images a run in training draws one"
+        )
+
+
+def _frames(paths: list[Path], captions: bool) -> Iterator[Image.Image]:
+    """The pictures of grids, perhaps with how many images had been seen."""
+    for path in paths:
+        try:
+            with Image.open(path) as picture:
+                picture.load()
+        except OSError as error:
+            raise RunError(f"{path} cannot be read: it is no PNG, or damaged") from error
+        yield with_caption(picture, f"{int(path.stem):,} images") if captions else picture
