@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from ganvas.hub.push import Pushed as Pushed
     from ganvas.hub.push import push as push
     from ganvas.latents.directions import Directions as Directions
+    from ganvas.latents.latents import Latents as Latents
+    from ganvas.latents.projection import Projection as Projection
     from ganvas.loggers.log import log as log
     from ganvas.reports.report import report as report
     from ganvas.runs import Run as Run
@@ -59,6 +61,8 @@ _LOADED_WHEN_USED = {
     "Choice": "ganvas.training.choosing",
     "Diagnosis": "ganvas.diagnosis",
     "Directions": "ganvas.latents.directions",
+    "Latents": "ganvas.latents.latents",
+    "Projection": "ganvas.latents.projection",
     "Pushed": "ganvas.hub.push",
     "Run": "ganvas.runs",
     "Score": "ganvas.evaluation.score",

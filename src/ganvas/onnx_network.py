@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -49,6 +50,8 @@ class OnnxConfig(GeneratorConfig):
     images_seen: int
     checksum: NotRequired[str]
     """See `checksum_of`; files of earlier versions lack it."""
+    identity: NotRequired[str]
+    """Of the generator that it was exported from; files of earlier versions lack it."""
 
 
 class OnnxNetwork(nn.Module):
@@ -184,6 +187,7 @@ def from_onnx(content: bytes, name: str) -> TrainedGenerator:
         written = config.get("checksum")
         if written is not None and written != checksum_of(content, written):
             raise RunError(f"{name} is damaged: export it again")
-        return from_config(config, network.eval(), config["images_seen"])
+        trained = from_config(config, network.eval(), config["images_seen"])
+        return dataclasses.replace(trained, exported_from=config.get("identity", ""))
     except ValueError as error:
         raise RunError(f"{name} is damaged: {error}") from error

@@ -7,7 +7,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from ganvas.errors import GanvasError, RunError
 from ganvas.formatting import format_bytes
 from ganvas.images import to_pillow
 from ganvas.labels import EACH
+from ganvas.latents.files import ARRAY_OF, LABELS, write_arrays
 from ganvas.latents.latents import Latents, generate
 from ganvas.runs.directories import check_unused
 from ganvas.sample_pictures import display_factor, write_samples
@@ -44,6 +45,8 @@ class SampleRequest:
     seed: int = 0
     label: str | None = None
     """One label of all samples, or `EACH`; None draws labels as often as the data has them."""
+    latents: Latents | None = None
+    """What the n samples are made from; None draws it."""
 
     @property
     def each(self) -> bool:
@@ -62,7 +65,9 @@ class SampleRequest:
 
     def inputs(self) -> Iterator[Latents]:
         """Latents and labels, in batches. All labels share the same latents."""
-        if self.each:
+        if self.latents is not None:
+            yield from self.latents.to(self.generator.device).batches()
+        elif self.each:
             for label in range(len(self.generator.label_names)):
                 yield from self.generator.input_batches(
                     self.n, self.seed, labels=torch.full((self.n,), label)
@@ -72,7 +77,9 @@ class SampleRequest:
             yield from self.generator.input_batches(self.n, self.seed, labels=labels)
 
     def labels(self) -> Tensor | None:
-        """The label of each sample, int64 (count,); None if the generator takes none."""
+        """The label of each sample, int64 (count,); None if there are none."""
+        if self.latents is not None:
+            return self.latents.labels
         if self.each:
             return torch.arange(len(self.generator.label_names)).repeat_interleave(self.n)
         labels = self.generator.label_indices(self.label, self.n)
@@ -170,10 +177,9 @@ def label_folders(draft: Path, request: SampleRequest) -> Iterator[Path]:
 
 
 def write_npz(out: Path, request: SampleRequest, on_progress: Progress) -> None:
-    """Write an .npz: `images` uint8 (n, H, W, C) or `points` float32 (n, 2), and `latents`.
+    """Write an .npz: `images` uint8 (n, H, W, C) or `points` float32 (n, 2), and their latents.
 
-    latents: float32 (n, Z), those of the samples; of a truncated style generator its styles
-        (n, L, S). labels: their names, if there are labels.
+    These are as `latents/files.py` writes them, with the identity of the generator.
 
     Raises:
         RunError: the place cannot be written, or has too little room.
@@ -187,15 +193,18 @@ def write_npz(out: Path, request: SampleRequest, on_progress: Progress) -> None:
             check_room(out, out.absolute().parent, file.tell(), done, request.count)
 
     generator, n, names = request.generator, request.count, request.label_names()
-    latents = (inputs.values.cpu().numpy() for inputs in request.inputs())
+    batches = request.inputs()
+    first = next(batches)
+    latents = (inputs.values.cpu().numpy() for inputs in chain([first], batches))
     with (
         storage.atomic_file(out) as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
         write_array(archive, "points" if generator.makes_points else "images", samples(), n)
-        write_array(archive, "latents", latents, n)
+        write_array(archive, ARRAY_OF[first.space], latents, n)
         if names is not None:
-            write_array(archive, "labels", iter([names]), n)
+            write_array(archive, LABELS, iter([names]), n)
+        write_arrays(archive, generator.inputs.arrays())
 
 
 def write_array(

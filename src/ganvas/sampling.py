@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from torch import Tensor
 from ganvas.formatting import format_count, format_weights
 from ganvas.images import from_network
 from ganvas.latents.editing import Editing
+from ganvas.latents.files import read_latents, write_latents
 from ganvas.latents.latents import Latents, generate, generate_batches
+from ganvas.latents.projecting import Projecting
 from ganvas.latents.random_inputs import LabelChoice as LabelChoice
 from ganvas.latents.random_inputs import check_count as check_count
 from ganvas.latents.truncation import truncate
@@ -28,7 +31,7 @@ NOTEBOOK_IMAGES, NOTEBOOK_POINTS = 16, 2_500
 
 
 @dataclass(frozen=True)
-class TrainedGenerator(Editing):
+class TrainedGenerator(Editing, Projecting):
     """A trained generator; `ganvas.load(RUN)` loads one."""
 
     @usual_torch()
@@ -124,7 +127,9 @@ class TrainedGenerator(Editing):
             before it would repeat its first image.
         """
         indices = self.label_indices(labels, n)
-        return self._walk(self.latents(n, seed), indices, steps, seed, loop)
+        if indices is None:
+            indices = self.draw_labels(n, seed)
+        return self.interpolate_latents(Latents(self.latents(n, seed), indices), steps, loop)
 
     @usual_torch()
     def interpolate_labels(
@@ -140,12 +145,34 @@ class TrainedGenerator(Editing):
         """
         n = len(labels)
         latents = self.latents(1, seed).expand(n, -1)
-        return self._walk(latents, self.label_indices(labels, n), steps, seed, loop)
+        given = Latents(latents, self.label_indices(labels, n))
+        return self.interpolate_latents(given, steps, loop)
 
-    def _walk(
-        self, latents: Tensor, labels: Tensor | None, steps: int, seed: int, loop: bool
+    @usual_torch()
+    def generate(self, latents: Latents) -> npt.NDArray[Any]:
+        """The images of given latents or styles: as `sample`."""
+        return generate(self.network, latents.to(self.device))
+
+    @usual_torch()
+    def interpolate_latents(
+        self, latents: Latents, steps: int, loop: bool = False
     ) -> npt.NDArray[Any]:
-        """The images of `interpolate` for latents (n, Z) and labels (n,)."""
-        labels = self.draw_labels(len(latents), seed) if labels is None else labels
-        path = walk(Latents(latents, labels), steps, loop, len(self.label_names))
+        """A walk through given latents or styles (at least two); returns as `interpolate`."""
+        path = walk(latents.to(self.device), steps, loop, len(self.label_names))
         return generate(self.network, truncate(self.network, path, self.truncation))
+
+    def read_latents(self, path: Path | str) -> Latents:
+        """The latents in an .npz of `ganvas sample`, `ganvas project` or `write_latents`.
+
+        Raises:
+            GanvasError: it cannot be read, holds none, or those of another generator.
+        """
+        return read_latents(Path(path), self.inputs)
+
+    def write_latents(self, path: Path | str, latents: Latents, names: Sequence[str] = ()) -> None:
+        """Write latents of this generator, perhaps with names; `--latents` of commands takes it.
+
+        Raises:
+            RunError: the place cannot be written.
+        """
+        write_latents(Path(path), latents, self.inputs, names)

@@ -82,6 +82,23 @@ def test_moved_images_stand_below_the_images(generator: Path, ganvas: Ganvas) ->
     assert not (generator / "directions.npz").exists()
 
 
+def test_moved_latents_go_on_to_other_commands(
+    generator: Path, tmp_path: Path, ganvas: Ganvas
+) -> None:
+    first, moved = tmp_path / "first.npz", tmp_path / "moved.npz"
+    assert ganvas("sample", generator, "-n", 3, "--out", first).code == 0
+    apply = ("--apply", "1:+2", "--latents", first)
+    result = ganvas("directions", generator, *apply, "--out", moved)
+    assert result.out == f"3 latents, moved by 1:+2: {moved}\n", result.err
+    trained = library.load(generator)
+    found = trained.directions()
+    expected = trained.latents(3) + 2 * found.vectors[1]
+    assert trained.read_latents(moved).values.numpy() == pytest.approx(expected.numpy())
+    assert ganvas("interpolate", generator, "--latents", moved, "--steps", 2).code == 0
+    pictured = ganvas("directions", generator, *apply, "--out", tmp_path / "moved.png")
+    assert pictured.out.startswith("3 images, and below them the same moved by 1:+2")
+
+
 def test_directions_between_labels(labelled: Path, ganvas: Ganvas) -> None:
     result = ganvas("directions", labelled, "--method", "labels", "--label", "dog")
     assert result.code == 0, result.err
@@ -174,6 +191,12 @@ def test_directions_that_cannot_be(
     refused(ganvas("directions", labelled, "--label", "cow"), "is no label of this run")
     refused(ganvas("directions", generator, "--out", generator / "a.gif"), "expected a .png")
     refused(ganvas("directions", generator, "--apply", "0:1", "-n", "999999"), "too many for one")
+    latents = ("--latents", "a.npz")
+    refused(ganvas("directions", generator, *latents), "a.npz is for --apply")
+    refused(ganvas("directions", generator, *latents, "--apply", "0:1", "-n", 2), "leave out -n")
+    refused(ganvas("directions", generator, *latents, "--apply", "0:1"), "a.npz: no such file")
+    moved = ("--method", "labels", "--apply", "0:1", "--out", tmp_path / "moved.npz")
+    refused(ganvas("directions", labelled, *moved), "no file holds mixtures of labels")
     refused(ganvas("directions", tmp_path / "a.onnx"), "holds no weights", "exported from")
     refused(ganvas("directions", tmp_path / "absent"), "absent")
     write_generator(tmp_path / "points", "mlp", ImageShape(2, *POINT))

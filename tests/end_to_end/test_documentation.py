@@ -200,6 +200,8 @@ def run(command: str, ganvas: Callable[..., Result]) -> None:
         words = reduce_study(words)
     if words[0] in ("evaluate", "truncation"):
         words += ["-n", str(BUDGET)]
+    if words[0] == "project":
+        words += ["--steps", "2", "--reference", "2"]
     result = ganvas(*words)
     # Untrained networks may have findings, which have an exit code of their own.
     expected = (0, 1) if words[0] == "diagnose" else (0,)

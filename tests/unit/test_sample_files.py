@@ -88,7 +88,7 @@ def test_a_folder_is_written_batch_by_batch_and_appears_whole(
 def test_an_npz_is_what_numpy_would_save(generator: TrainedGenerator, tmp_path: Path) -> None:
     write_npz(tmp_path / "a.npz", SampleRequest(generator, N, 3), ignore)
     with np.load(tmp_path / "a.npz") as file:
-        assert sorted(file) == ["images", "latents"]
+        assert sorted(file) == ["generator", "images", "images_seen", "latents"]
         assert np.array_equal(file["images"], generator.sample(N, 3))
         assert np.array_equal(file["latents"], generator.latents(N, 3).numpy())
 

@@ -37,6 +37,7 @@ from ganvas.cli.known_flags import flags_of
 from ganvas.cli.log import Log
 from ganvas.cli.mix import Mix
 from ganvas.cli.other_commands import unknown_command
+from ganvas.cli.project import Project
 from ganvas.cli.push import Push
 from ganvas.cli.recipes import Recipes
 from ganvas.cli.report import Report
@@ -76,6 +77,7 @@ COMMANDS: dict[str, type[Command]] = {
     "resume": Resume,
     "sample": Sample,
     "interpolate": Interpolate,
+    "project": Project,
     "directions": Directions,
     "mix": Mix,
     "film": Film,

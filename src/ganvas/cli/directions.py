@@ -53,9 +53,13 @@ class Directions:
     directions start; by default the first."""
     seed: int = 0
     """The same seed gives the same image."""
+    latents: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npz")] = None
+    """With --apply: move given latents, of `ganvas project` or of an .npz of `ganvas sample`, in
+    place of random ones."""
     out: Path | None = None
     """strips.png; the vectors lie beside it as strips.npz. By default directions.png in the run
-    directory, or here for the hub; with --apply moved-SEED.png."""
+    directory, or here for the hub; with --apply moved-SEED.png (of given latents
+    moved-of-FILE.png), or an .npz of the latents, which --latents of other commands takes."""
     checkpoint: str = "last"
     """last, best (by the scores while training), or images seen: 80k."""
     device: str = "cpu"
@@ -67,10 +71,13 @@ class Directions:
         layers = parse_layers(self.layers)
         if self.n is not None and self.n < 1:
             raise GanvasError(f"-n must be at least 1, got {self.n}")
-        name = "directions.png" if moves is None else f"moved-{self.seed}.png"
+        self.check_latents()
+        images = f"of-{self.latents.stem}" if self.latents is not None else self.seed
+        name = "directions.png" if moves is None else f"moved-{images}.png"
         out = self.out or default_out(self.run_directory, name)
-        if out.suffix.lower() != ".png":
-            raise GanvasError(f"{out}: expected a .png")
+        if out.suffix.lower() not in ((".png",) if moves is None else (".png", ".npz")):
+            or_npz = "" if moves is None else ", or an .npz"
+            raise GanvasError(f"{out}: expected a .png{or_npz}")
         if self.run_directory.suffix.lower() == ".onnx" and self.method != "labels":
             raise GanvasError(
                 f"{self.run_directory} holds no weights that could be read one by one, which "
@@ -95,6 +102,15 @@ class Directions:
             self.draw_strips(generator, found, label, layers, out)
         else:
             self.draw_moved(generator, found, moves, label, layers, out)
+
+    def check_latents(self) -> None:
+        """Raise a `GanvasError` if latents were given that other flags say nothing of, or twice."""
+        if self.latents is None:
+            return
+        if self.apply is None:
+            raise GanvasError(f"{self.latents} is for --apply: it says which images are moved")
+        if self.n is not None or (self.label is not None and self.method != "labels"):
+            raise GanvasError(f"{self.latents} says which images are moved: leave out -n, --label")
 
     def draw_strips(
         self,
@@ -138,15 +154,25 @@ class Directions:
         layers: list[int] | None,
         out: Path,
     ) -> None:
-        """Write a row of images, and below it the same moved."""
+        """Write a row of images, and below it the same moved; or what the moved are made from."""
         import numpy as np
 
         from ganvas.sample_pictures import write_samples
 
-        n = self.n or COUNT
+        if self.latents is not None:
+            inputs = generator.read_latents(self.latents).to(generator.device)
+        else:
+            inputs = generator.sample_latents(self.n or COUNT, self.seed, label)
+        n = len(inputs)
+        moved = found.move(generator.network, inputs, moves, layers)
+        if out.suffix.lower() == ".npz":
+            if found.space == "labels":
+                raise GanvasError(f"{out}: no file holds mixtures of labels. Give a .png")
+            generator.write_latents(out, moved)
+            print_lines(f"{n} {MOVED[moved.space]}, moved by {self.apply}: {out}")
+            return
         check_room(generator, 2 * n)
-        moved = generator.move(found, moves, n, self.seed, label, layers)
-        images = np.concatenate([generator.sample(n, self.seed, label), moved])
+        images = np.concatenate([generator.generate(inputs), generator.generate(moved)])
         write_samples(out, images, None, columns=n)
         print_lines(f"{n} images, and below them the same moved by {self.apply}: {out}")
 

@@ -18,9 +18,12 @@ from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
     from ganvas.images import Pixels
+    from ganvas.latents.latents import Latents
     from ganvas.sampling import TrainedGenerator
 
 FRAME_MILLISECONDS = 80
+NUMBER = 6
+"""Latents of a walk, where nothing else is said."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,8 @@ class Interpolate:
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run directory, a generator/ folder copied from one, an exported model.onnx, or
     hf:OWNER/NAME of the hub."""
-    n: Annotated[int, tyro.conf.arg(aliases=("-n",))] = 6
-    """Number of latents."""
+    n: Annotated[int | None, tyro.conf.arg(aliases=("-n",))] = None
+    """Number of latents, by default 6."""
     steps: int = 12
     """Images from each latent to the next."""
     label: str | None = None
@@ -44,9 +47,13 @@ class Interpolate:
     """The same seed gives the same latents."""
     truncation: float = 1.0
     """Below 1, images are more typical and less varied; 0 to 2."""
+    latents: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npz")] = None
+    """A walk through given latents, of `ganvas project` or of an .npz of `ganvas sample`, in place
+    of random ones."""
     out: Path | None = None
-    """strip.png, walk.gif, walk.webp or walk.mp4; by default interpolation-SEED.gif in the run
-    directory, beside the model.onnx, or here as NAME-... for the hub."""
+    """strip.png, walk.gif, walk.webp or walk.mp4; by default interpolation-SEED.gif (of given
+    latents interpolation-of-FILE.gif) in the run directory, beside the model.onnx, or here as
+    NAME-... for the hub."""
     checkpoint: str = "last"
     """last, best (by the scores while training), or images seen: 80k."""
     device: str = "cpu"
@@ -54,9 +61,16 @@ class Interpolate:
 
     def run(self) -> None:
         """Generate and write."""
-        if self.n < 2 or self.steps < 1:
+        n = NUMBER if self.n is None else self.n
+        if n < 2 or self.steps < 1:
             raise GanvasError("interpolation needs -n of at least 2 and --steps of at least 1")
-        out = self.out or default_out(self.run_directory, f"interpolation-{self.seed}.gif")
+        chosen = self.n, self.label, self.truncation
+        if self.latents is not None and chosen != (None, None, 1.0):
+            raise GanvasError(
+                f"{self.latents} says where the walk leads: leave out -n, --label and --truncation"
+            )
+        name = f"of-{self.latents.stem}" if self.latents is not None else self.seed
+        out = self.out or default_out(self.run_directory, f"interpolation-{name}.gif")
         from ganvas.films import check_film, is_film, write_film
 
         check_film(out, ".png")
@@ -75,24 +89,36 @@ class Interpolate:
                 f"To plot them: {ganvas_command('sample', self.run_directory)}"
             )
         labels = labels_of(self.label, generator)
-        stops = len(labels) if len(labels) > 1 else self.n
+        given = self.read_latents(generator)
+        stops = len(labels) if len(labels) > 1 else len(given) if given is not None else n
         size = (generator.shape.height, generator.shape.width)
         film = is_film(out)
         factor = display_factor(size) * (2 if film else 1)
         check_picture(stops * self.steps, size, factor, "Lower -n or --steps")
         storage.make_directory(out.parent)
-        if len(labels) > 1:
+        if given is not None:
+            frames = generator.interpolate_latents(given, self.steps, loop=film)
+        elif len(labels) > 1:
             frames = generator.interpolate_labels(labels, self.steps, self.seed, loop=film)
         else:
             label = labels[0] if labels else None
-            frames = generator.interpolate(self.n, self.steps, self.seed, film, label)
+            frames = generator.interpolate(n, self.steps, self.seed, film, label)
         if film:
             pictures = (enlarge(to_pillow(frame), factor) for frame in frames)
             write_film(out, pictures, FRAME_MILLISECONDS)
         else:
             write_png(out, make_grid(self.rows(frames), columns=self.steps + 1), factor)
-        through = f"{stops} labels at one latent" if len(labels) > 1 else f"{self.n} latents"
+        through = f"{stops} labels at one latent" if len(labels) > 1 else f"{stops} latents"
         print_lines(f"{len(frames)} images through {through}: {out}")
+
+    def read_latents(self, generator: TrainedGenerator) -> Latents | None:
+        """The latents that were given, at least two; None if none were."""
+        if self.latents is None:
+            return None
+        latents = generator.read_latents(self.latents)
+        if len(latents) < 2:
+            raise GanvasError(f"{self.latents} holds one latent: a walk needs at least 2")
+        return latents
 
     def rows(self, frames: Pixels) -> Pixels:
         """The frames in rows, each from one latent to the next, including both."""

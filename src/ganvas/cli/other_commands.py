@@ -12,6 +12,7 @@ NEAR = 0.7
 COMMANDS_OF_OTHER_TOOLS = {
     "generate gen images predict infer inference test synthesize draw gen-images": "sample",
     "walk morph gif video interpolation gen-video": "interpolate",
+    "invert inversion encode embed projector reconstruct": "project",
     "sefa ganspace factorize closed-form-factorization edit semantics apply-factor": "directions",
     "style-mixing mixing stylemix": "mix",
     "timelapse progress training-film": "film",

@@ -37,6 +37,7 @@ def habit(names: str, **hints: str) -> Habit:
 
 LEARNING_RATES = "--generator.learning-rate {} and --discriminator.learning-rate {}"
 FIRST_WORD = "the run is the first word: ganvas {command} {}"
+AFTER_RUN = "the pictures follow the run: ganvas project RUN {}"
 ANY_GPU = "--device cuda, or --device cuda:N"
 WITHOUT_DEVICE = dict.fromkeys(
     ("check", "diagnose", "export", "film", "log", "push", "report", "recipes", "watch"),
@@ -157,6 +158,7 @@ HABITS: tuple[Habit, ...] = (
         train="the images are the second word: ganvas train RECIPE {}",
         sample="not needed: samples need no images",
         interpolate="not needed: samples need no images",
+        project=AFTER_RUN,
         directions="not needed: directions are in the weights",
         mix="not needed: samples need no images",
         film="not needed: the run has its grids",
@@ -215,6 +217,7 @@ HABITS: tuple[Habit, ...] = (
         train="--labels on, or a recipe such as dcgan-conditional",
         sample="--label NAME, or each",
         interpolate="--label NAME,NAME, or each",
+        project="--label NAME",
         directions="--label NAME",
         mix="--label NAME",
         compare="--recipes dcgan,dcgan-conditional",
@@ -226,6 +229,7 @@ HABITS: tuple[Habit, ...] = (
         sample=ANY_GPU,
         demo=ANY_GPU,
         interpolate=ANY_GPU,
+        project=ANY_GPU,
         **WITHOUT_DEVICE,
         compare="not needed: every GPU is used",
     ),
@@ -234,6 +238,7 @@ HABITS: tuple[Habit, ...] = (
         every="--device cuda. Without it, a GPU is used where there is one",
         sample="--device cuda",
         interpolate="--device cuda",
+        project="--device cuda",
         demo="--device cuda",
         **WITHOUT_DEVICE,
         compare="not needed: every GPU is used",
@@ -326,6 +331,7 @@ HABITS: tuple[Habit, ...] = (
         demo=ON_PAGE,
         every="for ganvas sample, interpolate and truncation: --truncation {}",
     ),
+    habit("target-image target-fname picture pictures", project=AFTER_RUN),
     habit("frames num-frames n-frames frames-per-step", interpolate="--steps {}"),
     habit(
         "s",
@@ -394,6 +400,7 @@ HABITS: tuple[Habit, ...] = (
         compare="the same command continues a study",
         sample="--checkpoint {}: last, best or images seen",
         interpolate="--checkpoint {}: last, best or images seen",
+        project="--checkpoint {}: last, best or images seen",
         directions="--checkpoint {}: last, best or images seen",
         mix="--checkpoint {}: last, best or images seen",
         demo="--checkpoint {}: last, best or images seen",

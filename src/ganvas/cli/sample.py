@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -42,9 +42,13 @@ class Sample:
     keep: str = "best:1"
     """best:0.5 draws twice as many images, and keeps the half that the discriminator ranks best, of
     each label. It needs the run."""
+    latents: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npz")] = None
+    """The images of given latents, of `ganvas project` or of an .npz of this command, in place of
+    random ones."""
     out: Path | None = None
-    """grid.png, images.npz, or a folder; by default samples-SEED.png in the run directory,
-    beside the model.onnx, or here as NAME-... for the hub."""
+    """grid.png, images.npz, or a folder; by default samples-SEED.png (of given latents
+    samples-of-FILE.png) in the run directory, beside the model.onnx, or here as NAME-... for the
+    hub."""
     checkpoint: str = "last"
     """last, best (by the scores while training), or images seen: 80k."""
     device: str = "cpu"
@@ -52,7 +56,8 @@ class Sample:
 
     def run(self) -> None:
         """Check everything that can be checked, then generate and write."""
-        out = self.out or default_out(self.run_directory, f"samples-{self.seed}.png")
+        name = f"of-{self.latents.stem}" if self.latents is not None else self.seed
+        out = self.out or default_out(self.run_directory, f"samples-{name}.png")
         suffix = out.suffix.lower()
         if suffix not in ("", ".png", ".npz"):
             raise GanvasError(f"{out}: expected a .png, an .npz or a folder without a suffix")
@@ -60,6 +65,12 @@ class Sample:
             raise GanvasError(f"-n must be at least 1, got {self.n}")
         check_truncation(self.truncation)
         chooses = parse_keep(self.keep) < 1
+        chosen = self.n, self.label, self.truncation, self.keep
+        if self.latents is not None and chosen != (None, None, 1.0, "best:1"):
+            raise GanvasError(
+                f"{self.latents} says which images there are: leave out -n, --label, --truncation "
+                "and --keep"
+            )
         from ganvas import sample_files
         from ganvas.generator_files import load
         from ganvas.progress import TerminalFeedback
@@ -74,6 +85,9 @@ class Sample:
         each = self.label == EACH
         n = self.n or (POINTS if points else sample_files.COLUMNS if each else IMAGES)
         request = sample_files.SampleRequest(generator, n, self.seed, self.label)
+        if self.latents is not None:
+            given = generator.read_latents(self.latents)
+            request = replace(request, n=len(given), latents=given)
         request.check()
         write = {
             "": sample_files.write_folder,

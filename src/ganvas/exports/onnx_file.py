@@ -146,6 +146,7 @@ def onnx_metadata(trained: TrainedGenerator, weights: Weights, output: Output) -
         "images_seen": trained.images_seen,
         "weights": weights,
         "checksum": UNSIGNED,
+        "identity": trained.identity,
         **generator_config(trained, gives),
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,15 +12,15 @@ import torch
 from ganvas import storage
 from ganvas.errors import GanvasError
 from ganvas.latents.directions import Directions, DirectionSpace, Method
-from ganvas.system_errors import reason_of
+from ganvas.latents.files import GENERATOR, GeneratorInputs, check_identity, read_arrays
 
-ARRAYS = ("method", "space", "names", "vectors", "step_lengths", "generator")
-"""What a file holds, by name; `shares` too where the directions have them."""
 NUMBERS = ("vectors", "step_lengths", "shares")
-"""Of them, those of float32, in the order of the fields of `Directions`."""
+"""Arrays of float32, in the order of the fields of `Directions`; `shares` where there are some."""
+ARRAYS = ("method", "space", "names", "vectors", "step_lengths", GENERATOR)
+"""What every file holds."""
 
 
-def write_directions(path: Path, directions: Directions, identity: str) -> None:
+def write_directions(path: Path, directions: Directions, inputs: GeneratorInputs) -> None:
     """Write an .npz with an array for each field of `Directions`, and the generator's identity.
 
     Raises:
@@ -33,7 +32,7 @@ def write_directions(path: Path, directions: Directions, identity: str) -> None:
         "names": np.array(directions.names),
         "vectors": directions.vectors.numpy(),
         "step_lengths": directions.step_lengths.numpy(),
-        "generator": np.array(identity),
+        **inputs.arrays(),
     }
     if directions.shares is not None:
         arrays["shares"] = directions.shares.numpy()
@@ -41,29 +40,17 @@ def write_directions(path: Path, directions: Directions, identity: str) -> None:
         np.savez_compressed(file, **arrays)
 
 
-def read_directions(path: Path, identity: str) -> Directions:
+def read_directions(path: Path, inputs: GeneratorInputs) -> Directions:
     """The directions in an .npz of `write_directions`.
 
     Raises:
         GanvasError: no such file, no directions in it, or those of another generator.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file}
-    except FileNotFoundError as error:
-        raise GanvasError(f"{path}: no such file") from error
-    except OSError as error:
-        raise GanvasError(f"{path} cannot be read: {reason_of(error)}") from error
-    except (AttributeError, EOFError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        raise GanvasError(f"{path} is no .npz of directions, or is damaged") from error
+    arrays = read_arrays(path, "directions")
     missing = [name for name in ARRAYS if name not in arrays]
     if missing:
         raise GanvasError(f"{path} holds no directions: it lacks {', '.join(missing)}")
-    if str(arrays["generator"]) != identity:
-        raise GanvasError(
-            f"{path} holds directions of another generator, or of another checkpoint. Find those "
-            "of this one with ganvas directions"
-        )
+    check_identity(path, arrays, inputs, "directions")
     numbers = [arrays[name] for name in NUMBERS if name in arrays]
     count = arrays["names"].size
     shapes = [(count, *arrays["vectors"].shape[1:]), (count,), (count,)]

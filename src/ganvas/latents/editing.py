@@ -8,7 +8,6 @@ from typing import Any, get_args
 
 import numpy.typing as npt
 
-from ganvas.checksum import checksum
 from ganvas.errors import GanvasError
 from ganvas.latents.direction_files import read_directions, write_directions
 from ganvas.latents.directions import (
@@ -132,18 +131,13 @@ class Editing(RandomInputs):
         images = generate(network, mix(network, sources[:rows], sources[rows:], chosen))
         return images.reshape(rows, columns, *images.shape[1:])
 
-    @property
-    def identity(self) -> str:
-        """A checksum of its weights (64 hex digits), by which files of directions know it."""
-        return checksum(self.network.state_dict(), {})
-
     def write_directions(self, path: Path | str, directions: Directions) -> None:
         """Write directions of this generator as an .npz.
 
         Raises:
             RunError: the place cannot be written.
         """
-        write_directions(Path(path), directions, self.identity)
+        write_directions(Path(path), directions, self.inputs)
 
     def read_directions(self, path: Path | str) -> Directions:
         """The directions in an .npz of `write_directions` or `ganvas directions`.
@@ -151,4 +145,4 @@ class Editing(RandomInputs):
         Raises:
             GanvasError: it cannot be read, holds none, or those of another generator.
         """
-        return read_directions(Path(path), self.identity)
+        return read_directions(Path(path), self.inputs)

@@ -39,9 +39,19 @@ class Latents:
         return len(self.values)
 
     def __getitem__(self, rows: slice | Tensor) -> Latents:
-        """Some of them."""
+        """Some of them: a slice, or those at indices (n,)."""
         labels = None if self.labels is None else self.labels[rows]
         return Latents(self.values[rows], labels, self.space)
+
+    def batches(self) -> Iterator[Latents]:
+        """All of them, at most `BATCH_SIZE` at a time."""
+        for start in range(0, len(self), BATCH_SIZE):
+            yield self[start : start + BATCH_SIZE]
+
+    def to(self, device: torch.device) -> Latents:
+        """The same on a device."""
+        labels = None if self.labels is None else self.labels.to(device)
+        return Latents(self.values.to(device), labels, self.space)
 
 
 def images_of(network: nn.Module, latents: Latents) -> Tensor:
@@ -76,9 +86,9 @@ def styles_of(network: nn.Module, latents: Latents) -> Latents:
 
 def generate_batches(network: nn.Module, latents: Latents) -> Iterator[Tensor]:
     """The network's outputs in batches (B, C, H, W) of at most `BATCH_SIZE`."""
-    for start in range(0, len(latents), BATCH_SIZE):
+    for batch in latents.batches():
         with torch.inference_mode():  # ends before each yield: it must not leak to the caller
-            outputs = images_of(network, latents[start : start + BATCH_SIZE])
+            outputs = images_of(network, batch)
         yield outputs
 
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import torch
 from torch import Tensor, nn
 
+from ganvas.checksum import checksum
 from ganvas.data.settings import TrainingData
 from ganvas.errors import GanvasError
 from ganvas.labels import LabelSet
+from ganvas.latents.files import GeneratorInputs
 from ganvas.latents.latents import BATCH_SIZE, Latents
 from ganvas.latents.rejection import BLOCK, TrainedDiscriminator, best_of_block
 from ganvas.latents.settings import check_truncation, parse_keep
 from ganvas.latents.truncation import check_truncates, truncate
 from ganvas.networks import ImageShape
+from ganvas.networks.styles import StyleBased
 from ganvas.randomness import draw_latents, named_generator
 from ganvas.torch_state import usual_torch
 
@@ -48,6 +52,27 @@ class RandomInputs:
     """How far latents are from their mean: 1 as they are drawn, 0 at the mean (`truncated`)."""
     kept: float = 1.0
     """The fraction of candidates that become images (`keeping`)."""
+    exported_from: str = ""
+    """The identity of the generator that this one was exported from; empty for any other."""
+
+    @cached_property
+    def identity(self) -> str:
+        """A checksum of its weights (64 hex digits), by which files of latents know it.
+
+        That of a run, of its copied generator/ folder, of what was pushed of it, and of its exports
+        to ONNX is the same. A run that goes on has another.
+        """
+        return self.exported_from or checksum(self.network.state_dict(), {})
+
+    @property
+    def inputs(self) -> GeneratorInputs:
+        """Which generator it is, and what it makes images from."""
+        styles = None
+        if isinstance(self.network, StyleBased):
+            styles = self.network.style_layers, self.network.mean_styles.shape[-1]
+        return GeneratorInputs(
+            self.identity, self.images_seen, self.latent_dim, styles, self.label_set
+        )
 
     @property
     def device(self) -> torch.device:

