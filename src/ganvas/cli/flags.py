@@ -17,6 +17,7 @@ FLAG_TYPES = ConstructorRegistry()
 METAVARS: tuple[tuple[Any, str, tuple[type, ...]], ...] = (
     (int, "N", (int,)),
     (int | None, "N", (int, NoneType)),
+    (float | None, "NUMBER", (float, NoneType)),
     (Path | None, "PATH", (Path, NoneType)),
     (str | None, "TEXT", (str, NoneType)),
     (Schedule, "NUMBER|RAMP", (int, float, Ramp)),
