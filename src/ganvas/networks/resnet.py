@@ -21,6 +21,7 @@ from ganvas.networks.conditioning import (
 )
 from ganvas.networks.network import Dimensions, Discriminator, Generator, NormName
 from ganvas.networks.sizes import Doubling, ImageShape, split
+from ganvas.networks.widths import Widths
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,13 +34,9 @@ DOUBLINGS_LEFT: dict[Grid, int] = {"half": -1, "base": 0, "double": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
-class BlockSettings:
+class BlockSettings(Widths):
     """Width and blocks: the fields of both networks."""
 
-    width: Annotated[int, Ge(1)] = 32
-    """Channels next to the image."""
-    largest_multiplier: Annotated[int, Ge(1)] = 4
-    """Channels double with each halving of the resolution, up to this multiple of the width."""
     blocks_per_resolution: Annotated[int, Ge(1)] = 1
     """Blocks at each resolution; the first of them resamples."""
     residual: bool = True
@@ -116,12 +113,6 @@ class ResNetDiscriminator(BlockSettings, Conditioning, Discriminator):
         ]
 
 
-def channels_at(level: int, width: int, largest_multiplier: int) -> int:
-    """Channels at a level: level 0 has the width, and each next level doubles it up to a limit."""
-    multiplier: int = 2**level
-    return width * min(multiplier, largest_multiplier)
-
-
 def block(
     config: BlockSettings,
     in_channels: int,
@@ -163,11 +154,7 @@ def build_generator(config: ResNetGenerator, dimensions: Dimensions) -> nn.Modul
     plan = LabelPlan.of(
         config.conditioning, dimensions.latent_dim, dimensions.num_labels, stages_with_norm
     )
-
-    def channels_below(halvings: int) -> int:
-        return channels_at(halvings, config.width, config.largest_multiplier)
-
-    channels = channels_below(halvings)
+    channels = config.channels_at(halvings)
     stages: dict[str, nn.Module] = {
         "grid": nn.Sequential(
             glorot(FirstLinear(plan.input_dim, channels * base[0] * base[1])),
@@ -175,7 +162,7 @@ def build_generator(config: ResNetGenerator, dimensions: Dimensions) -> nn.Modul
         )  # (N, channels, base_height, base_width)
     }
     for index in range(1, doubling.doublings + 1):
-        narrower = channels_below(halvings - index)
+        narrower = config.channels_at(halvings - index)
         stages[f"double{index}"] = block(
             config, channels, narrower, "up", norm, condition_dim=plan.condition_dim
         )
@@ -207,12 +194,12 @@ def build_discriminator(config: ResNetDiscriminator, dimensions: Dimensions) -> 
     channels = image.channels
     level = dimensions.later_doublings
     if config.stem == "convolution":
-        channels = channels_at(level, config.width, config.largest_multiplier)
+        channels = config.channels_at(level)
         stages["stem"] = glorot(nn.Conv2d(image.channels, channels, kernel_size=3, padding=1))
         level += 1
     first = 1 + dimensions.later_doublings
     for index in range(first, first + halvings):
-        wider = channels_at(level, config.width, config.largest_multiplier)
+        wider = config.channels_at(level)
         sees_images = index == first and config.stem == "block"
         stages[f"halve{index}"] = block(config, channels, wider, "down", norm, sees_images)
         for extra in range(2, config.blocks_per_resolution + 1):
