@@ -33,6 +33,7 @@ TORCH_MODULES = (
     "growing",
     "labels",
     "styles",
+    "weights",
 )
 """Modules that import torch; descriptions import them only inside `build`."""
 

@@ -14,6 +14,7 @@ from typing import Literal, TypeVar, assert_never
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from ganvas.networks.labels import ConditionalBatchNorm, sequential
 from ganvas.networks.network import NormName
@@ -150,13 +151,22 @@ class UpsamplingConvolution(nn.Conv2d):
 
 
 def fold_kernels(network: nn.Module) -> nn.Module:
-    """The network with sums of kernels computed once and for all, to be used and not trained.
+    """The network with spectral norms and sums of kernels computed once and for all, to be used and
+    not trained.
 
     Changes it in place.
     """
+    if parametrize.is_parametrized(network, "weight"):
+        # Not removed: a copy of a layer shares its class, from which that would take the weight.
+        parametrizations = network.get_submodule("parametrizations.weight")
+        assert isinstance(parametrizations, parametrize.ParametrizationList)
+        parametrizations.original.data = parametrizations().detach()
+        parametrizations[0] = nn.Identity()
     for name, child in network.named_children():
-        folded = child.as_transposed() if isinstance(child, UpsamplingConvolution) else child
-        setattr(network, name, fold_kernels(folded))
+        folded = fold_kernels(child)
+        if isinstance(folded, UpsamplingConvolution):
+            folded = folded.as_transposed()
+        setattr(network, name, folded)
     return network
 
 
@@ -219,7 +229,7 @@ class Shortcut(nn.Module):
 
 
 def inner_channels(
-    in_channels: int, out_channels: int, resampling: Resampling, sees_images: bool
+    in_channels: int, out_channels: int, resampling: Resampling, widens_at_once: bool
 ) -> int:
     """Channels between a block's two convolutions.
 
@@ -227,7 +237,7 @@ def inner_channels(
     first one runs at the full resolution. A block that sees images widens at once: their few
     channels would be a bottleneck.
     """
-    return in_channels if resampling == "down" and not sees_images else out_channels
+    return in_channels if resampling == "down" and not widens_at_once else out_channels
 
 
 class PreactivationBlock(nn.Module):
@@ -242,6 +252,7 @@ class PreactivationBlock(nn.Module):
         sees_images: the block is a discriminator's first; it neither normalises nor rectifies
             its input, which is an image (the "optimized" block of both papers' code).
         condition_dim: above 0 the block is called with a condition (N, condition_dim) too.
+        widens_at_once: a halving block widens at its first convolution, as in Brock 2019.
     """
 
     def __init__(
@@ -254,9 +265,10 @@ class PreactivationBlock(nn.Module):
         residual: bool,
         sees_images: bool = False,
         condition_dim: int = 0,
+        widens_at_once: bool = False,
     ) -> None:
         super().__init__()
-        inner = inner_channels(in_channels, out_channels, resampling, sees_images)
+        inner = inner_channels(in_channels, out_channels, resampling, sees_images or widens_at_once)
         self.enter = (
             nn.Identity()
             if sees_images

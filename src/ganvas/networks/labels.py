@@ -86,6 +86,15 @@ def with_strength(vectors: nn.Module) -> nn.Sequential:
 # -- Conditional layers --------------------------------------------------------------------------
 
 
+class GainsAndBiases(nn.Linear):
+    """A condition (N, E) -> gains and biases (N, 2C), by two maps that lie in one matrix."""
+
+    maps = 2
+
+    def __init__(self, condition_dim: int, channels: int) -> None:
+        super().__init__(condition_dim, self.maps * channels, bias=False)
+
+
 class ConditionalBatchNorm(nn.Module):
     """Batch normalisation whose gain and bias depend on a condition (de Vries 2017).
 
@@ -100,7 +109,7 @@ class ConditionalBatchNorm(nn.Module):
     def __init__(self, channels: int, condition_dim: int) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(channels, affine=False)
-        self.affine = nn.Linear(condition_dim, 2 * channels, bias=False)
+        self.affine = GainsAndBiases(condition_dim, channels)
         nn.init.zeros_(self.affine.weight)
         neutral = torch.cat([torch.ones(channels), torch.zeros(channels)])
         self.register_buffer("neutral", neutral, persistent=False)
@@ -183,6 +192,7 @@ class LabelPlan:
         """The plan for a generator with so many conditional stages.
 
         Chunks are as long as they can be alike; the first layer takes what remains (Brock 2019).
+        With `num_labels` of 0 they are all that the stages get.
         """
         match conditioning:
             case "none":
@@ -196,7 +206,8 @@ class LabelPlan:
             case "chunks":
                 chunk = latent_dim // (stages + 1)
                 first = latent_dim - stages * chunk
-                return cls(conditioning, num_labels, first, SHARED_DIM + chunk, chunk)
+                shared = SHARED_DIM if num_labels else 0
+                return cls(conditioning, num_labels, first, shared + chunk, chunk)
 
     def assemble(self, stages: Mapping[str, nn.Module]) -> nn.Module:
         """The network of these stages: called with latents, and with labels if it takes them."""
@@ -209,6 +220,8 @@ class LabelPlan:
                 return ConcatenatedLabels(with_strength(vectors), stages)
             case "batch-norm":
                 vectors = OneHot(self.num_labels)
+            case "chunks" if not self.num_labels:
+                return ConditionalGenerator(None, stages, self.input_dim, self.chunk)
             case "shared" | "chunks":
                 vectors = LabelEmbedding(self.num_labels, SHARED_DIM, deviation=1.0)
         return ConditionalGenerator(with_strength(vectors), stages, self.input_dim, self.chunk)
@@ -220,7 +233,8 @@ class ConditionalGenerator(Stages):
     Labels are int64 (N,), or mixtures of labels (N, K).
 
     Args:
-        labels: labels (N,) -> the condition (N, E).
+        labels: labels (N,) -> the condition (N, E) of all stages. None: it takes no labels, and
+            chunks alone are the conditions.
         stages: by name; the first takes latents.
         input_dim: how many latents the first stage takes.
         chunk: latents that each conditional stage gets beside the condition (Brock 2019, figure
@@ -228,22 +242,26 @@ class ConditionalGenerator(Stages):
     """
 
     def __init__(
-        self, labels: nn.Module, stages: Mapping[str, nn.Module], input_dim: int, chunk: int
+        self,
+        labels: nn.Module | None,
+        stages: Mapping[str, nn.Module],
+        input_dim: int,
+        chunk: int,
     ) -> None:
-        super().__init__({"labels": labels, **stages})
+        super().__init__(stages if labels is None else {"labels": labels, **stages})
         self.conditional = tuple(map(takes_condition, stages.values()))
         self.input_dim = input_dim
         self.chunk = chunk
 
-    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        embed, *stages = self.children()
-        condition = embed(labels)
-        conditions = [condition] * sum(self.conditional)
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        stages = list(self.children())
+        shared = [] if labels is None else [stages.pop(0)(labels)]
+        conditions = shared * sum(self.conditional)
         if self.chunk:
             count = (latents.shape[1] - self.input_dim) // self.chunk
             sizes = [self.input_dim, *[self.chunk] * count]
             latents, *chunks = torch.split(latents, sizes, 1)
-            conditions = [torch.cat([condition, chunk], 1) for chunk in chunks]
+            conditions = [torch.cat([*shared, chunk], 1) for chunk in chunks]
         images = latents
         for stage, conditional in zip(stages, self.conditional, strict=True):
             images = stage(images, conditions.pop(0)) if conditional else stage(images)

@@ -59,6 +59,7 @@ class Regularisers:
     """Each regulariser of the generator; any of them together."""
 
     mode_seeking: RegulariserSettings = field(default_factory=RegulariserSettings)
+    orthogonal: RegulariserSettings = field(default_factory=RegulariserSettings)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.networks import average_heads, bind_labels
+from ganvas.networks.weights import trainable_matrices
 from ganvas.objectives.batch import DiscriminatorBatch, Network, Reconstruct, bind_reconstruct
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.regularisers import GeneratorPass
@@ -180,7 +181,7 @@ class StepFunctions:
 
         def calculate(latents: Tensor, weights: Tensor, *labels: Tensor) -> Tensors:
             generator = bind_labels(state.precision.through(state.generator), *labels)
-            batch = GeneratorPass(latents, generator(latents), generator)
+            batch = GeneratorPass(latents, generator, trainable_matrices(state.generator))
             due = dict(zip(names, weights.unbind(), strict=True))
             terms = weighted_means(state.objective.regularisers, batch, due)
             return scalars_and_gradients(terms, [], state.player("generator").weights)
