@@ -16,7 +16,12 @@ from speed_cases import Case, data_for, recipe_for
 
 MOST_PERCENT = 5.0
 """The target on a CPU, in percent of a step."""
-FORMS = {"dcgan": ("chunks", "shared"), "resnet": ("chunks",), "r3gan": ("concatenation",)}
+FORMS = {
+    "dcgan": ("chunks", "shared"),
+    "resnet": ("chunks",),
+    "biggan": ("chunks",),
+    "r3gan": ("concatenation",),
+}
 """Recipes that have a conditional one, and how labels enter its generator; the usual form first."""
 TURNS_PER_ROUND = 4
 """Short turns in many rounds: the difference is small beside what other work changes."""
@@ -25,7 +30,8 @@ TURNS_PER_ROUND = 4
 def measure(effort: Effort, device: torch.device, folder: Path) -> list[Figure]:
     """Every conditional recipe against its base, on Fashion-MNIST at 32x32."""
     figures = []
-    widths = {"dcgan": 32, "resnet": effort.resnet_width, "r3gan": effort.r3gan_width}
+    residual = effort.resnet_width
+    widths = {"dcgan": 32, "resnet": residual, "biggan": residual, "r3gan": effort.r3gan_width}
     for name, forms in FORMS.items():
         case = Case(f"{name}-conditional-32", name, 32, widths[name])
         place = folder / name

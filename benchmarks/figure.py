@@ -69,7 +69,7 @@ class Effort:
     colour_width: int
     """Width of the 64x64 networks."""
     resnet_width: int
-    """Width of the residual networks with WGAN-GP."""
+    """Width of the residual networks with WGAN-GP, and of BigGAN."""
     r3gan_width: int
     """Width of R3GAN."""
     published_width: int

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import torch
 import torch.nn.functional as F  # noqa: N812  (its name wherever torch is read)
 from torch import Tensor, autograd, nn, optim
+from torch.nn.utils import parametrizations
 
 LATENT_DIM = 128
 """Length of DCGAN's latent vector."""
@@ -187,6 +188,53 @@ class R3GANLoop(TextbookLoop):
         """The squared norm of the gradient of each logit in its own image (N,)."""
         (gradient,) = autograd.grad(logits.sum(), images, create_graph=True)
         return gradient.square().sum((1, 2, 3))
+
+
+class BigGANLoop(TextbookLoop):
+    """Brock 2019: the hinge loss, spectral norms in both players, orthogonal regularisation."""
+
+    latents = (128,)
+    rate, betas = 1e-3, (0.0, 0.9)
+    beta = 1e-4
+
+    def __init__(
+        self,
+        pixels: Tensor,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        device: torch.device,
+        batch: int,
+    ) -> None:
+        for layer in list(discriminator.modules()):
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                parametrizations.spectral_norm(layer)
+        super().__init__(pixels, generator, discriminator, device, batch)
+
+    def step(self) -> None:
+        real = self.real()
+        fake = self.generator(self.noise())
+        self.discriminator.zero_grad()
+        loss = F.relu(1 - self.discriminator(real)).mean()
+        loss = loss + F.relu(1 + self.discriminator(fake.detach())).mean()
+        loss.backward()
+        self.discriminator_adam.step()
+
+        self.discriminator.requires_grad_(False)
+        self.generator.zero_grad()
+        (-self.discriminator(fake).mean() + self.beta * self.similarity()).backward()
+        self.generator_adam.step()
+        self.discriminator.requires_grad_(True)
+
+    def similarity(self) -> Tensor:
+        """The squared inner products of the filters of each layer, as in equation 3."""
+        total = torch.zeros((), device=self.device)
+        for name, weight in self.generator.named_parameters():
+            # Gains and biases are made by two layers, whose weights lie in one tensor.
+            for part in weight.chunk(2 if "affine" in name else 1) if weight.ndim > 1 else ():
+                filters = part.flatten(1)
+                products = filters @ filters.T
+                total = total + (products - products.diagonal().diag()).square().sum()
+        return total
 
 
 def endless_batches(pixels: Tensor, batch: int) -> Iterator[Tensor]:

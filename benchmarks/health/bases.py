@@ -94,6 +94,20 @@ ON_POINTS: dict[str, Any] = {
 }
 
 BASES: dict[str, Base] = {
+    "biggan": Base(recipe="biggan", images=16_000, images_per_second=400),
+    "biggan-conditional": Base(
+        recipe="biggan-conditional", images=16_000, images_per_second=400, metrics=LABEL_METRICS
+    ),
+    "biggan-paper": Base(
+        recipe="biggan-paper", changes=widths(32), images=5_120, images_per_second=400, looks=4
+    ),
+    "biggan-paper-conditional": Base(
+        recipe="biggan-paper-conditional",
+        changes=widths(32),
+        images=5_120,
+        images_per_second=400,
+        looks=4,
+    ),
     "mlp": Base(recipe="mlp", size=32, images=48_000, images_per_second=1_500),
     "dcgan": Base(recipe="dcgan", size=32, images=25_600, images_per_second=650),
     "dcgan-16": Base(recipe="dcgan", images=56_000, metrics=MORE_METRICS),

@@ -101,15 +101,16 @@ def start(recipe: Recipe, seed: int = 0, data: PreparedData | None = None) -> Tr
 
 
 def fill_zero_weights(network: nn.Module, seed: int = 5) -> nn.Module:
-    """The network, with random values in weights that start at zero (fix-up).
+    """The network, with random values in weights that start at zero (fix-up, attention's gamma).
 
     Layers before such a weight have no effect until the first step has changed it.
     """
     random = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in network.parameters():
-            if weight.ndim > 1 and not weight.any():
-                weight.copy_(torch.randn(weight.shape, generator=random) / weight[0].numel() ** 0.5)
+            if weight.ndim != 1 and not weight.any():
+                fan_in = weight[0].numel() if weight.ndim else 1
+                weight.copy_(torch.randn(weight.shape, generator=random) / fan_in**0.5)
     return network
 
 

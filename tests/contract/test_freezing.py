@@ -19,6 +19,7 @@ from ganvas.training.step import train_step
 from tests.builders.probe_contexts import copied_context
 from tests.builders.tape import assert_captured_steps_are_the_steps
 from tests.builders.tiny import fill_zero_weights, narrow, same, start, tiny_recipe
+from tests.contract.test_probes import unbounded
 
 EVERY_FAMILY = pytest.mark.parametrize("family", sorted(DISCRIMINATORS))
 OBJECTIVES: dict[str, dict[str, Any]] = {
@@ -92,7 +93,7 @@ def test_probes_measure_the_stages_that_train(family: str, objective: str) -> No
         train_step(state, recipe)
         records[count] = measure(copied_context(state, recipe))
     assert records[0].keys() <= records[1].keys() | {MISSING, "probe/r_v"}
-    unmeasurable = {"probe/r_v"} | ({"probe/lipschitz/bound"} if family == "fastgan" else set())
+    unmeasurable = {"probe/r_v", *unbounded(family)}
     assert set(records[1].get(MISSING, {})) <= unmeasurable, "of an untrained network"
     if objective == "clipped":
         assert records[1]["probe/clip/share"] > 0  # type: ignore[operator]

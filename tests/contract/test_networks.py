@@ -424,7 +424,8 @@ def test_every_network_takes_the_same_image_sizes_and_names_those_for_points(
 
 @pytest.mark.parametrize("table", [GENERATORS, DISCRIMINATORS], ids=["generators", "others"])
 def test_the_tables_hold_each_network_by_its_name(table: dict[str, type[Network]]) -> None:
-    assert {"mlp", "maxout", "dcgan", "fastgan", "resnet", "r3gan", "strided"} <= set(table)
+    names = {"biggan", "mlp", "maxout", "dcgan", "fastgan", "resnet", "r3gan", "strided"}
+    assert names <= set(table)
     for name, kind in table.items():
         assert kind.name == name
         assert kind.table() is table
@@ -439,7 +440,7 @@ def test_networks_take_labels_only_where_asked(kind: type[Network]) -> None:
     network = kind()
     assert not network.uses_labels
     conditional = network.conditional()
-    if kind.name in ("dcgan", "fastgan", "resnet", "r3gan", "mlp"):
+    if kind.name in ("biggan", "dcgan", "fastgan", "resnet", "r3gan", "mlp"):
         assert conditional is not None
         assert conditional.uses_labels
         assert conditional.conditional() == conditional

@@ -25,6 +25,7 @@ from ganvas.networks.sizes import size_problem as size_problem
 from ganvas.networks.sizes import split as split
 
 TORCH_MODULES = (
+    "attention",
     "blocks",
     "convolutions",
     "excitation",
@@ -41,6 +42,8 @@ for _module in pkgutil.iter_modules(__path__):
     if _module.name not in TORCH_MODULES:
         importlib.import_module(f"{__name__}.{_module.name}")
 
+from ganvas.networks.biggan import BigGANDiscriminator as BigGANDiscriminator  # noqa: E402
+from ganvas.networks.biggan import BigGANGenerator as BigGANGenerator  # noqa: E402
 from ganvas.networks.dcgan import DCGANDiscriminator as DCGANDiscriminator  # noqa: E402
 from ganvas.networks.dcgan import DCGANGenerator as DCGANGenerator  # noqa: E402
 from ganvas.networks.fastgan import FastGANDiscriminator as FastGANDiscriminator  # noqa: E402

@@ -2,6 +2,8 @@
 
 from ganvas.growth import Growth as Growth
 from ganvas.recipes.catalog import CATALOG as CATALOG
+from ganvas.recipes.catalog import biggan as biggan
+from ganvas.recipes.catalog import biggan_conditional as biggan_conditional
 from ganvas.recipes.catalog import dcgan as dcgan
 from ganvas.recipes.catalog import dcgan_conditional as dcgan_conditional
 from ganvas.recipes.catalog import describe as describe
@@ -29,6 +31,8 @@ from ganvas.recipes.files import read_recipe as read_recipe
 from ganvas.recipes.files import recipe_json as recipe_json
 from ganvas.recipes.files import recipe_table as recipe_table
 from ganvas.recipes.files import recipe_toml as recipe_toml
+from ganvas.recipes.papers import biggan_paper as biggan_paper
+from ganvas.recipes.papers import biggan_paper_conditional as biggan_paper_conditional
 from ganvas.recipes.papers import dcgan_tutorial as dcgan_tutorial
 from ganvas.recipes.papers import fastgan_paper as fastgan_paper
 from ganvas.recipes.papers import r3gan_paper as r3gan_paper

@@ -18,6 +18,8 @@ from ganvas.data.settings import DataSettings
 from ganvas.errors import RecipeError, did_you_mean
 from ganvas.networks import (
     POINT,
+    BigGANDiscriminator,
+    BigGANGenerator,
     DCGANDiscriminator,
     DCGANGenerator,
     FastGANDiscriminator,
@@ -33,10 +35,18 @@ from ganvas.networks import (
     StridedDiscriminator,
     StridedGenerator,
 )
-from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.objectives.settings import (
+    ObjectiveSettings,
+    Penalties,
+    PenaltySettings,
+    Regularisers,
+    RegulariserSettings,
+)
 from ganvas.recipes.files import read_recipe
 from ganvas.recipes.papers import (
     WGAN_GP,
+    biggan_paper,
+    biggan_paper_conditional,
     cosine,
     dcgan_tutorial,
     fastgan_paper,
@@ -196,6 +206,23 @@ def fastgan() -> Recipe:
     )
 
 
+def biggan() -> Recipe:
+    """Latents in every block, self-attention, spectral norms in both players (Brock 2019, smaller).
+
+    Learning rates 1e-3 and 4e-4, which scored best of three at 8,000 images, within their intervals
+    (docs/recipes.md); orthogonal regularisation of the paper's weight.
+    """
+    adam = PlayerSettings(learning_rate=1e-3, beta1=0.0, beta2=0.9)
+    regularisers = Regularisers(orthogonal=RegulariserSettings(weight=1e-4))
+    return Recipe(
+        name="biggan",
+        generator=replace(generator(BigGANGenerator(), adam), regularisers=regularisers),
+        discriminator=discriminator(BigGANDiscriminator(), replace(adam, learning_rate=4e-4)),
+        objective=ObjectiveSettings(loss="hinge", spectral_norm=True),
+        batch=LAPTOP_BATCH,
+    )
+
+
 def dcgan_conditional() -> Recipe:
     """dcgan with labels: gains from an embedding and latents (Brock 2019), projection."""
     return conditional(dcgan())
@@ -218,6 +245,11 @@ def r3gan_conditional() -> Recipe:
 def fastgan_conditional() -> Recipe:
     """fastgan with labels: gains from an embedding (Sauer 2021's code), projection."""
     return conditional(fastgan())
+
+
+def biggan_conditional() -> Recipe:
+    """biggan with labels: an embedding beside the latents of every block, projection."""
+    return conditional(biggan())
 
 
 def few() -> Recipe:
@@ -334,11 +366,13 @@ CATALOG: dict[str, Callable[[], Recipe]] = {
         resnet_wgan_gp,
         r3gan,
         fastgan,
+        biggan,
         few,
         dcgan_conditional,
         resnet_conditional,
         r3gan_conditional,
         fastgan_conditional,
+        biggan_conditional,
         dcgan_tutorial,
         wgan_paper,
         wgan_gp_paper,
@@ -347,6 +381,8 @@ CATALOG: dict[str, Callable[[], Recipe]] = {
         resnet_wgan_gp_paper,
         r3gan_paper,
         fastgan_paper,
+        biggan_paper,
+        biggan_paper_conditional,
         pacgan_points,
         points_modern,
         pacgan_stacked,

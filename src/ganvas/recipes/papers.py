@@ -6,6 +6,8 @@ import math
 
 from ganvas.data.settings import DataSettings
 from ganvas.networks import (
+    BigGANDiscriminator,
+    BigGANGenerator,
     DCGANDiscriminator,
     DCGANGenerator,
     FastGANDiscriminator,
@@ -211,6 +213,45 @@ def fastgan_paper() -> Recipe:
         augmentation=1.0,
         augmentation_policy="diffaugment",
     )
+
+
+def biggan_paper() -> Recipe:
+    """Brock 2019 as StudioGAN trains it on CIFAR-10, without labels: hinge, Adam 2e-4 (0.5, 0.999).
+
+    Width 96, which is 384 channels in the generator and 192 in the discriminator at every grid;
+    attention at 16x16, mirrored images. 5 critic steps of 64 images per generator step of 64;
+    100,000 generator steps. From step 1,000 on, the average keeps 0.9999 of itself at each step.
+    """
+    adam = PlayerSettings(learning_rate=2e-4, beta1=0.5, beta2=0.999)
+    batch, critic_steps = 64, 5
+    step = critic_steps * batch
+    half_life = round(step * math.log(0.5) / math.log(0.9999))
+    first = 1_000 * step
+    return Recipe(
+        name="biggan-paper",
+        generator=generator(BigGANGenerator(width=384, largest_multiplier=1), adam),
+        discriminator=discriminator(BigGANDiscriminator(width=192, largest_multiplier=1), adam),
+        objective=ObjectiveSettings(loss="hinge", spectral_norm=True),
+        data=DataSettings(flip=True),
+        discriminator_steps=critic_steps,
+        generator_batch=batch,
+        images=100_000 * step,
+        batch=batch,
+        latent_dim=80,
+        ema_half_life=Ramp(
+            shape="linear", start=0.0, end=half_life, after=first - step, images=first
+        ),
+        ema_rampup=0.0,
+    )
+
+
+def biggan_paper_conditional() -> Recipe:
+    """Brock 2019 as StudioGAN trains it on CIFAR-10; everything else as biggan-paper.
+
+    An embedding of 128 and 20 of the 80 latents in each block's batch norms, and the projection of
+    the summed features on an embedding of the label, spectrally normalised.
+    """
+    return conditional(biggan_paper())
 
 
 def relativistic(penalty: Schedule) -> ObjectiveSettings:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,10 @@ from torch import Tensor, nn
 
 from ganvas.networks.weights import trainable_matrices
 from ganvas.objectives.regularisers import GeneratorPass, mode_seeking, orthogonal
+from ganvas.objectives.settings import Regularisers, RegulariserSettings
+from ganvas.recipes import PlayerSettings, biggan
+from ganvas.training.step import train_step
+from tests.builders.tiny import small, start, tiny_recipe
 
 
 def of_weights(*matrices: Tensor) -> GeneratorPass:
@@ -58,3 +64,23 @@ def test_mode_seeking_by_hand() -> None:
     latents = torch.tensor([[0.0, 1.0], [2.0, 0.0], [1.0, 1.0]])
     batch = GeneratorPass(latents, lambda z: (2 * z)[:, None, None, :], [])
     np.testing.assert_allclose(mode_seeking(batch).numpy(), 1 / (2 + 1e-5), rtol=1e-6)
+
+
+def test_orthogonal_makes_filters_less_alike_while_biggan_trains() -> None:
+    def alikeness(weight: float) -> float:
+        regularisers = Regularisers(orthogonal=RegulariserSettings(weight=weight))
+        plain = tiny_recipe(small("biggan"), generator=PlayerSettings(learning_rate=1e-2))
+        player = dataclasses.replace(plain.generator, regularisers=regularisers)
+        recipe = dataclasses.replace(plain, generator=player)
+        state = start(recipe)
+        for _ in range(6):
+            train_step(state, recipe)
+        with torch.no_grad():
+            return float(orthogonal(of_weights(*trainable_matrices(state.generator))))
+
+    assert alikeness(1.0) < 0.9 * alikeness(0.0)
+
+
+def test_the_recipe_has_the_papers_weight() -> None:
+    """Brock 2019, section 3.1: beta is 1e-4."""
+    assert biggan().generator.regularisers.orthogonal.weight == 1e-4

@@ -267,7 +267,7 @@ def test_wrong_value_is_one_problem_that_starts_with_the_fields_name(
 @pytest.mark.parametrize(
     ("network", "expected"),
     [
-        (None, ": expected a table with a name, one of dcgan, fastgan, maxout, mlp"),
+        (None, ": expected a table with a name, one of biggan, dcgan, fastgan, maxout"),
         ("dcgan", ": expected a table with a name"),
         ({"width": 4}, ": expected a table with a name"),
         ({"name": "resnt"}, ".name: 'resnt' is no {role} network. Did you mean resnet?"),

@@ -13,11 +13,12 @@ from ganvas.health.probes.context import (
     trainable,
 )
 from ganvas.health.probes.norms import row_norms
+from ganvas.networks.attention import SelfAttention
 from ganvas.networks.blocks import Shortcut
 from ganvas.networks.excitation import Beside
 from ganvas.networks.labels import ConditionalBatchNorm, LabelEmbedding
 
-BESIDE = (Beside, Shortcut, LabelEmbedding, ConditionalBatchNorm)
+BESIDE = (Beside, SelfAttention, Shortcut, LabelEmbedding, ConditionalBatchNorm)
 """Modules whose weights add no depth (`layers`)."""
 
 
@@ -100,8 +101,9 @@ def layers(network: nn.Module) -> list[nn.Parameter]:
     """The weights of convolutions and linear layers, in the order in which they are defined.
 
     That is from input to output. What lies beside that path is left out: a shortcut's convolution,
-    excitations, a second stack, decoders, and what labels add, which has no gradient while their
-    strength is 0. A frozen layer has neither gradient nor update.
+    excitations, attention, which has no gradient at first, a second stack, decoders, and what
+    labels add, which has none while their strength is 0. A frozen layer has neither gradient nor
+    update.
     """
     beside = {w for m in network.modules() if isinstance(m, BESIDE) for w in m.parameters()}
     return [w for w in trainable(network) if w.dim() >= 2 and w not in beside]
