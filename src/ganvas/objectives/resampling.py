@@ -14,6 +14,10 @@ from torch import Tensor
 
 from ganvas.objectives.augment_random import grid_of
 
+VALUES_AT_ONCE = 3 * 2**16
+"""Values to resample at once on CPUs, about: 16 colour images of 64x64. What lies in between then
+stays in the cache (docs/few-images.md)."""
+
 
 class Corners(NamedTuple):
     """The four pixels between which each pixel of the result lies, and how far between them."""
@@ -35,8 +39,16 @@ def resample(images: Tensor, affine: Tensor) -> Tensor:
         affine: (3, 2, N), in pixels to the right and down: how far the source moves with a pixel to
             the right, with a pixel down, and how far the source of the centre is from the centre.
     """
-    resampled: Tensor = _Resample.apply(images, corners_of(images, affine))  # type: ignore[no-untyped-call]
-    return resampled
+    count = len(images)
+    if images.device.type == "cpu":
+        count = max(1, VALUES_AT_ONCE // images[0].numel())
+    resampled: list[Tensor] = [
+        _Resample.apply(part, corners_of(part, maps))  # type: ignore[no-untyped-call]
+        for part, maps in zip(
+            torch.split(images, count), torch.split(affine, count, 2), strict=True
+        )
+    ]
+    return torch.cat(resampled) if len(resampled) > 1 else resampled[0]
 
 
 def corners_of(images: Tensor, affine: Tensor) -> Corners:

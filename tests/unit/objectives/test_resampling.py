@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
+from ganvas.objectives import resampling
 from ganvas.objectives.resampling import resample
 
 SIZES = [(16, 16), (7, 7), (12, 20), (1, 5)]
@@ -44,6 +45,21 @@ def test_images_and_gradients_are_those_of_grid_sample(
     upstream = drawn(*images.shape).flip(0)
     gradients = [torch.autograd.grad(result, images, upstream)[0] for result in (ours, theirs)]
     torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 4, 100])
+def test_how_many_images_are_resampled_at_once_changes_nothing(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, affine = drawn(5, 3, 16, 16).float().requires_grad_(), maps(5).float()
+    upstream = drawn(*images.shape).float()
+    results = []
+    for values in (10**9, at_once * 3 * 16 * 16):
+        monkeypatch.setattr(resampling, "VALUES_AT_ONCE", values)
+        resampled = resample(images, affine)
+        (gradient,) = torch.autograd.grad(resampled, images, upstream)
+        results.append((resampled, gradient))
+    torch.testing.assert_close(*results)
 
 
 def test_the_memory_layout_changes_nothing() -> None:
