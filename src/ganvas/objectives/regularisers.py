@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -23,11 +22,6 @@ class GeneratorPass:
     matrices: Sequence[Tensor]
     """The weights that train, (M, filters, inputs) for each convolution and linear layer."""
 
-    @cached_property
-    def images(self) -> Tensor:
-        """(N, C, H, W), the images for `latents`, with their history; made when first asked for."""
-        return self.generator(self.latents)
-
 
 Regulariser = Callable[[GeneratorPass], Tensor]
 """A pass -> (N,), or () of weights alone; the mean is added to the generator's loss, weighted."""
@@ -44,9 +38,9 @@ def mode_seeking(batch: GeneratorPass) -> Tensor:
     label.
     """
     others = batch.latents.roll(1, 0)
-    images = (batch.images - batch.generator(others)).abs().flatten(1).mean(1)  # (N,)
+    images = batch.generator(batch.latents) - batch.generator(others)
     latents = (batch.latents - others).abs().mean(1)  # (N,)
-    return 1 / (images / latents + 1 / LARGEST_PULL)
+    return 1 / (images.abs().flatten(1).mean(1) / latents + 1 / LARGEST_PULL)
 
 
 def orthogonal(batch: GeneratorPass) -> Tensor:
