@@ -7,6 +7,7 @@ compiler understands can differ; one step goes through the compiler's own kernel
 from __future__ import annotations
 
 import copy
+import dataclasses
 from typing import Any
 
 import pytest
@@ -16,7 +17,11 @@ from torch import Tensor
 from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.penalties import PENALTIES
-from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.objectives.settings import (
+    ObjectiveSettings,
+    Regularisers,
+    RegulariserSettings,
+)
 from ganvas.recipes import Recipe
 from ganvas.training.engine import Compiled, Eager
 from ganvas.training.state import TrainState
@@ -96,6 +101,14 @@ def test_every_penalty_alone_at_every_second_step(penalty: str) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family(family: str) -> None:
     assert_alike(tiny_recipe(small(family)), "r1")
+
+
+@pytest.mark.parametrize("name", ["mode_seeking", "orthogonal"])
+def test_regularisers_of_images_and_of_weights(name: str) -> None:
+    recipe = tiny_recipe()
+    regularisers = Regularisers(**{name: RegulariserSettings(weight=10.0)})
+    player = dataclasses.replace(recipe.generator, regularisers=regularisers)
+    assert_alike(dataclasses.replace(recipe, generator=player))
 
 
 def test_spectral_norms_and_batch_statistics_move_once() -> None:
