@@ -72,6 +72,8 @@ class Effort:
     """Width of the residual networks with WGAN-GP, and of BigGAN."""
     r3gan_width: int
     """Width of R3GAN."""
+    style_width: int
+    """Width of StyleGAN2."""
     published_width: int
     """Width of R3GAN on CUDA, with a batch of 64."""
     batches: tuple[int, ...]
@@ -104,6 +106,7 @@ FULL = Effort(
     colour_width=64,
     resnet_width=32,
     r3gan_width=64,
+    style_width=128,
     published_width=768,
     batches=(16, 32, 64, 128, 256),
     sides=(16, 32, 64),
@@ -123,6 +126,7 @@ QUICK = Effort(
     colour_width=16,
     resnet_width=8,
     r3gan_width=16,
+    style_width=16,
     published_width=64,
     batches=(16, 64),
     sides=(16, 32),

@@ -16,7 +16,14 @@ from ganvas.data.sources import open_source
 from ganvas.precision import has_bfloat16
 from ganvas.recipes import CATALOG, Recipe, build_networks
 from ganvas.training.state import TrainState
-from textbook import BigGANLoop, DCGANLoop, R3GANLoop, TextbookLoop, WassersteinLoop
+from textbook import (
+    BigGANLoop,
+    DCGANLoop,
+    R3GANLoop,
+    StyleLoop,
+    TextbookLoop,
+    WassersteinLoop,
+)
 
 COLOUR_IMAGES = 2_000
 ROUNDING = 1e-3
@@ -37,6 +44,7 @@ LOOPS: dict[str, type[TextbookLoop]] = {
     "biggan": BigGANLoop,
     "r3gan": R3GANLoop,
     "r3gan-paper": R3GANLoop,
+    "style": StyleLoop,
 }
 """The textbook loops that get copies of the networks of ganvas."""
 
@@ -76,13 +84,14 @@ class Case:
 
 def every_case(effort: Effort, device: torch.device) -> tuple[Case, ...]:
     """DCGAN at two sizes, two residual networks with penalties, one with spectral norms and
-    attention; on CUDA also a published one."""
+    attention, and one with styles; on CUDA also a published one."""
     cases = (
         Case("dcgan-32", "dcgan", 32, 32),
         Case("dcgan-64", "dcgan", 64, effort.colour_width, channels=3),
         Case("resnet-32", "resnet-wgan-gp", 32, effort.resnet_width),
         Case("biggan-32", "biggan", 32, effort.resnet_width),
         Case("r3gan-32", "r3gan", 32, effort.r3gan_width),
+        Case("style-32", "style", 32, effort.style_width),
     )
     if device.type != "cuda":
         return cases

@@ -130,6 +130,20 @@ BASES: dict[str, Base] = {
     "fastgan-paper": Base(
         recipe="fastgan-paper", changes=widths(16), images=5_120, images_per_second=80, looks=4
     ),
+    "style": Base(recipe="style", images=8_000, images_per_second=130),
+    "style-conditional": Base(
+        recipe="style-conditional", images=8_000, images_per_second=130, metrics=LABEL_METRICS
+    ),
+    "style-paper": Base(
+        recipe="style-paper", changes=widths(32), images=24_000, images_per_second=500
+    ),
+    "style-paper-conditional": Base(
+        recipe="style-paper-conditional",
+        changes=widths(32),
+        images=24_000,
+        images_per_second=500,
+        metrics=LABEL_METRICS,
+    ),
     "few": Base(recipe="few", images=24_000, images_per_second=1_500),
     "lsgan": Base(recipe="lsgan", images=56_000, metrics=MORE_METRICS),
     "wgan": Base(recipe="wgan", images=56_000),

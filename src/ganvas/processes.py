@@ -265,7 +265,7 @@ def reporting_lost_processes() -> Iterator[None]:
         raise RankLost("another process of this run is gone") from error
 
 
-# -- Batch normalisation ---------------------------------------------------------------------------
+# -- Running statistics ----------------------------------------------------------------------------
 
 
 def to_sync_batch_norm(network: nn.Module) -> nn.Module:
@@ -296,14 +296,55 @@ def from_sync_batch_norm(network: nn.Module) -> None:
                 setattr(parent, name, own.train(child.training))
 
 
+class RunningMean(nn.Module):
+    """The mean of vectors over the samples of training, of K groups of them; it forgets.
+
+    Sums and weights decay alike, and the mean is their quotient: right from the first batch on, and
+    in a moving average of a network too. Both are linear in the batch, so their averages over ranks
+    are those of the whole batch.
+
+    Args:
+        groups: K, such as one for each label.
+        length: S, of the vectors.
+        decay: what remains of a sum after one batch.
+    """
+
+    sums: Tensor
+    """(K, S)"""
+    weights: Tensor
+    """(K, 1)"""
+
+    def __init__(self, groups: int, length: int, decay: float) -> None:
+        super().__init__()
+        self.decay = decay
+        self.register_buffer("sums", torch.zeros(groups, length))
+        self.register_buffer("weights", torch.zeros(groups, 1))
+
+    def add(self, vectors: Tensor, membership: Tensor) -> None:
+        """Take in a batch, in place.
+
+        Args:
+            vectors: (N, S), without history.
+            membership: (N, K), how much each belongs to each group.
+        """
+        shares = membership.T / len(vectors)  # (K, N)
+        self.sums.lerp_(shares @ vectors, 1 - self.decay)
+        self.weights.lerp_(shares.sum(1, keepdim=True), 1 - self.decay)
+
+    @property
+    def mean(self) -> Tensor:
+        """(K, S); zeros for a group that no sample belonged to."""
+        return self.sums / self.weights.clamp(min=torch.finfo(self.weights.dtype).tiny)
+
+
 def running_statistics(*networks: nn.Module) -> list[Tensor]:
-    """Running means and variances of batch normalisation: the only state that a rank updates from
-    its own images alone."""
-    return [
-        statistic
-        for network in networks
-        for module in network.modules()
-        if isinstance(module, _BatchNorm)
-        for statistic in (module.running_mean, module.running_var)
-        if statistic is not None
-    ]
+    """What batch normalisation and running means have gathered: the only state that a rank updates
+    from its own images alone."""
+    statistics = []
+    for network in networks:
+        for module in network.modules():
+            if isinstance(module, _BatchNorm):
+                statistics += [module.running_mean, module.running_var]
+            elif isinstance(module, RunningMean):
+                statistics += [module.sums, module.weights]
+    return [statistic for statistic in statistics if statistic is not None]

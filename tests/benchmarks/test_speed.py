@@ -64,6 +64,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
         ("resnet-wgan-gp", 32, 4, 1),
         ("biggan", 32, 4, 1),
         ("r3gan", 32, 8, 3),
+        ("style", 32, 8, 1),
     ],
 )
 def test_the_textbook_trains_the_same_networks(
@@ -82,7 +83,9 @@ def test_the_textbook_trains_the_same_networks(
         cases.check_same_networks(ours.state, textbook)
 
 
-@pytest.mark.parametrize(("recipe", "width"), [("resnet-wgan-gp", 4), ("biggan", 4), ("r3gan", 8)])
+@pytest.mark.parametrize(
+    ("recipe", "width"), [("resnet-wgan-gp", 4), ("biggan", 4), ("r3gan", 8), ("style", 8)]
+)
 def test_the_textbook_minimises_the_same_loss(
     bench: Bench, recipe: str, width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,7 +130,7 @@ def test_the_full_effort_measures_unchanged_recipes(bench: Bench) -> None:
     cases = bench["speed_cases"]
     full, cuda = bench["figure"].FULL, torch.device("cuda")
     by_key = {case.key: case for case in cases.every_case(full, cuda)}
-    for key in ("dcgan-32", "resnet-32", "biggan-32", "r3gan-32"):
+    for key in ("dcgan-32", "resnet-32", "biggan-32", "r3gan-32", "style-32"):
         assert cases.recipe_for(by_key[key]) == CATALOG[by_key[key].recipe]()
     assert cases.recipe_for(by_key["dcgan-64"]).generator.network.width == 64
     published = cases.recipe_for(by_key["r3gan-published"])
@@ -144,12 +147,12 @@ def test_targets_depend_on_the_device(bench: Bench, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(cases, "has_bfloat16", lambda known=has_bfloat16: known)
         every = cases.every_case(bench["figure"].FULL, cpu)
         targets[has_bfloat16] = [case.min_ratio(cpu) for case in every]
-    assert targets == {False: [1.0] * 5, True: [1.0, 1.8, 1.0, 1.0, 1.0]}
+    assert targets == {False: [1.0] * 6, True: [1.0, 1.8, *[1.0] * 4]}
     on_cuda = cases.every_case(bench["figure"].FULL, cuda)
-    assert [case.min_ratio(cuda) for case in on_cuda] == [3.0, 1.0, 3.0, 1.0, 2.0, 1.0]
-    assert [case.min_matrix_percent for case in on_cuda] == [None] * 5 + [50.0]
+    assert [case.min_ratio(cuda) for case in on_cuda] == [3.0, 1.0, 3.0, 1.0, 2.0, 1.0, 1.0]
+    assert [case.min_matrix_percent for case in on_cuda] == [None] * 6 + [50.0]
     quick = cases.every_case(bench["figure"].QUICK, cpu)
-    assert [case.min_ratio(cpu) for case in quick] == [1.0] * 5
+    assert [case.min_ratio(cpu) for case in quick] == [1.0] * 6
 
 
 def test_python_overhead_runs_each_graph_function_once(

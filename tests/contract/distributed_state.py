@@ -25,7 +25,13 @@ from ganvas.errors import Diverged
 from ganvas.growth import Growth
 from ganvas.objectives.losses import LOSSES, Loss
 from ganvas.objectives.penalties import PENALTIES
-from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.objectives.settings import (
+    ObjectiveSettings,
+    Penalties,
+    PenaltySettings,
+    Regularisers,
+    RegulariserSettings,
+)
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup, running_statistics
 from ganvas.recipes import PlayerSettings, Recipe, checked
 from ganvas.schedules import Adaptive, Ramp
@@ -91,8 +97,18 @@ CASES: dict[str, dict[str, Any]] = {
         "grow": Growth(heights=(SIDE, 2 * SIDE), ends=(40 * BATCH,)),
         "grow_freeze": True,
     },
+    "styles mixed, path lengths, groups of images": {
+        "networks": small("style", discriminator={"deviation_group": 4}),
+        "batch": 16,
+        "objective": one_penalty("r1"),
+        "regularisers": Regularisers(path_length=RegulariserSettings(weight=1.0, every=2)),
+        "style_mixing": 0.5,
+    },
 }  # fmt: skip
 """Every loss and penalty, and everything else that chance or the place in a batch decides."""
+
+OF_GENERATOR = {"regularisers", "style_mixing"}
+"""Fields of a case that are the generator's."""
 
 NORMALISED = {"networks": small("dcgan", discriminator={"norm": "batch"})}
 
@@ -107,7 +123,11 @@ def recipe_of(changes: dict[str, Any]) -> Recipe:
         "discriminator": ADAM,
         "ema_half_life": 500,
     }
-    return checked(tiny_recipe(**{**plain, **changes}))
+    of_generator = {key: changes[key] for key in OF_GENERATOR & changes.keys()}
+    others = {key: value for key, value in changes.items() if key not in OF_GENERATOR}
+    recipe = tiny_recipe(**{**plain, **others})
+    player = dataclasses.replace(recipe.generator, **of_generator)
+    return checked(dataclasses.replace(recipe, generator=player))
 
 
 def data_of(recipe: Recipe) -> PreparedData:

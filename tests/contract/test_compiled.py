@@ -147,6 +147,24 @@ def test_weights_stay_clipped_and_averaged_and_go_on_exactly() -> None:
         assert torch.equal(tensor, again.tensors()[name]), name
 
 
+def test_mixed_styles_and_path_lengths() -> None:
+    recipe = tiny_recipe(small("style", discriminator={"deviation_group": 2}))
+    regularisers = Regularisers(path_length=RegulariserSettings(weight=100.0))
+    player = dataclasses.replace(recipe.generator, style_mixing=0.9, regularisers=regularisers)
+    recipe = dataclasses.replace(recipe, generator=player)
+    plain, ours = start(recipe), compiled(start(recipe))
+    for state in (plain, ours):
+        train_step(state, recipe)
+    assert isinstance(ours.engine, Compiled)
+    assert ours.engine.fallback is None
+    exact, found = (step_gradient(state.generator) for state in (plain, ours))
+    assert relative_distance(found, exact) < ROUNDING
+    torch.testing.assert_close(ours.path_average, plain.path_average)
+    found_buffers = buffers(ours)
+    for name, expected in buffers(plain).items():
+        torch.testing.assert_close(found_buffers[name], expected, rtol=1e-3, atol=1e-4, msg=name)
+
+
 def test_the_compilers_own_kernels_within_rounding() -> None:
     recipe = tiny_recipe(small("mlp"))
     assert_alike(recipe, "gradient_penalty", backend="inductor")

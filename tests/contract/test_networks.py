@@ -328,6 +328,38 @@ def test_uses_batch_statistics_agrees_with_an_experiment(network: Discriminator)
     assert moved is network.uses_batch_statistics
 
 
+@pytest.mark.parametrize(
+    "network", [case for case in DISCRIMINATOR_VARIATIONS if case.values[0].group_size > 1]
+)
+def test_group_size_agrees_with_an_experiment(network: Discriminator) -> None:
+    """No logit of an image after the first group depends on the images of that."""
+    image, group = ImageShape(1, 16, 16), network.group_size
+    discriminator = built_awake(network, image)
+    images = torch.randn(2 * group, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    changed = images.clone()
+    changed[0] = -changed[0]
+    labels = [torch.arange(2 * group) % NUM_LABELS] if network.uses_labels else []
+    with torch.no_grad():
+        before, after = discriminator(images, *labels), discriminator(changed, *labels)
+    assert torch.equal(before[group:], after[group:])
+    assert not (before[:group] == after[:group]).any()
+
+
+@pytest.mark.parametrize("network", GENERATOR_VARIATIONS)
+def test_has_styles_agrees_with_the_network(network: Generator) -> None:
+    image = ImageShape(2, 24, 36)
+    player = built(network, image).eval()
+    assert isinstance(player, StyleBased) is network.has_styles
+    if not isinstance(player, StyleBased):
+        return
+    labels = labels_of(network)
+    styles = player.map(latents(), *labels)
+    assert player.mean_styles.shape[-1] == styles.shape[1]
+    assert player.mean_styles.shape[:-1] == ((NUM_LABELS,) if network.uses_labels else ())
+    every = styles[:, None].expand(-1, player.style_layers, -1)
+    assert torch.equal(player.synthesise(every), with_labels(network, player)(latents()))
+
+
 @pytest.mark.parametrize("network", DISCRIMINATOR_VARIATIONS)
 def test_a_gradient_penalty_reaches_the_weights(network: Discriminator) -> None:
     if network.uses_batch_statistics:
@@ -424,7 +456,7 @@ def test_every_network_takes_the_same_image_sizes_and_names_those_for_points(
 
 @pytest.mark.parametrize("table", [GENERATORS, DISCRIMINATORS], ids=["generators", "others"])
 def test_the_tables_hold_each_network_by_its_name(table: dict[str, type[Network]]) -> None:
-    names = {"biggan", "mlp", "maxout", "dcgan", "fastgan", "resnet", "r3gan", "strided"}
+    names = {"biggan", "mlp", "maxout", "dcgan", "fastgan", "resnet", "r3gan", "strided", "style"}
     assert names <= set(table)
     for name, kind in table.items():
         assert kind.name == name
@@ -440,7 +472,7 @@ def test_networks_take_labels_only_where_asked(kind: type[Network]) -> None:
     network = kind()
     assert not network.uses_labels
     conditional = network.conditional()
-    if kind.name in ("biggan", "dcgan", "fastgan", "resnet", "r3gan", "mlp"):
+    if kind.name in ("biggan", "dcgan", "fastgan", "resnet", "r3gan", "mlp", "style"):
         assert conditional is not None
         assert conditional.uses_labels
         assert conditional.conditional() == conditional
@@ -464,7 +496,7 @@ def test_the_label_changes_what_comes_out_and_of_its_own_sample_alone(network: N
 
 @pytest.mark.parametrize("network", CONDITIONAL)
 def test_a_label_without_strength_changes_nothing(network: Network) -> None:
-    if network.name == "r3gan" and network.role == "discriminator":
+    if isinstance(network, Discriminator) and network.needs_labels:
         pytest.skip("its logit has no part without labels (rules.py refuses other strengths)")
     image = ImageShape(1, 16, 16)
     player = built_awake(network, image).eval()

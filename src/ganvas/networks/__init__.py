@@ -28,11 +28,13 @@ TORCH_MODULES = (
     "attention",
     "blocks",
     "convolutions",
+    "equalised",
     "excitation",
     "first_layers",
     "grouped",
     "growing",
     "labels",
+    "modulated",
     "styles",
     "weights",
 )
@@ -58,3 +60,5 @@ from ganvas.networks.resnet import ResNetDiscriminator as ResNetDiscriminator  #
 from ganvas.networks.resnet import ResNetGenerator as ResNetGenerator  # noqa: E402
 from ganvas.networks.strided import StridedDiscriminator as StridedDiscriminator  # noqa: E402
 from ganvas.networks.strided import StridedGenerator as StridedGenerator  # noqa: E402
+from ganvas.networks.style import StyleDiscriminator as StyleDiscriminator  # noqa: E402
+from ganvas.networks.style import StyleGenerator as StyleGenerator  # noqa: E402

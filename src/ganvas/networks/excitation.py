@@ -47,8 +47,13 @@ class FixedNoise(nn.Module):
         self.register_buffer("noise", torch.randn(1, 1, *grid))
         self.strength = nn.Parameter(torch.zeros(1))
 
+    @property
+    def added(self) -> Tensor:
+        """What it adds to every channel of every image, (1, 1, H, W)."""
+        return self.strength * self.noise
+
     def forward(self, images: Tensor) -> Tensor:
-        return images + (self.strength * self.noise).to(images.dtype)
+        return images + self.added.to(images.dtype)
 
 
 # -- Skip-layer excitation -----------------------------------------------------------------------

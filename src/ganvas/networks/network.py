@@ -204,6 +204,8 @@ class Generator(Network):
     bounded_output: ClassVar[bool] = True
     """Whether its images lie in [-1, 1]. Otherwise values outside are clamped when images become
     pixels (`images.to_uint8`)."""
+    has_styles: ClassVar[bool] = False
+    """Whether it is built with a style space, as a `StyleBased` network (`styles.py`)."""
 
     @classmethod
     def table(cls) -> dict[str, type[Any]]:
@@ -229,9 +231,27 @@ class Discriminator(Network):
     def uses_batch_statistics(self) -> bool:
         """Whether the logit for one image depends on the other images of its batch.
 
-        True under batch normalisation. Gradient penalties are then refused, because they need the
-        gradient with respect to a single input (Gulrajani 2017, section 4).
+        True under batch normalisation and minibatch standard deviation. Gradient penalties are then
+        refused, because they need the gradient with respect to a single input (Gulrajani 2017,
+        section 4); R1 and R2 not if `group_size` says what they are of.
         """
+
+    @property
+    def group_size(self) -> int:
+        """How many neighbouring images a logit depends on, if it compares the images of a group.
+
+        1: on one alone, or on all of a batch. A group is then seen as one input with as many
+        logits. R1 and R2 are those of their sum: |gradient|^2 with respect to all of its images. It
+        vanishes when the discriminator is flat where the data are, which is what these penalties
+        are for (Mescheder 2018, section 4). Under batch normalisation it may vanish anywhere, as
+        the sum of normalised numbers is constant.
+        """
+        return 1
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether its logit has no part without labels, so that they cannot count less."""
+        return False
 
     @property
     def reconstructs(self) -> bool:

@@ -70,6 +70,10 @@ class R3GANDiscriminator(GridSettings, Conditioning, Discriminator):
         return False
 
     @property
+    def needs_labels(self) -> bool:
+        return self.uses_labels
+
+    @property
     def usual_conditioning(self) -> DiscriminatorConditioning:
         return "projection"
 

@@ -60,6 +60,11 @@ class Objective:
         """Whether a penalty compares logits with their moving averages."""
         return any(term.name == "lecam" for term in self.penalties)
 
+    @property
+    def uses_path_average(self) -> bool:
+        """Whether a regulariser compares path lengths with their moving average."""
+        return any(term.name == "path_length" for term in self.regularisers)
+
     def prepare_batch(
         self,
         real: Tensor,

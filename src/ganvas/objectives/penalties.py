@@ -80,7 +80,8 @@ def input_gradient(logits: Tensor, images: Tensor) -> Tensor:
     """Each logit's gradient with respect to its own image, (N, C * H * W); differentiable again.
 
     Logits are (N,), or (N, K), whose K heads are summed.
-    Right only where a logit depends on no other image of the batch.
+    Right only where a logit depends on no other image of the batch. Where logits are of groups, it
+    is each image's part of the gradient of its group's sum (`Discriminator.group_size`).
     """
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradient.flatten(1)  # (N, C*H*W)

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ganvas.objectives.batch import Network
+from ganvas.processes import ProcessGroup
+from ganvas.randomness import draw_normal
 
 
-@dataclass(frozen=True)
+class StyleSteps(NamedTuple):
+    """The two steps of a generator with a style space, with the labels bound."""
+
+    styles: Network
+    """latents (N, Z) -> styles (N, L, S), mixed if training mixes them."""
+    synthesise: Network
+    """styles (N, L, S) -> images (N, C, H, W)."""
+
+
+@dataclass
 class GeneratorPass:
     """What regularisers see of the generator at one step."""
 
@@ -21,6 +34,24 @@ class GeneratorPass:
     """latents (N, Z) -> images (N, C, H, W), with the labels bound."""
     matrices: Sequence[Tensor]
     """The weights that train, (M, filters, inputs) for each convolution and linear layer."""
+    steps: StyleSteps | None = None
+    """Of the generator; None without a style space."""
+    noise: Tensor = field(default_factory=lambda: torch.empty(0))
+    """(N, C, H, W), of `path_noise`; empty unless `path_length` is due."""
+    path_average: Tensor = field(default_factory=lambda: torch.empty(0))
+    """(1,), the moving average of path lengths; empty if nothing uses it."""
+
+    # Not functools.cached_property: torch.compile cannot trace their lock.
+    _path_lengths: Tensor | None = field(default=None, init=False, repr=False)
+
+    @property
+    def path_lengths(self) -> Tensor:
+        """(N,), by `path_lengths`, computed once; only of a generator with a style space."""
+        if self._path_lengths is None:
+            assert self.steps is not None
+            styles = self.steps.styles(self.latents)
+            self._path_lengths = path_lengths(self.steps.synthesise(styles), styles, self.noise)
+        return self._path_lengths
 
 
 Regulariser = Callable[[GeneratorPass], Tensor]
@@ -28,6 +59,9 @@ Regulariser = Callable[[GeneratorPass], Tensor]
 
 LARGEST_PULL = 1e5
 """What `mode_seeking` gives when two images are equal: the published code divides by 1e-5 more."""
+
+PATH_DECAY = 0.99
+"""Of the moving average of path lengths, per regularised batch (Karras 2020, appendix B)."""
 
 
 def mode_seeking(batch: GeneratorPass) -> Tensor:
@@ -41,6 +75,44 @@ def mode_seeking(batch: GeneratorPass) -> Tensor:
     images = batch.generator(batch.latents) - batch.generator(others)
     latents = (batch.latents - others).abs().mean(1)  # (N,)
     return 1 / (images.abs().flatten(1).mean(1) / latents + 1 / LARGEST_PULL)
+
+
+def path_length(batch: GeneratorPass) -> Tensor:
+    """Karras 2020, eq. 4: (|J^T y| - a)^2, with a the moving average of |J^T y|.
+
+    So that a step in the style space changes images by as much everywhere. The average is that
+    before this batch, where the published code has taken the batch in already, by a hundredth: so
+    it is the same for all processes. The code takes half of the batch to save memory; this is all
+    of it.
+    """
+    return (batch.path_lengths - batch.path_average).square()  # (N,)
+
+
+def path_lengths(images: Tensor, styles: Tensor, noise: Tensor) -> Tensor:
+    """|J^T y| of each image, (N,): how fast it changes with its styles; differentiable again.
+
+    J is the derivative of the image by its styles. Of several layers it is the root of the mean of
+    |J^T y|^2 over layers, as in the published code.
+
+    Args:
+        images: (N, C, H, W), made of these styles.
+        styles: (N, L, S), with a history or requiring grad.
+        noise: y, of `path_noise`.
+    """
+    (gradient,) = torch.autograd.grad((images * noise).sum(), styles, create_graph=True)
+    return gradient.square().sum(2).mean(1).sqrt()
+
+
+def path_noise(images: Tensor, random: torch.Generator, processes: ProcessGroup) -> Tensor:
+    """y: normal pixels over sqrt(H W), so that lengths do not depend on the size (the code's)."""
+    pixels = images.shape[2] * images.shape[3]
+    return draw_normal(tuple(images.shape), random, processes, images.dtype) / math.sqrt(pixels)
+
+
+def update_path_average(average: Tensor, length: Tensor) -> None:
+    """Move the average (1,) towards the mean length (1,) of a batch, in place."""
+    with torch.no_grad():
+        average.lerp_(length, 1 - PATH_DECAY)
 
 
 def orthogonal(batch: GeneratorPass) -> Tensor:
@@ -60,5 +132,9 @@ def orthogonal(batch: GeneratorPass) -> Tensor:
     return total
 
 
-REGULARISERS: dict[str, Regulariser] = {"mode_seeking": mode_seeking, "orthogonal": orthogonal}
+REGULARISERS: dict[str, Regulariser] = {
+    "mode_seeking": mode_seeking,
+    "orthogonal": orthogonal,
+    "path_length": path_length,
+}
 """Every regulariser by the name that recipes use."""

@@ -43,6 +43,9 @@ class Penalties:
 PENALTIES_WITHOUT_GRADIENT = ("lecam", "reconstruction")
 """Those that need no gradient at an image, so batch normalisation does not exclude them."""
 
+ZERO_CENTRED_PENALTIES = ("r1", "r2")
+"""Those that ask for a gradient of 0, so that it may be a group's (`Discriminator.group_size`)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RegulariserSettings:
@@ -60,6 +63,11 @@ class Regularisers:
 
     mode_seeking: RegulariserSettings = field(default_factory=RegulariserSettings)
     orthogonal: RegulariserSettings = field(default_factory=RegulariserSettings)
+    path_length: RegulariserSettings = field(default_factory=RegulariserSettings)
+
+
+REGULARISERS_OF_STYLES = ("path_length",)
+"""Those that need a generator with a style space."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,8 @@ from ganvas.recipes.catalog import resnet as resnet
 from ganvas.recipes.catalog import resnet_conditional as resnet_conditional
 from ganvas.recipes.catalog import resnet_wgan_gp as resnet_wgan_gp
 from ganvas.recipes.catalog import stacked_modern as stacked_modern
+from ganvas.recipes.catalog import style as style
+from ganvas.recipes.catalog import style_conditional as style_conditional
 from ganvas.recipes.catalog import wgan as wgan
 from ganvas.recipes.catalog import wgan_gp as wgan_gp
 from ganvas.recipes.files import checked as checked
@@ -39,6 +41,8 @@ from ganvas.recipes.papers import r3gan_paper as r3gan_paper
 from ganvas.recipes.papers import resnet_paper as resnet_paper
 from ganvas.recipes.papers import resnet_paper_conditional as resnet_paper_conditional
 from ganvas.recipes.papers import resnet_wgan_gp_paper as resnet_wgan_gp_paper
+from ganvas.recipes.papers import style_paper as style_paper
+from ganvas.recipes.papers import style_paper_conditional as style_paper_conditional
 from ganvas.recipes.papers import wgan_gp_paper as wgan_gp_paper
 from ganvas.recipes.papers import wgan_paper as wgan_paper
 from ganvas.recipes.players import build_networks as build_networks

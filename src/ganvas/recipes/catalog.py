@@ -34,6 +34,8 @@ from ganvas.networks import (
     ResNetGenerator,
     StridedDiscriminator,
     StridedGenerator,
+    StyleDiscriminator,
+    StyleGenerator,
 )
 from ganvas.objectives.settings import (
     ObjectiveSettings,
@@ -50,12 +52,15 @@ from ganvas.recipes.papers import (
     cosine,
     dcgan_tutorial,
     fastgan_paper,
+    lazy_r1,
     r3gan_adam,
     r3gan_paper,
     relativistic,
     resnet_paper,
     resnet_paper_conditional,
     resnet_wgan_gp_paper,
+    style_paper,
+    style_paper_conditional,
     wgan_gp_paper,
     wgan_paper,
 )
@@ -206,6 +211,26 @@ def fastgan() -> Recipe:
     )
 
 
+def style() -> Recipe:
+    """Styles in every layer, and a space of them to work with: StyleGAN2 (Karras 2020, smaller).
+
+    A quarter of the paper's width. Loss, penalty, learning rate and the mapping's depth are those
+    of the published code at its automatic settings (Karras 2020, ADA): R1 at every 16th step with
+    gamma = 0.0002 H W / batch, which is for 32x32 here, Adam 2.5e-3 (0, 0.99), groups of 4 whose
+    standard deviation the discriminator sees. Styles are not mixed and path lengths not
+    regularised, as published at 32x32. What it is for are the tools of the style space, not
+    quality at a small budget (docs/recipes.md).
+    """
+    adam = PlayerSettings(learning_rate=2.5e-3, beta1=0.0, beta2=0.99)
+    return Recipe(
+        name="style",
+        generator=generator(StyleGenerator(), adam),
+        discriminator=discriminator(StyleDiscriminator(deviation_group=4), adam),
+        objective=lazy_r1(0.0002 * 32 * 32 / LAPTOP_BATCH),
+        batch=LAPTOP_BATCH,
+    )
+
+
 def biggan() -> Recipe:
     """Latents in every block, self-attention, spectral norms in both players (Brock 2019, smaller).
 
@@ -245,6 +270,11 @@ def r3gan_conditional() -> Recipe:
 def fastgan_conditional() -> Recipe:
     """fastgan with labels: gains from an embedding (Sauer 2021's code), projection."""
     return conditional(fastgan())
+
+
+def style_conditional() -> Recipe:
+    """style with labels: an embedding beside the latents, and projection alone (Karras 2020)."""
+    return conditional(style())
 
 
 def biggan_conditional() -> Recipe:
@@ -366,12 +396,14 @@ CATALOG: dict[str, Callable[[], Recipe]] = {
         resnet_wgan_gp,
         r3gan,
         fastgan,
+        style,
         biggan,
         few,
         dcgan_conditional,
         resnet_conditional,
         r3gan_conditional,
         fastgan_conditional,
+        style_conditional,
         biggan_conditional,
         dcgan_tutorial,
         wgan_paper,
@@ -381,6 +413,8 @@ CATALOG: dict[str, Callable[[], Recipe]] = {
         resnet_wgan_gp_paper,
         r3gan_paper,
         fastgan_paper,
+        style_paper,
+        style_paper_conditional,
         biggan_paper,
         biggan_paper_conditional,
         pacgan_points,

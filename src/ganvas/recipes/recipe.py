@@ -58,10 +58,13 @@ class PlayerSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorSettings(PlayerSettings):
-    """The generator: its network, its optimizer and its regularisers."""
+    """The generator: its network, its optimizer, its regularisers and how styles are mixed."""
 
     network: Generator
     regularisers: Regularisers = field(default_factory=Regularisers)
+    style_mixing: Annotated[float, Ge(0.0), Le(1.0)] = 0.0
+    """Probability that an image takes the styles of its finer layers from other latents (Karras
+    2019, section 3.1: 0.9); needs a network with a style space. 0: off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +193,11 @@ class Recipe:
         lengths = [self.images] if self.grow is None else self.grow.lengths(self.images)
         fractions = [length / self.images for length in lengths]
         return list(zip(reversed(range(len(lengths))), fractions, strict=True))
+
+    @property
+    def batch_unit(self) -> int:
+        """How many neighbours in a batch belong together: packs, or groups of them, stay whole."""
+        return self.objective.pac * self.discriminator.network.group_size
 
     @property
     def takes_labels(self) -> bool:

@@ -10,11 +10,15 @@ from typing import NamedTuple
 from ganvas.data.bit_depth import pixel_range_problem
 from ganvas.data.decoding import background_problem
 from ganvas.errors import GanvasError
-from ganvas.formatting import format_image_size
+from ganvas.formatting import format_image_size, format_list
 from ganvas.growth import Growth
 from ganvas.metrics.names import parse_metrics
-from ganvas.networks import POINT, R3GANDiscriminator, size_problem
-from ganvas.objectives.settings import PENALTIES_WITHOUT_GRADIENT
+from ganvas.networks import POINT, Discriminator, size_problem
+from ganvas.objectives.settings import (
+    PENALTIES_WITHOUT_GRADIENT,
+    REGULARISERS_OF_STYLES,
+    ZERO_CENTRED_PENALTIES,
+)
 from ganvas.recipes.recipe import PlayerSettings, Recipe
 from ganvas.schedules import Adaptive, extremes, format_schedule
 
@@ -35,6 +39,7 @@ def problems(recipe: Recipe) -> list[Problem]:
         *_data_problems(recipe),
         *_penalty_problems(recipe),
         *_reconstruction_problems(recipe),
+        *_generator_problems(recipe),
         *_batch_problems(recipe),
         *_label_problems(recipe),
         *_label_strength_problems(recipe),
@@ -99,23 +104,53 @@ def _penalty_problems(recipe: Recipe) -> Iterator[Problem]:
         where = f"objective.penalties.{entry.name}.weight"
         if low < 0:
             yield Problem(f"{where}: must not be negative, got {low:g}", (where,))
-        elif (
-            high > 0
-            and network.uses_batch_statistics
-            and entry.name not in PENALTIES_WITHOUT_GRADIENT
-        ):
-            text = (
-                f"{where}: under batch normalisation the discriminator's logit for an image "
-                "depends on its whole batch, so the gradient at one image is undefined (Gulrajani "
-                "2017, section 4). Set discriminator.network.norm to layer or none"
-            )
-            yield Problem(text, (where, "discriminator.network.norm"))
-    regularisers = recipe.generator.regularisers
+        elif high > 0 and network.uses_batch_statistics:
+            yield from _batch_statistics_problems(network, entry.name)
+
+
+def _generator_problems(recipe: Recipe) -> Iterator[Problem]:
+    """What the generator's network cannot be trained with."""
+    regularisers, network = recipe.generator.regularisers, recipe.generator.network
+    of_styles = []
     for entry in dataclasses.fields(regularisers):
-        low, _ = extremes(getattr(regularisers, entry.name).weight)
+        low, high = extremes(getattr(regularisers, entry.name).weight)
         where = f"generator.regularisers.{entry.name}.weight"
         if low < 0:
             yield Problem(f"{where}: must not be negative, got {low:g}", (where,))
+        elif high > 0 and entry.name in REGULARISERS_OF_STYLES:
+            of_styles.append(where)
+    if recipe.generator.style_mixing > 0:
+        of_styles.append("generator.style_mixing")
+    able = sorted(name for name, other in network.table().items() if other.has_styles)
+    for where in [] if network.has_styles else of_styles:
+        text = (
+            f"{where}: the generator network {network.name} has no style space; set it to 0, or "
+            f"choose the generator.network {format_list(able, 'or')}"
+        )
+        yield Problem(text, (where, "generator.network"))
+
+
+def _batch_statistics_problems(network: Discriminator, penalty: str) -> Iterator[Problem]:
+    """Why a penalty has no meaning where a logit depends on more than one image."""
+    where = f"objective.penalties.{penalty}.weight"
+    if penalty in PENALTIES_WITHOUT_GRADIENT:
+        return
+    if network.group_size == 1:
+        text = (
+            f"{where}: under batch normalisation the discriminator's logit for an image "
+            "depends on its whole batch, so the gradient at one image is undefined (Gulrajani "
+            "2017, section 4). Set discriminator.network.norm to layer or none"
+        )
+        yield Problem(text, (where, "discriminator.network.norm"))
+    elif penalty not in ZERO_CENTRED_PENALTIES:
+        text = (
+            f"{where}: under minibatch standard deviation the discriminator's logit for an image "
+            "depends on its group, so the slope at one image, which this penalty asks to be 1, is "
+            f"undefined. Set discriminator.network.deviation_group to 1, or choose "
+            f"{format_list(list(ZERO_CENTRED_PENALTIES), 'or')}, which ask the gradient of a whole "
+            "group to be 0"
+        )
+        yield Problem(text, (where, "discriminator.network.deviation_group"))
 
 
 def _reconstruction_problems(recipe: Recipe) -> Iterator[Problem]:
@@ -148,6 +183,17 @@ def _batch_problems(recipe: Recipe) -> Iterator[Problem]:
                 f"Nearest: {nearest_multiples(count, pac, fewest=2)}"
             )
             yield Problem(text, (name, "objective.pac"))
+    group, unit = recipe.discriminator.network.group_size, recipe.batch_unit
+    for name in ("batch", "generator_batch"):
+        count = getattr(recipe, name)
+        if group > 1 and count is not None and count % unit:
+            packs = f" packs of {pac} (objective.pac)" if pac > 1 else ""
+            text = (
+                f"{name}: the discriminator compares groups of {group}{packs} "
+                "(discriminator.network.deviation_group), so it must be a multiple of "
+                f"{unit}, got {count}. Nearest: {nearest_multiples(count, unit)}"
+            )
+            yield Problem(text, (name, "discriminator.network.deviation_group"))
     # New reals are as many as the fakes.
     unpaired = (
         recipe.generator_batch not in (None, recipe.batch) and not recipe.fresh_reals_for_generator
@@ -206,10 +252,11 @@ def _label_strength_problems(recipe: Recipe) -> Iterator[Problem]:
     if low < 0 or high > 1:
         given = format_schedule(recipe.label_strength)
         yield Problem(f"label_strength: must be 0 to 1, got {given}", ("label_strength",))
-    elif low < 1 and isinstance(recipe.discriminator.network, R3GANDiscriminator):
+    elif low < 1 and recipe.discriminator.network.needs_labels:
         text = (
-            "label_strength: the discriminator network r3gan has no logit without labels, which it "
-            "needs while they count less; set it to 1, or choose another discriminator.network"
+            f"label_strength: the discriminator network {recipe.discriminator.network.name} has no "
+            "logit without labels, which it needs while they count less; set it to 1, or choose "
+            "another discriminator.network"
         )
         yield Problem(text, ("label_strength", "discriminator.network"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import math
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class BatchSizeFinder:
 
         The batch is halved until it fits; then one and a half times that is tried too.
         """
-        unit = 2 * recipe.objective.pac * self.processes
+        unit = math.lcm(2 * recipe.objective.pac, recipe.batch_unit) * self.processes
         batch = recipe.batch
         while (batch := batch // 2 // unit * unit) >= unit:
             half = with_batch(recipe, batch, unit)

@@ -80,24 +80,23 @@ def shut_down_process_group(processes: ProcessGroup) -> Iterator[None]:
 
 
 def check_batch_is_divisible(recipe: Recipe, processes: ProcessGroup, device: torch.device) -> None:
-    """Raise a `RecipeError` unless the processes can share every batch equally, in whole packs.
+    """Raise a `RecipeError` unless the processes can share every batch equally, in whole packs and
+    groups.
 
     Also raise it if the recipe wants synchronised batch normalisation on a device without it.
     """
-    unit = processes.size * recipe.objective.pac
+    unit = processes.size * recipe.batch_unit
     problems = []
     for name in ("batch", "generator_batch"):
         count = getattr(recipe, name)
         if count is None or count % unit == 0:
             continue
-        packs = (
-            f" in packs of {recipe.objective.pac} (objective.pac)" if unit > processes.size else ""
-        )
+        packs = f" in {about_unit(recipe)}" if recipe.batch_unit > 1 else ""
         problems.append(
             f"{name}: {count} images cannot be shared equally by {processes.size} "
             f"processes{packs}. "
             f"Nearest: {nearest_multiples(count, unit)} images, or "
-            f"{nearest_divisors(count // recipe.objective.pac, processes.size)} processes"
+            f"{nearest_divisors(count // recipe.batch_unit, processes.size)} processes"
         )
     if recipe.sync_batch_norm and device.type != "cuda":
         problems.append(
@@ -106,6 +105,16 @@ def check_batch_is_divisible(recipe: Recipe, processes: ProcessGroup, device: to
         )
     if problems:
         raise RecipeError(problems)
+
+
+def about_unit(recipe: Recipe) -> str:
+    """What must stay whole: packs, or groups of images, or of packs."""
+    pac, group = recipe.objective.pac, recipe.discriminator.network.group_size
+    packs = f"packs of {pac} (objective.pac)"
+    groups = f"groups of {group} (discriminator.network.deviation_group)"
+    if group == 1:
+        return packs
+    return f"{groups} {packs}" if pac > 1 else groups
 
 
 def nearest_divisors(count: int, near: int) -> str:

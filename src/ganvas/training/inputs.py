@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ganvas import images
 from ganvas.data.stream import Batch, flip_half
-from ganvas.randomness import draw_latents
+from ganvas.networks.styles import StyleBased, StyleMixing
+from ganvas.randomness import draw_latents, draw_uniform
 from ganvas.recipes import Recipe
 from ganvas.training.state import TrainState
 
@@ -34,10 +35,12 @@ class GeneratorInputs(NamedTuple):
 
     latents: (N, Z), standard normal.
     labels: int64 (N,) if a network takes labels, else None.
+    mixing: if the recipe mixes styles, else None.
     """
 
     latents: Tensor
     labels: Tensor | None
+    mixing: StyleMixing | None = None
 
 
 def draw_generator_inputs(
@@ -49,7 +52,24 @@ def draw_generator_inputs(
     data's, and a real and a fake image at the same position share a label.
     """
     latents = draw_latents(count, recipe.latent_dim, state.random["latents"], state.processes)
+    mixing = draw_mixing(state, recipe, count)
     if real_labels is None or len(real_labels) == len(latents):
-        return GeneratorInputs(latents, real_labels)
+        return GeneratorInputs(latents, real_labels, mixing)
     repeated = torch.arange(len(latents)) % len(real_labels)
-    return GeneratorInputs(latents, real_labels[repeated.to(real_labels.device)])
+    return GeneratorInputs(latents, real_labels[repeated.to(real_labels.device)], mixing)
+
+
+def draw_mixing(state: TrainState, recipe: Recipe, count: int) -> StyleMixing | None:
+    """Further latents, and where each image turns to them; None if styles are not mixed.
+
+    Crossovers are uniform over the layers after the first. Each image has its own, where the
+    published code has one for a GPU's part of the batch.
+    """
+    if recipe.generator.style_mixing == 0:
+        return None
+    assert isinstance(state.generator, StyleBased)
+    layers, random = state.generator.style_layers, state.random["latents"]
+    others = draw_latents(count, recipe.latent_dim, random, state.processes)
+    mixed, place = draw_uniform((len(others), 2), random, state.processes).unbind(1)
+    crossover = 1 + (place * (layers - 1)).long()
+    return StyleMixing(others, crossover.where(mixed < recipe.generator.style_mixing, layers))

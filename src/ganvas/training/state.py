@@ -71,6 +71,9 @@ class TrainState:
         averages = 2 if self.objective.uses_logit_averages else 0
         self.logit_averages = torch.zeros(averages, device=self.device)
         """(2,), moving averages of the mean logits of reals and fakes; empty if not in use."""
+        lengths = 1 if self.objective.uses_path_average else 0
+        self.path_average = torch.zeros(lengths, device=self.device)
+        """(1,), the moving average of the generator's path lengths; empty if not in use."""
 
     @classmethod
     def start(
@@ -227,6 +230,8 @@ class TrainState:
             tensors[f"random/{name}"] = generator.get_state()
         if self.objective.uses_logit_averages:
             tensors["logit_averages"] = self.logit_averages
+        if self.objective.uses_path_average:
+            tensors["path_average"] = self.path_average
         for index, snapshot in enumerate(self.snapshots):
             tensors[f"snapshots/{index}"] = snapshot
         return tensors
@@ -275,6 +280,8 @@ class TrainState:
                 generator.manual_seed(derive_seed(seed, str(values["images_seen"])))
         if self.objective.uses_logit_averages:
             self.logit_averages.copy_(tensors["logit_averages"])
+        if self.objective.uses_path_average:
+            self.path_average.copy_(tensors["path_average"])
         snapshots = select_prefix(tensors, "snapshots")
         self.snapshots = tuple(snapshots[name].to(self.device) for name in sorted(snapshots))
         self.images_seen = values["images_seen"]

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ganvas.data.stream import Batch
 from ganvas.objectives.lecam import update_averages
+from ganvas.objectives.regularisers import path_noise, update_path_average
 from ganvas.objectives.weighted import due_weights
 from ganvas.recipes import Recipe
 from ganvas.training.inputs import GeneratorInputs, draw_generator_inputs, next_real_batch
@@ -96,8 +97,14 @@ def update_generator(
     generator_step = state.discriminator_steps // recipe.discriminator_steps - 1
     due = due_weights(state.objective.regularisers, generator_step, state.images_seen)
     if due:
-        terms, regularising = state.functions.regulariser_gradients(*inputs, due)
+        noise = fake.new_empty(0)
+        if "path_length" in due:
+            noise = path_noise(fake, state.random["penalties"], state.processes)
+        terms, regularising = state.functions.regulariser_gradients(*inputs, due, noise)
         scalars = torch.cat([scalars, terms])
         gradients = tuple(torch._foreach_add(gradients, regularising))
-    names = LossNames(("adversarial", *due))
+    observed = ("path_length",) if "path_length" in due else ()
+    names = LossNames(("adversarial", *due), observed)
     apply_update(state, state.player("generator"), scalars, gradients, names)
+    if observed:
+        update_path_average(state.path_average, scalars[-1:])  # of all processes

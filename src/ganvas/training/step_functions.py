@@ -15,10 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.networks import average_heads, bind_labels
+from ganvas.networks.styles import StyleBased, StyleMixing, training_styles
 from ganvas.networks.weights import trainable_matrices
 from ganvas.objectives.batch import DiscriminatorBatch, Network, Reconstruct, bind_reconstruct
 from ganvas.objectives.objective import Objective
-from ganvas.objectives.regularisers import GeneratorPass
+from ganvas.objectives.regularisers import GeneratorPass, StyleSteps
 from ganvas.objectives.weighted import weighted_means
 from ganvas.precision import Precision
 from ganvas.training.engine import Engine, TensorFunction, Tensors
@@ -47,6 +48,9 @@ class TrainedPlayers(Protocol):
     @property
     def device(self) -> torch.device: ...
 
+    @property
+    def path_average(self) -> Tensor: ...
+
     def player(self, role: Role) -> Player: ...
 
 
@@ -61,18 +65,38 @@ class StepFunctions:
         self._state = state
         self._wrapped: dict[Hashable, TensorFunction] = {}
 
-    def generate(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+    def generate(
+        self, latents: Tensor, labels: Tensor | None, mixing: StyleMixing | None = None
+    ) -> Tensor:
         """latents (N, Z) -> images (N, C, H, W), with history if gradients are enabled."""
         labels = self._state.player("generator").labels(labels)
 
         def make() -> TensorFunction:
+            if mixing is not None:
+                return self._mixing_generator()
             generator = self._state.precision.through(self._state.generator)
             return lambda latents, *labels: (generator(latents, *labels),)
 
         # The number of samples decides a graph's memory; so does recording the history.
-        run = self._function(("generate", len(latents), torch.is_grad_enabled()), make)
-        (images,) = run(latents, *optional(labels))
+        key = ("generate", len(latents), torch.is_grad_enabled(), mixing is not None)
+        run = self._function(key, make)
+        (images,) = run(latents, *(mixing or ()), *optional(labels))
         return images
+
+    def _mixing_generator(self) -> TensorFunction:
+        """(latents, others, crossover, labels) -> images of mixed styles."""
+        network, precision = self._state.generator, self._state.precision
+        assert isinstance(network, StyleBased)
+
+        def generate(
+            latents: Tensor, others: Tensor, crossover: Tensor, *labels: Tensor
+        ) -> Tensors:
+            styles, synthesise = bind_styles(
+                network, precision, StyleMixing(others, crossover), *labels
+            )
+            return (synthesise(styles(latents)),)
+
+        return generate
 
     def discriminator(self, *labels: Tensor) -> Network:
         """The discriminator in the dtype of training, with the labels bound if it takes some."""
@@ -173,24 +197,48 @@ class StepFunctions:
         return self._function(("backward",), lambda: calculate, compiled=False)(fake, grad_outputs)
 
     def regulariser_gradients(
-        self, latents: Tensor, labels: Tensor | None, due: dict[str, float]
+        self,
+        latents: Tensor,
+        labels: Tensor | None,
+        mixing: StyleMixing | None,
+        due: dict[str, float],
+        noise: Tensor,
     ) -> tuple[Tensor, Tensors]:
-        """Regularisation terms in one tensor, and gradients for the generator's weights."""
+        """Regularisation terms in one tensor, and gradients for the generator's weights.
+
+        Beside the terms, the mean path length if its regulariser is due.
+
+        Args:
+            noise: of `path_noise` if that is due, else empty.
+        """
         state, names = self._state, tuple(due)
         labels = state.player("generator").labels(labels)
+        network = state.generator
+        # Not in the function: torch.compile cannot follow it.
+        styled = network if isinstance(network, StyleBased) else None
 
-        def calculate(latents: Tensor, weights: Tensor, *labels: Tensor) -> Tensors:
-            generator = bind_labels(state.precision.through(state.generator), *labels)
-            batch = GeneratorPass(latents, generator, trainable_matrices(state.generator))
+        def calculate(
+            latents: Tensor, weights: Tensor, noise: Tensor, path_average: Tensor, *others: Tensor
+        ) -> Tensors:
+            mixed = None if mixing is None else StyleMixing(*others[:2])
+            labels = others if mixing is None else others[2:]
+            generator = bind_labels(state.precision.through(network), *labels)
+            steps = None
+            if styled is not None:
+                steps = bind_styles(styled, state.precision, mixed, *labels)
+            matrices = trainable_matrices(network)
+            batch = GeneratorPass(latents, generator, matrices, steps, noise, path_average)
             due = dict(zip(names, weights.unbind(), strict=True))
             terms = weighted_means(state.objective.regularisers, batch, due)
-            return scalars_and_gradients(terms, [], state.player("generator").weights)
+            observed = [batch.path_lengths.detach().mean()] if "path_length" in names else []
+            return scalars_and_gradients(terms, observed, state.player("generator").weights)
 
-        run = self._function(("regularisers", *names), lambda: calculate)
+        run = self._function(("regularisers", mixing is not None, *names), lambda: calculate)
         weights = torch.tensor(list(due.values()), dtype=latents.dtype)
         weights = weights.to(state.device, non_blocking=True)
         leaf = latents.detach().requires_grad_(True)
-        scalars, *gradients = run(leaf, weights, *optional(labels))
+        tensors = (leaf, weights, noise, state.path_average, *(mixing or ()))
+        scalars, *gradients = run(*tensors, *optional(labels))
         return scalars, tuple(gradients)
 
     def gradient_norm(self, player: Player, terms: tuple[str, ...], gradients: Tensors) -> Tensor:
@@ -223,6 +271,16 @@ class StepFunctions:
         if key not in self._wrapped:
             self._wrapped[key] = self._state.engine.wrap(make(), compiled)
         return self._wrapped[key]
+
+
+def bind_styles(
+    network: StyleBased, precision: Precision, mixing: StyleMixing | None, *labels: Tensor
+) -> StyleSteps:
+    """A generator's two steps in the dtype of training, with labels and mixing bound."""
+    return StyleSteps(
+        precision.through(lambda latents: training_styles(network, latents, labels, mixing)),
+        precision.through(network.synthesise),
+    )
 
 
 @contextmanager

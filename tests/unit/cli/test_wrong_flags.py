@@ -215,7 +215,7 @@ def test_every_command_says_what_to_type(words: list[str], expected: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "flag", ["--zzz", "--dilate", "--temperature", "--kernel-size", "--warmup", "--style-mixing"]
+    "flag", ["--zzz", "--dilate", "--temperature", "--kernel-size", "--warmup", "--fused-modconv"]
 )
 def test_nothing_is_suggested_where_no_flag_is_near(flag: str) -> None:
     assert hint(*TRAINING, flag, "1") == "no such flag. All flags: ganvas train --help"

@@ -237,7 +237,9 @@ def ends_of(value: Any) -> Any:
 
 
 def test_every_paper_recipe_has_published_numbers_to_compare() -> None:
-    assert set(PUBLISHED) == {name for name in CATALOG if name.endswith("-paper")}
+    papers = {name for name in CATALOG if name.endswith("-paper")}
+    elsewhere = {"style-paper"}  # tests/parity/test_style_networks.py: its players learn apart
+    assert set(PUBLISHED) | elsewhere == papers
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

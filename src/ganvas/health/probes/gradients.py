@@ -17,8 +17,12 @@ from ganvas.networks.attention import SelfAttention
 from ganvas.networks.blocks import Shortcut
 from ganvas.networks.excitation import Beside
 from ganvas.networks.labels import ConditionalBatchNorm, LabelEmbedding
+from ganvas.networks.modulated import ImageOutput, MappingNetwork
 
-BESIDE = (Beside, SelfAttention, Shortcut, LabelEmbedding, ConditionalBatchNorm)
+BESIDE = (
+    *(Beside, SelfAttention, Shortcut, LabelEmbedding, ConditionalBatchNorm),
+    *(MappingNetwork, ImageOutput),
+)
 """Modules whose weights add no depth (`layers`)."""
 
 
@@ -101,9 +105,10 @@ def layers(network: nn.Module) -> list[nn.Parameter]:
     """The weights of convolutions and linear layers, in the order in which they are defined.
 
     That is from input to output. What lies beside that path is left out: a shortcut's convolution,
-    excitations, attention, which has no gradient at first, a second stack, decoders, and what
-    labels add, which has none while their strength is 0. A frozen layer has neither gradient nor
-    update.
+    excitations, attention, which has no gradient at first, a second stack, decoders, what each grid
+    adds to an image, and what labels add, which has none while their strength is 0. So is a mapping
+    network, whose stored weights learn slowly by being large (`equalised`): their gradients have
+    another scale. A frozen layer has neither gradient nor update.
     """
     beside = {w for m in network.modules() if isinstance(m, BESIDE) for w in m.parameters()}
     return [w for w in trainable(network) if w.dim() >= 2 and w not in beside]

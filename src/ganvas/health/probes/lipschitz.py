@@ -25,6 +25,12 @@ from ganvas.networks.blocks import (
     UpsamplingConvolution,
 )
 from ganvas.networks.convolutions import Convolution, TransposedConvolution
+from ganvas.networks.equalised import (
+    BRANCH_GAIN,
+    HalvingLayers,
+    ScaledLeakyReLU,
+    Smoothing,
+)
 from ganvas.networks.grouped import (
     BilinearDoubling,
     BilinearHalving,
@@ -39,6 +45,7 @@ from ganvas.networks.labels import (
     Projection,
     ProjectionDiscriminator,
 )
+from ganvas.networks.modulated import MappedLogit
 
 AFFINE = (
     nn.Linear,
@@ -52,6 +59,7 @@ AFFINE = (
     BilinearDoubling,
     BilinearHalving,
     WeightedPool,
+    Smoothing,
     Shortcut,
     SumPool,
     MeanPool,
@@ -70,6 +78,7 @@ TAKING_LABELS = (
     Projection,
     LabelledDiscriminator,
     LabelledLogit,
+    MappedLogit,
     ConcatenatedLabels,
 )
 NORMALISING = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm)
@@ -161,6 +170,8 @@ def module_bound(
     if isinstance(module, GroupedBlock):
         total, _ = module_bound(module.body, example, random, f"{name}.body")
         return 1 + total, example
+    if isinstance(module, HalvingLayers):
+        return halving_bound(module, example, random, name)
     with torch.no_grad():
         output = module(example.clone())
     if has_forward_of(module, *AFFINE):
@@ -169,6 +180,8 @@ def module_bound(
         return 1.0, output
     if isinstance(module, nn.LeakyReLU):
         return max(1.0, abs(module.negative_slope)), output
+    if isinstance(module, ScaledLeakyReLU):
+        return module.gain, output
     where = name or "the discriminator"
     raise NotMeasurable(f"{where} ({type(module).__name__}): no bound of such a layer is known")
 
@@ -182,6 +195,17 @@ def sequential_bound(
         factor, example = module_bound(part, example, random, f"{name}.{key}" if name else key)
         product *= factor
     return product, example
+
+
+def halving_bound(
+    module: HalvingLayers, example: Tensor, random: torch.Generator, name: str
+) -> tuple[float, Tensor]:
+    """`module_bound` of a halving block, whose branches are added with a gain."""
+    total, output = module_bound(module.body, example, random, f"{name}.body")
+    if module.shortcut is not None:
+        added, _ = module_bound(module.shortcut, example, random, f"{name}.shortcut")
+        total = (total + added) * BRANCH_GAIN
+    return total, output
 
 
 def labelled_bound(
@@ -205,6 +229,10 @@ def labelled_bound(
             *vector, _ = children_of(module)
             total, output = sequential_bound(vector, example, random, name)
             return total * longest_row(embedding), output.sum(1)
+        case MappedLogit():
+            *vector, _ = children_of(module)
+            total, output = sequential_bound(vector, example, random, name)
+            return total * longest_vector(module), output.sum(1)
         case _:  # an embedding beside the images does not change the distance of two images
             (_, embed), *stages = children_of(module)
             with torch.no_grad():
@@ -216,6 +244,13 @@ def labelled_bound(
 def longest_row(embedding: nn.Embedding) -> float:
     """The largest norm of the vector of any label."""
     return float(row_norms(embedding.weight.detach()).max())
+
+
+def longest_vector(logit: MappedLogit) -> float:
+    """The largest norm of what a logit's vector is multiplied by, of any label."""
+    with torch.no_grad():
+        every_label = torch.arange(logit.labels.num_labels, device=next(logit.parameters()).device)
+        return float(row_norms(logit.directions(every_label)).max())
 
 
 def children_of(whole: nn.Module) -> list[tuple[str, nn.Module]]:
