@@ -158,6 +158,18 @@ def test_styles_are_mixed_with_the_sources_at_the_margins(
     assert "which move styles" in moved.out
 
 
+def test_a_style_generator_is_mixed_and_moved_layer_by_layer(
+    tmp_path: Path, ganvas: Ganvas
+) -> None:
+    folder = tmp_path / "style"
+    write_generator(folder, "style", labels=LABELS)
+    assert ganvas("mix", folder, "--rows", 1, "--columns", 2, "--label", "cat").code == 0
+    for method in ("sefa", "ganspace", "labels"):
+        result = ganvas("directions", folder, "--method", method, "-n", 2, "--layers", "0-1")
+        assert result.code == 0, result.err
+        assert "which move styles" in result.out
+
+
 def test_interpolations_are_films_of_any_kind(generator: Path, ganvas: Ganvas) -> None:
     require_extra("video")
     import av

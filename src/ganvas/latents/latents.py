@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.images import from_network
-from ganvas.networks.styles import StyleBased
+from ganvas.networks.styles import StyleBased, same_for_all
 
 BATCH_SIZE = 256
 """Images generated at a time: large enough to be fast, small enough for any memory."""
@@ -81,7 +81,7 @@ def styles_of(network: nn.Module, latents: Latents) -> Latents:
         raise TypeError("only a generator with a style space makes styles of latents")
     labels = () if latents.labels is None else (latents.labels,)
     styles = network.map(latents.values, *labels)  # (N, S)
-    return Latents(styles.unsqueeze(1).expand(-1, network.style_layers, -1), None, "w")
+    return Latents(same_for_all(styles, network.style_layers), None, "w")
 
 
 def generate_batches(network: nn.Module, latents: Latents) -> Iterator[Tensor]:
