@@ -136,6 +136,7 @@ def test_functions_that_succeed_change_nothing_of_the_process(
             ganvas.load(run).strips(ganvas.load(run).directions().first(2)),
             ganvas.load(run).latents(2),
         ],
+        "truncation": lambda: ganvas.truncation(run, features="self", n=64, device="cpu"),
         "export": lambda: [ganvas.export(run), ganvas.export(run, "folder")],
         "diagnose": lambda: ganvas.diagnose(run),
         "report": lambda: ganvas.report(run),
@@ -167,6 +168,7 @@ def test_functions_that_fail_change_nothing_of_the_process(
     failing_without_trace(lambda: ganvas.evaluate(run, ["swd"], n=1, device="cpu"))
     failing_without_trace(lambda: ganvas.load(run, checkpoint="7"))
     failing_without_trace(lambda: ganvas.load(run).sample(0))
+    failing_without_trace(lambda: ganvas.truncation(run, truncation=-1))
     failing_without_trace(lambda: ganvas.export(run, checkpoint="7"))
     failing_without_trace(lambda: ganvas.diagnose(nowhere))
     failing_without_trace(lambda: ganvas.report(nowhere))

@@ -13,15 +13,11 @@ from ganvas.recipes.catalog import few as few
 from ganvas.recipes.catalog import load_recipe as load_recipe
 from ganvas.recipes.catalog import lsgan as lsgan
 from ganvas.recipes.catalog import mlp as mlp
-from ganvas.recipes.catalog import pacgan_points as pacgan_points
-from ganvas.recipes.catalog import pacgan_stacked as pacgan_stacked
-from ganvas.recipes.catalog import points_modern as points_modern
 from ganvas.recipes.catalog import r3gan as r3gan
 from ganvas.recipes.catalog import r3gan_conditional as r3gan_conditional
 from ganvas.recipes.catalog import resnet as resnet
 from ganvas.recipes.catalog import resnet_conditional as resnet_conditional
 from ganvas.recipes.catalog import resnet_wgan_gp as resnet_wgan_gp
-from ganvas.recipes.catalog import stacked_modern as stacked_modern
 from ganvas.recipes.catalog import style as style
 from ganvas.recipes.catalog import style_conditional as style_conditional
 from ganvas.recipes.catalog import wgan as wgan
@@ -33,6 +29,10 @@ from ganvas.recipes.files import read_recipe as read_recipe
 from ganvas.recipes.files import recipe_json as recipe_json
 from ganvas.recipes.files import recipe_table as recipe_table
 from ganvas.recipes.files import recipe_toml as recipe_toml
+from ganvas.recipes.modes import pacgan_points as pacgan_points
+from ganvas.recipes.modes import pacgan_stacked as pacgan_stacked
+from ganvas.recipes.modes import points_modern as points_modern
+from ganvas.recipes.modes import stacked_modern as stacked_modern
 from ganvas.recipes.papers import biggan_paper as biggan_paper
 from ganvas.recipes.papers import biggan_paper_conditional as biggan_paper_conditional
 from ganvas.recipes.papers import dcgan_tutorial as dcgan_tutorial
