@@ -69,7 +69,7 @@ def test_every_recipe_trains_samples_interpolates_and_goes_on(
     data, size = ("ring", ()) if for_points else (images, ("--size", 16))
     if name.endswith("-conditional"):
         data = with_labels(images)
-    flags = ("--batch", 16, *size, "--images", budget, *narrow)
+    flags = ("--batch", max(16, recipe.batch_unit), *size, "--images", budget, *narrow)
     result = ganvas("train", name, data, "--out", run, *flags)
     assert result.code == 0, result.err
     assert ganvas("sample", run).code == 0

@@ -111,7 +111,7 @@ def test_points_are_sampled_as_a_plot_or_an_npz(
     assert (points_run / "samples-0.png").is_file()
     assert ganvas("sample", points_run, "-n", 7, "--out", tmp_path / "points.npz").code == 0
     with np.load(tmp_path / "points.npz") as file:
-        assert set(file.files) == {"points", "latents"}
+        assert set(file.files) == {"points", "latents", "generator", "images_seen"}
         assert (file["points"].shape, file["points"].dtype) == ((7, 2), np.float32)
         np.testing.assert_array_equal(file["points"], library.load(points_run).sample(7))
 

@@ -81,7 +81,7 @@ class Project:
         interrupted = False
         feedback = TerminalFeedback()
         try:
-            with feedback.progress("projecting") as on_progress:
+            with feedback.progress("projecting, steps") as on_progress:
                 for batch in projector.batches(pictures.pixels, on_progress):
                     done.append(batch)
             held_out = self.held_out(generator, projector, feedback)
@@ -150,7 +150,7 @@ class Project:
             return None
         try:
             images = images_of_run(self.run_directory, generator, self.data, quiet=False)
-            with feedback.progress("projecting held-out images") as on_progress:
+            with feedback.progress("projecting held-out images, steps") as on_progress:
                 return held_out_distances(generator, projector, images, self.reference, on_progress)
         except DataError as error:
             feedback.message(f"not compared with held-out images: {error}")

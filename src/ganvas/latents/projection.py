@@ -133,17 +133,17 @@ class Projector:
 
         Args:
             targets: uint8 (N, H, W, C), of the generator's shape.
-            on_progress: called after every step with (done, total), in pictures times steps.
+            on_progress: called after every step with (done, total), in steps of all batches.
         """
         settings = self.settings
         per_batch = max(1, ROWS // settings.starts)
-        for first in range(0, len(targets), per_batch):
+        total = math.ceil(len(targets) / per_batch) * settings.steps
+        for number, first in enumerate(range(0, len(targets), per_batch)):
             batch = targets[first : first + per_batch]
             pixels = torch.from_numpy(batch).permute(0, 3, 1, 2).to(self.candidates.values.device)
             search = self.search(described(self.distance, to_signed(pixels)))
             for step in search.steps():
-                done = first * settings.steps + step * len(batch)
-                on_progress(done, len(targets) * settings.steps)
+                on_progress(number * settings.steps + step, total)
             yield projection_of(search, pixels)
 
     def search(self, of_targets: Description) -> Search:
