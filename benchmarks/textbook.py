@@ -190,17 +190,8 @@ class StyleLoop(TextbookLoop):
     latents = (128,)
     rate, betas = 2.5e-3, (0.0, 0.99)
     gamma, every = 0.0064, 16
-
-    def __init__(
-        self,
-        pixels: Tensor,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        device: torch.device,
-        batch: int,
-    ) -> None:
-        super().__init__(pixels, generator, discriminator, device, batch)
-        self.steps = 0
+    steps = 0
+    """Done so far."""
 
     def step(self) -> None:
         generated = self.generator(self.noise())

@@ -94,6 +94,15 @@ def write_small(folder: Path) -> Path:
     return path
 
 
+def train_small(folder: Path, images: int) -> Path:
+    """A finished run of the small recipe on so many images, with checkpoints at every 400."""
+    train = ["train", write_small(folder), write_images(folder), "--images", images, "--out"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANVAS_CACHE", str(folder / "cache"))
+        assert main([*map(str, train), str(folder / "run")]) == 0
+    return folder / "run"
+
+
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
     """200 small colour images, the same for all tests."""

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ganvas.cli import main
 from ganvas.diagnosis import diagnose
 from ganvas.evaluation.evaluate import evaluate
 from ganvas.metrics import classifier, lite0
@@ -19,7 +18,7 @@ from ganvas.reports.report import report
 from ganvas.runs import Run
 
 from ..extras import require_extra
-from .conftest import Ganvas, refused, write_images, write_small
+from .conftest import Ganvas, refused, train_small
 
 CHEAP = ("--metrics", "swd,fd-lite0", "-n", 120)
 TWO = ("--metrics", "swd,kid-lite0", "-n", 100)
@@ -34,12 +33,7 @@ def small_features(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run with checkpoints at 800 and 1,200."""
-    folder = tmp_path_factory.mktemp("trained")
-    train = ["train", write_small(folder), write_images(folder), "--images", 1200, "--out"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANVAS_CACHE", str(folder / "cache"))
-        assert main([*map(str, train), str(folder / "run")]) == 0
-    return folder / "run"
+    return train_small(tmp_path_factory.mktemp("trained"), images=1200)
 
 
 @pytest.fixture

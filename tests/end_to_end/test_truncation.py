@@ -11,7 +11,6 @@ import pytest
 import torch
 from PIL import Image
 
-from ganvas.cli import main
 from ganvas.errors import RunError
 from ganvas.generator_files import load
 from ganvas.latents.latents import Latents, generate
@@ -20,18 +19,13 @@ from ganvas.runs import Run
 from ganvas.tensor_file import read, select_prefix
 
 from ..extras import require_extra
-from .conftest import Ganvas, refused, write_images, write_small
+from .conftest import Ganvas, refused, train_small
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run with checkpoints at 400 and 480."""
-    folder = tmp_path_factory.mktemp("trained")
-    train = ["train", write_small(folder), write_images(folder), "--images", 480, "--out"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANVAS_CACHE", str(folder / "cache"))
-        assert main([*map(str, train), str(folder / "run")]) == 0
-    return folder / "run"
+    return train_small(tmp_path_factory.mktemp("trained"), images=480)
 
 
 @pytest.fixture
