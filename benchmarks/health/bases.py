@@ -94,9 +94,9 @@ ON_POINTS: dict[str, Any] = {
 }
 
 BASES: dict[str, Base] = {
-    "biggan": Base(recipe="biggan", images=16_000, images_per_second=400),
+    "biggan": Base(recipe="biggan", images=12_800, images_per_second=400),
     "biggan-conditional": Base(
-        recipe="biggan-conditional", images=16_000, images_per_second=400, metrics=LABEL_METRICS
+        recipe="biggan-conditional", images=12_800, images_per_second=400, metrics=LABEL_METRICS
     ),
     "biggan-paper": Base(
         recipe="biggan-paper", changes=widths(32), images=5_120, images_per_second=400, looks=4
@@ -130,9 +130,9 @@ BASES: dict[str, Base] = {
     "fastgan-paper": Base(
         recipe="fastgan-paper", changes=widths(16), images=5_120, images_per_second=80, looks=4
     ),
-    "style": Base(recipe="style", images=8_000, images_per_second=130),
+    "style": Base(recipe="style", images=6_400, images_per_second=130),
     "style-conditional": Base(
-        recipe="style-conditional", images=8_000, images_per_second=130, metrics=LABEL_METRICS
+        recipe="style-conditional", images=6_400, images_per_second=130, metrics=LABEL_METRICS
     ),
     "style-paper": Base(
         recipe="style-paper", changes=widths(32), images=24_000, images_per_second=500
