@@ -365,6 +365,11 @@ def _directory_of(run: Run) -> Path:
             f"{folder} {problem}, and there is no checkpoint: they were deleted or moved. Put them "
             "back, or train again"
         )
+    if run.is_locked():
+        raise RunError(
+            f"{run.directory} has no generator yet: it is training, and has not come to its first "
+            f"checkpoint. Until then look at {run.directory / 'samples'}"
+        )
     raise RunError(
         f"{run.directory} has no generator yet: it stopped before its first checkpoint. "
         f"Continue it: {ganvas_command('resume', run.directory)}"

@@ -183,6 +183,22 @@ def test_interpolations_are_films_of_any_kind(generator: Path, ganvas: Ganvas) -
         assert len(list(film.decode(video=0))) == 6
 
 
+def test_directions_never_take_the_place_of_latents(
+    generator: Path, tmp_path: Path, ganvas: Ganvas
+) -> None:
+    latents = tmp_path / "mine.npz"
+    assert ganvas("sample", generator, "-n", 2, "--out", latents).code == 0
+    before = latents.read_bytes()
+    refused(
+        ganvas("directions", generator, "--out", tmp_path / "mine.png"),
+        "mine.npz would be replaced",
+        "Give the picture (--out) another name",
+    )
+    assert latents.read_bytes() == before
+    for _ in range(2):  # directions may be found again
+        assert ganvas("directions", generator, "--out", tmp_path / "found.png").code == 0
+
+
 def test_directions_that_cannot_be(
     generator: Path, labelled: Path, tmp_path: Path, ganvas: Ganvas
 ) -> None:

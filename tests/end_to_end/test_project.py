@@ -251,6 +251,14 @@ class TestRefusals:
     ) -> None:
         refused(ganvas("project", tmp_path / "gone", pictures), "is not a run")
 
+    def test_other_data_of_a_generator_that_does_not_know_how_to_prepare_them(
+        self, folder: Path, pictures: Path, tmp_path: Path, ganvas: Ganvas
+    ) -> None:
+        out = tmp_path / "out"
+        gone = ganvas("project", folder, pictures, "--data", tmp_path / "gone", "--out", out)
+        refused(gone, "does not know how its images were prepared")
+        assert not out.exists()
+
     def test_points_and_onnx(self, pictures: Path, tmp_path: Path, ganvas: Ganvas) -> None:
         write_generator(tmp_path / "points", "mlp", ImageShape(2, 1, 1))
         refused(ganvas("project", tmp_path / "points", pictures), "makes points")

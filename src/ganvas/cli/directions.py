@@ -121,6 +121,7 @@ class Directions:
         out: Path,
     ) -> None:
         """Write the first directions and a strip of each, and print what they are."""
+        from ganvas.latents.direction_files import check_replaceable
         from ganvas.latents.directions import STRIP_STEPS
         from ganvas.sample_pictures import write_strips
 
@@ -129,6 +130,7 @@ class Directions:
         check_room(generator, len(shown) * len(STRIP_STEPS))
         strips = generator.strips(shown, self.seed, label, layers)
         vectors = out.with_suffix(".npz")
+        check_replaceable(vectors)
         generator.write_directions(vectors, shown)
         write_strips(out, strips, [f"{step:+g}" if step else "0" for step in STRIP_STEPS])
         reach = f"{STRIP_STEPS[0]:+g} to {STRIP_STEPS[-1]:+g} steps"

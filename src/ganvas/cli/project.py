@@ -99,7 +99,7 @@ class Project:
             )
         print_distances(names, labels_of(projection, generator), projection, held_out)
         print_lines(
-            f"{format_count(len(names), 'picture')} beside their projections, films of the way, "
+            f"{format_count(len(names), 'picture')} projected; pairs, films of the way, "
             f"latents and distances: {out}",
             f"next: {ganvas_command('sample', self.run_directory, '--latents', out / LATENTS)}",
         )
@@ -116,6 +116,7 @@ class Project:
         from ganvas.latents.pictures import read_pictures
         from ganvas.onnx_network import is_onnx
         from ganvas.projections.folder import check_out
+        from ganvas.projections.held_out import images_of_run
 
         problems: list[str] = []
         if self.reference < 0:
@@ -135,7 +136,10 @@ class Project:
             problems += generator.projection_problems(settings)
             if not generator.makes_points:
                 pictures = read_pictures(self.pictures, generator.shape, generator.data)
-                problems += pictures.problems
+                advice = "Leave it out, or convert it"
+                problems += [f"{problem}. {advice}" for problem in pictures.problems]
+            if self.data is not None and self.reference > 0:
+                images_of_run(self.run_directory, generator, self.data, quiet=False)
         if generator is None or pictures is None or problems:
             raise all_of(problems)
         return generator, generator.projector(settings), pictures

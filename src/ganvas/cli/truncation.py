@@ -81,9 +81,11 @@ class Truncation:
         storage.write_bytes(out, truncation_picture(curve))
         print_curve(curve)
         print_lines(f"picture: {out}  ·  numbers: {numbers}")
-        print_lines(
-            f"next: {ganvas_command('sample', self.run_directory, *flags_of(curve.chosen))}"
-        )
+        if curve.gains:
+            flags = flags_of(curve.chosen)
+            print_lines(f"next: {ganvas_command('sample', self.run_directory, *flags)}")
+        else:
+            print_lines("no gain is shown: precision does not rise beyond its interval")
 
 
 def flags_of(point: Point) -> list[str]:

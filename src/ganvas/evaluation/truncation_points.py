@@ -100,6 +100,12 @@ class TruncationCurve:
         ]
         return f"{self.chosen.name}: {'; '.join(changes)}"
 
+    @property
+    def gains(self) -> bool:
+        """Whether precision is shown to rise at the chosen point."""
+        before, after = (point.score("precision") for point in (self.as_trained, self.chosen))
+        return after.interval[0] > before.interval[1]
+
     def to_json(self) -> dict[str, Any]:
         """As the file beside the picture holds it."""
         return {

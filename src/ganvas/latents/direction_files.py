@@ -64,6 +64,19 @@ def read_directions(path: Path, inputs: GeneratorInputs) -> Directions:
     )
 
 
+def check_replaceable(path: Path) -> None:
+    """Raise a `GanvasError` if directions would take the place of something else, such as latents.
+
+    Args:
+        path: where directions are to be written.
+    """
+    if path.exists() and not set(ARRAYS) <= set(read_arrays(path, "directions")):
+        raise GanvasError(
+            f"{path} would be replaced by the directions, and holds something else. Give the "
+            "picture (--out) another name"
+        )
+
+
 def _is_sound(array: npt.NDArray[Any], shape: tuple[int, ...]) -> bool:
     """Whether an array holds finite float32 values and has this shape."""
     return array.dtype == np.float32 and array.shape == shape and bool(np.isfinite(array).all())

@@ -99,6 +99,12 @@ class TestLoading:
 
 
 class TestCost:
+    def test_a_gain_is_a_precision_beyond_both_intervals(self) -> None:
+        before = point(1, 1, precision=0.5)
+        assert curve([before, point(0.7, 1, precision=0.61)]).gains
+        assert not curve([before, point(0.7, 1, precision=0.59)]).gains
+        assert not curve([before, point(0.7, 1, precision=0.3)]).gains
+
     def test_is_told_with_what_may_be_chance(self) -> None:
         before = point(1, 1, precision=0.5, recall=0.6, fd=300)
         after = point(0.7, 1, precision=0.8, recall=0.55, fd=300.04)
