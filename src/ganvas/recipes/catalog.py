@@ -275,9 +275,10 @@ def biggan_conditional() -> Recipe:
 def few() -> Recipe:
     """dcgan for few images: diffaugment, with a probability that follows overfitting.
 
-    Of what was tried on 200 images of two kinds it cost least (docs/results/few-images.md, five
-    seeds): short runs were as good as without augmentation, where a fixed probability of 0.3 cost
-    27 and 38 %. When each image had been seen 200 times, all were alike.
+    Of what was tried it cost least (docs/results/few-images.md, five seeds): short runs were as
+    good as without augmentation, where a fixed probability of 0.3 cost 27 and 38 % on 200 images of
+    two kinds, and 5 % on 1,000 photographs. When each image had been seen 200 times, all were alike
+    on 200 images; on 1,000, fd-lite0 was 9.5 % better than without, and swd worse.
     """
     return replace(dcgan(), name="few", augmentation=Adaptive(), augmentation_policy="diffaugment")
 

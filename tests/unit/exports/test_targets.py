@@ -24,6 +24,11 @@ def run(tmp_path: Path) -> Run:
     return Run.create(tmp_path / "run", tiny_recipe(), {"seed": 0}, run_files.data())
 
 
+def test_a_run_that_trains_is_not_said_to_have_stopped(run: Run) -> None:
+    with run.lock(), pytest.raises(RunError, match=r"no generator yet: it is training.*samples"):
+        ganvas.export(run)
+
+
 def test_what_cannot_be_exported_is_refused_before_any_work(run: Run, tmp_path: Path) -> None:
     require_extra("onnx")
     with pytest.raises(GanvasError, match=r"'onx' is no form to export to. Did you mean onnx\?"):
