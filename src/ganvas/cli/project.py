@@ -18,6 +18,7 @@ from ganvas.formatting import format_count, format_number
 from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
+    from ganvas.data.prepared import PreparedData
     from ganvas.latents.pictures import Pictures
     from ganvas.latents.projection import Projection, ProjectionSettings, Projector
     from ganvas.progress import TerminalFeedback
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("distance", "features", "rmse", "ssim")
 """What is printed of a `Projection`'s distances."""
+NOT_COMPARED = "not compared with held-out images"
 
 
 @dataclass(frozen=True)
@@ -74,17 +76,17 @@ class Project:
         settings = ProjectionSettings(
             self.space, self.distance, self.label, self.steps, self.starts, self.seed
         )
+        feedback = TerminalFeedback()
         out = self.out or next_folder(default_out(self.run_directory, "projections"))
-        generator, projector, pictures = self.prepare(settings, out)
+        generator, projector, pictures, images = self.prepare(settings, out, feedback)
         done: list[Projection] = []
         held_out: HeldOutDistances | None = None
         interrupted = False
-        feedback = TerminalFeedback()
         try:
             with feedback.progress("projecting, steps") as on_progress:
                 for batch in projector.batches(pictures.pixels, on_progress):
                     done.append(batch)
-            held_out = self.held_out(generator, projector, feedback)
+            held_out = self.held_out(generator, projector, images, feedback)
         except KeyboardInterrupt:
             if not done:
                 raise
@@ -105,9 +107,9 @@ class Project:
         )
 
     def prepare(
-        self, settings: ProjectionSettings, out: Path
-    ) -> tuple[TrainedGenerator, Projector, Pictures]:
-        """The generator, what projects into it, and the pictures.
+        self, settings: ProjectionSettings, out: Path, feedback: TerminalFeedback
+    ) -> tuple[TrainedGenerator, Projector, Pictures, PreparedData | None]:
+        """The generator, what projects into it, the pictures, and the images of `images`.
 
         Raises:
             GanvasError: everything that is wrong, in one message, before any work.
@@ -116,7 +118,6 @@ class Project:
         from ganvas.latents.pictures import read_pictures
         from ganvas.onnx_network import is_onnx
         from ganvas.projections.folder import check_out
-        from ganvas.projections.held_out import images_of_run
 
         problems: list[str] = []
         if self.reference < 0:
@@ -125,7 +126,7 @@ class Project:
             problems.append("no pictures given: name image files, or folders of them")
         with collected(problems):
             check_out(out)
-        generator, pictures = None, None
+        generator, pictures, images = None, None, None
         with collected(problems):
             if is_onnx(self.run_directory):
                 raise GanvasError(
@@ -138,26 +139,49 @@ class Project:
                 pictures = read_pictures(self.pictures, generator.shape, generator.data)
                 advice = "Leave it out, or convert it"
                 problems += [f"{problem}. {advice}" for problem in pictures.problems]
-            if self.data is not None and self.reference > 0:
-                images_of_run(self.run_directory, generator, self.data, quiet=False)
+            if self.data is not None or not problems:
+                images = self.images(generator, feedback)
         if generator is None or pictures is None or problems:
             raise all_of(problems)
-        return generator, generator.projector(settings), pictures
+        return generator, generator.projector(settings), pictures, images
 
-    def held_out(
-        self, generator: TrainedGenerator, projector: Projector, feedback: TerminalFeedback
-    ) -> HeldOutDistances | None:
-        """How near held-out images come; None where that is not asked for, or cannot be said."""
-        from ganvas.projections.held_out import held_out_distances, images_of_run
+    def images(
+        self, generator: TrainedGenerator, feedback: TerminalFeedback
+    ) -> PreparedData | None:
+        """The images of training; None where they are not needed, or not at hand.
 
-        if self.reference == 0:
+        Raises:
+            DataError: those of --data cannot be used.
+        """
+        from ganvas.projections.held_out import images_of_run
+
+        if self.reference <= 0:
             return None
         try:
-            images = images_of_run(self.run_directory, generator, self.data, quiet=False)
+            return images_of_run(self.run_directory, generator, self.data, quiet=False)
+        except DataError as error:
+            if self.data is not None:
+                raise
+            feedback.message(f"{NOT_COMPARED}: {error}")
+            return None
+
+    def held_out(
+        self,
+        generator: TrainedGenerator,
+        projector: Projector,
+        images: PreparedData | None,
+        feedback: TerminalFeedback,
+    ) -> HeldOutDistances | None:
+        """How near held-out images come; None where that is not asked for, or cannot be said."""
+        from ganvas.projections.held_out import held_out_distances
+
+        if images is None:
+            return None
+        try:
             with feedback.progress("projecting held-out images, steps") as on_progress:
                 return held_out_distances(generator, projector, images, self.reference, on_progress)
         except DataError as error:
-            feedback.message(f"not compared with held-out images: {error}")
+            feedback.message(f"{NOT_COMPARED}: {error}")
             return None
 
 

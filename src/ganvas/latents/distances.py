@@ -12,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from ganvas.extras import check_extra
 from ganvas.metrics.features import FULL_PRECISION
-from ganvas.metrics.lite0 import MODULES, SIDE, load_lite0
+from ganvas.metrics.lite0 import MODULES, SIDE, load_lite0, network_input
 
 Description = tuple[Tensor, ...]
 """What a distance compares, each (N, ...): it is computed once of pictures that do not change."""
@@ -80,7 +80,7 @@ class FeatureDistance:
 
     def describe(self, images: Tensor) -> Description:
         """The scaled maps at every depth."""
-        maps = network_input(images)
+        maps = seen_by_lite0(images)
         described = []
         for number in range(TAPS[-1] + 1):
             maps = self.layers[number](maps)
@@ -134,7 +134,7 @@ def check_installed() -> None:
     check_extra("features", "the distance of features", *MODULES, instead=INSTEAD)
 
 
-def network_input(images: Tensor) -> Tensor:
+def seen_by_lite0(images: Tensor) -> Tensor:
     """Images (N, C, H, W) in [-1, 1] as Lite0 takes them (`metrics/lite0.py`), with gradients.
 
     Grey is tiled, alpha composed over white, and the size is `SMALL_SIDE`, or `SIDE` for larger.
@@ -146,9 +146,7 @@ def network_input(images: Tensor) -> Tensor:
     side = SMALL_SIDE if max(images.shape[2:]) <= SMALL_SIDE else SIDE
     if images.shape[2:] != (side, side):
         images = F.interpolate(images, (side, side), mode="bicubic", antialias=True)
-    levels = images.add(1).mul(127.5).clamp(0, 255)
-    mirrored = levels.sub(127).div(128).flip(2, 3)
-    return mirrored.contiguous(memory_format=torch.channels_last)
+    return network_input(images.add(1).mul(127.5).clamp(0, 255))
 
 
 def described(distance: Distance, images: Tensor, rows: int = 32) -> Description:

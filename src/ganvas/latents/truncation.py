@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.errors import GanvasError
-from ganvas.latents.latents import Latents, images_of
+from ganvas.latents.latents import Latents, images_of, styles_of
 from ganvas.networks.styles import StyleBased
 
 
@@ -31,14 +31,13 @@ def truncate(network: nn.Module, latents: Latents, psi: float) -> Latents:
         return latents
     if not isinstance(network, StyleBased):
         return Latents(psi * latents.values, latents.labels, latents.space)
+    styles = styles_of(network, latents).values  # (N, L, S)
     if latents.space == "w":
-        means = nearest_means(network.mean_styles, latents.values)[:, None]  # (N, 1, S)
-        return Latents(means + psi * (latents.values - means), space="w")
-    labels = () if latents.labels is None else (latents.labels,)
-    styles = network.map(latents.values, *labels)  # (N, S)
-    means = means_of(network.mean_styles, latents.labels)
-    truncated = means + psi * (styles - means)
-    return Latents(truncated[:, None].expand(-1, network.style_layers, -1), space="w")
+        means = nearest_means(network.mean_styles, styles)
+    else:
+        means = means_of(network.mean_styles, latents.labels)
+    means = means.unsqueeze(-2)  # one for all layers
+    return Latents(means + psi * (styles - means), space="w")
 
 
 def means_of(mean_styles: Tensor, labels: Tensor | None) -> Tensor:

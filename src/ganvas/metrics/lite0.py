@@ -75,12 +75,18 @@ class Lite0(FeatureNetwork):
         }
 
     def _extract(self, pixels: Tensor) -> Tensor:
-        # The published weights were trained with (x - 127) / 128.
-        scaled = resized(pixels, (SIDE, SIDE)).sub_(127).div_(128)
-        # channels_last is 1.6 times as fast on a CPU.
-        mirrored = scaled.flip(2, 3).contiguous(memory_format=torch.channels_last)
-        maps: Tensor = self.network(mirrored)
+        maps: Tensor = self.network(network_input(resized(pixels, (SIDE, SIDE))))
         return maps.mean((2, 3))  # (n, 1280)
+
+
+def network_input(levels: Tensor) -> Tensor:
+    """Colour images (N, 3, S, S) with values in [0, 255] as `folded` takes them; gradients pass.
+
+    The published weights were trained with (x - 127) / 128. channels_last is 1.6 times as fast on a
+    CPU.
+    """
+    scaled = levels.sub(127).div(128)
+    return scaled.flip(2, 3).contiguous(memory_format=torch.channels_last)
 
 
 def load_lite0(device: torch.device) -> Lite0:

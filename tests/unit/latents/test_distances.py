@@ -10,8 +10,8 @@ from ganvas.latents.distances import (
     PixelDistance,
     described,
     feature_distance,
-    network_input,
     root_mean_square,
+    seen_by_lite0,
     structural_similarity,
     total,
 )
@@ -88,7 +88,7 @@ def test_features_see_what_the_metric_sees(channels: int) -> None:
 
 
 def check_input(images: Tensor, side: int) -> None:
-    ours = network_input(signed(images))
+    ours = seen_by_lite0(signed(images))
     levels = resized(to_rgb(images), (side, side))
     expected = levels.sub(127).div(128).flip(2, 3)
     assert torch.allclose(ours, expected, atol=(0.03 if images.shape[1] in (2, 4) else 1e-4))
