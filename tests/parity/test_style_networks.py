@@ -1,7 +1,7 @@
-"""StyleGAN2: parameter counts as printed, and the published forward passes written out again.
+"""StyleGAN2: parameter counts by arithmetic, and the published forward passes written out again.
 
-Source: Karras 2020 and the authors' code of Karras 2020 (ADA; networks.py), which prints layers and
-totals when training starts. Rows are written down from it; counts follow by closed arithmetic. The
+Source: Karras 2020 and the authors' code of Karras 2020 (ADA; networks.py), which prints layers
+when training starts. Rows are written down from it; totals follow by closed arithmetic. The
 published convolutions are written per sample with kernels of their own ("fused"), and filters as
 zeros between pixels and a direct convolution ("upfirdn2d", by its definition).
 """
@@ -90,7 +90,7 @@ def count(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def test_parameter_counts_that_the_published_code_prints() -> None:
+def test_parameter_counts_follow_from_the_published_layers() -> None:
     """Totals of config F at 1024x1024, and of its half-width networks at 256x256."""
     wide = [512, 512, 512, 512, 512, 256, 128, 64, 32]
     assert counts(1024, 5) == (30_370_060, 29_012_513)

@@ -37,7 +37,7 @@ from ganvas.terminal import tolerant_output
 from ganvas.torch_state import usual_torch
 
 SAMPLES = 1_000
-"""Of each point: ten points take about a minute on two cores, with features of Lite0."""
+"""Of each point: ten points took half a minute of one thread (docs/tools.md)."""
 
 TRUNCATIONS = (0.9, 0.8, 0.7, 0.6, 0.5)
 KEPT = (0.75, 0.5, 0.25, 0.1)
