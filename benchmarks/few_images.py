@@ -36,7 +36,7 @@ from ganvas.runs import Run
 from ganvas.runs.data import prepare_images
 from ganvas.runs.directories import is_run
 from ganvas.schedules import Adaptive, parse_count
-from ganvas.studies.statistics import interval_of_mean, paired_ratio
+from intervals import change, interval
 
 RECIPE = "dcgan"
 SIDE = 32
@@ -183,32 +183,10 @@ def table(results: dict[str, dict[str, float]], prefix: str) -> list[str]:
     lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
     for arm, runs in arms.items():
         columns = [interval([run[name] for run in runs.values()]) for name in (*SCORES, "memory")]
-        against = "" if arm == NONE else change(arms[NONE], runs)
+        against = "" if arm == NONE else change(arms[NONE], runs, SCORES[0])
         lines.append(f"| {' | '.join([arm, str(len(runs)), columns[0], against, *columns[1:]])} |")
     floors = [run["floor/fd-lite0"] for run in arms[NONE].values()]
     return [*lines, "", f"Real images score {np.mean(floors):.0f} (fd-lite0)."]
-
-
-def interval(values: list[float]) -> str:
-    """`512 [500, 524]`."""
-    mean, (ends, _) = float(np.mean(values)), interval_of_mean(np.array(values))
-    digits = 0 if abs(mean) >= 10 else 2
-    if ends is None:
-        return f"{mean:,.{digits}f}"
-    return f"{mean:,.{digits}f} [{ends[0]:,.{digits}f}, {ends[1]:,.{digits}f}]"
-
-
-def change(base: dict[int, dict[str, float]], runs: dict[int, dict[str, float]]) -> str:
-    """`-12 % [-20, -4]` of the deciding score, by pairs of the same seed."""
-    seeds = sorted(base.keys() & runs.keys())
-    ours, theirs = (np.array([group[seed][SCORES[0]] for seed in seeds]) for group in (runs, base))
-    effect = paired_ratio(theirs, ours)
-    assert effect is not None  # distances are above 0
-    text = f"{100 * (effect.value - 1):+.1f} %"
-    if effect.interval is None:
-        return text
-    low, high = (100 * (end - 1) for end in effect.interval)
-    return f"{text} [{low:+.1f}, {high:+.1f}]"
 
 
 def arms_of(lecam: bool) -> list[str]:

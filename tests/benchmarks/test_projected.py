@@ -1,20 +1,15 @@
-"""The experiment of discriminators on frozen features: what is frozen, and what its tables say."""
+"""The experiment of discriminators on frozen features: what is frozen, and what learns."""
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
-from types import ModuleType
 
-import numpy as np
-import pytest
 import torch
 
 from ganvas.metrics.lite0 import published_network
 from ganvas.networks import Dimensions
 from ganvas.networks.sizes import ImageShape
-from ganvas.runs import Run
 from tests.extras import require_extra
 
 PROJECTED = Path(__file__).parents[2] / "benchmarks" / "projected"
@@ -22,18 +17,6 @@ sys.path.insert(0, str(PROJECTED))
 
 require_extra("features")
 from projected_network import TAPS, Features, Projected, ProjectedDiscriminator
-
-
-@pytest.fixture
-def experiment(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The program, whose file is called as that of any package is."""
-    spec = importlib.util.spec_from_file_location("projected_main", PROJECTED / "__main__.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "projected_main", module)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_taps_are_the_published_networks_maps() -> None:
@@ -90,23 +73,3 @@ def test_pixels_are_half_of_the_loss() -> None:
 class _Constant(torch.nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return torch.full((len(images),), 7.0)
-
-
-def test_an_arm_trains_is_scored_and_has_its_row(
-    experiment: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = tmp_path / "drawings" / "images.npy"
-    data.parent.mkdir()
-    np.save(data, np.random.default_rng(0).integers(0, 256, (240, 64, 64, 3), dtype=np.uint8))
-    monkeypatch.setattr(experiment, "SAMPLES", 100)
-    monkeypatch.setattr(experiment, "METRICS", ("swd",))
-    monkeypatch.setattr(experiment, "SCORES", ("swd",))
-    job = experiment.Job("drawings", "pixels and projected", 0, 1)
-    values = experiment.run_job(job, tmp_path, images_a_second=64.0)
-    assert values["images"] == 64
-    assert values["floor/swd"] > 0
-    assert Run.open(tmp_path / job.key).read_status().images_seen == 64
-    header, _, row, real = experiment.table({job.key: values}, "drawings", "1")
-    assert header.split(" | ")[0] == "| arm"
-    assert row.startswith("| pixels and projected | 1 | 64 |")
-    assert real.startswith("| real images")

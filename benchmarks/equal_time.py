@@ -1,0 +1,239 @@
+"""Arms that train for the same processor time, whatever an image costs them: runs and tables.
+
+Time is that of one thread, so what else the machine does matters little. A trial of each arm says
+how many images it trains on in a second; that and the seconds are its budget.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import itertools
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import ganvas
+from ganvas import storage
+from ganvas.errors import Diverged
+from ganvas.images import make_grid, write_png
+from ganvas.recipes import Recipe
+from ganvas.runs import Run
+from ganvas.runs.directories import is_run
+from intervals import change, interval
+
+TRIALS = (640, 3_200)
+"""Images of the two trials whose difference is an arm's pace, without its start."""
+PICTURE_COLUMNS = 24
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
+FAILED = "failed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Judges:
+    """What runs are scored by."""
+
+    metrics: tuple[str, ...]
+    scores: tuple[str, ...]
+    """Of these metrics, those in the tables; the first also as a change against the first arm."""
+    samples: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One run."""
+
+    name: str
+    arm: str
+    seed: int
+    seconds: int
+
+    @property
+    def key(self) -> str:
+        """Its folder below the one that is kept, and its key in the results."""
+        return f"{self.name}/{self.seconds}/{folder_of(self.arm)}/{self.seed}"
+
+
+def folder_of(arm: str) -> str:
+    """The name of an arm's folder."""
+    return arm.replace(",", "").replace(" ", "-")
+
+
+def options_of(description: str, seconds: int, seeds: int, kept: str) -> argparse.ArgumentParser:
+    """What every program of this kind takes; the numbers and the folder are its defaults."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", nargs="*", help="NAME=DATA")
+    parser.add_argument("--seconds", type=int, default=seconds, help="CPU seconds of every run")
+    parser.add_argument("--seeds", type=int, default=seeds)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--keep", type=Path, default=Path("runs") / kept)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    return parser
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """All arms on one data set.
+
+    name: of the results' files.
+    data: the images of a data set's name, which all arms see.
+    """
+
+    name: str
+    arms: dict[str, Recipe]
+    judges: Judges
+    keep: Path
+    out: Path
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """The results so far, by key."""
+        stored = self.out / f"{self.name}.json"
+        return storage.read_json(stored) if stored.exists() else {}
+
+    def write(self, results: dict[str, dict[str, Any]]) -> None:
+        """See `read`."""
+        storage.write_json(self.out / f"{self.name}.json", results)
+
+    def measure(self, name: str, data: str, seconds: int, seeds: int, workers: int) -> None:
+        """Train and score what is missing; write results, tables and a picture.
+
+        Runs that exist are kept, and those that were interrupted are resumed.
+        """
+        results = self.read()
+        for arm, recipe in self.arms.items():
+            key = f"pace/{name}/{arm}"
+            if key not in results:
+                results[key] = {"images_a_second": pace(recipe, data)}
+                self.write(results)
+        jobs = [
+            Job(name, arm, seed, seconds)
+            for seed, arm in itertools.product(range(seeds), self.arms)
+        ]
+        missing = [job for job in jobs if job.key not in results]
+        with ProcessPoolExecutor(workers) as pool:
+            running = {}
+            for job in missing:
+                images = job.seconds * results[f"pace/{name}/{job.arm}"]["images_a_second"]
+                recipe = within(self.arms[job.arm], images)
+                running[pool.submit(run_job, job, recipe, data, self.judges, self.keep)] = job
+            for number, done in enumerate(as_completed(running), start=1):
+                results[running[done].key] = done.result()
+                self.write(results)
+                print(f"{number} of {len(missing)} runs", file=sys.stderr, flush=True)
+        self.write_tables(results)
+        write_picture(jobs, results, self.keep, self.out / f"{self.name}-{name}.png")
+
+    def write_tables(self, results: dict[str, dict[str, Any]]) -> None:
+        """NAME-tables.md, for the page that is written by hand."""
+        parts = []
+        for name, seconds in dict.fromkeys(
+            tuple(key.split("/")[:2]) for key in results if not key.startswith("pace/")
+        ):
+            rows = table(self.arms, self.judges, results, name, int(seconds))
+            parts += [f"### {name}, {int(seconds):,} CPU seconds", "\n".join(rows)]
+        text = "\n\n".join(parts) + "\n"
+        (self.out / f"{self.name}-tables.md").write_text(text, encoding="utf-8")
+
+
+def pace(recipe: Recipe, data: str) -> float:
+    """Images that a recipe trains on in a second of CPU time."""
+    seconds = []
+    with tempfile.TemporaryDirectory() as folder:
+        for count in TRIALS:
+            start = time.process_time()
+            trial = within(recipe, count)
+            ganvas.train(trial, data, Path(folder) / str(count), quiet=True)
+            seconds.append(time.process_time() - start)
+    return (TRIALS[1] - TRIALS[0]) / (seconds[1] - seconds[0])
+
+
+def within(recipe: Recipe, images: float) -> Recipe:
+    """The recipe with a budget of whole batches."""
+    return dataclasses.replace(recipe, images=max(int(images) // recipe.batch, 1) * recipe.batch)
+
+
+def run_job(job: Job, recipe: Recipe, data: str, judges: Judges, keep: Path) -> dict[str, Any]:
+    """Train for the job's CPU seconds, and score by the images that it has not seen."""
+    out = keep / job.key
+    start = time.process_time()
+    try:
+        if not is_run(out):
+            ganvas.train(recipe, data, out, seed=job.seed, quiet=True)
+        elif Run.open(out).read_status().status != "finished":
+            ganvas.resume(out, quiet=True)
+    except Diverged as error:
+        return {FAILED: str(error)}
+    seconds = time.process_time() - start
+    scores = ganvas.evaluate(out, judges.metrics, n=judges.samples, quiet=True)
+    values = {score.metric: score.value for score in scores if score.metric in judges.scores}
+    floors = {
+        f"floor/{score.metric}": score.floor for score in scores if score.metric in judges.scores
+    }
+    seen = Run.open(out).read_status().images_seen
+    return {**values, **floors, "images": seen, "cpu_seconds": seconds}
+
+
+# -- The tables ------------------------------------------------------------------------------------
+
+
+def table(
+    arms: dict[str, Recipe],
+    judges: Judges,
+    results: dict[str, dict[str, Any]],
+    name: str,
+    seconds: int,
+) -> list[str]:
+    """One row for each arm."""
+    first, *others = judges.scores
+    header = ["arm", "failed", "images", first, "against the first", *others]
+    lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
+    runs = {arm: dict(runs_of(results, name, arm, seconds)) for arm in arms}
+    scored = {
+        arm: {seed: run for seed, run in each.items() if FAILED not in run}
+        for arm, each in runs.items()
+        if each
+    }
+    base = scored.get(next(iter(arms)), {})
+    for arm, ours in scored.items():
+        row = [arm, f"{len(runs[arm]) - len(ours)} of {len(runs[arm])}"]
+        if ours:
+            cells = [interval([run[score] for run in ours.values()]) for score in judges.scores]
+            seen = f"{np.median([run['images'] for run in ours.values()]):,.0f}"
+            against = change(base, ours, first) if ours is not base else ""
+            row += [seen, cells[0], against, *cells[1:]]
+        lines.append(f"| {' | '.join(row + [''] * (len(header) - len(row)))} |")
+    every = [run for each in scored.values() for run in each.values()]
+    if every:
+        floors = [interval([every[0][f"floor/{score}"]]) for score in judges.scores]
+        lines.append(f"| real images | | | {' | '.join([floors[0], '', *floors[1:]])} |")
+    return lines
+
+
+def runs_of(
+    results: dict[str, dict[str, Any]], name: str, arm: str, seconds: int
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The results of an arm, by seed."""
+    for key, values in results.items():
+        start, _, seed = key.rpartition("/")
+        if start == f"{name}/{seconds}/{folder_of(arm)}":
+            yield int(seed), values
+
+
+def write_picture(
+    jobs: list[Job], results: dict[str, dict[str, Any]], keep: Path, path: Path
+) -> None:
+    """The first samples of every arm with the first seed, two rows each."""
+    samples = [
+        ganvas.load(keep / job.key).sample(2 * PICTURE_COLUMNS)
+        for job in jobs
+        if job.seed == 0 and FAILED not in results[job.key]
+    ]
+    write_png(path, make_grid(np.concatenate(samples), columns=PICTURE_COLUMNS))

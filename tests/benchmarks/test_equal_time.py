@@ -1,0 +1,137 @@
+"""Arms of equal processor time: they train, are resumed, are scored, and have their rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ganvas.errors import Diverged
+from ganvas.recipes import CATALOG, Recipe
+from ganvas.runs import Run
+from tests.builders.tiny import tiny_recipe
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+import equal_time
+import hour
+from equal_time import Experiment, Job, Judges
+
+JUDGES = Judges(metrics=("swd",), scores=("swd",), samples=50)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> str:
+    values = np.random.default_rng(0).integers(0, 256, (120, 12, 12, 1), dtype=np.uint8)
+    np.save(tmp_path / "images.npy", values)
+    return str(tmp_path / "images.npy")
+
+
+def recipe() -> Recipe:
+    it = tiny_recipe()
+    return dataclasses.replace(it, data=dataclasses.replace(it.data, held_out=0.5))
+
+
+def test_the_budget_is_what_the_pace_allows_in_whole_batches() -> None:
+    base = dataclasses.replace(recipe(), batch=8)
+    assert equal_time.within(base, 100.9).images == 96
+    assert equal_time.within(base, 3).images == 8
+
+
+def test_the_pace_leaves_out_what_starting_takes(
+    images: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Starting takes 5 seconds and an image 10 ms, so an arm trains on 100 images a second."""
+    clock = [0.0]
+
+    def train(recipe: Recipe, *_: Any, **__: Any) -> None:
+        clock[0] += 5 + 0.01 * recipe.images
+
+    monkeypatch.setattr("equal_time.ganvas.train", train)
+    monkeypatch.setattr("equal_time.time.process_time", lambda: clock[0])
+    assert equal_time.pace(recipe(), images) == pytest.approx(100)
+
+
+def test_arms_are_trained_scored_and_written_and_not_trained_again(
+    images: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(equal_time, "TRIALS", (32, 160))
+    arms = {"tiny": recipe(), "half, the batch": dataclasses.replace(recipe(), batch=4)}
+    experiment = Experiment("trial", arms, JUDGES, tmp_path / "kept", tmp_path)
+    monkeypatch.setattr(equal_time, "pace", lambda *_: 64.0)
+    experiment.measure("noise", images, seconds=1, seeds=2, workers=1)
+    results = experiment.read()
+    keys = [f"noise/1/{folder}/{seed}" for folder in ("tiny", "half-the-batch") for seed in (0, 1)]
+    assert sorted(it for it in results if not it.startswith("pace/")) == sorted(keys)
+    assert all(results[key]["images"] == 64 for key in keys)
+    assert (tmp_path / "trial-noise.png").exists()
+    text = (tmp_path / "trial-tables.md").read_text()
+    assert "| tiny | 0 of 2 | 64 |" in text
+    monkeypatch.setattr(equal_time, "run_job", None)  # would fail
+    experiment.measure("noise", images, seconds=1, seeds=2, workers=1)
+    assert experiment.read() == results
+
+
+def test_an_interrupted_run_is_resumed_before_it_is_scored(
+    images: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job("noise", "tiny", 0, 1)
+    equal_time.run_job(job, equal_time.within(recipe(), 32), images, JUDGES, tmp_path)
+    Run.open(tmp_path / job.key).write_status("interrupted", 32)
+    resumed = []
+
+    def resume(out: Path, quiet: bool) -> None:
+        resumed.append(out)
+        Run.open(out).write_status("finished", 64)
+
+    monkeypatch.setattr("equal_time.ganvas.resume", resume)
+    for _ in range(2):
+        values = equal_time.run_job(job, recipe(), images, JUDGES, tmp_path)
+    assert resumed == [tmp_path / job.key]
+    assert values["images"] == 64
+
+
+def test_a_run_that_diverged_is_counted(
+    images: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(*_: Any, **__: Any) -> None:
+        raise Diverged("training stopped at 16 images")
+
+    monkeypatch.setattr("equal_time.ganvas.train", train)
+    job = Job("noise", "tiny", 1, 1)
+    failed = equal_time.run_job(job, recipe(), images, JUDGES, tmp_path)
+    scored = {"swd": 12.0, "floor/swd": 3.0, "images": 64, "cpu_seconds": 1.0}
+    results = {job.key: failed, dataclasses.replace(job, seed=0).key: scored}
+    rows = equal_time.table({"tiny": recipe()}, JUDGES, results, "noise", 1)
+    assert rows[2].startswith("| tiny | 1 of 2 | 64 | 12")
+    alone = equal_time.table({"tiny": recipe()}, JUDGES, {job.key: failed}, "noise", 1)
+    assert alone[2].startswith("| tiny | 1 of 1 |")
+
+
+def test_a_change_is_that_of_the_same_seeds() -> None:
+    """Half of the distance with every seed is half, however much seeds differ."""
+    arms = {"base": recipe(), "half": recipe()}
+    results = {
+        Job("noise", arm, seed, 1).key: {
+            "swd": factor * (seed + 10.0),
+            "floor/swd": 1.0,
+            "images": 64,
+        }
+        for arm, factor in (("base", 1.0), ("half", 0.5))
+        for seed in range(4)
+    }
+    rows = equal_time.table(arms, JUDGES, results, "noise", 1)
+    assert "| -50.0 % |" in rows[3]
+
+
+def test_the_hour_has_the_recipes_that_it_names_at_one_size() -> None:
+    arms = hour.arms()
+    assert set(hour.RECIPES) <= set(arms)
+    assert {it.data.size for it in arms.values()} == {(32, 32)}
+    residual = arms[hour.RESIDUAL]
+    assert residual.generator.network == CATALOG["resnet"]().generator.network
+    assert residual.discriminator == CATALOG["dcgan"]().discriminator
