@@ -12,6 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from ganvas import storage
@@ -60,7 +61,7 @@ def markdown(results: StudyResults, title: str, picture: str) -> str:
         "## Changes and other scores of each arm",
         others(results),
         "## Samples",
-        f"Final samples from the same latents, seed {SEED}; one row per arm, as in the table.",
+        f"Final samples of seed {SEED}, from all over the grids; one row per arm, as in the table.",
         f"![Samples, one row per arm, as in the table]({picture})",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -140,14 +141,15 @@ def others(results: StudyResults) -> str:
 
 
 def draw(results: StudyResults, path: Path) -> None:
-    """The final samples of each arm in a row."""
+    """Final samples of each arm in a row, from all over its grid."""
     names = [arm.name for arm in results.arms]
     figure = Figure(figsize=(9, 0.62 * len(names)), layout="constrained")
     rows = figure.subplots(len(names), 1, squeeze=False)[:, 0]
     sides = image_sides(results.directory.data)
     for axes, name in zip(rows, names, strict=True):
         run = Run.open(results.directory.run_path(name, SEED))
-        tiles = on_white(read_grid(run.sample_paths()[-1], sides))[:IMAGES]
+        grid = on_white(read_grid(run.sample_paths()[-1], sides))
+        tiles = grid[np.linspace(0, len(grid) - 1, IMAGES, dtype=int)]  # every label's row has some
         strip = tiles.transpose(1, 0, 2, 3).reshape(tiles.shape[1], -1, tiles.shape[3])
         axes.imshow(strip.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axes.set(xticks=[], yticks=[])
