@@ -9,11 +9,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import itertools
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.directories import is_run
 from intervals import change, interval
+from processes import in_processes
 
 TRIALS = (640, 640, 5_760)
 """Images of an arm's trials. The first imports and compiles what it needs; the difference of the
@@ -119,16 +118,13 @@ class Experiment:
             for seed, arm in itertools.product(range(seeds), self.arms)
         ]
         missing = [job for job in jobs if job.key not in results]
-        with ProcessPoolExecutor(workers) as pool:
-            running = {}
-            for job in missing:
-                images = job.seconds * results[f"pace/{name}/{job.arm}"]["images_a_second"]
-                recipe = within(self.arms[job.arm], images)
-                running[pool.submit(run_job, job, recipe, data, self.judges, self.keep)] = job
-            for number, done in enumerate(as_completed(running), start=1):
-                results[running[done].key] = done.result()
-                self.write(results)
-                print(f"{number} of {len(missing)} runs", file=sys.stderr, flush=True)
+        calls = {}
+        for job in missing:
+            images = job.seconds * results[f"pace/{name}/{job.arm}"]["images_a_second"]
+            calls[job] = (job, within(self.arms[job.arm], images), data, self.judges, self.keep)
+        for job, values in in_processes(run_job, calls, workers):
+            results[job.key] = values
+            self.write(results)
         self.write_tables(results)
         write_picture(jobs, results, self.keep, self.out / f"{self.name}-{name}.png")
 

@@ -17,9 +17,7 @@ import argparse
 import dataclasses
 import itertools
 import os
-import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +35,7 @@ from ganvas.runs.data import prepare_images
 from ganvas.runs.directories import is_run
 from ganvas.schedules import Adaptive, parse_count
 from intervals import change, interval
+from processes import in_processes
 
 RECIPE = "dcgan"
 SIDE = 32
@@ -228,12 +227,10 @@ def main() -> None:
             write_images(name, data, counts, options.seeds, options.keep, options.size)
             jobs = list(jobs_of(name, counts, options.seeds, options.lecam, options.size))
             missing = [job for job in jobs if job.key not in results]
-            with ProcessPoolExecutor(AT_ONCE) as pool:
-                running = {pool.submit(run_job, job, options.keep): job for job in missing}
-                for number, done in enumerate(as_completed(running), start=1):
-                    results[running[done].key] = done.result()
-                    storage.write_json(stored, results)
-                    print(f"{number} of {len(missing)} runs", file=sys.stderr, flush=True)
+            calls = {job: (job, options.keep) for job in missing}
+            for job, values in in_processes(run_job, calls, AT_ONCE):
+                results[job.key] = values
+                storage.write_json(stored, results)
     (options.out / "few-images.md").write_text(page(results), encoding="utf-8")
 
 
