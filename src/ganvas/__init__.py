@@ -1,7 +1,7 @@
 """ganvas: train GANs that work, and know why.
 
-The public names, on one page. Those that need torch are loaded when first used, so that
-`import ganvas` and the command line's help stay quick.
+The public names, on one page. All but the errors are loaded when first used, so that
+`import ganvas` is quick, and the program hears Ctrl-C from its first moment.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import importlib
 import logging
 from typing import TYPE_CHECKING, Any
 
-from ganvas import recipes as recipes
 from ganvas.errors import DataError as DataError
 from ganvas.errors import DeviceError as DeviceError
 from ganvas.errors import Diverged as Diverged
@@ -21,10 +20,10 @@ from ganvas.errors import RecipeError as RecipeError
 from ganvas.errors import RunError as RunError
 from ganvas.errors import StudyError as StudyError
 from ganvas.errors import Unhealthy as Unhealthy
-from ganvas.recipes import Recipe as Recipe
 from ganvas.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from ganvas import recipes as recipes
     from ganvas.diagnosis import Diagnosis as Diagnosis
     from ganvas.diagnosis import diagnose as diagnose
     from ganvas.evaluation.evaluate import evaluate as evaluate
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from ganvas.latents.latents import Latents as Latents
     from ganvas.latents.projection import Projection as Projection
     from ganvas.loggers.log import log as log
+    from ganvas.recipes import Recipe as Recipe
     from ganvas.reports.report import report as report
     from ganvas.runs import Run as Run
     from ganvas.sampling import TrainedGenerator as TrainedGenerator
@@ -64,6 +64,7 @@ _LOADED_WHEN_USED = {
     "Latents": "ganvas.latents.latents",
     "Projection": "ganvas.latents.projection",
     "Pushed": "ganvas.hub.push",
+    "Recipe": "ganvas.recipes",
     "Run": "ganvas.runs",
     "Score": "ganvas.evaluation.score",
     "Study": "ganvas.studies.study",
@@ -87,10 +88,12 @@ _LOADED_WHEN_USED = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "recipes":
+        return importlib.import_module("ganvas.recipes")
     if name in _LOADED_WHEN_USED:
         return getattr(importlib.import_module(_LOADED_WHEN_USED[name]), name)
     raise AttributeError(f"module 'ganvas' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_LOADED_WHEN_USED])
+    return sorted({*globals(), *_LOADED_WHEN_USED, "recipes"})
