@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from torch import nn
 
 from ganvas import storage, tensor_file
+from ganvas.arguments import check_type
 from ganvas.command_line import ganvas_command
 from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import TrainingData
@@ -173,6 +175,7 @@ def load(
         HubError: the hub does not give it.
         DeviceError: this machine has no such device.
     """
+    check_type("run", run, (str, os.PathLike, Run), "a run, or the path of one")
     if discriminator and not isinstance(run, Run):
         check_has_discriminator(Path(run))
     directory = run.directory if isinstance(run, Run) else local_path(run, checkpoint)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, SupportsIndex
 
+from ganvas.arguments import check_type
 from ganvas.errors import GanvasError, did_you_mean
 from ganvas.formatting import format_count
 
@@ -42,6 +43,7 @@ class LabelSet:
             folded = {name.casefold(): name for name in self.names}
             near = did_you_mean(folded.get(label.casefold(), label), self.names)
         else:
+            check_type("label", label, SupportsIndex, "the name or the number of a label")
             number = operator.index(label)
             if 0 <= number < len(self.names):
                 return number

@@ -13,6 +13,8 @@ import numpy.typing as npt
 from PIL import Image
 from torch import Tensor
 
+from ganvas.arguments import as_path, check_count
+from ganvas.errors import GanvasError
 from ganvas.formatting import format_count, format_weights
 from ganvas.images import from_network
 from ganvas.latents.editing import Editing
@@ -20,7 +22,6 @@ from ganvas.latents.files import read_latents, write_latents
 from ganvas.latents.latents import Latents, generate, generate_batches
 from ganvas.latents.projecting import Projecting
 from ganvas.latents.random_inputs import LabelChoice as LabelChoice
-from ganvas.latents.random_inputs import check_count as check_count
 from ganvas.latents.truncation import truncate
 from ganvas.latents.walks import walk
 from ganvas.sample_pictures import picture_of
@@ -125,6 +126,9 @@ class TrainedGenerator(Editing, Projecting):
         Returns:
             uint8 (T, H, W, C) with T = (n - 1) * steps + 1, or n * steps for a loop, which ends
             before it would repeat its first image.
+
+        Raises:
+            GanvasError: n or steps is no count; or the generator takes no labels, or not these.
         """
         indices = self.label_indices(labels, n)
         if indices is None:
@@ -142,7 +146,12 @@ class TrainedGenerator(Editing, Projecting):
 
         Returns:
             As `interpolate`.
+
+        Raises:
+            GanvasError: no such labels, or steps is no count.
         """
+        if isinstance(labels, str) or len(labels) < 2:
+            raise GanvasError(f"labels: expected the names of at least two, got {labels!r}")
         n = len(labels)
         latents = self.latents(1, seed).expand(n, -1)
         given = Latents(latents, self.label_indices(labels, n))
@@ -150,14 +159,25 @@ class TrainedGenerator(Editing, Projecting):
 
     @usual_torch()
     def generate(self, latents: Latents) -> npt.NDArray[Any]:
-        """The images of given latents or styles: as `sample`."""
+        """The images of given latents or styles: as `sample`.
+
+        Raises:
+            GanvasError: they are not for this generator.
+        """
+        self.check_latents(latents)
         return generate(self.network, latents.to(self.device))
 
     @usual_torch()
     def interpolate_latents(
         self, latents: Latents, steps: int, loop: bool = False
     ) -> npt.NDArray[Any]:
-        """A walk through given latents or styles (at least two); returns as `interpolate`."""
+        """A walk through given latents or styles (at least two); returns as `interpolate`.
+
+        Raises:
+            GanvasError: they are not for this generator, or steps is no count.
+        """
+        self.check_latents(latents)
+        check_count("steps", steps)
         path = walk(latents.to(self.device), steps, loop, len(self.label_names))
         return generate(self.network, truncate(self.network, path, self.truncation))
 
@@ -167,12 +187,14 @@ class TrainedGenerator(Editing, Projecting):
         Raises:
             GanvasError: it cannot be read, holds none, or those of another generator.
         """
-        return read_latents(Path(path), self.inputs)
+        return read_latents(as_path("path", path), self.inputs)
 
     def write_latents(self, path: Path | str, latents: Latents, names: Sequence[str] = ()) -> None:
         """Write latents of this generator, perhaps with names; `--latents` of commands takes it.
 
         Raises:
+            GanvasError: they are not for this generator.
             RunError: the place cannot be written.
         """
-        write_latents(Path(path), latents, self.inputs, names)
+        self.check_latents(latents)
+        write_latents(as_path("path", path), latents, self.inputs, names)

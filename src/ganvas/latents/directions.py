@@ -7,14 +7,16 @@ direction changes, only its strip shows; the methods order them by how much they
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor, nn
 
+from ganvas.arguments import check_type, in_words, is_count
 from ganvas.errors import GanvasError
 from ganvas.latents.latents import Latents, styles_of
 from ganvas.networks.first_layers import first_layers
@@ -71,8 +73,10 @@ class Directions:
         Raises:
             GanvasError: there are fewer.
         """
-        if not 1 <= n <= len(self):
-            raise GanvasError(f"-n: expected 1 to {len(self)}, the directions there are, got {n}")
+        if not is_count(n) or n > len(self):
+            raise GanvasError(
+                f"n: expected 1 to {len(self)}, the directions there are, got {in_words(n)}"
+            )
         shares = None if self.shares is None else self.shares[:n]
         vectors, step_lengths = self.vectors[:n], self.step_lengths[:n]
         return replace(
@@ -81,7 +85,7 @@ class Directions:
 
     def check(self, numbers: Collection[int]) -> None:
         """Raise a `GanvasError` unless there are directions of these numbers, from 0 on."""
-        unknown = [str(number) for number in numbers if not 0 <= number < len(self)]
+        unknown = [str(number) for number in numbers if number not in range(len(self))]
         if unknown:
             raise GanvasError(
                 f"no direction {' and '.join(unknown)}: this generator has 0 to {len(self) - 1} "
@@ -93,10 +97,15 @@ class Directions:
 
         Args:
             moves: how many steps to go, by the number of a direction.
+
+        Raises:
+            GanvasError: no such direction, or no such moves.
         """
+        check_type("moves", moves, Mapping, "steps by the number of a direction, such as {3: 2.0}")
         self.check(moves)
         steps = torch.zeros(len(self))
         for number, count in moves.items():
+            check_type(f"moves[{number}]", count, Real, "a number of steps")
             steps[number] = count
         return (steps * self.step_lengths) @ self.vectors
 
@@ -139,7 +148,9 @@ def layer_mask(count: int, layers: Sequence[int] | None) -> Tensor:
     """
     if layers is None:
         return torch.ones(count, 1)
-    unknown = [str(layer) for layer in layers if not 0 <= layer < count]
+    if isinstance(layers, str) or not isinstance(layers, Iterable):
+        raise GanvasError(f"layers: expected numbers such as [0, 1, 2], got {in_words(layers)}")
+    unknown = [str(layer) for layer in layers if layer not in range(count)]
     if unknown:
         raise GanvasError(f"no layer {unknown[0]}: this generator has layers 0 to {count - 1}")
     mask = torch.zeros(count, 1)

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import numpy.typing as npt
 
+from ganvas.arguments import as_path, check_count, check_type
 from ganvas.errors import GanvasError
 from ganvas.latents.direction_files import read_directions, write_directions
 from ganvas.latents.directions import (
@@ -77,8 +78,9 @@ class Editing(RandomInputs):
             layers: for directions of styles, those that are moved, from 0, the coarsest; None: all.
 
         Raises:
-            GanvasError: no such direction, layer or label.
+            GanvasError: directions of another generator, or no such direction, layer or label.
         """
+        self.check_directions(directions)
         moved = directions.move(self.network, self.sample_latents(n, seed, labels), moves, layers)
         return generate(self.network, moved)
 
@@ -99,8 +101,9 @@ class Editing(RandomInputs):
             layers: as in `move`.
 
         Raises:
-            GanvasError: no such layer or label.
+            GanvasError: directions of another generator, or no such layer or label.
         """
+        self.check_directions(directions)
         moved = strips(self.network, directions, self.sample_latents(1, seed, label), layers)
         images = generate(self.network, moved)
         return images.reshape(len(directions), -1, *images.shape[1:])
@@ -123,8 +126,11 @@ class Editing(RandomInputs):
             labels: of the sources.
 
         Raises:
-            GanvasError: it has no style space, or no such layer or label.
+            GanvasError: it has no style space, or no such layer or label; or rows or columns are no
+                counts.
         """
+        check_count("rows", rows)
+        check_count("columns", columns)
         network = with_styles(self.network)
         chosen = coarse_layers(network) if layers is None else layers
         sources = self.sample_latents(rows + columns, seed, labels)
@@ -135,9 +141,11 @@ class Editing(RandomInputs):
         """Write directions of this generator as an .npz.
 
         Raises:
+            GanvasError: they are of another generator.
             RunError: the place cannot be written.
         """
-        write_directions(Path(path), directions, self.inputs)
+        self.check_directions(directions)
+        write_directions(as_path("path", path), directions, self.inputs)
 
     def read_directions(self, path: Path | str) -> Directions:
         """The directions in an .npz of `write_directions` or `ganvas directions`.
@@ -145,4 +153,18 @@ class Editing(RandomInputs):
         Raises:
             GanvasError: it cannot be read, holds none, or those of another generator.
         """
-        return read_directions(Path(path), self.inputs)
+        return read_directions(as_path("path", path), self.inputs)
+
+    def check_directions(self, directions: Directions) -> None:
+        """Raise a `GanvasError` unless they can be those of this generator."""
+        check_type(
+            "directions", directions, Directions, "what .directions() or .read_directions() gives"
+        )
+        styles = 0 if self.style_shape is None else self.style_shape[1]
+        moved = {"z": self.latent_dim, "w": styles, "labels": len(self.label_names)}
+        width = directions.vectors.shape[1]
+        if width != moved[directions.space]:
+            raise GanvasError(
+                f"directions: expected those of this generator, got {width} numbers each in the "
+                f"space {directions.space}, where it has {moved[directions.space] or 'none'}"
+            )

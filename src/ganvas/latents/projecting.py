@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ganvas.arguments import as_path, in_words
 from ganvas.errors import DataError, GanvasError
 from ganvas.images import Pixels
 from ganvas.latents.latents import Latents
@@ -37,7 +38,8 @@ class Projecting(RandomInputs):
         Raises:
             DataError: some cannot be read; the message names them all.
         """
-        pictures = read_pictures([Path(path) for path in paths], self.shape, self.data)
+        files = [as_path("paths", path) for path in paths]
+        pictures = read_pictures(files, self.shape, self.data)
         if pictures.problems:
             raise DataError("\n".join(pictures.problems))
         return pictures.pixels
@@ -75,14 +77,21 @@ class Projecting(RandomInputs):
                 an ONNX file, through which no gradient passes; or features that are not installed.
         """
         settings = ProjectionSettings(space, distance, label, steps, starts, seed)
-        wanted = (self.shape.height, self.shape.width, self.shape.channels)
-        if images.dtype != np.uint8 or images.shape[1:] != wanted or not len(images):
-            raise GanvasError(
-                f"expected images uint8 (N, {', '.join(map(str, wanted))}), got {images.dtype} "
-                f"{images.shape}"
-            )
+        self.check_images(images)
         report = on_progress or (lambda done, total: None)
         return joined(list(self.projector(settings).batches(images, report)))
+
+    def check_images(self, images: Pixels) -> None:
+        """Raise a `GanvasError` unless they are images of the generator's shape."""
+        wanted = (self.shape.height, self.shape.width, self.shape.channels)
+        array = isinstance(images, np.ndarray)
+        if array and images.dtype == np.uint8 and images.shape[1:] == wanted and len(images):
+            return
+        got = f"{images.dtype} {images.shape}" if array else in_words(images)
+        raise GanvasError(
+            f"images: expected uint8 (N, {', '.join(map(str, wanted))}), as .read_pictures(PATH) "
+            f"gives of files, got {got}"
+        )
 
     def projection_problems(self, settings: ProjectionSettings) -> list[str]:
         """Why pictures cannot be projected so, one sentence each."""

@@ -12,13 +12,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from ganvas.arguments import in_words, is_count
 from ganvas.extras import MissingExtra
 from ganvas.images import Pixels, to_channels_last, to_signed, to_uint8
 from ganvas.latents.distances import (
@@ -231,10 +232,16 @@ def joined(parts: Sequence[Projection]) -> Projection:
 def projection_problems(network: nn.Module, settings: ProjectionSettings) -> list[str]:
     """Why pictures cannot be projected so, one sentence each."""
     problems = []
-    if settings.steps < 1:
-        problems.append(f"steps must be at least 1, got {settings.steps}")
-    if not 1 <= settings.starts <= ROWS:
-        problems.append(f"starts must be 1 to {ROWS}, got {settings.starts}")
+    if not is_count(settings.steps):
+        problems.append(f"steps must be at least 1, got {in_words(settings.steps)}")
+    if not is_count(settings.starts) or settings.starts > ROWS:
+        problems.append(f"starts must be 1 to {ROWS}, got {in_words(settings.starts)}")
+    for name, word, words in (
+        ("space", settings.space, get_args(SpaceChoice)),
+        ("distance", settings.distance, get_args(DistanceChoice)),
+    ):
+        if word not in words:
+            problems.append(f"{name} must be one of {', '.join(words)}, got {in_words(word)}")
     if settings.space in ("w", "w+") and not isinstance(network, StyleBased):
         problems.append(
             f"this generator has no style space: choose the space z, not {settings.space}"

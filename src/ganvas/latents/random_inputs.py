@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
@@ -11,6 +11,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from ganvas.arguments import check_count, check_type
 from ganvas.checksum import checksum
 from ganvas.data.settings import TrainingData
 from ganvas.errors import GanvasError
@@ -67,12 +68,16 @@ class RandomInputs:
     @property
     def inputs(self) -> GeneratorInputs:
         """Which generator it is, and what it makes images from."""
-        styles = None
-        if isinstance(self.network, StyleBased):
-            styles = self.network.style_layers, self.network.mean_styles.shape[-1]
         return GeneratorInputs(
-            self.identity, self.images_seen, self.latent_dim, styles, self.label_set
+            self.identity, self.images_seen, self.latent_dim, self.style_shape, self.label_set
         )
+
+    @property
+    def style_shape(self) -> tuple[int, int] | None:
+        """L and S: how many layers take a style, and its length; None without a style space."""
+        if not isinstance(self.network, StyleBased):
+            return None
+        return self.network.style_layers, self.network.mean_styles.shape[-1]
 
     @property
     def device(self) -> torch.device:
@@ -150,7 +155,7 @@ class RandomInputs:
         Args:
             indices: only these of the n.
         """
-        check_count(n)
+        check_count("n", n)
         indices = range(n) if indices is None else indices
         random = named_generator(seed, "samples")
         device = self.device
@@ -163,8 +168,10 @@ class RandomInputs:
         """The numbers of labels, int64 (n,): of one for all, or of one for each.
 
         Raises:
-            GanvasError: the generator takes no labels, or not these, or there are not n.
+            GanvasError: the generator takes no labels, or not these, or there are not n; or n is no
+                count.
         """
+        check_count("n", n)
         if labels is None:
             return None
         if self.label_set is None:
@@ -172,10 +179,28 @@ class RandomInputs:
                 "this generator takes no labels: it was trained without. Train one that does with "
                 "--labels on, or with a recipe whose name ends in -conditional"
             )
+        check_type("labels", labels, (str, int, Iterable), "a label, or one for each image")
         names = [labels] * n if isinstance(labels, str | int) else list(labels)
         if len(names) != n:
             raise GanvasError(f"{n} images need {n} labels or one for all, got {len(names)}")
         return torch.tensor([self.label_set.index_of(name) for name in names])
+
+    def check_latents(self, latents: Latents) -> None:
+        """Raise a `GanvasError` unless this generator can make images of them."""
+        check_type(
+            "latents", latents, Latents, "Latents, as sample_latents and read_latents give them"
+        )
+        shape = (self.latent_dim,) if latents.space == "z" else self.style_shape
+        if shape is None:
+            raise GanvasError("latents: these are styles, and this generator has no style space")
+        given = tuple(latents.values.shape)
+        if given[1:] != shape or not given[0]:
+            wanted = ", ".join(map(str, ("N", *shape)))
+            raise GanvasError(f"latents: expected values of shape ({wanted}), got {given}")
+        if latents.space == "z" and (latents.labels is None) != (self.label_set is None):
+            takes = "no labels" if self.label_set is None else "labels"
+            have = "none" if latents.labels is None else "some"
+            raise GanvasError(f"latents: this generator takes {takes}, and these have {have}")
 
     def draw_labels(self, n: int, seed: int = 0) -> Tensor | None:
         """The labels of `sample`, int64 (n,): drawn as often as the training images have them.
@@ -253,12 +278,6 @@ class RandomInputs:
                 )
                 yield kept[slice(max(0, indices.start - start), indices.stop - start)]
                 start += BLOCK
-
-
-def check_count(n: int) -> None:
-    """Raise a `GanvasError` unless there is something to generate."""
-    if n < 1:
-        raise GanvasError(f"the number of images must be at least 1, got {n}")
 
 
 def batched(items: Iterator[Tensor], size: int) -> Iterator[list[Tensor]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
+from ganvas.arguments import in_words
 from ganvas.errors import GanvasError
 
 MOST_TRUNCATION = 2.0
@@ -13,10 +16,10 @@ FEWEST_KEPT = 0.01
 
 def check_truncation(psi: float) -> None:
     """Raise a `GanvasError` unless latents can be truncated by so much."""
-    if not 0 <= psi <= MOST_TRUNCATION:
+    if not isinstance(psi, Real) or not 0 <= psi <= MOST_TRUNCATION:
         raise GanvasError(
-            f"truncation (--truncation): expected 0 to {MOST_TRUNCATION:g}, got {psi:g}. 1 changes "
-            "nothing, less makes images more typical and less varied, 0 is the mean image"
+            f"truncation (--truncation): expected 0 to {MOST_TRUNCATION:g}, got {in_words(psi)}. 1 "
+            "changes nothing, less makes images more typical and less varied, 0 is the mean image"
         )
 
 
@@ -26,7 +29,7 @@ def parse_keep(text: str) -> float:
     Raises:
         GanvasError: it is no such text, or out of range.
     """
-    word, _, number = text.partition(":")
+    word, _, number = str(text).partition(":")
     try:
         fraction = float(number)
     except ValueError:

@@ -254,7 +254,7 @@ class TestTrainedGenerators:
         ):
             with pytest.raises(GanvasError, match=message):
                 generator.project(target, **changes)  # type: ignore[arg-type]
-        with pytest.raises(GanvasError, match=r"expected images uint8 \(N, 16, 16, 1\)"):
+        with pytest.raises(GanvasError, match=r"images: expected uint8 \(N, 16, 16, 1\)"):
             generator.project(target[:, :8])
         both = ProjectionSettings(steps=0, starts=0)
         assert len(generator.projection_problems(both)) == 2

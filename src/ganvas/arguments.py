@@ -1,0 +1,56 @@
+"""What Python callers give: a wrong type or number is one sentence that names the argument."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import SupportsIndex
+
+from ganvas.errors import GanvasError
+
+
+def check_type(name: str, value: object, kind: type | tuple[type, ...], expected: str) -> None:
+    """Raise a `GanvasError` unless a value is of a type.
+
+    Args:
+        name: of the argument.
+        expected: what it should be, for the message.
+    """
+    if not isinstance(value, kind):
+        raise GanvasError(f"{name}: expected {expected}, got {in_words(value)}")
+
+
+def check_count(name: str, value: object, least: int = 1) -> None:
+    """Raise a `GanvasError` unless a value is a whole number, and not too small.
+
+    Args:
+        name: of the argument.
+    """
+    if not is_count(value, least):
+        raise GanvasError(
+            f"{name}: expected a whole number of at least {least}, got {in_words(value)}"
+        )
+
+
+def is_count(value: object, least: int = 1) -> bool:
+    """Whether a value is a whole number, also one of numpy, of at least `least`."""
+    return isinstance(value, SupportsIndex) and value.__index__() >= least
+
+
+def as_path(name: str, value: Path | str) -> Path:
+    """The path that an argument gives.
+
+    Raises:
+        GanvasError: it is neither a path nor a text.
+    """
+    check_type(name, value, (str, os.PathLike), "a path")
+    return Path(value)
+
+
+def in_words(value: object) -> str:
+    """A number or a text as it is typed; anything else by its type."""
+    if isinstance(value, str | Path):
+        return repr(str(value))
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value) if value is None or isinstance(value, int) else f"a {type(value).__name__}"

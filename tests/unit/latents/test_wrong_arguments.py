@@ -1,0 +1,87 @@
+"""Methods of a trained generator, called with arguments of a wrong type, or for another one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import ganvas
+from ganvas import GanvasError, Latents
+from ganvas.sampling import TrainedGenerator
+from tests.builders.generators import LATENT_DIM, small_generator
+from tests.builders.styles import toy_generator
+
+PLAIN = small_generator()
+LABELLED = small_generator(labelled=True)
+STYLES = toy_generator()
+FOUND = STYLES.directions()
+PICTURE = np.zeros((1, 16, 16, 1), np.uint8)
+
+WRONG: tuple[tuple[str, Callable[[], Any]], ...] = (
+    ("keep (--keep): expected best:F", lambda: PLAIN.keeping(0.5)),
+    ("truncation (--truncation): expected 0 to 2, got '0.7'", lambda: PLAIN.truncated("0.7")),
+    ("n: expected a whole number of at least 1, got '3'", lambda: PLAIN.sample("3")),
+    ("n: expected a whole number of at least 1, got 2.5", lambda: PLAIN.grid(2.5)),
+    ("n: expected a whole number of at least 1, got 0", lambda: PLAIN.latents(0)),
+    ("labels: expected a label, or one for each", lambda: LABELLED.sample(2, labels=1.5)),
+    ("label: expected the name or the number", lambda: LABELLED.sample(2, labels=[0.5, 1])),
+    ("steps: expected a whole number of at least 1, got 0", lambda: PLAIN.interpolate(2, 0)),
+    ("labels: expected the names of at least", lambda: LABELLED.interpolate_labels("red", 3)),
+    ("latents: expected Latents", lambda: PLAIN.generate(torch.zeros(2, LATENT_DIM))),
+    ("latents: expected Latents", lambda: PLAIN.interpolate_latents("samples.npz", 3)),
+    ("latents: expected Latents", lambda: PLAIN.write_latents("no.npz", torch.zeros(2, 8))),
+    ("shape (N, 8), got (2, 5)", lambda: PLAIN.generate(Latents(torch.zeros(2, 5)))),
+    (
+        "latents: these are styles, and this generator has no style space",
+        lambda: PLAIN.generate(Latents(torch.zeros(2, 4, 4), space="w")),
+    ),
+    (
+        "latents: this generator takes labels, and these have none",
+        lambda: LABELLED.generate(Latents(torch.zeros(2, LATENT_DIM))),
+    ),
+    ("path: expected a path, got 3", lambda: PLAIN.read_latents(3)),
+    ("paths: expected a path, got a list", lambda: PLAIN.read_pictures(["a.png"])),
+    ("n: expected 1 to 4, the directions there are, got 0", lambda: FOUND.first(0)),
+    ("n: expected 1 to 4, the directions there are, got 1.5", lambda: FOUND.first(1.5)),
+    ("moves: expected steps by the number", lambda: STYLES.move(FOUND, [3, 2.0])),
+    ("moves[0]: expected a number of steps, got '+2'", lambda: STYLES.move(FOUND, {0: "+2"})),
+    ("layers: expected numbers such as [0, 1, 2]", lambda: STYLES.move(FOUND, {0: 1}, layers="0")),
+    ("directions: expected what .directions()", lambda: STYLES.strips("directions.npz")),
+    ("directions: expected those of this generator", lambda: PLAIN.move(FOUND, {0: 1.0})),
+    ("directions: expected those of this", lambda: PLAIN.write_directions("no.npz", FOUND)),
+    ("rows: expected a whole number of at least 1, got 'a'", lambda: STYLES.mix("a")),
+    ("columns: expected a whole number of at least 1, got 0", lambda: STYLES.mix(2, 0)),
+    ("images: expected uint8 (N, 16, 16, 1)", lambda: PLAIN.project("photo.png")),
+    ("images: expected uint8 (N, 16, 16, 1)", lambda: PLAIN.project(Path("photo.png"))),
+    ("steps must be at least 1, got '9'", lambda: PLAIN.project(PICTURE, steps="9")),
+    ("space must be one of auto, z, w, w+, got 'x'", lambda: PLAIN.project(PICTURE, space="x")),
+    ("distance must be one of auto, feat", lambda: PLAIN.project(PICTURE, distance="l1")),
+    ("run: expected a run, or the path of one, got 3", lambda: ganvas.load(3)),
+)
+
+
+@pytest.mark.parametrize(("problem", "call"), WRONG, ids=[problem for problem, _ in WRONG])
+def test_a_wrong_argument_is_named_and_nothing_is_written(
+    problem: str, call: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(GanvasError, match=re.escape(problem)):
+        call()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("generator", [PLAIN, LABELLED, STYLES], ids=["plain", "labels", "styles"])
+def test_whole_numbers_and_paths_of_other_types_are_taken(
+    generator: TrainedGenerator, tmp_path: Path
+) -> None:
+    images = generator.sample(np.int64(2), labels=None)
+    latents = generator.sample_latents(2)
+    generator.write_latents(str(tmp_path / "latents.npz"), latents)
+    read = generator.read_latents(tmp_path / "latents.npz")
+    assert np.array_equal(generator.generate(read), images)
