@@ -43,18 +43,21 @@ def picture_of(
     return enlarge(to_pillow(make_grid(samples, columns)), display_factor(samples.shape[1:3]))
 
 
-def write_strips(path: Path, strips: npt.NDArray[Any], columns: Sequence[str]) -> None:
-    """Write strips of images as a PNG: a row for each, numbered from 0, small images enlarged.
+def write_strips(
+    path: Path, strips: npt.NDArray[Any], rows: Sequence[str], columns: Sequence[str]
+) -> None:
+    """Write strips of images as a PNG: a row for each, small images enlarged.
 
     Args:
         path: the PNG.
         strips: uint8 (D, T, H, W, C).
+        rows: a text beside each of the D strips.
         columns: a text above each of the T columns.
     """
     images = strips.reshape(-1, *strips.shape[2:])
     grid = picture_of(images, None, columns=len(columns))
     buffer = io.BytesIO()
-    with_margins(grid, [str(row) for row in range(len(strips))], columns).save(buffer, format="PNG")
+    with_margins(grid, rows, columns).save(buffer, format="PNG")
     storage.write_bytes(path, buffer.getvalue())
 
 

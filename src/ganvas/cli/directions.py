@@ -15,7 +15,7 @@ from ganvas.cli.default_out import default_out
 from ganvas.cli.layer_range import parse_layers
 from ganvas.command_line import ganvas_command
 from ganvas.errors import GanvasError
-from ganvas.terminal import print_lines
+from ganvas.terminal import print_lines, printable
 
 if TYPE_CHECKING:
     from ganvas.latents.directions import Directions as FoundDirections
@@ -132,7 +132,8 @@ class Directions:
         vectors = out.with_suffix(".npz")
         check_replaceable(vectors)
         generator.write_directions(vectors, shown)
-        write_strips(out, strips, [f"{step:+g}" if step else "0" for step in STRIP_STEPS])
+        steps = [f"{step:+g}" if step else "0" for step in STRIP_STEPS]
+        write_strips(out, strips, row_names(shown), steps)
         reach = f"{STRIP_STEPS[0]:+g} to {STRIP_STEPS[-1]:+g} steps"
         print_lines(
             f"{len(shown)} of {len(found)} directions by {self.method}, which move "
@@ -177,6 +178,13 @@ class Directions:
         images = np.concatenate([generator.generate(inputs), generator.generate(moved)])
         write_samples(out, images, None, columns=n)
         print_lines(f"{n} images, and below them the same moved by {self.apply}: {out}")
+
+
+def row_names(directions: FoundDirections) -> list[str]:
+    """What stands beside the strips: their numbers, and where labels lead from and to."""
+    if directions.method != "labels":
+        return [str(number) for number in range(len(directions))]
+    return [f"{number}  {printable(name, keep='')}" for number, name in enumerate(directions.names)]
 
 
 def check_room(generator: TrainedGenerator, count: int) -> None:
