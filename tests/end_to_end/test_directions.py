@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 import ganvas as library
-from ganvas.captions import LINE
+from ganvas.captions import LINE, with_margins
 from ganvas.networks import POINT, ImageShape
 from ganvas.runs import Run
+from ganvas.sample_pictures import picture_of
 
 from ..builders import run_files
 from ..builders.generator_folders import LABELS, write_generator
@@ -107,6 +108,12 @@ def test_directions_between_labels(labelled: Path, ganvas: Ganvas) -> None:
     assert f"ganvas directions {labelled} --method labels --label dog --apply 0:+2" in result.out
     trained = library.load(labelled)
     strips = trained.strips(trained.directions("labels", "dog"), label="dog")
+    grid = picture_of(strips.reshape(-1, *strips.shape[2:]), None, columns=7)
+    rows, columns = (
+        ["0  dog to cat", "1  dog to bird <b>"],
+        ["-3", "-2", "-1", "0", "+1", "+2", "+3"],
+    )
+    assert np.array_equal(read(labelled / "directions.png"), with_margins(grid, rows, columns))
     cat = trained.sample(1, labels="cat")[0].astype(int)
     assert np.abs(strips[0, -1] - cat).max() <= 1, "three steps lead to a cat"
     assert ganvas("directions", labelled, "--label", "cat", "-n", 2).code == 0
@@ -156,6 +163,14 @@ def test_styles_are_mixed_with_the_sources_at_the_margins(
     moved = ganvas("directions", styles, "--layers", "0,2-3", "--out", tmp_path / "strips.png")
     assert moved.code == 0, moved.err
     assert "which move styles" in moved.out
+
+
+def test_mixing_says_how_far_it_is(
+    styles: Path, tmp_path: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganvas.progress.SECONDS_BETWEEN_LINES", 0.0)
+    result = ganvas("mix", styles, "--rows", 2, "--columns", 3, "--out", tmp_path / "mixing.png")
+    assert "mixing: 6/6" in result.err
 
 
 def test_a_style_generator_is_mixed_and_moved_layer_by_layer(

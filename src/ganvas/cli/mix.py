@@ -53,6 +53,7 @@ class Mix:
 
         from ganvas.generator_files import load
         from ganvas.images import make_grid, write_png
+        from ganvas.progress import TerminalFeedback
         from ganvas.sample_files import check_file, check_picture
         from ganvas.sample_pictures import display_factor
 
@@ -62,7 +63,10 @@ class Mix:
         factor = display_factor(size)
         count = (self.rows + 1) * (self.columns + 1)
         check_picture(count, size, factor, "Lower --rows or --columns")
-        mixed = generator.mix(self.rows, self.columns, layers, self.seed, self.label)
+        with TerminalFeedback().progress("mixing") as on_progress:
+            mixed = generator.mix(
+                self.rows, self.columns, layers, self.seed, self.label, on_progress
+            )
         sources = generator.sample(self.rows + self.columns, self.seed, self.label)
         corner = np.full_like(sources[:1], 255)
         above = np.concatenate([corner, sources[self.rows :]])[None]  # (1, C + 1, ...)

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import numpy.typing as npt
 
 from ganvas.arguments import as_path, check_count, check_type
+from ganvas.data.reading import Progress
 from ganvas.errors import GanvasError
 from ganvas.latents.direction_files import read_directions, write_directions
 from ganvas.latents.directions import (
@@ -116,6 +117,7 @@ class Editing(RandomInputs):
         layers: Sequence[int] | None = None,
         seed: int = 0,
         labels: LabelChoice = None,
+        on_progress: Progress | None = None,
     ) -> npt.NDArray[Any]:
         """Style mixing: coarse layers of the row, others of the column; uint8 (R, C, H, W, C').
 
@@ -124,6 +126,7 @@ class Editing(RandomInputs):
         Args:
             layers: those that the row decides, from 0, the coarsest; by default the first half.
             labels: of the sources.
+            on_progress: called with (done, total) images.
 
         Raises:
             GanvasError: it has no style space, or no such layer or label; or rows or columns are no
@@ -134,7 +137,8 @@ class Editing(RandomInputs):
         network = with_styles(self.network)
         chosen = coarse_layers(network) if layers is None else layers
         sources = self.sample_latents(rows + columns, seed, labels)
-        images = generate(network, mix(network, sources[:rows], sources[rows:], chosen))
+        mixed = mix(network, sources[:rows], sources[rows:], chosen)
+        images = generate(network, mixed, on_progress)
         return images.reshape(rows, columns, *images.shape[1:])
 
     def write_directions(self, path: Path | str, directions: Directions) -> None:

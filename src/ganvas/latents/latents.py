@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from ganvas.data.reading import Progress
 from ganvas.images import from_network
 from ganvas.networks.styles import StyleBased, same_for_all
 
@@ -92,6 +93,18 @@ def generate_batches(network: nn.Module, latents: Latents) -> Iterator[Tensor]:
         yield outputs
 
 
-def generate(network: nn.Module, latents: Latents) -> npt.NDArray[Any]:
-    """Images uint8 (N, H, W, C), or points in the plane float32 (N, 2)."""
-    return np.concatenate([from_network(batch) for batch in generate_batches(network, latents)])
+def generate(
+    network: nn.Module, latents: Latents, on_progress: Progress | None = None
+) -> npt.NDArray[Any]:
+    """Images uint8 (N, H, W, C), or points in the plane float32 (N, 2).
+
+    Args:
+        on_progress: called with (done, total) after every batch.
+    """
+    report = on_progress or (lambda done, total: None)
+    images, done = [], 0
+    for batch in generate_batches(network, latents):
+        images.append(from_network(batch))
+        done += len(batch)
+        report(done, len(latents))
+    return np.concatenate(images)

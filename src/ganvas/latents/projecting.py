@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ganvas.arguments import as_path, in_words
+from ganvas.data.reading import Progress
 from ganvas.errors import DataError, GanvasError
 from ganvas.images import Pixels
 from ganvas.latents.latents import Latents
@@ -16,7 +17,6 @@ from ganvas.latents.projection import (
     STARTS,
     STEPS,
     DistanceChoice,
-    Progress,
     Projection,
     ProjectionSettings,
     Projector,

@@ -10,7 +10,7 @@ training. The code moves the network's noise maps too. Here they are part of the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.arguments import in_words, is_count
+from ganvas.data.reading import Progress
 from ganvas.extras import MissingExtra
 from ganvas.images import Pixels, to_channels_last, to_signed, to_uint8
 from ganvas.latents.distances import (
@@ -47,8 +48,6 @@ CANDIDATES = 256
 """Images of random latents, of which the nearest to a picture are its starts."""
 ROWS = 64
 """Pictures times starts that move together, about; each takes 10 MB with features."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

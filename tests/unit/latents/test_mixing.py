@@ -47,6 +47,12 @@ def test_styles_and_labels_may_be_sources() -> None:
     )
 
 
+def test_progress_counts_mixtures_batch_by_batch() -> None:
+    calls: list[tuple[int, int]] = []
+    toy_generator().mix(13, 20, on_progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(256, 260), (260, 260)]
+
+
 def test_what_cannot_be_mixed_is_refused() -> None:
     with pytest.raises(GanvasError, match=r"no styles that could be mixed.*ganvas interpolate"):
         small_generator().mix()
