@@ -152,6 +152,9 @@ class TestHeldOutImages:
         )
         assert ganvas(*command).code == 0
         assert results_in(run / "projections" / "2")["held_out"] == held_out
+        too_many = (*command[:-1], 100_000, "--out", tmp_path / "no")
+        refused(ganvas(*too_many), "--reference: expected 0 to 20, the held-out images of images")
+        assert not (tmp_path / "no").exists()
         copied = ganvas("project", run / "generator", pictures / "me.jpg", *QUICK)
         assert copied.code == 0
         assert "not compared with held-out images" in copied.err

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ("distance", "features", "rmse", "ssim")
 """What is printed of a `Projection`'s distances."""
+REFERENCE = 20
+"""Held-out images that are projected, where nothing else is said."""
 NOT_COMPARED = "not compared with held-out images"
 
 
@@ -54,8 +56,9 @@ class Project:
     """Updates of the latents. Published are 1,000."""
     starts: int = 2
     """Starts for each picture, 1 to 64; the nearest in the end is kept."""
-    reference: int = 20
-    """Held-out images that are projected too, once: they are kept in the cache. 0 for none."""
+    reference: int | None = None
+    """Held-out images that are projected too, once: they are kept in the cache; by default 20, or
+    all if there are fewer. 0 for none."""
     data: str | None = None
     """Where the run's images are, for a generator without its run, or if they have moved."""
     seed: int = 0
@@ -120,7 +123,7 @@ class Project:
         from ganvas.projections.folder import check_out
 
         problems: list[str] = []
-        if self.reference < 0:
+        if self.reference is not None and self.reference < 0:
             problems.append(f"--reference must be at least 0, got {self.reference}")
         if not self.pictures:
             problems.append("no pictures given: name image files, or folders of them")
@@ -141,6 +144,8 @@ class Project:
                 problems += [f"{problem}. {advice}" for problem in pictures.problems]
             if self.data is not None or not problems:
                 images = self.images(generator, feedback)
+            if images is not None and not problems:
+                self.check_reference(generator, images)
         if generator is None or pictures is None or problems:
             raise all_of(problems)
         return generator, generator.projector(settings), pictures, images
@@ -155,7 +160,7 @@ class Project:
         """
         from ganvas.projections.held_out import images_of_run
 
-        if self.reference <= 0:
+        if self.reference is not None and self.reference <= 0:
             return None
         try:
             return images_of_run(self.run_directory, generator, self.data, quiet=False)
@@ -164,6 +169,18 @@ class Project:
                 raise
             feedback.message(f"{NOT_COMPARED}: {error}")
             return None
+
+    def check_reference(self, generator: TrainedGenerator, images: PreparedData) -> None:
+        """Raise a `GanvasError` if more held-out images are asked for than there are."""
+        from ganvas.projections.held_out import held_out_indices
+
+        count = len(held_out_indices(generator, images, self.label))
+        if self.reference is not None and self.reference > count:
+            of_label = "" if self.label is None else f" of the label {self.label}"
+            raise GanvasError(
+                f"--reference: expected 0 to {count}, the held-out images of {images.name}"
+                f"{of_label}, got {self.reference}"
+            )
 
     def held_out(
         self,
@@ -177,9 +194,10 @@ class Project:
 
         if images is None:
             return None
+        count = REFERENCE if self.reference is None else self.reference
         try:
             with feedback.progress("projecting held-out images, steps") as on_progress:
-                return held_out_distances(generator, projector, images, self.reference, on_progress)
+                return held_out_distances(generator, projector, images, count, on_progress)
         except DataError as error:
             feedback.message(f"{NOT_COMPARED}: {error}")
             return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ganvas import storage
 from ganvas.data.preparation import PreparedData, default_cache
@@ -88,7 +89,7 @@ def held_out_distances(
     Raises:
         DataError: none are held out.
     """
-    chosen = chosen_images(trained, projector, images, count)
+    chosen = chosen_images(trained, images, projector.settings.label, count)
     settings = dataclasses.asdict(projector.settings)
     key = json.dumps([VERSION, trained.identity, images.key, settings, chosen.tolist()])
     path = (
@@ -108,16 +109,26 @@ def held_out_distances(
     return result
 
 
-def chosen_images(
-    trained: TrainedGenerator, projector: Projector, images: PreparedData, count: int
-) -> np.ndarray:
-    """The indices of the held-out images, drawn by a fixed seed."""
+def held_out_indices(
+    trained: TrainedGenerator, images: PreparedData, label: str | int | None
+) -> npt.NDArray[np.int64]:
+    """The indices of the held-out images of a label, or of all if the images do not know it."""
     held_out = images.held_out
-    if projector.settings.label is not None and images.labels is not None:
-        assert trained.label_set is not None
-        name = trained.label_set.names[trained.label_set.index_of(projector.settings.label)]
-        if name in images.label_names:
-            held_out = held_out[images.labels[held_out] == images.label_names.index(name)]
+    if label is None or images.labels is None:
+        return held_out
+    assert trained.label_set is not None
+    name = trained.label_set.names[trained.label_set.index_of(label)]
+    if name not in images.label_names:
+        return held_out
+    of_label: npt.NDArray[np.bool_] = images.labels[held_out] == images.label_names.index(name)
+    return held_out[of_label]
+
+
+def chosen_images(
+    trained: TrainedGenerator, images: PreparedData, label: str | int | None, count: int
+) -> npt.NDArray[np.int64]:
+    """The indices of the held-out images to project, drawn by a fixed seed."""
+    held_out = held_out_indices(trained, images, label)
     if not len(held_out):
         raise DataError("no images are held out")
     order = np.random.default_rng(derive_seed(0, "held-out images to project")).permutation(
