@@ -244,6 +244,20 @@ class TestRefusals:
         )
         assert not (folder / "projections").exists()
 
+    def test_pictures_are_never_told_to_take_flags_of_training(
+        self, folder: Path, tmp_path: Path, ganvas: Ganvas
+    ) -> None:
+        Image.fromarray(np.diag(np.full(8, 3.0, np.float32))).save(tmp_path / "depth.tif")
+        Image.new("1", (10_000, 10_000)).save(tmp_path / "huge.png")
+        result = ganvas("project", folder, tmp_path / "depth.tif", tmp_path / "huge.png")
+        convert = "Leave it out, or convert it, such as to a small PNG of 8 bits\n"
+        refused(
+            result,
+            f"depth.tif: floating-point pixels have no agreed range (here 0 to 3). {convert}",
+            f"huge.png: 100 megapixels to decode, at most 90 are allowed. {convert}",
+        )
+        assert "--" not in result.err
+
     def test_no_pictures(self, folder: Path, tmp_path: Path, ganvas: Ganvas) -> None:
         refused(ganvas("project", folder), "no pictures given")
         (tmp_path / "nothing").mkdir()

@@ -140,7 +140,7 @@ class Project:
             problems += generator.projection_problems(settings)
             if not generator.makes_points:
                 pictures = read_pictures(self.pictures, generator.shape, generator.data)
-                advice = "Leave it out, or convert it"
+                advice = "Leave it out, or convert it, such as to a small PNG of 8 bits"
                 problems += [f"{problem}. {advice}" for problem in pictures.problems]
             if self.data is not None or not problems:
                 images = self.images(generator, feedback)

@@ -250,7 +250,8 @@ def _agreed_range(depth: Depth, values: npt.NDArray[Any]) -> PixelRange:
     kind = "integer" if depth == SIXTEEN_BITS else depth.name
     agreed = "have no agreed range" if depth.full is None else f"outside {depth.full.in_words()}"
     raise UnusableImage(
-        f"{kind} pixels {agreed} (here {found.in_words()}); --pixel-range {MEASURED} uses them"
+        f"{kind} pixels {agreed} (here {found.in_words()})",
+        f"--pixel-range {MEASURED} uses them",
     )
 
 

@@ -173,8 +173,8 @@ def _load(image: Image.Image, settings: DataSettings) -> None:
         kind = " of this kind" if factor > 1 else ""
         raise UnusableImage(
             f"{format_number(pixels / 1e6)} megapixels to decode, at most "
-            f"{format_number(settings.max_megapixels / factor)}{kind} are allowed; "
-            f"--max-megapixels {math.ceil(factor * pixels / 1e6)} allows it"
+            f"{format_number(settings.max_megapixels / factor)}{kind} are allowed",
+            f"--max-megapixels {math.ceil(factor * pixels / 1e6)} allows it",
         )
     load(image)
 

@@ -44,11 +44,17 @@ class Unusable(NamedTuple):
 
 
 class UnusableImage(Exception):
-    """Raised for one image that cannot be used for training, for any reason."""
+    """Raised for one image that cannot be used for training, for any reason.
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    Args:
+        problem: why.
+        flag: the flag of training that would use it, and what it does then; empty if there is none.
+    """
+
+    def __init__(self, problem: str, flag: str = "") -> None:
+        self.problem = problem
+        self.reason = f"{problem}; {flag}" if flag else problem
+        super().__init__(self.reason)
 
 
 @dataclass(frozen=True, eq=False)

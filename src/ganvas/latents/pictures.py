@@ -91,7 +91,7 @@ def decoded(
     def decode_one(index: int) -> npt.NDArray[np.uint8] | str:
         try:
             return decode(source.read(index), settings, shape.channels)
-        except UnusableImage as problem:
-            return problem.reason
+        except UnusableImage as error:
+            return error.problem  # without a flag of training: all is prepared as it was then
 
     return parallel_map(decode_one, range(len(source.items)))
