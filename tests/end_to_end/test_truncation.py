@@ -126,6 +126,7 @@ def test_bad_input_is_one_sentence_before_any_work(
 
     monkeypatch.setattr("ganvas.generator_files.load", load)
     monkeypatch.setattr("ganvas.evaluation.truncation.load", load)
+    monkeypatch.setattr("ganvas.evaluation.evaluate.load", load)
     for command in ("sample", "interpolate", "truncation"):
         refused(ganvas(command, run, "--truncation", -1), "expected 0 to 2, got -1")
         refused(ganvas(command, run, "--truncation", 70), "expected 0 to 2, got 70")
@@ -136,7 +137,11 @@ def test_bad_input_is_one_sentence_before_any_work(
     refused(ganvas("truncation", run, "--out", "a.jpg"), "expected a .png")
     refused(ganvas("truncation", run, "--features", "lite"), "Did you mean lite0?")
     refused(ganvas("truncation", run, "-n", 0), "at least 1, got 0")
+    few = ("--features", "self", "-n", 5)  # enough for a Frechet distance, not for precision
+    refused(ganvas("truncation", run, *few), "5 samples are too few: prdc-self needs at least 6")
     refused(ganvas("truncation", run / "generator"), "say where they are (--data DATA)")
+    few = ("--metrics", "prdc-self", "-n", 5)
+    refused(ganvas("evaluate", run, *few), "5 samples are too few: prdc-self needs at least 6")
     refused(ganvas("evaluate", run, "--truncation", 0.7), "ganvas truncation RUN --truncation 0.7")
     assert not (run / "truncation.png").exists()
 

@@ -31,6 +31,12 @@ def impossible_metrics(metrics: Sequence[Metric], data: PreparedData, n: int) ->
     return failures
 
 
+def metrics_of_more_samples(metrics: Sequence[Metric], n: int) -> Failures:
+    """Why some of the metrics cannot be measured of n samples, whatever the data are."""
+    problems = {metric.name: sample_count_problem(metric, n) for metric in metrics}
+    return {name: problem for name, problem in problems.items() if problem is not None}
+
+
 def sample_count_problem(metric: Metric, n: int) -> str | None:
     """Why n samples are too few for a metric; None if they are enough."""
     fewest = FAMILIES[metric.family].fewest

@@ -15,7 +15,7 @@ from ganvas.data.preparation import PreparedData
 from ganvas.data.settings import Channels, DataSettings
 from ganvas.data.stacking import PREFIX
 from ganvas.errors import GanvasError
-from ganvas.evaluation.checks import check_sample_count
+from ganvas.evaluation.checks import check_sample_count, metrics_of_more_samples
 from ganvas.evaluation.extractor_choice import uninstalled_metrics
 from ganvas.evaluation.failures import failure_lines
 from ganvas.evaluation.measure import FEW, Measurement, measure
@@ -167,7 +167,8 @@ def check_before_work(
     Raises:
         RunError: the scores could not be written.
         DataError: the real images are not there.
-        GanvasError: there would be no sample, or no metric can be measured on this machine.
+        GanvasError: there would be no sample, or no metric can be measured on this machine or of so
+            few samples.
     """
     if n is not None:
         check_sample_count(n)
@@ -182,7 +183,8 @@ def check_before_work(
             "a generator without its run knows no images to compare with: say where they are "
             "(--data DATA). Those that it was trained on are split as they were then"
         )
-    failures = uninstalled_metrics(metrics)
+    too_few = {} if n is None else metrics_of_more_samples(metrics, n)
+    failures = {**too_few, **uninstalled_metrics(metrics)}
     if metrics and len(failures) == len(metrics):
         Measurement([], failures).check()
 

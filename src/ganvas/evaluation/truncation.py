@@ -13,7 +13,12 @@ from ganvas.data.preparation import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.errors import GanvasError, RunError, did_you_mean
-from ganvas.evaluation.checks import check_held_out, check_same_shape, impossible_metrics
+from ganvas.evaluation.checks import (
+    check_held_out,
+    check_same_shape,
+    impossible_metrics,
+    metrics_of_more_samples,
+)
 from ganvas.evaluation.evaluate import (
     check_before_work,
     data_settings,
@@ -83,6 +88,8 @@ def truncation(
     chosen = chosen_point(truncation, keep)
     own_run, metrics = find_run(run), metrics_in(features)
     check_before_work(own_run, metrics, n, data, quiet)
+    if failures := metrics_of_more_samples(metrics, n):
+        Measurement([], failures).check()
     generator, notes = load_all(run if own_run is None else own_run, device, checkpoint, chosen)
     points, reasons = ladder(generator, chosen)
     settings = data_settings(own_run, generator)
