@@ -180,10 +180,7 @@ def load(
         check_has_discriminator(Path(run))
     directory = run.directory if isinstance(run, Run) else local_path(run, checkpoint)
     if discriminator:
-        trained = load(directory, device, checkpoint)
-        return dataclasses.replace(
-            trained, discriminator=discriminator_of(Run.open(directory), trained)
-        )
+        return with_discriminator(load(directory, device, checkpoint), Run.open(directory))
     if is_onnx(directory):
         check_onnx_choices(directory, device, checkpoint)
         return load_onnx(directory)
@@ -229,6 +226,22 @@ def is_generator(path: Path) -> bool:
     if is_hub(path) or is_onnx(path):
         return True
     return (path / "config.json").is_file() and not is_run(path)
+
+
+def with_discriminator(trained: TrainedGenerator, run: Run | Path | str) -> TrainedGenerator:
+    """The same generator with its discriminator, which can choose images.
+
+    Args:
+        trained: of the run.
+        run: as for `load`.
+
+    Raises:
+        RunError: there is no run; or its discriminator is gone, or cannot rank single images.
+    """
+    if not isinstance(run, Run):
+        check_has_discriminator(Path(run))
+        run = Run.open(run)
+    return dataclasses.replace(trained, discriminator=discriminator_of(run, trained))
 
 
 def check_has_discriminator(path: Path) -> None:

@@ -31,7 +31,7 @@ from ganvas.evaluation.extractors import Extractor, fake_features
 from ganvas.evaluation.failures import Failures
 from ganvas.evaluation.measure import Measurement, common_config, compute_scores, feature_sets
 from ganvas.evaluation.truncation_points import Point, TruncationCurve
-from ganvas.generator_files import load
+from ganvas.generator_files import load, with_discriminator
 from ganvas.latents.settings import check_truncation, parse_keep
 from ganvas.metrics.names import FEATURES, Metric, parse_metrics
 from ganvas.networks.styles import StyleBased
@@ -166,7 +166,7 @@ def load_all(
             "points truncated: ganvas sample RUN --truncation 0.7"
         )
     try:
-        generator = load(source, device, checkpoint, discriminator=True)
+        generator = with_discriminator(generator, source)
     except RunError as error:
         if chosen is not None and chosen.keep < 1:
             raise

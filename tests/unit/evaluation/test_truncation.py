@@ -76,19 +76,39 @@ class TestLoading:
     def test_without_its_discriminator_a_generator_is_still_truncated(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def load(
-            source: str, device: str, checkpoint: str, discriminator: bool = False
-        ) -> TrainedGenerator:
-            if discriminator:
-                raise RunError("it is gone")
-            return replace(toy_generator(), discriminator=None)
+        def gone(trained: TrainedGenerator, run: str) -> TrainedGenerator:
+            raise RunError("it is gone")
 
-        monkeypatch.setattr(truncation, "load", load)
+        alone = replace(toy_generator(), discriminator=None)
+        monkeypatch.setattr(truncation, "load", lambda source, device, checkpoint: alone)
+        monkeypatch.setattr(truncation, "with_discriminator", gone)
         generator, notes = load_all("run", "cpu", "last", Point(0.5))
         assert generator.discriminator is None
         assert notes == ["it is gone"]
         with pytest.raises(RunError, match="it is gone"):
             load_all("run", "cpu", "last", Point(keep=0.5))
+
+    def test_a_generator_is_loaded_once_and_gets_its_discriminator(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        loaded: list[TrainedGenerator] = []
+
+        def load(source: str, device: str, checkpoint: str) -> TrainedGenerator:
+            loaded.append(replace(toy_generator(), discriminator=None))
+            return loaded[-1]
+
+        discriminator = toy_generator().discriminator
+        monkeypatch.setattr(truncation, "load", load)
+        monkeypatch.setattr(
+            truncation,
+            "with_discriminator",
+            lambda trained, run: replace(trained, discriminator=discriminator),
+        )
+        generator, notes = load_all("run", "cpu", "last", None)
+        assert len(loaded) == 1
+        assert generator.network is loaded[0].network
+        assert generator.discriminator is discriminator
+        assert notes == []
 
     def test_points_are_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         points = small_generator("mlp", POINTS)
