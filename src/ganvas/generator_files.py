@@ -22,12 +22,12 @@ from ganvas.hub_files import GENERATOR_FILES, HubAddress, address_of, fetch_mode
 from ganvas.labels import LabelSet
 from ganvas.latents.rejection import TrainedDiscriminator
 from ganvas.networks import Dimensions, Generator, ImageShape, network_table
-from ganvas.onnx_network import is_onnx, load_onnx
+from ganvas.onnx_network import load_onnx
 from ganvas.randomness import seeded_weights
 from ganvas.recipes import Recipe, parse_generator
 from ganvas.runs import Run
 from ganvas.runs.checkpoints import read_discriminator
-from ganvas.runs.directories import is_run
+from ganvas.runs.directories import is_generator, is_onnx
 from ganvas.sampling import TrainedGenerator
 from ganvas.schedules import parse_count
 from ganvas.tensor_file import select_prefix
@@ -219,13 +219,6 @@ def local_path(place: Path | str, checkpoint: str = "last") -> Path:
             f"name a revision: {HubAddress(address_of(place).repo, 'REVISION')}"
         )
     return fetch_model(address_of(place))[1]
-
-
-def is_generator(path: Path) -> bool:
-    """Whether it is a generator without its run: ONNX, a copied directory, or of the hub."""
-    if is_hub(path) or is_onnx(path):
-        return True
-    return (path / "config.json").is_file() and not is_run(path)
 
 
 def with_discriminator(trained: TrainedGenerator, run: Run | Path | str) -> TrainedGenerator:

@@ -145,11 +145,6 @@ def _with_checksum(content: bytes, before: str, after: str) -> bytes:
     return content.replace(old, new)
 
 
-def is_onnx(path: Path) -> bool:
-    """Whether a path is that of an ONNX file, by its name."""
-    return path.suffix.lower() == ".onnx"
-
-
 def load_onnx(path: Path) -> TrainedGenerator:
     """The generator in an ONNX file of `ganvas export`.
 

@@ -270,4 +270,7 @@ def test_films_that_cannot_be(generator: Path, tmp_path: Path, ganvas: Ganvas) -
     refused(ganvas("film", tmp_path / "run"), "has no grids in samples/", "--intervals.samples")
     refused(ganvas("film", tmp_path / "run", "--out", "a.avi"), "a .gif, .webp or .mp4")
     refused(ganvas("film", tmp_path / "run", "--fps", 0), "--fps must be 1 to 50")
-    refused(ganvas("film", generator), "is not a run")
+    for place in (generator, tmp_path / "model.onnx", "hf:you/model"):
+        alone = f"{place} holds a generator alone. This film needs the grids of samples that a run"
+        refused(ganvas("film", place), alone, f"ganvas interpolate {place}")
+    refused(ganvas("film", tmp_path / "nowhere"), "is not a run")

@@ -75,10 +75,12 @@ class Directions:
         images = f"of-{self.latents.stem}" if self.latents is not None else self.seed
         name = "directions.png" if moves is None else f"moved-{images}.png"
         out = self.out or default_out(self.run_directory, name)
+        from ganvas.runs.directories import is_onnx
+
         if out.suffix.lower() not in ((".png",) if moves is None else (".png", ".npz")):
             or_npz = "" if moves is None else ", or an .npz"
             raise GanvasError(f"{out}: expected a .png{or_npz}")
-        if self.run_directory.suffix.lower() == ".onnx" and self.method != "labels":
+        if is_onnx(self.run_directory) and self.method != "labels":
             raise GanvasError(
                 f"{self.run_directory} holds no weights that could be read one by one, which "
                 f"{self.method} needs. Name the run that it was exported from"

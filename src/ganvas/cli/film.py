@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from ganvas.command_line import ganvas_command
 from ganvas.errors import GanvasError
 from ganvas.terminal import print_lines
 
@@ -36,6 +37,7 @@ class Film:
         from ganvas.films import check_film
         from ganvas.progress_film import check_grids, write_progress_film
         from ganvas.runs import Run
+        from ganvas.runs.directories import is_generator
         from ganvas.sample_files import check_file
         from ganvas.storage import make_directory
 
@@ -43,6 +45,12 @@ class Film:
         check_film(out)
         if not 1 <= self.fps <= FASTEST:
             raise GanvasError(f"--fps must be 1 to {FASTEST}, got {self.fps}")
+        if is_generator(self.run_directory):
+            raise GanvasError(
+                f"{self.run_directory} holds a generator alone. This film needs the grids of "
+                "samples that a run draws while it trains: name the run. A film of the generator's "
+                f"own images: {ganvas_command('interpolate', self.run_directory)}"
+            )
         run = Run.open(self.run_directory)
         check_grids(run)
         check_file(out)

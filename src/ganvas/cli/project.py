@@ -119,8 +119,8 @@ class Project:
         """
         from ganvas.generator_files import load
         from ganvas.latents.pictures import read_pictures
-        from ganvas.onnx_network import is_onnx
         from ganvas.projections.folder import check_out
+        from ganvas.runs.directories import is_onnx
 
         problems: list[str] = []
         if self.reference is not None and self.reference < 0:

@@ -1,4 +1,4 @@
-"""Tell apart directories of runs, of studies, and others."""
+"""Tell apart directories of runs and of studies, generators without their run, and others."""
 
 from __future__ import annotations
 
@@ -28,6 +28,18 @@ def is_run(directory: Path) -> bool:
 def is_study(directory: Path) -> bool:
     """Whether the directory is a study."""
     return (directory / STUDY_JSON).is_file()
+
+
+def is_onnx(path: Path) -> bool:
+    """Whether a path is that of an ONNX file, by its name."""
+    return path.suffix.lower() == ".onnx"
+
+
+def is_generator(path: Path) -> bool:
+    """Whether it is a generator without its run: ONNX, a copied directory, or of the hub."""
+    if is_hub(path) or is_onnx(path):
+        return True
+    return (path / "config.json").is_file() and not is_run(path)
 
 
 def check_is_run(directory: Path) -> None:
