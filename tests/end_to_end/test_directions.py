@@ -233,7 +233,6 @@ def test_directions_that_cannot_be(
     refused(ganvas("directions", generator, "--label", "cat"), "takes no labels")
     refused(ganvas("directions", labelled, "--label", "cow"), "is no label of this run")
     refused(ganvas("directions", generator, "--out", generator / "a.gif"), "expected a .png")
-    refused(ganvas("directions", generator, "--apply", "0:1", "-n", "999999"), "too many for one")
     latents = ("--latents", "a.npz")
     refused(ganvas("directions", generator, *latents), "a.npz is for --apply")
     refused(ganvas("directions", generator, *latents, "--apply", "0:1", "-n", 2), "leave out -n")
@@ -246,6 +245,15 @@ def test_directions_that_cannot_be(
     refused(ganvas("directions", tmp_path / "points"), "generates points", "ganvas sample")
     shutil.rmtree(tmp_path / "points")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_too_many_images_are_refused_before_latents_are_drawn(
+    generator: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        library.TrainedGenerator, "sample_latents", lambda *given: pytest.fail("latents are drawn")
+    )
+    refused(ganvas("directions", generator, "--apply", "0:1", "-n", 999_999), "too many for one")
 
 
 def test_mixtures_that_cannot_be(generator: Path, tmp_path: Path, ganvas: Ganvas) -> None:

@@ -164,11 +164,13 @@ class Directions:
 
         from ganvas.sample_pictures import write_samples
 
-        if self.latents is not None:
-            inputs = generator.read_latents(self.latents).to(generator.device)
-        else:
-            inputs = generator.sample_latents(self.n or COUNT, self.seed, label)
-        n = len(inputs)
+        given = None if self.latents is None else generator.read_latents(self.latents)
+        n = self.n or COUNT if given is None else len(given)
+        if out.suffix.lower() == ".png":
+            check_room(generator, 2 * n)
+        if given is None:
+            given = generator.sample_latents(n, self.seed, label)
+        inputs = given.to(generator.device)
         moved = found.move(generator.network, inputs, moves, layers)
         if out.suffix.lower() == ".npz":
             if found.space == "labels":
@@ -176,7 +178,6 @@ class Directions:
             generator.write_latents(out, moved)
             print_lines(f"{n} {MOVED[moved.space]}, moved by {self.apply}: {out}")
             return
-        check_room(generator, 2 * n)
         images = np.concatenate([generator.generate(inputs), generator.generate(moved)])
         write_samples(out, images, None, columns=n)
         print_lines(f"{n} images, and below them the same moved by {self.apply}: {out}")
