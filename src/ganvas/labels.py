@@ -40,8 +40,7 @@ class LabelSet:
         if isinstance(label, str):
             if label in self.names:
                 return self.names.index(label)
-            folded = {name.casefold(): name for name in self.names}
-            near = did_you_mean(folded.get(label.casefold(), label), self.names)
+            near = self.near(label)
         else:
             check_type("label", label, SupportsIndex, "the name or the number of a label")
             number = operator.index(label)
@@ -51,6 +50,17 @@ class LabelSet:
         raise GanvasError(
             f"{label!r} is no label of this run.{near} There are: {listed(self.names)}"
         )
+
+    def near(self, text: str) -> str:
+        """A hint with a leading space for a text that is no label; empty where none is near."""
+        if text.isdecimal():  # no number is near another by its digits
+            if any(name.isdecimal() for name in self.names):
+                return ""
+            known = int(text) < len(self.names)
+            named = f": number {text} is {self.names[int(text)]}" if known else ""
+            return f" Labels are named, not numbered{named}."
+        folded = {name.casefold(): name for name in self.names}
+        return did_you_mean(folded.get(text.casefold(), text), self.names)
 
     def to_table(self) -> dict[str, Any]:
         """As JSON files hold it; `from_table` reads it back."""

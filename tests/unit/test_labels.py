@@ -1,0 +1,34 @@
+"""Labels that are asked for by name or number."""
+
+from __future__ import annotations
+
+import pytest
+
+from ganvas.errors import GanvasError
+from ganvas.labels import LabelSet
+
+CLOTHES = LabelSet(("T-shirt", "Trouser", "Dress"), (5, 5, 5))
+DIGITS = LabelSet(("0", "1", "10"), (5, 5, 5))
+
+
+@pytest.mark.parametrize(
+    ("labels", "label", "hint"),
+    [
+        (CLOTHES, "2", "Labels are named, not numbered: number 2 is Dress. There are: T-shirt"),
+        (CLOTHES, "3", "'3' is no label of this run. Labels are named, not numbered. There are: "),
+        (CLOTHES, "dress", "Did you mean Dress?"),
+        (CLOTHES, "Trousers", "Did you mean Trouser?"),
+        (CLOTHES, 3, "3 is no label of this run. Numbers go from 0 to 2."),
+        (DIGITS, "2", "'2' is no label of this run. There are: 0, 1, 10"),
+        (DIGITS, "11", "'11' is no label of this run. There are: 0, 1, 10"),
+    ],
+)
+def test_what_is_no_label_gets_a_hint(labels: LabelSet, label: str | int, hint: str) -> None:
+    with pytest.raises(GanvasError) as error:
+        labels.index_of(label)
+    assert hint in str(error.value)
+
+
+def test_a_name_that_is_a_number_is_a_name() -> None:
+    assert DIGITS.index_of("10") == 2
+    assert DIGITS.index_of(1) == 1
