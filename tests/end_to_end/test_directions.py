@@ -235,7 +235,9 @@ def test_directions_that_cannot_be(
     refused(ganvas("directions", generator, "--out", generator / "a.gif"), "expected a .png")
     latents = ("--latents", "a.npz")
     refused(ganvas("directions", generator, *latents), "a.npz is for --apply")
-    refused(ganvas("directions", generator, *latents, "--apply", "0:1", "-n", 2), "leave out -n")
+    for flag in ("-n", "--label", "--seed"):
+        both = ganvas("directions", generator, *latents, "--apply", "0:1", flag, 2)
+        refused(both, "leave out -n, --label and --seed")
     refused(ganvas("directions", generator, *latents, "--apply", "0:1"), "a.npz: no such file")
     moved = ("--method", "labels", "--apply", "0:1", "--out", tmp_path / "moved.npz")
     refused(ganvas("directions", labelled, *moved), "no file holds mixtures of labels")

@@ -298,6 +298,8 @@ class TestRefusals:
         write_two(other, path)
         for command in ("sample", "interpolate"):
             refused(ganvas(command, folder, "--latents", path), "latents of another generator")
+            seeded = ganvas(command, folder, "--latents", path, "--seed", 0)
+            refused(seeded, "leave out -n, --label, --seed")
             both = ganvas(command, tmp_path / "other", "--latents", path, "-n", 3)
             refused(both, "leave out -n, --label")
         with np.load(path) as file:

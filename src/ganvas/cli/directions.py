@@ -51,8 +51,8 @@ class Directions:
     label: str | None = None
     """For a generator that takes labels: the label of the image. With the method labels, where all
     directions start; by default the first."""
-    seed: int = 0
-    """The same seed gives the same image."""
+    seed: int | None = None
+    """The same seed gives the same images; by default 0."""
     latents: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npz")] = None
     """With --apply: move given latents, of `ganvas project` or of an .npz of `ganvas sample`, in
     place of random ones."""
@@ -72,7 +72,7 @@ class Directions:
         if self.n is not None and self.n < 1:
             raise GanvasError(f"-n must be at least 1, got {self.n}")
         self.check_latents()
-        images = f"of-{self.latents.stem}" if self.latents is not None else self.seed
+        images = f"of-{self.latents.stem}" if self.latents is not None else self.seed or 0
         name = "directions.png" if moves is None else f"moved-{images}.png"
         out = self.out or default_out(self.run_directory, name)
         from ganvas.runs.directories import is_onnx
@@ -111,8 +111,11 @@ class Directions:
             return
         if self.apply is None:
             raise GanvasError(f"{self.latents} is for --apply: it says which images are moved")
-        if self.n is not None or (self.label is not None and self.method != "labels"):
-            raise GanvasError(f"{self.latents} says which images are moved: leave out -n, --label")
+        label = None if self.method == "labels" else self.label  # there, directions start at it
+        if (self.n, label, self.seed) != (None, None, None):
+            raise GanvasError(
+                f"{self.latents} says which images are moved: leave out -n, --label and --seed"
+            )
 
     def draw_strips(
         self,
@@ -130,7 +133,7 @@ class Directions:
         default = len(found) if self.method == "labels" else min(COUNT, len(found))
         shown = found.first(default if self.n is None else self.n)
         check_room(generator, len(shown) * len(STRIP_STEPS))
-        strips = generator.strips(shown, self.seed, label, layers)
+        strips = generator.strips(shown, self.seed or 0, label, layers)
         vectors = out.with_suffix(".npz")
         check_replaceable(vectors)
         generator.write_directions(vectors, shown)
@@ -169,7 +172,7 @@ class Directions:
         if out.suffix.lower() == ".png":
             check_room(generator, 2 * n)
         if given is None:
-            given = generator.sample_latents(n, self.seed, label)
+            given = generator.sample_latents(n, self.seed or 0, label)
         inputs = given.to(generator.device)
         moved = found.move(generator.network, inputs, moves, layers)
         if out.suffix.lower() == ".npz":

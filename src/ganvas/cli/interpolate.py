@@ -43,8 +43,8 @@ class Interpolate:
     label: str | None = None
     """For a generator that takes labels: one label of all latents; or several with commas between,
     or each, to go from label to label at one latent. By default labels are drawn."""
-    seed: int = 0
-    """The same seed gives the same latents."""
+    seed: int | None = None
+    """The same seed gives the same latents; by default 0."""
     truncation: float = 1.0
     """Below 1, images are more typical and less varied; 0 to 2."""
     latents: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npz")] = None
@@ -64,12 +64,14 @@ class Interpolate:
         n = NUMBER if self.n is None else self.n
         if n < 2 or self.steps < 1:
             raise GanvasError("interpolation needs -n of at least 2 and --steps of at least 1")
-        chosen = self.n, self.label, self.truncation
-        if self.latents is not None and chosen != (None, None, 1.0):
+        chosen = self.n, self.label, self.seed, self.truncation
+        if self.latents is not None and chosen != (None, None, None, 1.0):
             raise GanvasError(
-                f"{self.latents} says where the walk leads: leave out -n, --label and --truncation"
+                f"{self.latents} says where the walk leads: leave out -n, --label, --seed and "
+                "--truncation"
             )
-        name = f"of-{self.latents.stem}" if self.latents is not None else self.seed
+        seed = self.seed or 0
+        name = f"of-{self.latents.stem}" if self.latents is not None else seed
         out = self.out or default_out(self.run_directory, f"interpolation-{name}.gif")
         from ganvas.films import check_film, is_film, write_film
 
@@ -99,10 +101,10 @@ class Interpolate:
         if given is not None:
             frames = generator.interpolate_latents(given, self.steps, loop=film)
         elif len(labels) > 1:
-            frames = generator.interpolate_labels(labels, self.steps, self.seed, loop=film)
+            frames = generator.interpolate_labels(labels, self.steps, seed, loop=film)
         else:
             label = labels[0] if labels else None
-            frames = generator.interpolate(n, self.steps, self.seed, film, label)
+            frames = generator.interpolate(n, self.steps, seed, film, label)
         if film:
             pictures = (enlarge(to_pillow(frame), factor) for frame in frames)
             write_film(out, pictures, FRAME_MILLISECONDS)

@@ -34,8 +34,8 @@ class Sample:
     label: str | None = None
     """For a generator that takes labels: one label of all images, or each, which makes a row of
     every label; by default labels are drawn as often as the training images have them."""
-    seed: int = 0
-    """The same seed gives the same images."""
+    seed: int | None = None
+    """The same seed gives the same images; by default 0."""
     truncation: float = 1.0
     """Below 1, images are more typical and less varied; 0 to 2. What it costs: ganvas truncation
     RUN."""
@@ -56,7 +56,8 @@ class Sample:
 
     def run(self) -> None:
         """Check everything that can be checked, then generate and write."""
-        name = f"of-{self.latents.stem}" if self.latents is not None else self.seed
+        seed = self.seed or 0
+        name = f"of-{self.latents.stem}" if self.latents is not None else seed
         out = self.out or default_out(self.run_directory, f"samples-{name}.png")
         suffix = out.suffix.lower()
         if suffix not in ("", ".png", ".npz"):
@@ -65,11 +66,11 @@ class Sample:
             raise GanvasError(f"-n must be at least 1, got {self.n}")
         check_truncation(self.truncation)
         chooses = parse_keep(self.keep) < 1
-        chosen = self.n, self.label, self.truncation, self.keep
-        if self.latents is not None and chosen != (None, None, 1.0, "best:1"):
+        chosen = self.n, self.label, self.seed, self.truncation, self.keep
+        if self.latents is not None and chosen != (None, None, None, 1.0, "best:1"):
             raise GanvasError(
-                f"{self.latents} says which images there are: leave out -n, --label, --truncation "
-                "and --keep"
+                f"{self.latents} says which images there are: leave out -n, --label, --seed, "
+                "--truncation and --keep"
             )
         from ganvas import sample_files
         from ganvas.generator_files import load
@@ -84,7 +85,7 @@ class Sample:
             raise GanvasError(f"{out}: {self.run_directory} generates points: give a .png or .npz")
         each = self.label == EACH
         n = self.n or (POINTS if points else sample_files.COLUMNS if each else IMAGES)
-        request = sample_files.SampleRequest(generator, n, self.seed, self.label)
+        request = sample_files.SampleRequest(generator, n, seed, self.label)
         if self.latents is not None:
             given = generator.read_latents(self.latents)
             request = replace(request, n=len(given), latents=given)
