@@ -214,6 +214,12 @@ def test_directions_never_take_the_place_of_latents(
         assert ganvas("directions", generator, "--out", tmp_path / "found.png").code == 0
 
 
+def test_help_says_what_labels_and_onnx_files_need(ganvas: Ganvas) -> None:
+    text = " ".join(ganvas("directions", "--help").out.replace("│", " ").split())
+    assert "of a generator that takes labels (train --labels on)" in text
+    assert "with --method labels also an exported model.onnx" in text
+
+
 def test_directions_that_cannot_be(
     generator: Path, labelled: Path, tmp_path: Path, ganvas: Ganvas
 ) -> None:

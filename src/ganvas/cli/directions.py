@@ -33,11 +33,13 @@ class Directions:
     """Find directions in which images change, and draw a strip of each. Needs no images.
 
     sefa: what changes the first layer most, from its weights. ganspace: principal components of
-    styles, or of the first layer. labels: from one label to each other.
+    styles, or of the first layer. labels: from one label to each other, of a generator that takes
+    labels (train --labels on).
     """
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run directory, a generator/ folder copied from one, or hf:OWNER/NAME of the hub."""
+    """The run directory, a generator/ folder copied from one, or hf:OWNER/NAME of the hub; with
+    --method labels also an exported model.onnx."""
     method: Literal["sefa", "ganspace", "labels"] = "sefa"
     """How directions are found."""
     n: Annotated[int | None, tyro.conf.arg(aliases=("-n",))] = None
