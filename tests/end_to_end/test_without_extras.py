@@ -36,7 +36,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "inception need an extra, torch_fidelity is missing",
     },
     "cluster": {
-        "compare --base mlp --vary batch=8 --data images.npz --images 1k --metrics swd --dask "
+        "compare --base mlp --vary batch=8 --data absent.npz --images 1k --metrics swd --dask "
         "tcp://127.0.0.1:9": "a cluster of dask needs distributed",
     },
     "onnx": {

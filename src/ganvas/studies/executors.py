@@ -52,18 +52,21 @@ class WorkerPool:
         return self.devices[worker % len(self.devices)]
 
 
+def check_workers(workers: int | None, dask: str | None) -> None:
+    """Raise a `GanvasError` if there can be no such workers, before the work that they are for."""
+    if dask is not None:
+        check_extra("cluster", "a cluster of dask", "distributed")
+    elif workers is not None and workers < 1:
+        raise GanvasError(f"workers: at least 1, got {workers}")
+
+
 def local_pool(runs: int, workers: int | None = None) -> WorkerPool:
     """Processes on this machine: one per GPU, or per core without a GPU.
 
     Args:
         runs: there are no more workers than runs.
-        workers: replaces the default number.
-
-    Raises:
-        GanvasError: fewer than one worker.
+        workers: replaces the default number; at least 1 (`check_workers`).
     """
-    if workers is not None and workers < 1:
-        raise GanvasError(f"workers: at least 1, got {workers}")
     devices = local_devices()
     default = cores() if devices == ("cpu",) else len(devices)
     count = min(workers or default, runs)
@@ -146,11 +149,12 @@ def terminate(executor: Executor) -> None:
 def dask_pool(address: str, runs: int) -> WorkerPool:
     """The workers of a dask cluster, which must see the same files as this machine.
 
+    dask is installed (`check_workers`).
+
     Raises:
-        GanvasError: dask is not installed, no scheduler answers, or a worker would do several runs
-            at a time in one process, where they would share torch's random state.
+        GanvasError: no scheduler answers, or a worker would do several runs at a time in one
+            process, where they would share torch's random state.
     """
-    check_extra("cluster", "a cluster of dask", "distributed")
     with dask_client(address) as client:
         workers = client.scheduler_info(n_workers=-1)["workers"]
         if not workers:

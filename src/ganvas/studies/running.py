@@ -29,7 +29,7 @@ from ganvas.runs.labels import with_labels
 from ganvas.storage import check_can_write, native_path
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.display import StudyDisplay
-from ganvas.studies.executors import WorkerPool, dask_pool, local_pool
+from ganvas.studies.executors import WorkerPool, check_workers, dask_pool, local_pool
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
 from ganvas.studies.planning import make_plan
@@ -82,7 +82,9 @@ def compare(
         DataError: images that cannot be used, or that changed since the study was started.
         RunError: the directory cannot be used, or the disk is full; the study can be continued.
         Interrupted: by Ctrl-C; every run was saved.
+        GanvasError: fewer than one worker, or no dask where a scheduler is named.
     """
+    check_workers(workers, dask)
     display = StudyDisplay(quiet)
     located = locate(study, out, quiet, verify)
     directory = located.directory
@@ -121,6 +123,7 @@ def plan_study(
 
     A study that was started already has its plan. Arguments and errors are those of `compare`.
     """
+    check_workers(workers, dask)
     display = StudyDisplay(quiet)
     located = locate(study, out, quiet, verify)
     if located.directory is None:

@@ -9,11 +9,13 @@ import time
 from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack
 from multiprocessing.connection import wait
+from pathlib import Path
 
 import pytest
 
 from ganvas.errors import GanvasError
 from ganvas.studies import executors
+from ganvas.studies.running import compare, plan_study
 
 
 def test_a_pool_fills_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,8 +31,12 @@ def test_a_pool_fills_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     gpus = executors.local_pool(100)
     assert (gpus.workers, gpus.threads) == (2, 4)
     assert [gpus.device(worker) for worker in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
-    with pytest.raises(GanvasError, match="workers: at least 1, got 0"):
-        executors.local_pool(3, 0)
+
+
+def test_workers_that_cannot_be_are_refused_before_the_study_is_read(tmp_path: Path) -> None:
+    for start in (compare, plan_study):
+        with pytest.raises(GanvasError, match="workers: at least 1, got 0"):
+            start(tmp_path / "absent", workers=0)
 
 
 def test_omp_num_threads_is_set_for_workers_and_restored(
