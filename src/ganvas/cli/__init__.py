@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn, Protocol
 
@@ -33,7 +33,7 @@ from ganvas.cli.export import Export
 from ganvas.cli.film import Film
 from ganvas.cli.flags import FLAG_TYPES
 from ganvas.cli.interpolate import Interpolate
-from ganvas.cli.known_flags import flags_of
+from ganvas.cli.known_flags import Parser, flag_parsers, flags_of
 from ganvas.cli.log import Log
 from ganvas.cli.mix import Mix
 from ganvas.cli.other_commands import unknown_command
@@ -223,7 +223,7 @@ def parse(arguments: list[str]) -> Command:
     if name == "train":
         command = parse_train(rest)
         return parse_auto(command, rest) if command.recipe_name == AUTO else command
-    check_flags(usage(name, rest, flags_of(COMMANDS[name])))
+    check_flags(usage(name, rest, flag_parsers(COMMANDS[name])))
     return parse_as(COMMANDS[name], f"ganvas {name}", rest)
 
 
@@ -254,7 +254,7 @@ def parse_train_with(recipe: str, arguments: list[str], quiet: bool) -> Train:
 
 def parse_train_as(default: Train, arguments: list[str], quiet: bool = False) -> Train:
     """Parse the arguments of `train` with these flags and defaults."""
-    check_flags(usage("train", arguments, flags_of(Train, default)))
+    check_flags(usage("train", arguments, flag_parsers(Train, default)))
     command = parse_as(Train, "ganvas train", arguments, default, quiet)
     assert isinstance(command, Train)
     return command
@@ -269,7 +269,7 @@ def completed_words() -> dict[str, Words]:
     return words
 
 
-def usage(name: str, arguments: list[str], flags: Collection[str]) -> Usage:
+def usage(name: str, arguments: list[str], flags: Mapping[str, Parser | None]) -> Usage:
     """What was typed, with what a hint to another flag needs."""
 
     def others() -> dict[str, Collection[str]]:

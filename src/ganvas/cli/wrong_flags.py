@@ -1,7 +1,8 @@
-"""Flags that a command does not have: all of them in one message, each with what to type instead.
+"""Flags that a command does not have, and values that are none: all of them in one message.
 
-First the habits of other tools, then the same name deeper in the recipe, then other commands, then
-the nearest name. Where nothing is near, there is no guess.
+A value gets what was expected, a flag what to type instead: first the habits of other tools, then
+the same name deeper in the recipe, then other commands, then the nearest name. Where nothing is
+near, there is no guess.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ganvas.cli.known_flags import HELP
+from ganvas.cli.known_flags import HELP, Parser
 from ganvas.cli.other_tools import COMMAND, EPOCHS, EVERY, HABITS, KIMG, STEPS, VALUE, Habit
 from ganvas.command_line import quote
 from ganvas.errors import DataError, UsageError
@@ -68,27 +69,44 @@ class Usage:
 
     command: its name.
     arguments: all words after it.
-    flags: the flags that it has.
+    flags: the flags that it has, each with what reads its value.
     others: gives the flags of the other commands, by name.
     as_train: reads words as the arguments of train; None if they cannot be read.
     """
 
     command: str
     arguments: Sequence[str]
-    flags: Collection[str]
+    flags: Mapping[str, Parser | None]
     others: Callable[[], Mapping[str, Collection[str]]]
     as_train: Callable[[list[str]], Train | None]
 
 
 def check_flags(usage: Usage) -> None:
-    """Raise a `UsageError` that names every flag that the command does not have."""
+    """Raise a `UsageError` that names every flag that is not there, or whose value is none."""
     given = flags_given(usage.arguments)
     if any(flag.typed in HELP for flag in given):
         return
-    wrong = [flag for flag in given if not flag.is_in(usage.flags)]
-    problems = dict.fromkeys(f"{flag.typed}: {hint(flag, usage)}" for flag in wrong)
+    problems: dict[str, None] = {}  # each once, in the order in which they were typed
+    for flag in given:
+        known = flag.is_in(usage.flags)
+        problem = value_problem(flag, usage) if known else hint(flag, usage)
+        if problem is not None:
+            problems[f"{flag.typed}: {problem}"] = None
     if problems:
         raise UsageError(list(problems), usage.command)
+
+
+def value_problem(flag: GivenFlag, usage: Usage) -> str | None:
+    """Why the value of a flag is none; None if it is one, or there is no word for it."""
+    name = flag.typed.replace("_", "-") if flag.typed.startswith("--") else flag.typed
+    parse = usage.flags.get(name)
+    if parse is None or not flag.value:
+        return None
+    try:
+        parse(flag.value)
+    except ValueError as error:
+        return f"{error}; see ganvas {usage.command} --help"
+    return None
 
 
 def flags_given(arguments: Sequence[str]) -> list[GivenFlag]:
@@ -98,7 +116,7 @@ def flags_given(arguments: Sequence[str]) -> list[GivenFlag]:
     for word, following in itertools.pairwise([*words, "--"]):
         if _FLAG.match(word):
             typed, attached, value = word.partition("=")
-            separate = "" if following.startswith("-") else following
+            separate = "" if following == "--" or _FLAG.match(following) else following
             given.append(GivenFlag(typed, value if attached else separate))
     return given
 

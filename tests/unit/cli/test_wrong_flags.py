@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from ganvas.cli import COMMANDS, main, parse
-from ganvas.cli.known_flags import flags_of
+from ganvas.cli.known_flags import Parser, flag_parsers, flags_of
 from ganvas.cli.other_tools import EPOCHS, EVERY, HABITS, KIMG, STEPS
 from ganvas.cli.train import Train, train_with
 from ganvas.errors import UsageError
@@ -242,6 +243,49 @@ def test_all_wrong_flags_are_named_in_one_message(capsys: pytest.CaptureFixture[
         "  --seedd: no such flag. Did you mean --seed? All flags: ganvas train --help",
         "  --zzz: no such flag. All flags: ganvas train --help",
     ]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_value_that_is_none_is_named_in_one_message_of_ours(name: str) -> None:
+    first = ["dcgan", "fashion"] if name == "train" else []
+    default = train_with("dcgan", []) if name == "train" else None
+    parsers = flag_parsers(COMMANDS[name], default)
+    strict = [flag for flag, parse in parsers.items() if refuses(parse)]
+    if strict:
+        text = refusal(name, *first, *itertools.chain.from_iterable((f, "abc") for f in strict))
+        for flag in strict:
+            assert re.search(rf"(^  |: ){flag}: .*'abc'", text, re.MULTILINE), (flag, text)
+
+
+def refuses(parse: Parser | None) -> bool:
+    """Whether a value must have a form, such as that of a number."""
+    try:
+        return parse is not None and parse("abc") is None
+    except ValueError:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["sample", "x", "--truncation", "half"], "must be a number, got 'half'"),
+        (["sample", "x", "-n", "nan"], "'nan' is no whole number: expected something like 64"),
+        (["evaluate", "x", "--samples=1.5"], "'1.5' is no whole number"),
+        (["watch", "x", "--port", "-1"], "'-1' is no port: expected 1 to 65535, for example 8150"),
+        (["directions", "x", "--method", "pca"], "'pca' is none of its values."),
+        ([*TRAINING, "--generator_batch", "x"], "'x' is no whole number"),
+        ([*TRAINING, "--generator.learning-rate", "fast"], "'fast' is no schedule: give a number"),
+    ],
+)
+def test_a_value_that_is_none_is_told_what_is_expected(words: list[str], expected: str) -> None:
+    assert hint(*words).startswith(expected)
+
+
+def test_wrong_values_and_wrong_flags_are_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sample", "x", "-n", "many", "--lr", "1"]) == 2
+    first, *others = capsys.readouterr().err.splitlines()
+    assert first == "ganvas: sample: 2 problems"
+    assert [line.split(":")[0] for line in others] == ["  -n", "  --lr"]
 
 
 def test_help_is_given_beside_wrong_flags(capsys: pytest.CaptureFixture[str]) -> None:
