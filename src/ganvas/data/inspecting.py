@@ -32,7 +32,7 @@ from ganvas.data.reading import parallel_map
 from ganvas.data.settings import OWN_LABELS, DataSettings
 from ganvas.data.source import Source, Unusable
 from ganvas.data.stacking import CLASSES, PREFIX, Stacked
-from ganvas.data.survey import decode_header, exact_copies, frames_of_files, mode_fractions
+from ganvas.data.survey import Header, decode_header, exact_copies, frames_of_files, mode_fractions
 from ganvas.data.synthetic import Points
 from ganvas.data.value_spans import ValueSpans, value_spans
 
@@ -105,11 +105,7 @@ def _inspect_images(
         location=source.location,
         total=len(headers),
         usable=len(usable),
-        unusable=tuple(
-            Unusable(source.items[index].name, header.problem)
-            for index, header in enumerate(headers)
-            if header.problem is not None
-        ),
+        unusable=unusable_items(source, headers),
         distinct=len(usable) if settings.keep_duplicates else different,
         minimum=fewest_images(minimum, settings.held_out),
         held_out=held_out,
@@ -131,6 +127,15 @@ def _inspect_images(
         settings=settings,
         typed=_as_typed(source.location),
         flags=tuple(flags),
+    )
+
+
+def unusable_items(source: Source, headers: Sequence[Header]) -> tuple[Unusable, ...]:
+    """The items that cannot be used, each with the problem in its header."""
+    return tuple(
+        Unusable(item.name, header.problem)
+        for item, header in zip(source.items, headers, strict=True)
+        if header.problem is not None
     )
 
 

@@ -106,28 +106,20 @@ def measure(
         DataError: too few images are held out, or their shape is another.
         RankLost: another process is gone.
     """
-    check_sample_count(n)
-    check_held_out(data, settings.held_out)
-    check_same_shape(generator, data)
-    failures = impossible_metrics(metrics, data, n)
-    failures |= label_problems(remaining(metrics, failures), generator, data)
+    failures = failures_foreseen(generator, data, settings, metrics, n)
     device = generator.device
     extractors = extractors_for(metrics, failures, data, settings, device, feedback, processes)
     unique, failed = list(extractors.values()), Failures()
     with processes.failing_together(), feedback.progress("sampling") as on_progress:
         indices = local_range(processes.rank, processes.size, n)
-        real_images = real_images_to_extract(metrics, failures, extractors, data, n)
-        computing = sum(FAMILIES[m.family].seconds for m in remaining(metrics, failures))
-        if real_images:  # their own scores are not in the cache either
-            computing *= 2
-        on_progress = Forecast(on_progress, feedback, real_images, computing)
+        to_come = work_to_come(metrics, failures, extractors, data, n)
+        on_progress = Forecast(on_progress, feedback, *to_come)
         features = fake_features(generator, n, seed, unique, on_progress, failed, indices)
     failed = all_failures(failed, processes)
-    useful = {key: e for key, e in extractors.items() if e.name not in failed}
-    fail_with_extractors(
-        failures, metrics, {key: failed[extractors[key].name] for key in extractors.keys() - useful}
-    )
-    features = gather_features(features, list(useful.values()), generator, n, processes)
+    without = {key: failed[e.name] for key, e in extractors.items() if e.name in failed}
+    fail_with_extractors(failures, metrics, without)
+    useful = [extractor for extractor in unique if extractor.name not in failed]
+    features = gather_features(features, useful, generator, n, processes)
     if not processes.is_main:
         return Measurement([], failures)
     common = common_config(generator, data, settings, seed)
@@ -146,6 +138,41 @@ def measure(
             if metric.family == "label-accuracy":
                 confusion = confusion_of(sets, generator.images_seen)
     return Measurement(scores, failures, confusion)
+
+
+def failures_foreseen(
+    generator: TrainedGenerator,
+    data: PreparedData,
+    settings: DataSettings,
+    metrics: Sequence[Metric],
+    n: int,
+) -> Failures:
+    """Why some of the metrics cannot be measured, as it is known before the first sample.
+
+    Raises:
+        GanvasError: no sample is wanted.
+        DataError: too few images are held out, or their shape is another.
+    """
+    check_sample_count(n)
+    check_held_out(data, settings.held_out)
+    check_same_shape(generator, data)
+    failures = impossible_metrics(metrics, data, n)
+    return failures | label_problems(remaining(metrics, failures), generator, data)
+
+
+def work_to_come(
+    metrics: Sequence[Metric],
+    failures: Failures,
+    extractors: Mapping[str, Extractor],
+    data: PreparedData,
+    n: int,
+) -> tuple[int, float]:
+    """What follows the samples: how many real images to extract, and seconds of computing."""
+    real_images = real_images_to_extract(metrics, failures, extractors, data, n)
+    computing = sum(FAMILIES[metric.family].seconds for metric in remaining(metrics, failures))
+    if real_images:  # their own scores are not in the cache either
+        computing *= 2
+    return real_images, computing
 
 
 def real_images_to_extract(

@@ -72,19 +72,25 @@ def birthday(
     pairs = pair_count(len(fake))
     near = float(neighbours.sum()) / 2
     low, high = count_interval(near, variance_of_count(neighbours, near) + near**2 / rank)
-    details = {
-        "threshold": threshold,
-        "batch": size,
-        "near_pairs": near,
-        "support_at_least": max(1.0, pairs / high),
-    }
-    if near:
-        details["support"] = pairs / near
+    details = {"threshold": threshold, "batch": size, "near_pairs": near}
+    details |= support_sizes(pairs, near, high)
     fraction, lowest, highest = (
         -math.expm1(-pair_count(size) * count / pairs) for count in (near, low, high)
     )
     method = "score interval for the number of near pairs"
     return Estimate(fraction, (lowest, highest), method, warnings, details)
+
+
+def support_sizes(pairs: int, near: float, high: float) -> dict[str, float]:
+    """The support size of Arora and Zhang, 1 / c, if there are near pairs; and its lower end.
+
+    Args:
+        pairs: of all samples.
+        near: of them, near-duplicates.
+        high: the upper end of the interval of `near`.
+    """
+    support = {"support": pairs / near} if near else {}
+    return {"support_at_least": max(1.0, pairs / high), **support}
 
 
 def real_threshold(real: Tensor, size: int) -> tuple[float, float, tuple[str, ...]]:

@@ -67,11 +67,7 @@ def intra_frechet_distance(
     error = sum(error**2 for error in errors) ** 0.5 / len(errors)
     low, high = normal_interval(value, error)
     warnings = identical_warnings(real=real, generated=fake)
-    if left_out:
-        warnings += (
-            f"{len(left_out)} of {len(names)} labels are left out, with fewer than "
-            f"{FEWEST_PER_LABEL} held-out images or samples: {format_first(left_out, NAMED)}",
-        )
+    warnings += left_out_warnings(left_out, len(names))
     details = {
         "labels": float(len(distances)),
         "of": float(len(names)),
@@ -81,6 +77,20 @@ def intra_frechet_distance(
     method = "delta method over generated samples of each label"
     notes = (bias_note(smallest, real.shape[1]),) if smallest <= real.shape[1] else ()
     return Estimate(value, (max(0.0, low), high), method, warnings, details, notes)
+
+
+def left_out_warnings(left_out: Sequence[str], labels: int) -> tuple[str, ...]:
+    """A warning that names the labels that are not in the mean; none if all are.
+
+    Args:
+        labels: how many there are.
+    """
+    if not left_out:
+        return ()
+    return (
+        f"{len(left_out)} of {labels} labels are left out, with fewer than {FEWEST_PER_LABEL} "
+        f"held-out images or samples: {format_first(left_out, NAMED)}",
+    )
 
 
 def bias_note(smallest: int, dimensions: int) -> str:
