@@ -81,10 +81,14 @@ class TextbookLoop(ABC):
         self.device = device
         self.batch = batch
         self.generator = generator.to(device)
-        self.discriminator = discriminator.to(device)
+        self.discriminator = self.prepared(discriminator).to(device)
         self.generator_adam = optim.Adam(self.generator.parameters(), self.rate, self.betas)
         self.discriminator_adam = optim.Adam(self.discriminator.parameters(), self.rate, self.betas)
         self.batches = endless_batches(pixels, batch)
+
+    def prepared(self, discriminator: nn.Module) -> nn.Module:
+        """The discriminator as it is trained, before it has an optimizer."""
+        return discriminator
 
     def run(self, steps: int, bf16: bool = False) -> None:
         """Train for some steps, in float32 or as torch's autocast does it in bfloat16."""
@@ -227,18 +231,11 @@ class BigGANLoop(TextbookLoop):
     rate, betas = 1e-3, (0.0, 0.9)
     beta = 1e-4
 
-    def __init__(
-        self,
-        pixels: Tensor,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        device: torch.device,
-        batch: int,
-    ) -> None:
+    def prepared(self, discriminator: nn.Module) -> nn.Module:
         for layer in list(discriminator.modules()):
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 parametrizations.spectral_norm(layer)
-        super().__init__(pixels, generator, discriminator, device, batch)
+        return discriminator
 
     def step(self) -> None:
         real = self.real()
