@@ -11,7 +11,7 @@ from ganvas.reports.charts import Span, TimelineRow
 from ganvas.reports.texts import as_sentence, symptom_name
 from ganvas.runs import History, Run
 from ganvas.runs.history import Record
-from ganvas.runs.run import read_recipe_of_run
+from ganvas.runs.recipe_file import read_recipe_of_run
 from ganvas.runs.tables import FindingRecord
 from ganvas.training.rewind import PLAN, Rewind
 

@@ -18,9 +18,9 @@ from ganvas.health.finding import describe_event
 from ganvas.metrics.names import more_is_better, parse_metrics
 from ganvas.networks import ImageShape
 from ganvas.recipes import Recipe, recipe_json
-from ganvas.recipes.files import parse_recipe, read_table
 from ganvas.runs.directories import RECIPE_JSON, check_is_run, check_unused, is_run
 from ganvas.runs.history import History, failing_spans, open_events
+from ganvas.runs.recipe_file import read_recipe_of_run
 from ganvas.runs.status import SavedStatus, State, Status, read_status
 from ganvas.runs.tables import (
     DataTable,
@@ -398,18 +398,3 @@ def check_unoccupied(directory: Path) -> None:
         )
     check_unused(directory)
     storage.check_can_write(directory)
-
-
-def read_recipe_of_run(path: Path) -> Recipe:
-    """A recipe.json that a run wrote.
-
-    In ganvas 0.2 there was one split, and a folder train/ was a label; it names neither. In 0.3
-    labels served scores alone, which was called auto.
-    """
-    table = read_table(path)
-    if isinstance(data := table.get("data"), dict):
-        data.setdefault("split", "content")
-        data.setdefault("labels", "folders")
-        if data["labels"] == "auto" and "label_strength" not in table:
-            data["labels"] = "scores"
-    return parse_recipe(table, str(path))

@@ -16,7 +16,7 @@ from ganvas.diagnosis import diagnose
 from ganvas.health.advice import apply_change
 from ganvas.health.finding import Change
 from ganvas.runs import Run
-from ganvas.runs.run import read_recipe_of_run
+from ganvas.runs.recipe_file import read_recipe_of_run
 
 MOST_REWINDS = 2
 """A run that fails a third time needs a person."""
