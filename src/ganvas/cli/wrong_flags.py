@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ganvas.cli.known_flags import HELP, Parser
-from ganvas.cli.other_tools import COMMAND, EPOCHS, EVERY, HABITS, KIMG, STEPS, VALUE, Habit
+from ganvas.cli.other_tools import COMMAND, EVERY, VALUE, Habit, other_tools
 from ganvas.command_line import quote
 from ganvas.errors import DataError, UsageError
 from ganvas.extras import MissingExtra
@@ -40,7 +40,6 @@ EXAMPLE_IMAGES, EXAMPLE_BATCH = 10_000, 64
 
 _FLAG = re.compile(r"--?[a-zA-Z]")
 _FLAG_WITH_VALUE = re.compile(r"(?<![\w.-])(--[a-z][\w.-]*\w)(?: (\{\}|[\w:.-]*\d[\w:.-]*))?")
-_BY_NAME: dict[str, Habit] = {name: row for row in HABITS for name in row.names}
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def flags_given(arguments: Sequence[str]) -> list[GivenFlag]:
 
 def hint(flag: GivenFlag, usage: Usage) -> str:
     """What to type in place of a flag that the command does not have."""
-    row = _BY_NAME.get(flag.name)
+    row = other_tools().by_name.get(flag.name)
     now = renamed(flag.name.replace("-", "_"))
     if usage.command == "train" and flag.typed.startswith("--") and now is not None:
         return with_flags_for_fields(now)
@@ -203,8 +202,7 @@ def count_hint(flag: GivenFlag, usage: Usage) -> str | None:
 
     For `train`, it is computed from the data and the recipe that were given with it.
     """
-    units = {"epochs": EPOCHS, "steps": STEPS, "thousands": KIMG}
-    unit = next((unit for unit, names in units.items() if flag.name in names), None)
+    unit = other_tools().unit_of(flag.name)
     if unit is None:
         return None
     start = f"ganvas counts images, not {unit}: "

@@ -11,7 +11,7 @@ import pytest
 
 from ganvas.cli import COMMANDS, main, parse
 from ganvas.cli.known_flags import Parser, flag_parsers, flags_of
-from ganvas.cli.other_tools import EPOCHS, EVERY, HABITS, KIMG, STEPS
+from ganvas.cli.other_tools import EVERY, other_tools
 from ganvas.cli.train import Train, train_with
 from ganvas.errors import UsageError
 from ganvas.recipes import CATALOG
@@ -69,7 +69,7 @@ def listed_in_help(
 
 
 def hints_with_commands() -> Iterator[tuple[str, str]]:
-    for row in HABITS:
+    for row in other_tools().habits:
         for command, text in row.hints.items():
             others = [name for name in COMMANDS if name not in row.hints]
             for name in others if command == EVERY else [command]:
@@ -91,14 +91,20 @@ def test_every_flag_that_the_table_names_exists_in_the_command_that_is_meant() -
 
 
 def test_no_name_stands_in_two_rows_and_all_are_written_in_kebab_case() -> None:
-    names = [name for row in HABITS for name in row.names]
-    counted = Counter([*names, *EPOCHS, *STEPS, *KIMG])
+    names = [name for row in other_tools().habits for name in row.names]
+    counted = Counter(itertools.chain(names, *other_tools().counts.values()))
     assert [name for name, count in counted.items() if count > 1] == []
     assert all(re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) for name in counted)
 
 
+def test_every_hint_is_for_a_command_or_for_all() -> None:
+    for row in other_tools().habits:
+        assert row.hints.keys() <= {*COMMANDS, EVERY}, row
+    assert other_tools().counts.keys() == {"epochs", "steps", "thousands"}
+
+
 def test_the_flag_of_another_tool_never_leads_to_an_error_of_ours() -> None:
-    for row in HABITS:
+    for row in other_tools().habits:
         for command in COMMANDS:
             words = ["dcgan", "fashion"] if command == "train" else []
             flag = f"--{row.names[0]}"
