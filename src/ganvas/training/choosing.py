@@ -30,12 +30,12 @@ from ganvas.formatting import (
 )
 from ganvas.metrics.names import parse_metrics
 from ganvas.progress import stages_bar
-from ganvas.recipes import CATALOG, Recipe
+from ganvas.recipes import CATALOG, Recipe, load_recipe
 from ganvas.recipes.catalog import AUTO
 from ganvas.recipes.recipe import EvaluationSettings
 from ganvas.recipes.recommendation import Recommendation, given_flags, recommend
 from ganvas.runs.time_limit import TimeLimit
-from ganvas.terminal import tolerant_output
+from ganvas.terminal import print_lines, tolerant_output
 from ganvas.torch_state import usual_torch
 from ganvas.torchrun import world_size
 from ganvas.training.clock import about_budget, budget_for, parse_time
@@ -206,6 +206,18 @@ def with_time(
         lines += [line] if line else []
     recipe, limit = budget_for(recipe, seconds, pace)
     return recipe, limit, [*lines, about_budget(limit, pace)]
+
+
+def meant_recipe(recipe: Recipe | Choice | str, continues: bool, quiet: bool) -> Recipe:
+    """The recipe that is chosen or named, which suits trained weights if training continues."""
+    if isinstance(recipe, Recipe):
+        return recipe
+    if isinstance(recipe, str):
+        named = load_recipe(recipe)
+    else:
+        print_lines(*(() if quiet else recipe.lines))
+        named = recipe.recipe
+    return named.for_trained_weights() if continues else named
 
 
 def choice_lines(

@@ -234,3 +234,13 @@ class Clock(Listener):
             self._recipe.evaluation.every,
             self._limit.score_seconds,
         )
+
+
+def replan_on_all(clock: Clock | None, state: TrainState) -> None:
+    """Correct the budget of a run with a time limit; the first process alone has its clock."""
+
+    def on_main() -> None:
+        assert clock is not None  # nothing else asks for another budget
+        clock.correct(state)
+
+    state.processes.broadcast_object(on_main)

@@ -17,6 +17,7 @@ from ganvas.health.advice import apply_change
 from ganvas.health.finding import Change
 from ganvas.runs import Run
 from ganvas.runs.recipe_file import read_recipe_of_run
+from ganvas.training.state import TrainState
 
 MOST_REWINDS = 2
 """A run that fails a third time needs a person."""
@@ -74,6 +75,16 @@ def rewind(run: Run, failed_at: int) -> Rewind | None:
     keep_abandoned_files(run, plan)
     apply_rewind(run, plan)
     return plan
+
+
+def rewind_on_all(run: Run, state: TrainState) -> str | None:
+    """Rewind the run; the message about it, or None if training ends."""
+
+    def on_main() -> str | None:
+        done = rewind(run, state.images_seen)
+        return None if done is None else done.summary()
+
+    return state.processes.broadcast_object(on_main)
 
 
 def complete_pending_rewind(run: Run) -> None:

@@ -14,7 +14,7 @@ from ganvas.devices import choose_device
 from ganvas.errors import Diverged, RankLost, RecipeError, Unhealthy
 from ganvas.loggers.names import check_loggers
 from ganvas.processes import ProcessGroup
-from ganvas.recipes import OnFailure, Recipe, checked, load_recipe
+from ganvas.recipes import OnFailure, Recipe, checked
 from ganvas.recipes.catalog import AUTO
 from ganvas.runs import Run
 from ganvas.runs.data import (
@@ -26,12 +26,12 @@ from ganvas.runs.data import (
 )
 from ganvas.runs.labels import check_labels_of_files, with_labels
 from ganvas.runs.time_limit import read_time_limit
-from ganvas.terminal import print_lines, tolerant_output
+from ganvas.terminal import tolerant_output
 from ganvas.torch_state import deterministic_kernels, usual_torch
 from ganvas.torchrun import restarts
 from ganvas.training.candidates import with_tuning
-from ganvas.training.choosing import Choice, choose, with_time
-from ganvas.training.clock import Clock, parse_time
+from ganvas.training.choosing import Choice, choose, meant_recipe, with_time
+from ganvas.training.clock import Clock, parse_time, replan_on_all
 from ganvas.training.display import Display, log_start
 from ganvas.training.distributed import (
     agree_on_precision,
@@ -62,7 +62,7 @@ from ganvas.training.restore import (
     unsaved_end,
     with_overrides,
 )
-from ganvas.training.rewind import complete_pending_rewind, rewind
+from ganvas.training.rewind import complete_pending_rewind, rewind_on_all
 from ganvas.training.run_files import (
     RunFiles,
     check_free,
@@ -180,26 +180,6 @@ def fit_to_the_end(
         display.budget = recipe.images
         state.release_memory()
         state, _ = restore_newest(run, recipe, data, state.device, processes)
-
-
-def replan_on_all(clock: Clock | None, state: TrainState) -> None:
-    """Correct the budget of a run with a time limit; the first process alone has its clock."""
-
-    def on_main() -> None:
-        assert clock is not None  # nothing else asks for another budget
-        clock.correct(state)
-
-    state.processes.broadcast_object(on_main)
-
-
-def rewind_on_all(run: Run, state: TrainState) -> str | None:
-    """Rewind the run; the message about it, or None if training ends."""
-
-    def on_main() -> str | None:
-        done = rewind(run, state.images_seen)
-        return None if done is None else done.summary()
-
-    return state.processes.broadcast_object(on_main)
 
 
 @tolerant_output()
@@ -324,18 +304,6 @@ def train(
         with report_out_of_memory(recipe, prepared, state):
             fit_to_the_end(run, recipe, state, prepared, display, loggers)
     return run
-
-
-def meant_recipe(recipe: Recipe | Choice | str, continues: bool, quiet: bool) -> Recipe:
-    """The recipe that is chosen or named, which suits trained weights if training continues."""
-    if isinstance(recipe, Recipe):
-        return recipe
-    if isinstance(recipe, str):
-        named = load_recipe(recipe)
-    else:
-        print_lines(*(() if quiet else recipe.lines))
-        named = recipe.recipe
-    return named.for_trained_weights() if continues else named
 
 
 @tolerant_output()
