@@ -12,9 +12,10 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from ganvas.objectives.augment_random import Draw, Policy, colour_channels, grid_of, with_alpha_of
-from ganvas.objectives.resampling import resample
+from ganvas.objectives.augment_random import WITH_ALPHA, Draw, Policy, grid_of
+from ganvas.objectives.image_change import Change, change_images
 
 SHIFT = 0.125
 """Largest integer translation, and standard deviation of fractional ones, relative to the side."""
@@ -73,6 +74,7 @@ UNIFORM = (
 )  # fmt: skip
 NORMAL = ("scale", "stretch", "slide_x", "slide_y", "brightness", "contrast", "saturation")
 """In the order of drawing; a name with ? decides whether the transformation happens."""
+# What has the same function stands together.
 DRAWS = (
     Draw("mirror", "mirror?", span=2, function=sign),
     Draw("inverted", "inverted?", span=2, function=sign),
@@ -81,19 +83,18 @@ DRAWS = (
     # Of two rotations, before and after the stretch, at least one has the probability.
     *turn("first_turn", one_of_two=True),
     *turn("second_turn", one_of_two=True),
+    *turn("hue")[:2],
+    factor("contrast", CONTRAST),
+    factor("saturation", SATURATION),
     factor("scale", -SCALE),
     factor("stretch", -SCALE),
     factor("stretch", SCALE),
+    Draw("brightness", "brightness?", span=BRIGHTNESS),
     # Relative to the sides.
     Draw("shift_x", "shift?", SHIFT, -2 * SHIFT),
     Draw("shift_y", "shift?", SHIFT, -2 * SHIFT),
     Draw("slide_x", "slide?", span=-SHIFT),
     Draw("slide_y", "slide?", span=-SHIFT),
-    # Colour.
-    *turn("hue")[:2],
-    factor("contrast", CONTRAST),
-    factor("saturation", SATURATION),
-    Draw("brightness", "brightness?", span=BRIGHTNESS),
     # The hole's centre and the half of its length, relative to the sides.
     Draw("hole_x"),
     Draw("hole_y"),
@@ -103,12 +104,16 @@ DRAWS = (
 
 def transform(images: Tensor, quantities: Tensor) -> Tensor:
     """The whole policy on images (N, C, H, W), see `Policy.transform`."""
-    signs, geometric, colour, hole = torch.split(quantities, [2, 19, 5, 3])
+    signs, turns, colour, factors, brightness, moves, hole = torch.split(
+        quantities, [2, 12, 4, 3, 1, 4, 3]
+    )
     mirror, luma = signs
-    cosine_and_sine, (contrast, saturation, brightness) = colour[:2], colour[2:]
-    resampled = resample(images, affine_map(images, mirror, geometric))
-    coloured = change_colours(resampled, brightness, contrast, luma, saturation * cosine_and_sine)
-    return cut_out(coloured, *hole)
+    change = Change(
+        affine_map(images, mirror, turns, factors, moves),
+        *colour_change(images.shape[1], luma, *colour, *brightness),
+        outside_of_hole(images, *hole),
+    )
+    return change_images(images, change)
 
 
 augment = Policy(transform, DRAWS, UNIFORM, NORMAL)
@@ -117,57 +122,70 @@ augment = Policy(transform, DRAWS, UNIFORM, NORMAL)
 # -- Geometry -------------------------------------------------------------------------------------
 
 
-def affine_map(images: Tensor, mirror: Tensor, geometric: Tensor) -> Tensor:
-    """The map (3, 2, N) from pixels to their sources, see `resample`: all transformations in order.
+def affine_map(
+    images: Tensor, mirror: Tensor, turns: Tensor, factors: Tensor, moves: Tensor
+) -> Tensor:
+    """The map (3, 2, N, 1) from pixels to their sources, see `resample`: all of it in order.
 
     Few operations on all numbers, and no matmul, which autocast would round to 16 bits.
 
     Args:
         images: (N, C, H, W); a quarter turn swaps the sides, so only squares are turned.
         mirror: (N, 1), -1 or 1.
-        geometric: (19, N, 1), the draws from "quarters" to "slide_y".
+        turns: (12, N, 1), the matrices of the quarter turn and of two rotations.
+        factors: (3, N, 1), of scale and stretch.
+        moves: (4, N, 1), by whole pixels and by parts of them, relative to the sides.
     """
-    matrices, factors, translations = torch.split(geometric[..., 0], [12, 3, 4])
-    quarter_turn, first_turn, second_turn = matrices.view(3, 2, 2, -1)
+    quarter_turn, first_turn, second_turn = turns.view(3, 2, 2, -1, 1)
     scale, stretch = factors[0], factors[1:]
-    moves = translations.view(2, 2, -1) * grid_of(images).size[:, None]
-    shift, slide = moves
+    shift, slide = moves.view(2, 2, -1, 1) * grid_of(images).size
     turned = product(first_turn * (scale * stretch)[:, None], second_turn)
     moved = (turned * slide[:, None]).sum(0).add_(shift.round())
     affine = torch.cat([turned, moved[None]])
     if images.shape[2] == images.shape[3]:
         affine = product(quarter_turn, affine)
-    affine[:, 0].mul_(mirror[:, 0])
+    affine[:, 0].mul_(mirror)
     return affine
 
 
 def product(first: Tensor, second: Tensor) -> Tensor:
-    """The product (columns, rows, N) of two matrices for each image, of their columns."""
+    """The product (columns, rows, N, 1) of two matrices for each image, of their columns."""
     return (first * second[:, :, None]).sum(1)
 
 
-# -- Colour ----------------------------------------------------------------------------------------
+# -- Colour and cutout -----------------------------------------------------------------------------
 
 
-def change_colours(
-    images: Tensor, brightness: Tensor, contrast: Tensor, luma: Tensor, chroma: Tensor
-) -> Tensor:
-    """Change the colours of each pixel; alpha keeps its values.
+def colour_change(
+    channels: int,
+    luma: Tensor,
+    cosine: Tensor,
+    sine: Tensor,
+    contrast: Tensor,
+    saturation: Tensor,
+    brightness: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """What the channels of a pixel are multiplied by, and what is added: (N, C, C), and (N, C, 1).
 
-    All of it is one matrix and one offset, so that images are gone through once.
+    Alpha keeps its values. What is added to all of the channels is (N, 1, 1).
 
     Args:
-        brightness: (N, 1), added first.
+        channels: C.
+        luma, cosine, sine: (N, 1), see `colour_matrix`; like the saturation, they change three
+            colours only.
         contrast: (N, 1), multiplies.
-        luma, chroma: (N, 1) and (2, N, 1), see `colour_matrix`; they change three colours only.
+        saturation: (N, 1), multiplies the distance from the axis of greys.
+        brightness: (N, 1), added first.
     """
-    colours = colour_channels(images)
-    offset, matrix = (brightness * contrast)[..., None], contrast[..., None]
-    if colours == 3:
-        matrix = matrix * colour_matrix(luma, *chroma)
+    matrix, offset = contrast[..., None], (brightness * contrast)[..., None]
+    if channels >= 3:
+        matrix = matrix * colour_matrix(luma, saturation * cosine, saturation * sine)
         offset = offset * luma[..., None]  # the brightness is grey
-    colour = torch.baddbmm(offset, matrix, images[:, :colours].flatten(2))
-    return with_alpha_of(images, colour)
+    if channels in WITH_ALPHA:
+        matrix = functional.pad(matrix, (0, 1, 0, 1))
+        matrix[:, -1, -1] = 1
+        offset = functional.pad(offset.expand(-1, channels - 1, -1), (0, 0, 0, 1))
+    return matrix, offset
 
 
 def colour_matrix(luma: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
@@ -192,15 +210,17 @@ def colour_basis(dtype: torch.dtype, device: torch.device) -> Tensor:
     return torch.stack([identity, torch.full_like(identity, 1 / 3), cross])
 
 
-def cut_out(images: Tensor, centre_x: Tensor, centre_y: Tensor, radius: Tensor) -> Tensor:
-    """Set a rectangle to mid-grey, maybe partly outside.
+def outside_of_hole(images: Tensor, centre_x: Tensor, centre_y: Tensor, radius: Tensor) -> Tensor:
+    """(N, 1, H W): 0 in a rectangle that is set to mid-grey, maybe partly outside; elsewhere 1.
 
     Args:
+        images: (N, C, H, W); only their sizes are used.
         centre_x, centre_y: (N, 1), relative to the sides.
         radius: (N, 1), half of its sides, relative to those of the image; 0 for no rectangle.
     """
     grid = grid_of(images)
     # Numbers: on CPUs, truth values take ten times as long.
-    across = (grid.relative_x - centre_x).abs_().ge_(radius)[:, None, :]  # (N, 1, W)
-    down = (grid.relative_y - centre_y[:, :, None]).abs_().ge_(radius[:, :, None])  # (N, H, 1)
-    return images * torch.maximum(across, down)[:, None]  # (N, 1, H, W): 0 in the hole, else 1
+    across = (grid.relative_x - centre_x).abs_().ge_(radius)  # (N, W)
+    down = (grid.relative_y - centre_y).abs_().ge_(radius)  # (N, H)
+    outside = torch.maximum(across[:, None], down[..., None])  # (N, H, W)
+    return outside.view(len(outside), 1, -1)

@@ -81,8 +81,10 @@ class Policy:
         # 16 bits are too coarse for positions.
         dtype = torch.promote_types(images.dtype, torch.float32)
         numbers = [self.draw_numbers(size, random, processes, dtype) for size in sizes]
-        transformed = self.transform(images.to(dtype), self.quantities(numbers, probability))
-        return torch.split(transformed.to(images.dtype), sizes)
+        quantities = self.quantities(numbers, probability)
+        transformed = self.transform(images.to(dtype), quantities).to(images.dtype)
+        # To split into one part would copy the gradient on the way back.
+        return [transformed] if len(batches) == 1 else torch.split(transformed, sizes)
 
     def draw_numbers(
         self, count: int, random: torch.Generator, processes: ProcessGroup, dtype: torch.dtype
@@ -195,9 +197,9 @@ class Grid(NamedTuple):
     relative_x: Tensor
     """(W,), the middle of each column, relative to the width."""
     relative_y: Tensor
-    """(H, 1), likewise of the rows."""
+    """(H,), likewise of the rows."""
     size: Tensor
-    """(2,): width and height."""
+    """(2, 1, 1): width and height."""
 
 
 def grid_of(images: Tensor) -> Grid:
@@ -208,7 +210,7 @@ def grid_of(images: Tensor) -> Grid:
 @functools.lru_cache(maxsize=16)
 def pixel_grid(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Grid:
     """The grid of images of this size; made once, like `drawing_constants`."""
-    size = torch.tensor([width, height], dtype=dtype, device=device)
+    size = torch.tensor([width, height], dtype=dtype, device=device)[:, None, None]
     columns = torch.arange(width, dtype=dtype, device=device)
     rows = torch.arange(height, dtype=dtype, device=device)[:, None]
     return Grid(
@@ -217,6 +219,6 @@ def pixel_grid(height: int, width: int, dtype: torch.dtype, device: torch.device
         columns - (width - 1) / 2,
         rows - (height - 1) / 2,
         (columns + 0.5) / width,
-        (rows + 0.5) / height,
+        (rows[:, 0] + 0.5) / height,
         size,
     )

@@ -1,22 +1,97 @@
 """Bilinear resampling of images under affine maps, with reflection beyond the edges.
 
-Written with `gather`, because torch's grid_sample is not twice differentiable and, on CUDA, not
-deterministic. Memory traffic takes the time, so positions are computed in place.
+The map is torch's grid_sample. Its transpose is written with `scatter_add_`: torch's own is slower
+on CPUs, not deterministic on CUDA, and has no derivative.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import functools
+from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
+from torch.nn import functional
 
 from ganvas.objectives.augment_random import grid_of
 
-VALUES_AT_ONCE = 3 * 2**16
-"""Values to resample at once on CPUs, about: 16 colour images of 64x64. What lies in between then
-stays in the cache (docs/few-images.md)."""
+
+def resample(images: Tensor, affine: Tensor) -> Tensor:
+    """Apply affine maps to images (N, C, H, W). Has no derivative: see `add_resampled`.
+
+    With sides that are powers of 2, whole pixels are moved exactly; else there is rounding.
+
+    Args:
+        affine: (3, 2, N, 1), in pixels to the right and down: how far the source moves with a pixel
+            to the right, with a pixel down, and how far that of the centre is from the centre.
+    """
+    # Relative to half of the sides: the edges are at -1 and 1.
+    position = positions(images, affine / edges_of(images).centre)
+    return functional.grid_sample(
+        images, position.permute(1, 2, 3, 0), "bilinear", "reflection", align_corners=False
+    )
+
+
+def add_resampled(gradient: Tensor, affine: Tensor) -> Tensor:
+    """The transpose of `resample`: each pixel is added to the four between which it was taken.
+
+    Args:
+        gradient: (N, C, H, W), contiguous; overwritten.
+        affine: of `resample`.
+    """
+    count, channels, height, width = gradient.shape
+    first, right, down = corners_of(gradient, affine)
+    index = first.expand(-1, channels, -1)
+    bordered = gradient.new_zeros(count, channels, height + 2, width + 2)
+    upper_left, upper_right, lower_left, lower_right = pixels_at_corners(bordered)
+    upper = gradient.flatten(2)
+    lower = upper * down
+    upper.sub_(lower)
+    for left_pixels, right_pixels, part in (
+        (upper_left, upper_right, upper),
+        (lower_left, lower_right, lower),
+    ):
+        of_right = part * right
+        right_pixels.scatter_add_(2, index, of_right)
+        left_pixels.scatter_add_(2, index, part.sub_(of_right))
+    # The border repeats the pixels beside it.
+    bordered[:, :, 1] += bordered[:, :, 0]
+    bordered[:, :, -2] += bordered[:, :, -1]
+    bordered[..., 1] += bordered[..., 0]
+    bordered[..., -2] += bordered[..., -1]
+    return bordered[:, :, 1:-1, 1:-1]
+
+
+# -- Positions ------------------------------------------------------------------------------------
+
+
+class Edges(NamedTuple):
+    """Constants of images of one size, across and down, in pixels."""
+
+    centre: Tensor
+    """(2, 1, 1), half of the sides."""
+    period: Tensor
+    """(2, 1, 1, 1), twice the sides: what reflection at both edges repeats."""
+
+
+def edges_of(images: Tensor) -> Edges:
+    """The edges of images (N, C, H, W), in their dtype and on their device."""
+    return edges(*images.shape[2:], images.dtype, images.device)
+
+
+@functools.lru_cache(maxsize=16)
+def edges(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Edges:
+    """Made once: at every step they would cost as much as positions."""
+    side = torch.tensor([width, height], dtype=dtype, device=device)[:, None, None]
+    return Edges(side / 2, 2 * side[..., None])
+
+
+def positions(images: Tensor, affine: Tensor) -> Tensor:
+    """(2, N, H, W): what affine maps make of the pixels of images, across and down."""
+    grid = grid_of(images)
+    x, y, shift = affine[..., None].unbind()  # (2, N, 1, 1)
+    # One operand that repeats along rows: with two, CPUs do not use vectors.
+    return x * grid.x + torch.addcmul(shift, y, grid.y)
 
 
 class Corners(NamedTuple):
@@ -30,101 +105,23 @@ class Corners(NamedTuple):
     """(N, 1, H W), distance from the upper ones."""
 
 
-def resample(images: Tensor, affine: Tensor) -> Tensor:
-    """Apply affine maps to images (N, C, H, W); differentiable any number of times in the images.
-
-    Whole pixels are moved exactly.
-
-    Args:
-        affine: (3, 2, N), in pixels to the right and down: how far the source moves with a pixel to
-            the right, with a pixel down, and how far the source of the centre is from the centre.
-    """
-    count = len(images)
-    if images.device.type == "cpu":
-        count = max(1, VALUES_AT_ONCE // images[0].numel())
-    resampled: list[Tensor] = [
-        _Resample.apply(part, corners_of(part, maps))  # type: ignore[no-untyped-call]
-        for part, maps in zip(
-            torch.split(images, count), torch.split(affine, count, 2), strict=True
-        )
-    ]
-    return torch.cat(resampled) if len(resampled) > 1 else resampled[0]
-
-
 def corners_of(images: Tensor, affine: Tensor) -> Corners:
     """Where the pixels of the result come from.
 
     Reflection at the outer edges makes a position periodic and even: its distance from the nearest
-    multiple of twice the side, 0 to the side.
+    multiple of twice the side, 0 to the side. Memory traffic takes the time, so it is computed in
+    place.
     """
-    grid = grid_of(images)
-    side = grid.size[:, None, None, None]
-    x, y, shift = affine[..., None, None]  # (2, N, 1, 1)
-    # From the upper left corner of the image.
-    position = x * grid.x + (y * grid.y).add_(shift).add_(side / 2)  # (2, N, H, W)
-    periods = (position / (2 * side)).round_()
-    position.addcmul_(periods, side, value=-2).abs_()
+    edges = edges_of(images)
+    position = positions(images, affine).add_(edges.centre[..., None])
+    periods = (position / edges.period).round_()
+    position.addcmul_(periods, edges.period, value=-1).abs_()
     position.add_(0.5)  # from the middle of the first pixel of the border
     corner = torch.floor(position, out=periods)
-    right, down = position.sub_(corner).flatten(2)[:, :, None]
-    columns, rows = corner.flatten(2)[:, :, None]
-    return Corners(torch.add(columns, rows, alpha=images.shape[3] + 2).long(), right, down)
-
-
-class _Resample(torch.autograd.Function):
-    """Images (N, C, H, W) -> resampled images. A linear map: its derivative is its transpose."""
-
-    @staticmethod
-    def forward(ctx: Any, images: Tensor, corners: Corners) -> Tensor:
-        ctx.corners = corners
-        first, right, down = corners
-        index = first.expand(-1, images.shape[1], -1)
-        bordered = F.pad(images.contiguous(), (1, 1, 1, 1), mode="replicate")
-        upper_left, upper_right, lower_left, lower_right = pixels_at_corners(bordered)
-
-        def between(left_pixels: Tensor, right_pixels: Tensor) -> Tensor:
-            return left_pixels.gather(2, index).lerp_(right_pixels.gather(2, index), right)
-
-        upper = between(upper_left, upper_right)
-        return upper.lerp_(between(lower_left, lower_right), down).view(images.shape)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return _ResampleTransposed.apply(gradient, ctx.corners), None  # type: ignore[no-untyped-call]
-
-
-class _ResampleTransposed(torch.autograd.Function):
-    """The transpose of `_Resample`: each pixel is added to the four between which it was taken."""
-
-    @staticmethod
-    def forward(ctx: Any, gradient: Tensor, corners: Corners) -> Tensor:
-        ctx.corners = corners
-        first, right, down = corners
-        count, channels, height, width = gradient.shape
-        index = first.expand(-1, channels, -1)
-        bordered = gradient.new_zeros(count, channels, height + 2, width + 2)
-        upper_left, upper_right, lower_left, lower_right = pixels_at_corners(bordered)
-
-        def add_between(left_pixels: Tensor, right_pixels: Tensor, part: Tensor) -> None:
-            of_right = part * right
-            right_pixels.scatter_add_(2, index, of_right)
-            left_pixels.scatter_add_(2, index, part.sub_(of_right))
-
-        upper = gradient.contiguous().flatten(2)
-        lower = upper * down
-        upper = upper - lower
-        add_between(upper_left, upper_right, upper)
-        add_between(lower_left, lower_right, lower)
-        # The border repeats the pixels beside it.
-        bordered[:, :, 1] += bordered[:, :, 0]
-        bordered[:, :, -2] += bordered[:, :, -1]
-        bordered[..., 1] += bordered[..., 0]
-        bordered[..., -2] += bordered[..., -1]
-        return bordered[:, :, 1:-1, 1:-1]
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return _Resample.apply(gradient, ctx.corners), None  # type: ignore[no-untyped-call]
+    count, width = images.shape[0], images.shape[3]
+    right, down = position.sub_(corner).view(2, count, 1, -1)
+    columns, rows = corner.view(2, count, 1, -1)
+    return Corners(torch.add(columns, rows, alpha=width + 2).long(), right, down)
 
 
 def pixels_at_corners(bordered: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -136,6 +133,6 @@ def pixels_at_corners(bordered: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]
     pixels = bordered.flatten(2)
     count = pixels.shape[2] - width - 1
     first, second, third, fourth = (
-        pixels[:, :, start : start + count] for start in (0, 1, width, width + 1)
+        pixels.narrow(2, start, count) for start in (0, 1, width, width + 1)
     )
     return first, second, third, fourth

@@ -1,14 +1,13 @@
-"""Resampling under affine maps against torch's grid_sample, which is another implementation."""
+"""Resampling under affine maps, and its transpose, against indexing by hand."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
-from ganvas.objectives import resampling
-from ganvas.objectives.resampling import resample
+from ganvas.objectives.image_change import Change, change_images
+from ganvas.objectives.resampling import add_resampled, resample
 
 SIZES = [(16, 16), (7, 7), (12, 20), (1, 5)]
 
@@ -19,54 +18,83 @@ def drawn(*shape: int) -> Tensor:
 
 def maps(count: int) -> Tensor:
     """Maps that turn, stretch and move, and lead far outside the images."""
-    maps = drawn(3, 2, count)
+    maps = drawn(3, 2, count, 1)
     maps[2] *= 30
     return maps
 
 
-def by_grid_sample(images: Tensor, affine: Tensor) -> Tensor:
-    """The same, with positions relative to half of the sides."""
-    height, width = images.shape[2:]
-    half = torch.tensor([width, height], dtype=images.dtype)[:, None] / 2
-    x, y, shift = affine / half
-    theta = torch.stack([x * width / 2, y * height / 2, shift], -1).transpose(0, 1)  # (N, 2, 3)
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, "bilinear", "reflection", align_corners=False)
+def reflected(position: Tensor, side: int) -> Tensor:
+    """The pixel that stands at a whole position in a row that repeats itself, mirrored."""
+    within = position.long() % (2 * side)
+    return torch.where(within < side, within, 2 * side - 1 - within)
+
+
+def by_hand(images: Tensor, affine: Tensor) -> Tensor:
+    """Each pixel between four others, which are looked up one by one."""
+    count, channels, height, width = images.shape
+    columns = torch.arange(width, dtype=images.dtype) - (width - 1) / 2
+    rows = torch.arange(height, dtype=images.dtype)[:, None] - (height - 1) / 2
+    x, y, shift = affine[..., None]
+    across, down = x * columns + y * rows + shift  # (N, H, W)
+    across, down = across + (width - 1) / 2, down + (height - 1) / 2
+    left, upper = across.floor(), down.floor()
+    image = torch.arange(count)[:, None, None, None]
+    channel = torch.arange(channels)[:, None, None]
+    result = torch.zeros_like(images)
+    for row, row_share in ((upper, 1 - (down - upper)), (upper + 1, down - upper)):
+        for column, share in ((left, 1 - (across - left)), (left + 1, across - left)):
+            place = (reflected(row, height)[:, None], reflected(column, width)[:, None])
+            result = result + images[image, channel, *place] * (row_share * share)[:, None]
+    return result
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", SIZES)
-def test_images_and_gradients_are_those_of_grid_sample(
+def test_images_are_those_of_indexing_and_the_transpose_is_its_gradient(
     channels: int, size: tuple[int, int]
 ) -> None:
     images, affine = drawn(6, channels, *size).requires_grad_(), maps(6)
-    ours, theirs = resample(images, affine), by_grid_sample(images, affine)
-    torch.testing.assert_close(ours, theirs)
+    expected = by_hand(images, affine)
+    torch.testing.assert_close(resample(images, affine), expected)
     upstream = drawn(*images.shape).flip(0)
-    gradients = [torch.autograd.grad(result, images, upstream)[0] for result in (ours, theirs)]
-    torch.testing.assert_close(*gradients)
+    (gradient,) = torch.autograd.grad(expected, images, upstream)
+    torch.testing.assert_close(add_resampled(upstream.clone(), affine), gradient)
 
 
-@pytest.mark.parametrize("at_once", [1, 2, 4, 100])
-def test_how_many_images_are_resampled_at_once_changes_nothing(
-    at_once: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    images, affine = drawn(5, 3, 16, 16).float().requires_grad_(), maps(5).float()
-    upstream = drawn(*images.shape).float()
+def change(channels: int, height: int, width: int, count: int = 4) -> Change:
+    matrix, offset = drawn(count, channels, channels), drawn(count, channels, 1)
+    return Change(maps(count), matrix, offset, drawn(count, 1, height * width))
+
+
+def changed_by_hand(images: Tensor, change: Change) -> Tensor:
+    coloured = change.matrix @ by_hand(images, change.affine).flatten(2) + change.offset
+    return (coloured * change.mask).view_as(images)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_change_resamples_colours_and_cuts_and_so_do_its_derivatives(channels: int) -> None:
+    images, done = drawn(4, channels, 8, 6).requires_grad_(), change(channels, 8, 6)
+    upstream = drawn(*images.shape).flip(0).requires_grad_()
     results = []
-    for values in (10**9, at_once * 3 * 16 * 16):
-        monkeypatch.setattr(resampling, "VALUES_AT_ONCE", values)
-        resampled = resample(images, affine)
-        (gradient,) = torch.autograd.grad(resampled, images, upstream)
-        results.append((resampled, gradient))
+    for function in (change_images, changed_by_hand):
+        changed = function(images, done)
+        (gradient,) = torch.autograd.grad(changed.square(), images, upstream, create_graph=True)
+        seconds = torch.autograd.grad(gradient.square().sum(), (images, upstream))
+        results.append((changed, gradient, *seconds))
     torch.testing.assert_close(*results)
 
 
+def test_derivatives_of_a_change_equal_finite_differences() -> None:
+    images, done = drawn(2, 3, 5, 4).requires_grad_(), change(3, 5, 4, count=2)
+    assert torch.autograd.gradcheck(lambda images: change_images(images, done), images)
+    assert torch.autograd.gradgradcheck(lambda images: change_images(images, done), images)
+
+
 def test_the_memory_layout_changes_nothing() -> None:
-    images, affine = drawn(3, 3, 8, 8), maps(3)
+    images, done = drawn(4, 3, 8, 8), change(3, 8, 8)
     other = images.contiguous(memory_format=torch.channels_last).requires_grad_()
     images = images.requires_grad_()
-    results = [resample(inputs, affine) for inputs in (images, other)]
+    results = [change_images(inputs, done) for inputs in (images, other)]
     assert torch.equal(*results)
     upstream = drawn(*images.shape).contiguous(memory_format=torch.channels_last)
     gradients = [
