@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +11,21 @@ import torch
 from figure import Effort, Figure, figure
 from ganvas.objectives.augmentation import MEASURE_EVERY
 from ganvas.schedules import Adaptive
+from ganvas.training.memory import measure_memory
 from loops import GanvasLoop
-from overhead import percent_longer, warm_up
+from overhead import percent_of_step, steps_of
 from speed_cases import Case, data_for, every_case, recipe_for
 
 OFF = "off"
 NEVER = 0.999
-"""A target that nothing exceeds: measured at every interval, and never augmented."""
-POLICIES: dict[str, dict[str, Any]] = {
+"""A target that nothing exceeds: measured, and never augmented."""
+ARMS: dict[str, dict[str, Any]] = {
     OFF: {},
     "ada": {"augmentation": 0.3},
     "diffaugment": {"augmentation": 0.3, "augmentation_policy": "diffaugment"},
-}
-"""What a recipe of training speed is changed by."""
-MEASURING: dict[str, dict[str, Any]] = {
-    OFF: {},
     "measuring": {"augmentation": Adaptive(target=NEVER)},
 }
-"""The same; the last one only measures."""
-TURNS_PER_ROUND = 2
-"""Short turns in many rounds: the difference is small beside what other work changes."""
+"""What a recipe of training speed is changed by; the last one only measures."""
 WIDTH = 32
 """The networks' width, as recipes have it: the narrower, the more augmentation takes of a step."""
 TITLES = {
@@ -58,27 +52,21 @@ def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path)
     """Percent of a bare step without augmentation that each policy and measuring take longer."""
     recipe = recipe_for(case)
     prepared = data_for(case, recipe, folder)
-
-    def loops_of(arms: dict[str, dict[str, Any]]) -> dict[str, GanvasLoop]:
-        return {
-            name: GanvasLoop(
-                dataclasses.replace(recipe, **changes),
-                prepared,
-                folder / "-".join([*arms, name]),
-                device,
-            )
-            for name, changes in arms.items()
-        }
-
-    loops = loops_of(POLICIES)
-    step_seconds = warm_up(loops, OFF, device)
-    steps = max(2, round(effort.seconds / TURNS_PER_ROUND / 2 / step_seconds))
-    percents = percent_longer(loops, OFF, steps, effort.rounds * TURNS_PER_ROUND, device)
-    loops = loops_of(MEASURING)
-    warm_up(loops, OFF, device)
-    # As long as a measurement is away from the next, so that each turn has one.
-    steps = math.ceil(MEASURE_EVERY / case.batch)
-    percents |= percent_longer(loops, OFF, steps, effort.rounds, device)
+    loops = {
+        name: GanvasLoop(dataclasses.replace(recipe, **changes), prepared, folder / name, device)
+        for name, changes in ARMS.items()
+    }
+    # A measurement is rare, so it takes turns with steps itself, and counts in proportion.
+    measuring = loops["measuring"].state
+    turns = {**steps_of(loops), "measuring": lambda: measure_memory(measuring)}
+    percents = percent_of_step(turns, OFF, effort, device)
+    percents = {
+        name: [
+            percent * case.batch / MEASURE_EVERY if name == "measuring" else percent - 100
+            for percent in each
+        ]
+        for name, each in percents.items()
+    }
     figures = []
     for name, title in TITLES.items():
         most = MOST_PERCENT[name] if device.type == "cpu" else None

@@ -11,7 +11,7 @@ import torch
 from figure import Effort, Figure, figure
 from ganvas.recipes import CATALOG, Recipe
 from loops import GanvasLoop
-from overhead import percent_longer, warm_up
+from overhead import percent_longer
 from speed_cases import Case, data_for, recipe_for
 
 MOST_PERCENT = 5.0
@@ -23,8 +23,6 @@ FORMS = {
     "r3gan": ("concatenation",),
 }
 """Recipes that have a conditional one, and how labels enter its generator; the usual form first."""
-TURNS_PER_ROUND = 4
-"""Short turns in many rounds: the difference is small beside what other work changes."""
 
 
 def measure(effort: Effort, device: torch.device, folder: Path) -> list[Figure]:
@@ -50,10 +48,7 @@ def measure_case(
         name: GanvasLoop(recipe, data_for(case, recipe, folder), folder / name, device)
         for name, recipe in recipes.items()
     }
-    seconds = effort.seconds / TURNS_PER_ROUND
-    steps = max(2, round(seconds / warm_up(loops, case.recipe, device)))
-    rounds = effort.rounds * TURNS_PER_ROUND
-    percents = percent_longer(loops, case.recipe, steps, rounds, device)
+    percents = percent_longer(loops, case.recipe, effort, device)
     most = MOST_PERCENT if device.type == "cpu" else None
     return [
         figure(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -14,10 +15,12 @@ import pytest
 import torch
 
 from ganvas.data.stream import Batch
-from ganvas.objectives import augmentation, objective
+from ganvas.objectives import objective
 from ganvas.recipes import CATALOG
+from ganvas.schedules import Adaptive
 from ganvas.studies.outcome import ScorePoint
 from ganvas.training import engine, inputs, step
+from ganvas.training.state import TrainState
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 MODULES = (
@@ -180,16 +183,33 @@ def test_python_overhead_runs_each_graph_function_once(
 def test_augmentation_takes_turns_with_steps_without_it(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    augmenting, measured = bench["augmenting"], []
-    monkeypatch.setattr(augmenting, "MEASURE_EVERY", 64)
-    monkeypatch.setattr(augmentation, "MEASURE_EVERY", 64)
-    monkeypatch.setattr(step, "measure_memory", lambda state: measured.append(state) or 0.5)
+    augmenting = bench["augmenting"]
+    states: list[TrainState] = []
+    monkeypatch.setattr(augmenting, "measure_memory", states.append)
     case = bench["speed_cases"].Case("case", "dcgan", 32, 4)
     effort = replace(bench["figure"].QUICK, seconds=0.01)
     figures = augmenting.measure_case(case, effort, torch.device("cpu"), tmp_path)
     assert [figure.key for figure in figures] == ["case/ada", "case/diffaugment", "case/measuring"]
-    assert all(figure.value > -100 for figure in figures)
-    assert measured, "one of the arms measures"
+    assert [figure.repetitions for figure in figures] == [effort.rounds] * 3
+    assert {type(state.augmentation.schedule) for state in states} == {Adaptive}
+
+
+def test_what_takes_turns_with_steps_is_compared_pair_by_pair(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine slows down tenfold in the middle: of each round, the median is what it was."""
+    overhead, taken = bench["overhead"], []
+
+    def stopwatch(work: Callable[[], float], device: torch.device) -> float:
+        taken.append(work())
+        return taken[-1] * (1 if len(taken) < 20 else 10)
+
+    monkeypatch.setattr(overhead, "processor_stopwatch", stopwatch)
+    turns = {"without": lambda: 2.0, "with": lambda: 2.1}
+    effort = replace(bench["figure"].QUICK, seconds=41.0, rounds=3)
+    percents = overhead.percent_of_step(turns, "without", effort, torch.device("cpu"))
+    assert percents == {"with": pytest.approx([105.0] * 3)}
+    assert len(taken) == 2 * (bench["throughput"].WARM_UP_STEPS + 3 * 10)
 
 
 def no_compiler(*_: object) -> None:
