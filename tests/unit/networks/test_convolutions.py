@@ -75,6 +75,7 @@ BY_IM2COL: dict[str, Layer] = {
     ),
     "keeping": (Convolution(FEWEST_CHANNELS, FEWEST_CHANNELS, 3, padding=1), (4, 4)),
     "from latents": (TransposedConvolution(FEWEST_CHANNELS, FEWEST_CHANNELS, 4), (1, 1)),
+    "from few latents": (TransposedConvolution(5, 6, 4, bias=False), (1, 1)),
     "one by one": (Convolution(FEWEST_CHANNELS, FEWEST_CHANNELS, 1), (2, MOST_POSITIONS // 2)),
 }
 BY_TORCH: dict[str, Layer] = {
@@ -117,7 +118,7 @@ def example(layer: AnyConvolution, plane: tuple[int, int]) -> Tensor:
 
 @pytest.mark.usefixtures("avx512")
 @pytest.mark.parametrize(("layer", "plane"), BY_IM2COL.values(), ids=BY_IM2COL)
-def test_few_positions_and_many_channels_use_im2col(
+def test_few_positions_and_many_channels_or_one_position_use_im2col(
     layer: AnyConvolution, plane: tuple[int, int]
 ) -> None:
     inputs, weights = example(layer, plane).requires_grad_(True), [*layer.parameters()]
