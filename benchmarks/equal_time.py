@@ -65,16 +65,35 @@ def folder_of(arm: str) -> str:
     return arm.replace(",", "").replace(" ", "-")
 
 
-def options_of(description: str, seconds: int, seeds: int, kept: str) -> argparse.ArgumentParser:
-    """What every program of this kind takes; the numbers and the folder are its defaults."""
+def run_experiment(
+    name: str, description: str, arms: dict[str, Recipe], judges: Judges, seconds: int, seeds: int
+) -> None:
+    """The program: every data set that the command line names, and the arms that it chooses.
+
+    Args:
+        name: of the experiment; seconds and seeds: what it takes unless told otherwise.
+    """
+    options = options_of(name, description, arms, seconds, seeds).parse_args()
+    chosen = {arm: recipe for arm, recipe in arms.items() if arm in (options.arms or arms)}
+    experiment = Experiment(name, chosen, judges, options.keep, options.out)
+    for named in options.data:
+        data_name, _, data = named.partition("=")
+        experiment.measure(data_name, data, options.seconds, options.seeds, options.workers)
+
+
+def options_of(
+    name: str, description: str, arms: dict[str, Recipe], seconds: int, seeds: int
+) -> argparse.ArgumentParser:
+    """What every program of this kind takes, see `run_experiment`."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data", nargs="*", help="NAME=DATA")
+    parser.add_argument("data", nargs="+", help="NAME=DATA")
+    parser.add_argument("--arms", nargs="+", choices=arms, help="only these (default: all)")
     parser.add_argument("--seconds", type=int, default=seconds, help="CPU seconds of every run")
     parser.add_argument("--seeds", type=int, default=seeds)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--keep", type=Path, default=Path("runs") / kept)
+    parser.add_argument("--keep", type=Path, default=Path("runs") / name)
     parser.add_argument("--out", type=Path, default=RESULTS)
     return parser
 

@@ -2,11 +2,11 @@
 
     .venv/bin/python benchmarks/projected drawings=FOLDER
 
-Of every NAME=DATA, 1,400 images of 64x64 are used: 600 are trained on, and the others judge. All
-arms train for the same CPU seconds on one thread; a trial of each says how many images that is. The
-judges know nothing of the frozen features: swd; `fd-self` and coverage in features learned on the
-training images; `c2st`, a network trained to tell samples from real images. `fd-lite0` is shown,
-and decides nothing, because two arms have trained against its features.
+Images are of 64x64; of 1,400, 600 are trained on, and the others judge. All arms train for the same
+CPU seconds on one thread; a trial of each says how many images that is. The judges know nothing of
+the frozen features: swd; `fd-self` and coverage in features learned on the training images; `c2st`,
+a network trained to tell samples from real images. `fd-lite0` is shown, and decides nothing,
+because some arms have trained against its features.
 """
 
 from __future__ import annotations
@@ -19,18 +19,15 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread for each run
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import numpy as np
 from projected_network import ProjectedDiscriminator
 
-from equal_time import Experiment, Judges, options_of
-from ganvas.data.settings import DataSettings
+from equal_time import Judges, run_experiment
 from ganvas.networks import DCGANGenerator
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.recipes.recipe import Intervals, PlayerSettings, discriminator, generator
-from ganvas.runs.data import prepare_images
 
 SIDE = 64
-COUNT, HELD_OUT = 1_400, 0.57
+HELD_OUT = 0.57
 JUDGES = Judges(
     metrics=("swd", "fd-self", "prdc-self", "c2st", "fd-lite0"),
     scores=("swd", "fd-self", "coverage-self", "recall-self", "c2st", "fd-lite0"),
@@ -76,27 +73,5 @@ def projected(base: Recipe, network: ProjectedDiscriminator) -> Recipe:
     )
 
 
-def write_images(name: str, data: str, keep: Path) -> Path:
-    """images.npy, uint8 (N, H, W, C)."""
-    path = keep / name / "images.npy"
-    if path.exists():
-        return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    prepared = prepare_images(DataSettings(size=(SIDE, SIDE)), data, quiet=True)
-    order = np.random.default_rng(0).permutation(len(prepared.images))[:COUNT]
-    np.save(path, prepared.images[np.sort(order)].transpose(0, 2, 3, 1))
-    return path
-
-
-def main() -> None:
-    """Train what is missing, and write the results."""
-    options = options_of(__doc__ or "", seconds=300, seeds=3, kept="projected").parse_args()
-    experiment = Experiment("projected", arms(), JUDGES, options.keep, options.out)
-    for named in options.data:
-        name, _, data = named.partition("=")
-        images = write_images(name, data, options.keep)
-        experiment.measure(name, str(images), options.seconds, options.seeds, options.workers)
-
-
 if __name__ == "__main__":
-    main()
+    run_experiment("projected", __doc__ or "", arms(), JUDGES, seconds=300, seeds=3)

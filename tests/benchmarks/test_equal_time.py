@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ganvas.errors import Diverged
-from ganvas.recipes import CATALOG, Recipe
+from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from tests.builders.tiny import tiny_recipe
 
@@ -131,6 +131,7 @@ def test_the_hour_has_the_recipes_that_it_names_at_one_size() -> None:
     arms = hour.arms()
     assert set(hour.RECIPES) <= set(arms)
     assert {it.data.size for it in arms.values()} == {(32, 32)}
-    residual = arms[hour.RESIDUAL]
-    assert residual.generator.network == CATALOG["resnet"]().generator.network
-    assert residual.discriminator == CATALOG["dcgan"]().discriminator
+    slower, usual = arms[hour.SLOWER], arms["resnet-dcgan"]
+    assert slower.generator.network == usual.generator.network
+    assert slower.generator.learning_rate == arms["dcgan"].generator.learning_rate
+    assert slower.generator.learning_rate != usual.generator.learning_rate
