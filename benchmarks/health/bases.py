@@ -112,6 +112,13 @@ BASES: dict[str, Base] = {
     "dcgan": Base(recipe="dcgan", size=32, images=25_600, images_per_second=650),
     "dcgan-16": Base(recipe="dcgan", images=56_000, metrics=MORE_METRICS),
     "dcgan-conditional": Base(recipe="dcgan-conditional", images=40_000, metrics=LABEL_METRICS),
+    "resnet-dcgan": Base(recipe="resnet-dcgan", images=8_000, images_per_second=700),
+    "resnet-dcgan-conditional": Base(
+        recipe="resnet-dcgan-conditional",
+        images=8_000,
+        images_per_second=650,
+        metrics=LABEL_METRICS,
+    ),
     "dcgan-narrow": Base(
         recipe="dcgan",
         changes=widths(8),

@@ -17,6 +17,8 @@ from ganvas.recipes.catalog import r3gan as r3gan
 from ganvas.recipes.catalog import r3gan_conditional as r3gan_conditional
 from ganvas.recipes.catalog import resnet as resnet
 from ganvas.recipes.catalog import resnet_conditional as resnet_conditional
+from ganvas.recipes.catalog import resnet_dcgan as resnet_dcgan
+from ganvas.recipes.catalog import resnet_dcgan_conditional as resnet_dcgan_conditional
 from ganvas.recipes.catalog import resnet_wgan_gp as resnet_wgan_gp
 from ganvas.recipes.catalog import style as style
 from ganvas.recipes.catalog import style_conditional as style_conditional

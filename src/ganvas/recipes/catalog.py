@@ -99,6 +99,17 @@ def dcgan() -> Recipe:
     )
 
 
+def resnet_dcgan() -> Recipe:
+    """dcgan with the residual generator of resnet, and twice its learning rates."""
+    adam = PlayerSettings(learning_rate=4e-4)
+    return replace(
+        dcgan(),
+        name="resnet-dcgan",
+        generator=generator(ResNetGenerator(), adam),
+        discriminator=discriminator(DCGANDiscriminator(norm="batch"), adam),
+    )
+
+
 def lsgan() -> Recipe:
     """The dcgan networks with the least-squares loss (Mao 2017)."""
     return replace(dcgan(), name="lsgan", objective=ObjectiveSettings(loss="least-squares"))
@@ -243,6 +254,11 @@ def dcgan_conditional() -> Recipe:
     return conditional(dcgan())
 
 
+def resnet_dcgan_conditional() -> Recipe:
+    """resnet-dcgan with labels: gains from an embedding and latents (Brock 2019), projection."""
+    return conditional(resnet_dcgan())
+
+
 def resnet_conditional() -> Recipe:
     """resnet with labels: gains from an embedding and latents (Brock 2019), projection."""
     return conditional(resnet())
@@ -288,6 +304,7 @@ CATALOG: dict[str, Callable[[], Recipe]] = {
     for recipe in (
         mlp,
         dcgan,
+        resnet_dcgan,
         lsgan,
         wgan,
         wgan_gp,
@@ -299,6 +316,7 @@ CATALOG: dict[str, Callable[[], Recipe]] = {
         biggan,
         few,
         dcgan_conditional,
+        resnet_dcgan_conditional,
         resnet_conditional,
         r3gan_conditional,
         fastgan_conditional,

@@ -79,11 +79,11 @@ def test_few_images_get_a_recipe_of_their_own_and_many_do_not(tmp_path: Path) ->
     many = recommended(arrays(tmp_path / "many.npy", 2000, 16))
     assert few.recipe == "few"
     assert "fewer than 2,000 images" in reason(few, "few as")
-    assert many.recipe == "dcgan"
+    assert many.recipe == "resnet-dcgan"
 
 
 def test_too_few_to_hold_any_out_are_no_case_for_what_follows_overfitting(tmp_path: Path) -> None:
-    assert recommended(arrays(tmp_path / "few.npy", 12, 16)).recipe == "dcgan"
+    assert recommended(arrays(tmp_path / "few.npy", 12, 16)).recipe == "resnet-dcgan"
 
 
 def test_more_is_held_out_where_scores_need_it(tmp_path: Path) -> None:
