@@ -344,5 +344,17 @@ def to_device(network: nn.Module, device: torch.device) -> nn.Module:
     )
     for weight in network.parameters():
         if device.type == "cpu" and weight.dim() == 4 and not grouped:
-            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+            weight.data = channels_last(weight.data)
     return network
+
+
+def channels_last(weight: Tensor) -> Tensor:
+    """The kernels (O, I, H, W) in channels_last, with its strides also for a single channel.
+
+    `contiguous` leaves those as they are, since they say the same; but torch decides by them in
+    which layout a convolution's outputs are, and activations of mixed layouts are slow.
+    """
+    _, channels, height, width = weight.shape
+    laid_out = weight.contiguous(memory_format=torch.channels_last)
+    strides = (height * width * channels, 1, width * channels, channels)
+    return laid_out.as_strided(weight.shape, strides)

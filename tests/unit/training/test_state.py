@@ -6,11 +6,13 @@ import copy
 import gc
 import weakref
 
+import pytest
 import torch
+from torch import Tensor, nn
 
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
-from tests.builders.tiny import same, start, tiny_recipe, weights_of
+from tests.builders.tiny import same, small, start, tiny_data, tiny_recipe, weights_of
 
 
 def trained(steps: int = 2) -> TrainState:
@@ -51,3 +53,26 @@ def test_random_numbers_start_again_on_another_kind_of_device() -> None:
         ends.append(weights_of(other.generator))
     assert same(ends[0], ends[1])
     assert not same(ends[0], ends[2])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_activations_of_a_step_on_a_cpu_are_all_channels_last(channels: int) -> None:
+    """Where a layer's outputs and their gradients had different layouts, both took long."""
+    recipe = tiny_recipe(small("dcgan", discriminator={"norm": "batch"}))
+    state = start(recipe, data=tiny_data(channels=channels))
+    grids: list[Tensor] = []
+
+    def keep(_: nn.Module, __: object, outputs: Tensor) -> None:
+        outputs.register_hook(grids.append)
+        grids.append(outputs)
+
+    for network in (state.generator, state.discriminator):
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d):
+                layer.register_forward_hook(keep)
+    train_step(state, recipe)
+    # Images are in torch's default layout; a grid of one position is in both.
+    wide = [grid for grid in grids if grid.shape[1] > channels and grid.shape[2:].numel() > 1]
+    assert len(wide) > 20
+    assert all(grid.is_contiguous(memory_format=torch.channels_last) for grid in wide)
+    assert not any(grid.is_contiguous() for grid in wide)
