@@ -109,9 +109,7 @@ def he_normal(layer: Layer, gain: float = 1.0) -> Layer:
 
 def neighbour_sums(kernels: Tensor) -> Tensor:
     """Sum every 2x2 neighbourhood of zero-padded kernels: (O, I, 3, 3) -> (O, I, 4, 4)."""
-    padded = F.pad(kernels, (1, 1, 1, 1))  # (O, I, 5, 5)
-    rows = padded[:, :, 1:, :] + padded[:, :, :-1, :]  # (O, I, 4, 5)
-    return rows[:, :, :, 1:] + rows[:, :, :, :-1]
+    return F.avg_pool2d(kernels, kernel_size=2, stride=1, padding=1, divisor_override=1)
 
 
 class UpsamplingConvolution(nn.Conv2d):
