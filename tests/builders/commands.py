@@ -1,6 +1,6 @@
 """Commands in processes of their own, and waiting for them as long as they make progress.
 
-A process forks from a server that has imported torch and ganvas already: importing takes three
+A process forks from a server that has imported torch and ganvas already: importing takes four
 seconds of a core, most of what a short command needs.
 """
 
@@ -33,6 +33,8 @@ RUNAWAY = 300.0
 """No command of a test needs so many seconds of a core, so it would never end."""
 
 PRELOADED = (
+    "torch._dynamo",  # the first optimizer of a process imports it
+    "safetensors.torch",
     "ganvas.cli",
     "ganvas.training.trainer",
     "ganvas.evaluation.evaluate",
