@@ -107,7 +107,12 @@ class Row:
         """Whether it can be trained on these images at all."""
         if case.channels not in (1, 3) or (self.labels == "learned" and not case.labels):
             return False
-        return case.can_follow or not isinstance(self.build().augmentation, Adaptive)
+        return case.can_follow or not self.follows
+
+    @functools.cached_property
+    def follows(self) -> bool:
+        """Whether its augmentation follows overfitting, which held-out images show."""
+        return isinstance(self.build().augmentation, Adaptive)
 
     def distance(self, case: Case) -> Distance:
         """How far the images are from what the row covers; all zeros where it covers them.
