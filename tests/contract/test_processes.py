@@ -17,7 +17,7 @@ from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 
 from . import distributed_state
-from .distributed_state import CASES, SINGLE, STEPS, numbers_of, path_of, recipe_of
+from .distributed_state import CASES, IN_SINGLE, SINGLE, STEPS, numbers_of, path_of, recipe_of
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_two_halves_of_a_batch_train_what_the_whole_trains(pair: Path, name: str
         assert values[number] == alone.values()[number]
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name.startswith(("loss", "penalty"))])
+@pytest.mark.parametrize("name", IN_SINGLE)
 def test_in_single_precision_every_loss_and_penalty_differs_by_rounding(
     pair: Path, name: str
 ) -> None:
