@@ -46,16 +46,23 @@ def penalised(*names: str) -> Penalties:
 
 
 def steps() -> Iterator[Any]:
-    """Every family with every loss and penalty, each under one constraint.
+    """Every family with every penalty under every constraint; losses take turns.
 
-    Constraints take turns, so that each meets every pair of the others: it acts on weights, and
-    loss and penalty read logits.
+    Penalties and constraints act on a family's own weights. A loss reads logits alone, so it is
+    enough that it meets every pair of a family and a constraint, and every penalty.
     """
-    choices = [list(enumerate(each)) for each in (FAMILIES, LOSSES, ["none", *PENALTIES])]
-    for (i, family), (j, loss), (k, penalty) in itertools.product(*choices):
-        constraint = list(CONSTRAINTS)[(i + j + k) % len(CONSTRAINTS)]
+    choices = [list(enumerate(each)) for each in (FAMILIES, ["none", *PENALTIES], CONSTRAINTS)]
+    for (i, family), (j, penalty), (k, constraint) in itertools.product(*choices):
+        loss = list(LOSSES)[(i + j + k) % len(LOSSES)]
         values = (family, loss, penalty, constraint)
         yield pytest.param(*values, id="-".join(values))
+
+
+def test_losses_that_take_turns_meet_every_pair() -> None:
+    met = [case.values for case in steps()]
+    for family, loss, constraint in itertools.product(FAMILIES, LOSSES, CONSTRAINTS):
+        assert any((one[0], one[1], one[3]) == (family, loss, constraint) for one in met)
+    assert {one[1:3] for one in met} == {*itertools.product(LOSSES, ["none", *PENALTIES])}
 
 
 @pytest.mark.parametrize(("family", "loss", "penalty", "constraint"), [*steps()])
