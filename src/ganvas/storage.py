@@ -254,14 +254,14 @@ def check_table(kind: Any, table: object) -> None:
     from pydantic import ValidationError
 
     try:
-        _adapter(kind).validate_python(table, strict=True)
+        adapter(kind).validate_python(table, strict=True)
     except ValidationError as error:
         raise ValueError(_problems(error)) from error
 
 
 def to_plain(value: DataclassInstance) -> dict[str, Any]:
     """The fields of a dataclass as JSON types: tuples as lists, dataclasses as dictionaries."""
-    table: dict[str, Any] = _adapter(type(value)).dump_python(value, mode="json")
+    table: dict[str, Any] = adapter(type(value)).dump_python(value, mode="json")
     return table
 
 
@@ -274,7 +274,7 @@ def from_plain(kind: type[AnyDataclass], table: object) -> AnyDataclass:
     from pydantic import ValidationError
 
     try:
-        value: AnyDataclass = _adapter(kind).validate_python(table)
+        value: AnyDataclass = adapter(kind).validate_python(table)
     except ValidationError as error:
         raise ValueError(_problems(error)) from error
     return value
@@ -289,7 +289,8 @@ def _problems(error: ValidationError) -> str:
 
 
 @functools.cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def adapter(kind: Any) -> TypeAdapter[Any]:
+    """What reads, checks and writes values of a type. Making it takes longer than all its work."""
     from pydantic import TypeAdapter  # here, because importing it takes a while
 
     return TypeAdapter(kind)

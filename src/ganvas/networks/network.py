@@ -22,6 +22,7 @@ from ganvas.networks.sizes import (
     doubling_of,
     size_problem,
 )
+from ganvas.storage import adapter
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -134,17 +135,16 @@ class Network(ABC):
             ValidationError: of pydantic, naming the fields that are wrong.
             ValueError: the value is no table with a name.
         """
-        from pydantic import TypeAdapter
-
         if isinstance(value, cls):
-            checked: Self = TypeAdapter(type(value)).validate_python(value, strict=True)
+            checked: Self = adapter(type(value)).validate_python(value, strict=True)
             return checked
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):
             known = ", ".join(sorted(cls.table()))
             raise ValueError(f"expected a table with a name, one of {known}; got {value!r}")
         fields = {key: field for key, field in value.items() if key != "name"}
         description = type(cls.named(value["name"]))
-        return TypeAdapter(description).validate_python(fields)
+        read: Self = adapter(description).validate_python(fields)
+        return read
 
     @abstractmethod
     def build(self, dimensions: Dimensions) -> nn.Module:

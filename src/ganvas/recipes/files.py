@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from ganvas.errors import RecipeError, did_you_mean
 from ganvas.fields import FieldPath, parse_size
@@ -19,7 +19,7 @@ from ganvas.networks import DISCRIMINATORS, GENERATORS, Discriminator, Generator
 from ganvas.recipes.recipe import Recipe
 from ganvas.recipes.rules import problems
 from ganvas.schedules import AdaptiveSchedule, Schedule
-from ganvas.storage import check_nesting, parse_json
+from ganvas.storage import adapter, check_nesting, parse_json
 
 Table = dict[str, Any]
 Problems = dict[str, str]
@@ -65,7 +65,7 @@ def _has_network_field(kind: Any, field: str) -> bool:
 
 def recipe_table(recipe: Recipe) -> Table:
     """The recipe as plain values, which JSON and TOML can hold."""
-    table: Table = TypeAdapter(Recipe).dump_python(recipe, mode="json")
+    table: Table = adapter(Recipe).dump_python(recipe, mode="json")
     return table
 
 
@@ -146,7 +146,7 @@ def checked(recipe: Recipe, where: str = "recipe") -> Recipe:
     """
     invalid: Problems = {}
     try:
-        recipe = TypeAdapter(Recipe).validate_python(recipe, strict=True)
+        recipe = adapter(Recipe).validate_python(recipe, strict=True)
     except ValidationError as error:
         for item in error.errors(include_url=False):
             path = tuple(str(part) for part in item["loc"] if _is_field(part))
@@ -278,7 +278,7 @@ def read_fields(
     _report_conversions(kind, table, prefix, invalid)
     while True:
         try:
-            return TypeAdapter(kind).validate_python({**table, **others})
+            return adapter(kind).validate_python({**table, **others})
         except ValidationError as error:
             _report_and_remove(error, table, kind, prefix, invalid)
 
