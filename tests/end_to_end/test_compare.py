@@ -16,13 +16,19 @@ from ganvas.runs.status import SavedStatus
 from ganvas.studies.directory import StudyDirectory
 
 from ..builders.commands import Command, Result, finish, start, wait_until, wait_until_ended
+from ..builders.short_estimate import SHORT_ESTIMATE
 from . import pages
 from .conftest import essence
 from .studies import DIVERGING, UNWATCHED, endings, tiny_study, written
 
-IMAGES = 3000
+IMAGES = 1600
 
 ARMS = ("small", "hinge", "absurd")
+TWO_WORKERS, ONE_WORKER = (
+    f"{SHORT_ESTIMATE}\nfrom ganvas.studies import executors\nexecutors.cores = lambda: {cores}"
+    for cores in (2, 1)
+)
+"""Sabotage: short measurements, and workers of one thread; one is a new interpreter, twice."""
 TRAINED = [(arm, seed) for arm in ("small", "hinge") for seed in (0, 1)]
 
 
@@ -48,7 +54,7 @@ def whole(folder: Path) -> tuple[Path, Result]:
     """A study that is not interrupted, and its output."""
     os.environ["GANVAS_CACHE"], before = str(folder / "cache"), os.environ.get("GANVAS_CACHE")
     try:
-        process = start(["compare", folder / "study.toml", "--out", folder / "whole"])
+        process = start(["compare", folder / "study.toml", "--out", folder / "whole"], TWO_WORKERS)
     finally:
         os.environ.pop("GANVAS_CACHE")
         if before is not None:
@@ -72,9 +78,9 @@ def test_from_a_file_to_a_verdict(whole: tuple[Path, Result]) -> None:
     assert found["missing"] == []
     for arm, seed in TRAINED:
         run = library.Run.open(study / "runs" / arm / str(seed))
-        assert run.read_status() == SavedStatus("finished", 3008)
+        assert run.read_status() == SavedStatus("finished", IMAGES)
         scores = [(score["while_training"], score["images_seen"]) for score in run.scores.records()]
-        assert scores == [(True, 1504), (True, 3008), (False, 3008)]
+        assert scores == [(True, 800), (True, IMAGES), (False, IMAGES)]
         assert run.read_environment()["seed"] == seed
 
 
@@ -98,7 +104,7 @@ def test_a_stopped_and_killed_study_continues_without_repeating_runs(
 ) -> None:
     command = ["compare", folder / "study.toml", "--out", folder / "killed"]
     killed = folder / "killed"
-    process = start(command)
+    process = start(command, ONE_WORKER)
     wait_for(process, killed / "runs" / "small" / "0" / "history.jsonl")
     process.send_signal(signal.SIGINT)
     stopped = finish(process)
@@ -107,7 +113,7 @@ def test_a_stopped_and_killed_study_continues_without_repeating_runs(
     assert f"ganvas report {killed}" in stopped.err
     assert not (killed / "report.html").exists(), "a stop does not wait for a report"
     assert "stopping: the runs in progress are saved first" in stopped.out
-    process = start(["compare", killed])
+    process = start(["compare", killed], TWO_WORKERS)
     wait_for(process, killed / "outcomes" / "small-0.json")
     wait_for(process, killed / "runs" / "small" / "1" / "history.jsonl")
     workers = [worker.pid for worker in psutil.Process(process.pid).children(recursive=True)]
@@ -120,7 +126,7 @@ def test_a_stopped_and_killed_study_continues_without_repeating_runs(
     assert 1 <= len(done) < len(TRAINED), "it must be killed half way"
     before = {key: written(killed / "runs" / key[0] / str(key[1])) for key in done}
     before_outcomes = written(killed / "outcomes")
-    result = finish(start(command))
+    result = finish(start(command, ONE_WORKER))
     assert result.code == 0, result.err
     assert f"{len(before_outcomes)} of 6 runs are done already" in result.out
     for arm, seed in done:
