@@ -9,6 +9,7 @@ import torch
 from hypothesis import settings
 
 from .builders.hub import TOKEN, Hub, imitation
+from .builders.operators import list_operators_once
 from .extras import require_extra
 
 torch.set_num_threads(1)  # small networks on shared cores are faster so, and xdist brings two
@@ -24,6 +25,15 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="module")
+def known_operators() -> Iterator[None]:
+    """Exports to ONNX take less time. Not for tests of what the exporter says while it lists."""
+    require_extra("onnx")
+    with pytest.MonkeyPatch.context() as patch:
+        list_operators_once(patch)
+        yield
 
 
 @pytest.fixture

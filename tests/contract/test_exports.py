@@ -100,8 +100,9 @@ def levels(outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 @pytest.mark.parametrize(("network", "shape"), cases(only_operators=True))
+@pytest.mark.usefixtures("known_operators")
 def test_onnx_gives_the_same_images(network: Generator, shape: ImageShape) -> None:
-    """Takes 1.5 s: torch's exporter does, and no other test sees an operator that it lacks."""
+    """Takes 0.7 s: torch's exporter does, and no other test sees an operator that it lacks."""
     require_extra("onnx")
     import onnx
 
@@ -123,8 +124,9 @@ def test_onnx_gives_the_same_images(network: Generator, shape: ImageShape) -> No
 
 
 @pytest.mark.parametrize("name", ["dcgan", "r3gan"], ids=["bounded", "unbounded"])
+@pytest.mark.usefixtures("known_operators")
 def test_onnx_gives_pixels_where_asked(name: str) -> None:
-    """Takes 1.5 s, as above."""
+    """Takes 0.7 s, as above."""
     require_extra("onnx")
     generator = trained(small(GENERATORS[name]), IMAGE)
     exported = from_onnx(onnx_bytes(generator, output="uint8"), "generator.onnx")

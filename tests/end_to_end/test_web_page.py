@@ -44,6 +44,8 @@ Pixels = npt.NDArray[np.uint8]
 
 require_extra("onnx", "web")
 
+pytestmark = pytest.mark.usefixtures("known_operators")
+
 
 @dataclass(frozen=True)
 class Exported:
