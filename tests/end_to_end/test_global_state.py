@@ -30,6 +30,7 @@ import ganvas
 from ganvas.data.inspecting import inspect as inspect_images
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
+from ganvas.metrics import contrastive
 from ganvas.training.stop import cancel_stop, request_stop
 
 from ..extras import require_extra
@@ -124,6 +125,7 @@ def test_functions_that_succeed_change_nothing_of_the_process(
     require_extra("onnx", "log", "hf")
     small.write_text(UNWATCHED)
     stay_in_this_process(monkeypatch)
+    monkeypatch.setattr(contrastive, "IMAGES_SHOWN", 1_000)  # ten seconds with all
     study, run = tiny_study(tmp_path, small, images, images=200, seeds=1), tmp_path / "run"
     actions: dict[str, Callable[[], object]] = {
         "choose": lambda: ganvas.choose(images, device="cpu", quiet=True),

@@ -7,6 +7,7 @@ ones: it finds a failure as long as the discriminator learns faster than 0.01.
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ from ganvas.runs import Run
 from ganvas.runs.status import SavedStatus
 
 from ..builders.commands import Result, finish, start
-from .conftest import essence, write_images, write_small
+from .conftest import essence, train_small, write_images, write_small
 
 TOO_FAST = ("--discriminator.learning-rate", "0.02")
 GOING_BACK = (*TOO_FAST, "--on-failure", "rewind", "--images", "1200")
@@ -222,11 +223,16 @@ def test_diagnose_of_a_run_that_overflowed_names_it(
     assert "--discriminator.learning-rate" in said.out
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run."""
+    return train_small(tmp_path_factory.mktemp("whole"), 2000)
+
+
 @pytest.fixture
-def trained(tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]) -> Path:
-    result = ganvas("train", small, images, "--out", tmp_path / "run")
-    assert result.code == 0, result.err
-    return tmp_path / "run"
+def trained(tmp_path: Path, whole: Path) -> Path:
+    """A copy of it, to be damaged."""
+    return shutil.copytree(whole, tmp_path / "run")
 
 
 @pytest.mark.parametrize(
