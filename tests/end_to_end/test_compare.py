@@ -28,7 +28,10 @@ TWO_WORKERS, ONE_WORKER = (
     f"{SHORT_ESTIMATE}\nfrom ganvas.studies import executors\nexecutors.cores = lambda: {cores}"
     for cores in (2, 1)
 )
-"""Sabotage: short measurements, and workers of one thread; one is a new interpreter, twice."""
+"""Sabotage: short measurements, and so many workers of one thread, each a new interpreter.
+
+Two only where a study is killed, so that more than one run is lost.
+"""
 TRAINED = [(arm, seed) for arm in ("small", "hinge") for seed in (0, 1)]
 
 
@@ -54,7 +57,7 @@ def whole(folder: Path) -> tuple[Path, Result]:
     """A study that is not interrupted, and its output."""
     os.environ["GANVAS_CACHE"], before = str(folder / "cache"), os.environ.get("GANVAS_CACHE")
     try:
-        process = start(["compare", folder / "study.toml", "--out", folder / "whole"], TWO_WORKERS)
+        process = start(["compare", folder / "study.toml", "--out", folder / "whole"], ONE_WORKER)
     finally:
         os.environ.pop("GANVAS_CACHE")
         if before is not None:
