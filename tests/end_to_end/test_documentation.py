@@ -44,7 +44,7 @@ BUILT_IN_IMAGES = 1_500
 """How many of the built-in images the commands see."""
 TINY_STUDY = {
     "--images": str(BUDGET),
-    "--seeds": "2",
+    "--seeds": "1",
     "--metrics": "swd",
     "--samples": "100",
     "--evaluations": "0",
@@ -215,7 +215,7 @@ def run(command: str, ganvas: Callable[..., Result]) -> None:
 def reduce_study(words: list[str]) -> list[str]:
     """A study with tiny budgets; a resumed one has them already and gets one more seed."""
     resumed = not words[1].startswith("-")
-    for flag, value in ({"--seeds": "3"} if resumed else TINY_STUDY).items():
+    for flag, value in ({"--seeds": "2"} if resumed else TINY_STUDY).items():
         if flag in words:
             words[words.index(flag) + 1] = value
         else:
