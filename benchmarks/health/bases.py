@@ -117,10 +117,10 @@ BASES: dict[str, Base] = {
         images_per_second=2_300,
         metrics=LABEL_METRICS,
     ),
-    "resnet-dcgan": Base(recipe="resnet-dcgan", images=8_000, images_per_second=1_000),
+    "resnet-dcgan": Base(recipe="resnet-dcgan", images=12_800, images_per_second=1_000),
     "resnet-dcgan-conditional": Base(
         recipe="resnet-dcgan-conditional",
-        images=8_000,
+        images=12_800,
         images_per_second=900,
         metrics=LABEL_METRICS,
     ),
