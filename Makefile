@@ -17,7 +17,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 demo: $(INSTALLED)
 	rm -rf runs/demo
-	$(BIN)/ganvas train dcgan fashion --images 160k --out runs/demo
+	$(BIN)/ganvas train resnet-dcgan fashion --images 120k --out runs/demo
 	$(BIN)/ganvas sample runs/demo
 	$(BIN)/ganvas evaluate runs/demo -n 5k --metrics fd-lite0,prdc-lite0,swd
 	@echo "the pictures are in runs/demo/samples; go on from here:"
