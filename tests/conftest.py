@@ -18,13 +18,23 @@ settings.load_profile("shared machine")
 
 
 def pytest_collection_finish() -> None:
-    """Take what is imported and collected out of the garbage collector's sight: it stays.
+    """Growing and looking for the largest batch collect garbage, many times.
 
-    Growing and looking for the largest batch collect garbage, half a second of a core each among
-    ten thousand tests.
+    Among ten thousand tests that would take half a second of a core each time.
     """
+    keep_out_of_sight()
+
+
+def keep_out_of_sight() -> None:
+    """Take what there is out of the garbage collector's sight: it lives to the end."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="module")
+def nothing_to_collect() -> None:
+    """Garbage is collected fast, also after tests that have imported compilers and exporters."""
+    keep_out_of_sight()
 
 
 @pytest.fixture(scope="module")

@@ -40,6 +40,8 @@ from tests.builders.tiny import (
 )
 from tests.builders.tiny import tiny_recipe as recipe_with
 
+pytestmark = pytest.mark.usefixtures("nothing_to_collect")
+
 SHAPE = ImageShape(2, 48, 96)
 NUM_LABELS = 3
 

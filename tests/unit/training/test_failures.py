@@ -17,6 +17,8 @@ from ganvas.training.engine import WARMUP_STEPS
 from ganvas.training.failures import report_out_of_memory
 from tests.builders.tiny import start, tiny_data, tiny_recipe
 
+pytestmark = pytest.mark.usefixtures("nothing_to_collect")
+
 
 def room_for(batch: int) -> Callable[..., None]:
     """A training step that runs out of memory above this batch size."""
