@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # What is installed below: a test that misses an extra of it fails instead of being skipped.
 export GANVAS_PROMISED_EXTRAS := dev
+# Without bytecode each process that tests start would compile ganvas anew, and pytest all tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo docs test test-without-extras test-benchmarks test-package test-gpu lint format bench bench-check clean
 
