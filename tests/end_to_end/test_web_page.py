@@ -97,7 +97,11 @@ def pictures(window: Page, generator: TrainedGenerator, count: int) -> Pixels:
     """The first pictures on the canvas, (N, H, W, C)."""
     read = """(() => {
       const canvas = document.getElementById("canvas");
-      const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      // A copy, as the browser advises against reading a canvas on the screen again and again.
+      const copy = new OffscreenCanvas(canvas.width, canvas.height);
+      const context = copy.getContext("2d", {willReadFrequently: true});
+      context.drawImage(canvas, 0, 0);
+      const {data} = context.getImageData(0, 0, canvas.width, canvas.height);
       let text = "";
       for (let at = 0; at < data.length; at += 8192) {
         text += String.fromCharCode(...data.subarray(at, at + 8192));

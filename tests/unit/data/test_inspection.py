@@ -187,7 +187,7 @@ def test_the_suggested_command_can_be_pasted(
     for words in (elsewhere, here):
         assert open_source(words[3]).location == str(tmp_path / name)
         assert not words[3].startswith("-")
-        assert words[:3] == ["ganvas", "train", "dcgan"]
+        assert words[:3] == ["ganvas", "train", "resnet-dcgan"]
         assert words[4:] == ["--size", "32"]
     assert not Path(here[3]).is_absolute()
 
@@ -215,7 +215,7 @@ def test_the_recipe_for_few_images_is_suggested_where_there_are_few(tmp_path: Pa
     [
         (110, "few", " --held-out 0.2", "11 of 110 would be held out"),
         (195, "few", "", None),
-        (70, "dcgan", "", "too few for scores"),  # 21 of them leave no batch of 62
+        (70, "resnet-dcgan", "", "too few for scores"),  # 21 of them leave no batch of 62
     ],
 )
 def test_too_few_held_out_for_scores(
@@ -239,7 +239,7 @@ def test_a_given_held_out_fraction_stays(tmp_path: Path) -> None:
     settings = DataSettings(size=(32, 32), held_out=0.05)
     inspection = inspect(open_source(tmp_path / "pics.npy"), settings, flags=["--held-out", "0.05"])
     assert recommend(inspection).command.endswith("--held-out 0.05")
-    assert recommend(inspection).recipe == "dcgan"  # few would need more of them
+    assert recommend(inspection).recipe == "resnet-dcgan"  # few would need more of them
     assert any("Train with --held-out 0.2" in warning for warning in inspection.warnings)
 
 
