@@ -25,6 +25,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_a_run_that_trains_is_not_said_to_have_stopped(run: Run) -> None:
+    require_extra("onnx")
     with run.lock(), pytest.raises(RunError, match=r"no generator yet: it is training.*samples"):
         ganvas.export(run)
 
