@@ -23,8 +23,8 @@ from ganvas.errors import Diverged
 from ganvas.images import make_grid, write_png
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
-from ganvas.runs.directories import is_run
 from intervals import change, interval
+from kept_runs import folder_of, train_or_resume, values_and_floors
 from processes import in_processes
 
 TRIALS = (640, 640, 5_760)
@@ -58,11 +58,6 @@ class Job:
     def key(self) -> str:
         """Its folder below the one that is kept, and its key in the results."""
         return f"{self.name}/{self.seconds}/{folder_of(self.arm)}/{self.seed}"
-
-
-def folder_of(arm: str) -> str:
-    """The name of an arm's folder."""
-    return arm.replace(",", "").replace(" ", "-")
 
 
 def run_experiment(
@@ -103,7 +98,7 @@ class Experiment:
     """All arms on one data set.
 
     name: of the results' files.
-    data: the images of a data set's name, which all arms see.
+    keep, out: the folders of the runs, and of the results.
     """
 
     name: str
@@ -178,22 +173,12 @@ def within(recipe: Recipe, images: float) -> Recipe:
 def run_job(job: Job, recipe: Recipe, data: str, judges: Judges, keep: Path) -> dict[str, Any]:
     """Train for the job's CPU seconds, and score by the images that it has not seen."""
     out = keep / job.key
-    start = time.process_time()
     try:
-        if not is_run(out):
-            ganvas.train(recipe, data, out, seed=job.seed, quiet=True)
-        elif Run.open(out).read_status().status != "finished":
-            ganvas.resume(out, quiet=True)
+        train_or_resume(recipe, data, out, job.seed)
     except Diverged as error:
         return {FAILED: str(error)}
-    seconds = time.process_time() - start
-    scores = ganvas.evaluate(out, judges.metrics, n=judges.samples, quiet=True)
-    values = {score.metric: score.value for score in scores if score.metric in judges.scores}
-    floors = {
-        f"floor/{score.metric}": score.floor for score in scores if score.metric in judges.scores
-    }
-    seen = Run.open(out).read_status().images_seen
-    return {**values, **floors, "images": seen, "cpu_seconds": seconds}
+    values = values_and_floors(out, judges.metrics, judges.scores, judges.samples)
+    return {**values, "images": Run.open(out).read_status().images_seen}
 
 
 # -- The tables ------------------------------------------------------------------------------------

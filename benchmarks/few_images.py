@@ -25,16 +25,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread for ea
 
 import numpy as np
 
-import ganvas
 from ganvas import storage
 from ganvas.data.settings import DataSettings
 from ganvas.objectives.settings import PenaltySettings
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.runs import Run
 from ganvas.runs.data import prepare_images
-from ganvas.runs.directories import is_run
 from ganvas.schedules import Adaptive, parse_count
 from intervals import change, interval
+from kept_runs import folder_of, train_or_resume, values_and_floors
 from processes import in_processes
 
 RECIPE = "dcgan"
@@ -64,9 +63,9 @@ AUGMENTATIONS: dict[str, dict[str, Any]] = {
 LECAM = " + LeCam"
 
 
-def folder_of(arm: str) -> str:
+def folder_of_arm(arm: str) -> str:
     """The name of an arm's folder."""
-    return arm.replace(LECAM, " lecam").replace(",", "").replace(" ", "-")
+    return folder_of(arm.replace(LECAM, " lecam"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +82,7 @@ class Job:
     @property
     def key(self) -> str:
         """Its folder below the one that is kept, and its key in the results."""
-        return f"{self.name}/{self.count}/{self.epochs}/{folder_of(self.arm)}/{self.seed}"
+        return f"{self.name}/{self.count}/{self.epochs}/{folder_of_arm(self.arm)}/{self.seed}"
 
     def recipe(self) -> Recipe:
         """The recipe of the arm, with the budget that the count of images gives."""
@@ -125,22 +124,11 @@ def write_images(
 def run_job(job: Job, keep: Path) -> dict[str, float]:
     """Train, score against the other images, and say how much the discriminator memorised."""
     images, out = keep / job.name / "images", keep / job.key
-    if not is_run(out):
-        data = images / f"{job.count}-{job.seed}.npy"
-        ganvas.train(job.recipe(), data, out, seed=job.seed, quiet=True)
-    elif Run.open(out).read_status().status != "finished":
-        ganvas.resume(out, quiet=True)
-    scores = ganvas.evaluate(
-        out,
-        data=images / f"others-{job.count}-{job.seed}.npy",
-        metrics=METRICS,
-        n=SAMPLES,
-        quiet=True,
-    )
-    values = {score.metric: score.value for score in scores if score.metric in SCORES}
-    floors = {f"floor/{score.metric}": score.floor for score in scores if score.metric in SCORES}
+    train_or_resume(job.recipe(), images / f"{job.count}-{job.seed}.npy", out, job.seed)
+    others = images / f"others-{job.count}-{job.seed}.npy"
+    values = values_and_floors(out, METRICS, SCORES, SAMPLES, others)
     memory = [record[MEMORY] for record in Run.open(out).history.records() if MEMORY in record]
-    return {**values, **floors, "memory": float(np.mean(memory[-LAST_PROBES:]))}
+    return {**values, "memory": float(np.mean(memory[-LAST_PROBES:]))}
 
 
 # -- The page --------------------------------------------------------------------------------------
@@ -174,7 +162,7 @@ def table(results: dict[str, dict[str, float]], prefix: str) -> list[str]:
     for arm in arms_of(lecam=True):
         for key, values in results.items():
             start, _, seed = key.rpartition("/")
-            if start == f"{prefix}/{folder_of(arm)}":
+            if start == f"{prefix}/{folder_of_arm(arm)}":
                 arms.setdefault(arm, {})[int(seed)] = values
     if NONE not in arms:
         return []

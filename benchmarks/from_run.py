@@ -27,7 +27,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread for ea
 
 import numpy as np
 
-import ganvas
 from ganvas import storage
 from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings
@@ -36,11 +35,11 @@ from ganvas.recipes import CATALOG, Recipe
 from ganvas.recipes.recipe import EvaluationSettings
 from ganvas.runs import Run
 from ganvas.runs.data import prepare_images
-from ganvas.runs.directories import is_run
 from ganvas.schedules import parse_count
 from ganvas.studies.statistics import Effect, paired_ratio
 from ganvas.studies.survival import RunObservation, TimeToQuality, time_to_quality
 from ganvas.studies.worker import score_curve
+from kept_runs import train_or_resume
 
 RECIPE = "dcgan"
 METRIC = "fd-lite0"
@@ -125,7 +124,7 @@ def write_classes(data: PreparedData, seed: int, folder: Path) -> str:
 def train_first(folder: Path, seed: int, budgets: Budgets) -> None:
     """The earlier run, on nine classes."""
     recipe = dataclasses.replace(CATALOG[RECIPE](), images=budgets.first)
-    train_or_resume(recipe, folder / "nine.npy", folder / BEGINNING, seed, None)
+    train_or_resume(recipe, folder / "nine.npy", folder / BEGINNING, seed)
 
 
 def train_arm(folder: Path, arm: str, seed: int, budgets: Budgets) -> None:
@@ -142,14 +141,6 @@ def train_arm(folder: Path, arm: str, seed: int, budgets: Budgets) -> None:
     earlier = None if arm == SCRATCH else folder / BEGINNING
     out = folder / directory_of(arm)
     train_or_resume(recipe, folder / "tenth.npy", out, 1_000 + seed, earlier)
-
-
-def train_or_resume(recipe: Recipe, data: Path, out: Path, seed: int, earlier: Path | None) -> None:
-    """Train a run to its end, unless it is there already."""
-    if not is_run(out):
-        ganvas.train(recipe, data, out, seed=seed, start_from=earlier, quiet=True)
-    elif Run.open(out).read_status().status != "finished":
-        ganvas.resume(out, quiet=True)
 
 
 def measure(name: str, data: str, keep: Path, seeds: int, budgets: Budgets) -> dict[str, Any]:
