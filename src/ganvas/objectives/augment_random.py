@@ -200,6 +200,10 @@ class Grid(NamedTuple):
     """(H,), likewise of the rows."""
     size: Tensor
     """(2, 1, 1): width and height."""
+    centre: Tensor
+    """(2, 1, 1), half of them."""
+    period: Tensor
+    """(2, 1, 1, 1), twice them: what reflection at both edges repeats."""
 
 
 def grid_of(images: Tensor) -> Grid:
@@ -221,4 +225,6 @@ def pixel_grid(height: int, width: int, dtype: torch.dtype, device: torch.device
         (columns + 0.5) / width,
         (rows[:, 0] + 0.5) / height,
         size,
+        centre=size / 2,
+        period=2 * size[..., None],
     )

@@ -6,7 +6,6 @@ on CPUs, not deterministic on CUDA, and has no derivative.
 
 from __future__ import annotations
 
-import functools
 from typing import NamedTuple
 
 import torch
@@ -26,7 +25,7 @@ def resample(images: Tensor, affine: Tensor) -> Tensor:
             to the right, with a pixel down, and how far that of the centre is from the centre.
     """
     # Relative to half of the sides: the edges are at -1 and 1.
-    position = positions(images, affine / edges_of(images).centre)
+    position = positions(images, affine / grid_of(images).centre)
     return functional.grid_sample(
         images, position.permute(1, 2, 3, 0), "bilinear", "reflection", align_corners=False
     )
@@ -65,27 +64,6 @@ def add_resampled(gradient: Tensor, affine: Tensor) -> Tensor:
 # -- Positions ------------------------------------------------------------------------------------
 
 
-class Edges(NamedTuple):
-    """Constants of images of one size, across and down, in pixels."""
-
-    centre: Tensor
-    """(2, 1, 1), half of the sides."""
-    period: Tensor
-    """(2, 1, 1, 1), twice the sides: what reflection at both edges repeats."""
-
-
-def edges_of(images: Tensor) -> Edges:
-    """The edges of images (N, C, H, W), in their dtype and on their device."""
-    return edges(*images.shape[2:], images.dtype, images.device)
-
-
-@functools.lru_cache(maxsize=16)
-def edges(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Edges:
-    """Made once: at every step they would cost as much as positions."""
-    side = torch.tensor([width, height], dtype=dtype, device=device)[:, None, None]
-    return Edges(side / 2, 2 * side[..., None])
-
-
 def positions(images: Tensor, affine: Tensor) -> Tensor:
     """(2, N, H, W): what affine maps make of the pixels of images, across and down."""
     grid = grid_of(images)
@@ -112,10 +90,10 @@ def corners_of(images: Tensor, affine: Tensor) -> Corners:
     multiple of twice the side, 0 to the side. Memory traffic takes the time, so it is computed in
     place.
     """
-    edges = edges_of(images)
-    position = positions(images, affine).add_(edges.centre[..., None])
-    periods = (position / edges.period).round_()
-    position.addcmul_(periods, edges.period, value=-1).abs_()
+    grid = grid_of(images)
+    position = positions(images, affine).add_(grid.centre[..., None])
+    periods = (position / grid.period).round_()
+    position.addcmul_(periods, grid.period, value=-1).abs_()
     position.add_(0.5)  # from the middle of the first pixel of the border
     corner = torch.floor(position, out=periods)
     count, width = images.shape[0], images.shape[3]
