@@ -103,7 +103,7 @@ def test_a_run_that_diverged_is_counted(
     monkeypatch.setattr("equal_time.ganvas.train", train)
     job = Job("noise", "tiny", 1, 1)
     failed = equal_time.run_job(job, recipe(), images, JUDGES, tmp_path)
-    scored = {"swd": 12.0, "floor/swd": 3.0, "images": 64, "cpu_seconds": 1.0}
+    scored = {"swd": 12.0, "floor/swd": 3.0, "images": 64}
     results = {job.key: failed, dataclasses.replace(job, seed=0).key: scored}
     rows = equal_time.table({"tiny": recipe()}, JUDGES, results, "noise", 1)
     assert rows[2].startswith("| tiny | 1 of 2 | 64 | 12")
