@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import itertools
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from ganvas.errors import Diverged
 from ganvas.images import make_grid, write_png
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
+from ganvas.runs.directories import is_run
 from intervals import change, interval
 from kept_runs import folder_of, train_or_resume, values_and_floors
 from processes import in_processes
@@ -173,12 +175,44 @@ def within(recipe: Recipe, images: float) -> Recipe:
 def run_job(job: Job, recipe: Recipe, data: str, judges: Judges, keep: Path) -> dict[str, Any]:
     """Train for the job's CPU seconds, and score by the images that it has not seen."""
     out = keep / job.key
+    if not is_run(out):
+        copy_shorter(job, recipe, keep)
     try:
         train_or_resume(recipe, data, out, job.seed)
     except Diverged as error:
         return {FAILED: str(error)}
     values = values_and_floors(out, judges.metrics, judges.scores, judges.samples)
     return {**values, "images": Run.open(out).read_status().images_seen}
+
+
+def copy_shorter(job: Job, recipe: Recipe, keep: Path) -> None:
+    """Begin with what the same run did in less time, which then is not trained again.
+
+    Only where no schedule ends with the budget: the longer run is then the shorter one, trained on.
+    """
+    if recipe.with_fixed_schedules() != recipe:
+        return
+    others = (dataclasses.replace(job, seconds=seconds) for seconds in seconds_kept(job, keep))
+    finished = [it for it in others if is_finished(keep / it.key)]
+    if finished:
+        longest = max(finished, key=lambda it: it.seconds)
+        out = keep / job.key
+        partial = out.with_name(f"{out.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(keep / longest.key, partial)
+        partial.rename(out)
+
+
+def seconds_kept(job: Job, keep: Path) -> Iterator[int]:
+    """The shorter times that runs of the same data are kept of."""
+    for folder in (keep / job.name).glob("*"):
+        if folder.name.isdecimal() and int(folder.name) < job.seconds:
+            yield int(folder.name)
+
+
+def is_finished(out: Path) -> bool:
+    """Whether a run is there that trained to its end."""
+    return is_run(out) and Run.open(out).read_status().status == "finished"
 
 
 # -- The tables ------------------------------------------------------------------------------------

@@ -18,12 +18,19 @@ def folder_of(arm: str) -> str:
 
 def train_or_resume(
     recipe: Recipe, data: str | Path, out: Path, seed: int, start_from: Path | None = None
-) -> None:
-    """Train a run to its end, unless it is there already."""
+) -> Run:
+    """Train a run to the end of the recipe's budget, unless it is there already.
+
+    Of a run that exists, only the budget can grow.
+    """
     if not is_run(out):
-        ganvas.train(recipe, data, out, seed=seed, start_from=start_from, quiet=True)
-    elif Run.open(out).read_status().status != "finished":
-        ganvas.resume(out, quiet=True)
+        return ganvas.train(recipe, data, out, seed=seed, start_from=start_from, quiet=True)
+    run = Run.open(out)
+    images = max(recipe.images, run.read_recipe().images)
+    status = run.read_status()
+    if status.status == "finished" and status.images_seen >= images:
+        return run
+    return ganvas.resume(out, images=images, quiet=True)
 
 
 def values_and_floors(

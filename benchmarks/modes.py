@@ -21,7 +21,8 @@ from pathlib import Path
 import ganvas
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.schedules import parse_count
-from recipes import run_directory, train_or_resume
+from kept_runs import train_or_resume
+from recipes import run_directory
 
 MEASURED = ("modes", "high-quality", "reverse-kl")
 

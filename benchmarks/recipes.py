@@ -22,6 +22,7 @@ from ganvas.images import make_grid, write_png
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import CATALOG, Recipe, load_recipe
 from ganvas.schedules import parse_count
+from kept_runs import train_or_resume
 
 PICTURES = 64
 METRICS = "fd-lite0,kid-lite0,prdc-lite0,swd"
@@ -44,16 +45,6 @@ def run_directory(keep: Path | None, name: str) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder) / name
-
-
-def train_or_resume(recipe: Recipe, data: str, directory: Path, seed: int) -> ganvas.Run:
-    """Train, or resume a run that was kept."""
-    if not directory.exists():
-        return ganvas.train(recipe, data, directory, seed=seed, quiet=True)
-    run = ganvas.Run.open(directory)
-    if run.read_status().images_seen < recipe.images:
-        run = ganvas.resume(directory, images=recipe.images, quiet=True)
-    return run
 
 
 def outcome_of(recipe: Recipe, seed: int, options: argparse.Namespace) -> Outcome:

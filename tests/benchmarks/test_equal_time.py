@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import ganvas
 from ganvas.errors import Diverged
-from ganvas.recipes import Recipe
+from ganvas.recipes import Ramp, Recipe
 from ganvas.runs import Run
 from tests.builders.tiny import tiny_recipe
 
@@ -83,15 +84,50 @@ def test_an_interrupted_run_is_resumed_before_it_is_scored(
     Run.open(tmp_path / job.key).write_status("interrupted", 32)
     resumed = []
 
-    def resume(out: Path, quiet: bool) -> None:
-        resumed.append(out)
-        Run.open(out).write_status("finished", 64)
+    def resume(out: Path, images: int, quiet: bool) -> Run:
+        resumed.append((out, images))
+        run = Run.open(out)
+        run.write_status("finished", images)
+        return run
 
-    monkeypatch.setattr("equal_time.ganvas.resume", resume)
+    monkeypatch.setattr("kept_runs.ganvas.resume", resume)
     for _ in range(2):
-        values = equal_time.run_job(job, recipe(), images, JUDGES, tmp_path)
-    assert resumed == [tmp_path / job.key]
+        arm = equal_time.within(recipe(), 32)
+        values = equal_time.run_job(job, arm, images, JUDGES, tmp_path)
+    assert resumed == [(tmp_path / job.key, 32)]
+    assert values["images"] == 32
+
+
+def test_a_longer_time_begins_with_the_shorter_run_and_ends_with_the_same_weights(
+    images: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seconds, count in ((1, 16), (2, 32)):
+        job = Job("noise", "tiny", 0, seconds)
+        arm = equal_time.within(recipe(), count)
+        equal_time.run_job(job, arm, images, JUDGES, tmp_path / "kept")
+    alone = Job("noise", "tiny", 0, 4)
+    arm = equal_time.within(recipe(), 64)
+    equal_time.run_job(alone, arm, images, JUDGES, tmp_path / "alone")
+    with monkeypatch.context() as patched:
+        patched.setattr("kept_runs.ganvas.train", None)  # would fail
+        values = equal_time.run_job(alone, arm, images, JUDGES, tmp_path / "kept")
     assert values["images"] == 64
+    continued, whole = (
+        ganvas.load(tmp_path / kept / alone.key).sample(4) for kept in ("kept", "alone")
+    )
+    np.testing.assert_array_equal(continued, whole)
+
+
+def test_a_run_whose_schedules_end_with_the_budget_begins_anew(images: str, tmp_path: Path) -> None:
+    ramp = Ramp(shape="linear", start=2e-4, end=0.0)
+    base = recipe()
+    falling = dataclasses.replace(
+        base, generator=dataclasses.replace(base.generator, learning_rate=ramp)
+    )
+    short, long = Job("noise", "falling", 0, 1), Job("noise", "falling", 0, 2)
+    equal_time.run_job(short, equal_time.within(falling, 16), images, JUDGES, tmp_path)
+    equal_time.copy_shorter(long, equal_time.within(falling, 32), tmp_path)
+    assert not (tmp_path / long.key).exists()
 
 
 def test_a_run_that_diverged_is_counted(
