@@ -59,6 +59,7 @@ def test_auto_says_in_three_lines_what_and_why_and_trains_it(
     assert "docs/results/few-images.md" in chose
     assert "the nearest to images of 16 pixels and runs of 96 images that was measured" in chose
     assert second.startswith("second choice: dcgan")
+    assert "; not measured for 300 images and images of 16 pixels" in second
     recipe = Run.open(out).read_recipe()
     assert (recipe.name, recipe.images, recipe.data.size) == ("few", 96, (16, 16))
     assert recipe.augmentation_policy == "diffaugment"

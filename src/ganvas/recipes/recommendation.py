@@ -49,8 +49,8 @@ class Recommendation:
     """Why, one clause for each choice, the most important first."""
     row: Row | None
     """Of the table of choices; None for data that names its recipe, and where no row suits."""
-    second: Row | None
-    """The next best row with another recipe."""
+    second_choice: str | None
+    """The next best row with another recipe, and why."""
 
     @property
     def command(self) -> str:
@@ -64,12 +64,6 @@ class Recommendation:
         labels = self.settings.labels if given else recipe.data.labels
         return replace(recipe, data=replace(self.settings, labels=labels))
 
-    @property
-    def second_choice(self) -> str | None:
-        """The second choice and why, for people."""
-        row = self.second
-        return None if row is None else f"{row.name} as {row.why} (docs/{row.study})"
-
     def to_json(self) -> dict[str, Any]:
         """The command and the reasons, as `ganvas check --json` prints them."""
         return {
@@ -80,7 +74,7 @@ class Recommendation:
 
     def lines(self) -> list[str]:
         """For people, the command last."""
-        second = [] if self.second is None else [f"second choice: {self.second_choice}"]
+        second = [] if self.second_choice is None else [f"second choice: {self.second_choice}"]
         return [f"why: {'; '.join(self.reasons)}", *second, f"next: {self.command}"]
 
 
@@ -129,7 +123,7 @@ def recommend(inspection: Inspection, seen: int | None = None) -> Recommendation
         channels=_channels(inspection),
         reasons=(*reasons, *_notes(inspection)),
         row=row,
-        second=next((other for other in rows if other.name != rows[0].name), None),
+        second_choice=_second_choice(rows, case),
     )
 
 
@@ -180,6 +174,16 @@ def _why_recipe(inspection: Inspection, row: Row | None, case: Case) -> str:
     uncovered = row.uncovered(case)
     silent = f"; the nearest to {' and '.join(uncovered)} that was measured" if uncovered else ""
     return f"{row.recipe} as {row.why} (docs/{row.study}{silent})"
+
+
+def _second_choice(rows: list[Row], case: Case) -> str | None:
+    """The next row with another recipe and why, and what of the images it was not measured on."""
+    row = next((other for other in rows if other.name != rows[0].name), None)
+    if row is None:
+        return None
+    uncovered = row.uncovered(case)
+    silent = f"; not measured for {' and '.join(uncovered)}" if uncovered else ""
+    return f"{row.name} as {row.why} (docs/{row.study}{silent})"
 
 
 def _why_size(inspection: Inspection) -> str:
