@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
+from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.health.advice import (
     FAR_OFF,
     FEWER_STEPS,
@@ -13,6 +14,7 @@ from ganvas.health.advice import (
     SPECTRAL_NORM,
     WEAKER_PENALTIES,
     WIDER,
+    Remedy,
     faster,
     learning_rate_factor,
     non_saturating,
@@ -22,7 +24,7 @@ from ganvas.health.advice import (
     slower,
 )
 from ganvas.health.evidence import Player
-from ganvas.health.finding import Measurement
+from ganvas.health.finding import Change, Measurement
 from ganvas.health.rules.condition import Condition, LimitCheck, RuleInput, condition, most_severe
 from ganvas.health.rules.rule import Rule
 from ganvas.recipes.recipe import Recipe
@@ -164,7 +166,7 @@ def discriminator_memorises(current: RuleInput) -> Condition | None:
     which = "the training images" if count is None else f"the {count:,} training images"
     meaning = f"The discriminator has memorised {which} and takes other real images for fakes."
     remedies = (
-        raise_to("augmentation", 0.3, "augmented images are hard to memorise"),
+        augment(count),
         set_to("data.flip", "true", "it doubles the images, where mirrored ones are plausible"),
         regularise,
         SPECTRAL_NORM,
@@ -181,6 +183,22 @@ def discriminator_memorises(current: RuleInput) -> Condition | None:
         ),
     )
     return found and dataclasses.replace(found, additional=train_and_held_out(current))
+
+
+def augment(training_images: int | None) -> Remedy:
+    """Augment with a probability that follows overfitting, or a fixed one if few are held out."""
+    fixed = raise_to("augmentation", 0.3, "augmented images are hard to memorise")
+
+    def remedy(recipe: Recipe) -> Change | None:
+        change = fixed(recipe)
+        fraction = recipe.data.held_out
+        too_few = FEWEST_HELD_OUT * (1 - fraction) / fraction if fraction else math.inf
+        if change is None or training_images is None or training_images < too_few:
+            return change
+        why = "images are augmented the more, the more are memorised (Karras 2020)"
+        return Change(change.field, "adaptive", why)
+
+    return remedy
 
 
 def train_and_held_out(current: RuleInput) -> tuple[Measurement, ...]:

@@ -184,13 +184,28 @@ def test_memorisation_needs_held_out_images() -> None:
 
 
 def test_augmentation_is_the_first_advice_against_memorisation() -> None:
-    sick = SICK["a hundred images"].evidence
+    sick = replace(SICK["a hundred images"].evidence, training_images=90)
     (found,) = [f for f in apply_rules(sick) if f.symptom == "discriminator-memorises"]
     assert found.advice[0].flag == "--augmentation 0.3"
     assert found.advice[0].keeps_weights
     augmented = replace(sick.recipe, augmentation=Ramp(shape="cosine", start=0.0, end=0.3))
     (found,) = apply_rules(replace(sick, recipe=augmented.with_fixed_schedules()))
     assert found.advice[0].flag == "--flip"
+
+
+@pytest.mark.parametrize(("images", "advised"), [(179, "0.3"), (180, "adaptive")])
+def test_augmentation_that_follows_is_advised_where_twenty_images_are_held_out(
+    images: int, advised: str
+) -> None:
+    sick = SICK["a hundred images"].evidence
+    assert sick.recipe.data.held_out == 0.1
+    (found,) = [
+        finding
+        for finding in apply_rules(replace(sick, training_images=images))
+        if finding.symptom == "discriminator-memorises"
+    ]
+    assert found.advice[0].flag == f"--augmentation {advised}"
+    assert found.advice[0].keeps_weights
 
 
 def test_memorisation_shows_accuracies_for_losses_with_a_zero() -> None:
