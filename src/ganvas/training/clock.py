@@ -30,12 +30,12 @@ SHORTEST = 20.0
 FEWEST_STEPS = 20
 """Of the generator. After fewer nothing can be said of a run."""
 
-CHECKS = (0.05, 0.2, 0.5, 0.8, 0.95)
+CHECKS = (0.05, 0.2, 0.5, 0.8, 0.9, 0.95)
 """Fractions of the time at which the budget is corrected if it would miss the end."""
 TOLERANCE = 0.01
 """A miss of this fraction of the time is left alone."""
 SHORTEST_WINDOW = 0.02
-"""The rate is that of at least this fraction of the time."""
+"""The rate is that since the last check, and of at least this fraction of the time."""
 NOTEWORTHY = 0.05
 """A budget that changes by this fraction is mentioned."""
 
@@ -182,6 +182,8 @@ class Clock(Listener):
             missing = self._recipe.images - state.images_seen - self._images_left(state)
             off = abs(missing) / self._rate(state)
             self._asks = off > TOLERANCE * self._limit.seconds
+            if not self._asks:  # what else runs beside it may have come or gone by the next check
+                self._window, self._scored = (state.images_seen, now), 0.0
 
     def scores(self, images_seen: int, scores: Sequence[Score]) -> None:
         """How long a score takes is known from the last one."""

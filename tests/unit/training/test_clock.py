@@ -160,6 +160,7 @@ SPEEDS: dict[str, Callable[[float], float]] = {
     "twice as fast": lambda now: 200.0,
     "slower and slower": lambda now: 120.0 - now / 10,
     "half from the middle on": lambda now: 100.0 if now < MINUTES / 2 else 50.0,
+    "a third faster towards the end": lambda now: 100.0 if now < 0.82 * MINUTES else 133.0,
     "in waves": lambda now: 100.0 + 40.0 * math.sin(now / 15),
 }
 
