@@ -1,6 +1,7 @@
 """What every test process needs on a machine that does other things too; and a hub to try."""
 
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,17 @@ def keep_out_of_sight() -> None:
     """Take what there is out of the garbage collector's sight: it lives to the end."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """Flushing matters when the power fails; tests kill processes, and patch it where it matters.
+
+    Ten thousand tests write tens of thousands of files, and a disk takes milliseconds for each.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(scope="module")
