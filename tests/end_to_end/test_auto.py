@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +13,10 @@ import numpy as np
 import pytest
 
 import ganvas as library
+from ganvas import progress
 from ganvas.runs import Run
 from ganvas.runs.time_limit import read_time_limit
-from ganvas.training import choosing, trainer
+from ganvas.training import choosing, pace, trainer
 from ganvas.training.pace import Pace
 
 from .conftest import Ganvas, refused
@@ -41,8 +44,45 @@ def write(path: Path, count: int, *shape: int, labels: int = 0) -> Path:
     return path
 
 
+class Stopped(Exception):
+    """Training is not to go on from here."""
+
+
+def stop_here(*_: object) -> None:
+    """In place of what comes next."""
+    raise Stopped
+
+
 SMALL = ("--generator.network.width", 4, "--discriminator.network.width", 4, "--size", 16)
 """Flags that make any of the chosen recipes quick."""
+
+
+def test_progress_is_shown_while_the_speed_is_measured(
+    tmp_path: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+    during: list[list[str]] = []
+
+    @contextmanager
+    def stages_bar(what: str, *_: object, **__: object) -> Iterator[Callable[..., None]]:
+        shown.append(what)
+        yield lambda *_: None
+        shown.pop()
+
+    def measure(result: object) -> Callable[..., object]:
+        return lambda *_, **__: during.append(list(shown)) or result
+
+    for module in (choosing, trainer, progress):
+        monkeypatch.setattr(module, "stages_bar", stages_bar)
+    monkeypatch.setattr(choosing, "measure_pace", measure(100.0))
+    monkeypatch.setattr(pace, "measure_pace", measure(100.0))  # that of check
+    monkeypatch.setattr(trainer, "measure_pace_on", measure(None))
+    monkeypatch.setattr(trainer, "with_time", stop_here)
+    data = write(tmp_path / "shots.npz", 300, 16, 16, 3)
+    ganvas("check", data)
+    with pytest.raises(Stopped):
+        ganvas("train", "auto", data, *SMALL, "--time", "30s", "--out", tmp_path / "run")
+    assert during == [["measuring the speed"]] * 3
 
 
 def test_auto_says_in_three_lines_what_and_why_and_trains_it(

@@ -259,6 +259,19 @@ def test_check_tries_the_training_that_it_recommends(
     assert tried == [typed.recipe]
 
 
+@pytest.mark.parametrize("flag", [["--size", "32"], ["--size=32"]])
+def test_check_keeps_a_size_that_is_also_the_default(
+    tmp_path: Path, ganvas: Ganvas, flag: list[str]
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 96, 96, 3), dtype=np.uint8)
+    np.save(tmp_path / "large.npy", pixels)
+    assert "40 images at 64x64" in ganvas("check", tmp_path / "large.npy").out
+    found = ganvas("check", tmp_path / "large.npy", *flag).out
+    assert "40 images at 32x32" in found
+    assert found.rstrip().endswith("--size 32x32")
+    assert ganvas("check", tmp_path / "large.npy", "--chooses-size", "False").code == 2
+
+
 def test_a_budget_too_short_to_see_anything_is_warned_about(
     tmp_path: Path, images: Path, ganvas: Ganvas
 ) -> None:

@@ -15,6 +15,7 @@ import sys
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated, Any, NoReturn, Protocol
 
 import tyro
@@ -224,7 +225,10 @@ def parse(arguments: list[str]) -> Command:
         command = parse_train(rest)
         return parse_auto(command, rest) if command.recipe_name == AUTO else command
     check_flags(usage(name, rest, flag_parsers(COMMANDS[name])))
-    return parse_as(COMMANDS[name], f"ganvas {name}", rest)
+    parsed = parse_as(COMMANDS[name], f"ganvas {name}", rest)
+    if isinstance(parsed, Check):
+        return replace(parsed, chooses_size=not value_of("--size", rest))
+    return parsed
 
 
 def parse_train(arguments: list[str], quiet: bool = False) -> Train:

@@ -11,6 +11,7 @@ import tyro
 from ganvas.cli.flag_names import errors_with_flag_names
 from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
 from ganvas.errors import DataError
+from ganvas.formatting import format_image_size
 from ganvas.recipes import CATALOG, checked
 from ganvas.recipes.recommendation import given_flags
 from ganvas.terminal import print_lines
@@ -39,6 +40,8 @@ class Check:
     """Read every image file again, even where size and time stamp are those of the last start."""
     json: bool = False
     """Print one JSON object instead of text."""
+    chooses_size: tyro.conf.Suppress[bool] = True
+    """No flag: whether --size is not given, which a size that is the default cannot tell."""
 
     def run(self) -> None:
         """Print the result; a source that cannot train is an error."""
@@ -54,7 +57,7 @@ class Check:
             source.recipe if isinstance(source, GeneratedDataset) else RECIPE_FOR_IMAGES
         ]()
         settings = self.settings
-        if settings.size == DataSettings.size:
+        if self.chooses_size:
             settings = replace(settings, size=recipe.data.size)
         with errors_with_flag_names(
             ["batch", *(f"data.{entry.name}" for entry in fields(DataSettings))]
@@ -92,14 +95,17 @@ class Check:
 
     def forecast(self, recommendation: Recommendation) -> Forecast:
         """When the recommended training shows shapes and ends, by a trial of a few seconds."""
+        from ganvas.progress import stages_bar
         from ganvas.recipes.first_shapes import Forecast, measured_run
-        from ganvas.training.pace import measure_pace
+        from ganvas.training.pace import MEASURING, measure_pace
 
         recipe = recommendation.build()
         if "--batch" in recommendation.flags:
             recipe = replace(recipe, batch=self.batch)
+        with stages_bar(MEASURING, quiet=self.json):
+            images_per_second = measure_pace(recipe, recommendation.channels)
         return Forecast(
-            images_per_second=measure_pace(recipe, recommendation.channels),
+            images_per_second=images_per_second,
             budget=recipe.images,
             run=measured_run(recipe, recommendation.channels),
             things="points" if recipe.image_shape(1).is_point else "images",
@@ -109,4 +115,6 @@ class Check:
         """The flags that give `train` the settings that `check` was given."""
         usual = CATALOG[RECIPE_FOR_IMAGES]().batch
         batch = [] if self.batch == usual else ["--batch", f"{self.batch}"]
-        return [*batch, *given_flags(self.settings)]
+        others = replace(self.settings, size=DataSettings.size)
+        size = [] if self.chooses_size else ["--size", format_image_size(self.settings.size)]
+        return [*batch, *size, *given_flags(others)]

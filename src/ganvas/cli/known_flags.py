@@ -42,7 +42,7 @@ def _flags(kind: Any, default: Any, prefix: str) -> dict[str, Parser | None]:
     flags: dict[str, Parser | None] = {}
     for entry in dataclasses.fields(kind):
         marks = getattr(hints[entry.name], "__metadata__", ())
-        if tyro.conf.Positional in marks:
+        if tyro.conf.Positional in marks or tyro.conf.Suppress in marks:
             continue
         config = next((mark for mark in marks if isinstance(mark, _ArgConfig)), tyro.conf.arg())
         name = entry.name if config.name is None else config.name  # type: ignore[attr-defined]

@@ -27,6 +27,9 @@ WARM_UP = 1.0
 SECONDS = 2.0
 """Seconds of training that are timed, unless one step takes longer."""
 
+MEASURING = "measuring the speed"
+"""What is shown meanwhile: seconds of silence look like a program that hangs."""
+
 UNLIMITED = 10**9
 """Stands for a budget in images that is not known yet."""
 
