@@ -127,4 +127,5 @@ def test_check_recommends_labels_where_they_suit(labelled: Path, ganvas: Ganvas)
     answer = ganvas("check", labelled)
     assert "ganvas train few" in answer.out
     assert "--labels on learns them too" in answer.out
-    assert "learns them" not in ganvas("check", labelled, "--labels", "off").out
+    for given in ("off", "on"):
+        assert "learns them" not in ganvas("check", labelled, "--labels", given).out

@@ -117,10 +117,11 @@ class Inspection:
         """What may go wrong although it trains, with what to do."""
         warnings = []
         if self.few:
+            flip = "Add --flip where a mirrored image is as real as any; look"
             warnings.append(
                 f"few images: {self.distinct:,} is little for a GAN from scratch; expect the "
-                "discriminator to memorise. Add --flip where a mirrored image is as real as any; "
-                "look at ganvas diagnose while it runs"
+                f"discriminator to memorise. {'Look' if self.settings.flip else flip} at ganvas "
+                "diagnose while it runs"
             )
         if self.trainable and not self.scores_possible:
             warnings.append(self._scores_warning())

@@ -220,7 +220,8 @@ def _notes(inspection: Inspection) -> list[str]:
     notes = []
     used = inspection.labels and not inspection.unlabelled and inspection.recipe is None
     if used and inspection.few and inspection.learnable_labels:
-        notes.append("labels serve scores alone; --labels on learns them too")
+        if inspection.settings.labels == "scores":  # `on` and `auto` learn them already
+            notes.append("labels serve scores alone; --labels on learns them too")
     elif used and not inspection.learnable_labels:
         notes.append(
             f"labels serve scores alone, as learning them takes 2 to {MOST_LABELS:,} labels of at "

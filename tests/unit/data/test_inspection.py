@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,9 @@ def test_lines_for_people(mixed: Path) -> None:
     assert "and 2 more (--json lists all)" in text
     assert "  1 are exact copies" in text
     assert "few images: 6 is little for a GAN from scratch" in text
+    assert "Add --flip where" in text
+    mirrored = check(mixed, replace(SETTINGS, flip=True))
+    assert "--flip" not in "\n".join(mirrored.lines())
     assert "cropping loses 14 % of the area; --fit pad keeps it" in text
 
 
