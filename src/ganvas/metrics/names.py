@@ -45,6 +45,10 @@ MORE_IS_BETTER = frozenset(
 """Scores of which more is better; for all others, less is better."""
 
 
+PUBLISHED_NAMES = {"fid": "fd-inception", "is": "inception-score"}
+"""What papers call a score in Inception's features. By spelling alone, `fid` is nearest to `fd`."""
+
+
 @dataclass(frozen=True)
 class Metric:
     """A requested family of scores, and the features that it compares."""
@@ -82,7 +86,7 @@ def parse_metrics(names: Sequence[str] | str) -> list[Metric]:
         try:
             family, features, scores = _parse(name)
         except KeyError:
-            problems.append(f"{name!r} is not a metric.{did_you_mean(name, accepted_names())}")
+            problems.append(f"{name!r} is not a metric.{_hint(name)}")
             continue
         known = requested.setdefault((family, features), [])
         known += [score for score in scores if score not in known]
@@ -109,6 +113,14 @@ def accepted_names() -> list[str]:
     stems = [name for family, scores in IN_FEATURES.items() for name in (family, *scores)]
     full = [f"{stem}-{features}" for features in FEATURES for stem in stems]
     return [*known_names(), *single_scores, *stems, *full]
+
+
+def _hint(name: str) -> str:
+    """Which name was perhaps meant, empty if none is near."""
+    published = PUBLISHED_NAMES.get(name.lower())
+    if published is None:
+        return did_you_mean(name, accepted_names())
+    return f" That is {published} here, which needs Inception's weights (docs/metrics.md)."
 
 
 def _parse(name: str) -> tuple[str, str | None, tuple[str, ...]]:

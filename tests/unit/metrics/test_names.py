@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from ganvas.errors import GanvasError
-from ganvas.metrics.names import Metric, accepted_names, known_names, more_is_better, parse_metrics
+from ganvas.metrics.names import (
+    PUBLISHED_NAMES,
+    Metric,
+    accepted_names,
+    known_names,
+    more_is_better,
+    parse_metrics,
+)
 
 
 def test_a_family_gives_all_of_its_scores() -> None:
@@ -50,10 +57,20 @@ def test_all_unknown_names_are_listed_with_suggestions() -> None:
     assert "'kidd-lite0' is not a metric. Did you mean kid-lite0?" in str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "meant"), [("fid", "fd"), ("coverge", "coverage")])
+@pytest.mark.parametrize(("name", "meant"), [("fdd", "fd"), ("coverge", "coverage")])
 def test_suggestions_include_short_names_and_single_scores(name: str, meant: str) -> None:
     with pytest.raises(GanvasError, match=f"'{name}' is not a metric. Did you mean {meant}\\?"):
         parse_metrics([name])
+
+
+@pytest.mark.parametrize(("name", "meant"), PUBLISHED_NAMES.items())
+def test_what_papers_call_a_score_is_not_taken_for_one_in_other_features(
+    name: str, meant: str
+) -> None:
+    (metric,) = parse_metrics([meant])
+    assert metric.features in ("inception", None)
+    with pytest.raises(GanvasError, match=f"'{name.upper()}' is not a metric. That is {meant} "):
+        parse_metrics([name.upper()])
 
 
 def test_every_suggested_name_is_parsed() -> None:
