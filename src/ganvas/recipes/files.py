@@ -326,6 +326,8 @@ def _message(item: Any, path: FieldPath, known: list[str]) -> str:
     if item["type"] == "unexpected_keyword_argument":
         if (now := renamed(".".join(path))) is not None:
             return now
+        if "." in str(item["loc"][-1]):
+            return "is one name if it stands in quotes: write a.b without; in JSON, nest b in a"
         hint = did_you_mean(str(item["loc"][-1]), known)
         return "no such field." + (hint or f" There is: {', '.join(known)}")
     if item["type"] == "missing":

@@ -133,7 +133,7 @@ class Recipe:
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     name: str = "custom"
     """What the run is called in tables and directories."""
-    images: Annotated[int, Ge(1)] = 200_000
+    images: Annotated[int, Ge(1), Le(10**12)] = 200_000
     """How many images to train on, repeats counted."""
     batch: Annotated[int, Ge(2)] = 64
     """Real images, and as many fakes, per discriminator step."""

@@ -185,6 +185,16 @@ def test_unknown_field_is_named_with_the_nearest_known(place: str, nearest: str)
     assert problem == f"{place.replace('__', '.')}: no such field. Did you mean {nearest}?"
 
 
+def test_a_dotted_name_in_quotes_is_told_to_leave_them_out() -> None:
+    (problem,) = problems_of({**table_of(), "data.size": 16})
+    assert problem.startswith("data.size: is one name if it stands in quotes: write a.b without")
+
+
+def test_a_budget_that_no_machine_ends_is_refused() -> None:
+    (problem,) = problems_of(table_of(images=10**13))
+    assert problem.startswith("images: must be less than or equal to 1000000000000, got 1")
+
+
 @pytest.mark.parametrize(
     ("place", "value"),
     [
