@@ -37,6 +37,17 @@ def is_count(value: object, least: int = 1) -> bool:
     return isinstance(value, SupportsIndex) and value.__index__() >= least
 
 
+def as_seed(seed: object) -> int:
+    """The seed that an argument gives, as Python's own whole number, which JSON can hold.
+
+    Raises:
+        GanvasError: it is no whole number. Text would be another seed than the number it shows.
+    """
+    if not isinstance(seed, SupportsIndex):
+        raise GanvasError(f"seed: expected a whole number, got {in_words(seed)}")
+    return seed.__index__()
+
+
 def as_path(name: str, value: Path | str) -> Path:
     """The path that an argument gives.
 

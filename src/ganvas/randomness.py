@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from ganvas.arguments import as_seed
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 
 STREAMS = ("latents", "penalties", "augmentation")
@@ -22,8 +23,12 @@ STREAMS = ("latents", "penalties", "augmentation")
 
 
 def derive_seed(seed: int, name: str) -> int:
-    """A 63-bit seed, a fixed function of the run's seed and the generator's name."""
-    digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest()
+    """A 63-bit seed, a fixed function of the run's seed and the generator's name.
+
+    Raises:
+        GanvasError: a seed that is no whole number.
+    """
+    digest = hashlib.blake2b(f"{as_seed(seed)}/{name}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ganvas.arguments import as_seed
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device
 from ganvas.errors import Diverged, RankLost, RecipeError, Unhealthy
@@ -238,6 +239,7 @@ def train(
         Interrupted, Diverged, Unhealthy, RankLost: while training; the run can be resumed from its
             last checkpoint.
     """
+    seed = as_seed(seed)
     if tune and time is not None:
         raise RecipeError(["tune: needs a budget in images, so give no time"])
     if recipe == AUTO:

@@ -29,6 +29,10 @@ WRONG: tuple[tuple[str, Callable[[], Any]], ...] = (
     ("n: expected a whole number of at least 1, got '3'", lambda: PLAIN.sample("3")),
     ("n: expected a whole number of at least 1, got 2.5", lambda: PLAIN.grid(2.5)),
     ("n: expected a whole number of at least 1, got 0", lambda: PLAIN.latents(0)),
+    ("seed: expected a whole number, got 0.5", lambda: PLAIN.sample(2, seed=0.5)),
+    ("seed: expected a whole number, got '1'", lambda: PLAIN.interpolate(2, 3, seed="1")),
+    ("seed: expected a whole number, got None", lambda: LABELLED.sample(2, seed=None)),
+    ("seed: expected a whole number, got 0.5", lambda: ganvas.train("mlp", "ring", seed=0.5)),
     ("labels: expected a label, or one for each", lambda: LABELLED.sample(2, labels=1.5)),
     ("label: expected the name or the number", lambda: LABELLED.sample(2, labels=[0.5, 1])),
     ("steps: expected a whole number of at least 1, got 0", lambda: PLAIN.interpolate(2, 0)),
@@ -81,6 +85,7 @@ def test_whole_numbers_and_paths_of_other_types_are_taken(
     generator: TrainedGenerator, tmp_path: Path
 ) -> None:
     images = generator.sample(np.int64(2), labels=None)
+    assert np.array_equal(generator.sample(2, seed=np.int64(0)), images)
     latents = generator.sample_latents(2)
     generator.write_latents(str(tmp_path / "latents.npz"), latents)
     read = generator.read_latents(tmp_path / "latents.npz")
