@@ -23,7 +23,7 @@ from ganvas.runs import Run
 from ganvas.studies.worker import run_cost
 
 from ..builders.commands import finish, start
-from .conftest import Ganvas
+from .conftest import Ganvas, refused
 
 TINY = ("--images", 64, "--batch", 16, "--size", 16)
 
@@ -270,6 +270,15 @@ def test_check_keeps_a_size_that_is_also_the_default(
     assert "40 images at 32x32" in found
     assert found.rstrip().endswith("--size 32x32")
     assert ganvas("check", tmp_path / "large.npy", "--chooses-size", "False").code == 2
+
+
+def test_a_run_without_its_checkpoints_is_not_trained_over(run: Path, ganvas: Ganvas) -> None:
+    """Somebody deleted them to have space, and kept the generator."""
+    shutil.rmtree(run / "checkpoints")
+    kept = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    refused(ganvas("resume", run, "--images", 960), "was saved at 480 images", "deleted or moved")
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert ganvas("sample", run, "-n", 4).code == 0
 
 
 def test_a_budget_too_short_to_see_anything_is_warned_about(

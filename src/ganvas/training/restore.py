@@ -28,13 +28,15 @@ def restore_newest(
     """The state of the newest undamaged checkpoint, or of the start; and a line for each change.
 
     Raises:
-        RunError: there are checkpoints, and all of them are damaged.
+        RunError: there are checkpoints, and all of them are damaged; or there were some.
     """
     environment = run.read_environment()
     compiled = environment.get("compile", "auto")  # runs of earlier versions lack it
     started = environment["precision"]["name"] if "precision" in environment else "fp32"
     recipe = dataclasses.replace(recipe, precision=resumed_precision(started, device))
     restored = run.read_newest_checkpoint()
+    if restored is None:
+        check_never_saved(run)
     later_doublings = None if restored is None else later_doublings_in(restored[1])
     state = TrainState.start(
         recipe, data, environment["seed"], device, processes, compiled, later_doublings
@@ -62,6 +64,17 @@ def restore_newest(
             f"{format_count(threads, 'thread')}: sums may round differently from here on"
         )
     return state, lines
+
+
+def check_never_saved(run: Run) -> None:
+    """Raise a `RunError` where checkpoints were deleted: a new start would replace what is left."""
+    saved = run.read_status()
+    if saved.images_seen > 0 and saved.status in ("running", "interrupted", "finished"):
+        raise RunError(
+            f"{run.directory} was saved at {saved.images_seen:,} images, and its checkpoints were "
+            "deleted or moved, so it cannot continue. Put them back, or train a new run in another "
+            "folder (--out); this one would lose its generator and history"
+        )
 
 
 def _restore(run: Run, state: TrainState, tensors: Tensors, values: dict[str, Any]) -> bool:
