@@ -379,6 +379,11 @@ def _directory_of(run: Run) -> Path:
             f"{run.directory} has no generator yet: it is training, and has not come to its first "
             f"checkpoint. Until then look at {run.directory / 'samples'}"
         )
+    if run.read_status().status == "diverged":
+        raise RunError(
+            f"{run.directory} has no generator: its training diverged before the first checkpoint. "
+            f"Why, and what to change: {ganvas_command('diagnose', run.directory)}"
+        )
     raise RunError(
         f"{run.directory} has no generator yet: it stopped before its first checkpoint. "
         f"Continue it: {ganvas_command('resume', run.directory)}"

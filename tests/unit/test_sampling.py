@@ -242,6 +242,12 @@ class TestLoading:
         with pytest.raises(RunError, match=r"is missing, and there is no checkpoint.*train again"):
             generator_files.load(written)
 
+    def test_a_run_that_diverged_at_once_is_not_resumed_but_diagnosed(self, written: Run) -> None:
+        shutil.rmtree(written.generator_directory)
+        written.write_status("diverged", 32)
+        with pytest.raises(RunError, match=r"diverged before the first checkpoint.*diagnose"):
+            generator_files.load(written)
+
     def test_a_deleted_folder_is_made_again_by_what_is_written_into_it(
         self, written: Run, trained: TrainedGenerator
     ) -> None:
