@@ -191,12 +191,16 @@ class EarlierRun:
         """
         taken = take_weights(state, self.tensors)
         here = describe(recipe, shape, state.later_doublings)
+        there = self.description
+        if recipe.takes_labels != bool(self.label_names):
+            there += " with labels" if self.label_names else " without labels"
+            here += " with labels" if recipe.takes_labels else " without labels"
         for network in state.modules().values():  # a setting, which came with the weights
             set_label_strength(network, value_at(recipe.label_strength, 0))
         if not any(network.layers for network in taken):
             raise RunError(
                 f"no layer of {self.name} fits, by name and shape: it has "
-                f"{self.description}, and this run {here}. "
+                f"{there}, and this run {here}. "
                 "Choose the networks, the size and the width of that run"
             )
         origin = self._origin(taken)
@@ -206,7 +210,7 @@ class EarlierRun:
             if weights.network != "ema" and weights.taken < len(weights.left) and not missing:
                 lines.append(
                     f"warning: most of the {weights.network} is random, because that run has "
-                    f"{self.description}, and this one {here}. "
+                    f"{there}, and this one {here}. "
                     "Choose the networks, the size and the width of that run"
                 )
         return origin, lines

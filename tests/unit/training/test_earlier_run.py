@@ -103,6 +103,22 @@ def test_a_run_with_labels_takes_all_but_what_reads_them_from_one_without() -> N
     train_step(target, recipe)
 
 
+def test_labels_are_named_where_they_are_why_most_of_a_network_is_random() -> None:
+    recipe = conditional(tiny_recipe())
+    data = dataclasses.replace(
+        tiny_data(count=14), labels=np.arange(14) % len(CLOTHES), label_names=CLOTHES
+    )
+    labelled = TrainState.start(checked(recipe), data, 1, torch.device("cpu"))
+    plain = dataclasses.replace(earlier_run(tiny_recipe()), tensors=start(tiny_recipe()).tensors())
+    there = dataclasses.replace(earlier_run(recipe), tensors=labelled.tensors())
+    _, lines = there.give(start(tiny_recipe()), tiny_recipe(), data.shape)
+    (warning,) = [line for line in lines if "most of the generator is random" in line]
+    assert " with labels, and this one " in warning
+    assert " without labels. Choose " in warning
+    _, lines = plain.give(start(tiny_recipe()), tiny_recipe(), data.shape)
+    assert not any(" labels" in line for line in lines)
+
+
 def test_how_much_labels_count_is_the_new_recipes() -> None:
     """A run may have stopped while its label strength rose."""
     recipe = conditional(tiny_recipe())
