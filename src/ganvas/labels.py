@@ -59,6 +59,8 @@ class LabelSet:
             known = int(text) < len(self.names)
             named = f": number {text} is {self.names[int(text)]}" if known else ""
             return f" Labels are named, not numbered{named}."
+        if all(part.strip() in self.names for part in text.split(",")):
+            return " One label was expected, and these are several."
         folded = {name.casefold(): name for name in self.names}
         return did_you_mean(folded.get(text.casefold(), text), self.names)
 

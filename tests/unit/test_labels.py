@@ -18,6 +18,8 @@ DIGITS = LabelSet(("0", "1", "10"), (5, 5, 5))
         (CLOTHES, "3", "'3' is no label of this run. Labels are named, not numbered. There are: "),
         (CLOTHES, "dress", "Did you mean Dress?"),
         (CLOTHES, "Trousers", "Did you mean Trouser?"),
+        (CLOTHES, "Dress, Trouser", "of this run. One label was expected, and these are several."),
+        (CLOTHES, "Dress,Coat", "of this run. Did you mean Dress?"),
         (CLOTHES, 3, "3 is no label of this run. Numbers go from 0 to 2."),
         (DIGITS, "2", "'2' is no label of this run. There are: 0, 1, 10"),
         (DIGITS, "11", "'11' is no label of this run. There are: 0, 1, 10"),
