@@ -198,7 +198,7 @@ class TestInterruption:
         interrupt_at(2)
         result = ganvas("project", folder, pictures, *ALONE, "--out", tmp_path / "out")
         assert result.code == 130
-        assert "2 of 3 pictures are done" in result.err
+        assert "projected 2 of 3 pictures, in" in result.err
         described = results_in(tmp_path / "out")["pictures"]
         assert isinstance(described, list)
         assert len(described) == 2

@@ -99,8 +99,9 @@ class Project:
         write_folder(out, generator, names, projection, projector.settings, held_out)
         if interrupted:
             raise Interrupted(
-                f"interrupted: {len(names)} of {format_count(len(pictures.names), 'picture')} "
-                f"are done, in {out}; held-out images were not measured"
+                f"interrupted: projected {len(names)} of "
+                f"{format_count(len(pictures.names), 'picture')}, in {out}; held-out images were "
+                "not measured"
             )
         print_distances(names, labels_of(projection, generator), projection, held_out)
         print_lines(
