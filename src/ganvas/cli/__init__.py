@@ -34,7 +34,7 @@ from ganvas.cli.export import Export
 from ganvas.cli.film import Film
 from ganvas.cli.flags import FLAG_TYPES
 from ganvas.cli.interpolate import Interpolate
-from ganvas.cli.known_flags import Parser, flag_parsers, flags_of
+from ganvas.cli.known_flags import HELP, Parser, flag_parsers, flags_of, positionals
 from ganvas.cli.log import Log
 from ganvas.cli.mix import Mix
 from ganvas.cli.other_commands import unknown_command
@@ -48,7 +48,8 @@ from ganvas.cli.train import Train, named_recipe, train_recipe, train_with, valu
 from ganvas.cli.truncation import Truncation
 from ganvas.cli.watch import Watch
 from ganvas.cli.wrong_flags import Usage, check_flags
-from ganvas.errors import GanvasError, Interrupted, is_out_of_memory
+from ganvas.command_line import quote
+from ganvas.errors import GanvasError, Interrupted, UsageError, is_out_of_memory
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.recipes.catalog import AUTO, NAMES
 from ganvas.system_errors import advice_for, reason_of
@@ -218,8 +219,10 @@ def parse(arguments: list[str]) -> Command:
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         raise unknown_command(arguments[0], COMMANDS)
     name, *rest = arguments or ["--help"]
+    if name in HELP:
+        return parse_as(any_command(), "ganvas", [name])  # the overview
     if name not in COMMANDS:
-        return parse_as(any_command(), "ganvas", [name, *rest])  # the overview, or a wrong flag
+        raise GanvasError(f"{name}: flags follow a command, such as train; see ganvas --help")
     # From here on one command alone, so that tyro's messages point to its help.
     if name == "train":
         command = parse_train(rest)
@@ -301,20 +304,32 @@ def parse_as(
     default: Any = tyro.MISSING_NONPROP,
     quiet: bool = False,
 ) -> Command:
-    """Parse arguments with tyro, with our own flag types; `quiet` exits without a message."""
+    """Parse arguments with tyro, with our own flag types; `quiet` exits without a message.
+
+    Raises:
+        UsageError: words that belong to no flag, and that the command does not take.
+    """
     shown = [printable(word, keep="") for word in arguments]
     if shown != arguments and not quiet:
         with contextlib.suppress(SystemExit):
             return parse_as(kind, prog, arguments, default, quiet=True)
         arguments = shown  # tyro's message repeats them
     with FLAG_TYPES:
-        command: Command = tyro.cli(
+        command: Command
+        command, surplus = tyro.cli(
             kind,
             prog=prog,
             description="Train GANs that work, and know why." if prog == "ganvas" else None,
             args=arguments,
             default=default,
             console_outputs=not quiet,
+            return_unknown_args=True,
             config=(tyro.conf.AvoidSubcommands, tyro.conf.FlagCreatePairsOff),
+        )
+    if surplus:
+        expected = " ".join([prog, *positionals(kind)])
+        raise UsageError(
+            [f"{quote(surplus)}: not expected. Give {expected}, then flags; see {prog} --help"],
+            prog.removeprefix("ganvas "),
         )
     return command

@@ -36,6 +36,19 @@ def flag_parsers(command: Any, default: Any = None) -> dict[str, Parser | None]:
     return _flags(command, default, "") | dict.fromkeys(HELP)
 
 
+def positionals(command: Any) -> list[str]:
+    """What a command takes beside its flags, as its help calls it: `RECIPE`, `DATA`."""
+    hints = typing.get_type_hints(command, include_extras=True)
+    marks = [getattr(hint, "__metadata__", ()) for hint in hints.values()]
+    return [
+        config.metavar or ""  # type: ignore[attr-defined]
+        for those in marks
+        if tyro.conf.Positional in those
+        for config in those
+        if isinstance(config, _ArgConfig)
+    ]
+
+
 def _flags(kind: Any, default: Any, prefix: str) -> dict[str, Parser | None]:
     hints = typing.get_type_hints(kind, include_extras=True)
     types = typing.get_type_hints(kind)

@@ -13,7 +13,7 @@ from ganvas.cli import COMMANDS, main, parse
 from ganvas.cli.known_flags import Parser, flag_parsers, flags_of
 from ganvas.cli.other_tools import EVERY, other_tools
 from ganvas.cli.train import Train, train_with
-from ganvas.errors import UsageError
+from ganvas.errors import GanvasError, UsageError
 from ganvas.recipes import CATALOG
 
 TRAINING = ["train", "dcgan", "fashion"]
@@ -317,3 +317,21 @@ def test_flags_that_exist_are_left_to_be_parsed(words: list[str]) -> None:
 def test_every_recipe_keeps_its_own_flags() -> None:
     for name in CATALOG:
         parse(["train", name, "fashion", "--generator.learning-rate", "1e-4"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["sample", "runs/a", "16"], "16: not expected. Give ganvas sample RUN, then flags; "),
+        (["train", "dcgan", "x", "y", "z"], "y z: not expected. Give ganvas train RECIPE DATA, "),
+        (["log", "runs/a", "tensorboard"], "see ganvas log --help"),
+        (["check", "x", "--flip=abc"], "abc: not expected. Give ganvas check DATA, then flags; "),
+        (["check", "x", "--flip", "abc"], "abc: not expected. Give ganvas check DATA"),
+        (["--bogus"], "--bogus: flags follow a command, such as train; see ganvas --help"),
+        (["--out", "x", "train", "dcgan", "fashion"], "--out: flags follow a command"),
+    ],
+)
+def test_words_that_no_command_takes_are_one_line(arguments: list[str], problem: str) -> None:
+    with pytest.raises(GanvasError) as caught:
+        parse(arguments)
+    assert problem in str(caught.value)
