@@ -14,10 +14,19 @@ import pytest
 import torch
 from torch import nn
 
-from ganvas.networks import Dimensions, ImageShape, R3GANDiscriminator, R3GANGenerator
+from ganvas.networks import (
+    BigGANGenerator,
+    DCGANGenerator,
+    Dimensions,
+    ImageShape,
+    R3GANDiscriminator,
+    R3GANGenerator,
+    ResNetGenerator,
+)
 from ganvas.networks.labels import (
     CONCATENATED_DIM,
     ConditionalBatchNorm,
+    LabelEmbedding,
     LabelledLogit,
     LabelPlan,
     Projection,
@@ -117,6 +126,27 @@ def test_latents_are_split_into_equal_chunks(
     plan = LabelPlan.of("chunks", latent_dim, LABELS, stages)
     assert (plan.input_dim, plan.chunk) == (first, chunk)
     assert plan.condition_dim == 128 + chunk
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        DCGANGenerator(width=4, conditioning="chunks"),
+        DCGANGenerator(width=4, conditioning="shared"),
+        ResNetGenerator(width=4, conditioning="chunks"),
+        BigGANGenerator(width=4, conditioning="chunks"),
+    ],
+    ids=lambda it: f"{it.name}-{it.conditioning}",
+)
+def test_labels_start_with_unit_norm_as_published(
+    network: DCGANGenerator | ResNetGenerator | BigGANGenerator,
+) -> None:
+    """Orthogonal weights of at most as many labels as dimensions (Brock 2019, appendix C)."""
+    torch.manual_seed(0)
+    generator = network.build(Dimensions(CIFAR, 128, LABELS))
+    (embedding,) = (it for it in generator.modules() if isinstance(it, LabelEmbedding))
+    norms = embedding.weight.detach().norm(dim=1)
+    torch.testing.assert_close(norms, torch.ones(LABELS), rtol=0.2, atol=0)
 
 
 def test_every_chunk_reaches_the_images() -> None:

@@ -19,7 +19,12 @@ from ganvas.networks.conditioning import GeneratorConditioning
 from ganvas.precision import without_autocast
 
 SHARED_DIM = 128
-"""Length of the embedding that all conditional norms share (Brock 2019, appendix C)."""
+"""Length of the embedding that all conditional norms share (Brock 2019, appendix C).
+
+Each label's starts with about unit norm, as with the paper's orthogonal weights: a gain moves by
+the learning rate times the sum of what it is multiplied with. Eleven times as long, labels outran
+their chunks of latents, and resnet-dcgan-conditional made one image for each label.
+"""
 CONCATENATED_DIM = 64
 """Length of the embedding beside the latents (Huang 2024's code)."""
 DEVIATION = 0.02
@@ -224,7 +229,7 @@ class LabelPlan:
             case "chunks" if not self.num_labels:
                 return ConditionalGenerator(None, stages, self.input_dim, self.chunk)
             case "shared" | "chunks":
-                vectors = LabelEmbedding(self.num_labels, SHARED_DIM, deviation=1.0)
+                vectors = LabelEmbedding(self.num_labels, SHARED_DIM, 1 / math.sqrt(SHARED_DIM))
         return ConditionalGenerator(with_strength(vectors), stages, self.input_dim, self.chunk)
 
 
