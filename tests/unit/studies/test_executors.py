@@ -39,6 +39,13 @@ def test_workers_that_cannot_be_are_refused_before_the_study_is_read(tmp_path: P
             start(tmp_path / "absent", workers=0)
 
 
+@pytest.fixture
+def no_worker_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker imports torch, which takes two seconds of a core."""
+    monkeypatch.setattr(executors, "spawn_ignoring_signals", lambda executor, workers: None)
+
+
+@pytest.mark.usefixtures("no_worker_starts")
 def test_omp_num_threads_is_set_for_workers_and_restored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -48,6 +55,7 @@ def test_omp_num_threads_is_set_for_workers_and_restored(
     assert os.environ["OMP_NUM_THREADS"] == "7"
 
 
+@pytest.mark.usefixtures("no_worker_starts")
 def test_omp_num_threads_is_restored_when_the_last_of_two_pools_is_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -60,24 +68,21 @@ def test_omp_num_threads_is_restored_when_the_last_of_two_pools_is_done(
     assert "OMP_NUM_THREADS" not in os.environ
 
 
-def test_starting_workers_ignore_what_a_terminal_sends() -> None:
-    """Ctrl-C and its end reach every process of the terminal, also one that imports torch."""
-    with executors.process_executor(2, 1) as executor:
+def test_starting_workers_ignore_what_a_terminal_sends_and_end_at_once_when_terminated() -> None:
+    """Takes five seconds: two workers import torch. Ctrl-C reaches also one that does just that."""
+    with executors.process_executor(2, 3) as executor:
         workers = multiprocessing.active_children()
+        assert len(workers) == 2
         for worker in workers:
             assert worker.pid is not None
             os.kill(worker.pid, signal.SIGINT)
             os.kill(worker.pid, signal.SIGHUP)
         assert executor.submit(os.getpid).result() in [worker.pid for worker in workers]
-    assert len(workers) == 2
-
-
-def test_terminated_workers_end_at_once() -> None:
-    with executors.process_executor(1, 1) as executor:
-        (worker,) = multiprocessing.active_children()
+        assert executor.submit(os.getenv, "OMP_NUM_THREADS").result() == "3"
         asleep = executor.submit(time.sleep, 600)
         executors.terminate(executor)
-    # The pool's own thread joins the worker, too, and only one of the two learns its exit code.
-    assert wait([worker.sentinel], 60)
+    # The pool's own thread joins workers, too, and only one of the two learns an exit code.
+    for worker in workers:
+        assert wait([worker.sentinel], 60)
     with pytest.raises(BrokenExecutor):
         asleep.result(60)
