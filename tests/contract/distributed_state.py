@@ -41,8 +41,10 @@ from ganvas.training.step import train_step
 from tests.builders.commands import Command, finish
 from tests.builders.tiny import small, tiny_data, tiny_recipe
 
-STEPS = 32
-"""So many that an adaptive probability is corrected twice, and more than one epoch is seen."""
+STEPS = 8
+"""More than one epoch, and steps enough with and without what is due at every second one."""
+STEPS_OF_ADAPTIVE = 32
+"""So many that an adaptive probability is corrected twice."""
 BATCH = 64
 SIDE = 12
 SIZE = (SIDE, SIDE)
@@ -82,7 +84,7 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "augmented in packs, relativistic, every penalty": {
         "objective": ObjectiveSettings(loss="relativistic", pac=2, penalties=LAZY),
-        "augmentation": Ramp(shape="linear", start=0.0, end=0.8, images=20 * BATCH),
+        "augmentation": Ramp(shape="linear", start=0.0, end=0.8, images=5 * BATCH),
     },
     "averages of logits": {
         "objective": ObjectiveSettings(penalties=Penalties(lecam=PenaltySettings(weight=1.0))),
@@ -95,7 +97,7 @@ CASES: dict[str, dict[str, Any]] = {
     "growing, coarse stages frozen": {
         "networks": CONVOLUTIONS,
         "data": DataSettings(size=(2 * SIDE, 2 * SIDE)),
-        "grow": Growth(heights=(SIDE, 2 * SIDE), ends=(20 * BATCH,)),
+        "grow": Growth(heights=(SIDE, 2 * SIDE), ends=(5 * BATCH,)),
         "grow_freeze": True,
     },
     "styles mixed, path lengths, groups of images": {
@@ -150,7 +152,9 @@ def start(recipe: Recipe, processes: ProcessGroup) -> TrainState:
     return state
 
 
-def trained(recipe: Recipe, processes: ProcessGroup, steps: int = STEPS) -> TrainState:
+def trained(recipe: Recipe, processes: ProcessGroup, steps: int | None = None) -> TrainState:
+    if steps is None:
+        steps = STEPS_OF_ADAPTIVE if isinstance(recipe.augmentation, Adaptive) else STEPS
     state = start(recipe, processes)
     for _ in range(steps):
         grow_if_due(recipe, state)
