@@ -94,13 +94,14 @@ def write_small(folder: Path) -> Path:
     return path
 
 
-def train_small(folder: Path, images: int) -> Path:
+def train_small(folder: Path, images: int, *flags: object) -> Path:
     """A finished run of the small recipe on so many images, with checkpoints at every 400."""
-    train = ["train", write_small(folder), write_images(folder), "--images", images, "--out"]
+    run = folder / "run"
+    train = ("train", write_small(folder), write_images(folder), "--images", images, "--out", run)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANVAS_CACHE", str(folder / "cache"))
-        assert main([*map(str, train), str(folder / "run")]) == 0
-    return folder / "run"
+        assert main([str(word) for word in (*train, *flags)]) == 0
+    return run
 
 
 @pytest.fixture

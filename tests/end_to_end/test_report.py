@@ -21,7 +21,7 @@ from ganvas.reports.run_report import content_of
 from ganvas.runs import Run
 
 from . import pages
-from .conftest import Ganvas
+from .conftest import Ganvas, train_small
 
 SEEN_AT = 700
 TOO_FAST = ("--discriminator.learning-rate", "0.02")
@@ -48,15 +48,25 @@ def ruled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ganvas.diagnosis.apply_rules", too_fast)
 
 
-@pytest.fixture
-def run(tmp_path: Path, small: Path, images: Path, ganvas: Ganvas) -> Path:
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run, measured while it trained and afterwards."""
-    directory = tmp_path / "run"
     flags = ("--evaluation.every", 500, "--evaluation.metrics", "swd", "--evaluation.samples", 100)
-    result = ganvas("train", small, images, "--images", 1000, "--out", directory, *flags)
-    assert result.code == 0, result.err
-    assert ganvas("evaluate", directory, "--metrics", "swd", "-n", 100).code == 0
-    return directory
+    run = train_small(tmp_path_factory.mktemp("measured"), 1000, *flags)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANVAS_CACHE", str(run.parent / "cache"))
+        library.evaluate(run, ["swd"], n=100, quiet=True)
+    return run
+
+
+@pytest.fixture
+def run(measured: Path, tmp_path: Path, small: Path, images: Path) -> Path:
+    """A copy of it, as if it had been trained where the test's images are."""
+    copied = Path(shutil.copytree(measured, tmp_path / "run"))
+    for path in copied.glob("*.json*"):
+        path.write_text(path.read_text().replace(str(measured.parent), str(tmp_path)))
+    assert Path(Run.open(copied).read_data()["location"]) == images
+    return copied
 
 
 def report_of(ganvas: Ganvas, run: Path) -> tuple[list[pages.Element], str]:
