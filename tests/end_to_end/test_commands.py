@@ -23,18 +23,21 @@ from ganvas.runs import Run
 from ganvas.studies.worker import run_cost
 
 from ..builders.commands import finish, start
-from .conftest import Ganvas, refused
+from .conftest import Ganvas, refused, train_small
 
 TINY = ("--images", 64, "--batch", 16, "--size", 16)
 
 
-@pytest.fixture
-def run(tmp_path: Path, small: Path, images: Path, ganvas: Ganvas) -> Path:
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished small run."""
-    directory = tmp_path / "run"
-    result = ganvas("train", small, images, "--images", 480, "--out", directory)
-    assert result.code == 0, result.err
-    return directory
+    return train_small(tmp_path_factory.mktemp("trained"), 480)
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(trained, tmp_path / "run")
 
 
 def width_flags(*networks: Network) -> tuple[object, ...]:
