@@ -1,5 +1,6 @@
 """What every test process needs on a machine that does other things too; and a hub to try."""
 
+import functools
 import gc
 import os
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
+from tyro import _docstrings
 
 from .builders.hub import TOKEN, Hub, imitation
 from .builders.operators import list_operators_once
@@ -40,6 +42,18 @@ def no_waiting_for_the_disk() -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sources_are_read_once() -> Iterator[None]:
+    """tyro reads the source of every class of flags, for each command anew.
+
+    That is two fifths of what parsing `train` takes, and the tests start hundreds of trainings.
+    """
+    kept = functools.cache(_docstrings._ClassTokenization.make)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_docstrings._ClassTokenization, "make", staticmethod(kept))
         yield
 
 
