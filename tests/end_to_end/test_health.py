@@ -25,9 +25,11 @@ from ..builders.commands import Result, finish, start
 from .conftest import essence, train_small, write_images, write_small
 
 TOO_FAST = ("--discriminator.learning-rate", "0.02")
-GOING_BACK = (*TOO_FAST, "--on-failure", "rewind", "--images", "1200")
 SEEN_AT = 700
 """The rule sees nothing before this many images; the first checkpoint is at 400."""
+LONG_ENOUGH = ("--images", "1200")
+"""The rule finds the failure at 1,008 images."""
+GOING_BACK = (*TOO_FAST, "--on-failure", "rewind", *LONG_ENOUGH)
 
 
 def too_fast(evidence: Evidence) -> tuple[Finding, ...]:
@@ -76,7 +78,8 @@ def test_stop_ends_with_3_and_keeps_the_last_healthy_checkpoint(
     tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
 ) -> None:
     run = tmp_path / "run"
-    result = ganvas("train", small, images, "--out", run, *TOO_FAST, "--on-failure", "stop")
+    stop = (*TOO_FAST, "--on-failure", "stop", *LONG_ENOUGH)
+    result = ganvas("train", small, images, "--out", run, *stop)
     assert result.code == 3
     assert "diverging: The discriminator learns too fast." in result.err
     assert str(Run.open(run).checkpoint_path(400)) in result.err
@@ -84,7 +87,7 @@ def test_stop_ends_with_3_and_keeps_the_last_healthy_checkpoint(
     assert Run.open(run).checkpoint_path(400) in Run.open(run).checkpoint_paths()
     going_on = ganvas("resume", run, "--on-failure", "warn")
     assert going_on.code == 0, going_on.err
-    assert Run.open(run).read_status() == SavedStatus("finished", 2000)
+    assert Run.open(run).read_status() == SavedStatus("finished", 1200)
 
 
 @pytest.mark.usefixtures("ruled")
@@ -92,7 +95,7 @@ def test_rewind_goes_back_applies_the_advice_and_recovers(
     tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
 ) -> None:
     run = tmp_path / "run"
-    result = ganvas("train", small, images, "--out", run, *TOO_FAST, "--on-failure", "rewind")
+    result = ganvas("train", small, images, "--out", run, *GOING_BACK)
     assert result.code == 0, result.err
     assert "rewind 1 of 2, because of diverging: back to 400 images" in result.out
     assert Run.open(run).read_recipe().discriminator.learning_rate == 2e-4
@@ -192,7 +195,7 @@ def test_a_run_that_overflows_goes_back_too(
     tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
 ) -> None:
     run = tmp_path / "run"
-    flags = ("--discriminator.learning-rate", "1e30", "--on-failure", "rewind")
+    flags = ("--discriminator.learning-rate", "1e30", "--on-failure", "rewind", "--images", 480)
     result = ganvas("train", small, images, "--out", run, *flags)
     assert result.code == 0, result.err
     assert "rewind 1 of 2" in result.out
@@ -205,7 +208,8 @@ def test_training_does_not_notice_that_it_is_probed(
     weights = []
     for probes in (0, 500):
         run = tmp_path / f"probes-{probes}"
-        result = ganvas("train", small, images, "--out", run, "--intervals.probes", probes)
+        flags = (*LONG_ENOUGH, "--intervals.probes", probes)
+        result = ganvas("train", small, images, "--out", run, *flags)
         assert result.code == 0, result.err
         weights.append((run / "generator" / "model.safetensors").read_bytes())
     assert weights[0] == weights[1]
@@ -290,7 +294,8 @@ def test_no_probes_no_verdict(
     tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
 ) -> None:
     run = tmp_path / "run"
-    assert ganvas("train", small, images, "--out", run, "--intervals.probes", "0").code == 0
+    flags = ("--images", 160, "--intervals.probes", 0)
+    assert ganvas("train", small, images, "--out", run, *flags).code == 0
     result = ganvas("diagnose", run)
     assert result.code == 0
     assert result.out.startswith("not judged at ")

@@ -17,7 +17,7 @@ from ganvas.runs.status import SavedStatus
 
 from ..builders.commands import finish, start
 from .processes import run_together
-from .test_health import RULED, TOO_FAST
+from .test_health import LONG_ENOUGH, RULED, TOO_FAST
 
 NOTED = """
 import json
@@ -58,7 +58,7 @@ def test_both_rewind_to_the_same_checkpoint_with_the_same_advice(
     failed_at: int | None,
     to: int,
 ) -> None:
-    train = ["train", small, images, *flags, "--on-failure", "rewind", "--out"]
+    train = ["train", small, images, *flags, "--on-failure", "rewind", *LONG_ENOUGH, "--out"]
     pair, alone = tmp_path / "pair", tmp_path / "alone"
     place = str(tmp_path / "notes-")
     results = run_together([[*train, pair]] * 2, patch + NOTED.format(place=place))
@@ -80,7 +80,7 @@ def test_both_rewind_to_the_same_checkpoint_with_the_same_advice(
     assert [event["to"] for event in of_pair] == [to]
     assert failed_at is None or of_pair[0]["failed_at"] == back[0][0] + 16 == failed_at
     assert Run.open(pair).read_recipe() == Run.open(alone).read_recipe()
-    assert Run.open(pair).read_status() == SavedStatus("finished", 2000)
+    assert Run.open(pair).read_status() == SavedStatus("finished", 1200)
     said = f"rewind 1 of 2, because of {of_pair[0]['symptom']}"
     assert said in results[0].out
     assert said in single.out
