@@ -21,7 +21,7 @@ from . import pages
 from .conftest import essence
 from .studies import DIVERGING, UNWATCHED, endings, tiny_study, written
 
-IMAGES = 1600
+IMAGES = 800
 
 ARMS = ("small", "hinge", "absurd")
 TWO_WORKERS, ONE_WORKER = (
@@ -83,7 +83,7 @@ def test_from_a_file_to_a_verdict(whole: tuple[Path, Result]) -> None:
         run = library.Run.open(study / "runs" / arm / str(seed))
         assert run.read_status() == SavedStatus("finished", IMAGES)
         scores = [(score["while_training"], score["images_seen"]) for score in run.scores.records()]
-        assert scores == [(True, 800), (True, IMAGES), (False, IMAGES)]
+        assert scores == [(True, IMAGES // 2), (True, IMAGES), (False, IMAGES)]
         assert run.read_environment()["seed"] == seed
 
 
