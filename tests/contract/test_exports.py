@@ -6,7 +6,7 @@ Torch computes what both are compared with, at batches of 1 and 7, neither of wh
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, get_origin
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,9 @@ from ganvas.networks import GENERATORS, POINT, Generator, ImageShape
 from ganvas.onnx_network import OnnxNetwork, from_onnx
 from ganvas.sampling import TrainedGenerator
 from tests.contract.test_networks import (
-    GENERATOR_VARIATIONS,
     LATENT_DIM,
     built,
+    choices,
     field_types,
     small,
 )
@@ -44,24 +44,54 @@ IMAGE = ImageShape(3, 16, 16)
 POINTS = ImageShape(2, *POINT)
 
 
-def operators_differ(network: Generator) -> bool:
-    """Whether a variation changes more than a number of channels or of layers."""
-    default, hints = small(type(network)), field_types(type(network))
-    changed = [name for name in hints if getattr(network, name) != getattr(default, name)]
-    return not any(get_origin(hints[name]) is Annotated for name in changed)  # Annotated[int, Ge]
+def is_count(hint: Any) -> bool:
+    """Whether a field only says how many channels or layers there are."""
+    return get_origin(hint) is Annotated  # Annotated[int, Ge]
 
 
-def cases(only_operators: bool) -> list[Any]:
+def variations(kind: type[Generator], counts: bool) -> list[Generator]:
+    """A generator with its defaults, and as few others as have every other value of its fields.
+
+    One network changes as many fields as fit together, since an export takes long.
+
+    Args:
+        kind: the generator.
+        counts: whether the fields that are numbers change too. They change no operator.
+    """
+    default, others = small(kind), list[Generator]()
+    for field, hint in field_types(kind).items():
+        if is_count(hint) and not counts:
+            continue
+        for value in choices(field, hint):
+            if value == getattr(default, field):
+                continue
+            for place, network in enumerate([*others, default]):
+                changed = dataclasses.replace(network, **{field: value})
+                unchanged = getattr(network, field) == getattr(default, field)
+                if unchanged and not changed.problems(IMAGE):
+                    others[place : place + 1] = [changed]
+                    break
+    return [default, *others]
+
+
+def cases(counts: bool) -> list[Any]:
     """Every generator with its options, for images, and for points where it makes them."""
     found = []
-    for case in GENERATOR_VARIATIONS:
-        network = case.values[0]
-        if network.problems(IMAGE) or (only_operators and not operators_differ(network)):
-            continue
-        found.append(pytest.param(network, IMAGE, id=case.id))
-        if network.supports_points and network == small(type(network)):
-            found.append(pytest.param(network, POINTS, id=f"{case.id}-points"))
+    for kind in GENERATORS.values():
+        for network in variations(kind, counts):
+            name = name_of(network)
+            found.append(pytest.param(network, IMAGE, id=name))
+            if network.supports_points and network == small(kind):
+                found.append(pytest.param(network, POINTS, id=f"{name}-points"))
     return found
+
+
+def name_of(network: Generator) -> str:
+    """`dcgan, norm=layer`: the name in test IDs."""
+    default = small(type(network))
+    values = {field: getattr(network, field) for field in field_types(type(network))}
+    changed = [f"{field}={it}" for field, it in values.items() if it != getattr(default, field)]
+    return ", ".join([network.name, *changed])
 
 
 def trained(network: Generator, shape: ImageShape) -> TrainedGenerator:
@@ -99,7 +129,7 @@ def levels(outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return to_uint8(torch.from_numpy(outputs)).int().numpy()
 
 
-@pytest.mark.parametrize(("network", "shape"), cases(only_operators=True))
+@pytest.mark.parametrize(("network", "shape"), cases(counts=False))
 @pytest.mark.usefixtures("known_operators")
 def test_onnx_gives_the_same_images(network: Generator, shape: ImageShape) -> None:
     """Takes 0.7 s: torch's exporter does, and no other test sees an operator that it lacks."""
@@ -136,7 +166,7 @@ def test_onnx_gives_pixels_where_asked(name: str) -> None:
         assert np.abs(got.astype(int) - expected.astype(int)).max() <= MOST_LEVELS
 
 
-@pytest.mark.parametrize(("network", "shape"), cases(only_operators=False))
+@pytest.mark.parametrize(("network", "shape"), cases(counts=True))
 def test_plain_code_gives_the_same_bits(network: Generator, shape: ImageShape) -> None:
     generator = trained(network, shape)
     code = plain_code(generator.network, example_inputs(generator))
@@ -145,10 +175,12 @@ def test_plain_code_gives_the_same_bits(network: Generator, shape: ImageShape) -
     assert "ganvas" not in code
 
 
-def test_the_cases_are_every_family_and_every_form_of_conditioning() -> None:
-    networks = [case.values[0] for case in cases(only_operators=True)]
-    assert {network.name for network in networks} == set(GENERATORS)
-    for kind in GENERATORS.values():
-        if "conditioning" in field_types(kind):
-            forms = set(get_args(field_types(kind)["conditioning"]))
-            assert {it.conditioning for it in networks if it.name == kind.name} == forms
+def test_the_cases_have_every_value_of_every_option_of_every_family() -> None:
+    for counts in (False, True):
+        networks = [case.values[0] for case in cases(counts)]
+        assert {network.name for network in networks} == set(GENERATORS)
+        for kind in GENERATORS.values():
+            for field, hint in field_types(kind).items():
+                if counts or not is_count(hint):
+                    seen = {getattr(it, field) for it in networks if it.name == kind.name}
+                    assert set(choices(field, hint)) <= seen, f"{kind.name} {field}"
