@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ganvas.cli import main
+from ganvas.metrics import sliced_wasserstein
 
 from ..builders.commands import Result
 
@@ -38,6 +39,13 @@ checkpoint = 400
 """A recipe that trains in a second or two and uses every random generator but the penalties'."""
 
 
+PATCHES = 2_000
+FEWER_PATCHES = f"""
+from ganvas.metrics import sliced_wasserstein
+sliced_wasserstein.PATCHES = {PATCHES}
+"""
+"""Sabotage for `start`: what `fewer_patches` does in the process of the tests."""
+
 Ganvas = Callable[..., Result]
 """Runs one command: the fixture `ganvas`."""
 
@@ -61,6 +69,14 @@ def short_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     """`check` tries training for a step or two, not for seconds."""
     monkeypatch.setattr("ganvas.training.pace.WARM_UP", 0.0)
     monkeypatch.setattr("ganvas.training.pace.SECONDS", 0.01)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fewer_patches() -> Iterator[None]:
+    """swd compares few patches of images, not 65,536; in forked commands with `FEWER_PATCHES`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sliced_wasserstein, "PATCHES", PATCHES)
+        yield
 
 
 @pytest.fixture

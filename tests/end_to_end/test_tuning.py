@@ -24,7 +24,7 @@ from ganvas.web.watch.inside import Inside
 from ganvas.web.watch.run import WatchedRun
 
 from ..builders.commands import Result, finish, start
-from .conftest import essence, refused, write_images, write_small
+from .conftest import FEWER_PATCHES, essence, refused, write_images, write_small
 from .processes import run_together
 
 Ganvas = Callable[..., Result]
@@ -39,6 +39,7 @@ TUNE = (
 QUICK = f"""
 from ganvas.training import candidates, tuning
 candidates.PART, tuning.EARLY_METRICS = {PART}, ("swd",)
+{FEWER_PATCHES}
 """
 
 
