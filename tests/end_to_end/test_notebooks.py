@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 from .test_documentation import ROOT
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.ipynb"))
-BUDGET = 128
+BUDGET = 64
 
 SMALL_DATA = """
 import os
@@ -25,12 +25,12 @@ from tests.end_to_end.test_documentation import first_fashion_images
 os.chdir({folder!r})
 Path("fashion").mkdir(exist_ok=True)
 fashion = first_fashion_images(Path("fashion"))
-sources.BUILT_IN["fashion"] = lambda: fashion
+sources.BUILT_IN["fashion"] = lambda fashion=fashion: fashion
 """
 """What a cell before the first one does: fewer images, in a folder of the test's."""
 
 INTERRUPTED = """
-import signal, threading
+import os, signal
 from ganvas.training.listeners import Listeners
 
 class Interrupting(Listeners):
@@ -39,6 +39,7 @@ class Interrupting(Listeners):
         if images_seen == 0:
             os.kill(os.getpid(), signal.SIGINT)
 
+import ganvas
 import ganvas.training.trainer as trainer
 trainer.Listeners = Interrupting
 stopped = ganvas.train("mlp", "fashion", out="runs/stopped")
@@ -48,20 +49,9 @@ stopped = ganvas.train("mlp", "fashion", out="runs/stopped")
 Notebook = Any
 
 
-def run_notebook(path: Path, folder: Path, *more: str) -> Notebook:
-    """Execute a notebook with a tiny budget, and further cells; a kernel takes six seconds."""
-    notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        cell.source = re.sub(r"IMAGES = [\d_]+", f"IMAGES = {BUDGET}", cell.source)
-        cell.source = re.sub(r"n=\d+", "n=100", cell.source)
-    prepare = nbformat.v4.new_code_cell(SMALL_DATA.format(folder=str(folder)))
-    notebook.cells.insert(0, prepare)
-    for source in more:
-        cell = nbformat.v4.new_code_cell(source)
-        cell.metadata["tags"] = ["raises-exception"]
-        notebook.cells.append(cell)
-    NotebookClient(notebook, timeout=None, kernel_name="python3").execute(cwd=str(ROOT))
-    return notebook
+def code_cell(source: str) -> Any:
+    """A cell of a test's own."""
+    return nbformat.v4.new_code_cell(source)
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +68,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def executed(folder: Path) -> Notebook:
-    """The first run, and a run that is interrupted."""
-    return run_notebook(ROOT / "examples" / "first-run.ipynb", folder, INTERRUPTED)
+def executed(folder: Path) -> dict[str, Notebook]:
+    """Every notebook with a tiny budget, by its name; and `interrupted`, a cell of ours.
+
+    One kernel, which takes six seconds, runs them, each without the names of the one before.
+    """
+    notebooks = {path.stem: nbformat.read(path, as_version=4) for path in EXAMPLES}
+    cells = [code_cell(SMALL_DATA.format(folder=str(folder)))]
+    for name, notebook in notebooks.items():
+        for cell in notebook.cells:
+            cell.id = f"{name}-{cell.id}"
+            cell.source = re.sub(r"IMAGES = [\d_]+", f"IMAGES = {BUDGET}", cell.source)
+            cell.source = re.sub(r"n=\d+", "n=100", cell.source)
+        cells += [code_cell("%reset -f"), *notebook.cells]
+    interrupted = code_cell(INTERRUPTED)
+    interrupted.metadata["tags"] = ["raises-exception"]
+    notebooks["interrupted"] = nbformat.v4.new_notebook(cells=[interrupted])
+    whole = nbformat.v4.new_notebook(cells=[*cells, interrupted])
+    NotebookClient(whole, timeout=None, kernel_name="python3").execute(cwd=str(ROOT))
+    return notebooks
+
+
+@pytest.fixture
+def first_run(executed: dict[str, Notebook]) -> Notebook:
+    return executed["first-run"]
 
 
 def outputs(notebook: Notebook, source: str) -> list[Any]:
@@ -97,36 +108,37 @@ def shown(notebook: Notebook, source: str) -> dict[str, str]:
     return data
 
 
-def test_runs_scores_diagnoses_and_generators_show_themselves(executed: Notebook) -> None:
-    run = shown(executed, "run = ganvas.train")
+def test_runs_scores_diagnoses_and_generators_show_themselves(first_run: Notebook) -> None:
+    run = shown(first_run, "run = ganvas.train")
     assert f"dcgan on fashion, finished at {BUDGET} of {BUDGET} images" in run["text/html"]
-    assert '<img alt="samples at 128 images" src="data:image/png;base64,' in run["text/html"]
-    generator = shown(executed, "generator = ganvas.load")
+    assert '<img alt="samples at 64 images" src="data:image/png;base64,' in run["text/html"]
+    generator = shown(first_run, "generator = ganvas.load")
     assert generator["text/plain"].startswith("TrainedGenerator(32x32, grey, 128 latents")
     assert "image/png" in generator
-    assert "image/png" in shown(executed, "generator.grid(40")
-    assert "too early to tell" in shown(executed, "ganvas.diagnose")["text/html"]
-    assert "<td>swd</td>" in shown(executed, "ganvas.evaluate")["text/html"]
+    assert "image/png" in shown(first_run, "generator.grid(40")
+    assert "too early to tell" in shown(first_run, "ganvas.diagnose")["text/html"]
+    assert "<td>swd</td>" in shown(first_run, "ganvas.evaluate")["text/html"]
 
 
-def test_progress_is_one_line_that_is_updated(executed: Notebook) -> None:
+def test_progress_is_one_line_that_is_updated(first_run: Notebook) -> None:
     for source in ("run = ganvas.train", "run = ganvas.resume"):
-        lines = [o for o in outputs(executed, source) if o.output_type == "display_data"]
+        lines = [o for o in outputs(first_run, source) if o.output_type == "display_data"]
         *preparing, training = (line.data["text/plain"] for line in lines)
         assert training.startswith("100%")
         # How long each stage takes decides whether it has a line; none ever has two.
         stages = [line.split()[0].rstrip(":") for line in preparing]
         assert stages == [stage for stage in ("reading", "decoding") if stage in stages]
-        printed = [o.text for o in outputs(executed, source) if o.output_type == "stream"]
+        printed = [o.text for o in outputs(first_run, source) if o.output_type == "stream"]
         assert "".join(printed).count("\n") < 10
         assert "\x1b" not in "".join(printed)
         assert "next: ganvas.load('runs/notebook')" in "".join(printed)
 
 
 def test_interrupted_kernel_saves_and_says_in_one_line_how_to_go_on(
-    executed: Notebook, folder: Path
+    executed: dict[str, Notebook], folder: Path
 ) -> None:
-    (error,) = (o for o in executed.cells[-1].outputs if o.output_type == "error")
+    (cell,) = executed["interrupted"].cells
+    (error,) = (o for o in cell.outputs if o.output_type == "error")
     assert error.ename == "Interrupted"
     (line,) = error.traceback
     assert line.endswith("go on with: run = ganvas.resume('runs/stopped')")
@@ -135,16 +147,14 @@ def test_interrupted_kernel_saves_and_says_in_one_line_how_to_go_on(
     assert len(list((folder / "runs" / "stopped" / "checkpoints").iterdir())) == 1
 
 
-def test_environment_says_notebook_and_names_no_file_of_the_kernel(
-    executed: Notebook, folder: Path
-) -> None:
+@pytest.mark.usefixtures("executed")
+def test_environment_says_notebook_and_names_no_file_of_the_kernel(folder: Path) -> None:
     environment = json.loads((folder / "runs" / "notebook" / "environment.json").read_text())
     assert environment["command"] == ["python", "(in a notebook)"]
 
 
-def test_tutorial_runs_and_scores_each_recipe(folder: Path) -> None:
-    notebook = run_notebook(ROOT / "examples" / "tutorial.ipynb", folder)
-    (scores,) = outputs(notebook, "scores = {")
+def test_tutorial_runs_and_scores_each_recipe(executed: dict[str, Notebook]) -> None:
+    (scores,) = outputs(executed["tutorial"], "scores = {")
     names = [line.split()[0] for line in scores.text.splitlines()]
     assert sorted(names) == ["dcgan", "mlp", "resnet", "smoothed", "wgan"]
 
