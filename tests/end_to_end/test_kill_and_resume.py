@@ -22,7 +22,7 @@ from ganvas.training import trainer
 from ganvas.training.state import TrainState
 
 from ..builders.commands import Command, Result, finish, start, start_fresh, wait_until
-from .conftest import essence, write_images, write_small
+from .conftest import essence, train_small, write_images, write_small
 
 KILLS = 6
 """benchmarks/robustness has a thousand."""
@@ -38,6 +38,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         result = finish(start(train))
     assert result.code == 0, result.err
     return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def shorter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the same seed that ended before."""
+    return train_small(tmp_path_factory.mktemp("shorter"), 1200)
 
 
 def test_kills_at_random_moments(tmp_path: Path, small: Path, images: Path) -> None:
@@ -68,7 +74,7 @@ def test_a_kill_while_augmentation_adapts(tmp_path: Path, small: Path, images: P
     whole, run = tmp_path / "whole", tmp_path / "killed"
     adaptive = ["--augmentation", "adaptive:0.501:4000", "--augmentation-policy", "diffaugment"]
     adaptive += ["--held-out", 0.5]  # many, so that little is explained by their choice
-    train = ["train", small, images, *adaptive, "--images", 4_500, "--out"]
+    train = ["train", small, images, *adaptive, "--images", 3_200, "--out"]
     result = finish(start([*train, whole]))
     assert result.code == 0, result.err
     history = Run.open(whole).history
@@ -223,24 +229,19 @@ def test_a_second_ctrl_c_does_not_spoil_how_the_first_one_ends(
 def test_the_same_seed_gives_the_same_bits(
     tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
 ) -> None:
+    train = ("train", small, images, "--images", 1200)
     for name in ("one", "two"):
-        assert ganvas("train", small, images, "--seed", 5, "--out", tmp_path / name).code == 0
+        assert ganvas(*train, "--seed", 5, "--out", tmp_path / name).code == 0
     assert essence(tmp_path / "one") == essence(tmp_path / "two")
-    assert ganvas("train", small, images, "--seed", 6, "--out", tmp_path / "other").code == 0
+    assert ganvas(*train, "--seed", 6, "--out", tmp_path / "other").code == 0
     assert essence(tmp_path / "one")["tensors"] != essence(tmp_path / "other")["tensors"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "empty"])
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(
-    tmp_path: Path,
-    small: Path,
-    images: Path,
-    whole: Path,
-    ganvas: Callable[..., Result],
-    damage: str,
+    tmp_path: Path, shorter: Path, whole: Path, ganvas: Callable[..., Result], damage: str
 ) -> None:
-    run = tmp_path / "damaged"
-    assert ganvas("train", small, images, "--images", 1200, "--out", run).code == 0
+    run = Path(shutil.copytree(shorter, tmp_path / "damaged"))
     newest = sorted((run / "checkpoints").iterdir())[-1]
     content = newest.read_bytes()
     middle = len(content) // 2
@@ -254,10 +255,9 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
 
 
 def test_when_every_checkpoint_is_damaged_it_says_so(
-    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+    tmp_path: Path, shorter: Path, ganvas: Callable[..., Result]
 ) -> None:
-    run = tmp_path / "damaged"
-    assert ganvas("train", small, images, "--out", run).code == 0
+    run = Path(shutil.copytree(shorter, tmp_path / "damaged"))
     for path in (run / "checkpoints").iterdir():
         path.write_bytes(b"nothing")
     result = ganvas("resume", run, "--images", 3000)
@@ -280,21 +280,21 @@ def test_a_run_goes_on_in_the_numbers_that_it_began_in(
         return result
 
     widths = ("--generator.network.width", 64, "--discriminator.network.width", 64)
-    wide = ("train", small, images, *widths, "--images")
-    on_a_processor(False, *wide, 800, "--precision", "fp32", "--out", tmp_path / "whole")
-    on_a_processor(False, *wide, 400, "--out", tmp_path / "moved")
-    moved = on_a_processor(True, "resume", tmp_path / "moved", "--images", 800)
+    wide = ("train", small, images, *widths, "--intervals.probes", 0, "--images")
+    on_a_processor(False, *wide, 160, "--precision", "fp32", "--out", tmp_path / "whole")
+    on_a_processor(False, *wide, 80, "--out", tmp_path / "moved")
+    moved = on_a_processor(True, "resume", tmp_path / "moved", "--images", 160)
     assert "began in" not in moved.out
     tensors = [essence(tmp_path / name)["tensors"] for name in ("whole", "moved")]
     assert tensors[0] == tensors[1]
-    on_a_processor(True, *wide, 400, "--precision", "bf16", "--out", tmp_path / "back")
-    back = on_a_processor(False, "resume", tmp_path / "back", "--images", 800)
+    on_a_processor(True, *wide, 80, "--precision", "bf16", "--out", tmp_path / "back")
+    back = on_a_processor(False, "resume", tmp_path / "back", "--images", 160)
     assert "the run started in bf16 and continues in fp32: this processor has no" in back.out
     assert "sums may round differently" not in back.out
     Run.open(tmp_path / "back").write_environment(
         {**Run.open(tmp_path / "back").read_environment(), "threads": 64}
     )
-    slower = on_a_processor(False, "resume", tmp_path / "back", "--images", 816)
+    slower = on_a_processor(False, "resume", tmp_path / "back", "--images", 176)
     assert "the run started on 64 threads and continues on 1 thread: sums may" in slower.out
 
 
@@ -303,19 +303,18 @@ def test_training_longer_keeps_the_schedules_where_they_ended(
 ) -> None:
     run = tmp_path / "longer"
     ramp = "linear:2e-4:1e-4"
-    flags = ("--generator.learning-rate", ramp, "--images", 1000, "--out", run)
+    flags = ("--generator.learning-rate", ramp, "--images", 160, "--out", run)
     assert ganvas("train", small, images, *flags).code == 0
-    assert ganvas("resume", run, "--images", 2000).code == 0
+    assert ganvas("resume", run, "--images", 320).code == 0
     recipe = Run.open(run).read_recipe()
-    assert recipe.images == 2000
-    assert recipe.generator.learning_rate.images == 1000  # type: ignore[union-attr]
+    assert recipe.images == 320
+    assert recipe.generator.learning_rate.images == 160  # type: ignore[union-attr]
 
 
 def test_training_time_adds_up_over_resumes(
-    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+    tmp_path: Path, shorter: Path, ganvas: Callable[..., Result]
 ) -> None:
-    run = tmp_path / "run"
-    assert ganvas("train", small, images, "--images", 1000, "--out", run).code == 0
+    run = Path(shutil.copytree(shorter, tmp_path / "run"))
     before = Run.open(run).history.column("seconds")
     assert ganvas("resume", run, "--images", 2000).code == 0
     seconds = Run.open(run).history.column("seconds")
