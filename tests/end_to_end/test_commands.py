@@ -76,7 +76,7 @@ def test_every_recipe_trains_samples_interpolates_and_goes_on(
     result = ganvas("train", name, data, "--out", run, *flags)
     assert result.code == 0, result.err
     assert ganvas("sample", run).code == 0
-    walked = ganvas("interpolate", run)
+    walked = ganvas("interpolate", run, "-n", 2, "--steps", 2)
     assert walked.code == (2 if for_points else 0), walked.err  # points have no way in between
     result = ganvas("resume", run, "--images", 2 * budget)
     assert result.code == 0, result.err
