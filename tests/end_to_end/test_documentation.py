@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import re
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,11 +24,11 @@ from ganvas.data.arrays import open_idx
 from ganvas.data.source import Source
 from ganvas.extras import MissingExtra
 from ganvas.metrics import classifier, contrastive, lite0, two_samples
-from ganvas.training import candidates
+from ganvas.training import candidates, monitor
 
 from ..builders.commands import Result
 from ..builders.hub import Hub
-from ..extras import require_extras_of
+from ..extras import missing_libraries, require_extras_of
 from .studies import stay_in_this_process
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +40,11 @@ TRANSLATIONS = sorted((ROOT / "docs" / "zh").rglob("*.md"))
 PAGES = [README, *sorted({*(ROOT / "docs").rglob("*.md")} - {PACKAGE, *TRANSLATIONS})]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SKIPPED_COMMANDS = ("make ", "pip ", "docker ", "git clone", "cd ")
-BUDGET = 128
+BUDGET = 64
+"""Images of a training: a batch of most recipes."""
+LONGER, NEEDS_LONGER = 128, {"--grow", "--tune", "points-modern"}
+"""Images of one that has sizes or candidates to go through, or a larger batch."""
+SAMPLES = 128
 BUILT_IN_IMAGES = 1_500
 """How many of the built-in images the commands see."""
 TINY_STUDY = {
@@ -51,29 +56,45 @@ TINY_STUDY = {
 }
 
 
+@pytest.fixture(scope="module")
+def fashion(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    return first_fashion_images(tmp_path_factory.mktemp("built-in"))
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of photos."""
+    folder = tmp_path_factory.mktemp("photos")
+    random = np.random.default_rng(0)
+    for number in range(210):  # a tenth is enough for scores
+        pixels = random.integers(0, 256, (80, 70, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.jpg")
+    return folder
+
+
 @pytest.fixture
 def reader_folder(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    fashion: Source,
+    photos: Path,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The working directory of a reader of the README: a folder of photos and a cache."""
+    """The working directory of a reader of the README: the photos and a cache."""
     monkeypatch.setattr(candidates, "PART", 1)  # a step or two each
     monkeypatch.setattr(candidates, "fewest_steps", lambda: 1)
+    monkeypatch.setattr(monitor, "PROBE_IMAGES", 16)  # probing takes longer than a step
     monkeypatch.setattr(lite0, "SIDE", 32)  # six times faster (its docstring)
     monkeypatch.setattr(classifier, "MIN_IMAGES_SHOWN", 3_000)
     monkeypatch.setattr(contrastive, "IMAGES_SHOWN", 1_000)
     monkeypatch.setattr(two_samples, "IMAGES_SHOWN", 1_000)
-    fashion = first_fashion_images(tmp_path_factory.mktemp("built-in"))
     monkeypatch.setitem(sources.BUILT_IN, "fashion", lambda: fashion)
     # One cache for all pages, because features of real images take long even so.
     monkeypatch.setenv("GANVAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache-of-pages"))
     stay_in_this_process(monkeypatch)  # starting processes for studies takes long
     monkeypatch.setattr("ganvas.web.server.serve", lambda app, listener, browser: None)  # for ever
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "photos").mkdir()
-    random = np.random.default_rng(0)
-    for number in range(210):  # a tenth is enough for scores
-        pixels = random.integers(0, 256, (80, 70, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.jpg")
+    shutil.copytree(photos, tmp_path / "photos")
 
 
 def add_flowers(hub: Hub, photos: Path) -> None:
@@ -111,10 +132,13 @@ def test_command_blocks_of_a_page_run(
     blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
     if any("hf:" in text for _, text in blocks):
         add_flowers(request.getfixturevalue("hub"), Path("photos"))
+    exporting = any("ganvas export" in text for _, text in blocks)
+    if exporting and not missing_libraries("onnx"):
+        request.getfixturevalue("known_operators")
     names: dict[str, object] = {}
     for language, text in blocks:
         if language == "python":
-            run_python(re.sub(r"images=[\d_]+", f"images={BUDGET}", text), names)
+            run_python(re.sub(r"images=[\d_]+", f"images={LONGER}", text), names)
         elif language == "bash":
             for command in commands(text):
                 run(command, ganvas)
@@ -188,18 +212,18 @@ def run(command: str, ganvas: Callable[..., Result]) -> None:
     program, *words = shlex.split(command)
     assert program == "ganvas", f"this test runs only ganvas, not {command!r}"
     if words[0] in ("train", "resume"):
-        budget = BUDGET if words[0] == "train" else 2 * BUDGET
+        budget = LONGER if words[0] == "resume" or NEEDS_LONGER & set(words) else BUDGET
         words = [word for word in words if not re.fullmatch(r"--images=\S+", word)]
         if "--images" in words:
             words[words.index("--images") + 1] = str(budget)
         else:
             words += ["--images", str(budget)]
         if {"--evaluation.every", "--tune"} & set(words):
-            words += ["--evaluation.samples", str(BUDGET)]
+            words += ["--evaluation.samples", str(SAMPLES)]
     if words[0] == "compare":
         words = reduce_study(words)
     if words[0] in ("evaluate", "truncation"):
-        words += ["-n", str(BUDGET)]
+        words += ["-n", str(SAMPLES)]
     if words[0] == "project":
         words += ["--steps", "2", "--reference", "2"]
     result = ganvas(*words)
