@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from importlib import metadata
 
 import pytest
@@ -65,13 +66,20 @@ def test_dev_promises_every_extra_but_the_one_that_needs_a_torchvision() -> None
     assert set(parts_of_extras()["dev"]) == set(LIBRARIES) - {"fid"}
 
 
+@pytest.fixture(scope="module")
+def packages() -> Mapping[str, list[str]]:
+    """The distributions that have each name that can be imported; half a second lists them."""
+    return metadata.packages_distributions()
+
+
 @pytest.mark.parametrize("extra", LIBRARIES)
-def test_tests_look_for_a_library_of_every_package_that_an_extra_installs(extra: str) -> None:
+def test_tests_look_for_a_library_of_every_package_that_an_extra_installs(
+    packages: Mapping[str, list[str]], extra: str
+) -> None:
     require_extra(extra)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lines = map(Requirement, project["optional-dependencies"][extra])
     installs = {canonicalize_name(line.name) for line in lines}
-    packages = metadata.packages_distributions()
     known = {canonicalize_name(it) for name in LIBRARIES[extra] for it in packages[name]}
     assert installs <= known
 
