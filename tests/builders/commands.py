@@ -41,6 +41,7 @@ PRELOADED = (
     "ganvas.studies.running",
     "ganvas.reports.run_report",
     "ganvas.reports.study_report",
+    "tests.builders.preloaded",  # the last
 )
 
 
