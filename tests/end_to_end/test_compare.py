@@ -16,7 +16,7 @@ from ganvas.runs.status import SavedStatus
 from ganvas.studies.directory import StudyDirectory
 
 from ..builders.commands import Command, Result, finish, start, wait_until, wait_until_ended
-from ..builders.short_estimate import SHORT_ESTIMATE
+from ..builders.short_work import SHORT_WORK
 from . import pages
 from .conftest import essence
 from .studies import DIVERGING, UNWATCHED, endings, tiny_study, written
@@ -25,10 +25,10 @@ IMAGES = 800
 
 ARMS = ("small", "hinge", "absurd")
 TWO_WORKERS, ONE_WORKER = (
-    f"{SHORT_ESTIMATE}\nfrom ganvas.studies import executors\nexecutors.cores = lambda: {cores}"
+    f"{SHORT_WORK}\nfrom ganvas.studies import executors\nexecutors.cores = lambda: {cores}"
     for cores in (2, 1)
 )
-"""Sabotage: short measurements, and so many workers of one thread, each a new interpreter.
+"""Sabotage: short work, and so many workers of one thread, each a new interpreter.
 
 Two only where a study is killed, so that more than one run is lost.
 """
