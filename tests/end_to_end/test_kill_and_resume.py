@@ -151,10 +151,11 @@ def test_a_terminal_that_closes_stops_training_and_nohup_lets_it_go_on(
     tmp_path: Path,
     small: Path,
     images: Path,
-    whole: Path,
+    shorter: Path,
     ganvas: Callable[..., Result],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    train = ("train", small, images, "--images", 1200, "--out")
     step = trainer.train_step
 
     def step_and_close(state: TrainState, recipe: Recipe) -> None:
@@ -165,17 +166,17 @@ def test_a_terminal_that_closes_stops_training_and_nohup_lets_it_go_on(
 
     monkeypatch.setattr(trainer, "train_step", step_and_close)
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where nohup starts the tests
-    stopped = ganvas("train", small, images, "--out", tmp_path / "stopped")
+    stopped = ganvas(*train, tmp_path / "stopped")
     assert stopped.code == 130
     assert "saved at 1,008 images" in stopped.err
     assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:
-        assert ganvas("train", small, images, "--out", tmp_path / "nohup").code == 0
+        assert ganvas(*train, tmp_path / "nohup").code == 0
     finally:
         signal.signal(signal.SIGHUP, before)
     assert ganvas("resume", tmp_path / "stopped").code == 0
-    assert essence(tmp_path / "stopped") == essence(tmp_path / "nohup") == essence(whole)
+    assert essence(tmp_path / "stopped") == essence(tmp_path / "nohup") == essence(shorter)
 
 
 def test_a_run_that_is_interrupted_before_its_first_step_leaves_nothing(
