@@ -223,7 +223,7 @@ def run(command: str, ganvas: Callable[..., Result]) -> None:
     if words[0] == "compare":
         words = reduce_study(words)
     if words[0] in ("evaluate", "truncation"):
-        words += ["-n", str(SAMPLES)]
+        words += ["-n", str(SAMPLES if words[0] == "evaluate" else SAMPLES // 2)]
     if words[0] == "project":
         words += ["--steps", "2", "--reference", "2"]
     result = ganvas(*words)
