@@ -32,10 +32,15 @@ Ganvas = Callable[..., Result]
 PART = 2
 """Of so many parts of the budget candidates take one; of ten, the rest would take long."""
 BUDGET, EACH = 1_200, 200
-TUNE = (
-    *("--tune", "--batch", 4, "--images", BUDGET, "--evaluation.samples", 100),
-    *("--intervals.checkpoint", 60),
-)
+
+
+def tune(images: int) -> tuple[object, ...]:
+    """Flags of a tuned run that sees so many images."""
+    few = ("--batch", 4, "--images", images, "--evaluation.samples", 100)
+    return ("--tune", *few, "--intervals.checkpoint", 60)
+
+
+TUNE = tune(BUDGET)
 QUICK = f"""
 from ganvas.training import candidates, tuning
 candidates.PART, tuning.EARLY_METRICS = {PART}, ("swd",)
@@ -306,8 +311,8 @@ def test_every_value_starts_from_the_weights_of_an_earlier_run(
 def test_two_processes_choose_together(tmp_path: Path, small: Path, images: Path) -> None:
     """Trains in two processes: that they agree can be seen no cheaper."""
     run = tmp_path / "run"
-    train = ["train", small, images, *TUNE, "--out", run]
-    results = run_together([train] * 2, QUICK)
+    train = ["train", small, images, *tune(240), "--out", run]
+    results = run_together([train] * 2, f"{QUICK}\ncandidates.fewest_steps = lambda: 10")
     assert [result.code for result in results] == [0, 0], results
     assert Run.open(run).state() == "finished"
     assert tuned(run).chosen is not None
