@@ -66,13 +66,14 @@ def test_every_recipe_trains_samples_interpolates_and_goes_on(
 ) -> None:
     run = tmp_path / "run"
     recipe = CATALOG[name]()
-    budget = 32 * recipe.discriminator_steps
+    batch = max(16, recipe.batch_unit)
+    budget = batch * recipe.discriminator_steps
     for_points = recipe.data.size == POINT
     narrow = width_flags(recipe.generator.network, recipe.discriminator.network)
     data, size = ("ring", ()) if for_points else (images, ("--size", 16))
     if name.endswith("-conditional"):
         data = with_labels(images)
-    flags = ("--batch", max(16, recipe.batch_unit), *size, "--images", budget, *narrow)
+    flags = ("--batch", batch, *size, "--images", budget, *narrow)
     result = ganvas("train", name, data, "--out", run, *flags)
     assert result.code == 0, result.err
     assert ganvas("sample", run).code == 0
@@ -101,7 +102,8 @@ def test_any_network_takes_any_fitting_size(
     tmp_path: Path, images: Path, ganvas: Ganvas, network: str, size: str
 ) -> None:
     narrow = width_flags(GENERATORS[network](), DISCRIMINATORS[network]())
-    flags = ("--network", network, "--size", size, "--images", 32, "--batch", 16, *narrow)
+    short = ("--images", 32, "--batch", 16, "--discriminator-steps", 1)
+    flags = ("--network", network, "--size", size, *short, *narrow)
     result = ganvas("train", "wgan-gp", images, "--out", tmp_path / "run", *flags)
     assert result.code == 0, result.err
     generator = library.load(tmp_path / "run")
