@@ -127,8 +127,10 @@ def test_what_a_row_does_not_cover_is_said() -> None:
 
 
 def test_labels_are_learned_where_they_suit_and_only_there() -> None:
-    assert ranked_rows(replace(MANY, labels=True))[0].recipe == "dcgan-conditional"
-    assert "dcgan-conditional" not in {row.recipe for row in ranked_rows(MANY)}
+    for channels, recipe in ((1, "resnet-dcgan-conditional"), (3, "dcgan-conditional")):
+        case = replace(MANY, channels=channels, labels=True)
+        assert ranked_rows(case)[0].recipe == recipe
+    assert all(row.labels == "any" for row in ranked_rows(MANY))
 
 
 @pytest.mark.parametrize("channels", [2, 4])

@@ -122,9 +122,9 @@ def test_what_labels_are_for_is_said(tmp_path: Path) -> None:
     for name, count in (("few", 400), ("many", 2_400)):
         np.savez(tmp_path / f"{name}.npz", images=pixels[:count], labels=labels[:count])
     few, many = recommended(tmp_path / "few.npz"), recommended(tmp_path / "many.npz")
-    assert (few.recipe, many.recipe) == ("few", "dcgan-conditional")
+    assert (few.recipe, many.recipe) == ("few", "resnet-dcgan-conditional")
     assert "--labels on learns them too" in reason(few, "labels")
-    assert "labels suit it" in reason(many, "dcgan-conditional")
+    assert "labels suit it" in reason(many, "resnet-dcgan-conditional")
 
 
 @pytest.mark.parametrize(("data", "things"), [("ring", "points"), ("stacked:fashion", "stacked")])
