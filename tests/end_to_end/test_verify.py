@@ -76,4 +76,4 @@ def test_check_finds_new_copies_with_verify(tmp_path: Path, ganvas: Ganvas) -> N
         np.savez(tmp_path / "images.npz", images=images)
         os.utime(tmp_path / "images.npz", ns=(LONG_AGO, LONG_AGO))
         assert "exact copies" not in ganvas("check", tmp_path / "images.npz").out
-    assert "1 are exact copies" in ganvas("check", tmp_path / "images.npz", "--verify").out
+    assert "1 is an exact copy" in ganvas("check", tmp_path / "images.npz", "--verify").out

@@ -131,8 +131,8 @@ class Inspection:
         if self.labels and self.unlabelled:
             either = "give one split alone, or " if self.splits else ""
             warnings.append(
-                f"{self.unlabelled:,} images have no label, so labels are not used; "
-                f"{either}move them into one of the label folders"
+                f"{format_count(self.unlabelled, 'image has', 'images have')} no label, so labels "
+                f"are not used; {either}move what has none into one of the label folders"
             )
         if self.sizes is not None and min(self.sizes.median) < min(self.size):
             width, height = self.sizes.median
@@ -226,7 +226,8 @@ class Inspection:
             return None
         once = "each image counts once; --keep-duplicates keeps all copies"
         kept = "they are kept (--keep-duplicates)"
-        return f"{self.copies:,} are exact copies", kept if self.settings.keep_duplicates else once
+        copies = format_count(self.copies, "is an exact copy", "are exact copies")
+        return copies, kept if self.settings.keep_duplicates else once
 
     def _splits_line(self) -> tuple[str, str] | None:
         if not self.splits:

@@ -102,7 +102,7 @@ def test_lines_for_people(mixed: Path) -> None:
     assert text.startswith(f"photos: 6 images at 64x64: {parts}      median size 100x100, ")
     assert "  7 cannot be used      b/bomb.png: 2,500 megapixels" in text
     assert "and 2 more (--json lists all)" in text
-    assert "  1 are exact copies" in text
+    assert "  1 is an exact copy" in text
     assert "few images: 6 is little for a GAN from scratch" in text
     assert "Add --flip where" in text
     mirrored = check(mixed, replace(SETTINGS, flip=True))
@@ -176,7 +176,7 @@ def test_the_suggested_size_avoids_enlarging(tmp_path: Path, side: int, expected
 def test_images_without_label_among_others_are_warned_about(tmp_path: Path) -> None:
     save(flat("L", 0, 40), tmp_path / "top.png")
     save(flat("L", 1, 40), tmp_path / "cat" / "a.png")
-    assert any("1 images have no label" in warning for warning in check(tmp_path).warnings)
+    assert any("1 image has no label" in warning for warning in check(tmp_path).warnings)
     assert prepare(open_source(tmp_path), SETTINGS, tmp_path / "cache").labels is None
 
 
