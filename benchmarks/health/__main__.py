@@ -104,10 +104,13 @@ def score_all(results: Sequence[Result], keep: Path) -> list[ScoredRun]:
 def write_report(results: Sequence[Result], keep: Path, out: Path | None) -> None:
     """Print the page, and write it and its picture into a folder."""
     runs = score_all(results, keep)
-    page = page_of(runs, results, None if out is None else PICTURE)
+    rows, columns, counts = matrix(half(runs, calibration=False))
+    page = page_of(runs, results, PICTURE if out is not None and rows else None)
     print(page)
     if out is not None:
-        write_confusion(out / PICTURE, *matrix(half(runs, calibration=False)))
+        out.mkdir(parents=True, exist_ok=True)
+        if rows:  # none where seeds of calibration alone have run
+            write_confusion(out / PICTURE, rows, columns, counts)
         (out / PAGE).write_text(page)
 
 

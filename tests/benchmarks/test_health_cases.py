@@ -506,6 +506,14 @@ def test_the_confusion_matrix_is_drawn(bench: Bench, scored: list[Any], tmp_path
     assert picture.is_right("healthy", "nothing")
 
 
+@pytest.mark.usefixtures("bench")
+def test_runs_of_calibration_alone_have_a_page_without_a_picture(tmp_path: Path) -> None:
+    program = runpy.run_path(str(FOLDER / "__main__.py"), run_name="program")
+    program["write_report"]([], tmp_path, tmp_path / "page")
+    assert [path.name for path in (tmp_path / "page").iterdir()] == ["health.md"]
+    assert "![" not in (tmp_path / "page" / "health.md").read_text()
+
+
 # -- Setting thresholds ----------------------------------------------------------------------------
 
 
