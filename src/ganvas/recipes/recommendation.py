@@ -171,9 +171,7 @@ def _why_recipe(inspection: Inspection, row: Row | None, case: Case) -> str:
         return f"{inspection.recipe} as it is made for {images}"
     if row is None:
         return f"{RECIPE_FOR_IMAGES}, as nothing was measured on {case.channels} channels"
-    uncovered = row.uncovered(case)
-    silent = f"; the nearest to {' and '.join(uncovered)} that was measured" if uncovered else ""
-    return f"{row.recipe} as {row.why} (docs/{row.study}{silent})"
+    return f"{row.recipe} {_grounds(row, case, 'the nearest to {} that was measured')}"
 
 
 def _second_choice(rows: list[Row], case: Case) -> str | None:
@@ -181,9 +179,14 @@ def _second_choice(rows: list[Row], case: Case) -> str | None:
     row = next((other for other in rows if other.name != rows[0].name), None)
     if row is None:
         return None
-    uncovered = row.uncovered(case)
-    silent = f"; not measured for {' and '.join(uncovered)}" if uncovered else ""
-    return f"{row.name} as {row.why} (docs/{row.study}{silent})"
+    return f"{row.name} {_grounds(row, case, 'not measured for {}')}"
+
+
+def _grounds(row: Row, case: Case, silent: str) -> str:
+    """Why a row, and its study; `silent` says, of {}, what of the images that did not cover."""
+    uncovered = " and ".join(row.uncovered(case))
+    note = f"; {silent.format(uncovered)}" if uncovered else ""
+    return f"as {row.why} (docs/{row.study}{note})"
 
 
 def _why_size(inspection: Inspection) -> str:
