@@ -72,6 +72,8 @@ def run_experiment(
     """
     options = options_of(name, description, arms, seconds, seeds).parse_args()
     chosen = {arm: recipe for arm, recipe in arms.items() if arm in (options.arms or arms)}
+    if options.held_out is not None:
+        chosen = {arm: holding_out(recipe, options.held_out) for arm, recipe in chosen.items()}
     experiment = Experiment(name, chosen, judges, options.keep, options.out)
     for named in options.data:
         data_name, _, data = named.partition("=")
@@ -90,6 +92,11 @@ def options_of(
     parser.add_argument("--seconds", type=int, default=seconds, help="CPU seconds of every run")
     parser.add_argument("--seeds", type=int, default=seeds)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument(
+        "--held-out",
+        type=float,
+        help="fraction of the images that is not trained on and judges (default: the recipe's)",
+    )
     parser.add_argument("--keep", type=Path, default=Path("runs") / name)
     parser.add_argument("--out", type=Path, default=RESULTS)
     return parser
@@ -170,6 +177,11 @@ def pace(recipe: Recipe, data: str) -> float:
 def within(recipe: Recipe, images: float) -> Recipe:
     """The recipe with a budget of whole batches."""
     return dataclasses.replace(recipe, images=max(int(images) // recipe.batch, 1) * recipe.batch)
+
+
+def holding_out(recipe: Recipe, fraction: float) -> Recipe:
+    """The recipe, trained on fewer images and judged by more."""
+    return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, held_out=fraction))
 
 
 def run_job(job: Job, recipe: Recipe, data: str, judges: Judges, keep: Path) -> dict[str, Any]:

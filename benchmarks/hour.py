@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/hour.py cifar10=FOLDER/cifar10.npz
     .venv/bin/python benchmarks/hour.py cifar10=FOLDER/cifar10.npz --seconds 600 --seeds 5
+    .venv/bin/python benchmarks/hour.py few=PHOTOS --held-out 0.9 --arms few "few, residual"
 
 Every run has one thread, so on two cores two runs of an hour take an hour. Results, tables and a
 picture are written to docs/results.
@@ -18,8 +19,9 @@ from equal_time import Judges, run_experiment
 from ganvas.recipes import CATALOG, Recipe
 
 SIDE = 32
-RECIPES = ("dcgan", "resnet-dcgan", "resnet", "r3gan", "fastgan", "biggan", "style")
+RECIPES = ("dcgan", "resnet-dcgan", "resnet", "r3gan", "fastgan", "biggan", "style", "few")
 SLOWER = "resnet-dcgan at 2e-4"
+FEW_RESIDUAL = "few, residual"
 JUDGES = Judges(
     metrics=("fd-lite0", "prdc-lite0", "fd-self", "c2st", "swd"),
     scores=("fd-lite0", "recall-lite0", "coverage-lite0", "fd-self", "c2st", "swd"),
@@ -28,11 +30,17 @@ JUDGES = Judges(
 
 
 def arms() -> dict[str, Recipe]:
-    """The recipes by name, at 32x32, and one with the learning rates of dcgan."""
+    """The recipes by name, at 32x32, and two with the residual generator of resnet-dcgan.
+
+    One has the learning rates of dcgan, the other the augmentation of few.
+    """
     named = {name: CATALOG[name]() for name in RECIPES}
-    networks, dcgan = named["resnet-dcgan"], named["dcgan"]
+    residual, dcgan, few = named["resnet-dcgan"], named["dcgan"], named["few"]
     named[SLOWER] = dataclasses.replace(
-        dcgan, generator=dataclasses.replace(dcgan.generator, network=networks.generator.network)
+        dcgan, generator=dataclasses.replace(dcgan.generator, network=residual.generator.network)
+    )
+    named[FEW_RESIDUAL] = dataclasses.replace(
+        residual, augmentation=few.augmentation, augmentation_policy=few.augmentation_policy
     )
     return {
         name: dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, size=(SIDE, SIDE)))
