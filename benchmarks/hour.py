@@ -16,12 +16,14 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread for each run
 
 from equal_time import Judges, run_experiment
+from ganvas.networks import DCGANDiscriminator, DCGANGenerator
 from ganvas.recipes import CATALOG, Recipe
 
 SIDE = 32
 RECIPES = ("dcgan", "resnet-dcgan", "resnet", "r3gan", "fastgan", "biggan", "style", "few")
 SLOWER = "resnet-dcgan at 2e-4"
 FEW_RESIDUAL = "few, residual"
+WIDE = "dcgan of width 64"
 JUDGES = Judges(
     metrics=("fd-lite0", "prdc-lite0", "fd-self", "c2st", "swd"),
     scores=("fd-lite0", "recall-lite0", "coverage-lite0", "fd-self", "c2st", "swd"),
@@ -30,9 +32,10 @@ JUDGES = Judges(
 
 
 def arms() -> dict[str, Recipe]:
-    """The recipes by name, at 32x32, and two with the residual generator of resnet-dcgan.
+    """The recipes by name, at 32x32, and others that differ from them in one thing.
 
-    One has the learning rates of dcgan, the other the augmentation of few.
+    Two have the residual generator of resnet-dcgan: one with the learning rates of dcgan, one with
+    the augmentation of few. The third is dcgan with twice the channels in both networks.
     """
     named = {name: CATALOG[name]() for name in RECIPES}
     residual, dcgan, few = named["resnet-dcgan"], named["dcgan"], named["few"]
@@ -41,6 +44,9 @@ def arms() -> dict[str, Recipe]:
     )
     named[FEW_RESIDUAL] = dataclasses.replace(
         residual, augmentation=few.augmentation, augmentation_policy=few.augmentation_policy
+    )
+    named[WIDE] = dcgan.with_networks(
+        DCGANGenerator(width=64), DCGANDiscriminator(norm="batch", width=64)
     )
     return {
         name: dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, size=(SIDE, SIDE)))

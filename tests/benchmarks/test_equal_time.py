@@ -171,6 +171,10 @@ def test_the_hour_has_the_recipes_that_it_names_at_one_size() -> None:
     assert slower.generator.network == usual.generator.network
     assert slower.generator.learning_rate == arms["dcgan"].generator.learning_rate
     assert slower.generator.learning_rate != usual.generator.learning_rate
+    wide, dcgan = arms[hour.WIDE], arms["dcgan"]
+    assert wide != dcgan
+    networks = (wide.generator.network, wide.discriminator.network)
+    assert dcgan == wide.with_networks(*(dataclasses.replace(it, width=32) for it in networks))
     few = arms[hour.FEW_RESIDUAL]
     assert few.generator == usual.generator
     assert few.augmentation == arms["few"].augmentation
