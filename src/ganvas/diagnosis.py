@@ -140,4 +140,5 @@ def evidence_of(run: Run) -> Evidence:
         training_images=data["images"] - data["held_out"] if known else None,
         scores=tuple(run.scores.records()),
         stopped=status.reason if status.status == "diverged" else "",
+        held_out_images=data["held_out"] if known else None,
     )

@@ -48,6 +48,7 @@ class Evidence:
     scores: all of scores.jsonl.
     stopped: why training stopped by itself (the reason in the status of a diverged run); else "".
     thresholds: the limits that rules compare with.
+    held_out_images: how many images are held out; None where it is not known.
     """
 
     records: tuple[Record, ...]
@@ -56,6 +57,7 @@ class Evidence:
     scores: tuple[Record, ...] = ()
     stopped: str = ""
     thresholds: Thresholds = field(default_factory=Thresholds)
+    held_out_images: int | None = None
 
     @cached_property
     def valid_records(self) -> tuple[Record, ...]:

@@ -53,7 +53,7 @@ class HealthMonitor:
         self._run, self._recipe = run, recipe
         self._records = deque(run.history.records(), maxlen=MAX_RECORDS)
         self._open = open_findings(run.findings.records())
-        self._training_images = len(data.training)
+        self._training_images, self._held_out_images = len(data.training), len(data.held_out)
         self._seed = state.seed
         pac = recipe.objective.pac
         training, held_out = (
@@ -127,6 +127,7 @@ class HealthMonitor:
             recipe=self._recipe,
             training_images=self._training_images,
             scores=tuple(self._run.scores.records()),
+            held_out_images=self._held_out_images,
         )
 
     def _context(self, state: TrainState) -> ProbeContext:

@@ -166,7 +166,7 @@ def discriminator_memorises(current: RuleInput) -> Condition | None:
     which = "the training images" if count is None else f"the {count:,} training images"
     meaning = f"The discriminator has memorised {which} and takes other real images for fakes."
     remedies = (
-        augment(count),
+        augment(current.evidence.held_out_images),
         set_to("data.flip", "true", "it doubles the images, where mirrored ones are plausible"),
         regularise,
         SPECTRAL_NORM,
@@ -185,15 +185,14 @@ def discriminator_memorises(current: RuleInput) -> Condition | None:
     return found and dataclasses.replace(found, additional=train_and_held_out(current))
 
 
-def augment(training_images: int | None) -> Remedy:
-    """Augment with a probability that follows overfitting, or a fixed one if few are held out."""
+def augment(held_out_images: int | None) -> Remedy:
+    """Augment with a probability that follows overfitting; a fixed one where a run would refuse
+    that (`runs.data.check_held_out`), or where it is not known."""
     fixed = raise_to("augmentation", 0.3, "augmented images are hard to memorise")
 
     def remedy(recipe: Recipe) -> Change | None:
         change = fixed(recipe)
-        fraction = recipe.data.held_out
-        too_few = FEWEST_HELD_OUT * (1 - fraction) / fraction if fraction else math.inf
-        if change is None or training_images is None or training_images < too_few:
+        if change is None or held_out_images is None or held_out_images < FEWEST_HELD_OUT:
             return change
         why = "images are augmented the more, the more are memorised (Karras 2020)"
         return Change(change.field, "adaptive", why)

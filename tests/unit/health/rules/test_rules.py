@@ -9,11 +9,13 @@ import itertools
 import math
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ganvas.errors import DataError
 from ganvas.health import thresholds
 from ganvas.health.assessment import apply_rules, health_status, not_checked, severities
 from ganvas.health.evidence import Evidence
@@ -24,9 +26,11 @@ from ganvas.health.thresholds import Thresholds
 from ganvas.networks import DCGANDiscriminator, R3GANGenerator
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import CATALOG
-from ganvas.schedules import Ramp
+from ganvas.runs.data import check_held_out
+from ganvas.schedules import Adaptive, Ramp
 from tests.builders.histories import HEALTHY, Course, Courses, written
 from tests.builders.symptoms import SICK, Case, against, rate, scored
+from tests.builders.tiny import tiny_data
 
 EVERY_CASE = pytest.mark.parametrize("case", SICK.values(), ids=list(SICK))
 
@@ -184,7 +188,7 @@ def test_memorisation_needs_held_out_images() -> None:
 
 
 def test_augmentation_is_the_first_advice_against_memorisation() -> None:
-    sick = replace(SICK["a hundred images"].evidence, training_images=90)
+    sick = replace(SICK["a hundred images"].evidence, training_images=90, held_out_images=10)
     (found,) = [f for f in apply_rules(sick) if f.symptom == "discriminator-memorises"]
     assert found.advice[0].flag == "--augmentation 0.3"
     assert found.advice[0].keeps_weights
@@ -193,17 +197,18 @@ def test_augmentation_is_the_first_advice_against_memorisation() -> None:
     assert found.advice[0].flag == "--flip"
 
 
-@pytest.mark.parametrize(("images", "advised"), [(179, "0.3"), (180, "adaptive")])
-def test_augmentation_that_follows_is_advised_where_twenty_images_are_held_out(
-    images: int, advised: str
+@pytest.mark.parametrize(("held_out", "advised"), [(None, "0.3"), (19, "0.3"), (20, "adaptive")])
+def test_augmentation_that_follows_is_advised_where_a_run_takes_it(
+    held_out: int | None, advised: str
 ) -> None:
-    sick = SICK["a hundred images"].evidence
-    assert sick.recipe.data.held_out == 0.1
-    (found,) = [
-        finding
-        for finding in apply_rules(replace(sick, training_images=images))
-        if finding.symptom == "discriminator-memorises"
-    ]
+    """Labels and groups can hold out fewer than the fraction, so the images are counted."""
+    sick = replace(SICK["a hundred images"].evidence, held_out_images=held_out)
+    (found,) = [f for f in apply_rules(sick) if f.symptom == "discriminator-memorises"]
+    if held_out is not None:
+        recipe = replace(sick.recipe, augmentation=Adaptive())
+        data = tiny_data(100, held_out=held_out)
+        with nullcontext() if advised == "adaptive" else pytest.raises(DataError):
+            check_held_out(recipe, data)
     assert found.advice[0].flag == f"--augmentation {advised}"
     assert found.advice[0].keeps_weights
 
