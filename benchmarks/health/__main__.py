@@ -22,14 +22,13 @@ import calibrate
 from bases import BASES
 from cases import HEALTHY, KINDS, Case, every_case, quick_cases, select
 from page import exceptions, matrix, page_of, write_confusion
-from replay import evidence_of, replay_run
+from replay import WHILE_PRESENT, evidence_of, replay_run
 from running import Outcome, Result, healthy_results, read_result, results_of, run_all, run_path
 from score_rules import ScoredRun, counts_as_healthy, failures, half, score_run
 from tables import markdown_table
 
 import ganvas
 from ganvas.health.rules import RULES
-from ganvas.health.thresholds import Thresholds
 
 SCORING_SECONDS = 14
 """Of one run, approximately; for the plan."""
@@ -97,7 +96,7 @@ def score_all(results: Sequence[Result], keep: Path) -> list[ScoredRun]:
             if data_of(other.seed) == data_of(result.seed)
         ]
         run = ganvas.Run.open(run_path(keep, result.name))
-        scored.append(score_run(result, replay_run(run, Thresholds()), counterparts))
+        scored.append(score_run(result, replay_run(run, WHILE_PRESENT), counterparts))
     return scored
 
 
@@ -120,7 +119,7 @@ def calibration(keep: Path) -> str:
     cases = [case for case in cases if not case.is_healthy or counts_as_healthy(case.base)]
     results = results_of(cases, keep)
     runs = score_all(results, keep)
-    limits = Thresholds()
+    limits = WHILE_PRESENT
     readings = []
     for result in results:
         evidence = evidence_of(ganvas.Run.open(run_path(keep, result.name)), limits)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import curves
@@ -22,7 +22,7 @@ from cases import KINDS, Case, every_case
 from curves import ABSENT, FIRST, Curve, clarity, curve_of, known_at
 from figures import SymptomFigure, label_of, write_figure
 from panels import moments_to_show, panel_of
-from replay import Timeline, replay
+from replay import WHILE_PRESENT, Timeline, replay
 from running import healthy_results, results_of, run_path, train, use_one_thread
 from symptom_runs import SYMPTOM_RUNS, healthy_twin, sick_case
 
@@ -51,7 +51,7 @@ class Candidate:
     @classmethod
     def of(cls, what: str, wanted: str, run: ganvas.Run, twin: ganvas.Run) -> Candidate:
         """A run with the rules replayed over it."""
-        evidence = diagnosis.evidence_of(run)
+        evidence = replace(diagnosis.evidence_of(run), thresholds=WHILE_PRESENT)
         timeline = replay(evidence, run.read_status().images_seen)
         return cls(what, wanted, run, twin, evidence, timeline)
 

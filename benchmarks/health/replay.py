@@ -19,6 +19,10 @@ NOTHING = "nothing"
 Level = Literal["watch", "failing"]
 """The least bad verdict that counts."""
 
+WHILE_PRESENT = Thresholds(recovery=1)
+"""The limits in force, but a finding counts only while its values are abnormal. That `ganvas` keeps
+one for longer begins none and delays none, and would only count it again."""
+
 VERDICTS: dict[Level, tuple[str, ...]] = {"watch": ("watch", "failing"), "failing": ("failing",)}
 
 
@@ -66,7 +70,11 @@ class Timeline:
 
 
 def replay_run(run: ganvas.Run, thresholds: Thresholds) -> Timeline:
-    """What training, or `ganvas diagnose` at that time, would have found at each record."""
+    """What training, or `ganvas diagnose` at that time, would have found at each record.
+
+    Args:
+        thresholds: with those of ganvas also what it still keeps, with `WHILE_PRESENT` without.
+    """
     return replay(evidence_of(run, thresholds), run.read_status().images_seen)
 
 

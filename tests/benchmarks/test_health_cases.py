@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import itertools
 import runpy
 import sys
 from collections import Counter
@@ -28,6 +29,8 @@ from ganvas.networks import DISCRIMINATORS, GENERATORS, Dimensions, ImageShape
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.recipes.files import checked
 from ganvas.runs.labels import with_labels
+from tests.builders.histories import HEALTHY, written
+from tests.builders.symptoms import SICK
 from tests.builders.tiny import fill_zero_weights, tiny_data, tiny_recipe
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "health"
@@ -381,6 +384,28 @@ def test_replay_applies_rules_at_each_probed_record(bench: Bench) -> None:
     end = bench["replay"].replay(stopped, 45, rules).steps[-1]
     assert seen[-1] == (4, "generator: loss became infinite", 0)
     assert (end.images_seen, end.findings) == (45, (("diverging", "failing"),))
+
+
+def test_keeping_a_finding_changes_neither_recall_nor_alarms_nor_when_or_what_first(
+    bench: Bench,
+) -> None:
+    """Histories that are sick, healthy, and sick again, with the limits of ganvas and of here."""
+    replay, kept_longer = bench["replay"].replay, 0
+    cases = [case for case in SICK.values() if not case.stopped][::4]
+    for case in cases:
+        sick, healthy = case.evidence, written(case.evidence.recipe, HEALTHY[case.recipe])
+        parts = (sick.records[18:], healthy[12:16], sick.records[20:])
+        every = sick.records[1]["images_seen"] - sick.records[0]["images_seen"]
+        joined = itertools.chain.from_iterable(parts)
+        records = tuple({**r, "images_seen": every * n} for n, r in enumerate(joined, 19))
+        usual = dataclasses.replace(sick, records=records)
+        strict = dataclasses.replace(usual, thresholds=bench["replay"].WHILE_PRESENT)
+        both = [replay(evidence, records[-1]["images_seen"]) for evidence in (usual, strict)]
+        for level in ("watch", "failing"):
+            first, second = (timeline.output(level) for timeline in both)
+            assert (first.at, first.first_symptom) == (second.at, second.first_symptom)
+        kept_longer += both[0] != both[1]
+    assert kept_longer > len(cases) / 2, "else this tests nothing"
 
 
 def test_output_names_the_last_and_the_first_symptom(bench: Bench) -> None:

@@ -24,10 +24,15 @@ With every recipe of the catalog it is under 0.45 before `learning_steps`, over 
 
 
 def apply_rules(evidence: Evidence) -> tuple[Finding, ...]:
-    """The current findings, causes before consequences (the order of `RULES`)."""
+    """The current findings, causes before consequences (the order of `RULES`).
+
+    Those that are ending come last: what is seen now is to be changed first. They still include
+    others (`IMPLIED_BY`), which else would begin and end while a value dips.
+    """
     findings = {symptom: rule(evidence) for symptom, rule in RULES.items()}
     found = {symptom: finding for symptom, finding in findings.items() if finding is not None}
-    return tuple(finding for finding in found.values() if not is_implied(finding, found))
+    open_now = [finding for finding in found.values() if not is_implied(finding, found)]
+    return tuple(sorted(open_now, key=lambda finding: finding.ending))
 
 
 def is_implied(finding: Finding, found: Mapping[str, Finding]) -> bool:
@@ -81,7 +86,8 @@ def too_early(evidence: Evidence) -> tuple[str, ...]:
 def severities(evidence: Evidence) -> dict[str, float]:
     """How close each checked rule is to a new finding: from 1 on there is one.
 
-    An existing finding stays until its severity is below `Thresholds.release`.
+    An existing finding stays until its severity was below `Thresholds.release` for
+    `Thresholds.recovery` evaluations in a row.
     """
     by_symptom = {symptom: rule.severity(evidence) for symptom, rule in RULES.items()}
     return {symptom: value for symptom, value in by_symptom.items() if value is not None}

@@ -82,14 +82,16 @@ class Change:
 
 @dataclass(frozen=True)
 class Finding:
-    """A symptom that a run shows now.
+    """A symptom that a run shows now, or showed at a recent probe.
 
     confidence: 0 to 1; `health.rules.rule` has the formula.
     since: images seen at the onset.
     numbers: the numbers that show it.
-    meaning: one plain sentence.
+    meaning: one plain sentence; a second one while it is ending.
     advice: one to three changes of the run's recipe, the most useful first.
     paper: where the symptom is described.
+    ending: it began, and by its newest values alone it would not; it is a "watch" until they have
+        been normal for long enough.
     """
 
     symptom: str
@@ -100,6 +102,7 @@ class Finding:
     meaning: str
     advice: tuple[Change, ...]
     paper: str
+    ending: bool = False
 
     def to_table(self) -> dict[str, Any]:
         """JSON types, as findings.jsonl holds them."""

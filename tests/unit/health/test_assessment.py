@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ganvas.health import assessment
 from ganvas.health.assessment import applicable_rules, apply_rules, health_status, not_checked
 from ganvas.health.evidence import Evidence
 from ganvas.health.finding import Finding
@@ -30,6 +31,19 @@ def test_status_is_the_worst_verdict_however_early() -> None:
     assert health_status(early, (WATCHED, FOUND, WATCHED)) == "failing"
     sick = SICK["a hundred images"].evidence
     assert health_status(sick, apply_rules(sick)) == "failing"
+
+
+def test_what_shows_now_comes_before_what_is_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is ending still includes others: else they would begin and end at every dip."""
+    made_up = {
+        "mode-collapse": replace(WATCHED, ending=True),
+        "partial-collapse": replace(WATCHED, symptom="partial-collapse"),
+        "checkerboard": replace(WATCHED, symptom="checkerboard"),
+    }
+    rules = {symptom: lambda _, found=found: found for symptom, found in made_up.items()}
+    monkeypatch.setattr(assessment, "RULES", rules)
+    found = apply_rules(healthy("dcgan"))
+    assert [finding.symptom for finding in found] == ["checkerboard", "mode-collapse"]
 
 
 @pytest.mark.parametrize("recipe", HEALTHY)

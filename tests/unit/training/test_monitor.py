@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from ganvas.diagnosis import diagnose, evidence_of
+from ganvas.health.evidence import is_probed
 from ganvas.health.finding import Change, Finding, HealthStatus, Measurement
+from ganvas.recipes import CATALOG
 from ganvas.recipes.players import conditional
+from ganvas.runs import Run
 from ganvas.runs.history import Record, failing_spans
 from ganvas.training.monitor import (
     IMAGES_PER_LABEL,
     PROBE_LABELS,
+    HealthMonitor,
     changes,
     labelled_images,
     open_findings,
 )
 from ganvas.training.state import TrainState
+from tests.builders import run_files
+from tests.builders.histories import HEALTHY, written
 from tests.builders.tiny import tiny_data, tiny_recipe
+from tests.builders.watched import made_run
 
 
 def finding(symptom: str, verdict: HealthStatus = "watch", since: int = 100) -> Finding:
@@ -93,6 +102,35 @@ def test_events_are_plain_values() -> None:
     (event,) = events_of((200, (finding("mode-collapse"),)))
     assert event["advice"][0]["field"] == "discriminator.learning_rate"
     assert event["numbers"][0]["name"] == "probe/diversity/distance"
+
+
+def test_training_and_diagnose_read_the_same(tmp_path: Path) -> None:
+    recipe, data = tiny_recipe().with_fixed_schedules(), tiny_data(100, held_out=10)
+    run = Run.create(tmp_path / "run", recipe, run_files.environment(), run_files.data())
+    state = TrainState.start(recipe, data, 0, torch.device("cpu"))
+    evidence = evidence_of(run)
+    assert (evidence.training_images, evidence.held_out_images) == (90, 10)
+    assert HealthMonitor(run, recipe, data, state).evidence() == evidence
+
+
+def test_diagnose_finds_at_every_probe_what_training_has_open(tmp_path: Path) -> None:
+    """From the files alone: a rank of training images that moves to and fro around its limit."""
+    rank = [0.5] * 10 + [value for value in (0.75, 0.75, 0.62) for _ in range(2)] * 2 + [0.5] * 6
+    courses = {**HEALTHY["dcgan"], "probe/ranking/memory": rank}
+    records = written(CATALOG["dcgan"](), courses, len(rank))
+    run = made_run(tmp_path / "run", records)
+    events = run.findings.records()
+    # Two probes above the limit, one below, and so again; three below end it.
+    assert summaries(events) == [
+        ("onset", 28_000, "discriminator-memorises"),
+        ("end", 52_000, "discriminator-memorises"),
+    ]
+    probed = [record["images_seen"] for record in records if is_probed(record)]
+    assert probed[-1] == 56_000
+    for seen in reversed(probed):
+        run.history.truncate_after(seen)
+        still_open = open_findings([e for e in events if e["images_seen"] <= seen])
+        assert {finding.symptom for finding in diagnose(run).findings} == set(still_open), seen
 
 
 def test_labels_are_probed_beside_training_images_of_a_few_spread_over_all() -> None:

@@ -1,17 +1,25 @@
 """A rule: when a symptom is checked, and how conditions at several records become a finding.
 
 All rules work the same way and differ in the condition that they evaluate. A rule is evaluated at
-each probed record (`Evidence.evaluated_indices`); records that lack its columns are skipped. The
-current episode of a symptom is all newest evaluations in a row with a severity of at least
-`release`. There is a finding if, within the episode, `patience` evaluations in a row have severity
-1 or more, or one has `extreme` severity.
+each probed record (`Evidence.evaluated_indices`); records that lack its columns are skipped.
 
-- since: the first evaluation of the episode with severity 1 or more.
-- severity of the episode s: the median of its newest three evaluations.
+An episode of a symptom is a row of evaluations with a severity of at least `release`. A finding
+begins once, within an episode, `patience` evaluations in a row have severity 1 or more, or one has
+`extreme` severity. It is over once `recovery` evaluations in a row have less than `release`. If
+its episode is interrupted for less, the finding is kept: `Finding.ending`. So it begins as soon as
+without keeping, and values that cross their limit to and fro make one finding.
+
+- since: the first evaluation with severity 1 or more, of the episode in which the finding began.
+- severity of an episode s: the median of its newest three evaluations.
 - confidence: 1 - 1 / (s (k + 1)), with k evaluations in the episode: one evaluation at the limit
   gives 0.5, and doubt falls with severity and with the number of evaluations.
-- verdict: "failing" from s = `failing` on, or after `lasting` evaluations; else "watch". Some
-  rules, and some conditions of others, are never more than "watch".
+- verdict: "failing" from s = `failing` on, or after `lasting` evaluations of the episode; else
+  "watch". Some rules, and some conditions of others, are never more than "watch".
+- while it is kept, the confidence is that of the episode before, the numbers are the newest ones of
+  at least `release`, and the verdict is "watch": nothing that may be over stops a run.
+
+All this is a function of the history up to one record. So `ganvas diagnose` says what training did,
+and a resumed run needs no memory of its findings.
 """
 
 from __future__ import annotations
@@ -26,6 +34,7 @@ from ganvas.health.columns import MISSING
 from ganvas.health.evidence import Evidence, missing_probes
 from ganvas.health.finding import Finding
 from ganvas.health.rules.condition import Condition, RuleInput
+from ganvas.health.thresholds import Thresholds
 from ganvas.recipes.recipe import Recipe
 
 Phase = Literal["any", "start", "learning", "settled"]
@@ -60,25 +69,28 @@ class Rule:
     worst: Literal["watch", "failing"] = "failing"
 
     def __call__(self, evidence: Evidence) -> Finding | None:
-        """The finding, if the symptom is present now."""
-        episode = self._episode(evidence)
-        onset = next((images for images, cond in reversed(episode) if cond.severity >= 1), None)
-        if onset is None or not is_triggered([cond.severity for _, cond in episode], evidence):
-            return None
+        """The finding, if the symptom is present, or was and is not over yet."""
         limits = evidence.thresholds
-        newest = episode[0][1]
+        episodes = self._episodes(evidence)
+        triggered = [episode for episode in episodes if is_triggered(episode, limits)]
+        if not triggered:
+            return None
+        episode, ending = triggered[0], triggered[0] is not episodes[0]
+        onset = next(images for images, cond in reversed(triggered[-1]) if cond.severity >= 1)
+        newest = next(episode for episode in episodes if episode)[0][1]
         severity = median(condition.severity for _, condition in episode[:3])
         fails = severity >= limits.failing or len(episode) >= limits.lasting
-        fails = fails and not newest.at_most_watch and self.worst == "failing"
+        fails = fails and not (ending or newest.at_most_watch) and self.worst == "failing"
         return Finding(
             symptom=self.symptom,
             verdict="failing" if fails else "watch",
             confidence=1 - 1 / (max(severity, 1.0) * (len(episode) + 1)),
             since=onset if newest.since is None else newest.since,
             numbers=newest.numbers,
-            meaning=newest.meaning,
+            meaning=f"{newest.meaning} {ending_sentence(limits)}" if ending else newest.meaning,
             advice=advise(evidence.recipe, newest.remedies),
             paper=self.paper,
+            ending=ending,
         )
 
     def evaluations(self, evidence: Evidence) -> Iterator[Evaluation]:
@@ -140,24 +152,38 @@ class Rule:
         }[self.phase]
         return steps * evidence.recipe.batch * evidence.recipe.discriminator_steps
 
-    def _episode(self, evidence: Evidence) -> list[Evaluation]:
-        """The evaluations since the symptom was last absent, newest first."""
-        episode = []
+    def _episodes(self, evidence: Evidence) -> list[list[Evaluation]]:
+        """The episodes since the symptom was last over, newest first; their evaluations, too.
+
+        The first is the current one. It is empty if the newest evaluation is below `release`.
+        """
+        episodes: list[list[Evaluation]] = [[]]
+        below = 0
         for evaluation in self.evaluations(evidence):
-            if evaluation[1].severity < evidence.thresholds.release:
+            if evaluation[1].severity >= evidence.thresholds.release:
+                episodes[-1].append(evaluation)
+                below = 0
+                continue
+            below += 1
+            if below == evidence.thresholds.recovery:
                 break
-            episode.append(evaluation)
-        return episode
+            episodes.append([])
+        return episodes
 
 
-def is_triggered(severities: list[float], evidence: Evidence) -> bool:
-    """Whether the severities of an episode are enough for a finding."""
-    limits = evidence.thresholds
-    if max(severities) >= limits.extreme:
-        return True
+def is_triggered(episode: list[Evaluation], limits: Thresholds) -> bool:
+    """Whether an episode is enough for a finding to begin."""
     in_a_row = 0
-    for severity in severities:
-        in_a_row = in_a_row + 1 if severity >= 1 else 0
-        if in_a_row == limits.patience:
+    for _, condition in episode:
+        in_a_row = in_a_row + 1 if condition.severity >= 1 else 0
+        if in_a_row == limits.patience or condition.severity >= limits.extreme:
             return True
     return False
+
+
+def ending_sentence(limits: Thresholds) -> str:
+    """What a finding adds to its meaning while it is kept."""
+    return (
+        "The newest values are closer to normal; it is over after "
+        f"{limits.recovery} normal ones in a row."
+    )

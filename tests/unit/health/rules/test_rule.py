@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganvas.health.assessment import apply_rules, not_checked, severities
-from ganvas.health.evidence import Evidence
+from ganvas.health.evidence import Evidence, Record
 from ganvas.health.finding import Finding
 from ganvas.health.rules import RULES
 from ganvas.health.rules.condition import (
@@ -22,7 +22,9 @@ from ganvas.health.rules.condition import (
     most_severe,
 )
 from ganvas.health.rules.rule import Rule
+from ganvas.health.thresholds import Thresholds
 from ganvas.recipes import CATALOG
+from ganvas.training.monitor import changes, open_findings
 
 RECIPE = CATALOG["dcgan"]()
 BATCH = RECIPE.batch
@@ -66,16 +68,22 @@ def after(looks: int) -> int:
         ((1.5, 0.5, 1.5), False),
         ((1.5, 0.9, 1.5), False),  # never two in a row
         ((1.5, 1.5, 0.9), True),  # not yet released
-        ((1.5, 1.5, 0.79), False),  # healed
+        ((1.5, 1.5, 0.5, 0.5), True),  # not for long enough
+        ((1.5, 1.5, 0.79, 0.79, 0.79), False),  # healed
+        ((1.5, 1.5, 0.5, 0.5, 0.9, 0.5, 0.5), True),  # never three in a row
+        ((1.5, 1.5, 0.5, None, 0.5, None), True),  # a failed probe does not heal
+        ((1.5, 1.5, 0.5, 0.5, 0.5, 1.5), False),  # it begins anew, with patience
+        ((1.5, 1.5, 0.5, 0.5, 0.5, 1.5, 1.5), True),
+        ((1.5, 0.5, 1.5, 0.5, 1.5), False),  # never began, so nothing is kept
         ((3.0,), True),  # extreme
         ((2.9,), False),
-        ((3.0, 0.5), False),
+        ((3.0, 0.5), True),
+        ((3.0, 0.5, 0.5, 0.5), False),
         ((1.5, None, 1.5), True),  # a failed probe says nothing
         ((None, None), False),
-        ((1.5, 1.5, 0.5, 1.5), False),
     ],
 )
-def test_finding_needs_patience_or_an_extreme(
+def test_finding_needs_patience_or_an_extreme_and_ends_after_a_recovery(
     values: tuple[float | None, ...], speaks: bool
 ) -> None:
     assert (RULE(looks(*values)) is not None) is speaks
@@ -96,12 +104,14 @@ def test_no_finding_before_the_rule_is_active() -> None:
     [
         ((1.5, 1.5), 0),
         ((0.1, 1.5, 1.5, 1.5), 1),
-        ((1.5, 1.5, 0.1, 1.5, 1.5), 3),  # of the present stretch
+        ((1.5, 1.5, 0.1, 1.5, 1.5), 0),  # a dip does not end it
+        ((1.5, 0.1, 1.5, 1.5, 0.1), 2),  # where it began: one evaluation began nothing
+        ((1.5, 1.5, 0.1, 0.1, 0.1, 1.5, 1.5), 5),  # of the finding that began last
         ((0.1, 0.9, 1.5, 1.5), 2),  # above its release, but not there yet
         ((1.5, 1.5, 0.9, 1.5), 0),
     ],
 )
-def test_onset_is_the_first_evaluation_of_the_episode(
+def test_onset_is_the_first_evaluation_of_the_episode_that_began_it(
     values: tuple[float, ...], onset: int
 ) -> None:
     assert found(*values).since == after(onset)
@@ -142,6 +152,65 @@ def test_verdict_depends_on_severity_and_duration(values: tuple[float, ...], ver
     mild = replace(RULE, worst="watch")(looks(*values))
     assert mild is not None
     assert mild.verdict == "watch"
+
+
+TO_AND_FRO = (1.2, 1.3, 0.6) * 9
+"""Nine times above the limit for long enough for a finding, each time with a dip."""
+
+
+def test_a_value_that_crosses_its_limit_nine_times_makes_one_finding() -> None:
+    """Without keeping there are nine; the first begins no later, and the last one ends."""
+
+    def events(recovery: int) -> list[tuple[str, int]]:
+        happened: list[Record] = []
+        for count in range(1, len(values) + 1):
+            limits = Thresholds(recovery=recovery)
+            finding = RULE(replace(looks(*values[:count]), thresholds=limits))
+            current = () if finding is None else (finding,)
+            happened += changes(open_findings(happened), current, after(count - 1))
+        return [(event["event"], event["images_seen"]) for event in happened]
+
+    values = (*TO_AND_FRO, 0.6, 0.6, 0.6)
+    ends = [after(3 * n + 2) for n in range(9)]
+    onsets = [after(3 * n + 1) for n in range(9)]
+    assert [at for event, at in events(recovery=1) if event == "onset"] == onsets
+    assert [at for event, at in events(recovery=1) if event == "end"] == ends
+    kept = Thresholds().recovery
+    assert events(kept) == [("onset", onsets[0]), ("end", ends[-1] + (kept - 1) * STEP)]
+
+
+def test_a_finding_that_is_ending_shows_what_was_last_abnormal_and_fails_nothing() -> None:
+    sick, ending = found(3.0, 2.5, 2.0), found(3.0, 2.5, 2.0, 0.5, 0.6)
+    assert (sick.verdict, sick.ending) == ("failing", False)
+    assert (ending.verdict, ending.ending) == ("watch", True)
+    same = replace(ending, verdict=sick.verdict, ending=False, meaning=sick.meaning)
+    assert same == sick
+    assert ending.meaning == (
+        "It is so. The newest values are closer to normal; it is over after 3 normal ones in a row."
+    )
+    returned = found(3.0, 2.5, 2.0, 0.5, 1.5)  # not for long enough to begin anew
+    assert (returned.verdict, returned.ending) == ("watch", True)
+    assert [number.value for number in returned.numbers] == [1.5]
+    again = found(3.0, 2.5, 2.0, 0.5, 2.0, 2.0)
+    assert (again.verdict, again.ending, again.since) == ("failing", False, after(0))
+
+
+@given(st.lists(st.floats(0, 6) | st.none(), max_size=12))
+def test_keeping_begins_nothing_and_changes_no_finding_but_since(
+    values: list[float | None],
+) -> None:
+    """So the health benchmark, which counts findings while they are present, says the same."""
+    evidence = looks(*values)
+    strict = RULE(replace(evidence, thresholds=Thresholds(recovery=1)))
+    kept = RULE(evidence)
+    if strict is not None:
+        assert kept is not None
+        assert kept.since <= strict.since
+        assert replace(kept, since=strict.since) == strict
+    elif kept is not None:
+        assert kept.ending
+        earlier = (RULE(looks(*values[:count])) for count in range(len(values)))
+        assert any(finding is not None and not finding.ending for finding in earlier)
 
 
 @given(st.lists(st.floats(0, 6) | st.none(), max_size=8))
@@ -279,8 +348,8 @@ def test_rule_input_reads_no_later_record() -> None:
     assert current.steps == pytest.approx((after(0) + 5 * STEP) / BATCH)
 
 
-def test_a_healthy_run_is_evaluated_at_its_last_record_only() -> None:
-    """A healthy run is looked at from its end: a rule stops at the first look that is well."""
+def test_a_healthy_run_is_evaluated_at_its_last_records_only() -> None:
+    """A healthy run is looked at from its end: a rule stops where the symptom was over."""
     count = itertools.count()
 
     def evaluate(current: RuleInput) -> Condition | None:
@@ -288,4 +357,4 @@ def test_a_healthy_run_is_evaluated_at_its_last_record_only() -> None:
         return condition("It is so.", (), current.above("probe/x", 1.0))
 
     assert replace(RULE, evaluate=evaluate)(looks(*[0.5] * 1_000)) is None
-    assert next(count) == 1
+    assert next(count) == Thresholds().recovery

@@ -78,7 +78,8 @@ def test_finding_ends_when_training_is_healthy_again(case: Case) -> None:
     sick = case.evidence
     healthy = written(sick.recipe, HEALTHY[case.recipe])
     last = healthy[-1]["images_seen"]
-    later = [{**record, "images_seen": record["images_seen"] + last} for record in healthy[-8:]]
+    # Of eight probes, up to four make a mean normal again, and then three end a finding.
+    later = [{**record, "images_seen": record["images_seen"] + last} for record in healthy[-16:]]
     healed = replace(sick, records=(*sick.records, *later))
     assert case.symptom not in symptoms(healed)
 
@@ -314,7 +315,7 @@ def test_order_of_findings_is_that_of_the_table() -> None:
     for case in SICK.values():
         if case.symptom not in ("clip-too-large", "generator-stands-still"):
             everything.update({k: v for k, v in case.changes.items() if v is not None})
-    found = symptoms(evidence("wgan", everything))
+    found = [f.symptom for f in apply_rules(evidence("wgan", everything)) if not f.ending]
     assert len(found) >= 5
     assert found == [symptom for symptom in RULES if symptom in found]
 
