@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import calibrate
-from bases import BASES
+from bases import BASES, symptoms_checked
 from cases import HEALTHY, KINDS, Case, every_case, quick_cases, select
 from page import exceptions, matrix, page_of, write_confusion
 from replay import WHILE_PRESENT, evidence_of, replay_run
@@ -137,10 +137,14 @@ def plan(cases: Sequence[Case], keep: Path | None, jobs: int) -> str:
         done = len(results_of(ours, keep)) if keep else 0
         each = ours[0].seconds + SCORING_SECONDS
         seconds += each * (len(ours) - done)
-        rows.append((kind, base, len(ours), done, f"{ours[0].recipe.images:,}", f"{each:.0f}"))
+        checked, of = symptoms_checked(ours[0].recipe)
+        found = f"{checked} of {of}"
+        images = f"{ours[0].recipe.images:,}"
+        rows.append((kind, base, len(ours), done, images, found, f"{each:.0f}"))
     healthy = sum(case.is_healthy for case in cases)
+    header = "| kind | base | runs | done | images | symptoms it can find | s each |"
     return (
-        f"{markdown_table('| kind | base | runs | done | images | s each |', rows)}\n\n"
+        f"{markdown_table(header, rows)}\n\n"
         f"{healthy} healthy and {len(cases) - healthy} sabotaged runs; still to do: "
         f"{seconds / 60:.0f} core-minutes, about {seconds / 60 / jobs:.0f} minutes with "
         f"{jobs} jobs of one thread"

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ganvas.fields import get_field, replace_field
+from ganvas.health.assessment import applicable_rules
+from ganvas.health.evidence import Evidence
 from ganvas.objectives.settings import Penalties, PenaltySettings
 from ganvas.recipes import CATALOG, Intervals, Recipe
 from ganvas.schedules import Ramp
+from ganvas.training.due import Due
 
 IMAGE_METRICS = ("fd-lite0", "prdc-lite0")
 POINT_METRICS = ("modes",)
@@ -69,6 +72,22 @@ def with_budget(recipe: Recipe, images: int, looks: int) -> Recipe:
         history=max(1, probes // 2), samples=images, checkpoint=images, probes=probes
     )
     return replace(recipe, images=images, intervals=intervals)
+
+
+def symptoms_checked(recipe: Recipe) -> tuple[int, int]:
+    """How many symptoms a run is long enough to find, and how many its recipe can show.
+
+    A finding takes `patience` probes at which its rule is evaluated, but for extreme values. Rules
+    that compare more records, or wait for labels, may need more: these are the most.
+    """
+    recipe = recipe.with_fixed_schedules()
+    nothing = Evidence((), recipe)
+    step = recipe.batch * recipe.discriminator_steps
+    ends = range(step, recipe.images + step, step)
+    probed = [seen for seen in ends if Due.after(seen - step, seen, recipe).probes]
+    enough = probed[-min(nothing.thresholds.patience, len(probed))]
+    rules = applicable_rules(recipe)
+    return sum(rule.active_from(nothing) <= enough for rule in rules), len(rules)
 
 
 def widths(width: int) -> Changes:

@@ -94,6 +94,24 @@ def test_the_plan_fits_its_time(every: list[Any], monkeypatch: pytest.MonkeyPatc
     assert all(case.seconds + scoring < 120 for case in every)
 
 
+@pytest.mark.parametrize(
+    ("base", "images", "found"),
+    [
+        ("dcgan-16", 56_000, (15, 15)),
+        ("style", 6_400, (5, 15)),  # 200 updates: the rules from 30 on alone
+        ("r3gan", 9_600, (5, 15)),  # those from 300 on are evaluated once, at the end
+        ("r3gan", 10_464, (10, 15)),
+        ("resnet-paper", 2_560, (1, 14)),  # 8 updates
+    ],
+)
+def test_a_short_run_can_find_few_symptoms(
+    bench: Bench, base: str, images: int, found: tuple[int, int]
+) -> None:
+    bases = bench["bases"]
+    recipe = bases.with_budget(bases.BASES[base].build(), images, bases.BASES[base].looks)
+    assert bases.symptoms_checked(recipe) == found
+
+
 def test_every_recipe_is_valid_and_is_read_again(every: list[Any]) -> None:
     for case in {(case.kind, case.base): case for case in every}.values():
         assert checked(case.recipe) == case.recipe, case.name
@@ -641,7 +659,7 @@ def test_the_plan_is_printed_and_nothing_trained(
     main = main_of(monkeypatch, "--plan", "--only", "few-images", "--seeds", "0,1,2")["main"]
     assert main() == 0
     printed = capsys.readouterr().out
-    assert "| few-images | dcgan-16 | 2 | 0 | 56,000 |" in printed
+    assert "| few-images | dcgan-16 | 2 | 0 | 56,000 | 15 of 15 |" in printed
     assert "0 healthy and 3 sabotaged runs" in printed
 
 
