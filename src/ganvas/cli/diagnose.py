@@ -124,8 +124,9 @@ def finding_lines(finding: Finding) -> list[str]:
         f"(confidence {finding.confidence:.0%})",
         f"  {finding.meaning}",
     ]
+    verb = "was" if finding.ending else "is"
     for number in finding.numbers:
-        lines.append(f"  {number.name} is {number.value:.4g}; normal: {number.normal}")
+        lines.append(f"  {number.name} {verb} {number.value:.4g}; normal: {number.normal}")
     for change in finding.advice:
         lines.append(f"  try {change.flag}  ({change.why})")
     return [*lines, f"  see {finding.paper}"]

@@ -1,14 +1,16 @@
-"""What `ganvas diagnose` prints at its end: what was not checked, in a line, and what to type."""
+"""What `ganvas diagnose` prints: a finding, what was not checked, and what to type."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ganvas.cli.diagnose import diagnosis_lines, next_step
+from ganvas.cli.diagnose import diagnosis_lines, finding_lines, next_step
 from ganvas.diagnosis import Diagnosis
+from ganvas.health.finding import Finding, Measurement
 
 RUN = Path("runs/my photos")
 
@@ -53,6 +55,14 @@ def test_verbose_lists_every_symptom_with_its_reason() -> None:
     assert "  stagnation: too early: it is checked from 64,000 images on" in lines
     assert "  diverging: not measured: probe/slope" in lines
     assert "  idle-penalty: there is no penalty" in lines
+
+
+def test_the_numbers_of_a_finding_that_is_ending_are_of_the_past() -> None:
+    numbers = (Measurement("probe/ranking/memory", 0.75, "below 0.7"),)
+    now = Finding("discriminator-memorises", "watch", 0.7, 64, numbers, "It has.", (), "a paper")
+    ending = dataclasses.replace(now, ending=True)
+    assert "  probe/ranking/memory is 0.75; normal: below 0.7" in finding_lines(now)
+    assert "  probe/ranking/memory was 0.75; normal: below 0.7" in finding_lines(ending)
 
 
 @pytest.mark.parametrize(
