@@ -19,15 +19,17 @@ COLUMNS = {"memory_mb": "resident memory, MB", "files": "open files", "threads":
 
 INTRODUCTION = """# Robustness
 
-What kills, damaged files, a full disk and a long run do to ganvas, measured on two CPU cores by
-`benchmarks/robustness`. Every part appends its records to `benchmarks/results/robustness` as it
-goes and continues with those that are there. This page is written from them by
+Can a crash, a damaged file, a full disk or a long run cost you your training? In these experiments
+nothing was lost: every killed command could be continued and ended as if undisturbed, no damaged
+file crashed a command, and a full disk left no half-written file. They run on two CPU cores, by
+`benchmarks/robustness`. Every part appends its records to `benchmarks/results/robustness` and
+continues with those that are there. This command writes the page from them:
 
     .venv/bin/python benchmarks/robustness page
 
-A command runs in a process that is forked from one with torch in it, so a trial takes a fraction of
-a second. Nothing of ganvas is replaced: which files it is about to change is known from Python's
-audit events.
+Each command runs in a process forked from one that has loaded torch, so a trial takes a fraction of
+a second. No part of ganvas is replaced: Python's audit events tell which files it is about to
+change.
 """
 
 KILLS = """## Kills
@@ -37,23 +39,23 @@ KILLS = """## Kills
 `SIGKILL` at a random time, exactly before a random change of a file, or up to 4 ms after one; then
 the command that continues (`resume`, or the same command again), killed again up to four times.
 *Lost* is a trial that could not be continued, or in which any file in the end differs from that of
-the same command which nothing happened to: checkpoints, generator, history without its timing
-columns, findings, scores, sample grids, recipe, status, prepared data. Ignored are
+the same command left undisturbed: checkpoints, generator, history without its timing
+columns, findings, scores, sample grids, recipe, status, prepared data. Not compared are
 `environment.json` (the command that was typed), reports, `results.json` and the costs in outcomes
-(times), and hidden drafts beside a run that was killed while it was made. Of studies, the kill hits
-the command, one of its workers, or all processes.
+(times), and hidden drafts beside a run that was killed while it was being created. In a study, the
+kill hits the command, one of its workers, or all processes.
 """
 
 MUTATIONS = """## Damaged and hostile files
 
     .venv/bin/python benchmarks/robustness mutations
 
-Whole files with flipped bytes, cuts, missing, repeated or random pieces, extreme numbers in place
-of lengths and sizes, lists nested 100,000 deep, other values and missing fields in JSON and TOML;
-and whole images of 88 to 3,600 megapixels in files under 1 MB. Each must be *used*, or *refused*:
-named with a reason and exit code 2. *Faults* are tracebacks, crashes, more than 20 s of a
-processor, more than 1 GB of memory beyond that of the process before, output of a library on
-stderr, and messages that do not name the file. Images are read by `check` in folders of 50, the
+Valid files with flipped bytes, cuts, missing, repeated or random pieces, extreme numbers in place
+of lengths and sizes, lists nested 100,000 deep, wrong values and missing fields in JSON and TOML;
+and intact images of 88 to 3,600 megapixels in files under 1 MB. Each must be *used*, or *refused*:
+named with a reason and exit code 2. *Faults* are tracebacks, crashes, more than 20 s of processor
+time, more than 1 GB of additional memory, output of a library on stderr, and messages that do not
+name the file. Images are read by `check` in folders of 50, the
 files of a run by the commands that read them, weights by `sample` and `resume`.
 """
 
@@ -65,9 +67,9 @@ For every kind of file that any of these commands writes, the first and the seco
 full from the moment when the file is opened (*no space left*: a small file system in memory that is
 filled; this way needs root), or no file can grow by more than 16 bytes from then on (*limit of
 size*: `RLIMIT_FSIZE`). Then there is room again and the command is repeated, or the run resumed.
-*Left* are half-written files after the failure, *lost* is what differs in the end from a command
-which nothing happened to. An index of the cache that cannot be written costs time and is no error,
-so the exit code is 0.
+*Left* counts half-written files after the failure, *lost* what differs in the end from a command
+left undisturbed. If an index of the cache cannot be written, that costs time and is no error, so
+the exit code is 0.
 """
 
 LONG = """## A long run
