@@ -137,14 +137,14 @@ def draw(rows: list[Pixels], path: Path) -> None:
 def page(results: dict[str, Any]) -> str:
     """docs/results/projection.md."""
     parts = [
-        "# Are pictures in there?",
-        "`ganvas project` looks for latents whose image is near a picture. Here it is given images "
-        "that the run trained on, held-out ones, and the generator's own samples. `distance` is "
-        "what is minimised, so it compares images, not rows of different arms; `rmse` (grey "
-        "levels, 0 to 255) and `ssim` (more is nearer) are not minimised. Seconds are those of one "
-        "thread for one picture, on a busy machine. Made by `benchmarks/projecting.py`.",
-        "How often one group comes nearer is a fraction of all pairs of images, with a 95 % "
-        "bootstrap interval; 0.5 is no difference.",
+        "# Can the generator make these pictures?",
+        "`ganvas project` searches for latents whose image is near a picture. Here the pictures "
+        "are images that the run trained on, held-out ones, and the generator's own samples. "
+        "`distance` is what is minimised, so compare it between images, not between arms; `rmse` "
+        "(grey levels, 0 to 255) and `ssim` (more is nearer) are not minimised. Seconds are those "
+        "of one thread for one picture, on a busy machine. Made by `benchmarks/projecting.py`.",
+        "How often the projections of one group come nearer is a fraction of all pairs of images, "
+        "with a 95 % bootstrap interval; 0.5 is no difference.",
         *(text for name, result in results.items() for text in section(name, result)),
     ]
     return "\n\n".join(parts) + "\n"
@@ -162,7 +162,7 @@ def section(name: str, result: dict[str, Any]) -> Iterator[str]:
     rows = "; ".join(result["arms"])
     yield (
         f"![Held-out images, and below each its projections](projection-{name}.png)\n\n"
-        f"Rows: held-out images; then what was found by: {rows}."
+        f"Rows: held-out images; then their projections by: {rows}."
     )
 
 
