@@ -172,7 +172,7 @@ def load(
         RunError: there is no generator yet, it is missing, damaged, or from another version; or no
             such checkpoint exists, and the message lists those that do; or the discriminator is
             asked for, and cannot choose.
-        HubError: the hub does not give it.
+        HubError: it cannot be fetched from the hub.
         DeviceError: this machine has no such device.
     """
     check_type("run", run, (str, os.PathLike, Run), "a run, or the path of one")

@@ -55,7 +55,7 @@ class TrainedGenerator(Editing, Projecting):
             truncation: 0 to 2, as in `truncated` (Karras 2019, appendix B).
 
         Raises:
-            GanvasError: the generator takes no labels, or not these; or cannot be truncated so.
+            GanvasError: the generator takes no labels, or not these; or cannot be truncated.
         """
         if truncation is not None:
             return self.truncated(truncation).sample(n, seed, labels)
@@ -97,7 +97,7 @@ class TrainedGenerator(Editing, Projecting):
     ) -> Iterator[Tensor]:
         """The samples of `sample` in batches, as network outputs: (B, C, H, W) in [-1, 1].
 
-        Where the network has no `bounded_output`, some lie beyond.
+        If the network has no `bounded_output`, some values lie outside.
 
         Args:
             indices: generate only these of the n. Bit for bit the same as all n if they start
@@ -194,7 +194,7 @@ class TrainedGenerator(Editing, Projecting):
 
         Raises:
             GanvasError: they are not for this generator.
-            RunError: the place cannot be written.
+            RunError: the file cannot be written.
         """
         self.check_latents(latents)
         write_latents(as_path("path", path), latents, self.inputs, names)

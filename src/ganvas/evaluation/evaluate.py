@@ -61,8 +61,8 @@ def evaluate(
     """Score a run's generated images against held-out real ones, and add the scores to the run.
 
     A generator without its run (an .onnx file, a copied generator/ folder, hf:OWNER/NAME) needs
-    `data`, and its scores are only returned. Real images are prepared and split as those that it
-    was trained on. So of the same images the same are held out, which it has never seen.
+    `data`, and its scores are only returned. Real images are prepared and split as its training
+    images were: of the same images, those that it has never seen are held out again.
 
     Args:
         run: the run or its directory; or an .onnx file, a copied generator/ folder, hf:OWNER/NAME.

@@ -68,14 +68,14 @@ def truncation(
 ) -> TruncationCurve:
     """Measure what truncation and choosing by the discriminator cost, against held-out images.
 
-    Precision falls short where samples are no images of the data, recall where images of the data
-    are no samples (Kynkaanniemi 2019); density and coverage are
-    Naeem 2020's. Nothing is added to the scores of the run.
+    Precision is low if samples do not look like real images, recall if they do not cover the real
+    images (Kynkaanniemi 2019); density and coverage are Naeem 2020's. Nothing is added to the
+    scores of the run.
 
     Args:
         run: the run or its directory; or, with `data`, an .onnx file, a copied generator/ folder,
             hf:OWNER/NAME, which have no discriminator.
-        truncation, keep: a point to measure too, whose cost is told; by default 0.7.
+        truncation, keep: one more point to measure, whose cost is reported; by default 0.7.
         features: lite0, self, classifier or inception; by default lite0 where it is installed, else
             self, which is trained on the images.
         n: samples of each point.
@@ -83,7 +83,7 @@ def truncation(
             same latents before truncation.
 
     Raises:
-        GanvasError: the generator makes points, or can be truncated no way; or as `evaluate`.
+        GanvasError: the generator makes points, or cannot be truncated; or as `evaluate`.
     """
     chosen = chosen_point(truncation, keep)
     own_run, metrics = find_run(run), metrics_in(features)
@@ -178,7 +178,7 @@ def ladder(generator: TrainedGenerator, chosen: Point | None) -> tuple[list[Poin
     """The points to measure, also as trained, and why there are no others.
 
     Raises:
-        GanvasError: the generator can be truncated no way, or not as chosen.
+        GanvasError: the generator cannot be truncated, or not as chosen.
     """
     points, reasons = [Point()], []
     try:

@@ -75,7 +75,7 @@ def export(
 ) -> Path:
     """Write a run's generator in a form that needs no ganvas.
 
-    What is written is compared with what torch computes before it gets its name.
+    The export is compared with torch before it gets its name.
 
     Args:
         run: the run, its directory, or a generator/ folder copied from one.
@@ -94,7 +94,7 @@ def export(
     Raises:
         GanvasError: there is no such target, or it has no such option; a library is missing; or a
             layer of the network cannot be exported.
-        RunError: there is no such run or checkpoint, or the place cannot be written.
+        RunError: there is no such run or checkpoint, or the file cannot be written.
     """
     path, _ = export_described(run, to, out, checkpoint, weights, output, folder)
     return path

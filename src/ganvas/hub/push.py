@@ -24,9 +24,9 @@ from ganvas.torch_state import usual_torch
 
 @dataclass(frozen=True)
 class Pushed:
-    """What was pushed.
+    """A generator as it was pushed.
 
-    folder: what it holds, as written into the run.
+    folder: the files that were pushed, as written into the run.
     url: the commit on the hub; None for a dry run.
     """
 
@@ -49,11 +49,11 @@ def push(
     dry_run: bool = False,
     quiet: bool = True,
 ) -> Pushed:
-    """Push a run's generator to the hub, with a card that says what it is and how good.
+    """Push a run's generator to the hub, with a model card that gives its scores.
 
     Everything is checked before anything is written, and written into the run's `hub/` before
-    anything is sent. Nothing that is sent has a path or a name of this machine. The token is that
-    of `hf auth login` or HF_TOKEN.
+    anything is sent. Nothing that is sent contains a path or a name of this machine. The token is
+    that of `hf auth login` or HF_TOKEN.
 
     Args:
         run: the run or its directory.
@@ -62,7 +62,7 @@ def push(
         private: make a repository that only its owners see.
         update: a repository that exists gets a new commit. Its other files and its history stay.
         message: of the commit.
-        discriminator: push it too, so that others can train on from it.
+        discriminator: push it too, so that others can continue training.
         checkpoint: last, best (by the evaluation while training), or images seen (80k).
         dry_run: only write the folder; needs no network and no token.
         quiet: show no progress.

@@ -43,18 +43,18 @@ SMALLEST_SHARE = 1e-12
 
 @dataclass(frozen=True)
 class Directions:
-    """Unit vectors along which the inputs of a generator are moved. `move` moves them.
+    """Unit vectors in a generator's inputs. `move` moves inputs along them.
 
     method: how they were found.
     space: what they move.
-    names: of each of the D.
-    vectors: float32 (D, Z), (D, S) or (D, K), of length 1. Those of sefa and ganspace have a sign
-        by a rule, so that it does not depend on the machine: the largest component is positive.
+    names: one for each of the D directions.
+    vectors: float32 (D, Z), (D, S) or (D, K), of length 1. The largest component is positive for
+        sefa and ganspace, so the sign does not depend on the machine.
     step_lengths: float32 (D,), the length of one step: a standard deviation of latents (1) or of
         styles in this direction, or a third of the way from one label to the other.
-    shares: float32 (D,), falling: the share of the variance that lies in each direction. It is that
-        of what the first layer gives, each output divided by the length of its weights (sefa) or
-        not (ganspace in z); or that of styles (ganspace in w). None between labels.
+    shares: float32 (D,), falling: the fraction of the variance in each direction: of the outputs of
+        the first layer, each divided by the length of its weights (sefa) or not (ganspace in z);
+        or of styles (ganspace in w). None between labels.
     """
 
     method: Method
@@ -84,7 +84,7 @@ class Directions:
         )
 
     def check(self, numbers: Collection[int]) -> None:
-        """Raise a `GanvasError` unless there are directions of these numbers, from 0 on."""
+        """Raise a `GanvasError` unless these are numbers of directions, from 0 on."""
         unknown = [str(number) for number in numbers if number not in range(len(self))]
         if unknown:
             raise GanvasError(
@@ -121,7 +121,7 @@ class Directions:
         Args:
             network: the generator that the directions are of.
             latents: N of them. For directions in w they become styles first.
-            moves: how many steps to go, by the number of a direction; none leaves all as it is.
+            moves: steps to move, by the number of a direction; if empty, nothing changes.
             layers: for directions in w, those whose styles are moved; None moves all.
 
         Raises:

@@ -33,7 +33,7 @@ class Editing(RandomInputs):
 
     @usual_torch()
     def directions(self, method: Method = "sefa", label: str | int | None = None) -> Directions:
-        """Directions in which its images change, those that change most first.
+        """Directions that change its images, those with the largest effect first.
 
         Args:
             method: sefa, ganspace or labels (`ganvas.latents.directions` says how they are found).
@@ -129,8 +129,8 @@ class Editing(RandomInputs):
             on_progress: called with (done, total) images.
 
         Raises:
-            GanvasError: it has no style space, or no such layer or label; or rows or columns are no
-                counts.
+            GanvasError: it has no style space, or no such layer or label; or rows or columns are
+                not counts.
         """
         check_count("rows", rows)
         check_count("columns", columns)
@@ -146,7 +146,7 @@ class Editing(RandomInputs):
 
         Raises:
             GanvasError: they are of another generator.
-            RunError: the place cannot be written.
+            RunError: the file cannot be written.
         """
         self.check_directions(directions)
         write_directions(as_path("path", path), directions, self.inputs)
@@ -160,7 +160,7 @@ class Editing(RandomInputs):
         return read_directions(as_path("path", path), self.inputs)
 
     def check_directions(self, directions: Directions) -> None:
-        """Raise a `GanvasError` unless they can be those of this generator."""
+        """Raise a `GanvasError` unless they can be directions of this generator."""
         check_type(
             "directions", directions, Directions, "what .directions() or .read_directions() gives"
         )

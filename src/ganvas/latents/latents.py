@@ -24,7 +24,7 @@ Space = Literal["z", "w"]
 
 @dataclass(frozen=True)
 class Latents:
-    """What a generator makes images from.
+    """The inputs of a generator.
 
     values: in the space z latents (N, Z), standard normal when they are drawn; in the space w
         styles (N, L, S), one for each layer of a style generator.

@@ -94,7 +94,7 @@ class Projecting(RandomInputs):
         )
 
     def projection_problems(self, settings: ProjectionSettings) -> list[str]:
-        """Why pictures cannot be projected so, one sentence each."""
+        """Why pictures cannot be projected with these settings, one sentence each."""
         if self.makes_points:
             return ["this generator makes points, so there is no picture to find"]
         problems = projection_problems(self.network, settings)
@@ -106,7 +106,7 @@ class Projecting(RandomInputs):
 
     @usual_torch()
     def projector(self, settings: ProjectionSettings) -> Projector:
-        """What projects pictures batch by batch. Raises as `project`."""
+        """A projector that takes pictures batch by batch. Raises as `project`."""
         if problems := self.projection_problems(settings):
             raise GanvasError("; ".join(problems))
         random = named_generator(settings.seed, "starts of projection")

@@ -72,7 +72,7 @@ class ProjectionSettings:
 
 @dataclass(frozen=True)
 class Projection:
-    """What pictures have become.
+    """Pictures, and their projections into a generator.
 
     latents: of each picture, in the space z or w.
     targets: the pictures, uint8 (N, H, W, C).

@@ -67,7 +67,7 @@ class RandomInputs:
 
     @property
     def inputs(self) -> GeneratorInputs:
-        """Which generator it is, and what it makes images from."""
+        """The generator's identity, and the shapes and labels of its inputs."""
         return GeneratorInputs(
             self.identity, self.images_seen, self.latent_dim, self.style_shape, self.label_set
         )
@@ -81,7 +81,7 @@ class RandomInputs:
 
     @property
     def device(self) -> torch.device:
-        """Where it generates."""
+        """The device on which it generates."""
         tensors = itertools.chain(self.network.parameters(), self.network.buffers())
         return next(tensors).device
 
@@ -101,7 +101,7 @@ class RandomInputs:
 
         Its images are more typical, and less varied; `ganvas truncation RUN` measures how much. The
         styles of a style generator become mean + truncation (w - mean) (Karras 2019, appendix B),
-        with a mean for each label if it takes labels. Latents of others are scaled: truncation z
+        with a mean for each label if it takes labels. Other generators scale latents: truncation z
         (Kingma and Dhariwal 2018). Samples, grids, walks and scores follow.
 
         Args:
@@ -109,7 +109,7 @@ class RandomInputs:
 
         Raises:
             GanvasError: it is out of range, or the generator normalises its latents, so that their
-                length does nothing.
+                length has no effect.
         """
         check_truncation(truncation)
         if truncation != 1:
@@ -119,17 +119,17 @@ class RandomInputs:
         return replace(self, truncation=truncation)
 
     def keeping(self, keep: str) -> Self:
-        """The same generator, of whose images the discriminator chooses the best.
+        """The same generator, whose best images are chosen by the discriminator.
 
-        In samples, grids and scores; walks go through latents as they are drawn. Of every label a
-        fraction F of the candidates is kept (`latents.rejection.best_rows`), so labels come as
-        often as before. Images of `sample` that are among the best stay in their place.
+        This applies to samples, grids and scores; walks use latents as they are drawn. For every
+        label a fraction F of the candidates is kept (`latents.rejection.best_rows`), so labels stay
+        as frequent. Images of `sample` that are among the best stay in their place.
 
         Args:
             keep: best:F with F from 0.01 to 1, such as best:0.5. 1 changes nothing, bit for bit.
 
         Raises:
-            GanvasError: it is no such text; or the generator was loaded without its discriminator.
+            GanvasError: it has another form; or the generator was loaded without its discriminator.
         """
         fraction = parse_keep(keep)
         if fraction < 1 and self.discriminator is None:
@@ -143,7 +143,7 @@ class RandomInputs:
     def latents(self, n: int, seed: int = 0) -> Tensor:
         """The latents of `sample`: float32 (n, latent_dim), standard normal.
 
-        Those that are drawn, before truncation and choice; `input_batches` gives what is left.
+        As they are drawn, before truncation and choice; `input_batches` gives what is left.
         """
         return torch.cat(list(self.latent_batches(n, seed)))  # (n, Z)
 
@@ -165,7 +165,7 @@ class RandomInputs:
             yield torch.cat(batch).to(device)
 
     def label_indices(self, labels: LabelChoice, n: int) -> Tensor | None:
-        """The numbers of labels, int64 (n,): of one for all, or of one for each.
+        """Label numbers, int64 (n,), of one label for all n or one for each.
 
         Raises:
             GanvasError: the generator takes no labels, or not these, or there are not n; or n is no

@@ -13,9 +13,9 @@ from ganvas.runs import Run
 
 
 def log(run: Run | Path | str, to: Sequence[str] | str) -> None:
-    """Give a run, finished or not, to loggers.
+    """Log a run, finished or not, to one or more loggers.
 
-    TensorBoard's events are written anew. The others are sent what they were not sent before.
+    TensorBoard's events are rewritten; the others are sent only what they do not have yet.
 
     Args:
         run: the run or its directory.

@@ -176,11 +176,11 @@ class Recipe:
         return ImageShape(channels, *self.data.size)
 
     def later_doublings(self, images_seen: int) -> int:
-        """How often the size is still to double after so many images; 0 unless networks grow."""
+        """How many doublings of the size remain after so many images; 0 unless networks grow."""
         return 0 if self.grow is None else self.grow.later_doublings(images_seen)
 
     def size_start(self, later_doublings: int) -> int:
-        """Images seen when the size began that is still to double so often."""
+        """Images seen when the size with this many remaining doublings began."""
         return 0 if self.grow is None else self.grow.start(later_doublings)
 
     def size_at(self, images_seen: int) -> tuple[int, int]:
@@ -189,7 +189,7 @@ class Recipe:
         return now.height, now.width
 
     def shares(self) -> list[tuple[int, float]]:
-        """The `later_doublings` of every size, the smallest first, and its share of the budget."""
+        """The `later_doublings` of every size, smallest first, and its fraction of the budget."""
         lengths = [self.images] if self.grow is None else self.grow.lengths(self.images)
         fractions = [length / self.images for length in lengths]
         return list(zip(reversed(range(len(lengths))), fractions, strict=True))
@@ -221,7 +221,7 @@ class Recipe:
     def for_trained_weights(self) -> Recipe:
         """This recipe for weights of an earlier run: a quarter of the learning rates, no ramp-up.
 
-        With the usual rates the first steps undo what was learnt. The EMA starts from trained
+        With the usual rates the first steps undo what was learned. The EMA starts from trained
         weights too, which it need not forget (Karras 2020's code, ADA, does both).
         """
         return dataclasses.replace(

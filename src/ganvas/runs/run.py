@@ -205,7 +205,7 @@ class Run:
         storage.write_json(self.directory / "data.json", dict(data))
 
     def read_label_confusion(self) -> LabelConfusionTable | None:
-        """As what samples of each label were recognised; None if this was never measured.
+        """How samples of each label were classified; None if this was never measured.
 
         Raises:
             RunError: the file is damaged.
@@ -228,10 +228,10 @@ class Run:
         return read_status(self.directory / "status.json")
 
     def state(self) -> State:
-        """The saved status; but a run that says running and that nobody writes died without a word.
+        """The saved status, or `stopped without saving` if it says running but no process writes.
 
-        A kill, a crash or a power cut stopped it without saving, after its last record, and it
-        resumes from its newest checkpoint.
+        Then a kill, a crash or a power cut stopped the run after its last record; it resumes from
+        its newest checkpoint.
         """
         status = self.read_status().status
         return "stopped without saving" if status == "running" and not self.is_locked() else status

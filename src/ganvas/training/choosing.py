@@ -83,7 +83,7 @@ def choose(
     Args:
         data: as for `train`.
         time: how long training may take: 90s, 10m, 1h30m, or seconds.
-        images: or how many images it is to see; neither: as many as recipes do by themselves.
+        images: or how many images training sees; without either, as many as in the recipes.
         settings: how images are to be read.
         chooses_size: take a size that suits the images in place of that of the settings.
         device: auto, cpu, cuda, cuda:1, mps.
@@ -91,8 +91,8 @@ def choose(
         verify: read every image file again, even where size and time stamp are unchanged.
 
     Raises:
-        RecipeError: both a time and images, or a time that is none or too short.
-        DataError: images that will not train, or that no row of the table suits.
+        RecipeError: both a time and images, or a time that is invalid or too short.
+        DataError: images that cannot be trained on, or that no row of the table suits.
     """
     if time is not None and images is not None:
         raise RecipeError(["time and images: one budget or the other, not both"], AUTO)

@@ -204,13 +204,14 @@ def train(
 ) -> Run:
     """Train a GAN on images and leave everything in a run directory.
 
-    Started by torchrun, the processes share every batch, and the first one writes. Restarted by
+    Started by torchrun, the processes share every batch, and process 0 writes. Restarted by
     torchrun after a failure, they resume from the last checkpoint. Several threads of one process
     may train a run each.
 
     Args:
-        recipe: what to train, e.g. `ganvas.recipes.dcgan()`, or the name of a recipe or its file;
-            or auto, or what `ganvas.choose` returned: what suits the images and the machine.
+        recipe: what to train, e.g. `ganvas.recipes.dcgan()`; or the name of a recipe or its file;
+            or auto, which chooses for these images and this machine; or what `ganvas.choose`
+            returned.
         data: a folder, .zip, .tar, .npz, .npy, .parquet, a folder of IDX files, a data set of the
             hub (hf:OWNER/NAME:SPLIT), `fashion`, or data generated for benchmarks: ring, grid,
             swiss-roll, stacked:DATA.
@@ -218,10 +219,10 @@ def train(
         start_from: an earlier run, or a model of the hub (hf:OWNER/NAME), whose weights this one
             starts from where they fit by name and shape. A recipe's name then means
             `Recipe.for_trained_weights`; a `Recipe` is used as it is.
-        time: train for so long in place of `recipe.images`: 90s, 10m, 1h30m, or seconds. It counts
-            training with its scores and checkpoints, not preparation; a killed run keeps what was
-            left. Speed is measured for a few seconds and gives the budget in images, which is
-            corrected while training. Schedules end with it.
+        time: train for this long, not for `recipe.images`: 90s, 10m, 1h30m, or seconds. It counts
+            training with its scores and checkpoints, not preparation; a killed run keeps the time
+            that was left. Speed is measured for a few seconds and gives the budget in images,
+            which is corrected while training. Schedules end with it.
         seed: decides weights, order and latents. The same seed gives the same bits on the same
             machine, with the same versions and number of torch's threads.
         device: auto, cpu, cuda, cuda:1, mps.
@@ -231,8 +232,8 @@ def train(
         log: loggers that follow the run: tensorboard, wandb, mlflow, trackio.
         quiet: print nothing.
         verify: read every image file again, even where size and time stamp are unchanged.
-        tune: spend a tenth of the budget on three values of what matters most (weights of R1 and
-            R2, or the clipping bound, or the learning rates), and continue with the best.
+        tune: spend a tenth of the budget on three values of the setting that matters most (weights
+            of R1 and R2, or the clipping bound, or the learning rates); continue with the best.
 
     Raises:
         RecipeError, DataError, RunError, DeviceError: with what to do, before training starts.
@@ -323,7 +324,7 @@ def resume(
     quiet: bool = False,
     verify: bool = False,
 ) -> Run:
-    """Resume a run exactly where its newest whole checkpoint is.
+    """Resume a run exactly from its newest complete checkpoint.
 
     Args:
         directory: the run.
