@@ -141,9 +141,9 @@ def page(results: dict[str, dict[str, float]]) -> str:
         f"`{RECIPE}` at {SIDE}x{SIDE} on a few images, a tenth of them held out, until the "
         f"discriminator has seen each {LONG} times. Scores compare {SAMPLES:,} samples with "
         f"{OTHERS // 10:,} images that no run has seen. The last column is the probability that "
-        "the discriminator ranks a training image above a held-out one at the end; 0.5 is no "
-        "memory. Means and 95 % intervals over seeds; every seed draws other images. LeCam begins "
-        "after 1,000 steps, so it is measured with 1,000 images and more. Made by "
+        "the discriminator ranks a training image above a held-out one at the end; 0.5 means that "
+        "nothing is memorised. Means and 95 % intervals over seeds; every seed draws other images. "
+        "LeCam begins after 1,000 steps, so it is measured only with 1,000 images or more. Made by "
         "`benchmarks/few_images.py`.",
     ]
     groups = sorted({tuple(key.split("/")[:2]) for key in results}, key=lambda g: (g[0], int(g[1])))

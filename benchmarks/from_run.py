@@ -197,10 +197,10 @@ def page(results: dict[str, Any]) -> str:
     """docs/results/from-a-run.md."""
     parts = [
         "# From an earlier run, and from scratch",
-        f"`{RECIPE}` learns nine of ten classes. Then it learns the tenth of {TRAINED_ON} images, "
-        f"from random weights or from those of the first run (`--from`). `{METRIC}` (lower is "
-        f"better) compares {JUDGED_BY} samples with {JUDGED_BY} other images of that class. Each "
-        "seed leaves out another class. Made by `benchmarks/from_run.py`.",
+        f"`{RECIPE}` learns nine of ten classes. Then it learns the tenth class, of which it gets "
+        f"{TRAINED_ON} images, from random weights or from those of the first run (`--from`). "
+        f"`{METRIC}` (lower is better) compares {JUDGED_BY} samples with {JUDGED_BY} other images "
+        "of that class. Each seed leaves out another class. Made by `benchmarks/from_run.py`.",
         *(text for name, result in results.items() for text in section(name, result)),
     ]
     return "\n\n".join(parts) + "\n"
@@ -218,9 +218,9 @@ def section(name: str, result: dict[str, Any]) -> Iterator[str]:
     yield "\n".join(score_table(result["curves"]))
     yield (
         "**To the best score from scratch.** The goal of each seed is the best score of "
-        "its run from scratch. A run has reached it at its first evaluation that is as good, so "
-        f"nothing below {budgets.every:,} images can be told apart. Faster: images from scratch "
-        "over images of the arm, with a 95 % interval over seeds."
+        "its run from scratch. A run reaches it at its first evaluation that is as good, so "
+        f"differences below {budgets.every:,} images cannot be seen. *Times faster* is the images "
+        "from scratch divided by those of the arm, with a 95 % interval over seeds."
     )
     yield "\n".join(goal_table(result["curves"]))
 

@@ -35,13 +35,13 @@ RECALL, WORST_RECALL, RIGHT, FALSE_ALARMS = 0.95, 0.80, 0.85, 0.05
 CELL_INCHES = 0.42
 
 EXPLANATION = f"""\
-*Failing* counts that verdict alone, *any finding* the verdict `watch` too; both at any look of the
-run, and alike for sabotaged and for healthy runs. The *right symptom* is one that names the cause,
-named first at the last look with a finding that counts; a miss is wrong. A sabotaged run counts if
-it failed: a score at least {MARGIN:g} times worse than that of its worst healthy counterpart (same
-recipe, size and budget), or training that stopped at numbers that are not finite. The rules saw the
-run's history alone, look by look, and no scores. Thresholds were set on even seeds; figures are of
-odd ones unless they say otherwise. Intervals: 95 %, Wilson."""
+*Failing* counts only that verdict, *any finding* also the verdict `watch`; both at any probe of the
+run, for sabotaged and healthy runs alike. The *right symptom* is one that names the cause, first at
+the last probe with a finding that counts; a missed failure counts as wrong. A sabotaged run counts
+if it failed: a score at least {MARGIN:g} times worse than that of its worst healthy counterpart
+(same recipe, size and budget), or training that stopped at non-finite numbers. The rules saw only
+the run's history, probe by probe, and no scores. Thresholds were set on even seeds; figures are
+those of odd seeds unless they say otherwise. Intervals: 95 %, Wilson."""
 
 LEVEL_NAMES: dict[Level, str] = {"watch": "any finding", "failing": "failing"}
 
@@ -54,16 +54,17 @@ def page_of(runs: Sequence[ScoredRun], results: Sequence[Result], picture: str |
     """
     unseen = half(runs, calibration=False)
     parts = [
+        "# Health: how often it is right",
         headline(unseen, half(runs, calibration=True)),
         EXPLANATION,
         f"![how often each symptom was named for each sabotage]({picture})" if picture else "",
-        "### Sabotaged, unseen seeds",
+        "## Sabotaged, unseen seeds",
         by_kind(unseen),
-        "### Healthy, unseen seeds",
+        "## Healthy, unseen seeds",
         by_base(unseen, results),
-        "### Run by run",
+        "## Run by run",
         exceptions(runs),
-        "### What was trained",
+        "## What was trained",
         what_was_trained(results),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -255,8 +256,8 @@ def what_was_trained(results: Sequence[Result]) -> str:
         f"{markdown_table(header, rows)}\n\n"
         f"{count} healthy and {len(results) - count} sabotaged runs: {hours:.1f} hours of one "
         "worker, scores included. "
-        f"Most rules look after {limits.learning_steps} updates of the generator, hardly any "
-        f"before {limits.start_steps}: a shorter run says little for them."
+        f"Most rules apply from {limits.learning_steps} updates of the generator on, hardly any "
+        f"before {limits.start_steps}, so shorter runs say little about them."
     )
 
 

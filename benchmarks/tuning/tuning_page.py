@@ -20,9 +20,9 @@ INTRODUCTION = """\
 # Settings searched by successive elimination
 
 Made by `benchmarks/tuning` from the records beside its spaces; nothing is typed by hand. Every
-rung trains all configurations that are left from the start, with one seed and the rung's budget.
-Those that health calls failing are dropped, and of the others those with the worst score. **A rung
-is no verdict**: scores of one seed differ by chance, and the best of many is partly luck. Only the
+rung trains the remaining configurations from scratch, with one seed and the rung's budget. It drops
+those that health calls failing, and of the others those with the worst scores. **A rung is not a
+verdict**: scores of one seed differ by chance, and the best of many is partly luck. Only the
 final comparison over seeds, by several metrics, says what is better."""
 
 
