@@ -55,10 +55,10 @@ class Point:
 
 @dataclass(frozen=True)
 class TruncationCurve:
-    """Scores over a ladder of truncations, and of fractions kept where there is a discriminator.
+    """Scores at several truncations, and at several kept fractions if there is a discriminator.
 
     points: in the order of a table; one of them is the generator as it was trained.
-    chosen: one of them, whose cost is told.
+    chosen: one of them, whose cost is reported.
     space: w, where styles are truncated, else z.
     """
 

@@ -32,7 +32,7 @@ LabelChoice = str | int | Sequence[str | int] | None
 
 @dataclass(frozen=True)
 class RandomInputs:
-    """A generator, and what is drawn for it. `TrainedGenerator` makes images of it."""
+    """A generator and the random inputs that are drawn for it. `TrainedGenerator` is one."""
 
     network: nn.Module
     shape: ImageShape

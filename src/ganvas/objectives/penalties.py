@@ -36,7 +36,7 @@ def one_sided_gradient_penalty(batch: DiscriminatorBatch) -> Tensor:
 
 
 def interpolate_gradient_norm(batch: DiscriminatorBatch) -> Tensor:
-    """|grad D(y)| at y = e x + (1 - e) G(z), with e uniform in [0, 1], one a sample; (N,)."""
+    """|grad D(y)| at y = e x + (1 - e) G(z), with e uniform in [0, 1], one per sample; (N,)."""
     return gradient_norm(batch, torch.lerp(batch.fake, batch.real, batch.alpha))
 
 
@@ -50,7 +50,7 @@ def gradient_norm(batch: DiscriminatorBatch, images: Tensor) -> Tensor:
 def dragan(batch: DiscriminatorBatch) -> Tensor:
     """Kodali 2017, section 2.3: (|grad D(y)| - 1)^2 at y near real images.
 
-    As in the authors' code y = x + e d, with d of `dragan_noise` and e uniform in [0, 1], one a
+    As in the authors' code y = x + e d, with d of `dragan_noise` and e uniform in [0, 1], one per
     sample. The paper writes normal noise instead.
     """
     near = batch.real + batch.alpha * batch.noise
@@ -59,7 +59,7 @@ def dragan(batch: DiscriminatorBatch) -> Tensor:
 
 def dragan_noise(real: Tensor, random: torch.Generator, processes: ProcessGroup) -> Tensor:
     """Kodali 2017, the authors' code: s / 2 * u, with s the standard deviation of all values of the
-    batch of all processes, and u uniform in [0, 1), one a pixel; (N, C, H, W)."""
+    batch of all processes, and u uniform in [0, 1), one per pixel; (N, C, H, W)."""
     moments = torch.stack([real.mean(), real.square().mean()])
     processes.all_reduce_mean([moments])
     mean, square = moments.unbind()

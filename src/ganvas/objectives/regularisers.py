@@ -80,10 +80,10 @@ def mode_seeking(batch: GeneratorPass) -> Tensor:
 def path_length(batch: GeneratorPass) -> Tensor:
     """Karras 2020, eq. 4: (|J^T y| - a)^2, with a the moving average of |J^T y|.
 
-    So that a step in the style space changes images by as much everywhere. The average is that
-    before this batch, where the published code has taken the batch in already, by a hundredth: so
-    it is the same for all processes. The code takes half of the batch to save memory; this is all
-    of it.
+    It makes a step in the style space change images by the same amount everywhere. The average
+    is that before this batch, so that it is the same for all processes; the published code has
+    already moved it by a hundredth. That code takes half of the batch to save memory; this takes
+    all of it.
     """
     return (batch.path_lengths - batch.path_average).square()  # (N,)
 

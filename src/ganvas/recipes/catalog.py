@@ -217,10 +217,10 @@ def style() -> Recipe:
 
     A quarter of the paper's width. Loss, penalty, learning rate and the mapping's depth are those
     of the published code at its automatic settings (Karras 2020, ADA): R1 at every 16th step with
-    gamma = 0.0002 H W / batch, which is for 32x32 here, Adam 2.5e-3 (0, 0.99), groups of 4 whose
+    gamma = 0.0002 H W / batch, here for 32x32, Adam 2.5e-3 (0, 0.99), groups of 4 whose
     standard deviation the discriminator sees. Styles are not mixed and path lengths not
-    regularised, as published at 32x32. What it is for are the tools of the style space, not
-    quality at a small budget (docs/recipes.md).
+    regularised, as published at 32x32. Use it for the tools of the style space, not for quality
+    at a small budget (docs/recipes.md).
     """
     adam = PlayerSettings(learning_rate=2.5e-3, beta1=0.0, beta2=0.99)
     return Recipe(
@@ -291,8 +291,8 @@ def biggan_conditional() -> Recipe:
 def few() -> Recipe:
     """dcgan for few images: diffaugment, with a probability that follows overfitting.
 
-    Of what was tried it cost least (docs/results/few-images.md, five seeds): short runs were as
-    good as without augmentation, where a fixed probability of 0.3 cost 27 and 38 % on 200 images of
+    It cost least of what was tried (docs/results/few-images.md, five seeds): short runs were as
+    good as without augmentation, while a fixed probability of 0.3 cost 27 and 38 % on 200 images of
     two kinds, and 5 % on 1,000 photographs. When each image had been seen 200 times, all were alike
     on 200 images; on 1,000, fd-lite0 was 9.5 % better than without, and swd worse.
     """

@@ -220,14 +220,14 @@ def fastgan_paper() -> Recipe:
 def style_paper() -> Recipe:
     """Karras 2020 (ADA) on CIFAR-10, without labels: width 512, 100 million images, gamma 0.01.
 
-    The published code's settings for CIFAR-10, which switch off what is StyleGAN2's own beside its
+    The published code's settings for CIFAR-10, which switch off StyleGAN2's additions to its
     generator: path lengths, style mixing, and the discriminator's shortcuts. Batches of 64, groups
     of 32 whose standard deviation the discriminator sees, two mapping layers, an average with a
     half-life of 500,000 images.
 
-    The code takes a step of its own for a lazy penalty, so k + 1 steps where ours takes k, and
+    The code takes a separate step for a lazy penalty, so k + 1 steps where ours takes k, and
     scales learning rate and betas by k / (k + 1) for it (Karras 2020, appendix B). Ours adds the
-    penalty to a step that is due anyway, so nothing is scaled: Adam 2.5e-3 (0, 0.99). The code
+    penalty to an ordinary step, so nothing is scaled: Adam 2.5e-3 (0, 0.99). The code
     scales the generator's by 4 / 5 here too, where its regulariser is off and the added step does
     nothing: so that is 2e-3 (0, 0.99^0.8). Augmentation follows held-out images, where the code
     follows the signs of logits. Its arithmetic in float16, and the clamp for it, are left out.

@@ -83,8 +83,8 @@ def build_networks(
     The discriminator is built for packs of `objective.pac` images.
 
     Args:
-        num_labels: of the images; what networks that take no labels are given does not matter.
-        later_doublings: how often the size is still to double (`Recipe.later_doublings`).
+        num_labels: of the images; ignored by networks that take no labels.
+        later_doublings: how many doublings of the size remain (`Recipe.later_doublings`).
     """
     dimensions = Dimensions(shape, recipe.latent_dim, num_labels, later_doublings)
     pack = replace(shape, channels=recipe.objective.pac * shape.channels)

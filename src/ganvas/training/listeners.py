@@ -22,11 +22,11 @@ Advance = Callable[[int, int], None]
 
 
 class Listener:
-    """Hears what happens while training. Every event does nothing unless it is overridden."""
+    """Receives the events of training. Every method does nothing unless it is overridden."""
 
     @property
     def signal(self) -> Signal:
-        """What it asks for after a step."""
+        """The signal that it sends after a step."""
         return Signal.CONTINUE
 
     @contextmanager
@@ -50,7 +50,7 @@ class Listener:
         """
 
     def samples(self, images_seen: int, samples: npt.NDArray[Any]) -> None:
-        """The EMA generator's images for the same latents as ever.
+        """The EMA generator's images, from the same latents every time.
 
         Args:
             samples: uint8 (N, H, W, C), or points float32 (N, 2).
