@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 import ganvas as library
-from ganvas import progress
 from ganvas.runs import Run
 from ganvas.runs.time_limit import read_time_limit
 from ganvas.training import choosing, pace, trainer
@@ -27,7 +26,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A machine of 100 images/s, whose scores take a second; what it measured is in `tried`."""
     machine = SimpleNamespace(pace=Pace(100.0, 1.0), tried=[])
 
-    def measure(recipe: Any, channels: int, device: str) -> float:
+    def measure(recipe: Any, channels: int, device: str, quiet: bool) -> float:
         machine.tried.append((recipe, channels))
         return machine.pace.images_per_second
 
@@ -69,14 +68,13 @@ def test_progress_is_shown_while_the_speed_is_measured(
         yield lambda *_: None
         shown.pop()
 
-    def measure(result: object) -> Callable[..., object]:
-        return lambda *_, **__: during.append(list(shown)) or result
+    def train_sizes(*_: object) -> tuple[float, SimpleNamespace]:
+        during.append(list(shown))
+        return 100.0, SimpleNamespace(release_memory=lambda: None)
 
-    for module in (choosing, trainer, progress):
-        monkeypatch.setattr(module, "stages_bar", stages_bar)
-    monkeypatch.setattr(choosing, "measure_pace", measure(100.0))
-    monkeypatch.setattr(pace, "measure_pace", measure(100.0))  # that of check
-    monkeypatch.setattr(trainer, "measure_pace_on", measure(None))
+    monkeypatch.setattr(pace, "stages_bar", stages_bar)
+    monkeypatch.setattr(pace, "train_sizes", train_sizes)
+    monkeypatch.setattr(pace, "score_ema", lambda *_: None)
     monkeypatch.setattr(trainer, "with_time", stop_here)
     data = write(tmp_path / "shots.npz", 300, 16, 16, 3)
     ganvas("check", data)

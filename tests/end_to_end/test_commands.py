@@ -255,7 +255,8 @@ def test_check_tries_the_training_that_it_recommends(
 ) -> None:
     tried = []
     monkeypatch.setattr(
-        "ganvas.training.pace.measure_pace", lambda recipe, channels: tried.append(recipe) or 100.0
+        "ganvas.training.pace.measure_pace",
+        lambda recipe, channels, quiet: tried.append(recipe) or 100.0,
     )
     flags = ("--batch", 16, "--size", "16x24", "--flip")
     command = ganvas("check", images, *flags).out.splitlines()[-1]

@@ -95,15 +95,13 @@ class Check:
 
     def forecast(self, recommendation: Recommendation) -> Forecast:
         """When the recommended training shows shapes and ends, by a trial of a few seconds."""
-        from ganvas.progress import stages_bar
         from ganvas.recipes.first_shapes import Forecast, measured_run
-        from ganvas.training.pace import MEASURING, measure_pace
+        from ganvas.training.pace import measure_pace
 
         recipe = recommendation.build()
         if "--batch" in recommendation.flags:
             recipe = replace(recipe, batch=self.batch)
-        with stages_bar(MEASURING, quiet=self.json):
-            images_per_second = measure_pace(recipe, recommendation.channels)
+        images_per_second = measure_pace(recipe, recommendation.channels, quiet=self.json)
         return Forecast(
             images_per_second=images_per_second,
             budget=recipe.images,

@@ -39,7 +39,7 @@ from ganvas.terminal import print_lines, tolerant_output
 from ganvas.torch_state import usual_torch
 from ganvas.torchrun import world_size
 from ganvas.training.clock import about_budget, budget_for, parse_time
-from ganvas.training.pace import MEASURING, Pace, measure_pace
+from ganvas.training.pace import Pace, measure_pace
 
 EVALUATIONS = 4
 """Scores while training, the last one at the end."""
@@ -105,15 +105,13 @@ def choose(
     recommendation = recommend(inspection, images)
     check_suits(inspection, recommendation)
     recipe = recommendation.build()
-    with stages_bar(MEASURING, quiet):
-        rate = measure_pace(recipe, recommendation.channels, device)
+    rate = measure_pace(recipe, recommendation.channels, device, quiet)
     if seconds is not None:
         # How many images the run sees decides between rows that suit them equally otherwise.
         informed = recommend(inspection, round(rate * seconds))
         if informed.row != recommendation.row:
             recipe = informed.build()
-            with stages_bar(MEASURING, quiet):
-                rate = measure_pace(recipe, informed.channels, device)
+            rate = measure_pace(recipe, informed.channels, device, quiet)
         recommendation = informed
         images = round(rate * seconds)
     seen = recipe.images if images is None else images

@@ -14,6 +14,7 @@ from ganvas.devices import choose_device
 from ganvas.errors import Diverged
 from ganvas.networks import ImageShape
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
+from ganvas.progress import stages_bar
 from ganvas.recipes import Recipe
 from ganvas.training.engine import Compile
 from ganvas.training.listeners import Listener
@@ -54,37 +55,49 @@ def measure_pace_on(
     device: torch.device,
     processes: ProcessGroup,
     compile: Compile,
+    quiet: bool,
 ) -> Pace:
     """The pace of a recipe on these images, by all processes together, which get the same.
 
-    The recipe's budget is not looked at; a score is timed if it has any while training.
+    The recipe's budget does not matter; a score is timed if it has any while training.
+
+    Args:
+        quiet: show no progress.
     """
     recipe = replace(recipe, images=UNLIMITED).with_fixed_schedules()
-    rate, state = train_sizes(recipe, data, device, processes, compile)
-    seconds = 0.0
-    if recipe.evaluation.every:
-        samples = min(TIMED_SAMPLES, recipe.evaluation.samples)
-        few = replace(recipe, evaluation=replace(recipe.evaluation, samples=samples))
-        score_ema(few, state, data, Listener())  # loads networks, and the features of real images
-        start = time.perf_counter()
-        score_ema(few, state, data, Listener())
-        seconds = (time.perf_counter() - start) * recipe.evaluation.samples / samples
+    with stages_bar(MEASURING, quiet):
+        rate, state = train_sizes(recipe, data, device, processes, compile)
+        seconds = score_seconds(recipe, state, data) if recipe.evaluation.every else 0.0
     state.release_memory()
     pace = processes.broadcast_object(lambda: [rate, seconds])
     return Pace(*pace)
 
 
-def measure_pace(recipe: Recipe, channels: int, device: str = "auto") -> float:
+def score_seconds(recipe: Recipe, state: TrainState, data: PreparedData) -> float:
+    """How long a score while training takes, by one of fewer samples."""
+    samples = min(TIMED_SAMPLES, recipe.evaluation.samples)
+    few = replace(recipe, evaluation=replace(recipe.evaluation, samples=samples))
+    score_ema(few, state, data, Listener())  # loads networks, and the features of real images
+    start = time.perf_counter()
+    score_ema(few, state, data, Listener())
+    return (time.perf_counter() - start) * recipe.evaluation.samples / samples
+
+
+def measure_pace(recipe: Recipe, channels: int, device: str = "auto", quiet: bool = False) -> float:
     """Images per second of a recipe on this machine. Reads and writes no file.
 
     The images are noise in memory: what they show does not change how long a step takes.
+
+    Args:
+        quiet: show no progress.
 
     Raises:
         RuntimeError: too little memory.
     """
     data = noise(recipe.image_shape(channels), 2 * recipe.batch)
     recipe = recipe.with_fixed_schedules()
-    rate, _ = train_sizes(recipe, data, choose_device(device))
+    with stages_bar(MEASURING, quiet):
+        rate, _ = train_sizes(recipe, data, choose_device(device))
     return rate
 
 

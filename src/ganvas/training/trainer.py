@@ -15,7 +15,6 @@ from ganvas.devices import choose_device
 from ganvas.errors import Diverged, RankLost, RecipeError, Unhealthy
 from ganvas.loggers.names import check_loggers
 from ganvas.processes import ProcessGroup
-from ganvas.progress import stages_bar
 from ganvas.recipes import OnFailure, Recipe, checked
 from ganvas.recipes.catalog import AUTO
 from ganvas.runs import Run
@@ -57,7 +56,7 @@ from ganvas.training.growing import grow_if_due
 from ganvas.training.listeners import Listeners
 from ganvas.training.logs import Logs, view_lines
 from ganvas.training.monitor import HealthMonitor
-from ganvas.training.pace import MEASURING, measure_pace_on
+from ganvas.training.pace import measure_pace_on
 from ganvas.training.restore import (
     check_unfinished,
     restore_newest,
@@ -275,8 +274,7 @@ def train(
         tuning = replace(tuning, metric=early_metric(recipe, prepared))
     limit = None
     if seconds is not None:
-        with stages_bar(MEASURING, quiet):
-            pace = measure_pace_on(prepared, recipe, target, processes, compile)
+        pace = measure_pace_on(prepared, recipe, target, processes, compile, quiet)
         recipe, limit, lines = with_time(recipe, seconds, pace, plans_scores)
         warnings += lines
     check_same_inputs(processes, recipe, prepared, target, seed)
