@@ -19,7 +19,7 @@ from ganvas.devices import describe_environment
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.data import describe_data
-from ganvas.training import trainer
+from ganvas.training import loop
 from ganvas.training.display import Display
 from ganvas.training.listeners import Listeners
 from ganvas.training.monitor import HealthMonitor
@@ -65,7 +65,7 @@ class GanvasLoop:
         recipe = dataclasses.replace(self.recipe, images=self.state.images_seen + images)
         waited = self.state.stream.waited
         with (
-            timed_calls(trainer, "draw_samples") as grids,
+            timed_calls(loop, "draw_samples") as grids,
             timed_calls(RunFiles, "samples") as pictures,
             timed_calls(RunFiles, "checkpoint") as checkpoints,
             timed_calls(HealthMonitor, "probe") as probes,
@@ -76,7 +76,7 @@ class GanvasLoop:
             state, data = self.state, self.prepared
             monitor = HealthMonitor(self.run, recipe, data, state)
             seconds = stopwatch(
-                lambda: trainer.fit(self.run, recipe, state, data, listeners, monitor),
+                lambda: loop.fit(self.run, recipe, state, data, listeners, monitor),
                 self.device,
             )
         for times, interval in (

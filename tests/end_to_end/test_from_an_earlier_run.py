@@ -15,7 +15,7 @@ import torch
 from ganvas import tensor_file
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
-from ganvas.training import trainer
+from ganvas.training import loop
 from ganvas.training.state import TrainState
 
 from ..builders.commands import Result, finish, start
@@ -106,13 +106,13 @@ def test_a_killed_run_resumes_bit_for_bit_although_the_earlier_run_is_gone(
 ) -> None:
     sabotage = f"""
 import os, signal
-from ganvas.training import trainer
-step = trainer.train_step
+from ganvas.training import loop
+step = loop.train_step
 def sabotaged(state, recipe):
     step(state, recipe)
     if state.images_seen == {moment}:
         os.kill(os.getpid(), signal.SIGKILL)
-trainer.train_step = sabotaged
+loop.train_step = sabotaged
 """
     gone = Path(shutil.copytree(earlier, tmp_path / "gone"))
     train = ["train", small, others, "--from", gone, *FROZEN, *BUDGET, "--out"]
@@ -138,7 +138,7 @@ def test_a_run_that_starts_again_from_its_beginning_takes_the_weights_that_still
     table["discriminator"]["network"]["norm"] = "none"
     (out / "recipe.json").write_text(json.dumps(table))
     first: list[tensor_file.Tensors] = []
-    step = trainer.train_step
+    step = loop.train_step
 
     def step_and_keep(state: TrainState, recipe: Recipe) -> None:
         if not first:
@@ -146,7 +146,7 @@ def test_a_run_that_starts_again_from_its_beginning_takes_the_weights_that_still
             first.append({name: tensor.clone() for name, tensor in tensors.items()})
         step(state, recipe)
 
-    monkeypatch.setattr(trainer, "train_step", step_and_keep)
+    monkeypatch.setattr(loop, "train_step", step_and_keep)
     result = ganvas("resume", out)
     assert result.code == 0, result.err
     given, taken = networks(newest(earlier)), first[0]

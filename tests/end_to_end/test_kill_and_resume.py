@@ -18,7 +18,7 @@ from ganvas import precision
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.history import History
-from ganvas.training import trainer
+from ganvas.training import loop
 from ganvas.training.state import TrainState
 
 from ..builders.commands import Command, Result, finish, start, start_fresh, wait_until
@@ -156,7 +156,7 @@ def test_a_terminal_that_closes_stops_training_and_nohup_lets_it_go_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     train = ("train", small, images, "--images", 1200, "--out")
-    step = trainer.train_step
+    step = loop.train_step
 
     def step_and_close(state: TrainState, recipe: Recipe) -> None:
         step(state, recipe)
@@ -164,7 +164,7 @@ def test_a_terminal_that_closes_stops_training_and_nohup_lets_it_go_on(
             for _ in range(2):  # one from the system, one from the shell
                 os.kill(os.getpid(), signal.SIGHUP)
 
-    monkeypatch.setattr(trainer, "train_step", step_and_close)
+    monkeypatch.setattr(loop, "train_step", step_and_close)
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where nohup starts the tests
     stopped = ganvas(*train, tmp_path / "stopped")
     assert stopped.code == 130
@@ -189,7 +189,7 @@ def test_a_run_that_is_interrupted_before_its_first_step_leaves_nothing(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(trainer, "fit", interrupt)
+    monkeypatch.setattr(loop, "fit", interrupt)
     result = ganvas("train", small, images, "--out", tmp_path / "run")
     assert result.code == 130
     assert "nothing was left half-written" in result.err

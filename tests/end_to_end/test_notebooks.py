@@ -40,8 +40,8 @@ class Interrupting(Listeners):
             os.kill(os.getpid(), signal.SIGINT)
 
 import ganvas
-import ganvas.training.trainer as trainer
-trainer.Listeners = Interrupting
+import ganvas.training.loop as loop
+loop.Listeners = Interrupting
 stopped = ganvas.train("mlp", "fashion", out="runs/stopped")
 """
 """A cell that is interrupted before its first step is done."""

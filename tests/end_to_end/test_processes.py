@@ -88,16 +88,16 @@ def test_processes_that_torchrun_restarts_resume_the_run(
         """
 import os, signal, sys
 from ganvas.cli import main
-from ganvas.training import trainer
+from ganvas.training import loop
 
-real, steps = trainer.train_step, []
+real, steps = loop.train_step, []
 def sabotaged(state, recipe):
     steps.append(1)
     first_attempt = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
     if len(steps) == 9 and first_attempt and not state.processes.is_main:
         os.kill(os.getpid(), signal.SIGKILL)
     real(state, recipe)
-trainer.train_step = sabotaged
+loop.train_step = sabotaged
 sys.exit(main(sys.argv[1:]))
 """
     )

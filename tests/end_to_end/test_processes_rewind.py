@@ -23,15 +23,15 @@ NOTED = """
 import json
 from ganvas.checksum import checksum
 from ganvas.recipes import recipe_json
-from ganvas.training import trainer
-step = trainer.train_step
+from ganvas.training import loop
+step = loop.train_step
 def noted(state, recipe):
     tensors = {{name: one for name, one in state.tensors().items() if "snapshots" not in name}}
     note = [state.images_seen, recipe_json(recipe), checksum(tensors, {{}})]
     with open({place!r} + str(state.processes.rank), "a") as file:
         file.write(json.dumps(note) + chr(10))
     step(state, recipe)
-trainer.train_step = noted
+loop.train_step = noted
 """
 """Before every step each process notes the images seen, the recipe and a checksum of its tensors;
 without the snapshots of probes, which only the first process has."""

@@ -14,7 +14,7 @@ import ganvas
 from ganvas.recipes import Ramp, Recipe, read_recipe
 from ganvas.runs import Run
 from ganvas.runs.time_limit import read_time_limit
-from ganvas.training import clock, trainer
+from ganvas.training import clock, loop, trainer
 from ganvas.training.pace import Pace
 from ganvas.training.state import TrainState
 
@@ -32,7 +32,7 @@ class Killed(BaseException):
 def take_over(patch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A machine whose clock moves with steps alone; `kill_at` ends it in the step from there."""
     machine = SimpleNamespace(now=0.0, kill_at=None)
-    real = trainer.train_step
+    real = loop.train_step
 
     def step(state: TrainState, recipe: Recipe) -> None:
         if machine.kill_at is not None and state.images_seen >= machine.kill_at:
@@ -40,7 +40,7 @@ def take_over(patch: pytest.MonkeyPatch) -> SimpleNamespace:
         machine.now += STEP
         real(state, recipe)
 
-    patch.setattr(trainer, "train_step", step)
+    patch.setattr(loop, "train_step", step)
     patch.setattr(clock.Clock.__init__, "__defaults__", (lambda: machine.now,))
     patch.setattr(trainer, "measure_pace_on", lambda *_, **__: Pace(150.0, 0.0))
     return machine

@@ -1,1 +1,1 @@
-"""Training: one visible loop (`trainer.py`), one step (`step.py`), one state (`state.py`)."""
+"""Training: one visible loop (`loop.py`), one step (`step.py`), one state (`state.py`)."""

@@ -96,10 +96,10 @@ def with_tuning(recipe: Recipe) -> tuple[Recipe, Tuning]:
 
 
 def fewest_steps() -> int:
-    """Steps of the generator in which so many probes are judged that any symptom can be failing."""
+    """Steps of the generator with so many checked probes that any symptom can be failing."""
     limits = Thresholds()
-    first_judged = PROBES - limits.lasting + 1
-    return math.ceil(limits.start_steps * PROBES / first_judged)
+    first_checked = PROBES - limits.lasting + 1
+    return math.ceil(limits.start_steps * PROBES / first_checked)
 
 
 def with_values(recipe: Recipe, candidate: Candidate) -> Recipe:

@@ -129,7 +129,9 @@ class Listeners(Listener):
     @contextmanager
     def progress(self, task: str) -> Iterator[Advance]:
         with ExitStack() as stack:
-            advances = [stack.enter_context(one.progress(task)) for one in self._listeners]
+            advances = [
+                stack.enter_context(listener.progress(task)) for listener in self._listeners
+            ]
 
             def advance(done: int, total: int) -> None:
                 for function in advances:

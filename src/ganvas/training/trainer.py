@@ -1,6 +1,6 @@
-"""The training loop, and how a run starts, resumes and ends.
+"""How a run starts, resumes and ends: `train` and `resume` prepare what the loop needs.
 
-Read `fit` first: it is the story. `train` and `resume` prepare what it needs.
+Read `fit` in `loop.py` first: it is the story.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ganvas.arguments import as_seed
-from ganvas.data.preparation import PreparedData
 from ganvas.devices import choose_device
-from ganvas.errors import Diverged, RankLost, RecipeError, Unhealthy
+from ganvas.errors import RecipeError
 from ganvas.loggers.names import check_loggers
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import OnFailure, Recipe, checked
@@ -32,7 +31,7 @@ from ganvas.torch_state import deterministic_kernels, usual_torch
 from ganvas.torchrun import restarts
 from ganvas.training.candidates import with_tuning
 from ganvas.training.choosing import Choice, choose, meant_recipe, with_time
-from ganvas.training.clock import Clock, parse_time, replan_on_all
+from ganvas.training.clock import parse_time
 from ganvas.training.display import Display, log_start
 from ganvas.training.distributed import (
     agree_on_precision,
@@ -40,22 +39,16 @@ from ganvas.training.distributed import (
     check_batch_norm_samples,
     check_same_inputs,
     find_run_of_launch,
-    interrupted_error,
     is_over,
-    rank_lost_error,
     run_lock,
     shut_down_process_group,
 )
-from ganvas.training.due import Due
 from ganvas.training.earlier_run import EarlierRun, check_freezes_trained
 from ganvas.training.engine import Compile
-from ganvas.training.failures import report_divergence, report_out_of_memory, unhealthy_error
-from ganvas.training.forecast import ForecastListener
-from ganvas.training.grids import draw_samples, remove_interruption_grid
-from ganvas.training.growing import grow_if_due
-from ganvas.training.listeners import Listeners
-from ganvas.training.logs import Logs, view_lines
-from ganvas.training.monitor import HealthMonitor
+from ganvas.training.failures import report_out_of_memory
+from ganvas.training.grids import remove_interruption_grid
+from ganvas.training.logs import view_lines
+from ganvas.training.loop import fit_to_the_end
 from ganvas.training.pace import measure_pace_on
 from ganvas.training.restore import (
     check_unfinished,
@@ -63,124 +56,16 @@ from ganvas.training.restore import (
     unsaved_end,
     with_overrides,
 )
-from ganvas.training.rewind import complete_pending_rewind, rewind_on_all
+from ganvas.training.rewind import complete_pending_rewind
 from ganvas.training.run_files import (
-    RunFiles,
     check_free,
     describe_run,
     new_run,
     removed_if_never_saved,
 )
-from ganvas.training.scoring import check_can_score, score_ema
+from ganvas.training.scoring import check_can_score
 from ganvas.training.state import TrainState
-from ganvas.training.step import train_step
-from ganvas.training.stop import Signal, StopRequest
-from ganvas.training.timer import Timer, seconds_trained
 from ganvas.training.tuning import Candidates, early_metric, is_tuning
-
-
-def fit(
-    run: Run,
-    recipe: Recipe,
-    state: TrainState,
-    data: PreparedData,
-    listeners: Listeners,
-    monitor: HealthMonitor | None,
-) -> None:
-    """Train to the recipe's budget, on every process; only the first has listeners and a monitor.
-
-    Returns earlier, after a checkpoint, where a listener asks for another budget.
-
-    Raises:
-        Interrupted: a signal asked to stop; after a checkpoint was written.
-        Diverged: a number overflowed; with the last good checkpoint named.
-        Unhealthy: training fails, and the recipe says to end it.
-    """
-    timer = Timer(state, seconds_trained(run))
-    with StopRequest() as stop, listeners.active():
-        listeners.start(state)
-        if monitor and state.images_seen == 0:
-            listeners.samples(0, draw_samples(recipe, state))
-        while state.images_seen < recipe.images:
-            for line in grow_if_due(recipe, state):
-                listeners.message(line)
-            before = state.images_seen
-            with report_divergence(run, state):
-                train_step(state, recipe)
-                due = Due.after(before, state.images_seen, recipe)
-                if due.anything:
-                    state.metrics.flush()  # waits for a GPU, so that nothing spoiled is written
-            listeners.step(state)
-            if monitor and due.samples:
-                listeners.samples(state.images_seen, draw_samples(recipe, state))
-            if monitor and due.history:
-                record, events = monitor.observe(state, timer.record(state), due.probes)
-                listeners.record(record, events, monitor.summary)
-            own = max(stop.signal, listeners.signal, monitor.signal if monitor else 0)
-            signal = state.processes.all_reduce_max(own)  # continue < replan < stop < unhealthy
-            if signal == Signal.UNHEALTHY:
-                raise unhealthy_error(run, monitor, state.images_seen)
-            if due.scores:
-                with timer.paused():
-                    scores = score_ema(recipe, state, data, listeners)
-                listeners.scores(state.images_seen, scores)
-            pausing = signal != Signal.CONTINUE and not due.last
-            if pausing:
-                with report_divergence(run, state):
-                    state.metrics.flush()
-            if due.checkpoint or pausing:
-                listeners.checkpoint(state, due.last)
-            if pausing and signal == Signal.REPLAN:
-                return
-            if pausing:
-                names = state.processes.all_gather_object(stop.signal_name)
-                listeners.interrupted(state, next(filter(None, names), ""))
-                if monitor:
-                    listeners.samples(state.images_seen, draw_samples(recipe, state))
-                state.processes.barrier()  # the others wait until everything is saved
-                raise interrupted_error(run, state)
-
-
-def fit_to_the_end(
-    run: Run,
-    recipe: Recipe,
-    state: TrainState,
-    data: PreparedData,
-    display: Display,
-    loggers: Sequence[str],
-) -> None:
-    """`fit`, and again from a checkpoint with another recipe, until the budget is reached.
-
-    Where it fails and the recipe says so, rewind and apply the advice; where it would miss the time
-    that the run was given, correct the budget.
-    """
-    processes = state.processes
-    clock = Clock.of(run, display) if processes.is_main else None
-    while True:
-        listeners, monitor = Listeners(), None
-        try:
-            if processes.is_main:
-                forecast = ForecastListener(display, recipe, data.shape)
-                logs = Logs(run, loggers, display)
-                timed = () if clock is None else (clock,)
-                listeners = Listeners(RunFiles(run, recipe), *timed, display, forecast, logs)
-                monitor = HealthMonitor(run, recipe, data, state)
-            fit(run, recipe, state, data, listeners, monitor)
-            if state.images_seen >= recipe.images:
-                return listeners.end()
-            replan_on_all(clock, state)
-        except (Diverged, Unhealthy) as error:
-            message = rewind_on_all(run, state)
-            if message is None:
-                raise
-            display.message(str(error))
-            display.message(message)
-        except RankLost as error:
-            raise rank_lost_error(run, error) from error
-        recipe = run.read_recipe()
-        display.budget = recipe.images
-        state.release_memory()
-        state, _ = restore_newest(run, recipe, data, state.device, processes)
 
 
 @tolerant_output()
@@ -300,7 +185,7 @@ def train(
             display.message(line)
         if tuning is not None:
             state.release_memory()
-            Candidates(run, prepared, target, processes, display, fit).tune()
+            Candidates(run, prepared, target, processes, display).tune()
             recipe = run.read_recipe()
             state, _ = restore_newest(run, recipe, prepared, target, processes)
             display = Display(run, recipe, state.images_seen, quiet)
@@ -366,7 +251,7 @@ def resume(
         check_same_inputs(processes, recipe, prepared, target, environment["seed"])
         if tunes:
             display = Display(run, recipe, 0, quiet)
-            Candidates(run, prepared, target, processes, display, fit).tune()
+            Candidates(run, prepared, target, processes, display).tune()
             recipe = with_overrides(run, images, on_failure)
         state, warnings = restore_newest(run, recipe, prepared, target, processes)
         check_batch_norm_samples(recipe, state)

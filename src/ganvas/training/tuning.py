@@ -8,7 +8,7 @@ done is in RUN/tuning.json after every candidate, so a kill repeats none, and no
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -39,6 +39,7 @@ from ganvas.training.distributed import (
 from ganvas.training.failures import report_out_of_memory
 from ganvas.training.grids import remove_interruption_grid
 from ganvas.training.listeners import Advance, Listener, Listeners
+from ganvas.training.loop import fit
 from ganvas.training.monitor import HealthMonitor
 from ganvas.training.restore import restore_newest
 from ganvas.training.run_files import RunFiles
@@ -49,9 +50,6 @@ EARLY_METRICS = ("fd-lite0", "swd")
 """The first that can be measured gives the early score; of both, less is better."""
 OWN_FILES = {"recipe.json", "environment.json", "data.json", "status.json", ".lock"}
 """Files of a candidate that the run which continues from it has itself."""
-
-Fit = Callable[[Run, Recipe, TrainState, PreparedData, Listeners, HealthMonitor | None], None]
-"""`trainer.fit`."""
 
 
 def early_metric(recipe: Recipe, data: PreparedData) -> str | None:
@@ -77,17 +75,13 @@ def is_tuning(run: Run) -> bool:
 
 @dataclass(frozen=True)
 class Candidates:
-    """The candidates of a run, and what is needed to train and judge them.
-
-    fit: trains to the budget of a recipe.
-    """
+    """The candidates of a run, and what is needed to train and score them."""
 
     run: Run
     data: PreparedData
     device: torch.device
     processes: ProcessGroup
     display: Display
-    fit: Fit
 
     def tune(self) -> None:
         """Train all that are not trained yet, and let the run begin as the best of them.
@@ -128,7 +122,7 @@ class Candidates:
         return tuning
 
     def _train(self, run: Run, recipe: Recipe, metric: str | None) -> Outcome:
-        """Train a candidate, or what is left of it, and judge it; also one that diverges."""
+        """Train a candidate, or what is left of it, and score it; also one that diverges."""
         if self.processes.is_main and not run.directory.exists():
             make_candidate(run, recipe, self.run)
         self.processes.barrier()
@@ -138,7 +132,7 @@ class Candidates:
             with suppress(Diverged), report_out_of_memory(recipe, self.data, state):
                 if state.images_seen < recipe.images:
                     self._fit(run, recipe, state)
-            outcome = self._judge(run, recipe, state, metric)
+            outcome = self._outcome_of(run, recipe, state, metric)
             state.release_memory()
         return outcome
 
@@ -152,9 +146,11 @@ class Candidates:
             live = LiveLine(self.display, f"tuning, value {run.directory.name}", recipe.images)
             listeners = Listeners(RunFiles(run, recipe), live)
             monitor = HealthMonitor(run, recipe, self.data, state)
-        self.fit(run, recipe, state, self.data, listeners, monitor)
+        fit(run, recipe, state, self.data, listeners, monitor)
 
-    def _judge(self, run: Run, recipe: Recipe, state: TrainState, metric: str | None) -> Outcome:
+    def _outcome_of(
+        self, run: Run, recipe: Recipe, state: TrainState, metric: str | None
+    ) -> Outcome:
         """What health says of a trained candidate; and its score, unless it is dropped."""
         table = self.processes.broadcast_object(lambda: storage.to_plain(verdict_on(run)))
         outcome = storage.from_plain(Outcome, table)
