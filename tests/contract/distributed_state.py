@@ -23,6 +23,7 @@ from ganvas.data.preparation import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.errors import Diverged
 from ganvas.growth import Growth
+from ganvas.networks.running_statistics import running_statistics
 from ganvas.objectives.losses import LOSSES, Loss
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import (
@@ -32,7 +33,7 @@ from ganvas.objectives.settings import (
     Regularisers,
     RegulariserSettings,
 )
-from ganvas.processes import SINGLE_PROCESS, ProcessGroup, running_statistics
+from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.recipes import PlayerSettings, Recipe, checked
 from ganvas.schedules import Adaptive, Ramp
 from ganvas.training.growing import grow_if_due

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,7 @@ from ganvas.evaluation.extractors import local_range
 from ganvas.latents.latents import BATCH_SIZE
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.precision import Precision
-from ganvas.processes import (
-    SINGLE_PROCESS,
-    ProcessGroup,
-    from_sync_batch_norm,
-    reporting_lost_processes,
-    running_statistics,
-    to_sync_batch_norm,
-)
+from ganvas.processes import SINGLE_PROCESS, ProcessGroup, reporting_lost_processes
 from ganvas.randomness import draw_latents, draw_uniform, named_generator
 from ganvas.runs import Run
 from ganvas.runs.status import Status
@@ -123,26 +115,6 @@ def test_ranks_agree_on_a_precision() -> None:
     state.precision = Precision("bf16", "for a test")
     agree_on_precision(state)
     assert state.precision == Precision("fp32", "process 1: has no bfloat16")
-
-
-def test_sync_batch_norm_can_be_undone_with_the_same_weights() -> None:
-    torch.manual_seed(0)
-    plain = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.BatchNorm1d(4), nn.ReLU()))
-    synchronised = to_sync_batch_norm(copy.deepcopy(plain))
-    assert any(isinstance(module, nn.SyncBatchNorm) for module in synchronised.modules())
-    weights = list(synchronised.parameters())
-    from_sync_batch_norm(synchronised)
-    assert not any(isinstance(module, nn.SyncBatchNorm) for module in synchronised.modules())
-    assert all(
-        before is after for before, after in zip(weights, synchronised.parameters(), strict=True)
-    )
-    numbers = torch.randn(8, 3)
-    assert torch.equal(synchronised(numbers), plain(numbers))
-    for ours, theirs in zip(
-        running_statistics(synchronised), running_statistics(plain), strict=True
-    ):
-        assert torch.equal(ours, theirs)
-    assert synchronised.state_dict().keys() == plain.state_dict().keys()
 
 
 class TestRefused:

@@ -35,6 +35,7 @@ TORCH_MODULES = (
     "growing",
     "labels",
     "modulated",
+    "running_statistics",
     "styles",
     "weights",
 )

@@ -17,8 +17,8 @@ from ganvas.networks.blocks import LEAK, RELU_GAIN
 from ganvas.networks.convolutions import Convolution
 from ganvas.networks.excitation import Beside
 from ganvas.networks.grouped import bilinear_filter
+from ganvas.networks.running_statistics import RunningMean
 from ganvas.precision import without_autocast
-from ganvas.processes import RunningMean
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 

@@ -19,9 +19,9 @@ from ganvas.networks.excitation import Beside, FixedNoise, Grid, OnSphere
 from ganvas.networks.first_layers import FirstLinear
 from ganvas.networks.grouped import BilinearDoubling
 from ganvas.networks.labels import LabelStrength, OneHot, Stages, through
+from ganvas.networks.running_statistics import RunningMean
 from ganvas.networks.styles import same_for_all
 from ganvas.precision import without_autocast
-from ganvas.processes import RunningMean
 
 MAPPING_RATE = 0.01
 """The learning rate of mapping networks, relative to other layers (Karras 2019, appendix C)."""

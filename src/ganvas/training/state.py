@@ -15,10 +15,11 @@ from ganvas.data.stream import ImageStream
 from ganvas.devices import make_current
 from ganvas.networks import ImageShape
 from ganvas.networks.labels import set_label_strength
+from ganvas.networks.running_statistics import running_statistics, to_sync_batch_norm
 from ganvas.objectives.augmentation import Augmentation
 from ganvas.objectives.objective import Objective
 from ganvas.precision import FP32, Precision, choose_precision
-from ganvas.processes import SINGLE_PROCESS, ProcessGroup, running_statistics, to_sync_batch_norm
+from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.randomness import derive_seed, training_generators
 from ganvas.recipes import Recipe
 from ganvas.recipes.players import build_networks, initial_networks

@@ -14,7 +14,6 @@ from ganvas.networks import Dimensions, ImageShape, StyleDiscriminator, StyleGen
 from ganvas.networks.equalised import MinibatchDeviation, Smoothing, equalised, filtered
 from ganvas.networks.modulated import MappingNetwork, ModulatedConvolution, StyleNetwork
 from ganvas.networks.styles import StyleMixing, mix_styles, same_for_all, training_styles
-from ganvas.processes import RunningMean
 from tests.builders.tiny import small, start, tiny_recipe
 
 
@@ -248,21 +247,6 @@ class TestMeanStyles:
         other.load_state_dict(network.state_dict())
         assert torch.equal(other.mean_styles, network.mean_styles)
         assert torch.equal(copy.deepcopy(network).mean_styles, network.mean_styles)
-
-
-def test_the_running_mean_of_two_halves_is_that_of_the_whole_batch() -> None:
-    """As processes average it, even where a group is in one half alone."""
-    vectors, groups = normal(8, 3).float(), torch.tensor([0, 0, 0, 1, 0, 0, 0, 0])
-    membership = nn.functional.one_hot(groups, 2).float()
-    whole, *halves = (RunningMean(2, 3, 0.9) for _ in range(3))
-    whole.add(vectors, membership)
-    for half, rows in zip(halves, (slice(0, 4), slice(4, 8)), strict=True):
-        half.add(vectors[rows], membership[rows])
-    shared = RunningMean(2, 3, 0.9)
-    shared.sums.copy_(sum(half.sums for half in halves) / 2)
-    shared.weights.copy_(sum(half.weights for half in halves) / 2)
-    torch.testing.assert_close(shared.mean, whole.mean)
-    torch.testing.assert_close(whole.mean[1], vectors[3])
 
 
 class TestStyles:

@@ -14,12 +14,12 @@ from ganvas import images
 from ganvas.health.probes.distances import downsample
 from ganvas.health.probes.norms import row_norms
 from ganvas.networks import average_heads, bind_labels
+from ganvas.networks.running_statistics import from_sync_batch_norm
 from ganvas.objectives.batch import bind_reconstruct
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.packing import pack
 from ganvas.objectives.weighted import Terms
 from ganvas.precision import FP32, Precision
-from ganvas.processes import from_sync_batch_norm
 
 ProbeValues = dict[str, float | list[float]]
 """What a probe measured, by column."""
