@@ -20,8 +20,8 @@ import numpy as np
 
 import ganvas
 from ganvas import storage
+from ganvas.drawing.grids import make_grid, write_png
 from ganvas.errors import Diverged
-from ganvas.images import make_grid, write_png
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.directories import is_run

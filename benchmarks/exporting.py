@@ -25,7 +25,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 import ganvas
 from ganvas.exports.onnx_exporter import quiet_exporter
 from ganvas.exports.onnx_file import onnx_bytes
-from ganvas.sampling import TrainedGenerator
+from ganvas.generators.trained_generator import TrainedGenerator
 
 CALIBRATION, COMPARED = 512, 64
 BATCH = 32

@@ -22,10 +22,10 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.evaluation.measure import measure
 from ganvas.evaluation.score import Score
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.images import to_signed
 from ganvas.metrics.names import parse_metrics
 from ganvas.progress import TerminalFeedback
-from ganvas.sampling import TrainedGenerator
 
 METRICS = (
     *("fd-lite0", "kid-lite0", "prdc-lite0", "swd", "modes", "birthday", "memorised"),

@@ -26,8 +26,8 @@ import torch
 from torch import Tensor
 
 from ganvas.data.preparation import PreparedData
-from ganvas.generator_files import trained_generator
-from ganvas.images import make_grid, write_png
+from ganvas.drawing.grids import make_grid, write_png
+from ganvas.generators.files import trained_generator
 from ganvas.metrics.sliced_wasserstein import sliced_wasserstein
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.recipes.first_shapes import SHAPES, TABLE, MeasuredRun, read_table, write_table

@@ -30,12 +30,13 @@ from PIL import Image
 import ganvas
 from ganvas import storage
 from ganvas.data.prepared import PreparedData
+from ganvas.drawing.grids import make_grid, to_pillow
 from ganvas.formatting import format_number
-from ganvas.images import Pixels, make_grid, to_pillow
+from ganvas.generators.trained_generator import TrainedGenerator
+from ganvas.images import Pixels
 from ganvas.latents.projection import Projection, ProjectionSettings, joined
 from ganvas.projections.held_out import images_of_run
 from ganvas.runs import Run
-from ganvas.sampling import TrainedGenerator
 
 COUNT, SAMPLES = 50, 16
 """Training and held-out images each, and own samples, which are surely in there."""

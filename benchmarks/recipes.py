@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import ganvas
-from ganvas.images import make_grid, write_png
+from ganvas.drawing.grids import make_grid, write_png
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import CATALOG, Recipe, load_recipe
 from ganvas.schedules import parse_count

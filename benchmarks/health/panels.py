@@ -9,11 +9,11 @@ from PIL import Image
 
 import ganvas
 from ganvas import tensor_file
+from ganvas.drawing.samples import display_factor
 from ganvas.images import Pixels
 from ganvas.latents.latents import Latents, generate
 from ganvas.networks import Dimensions, ImageShape
 from ganvas.runs import Run
-from ganvas.sample_pictures import display_factor
 from ganvas.tensor_file import select_prefix
 
 COLUMNS, ROWS = 4, 5
@@ -23,7 +23,7 @@ CELL, GAP = 96, 4
 GREY = 200
 """Between images, so that the edges of white ones show."""
 GRID_GAP = 2
-"""Pixels between the images of a run's grids, before they are enlarged (`images.make_grid`)."""
+"""Pixels between the images of a saved grid, before it is enlarged (`drawing.grids.make_grid`)."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def grid_of(run: Run, moment: int) -> Pixels:
 
 
 def cut_grid(picture: Pixels, size: tuple[int, int], factor: int) -> Pixels:
-    """The inverse of `images.make_grid`: uint8 (H', W') or (H', W', C) -> (N, H, W, C)."""
+    """The inverse of `drawing.grids.make_grid`: uint8 (H', W') or (H', W', C) -> (N, H, W, C)."""
     small = picture[::factor, ::factor]
     small = small[:, :, None] if small.ndim == 2 else small
     height, width = size

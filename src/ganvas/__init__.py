@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from ganvas.evaluation.score import Score as Score
     from ganvas.evaluation.truncation import truncation as truncation
     from ganvas.exports.targets import export as export
-    from ganvas.generator_files import load as load
+    from ganvas.generators.files import load as load
+    from ganvas.generators.trained_generator import TrainedGenerator as TrainedGenerator
     from ganvas.hub.push import Pushed as Pushed
     from ganvas.hub.push import push as push
     from ganvas.latents.directions import Directions as Directions
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from ganvas.recipes import Recipe as Recipe
     from ganvas.reports.report import report as report
     from ganvas.runs import Run as Run
-    from ganvas.sampling import TrainedGenerator as TrainedGenerator
     from ganvas.studies.reading import load_study as load_study
     from ganvas.studies.results import StudyResults as StudyResults
     from ganvas.studies.results import read_results as read_results
@@ -69,13 +69,13 @@ _LOADED_WHEN_USED = {
     "Score": "ganvas.evaluation.score",
     "Study": "ganvas.studies.study",
     "StudyResults": "ganvas.studies.results",
-    "TrainedGenerator": "ganvas.sampling",
+    "TrainedGenerator": "ganvas.generators.trained_generator",
     "choose": "ganvas.training.choosing",
     "compare": "ganvas.studies.running",
     "diagnose": "ganvas.diagnosis",
     "evaluate": "ganvas.evaluation.evaluate",
     "export": "ganvas.exports.targets",
-    "load": "ganvas.generator_files",
+    "load": "ganvas.generators.files",
     "load_study": "ganvas.studies.reading",
     "push": "ganvas.hub.push",
     "log": "ganvas.loggers.log",

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganvas.drawing.grids import make_grid
 from ganvas.health.evidence import Evidence
 from ganvas.health.rules import RULES
 from ganvas.health.rules.condition import Condition, LimitCheck
-from ganvas.images import make_grid
 from ganvas.networks import DISCRIMINATORS, GENERATORS
 from ganvas.recipes import CATALOG
 from ganvas.recipes.files import checked

@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ganvas import generator_files
-from ganvas.generator_files import dimensions_of
+from ganvas.generators import files as generator_files
+from ganvas.generators.files import dimensions_of
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.labels import LabelSet
 from ganvas.networks import GENERATORS, ImageShape
 from ganvas.randomness import seeded_weights
-from ganvas.sampling import TrainedGenerator
 
 from .tiny import narrow
 

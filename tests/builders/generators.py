@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ganvas.data.settings import DataSettings, TrainingData
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.labels import LabelSet
 from ganvas.networks import GENERATORS, POINT, Dimensions, Generator, ImageShape
 from ganvas.randomness import seeded_weights
-from ganvas.sampling import TrainedGenerator
 from tests.builders.tiny import fill_zero_weights, narrow
 
 LATENT_DIM = 8

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ganvas.images import write_png
+from ganvas.drawing.grids import write_png
 from ganvas.loggers.logger import LoggedRun, Logger, Moment
 from ganvas.runs import Run
 

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor, nn
 
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.labels import LabelSet
 from ganvas.networks import ImageShape
 from ganvas.networks.first_layers import FirstLinear
-from ganvas.sampling import TrainedGenerator
 
 LATENT_DIM, STYLE_DIM, LAYERS, SIDE = 4, 4, 4, 16
 STRETCH = torch.tensor([3.0, 1.0, 2.0, 0.5])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.labels import LabelSet
 from ganvas.latents.rejection import TrainedDiscriminator
 from ganvas.networks import ImageShape
-from ganvas.sampling import TrainedGenerator
 
 LATENT_DIM = 4
 SHAPE = ImageShape(1, 2, 2)

@@ -18,6 +18,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.errors import GanvasError
 from ganvas.evaluation import extractor_choice, measure
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.metrics import classifier, contrastive, lite0, sliced_wasserstein
 from ganvas.metrics.features import FeatureConfig, FeatureNetwork
 from ganvas.metrics.names import parse_metrics
@@ -26,7 +27,6 @@ from ganvas.networks.sizes import POINT
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.progress import TerminalFeedback
 from ganvas.randomness import seeded_weights
-from ganvas.sampling import TrainedGenerator
 from tests.builders.tiny import LATENT_DIM, SIDE, narrow
 
 IMAGES, KINDS = 80, 2

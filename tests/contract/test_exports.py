@@ -17,11 +17,11 @@ from torch import Tensor
 from ganvas.exports.folder import example_inputs, samples_of
 from ganvas.exports.onnx_file import onnx_bytes, store_weights_as_float16
 from ganvas.exports.plain_code import plain_code
+from ganvas.generators.onnx_network import OnnxNetwork, from_onnx
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.images import to_uint8
 from ganvas.labels import LabelSet
 from ganvas.networks import GENERATORS, POINT, Generator, ImageShape
-from ganvas.onnx_network import OnnxNetwork, from_onnx
-from ganvas.sampling import TrainedGenerator
 from tests.contract.test_networks import (
     LATENT_DIM,
     built,

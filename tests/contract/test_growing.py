@@ -15,7 +15,7 @@ from torch import Tensor
 from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.errors import RecipeError
-from ganvas.generator_files import later_doublings_in
+from ganvas.generators.files import later_doublings_in
 from ganvas.growth import Growth
 from ganvas.health.probes.checkerboard import PERIOD_2, PERIOD_4, peak_prominence, spectrum
 from ganvas.health.thresholds import Thresholds

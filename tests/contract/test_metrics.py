@@ -26,6 +26,7 @@ from ganvas.evaluation import extractor_choice, extractors, measure
 from ganvas.evaluation.extractors import shuffled
 from ganvas.evaluation.families import FAMILIES, FeatureSets, SetLabels
 from ganvas.evaluation.score import Score
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.images import to_signed
 from ganvas.latents import random_inputs
 from ganvas.metrics import (
@@ -41,7 +42,6 @@ from ganvas.metrics.estimate import Estimate
 from ganvas.metrics.features import FeatureConfig, FeatureNetwork
 from ganvas.metrics.names import IN_FEATURES, WITHOUT_FEATURES, parse_metrics
 from ganvas.progress import TerminalFeedback
-from ganvas.sampling import TrainedGenerator
 
 SCORE_NAMES = {**IN_FEATURES, **WITHOUT_FEATURES}
 SIDE, KINDS, HELD_OUT = 12, 3, 0.5

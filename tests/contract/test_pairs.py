@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganvas import generator_files
 from ganvas.errors import RecipeError
+from ganvas.generators import files as generator_files
 from ganvas.networks import DISCRIMINATORS, GENERATORS
 from ganvas.objectives.regularisers import REGULARISERS
 from ganvas.objectives.settings import (

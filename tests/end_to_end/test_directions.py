@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 import ganvas as library
-from ganvas.captions import LINE, with_margins
+from ganvas.drawing.captions import LINE, with_margins
+from ganvas.drawing.samples import picture_of
 from ganvas.networks import POINT, ImageShape
 from ganvas.runs import Run
-from ganvas.sample_pictures import picture_of
 
 from ..builders import run_files
 from ..builders.generator_folders import LABELS, write_generator
@@ -40,7 +40,7 @@ def labelled(tmp_path: Path) -> Path:
 @pytest.fixture
 def styles(monkeypatch: pytest.MonkeyPatch) -> Path:
     """A style generator, loaded from any path."""
-    monkeypatch.setattr("ganvas.generator_files.load", lambda *arguments: toy_generator())
+    monkeypatch.setattr("ganvas.generators.files.load", lambda *arguments: toy_generator())
     return Path("styles")
 
 

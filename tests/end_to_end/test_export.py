@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ganvas.generator_files import load
+from ganvas.generators.files import load
 
 from ..extras import require_extra
 from .conftest import Ganvas, refused

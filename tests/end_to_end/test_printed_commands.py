@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from ganvas import generator_files
 from ganvas.cli import COMMANDS, parse
 from ganvas.errors import GanvasError, RankLost
+from ganvas.generators import files as generator_files
 from ganvas.runs import Run
 from ganvas.runs.directories import check_is_run
 from ganvas.studies.directory import StudyDirectory

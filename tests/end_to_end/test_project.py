@@ -16,9 +16,9 @@ from ganvas.data.preparation import prepare
 from ganvas.data.settings import DataSettings, TrainingData
 from ganvas.data.sources import open_source
 from ganvas.errors import DataError
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.latents import projection
 from ganvas.networks import ImageShape
-from ganvas.sampling import TrainedGenerator
 
 from ..builders.generator_folders import LABELS, write_generator
 from ..extras import require_extra

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from ganvas.errors import RunError
-from ganvas.generator_files import load
+from ganvas.generators.files import load
 from ganvas.latents.latents import Latents, generate
 from ganvas.metrics import lite0
 from ganvas.runs import Run
@@ -124,7 +124,7 @@ def test_bad_input_is_one_sentence_before_any_work(
     def load(*arguments: object, **options: object) -> None:
         raise AssertionError("a generator was loaded before the refusal")
 
-    monkeypatch.setattr("ganvas.generator_files.load", load)
+    monkeypatch.setattr("ganvas.generators.files.load", load)
     monkeypatch.setattr("ganvas.evaluation.truncation.load", load)
     monkeypatch.setattr("ganvas.evaluation.evaluate.load", load)
     for command in ("sample", "interpolate", "truncation"):

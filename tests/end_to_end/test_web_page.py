@@ -25,10 +25,10 @@ import torch
 from PIL import Image
 
 import ganvas as library
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.labels import LabelSet
 from ganvas.latents.latents import Latents, generate
 from ganvas.networks import ImageShape
-from ganvas.sampling import TrainedGenerator
 
 from ..builders.commands import finish, start, wait_until
 from ..builders.generator_folders import LABELS, LATENT_DIM, write_generator

@@ -1,27 +1,12 @@
-"""Pixel ranges both ways, grids, and the pictures that come out."""
+"""Pixel ranges both ways."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from PIL import Image
 
-from ganvas.images import (
-    draw_points,
-    from_network,
-    make_grid,
-    to_channels_last,
-    to_pillow,
-    to_signed,
-    to_signed_dequantized,
-    to_uint8,
-    write_png,
-)
+from ganvas.images import from_network, to_channels_last, to_signed, to_signed_dequantized, to_uint8
 
 EVERY_LEVEL = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
 
@@ -71,48 +56,6 @@ def test_channels_go_last() -> None:
     assert array.flags["C_CONTIGUOUS"]
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    count=st.integers(1, 12),
-    height=st.integers(1, 9),
-    width=st.integers(1, 9),
-    columns=st.none() | st.integers(1, 15),
-    gap=st.integers(0, 3),
-)
-def test_grid_shows_every_image_once_in_reading_order(
-    count: int, height: int, width: int, columns: int | None, gap: int
-) -> None:
-    images = np.arange(count, dtype=np.uint8)[:, None, None, None] + np.zeros(
-        (count, height, width, 1), np.uint8
-    )
-    grid = make_grid(images, columns, gap)
-    across = (grid.shape[1] - gap) // (width + gap)
-    assert across <= min(count, columns or count)
-    for index in range(count):
-        top = gap + index // across * (height + gap)
-        left = gap + index % across * (width + gap)
-        assert np.all(grid[top : top + height, left : left + width] == index)
-    assert np.count_nonzero(grid != 255) == count * height * width
-
-
-def test_grid_of_square_images_is_about_square() -> None:
-    assert make_grid(noise(64, 8, 8, 3)).shape == (82, 82, 3)
-
-
-@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA")])
-def test_png_holds_the_exact_pixels(tmp_path: Path, channels: int, mode: str) -> None:
-    pixels = noise(5, 7, channels)
-    write_png(tmp_path / "one.png", pixels)
-    write_png(tmp_path / "larger.png", pixels, factor=3)
-    with Image.open(tmp_path / "one.png") as picture, Image.open(tmp_path / "larger.png") as larger:
-        assert picture.mode == larger.mode == mode
-        assert np.array_equal(np.asarray(picture).reshape(pixels.shape), pixels)
-        assert larger.size == (21, 15)
-        enlarged = np.asarray(larger).reshape(15, 21, channels)
-        assert np.array_equal(enlarged, pixels.repeat(3, axis=0).repeat(3, axis=1))
-    assert to_pillow(pixels).mode == mode
-
-
 class TestPoints:
     def test_points_are_not_pixels(self) -> None:
         """A pixel's way would end in [-1, 1] and 0 to 255; coordinates mean themselves."""
@@ -125,32 +68,3 @@ class TestPoints:
     def test_images_become_channels_last_levels(self) -> None:
         array = from_network(to_signed(EVERY_LEVEL))
         assert np.array_equal(array, to_channels_last(EVERY_LEVEL))
-
-    @pytest.mark.parametrize(
-        ("point", "row", "column"),
-        [
-            ((0.9, 0.9), 0, 9),  # right and up
-            ((-0.9, 0.9), 0, 0),
-            ((-0.9, -0.9), 9, 0),
-            ((0.1, -0.5), 7, 5),
-            ((70.0, 0.1), 4, 9),  # outside: on the border
-            ((0.1, -np.inf), 9, 5),
-        ],
-    )
-    def test_a_point_darkens_its_pixel(
-        self, point: tuple[float, float], row: int, column: int
-    ) -> None:
-        picture = draw_points(np.array([point], np.float32), extent=1.0, side=10)
-        assert picture.shape == (10, 10, 1)
-        assert np.argwhere(picture[:, :, 0] != 255).tolist() == [[row, column]]
-        assert picture[row, column] == 0
-
-    def test_darkness_depends_on_the_fraction_of_points(self) -> None:
-        """255 exp(-share / (1/1250)), whatever the number of points."""
-        crowd, one = np.tile([[0.5, 0.5]], (1249, 1)), np.array([[-0.5, -0.5]])
-        few = draw_points(np.concatenate([crowd, one]).astype(np.float32), 1.0, side=2)
-        assert int(few[1, 0, 0]) == round(255 / np.e)
-        assert int(few[0, 1, 0]) == 0
-        assert int(few[0, 0, 0]) == 255
-        many = np.repeat(np.concatenate([crowd, one]), 7, axis=0).astype(np.float32)
-        assert np.array_equal(draw_points(many, 1.0, side=2), few)

@@ -18,8 +18,8 @@ from ganvas.errors import GanvasError
 from ganvas.terminal import print_lines, printable
 
 if TYPE_CHECKING:
+    from ganvas.generators.trained_generator import TrainedGenerator
     from ganvas.latents.directions import Directions as FoundDirections
-    from ganvas.sampling import TrainedGenerator
 
 COUNT = 8
 """Default number of directions, and of samples that are moved."""
@@ -87,8 +87,8 @@ class Directions:
                 f"{self.run_directory} holds no weights that could be read one by one, which "
                 f"{self.method} needs. Name the run that it was exported from"
             )
-        from ganvas.generator_files import load
-        from ganvas.sample_files import check_file
+        from ganvas.generators.files import load
+        from ganvas.generators.sample_files import check_file
 
         check_file(out)
         generator = load(self.run_directory, self.device, self.checkpoint)
@@ -128,9 +128,9 @@ class Directions:
         out: Path,
     ) -> None:
         """Write the first directions and a strip of each, and print what they are."""
+        from ganvas.drawing.samples import write_strips
         from ganvas.latents.direction_files import check_replaceable
         from ganvas.latents.directions import STRIP_STEPS
-        from ganvas.sample_pictures import write_strips
 
         default = len(found) if self.method == "labels" else min(COUNT, len(found))
         shown = found.first(default if self.n is None else self.n)
@@ -167,7 +167,7 @@ class Directions:
         """Write a row of images, and below it the same moved; or what the moved are made from."""
         import numpy as np
 
-        from ganvas.sample_pictures import write_samples
+        from ganvas.drawing.samples import write_samples
 
         given = None if self.latents is None else generator.read_latents(self.latents)
         n = self.n or COUNT if given is None else len(given)
@@ -197,8 +197,8 @@ def row_names(directions: FoundDirections) -> list[str]:
 
 def check_room(generator: TrainedGenerator, count: int) -> None:
     """Raise a `GanvasError` if so many images are too many for one picture."""
-    from ganvas.sample_files import check_picture
-    from ganvas.sample_pictures import display_factor
+    from ganvas.drawing.samples import display_factor
+    from ganvas.generators.sample_files import check_picture
 
     size = (generator.shape.height, generator.shape.width)
     check_picture(count, size, display_factor(size), "Lower -n")

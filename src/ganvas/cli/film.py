@@ -34,11 +34,11 @@ class Film:
 
     def run(self) -> None:
         """Check, then write."""
-        from ganvas.films import check_film
-        from ganvas.progress_film import check_grids, write_progress_film
+        from ganvas.drawing.films import check_film
+        from ganvas.generators.sample_files import check_file
         from ganvas.runs import Run
         from ganvas.runs.directories import is_generator
-        from ganvas.sample_files import check_file
+        from ganvas.runs.progress_film import check_grids, write_progress_film
         from ganvas.storage import make_directory
 
         out = self.out or self.run_directory / "training.gif"

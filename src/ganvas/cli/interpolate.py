@@ -17,9 +17,9 @@ from ganvas.latents.settings import check_truncation
 from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
+    from ganvas.generators.trained_generator import TrainedGenerator
     from ganvas.images import Pixels
     from ganvas.latents.latents import Latents
-    from ganvas.sampling import TrainedGenerator
 
 FRAME_MILLISECONDS = 80
 NUMBER = 6
@@ -73,14 +73,14 @@ class Interpolate:
         seed = self.seed or 0
         name = f"of-{self.latents.stem}" if self.latents is not None else seed
         out = self.out or default_out(self.run_directory, f"interpolation-{name}.gif")
-        from ganvas.films import check_film, is_film, write_film
+        from ganvas.drawing.films import check_film, is_film, write_film
 
         check_film(out, ".png")
         check_truncation(self.truncation)
-        from ganvas.generator_files import load
-        from ganvas.images import enlarge, make_grid, to_pillow, write_png
-        from ganvas.sample_files import check_file, check_picture
-        from ganvas.sample_pictures import display_factor
+        from ganvas.drawing.grids import enlarge, make_grid, to_pillow, write_png
+        from ganvas.drawing.samples import display_factor
+        from ganvas.generators.files import load
+        from ganvas.generators.sample_files import check_file, check_picture
 
         check_file(out)
         generator = load(self.run_directory, self.device, self.checkpoint)

@@ -51,11 +51,11 @@ class Mix:
             raise GanvasError(f"{out}: expected a .png")
         import numpy as np
 
-        from ganvas.generator_files import load
-        from ganvas.images import make_grid, write_png
+        from ganvas.drawing.grids import make_grid, write_png
+        from ganvas.drawing.samples import display_factor
+        from ganvas.generators.files import load
+        from ganvas.generators.sample_files import check_file, check_picture
         from ganvas.progress import TerminalFeedback
-        from ganvas.sample_files import check_file, check_picture
-        from ganvas.sample_pictures import display_factor
 
         check_file(out)
         generator = load(self.run_directory, self.device, self.checkpoint)

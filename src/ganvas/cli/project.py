@@ -19,11 +19,11 @@ from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
     from ganvas.data.prepared import PreparedData
+    from ganvas.generators.trained_generator import TrainedGenerator
     from ganvas.latents.pictures import Pictures
     from ganvas.latents.projection import Projection, ProjectionSettings, Projector
     from ganvas.progress import TerminalFeedback
     from ganvas.projections.held_out import HeldOutDistances
-    from ganvas.sampling import TrainedGenerator
 
 COLUMNS = ("distance", "features", "rmse", "ssim")
 """What is printed of a `Projection`'s distances."""
@@ -118,7 +118,7 @@ class Project:
         Raises:
             GanvasError: everything that is wrong, in one message, before any work.
         """
-        from ganvas.generator_files import load
+        from ganvas.generators.files import load
         from ganvas.latents.pictures import read_pictures
         from ganvas.projections.folder import check_out
         from ganvas.runs.directories import is_onnx

@@ -72,8 +72,8 @@ class Sample:
                 f"{self.latents} says which images there are: leave out -n, --label, --seed, "
                 "--truncation and --keep"
             )
-        from ganvas import sample_files
-        from ganvas.generator_files import load
+        from ganvas.generators import sample_files
+        from ganvas.generators.files import load
         from ganvas.progress import TerminalFeedback
 
         check = sample_files.check_file if suffix else sample_files.check_folder

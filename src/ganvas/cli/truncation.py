@@ -57,8 +57,8 @@ class Truncation:
         if out.suffix.lower() != ".png":
             raise GanvasError(f"{out}: expected a .png")
         from ganvas.evaluation.truncation import truncation
+        from ganvas.generators.sample_files import check_file
         from ganvas.reports.truncation_picture import truncation_picture
-        from ganvas.sample_files import check_file
 
         numbers = out.with_suffix(".json")
         for path in (out, numbers):

@@ -11,8 +11,8 @@ from ganvas.evaluation.failures import Failures
 from ganvas.evaluation.families import FAMILIES
 from ganvas.evaluation.label_sets import foreign_labels_problem
 from ganvas.evaluation.mode_classifier import labels_problem, modes_problem, no_labels
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.metrics.names import Metric
-from ganvas.sampling import TrainedGenerator
 
 
 def check_sample_count(n: int) -> None:

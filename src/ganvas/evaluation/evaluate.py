@@ -20,7 +20,8 @@ from ganvas.evaluation.extractor_choice import uninstalled_metrics
 from ganvas.evaluation.failures import failure_lines
 from ganvas.evaluation.measure import FEW, Measurement, measure
 from ganvas.evaluation.score import Score, Scores
-from ganvas.generator_files import load
+from ganvas.generators.files import load
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.metrics.intra_frechet import FEWEST_PER_LABEL
 from ganvas.metrics.names import Metric, parse_metrics
 from ganvas.networks import ImageShape
@@ -29,7 +30,6 @@ from ganvas.recipes.recipe import EvaluationSettings
 from ganvas.runs import Run
 from ganvas.runs.data import check_data_unchanged, data_location, open_images, prepare_images
 from ganvas.runs.directories import is_generator
-from ganvas.sampling import TrainedGenerator
 from ganvas.terminal import tolerant_output
 from ganvas.torch_state import usual_torch
 

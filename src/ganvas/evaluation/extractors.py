@@ -20,11 +20,11 @@ from ganvas.data.preparation import PreparedData, default_cache
 from ganvas.data.reading import Progress
 from ganvas.errors import GanvasError
 from ganvas.evaluation.failures import Failures, recorded_failure
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.latents.latents import BATCH_SIZE
 from ganvas.metrics.features import FeatureConfig
 from ganvas.processes import ProcessGroup
 from ganvas.randomness import derive_seed
-from ganvas.sampling import TrainedGenerator
 
 FORMAT = 1  # increases when the same images and features would give other values
 

@@ -11,10 +11,10 @@ from torch import Tensor
 from ganvas.data.preparation import PreparedData
 from ganvas.evaluation.extractors import shuffled
 from ganvas.evaluation.families import FeatureSets, SetLabels
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.labels import listed
 from ganvas.randomness import named_generator
 from ganvas.runs.tables import LabelConfusionTable
-from ganvas.sampling import TrainedGenerator
 
 
 def foreign_labels_problem(generator: TrainedGenerator, data: PreparedData) -> str | None:

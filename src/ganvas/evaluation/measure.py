@@ -47,11 +47,11 @@ from ganvas.evaluation.forecast import Forecast
 from ganvas.evaluation.label_sets import add_labels, confusion_of
 from ganvas.evaluation.score import MeasurementConfig, Score
 from ganvas.formatting import format_image_size
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.metrics.estimate import LEVEL
 from ganvas.metrics.names import Metric
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
 from ganvas.runs.tables import LabelConfusionTable
-from ganvas.sampling import TrainedGenerator
 
 FEW = 100
 """With fewer samples or held-out images than this, scores vary much from set to set."""

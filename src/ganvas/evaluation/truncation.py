@@ -31,13 +31,13 @@ from ganvas.evaluation.extractors import Extractor, fake_features
 from ganvas.evaluation.failures import Failures
 from ganvas.evaluation.measure import Measurement, common_config, compute_scores, feature_sets
 from ganvas.evaluation.truncation_points import Point, TruncationCurve
-from ganvas.generator_files import load, with_discriminator
+from ganvas.generators.files import load, with_discriminator
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.latents.settings import check_truncation, parse_keep
 from ganvas.metrics.names import FEATURES, Metric, parse_metrics
 from ganvas.networks.styles import StyleBased
 from ganvas.progress import TerminalFeedback
 from ganvas.runs import Run
-from ganvas.sampling import TrainedGenerator
 from ganvas.terminal import tolerant_output
 from ganvas.torch_state import usual_torch
 

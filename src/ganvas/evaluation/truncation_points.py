@@ -8,7 +8,7 @@ from typing import Any
 from ganvas import notebook
 from ganvas.evaluation.score import Score
 from ganvas.formatting import format_list, format_number
-from ganvas.sampling import TrainedGenerator
+from ganvas.generators.trained_generator import TrainedGenerator
 
 SCORES = ("precision", "recall", "density", "coverage", "fd")
 """Those of every point, in this order."""

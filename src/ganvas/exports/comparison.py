@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ganvas.errors import GanvasError
 from ganvas.formatting import format_count, format_number
-from ganvas.sampling import TrainedGenerator
+from ganvas.generators.trained_generator import TrainedGenerator
 
 SAMPLES = 32
 MOST_LEVELS = 1

@@ -17,8 +17,8 @@ import jinja2
 from markupsafe import Markup
 
 from ganvas.errors import GanvasError
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.package_files import package_text
-from ganvas.sampling import TrainedGenerator
 
 MOST_PICTURES = 1_024
 """On a page at a time, of all labels together. `demo.js` has the same limit."""

@@ -15,10 +15,10 @@ from ganvas import storage
 from ganvas.exports.comparison import Samples, check_same_samples
 from ganvas.exports.plain_code import plain_code
 from ganvas.exports.request import ExportRequest
-from ganvas.generator_files import output_in_words, save_generator
+from ganvas.generators.files import output_in_words, save_generator
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.images import from_network
 from ganvas.labels import LabelSet
-from ganvas.sampling import TrainedGenerator
 
 
 def write_folder(request: ExportRequest) -> str:

@@ -24,10 +24,8 @@ from ganvas.exports.names import Output, Weights
 from ganvas.exports.onnx_exporter import to_onnx
 from ganvas.exports.request import ExportRequest
 from ganvas.extras import check_extra
-from ganvas.generator_config import generator_config
-from ganvas.images import to_uint8
-from ganvas.networks.blocks import fold_kernels
-from ganvas.onnx_network import (
+from ganvas.generators.config import generator_config
+from ganvas.generators.onnx_network import (
     FORMAT,
     IMAGES,
     METADATA_KEY,
@@ -38,7 +36,9 @@ from ganvas.onnx_network import (
     from_onnx,
     signed,
 )
-from ganvas.sampling import TrainedGenerator
+from ganvas.generators.trained_generator import TrainedGenerator
+from ganvas.images import to_uint8
+from ganvas.networks.blocks import fold_kernels
 from ganvas.torch_state import usual_torch
 
 if TYPE_CHECKING:

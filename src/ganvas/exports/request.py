@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganvas.exports.names import Output, Weights
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.networks import Generator
-from ganvas.sampling import TrainedGenerator
 
 
 @dataclass(frozen=True)

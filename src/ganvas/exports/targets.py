@@ -17,10 +17,10 @@ from ganvas.exports.onnx_file import write_onnx
 from ganvas.exports.request import ExportRequest
 from ganvas.exports.web_page import write_web_page
 from ganvas.extras import check_extra
-from ganvas.generator_files import load, read_description
+from ganvas.generators.files import load, read_description
+from ganvas.generators.sample_files import check_file, check_folder
 from ganvas.runs import Run
 from ganvas.runs.directories import check_is_run, is_onnx
-from ganvas.sample_files import check_file, check_folder
 from ganvas.torch_state import usual_torch
 
 

@@ -15,6 +15,7 @@ from ganvas.data.hub import DataAddress
 from ganvas.data.stacking import PREFIX as STACKED
 from ganvas.diagnosis import Diagnosis
 from ganvas.formatting import format_count, format_first, format_number
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.hub_files import DISCRIMINATOR_FILE, RECIPE_FILE, HubAddress, is_hub, page_of
 from ganvas.recipes import Recipe, recipe_toml
 from ganvas.reports.commands import training_command
@@ -25,7 +26,6 @@ from ganvas.reports.texts import as_sentence, better_word, symptom_name
 from ganvas.runs import Run
 from ganvas.runs.history import Record
 from ganvas.runs.tables import DataTable
-from ganvas.sampling import TrainedGenerator
 
 PICTURE = "samples.png"
 TASK = "unconditional-image-generation"

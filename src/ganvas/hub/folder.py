@@ -8,15 +8,15 @@ from ganvas import storage, tensor_file
 from ganvas.data.reading import Progress
 from ganvas.diagnosis import diagnose
 from ganvas.errors import RunError
-from ganvas.generator_files import later_doublings_in, load, save_generator
+from ganvas.generators.files import later_doublings_in, load, save_generator
+from ganvas.generators.sample_files import SampleRequest, write_grid
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.hub.card import PICTURE, CardContent, has_rows, model_card
 from ganvas.hub_files import DISCRIMINATOR_FILE, RECIPE_FILE, HubAddress
 from ganvas.labels import EACH
 from ganvas.recipes import Recipe, recipe_toml
 from ganvas.runs import Run
 from ganvas.runs.checkpoints import networks_in
-from ganvas.sample_files import SampleRequest, write_grid
-from ganvas.sampling import TrainedGenerator
 
 FOLDER = "hub"
 """Inside the run."""

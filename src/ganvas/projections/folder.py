@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from ganvas import storage
-from ganvas.films import write_film
-from ganvas.images import enlarge, make_grid, to_pillow, write_png
+from ganvas.drawing.films import write_film
+from ganvas.drawing.grids import enlarge, make_grid, to_pillow, write_png
+from ganvas.drawing.samples import display_factor
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.latents.projection import Projection, ProjectionSettings
 from ganvas.projections.held_out import HeldOutDistances
 from ganvas.runs.directories import check_unused
-from ganvas.sample_pictures import display_factor
-from ganvas.sampling import TrainedGenerator
 
 LATENTS, RESULTS = "latents.npz", "results.json"
 FRAME_MILLISECONDS = 80

@@ -15,13 +15,13 @@ from ganvas import storage
 from ganvas.data.preparation import PreparedData, default_cache
 from ganvas.data.reading import Progress
 from ganvas.errors import DataError, RunError
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.hub_files import is_hub
 from ganvas.latents.projection import Projector, joined
 from ganvas.randomness import derive_seed
 from ganvas.runs import Run
 from ganvas.runs.data import check_data_unchanged, data_location, prepare_images
 from ganvas.runs.directories import is_run
-from ganvas.sampling import TrainedGenerator
 
 VERSION = 1
 """Increased when the same settings would give other distances."""

@@ -16,8 +16,9 @@ from markupsafe import Markup, escape
 from PIL import Image
 
 from ganvas import formatting
+from ganvas.drawing.grids import to_pillow
 from ganvas.errors import GanvasError
-from ganvas.images import Pixels, to_pillow
+from ganvas.images import Pixels
 from ganvas.reports import texts
 from ganvas.reports.figures import COLOURS
 from ganvas.reports.local_paths import LocalPaths

@@ -14,20 +14,21 @@ from PIL import Image
 
 from ganvas.data.preparation import PreparedData
 from ganvas.data.reading import Progress
+from ganvas.drawing.grids import make_grid
+from ganvas.drawing.samples import display_factor
 from ganvas.errors import GanvasError
 from ganvas.evaluation.evaluate import reference_images
 from ganvas.evaluation.extractors import shuffled
 from ganvas.evaluation.nearest import REFERENCES, CopyRule, nearest_images
-from ganvas.generator_files import load
-from ganvas.images import Pixels, make_grid, to_channels_last
+from ganvas.generators.files import load
+from ganvas.images import Pixels, to_channels_last
 from ganvas.progress import progress_bar
 from ganvas.reports.page import Picture
 from ganvas.runs import Run
-from ganvas.sample_pictures import display_factor
 from ganvas.training.grids import GRID_COLUMNS, GRID_IMAGES, GRID_LABELS, spread_labels
 
 GAP = 2
-"""Pixels between the images of a saved grid, before it is enlarged (`images.make_grid`)."""
+"""Pixels between the images of a saved grid, before it is enlarged (`drawing.grids.make_grid`)."""
 
 STRIP_GRIDS = 7
 """Most points in time that a strip shows."""

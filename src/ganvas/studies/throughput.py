@@ -27,7 +27,7 @@ from ganvas.evaluation.extractors import fake_features
 from ganvas.evaluation.failures import Failures, recorded_failure
 from ganvas.evaluation.families import FAMILIES, FeatureSets
 from ganvas.evaluation.label_sets import add_labels
-from ganvas.generator_files import trained_generator
+from ganvas.generators.files import trained_generator
 from ganvas.metrics.names import parse_metrics
 from ganvas.objectives.losses import LOSSES
 from ganvas.processes import SINGLE_PROCESS

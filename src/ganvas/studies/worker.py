@@ -29,7 +29,7 @@ from ganvas.evaluation.extractor_choice import MAX_PIXEL_IMAGES
 from ganvas.evaluation.failures import Failures
 from ganvas.evaluation.measure import measure
 from ganvas.extras import MissingExtra
-from ganvas.generator_files import load
+from ganvas.generators.files import load
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import count_weights
 from ganvas.runs import Run

@@ -20,7 +20,7 @@ from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.errors import DataError, RecipeError, RunError
 from ganvas.formatting import format_first, format_list
-from ganvas.generator_files import later_doublings_in, load, read_description
+from ganvas.generators.files import later_doublings_in, load, read_description
 from ganvas.hub_files import (
     DISCRIMINATOR_FILE,
     GENERATOR_FILES,

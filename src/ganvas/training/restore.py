@@ -11,7 +11,7 @@ from ganvas.command_line import ganvas_command
 from ganvas.data.preparation import PreparedData
 from ganvas.errors import RunError, is_out_of_memory
 from ganvas.formatting import format_count, format_short
-from ganvas.generator_files import later_doublings_in
+from ganvas.generators.files import later_doublings_in
 from ganvas.precision import resumed_precision
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import OnFailure, Recipe, checked

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy.typing as npt
 
-from ganvas import sample_pictures
 from ganvas.data.preparation import PreparedData
 from ganvas.devices import describe_environment
+from ganvas.drawing import samples as sample_pictures
 from ganvas.evaluation.evaluate import record_scores
 from ganvas.evaluation.score import Score
-from ganvas.generator_files import write_generator
+from ganvas.generators.files import write_generator
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
 from ganvas.runs import Run

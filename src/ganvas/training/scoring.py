@@ -11,7 +11,7 @@ from ganvas.evaluation.extractor_choice import unavailable_metrics
 from ganvas.evaluation.failures import failure_lines
 from ganvas.evaluation.measure import Measurement, measure
 from ganvas.evaluation.score import Score
-from ganvas.generator_files import trained_generator
+from ganvas.generators.files import trained_generator
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import Recipe
 from ganvas.training.listeners import Listener

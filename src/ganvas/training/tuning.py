@@ -22,7 +22,7 @@ from ganvas.errors import Diverged, Interrupted, RankLost, Unhealthy
 from ganvas.evaluation.checks import check_held_out
 from ganvas.evaluation.extractor_choice import unavailable_metrics
 from ganvas.evaluation.measure import measure
-from ganvas.generator_files import trained_generator
+from ganvas.generators.files import trained_generator
 from ganvas.metrics.names import parse_metrics
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe

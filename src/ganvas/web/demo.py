@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 import ganvas
-from ganvas import generator_files
 from ganvas.errors import GanvasError
 from ganvas.exports.demo_page import (
     LARGEST_SEED,
@@ -24,14 +23,15 @@ from ganvas.exports.demo_page import (
     PageRun,
     page_run,
 )
+from ganvas.generators import files as generator_files
+from ganvas.generators.sample_files import SampleRequest
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.images import Pixels
 from ganvas.labels import EACH
 from ganvas.latents.latents import Latents, generate
 from ganvas.latents.truncation import truncate
 from ganvas.latents.walks import slerp
 from ganvas.package_files import package_text
-from ganvas.sample_files import SampleRequest
-from ganvas.sampling import TrainedGenerator
 from ganvas.torch_state import usual_torch
 from ganvas.web.server import LOOPBACK, make_app
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.evaluation.extractors import Extractor, fake_features, real_features
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.latents.latents import BATCH_SIZE
-from ganvas.sampling import TrainedGenerator
 from tests.builders.tiny import tiny_data
 
 COUNT = BATCH_SIZE + 40

@@ -15,12 +15,12 @@ from ganvas.data.sources import open_source
 from ganvas.evaluation.evaluate import default_metrics
 from ganvas.evaluation.label_sets import labels_of_samples
 from ganvas.evaluation.measure import Measurement, measure
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.images import to_signed
 from ganvas.labels import LabelSet
 from ganvas.metrics import classifier, train_on_fake
 from ganvas.metrics.names import parse_metrics
 from ganvas.progress import TerminalFeedback
-from ganvas.sampling import TrainedGenerator
 
 SETTINGS = DataSettings(size=(16, 16), held_out=0.3)
 SAMPLES = 300

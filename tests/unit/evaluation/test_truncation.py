@@ -11,7 +11,7 @@ from ganvas.evaluation import truncation
 from ganvas.evaluation.extractor_choice import uninstalled_metrics
 from ganvas.evaluation.truncation import chosen_point, ladder, load_all, metrics_in, usual_point
 from ganvas.evaluation.truncation_points import Point
-from ganvas.sampling import TrainedGenerator
+from ganvas.generators.trained_generator import TrainedGenerator
 from tests.builders.curves import curve, point
 from tests.builders.generators import POINTS, small_generator
 from tests.builders.toys import Normalising, toy_generator

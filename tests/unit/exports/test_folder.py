@@ -15,7 +15,7 @@ from ganvas.errors import GanvasError
 from ganvas.exports.folder import write_folder
 from ganvas.exports.plain_code import plain_code
 from ganvas.exports.request import ExportRequest
-from ganvas.generator_files import load
+from ganvas.generators.files import load
 from ganvas.networks import GENERATORS
 from tests.builders.generators import LATENT_DIM, POINTS, small_generator
 from tests.builders.tiny import narrow

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import ganvas
-from ganvas import generator_files
 from ganvas.errors import GanvasError, RunError
 from ganvas.exports.comparison import check_same_samples
+from ganvas.generators import files as generator_files
 from ganvas.runs import Run
 from tests.builders import run_files
 from tests.builders.generators import POINTS, small_generator

@@ -12,10 +12,10 @@ import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor, nn
 
 from ganvas.errors import GanvasError
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.latents.directions import Directions, first_matrix, ganspace, mixtures, sefa
 from ganvas.latents.latents import Latents, styles_of
 from ganvas.networks.first_layers import FirstConvolution, FirstLinear
-from ganvas.sampling import TrainedGenerator
 from tests.builders.generators import LATENT_DIM, small_generator
 from tests.builders.styles import LAYERS, STRETCH, toy_generator
 

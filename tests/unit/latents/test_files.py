@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from ganvas.errors import GanvasError
-from ganvas.generator_files import load
+from ganvas.generators.files import load
+from ganvas.generators.sample_files import SampleRequest, write_npz
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.latents.latents import Latents
 from ganvas.networks import ImageShape
-from ganvas.sample_files import SampleRequest, write_npz
-from ganvas.sampling import TrainedGenerator
 from tests.builders.generator_folders import LABELS as FOLDER_LABELS
 from tests.builders.generator_folders import write_generator
 from tests.builders.generators import LABELS, LATENT_DIM, small_generator

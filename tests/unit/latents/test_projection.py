@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ganvas.errors import GanvasError
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.images import Pixels, from_network, to_signed
 from ganvas.labels import LabelSet
 from ganvas.latents.distances import Description, PixelDistance
@@ -27,7 +28,6 @@ from ganvas.latents.projection import (
 from ganvas.latents.search import Search, SearchPlan, learning_rate, noise_strength, sphere_pull
 from ganvas.networks import ImageShape
 from ganvas.networks.styles import StyleBased
-from ganvas.sampling import TrainedGenerator
 from tests.builders.generator_folders import write_generator
 from tests.builders.generators import small_generator
 from tests.builders.linear_generators import SIDE, LinearGenerator, LinearStyleGenerator

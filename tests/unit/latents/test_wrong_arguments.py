@@ -13,7 +13,7 @@ import torch
 
 import ganvas
 from ganvas import GanvasError, Latents
-from ganvas.sampling import TrainedGenerator
+from ganvas.generators.trained_generator import TrainedGenerator
 from tests.builders.generators import LATENT_DIM, small_generator
 from tests.builders.styles import toy_generator
 

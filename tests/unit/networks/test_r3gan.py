@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from ganvas import generator_files
+from ganvas.generators import files as generator_files
 from ganvas.latents.latents import Latents, generate, generate_batches
 from ganvas.networks import Dimensions, Doubling, ImageShape, R3GANDiscriminator, R3GANGenerator
 from ganvas.networks.grouped import BilinearDoubling, BilinearHalving, GroupedBlock

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from ganvas.data.preparation import PreparedData
 from ganvas.data.sources import FASHION
-from ganvas.images import Pixels, make_grid
+from ganvas.drawing.grids import make_grid
+from ganvas.drawing.samples import write_samples
+from ganvas.images import Pixels
 from ganvas.reports import pictures
-from ganvas.sample_pictures import write_samples
 
 
 @pytest.mark.parametrize("shape", [(64, 16, 16, 1), (64, 8, 24, 3), (5, 12, 12, 4)])

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import ganvas
-from ganvas import generator_files
 from ganvas.errors import RunError
+from ganvas.generators import files as generator_files
 from ganvas.runs import Run
 from ganvas.web.demo import load_runs
 

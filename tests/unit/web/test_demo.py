@@ -16,10 +16,10 @@ require_extra("web")
 from starlette.applications import Starlette
 
 from ganvas.errors import GanvasError
+from ganvas.generators.sample_files import SampleRequest
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.latents.latents import Latents, generate
 from ganvas.networks import ImageShape
-from ganvas.sample_files import SampleRequest
-from ganvas.sampling import TrainedGenerator
 from ganvas.web.demo import demo_app, load_runs
 
 from ...builders.asgi import ask

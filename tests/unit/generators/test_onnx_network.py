@@ -18,9 +18,9 @@ import onnx
 
 from ganvas.errors import DeviceError, GanvasError, RunError
 from ganvas.exports.onnx_file import onnx_bytes
-from ganvas.generator_files import load
-from ganvas.onnx_network import METADATA_KEY, from_onnx
-from ganvas.sampling import TrainedGenerator
+from ganvas.generators.files import load
+from ganvas.generators.onnx_network import METADATA_KEY, from_onnx
+from ganvas.generators.trained_generator import TrainedGenerator
 from tests.builders.generators import LABELS, SETTINGS, small_generator
 
 

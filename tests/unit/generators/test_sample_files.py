@@ -12,16 +12,14 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ganvas import generator_files, sample_files
 from ganvas.cli.interpolate import Interpolate
 from ganvas.cli.sample import Sample
 from ganvas.data.sources import open_source
+from ganvas.drawing.samples import display_factor
 from ganvas.errors import GanvasError, RunError
-from ganvas.labels import LabelSet
-from ganvas.latents import random_inputs
-from ganvas.networks import DCGANGenerator, Dimensions, ImageShape
-from ganvas.randomness import seeded_weights
-from ganvas.sample_files import (
+from ganvas.generators import files as generator_files
+from ganvas.generators import sample_files
+from ganvas.generators.sample_files import (
     SampleRequest,
     check_file,
     check_folder,
@@ -29,8 +27,11 @@ from ganvas.sample_files import (
     write_grid,
     write_npz,
 )
-from ganvas.sample_pictures import display_factor
-from ganvas.sampling import TrainedGenerator
+from ganvas.generators.trained_generator import TrainedGenerator
+from ganvas.labels import LabelSet
+from ganvas.latents import random_inputs
+from ganvas.networks import DCGANGenerator, Dimensions, ImageShape
+from ganvas.randomness import seeded_weights
 from tests.builders.tiny import fill_zero_weights
 
 N = 10

@@ -14,10 +14,10 @@ from typing_extensions import TypedDict
 import ganvas
 from ganvas import storage
 from ganvas.data.settings import TrainingData
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.labels import LabelSet
 from ganvas.networks import ImageShape
 from ganvas.runs.tables import Shape
-from ganvas.sampling import TrainedGenerator
 
 
 class GeneratorConfig(TypedDict):

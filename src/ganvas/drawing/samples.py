@@ -11,8 +11,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from ganvas import storage
-from ganvas.captions import with_margins
-from ganvas.images import draw_points, enlarge, make_grid, to_pillow
+from ganvas.drawing.captions import with_margins
+from ganvas.drawing.grids import draw_points, enlarge, make_grid, to_pillow
 
 MIN_DISPLAY_SIZE = 64
 """Smaller images are enlarged in grids, so that a person can see them."""

@@ -17,18 +17,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ganvas import generator_files
 from ganvas.data.settings import DataSettings
+from ganvas.drawing.grids import draw_points
+from ganvas.drawing.samples import display_factor, write_samples
 from ganvas.errors import GanvasError, RunError
-from ganvas.images import draw_points
+from ganvas.generators import files as generator_files
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.labels import LabelSet
 from ganvas.latents.latents import BATCH_SIZE, Latents, generate
 from ganvas.latents.walks import slerp
 from ganvas.networks import POINT, DCGANGenerator, Dimensions, ImageShape, MLPGenerator
 from ganvas.randomness import seeded_weights
 from ganvas.runs import Run
-from ganvas.sample_pictures import display_factor, write_samples
-from ganvas.sampling import TrainedGenerator
 from ganvas.training.run_files import RunFiles
 from tests.builders import run_files
 from tests.builders.tiny import LATENT_DIM, SIDE, fill_zero_weights, small, tiny_recipe

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
+from ganvas.drawing.films import check_film, is_film, on_white, write_film
+from ganvas.drawing.grids import to_pillow
 from ganvas.errors import GanvasError, RunError
-from ganvas.films import check_film, is_film, on_white, write_film
-from ganvas.images import Pixels, to_pillow
-
-from ..extras import require_extra
+from ganvas.images import Pixels
+from tests.extras import require_extra
 
 COUNT, HEIGHT, WIDTH = 5, 7, 9
 """Odd sides, which H.264 does not take."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from ganvas.captions import with_caption
+from ganvas.drawing.captions import with_caption
+from ganvas.drawing.films import write_film
 from ganvas.errors import RunError
-from ganvas.films import write_film
 from ganvas.runs import Run
 
 FEWEST_GRIDS = 2

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, ImageSequence
 
 from ganvas.errors import RunError
-from ganvas.progress_film import write_progress_film
 from ganvas.runs import Run
+from ganvas.runs.progress_film import write_progress_film
 from tests.builders import run_files
 from tests.builders.tiny import tiny_recipe
 

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from ganvas import storage
 from ganvas.errors import RunError
 from ganvas.extras import check_extra
-from ganvas.generator_config import GeneratorConfig, from_config
+from ganvas.generators.config import GeneratorConfig, from_config
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.images import to_signed
-from ganvas.sampling import TrainedGenerator
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

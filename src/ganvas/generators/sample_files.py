@@ -18,15 +18,15 @@ from torch import Tensor
 
 from ganvas import storage
 from ganvas.data.reading import Progress
+from ganvas.drawing.grids import to_pillow
+from ganvas.drawing.samples import display_factor, write_samples
 from ganvas.errors import GanvasError, RunError
 from ganvas.formatting import format_bytes
-from ganvas.images import to_pillow
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.labels import EACH
 from ganvas.latents.files import ARRAY_OF, LABELS, write_arrays
 from ganvas.latents.latents import Latents, generate
 from ganvas.runs.directories import check_unused
-from ganvas.sample_pictures import display_factor, write_samples
-from ganvas.sampling import TrainedGenerator
 
 COLUMNS = 10
 """Images of each label, where every label gets a row."""

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganvas.arguments import as_path, check_count
+from ganvas.drawing.samples import picture_of
 from ganvas.errors import GanvasError
 from ganvas.formatting import format_count, format_weights
 from ganvas.images import from_network
@@ -24,7 +25,6 @@ from ganvas.latents.projecting import Projecting
 from ganvas.latents.random_inputs import LabelChoice as LabelChoice
 from ganvas.latents.truncation import truncate
 from ganvas.latents.walks import walk
-from ganvas.sample_pictures import picture_of
 from ganvas.torch_state import usual_torch
 
 NOTEBOOK_IMAGES, NOTEBOOK_POINTS = 16, 2_500

@@ -17,18 +17,18 @@ from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import TrainingData
 from ganvas.devices import choose_device
 from ganvas.errors import DeviceError, HubError, RecipeError, RunError
-from ganvas.generator_config import GeneratorConfig, from_config, generator_config
+from ganvas.generators.config import GeneratorConfig, from_config, generator_config
+from ganvas.generators.onnx_network import load_onnx
+from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.hub_files import GENERATOR_FILES, HubAddress, address_of, fetch_model, is_hub
 from ganvas.labels import LabelSet
 from ganvas.latents.rejection import TrainedDiscriminator
 from ganvas.networks import Dimensions, Generator, ImageShape, network_table
-from ganvas.onnx_network import load_onnx
 from ganvas.randomness import seeded_weights
 from ganvas.recipes import Recipe, parse_generator
 from ganvas.runs import Run
 from ganvas.runs.checkpoints import read_discriminator
 from ganvas.runs.directories import is_generator, is_onnx
-from ganvas.sampling import TrainedGenerator
 from ganvas.schedules import parse_count
 from ganvas.tensor_file import select_prefix
 from ganvas.torch_state import usual_torch

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganvas.captions import LINE, with_caption, with_margins
+from ganvas.drawing.captions import LINE, with_caption, with_margins
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])

@@ -1,0 +1,1 @@
+"""Trained generators: what samples, how it is loaded, and how its samples are written."""
