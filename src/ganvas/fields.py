@@ -17,8 +17,8 @@ from ganvas.formatting import format_image_size
 from ganvas.growth import Growth, parse_growth
 from ganvas.schedules import (
     AdaptiveSchedule,
-    Moving,
     Schedule,
+    ScheduledValue,
     format_schedule,
     parse_adaptive_schedule,
     parse_count,
@@ -60,7 +60,7 @@ def _leaves(settings: Any, prefix: FieldPath) -> Iterator[tuple[FieldPath, Any, 
 def is_settings(value: Any) -> bool:
     """Whether a value is a dataclass with fields of its own to name; a schedule is not."""
     is_instance = dataclasses.is_dataclass(value) and not isinstance(value, type)
-    return is_instance and not isinstance(value, Moving)
+    return is_instance and not isinstance(value, ScheduledValue)
 
 
 def has_field(settings: DataclassInstance, path: str) -> bool:
@@ -151,7 +151,7 @@ def format_field(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return format_schedule(value)
-    if isinstance(value, Moving):
+    if isinstance(value, ScheduledValue):
         return value.text()
     if isinstance(value, tuple):
         is_size = len(value) == 2 and all(isinstance(side, int) for side in value)
@@ -160,8 +160,8 @@ def format_field(value: Any) -> str:
 
 
 def plain_value(value: Any) -> Any:
-    """A field's value as JSON and TOML hold it: what moves as text, tuples as lists."""
-    if isinstance(value, Moving):
+    """A field's value as JSON and TOML hold it: scheduled values as text, tuples as lists."""
+    if isinstance(value, ScheduledValue):
         return value.text()
     return list(value) if isinstance(value, tuple) else value
 

@@ -11,11 +11,11 @@ import itertools
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ganvas.schedules import Moving, parse_count
+from ganvas.schedules import ScheduledValue, parse_count
 
 
 @dataclass(frozen=True, kw_only=True)
-class Growth(Moving):
+class Growth(ScheduledValue):
     """Heights of images to train at, each twice the one before. Widths follow."""
 
     heights: tuple[int, ...]

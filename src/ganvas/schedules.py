@@ -10,8 +10,11 @@ from decimal import Decimal
 from typing import Any, ClassVar, Literal, Self, overload
 
 
-class Moving:
-    """A value that changes while training. Files hold it as text, as the command line takes it."""
+class ScheduledValue:
+    """A value that changes while training. Files hold it as text, as the command line takes it.
+
+    `Ramp`, `Adaptive`, and the sizes of `growth.Growth`.
+    """
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
@@ -40,10 +43,10 @@ class Moving:
         Raises:
             ValueError: it is none; with what was expected.
         """
-        moving = cls.parse(value) if isinstance(value, str) else value
-        if not isinstance(moving, cls):
+        scheduled = cls.parse(value) if isinstance(value, str) else value
+        if not isinstance(scheduled, cls):
             raise ValueError(f"expected {cls.expected}")
-        return moving
+        return scheduled
 
     def text(self) -> str:
         """The text that is read back to the same value."""
@@ -55,7 +58,7 @@ class Moving:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ramp(Moving):
+class Ramp(ScheduledValue):
     """A number that stays at `start`, moves to `end` from `after` to `images` images, and stays."""
 
     shape: Literal["linear", "cosine"]
@@ -104,7 +107,7 @@ augmentation, with 50,000 by 2 to 8 % (docs/results/few-images.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adaptive(Moving):
+class Adaptive(ScheduledValue):
     """A probability of augmentation that follows how much the discriminator has memorised."""
 
     target: float = DEFAULT_TARGET
@@ -159,7 +162,7 @@ def with_budget(schedule: AdaptiveSchedule, images: int) -> AdaptiveSchedule: ..
 
 def with_budget(schedule: AdaptiveSchedule, images: int) -> AdaptiveSchedule:
     """The schedule with an open ramp fixed by the budget; later changes do not move it."""
-    return schedule.with_budget(images) if isinstance(schedule, Moving) else schedule
+    return schedule.with_budget(images) if isinstance(schedule, ScheduledValue) else schedule
 
 
 def multiply(schedule: Schedule, factor: float) -> Schedule:
@@ -252,14 +255,14 @@ def _window(text: str) -> tuple[int, int]:
     return after, images
 
 
-def _plain(value: float | Moving) -> float | str:
-    """A moving value as text; pydantic passes whole numbers too, which stay as they are."""
-    return value.text() if isinstance(value, Moving) else value
+def _plain(value: float | ScheduledValue) -> float | str:
+    """A scheduled value as text; pydantic passes whole numbers too, which stay as they are."""
+    return value.text() if isinstance(value, ScheduledValue) else value
 
 
 def format_schedule(schedule: AdaptiveSchedule) -> str:
     """The text that `parse_adaptive_schedule` reads back to the same value."""
-    return schedule.text() if isinstance(schedule, Moving) else repr(float(schedule))
+    return schedule.text() if isinstance(schedule, ScheduledValue) else repr(float(schedule))
 
 
 _FACTORS = {"k": 10**3, "m": 10**6, "g": 10**9}

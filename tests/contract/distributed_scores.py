@@ -113,8 +113,8 @@ def use_small_settings() -> None:
     classes = Classes("inception-classes", 10, torch.device("cpu"))
     extractor_choice.load_inception_classes = lambda device: classes  # type: ignore[assignment, return-value]
     extractor_choice.MAX_PIXEL_IMAGES = MAX_PIXEL_IMAGES
-    classifier.MIN_IMAGES_SHOWN = 500
-    contrastive.IMAGES_SHOWN = 200
+    classifier.MIN_IMAGES_SEEN = 500
+    contrastive.IMAGES_SEEN = 200
     sliced_wasserstein.PATCHES = 1_024
     lite0.SIDE = 32  # six times faster (its docstring)
 

@@ -150,9 +150,9 @@ def cheap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         )
         classes = Projection("inception-classes", KINDS, torch.device("cpu"))
         patch.setattr(extractor_choice, "load_inception_classes", lambda device: classes)
-        patch.setattr(classifier, "MIN_IMAGES_SHOWN", 2_000)
-        patch.setattr(two_samples, "IMAGES_SHOWN", 1_000)
-        patch.setattr(train_on_fake, "IMAGES_SHOWN", 1_000)
+        patch.setattr(classifier, "MIN_IMAGES_SEEN", 2_000)
+        patch.setattr(two_samples, "IMAGES_SEEN", 1_000)
+        patch.setattr(train_on_fake, "IMAGES_SEEN", 1_000)
         patch.setattr(sliced_wasserstein, "PATCHES", 2_048)
         yield
 

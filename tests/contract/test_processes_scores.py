@@ -41,8 +41,8 @@ def same_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         # the fixture restores them at the end
         for place, name in (
             (extractor_choice, "MAX_PIXEL_IMAGES"), (extractor_choice, "load_inception_classes"),
-            (classifier, "MIN_IMAGES_SHOWN"), (sliced_wasserstein, "PATCHES"),
-            (contrastive, "IMAGES_SHOWN"), (lite0, "SIDE"),
+            (classifier, "MIN_IMAGES_SEEN"), (sliced_wasserstein, "PATCHES"),
+            (contrastive, "IMAGES_SEEN"), (lite0, "SIDE"),
         ):  # fmt: skip
             patch.setattr(place, name, getattr(place, name))
         distributed_scores.use_small_settings()

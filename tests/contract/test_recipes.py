@@ -23,7 +23,7 @@ from ganvas.recipes import (
     recipe_toml,
 )
 from ganvas.recipes.rules import problems
-from ganvas.schedules import Moving, Ramp
+from ganvas.schedules import Ramp, ScheduledValue
 
 EVERY_RECIPE = pytest.mark.parametrize("name", CATALOG)
 
@@ -85,7 +85,7 @@ def test_written_recipe_is_complete(name: str) -> None:
     """Every field is written, so later defaults do not change an old run."""
 
     def keys(value: object, prefix: str = "") -> set[str]:
-        if not dataclasses.is_dataclass(value) or isinstance(value, Moving):
+        if not dataclasses.is_dataclass(value) or isinstance(value, ScheduledValue):
             return {prefix}
         parts = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
         return {key for part, inner in parts for key in keys(inner, f"{prefix}.{part}")}

@@ -85,9 +85,9 @@ def reader_folder(
     monkeypatch.setattr(candidates, "fewest_steps", lambda: 1)
     monkeypatch.setattr(monitor, "PROBE_IMAGES", 16)  # probing takes longer than a step
     monkeypatch.setattr(lite0, "SIDE", 32)  # six times faster (its docstring)
-    monkeypatch.setattr(classifier, "MIN_IMAGES_SHOWN", 3_000)
-    monkeypatch.setattr(contrastive, "IMAGES_SHOWN", 1_000)
-    monkeypatch.setattr(two_samples, "IMAGES_SHOWN", 1_000)
+    monkeypatch.setattr(classifier, "MIN_IMAGES_SEEN", 3_000)
+    monkeypatch.setattr(contrastive, "IMAGES_SEEN", 1_000)
+    monkeypatch.setattr(two_samples, "IMAGES_SEEN", 1_000)
     monkeypatch.setitem(sources.BUILT_IN, "fashion", lambda: fashion)
     # One cache for all pages, because features of real images take long even so.
     monkeypatch.setenv("GANVAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache-of-pages"))

@@ -67,7 +67,7 @@ def test_a_run_with_labels_has_a_file_and_a_picture_of_those_recognised(
     tmp_path: Path, small: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Takes two seconds: nothing but a whole command shows that file and picture are written."""
-    monkeypatch.setattr(classifier, "MIN_IMAGES_SHOWN", 500)
+    monkeypatch.setattr(classifier, "MIN_IMAGES_SEEN", 500)
     labels = np.arange(200) % 2
     pixels = np.random.default_rng(0).integers(0, 128, (200, 16, 16), dtype=np.uint8)
     pixels += (100 * labels)[:, None, None].astype(np.uint8)

@@ -125,7 +125,7 @@ def test_functions_that_succeed_change_nothing_of_the_process(
     require_extra("onnx", "log", "hf")
     small.write_text(UNWATCHED)
     stay_in_this_process(monkeypatch)
-    monkeypatch.setattr(contrastive, "IMAGES_SHOWN", 1_000)  # ten seconds with all
+    monkeypatch.setattr(contrastive, "IMAGES_SEEN", 1_000)  # ten seconds with all
     study, run = tiny_study(tmp_path, small, images, images=200, seeds=1), tmp_path / "run"
     actions: dict[str, Callable[[], object]] = {
         "choose": lambda: ganvas.choose(images, device="cpu", quiet=True),

@@ -309,11 +309,11 @@ def parse_as(
     Raises:
         UsageError: words that belong to no flag, and that the command does not take.
     """
-    shown = [printable(word, keep="") for word in arguments]
-    if shown != arguments and not quiet:
+    printed = [printable(word, keep="") for word in arguments]
+    if printed != arguments and not quiet:
         with contextlib.suppress(SystemExit):
             return parse_as(kind, prog, arguments, default, quiet=True)
-        arguments = shown  # tyro's message repeats them
+        arguments = printed  # tyro's message repeats them
     with FLAG_TYPES:
         command: Command
         command, surplus = tyro.cli(

@@ -92,8 +92,8 @@ def unchecked_lines(diagnosis: Diagnosis) -> list[str]:
         else "",
         f"{format_count(others, 'symptom')} could not be checked" if others else "",
     ]
-    told = "; ".join(count for count in counts if count)
-    return [f"{told} (--verbose says why)"] if told else []
+    summary = "; ".join(count for count in counts if count)
+    return [f"{summary} (--verbose says why)"] if summary else []
 
 
 def next_step(diagnosis: Diagnosis, run: Path) -> str:

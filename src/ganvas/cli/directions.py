@@ -100,12 +100,12 @@ class Directions:
         label = self.label
         if self.method == "labels" and label is None:
             label = next(iter(generator.label_names), None)
-        found = generator.directions(self.method, label if self.method == "labels" else None)
+        directions = generator.directions(self.method, label if self.method == "labels" else None)
         storage.make_directory(out.parent)
         if moves is None:
-            self.draw_strips(generator, found, label, layers, out)
+            self.draw_strips(generator, directions, label, layers, out)
         else:
-            self.draw_moved(generator, found, moves, label, layers, out)
+            self.draw_moved(generator, directions, moves, label, layers, out)
 
     def check_latents(self) -> None:
         """Raise a `GanvasError` if latents were given that other flags say nothing of, or twice."""
@@ -122,7 +122,7 @@ class Directions:
     def draw_strips(
         self,
         generator: TrainedGenerator,
-        found: FoundDirections,
+        directions: FoundDirections,
         label: str | None,
         layers: list[int] | None,
         out: Path,
@@ -132,22 +132,22 @@ class Directions:
         from ganvas.latents.direction_files import check_replaceable
         from ganvas.latents.directions import STRIP_STEPS
 
-        default = len(found) if self.method == "labels" else min(COUNT, len(found))
-        shown = found.first(default if self.n is None else self.n)
-        check_room(generator, len(shown) * len(STRIP_STEPS))
-        strips = generator.strips(shown, self.seed or 0, label, layers)
+        default = len(directions) if self.method == "labels" else min(COUNT, len(directions))
+        drawn = directions.first(default if self.n is None else self.n)
+        check_room(generator, len(drawn) * len(STRIP_STEPS))
+        strips = generator.strips(drawn, self.seed or 0, label, layers)
         vectors = out.with_suffix(".npz")
         check_replaceable(vectors)
-        generator.write_directions(vectors, shown)
+        generator.write_directions(vectors, drawn)
         steps = [f"{step:+g}" if step else "0" for step in STRIP_STEPS]
-        write_strips(out, strips, row_names(shown), steps)
+        write_strips(out, strips, row_names(drawn), steps)
         reach = f"{STRIP_STEPS[0]:+g} to {STRIP_STEPS[-1]:+g} steps"
         print_lines(
-            f"{len(shown)} of {len(found)} directions by {self.method}, which move "
-            f"{MOVED[found.space]}, each by {reach}: {out}"
+            f"{len(drawn)} of {len(directions)} directions by {self.method}, which move "
+            f"{MOVED[directions.space]}, each by {reach}: {out}"
         )
-        for number, name in enumerate(shown.names):
-            about = name if shown.shares is None else f"{shown.shares[number]:5.1%} of the variance"
+        for number, name in enumerate(drawn.names):
+            about = name if drawn.shares is None else f"{drawn.shares[number]:5.1%} of the variance"
             print_lines(f"{number:4}  {about}")
         print_lines(f"the vectors, with their names: {vectors}")
         flags = [] if self.method == "sefa" else ["--method", self.method]
@@ -158,7 +158,7 @@ class Directions:
     def draw_moved(
         self,
         generator: TrainedGenerator,
-        found: FoundDirections,
+        directions: FoundDirections,
         moves: Mapping[int, float],
         label: str | None,
         layers: list[int] | None,
@@ -169,16 +169,16 @@ class Directions:
 
         from ganvas.drawing.samples import write_samples
 
-        given = None if self.latents is None else generator.read_latents(self.latents)
-        n = self.n or COUNT if given is None else len(given)
+        latents = None if self.latents is None else generator.read_latents(self.latents)
+        n = self.n or COUNT if latents is None else len(latents)
         if out.suffix.lower() == ".png":
             check_room(generator, 2 * n)
-        if given is None:
-            given = generator.sample_latents(n, self.seed or 0, label)
-        inputs = given.to(generator.device)
-        moved = found.move(generator.network, inputs, moves, layers)
+        if latents is None:
+            latents = generator.sample_latents(n, self.seed or 0, label)
+        inputs = latents.to(generator.device)
+        moved = directions.move(generator.network, inputs, moves, layers)
         if out.suffix.lower() == ".npz":
-            if found.space == "labels":
+            if directions.space == "labels":
                 raise GanvasError(f"{out}: no file holds mixtures of labels. Give a .png")
             generator.write_latents(out, moved)
             print_lines(f"{n} {MOVED[moved.space]}, moved by {self.apply}: {out}")

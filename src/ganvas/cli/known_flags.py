@@ -42,9 +42,9 @@ def positionals(command: Any) -> list[str]:
     marks = [getattr(hint, "__metadata__", ()) for hint in hints.values()]
     return [
         config.metavar or ""  # type: ignore[attr-defined]
-        for those in marks
-        if tyro.conf.Positional in those
-        for config in those
+        for metadata in marks
+        if tyro.conf.Positional in metadata
+        for config in metadata
         if isinstance(config, _ArgConfig)
     ]
 

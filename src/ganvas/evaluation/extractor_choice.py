@@ -121,7 +121,7 @@ def extractors_for(
         if trained:
             known = dict(failures)
             warnings = warnings_before(remaining(metrics, failures), data)
-            tell(feedback, [*failure_lines(known), *warnings])
+            report_warnings(feedback, [*failure_lines(known), *warnings])
         failed: Failures = {}
         for metric in remaining(metrics, failures):
             key = extractor_key(metric)
@@ -136,12 +136,14 @@ def extractors_for(
         fail_with_extractors(failures, metrics, failed)
         for key in failed:
             extractors.pop(key, None)
-    tell(feedback, failure_lines({n: why for n, why in failures.items() if n not in known}))
+    report_warnings(
+        feedback, failure_lines({n: why for n, why in failures.items() if n not in known})
+    )
     return extractors
 
 
-def tell(feedback: Feedback, warnings: Sequence[str]) -> None:
-    """Print warnings."""
+def report_warnings(feedback: Feedback, warnings: Sequence[str]) -> None:
+    """Pass warnings on, one line each."""
     for warning in warnings:
         feedback.message(f"warning: {warning}")
 

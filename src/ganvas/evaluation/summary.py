@@ -130,7 +130,7 @@ def copies_clause(score: Score) -> str:
     if standing(score) != "worse":
         what = "nearer to training images" if memorised else "more alike"
         return f"no sign that samples are {what} than real images are"
-    share = format_percent(score.value)
+    percent = format_percent(score.value)
     if memorised:
-        return f"{share} of the samples lie unusually near to a training image"
-    return f"{share} of batches hold near-duplicates (real images: {format_percent(score.floor)})"
+        return f"{percent} of the samples lie unusually near to a training image"
+    return f"{percent} of batches hold near-duplicates (real images: {format_percent(score.floor)})"

@@ -35,7 +35,7 @@ from ganvas.randomness import derive_seed, named_generator, seeded_weights
 
 Labels = npt.NDArray[np.int64]
 
-MIN_IMAGES_SHOWN, MIN_EPOCHS = 90_000, 2
+MIN_IMAGES_SEEN, MIN_EPOCHS = 90_000, 2
 """Training takes at least this many images, counting repeats, and at least this many epochs.
 
 Measured on one thread of a busy CPU: trained on 9,000 Fashion-MNIST images at 32x32, it classifies
@@ -137,7 +137,7 @@ def train_classifier(
     *,
     seed: int,
     device: torch.device,
-    shown: int | None = None,
+    images_seen: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Classifier:
     """Train a classifier on labelled images, by cross-entropy with Adam and linear decay.
@@ -151,8 +151,8 @@ def train_classifier(
         names: of the classes, at least two.
         held_out_images, held_out_labels: at least one other image, to measure accuracy.
         seed: decides the initial weights and the order of images.
-        shown: how many images training takes, counting repeats; by default at least
-            `MIN_IMAGES_SHOWN`, and `MIN_EPOCHS` epochs.
+        images_seen: how many images training takes, counting repeats; by default at least
+            `MIN_IMAGES_SEEN`, and `MIN_EPOCHS` epochs.
         on_progress: called with (images done, images in total).
 
     Raises:
@@ -163,8 +163,8 @@ def train_classifier(
     size = input_size(images.shape[2], images.shape[3], "the classifier")
     network = _network(size, len(names), seed)
     to_device(network, device)
-    shown = shown or max(MIN_IMAGES_SHOWN, MIN_EPOCHS * len(images))
-    _fit(network, size, images, labels, shown, seed, device, on_progress)
+    images_seen = images_seen or max(MIN_IMAGES_SEEN, MIN_EPOCHS * len(images))
+    _fit(network, size, images, labels, images_seen, seed, device, on_progress)
     training = Training(names, size, seed, len(images), len(held_out_images), math.nan)
     classifier = _classifier(network, device, training)
     correct = 0
@@ -184,7 +184,7 @@ def _fit(
     size: tuple[int, int],
     images: Pixels,
     labels: Labels,
-    shown: int,
+    images_seen: int,
     seed: int,
     device: torch.device,
     on_progress: Callable[[int, int], None],
@@ -202,7 +202,7 @@ def _fit(
         network,
         index_batches(len(images), BATCH, random),
         loss_of,
-        total=shown,
+        total=images_seen,
         learning_rate=LEARNING_RATE,
         on_progress=on_progress,
         name="the classifier",

@@ -31,7 +31,7 @@ from ganvas.metrics.small_network import (
 )
 from ganvas.randomness import derive_seed, named_generator, seeded_weights
 
-IMAGES_SHOWN, MIN_EPOCHS = 60_000, 1
+IMAGES_SEEN, MIN_EPOCHS = 60_000, 1
 """Training takes this many images, counting repeats, and at least this many epochs; each image is
 seen twice at a time, in two views."""
 
@@ -154,7 +154,7 @@ def train_contrastive(
         both,
         index_batches(len(images), BATCH, random),
         loss_of,
-        total=max(IMAGES_SHOWN, MIN_EPOCHS * len(images)),
+        total=max(IMAGES_SEEN, MIN_EPOCHS * len(images)),
         learning_rate=LEARNING_RATE,
         on_progress=on_progress,
         name="the features self",

@@ -14,7 +14,7 @@ from ganvas.metrics.inputs import identical_warnings
 FEWEST_TO_LEARN_FROM = 100
 """Samples of all labels together."""
 
-IMAGES_SHOWN = 30_000
+IMAGES_SEEN = 30_000
 """Images that training takes, counting repeats."""
 
 
@@ -49,7 +49,7 @@ def train_on_fake(
         held_out_labels.cpu().numpy(),
         seed=seed,
         device=fake.device,
-        shown=IMAGES_SHOWN,
+        images_seen=IMAGES_SEEN,
     )
     right = round(classifier.training.accuracy * len(held_out))
     warnings = identical_warnings(generated=fake.flatten(1))

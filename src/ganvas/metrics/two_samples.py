@@ -27,7 +27,7 @@ from ganvas.randomness import derive_seed, named_generator, seeded_weights
 FEWEST = 100
 """Images of each kind: half of them to train on, the other half to test."""
 
-IMAGES_SHOWN = 12_000
+IMAGES_SEEN = 12_000
 """Images that training takes, counting repeats, however many there are."""
 
 BATCH = 64
@@ -95,7 +95,7 @@ def _trained(real: Tensor, fake: Tensor, size: tuple[int, int], seed: int) -> nn
         network,
         index_batches(len(images), BATCH, random),
         loss_of,
-        total=IMAGES_SHOWN,
+        total=IMAGES_SEEN,
         learning_rate=LEARNING_RATE,
         on_progress=lambda done, total: None,
         name="the network of c2st",

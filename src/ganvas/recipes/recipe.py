@@ -17,7 +17,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.growth import Growth
 from ganvas.networks import Discriminator, Generator, ImageShape
 from ganvas.objectives.settings import ObjectiveSettings, PolicyName, Regularisers
-from ganvas.schedules import AdaptiveSchedule, Moving, Ramp, Schedule, multiply
+from ganvas.schedules import AdaptiveSchedule, Ramp, Schedule, ScheduledValue, multiply
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -211,12 +211,12 @@ class Recipe:
     def with_budget(self, images: int) -> Recipe:
         """This recipe with another budget; schedules that end with the old one end with the new."""
 
-        def moved(value: Moving) -> Moving:
+        def with_new_end(value: ScheduledValue) -> ScheduledValue:
             if isinstance(value, Ramp) and value.images == self.images and value.after < images:
                 return dataclasses.replace(value, images=images)
             return value
 
-        return dataclasses.replace(map_schedules(self, moved), images=images)
+        return dataclasses.replace(map_schedules(self, with_new_end), images=images)
 
     def for_trained_weights(self) -> Recipe:
         """This recipe for weights of an earlier run: a quarter of the learning rates, no ramp-up.
@@ -251,12 +251,14 @@ def _slower(player: AnyPlayer) -> AnyPlayer:
     return dataclasses.replace(player, learning_rate=rate)
 
 
-def map_schedules(settings: AnySettings, change: Callable[[Moving], Moving]) -> AnySettings:
-    """`settings`, a frozen dataclass, with every value inside it that moves changed."""
+def map_schedules(
+    settings: AnySettings, change: Callable[[ScheduledValue], ScheduledValue]
+) -> AnySettings:
+    """`settings`, a frozen dataclass, with every scheduled value inside it changed."""
     changes: dict[str, Any] = {}
     for entry in dataclasses.fields(settings):
         value = getattr(settings, entry.name)
-        if isinstance(value, Moving):
+        if isinstance(value, ScheduledValue):
             changes[entry.name] = change(value)
         elif dataclasses.is_dataclass(value) and not isinstance(value, type):
             changes[entry.name] = map_schedules(value, change)

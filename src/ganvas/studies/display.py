@@ -59,14 +59,14 @@ class StudyDisplay:
             transient=transient,
         )
 
-    def say(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """Print a permanent line."""
         self.live.console.print(printable(text), markup=False)
 
     @contextmanager
     def measuring(self, arms: Sequence[str], total: int) -> Iterator[Callable[[], None]]:
         """While entered, shows the measurements' progress; gives a function to call after each."""
-        self.say(
+        self.message(
             f"measuring the throughput of {', '.join(arms)}, and how long a score of {arms[0]} "
             "takes, to plan the study; nothing is trained yet"
         )
@@ -83,7 +83,7 @@ class StudyDisplay:
     def plan(self, study: Study, plan: Plan) -> None:
         """Print what will be done, and an estimate of its duration: training and scores apart."""
         arms, runs = len(study.all_arms), study.seeds * len(study.all_arms)
-        self.say(
+        self.message(
             f"{format_count(arms, 'arm')} x {format_count(study.seeds, 'seed')} "
             f"= {format_count(runs, 'run')} · "
             f"about {format_estimate(plan.seconds(study))} on this machine "
@@ -104,20 +104,20 @@ class StudyDisplay:
                     format_changes(study.changes(arm.name)) + of if arm.against else "the base",
                 )
             )
-        self.say(aligned(rows))
-        self.say(
+        self.message(aligned(rows))
+        self.message(
             f"scoring is {plan.scoring_fraction(study):.0%} of the time: "
             f"{count_scores(study)}, {' '.join(study.metrics)}"
         )
         if plan.scoring_choice:
-            self.say(plan.scoring_choice)
+            self.message(plan.scoring_choice)
         measured = list(dict.fromkeys(measured_arms(study).values()))
-        self.say(
+        self.message(
             f"based on {SECONDS:g} s of training of {', '.join(measured)}, and on one small score; "
             "the estimate is corrected as runs end"
         )
         if arms > 1 and study.seeds < MIN_SEEDS:
-            self.say(
+            self.message(
                 f"{format_count(study.seeds, 'seed')} cannot show a difference, whatever the "
                 f"scores: use at least --seeds {MIN_SEEDS}"
             )
@@ -133,11 +133,11 @@ class StudyDisplay:
         self._most_images: dict[RunKey, int] = {}
         retried = [f"{job.arm} seed {job.seed}" for job in jobs if job.attempt > 1]
         if retried:
-            self.say(f"tried once more, because they crashed: {', '.join(retried)}")
+            self.message(f"tried once more, because they crashed: {', '.join(retried)}")
             for job in jobs:
                 self._failed.pop((job.arm, job.seed), None)
         if self._failed:
-            self.say(f"{len(self._failed)} of {self._runs} runs are done already")
+            self.message(f"{len(self._failed)} of {self._runs} runs are done already")
 
     def ended(self, outcome: Outcome) -> None:
         """Print how a run ended."""
@@ -146,9 +146,9 @@ class StudyDisplay:
         self._forecast.run_ended(key, time.monotonic(), scored=bool(outcome.scores))
         score = [f"{metric} {value:.4g}" for metric, value in list(outcome.scores.items())[:1]]
         text = "  ·  ".join([f"{outcome.arm} seed {outcome.seed}: {outcome.describe()}", *score])
-        self.say(f"[{len(self._failed)}/{self._runs}] {text}")
+        self.message(f"[{len(self._failed)}/{self._runs}] {text}")
         for line in failure_lines(outcome.unmeasured):
-            self.say(f"warning: {outcome.arm} seed {outcome.seed}: {line}")
+            self.message(f"warning: {outcome.arm} seed {outcome.seed}: {line}")
 
     def update(self, running: Sequence[Job]) -> None:
         """Show the progress of all runs."""
@@ -157,7 +157,7 @@ class StudyDisplay:
         now = time.monotonic()
         if not self._console.is_terminal and now - self._last_line >= SECONDS_BETWEEN_LINES:
             self._last_line = now
-            self.say(status)
+            self.message(status)
 
     def describe(self, running: Sequence[Job]) -> str:
         """Runs and images done, failures, the remaining time if known, and the current runs."""
@@ -182,16 +182,16 @@ class StudyDisplay:
 
     def results(self, results: StudyResults) -> None:
         """Print the results."""
-        self.say(verdict_table(results))
+        self.message(verdict_table(results))
         for line in explanations(results):
-            self.say(line)
+            self.message(line)
         others = [metric for metric in results.metrics if metric != results.deciding]
         if others:
-            self.say(f"\nother scores, without verdicts ({results.deciding} decides):")
-            self.say(score_table(results, others))
+            self.message(f"\nother scores, without verdicts ({results.deciding} decides):")
+            self.message(score_table(results, others))
         if results.recommendation:
-            self.say(f"\nrecommendation: {results.recommendation}")
-        self.say(f"all results: {results.directory.results_file}")
+            self.message(f"\nrecommendation: {results.recommendation}")
+        self.message(f"all results: {results.directory.results_file}")
 
 
 def count_scores(study: Study) -> str:

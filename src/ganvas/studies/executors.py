@@ -28,6 +28,9 @@ from ganvas.training.stop import STOP_SIGNALS
 
 SECONDS_TO_CONNECT = 10
 
+THREADS_VARIABLE = "OMP_NUM_THREADS"
+"""Decides how many threads a process computes with."""
+
 TERMINAL_SIGNALS = [number for number in STOP_SIGNALS if number != signal.SIGTERM]
 """Ctrl-C, and the terminal's end."""
 
@@ -80,33 +83,30 @@ def local_devices() -> tuple[str, ...]:
     return ("mps",) if torch.backends.mps.is_available() else ("cpu",)
 
 
-THREADS = "OMP_NUM_THREADS"
-"""The variable that decides how many threads a process computes with."""
-
-
 @contextmanager
 def process_executor(workers: int, threads: int) -> Iterator[Executor]:
     """Spawned worker processes with so many threads each."""
     spawn = multiprocessing.get_context("spawn")
-    with VARIABLE_IS_RESTORED():
-        os.environ[THREADS] = str(threads)  # read by the workers when they import torch
+    with restored_threads_variable():
+        os.environ[THREADS_VARIABLE] = str(threads)  # read by the workers when they import torch
         with ProcessPoolExecutor(workers, spawn, initializer=init_worker) as executor:
             spawn_ignoring_signals(executor, workers)
             yield executor
 
 
 @contextmanager
-def _variable_is_restored() -> Iterator[None]:
-    previous = os.environ.get(THREADS)
+def _restored_threads_variable() -> Iterator[None]:
+    previous = os.environ.get(THREADS_VARIABLE)
     try:
         yield
     finally:
-        os.environ.pop(THREADS, None)
+        os.environ.pop(THREADS_VARIABLE, None)
         if previous is not None:
-            os.environ[THREADS] = previous
+            os.environ[THREADS_VARIABLE] = previous
 
 
-VARIABLE_IS_RESTORED = SharedChange(_variable_is_restored)
+restored_threads_variable = SharedChange(_restored_threads_variable)
+"""While entered by any thread, the variable may change; then it is as it was before."""
 
 
 def spawn_ignoring_signals(executor: ProcessPoolExecutor, workers: int) -> None:

@@ -45,7 +45,7 @@ def make_plan(
     scoring = results[0][1]
     assert scoring is not None
     for line in failure_lines(scoring.failures):
-        display.say(f"warning: {line}")
+        display.message(f"warning: {line}")
     return Plan(
         images={
             name: budget(study, name, estimate.images_per_second)

@@ -337,7 +337,7 @@ def run_queue(
         except BaseException as error:
             directory.request_stop()
             if isinstance(error, KeyboardInterrupt):
-                display.say("stopping: the runs in progress are saved first")
+                display.message("stopping: the runs in progress are saved first")
             raise
     return []
 

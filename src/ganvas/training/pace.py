@@ -113,11 +113,11 @@ def train_sizes(
     Returns images per second over the whole budget, and the last state, of the full size.
     """
     seconds = 0.0  # per image
-    for later_doublings, share in recipe.shares():
+    for later_doublings, fraction in recipe.shares():
         state = TrainState.start(recipe, data, 0, device, processes, compile, later_doublings)
         _, state = train_for(WARM_UP, state, recipe, data)
         rate, state = train_for(SECONDS, state, recipe, data)
-        seconds += share / rate
+        seconds += fraction / rate
     return 1 / seconds, state
 
 

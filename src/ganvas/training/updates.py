@@ -75,8 +75,8 @@ def find_nonfinite_term(
     culprit = nonfinite_term(measured)
     if culprit is not None:
         return culprit
-    found = processes.all_gather_object(term_with_bad_gradient(loss.recompute_terms(), network))
-    return bad_gradient(next((name for name in found if name is not None), None))
+    names = processes.all_gather_object(term_with_bad_gradient(loss.recompute_terms(), network))
+    return bad_gradient(next((name for name in names if name is not None), None))
 
 
 def term_with_bad_gradient(terms: Terms, network: nn.Module) -> str | None:

@@ -59,7 +59,7 @@ HEADERS = {
 
 
 @dataclass(frozen=True)
-class Listener:
+class ListeningSocket:
     """A port of this machine that is ours already, so that nothing can take it meanwhile."""
 
     socket: socket.socket
@@ -83,7 +83,7 @@ class Listener:
 
 
 @contextlib.contextmanager
-def listen(host: str = LOOPBACK, port: int | None = None) -> Iterator[Listener]:
+def listen(host: str = LOOPBACK, port: int | None = None) -> Iterator[ListeningSocket]:
     """Take a port; it is given back at the end.
 
     Args:
@@ -96,7 +96,7 @@ def listen(host: str = LOOPBACK, port: int | None = None) -> Iterator[Listener]:
     listener = _first_free(host, [*PORTS, 0] if port is None else [port])
     with listener:
         address, taken = listener.getsockname()[:2]
-        yield Listener(listener, host, address.partition("%")[0], taken)
+        yield ListeningSocket(listener, host, address.partition("%")[0], taken)
 
 
 def _first_free(host: str, ports: Sequence[int]) -> socket.socket:
@@ -146,7 +146,7 @@ def make_app(routes: Sequence[BaseRoute], home: str, host: str = LOOPBACK) -> St
     from starlette.middleware import Middleware
     from starlette.responses import HTMLResponse, PlainTextResponse
 
-    def say(
+    def answer_with(
         request: Request, sentence: str, status: int, headers: Mapping[str, str] | None = None
     ) -> Response:
         if "text/html" in request.headers.get("accept", ""):
@@ -154,7 +154,7 @@ def make_app(routes: Sequence[BaseRoute], home: str, host: str = LOOPBACK) -> St
         return PlainTextResponse(f"{sentence}\n", status, headers)
 
     def refuse(request: Request, error: Exception) -> Response:
-        return say(request, str(error), 400)
+        return answer_with(request, str(error), 400)
 
     def answer(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -162,12 +162,12 @@ def make_app(routes: Sequence[BaseRoute], home: str, host: str = LOOPBACK) -> St
             404: f"There is nothing at {request.url.path}.",
             405: f"{request.url.path} does not answer {request.method}.",
         }.get(error.status_code, error.detail)
-        return say(request, sentence, error.status_code, error.headers)
+        return answer_with(request, sentence, error.status_code, error.headers)
 
     def fail(request: Request, error: Exception) -> Response:
         # Starlette answers it outside of all middleware, so the headers of `Guard` are missing.
         sentence = f"An error of ganvas: {type(error).__name__}: {error}"
-        return say(request, sentence, 500, HEADERS)
+        return answer_with(request, sentence, 500, HEADERS)
 
     app = Starlette(
         routes=routes,
@@ -248,7 +248,7 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def serve(app: ASGIApp, listener: Listener, browser: bool = True) -> None:
+def serve(app: ASGIApp, listener: ListeningSocket, browser: bool = True) -> None:
     """Answer requests until Ctrl-C (or SIGTERM); always ends with an exception.
 
     Args:

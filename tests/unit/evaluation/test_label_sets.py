@@ -64,8 +64,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
 @pytest.fixture(autouse=True)
 def briefly(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     monkeypatch.setenv("GANVAS_CACHE", str(tmp_path_factory.getbasetemp() / "networks"))
-    monkeypatch.setattr(classifier, "MIN_IMAGES_SHOWN", 2_000)
-    monkeypatch.setattr(train_on_fake, "IMAGES_SHOWN", 2_000)
+    monkeypatch.setattr(classifier, "MIN_IMAGES_SEEN", 2_000)
+    monkeypatch.setattr(train_on_fake, "IMAGES_SEEN", 2_000)
 
 
 def generator_of(

@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PreparedData:
     monkeypatch.setenv("GANVAS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(contrastive, "IMAGES_SHOWN", 100)
+    monkeypatch.setattr(contrastive, "IMAGES_SEEN", 100)
     images = np.random.default_rng(0).integers(0, 256, (60, 12, 12), np.uint8)
     np.savez(tmp_path / "images.npz", images=images)
     settings = DataSettings(size=(12, 12), held_out=0.5)

@@ -44,7 +44,7 @@ def corners(
 
 def train(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Classifier:
     """Trained on few images for a short while."""
-    monkeypatch.setattr(classifier, "MIN_IMAGES_SHOWN", changes.pop("budget", 3_000))
+    monkeypatch.setattr(classifier, "MIN_IMAGES_SEEN", changes.pop("budget", 3_000))
     monkeypatch.setattr(classifier, "MIN_EPOCHS", 1)
     images, labels = changes.pop("given", corners(400))
     held_out_images, held_out_labels = changes.pop("held_out", corners(200, seed=1))
@@ -92,7 +92,7 @@ class TestLearning:
         """Chance is 10 %; a linear classifier of the pixels gets 82 % from as many images."""
         images = read_idx(FASHION / "t10k-images-idx3-ubyte.gz")[:2_500, None]
         labels = read_idx(FASHION / "t10k-labels-idx1-ubyte.gz")[:2_500].astype(np.int64)
-        monkeypatch.setattr(classifier, "MIN_IMAGES_SHOWN", 6_000)
+        monkeypatch.setattr(classifier, "MIN_IMAGES_SEEN", 6_000)
         learner = train_classifier(
             images[:1_500],
             labels[:1_500],
@@ -141,7 +141,7 @@ class TestLearning:
             totals.append(total)
 
         for budget, passes, expected in [(100, 3, 120), (500, 3, 500)]:
-            monkeypatch.setattr(classifier, "MIN_IMAGES_SHOWN", budget)
+            monkeypatch.setattr(classifier, "MIN_IMAGES_SEEN", budget)
             monkeypatch.setattr(classifier, "MIN_EPOCHS", passes)
             images, labels = corners(40)
             train_classifier(

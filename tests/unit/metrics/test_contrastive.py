@@ -40,8 +40,8 @@ def bars(
     return pixels, labels
 
 
-def train(monkeypatch: pytest.MonkeyPatch, images: Pixels, shown: int, seed: int = 0) -> Any:
-    monkeypatch.setattr(contrastive, "IMAGES_SHOWN", shown)
+def train(monkeypatch: pytest.MonkeyPatch, images: Pixels, images_seen: int, seed: int = 0) -> Any:
+    monkeypatch.setattr(contrastive, "IMAGES_SEEN", images_seen)
     monkeypatch.setattr(contrastive, "MIN_EPOCHS", 0)
     return train_contrastive(images, seed=seed, device=CPU)
 
@@ -105,7 +105,7 @@ class TestViews:
 @pytest.fixture(scope="module")
 def trained() -> Any:
     with pytest.MonkeyPatch.context() as monkeypatch:
-        return train(monkeypatch, bars(300, 0)[0], shown=4_000)
+        return train(monkeypatch, bars(300, 0)[0], images_seen=4_000)
 
 
 class TestLearning:
@@ -123,11 +123,11 @@ class TestLearning:
         images = bars(60, 0)[0]
         torch.manual_seed(5)
         state = torch.get_rng_state()
-        first = train(monkeypatch, images, shown=200)
+        first = train(monkeypatch, images, images_seen=200)
         assert torch.equal(torch.get_rng_state(), state)
         torch.manual_seed(6)
-        assert same_weights(first, train(monkeypatch, images, shown=200))
-        assert not same_weights(first, train(monkeypatch, images, shown=200, seed=1))
+        assert same_weights(first, train(monkeypatch, images, images_seen=200))
+        assert not same_weights(first, train(monkeypatch, images, images_seen=200, seed=1))
 
     def test_a_file_gives_the_same_features_and_config(
         self, trained: Contrastive, tmp_path: Path
@@ -152,7 +152,7 @@ class TestLearning:
         self, channels: int, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         images = bars(8, 0, channels, size)[0]
-        network = train(monkeypatch, images, shown=16)
+        network = train(monkeypatch, images, images_seen=16)
         assert network(torch.from_numpy(images)).shape == (8, 128)
 
     def test_unsuitable_images_and_divergence_are_errors(
@@ -160,9 +160,9 @@ class TestLearning:
     ) -> None:
         images = bars(20, 0)[0]
         with pytest.raises(GanvasError, match="at least two images; got 1"):
-            train(monkeypatch, images[:1], shown=100)
+            train(monkeypatch, images[:1], images_seen=100)
         with pytest.raises(GanvasError, match="at least 12x12 pixels; got 16x11"):
-            train(monkeypatch, images[..., :11], shown=100)
+            train(monkeypatch, images[..., :11], images_seen=100)
         monkeypatch.setattr(contrastive, "LEARNING_RATE", 1e30)
         with pytest.raises(GanvasError, match="training the features self diverged"):
-            train(monkeypatch, images, shown=100)
+            train(monkeypatch, images, images_seen=100)

@@ -50,7 +50,7 @@ class PooledInception(torch.nn.Module):
 def made_classifier() -> FeatureNetwork:
     pixels, labels = noise(40, 3, 16, 16).numpy(), np.arange(40) % 2
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classifier, "MIN_IMAGES_SHOWN", 256)
+        patch.setattr(classifier, "MIN_IMAGES_SEEN", 256)
         patch.setattr(classifier, "MIN_EPOCHS", 1)
         return classifier.train_classifier(
             pixels, labels, ("a", "b"), pixels, labels, seed=0, device=CPU

@@ -29,14 +29,14 @@ def flat(count: int, seed: int, brightness: float) -> Tensor:
 
 @pytest.fixture
 def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(two_samples, "IMAGES_SHOWN", 2_000)
+    monkeypatch.setattr(two_samples, "IMAGES_SEEN", 2_000)
 
 
 def test_equal_distributions_give_chance_in_19_of_20_intervals(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Also of a network that has learnt its few training images by heart."""
-    monkeypatch.setattr(two_samples, "IMAGES_SHOWN", 1_000)
+    monkeypatch.setattr(two_samples, "IMAGES_SEEN", 1_000)
     missed = 0
     for seed in range(10):
         low, high = two_sample_test(noise(100, 2 * seed), noise(100, 2 * seed + 1), seed).interval
@@ -48,7 +48,7 @@ def test_comes_near_the_best_rule_for_two_gaussians_and_never_beyond(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Means 2 standard deviations apart: the best rule is right with Phi(1) = 0.841."""
-    monkeypatch.setattr(two_samples, "IMAGES_SHOWN", 4_000)
+    monkeypatch.setattr(two_samples, "IMAGES_SEEN", 4_000)
     real, fake = (flat(1_000, seed, level) for seed, level in ((0, 100.0), (1, 100.0 + 2 * NOISE)))
     estimate = two_sample_test(real, fake, 0)
     low, _ = estimate.interval
@@ -58,7 +58,7 @@ def test_comes_near_the_best_rule_for_two_gaussians_and_never_beyond(
 
 
 def test_finds_repeated_images_by_their_repetition(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(two_samples, "IMAGES_SHOWN", 4_000)
+    monkeypatch.setattr(two_samples, "IMAGES_SEEN", 4_000)
     repeated = noise(10, 5)[torch.arange(400) % 10]
     assert two_sample_test(noise(400, 0), repeated, 0).value > 0.9
 
@@ -80,7 +80,7 @@ class TestInput:
     def test_takes_images_of_any_size(
         self, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(two_samples, "IMAGES_SHOWN", 130)
+        monkeypatch.setattr(two_samples, "IMAGES_SEEN", 130)
         images = torch.zeros(100, 1, *size, dtype=torch.uint8)
         assert 0 <= two_sample_test(images, images + 255, 0).value <= 1
 

@@ -2,6 +2,6 @@
 
 From the bottom: `inside` (no file outside the folder), `tail` (appended lines), `series` (a long
 history in little memory), `records` (findings and scores), `run`, `curves` and `study` (what is
-known of each), `folder` (all of them), `stream` (what a page is told), `app` (what is served), and
+known of each), `folder` (all of them), `stream` (what a page gets), `app` (what is served), and
 pages/ (what a browser makes of it).
 """

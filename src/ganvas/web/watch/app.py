@@ -79,14 +79,14 @@ class Pages:
 
     async def run_page(self, request: Request) -> Response:
         """The page of a run, or of two."""
-        await self.stream.look()
+        await self.stream.poll()
         for id in request.path_params.values():
             look_up(self.folder.runs, id)
         return await self.page(request)
 
     async def study_page(self, request: Request) -> Response:
         """The page of a study."""
-        await self.stream.look()
+        await self.stream.poll()
         look_up(self.folder.studies, request.path_params["study"])
         return await self.page(request)
 

@@ -1,4 +1,4 @@
-"""What an open page is told: first everything, then what has changed (server-sent events)."""
+"""What an open page gets: first everything, then what has changed (server-sent events)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ganvas.web.watch.series import Series
 Message = dict[str, Any]
 
 POLL_SECONDS = 1.0
-"""Between two looks at the folder."""
+"""Between two polls of the folder."""
 
 POLL_PART = 0.04
-"""Looks take at most this part of a core: with many runs the page is a little slower."""
+"""Polls take at most this part of a core: with many runs the page is a little slower."""
 
 CATCH_UP_SECONDS = 0.05
-"""Between two looks while a long history is read for the first time."""
+"""Between two polls while a long history is read for the first time."""
 
 HEARTBEAT_SECONDS = 15.0
 """After so long a silence a comment is sent, so that nobody on the way closes the connection."""
@@ -158,7 +158,7 @@ class SentSeries:
 
 
 class Stream:
-    """Sends views what they do not know. The folder is looked at only while a page is open."""
+    """Sends views what they do not know. The folder is polled only while a page is open."""
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
@@ -166,8 +166,8 @@ class Stream:
         self._open: Counter[str] = Counter()
         self._due = 0.0
 
-    async def look(self) -> None:
-        """Look at the folder, unless that was done a moment ago."""
+    async def poll(self) -> None:
+        """Read the folder, unless that was done a moment ago."""
         async with self._lock:
             await self._poll()
 
@@ -176,7 +176,7 @@ class Stream:
         self._open.update(view.runs)
         try:
             yield RECONNECT
-            told = time.monotonic()
+            last_sent = time.monotonic()
             while True:
                 async with self._lock:
                     await self._poll()
@@ -184,12 +184,12 @@ class Stream:
                 if message:
                     text = json.dumps({**message, "time": int(time.time())}, allow_nan=False)
                     yield f"data: {text}\n\n"
-                elif time.monotonic() > told + HEARTBEAT_SECONDS:
+                elif time.monotonic() > last_sent + HEARTBEAT_SECONDS:
                     yield ": nothing new\n\n"
                 else:
                     await self._wait()
                     continue
-                told = time.monotonic()
+                last_sent = time.monotonic()
                 await self._wait()
         finally:
             self._open.subtract(view.runs)
@@ -203,7 +203,7 @@ class Stream:
         return list(+self._open)
 
     async def _poll(self) -> None:
-        """Look at the folder if it is time to; else only read on in a long history.
+        """Read the folder if it is time to; else only read on in a long history.
 
         In a thread, since a disk may be slow.
         """
@@ -214,7 +214,7 @@ class Stream:
             await asyncio.to_thread(self.folder.read_histories, self._open_runs)
 
     def _timed_poll(self) -> float:
-        """Look at the folder; returns the seconds of a core that it took, but for histories."""
+        """Read the folder; returns the seconds of a core that it took, but for histories."""
         begin = time.thread_time()
         self.folder.poll()
         used = time.thread_time() - begin
