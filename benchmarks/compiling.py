@@ -16,7 +16,7 @@ from ganvas.training.engine import WARMUP_STEPS, choose_engine
 from hardware import stopwatch
 from loops import GanvasLoop
 from speed_cases import Case, data_for, every_case, recipe_for
-from throughput import take_turns
+from throughput import ratios, steps_in, take_turns
 
 
 def measure(effort: Effort, device: torch.device, folder: Path) -> list[Figure]:
@@ -41,16 +41,14 @@ def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path)
     if on.state.engine.fallback is not None:
         print(f"{case.title}: {on.state.engine.fallback}", file=sys.stderr, flush=True)
         return []
-    step_seconds = stopwatch(lambda: auto.steps(WARMUP_STEPS), device) / WARMUP_STEPS
-    steps = max(2, round(effort.seconds / step_seconds))
+    steps = steps_in(effort.seconds, auto.steps, device)
     turns = {
         name: partial(stopwatch, partial(loop.steps, steps), device)
         for name, loop in (("auto", auto), ("on", on))
     }
     rates = take_turns(turns, steps * case.batch, effort.rounds)
-    ratios = [a / b for a, b in zip(rates["on"], rates["auto"], strict=True)]
-    numbers = auto.state.precision.name
+    meaning = f"{case.title}, {auto.state.precision.name}: compiled / plain"
     return [
-        figure(f"{case.key}/compiled", f"{case.title}, {numbers}: compiled / plain", "", ratios),
+        figure(f"{case.key}/compiled", meaning, "", ratios(rates, "on", "auto")),
         figure(f"{case.key}/compiling", f"{case.title}: compiling", "s", [first[1] - first[0]]),
     ]

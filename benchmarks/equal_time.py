@@ -38,7 +38,7 @@ FAILED = "failed"
 
 
 @dataclasses.dataclass(frozen=True)
-class Judges:
+class Scoring:
     """What runs are scored by."""
 
     metrics: tuple[str, ...]
@@ -63,7 +63,7 @@ class Job:
 
 
 def run_experiment(
-    name: str, description: str, arms: dict[str, Recipe], judges: Judges, seconds: int, seeds: int
+    name: str, description: str, arms: dict[str, Recipe], scoring: Scoring, seconds: int, seeds: int
 ) -> None:
     """The program: every data set that the command line names, and the arms that it chooses.
 
@@ -74,7 +74,7 @@ def run_experiment(
     chosen = {arm: recipe for arm, recipe in arms.items() if arm in (options.arms or arms)}
     if options.held_out is not None:
         chosen = {arm: holding_out(recipe, options.held_out) for arm, recipe in chosen.items()}
-    experiment = Experiment(name, chosen, judges, options.keep, options.out)
+    experiment = Experiment(name, chosen, scoring, options.keep, options.out)
     for named in options.data:
         data_name, _, data = named.partition("=")
         experiment.measure(data_name, data, options.seconds, options.seeds, options.workers)
@@ -112,7 +112,7 @@ class Experiment:
 
     name: str
     arms: dict[str, Recipe]
-    judges: Judges
+    scoring: Scoring
     keep: Path
     out: Path
 
@@ -144,7 +144,7 @@ class Experiment:
         calls = {}
         for job in missing:
             images = job.seconds * results[f"pace/{name}/{job.arm}"]["images_a_second"]
-            calls[job] = (job, within(self.arms[job.arm], images), data, self.judges, self.keep)
+            calls[job] = (job, within(self.arms[job.arm], images), data, self.scoring, self.keep)
         for job, values in in_processes(run_job, calls, workers):
             results[job.key] = values
             self.write(results)
@@ -157,7 +157,7 @@ class Experiment:
         for name, seconds in dict.fromkeys(
             tuple(key.split("/")[:2]) for key in results if not key.startswith("pace/")
         ):
-            rows = table(self.arms, self.judges, results, name, int(seconds))
+            rows = table(self.arms, self.scoring, results, name, int(seconds))
             parts += [f"### {name}, {int(seconds):,} CPU seconds", "\n".join(rows)]
         text = "\n\n".join(parts) + "\n"
         (self.out / f"{self.name}-tables.md").write_text(text, encoding="utf-8")
@@ -180,11 +180,11 @@ def within(recipe: Recipe, images: float) -> Recipe:
 
 
 def holding_out(recipe: Recipe, fraction: float) -> Recipe:
-    """The recipe, trained on fewer images and judged by more."""
+    """The recipe, trained on fewer images and scored by more."""
     return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, held_out=fraction))
 
 
-def run_job(job: Job, recipe: Recipe, data: str, judges: Judges, keep: Path) -> dict[str, Any]:
+def run_job(job: Job, recipe: Recipe, data: str, scoring: Scoring, keep: Path) -> dict[str, Any]:
     """Train for the job's CPU seconds, and score by the images that it has not seen."""
     out = keep / job.key
     if not is_run(out):
@@ -193,7 +193,7 @@ def run_job(job: Job, recipe: Recipe, data: str, judges: Judges, keep: Path) -> 
         train_or_resume(recipe, data, out, job.seed)
     except Diverged as error:
         return {FAILED: str(error)}
-    values = values_and_floors(out, judges.metrics, judges.scores, judges.samples)
+    values = values_and_floors(out, scoring.metrics, scoring.scores, scoring.samples)
     return {**values, "images": Run.open(out).read_status().images_seen}
 
 
@@ -232,13 +232,13 @@ def is_finished(out: Path) -> bool:
 
 def table(
     arms: dict[str, Recipe],
-    judges: Judges,
+    scoring: Scoring,
     results: dict[str, dict[str, Any]],
     name: str,
     seconds: int,
 ) -> list[str]:
     """One row for each arm."""
-    first, *others = judges.scores
+    first, *others = scoring.scores
     header = ["arm", "failed", "images", first, "against the first", *others]
     lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
     runs = {arm: dict(runs_of(results, name, arm, seconds)) for arm in arms}
@@ -251,14 +251,14 @@ def table(
     for arm, ours in scored.items():
         row = [arm, f"{len(runs[arm]) - len(ours)} of {len(runs[arm])}"]
         if ours:
-            cells = [interval([run[score] for run in ours.values()]) for score in judges.scores]
+            cells = [interval([run[score] for run in ours.values()]) for score in scoring.scores]
             seen = f"{np.median([run['images'] for run in ours.values()]):,.0f}"
             against = change(base, ours, first) if ours is not base else ""
             row += [seen, cells[0], against, *cells[1:]]
         lines.append(f"| {' | '.join(row + [''] * (len(header) - len(row)))} |")
     every = [run for each in scored.values() for run in each.values()]
     if every:
-        floors = [interval([every[0][f"floor/{score}"]]) for score in judges.scores]
+        floors = [interval([every[0][f"floor/{score}"]]) for score in scoring.scores]
         lines.append(f"| real images | | | {' | '.join([floors[0], '', *floors[1:]])} |")
     return lines
 

@@ -44,7 +44,7 @@ from kept_runs import train_or_resume
 RECIPE = "dcgan"
 METRIC = "fd-lite0"
 SIDE = 32
-TRAINED_ON, JUDGED_BY = 300, 700
+TRAINED_ON, COMPARED_WITH = 300, 700
 """Images of the tenth class."""
 AT_ONCE = 2
 """Runs at a time."""
@@ -110,7 +110,7 @@ def write_classes(data: PreparedData, seed: int, folder: Path) -> str:
     is_tenth = data.labels == left_out
     folder.mkdir(parents=True, exist_ok=True)
     chosen = np.flatnonzero(is_tenth)
-    chosen = np.random.default_rng(seed).permutation(chosen)[: TRAINED_ON + JUDGED_BY]
+    chosen = np.random.default_rng(seed).permutation(chosen)[: TRAINED_ON + COMPARED_WITH]
     for name, indices in (("nine", np.flatnonzero(~is_tenth)), ("tenth", np.sort(chosen))):
         path = folder / f"{name}.npy"
         if not path.exists():
@@ -130,12 +130,14 @@ def train_first(folder: Path, seed: int, budgets: Budgets) -> None:
 def train_arm(folder: Path, arm: str, seed: int, budgets: Budgets) -> None:
     """One run on the tenth class."""
     recipe = arms()[arm]
-    judged = JUDGED_BY / (TRAINED_ON + JUDGED_BY)
+    held_out = COMPARED_WITH / (TRAINED_ON + COMPARED_WITH)
     recipe = dataclasses.replace(
         recipe,
         images=budgets.tenth,
-        data=dataclasses.replace(recipe.data, held_out=judged),
-        evaluation=EvaluationSettings(every=budgets.every, metrics=(METRIC,), samples=JUDGED_BY),
+        data=dataclasses.replace(recipe.data, held_out=held_out),
+        evaluation=EvaluationSettings(
+            every=budgets.every, metrics=(METRIC,), samples=COMPARED_WITH
+        ),
     )
     # The earlier run had the same seed; latents and order are to be others.
     earlier = None if arm == SCRATCH else folder / BEGINNING
@@ -199,8 +201,8 @@ def page(results: dict[str, Any]) -> str:
         "# From an earlier run, and from scratch",
         f"`{RECIPE}` learns nine of ten classes. Then it learns the tenth class, of which it gets "
         f"{TRAINED_ON} images, from random weights or from those of the first run (`--from`). "
-        f"`{METRIC}` (lower is better) compares {JUDGED_BY} samples with {JUDGED_BY} other images "
-        "of that class. Each seed leaves out another class. Made by `benchmarks/from_run.py`.",
+        f"`{METRIC}` (lower is better) compares {COMPARED_WITH} samples with {COMPARED_WITH} other "
+        "images of that class. Each seed leaves out another class. Made by `benchmarks/from_run.py`.",
         *(text for name, result in results.items() for text in section(name, result)),
     ]
     return "\n\n".join(parts) + "\n"

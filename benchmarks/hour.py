@@ -1,4 +1,4 @@
-"""What an hour buys: recipes that train for the same processor time, judged by several metrics.
+"""What an hour buys: recipes that train for the same processor time, scored by several metrics.
 
     .venv/bin/python benchmarks/hour.py cifar10=FOLDER/cifar10.npz
     .venv/bin/python benchmarks/hour.py cifar10=FOLDER/cifar10.npz --seconds 600 --seeds 5
@@ -15,7 +15,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread for each run
 
-from equal_time import Judges, run_experiment
+from equal_time import Scoring, run_experiment
 from ganvas.networks import DCGANDiscriminator, DCGANGenerator
 from ganvas.recipes import CATALOG, Recipe
 
@@ -24,7 +24,7 @@ RECIPES = ("dcgan", "resnet-dcgan", "resnet", "r3gan", "fastgan", "biggan", "sty
 SLOWER = "resnet-dcgan at 2e-4"
 FEW_RESIDUAL = "few, residual"
 WIDE = "dcgan of width 64"
-JUDGES = Judges(
+SCORING = Scoring(
     metrics=("fd-lite0", "prdc-lite0", "fd-self", "c2st", "swd"),
     scores=("fd-lite0", "recall-lite0", "coverage-lite0", "fd-self", "c2st", "swd"),
     samples=5_000,
@@ -55,4 +55,4 @@ def arms() -> dict[str, Recipe]:
 
 
 if __name__ == "__main__":
-    run_experiment("hour", __doc__ or "", arms(), JUDGES, seconds=3_600, seeds=5)
+    run_experiment("hour", __doc__ or "", arms(), SCORING, seconds=3_600, seeds=5)

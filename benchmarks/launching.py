@@ -18,6 +18,7 @@ from ganvas.training.engine import WARMUP_STEPS, Eager, TensorFunction, Tensors
 from hardware import stopwatch
 from loops import GanvasLoop
 from speed_cases import Case, data_for, every_case, recipe_for
+from throughput import steps_in
 
 NARROW, FEW = 16, 8
 """Channels, and images per batch: the usual number of kernels with little work in each."""
@@ -57,8 +58,7 @@ def measure_case(case: Case, effort: Effort, folder: Path) -> list[Figure]:
     loop = GanvasLoop(recipe, data_for(case, recipe, folder), folder / "run", cpu)
     loop.state.use_engine(InstantEngine())
     loop.steps(WARMUP_STEPS)
-    step_seconds = stopwatch(partial(loop.steps, WARMUP_STEPS), cpu) / WARMUP_STEPS
-    steps = max(2, round(effort.seconds / TURNS / step_seconds))
+    steps = steps_in(effort.seconds / TURNS, loop.steps, cpu)
     milliseconds = [
         stopwatch(partial(loop.steps, steps), cpu) / steps * 1_000 for _ in range(effort.rounds)
     ]

@@ -18,7 +18,7 @@ from ganvas.precision import lacks_bfloat16
 from hardware import stopwatch
 from loops import GanvasLoop
 from speed_cases import Case, data_for, recipe_for
-from throughput import WARM_UP_STEPS, take_turns
+from throughput import WARM_UP_STEPS, ratios, steps_in, take_turns
 
 WIDTHS = (64, 32, 16, 8)
 """Widths of two networks, to find the smallest at which bfloat16 is faster."""
@@ -98,15 +98,14 @@ def measure_case(case: Case, effort: Effort, device: torch.device, folder: Path)
     loops = {"fp32": loop("fp32"), "bf16": loop("bf16")}
     for ganvas_loop in loops.values():
         ganvas_loop.steps(WARM_UP_STEPS)
-    step_seconds = stopwatch(partial(loops["fp32"].steps, WARM_UP_STEPS), device) / WARM_UP_STEPS
-    steps = max(2, round(effort.seconds / 4 / step_seconds))
+    steps = steps_in(effort.seconds / 4, loops["fp32"].steps, device)
     turns = {
         name: partial(stopwatch, partial(ganvas_loop.steps, steps), device)
         for name, ganvas_loop in loops.items()
     }
     rates = take_turns(turns, steps * case.batch, effort.rounds)
-    ratios = [a / b for a, b in zip(rates["bf16"], rates["fp32"], strict=True)]
-    return figure(f"{case.key}/bf16", f"{case.title}: bf16 / fp32, bare steps", "", ratios)
+    meaning = f"{case.title}: bf16 / fp32, bare steps"
+    return figure(f"{case.key}/bf16", meaning, "", ratios(rates, "bf16", "fp32"))
 
 
 def measure_layer(layer: Layer, effort: Effort) -> Figure:
@@ -127,16 +126,15 @@ def measure_layer(layer: Layer, effort: Effort) -> Figure:
     by_im2col = partial(geometry.weight_gradient, inputs, gradient, weight)
     repeat(by_im2col, WARM_UP_STEPS)
     repeat(by_torch, WARM_UP_STEPS)
-    call_seconds = stopwatch(partial(repeat, by_torch, WARM_UP_STEPS), cpu) / WARM_UP_STEPS
-    times = max(2, round(effort.seconds / 8 / call_seconds))
+    times = steps_in(effort.seconds / 8, partial(repeat, by_torch), cpu)
     turns = {
-        "own": partial(stopwatch, partial(repeat, by_torch, times), cpu),
+        "torch": partial(stopwatch, partial(repeat, by_torch, times), cpu),
         "im2col": partial(stopwatch, partial(repeat, by_im2col, times), cpu),
     }
     rates = take_turns(turns, times * IMAGES, effort.rounds)
-    ratios = [a / b for a, b in zip(rates["im2col"], rates["own"], strict=True)]
     key = f"weight-{layer.kernel}-{layer.positions}-{layer.many}-{layer.few}"
-    return figure(key, f"gradient of a weight in bf16, {layer.title}: im2col / torch", "", ratios)
+    meaning = f"gradient of a weight in bf16, {layer.title}: im2col / torch"
+    return figure(key, meaning, "", ratios(rates, "im2col", "torch"))
 
 
 def repeat(function: Callable[[], object], times: int) -> None:

@@ -18,7 +18,7 @@ from ganvas.runs import Run
 from hardware import stopwatch
 from loops import GanvasLoop
 from speed_cases import Case, data_for, recipe_for
-from throughput import WARM_UP_STEPS
+from throughput import WARM_UP_STEPS, steps_in
 
 WIDTH = 32
 SIDE, BATCH = 32, 32
@@ -89,8 +89,7 @@ def turn_of(
     recipe = dataclasses.replace(recipe_for(case), batch=batch)
     loop = GanvasLoop(recipe, data_for(case, recipe, folder), place / "run", device)
     loop.steps(2 * WARM_UP_STEPS)  # CUDA graphs are captured by now
-    step_seconds = stopwatch(lambda: loop.steps(WARM_UP_STEPS), device) / WARM_UP_STEPS
-    return loop, max(2, round(seconds / step_seconds))
+    return loop, steps_in(seconds, loop.steps, device)
 
 
 def measure_processes(effort: Effort, folder: Path) -> list[Figure]:

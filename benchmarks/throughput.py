@@ -116,7 +116,16 @@ def warm_up(ours: GanvasLoop, theirs: TextbookLoop, seconds: float, device: torc
     ours.steps(WARM_UP_STEPS)
     ours.fit(WARM_UP_STEPS)
     theirs.run(WARM_UP_STEPS)
-    step_seconds = stopwatch(lambda: theirs.run(WARM_UP_STEPS), device) / WARM_UP_STEPS
+    return steps_in(seconds, theirs.run, device)
+
+
+def steps_in(seconds: float, run: Callable[[int], object], device: torch.device) -> int:
+    """How many steps take so many seconds, at least 2.
+
+    Args:
+        run: does a number of steps. It has warmed up.
+    """
+    step_seconds = stopwatch(lambda: run(WARM_UP_STEPS), device) / WARM_UP_STEPS
     return max(2, round(seconds / step_seconds))
 
 

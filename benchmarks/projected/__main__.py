@@ -2,11 +2,11 @@
 
     .venv/bin/python benchmarks/projected drawings=FOLDER
 
-Images are of 64x64; of 1,400, 600 are trained on, and the others judge. All arms train for the same
-CPU seconds on one thread; a trial of each says how many images that is. The judges know nothing of
-the frozen features: swd; `fd-self` and coverage in features learned on the training images; `c2st`,
-a network trained to tell samples from real images. `fd-lite0` is shown, and decides nothing,
-because some arms have trained against its features.
+Images are of 64x64; of 1,400, 600 are trained on, and samples are compared with the others. All
+arms train for the same CPU seconds on one thread; a trial of each says how many images that is. The
+metrics know nothing of the frozen features: swd; `fd-self` and coverage in features learned on the
+training images; `c2st`, a network trained to tell samples from real images. `fd-lite0` is listed,
+and decides nothing, because some arms have trained against its features.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from projected_network import ProjectedDiscriminator
 
-from equal_time import Judges, run_experiment
+from equal_time import Scoring, run_experiment
 from ganvas.networks import DCGANGenerator
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.recipes.recipe import Intervals, PlayerSettings, discriminator, generator
 
 SIDE = 64
 HELD_OUT = 0.57
-JUDGES = Judges(
+SCORING = Scoring(
     metrics=("swd", "fd-self", "prdc-self", "c2st", "fd-lite0"),
     scores=("swd", "fd-self", "coverage-self", "recall-self", "c2st", "fd-lite0"),
     samples=1_600,
@@ -74,4 +74,4 @@ def projected(base: Recipe, network: ProjectedDiscriminator) -> Recipe:
 
 
 if __name__ == "__main__":
-    run_experiment("projected", __doc__ or "", arms(), JUDGES, seconds=300, seeds=3)
+    run_experiment("projected", __doc__ or "", arms(), SCORING, seconds=300, seeds=3)

@@ -107,19 +107,19 @@ def values_table(space: Space, trials: Sequence[Trial]) -> str:
 
 
 def final_section(space: Space, trials: Sequence[Trial]) -> list[str]:
-    """The finalists against the base, by every judge."""
+    """The finalists against the base, by every metric."""
     if not trials:
         return [
             f"**Not done yet**: the last {space.finalists} have not been compared with "
             f"`{space.base}` over seeds, so nothing is decided and no recipe has changed."
         ]
     names = list(dict.fromkeys(trial.configuration for trial in trials))
-    judges = {metric: judged(space, names, trials, metric) for metric in scored(trials)}
-    lines = [f"| | {' | '.join(judges)} | failed |", f"|{'---|' * (len(judges) + 2)}"]
+    comparisons = {metric: compare_by(metric, space, names, trials) for metric in scored(trials)}
+    lines = [f"| | {' | '.join(comparisons)} | failed |", f"|{'---|' * (len(comparisons) + 2)}"]
     for name in names:
         own = [trial for trial in trials if trial.configuration == name]
         failed = sum(trial.ending != "finished" for trial in own)
-        cells = [cell(comparison, name) for comparison in judges.values()]
+        cells = [cell(comparison, name) for comparison in comparisons.values()]
         lines.append(f"| `{name}` | {' | '.join(cells)} | {failed} of {len(own)} |")
     return [
         f"{len({trial.seed for trial in trials})} seeds of {format_short(space.final_images)} "
@@ -127,14 +127,14 @@ def final_section(space: Space, trials: Sequence[Trial]) -> list[str]:
         f"finalist against it. `{space.metric}` chose the finalists; the other metrics say "
         "whether it misled.",
         "\n".join(lines),
-        conclusion(space, judges),
+        conclusion(space, comparisons),
     ]
 
 
-def conclusion(space: Space, judges: Mapping[str, Comparison]) -> str:
+def conclusion(space: Space, comparisons: Mapping[str, Comparison]) -> str:
     """Whether a finalist may take the base's place: better by the deciding score, worse by none."""
     verdicts: dict[str, dict[str, str]] = {}
-    for metric, comparison in judges.items():
+    for metric, comparison in comparisons.items():
         for arm in comparison.arms:
             verdicts.setdefault(arm.name, {})[metric] = arm.verdict
     winners = [
@@ -155,7 +155,9 @@ def scored(trials: Iterable[Trial]) -> list[str]:
     return list(dict.fromkeys(name for trial in trials for name in trial.scores))
 
 
-def judged(space: Space, names: Sequence[str], trials: Sequence[Trial], metric: str) -> Comparison:
+def compare_by(
+    metric: str, space: Space, names: Sequence[str], trials: Sequence[Trial]
+) -> Comparison:
     """The finalists against the base, by one score."""
     base, *others = (
         scores_of(name, trials, metric)

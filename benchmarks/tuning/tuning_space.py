@@ -49,7 +49,7 @@ class Space:
     final_images: Annotated[int, Ge(1)]
     final_seeds: Annotated[int, Ge(1)] = 5
     final_samples: Annotated[int, Ge(100)] = 5_000
-    judges: Annotated[tuple[str, ...], Len(1)] = (
+    final_metrics: Annotated[tuple[str, ...], Len(1)] = (
         *("fd-lite0", "swd", "fd-classifier", "c2st", "fd-self"),
     )
     """The metrics of the final comparison; the first decides, the others share no network."""
@@ -119,7 +119,7 @@ class Space:
             configurations,
             images=self.final_images,
             seeds=self.final_seeds,
-            metrics=list(self.judges),
+            metrics=list(self.final_metrics),
             samples=self.final_samples,
             evaluations=0,
         )

@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import equal_time
 import hour
-from equal_time import Experiment, Job, Judges
+from equal_time import Experiment, Job, Scoring
 
-JUDGES = Judges(metrics=("swd",), scores=("swd",), samples=50)
+SCORING = Scoring(metrics=("swd",), scores=("swd",), samples=50)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_arms_are_trained_scored_and_written_and_not_trained_again(
     images: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arms = {"tiny": recipe(), "half, the batch": dataclasses.replace(recipe(), batch=4)}
-    experiment = Experiment("trial", arms, JUDGES, tmp_path / "kept", tmp_path)
+    experiment = Experiment("trial", arms, SCORING, tmp_path / "kept", tmp_path)
     monkeypatch.setattr(equal_time, "pace", lambda *_: 64.0)
     experiment.measure("noise", images, seconds=1, seeds=2, workers=1)
     results = experiment.read()
@@ -80,7 +80,7 @@ def test_an_interrupted_run_is_resumed_before_it_is_scored(
     images: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = Job("noise", "tiny", 0, 1)
-    equal_time.run_job(job, equal_time.within(recipe(), 32), images, JUDGES, tmp_path)
+    equal_time.run_job(job, equal_time.within(recipe(), 32), images, SCORING, tmp_path)
     Run.open(tmp_path / job.key).write_status("interrupted", 32)
     resumed = []
 
@@ -93,7 +93,7 @@ def test_an_interrupted_run_is_resumed_before_it_is_scored(
     monkeypatch.setattr("kept_runs.ganvas.resume", resume)
     for _ in range(2):
         arm = equal_time.within(recipe(), 32)
-        values = equal_time.run_job(job, arm, images, JUDGES, tmp_path)
+        values = equal_time.run_job(job, arm, images, SCORING, tmp_path)
     assert resumed == [(tmp_path / job.key, 32)]
     assert values["images"] == 32
 
@@ -104,13 +104,13 @@ def test_a_longer_time_begins_with_the_shorter_run_and_ends_with_the_same_weight
     for seconds, count in ((1, 16), (2, 32)):
         job = Job("noise", "tiny", 0, seconds)
         arm = equal_time.within(recipe(), count)
-        equal_time.run_job(job, arm, images, JUDGES, tmp_path / "kept")
+        equal_time.run_job(job, arm, images, SCORING, tmp_path / "kept")
     alone = Job("noise", "tiny", 0, 4)
     arm = equal_time.within(recipe(), 64)
-    equal_time.run_job(alone, arm, images, JUDGES, tmp_path / "alone")
+    equal_time.run_job(alone, arm, images, SCORING, tmp_path / "alone")
     with monkeypatch.context() as patched:
         patched.setattr("kept_runs.ganvas.train", None)  # would fail
-        values = equal_time.run_job(alone, arm, images, JUDGES, tmp_path / "kept")
+        values = equal_time.run_job(alone, arm, images, SCORING, tmp_path / "kept")
     assert values["images"] == 64
     continued, whole = (
         ganvas.load(tmp_path / kept / alone.key).sample(4) for kept in ("kept", "alone")
@@ -125,7 +125,7 @@ def test_a_run_whose_schedules_end_with_the_budget_begins_anew(images: str, tmp_
         base, generator=dataclasses.replace(base.generator, learning_rate=ramp)
     )
     short, long = Job("noise", "falling", 0, 1), Job("noise", "falling", 0, 2)
-    equal_time.run_job(short, equal_time.within(falling, 16), images, JUDGES, tmp_path)
+    equal_time.run_job(short, equal_time.within(falling, 16), images, SCORING, tmp_path)
     equal_time.copy_shorter(long, equal_time.within(falling, 32), tmp_path)
     assert not (tmp_path / long.key).exists()
 
@@ -138,12 +138,12 @@ def test_a_run_that_diverged_is_counted(
 
     monkeypatch.setattr("equal_time.ganvas.train", train)
     job = Job("noise", "tiny", 1, 1)
-    failed = equal_time.run_job(job, recipe(), images, JUDGES, tmp_path)
+    failed = equal_time.run_job(job, recipe(), images, SCORING, tmp_path)
     scored = {"swd": 12.0, "floor/swd": 3.0, "images": 64}
     results = {job.key: failed, dataclasses.replace(job, seed=0).key: scored}
-    rows = equal_time.table({"tiny": recipe()}, JUDGES, results, "noise", 1)
+    rows = equal_time.table({"tiny": recipe()}, SCORING, results, "noise", 1)
     assert rows[2].startswith("| tiny | 1 of 2 | 64 | 12")
-    alone = equal_time.table({"tiny": recipe()}, JUDGES, {job.key: failed}, "noise", 1)
+    alone = equal_time.table({"tiny": recipe()}, SCORING, {job.key: failed}, "noise", 1)
     assert alone[2].startswith("| tiny | 1 of 1 |")
 
 
@@ -159,7 +159,7 @@ def test_a_change_is_that_of_the_same_seeds() -> None:
         for arm, factor in (("base", 1.0), ("half", 0.5))
         for seed in range(4)
     }
-    rows = equal_time.table(arms, JUDGES, results, "noise", 1)
+    rows = equal_time.table(arms, SCORING, results, "noise", 1)
     assert "| -50.0 % |" in rows[3]
 
 

@@ -31,7 +31,7 @@ def test_the_tenth_class_is_in_no_image_of_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(from_run, "TRAINED_ON", 3)
-    monkeypatch.setattr(from_run, "JUDGED_BY", 4)
+    monkeypatch.setattr(from_run, "COMPARED_WITH", 4)
     assert from_run.write_classes(labelled(9), 3, tmp_path) == "class 3"
     nine, tenth = (np.load(tmp_path / f"{name}.npy") for name in ("nine", "tenth"))
     assert nine.shape == (81, 16, 16, 1)

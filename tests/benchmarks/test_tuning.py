@@ -38,7 +38,7 @@ metric = "swd"
 finalists = 2
 final_images = 128
 final_seeds = 3
-judges = ["swd"]
+final_metrics = ["swd"]
 shared.data.size = [12, 12]
 shared.data.held_out = 0.5
 
