@@ -11,7 +11,7 @@ import gc
 
 from tyro import _docstrings
 
-from ganvas.cli import parse
+from ganvas.cli.parsing import parse
 
 _kept = functools.cache(_docstrings._ClassTokenization.make)
 _docstrings._ClassTokenization.make = staticmethod(_kept)  # type: ignore[method-assign]

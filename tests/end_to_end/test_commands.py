@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import ganvas as library
-from ganvas.cli import parse
+from ganvas.cli.parsing import parse
 from ganvas.cli.train import Train
 from ganvas.networks import DISCRIMINATORS, GENERATORS, POINT, Network
 from ganvas.recipes import CATALOG, recipe_table

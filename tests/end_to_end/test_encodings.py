@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganvas.cli import COMMANDS, main
+from ganvas.cli import main
+from ganvas.cli.commands import COMMANDS
 
 from ..builders.commands import Result
 from .conftest import SMALL

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from ganvas.cli import COMMANDS, parse
+from ganvas.cli.commands import COMMANDS
+from ganvas.cli.parsing import parse
 from ganvas.errors import GanvasError, RankLost
 from ganvas.generators import files as generator_files
 from ganvas.runs import Run

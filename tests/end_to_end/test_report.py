@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import ganvas as library
-from ganvas.cli import parse
+from ganvas.cli.parsing import parse
 from ganvas.cli.train import Train
 from ganvas.health.evidence import Evidence
 from ganvas.health.finding import Change, Finding, Measurement

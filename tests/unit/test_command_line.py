@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import ganvas
-from ganvas.cli import COMMANDS
+from ganvas.cli.commands import COMMANDS
 from ganvas.command_line import ganvas_command, quote
 from ganvas.terminal import printable
 

@@ -117,7 +117,7 @@ class Train:
             )
 
 
-def train_with(recipe_name: str, arguments: list[str]) -> Train:
+def defaults_by_name(recipe_name: str, arguments: list[str]) -> Train:
     """The defaults of `train` for a recipe, with the networks that the arguments name.
 
     Which flags exist depends on both, and their defaults on --from too, so they are looked up
@@ -128,22 +128,22 @@ def train_with(recipe_name: str, arguments: list[str]) -> Train:
     """
     check_order(recipe_name, arguments)
     recipe = load_recipe(RECIPE_BEFORE_ANY_IS_NAMED if recipe_name == AUTO else recipe_name)
-    return train_recipe(recipe, arguments)
+    return defaults_for(recipe, arguments)
 
 
-def train_recipe(recipe: Recipe, arguments: list[str]) -> Train:
-    """As `train_with`, for a recipe that is at hand."""
+def defaults_for(recipe: Recipe, arguments: list[str]) -> Train:
+    """As `defaults_by_name`, for a recipe that is at hand."""
     if value_of("--time", arguments) and value_of("--images", arguments):
         raise RecipeError(["--time and --images: one budget or the other, not both"], "train")
     if value_of("--time", arguments) and "--tune" in arguments:
         raise RecipeError(["--time and --tune: tuning needs a budget in images, --images"], "train")
-    both = value_of("--network", arguments)
-    names = [value_of(f"--{role}.network", arguments) or both for role in ROLES]
+    for_both = value_of("--network", arguments)
+    names = [value_of(f"--{role}.network", arguments) or for_both for role in ROLES]
     for flag, name in zip((f"--{role}.network" for role in ROLES), names, strict=True):
         try:
             exchange_networks(recipe, **{flag[2:].partition(".")[0]: name})
         except ValueError as error:
-            raise RecipeError([str(error)], "--network" if name == both else flag) from error
+            raise RecipeError([str(error)], "--network" if name == for_both else flag) from error
     recipe = exchange_networks(recipe, *names)
     if value_of("--from", arguments):
         recipe = recipe.for_trained_weights()  # the defaults of the flags, which the user's replace

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ganvas.cli import parse
 from ganvas.cli.compare import Compare
+from ganvas.cli.parsing import parse
 from ganvas.studies.plan import Plan, ThroughputEstimate
 
 FLAGS = (

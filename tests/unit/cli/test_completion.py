@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ganvas.cli import COMMANDS, completed_words, main
+from ganvas.cli import main
+from ganvas.cli.commands import COMMANDS
 from ganvas.cli.completion import SHELLS, completion_script
+from ganvas.cli.parsing import completed_words
 from ganvas.recipes import CATALOG
 
 WORDS = {

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from ganvas.cli import COMMANDS
+from ganvas.cli.commands import COMMANDS
 from ganvas.cli.other_commands import COMMANDS_OF_OTHER_TOOLS, unknown_command
 
 

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from ganvas.cli import COMMANDS, main, parse
+from ganvas.cli import main
+from ganvas.cli.commands import COMMANDS
 from ganvas.cli.known_flags import Parser, flag_parsers, flags_of
 from ganvas.cli.other_tools import EVERY, other_tools
-from ganvas.cli.train import Train, train_with
+from ganvas.cli.parsing import parse
+from ganvas.cli.train import Train, defaults_by_name
 from ganvas.errors import GanvasError, UsageError
 from ganvas.recipes import CATALOG
 
@@ -43,7 +45,7 @@ def hint(*words: str) -> str:
 def test_the_flags_of_train_are_those_that_its_help_lists(
     recipe: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flags = flags_of(Train, train_with(recipe, []))
+    flags = flags_of(Train, defaults_by_name(recipe, []))
     assert flags == listed_in_help(["train", recipe, "fashion"], capsys, monkeypatch)
 
 
@@ -254,7 +256,7 @@ def test_all_wrong_flags_are_named_in_one_message(capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_value_that_is_none_is_named_in_one_message_of_ours(name: str) -> None:
     first = ["dcgan", "fashion"] if name == "train" else []
-    default = train_with("dcgan", []) if name == "train" else None
+    default = defaults_by_name("dcgan", []) if name == "train" else None
     parsers = flag_parsers(COMMANDS[name], default)
     strict = [flag for flag, parse in parsers.items() if refuses(parse)]
     if strict:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ganvas.cli import parse
+from ganvas.cli.parsing import parse
 from ganvas.cli.train import Train
 from ganvas.errors import RecipeError
 from ganvas.fields import flatten

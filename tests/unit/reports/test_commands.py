@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ganvas.cli import parse
+from ganvas.cli.parsing import parse
 from ganvas.cli.train import Train
 from ganvas.recipes import CATALOG, Ramp, Recipe
 from ganvas.reports.commands import flags_of
