@@ -25,9 +25,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.drawing.grids import make_grid, write_png
-from ganvas.generators.files import trained_generator
+from ganvas.generators.files import generator_in_training
 from ganvas.metrics.sliced_wasserstein import sliced_wasserstein
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.recipes.first_shapes import SHAPES, TABLE, MeasuredRun, read_table, write_table
@@ -184,7 +184,7 @@ def real_images(data: PreparedData) -> tuple[Tensor, Tensor]:
 
 def samples(state: TrainState, recipe: Recipe, data: PreparedData) -> Tensor:
     """1,000 samples of the EMA generator, uint8 (N, C, H, W)."""
-    generator = trained_generator(recipe, state.ema, data, state.images_seen)
+    generator = generator_in_training(recipe, state.ema, data, state.images_seen)
     pixels = generator.sample(SAMPLES, SEED + 1)  # (N, H, W, C)
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
 

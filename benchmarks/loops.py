@@ -14,7 +14,7 @@ from unittest import mock
 
 import torch
 
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.devices import describe_environment
 from ganvas.recipes import Recipe
 from ganvas.runs import Run

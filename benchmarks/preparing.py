@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 from figure import Effort, Figure, figure
-from ganvas.data.preparation import PreparedData, prepare
+from ganvas.data.preparation import prepare
+from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 

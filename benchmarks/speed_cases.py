@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from figure import Effort
-from ganvas.data.preparation import PreparedData, prepare
+from ganvas.data.preparation import prepare
+from ganvas.data.prepared import PreparedData
 from ganvas.data.sources import open_source
 from ganvas.precision import has_bfloat16
 from ganvas.recipes import CATALOG, Recipe, build_networks

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.networks import DISCRIMINATORS, GENERATORS, Discriminator, Generator, Network
 from ganvas.recipes import PlayerSettings, Recipe, checked

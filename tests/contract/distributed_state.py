@@ -19,7 +19,7 @@ from filelock import FileLock
 from torch import Tensor, distributed
 
 from ganvas import tensor_file
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.errors import Diverged
 from ganvas.growth import Growth

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.networks import GENERATORS
 from ganvas.networks.labels import LabelStrength
 from ganvas.objectives.losses import LOSSES

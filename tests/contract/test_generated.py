@@ -12,7 +12,8 @@ import torch
 
 from ganvas.data.generated import GeneratedDataset
 from ganvas.data.inspecting import inspect
-from ganvas.data.preparation import PreparedData, prepare
+from ganvas.data.preparation import prepare
+from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import BUILT_IN, open_source, source_exists
 from ganvas.data.stream import ImageStream

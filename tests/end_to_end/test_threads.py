@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import ganvas
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.errors import Occupied
 from ganvas.runs.data import describe_data
 from ganvas.training import run_files

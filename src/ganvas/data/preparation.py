@@ -14,8 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ganvas.data.bit_depth import pixel_range_problem
-from ganvas.data.cache import IMAGES, open_or_build, write_images, write_metadata
-from ganvas.data.cache import default_cache as default_cache
+from ganvas.data.cache import (
+    IMAGES,
+    default_cache,
+    open_or_build,
+    write_images,
+    write_metadata,
+)
 from ganvas.data.decoding import background_problem, decode, is_grey
 from ganvas.data.digests import DECODING, GENERATING, StageProgress, read_digests
 from ganvas.data.folder_labels import with_labels
@@ -23,8 +28,7 @@ from ganvas.data.frames import split_frames
 from ganvas.data.generated import GeneratedDataset
 from ganvas.data.held_out import choose_held_out
 from ganvas.data.measured_range import with_known_range
-from ganvas.data.prepared import Blocks, DatasetMetadata
-from ganvas.data.prepared import PreparedData as PreparedData
+from ganvas.data.prepared import Blocks, DatasetMetadata, PreparedData
 from ganvas.data.reading import Progress, parallel_map
 from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
 from ganvas.data.source import Source, Unusable, UnusableImage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ganvas.data.held_out import FEWEST_HELD_OUT, fewest_for_scores
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.errors import DataError, GanvasError
 from ganvas.evaluation.failures import Failures
 from ganvas.evaluation.families import FAMILIES

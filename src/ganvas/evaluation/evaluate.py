@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 
 from ganvas import storage
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import Channels, DataSettings
 from ganvas.data.stacking import PREFIX
 from ganvas.errors import GanvasError

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import torch
 
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.evaluation.checks import impossible_metrics

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from ganvas import images, storage
-from ganvas.data.cache import write_rows
-from ganvas.data.preparation import PreparedData, default_cache
+from ganvas.data.cache import default_cache, write_rows
+from ganvas.data.prepared import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.errors import GanvasError
 from ganvas.evaluation.failures import Failures, recorded_failure

@@ -13,7 +13,7 @@ from pathlib import Path
 import ganvas
 from ganvas import storage
 from ganvas.checksum import checksum
-from ganvas.data.preparation import default_cache
+from ganvas.data.cache import default_cache
 from ganvas.errors import GanvasError, RunError
 from ganvas.evaluation.families import FAMILIES, FeatureSets
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.evaluation.extractors import shuffled
 from ganvas.evaluation.families import FeatureSets, SetLabels
 from ganvas.generators.trained_generator import TrainedGenerator

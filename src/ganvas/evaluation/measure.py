@@ -10,7 +10,7 @@ from torch import Tensor
 
 import ganvas
 from ganvas.checksum import checksum
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.errors import GanvasError
 from ganvas.evaluation.checks import (

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganvas.data.held_out import FEWEST_TO_SCORE, can_be_scored, rare_labels_warning
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.data.stacking import CLASSES, PLACE_VALUES, PREFIX

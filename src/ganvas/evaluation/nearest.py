@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ganvas.data.held_out import FEWEST_HELD_OUT
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.metrics.memorised import REAL_FRACTION
 from ganvas.metrics.neighbours import distance_tiles

@@ -8,7 +8,9 @@ from typing import Protocol, TypeVar
 
 import torch
 
-from ganvas.data.preparation import PreparedData, default_cache, prepare
+from ganvas.data.cache import default_cache
+from ganvas.data.preparation import prepare
+from ganvas.data.prepared import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.errors import GanvasError, RunError, did_you_mean

@@ -62,13 +62,14 @@ def from_config(config: GeneratorConfig, network: nn.Module, images_seen: int) -
     Raises:
         ValueError: its data or labels are not as they are written; one clause per problem.
     """
+    data = config.get("data")
     return TrainedGenerator(
-        network,
-        ImageShape(**config["image"]),
-        config["latent_dim"],
-        images_seen,
-        config.get("extent"),
-        LabelSet.from_table(config["labels"]) if "labels" in config else None,
-        storage.from_plain(TrainingData, config["data"]) if "data" in config else None,
-        config.get("later_doublings", 0),
+        network=network,
+        shape=ImageShape(**config["image"]),
+        latent_dim=config["latent_dim"],
+        images_seen=images_seen,
+        extent=config.get("extent"),
+        label_set=LabelSet.from_table(config["labels"]) if "labels" in config else None,
+        data=None if data is None else storage.from_plain(TrainingData, data),
+        later_doublings=config.get("later_doublings", 0),
     )

@@ -108,14 +108,14 @@ def generator_of_run(
     """The generator of a run with this network."""
     about = run.read_data()
     return TrainedGenerator(
-        network,
-        shape,
-        recipe.latent_dim,
-        images_seen,
-        about["extent"],
-        saved_labels(run, recipe),
-        TrainingData(about["name"], recipe.data),
-        later_doublings,
+        network=network,
+        shape=shape,
+        latent_dim=recipe.latent_dim,
+        images_seen=images_seen,
+        extent=about["extent"],
+        label_set=saved_labels(run, recipe),
+        data=TrainingData(about["name"], recipe.data),
+        later_doublings=later_doublings,
     )
 
 
@@ -127,7 +127,7 @@ def saved_labels(run: Run, recipe: Recipe) -> LabelSet | None:
     return LabelSet(tuple(about["labels"]), tuple(about["training_images_by_label"]))
 
 
-def trained_generator(
+def generator_in_training(
     recipe: Recipe,
     network: nn.Module,
     data: PreparedData,
@@ -135,17 +135,15 @@ def trained_generator(
     later_doublings: int = 0,
 ) -> TrainedGenerator:
     """A generator of a run that trains on these images, as `load` gives it later."""
-    labels = data.label_set if recipe.generator.network.uses_labels else None
-    about = TrainingData(data.name, recipe.data)
     return TrainedGenerator(
-        network,
-        data.shape,
-        recipe.latent_dim,
-        images_seen,
-        data.extent,
-        labels,
-        about,
-        later_doublings,
+        network=network,
+        shape=data.shape,
+        latent_dim=recipe.latent_dim,
+        images_seen=images_seen,
+        extent=data.extent,
+        label_set=data.label_set if recipe.generator.network.uses_labels else None,
+        data=TrainingData(data.name, recipe.data),
+        later_doublings=later_doublings,
     )
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ganvas import storage
-from ganvas.data.preparation import PreparedData, default_cache
+from ganvas.data.cache import default_cache
+from ganvas.data.prepared import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.errors import DataError, RunError
 from ganvas.generators.trained_generator import TrainedGenerator

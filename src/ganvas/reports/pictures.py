@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.drawing.grids import make_grid
 from ganvas.drawing.samples import display_factor

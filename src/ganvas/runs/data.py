@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ganvas.data.held_out import FEWEST_HELD_OUT
-from ganvas.data.preparation import PreparedData, prepare
+from ganvas.data.preparation import prepare
+from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Dataset
 from ganvas.data.sources import open_source, source_exists

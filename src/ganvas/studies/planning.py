@@ -6,7 +6,7 @@ import itertools
 import math
 from concurrent.futures import BrokenExecutor, as_completed
 
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.errors import Interrupted, RunError
 from ganvas.evaluation.failures import failure_lines
 from ganvas.studies.display import StudyDisplay

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.data.stacking import PREFIX
 from ganvas.evaluation.evaluate import STACKED_SAMPLES
 from ganvas.evaluation.families import FAMILIES

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.devices import choose_device, peak_memory_mb, reset_peak_memory
 from ganvas.errors import GanvasError
 from ganvas.evaluation.checks import check_held_out, check_sample_count, impossible_metrics
@@ -27,7 +27,7 @@ from ganvas.evaluation.extractors import fake_features
 from ganvas.evaluation.failures import Failures, recorded_failure
 from ganvas.evaluation.families import FAMILIES, FeatureSets
 from ganvas.evaluation.label_sets import add_labels
-from ganvas.generators.files import trained_generator
+from ganvas.generators.files import generator_in_training
 from ganvas.metrics.names import parse_metrics
 from ganvas.objectives.losses import LOSSES
 from ganvas.processes import SINGLE_PROCESS
@@ -148,7 +148,7 @@ def time_scoring(
     check_sample_count(study.sample_count)
     check_held_out(data, recipe.data.held_out)
     failures = impossible_metrics(metrics, data, study.sample_count)
-    generator = trained_generator(recipe, state.ema, data, 0)
+    generator = generator_in_training(recipe, state.ema, data, 0)
     feedback = InterruptibleFeedback()
     extractors = extractors_for(
         metrics, failures, data, recipe.data, state.device, feedback, SINGLE_PROCESS

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.errors import is_out_of_memory
 from ganvas.objectives.objective import Objective
 from ganvas.recipes import Recipe

@@ -12,7 +12,7 @@ from rich import progress as rich_progress
 from rich.console import Console
 
 from ganvas.command_line import ganvas_command
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.evaluation.score import Score
 from ganvas.formatting import format_clock, format_image_size, format_progress, format_short
 from ganvas.health.finding import describe_event

@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 import ganvas
 from ganvas.checksum import checksum
 from ganvas.command_line import ganvas_command
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.errors import (
     DataError,
     Diverged,

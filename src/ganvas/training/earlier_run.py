@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ganvas import tensor_file
 from ganvas.command_line import ganvas_command
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.errors import DataError, RecipeError, RunError
 from ganvas.formatting import format_first, format_list
 from ganvas.generators.files import later_doublings_in, load, read_description

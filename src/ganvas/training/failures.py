@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ganvas.command_line import ganvas_command
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.errors import Diverged, OutOfMemory, Unhealthy
 from ganvas.recipes import Recipe
 from ganvas.runs import Run

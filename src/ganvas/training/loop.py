@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.errors import Diverged, RankLost, Unhealthy
 from ganvas.recipes import Recipe
 from ganvas.runs import Run

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ganvas import images
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.health.assessment import apply_rules, health_status
 from ganvas.health.evidence import Evidence
 from ganvas.health.finding import Finding, HealthStatus

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ganvas.command_line import ganvas_command
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.errors import RunError, is_out_of_memory
 from ganvas.formatting import format_count, format_short
 from ganvas.generators.files import later_doublings_in

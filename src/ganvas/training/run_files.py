@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.devices import describe_environment
 from ganvas.drawing import samples as sample_pictures
 from ganvas.evaluation.evaluate import record_scores

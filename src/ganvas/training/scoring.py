@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.data.reading import Progress
 from ganvas.evaluation.checks import check_held_out
 from ganvas.evaluation.extractor_choice import unavailable_metrics
 from ganvas.evaluation.failures import failure_lines
 from ganvas.evaluation.measure import Measurement, measure
 from ganvas.evaluation.score import Score
-from ganvas.generators.files import trained_generator
+from ganvas.generators.files import generator_in_training
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import Recipe
 from ganvas.training.listeners import Listener
@@ -59,7 +59,9 @@ def score_ema(
 
     All processes call this together; only rank 0 gets scores.
     """
-    generator = trained_generator(recipe, state.ema, data, state.images_seen, state.later_doublings)
+    generator = generator_in_training(
+        recipe, state.ema, data, state.images_seen, state.later_doublings
+    )
     metrics, n = parse_metrics(recipe.evaluation.metrics), recipe.evaluation.samples
     feedback = ScoringFeedback(listeners)
     measurement = measure(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.data.pixels import pixel_store
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.data.stream import ImageStream
 from ganvas.devices import make_current
 from ganvas.networks import ImageShape

@@ -16,13 +16,13 @@ import torch
 
 from ganvas import storage, tensor_file
 from ganvas.command_line import ganvas_command
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.diagnosis import diagnose
 from ganvas.errors import Diverged, Interrupted, RankLost, Unhealthy
 from ganvas.evaluation.checks import check_held_out
 from ganvas.evaluation.extractor_choice import unavailable_metrics
 from ganvas.evaluation.measure import measure
-from ganvas.generators.files import trained_generator
+from ganvas.generators.files import generator_in_training
 from ganvas.metrics.names import parse_metrics
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
@@ -156,7 +156,7 @@ class Candidates:
         outcome = storage.from_plain(Outcome, table)
         if outcome.is_dropped or metric is None:
             return outcome
-        generator = trained_generator(recipe, state.ema, self.data, state.images_seen)
+        generator = generator_in_training(recipe, state.ema, self.data, state.images_seen)
         with self.display.active():
             measurement = measure(
                 generator,

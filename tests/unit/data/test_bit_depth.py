@@ -22,11 +22,13 @@ from ganvas.data.bit_depth import (
     pixel_range_problem,
     to_eight_bits,
 )
+from ganvas.data.cache import default_cache
 from ganvas.data.decoding import decode
 from ganvas.data.inspecting import inspect
 from ganvas.data.inspection import Inspection
 from ganvas.data.opening import open_image
-from ganvas.data.preparation import PreparedData, default_cache, prepare
+from ganvas.data.preparation import prepare
+from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import UnusableImage
 from ganvas.data.sources import open_source

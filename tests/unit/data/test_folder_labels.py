@@ -11,7 +11,8 @@ import pytest
 from ganvas.data.folder_labels import labels_from_folders
 from ganvas.data.inspecting import inspect
 from ganvas.data.inspection import Inspection
-from ganvas.data.preparation import PreparedData, prepare
+from ganvas.data.preparation import prepare
+from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings, Labels
 from ganvas.data.sources import open_source
 from ganvas.errors import DataError

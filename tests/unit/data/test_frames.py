@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganvas.data.cache import default_cache
 from ganvas.data.frames import count_frames
 from ganvas.data.inspecting import inspect
 from ganvas.data.inspection import Inspection
 from ganvas.data.opening import open_image
-from ganvas.data.preparation import PreparedData, default_cache, prepare
+from ganvas.data.preparation import prepare
+from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 

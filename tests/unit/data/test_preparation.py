@@ -16,14 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganvas.data.cache import default_cache
 from ganvas.data.digests import read_digests
 from ganvas.data.held_out import choose_held_out, fewest_images
-from ganvas.data.preparation import (
-    PreparedData,
-    default_cache,
-    fingerprint,
-    prepare,
-)
+from ganvas.data.preparation import fingerprint, prepare
+from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import NO_FILE, FileStamp, Item, Source
 from ganvas.data.sources import open_source

@@ -17,7 +17,7 @@ from torch import Tensor
 from ganvas.data import order
 from ganvas.data.order import Indices
 from ganvas.data.pixels import CPU, MemoryMapped, OnDevice, pixel_store
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.data.stream import Batch, ImageStream
 from ganvas.processes import ProcessGroup
 from ganvas.training.step import train_step

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from ganvas.data.generated import frozen_random
-from ganvas.data.preparation import PreparedData, prepare
+from ganvas.data.preparation import prepare
+from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.data.stream import ImageStream
 from ganvas.data.synthetic import MIXTURES, POINTS, TRAINING_POINTS, Mixture

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganvas.data.preparation import PreparedData, prepare
+from ganvas.data.preparation import prepare
+from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.evaluation.evaluate import default_metrics

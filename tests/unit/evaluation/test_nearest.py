@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from ganvas.data.preparation import PreparedData, prepare
+from ganvas.data.preparation import prepare
+from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.evaluation.nearest import CopyRule, nearest_images

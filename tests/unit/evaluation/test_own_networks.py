@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from ganvas.data.preparation import PreparedData, prepare
+from ganvas.data.preparation import prepare
+from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.evaluation import own_networks

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.data.sources import FASHION
 from ganvas.drawing.grids import make_grid
 from ganvas.drawing.samples import write_samples

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ganvas.data.preparation import PreparedData
+from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings, Labels
 from ganvas.errors import DataError, RecipeError
 from ganvas.networks import DISCRIMINATORS, GENERATORS
