@@ -29,7 +29,7 @@ from ganvas.runs.history import Record
 from ganvas.schedules import value_at
 from ganvas.training.grids import grid_latents, spread_labels
 from ganvas.training.state import TrainState
-from ganvas.training.step_functions import optional
+from ganvas.training.step_functions import label_arguments
 from ganvas.training.stop import Signal
 
 MAX_RECORDS = 1_000
@@ -62,11 +62,11 @@ class HealthMonitor:
         )
         self._real, labels = probe_images(data, data.training, training, state)
         self._held_out, held_out_labels = probe_images(data, data.held_out, held_out, state)
-        by_role = {role: player.labels(labels) for role, player in state.players.items()}
-        self._generator_labels = optional(by_role["generator"])
-        self._discriminator_labels = optional(by_role["discriminator"])
+        by_role = {role: player.used_labels(labels) for role, player in state.players.items()}
+        self._generator_labels = label_arguments(by_role["generator"])
+        self._discriminator_labels = label_arguments(by_role["discriminator"])
         discriminator = state.player("discriminator")
-        self._held_out_labels = optional(discriminator.labels(held_out_labels))
+        self._held_out_labels = label_arguments(discriminator.used_labels(held_out_labels))
         self._labelled = None
         if recipe.generator.network.uses_labels:
             self._labelled = labelled_images(data, state)

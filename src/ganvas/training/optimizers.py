@@ -44,7 +44,7 @@ class Player:
         (group,) = self.optimizer.param_groups
         return tuple(str(group[name]) for name in ("lr", "betas", "alpha") if name in group)
 
-    def labels(self, labels: Tensor | None) -> Tensor | None:
+    def used_labels(self, labels: Tensor | None) -> Tensor | None:
         """The labels if its network takes them, else None."""
         return labels if self.settings.network.uses_labels else None
 

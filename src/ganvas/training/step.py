@@ -13,7 +13,7 @@ from ganvas.recipes import Recipe
 from ganvas.training.inputs import GeneratorInputs, draw_generator_inputs, next_real_batch
 from ganvas.training.memory import measure_memory
 from ganvas.training.state import TrainState
-from ganvas.training.step_functions import optional
+from ganvas.training.step_functions import label_arguments
 from ganvas.training.updates import LossNames, apply_update
 
 
@@ -48,15 +48,15 @@ def train_step(state: TrainState, recipe: Recipe) -> None:
 def update_discriminator(state: TrainState, recipe: Recipe, real: Batch, fake: Tensor) -> None:
     """One update on augmented images; `apply_update` averages gradients over all processes."""
     player = state.player("discriminator")
-    labels = player.labels(real.labels)
+    labels = player.used_labels(real.labels)
     real_images, fake_images = state.augment(real.images, fake.detach())
     batch = state.objective.prepare_batch(
         real_images,
         fake_images,
-        state.functions.discriminator(*optional(labels)),
+        state.functions.discriminator(*label_arguments(labels)),
         labels=labels,
         logit_averages=state.logit_averages,
-        reconstruct=state.functions.reconstruct(*optional(labels)),
+        reconstruct=state.functions.reconstruct(*label_arguments(labels)),
         step=state.discriminator_steps,
         images_seen=state.images_seen,
         random=state.random["penalties"],

@@ -69,7 +69,7 @@ class StepFunctions:
         self, latents: Tensor, labels: Tensor | None, mixing: StyleMixing | None = None
     ) -> Tensor:
         """latents (N, Z) -> images (N, C, H, W), with history if gradients are enabled."""
-        labels = self._state.player("generator").labels(labels)
+        labels = self._state.player("generator").used_labels(labels)
 
         def make() -> TensorFunction:
             if mixing is not None:
@@ -80,7 +80,7 @@ class StepFunctions:
         # The number of samples decides a graph's memory; so does recording the history.
         key = ("generate", len(latents), torch.is_grad_enabled(), mixing is not None)
         run = self._function(key, make)
-        (images,) = run(latents, *(mixing or ()), *optional(labels))
+        (images,) = run(latents, *(mixing or ()), *label_arguments(labels))
         return images
 
     def _mixing_generator(self) -> TensorFunction:
@@ -139,7 +139,7 @@ class StepFunctions:
         weights = torch.tensor(list(batch.penalty_weights.values()), dtype=batch.real.dtype)
         weights = weights.to(state.device, non_blocking=True)  # a GPU is not waited for
         tensors = (batch.real, batch.fake, batch.alpha, batch.noise, batch.logit_averages, weights)
-        scalars, *gradients = run(*tensors, *optional(batch.labels))
+        scalars, *gradients = run(*tensors, *label_arguments(batch.labels))
         return scalars, tuple(gradients)
 
     def evaluated_logits(self, images: Tensor, labels: Tensor | None) -> Tensor:
@@ -149,7 +149,7 @@ class StepFunctions:
         and a logit depends on no other image of the batch. Those of several heads are averaged.
         """
         state = self._state
-        labels = state.player("discriminator").labels(labels)
+        labels = state.player("discriminator").used_labels(labels)
 
         def calculate(images: Tensor, *labels: Tensor) -> Tensors:
             with torch.no_grad(), evaluating(state.discriminator):
@@ -157,7 +157,7 @@ class StepFunctions:
             return (average_heads(logits),)
 
         run = self._function(("logits", len(images)), lambda: calculate, compiled=False)
-        (logits,) = run(images, *optional(labels))
+        (logits,) = run(images, *label_arguments(labels))
         return logits
 
     def generator_loss_gradient(
@@ -170,14 +170,14 @@ class StepFunctions:
             real: compared with by relativistic losses only.
         """
         state = self._state
-        labels = state.player("discriminator").labels(labels)
+        labels = state.player("discriminator").used_labels(labels)
 
         def calculate(fake: Tensor, real: Tensor, *labels: Tensor) -> Tensors:
             terms = state.objective.generator_terms(self.discriminator(*labels), fake, real)
             return scalars_and_gradients(terms, [], [fake])
 
         run = self._function(("generator",), lambda: calculate)
-        scalars, gradient = run(fake, real, *optional(labels))
+        scalars, gradient = run(fake, real, *label_arguments(labels))
         return scalars, gradient
 
     def generator_backward(self, fake: Tensor, grad_outputs: Tensor) -> Tensors:
@@ -212,7 +212,7 @@ class StepFunctions:
             noise: of `path_noise` if that is due, else empty.
         """
         state, names = self._state, tuple(due)
-        labels = state.player("generator").labels(labels)
+        labels = state.player("generator").used_labels(labels)
         network = state.generator
         # Not in the function: torch.compile cannot follow it.
         styled = network if isinstance(network, StyleBased) else None
@@ -238,7 +238,7 @@ class StepFunctions:
         weights = weights.to(state.device, non_blocking=True)
         leaf = latents.detach().requires_grad_(True)
         tensors = (leaf, weights, noise, state.path_average, *(mixing or ()))
-        scalars, *gradients = run(*tensors, *optional(labels))
+        scalars, *gradients = run(*tensors, *label_arguments(labels))
         return scalars, tuple(gradients)
 
     def gradient_norm(self, player: Player, terms: tuple[str, ...], gradients: Tensors) -> Tensor:
@@ -293,6 +293,6 @@ def evaluating(network: nn.Module) -> Iterator[None]:
         network.train()
 
 
-def optional(labels: Tensor | None) -> tuple[Tensor, ...]:
+def label_arguments(labels: Tensor | None) -> tuple[Tensor, ...]:
     """The labels as further arguments: none of a network that takes none."""
     return () if labels is None else (labels,)
