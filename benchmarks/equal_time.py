@@ -95,7 +95,7 @@ def options_of(
     parser.add_argument(
         "--held-out",
         type=float,
-        help="fraction of the images that is not trained on and judges (default: the recipe's)",
+        help="fraction of the images that only scores see (default: the recipe's)",
     )
     parser.add_argument("--keep", type=Path, default=Path("runs") / name)
     parser.add_argument("--out", type=Path, default=RESULTS)

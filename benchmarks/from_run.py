@@ -201,8 +201,9 @@ def page(results: dict[str, Any]) -> str:
         "# From an earlier run, and from scratch",
         f"`{RECIPE}` learns nine of ten classes. Then it learns the tenth class, of which it gets "
         f"{TRAINED_ON} images, from random weights or from those of the first run (`--from`). "
-        f"`{METRIC}` (lower is better) compares {COMPARED_WITH} samples with {COMPARED_WITH} other "
-        "images of that class. Each seed leaves out another class. Made by `benchmarks/from_run.py`.",
+        f"`{METRIC}` (lower is better) compares {COMPARED_WITH} samples with "
+        f"{COMPARED_WITH} other images of that class. Each seed leaves out another class. "
+        "Made by `benchmarks/from_run.py`.",
         *(text for name, result in results.items() for text in section(name, result)),
     ]
     return "\n\n".join(parts) + "\n"

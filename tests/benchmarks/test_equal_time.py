@@ -189,7 +189,7 @@ def test_a_program_holds_out_what_it_is_told_of_the_arms_it_is_told(
     line += ["--workers", "1", "--held-out", "0.75", "--keep", keep, "--out", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", ["trial", *line])
     arms = {"tiny": recipe(), "other": recipe()}
-    equal_time.run_experiment("trial", "", arms, JUDGES, seconds=9, seeds=9)
+    equal_time.run_experiment("trial", "", arms, SCORING, seconds=9, seeds=9)
     run = Run.open(tmp_path / "kept" / "noise" / "1" / "tiny" / "0")
     assert run.read_recipe().data.held_out == 0.75
     assert not (tmp_path / "kept" / "noise" / "1" / "other").exists()
