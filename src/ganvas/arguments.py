@@ -20,21 +20,19 @@ def check_type(name: str, value: object, kind: type | tuple[type, ...], expected
         raise GanvasError(f"{name}: expected {expected}, got {in_words(value)}")
 
 
-def check_count(name: str, value: object, least: int = 1) -> None:
-    """Raise a `GanvasError` unless a value is a whole number, and not too small.
+def check_count(name: str, value: object) -> None:
+    """Raise a `GanvasError` unless a value is a whole number of at least 1.
 
     Args:
         name: of the argument.
     """
-    if not is_count(value, least):
-        raise GanvasError(
-            f"{name}: expected a whole number of at least {least}, got {in_words(value)}"
-        )
+    if not is_count(value):
+        raise GanvasError(f"{name}: expected a whole number of at least 1, got {in_words(value)}")
 
 
-def is_count(value: object, least: int = 1) -> bool:
-    """Whether a value is a whole number, also one of numpy, of at least `least`."""
-    return isinstance(value, SupportsIndex) and value.__index__() >= least
+def is_count(value: object) -> bool:
+    """Whether a value is a whole number of at least 1, also one of numpy."""
+    return isinstance(value, SupportsIndex) and value.__index__() >= 1
 
 
 def as_seed(seed: object) -> int:

@@ -18,9 +18,9 @@ def format_number(value: float, digits: int = 4) -> str:
     return f"{value:.{digits}g}"
 
 
-def format_signed(value: float, digits: int = 3) -> str:
-    """A number that always has a sign: +53, -84.2, +0."""
-    return f"{'+' if value >= 0 else ''}{format_number(value, digits)}"
+def format_signed(value: float) -> str:
+    """A number of three digits that always has a sign: +53, -84.2, +0."""
+    return f"{'+' if value >= 0 else ''}{format_number(value, 3)}"
 
 
 def format_interval(ends: Sequence[float] | None) -> str:

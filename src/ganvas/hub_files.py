@@ -187,9 +187,7 @@ def _sizes(hub: Any, address: HubAddress, kind: Kind) -> dict[str, int]:
     return {file.path: file.size for file in tree}
 
 
-def fetch_model(
-    address: HubAddress, extra: Collection[str] = (), on_progress: Progress | None = None
-) -> tuple[HubAddress, Path]:
+def fetch_model(address: HubAddress, extra: Collection[str] = ()) -> tuple[HubAddress, Path]:
     """The address with its commit, and the folder in the cache with a generator of the hub.
 
     Args:
@@ -205,7 +203,7 @@ def fetch_model(
             f"{address} holds no generator of ganvas: it has no {' and no '.join(missing)}"
         )
     files = [*GENERATOR_FILES, *(name for name in extra if name in repository.sizes)]
-    return repository.address, repository.fetch(files, on_progress)
+    return repository.address, repository.fetch(files)
 
 
 @contextmanager

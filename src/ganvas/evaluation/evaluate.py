@@ -123,11 +123,7 @@ def evaluate_run(
     check_before_work(own_run, requested, n, data, feedback.quiet)
     generator = load(run if own_run is None else own_run, device, checkpoint)
     settings = data_settings(own_run, generator)
-    if data is not None:
-        prepared = other_images(settings, generator.shape, data, feedback.quiet, verify)
-    else:
-        assert own_run is not None  # checked before the work
-        prepared = own_images(own_run, settings, feedback.quiet, verify)
+    prepared = images_to_compare(own_run, generator, settings, data, feedback.quiet, verify)
     takes_labels = bool(generator.label_names)
     requested = requested or parse_metrics(default_metrics(prepared, full, takes_labels))
     if not metrics and takes_labels and not labels_suffice(prepared):
@@ -199,14 +195,32 @@ def data_settings(run: Run | None, generator: TrainedGenerator) -> DataSettings:
     return DataSettings(size=(generator.shape.height, generator.shape.width))
 
 
-def reference_images(
-    run: Run, data: str | Path | None, quiet: bool, verify: bool = False
+def images_to_compare(
+    run: Run | None,
+    generator: TrainedGenerator,
+    settings: DataSettings,
+    data: str | Path | None,
+    quiet: bool,
+    verify: bool,
 ) -> PreparedData:
+    """The images that samples are compared with: those that are named, or the run's own.
+
+    Args:
+        run, data: not both None (`check_before_work`).
+        settings: of `data_settings`.
+    """
+    if data is not None:
+        return other_images(settings, generator.shape, data, quiet, verify)
+    assert run is not None
+    return own_images(run, settings, quiet, verify)
+
+
+def reference_images(run: Run, data: str | Path | None, quiet: bool) -> PreparedData:
     """The run's own images, or others, prepared in the same way with as many channels."""
     settings = run.read_recipe().data
     if data is None:
-        return own_images(run, settings, quiet, verify)
-    return other_images(settings, run.read_shape(), data, quiet, verify)
+        return own_images(run, settings, quiet, verify=False)
+    return other_images(settings, run.read_shape(), data, quiet, verify=False)
 
 
 def own_images(run: Run, settings: DataSettings, quiet: bool, verify: bool) -> PreparedData:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from collections.abc import Callable
 
 from ganvas.data.reading import Progress
 from ganvas.formatting import format_estimate
@@ -12,42 +12,40 @@ WORTH_SAYING = 3.0
 """Seconds; what is quicker is not announced."""
 
 
-class Listener(Protocol):
-    """Who is told."""
-
-    def expect(self, text: str) -> None:
-        """Told once."""
-
-
 class Forecast:
     """Passes the progress of the samples on; after their first batch, says how long all will take.
 
     Args:
+        announce: called once, with how long.
         real_images: of which features are computed too, at about the speed of the samples.
         computing: seconds to compute the scores from the features.
     """
 
     def __init__(
-        self, on_progress: Progress, listener: Listener, real_images: int, computing: float
+        self,
+        on_progress: Progress,
+        announce: Callable[[str], None],
+        real_images: int,
+        computing: float,
     ) -> None:
-        self._on_progress, self._listener = on_progress, listener
+        self._on_progress, self._announce = on_progress, announce
         self._real_images, self._computing = real_images, computing
         self._start = time.monotonic()
-        self._told = False
+        self._announced = False
 
     def __call__(self, done: int, total: int) -> None:
         self._on_progress(done, total)
         if done == 0:
             self._start = time.monotonic()
-        elif not self._told:
-            self._told = True
-            self._tell((time.monotonic() - self._start) / done, total)
+        elif not self._announced:
+            self._announced = True
+            self._forecast((time.monotonic() - self._start) / done, total)
 
-    def _tell(self, per_image: float, total: int) -> None:
+    def _forecast(self, per_image: float, total: int) -> None:
         seconds = per_image * (total + self._real_images) + self._computing
         if seconds < WORTH_SAYING:
             return
         work = f"{total:,} samples"
         if self._real_images:
             work += f" and, this first time, {self._real_images:,} real images"
-        self._listener.expect(f"about {format_estimate(seconds)} for {work}")
+        self._announce(f"about {format_estimate(seconds)} for {work}")

@@ -113,7 +113,7 @@ def measure(
     with processes.failing_together(), feedback.progress("sampling") as on_progress:
         indices = local_range(processes.rank, processes.size, n)
         to_come = work_to_come(metrics, failures, extractors, data, n)
-        on_progress = Forecast(on_progress, feedback, *to_come)
+        on_progress = Forecast(on_progress, feedback.expect, *to_come)
         features = fake_features(generator, n, seed, unique, on_progress, failed, indices)
     failed = all_failures(failed, processes)
     without = {key: failed[e.name] for key, e in extractors.items() if e.name in failed}

@@ -23,8 +23,7 @@ from ganvas.evaluation.evaluate import (
     check_before_work,
     data_settings,
     find_run,
-    other_images,
-    own_images,
+    images_to_compare,
 )
 from ganvas.evaluation.extractor_choice import extractor_for, uninstalled_metrics
 from ganvas.evaluation.extractors import Extractor, fake_features
@@ -93,11 +92,7 @@ def truncation(
     generator, notes = load_all(run if own_run is None else own_run, device, checkpoint, chosen)
     points, reasons = ladder(generator, chosen)
     settings = data_settings(own_run, generator)
-    if data is not None:
-        prepared = other_images(settings, generator.shape, data, quiet, verify)
-    else:
-        assert own_run is not None  # checked before the work
-        prepared = own_images(own_run, settings, quiet, verify)
+    prepared = images_to_compare(own_run, generator, settings, data, quiet, verify)
     feedback = TerminalFeedback(quiet)
     measured = measure_points(generator, points, prepared, settings, metrics, n, seed, feedback)
     return TruncationCurve(

@@ -29,6 +29,9 @@ WINDOW, DEVIATION = 11, 1.5
 
 INSTEAD = "The distance pixels needs no network"
 
+DESCRIBED_AT_A_TIME = 32
+"""Images, so that features of many take little memory."""
+
 SMALL_SIDE = 64
 """Images up to this size are seen by Lite0 at this size, which takes half the time."""
 
@@ -149,11 +152,10 @@ def seen_by_lite0(images: Tensor) -> Tensor:
     return network_input(images.add(1).mul(127.5).clamp(0, 255))
 
 
-def described(distance: Distance, images: Tensor, rows: int = 32) -> Description:
-    """As `Distance.describe`, without gradients and a few rows at a time."""
+def described(distance: Distance, images: Tensor) -> Description:
+    """As `Distance.describe`, without gradients and a few images at a time."""
     with torch.no_grad(), FULL_PRECISION():
-        starts = range(0, len(images), rows)
-        parts = [distance.describe(images[start : start + rows]) for start in starts]
+        parts = [distance.describe(batch) for batch in torch.split(images, DESCRIBED_AT_A_TIME)]
     return tuple(torch.cat(column) for column in zip(*parts, strict=True))
 
 

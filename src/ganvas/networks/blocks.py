@@ -75,11 +75,11 @@ def output_range(image: ImageShape) -> nn.Module:
 # -- Initial weights -----------------------------------------------------------------------------
 
 
-def init_normal_(network: nn.Module, deviation: float = 0.02, gain_deviation: float = 0.02) -> None:
+def init_normal_(network: nn.Module, gain_deviation: float = 0.02) -> None:
     """DCGAN's initial weights (Radford 2016, section 4): N(0, 0.02); gains of norms N(1, 0.02)."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.normal_(module.weight, 0.0, deviation)
+            nn.init.normal_(module.weight, 0.0, 0.02)
         elif isinstance(module, nn.BatchNorm2d | nn.GroupNorm) and module.affine:
             nn.init.normal_(module.weight, 1.0, gain_deviation)
         else:

@@ -8,14 +8,6 @@ from ganvas.evaluation import forecast
 from ganvas.evaluation.forecast import Forecast
 
 
-class Told:
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def expect(self, text: str) -> None:
-        self.texts.append(text)
-
-
 @pytest.mark.parametrize(
     ("seconds", "real_images", "expected"),
     [
@@ -29,21 +21,25 @@ def test_the_first_batch_tells_how_long_all_takes(
 ) -> None:
     clock = [100.0]
     monkeypatch.setattr(forecast.time, "monotonic", lambda: clock[0])
-    told, passed = Told(), []
+    announced: list[str] = []
+    passed: list[tuple[int, int]] = []
     advance = Forecast(
-        lambda done, total: passed.append((done, total)), told, real_images, computing=5.0
+        lambda done, total: passed.append((done, total)),
+        announced.append,
+        real_images,
+        computing=5.0,
     )
     advance(0, 2_000)
     for done in (250, 500):
         clock[0] += seconds
         advance(done, 2_000)
-    assert told.texts == expected
+    assert announced == expected
     assert passed == [(0, 2_000), (250, 2_000), (500, 2_000)]
 
 
 def test_a_quick_evaluation_is_not_announced() -> None:
-    told = Told()
-    advance = Forecast(lambda done, total: None, told, real_images=0, computing=0.0)
+    announced: list[str] = []
+    advance = Forecast(lambda done, total: None, announced.append, real_images=0, computing=0.0)
     advance(0, 100)
     advance(100, 100)
-    assert told.texts == []
+    assert announced == []
