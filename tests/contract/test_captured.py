@@ -108,7 +108,7 @@ def test_every_penalty_alone_at_every_second_step(penalty: str) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_family(family: str) -> None:
+def test_every_family_computes_the_same_when_captured(family: str) -> None:
     assert_alike(tiny_recipe(small(family)), "r1")
 
 
@@ -152,7 +152,7 @@ def test_spectral_norms_and_batch_statistics() -> None:
         assert_alike(recipe, "gradient_penalty")
 
 
-def test_bfloat16() -> None:
+def test_captured_steps_compute_the_same_in_bfloat16() -> None:
     recipe = tiny_recipe(small("dcgan", generator={"width": 16}, discriminator={"width": 16}))
     assert_alike(recipe, "r1", precision=Precision("bf16", "for a test"))
 

@@ -113,7 +113,7 @@ def test_every_penalty_alone_at_every_second_step(penalty: str) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_family(family: str) -> None:
+def test_every_family_computes_the_same_compiled(family: str) -> None:
     assert_alike(tiny_recipe(shallow(family)), "r1")
 
 

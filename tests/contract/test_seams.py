@@ -203,7 +203,7 @@ class TestLabels:
         assert labels is not None
         assert len(latents) == len(labels) == 6
 
-    def test_labels_in_bfloat16(self) -> None:
+    def test_a_step_with_labels_trains_in_bfloat16(self) -> None:
         recipe = tiny_recipe(
             (GENERATORS["labelled"](), DISCRIMINATORS["labelled"]()), precision="bf16"
         )

@@ -158,7 +158,7 @@ def test_a_study_that_was_typed_has_its_flags_named(
     refused(ganvas("compare", "mine.toml", "--seeds", 0), "--seeds: must be", "  samples: must be")
 
 
-def test_an_unknown_verb(ganvas: Ganvas) -> None:
+def test_an_unknown_command_is_refused_with_the_nearest(ganvas: Ganvas) -> None:
     refused(ganvas("trian", "dcgan", "fashion"), "no command. Did you mean train?")
 
 
@@ -306,7 +306,9 @@ def test_data_that_changed_since(tmp_path: Path, small: Path, images: Path, ganv
     refused(ganvas("resume", run, "--images", 64), "images.npz", "--data PATH")
 
 
-def test_data_that_moved(tmp_path: Path, small: Path, images: Path, ganvas: Ganvas) -> None:
+def test_a_run_remembers_where_its_data_moved(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
+) -> None:
     run, moved = tmp_path / "run", tmp_path / "elsewhere" / "images.npz"
     assert ganvas("train", small, images, "--images", 32, "--out", run).code == 0
     moved.parent.mkdir()

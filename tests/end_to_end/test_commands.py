@@ -182,7 +182,9 @@ def test_interpolate_writes_a_strip_and_a_gif(run: Path, tmp_path: Path, ganvas:
     assert np.array_equal(last_of_first_row, rows[4]), "a row ends at its second latent"
 
 
-def test_from_python(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_trains_loads_and_samples_like_the_command_line(
+    tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     recipe = dataclasses.replace(library.recipes.CATALOG["mlp"](), images=128)
     run = library.train(recipe, images, seed=1, quiet=True)

@@ -220,7 +220,7 @@ def test_help_says_what_labels_and_onnx_files_need(ganvas: Ganvas) -> None:
     assert "with --method labels also an exported model.onnx" in text
 
 
-def test_directions_that_cannot_be(
+def test_directions_that_cannot_be_are_refused_and_leave_nothing(
     generator: Path, labelled: Path, tmp_path: Path, ganvas: Ganvas
 ) -> None:
     before = sorted(tmp_path.rglob("*"))

@@ -117,7 +117,7 @@ def test_the_same_seed_gives_the_same_scores(run: Path, ganvas: Ganvas) -> None:
     assert first != other
 
 
-def test_any_checkpoint(run: Path, ganvas: Ganvas) -> None:
+def test_the_checkpoint_that_is_named_is_evaluated(run: Path, ganvas: Ganvas) -> None:
     arguments = ("evaluate", run, *SWD)
     (last,) = scores_in(ganvas(*arguments).out)
     (newest,) = scores_in(ganvas(*arguments, "--checkpoint", "1200").out)

@@ -258,7 +258,9 @@ class TestRefusals:
         )
         assert "--" not in result.err
 
-    def test_no_pictures(self, folder: Path, tmp_path: Path, ganvas: Ganvas) -> None:
+    def test_a_folder_without_pictures_is_refused(
+        self, folder: Path, tmp_path: Path, ganvas: Ganvas
+    ) -> None:
         refused(ganvas("project", folder), "no pictures given")
         (tmp_path / "nothing").mkdir()
         refused(ganvas("project", folder, tmp_path / "nothing"), "holds no images")
@@ -276,7 +278,9 @@ class TestRefusals:
         refused(gone, "does not know how its images were prepared")
         assert not out.exists()
 
-    def test_points_and_onnx(self, pictures: Path, tmp_path: Path, ganvas: Ganvas) -> None:
+    def test_generators_of_points_and_onnx_files_are_refused(
+        self, pictures: Path, tmp_path: Path, ganvas: Ganvas
+    ) -> None:
         write_generator(tmp_path / "points", "mlp", ImageShape(2, 1, 1))
         refused(ganvas("project", tmp_path / "points", pictures), "makes points")
         refused(ganvas("project", tmp_path / "a.onnx", pictures), "no gradient passes through")

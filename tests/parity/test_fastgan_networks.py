@@ -93,7 +93,7 @@ def count(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def test_parameter_counts() -> None:
+def test_parameter_counts_are_those_of_the_published_code() -> None:
     recipe = fastgan_paper()
     assert (recipe.data.size, recipe.latent_dim) == ((256, 256), Z)
     with torch.device("meta"):
@@ -258,7 +258,7 @@ def test_the_discriminator_computes_what_the_published_code_computes(images: Ten
     torch.testing.assert_close(ours, (logits, errors))
 
 
-def test_first_weights() -> None:
+def test_first_weights_are_drawn_as_in_the_published_code() -> None:
     """N(0, 0.02), gains N(1, 0.02), as in the code's weights_init."""
     torch.manual_seed(0)
     small = ImageShape(3, 32, 32)

@@ -59,7 +59,7 @@ def normal(network: nn.Module) -> nn.Module:
 
 
 @PACS
-def test_maxout_counts(pac: int) -> None:
+def test_maxout_networks_have_the_published_parameter_counts(pac: int) -> None:
     generator = MaxoutGenerator().build(POINTS)
     discriminator = MaxoutDiscriminator().build(packed(POINTS, pac))
     norms = 4 * (2 * 400)
@@ -114,7 +114,7 @@ def test_a_maxout_generator_by_hand() -> None:
 
 @PACS
 @pytest.mark.parametrize("width", [2, 4])
-def test_strided_counts(pac: int, width: int) -> None:
+def test_strided_networks_have_the_published_parameter_counts(pac: int, width: int) -> None:
     generator = StridedGenerator().build(STACKED)
     discriminator = StridedDiscriminator(width=width, norm="batch").build(packed(STACKED, pac))
     idle_biases = 32 + 16 + 8
@@ -215,7 +215,7 @@ def test_a_doubling_is_the_mirror_image_of_the_published_one() -> None:
     ],
     ids=lambda value: f"{value.name}-{value.role}" if isinstance(value, Network) else "",
 )
-def test_first_weights(description: Network, image: ImageShape) -> None:
+def test_first_weights_are_normal_with_zero_biases(description: Network, image: ImageShape) -> None:
     """N(0, 0.02), biases zero, gains one."""
     torch.manual_seed(0)
     for name, module in description.build(Dimensions(image, 256)).named_modules():

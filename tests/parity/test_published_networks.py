@@ -172,7 +172,7 @@ def count(network: nn.Module) -> int:
 
 
 @CASES
-def test_shapes(published: Published) -> None:
+def test_grids_and_channels_are_those_of_the_papers_tables(published: Published) -> None:
     generator, discriminator = built(published)
     images = torch.empty(2, 3, published.side, published.side, device="meta")
     latents = torch.empty(2, Z, device="meta")
@@ -185,7 +185,7 @@ def test_shapes(published: Published) -> None:
 
 
 @CASES
-def test_parameter_counts(published: Published) -> None:
+def test_parameter_counts_follow_from_the_papers_tables(published: Published) -> None:
     generator, discriminator = built(published)
     first, last = published.generator[0][1], published.generator[-1][2]
     in_generator = [
@@ -223,7 +223,9 @@ def test_the_biases_that_ours_has_more() -> None:
         ("sngan-64", 12_220_675, 10_141_441),
     ],
 )
-def test_pinned_counts(name: str, generator_count: int, discriminator_count: int) -> None:
+def test_parameter_counts_are_those_of_the_authors_networks(
+    name: str, generator_count: int, discriminator_count: int
+) -> None:
     generator, discriminator = built(PUBLISHED[name])
     more_in_generator, more_in_discriminator = PUBLISHED[name].biases_it_lacks
     assert count(generator) - more_in_generator == generator_count
@@ -231,7 +233,9 @@ def test_pinned_counts(name: str, generator_count: int, discriminator_count: int
 
 
 @CASES
-def test_heads(published: Published) -> None:
+def test_heads_activate_before_the_sum_or_mean_and_not_before_the_flattened_grid(
+    published: Published,
+) -> None:
     """ReLU before the sum or mean over the last grid; nothing before the flattened one."""
     torch.manual_seed(0)
     grid = torch.randn(2, *last_grid(published))
@@ -289,7 +293,7 @@ def test_the_arithmetic_of_a_block(what: str, outs: int) -> None:
     torch.testing.assert_close(block(images), published_block(what, images, block.state_dict()))
 
 
-def test_first_weights() -> None:
+def test_first_weights_are_glorot_uniform_with_zero_biases() -> None:
     """Glorot-uniform: gain sqrt 2 in a block's 3x3 convolutions, 1 elsewhere; biases zero."""
     torch.manual_seed(0)
     for network in (ResNetGenerator(), ResNetDiscriminator(stem="convolution", norm="layer")):

@@ -78,7 +78,7 @@ def built(published: Published) -> list[nn.Module]:
 
 
 @CASES
-def test_parameter_counts(published: Published) -> None:
+def test_parameter_counts_are_those_of_the_paper(published: Published) -> None:
     with torch.device("meta"):  # counts without the weights
         networks = built(published)
     for network, extra, millions in zip(

@@ -113,7 +113,7 @@ def test_parameter_counts_for_cifar(make: type, labels: int) -> None:
 # -- Settings --------------------------------------------------------------------------------------
 
 
-def test_settings_for_cifar() -> None:
+def test_settings_for_cifar_are_those_of_the_published_code() -> None:
     """Those of the published code: cfg_specs["cifar"], and what it switches off for it."""
     recipe = style_paper()
     generator, discriminator = recipe.generator, recipe.discriminator

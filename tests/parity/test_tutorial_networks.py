@@ -153,7 +153,7 @@ def test_the_recipe_named_after_the_tutorial_has_its_tables() -> None:
     assert table_of(discriminator, 3) == normalised_table_2()
 
 
-def test_first_weights() -> None:
+def test_first_weights_are_drawn_as_in_the_tutorial() -> None:
     torch.manual_seed(0)
     for network in (DCGANGenerator(width=64), DCGANDiscriminator(width=64, norm="batch")):
         for module in network.build(dimensions(3)).modules():

@@ -53,26 +53,26 @@ def test_numbers_have_significant_digits_and_no_needless_exponent(
     assert format_number(value, digits) == text
 
 
-def test_signed_numbers() -> None:
+def test_signed_numbers_always_have_a_sign() -> None:
     assert [format_signed(value) for value in (53.0, -84.2, 0.0)] == ["+53", "-84.2", "+0"]
 
 
-def test_intervals() -> None:
+def test_an_interval_has_three_digits_and_none_is_empty() -> None:
     assert format_interval((0.12345, 1234.5)) == "[0.123, 1,234]"
     assert format_interval(None) == format_interval([]) == ""
 
 
-def test_short_numbers() -> None:
+def test_short_numbers_end_in_k_m_or_g() -> None:
     values = (0, 0.0123456, 999, 1500, 200_000, 1.25e6, 3e9, -1500)
     texts = ["0", "0.0123", "999", "1.5k", "200k", "1.25M", "3G", "-1.5k"]
     assert [format_short(value) for value in values] == texts
 
 
-def test_percent() -> None:
+def test_a_percentage_below_one_is_not_called_zero() -> None:
     assert [format_percent(value) for value in (0.004, 0.01, 0.126)] == ["under 1 %", "1 %", "13 %"]
 
 
-def test_counts() -> None:
+def test_counts_take_the_plural() -> None:
     assert format_count(1, "seed") == "1 seed"
     assert format_count(0, "seed") == "0 seeds"
     assert format_count(1500, "image") == "1,500 images"
@@ -105,7 +105,7 @@ def test_weights() -> None:
         (2.5e12, "2,500 GB"),
     ],
 )
-def test_bytes(count: float, text: str) -> None:
+def test_bytes_have_the_unit_that_suits(count: float, text: str) -> None:
     assert format_bytes(int(count)) == text
 
 
@@ -113,7 +113,7 @@ def test_image_sizes_start_with_the_height() -> None:
     assert format_image_size((32, 64)) == "32x64"
 
 
-def test_durations() -> None:
+def test_durations_name_two_units_at_most() -> None:
     texts = ["1.2 s", "59 s", "12 min 40 s", "3 h 5 min"]
     assert [format_duration(seconds) for seconds in (1.23, 59.4, 760, 11_100)] == texts
 
@@ -122,9 +122,9 @@ def test_durations() -> None:
     ("seconds", "text"),
     [(0.2, "1 s"), (40, "40 s"), (720, "12 min"), (7800, "2 h 10 min"), (7199, "2 h 0 min")],
 )
-def test_estimates(seconds: float, text: str) -> None:
+def test_estimates_are_rounded(seconds: float, text: str) -> None:
     assert format_estimate(seconds) == text
 
 
-def test_clock() -> None:
+def test_clock_shows_hours_only_when_there_are_some() -> None:
     assert [format_clock(seconds) for seconds in (4, 64, 7800)] == ["0:04", "1:04", "2:10:00"]

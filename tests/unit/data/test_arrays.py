@@ -39,7 +39,9 @@ ROWS = np.zeros((5, 16, 16), np.uint8)
         ((5, 16, 20, 4), "RGBA"),
     ],
 )
-def test_array_layouts(tmp_path: Path, shape: tuple[int, ...], mode: str) -> None:
+def test_channels_are_found_at_either_end_of_an_array(
+    tmp_path: Path, shape: tuple[int, ...], mode: str
+) -> None:
     np.save(tmp_path / "a.npy", np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8))
     source = open_source(tmp_path / "a.npy")
     image = source.read(4)
@@ -65,7 +67,7 @@ def test_arrays_that_cannot_be_used(tmp_path: Path, array: np.ndarray[Any, Any],
     assert text in message(tmp_path / "a.npy")
 
 
-def test_cut_arrays(tmp_path: Path) -> None:
+def test_a_cut_array_is_named(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", ROWS)
     (tmp_path / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:900])
     np.savez(tmp_path / "b.npz", images=ROWS)
@@ -98,7 +100,7 @@ def test_an_npz_that_changed_after_opening_is_an_error(tmp_path: Path) -> None:
         source.read(0)
 
 
-def test_npz_keys(tmp_path: Path) -> None:
+def test_images_and_labels_of_an_npz_are_found_by_their_keys_and_shapes(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, x=ROWS, y=np.array([["b"], ["a"], ["b"], ["b"], ["b"]]))
     assert [item.label for item in open_source(path).items] == ["b", "a", "b", "b", "b"]
@@ -133,7 +135,9 @@ def idx(*sides: int, kind: int = 8, body: int | None = None) -> bytes:
     ids=["empty", "floats", "cut", "too long", "absurd", "cut header"],
 )
 @pytest.mark.parametrize("end", ["", ".gz"])
-def test_bad_idx_files(tmp_path: Path, content: bytes, text: str, end: str) -> None:
+def test_a_bad_idx_file_is_refused_with_what_is_wrong(
+    tmp_path: Path, content: bytes, text: str, end: str
+) -> None:
     path = tmp_path / f"train-images-idx3-ubyte{end}"
     path.write_bytes(gzip.compress(content) if end else content)
     expected = "5x8x8 bytes declared, only 100 found" if text == "320" else text
@@ -147,7 +151,7 @@ def test_a_cut_gzip_file(tmp_path: Path) -> None:
     assert "is cut or damaged" in message(tmp_path)
 
 
-def test_idx_label_files(tmp_path: Path) -> None:
+def test_labels_of_idx_files_must_be_as_many_as_images(tmp_path: Path) -> None:
     (tmp_path / "train-images-idx3-ubyte").write_bytes(idx(5, 8, 8))
     assert open_source(tmp_path).label_names == ()
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(4))
@@ -160,7 +164,7 @@ def test_idx_label_files(tmp_path: Path) -> None:
 # Parquet
 
 
-def test_parquet_columns(tmp_path: Path) -> None:
+def test_a_parquet_file_without_images_names_its_columns_and_bad_rows(tmp_path: Path) -> None:
     require_extra("parquet")
     import pyarrow as pa
     import pyarrow.parquet as pq

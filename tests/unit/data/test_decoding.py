@@ -401,7 +401,7 @@ def test_grey_is_told_from_colour(image: Image.Image, expected: bool) -> None:
 
 
 @pytest.mark.parametrize("good", ["white", "#123456", "#abc", "rgb(1, 2, 3)"])
-def test_good_backgrounds(good: str) -> None:
+def test_opaque_colours_are_accepted_as_background(good: str) -> None:
     assert background_problem(good) is None
 
 

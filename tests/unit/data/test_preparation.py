@@ -200,7 +200,9 @@ def test_adding_images_moves_few_across_the_split(cache: Path) -> None:
         (["L"], "4", 4),
     ],
 )
-def test_channels(tmp_path: Path, cache: Path, modes: list[str], asked: Any, expected: int) -> None:
+def test_channels_are_those_asked_for_or_suit_all_images(
+    tmp_path: Path, cache: Path, modes: list[str], asked: Any, expected: int
+) -> None:
     for mode in modes:
         flat(mode, 0).save(tmp_path / f"{mode[0]}{len(mode)}.png")
     data, _ = prepared_from(tmp_path, cache, replace(SETTINGS, channels=asked))

@@ -72,7 +72,7 @@ class TestSlerp:
         turns = [math.acos(float(a @ b) / 64) for a, b in pairwise(walk)]
         assert turns == pytest.approx([whole / 10] * 10)
 
-    def test_quarter_circle(self) -> None:
+    def test_slerp_follows_a_quarter_circle(self) -> None:
         walk = slerp(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), torch.tensor([1 / 3, 0.5]))
         half = math.sqrt(0.5)
         expected = torch.tensor([[math.cos(math.pi / 6), 0.5], [half, half]])

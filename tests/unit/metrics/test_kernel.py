@@ -54,7 +54,7 @@ def test_the_same_subsets_agree_with_torchmetrics() -> None:
     assert estimate.details["spread"] == pytest.approx(float(spread), rel=1e-4)
 
 
-def test_it_is_unbiased() -> None:
+def test_kernel_distance_is_unbiased() -> None:
     """Subsets of one set are zero apart on average: the mean lies within 3 standard errors of 0."""
     pool = draw(4000, 6, 0)
     pairs = pool.view(20, 2, 100, 6)

@@ -42,7 +42,9 @@ sides = st.integers(min_value=1, max_value=600)
         (32, 33, None),
     ],
 )
-def test_known_sizes(height: int, width: int, expected: Doubling | None) -> None:
+def test_sides_are_split_into_a_base_and_doublings(
+    height: int, width: int, expected: Doubling | None
+) -> None:
     assert split(height, width) == expected
 
 

@@ -149,7 +149,7 @@ def test_no_difference_shown_requires_enough_seeds() -> None:
     assert "four times in five" in comparison.why
 
 
-def test_constant_scores() -> None:
+def test_of_scores_without_spread_only_signs_count() -> None:
     """Covered modes: without spread, only the signs of differences count."""
     same = only([10.0] * 4, [10.0] * 4)
     assert (same.p, same.verdict) == (1.0, "no difference shown")
@@ -205,7 +205,7 @@ def test_names_must_differ() -> None:
         compare_metric(arm("a", DCGAN), [arm("a", RESNET)], more_is_better=False, scale="log")
 
 
-def test_a_base_alone() -> None:
+def test_a_base_alone_is_compared_with_nothing() -> None:
     comparison = compare_metric(arm("dcgan", DCGAN), [], more_is_better=False, scale="log")
     assert comparison.arms == ()
     assert comparison.recommendation == "dcgan: no arm is shown to be better"

@@ -28,7 +28,7 @@ def recommendation(base: ArmScores, *arms: ArmScores) -> str:
     return compare_metric(base, arms, more_is_better=False, scale="log").recommendation
 
 
-def test_recommendations() -> None:
+def test_the_recommendation_weighs_quality_cost_and_failures() -> None:
     dcgan = arm("dcgan", DCGAN, cost=100)
     same = [score + more for score, more in zip(DCGAN, (1, -1, 2, -2, 0.5), strict=True)]
     assert recommendation(dcgan, arm("resnet", RESNET, cost=105)) == "resnet"

@@ -45,7 +45,7 @@ def test_the_first_of_whole_recipes_is_the_base() -> None:
     assert varied.arm("dcgan").recipe.objective == recipes.dcgan().objective
 
 
-def test_names_of_arms() -> None:
+def test_an_arm_is_named_by_its_field_and_value() -> None:
     assert arm_name("network", "resnet") == "resnet"
     assert arm_name("discriminator.network", "resnet") == "resnet-discriminator"
     assert arm_name("discriminator.network.norm", "none") == "discriminator-norm-none"
@@ -105,7 +105,7 @@ def test_conflicting_flags_are_refused(arguments: Any, fragment: str) -> None:
 @pytest.mark.parametrize(
     ("text", "seconds"), [("90s", 90), ("10m", 600), ("1.5h", 5400), ("1h 30m", 5400)]
 )
-def test_times(text: str, seconds: float) -> None:
+def test_a_time_is_read_as_seconds(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
 
 

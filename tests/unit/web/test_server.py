@@ -146,7 +146,7 @@ def test_a_fault_of_ours_is_named_in_one_sentence() -> None:
     assert ">An error of ganvas: KeyError: &#x27;&lt;b&gt;n&lt;/b&gt;&#x27;</h1>" in page.text
 
 
-def test_host_names() -> None:
+def test_a_host_name_has_no_port_and_loopback_has_three_names() -> None:
     assert host_name("[::1]:8150") == "::1"
     assert host_name("LocalHost:80") == "localhost"
     assert allowed_hosts("127.0.0.1") == {"127.0.0.1", "localhost", "::1"}
