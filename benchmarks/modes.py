@@ -38,6 +38,8 @@ class Arm:
     """Budget without packing. With packs of k it is k times as large, as in the papers."""
     published_images: int | None = None
     """Budget with --published; None: that of the recipe."""
+    side: int | None = None
+    """Side of the images in pixels; None: the recipe's size."""
 
     def build_recipe(self, images: int | None = None, published: bool = False) -> Recipe:
         """The recipe, with the batch and the budget for its packs.
@@ -50,6 +52,9 @@ class Arm:
         images = self.laptop_images if images is None else images
         if published:
             images = self.published_images or recipe.images
+        if self.side:
+            data = dataclasses.replace(recipe.data, size=(self.side, self.side))
+            recipe = dataclasses.replace(recipe, data=data)
         return dataclasses.replace(
             recipe,
             name=f"{recipe.name}-pac{self.pac}",
@@ -106,6 +111,12 @@ BENCHMARKS = {
                 "stacked-modern",
                 laptop_images=64_000,
                 published_images=10_000_000,  # of Huang 2024, table 9, with far larger networks
+            ),
+            Arm(
+                "residual generator, DCGAN discriminator",
+                "resnet-dcgan",
+                published_images=10_000_000,
+                side=28,
             ),
         ),
         (

@@ -448,12 +448,13 @@ def test_arms_have_a_default_a_given_and_a_published_budget(
     bench: Bench,
 ) -> None:
     arms = bench["modes"].BENCHMARKS["stacked"].arms
-    assert [arm.build_recipe().images for arm in arms] == [256_000, 512_000, 64_000]
-    assert [arm.build_recipe(5_000).images for arm in arms] == [5_000, 10_000, 5_000]
-    # 500,000 steps of 128 packs in Lin 2018; the modern recipe is no paper's
+    assert [arm.build_recipe().images for arm in arms] == [256_000, 512_000, 64_000, 300_000]
+    assert [arm.build_recipe(5_000).images for arm in arms] == [5_000, 10_000, 5_000, 5_000]
+    # 500,000 steps of 128 packs in Lin 2018; the two last recipes are no paper's
     published = [arm.build_recipe(published=True).images for arm in arms]
-    assert published == [64e6, 128e6, 10e6]
-    recipe = arms[-1].build_recipe()
+    assert published == [64e6, 128e6, 10e6, 10e6]
+    assert {arm.build_recipe().data.size for arm in arms} == {(28, 28)}
+    recipe = arms[-2].build_recipe()
     assert recipe.objective.loss == "relativistic"
     assert recipe.objective.penalties.r1 is not None
     assert recipe.objective.penalties.r2 is not None
