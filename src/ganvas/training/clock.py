@@ -36,8 +36,9 @@ TOLERANCE = 0.01
 """A miss of this fraction of the time is left alone."""
 SHORTEST_WINDOW = 0.02
 """The rate is that since the last check, and of at least this fraction of the time."""
-NOTEWORTHY = 0.05
-"""A budget that changes by this fraction is mentioned."""
+NOTEWORTHY = 0.2
+"""A budget that is off by this fraction of what was last said is mentioned; less lies within what a
+machine that does other work beside varies by."""
 
 
 def parse_time(text: str | float) -> float:
@@ -139,6 +140,8 @@ class Clock(Listener):
         self._checks = [
             part * limit.seconds for part in CHECKS if part * limit.seconds > limit.spent
         ]
+        self._said = self._recipe.images
+        """The budget that was last said."""
         self._asks = False
         self._window = (0, 0.0)
         """Images seen and seconds where the window of the rate begins."""
@@ -198,7 +201,7 @@ class Clock(Listener):
 
     def correct(self, state: TrainState) -> None:
         """Give the run the budget that the time left allows, at the present rate."""
-        before, step = self._recipe.images, step_images(self._recipe)
+        step = step_images(self._recipe)
         more = max(step, self._images_left(state) // step * step)
         images = state.images_seen + more
         budget = Budget(images, state.images_seen, round(self.elapsed, 3))
@@ -207,16 +210,18 @@ class Clock(Listener):
             self._limit, spent=budget.at_seconds, budgets=(*self._limit.budgets, budget)
         )
         self._limit.write(self._run.directory)
-        if abs(images - before) > NOTEWORTHY * before:
+        if abs(images - self._said) > NOTEWORTHY * self._said:
             self._display.message(
                 f"the budget is now {format_short(images)} images, to end in "
-                f"{format_clock(self._limit.seconds)} (before: {format_short(before)})"
+                f"{format_clock(self._limit.seconds)} (before: {format_short(self._said)})"
             )
+            self._said = images
 
     def end(self) -> None:
-        """Say how long it took."""
+        """Say what the budget was in the end, and how long it took."""
+        images = format_short(self._recipe.images)
         spent, limit = format_clock(self.elapsed), format_clock(self._limit.seconds)
-        self._display.message(f"trained for {spent} of {limit}, scores included")
+        self._display.message(f"trained on {images} images in {spent} of {limit}, scores included")
 
     def _knows_rate(self) -> bool:
         window = self._last_step - self._window[1] - self._scored

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -90,6 +90,16 @@ def at_images(images_seen: int) -> Any:
 
 
 @dataclass
+class Told(Listener):
+    """Keeps what it is told."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def message(self, text: str) -> None:
+        self.lines.append(text)
+
+
+@dataclass
 class Machine:
     """Trains a run without networks, at a speed of its own, on a clock that it moves.
 
@@ -101,13 +111,13 @@ class Machine:
     score: float = 0.0
     now: float = 0.0
     corrections: int = 0
+    display: Told = field(default_factory=Told)
 
     def train(self, kill_after: float = math.inf) -> None:
         """Train as `fit` and `fit_to_the_end` do, until the end or a kill."""
-        display = Listener()
         limit = read_time_limit(self.run.directory)
         assert limit is not None
-        clock = Clock(self.run, limit, display, lambda: self.now)
+        clock = Clock(self.run, limit, self.display, lambda: self.now)
         state = at_images(self.run.read_status().images_seen)
         recipe, killed_at = self.run.read_recipe(), self.now + kill_after
         clock.start(state)
@@ -133,6 +143,7 @@ class Machine:
                 self.now += 0.5  # restoring the state
                 recipe = self.run.read_recipe()
                 clock.start(state)
+        clock.end()
 
 
 @pytest.fixture
@@ -179,6 +190,30 @@ def test_training_ends_in_time_whatever_the_speed(
     assert status.status == "finished"
     assert status.images_seen == machine.run.read_recipe().images == limit.budgets[-1].images
     assert len(limit.budgets) == 1 + machine.corrections
+
+
+@pytest.mark.parametrize(
+    ("speed", "corrections", "lines"),
+    [
+        ("slower and slower", 6, ["trained on 53.8k images in 10:01 of 10:00, scores included"]),
+        (
+            "half from the middle on",
+            1,
+            [
+                "the budget is now 45k images, to end in 10:00 (before: 60k)",
+                "trained on 45k images in 10:00 of 10:00, scores included",
+            ],
+        ),
+    ],
+)
+def test_a_budget_is_said_where_it_changes_by_a_fifth_and_in_the_end(
+    make_machine: Callable[..., Machine], speed: str, corrections: int, lines: list[str]
+) -> None:
+    """A machine that does other work beside has another budget at every check."""
+    machine = make_machine(SPEEDS[speed])
+    machine.train()
+    assert machine.corrections == corrections
+    assert machine.display.lines == lines
 
 
 def test_a_run_that_grows_is_corrected_at_its_last_size(
