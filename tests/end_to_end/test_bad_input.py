@@ -345,7 +345,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(
 
     monkeypatch.setattr(os, "replace", full)
     result = ganvas("train", small, images, "--out", run)
-    refused(result, "no space left on device", "free some space")
+    refused(result, "no space left on device", f"some space. Then go on with: ganvas resume {run}")
     monkeypatch.undo()
     monkeypatch.setenv("GANVAS_CACHE", str(tmp_path / "cache"))
     assert len(list((run / "checkpoints").iterdir())) == 1

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ganvas.errors import RunError
 from ganvas.health.finding import Finding
 from ganvas.runs import Run
 from ganvas.storage import cannot_write
@@ -186,11 +187,14 @@ def test_a_full_disk_stops_the_study_and_it_can_continue(
 ) -> None:
     out = tmp_path / "out"
     full = OSError(errno.ENOSPC, "No space left on device")
-    error = cannot_write(Path("somewhere"), full)
-    error.__cause__ = full
+    about_file = cannot_write(Path("somewhere"), full)
+    about_file.__cause__ = full
+    error = RunError(f"{about_file} Then go on with: ganvas resume RUN")  # as training says it
+    error.__cause__ = about_file
     monkeypatch.setattr(worker, "train", failing_once("hinge", error))
     result = ganvas("compare", study, "--out", out)
     refused(result, "cannot write somewhere: no space left", f"Continue with: ganvas compare {out}")
+    assert "ganvas resume" not in result.err
     assert ("hinge", 0) not in endings(out), "a full disk says nothing about the arm"
     assert json.loads((out / "results.json").read_text())["missing"], "results so far are written"
     assert ganvas("compare", out).code == 0

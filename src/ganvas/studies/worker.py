@@ -96,7 +96,9 @@ def run_job(job: Job) -> Outcome:
             raise
         except Exception as error:
             if storage.is_full(error):
-                raise RunError(str(error)) from error
+                # Without training's advice to resume this one run: the study continues it.
+                about = error.__cause__ if isinstance(error.__cause__, RunError) else error
+                raise RunError(str(about)) from error
             first_line = (str(error).splitlines() or [""])[0]
             reason = f"{type(error).__name__}: {first_line}"
             trace = "".join(traceback.format_exception(error))

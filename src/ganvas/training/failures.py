@@ -1,4 +1,5 @@
-"""Failures that end training, and their messages: divergence, failing health, lack of memory."""
+"""Failures that end training, and their messages: divergence, failing health, a lack of memory or
+of room on the disk."""
 
 from __future__ import annotations
 
@@ -8,10 +9,12 @@ from contextlib import contextmanager
 
 from ganvas.command_line import ganvas_command
 from ganvas.data.prepared import PreparedData
-from ganvas.errors import Diverged, OutOfMemory, Unhealthy
+from ganvas.errors import Diverged, OutOfMemory, RunError, Unhealthy
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
+from ganvas.storage import is_full
 from ganvas.training.batch_size import BatchSizeFinder, ran_out
+from ganvas.training.distributed import resume_command
 from ganvas.training.monitor import HealthMonitor
 from ganvas.training.state import TrainState
 
@@ -61,6 +64,21 @@ def unhealthy_error(run: Run, monitor: HealthMonitor | None, images_seen: int) -
         f"Try {change.flag} (in recipes {change.field}). The whole diagnosis: "
         f"{ganvas_command('diagnose', run.directory)}"
     )
+
+
+@contextmanager
+def report_full_disk(run: Run) -> Iterator[None]:
+    """If the disk is full inside, say how to go on once it is not.
+
+    Raises:
+        RunError: instead of the one about the file; the same if no checkpoint was saved yet.
+    """
+    try:
+        yield
+    except RunError as error:
+        if not is_full(error) or not run.checkpoint_paths():
+            raise
+        raise RunError(f"{error} Then go on with: {resume_command(run)}") from error
 
 
 @contextmanager

@@ -45,7 +45,7 @@ from ganvas.training.distributed import (
 )
 from ganvas.training.earlier_run import EarlierRun, check_freezes_trained
 from ganvas.training.engine import Compile
-from ganvas.training.failures import report_out_of_memory
+from ganvas.training.failures import report_full_disk, report_out_of_memory
 from ganvas.training.grids import remove_interruption_grid
 from ganvas.training.logs import view_lines
 from ganvas.training.loop import fit_to_the_end
@@ -177,6 +177,7 @@ def train(
         shut_down_process_group(processes),
         run_lock(run, processes),
         removed_if_never_saved(run),
+        report_full_disk(run),
         deterministic_kernels(deterministic),
     ):
         display = Display(run, recipe, 0, quiet)
@@ -237,6 +238,7 @@ def resume(
     with (
         shut_down_process_group(processes),
         run_lock(run, processes),
+        report_full_disk(run),
         deterministic_kernels(environment["deterministic"]),
     ):
         if processes.is_main:

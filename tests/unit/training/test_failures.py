@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from ganvas.errors import OutOfMemory
+from ganvas import storage
+from ganvas.errors import OutOfMemory, RunError
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import Recipe
+from ganvas.runs import Run
 from ganvas.training import batch_size
 from ganvas.training.batch_size import BatchSizeFinder, ran_out
 from ganvas.training.engine import WARMUP_STEPS
-from ganvas.training.failures import report_out_of_memory
+from ganvas.training.failures import report_full_disk, report_out_of_memory
+from tests.builders import run_files
 from tests.builders.tiny import start, tiny_data, tiny_recipe
 
 pytestmark = pytest.mark.usefixtures("nothing_to_collect")
@@ -124,3 +129,19 @@ def test_out_of_memory_errors_of_torch_are_recognised() -> None:
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`")
     )
     assert not ran_out(RuntimeError("anything else"))
+
+
+def test_a_full_disk_names_resume_where_there_is_a_checkpoint(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", tiny_recipe(), run_files.environment(), run_files.data())
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def about(error: OSError) -> str:
+        with pytest.raises(RunError) as caught, report_full_disk(run):
+            raise storage.cannot_write(run.directory / "history.jsonl", error) from error
+        return str(caught.value)
+
+    assert about(full).endswith("free some space.")
+    run.make_folders()
+    run.checkpoint_path(400).touch()
+    assert about(full).endswith(f"free some space. Then go on with: ganvas resume {run.directory}")
+    assert "ganvas resume" not in about(OSError(errno.EACCES, "Permission denied"))
