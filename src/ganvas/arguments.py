@@ -6,28 +6,28 @@ import os
 from pathlib import Path
 from typing import SupportsIndex
 
-from ganvas.errors import GanvasError
+from ganvas.errors import ArgumentError
 
 
 def check_type(name: str, value: object, kind: type | tuple[type, ...], expected: str) -> None:
-    """Raise a `GanvasError` unless a value is of a type.
+    """Raise an `ArgumentError` unless a value is of a type.
 
     Args:
         name: of the argument.
         expected: what it should be, for the message.
     """
     if not isinstance(value, kind):
-        raise GanvasError(f"{name}: expected {expected}, got {in_words(value)}")
+        raise ArgumentError(name, f"expected {expected}, got {in_words(value)}")
 
 
 def check_count(name: str, value: object) -> None:
-    """Raise a `GanvasError` unless a value is a whole number of at least 1.
+    """Raise an `ArgumentError` unless a value is a whole number of at least 1.
 
     Args:
         name: of the argument.
     """
     if not is_count(value):
-        raise GanvasError(f"{name}: expected a whole number of at least 1, got {in_words(value)}")
+        raise ArgumentError(name, f"expected a whole number of at least 1, got {in_words(value)}")
 
 
 def is_count(value: object) -> bool:
@@ -39,10 +39,10 @@ def as_seed(seed: object) -> int:
     """The seed that an argument gives, as Python's own whole number, which JSON can hold.
 
     Raises:
-        GanvasError: it is no whole number. Text would be another seed than the number it shows.
+        ArgumentError: it is no whole number. Text would be another seed than the number it shows.
     """
     if not isinstance(seed, SupportsIndex):
-        raise GanvasError(f"seed: expected a whole number, got {in_words(seed)}")
+        raise ArgumentError("seed", f"expected a whole number, got {in_words(seed)}")
     return seed.__index__()
 
 
@@ -50,7 +50,7 @@ def as_path(name: str, value: Path | str) -> Path:
     """The path that an argument gives.
 
     Raises:
-        GanvasError: it is neither a path nor a text.
+        ArgumentError: it is neither a path nor a text.
     """
     check_type(name, value, (str, os.PathLike), "a path")
     return Path(value)

@@ -20,6 +20,26 @@ class GanvasError(Exception):
         return [f"{type(self).__name__}: {self}"]
 
 
+class ArgumentError(GanvasError):
+    """What an argument cannot be. The command line names its flag, where one was typed.
+
+    Args:
+        argument: its name in Python.
+        problems: a sentence each, without the name.
+    """
+
+    def __init__(self, argument: str, *problems: str) -> None:
+        super().__init__(argument, *problems)  # as pickle gives them back
+        self.argument, self.problems = argument, problems
+
+    def __str__(self) -> str:
+        return self.naming(self.argument)
+
+    def naming(self, name: str) -> str:
+        """The message with another name for the argument: a line for each problem."""
+        return "\n".join(f"{name}: {problem}" for problem in self.problems)
+
+
 class DataError(GanvasError):
     """Images that cannot be found, read or trained on."""
 

@@ -216,6 +216,7 @@ def test_scores_are_by_patches_where_no_network_is_installed(
         (["DATA", "--channels", "4"], ["no row of the table of choices suits", "4 channels"]),
         (["DATA", "--time", "5s"], ["--time: 5s is too short"]),
         (["DATA", "--time", "1m", "--images", "1k"], ["one budget or the other"]),
+        (["DATA", "--images", "0"], ["--images: expected a whole number of at least 1, got 0"]),
         (["nowhere"], ["nowhere"]),
         (["TINY"], ["will not train as it is", "usable images, at least"]),
         (["DATA", "--widht", "3"], ["--widht"]),

@@ -203,7 +203,9 @@ def test_a_run_is_never_made_shorter(
     run = tmp_path / "run"
     assert ganvas("train", small, images, "--images", 320, "--out", run).code == 0
     before = (run / "status.json").read_text()
-    refused(ganvas("resume", run, "--images", 100), "is less than the budget of 320")
+    refused(ganvas("resume", run, "--images", 100), "--images: 100 is less than the budget of 320")
+    refused(ganvas("resume", run, "--images", 10**13), "resume: --images: must be less than")
+    refused(ganvas("resume", run, "--log", "tensorbord"), "--log: 'tensorbord' is no logger.")
     assert (run / "status.json").read_text() == before
 
 
@@ -268,7 +270,7 @@ def test_from_python_errors_name_what_python_calls_it(tmp_path: Path, images: Pa
     run = library.train(
         dataclasses.replace(recipe, latent_dim=8), images, tmp_path / "run", quiet=True
     )
-    with pytest.raises(library.RunError, match=r"^images: 32 is less than the budget of 64"):
+    with pytest.raises(library.GanvasError, match=r"^images: 32 is less than the budget of 64"):
         library.resume(run.directory, images=32, quiet=True)
 
 

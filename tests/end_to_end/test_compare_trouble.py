@@ -367,7 +367,7 @@ def test_a_run_that_is_being_written_is_locked(
         ),
         (
             ["--recipes", "dcgan", "--data", "fashion", "--images", "1k", "--workers", "0"],
-            ["workers: at least 1"],
+            ["--workers: at least 1"],
         ),
     ],
 )

@@ -226,7 +226,7 @@ def test_directions_that_cannot_be_are_refused_and_leave_nothing(
     before = sorted(tmp_path.rglob("*"))
     refused(ganvas("directions", generator, "-n", 0), "-n must be at least 1")
     refused(
-        ganvas("directions", generator, "-n", 7), "expected 1 to 6, the directions there are, got 7"
+        ganvas("directions", generator, "-n", 7), "-n: expected 1 to 6, the directions there are"
     )
     refused(ganvas("directions", generator, "--apply", "6:+1"), "no direction 6", "0 to 5")
     for text in ("3", "x:1", "3:", "3:+inf", "-1:2", "0:1,,", "3:2:1", "²:1"):

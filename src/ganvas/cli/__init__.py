@@ -26,7 +26,8 @@ from ganvas.cli.parsing import parse
 from ganvas.cli.recipes import Recipes
 from ganvas.cli.resume import Resume
 from ganvas.cli.train import Train
-from ganvas.errors import GanvasError, Interrupted, is_out_of_memory
+from ganvas.cli.wrong_flags import with_typed_flag
+from ganvas.errors import ArgumentError, GanvasError, Interrupted, is_out_of_memory
 from ganvas.system_errors import advice_for, reason_of
 from ganvas.terminal import TolerantStream, tolerant_output
 from ganvas.torchrun import world_size
@@ -56,6 +57,8 @@ def run(arguments: list[str], stdout: TolerantStream) -> int:
         if end.code or not stdout.lost_text:
             raise
         return LOST_RESULT
+    except ArgumentError as error:
+        return print_error(with_typed_flag(error, arguments), error.exit_code)
     except GanvasError as error:
         return print_error(str(error), error.exit_code)
     except KeyboardInterrupt as stop:

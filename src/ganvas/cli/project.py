@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from ganvas.cli.default_out import default_out
+from ganvas.cli.flag_names import with_flag_names
 from ganvas.command_line import ganvas_command
 from ganvas.errors import DataError, GanvasError, Interrupted
 from ganvas.formatting import format_count, format_number
@@ -138,7 +139,8 @@ class Project:
                     "exported from, or its generator/ folder"
                 )
             generator = load(self.run_directory, self.device, self.checkpoint)
-            problems += generator.projection_problems(settings)
+            wrong = generator.projection_problems(settings)
+            problems += [with_flag_names(problem, ("steps", "starts")) for problem in wrong]
             if not generator.makes_points:
                 pictures = read_pictures(self.pictures, generator.shape, generator.data)
                 advice = "Leave it out, or convert it, such as to a small PNG of 8 bits"

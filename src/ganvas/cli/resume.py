@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from ganvas.cli.flag_names import errors_with_flag_names
 from ganvas.loggers.names import LOGGERS_HELP
 from ganvas.recipes import OnFailure
 
@@ -41,12 +42,13 @@ class Resume:
         """Resume."""
         from ganvas.training.trainer import resume
 
-        resume(
-            self.run_directory,
-            images=self.images,
-            data=self.data,
-            verify=self.verify,
-            on_failure=self.on_failure,
-            device=self.device,
-            log=self.log,
-        )
+        with errors_with_flag_names(["images", "on_failure"]):
+            resume(
+                self.run_directory,
+                images=self.images,
+                data=self.data,
+                verify=self.verify,
+                on_failure=self.on_failure,
+                device=self.device,
+                log=self.log,
+            )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ganvas.cli.known_flags import HELP, Parser
 from ganvas.cli.other_tools import COMMAND, EVERY, VALUE, Habit, other_tools
 from ganvas.command_line import quote
-from ganvas.errors import DataError, UsageError
+from ganvas.errors import ArgumentError, DataError, UsageError
 from ganvas.extras import MissingExtra
 from ganvas.fields import flatten
 from ganvas.formatting import format_count, format_list, format_short
@@ -93,6 +93,13 @@ def check_flags(usage: Usage) -> None:
             problems[f"{flag.typed}: {problem}"] = None
     if problems:
         raise UsageError(list(problems), usage.command)
+
+
+def with_typed_flag(error: ArgumentError, arguments: Sequence[str]) -> str:
+    """The message of an error, with the flag as it was typed in place of the argument."""
+    name = error.argument.replace("_", "-")
+    typed = (flag.typed for flag in flags_given(arguments) if flag.name == name)
+    return error.naming(next(typed, error.argument))
 
 
 def value_problem(flag: GivenFlag, usage: Usage) -> str | None:

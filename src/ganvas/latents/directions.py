@@ -17,7 +17,7 @@ import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor, nn
 
 from ganvas.arguments import check_type, in_words, is_count
-from ganvas.errors import GanvasError
+from ganvas.errors import ArgumentError, GanvasError
 from ganvas.latents.latents import Latents, styles_of
 from ganvas.networks.first_layers import first_layers
 from ganvas.networks.styles import StyleBased
@@ -74,8 +74,8 @@ class Directions:
             GanvasError: there are fewer.
         """
         if not is_count(n) or n > len(self):
-            raise GanvasError(
-                f"n: expected 1 to {len(self)}, the directions there are, got {in_words(n)}"
+            raise ArgumentError(
+                "n", f"expected 1 to {len(self)}, the directions there are, got {in_words(n)}"
             )
         shares = None if self.shares is None else self.shares[:n]
         vectors, step_lengths = self.vectors[:n], self.step_lengths[:n]
@@ -149,7 +149,7 @@ def layer_mask(count: int, layers: Sequence[int] | None) -> Tensor:
     if layers is None:
         return torch.ones(count, 1)
     if isinstance(layers, str) or not isinstance(layers, Iterable):
-        raise GanvasError(f"layers: expected numbers such as [0, 1, 2], got {in_words(layers)}")
+        raise ArgumentError("layers", f"expected numbers such as [0, 1, 2], got {in_words(layers)}")
     unknown = [str(layer) for layer in layers if layer not in range(count)]
     if unknown:
         raise GanvasError(f"no layer {unknown[0]}: this generator has layers 0 to {count - 1}")

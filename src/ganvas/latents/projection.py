@@ -232,15 +232,15 @@ def projection_problems(network: nn.Module, settings: ProjectionSettings) -> lis
     """Why pictures cannot be projected so, one sentence each."""
     problems = []
     if not is_count(settings.steps):
-        problems.append(f"steps must be at least 1, got {in_words(settings.steps)}")
+        problems.append(f"steps: expected at least 1, got {in_words(settings.steps)}")
     if not is_count(settings.starts) or settings.starts > ROWS:
-        problems.append(f"starts must be 1 to {ROWS}, got {in_words(settings.starts)}")
+        problems.append(f"starts: expected 1 to {ROWS}, got {in_words(settings.starts)}")
     for name, word, words in (
         ("space", settings.space, get_args(SpaceChoice)),
         ("distance", settings.distance, get_args(DistanceChoice)),
     ):
         if word not in words:
-            problems.append(f"{name} must be one of {', '.join(words)}, got {in_words(word)}")
+            problems.append(f"{name}: expected one of {', '.join(words)}, got {in_words(word)}")
     if settings.space in ("w", "w+") and not isinstance(network, StyleBased):
         problems.append(
             f"this generator has no style space: choose the space z, not {settings.space}"

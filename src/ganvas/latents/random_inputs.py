@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ganvas.arguments import check_count, check_type
 from ganvas.checksum import checksum
 from ganvas.data.settings import TrainingData
-from ganvas.errors import GanvasError
+from ganvas.errors import ArgumentError, GanvasError
 from ganvas.labels import LabelSet
 from ganvas.latents.files import GeneratorInputs
 from ganvas.latents.latents import BATCH_SIZE, Latents
@@ -133,9 +133,10 @@ class RandomInputs:
         """
         fraction = parse_keep(keep)
         if fraction < 1 and self.discriminator is None:
-            raise GanvasError(
-                "keep: the discriminator chooses, and it was not loaded: "
-                "ganvas.load(RUN, discriminator=True)"
+            raise ArgumentError(
+                "keep",
+                "the discriminator chooses, and it was not loaded: "
+                "ganvas.load(RUN, discriminator=True)",
             )
         return replace(self, kept=fraction)
 

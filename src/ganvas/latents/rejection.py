@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ganvas.errors import GanvasError
+from ganvas.errors import ArgumentError
 from ganvas.latents.latents import BATCH_SIZE, Latents, generate_batches
 from ganvas.latents.truncation import truncate
 from ganvas.networks import average_heads
@@ -104,9 +104,10 @@ def keep_best(
         [discriminator.logits(images, part.to(images.device)).cpu() for images, part in parts]
     )
     if not logits.isfinite().all():
-        raise GanvasError(
-            "keep (--keep): the discriminator gives values that are not finite, so it ranks "
-            "nothing. Choose an earlier checkpoint (--checkpoint N)"
+        raise ArgumentError(
+            "keep",
+            "the discriminator gives values that are not finite, so it ranks nothing. Choose an "
+            "earlier checkpoint (--checkpoint N)",
         )
     return candidates[best_rows(logits, labels, count)]
 

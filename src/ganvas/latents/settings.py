@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbers import Real
 
 from ganvas.arguments import in_words
-from ganvas.errors import GanvasError
+from ganvas.errors import ArgumentError
 
 MOST_TRUNCATION = 2.0
 """Beyond 1, images are more unusual than those of training; beyond this, hardly images."""
@@ -15,11 +15,12 @@ FEWEST_KEPT = 0.01
 
 
 def check_truncation(psi: float) -> None:
-    """Raise a `GanvasError` unless latents can be truncated by so much."""
+    """Raise an `ArgumentError` unless latents can be truncated by so much."""
     if not isinstance(psi, Real) or not 0 <= psi <= MOST_TRUNCATION:
-        raise GanvasError(
-            f"truncation (--truncation): expected 0 to {MOST_TRUNCATION:g}, got {in_words(psi)}. 1 "
-            "changes nothing, less makes images more typical and less varied, 0 is the mean image"
+        raise ArgumentError(
+            "truncation",
+            f"expected 0 to {MOST_TRUNCATION:g}, got {in_words(psi)}. 1 changes nothing, less "
+            "makes images more typical and less varied, 0 is the mean image",
         )
 
 
@@ -27,7 +28,7 @@ def parse_keep(text: str) -> float:
     """The fraction F of `best:F`.
 
     Raises:
-        GanvasError: it is no such text, or out of range.
+        ArgumentError: it is no such text, or out of range.
     """
     word, _, number = str(text).partition(":")
     try:
@@ -35,8 +36,9 @@ def parse_keep(text: str) -> float:
     except ValueError:
         fraction = 0.0
     if word != "best" or not FEWEST_KEPT <= fraction <= 1:
-        raise GanvasError(
-            f"keep (--keep): expected best:F with a fraction F from {FEWEST_KEPT:g} to 1, such as "
-            f"best:0.5 for the better half, got {text!r}"
+        raise ArgumentError(
+            "keep",
+            f"expected best:F with a fraction F from {FEWEST_KEPT:g} to 1, such as best:0.5 for "
+            f"the better half, got {text!r}",
         )
     return fraction

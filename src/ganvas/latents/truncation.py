@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ganvas.errors import GanvasError
+from ganvas.errors import ArgumentError
 from ganvas.latents.latents import Latents, images_of, styles_of
 from ganvas.networks.styles import StyleBased
 
@@ -68,9 +68,10 @@ def check_truncates(network: nn.Module, latents: Latents) -> None:
         images = images_of(network, latents)
         halved = images_of(network, truncate(network, latents, 0.5))
     if (images - halved).norm() <= 1e-3 * (images - images.roll(1, 0)).norm():
-        raise GanvasError(
-            "truncation (--truncation): this generator's images do not depend on the length of its "
-            "latents, which it normalises, as fastgan does (and an exported style generator, whose "
-            "style space is not in the file). Leave it out; of a run, the discriminator can choose "
-            "the better half instead: --keep best:0.5"
+        raise ArgumentError(
+            "truncation",
+            "this generator's images do not depend on the length of its latents, which it "
+            "normalises, as fastgan does (and an exported style generator, whose style space is "
+            "not in the file). Leave it out; of a run, the discriminator can choose the better "
+            "half instead: --keep best:0.5",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ganvas.errors import GanvasError
+from ganvas.errors import ArgumentError, GanvasError
 from ganvas.loggers.follower import following
 from ganvas.loggers.names import LOGGERS, check_loggers
 from ganvas.loggers.thread import reason
@@ -25,9 +25,9 @@ def log(run: Run | Path | str, to: Sequence[str] | str) -> None:
         GanvasError: no such logger, its library is missing, or it failed.
         RunError: there is no such run, or its log is being written.
     """
-    names = check_loggers(to)
+    names = check_loggers(to, "to")
     if not names:
-        raise GanvasError(f"to: name at least one of {', '.join(LOGGERS)}")
+        raise ArgumentError("to", f"name at least one of {', '.join(LOGGERS)}")
     run = run if isinstance(run, Run) else Run.open(run)
     for name in names:
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganvas.command_line import quote
-from ganvas.errors import GanvasError, did_you_mean
+from ganvas.errors import ArgumentError, did_you_mean
 from ganvas.fields import parse_names
 
 if TYPE_CHECKING:
@@ -67,14 +67,15 @@ OFF = "off"
 """Stands for no logger, where leaving the names out has another meaning."""
 
 
-def check_loggers(names: Sequence[str] | str) -> tuple[str, ...]:
+def check_loggers(names: Sequence[str] | str, argument: str = "log") -> tuple[str, ...]:
     """The names of loggers, each once, if they can be used here.
 
     Args:
         names: several, or a text with commas between them; `off` is none.
+        argument: which gives them.
 
     Raises:
-        GanvasError: with every name that is none, and every library that is missing.
+        ArgumentError: with every name that is none, and every library that is missing.
     """
     names = parse_names(names) if isinstance(names, str) else names
     names = tuple(dict.fromkeys(names))
@@ -88,5 +89,5 @@ def check_loggers(names: Sequence[str] | str) -> tuple[str, ...]:
         elif not LOGGERS[name].is_installed():
             problems.append(f"{name} is not installed: pip install {LOGGERS[name].install}")
     if problems:
-        raise GanvasError("\n".join(f"log: {problem}" for problem in problems))
+        raise ArgumentError(argument, *problems)
     return names

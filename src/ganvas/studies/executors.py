@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from ganvas.data.reading import cores
-from ganvas.errors import GanvasError
+from ganvas.errors import ArgumentError, GanvasError
 from ganvas.extras import check_extra
 from ganvas.shared_changes import SharedChange
 from ganvas.studies.worker import exit_with_parent
@@ -56,11 +56,11 @@ class WorkerPool:
 
 
 def check_workers(workers: int | None, dask: str | None) -> None:
-    """Raise a `GanvasError` if there can be no such workers, before the work that they are for."""
+    """Raise an `ArgumentError` for workers that cannot be, before the work that they are for."""
     if dask is not None:
         check_extra("cluster", "a cluster of dask", "distributed")
     elif workers is not None and workers < 1:
-        raise GanvasError(f"workers: at least 1, got {workers}")
+        raise ArgumentError("workers", f"at least 1, got {workers}")
 
 
 def local_pool(runs: int, workers: int | None = None) -> WorkerPool:

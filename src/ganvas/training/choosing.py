@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ganvas.arguments import check_count
 from ganvas.command_line import ganvas_command
 from ganvas.data.generated import GeneratedDataset
 from ganvas.data.inspecting import inspect
@@ -92,10 +93,13 @@ def choose(
 
     Raises:
         RecipeError: both a time and images, or a time that is invalid or too short.
+        ArgumentError: no images.
         DataError: images that cannot be trained on, or that no row of the table suits.
     """
     if time is not None and images is not None:
         raise RecipeError(["time and images: one budget or the other, not both"], AUTO)
+    if images is not None:
+        check_count("images", images)
     if world_size() > 1:
         raise RecipeError(["one process chooses, then several may train: name the recipe"], AUTO)
     seconds = None if time is None else parse_time(time)

@@ -9,7 +9,7 @@ import torch
 
 from ganvas.command_line import ganvas_command
 from ganvas.data.prepared import PreparedData
-from ganvas.errors import RunError, is_out_of_memory
+from ganvas.errors import ArgumentError, RunError, is_out_of_memory
 from ganvas.formatting import format_count, format_short
 from ganvas.generators.files import later_doublings_in
 from ganvas.precision import resumed_precision
@@ -94,18 +94,20 @@ def with_overrides(run: Run, images: int | None, on_failure: OnFailure | None) -
     """The run's recipe with what a resumed run changes.
 
     Raises:
-        RunError: the new budget is less than the run's own.
+        ArgumentError: the new budget is less than the run's own.
+        RecipeError: it is too large, or there is no such choice on failure.
     """
     recipe = run.read_recipe()
     if images is not None:
         if images < recipe.images:
-            raise RunError(
-                f"images: {images:,} is less than the budget of {recipe.images:,} that "
-                f"{run.directory} has. Give more to train longer, or leave it out to go on"
+            raise ArgumentError(
+                "images",
+                f"{images:,} is less than the budget of {recipe.images:,} that {run.directory} "
+                "has. Give more to train longer, or leave it out to go on",
             )
-        recipe = checked(dataclasses.replace(recipe, images=images))
+        recipe = checked(dataclasses.replace(recipe, images=images), "resume")
     if on_failure is not None:
-        recipe = checked(dataclasses.replace(recipe, on_failure=on_failure))
+        recipe = checked(dataclasses.replace(recipe, on_failure=on_failure), "resume")
     return recipe
 
 

@@ -223,6 +223,7 @@ def resume(
 
     Raises:
         RunError: no run, locked, all checkpoints damaged, nothing left to do.
+        ArgumentError, RecipeError: a smaller budget than the run has, a logger that is none.
         DataError: the images are gone or have changed.
         Interrupted, Diverged, Unhealthy, RankLost: as `train`.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from ganvas.cli.known_flags import Parser, flag_parsers, flags_of
 from ganvas.cli.other_tools import EVERY, other_tools
 from ganvas.cli.parsing import parse
 from ganvas.cli.train import Train, defaults_by_name
-from ganvas.errors import GanvasError, UsageError
+from ganvas.cli.wrong_flags import with_typed_flag
+from ganvas.errors import ArgumentError, GanvasError, UsageError
 from ganvas.recipes import CATALOG
 
 TRAINING = ["train", "dcgan", "fashion"]
@@ -337,3 +339,23 @@ def test_words_that_no_command_takes_are_one_line(arguments: list[str], problem:
     with pytest.raises(GanvasError) as caught:
         parse(arguments)
     assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["RUN", "--steps", "0"], "--steps: expected more"),
+        (["RUN", "--first_steps=0"], "steps: expected more"),
+        (["RUN", "--", "--steps"], "steps: expected more"),
+    ],
+)
+def test_a_wrong_argument_is_named_as_the_flag_that_was_typed(
+    words: list[str], expected: str
+) -> None:
+    assert with_typed_flag(ArgumentError("steps", "expected more"), words) == expected
+
+
+def test_a_wrong_argument_has_a_line_for_each_problem_and_travels_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(ArgumentError("on_failure", "one", "two")))
+    assert str(error) == "on_failure: one\non_failure: two"
+    assert with_typed_flag(error, ["--on_failure=x"]) == "--on_failure: one\n--on_failure: two"

@@ -247,8 +247,8 @@ class TestTrainedGenerators:
         generator = small_generator()
         target = generator.sample(1)
         for changes, message in (
-            ({"steps": 0}, "steps must be at least 1"),
-            ({"starts": 65}, "starts must be 1 to 64"),
+            ({"steps": 0}, "steps: expected at least 1"),
+            ({"starts": 65}, "starts: expected 1 to 64"),
             ({"space": "w+"}, "no style space: choose the space z, not w"),
             ({"label": "red"}, "takes no labels"),
         ):

@@ -24,8 +24,8 @@ FOUND = STYLES.directions()
 PICTURE = np.zeros((1, 16, 16, 1), np.uint8)
 
 WRONG: tuple[tuple[str, Callable[[], Any]], ...] = (
-    ("keep (--keep): expected best:F", lambda: PLAIN.keeping(0.5)),
-    ("truncation (--truncation): expected 0 to 2, got '0.7'", lambda: PLAIN.truncated("0.7")),
+    ("keep: expected best:F", lambda: PLAIN.keeping(0.5)),
+    ("truncation: expected 0 to 2, got '0.7'", lambda: PLAIN.truncated("0.7")),
     ("n: expected a whole number of at least 1, got '3'", lambda: PLAIN.sample("3")),
     ("n: expected a whole number of at least 1, got 2.5", lambda: PLAIN.grid(2.5)),
     ("n: expected a whole number of at least 1, got 0", lambda: PLAIN.latents(0)),
@@ -63,9 +63,9 @@ WRONG: tuple[tuple[str, Callable[[], Any]], ...] = (
     ("columns: expected a whole number of at least 1, got 0", lambda: STYLES.mix(2, 0)),
     ("images: expected uint8 (N, 16, 16, 1)", lambda: PLAIN.project("photo.png")),
     ("images: expected uint8 (N, 16, 16, 1)", lambda: PLAIN.project(Path("photo.png"))),
-    ("steps must be at least 1, got '9'", lambda: PLAIN.project(PICTURE, steps="9")),
-    ("space must be one of auto, z, w, w+, got 'x'", lambda: PLAIN.project(PICTURE, space="x")),
-    ("distance must be one of auto, feat", lambda: PLAIN.project(PICTURE, distance="l1")),
+    ("steps: expected at least 1, got '9'", lambda: PLAIN.project(PICTURE, steps="9")),
+    ("space: expected one of auto, z, w, w+, got 'x'", lambda: PLAIN.project(PICTURE, space="x")),
+    ("distance: expected one of auto, f", lambda: PLAIN.project(PICTURE, distance="l1")),
     ("run: expected a run, or the path of one, got 3", lambda: ganvas.load(3)),
 )
 
