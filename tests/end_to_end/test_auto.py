@@ -201,6 +201,37 @@ def test_flags_that_are_given_are_kept(
     assert len(machine.tried) == tried  # before anything is read or measured
 
 
+@pytest.mark.parametrize("flags", [("--labels", "scores"), ("--labels", "off")])
+def test_the_recipe_is_chosen_among_those_that_the_flags_fit(
+    tmp_path: Path,
+    ganvas: Ganvas,
+    machine: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+    flags: tuple[str, ...],
+) -> None:
+    """These images have labels that would be learned; another recipe takes none."""
+    data = write(tmp_path / "labelled.npz", 2_200, 16, 16, labels=2)
+    assert library.choose(data, quiet=True).recipe.takes_labels
+    unlabelled = library.choose(data, quiet=True, fits=lambda recipe: not recipe.takes_labels)
+    trained: list[Any] = []
+    monkeypatch.setattr(trainer, "train", lambda choice, *_, **__: trained.append(choice))
+    assert ganvas("train", "auto", data, *flags).code == 0
+    assert trained[0].recipe.name == unlabelled.recipe.name == "resnet-dcgan"
+    assert trained[0].recipe.data.labels == flags[-1]
+    checked = ganvas("check", data, *flags).out
+    assert "next: ganvas train resnet-dcgan " in checked
+    assert "conditional" not in checked
+
+
+def test_flags_that_fit_no_recipe_are_refused_with_the_reason(
+    tmp_path: Path, ganvas: Ganvas, machine: SimpleNamespace
+) -> None:
+    data = write(tmp_path / "shots.npz", 300, 16, 16, 3)
+    penalty = ("--objective.penalties.gradient-penalty.weight", "-1")
+    result = ganvas("train", "auto", data, *penalty, "--out", tmp_path / "run")
+    refused(result, "weight: must not be negative, got -1")
+
+
 def test_scores_are_by_patches_where_no_network_is_installed(
     tmp_path: Path, machine: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from ganvas.cli.flag_names import errors_with_flag_names
 from ganvas.cli.train import Train
-from ganvas.recipes import Recipe
+from ganvas.errors import RecipeError
+from ganvas.recipes import Recipe, checked
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,16 @@ class Auto:
                 chooses_size=self.chooses_size,
                 device=self.first.device,
                 verify=self.first.verify,
+                fits=self.fits,
             )
         chosen = self.with_recipe(choice.recipe)
         plans = chosen.recipe.evaluation == choice.recipe.evaluation
         chosen.train(replace(choice, recipe=chosen.recipe, plans_scores=plans))
+
+    def fits(self, recipe: Recipe) -> bool:
+        """Whether a recipe can be trained with the flags that were given."""
+        try:
+            checked(self.with_recipe(recipe).recipe)
+        except RecipeError:
+            return False
+        return True

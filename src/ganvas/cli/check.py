@@ -42,6 +42,8 @@ class Check:
     """Print one JSON object instead of text."""
     chooses_size: tyro.conf.Suppress[bool] = True
     """No flag: whether --size is not given, which a size that is the default cannot tell."""
+    labels_for_scores: tyro.conf.Suppress[bool] = False
+    """No flag: whether --labels scores is given, which is the default too."""
 
     def run(self) -> None:
         """Print the result; a source that cannot train is an error."""
@@ -81,7 +83,9 @@ class Check:
         if not self.json:
             print_lines(*inspection.lines())
         if inspection.trainable:
-            recommendation = recommend(inspection)
+            recommendation = recommend(
+                inspection, fits=lambda recipe: not (self.labels_for_scores and recipe.takes_labels)
+            )
             forecast = self.forecast(recommendation)
             report |= {**recommendation.to_json(), "time": forecast.to_json()}
             if not self.json:

@@ -55,7 +55,11 @@ def parse(arguments: list[str]) -> Command:
     check_flags(usage(name, rest, flag_parsers(COMMANDS[name])))
     parsed = parse_as(COMMANDS[name], f"ganvas {name}", rest)
     if isinstance(parsed, Check):
-        return replace(parsed, chooses_size=not value_of("--size", rest))
+        return replace(
+            parsed,
+            chooses_size=not value_of("--size", rest),
+            labels_for_scores=value_of("--labels", rest) == "scores",
+        )
     return parsed
 
 

@@ -7,6 +7,7 @@ error messages and the README give what this says.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -78,14 +79,20 @@ class Recommendation:
         return [f"why: {'; '.join(self.reasons)}", *second, f"next: {self.command}"]
 
 
-def recommend(inspection: Inspection, seen: int | None = None) -> Recommendation:
+def recommend(
+    inspection: Inspection, seen: int | None = None, fits: Callable[[Recipe], bool] | None = None
+) -> Recommendation:
     """How to train on inspected images, stacks or points that are enough to train on.
 
     Args:
         seen: how many images the run is to see; None: as many as recipes do by themselves.
+        fits: whether a recipe of the table goes with what else was asked for; where none does, or
+            without it, all are chosen from.
     """
     case = case_of(inspection, CATALOG[RECIPE_FOR_IMAGES]().images if seen is None else seen)
     rows = [] if inspection.recipe else ranked_rows(case)
+    if fits is not None:
+        rows = [row for row in rows if fits(row.build())] or rows
     row = rows[0] if rows else None
     recipe = inspection.recipe or (RECIPE_FOR_IMAGES if row is None else row.recipe)
     flags = list(inspection.flags)

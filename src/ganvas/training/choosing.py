@@ -7,7 +7,7 @@ on this machine, and with a few scores while training, so that the best checkpoi
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -78,6 +78,7 @@ def choose(
     device: str = "auto",
     quiet: bool = False,
     verify: bool = False,
+    fits: Callable[[Recipe], bool] | None = None,
 ) -> Choice:
     """Choose recipe, size, augmentation and budget for these images on this machine.
 
@@ -90,6 +91,8 @@ def choose(
         device: auto, cpu, cuda, cuda:1, mps.
         quiet: show no progress.
         verify: read every image file again, even where size and time stamp are unchanged.
+        fits: whether a recipe goes with what else is wanted, such as `lambda recipe: not
+            recipe.takes_labels`; where none does, all are chosen from.
 
     Raises:
         RecipeError: both a time and images, or a time that is invalid or too short.
@@ -106,13 +109,13 @@ def choose(
     settings = settings or DataSettings()
     size = () if chooses_size else ("--size", format_image_size(settings.size))
     inspection = inspect_images(str(data), settings, size, quiet, verify)
-    recommendation = recommend(inspection, images)
+    recommendation = recommend(inspection, images, fits)
     check_suits(inspection, recommendation)
     recipe = recommendation.build()
     rate = measure_pace(recipe, recommendation.channels, device, quiet)
     if seconds is not None:
         # How many images the run sees decides between rows that suit them equally otherwise.
-        informed = recommend(inspection, round(rate * seconds))
+        informed = recommend(inspection, round(rate * seconds), fits)
         if informed.row != recommendation.row:
             recipe = informed.build()
             rate = measure_pace(recipe, informed.channels, device, quiet)
