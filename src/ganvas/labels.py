@@ -32,24 +32,55 @@ class LabelSet:
     """Training images of each, so that labels can be drawn as often as the data has them."""
 
     def index_of(self, label: str | SupportsIndex) -> int:
-        """The number of a label, by its name or number.
+        """The number of a label. Raises as `indices_of`."""
+        return self.indices_of([label])[0]
+
+    def indices_of(self, labels: Iterable[str | SupportsIndex]) -> list[int]:
+        """The numbers of labels, by their names or numbers.
 
         Raises:
-            GanvasError: there is no such label; the message names the nearest.
+            GanvasError: there are no such labels; the message names the nearest of each.
         """
+        labels = list(labels)
+        numbers = [self._number(label) for label in labels]
+        unknown = [label for label, number in zip(labels, numbers, strict=True) if number is None]
+        if unknown:
+            sentences = dict.fromkeys(map(self._unknown, unknown))
+            raise GanvasError(f"{' '.join(sentences)} There are: {listed(self.names)}")
+        return [number for number in numbers if number is not None]
+
+    def named(self, text: str) -> tuple[str, ...]:
+        """The labels that a text names: `each`, which is all, or some with commas between them.
+
+        A name that has commas itself is found too: of several that fit, the longest. So what is no
+        label is returned piece by piece.
+        """
+        if text == EACH:
+            return self.names
+        parts = [part.strip() for part in text.split(",")]
+        names = {",".join(part.strip() for part in name.split(",")): name for name in self.names}
+        labels = []
+        while parts:
+            lengths = range(len(parts), 0, -1)
+            length = next((n for n in lengths if ",".join(parts[:n]) in names), 1)
+            label = ",".join(parts[:length])
+            labels.append(names.get(label, label))
+            parts = parts[length:]
+        return tuple(labels)
+
+    def _number(self, label: str | SupportsIndex) -> int | None:
+        """The number of a label; None if it is none."""
         if isinstance(label, str):
-            if label in self.names:
-                return self.names.index(label)
-            near = self.near(label)
-        else:
-            check_type("label", label, SupportsIndex, "the name or the number of a label")
-            number = operator.index(label)
-            if 0 <= number < len(self.names):
-                return number
-            near = f" Numbers go from 0 to {len(self.names) - 1}."
-        raise GanvasError(
-            f"{label!r} is no label of this run.{near} There are: {listed(self.names)}"
-        )
+            return self.names.index(label) if label in self.names else None
+        check_type("label", label, SupportsIndex, "the name or the number of a label")
+        number = operator.index(label)
+        return number if 0 <= number < len(self.names) else None
+
+    def _unknown(self, label: str | SupportsIndex) -> str:
+        """What is said of a label that there is not, with the nearest that there is."""
+        last = len(self.names) - 1
+        near = self.near(label) if isinstance(label, str) else f" Numbers go from 0 to {last}."
+        return f"{label!r} is no label of this run.{near}"
 
     def near(self, text: str) -> str:
         """A hint with a leading space for a text that is no label; empty where none is near."""

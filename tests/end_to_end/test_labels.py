@@ -59,6 +59,12 @@ def test_from_folders_to_a_picture_with_a_row_for_each_label(
         with Image.open(path) as grid:
             assert grid.width / grid.height == pytest.approx(8 / 3, abs=0.1)
 
+    two = ganvas("sample", run, "--label", "square,cross", "-n", 3, "--out", tmp_path / "two.npz")
+    assert "6 images" in two.out
+    with np.load(tmp_path / "two.npz") as file:
+        assert file["labels"].tolist() == ["square"] * 3 + ["cross"] * 3
+    refused(ganvas("sample", run, "--label", "squar,cross,cros"), "mean square? 'cros' is no label")
+
     assert ganvas("sample", run, "--label", "cross", "--out", tmp_path / "folder").code == 0
     assert [path.name for path in (tmp_path / "folder").iterdir()] == ["cross"]
     walk = ganvas("interpolate", run, "--label", "each", "--out", tmp_path / "strip.png")

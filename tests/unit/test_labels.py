@@ -34,3 +34,37 @@ def test_what_is_no_label_gets_a_hint(labels: LabelSet, label: str | int, hint: 
 def test_a_name_that_is_a_number_is_a_name() -> None:
     assert DIGITS.index_of("10") == 2
     assert DIGITS.index_of(1) == 1
+
+
+COMMAS = LabelSet(("shoe", "left", "shoe, left", " bag", "a,b,c", "b,c"), (5,) * 6)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("shoe", ("shoe",)),
+        ("left,shoe", ("left", "shoe")),
+        ("left, bag", ("left", " bag")),
+        ("shoe, left", ("shoe, left",)),
+        ("shoe,left", ("shoe, left",)),
+        ("left,shoe, left", ("left", "shoe, left")),
+        ("left,a,b,c,b,c", ("left", "a,b,c", "b,c")),
+        ("each", COMMAS.names),
+        ("shoo,left", ("shoo", "left")),
+        ("shoe,,left", ("shoe", "", "left")),
+        ("", ("",)),
+    ],
+)
+def test_several_labels_have_commas_between_them_and_perhaps_inside(
+    text: str, named: tuple[str, ...]
+) -> None:
+    assert COMMAS.named(text) == named
+
+
+def test_every_label_that_does_not_exist_is_named_once_with_the_nearest() -> None:
+    with pytest.raises(GanvasError) as error:
+        CLOTHES.indices_of(["dress", "Trouser", 7, "dress"])
+    assert str(error.value) == (
+        "'dress' is no label of this run. Did you mean Dress? 7 is no label of this run. Numbers "
+        "go from 0 to 2. There are: T-shirt, Trouser, Dress"
+    )

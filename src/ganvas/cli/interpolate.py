@@ -10,9 +10,9 @@ import tyro
 
 from ganvas import storage
 from ganvas.cli.default_out import default_out
+from ganvas.cli.label_flag import labels_of
 from ganvas.command_line import ganvas_command
 from ganvas.errors import GanvasError
-from ganvas.labels import EACH
 from ganvas.latents.settings import check_truncation
 from ganvas.terminal import print_lines
 
@@ -128,19 +128,3 @@ class Interpolate:
 
         starts = range(0, len(frames) - 1, self.steps)
         return np.concatenate([frames[start : start + self.steps + 1] for start in starts])
-
-
-def labels_of(choice: str | None, generator: TrainedGenerator) -> list[str]:
-    """The labels that `--label` names; none if it was not given.
-
-    Raises:
-        GanvasError: the generator takes no labels, or not these.
-    """
-    if choice is None:
-        return []
-    if choice == EACH and generator.label_names:
-        return list(generator.label_names)
-    # A label may hold a comma.
-    labels = [choice] if choice in generator.label_names else choice.split(",")
-    generator.label_indices(labels, len(labels))
-    return labels

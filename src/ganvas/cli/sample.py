@@ -10,8 +10,8 @@ import tyro
 
 from ganvas import storage
 from ganvas.cli.default_out import default_out
+from ganvas.cli.label_flag import labels_of
 from ganvas.errors import GanvasError
-from ganvas.labels import EACH
 from ganvas.latents.settings import check_truncation, parse_keep
 from ganvas.terminal import print_lines
 
@@ -30,10 +30,11 @@ class Sample:
     """The run directory, a generator/ folder copied from one, an exported model.onnx, or
     hf:OWNER/NAME of the hub."""
     n: Annotated[int | None, tyro.conf.arg(aliases=("-n",))] = None
-    """Number of images, by default 64; of points, 2,500; with --label each, of each label, 10."""
+    """Number of images, by default 64; of points, 2,500; of several labels, of each, 10."""
     label: str | None = None
-    """For a generator that takes labels: one label of all images, or each, which makes a row of
-    every label; by default labels are drawn as often as the training images have them."""
+    """For a generator that takes labels: one label of all images; or several with commas between,
+    or each, for a row of each. By default labels are drawn as often as the training images have
+    them."""
     seed: int | None = None
     """The same seed gives the same images; by default 0."""
     truncation: float = 1.0
@@ -83,13 +84,13 @@ class Sample:
         points = generator.makes_points
         if points and not suffix:
             raise GanvasError(f"{out}: {self.run_directory} generates points: give a .png or .npz")
-        each = self.label == EACH
-        n = self.n or (POINTS if points else sample_files.COLUMNS if each else IMAGES)
-        request = sample_files.SampleRequest(generator, n, seed, self.label)
+        labels = labels_of(self.label, generator)
+        several = len(labels) > 1
+        n = self.n or (POINTS if points else sample_files.COLUMNS if several else IMAGES)
+        request = sample_files.SampleRequest(generator, n, seed, labels)
         if self.latents is not None:
             given = generator.read_latents(self.latents)
             request = replace(request, n=len(given), latents=given)
-        request.check()
         write = {
             "": sample_files.write_folder,
             ".png": sample_files.write_grid,
@@ -100,7 +101,7 @@ class Sample:
             write(out, request, on_progress)
         noun = "points" if points else "images"
         print_lines(f"{request.count} {noun} at {generator.images_seen:,} {noun} seen: {out}")
-        if each and suffix == ".png":
-            print_lines(f"rows, from the top: {', '.join(generator.label_names)}")
+        if several and suffix == ".png":
+            print_lines(f"rows, from the top: {', '.join(labels)}")
         if generator.extent is not None and suffix == ".png":
             print(f"x and y go from {-generator.extent} to {generator.extent}")

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from ganvas import storage
@@ -23,7 +22,6 @@ from ganvas.drawing.samples import display_factor, write_samples
 from ganvas.errors import GanvasError, RunError
 from ganvas.formatting import format_bytes
 from ganvas.generators.trained_generator import TrainedGenerator
-from ganvas.labels import EACH
 from ganvas.latents.files import ARRAY_OF, LABELS, write_arrays
 from ganvas.latents.latents import Latents, generate
 from ganvas.runs.directories import check_unused
@@ -41,49 +39,41 @@ class SampleRequest:
 
     generator: TrainedGenerator
     n: int
-    """How many; with `EACH` label, how many of each."""
+    """How many; of several labels, how many of each."""
     seed: int = 0
-    label: str | None = None
-    """One label of all samples, or `EACH`; None draws labels as often as the data has them."""
+    labels: tuple[str, ...] = ()
+    """One label of all samples, or several, label by label; none: they are drawn as often as the
+    data has them."""
     latents: Latents | None = None
     """What the n samples are made from; None draws it."""
 
     @property
-    def each(self) -> bool:
-        """Whether there are n samples of every label, label by label."""
-        return self.label == EACH and self.generator.label_set is not None
+    def columns(self) -> int | None:
+        """How many samples each label has, of several; None where rows mean nothing."""
+        return self.n if len(self.labels) > 1 else None
 
     @property
     def count(self) -> int:
         """How many samples there are in all."""
-        return self.n * len(self.generator.label_names) if self.each else self.n
-
-    def check(self) -> None:
-        """Raise a `GanvasError` if the generator takes no labels, or not this one."""
-        if self.label is not None and not self.each:
-            self.generator.label_indices(self.label, 1)
+        return self.n * max(1, len(self.labels))
 
     def inputs(self) -> Iterator[Latents]:
         """Latents and labels, in batches. All labels share the same latents."""
         if self.latents is not None:
             yield from self.latents.to(self.generator.device).batches()
-        elif self.each:
-            for label in range(len(self.generator.label_names)):
-                yield from self.generator.input_batches(
-                    self.n, self.seed, labels=torch.full((self.n,), label)
-                )
-        else:
-            labels = self.generator.label_indices(self.label, self.n)
+            return
+        for label in self.labels or (None,):
+            labels = self.generator.label_indices(label, self.n)
             yield from self.generator.input_batches(self.n, self.seed, labels=labels)
 
-    def labels(self) -> Tensor | None:
+    def label_numbers(self) -> Tensor | None:
         """The label of each sample, int64 (count,); None if there are none."""
         if self.latents is not None:
             return self.latents.labels
-        if self.each:
-            return torch.arange(len(self.generator.label_names)).repeat_interleave(self.n)
-        labels = self.generator.label_indices(self.label, self.n)
-        return self.generator.draw_labels(self.n, self.seed) if labels is None else labels
+        if not self.labels:
+            return self.generator.draw_labels(self.n, self.seed)
+        labels = self.generator.label_indices(self.labels, len(self.labels))
+        return None if labels is None else labels.repeat_interleave(self.n)
 
     def samples(self, on_progress: Progress) -> Iterator[npt.NDArray[Any]]:
         """The samples, batch by batch."""
@@ -95,7 +85,7 @@ class SampleRequest:
 
     def label_names(self) -> npt.NDArray[np.str_] | None:
         """The name of the label of each sample, (count,); None if the generator takes none."""
-        labels = self.labels()
+        labels = self.label_numbers()
         return None if labels is None else np.array(self.generator.label_names)[labels.numpy()]
 
 
@@ -131,7 +121,7 @@ def check_file(out: Path) -> None:
 
 
 def write_grid(out: Path, request: SampleRequest, on_progress: Progress) -> None:
-    """Write one PNG: a grid of images, or a plot of points. `EACH` label has a row.
+    """Write one PNG: a grid of images, or a plot of points. Of several labels each has a row.
 
     Raises:
         GanvasError: too many images for one picture.
@@ -142,7 +132,7 @@ def write_grid(out: Path, request: SampleRequest, on_progress: Progress) -> None
         advice = "Give a folder or an .npz as --out, or fewer images (-n)"
         check_picture(request.count, size, display_factor(size), advice)
     samples = np.concatenate(list(request.samples(on_progress)))
-    write_samples(out, samples, generator.extent, request.n if request.each else None)
+    write_samples(out, samples, generator.extent, request.columns)
 
 
 def write_folder(out: Path, request: SampleRequest, on_progress: Progress) -> None:

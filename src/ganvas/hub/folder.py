@@ -13,7 +13,6 @@ from ganvas.generators.sample_files import SampleRequest, write_grid
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.hub.card import PICTURE, CardContent, has_rows, model_card
 from ganvas.hub_files import DISCRIMINATOR_FILE, RECIPE_FILE, HubAddress
-from ganvas.labels import EACH
 from ganvas.recipes import Recipe, recipe_toml
 from ganvas.runs import Run
 from ganvas.runs.checkpoints import networks_in
@@ -78,7 +77,7 @@ def picture_of(generator: TrainedGenerator) -> SampleRequest:
     if generator.makes_points:
         return SampleRequest(generator, POINTS, SEED)
     if has_rows(generator):
-        return SampleRequest(generator, COLUMNS, SEED, EACH)
+        return SampleRequest(generator, COLUMNS, SEED, generator.label_names)
     return SampleRequest(generator, COLUMNS**2, SEED)
 
 

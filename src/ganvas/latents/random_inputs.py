@@ -184,7 +184,7 @@ class RandomInputs:
         names = [labels] * n if isinstance(labels, str | int) else list(labels)
         if len(names) != n:
             raise GanvasError(f"{n} images need {n} labels or one for all, got {len(names)}")
-        return torch.tensor([self.label_set.index_of(name) for name in names])
+        return torch.tensor(self.label_set.indices_of(names))
 
     def check_latents(self, latents: Latents) -> None:
         """Raise a `GanvasError` unless this generator can make images of them."""

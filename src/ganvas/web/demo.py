@@ -103,7 +103,7 @@ class PictureRequest:
 
     generator: TrainedGenerator
     n: int
-    """Number of pictures; with `EACH` label, of each."""
+    """Number of pictures; of several labels, of each."""
     seed: int
     other: int
     """The seed towards which latents move."""
@@ -111,8 +111,8 @@ class PictureRequest:
     """How far: 0 is `seed`, 1 is `other`."""
     truncation: float
     """As in `ganvas sample`; 1 leaves the latents as they are."""
-    label: str | None
-    """The name of a label, or `EACH`; None draws labels as often as the data has them."""
+    labels: tuple[str, ...]
+    """One label or all; none: they are drawn as often as the data has them."""
 
 
 FIELDS = ("run", "seed", "other", "mix", "truncation", "label", "n")
@@ -147,14 +147,15 @@ def read_request(
         return otherwise
 
     generator = generators[whole("run", 0, len(generators) - 1, 0)]
-    names, label = generator.label_names, None
+    names = generator.label_names
+    labels: tuple[str, ...] = ()
     if query.get("label") == EACH and names:
-        label = EACH
+        labels = names
     elif "label" in query and names:
-        label = names[whole("label", 0, len(names) - 1, 0)]
+        labels = (names[whole("label", 0, len(names) - 1, 0)],)
     elif "label" in query:
         problems.append("label: this generator takes no labels")
-    rows = len(names) if label == EACH else 1
+    rows = max(1, len(labels))
     seed = whole("seed", 0, LARGEST_SEED, 0)
     request = PictureRequest(
         generator,
@@ -163,7 +164,7 @@ def read_request(
         other=whole("other", 0, LARGEST_SEED, seed),
         mix=fraction("mix", 0),
         truncation=fraction("truncation", 1),
-        label=label,
+        labels=labels,
     )
     if problems:
         raise GanvasError("; ".join(problems))
@@ -177,7 +178,7 @@ def make_pictures(request: PictureRequest) -> Pixels:
     Without `mix` and `truncation` they are those of `ganvas sample`, bit for bit.
     """
     generator = request.generator
-    samples = SampleRequest(generator, request.n, request.seed, request.label)
+    samples = SampleRequest(generator, request.n, request.seed, request.labels)
     others = generator.latents(request.n, request.other)  # (n, Z): a batch of `inputs` has n rows
     pictures = []
     for inputs in samples.inputs():

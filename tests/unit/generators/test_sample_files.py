@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ganvas.cli.interpolate import Interpolate
+from ganvas.cli.label_flag import labels_of
 from ganvas.cli.sample import Sample
 from ganvas.data.sources import open_source
 from ganvas.drawing.samples import display_factor
@@ -219,7 +220,7 @@ class TestLabels:
     def test_each_label_has_a_row_of_the_same_latents(
         self, conditional: TrainedGenerator, tmp_path: Path
     ) -> None:
-        request = SampleRequest(conditional, 4, seed=3, label="each")
+        request = SampleRequest(conditional, 4, seed=3, labels=self.NAMES)
         assert request.count == 12
         samples = np.concatenate(list(request.samples(ignore)))
         for row, name in enumerate(self.NAMES):
@@ -234,7 +235,7 @@ class TestLabels:
     def test_a_folder_has_a_folder_for_each_label(
         self, conditional: TrainedGenerator, tmp_path: Path
     ) -> None:
-        write_folder(tmp_path / "out", SampleRequest(conditional, 2, label="each"), ignore)
+        write_folder(tmp_path / "out", SampleRequest(conditional, 2, labels=self.NAMES), ignore)
         written = sorted(path.relative_to(tmp_path / "out") for path in tmp_path.glob("out/*/*"))
         assert [path.parent.name for path in written] == ["Bag"] * 2 + ["T-shirt-top"] * 2 + [
             "boot"
@@ -253,11 +254,13 @@ class TestLabels:
         source = open_source(tmp_path / "a.npz")
         assert set(source.label_names) <= set(self.NAMES)
 
-    def test_a_label_that_does_not_exist_is_refused_first(
+    def test_labels_that_do_not_exist_are_refused_first_each_with_the_nearest(
         self, conditional: TrainedGenerator, generator: TrainedGenerator
     ) -> None:
-        with pytest.raises(GanvasError, match="Did you mean boot"):
-            SampleRequest(conditional, 4, label="boots").check()
+        assert labels_of(None, conditional) == ()
+        assert labels_of("boot,Bag", conditional) == ("boot", "Bag")
+        with pytest.raises(GanvasError, match=r"'Bagg' .* mean Bag\? 'boots' .* mean boot\? There"):
+            labels_of("Bagg,boot,boots,Bagg", conditional)
         for label in ("Bag", "each"):
             with pytest.raises(GanvasError, match="takes no labels"):
-                SampleRequest(generator, 4, label=label).check()
+                labels_of(label, generator)

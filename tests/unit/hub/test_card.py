@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ganvas.hub.card import has_rows
 from ganvas.hub.folder import picture_of
-from ganvas.labels import EACH, LabelSet
+from ganvas.labels import LabelSet
 from tests.builders.generators import small_generator
 
 
@@ -14,7 +14,7 @@ def test_rows_are_named_exactly_where_the_picture_has_them() -> None:
     labelled = small_generator(labelled=True)
     many = LabelSet(tuple(map(str, range(11))), (1,) * 11)
     assert has_rows(labelled)
-    assert picture_of(labelled).label == EACH
+    assert picture_of(labelled).labels == labelled.label_names
     for generator in (small_generator(), replace(labelled, label_set=many)):
         assert not has_rows(generator)
-        assert picture_of(generator).label is None
+        assert picture_of(generator).labels == ()

@@ -68,7 +68,7 @@ def test_a_seed_gives_the_images_of_sample_bit_for_bit(
 def test_labels_are_one_or_a_row_for_each(app: Starlette, labelled: TrainedGenerator) -> None:
     dogs = pictures(app, "run=1&n=5&seed=3&label=1")
     assert np.array_equal(dogs, labelled.sample(5, seed=3, labels="dog"))
-    each = SampleRequest(labelled, 4, seed=3, label="each")
+    each = SampleRequest(labelled, 4, seed=3, labels=labelled.label_names)
     rows = np.concatenate(list(each.samples(lambda done, total: None)))
     assert np.array_equal(pictures(app, "run=1&n=4&seed=3&label=each"), rows)
 
