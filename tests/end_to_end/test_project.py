@@ -136,8 +136,11 @@ class TestHeldOutImages:
         run = tmp_path / "run"
         assert ganvas("train", small, images, "--images", 32, "--out", run).code == 0
         command = ("project", run, pictures / "me.jpg", *QUICK, "--reference", 5)
+        monkeypatch.setattr(projection.Projector, "estimate", lambda _, those: 10.0 * len(those))
         result = ganvas(*command)
         assert result.code == 0, result.err
+        work = "about 60 s for 1 picture and, this first time, 5 held-out images\n"
+        assert result.err.startswith(work)
         assert "of 5" in result.out
         assert "held-out images, median" in result.out
         first = results_in(run / "projections" / "1")
@@ -150,7 +153,9 @@ class TestHeldOutImages:
         monkeypatch.setattr(
             "ganvas.projections.held_out.joined", lambda parts: pytest.fail("projected again")
         )
-        assert ganvas(*command).code == 0
+        again = ganvas(*command)
+        assert again.code == 0
+        assert again.err.startswith("about 10 s for 1 picture\n")
         assert results_in(run / "projections" / "2")["held_out"] == held_out
         too_many = (*command[:-1], 100_000, "--out", tmp_path / "no")
         refused(ganvas(*too_many), "--reference: expected 0 to 20, the held-out images of images")

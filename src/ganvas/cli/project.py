@@ -15,7 +15,7 @@ from ganvas.cli.default_out import default_out
 from ganvas.cli.flag_names import with_flag_names
 from ganvas.command_line import ganvas_command
 from ganvas.errors import DataError, GanvasError, Interrupted
-from ganvas.formatting import format_count, format_number
+from ganvas.formatting import format_count, format_estimate, format_number
 from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class Project:
         feedback = TerminalFeedback()
         out = self.out or next_folder(default_out(self.run_directory, "projections"))
         generator, projector, pictures, images = self.prepare(settings, out, feedback)
+        self.announce(generator, projector, pictures, images, feedback)
         done: list[Projection] = []
         held_out: HeldOutDistances | None = None
         interrupted = False
@@ -185,6 +186,33 @@ class Project:
                 f"{of_label}, got {self.reference}"
             )
 
+    @property
+    def held_out_count(self) -> int:
+        """How many held-out images are projected, if there are as many."""
+        return REFERENCE if self.reference is None else self.reference
+
+    def announce(
+        self,
+        generator: TrainedGenerator,
+        projector: Projector,
+        pictures: Pictures,
+        images: PreparedData | None,
+        feedback: TerminalFeedback,
+    ) -> None:
+        """Say about how long it will take, if that is long, by a few steps that are tried."""
+        from ganvas.evaluation.forecast import WORTH_SAYING
+        from ganvas.projections.held_out import still_to_project
+
+        seconds = projector.estimate(pictures.pixels)
+        work = format_count(len(pictures.names), "picture")
+        if images is not None:
+            held_out = still_to_project(generator, projector, images, self.held_out_count)
+            seconds += projector.estimate(held_out)
+            if len(held_out):
+                work += f" and, this first time, {format_count(len(held_out), 'held-out image')}"
+        if seconds >= WORTH_SAYING:
+            feedback.expect(f"about {format_estimate(seconds)} for {work}")
+
     def held_out(
         self,
         generator: TrainedGenerator,
@@ -197,10 +225,11 @@ class Project:
 
         if images is None:
             return None
-        count = REFERENCE if self.reference is None else self.reference
         try:
             with feedback.progress("projecting held-out images, steps") as on_progress:
-                return held_out_distances(generator, projector, images, count, on_progress)
+                return held_out_distances(
+                    generator, projector, images, self.held_out_count, on_progress
+                )
         except DataError as error:
             feedback.message(f"{NOT_COMPARED}: {error}")
             return None

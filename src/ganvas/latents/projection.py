@@ -10,6 +10,7 @@ training. The code moves the network's noise maps too. Here they are part of the
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -46,6 +47,8 @@ STEPS, STARTS = 500, 2
 
 CANDIDATES = 256
 """Images of random latents, of which the nearest to a picture are its starts."""
+WARM_UP_STEPS, TIMED_STEPS = 1, 4
+"""Steps that are tried for an estimate; the first takes longer than others."""
 ROWS = 64
 """Pictures times starts that move together, about; each takes 10 MB with features."""
 
@@ -135,16 +138,41 @@ class Projector:
             targets: uint8 (N, H, W, C), of the generator's shape.
             on_progress: called after every step with (done, total), in steps of all batches.
         """
-        settings = self.settings
-        per_batch = max(1, ROWS // settings.starts)
+        settings, per_batch = self.settings, self.per_batch
         total = math.ceil(len(targets) / per_batch) * settings.steps
         for number, first in enumerate(range(0, len(targets), per_batch)):
-            batch = targets[first : first + per_batch]
-            pixels = torch.from_numpy(batch).permute(0, 3, 1, 2).to(self.candidates.values.device)
+            pixels = self.to_device(targets[first : first + per_batch])
             search = self.search(described(self.distance, to_signed(pixels)))
             for step in search.steps():
                 on_progress(number * settings.steps + step, total)
             yield projection_of(search, pixels)
+
+    def estimate(self, targets: Pixels) -> float:
+        """About how many seconds these pictures will take, by a few steps that are tried.
+
+        0 where there are none, or so few steps that these would be more than a tenth of them.
+        """
+        if not len(targets) or self.settings.steps < 10 * (WARM_UP_STEPS + TIMED_STEPS):
+            return 0.0
+        pixels = self.to_device(targets[: self.per_batch])
+        steps = self.search(described(self.distance, to_signed(pixels))).steps()
+        for _ in zip(range(WARM_UP_STEPS), steps, strict=False):
+            pass
+        start = time.perf_counter()
+        for _ in zip(range(TIMED_STEPS), steps, strict=False):
+            pass
+        seconds = (time.perf_counter() - start) / TIMED_STEPS  # a step of one batch
+        return seconds * self.settings.steps * len(targets) / len(pixels)
+
+    @property
+    def per_batch(self) -> int:
+        """How many pictures move together."""
+        return max(1, ROWS // self.settings.starts)
+
+    def to_device(self, pictures: Pixels) -> Tensor:
+        """Pictures as uint8 (N, C, H, W), where the network is."""
+        pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2)
+        return pixels.to(self.candidates.values.device)
 
     def search(self, of_targets: Description) -> Search:
         """The search of some pictures, at their starts."""

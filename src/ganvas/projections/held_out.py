@@ -18,6 +18,7 @@ from ganvas.data.reading import Progress
 from ganvas.errors import DataError, RunError
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.hub_files import is_hub
+from ganvas.images import Pixels
 from ganvas.latents.projection import Projector, joined
 from ganvas.randomness import derive_seed
 from ganvas.runs import Run
@@ -91,23 +92,53 @@ def held_out_distances(
         DataError: none are held out.
     """
     chosen = chosen_images(trained, images, projector.settings.label, count)
-    settings = dataclasses.asdict(projector.settings)
-    key = json.dumps([VERSION, trained.identity, images.key, settings, chosen.tolist()])
-    path = (
-        default_cache()
-        / f"projected-{hashlib.blake2b(key.encode(), digest_size=12).hexdigest()}.json"
-    )
-    try:
-        return storage.read_dataclass(path, HeldOutDistances)
-    except RunError:  # not there yet, or damaged
-        pass
-    pixels = np.ascontiguousarray(images.images[chosen].transpose(0, 2, 3, 1))
-    projected = joined(list(projector.batches(pixels, on_progress)))
+    if not len(chosen):
+        raise DataError("no images are held out")
+    path = path_in_cache(trained, projector, images, chosen)
+    if kept := read_distances(path):
+        return kept
+    projected = joined(list(projector.batches(pixels_of(images, chosen), on_progress)))
     distances = {name: values.tolist() for name, values in projected.distances.items()}
     result = HeldOutDistances(images.name, distances)
     storage.make_directory(path.parent)
     storage.write_json(path, storage.to_plain(result))
     return result
+
+
+def still_to_project(
+    trained: TrainedGenerator, projector: Projector, images: PreparedData, count: int
+) -> Pixels:
+    """What `held_out_distances` will project, uint8 (N, H, W, C): nothing that is in the cache."""
+    chosen = chosen_images(trained, images, projector.settings.label, count)
+    if read_distances(path_in_cache(trained, projector, images, chosen)):
+        chosen = chosen[:0]
+    return pixels_of(images, chosen)
+
+
+def path_in_cache(
+    trained: TrainedGenerator,
+    projector: Projector,
+    images: PreparedData,
+    chosen: npt.NDArray[np.int64],
+) -> Path:
+    """The file for the distances of these images."""
+    settings = dataclasses.asdict(projector.settings)
+    key = json.dumps([VERSION, trained.identity, images.key, settings, chosen.tolist()])
+    digest = hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
+    return default_cache() / f"projected-{digest}.json"
+
+
+def read_distances(path: Path) -> HeldOutDistances | None:
+    """The distances in a file; None where it is not there yet, or damaged."""
+    try:
+        return storage.read_dataclass(path, HeldOutDistances)
+    except RunError:
+        return None
+
+
+def pixels_of(images: PreparedData, chosen: npt.NDArray[np.int64]) -> Pixels:
+    """Some of the images, uint8 (N, H, W, C)."""
+    return np.ascontiguousarray(images.images[chosen].transpose(0, 2, 3, 1))
 
 
 def held_out_indices(
@@ -130,8 +161,6 @@ def chosen_images(
 ) -> npt.NDArray[np.int64]:
     """The indices of the held-out images to project, drawn by a fixed seed."""
     held_out = held_out_indices(trained, images, label)
-    if not len(held_out):
-        raise DataError("no images are held out")
     order = np.random.default_rng(derive_seed(0, "held-out images to project")).permutation(
         held_out
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +65,30 @@ def of_style_generator(space: str, targets: Pixels, steps: int = 400) -> Project
 def pictures(count: int) -> Pixels:
     """Pictures that no linear generator of few latents makes."""
     return np.random.default_rng(5).integers(0, 256, (count, SIDE, SIDE, 1), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("count", "steps", "seconds"),
+    [(3, 100, 50.0), (65, 100, 50.0 * 65 / 32), (3, 49, 0), (0, 99, 0)],
+)
+def test_a_few_steps_tell_how_long_all_take(
+    count: int, steps: int, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first step takes ten seconds, the others half a second each, of 32 pictures at a time."""
+    clock = [0.0]
+
+    def slow_steps(search: Search) -> Iterator[int]:
+        for step in range(search.plan.steps):
+            clock[0] += 0.5 if step else 10.0
+            yield step + 1
+
+    monkeypatch.setattr(Search, "steps", slow_steps)
+    monkeypatch.setattr("ganvas.latents.projection.time.perf_counter", lambda: clock[0])
+    settings = ProjectionSettings(steps=steps, starts=2)
+    projector = Projector(
+        LinearGenerator(LATENT_DIM), Latents(normal(16, LATENT_DIM)), settings, SquaredDistance()
+    )
+    assert projector.estimate(pictures(count)) == pytest.approx(seconds)
 
 
 class TestSchedule:
