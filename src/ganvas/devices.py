@@ -109,6 +109,27 @@ def reset_peak_memory(device: torch.device) -> None:
         Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets VmHWM
 
 
+MEMINFO = Path("/proc/meminfo")
+
+
+def total_memory(device: torch.device) -> int | None:
+    """Bytes of memory that the device has in all, of a CPU with swap.
+
+    None where it is not known: elsewhere than on Linux, systems lend more as it is needed.
+    """
+    if sys.platform != "linux":
+        return None
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    try:
+        sizes = re.findall(
+            r"^(?:MemTotal|SwapTotal): +(\d+) kB$", MEMINFO.read_text(), re.MULTILINE
+        )
+    except OSError:
+        return None
+    return 1024 * sum(map(int, sizes)) or None
+
+
 def peak_memory_mb(device: torch.device) -> float:
     """Peak memory in MB: reserved on a CUDA device, else resident in this process."""
     if device.type == "cuda":  # reserved memory includes the pools of captured graphs

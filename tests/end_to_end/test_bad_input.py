@@ -333,6 +333,18 @@ def test_divergence_stops_before_the_update_and_exits_with_3(
     assert json.loads((run / "status.json").read_text())["status"] == "diverged"
 
 
+@pytest.mark.parametrize("command", [("train", "dcgan"), ("train", "auto"), ("check",)])
+def test_a_size_that_cannot_fit_into_memory_is_refused_before_images_are_read(
+    images: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("ganvas.training.least_memory.total_memory", lambda device: 24 * 10**9)
+    monkeypatch.setattr("ganvas.data.reading.parallel_map", lambda *_: pytest.fail("reads images"))
+    monkeypatch.setattr("ganvas.data.preparation.parallel_map", lambda *_: pytest.fail("decodes"))
+    monkeypatch.setattr("ganvas.data.inspecting.parallel_map", lambda *_: pytest.fail("decodes"))
+    result = ganvas(*command, images, "--size", 4096)
+    refused(result, "at 4096x4096 needs at least", "cpu has 24 GB", "smaller size (--size)")
+
+
 def test_a_full_disk_leaves_the_last_checkpoint_whole(
     tmp_path: Path, small: Path, images: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
 ) -> None:

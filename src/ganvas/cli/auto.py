@@ -32,10 +32,14 @@ class Auto:
 
     def run(self) -> None:
         """Choose, and train."""
+        from ganvas.devices import choose_device
         from ganvas.training.choosing import choose
+        from ganvas.training.least_memory import check_memory
         from ganvas.training.run_files import check_free
 
         check_free(self.first.out, self.first.recipe_name)
+        if not self.chooses_size:
+            check_memory(self.first.recipe, choose_device(self.first.device))
         with errors_with_flag_names(["time", "images"]):
             choice = choose(
                 self.first.data,

@@ -50,8 +50,10 @@ class Check:
         from ganvas.data.generated import GeneratedDataset
         from ganvas.data.inspecting import inspect
         from ganvas.data.sources import open_source
+        from ganvas.devices import choose_device
         from ganvas.progress import stages_bar
         from ganvas.recipes.recommendation import recommend
+        from ganvas.training.least_memory import check_memory
 
         with stages_bar("opening", quiet=self.json) as on_progress:
             source = open_source(self.data, on_progress)
@@ -64,7 +66,9 @@ class Check:
         with errors_with_flag_names(
             ["batch", *(f"data.{entry.name}" for entry in fields(DataSettings))]
         ):
-            checked(replace(recipe, data=settings, batch=self.batch), "check")
+            recipe = checked(replace(recipe, data=settings, batch=self.batch), "check")
+        if not self.chooses_size:
+            check_memory(recipe, choose_device("auto"))
         with stages_bar("reading", quiet=self.json) as on_progress:
             inspection = inspect(
                 source,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +20,7 @@ from ganvas.data.prepared import Blocks, DatasetMetadata, PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Dataset, Unusable
 from ganvas.errors import DataError
+from ganvas.formatting import format_bytes
 from ganvas.storage import atomic_directory, parse_json, remove_drafts, write_json
 from ganvas.system_errors import advice_for, reason_of
 
@@ -135,6 +137,17 @@ def write_metadata(
         "fingerprint": metadata.fingerprint,
     }
     write_json(folder / DESCRIPTION, description)
+
+
+def check_room(folder: Path, needed: int) -> None:
+    """Raise a `DataError` if so many bytes of images do not fit on the disk of a folder."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DataError(
+            f"the prepared images take {format_bytes(needed)} in {folder.parent}, where "
+            f"{format_bytes(free)} are free. Choose a smaller size (--size), free some space, or "
+            "set GANVAS_CACHE to a folder on another disk"
+        )
 
 
 def write_images(path: Path, blocks: Blocks, shape: tuple[int, int, int], dtype: str) -> int:

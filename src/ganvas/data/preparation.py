@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from ganvas.data.bit_depth import pixel_range_problem
 from ganvas.data.cache import (
     IMAGES,
+    check_room,
     default_cache,
     open_or_build,
     write_images,
@@ -145,6 +147,7 @@ class _Preparation:
         channels = _channels(source, settings)
         original_of = self._originals()
         to_decode = [index for index, original in enumerate(original_of) if index == original]
+        check_room(folder, len(to_decode) * channels * math.prod(settings.size))
         problems: dict[int, str] = {}
         decoded = parallel_map(_decoder(source, settings, channels), to_decode, on_progress)
 

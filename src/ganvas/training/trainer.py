@@ -47,6 +47,7 @@ from ganvas.training.earlier_run import EarlierRun, check_freezes_trained
 from ganvas.training.engine import Compile
 from ganvas.training.failures import report_full_disk, report_out_of_memory
 from ganvas.training.grids import remove_interruption_grid
+from ganvas.training.least_memory import check_memory
 from ganvas.training.logs import view_lines
 from ganvas.training.loop import fit_to_the_end
 from ganvas.training.pace import measure_pace_on
@@ -145,6 +146,7 @@ def train(
     check_batch_is_divisible(recipe, processes, target)
     if processes.is_main:
         check_free(out, recipe.name)
+    check_memory(recipe, target, processes.size, compile)
     earlier = None if start_from is None else EarlierRun.read(start_from)
     check_freezes_trained(recipe, earlier)
     quiet = quiet or not processes.is_main

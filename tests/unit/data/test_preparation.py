@@ -382,6 +382,17 @@ def test_a_failed_write_leaves_nothing(
     assert entries(cache) == []
 
 
+def test_images_that_the_disk_has_no_room_for_are_not_decoded(
+    photos: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nearly_full = shutil.disk_usage(photos)._replace(free=100)
+    monkeypatch.setattr("ganvas.data.cache.shutil.disk_usage", lambda _: nearly_full)
+    monkeypatch.setattr("ganvas.data.preparation.decode", lambda *_: pytest.fail("decodes"))
+    with pytest.raises(DataError, match=r"take .* kB in .*, where 100 bytes are free. Choose a"):
+        prepare(open_source(photos), replace(SETTINGS, channels="3"), cache)
+    assert entries(cache) == []
+
+
 def test_a_cache_that_cannot_be_created_is_an_error(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"cannot keep prepared images in .*set GANVAS_CACHE"):
