@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ganvas.sampling import TrainedGenerator
+    from ganvas.generators.trained_generator import TrainedGenerator
 
 
 def labels_of(text: str | None, generator: TrainedGenerator) -> tuple[str, ...]:
