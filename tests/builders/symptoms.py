@@ -153,6 +153,16 @@ SICK: dict[str, Case] = {
     "no gradient": Case(
         "vanishing-generator-gradient", "stacked-modern", {"generator/gradient_norm": 2e-7}
     ),
+    "dead generator": Case(  # training's norm is a mean: some batches still had a gradient
+        "vanishing-generator-gradient",
+        "mlp",
+        {
+            "probe/gradient/generator/norm": 0.0,
+            "probe/gradient/generator/first": 0.0,
+            "probe/gradient/generator/last": 0.0,
+            "generator/gradient_norm": 0.03,
+        },
+    ),
     "exploding critic": Case(
         "exploding-gradients",
         "wgan-gp",

@@ -91,6 +91,9 @@ class Thresholds:
     tiny_gradient: float = 1e-4
     """The generator's norm at which Adam's epsilon (1e-8) begins to matter: each of 1e5 to 1e6
     weights then has a gradient of about 1e-7."""
+    no_gradient: float = 1e-12
+    """The generator's norm at a probe below which it has none: with a ten-thousandth of Adam's
+    epsilon no weight moves. Dead units give exactly 0, from the first steps on."""
     gradient_span: float = 1e4
     """Ratio of the RMS gradients of a network's first and last layer. Expected: within a factor of
     ten for each layer that transports it; exponential in depth where it fails (Gulrajani 2017,

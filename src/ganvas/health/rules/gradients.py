@@ -60,12 +60,20 @@ def _explodes(current: RuleInput, player: Player) -> Condition | None:
 
 
 def vanishing_generator_gradient(current: RuleInput) -> Condition | None:
-    """Almost no gradient reaches the generator, or its first layers."""
+    """Almost no gradient reaches the generator, or its first layers; none at all, also at once."""
     limits = current.thresholds
     last = current.value("probe/gradient/generator/last")
     minimax = current.recipe.objective.loss == "minimax"
     remedies = (non_saturating, slower("discriminator"), regularise, SPECTRAL_NORM)
+    none_at_all = condition(
+        "No gradient at all reaches the generator, so more training changes nothing.",
+        (non_saturating, slower("generator"), *remedies),
+        current.below("probe/gradient/generator/norm", limits.no_gradient, log_scale=True),
+    )
+    if current.steps < limits.start_steps:
+        return none_at_all
     return most_severe(
+        none_at_all,
         condition(
             "Almost no gradient reaches the generator, so it cannot improve.",
             remedies,
@@ -110,8 +118,9 @@ VANISHING_GENERATOR_GRADIENT = Rule(
     vanishing_generator_gradient,
     (
         "generator/gradient_norm",
+        "probe/gradient/generator/norm",
         "probe/gradient/generator/first",
         "probe/gradient/generator/last",
     ),
-    phase="start",
+    phase="any",
 )

@@ -283,6 +283,16 @@ def test_a_generator_without_gradient_after_large_steps_has_too_large_updates() 
     assert thrown == ["updates-too-large", "generator-stands-still"]
 
 
+def test_a_generator_without_any_gradient_fails_at_its_first_probes() -> None:
+    dead = SICK["dead generator"].evidence
+    first = replace(dead, records=({**dead.records[1], "images_seen": 64},))
+    found = only(first)
+    assert (found.symptom, found.verdict) == ("vanishing-generator-gradient", "failing")
+    assert "No gradient at all" in found.meaning
+    tiny = {**first.records[0], "probe/gradient/generator/norm": 1e-8}
+    assert apply_rules(replace(first, records=(tiny,))) == ()  # for now: training has just begun
+
+
 def test_a_discriminator_that_has_won_is_not_weak() -> None:
     won = {"probe/update/discriminator": 1e-7, "probe/ranking/train": 1.0}
     assert "discriminator-too-weak" not in symptoms(evidence("dcgan", won))
