@@ -21,6 +21,7 @@ from ganvas.fields import (
     replace_field,
     unknown_field,
 )
+from ganvas.formatting import format_number
 from ganvas.health.evidence import Player
 from ganvas.health.finding import Change
 from ganvas.networks import POINT
@@ -156,9 +157,11 @@ def reset_learning_rate(player: Player) -> Remedy:
         factor = learning_rate_factor(recipe, player)
         if 1 / FAR_OFF < factor < FAR_OFF:
             return None
-        off = f"{factor:.3g} times" if factor > 1 else f"one {1 / factor:.3g}th of"
-        value = scaled(field_value(recipe, field), 1 / factor)
-        return Change(field, value, f"it is {off} the usual one")
+        times = format_number(max(factor, 1 / factor), 3)
+        off = f"{times} times" if factor > 1 else f"one {times}th of"
+        now = field_value(recipe, field)
+        why = f"{extremes(now)[1]:g} is {off} the usual rate"
+        return Change(field, scaled(now, 1 / factor), why)
 
     return remedy
 

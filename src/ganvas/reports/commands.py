@@ -33,11 +33,17 @@ class Command:
     file_name: str = RECIPE_FILE
 
 
-def training_command(run: Run, recipe: Recipe, about: str, out: str) -> Command:
-    """The `ganvas train` that starts a run of this recipe on the data of `run`."""
+def training_command(
+    run: Run, recipe: Recipe, about: str, out: str, shown: Change | None = None
+) -> Command:
+    """The `ganvas train` that starts a run of this recipe on the data of `run`.
+
+    Args:
+        shown: as in `flags_of`.
+    """
     environment, location = run.read_environment(), shorten_location(run.read_data()["location"])
     earlier = environment.get("started_from")
-    flags = flags_of(recipe, earlier is not None)
+    flags = flags_of(recipe, earlier is not None, shown)
     name, *rest = [RECIPE_FILE] if flags is None else flags
     arguments = ["train", name, location, *rest]
     if earlier is not None:
@@ -60,17 +66,21 @@ def command_with_change(run: Run, change: Change) -> Command | None:
         return None
     about = f"Train a new run with {change.flag}: {change.why}."
     if flags_of(changed, "started_from" in run.read_environment()) is not None:
-        return training_command(run, changed, about, NEW_RUN)
+        return training_command(run, changed, about, NEW_RUN, change)
     # The run's own recipe as a file, and the change as a flag, where it can be seen.
     command = training_command(run, recipe, about, NEW_RUN)
     return replace(command, line=f"{command.line} {change.flag}")
 
 
-def flags_of(recipe: Recipe, trained_weights: bool = False) -> list[str] | None:
+def flags_of(
+    recipe: Recipe, trained_weights: bool = False, shown: Change | None = None
+) -> list[str] | None:
     """A named recipe and the flags that turn it into `recipe`; None where no name fits.
 
     Args:
         trained_weights: beside --from, which changes what the name means.
+        shown: a change that was made to it: its flag as it stands, also where the name gives the
+            field that value.
     """
     base, flags = _named_base(recipe)
     if base is None:
@@ -79,21 +89,22 @@ def flags_of(recipe: Recipe, trained_weights: bool = False) -> list[str] | None:
     base = replace(base, images=recipe.images).with_fixed_schedules()
     if CATALOG[flags[0]]().images != recipe.images:
         flags += ["--images", f"{recipe.images}"]
-    changes = _changes(base, recipe)
+    changes = _changes(base, recipe, shown)
     return None if changes is None else flags + changes
 
 
-def _changes(base: Recipe, recipe: Recipe) -> list[str] | None:
+def _changes(base: Recipe, recipe: Recipe, shown: Change | None = None) -> list[str] | None:
     """The flags that turn `base` into `recipe`; None where a field would have to be unset."""
-    flags: list[str] = []
+    changes: list[Change] = []
     for field in flatten(recipe):
         value = get_field(recipe, field)
-        if value == get_field(base, field):
-            continue
-        if value is None:
+        if shown is not None and field == shown.field:
+            changes.append(shown)
+        elif value is None and get_field(base, field) is not None:
             return None
-        flags += Change(field, format_field(value), "").flag.split(" ", 1)
-    return flags
+        elif value != get_field(base, field):
+            changes.append(Change(field, format_field(value), ""))
+    return [word for change in changes for word in change.flag.split(" ", 1)]
 
 
 def _named_base(recipe: Recipe) -> tuple[Recipe | None, list[str]]:

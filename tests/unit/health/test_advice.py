@@ -130,9 +130,11 @@ def test_a_learning_rate_that_is_far_off_is_the_first_advice(
 def test_custom_recipes_have_the_papers_usual_learning_rate() -> None:
     recipe = replace(DCGAN, name="custom", **rate("dcgan", "discriminator", 100))
     (first, *_) = advise(recipe, ())
-    assert first == Change("discriminator.learning_rate", "0.0002", "it is 100 times the usual one")
+    why = "0.02 is 100 times the usual rate"
+    assert first == Change("discriminator.learning_rate", "0.0002", why)
     slow = replace(DCGAN, name="custom", **rate("dcgan", "generator", 1e-3))
     assert advise(slow, ())[0].flag == "--generator.learning-rate 0.0002"
+    assert advise(slow, ())[0].why == "2e-07 is one 1,000th of the usual rate"
     assert advise(CATALOG["wgan-paper"](), ())[0].flag != "--generator.learning-rate 0.0002"
 
 
