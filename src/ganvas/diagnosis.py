@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ganvas import notebook
+from ganvas.command_line import ganvas_command
 from ganvas.health.assessment import (
     all_rules_active_from,
     applicable_rules,
@@ -21,6 +23,7 @@ from ganvas.health.finding import Finding, HealthStatus
 from ganvas.runs import Run
 from ganvas.runs.history import Record
 from ganvas.runs.status import State
+from ganvas.runs.training_command import Places, arguments_with_change
 from ganvas.runs.tuning import Tuning, read_tuning
 from ganvas.storage import to_plain
 
@@ -56,6 +59,8 @@ class Diagnosis:
     """findings.jsonl: onset, worsening and end of findings, and rewinds."""
     tuning: Tuning | None = None
     """Which values `--tune` tried at the start, and what came out; None without it."""
+    command: str = ""
+    """The `ganvas train` of a new run with the first advice; empty where there is none."""
 
     @property
     def headline(self) -> str:
@@ -127,7 +132,15 @@ def diagnose(run: Run | Path | str) -> Diagnosis:
             event for event in run.findings.records() if {"event", "images_seen"} <= event.keys()
         ),
         tuning=read_tuning(run.directory),
+        command=command_with_advice(run, findings),
     )
+
+
+def command_with_advice(run: Run, findings: Sequence[Finding]) -> str:
+    """The `ganvas train` of a run like this with the first advice; empty where there is none."""
+    first = next((change for finding in findings[:1] for change in finding.advice), None)
+    arguments = None if first is None else arguments_with_change(run, first, Places.of(run))
+    return "" if arguments is None else ganvas_command(*arguments)
 
 
 def evidence_of(run: Run) -> Evidence:

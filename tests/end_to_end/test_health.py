@@ -7,6 +7,7 @@ ones: it finds a failure as long as the discriminator learns faster than 0.01.
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import signal
 from collections.abc import Callable
@@ -67,6 +68,12 @@ def test_warn_says_it_once_and_trains_to_the_end(
     said = ganvas("diagnose", run)
     assert said.code == 1
     assert "failing at 2,000 images (finished)" in said.out
+    (line,) = (line for line in said.out.splitlines() if line.startswith("a new run with the "))
+    words = shlex.split(line.partition(": ")[2])
+    assert words[:4] == ["ganvas", "train", str(run / "recipe.json"), str(images)]
+    assert words[-2:] == ["--discriminator.learning-rate", "2e-4"]
+    again = ganvas(*words[1:], "--images", 64, "--out", tmp_path / "again")
+    assert again.code == 0, again.err
     table = json.loads(ganvas("diagnose", run, "--json").out)
     assert table["verdict"] == "failing"
     assert table["findings"][0]["symptom"] == "diverging"

@@ -164,7 +164,7 @@ def test_a_finding_comes_first_with_its_number_its_limit_and_a_command(
     assert headline(elements) == "Failing: diverging; trained on 2,000 images"
     first = next(element.text for element in pages.of(elements, "code"))
     assert first.startswith("ganvas train recipe.toml")
-    assert first.endswith("--discriminator.learning-rate 2e-4")
+    assert first.endswith("--discriminator.learning-rate 2e-4 --out runs/changed")
     labels = [element.attributes["aria-label"] or "" for element in pages.of(elements, "svg")]
     assert any("normal: below 0.05: 0.05" in label for label in labels)
     alts = [element.attributes["alt"] for element in pages.of(elements, "img")]

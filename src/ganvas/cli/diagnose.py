@@ -45,6 +45,8 @@ class Diagnose:
             print(json.dumps(diagnosis.to_json(), indent=2))
         else:
             print_lines(*diagnosis_lines(diagnosis, self.verbose), "")
+            if diagnosis.command:
+                print_lines(f"a new run with the first change: {diagnosis.command}")
             print_lines(next_step(diagnosis, self.run_directory))
         return 1 if diagnosis.findings else 0
 
@@ -97,10 +99,7 @@ def unchecked_lines(diagnosis: Diagnosis) -> list[str]:
 
 
 def next_step(diagnosis: Diagnosis, run: Path) -> str:
-    """What to type next.
-
-    A run that needs a change is not trained longer: its report has the command with the change.
-    """
+    """What to type next. A run that needs a change is not trained longer."""
     wanted = diagnosis.all_checked_from
     is_over = diagnosis.status in STOPPED or (
         diagnosis.status == "finished" and diagnosis.verdict == "watch"

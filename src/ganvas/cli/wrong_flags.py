@@ -155,6 +155,11 @@ def hint_of_others(flag: GivenFlag, row: Habit | None, usage: Usage) -> str:
             return fill(with_shared_for_flags(of_train), flag, usage)
         return f"no such flag. For ganvas train: {fill(of_train, flag, usage)}"
     have = [f"ganvas {name}" for name, flags in usage.others().items() if flag.is_in(flags)]
+    if usage.command == "resume" and "ganvas train" in have:
+        return (
+            "no such flag. A run keeps its recipe: ganvas train starts a new one with this flag. "
+            "The whole command, with what health advises: ganvas diagnose RUN"
+        )
     if have:
         return f"no such flag. It belongs to {format_list(have)}"
     return f"no such flag. All flags: ganvas {usage.command} --help"

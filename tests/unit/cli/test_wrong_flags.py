@@ -207,6 +207,7 @@ def test_train_says_what_to_type_for_a_flag_of_another_tool(
         (["project", "x", "--target-image", "y.png"], "follow the run: ganvas project RUN y.png"),
         (["resume", "x", "--epochs", "3"], "--images 30k is 3 epochs of 10,000 images"),
         (["resume", "x", "--seed", "3"], "a run keeps its seed"),
+        (["resume", "x", "--generator.learning-rate", "3"], "health advises: ganvas diagnose RUN"),
         (["compare", "--batch", "16"], "use --shared batch=16"),
         (["compare", "--flip"], "use --shared data.flip=true"),
         (

@@ -1,4 +1,4 @@
-"""The flags that turn a named recipe into the recipe of a run."""
+"""The commands of a page."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ganvas.cli.train import Train
 from ganvas.health.advice import apply_change
 from ganvas.health.finding import Change
 from ganvas.objectives.settings import Penalties
-from ganvas.recipes import CATALOG, Ramp
-from ganvas.reports.commands import command_with_change, flags_of
+from ganvas.recipes import CATALOG
+from ganvas.reports.commands import command_with_change
 from ganvas.runs import Run
 from tests.builders.run_files import data, environment
 from tests.builders.symptoms import rate
@@ -23,75 +23,6 @@ from tests.builders.symptoms import rate
 
 def changed(recipe: Any, **changes: Any) -> Any:
     return dataclasses.replace(recipe, **changes)
-
-
-@pytest.mark.parametrize("name", CATALOG)
-def test_flags_give_the_named_recipe_back(name: str) -> None:
-    recipe = CATALOG[name]().with_fixed_schedules()
-    assert flags_of(recipe) == [name]
-
-
-def test_flags_give_every_changed_field_back() -> None:
-    base = CATALOG["dcgan"]()
-    objective = base.objective
-    recipes = [
-        changed(base, images=50_000, batch=32, generator_batch=16, on_failure="stop"),
-        changed(base, data=dataclasses.replace(base.data, size=(16, 32), flip=True)),
-        changed(base, data=dataclasses.replace(base.data, labels="2", pixel_range="-0.5:1")),
-        changed(base, objective=dataclasses.replace(objective, loss="hinge", spectral_norm=True)),
-        changed(
-            base,
-            generator=dataclasses.replace(
-                base.generator, learning_rate=Ramp(shape="linear", start=2e-4, end=0.0)
-            ),
-        ),
-        changed(
-            base,
-            evaluation=dataclasses.replace(base.evaluation, every=5, metrics=("swd", "fd-lite0")),
-        ),
-    ]
-    for recipe in recipes:
-        stored = recipe.with_fixed_schedules()
-        flags = flags_of(stored)
-        assert flags is not None
-        verb = parse(["train", flags[0], "fashion", *flags[1:]])
-        assert isinstance(verb, Train)
-        assert verb.recipe.with_fixed_schedules() == stored
-
-
-@pytest.mark.parametrize(
-    "networks",
-    [
-        ["--network", "resnet"],
-        ["--generator.network", "resnet"],
-        ["--discriminator.network", "r3gan"],
-        ["--generator.network", "mlp", "--discriminator.network", "resnet"],
-    ],
-)
-def test_exchanged_networks_are_flags(networks: list[str]) -> None:
-    command = parse(["train", "wgan", "fashion", *networks, "--batch", "48"])
-    assert isinstance(command, Train)
-    flags = flags_of(command.recipe.with_fixed_schedules())
-    assert flags == ["wgan", *networks, "--batch", "48"]
-
-
-def test_a_recipe_with_another_name_has_no_flags() -> None:
-    assert flags_of(changed(CATALOG["dcgan"](), name="mine")) is None
-
-
-def test_flags_beside_an_earlier_run_give_the_recipe_that_trained() -> None:
-    """--from changes what the name means, so only what differs from that is a flag."""
-    for words in ([], ["--generator.learning-rate", "2e-4"], ["--freeze-discriminator", "1"]):
-        line = ["train", "dcgan", "fashion", "--from", "runs/first", *words]
-        command = parse(line)
-        assert isinstance(command, Train)
-        stored = command.recipe.with_fixed_schedules()
-        flags = flags_of(stored, trained_weights=True)
-        assert flags is not None
-        assert len(flags) == 1 + len(words)
-        again = parse(["train", flags[0], "fashion", "--from", "runs/first", *flags[1:]])
-        assert isinstance(again, Train)
-        assert again.recipe.with_fixed_schedules() == stored
 
 
 @pytest.mark.parametrize(
