@@ -14,6 +14,7 @@ from ganvas.health.assessment import (
     applicable_rules,
     apply_rules,
     health_status,
+    longer_budget,
     not_applicable,
     not_checked,
     too_early,
@@ -51,6 +52,8 @@ class Diagnosis:
     """Images seen from which on every applicable symptom is checked."""
     budget: int
     """How many images the run is to see."""
+    longer_budget: int
+    """The next larger budget, for a run that was too short (`health.assessment`)."""
     not_applicable: dict[str, str]
     """The symptoms that cannot occur under this recipe, and why."""
     caveats: tuple[str, ...]
@@ -126,6 +129,7 @@ def diagnose(run: Run | Path | str) -> Diagnosis:
         too_early=too_early(evidence),
         all_checked_from=all_rules_active_from(evidence.recipe),
         budget=evidence.recipe.images,
+        longer_budget=longer_budget(evidence.recipe, run.read_data()["shape"]["channels"]),
         not_applicable=excluded,
         caveats=caveats(evidence),
         events=tuple(

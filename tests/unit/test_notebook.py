@@ -132,6 +132,7 @@ def test_diagnosis_is_short_as_text_and_a_table_as_html() -> None:
         not_checked={},
         too_early=(),
         all_checked_from=0,
+        longer_budget=24_000,
         budget=12_000,
         not_applicable={},
         caveats=("a line is damaged",),

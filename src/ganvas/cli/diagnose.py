@@ -111,8 +111,7 @@ def next_step(diagnosis: Diagnosis, run: Path) -> str:
         return f"it is still training; from {wanted:,} images on: {command}"
     if diagnosis.status != "finished" and diagnosis.budget >= wanted:
         return f"next: {ganvas_command('resume', run)}"
-    images = max(2 * diagnosis.budget, wanted)
-    return f"next: {ganvas_command('resume', run, '--images', images)}"
+    return f"next: {ganvas_command('resume', run, '--images', diagnosis.longer_budget)}"
 
 
 def finding_lines(finding: Finding) -> list[str]:

@@ -8,6 +8,7 @@ from ganvas.health.evidence import Evidence
 from ganvas.health.finding import Finding, HealthStatus
 from ganvas.health.rules import RULES
 from ganvas.health.rules.rule import Rule
+from ganvas.recipes.first_shapes import enough_for_shapes
 from ganvas.recipes.recipe import Recipe
 
 IMPLIED_BY = {
@@ -69,6 +70,18 @@ def all_rules_active_from(recipe: Recipe) -> int:
     """Images seen from which on every applicable rule is evaluated."""
     nothing = Evidence((), recipe)
     return max((rule.active_from(nothing) for rule in applicable_rules(recipe)), default=0)
+
+
+def longer_budget(recipe: Recipe, channels: int) -> int:
+    """The next larger budget: twice as long, all symptoms checked, and shapes to be seen.
+
+    The one answer to how long to train, for whatever shows it.
+
+    Args:
+        channels: of the images.
+    """
+    shapes = enough_for_shapes(recipe, channels) or 0
+    return max(2 * recipe.images, all_rules_active_from(recipe), shapes)
 
 
 def not_checked(evidence: Evidence) -> dict[str, str]:

@@ -105,15 +105,26 @@ class Forecast:
         return f"{format_short(images)} {self.things} ({time})"
 
 
-def too_short(recipe: Recipe, channels: int) -> str | None:
-    """The warning for a budget that ends before shapes can be seen; None for any other."""
+def enough_for_shapes(recipe: Recipe, channels: int) -> int | None:
+    """A budget that shows shapes, where the recipe's ends before; None where that is not known."""
     run = measured_run(recipe, channels)
     if run is None or run.images is None or recipe.images >= run.images:
         return None
-    enough = format_short(max(CATALOG[run.recipe]().images, 2 * run.images))
+    return max(CATALOG[run.recipe]().images, 2 * run.images)
+
+
+def too_short(recipe: Recipe, channels: int, enough: int) -> str | None:
+    """The warning for a budget that ends before shapes can be seen; None for any other.
+
+    Args:
+        enough: images to train on in its place.
+    """
+    run = measured_run(recipe, channels)
+    if run is None or run.images is None or enough_for_shapes(recipe, channels) is None:
+        return None
     return (
         f"{recipe.images:,} images are too few to see shapes: with {run} that took about "
-        f"{format_short(run.images)}. Train on {enough}"
+        f"{format_short(run.images)}. Train on {format_short(enough)}"
     )
 
 

@@ -16,7 +16,6 @@ from ganvas.formatting import (
     format_number,
     format_weights,
 )
-from ganvas.health.assessment import all_rules_active_from
 from ganvas.health.finding import HealthStatus
 from ganvas.metrics.names import more_is_better
 from ganvas.recipes import Recipe, count_weights
@@ -142,15 +141,12 @@ def _next_steps(run: Run, diagnosis: Diagnosis, status: RunStatus) -> Iterator[C
             ganvas_command("sample", path, "--checkpoint", "best"),
             f"The best score was at {best:,} images: use the generator of that checkpoint.",
         )
-    elif status.state == "finished" and status.health == "too early to tell":
-        images = max(2 * status.budget, all_rules_active_from(run.read_recipe()))
-        about = "Train longer, until every symptom can be checked."
-        yield Command(ganvas_command("resume", path, "--images", images), about)
     elif status.state == "finished" and status.health != "failing":
         improving = len(curve) > 2 and curve[-1]["images_seen"] == best
-        why = "The score was still improving" if improving else "It may improve further"
-        about = f"{why}: train twice as long."
-        yield Command(ganvas_command("resume", path, "--images", 2 * status.budget), about)
+        about = "The score was still improving" if improving else "It may improve further"
+        about = "Some symptoms cannot be checked before" if diagnosis.too_early else about
+        longer = ganvas_command("resume", path, "--images", diagnosis.longer_budget)
+        yield Command(longer, f"{about}: train longer.")
 
 
 def deciding_scores(run: Run) -> list[Record]:

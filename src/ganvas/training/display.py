@@ -15,9 +15,11 @@ from ganvas.command_line import ganvas_command
 from ganvas.data.prepared import PreparedData
 from ganvas.evaluation.score import Score
 from ganvas.formatting import format_clock, format_image_size, format_progress, format_short
+from ganvas.health.assessment import longer_budget
 from ganvas.health.finding import describe_event
 from ganvas.notebook import NotebookLine, in_notebook
 from ganvas.recipes import Recipe
+from ganvas.recipes.first_shapes import enough_for_shapes
 from ganvas.runs import Run
 from ganvas.runs.history import Record
 from ganvas.terminal import printable
@@ -126,7 +128,7 @@ class Display(Listener):
 
     def end(self) -> None:
         """Print where the results are and which commands come next."""
-        log_end(self, self._run, needs_a_change=self._health.startswith(("watch", "failing")))
+        log_end(self, self._run, self._health)
 
     def _update(self, images_seen: int) -> dict[str, str]:
         """Update the live line and return its parts."""
@@ -181,10 +183,15 @@ def log_start(
         listeners.message(f"growing: {recipe.grow.in_words()}; these weights are of the first size")
 
 
-def log_end(listeners: Listener, run: Run, needs_a_change: bool) -> None:
-    """Print where the results are and which commands come next: first what health advises."""
+def log_end(listeners: Listener, run: Run, health: str) -> None:
+    """Print where the results are and which commands come next: first what health advises.
+
+    Args:
+        health: its status, as at the last probes.
+    """
     pictures = run.sample_paths()
     listeners.message(f"pictures: {pictures[-1]}")
+    needs_a_change = health.startswith(("watch", "failing"))
     verbs = {
         "diagnose": needs_a_change,
         "sample": True,
@@ -192,7 +199,22 @@ def log_end(listeners: Listener, run: Run, needs_a_change: bool) -> None:
         "report": True,
     }
     commands = [next_command(verb, run) for verb, fits in verbs.items() if fits]
+    commands += [longer_command(run)] if not needs_a_change and is_too_short(run, health) else []
     listeners.message(f"next: {'  ·  '.join(commands)}")
+
+
+def is_too_short(run: Run, health: str) -> bool:
+    """Whether a run ended before its health could be judged, or shapes could be seen."""
+    enough = enough_for_shapes(run.read_recipe(), run.read_data()["shape"]["channels"])
+    return health == "too early to tell" or enough is not None
+
+
+def longer_command(run: Run) -> str:
+    """As `next_command`: what trains a run longer that was too short."""
+    images = longer_budget(run.read_recipe(), run.read_data()["shape"]["channels"])
+    if not in_notebook():
+        return ganvas_command("resume", run.directory, "--images", images)
+    return f"ganvas.resume({str(run.directory)!r}, images={images})"
 
 
 def next_command(verb: str, run: Run) -> str:

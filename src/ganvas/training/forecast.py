@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from ganvas.health.assessment import longer_budget
 from ganvas.networks import ImageShape
 from ganvas.recipes import Recipe
 from ganvas.recipes.first_shapes import Forecast, measured_run, too_short
@@ -33,7 +34,8 @@ class ForecastListener(Listener):
 
     def start(self, state: TrainState) -> None:
         """Warn where the budget is too short to see anything; a resumed run was warned before."""
-        warning = too_short(self._recipe, self._channels)
+        enough = longer_budget(self._recipe, self._channels)
+        warning = too_short(self._recipe, self._channels, enough)
         if state.images_seen > 0 or self._recipe.grow is not None:  # which gets slower
             self._said = True
         elif warning is not None:

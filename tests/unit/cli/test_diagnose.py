@@ -32,6 +32,7 @@ def a_diagnosis(**changes: Any) -> Diagnosis:
         "too_early": ("stagnation", "oscillation"),
         "all_checked_from": 64_000,
         "budget": 9_000,
+        "longer_budget": 200_000,
         "not_applicable": {"idle-penalty": "there is no penalty"},
         "caveats": (),
         "events": (),
@@ -68,15 +69,14 @@ def test_the_numbers_of_a_finding_that_is_ending_are_of_the_past() -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, "next: ganvas resume 'runs/my photos' --images 64000"),
-        ({"budget": 50_000}, "next: ganvas resume 'runs/my photos' --images 100000"),
+        ({}, "next: ganvas resume 'runs/my photos' --images 200000"),
         (
             {"status": "interrupted", "budget": 200_000},
             "next: ganvas resume 'runs/my photos'",
         ),
         (
             {"status": "stopped without saving"},
-            "next: ganvas resume 'runs/my photos' --images 64000",
+            "next: ganvas resume 'runs/my photos' --images 200000",
         ),
         (
             {"status": "running"},

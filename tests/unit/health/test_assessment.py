@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 
 from ganvas.health import assessment
-from ganvas.health.assessment import applicable_rules, apply_rules, health_status, not_checked
+from ganvas.health.assessment import (
+    all_rules_active_from,
+    applicable_rules,
+    apply_rules,
+    health_status,
+    longer_budget,
+    not_checked,
+)
 from ganvas.health.evidence import Evidence
 from ganvas.health.finding import Finding
 from ganvas.recipes import CATALOG
@@ -88,3 +95,12 @@ def test_rules_that_do_not_apply_do_not_count() -> None:
         rule.symptom for rule in applicable_rules(whole.recipe)
     )
     assert health_status(whole, ()) == "healthy"
+
+
+def test_a_longer_budget_is_enough_for_symptoms_and_for_shapes() -> None:
+    """Whichever is more: shapes of dcgan, symptoms of wgan-gp, twice as long after that."""
+    dcgan, wgan_gp = CATALOG["dcgan"](), CATALOG["wgan-gp"]()
+    assert longer_budget(replace(dcgan, images=4_000), 1) == dcgan.images == 200_000
+    assert longer_budget(replace(dcgan, images=150_000), 1) == 300_000
+    unknown = replace(wgan_gp, batch=512, images=4_000)
+    assert longer_budget(unknown, 1) == all_rules_active_from(unknown) > 200_000

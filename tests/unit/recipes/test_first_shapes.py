@@ -154,9 +154,9 @@ def test_a_budget_that_ends_before_shapes_is_warned_about() -> None:
     run = measured_run(dcgan, 1)
     assert run is not None
     assert run.images is not None
-    warning = too_short(replace(dcgan, images=run.images - 1), 1)
+    warning = too_short(replace(dcgan, images=run.images - 1), 1, 200_000)
     assert warning is not None
     assert "too few to see shapes" in warning
     assert warning.endswith("Train on 200k")
-    assert too_short(replace(dcgan, images=run.images), 1) is None
-    assert too_short(replace(dcgan, images=5, batch=16), 1) is None
+    assert too_short(replace(dcgan, images=run.images), 1, 200_000) is None
+    assert too_short(replace(dcgan, images=5, batch=16), 1, 200_000) is None

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from ganvas.health.assessment import longer_budget
 from ganvas.health.rules import RULES
 from ganvas.recipes import Intervals
 from ganvas.runs import Run
 from ganvas.training.display import Display, fit_parts
 from ganvas.training.engine import Compiled, Eager
+from tests.builders.run_files import data, environment
 from tests.builders.tiny import start, tiny_recipe
 
 RECIPE = tiny_recipe(images=1_200, intervals=Intervals(history=500))
@@ -85,15 +87,17 @@ def test_the_last_line_names_diagnose_first_where_something_was_found(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    run = Run(tmp_path)
+    run = Run.create(tmp_path / "run", RECIPE, environment(), data())
     monkeypatch.setattr(Run, "can_be_scored", lambda run: False)
-    (tmp_path / "samples").mkdir()
     run.sample_path(500).touch()
     display = Display(run, RECIPE, 0)
     losses = {"discriminator/loss/adversarial": 0.5, "generator/loss/adversarial": 2.0}
     display.record({"images_seen": 500, "images_per_second": 12.0, **losses}, [], health)
     display.end()
-    assert f"next: ganvas {first} " in capsys.readouterr().out
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith(f"next: ganvas {first} ")
+    longer = f"ganvas resume {run.directory} --images {longer_budget(RECIPE, 1)}"
+    assert line.endswith(longer) == (health == "too early to tell")
 
 
 def test_live_line_updates_between_records(monkeypatch: pytest.MonkeyPatch) -> None:
