@@ -216,11 +216,22 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         value = parse_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except FileNotFoundError as error:
+        raise missing(path) from error
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {reason_of(error)}") from error
+    except ValueError as error:
         raise RunError(f"{path} cannot be read: {error}") from error
     if not isinstance(value, dict):
         raise RunError(f"{path} is damaged: expected an object, got {type(value).__name__}")
     return value
+
+
+def missing(path: Path) -> RunError:
+    """The error for a file that ganvas wrote and that is gone."""
+    return RunError(
+        f"{path} is missing: it was deleted or moved. Put it back, or start again in another folder"
+    )
 
 
 def read_dataclass(path: Path, kind: type[AnyDataclass]) -> AnyDataclass:

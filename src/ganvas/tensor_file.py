@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganvas import storage
 from ganvas.errors import RunError
+from ganvas.system_errors import reason_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,7 +54,11 @@ def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
         content = storage.parse_json(metadata["ganvas"])
         values: dict[str, Any] = content["values"]
         digest: str = content["digest"]
-    except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+    except FileNotFoundError as error:
+        raise storage.missing(path) from error
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {reason_of(error)}") from error
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path} cannot be read: {error}") from error
     if digest != checksum(tensors, values):
         raise RunError(f"{path} is damaged: its content does not match its checksum")

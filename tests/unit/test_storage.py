@@ -292,6 +292,15 @@ def test_json_that_is_nested_deeply_is_refused_like_any_damage(tmp_path: Path, t
         storage.read_json(tmp_path / "a.json")
 
 
+def test_a_file_that_is_gone_is_a_sentence_without_the_systems_numbers(tmp_path: Path) -> None:
+    with pytest.raises(RunError) as gone:
+        storage.read_json(tmp_path / "data.json")
+    assert str(gone.value).startswith(f"{tmp_path / 'data.json'} is missing: it was deleted or mov")
+    with pytest.raises(RunError) as folder:
+        storage.read_json(tmp_path)
+    assert str(folder.value) == f"{tmp_path} cannot be read: is a directory"
+
+
 def test_json_of_fifty_levels_is_read() -> None:
     text = "[" * 50 + "]" * 50
     assert json.dumps(storage.parse_json(text)) == text

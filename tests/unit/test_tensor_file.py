@@ -105,7 +105,9 @@ def test_appended_bytes_are_refused(small_file: Path) -> None:
 
 
 def test_missing_and_foreign_files_are_refused(tmp_path: Path) -> None:
-    assert "cannot be read" in refused(tmp_path / "absent.safetensors")
+    assert "absent.safetensors is missing: it was deleted" in refused(
+        tmp_path / "absent.safetensors"
+    )
     foreign = tmp_path / "foreign.safetensors"
     safetensors.torch.save_file({"w": torch.ones(2)}, foreign)
     assert "cannot be read" in refused(foreign)
