@@ -265,6 +265,8 @@ def test_when_every_checkpoint_is_damaged_it_says_so(
     assert result.code == 2
     assert result.err.startswith("ganvas: all checkpoints are damaged:")
     assert result.err.count("safetensors cannot be read") == 2
+    assert result.err.endswith(f"Samples need none of them: ganvas sample {run}\n")
+    assert ganvas("sample", run).code == 0
 
 
 def test_a_run_goes_on_in_the_numbers_that_it_began_in(

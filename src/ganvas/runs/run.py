@@ -362,7 +362,11 @@ class Run:
                 continue
             return tensors, values, damaged
         if damaged:
-            raise RunError("all checkpoints are damaged:\n  " + "\n  ".join(damaged))
+            raise RunError(
+                "\n  ".join(["all checkpoints are damaged:", *damaged])
+                + "\nPut copies of them back, or train a new run in another folder (--out). "
+                f"Samples need none of them: {ganvas_command('sample', self.directory)}"
+            )
         return None
 
     @contextmanager
