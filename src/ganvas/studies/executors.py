@@ -10,8 +10,8 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +30,17 @@ SECONDS_TO_CONNECT = 10
 
 THREADS_VARIABLE = "OMP_NUM_THREADS"
 """Decides how many threads a process computes with."""
+
+UNGUARDED = 77
+"""Exit code of a worker whose import of the script started the study again."""
+
+GUARD = """\
+a worker imports the script that starts it, and this script starts the study again when imported.
+Put the call under a guard:
+
+    if __name__ == "__main__":
+        ganvas.compare(...)"""
+"""What a script needs that calls `compare`."""
 
 TERMINAL_SIGNALS = [number for number in STOP_SIGNALS if number != signal.SIGTERM]
 """Ctrl-C, and the terminal's end."""
@@ -56,7 +67,12 @@ class WorkerPool:
 
 
 def check_workers(workers: int | None, dask: str | None) -> None:
-    """Raise an `ArgumentError` for workers that cannot be, before the work that they are for."""
+    """Raise an `ArgumentError` if there can be no such workers, before the work that they are for.
+
+    In a worker that imports the script which started it, this ends the worker: `GUARD`.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        sys.exit(UNGUARDED)  # without a word: the parent says it once
     if dask is not None:
         check_extra("cluster", "a cluster of dask", "distributed")
     elif workers is not None and workers < 1:
@@ -85,13 +101,42 @@ def local_devices() -> tuple[str, ...]:
 
 @contextmanager
 def process_executor(workers: int, threads: int) -> Iterator[Executor]:
-    """Spawned worker processes with so many threads each."""
+    """Spawned worker processes with so many threads each.
+
+    Raises:
+        BrokenExecutor: a process died; says how.
+        GanvasError: the script has no guard, `GUARD`.
+    """
     spawn = multiprocessing.get_context("spawn")
     with restored_threads_variable():
         os.environ[THREADS_VARIABLE] = str(threads)  # read by the workers when they import torch
-        with ProcessPoolExecutor(workers, spawn, initializer=init_worker) as executor:
-            spawn_ignoring_signals(executor, workers)
-            yield executor
+        pool = ProcessPoolExecutor(workers, spawn, initializer=init_worker)
+        processes = pool._processes  # the pool forgets it when it is shut down
+        try:
+            with pool as executor:
+                spawn_ignoring_signals(executor, workers)
+                yield executor
+        except BrokenExecutor as error:
+            codes = [process.exitcode for process in processes.values()]
+            if UNGUARDED in codes:
+                raise GanvasError(GUARD) from error
+            raise BrokenExecutor(cause_of_death(codes)) from error
+
+
+def cause_of_death(exit_codes: Iterable[int | None]) -> str:
+    """Why a pool broke, from the exit codes of its processes.
+
+    The pool ends the others, so SIGTERM is no cause where there is another.
+    """
+    own = [code for code in exit_codes if code not in (None, 0, -signal.SIGTERM)]
+    if not own:
+        return "ended from outside"
+    code = own[0]
+    if code > 0:
+        return f"exit code {code}: its own error is printed above"
+    if code == -signal.SIGKILL:
+        return "killed, possibly out of memory"
+    return f"ended by {signal.Signals(-code).name}"
 
 
 @contextmanager
@@ -137,12 +182,12 @@ def init_worker() -> None:
 
 
 def terminate(executor: Executor) -> None:
-    """Shut down at once. Processes of this machine are ended, whatever they are doing."""
+    """Wait for nothing more. Processes of this machine are ended, whatever they are doing."""
+    if not isinstance(executor, ProcessPoolExecutor):
+        executor.shutdown(wait=False)
+        return
     # A pool has no public way to end its processes before Python 3.14.
-    pool = executor._processes if isinstance(executor, ProcessPoolExecutor) else {}
-    workers = list(pool.values())
-    executor.shutdown(wait=False)
-    for worker in workers:
+    for worker in list(executor._processes.values()):
         worker.terminate()
 
 

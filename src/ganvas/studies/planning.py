@@ -83,7 +83,7 @@ def run_measurements(
                 terminate(executor)
     except BrokenExecutor as error:
         raise RunError(
-            "a worker process died while throughput was measured, possibly out of memory. Try "
+            f"a worker process died while throughput was measured, {error}. If it was memory, try "
             "fewer workers, or smaller networks"
         ) from error
     except KeyboardInterrupt:

@@ -279,9 +279,9 @@ def run_pending(
                 # If a process dies, the jobs in progress are repeated one by one, to see which of
                 # them it was.
                 batch, at_a_time = (suspects, 1) if suspects else (queue, pool.workers)
-                lost = run_queue(batch, at_a_time, pool, directory, display)
+                lost, cause = run_queue(batch, at_a_time, pool, directory, display)
                 if len(lost) == 1:
-                    display.ended(record_lost_run(lost[0], directory, "possibly out of memory"))
+                    display.ended(record_lost_run(lost[0], directory, cause))
                 else:
                     suspects += lost
     except KeyboardInterrupt:
@@ -311,35 +311,41 @@ def run_queue(
     pool: WorkerPool,
     directory: StudyDirectory,
     display: StudyDisplay,
-) -> list[Job]:
-    """Do the jobs of a queue, so many at a time. Returns those in progress when a process died."""
+) -> tuple[list[Job], str]:
+    """Do the jobs of a queue, so many at a time.
+
+    Returns those in progress when a process died, and how it died; otherwise nothing.
+    """
     running: dict[Future[Outcome], tuple[Job, int]] = {}
     free = list(range(at_a_time))
-    with pool.make_executor(at_a_time, directory.plan.threads) as executor:
-        try:
-            while queue or running:
-                while queue and free:
-                    job = dataclasses.replace(queue[0], device=pool.device(free[-1]))
-                    running[executor.submit(run_job, job)] = (job, free[-1])
-                    queue.popleft()
-                    free.pop()
-                done, _ = wait(running, POLL_SECONDS, FIRST_COMPLETED)
-                for future in done:
-                    display.ended(job_outcome(future, running[future][0], directory))
-                    free.append(running.pop(future)[1])
-                display.update([job for job, _ in running.values()])
-        except BrokenExecutor:
-            return [job for job, _ in running.values() if is_pending(directory, job)]
-        except GanvasError as error:
-            directory.request_stop()
-            kind = GanvasError if isinstance(error, RecipeError) else type(error)
-            raise kind(f"{error}\nContinue with: {directory.command}") from error
-        except BaseException as error:
-            directory.request_stop()
-            if isinstance(error, KeyboardInterrupt):
-                display.message("stopping: the runs in progress are saved first")
-            raise
-    return []
+    try:
+        with pool.make_executor(at_a_time, directory.plan.threads) as executor:
+            try:
+                while queue or running:
+                    while queue and free:
+                        job = dataclasses.replace(queue[0], device=pool.device(free[-1]))
+                        running[executor.submit(run_job, job)] = (job, free[-1])
+                        queue.popleft()
+                        free.pop()
+                    done, _ = wait(running, POLL_SECONDS, FIRST_COMPLETED)
+                    for future in done:
+                        display.ended(job_outcome(future, running[future][0], directory))
+                        free.append(running.pop(future)[1])
+                    display.update([job for job, _ in running.values()])
+            except BrokenExecutor:
+                raise
+            except GanvasError as error:
+                directory.request_stop()
+                kind = GanvasError if isinstance(error, RecipeError) else type(error)
+                raise kind(f"{error}\nContinue with: {directory.command}") from error
+            except BaseException as error:
+                directory.request_stop()
+                if isinstance(error, KeyboardInterrupt):
+                    display.message("stopping: the runs in progress are saved first")
+                raise
+    except BrokenExecutor as error:
+        return [job for job, _ in running.values() if is_pending(directory, job)], str(error)
+    return [], ""
 
 
 def is_pending(directory: StudyDirectory, job: Job) -> bool:

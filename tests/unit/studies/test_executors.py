@@ -5,11 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack
 from multiprocessing.connection import wait
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -86,3 +88,48 @@ def test_starting_workers_ignore_what_a_terminal_sends_and_end_at_once_when_term
         assert wait([worker.sentinel], 60)
     with pytest.raises(BrokenExecutor):
         asleep.result(60)
+
+
+@pytest.fixture
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The script that this program is, as far as its workers see: they import it first."""
+    path = tmp_path / "script.py"
+    main = ModuleType("__main__")
+    main.__file__ = str(path)
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("ending", "cause"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", "killed, possibly out of memory"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "ended by SIGSEGV"),
+        ("sys.exit(3)", "exit code 3: its own error is printed above"),
+    ],
+)
+def test_it_is_told_how_a_worker_died(script: Path, ending: str, cause: str) -> None:
+    script.write_text(f"import os, signal, sys\n{ending}\n")
+    with (
+        pytest.raises(BrokenExecutor, match=f"^{cause}$"),
+        executors.process_executor(1, 1) as executor,
+    ):
+        executor.submit(os.getpid).result(60)
+
+
+def test_a_script_without_a_guard_is_told_to_add_one(
+    script: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Takes two seconds: the worker imports torch, and would start the study again."""
+    script.write_text("import ganvas\nganvas.compare('absent.toml')\n")
+    with (
+        pytest.raises(GanvasError, match='if __name__ == "__main__":'),
+        executors.process_executor(1, 1) as executor,
+    ):
+        executor.submit(os.getpid).result(60)
+    assert capfd.readouterr() == ("", ""), "the parent says it, once"
+
+
+def test_a_worker_that_the_pool_ended_is_no_cause() -> None:
+    assert executors.cause_of_death([-signal.SIGTERM, None, 1]).startswith("exit code 1")
+    assert executors.cause_of_death([-signal.SIGTERM, 0]) == "ended from outside"
