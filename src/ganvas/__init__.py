@@ -86,6 +86,22 @@ _LOADED_WHEN_USED = {
     "truncation": "ganvas.evaluation.truncation",
 }
 
+__all__ = [
+    "DataError",
+    "DeviceError",
+    "Diverged",
+    "GanvasError",
+    "HubError",
+    "Interrupted",
+    "RecipeError",
+    "RunError",
+    "StudyError",
+    "Unhealthy",
+    "__version__",
+    "recipes",
+    *_LOADED_WHEN_USED,
+]
+
 
 def __getattr__(name: str) -> Any:
     if name == "recipes":
@@ -96,4 +112,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LOADED_WHEN_USED, "recipes"})
+    return sorted(__all__)

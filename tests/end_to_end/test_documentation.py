@@ -19,6 +19,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import ganvas
+from ganvas.cli.commands import COMMANDS
 from ganvas.data import sources
 from ganvas.data.arrays import open_idx
 from ganvas.data.source import Source
@@ -135,7 +137,7 @@ def test_command_blocks_of_a_page_run(
     exporting = any("ganvas export" in text for _, text in blocks)
     if exporting and not missing_libraries("onnx"):
         request.getfixturevalue("known_operators")
-    names: dict[str, object] = {}
+    names: dict[str, object] = {"__name__": "__main__"}  # as a script, which has a guard
     for language, text in blocks:
         if language == "python":
             run_python(re.sub(r"images=[\d_]+", f"images={LONGER}", text), names)
@@ -144,6 +146,16 @@ def test_command_blocks_of_a_page_run(
                 run(command, ganvas)
         else:
             assert language in {"text", "toml"}, f"{page}: no test runs {language} blocks"
+
+
+def test_the_page_on_python_says_of_each_command_what_it_is_there() -> None:
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    table = page.partition("| command | in Python |")[2].partition("\n\n")[0]
+    cells = [line.split("|")[1] for line in table.splitlines()[2:]]
+    assert sorted(re.findall("`(.*?)`", " ".join(cells))) == sorted(COMMANDS)
+    functions = re.findall(r"`ganvas\.([a-z_]+)", table)
+    assert functions
+    assert [name for name in functions if name not in ganvas.__all__] == []
 
 
 def test_page_of_a_package_index_only_has_commands_of_the_readme() -> None:
