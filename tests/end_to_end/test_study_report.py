@@ -189,7 +189,7 @@ def test_an_unfinished_study_says_what_is_missing_and_how_to_go_on(
         "small: seeds 0 and 1",
         "6 runs are missing, about",
         "Fewer than two arms have both a score and a cost yet.",
-        "There are no scores while training.",
+        "No run was scored while it trained",
         "No run has started yet.",
         "No arm has a run with a score yet.",
     ):
