@@ -118,7 +118,7 @@ class Compare:
             changes: dict[str, Any] = {"plan": False, saving.field: saving.value}
             command = replace(self, **changes).command_line()
             lines += [f"{duration}{saving.price}:", f"  {command}"]
-        return ["", "to make it cheaper:", *lines] if lines else []
+        return ["", "cheaper, if you can do without something:", *lines] if lines else []
 
     def command_line(self) -> str:
         """The command with these arguments."""

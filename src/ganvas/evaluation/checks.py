@@ -11,6 +11,7 @@ from ganvas.evaluation.failures import Failures
 from ganvas.evaluation.families import FAMILIES
 from ganvas.evaluation.label_sets import foreign_labels_problem
 from ganvas.evaluation.mode_classifier import labels_problem, modes_problem, no_labels
+from ganvas.formatting import format_percent
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.metrics.names import Metric
 
@@ -88,13 +89,16 @@ def check_held_out(data: PreparedData, fraction: float) -> None:
     """
     if len(data.held_out) >= FEWEST_HELD_OUT:
         return
-    advice = "Train with a larger data.held_out (--held-out)"
+    advice = "Train with more held out (--held-out, data.held_out)"
     if fraction > 0:
-        advice += f", or name {fewest_for_scores(fraction):,} images as data (evaluate --data DATA)"
+        advice += (
+            f", or score against at least {fewest_for_scores(fraction):,} other images of the same "
+            f"kind (evaluate --data DATA), of which {format_percent(fraction)} are used, too"
+        )
     raise DataError(
         f"{data.name}: {len(data.held_out)} of {len(data.images)} images are held out, but a score "
-        f"needs at least {FEWEST_HELD_OUT}. Samples are compared with held-out images only: a "
-        f"fraction of {fraction:g}, as in the run's recipe, of other data too. {advice}"
+        f"needs at least {FEWEST_HELD_OUT}, because samples are compared with images that were not "
+        f"trained on. {advice}"
     )
 
 

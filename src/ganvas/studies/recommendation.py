@@ -59,11 +59,13 @@ def recommend(
         equal = [arm for arm in arms if verdicts[arm.name][0] == "no difference shown"]
         sentence = _cheapest_of(equal, base)
     open_arms = [
-        name if more is None else f"{name} (about {more} more)"
+        name if more is None else f"{name} (about {more} more would tell)"
         for name, (verdict, more) in verdicts.items()
         if verdict == "too few seeds to say"
     ]
-    return f"{sentence}; too few seeds to say: {', '.join(open_arms)}" if open_arms else sentence
+    if not open_arms:
+        return sentence
+    return f"{sentence}. Undecided with so few seeds: {', '.join(open_arms)}"
 
 
 def _best_of(better: Sequence[ArmScores], base: ArmScores, sign: float) -> str:
@@ -110,7 +112,7 @@ def _cheapest_of(equal: Sequence[ArmScores], base: ArmScores) -> str:
         return f"{best.name}: no difference in quality was shown, and {times}"
     if not base.scores:
         return f"none: every run of {base.name} failed, and no arm is shown to be better"
-    return f"{base.name}: no arm is shown to be better"
+    return f"stay with {base.name}: no arm is shown to be better"
 
 
 def _cost_ratio(arm: ArmScores, other: ArmScores) -> float:

@@ -12,7 +12,6 @@ from ganvas.data.prepared import PreparedData
 from ganvas.data.stacking import PREFIX
 from ganvas.evaluation.evaluate import STACKED_SAMPLES
 from ganvas.evaluation.families import FAMILIES
-from ganvas.formatting import format_short
 from ganvas.metrics.names import parse_metrics
 from ganvas.studies.plan import Plan
 from ganvas.studies.study import EVALUATIONS, SAMPLES, SAMPLES_WHILE_TRAINING, Study
@@ -52,8 +51,8 @@ def choose_scoring(study: Study, plan: Plan, data: PreparedData) -> tuple[Study,
         return chosen, plan
     reason = "fewer scores than usual, so that they take at most a third of the time"
     if not fitting:
-        reason = "the fewest scores, and still more than a third of the time"
-    return chosen, replace(plan, scoring_choice=f"{reason}; for more: {flags(study, possible[0])}")
+        reason = "already the fewest scores, though they take more than a third of the time"
+    return chosen, replace(plan, scoring_choice=f"{reason}. For more: {flags(study, possible[0])}")
 
 
 def scoring_choices(study: Study, data: PreparedData) -> list[Study]:
@@ -87,5 +86,5 @@ def flags(study: Study, most: Study) -> str:
     if study.evaluations is None:
         words.append(f"--evaluations {most.evaluations}")
     if study.samples is None:
-        words.append(f"--samples {format_short(most.sample_count)}")
+        words.append(f"--samples {most.sample_count}")
     return " ".join(words)

@@ -208,7 +208,7 @@ def test_names_must_differ() -> None:
 def test_a_base_alone_is_compared_with_nothing() -> None:
     comparison = compare_metric(arm("dcgan", DCGAN), [], more_is_better=False, scale="log")
     assert comparison.arms == ()
-    assert comparison.recommendation == "dcgan: no arm is shown to be better"
+    assert comparison.recommendation == "stay with dcgan: no arm is shown to be better"
 
 
 OUTCOMES = st.lists(st.none() | st.floats(0.01, 100.0), min_size=1, max_size=6)

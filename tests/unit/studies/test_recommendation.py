@@ -32,13 +32,15 @@ def test_the_recommendation_weighs_quality_cost_and_failures() -> None:
     dcgan = arm("dcgan", DCGAN, cost=100)
     same = [score + more for score, more in zip(DCGAN, (1, -1, 2, -2, 0.5), strict=True)]
     assert recommendation(dcgan, arm("resnet", RESNET, cost=105)) == "resnet"
-    assert recommendation(dcgan, arm("wgan-gp", WGAN_GP)) == "dcgan: no arm is shown to be better"
+    assert recommendation(dcgan, arm("wgan-gp", WGAN_GP)) == (
+        "stay with dcgan: no arm is shown to be better"
+    )
     assert recommendation(dcgan, arm("small", same, cost=50)) == (
         "small: no difference in quality was shown, and dcgan takes 2.0 times as long"
     )
     assert recommendation(arm("dcgan", [NO] * 3), arm("other", [NO] * 3)) == (
-        "none: every run of dcgan failed, and no arm is shown to be better;"
-        " too few seeds to say: other (about 18 more)"
+        "none: every run of dcgan failed, and no arm is shown to be better."
+        " Undecided with so few seeds: other (about 18 more would tell)"
     )
 
 

@@ -64,13 +64,14 @@ def test_a_quality_to_reach_needs_a_score_while_training() -> None:
         (
             6_000,
             {},
-            "fewer scores than usual, so that they take at most a third of the time; for more: "
-            "--evaluations 4 --samples 5k",
+            "fewer scores than usual, so that they take at most a third of the time. For more: "
+            "--evaluations 4 --samples 5000",
         ),
         (
             100,
             {"samples": 3000},
-            "the fewest scores, and still more than a third of the time; for more: --evaluations 4",
+            "already the fewest scores, though they take more than a third of the time. For more: "
+            "--evaluations 4",
         ),
     ],
 )
