@@ -34,8 +34,8 @@ class Truncation:
     """The same for a fraction to keep: best:0.5."""
     features: str | None = None
     """lite0, self, classifier or inception; by default lite0 where it is installed, else self."""
-    n: Annotated[int, tyro.conf.arg(aliases=("-n", "--samples"))] = 1_000
-    """Images to generate for each point."""
+    n: Annotated[int | None, tyro.conf.arg(aliases=("-n", "--samples"))] = None
+    """Images to generate for each point; by default as many as evaluate, at most 1000."""
     data: str | None = None
     """Other real images; by default those of the run. Samples are compared with the held-out
     fraction of them."""

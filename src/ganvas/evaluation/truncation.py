@@ -22,6 +22,7 @@ from ganvas.evaluation.checks import (
 from ganvas.evaluation.evaluate import (
     check_before_work,
     data_settings,
+    default_count,
     find_run,
     images_to_compare,
 )
@@ -41,7 +42,7 @@ from ganvas.terminal import tolerant_output
 from ganvas.torch_state import usual_torch
 
 SAMPLES = 1_000
-"""Of each point: ten points took half a minute of one thread (docs/tools.md)."""
+"""Of each point, at most: ten points took half a minute of one thread (docs/tools.md)."""
 
 TRUNCATIONS = (0.9, 0.8, 0.7, 0.6, 0.5)
 KEPT = (0.75, 0.5, 0.25, 0.1)
@@ -57,7 +58,7 @@ def truncation(
     truncation: float | None = None,
     keep: str | None = None,
     features: str | None = None,
-    n: int = SAMPLES,
+    n: int | None = None,
     data: str | Path | None = None,
     checkpoint: str = "last",
     seed: int = 0,
@@ -77,7 +78,8 @@ def truncation(
         truncation, keep: one more point to measure, whose cost is reported; by default 0.7.
         features: lite0, self, classifier or inception; by default lite0 where it is installed, else
             self, which is trained on the images.
-        n: samples of each point.
+        n: samples of each point; by default as many as `evaluate` takes for a first answer, at most
+            1,000.
         data, checkpoint, seed, device, verify, quiet: as for `ganvas.evaluate`. All points have the
             same latents before truncation.
 
@@ -87,12 +89,13 @@ def truncation(
     chosen = chosen_point(truncation, keep)
     own_run, metrics = find_run(run), metrics_in(features)
     check_before_work(own_run, metrics, n, data, quiet)
-    if failures := metrics_of_more_samples(metrics, n):
+    if n is not None and (failures := metrics_of_more_samples(metrics, n)):
         Measurement([], failures).check()
     generator, notes = load_all(run if own_run is None else own_run, device, checkpoint, chosen)
     points, reasons = ladder(generator, chosen)
     settings = data_settings(own_run, generator)
     prepared = images_to_compare(own_run, generator, settings, data, quiet, verify)
+    n = min(SAMPLES, default_count(prepared, full=False)) if n is None else n
     feedback = TerminalFeedback(quiet)
     measured = measure_points(generator, points, prepared, settings, metrics, n, seed, feedback)
     return TruncationCurve(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from ganvas.evaluation.truncation_points import Point
 from ganvas.generators.trained_generator import TrainedGenerator
 from tests.builders.curves import curve, point
 from tests.builders.generators import POINTS, small_generator
+from tests.builders.tiny import tiny_data
 from tests.builders.toys import Normalising, toy_generator
 
 
@@ -50,6 +52,28 @@ class TestLadder:
         ):
             with pytest.raises(GanvasError, match="do not depend on the length"):
                 ladder(generator, chosen)
+
+
+def test_a_point_has_as_many_samples_as_evaluate_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = []
+
+    def measure_points(*arguments: object) -> None:
+        counts.append(arguments[5])
+        raise GanvasError("that was all")
+
+    for held_out in (24, 200, 700):
+        data = tiny_data(1_000, held_out=held_out)
+        replaced: dict[str, Callable[..., object]] = {
+            "check_before_work": lambda *_: None,
+            "load_all": lambda *_: (toy_generator(), []),
+            "other_images": lambda *_, data=data: data,
+            "measure_points": measure_points,
+        }
+        for name, replacement in replaced.items():
+            monkeypatch.setattr(truncation, name, replacement)
+        with pytest.raises(GanvasError, match="that was all"):
+            truncation.truncation("model.onnx", data="photos", features="self")
+    assert counts == [100, 400, 1_000]
 
 
 class TestChoice:
