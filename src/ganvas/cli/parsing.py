@@ -8,7 +8,7 @@ import operator
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import tyro
 
@@ -17,16 +17,23 @@ from ganvas.cli.auto import Auto
 from ganvas.cli.check import Check
 from ganvas.cli.commands import COMMANDS, Command
 from ganvas.cli.completion import Words, completion_script
+from ganvas.cli.export import Export
 from ganvas.cli.flags import FLAG_TYPES
 from ganvas.cli.known_flags import HELP, Parser, flag_parsers, flags_of, positionals
+from ganvas.cli.log import Log
 from ganvas.cli.other_commands import unknown_command
 from ganvas.cli.train import Train, defaults_by_name, defaults_for, named_recipe, value_of
 from ganvas.cli.wrong_flags import Usage, check_flags
 from ganvas.command_line import quote
 from ganvas.errors import GanvasError, UsageError
+from ganvas.exports.names import TargetName
+from ganvas.loggers.names import LOGGERS
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.recipes.catalog import AUTO, NAMES
 from ganvas.terminal import printable
+
+VALUES_OF_TO: dict[Any, Collection[str]] = {Export: get_args(TargetName), Log: LOGGERS}
+"""Values of --to, which are often typed without it."""
 
 
 def parse(arguments: list[str]) -> Command:
@@ -153,8 +160,8 @@ def parse_as(
         )
     if surplus:
         expected = " ".join([prog, *positionals(kind)])
-        raise UsageError(
-            [f"{quote(surplus)}: not expected. Give {expected}, then flags; see {prog} --help"],
-            prog.removeprefix("ganvas "),
-        )
+        problem = f"not expected. Give {expected}, then flags; see {prog} --help"
+        if {*surplus} <= {*VALUES_OF_TO.get(kind, ())}:
+            problem = f"use --to {quote(surplus)}"
+        raise UsageError([f"{quote(surplus)}: {problem}"], prog.removeprefix("ganvas "))
     return command

@@ -129,7 +129,7 @@ def flags_given(arguments: Sequence[str]) -> list[GivenFlag]:
 
 def hint(flag: GivenFlag, usage: Usage) -> str:
     """What to type in place of a flag that the command does not have."""
-    row = other_tools().by_name.get(flag.name)
+    row = other_tools().by_name.get(flag.name.removeprefix("objective."))  # where it might be
     now = renamed(flag.name.replace("-", "_"))
     if usage.command == "train" and flag.typed.startswith("--") and now is not None:
         return with_flags_for_fields(now)
@@ -179,7 +179,13 @@ def same_name(name: str, flags: Collection[str]) -> list[str]:
 
 
 def nearest(name: str, flags: Collection[str]) -> str | None:
-    """The one flag that is called nearly so, by its whole name or by its last part."""
+    """The one flag that is called nearly so, by its whole name or by its last part.
+
+    First the only one that begins with the words that were typed: --keep-duplicates for `keep`.
+    """
+    begun = [flag for flag in flags if flag.lstrip("-").startswith(f"{name}-")]
+    if len(begun) == 1:
+        return begun[0]
     by_name = {last_part(flag): flag for flag in sorted(flags)}
     by_name |= {flag.lstrip("-"): flag for flag in flags}
     near = difflib.get_close_matches(name, by_name, n=1, cutoff=NEAR)

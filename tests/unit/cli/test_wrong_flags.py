@@ -165,6 +165,9 @@ def test_the_flag_of_another_tool_never_leads_to_an_error_of_ours() -> None:
         # misspelt
         (["--seedd", "1"], "no such flag. Did you mean --seed?"),
         (["--spectal-norm"], "no such flag. Did you mean --objective.spectral-norm?"),
+        (["--objective.clip", "0"], "use --objective.clip-weights 0"),
+        (["--objective.fake-label", "0.1"], "smoothing is one-sided, --objective.real-label 0.9"),
+        (["--keep"], "no such flag. Did you mean --keep-duplicates?"),
         (["--objective.real-lable", "1"], "no such flag. Did you mean --objective.real-label?"),
         # budgets
         (
@@ -329,7 +332,11 @@ def test_every_recipe_keeps_its_own_flags() -> None:
     [
         (["sample", "runs/a", "16"], "16: not expected. Give ganvas sample RUN, then flags; "),
         (["train", "dcgan", "x", "y", "z"], "y z: not expected. Give ganvas train RECIPE DATA, "),
-        (["log", "runs/a", "tensorboard"], "see ganvas log --help"),
+        (["log", "runs/a", "tensorboard"], "tensorboard: use --to tensorboard"),
+        (["log", "runs/a", "wandb", "mlflow"], "wandb mlflow: use --to wandb mlflow"),
+        (["log", "runs/a", "runs/b"], "see ganvas log --help"),
+        (["export", "runs/a", "web"], "web: use --to web"),
+        (["export", "runs/a", "model.onnx"], "see ganvas export --help"),
         (["check", "x", "--flip=abc"], "abc: not expected. Give ganvas check DATA, then flags; "),
         (["check", "x", "--flip", "abc"], "abc: not expected. Give ganvas check DATA"),
         (["--bogus"], "--bogus: flags follow a command, such as train; see ganvas --help"),
