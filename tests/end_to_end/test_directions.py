@@ -129,7 +129,7 @@ def test_a_trained_run_and_an_oblong_colour_generator(
     images.unlink()  # no training data is needed
     filmed = ganvas("film", run, "--captions")
     assert filmed.code == 0, filmed.err
-    assert filmed.out == f"4 grids: {run / 'training.gif'}\n"
+    assert filmed.out == f"4 grids in 3.5 seconds: {run / 'training.gif'}\n"
     with Image.open(run / "training.gif") as film:
         assert film.n_frames == 4  # type: ignore[attr-defined]
     copied = tmp_path / "copied"

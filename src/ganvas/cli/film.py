@@ -27,8 +27,9 @@ class Film:
     """The run directory."""
     captions: bool = False
     """Write below each grid how many images training had seen."""
-    fps: int = 10
-    """Grids a second, 1 to 50. The last one stays for two seconds."""
+    fps: int | None = None
+    """Grids a second, 1 to 50; by default 2 to 10, for a film of about 10 seconds. The last grid
+    stays for two seconds."""
     out: Path | None = None
     """film.gif, film.webp or film.mp4; by default training.gif in the run directory."""
 
@@ -43,7 +44,7 @@ class Film:
 
         out = self.out or self.run_directory / "training.gif"
         check_film(out)
-        if not 1 <= self.fps <= FASTEST:
+        if self.fps is not None and not 1 <= self.fps <= FASTEST:
             raise GanvasError(f"--fps must be 1 to {FASTEST}, got {self.fps}")
         if is_generator(self.run_directory):
             raise GanvasError(
@@ -55,5 +56,5 @@ class Film:
         check_grids(run)
         check_file(out)
         make_directory(out.parent)
-        count = write_progress_film(out, run, self.fps, self.captions)
-        print_lines(f"{count} grids: {out}")
+        film = write_progress_film(out, run, self.fps, self.captions)
+        print_lines(f"{film.grids} grids in {film.seconds:.1f} seconds: {out}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -16,15 +17,31 @@ from ganvas.runs import Run
 FEWEST_GRIDS = 2
 LAST_SECONDS = 2
 """How long the last grid is shown."""
+USUAL_SECONDS = 10
+"""How long a film lasts, where each grid can be shown for 0.1 to 0.5 seconds."""
 
 
-def write_progress_film(path: Path, run: Run, fps: int = 10, captions: bool = False) -> int:
-    """Write a film of all grids in a run's samples/. Returns how many there are.
+class ProgressFilm(NamedTuple):
+    """How many grids a film shows, and how long it lasts."""
+
+    grids: int
+    seconds: float
+
+
+def usual_fps(grids: int) -> int:
+    """Grids a second, for a film of so many: 2 to 10."""
+    return min(max(round(grids / USUAL_SECONDS), 2), 10)
+
+
+def write_progress_film(
+    path: Path, run: Run, fps: int | None = None, captions: bool = False
+) -> ProgressFilm:
+    """Write a film of all grids in a run's samples/.
 
     Args:
         path: .gif, .webp or .mp4.
         run: finished or not.
-        fps: grids a second; the last one stays for two seconds.
+        fps: grids a second, `usual_fps` by default; the last one stays for two seconds.
         captions: write below each grid how many images training had seen.
 
     Raises:
@@ -33,9 +50,10 @@ def write_progress_film(path: Path, run: Run, fps: int = 10, captions: bool = Fa
     """
     grids = run.sample_paths()
     check_grids(run)
+    fps = usual_fps(len(grids)) if fps is None else fps
     last = itertools.repeat(grids[-1], fps * LAST_SECONDS - 1)
     write_film(path, _frames([*grids, *last], captions), round(1000 / fps))
-    return len(grids)
+    return ProgressFilm(len(grids), (len(grids) - 1) / fps + LAST_SECONDS)
 
 
 def check_grids(run: Run) -> None:

@@ -10,7 +10,7 @@ from PIL import Image, ImageSequence
 
 from ganvas.errors import RunError
 from ganvas.runs import Run
-from ganvas.runs.progress_film import write_progress_film
+from ganvas.runs.progress_film import usual_fps, write_progress_film
 from tests.builders import run_files
 from tests.builders.tiny import tiny_recipe
 
@@ -33,7 +33,7 @@ def frames_of(path: Path) -> list[Image.Image]:
 
 
 def test_grids_follow_in_order_and_the_last_one_stays(run: Run, tmp_path: Path) -> None:
-    assert write_progress_film(tmp_path / "film.webp", run, fps=10) == 3
+    assert write_progress_film(tmp_path / "film.webp", run, fps=10) == (3, 2.2)
     levels = [np.asarray(frame)[30, 60] for frame in frames_of(tmp_path / "film.webp")]
     assert sorted(set(levels)) == sorted(SEEN.values())
     assert levels == sorted(levels)
@@ -45,6 +45,19 @@ def test_grids_follow_in_order_and_the_last_one_stays(run: Run, tmp_path: Path) 
             durations.append(film.info["duration"])
     assert durations[:2] == [100, 100]
     assert sum(durations[2:]) == 2_000
+
+
+@pytest.mark.parametrize(
+    ("grids", "fps"), [(2, 2), (5, 2), (20, 2), (51, 5), (100, 10), (1_000, 10)]
+)
+def test_few_grids_are_shown_longer(grids: int, fps: int) -> None:
+    assert usual_fps(grids) == fps
+
+
+def test_a_film_of_few_grids_can_be_followed(run: Run, tmp_path: Path) -> None:
+    assert write_progress_film(tmp_path / "film.gif", run) == (3, 3.0)
+    with Image.open(tmp_path / "film.gif") as film:
+        assert film.info["duration"] == 500
 
 
 def test_captions_stand_below_the_grids(run: Run, tmp_path: Path) -> None:
