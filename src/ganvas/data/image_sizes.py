@@ -47,6 +47,13 @@ def measure_sizes(sizes: Sequence[tuple[int, int]], settings: DataSettings) -> S
     )
 
 
+def is_enlarged(image: tuple[int, int], settings: DataSettings) -> bool:
+    """Whether an image (width, height) is smaller than the size to train at, as it is fitted."""
+    height, width = settings.size
+    smaller = image[0] < width, image[1] < height
+    return all(smaller) if settings.fit == "pad" else any(smaller)
+
+
 def suggested_side(sizes: Sizes | None) -> int:
     """The largest suggested side that does not enlarge the median image, else the smallest side."""
     short = 0 if sizes is None else min(sizes.median)

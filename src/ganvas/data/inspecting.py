@@ -23,7 +23,7 @@ from ganvas.data.held_out import (
     fewest_images,
     fraction_for_scores,
 )
-from ganvas.data.image_sizes import measure_sizes, suggested_side
+from ganvas.data.image_sizes import is_enlarged, measure_sizes, suggested_side
 from ganvas.data.inspection import Inspection
 from ganvas.data.measured_range import with_known_range
 from ganvas.data.mirroring import mirrored_farther, sampled
@@ -100,6 +100,8 @@ def _inspect_images(
     values = [header.values for header in headers if header.values is not None]
     sizes = measure_sizes([headers[index].size for index in usable], settings)
     side = suggested_side(sizes)
+    size = settings.size if "--size" in flags else (side, side)
+    fitted = replace(settings, size=size)
     return Inspection(
         name=source.name,
         location=source.location,
@@ -119,7 +121,8 @@ def _inspect_images(
         splits=splits,
         duplicates=copies,
         suggested_size=side,
-        size=settings.size if "--size" in flags else (side, side),
+        size=size,
+        enlarged=sum(is_enlarged(headers[index].size, fitted) for index in usable),
         spans=value_spans(values) if settings.pixel_range == FULL else ValueSpans(),
         mirrored_farther=mirrored_farther(
             [header.thumbnail for header in headers if header.thumbnail is not None]

@@ -72,6 +72,8 @@ class Inspection:
     """How much of what their numbers can hold the images use; nothing with a range of their own."""
     mirrored_farther: float | None = None
     """The fraction of images that are farther from the others when mirrored, if measured."""
+    enlarged: int = 0
+    """How many usable images are smaller than `size`, and enlarged to it."""
     note: tuple[str, str] | None = None
     """One more line for people, in two columns: what is generated from the images."""
 
@@ -130,15 +132,17 @@ class Inspection:
             warnings.append(rare_labels_warning(self.unscored_labels, count, "--json lists all"))
         if self.labels and self.unlabelled:
             either = "give one split alone, or " if self.splits else ""
+            are = "is" if self.unlabelled == 1 else "are"
             warnings.append(
-                f"{format_count(self.unlabelled, 'image has', 'images have')} no label, so labels "
-                f"are not used; {either}move what has none into one of the label folders"
+                "training without labels: folder names are taken as labels only if every image is "
+                f"in such a folder, and {self.unlabelled:,} {are} not. For labels, {either}move "
+                "those into one"
             )
-        if self.sizes is not None and min(self.sizes.median) < min(self.size):
-            width, height = self.sizes.median
+        if self.enlarged:
+            are = "is" if self.enlarged == 1 else "are"
             warnings.append(
-                f"small images: most are about {width}x{height} and will be enlarged to "
-                f"{format_image_size(self.size)}"
+                f"small images: {self.enlarged:,} of {self.usable:,} {are} smaller than "
+                f"{format_image_size(self.size)} and will be enlarged"
             )
         return (*warnings, *self.spans.warnings)
 
@@ -157,6 +161,7 @@ class Inspection:
             "held_out": self.held_out,
             "sizes": None if self.sizes is None else asdict(self.sizes),
             "modes": self.modes,
+            "enlarged": self.enlarged,
             "labels": self.labels,
             "unscored_labels": list(self.unscored_labels),
             "unlabelled": self.unlabelled,

@@ -29,6 +29,8 @@ GREY_MODES = {
     *("16-bit grey", "32-bit grey", "floating point"),
 }
 ALPHA_MODES = ("RGBA", "grey with alpha")
+MOST_CROPPED = 0.25
+"""Fraction of the area that cropping may lose without the command that keeps it."""
 NOTEWORTHY_ALPHA = 0.5
 """Fraction of images with an alpha channel from which it is mentioned."""
 
@@ -52,6 +54,8 @@ class Recommendation:
     """Of the table of choices; None for data that names its recipe, and where no row suits."""
     second_choice: str | None
     """The next best row with another recipe, and why."""
+    cropped_area: float = 0.0
+    """The fraction of the area that cropping loses, where no other fit was asked for."""
 
     @property
     def command(self) -> str:
@@ -76,7 +80,11 @@ class Recommendation:
     def lines(self) -> list[str]:
         """For people, the command last."""
         second = [] if self.second_choice is None else [f"second choice: {self.second_choice}"]
-        return [f"why: {'; '.join(self.reasons)}", *second, f"next: {self.command}"]
+        whole = []
+        if self.cropped_area > MOST_CROPPED:
+            loss = format_percent(self.cropped_area)
+            whole = [f"cropping loses {loss} of the area; all of it: {self.command} --fit pad"]
+        return [f"why: {'; '.join(self.reasons)}", *second, *whole, f"next: {self.command}"]
 
 
 def recommend(
@@ -131,6 +139,7 @@ def recommend(
         reasons=(*reasons, *_notes(inspection)),
         row=row,
         second_choice=_second_choice(rows, case),
+        cropped_area=_cropped_area(inspection),
     )
 
 
@@ -194,6 +203,13 @@ def _grounds(row: Row, case: Case, silent: str) -> str:
     uncovered = " and ".join(row.uncovered(case))
     note = f"; {silent.format(uncovered)}" if uncovered else ""
     return f"as {row.why} (docs/{row.study}{note})"
+
+
+def _cropped_area(inspection: Inspection) -> float:
+    """The fraction of the area that cropping loses, where no other fit was asked for."""
+    if inspection.sizes is None or "--fit" in inspection.flags:
+        return 0.0
+    return inspection.sizes.cropped_area
 
 
 def _why_size(inspection: Inspection) -> str:

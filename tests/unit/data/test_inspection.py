@@ -173,10 +173,37 @@ def test_the_suggested_size_avoids_enlarging(tmp_path: Path, side: int, expected
     assert any(warning.startswith("small images") for warning in inspection.warnings) is (side < 32)
 
 
+def test_small_images_are_counted(tmp_path: Path) -> None:
+    for name, size in {"small": (20, 90), "flat": (90, 63), "large": (90, 70)}.items():
+        photograph(*size).save(tmp_path / f"{name}.jpg")
+    inspection = check(tmp_path)
+    assert inspection.enlarged == 2
+    counted = "small images: 2 of 3 are smaller than 64x64 and will be enlarged"
+    assert counted in inspection.lines()
+    padded = check(tmp_path, replace(SETTINGS, fit="pad"))
+    assert padded.enlarged == 0, "one side is long enough"
+
+
+@pytest.mark.parametrize(("width", "shown"), [(80, False), (100, True)])
+def test_what_keeps_all_of_long_images_is_shown_too(
+    tmp_path: Path, width: int, shown: bool
+) -> None:
+    photograph(width, 64).save(tmp_path / "a.jpg")
+    *_, last_but_one, last = recommend(check(tmp_path)).lines()
+    command = last.removeprefix("next: ")
+    assert (last_but_one == f"cropping loses 36 % of the area; all of it: {command} --fit pad") is (
+        shown
+    )
+
+
 def test_images_without_label_among_others_are_warned_about(tmp_path: Path) -> None:
     save(flat("L", 0, 40), tmp_path / "top.png")
     save(flat("L", 1, 40), tmp_path / "cat" / "a.png")
-    assert any("1 image has no label" in warning for warning in check(tmp_path).warnings)
+    (warning,) = (text for text in check(tmp_path).warnings if "labels" in text)
+    assert warning == (
+        "training without labels: folder names are taken as labels only if every image is in such "
+        "a folder, and 1 is not. For labels, move those into one"
+    )
     assert prepare(open_source(tmp_path), SETTINGS, tmp_path / "cache").labels is None
 
 
