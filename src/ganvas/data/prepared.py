@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganvas.data.source import Unusable
+from ganvas.formatting import format_count
 from ganvas.labels import LabelSet
 from ganvas.networks.sizes import CHANNEL_NAMES, ImageShape
 
@@ -84,7 +85,8 @@ class PreparedData:
             line += f", {len(self.label_names):,} labels"
         line += f"; {len(self.training):,} to train on, {len(self.held_out):,} held out"
         if self.duplicates:
-            line += f"; {self.duplicates:,} exact copies left out"
+            copies = format_count(self.duplicates, "exact copy", "exact copies")
+            line += f"; {copies} left out"
         if self.unusable:
             line += f"; {len(self.unusable):,} unusable left out"
         return line

@@ -34,7 +34,7 @@ class DataSettings:
     is enough for the size."""
     labels: Labels = "scores"
     """scores: labels serve scores alone; on: the networks take them too; auto: on where each of 2
-    to 1,000 labels has 20 images; off: none are read. folders: as scores, and folders named train,
+    to 1000 labels has 20 images; off: none are read. folders: as scores, and folders named train,
     val, ... are labels too; 1, 2, ...: as scores, from folders of this level."""
     frames: Literal["first", "all"] = "first"
     """Of files with several frames or pages (GIF, WebP, AVIF, APNG, TIFF): the first, or all."""

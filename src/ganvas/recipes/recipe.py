@@ -96,7 +96,7 @@ class Intervals:
     history: Annotated[int, Ge(1)] = 2_000
     """A line of history.jsonl: means of every loss term since the line before."""
     samples: Annotated[int, Ge(1)] = 20_000
-    """A grid of the same latents; earlier ones at 1,000 images, 3,000, 9,000, ..."""
+    """A grid of the same latents; earlier ones at 1k images, 3k, 9k, ..."""
     checkpoint: Annotated[int, Ge(1)] = 20_000
     """A checkpoint of everything; a kill loses at most the images since."""
     probes: Annotated[int, Ge(0)] = 4_000

@@ -10,7 +10,7 @@ import torch
 from ganvas.command_line import ganvas_command
 from ganvas.data.prepared import PreparedData
 from ganvas.errors import ArgumentError, RunError, is_out_of_memory
-from ganvas.formatting import format_count, format_short
+from ganvas.formatting import format_count
 from ganvas.generators.files import later_doublings_in
 from ganvas.precision import resumed_precision
 from ganvas.processes import ProcessGroup
@@ -122,8 +122,7 @@ def unsaved_end(run: Run) -> list[str]:
 def check_unfinished(run: Run, recipe: Recipe, state: TrainState) -> None:
     """Raise a `RunError` where nothing is left to train."""
     if state.images_seen >= recipe.images:
-        longer = format_short(2 * state.images_seen)
         raise RunError(
             f"{run.directory} is finished at {state.images_seen:,} images. To train longer: "
-            f"{ganvas_command('resume', run.directory, '--images', longer)}"
+            f"{ganvas_command('resume', run.directory, '--images', 2 * state.images_seen)}"
         )

@@ -69,6 +69,17 @@ def listed_in_help(
     return {flag for entry in entries for flag in NAMED_FLAG.findall(entry)} | {"-h"}
 
 
+def test_help_breaks_no_number_at_its_comma(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """tyro breaks words that do not fit at commas."""
+    monkeypatch.setenv("COLUMNS", "1000")
+    with pytest.raises(SystemExit):
+        parse([*TRAINING, "--help"])
+    flags = capsys.readouterr().out.partition("--out")[2]
+    assert re.findall(r".*\b\d{1,3},\d{3}\b.*", flags) == []
+
+
 # ---- the table
 
 

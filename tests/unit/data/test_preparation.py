@@ -78,7 +78,7 @@ def test_summary_is_one_line(photos: Path, cache: Path) -> None:
     (photos / "copy.png").write_bytes((photos / "00.png").read_bytes())
     assert prepared_from(photos, cache)[0].summary() == (
         "photos: 20 images 16x16 grey; 18 to train on, 2 held out; "
-        "1 exact copies left out; 1 unusable left out"
+        "1 exact copy left out; 1 unusable left out"
     )
 
 
