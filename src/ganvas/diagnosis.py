@@ -40,6 +40,8 @@ class Diagnosis:
     """Of the run: running, finished, interrupted, stopped without saving, diverged, unhealthy."""
     images_seen: int
     """Of the newest record."""
+    saved_at: int
+    """Images seen at the last checkpoint, from which the run resumes."""
     records: int
     """How many of the history's records have probes."""
     applicable: int
@@ -123,6 +125,7 @@ def diagnose(run: Run | Path | str) -> Diagnosis:
         findings=findings,
         status=run.state(),
         images_seen=newest,
+        saved_at=status.images_seen,
         records=len(evidence.probed),
         applicable=len(applicable_rules(evidence.recipe)),
         not_checked={k: why for k, why in not_checked(evidence).items() if k not in excluded},

@@ -204,7 +204,9 @@ def test_a_run_that_nobody_writes_is_not_called_running(
     run.write_status("running", 1600)  # as a kill before the last checkpoint leaves it
     with run.lock():
         assert "at 2,000 images (running)" in ganvas("diagnose", whole).out
-    assert "at 2,000 images (stopped without saving)" in ganvas("diagnose", whole).out
+    stopped = ganvas("diagnose", whole).out
+    assert "at 2,000 images (stopped without saving)" in stopped
+    assert "it was last saved at 1,600 images, and would resume there" in stopped
     diagnosis = json.loads(ganvas("diagnose", whole, "--json").out)
     assert diagnosis["status"] == "stopped without saving"
     resumed = ganvas("resume", whole, "--images", 2016)

@@ -127,6 +127,7 @@ def test_diagnosis_is_short_as_text_and_a_table_as_html() -> None:
         findings=(finding,),
         status="finished",
         images_seen=12_000,
+        saved_at=12_000,
         records=3,
         applicable=10,
         not_checked={},

@@ -62,7 +62,10 @@ def diagnosis_lines(diagnosis: Diagnosis, verbose: bool) -> list[str]:
     if not diagnosis.findings:
         count = f"{checked} of" if checked < diagnosis.applicable else "all"
         head += f"; checked {count} {diagnosis.applicable} symptoms that apply to its recipe"
-    lines = [head, *(line for finding in diagnosis.findings for line in finding_lines(finding))]
+    lines = [head]
+    if diagnosis.status == "stopped without saving":
+        lines.append(f"it was last saved at {diagnosis.saved_at:,} images, and would resume there")
+    lines += [line for finding in diagnosis.findings for line in finding_lines(finding)]
     if diagnosis.records == 0:
         lines.append("no probes were taken yet, so there is nothing to judge by")
     past = [line for line in map(event_line, diagnosis.events) if line]

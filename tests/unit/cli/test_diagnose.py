@@ -22,6 +22,7 @@ def a_diagnosis(**changes: Any) -> Diagnosis:
         "findings": (),
         "status": "finished",
         "images_seen": 9_000,
+        "saved_at": 8_000,
         "records": 3,
         "applicable": 5,
         "not_checked": {

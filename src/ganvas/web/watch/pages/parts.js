@@ -59,7 +59,7 @@ export function healthParts(row) {
 
 export function scoreParts(score) {
   if (!score) return [];
-  return [formatNumber(score.value), el("span", { class: "sub" }, score.metric)];
+  return [formatNumber(score.value), el("span", { class: "sub" }, `${score.metric} at ${images(score.images_seen)}`)];
 }
 
 export const timeLeft = (row) => (row.left === null || row.left === undefined ? "" : duration(row.left));
