@@ -96,7 +96,7 @@ def test_a_diverging_arm_is_a_result(whole: tuple[Path, Result]) -> None:
     absurd = found["arms"][2]
     assert absurd["failures"].keys() == {"0", "1"}
     assert absurd["metrics"]["swd"]["mean"] is None
-    assert found["recommendation"].startswith("small")
+    assert found["recommendation"].startswith("stay with small")
     cells = [cell.text for cell in pages.of(pages.check_structure(study / "report.html"), "td")]
     assert cells.count("diverged") == 2, "the report shows both failures"
 

@@ -101,10 +101,10 @@ def test_how_often_runs_are_scored_is_chosen_once(
     started = ganvas("compare", study, "--seeds", 1, "--out", out)
     assert started.code == 0, started.err
     assert "one with 1k at the end of each run" in started.out
-    assert "for more: --evaluations 4 --samples 5k" in started.out
+    assert "For more: --evaluations 4 --samples 5000" in started.out
     directory = StudyDirectory.open(out)
     assert (directory.study.evaluations, directory.study.samples) == (0, 1000)
-    assert "for more:" in directory.plan.scoring_choice
+    assert "For more:" in directory.plan.scoring_choice
     monkeypatch.setattr("ganvas.studies.scoring.MOST_SCORING", 1.0)
     again = ganvas("compare", study, "--seeds", 2, "--out", out)
     assert again.code == 0, again.err

@@ -265,7 +265,7 @@ def test_no_held_out_split(tmp_path: Path, small: Path, images: Path, ganvas: Ga
     assert "at least 20 held-out images" in page
     for other in ((), ("--data", images)):
         result = ganvas("evaluate", directory, "--metrics", "swd", *other)
-        refused(result, "2 of 200 images", "a fraction of 0.01", "--held-out", "1,950 images")
+        refused(result, "2 of 200 images", "--held-out", "1,950 other images", "1 % are used")
 
 
 def test_scores_while_training_need_enough_held_out_images(

@@ -66,7 +66,7 @@ def test_a_point_has_as_many_samples_as_evaluate_takes(monkeypatch: pytest.Monke
         replaced: dict[str, Callable[..., object]] = {
             "check_before_work": lambda *_: None,
             "load_all": lambda *_: (toy_generator(), []),
-            "other_images": lambda *_, data=data: data,
+            "images_to_compare": lambda *_, data=data: data,
             "measure_points": measure_points,
         }
         for name, replacement in replaced.items():
