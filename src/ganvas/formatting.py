@@ -31,12 +31,12 @@ def format_interval(ends: Sequence[float] | None) -> str:
     return f"[{low}, {high}]"
 
 
-def format_short(value: float) -> str:
+def format_short(value: float, digits: int = 3) -> str:
     """A number in few characters: 0, 0.02, 200k, 1.25M, 3G."""
     for factor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= factor:
-            return f"{value / factor:.3g}{unit}"
-    return f"{value:.3g}"
+            return f"{value / factor:.{digits}g}{unit}"
+    return f"{value:.{digits}g}"
 
 
 def format_percent(fraction: float) -> str:

@@ -151,8 +151,8 @@ def annotate(
 
 
 def axis_label(value: float, _position: object = None) -> str:
-    """What matplotlib writes at a tick."""
-    return format_short(value)
+    """What matplotlib writes at a tick. Neighbours may differ in the fourth digit alone."""
+    return format_short(value, digits=4)
 
 
 def text_width(texts: Sequence[str]) -> float:

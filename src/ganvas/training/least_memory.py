@@ -6,6 +6,8 @@ are counted on networks without weights or pixels, in a fraction of a second.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
@@ -17,6 +19,9 @@ from ganvas.precision import choose_precision
 from ganvas.recipes import Recipe
 from ganvas.recipes.players import build_networks, unconditional
 from ganvas.training.engine import Compile
+
+FEWEST_PIXELS = 2**20
+"""Of a batch. Fewer fit everywhere, and counting takes a second: torch must load for it."""
 
 
 def check_memory(
@@ -30,7 +35,8 @@ def check_memory(
         processes: which share each batch.
     """
     available = total_memory(device)
-    if available is None or compile == "on":
+    is_small = recipe.batch * math.prod(recipe.data.size) < FEWEST_PIXELS
+    if is_small or available is None or compile == "on":
         return
     needed = least_memory(recipe, device, processes)
     if needed > available:

@@ -31,5 +31,13 @@ def test_settings_of_matplotlib_are_restored() -> None:
 
 
 def test_tick_labels_are_short() -> None:
-    labels = [figures.axis_label(number) for number in (0, 0.0123456, 1500, 200_000, 1.5e6)]
-    assert labels == ["0", "0.0123", "1.5k", "200k", "1.5M"]
+    labels = [figures.axis_label(number) for number in (0, 0.012, 1500, 200_000, 1.5e6)]
+    assert labels == ["0", "0.012", "1.5k", "200k", "1.5M"]
+
+
+def test_labels_of_neighbouring_ticks_differ() -> None:
+    assert [figures.axis_label(number) for number in (201.5, 202, 202.5)] == [
+        "201.5",
+        "202",
+        "202.5",
+    ]
