@@ -134,9 +134,8 @@ def cause_of_death(exit_codes: Iterable[int | None]) -> str:
     code = own[0]
     if code > 0:
         return f"exit code {code}: its own error is printed above"
-    if code == -signal.SIGKILL:
-        return "killed, possibly out of memory"
-    return f"ended by {signal.Signals(-code).name}"
+    name = signal.Signals(-code).name
+    return "killed, possibly out of memory" if name == "SIGKILL" else f"ended by {name}"
 
 
 @contextmanager
