@@ -138,9 +138,9 @@ def plan(cases: Sequence[Case], keep: Path | None, jobs: int) -> str:
         each = ours[0].seconds + SCORING_SECONDS
         seconds += each * (len(ours) - done)
         checked, of = symptoms_checked(ours[0].recipe)
-        found = f"{checked} of {of}"
+        symptoms = f"{checked} of {of}"
         images = f"{ours[0].recipe.images:,}"
-        rows.append((kind, base, len(ours), done, images, found, f"{each:.0f}"))
+        rows.append((kind, base, len(ours), done, images, symptoms, f"{each:.0f}"))
     healthy = sum(case.is_healthy for case in cases)
     header = "| kind | base | runs | done | images | symptoms it can find | s each |"
     return (

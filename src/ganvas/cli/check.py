@@ -12,7 +12,7 @@ from ganvas.cli.flag_names import errors_with_flag_names
 from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
 from ganvas.errors import DataError
 from ganvas.formatting import format_image_size
-from ganvas.recipes import CATALOG, checked
+from ganvas.recipes import CATALOG, Recipe, checked
 from ganvas.recipes.recommendation import given_flags
 from ganvas.terminal import print_lines
 
@@ -50,10 +50,8 @@ class Check:
         from ganvas.data.generated import GeneratedDataset
         from ganvas.data.inspecting import inspect
         from ganvas.data.sources import open_source
-        from ganvas.devices import choose_device
         from ganvas.progress import stages_bar
         from ganvas.recipes.recommendation import recommend
-        from ganvas.training.least_memory import check_memory
 
         with stages_bar("opening", quiet=self.json) as on_progress:
             source = open_source(self.data, on_progress)
@@ -68,7 +66,7 @@ class Check:
         ):
             recipe = checked(replace(recipe, data=settings, batch=self.batch), "check")
         if not self.chooses_size:
-            check_memory(recipe, choose_device("auto"))
+            self.check_memory(recipe)
         with stages_bar("reading", quiet=self.json) as on_progress:
             inspection = inspect(
                 source,
@@ -100,6 +98,13 @@ class Check:
             print(json.dumps(report, indent=2))
         if not inspection.trainable:
             raise DataError(f"{self.data} will not train as it is: add images, or lower --batch")
+
+    def check_memory(self, recipe: Recipe) -> None:
+        """Raise an `OutOfMemory` if a step at the given size surely needs more than there is."""
+        from ganvas.devices import choose_device
+        from ganvas.training.least_memory import check_memory
+
+        check_memory(recipe, choose_device("auto"))
 
     def forecast(self, recommendation: Recommendation) -> Forecast:
         """When the recommended training shows shapes and ends, by a trial of a few seconds."""

@@ -39,15 +39,15 @@ class Places:
 
 
 def training_arguments(
-    run: Run, recipe: Recipe, places: Places, shown: Change | None = None
+    run: Run, recipe: Recipe, places: Places, advised: Change | None = None
 ) -> list[str | Path]:
     """The words after `ganvas` that start a run of this recipe on the data of `run`.
 
     Args:
-        shown: as in `flags_of`.
+        advised: as in `flags_of`.
     """
     environment = run.read_environment()
-    flags = flags_of(recipe, places.earlier_run is not None, shown)
+    flags = flags_of(recipe, places.earlier_run is not None, advised)
     name, *rest = [places.recipe] if flags is None else flags
     arguments = ["train", name, places.data, *rest]
     if places.earlier_run is not None:
@@ -78,13 +78,13 @@ def arguments_with_change(run: Run, change: Change, places: Places) -> list[str 
 
 
 def flags_of(
-    recipe: Recipe, trained_weights: bool = False, shown: Change | None = None
+    recipe: Recipe, trained_weights: bool = False, advised: Change | None = None
 ) -> list[str] | None:
     """A named recipe and the flags that turn it into `recipe`; None where no name fits.
 
     Args:
         trained_weights: beside --from, which changes what the name means.
-        shown: a change that was made to it: its flag as it stands, also where the name gives the
+        advised: a change that was made to it: its flag as it stands, also where the name gives the
             field that value.
     """
     base, flags = _named_base(recipe)
@@ -94,17 +94,17 @@ def flags_of(
     base = replace(base, images=recipe.images).with_fixed_schedules()
     if CATALOG[flags[0]]().images != recipe.images:
         flags += ["--images", f"{recipe.images}"]
-    changes = _changes(base, recipe, shown)
+    changes = _changes(base, recipe, advised)
     return None if changes is None else flags + changes
 
 
-def _changes(base: Recipe, recipe: Recipe, shown: Change | None = None) -> list[str] | None:
+def _changes(base: Recipe, recipe: Recipe, advised: Change | None = None) -> list[str] | None:
     """The flags that turn `base` into `recipe`; None where a field would have to be unset."""
     changes: list[Change] = []
     for field in flatten(recipe):
         value = get_field(recipe, field)
-        if shown is not None and field == shown.field:
-            changes.append(shown)
+        if advised is not None and field == advised.field:
+            changes.append(advised)
         elif value is None and get_field(base, field) is not None:
             return None
         elif value != get_field(base, field):
