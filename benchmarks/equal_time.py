@@ -35,6 +35,8 @@ other two is its pace, without its start."""
 PICTURE_COLUMNS = 24
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 FAILED = "failed"
+RUN_KEY_SLASHES = 3
+"""Slashes in the keys of runs; others, such as paces, have fewer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,12 +85,13 @@ def run_experiment(
 def options_of(
     name: str, description: str, arms: dict[str, Recipe], seconds: int, seeds: int
 ) -> argparse.ArgumentParser:
-    """What every program of this kind takes, see `run_experiment`."""
+    """What every program of this kind takes, see `run_experiment`; no --arms without any."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", nargs="+", help="NAME=DATA")
-    parser.add_argument("--arms", nargs="+", choices=arms, help="only these (default: all)")
+    if arms:
+        parser.add_argument("--arms", nargs="+", choices=arms, help="only these (default: all)")
     parser.add_argument("--seconds", type=int, default=seconds, help="CPU seconds of every run")
     parser.add_argument("--seeds", type=int, default=seeds)
     parser.add_argument("--workers", type=int, default=2)
@@ -155,7 +158,7 @@ class Experiment:
         """NAME-tables.md, for the page that is written by hand."""
         parts = []
         for name, seconds in dict.fromkeys(
-            tuple(key.split("/")[:2]) for key in results if not key.startswith("pace/")
+            tuple(key.split("/")[:2]) for key in results if key.count("/") == RUN_KEY_SLASHES
         ):
             rows = table(self.arms, self.scoring, results, name, int(seconds))
             parts += [f"### {name}, {int(seconds):,} CPU seconds", "\n".join(rows)]
