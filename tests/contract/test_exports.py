@@ -23,7 +23,7 @@ from ganvas.images import to_uint8
 from ganvas.labels import LabelSet
 from ganvas.networks import GENERATORS, POINT, Generator, ImageShape
 from tests.builders.tiny import ONE_EACH
-from tests.contract.test_networks import (
+from tests.contract.network_variations import (
     LATENT_DIM,
     built,
     choices,

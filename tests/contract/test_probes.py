@@ -26,9 +26,9 @@ from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from tests.builders.probe_contexts import context, copied_context, draw, probe
 from tests.builders.tiny import BATCH, FAMILIES, SIDE, fill_zero_weights, small, start, tiny_recipe
+from tests.contract.network_variations import DISCRIMINATOR_VARIATIONS, NUM_LABELS
 from tests.contract.test_conditional import FAMILIES as CONDITIONAL_FAMILIES
 from tests.contract.test_conditional import labelled
-from tests.contract.test_networks import DISCRIMINATOR_VARIATIONS, NUM_LABELS
 
 EVERY_FAMILY = pytest.mark.parametrize("family", FAMILIES)
 MOST = max(len(FAMILIES), len(LOSSES))
