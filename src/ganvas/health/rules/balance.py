@@ -91,8 +91,12 @@ def discriminator_too_weak(current: RuleInput) -> Condition | None:
             "that does not learn.",
             (faster("discriminator"), *WEAKER_PENALTIES),
             standstill(current, "discriminator"),
-            # A discriminator that stands still because it has won is not weak.
-            current.below("probe/ranking/train", limits.separated, 1.0),
+            current.below(
+                "probe/ranking/train",
+                limits.separated,
+                1.0,
+                excuse="it tells fakes from real images already",
+            ),
         ),
         condition(
             "The discriminator cannot tell fakes from real images although they are far apart, so "
@@ -104,7 +108,9 @@ def discriminator_too_weak(current: RuleInput) -> Condition | None:
                 raise_to("discriminator_steps", 2, "the discriminator learns more often"),
             ),
             current.below("probe/ranking/train", limits.undecided, 1.0),
-            current.above("probe/likeness/mean_gap", far_off),
+            current.above(
+                "probe/likeness/mean_gap", far_off, excuse="fakes are close to real images"
+            ),
         ),
     )
 
@@ -128,14 +134,23 @@ def discriminator_overpowers(current: RuleInput) -> Condition | None:
             "left, so its gradient tells the generator nothing.",
             remedies,
             separates,
-            current.below("discriminator/loss/adversarial", least + limits.spent_loss, least),
+            current.below(
+                "discriminator/loss/adversarial",
+                least + limits.spent_loss,
+                least,
+                excuse="the discriminator still has a loss to learn from",
+            ),
         ),
         condition(
             "The discriminator tells every fake from every real image, and the generator's images "
             "stay far from the real ones.",
             remedies,
             separates,
-            current.above("probe/likeness/mean_gap", limits.large_mean_gap),
+            current.above(
+                "probe/likeness/mean_gap",
+                limits.large_mean_gap,
+                excuse="fakes are close to real images",
+            ),
         ),
     )
 

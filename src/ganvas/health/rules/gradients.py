@@ -39,7 +39,7 @@ def _explodes(current: RuleInput, player: Player) -> Condition | None:
             current.above(
                 norm, None if usual is None else limits.gradient_growth * usual, log_scale=True
             ),
-            current.above(norm, limits.grown_gradient),
+            current.above(norm, limits.grown_gradient, excuse="it is still small"),
         ),
         condition(
             f"The {player}'s gradients are so large that no step is reliable.",

@@ -26,6 +26,7 @@ DIVERSITY = "probe/labels/diversity"
 LEAST_DIVERSITY = "probe/labels/diversity_least"
 DISTANCE = "probe/diversity/distance"
 AVERAGED_RECORDS = 3
+LEARNING = "labels are still being learned"
 
 
 def ignores_labels(current: RuleInput) -> Condition | None:
@@ -51,9 +52,13 @@ def ignores_labels(current: RuleInput) -> Condition | None:
             current.below(
                 TOLD, None if real is None else limits.told_labels * real, over=AVERAGED_RECORDS
             ),
-            current.above(TOLD_REAL, limits.tellable_labels),
-            *growth(current, TOLD, 1.0, limits.growing_told),
-            *growth(current, EFFECT, limits.growing_effect, 0.0),
+            current.above(
+                TOLD_REAL,
+                limits.tellable_labels,
+                excuse="pixels hardly tell the labels of real images either",
+            ),
+            *growth(current, TOLD, 1.0, limits.growing_told, excuse=LEARNING),
+            *growth(current, EFFECT, limits.growing_effect, 0.0, excuse=LEARNING),
         ),
     )
 
@@ -67,8 +72,14 @@ def class_collapse(current: RuleInput) -> Condition | None:
         more_latents,
         regularise,
     )
-    distinct = current.above(DISTANCE, limits.collapsed_distance)  # else it is no matter of labels
-    growing = growth(current, DIVERSITY, 1.0, limits.growing_label)
+    distinct = current.above(
+        DISTANCE,
+        limits.collapsed_distance,
+        excuse="all images are alike, so it is no matter of labels",
+    )
+    growing = growth(
+        current, DIVERSITY, 1.0, limits.growing_label, excuse="the diversity of labels grows"
+    )
     of_all = condition(
         "The generator makes nearly one image for each label, whatever the latents are.",
         remedies,
@@ -89,19 +100,24 @@ def class_collapse(current: RuleInput) -> Condition | None:
     return most_severe(of_all, of_one and replace(of_one, at_most_watch=True))
 
 
-def growth(current: RuleInput, column: str, factor: float, least: float) -> tuple[LimitCheck, ...]:
-    """A check of low severity while a number grows; else nothing.
+def growth(
+    current: RuleInput, column: str, factor: float, least: float, *, excuse: str
+) -> tuple[LimitCheck, ...]:
+    """A check that excuses a symptom while a number grows; else nothing.
 
     Args:
         factor, least: it grows if in three records it exceeds `factor` times what it was, plus
             `least`.
+        excuse: as in `LimitCheck`.
     """
     medians = current.medians(column, over=AVERAGED_RECORDS)
     if medians is None:
         return ()
     newest, older = medians
     limit = factor * older + least
-    return (LimitCheck(column, newest, limit, abnormal="below"),) if newest > limit else ()
+    if newest <= limit:
+        return ()
+    return (LimitCheck(column, newest, limit, abnormal="below", excuse=excuse),)
 
 
 def labels_count(current: RuleInput) -> bool:

@@ -55,7 +55,12 @@ def oscillation(current: RuleInput) -> Condition | None:
                 None if movement is None else limits.return_ratio * movement,
                 over=records,
             ),
-            current.above(MOVEMENT, limits.min_return_movement, over=records),
+            current.above(
+                MOVEMENT,
+                limits.min_return_movement,
+                over=records,
+                excuse="images change too little for that to matter",
+            ),
         ),
         condition(
             "The generator's images change so much between probes that nothing it learns lasts.",
@@ -212,7 +217,9 @@ def average_lags(current: RuleInput) -> Condition | None:
             decay("generator"),
         ),
         current.above(lag, None if movement is None else limits.ema_lag_in_movements * movement),
-        current.above(lag, limits.ema_lag),
+        current.above(
+            lag, limits.ema_lag, excuse="averaged images are close to those of the trained one"
+        ),
     )
 
 

@@ -115,6 +115,11 @@ class Rule:
         sustained = min(newest) if len(newest) == patience else 0.0
         return max(sustained, newest[0] / extreme)
 
+    def excuses(self, evidence: Evidence) -> tuple[str, ...]:
+        """Which of its newest numbers would be suspicious and why they are not, a sentence each."""
+        newest = next(self.evaluations(evidence), None)
+        return () if newest is None else newest[1].excuses
+
     def reason_not_checked(self, evidence: Evidence) -> str | None:
         """Why the rule could not be evaluated at any record; None where it could."""
         reason = self.reason_not_applicable(evidence.recipe)
