@@ -22,12 +22,12 @@ from ganvas.health.assessment import (
 )
 from ganvas.health.evidence import Evidence, caveats
 from ganvas.health.finding import Finding, HealthStatus
+from ganvas.json_files import to_plain
 from ganvas.runs import Run
 from ganvas.runs.history import Record
 from ganvas.runs.status import State
 from ganvas.runs.training_command import Places, arguments_with_change
 from ganvas.runs.tuning import Tuning, read_tuning
-from ganvas.storage import to_plain
 
 
 @dataclass(frozen=True)

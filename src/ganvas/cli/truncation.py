@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from ganvas import storage
+from ganvas import json_files, storage
 from ganvas.cli.default_out import default_out
 from ganvas.command_line import ganvas_command
 from ganvas.errors import GanvasError
@@ -77,7 +77,7 @@ class Truncation:
             quiet=False,
         )
         storage.make_directory(out.parent)
-        storage.write_json(numbers, curve.to_json())
+        json_files.write_json(numbers, curve.to_json())
         storage.write_bytes(out, truncation_picture(curve))
         print_curve(curve)
         print_lines(f"picture: {out}  ·  numbers: {numbers}")

@@ -23,7 +23,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, UnusableImage
 from ganvas.errors import DataError, RunError
 from ganvas.formatting import format_list
-from ganvas.storage import parse_json, write_json
+from ganvas.json_files import parse_json, write_json
 
 MEASURING = "measuring pixels"
 """The stage of preparation in which pixel values are measured."""

@@ -33,7 +33,7 @@ from ganvas.data.source import (
     sorted_labels,
 )
 from ganvas.errors import DataError
-from ganvas.storage import parse_json
+from ganvas.json_files import parse_json
 
 LABEL_SUFFIXES = (".cls", ".json")
 """Members that hold the label of their group: a number or a name; or a table with one of these."""

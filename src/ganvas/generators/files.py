@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from ganvas import storage, tensor_file
+from ganvas import json_files, tensor_file
 from ganvas.arguments import check_type
 from ganvas.command_line import ganvas_command
 from ganvas.data.prepared import PreparedData
@@ -71,7 +71,7 @@ def save_generator(directory: Path, trained: TrainedGenerator, description: Gene
     }
     values = {"images_seen": trained.images_seen}
     tensor_file.write(directory / "model.safetensors", trained.network.state_dict(), values)
-    storage.write_json(directory / "config.json", config)
+    json_files.write_json(directory / "config.json", config)
 
 
 def output_in_words(description: Generator, shape: ImageShape) -> str:
@@ -389,7 +389,7 @@ def _directory_of(run: Run) -> Path:
 
 
 def _read_config(path: Path) -> SavedConfig:
-    version = storage.read_json(path).get("format")
+    version = json_files.read_json(path).get("format")
     if version != FORMAT:
         raise RunError(f"{path} has format {version}, this ganvas reads format {FORMAT}")
-    return storage.read_table(path, SavedConfig)
+    return json_files.read_table(path, SavedConfig)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganvas import storage
+from ganvas import json_files
 from ganvas.checksum import checksum
 from ganvas.errors import GanvasError
 from ganvas.metrics.features import CHANNELS, RESIZE, FeatureConfig, FeatureNetwork, to_rgb
@@ -102,7 +102,7 @@ def load_contrastive(path: Path, device: torch.device) -> Contrastive:
         GanvasError: the file is missing, damaged, or from another version.
     """
     weights, metadata = read(path, VERSION, "the features self")
-    training = storage.from_plain(Training, metadata)
+    training = json_files.from_plain(Training, metadata)
     network = nn.Sequential(*convolutions(training.size), nn.ReLU())
     network.load_state_dict(weights)
     return _contrastive(network, device, training)

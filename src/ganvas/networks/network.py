@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 from ganvas.errors import RecipeError, did_you_mean
+from ganvas.json_files import adapter
 from ganvas.networks.sizes import (
     FEWEST_DOUBLINGS,
     POINT,
@@ -22,7 +23,6 @@ from ganvas.networks.sizes import (
     doubling_of,
     size_problem,
 )
-from ganvas.storage import adapter
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ganvas import storage
+from ganvas import json_files, storage
 from ganvas.drawing.films import write_film
 from ganvas.drawing.grids import enlarge, make_grid, to_pillow, write_png
 from ganvas.drawing.samples import display_factor
@@ -53,7 +53,7 @@ def write_folder(
             frames = (enlarge(to_pillow(frame), factor) for frame in film(projection, index))
             write_film(draft / f"{stem}.gif", frames, FRAME_MILLISECONDS)
         trained.write_latents(draft / LATENTS, projection.latents, names)
-        storage.write_json(
+        json_files.write_json(
             draft / RESULTS, results(trained, names, stems, projection, settings, held_out)
         )
 
@@ -90,7 +90,7 @@ def results(
         "images_seen": trained.images_seen,
         "settings": dataclasses.asdict(settings),
         "pictures": pictures,
-        "held_out": None if held_out is None else storage.to_plain(held_out),
+        "held_out": None if held_out is None else json_files.to_plain(held_out),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ganvas import storage
+from ganvas import json_files
 from ganvas.recipes import Recipe
 from ganvas.reports.charts import Span, TimelineRow
 from ganvas.reports.texts import as_sentence, symptom_name
@@ -51,7 +51,7 @@ def read_attempts(run: Run) -> list[Attempt]:
     attempts: list[Attempt] = []
     begin = 0
     for path in sorted((run.directory / "rewound").glob(f"[0-9]*/{PLAN}")):
-        rewind = storage.read_dataclass(path, Rewind)
+        rewind = json_files.read_dataclass(path, Rewind)
         attempts.append(_attempt(len(attempts) + 1, path.parent, begin, rewind.failed_at, rewind))
         begin = rewind.to
     history = run.history.records()

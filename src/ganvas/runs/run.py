@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganvas import locks, notebook, storage, tensor_file
+from ganvas import json_files, locks, notebook, storage, tensor_file
 from ganvas.command_line import ganvas_command
 from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.errors import Occupied, RunError
@@ -77,8 +77,8 @@ class Run:
         """
         check_unoccupied(directory)
         with storage.write_errors(directory), storage.atomic_directory(directory) as draft:
-            storage.write_json(draft / "environment.json", {"format": FORMAT, **environment})
-            storage.write_json(draft / "data.json", dict(data))
+            json_files.write_json(draft / "environment.json", {"format": FORMAT, **environment})
+            json_files.write_json(draft / "data.json", dict(data))
             storage.write_bytes(draft / RECIPE_JSON, recipe_json(recipe).encode())
             SavedStatus("running").write(draft / "status.json")
             cls(draft).make_folders()
@@ -121,7 +121,7 @@ class Run:
         directory = Path(directory)
         check_is_run(directory)
         run = cls(directory)
-        format_version = storage.read_json(directory / "environment.json").get("format")
+        format_version = json_files.read_json(directory / "environment.json").get("format")
         if format_version != FORMAT:
             raise RunError(
                 f"{directory} has format {format_version}, this ganvas reads format {FORMAT}. "
@@ -172,11 +172,11 @@ class Run:
 
     def read_environment(self) -> EnvironmentTable:
         """Versions, device, command and seed."""
-        return storage.read_table(self.directory / "environment.json", EnvironmentTable)
+        return json_files.read_table(self.directory / "environment.json", EnvironmentTable)
 
     def read_data(self) -> DataTable:
         """Which images are used, and which are left out and why."""
-        return storage.read_table(self.directory / "data.json", DataTable)
+        return json_files.read_table(self.directory / "data.json", DataTable)
 
     def read_shape(self) -> ImageShape:
         """Channels, height and width of every image.
@@ -198,11 +198,11 @@ class Run:
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         """Replace environment.json, when versions, device or engine have changed."""
-        storage.write_json(self.directory / "environment.json", dict(environment))
+        json_files.write_json(self.directory / "environment.json", dict(environment))
 
     def write_data(self, data: Mapping[str, Any]) -> None:
         """Replace data.json, when the images have moved."""
-        storage.write_json(self.directory / "data.json", dict(data))
+        json_files.write_json(self.directory / "data.json", dict(data))
 
     def read_label_confusion(self) -> LabelConfusionTable | None:
         """How samples of each label were classified; None if this was never measured.
@@ -213,7 +213,7 @@ class Run:
         path = self.directory / "label-confusion.json"
         if not path.is_file():
             return None
-        table = storage.read_table(path, LabelConfusionTable)
+        table = json_files.read_table(path, LabelConfusionTable)
         lengths = {len(table["samples"]), len(table["fractions"]), *map(len, table["fractions"])}
         if lengths != {len(table["labels"])}:
             raise RunError(f"{path} is damaged: it does not have a number for each of its labels")
@@ -221,7 +221,7 @@ class Run:
 
     def write_label_confusion(self, confusion: LabelConfusionTable) -> None:
         """Replace label-confusion.json."""
-        storage.write_json(self.directory / "label-confusion.json", dict(confusion))
+        json_files.write_json(self.directory / "label-confusion.json", dict(confusion))
 
     def read_status(self) -> SavedStatus:
         """How far the run is, and how it ended."""

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from ganvas import storage
+from ganvas import json_files
 from ganvas.formatting import format_list, format_number
 from ganvas.health.finding import HealthStatus
 
@@ -117,7 +117,7 @@ class Tuning:
 
     def write(self, run: Path) -> None:
         """Write the file into the directory of a run."""
-        storage.write_json(run / TUNING_JSON, storage.to_plain(self))
+        json_files.write_json(run / TUNING_JSON, json_files.to_plain(self))
 
 
 def candidate_directory(run: Path, index: int) -> Path:
@@ -132,4 +132,4 @@ def read_tuning(run: Path) -> Tuning | None:
         RunError: the file is damaged.
     """
     path = run / TUNING_JSON
-    return storage.read_dataclass(path, Tuning) if path.is_file() else None
+    return json_files.read_dataclass(path, Tuning) if path.is_file() else None

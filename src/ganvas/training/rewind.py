@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganvas import storage
+from ganvas import json_files, storage
 from ganvas.diagnosis import diagnose
 from ganvas.health.advice import apply_change
 from ganvas.health.finding import Change
@@ -49,7 +49,7 @@ class Rewind:
 
     def event(self) -> dict[str, Any]:
         """Its record in findings.jsonl."""
-        return {"event": "rewind", "images_seen": self.to, **storage.to_plain(self)}
+        return {"event": "rewind", "images_seen": self.to, **json_files.to_plain(self)}
 
 
 def rewind(run: Run, failed_at: int) -> Rewind | None:
@@ -90,7 +90,7 @@ def rewind_on_all(run: Run, state: TrainState) -> str | None:
 def complete_pending_rewind(run: Run) -> None:
     """Complete the last rewind if a kill interrupted it."""
     for directory in rewind_dirs(run)[-1:]:
-        plan = storage.read_dataclass(directory / PLAN, Rewind)
+        plan = json_files.read_dataclass(directory / PLAN, Rewind)
         if plan.event() not in run.findings.records():
             apply_rewind(run, plan)
 
@@ -116,7 +116,7 @@ def keep_abandoned_files(run: Run, plan: Rewind) -> None:
         for path in run.sample_paths():
             if int(path.stem) > plan.to:
                 shutil.copy2(path, draft / "samples" / path.name)
-        storage.write_json(draft / PLAN, storage.to_plain(plan))
+        json_files.write_json(draft / PLAN, json_files.to_plain(plan))
 
 
 def rewind_dir(run: Run, number: int) -> Path:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ganvas import storage, tensor_file
+from ganvas import json_files, storage, tensor_file
 from ganvas.command_line import ganvas_command
 from ganvas.data.prepared import PreparedData
 from ganvas.diagnosis import diagnose
@@ -152,8 +152,8 @@ class Candidates:
         self, run: Run, recipe: Recipe, state: TrainState, metric: str | None
     ) -> Outcome:
         """What health says of a trained candidate; and its score, unless it is dropped."""
-        table = self.processes.broadcast_object(lambda: storage.to_plain(verdict_on(run)))
-        outcome = storage.from_plain(Outcome, table)
+        table = self.processes.broadcast_object(lambda: json_files.to_plain(verdict_on(run)))
+        outcome = json_files.from_plain(Outcome, table)
         if outcome.is_dropped or metric is None:
             return outcome
         generator = generator_in_training(recipe, state.ema, self.data, state.images_seen)
