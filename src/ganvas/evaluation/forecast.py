@@ -12,7 +12,7 @@ WORTH_SAYING = 3.0
 """Seconds; what is quicker is not announced."""
 
 
-class Forecast:
+class ScoringForecast:
     """Passes the progress of the samples on; after their first batch, says how long all will take.
 
     Args:

@@ -43,7 +43,7 @@ from ganvas.evaluation.failures import (
 )
 from ganvas.evaluation.families import FAMILIES, FeatureSets
 from ganvas.evaluation.floors import real_floors
-from ganvas.evaluation.forecast import Forecast
+from ganvas.evaluation.forecast import ScoringForecast
 from ganvas.evaluation.label_sets import add_labels, confusion_of
 from ganvas.evaluation.score import MeasurementConfig, Score
 from ganvas.formatting import format_image_size
@@ -113,7 +113,7 @@ def measure(
     with processes.failing_together(), feedback.progress("sampling") as on_progress:
         indices = local_range(processes.rank, processes.size, n)
         to_come = work_to_come(metrics, failures, extractors, data, n)
-        on_progress = Forecast(on_progress, feedback.expect, *to_come)
+        on_progress = ScoringForecast(on_progress, feedback.expect, *to_come)
         features = fake_features(generator, n, seed, unique, on_progress, failed, indices)
     failed = all_failures(failed, processes)
     without = {key: failed[e.name] for key, e in extractors.items() if e.name in failed}
