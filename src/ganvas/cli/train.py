@@ -14,10 +14,10 @@ from ganvas.command_line import ganvas_command
 from ganvas.errors import RecipeError
 from ganvas.fields import flatten
 from ganvas.loggers.names import LOGGERS_HELP
-from ganvas.networks import DISCRIMINATORS, GENERATORS
+from ganvas.networks import DISCRIMINATORS, GENERATORS, ROLES
 from ganvas.recipes import CATALOG, Recipe, load_recipe
 from ganvas.recipes.catalog import AUTO, NAMES
-from ganvas.recipes.players import ROLES, exchange_networks
+from ganvas.recipes.players import exchange_networks
 
 if TYPE_CHECKING:
     from ganvas.training.choosing import Choice

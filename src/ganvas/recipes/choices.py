@@ -19,9 +19,10 @@ from pydantic import TypeAdapter
 from ganvas.errors import RecipeError
 from ganvas.fields import flatten, parse_field, replace_field
 from ganvas.formatting import format_short
+from ganvas.networks import ROLES
 from ganvas.recipes.catalog import load_recipe
 from ganvas.recipes.files import checked
-from ganvas.recipes.players import NETWORK_FIELDS, ROLES, exchange_networks
+from ganvas.recipes.players import NETWORK_FIELDS, exchange_networks
 from ganvas.recipes.recipe import Recipe
 from ganvas.schedules import Adaptive
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from ganvas.errors import StudyError
 from ganvas.fields import flatten, get_field, parse_field, plain_value, unknown_field
+from ganvas.networks import ROLES
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.recipes.files import Table, parse_recipe, renamed
-from ganvas.recipes.players import NETWORK_FIELDS, ROLES, exchange_networks
+from ganvas.recipes.players import NETWORK_FIELDS, exchange_networks
 from ganvas.studies.reading import changed
 
 STUDY_FIELDS = ("data", "seeds", "images", "time", "metrics", "samples", "evaluations")

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from ganvas.networks import Role
 from ganvas.recipes import DiscriminatorSettings, GeneratorSettings, PlayerSettings
 from ganvas.schedules import value_at
-
-Role = Literal["generator", "discriminator"]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from ganvas.health.advice import (
     FAR_OFF,
     FEWER_STEPS,
     NARROWER,
-    PLAYERS,
     SPECTRAL_NORM,
     WEAKER_PENALTIES,
     WIDER,
@@ -23,10 +22,10 @@ from ganvas.health.advice import (
     set_to,
     slower,
 )
-from ganvas.health.evidence import Player
 from ganvas.health.finding import Change, Measurement
 from ganvas.health.rules.condition import Condition, LimitCheck, RuleInput, condition, most_severe
 from ganvas.health.rules.rule import Rule
+from ganvas.networks import ROLES, Role
 from ganvas.recipes.recipe import Recipe
 
 CROSS_ENTROPIES = ("minimax", "non-saturating", "relativistic")
@@ -38,10 +37,10 @@ RELATIVE = ("relativistic", "wasserstein")
 
 def updates_too_large(current: RuleInput) -> Condition | None:
     """Either network's relative change per step."""
-    return most_severe(*(_too_large(current, player) for player in PLAYERS))
+    return most_severe(*(_too_large(current, player) for player in ROLES))
 
 
-def _too_large(current: RuleInput, player: Player) -> Condition | None:
+def _too_large(current: RuleInput, player: Role) -> Condition | None:
     column, limits = f"probe/update/{player}", current.thresholds
     remedies = (
         slower(player),
@@ -63,7 +62,7 @@ def _too_large(current: RuleInput, player: Player) -> Condition | None:
     return most_severe(suspect and dataclasses.replace(suspect, at_most_watch=True), stuck)
 
 
-def standstill(current: RuleInput, player: Player) -> LimitCheck | None:
+def standstill(current: RuleInput, player: Role) -> LimitCheck | None:
     """Almost no update, although the learning rate is not zero."""
     # A schedule that ends at zero is not a symptom.
     fraction = current.evidence.learning_rate_fraction(player, current.images_seen)
