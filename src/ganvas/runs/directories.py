@@ -10,9 +10,8 @@ from ganvas import storage
 from ganvas.command_line import ganvas_command
 from ganvas.errors import Occupied, RunError
 from ganvas.hub_files import address_of, is_hub
+from ganvas.runs.file_names import RECIPE_JSON
 
-RECIPE_JSON = "recipe.json"
-"""The file that makes a directory a run."""
 STUDY_JSON = "study.json"
 """The file that makes a directory a study (`studies/directory.py`)."""
 

@@ -10,7 +10,7 @@ from ganvas.fields import flatten, format_field, get_field
 from ganvas.health.advice import apply_change
 from ganvas.health.finding import Change
 from ganvas.recipes import CATALOG, Recipe, exchange_networks
-from ganvas.runs.directories import RECIPE_JSON
+from ganvas.runs.file_names import RECIPE_JSON
 from ganvas.runs.run import Run
 
 

@@ -21,6 +21,7 @@ from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.data import describe_data
+from ganvas.runs.file_names import RUNS
 from ganvas.runs.history import Record
 from ganvas.runs.run import CheckpointContent, check_unoccupied
 from ganvas.runs.time_limit import TimeLimit
@@ -31,9 +32,6 @@ from ganvas.training.engine import Compile
 from ganvas.training.grids import grid_columns
 from ganvas.training.listeners import Listener
 from ganvas.training.state import TrainState
-
-RUNS = Path("runs")
-"""Where a run without a place of its own is made."""
 
 
 class RunFiles(Listener):

@@ -27,6 +27,7 @@ from ganvas.metrics.names import parse_metrics
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
+from ganvas.runs.file_names import DATA_JSON, ENVIRONMENT_JSON, RECIPE_JSON, STATUS_JSON
 from ganvas.runs.tuning import Outcome, Tuning, candidate_directory, read_tuning
 from ganvas.training.candidates import OWN, choose, recipe_of, with_values
 from ganvas.training.display import Display
@@ -48,7 +49,7 @@ from ganvas.training.state import TrainState
 
 EARLY_METRICS = ("fd-lite0", "swd")
 """The first that can be measured gives the early score; of both, less is better."""
-OWN_FILES = {"recipe.json", "environment.json", "data.json", "status.json", ".lock"}
+OWN_FILES = {RECIPE_JSON, ENVIRONMENT_JSON, DATA_JSON, STATUS_JSON, ".lock"}
 """Files of a candidate that the run which continues from it has itself."""
 
 
