@@ -19,7 +19,7 @@ from ganvas.cli.other_tools import COMMAND, EVERY, VALUE, Habit, other_tools
 from ganvas.command_line import quote
 from ganvas.errors import ArgumentError, DataError, UsageError
 from ganvas.extras import MissingExtra
-from ganvas.fields import flatten
+from ganvas.fields import field_types
 from ganvas.formatting import format_count, format_list, format_short
 from ganvas.recipes import CATALOG
 from ganvas.recipes.files import renamed
@@ -199,7 +199,7 @@ def last_part(flag: str) -> str:
 
 def with_shared_for_flags(text: str) -> str:
     """The text with `--shared data.size=64` in place of --size 64, for every field of a recipe."""
-    kinds = flatten(CATALOG["dcgan"]())
+    kinds = field_types(CATALOG["dcgan"]())
     fields = {flag_of(field): field for field in kinds}
 
     def shared(match: re.Match[str]) -> str:

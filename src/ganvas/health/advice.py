@@ -14,7 +14,7 @@ from typing import Any
 
 from ganvas.errors import RecipeError
 from ganvas.fields import (
-    flatten,
+    field_types,
     get_field,
     has_field,
     parse_field,
@@ -79,7 +79,7 @@ def apply_change(recipe: Recipe, change: Change) -> Recipe:
     Raises:
         RecipeError: no such field, a value that does not fit, or a recipe with problems.
     """
-    kinds = flatten(recipe)
+    kinds = field_types(recipe)
     if change.field not in kinds:
         raise RecipeError([f"{change.field}: {unknown_field(change.field, kinds)}"])
     try:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ganvas import json_files, locks, storage
-from ganvas.fields import flatten, format_field, get_field
+from ganvas.fields import field_types, format_field, get_field
 from ganvas.health.finding import describe_event
 from ganvas.loggers.logger import (
     HyperParameters,
@@ -205,7 +205,7 @@ def hyperparameters(run: Run) -> HyperParameters:
         "data": data["name"],
         "seed": run.read_environment()["seed"],
     }
-    for path in flatten(recipe):
+    for path in field_types(recipe):
         value = get_field(recipe, path)
         values[path] = value if isinstance(value, bool | int | float | str) else format_field(value)
     return values

@@ -17,7 +17,7 @@ from annotated_types import Len
 from pydantic import TypeAdapter
 
 from ganvas.errors import RecipeError
-from ganvas.fields import flatten, parse_field, replace_field
+from ganvas.fields import field_types, parse_field, replace_field
 from ganvas.formatting import format_short
 from ganvas.networks import ROLES
 from ganvas.recipes.catalog import load_recipe
@@ -99,7 +99,9 @@ class Row:
             recipe = exchange_networks(recipe, *networks)
             for name, text in self.changes.items():
                 if name not in NETWORK_FIELDS:
-                    recipe = replace_field(recipe, name, parse_field(flatten(recipe)[name], text))
+                    recipe = replace_field(
+                        recipe, name, parse_field(field_types(recipe)[name], text)
+                    )
         except (KeyError, ValueError) as error:
             raise RecipeError([f"{self.name}: {error}"], TABLE.name) from error
         return checked(recipe, TABLE.name)
