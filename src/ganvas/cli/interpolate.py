@@ -80,9 +80,10 @@ class Interpolate:
         from ganvas.drawing.grids import enlarge, make_grid, to_pillow, write_png
         from ganvas.drawing.samples import display_factor
         from ganvas.generators.files import load
-        from ganvas.generators.sample_files import check_file, check_picture
+        from ganvas.generators.sample_files import check_picture
+        from ganvas.runs.directories import check_new_file
 
-        check_file(out)
+        check_new_file(out)
         generator = load(self.run_directory, self.device, self.checkpoint)
         generator = generator.truncated(self.truncation)
         if generator.makes_points:

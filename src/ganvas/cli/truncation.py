@@ -57,12 +57,12 @@ class Truncation:
         if out.suffix.lower() != ".png":
             raise GanvasError(f"{out}: expected a .png")
         from ganvas.evaluation.truncation import truncation
-        from ganvas.generators.sample_files import check_file
         from ganvas.reports.truncation_picture import truncation_picture
+        from ganvas.runs.directories import check_new_file
 
         numbers = out.with_suffix(".json")
         for path in (out, numbers):
-            check_file(path)
+            check_new_file(path)
         curve = truncation(
             self.run_directory,
             truncation=self.truncation,

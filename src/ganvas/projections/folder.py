@@ -17,7 +17,6 @@ from ganvas.drawing.samples import display_factor
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.latents.projection import Projection, ProjectionSettings
 from ganvas.projections.held_out import HeldOutDistances
-from ganvas.runs.directories import check_unused
 
 LATENTS, RESULTS = "latents.npz", "results.json"
 FRAME_MILLISECONDS = 80
@@ -113,10 +112,3 @@ def next_folder(parent: Path) -> Path:
     while (parent / str(number)).exists():
         number += 1
     return parent / str(number)
-
-
-def check_out(out: Path) -> None:
-    """Raise a `RunError` unless the folder can be made."""
-    with storage.write_errors(out):
-        check_unused(out)
-    storage.check_can_write(out)

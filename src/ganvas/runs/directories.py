@@ -1,4 +1,4 @@
-"""Tell apart directories of runs and of studies, generators without their run, and others."""
+"""What a path is: a run, a study, a generator without its run; or a place for something new."""
 
 from __future__ import annotations
 
@@ -89,6 +89,21 @@ def check_unused(directory: Path) -> None:
     if directory.samefile(Path.cwd()) or os.path.ismount(directory):  # a rename would replace it
         here = "a mount point" if os.path.ismount(directory) else "the current folder"
         raise RunError(f"{directory} is {here}. Name a new folder in it as out (--out)")
+
+
+def check_new_folder(out: Path) -> None:
+    """Raise a `RunError` unless a folder can be made there. Leaves nothing."""
+    with storage.write_errors(out):
+        check_unused(out)
+    storage.check_can_write(out)
+
+
+def check_new_file(out: Path) -> None:
+    """Raise a `RunError` unless a file can be written there, or replaced. Leaves nothing."""
+    with storage.write_errors(out):
+        if out.is_dir():
+            raise RunError(f"{out} is a folder. Give the name of a file in it")
+    storage.check_can_write(out)
 
 
 def list_runs(recipes: Iterable[Path]) -> str:
