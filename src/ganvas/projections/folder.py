@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from ganvas import json_files, storage
-from ganvas.drawing.films import write_film
+from ganvas.drawing.films import FRAME_MILLISECONDS, write_film
 from ganvas.drawing.grids import enlarge, make_grid, to_pillow, write_png
 from ganvas.drawing.samples import display_factor
 from ganvas.generators.trained_generator import TrainedGenerator
+from ganvas.images import Pixels
 from ganvas.latents.projection import Projection, ProjectionSettings
 from ganvas.projections.held_out import HeldOutDistances
 
 LATENTS, RESULTS = "latents.npz", "results.json"
-FRAME_MILLISECONDS = 80
 LAST_FRAMES = 12
 """How often a film repeats its last image, so that one can look at it."""
 
@@ -57,7 +57,7 @@ def write_folder(
         )
 
 
-def film(projection: Projection, index: int) -> Any:
+def film(projection: Projection, index: int) -> Pixels:
     """The picture beside each image of the way, uint8 (T, H', W', C)."""
     way = projection.way[index]
     frames = [*way, *[way[-1]] * LAST_FRAMES]
