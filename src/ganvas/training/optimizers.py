@@ -57,9 +57,11 @@ class Player:
         """While entered, its weights require no gradient: gradients only pass through."""
         for weight in self.weights:
             weight.requires_grad_(False)
-        yield
-        for weight in self.weights:
-            weight.requires_grad_(True)
+        try:
+            yield
+        finally:
+            for weight in self.weights:
+                weight.requires_grad_(True)
 
 
 def make_optimizer(network: nn.Module, settings: PlayerSettings) -> torch.optim.Optimizer:
