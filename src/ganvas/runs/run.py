@@ -358,7 +358,7 @@ class Run:
     def read_newest_checkpoint(
         self,
     ) -> tuple[tensor_file.Tensors, dict[str, Any], list[str]] | None:
-        """The newest valid checkpoint, and an error message for each newer, damaged one.
+        """The newest valid checkpoint, and a line for each newer, damaged one.
 
         None if there is no checkpoint yet.
 
@@ -372,7 +372,7 @@ class Run:
             except RunError as error:
                 damaged.append(str(error))
                 continue
-            return tensors, values, damaged
+            return tensors, values, [f"{why}; the checkpoint before it is used" for why in damaged]
         if damaged:
             raise RunError(
                 "\n  ".join(["all checkpoints are damaged:", *damaged])

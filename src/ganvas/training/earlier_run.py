@@ -114,7 +114,7 @@ class EarlierRun:
                 f"{path} has no checkpoint yet, so there are no weights to start from. "
                 f"Continue it: {ganvas_command('resume', path)}"
             )
-        tensors, values, damaged = newest
+        tensors, values, notes = newest
         recipe, shape = run.read_recipe(), run.read_shape()
         later_doublings = later_doublings_in(values)
         labels = tuple(run.read_data()["labels"])
@@ -125,7 +125,7 @@ class EarlierRun:
             label_names=labels if recipe.takes_labels else (),
             tensors=networks_in(tensors, run, recipe, shape, later_doublings),
             images_seen=values["images_seen"],
-            notes=tuple(f"{problem}; the checkpoint before it is used" for problem in damaged),
+            notes=tuple(notes),
         )
 
     @classmethod
