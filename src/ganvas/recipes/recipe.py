@@ -121,6 +121,9 @@ class Recipe:
 
     Generator, discriminator, loss, penalties and constraint are independent choices. Lengths are in
     images seen: real images that the discriminator was trained on.
+
+    Values are checked where a recipe is used (`ganvas.recipes.checked`), all at once, and not when
+    it is made.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
