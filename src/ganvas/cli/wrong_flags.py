@@ -232,7 +232,7 @@ def count_hint(flag: GivenFlag, usage: Usage) -> str | None:
         return f"{start}--images {count_text(1_000 * count)}"
     train = train_as_meant(usage) if usage.command == "train" else None
     if unit == "steps":
-        images = None if train is None else train.recipe.batch * train.recipe.discriminator_steps
+        images = None if train is None else train.recipe.images_per_step
         example = EXAMPLE_BATCH
     else:
         images = None if train is None else images_to_train_on(train.data, train.recipe)

@@ -121,7 +121,7 @@ class Evidence:
 
     def generator_steps(self, images: int) -> float:
         """Updates of the generator after this many images."""
-        return images / (self.recipe.batch * self.recipe.discriminator_steps)
+        return images / self.recipe.images_per_step
 
     def learning_rate_fraction(self, player: Role, images: int) -> float:
         """The learning rate after this many images, as a fraction of its schedule's largest."""

@@ -198,6 +198,11 @@ class Recipe:
         return list(zip(reversed(range(len(lengths))), fractions, strict=True))
 
     @property
+    def images_per_step(self) -> int:
+        """Images that one training step sees: a batch for each update of the discriminator."""
+        return self.batch * self.discriminator_steps
+
+    @property
     def batch_unit(self) -> int:
         """How many neighbours in a batch belong together: packs, or groups of them, stay whole."""
         return self.objective.pac * self.discriminator.network.group_size

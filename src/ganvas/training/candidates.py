@@ -71,7 +71,7 @@ def with_tuning(recipe: Recipe) -> tuple[Recipe, Tuning]:
                 "about the last"
             ]
         )
-    step = recipe.batch * recipe.discriminator_steps
+    step = recipe.images_per_step
     steps = recipe.images // (PART * len(FACTORS) * step)
     if steps < fewest_steps():
         enough = fewest_steps() * PART * len(FACTORS) * step

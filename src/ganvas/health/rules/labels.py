@@ -124,7 +124,7 @@ def labels_count(current: RuleInput) -> bool:
     """Whether labels have counted long enough to be learned: where their strength rises, later."""
     recipe, limits = current.recipe, current.thresholds
     strength = with_budget(recipe.label_strength, recipe.images)
-    images = limits.settled_steps * recipe.batch * recipe.discriminator_steps
+    images = limits.settled_steps * recipe.images_per_step
     earlier = value_at(strength, max(0, current.images_seen - images))
     return earlier >= extremes(strength)[1] / 2
 

@@ -155,7 +155,7 @@ class Rule:
             "learning": limits.learning_steps,
             "settled": limits.settled_steps,
         }[self.phase]
-        return steps * evidence.recipe.batch * evidence.recipe.discriminator_steps
+        return steps * evidence.recipe.images_per_step
 
     def _episodes(self, evidence: Evidence) -> list[list[Evaluation]]:
         """The episodes since the symptom was last over, newest first; their evaluations, too.
