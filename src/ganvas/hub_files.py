@@ -24,7 +24,8 @@ from ganvas.extras import check_extra
 from ganvas.formatting import format_bytes
 from ganvas.system_errors import advice_for, reason_of
 
-PREFIX = "hf:"
+HUB = "hf:"
+"""Before the name of a repository of the hub."""
 Kind = Literal["model", "dataset"]
 Progress = Callable[[int, int], None]
 """Called now and then with how many bytes are fetched, and of how many."""
@@ -69,12 +70,12 @@ class HubAddress:
 
     def __str__(self) -> str:
         """As `parse` reads it."""
-        return f"{PREFIX}{self.repo}" + (f"@{self.revision}" if self.revision else "")
+        return f"{HUB}{self.repo}" + (f"@{self.revision}" if self.revision else "")
 
 
 def is_hub(place: object) -> bool:
     """Whether a place that a user named is one of the hub, and no path."""
-    return _text(place).startswith(PREFIX)
+    return _text(place).startswith(HUB)
 
 
 def address_of(place: Path | str) -> HubAddress:

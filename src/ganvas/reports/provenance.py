@@ -13,7 +13,7 @@ from typing import Any
 import ganvas
 from ganvas.command_line import ganvas_command
 from ganvas.data.held_out import FEWEST_HELD_OUT
-from ganvas.data.stacking import PREFIX as STACKED
+from ganvas.data.stacking import STACKED
 from ganvas.reports.local_paths import (
     LocalPaths,
     folder_name,
