@@ -31,7 +31,10 @@ Progress = Callable[[int, int], None]
 """Called now and then with how many bytes are fetched, and of how many."""
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
-GENERATOR_FILES = ("config.json", "model.safetensors")
+CONFIG_JSON = "config.json"
+"""What a generator is; beside it are its weights."""
+WEIGHTS = "model.safetensors"
+GENERATOR_FILES = (CONFIG_JSON, WEIGHTS)
 """What makes a repository one of ganvas, as in the `generator/` of a run."""
 RECIPE_FILE = "recipe.toml"
 """Beside them, where `ganvas push` made the repository."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from ganvas import storage
 from ganvas.command_line import ganvas_command
 from ganvas.errors import Occupied, RunError
-from ganvas.hub_files import address_of, is_hub
+from ganvas.hub_files import CONFIG_JSON, address_of, is_hub
 from ganvas.runs.file_names import RECIPE_JSON
 
 STUDY_JSON = "study.json"
@@ -38,7 +38,7 @@ def is_generator(path: Path) -> bool:
     """Whether it is a generator without its run: ONNX, a copied directory, or of the hub."""
     if is_hub(path) or is_onnx(path):
         return True
-    return (path / "config.json").is_file() and not is_run(path)
+    return (path / CONFIG_JSON).is_file() and not is_run(path)
 
 
 def check_is_run(directory: Path) -> None:

@@ -30,6 +30,7 @@ from ganvas.evaluation.failures import Failures
 from ganvas.evaluation.measure import measure
 from ganvas.extras import MissingExtra
 from ganvas.generators.files import load
+from ganvas.hub_files import WEIGHTS
 from ganvas.metrics.names import parse_metrics
 from ganvas.recipes import count_weights
 from ganvas.runs import Run
@@ -313,7 +314,7 @@ def run_cost(run: Run) -> Cost | None:
     data = run.read_data()
     shape = recipe.image_shape(data["shape"]["channels"])
     generator_weights, discriminator_weights = count_weights(recipe, shape, len(data["labels"]))
-    model = run.generator_directory / "model.safetensors"
+    model = run.generator_directory / WEIGHTS
     return Cost(
         training_seconds=round(seconds, 1),
         images_per_second=round(images / seconds, 1) if seconds else 0.0,

@@ -22,8 +22,8 @@ from ganvas.errors import DataError, RecipeError, RunError
 from ganvas.formatting import format_first, format_list
 from ganvas.generators.files import later_doublings_in, load, read_description
 from ganvas.hub_files import (
+    CONFIG_JSON,
     DISCRIMINATOR_FILE,
-    GENERATOR_FILES,
     address_of,
     fetch_model,
     is_hub,
@@ -96,7 +96,7 @@ class EarlierRun:
             address, folder = fetch_model(address_of(place), [DISCRIMINATOR_FILE])
             return cls._of_generator(folder, str(address_of(place)), str(address))
         path = Path(place)
-        if not (path / GENERATOR_FILES[0]).is_file():
+        if not (path / CONFIG_JSON).is_file():
             return cls._of_run(path)
         if is_run(path.parent):
             raise RunError(
