@@ -17,7 +17,7 @@ TUNING_JSON = "tuning.json"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CandidateOutcome:
     """What came out of training with one value.
 
     verdict: of health after the last image, or that training diverged.
@@ -46,7 +46,7 @@ class Candidate:
 
     factor: float
     values: dict[str, str]
-    outcome: Outcome | None = None
+    outcome: CandidateOutcome | None = None
 
     def __str__(self) -> str:
         """`x 1/4 (5e-05)`."""
@@ -76,7 +76,7 @@ class Tuning:
         """The recipe's fields that are tuned, together."""
         return list(self.candidates[0].values)
 
-    def with_outcome(self, index: int, outcome: Outcome) -> Tuning:
+    def with_outcome(self, index: int, outcome: CandidateOutcome) -> Tuning:
         """The same, and what came out of one candidate."""
         candidates = list(self.candidates)
         candidates[index] = dataclasses.replace(candidates[index], outcome=outcome)

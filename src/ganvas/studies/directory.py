@@ -156,9 +156,8 @@ class StudyDirectory:
             return None
         try:
             table = json_files.read_json(path)
-            json_files.check_finite(
-                {**table, "scores": {}}
-            )  # a score may be NaN: it counts as failed
+            # A score may be NaN: it counts as failed.
+            json_files.check_finite({**table, "scores": {}})
             return json_files.from_plain(Outcome, table)
         except ValueError as error:
             raise RunError(

@@ -28,7 +28,7 @@ from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.file_names import DATA_JSON, ENVIRONMENT_JSON, RECIPE_JSON, STATUS_JSON
-from ganvas.runs.tuning import Outcome, Tuning, candidate_directory, read_tuning
+from ganvas.runs.tuning import CandidateOutcome, Tuning, candidate_directory, read_tuning
 from ganvas.training.candidates import OWN, choose, recipe_of, with_values
 from ganvas.training.display import Display
 from ganvas.training.distributed import (
@@ -122,7 +122,7 @@ class Candidates:
             self.display.message(f"  {tuning.line(tuning.candidates[index])}")
         return tuning
 
-    def _train(self, run: Run, recipe: Recipe, metric: str | None) -> Outcome:
+    def _train(self, run: Run, recipe: Recipe, metric: str | None) -> CandidateOutcome:
         """Train a candidate, or what is left of it, and score it; also one that diverges."""
         if self.processes.is_main and not run.directory.exists():
             make_candidate(run, recipe, self.run)
@@ -151,10 +151,10 @@ class Candidates:
 
     def _outcome_of(
         self, run: Run, recipe: Recipe, state: TrainState, metric: str | None
-    ) -> Outcome:
+    ) -> CandidateOutcome:
         """What health says of a trained candidate; and its score, unless it is dropped."""
         table = self.processes.broadcast_object(lambda: json_files.to_plain(verdict_on(run)))
-        outcome = json_files.from_plain(Outcome, table)
+        outcome = json_files.from_plain(CandidateOutcome, table)
         if outcome.is_dropped or metric is None:
             return outcome
         generator = generator_in_training(recipe, state.ema, self.data, state.images_seen)
@@ -196,15 +196,15 @@ class LiveLine(Listener):
             yield advance
 
 
-def verdict_on(run: Run) -> Outcome:
+def verdict_on(run: Run) -> CandidateOutcome:
     """What the files of a trained candidate say of its health."""
     status = run.read_status()
     if status.status == "diverged":
-        return Outcome("diverged", (f"{status.reason}.",))
+        return CandidateOutcome("diverged", (f"{status.reason}.",))
     diagnosis = diagnose(run)
     failing = [finding for finding in diagnosis.findings if finding.verdict == "failing"]
     reasons = (f"{finding.symptom}: {finding.meaning}" for finding in failing)
-    return Outcome(diagnosis.verdict, tuple(reasons))
+    return CandidateOutcome(diagnosis.verdict, tuple(reasons))
 
 
 def candidate_run(run: Run, index: int) -> Run:
