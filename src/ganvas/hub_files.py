@@ -11,12 +11,12 @@ import io
 import re
 import shutil
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from ganvas.errors import HubError
@@ -24,11 +24,12 @@ from ganvas.extras import check_extra
 from ganvas.formatting import format_bytes
 from ganvas.system_errors import advice_for, reason_of
 
+if TYPE_CHECKING:
+    from ganvas.progress import Progress
+
 HUB = "hf:"
 """Before the name of a repository of the hub."""
 Kind = Literal["model", "dataset"]
-Progress = Callable[[int, int], None]
-"""Called now and then with how many bytes are fetched, and of how many."""
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 CONFIG_JSON = "config.json"
@@ -98,6 +99,9 @@ class Repository:
 
     def fetch(self, paths: Collection[str], on_progress: Progress | None = None) -> Path:
         """The folder in the cache where these files are, now if not before.
+
+        Args:
+            on_progress: called with the bytes that are fetched, and all that will be.
 
         Raises:
             HubError: a file cannot be fetched, or the disk has no room for all of them.

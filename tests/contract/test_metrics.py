@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from ganvas.data.digests import read_digests
 from ganvas.data.preparation import prepare
 from ganvas.data.prepared import PreparedData
-from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.errors import GanvasError
@@ -42,7 +41,7 @@ from ganvas.metrics import (
 from ganvas.metrics.estimate import Estimate
 from ganvas.metrics.features import FeatureConfig, FeatureNetwork
 from ganvas.metrics.names import IN_FEATURES, WITHOUT_FEATURES, parse_metrics
-from ganvas.progress import TerminalFeedback
+from ganvas.progress import Progress, TerminalFeedback
 
 SCORE_NAMES = {**IN_FEATURES, **WITHOUT_FEATURES}
 SIDE, KINDS, HELD_OUT = 12, 3, 0.5

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ganvas.data.digests import StageProgress
 from ganvas.data.image_files import IMAGE_SUFFIXES, is_candidate, open_files, open_zip
 from ganvas.data.parquet import FOUND, Columns, open_parquet
 from ganvas.data.source import Source
@@ -22,6 +21,7 @@ from ganvas.data.tar_files import open_tar
 from ganvas.errors import DataError
 from ganvas.formatting import format_first
 from ganvas.hub_files import HUB, HubAddress, Repository, open_repository
+from ganvas.progress import StageProgress
 
 DOWNLOADING = "downloading kB"
 """The stage in which files are fetched."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from ganvas.data.bit_depth import FULL
 from ganvas.data.cache import default_cache
-from ganvas.data.digests import DECODING, StageProgress, read_digests
+from ganvas.data.digests import DECODING, read_digests
 from ganvas.data.folder_labels import labels_from_folders, with_labels
 from ganvas.data.frames import split_frames
 from ganvas.data.held_out import (
@@ -35,6 +35,7 @@ from ganvas.data.stacking import CLASSES, STACKED, Stacked
 from ganvas.data.survey import Header, decode_header, exact_copies, frames_of_files, mode_fractions
 from ganvas.data.synthetic import Points
 from ganvas.data.value_spans import ValueSpans, value_spans
+from ganvas.progress import StageProgress
 
 
 def inspect(

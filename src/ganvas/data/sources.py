@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ganvas.data.arrays import IDX_IMAGES, idx_image_files, open_idx, open_npy, open_npz
-from ganvas.data.digests import StageProgress
 from ganvas.data.formats import KIND_BYTES, other_kind, readable_format
 from ganvas.data.hub import open_data_set
 from ganvas.data.image_files import IMAGE_SUFFIXES, open_folder, open_zip, walk
@@ -20,6 +19,7 @@ from ganvas.data.tar_files import expand_braces, open_tar, without_braces
 from ganvas.errors import DataError, did_you_mean
 from ganvas.formatting import format_first
 from ganvas.hub_files import HUB
+from ganvas.progress import StageProgress
 from ganvas.storage import native_path
 from ganvas.system_errors import advice_for, reason_of
 

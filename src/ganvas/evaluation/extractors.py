@@ -17,13 +17,13 @@ from torch import Tensor
 from ganvas import images, storage
 from ganvas.data.cache import default_cache, write_rows
 from ganvas.data.prepared import PreparedData
-from ganvas.data.reading import Progress
 from ganvas.errors import GanvasError
 from ganvas.evaluation.failures import Failures, recorded_failure
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.latents.latents import BATCH_SIZE
 from ganvas.metrics.features import FeatureConfig
 from ganvas.processes import ProcessGroup
+from ganvas.progress import Progress
 from ganvas.randomness import derive_seed
 
 FORMAT = 1  # increases when the same images and features would give other values

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from ganvas.data.held_out import FEWEST_TO_SCORE, can_be_scored, rare_labels_warning
 from ganvas.data.prepared import PreparedData
-from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.data.stacking import CLASSES, PLACE_VALUES, is_stacked
 from ganvas.data.synthetic import MIXTURES, Mixture
@@ -18,6 +17,7 @@ from ganvas.evaluation.own_networks import classifier_for
 from ganvas.formatting import format_percent
 from ganvas.metrics.features import FeatureConfig
 from ganvas.metrics.modes import NO_MODE, nearest_mode
+from ganvas.progress import Progress
 
 LEAST_ACCURACY = 0.5
 """Below this accuracy on held-out images, a classifier's modes come with a warning."""

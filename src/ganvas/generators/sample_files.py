@@ -16,7 +16,6 @@ import numpy.typing as npt
 from torch import Tensor
 
 from ganvas import storage
-from ganvas.data.reading import Progress
 from ganvas.drawing.grids import to_pillow
 from ganvas.drawing.samples import display_factor, write_samples
 from ganvas.errors import GanvasError, RunError
@@ -24,6 +23,7 @@ from ganvas.formatting import format_bytes
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.latents.files import ARRAY_OF, LABELS, write_arrays
 from ganvas.latents.latents import Latents, generate
+from ganvas.progress import Progress
 
 COLUMNS = 10
 """Images of each label, where every label gets a row."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from ganvas import storage, tensor_file
-from ganvas.data.reading import Progress
 from ganvas.diagnosis import diagnose
 from ganvas.errors import RunError
 from ganvas.generators.files import later_doublings_in, load, save_generator
@@ -13,6 +12,7 @@ from ganvas.generators.sample_files import SampleRequest, write_grid
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.hub.card import PICTURE, CardContent, has_rows, model_card
 from ganvas.hub_files import CONFIG_JSON, DISCRIMINATOR_FILE, RECIPE_FILE, WEIGHTS, HubAddress
+from ganvas.progress import Progress
 from ganvas.recipes import Recipe, recipe_toml
 from ganvas.runs import Run
 from ganvas.runs.checkpoints import networks_in

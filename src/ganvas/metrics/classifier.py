@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from ganvas.metrics.small_network import (
     save,
     to_device,
 )
+from ganvas.progress import Progress, no_progress
 from ganvas.randomness import derive_seed, named_generator, seeded_weights
 
 Labels = npt.NDArray[np.int64]
@@ -138,7 +138,7 @@ def train_classifier(
     seed: int,
     device: torch.device,
     images_seen: int | None = None,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Progress = no_progress,
 ) -> Classifier:
     """Train a classifier on labelled images, by cross-entropy with Adam and linear decay.
 
@@ -187,7 +187,7 @@ def _fit(
     images_seen: int,
     seed: int,
     device: torch.device,
-    on_progress: Callable[[int, int], None],
+    on_progress: Progress,
 ) -> None:
     """Train the network in place."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from ganvas.metrics.small_network import (
     save,
     to_device,
 )
+from ganvas.progress import Progress, no_progress
 from ganvas.randomness import derive_seed, named_generator, seeded_weights
 
 IMAGES_SEEN, MIN_EPOCHS = 60_000, 1
@@ -113,7 +113,7 @@ def train_contrastive(
     *,
     seed: int,
     device: torch.device,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Progress = no_progress,
 ) -> Contrastive:
     """Train features without labels: views of one image shall be similar, of two images not.
 

@@ -14,12 +14,12 @@ import numpy.typing as npt
 from ganvas import json_files, storage
 from ganvas.data.cache import default_cache
 from ganvas.data.prepared import PreparedData
-from ganvas.data.reading import Progress
 from ganvas.errors import DataError, RunError
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.hub_files import is_hub
 from ganvas.images import Pixels
 from ganvas.latents.projection import Projector, joined
+from ganvas.progress import Progress
 from ganvas.randomness import derive_seed
 from ganvas.runs import Run
 from ganvas.runs.data import check_data_unchanged, data_location, prepare_images

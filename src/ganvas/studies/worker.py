@@ -20,7 +20,6 @@ from typing import cast
 import numpy as np
 
 from ganvas import storage
-from ganvas.data.reading import Progress
 from ganvas.devices import choose_device, reset_peak_memory
 from ganvas.diagnosis import diagnose
 from ganvas.errors import DataError, Diverged, Interrupted, Locked, RunError, Unhealthy
@@ -32,6 +31,7 @@ from ganvas.extras import MissingExtra
 from ganvas.generators.files import load
 from ganvas.hub_files import WEIGHTS
 from ganvas.metrics.names import parse_metrics
+from ganvas.progress import Progress
 from ganvas.recipes import count_weights
 from ganvas.runs import Run
 from ganvas.runs.directories import is_run

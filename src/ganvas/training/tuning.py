@@ -25,6 +25,7 @@ from ganvas.evaluation.measure import measure
 from ganvas.generators.files import generator_in_training
 from ganvas.metrics.names import parse_metrics
 from ganvas.processes import ProcessGroup
+from ganvas.progress import Progress, no_progress
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.file_names import DATA_JSON, ENVIRONMENT_JSON, RECIPE_JSON, STATUS_JSON
@@ -39,7 +40,7 @@ from ganvas.training.distributed import (
 )
 from ganvas.training.failures import report_out_of_memory
 from ganvas.training.grids import remove_interruption_grid
-from ganvas.training.listeners import Advance, Listener, Listeners
+from ganvas.training.listeners import Listener, Listeners
 from ganvas.training.loop import fit
 from ganvas.training.monitor import HealthMonitor
 from ganvas.training.restore import restore_newest
@@ -180,7 +181,7 @@ class LiveLine(Listener):
 
     def __init__(self, display: Display, name: str, images: int) -> None:
         self._display, self._name, self._images = display, name, images
-        self._advance: Advance = lambda done, total: None
+        self._advance: Progress = no_progress
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -191,7 +192,7 @@ class LiveLine(Listener):
         self._advance(state.images_seen, self._images)
 
     @contextmanager
-    def progress(self, task: str) -> Iterator[Advance]:
+    def progress(self, task: str) -> Iterator[Progress]:
         with self._display.progress(f"{self._name}, {task}") as advance:
             yield advance
 
