@@ -115,6 +115,7 @@ def _inspect_images(
         fraction_for_scores=fraction_for_scores(different, minimum, held_out_at),
         sizes=sizes,
         modes=mode_fractions([headers[index].mode for index in usable]),
+        grey=all(headers[index].grey for index in usable),
         labels={name: labels[name] for name in source.label_names if labels[name]},
         unscored_labels=unscored,
         unlabelled=labels[None] if source.label_names else 0,
