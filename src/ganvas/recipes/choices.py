@@ -23,7 +23,7 @@ from ganvas.networks import ROLES
 from ganvas.recipes.catalog import load_recipe
 from ganvas.recipes.files import checked
 from ganvas.recipes.players import NETWORK_FIELDS, exchange_networks
-from ganvas.recipes.recipe import Recipe
+from ganvas.recipes.recipe import Recipe, flag_of
 from ganvas.schedules import Adaptive
 
 TABLE = Path(__file__).with_name("choices.toml")
@@ -81,11 +81,7 @@ class Row:
     @property
     def flags(self) -> tuple[str, ...]:
         """The changes as flags of `ganvas train`."""
-        return tuple(
-            word
-            for name, text in self.changes.items()
-            for word in (f"--{name.replace('_', '-')}", text)
-        )
+        return tuple(word for name, text in self.changes.items() for word in (flag_of(name), text))
 
     def build(self) -> Recipe:
         """The recipe with its changes.
