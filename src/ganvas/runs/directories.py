@@ -91,6 +91,17 @@ def check_unused(directory: Path) -> None:
         raise RunError(f"{directory} is {here}. Name a new folder in it as out (--out)")
 
 
+def check_new_run(directory: Path) -> None:
+    """Raise a `RunError` unless a new run can be made here: `Occupied`, or it cannot be written."""
+    if is_run(directory):
+        raise Occupied(
+            f"{directory} already holds a run. Choose another folder as out (--out), or "
+            f"continue it: {ganvas_command('resume', directory)}"
+        )
+    check_unused(directory)
+    storage.check_can_write(directory)
+
+
 def check_new_folder(out: Path) -> None:
     """Raise a `RunError` unless a folder can be made there. Leaves nothing."""
     with storage.write_errors(out):

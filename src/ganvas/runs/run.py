@@ -18,7 +18,7 @@ from ganvas.health.finding import describe_event
 from ganvas.metrics.names import more_is_better, parse_metrics
 from ganvas.networks import ImageShape
 from ganvas.recipes import Recipe, recipe_json
-from ganvas.runs.directories import check_is_run, check_unused, is_run
+from ganvas.runs.directories import check_is_run, check_new_run
 from ganvas.runs.file_names import (
     CHECKPOINTS,
     DATA_JSON,
@@ -87,7 +87,7 @@ class Run:
             Occupied: the directory is in use, perhaps since a moment ago.
             RunError: it cannot be written.
         """
-        check_unoccupied(directory)
+        check_new_run(directory)
         with storage.write_errors(directory), storage.atomic_directory(directory) as draft:
             json_files.write_json(draft / ENVIRONMENT_JSON, {"format": FORMAT, **environment})
             json_files.write_json(draft / DATA_JSON, dict(data))
@@ -403,14 +403,3 @@ class Run:
                 shutil.rmtree(leftover)
             else:
                 leftover.unlink(missing_ok=True)  # it may have lain in a folder just removed
-
-
-def check_unoccupied(directory: Path) -> None:
-    """Raise a `RunError` unless a new run can be made here: `Occupied`, or it cannot be written."""
-    if is_run(directory):
-        raise Occupied(
-            f"{directory} already holds a run. Choose another folder as out (--out), or "
-            f"continue it: {ganvas_command('resume', directory)}"
-        )
-    check_unused(directory)
-    storage.check_can_write(directory)

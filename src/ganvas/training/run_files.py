@@ -21,9 +21,10 @@ from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.data import describe_data
+from ganvas.runs.directories import check_new_run
 from ganvas.runs.file_names import RUNS
 from ganvas.runs.history import Record
-from ganvas.runs.run import CheckpointContent, check_unoccupied
+from ganvas.runs.run import CheckpointContent
 from ganvas.runs.time_limit import TimeLimit
 from ganvas.runs.tuning import Tuning
 from ganvas.storage import check_can_write, native_path
@@ -111,7 +112,7 @@ def check_free(out: Path | str | None, name: str) -> None:
     if out is None:
         check_can_write(RUNS / native_path(name))
     else:
-        check_unoccupied(Path(out))
+        check_new_run(Path(out))
 
 
 def new_run(
