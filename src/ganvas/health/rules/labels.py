@@ -31,8 +31,6 @@ LEARNING = "labels are still being learned"
 
 def ignores_labels(current: RuleInput) -> Condition | None:
     """Images hardly depend on the label, or not in the way that real images do."""
-    if not labels_count(current):
-        return None
     limits, real = current.thresholds, current.value(TOLD_REAL)
     remedies = (
         raise_to("label_strength", 1.0, "labels then count in full"),
@@ -120,13 +118,15 @@ def growth(
     return (LimitCheck(column, newest, limit, abnormal="below", excuse=excuse),)
 
 
-def labels_count(current: RuleInput) -> bool:
-    """Whether labels have counted long enough to be learned: where their strength rises, later."""
+def until_labels_count(current: RuleInput) -> str | None:
+    """Why labels cannot have been learned yet: where their strength rises, they count later."""
     recipe, limits = current.recipe, current.thresholds
     strength = with_budget(recipe.label_strength, recipe.images)
     images = limits.settled_steps * recipe.images_per_step
     earlier = value_at(strength, max(0, current.images_seen - images))
-    return earlier >= extremes(strength)[1] / 2
+    if earlier >= extremes(strength)[1] / 2:
+        return None
+    return f"too early: it is checked {images:,} images after labels count by half (label_strength)"
 
 
 def unless_labelled(recipe: Recipe) -> str | None:
@@ -148,4 +148,5 @@ IGNORES_LABELS = Rule(
     (EFFECT, TOLD, TOLD_REAL),
     phase="settled",
     reason_not_applicable=unless_labelled,
+    reason_to_wait=until_labels_count,
 )

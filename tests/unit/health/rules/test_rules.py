@@ -499,7 +499,10 @@ def test_labels_are_not_missed_where_real_images_do_not_show_them() -> None:
 def test_labels_are_not_missed_before_their_strength_has_risen() -> None:
     ignored = {"probe/labels/effect": 0.0, "probe/labels/told": 0.0}
     ramp = Ramp(shape="linear", start=0.0, end=1.0, after=0, images=400_000)
-    assert symptoms(evidence("dcgan-conditional", ignored, label_strength=ramp)) == []
+    rising = evidence("dcgan-conditional", ignored, label_strength=ramp)
+    assert symptoms(rising) == []
+    why = "too early: it is checked 32,000 images after labels count by half (label_strength)"
+    assert not_checked(rising)["ignores-labels"] == why, "1,000 updates of 32"
     soon = replace(ramp, images=10_000)
     assert symptoms(evidence("dcgan-conditional", ignored, label_strength=soon)) == [
         "ignores-labels"
