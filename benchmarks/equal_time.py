@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import ganvas
-from ganvas import storage
+from ganvas import json_files
 from ganvas.drawing.grids import make_grid, write_png
 from ganvas.errors import Diverged
 from ganvas.recipes import Recipe
@@ -122,11 +122,11 @@ class Experiment:
     def read(self) -> dict[str, dict[str, Any]]:
         """The results so far, by key."""
         stored = self.out / f"{self.name}.json"
-        return storage.read_json(stored) if stored.exists() else {}
+        return json_files.read_json(stored) if stored.exists() else {}
 
     def write(self, results: dict[str, dict[str, Any]]) -> None:
         """See `read`."""
-        storage.write_json(self.out / f"{self.name}.json", results)
+        json_files.write_json(self.out / f"{self.name}.json", results)
 
     def measure(self, name: str, data: str, seconds: int, seeds: int, workers: int) -> None:
         """Train and score what is missing; write results, tables and a picture.

@@ -26,7 +26,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread for ea
 import numpy as np
 
 from equal_time import write_picture
-from ganvas import storage
+from ganvas import json_files
 from ganvas.data.settings import DataSettings
 from ganvas.objectives.settings import PenaltySettings
 from ganvas.recipes import CATALOG, Recipe
@@ -220,7 +220,7 @@ def main() -> None:
     parser.add_argument("--page", action="store_true", help="train nothing")
     options = parser.parse_args()
     stored = options.out / "few-images.json"
-    results: dict[str, dict[str, float]] = storage.read_json(stored) if stored.exists() else {}
+    results: dict[str, dict[str, float]] = json_files.read_json(stored) if stored.exists() else {}
     counts = [parse_count(text) for text in options.counts.split(",")]
     if not options.page:
         for named in options.data:
@@ -231,7 +231,7 @@ def main() -> None:
             calls = {job: (job, options.keep) for job in missing}
             for job, values in in_processes(run_job, calls, AT_ONCE):
                 results[job.key] = values
-                storage.write_json(stored, results)
+                json_files.write_json(stored, results)
             for count in counts:
                 longest = [Job(name, count, arm, 0, LONG, options.size) for arm in AUGMENTATIONS]
                 picture = options.out / picture_of(name, count)

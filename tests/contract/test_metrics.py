@@ -19,7 +19,6 @@ from torch import Tensor
 from ganvas.data.digests import read_digests
 from ganvas.data.preparation import prepare
 from ganvas.data.prepared import PreparedData
-from ganvas.data.reading import Progress
 from ganvas.data.sources import open_source
 from ganvas.errors import GanvasError
 from ganvas.evaluation import extractor_choice, extractors, measure
@@ -37,7 +36,7 @@ from ganvas.metrics import (
 )
 from ganvas.metrics.estimate import Estimate
 from ganvas.metrics.names import IN_FEATURES, WITHOUT_FEATURES, parse_metrics
-from ganvas.progress import TerminalFeedback
+from ganvas.progress import Progress, TerminalFeedback
 from tests.contract.metric_samples import (
     COUNT,
     KINDS,

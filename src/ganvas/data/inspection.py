@@ -72,6 +72,8 @@ class Inspection:
     """How much of what their numbers can hold the images use; nothing with a range of their own."""
     mirrored_farther: float | None = None
     """The fraction of images that are farther from the others when mirrored, if measured."""
+    grey: bool = False
+    """Whether no usable image can hold colour, so that `auto` trains with one channel."""
     enlarged: int = 0
     """How many usable images are smaller than `size`, and enlarged to it."""
     note: tuple[str, str] | None = None

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganvas.errors import RecipeError
-from ganvas.fields import flatten, format_field, get_field
+from ganvas.fields import field_types, format_field, get_field
 from ganvas.health.advice import apply_change
 from ganvas.health.finding import Change
 from ganvas.recipes import CATALOG, Recipe, exchange_networks
-from ganvas.runs.directories import RECIPE_JSON
+from ganvas.runs.file_names import RECIPE_JSON
 from ganvas.runs.run import Run
 
 
@@ -101,7 +101,7 @@ def flags_of(
 def _changes(base: Recipe, recipe: Recipe, advised: Change | None = None) -> list[str] | None:
     """The flags that turn `base` into `recipe`; None where a field would have to be unset."""
     changes: list[Change] = []
-    for field in flatten(recipe):
+    for field in field_types(recipe):
         value = get_field(recipe, field)
         if advised is not None and field == advised.field:
             changes.append(advised)

@@ -25,7 +25,7 @@ from ganvas.errors import GanvasError
 from ganvas.exports.onnx_file import onnx_bytes, store_weights_as_float16
 from ganvas.generators.onnx_network import from_onnx
 from ganvas.generators.trained_generator import TrainedGenerator
-from ganvas.storage import to_plain
+from ganvas.json_files import to_plain
 from tests.builders.generators import LATENT_DIM, POINTS, SETTINGS, small_generator
 from tests.builders.operators import list_operators_once
 
