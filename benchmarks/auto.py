@@ -114,10 +114,10 @@ def verdict(distances: dict[str, float]) -> str:
     chosen, *_ = distances
     best = min(distances, key=distances.__getitem__)
     ratio = distances[chosen] / distances[best]
-    kept = "within" if ratio <= WITHIN else "not within"
+    kept = "Within" if ratio <= WITHIN else "Not within"
     return (
         f"Chosen: {distances[chosen]:,.0f}. Best: `{best}`, {distances[best]:,.0f}. "
-        f"{kept.capitalize()} {WITHIN - 1:.0%} of it ({ratio - 1:+.1%})."
+        f"{kept} {100 * (WITHIN - 1):.0f} % of it ({100 * (ratio - 1):+.1f} %)."
     )
 
 

@@ -52,9 +52,9 @@ def test_a_choice_that_differs_from_the_fixed_recipes_is_an_arm_of_its_own() -> 
 @pytest.mark.parametrize(
     ("chosen", "text"),
     [
-        (108.0, "Chosen: 108. Best: `dcgan`, 100. Within 10% of it (+8.0%)."),
-        (112.0, "Chosen: 112. Best: `dcgan`, 100. Not within 10% of it (+12.0%)."),
-        (90.0, "Chosen: 90. Best: `few`, 90. Within 10% of it (+0.0%)."),
+        (108.0, "Chosen: 108. Best: `dcgan`, 100. Within 10 % of it (+8.0 %)."),
+        (112.0, "Chosen: 112. Best: `dcgan`, 100. Not within 10 % of it (+12.0 %)."),
+        (90.0, "Chosen: 90. Best: `few`, 90. Within 10 % of it (+0.0 %)."),
     ],
 )
 def test_the_choice_is_judged_against_the_best(chosen: float, text: str) -> None:
