@@ -214,7 +214,8 @@ def commands(block: str) -> Iterator[str]:
 
 def run_python(code: str, names: dict[str, object]) -> None:
     try:
-        exec(code, names)
+        # As in a file of its own, without the __future__ imports of this one.
+        exec(compile(code, "<page>", "exec", dont_inherit=True), names)
     except MissingExtra as error:
         require_extras_of(str(error))
         raise

@@ -157,8 +157,12 @@ def reset_learning_rates(recipe: Recipe) -> Change | None:
     resets = [reset for player in PLAYERS if (reset := _reset_learning_rate(recipe, player))]
     if len(resets) < 2:
         return resets[0] if resets else None
-    why = ", and ".join(reset.why for reset in resets)
-    return replace(resets[0], why=f"both are far off: {why}", beside=(resets[1],))
+    generator, discriminator = resets
+    why = (
+        f"both are far off: the generator's {generator.why}, and the discriminator's "
+        f"{discriminator.why}"
+    )
+    return replace(generator, why=why, beside=(discriminator,))
 
 
 def _reset_learning_rate(recipe: Recipe, player: Player) -> Change | None:

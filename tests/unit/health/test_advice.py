@@ -135,8 +135,8 @@ def test_two_learning_rates_that_are_far_off_are_one_change() -> None:
     first, *others = advise(broken, (slower("discriminator"), SPECTRAL_NORM))
     assert first.flag == ("--generator.learning-rate 0.0002 --discriminator.learning-rate 0.0002")
     assert first.why == (
-        "both are far off: 0.02 is 100 times the usual rate, and 2e-07 is one 1,000th of the usual "
-        "rate"
+        "both are far off: the generator's 0.02 is 100 times the usual rate, and the "
+        "discriminator's 2e-07 is one 1,000th of the usual rate"
     )
     assert first.keeps_weights
     assert apply_change(broken, first) == DCGAN
