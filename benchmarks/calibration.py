@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 import ganvas
-from ganvas import storage
+from ganvas import json_files
 from ganvas.data.settings import DataSettings
 from ganvas.metrics.estimate import QUANTILE
 from ganvas.metrics.names import more_is_better
@@ -79,7 +79,7 @@ def main() -> int:
         for arms, seeds in DEALS
         if (rate := false_verdicts(pool(results, metric), metric, arms, seeds, arguments.studies))
     ]
-    storage.write_json(
+    json_files.write_json(
         arguments.keep / "calibration.json", [dataclasses.asdict(rate) for rate in rates]
     )
     print(table(results, rates))

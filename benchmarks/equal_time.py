@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import ganvas
-from ganvas import storage
+from ganvas import json_files
 from ganvas.drawing.grids import make_grid, write_png
 from ganvas.errors import Diverged
 from ganvas.recipes import Recipe
@@ -35,6 +35,8 @@ other two is its pace, without its start."""
 PICTURE_COLUMNS = 24
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 FAILED = "failed"
+RUN_KEY_SLASHES = 3
+"""Slashes in the keys of runs; others, such as paces, have fewer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,12 +85,13 @@ def run_experiment(
 def options_of(
     name: str, description: str, arms: dict[str, Recipe], seconds: int, seeds: int
 ) -> argparse.ArgumentParser:
-    """What every program of this kind takes, see `run_experiment`."""
+    """What every program of this kind takes, see `run_experiment`; no --arms without any."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", nargs="+", help="NAME=DATA")
-    parser.add_argument("--arms", nargs="+", choices=arms, help="only these (default: all)")
+    if arms:
+        parser.add_argument("--arms", nargs="+", choices=arms, help="only these (default: all)")
     parser.add_argument("--seconds", type=int, default=seconds, help="CPU seconds of every run")
     parser.add_argument("--seeds", type=int, default=seeds)
     parser.add_argument("--workers", type=int, default=2)
@@ -119,11 +122,11 @@ class Experiment:
     def read(self) -> dict[str, dict[str, Any]]:
         """The results so far, by key."""
         stored = self.out / f"{self.name}.json"
-        return storage.read_json(stored) if stored.exists() else {}
+        return json_files.read_json(stored) if stored.exists() else {}
 
     def write(self, results: dict[str, dict[str, Any]]) -> None:
         """See `read`."""
-        storage.write_json(self.out / f"{self.name}.json", results)
+        json_files.write_json(self.out / f"{self.name}.json", results)
 
     def measure(self, name: str, data: str, seconds: int, seeds: int, workers: int) -> None:
         """Train and score what is missing; write results, tables and a picture.
@@ -155,7 +158,7 @@ class Experiment:
         """NAME-tables.md, for the page that is written by hand."""
         parts = []
         for name, seconds in dict.fromkeys(
-            tuple(key.split("/")[:2]) for key in results if not key.startswith("pace/")
+            tuple(key.split("/")[:2]) for key in results if key.count("/") == RUN_KEY_SLASHES
         ):
             rows = table(self.arms, self.scoring, results, name, int(seconds))
             parts += [f"### {name}, {int(seconds):,} CPU seconds", "\n".join(rows)]

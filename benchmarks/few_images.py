@@ -8,7 +8,7 @@ discriminator has seen each of them 200 times, and in a short run 50 times. Scor
 10,000 other images of the data. Images are of 32x32 pixels; another --size needs another NAME. Runs
 that exist are kept, and those that were interrupted are resumed. Results are written to
 docs/results/few-images.json; the page few-images.md is made of that file (--page alone makes it
-again).
+again), and shows the first samples of the runs that were measured last.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread for ea
 
 import numpy as np
 
-from ganvas import storage
+from equal_time import write_picture
+from ganvas import json_files
 from ganvas.data.settings import DataSettings
 from ganvas.objectives.settings import PenaltySettings
 from ganvas.recipes import CATALOG, Recipe
@@ -134,8 +135,13 @@ def run_job(job: Job, keep: Path) -> dict[str, float]:
 # -- The page --------------------------------------------------------------------------------------
 
 
-def page(results: dict[str, dict[str, float]]) -> str:
-    """docs/results/few-images.md."""
+def picture_of(name: str, count: int) -> str:
+    """The file of samples of the long runs without LeCam, two rows for each arm."""
+    return f"few-images-{name}-{count}.png"
+
+
+def page(results: dict[str, dict[str, float]], folder: Path) -> str:
+    """docs/results/few-images.md, with the pictures that its folder has."""
     parts = [
         "# Few images: augmentation and LeCam",
         f"`{RECIPE}` at {SIDE}x{SIDE} on a few images, a tenth of them held out, until the "
@@ -153,6 +159,13 @@ def page(results: dict[str, dict[str, float]]) -> str:
             rows = table(results, f"{name}/{count}/{epochs}")
             if rows:
                 parts += [f"Each image seen {epochs} times:", "\n".join(rows)]
+        picture = picture_of(name, int(count))
+        if (folder / picture).exists():
+            parts += [
+                f"Without LeCam, each image seen {LONG} times, first seed: two rows of each arm's "
+                "first samples.",
+                f"![Two rows of samples for each arm, as in the table]({picture})",
+            ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -207,7 +220,7 @@ def main() -> None:
     parser.add_argument("--page", action="store_true", help="train nothing")
     options = parser.parse_args()
     stored = options.out / "few-images.json"
-    results: dict[str, dict[str, float]] = storage.read_json(stored) if stored.exists() else {}
+    results: dict[str, dict[str, float]] = json_files.read_json(stored) if stored.exists() else {}
     counts = [parse_count(text) for text in options.counts.split(",")]
     if not options.page:
         for named in options.data:
@@ -218,8 +231,12 @@ def main() -> None:
             calls = {job: (job, options.keep) for job in missing}
             for job, values in in_processes(run_job, calls, AT_ONCE):
                 results[job.key] = values
-                storage.write_json(stored, results)
-    (options.out / "few-images.md").write_text(page(results), encoding="utf-8")
+                json_files.write_json(stored, results)
+            for count in counts:
+                longest = [Job(name, count, arm, 0, LONG, options.size) for arm in AUGMENTATIONS]
+                picture = options.out / picture_of(name, count)
+                write_picture(longest, results, options.keep, picture)
+    (options.out / "few-images.md").write_text(page(results, options.out), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread for ea
 
 import numpy as np
 
-from ganvas import storage
+from ganvas import json_files
 from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.formatting import format_short
@@ -301,13 +301,13 @@ def main() -> None:
     parser.add_argument("--page", action="store_true", help="train nothing")
     options = parser.parse_args()
     table = options.out / "from-a-run.json"
-    results = storage.read_json(table) if table.exists() else {}
+    results = json_files.read_json(table) if table.exists() else {}
     if not options.page:
         budgets = Budgets(options.first, options.tenth, options.every)
         for named in options.data:
             name, _, data = named.partition("=")
             results[name] = measure(name, data, options.keep, options.seeds, budgets)
-            storage.write_json(table, results)
+            json_files.write_json(table, results)
     (options.out / "from-a-run.md").write_text(page(results), encoding="utf-8")
 
 

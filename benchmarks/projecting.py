@@ -28,7 +28,7 @@ import torch
 from PIL import Image
 
 import ganvas
-from ganvas import storage
+from ganvas import json_files
 from ganvas.data.prepared import PreparedData
 from ganvas.drawing.grids import make_grid, to_pillow
 from ganvas.formatting import format_number
@@ -222,12 +222,12 @@ def main() -> None:
     parser.add_argument("--page", action="store_true", help="measure nothing")
     options = parser.parse_args()
     path = options.out / "projection.json"
-    results = storage.read_json(path) if path.exists() else {}
+    results = json_files.read_json(path) if path.exists() else {}
     if not options.page:
         for named in options.runs:
             name, _, directory = named.partition("=")
             results[name] = measure(name, Path(directory), options.count, options.out)
-            storage.write_json(path, results)
+            json_files.write_json(path, results)
     (options.out / "projection.md").write_text(page(results), encoding="utf-8")
 
 

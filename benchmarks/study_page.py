@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from ganvas import storage
+from ganvas import json_files
 from ganvas.formatting import format_estimate, format_image_size
 from ganvas.reports.pictures import image_sides, on_white, read_grid
 from ganvas.runs import Run
@@ -41,7 +41,7 @@ def main() -> int:
     page, picture, table = (
         options.out / f"{options.name}.{kind}" for kind in ("md", "png", "json")
     )
-    storage.write_json(table, results.to_json())
+    json_files.write_json(table, results.to_json())
     draw(results, picture)
     page.write_text(markdown(results, options.title, picture.name), encoding="utf-8")
     for path in (page, picture, table):

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import settings
 from tyro import _docstrings
 
@@ -15,17 +14,37 @@ from .builders.hub import TOKEN, Hub, imitation
 from .builders.operators import list_operators_once
 from .extras import require_extra
 
-torch.set_num_threads(1)  # small networks on shared cores are faster so, and xdist brings two
+gc.set_threshold(50_000, 20, 20)  # compilers make so many objects that garbage took an eighth
+# torch's compiler of kernels would start a pool of processes that import torch, for two kernels.
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
 
 
-def pytest_collection_finish() -> None:
-    """Growing and looking for the largest batch collect garbage, many times.
+def pytest_configure(config: pytest.Config) -> None:
+    """Small networks on shared cores are faster on one thread, and xdist brings two processes.
 
-    Among ten thousand tests that would take half a second of a core each time.
+    A third one hands out the tests. It starts sooner without torch.
     """
-    keep_out_of_sight()
+    if not config.getoption("numprocesses", None):
+        import torch
+
+        torch.set_num_threads(1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collecting ten thousand tests makes no garbage, and looking for it took two fifths of it.
+
+    Growing and looking for the largest batch collect garbage too, many times. Among so many tests
+    that would take half a second of a core each time.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        keep_out_of_sight()
 
 
 def keep_out_of_sight() -> None:

@@ -82,7 +82,7 @@ def symptoms_checked(recipe: Recipe) -> tuple[int, int]:
     """
     recipe = recipe.with_fixed_schedules()
     nothing = Evidence((), recipe)
-    step = recipe.batch * recipe.discriminator_steps
+    step = recipe.images_per_step
     ends = range(step, recipe.images + step, step)
     probed = [seen for seen in ends if Due.after(seen - step, seen, recipe).probes]
     enough = probed[-min(nothing.thresholds.patience, len(probed))]

@@ -294,7 +294,7 @@ def select(cases: list[Case], only: Collection[str], seeds: Collection[int]) -> 
 
 def quick(case: Case) -> Case:
     """The same case so small that it only shows whether everything runs."""
-    images = 12 * case.recipe.batch * case.recipe.discriminator_steps
+    images = 12 * case.recipe.images_per_step
     metrics = POINT_METRICS if case.metrics == POINT_METRICS else ("swd",)
     recipe = with_budget(case.recipe, images, looks=3)
     return replace(case, recipe=recipe, metrics=metrics, samples=100, seconds=0.0)

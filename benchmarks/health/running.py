@@ -18,7 +18,7 @@ import torch
 from cases import FEW, FEW_DATA, HEALTHY, HELD_OUT, Case
 
 import ganvas
-from ganvas import storage
+from ganvas import json_files, storage
 from ganvas.data.preparation import prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
@@ -146,7 +146,7 @@ def run_case(case: Case, keep: Path) -> Result:
     )
     path = result_path(keep, case.name)
     storage.make_directory(path.parent)
-    storage.write_json(path, asdict(result))
+    json_files.write_json(path, asdict(result))
     for checkpoint in run.checkpoint_paths():  # large, and the rules do not read them
         checkpoint.unlink()
     return result

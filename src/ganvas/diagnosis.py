@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ganvas.health.assessment import (
     all_rules_active_from,
     applicable_rules,
     apply_rules,
+    excused,
     health_status,
     longer_budget,
     not_applicable,
@@ -21,12 +22,12 @@ from ganvas.health.assessment import (
 )
 from ganvas.health.evidence import Evidence, caveats
 from ganvas.health.finding import Finding, HealthStatus
+from ganvas.json_files import to_plain
 from ganvas.runs import Run
 from ganvas.runs.history import Record
 from ganvas.runs.status import State
 from ganvas.runs.training_command import Places, arguments_with_change
 from ganvas.runs.tuning import Tuning, read_tuning
-from ganvas.storage import to_plain
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ class Diagnosis:
     """Which values `--tune` tried at the start, and what came out; None without it."""
     command: str = ""
     """The `ganvas train` of a new run with the first advice; empty where there is none."""
+    excused: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Symptoms without a finding whose numbers would be suspicious, and why they are not."""
 
     @property
     def headline(self) -> str:
@@ -140,6 +143,7 @@ def diagnose(run: Run | Path | str) -> Diagnosis:
         ),
         tuning=read_tuning(run.directory),
         command=command_with_advice(run, findings),
+        excused=excused(evidence),
     )
 
 

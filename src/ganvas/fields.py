@@ -37,7 +37,7 @@ FieldPath = tuple[str, ...]
 # ---- fields by their dotted names
 
 
-def flatten(settings: DataclassInstance) -> dict[str, Any]:
+def field_types(settings: DataclassInstance) -> dict[str, Any]:
     """The type of every field that holds a value, by its dotted name.
 
     Nested dataclasses are followed by what the instance holds, so a field that only this network
@@ -133,7 +133,7 @@ def parse_field(hint: Any, text: str) -> Any:
         ValueError: the text is no such value; with what was expected.
         TypeError: no text gives a value of this type.
     """
-    inner = without_none(hint)
+    inner = unwrap_optional(hint)
     may_be_none = inner != hint and inner not in (str, Path) and get_origin(inner) is not Literal
     if may_be_none and text.lower() == "none":
         return None
@@ -219,7 +219,7 @@ def parse_choice(text: str, choices: Sequence[str]) -> str:
     return text
 
 
-def without_none(hint: Any) -> Any:
+def unwrap_optional(hint: Any) -> Any:
     """The type `X` for `X | None`; any other type as it is."""
     members = get_args(hint)
     if NoneType in members and len(members) == 2:

@@ -11,12 +11,12 @@ import io
 import re
 import shutil
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from ganvas.errors import HubError
@@ -24,13 +24,18 @@ from ganvas.extras import check_extra
 from ganvas.formatting import format_bytes
 from ganvas.system_errors import advice_for, reason_of
 
-PREFIX = "hf:"
+if TYPE_CHECKING:
+    from ganvas.progress import Progress
+
+HUB = "hf:"
+"""Before the name of a repository of the hub."""
 Kind = Literal["model", "dataset"]
-Progress = Callable[[int, int], None]
-"""Called now and then with how many bytes are fetched, and of how many."""
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
-GENERATOR_FILES = ("config.json", "model.safetensors")
+CONFIG_JSON = "config.json"
+"""What a generator is; beside it are its weights."""
+WEIGHTS = "model.safetensors"
+GENERATOR_FILES = (CONFIG_JSON, WEIGHTS)
 """What makes a repository one of ganvas, as in the `generator/` of a run."""
 RECIPE_FILE = "recipe.toml"
 """Beside them, where `ganvas push` made the repository."""
@@ -69,12 +74,12 @@ class HubAddress:
 
     def __str__(self) -> str:
         """As `parse` reads it."""
-        return f"{PREFIX}{self.repo}" + (f"@{self.revision}" if self.revision else "")
+        return f"{HUB}{self.repo}" + (f"@{self.revision}" if self.revision else "")
 
 
 def is_hub(place: object) -> bool:
     """Whether a place that a user named is one of the hub, and no path."""
-    return _text(place).startswith(PREFIX)
+    return _text(place).startswith(HUB)
 
 
 def address_of(place: Path | str) -> HubAddress:
@@ -94,6 +99,9 @@ class Repository:
 
     def fetch(self, paths: Collection[str], on_progress: Progress | None = None) -> Path:
         """The folder in the cache where these files are, now if not before.
+
+        Args:
+            on_progress: called with the bytes that are fetched, and all that will be.
 
         Raises:
             HubError: a file cannot be fetched, or the disk has no room for all of them.

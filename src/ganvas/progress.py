@@ -11,10 +11,16 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
 
 from ganvas.formatting import format_clock, format_progress
 from ganvas.notebook import NotebookLine, in_notebook
+
+Progress = Callable[[int, int], None]
+"""Called now and then with how many items are done, and of how many."""
+StageProgress = Callable[[str, int, int], None]
+"""The same of work in stages, with the name of the stage before."""
 
 PATIENCE = 0.5
 """Seconds before a bar is shown: for work that is quicker it would only flicker."""
@@ -24,7 +30,11 @@ SECONDS_BETWEEN_LINES = 10.0
 """Shortest time between two lines where no bar can be shown."""
 
 
-class PatientBar(Progress):
+def no_progress(done: int, total: int) -> None:
+    """Show nothing."""
+
+
+class PatientBar(RichProgress):
     """A bar that stays hidden for the first `PATIENCE` seconds."""
 
     def get_renderables(self) -> Iterable[RenderableType]:
@@ -66,7 +76,7 @@ def print_line(text: str) -> None:
 @contextmanager
 def progress_bar(
     what: str, quiet: bool = False, lines: PlainLines | None = None
-) -> Iterator[Callable[[int, int], None]]:
+) -> Iterator[Progress]:
     """Show the progress while entered. Yields a function to call with (done, total).
 
     Args:
@@ -79,7 +89,7 @@ def progress_bar(
 @contextmanager
 def stages_bar(
     what: str, quiet: bool = False, lines: PlainLines | None = None
-) -> Iterator[Callable[[str, int, int], None]]:
+) -> Iterator[StageProgress]:
     """A `progress_bar` for work in stages. Yields a function to call with (stage, done, total)."""
     console = Console(stderr=True, quiet=quiet)
     if not quiet and in_notebook():
@@ -117,7 +127,7 @@ class TerminalFeedback:
     quiet: bool = False
     lines: PlainLines = field(default_factory=PlainLines)
 
-    def progress(self, task: str) -> AbstractContextManager[Callable[[int, int], None]]:
+    def progress(self, task: str) -> AbstractContextManager[Progress]:
         """A `progress_bar` of a task."""
         return progress_bar(task, self.quiet, self.lines)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganvas import storage
+from ganvas import json_files, storage
 from ganvas.errors import RunError
 from ganvas.system_errors import reason_of
 
@@ -51,7 +51,7 @@ def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
         with storage.utf8_name(path) as name, safetensors.safe_open(name, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        content = storage.parse_json(metadata["ganvas"])
+        content = json_files.parse_json(metadata["ganvas"])
         values: dict[str, Any] = content["values"]
         digest: str = content["digest"]
     except FileNotFoundError as error:

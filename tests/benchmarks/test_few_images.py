@@ -31,3 +31,12 @@ def test_runs_are_of_that_size_and_otherwise_the_same() -> None:
     assert [job.key for job in usual] == [job.key for job in larger]
     assert all(job.recipe().data.size == (64, 64) for job in larger)
     assert usual[0].recipe().data == CATALOG["dcgan"]().data
+
+
+def test_the_page_shows_the_pictures_that_there_are(tmp_path: Path) -> None:
+    scores = {**dict.fromkeys((*few_images.SCORES, "floor/fd-lite0"), 100.0), "memory": 0.5}
+    results = {f"noise/{count}/200/none/0": scores for count in (200, 1_000)}
+    (tmp_path / few_images.picture_of("noise", 1_000)).touch()
+    page = few_images.page(results, tmp_path)
+    assert "few-images-noise-1000.png" in page
+    assert "few-images-noise-200.png" not in page

@@ -178,7 +178,7 @@ def written(recipe: Recipe, courses: Courses, records: int = RECORDS) -> tuple[R
 
     Records are so many images apart that rules are evaluated before the end.
     """
-    every = EVERY * max(1, recipe.batch * recipe.discriminator_steps // 64)
+    every = EVERY * max(1, recipe.images_per_step // 64)
     return tuple(
         {
             "images_seen": every * (index + 1),

@@ -121,6 +121,7 @@ def imitation() -> Iterator[Hub]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a body waits 40 ms for the receipt of its header
 
     def do_GET(self) -> None:  # the names that http.server calls
         self.answer()

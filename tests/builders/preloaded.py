@@ -18,3 +18,4 @@ _docstrings._ClassTokenization.make = staticmethod(_kept)  # type: ignore[method
 parse(["train", "dcgan", "images"])
 gc.collect()
 gc.freeze()
+gc.set_threshold(50_000, 20, 20)

@@ -26,6 +26,9 @@ SIDE = 16
 FAMILIES = sorted(GENERATORS.keys() & DISCRIMINATORS.keys())
 """Names of families with a generator and a discriminator."""
 
+ONE_EACH = {"blocks_per_resolution", "final_blocks", "hidden_layers", "mapping_layers"}
+"""Fields that repeat layers: a compiler takes as long for each of them, and meets nothing new."""
+
 Networks = tuple[Generator, Discriminator]
 
 

@@ -1,4 +1,4 @@
-"""Training with labels: every family that takes them, with every loss, penalty and form.
+"""Training with labels: every family that takes them, every loss, penalty and form.
 
 Labels reach both networks, weights of labels move, and a resumed run is the same bit for bit.
 """
@@ -23,6 +23,7 @@ from ganvas.recipes.players import conditional
 from ganvas.schedules import Ramp
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
+from tests.builders.choices import in_turns
 from tests.builders.tiny import same, small, tiny_data, tiny_recipe
 
 NAMES = ("a", "b", "c")
@@ -52,9 +53,8 @@ def label_weights(state: TrainState) -> dict[str, torch.Tensor]:
     }
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("loss", LOSSES)
-def test_every_family_learns_labels_under_every_loss(family: str, loss: Any) -> None:
+@pytest.mark.parametrize(("family", "loss"), in_turns(FAMILIES, LOSSES))
+def test_every_family_learns_labels_and_so_does_every_loss(family: str, loss: Any) -> None:
     state = start(recipe := recipe_of(family, objective=ObjectiveSettings(loss=loss)))
     before = label_weights(state)
     assert {name.partition("/")[0] for name in before} == {"generator", "discriminator"}
@@ -65,8 +65,7 @@ def test_every_family_learns_labels_under_every_loss(family: str, loss: Any) -> 
         assert not torch.equal(weight, before[name]), name
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize(("family", "penalty"), in_turns(FAMILIES, PENALTIES))
 def test_every_penalty_works_with_labels(family: str, penalty: str) -> None:
     penalties = Penalties(**{penalty: PenaltySettings(weight=1.0)})
     objective = ObjectiveSettings(loss="wasserstein", penalties=penalties)

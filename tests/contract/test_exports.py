@@ -22,7 +22,8 @@ from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.images import to_uint8
 from ganvas.labels import LabelSet
 from ganvas.networks import GENERATORS, POINT, Generator, ImageShape
-from tests.contract.test_networks import (
+from tests.builders.tiny import ONE_EACH
+from tests.contract.network_variations import (
     LATENT_DIM,
     built,
     choices,
@@ -49,22 +50,33 @@ def is_count(hint: Any) -> bool:
     return get_origin(hint) is Annotated  # Annotated[int, Ge]
 
 
-def variations(kind: type[Generator], counts: bool) -> list[Generator]:
-    """A generator with its defaults, and as few others as have every other value of its fields.
-
-    One network changes as many fields as fit together, since an export takes long.
+def values(kind: type[Generator], counts: bool) -> list[tuple[str, Any]]:
+    """Every field and each of its values that are tested.
 
     Args:
         kind: the generator.
-        counts: whether the fields that are numbers change too. They change no operator.
+        counts: whether the fields that are numbers are there too. They change no operator.
     """
-    default, others = small(kind), list[Generator]()
-    for field, hint in field_types(kind).items():
-        if is_count(hint) and not counts:
-            continue
-        for value in choices(field, hint):
-            if value == getattr(default, field):
-                continue
+    hints = field_types(kind).items()
+    tested = {field: choices(field, hint) for field, hint in hints if counts or not is_count(hint)}
+    return [(field, value) for field in tested for value in tested[field]]
+
+
+def shallow(kind: type[Generator]) -> Generator:
+    """A small generator with one each of the layers that a field repeats."""
+    repeated = [name for name in field_types(kind) if name in ONE_EACH]
+    network: Generator = small(kind, **dict.fromkeys(repeated, 1))
+    return network
+
+
+def variations(default: Generator, tested: list[tuple[str, Any]]) -> list[Generator]:
+    """The generator, and as few others as have every other value of its fields.
+
+    One network changes as many fields as fit together, since an export takes long.
+    """
+    others = list[Generator]()
+    for field, value in tested:
+        if value != getattr(default, field):
             for place, network in enumerate([*others, default]):
                 changed = dataclasses.replace(network, **{field: value})
                 unchanged = getattr(network, field) == getattr(default, field)
@@ -74,15 +86,37 @@ def variations(kind: type[Generator], counts: bool) -> list[Generator]:
     return [default, *others]
 
 
-def cases(counts: bool) -> list[Any]:
+def every_case() -> list[Any]:
     """Every generator with its options, for images, and for points where it makes them."""
-    found = []
+    return [
+        case
+        for kind in GENERATORS.values()
+        for case in cases_of(small(kind), values(kind, counts=True))
+    ]
+
+
+def cases_of_operators() -> list[Any]:
+    """Every generator, and every option of one dense and of one convolutional one that has it.
+
+    These share the layers that an option chooses, and the numbers of layers change no operator.
+    That each of them computes the same is seen in plain code, which takes less time.
+    """
+    found = list[Any]()
+    seen: dict[bool, list[tuple[str, Any]]] = {True: [], False: []}
     for kind in GENERATORS.values():
-        for network in variations(kind, counts):
-            name = name_of(network)
-            found.append(pytest.param(network, IMAGE, id=name))
-            if network.supports_points and network == small(kind):
-                found.append(pytest.param(network, POINTS, id=f"{name}-points"))
+        tested, before = values(kind, counts=False), seen[kind.supports_points]
+        found += cases_of(shallow(kind), [each for each in tested if each not in before])
+        before += tested
+    return found
+
+
+def cases_of(default: Generator, tested: list[tuple[str, Any]]) -> list[Any]:
+    found = []
+    for network in variations(default, tested):
+        name = name_of(network)
+        found.append(pytest.param(network, IMAGE, id=name))
+        if network.supports_points and network == default:
+            found.append(pytest.param(network, POINTS, id=f"{name}-points"))
     return found
 
 
@@ -129,7 +163,7 @@ def levels(outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return to_uint8(torch.from_numpy(outputs)).int().numpy()
 
 
-@pytest.mark.parametrize(("network", "shape"), cases(counts=False))
+@pytest.mark.parametrize(("network", "shape"), cases_of_operators())
 @pytest.mark.usefixtures("known_operators")
 def test_onnx_gives_the_same_images(network: Generator, shape: ImageShape) -> None:
     """Takes 0.7 s: torch's exporter does, and no other test sees an operator that it lacks."""
@@ -166,7 +200,7 @@ def test_onnx_gives_pixels_where_asked(name: str) -> None:
         assert np.abs(got.astype(int) - expected.astype(int)).max() <= MOST_LEVELS
 
 
-@pytest.mark.parametrize(("network", "shape"), cases(counts=True))
+@pytest.mark.parametrize(("network", "shape"), every_case())
 def test_plain_code_gives_the_same_bits(network: Generator, shape: ImageShape) -> None:
     generator = trained(network, shape)
     code = plain_code(generator.network, example_inputs(generator))
@@ -175,12 +209,16 @@ def test_plain_code_gives_the_same_bits(network: Generator, shape: ImageShape) -
     assert "ganvas" not in code
 
 
-def test_the_cases_have_every_value_of_every_option_of_every_family() -> None:
-    for counts in (False, True):
-        networks = [case.values[0] for case in cases(counts)]
-        assert {network.name for network in networks} == set(GENERATORS)
-        for kind in GENERATORS.values():
-            for field, hint in field_types(kind).items():
-                if counts or not is_count(hint):
-                    seen = {getattr(it, field) for it in networks if it.name == kind.name}
-                    assert set(choices(field, hint)) <= seen, f"{kind.name} {field}"
+def test_the_cases_have_every_value_of_every_option() -> None:
+    """Plain code of every family, and ONNX of one that is dense and of one that is not."""
+    networks, exported = (
+        [case.values[0] for case in cases] for cases in (every_case(), cases_of_operators())
+    )
+    assert {network.name for network in networks} == set(GENERATORS)
+    assert {network.name for network in exported} == set(GENERATORS)
+    for kind in GENERATORS.values():
+        for field, value in values(kind, counts=True):
+            assert value in {getattr(it, field) for it in networks if it.name == kind.name}
+        alike = [it for it in exported if it.supports_points == kind.supports_points]
+        for field, value in values(kind, counts=False):
+            assert value in {getattr(it, field) for it in alike if field in vars(it)}

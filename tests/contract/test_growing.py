@@ -27,6 +27,7 @@ from ganvas.training.freezing import frozen_stages
 from ganvas.training.growing import grow_if_due
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
+from tests.builders.choices import in_turns
 from tests.builders.tape import pretend_cuda_graphs
 from tests.builders.tiny import (
     BATCH,
@@ -179,10 +180,11 @@ def equal(one: TrainState, other: TrainState) -> bool:
     )
 
 
-@pytest.mark.parametrize("players", PLAYERS)
-@pytest.mark.parametrize("freeze", [False, True], ids=["all-train", "frozen"])
-def test_a_run_resumes_bit_for_bit_before_at_and_after_a_change(players: str, freeze: bool) -> None:
-    recipe = growing(PLAYERS[players], 12, 24, grow_freeze=freeze)
+@pytest.mark.parametrize(
+    ("players", "stages"), in_turns(PLAYERS, ["all train", "frozen", "frozen", "all train"])
+)
+def test_a_run_resumes_bit_for_bit_before_at_and_after_a_change(players: str, stages: str) -> None:
+    recipe = growing(PLAYERS[players], 12, 24, grow_freeze=stages == "frozen")
     state, checkpoints = start(recipe), []
     for images in (BATCH, 2 * BATCH, 3 * BATCH, 4 * BATCH):
         train_until(state, recipe, images)

@@ -7,28 +7,23 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganvas.data.digests import read_digests
 from ganvas.data.preparation import prepare
 from ganvas.data.prepared import PreparedData
-from ganvas.data.reading import Progress
-from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.errors import GanvasError
 from ganvas.evaluation import extractor_choice, extractors, measure
 from ganvas.evaluation.extractors import shuffled
-from ganvas.evaluation.families import FAMILIES, FeatureSets, SetLabels
-from ganvas.evaluation.score import Score
-from ganvas.generators.trained_generator import TrainedGenerator
-from ganvas.images import to_signed
+from ganvas.evaluation.families import FAMILIES, FeatureSets
 from ganvas.latents import random_inputs
 from ganvas.metrics import (
     classifier,
@@ -40,15 +35,19 @@ from ganvas.metrics import (
     two_samples,
 )
 from ganvas.metrics.estimate import Estimate
-from ganvas.metrics.features import FeatureConfig, FeatureNetwork
 from ganvas.metrics.names import IN_FEATURES, WITHOUT_FEATURES, parse_metrics
-from ganvas.progress import TerminalFeedback
+from ganvas.progress import Progress, TerminalFeedback
+from tests.contract.metric_samples import (
+    COUNT,
+    KINDS,
+    SETTINGS,
+    Projection,
+    generator_of,
+    measured,
+    pictures,
+)
 
 SCORE_NAMES = {**IN_FEATURES, **WITHOUT_FEATURES}
-SIDE, KINDS, HELD_OUT = 12, 3, 0.5
-SETTINGS = DataSettings(size=(SIDE, SIDE), held_out=HELD_OUT)
-COUNT = 240
-"""Samples, and held-out images, and training images."""
 
 PROTOCOL = {
     *("ganvas", "checkpoint", "checkpoint_hash", "seed", "interval"),
@@ -65,78 +64,6 @@ DRAWN = {
     "inception-score": "samples are split into parts by position",
 }
 """Families whose scores may depend on the order of samples, and why. Others must not."""
-
-INSENSITIVE_TO_DIMENSIONS = {
-    "kid": "unbiased at any count",
-    "prdc": "nearest neighbours work in any dimension",
-    "birthday": "the same",
-    "memorised": "the same",
-}
-"""Families that work with fewer samples than dimensions, and why. Others must say so."""
-
-
-@dataclass(frozen=True, eq=False)
-class Projection(FeatureNetwork):
-    """Stands in for a network: random sums of pixels."""
-
-    def config(self) -> FeatureConfig:
-        return {
-            "features": self.name,
-            "dimension": self.dimension,
-            "input": f"{SIDE}x{SIDE}",
-            "resize": "none",
-            "preprocessing": "none",
-            "weights": "0123456789abcdef",
-        }
-
-    def _extract(self, pixels: Tensor) -> Tensor:
-        random = torch.Generator().manual_seed(0)
-        weights = torch.randn(SIDE * SIDE, self.dimension, generator=random) / SIDE
-        return pixels[:, 0].flatten(1).float() / 64 @ weights
-
-
-class Replay(nn.Module):
-    """A generator that returns given images (N, C, H, W), in order."""
-
-    def __init__(self, images: Tensor) -> None:
-        super().__init__()
-        self.images = nn.Parameter(images, requires_grad=False)
-        self.position = 0
-
-    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        self.position += len(latents)
-        return self.images[self.position - len(latents) : self.position]
-
-
-@dataclass(frozen=True)
-class Conditional(TrainedGenerator):
-    """Takes the labels of the data; draws them, or gives its samples these."""
-
-    given: Tensor | None = None
-
-    def draw_labels(self, n: int, seed: int = 0) -> Tensor | None:
-        return super().draw_labels(n, seed) if self.given is None else self.given[:n]
-
-
-def generator_of(
-    samples: Tensor, data: PreparedData, labels: np.ndarray | None = None
-) -> TrainedGenerator:
-    """A generator that gives these samples, pixels or [-1, 1], perhaps with these labels."""
-    images = samples if samples.is_floating_point() else to_signed(samples)
-    given = None if labels is None else torch.from_numpy(labels)
-    return Conditional(
-        Replay(images), data.shape, 1, images_seen=7, label_set=data.label_set, given=given
-    )
-
-
-def pictures(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Grey images (N, H, W), a bright bar on noise, and their kinds: where the bar is."""
-    random = np.random.default_rng(seed)
-    kinds = random.integers(0, KINDS, count)
-    images = random.integers(0, 128, (count, SIDE, SIDE), np.uint8)
-    for image, kind in zip(images, kinds, strict=True):
-        image[4 * kind : 4 * kind + 4] += 100
-    return images, kinds
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -170,26 +97,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
 def samples() -> Tensor:
     """uint8 (N, 1, H, W): of the same kinds as the real ones, but darker."""
     return torch.from_numpy(pictures(COUNT, 1)[0])[:, None] // 2
-
-
-def measured(
-    family: str,
-    data: PreparedData,
-    samples: Tensor,
-    seed: int = 0,
-    labels: np.ndarray | None = None,
-) -> list[Score]:
-    """The scores of `generator_of`."""
-    generator = generator_of(samples, data, labels)
-    metrics = parse_metrics([family])
-    quiet = TerminalFeedback(quiet=True)
-    measurement = measure.measure(generator, data, SETTINGS, metrics, len(samples), seed, quiet)
-    measurement.check()
-    return measurement.scores
-
-
-def numbers(scores: list[Score]) -> dict[str, float]:
-    return {score.metric: score.value for score in scores}
 
 
 def test_every_named_family_is_in_the_table() -> None:
@@ -491,35 +398,3 @@ def test_modes_needs_two_labels_that_can_be_scored(tmp_path: Path, samples: Tens
     measurement = measured_with_swd("modes", data, samples)
     assert [score.metric for score in measurement.scores] == ["swd"]
     assert "0 of the 60 labels of singles can be scored" in measurement.failures["modes"]
-
-
-def of_one_label(training: Tensor, held_out: Tensor, fake: Tensor) -> FeatureSets:
-    """Sets whose images all have the same label."""
-    labels = (torch.zeros(len(rows), dtype=torch.int64) for rows in (training, held_out, fake))
-    return FeatureSets(training, held_out, fake, labels=SetLabels(*labels, names=("one",)))
-
-
-def of_networks() -> list[str]:
-    return [name for name, family in FAMILIES.items() if family.kind in ("features", "classes")]
-
-
-@pytest.mark.parametrize("family", of_networks())
-class TestEveryMetricOfFeatures:
-    def test_refuses_values_that_are_not_finite(self, family: str) -> None:
-        rows = torch.randn(3, 200, 8, generator=torch.Generator().manual_seed(0))
-        for broken in (torch.nan, torch.inf):
-            fake = rows[2].index_fill(0, torch.tensor([3]), broken)
-            with pytest.raises(GanvasError, match="1 of 200 rows hold NaN or infinity"):
-                FAMILIES[family].estimate(of_one_label(rows[0], rows[1], fake), 0)
-
-    def test_says_that_there_are_fewer_samples_than_dimensions(self, family: str) -> None:
-        rows = torch.randn(3, 200, 300, generator=torch.Generator().manual_seed(0))
-        estimates = FAMILIES[family].estimate(of_one_label(*rows), 0)
-        warned = all(
-            any(
-                "300 dimensions" in line or "300 classes" in line
-                for line in (*estimate.warnings, *estimate.notes)
-            )
-            for estimate in estimates.values()
-        )
-        assert warned != (family in INSENSITIVE_TO_DIMENSIONS)

@@ -6,15 +6,15 @@ A new network, field or option is tested by existing. `test_pairs.py` trains the
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
-from annotated_types import Ge
 from torch import Tensor, nn
 
 from ganvas.networks import (
@@ -28,18 +28,29 @@ from ganvas.networks import (
     Network,
     Reconstructing,
     average_heads,
-    bind_labels,
 )
 from ganvas.networks.first_layers import FirstLayer, first_layers
-from ganvas.networks.labels import set_label_strength
 from ganvas.networks.styles import StyleBased
 from ganvas.randomness import seeded_weights
-from tests.builders.tiny import fill_zero_weights
+from tests.contract.network_variations import (
+    BATCH,
+    DISCRIMINATOR_VARIATIONS,
+    GENERATOR_VARIATIONS,
+    LATENT_DIM,
+    NUM_LABELS,
+    VARIATIONS,
+    built,
+    built_awake,
+    drawn_images,
+    inputs_of,
+    labels_of,
+    latents,
+    name_of,
+    small,
+    variations,
+    with_labels,
+)
 
-LATENT_DIM = 10
-BATCH = 3
-NUM_LABELS = 3
-SMALL_WIDTH = 8
 SIZES = [
     (16, 16),
     (24, 24),
@@ -56,12 +67,6 @@ OPTION_SIZES = [(16, 16), (28, 28), (24, 36)]
 KINDS: list[type[Network]] = [*GENERATORS.values(), *DISCRIMINATORS.values()]
 """The classes of both tables."""
 
-
-def name_of(kind: type[Network]) -> str:
-    """`dcgan-generator`: the name in test IDs."""
-    return f"{kind.name}-{kind.role}"
-
-
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS, ids=name_of)
 EVERY_GENERATOR = pytest.mark.parametrize("kind", GENERATORS.values(), ids=name_of)
 EVERY_DISCRIMINATOR = pytest.mark.parametrize("kind", DISCRIMINATORS.values(), ids=name_of)
@@ -74,48 +79,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-def field_types(kind: type[Network]) -> dict[str, Any]:
-    hints = get_type_hints(kind, include_extras=True)
-    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
-
-
-def small(kind: type[Network], **changes: Any) -> Any:
-    """A network with its width cut down, so that the tests take seconds."""
-    widths = {name: SMALL_WIDTH for name in field_types(kind) if name.endswith("width")}
-    return kind(**{**widths, **changes})
-
-
-def choices(name: str, hint: Any) -> list[Any]:
-    """Values to test of a field: all of a Literal, both booleans, the smallest integers."""
-    if name.endswith("width"):
-        return [2 * SMALL_WIDTH]  # one channel is too few: a single dead ReLU stops every gradient
-    if get_origin(hint) is Literal:
-        return list(get_args(hint))
-    if hint is bool:
-        return [True, False]
-    bounds = [item.ge for item in get_args(hint)[1:] if isinstance(item, Ge)]
-    assert bounds, f"no known way to vary a field of type {hint}: teach this test"
-    return [bounds[0], bounds[0] + 1]
-
-
-def variations(table: dict[str, type[Any]]) -> list[Any]:
-    """Every network of a table with its defaults, and with one field changed at a time."""
-    cases = []
-    for kind in table.values():
-        cases.append(pytest.param(small(kind), id=name_of(kind)))
-        for field, hint in field_types(kind).items():
-            for value in choices(field, hint):
-                changed = small(kind, **{field: value})
-                if changed != small(kind):
-                    cases.append(pytest.param(changed, id=f"{name_of(kind)}-{field}={value}"))
-    return cases
-
-
-GENERATOR_VARIATIONS = variations(GENERATORS)
-DISCRIMINATOR_VARIATIONS = variations(DISCRIMINATORS)
-VARIATIONS = [*GENERATOR_VARIATIONS, *DISCRIMINATOR_VARIATIONS]
 
 
 def size_cases(table: dict[str, type[Any]]) -> Iterator[Any]:
@@ -131,61 +94,20 @@ def size_cases(table: dict[str, type[Any]]) -> Iterator[Any]:
 
 
 def option_cases(table: dict[str, type[Any]]) -> Iterator[Any]:
-    for case in variations(table):
-        for height, width in OPTION_SIZES:
-            yield pytest.param(
-                *case.values, ImageShape(3, height, width), id=f"{case.id}-{height}x{width}"
-            )
+    """Every option at one size that it takes; the sizes take turns."""
+    for place, case in enumerate(variations(table)):
+        (network,) = case.values
+        turn = place % len(OPTION_SIZES)
+        for height, width in [*OPTION_SIZES[turn:], *OPTION_SIZES[:turn]]:
+            image = ImageShape(3, height, width)
+            if not network.problems(image):
+                yield pytest.param(network, image, id=f"{case.id}-{height}x{width}")
+                break
 
 
 def cases(table: dict[str, type[Any]]) -> pytest.MarkDecorator:
-    """Every network at every size, and every option at some."""
+    """Every network at every size, and every option at one."""
     return pytest.mark.parametrize(("network", "image"), [*size_cases(table), *option_cases(table)])
-
-
-def built(network: Network, image: ImageShape, seed: int = 0) -> nn.Module:
-    torch.manual_seed(seed)
-    return network.build(Dimensions(image, LATENT_DIM, NUM_LABELS))
-
-
-def built_awake(network: Network, image: ImageShape) -> nn.Module:
-    """The network with random values in place of weights that start at zero."""
-    return fill_zero_weights(built(network, image))
-
-
-def with_labels(network: Network, player: nn.Module) -> Callable[[Tensor], Tensor]:
-    """The player as a function of one tensor: every sample has another label, if it takes some."""
-    return bind_labels(player, *labels_of(network))
-
-
-def labels_of(network: Network) -> list[Tensor]:
-    """Labels as further arguments, another for every sample, if the network takes some."""
-    return [torch.arange(BATCH)] if network.uses_labels else []
-
-
-def drawn_images(image: ImageShape, seed: int = 1) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    shape = (BATCH, image.channels, image.height, image.width)
-    return torch.rand(shape, generator=generator) * 2 - 1
-
-
-def latents(seed: int = 2) -> Tensor:
-    return torch.randn(BATCH, LATENT_DIM, generator=torch.Generator().manual_seed(seed))
-
-
-def inputs_of(network: Network, image: ImageShape) -> Tensor:
-    """Latents for a generator, images for a discriminator."""
-    return latents() if network.role == "generator" else drawn_images(image)
-
-
-def skip_what_cannot_be_built(network: Network, image: ImageShape) -> None:
-    """A reported problem must name a field; without problems the network must build."""
-    problems = network.problems(image)
-    fields = [field.name for field in dataclasses.fields(network)]
-    for problem in problems:
-        assert problem.split(":")[0] in fields
-    if problems:
-        pytest.skip(problems[0])
 
 
 def assert_every_parameter_has_a_gradient(player: nn.Module) -> None:
@@ -196,9 +118,17 @@ def assert_every_parameter_has_a_gradient(player: nn.Module) -> None:
         assert parameter.ndim == 1 or parameter.grad.abs().max() > 0, name
 
 
+@pytest.mark.parametrize("network", VARIATIONS)
+def test_problems_name_a_field_and_are_not_there_at_every_size(network: Network) -> None:
+    images = [ImageShape(3, height, width) for height, width in OPTION_SIZES]
+    problems = [network.problems(image) for image in images]
+    fields = {field.name for field in dataclasses.fields(network)}
+    assert {problem.split(":")[0] for problem in itertools.chain(*problems)} <= fields
+    assert [] in problems
+
+
 @cases(GENERATORS)
 def test_generators_shape_range_and_gradients(network: Generator, image: ImageShape) -> None:
-    skip_what_cannot_be_built(network, image)
     generator = built_awake(network, image)
     fake = with_labels(network, generator)(latents())
     assert fake.shape == (BATCH, image.channels, image.height, image.width)
@@ -243,7 +173,6 @@ def test_a_generator_says_which_layer_latents_reach_first(network: Generator) ->
 
 @cases(DISCRIMINATORS)
 def test_discriminators_shape_and_gradients(network: Discriminator, image: ImageShape) -> None:
-    skip_what_cannot_be_built(network, image)
     discriminator = built_awake(network, image)
     images = drawn_images(image).requires_grad_(True)
     logits = with_labels(network, discriminator)(images)
@@ -463,71 +392,6 @@ def test_the_tables_hold_each_network_by_its_name(table: dict[str, type[Network]
         assert kind.name == name
         assert kind.table() is table
         assert kind.named(name) == kind()
-
-
-CONDITIONAL = [case for case in VARIATIONS if case.values[0].uses_labels]
-
-
-@EVERY_KIND
-def test_networks_take_labels_only_where_asked(kind: type[Network]) -> None:
-    network = kind()
-    assert not network.uses_labels
-    conditional = network.conditional()
-    if kind.name in ("biggan", "dcgan", "fastgan", "resnet", "r3gan", "mlp", "style"):
-        assert conditional is not None
-        assert conditional.uses_labels
-        assert conditional.conditional() == conditional
-        assert conditional.unconditional() == network
-    else:
-        assert conditional is None
-        assert network.unconditional() == network
-
-
-@pytest.mark.parametrize("network", CONDITIONAL)
-def test_the_label_changes_what_comes_out_and_of_its_own_sample_alone(network: Network) -> None:
-    image = ImageShape(1, 16, 16)
-    player = built_awake(network, image).eval()
-    inputs = inputs_of(network, image)
-    with torch.no_grad():
-        before = player(inputs, torch.tensor([0, 1, 2]))
-        after = player(inputs, torch.tensor([1, 1, 2]))
-    assert (before[0] - after[0]).abs().max() > 1e-6
-    assert torch.equal(before[1:], after[1:])
-
-
-@pytest.mark.parametrize("network", CONDITIONAL)
-def test_a_label_without_strength_changes_nothing(network: Network) -> None:
-    if isinstance(network, Discriminator) and network.needs_labels:
-        pytest.skip("its logit has no part without labels (rules.py refuses other strengths)")
-    image = ImageShape(1, 16, 16)
-    player = built_awake(network, image).eval()
-    set_label_strength(player, 0.0)
-    inputs = inputs_of(network, image)
-    with torch.no_grad():
-        outputs = [player(inputs, torch.full((BATCH,), label)) for label in range(NUM_LABELS)]
-    assert all(torch.equal(outputs[0], other) for other in outputs)
-
-
-@pytest.mark.parametrize("network", [c for c in CONDITIONAL if c.values[0].role == "generator"])
-def test_generators_take_mixtures_of_labels(network: Generator) -> None:
-    generator = built_awake(network, ImageShape(1, 16, 16)).eval()
-    labels = torch.tensor([0, 1, 2])
-    with torch.no_grad():
-        torch.testing.assert_close(
-            generator(latents(), torch.eye(NUM_LABELS)[labels]), generator(latents(), labels)
-        )
-        between = generator(latents(), torch.full((BATCH, NUM_LABELS), 1 / NUM_LABELS))
-    assert not torch.allclose(between, generator(latents(), labels))
-
-
-@pytest.mark.parametrize("network", CONDITIONAL)
-def test_weights_without_labels_keep_their_names(network: Network) -> None:
-    """So that a conditional run can start from one without labels, and the reverse."""
-    image = ImageShape(1, 16, 16)
-    conditional, plain = built(network, image), built(network.unconditional(), image)
-    shared = conditional.state_dict().keys() & plain.state_dict().keys()
-    convolutions = {name for name, weight in plain.named_parameters() if weight.ndim == 4}
-    assert convolutions <= shared
 
 
 def test_descriptions_import_no_torch() -> None:

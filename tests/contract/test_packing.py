@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySett
 from ganvas.recipes import Recipe, checked
 from ganvas.recipes.players import build_networks
 from ganvas.training.step import train_step
+from tests.builders.choices import in_turns
 from tests.builders.tiny import (
     BATCH,
     FAMILIES,
@@ -93,8 +92,7 @@ def test_the_generator_does_not_depend_on_the_packs(family: str) -> None:
             assert len(packed[1](concatenated(drawn(0)))) == PACKS
 
 
-@EVERY_FAMILY
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("family", "loss"), in_turns(FAMILIES, LOSSES))
 def test_terms_are_those_of_a_discriminator_of_concatenated_channels(
     family: str, loss: Any
 ) -> None:
@@ -128,15 +126,9 @@ def test_terms_are_those_of_a_discriminator_of_concatenated_channels(
     torch.testing.assert_close(theirs["adversarial"], expected)
 
 
-def steps() -> Iterator[Any]:
-    """Every loss with every penalty. Families take turns, so that each meets every one of both."""
-    choices = [list(enumerate(each)) for each in (LOSSES, ["none", *PENALTIES])]
-    for (i, loss), (j, penalty) in itertools.product(*choices):
-        values = (FAMILIES[(i + j) % len(FAMILIES)], loss, penalty)
-        yield pytest.param(*values, id="-".join(values))
-
-
-@pytest.mark.parametrize(("family", "loss", "penalty"), [*steps()])
+@pytest.mark.parametrize(
+    ("family", "loss", "penalty"), in_turns(FAMILIES, LOSSES, ["none", *PENALTIES])
+)
 def test_one_step_is_finite_and_moves_both_players(family: str, loss: Any, penalty: str) -> None:
     penalties = penalised(*[] if penalty == "none" else [penalty])
     recipe = packed_recipe(

@@ -29,18 +29,49 @@ from ganvas.training.run_files import RunFiles
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
 from tests.builders import run_files
-from tests.builders.tiny import SIDE, narrow, same, start, tiny_recipe, weights_of
+from tests.builders.choices import in_turns
+from tests.builders.tiny import (
+    SIDE,
+    fill_zero_weights,
+    narrow,
+    same,
+    start,
+    tiny_recipe,
+    weights_of,
+)
 
 EVERY_GENERATOR = pytest.mark.parametrize("generator", GENERATORS)
 EVERY_DISCRIMINATOR = pytest.mark.parametrize("discriminator", DISCRIMINATORS)
 
 
+def recipe_of(generator: str, discriminator: str) -> Recipe:
+    return tiny_recipe((narrow(GENERATORS[generator]), narrow(DISCRIMINATORS[discriminator])))
+
+
 @EVERY_GENERATOR
 @EVERY_DISCRIMINATOR
+def test_a_gradient_passes_from_any_discriminator_to_any_generator(
+    generator: str, discriminator: str
+) -> None:
+    """Images and their gradients are all that two networks exchange."""
+    recipe = recipe_of(generator, discriminator)
+    state = start(recipe)
+    for network in (state.generator, state.discriminator):
+        fill_zero_weights(network)
+    assert_a_gradient_passes_from_the_logits_to_every_weight_of_the_generator(state, recipe)
+
+
+@pytest.mark.parametrize(
+    ("generator", "discriminator"),
+    [
+        *in_turns(sorted(GENERATORS), sorted(DISCRIMINATORS)),
+        *in_turns(sorted(GENERATORS), sorted(DISCRIMINATORS, reverse=True)),
+    ],
+)
 def test_a_pair_trains_samples_and_resumes_bit_for_bit(
     generator: str, discriminator: str, tmp_path: Path
 ) -> None:
-    recipe = tiny_recipe((narrow(GENERATORS[generator]), narrow(DISCRIMINATORS[discriminator])))
+    recipe = recipe_of(generator, discriminator)
     state = start(recipe)
     before = {name: weights_of(network) for name, network in state.modules().items()}
     for _ in range(2):
@@ -67,7 +98,7 @@ def test_a_pair_trains_samples_and_resumes_bit_for_bit(
 def assert_a_gradient_passes_from_the_logits_to_every_weight_of_the_generator(
     state: TrainState, recipe: Recipe
 ) -> None:
-    """After two steps and more, since weights that start at zero (fix-up) let none pass before."""
+    """Of networks without weights that are zero, as some are before the first steps (fix-up)."""
     latents = torch.randn(4, recipe.latent_dim, generator=torch.Generator().manual_seed(0))
     logits = state.discriminator(state.generator(latents))
     gradients = torch.autograd.grad(logits.sum(), list(state.generator.parameters()))

@@ -1,4 +1,4 @@
-"""`ganvas compare` with real worker processes, from a file to a verdict, with stops and kills."""
+"""`ganvas compare` from a file to a verdict, with stops and kills of real worker processes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ganvas.studies.directory import StudyDirectory
 from ..builders.commands import Command, Result, finish, start, wait_until, wait_until_ended
 from ..builders.short_work import SHORT_WORK
 from . import pages
-from .conftest import essence
-from .studies import DIVERGING, UNWATCHED, endings, tiny_study, written
+from .conftest import PATCHES, essence
+from .studies import DIVERGING, UNWATCHED, endings, this_process, tiny_study, written
 
 IMAGES = 800
 
@@ -32,6 +32,16 @@ TWO_WORKERS, ONE_WORKER = (
 
 Two only where a study is killed, so that more than one run is lost.
 """
+IN_A_THREAD = f"""{SHORT_WORK}
+from ganvas.metrics import sliced_wasserstein
+from ganvas.studies import running
+from ganvas.studies.executors import WorkerPool
+from {this_process.__module__} import this_process
+sliced_wasserstein.PATCHES = {PATCHES}
+running.make_pool = lambda runs, workers, dask: WorkerPool(1, 1, ("cpu",), this_process)
+"""
+"""Sabotage: short work in a thread of the command, where nothing is stopped or killed: a new
+interpreter takes four seconds."""
 TRAINED = [(arm, seed) for arm in ("small", "hinge") for seed in (0, 1)]
 
 
@@ -57,7 +67,7 @@ def whole(folder: Path) -> tuple[Path, Result]:
     """A study that is not interrupted, and its output."""
     os.environ["GANVAS_CACHE"], before = str(folder / "cache"), os.environ.get("GANVAS_CACHE")
     try:
-        process = start(["compare", folder / "study.toml", "--out", folder / "whole"], ONE_WORKER)
+        process = start(["compare", folder / "study.toml", "--out", folder / "whole"], IN_A_THREAD)
     finally:
         os.environ.pop("GANVAS_CACHE")
         if before is not None:
@@ -129,7 +139,7 @@ def test_a_stopped_and_killed_study_continues_without_repeating_runs(
     assert 1 <= len(done) < len(TRAINED), "it must be killed half way"
     before = {key: written(killed / "runs" / key[0] / str(key[1])) for key in done}
     before_outcomes = written(killed / "outcomes")
-    result = finish(start(command, ONE_WORKER))
+    result = finish(start(command, IN_A_THREAD))
     assert result.code == 0, result.err
     assert f"{len(before_outcomes)} of 6 runs are done already" in result.out
     for arm, seed in done:

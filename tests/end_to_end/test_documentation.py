@@ -1,9 +1,9 @@
 """Every command block of the README and the docs runs, in the order of the page.
 
-Commands run as written, with four exceptions: budgets, seeds, built-in images and numbers of
-samples are reduced; features come from small images or a briefly trained classifier; the hub is an
-imitation, with a data set hf:you/flowers; commands that install or test the project itself are
-skipped. Where a command names a missing extra, the page is skipped.
+Commands run as written, with four exceptions: budgets, seeds, built-in images, numbers of samples
+and the widths of large networks are reduced; features come from small images or a briefly trained
+classifier; the hub is an imitation, with a data set hf:you/flowers; commands that install or test
+the project itself are skipped. Where a command names a missing extra, the page is skipped.
 """
 
 from __future__ import annotations
@@ -46,6 +46,9 @@ BUDGET = 64
 """Images of a training: a batch of most recipes."""
 LONGER, NEEDS_LONGER = 128, {"--grow", "--tune", "points-modern"}
 """Images of one that has sizes or candidates to go through, or a larger batch."""
+LARGE = {"r3gan", "style"}
+"""Recipes whose networks take seconds for a step."""
+NARROW = ("--generator.network.width", "16", "--discriminator.network.width", "16")
 SAMPLES = 128
 BUILT_IN_IMAGES = 1_500
 """How many of the built-in images the commands see."""
@@ -233,6 +236,8 @@ def run(command: str, ganvas: Callable[..., Result]) -> None:
             words[words.index("--images") + 1] = str(budget)
         else:
             words += ["--images", str(budget)]
+        if words[1] in LARGE and not set(NARROW) & set(words):
+            words += NARROW
         if {"--evaluation.every", "--tune"} & set(words):
             words += ["--evaluation.samples", str(SAMPLES)]
     if words[0] == "compare":

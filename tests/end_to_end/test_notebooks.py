@@ -21,13 +21,16 @@ SMALL_DATA = """
 import os
 from pathlib import Path
 from ganvas.data import sources
+from ganvas.metrics import sliced_wasserstein
+from ganvas.training import monitor
 from tests.end_to_end.test_documentation import first_fashion_images
 os.chdir({folder!r})
 Path("fashion").mkdir(exist_ok=True)
+monitor.PROBE_IMAGES, sliced_wasserstein.PATCHES = 16, 2_000
 fashion = first_fashion_images(Path("fashion"))
 sources.BUILT_IN["fashion"] = lambda fashion=fashion: fashion
 """
-"""What a cell before the first one does: fewer images, in a folder of the test's."""
+"""What a cell before the first one does: fewer images, also to look at, in a folder of a test's."""
 
 INTERRUPTED = """
 import os, signal

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+from torch.distributed import TCPStore
 
+from ganvas.cli import error_output
 from ganvas.runs import Run
 from ganvas.training.stop import STOP_SIGNALS
 
-from ..builders.commands import finish, start, wait_until
+from ..builders.commands import Command, finish, start, wait_until
 from .conftest import Ganvas, refused
 from .processes import (
     SMALL_FOR_PROCESSES,
@@ -80,9 +82,12 @@ def test_a_run_is_stopped_resumes_loses_a_process_one_ends_it_and_two_train_on(
 
 
 def test_processes_that_torchrun_restarts_resume_the_run(
-    tmp_path: Path, small: Path, images: Path
+    tmp_path: Path, small: Path, images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At the first attempt process 1 kills itself. The run is found without --out too."""
+    """At the first attempt process 1 kills itself. The run is found without --out too.
+
+    torchrun is forked, which saves it seconds of importing torch; its processes are new.
+    """
     program = tmp_path / "sabotaged.py"
     program.write_text(
         """
@@ -102,17 +107,16 @@ sys.exit(main(sys.argv[1:]))
 """
     )
     train = ["train", small, images, "--images", 320, *SMALL_FOR_PROCESSES]
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", 2]
-    command = [*torchrun, "--standalone", "--max-restarts", 1, program, *train]
-    torchrun_process = subprocess.Popen(
-        [str(word) for word in command],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    done = finish(torchrun_process)
+    flags = ["--nproc-per-node", 2, "--standalone", "--max-restarts", 1]
+    words = [str(word) for word in (*flags, program, *train)]
+    torchrun = f"""
+import warnings
+warnings.simplefilter("default")
+from torch.distributed.run import main
+main({words!r})
+"""
+    monkeypatch.chdir(tmp_path)
+    done = finish(Command(torchrun, {**os.environ, "OMP_NUM_THREADS": "1"}))
     assert done.code == 0, done.err
     assert done.err.count("ganvas: another process of this run is gone") == 1
     assert "resuming at 128 images" in done.out
@@ -185,11 +189,20 @@ def test_sync_batch_norm_is_refused_without_cuda(small: Path, images: Path, ganv
     refused(ganvas("train", small, images, "--sync-batch-norm", "--device", "cpu"), "CUDA only")
 
 
+@pytest.fixture
+def one_of_two(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As torchrun starts the first of two processes, with a store, for which it would wait."""
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    environment = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+    for name, value in {**environment, "MASTER_PORT": str(store.port)}.items():
+        monkeypatch.setenv(name, value)
+    yield
+    del store
+
+
+@pytest.mark.usefixtures("one_of_two")
 @pytest.mark.parametrize("words", [["recipes"], ["sample", "run"]])
-def test_only_train_and_resume_take_several_processes(
-    ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch, words: list[str]
-) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
+def test_only_train_and_resume_take_several_processes(ganvas: Ganvas, words: list[str]) -> None:
     before = [signal.getsignal(number) for number in STOP_SIGNALS]
     refused(ganvas(*words), "torchrun started 2 processes", "Start this command without torchrun")
     assert [signal.getsignal(number) for number in STOP_SIGNALS] == before
@@ -198,6 +211,7 @@ def test_only_train_and_resume_take_several_processes(
 def test_an_incomplete_environment_of_torchrun_is_refused(
     small: Path, images: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(error_output, "HEAD_START", timedelta(milliseconds=1))  # nobody comes
     monkeypatch.setenv("WORLD_SIZE", "2")
     for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)

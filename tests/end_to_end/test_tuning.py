@@ -31,19 +31,23 @@ Ganvas = Callable[..., Result]
 
 PART = 2
 """Of so many parts of the budget candidates take one; of ten, the rest would take long."""
-BUDGET, EACH = 1_200, 200
+FEWEST = 20
+"""Steps of a value, fewer than health needs to judge it."""
+BUDGET, EACH = 480, 80
 
 
 def tune(images: int) -> tuple[object, ...]:
     """Flags of a tuned run that sees so many images."""
     few = ("--batch", 4, "--images", images, "--evaluation.samples", 100)
-    return ("--tune", *few, "--intervals.checkpoint", 60)
+    often = ("--intervals.history", 20, "--intervals.probes", 150, "--intervals.checkpoint", 40)
+    return ("--tune", *few, *often)
 
 
 TUNE = tune(BUDGET)
 QUICK = f"""
 from ganvas.training import candidates, tuning
 candidates.PART, tuning.EARLY_METRICS = {PART}, ("swd",)
+candidates.fewest_steps = lambda: {FEWEST}
 {FEWER_PATCHES}
 """
 
@@ -52,6 +56,7 @@ candidates.PART, tuning.EARLY_METRICS = {PART}, ("swd",)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short runs, scored by what takes no network."""
     monkeypatch.setattr(candidates, "PART", PART)
+    monkeypatch.setattr(candidates, "fewest_steps", lambda: FEWEST)
     monkeypatch.setattr(tuning, "EARLY_METRICS", ("swd",))
 
 
@@ -102,7 +107,7 @@ def test_every_value_was_tried_and_is_a_run_that_can_go_on(
     other = candidate_directory(whole, 0)
     result = ganvas("resume", other, "--images", EACH + 4)
     assert result.code == 0, result.err
-    assert "resuming at 200 images" in result.out
+    assert f"resuming at {EACH} images" in result.out
 
 
 STOPPED_IN_THE_FIRST = """
@@ -120,7 +125,7 @@ from ganvas.training.run_files import RunFiles
 real = RunFiles.record
 def sabotaged(self, record, events, health):
     real(self, record, events, health)
-    if self._run.directory.name == "2" and record["images_seen"] > 100:
+    if self._run.directory.name == "2" and record["images_seen"] > 40:
         os.kill(os.getpid(), signal.SIGKILL)
 RunFiles.record = sabotaged
 """
@@ -227,7 +232,8 @@ def test_a_learning_rate_that_fails_is_dropped(
     rates = [f"--{player}.learning-rate" for player in ("generator", "discriminator")]
     run = tmp_path / "run"
     flags = [word for flag in rates for word in (flag, 0.5)]
-    result = ganvas("train", small, images, *TUNE, *flags, "--out", run)
+    judged = tune(1_200)
+    result = ganvas("train", small, images, *judged, *flags, "--out", run)
     assert result.code == 0, result.err
     assert "  x 4 (2.0): failing, so dropped. updates-too-large: " in result.out
     record = tuned(run)
@@ -255,7 +261,10 @@ def test_where_every_value_diverges_that_is_one_sentence(
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [
-        (("--images", BUDGET - 4), f"--images: tune trains 3 values on 49 steps each, 1 / {PART}"),
+        (
+            ("--images", BUDGET - 4),
+            f"--images: tune trains 3 values on {FEWEST - 1} steps each, 1 / {PART}",
+        ),
         (("--held-out", 0), "0 of 200 images are held out, but a score needs at least"),
         (("--size", 24, "--grow", "12,24"), "--tune or --grow: not both"),
     ],

@@ -27,6 +27,26 @@ stream.POLL_SECONDS, folder.SEARCH_SECONDS = 0.1, 0.2
 """Sabotage: the command looks for changes ten times as often, and training has not to wait."""
 
 
+@pytest.fixture(scope="module")
+def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """One browser for all tests, which takes longer to start than most of them."""
+    with chromium(tmp_path_factory.mktemp("browser")) as page:
+        yield page
+
+
+@contextmanager
+def visiting(window: Page) -> Iterator[Page]:
+    """The browser's page as if it had just started; it leaves a server before that ends."""
+    window.resize(1280, 800)
+    window.requests.clear()
+    window.problems.clear()
+    try:
+        yield window
+    finally:
+        window.open("about:blank")
+        window.wait_for("location.href === 'about:blank'")
+
+
 @contextmanager
 def watching(folder: Path) -> Iterator[tuple[Command, str]]:
     """The command and the address that it prints."""
@@ -48,11 +68,13 @@ def text_is(selector: str, text: str) -> str:
     return f"document.querySelector({selector!r})?.textContent.includes({text!r})"
 
 
-def test_a_run_is_seen_to_appear_train_and_die(tmp_path: Path, small: Path, images: Path) -> None:
+def test_a_run_is_seen_to_appear_train_and_die(
+    window: Page, tmp_path: Path, small: Path, images: Path
+) -> None:
     """The whole way, from training's files to the browser's pixels; nothing cheaper has it all."""
     folder = tmp_path / "runs"
     folder.mkdir()
-    with watching(folder) as (server, url), chromium(tmp_path) as page:
+    with watching(folder) as (server, url), visiting(window) as page:
         page.open(url)
         page.wait_for(text_is("h1", "Waiting for the first run"))
         training = start(["train", small, images, "--images", FOREVER, "--out", folder / "a"])
@@ -90,9 +112,9 @@ def two_runs(tmp_path: Path) -> Path:
 
 
 def test_two_runs_are_chosen_with_the_keyboard_and_have_the_same_axes(
-    tmp_path: Path, two_runs: Path
+    window: Page, two_runs: Path
 ) -> None:
-    with watching(two_runs) as (_, url), chromium(tmp_path) as page:
+    with watching(two_runs) as (_, url), visiting(window) as page:
         page.open(url)
         page.wait_for("document.querySelectorAll('input[type=checkbox]').length === 2")
         for index in (0, 1):
@@ -119,8 +141,8 @@ def test_two_runs_are_chosen_with_the_keyboard_and_have_the_same_axes(
         assert page.problems == []
 
 
-def test_before_the_first_data_no_empty_table_is_shown(tmp_path: Path, two_runs: Path) -> None:
-    with watching(two_runs) as (_, url), chromium(tmp_path) as page:
+def test_before_the_first_data_no_empty_table_is_shown(window: Page, two_runs: Path) -> None:
+    with watching(two_runs) as (_, url), visiting(window) as page:
         shown = "document.querySelector('main').checkVisibility()"
         page.send("Network.setBlockedURLs", urls=["*/events"])
         page.open(url)
@@ -136,9 +158,9 @@ def test_before_the_first_data_no_empty_table_is_shown(tmp_path: Path, two_runs:
         assert titles == ["Runs"]
 
 
-def test_a_first_point_is_a_dot_that_is_wholly_on_the_page(tmp_path: Path) -> None:
+def test_a_first_point_is_a_dot_that_is_wholly_on_the_page(window: Page, tmp_path: Path) -> None:
     made_run(tmp_path / "runs" / "a", records(100), scores=[{"images_seen": 100}])
-    with watching(tmp_path / "runs") as (_, url), chromium(tmp_path) as page:
+    with watching(tmp_path / "runs") as (_, url), visiting(window) as page:
         page.open(url)
         page.wait_for(text_is("tbody th a", "a"))
         click(page, "tbody th a")
@@ -155,8 +177,8 @@ def test_a_first_point_is_a_dot_that_is_wholly_on_the_page(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_the_page_fits_a_phone(tmp_path: Path, two_runs: Path, dark: bool) -> None:
-    with watching(two_runs) as (_, url), chromium(tmp_path) as page:
+def test_the_page_fits_a_phone(window: Page, two_runs: Path, dark: bool) -> None:
+    with watching(two_runs) as (_, url), visiting(window) as page:
         page.resize(390, 844, dark)
         page.open(url)
         page.wait_for("document.querySelectorAll('tbody tr').length === 2")

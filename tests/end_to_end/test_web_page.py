@@ -335,7 +335,7 @@ def test_a_folder_works_on_a_web_server_and_says_so_elsewhere(
 
     handler = partial(QuietHandler, directory=str(out))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
             address = f"http://127.0.0.1:{server.server_port}/"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganvas.fields import (
-    flatten,
+    field_types,
     format_field,
     get_field,
     has_field,
@@ -59,14 +59,14 @@ class TestNames:
     """Fields are named as files name them."""
 
     def test_all_values_are_named_with_their_types(self) -> None:
-        assert flatten(SETTINGS) == {
+        assert field_types(SETTINGS) == {
             "inner.rate": Schedule,
             "inner.size": tuple[int, int],
             "inner.width": int,
             "count": int | None,
             "loss": Literal["hinge", "none"],
         }
-        assert "inner.width" not in flatten(Outer()), "this one has no such field"
+        assert "inner.width" not in field_types(Outer()), "this one has no such field"
 
     def test_a_field_is_found_by_its_name(self) -> None:
         assert get_field(SETTINGS, "inner.width") == 8
@@ -89,7 +89,7 @@ class TestNames:
         assert Outer(inner=Wide()) == SETTINGS
 
     def test_the_nearest_name_is_given(self) -> None:
-        known = flatten(SETTINGS)
+        known = field_types(SETTINGS)
         assert unknown_field("inner.widht", known) == "no such field. Did you mean inner.width?"
         assert unknown_field("xyz", known, "this recipe") == "this recipe has no such field."
         assert unknown_field("inner", known) == (
@@ -153,7 +153,7 @@ class TestText:
     @pytest.mark.parametrize("name", CATALOG)
     def test_every_field_of_a_recipe_is_read_back_from_its_text(self, name: str) -> None:
         recipe = CATALOG[name]()
-        for path, hint in flatten(recipe).items():
+        for path, hint in field_types(recipe).items():
             value = get_field(recipe, path)
             assert parse_field(hint, format_field(value)) == value, path
 

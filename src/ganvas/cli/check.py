@@ -17,7 +17,7 @@ from ganvas.recipes.recommendation import given_flags
 from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
-    from ganvas.recipes.first_shapes import Forecast
+    from ganvas.recipes.first_shapes import ShapesForecast
     from ganvas.recipes.recommendation import Recommendation
 
 
@@ -106,16 +106,16 @@ class Check:
 
         check_memory(recipe, choose_device("auto"))
 
-    def forecast(self, recommendation: Recommendation) -> Forecast:
+    def forecast(self, recommendation: Recommendation) -> ShapesForecast:
         """When the recommended training shows shapes and ends, by a trial of a few seconds."""
-        from ganvas.recipes.first_shapes import Forecast, measured_run
+        from ganvas.recipes.first_shapes import ShapesForecast, measured_run
         from ganvas.training.pace import measure_pace
 
         recipe = recommendation.build()
         if "--batch" in recommendation.flags:
             recipe = replace(recipe, batch=self.batch)
         images_per_second = measure_pace(recipe, recommendation.channels, quiet=self.json)
-        return Forecast(
+        return ShapesForecast(
             images_per_second=images_per_second,
             budget=recipe.images,
             run=measured_run(recipe, recommendation.channels),

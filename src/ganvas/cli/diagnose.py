@@ -32,7 +32,7 @@ class Diagnose:
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run directory."""
     verbose: bool = False
-    """List the symptoms that were not checked, each with its reason."""
+    """List suspicious numbers that are no finding, and symptoms not checked, with the reasons."""
     json: bool = False
     """Print one JSON object instead of text."""
 
@@ -55,7 +55,8 @@ def diagnosis_lines(diagnosis: Diagnosis, verbose: bool) -> list[str]:
     """The diagnosis as text.
 
     Args:
-        verbose: list the symptoms that were not checked; otherwise a line counts them.
+        verbose: list what is suspicious but excused, and the symptoms that were not checked;
+            otherwise a line counts the latter.
     """
     checked = diagnosis.applicable - len(diagnosis.not_checked)
     head = diagnosis.headline
@@ -76,6 +77,11 @@ def diagnosis_lines(diagnosis: Diagnosis, verbose: bool) -> list[str]:
     lines += [f"note: {text}" for text in diagnosis.caveats]
     if not verbose:
         return lines + unchecked_lines(diagnosis)
+    if diagnosis.excused:
+        lines += ["", "suspicious, but no finding:"]
+        lines += [
+            f"  {name}: {why}" for name, excuses in diagnosis.excused.items() for why in excuses
+        ]
     reason_lists = {
         "not checked:": diagnosis.not_checked,
         "not applicable to this recipe:": diagnosis.not_applicable,

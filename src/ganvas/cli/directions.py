@@ -88,9 +88,9 @@ class Directions:
                 f"{self.method} needs. Name the run that it was exported from"
             )
         from ganvas.generators.files import load
-        from ganvas.generators.sample_files import check_file
+        from ganvas.runs.directories import check_new_file
 
-        check_file(out)
+        check_new_file(out)
         generator = load(self.run_directory, self.device, self.checkpoint)
         if generator.makes_points:
             raise GanvasError(

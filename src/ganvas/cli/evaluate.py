@@ -155,7 +155,9 @@ def protocol_lines(scores: list[Score], run_directory: Path) -> list[str]:
         if parts:
             lines.append(f"{extractor['name']}: {', '.join(parts)}")
     lines += grouped("note", scores, lambda score: score.notes)
-    scores_file = run_directory / "scores.jsonl"
+    from ganvas.runs.file_names import SCORES_JSONL
+
+    scores_file = run_directory / SCORES_JSONL
     return [*lines, f"complete protocols: {scores_file if scores_file.is_file() else '--json'}"]
 
 

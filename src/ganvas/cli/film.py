@@ -36,9 +36,8 @@ class Film:
     def run(self) -> None:
         """Check, then write."""
         from ganvas.drawing.films import check_film
-        from ganvas.generators.sample_files import check_file
         from ganvas.runs import Run
-        from ganvas.runs.directories import is_generator
+        from ganvas.runs.directories import check_new_file, is_generator
         from ganvas.runs.progress_film import check_grids, write_progress_film
         from ganvas.storage import make_directory
 
@@ -54,7 +53,7 @@ class Film:
             )
         run = Run.open(self.run_directory)
         check_grids(run)
-        check_file(out)
+        check_new_file(out)
         make_directory(out.parent)
         film = write_progress_film(out, run, self.fps, self.captions)
         print_lines(f"{film.grids} grids in {film.seconds:.1f} seconds: {out}")

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from ganvas.fields import format_field, parse_field, without_none
+from ganvas.fields import format_field, parse_field, unwrap_optional
 from ganvas.growth import Growth
 from ganvas.schedules import Adaptive, AdaptiveSchedule, Ramp, Schedule
 
@@ -37,7 +37,7 @@ def field_flag(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
         # tyro turns tuple[int, int] into typing.Tuple[int, int], which is not equal to it.
         if info.type == hint or (get_args(hint) and get_args(info.type) == get_args(hint)):
             return _one_word(hint, metavar, types)
-    choice = without_none(info.type)
+    choice = unwrap_optional(info.type)
     if get_origin(choice) is Literal:
         # tyro reads these too, but its message does not name the nearest word.
         return _one_word(choice, f"{{{','.join(get_args(choice))}}}", (str, NoneType))

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ganvas.images import Pixels
     from ganvas.latents.latents import Latents
 
-FRAME_MILLISECONDS = 80
 NUMBER = 6
 """Latents of a walk, where nothing else is said."""
 
@@ -73,16 +72,17 @@ class Interpolate:
         seed = self.seed or 0
         name = f"of-{self.latents.stem}" if self.latents is not None else seed
         out = self.out or default_out(self.run_directory, f"interpolation-{name}.gif")
-        from ganvas.drawing.films import check_film, is_film, write_film
+        from ganvas.drawing.films import FRAME_MILLISECONDS, check_film, is_film, write_film
 
         check_film(out, ".png")
         check_truncation(self.truncation)
         from ganvas.drawing.grids import enlarge, make_grid, to_pillow, write_png
         from ganvas.drawing.samples import display_factor
         from ganvas.generators.files import load
-        from ganvas.generators.sample_files import check_file, check_picture
+        from ganvas.generators.sample_files import check_picture
+        from ganvas.runs.directories import check_new_file
 
-        check_file(out)
+        check_new_file(out)
         generator = load(self.run_directory, self.device, self.checkpoint)
         generator = generator.truncated(self.truncation)
         if generator.makes_points:

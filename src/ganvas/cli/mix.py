@@ -54,10 +54,11 @@ class Mix:
         from ganvas.drawing.grids import make_grid, write_png
         from ganvas.drawing.samples import display_factor
         from ganvas.generators.files import load
-        from ganvas.generators.sample_files import check_file, check_picture
+        from ganvas.generators.sample_files import check_picture
         from ganvas.progress import TerminalFeedback
+        from ganvas.runs.directories import check_new_file
 
-        check_file(out)
+        check_new_file(out)
         generator = load(self.run_directory, self.device, self.checkpoint)
         size = (generator.shape.height, generator.shape.width)
         factor = display_factor(size)

@@ -122,8 +122,7 @@ class Project:
         """
         from ganvas.generators.files import load
         from ganvas.latents.pictures import read_pictures
-        from ganvas.projections.folder import check_out
-        from ganvas.runs.directories import is_onnx
+        from ganvas.runs.directories import check_new_folder, is_onnx
 
         problems: list[str] = []
         if self.reference is not None and self.reference < 0:
@@ -131,7 +130,7 @@ class Project:
         if not self.pictures:
             problems.append("no pictures given: name image files, or folders of them")
         with collected(problems):
-            check_out(out)
+            check_new_folder(out)
         generator, pictures, images = None, None, None
         with collected(problems):
             if is_onnx(self.run_directory):

@@ -76,8 +76,9 @@ class Sample:
         from ganvas.generators import sample_files
         from ganvas.generators.files import load
         from ganvas.progress import TerminalFeedback
+        from ganvas.runs.directories import check_new_file, check_new_folder
 
-        check = sample_files.check_file if suffix else sample_files.check_folder
+        check = check_new_file if suffix else check_new_folder
         check(out)
         generator = load(self.run_directory, self.device, self.checkpoint, discriminator=chooses)
         generator = generator.truncated(self.truncation).keeping(self.keep)

@@ -12,12 +12,12 @@ import tyro
 from ganvas.cli.flag_names import errors_with_flag_names
 from ganvas.command_line import ganvas_command
 from ganvas.errors import RecipeError
-from ganvas.fields import flatten
+from ganvas.fields import field_types
 from ganvas.loggers.names import LOGGERS_HELP
-from ganvas.networks import DISCRIMINATORS, GENERATORS
+from ganvas.networks import DISCRIMINATORS, GENERATORS, ROLES
 from ganvas.recipes import CATALOG, Recipe, load_recipe
 from ganvas.recipes.catalog import AUTO, NAMES
-from ganvas.recipes.players import ROLES, exchange_networks
+from ganvas.recipes.players import exchange_networks
 
 if TYPE_CHECKING:
     from ganvas.training.choosing import Choice
@@ -100,7 +100,7 @@ class Train:
         """Train a recipe, or what was chosen, with the other arguments."""
         from ganvas.training.trainer import train
 
-        with errors_with_flag_names(["time", "tune", *flatten(self.recipe)]):
+        with errors_with_flag_names(["time", "tune", *field_types(self.recipe)]):
             train(
                 recipe,
                 self.data,

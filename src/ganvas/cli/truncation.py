@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from ganvas import storage
+from ganvas import json_files, storage
 from ganvas.cli.default_out import default_out
 from ganvas.command_line import ganvas_command
 from ganvas.errors import GanvasError
@@ -57,12 +57,12 @@ class Truncation:
         if out.suffix.lower() != ".png":
             raise GanvasError(f"{out}: expected a .png")
         from ganvas.evaluation.truncation import truncation
-        from ganvas.generators.sample_files import check_file
         from ganvas.reports.truncation_picture import truncation_picture
+        from ganvas.runs.directories import check_new_file
 
         numbers = out.with_suffix(".json")
         for path in (out, numbers):
-            check_file(path)
+            check_new_file(path)
         curve = truncation(
             self.run_directory,
             truncation=self.truncation,
@@ -77,7 +77,7 @@ class Truncation:
             quiet=False,
         )
         storage.make_directory(out.parent)
-        storage.write_json(numbers, curve.to_json())
+        json_files.write_json(numbers, curve.to_json())
         storage.write_bytes(out, truncation_picture(curve))
         print_curve(curve)
         print_lines(f"picture: {out}  ·  numbers: {numbers}")

@@ -19,7 +19,7 @@ from ganvas.cli.other_tools import COMMAND, EVERY, VALUE, Habit, other_tools
 from ganvas.command_line import quote
 from ganvas.errors import ArgumentError, DataError, UsageError
 from ganvas.extras import MissingExtra
-from ganvas.fields import flatten
+from ganvas.fields import field_types
 from ganvas.formatting import format_count, format_list, format_short
 from ganvas.recipes import CATALOG
 from ganvas.recipes.files import renamed
@@ -210,7 +210,7 @@ def last_part(flag: str) -> str:
 
 def with_shared_for_flags(text: str) -> str:
     """The text with `--shared data.size=64` in place of --size 64, for every field of a recipe."""
-    kinds = flatten(CATALOG["dcgan"]())
+    kinds = field_types(CATALOG["dcgan"]())
     fields = {flag_of(field): field for field in kinds}
 
     def shared(match: re.Match[str]) -> str:
@@ -243,7 +243,7 @@ def count_hint(flag: GivenFlag, usage: Usage) -> str | None:
         return f"{start}--images {count_text(1_000 * count)}"
     train = train_as_meant(usage) if usage.command == "train" else None
     if unit == "steps":
-        images = None if train is None else train.recipe.batch * train.recipe.discriminator_steps
+        images = None if train is None else train.recipe.images_per_step
         example = EXAMPLE_BATCH
     else:
         images = None if train is None else images_to_train_on(train.data, train.recipe)

@@ -21,7 +21,8 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.source import Dataset, Unusable
 from ganvas.errors import DataError
 from ganvas.formatting import format_bytes
-from ganvas.storage import atomic_directory, parse_json, remove_drafts, write_json
+from ganvas.json_files import parse_json, write_json
+from ganvas.storage import atomic_directory, remove_drafts
 from ganvas.system_errors import advice_for, reason_of
 
 FORMAT = 3  # increased when the same images and settings would give other files

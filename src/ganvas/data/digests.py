@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,10 +19,8 @@ from filelock import FileLock
 from ganvas.data.reading import parallel_map
 from ganvas.data.source import Source, UnusableImage
 from ganvas.errors import RunError
+from ganvas.progress import StageProgress
 from ganvas.storage import atomic_file, remove_drafts
-
-StageProgress = Callable[[str, int, int], None]
-"""Called now and then with the name of the stage, how many items are done, and of how many."""
 
 READING, DECODING, GENERATING = "reading", "decoding", "generating"
 """Stages of preparation; in the first one contents are hashed."""

@@ -18,11 +18,12 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from ganvas.data.bit_depth import Picture, is_deep
 from ganvas.data.decoding import load_whole
-from ganvas.data.digests import READING, StageProgress, location_hash
+from ganvas.data.digests import READING, location_hash
 from ganvas.data.reading import parallel_map
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import FileStamp, Item, Source, UnusableImage
 from ganvas.errors import RunError
+from ganvas.progress import StageProgress
 from ganvas.storage import atomic_file
 
 FORMATS = frozenset(("AVIF", "GIF", "PNG", "TIFF", "WEBP"))

@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ganvas.data.digests import StageProgress
 from ganvas.data.image_files import IMAGE_SUFFIXES, is_candidate, open_files, open_zip
 from ganvas.data.parquet import FOUND, Columns, open_parquet
 from ganvas.data.source import Source
 from ganvas.data.tar_files import open_tar
 from ganvas.errors import DataError
 from ganvas.formatting import format_first
-from ganvas.hub_files import PREFIX, HubAddress, Repository, open_repository
+from ganvas.hub_files import HUB, HubAddress, Repository, open_repository
+from ganvas.progress import StageProgress
 
 DOWNLOADING = "downloading kB"
 """The stage in which files are fetched."""
@@ -52,7 +52,7 @@ class DataAddress:
     def parse(cls, text: str) -> DataAddress:
         """Raises `HubError` or `DataError` for what is no such address."""
         address, mark, names = text.partition("#")
-        repository, _, split = address.removeprefix(PREFIX).partition(":")
+        repository, _, split = address.removeprefix(HUB).partition(":")
         columns = dict(pair.split("=", 1) for pair in names.split(",") if "=" in pair)
         if mark and not (
             columns and all(columns.values()) and columns.keys() <= {"image", "label"}
@@ -61,7 +61,7 @@ class DataAddress:
                 f"{text}: after # expected the columns of images and labels, such as "
                 "#image=picture,label=kind"
             )
-        return cls(HubAddress.parse(PREFIX + repository), split, Columns(**columns))
+        return cls(HubAddress.parse(HUB + repository), split, Columns(**columns))
 
     def __str__(self) -> str:
         """As `parse` reads it."""

@@ -261,20 +261,23 @@ def _archive_problem(archive: zipfile.ZipFile) -> str | None:
         name = entry.orig_filename
         if not entry.filename:  # it ends at the first zero byte
             return f"is damaged: its entry {name!r} has no name"
-        if leads_outside(name):
-            return (
-                f"is refused: its entry {name!r} leads out of the archive. "
-                "Pack the images again, or unpack them yourself and give the folder"
-            )
+        if (problem := outside_problem(name)) is not None:
+            return problem
         if entry.flag_bits & 0x1:
             return f"is encrypted (entry {name!r}). Unpack it and give the folder"
     return None
 
 
-def leads_outside(name: str) -> bool:
-    """Whether an archive's entry would be unpacked outside of the archive's own folder."""
+def outside_problem(name: str) -> str | None:
+    """Why an archive is refused one of whose entries would be unpacked outside of its own folder;
+    None for an entry inside."""
     parts = re.split(r"[/\\]", name)
-    return ".." in parts or parts[0] == "" or re.match(r"[A-Za-z]:", name) is not None
+    if ".." not in parts and parts[0] != "" and not re.match(r"[A-Za-z]:", name):
+        return None
+    return (
+        f"is refused: its entry {name!r} leads out of the archive. "
+        "Pack the images again, or unpack them yourself and give the folder"
+    )
 
 
 def _no_zip(path: Path, error: Exception) -> str:

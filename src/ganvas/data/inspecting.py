@@ -13,7 +13,7 @@ import numpy as np
 
 from ganvas.data.bit_depth import FULL
 from ganvas.data.cache import default_cache
-from ganvas.data.digests import DECODING, StageProgress, read_digests
+from ganvas.data.digests import DECODING, read_digests
 from ganvas.data.folder_labels import labels_from_folders, with_labels
 from ganvas.data.frames import split_frames
 from ganvas.data.held_out import (
@@ -32,10 +32,11 @@ from ganvas.data.preparation import fingerprint
 from ganvas.data.reading import parallel_map
 from ganvas.data.settings import OWN_LABELS, DataSettings
 from ganvas.data.source import Source, Unusable
-from ganvas.data.stacking import CLASSES, PREFIX, Stacked
+from ganvas.data.stacking import CLASSES, STACKED, Stacked
 from ganvas.data.survey import Header, decode_header, exact_copies, frames_of_files, mode_fractions
 from ganvas.data.synthetic import Points
 from ganvas.data.value_spans import ValueSpans, value_spans
+from ganvas.progress import StageProgress
 
 
 def inspect(
@@ -116,6 +117,7 @@ def _inspect_images(
         fraction_for_scores=fraction_for_scores(different, minimum, held_out_at),
         sizes=sizes,
         modes=mode_fractions([headers[index].mode for index in usable]),
+        grey=all(headers[index].grey for index in usable),
         labels={name: labels[name] for name in source.label_names if labels[name]},
         unscored_labels=unscored,
         unlabelled=labels[None] if source.label_names else 0,
@@ -193,7 +195,7 @@ def _inspect_stacks(
         held_out=stacks.held_out if images.held_out else 0,
         size=settings.size,
         suggested_size=settings.size[0],
-        typed=PREFIX + images.typed,
+        typed=STACKED + images.typed,
         flags=tuple(flags),
         recipe=stacks.recipe,
         note=(
@@ -229,7 +231,7 @@ def _as_typed(location: str) -> str:
         return location
     here = Path.cwd()
     typed = str(path.relative_to(here)) if path.is_relative_to(here) else location
-    if typed.startswith(("-", PREFIX)):
+    if typed.startswith(("-", STACKED)):
         typed = os.path.join(".", typed)  # noqa: PTH118 - a `Path` drops the leading dot
     if path.is_dir():
         typed += os.sep  # also tells a folder called `fashion` from the built-in images

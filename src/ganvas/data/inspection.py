@@ -74,6 +74,8 @@ class Inspection:
     """The fraction of images that are farther from the others when mirrored, if measured."""
     tables: tuple[str, ...] = ()
     """Tables that lie beside images without labels, which are not read."""
+    grey: bool = False
+    """Whether no usable image can hold colour, so that `auto` trains with one channel."""
     enlarged: int = 0
     """How many usable images are smaller than `size`, and enlarged to it."""
     note: tuple[str, str] | None = None

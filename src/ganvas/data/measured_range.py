@@ -18,13 +18,13 @@ from ganvas.data.bit_depth import (
     measure_values,
 )
 from ganvas.data.decoding import load_whole
-from ganvas.data.digests import StageProgress
 from ganvas.data.reading import parallel_map
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, UnusableImage
 from ganvas.errors import DataError, RunError
 from ganvas.formatting import format_count, format_list
-from ganvas.storage import parse_json, write_json
+from ganvas.json_files import parse_json, write_json
+from ganvas.progress import StageProgress
 
 MEASURING = "measuring pixels"
 """The stage of preparation in which pixel values are measured."""

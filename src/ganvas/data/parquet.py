@@ -31,7 +31,8 @@ from ganvas.data.source import (
 )
 from ganvas.errors import DataError
 from ganvas.extras import check_extra
-from ganvas.storage import parse_json, utf8_name
+from ganvas.json_files import parse_json
+from ganvas.storage import utf8_name
 
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("label", "labels")

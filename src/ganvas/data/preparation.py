@@ -24,18 +24,19 @@ from ganvas.data.cache import (
     write_metadata,
 )
 from ganvas.data.decoding import background_problem, decode, is_grey
-from ganvas.data.digests import DECODING, GENERATING, StageProgress, read_digests
+from ganvas.data.digests import DECODING, GENERATING, read_digests
 from ganvas.data.folder_labels import with_labels
 from ganvas.data.frames import split_frames
 from ganvas.data.generated import GeneratedDataset
 from ganvas.data.held_out import choose_held_out
 from ganvas.data.measured_range import with_known_range
 from ganvas.data.prepared import Blocks, DatasetMetadata, PreparedData
-from ganvas.data.reading import Progress, parallel_map
+from ganvas.data.reading import parallel_map
 from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
 from ganvas.data.source import Source, Unusable, UnusableImage
 from ganvas.errors import DataError
 from ganvas.networks.sizes import POINT
+from ganvas.progress import Progress, StageProgress, no_progress
 
 
 def prepare(
@@ -129,7 +130,7 @@ def _prepare_generated(
 
 def _stage(name: str, on_progress: StageProgress | None) -> Progress:
     """The same progress, of one stage."""
-    return (lambda done, total: None) if on_progress is None else partial(on_progress, name)
+    return no_progress if on_progress is None else partial(on_progress, name)
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from ganvas.progress import Progress
 from ganvas.shared_changes import SharedChange
 
 Result = TypeVar("Result")
-Progress = Callable[[int, int], None]
-"""Called now and then with how many items are done, and of how many."""
 
 _CHUNK = 16  # items per task, so that handing over small images costs little
 _MOST_WORKERS = 32  # each may hold one decoded photograph of 360 MB

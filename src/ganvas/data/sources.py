@@ -8,18 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ganvas.data.arrays import IDX_IMAGES, idx_image_files, open_idx, open_npy, open_npz
-from ganvas.data.digests import StageProgress
 from ganvas.data.formats import KIND_BYTES, other_kind, readable_format
 from ganvas.data.hub import open_data_set
 from ganvas.data.image_files import IMAGE_SUFFIXES, open_folder, open_zip, walk
 from ganvas.data.parquet import open_parquet
 from ganvas.data.source import Source
-from ganvas.data.stacking import PREFIX, Stacked, open_stacked
+from ganvas.data.stacking import STACKED, Stacked, is_stacked, open_stacked
 from ganvas.data.synthetic import POINTS, Points
 from ganvas.data.tar_files import expand_braces, open_tar, without_braces
 from ganvas.errors import DataError, did_you_mean
 from ganvas.formatting import format_first
-from ganvas.hub_files import PREFIX as HUB
+from ganvas.hub_files import HUB
+from ganvas.progress import StageProgress
 from ganvas.storage import native_path
 from ganvas.system_errors import advice_for, reason_of
 
@@ -57,8 +57,8 @@ def open_source(
         return BUILT_IN[data]()
     if isinstance(data, str) and data.startswith(HUB):
         return open_data_set(data, on_progress)
-    if isinstance(data, str) and data.startswith(PREFIX):
-        return open_stacked(open_source(data.removeprefix(PREFIX), on_progress))
+    if isinstance(data, str) and is_stacked(data):
+        return open_stacked(open_source(data.removeprefix(STACKED), on_progress))
     if not str(data).strip():
         raise DataError(f"no data given: name a folder of images, or built-in data: {KNOWN}")
     given = os.path.expanduser(native_path(str(data)))  # noqa: PTH111 - an unknown ~user stays
@@ -78,7 +78,7 @@ def open_source(
 
 def source_exists(location: str) -> bool:
     """Whether the location of a source that was opened once still exists. The hub is not asked."""
-    base = location.removeprefix(PREFIX)
+    base = location.removeprefix(STACKED)
     if base in BUILT_IN or base.startswith(HUB) or Path(native_path(base)).exists():
         return True
     shards = expand_braces(native_path(base))
@@ -165,4 +165,4 @@ BUILT_IN: dict[str, Callable[[], Source | Points]] = {
 MOST_NAMED = 3
 """Missing shards that a message names."""
 _EXPECTED = f"Expected a folder of images, or a file {', '.join(OPENERS)}"
-KNOWN = ", ".join([*BUILT_IN, f"{PREFIX}DATA", f"{HUB}OWNER/NAME"])
+KNOWN = ", ".join([*BUILT_IN, f"{STACKED}DATA", f"{HUB}OWNER/NAME"])

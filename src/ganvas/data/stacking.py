@@ -18,12 +18,18 @@ from ganvas.data.source import Source
 from ganvas.errors import DataError
 from ganvas.networks.sizes import POINT
 
-PREFIX = "stacked:"
+STACKED = "stacked:"
+"""Before the location of the images that are stacked."""
 CLASSES = 10
 PLACE_VALUES = np.array([100, 10, 1])
 """Decimal value of the class in each channel: digits 4, 0, 7 are mode 407."""
 
 _CHUNK = 1024  # stacks per block
+
+
+def is_stacked(location: str) -> bool:
+    """Whether the images of a location are stacks."""
+    return location.startswith(STACKED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +131,7 @@ def open_stacked(base: Source | GeneratedDataset) -> Stacked:
         raise DataError(f"{base.location}: {unlabelled:,} images have no label, but {needed}")
     if len(base.label_names) != CLASSES:
         raise DataError(f"{base.location} has {len(base.label_names)} labels, but {needed}")
-    return Stacked(f"stacked-{base.name}", f"{PREFIX}{base.location}", base)
+    return Stacked(f"stacked-{base.name}", f"{STACKED}{base.location}", base)
 
 
 def base_settings(settings: DataSettings) -> DataSettings:

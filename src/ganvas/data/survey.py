@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ganvas.data.bit_depth import PixelValues, WithoutRange
-from ganvas.data.decoding import decode, upright_size
+from ganvas.data.decoding import decode, is_grey, upright_size
 from ganvas.data.frames import FramesSource, count_frames
 from ganvas.data.mirroring import Thumbnail, thumbnail
 from ganvas.data.settings import DataSettings
@@ -37,6 +37,8 @@ class Header(NamedTuple):
     frames: int = 1
     thumbnail: Thumbnail | None = None
     """Of an image that is compared with mirrored ones."""
+    grey: bool = False
+    """Whether it can hold no colour, as preparation decides it."""
     without_range: bool = False
     """Whether it is unusable because its values need a range, which would be that of all images."""
 
@@ -52,13 +54,13 @@ def decode_header(
     try:
         image = source.read(index)
         size, mode, stored = upright_size(image), image.mode, image.size
-        frames = count_frames(image)
+        frames, grey = count_frames(image), is_grey(image, settings)
         pixels = decode(image, settings, 3)
         values = picture_values(image, pixels, whole=image.size == stored)
     except UnusableImage as problem:
         return Header((0, 0), "", problem.reason, without_range=isinstance(problem, WithoutRange))
     small = thumbnail(pixels) if index in compared else None
-    return Header(size, mode, None, values, frames, small)
+    return Header(size, mode, None, values, frames, small, grey)
 
 
 def frames_of_files(

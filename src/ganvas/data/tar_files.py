@@ -20,7 +20,7 @@ from ganvas.data.image_files import (
     IMAGE_SUFFIXES,
     check_size,
     is_candidate,
-    leads_outside,
+    outside_problem,
     printable_name,
 )
 from ganvas.data.opening import open_image
@@ -33,7 +33,7 @@ from ganvas.data.source import (
     sorted_labels,
 )
 from ganvas.errors import DataError
-from ganvas.storage import parse_json
+from ganvas.json_files import parse_json
 
 LABEL_SUFFIXES = (".cls", ".json")
 """Members that hold the label of their group: a number or a name; or a table with one of these."""
@@ -191,11 +191,8 @@ def _entries(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 
 def _checked_name(archive: Path, name: str) -> str:
     """The name without a `./` in front."""
-    if leads_outside(name):
-        raise DataError(
-            f"{archive} is refused: its entry {name!r} leads out of the archive. "
-            "Pack the images again, or unpack them yourself and give the folder"
-        )
+    if (problem := outside_problem(name)) is not None:
+        raise DataError(f"{archive} {problem}")
     return name.removeprefix("./")
 
 

@@ -19,6 +19,9 @@ ENDLESS = (".gif", ".webp")
 FILMS = (*ENDLESS, ".mp4")
 """Suffixes of films. GIF has 256 colours a frame, WebP the exact pixels, MP4 is for players."""
 
+FRAME_MILLISECONDS = 80
+"""How long a frame of a film through latents is shown."""
+
 QUALITY = "17"
 """H.264's constant rate factor: 0 is lossless, 23 usual; at 17 the eye sees no loss."""
 

@@ -13,7 +13,7 @@ import numpy as np
 from ganvas import storage
 from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import Channels, DataSettings
-from ganvas.data.stacking import PREFIX
+from ganvas.data.stacking import is_stacked
 from ganvas.errors import GanvasError
 from ganvas.evaluation.checks import check_sample_count, metrics_of_more_samples
 from ganvas.evaluation.extractor_choice import uninstalled_metrics
@@ -253,7 +253,7 @@ def default_metrics(data: PreparedData, full: bool, takes_labels: bool = False) 
     A first answer has no KID, which takes longest and adds little to the Frechet distance; and no
     prdc where fewer than 50 images are held out, because `coverage` would saturate.
     """
-    if data.shape.is_point or data.location.startswith(PREFIX):
+    if data.shape.is_point or is_stacked(data.location):
         return ("modes",)
     of_labels = ("intra-fd-lite0",) if takes_labels and labels_suffice(data) else ()
     if full:
@@ -278,6 +278,6 @@ def default_count(data: PreparedData, full: bool) -> int:
     """
     if data.shape.is_point:
         return 2_500
-    if data.location.startswith(PREFIX):
+    if is_stacked(data.location):
         return 26_000 if full else STACKED_SAMPLES
     return 10_000 if full else min(QUICK_SAMPLES, max(FEW, 2 * len(data.held_out)))

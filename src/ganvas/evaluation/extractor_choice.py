@@ -10,7 +10,6 @@ from typing import Protocol
 import torch
 
 from ganvas.data.prepared import PreparedData
-from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.evaluation.checks import impossible_metrics
 from ganvas.evaluation.extractors import Extractor
@@ -32,6 +31,7 @@ from ganvas.metrics.inception import load_inception_classes
 from ganvas.metrics.names import Metric
 from ganvas.metrics.small_network import input_size
 from ganvas.processes import ProcessGroup
+from ganvas.progress import Progress
 
 TRAINED_FEATURES = ("classifier", "self")
 """Features of networks that are trained on the data."""

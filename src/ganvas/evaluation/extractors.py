@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +18,19 @@ from torch import Tensor
 from ganvas import images, storage
 from ganvas.data.cache import default_cache, write_rows
 from ganvas.data.prepared import PreparedData
-from ganvas.data.reading import Progress
 from ganvas.errors import GanvasError
 from ganvas.evaluation.failures import Failures, recorded_failure
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.latents.latents import BATCH_SIZE
 from ganvas.metrics.features import FeatureConfig
 from ganvas.processes import ProcessGroup
+from ganvas.progress import Progress
 from ganvas.randomness import derive_seed
 
 FORMAT = 1  # increases when the same images and features would give other values
+
+Split = Literal["training", "held-out"]
+"""A part of the real images."""
 
 
 @dataclass(frozen=True)
@@ -193,18 +197,17 @@ def receive_features(
 
 
 def real_features(
-    extractor: Extractor, data: PreparedData, held_out: bool, count: int, on_progress: Progress
+    extractor: Extractor, data: PreparedData, split: Split, count: int, on_progress: Progress
 ) -> Tensor:
     """What an extractor gives for real images, from the cache where they are cached.
 
     Args:
-        held_out: use the held-out images, else the training images.
         count: number of images, in the order of `shuffled`.
     """
-    indices = shuffled(data.held_out if held_out else data.training)[: extractor.count(count)]
+    indices = shuffled(images_in(data, split))[: extractor.count(count)]
     if not extractor.cached:
         return torch.cat(list(_real_batches(extractor, data, indices, on_progress)))
-    path = _cache_path(extractor, data, held_out, len(indices))
+    path = _cache_path(extractor, data, split, len(indices))
     features = _read_cache(path, len(indices))
     if features is None:
         storage.make_directory(path.parent)
@@ -214,15 +217,19 @@ def real_features(
     return torch.from_numpy(features)
 
 
-def is_cached(extractor: Extractor, data: PreparedData, held_out: bool, count: int) -> bool:
+def is_cached(extractor: Extractor, data: PreparedData, split: Split, count: int) -> bool:
     """Whether `real_features` with these arguments reads the cache."""
-    available = len(data.held_out if held_out else data.training)
-    return _cache_path(extractor, data, held_out, extractor.count(min(count, available))).exists()
+    available = len(images_in(data, split))
+    return _cache_path(extractor, data, split, extractor.count(min(count, available))).exists()
 
 
-def _cache_path(extractor: Extractor, data: PreparedData, held_out: bool, count: int) -> Path:
+def images_in(data: PreparedData, split: Split) -> npt.NDArray[np.int64]:
+    """The indices of the images of a split, ascending."""
+    return data.training if split == "training" else data.held_out
+
+
+def _cache_path(extractor: Extractor, data: PreparedData, split: Split, count: int) -> Path:
     """Where the features of so many real images are cached."""
-    split = "held-out" if held_out else "training"
     content = [FORMAT, data.key, split, count, extractor.config]
     key = hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=12).hexdigest()
     return default_cache() / f"features-{extractor.name}-{key}.npy"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ganvas
-from ganvas import storage
+from ganvas import json_files, storage
 from ganvas.checksum import checksum
 from ganvas.data.cache import default_cache
 from ganvas.errors import GanvasError, RunError
@@ -44,10 +44,10 @@ def real_floors(
         return known
     estimates = FAMILIES[name].estimate(reference, seed)
     floors = {score: Floor(estimates[score].value, estimates[score].interval) for score in scores}
-    content = {score: storage.to_plain(floor) for score, floor in (known | floors).items()}
+    content = {score: json_files.to_plain(floor) for score, floor in (known | floors).items()}
     with contextlib.suppress(RunError):  # a full disk must not cost the scores
         storage.make_directory(path.parent)
-        storage.write_json(path, content)
+        json_files.write_json(path, content)
     return floors
 
 
@@ -79,8 +79,8 @@ def read_floors(path: Path) -> dict[str, Floor]:
     if not path.exists():
         return {}
     try:
-        content = storage.read_json(path)
-        storage.check_finite(content)
-        return {score: storage.from_plain(Floor, floor) for score, floor in content.items()}
+        content = json_files.read_json(path)
+        json_files.check_finite(content)
+        return {score: json_files.from_plain(Floor, floor) for score, floor in content.items()}
     except (GanvasError, ValueError):
         return {}

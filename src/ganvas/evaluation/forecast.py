@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ganvas.data.reading import Progress
 from ganvas.formatting import format_estimate
+from ganvas.progress import Progress
 
 WORTH_SAYING = 3.0
 """Seconds; what is quicker is not announced."""
 
 
-class Forecast:
+class ScoringForecast:
     """Passes the progress of the samples on; after their first batch, says how long all will take.
 
     Args:

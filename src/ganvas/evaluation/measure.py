@@ -29,6 +29,7 @@ from ganvas.evaluation.extractor_choice import (
 )
 from ganvas.evaluation.extractors import (
     Extractor,
+    Split,
     fake_features,
     gather_features,
     is_cached,
@@ -43,7 +44,7 @@ from ganvas.evaluation.failures import (
 )
 from ganvas.evaluation.families import FAMILIES, FeatureSets
 from ganvas.evaluation.floors import real_floors
-from ganvas.evaluation.forecast import Forecast
+from ganvas.evaluation.forecast import ScoringForecast
 from ganvas.evaluation.label_sets import add_labels, confusion_of
 from ganvas.evaluation.score import MeasurementConfig, Score
 from ganvas.formatting import format_image_size
@@ -113,7 +114,7 @@ def measure(
     with processes.failing_together(), feedback.progress("sampling") as on_progress:
         indices = local_range(processes.rank, processes.size, n)
         to_come = work_to_come(metrics, failures, extractors, data, n)
-        on_progress = Forecast(on_progress, feedback.expect, *to_come)
+        on_progress = ScoringForecast(on_progress, feedback.expect, *to_come)
         features = fake_features(generator, n, seed, unique, on_progress, failed, indices)
     failed = all_failures(failed, processes)
     without = {key: failed[e.name] for key, e in extractors.items() if e.name in failed}
@@ -183,13 +184,16 @@ def real_images_to_extract(
     n: int,
 ) -> int:
     """Of how many real images features are computed, because they are not in the cache."""
-    needed: dict[tuple[str, bool], int] = {}
+    needed: dict[tuple[str, Split], int] = {}
     for metric in remaining(metrics, failures):
         key = extractor_key(metric)
-        counts = {False: training_images(metric, data, n), True: len(data.held_out)}
-        for held_out, count in counts.items():
-            if extractors[key].cached and not is_cached(extractors[key], data, held_out, count):
-                needed[key, held_out] = max(count, needed.get((key, held_out), 0))
+        counts: dict[Split, int] = {
+            "training": training_images(metric, data, n),
+            "held-out": len(data.held_out),
+        }
+        for split, count in counts.items():
+            if extractors[key].cached and not is_cached(extractors[key], data, split, count):
+                needed[key, split] = max(count, needed.get((key, split), 0))
     return sum(needed.values())
 
 
@@ -205,9 +209,9 @@ def feature_sets(
     """The features of real images beside those of the samples."""
     count = training_images(metric, data, len(fake))
     with feedback.progress(f"training images, {extractor.name}") as on_progress:
-        training = real_features(extractor, data, False, count, on_progress)
+        training = real_features(extractor, data, "training", count, on_progress)
     with feedback.progress(f"held-out images, {extractor.name}") as on_progress:
-        held_out = real_features(extractor, data, True, len(data.held_out), on_progress)
+        held_out = real_features(extractor, data, "held-out", len(data.held_out), on_progress)
     return FeatureSets(training.to(fake.device), held_out.to(fake.device), fake, extractor.expected)
 
 

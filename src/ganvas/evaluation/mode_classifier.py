@@ -9,15 +9,15 @@ from torch import Tensor
 
 from ganvas.data.held_out import FEWEST_TO_SCORE, can_be_scored, rare_labels_warning
 from ganvas.data.prepared import PreparedData
-from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
-from ganvas.data.stacking import CLASSES, PLACE_VALUES, PREFIX
+from ganvas.data.stacking import CLASSES, PLACE_VALUES, is_stacked
 from ganvas.data.synthetic import MIXTURES, Mixture
 from ganvas.evaluation.extractors import Extractor
 from ganvas.evaluation.own_networks import classifier_for
 from ganvas.formatting import format_percent
 from ganvas.metrics.features import FeatureConfig
 from ganvas.metrics.modes import NO_MODE, nearest_mode
+from ganvas.progress import Progress
 
 LEAST_ACCURACY = 0.5
 """Below this accuracy on held-out images, a classifier's modes come with a warning."""
@@ -25,7 +25,7 @@ LEAST_ACCURACY = 0.5
 
 def labels_problem(data: PreparedData) -> str | None:
     """Why no classifier of the data's labels can be trained; None if one can."""
-    if data.location.startswith(PREFIX) or (data.labels is not None and len(data.label_names) > 1):
+    if is_stacked(data.location) or (data.labels is not None and len(data.label_names) > 1):
         return None
     return no_labels(data)
 
@@ -40,7 +40,7 @@ def no_labels(data: PreparedData) -> str:
 
 def modes_problem(data: PreparedData) -> str | None:
     """Why the modes of the data are not known, or too few can be scored; None if they are."""
-    if data.location in MIXTURES or data.location.startswith(PREFIX):
+    if data.location in MIXTURES or is_stacked(data.location):
         return None
     if data.shape.is_point:
         return f"{data.name} has no known modes. Look at its samples instead: ganvas sample RUN"
@@ -62,7 +62,7 @@ def scored_labels(data: PreparedData) -> npt.NDArray[np.bool_]:
 
 def modes_warnings(data: PreparedData) -> tuple[str, ...]:
     """A warning if some labels cannot be scored, for data that has no `modes_problem`."""
-    if data.location in MIXTURES or data.location.startswith(PREFIX):
+    if data.location in MIXTURES or is_stacked(data.location):
         return ()
     scored = scored_labels(data)
     rare = [name for name, ok in zip(data.label_names, scored, strict=True) if not ok]
@@ -83,7 +83,7 @@ def mode_extractor(
         return _nearest_centre(MIXTURES[data.location])
     classifier = classifier_for(data, settings, device, on_progress)
     config: FeatureConfig = {"judge": "classifier", **classifier.config()}
-    if data.location.startswith(PREFIX):
+    if is_stacked(data.location):
         places = torch.from_numpy(PLACE_VALUES).to(device)
 
         def mode_of_stack(pixels: Tensor) -> Tensor:

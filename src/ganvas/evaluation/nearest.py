@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.data.prepared import PreparedData
-from ganvas.data.reading import Progress
 from ganvas.metrics.memorised import REAL_FRACTION
 from ganvas.metrics.neighbours import distance_tiles
+from ganvas.progress import Progress
 
 BLOCK = 2_048
 """Images compared at a time; 100 MB at 64x64 in colour."""

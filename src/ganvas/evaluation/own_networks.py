@@ -11,14 +11,14 @@ import torch
 from ganvas.data.cache import default_cache
 from ganvas.data.preparation import prepare
 from ganvas.data.prepared import PreparedData
-from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
-from ganvas.data.stacking import PREFIX, Stacked, base_settings
+from ganvas.data.stacking import Stacked, base_settings, is_stacked
 from ganvas.evaluation.extractors import shuffled
 from ganvas.metrics import classifier, contrastive
 from ganvas.metrics.classifier import Classifier, load_classifier, train_classifier
 from ganvas.metrics.contrastive import Contrastive, load_contrastive, train_contrastive
+from ganvas.progress import Progress
 from ganvas.storage import make_directory
 
 MAX_TRAINING_IMAGES = 60_000
@@ -43,7 +43,7 @@ def classifier_for(
     Args:
         data: has no `labels_problem`.
     """
-    if data.location.startswith(PREFIX):
+    if is_stacked(data.location):
         digits = open_source(data.location)
         assert isinstance(digits, Stacked)
         data = prepare(digits.base, base_settings(settings))

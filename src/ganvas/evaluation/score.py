@@ -7,8 +7,8 @@ from typing import Any
 
 from ganvas import notebook
 from ganvas.formatting import format_interval, format_number
+from ganvas.json_files import to_plain
 from ganvas.metrics.names import more_is_better
-from ganvas.storage import to_plain
 
 MeasurementConfig = dict[str, Any]
 """How a score was measured: sample counts, split, resize, features, checkpoint, seed."""

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ganvas.data.prepared import PreparedData
-from ganvas.data.reading import Progress
 from ganvas.data.settings import DataSettings
 from ganvas.errors import GanvasError, RunError, did_you_mean
 from ganvas.evaluation.checks import (
@@ -36,7 +35,7 @@ from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.latents.settings import check_truncation, parse_keep
 from ganvas.metrics.names import FEATURES, Metric, parse_metrics
 from ganvas.networks.styles import StyleBased
-from ganvas.progress import TerminalFeedback
+from ganvas.progress import Progress, TerminalFeedback
 from ganvas.runs import Run
 from ganvas.terminal import tolerant_output
 from ganvas.torch_state import usual_torch

@@ -18,9 +18,8 @@ from ganvas.exports.request import ExportRequest
 from ganvas.exports.web_page import write_web_page
 from ganvas.extras import check_extra
 from ganvas.generators.files import load, read_description
-from ganvas.generators.sample_files import check_file, check_folder
 from ganvas.runs import Run
-from ganvas.runs.directories import check_is_run, is_onnx
+from ganvas.runs.directories import check_is_run, check_new_file, check_new_folder, is_onnx
 from ganvas.torch_state import usual_torch
 
 
@@ -158,5 +157,5 @@ def check_out(path: Path, to: str, suffix: str) -> None:
     """Raise a `GanvasError` unless a file with this suffix, or a folder, can be written there."""
     if suffix and path.suffix.lower() != suffix:
         raise GanvasError(f"{path}: expected a name that ends in {suffix}, for --to {to}")
-    check = check_file if suffix else check_folder
+    check = check_new_file if suffix else check_new_folder
     check(path)

@@ -12,7 +12,7 @@ from torch import nn
 from typing_extensions import TypedDict
 
 import ganvas
-from ganvas import storage
+from ganvas import json_files
 from ganvas.data.settings import TrainingData
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.labels import LabelSet
@@ -52,7 +52,7 @@ def generator_config(trained: TrainedGenerator, output: str) -> dict[str, Any]:
     if trained.later_doublings:
         config["later_doublings"] = trained.later_doublings
     if trained.data is not None:
-        config["data"] = storage.to_plain(trained.data)
+        config["data"] = json_files.to_plain(trained.data)
     return config
 
 
@@ -70,6 +70,6 @@ def from_config(config: GeneratorConfig, network: nn.Module, images_seen: int) -
         images_seen=images_seen,
         extent=config.get("extent"),
         label_set=LabelSet.from_table(config["labels"]) if "labels" in config else None,
-        data=None if data is None else storage.from_plain(TrainingData, data),
+        data=None if data is None else json_files.from_plain(TrainingData, data),
         later_doublings=config.get("later_doublings", 0),
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from ganvas import storage, tensor_file
+from ganvas import json_files, tensor_file
 from ganvas.arguments import check_type
 from ganvas.command_line import ganvas_command
 from ganvas.data.prepared import PreparedData
@@ -20,7 +20,15 @@ from ganvas.errors import DeviceError, HubError, RecipeError, RunError
 from ganvas.generators.config import GeneratorConfig, from_config, generator_config
 from ganvas.generators.onnx_network import load_onnx
 from ganvas.generators.trained_generator import TrainedGenerator
-from ganvas.hub_files import GENERATOR_FILES, HubAddress, address_of, fetch_model, is_hub
+from ganvas.hub_files import (
+    CONFIG_JSON,
+    GENERATOR_FILES,
+    WEIGHTS,
+    HubAddress,
+    address_of,
+    fetch_model,
+    is_hub,
+)
 from ganvas.labels import LabelSet
 from ganvas.latents.rejection import TrainedDiscriminator
 from ganvas.networks import Dimensions, Generator, ImageShape, network_table
@@ -29,6 +37,7 @@ from ganvas.recipes import Recipe, parse_generator
 from ganvas.runs import Run
 from ganvas.runs.checkpoints import read_discriminator
 from ganvas.runs.directories import is_generator, is_onnx
+from ganvas.runs.file_names import SAMPLES
 from ganvas.schedules import parse_count
 from ganvas.tensor_file import select_prefix
 from ganvas.torch_state import usual_torch
@@ -70,8 +79,8 @@ def save_generator(directory: Path, trained: TrainedGenerator, description: Gene
         **generator_config(trained, output_in_words(description, trained.shape)),
     }
     values = {"images_seen": trained.images_seen}
-    tensor_file.write(directory / "model.safetensors", trained.network.state_dict(), values)
-    storage.write_json(directory / "config.json", config)
+    tensor_file.write(directory / WEIGHTS, trained.network.state_dict(), values)
+    json_files.write_json(directory / CONFIG_JSON, config)
 
 
 def output_in_words(description: Generator, shape: ImageShape) -> str:
@@ -89,10 +98,10 @@ def read_description(path: Path) -> Generator:
     Raises:
         RunError: there is no generator, or it is damaged.
     """
-    if not (path / "config.json").is_file():
+    if not (path / CONFIG_JSON).is_file():
         return Run.open(path).read_recipe().generator.network
     try:
-        return parse_generator(_read_config(path / "config.json")["network"])
+        return parse_generator(_read_config(path / CONFIG_JSON)["network"])
     except (RecipeError, ValueError) as error:
         raise RunError(f"{path} holds no generator that can be built: {error}") from error
 
@@ -184,9 +193,9 @@ def load(
         return load_onnx(directory)
     if checkpoint != "last":
         return _from_checkpoint(Run.open(directory), checkpoint, device)
-    if not (directory / "config.json").is_file():
+    if not (directory / CONFIG_JSON).is_file():
         directory = _directory_of(Run.open(directory))
-    config = _read_config(directory / "config.json")
+    config = _read_config(directory / CONFIG_JSON)
     shape = ImageShape(**config["image"])
     labels = LabelSet.from_table(config["labels"]) if "labels" in config else None
     try:
@@ -195,7 +204,7 @@ def load(
         dimensions = dimensions_of(shape, config["latent_dim"], labels, later_doublings)
         with seeded_weights(0):  # replaced below
             network = description.build(dimensions)
-        tensors, values = tensor_file.read(directory / "model.safetensors")
+        tensors, values = tensor_file.read(directory / WEIGHTS)
         network.load_state_dict(tensors)
         trained = from_config(config, network, values["images_seen"])
     except (RecipeError, RuntimeError, ValueError) as error:
@@ -375,7 +384,7 @@ def _directory_of(run: Run) -> Path:
     if run.is_locked():
         raise RunError(
             f"{run.directory} has no generator yet: it is training, and has not come to its first "
-            f"checkpoint. Until then look at {run.directory / 'samples'}"
+            f"checkpoint. Until then look at {run.directory / SAMPLES}"
         )
     if run.read_status().status == "diverged":
         raise RunError(
@@ -389,7 +398,7 @@ def _directory_of(run: Run) -> Path:
 
 
 def _read_config(path: Path) -> SavedConfig:
-    version = storage.read_json(path).get("format")
+    version = json_files.read_json(path).get("format")
     if version != FORMAT:
         raise RunError(f"{path} has format {version}, this ganvas reads format {FORMAT}")
-    return storage.read_table(path, SavedConfig)
+    return json_files.read_table(path, SavedConfig)

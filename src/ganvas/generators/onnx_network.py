@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ganvas import storage
+from ganvas import json_files
 from ganvas.errors import RunError
 from ganvas.extras import check_extra
 from ganvas.generators.config import GeneratorConfig, from_config
@@ -173,8 +173,8 @@ def from_onnx(content: bytes, name: str) -> TrainedGenerator:
         about = network.metadata()
         if METADATA_KEY not in about:
             raise RunError(f"{name} holds no generator: it was not made by ganvas export")
-        config = storage.parse_json(about[METADATA_KEY])
-        storage.check_table(OnnxConfig, config)
+        config = json_files.parse_json(about[METADATA_KEY])
+        json_files.check_table(OnnxConfig, config)
         if config["format"] != FORMAT:
             raise RunError(
                 f"{name} has format {config['format']}, this ganvas reads format {FORMAT}"

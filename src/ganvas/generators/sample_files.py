@@ -16,7 +16,6 @@ import numpy.typing as npt
 from torch import Tensor
 
 from ganvas import storage
-from ganvas.data.reading import Progress
 from ganvas.drawing.grids import to_pillow
 from ganvas.drawing.samples import display_factor, write_samples
 from ganvas.errors import GanvasError, RunError
@@ -24,7 +23,7 @@ from ganvas.formatting import format_bytes
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.latents.files import ARRAY_OF, LABELS, write_arrays
 from ganvas.latents.latents import Latents, generate
-from ganvas.runs.directories import check_unused
+from ganvas.progress import Progress
 
 COLUMNS = 10
 """Images of each label, where every label gets a row."""
@@ -103,21 +102,6 @@ def check_picture(count: int, size: tuple[int, int], factor: int, advice: str) -
             f"{count:,} images are too many for one picture, which holds {most:,} of this size. "
             f"{advice}"
         )
-
-
-def check_folder(out: Path) -> None:
-    """Raise a `RunError` unless a folder of samples can be made there."""
-    with storage.write_errors(out):
-        check_unused(out)
-    storage.check_can_write(out)
-
-
-def check_file(out: Path) -> None:
-    """Raise a `RunError` unless a file can be written there."""
-    with storage.write_errors(out):
-        if out.is_dir():
-            raise RunError(f"{out} is a folder. Give the name of a file in it")
-    storage.check_can_write(out)
 
 
 def write_grid(out: Path, request: SampleRequest, on_progress: Progress) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ganvas.errors import RecipeError
 from ganvas.fields import (
-    flatten,
+    field_types,
     get_field,
     has_field,
     parse_field,
@@ -22,9 +22,8 @@ from ganvas.fields import (
     unknown_field,
 )
 from ganvas.formatting import format_number
-from ganvas.health.evidence import Player
 from ganvas.health.finding import Change
-from ganvas.networks import POINT
+from ganvas.networks import POINT, ROLES, Role
 from ganvas.recipes.catalog import CATALOG
 from ganvas.recipes.files import checked
 from ganvas.recipes.recipe import Recipe
@@ -34,7 +33,6 @@ Remedy = Callable[[Recipe], Change | None]
 """What to change in a recipe; None where there is nothing to change."""
 
 MAX_ADVICE = 3
-PLAYERS: tuple[Player, Player] = ("generator", "discriminator")
 FAR_OFF = 8.0
 """A learning rate that is off by this factor in either direction is the first advice."""
 USUAL_LEARNING_RATES = {"adam": 2e-4, "rmsprop": 5e-5}
@@ -82,7 +80,7 @@ def apply_change(recipe: Recipe, change: Change) -> Recipe:
     Raises:
         RecipeError: no such field, a value that does not fit, or a recipe with problems.
     """
-    kinds = flatten(recipe)
+    kinds = field_types(recipe)
     for part in change.parts:
         if part.field not in kinds:
             raise RecipeError([f"{part.field}: {unknown_field(part.field, kinds)}"])
@@ -154,7 +152,7 @@ def lower_to(field: str, value: float, why: str) -> Remedy:
 
 def reset_learning_rates(recipe: Recipe) -> Change | None:
     """Reset the learning rates that are far off; both at once, as one alone would not help."""
-    resets = [reset for player in PLAYERS if (reset := _reset_learning_rate(recipe, player))]
+    resets = [reset for player in ROLES if (reset := _reset_learning_rate(recipe, player))]
     if len(resets) < 2:
         return resets[0] if resets else None
     generator, discriminator = resets
@@ -165,7 +163,7 @@ def reset_learning_rates(recipe: Recipe) -> Change | None:
     return replace(generator, why=why, beside=(discriminator,))
 
 
-def _reset_learning_rate(recipe: Recipe, player: Player) -> Change | None:
+def _reset_learning_rate(recipe: Recipe, player: Role) -> Change | None:
     """Reset a learning rate that is far off to the usual one."""
     factor = learning_rate_factor(recipe, player)
     if 1 / FAR_OFF < factor < FAR_OFF:
@@ -178,14 +176,14 @@ def _reset_learning_rate(recipe: Recipe, player: Player) -> Change | None:
     return Change(field, scaled(now, 1 / factor), why)
 
 
-def learning_rate_factor(recipe: Recipe, player: Player) -> float:
+def learning_rate_factor(recipe: Recipe, player: Role) -> float:
     """The largest learning rate of a network over the usual one."""
     return extremes(field_value(recipe, f"{player}.learning_rate"))[1] / usual_learning_rate(
         recipe, player
     )
 
 
-def usual_learning_rate(recipe: Recipe, player: Player) -> float:
+def usual_learning_rate(recipe: Recipe, player: Role) -> float:
     """The learning rate of the named recipe, or the one that papers use."""
     settings = recipe.generator if player == "generator" else recipe.discriminator
     if recipe.name in CATALOG:
@@ -250,7 +248,7 @@ def labels_later(recipe: Recipe) -> Change | None:
     return Change("label_strength", value, why)
 
 
-def decay(player: Player) -> Remedy:
+def decay(player: Role) -> Remedy:
     """Let the learning rate fall to zero over the budget."""
     field = f"{player}.learning_rate"
 
@@ -263,17 +261,17 @@ def decay(player: Player) -> Remedy:
     return remedy
 
 
-def slower(player: Player, by: float = 4.0) -> Remedy:
+def slower(player: Role, by: float = 4.0) -> Remedy:
     """Divide the network's learning rate."""
     return multiply(f"{player}.learning_rate", 1 / by, f"the {player} takes smaller steps")
 
 
-def faster(player: Player, by: float = 4.0) -> Remedy:
+def faster(player: Role, by: float = 4.0) -> Remedy:
     """Multiply the network's learning rate."""
     return multiply(f"{player}.learning_rate", by, f"the {player} takes larger steps")
 
 
-def shortcuts(player: Player) -> tuple[Remedy, ...]:
+def shortcuts(player: Role) -> tuple[Remedy, ...]:
     """Give the network's blocks shortcuts, and an undisturbed path along them."""
     network = f"{player}.network"
     return (
@@ -286,7 +284,7 @@ def shortcuts(player: Player) -> tuple[Remedy, ...]:
     )
 
 
-LAST_RESORT = tuple(slower(player, by=2.0) for player in reversed(PLAYERS))
+LAST_RESORT = tuple(slower(player, by=2.0) for player in reversed(ROLES))
 """Where no other remedy is valid: these always are."""
 
 SPECTRAL_NORM = set_to(

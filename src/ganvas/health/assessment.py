@@ -90,6 +90,14 @@ def not_checked(evidence: Evidence) -> dict[str, str]:
     return {symptom: reason for symptom, reason in reasons.items() if reason is not None}
 
 
+def excused(evidence: Evidence) -> dict[str, tuple[str, ...]]:
+    """Of symptoms without a finding: the numbers that would be suspicious, and why they are not."""
+    sentences = {
+        symptom: rule.excuses(evidence) for symptom, rule in RULES.items() if not rule(evidence)
+    }
+    return {symptom: excuses for symptom, excuses in sentences.items() if excuses}
+
+
 def too_early(evidence: Evidence) -> tuple[str, ...]:
     """The symptoms that can be checked only later in the run."""
     applicable = {rule.symptom: rule for rule in applicable_rules(evidence.recipe)}

@@ -6,18 +6,17 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 from ganvas.health.columns import MISSING, NO_RULE_READS
 from ganvas.health.thresholds import Thresholds
 from ganvas.metrics.names import parse_metrics
+from ganvas.networks import Role
 from ganvas.recipes.recipe import Recipe
 from ganvas.schedules import extremes, value_at, with_budget
 
 Record = dict[str, Any]
 """A line of history.jsonl: images_seen and numbers by name."""
-
-Player = Literal["generator", "discriminator"]
 
 MAX_IMAGES = 10**15
 """No run sees more; beyond 2^53 a float cannot count images exactly."""
@@ -122,9 +121,9 @@ class Evidence:
 
     def generator_steps(self, images: int) -> float:
         """Updates of the generator after this many images."""
-        return images / (self.recipe.batch * self.recipe.discriminator_steps)
+        return images / self.recipe.images_per_step
 
-    def learning_rate_fraction(self, player: Player, images: int) -> float:
+    def learning_rate_fraction(self, player: Role, images: int) -> float:
         """The learning rate after this many images, as a fraction of its schedule's largest."""
         schedule = with_budget(getattr(self.recipe, player).learning_rate, self.recipe.images)
         return value_at(schedule, images) / extremes(schedule)[1]

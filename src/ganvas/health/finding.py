@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ganvas.errors import GanvasError
+from ganvas.json_files import from_plain, to_plain
 from ganvas.recipes.recipe import flag_of
-from ganvas.storage import from_plain, to_plain
 
 HealthStatus = Literal["healthy", "watch", "failing", "too early to tell", "not judged"]
 

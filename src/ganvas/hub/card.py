@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import ganvas
 from ganvas.command_line import ganvas_command
 from ganvas.data.hub import DataAddress
-from ganvas.data.stacking import PREFIX as STACKED
+from ganvas.data.stacking import STACKED
 from ganvas.diagnosis import Diagnosis
 from ganvas.formatting import format_count, format_first, format_number
 from ganvas.generators.trained_generator import TrainedGenerator

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from ganvas import storage, tensor_file
-from ganvas.data.reading import Progress
 from ganvas.diagnosis import diagnose
 from ganvas.errors import RunError
 from ganvas.generators.files import later_doublings_in, load, save_generator
 from ganvas.generators.sample_files import SampleRequest, write_grid
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.hub.card import PICTURE, CardContent, has_rows, model_card
-from ganvas.hub_files import DISCRIMINATOR_FILE, RECIPE_FILE, HubAddress
+from ganvas.hub_files import CONFIG_JSON, DISCRIMINATOR_FILE, RECIPE_FILE, WEIGHTS, HubAddress
+from ganvas.progress import Progress
 from ganvas.recipes import Recipe, recipe_toml
 from ganvas.runs import Run
 from ganvas.runs.checkpoints import networks_in
@@ -26,8 +26,8 @@ POINTS = 2_500
 
 ABOUT = {
     "README.md": "the model card",
-    "config.json": "what the generator is",
-    "model.safetensors": "its weights (EMA)",
+    CONFIG_JSON: "what the generator is",
+    WEIGHTS: "its weights (EMA)",
     DISCRIMINATOR_FILE: "discriminator and raw generator",
     RECIPE_FILE: "the complete recipe",
     PICTURE: "samples",

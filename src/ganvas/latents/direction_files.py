@@ -12,7 +12,7 @@ import torch
 from ganvas import storage
 from ganvas.errors import GanvasError
 from ganvas.latents.directions import Directions, DirectionSpace, Method
-from ganvas.latents.files import GENERATOR, GeneratorInputs, check_identity, read_arrays
+from ganvas.latents.files import GENERATOR, InputSpec, check_identity, read_arrays
 
 NUMBERS = ("vectors", "step_lengths", "shares")
 """Arrays of float32, in the order of the fields of `Directions`; `shares` where there are some."""
@@ -20,7 +20,7 @@ ARRAYS = ("method", "space", "names", "vectors", "step_lengths", GENERATOR)
 """What every file holds."""
 
 
-def write_directions(path: Path, directions: Directions, inputs: GeneratorInputs) -> None:
+def write_directions(path: Path, directions: Directions, inputs: InputSpec) -> None:
     """Write an .npz with an array for each field of `Directions`, and the generator's identity.
 
     Raises:
@@ -40,7 +40,7 @@ def write_directions(path: Path, directions: Directions, inputs: GeneratorInputs
         np.savez_compressed(file, **arrays)
 
 
-def read_directions(path: Path, inputs: GeneratorInputs) -> Directions:
+def read_directions(path: Path, inputs: InputSpec) -> Directions:
     """The directions in an .npz of `write_directions`.
 
     Raises:

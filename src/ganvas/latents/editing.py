@@ -9,7 +9,6 @@ from typing import Any, get_args
 import numpy.typing as npt
 
 from ganvas.arguments import as_path, check_count, check_type
-from ganvas.data.reading import Progress
 from ganvas.errors import GanvasError
 from ganvas.latents.direction_files import read_directions, write_directions
 from ganvas.latents.directions import (
@@ -25,6 +24,7 @@ from ganvas.latents.latents import Latents, generate
 from ganvas.latents.mixing import coarse_layers, mix, with_styles
 from ganvas.latents.random_inputs import LabelChoice, RandomInputs
 from ganvas.networks.styles import StyleBased
+from ganvas.progress import Progress
 from ganvas.torch_state import usual_torch
 
 

@@ -32,7 +32,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class GeneratorInputs:
+class InputSpec:
     """Which generator it is, and what it makes images from.
 
     identity: a checksum of its weights (`TrainedGenerator.identity`).
@@ -54,7 +54,7 @@ class GeneratorInputs:
 
 
 def write_latents(
-    path: Path, latents: Latents, inputs: GeneratorInputs, names: Sequence[str] = ()
+    path: Path, latents: Latents, inputs: InputSpec, names: Sequence[str] = ()
 ) -> None:
     """Write an .npz with `latents` float32 (N, Z) or `styles` (N, L, S), and whose they are.
 
@@ -87,7 +87,7 @@ def write_arrays(archive: zipfile.ZipFile, arrays: Arrays) -> None:
             np.lib.format.write_array(member, values, allow_pickle=False)
 
 
-def read_latents(path: Path, inputs: GeneratorInputs) -> Latents:
+def read_latents(path: Path, inputs: InputSpec) -> Latents:
     """The latents in an .npz of `write_latents` or `ganvas sample`, on the CPU.
 
     A file without an identity, such as one of numpy's `savez`, is taken if its shapes fit.
@@ -135,9 +135,7 @@ def read_arrays(path: Path, what: str = "latents") -> Arrays:
         raise GanvasError(f"{path} is no .npz of {what}, or is damaged") from error
 
 
-def check_identity(
-    path: Path, arrays: Arrays, inputs: GeneratorInputs, what: str = "latents"
-) -> None:
+def check_identity(path: Path, arrays: Arrays, inputs: InputSpec, what: str = "latents") -> None:
     """Raise a `GanvasError` for latents that are known to be of another generator.
 
     Args:
@@ -155,7 +153,7 @@ def check_identity(
     )
 
 
-def expected_shape(path: Path, space: str, inputs: GeneratorInputs) -> tuple[int, ...]:
+def expected_shape(path: Path, space: str, inputs: InputSpec) -> tuple[int, ...]:
     """The shape of one of the values. Raises a `GanvasError` if this generator takes none such."""
     if space == "z":
         return (inputs.latent_dim,)

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ganvas.data.reading import Progress
 from ganvas.images import from_network
 from ganvas.networks.styles import StyleBased, same_for_all
+from ganvas.progress import Progress, no_progress
 
 BATCH_SIZE = 256
 """Images generated at a time: large enough to be fast, small enough for any memory."""
@@ -101,7 +101,7 @@ def generate(
     Args:
         on_progress: called with (done, total) after every batch.
     """
-    report = on_progress or (lambda done, total: None)
+    report = on_progress or no_progress
     images, done = [], 0
     for batch in generate_batches(network, latents):
         images.append(from_network(batch))

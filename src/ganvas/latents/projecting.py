@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from ganvas.arguments import as_path, in_words
-from ganvas.data.reading import Progress
 from ganvas.errors import DataError, GanvasError
 from ganvas.images import Pixels
 from ganvas.latents.latents import Latents
@@ -25,6 +24,7 @@ from ganvas.latents.projection import (
     projection_problems,
 )
 from ganvas.latents.random_inputs import RandomInputs
+from ganvas.progress import Progress, no_progress
 from ganvas.randomness import draw_latents, named_generator
 from ganvas.torch_state import usual_torch
 
@@ -78,7 +78,7 @@ class Projecting(RandomInputs):
         """
         settings = ProjectionSettings(space, distance, label, steps, starts, seed)
         self.check_images(images)
-        report = on_progress or (lambda done, total: None)
+        report = on_progress or no_progress
         return joined(list(self.projector(settings).batches(images, report)))
 
     def check_images(self, images: Pixels) -> None:

@@ -21,7 +21,6 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.arguments import in_words, is_count
-from ganvas.data.reading import Progress
 from ganvas.extras import MissingExtra
 from ganvas.images import Pixels, to_channels_last, to_signed, to_uint8
 from ganvas.latents.distances import (
@@ -38,6 +37,7 @@ from ganvas.latents.distances import (
 from ganvas.latents.latents import Latents, generate_batches
 from ganvas.latents.search import Search, SearchPlan
 from ganvas.networks.styles import StyleBased
+from ganvas.progress import Progress
 
 SpaceChoice = Literal["auto", "z", "w", "w+"]
 """Latents; one style for all layers; or a style for each layer, which fits more pictures."""

@@ -16,7 +16,7 @@ from ganvas.checksum import checksum
 from ganvas.data.settings import TrainingData
 from ganvas.errors import ArgumentError, GanvasError
 from ganvas.labels import LabelSet
-from ganvas.latents.files import GeneratorInputs
+from ganvas.latents.files import InputSpec
 from ganvas.latents.latents import BATCH_SIZE, Latents
 from ganvas.latents.rejection import BLOCK, TrainedDiscriminator, best_of_block
 from ganvas.latents.settings import check_truncation, parse_keep
@@ -66,9 +66,9 @@ class RandomInputs:
         return self.exported_from or checksum(self.network.state_dict(), {})
 
     @property
-    def inputs(self) -> GeneratorInputs:
+    def inputs(self) -> InputSpec:
         """The generator's identity, and the shapes and labels of its inputs."""
-        return GeneratorInputs(
+        return InputSpec(
             self.identity, self.images_seen, self.latent_dim, self.style_shape, self.label_set
         )
 

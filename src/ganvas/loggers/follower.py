@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ganvas import locks, storage
-from ganvas.fields import flatten, format_field, get_field
+from ganvas import json_files, locks, storage
+from ganvas.fields import field_types, format_field, get_field
 from ganvas.health.finding import describe_event
 from ganvas.loggers.logger import (
     HyperParameters,
@@ -53,7 +53,7 @@ class Sent:
         """What was sent of the run as it is now; nothing if it was rewound since."""
         rewinds = sum(event["event"] == "rewind" for event in run.findings.records())
         path = folder / SENT
-        sent = storage.read_dataclass(path, cls) if path.exists() else None
+        sent = json_files.read_dataclass(path, cls) if path.exists() else None
         if sent is not None and sent.rewinds == rewinds:
             return sent
         return cls(secrets.token_hex(4), rewinds)
@@ -69,7 +69,7 @@ class Sent:
 
     def write(self, folder: Path) -> None:
         """Replace the file."""
-        storage.write_json(folder / SENT, storage.to_plain(self))
+        json_files.write_json(folder / SENT, json_files.to_plain(self))
 
 
 class Follower:
@@ -205,7 +205,7 @@ def hyperparameters(run: Run) -> HyperParameters:
         "data": data["name"],
         "seed": run.read_environment()["seed"],
     }
-    for path in flatten(recipe):
+    for path in field_types(recipe):
         value = get_field(recipe, path)
         values[path] = value if isinstance(value, bool | int | float | str) else format_field(value)
     return values

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganvas import storage
+from ganvas import json_files
 from ganvas.checksum import checksum
 from ganvas.errors import GanvasError
 from ganvas.metrics.features import CHANNELS, RESIZE, FeatureConfig, FeatureNetwork, to_rgb
@@ -31,6 +30,7 @@ from ganvas.metrics.small_network import (
     save,
     to_device,
 )
+from ganvas.progress import Progress, no_progress
 from ganvas.randomness import derive_seed, named_generator, seeded_weights
 
 Labels = npt.NDArray[np.int64]
@@ -108,7 +108,7 @@ class Classifier(FeatureNetwork):
 
     def save(self, path: Path) -> None:
         """See `small_network.save`."""
-        save(path, self.network, VERSION, storage.to_plain(self.training))
+        save(path, self.network, VERSION, json_files.to_plain(self.training))
 
     def _extract(self, pixels: Tensor) -> Tensor:
         features: Tensor = self.network[:-1](in_bytes(pixels, self.training.size))
@@ -122,7 +122,7 @@ def load_classifier(path: Path, device: torch.device) -> Classifier:
         GanvasError: the file is missing, damaged, or from another version.
     """
     weights, metadata = read(path, VERSION, "the classifier")
-    training = storage.from_plain(Training, metadata)
+    training = json_files.from_plain(Training, metadata)
     network = _network(training.size, len(training.names), seed=0)
     network.load_state_dict(weights)
     return _classifier(network, device, training)
@@ -138,7 +138,7 @@ def train_classifier(
     seed: int,
     device: torch.device,
     images_seen: int | None = None,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Progress = no_progress,
 ) -> Classifier:
     """Train a classifier on labelled images, by cross-entropy with Adam and linear decay.
 
@@ -187,7 +187,7 @@ def _fit(
     images_seen: int,
     seed: int,
     device: torch.device,
-    on_progress: Callable[[int, int], None],
+    on_progress: Progress,
 ) -> None:
     """Train the network in place."""
 

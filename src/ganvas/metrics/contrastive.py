@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganvas import storage
+from ganvas import json_files
 from ganvas.checksum import checksum
 from ganvas.errors import GanvasError
 from ganvas.metrics.features import CHANNELS, RESIZE, FeatureConfig, FeatureNetwork, to_rgb
@@ -29,6 +28,7 @@ from ganvas.metrics.small_network import (
     save,
     to_device,
 )
+from ganvas.progress import Progress, no_progress
 from ganvas.randomness import derive_seed, named_generator, seeded_weights
 
 IMAGES_SEEN, MIN_EPOCHS = 60_000, 1
@@ -102,7 +102,7 @@ def load_contrastive(path: Path, device: torch.device) -> Contrastive:
         GanvasError: the file is missing, damaged, or from another version.
     """
     weights, metadata = read(path, VERSION, "the features self")
-    training = storage.from_plain(Training, metadata)
+    training = json_files.from_plain(Training, metadata)
     network = nn.Sequential(*convolutions(training.size), nn.ReLU())
     network.load_state_dict(weights)
     return _contrastive(network, device, training)
@@ -113,7 +113,7 @@ def train_contrastive(
     *,
     seed: int,
     device: torch.device,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Progress = no_progress,
 ) -> Contrastive:
     """Train features without labels: views of one image shall be similar, of two images not.
 

@@ -27,6 +27,9 @@ time for n real and m generated samples of 1,280 dimensions, on one thread of a 
   3,000  3,000      1.77          1.78
 """
 
+BIASED = "the distance is biased upwards; compare it with that of real images, not with zero"
+"""What no more samples than dimensions mean, in a note."""
+
 
 def frechet_distance(real: Tensor, fake: Tensor) -> Estimate:
     """|mu_r - mu_f|^2 + tr(S_r + S_f - 2 (S_r S_f)^(1/2)) of two fitted Gaussians.
@@ -191,8 +194,7 @@ def singular_values(matrix: Tensor) -> tuple[Tensor, Tensor]:
 def dimension_notes(real: Tensor, fake: Tensor) -> tuple[str, ...]:
     """A note for each set with no more samples than dimensions."""
     return tuple(
-        f"{len(rows):,} {name} samples are no more than the {rows.shape[1]:,} dimensions: the"
-        " distance is biased upwards; compare it with that of real images, not with zero"
+        f"{len(rows):,} {name} samples are no more than the {rows.shape[1]:,} dimensions: {BIASED}"
         for name, rows in (("real", real), ("generated", fake))
         if len(rows) <= rows.shape[1]
     )

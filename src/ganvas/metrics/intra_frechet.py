@@ -9,7 +9,7 @@ from torch import Tensor
 from ganvas.errors import GanvasError
 from ganvas.formatting import format_first
 from ganvas.metrics.estimate import Estimate, normal_interval
-from ganvas.metrics.frechet import distance_terms
+from ganvas.metrics.frechet import BIASED, distance_terms
 from ganvas.metrics.inputs import check_features, identical_warnings
 
 FEWEST_PER_LABEL = 20
@@ -95,7 +95,4 @@ def left_out_warnings(left_out: Sequence[str], labels: int) -> tuple[str, ...]:
 
 def bias_note(smallest: int, dimensions: int) -> str:
     """What it means that a label has no more images than there are dimensions."""
-    return (
-        f"a label has {smallest:,} images, no more than the {dimensions:,} dimensions: the distance"
-        " is biased upwards; compare it with that of real images, not with zero"
-    )
+    return f"a label has {smallest:,} images, no more than the {dimensions:,} dimensions: {BIASED}"

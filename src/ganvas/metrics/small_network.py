@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ganvas import tensor_file
 from ganvas.errors import GanvasError, RunError
 from ganvas.metrics.features import resized
+from ganvas.progress import Progress
 
 Pixels = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
@@ -101,7 +102,7 @@ def fit(
     *,
     total: int,
     learning_rate: float,
-    on_progress: Callable[[int, int], None],
+    on_progress: Progress,
     name: str,
 ) -> None:
     """Train a network in place with Adam, the learning rate falling linearly to 0.

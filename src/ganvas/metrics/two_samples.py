@@ -22,6 +22,7 @@ from ganvas.metrics.small_network import (
     prepared,
     to_device,
 )
+from ganvas.progress import no_progress
 from ganvas.randomness import derive_seed, named_generator, seeded_weights
 
 FEWEST = 100
@@ -97,7 +98,7 @@ def _trained(real: Tensor, fake: Tensor, size: tuple[int, int], seed: int) -> nn
         loss_of,
         total=IMAGES_SEEN,
         learning_rate=LEARNING_RATE,
-        on_progress=lambda done, total: None,
+        on_progress=no_progress,
         name="the network of c2st",
     )
     return network

@@ -9,12 +9,14 @@ import pkgutil
 
 from ganvas.networks.network import DISCRIMINATORS as DISCRIMINATORS
 from ganvas.networks.network import GENERATORS as GENERATORS
+from ganvas.networks.network import ROLES as ROLES
 from ganvas.networks.network import Dimensions as Dimensions
 from ganvas.networks.network import Discriminator as Discriminator
 from ganvas.networks.network import Generator as Generator
 from ganvas.networks.network import Network as Network
 from ganvas.networks.network import NormName as NormName
 from ganvas.networks.network import Reconstructing as Reconstructing
+from ganvas.networks.network import Role as Role
 from ganvas.networks.network import average_heads as average_heads
 from ganvas.networks.network import bind_labels as bind_labels
 from ganvas.networks.network import network_table as network_table

@@ -6,7 +6,7 @@ Imports torch, like `blocks.py`. `modulated.py` has the generator's layers.
 from __future__ import annotations
 
 import math
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
@@ -16,7 +16,7 @@ from torch.nn.utils import parametrize
 from ganvas.networks.blocks import LEAK, RELU_GAIN
 from ganvas.networks.convolutions import Convolution
 from ganvas.networks.excitation import Beside
-from ganvas.networks.grouped import bilinear_filter
+from ganvas.networks.filtering import bilinear_filter, filter_channels
 from ganvas.networks.running_statistics import RunningMean
 from ganvas.precision import without_autocast
 
@@ -71,64 +71,6 @@ class ScaledLeakyReLU(nn.Module):
         return F.leaky_relu(inputs, LEAK) * self.gain
 
 
-class Filtering(torch.autograd.Function):
-    """The same filter for each channel, differentiable any number of times (`Unfiltering`).
-
-    torch computes the second derivative of a grouped convolution one group at a time.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, images: Tensor, kernels: Tensor, stride: int, padding: int) -> Tensor:
-        """Images (N, C, H, W); kernels (C, 1, k, k)."""
-        ctx.save_for_backward(images, kernels)
-        ctx.stride, ctx.padding = stride, padding
-        return F.conv2d(images, kernels, None, stride, padding, groups=len(kernels))
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        images, kernels = ctx.saved_tensors
-        back = Unfiltering.apply(gradient, images.detach(), kernels, ctx.stride, ctx.padding)  # type: ignore[no-untyped-call]
-        return back, None, None, None
-
-
-class Unfiltering(torch.autograd.Function):
-    """The derivative of `Filtering`. Both are linear, so each is the derivative of the other."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, gradient: Tensor, images: Tensor, kernels: Tensor, stride: int, padding: int
-    ) -> Tensor:
-        """The gradient at the images, of which only the shape and the memory layout count."""
-        ctx.save_for_backward(kernels)
-        ctx.stride, ctx.padding = stride, padding
-        found: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
-            gradient,
-            images,
-            kernels,
-            None,
-            (stride, stride),
-            (padding, padding),
-            (1, 1),
-            False,
-            (0, 0),
-            len(kernels),
-            (True, False, False),
-        )
-        return found[0]
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
-        (kernels,) = ctx.saved_tensors
-        forth = Filtering.apply(gradient, kernels, ctx.stride, ctx.padding)  # type: ignore[no-untyped-call]
-        return forth, None, None, None, None
-
-
-def filtered(images: Tensor, kernels: Tensor, stride: int, padding: int) -> Tensor:
-    """`Filtering`, with its types."""
-    outputs: Tensor = Filtering.apply(images, kernels, stride, padding)  # type: ignore[no-untyped-call]
-    return outputs
-
-
 class Smoothing(nn.Module):
     """[1, 3, 3, 1] in both directions, before pixels are left out or after zeros are put between.
 
@@ -153,13 +95,8 @@ class Smoothing(nn.Module):
         dtype = images.dtype if self.stride == 1 else self.filter.dtype
         kernels = self.filter.to(dtype).expand(images.shape[1], 1, 4, 4)
         with without_autocast(images):
-            smoothed = self._filter(images.to(dtype), kernels)
+            smoothed = filter_channels(images.to(dtype), kernels, self.stride, self.padding)
         return smoothed.to(images.dtype)
-
-    def _filter(self, images: Tensor, kernels: Tensor) -> Tensor:
-        if torch.compiler.is_compiling() or not images.requires_grad:
-            return F.conv2d(images, kernels, None, self.stride, self.padding, groups=len(kernels))
-        return filtered(images, kernels, self.stride, self.padding)
 
 
 class HalvingLayers(nn.Module):

@@ -7,18 +7,12 @@ from __future__ import annotations
 
 import math
 
-import torch
 import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor, nn
 
 from ganvas.networks.blocks import LEAK, LEAKY_GAIN, he_normal, named_sequential
+from ganvas.networks.filtering import bilinear_filter, filter_channels
 from ganvas.precision import without_autocast
-
-
-def bilinear_filter() -> Tensor:
-    """[1, 3, 3, 1] in both directions, of sum 1: (1, 1, 4, 4)."""
-    taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
-    return torch.outer(taps, taps)[None, None]
 
 
 def match_channels(in_channels: int, out_channels: int) -> nn.Module:
@@ -67,7 +61,7 @@ class BilinearHalving(Bilinear):
         kernels = self.filter.expand(channels, 1, 4, 4)
         with without_autocast(images):
             images = images.to(kernels.dtype)
-            halved = F.conv2d(images, kernels, stride=2, padding=1, groups=channels)
+            halved = filter_channels(images, kernels, stride=2, padding=1)
         outputs: Tensor = self.convolution(halved)
         return outputs
 

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 from ganvas.errors import RecipeError, did_you_mean
+from ganvas.json_files import adapter
 from ganvas.networks.sizes import (
     FEWEST_DOUBLINGS,
     POINT,
@@ -22,10 +23,13 @@ from ganvas.networks.sizes import (
     doubling_of,
     size_problem,
 )
-from ganvas.storage import adapter
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+Role = Literal["generator", "discriminator"]
+ROLES: tuple[Role, Role] = ("generator", "discriminator")
+"""Both players, by the names of their fields in a recipe."""
 
 NormName = Literal["none", "batch", "layer"]
 """Normalisation: over a batch, per channel; or over one sample, with a gain per channel."""
@@ -76,7 +80,7 @@ class Network(ABC):
         "revalidate_instances": "always",
     }
 
-    role: ClassVar[Literal["generator", "discriminator"]]
+    role: ClassVar[Role]
     name: ClassVar[str]
     supports_points: ClassVar[bool] = False
     """Whether the network can be built for points (`sizes.POINT`)."""
@@ -203,7 +207,7 @@ class Generator(Network):
     `bounded_output`; points (N, C, 1, 1) are unbounded.
     """
 
-    role: ClassVar[Literal["generator", "discriminator"]] = "generator"
+    role: ClassVar[Role] = "generator"
     bounded_output: ClassVar[bool] = True
     """Whether its images lie in [-1, 1]. Otherwise values outside are clamped when images become
     pixels (`images.to_uint8`)."""
@@ -223,7 +227,7 @@ class Discriminator(Network):
     `forward(images, labels)`.
     """
 
-    role: ClassVar[Literal["generator", "discriminator"]] = "discriminator"
+    role: ClassVar[Role] = "discriminator"
 
     @classmethod
     def table(cls) -> dict[str, type[Any]]:

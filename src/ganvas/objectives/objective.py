@@ -13,7 +13,7 @@ from ganvas.objectives.batch import DiscriminatorBatch, Network, Reconstruct
 from ganvas.objectives.losses import LOSSES, Loss
 from ganvas.objectives.packing import pack
 from ganvas.objectives.penalties import PENALTIES, dragan_noise, reconstruction
-from ganvas.objectives.regularisers import REGULARISERS
+from ganvas.objectives.regularisers import REGULARISERS, GeneratorPass
 from ganvas.objectives.settings import ObjectiveSettings, Regularisers
 from ganvas.objectives.weighted import Terms, WeightedTerm
 from ganvas.processes import SINGLE_PROCESS, ProcessGroup
@@ -27,8 +27,8 @@ class Objective:
     loss: Loss
     pac: int
     real_label: float
-    penalties: tuple[WeightedTerm, ...]
-    regularisers: tuple[WeightedTerm, ...]
+    penalties: tuple[WeightedTerm[DiscriminatorBatch], ...]
+    regularisers: tuple[WeightedTerm[GeneratorPass], ...]
     clip_bound: float
     spectral_norm: bool
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from torch import Tensor
 
@@ -15,12 +15,16 @@ Terms = dict[str, Tensor]
 """Scalars by name; their sum is what a player minimises."""
 
 
+AnyBatch = TypeVar("AnyBatch")
+"""What the terms of one player see: a `DiscriminatorBatch` or a `GeneratorPass`."""
+
+
 @dataclass(frozen=True)
-class WeightedTerm:
+class WeightedTerm(Generic[AnyBatch]):
     """A penalty or regulariser, its weight as a schedule of images seen, and when it is due."""
 
     name: str
-    function: Callable[[Any], Tensor]
+    function: Callable[[AnyBatch], Tensor]
     """A batch -> (N,)."""
     weight: Schedule
     every: int
@@ -34,9 +38,9 @@ class WeightedTerm:
 
 def active_terms(
     settings: Penalties | Regularisers,
-    functions: Mapping[str, Callable[[Any], Tensor]],
+    functions: Mapping[str, Callable[[AnyBatch], Tensor]],
     first_steps: Mapping[str, int] | None = None,
-) -> tuple[WeightedTerm, ...]:
+) -> tuple[WeightedTerm[AnyBatch], ...]:
     """The terms whose weight is ever above 0; those of `first_steps` begin later than at step 0."""
     first_steps = first_steps or {}
     active = []
@@ -55,7 +59,9 @@ def active_terms(
     return tuple(active)
 
 
-def due_weights(terms: tuple[WeightedTerm, ...], step: int, images_seen: int) -> dict[str, float]:
+def due_weights(
+    terms: tuple[WeightedTerm[Any], ...], step: int, images_seen: int
+) -> dict[str, float]:
     """The weight of each term that is due at a step of its player, by name.
 
     A term that is due at every n-th step counts n times as much.
@@ -68,7 +74,9 @@ def due_weights(terms: tuple[WeightedTerm, ...], step: int, images_seen: int) ->
 
 
 def weighted_means(
-    terms: tuple[WeightedTerm, ...], batch: Any, weights: Mapping[str, float | Tensor]
+    terms: tuple[WeightedTerm[AnyBatch], ...],
+    batch: AnyBatch,
+    weights: Mapping[str, float | Tensor],
 ) -> Terms:
     """Weight times mean over the batch, of each term that has a weight here."""
     return {

@@ -10,17 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from ganvas import storage
-from ganvas.drawing.films import write_film
+from ganvas import json_files, storage
+from ganvas.drawing.films import FRAME_MILLISECONDS, write_film
 from ganvas.drawing.grids import enlarge, make_grid, to_pillow, write_png
 from ganvas.drawing.samples import display_factor
 from ganvas.generators.trained_generator import TrainedGenerator
+from ganvas.images import Pixels
 from ganvas.latents.projection import Projection, ProjectionSettings
 from ganvas.projections.held_out import HeldOutDistances
-from ganvas.runs.directories import check_unused
 
 LATENTS, RESULTS = "latents.npz", "results.json"
-FRAME_MILLISECONDS = 80
 LAST_FRAMES = 12
 """How often a film repeats its last image, so that one can look at it."""
 
@@ -53,12 +52,12 @@ def write_folder(
             frames = (enlarge(to_pillow(frame), factor) for frame in film(projection, index))
             write_film(draft / f"{stem}.gif", frames, FRAME_MILLISECONDS)
         trained.write_latents(draft / LATENTS, projection.latents, names)
-        storage.write_json(
+        json_files.write_json(
             draft / RESULTS, results(trained, names, stems, projection, settings, held_out)
         )
 
 
-def film(projection: Projection, index: int) -> Any:
+def film(projection: Projection, index: int) -> Pixels:
     """The picture beside each image of the way, uint8 (T, H', W', C)."""
     way = projection.way[index]
     frames = [*way, *[way[-1]] * LAST_FRAMES]
@@ -90,7 +89,7 @@ def results(
         "images_seen": trained.images_seen,
         "settings": dataclasses.asdict(settings),
         "pictures": pictures,
-        "held_out": None if held_out is None else storage.to_plain(held_out),
+        "held_out": None if held_out is None else json_files.to_plain(held_out),
     }
 
 
@@ -113,10 +112,3 @@ def next_folder(parent: Path) -> Path:
     while (parent / str(number)).exists():
         number += 1
     return parent / str(number)
-
-
-def check_out(out: Path) -> None:
-    """Raise a `RunError` unless the folder can be made."""
-    with storage.write_errors(out):
-        check_unused(out)
-    storage.check_can_write(out)

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ganvas import storage
+from ganvas import json_files, storage
 from ganvas.data.cache import default_cache
 from ganvas.data.prepared import PreparedData
-from ganvas.data.reading import Progress
 from ganvas.errors import DataError, RunError
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.hub_files import is_hub
 from ganvas.images import Pixels
 from ganvas.latents.projection import Projector, joined
+from ganvas.progress import Progress
 from ganvas.randomness import derive_seed
 from ganvas.runs import Run
 from ganvas.runs.data import check_data_unchanged, data_location, prepare_images
@@ -101,7 +101,7 @@ def held_out_distances(
     distances = {name: values.tolist() for name, values in projected.distances.items()}
     result = HeldOutDistances(images.name, distances)
     storage.make_directory(path.parent)
-    storage.write_json(path, storage.to_plain(result))
+    json_files.write_json(path, json_files.to_plain(result))
     return result
 
 
@@ -131,7 +131,7 @@ def path_in_cache(
 def read_distances(path: Path) -> HeldOutDistances | None:
     """The distances in a file; None where it is not there yet, or damaged."""
     try:
-        return storage.read_dataclass(path, HeldOutDistances)
+        return json_files.read_dataclass(path, HeldOutDistances)
     except RunError:
         return None
 

@@ -17,12 +17,13 @@ from annotated_types import Len
 from pydantic import TypeAdapter
 
 from ganvas.errors import RecipeError
-from ganvas.fields import flatten, parse_field, replace_field
+from ganvas.fields import field_types, parse_field, replace_field
 from ganvas.formatting import format_short
+from ganvas.networks import ROLES
 from ganvas.recipes.catalog import load_recipe
 from ganvas.recipes.files import checked
-from ganvas.recipes.players import NETWORK_FIELDS, ROLES, exchange_networks
-from ganvas.recipes.recipe import Recipe
+from ganvas.recipes.players import NETWORK_FIELDS, exchange_networks
+from ganvas.recipes.recipe import Recipe, flag_of
 from ganvas.schedules import Adaptive
 
 TABLE = Path(__file__).with_name("choices.toml")
@@ -80,11 +81,7 @@ class Row:
     @property
     def flags(self) -> tuple[str, ...]:
         """The changes as flags of `ganvas train`."""
-        return tuple(
-            word
-            for name, text in self.changes.items()
-            for word in (f"--{name.replace('_', '-')}", text)
-        )
+        return tuple(word for name, text in self.changes.items() for word in (flag_of(name), text))
 
     def build(self) -> Recipe:
         """The recipe with its changes.
@@ -98,7 +95,9 @@ class Row:
             recipe = exchange_networks(recipe, *networks)
             for name, text in self.changes.items():
                 if name not in NETWORK_FIELDS:
-                    recipe = replace_field(recipe, name, parse_field(flatten(recipe)[name], text))
+                    recipe = replace_field(
+                        recipe, name, parse_field(field_types(recipe)[name], text)
+                    )
         except (KeyError, ValueError) as error:
             raise RecipeError([f"{self.name}: {error}"], TABLE.name) from error
         return checked(recipe, TABLE.name)

@@ -15,11 +15,11 @@ from pydantic import ValidationError
 
 from ganvas.errors import RecipeError, did_you_mean
 from ganvas.fields import FieldPath, parse_size
+from ganvas.json_files import adapter, check_nesting, parse_json
 from ganvas.networks import DISCRIMINATORS, GENERATORS, Discriminator, Generator, Network
 from ganvas.recipes.recipe import Recipe
 from ganvas.recipes.rules import problems
 from ganvas.schedules import AdaptiveSchedule, Schedule
-from ganvas.storage import adapter, check_nesting, parse_json
 
 Table = dict[str, Any]
 Problems = dict[str, str]

@@ -62,7 +62,7 @@ class MeasuredRun:
 
 
 @dataclass(frozen=True)
-class Forecast:
+class ShapesForecast:
     """When a recipe shows shapes and when it is done, at a measured rate.
 
     images_per_second: of training, measured on this machine.

@@ -12,9 +12,6 @@ from ganvas.schedules import value_at
 if TYPE_CHECKING:
     from torch import nn
 
-ROLES = ("generator", "discriminator")
-"""Both players, by the names of their fields."""
-
 NETWORK_FIELDS = ("network", "generator.network", "discriminator.network")
 """Fields whose value may be a network's name: of both players, or of one."""
 

@@ -121,6 +121,9 @@ class Recipe:
 
     Generator, discriminator, loss, penalties and constraint are independent choices. Lengths are in
     images seen: real images that the discriminator was trained on.
+
+    Values are checked where a recipe is used (`ganvas.recipes.checked`), all at once, and not when
+    it is made.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -193,6 +196,11 @@ class Recipe:
         lengths = [self.images] if self.grow is None else self.grow.lengths(self.images)
         fractions = [length / self.images for length in lengths]
         return list(zip(reversed(range(len(lengths))), fractions, strict=True))
+
+    @property
+    def images_per_step(self) -> int:
+        """Images that one training step sees: a batch for each update of the discriminator."""
+        return self.batch * self.discriminator_steps
 
     @property
     def batch_unit(self) -> int:

@@ -24,10 +24,6 @@ from ganvas.recipes.catalog import CATALOG
 from ganvas.recipes.choices import Case, Row, ranked_rows
 from ganvas.recipes.recipe import Recipe, flag_of
 
-GREY_MODES = {
-    *("grey", "black and white", "grey with alpha"),
-    *("16-bit grey", "32-bit grey", "floating point"),
-}
 ALPHA_MODES = ("RGBA", "grey with alpha")
 MOST_CROPPED = 0.25
 """Fraction of the area that cropping may lose without the command that keeps it."""
@@ -178,7 +174,7 @@ def _channels(inspection: Inspection) -> int:
         return int(channels)
     if inspection.recipe is not None:
         return 2 if inspection.things == "points" else 3
-    return 1 if inspection.modes.keys() <= GREY_MODES else 3
+    return 1 if inspection.grey else 3
 
 
 def _why_recipe(inspection: Inspection, row: Row | None, case: Case) -> str:

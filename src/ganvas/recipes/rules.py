@@ -347,7 +347,7 @@ def _growth_problems(recipe: Recipe) -> Iterator[Problem]:
                 f"each; choose one of {', '.join(able)}, or leave out grow"
             )
             yield Problem(text, (f"{role}.network", "grow"))
-    step = recipe.batch * recipe.discriminator_steps
+    step = recipe.images_per_step
     if min(growth.lengths(recipe.images)) < step:
         text = (
             f"grow: each of the {len(growth.heights)} sizes needs at least one step of {step} "

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from ganvas import storage
+from ganvas import json_files
 from ganvas.formatting import format_list
 from ganvas.health.finding import Change
-from ganvas.recipes import Recipe
 from ganvas.reports.charts import Span, TimelineRow
 from ganvas.reports.texts import as_sentence, symptom_name
-from ganvas.runs import History, Run
+from ganvas.runs import Run
 from ganvas.runs.history import Record
-from ganvas.runs.recipe_file import read_recipe_of_run
-from ganvas.runs.tables import FindingRecord
-from ganvas.training.rewind import PLAN, Rewind
+from ganvas.training.rewind import PLAN, Rewind, rewind_dirs
 
 
 @dataclass(frozen=True)
 class Attempt:
     """One attempt at training: one that a rewind discarded, or the current one.
 
+    files: its recipe, history, findings and samples; of a discarded one, nothing else is kept.
     begin, end: in images seen; it begins where the rewind before it went back to.
     rewind: the one that discarded it; None for the current attempt.
     """
 
     number: int
-    directory: Path
+    files: Run
     begin: int
     end: int
     findings: list[Record]
@@ -39,32 +36,24 @@ class Attempt:
         """`attempt 1`."""
         return f"attempt {self.number}"
 
-    def read_recipe(self) -> Recipe:
-        """The recipe that it was trained with."""
-        return read_recipe_of_run(self.directory / "recipe.json")
-
-    def sample_paths(self) -> list[Path]:
-        """Its grids of samples, oldest first."""
-        return sorted((self.directory / "samples").glob("*.png"))
-
 
 def read_attempts(run: Run) -> list[Attempt]:
     """Every attempt of the run, in order; the last is the current one."""
     attempts: list[Attempt] = []
     begin = 0
-    for path in sorted((run.directory / "rewound").glob(f"[0-9]*/{PLAN}")):
-        rewind = storage.read_dataclass(path, Rewind)
-        attempts.append(_attempt(len(attempts) + 1, path.parent, begin, rewind.failed_at, rewind))
+    for directory in rewind_dirs(run):
+        rewind = json_files.read_dataclass(directory / PLAN, Rewind)
+        files, number = Run(directory), len(attempts) + 1
+        attempts.append(_attempt(number, files, begin, rewind.failed_at, rewind))
         begin = rewind.to
     history = run.history.records()
     end = max(history[-1]["images_seen"] if history else 0, run.read_status().images_seen)
-    return [*attempts, _attempt(len(attempts) + 1, run.directory, begin, end, None)]
+    return [*attempts, _attempt(len(attempts) + 1, run, begin, end, None)]
 
 
-def _attempt(number: int, folder: Path, begin: int, end: int, rewind: Rewind | None) -> Attempt:
-    findings = History(folder / "findings.jsonl", FindingRecord).records()
-    history = History(folder / "history.jsonl").records()
-    return Attempt(number, folder, begin, max(end, begin), findings, history, rewind)
+def _attempt(number: int, files: Run, begin: int, end: int, rewind: Rewind | None) -> Attempt:
+    findings, history = files.findings.records(), files.history.records()
+    return Attempt(number, files, begin, max(end, begin), findings, history, rewind)
 
 
 @dataclass(frozen=True)

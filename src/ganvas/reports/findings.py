@@ -103,12 +103,12 @@ def health_timeline(attempts: list[Attempt], ending: str) -> Drawing:
 
 def rewind_pictures(discarded: Attempt, current: Attempt, sides: Sides) -> list[Picture]:
     """The last samples that a rewind discarded, and those of the current attempt at that point."""
-    paths = discarded.sample_paths()
+    paths = discarded.files.sample_paths()
     if not paths:
         return []
     alt = f"The last samples of {discarded.name}, at {{}}"
     pictures = [grid_picture(paths[-1], sides, f"{alt}; discarded", alt, SMALL_GRID)]
-    for path in current.sample_paths():
+    for path in current.files.sample_paths():
         if path.name == paths[-1].name:
             caption = f"{current.name.capitalize()}, kept, at {{}}"
             pictures.append(grid_picture(path, sides, caption, width=SMALL_GRID))

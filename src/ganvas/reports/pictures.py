@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 
 from ganvas.data.prepared import PreparedData
-from ganvas.data.reading import Progress
 from ganvas.drawing.grids import make_grid
 from ganvas.drawing.samples import display_factor
 from ganvas.errors import GanvasError
@@ -22,7 +21,7 @@ from ganvas.evaluation.extractors import shuffled
 from ganvas.evaluation.nearest import REFERENCES, CopyRule, nearest_images
 from ganvas.generators.files import load
 from ganvas.images import Pixels, to_channels_last
-from ganvas.progress import progress_bar
+from ganvas.progress import Progress, progress_bar
 from ganvas.reports.page import Picture
 from ganvas.runs import Run
 from ganvas.training.grids import GRID_COLUMNS, GRID_IMAGES, GRID_LABELS, spread_labels

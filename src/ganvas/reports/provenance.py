@@ -13,7 +13,7 @@ from typing import Any
 import ganvas
 from ganvas.command_line import ganvas_command
 from ganvas.data.held_out import FEWEST_HELD_OUT
-from ganvas.data.stacking import PREFIX as STACKED
+from ganvas.data.stacking import STACKED
 from ganvas.reports.local_paths import (
     LocalPaths,
     folder_name,
@@ -53,8 +53,8 @@ def shared_content(
         "report_command": ganvas_command("report", name),
         "fewest_held_out": FEWEST_HELD_OUT,
         "points": data["extent"] is not None,
-        "environment": flatten({**environment, **started}),
-        "data": flatten({**short, "location": location})
+        "environment": table_rows({**environment, **started}),
+        "data": table_rows({**short, "location": location})
         + [(key, f"{len(data[key])}") for key in LISTS],
         "unusable": [(file["file"], file["reason"]) for file in data["unusable"][:MOST_LISTED]],
         "more_unusable": max(0, len(data["unusable"]) - MOST_LISTED),
@@ -69,12 +69,12 @@ def paths_in(location: str) -> list[str]:
     return [path] if Path(path).is_absolute() else []
 
 
-def flatten(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def table_rows(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """The entries of a nested table as rows of text, names with dots."""
     rows = []
     for name, value in table.items():
         if isinstance(value, dict):
-            rows += flatten(value, f"{prefix}{name}.")
+            rows += table_rows(value, f"{prefix}{name}.")
         else:
             text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
             rows.append((f"{prefix}{name}", text))

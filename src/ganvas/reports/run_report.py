@@ -74,7 +74,7 @@ def content_of(run: Run, quiet: bool) -> dict[str, Any]:
 
 def reproduction(run: Run, attempts: list[Attempt]) -> list[Command]:
     """The commands that make this run and its scores again."""
-    first = attempts[0].read_recipe()
+    first = attempts[0].files.read_recipe()
     again = "Train it again, bit for bit on the same machine and versions."
     if len(attempts) == 1:
         training = [commands.training_command(run, first, again, "runs/again")]

@@ -9,7 +9,7 @@ from ganvas.formatting import format_number
 from ganvas.reports.charts import Line, Mark, Panel
 from ganvas.reports.curves import draw_panel, needs_log
 from ganvas.reports.page import Drawing
-from ganvas.reports.provenance import flatten
+from ganvas.reports.provenance import table_rows
 from ganvas.reports.texts import better_word, when_measured
 from ganvas.runs.history import Record
 
@@ -33,7 +33,7 @@ def warnings_of(scores: Sequence[Record]) -> list[str]:
 
 def protocols(scores: Sequence[Record]) -> tuple[Rows, Rows]:
     """How these scores were measured: what all have in common, and the rest of each."""
-    tables = [dict(flatten(score["protocol"])) for score in scores]
+    tables = [dict(table_rows(score["protocol"])) for score in scores]
     shared = dict(set.intersection(*(set(table.items()) for table in tables)) if tables else ())
     own = [
         (

@@ -11,7 +11,7 @@ from ganvas.reports import arms, pictures, study_curves
 from ganvas.reports.commands import Command, training_command
 from ganvas.reports.local_paths import shorten_location
 from ganvas.reports.page import Picture, render
-from ganvas.reports.provenance import flatten, shared_content
+from ganvas.reports.provenance import shared_content, table_rows
 from ganvas.reports.study_curves import Runs, open_runs
 from ganvas.reports.study_file import study_toml
 from ganvas.runs import Run
@@ -111,7 +111,7 @@ def scoring_protocol(runs: Runs) -> list[tuple[str, str]]:
         for record in run.scores.records():
             if not record["while_training"]:
                 own = ("checkpoint", "checkpoint_hash", "seed")
-                return [row for row in flatten(record["protocol"]) if row[0] not in own]
+                return [row for row in table_rows(record["protocol"]) if row[0] not in own]
     return []
 
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from ganvas import tensor_file
 from ganvas.errors import RunError
-from ganvas.networks import ImageShape
+from ganvas.networks import ROLES, ImageShape
 from ganvas.recipes import Recipe
 from ganvas.recipes.players import initial_networks
 from ganvas.runs.run import Run
@@ -57,7 +57,7 @@ def frozen_by_seed(
     networks = initial_networks(recipe, shape, num_labels, seed, later_doublings)
     return {
         f"{role}/{name}": weight.detach()
-        for role, network in zip(("generator", "discriminator"), networks, strict=True)
+        for role, network in zip(ROLES, networks, strict=True)
         for name, weight in network.named_parameters()
         if not weight.requires_grad
     }

@@ -16,6 +16,7 @@ from ganvas.data.sources import open_source, source_exists
 from ganvas.errors import DataError
 from ganvas.progress import stages_bar
 from ganvas.recipes import Recipe
+from ganvas.runs.file_names import ENVIRONMENT_JSON
 from ganvas.runs.run import Run
 from ganvas.schedules import Adaptive
 
@@ -90,7 +91,7 @@ def check_data_unchanged(run: Run, prepared: PreparedData) -> None:
             f"{prepared.location} holds other images than {run.directory} was started with. "
             "Put the old ones back, say where they are (--data), or start a new run."
         )
-    check_counts(stored, prepared, run.directory, run.directory / "environment.json", "run")
+    check_counts(stored, prepared, run.directory, run.directory / ENVIRONMENT_JSON, "run")
 
 
 def check_counts(

@@ -1,4 +1,4 @@
-"""Tell apart directories of runs and of studies, generators without their run, and others."""
+"""What a path is: a run, a study, a generator without its run; or a place for something new."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from pathlib import Path
 from ganvas import storage
 from ganvas.command_line import ganvas_command
 from ganvas.errors import Occupied, RunError
-from ganvas.hub_files import address_of, is_hub
+from ganvas.hub_files import CONFIG_JSON, address_of, is_hub
+from ganvas.runs.file_names import RECIPE_JSON
 
-RECIPE_JSON = "recipe.json"
-"""The file that makes a directory a run."""
 STUDY_JSON = "study.json"
 """The file that makes a directory a study (`studies/directory.py`)."""
 
@@ -39,7 +38,7 @@ def is_generator(path: Path) -> bool:
     """Whether it is a generator without its run: ONNX, a copied directory, or of the hub."""
     if is_hub(path) or is_onnx(path):
         return True
-    return (path / "config.json").is_file() and not is_run(path)
+    return (path / CONFIG_JSON).is_file() and not is_run(path)
 
 
 def check_is_run(directory: Path) -> None:
@@ -90,6 +89,32 @@ def check_unused(directory: Path) -> None:
     if directory.samefile(Path.cwd()) or os.path.ismount(directory):  # a rename would replace it
         here = "a mount point" if os.path.ismount(directory) else "the current folder"
         raise RunError(f"{directory} is {here}. Name a new folder in it as out (--out)")
+
+
+def check_new_run(directory: Path) -> None:
+    """Raise a `RunError` unless a new run can be made here: `Occupied`, or it cannot be written."""
+    if is_run(directory):
+        raise Occupied(
+            f"{directory} already holds a run. Choose another folder as out (--out), or "
+            f"continue it: {ganvas_command('resume', directory)}"
+        )
+    check_unused(directory)
+    storage.check_can_write(directory)
+
+
+def check_new_folder(out: Path) -> None:
+    """Raise a `RunError` unless a folder can be made there. Leaves nothing."""
+    with storage.write_errors(out):
+        check_unused(out)
+    storage.check_can_write(out)
+
+
+def check_new_file(out: Path) -> None:
+    """Raise a `RunError` unless a file can be written there, or replaced. Leaves nothing."""
+    with storage.write_errors(out):
+        if out.is_dir():
+            raise RunError(f"{out} is a folder. Give the name of a file in it")
+    storage.check_can_write(out)
 
 
 def list_runs(recipes: Iterable[Path]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ganvas import storage
+from ganvas import json_files, storage
 from ganvas.errors import GanvasError
 from ganvas.runs.tables import HistoryRecord
 
@@ -71,8 +71,8 @@ class History:
         if not line.endswith(b"\n"):
             return None
         try:
-            record: Record = storage.parse_json(line)
-            storage.check_table(self.kind, record)
+            record: Record = json_files.parse_json(line)
+            json_files.check_table(self.kind, record)
         except ValueError:
             return None
         return record

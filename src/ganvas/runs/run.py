@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganvas import locks, notebook, storage, tensor_file
+from ganvas import json_files, locks, notebook, storage, tensor_file
 from ganvas.command_line import ganvas_command
 from ganvas.data.held_out import FEWEST_HELD_OUT
 from ganvas.errors import Occupied, RunError
@@ -18,7 +18,19 @@ from ganvas.health.finding import describe_event
 from ganvas.metrics.names import more_is_better, parse_metrics
 from ganvas.networks import ImageShape
 from ganvas.recipes import Recipe, recipe_json
-from ganvas.runs.directories import RECIPE_JSON, check_is_run, check_unused, is_run
+from ganvas.runs.directories import check_is_run, check_new_run
+from ganvas.runs.file_names import (
+    CHECKPOINTS,
+    DATA_JSON,
+    ENVIRONMENT_JSON,
+    FINDINGS_JSONL,
+    GENERATOR,
+    HISTORY_JSONL,
+    RECIPE_JSON,
+    SAMPLES,
+    SCORES_JSONL,
+    STATUS_JSON,
+)
 from ganvas.runs.history import History, failing_spans, open_events
 from ganvas.runs.recipe_file import read_recipe_of_run
 from ganvas.runs.status import SavedStatus, State, Status, read_status
@@ -79,12 +91,12 @@ class Run:
             Occupied: the directory is in use, perhaps since a moment ago.
             RunError: it cannot be written.
         """
-        check_unoccupied(directory)
+        check_new_run(directory)
         with storage.write_errors(directory), storage.atomic_directory(directory) as draft:
-            storage.write_json(draft / "environment.json", {"format": FORMAT, **environment})
-            storage.write_json(draft / "data.json", dict(data))
+            json_files.write_json(draft / ENVIRONMENT_JSON, {"format": FORMAT, **environment})
+            json_files.write_json(draft / DATA_JSON, dict(data))
             storage.write_bytes(draft / RECIPE_JSON, recipe_json(recipe).encode())
-            SavedStatus("running").write(draft / "status.json")
+            SavedStatus("running").write(draft / STATUS_JSON)
             cls(draft).make_folders()
             if start is not None:
                 tensor_file.write(cls(draft).checkpoint_path(0), *start)
@@ -125,11 +137,11 @@ class Run:
         directory = Path(directory)
         check_is_run(directory)
         run = cls(directory)
-        format_version = storage.read_json(directory / "environment.json").get("format")
+        format_version = json_files.read_json(directory / ENVIRONMENT_JSON).get("format")
         if format_version != FORMAT:
             raise RunError(
                 f"{directory} has format {format_version}, this ganvas reads format {FORMAT}. "
-                f"Use the version named in {directory / 'environment.json'}, or train again."
+                f"Use the version named in {directory / ENVIRONMENT_JSON}, or train again."
             )
         return run
 
@@ -141,7 +153,7 @@ class Run:
         Raises:
             RunError: the directory is gone, or cannot be written.
         """
-        for name in ("samples", "checkpoints", "generator"):
+        for name in (SAMPLES, CHECKPOINTS, GENERATOR):
             with storage.write_errors(self.directory / name):
                 (self.directory / name).mkdir(exist_ok=True)
 
@@ -176,11 +188,11 @@ class Run:
 
     def read_environment(self) -> EnvironmentTable:
         """Versions, device, command and seed."""
-        return storage.read_table(self.directory / "environment.json", EnvironmentTable)
+        return json_files.read_table(self.directory / ENVIRONMENT_JSON, EnvironmentTable)
 
     def read_data(self) -> DataTable:
         """Which images are used, and which are left out and why."""
-        return storage.read_table(self.directory / "data.json", DataTable)
+        return json_files.read_table(self.directory / DATA_JSON, DataTable)
 
     def read_shape(self) -> ImageShape:
         """Channels, height and width of every image.
@@ -202,11 +214,11 @@ class Run:
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         """Replace environment.json, when versions, device or engine have changed."""
-        storage.write_json(self.directory / "environment.json", dict(environment))
+        json_files.write_json(self.directory / ENVIRONMENT_JSON, dict(environment))
 
     def write_data(self, data: Mapping[str, Any]) -> None:
         """Replace data.json, when the images have moved."""
-        storage.write_json(self.directory / "data.json", dict(data))
+        json_files.write_json(self.directory / DATA_JSON, dict(data))
 
     def read_label_confusion(self) -> LabelConfusionTable | None:
         """How samples of each label were classified; None if this was never measured.
@@ -217,7 +229,7 @@ class Run:
         path = self.directory / "label-confusion.json"
         if not path.is_file():
             return None
-        table = storage.read_table(path, LabelConfusionTable)
+        table = json_files.read_table(path, LabelConfusionTable)
         lengths = {len(table["samples"]), len(table["fractions"]), *map(len, table["fractions"])}
         if lengths != {len(table["labels"])}:
             raise RunError(f"{path} is damaged: it does not have a number for each of its labels")
@@ -225,11 +237,11 @@ class Run:
 
     def write_label_confusion(self, confusion: LabelConfusionTable) -> None:
         """Replace label-confusion.json."""
-        storage.write_json(self.directory / "label-confusion.json", dict(confusion))
+        json_files.write_json(self.directory / "label-confusion.json", dict(confusion))
 
     def read_status(self) -> SavedStatus:
         """How far the run is, and how it ended."""
-        return read_status(self.directory / "status.json")
+        return read_status(self.directory / STATUS_JSON)
 
     def state(self) -> State:
         """The saved status, or `stopped without saving` if it says running but no process writes.
@@ -242,22 +254,22 @@ class Run:
 
     def write_status(self, status: Status, images_seen: int, reason: str = "") -> None:
         """Replace the status."""
-        SavedStatus(status, images_seen, reason).write(self.directory / "status.json")
+        SavedStatus(status, images_seen, reason).write(self.directory / STATUS_JSON)
 
     @property
     def history(self) -> History:
         """The measurements of training."""
-        return History(self.directory / "history.jsonl")
+        return History(self.directory / HISTORY_JSONL)
 
     @property
     def scores(self) -> History:
         """The scores of generated images, one per record (see `evaluation.Score`)."""
-        return History(self.directory / "scores.jsonl", ScoreRecord)
+        return History(self.directory / SCORES_JSONL, ScoreRecord)
 
     @property
     def findings(self) -> History:
         """Onset, worsening and end of each health finding, and rewinds."""
-        return History(self.directory / "findings.jsonl", FindingRecord)
+        return History(self.directory / FINDINGS_JSONL, FindingRecord)
 
     def best_checkpoint(self) -> int | None:
         """Images seen at the checkpoint with the best score while training.
@@ -277,15 +289,15 @@ class Run:
     @property
     def generator_directory(self) -> Path:
         """config.json and model.safetensors of the EMA generator."""
-        return self.directory / "generator"
+        return self.directory / GENERATOR
 
     def sample_path(self, images_seen: int) -> Path:
         """The path of the sample grid at this many images seen."""
-        return self.directory / "samples" / f"{images_seen:09d}.png"
+        return self.directory / SAMPLES / f"{images_seen:09d}.png"
 
     def sample_paths(self) -> list[Path]:
         """All sample grids, oldest first."""
-        return sorted((self.directory / "samples").glob("*.png"))
+        return sorted((self.directory / SAMPLES).glob("*.png"))
 
     def delete_checkpoints_after(self, images_seen: int) -> None:
         """Delete checkpoints after the one to which training rewinds."""
@@ -304,11 +316,11 @@ class Run:
 
     def checkpoint_path(self, images_seen: int) -> Path:
         """The path of the checkpoint at this many images seen."""
-        return self.directory / "checkpoints" / f"{images_seen:09d}.safetensors"
+        return self.directory / CHECKPOINTS / f"{images_seen:09d}.safetensors"
 
     def checkpoint_paths(self) -> list[Path]:
         """All checkpoints, oldest first."""
-        return sorted((self.directory / "checkpoints").glob("*.safetensors"))
+        return sorted((self.directory / CHECKPOINTS).glob("*.safetensors"))
 
     def write_checkpoint(
         self, images_seen: int, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
@@ -350,7 +362,7 @@ class Run:
     def read_newest_checkpoint(
         self,
     ) -> tuple[tensor_file.Tensors, dict[str, Any], list[str]] | None:
-        """The newest valid checkpoint, and an error message for each newer, damaged one.
+        """The newest valid checkpoint, and a line for each newer, damaged one.
 
         None if there is no checkpoint yet.
 
@@ -364,7 +376,7 @@ class Run:
             except RunError as error:
                 damaged.append(str(error))
                 continue
-            return tensors, values, damaged
+            return tensors, values, [f"{why}; the checkpoint before it is used" for why in damaged]
         if damaged:
             raise RunError(
                 "\n  ".join(["all checkpoints are damaged:", *damaged])
@@ -395,14 +407,3 @@ class Run:
                 shutil.rmtree(leftover)
             else:
                 leftover.unlink(missing_ok=True)  # it may have lain in a folder just removed
-
-
-def check_unoccupied(directory: Path) -> None:
-    """Raise a `RunError` unless a new run can be made here: `Occupied`, or it cannot be written."""
-    if is_run(directory):
-        raise Occupied(
-            f"{directory} already holds a run. Choose another folder as out (--out), or "
-            f"continue it: {ganvas_command('resume', directory)}"
-        )
-    check_unused(directory)
-    storage.check_can_write(directory)

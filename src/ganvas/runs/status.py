@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ganvas import storage
+from ganvas import json_files
 
 Status = Literal["running", "finished", "interrupted", "diverged", "unhealthy"]
 State = Status | Literal["unknown", "stopped without saving"]
@@ -28,10 +28,10 @@ class SavedStatus:
 
     def write(self, path: Path) -> None:
         """Write the file. A reason that is empty is left out."""
-        table = storage.to_plain(self)
+        table = json_files.to_plain(self)
         if not self.reason:
             del table["reason"]
-        storage.write_json(path, table)
+        json_files.write_json(path, table)
 
 
 def read_status(path: Path) -> SavedStatus:
@@ -40,4 +40,4 @@ def read_status(path: Path) -> SavedStatus:
     Raises:
         RunError: the file is missing or damaged.
     """
-    return storage.read_dataclass(path, SavedStatus)
+    return json_files.read_dataclass(path, SavedStatus)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganvas import storage
+from ganvas import json_files
 
 TIME_JSON = "time.json"
 
@@ -42,7 +42,7 @@ class TimeLimit:
 
     def write(self, run: Path) -> None:
         """Replace the file in a run directory."""
-        storage.write_json(run / TIME_JSON, storage.to_plain(self))
+        json_files.write_json(run / TIME_JSON, json_files.to_plain(self))
 
 
 def read_time_limit(run: Path) -> TimeLimit | None:
@@ -52,4 +52,4 @@ def read_time_limit(run: Path) -> TimeLimit | None:
         RunError: the file is damaged.
     """
     path = run / TIME_JSON
-    return storage.read_dataclass(path, TimeLimit) if path.exists() else None
+    return json_files.read_dataclass(path, TimeLimit) if path.exists() else None

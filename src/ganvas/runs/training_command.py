@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganvas.errors import RecipeError
-from ganvas.fields import flatten, format_field, get_field
+from ganvas.fields import field_types, format_field, get_field
 from ganvas.health.advice import apply_change
 from ganvas.health.finding import Change
 from ganvas.recipes import CATALOG, Recipe, exchange_networks
-from ganvas.runs.directories import RECIPE_JSON
+from ganvas.runs.file_names import RECIPE_JSON
 from ganvas.runs.run import Run
 
 
@@ -103,7 +103,7 @@ def _changes(base: Recipe, recipe: Recipe, advised: Change | None = None) -> lis
     """The flags that turn `base` into `recipe`; None where a field would have to be unset."""
     changes: list[Change] = []
     advised_parts = {} if advised is None else {part.field: part for part in advised.parts}
-    for field in flatten(recipe):
+    for field in field_types(recipe):
         value = get_field(recipe, field)
         if field in advised_parts:
             changes.append(advised_parts[field])

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from ganvas import storage
+from ganvas import json_files
 from ganvas.formatting import format_list, format_number
 from ganvas.health.finding import HealthStatus
 
@@ -17,7 +17,7 @@ TUNING_JSON = "tuning.json"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CandidateOutcome:
     """What came out of training with one value.
 
     verdict: of health after the last image, or that training diverged.
@@ -46,7 +46,7 @@ class Candidate:
 
     factor: float
     values: dict[str, str]
-    outcome: Outcome | None = None
+    outcome: CandidateOutcome | None = None
 
     def __str__(self) -> str:
         """`x 1/4 (5e-05)`."""
@@ -76,7 +76,7 @@ class Tuning:
         """The recipe's fields that are tuned, together."""
         return list(self.candidates[0].values)
 
-    def with_outcome(self, index: int, outcome: Outcome) -> Tuning:
+    def with_outcome(self, index: int, outcome: CandidateOutcome) -> Tuning:
         """The same, and what came out of one candidate."""
         candidates = list(self.candidates)
         candidates[index] = dataclasses.replace(candidates[index], outcome=outcome)
@@ -117,7 +117,7 @@ class Tuning:
 
     def write(self, run: Path) -> None:
         """Write the file into the directory of a run."""
-        storage.write_json(run / TUNING_JSON, storage.to_plain(self))
+        json_files.write_json(run / TUNING_JSON, json_files.to_plain(self))
 
 
 def candidate_directory(run: Path, index: int) -> Path:
@@ -132,4 +132,4 @@ def read_tuning(run: Path) -> Tuning | None:
         RunError: the file is damaged.
     """
     path = run / TUNING_JSON
-    return storage.read_dataclass(path, Tuning) if path.is_file() else None
+    return json_files.read_dataclass(path, Tuning) if path.is_file() else None

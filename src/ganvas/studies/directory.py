@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganvas import locks, storage
+from ganvas import json_files, locks, storage
 from ganvas.command_line import ganvas_command
 from ganvas.errors import RunError
 from ganvas.runs.directories import STUDY_JSON, check_unused, is_run, is_study
@@ -72,7 +72,7 @@ class StudyDirectory:
         check_unused(path)
         directory = cls(path, study, plan, data, environment)
         with storage.write_errors(path), storage.atomic_directory(path) as draft:
-            storage.write_json(draft / STUDY_JSON, directory._content())
+            json_files.write_json(draft / STUDY_JSON, directory._content())
             for name in ("runs", "outcomes"):
                 (draft / name).mkdir()
         return directory
@@ -94,7 +94,7 @@ class StudyDirectory:
         if not is_study(path):
             reason = f"it holds no {STUDY_JSON}" if path.exists() else "no such directory"
             raise RunError(f"{path} is not a study: {reason}. `ganvas compare` makes one.")
-        content = storage.read_json(file)
+        content = json_files.read_json(file)
         if content.get("format") != FORMAT:
             raise RunError(
                 f"{path} was written in format {content.get('format')}, this ganvas reads format "
@@ -102,7 +102,7 @@ class StudyDirectory:
             )
         try:
             study = read_study(content["study"], str(file))
-            plan = storage.from_plain(Plan, content["plan"])
+            plan = json_files.from_plain(Plan, content["plan"])
             return cls(path, study, plan, content["data"], content["environment"])
         except KeyError as error:
             raise RunError(f"{file} is damaged: {error.args[0]} is missing") from error
@@ -115,7 +115,7 @@ class StudyDirectory:
             "format": FORMAT,
             "study": self.study.to_table(),
             "data": self.data,
-            "plan": storage.to_plain(self.plan),
+            "plan": json_files.to_plain(self.plan),
             "environment": self.environment,
         }
 
@@ -155,9 +155,10 @@ class StudyDirectory:
         if not path.exists():
             return None
         try:
-            table = storage.read_json(path)
-            storage.check_finite({**table, "scores": {}})  # a score may be NaN: it counts as failed
-            return storage.from_plain(Outcome, table)
+            table = json_files.read_json(path)
+            # A score may be NaN: it counts as failed.
+            json_files.check_finite({**table, "scores": {}})
+            return json_files.from_plain(Outcome, table)
         except ValueError as error:
             raise RunError(
                 f"{path} is damaged: {error}. Delete it, and the run is scored again: "
@@ -168,7 +169,7 @@ class StudyDirectory:
         """Record how a run ended."""
         path = self.outcome_path(outcome.arm, outcome.seed)
         storage.make_directory(path.parent)
-        storage.write_json(path, storage.to_plain(outcome))
+        json_files.write_json(path, json_files.to_plain(outcome))
 
     def outcomes(self) -> dict[RunKey, Outcome]:
         """The outcome of every run that ended, by arm and seed."""
@@ -181,7 +182,7 @@ class StudyDirectory:
             return self
         study = dataclasses.replace(self.study, seeds=seeds)
         directory = dataclasses.replace(self, study=study)
-        storage.write_json(self.path / STUDY_JSON, directory._content())
+        json_files.write_json(self.path / STUDY_JSON, directory._content())
         return directory
 
     @contextmanager

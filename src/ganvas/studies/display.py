@@ -23,7 +23,7 @@ from ganvas.formatting import (
 )
 from ganvas.studies.comparison import ArmComparison
 from ganvas.studies.directory import RunKey, StudyDirectory
-from ganvas.studies.forecast import Forecast
+from ganvas.studies.forecast import StudyForecast
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
 from ganvas.studies.results import StudyResults
@@ -129,7 +129,7 @@ class StudyDisplay:
         self._runs = len(directory.run_keys())
         self._failed = {key: run.failed for key, run in directory.outcomes().items()}
         """Of the runs that ended."""
-        self._forecast = Forecast(directory, jobs)
+        self._forecast = StudyForecast(directory, jobs)
         self._most_images: dict[RunKey, int] = {}
         retried = [f"{job.arm} seed {job.seed}" for job in jobs if job.attempt > 1]
         if retried:

@@ -44,7 +44,7 @@ def read_stage(directory: StudyDirectory, key: RunKey) -> Stage:
     return Stage(seen, scored // interval, seen // interval > scored // interval)
 
 
-class Forecast:
+class StudyForecast:
     """The time that a study's remaining jobs will take. Times are those of one monotonic clock."""
 
     def __init__(self, directory: StudyDirectory, jobs: Sequence[Job]) -> None:

@@ -27,10 +27,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ganvas.errors import RecipeError, StudyError
+from ganvas.networks import ROLES
 from ganvas.networks.sizes import POINT
 from ganvas.recipes import CATALOG, Recipe, load_recipe, parse_recipe, recipe_table
 from ganvas.recipes.files import Problems, Table, read_fields, read_table
-from ganvas.recipes.players import ROLES
 from ganvas.schedules import parse_count, parse_duration
 from ganvas.studies.problems import study_problems
 from ganvas.studies.study import Arm, Study

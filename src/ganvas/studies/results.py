@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ganvas import notebook, storage
+from ganvas import json_files, notebook
 from ganvas.formatting import format_count, format_interval, format_number
 from ganvas.metrics.names import more_is_better
 from ganvas.studies.comparison import ArmComparison, Comparison, compare_metric
@@ -236,7 +236,7 @@ def read_results(path: Path | str) -> StudyResults:
 def write_results(path: Path | str) -> StudyResults:
     """Read the results of a study, and write them into its results.json."""
     results = read_results(path)
-    storage.write_json(results.directory.results_file, results.to_json())
+    json_files.write_json(results.directory.results_file, results.to_json())
     return results
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ganvas.data.prepared import PreparedData
-from ganvas.data.stacking import PREFIX
+from ganvas.data.stacking import is_stacked
 from ganvas.evaluation.evaluate import STACKED_SAMPLES
 from ganvas.evaluation.families import FAMILIES
 from ganvas.metrics.names import parse_metrics
@@ -73,7 +73,7 @@ def fewest_samples(study: Study, data: PreparedData) -> int:
     """As many samples as all of the study's metrics need."""
     families = [FAMILIES[metric.family] for metric in parse_metrics(study.metrics)]
     counts = [family.fewest for family in families]
-    if data.location.startswith(PREFIX):
+    if is_stacked(data.location):
         counts.append(STACKED_SAMPLES)
     if any(family.labels != "unseen" for family in families):
         counts.append(min(SAMPLES, SAMPLES_OF_A_LABEL * len(data.label_names)))

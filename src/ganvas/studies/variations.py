@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ganvas.errors import StudyError
-from ganvas.fields import flatten, get_field, parse_field, plain_value, unknown_field
+from ganvas.fields import field_types, get_field, parse_field, plain_value, unknown_field
+from ganvas.networks import ROLES
 from ganvas.recipes import Recipe, load_recipe
 from ganvas.recipes.files import Table, parse_recipe, renamed
-from ganvas.recipes.players import NETWORK_FIELDS, ROLES, exchange_networks
+from ganvas.recipes.players import NETWORK_FIELDS, exchange_networks
 from ganvas.studies.reading import changed
 
 STUDY_FIELDS = ("data", "seeds", "images", "time", "metrics", "samples", "evaluations")
@@ -96,7 +97,7 @@ def _parse_assignment(
     field, _, rest = text.partition("=")
     field = field.strip().replace("-", "_")
     words = [word.strip() for word in rest.split(",") if word.strip()]
-    kinds = {**dict.fromkeys(NETWORK_FIELDS, str), **flatten(recipe)}
+    kinds = {**dict.fromkeys(NETWORK_FIELDS, str), **field_types(recipe)}
     if not words:
         problems.append(f"{flag} {text}: expected FIELD=VALUE, such as objective.loss=hinge")
         return "", []

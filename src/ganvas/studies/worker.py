@@ -20,7 +20,6 @@ from typing import cast
 import numpy as np
 
 from ganvas import storage
-from ganvas.data.reading import Progress
 from ganvas.devices import choose_device, reset_peak_memory
 from ganvas.diagnosis import diagnose
 from ganvas.errors import DataError, Diverged, Interrupted, Locked, RunError, Unhealthy
@@ -30,7 +29,9 @@ from ganvas.evaluation.failures import Failures
 from ganvas.evaluation.measure import measure
 from ganvas.extras import MissingExtra
 from ganvas.generators.files import load
+from ganvas.hub_files import WEIGHTS
 from ganvas.metrics.names import parse_metrics
+from ganvas.progress import Progress
 from ganvas.recipes import count_weights
 from ganvas.runs import Run
 from ganvas.runs.directories import is_run
@@ -313,7 +314,7 @@ def run_cost(run: Run) -> Cost | None:
     data = run.read_data()
     shape = recipe.image_shape(data["shape"]["channels"])
     generator_weights, discriminator_weights = count_weights(recipe, shape, len(data["labels"]))
-    model = run.generator_directory / "model.safetensors"
+    model = run.generator_directory / WEIGHTS
     return Cost(
         training_seconds=round(seconds, 1),
         images_per_second=round(images / seconds, 1) if seconds else 0.0,

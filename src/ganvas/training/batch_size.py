@@ -58,9 +58,9 @@ class BatchSizeFinder:
             generator_batch=own and own // self.processes,
         )
         objective = Objective.build(recipe.objective, recipe.generator.regularisers)
-        rarest = max(
-            (term.every for term in (*objective.penalties, *objective.regularisers)), default=1
-        )
+        intervals = [penalty.every for penalty in objective.penalties]
+        intervals += [regulariser.every for regulariser in objective.regularisers]
+        rarest = max(intervals, default=1)
         # The first step has every penalty; by the last, such a step has been captured as a graph.
         steps = WARMUP_STEPS * rarest + 1 if self.compile == "auto" else 1
         try:

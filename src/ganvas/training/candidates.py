@@ -13,7 +13,7 @@ from ganvas.fields import format_field, get_field, replace_field
 from ganvas.formatting import format_number
 from ganvas.health.thresholds import Thresholds
 from ganvas.recipes import Recipe
-from ganvas.runs.tuning import Candidate, Outcome, Tuning
+from ganvas.runs.tuning import Candidate, CandidateOutcome, Tuning
 from ganvas.schedules import extremes, multiply, parse_schedule
 
 FACTORS = (0.25, 1.0, 4.0)
@@ -71,7 +71,7 @@ def with_tuning(recipe: Recipe) -> tuple[Recipe, Tuning]:
                 "about the last"
             ]
         )
-    step = recipe.batch * recipe.discriminator_steps
+    step = recipe.images_per_step
     steps = recipe.images // (PART * len(FACTORS) * step)
     if steps < fewest_steps():
         enough = fewest_steps() * PART * len(FACTORS) * step
@@ -133,7 +133,9 @@ def choose(tuning: Tuning) -> Tuning:
     Args:
         tuning: with all outcomes.
     """
-    outcomes = [candidate.outcome or Outcome("not judged") for candidate in tuning.candidates]
+    outcomes = [
+        candidate.outcome or CandidateOutcome("not judged") for candidate in tuning.candidates
+    ]
     kept = [index for index, outcome in enumerate(outcomes) if not outcome.is_dropped]
     if not kept:
         return tuning

@@ -82,18 +82,13 @@ def images_in(seconds: float, images_per_second: float, seen: int, every: int, s
     return images
 
 
-def step_images(recipe: Recipe) -> int:
-    """Images of one step."""
-    return recipe.batch * recipe.discriminator_steps
-
-
 def budget_for(recipe: Recipe, seconds: float, pace: Pace) -> tuple[Recipe, TimeLimit]:
     """The recipe with the budget that a time gives at a pace, its schedules fixed; and its limit.
 
     Raises:
         RecipeError: it is too short for more than a few steps.
     """
-    step = step_images(recipe)
+    step = recipe.images_per_step
     every = recipe.evaluation.every
     images = images_in(seconds, pace.images_per_second, 0, every, pace.score_seconds)
     if images < FEWEST_STEPS * step:
@@ -201,7 +196,7 @@ class Clock(Listener):
 
     def correct(self, state: TrainState) -> None:
         """Give the run the budget that the time left allows, at the present rate."""
-        step = step_images(self._recipe)
+        step = self._recipe.images_per_step
         more = max(step, self._images_left(state) // step * step)
         images = state.images_seen + more
         budget = Budget(images, state.images_seen, round(self.elapsed, 3))

@@ -19,13 +19,14 @@ from ganvas.health.assessment import longer_budget
 from ganvas.health.finding import describe_event
 from ganvas.networks import POINT
 from ganvas.notebook import NotebookLine, in_notebook
+from ganvas.progress import Progress
 from ganvas.recipes import Recipe
 from ganvas.recipes.first_shapes import enough_for_shapes
 from ganvas.runs import Run
 from ganvas.runs.history import Record
 from ganvas.terminal import printable
 from ganvas.training.engine import Compiled
-from ganvas.training.listeners import Advance, Listener
+from ganvas.training.listeners import Listener
 from ganvas.training.state import TrainState
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -119,7 +120,7 @@ class Display(Listener):
         self._live.console.print(printable(text), markup=False)
 
     @contextmanager
-    def progress(self, task: str) -> Iterator[Advance]:
+    def progress(self, task: str) -> Iterator[Progress]:
         """While entered, the live line shows the progress of this task."""
 
         def advance(done: int, total: int) -> None:

@@ -22,8 +22,8 @@ from ganvas.errors import DataError, RecipeError, RunError
 from ganvas.formatting import format_first, format_list
 from ganvas.generators.files import later_doublings_in, load, read_description
 from ganvas.hub_files import (
+    CONFIG_JSON,
     DISCRIMINATOR_FILE,
-    GENERATOR_FILES,
     address_of,
     fetch_model,
     is_hub,
@@ -96,7 +96,7 @@ class EarlierRun:
             address, folder = fetch_model(address_of(place), [DISCRIMINATOR_FILE])
             return cls._of_generator(folder, str(address_of(place)), str(address))
         path = Path(place)
-        if not (path / GENERATOR_FILES[0]).is_file():
+        if not (path / CONFIG_JSON).is_file():
             return cls._of_run(path)
         if is_run(path.parent):
             raise RunError(
@@ -114,7 +114,7 @@ class EarlierRun:
                 f"{path} has no checkpoint yet, so there are no weights to start from. "
                 f"Continue it: {ganvas_command('resume', path)}"
             )
-        tensors, values, damaged = newest
+        tensors, values, notes = newest
         recipe, shape = run.read_recipe(), run.read_shape()
         later_doublings = later_doublings_in(values)
         labels = tuple(run.read_data()["labels"])
@@ -125,7 +125,7 @@ class EarlierRun:
             label_names=labels if recipe.takes_labels else (),
             tensors=networks_in(tensors, run, recipe, shape, later_doublings),
             images_seen=values["images_seen"],
-            notes=tuple(f"{problem}; the checkpoint before it is used" for problem in damaged),
+            notes=tuple(notes),
         )
 
     @classmethod

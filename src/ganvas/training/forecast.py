@@ -7,7 +7,7 @@ import time
 from ganvas.health.assessment import longer_budget
 from ganvas.networks import ImageShape
 from ganvas.recipes import Recipe
-from ganvas.recipes.first_shapes import Forecast, measured_run, too_short
+from ganvas.recipes.first_shapes import ShapesForecast, measured_run, too_short
 from ganvas.training.listeners import Listener
 from ganvas.training.state import TrainState
 
@@ -16,7 +16,7 @@ SECONDS = 5.0
 top."""
 
 
-class ForecastListener(Listener):
+class ShapesForecastListener(Listener):
     """Prints the forecast of a new run once.
 
     Args:
@@ -53,5 +53,5 @@ class ForecastListener(Listener):
             self._said = True
             rate = (state.images_seen - images) / (now - began)
             run = measured_run(self._recipe, self._channels)
-            forecast = Forecast(rate, self._recipe.images, run, self._things)
+            forecast = ShapesForecast(rate, self._recipe.images, run, self._things)
             self._display.message(f"time: {forecast}")

@@ -55,7 +55,7 @@ def grid_columns(recipe: Recipe) -> int | None:
 
 def remove_interruption_grid(run: Run, recipe: Recipe, state: TrainState) -> None:
     """Remove the grid that an interruption drew: a resumed run then equals one without it."""
-    before = state.images_seen - recipe.batch * recipe.discriminator_steps
+    before = state.images_seen - recipe.images_per_step
     due = is_grid_due(recipe.intervals.samples, before, state.images_seen)
     if run.read_status().status == "interrupted" and not due:
         run.sample_path(state.images_seen).unlink(missing_ok=True)

@@ -6,19 +6,17 @@ needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy.typing as npt
 
 from ganvas.evaluation.score import Score
+from ganvas.progress import Progress, no_progress
 from ganvas.runs.history import Record
 from ganvas.training.state import TrainState
 from ganvas.training.stop import Signal
-
-Advance = Callable[[int, int], None]
-"""Called with (done, total)."""
 
 
 class Listener:
@@ -69,9 +67,9 @@ class Listener:
         """One line for the user."""
 
     @contextmanager
-    def progress(self, task: str) -> Iterator[Advance]:
+    def progress(self, task: str) -> Iterator[Progress]:
         """Entered during a longer piece of work; yields a function that takes (done, total)."""
-        yield lambda done, total: None
+        yield no_progress
 
     def end(self) -> None:
         """Training is complete."""
@@ -127,7 +125,7 @@ class Listeners(Listener):
             listener.message(text)
 
     @contextmanager
-    def progress(self, task: str) -> Iterator[Advance]:
+    def progress(self, task: str) -> Iterator[Progress]:
         with ExitStack() as stack:
             advances = [
                 stack.enter_context(listener.progress(task)) for listener in self._listeners

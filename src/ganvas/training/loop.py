@@ -13,7 +13,7 @@ from ganvas.training.display import Display
 from ganvas.training.distributed import interrupted_error, rank_lost_error
 from ganvas.training.due import Due
 from ganvas.training.failures import report_divergence, unhealthy_error
-from ganvas.training.forecast import ForecastListener
+from ganvas.training.forecast import ShapesForecastListener
 from ganvas.training.grids import draw_samples
 from ganvas.training.growing import grow_if_due
 from ganvas.training.listeners import Listeners
@@ -110,7 +110,7 @@ def fit_to_the_end(
         listeners, monitor = Listeners(), None
         try:
             if processes.is_main:
-                forecast = ForecastListener(display, recipe, data.shape)
+                forecast = ShapesForecastListener(display, recipe, data.shape)
                 logs = Logs(run, loggers, display)
                 timed = () if clock is None else (clock,)
                 listeners = Listeners(RunFiles(run, recipe), *timed, display, forecast, logs)

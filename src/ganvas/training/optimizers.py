@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from ganvas.networks import Role
 from ganvas.recipes import DiscriminatorSettings, GeneratorSettings, PlayerSettings
 from ganvas.schedules import value_at
-
-Role = Literal["generator", "discriminator"]
 
 
 @dataclass(frozen=True)
@@ -59,9 +57,11 @@ class Player:
         """While entered, its weights require no gradient: gradients only pass through."""
         for weight in self.weights:
             weight.requires_grad_(False)
-        yield
-        for weight in self.weights:
-            weight.requires_grad_(True)
+        try:
+            yield
+        finally:
+            for weight in self.weights:
+                weight.requires_grad_(True)
 
 
 def make_optimizer(network: nn.Module, settings: PlayerSettings) -> torch.optim.Optimizer:

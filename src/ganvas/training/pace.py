@@ -139,7 +139,7 @@ def train_for(
             state = TrainState.start(
                 recipe, data, 0, state.device, processes, later_doublings=later
             )
-        images += recipe.batch * recipe.discriminator_steps
+        images += recipe.images_per_step
         if state.device.type == "cuda":
             torch.cuda.synchronize(state.device)
     return images / (time.perf_counter() - start), state

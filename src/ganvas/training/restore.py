@@ -41,10 +41,9 @@ def restore_newest(
     state = TrainState.start(
         recipe, data, environment["seed"], device, processes, compiled, later_doublings
     )
-    lines = []
+    lines: list[str] = []
     if restored is not None:
-        tensors, values, damaged = restored
-        lines = [f"{problem}; the checkpoint before it is used" for problem in damaged]
+        tensors, values, lines = restored
         if values["images_seen"] == 0:
             take_weights(state, tensors)  # all that fit: a rewind may have exchanged layers
         elif not _restore(run, state, tensors, values):

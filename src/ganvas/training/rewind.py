@@ -11,19 +11,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganvas import storage
+from ganvas import json_files, storage
 from ganvas.diagnosis import diagnose
 from ganvas.health.advice import apply_change
 from ganvas.health.finding import Change
 from ganvas.runs import Run
-from ganvas.runs.recipe_file import read_recipe_of_run
+from ganvas.runs.file_names import (
+    FINDINGS_JSONL,
+    HISTORY_JSONL,
+    RECIPE_JSON,
+    REWOUND,
+    SAMPLES,
+    SCORES_JSONL,
+)
 from ganvas.training.state import TrainState
 
 MOST_REWINDS = 2
 """A run that fails a third time needs a person."""
 
 PLAN = "plan.json"
-ABANDONED_FILES = ("recipe.json", "history.jsonl", "findings.jsonl", "scores.jsonl")
+ABANDONED_FILES = (RECIPE_JSON, HISTORY_JSONL, FINDINGS_JSONL, SCORES_JSONL)
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ class Rewind:
 
     def event(self) -> dict[str, Any]:
         """Its record in findings.jsonl."""
-        return {"event": "rewind", "images_seen": self.to, **storage.to_plain(self)}
+        return {"event": "rewind", "images_seen": self.to, **json_files.to_plain(self)}
 
 
 def rewind(run: Run, failed_at: int) -> Rewind | None:
@@ -90,7 +97,7 @@ def rewind_on_all(run: Run, state: TrainState) -> str | None:
 def complete_pending_rewind(run: Run) -> None:
     """Complete the last rewind if a kill interrupted it."""
     for directory in rewind_dirs(run)[-1:]:
-        plan = storage.read_dataclass(directory / PLAN, Rewind)
+        plan = json_files.read_dataclass(directory / PLAN, Rewind)
         if plan.event() not in run.findings.records():
             apply_rewind(run, plan)
 
@@ -99,7 +106,7 @@ def apply_rewind(run: Run, plan: Rewind) -> None:
     """Delete all records after the checkpoint and change the recipe; repeating it is harmless."""
     run.delete_checkpoints_after(plan.to)
     run.delete_records_after(plan.to)
-    before = read_recipe_of_run(rewind_dir(run, plan.number) / "recipe.json")
+    before = Run(rewind_dir(run, plan.number)).read_recipe()
     run.write_recipe(apply_change(before, plan.change).with_fixed_schedules())
     run.write_status("running", plan.to)
     run.findings.append(plan.event())
@@ -112,18 +119,18 @@ def keep_abandoned_files(run: Run, plan: Rewind) -> None:
         for name in ABANDONED_FILES:
             if (run.directory / name).exists():
                 shutil.copy2(run.directory / name, draft / name)
-        (draft / "samples").mkdir()
+        (draft / SAMPLES).mkdir()
         for path in run.sample_paths():
             if int(path.stem) > plan.to:
-                shutil.copy2(path, draft / "samples" / path.name)
-        storage.write_json(draft / PLAN, storage.to_plain(plan))
+                shutil.copy2(path, draft / SAMPLES / path.name)
+        json_files.write_json(draft / PLAN, json_files.to_plain(plan))
 
 
 def rewind_dir(run: Run, number: int) -> Path:
     """The directory with the abandoned files of one rewind."""
-    return run.directory / "rewound" / str(number)
+    return run.directory / REWOUND / str(number)
 
 
 def rewind_dirs(run: Run) -> list[Path]:
     """The directories of all rewinds of this run, oldest first."""
-    return sorted(path.parent for path in (run.directory / "rewound").glob(f"[0-9]/{PLAN}"))
+    return sorted(path.parent for path in (run.directory / REWOUND).glob(f"[0-9]/{PLAN}"))

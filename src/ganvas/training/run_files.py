@@ -21,8 +21,10 @@ from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.data import describe_data
+from ganvas.runs.directories import check_new_run
+from ganvas.runs.file_names import RUNS
 from ganvas.runs.history import Record
-from ganvas.runs.run import CheckpointContent, check_unoccupied
+from ganvas.runs.run import CheckpointContent
 from ganvas.runs.time_limit import TimeLimit
 from ganvas.runs.tuning import Tuning
 from ganvas.storage import check_can_write, native_path
@@ -31,9 +33,6 @@ from ganvas.training.engine import Compile
 from ganvas.training.grids import grid_columns
 from ganvas.training.listeners import Listener
 from ganvas.training.state import TrainState
-
-RUNS = Path("runs")
-"""Where a run without a place of its own is made."""
 
 
 class RunFiles(Listener):
@@ -113,7 +112,7 @@ def check_free(out: Path | str | None, name: str) -> None:
     if out is None:
         check_can_write(RUNS / native_path(name))
     else:
-        check_unoccupied(Path(out))
+        check_new_run(Path(out))
 
 
 def new_run(

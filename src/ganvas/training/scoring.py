@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 from ganvas.data.prepared import PreparedData
-from ganvas.data.reading import Progress
 from ganvas.evaluation.checks import check_held_out
 from ganvas.evaluation.extractor_choice import unavailable_metrics
 from ganvas.evaluation.failures import failure_lines
@@ -13,6 +12,7 @@ from ganvas.evaluation.measure import Measurement, measure
 from ganvas.evaluation.score import Score
 from ganvas.generators.files import generator_in_training
 from ganvas.metrics.names import parse_metrics
+from ganvas.progress import Progress
 from ganvas.recipes import Recipe
 from ganvas.training.listeners import Listener
 from ganvas.training.state import TrainState

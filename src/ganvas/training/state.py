@@ -13,7 +13,7 @@ from ganvas.data.pixels import pixel_store
 from ganvas.data.prepared import PreparedData
 from ganvas.data.stream import ImageStream
 from ganvas.devices import make_current
-from ganvas.networks import ImageShape
+from ganvas.networks import ImageShape, Role
 from ganvas.networks.labels import set_label_strength
 from ganvas.networks.running_statistics import running_statistics, to_sync_batch_norm
 from ganvas.objectives.augmentation import Augmentation
@@ -29,7 +29,7 @@ from ganvas.training.ema import EmaPairs, ema_copy, update_ema
 from ganvas.training.engine import Compile, Eager, Engine, choose_engine
 from ganvas.training.freezing import freeze_coarse_stages, freeze_stages
 from ganvas.training.metrics import MetricAccumulator
-from ganvas.training.optimizers import Player, Role, restore_optimizer
+from ganvas.training.optimizers import Player, restore_optimizer
 from ganvas.training.step_functions import StepFunctions
 
 

@@ -14,7 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from ganvas.networks import average_heads, bind_labels
+from ganvas.networks import Role, average_heads, bind_labels
 from ganvas.networks.styles import StyleBased, StyleMixing, training_styles
 from ganvas.networks.weights import trainable_matrices
 from ganvas.objectives.batch import DiscriminatorBatch, Network, Reconstruct, bind_reconstruct
@@ -24,7 +24,7 @@ from ganvas.objectives.weighted import weighted_means
 from ganvas.precision import Precision
 from ganvas.training.engine import Engine, TensorFunction, Tensors
 from ganvas.training.gradients import gradients_of, scalars_and_gradients
-from ganvas.training.optimizers import Player, Role
+from ganvas.training.optimizers import Player
 
 
 class TrainedPlayers(Protocol):

@@ -89,25 +89,20 @@ def train(
 ) -> Run:
     """Train a GAN on images and leave everything in a run directory.
 
-    Started by torchrun, the processes share every batch, and process 0 writes. Restarted by
-    torchrun after a failure, they resume from the last checkpoint. Several threads of one process
-    may train a run each.
+    Started by torchrun, the processes share every batch, and process 0 writes; restarted after a
+    failure, they resume from the last checkpoint. Several threads may train a run each.
 
     Args:
-        recipe: what to train, e.g. `ganvas.recipes.dcgan()`; or the name of a recipe or its file;
-            or auto, which chooses for these images and this machine; or what `ganvas.choose`
-            returned.
-        data: a folder, .zip, .tar, .npz, .npy, .parquet, a folder of IDX files, a data set of the
-            hub (hf:OWNER/NAME:SPLIT), `fashion`, or data generated for benchmarks: ring, grid,
-            swiss-roll, stacked:DATA.
+        recipe: what to train, e.g. `ganvas.recipes.dcgan()`; the name of a recipe or its file;
+            auto, which chooses for these images and this machine; or what `ganvas.choose` returned.
+        data: a folder, .zip, .tar, .npz, .npy, .parquet, a folder of IDX files, hf:OWNER/NAME:SPLIT
+            of the hub, `fashion`, or generated: ring, grid, swiss-roll, stacked:DATA.
         out: the run directory, which must not exist; None makes runs/RECIPE-DATA-N.
-        start_from: an earlier run, or a model of the hub (hf:OWNER/NAME), whose weights this one
-            starts from where they fit by name and shape. A recipe's name then means
-            `Recipe.for_trained_weights`; a `Recipe` is used as it is.
-        time: train for this long, not for `recipe.images`: 90s, 10m, 1h30m, or seconds. It counts
-            training with its scores and checkpoints, not preparation; a killed run keeps the time
-            that was left. Speed is measured for a few seconds and gives the budget in images,
-            which is corrected while training. Schedules end with it.
+        start_from: an earlier run, or hf:OWNER/NAME of the hub, whose weights are taken where they
+            fit by name and shape. The name of a recipe then means its `for_trained_weights`.
+        time: train for this long, not for `recipe.images`: 90s, 10m, 1h30m, or seconds. Scores and
+            checkpoints count, preparation does not. A few measured seconds give the budget in
+            images, with which schedules end; it is corrected while training.
         seed: decides weights, order and latents. The same seed gives the same bits on the same
             machine, with the same versions and number of torch's threads.
         device: auto, cpu, cuda, cuda:1, mps.

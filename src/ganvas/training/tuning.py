@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ganvas import storage, tensor_file
+from ganvas import json_files, storage, tensor_file
 from ganvas.command_line import ganvas_command
 from ganvas.data.prepared import PreparedData
 from ganvas.diagnosis import diagnose
@@ -25,9 +25,11 @@ from ganvas.evaluation.measure import measure
 from ganvas.generators.files import generator_in_training
 from ganvas.metrics.names import parse_metrics
 from ganvas.processes import ProcessGroup
+from ganvas.progress import Progress, no_progress
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
-from ganvas.runs.tuning import Outcome, Tuning, candidate_directory, read_tuning
+from ganvas.runs.file_names import DATA_JSON, ENVIRONMENT_JSON, RECIPE_JSON, STATUS_JSON
+from ganvas.runs.tuning import CandidateOutcome, Tuning, candidate_directory, read_tuning
 from ganvas.training.candidates import OWN, choose, recipe_of, with_values
 from ganvas.training.display import Display
 from ganvas.training.distributed import (
@@ -38,7 +40,7 @@ from ganvas.training.distributed import (
 )
 from ganvas.training.failures import report_out_of_memory
 from ganvas.training.grids import remove_interruption_grid
-from ganvas.training.listeners import Advance, Listener, Listeners
+from ganvas.training.listeners import Listener, Listeners
 from ganvas.training.loop import fit
 from ganvas.training.monitor import HealthMonitor
 from ganvas.training.restore import restore_newest
@@ -48,7 +50,7 @@ from ganvas.training.state import TrainState
 
 EARLY_METRICS = ("fd-lite0", "swd")
 """The first that can be measured gives the early score; of both, less is better."""
-OWN_FILES = {"recipe.json", "environment.json", "data.json", "status.json", ".lock"}
+OWN_FILES = {RECIPE_JSON, ENVIRONMENT_JSON, DATA_JSON, STATUS_JSON, ".lock"}
 """Files of a candidate that the run which continues from it has itself."""
 
 
@@ -121,7 +123,7 @@ class Candidates:
             self.display.message(f"  {tuning.line(tuning.candidates[index])}")
         return tuning
 
-    def _train(self, run: Run, recipe: Recipe, metric: str | None) -> Outcome:
+    def _train(self, run: Run, recipe: Recipe, metric: str | None) -> CandidateOutcome:
         """Train a candidate, or what is left of it, and score it; also one that diverges."""
         if self.processes.is_main and not run.directory.exists():
             make_candidate(run, recipe, self.run)
@@ -150,10 +152,10 @@ class Candidates:
 
     def _outcome_of(
         self, run: Run, recipe: Recipe, state: TrainState, metric: str | None
-    ) -> Outcome:
+    ) -> CandidateOutcome:
         """What health says of a trained candidate; and its score, unless it is dropped."""
-        table = self.processes.broadcast_object(lambda: storage.to_plain(verdict_on(run)))
-        outcome = storage.from_plain(Outcome, table)
+        table = self.processes.broadcast_object(lambda: json_files.to_plain(verdict_on(run)))
+        outcome = json_files.from_plain(CandidateOutcome, table)
         if outcome.is_dropped or metric is None:
             return outcome
         generator = generator_in_training(recipe, state.ema, self.data, state.images_seen)
@@ -179,7 +181,7 @@ class LiveLine(Listener):
 
     def __init__(self, display: Display, name: str, images: int) -> None:
         self._display, self._name, self._images = display, name, images
-        self._advance: Advance = lambda done, total: None
+        self._advance: Progress = no_progress
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -190,20 +192,20 @@ class LiveLine(Listener):
         self._advance(state.images_seen, self._images)
 
     @contextmanager
-    def progress(self, task: str) -> Iterator[Advance]:
+    def progress(self, task: str) -> Iterator[Progress]:
         with self._display.progress(f"{self._name}, {task}") as advance:
             yield advance
 
 
-def verdict_on(run: Run) -> Outcome:
+def verdict_on(run: Run) -> CandidateOutcome:
     """What the files of a trained candidate say of its health."""
     status = run.read_status()
     if status.status == "diverged":
-        return Outcome("diverged", (f"{status.reason}.",))
+        return CandidateOutcome("diverged", (f"{status.reason}.",))
     diagnosis = diagnose(run)
     failing = [finding for finding in diagnosis.findings if finding.verdict == "failing"]
     reasons = (f"{finding.symptom}: {finding.meaning}" for finding in failing)
-    return Outcome(diagnosis.verdict, tuple(reasons))
+    return CandidateOutcome(diagnosis.verdict, tuple(reasons))
 
 
 def candidate_run(run: Run, index: int) -> Run:

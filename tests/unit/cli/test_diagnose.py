@@ -59,6 +59,17 @@ def test_verbose_lists_every_symptom_with_its_reason() -> None:
     assert "  idle-penalty: there is no penalty" in lines
 
 
+def test_verbose_lists_what_is_suspicious_and_excused() -> None:
+    why = (
+        "probe/diversity/vendi of 0.2 (normal: above 0.3) would be suspicious, but diversity grows"
+    )
+    excused = a_diagnosis(excused={"mode-collapse": (why,)})
+    lines = diagnosis_lines(excused, verbose=True)
+    assert lines[lines.index("suspicious, but no finding:") + 1] == f"  mode-collapse: {why}"
+    assert why not in "".join(diagnosis_lines(excused, verbose=False))
+    assert "suspicious, but no finding:" not in diagnosis_lines(a_diagnosis(), verbose=True)
+
+
 def test_the_numbers_of_a_finding_that_is_ending_are_of_the_past() -> None:
     numbers = (Measurement("probe/ranking/memory", 0.75, "below 0.7"),)
     now = Finding("discriminator-memorises", "watch", 0.7, 64, numbers, "It has.", (), "a paper")

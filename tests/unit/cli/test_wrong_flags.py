@@ -119,12 +119,17 @@ def test_every_hint_is_for_a_command_or_for_all() -> None:
 
 
 def test_the_flag_of_another_tool_never_leads_to_an_error_of_ours() -> None:
-    for row in other_tools().habits:
-        for command in COMMANDS:
+    """With each command that has a hint of its own, and with the others in turns."""
+    flags = {name: flags_of(kind) for name, kind in COMMANDS.items()}
+    refused = set()
+    for row, other in zip(other_tools().habits, itertools.cycle(COMMANDS), strict=False):
+        for command in {*row.hints, other} - {EVERY}:
             words = ["dcgan", "fashion"] if command == "train" else []
             flag = f"--{row.names[0]}"
-            if flag not in flags_of(COMMANDS[command]):
+            if flag not in flags[command]:
                 assert flag in refusal(command, *words, flag, "1")
+                refused.add(command)
+    assert refused == {*COMMANDS}
 
 
 # ---- hints

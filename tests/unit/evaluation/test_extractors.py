@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganvas.evaluation.extractors import Extractor, fake_features, real_features
+from ganvas.evaluation.extractors import Extractor, Split, fake_features, real_features
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.latents.latents import BATCH_SIZE
 from tests.builders.tiny import tiny_data
@@ -63,12 +63,12 @@ def test_an_extractor_with_more_batches_has_the_larger_part_of_the_bar() -> None
     assert [count for count, _ in calls][:5] == [0, 64, 128, 192, 256]
 
 
-@pytest.mark.parametrize("held_out", [False, True])
-def test_progress_of_real_images_is_reported_per_batch(held_out: bool) -> None:
-    indices = np.arange(100) if held_out else np.arange(300)
+@pytest.mark.parametrize("split", ["training", "held-out"])
+def test_progress_of_real_images_is_reported_per_batch(split: Split) -> None:
+    indices = np.arange(100) if split == "held-out" else np.arange(300)
     data = replace(tiny_data(400), held_out=indices)
     calls: Calls = []
     extractor = replace(IN_BATCHES, batch_size=60)
-    features = real_features(extractor, data, held_out, 100, lambda *call: calls.append(call))
+    features = real_features(extractor, data, split, 100, lambda *call: calls.append(call))
     assert calls == [(0, 100), (60, 100), (100, 100)]
-    assert torch.equal(features, real_features(WHOLE, data, held_out, 100, lambda *call: None))
+    assert torch.equal(features, real_features(WHOLE, data, split, 100, lambda *call: None))

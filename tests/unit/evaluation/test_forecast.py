@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ganvas.evaluation import forecast
-from ganvas.evaluation.forecast import Forecast
+from ganvas.evaluation.forecast import ScoringForecast
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_the_first_batch_tells_how_long_all_takes(
     monkeypatch.setattr(forecast.time, "monotonic", lambda: clock[0])
     announced: list[str] = []
     passed: list[tuple[int, int]] = []
-    advance = Forecast(
+    advance = ScoringForecast(
         lambda done, total: passed.append((done, total)),
         announced.append,
         real_images,
@@ -39,7 +39,9 @@ def test_the_first_batch_tells_how_long_all_takes(
 
 def test_a_quick_evaluation_is_not_announced() -> None:
     announced: list[str] = []
-    advance = Forecast(lambda done, total: None, announced.append, real_images=0, computing=0.0)
+    advance = ScoringForecast(
+        lambda done, total: None, announced.append, real_images=0, computing=0.0
+    )
     advance(0, 100)
     advance(100, 100)
     assert announced == []

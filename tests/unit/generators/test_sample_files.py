@@ -22,8 +22,6 @@ from ganvas.generators import files as generator_files
 from ganvas.generators import sample_files
 from ganvas.generators.sample_files import (
     SampleRequest,
-    check_file,
-    check_folder,
     write_folder,
     write_grid,
     write_npz,
@@ -139,32 +137,6 @@ def test_a_grid_that_no_program_opens_is_refused_before_sampling(
         write_grid(tmp_path / "grid.png", SampleRequest(generator, 20_000, 0), ignore)
     assert isinstance(generator.network, Stripes)
     assert generator.network.sizes == []
-
-
-def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "a.png").write_bytes(b"")
-    long = "x" * 300
-    for out, message in (
-        (tmp_path / "file", "is a file"),
-        (tmp_path / "full", "is not empty"),
-        (tmp_path / "file" / "below", "a file is in the way"),
-        (tmp_path / long, "name too long"),
-    ):
-        with pytest.raises(RunError, match=message):
-            check_folder(out)
-    for out, message in (
-        (tmp_path / "full", "is a folder"),
-        (tmp_path / "file" / "a.png", "a file is in the way"),
-        (tmp_path / f"{long}.png", "name too long"),
-    ):
-        with pytest.raises(RunError, match=message):
-            check_file(out)
-    before = sorted(tmp_path.rglob("*"))
-    check_folder(tmp_path / "new" / "folder")
-    check_file(tmp_path / "new" / "grid.png")
-    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize(

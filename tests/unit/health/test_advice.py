@@ -12,7 +12,7 @@ import pytest
 from ganvas.cli.parsing import parse
 from ganvas.cli.train import Train
 from ganvas.errors import RecipeError
-from ganvas.fields import flatten
+from ganvas.fields import field_types
 from ganvas.health import advice
 from ganvas.health.advice import (
     SPECTRAL_NORM,
@@ -31,10 +31,10 @@ from ganvas.health.assessment import apply_rules
 from ganvas.health.finding import Change
 from ganvas.health.rules import RULES
 from ganvas.health.rules.progress import usual_rampup
+from ganvas.json_files import from_plain, to_plain
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.schedules import Ramp
-from ganvas.storage import from_plain, to_plain
 from tests.builders.symptoms import SICK, rate
 
 DCGAN = CATALOG["dcgan"]()
@@ -248,7 +248,7 @@ def test_the_usual_ramp_up_is_advised_where_there_is_none_or_a_longer_one(
 
 
 def test_every_field_that_a_remedy_names_exists() -> None:
-    fields = {name for make in CATALOG.values() for name in flatten(make())}
+    fields = {name for make in CATALOG.values() for name in field_types(make())}
     package = Path(advice.__file__).parent
     source = "".join(path.read_text() for path in sorted(package.rglob("*.py")))
     named = set(re.findall(r'(?:set_to|multiply|raise_to|lower_to)\(\s*"([\w.]+)"', source))

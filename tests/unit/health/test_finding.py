@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ganvas.errors import GanvasError
-from ganvas.fields import flatten
+from ganvas.fields import field_types
 from ganvas.health.finding import KEEPS_WEIGHTS, Change, Finding, Measurement
 from ganvas.recipes import CATALOG
 
@@ -92,5 +92,5 @@ def test_an_invalid_table_is_refused_with_a_message(table: object) -> None:
 
 
 def test_every_prefix_that_keeps_weights_is_of_a_field() -> None:
-    fields = {name for make in CATALOG.values() for name in flatten(make())}
+    fields = {name for make in CATALOG.values() for name in field_types(make())}
     assert [p for p in KEEPS_WEIGHTS if not any(f.startswith(p) for f in fields)] == []

@@ -106,6 +106,7 @@ class TestIdentity:
         other = write_generator(tmp_path / "other", seed=1)
         assert other.identity != generator.identity
 
+    @pytest.mark.usefixtures("known_operators")
     def test_an_onnx_file_is_that_of_its_export(self, tmp_path: Path, path: Path) -> None:
         require_extra("onnx")
         from ganvas.exports.onnx_file import onnx_bytes

@@ -43,9 +43,11 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=random, dtype=torch.float64).requires_grad_(True)
 
 
-@pytest.mark.parametrize("with_bias", [True, False])
 @pytest.mark.parametrize("transposed", [False, True])
-@pytest.mark.parametrize(("kernel", "stride", "padding", "plane"), GRIDS)
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "plane", "with_bias"),
+    [(*grid, place % 2 == 0) for place, grid in enumerate(GRIDS)],
+)
 def test_first_and_second_derivatives_equal_finite_differences(
     kernel: tuple[int, int],
     stride: tuple[int, int],

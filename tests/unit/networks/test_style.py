@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.autograd import gradcheck, gradgradcheck
 
 from ganvas.networks import Dimensions, ImageShape, StyleDiscriminator, StyleGenerator
-from ganvas.networks.equalised import MinibatchDeviation, Smoothing, equalised, filtered
+from ganvas.networks.equalised import MinibatchDeviation, Smoothing, equalised
 from ganvas.networks.modulated import MappingNetwork, ModulatedConvolution, StyleNetwork
 from ganvas.networks.styles import StyleMixing, mix_styles, same_for_all, training_styles
 from tests.builders.tiny import small, start, tiny_recipe
@@ -116,17 +116,6 @@ class TestSmoothing:
         doubled = layer.convolve(torch.full((1, 1, 6, 6), 0.7).double(), torch.ones(1, 1).double())
         assert doubled.shape == (1, 1, 12, 12)
         torch.testing.assert_close(doubled[..., 2:-2, 2:-2], torch.full((1, 1, 8, 8), 0.7).double())
-
-    @pytest.mark.parametrize(("padding", "stride"), [(1, 1), (2, 1), (1, 2)])
-    def test_all_derivatives_are_finite_differences(self, padding: int, stride: int) -> None:
-        kernels = normal(2, 1, 4, 4, seed=1)
-        images = normal(1, 2, 5, 6).requires_grad_()
-
-        def squared(images: Tensor) -> Tensor:
-            return filtered(images, kernels, stride, padding).square()
-
-        assert gradcheck(squared, images)
-        assert gradgradcheck(squared, images)
 
 
 class TestEqualisedLearningRate:

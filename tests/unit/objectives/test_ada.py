@@ -255,17 +255,6 @@ def test_mean_area_of_cutout_equals_the_integral() -> None:
 # -- All together ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("channels", [1, 3, 4])
-def test_first_and_second_derivatives_equal_finite_differences(channels: int) -> None:
-    images = noise(channels, 6, 5).requires_grad_()
-
-    def pipeline(images: Tensor) -> Tensor:
-        return augment(images, 1.0, seeded(3)).square()
-
-    assert torch.autograd.gradcheck(pipeline, images)
-    assert torch.autograd.gradgradcheck(pipeline, images)
-
-
 @pytest.mark.parametrize("probability", [0.05, 0.3])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_fraction_of_unchanged_images_follows_the_probability(

@@ -10,8 +10,8 @@ import pytest
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.recipes.first_shapes import (
     SHAPES,
-    Forecast,
     MeasuredRun,
+    ShapesForecast,
     measured_run,
     read_table,
     too_short,
@@ -117,7 +117,7 @@ def test_a_run_with_augmentation_says_so() -> None:
 
 def test_a_forecast_gives_images_and_minutes() -> None:
     run = run_with((10_000, 8.0), (40_000, 2.0))
-    forecast = Forecast(images_per_second=100, budget=200_000, run=run)
+    forecast = ShapesForecast(images_per_second=100, budget=200_000, run=run)
     assert str(forecast) == (
         "shapes after about 20k images (3 min), as with Fashion-MNIST at 32x32; "
         "done at 200k images (33 min)"
@@ -134,19 +134,19 @@ def test_a_forecast_gives_images_and_minutes() -> None:
 
 def test_what_comes_first_is_said_first() -> None:
     run = run_with((10_000, 8.0), (40_000, 2.0))
-    assert str(Forecast(100, 9_000, run)) == (
+    assert str(ShapesForecast(100, 9_000, run)) == (
         "done at 9k images (2 min); shapes after about 20k images (3 min), as with Fashion-MNIST "
         "at 32x32"
     )
 
 
 def test_what_was_not_measured_is_said_to_be_so() -> None:
-    unknown = Forecast(100, 200_000, None)
+    unknown = ShapesForecast(100, 200_000, None)
     assert "has not been measured for these settings" in str(unknown)
     assert unknown.to_json()["shapes_at_images"] is None
-    never = Forecast(100, 200_000, run_with((10_000, 8.0), (110_000, 5.0)))
+    never = ShapesForecast(100, 200_000, run_with((10_000, 8.0), (110_000, 5.0)))
     assert "Fashion-MNIST at 32x32 showed no shapes within 110k images" in str(never)
-    assert str(Forecast(100, 200_000, None, "points")) == "done at 200k points (33 min)"
+    assert str(ShapesForecast(100, 200_000, None, "points")) == "done at 200k points (33 min)"
 
 
 def test_a_budget_that_ends_before_shapes_is_warned_about() -> None:

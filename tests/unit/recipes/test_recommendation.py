@@ -105,6 +105,20 @@ def test_channels_are_those_that_training_gets(
     assert recommended(folder, channels=channels).channels == expected
 
 
+def test_grey_of_any_kind_is_grey_as_in_training(tmp_path: Path) -> None:
+    """Numbers that Pillow has no mode for, and palettes of greys alone."""
+    noise = np.random.default_rng(0).random((4, 70, 70), dtype=np.float32)
+    np.savez(tmp_path / "scans.npz", noise)
+    (tmp_path / "palettes").mkdir()
+    for number, pixels in enumerate(noise):
+        picture = Image.fromarray((255 * pixels).astype(np.uint8)).convert("P")
+        picture.putpalette([value for value in range(256) for _ in range(3)])
+        picture.save(tmp_path / "palettes" / f"{number}.png")
+    for name in ("scans.npz", "palettes"):
+        prepared = prepare(open_source(tmp_path / name), DataSettings(), tmp_path / "cache")
+        assert recommended(tmp_path / name).channels == prepared.shape.channels == 1
+
+
 def test_alpha_that_would_be_lost_is_mentioned(tmp_path: Path) -> None:
     folder = photographs(tmp_path / "photos", "RGBA")
     assert "--channels 4 keeps it" in reason(recommended(folder), "alpha")

@@ -11,6 +11,7 @@ import ganvas
 from ganvas.errors import RunError
 from ganvas.generators import files as generator_files
 from ganvas.runs import Run
+from ganvas.runs.directories import check_new_file, check_new_folder
 from ganvas.web.demo import load_runs
 
 from ...extras import require_extra
@@ -53,3 +54,29 @@ def test_a_file_is_no_run(
     with pytest.raises(RunError, match=rf"{name} {message}"):
         use(path)
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "a.png").write_bytes(b"")
+    long = "x" * 300
+    for out, message in (
+        (tmp_path / "file", "is a file"),
+        (tmp_path / "full", "is not empty"),
+        (tmp_path / "file" / "below", "a file is in the way"),
+        (tmp_path / long, "name too long"),
+    ):
+        with pytest.raises(RunError, match=message):
+            check_new_folder(out)
+    for out, message in (
+        (tmp_path / "full", "is a folder"),
+        (tmp_path / "file" / "a.png", "a file is in the way"),
+        (tmp_path / f"{long}.png", "name too long"),
+    ):
+        with pytest.raises(RunError, match=message):
+            check_new_file(out)
+    before = sorted(tmp_path.rglob("*"))
+    check_new_folder(tmp_path / "new" / "folder")
+    check_new_file(tmp_path / "new" / "grid.png")
+    assert sorted(tmp_path.rglob("*")) == before

@@ -103,6 +103,7 @@ class TestCheckpoints:
         assert restored[1] == {"images_seen": 1000}
         (warning,) = restored[2]
         assert str(newest) in warning
+        assert warning.endswith("; the checkpoint before it is used")
 
     def test_all_damaged_is_an_error_that_names_each(self, run: Run) -> None:
         self.write(run, 1000, 2000)

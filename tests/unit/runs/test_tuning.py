@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 
 from ganvas.errors import RunError
-from ganvas.runs.tuning import TUNING_JSON, Candidate, Outcome, Tuning, read_tuning
+from ganvas.runs.tuning import TUNING_JSON, Candidate, CandidateOutcome, Tuning, read_tuning
 
 RATES = ("generator.learning_rate", "discriminator.learning_rate")
-FAILING = Outcome("failing", ("exploding-gradients: Single steps undo what was learnt.",))
+FAILING = CandidateOutcome("failing", ("exploding-gradients: Single steps undo what was learnt.",))
 
 
-def candidate(factor: float, text: str, outcome: Outcome | None = None) -> Candidate:
+def candidate(factor: float, text: str, outcome: CandidateOutcome | None = None) -> Candidate:
     return Candidate(factor, dict.fromkeys(RATES, text), outcome)
 
 
 HALF_DONE = Tuning(
     6_656,
     (
-        candidate(0.25, "5e-05", Outcome("healthy", score=612.34)),
+        candidate(0.25, "5e-05", CandidateOutcome("healthy", score=612.34)),
         candidate(1.0, "0.0002", FAILING),
         candidate(4.0, "0.0008"),
     ),

@@ -10,7 +10,7 @@ import pytest
 
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.display import StudyDisplay
-from ganvas.studies.forecast import Forecast, Stage, read_stage
+from ganvas.studies.forecast import Stage, StudyForecast, read_stage
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan, ThroughputEstimate
 from ganvas.studies.reading import read_study
@@ -79,7 +79,7 @@ def test_time_left_falls_while_scoring_and_is_unknown_when_scoring_takes_too_lon
     directory: StudyDirectory,
 ) -> None:
     one, two = jobs(directory)
-    forecast = Forecast(directory, [one, two])
+    forecast = StudyForecast(directory, [one, two])
     forecast.observe([one], 0.0)
     assert forecast.seconds(0.0) == pytest.approx(2 * (10 + 2 * 2 + 6))
     assert forecast.seconds(3.0) == pytest.approx(40 - 3), "it trains, although nothing is written"
@@ -93,7 +93,7 @@ def test_time_left_falls_while_scoring_and_is_unknown_when_scoring_takes_too_lon
 def test_measured_rates_replace_the_plan(directory: StudyDirectory) -> None:
     """Training is four times as fast as planned, scores take three times as long."""
     one, two = jobs(directory)
-    forecast = Forecast(directory, [one, two])
+    forecast = StudyForecast(directory, [one, two])
     forecast.observe([one], 0.0)
     trained(directory, 1024, rate=400.0)
     scored(directory, 1024)
@@ -106,7 +106,7 @@ def test_measured_rates_replace_the_plan(directory: StudyDirectory) -> None:
 
 def test_idle_workers_take_the_next_runs(directory: StudyDirectory) -> None:
     one, two = jobs(directory)
-    forecast = Forecast(directory, [one, two])
+    forecast = StudyForecast(directory, [one, two])
     forecast.observe([one, two], 0.0)
     assert forecast.seconds(0.0) == pytest.approx(20), "in parallel"
     forecast.observe([one], 0.0)

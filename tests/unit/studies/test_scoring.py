@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ganvas.data.stacking import PREFIX
+from ganvas.data.stacking import STACKED
 from ganvas.evaluation.evaluate import STACKED_SAMPLES
 from ganvas.studies.plan import Plan
 from ganvas.studies.scoring import CHOICES, choose_scoring, fewest_samples
@@ -85,7 +85,7 @@ def test_the_plan_says_why_there_are_fewer_scores_and_how_to_get_more(
 
 def test_metrics_get_the_samples_that_they_need() -> None:
     assert fewest_samples(a_study(metrics=["c2st"]), DATA) == 100
-    stacked = replace(DATA, location=f"{PREFIX}mnist")
+    stacked = replace(DATA, location=f"{STACKED}mnist")
     assert fewest_samples(a_study(metrics=["modes"]), stacked) == STACKED_SAMPLES
     assert choose_scoring(OPEN, plan_of(1_000), stacked)[0].samples == STACKED_SAMPLES
     many = replace(DATA, label_names=tuple(map(str, range(60))))

@@ -12,7 +12,7 @@ from ganvas.health.finding import HealthStatus
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import PlayerSettings, Recipe
 from ganvas.recipes.catalog import dcgan, r3gan, wgan, wgan_gp
-from ganvas.runs.tuning import Candidate, Outcome, Tuning
+from ganvas.runs.tuning import Candidate, CandidateOutcome, Tuning
 from ganvas.schedules import Ramp
 from ganvas.training.candidates import (
     OWN,
@@ -104,7 +104,7 @@ def test_a_candidate_is_probed_often_and_ends_for_no_finding(probes: int, expect
 def chosen(*outcomes: tuple[HealthStatus, float | None]) -> tuple[int | None, str]:
     """What is chosen of x 1/4, x 1 and x 4, and why."""
     candidates = tuple(
-        Candidate(factor, {"objective.clip_weights": "1"}, Outcome(verdict, score=score))
+        Candidate(factor, {"objective.clip_weights": "1"}, CandidateOutcome(verdict, score=score))
         for factor, (verdict, score) in zip((0.25, 1.0, 4.0), outcomes, strict=True)
     )
     tuning = choose(Tuning(200, candidates, "swd"))

@@ -16,7 +16,7 @@ from ganvas.growth import Growth
 from ganvas.recipes import CATALOG, Ramp, Recipe
 from ganvas.runs import Run
 from ganvas.runs.time_limit import read_time_limit
-from ganvas.training.clock import Clock, budget_for, images_in, parse_time, step_images
+from ganvas.training.clock import Clock, budget_for, images_in, parse_time
 from ganvas.training.listeners import Listener, Listeners
 from ganvas.training.pace import Pace
 from ganvas.training.stop import Signal
@@ -122,7 +122,7 @@ class Machine:
         recipe, killed_at = self.run.read_recipe(), self.now + kill_after
         clock.start(state)
         while state.images_seen < recipe.images:
-            step = step_images(recipe)
+            step = recipe.images_per_step
             state.later_doublings = recipe.later_doublings(state.images_seen)
             self.now += step / (self.rate(self.now) * 2**state.later_doublings)
             if self.now > killed_at:

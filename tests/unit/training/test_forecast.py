@@ -12,7 +12,7 @@ from ganvas.networks import ImageShape
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.recipes.first_shapes import measured_run
 from ganvas.training import forecast
-from ganvas.training.forecast import ForecastListener
+from ganvas.training.forecast import ShapesForecastListener
 from ganvas.training.listeners import Listener
 from ganvas.training.state import TrainState
 from tests.builders.tiny import start, tiny_recipe
@@ -51,7 +51,7 @@ def train(
 ) -> list[str]:
     """What is printed in so many seconds at 100 images per second, after a first slow step."""
     messages = Messages()
-    listener = ForecastListener(messages, recipe, shape)
+    listener = ShapesForecastListener(messages, recipe, shape)
     listener.start(state)
     clock.now = 60.0  # the first step compiles
     state.images_seen += 32

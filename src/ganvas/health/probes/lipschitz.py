@@ -8,6 +8,7 @@ layers' norms is an upper bound (Miyato 2018, eq. 7). K lies between them, seldo
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +58,6 @@ AFFINE = (
     UpsamplingConvolution,
     PoolingConvolution,
     BilinearDoubling,
-    BilinearHalving,
     WeightedPool,
     Smoothing,
     Shortcut,
@@ -138,12 +138,13 @@ def upper_bound(context: ProbeContext) -> ProbeValues:
             reason = "a layer that divides by the spread of what it sees has no bound"
             raise NotMeasurable(f"{name} ({type(module).__name__}): {reason}")
     example = torch.zeros_like(context.real_output.packs[:1])
+    module_bound(context.discriminator, example, None)  # fails before any norm is computed
     largest, _ = module_bound(context.discriminator, example, context.random)
     return {"probe/lipschitz/bound": largest}
 
 
 def module_bound(
-    module: nn.Module, example: Tensor, random: torch.Generator, name: str = ""
+    module: nn.Module, example: Tensor, random: torch.Generator | None, name: str = ""
 ) -> tuple[float, Tensor]:
     """An upper bound of a module's Lipschitz constant, and an output of it for shapes.
 
@@ -152,6 +153,8 @@ def module_bound(
 
     Args:
         example: (1, ...), with the shape of the module's input; its values do not matter.
+        random: draws where `operator_norm` starts. None: norms count as 1, which costs next to
+            nothing and finds out whether all layers have a bound.
         name: the module's path, for the error message.
 
     Raises:
@@ -172,10 +175,12 @@ def module_bound(
         return 1 + total, example
     if isinstance(module, HalvingLayers):
         return halving_bound(module, example, random, name)
+    if isinstance(module, BilinearHalving):
+        return bilinear_bound(module, example, random, name)
     with torch.no_grad():
         output = module(example.clone())
     if has_forward_of(module, *AFFINE):
-        return operator_norm(module, example, random), output
+        return 1.0 if random is None else operator_norm(module, example, random), output
     if has_forward_of(module, *REARRANGING, *CONTRACTING) or is_maxout(module):
         return 1.0, output
     if isinstance(module, nn.LeakyReLU):
@@ -187,7 +192,10 @@ def module_bound(
 
 
 def sequential_bound(
-    parts: list[tuple[str, nn.Module]], example: Tensor, random: torch.Generator, name: str
+    parts: list[tuple[str, nn.Module]],
+    example: Tensor,
+    random: torch.Generator | None,
+    name: str,
 ) -> tuple[float, Tensor]:
     """The product over modules that run one after the other."""
     product = 1.0
@@ -198,7 +206,7 @@ def sequential_bound(
 
 
 def halving_bound(
-    module: HalvingLayers, example: Tensor, random: torch.Generator, name: str
+    module: HalvingLayers, example: Tensor, random: torch.Generator | None, name: str
 ) -> tuple[float, Tensor]:
     """`module_bound` of a halving block, whose branches are added with a gain."""
     total, output = module_bound(module.body, example, random, f"{name}.body")
@@ -208,8 +216,23 @@ def halving_bound(
     return total, output
 
 
+def bilinear_bound(
+    module: BilinearHalving, example: Tensor, random: torch.Generator | None, name: str
+) -> tuple[float, Tensor]:
+    """`module_bound` of a filter that is the same for all channels, and a convolution that is the
+    same for all pixels: the norm of both is the product of their norms.
+    """
+    total = 1.0
+    if random is not None:  # of one channel: torch differentiates groups one at a time
+        total = operator_norm(BilinearHalving(1, 1).to(example), example[:, :1], random)
+    with torch.no_grad():
+        output = module(example)
+    added, _ = module_bound(module.convolution, example, random, f"{name}.convolution")
+    return total * added, output
+
+
 def labelled_bound(
-    module: nn.Module, example: Tensor, random: torch.Generator, name: str
+    module: nn.Module, example: Tensor, random: torch.Generator | None, name: str
 ) -> tuple[float, Tensor]:
     """`module_bound` of a module that takes labels, for the label with the largest bound."""
     match module:
@@ -280,32 +303,80 @@ def is_maxout(module: nn.Module) -> bool:
 def operator_norm(layer: nn.Module, example: Tensor, random: torch.Generator) -> float:
     """The largest singular value of an affine layer at this size, stride and padding included.
 
-    Golub and Kahan 1965: the largest singular value on the Krylov space of v, A^T A v,
-    (A^T A)^2 v, ..., from a random v. A v and A^T u come from autograd, so no matrix is formed. The
-    result is a lower bound up to rounding. For layers with random weights, whose largest singular
-    values lie close together, it is at most 0.2 % below (`LANCZOS_STEPS`).
+    Where the layer is no mere matrix (`matrix_of`), products come from autograd, so none is formed.
 
     Args:
         layer: x -> A x + b.
         example: (1, ...), with the shape of the layer's input.
     """
+    matrix = matrix_of(layer)
+    if matrix is not None:
+        start = torch.randn(
+            matrix.shape[1], generator=random, device=matrix.device, dtype=matrix.dtype
+        )
+        return largest_singular_value(matrix.mv, matrix.T.mv, start)
     x = torch.zeros_like(example, requires_grad=True)
     y = layer(x)
     pull = torch.zeros_like(y, requires_grad=True)
     # A^T pull: the gradient of this function of pull is A v, without the bias.
     (pulled,) = torch.autograd.grad(y, x, pull, create_graph=True)
-    v = torch.randn(x.shape, generator=random, device=x.device, dtype=x.dtype)
-    basis, products = x.new_zeros(LANCZOS_STEPS, x.numel()), y.new_zeros(LANCZOS_STEPS, y.numel())
+
+    def product(v: Tensor) -> Tensor:
+        (u,) = torch.autograd.grad(pulled, pull, v.view_as(x), retain_graph=True)
+        return u.flatten()
+
+    def transposed_product(u: Tensor) -> Tensor:
+        (v,) = torch.autograd.grad(y, x, u.view_as(y), retain_graph=True)
+        return v.flatten()
+
+    start = torch.randn(x.shape, generator=random, device=x.device, dtype=x.dtype)
+    return largest_singular_value(product, transposed_product, start.flatten())
+
+
+def matrix_of(layer: nn.Module) -> Tensor | None:
+    """The matrix (O, I) that alone decides a layer's norm, if there is one.
+
+    A convolution with a kernel of one pixel multiplies the channels of each pixel by it.
+    """
+    if isinstance(layer, nn.Linear) and has_forward_of(layer, nn.Linear):
+        return layer.weight.detach()
+    if (
+        isinstance(layer, nn.Conv2d)
+        and has_forward_of(layer, nn.Conv2d, Convolution)
+        and (layer.kernel_size, layer.padding, layer.groups) == ((1, 1), (0, 0), 1)
+    ):
+        return layer.weight.detach().flatten(1)
+    return None
+
+
+def largest_singular_value(
+    product: Callable[[Tensor], Tensor],
+    transposed_product: Callable[[Tensor], Tensor],
+    start: Tensor,
+) -> float:
+    """That of a matrix A, from v -> A v and u -> A^T u.
+
+    Golub and Kahan 1965: the largest singular value on the Krylov space of v, A^T A v,
+    (A^T A)^2 v, ..., from a random v. The result is a lower bound up to rounding. For layers with
+    random weights, whose largest singular values lie close together, it is at most 0.2 % below
+    (`LANCZOS_STEPS`).
+
+    Args:
+        start: v, (n,).
+    """
+    v = start
+    basis, products = v.new_zeros(LANCZOS_STEPS, len(v)), []
     for step in range(LANCZOS_STEPS):  # without synchronising with a GPU
-        v, span = v.flatten(), basis[:step]
+        span = basis[:step]
         before = v.norm()
         for _ in range(2):  # twice: the first pass leaves rounding errors
             v = torch.addmv(v, span.T, span @ v, alpha=-1)
         length = v.norm()
         # Once the Krylov space is complete, v is rounding noise and must not be added.
         v = v * torch.where(length > ROUNDING * before, 1 / length, 0)
-        (u,) = torch.autograd.grad(pulled, pull, v.view_as(x), retain_graph=True)  # A v
-        basis[step], products[step] = v, u.flatten()
-        (v,) = torch.autograd.grad(y, x, u, retain_graph=True)  # A^T A v
-    squares = torch.linalg.eigvalsh((products @ products.T).double().cpu())
+        basis[step] = v
+        products.append(product(v))
+        v = transposed_product(products[-1])
+    stacked = torch.stack(products)
+    squares = torch.linalg.eigvalsh((stacked @ stacked.T).double().cpu())
     return float(squares[-1].clamp_min(0).sqrt())

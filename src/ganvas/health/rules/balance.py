@@ -10,7 +10,6 @@ from ganvas.health.advice import (
     FAR_OFF,
     FEWER_STEPS,
     NARROWER,
-    PLAYERS,
     SPECTRAL_NORM,
     WEAKER_PENALTIES,
     WIDER,
@@ -23,10 +22,10 @@ from ganvas.health.advice import (
     set_to,
     slower,
 )
-from ganvas.health.evidence import Player
 from ganvas.health.finding import Change, Measurement
 from ganvas.health.rules.condition import Condition, LimitCheck, RuleInput, condition, most_severe
 from ganvas.health.rules.rule import Rule
+from ganvas.networks import ROLES, Role
 from ganvas.recipes.recipe import Recipe
 
 CROSS_ENTROPIES = ("minimax", "non-saturating", "relativistic")
@@ -38,10 +37,10 @@ RELATIVE = ("relativistic", "wasserstein")
 
 def updates_too_large(current: RuleInput) -> Condition | None:
     """Either network's relative change per step."""
-    return most_severe(*(_too_large(current, player) for player in PLAYERS))
+    return most_severe(*(_too_large(current, player) for player in ROLES))
 
 
-def _too_large(current: RuleInput, player: Player) -> Condition | None:
+def _too_large(current: RuleInput, player: Role) -> Condition | None:
     column, limits = f"probe/update/{player}", current.thresholds
     remedies = (
         slower(player),
@@ -63,7 +62,7 @@ def _too_large(current: RuleInput, player: Player) -> Condition | None:
     return most_severe(suspect and dataclasses.replace(suspect, at_most_watch=True), stuck)
 
 
-def standstill(current: RuleInput, player: Player) -> LimitCheck | None:
+def standstill(current: RuleInput, player: Role) -> LimitCheck | None:
     """Almost no update, although the learning rate is not zero."""
     # A schedule that ends at zero is not a symptom.
     fraction = current.evidence.learning_rate_fraction(player, current.images_seen)
@@ -91,8 +90,12 @@ def discriminator_too_weak(current: RuleInput) -> Condition | None:
             "that does not learn.",
             (faster("discriminator"), *WEAKER_PENALTIES),
             standstill(current, "discriminator"),
-            # A discriminator that stands still because it has won is not weak.
-            current.below("probe/ranking/train", limits.separated, 1.0),
+            current.below(
+                "probe/ranking/train",
+                limits.separated,
+                1.0,
+                excuse="it tells fakes from real images already",
+            ),
         ),
         condition(
             "The discriminator cannot tell fakes from real images although they are far apart, so "
@@ -104,7 +107,9 @@ def discriminator_too_weak(current: RuleInput) -> Condition | None:
                 raise_to("discriminator_steps", 2, "the discriminator learns more often"),
             ),
             current.below("probe/ranking/train", limits.undecided, 1.0),
-            current.above("probe/likeness/mean_gap", far_off),
+            current.above(
+                "probe/likeness/mean_gap", far_off, excuse="fakes are close to real images"
+            ),
         ),
     )
 
@@ -128,14 +133,23 @@ def discriminator_overpowers(current: RuleInput) -> Condition | None:
             "left, so its gradient tells the generator nothing.",
             remedies,
             separates,
-            current.below("discriminator/loss/adversarial", least + limits.spent_loss, least),
+            current.below(
+                "discriminator/loss/adversarial",
+                least + limits.spent_loss,
+                least,
+                excuse="the discriminator still has a loss to learn from",
+            ),
         ),
         condition(
             "The discriminator tells every fake from every real image, and the generator's images "
             "stay far from the real ones.",
             remedies,
             separates,
-            current.above("probe/likeness/mean_gap", limits.large_mean_gap),
+            current.above(
+                "probe/likeness/mean_gap",
+                limits.large_mean_gap,
+                excuse="fakes are close to real images",
+            ),
         ),
     )
 

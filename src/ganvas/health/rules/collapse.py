@@ -58,7 +58,7 @@ def partial_collapse(current: RuleInput) -> Condition | None:
 
 
 def growth(current: RuleInput) -> tuple[LimitCheck, ...]:
-    """A check that suppresses a collapse while diversity grows: runs start with similar images.
+    """A check that excuses a collapse while diversity grows: runs start with similar images.
 
     Compares the median of the newest three records with that of the three before, or fewer where
     there are not so many. Returns a check of low severity where diversity grows, else nothing.
@@ -68,8 +68,10 @@ def growth(current: RuleInput) -> tuple[LimitCheck, ...]:
         return ()
     newest, older = medians
     limit = current.thresholds.growing_samples * older
-    grows = newest > limit
-    return (LimitCheck(MEDIAN_SAMPLES, newest, limit, abnormal="below"),) if grows else ()
+    if newest <= limit:
+        return ()
+    excuse = "diversity grows"
+    return (LimitCheck(MEDIAN_SAMPLES, newest, limit, abnormal="below", excuse=excuse),)
 
 
 MODE_COLLAPSE = Rule(

@@ -1,14 +1,16 @@
 """Conditions: numbers compared with limits, and how severe the result is.
 
 A `LimitCheck` compares one number with one limit. A `Condition` is a set of checks that must all
-fail, and what that means. A symptom may show in several ways: each is a condition, and the most
-severe one counts.
+fail, and what that means. Some of them only excuse the others: a diversity that is too low is no
+symptom while it grows. A symptom may show in several ways: each is a condition, and the most severe
+one counts.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 from typing import Literal
 
@@ -37,6 +39,8 @@ class LimitCheck:
         too close to 1, 0.5 for an AUC that should be chance.
     abnormal: on which side of the limit the number is abnormal.
     log_scale: whether severity counts factors of ten, as it should for gradients.
+    excuse: why the other numbers of a condition are no symptom while this one is normal, as a
+        clause; empty where this number is part of what is wrong.
     """
 
     column: str
@@ -45,6 +49,7 @@ class LimitCheck:
     origin: float = 0.0
     abnormal: Side = "above"
     log_scale: bool = False
+    excuse: str = ""
 
     @property
     def severity(self) -> float:
@@ -79,6 +84,7 @@ class Condition:
     since: images seen at the onset, where that is not when the condition first held.
     is_certain: whether there is no doubt, whatever the checks say.
     at_most_watch: whether the verdict is never worse than "watch".
+    excuses: which numbers would be suspicious and why they are not, one sentence each.
     """
 
     meaning: str
@@ -88,6 +94,7 @@ class Condition:
     since: int | None = None
     is_certain: bool = False
     at_most_watch: bool = False
+    excuses: tuple[str, ...] = ()
 
     @property
     def severity(self) -> float:
@@ -110,12 +117,29 @@ def condition(
     available = tuple(check for check in checks if check is not None)
     if not available or len(available) < len(checks):
         return None
-    return Condition(meaning, available, remedies)
+    return Condition(meaning, available, remedies, excuses=excuses_of(available))
+
+
+def excuses_of(checks: Sequence[LimitCheck]) -> tuple[str, ...]:
+    """One sentence where all numbers are abnormal but those that excuse the others; else none."""
+    suspicious = [check for check in checks if not check.excuse]
+    excuses = dict.fromkeys(check.excuse for check in checks if check.excuse and check.severity < 1)
+    if not excuses or any(check.severity < 1 for check in suspicious):
+        return ()
+    numbers = " and ".join(
+        f"{number.name} of {number.value:.4g} (normal: {number.normal})"
+        for number in (check.measurement for check in suspicious)
+    )
+    return (f"{numbers} would be suspicious, but {' and '.join(excuses)}",)
 
 
 def most_severe(*conditions: Condition | None) -> Condition | None:
-    """The most severe of several conditions; None where none could be evaluated."""
-    return max((c for c in conditions if c is not None), key=lambda c: c.severity, default=None)
+    """The most severe of several conditions, with the excuses of all; None where there is none."""
+    available = [c for c in conditions if c is not None]
+    if not available:
+        return None
+    excuses = tuple(excuse for c in available for excuse in c.excuses)
+    return replace(max(available, key=lambda c: c.severity), excuses=excuses)
 
 
 @dataclass(frozen=True)
@@ -204,15 +228,16 @@ class RuleInput:
         *,
         log_scale: bool = False,
         over: int = 1,
+        excuse: str = "",
     ) -> LimitCheck | None:
         """A check that is abnormal above the limit; None where a number is missing.
 
         Args:
             limit: None where it derives from a number that is missing.
-            origin, log_scale: as in `LimitCheck`.
+            origin, log_scale, excuse: as in `LimitCheck`.
             over: how many of the last values are averaged first.
         """
-        return self._check("above", column, limit, origin, log_scale, over)
+        return self._check("above", column, limit, origin, log_scale, over, excuse)
 
     def below(
         self,
@@ -222,9 +247,10 @@ class RuleInput:
         *,
         log_scale: bool = False,
         over: int = 1,
+        excuse: str = "",
     ) -> LimitCheck | None:
         """A check that is abnormal below the limit; arguments as in `above`."""
-        return self._check("below", column, limit, origin, log_scale, over)
+        return self._check("below", column, limit, origin, log_scale, over, excuse)
 
     def _check(
         self,
@@ -234,11 +260,12 @@ class RuleInput:
         origin: float,
         log_scale: bool,
         over: int,
+        excuse: str,
     ) -> LimitCheck | None:
         value = self.mean(column, over)
         if value is None or limit is None or limit == origin:
             return None
-        return LimitCheck(column, value, limit, origin, abnormal, log_scale)
+        return LimitCheck(column, value, limit, origin, abnormal, log_scale, excuse)
 
 
 def divide(numerator: float, denominator: float) -> float:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from ganvas.health.advice import (
     NORMALISED_GENERATOR,
-    PLAYERS,
     SPECTRAL_NORM,
     non_saturating,
     regularise,
     shortcuts,
     slower,
 )
-from ganvas.health.evidence import Player
 from ganvas.health.rules.condition import Condition, RuleInput, condition, most_severe
 from ganvas.health.rules.rule import Rule
+from ganvas.networks import ROLES, Role
 
 
 def exploding_gradients(current: RuleInput) -> Condition | None:
     """Either network's gradient: its norm, or its growth on the way back to the first layer."""
-    return most_severe(*(_explodes(current, player) for player in PLAYERS))
+    return most_severe(*(_explodes(current, player) for player in ROLES))
 
 
-def _explodes(current: RuleInput, player: Player) -> Condition | None:
+def _explodes(current: RuleInput, player: Role) -> Condition | None:
     limits = current.thresholds
     norm = f"{player}/gradient_norm"
     usual = current.usual(norm) if current.steps >= limits.learning_steps else None
@@ -39,7 +38,7 @@ def _explodes(current: RuleInput, player: Player) -> Condition | None:
             current.above(
                 norm, None if usual is None else limits.gradient_growth * usual, log_scale=True
             ),
-            current.above(norm, limits.grown_gradient),
+            current.above(norm, limits.grown_gradient, excuse="it is still small"),
         ),
         condition(
             f"The {player}'s gradients are so large that no step is reliable.",

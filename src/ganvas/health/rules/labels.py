@@ -26,12 +26,11 @@ DIVERSITY = "probe/labels/diversity"
 LEAST_DIVERSITY = "probe/labels/diversity_least"
 DISTANCE = "probe/diversity/distance"
 AVERAGED_RECORDS = 3
+LEARNING = "labels are still being learned"
 
 
 def ignores_labels(current: RuleInput) -> Condition | None:
     """Images hardly depend on the label, or not in the way that real images do."""
-    if not labels_count(current):
-        return None
     limits, real = current.thresholds, current.value(TOLD_REAL)
     remedies = (
         raise_to("label_strength", 1.0, "labels then count in full"),
@@ -51,9 +50,13 @@ def ignores_labels(current: RuleInput) -> Condition | None:
             current.below(
                 TOLD, None if real is None else limits.told_labels * real, over=AVERAGED_RECORDS
             ),
-            current.above(TOLD_REAL, limits.tellable_labels),
-            *growth(current, TOLD, 1.0, limits.growing_told),
-            *growth(current, EFFECT, limits.growing_effect, 0.0),
+            current.above(
+                TOLD_REAL,
+                limits.tellable_labels,
+                excuse="pixels hardly tell the labels of real images either",
+            ),
+            *growth(current, TOLD, 1.0, limits.growing_told, excuse=LEARNING),
+            *growth(current, EFFECT, limits.growing_effect, 0.0, excuse=LEARNING),
         ),
     )
 
@@ -67,8 +70,14 @@ def class_collapse(current: RuleInput) -> Condition | None:
         more_latents,
         regularise,
     )
-    distinct = current.above(DISTANCE, limits.collapsed_distance)  # else it is no matter of labels
-    growing = growth(current, DIVERSITY, 1.0, limits.growing_label)
+    distinct = current.above(
+        DISTANCE,
+        limits.collapsed_distance,
+        excuse="all images are alike, so it is no matter of labels",
+    )
+    growing = growth(
+        current, DIVERSITY, 1.0, limits.growing_label, excuse="the diversity of labels grows"
+    )
     of_all = condition(
         "The generator makes nearly one image for each label, whatever the latents are.",
         remedies,
@@ -89,28 +98,35 @@ def class_collapse(current: RuleInput) -> Condition | None:
     return most_severe(of_all, of_one and replace(of_one, at_most_watch=True))
 
 
-def growth(current: RuleInput, column: str, factor: float, least: float) -> tuple[LimitCheck, ...]:
-    """A check of low severity while a number grows; else nothing.
+def growth(
+    current: RuleInput, column: str, factor: float, least: float, *, excuse: str
+) -> tuple[LimitCheck, ...]:
+    """A check that excuses a symptom while a number grows; else nothing.
 
     Args:
         factor, least: it grows if in three records it exceeds `factor` times what it was, plus
             `least`.
+        excuse: as in `LimitCheck`.
     """
     medians = current.medians(column, over=AVERAGED_RECORDS)
     if medians is None:
         return ()
     newest, older = medians
     limit = factor * older + least
-    return (LimitCheck(column, newest, limit, abnormal="below"),) if newest > limit else ()
+    if newest <= limit:
+        return ()
+    return (LimitCheck(column, newest, limit, abnormal="below", excuse=excuse),)
 
 
-def labels_count(current: RuleInput) -> bool:
-    """Whether labels have counted long enough to be learned: where their strength rises, later."""
+def until_labels_count(current: RuleInput) -> str | None:
+    """Why labels cannot have been learned yet: where their strength rises, they count later."""
     recipe, limits = current.recipe, current.thresholds
     strength = with_budget(recipe.label_strength, recipe.images)
-    images = limits.settled_steps * recipe.batch * recipe.discriminator_steps
+    images = limits.settled_steps * recipe.images_per_step
     earlier = value_at(strength, max(0, current.images_seen - images))
-    return earlier >= extremes(strength)[1] / 2
+    if earlier >= extremes(strength)[1] / 2:
+        return None
+    return f"too early: it is checked {images:,} images after labels count by half (label_strength)"
 
 
 def unless_labelled(recipe: Recipe) -> str | None:
@@ -132,4 +148,5 @@ IGNORES_LABELS = Rule(
     (EFFECT, TOLD, TOLD_REAL),
     phase="settled",
     reason_not_applicable=unless_labelled,
+    reason_to_wait=until_labels_count,
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ganvas.formatting import format_number
 from ganvas.health.advice import (
     NO_BATCH_NORM,
-    PLAYERS,
     SPECTRAL_NORM,
     Remedy,
     magnitude,
@@ -18,6 +17,7 @@ from ganvas.health.evidence import missing_probes
 from ganvas.health.finding import Change, Measurement
 from ganvas.health.rules.condition import Condition, LimitCheck, RuleInput, condition, most_severe
 from ganvas.health.rules.rule import Rule
+from ganvas.networks import ROLES
 from ganvas.recipes.catalog import CATALOG
 from ganvas.recipes.recipe import Recipe
 
@@ -81,7 +81,12 @@ def clip_too_large(current: RuleInput) -> Condition | None:
         "norm.",
         (usual_clip, lower_clip, regularise, NO_BATCH_NORM),
         current.below("probe/clip/share", limits.clip_unreached),
-        current.above("probe/input_gradient/between", limits.clip_steep_gradient, log_scale=True),
+        current.above(
+            "probe/input_gradient/between",
+            limits.clip_steep_gradient,
+            log_scale=True,
+            excuse="the critic is not steep",
+        ),
     )
 
 
@@ -104,7 +109,7 @@ def lower_clip(recipe: Recipe) -> Change:
 
 def diverging(current: RuleInput) -> Condition | None:
     """The input gradient on fakes or the loss explodes, or numbers are no longer finite."""
-    remedies = (regularise, SPECTRAL_NORM, *(slower(player) for player in reversed(PLAYERS)))
+    remedies = (regularise, SPECTRAL_NORM, *(slower(player) for player in reversed(ROLES)))
     return most_severe(
         _stopped(current, remedies),
         condition(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 from ganvas.health.advice import (
-    PLAYERS,
     decay,
     faster,
     magnitude,
@@ -27,6 +26,7 @@ from ganvas.health.rules.condition import (
 )
 from ganvas.health.rules.rule import Rule
 from ganvas.metrics.names import more_is_better
+from ganvas.networks import ROLES
 from ganvas.recipes.recipe import Recipe
 from ganvas.schedules import value_at, with_budget
 
@@ -37,7 +37,7 @@ SETTLE = (
     decay("generator"),
     decay("discriminator"),
     regularise,
-    *(slower(player, by=2.0) for player in PLAYERS),
+    *(slower(player, by=2.0) for player in ROLES),
 )
 
 
@@ -55,7 +55,12 @@ def oscillation(current: RuleInput) -> Condition | None:
                 None if movement is None else limits.return_ratio * movement,
                 over=records,
             ),
-            current.above(MOVEMENT, limits.min_return_movement, over=records),
+            current.above(
+                MOVEMENT,
+                limits.min_return_movement,
+                over=records,
+                excuse="images change too little for that to matter",
+            ),
         ),
         condition(
             "The generator's images change so much between probes that nothing it learns lasts.",
@@ -74,7 +79,7 @@ def stagnation(current: RuleInput) -> Condition | None:
         return _no_better_score(current, scores)
     limits = current.thresholds
     fraction = min(
-        current.evidence.learning_rate_fraction(player, current.images_seen) for player in PLAYERS
+        current.evidence.learning_rate_fraction(player, current.images_seen) for player in ROLES
     )
     return condition(
         "The generator's images hardly change any more, although its weights do.",
@@ -212,7 +217,9 @@ def average_lags(current: RuleInput) -> Condition | None:
             decay("generator"),
         ),
         current.above(lag, None if movement is None else limits.ema_lag_in_movements * movement),
-        current.above(lag, limits.ema_lag),
+        current.above(
+            lag, limits.ema_lag, excuse="averaged images are close to those of the trained one"
+        ),
     )
 
 

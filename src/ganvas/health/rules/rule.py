@@ -49,6 +49,11 @@ def always_applies(recipe: Recipe) -> str | None:
     return None
 
 
+def never_waits(current: RuleInput) -> str | None:
+    """No reason against any record."""
+    return None
+
+
 @dataclass(frozen=True)
 class Rule:
     """From evidence to a finding of one symptom, or None.
@@ -57,6 +62,7 @@ class Rule:
         present from severity 1 on.
     columns: those that `evaluate` reads.
     reason_not_applicable: why the symptom cannot occur under a recipe; None where it can.
+    reason_to_wait: why it cannot be seen at a record yet, whatever its numbers; None where it can.
     worst: the worst verdict of its findings.
     """
 
@@ -66,6 +72,7 @@ class Rule:
     columns: tuple[str, ...]
     phase: Phase = "learning"
     reason_not_applicable: Callable[[Recipe], str | None] = always_applies
+    reason_to_wait: Callable[[RuleInput], str | None] = never_waits
     worst: Literal["watch", "failing"] = "failing"
 
     def __call__(self, evidence: Evidence) -> Finding | None:
@@ -101,7 +108,8 @@ class Rule:
             current = RuleInput(evidence, index)
             if current.images_seen < self.active_from(evidence):
                 return
-            condition = self.evaluate(current)
+            waits = self.reason_to_wait(current) is not None
+            condition = None if waits else self.evaluate(current)
             if condition is not None:
                 yield current.images_seen, condition
 
@@ -115,6 +123,11 @@ class Rule:
         sustained = min(newest) if len(newest) == patience else 0.0
         return max(sustained, newest[0] / extreme)
 
+    def excuses(self, evidence: Evidence) -> tuple[str, ...]:
+        """Which of its newest numbers would be suspicious and why they are not, a sentence each."""
+        newest = next(self.evaluations(evidence), None)
+        return () if newest is None else newest[1].excuses
+
     def reason_not_checked(self, evidence: Evidence) -> str | None:
         """Why the rule could not be evaluated at any record; None where it could."""
         reason = self.reason_not_applicable(evidence.recipe)
@@ -124,6 +137,9 @@ class Rule:
             return f"too early: it is checked from {self.active_from(evidence):,} images on"
         if not evidence.evaluated_indices:
             return "no probes yet"
+        waiting = self.reason_to_wait(RuleInput(evidence, evidence.evaluated_indices[-1]))
+        if waiting is not None:
+            return waiting
         required = [name for name in self.columns if name != MISSING]  # present only after failures
         missing = [name for name in required if evidence.latest(name) is None]
         if not missing:
@@ -150,7 +166,7 @@ class Rule:
             "learning": limits.learning_steps,
             "settled": limits.settled_steps,
         }[self.phase]
-        return steps * evidence.recipe.batch * evidence.recipe.discriminator_steps
+        return steps * evidence.recipe.images_per_step
 
     def _episodes(self, evidence: Evidence) -> list[list[Evaluation]]:
         """The episodes since the symptom was last over, newest first; their evaluations, too.

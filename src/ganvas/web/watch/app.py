@@ -106,7 +106,7 @@ class Pages:
         from starlette.responses import Response
 
         run = look_up(self.folder.runs, request.path_params["run"])
-        path = run.directory / "samples" / f"{request.path_params['images_seen']:09d}.png"
+        path = run.files.sample_path(request.path_params["images_seen"])
         return Response(await self._read(path), media_type="image/png")
 
     async def report(self, request: Request) -> Response:

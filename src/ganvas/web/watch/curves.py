@@ -27,7 +27,7 @@ class Curves:
     @classmethod
     def of(cls, run: WatchedRun) -> Curves:
         """Those of a run, with nothing read yet."""
-        return cls(Tail(run.inside, run.directory / "history.jsonl"))
+        return cls(Tail(run.inside, run.files.history.path))
 
     def read(self, seconds: float) -> None:
         """Read on until nothing is left, or the time is over.

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ganvas.errors import GanvasError
-from ganvas.runs.directories import RECIPE_JSON, STUDY_JSON
+from ganvas.runs.directories import STUDY_JSON
+from ganvas.runs.file_names import RECIPE_JSON
 from ganvas.web.watch.curves import Curves
 from ganvas.web.watch.inside import Inside
 from ganvas.web.watch.run import WatchedRun

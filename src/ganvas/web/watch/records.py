@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganvas import storage
+from ganvas import json_files
 from ganvas.errors import GanvasError
 from ganvas.health.evidence import finite_number, images_seen
 from ganvas.health.finding import Finding, HealthStatus
@@ -31,8 +31,8 @@ def record_of(line: bytes, kind: Any = None) -> Record | None:
     try:
         record = json.loads(line)  # of a history only numbers are used, however deep the rest
         if kind is not None:
-            storage.check_nesting(record)
-            storage.check_table(kind, record)
+            json_files.check_nesting(record)
+            json_files.check_table(kind, record)
     except (ValueError, RecursionError):
         return None
     return record if images_seen(record) is not None else None
@@ -113,7 +113,7 @@ def finding_table(record: Record) -> dict[str, Any]:
         return {**table, "numbers": [], "advice": [], "paper": ""}
     return {
         **table,
-        "numbers": [storage.to_plain(number) for number in finding.numbers],
+        "numbers": [json_files.to_plain(number) for number in finding.numbers],
         "advice": [{"flag": change.flag, "why": change.why} for change in finding.advice],
         "paper": finding.paper,
     }

@@ -16,7 +16,7 @@ from ganvas.health.assessment import health_status
 from ganvas.health.evidence import Evidence, finite_number
 from ganvas.health.finding import HealthStatus
 from ganvas.recipes import Recipe
-from ganvas.runs.directories import RECIPE_JSON
+from ganvas.runs.file_names import DATA_JSON, ENVIRONMENT_JSON, RECIPE_JSON, SAMPLES, STATUS_JSON
 from ganvas.runs.history import TAIL, Record
 from ganvas.runs.run import Run
 from ganvas.runs.status import State
@@ -38,7 +38,7 @@ MOST_GRIDS = 400
 LONGEST_PROBLEM = 300
 """Letters."""
 
-DESCRIPTIONS = ("environment.json", "data.json", RECIPE_JSON)
+DESCRIPTIONS = (ENVIRONMENT_JSON, DATA_JSON, RECIPE_JSON)
 
 WatchedState = State | Literal["running elsewhere"]
 RUNNING = ("running", "running elsewhere")
@@ -68,12 +68,12 @@ class WatchedRun:
         self.name = inside.name(directory)
         self.directory = directory
         self.inside = inside
+        self.files = Run(directory)
         self.row: dict[str, Any] = {}
         self.changed = 0
-        self.findings = Findings(Tail(inside, directory / "findings.jsonl"))
-        self.scores = Scores(Tail(inside, directory / "scores.jsonl"))
+        self.findings = Findings(Tail(inside, self.files.findings.path))
+        self.scores = Scores(Tail(inside, self.files.scores.path))
         self.facts: Facts | None = None
-        self._run = Run(directory)
         self._described: tuple[Signature | None, ...] = ()
         self._problem = ""
         self._history: Signature | None = None
@@ -102,8 +102,8 @@ class WatchedRun:
         self.findings.poll()
         self.scores.poll()
         self._read_end_of_history()
-        self.inside.check_whole(self.directory / "status.json")
-        saved, state = self._run.read_status(), self._state()
+        self.inside.check_whole(self.directory / STATUS_JSON)
+        saved, state = self.files.read_status(), self._state()
         seen = max(self._last.get("images_seen", 0), saved.images_seen)
         rate = finite_number(self._last.get("images_per_second"))
         runs = state in RUNNING
@@ -147,7 +147,7 @@ class WatchedRun:
         return self.facts
 
     def _read_end_of_history(self) -> None:
-        path = self.directory / "history.jsonl"
+        path = self.files.history.path
         now = signature(path)
         if now == self._history:
             return
@@ -164,7 +164,7 @@ class WatchedRun:
         lock = self.directory / ".lock"
         if lock.exists():
             self.inside.check(lock)
-        state = self._run.state()
+        state = self.files.state()
         self._was_locked |= state == "running"
         is_fresh = time.monotonic() - self._grew < FRESH_SECONDS
         if state == "stopped without saving" and is_fresh and not self._was_locked:
@@ -223,7 +223,7 @@ class WatchedRun:
     def grids(self) -> list[int]:
         """Images seen at the grids of samples, oldest first; of many, some."""
         try:
-            with os.scandir(self.directory / "samples") as entries:
+            with os.scandir(self.directory / SAMPLES) as entries:
                 names = [entry.name for entry in entries]
         except OSError:
             return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 BUCKETS = 256
@@ -111,7 +111,7 @@ class Series:
         }
 
 
-def _joined(values: array[float], choose: Any) -> array[float]:
+def _joined(values: array[float], choose: Callable[[float, float], float]) -> array[float]:
     """Of every two neighbours one; a missing one gives way."""
     pairs = zip(values[::2], values[1::2], strict=True)
     return array(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
+from ganvas.health.probes import lipschitz
 from ganvas.health.probes.context import NotMeasurable
 from ganvas.health.probes.lipschitz import module_bound, operator_norm
 from ganvas.health.probes.norms import row_norms
@@ -21,6 +22,7 @@ from ganvas.networks.blocks import (
     SumPool,
     UpsamplingConvolution,
 )
+from ganvas.networks.grouped import BilinearHalving
 from ganvas.networks.labels import (
     ConcatenatedLabels,
     LabelEmbedding,
@@ -111,6 +113,12 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "convolution": (lambda: nn.Conv2d(3, 5, 3, padding=1), (3, 6, 5)),
     "strided": (lambda: nn.Conv2d(2, 8, 4, stride=2, padding=1), (2, 8, 8)),
     "unpadded": (lambda: nn.Conv2d(4, 1, (4, 3)), (4, 4, 3)),
+    "one pixel": (lambda: nn.Conv2d(5, 7, 1, stride=2), (5, 3, 4)),
+    "one pixel of a group": (lambda: nn.Conv2d(4, 6, 1, groups=2), (4, 3, 4)),
+    "one pixel, repeated edges": (
+        lambda: nn.Conv2d(2, 3, 1, padding=1, padding_mode="replicate"),
+        (2, 3, 4),
+    ),
     "transposed": (lambda: nn.ConvTranspose2d(3, 2, 4, stride=2, padding=1), (3, 4, 4)),
     "upsampling": (lambda: UpsamplingConvolution(3, 2), (3, 4, 4)),
     "pooling": (lambda: PoolingConvolution(2, 6), (2, 8, 8)),
@@ -183,6 +191,19 @@ def test_bound_of_a_sequence_is_the_product_with_shared_layers_repeated() -> Non
         twice.weight.mul_(3)
     network = nn.Sequential(twice, nn.LeakyReLU(0.2), nn.LeakyReLU(-2.0), nn.Tanh(), twice)
     assert module_bound(network, torch.zeros(1, 4), seeded())[0] == pytest.approx(18, rel=1e-5)
+
+
+@pytest.mark.parametrize("channels", [3, 5])
+def test_bound_of_a_bilinear_halving_is_the_largest_singular_value_of_its_matrix(
+    channels: int,
+) -> None:
+    torch.manual_seed(0)
+    halving = BilinearHalving(3, channels)
+    images = torch.zeros(1, 3, 6, 4)
+    matrix = torch.autograd.functional.jacobian(halving, images).reshape(-1, images.numel())
+    bound, made = module_bound(halving, images, seeded())
+    assert made.shape == (1, channels, 3, 2)
+    assert bound == pytest.approx(float(torch.linalg.svdvals(matrix.double())[0]), rel=1e-3)
 
 
 def test_bound_of_a_projection_is_reached_by_the_label_with_the_longest_embedding() -> None:
@@ -267,6 +288,18 @@ def test_a_layer_without_a_bound_is_named(layer: nn.Module, reason: str) -> None
     network = nn.Sequential(nn.Conv2d(1, 1, 1), layer, MeanPool(), nn.Flatten(0))
     with pytest.raises(NotMeasurable, match=reason):
         probe("lipschitz/bound", discriminator=network)
+
+
+def test_no_norm_is_computed_where_a_layer_has_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Norms take a third of the time of all probes, and the last layer alone may lack a bound."""
+
+    def computed(layer: nn.Module, example: Tensor, random: torch.Generator) -> float:
+        raise AssertionError(f"the norm of {layer}")
+
+    monkeypatch.setattr(lipschitz, "operator_norm", computed)
+    network = nn.Sequential(nn.Conv2d(1, 1, 3), nn.Flatten(), nn.Linear(4, 1), nn.Softplus())
+    with pytest.raises(NotMeasurable, match=r"^3 \(Softplus\)"):
+        probe("lipschitz/bound", draw(2, 1, 4, 4), draw(2, 1, 4, 4), discriminator=network)
 
 
 def test_row_norms_neither_underflow_nor_overflow() -> None:

@@ -17,7 +17,13 @@ import pytest
 
 from ganvas.errors import DataError
 from ganvas.health import thresholds
-from ganvas.health.assessment import apply_rules, health_status, not_checked, severities
+from ganvas.health.assessment import (
+    apply_rules,
+    excused,
+    health_status,
+    not_checked,
+    severities,
+)
 from ganvas.health.evidence import Evidence
 from ganvas.health.finding import Finding
 from ganvas.health.rules import RULES
@@ -306,6 +312,94 @@ def test_growing_diversity_is_no_collapse() -> None:
     assert "mode-collapse" in symptoms(evidence("mlp", standing))
 
 
+@pytest.mark.parametrize(
+    ("recipe", "changes", "symptom", "expected"),
+    [
+        (
+            "dcgan",
+            {"probe/update/discriminator": 1e-7, "probe/ranking/train": 1.0},
+            "discriminator-too-weak",
+            "probe/update/discriminator of 1e-07 (normal: above 3e-05) would be suspicious, but it "
+            "tells fakes from real images already",
+        ),
+        (
+            "dcgan",
+            {"probe/ranking/train": 0.998},
+            "discriminator-overpowers",
+            "probe/ranking/train of 0.998 (normal: below 0.99) would be suspicious, but the "
+            "discriminator still has a loss to learn from",
+        ),
+        (
+            "mlp",
+            {"probe/diversity/vendi": (0.05, 0.25)},
+            "mode-collapse",
+            "probe/diversity/vendi of 0.25 (normal: above 0.3) would be suspicious, but diversity "
+            "grows",
+        ),
+        (
+            "dcgan-conditional",
+            {"probe/labels/told": 0.03, "probe/labels/told_real": 0.15},
+            "ignores-labels",
+            "pixels hardly tell the labels of real images either",
+        ),
+        (
+            "dcgan-conditional",
+            {"probe/labels/diversity_least": 0.1, "probe/labels/diversity": (0.1, 0.7)},
+            "class-collapse",
+            "the diversity of labels grows",
+        ),
+        (
+            "dcgan-conditional",
+            {
+                "probe/labels/diversity": 0.5,
+                "probe/labels/diversity_least": 0.1,
+                "probe/diversity/distance": 0.2,
+            },
+            "class-collapse",
+            "all images are alike, so it is no matter of labels",
+        ),
+        (
+            "wgan",
+            {"probe/clip/share": 0.0, "probe/input_gradient/between": 1.0},
+            "clip-too-large",
+            "the critic is not steep",
+        ),
+        (
+            "dcgan",
+            {"probe/movement/last": 0.1, "probe/movement/before_last": 0.01},
+            "oscillation",
+            "images change too little for that to matter",
+        ),
+        (
+            "dcgan",
+            {"probe/movement/last": 0.03, "probe/movement/average_lag": 0.2},
+            "average-lags",
+            "averaged images are close to those of the trained one",
+        ),
+    ],
+)
+def test_what_excuses_a_suspicious_number_is_named(
+    recipe: str, changes: Courses, symptom: str, expected: str
+) -> None:
+    history = evidence(recipe, changes)
+    assert symptom not in symptoms(history)
+    assert any(sentence.endswith(expected) for sentence in excused(history)[symptom])
+
+
+def test_a_gradient_that_grew_and_is_small_is_excused() -> None:
+    history = evidence("dcgan", {"generator/gradient_norm": 0.01})
+    last = {**history.records[-1], "generator/gradient_norm": 50.0}
+    (sentence,) = excused(replace(history, records=(*history.records[:-1], last)))[
+        "exploding-gradients"
+    ]
+    assert sentence.endswith("would be suspicious, but it is still small")
+
+
+@EVERY_CASE
+def test_a_symptom_that_is_found_is_not_excused(case: Case) -> None:
+    assert case.symptom not in excused(case.evidence)
+
+
 def test_causes_come_before_consequences() -> None:
     collapsed = {
         **SICK["one image for all"].changes,
@@ -405,7 +499,10 @@ def test_labels_are_not_missed_where_real_images_do_not_show_them() -> None:
 def test_labels_are_not_missed_before_their_strength_has_risen() -> None:
     ignored = {"probe/labels/effect": 0.0, "probe/labels/told": 0.0}
     ramp = Ramp(shape="linear", start=0.0, end=1.0, after=0, images=400_000)
-    assert symptoms(evidence("dcgan-conditional", ignored, label_strength=ramp)) == []
+    rising = evidence("dcgan-conditional", ignored, label_strength=ramp)
+    assert symptoms(rising) == []
+    why = "too early: it is checked 32,000 images after labels count by half (label_strength)"
+    assert not_checked(rising)["ignores-labels"] == why, "1,000 updates of 32"
     soon = replace(ramp, images=10_000)
     assert symptoms(evidence("dcgan-conditional", ignored, label_strength=soon)) == [
         "ignores-labels"
