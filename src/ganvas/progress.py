@@ -61,9 +61,9 @@ class PlainLines:
         text = stage
         if total:
             text += f": {format_progress(done, total)}"
-        if done:
-            left = (now - self._stage_start) / done * (total - done)
-            text += f", {format_clock(left)} left"
+        elapsed = now - self._stage_start
+        if done and total and elapsed >= PATIENCE:  # a stage that has just begun has no speed yet
+            text += f", {format_clock(elapsed / done * (total - done))} left"
         print_line(text)
 
 

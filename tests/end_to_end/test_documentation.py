@@ -100,6 +100,8 @@ def reader_folder(
     monkeypatch.setattr("ganvas.web.server.serve", lambda app, listener, browser: None)  # for ever
     monkeypatch.chdir(tmp_path)
     shutil.copytree(photos, tmp_path / "photos")
+    rows = [f"{path.name},{path.stem[-1]}" for path in sorted(photos.iterdir())]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,label", *rows]), encoding="utf-8")
 
 
 def add_flowers(hub: Hub, photos: Path) -> None:
@@ -215,7 +217,8 @@ def commands(block: str) -> Iterator[str]:
 
 def run_python(code: str, names: dict[str, object]) -> None:
     try:
-        exec(code, names)
+        # As in a file of its own, without the __future__ imports of this one.
+        exec(compile(code, "<page>", "exec", dont_inherit=True), names)
     except MissingExtra as error:
         require_extras_of(str(error))
         raise

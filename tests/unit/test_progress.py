@@ -97,3 +97,20 @@ def test_a_closed_stream_never_ends_the_work(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(progress.sys, "stderr", Gone())
     TerminalFeedback().message("a line that nobody reads")
+
+
+def test_a_stage_that_has_just_begun_names_no_time_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "0")
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    with stages_bar("preparing") as update:
+        clock[0] += 20
+        update("decoding", 16, 70_000)  # the first of its stage, and a line is due
+        clock[0] += 20
+        update("decoding", 35_000, 70_000)
+    assert capsys.readouterr().err.splitlines() == [
+        "decoding: 16/70,000",
+        "decoding: 35,000/70,000, 0:20 left",
+    ]

@@ -38,6 +38,8 @@ MOST_NAMES = 4
 EXAMPLE_IMAGES, EXAMPLE_BATCH = 10_000, 64
 """Images of an epoch and of a step in an example, where data and recipe are not known."""
 
+_FROM_RUN = "ganvas train RECIPE DATA --from RUN"
+
 _FLAG = re.compile(r"--?[a-zA-Z]")
 _FLAG_WITH_VALUE = re.compile(r"(?<![\w.-])(--[a-z][\w.-]*\w)(?: (\{\}|[\w:.-]*\d[\w:.-]*))?")
 
@@ -111,6 +113,11 @@ def value_problem(flag: GivenFlag, usage: Usage) -> str | None:
     try:
         parse(flag.value)
     except ValueError as error:
+        if last_part(name) == "labels" and flag.value.lower().endswith((".csv", ".tsv")):
+            return (
+                f"labels are not read from a table such as {flag.value}. Sort the images into a "
+                "folder for each label, as docs/data.md#labels shows"
+            )
         return f"{error}; see ganvas {usage.command} --help"
     return None
 
@@ -153,12 +160,16 @@ def hint_of_others(flag: GivenFlag, row: Habit | None, usage: Usage) -> str:
     if of_train is not None:
         if usage.command == "compare":
             return fill(with_shared_for_flags(of_train), flag, usage)
-        return f"no such flag. For ganvas train: {fill(of_train, flag, usage)}"
+        if usage.command == "resume":
+            where = f"A run keeps its recipe. For a new run from its weights, {_FROM_RUN}"
+        else:
+            where = "For ganvas train"
+        return f"no such flag. {where}: {fill(of_train, flag, usage)}"
     have = [f"ganvas {name}" for name, flags in usage.others().items() if flag.is_in(flags)]
     if usage.command == "resume" and "ganvas train" in have:
         return (
-            "no such flag. A run keeps its recipe: ganvas train starts a new one with this flag. "
-            "The whole command, with what health advises: ganvas diagnose RUN"
+            "no such flag. A run keeps its recipe. A new run from its weights takes this flag: "
+            f"{_FROM_RUN}. The whole command, with what health advises: ganvas diagnose RUN"
         )
     if have:
         return f"no such flag. It belongs to {format_list(have)}"

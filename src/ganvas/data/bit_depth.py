@@ -51,6 +51,10 @@ class Depth(NamedTuple):
     """What it can hold, from black to white; None where nobody agrees on that."""
 
 
+class WithoutRange(UnusableImage):
+    """Raised for an image whose values lie outside what its number type is agreed to hold."""
+
+
 class PixelValues(NamedTuple):
     """The lowest and the highest value among pixels, without alpha."""
 
@@ -189,7 +193,8 @@ def to_eight_bits(picture: Picture, pixel_range: str) -> Image.Image:
         pixel_range: `full` or LOW:HIGH. Alpha always has its full range.
 
     Raises:
-        UnusableImage: pixels that are no finite numbers, or lie outside what their type means.
+        UnusableImage: pixels that are no finite numbers.
+        WithoutRange: they lie outside what their type means.
     """
     chosen = parse_pixel_range(pixel_range)
     if isinstance(picture, DeepImage):
@@ -249,9 +254,9 @@ def _agreed_range(depth: Depth, values: npt.NDArray[Any]) -> PixelRange:
         return depth.full
     kind = "integer" if depth == SIXTEEN_BITS else depth.name
     agreed = "have no agreed range" if depth.full is None else f"outside {depth.full.in_words()}"
-    raise UnusableImage(
+    raise WithoutRange(
         f"{kind} pixels {agreed} (here {found.in_words()})",
-        f"--pixel-range {MEASURED} uses them",
+        f"--pixel-range {MEASURED} uses them, if all images are alike",
     )
 
 

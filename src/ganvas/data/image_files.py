@@ -39,6 +39,7 @@ SIDE_SUFFIXES = frozenset(
         *(".xmp", ".aae", ".sha256", ".md5", ".lnk"),
     )
 )
+TABLE_SUFFIXES = (".csv", ".tsv")  # perhaps of labels, which are not read from them
 SIDE_NAMES = ("license", "licence", "copying", "notice", "readme", "authors", "makefile")
 IMAGE_SUFFIXES = frozenset(
     (
@@ -117,6 +118,14 @@ class ZipSource(Source):
     def read(self, index: int) -> Image:
         """The image, its header read. Raises UnusableImage."""
         return open_image(self.content(index))
+
+
+def tables_in(root: Path) -> tuple[str, ...]:
+    """The names of the tables that lie directly in a folder; none in what is no folder."""
+    if not root.is_dir():
+        return ()
+    names = (path.name for path in root.iterdir() if path.suffix.lower() in TABLE_SUFFIXES)
+    return tuple(sorted(names))
 
 
 def open_folder(root: Path) -> FolderSource:

@@ -23,6 +23,7 @@ from ganvas.data.held_out import (
     fewest_images,
     fraction_for_scores,
 )
+from ganvas.data.image_files import tables_in
 from ganvas.data.image_sizes import is_enlarged, measure_sizes, suggested_side
 from ganvas.data.inspection import Inspection
 from ganvas.data.measured_range import with_known_range
@@ -99,6 +100,7 @@ def _inspect_images(
 
     labels = Counter(source.items[index].label for index in usable)
     values = [header.values for header in headers if header.values is not None]
+    other_depths = any(header.without_range for header in headers)
     sizes = measure_sizes([headers[index].size for index in usable], settings)
     side = suggested_side(sizes)
     size = settings.size if "--size" in flags else (side, side)
@@ -121,11 +123,12 @@ def _inspect_images(
         unlabelled=labels[None] if source.label_names else 0,
         frames=frames_of_files(source, headers, usable),
         splits=splits,
+        tables=() if source.label_names else tables_in(Path(source.location)),
         duplicates=copies,
         suggested_size=side,
         size=size,
         enlarged=sum(is_enlarged(headers[index].size, fitted) for index in usable),
-        spans=value_spans(values) if settings.pixel_range == FULL else ValueSpans(),
+        spans=value_spans(values, other_depths) if settings.pixel_range == FULL else ValueSpans(),
         mirrored_farther=mirrored_farther(
             [header.thumbnail for header in headers if header.thumbnail is not None]
         ),

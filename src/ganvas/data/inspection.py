@@ -72,6 +72,8 @@ class Inspection:
     """How much of what their numbers can hold the images use; nothing with a range of their own."""
     mirrored_farther: float | None = None
     """The fraction of images that are farther from the others when mirrored, if measured."""
+    tables: tuple[str, ...] = ()
+    """Tables that lie beside images without labels, which are not read."""
     grey: bool = False
     """Whether no usable image can hold colour, so that `auto` trains with one channel."""
     enlarged: int = 0
@@ -139,6 +141,11 @@ class Inspection:
                 "training without labels: folder names are taken as labels only if every image is "
                 f"in such a folder, and {self.unlabelled:,} {are} not. For labels, {either}move "
                 "those into one"
+            )
+        if self.tables and self.settings.labels != "off":
+            warnings.append(
+                f"no labels: {self.tables[0]} is not read. If it holds the labels, sort the images "
+                "into a folder for each label (docs/data.md#labels)"
             )
         if self.enlarged:
             are = "is" if self.enlarged == 1 else "are"

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from ganvas.data.bit_depth import (
     EIGHT_BITS,
@@ -21,17 +22,40 @@ from ganvas.data.reading import parallel_map
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source, UnusableImage
 from ganvas.errors import DataError, RunError
-from ganvas.formatting import format_list
+from ganvas.formatting import format_count, format_list
 from ganvas.json_files import parse_json, write_json
 from ganvas.progress import StageProgress
 
 MEASURING = "measuring pixels"
 """The stage of preparation in which pixel values are measured."""
 
-_FORMAT = 1
+_FORMAT = 2
 
-Ranges = dict[str, PixelRange]
-"""The lowest and highest value of all usable images, by the name of their number type."""
+
+class Measured(NamedTuple):
+    """What was measured of all images with one number type."""
+
+    low: float
+    high: float
+    images: int
+    """How many there are."""
+    example: str
+    """The name of the first one."""
+
+    @property
+    def range(self) -> PixelRange:
+        """The lowest and the highest value."""
+        return PixelRange(self.low, self.high)
+
+    def with_another(self, low: float, high: float) -> Measured:
+        """The same with one more image."""
+        return self._replace(
+            low=min(self.low, low), high=max(self.high, high), images=self.images + 1
+        )
+
+
+Ranges = dict[str, Measured]
+"""What was measured of all usable images, by the name of their number type."""
 
 
 def with_known_range(
@@ -78,12 +102,13 @@ def with_known_range(
 def _single_range(source: Source, ranges: Ranges) -> PixelRange | None:
     """The range of all images; None where none of them is usable."""
     if len(ranges) > 1:
-        kinds = format_list([f"{name} ({found.in_words()})" for name, found in ranges.items()])
+        kinds = format_list([_in_words(name, found) for name, found in ranges.items()])
         raise DataError(
             f"{source.location} mixes images of {kinds}, whose values mean different things, so "
-            "no range can be measured. Save all images alike, or leave --pixel-range out"
+            "no range can be measured. Save all images alike, take those of one number type away, "
+            "or leave --pixel-range out"
         )
-    for found in ranges.values():
+    for found in (measured.range for measured in ranges.values()):
         if found.low == found.high:
             raise DataError(
                 f"{source.location}: every pixel is {found.low:g}, so there is no range to "
@@ -93,11 +118,17 @@ def _single_range(source: Source, ranges: Ranges) -> PixelRange | None:
     return None
 
 
+def _in_words(name: str, found: Measured) -> str:
+    """`16 bits (92 to 4,095; 56 images, such as 000.tif)`."""
+    images = f"{format_count(found.images, 'image')}{', such as' if found.images > 1 else ':'}"
+    return f"{name} ({found.range.in_words()}; {images} {found.example})"
+
+
 def _check_agreed(source: Source, ranges: Ranges) -> None:
     """Raise a `DataError` where an array's values are not what its number type promises."""
     assert source.dtype is not None  # the caller looked
     full = array_depth(source.dtype).full
-    for found in ranges.values():
+    for found in (measured.range for measured in ranges.values()):
         if full is not None and full.low <= found.low <= found.high <= full.high:
             continue
         rule = "floats must lie in 0 to 1" if full else "it is not agreed what these numbers mean"
@@ -112,21 +143,22 @@ def _check_agreed(source: Source, ranges: Ranges) -> None:
 def _measure(source: Source, settings: DataSettings, on_progress: StageProgress | None) -> Ranges:
     """The values of all usable images."""
 
-    def measure(index: int) -> tuple[str, float, float] | None:
+    def measure(index: int) -> tuple[str, str, float, float] | None:
         try:
             depth, low, high = measure_values(load_whole(source.read(index), settings))
         except UnusableImage:
             return None
-        return depth.name, low, high
+        return source.items[index].name, depth.name, low, high
 
     def report(done: int, total: int) -> None:
         if on_progress is not None:
             on_progress(MEASURING, done, total)
 
     ranges: Ranges = {}
-    for name, low, high in filter(None, parallel_map(measure, range(len(source.items)), report)):
-        known = ranges.get(name, PixelRange(low, high))
-        ranges[name] = PixelRange(min(known.low, low), max(known.high, high))
+    images = filter(None, parallel_map(measure, range(len(source.items)), report))
+    for image, depth_name, low, high in images:
+        known = ranges.get(depth_name, Measured(low, high, 0, image))
+        ranges[depth_name] = known.with_another(low, high)
     return ranges
 
 
@@ -135,7 +167,7 @@ def _cached(path: Path, measure: Callable[[], Ranges]) -> Ranges:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         stored = parse_json(path.read_bytes())
         if stored["format"] == _FORMAT:
-            return {name: PixelRange(low, high) for name, (low, high) in stored["ranges"].items()}
+            return {name: Measured(*values) for name, values in stored["ranges"].items()}
     ranges = measure()
     with contextlib.suppress(OSError, RunError):  # a cache that cannot be written costs only time
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ganvas.data.bit_depth import PixelValues
+from ganvas.data.bit_depth import PixelValues, WithoutRange
 from ganvas.data.decoding import decode, is_grey, upright_size
 from ganvas.data.frames import FramesSource, count_frames
 from ganvas.data.mirroring import Thumbnail, thumbnail
@@ -39,6 +39,8 @@ class Header(NamedTuple):
     """Of an image that is compared with mirrored ones."""
     grey: bool = False
     """Whether it can hold no colour, as preparation decides it."""
+    without_range: bool = False
+    """Whether it is unusable because its values need a range, which would be that of all images."""
 
 
 def decode_header(
@@ -56,7 +58,7 @@ def decode_header(
         pixels = decode(image, settings, 3)
         values = picture_values(image, pixels, whole=image.size == stored)
     except UnusableImage as problem:
-        return Header((0, 0), "", problem.reason)
+        return Header((0, 0), "", problem.reason, without_range=isinstance(problem, WithoutRange))
     small = thumbnail(pixels) if index in compared else None
     return Header(size, mode, None, values, frames, small, grey)
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ganvas.data.bit_depth import (
     EIGHT_BITS,
+    MEASURED,
     Depth,
     Picture,
     PixelRange,
@@ -63,9 +64,12 @@ class ValueSpans:
         if low == high:
             return f"{text}, and all pixels are the same"
         if not self.same_depth:
-            return f"{text}. Save all images alike: one range cannot suit several number types"
+            return (
+                f"{text}. Save all images alike, or take those of other number types away: one "
+                "range cannot suit several"
+            )
         found = PixelRange(low, high).in_words()
-        return f"{text}. Train with --pixel-range measured: {found} become black to white"
+        return f"{text}. Train with --pixel-range {MEASURED}: {found} become black to white"
 
 
 def picture_values(picture: Picture, decoded: npt.NDArray[np.uint8], whole: bool) -> PixelValues:
@@ -83,8 +87,12 @@ def picture_values(picture: Picture, decoded: npt.NDArray[np.uint8], whole: bool
     return measure_values(picture)
 
 
-def value_spans(values: Sequence[PixelValues]) -> ValueSpans:
-    """What images span, from the values of each."""
+def value_spans(values: Sequence[PixelValues], other_depths: bool) -> ValueSpans:
+    """What images span, from the values of each.
+
+    Args:
+        other_depths: there are images without an agreed range too, which a measured one would use.
+    """
     spans: dict[Depth, PixelValues] = {}
     for depth, low, high in values:
         _, lowest, highest = spans.get(depth, (depth, low, high))
@@ -96,7 +104,7 @@ def value_spans(values: Sequence[PixelValues]) -> ValueSpans:
             for span in narrow
             if fractions_of_full(span)[1] - fractions_of_full(span)[0] < NARROW
         ),
-        same_depth=len(spans) <= 1,
+        same_depth=len(spans) <= 1 and not other_depths,
     )
 
 

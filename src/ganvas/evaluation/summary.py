@@ -64,7 +64,18 @@ def first_of(scores: Sequence[Score], stems: Sequence[str]) -> Score | None:
 def stem_of(score: Score) -> str:
     """The name without its features: fd for fd-lite0."""
     names = itertools.chain.from_iterable(QUESTIONS)
-    return next((n for n in names if score.metric == n or score.metric.startswith(f"{n}-")), "")
+    return next((name for name in names if has_stem(score.metric, name)), "")
+
+
+def has_stem(metric: str, stem: str) -> bool:
+    """Whether a metric is this one, with any features: fd-lite0 is fd."""
+    return metric == stem or metric.startswith(f"{stem}-")
+
+
+def question_of(metric: str) -> int:
+    """Which of `QUESTIONS` a metric answers, counted from 0; their number where it is none."""
+    answers = (any(has_stem(metric, stem) for stem in question) for question in QUESTIONS)
+    return next((index for index, does in enumerate(answers) if does), len(QUESTIONS))
 
 
 def standing(score: Score) -> Standing:

@@ -7,8 +7,8 @@ whether a field exists, has that value already, or conflicts with others.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -45,7 +45,7 @@ def advise(recipe: Recipe, remedies: Iterable[Remedy]) -> tuple[Change, ...]:
     A learning rate that is far off comes first: no other remedy can work then.
     """
     changes: dict[str, Change] = {}
-    for remedy in (*RESET_LEARNING_RATES, *remedies):
+    for remedy in (reset_learning_rates, *remedies):
         _add(changes, recipe, remedy)
     for remedy in LAST_RESORT:
         if not changes:
@@ -56,7 +56,8 @@ def advise(recipe: Recipe, remedies: Iterable[Remedy]) -> tuple[Change, ...]:
 def _add(changes: dict[str, Change], recipe: Recipe, remedy: Remedy) -> None:
     """Add a remedy's change, if it is valid and there is room."""
     change = remedy(recipe)
-    if change is None or change.field in changes or len(changes) == MAX_ADVICE:
+    taken = {part.field for change in changes.values() for part in change.parts}
+    if change is None or change.field in taken or len(changes) == MAX_ADVICE:
         return
     if is_possible(recipe, change):
         changes[change.field] = change
@@ -72,7 +73,7 @@ def is_possible(recipe: Recipe, change: Change) -> bool:
 
 
 def apply_change(recipe: Recipe, change: Change) -> Recipe:
-    """The recipe with one field changed, read as the command line reads it, and checked.
+    """The recipe with a change, read as the command line reads it, and checked.
 
     A schedule without an end keeps none (`Recipe.with_fixed_schedules`).
 
@@ -80,13 +81,15 @@ def apply_change(recipe: Recipe, change: Change) -> Recipe:
         RecipeError: no such field, a value that does not fit, or a recipe with problems.
     """
     kinds = field_types(recipe)
-    if change.field not in kinds:
-        raise RecipeError([f"{change.field}: {unknown_field(change.field, kinds)}"])
-    try:
-        value = parse_field(kinds[change.field], change.value)
-    except ValueError as error:
-        raise RecipeError([f"{change.field}: {error}"]) from error
-    return checked(replace_field(recipe, change.field, value), change.flag)
+    for part in change.parts:
+        if part.field not in kinds:
+            raise RecipeError([f"{part.field}: {unknown_field(part.field, kinds)}"])
+        try:
+            value = parse_field(kinds[part.field], part.value)
+        except ValueError as error:
+            raise RecipeError([f"{part.field}: {error}"]) from error
+        recipe = replace_field(recipe, part.field, value)
+    return checked(recipe, change.flag)
 
 
 def field_value(recipe: Recipe, field: str) -> Any:
@@ -106,7 +109,7 @@ def scaled(value: Any, factor: float) -> str:
     """A number or schedule times a factor, as text with two digits."""
     if isinstance(value, Ramp):
         start, end = (float(f"{number * factor:.2g}") for number in (value.start, value.end))
-        return format_schedule(dataclasses.replace(value, start=start, end=end))
+        return format_schedule(replace(value, start=start, end=end))
     if isinstance(value, int):
         return str(max(1, round(value * factor)))
     return f"{float(f'{value * factor:.2g}'):g}"  # 2500 and not 2.5e+03
@@ -147,21 +150,30 @@ def lower_to(field: str, value: float, why: str) -> Remedy:
     return remedy
 
 
-def reset_learning_rate(player: Role) -> Remedy:
+def reset_learning_rates(recipe: Recipe) -> Change | None:
+    """Reset the learning rates that are far off; both at once, as one alone would not help."""
+    resets = [reset for player in ROLES if (reset := _reset_learning_rate(recipe, player))]
+    if len(resets) < 2:
+        return resets[0] if resets else None
+    generator, discriminator = resets
+    why = (
+        f"both are far off: the generator's {generator.why}, and the discriminator's "
+        f"{discriminator.why}"
+    )
+    return replace(generator, why=why, beside=(discriminator,))
+
+
+def _reset_learning_rate(recipe: Recipe, player: Role) -> Change | None:
     """Reset a learning rate that is far off to the usual one."""
+    factor = learning_rate_factor(recipe, player)
+    if 1 / FAR_OFF < factor < FAR_OFF:
+        return None
+    times = format_number(max(factor, 1 / factor), 3)
+    off = f"{times} times" if factor > 1 else f"one {times}th of"
     field = f"{player}.learning_rate"
-
-    def remedy(recipe: Recipe) -> Change | None:
-        factor = learning_rate_factor(recipe, player)
-        if 1 / FAR_OFF < factor < FAR_OFF:
-            return None
-        times = format_number(max(factor, 1 / factor), 3)
-        off = f"{times} times" if factor > 1 else f"one {times}th of"
-        now = field_value(recipe, field)
-        why = f"{extremes(now)[1]:g} is {off} the usual rate"
-        return Change(field, scaled(now, 1 / factor), why)
-
-    return remedy
+    now = field_value(recipe, field)
+    why = f"{extremes(now)[1]:g} is {off} the usual rate"
+    return Change(field, scaled(now, 1 / factor), why)
 
 
 def learning_rate_factor(recipe: Recipe, player: Role) -> float:
@@ -272,7 +284,6 @@ def shortcuts(player: Role) -> tuple[Remedy, ...]:
     )
 
 
-RESET_LEARNING_RATES = tuple(reset_learning_rate(player) for player in ROLES)
 LAST_RESORT = tuple(slower(player, by=2.0) for player in reversed(ROLES))
 """Where no other remedy is valid: these always are."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ganvas.errors import GanvasError
@@ -55,20 +55,32 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Change:
-    """One recipe field to set to another value.
+    """One recipe field to set to another value, or several that help only together.
 
     field: with dots: discriminator.learning_rate.
     value: as on the command line: 2e-4, 200k, linear:2e-4:0; true or false for a switch.
     why: how it helps against the symptom, one clause.
+    beside: changes of other fields that come with it.
     """
 
     field: str
     value: str
     why: str
+    beside: tuple[Change, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Change, ...]:
+        """The change of each field by itself."""
+        return (replace(self, beside=()), *self.beside)
 
     @property
     def flag(self) -> str:
-        """The command line argument: --discriminator.learning-rate 2e-4."""
+        """The command line arguments: --discriminator.learning-rate 2e-4."""
+        return " ".join(part.own_flag for part in self.parts)
+
+    @property
+    def own_flag(self) -> str:
+        """That of its own field."""
         if self.value not in ("true", "false"):
             return f"{flag_of(self.field)} {self.value}"
         *parents, name = self.field.split(".")  # a switch has no value: --x or --no-x
@@ -77,7 +89,7 @@ class Change:
     @property
     def keeps_weights(self) -> bool:
         """Whether training can continue from a checkpoint with it; else it needs a new run."""
-        return self.field.startswith(KEEPS_WEIGHTS)
+        return all(part.field.startswith(KEEPS_WEIGHTS) for part in self.parts)
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,10 @@ class Network(ABC):
         if name not in table:
             known = ", ".join(sorted(table))
             hint = did_you_mean(name, table)
-            raise ValueError(f"{name!r} is no {cls.role} network.{hint} All: {known}")
+            raise ValueError(
+                f"{name!r} is no {cls.role} network.{hint} All: {known}. Import one of your own "
+                "first, in Python (docs/add-a-network.md)"
+            )
         network: Self = table[name]()
         return network
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ganvas import json_files
+from ganvas.formatting import format_list
+from ganvas.health.finding import Change
 from ganvas.reports.charts import Span, TimelineRow
 from ganvas.reports.texts import as_sentence, symptom_name
 from ganvas.runs import Run
@@ -152,6 +154,12 @@ def _describe_row(row: TimelineRow) -> str:
     return f"{attempt}: {'; '.join(symptoms) or 'no symptom'}"
 
 
+def _in_words(change: Change) -> str:
+    """`the generator's learning rate set to 0.0002`."""
+    field = change.field.replace("_", " ").replace(".", "'s ", 1)
+    return f"the {field} set to {change.value}"
+
+
 def describe_rewind(attempt: Attempt) -> str:
     """Why an attempt was discarded and what was changed, in two or three sentences."""
     rewind = attempt.rewind
@@ -160,9 +168,9 @@ def describe_rewind(attempt: Attempt) -> str:
     meanings = (e.meaning for e in reversed(episodes(attempt.findings)) if e.symptom == symptom)
     meaning = as_sentence(next(filter(None, meanings), ""))
     to = f"went back to {rewind.to:,} images" if rewind.to else "started again from the beginning"
-    field = change.field.replace("_", " ").replace(".", "'s ", 1)
+    settings = [_in_words(part) for part in change.parts]
     return (
         f"At {rewind.failed_at:,} images training was failing: {symptom_name(symptom)}. "
-        f"{meaning + ' ' if meaning else ''}It {to}, with the {field} set to {change.value}: "
+        f"{meaning + ' ' if meaning else ''}It {to}, with {format_list(settings)}: "
         f"{change.why}."
     )

@@ -9,6 +9,7 @@ from statistics import median
 
 from ganvas.command_line import ganvas_command
 from ganvas.diagnosis import Diagnosis
+from ganvas.evaluation.summary import question_of
 from ganvas.formatting import (
     format_count,
     format_duration,
@@ -198,11 +199,15 @@ def facts(run: Run, status: RunStatus, attempts: list[Attempt]) -> Iterator[tupl
 
 
 def score_fact(run: Run) -> Iterator[tuple[str, str, str]]:
-    """The newest score; of several measured together the first."""
+    """The newest score: of several of the same images seen, the first that tells the quality."""
     records = run.scores.records()
-    for record in records:
-        if all(record[key] == records[-1][key] for key in ("images_seen", "while_training")):
-            metric, floor = record["metric"], format_number(record["floor"])
-            note = f"real images {floor}; {better_word(metric)} is better"
-            yield metric, format_number(record["value"]), note
-            return
+    newest = [
+        record
+        for record in records
+        if all(record[key] == records[-1][key] for key in ("images_seen", "while_training"))
+    ]
+    if newest:
+        record = min(newest, key=lambda record: question_of(record["metric"]))
+        metric, floor = record["metric"], format_number(record["floor"])
+        note = f"real images {floor}; {better_word(metric)} is better"
+        yield metric, format_number(record["value"]), note

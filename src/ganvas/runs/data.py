@@ -78,7 +78,7 @@ def data_location(run: Run) -> str:
     if not source_exists(location):
         raise DataError(
             f"the images of {run.directory} are no longer at {location}. "
-            "Say where they are as data (--data PATH)"
+            "If they were moved, say where to: --data PATH (in Python, the argument data)"
         )
     return location
 

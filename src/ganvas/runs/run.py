@@ -63,6 +63,10 @@ class Run:
 
     directory: Path
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.directory, Path):
+            raise RunError(f"open a run with ganvas.Run.open({str(self.directory)!r})")
+
     @classmethod
     def create(
         cls,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def arguments_with_change(run: Run, change: Change, places: Places) -> list[str 
         return None
     if flags_of(changed, places.earlier_run is not None) is not None:
         return training_arguments(run, changed, places, change)
-    return [*training_arguments(run, recipe, places), *change.flag.split(" ", 1)]
+    return [*training_arguments(run, recipe, places), *_words([change])]
 
 
 def flags_of(
@@ -101,15 +102,22 @@ def flags_of(
 def _changes(base: Recipe, recipe: Recipe, advised: Change | None = None) -> list[str] | None:
     """The flags that turn `base` into `recipe`; None where a field would have to be unset."""
     changes: list[Change] = []
+    advised_parts = {} if advised is None else {part.field: part for part in advised.parts}
     for field in field_types(recipe):
         value = get_field(recipe, field)
-        if advised is not None and field == advised.field:
-            changes.append(advised)
+        if field in advised_parts:
+            changes.append(advised_parts[field])
         elif value is None and get_field(base, field) is not None:
             return None
         elif value != get_field(base, field):
             changes.append(Change(field, format_field(value), ""))
-    return [word for change in changes for word in change.flag.split(" ", 1)]
+    return _words(changes)
+
+
+def _words(changes: Iterable[Change]) -> list[str]:
+    """The words of the changes' flags; a value stays one word."""
+    parts = (part for change in changes for part in change.parts)
+    return [word for part in parts for word in part.own_flag.split(" ", 1)]
 
 
 def _named_base(recipe: Recipe) -> tuple[Recipe | None, list[str]]:

@@ -17,6 +17,7 @@ from ganvas.evaluation.score import Score
 from ganvas.formatting import format_clock, format_image_size, format_progress, format_short
 from ganvas.health.assessment import longer_budget
 from ganvas.health.finding import describe_event
+from ganvas.networks import POINT
 from ganvas.notebook import NotebookLine, in_notebook
 from ganvas.progress import Progress
 from ganvas.recipes import Recipe
@@ -55,6 +56,7 @@ class Display(Listener):
         self._recipe = recipe
         self.budget = recipe.images
         """Images of the whole training."""
+        self._things = "points" if recipe.data.size == POINT else "images"
         self._first_record = recipe.intervals.history
         self._start = (time.monotonic(), images_seen)
         self._last_line = self._last_update = 0.0
@@ -76,7 +78,7 @@ class Display(Listener):
     def start(self, state: TrainState) -> None:
         every = self._first_record
         first = min(self.budget, state.images_seen + every - state.images_seen % every)
-        self._losses = f"losses at {format_short(first)} images"
+        self._losses = f"losses at {format_short(first)} {self._things}"
         activity = "compiling" if isinstance(state.engine, Compiled) else "training"
         self._set_status(f"{activity}, {self._losses}")
 
@@ -139,7 +141,7 @@ class Display(Listener):
         left = max(0, self.budget - images_seen) / mean_rate if mean_rate > 0 else 0.0
         parts = {
             "percent": f"{min(100, 100 * images_seen // self.budget):3d}%",
-            "images": f"{format_short(images_seen)}/{format_short(self.budget)} images"
+            "images": f"{format_short(images_seen)}/{format_short(self.budget)} {self._things}"
             f"{self._size_at(images_seen)}",
             "rate": f"{self._rate or mean_rate:,.0f}/s",
             "left": f"{format_clock(left)} left",

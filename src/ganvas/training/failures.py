@@ -51,6 +51,7 @@ def unhealthy_error(run: Run, monitor: HealthMonitor | None, images_seen: int) -
         return Unhealthy("health fails; process 0 prints the reason")
     first = next(finding for finding in monitor.findings if finding.verdict == "failing")
     change = first.advice[0]
+    fields = " and ".join(part.field for part in change.parts)
     reason = f"{first.symptom}: {first.meaning}"
     run.write_status("unhealthy", images_seen, reason)
     healthy = run.last_healthy_checkpoint()
@@ -61,7 +62,7 @@ def unhealthy_error(run: Run, monitor: HealthMonitor | None, images_seen: int) -
     )
     return Unhealthy(
         f"training was stopped at {images_seen:,} images, {reason} {checkpoint} "
-        f"Try {change.flag} (in recipes {change.field}). The whole diagnosis: "
+        f"Try {change.flag} (in recipes {fields}). The whole diagnosis: "
         f"{ganvas_command('diagnose', run.directory)}"
     )
 

@@ -53,4 +53,5 @@ class ShapesForecastListener(Listener):
             self._said = True
             rate = (state.images_seen - images) / (now - began)
             run = measured_run(self._recipe, self._channels)
-            self._display.message(str(ShapesForecast(rate, self._recipe.images, run, self._things)))
+            forecast = ShapesForecast(rate, self._recipe.images, run, self._things)
+            self._display.message(f"time: {forecast}")

@@ -227,6 +227,11 @@ def test_train_says_what_to_type_for_a_flag_of_another_tool(
         (["resume", "x", "--epochs", "3"], "--images 30k is 3 epochs of 10,000 images"),
         (["resume", "x", "--seed", "3"], "a run keeps its seed"),
         (["resume", "x", "--generator.learning-rate", "3"], "health advises: ganvas diagnose RUN"),
+        (["resume", "x", "--generator.learning-rate", "3"], "ganvas train RECIPE DATA --from RUN."),
+        (
+            ["resume", "x", "--lr", "3"],
+            "weights, ganvas train RECIPE DATA --from RUN: use --generator.learning-rate 3",
+        ),
         (["compare", "--batch", "16"], "use --shared batch=16"),
         (["compare", "--flip"], "use --shared data.flip=true"),
         (
@@ -303,6 +308,7 @@ def refuses(parse: Parser | None) -> bool:
         (["evaluate", "x", "--samples=1.5"], "'1.5' is no whole number"),
         (["watch", "x", "--port", "-1"], "'-1' is no port: expected 1 to 65535, for example 8150"),
         (["directions", "x", "--method", "pca"], "'pca' is none of its values."),
+        (["check", "x", "--labels", "a/b.CSV"], "labels are not read from a table such as a/b.CSV"),
         ([*TRAINING, "--generator_batch", "x"], "'x' is no whole number"),
         ([*TRAINING, "--generator.learning-rate", "fast"], "'fast' is no schedule: give a number"),
     ],

@@ -263,14 +263,31 @@ def test_a_range_of_16_bits_is_not_laid_over_8_bits(tmp_path: Path) -> None:
         prepared(data, "0:4095")
 
 
+NAMES_BOTH = (
+    r"mixes images of 16 bits \(0 to 4,095; 6 images, such as \S+\) and "
+    r"8 bits \(0 to 255; 1 image: z.png\)"
+)
+
+
 def test_no_range_is_measured_over_several_number_types(tmp_path: Path) -> None:
     data = write(tmp_path, "folder", numbers(4095, "uint16"))
     (data / "z.png").write_bytes(encoded(flat("RGB", (255, 9, 0))))
-    with pytest.raises(DataError, match=r"mixes images of 16 bits \(0 to 4,095\) and 8 bits"):
+    with pytest.raises(DataError, match=NAMES_BOTH):
         prepared(data, "measured")
     (warning,) = [line for line in check(data).warnings if "bits hold" in line]
     assert "the brightest pixel of the images with 16 bits is 6 %" in warning
     assert "--pixel-range" not in warning
+
+
+def test_a_range_that_one_odd_file_prevents_is_not_advised(tmp_path: Path) -> None:
+    data = write(tmp_path, "folder", numbers(4095, "uint16"))
+    (data / "z.tif").write_bytes(encoded(Image.fromarray(np.eye(16, dtype="float32")), "TIFF"))
+    inspection = check(data)
+    (warning,) = [line for line in inspection.warnings if "bits hold" in line]
+    assert "take those of other number types away" in warning
+    assert not inspection.spans.suits_one_range
+    with pytest.raises(DataError, match=r"and floating-point \(0 to 1; 1 image: z.tif\)"):
+        prepared(data, "measured")
 
 
 def test_a_constant_data_set_has_no_range(tmp_path: Path) -> None:
@@ -296,7 +313,7 @@ def test_a_damaged_measurement_is_made_anew(tmp_path: Path) -> None:
     data = write(tmp_path, "npz", numbers(4095, "uint16"))
     prepared(data, "measured")
     (stored,) = default_cache().glob("range-*.json")
-    for damaged in (b"", b"[]", b'{"format": 1, "ranges": {"16 bits": [1]}}'):
+    for damaged in (b"", b"[]", b'{"format": 2, "ranges": {"16 bits": [1]}}'):
         stored.write_bytes(damaged)
         assert prepared(data, "measured").pixel_range == "0:4095"
 

@@ -207,6 +207,18 @@ def test_images_without_label_among_others_are_warned_about(tmp_path: Path) -> N
     assert prepare(open_source(tmp_path), SETTINGS, tmp_path / "cache").labels is None
 
 
+def test_a_table_beside_images_without_labels_is_said_not_to_be_read(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        save(flat("L", len(folder), 40), tmp_path / folder / f"{folder}.png")
+    (tmp_path / "labels.csv").write_text("file,label\n", encoding="utf-8")
+    assert not any("labels.csv" in warning for warning in check(tmp_path).warnings)
+    (tmp_path / "one" / "labels.csv").write_text("file,label\n", encoding="utf-8")
+    assert any(
+        warning.startswith("no labels: labels.csv is not read")
+        for warning in check(tmp_path / "one").warnings
+    )
+
+
 @pytest.mark.parametrize("name", ["my photos", "it's", "-x", "stacked:x", "fashion"])
 def test_the_suggested_command_can_be_pasted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

@@ -31,6 +31,7 @@ from ganvas.health.assessment import apply_rules
 from ganvas.health.finding import Change
 from ganvas.health.rules import RULES
 from ganvas.health.rules.progress import usual_rampup
+from ganvas.json_files import from_plain, to_plain
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import CATALOG, Recipe
 from ganvas.schedules import Ramp
@@ -125,6 +126,22 @@ def test_a_learning_rate_that_is_far_off_is_the_first_advice(
         _, seen = next(RULES[case.symptom].evaluations(case.evidence))
         first = advise(broken, seen.remedies)[0]
         assert apply_change(broken, first) == recipe
+
+
+def test_two_learning_rates_that_are_far_off_are_one_change() -> None:
+    """Either alone would leave a run that fails as before."""
+    generator, discriminator = rate("dcgan", "generator", 100), rate("dcgan", "discriminator", 1e-3)
+    broken = replace(DCGAN, **generator, **discriminator)
+    first, *others = advise(broken, (slower("discriminator"), SPECTRAL_NORM))
+    assert first.flag == ("--generator.learning-rate 0.0002 --discriminator.learning-rate 0.0002")
+    assert first.why == (
+        "both are far off: the generator's 0.02 is 100 times the usual rate, and the "
+        "discriminator's 2e-07 is one 1,000th of the usual rate"
+    )
+    assert first.keeps_weights
+    assert apply_change(broken, first) == DCGAN
+    assert [change.field for change in others] == ["objective.spectral_norm"]
+    assert from_plain(Change, to_plain(first)) == first
 
 
 def test_custom_recipes_have_the_papers_usual_learning_rate() -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ganvas.reports import scores
+from ganvas.reports.status import score_fact
 from ganvas.runs.history import Record
+from tests.builders import run_files
+from tests.builders.loggers import empty_run
 
 
 def score(metric: str, seen: int, while_training: bool = False, **other: Any) -> Record:
@@ -44,3 +50,24 @@ def test_protocols_are_split_into_what_all_share_and_the_rest() -> None:
         ("fd-lite0 (while training)", "view.name lite0"),
     ]
     assert scores.protocols([]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("metrics", "expected"),
+    [
+        (("memorised-lite0", "birthday-lite0", "swd", "fd-lite0"), "swd"),
+        (("fd-lite0", "swd"), "fd-lite0"),
+        (("birthday-lite0",), "birthday-lite0"),
+        ((), None),
+    ],
+)
+def test_the_number_of_a_run_tells_its_quality(
+    tmp_path: Path, metrics: tuple[str, ...], expected: str | None
+) -> None:
+    """Not whether it copies, where that was asked first."""
+    run = empty_run(tmp_path)
+    run.scores.append(run_files.score(metric="coverage-lite0", images_seen=10))
+    for metric in metrics:
+        run.scores.append(run_files.score(metric=metric, images_seen=20))
+    (fact,) = score_fact(run)
+    assert fact[0] == (expected or "coverage-lite0")

@@ -56,6 +56,11 @@ class TestState:
         assert run.state() == "diverged"
 
 
+def test_a_name_in_place_of_a_path_is_told_to_open() -> None:
+    with pytest.raises(RunError, match=r"ganvas\.Run\.open\('runs/first'\)"):
+        Run("runs/first")  # type: ignore[arg-type]  # what a notebook's author types
+
+
 def test_a_run_of_before_keeps_the_split_of_before(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", CATALOG["dcgan"](), {"seed": 0}, {})
     assert run.read_recipe().data.split == "labels"

@@ -91,14 +91,19 @@ def test_flags_beside_an_earlier_run_give_the_recipe_that_trained() -> None:
         assert again.recipe.with_fixed_schedules() == stored
 
 
-def test_a_change_is_a_command_whose_paths_hold_here(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["mine", "mlp"])
+@pytest.mark.parametrize("beside", [(), (Change("discriminator.learning_rate", "0.0001", ""),)])
+def test_a_change_is_a_command_whose_paths_hold_here(
+    tmp_path: Path, name: str, beside: tuple[Change, ...]
+) -> None:
     """A recipe of no name is the run's own file."""
-    mine = changed(CATALOG["mlp"](), name="mine").with_fixed_schedules()
+    mine = changed(CATALOG["mlp"](), name=name).with_fixed_schedules()
     run = Run.create(tmp_path / "my run", mine, environment(), data(location="/data/my photos"))
-    change = Change("generator.learning_rate", "0.0004", "faster")
+    change = Change("generator.learning_rate", "0.0004", "faster", beside)
     words = arguments_with_change(run, change, Places.of(run))
     assert words is not None
-    assert words[:3] == ["train", run.directory / "recipe.json", "/data/my photos"]
+    known = name if name == "mlp" else run.directory / "recipe.json"
+    assert words[:3] == ["train", known, "/data/my photos"]
     verb = parse(list(map(str, words)))
     assert isinstance(verb, Train)
     assert verb.recipe.with_fixed_schedules() == apply_change(mine, change)

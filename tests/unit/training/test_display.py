@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ganvas.health.assessment import longer_budget
 from ganvas.health.rules import RULES
-from ganvas.recipes import Intervals
+from ganvas.recipes import CATALOG, Intervals
 from ganvas.runs import Run
 from ganvas.training.display import Display, fit_parts
 from ganvas.training.engine import Compiled, Eager
@@ -122,3 +123,11 @@ def test_live_line_updates_between_records(monkeypatch: pytest.MonkeyPatch) -> N
     clock[0] += 55.5
     step(600)
     assert live_line(display) == " 50%  600/1.2k images  12/s  1:00 left  D 0.5  G 2  healthy"
+
+
+def test_points_are_not_called_images() -> None:
+    recipe = replace(CATALOG["points-modern"](), images=1_200)
+    display = Display(Run(Path("nowhere")), recipe, 0, quiet=True)
+    losses = {"discriminator/loss/adversarial": 0.5, "generator/loss/adversarial": 2.0}
+    display.record({"images_seen": 600, "images_per_second": 12.0, **losses}, [], "healthy")
+    assert "600/1.2k points" in live_line(display)

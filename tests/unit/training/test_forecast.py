@@ -70,7 +70,7 @@ def test_the_rate_is_that_of_the_first_seconds_without_the_first_step(
     assert run is not None
     assert run.images == SHAPES_AT
     assert text == (
-        f"shapes after about 29k images (5 min), as with {run}; done at 200k images (33 min)"
+        f"time: shapes after about 29k images (5 min), as with {run}; done at 200k images (33 min)"
     )
 
 
@@ -106,4 +106,4 @@ def test_a_run_that_grows_has_no_forecast_as_it_gets_slower(
 def test_points_have_no_shapes(state: TrainState, clock: SimpleNamespace) -> None:
     recipe = CATALOG["points-modern"]()
     texts = train(recipe, state, clock, seconds=5, shape=ImageShape(2, 1, 1))
-    assert texts == ["done at 2M points (5 h 33 min)"]
+    assert texts == ["time: done at 2M points (5 h 33 min)"]
