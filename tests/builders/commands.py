@@ -106,11 +106,15 @@ def wait_until(condition: Callable[[], bool], *processes: Command | subprocess.P
         AssertionError: the processes make no progress (see `Progress`).
     """
 
+    held = False  # a condition that has held may no longer, such as an image that is drawn anew
+
     def over() -> bool:
-        return condition() or any(process.poll() is not None for process in processes)
+        nonlocal held
+        held = condition()
+        return held or any(process.poll() is not None for process in processes)
 
     wait_while_working(over, [process.pid for process in processes])
-    return condition()
+    return held or condition()
 
 
 def wait_while_working(over: Callable[[], bool], pids: Sequence[int]) -> None:

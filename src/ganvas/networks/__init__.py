@@ -32,6 +32,7 @@ TORCH_MODULES = (
     "convolutions",
     "equalised",
     "excitation",
+    "filtering",
     "first_layers",
     "grouped",
     "growing",
