@@ -99,6 +99,25 @@ def ended(pid: int) -> bool:
         return True
 
 
+def race(program: str, *words: object) -> list[str]:
+    """What two interpreters print that run a program at the same time.
+
+    Args:
+        program: reads a line, which both get once both are there, before what it races for.
+        words: its arguments.
+    """
+    command = [sys.executable, "-c", program, *map(str, words)]
+    racers = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    return [racer.communicate()[0] for racer in racers]
+
+
 def wait_until(condition: Callable[[], bool], *processes: Command | subprocess.Popen[str]) -> bool:
     """Wait until a condition holds, or one of the processes has ended. Whether it holds.
 

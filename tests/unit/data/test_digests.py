@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Callable
@@ -19,6 +17,7 @@ from ganvas.data.preparation import prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source
 from ganvas.data.sources import open_source
+from tests.builders.commands import race
 
 from .pictures import encoded, flat
 
@@ -277,15 +276,6 @@ print(counts[-1], digests[0].hex())
 
 
 def test_of_two_processes_at_once_one_reads(photos: Path, cache: Path) -> None:
-    command = [sys.executable, "-c", RACING, str(photos), str(cache)]
-    racers = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    for racer in racers:
-        assert racer.stdin is not None
-        racer.stdin.write("go\n")
-        racer.stdin.flush()
-    outputs = sorted(racer.communicate()[0].split() for racer in racers)
+    outputs = sorted(text.split() for text in race(RACING, photos, cache))
     assert [count for count, _ in outputs] == ["0", str(COUNT)]
     assert outputs[0][1] == outputs[1][1] == read(photos, cache)[0][0].hex()

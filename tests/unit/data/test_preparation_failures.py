@@ -14,6 +14,7 @@ import pytest
 from ganvas.data.preparation import prepare
 from ganvas.data.sources import open_source
 from ganvas.errors import DataError, GanvasError
+from tests.builders.commands import race
 from tests.unit.data.test_preparation import SETTINGS, entries, prepared_from
 
 
@@ -117,16 +118,7 @@ print(data.images.shape[0], int(data.images.sum()))
 
 
 def test_two_processes_at_once_both_succeed(photos: Path, cache: Path) -> None:
-    command = [sys.executable, "-c", RACING, str(photos), str(cache)]
-    racers = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    for racer in racers:
-        assert racer.stdin is not None
-        racer.stdin.write("go\n")
-        racer.stdin.flush()
-    outputs = [racer.communicate()[0] for racer in racers]
+    outputs = race(RACING, photos, cache)
     assert outputs == [f"20 {sum(range(20)) * 256}\n"] * 2
     assert len(entries(cache)) == 1
 
