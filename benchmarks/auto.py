@@ -65,13 +65,10 @@ def choose_once(
     results: dict[str, dict[str, Any]], name: str, data: str, seconds: int, held_out: float
 ) -> ganvas.Choice:
     """What `auto` chooses; the images of its first budget are kept, for they decide the choice."""
-    settings = DataSettings(held_out=held_out)
     key = f"choice/{name}/{seconds}"
-    if key in results:
-        images = results[key]["images"]
-        return ganvas.choose(data, images=images, settings=settings, quiet=True)
-    choice = ganvas.choose(data, time=seconds, settings=settings, quiet=True)
-    results[key] = {"images": choice.recipe.images, "lines": list(choice.lines)}
+    budget = {"images": results[key]["images"]} if key in results else {"time": seconds}
+    choice = ganvas.choose(data, **budget, settings=DataSettings(held_out=held_out), quiet=True)
+    results.setdefault(key, {"images": choice.recipe.images, "lines": list(choice.lines)})
     return choice
 
 

@@ -18,6 +18,15 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Output goes to no terminal; the seconds that the clock shows, alone in a list."""
+    monkeypatch.setenv("TTY_COMPATIBLE", "0")
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    return clock
+
+
 def wait_for_output(text: str, capsys: pytest.CaptureFixture[str]) -> str:
     """What is shown until this text is: a thread draws the bar, whenever the machine lets it."""
     output, since = "", time.monotonic()
@@ -66,11 +75,8 @@ def test_an_unknown_count_is_not_shown(
 
 
 def test_without_a_terminal_there_is_a_line_now_and_then(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("TTY_COMPATIBLE", "0")
-    clock = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
     feedback = TerminalFeedback()
     with feedback.progress("sampling") as show:
         for done in range(0, 2_000, 100):
@@ -100,11 +106,8 @@ def test_a_closed_stream_never_ends_the_work(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_stage_that_has_just_begun_names_no_time_left(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("TTY_COMPATIBLE", "0")
-    clock = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
     with stages_bar("preparing") as update:
         clock[0] += 20
         update("decoding", 16, 70_000)  # the first of its stage, and a line is due

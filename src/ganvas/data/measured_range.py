@@ -102,39 +102,40 @@ def with_known_range(
 def _single_range(source: Source, ranges: Ranges) -> PixelRange | None:
     """The range of all images; None where none of them is usable."""
     if len(ranges) > 1:
-        kinds = format_list([_in_words(name, found) for name, found in ranges.items()])
+        kinds = format_list([_in_words(name, measured) for name, measured in ranges.items()])
         raise DataError(
             f"{source.location} mixes images of {kinds}, whose values mean different things, so "
             "no range can be measured. Save all images alike, take those of one number type away, "
             "or leave --pixel-range out"
         )
-    for found in (measured.range for measured in ranges.values()):
-        if found.low == found.high:
+    for span in (measured.range for measured in ranges.values()):
+        if span.low == span.high:
             raise DataError(
-                f"{source.location}: every pixel is {found.low:g}, so there is no range to "
+                f"{source.location}: every pixel is {span.low:g}, so there is no range to "
                 "measure. Give one: --pixel-range LOW:HIGH"
             )
-        return found
+        return span
     return None
 
 
-def _in_words(name: str, found: Measured) -> str:
+def _in_words(name: str, measured: Measured) -> str:
     """`16 bits (92 to 4,095; 56 images, such as 000.tif)`."""
-    images = f"{format_count(found.images, 'image')}{', such as' if found.images > 1 else ':'}"
-    return f"{name} ({found.range.in_words()}; {images} {found.example})"
+    images = format_count(measured.images, "image")
+    such_as = ", such as" if measured.images > 1 else ":"
+    return f"{name} ({measured.range.in_words()}; {images}{such_as} {measured.example})"
 
 
 def _check_agreed(source: Source, ranges: Ranges) -> None:
     """Raise a `DataError` where an array's values are not what its number type promises."""
     assert source.dtype is not None  # the caller looked
     full = array_depth(source.dtype).full
-    for found in (measured.range for measured in ranges.values()):
-        if full is not None and full.low <= found.low <= found.high <= full.high:
+    for span in (measured.range for measured in ranges.values()):
+        if full is not None and full.low <= span.low <= span.high <= full.high:
             continue
         rule = "floats must lie in 0 to 1" if full else "it is not agreed what these numbers mean"
-        typed = "LOW:HIGH" if found.low == found.high else found.rounded()
+        typed = "LOW:HIGH" if span.low == span.high else span.rounded()
         raise DataError(
-            f"{source.location}: its pixels are {source.dtype.name} from {found.in_words()}, and "
+            f"{source.location}: its pixels are {source.dtype.name} from {span.in_words()}, and "
             f"{rule}. Say which values become black and white: --pixel-range {typed}. "
             f"--pixel-range {MEASURED} takes the lowest and highest of all images"
         )

@@ -59,7 +59,7 @@ class Unfiltering(torch.autograd.Function):
         """The gradient at the images, of which only the shape and the memory layout count."""
         ctx.save_for_backward(kernels)
         ctx.stride, ctx.padding = stride, padding
-        found: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
+        gradients: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
             gradient,
             images,
             kernels,
@@ -72,7 +72,7 @@ class Unfiltering(torch.autograd.Function):
             len(kernels),
             (True, False, False),
         )
-        return found[0]
+        return gradients[0]
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
