@@ -73,9 +73,11 @@ def run_experiment(
         name: of the experiment; seconds and seeds: what it takes unless told otherwise.
     """
     options = options_of(name, description, arms, seconds, seeds).parse_args()
-    chosen = {arm: recipe for arm, recipe in arms.items() if arm in (options.arms or arms)}
-    if options.held_out is not None:
-        chosen = {arm: holding_out(recipe, options.held_out) for arm, recipe in chosen.items()}
+    chosen = {
+        arm: with_data(recipe, options.size, options.held_out)
+        for arm, recipe in arms.items()
+        if arm in (options.arms or arms)
+    }
     experiment = Experiment(name, chosen, scoring, options.keep, options.out)
     for named in options.data:
         data_name, _, data = named.partition("=")
@@ -85,13 +87,14 @@ def run_experiment(
 def options_of(
     name: str, description: str, arms: dict[str, Recipe], seconds: int, seeds: int
 ) -> argparse.ArgumentParser:
-    """What every program of this kind takes, see `run_experiment`; no --arms without any."""
+    """What every program of this kind takes, see `run_experiment`; `arms` may be empty."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", nargs="+", help="NAME=DATA")
     if arms:
         parser.add_argument("--arms", nargs="+", choices=arms, help="only these (default: all)")
+        parser.add_argument("--size", type=int, help="side of the images (default: the arms')")
     parser.add_argument("--seconds", type=int, default=seconds, help="CPU seconds of every run")
     parser.add_argument("--seeds", type=int, default=seeds)
     parser.add_argument("--workers", type=int, default=2)
@@ -182,9 +185,14 @@ def within(recipe: Recipe, images: float) -> Recipe:
     return dataclasses.replace(recipe, images=max(int(images) // recipe.batch, 1) * recipe.batch)
 
 
-def holding_out(recipe: Recipe, fraction: float) -> Recipe:
-    """The recipe, trained on fewer images and scored by more."""
-    return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, held_out=fraction))
+def with_data(recipe: Recipe, side: int | None, held_out: float | None) -> Recipe:
+    """The recipe with images of another side, or another fraction of them for scores alone."""
+    data = recipe.data
+    if side is not None:
+        data = dataclasses.replace(data, size=(side, side))
+    if held_out is not None:
+        data = dataclasses.replace(data, held_out=held_out)
+    return dataclasses.replace(recipe, data=data)
 
 
 def run_job(job: Job, recipe: Recipe, data: str, scoring: Scoring, keep: Path) -> dict[str, Any]:

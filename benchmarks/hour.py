@@ -3,6 +3,7 @@
     .venv/bin/python benchmarks/hour.py cifar10=FOLDER/cifar10.npz
     .venv/bin/python benchmarks/hour.py cifar10=FOLDER/cifar10.npz --seconds 600 --seeds 5
     .venv/bin/python benchmarks/hour.py few=PHOTOS --held-out 0.9 --arms few "few, residual"
+    .venv/bin/python benchmarks/hour.py drawings64=DRAWINGS --size 64 --seconds 300
 
 Every run has one thread, so on two cores two runs of an hour take an hour. Results, tables and a
 picture are written to docs/results.

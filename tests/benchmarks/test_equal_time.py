@@ -180,16 +180,18 @@ def test_the_hour_has_the_recipes_that_it_names_at_one_size() -> None:
     assert few.augmentation == arms["few"].augmentation
 
 
-def test_a_program_holds_out_what_it_is_told_of_the_arms_it_is_told(
+def test_a_program_changes_the_data_of_the_arms_it_is_told(
     images: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(equal_time, "pace", lambda *_: 64.0)
     keep = str(tmp_path / "kept")
     line = [f"noise={images}", "--arms", "tiny", "--seconds", "1", "--seeds", "1"]
-    line += ["--workers", "1", "--held-out", "0.75", "--keep", keep, "--out", str(tmp_path)]
+    line += ["--workers", "1", "--held-out", "0.75", "--size", "16"]
+    line += ["--keep", keep, "--out", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", ["trial", *line])
     arms = {"tiny": recipe(), "other": recipe()}
     equal_time.run_experiment("trial", "", arms, SCORING, seconds=9, seeds=9)
     run = Run.open(tmp_path / "kept" / "noise" / "1" / "tiny" / "0")
-    assert run.read_recipe().data.held_out == 0.75
+    data = run.read_recipe().data
+    assert (data.held_out, data.size) == (0.75, (16, 16))
     assert not (tmp_path / "kept" / "noise" / "1" / "other").exists()
