@@ -100,8 +100,6 @@ def reader_folder(
     monkeypatch.setattr("ganvas.web.server.serve", lambda app, listener, browser: None)  # for ever
     monkeypatch.chdir(tmp_path)
     shutil.copytree(photos, tmp_path / "photos")
-    rows = [f"{path.name},{path.stem[-1]}" for path in sorted(photos.iterdir())]
-    (tmp_path / "labels.csv").write_text("\n".join(["file,label", *rows]), encoding="utf-8")
 
 
 def add_flowers(hub: Hub, photos: Path) -> None:

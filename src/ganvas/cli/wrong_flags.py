@@ -115,8 +115,8 @@ def value_problem(flag: GivenFlag, usage: Usage) -> str | None:
     except ValueError as error:
         if last_part(name) == "labels" and flag.value.lower().endswith((".csv", ".tsv")):
             return (
-                f"labels are not read from a table such as {flag.value}. Sort the images into a "
-                "folder for each label, as docs/data.md#labels shows"
+                f"{flag.value}: a table of labels needs no flag. Put it into the folder or archive "
+                "of the images, and see what ganvas check says of it (docs/data.md#labels)"
             )
         return f"{error}; see ganvas {usage.command} --help"
     return None

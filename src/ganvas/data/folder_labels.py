@@ -66,7 +66,8 @@ def with_labels(source: Source, choice: Labels) -> Source:
         return source
     names = [item.name for item in source.items]
     if choice == "folders":
-        if not labels_from_folders(names).splits:  # also arrays and tables, whose labels stay
+        by_folders = labels_from_folders(names)
+        if source.label_table is None and not by_folders.splits:  # arrays keep their own labels
             return source
         labels = labels_from_folders(names, splits_are_labels=True).labels
     elif choice == "off":
@@ -74,7 +75,7 @@ def with_labels(source: Source, choice: Labels) -> Source:
     else:
         labels = _labels_at_level(source, int(choice))
     items = list(map(Item, names, labels))
-    return replace(source, items=items, label_names=sorted_labels(labels))
+    return replace(source, items=items, label_names=sorted_labels(labels), label_table=None)
 
 
 def _labels_at_level(source: Source, level: int) -> list[str | None]:

@@ -7,7 +7,7 @@ import re
 import stat
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +16,7 @@ from PIL.Image import Image
 from ganvas.data.containers import hint_for_archive, hint_for_folder
 from ganvas.data.folder_labels import labels_from_folders
 from ganvas.data.formats import KIND_BYTES, other_kind
+from ganvas.data.label_tables import LabelTable, is_label_table, read_label_tables, tables_above
 from ganvas.data.opening import open_image
 from ganvas.data.source import (
     FileStamp,
@@ -39,7 +40,6 @@ SIDE_SUFFIXES = frozenset(
         *(".xmp", ".aae", ".sha256", ".md5", ".lnk"),
     )
 )
-TABLE_SUFFIXES = (".csv", ".tsv")  # perhaps of labels, which are not read from them
 SIDE_NAMES = ("license", "licence", "copying", "notice", "readme", "authors", "makefile")
 IMAGE_SUFFIXES = frozenset(
     (
@@ -120,32 +120,35 @@ class ZipSource(Source):
         return open_image(self.content(index))
 
 
-def tables_in(root: Path) -> tuple[str, ...]:
-    """The names of the tables that lie directly in a folder; none in what is no folder."""
-    if not root.is_dir():
-        return ()
-    names = (path.name for path in root.iterdir() if path.suffix.lower() in TABLE_SUFFIXES)
-    return tuple(sorted(names))
-
-
 def open_folder(root: Path) -> FolderSource:
     """List a folder. Skips hidden and side files, and follows links to folders.
 
+    Labels are those of a table in the folder, or else its sub-folders.
+
     Raises:
-        DataError: a folder cannot be read, or there is no image file.
+        DataError: a folder or a table cannot be read, or there is no image file.
     """
-    files = [(name, path) for name, path in walk(root) if is_candidate(name)]
+    files, tables = [], {}
+    for name, path in walk(root):
+        if is_candidate(name):
+            files.append((name, path))
+        elif is_label_table(name):
+            tables[name] = Path(path)
     if not files:
         raise DataError(f"{root} holds no images. Give a folder of image files")
-    return open_files(root, files)
+    above = tables_above(list(tables), [name for name, _ in files])
+    return open_files(root, files, {name: tables[name].read_bytes() for name in above})
 
 
-def open_files(root: Path, files: Iterable[tuple[str, str]]) -> FolderSource:
+def open_files(
+    root: Path, files: Iterable[tuple[str, str]], tables: Mapping[str, bytes] | None = None
+) -> FolderSource:
     """The files of a folder as images.
 
     Args:
         root: what the user gave.
         files: the name of each (`/` between folders), and its path.
+        tables: the content of each table that may hold labels, by its name.
 
     Raises:
         DataError: they are containers of images, such as archives.
@@ -156,12 +159,13 @@ def open_files(root: Path, files: Iterable[tuple[str, str]]) -> FolderSource:
     if hint is not None:
         raise DataError(f"{root} holds no image files {hint}")
     names = [printable_name(name) for name in names]
-    labels = labels_from_folders(names).labels
+    labels, table = _labels_of(names, tables or {})
     return FolderSource(
         name=root.name or str(root),
         location=str(root),
         items=list(map(Item, names, labels)),
         label_names=sorted_labels(labels),
+        label_table=table,
         paths=[path for _, path in files],
     )
 
@@ -188,6 +192,7 @@ def open_zip(path: Path) -> ZipSource:
         ),
         key=lambda named: named[0],
     )
+    tables = {name: entry for name, entry in files if is_label_table(name)}
     files = [(name, entry) for name, entry in files if is_candidate(name)]
     hint = hint_for_archive([name for name, _ in files])
     if problem is None and not files:
@@ -198,16 +203,46 @@ def open_zip(path: Path) -> ZipSource:
         archive.close()
         raise DataError(f"{path} {problem}")
     names = [printable_name(name) for name, _ in files]
-    labels = labels_from_folders(names).labels
+    above = tables_above(list(tables), names)
+    contents = _read_tables(path, archive, {name: tables[name] for name in above})
+    labels, table = _labels_of(names, contents)
     return ZipSource(
         name=path.stem,
         location=str(path),
         items=list(map(Item, names, labels)),
         label_names=sorted_labels(labels),
+        label_table=table,
         archive=archive,
         entries=[entry for _, entry in files],
         archive_stamp=stamp,
     )
+
+
+def _read_tables(
+    path: Path, archive: zipfile.ZipFile, tables: Mapping[str, zipfile.ZipInfo]
+) -> dict[str, bytes]:
+    """The content of an archive's tables by name. Raises a `DataError` for one that is damaged."""
+    contents = {}
+    for name, entry in tables.items():
+        problem = unpacking_problem(entry.compress_size, entry.file_size)
+        if problem is None:
+            try:
+                contents[name] = archive.read(entry)
+                continue
+            except Exception:  # zipfile and the decompressors raise whatever damage causes
+                problem = "damaged in the archive"
+        archive.close()
+        raise DataError(f"{path}: its table {name}: {problem}. Pack the archive again without it")
+    return contents
+
+
+def _labels_of(
+    names: Sequence[str], tables: Mapping[str, bytes]
+) -> tuple[Sequence[str | None], LabelTable | None]:
+    """The label of each image, and the table that says it or should have."""
+    by_folders = labels_from_folders(names).labels
+    table = read_label_tables(tables, names, None not in by_folders)
+    return (by_folders if table is None or table.problem else table.labels), table
 
 
 def walk(root: Path) -> Iterator[tuple[str, str]]:

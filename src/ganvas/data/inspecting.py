@@ -23,7 +23,6 @@ from ganvas.data.held_out import (
     fewest_images,
     fraction_for_scores,
 )
-from ganvas.data.image_files import tables_in
 from ganvas.data.image_sizes import is_enlarged, measure_sizes, suggested_side
 from ganvas.data.inspection import Inspection
 from ganvas.data.measured_range import with_known_range
@@ -82,6 +81,7 @@ def _inspect_images(
     source = with_labels(source, settings.labels)
     names = [item.name for item in source.items]
     splits = labels_from_folders(names).splits if settings.labels in OWN_LABELS else ()
+    label_table = source.label_table
     cache = default_cache()
     digests = read_digests(source, cache, verify, on_progress)
     source, digests = split_frames(source, digests, settings, cache, on_progress)
@@ -123,7 +123,7 @@ def _inspect_images(
         unlabelled=labels[None] if source.label_names else 0,
         frames=frames_of_files(source, headers, usable),
         splits=splits,
-        tables=() if source.label_names else tables_in(Path(source.location)),
+        label_table=label_table,
         duplicates=copies,
         suggested_size=side,
         size=size,

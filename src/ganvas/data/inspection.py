@@ -8,6 +8,7 @@ from typing import Any
 from ganvas.data.bit_depth import parse_pixel_range
 from ganvas.data.held_out import FEWEST_HELD_OUT, rare_labels_warning
 from ganvas.data.image_sizes import NOTEWORTHY_LOSS, Sizes
+from ganvas.data.label_tables import LabelTable
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Unusable
 from ganvas.data.value_spans import ValueSpans
@@ -72,8 +73,8 @@ class Inspection:
     """How much of what their numbers can hold the images use; nothing with a range of their own."""
     mirrored_farther: float | None = None
     """The fraction of images that are farther from the others when mirrored, if measured."""
-    tables: tuple[str, ...] = ()
-    """Tables that lie beside images without labels, which are not read."""
+    label_table: LabelTable | None = None
+    """The table that the labels are from, or that could not be read."""
     grey: bool = False
     """Whether no usable image can hold colour, so that `auto` trains with one channel."""
     enlarged: int = 0
@@ -135,17 +136,12 @@ class Inspection:
             count = len(self.labels)
             warnings.append(rare_labels_warning(self.unscored_labels, count, "--json lists all"))
         if self.labels and self.unlabelled:
-            either = "give one split alone, or " if self.splits else ""
-            are = "is" if self.unlabelled == 1 else "are"
+            warnings.append(self._unlabelled_warning())
+        table = self.label_table
+        if table is not None and table.problem:
             warnings.append(
-                "training without labels: folder names are taken as labels only if every image is "
-                f"in such a folder, and {self.unlabelled:,} {are} not. For labels, {either}move "
-                "those into one"
-            )
-        if self.tables and self.settings.labels != "off":
-            warnings.append(
-                f"no labels: {self.tables[0]} is not read. If it holds the labels, sort the images "
-                "into a folder for each label (docs/data.md#labels)"
+                f"no labels: {table.name} is not read: {table.problem}. If it is meant to hold the "
+                "labels, see docs/data.md#labels"
             )
         if self.enlarged:
             are = "is" if self.enlarged == 1 else "are"
@@ -174,6 +170,7 @@ class Inspection:
             "labels": self.labels,
             "unscored_labels": list(self.unscored_labels),
             "unlabelled": self.unlabelled,
+            "label_table": None if self.label_table is None else self.label_table.name,
             "splits": list(self.splits),
             "frames": self.frames,
             "pixel_range": self.settings.pixel_range,
@@ -188,6 +185,7 @@ class Inspection:
         details = [self._unusable_line(), self._copies_line(), self._splits_line()]
         details += [
             self._labels_line(),
+            self._table_line(),
             self._frames_line(),
             self._aspect_line(),
             self._range_line(),
@@ -195,6 +193,22 @@ class Inspection:
         ]
         table = [f"  {label:<20}  {text}" for label, text in filter(None, details)]
         return [self._headline(), *table, *self.warnings]
+
+    def _unlabelled_warning(self) -> str:
+        """Why labels are not used although there are some."""
+        table = self.label_table
+        if table is not None and not table.problem:
+            return (
+                f"training without labels: {table.name} has no label of {self.unlabelled:,} of the "
+                f"{self.usable:,} images. For labels, add rows for those, or move them elsewhere"
+            )
+        either = "give one split alone, or " if self.splits else ""
+        are = "is" if self.unlabelled == 1 else "are"
+        return (
+            "training without labels: folder names are taken as labels only if every image is in "
+            f"such a folder, and {self.unlabelled:,} {are} not. For labels, {either}move those "
+            "into one"
+        )
 
     def _scores_warning(self) -> str:
         few = (
@@ -249,6 +263,8 @@ class Inspection:
         named = ", ".join(f"{name}/" for name in self.splits)
         verb = "is a split" if len(self.splits) == 1 else "are splits"
         below = "labels are the folders below them" if self.labels else "no labels"
+        if self._table_line():
+            below = "labels are those of a table"
         return "all are used", f"{named} {verb}; {below} (--labels chooses otherwise)"
 
     def _labels_line(self) -> tuple[str, str] | None:
@@ -257,6 +273,13 @@ class Inspection:
         counts = [f"{name} {count:,}" for name, count in self.labels.items()]
         listed = [*counts[:_LISTED], "..."] if len(counts) > _LISTED else counts
         return format_count(len(counts), "label"), ", ".join(listed)
+
+    def _table_line(self) -> tuple[str, str] | None:
+        table = self.label_table
+        if table is None or table.problem:
+            return None
+        other = format_count(table.unmatched, "row of it names", "rows of it name")
+        return "labels are from", table.name + (f"; {other} no image" if table.unmatched else "")
 
     def _frames_line(self) -> tuple[str, str] | None:
         if not self.frames:

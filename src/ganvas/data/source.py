@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ganvas.data.label_tables import LabelTable
+
 if TYPE_CHECKING:
     from ganvas.data.bit_depth import Picture
 
@@ -75,6 +77,8 @@ class Source(Dataset, ABC):
     """Every image or would-be image, sorted by name."""
     label_names: tuple[str, ...]
     """Every label once, in the order of their class numbers; empty where there are none."""
+    label_table: LabelTable | None = field(default=None, kw_only=True, repr=False)
+    """The table that the labels are from, or that could not be read; None where there is none."""
 
     def group(self, index: int) -> Hashable:
         """What an item is a part of, with others like it; None for nothing. Items of one group are

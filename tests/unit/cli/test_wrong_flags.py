@@ -308,7 +308,7 @@ def refuses(parse: Parser | None) -> bool:
         (["evaluate", "x", "--samples=1.5"], "'1.5' is no whole number"),
         (["watch", "x", "--port", "-1"], "'-1' is no port: expected 1 to 65535, for example 8150"),
         (["directions", "x", "--method", "pca"], "'pca' is none of its values."),
-        (["check", "x", "--labels", "a/b.CSV"], "labels are not read from a table such as a/b.CSV"),
+        (["check", "x", "--labels", "a/b.CSV"], "a/b.CSV: a table of labels needs no flag"),
         ([*TRAINING, "--generator_batch", "x"], "'x' is no whole number"),
         ([*TRAINING, "--generator.learning-rate", "fast"], "'fast' is no schedule: give a number"),
     ],

@@ -207,15 +207,35 @@ def test_images_without_label_among_others_are_warned_about(tmp_path: Path) -> N
     assert prepare(open_source(tmp_path), SETTINGS, tmp_path / "cache").labels is None
 
 
-def test_a_table_beside_images_without_labels_is_said_not_to_be_read(tmp_path: Path) -> None:
-    for folder in ("one", "two"):
-        save(flat("L", len(folder), 40), tmp_path / folder / f"{folder}.png")
-    (tmp_path / "labels.csv").write_text("file,label\n", encoding="utf-8")
-    assert not any("labels.csv" in warning for warning in check(tmp_path).warnings)
-    (tmp_path / "one" / "labels.csv").write_text("file,label\n", encoding="utf-8")
+def test_the_table_that_labels_are_from_is_named(tmp_path: Path) -> None:
+    for number in range(3):
+        save(flat("L", number, 40), tmp_path / f"{number}.png")
+    table = tmp_path / "labels.csv"
+    table.write_text("file,label\n0,x\n1,y\n2,y\n7,z\n", encoding="utf-8")
+    inspection = check(tmp_path)
+    assert inspection.labels == {"x": 1, "y": 2}
+    assert inspection.to_json()["label_table"] == "labels.csv"
+    (line,) = (line for line in inspection.lines() if "labels are from" in line)
+    assert line.endswith("labels.csv; 1 row of it names no image")
+
+
+def test_images_that_a_table_has_no_label_of_are_warned_about(tmp_path: Path) -> None:
+    for number in range(3):
+        save(flat("L", number, 40), tmp_path / f"{number}.png")
+    (tmp_path / "labels.csv").write_text("file,label\n0,x\n1,y\n", encoding="utf-8")
+    (warning,) = (text for text in check(tmp_path).warnings if "without labels" in text)
+    assert warning == (
+        "training without labels: labels.csv has no label of 1 of the 3 images. For labels, add "
+        "rows for those, or move them elsewhere"
+    )
+
+
+def test_a_table_that_is_not_read_is_said_to_be_with_the_reason(tmp_path: Path) -> None:
+    save(flat("L", 0, 40), tmp_path / "1.png")
+    (tmp_path / "faces.csv").write_text("file,smiling\n1,yes\n", encoding="utf-8")
     assert any(
-        warning.startswith("no labels: labels.csv is not read")
-        for warning in check(tmp_path / "one").warnings
+        warning.startswith("no labels: faces.csv is not read: its columns are file, smiling")
+        for warning in check(tmp_path).warnings
     )
 
 
