@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ganvas.data.image_files import IMAGE_SUFFIXES, is_candidate, open_files, open_zip
+from ganvas.data.label_tables import is_label_table, tables_above
 from ganvas.data.parquet import FOUND, Columns, open_parquet
 from ganvas.data.source import Source
 from ganvas.data.tar_files import open_tar
@@ -88,17 +89,18 @@ def open_data_set(text: str, on_progress: StageProgress | None = None) -> Source
         if on_progress is not None:
             on_progress(DOWNLOADING, done // 1000, total // 1000)
 
-    kind, opener = _reader(files, address)
+    tables = tables_above(sorted(filter(is_label_table, repository.sizes)), files)
+    kind, opener = _reader(files, tables, address)
     if address.columns != FOUND and kind != ".parquet":
         raise DataError(f"{address}: only parquet files have columns, and it holds {kind} files")
-    folder = repository.fetch(files, report)
+    folder = repository.fetch(files + (tables if kind in IMAGE_SUFFIXES else []), report)
     return replace(opener(folder, files), name=address.repository.name, location=str(address))
 
 
 def _reader(
-    files: list[str], address: DataAddress
+    files: list[str], tables: list[str], address: DataAddress
 ) -> tuple[str, Callable[[Path, list[str]], Source]]:
-    """The suffix of these files, and what opens them in their folder."""
+    """The suffix of these files, and what opens them in their folder; images with their tables."""
     location, columns = Path(str(address)), address.columns
     suffix = Path(files[0]).suffix.lower()
     if suffix == ".parquet":
@@ -115,7 +117,9 @@ def _reader(
             )
         return suffix, lambda folder, files: open_zip(folder / files[0])
     return suffix, lambda folder, files: open_files(
-        location, [(file, str(folder / file)) for file in files]
+        location,
+        [(file, str(folder / file)) for file in files],
+        {table: (folder / table).read_bytes() for table in tables},
     )
 
 

@@ -203,6 +203,22 @@ def test_a_data_set_without_images_says_what_it_holds(hub: Hub) -> None:
     assert text.endswith(f"try hf:{REPO}@refs/convert/parquet")
 
 
+def test_images_get_their_labels_from_the_table_of_their_split(hub: Hub) -> None:
+    files = {
+        f"{split}/{name}.png": png(grey)
+        for split, grey in (("train", 0), ("test", 9))
+        for name in "ab"
+    }
+    tables = {
+        "train/metadata.csv": b"file_name,label\na.png,rose\nb.png,tulip\n",
+        "test/metadata.csv": b"file_name,label\na.png,rose\nb.png,rose\n",
+    }
+    hub.add(REPO, {**files, **tables})
+    labels = [item.label for item in opened(f"hf:{REPO}:train").items]
+    assert labels == ["rose", "tulip"]
+    assert "test/metadata.csv" not in " ".join(hub.downloads())
+
+
 def test_several_zip_files_are_left_to_the_user(hub: Hub) -> None:
     hub.add(REPO, {"a.zip": b"1", "b.zip": b"2"})
     assert "holds 2 .zip files, and one can be read" in message(f"hf:{REPO}")
