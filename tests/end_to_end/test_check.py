@@ -12,8 +12,10 @@ from PIL import Image
 
 from ganvas.cli.parsing import parse
 from ganvas.cli.train import Train
+from ganvas.data.settings import DataSettings
+from ganvas.runs.data import prepare_images
 
-from .conftest import Ganvas
+from .conftest import Ganvas, refused
 from .test_commands import TINY
 
 
@@ -112,3 +114,27 @@ def test_bad_images_are_left_out_and_listed_in_the_run(tmp_path: Path, ganvas: G
     assert str(tmp_path / "run" / "data.json") in result.out
     listed = json.loads((tmp_path / "run" / "data.json").read_text())["unusable"]
     assert listed == checked["unusable"]
+
+
+def test_a_preview_shows_the_images_as_training_sees_them(
+    tmp_path: Path, images: Path, ganvas: Ganvas
+) -> None:
+    path = tmp_path / "new" / "seen.png"
+    flags = ("--batch", 16, "--size", "16x24", "--channels", 1)
+    out = ganvas("check", images, *flags, "--preview", path).out
+    assert f"preview: 64 images as training sees them: {path}" in out
+    with Image.open(path) as picture:
+        assert picture.mode == "L"
+        seen = np.asarray(picture)
+    settings = DataSettings(size=(16, 24), channels="1")
+    first = prepare_images(settings, images, quiet=True).images[0, 0]
+    enlarged = first.repeat(2, axis=0).repeat(2, axis=1)
+    assert np.array_equal(seen[4 : 4 + 32, 4 : 4 + 48], enlarged)
+
+
+def test_a_preview_that_cannot_be_drawn_is_refused_before_the_images_are_read(
+    tmp_path: Path, images: Path, ganvas: Ganvas
+) -> None:
+    refused(ganvas("check", images, "--preview", "seen.jpg"), "seen.jpg: expected a .png")
+    refused(ganvas("check", images, "--preview", tmp_path), "expected a .png")
+    refused(ganvas("check", "ring", "--preview", "seen.png"), "--preview draws images, and ring")

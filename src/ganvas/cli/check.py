@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from ganvas import storage
 from ganvas.cli.flag_names import errors_with_flag_names
 from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
-from ganvas.errors import DataError
+from ganvas.errors import DataError, GanvasError
 from ganvas.formatting import format_image_size
 from ganvas.recipes import CATALOG, Recipe, checked
 from ganvas.recipes.recommendation import given_flags
@@ -19,6 +21,9 @@ from ganvas.terminal import print_lines
 if TYPE_CHECKING:
     from ganvas.recipes.first_shapes import ShapesForecast
     from ganvas.recipes.recommendation import Recommendation
+
+PREVIEWED = 64
+"""Images in the picture of --preview."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,8 @@ class Check:
     """Fewest images that training needs."""
     verify: bool = False
     """Read every image file again, even where size and time stamp are those of the last start."""
+    preview: Path | None = None
+    """Also draw 64 of the images as training sees them, spread over the data: a .png."""
     json: bool = False
     """Print one JSON object instead of text."""
     chooses_size: tyro.conf.Suppress[bool] = True
@@ -53,11 +60,14 @@ class Check:
         from ganvas.progress import stages_bar
         from ganvas.recipes.recommendation import recommend
 
+        self.check_preview()
         with stages_bar("opening", quiet=self.json) as on_progress:
             source = open_source(self.data, on_progress)
         recipe = CATALOG[
             source.recipe if isinstance(source, GeneratedDataset) else RECIPE_FOR_IMAGES
         ]()
+        if self.preview is not None and recipe.image_shape(1).is_point:
+            raise DataError(f"--preview draws images, and {self.data} holds points")
         settings = self.settings
         if self.chooses_size:
             settings = replace(settings, size=recipe.data.size)
@@ -93,11 +103,38 @@ class Check:
             if not self.json:
                 rate = f"{forecast.images_per_second:,.0f} {inspection.things}/s"
                 print_lines(f"time: {forecast}; tried here for a few seconds: {rate}")
+            if self.preview is not None:
+                self.draw_preview(self.preview, recommendation.build().data)
+            if not self.json:
                 print_lines(*recommendation.lines())
         if self.json:
             print(json.dumps(report, indent=2))
         if not inspection.trainable:
             raise DataError(f"{self.data} will not train as it is: add images, or lower --batch")
+
+    def check_preview(self) -> None:
+        """Raise a `GanvasError` unless the picture can be written."""
+        from ganvas.runs.directories import check_new_file
+
+        if self.preview is None:
+            return
+        if self.preview.suffix.lower() != ".png":
+            raise GanvasError(f"{self.preview}: expected a .png")
+        check_new_file(self.preview)
+
+    def draw_preview(self, path: Path, settings: DataSettings) -> None:
+        """Prepare the images as training would, which then finds them prepared, and draw some."""
+        import numpy as np
+
+        from ganvas.drawing.samples import write_samples
+        from ganvas.runs.data import prepare_images
+
+        images = prepare_images(settings, self.data, quiet=self.json).images
+        chosen = np.unique(np.linspace(0, len(images) - 1, PREVIEWED).astype(int))
+        storage.make_directory(path.parent)
+        write_samples(path, images[chosen].transpose(0, 2, 3, 1), extent=None)
+        if not self.json:
+            print_lines(f"preview: {len(chosen)} images as training sees them: {path}")
 
     def check_memory(self, recipe: Recipe) -> None:
         """Raise an `OutOfMemory` if a step at the given size surely needs more than there is."""
