@@ -282,7 +282,7 @@ class TestEveryMetric:
                 assert warning.startswith(start)
 
 
-def measured_with_swd(family: str, data: PreparedData, samples: Tensor) -> measure.Measurement:
+def measured_with_swd(family: str, data: PreparedData, samples: Tensor) -> measure.ScoringResult:
     """Two metrics measured together: swd and another one."""
     generator = generator_of(samples, data)
     names = [family, "kid" if family == "swd" else "swd"]

@@ -160,7 +160,7 @@ class Candidates:
             return outcome
         generator = generator_in_training(recipe, state.ema, self.data, state.images_seen)
         with self.display.active():
-            measurement = measure(
+            result = measure(
                 generator,
                 self.data,
                 recipe.data,
@@ -171,7 +171,7 @@ class Candidates:
                 self.processes,
             )
         score = self.processes.broadcast_object(
-            lambda: next((score.value for score in measurement.scores), None)
+            lambda: next((score.value for score in result.scores), None)
         )
         return dataclasses.replace(outcome, score=score)
 
