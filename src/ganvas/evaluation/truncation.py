@@ -30,7 +30,8 @@ from ganvas.evaluation.extractors import Extractor, fake_features
 from ganvas.evaluation.failures import Failures
 from ganvas.evaluation.measure import ScoringResult, common_config, compute_scores, feature_sets
 from ganvas.evaluation.truncation_points import Point, TruncationCurve
-from ganvas.generators.files import load, with_discriminator
+from ganvas.generators.discriminators import with_discriminator
+from ganvas.generators.files import load
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.latents.settings import check_truncation, parse_keep
 from ganvas.metrics.names import FEATURES, Metric, parse_metrics
