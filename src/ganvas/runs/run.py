@@ -26,6 +26,7 @@ from ganvas.runs.file_names import (
     FINDINGS_JSONL,
     GENERATOR,
     HISTORY_JSONL,
+    LABEL_CONFUSION_JSON,
     RECIPE_JSON,
     SAMPLES,
     SCORES_JSONL,
@@ -203,7 +204,7 @@ class Run:
         shape = ImageShape(**self.read_data()["shape"])
         if not 1 <= shape.channels <= 4 or shape != self.read_recipe().image_shape(shape.channels):
             raise RunError(
-                f"{self.directory / 'data.json'} is damaged: its images of {shape} are not those "
+                f"{self.directory / DATA_JSON} is damaged: its images of {shape} are not those "
                 f"of {RECIPE_JSON} beside it"
             )
         return shape
@@ -226,7 +227,7 @@ class Run:
         Raises:
             RunError: the file is damaged.
         """
-        path = self.directory / "label-confusion.json"
+        path = self.directory / LABEL_CONFUSION_JSON
         if not path.is_file():
             return None
         table = json_files.read_table(path, LabelConfusionTable)
@@ -237,7 +238,7 @@ class Run:
 
     def write_label_confusion(self, confusion: LabelConfusionTable) -> None:
         """Replace label-confusion.json."""
-        json_files.write_json(self.directory / "label-confusion.json", dict(confusion))
+        json_files.write_json(self.directory / LABEL_CONFUSION_JSON, dict(confusion))
 
     def read_status(self) -> SavedStatus:
         """How far the run is, and how it ended."""
