@@ -32,13 +32,8 @@ from ganvas.runs.file_names import DATA_JSON, ENVIRONMENT_JSON, RECIPE_JSON, STA
 from ganvas.runs.tuning import CandidateOutcome, Tuning, candidate_directory, read_tuning
 from ganvas.training.candidates import OWN, choose, recipe_of, with_values
 from ganvas.training.display import Display
-from ganvas.training.distributed import (
-    check_batch_norm_samples,
-    rank_lost_error,
-    resume_command,
-    run_lock,
-)
-from ganvas.training.failures import report_out_of_memory
+from ganvas.training.distributed import check_batch_norm_samples, run_lock
+from ganvas.training.failures import rank_lost_error, report_out_of_memory, resume_command
 from ganvas.training.grids import remove_interruption_grid
 from ganvas.training.listeners import Listener, Listeners
 from ganvas.training.loop import fit
