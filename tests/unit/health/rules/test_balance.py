@@ -15,7 +15,7 @@ from ganvas.health.evidence import Evidence
 from ganvas.health.rules.balance import least_loss
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import CATALOG
-from ganvas.runs.data import check_held_out
+from ganvas.runs.data import check_can_adapt
 from ganvas.schedules import Adaptive, Ramp
 from tests.builders.histories import HEALTHY, Course, Courses, written
 from tests.builders.symptoms import SICK, evidence, rate, symptoms
@@ -100,7 +100,7 @@ def test_augmentation_that_follows_is_advised_where_a_run_takes_it(
         recipe = replace(sick.recipe, augmentation=Adaptive())
         data = tiny_data(100, held_out=held_out)
         with nullcontext() if advised == "adaptive" else pytest.raises(DataError):
-            check_held_out(recipe, data)
+            check_can_adapt(recipe, data)
     assert found.advice[0].flag == f"--augmentation {advised}"
     assert found.advice[0].keeps_weights
 
